@@ -1,0 +1,73 @@
+# Everything runs in the project's own environment, .venv; only python3 (3.11 to 3.13), git and
+# make have to be there. PYTHON=python3.12 chooses another interpreter.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo tour test test-long test-toolkits check format lock picture clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+	  while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
+
+demo: $(VENV)/run  ## teach a ConvNet X from O, and try it on a thousand unseen ones
+	@$(BIN)/piecewise demo
+
+tour: $(VENV)/run  ## walk through the deck in the terminal
+	@$(BIN)/piecewise tour
+
+test: $(VENV)/test  ## the tests a newcomer runs
+	$(BIN)/python -m pytest -m "not toolkits and not long"
+
+test-long: $(VENV)/test  ## the tests that take minutes
+	$(BIN)/python -m pytest -m "long and not toolkits"
+
+test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch (installs it)
+	$(BIN)/python -m pytest -m toolkits
+
+check: $(VENV)/test  ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/test  ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/test  ## choose the newest versions of all dependencies and write them down
+	PYTHON=$(BIN)/python sh scripts/lock.sh
+
+picture: $(VENV)/run  ## draw the README's picture anew
+	$(BIN)/python scripts/draw_picture.py docs/pixels-to-votes.svg
+
+clean:  ## remove the environment and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+
+# A file in the environment stands for each set of packages installed in it. Versions and hashes
+# come from requirements/, so an installation gives the same tomorrow.
+
+$(VENV)/made:
+	@$(PYTHON) scripts/check_python.py
+	@echo "Making an environment in $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/run: requirements/run.txt pyproject.toml | $(VENV)/made
+	@echo "Installing what piecewise runs on ..."
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test: requirements/test.txt $(VENV)/run
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+# PyTorch has builds of its own for some machines, so it goes by its version alone.
+$(VENV)/toolkits: requirements/toolkits.txt $(VENV)/test
+	@echo "Installing the toolkits that judge ..."
+	@$(PIP) install -r requirements/toolkits.txt
+	@touch $@

@@ -1,0 +1,67 @@
+"""piecewise: ConvNets that show every number behind every decision.
+
+Teach a ConvNet your own pictures on an ordinary computer, walk from pixels to votes to learning,
+and carry the trained net in one file that holds no code. Names load when they are first used, so
+that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .data.dataset import DataSet as DataSet
+    from .data.dataset import read_data as read_data
+    from .data.preparation import Preparation as Preparation
+    from .data.xo import draw as draw
+    from .errors import DataError as DataError
+    from .errors import LimitError as LimitError
+    from .errors import ModelFileError as ModelFileError
+    from .errors import NotationError as NotationError
+    from .errors import PiecewiseError as PiecewiseError
+    from .errors import ShapeError as ShapeError
+    from .errors import TrainingError as TrainingError
+    from .learning.recipe import Recipe as Recipe
+    from .learning.scores import Scores as Scores
+    from .learning.scores import evaluate as evaluate
+    from .learning.trainer import train as train
+    from .network import Network as Network
+    from .network import load as load
+
+_HOMES = {
+    "DataError": "errors",
+    "DataSet": "data.dataset",
+    "LimitError": "errors",
+    "ModelFileError": "errors",
+    "Network": "network",
+    "NotationError": "errors",
+    "PiecewiseError": "errors",
+    "Preparation": "data.preparation",
+    "Recipe": "learning.recipe",
+    "Scores": "learning.scores",
+    "ShapeError": "errors",
+    "TrainingError": "errors",
+    "draw": "data.xo",
+    "evaluate": "learning.scores",
+    "load": "network",
+    "read_data": "data.dataset",
+    "train": "learning.trainer",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'piecewise' has no attribute '{name}'")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,106 @@
+"""The command line: which commands there are, and what happens to their errors.
+
+A command's module is imported when the command is called, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import rich_click as click
+from click.exceptions import Exit
+
+from ..errors import PiecewiseError, did_you_mean
+from ..version import __version__
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+
+class Home(NamedTuple):
+    """Where a command lives, and its line in the help."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "demo": Home("demo", "Teach a ConvNet X from O, here and now, and test it on unseen ones."),
+    "tour": Home("tour", "Walk through the deck: from pixels to votes to learning."),
+    "train": Home("train", "Teach a net your own pictures and save it."),
+    "predict": Home("predict", "Say what pictures show."),
+    "evaluate": Home("evaluate", "Score a net on a data set."),
+    "show": Home("show", "Describe the net in a model file."),
+}
+
+
+class Commands(click.RichGroup):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command's line in the help; the command itself comes when it is resolved."""
+        home = COMMANDS.get(cmd_name)
+        return home and click.RichCommand(name=cmd_name, short_help=home.summary)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        home = COMMANDS.get(args[0])
+        if home is None:
+            ctx.fail(f"'{args[0]}' is not a command{did_you_mean(args[0], COMMANDS)}")
+        return args[0], import_module(f".{home.module}", __package__).command, args[1:]
+
+
+@click.command(cls=Commands)
+@click.version_option(__version__, prog_name="piecewise", message="%(prog)s %(version)s")
+def main() -> None:
+    """Teach a ConvNet your own pictures on an ordinary computer, see every number behind every
+    decision, and carry the trained net in one file.
+
+    Data goes to standard output, words and progress to standard error. Exit status: 0 done, 1
+    failed, 2 wrong usage, 130 interrupted.
+    """
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit; errors of our own become one sentence."""
+    sys.exit(status(arguments))
+
+
+def status(arguments: list[str] | None = None) -> int:
+    """Run the command line and give its exit status."""
+    try:
+        code: Any = main.main(arguments, prog_name="piecewise", standalone_mode=False)
+    except Exit as exit_:
+        return int(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return WRONG_USAGE
+    except PiecewiseError as error:
+        _say(str(error))
+        return FAILED
+    except BrokenPipeError:
+        return _hang_up()
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return INTERRUPTED
+    except MemoryError:
+        _say("there is not enough memory for this; take a smaller network, size or data set")
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str) -> None:
+    printable = "".join(mark if mark.isprintable() else "?" for mark in sentence)
+    print(f"piecewise: {printable}", file=sys.stderr)  # noqa: T201
+
+
+def _hang_up() -> int:
+    """The reader went away: whatever is still to be written goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED

@@ -1,0 +1,47 @@
+"""`piecewise show`."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from ..network import Network
+from .output import data, json_option, print_json
+
+
+@click.command(name="show")
+@click.argument("net_file", metavar="NET")
+@json_option(click)
+def command(net_file: str, as_json: bool) -> None:
+    """Describe the net in the model file NET: layers, shapes, parameters, preparation, recipe."""
+    net = Network.load(net_file)
+    if as_json:
+        print_json(
+            {
+                "layers": net.notation,
+                "input": list(net.input),
+                "classes": list(net.classes),
+                "parameters": net.architecture.parameter_count,
+                "parameters_sha256": net.parameters_sha256,
+                "seed": net.seed,
+                "preparation": net.preparation.to_json(),
+                "recipe": net.recipe,
+                "history": net.history,
+            }
+        )
+        return
+    console = data()
+    for line in (
+        net.notation,
+        "",
+        net.summary(),
+        "",
+        f"classes      {', '.join(net.classes)}",
+        f"preparation  {_words(net.preparation.to_json())}",
+        f"recipe       {_words(net.recipe)}",
+        f"sha256       {net.parameters_sha256}",
+    ):
+        console.print(line, soft_wrap=True)
+
+
+def _words(values: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"

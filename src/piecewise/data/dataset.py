@@ -1,0 +1,147 @@
+"""A data set: pictures prepared, labelled and divided into parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError, shown
+from .folders import Progress, read_folder
+from .preparation import Gathered, Pictures, Preparation, decide
+from .tables import read_npz
+
+Labels = npt.NDArray[np.int64]
+
+MOST_BYTES = 8 << 30
+"""Of all prepared pictures together."""
+
+
+@dataclass
+class DataSet:
+    """Pictures (N, C, H, W) as bytes, labels (N,) into ``classes``, and the part of each: "train",
+    "validation" or "test"."""
+
+    pictures: Pictures
+    labels: Labels
+    classes: tuple[str, ...]
+    parts: npt.NDArray[np.str_]
+    preparation: Preparation
+    skipped: list[str] = field(default_factory=list)
+    """A sentence for each file that could not be read."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, name: str) -> tuple[Pictures, Labels]:
+        """The pictures and labels of one part; empty if there is no such part."""
+        chosen = self.parts == name
+        if chosen.all():
+            return self.pictures, self.labels
+        return self.pictures[chosen], self.labels[chosen]
+
+
+def read_data(
+    path: str | os.PathLike[str],
+    preparation: Preparation | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    most: int = 32,
+    progress: Progress | None = None,
+) -> DataSet:
+    """Read an `.npz` or a folder with a folder per class.
+
+    Without a ``preparation`` it is decided from the training pictures: of ``size`` (rows,
+    columns) if given, else of their median size, its longer side at most ``most``. With
+    ``classes`` (a net's), the labels are numbered by them. Raises DataError.
+    """
+    place = Path(path)
+    raw: Gathered
+    if place.is_dir():
+        raw, names, parts, skipped = _from_folder(place, progress)
+    elif not place.exists():
+        raise DataError(f"{place}: no such file or folder")
+    elif place.suffix.lower() == ".npz":
+        raw, names, parts, skipped = _from_npz(place)
+    else:
+        raise DataError(f"{place}: wanted an .npz file, or a folder with one folder per class")
+    if not len(raw):
+        raise DataError(f"{place}: there is not one picture in it")
+    order = tuple(classes) if classes is not None else _class_order(names)
+    labels = _numbered(names.labels, order, place)
+    training = parts != "test"
+    if preparation is None:
+        basis = [picture for picture, use in zip(raw, training, strict=True) if use]
+        preparation = decide(basis or list(raw), size, most)
+    pictures = _prepared(raw, preparation, place)
+    return DataSet(pictures, labels, order, parts, preparation, skipped)
+
+
+@dataclass
+class _Names:
+    """Labels by name, and the class names in the file's own order where it gives one."""
+
+    labels: list[str]
+    order: list[str] | None
+
+
+def _from_folder(
+    place: Path, progress: Progress | None
+) -> tuple[Gathered, _Names, npt.NDArray[np.str_], list[str]]:
+    folder = read_folder(place, progress)
+    parts = np.array([entry.part for entry in folder.listed])
+    return folder.pictures, _Names([e.label for e in folder.listed], None), parts, folder.skipped
+
+
+def _from_npz(
+    place: Path,
+) -> tuple[Gathered, _Names, npt.NDArray[np.str_], list[str]]:
+    table = read_npz(place)
+    labels = table.labels
+    if labels.dtype.kind == "U" or table.classes is None:
+        names = [str(label) for label in labels.tolist()]
+        numeric = labels.dtype.kind != "U"
+        order = [str(label) for label in np.unique(labels).tolist()] if numeric else table.classes
+        return table.pictures, _Names(names, order), table.parts, []
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(table.classes):
+        raise DataError(
+            f"{place}: labels from {labels.min()} to {labels.max()}, wanted 0 to "
+            f"{len(table.classes) - 1}, one for each of its {len(table.classes)} class names"
+        )
+    names = [table.classes[label] for label in labels.tolist()]
+    return table.pictures, _Names(names, table.classes), table.parts, []
+
+
+def _class_order(names: _Names) -> tuple[str, ...]:
+    return tuple(names.order) if names.order is not None else tuple(sorted(set(names.labels)))
+
+
+def _numbered(labels: list[str], order: tuple[str, ...], place: Path) -> Labels:
+    number = {name: index for index, name in enumerate(order)}
+    strange = next((label for label in labels if label not in number), None)
+    if strange is not None:
+        raise DataError(
+            f"{place}: holds the class {shown(strange)}, wanted {shown(list(order), most=200)}"
+        )
+    return np.array([number[label] for label in labels], np.int64)
+
+
+def _prepared(raw: Gathered, preparation: Preparation, place: Path) -> Pictures:
+    channels, height, width = preparation.shape
+    needed = len(raw) * channels * height * width
+    if needed > MOST_BYTES:
+        raise DataError(
+            f"{place}: {len(raw):,} pictures of {channels}x{height}x{width} are {needed:,} bytes, "
+            f"wanted at most {MOST_BYTES:,}; take a smaller size"
+        )
+    if isinstance(raw, np.ndarray) and raw.shape[1:] == (height, width, channels):
+        return preparation.align(np.ascontiguousarray(raw.transpose(0, 3, 1, 2)))
+    pictures = np.empty((len(raw), channels, height, width), np.uint8)
+    for index, picture in enumerate(raw):
+        pictures[index] = preparation.fit(picture)
+    return pictures

@@ -1,0 +1,58 @@
+"""Is it a drawing, on what ground, and where is its ink: rules of thumb on grey pictures.
+
+The ground is judged by the rim, the outermost cells. All functions but `ink_box` take a stack of
+pictures of one size, (N, rows, columns), and answer for each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Greys = npt.NDArray[np.uint8]
+Marks = npt.NDArray[np.bool_]
+
+FLAT = 48
+"""Grey levels by which a drawing's ground may vary."""
+NEAR_BLACK, NEAR_WHITE = 80, 175
+"""A ground is at most the one or at least the other."""
+LEAST_CONTRAST = 40
+"""Grey levels between ground and ink; below it there is no ink, only paper."""
+
+
+def are_drawings(greys: Greys) -> Marks:
+    """Whether each is ink on a plain ground: three quarters of its rim are one level, so is half of
+    it all, and that level is near black or near white."""
+    ground = _ground(greys)
+    near = np.abs(greys.astype(np.int16) - ground[:, None, None]) <= FLAT
+    plain = (_rim(near).mean(axis=1) >= 0.75) & (near.mean(axis=(1, 2)) >= 0.5)
+    return np.asarray(plain & ((ground <= NEAR_BLACK) | (ground >= NEAR_WHITE)))
+
+
+def have_light_ground(greys: Greys) -> Marks:
+    """Whether the ground of each drawing is light."""
+    return _ground(greys) > 127
+
+
+def ink_box(ink: Greys) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the ink of one picture (rows, columns) where ink is light, right
+    and bottom excluded; the whole picture if there is none."""
+    ground, strongest = int(_ground(ink[None])[0]), int(ink.max())
+    if strongest - ground < LEAST_CONTRAST:
+        return 0, 0, ink.shape[1], ink.shape[0]
+    marks = ink > ground + (strongest - ground) / 3
+    rows, columns = np.flatnonzero(marks.any(axis=1)), np.flatnonzero(marks.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _ground(greys: Greys) -> npt.NDArray[np.int16]:
+    """The level of each rim: its median."""
+    return np.asarray(np.median(_rim(greys), axis=1), np.int16)
+
+
+def _rim(planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The outermost cells, (N, cells)."""
+    sides = (planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1])
+    return np.concatenate(sides, axis=1)

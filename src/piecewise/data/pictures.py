@@ -1,0 +1,85 @@
+"""Picture files to arrays of bytes."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from ..errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+MOST_PIXELS = 64_000_000
+"""Of one picture; checked against its header before any pixel is unpacked."""
+
+_GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    KeyError,
+    IndexError,
+    TypeError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises for files that are broken in one way or another."""
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """A picture file -> (rows, columns, 1 or 3), turned as its EXIF data says, transparency on
+    white, the first frame of several; DataError, naming the file, if it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on files that it reads all the same
+            with Image.open(path, formats=_FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise DataError(
+                        f"{path}: {image.width}x{image.height} pixels, wanted at most "
+                        f"{MOST_PIXELS:,}; make it smaller first"
+                    )
+                return _bytes_of(ImageOps.exif_transpose(image))
+    except DataError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: a folder, wanted a picture file") from None
+    except PermissionError:
+        raise DataError(f"{path}: not allowed to read it") from None
+    except _BROKEN:
+        kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
+        raise DataError(
+            f"{path}: cannot be read as a picture; it may be empty, cut short or of another kind "
+            f"(known are {kinds})"
+        ) from None
+
+
+def _bytes_of(image: Image.Image) -> npt.NDArray[np.uint8]:
+    grey = image.mode in _GREY_MODES
+    if image.mode.startswith("I"):
+        return _shrunk_to_bytes(np.asarray(image))
+    if image.mode == "F":
+        return _shrunk_to_bytes(np.nan_to_num(np.asarray(image)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("L" if grey else "RGB")
+    return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def _shrunk_to_bytes(levels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Grey levels of more than 8 bits -> bytes: divided by 256 if any is above 255."""
+    wide = levels.astype(np.float64)
+    if wide.max() > 255:
+        wide = wide / 257
+    return np.clip(wide, 0, 255).round().astype(np.uint8)[:, :, None]

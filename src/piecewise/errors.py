@@ -1,0 +1,66 @@
+"""Every error this package raises on purpose: what, where, got, wanted, try, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PiecewiseError(Exception):
+    """The root of the package's own errors; the command line prints its text and exits with 1."""
+
+
+class LimitError(PiecewiseError, ValueError):
+    """A value outside its stated limit (a knob of a layer, a size, a field of a recipe)."""
+
+
+class NotationError(PiecewiseError, ValueError):
+    """A text that is not a network, or names one that cannot be.
+
+    ``position`` counts characters of ``text`` from 0 and points at the first one that is wrong.
+    """
+
+    def __init__(self, message: str, *, text: str, position: int) -> None:
+        super().__init__(message)
+        self.text = text
+        self.position = position
+
+
+class ShapeError(NotationError):
+    """Layers that are well written but do not fit each other, the input or the stated limits.
+
+    ``layer`` counts layers from 1, repeats written out; 0 stands for the network as a whole.
+    """
+
+    def __init__(self, message: str, *, text: str, position: int, layer: int) -> None:
+        super().__init__(message, text=text, position=position)
+        self.layer = layer
+
+
+class DataError(PiecewiseError, ValueError):
+    """Pictures or labels that cannot be read or do not fit the network."""
+
+
+class ModelFileError(PiecewiseError, ValueError):
+    """A model file that cannot be read, or could not be written."""
+
+
+class TrainingError(PiecewiseError, RuntimeError):
+    """Learning that cannot go on (a loss that is no longer a finite number)."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'conv'?"`` when a known word is near, otherwise the known words listed."""
+    choices = sorted(known)
+    near = get_close_matches(word[:40].lower(), choices, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known are {', '.join(choices)}"
+
+
+def shown(value: object, most: int = 40) -> str:
+    """A value as an error quotes it: its repr, cut when long."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 128:
+        return "a whole number of more than 38 digits"  # its decimal digits may be refused
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 3] + "..."

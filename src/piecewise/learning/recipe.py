@@ -1,0 +1,61 @@
+"""A recipe: everything about a training run but the network and the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any
+
+from ..errors import LimitError
+from ..limits import Choice, Limit, Number, Share, Whole
+from ..reference.losses import LOSSES
+
+
+def _knob(limit: Limit, meaning: str, default: Any) -> Any:
+    return field(default=default, metadata={"limit": limit, "meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The hyperparameters of learning; LimitError where one is outside its limit."""
+
+    epochs: int = _knob(Whole(1, 100_000), "times through the training pictures", 5)
+    batch_size: int = _knob(Whole(1, 65_536), "pictures a step; multiples of 16 run best", 32)
+    learning_rate: float = _knob(Number(1e-9, 1e3), "how far a step goes down the slope", 0.05)
+    schedule: str = _knob(
+        Choice(("one-cycle", "constant")),
+        "one-cycle: the learning rate rises for a quarter of the steps and falls for the rest",
+        "one-cycle",
+    )
+    momentum: float = _knob(Share(), "how much of the last step is taken again", 0.9)
+    weight_decay: float = _knob(Number(0, 1), "how much of each weight is added to its slope", 5e-4)
+    loss: str = _knob(Choice(tuple(LOSSES)), "the number descended", "cross-entropy")
+    method: str = _knob(
+        Choice(("backpropagation", "nudging")), "how the slope is found", "backpropagation"
+    )
+    seed: int = _knob(Whole(0, 2**64 - 1), "of the order of pictures and of dropout", 0)
+
+    def __post_init__(self) -> None:
+        for knob in knobs():
+            try:
+                checked = knob.metadata["limit"].check(getattr(self, knob.name))
+            except LimitError as error:
+                raise LimitError(f"recipe: {knob.name}: {error}") from None
+            object.__setattr__(self, knob.name, checked)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a file."""
+        return asdict(self)
+
+    def learning_rates(self, steps: int) -> list[float]:
+        """The learning rate of each of ``steps`` steps."""
+        if self.schedule == "constant":
+            return [self.learning_rate] * steps
+        rise = max(1, steps // 4)
+        rising = [(step + 1) / rise for step in range(rise)]
+        falling = [1 - (step + 1) / (steps - rise + 1) for step in range(steps - rise)]
+        return [self.learning_rate * share for share in rising + falling]
+
+
+def knobs() -> tuple[Field[Any], ...]:
+    """The knobs of a recipe, each with its limit and meaning."""
+    return fields(Recipe)

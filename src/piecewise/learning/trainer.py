@@ -1,0 +1,160 @@
+"""Gradient descent: the slope of the loss, and a step down it, until the recipe is done."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError, TrainingError
+from ..network import Network
+from ..randomness import ORDER, key_of, shuffled
+from ..reference.nudge import nudges
+from ..reference.run import Gradients, Moment, gradients
+from .recipe import Recipe
+from .scores import evaluate
+
+NORM_PACE = 0.1
+"""How far a running average of norm goes towards what a step has seen."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is written down once through the pictures: the mean loss on the way, the accuracy on the
+    validation pictures at its end (None without any), and the seconds it took."""
+
+    epoch: int
+    loss: float
+    validation_accuracy: float | None
+    seconds: float
+
+
+@dataclass
+class History:
+    """The epochs of a training run, oldest first."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+
+    @property
+    def losses(self) -> list[float]:
+        return [epoch.loss for epoch in self.epochs]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain values for a file."""
+        return [asdict(epoch) for epoch in self.epochs]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands, told after every step."""
+
+    step: int
+    steps: int
+    loss: float
+    finished: Epoch | None
+    """The epoch that this step ended, if it ended one."""
+
+
+def train(
+    net: Network,
+    pictures: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    recipe: Recipe | None = None,
+    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> History:
+    """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
+    descent with momentum.
+
+    ``validation``: pictures and labels it is measured on after each epoch. Ctrl-C leaves the net as
+    after its last whole step, with the history so far. Raises DataError where arrays do not fit,
+    and TrainingError where the loss stops being a number; the net then keeps the last good weights.
+    """
+    recipe = recipe or Recipe()
+    given, right = np.asarray(pictures), net.right(labels)
+    net.inputs(given[:1])  # what does not fit is told before the first step
+    if len(given) != len(right):
+        raise DataError(f"labels: got {len(right)}, wanted {len(given)}, one per picture")
+    steps = recipe.epochs * math.ceil(len(right) / recipe.batch_size)
+    run = _Run(net, recipe, given, right, recipe.learning_rates(steps), History())
+    net.recipe, net.history = recipe.to_json(), []
+    for epoch in range(recipe.epochs):
+        _one_epoch(run, epoch, validation, progress)
+    return run.history
+
+
+@dataclass
+class _Run:
+    """What stays the same through a training run, and what a step leaves to the next."""
+
+    net: Network
+    recipe: Recipe
+    pictures: npt.NDArray[Any]
+    right: npt.NDArray[np.int64]
+    rates: list[float]
+    history: History
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        self.velocity = np.zeros_like(self.net.parameters.flat)
+
+
+def _one_epoch(
+    run: _Run,
+    epoch: int,
+    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    """Once through the pictures, in an order of its own."""
+    started, size = time.perf_counter(), run.recipe.batch_size
+    order = shuffled(key_of(run.recipe.seed, ORDER, epoch), len(run.right))
+    losses: list[float] = []
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
+        losses += [_one_step(run, epoch, chosen)] * len(chosen)
+        finished = None
+        if start + size >= len(order):
+            accuracy = evaluate(run.net, *validation).accuracy if validation else None
+            seconds = time.perf_counter() - started
+            finished = Epoch(epoch + 1, math.fsum(losses) / len(losses), accuracy, seconds)
+            run.history.epochs.append(finished)
+            run.net.history = run.history.to_json()
+        if progress:
+            progress(Progress(run.step, len(run.rates), losses[-1], finished))
+
+
+def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
+    """The slope on a batch, and a step down it; the loss before the step."""
+    net, recipe = run.net, run.recipe
+    found = _slope(run, epoch, chosen)
+    slope = np.concatenate([found.arrays[name].ravel() for name in net.parameters])
+    if not (math.isfinite(found.loss) and np.isfinite(slope).all()):
+        raise TrainingError(
+            f"training: at step {run.step + 1} of {len(run.rates)} (epoch {epoch + 1}) the loss is "
+            f"no longer a finite number; try a learning rate below {recipe.learning_rate:g}"
+        )
+    rate = np.float32(run.rates[run.step])
+    flat = net.parameters.flat
+    slope = slope.astype(np.float32) + np.float32(recipe.weight_decay) * flat
+    run.velocity = np.float32(recipe.momentum) * run.velocity + slope
+    flat[:] = flat - rate * run.velocity
+    for name, seen in found.observed.items():
+        average = net.averages[name]
+        average += np.float32(NORM_PACE) * (seen - average)
+    run.step += 1
+    return found.loss
+
+
+def _slope(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> Gradients:
+    net, recipe = run.net, run.recipe
+    x, right = net.inputs(run.pictures[chosen]), run.right[chosen]
+    if recipe.method == "nudging":
+        loss, slopes = nudges(net.architecture, net.arrays, x, right, recipe.loss)
+        return Gradients(loss, slopes, {})
+    moment = Moment(recipe.seed, epoch, chosen)
+    return gradients(net.architecture, net.arrays, x, right, recipe.loss, moment)

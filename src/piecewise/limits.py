@@ -1,0 +1,235 @@
+"""The kinds of limit a value can have, and the limits of a whole network.
+
+A limit is one place for four things that must agree: what a value may be (`check`), how the
+notation reads and writes it (`read`, `write`), and the words an error and a manual use (`wanted`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeGuard
+
+import numpy as np
+
+from .errors import LimitError, shown
+
+MOST_LAYERS = 1_000
+MOST_PARAMETERS = 100_000_000
+MOST_VALUES = 1 << 26  # values of one picture in one stack
+MOST_CLASSES = 65_536
+LONGEST_NOTATION = 20_000  # characters
+DEEPEST_REPEAT = 8  # brackets inside brackets
+LONGEST_AXIS = 1 << 20  # cells of one axis of an input
+
+_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]*\.?[0-9]+([eE][-+]?[0-9]{1,3})?|[0-9]+\.", re.ASCII)
+
+
+class Limit(Protocol):
+    """What one value may be."""
+
+    @property
+    def wanted(self) -> str:
+        """The limit in words, as in "wanted a whole number from 1 to 9"."""
+
+    def check(self, value: object) -> Any:
+        """The value in its plain form; LimitError if it is outside the limit."""
+
+    def read(self, text: str) -> Any:
+        """The value that a word of the notation stands for; LimitError if it stands for none."""
+
+    def write(self, value: Any) -> str:
+        """The word of the notation for a checked value; ``read`` gives the value back."""
+
+
+def refuse(value: object, limit: Limit) -> LimitError:
+    """The error for a value outside its limit."""
+    return LimitError(f"got {shown(value)}, wanted {limit.wanted}")
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number as Python or NumPy count it (True and 2.0 are not)."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number from ``low`` to ``high``; with ``optional``, it may be left out (None)."""
+
+    low: int
+    high: int
+    optional: bool = False
+
+    @property
+    def wanted(self) -> str:
+        return f"a whole number from {self.low} to {self.high:,}"
+
+    def check(self, value: object) -> int | None:
+        if value is None and self.optional:
+            return None
+        if not (is_whole(value) and self.low <= value <= self.high):
+            raise refuse(value, self)
+        return int(value)
+
+    def read(self, text: str) -> int | None:
+        if not _WHOLE.fullmatch(text):
+            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+        return self.check(int(text))
+
+    def write(self, value: int) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Height and width, each from ``low`` to ``high``; one number means a square.
+
+    ``word`` names the one word allowed in their place ("same", "all").
+    """
+
+    low: int
+    high: int
+    word: str | None = None
+    optional: bool = False
+
+    @property
+    def wanted(self) -> str:
+        instead = f", or {self.word}" if self.word else ""
+        return f"one whole number from {self.low} to {self.high:,} or two as HEIGHTxWIDTH{instead}"
+
+    def check(self, value: object) -> tuple[int, int] | str | None:
+        if value is None and self.optional:
+            return None
+        if isinstance(value, str):
+            if value == self.word:
+                return value
+            raise refuse(value, self)
+        sides = (value, value) if is_whole(value) else value
+        if not isinstance(sides, tuple | list) or len(sides) != 2:
+            raise refuse(value, self)
+        if not all(is_whole(side) and self.low <= int(side) <= self.high for side in sides):
+            raise refuse(value, self)
+        return int(sides[0]), int(sides[1])
+
+    def read(self, text: str) -> tuple[int, int] | str | None:
+        if text == self.word:
+            return text
+        parts = text.split("x")
+        if len(parts) > 2 or not all(_WHOLE.fullmatch(part) for part in parts):
+            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+        try:
+            return self.check((int(parts[0]), int(parts[-1])))
+        except LimitError:  # quote the word, not the pair made of it
+            raise LimitError(f"got '{text}', wanted {self.wanted}") from None
+
+    def write(self, value: tuple[int, int] | str) -> str:
+        if isinstance(value, str):
+            return value
+        height, width = value
+        return str(height) if height == width else f"{height}x{width}"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A number from 0 up to, but not including, 1."""
+
+    @property
+    def wanted(self) -> str:
+        return "a number from 0 up to, but not including, 1"
+
+    def check(self, value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise refuse(value, self)
+        if not (math.isfinite(value) and 0 <= value < 1):
+            raise refuse(value, self)
+        return float(value) + 0.0  # -0.0 becomes 0.0
+
+    def read(self, text: str) -> float:
+        if not _DECIMAL.fullmatch(text):
+            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+        return self.check(float(text))
+
+    def write(self, value: float) -> str:
+        return repr(value)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def wanted(self) -> str:
+        return " or ".join(self.words)
+
+    def check(self, value: object) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            raise refuse(value, self)
+        return value
+
+    def read(self, text: str) -> str:
+        return self.check(text)
+
+    def write(self, value: str) -> str:
+        return value
+
+
+@dataclass(frozen=True)
+class YesNo:
+    """True or False; ``yes`` and ``no`` in the notation."""
+
+    @property
+    def wanted(self) -> str:
+        return "yes or no"
+
+    def check(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise LimitError(f"got {shown(value)}, wanted True or False")
+        return value
+
+    def read(self, text: str) -> bool:
+        if text not in ("yes", "no"):
+            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+        return text == "yes"
+
+    def write(self, value: bool) -> str:
+        return "yes" if value else "no"
+
+
+@dataclass(frozen=True)
+class Flag(YesNo):
+    """True or False; in the notation the bare word is True and its absence False."""
+
+    @property
+    def wanted(self) -> str:
+        return "the bare word, or nothing"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from ``low`` to ``high``, ends included."""
+
+    low: float
+    high: float
+
+    @property
+    def wanted(self) -> str:
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def check(self, value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise refuse(value, self)
+        if not self.low <= value <= self.high:  # a NaN compares false and is refused
+            raise refuse(value, self)
+        return float(value)
+
+    def read(self, text: str) -> float:
+        if not _DECIMAL.fullmatch(text):
+            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+        return self.check(float(text))
+
+    def write(self, value: float) -> str:
+        return repr(value)

@@ -1,0 +1,300 @@
+"""A network: an architecture, its parameters, and what one asks of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .architecture import Architecture, Row
+from .data.preparation import Preparation
+from .errors import DataError, LimitError, did_you_mean
+from .files import model_file
+from .layers import Layer
+from .limits import Choice, Whole
+from .randomness import WEIGHTS, key_of, uniform
+from .reference import nudge, run
+from .reference.losses import LOSSES, softmax
+from .reference.walk import Walk, walk
+from .summary import summary, summary_html
+from .version import __version__
+
+Float32 = npt.NDArray[np.float32]
+
+LOSS = Choice(tuple(LOSSES))
+SEED = Whole(0, 2**64 - 1)
+
+
+class Parameters(Mapping[str, Float32]):
+    """The arrays of a flat buffer by name, in table order: views that can be written into, and
+    assigned (``parameters["conv1.weight"] = array`` copies the numbers in)."""
+
+    def __init__(self, flat: Float32, rows: Sequence[Row]) -> None:
+        self.flat = flat
+        self._views = {
+            row.name: flat[row.offset : row.offset + row.size].reshape(row.shape) for row in rows
+        }
+
+    def __getitem__(self, name: str) -> Float32:
+        try:
+            return self._views[name]
+        except KeyError:
+            raise KeyError(f"no array '{name}'{did_you_mean(str(name), self._views)}") from None
+
+    def __setitem__(self, name: str, value: npt.ArrayLike) -> None:
+        array, given = self[name], np.asarray(value)
+        if given.shape != array.shape:
+            raise LimitError(f"{name}: got the shape {given.shape}, wanted {array.shape}")
+        if given.dtype.kind not in "fiub" or not np.isfinite(given).all():
+            raise LimitError(f"{name}: got values that are not finite numbers")
+        array[...] = given
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __repr__(self) -> str:
+        lines = [f"  {name}: {array.shape}" for name, array in self.items()]
+        return "\n".join([f"{self.flat.size:,} parameters", *lines])
+
+
+class Network:
+    """A ConvNet that says which class a picture (or a text) belongs to.
+
+    ``layers``: a text in the notation, or layer records. ``input``: (channels, rows, columns);
+    for a network that begins with embed, (1, words of the dictionary, positions). ``classes``:
+    their number or their names. ``seed``: of the first weights. ``preparation``: how files and
+    bytes become inputs; without one, bytes 0..255 become -1..1.
+
+    Raises NotationError (ShapeError where layers do not fit) or LimitError.
+    """
+
+    def __init__(
+        self,
+        layers: str | Iterable[Layer],
+        input: Sequence[int],
+        classes: int | Iterable[str],
+        seed: int = 0,
+        preparation: Preparation | None = None,
+    ) -> None:
+        self.architecture = Architecture(layers, input, classes)
+        self.seed = _checked_seed(seed)
+        self.preparation = preparation or Preparation(self.input)
+        if self.preparation.shape != self.input:
+            raise LimitError(
+                f"preparation: got one for {self.preparation.shape}, wanted {self.input}"
+            )
+        self.history: list[dict[str, Any]] = []
+        """What training wrote down, an entry an epoch."""
+        self.recipe: dict[str, Any] = {}
+        """What it was last trained with."""
+        rows, averages = self.architecture.parameters, self.architecture.averages
+        self.parameters = Parameters(_first_values(rows, self.seed), rows)
+        self.averages = Parameters(_first_values(averages, self.seed), averages)
+
+    # What it is.
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self.architecture.layers
+
+    @property
+    def notation(self) -> str:
+        """The layers as text; `Network` of it gives the same layers."""
+        return self.architecture.notation
+
+    @property
+    def input(self) -> tuple[int, int, int]:
+        return tuple(self.architecture.input)  # type: ignore[return-value]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.architecture.classes
+
+    @property
+    def arrays(self) -> dict[str, Float32]:
+        """Parameters and running averages by name: all that an answer depends on."""
+        return {**self.parameters, **self.averages}
+
+    @property
+    def parameters_sha256(self) -> str:
+        """SHA-256 of the parameters, then the running averages, as little-endian float32."""
+        digest = hashlib.sha256(self.parameters.flat.astype("<f4").tobytes())
+        digest.update(self.averages.flat.astype("<f4").tobytes())
+        return digest.hexdigest()
+
+    # What it says.
+
+    def logits(self, pictures: npt.ArrayLike) -> Float32:
+        """Pictures float32 (N, C, H, W), or uint8 through the preparation; for a network that
+        begins with embed word numbers (N, positions) -> (N, classes).
+
+        Raises DataError where the array does not fit the network.
+        """
+        return run.logits(self.architecture, self.arrays, self.inputs(pictures))
+
+    def probabilities(self, pictures: npt.ArrayLike) -> Float32:
+        """Softmax of the logits: (N, classes), each row adds up to 1."""
+        return softmax(self.logits(pictures))
+
+    def predict(self, pictures: npt.ArrayLike) -> list[str]:
+        """The name of the likeliest class of each picture."""
+        return [self.classes[index] for index in self.logits(pictures).argmax(axis=1)]
+
+    def walk(self, picture: npt.ArrayLike) -> Walk:
+        """One picture (C, H, W) with every stack it becomes, by layer name."""
+        return walk(self.architecture, self.arrays, self.inputs(np.asarray(picture)[None])[0])
+
+    # How it learns.
+
+    def gradients(
+        self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
+    ) -> tuple[float, dict[str, Float32]]:
+        """The mean loss over the pictures and its gradient by parameter name, by backpropagation.
+
+        ``labels`` (N,) class numbers. The gradient is that of the network as it answers: dropout
+        lets everything through, norm uses its running averages.
+        """
+        x, right = self.inputs(pictures), self.right(labels)
+        self._same_length(x, right)
+        found = run.gradients(self.architecture, self.arrays, x, right, _checked_loss(loss))
+        return found.loss, found.arrays
+
+    def nudges(
+        self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
+    ) -> tuple[float, dict[str, npt.NDArray[np.float64]]]:
+        """What `gradients` gives, found the deck's way: each parameter adjusted up and down a bit.
+
+        In float64, and as slow as two runs per parameter are.
+        """
+        x, right = self.inputs(pictures), self.right(labels)
+        self._same_length(x, right)
+        return nudge.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
+
+    # How it is kept.
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file, whole or not at all, and read it back; ModelFileError if it "
+        "fails."""
+        model = model_file.Model(
+            self.architecture, self.seed, self.preparation, self.arrays, self.recipe, self.history
+        )
+        versions = {"piecewise": __version__, "numpy": np.__version__}
+        model_file.write(path, model, versions)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """The network in a model file; ModelFileError, saying what is wrong, if there is none."""
+        model = model_file.read(path)
+        net = cls(
+            model.architecture.layers,
+            model.architecture.input,
+            model.architecture.classes,
+            model.seed,
+            model.preparation,
+        )
+        for name, array in model.arrays.items():
+            owner = net.parameters if name in net.parameters else net.averages
+            owner[name] = array
+        net.recipe, net.history = model.recipe, model.history
+        return net
+
+    # What goes in, checked.
+
+    def inputs(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Pictures, or words, in the form the layers take; DataError if they do not fit."""
+        given = np.asarray(pictures)
+        if self.architecture.reads_texts:
+            return self._words(given)
+        if given.ndim == 3 and self.input[0] == 1 and given.shape[1:] == self.input[1:]:
+            given = given[:, None]  # grey pictures without their channel axis
+        if given.ndim != 4 or given.shape[1:] != self.input or not len(given):
+            wanted = ", ".join(str(side) for side in self.input)
+            raise DataError(f"pictures: got the shape {given.shape}, wanted (N, {wanted})")
+        if given.dtype == np.uint8:
+            return self.preparation.scale(given)
+        if given.dtype.kind != "f":
+            raise DataError(f"pictures: got {given.dtype}, wanted float32, or uint8 from 0 to 255")
+        if not np.isfinite(given).all():
+            raise DataError("pictures: got values that are not finite numbers")
+        return given.astype(np.float32)
+
+    def right(self, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Class numbers (N,), checked; DataError if one is not a class."""
+        given = np.asarray(labels)
+        if given.ndim != 1 or given.dtype.kind not in "iu":
+            raise DataError(
+                f"labels: got {given.dtype} of the shape {given.shape}, wanted class numbers (N,)"
+            )
+        if len(given) and not 0 <= int(given.min()) <= int(given.max()) < len(self.classes):
+            raise DataError(
+                f"labels: got numbers from {given.min()} to {given.max()}, wanted 0 to "
+                f"{len(self.classes) - 1}"
+            )
+        return given.astype(np.int64)
+
+    def _words(self, given: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        _, words, positions = self.input
+        if given.ndim != 2 or given.shape[1] != positions or not len(given):
+            raise DataError(f"words: got the shape {given.shape}, wanted (N, {positions})")
+        if given.dtype.kind not in "iu" or not 0 <= int(given.min()) <= int(given.max()) < words:
+            raise DataError(f"words: got {given.dtype}, wanted whole numbers from 0 to {words - 1}")
+        return given.astype(np.int64)
+
+    def _same_length(self, x: npt.NDArray[Any], right: npt.NDArray[Any]) -> None:
+        if len(x) != len(right):
+            raise DataError(f"labels: got {len(right)}, wanted {len(x)}, one per picture")
+
+    # How it looks.
+
+    def __repr__(self) -> str:
+        names = self.classes
+        numbered = names == tuple(str(number) for number in range(len(names)))
+        classes = len(names) if numbered else list(names)
+        return (
+            f'Network("{self.notation}", input={self.input}, classes={classes}, seed={self.seed})'
+        )
+
+    def summary(self) -> str:
+        """A line a layer: name, layer, shape of its output, parameters, multiplications."""
+        return summary(self.architecture)
+
+    def _repr_html_(self) -> str:
+        return summary_html(self.architecture)
+
+
+def _first_values(rows: Sequence[Row], seed: int) -> Float32:
+    """A flat buffer of first values: each array drawn for itself, by its place in the table."""
+    flat = np.empty(sum(row.size for row in rows), np.float32)
+    for number, row in enumerate(rows):
+        part = flat[row.offset : row.offset + row.size]
+        part[:] = row.first.centre
+        if row.first.spread:
+            drawn = uniform(key_of(seed, WEIGHTS, number), row.size)
+            part[:] = row.first.centre + row.first.spread * (2 * drawn - 1)
+    return flat
+
+
+def _checked_seed(seed: object) -> int:
+    try:
+        checked = SEED.check(seed)
+    except LimitError as error:
+        raise LimitError(f"seed: {error}") from None
+    assert checked is not None
+    return checked
+
+
+def _checked_loss(loss: object) -> str:
+    try:
+        return LOSS.check(loss)
+    except LimitError as error:
+        raise LimitError(f"loss: {error}") from None
+
+
+load = Network.load

@@ -1,0 +1,171 @@
+"""A whole network, forward and backward, by the layers' pairs.
+
+Pictures go through in groups of 16: statistics of batch normalisation are a group's, gradients are
+added group by group, and memory does not grow with the number of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import fsum
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..architecture import Architecture, Stage
+from ..layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from ..randomness import DROPOUT, key_of
+from . import activation, convolution, dropout, embedding, full, normalization, pooling
+from .losses import LOSSES
+from .sums import Array, Arrays, Draw
+
+GROUP = 16
+
+PAIRS: dict[type[Layer], ModuleType] = {
+    Convolution: convolution,
+    Relu: activation,
+    Pool: pooling,
+    Full: full,
+    Dropout: dropout,
+    Norm: normalization,
+    Embed: embedding,
+}
+"""Where each kind of layer keeps its ``forward`` and ``backward``."""
+
+
+class Moment(NamedTuple):
+    """When and on which pictures of the data set a training step runs: what its draws hang on."""
+
+    seed: int
+    epoch: int
+    pictures: Array  # (N,) numbers of the pictures
+
+    def part(self, group: slice) -> Moment:
+        return self._replace(pictures=self.pictures[group])
+
+
+class Gradients(NamedTuple):
+    """The mean loss over the pictures, its gradient by parameter name, the statistics seen."""
+
+    loss: float
+    arrays: dict[str, Array]
+    observed: dict[str, Array]
+
+
+def forward(
+    stages: Sequence[Stage], arrays: Arrays, x: Array, moment: Moment | None = None
+) -> tuple[list[Array], list[Any]]:
+    """One group through every stage: the stack each gives, and what each keeps for the way back."""
+    outputs, kept = [], []
+    for stage in stages:
+        pair = PAIRS[type(stage.layer)]
+        x, keeps = pair.forward(stage.layer, x, own(stage, arrays), _draw(stage, moment))
+        outputs.append(x)
+        kept.append(keeps)
+    return outputs, kept
+
+
+def backward(
+    stages: Sequence[Stage], arrays: Arrays, upstream: Array, kept: Sequence[Any]
+) -> tuple[Array, dict[str, Array]]:
+    """From the gradient of the last stack to that of the input, and of every parameter."""
+    gradients: dict[str, Array] = {}
+    for stage, keeps in zip(reversed(stages), reversed(kept), strict=True):
+        pair = PAIRS[type(stage.layer)]
+        upstream, found = pair.backward(stage.layer, upstream, own(stage, arrays), keeps)
+        gradients |= {f"{stage.name}.{name}": array for name, array in found.items()}
+    return upstream, gradients
+
+
+def logits(architecture: Architecture, arrays: Arrays, x: Array) -> Array:
+    """Pictures (N, C, H, W), or words (N, positions) -> (N, classes)."""
+    dtype = _dtype(arrays, x)
+    answers = np.empty((len(x), len(architecture.classes)), dtype)
+    for group in groups(len(x)):
+        outputs, _ = forward(architecture.stages, arrays, x[group])
+        answers[group] = outputs[-1].reshape(answers[group].shape)
+    return answers
+
+
+def gradients(
+    architecture: Architecture,
+    arrays: Arrays,
+    x: Array,
+    right: Array,
+    loss: str = "cross-entropy",
+    moment: Moment | None = None,
+) -> Gradients:
+    """The mean loss of pictures x with right classes (N), and its gradient.
+
+    Without a moment: of the network as it answers. With one: of a training step.
+    """
+    losses = np.empty(len(x), _dtype(arrays, x))
+    sums = {row.name: np.zeros(row.shape, losses.dtype) for row in architecture.parameters}
+    seen: list[dict[str, Array]] = []
+    for group in groups(len(x)):
+        part = moment and moment.part(group)
+        outputs, kept = forward(architecture.stages, arrays, x[group], part)
+        last = outputs[-1]
+        losses[group], slope = LOSSES[loss](last.reshape(len(last), -1), right[group])
+        upstream = (slope / slope.dtype.type(len(x))).reshape(last.shape)
+        _, found = backward(architecture.stages, arrays, upstream, kept)
+        for name, array in found.items():
+            sums[name] += array
+        seen.append(_observed(architecture.stages, kept))
+    return Gradients(_mean(losses), sums, _means(seen))
+
+
+def mean_loss(
+    architecture: Architecture, arrays: Arrays, x: Array, right: Array, loss: str
+) -> float:
+    """The mean loss of pictures x with right classes (N), as the network answers."""
+    return _mean(LOSSES[loss](logits(architecture, arrays, x), right)[0])
+
+
+def groups(count: int) -> Iterator[slice]:
+    """The groups that ``count`` pictures go through in."""
+    for start in range(0, count, GROUP):
+        yield slice(start, min(start + GROUP, count))
+
+
+def own(stage: Stage, arrays: Arrays) -> dict[str, Array]:
+    """A stage's arrays by their short names."""
+    rows = stage.parameters + stage.averages
+    return {row.first.name: arrays[row.name] for row in rows}
+
+
+def _draw(stage: Stage, moment: Moment | None) -> Draw | None:
+    if moment is None:
+        return None
+    path = (DROPOUT, moment.epoch, moment.pictures, stage.number)
+    return Draw(key_of(moment.seed, *path))
+
+
+def _dtype(arrays: Arrays, x: Array) -> np.dtype[Any]:
+    """The precision of a run: that of the parameters, or of the input if there are none."""
+    return next(iter(arrays.values()), x).dtype
+
+
+def _mean(losses: Array) -> float:
+    """The exact mean, rounded once."""
+    return fsum(losses.tolist()) / len(losses)
+
+
+def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
+    return {
+        f"{stage.name}.{name}": array
+        for stage, keeps in zip(stages, kept, strict=True)
+        if stage.averages
+        for name, array in PAIRS[type(stage.layer)].observed(keeps).items()
+    }
+
+
+def _means(seen: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """The mean of the groups' statistics, added group by group."""
+    means = {name: array.copy() for name, array in seen[0].items()} if seen else {}
+    for name, array in means.items():
+        for one in seen[1:]:
+            array += one[name]
+        array /= array.dtype.type(len(seen))
+    return means

@@ -1,0 +1,88 @@
+"""Pictures and maps as blocks of a terminal: shades where there are colours, characters "
+"everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+Plane = npt.NDArray[np.floating[Any]]
+
+INK, GROUND = "##", " ."
+
+
+def truncated(value: float) -> str:
+    """A number as the deck prints it: two decimals, cut and not rounded, no zero before the "
+    "point."""
+    hundredths = math.trunc(value * 100 + math.copysign(1e-9, value))
+    sign = "-" if hundredths < 0 else ""
+    whole, rest = divmod(abs(hundredths), 100)
+    return f"{sign}{whole or ''}.{rest:02d}"
+
+
+def ninths(value: float) -> str:
+    """A match of a 3x3 feature as the fraction it is."""
+    return f"{round(value * 9)}/9"
+
+
+def picture(plane: Plane) -> Text:
+    """Ink and ground, two characters a pixel."""
+    return _block(plane, lambda value: INK if value > 0 else GROUND)
+
+
+def numbers(plane: Plane) -> Text:
+    """Values cut to two decimals, five characters a value."""
+    return _block(plane, lambda value: truncated(value).rjust(4) + " ")
+
+
+def titled(title: str, block: RenderableType) -> Group:
+    """A block under its title."""
+    return Group(Text(title, style="bold"), block)
+
+
+def beside(*blocks: RenderableType) -> Padding:
+    """Blocks next to each other, two columns in from the left."""
+    grid = Table.grid(padding=(0, 3))
+    for _ in blocks:
+        grid.add_column(vertical="middle", no_wrap=True)
+    grid.add_row(*blocks)
+    return Padding(grid, (1, 0, 1, 2), expand=False)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Padding:
+    """A table, its first ``left`` columns words and the others numbers."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for index, title in enumerate(titles):
+        drawn.add_column(title, justify="left" if index < left else "right")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return Padding(drawn, (1, 0, 1, 2), expand=False)
+
+
+def prose(text: str) -> Text:
+    """Sentences, their line breaks left to the terminal's width."""
+    return Text(" ".join(text.split()))
+
+
+def _block(plane: Plane, written: Any) -> Text:
+    text = Text(no_wrap=True)
+    for row, line in enumerate(plane.tolist()):
+        for value in line:
+            text.append(written(value), style=_shade(value))
+        if row + 1 < len(plane):
+            text.append("\n")
+    return text
+
+
+def _shade(value: float) -> str:
+    """Black on light for ink, white on dark for ground: 24 greys from -1 to 1."""
+    level = round((min(1.0, max(-1.0, value)) + 1) / 2 * 23)
+    return f"{'black' if level > 11 else 'bright_white'} on color({232 + level})"
