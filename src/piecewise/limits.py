@@ -233,3 +233,7 @@ class Number:
 
     def write(self, value: float) -> str:
         return repr(value)
+
+
+SEED = Whole(0, 2**64 - 1)
+"""Of first weights, orders, drawings: any number of 64 bits."""

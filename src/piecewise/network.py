@@ -15,7 +15,7 @@ from .data.preparation import Preparation
 from .errors import DataError, LimitError, did_you_mean
 from .files import model_file
 from .layers import Layer
-from .limits import Choice, Whole
+from .limits import SEED, Choice
 from .randomness import WEIGHTS, key_of, uniform
 from .reference import nudge, run
 from .reference.losses import LOSSES, softmax
@@ -26,7 +26,6 @@ from .version import __version__
 Float32 = npt.NDArray[np.float32]
 
 LOSS = Choice(tuple(LOSSES))
-SEED = Whole(0, 2**64 - 1)
 
 
 class Parameters(Mapping[str, Float32]):

@@ -10,13 +10,14 @@ import rich_click as click
 from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
-from ..errors import DataError, LimitError, ModelFileError
+from ..errors import DataError, LimitError, ModelFileError, NotationError
 from ..learning.choices import held_out, layers_for, recipe_for
 from ..learning.recipe import Recipe
 from ..learning.scores import Scores, evaluate
 from ..learning.trainer import Progress, train
 from ..limits import Sides
 from ..network import Network
+from ..notation import parse
 from .output import data, json_option, meter, print_json, words
 from .words import score_lines
 
@@ -42,11 +43,13 @@ def command(source: str, output: str, as_json: bool, **knobs: Any) -> None:
     """
     started, console = time.perf_counter(), words()
     _check_output(Path(output))
-    size = _size(knobs.pop("size"))
+    size, layers = _size(knobs.pop("size")), knobs.pop("layers")
+    given = {name: value for name, value in knobs.items() if value is not None}
+    _check_usage(layers, given)
     with meter("reading", console) as show:
         dataset = read_data(source, size=size, progress=show)
     _tell_skipped(dataset, console)
-    net, recipe, parts = _planned(dataset, source, knobs)
+    net, recipe, parts = _planned(dataset, source, layers, given)
     _tell_plan(net, recipe, parts, console)
     interrupted = _taught(net, recipe, parts, console)
     net.save(output)
@@ -75,26 +78,37 @@ def _check_output(output: Path) -> None:
         raise ModelFileError(f"{output}: there is no folder {output.parent}")
 
 
+def _check_usage(layers: str | None, given: dict[str, Any]) -> None:
+    """Tell a wrong knob or layer before anything is read."""
+    try:
+        Recipe(**given)
+        if layers is not None:
+            parse(layers)
+    except (LimitError, NotationError) as error:
+        raise click.UsageError(str(error)) from None
+
+
 def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     try:
         sides = Sides(1, 1_024).read(text)
     except LimitError as error:
-        raise LimitError(f"--size: {error}") from None
+        raise click.BadParameter(str(error), param_hint="--size") from None
     assert isinstance(sides, tuple)
     return sides
 
 
-def _planned(dataset: DataSet, source: str, knobs: dict[str, Any]) -> tuple[Network, Recipe, Parts]:
+def _planned(
+    dataset: DataSet, source: str, layers: str | None, given: dict[str, Any]
+) -> tuple[Network, Recipe, Parts]:
     """The net to be taught, the recipe, and the parts of the data."""
-    parts = _parts(dataset, source, knobs["seed"])
-    layers = knobs.pop("layers") or layers_for(dataset.preparation.shape)
-    recipe = recipe_for(len(parts["train"][1]), knobs["seed"])
-    given = {name: value for name, value in knobs.items() if value is not None}
-    recipe = Recipe(**{**recipe.to_json(), **given})
-    shape = dataset.preparation.shape
-    net = Network(layers, shape, dataset.classes, recipe.seed, dataset.preparation)
+    seed, shape = given["seed"], dataset.preparation.shape
+    parts = _parts(dataset, source, seed)
+    chosen = recipe_for(len(parts["train"][1]), seed)
+    recipe = Recipe(**{**chosen.to_json(), **given})
+    layers = layers or layers_for(shape)
+    net = Network(layers, shape, dataset.classes, seed, dataset.preparation)
     return net, recipe, parts
 
 

@@ -30,7 +30,6 @@ _BROKEN = (
     OverflowError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
 """What Pillow raises for files that are broken in one way or another."""
 
@@ -43,13 +42,12 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
             warnings.simplefilter("ignore")  # Pillow's remarks on files that it reads all the same
             with Image.open(path, formats=_FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
-                    raise DataError(
-                        f"{path}: {image.width}x{image.height} pixels, wanted at most "
-                        f"{MOST_PIXELS:,}; make it smaller first"
-                    )
+                    raise _too_large(path, f"{image.width}x{image.height}")
                 return _bytes_of(ImageOps.exif_transpose(image))
     except DataError:
         raise
+    except Image.DecompressionBombError:  # far too large; Pillow does not say how large
+        raise _too_large(path, "too many") from None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -64,12 +62,16 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
         ) from None
 
 
+def _too_large(path: Path, got: str) -> DataError:
+    return DataError(
+        f"{path}: {got} pixels, wanted at most {MOST_PIXELS:,}; make the picture smaller first"
+    )
+
+
 def _bytes_of(image: Image.Image) -> npt.NDArray[np.uint8]:
     grey = image.mode in _GREY_MODES
-    if image.mode.startswith("I"):
+    if image.mode.startswith("I") or image.mode == "F":
         return _shrunk_to_bytes(np.asarray(image))
-    if image.mode == "F":
-        return _shrunk_to_bytes(np.nan_to_num(np.asarray(image)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -78,8 +80,12 @@ def _bytes_of(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 
 def _shrunk_to_bytes(levels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Grey levels of more than 8 bits -> bytes: divided by 256 if any is above 255."""
-    wide = levels.astype(np.float64)
-    if wide.max() > 255:
-        wide = wide / 257
+    """Grey levels of more than 8 bits -> bytes: divided by 257 if any is above 255; fractions of
+    1 times 255."""
+    wide = np.nan_to_num(levels.astype(np.float32))
+    highest = float(wide.max())
+    if highest > 255:
+        wide /= 257  # 65535 becomes 255
+    elif levels.dtype.kind == "f" and highest <= 1:
+        wide *= 255
     return np.clip(wide, 0, 255).round().astype(np.uint8)[:, :, None]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..elementary import Float64, sine_cosine
 from ..errors import LimitError
-from ..limits import Number, Whole
+from ..limits import SEED, Number, Whole
 from ..randomness import DRAWINGS, Key, fold, key_of, uniform
 from .preparation import Pictures, Preparation
 
@@ -146,6 +146,7 @@ def draw(
     for name, limit, value in (
         ("count", Whole(1, 10_000_000), count),
         ("size", Whole(9, 512), size),
+        ("seed", SEED, seed),
         ("first", Whole(0, 2**40), first),
     ):
         try:

@@ -18,7 +18,7 @@ def layers_for(shape: tuple[int, int, int]) -> str:
     _, height, width = shape
     items: list[str] = []
     features, kernel = 8, 5
-    while min(height, width) >= 6 and len(items) < 9:
+    while min(height, width) >= 6 and len(items) < 15:
         kernel = 5 if not items and min(height, width) >= 20 else 3
         items += [f"conv {features} {kernel}", "relu", "pool 2"]
         height, width = (-(-(side - kernel + 1) // 2) for side in (height, width))

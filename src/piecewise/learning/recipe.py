@@ -6,7 +6,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
 from ..errors import LimitError
-from ..limits import Choice, Limit, Number, Share, Whole
+from ..limits import SEED, Choice, Limit, Number, Share, Whole
 from ..reference.losses import LOSSES
 
 
@@ -32,7 +32,7 @@ class Recipe:
     method: str = _knob(
         Choice(("backpropagation", "nudging")), "how the slope is found", "backpropagation"
     )
-    seed: int = _knob(Whole(0, 2**64 - 1), "of the order of pictures and of dropout", 0)
+    seed: int = _knob(SEED, "of the order of pictures and of dropout", 0)
 
     def __post_init__(self) -> None:
         for knob in knobs():

@@ -83,8 +83,9 @@ def train(
     steps = recipe.epochs * math.ceil(len(right) / recipe.batch_size)
     run = _Run(net, recipe, given, right, recipe.learning_rates(steps), History())
     net.recipe, net.history = recipe.to_json(), []
-    for epoch in range(recipe.epochs):
-        _one_epoch(run, epoch, validation, progress)
+    with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
+        for epoch in range(recipe.epochs):
+            _one_epoch(run, epoch, validation, progress)
     return run.history
 
 

@@ -1,0 +1,116 @@
+"""Writes the parts of the manual that follow from the code: the layers and the command line.
+
+    python scripts/write_docs.py docs
+
+The tests compare what it would write with what stands there.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import MISSING, Field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from piecewise.cli import main as command_line
+from piecewise.layers import KINDS, Layer, knobs
+from piecewise.learning.recipe import knobs as recipe_knobs
+from piecewise.notation import usage
+
+LAYERS_HEAD = """\
+# Layers and their notation
+
+<!-- Written by scripts/write_docs.py from the records in src/piecewise/layers.py. -->
+
+A network is a list of layers between commas; `N * ( ... )` repeats a part of it:
+
+    conv 16 5, relu, pool 2, 2 * (conv 32 3 pad=same, relu), pool 3 stride=2, full 128, relu, full
+
+A SIZE is one number for a square, or HEIGHTxWIDTH. Each kind of layer numbers its own: the arrays
+of the second convolution are `conv2.weight` and `conv2.bias`.
+"""
+
+RECIPE_HEAD = """\
+# The recipe
+
+<!-- Written by scripts/write_docs.py from src/piecewise/learning/recipe.py. -->
+
+`pw.Recipe(...)` holds everything about a training run but the network and the pictures. The command
+line has the same knobs with dashes (`--learning-rate`).
+"""
+
+COMMANDS_HEAD = """\
+# The command line
+
+<!-- Written by scripts/write_docs.py from the commands themselves. -->
+
+Data goes to standard output, words and progress to standard error. `--json` prints plain values.
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+
+def layers_page() -> str:
+    return "\n".join([LAYERS_HEAD, *(_layer(kind) for kind in KINDS)])
+
+
+def _layer(kind: type[Layer]) -> str:
+    meaning = " ".join((kind.__doc__ or "").split())
+    lines = [f"## {kind.word}", "", meaning, "", f"    {usage(kind)}", ""]
+    if knobs(kind):
+        lines += _table(knobs(kind))
+    return "\n".join(lines)
+
+
+def recipe_page() -> str:
+    return "\n".join([RECIPE_HEAD, *_table(recipe_knobs())])
+
+
+def _table(fields: tuple[Field[Any], ...]) -> list[str]:
+    rows = ["| knob | what it is | what it may be | if left out |", "|---|---|---|---|"]
+    for knob in fields:
+        limit, meaning = knob.metadata["limit"], knob.metadata["meaning"]
+        rows.append(f"| {knob.name} | {meaning} | {limit.wanted} | {_default(knob)} |")
+    return [*rows, ""]
+
+
+def _default(knob: Field[Any]) -> str:
+    if knob.default is MISSING:
+        return "must be said"
+    if knob.default is None:
+        return "-"
+    if isinstance(knob.default, bool):
+        return "yes" if knob.default else "no"
+    written = knob.metadata["limit"].write(knob.default)
+    return f"{written}"
+
+
+def commands_page() -> str:
+    parts = [COMMANDS_HEAD]
+    for name, home in command_line.COMMANDS.items():
+        module = __import__(f"piecewise.cli.{home.module}", fromlist=["command"])
+        parts.append(_command(name, module.command))
+    return "\n".join(parts)
+
+
+def _command(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=f"piecewise {name}")
+    pieces = " ".join(command.collect_usage_pieces(context))
+    lines = [f"## {name}", "", f"    piecewise {name} {pieces}", ""]
+    for paragraph in (command.help or "").split("\n\n"):
+        lines += [" ".join(paragraph.split()), ""]
+    lines += ["| option | what it does |", "|---|---|"]
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record and isinstance(parameter, click.Option):
+            option, meaning = (" ".join(text.split()).replace("|", "\\|") for text in record)
+            lines.append(f"| `{option}` | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+PAGES = {"layers.md": layers_page, "recipe.md": recipe_page, "command-line.md": commands_page}
+
+if __name__ == "__main__":
+    for file, page in PAGES.items():
+        Path(sys.argv[1], file).write_text(page(), encoding="utf-8")

@@ -1,0 +1,318 @@
+"""The command line as a person types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from piecewise.cli.main import COMMANDS, status
+from piecewise.data.xo import draw
+from piecewise.network import Network
+from piecewise.version import __version__
+
+Printed = pytest.CaptureFixture[str]
+
+
+def piecewise(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "piecewise", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An `.npz` of drawn X's and O's with a part for testing."""
+    path = tmp_path_factory.mktemp("data") / "xo.npz"
+    drawings = draw(700, size=12, seed=0)
+    np.savez(path, images=drawings.pictures[:, 0], labels=drawings.labels,
+             class_names=np.array(["X", "O"]), is_test=np.arange(700) >= 500)  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of PNG files, a folder per class, with a broken one among them."""
+    path = tmp_path_factory.mktemp("pictures")
+    drawings = draw(200, size=20, seed=1)
+    for number, (picture, label) in enumerate(zip(drawings.pictures, drawings.labels, strict=True)):
+        part = "test" if number >= 150 else "train"
+        home = path / part / drawings.classes[label]
+        home.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[0]).save(home / f"{number}.png")
+    (path / "train" / "X" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    return path
+
+
+@pytest.fixture(scope="module")
+def net(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A net taught by the command line."""
+    path = tmp_path_factory.mktemp("net") / "xo.safetensors"
+    assert status(["train", str(data), "-o", str(path), "--epochs", "4"]) == 0
+    return path
+
+
+def draw_by_hand(path: Path) -> None:
+    """An X in black pen on white paper, as a drawing program saves it."""
+    paper = Image.new("RGB", (180, 140), "white")
+    pen = ImageDraw.Draw(paper)
+    pen.line((40, 30, 100, 110), fill="black", width=7)
+    pen.line((105, 25, 45, 115), fill="black", width=7)
+    paper.save(path)
+
+
+def test_train_prints_the_score_of_the_test_part(
+    data: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    path = tmp_path / "a.safetensors"
+    arguments = ["train", str(data), "-o", str(path), "--epochs", "4", "--seed", "3", "--json"]
+    assert status(arguments) == 0
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert told["test"]["n"] == 200
+    assert told["test"]["accuracy"] > 0.9
+    assert told["validation"]["n"] == 50
+    assert np.array(told["test"]["confusion"]).sum() == 200
+    assert {"seconds", "recipe", "layers", "parameters_sha256"} <= told.keys()
+    assert told["recipe"]["epochs"] == 4
+    assert told["recipe"]["seed"] == 3
+    assert "epoch   4 of 4" in printed.err
+    again = Network.load(path)
+    assert again.parameters_sha256 == told["parameters_sha256"]
+    assert again.classes == ("X", "O")
+    status([*arguments[:3], str(tmp_path / "b.safetensors"), *arguments[4:]])
+    second = json.loads(capsys.readouterr().out)
+    assert second["parameters_sha256"] == told["parameters_sha256"]
+
+
+def test_evaluate_scores_the_test_part_as_train_did(net: Path, data: Path, capsys: Printed) -> None:
+    assert status(["evaluate", str(net), str(data), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {"n", "classes", "accuracy", "macro_f1", "confusion", "per_class"} <= told.keys()
+    assert told["n"] == 200
+    arrays = np.load(data)
+    pictures, labels = arrays["images"][500:], arrays["labels"][500:]
+    answers = Network.load(net).logits(pictures).argmax(axis=1)
+    assert told["accuracy"] == (answers == labels).mean()
+    assert status(["evaluate", str(net), str(data)]) == 0
+    assert "right class" in capsys.readouterr().out
+
+
+def test_a_picture_a_person_drew_goes_in_and_an_answer_comes_out(
+    net: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    drawn = tmp_path / "my drawing.png"
+    draw_by_hand(drawn)
+    assert status(["predict", str(net), str(drawn), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["label"] == "X"
+    assert told["input"] == str(drawn)
+    assert told["classes"] == ["X", "O"]
+    assert sum(told["probabilities"]) == pytest.approx(1, abs=1e-6)
+    assert np.argmax(told["logits"]) == 0
+    assert status(["predict", str(net), str(drawn), str(drawn)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{drawn}: X   (X ")
+
+
+def test_folders_of_pictures_train_and_say_what_was_skipped(
+    folder: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    path = tmp_path / "net.safetensors"
+    arguments = ["train", str(folder), "-o", str(path), "--epochs", "6", "--json"]
+    assert status(arguments) == 0
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert told["test"]["n"] == 50
+    assert told["test"]["accuracy"] > 0.85
+    assert "skipped: " in printed.err
+    assert "broken.png: cannot be read as a picture" in printed.err
+    picture = next((folder / "test" / "O").iterdir())
+    assert status(["predict", str(path), str(picture), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["label"] == "O"
+
+
+def test_layers_and_knobs_can_be_said(data: Path, tmp_path: Path, capsys: Printed) -> None:
+    path = tmp_path / "net.safetensors"
+    arguments = ["train", str(data), "-o", str(path), "--json", "--layers", "conv 3 3, relu, full",
+                 "--size", "9", "--epochs", "1", "--batch-size", "64", "--learning-rate", "0.01",
+                 "--loss", "absolute"]  # fmt: skip
+    assert status(arguments) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["layers"] == "conv 3 3, relu, full"
+    assert told["input"] == [1, 9, 9]
+    wanted = {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "loss": "absolute"}
+    assert wanted.items() <= told["recipe"].items()
+
+
+def test_show_describes_a_model_file(net: Path, capsys: Printed) -> None:
+    assert status(["show", str(net), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {"layers", "input", "classes", "parameters", "parameters_sha256"} <= told.keys()
+    assert told["input"] == [1, 12, 12]
+    assert status(["show", str(net)]) == 0
+    words = capsys.readouterr().out
+    assert told["layers"] in words
+    assert told["parameters_sha256"] in words
+
+
+def test_demo_learns_and_knows_the_decks_tricky_x(tmp_path: Path, capsys: Printed) -> None:
+    path = tmp_path / "xo.safetensors"
+    assert status(["demo", "--json", "-o", str(path)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["n"] == 1000
+    assert told["accuracy"] >= 0.98
+    assert told["deck"]["tricky X"]["label"] == "X"
+    assert min(told["accuracy_by_trick"].values()) >= 0.98
+    before = sum(row["error"] for row in told["errors_before"])
+    assert sum(row["error"] for row in told["errors_after"]) < 0.2 * before
+    assert Network.load(path).parameters_sha256 == told["parameters_sha256"]
+
+
+def test_demo_in_words_fits_into_80_columns(capsys: Printed) -> None:
+    assert status(["demo"]) == 0
+    page = capsys.readouterr().out
+    assert "The deck's tricky X is an X" in page
+    assert "all tricks at once" in page
+    assert max(len(line) for line in page.splitlines()) <= 80
+    assert "…" not in page
+
+
+BAD = [
+    (["predict", "nowhere.safetensors", "x.png"], "nowhere.safetensors: No such file or directory"),
+    (["predict", "{empty}", "x.png"], "not a whole safetensors file"),
+    (["predict", "{net}", "nowhere.png"], "nowhere.png: no such file"),
+    (["predict", "{net}", "{empty}"], "empty.bin: cannot be read as a picture"),
+    (["predict", "{net}", "{here}"], "a folder, wanted a picture file"),
+    (["predict", "{here}", "x.png"], "a folder, wanted a model file"),
+    (["evaluate", "{net}", "nowhere"], "nowhere: no such file or folder"),
+    (["evaluate", "{net}", "{empty}"], "wanted an .npz file, or a folder"),
+    (["evaluate", "{net}", "{here}"], "no picture in it; wanted one folder per class"),
+    (["train", "nowhere.npz", "-o", "{here}/a"], "nowhere.npz: no such file or folder"),
+    (["train", "{empty}", "-o", "{here}/a"], "wanted an .npz file, or a folder"),
+    (["train", "{broken}", "-o", "{here}/a"], "broken.npz: not a whole .npz file"),
+    (["train", "{data}", "-o", "{here}/no/a"], "there is no folder"),
+    (["train", "{data}", "-o", "{here}"], "a folder, wanted the name of a file"),
+    (["train", "{data}", "-o", "{here}/a", "--layers", "conv 8 99, full"], "is larger than its"),
+    (["show", "{empty}"], "not a whole safetensors file"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(line) for line, _ in BAD])
+def test_what_fails_says_so_in_one_sentence_and_exits_with_1(
+    arguments: list[str], words: str, net: Path, data: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "empty.bin").touch()
+    (tmp_path / "broken.npz").write_bytes(data.read_bytes()[:200])
+    places = {"net": net, "data": data, "here": tmp_path / "here", "empty": tmp_path / "empty.bin",
+              "broken": tmp_path / "broken.npz"}  # fmt: skip
+    assert status([argument.format(**places) for argument in arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    last = printed.err.splitlines()[-1]
+    assert last.startswith("piecewise: ")
+    assert words in last
+    assert "Traceback" not in printed.err
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tuor"], "'tuor' is not a command; did you mean 'tour'?"),
+        (["train", "x.npz"], "Missing option '-o'"),
+        (["predict", "net"], "Missing argument 'FILE...'"),
+        (["demo", "--speed"], "No such option"),
+        (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv wants its features and kernel"),
+        (["train", "x.npz", "-o", "y", "--size", "x"], "got 'x', wanted one whole number"),
+        (["train", "x.npz", "-o", "y", "--epochs", "0"], "recipe: epochs: got 0, wanted a whole"),
+        (["train", "x.npz", "-o", "y", "--loss", "l2"], "recipe: loss: got 'l2', wanted cross-"),
+        (["train", "x.npz", "-o", "y", "--seed", "-1"], "recipe: seed: got -1, wanted a whole"),
+        (["train", "x.npz", "-o", "y", "--epochs", "many"], "'many' is not a valid integer"),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], words: str, capsys: Printed) -> None:
+    assert status(arguments) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_every_command_has_help(capsys: Printed) -> None:
+    assert status(["--help"]) == 0
+    page = capsys.readouterr().out
+    for name, home in COMMANDS.items():
+        assert name in page
+        assert home.summary[:30] in page
+        assert status([name, "--help"]) == 0
+        assert "--json" in capsys.readouterr().out
+    assert status(["--version"]) == 0
+    assert capsys.readouterr().out == f"piecewise {__version__}\n"
+
+
+def fastest(code: list[str]) -> float:
+    """The best of five runs in seconds: what a machine at rest takes."""
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *code], check=True, capture_output=True)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def test_help_and_import_are_quick() -> None:
+    assert fastest(["-m", "piecewise", "--help"]) < 0.3
+    assert fastest(["-c", "import piecewise"]) < 0.25
+    assert fastest(["-c", "import piecewise; piecewise.Network"]) < 0.6
+
+
+def test_nothing_heavy_is_imported_for_help() -> None:
+    code = (
+        "import sys; from piecewise.cli.main import status; status(['--help']); "
+        "print({'numpy', 'PIL', 'pydantic', 'safetensors'} & set(sys.modules), file=sys.stderr)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stderr.strip() == "set()"
+
+
+def test_ctrl_c_saves_the_net_as_it_is_and_exits_with_130(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    command = [sys.executable, "-m", "piecewise", "train", str(data), "-o", str(path),
+               "--epochs", "1000"]  # fmt: skip
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            if line.startswith("epoch   2"):
+                break
+        os.kill(run.pid, signal.SIGINT)
+        rest = run.stderr.read()
+        assert run.wait(30) == 130
+    assert "stopped; the net is saved as it is" in rest
+    assert f"saved {path}" in rest
+    assert "Traceback" not in rest
+    assert len(Network.load(path).history) >= 2
+
+
+def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+    command = f"{sys.executable} -m piecewise tour --plain | head -n 1"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert run.stderr == ""
+
+
+def test_words_go_to_stderr_and_data_to_stdout(net: Path, tmp_path: Path) -> None:
+    draw_by_hand(tmp_path / "x.png")
+    run = piecewise("predict", str(net), str(tmp_path / "x.png"))
+    assert run.returncode == 0
+    assert run.stderr == ""
+    assert run.stdout.count("\n") == 1

@@ -1,0 +1,78 @@
+"""The manual stays true: what is written from the code is, and what it shows runs."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from piecewise.version import __version__
+
+ROOT = Path(__file__).parents[1]
+
+
+def script(name: str) -> ModuleType:
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["layers.md", "recipe.md", "command-line.md"])
+def test_pages_written_from_the_code_are_up_to_date(name: str) -> None:
+    wanted = script("write_docs").PAGES[name]()
+    assert (ROOT / "docs" / name).read_text() == wanted, "run: python scripts/write_docs.py docs"
+
+
+def test_the_picture_is_drawn_from_the_tours_numbers() -> None:
+    assert (ROOT / "docs" / "pixels-to-votes.svg").read_text() == script("draw_picture").drawing()
+
+
+def test_the_examples_of_the_readme_run_and_print_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert found.attempted >= 11
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/layers.md"]
+)
+def test_links_and_paths_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / page).parent.joinpath(link).exists(), link
+    for path in re.findall(r"`((?:src|tests|scripts|docs)/[\w/.-]+\.\w+)`", text):
+        made_up = path == "src/piecewise/reference/scale.py"  # the layer one might add
+        assert (ROOT / path).exists() or made_up, path
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for page in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"`?make ([a-z-]+)", (ROOT / page).read_text()):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert first is not None
+    assert first[1] == __version__
+
+
+def test_the_supported_pythons_are_the_same_everywhere() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    assert 'requires-python = ">=3.11,<3.14"' in project
+    assert "FROM, BELOW = (3, 11), (3, 14)" in (ROOT / "scripts" / "check_python.py").read_text()
+    assert "3.11, 3.12 or 3.13" in (ROOT / "README.md").read_text()
+    assert (3, 11) <= sys.version_info[:2] < (3, 14)

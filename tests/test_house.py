@@ -1,0 +1,112 @@
+"""The house as ARCHITECTURE.md describes it: floors, sizes, and every kind of layer complete."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piecewise.layers import KINDS, Layer
+from piecewise.reference.run import PAIRS
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "piecewise"
+FILES = sorted(SOURCE.rglob("*.py"))
+NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+
+
+def floors() -> dict[str, int]:
+    """The floor of each file by the table of ARCHITECTURE.md."""
+    floor, found = -1, dict[str, int]()
+    for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines():
+        row = re.fullmatch(r"\| (\d+ \w+)? ?\| ((?:`[\w/.]+` ?)+) \| .+ \|", line)
+        if row:
+            floor += bool(row[1])
+            if row[1]:
+                assert row[1].startswith(f"{floor} "), line
+            found |= dict.fromkeys(re.findall(r"`([\w/.]+)`", row[2]), floor)
+    return found
+
+
+FLOORS = floors()
+
+
+def test_the_table_lists_exactly_the_files_there_are() -> None:
+    rooms = {name for name in NAMES if name.endswith("/__init__.py")}
+    assert set(FLOORS) == set(NAMES) - rooms
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The files of ours that a file imports, wherever in it."""
+    here = path.relative_to(SOURCE).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = here[: len(here) - node.level] + tuple((node.module or "").split("."))
+            base = tuple(part for part in base if part)
+            for alias in node.names:
+                for target in ((*base, alias.name), base):
+                    name = "/".join(target) + ".py"
+                    if name in FLOORS:
+                        yield name
+                        break
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_imports_go_down(path: Path) -> None:
+    name = str(path.relative_to(SOURCE))
+    if name == "__init__.py":
+        return  # the public names come from everywhere
+    floor = FLOORS.get(name, 0)
+    for other in imported(path):
+        assert FLOORS[other] <= floor, f"{name} (floor {floor}) imports {other} from above"
+
+
+def test_the_floor_test_sees_imports() -> None:
+    assert "learning/trainer.py" in set(imported(SOURCE / "cli" / "train.py"))
+    assert "reference/run.py" in set(imported(SOURCE / "network.py"))
+    assert FLOORS["errors.py"] == 0 < FLOORS["network.py"] < FLOORS["cli/main.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{path.name}: {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_nothing_in_a_file_can_run_code_from_elsewhere(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "compile", "__import__"}, path
+        if isinstance(node, ast.Import):
+            assert not {alias.name for alias in node.names} & {"pickle", "marshal", "shelve"}, path
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.word for kind in KINDS])
+def test_every_kind_of_layer_is_complete(kind: type[Layer]) -> None:
+    pair = PAIRS.get(kind)
+    assert pair is not None, f"{kind.__name__} has no pair in reference/run.py"
+    for name in ("forward", "backward"):
+        assert (getattr(pair, name, None) or pair).__doc__, f"{pair.__name__}.{name} is missing"
+        assert callable(getattr(pair, name, None)), f"{pair.__name__}.{name} is missing"
+    assert f"## {kind.word}\n" in (ROOT / "docs" / "layers.md").read_text()
+    for test in ("tests/test_reference.py", "tests/test_gradients.py"):
+        assert re.search(rf"\b{kind.__name__}\b|[\"' ]{kind.word}\b", (ROOT / test).read_text()), (
+            f"{test} does not mention {kind.word}"
+        )
+
+
+def test_ci_calls_what_a_person_calls() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "make check test test-toolkits" in script
+    listed = subprocess.run(["make", "-n", "-B", "help"], cwd=ROOT, capture_output=True, check=True)
+    assert listed.returncode == 0

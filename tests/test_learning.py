@@ -1,0 +1,179 @@
+"""Learning: the same seed gives the same net, nudging steps as backpropagation does, and what goes
+wrong leaves the last good weights."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.data.xo import DECK_TRICKY_X, draw
+from piecewise.errors import DataError, LimitError, TrainingError
+from piecewise.learning.choices import layers_for, recipe_for
+from piecewise.learning.recipe import Recipe, knobs
+from piecewise.learning.scores import Scores, evaluate
+from piecewise.learning.trainer import Progress, train
+from piecewise.network import Network
+
+LESSONS = draw(320, size=9, seed=0)
+UNSEEN = draw(400, size=9, seed=1)
+SMALL = "conv 4 3, relu, pool 2, full"
+
+
+def taught(layers: str = SMALL, seed: int = 0, recipe_seed: int = 0) -> Network:
+    net = Network(layers, (1, 9, 9), ("X", "O"), seed=seed)
+    recipe = Recipe(epochs=3, learning_rate=0.1, seed=recipe_seed)
+    train(net, LESSONS.pictures, LESSONS.labels, recipe)
+    return net
+
+
+def test_a_small_net_learns_x_from_o() -> None:
+    net = Network(SMALL, (1, 9, 9), ("X", "O"), seed=0)
+    before = evaluate(net, UNSEEN.pictures, UNSEEN.labels).accuracy
+    recipe = Recipe(epochs=8, learning_rate=0.1)
+    history = train(net, LESSONS.pictures, LESSONS.labels, recipe,
+                    (UNSEEN.pictures, UNSEEN.labels))  # fmt: skip
+    assert before < 0.8
+    assert evaluate(net, UNSEEN.pictures, UNSEEN.labels).accuracy > 0.95
+    assert net.predict(DECK_TRICKY_X[None, None]) == ["X"]
+    assert history.losses[-1] < 0.2 * history.losses[0]
+    assert history.epochs[-1].validation_accuracy is not None
+    assert [epoch["epoch"] for epoch in net.history] == list(range(1, 9))
+    assert net.recipe == recipe.to_json()
+
+
+def test_the_same_seed_gives_the_same_bits_everywhere() -> None:
+    layers = "conv 4 3, norm, relu, pool 2, dropout 0.2, full"
+    assert taught(layers).parameters_sha256 == (
+        "4593d8d6a3d8ca26241b266acec3be701fe50dba2f4f50e576071baf1dcf1895"
+    )
+
+
+def test_the_nets_seed_and_the_recipes_seed_both_matter() -> None:
+    nets = [taught(), taught(seed=1), taught(recipe_seed=1), taught()]
+    digests = [net.parameters_sha256 for net in nets]
+    assert len(set(digests)) == 3
+    assert digests[0] == digests[3]
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "squared", "absolute"])
+def test_every_loss_falls(loss: str) -> None:
+    net = Network(SMALL, (1, 9, 9), ("X", "O"))
+    recipe = Recipe(epochs=4, learning_rate=0.02, loss=loss)
+    losses = train(net, LESSONS.pictures, LESSONS.labels, recipe).losses
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_learning_by_nudging_takes_the_same_steps() -> None:
+    one, other = (
+        Network("conv 3 3 mean, relu, pool 2, pool 2, full", (1, 9, 9), ("X", "O"), seed=2)
+        for _ in range(2)
+    )
+    knobs: dict[str, Any] = {"epochs": 1, "batch_size": 8, "learning_rate": 0.05}
+    train(one, LESSONS.pictures[:16], LESSONS.labels[:16], Recipe(**knobs))
+    before = Network(one.notation, (1, 9, 9), ("X", "O"), seed=2).parameters.flat
+    train(other, LESSONS.pictures[:16], LESSONS.labels[:16], Recipe(method="nudging", **knobs))
+    moved = np.abs(one.parameters.flat - before).max()
+    assert moved > 1e-3
+    assert np.abs(one.parameters.flat - other.parameters.flat).max() < 1e-5 * moved + 1e-6
+
+
+def test_a_loss_that_is_no_number_stops_it_and_keeps_the_last_good_weights() -> None:
+    net = Network(SMALL, (1, 9, 9), ("X", "O"))
+    with pytest.raises(TrainingError) as caught:
+        train(net, LESSONS.pictures, LESSONS.labels,
+              Recipe(epochs=50, learning_rate=1000.0, loss="squared"))  # fmt: skip
+    assert "the loss is no longer a finite number; try a learning rate below 1000" in str(
+        caught.value
+    )
+    assert np.isfinite(net.parameters.flat).all()
+
+
+def test_stopping_it_leaves_the_net_as_after_its_last_step() -> None:
+    net = Network(SMALL, (1, 9, 9), ("X", "O"))
+    recipe = Recipe(epochs=4, batch_size=64)
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 7:  # in the second epoch
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(net, LESSONS.pictures, LESSONS.labels, recipe, progress=stop)
+    assert len(net.history) == 1
+    assert np.isfinite(net.parameters.flat).all()
+
+
+def test_progress_is_told_after_every_step() -> None:
+    told: list[Progress] = []
+    net = Network("full", (1, 9, 9), ("X", "O"))
+    train(net, LESSONS.pictures[:50], LESSONS.labels[:50], Recipe(epochs=2, batch_size=16),
+          progress=told.append)  # fmt: skip
+    assert [progress.step for progress in told] == list(range(1, 9))
+    assert {progress.steps for progress in told} == {8}
+    assert [bool(progress.finished) for progress in told] == [False, False, False, True] * 2
+
+
+def test_pictures_and_labels_must_fit() -> None:
+    net = Network(SMALL, (1, 9, 9), ("X", "O"))
+    with pytest.raises(DataError, match="labels: got 3, wanted 320"):
+        train(net, LESSONS.pictures, [0, 1, 0])
+    with pytest.raises(DataError, match=r"wanted \(N, 1, 9, 9\)"):
+        train(net, LESSONS.pictures[:, :, :5], LESSONS.labels)
+    assert not net.history
+
+
+def test_the_learning_rate_rises_for_a_quarter_and_falls_to_almost_nothing() -> None:
+    rates = Recipe(learning_rate=0.4).learning_rates(100)
+    assert len(rates) == 100
+    assert max(rates) == rates[24] == 0.4
+    assert all(a < b for a, b in pairwise(rates[:25]))
+    assert all(a > b for a, b in pairwise(rates[24:]))
+    assert 0 < rates[-1] < 0.01
+    assert Recipe(schedule="constant", learning_rate=0.4).learning_rates(3) == [0.4] * 3
+    assert len(Recipe().learning_rates(1)) == 1
+
+
+@pytest.mark.parametrize("name", [knob.name for knob in knobs()])
+def test_a_recipe_refuses_what_is_outside_its_limits(name: str) -> None:
+    wrong: tuple[Any, ...] = (None, -1, "none", float("nan"), float("inf"), [], 10**30, True)
+    for value in wrong:
+        with pytest.raises(LimitError, match=f"^recipe: {name}: got .*, wanted "):
+            Recipe(**{name: value})
+
+
+def test_scores_are_counted_by_hand() -> None:
+    scores = Scores(("a", "b", "c"), np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]]))
+    assert scores.n == 10
+    assert scores.accuracy == 0.7
+    assert scores.precision.tolist() == pytest.approx([3 / 5, 4 / 5, 0])
+    assert scores.recall.tolist() == pytest.approx([3 / 4, 4 / 6, 0])
+    assert scores.f1.tolist() == pytest.approx([6 / 9, 8 / 11, 0])
+    assert scores.macro_f1 == pytest.approx((6 / 9 + 8 / 11) / 2)  # c was never met
+    told = scores.to_json()
+    assert list(told) == ["n", "classes", "accuracy", "macro_f1", "confusion", "per_class"]
+    assert told["per_class"]["b"]["n"] == 6
+
+
+def test_evaluate_counts_right_classes_in_rows() -> None:
+    net = Network("full", (1, 9, 9), ("X", "O"))
+    net.parameters["full1.weight"] = np.zeros((2, 81))
+    net.parameters["full1.bias"] = [0.0, 1.0]  # always O
+    scores = evaluate(net, UNSEEN.pictures[:10], UNSEEN.labels[:10])
+    assert scores.confusion.tolist() == [[0, 5], [0, 5]]
+
+
+@pytest.mark.parametrize("side", [1, 3, 5, 6, 9, 12, 20, 28, 32, 64, 100, 200])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_chosen_layers_fit_every_size(side: int, channels: int) -> None:
+    for shape in ((channels, side, side), (channels, side, 2 * side + 1)):
+        net = Network(layers_for(shape), shape, 10)
+        assert net.architecture.parameter_count < 100_000 * channels
+
+
+def test_the_chosen_recipe_goes_through_fewer_pictures_more_often() -> None:
+    assert recipe_for(60_000, 0).epochs == 2
+    assert recipe_for(3_000, 0).epochs == 10
+    assert recipe_for(100, 7).epochs == 40
+    assert recipe_for(100, 7).seed == 7

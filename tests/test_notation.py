@@ -1,0 +1,217 @@
+"""The notation both ways, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from piecewise.errors import NotationError, PiecewiseError, ShapeError
+from piecewise.layers import KINDS, Convolution, Embed, Full, Layer, Norm, Pool, Relu
+from piecewise.limits import LONGEST_NOTATION, MOST_LAYERS
+from piecewise.network import Network
+from piecewise.notation import parse, write
+
+COUNT = 10_000
+
+
+def random_side(draw: random.Random, low: int, high: int) -> str:
+    one, two = draw.randint(low, high), draw.randint(low, high)
+    return draw.choice([f"{one}", f"{one}x{two}"])
+
+
+def random_layer(draw: random.Random) -> str:
+    """The text of one layer with any of its knobs, well written."""
+    kind = draw.choice([kind.word for kind in KINDS])
+    if kind == "conv":
+        words = [kind, str(draw.randint(1, 65_536)), random_side(draw, 1, 1_024)]
+        pads = ["pad=same", f"pad={random_side(draw, 0, 1_024)}"]
+        extras = [f"stride={random_side(draw, 1, 1_024)}", draw.choice(pads), "mean", "bias=no"]
+    elif kind == "pool":
+        words = [kind, random_side(draw, 1, 1_024)]
+        extras = [f"stride={random_side(draw, 1, 1_024)}", "kind=average", "edge=drop"]
+        if draw.random() < 0.2:
+            words, extras = [kind, "all"], ["kind=average"]
+    elif kind == "full":
+        return f"full {draw.randint(1, 1_048_576)}" if draw.random() < 0.9 else "full"
+    elif kind == "dropout":
+        return f"dropout {draw.choice(['0', '.5', '0.25', '1e-7', repr(draw.random())])}"
+    elif kind == "embed":
+        return f"embed {draw.randint(1, 65_536)}"
+    else:
+        return kind
+    chosen = [extra for extra in extras if draw.random() < 0.3]
+    draw.shuffle(chosen)
+    return " ".join([*words, *chosen])
+
+
+def random_notation(draw: random.Random, depth: int = 0) -> str:
+    items = []
+    for _ in range(draw.randint(1, 5)):
+        if depth < 3 and draw.random() < 0.2:
+            items.append(f"{draw.randint(1, 4)} * ({random_notation(draw, depth + 1)})")
+        else:
+            items.append(random_layer(draw))
+    return draw.choice([", ", ",", " , ", ",\n"]).join(items)
+
+
+def test_ten_thousand_notations_are_the_same_after_writing_and_reading() -> None:
+    draw = random.Random(0)
+    kinds = set()
+    for number in range(COUNT):
+        text = random_notation(draw)
+        layers = parse(text)
+        kinds |= {type(layer) for layer in layers}
+        written = write(layers)
+        assert parse(written) == layers, f"{number}: {text!r} became {written!r}"
+        assert write(parse(written)) == written
+    assert kinds == set(KINDS)
+
+
+def broken(draw: random.Random, text: str) -> str:
+    """A text with a few characters taken out, put in or exchanged."""
+    marks = "(),*=x 0123456789-.abcdefghnopqrstuv\tÄ٣😀\0"
+    for _ in range(draw.randint(1, 4)):
+        place = draw.randrange(len(text) + 1)
+        cut = place + draw.choice([0, 0, 1, 1, 2, 7])
+        text = text[:place] + draw.choice(["", *marks]) + text[cut:]
+    return text
+
+
+def refusal(text: str) -> NotationError | None:
+    """The error of a network's text; any other exception goes through."""
+    try:
+        Network(text, input=(1, 5, 5), classes=10)
+    except NotationError as error:
+        return error
+    return None
+
+
+def test_ten_thousand_broken_notations_give_a_notation_error_with_a_position() -> None:
+    draw = random.Random(1)
+    refused, slowest = 0, 0.0
+    for number in range(COUNT):
+        text = broken(draw, random_notation(draw))
+        started = time.perf_counter()
+        error = refusal(text)
+        slowest = max(slowest, time.perf_counter() - started)
+        if error is not None:
+            refused += 1
+            assert 0 <= error.position <= len(text), (number, text)
+            assert f"position {error.position}" in str(error), (number, text)
+            assert error.text == text
+    assert refused > 0.95 * COUNT
+    assert slowest < 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "words"),
+    [
+        ("", 0, "there is no layer; write 'conv 8 3, relu, pool 2, full', say"),
+        ("   ", 3, "there is no layer"),
+        ("conv 16 5, relo, full", 11, "'relo' is not a layer; did you mean 'relu'?"),
+        ("Conv 16 5, full", 0, "did you mean 'conv'?"),
+        ("zebra", 0, "known are conv, dropout, embed, full, norm, pool, relu"),
+        ("conv 16", 0, "conv wants its kernel; write conv 16 5x5 stride=2 pad=same, say"),
+        ("conv 0 3, full", 5, "conv: features: got 0, wanted a whole number from 1 to 65,536"),
+        ("conv 3 3x3x3", 7, "kernel: got '3x3x3', wanted one whole number from 1 to 1,024 or two"),
+        ("conv 3 3 stride=0", 16, "stride: got '0', wanted"),
+        ("conv 3 3 stride", 9, "stride wants a value: stride=, then"),
+        ("conv 3 3 stride=", 16, "got the end of the text, wanted"),
+        ("conv 3 3 stride=2 stride=2", 18, "stride is said twice; take one out"),
+        ("conv 3 3 padd=same", 9, "conv has no knob 'padd'; did you mean 'pad'?"),
+        ("conv 3 3 mean=yes", 9, "mean takes no value; write mean alone"),
+        ("conv 3 3 bias=maybe", 14, "bias: got 'maybe', wanted yes or no"),
+        ("pool 2 kind=median", 12, "kind: got 'median', wanted max or average"),
+        ("pool all stride=2", 0, "pool all has one window, so it takes no stride"),
+        ("dropout 1", 8, "rate: got 1.0, wanted a number from 0 up to, but not including, 1"),
+        ("relu 3", 5, "'3' is one too many for relu: relu"),
+        ("full 3 4", 7, "'4' is one too many for full: full [NEURONS]"),
+        ("relu relu", 5, "two layers stand side by side; put a comma before relu"),
+        ("relu,, relu", 5, "got ',', wanted a layer"),
+        ("relu,", 5, "got the end of the text, wanted a layer"),
+        ("2 * (relu", 9, "got the end of the text, wanted ) to close the ( at position 4"),
+        ("2 (relu)", 2, "got '(', wanted '*'; repeats are written 2 * (conv 8 3, relu)"),
+        ("2 * relu", 4, "got 'relu', wanted '('"),
+        ("0 * (relu)", 0, "number of repeats: got 0, wanted a whole number from 1 to 1,000"),
+        ("x * (relu)", 0, "number of repeats: got 'x'"),
+        ("relu)", 4, "this ) closes nothing"),
+        ("relu (", 5, "got '(', wanted a comma or a knob of relu"),
+        ("1000 * (1000 * (relu))", 0, "1,000 times 1,000 layers are too many"),
+        ("1000000 * (relu)", 0, "got 1000000, wanted a whole number from 1 to 1,000"),
+        ("relu, 1000 * (relu)", 6, "layer 1,001 is here, wanted at most 1,000"),
+        ("1*(" * 9 + "relu" + ")" * 9, 24, "brackets stand more than 8 deep"),
+    ],
+)
+def test_a_mistake_is_told_with_its_position_and_what_to_write(
+    text: str, position: int, words: str
+) -> None:
+    with pytest.raises(NotationError) as caught:
+        parse(text)
+    assert caught.value.position == position
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"layers, position {position}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_that_is_endless_or_no_text_is_refused_at_once() -> None:
+    with pytest.raises(NotationError, match="wanted at most 20,000") as caught:
+        parse("relu, " * 10_000_000)
+    assert caught.value.position == LONGEST_NOTATION
+    with pytest.raises(NotationError, match="got None, wanted a text such as"):
+        parse(None)  # type: ignore[arg-type]
+    assert len(parse(f"{MOST_LAYERS} * (relu)")) == MOST_LAYERS
+
+
+@pytest.mark.parametrize(
+    ("layers", "text"),
+    [
+        ([Convolution(16, (5, 5)), Relu(), Pool((2, 2)), Full()], "conv 16 5, relu, pool 2, full"),
+        ([Convolution(16, (1, 7), (2, 1), "same")], "conv 16 1x7 stride=2x1 pad=same"),
+        ([Convolution(3, (3, 3), mean=True)], "conv 3 3 mean"),
+        ([Convolution(3, (3, 3), bias=False), Norm()], "conv 3 3 bias=no, norm"),
+        ([Pool("all", kind="average")], "pool all kind=average"),
+        ([Pool((3, 3), stride=(2, 2), edge="drop")], "pool 3 stride=2 edge=drop"),
+        ([Embed(32), Full(2)], "embed 32, full 2"),
+        ([Convolution(8, (3, 3)), Relu()] * 2, "2 * (conv 8 3, relu)"),
+        ([Relu(), Relu()], "relu, relu"),
+    ],
+)
+def test_records_are_written_in_their_shortest_form(layers: list[Layer], text: str) -> None:
+    assert write(layers) == text
+    assert list(parse(text)) == layers
+
+
+@pytest.mark.parametrize(
+    ("text", "layer", "position", "words"),
+    [
+        ("conv 8 30, full", 1, 0, "the kernel, 30x30, is larger than its input, 1x28x28"),
+        ("conv 8 5, 5 * (pool 2), conv 8 2, full", 7, 24, "is larger than its input, 8x1x1"),
+        ("pool 40 edge=drop, full", 1, 0, "edge=drop leaves nothing"),
+        ("full, full", 1, 0, "only the last full may leave out its neurons"),
+        ("relu, embed 3, full", 2, 6, "can only be the first layer"),
+        ("conv 8 3", 1, 0, "ends with 5,408 values (8x26x26), wanted 10, one per class"),
+        ("full 11", 1, 0, "ends with 11 values (11x1x1), wanted 10"),
+        ("full 200000, full", 1, 0, "wanted at most 100,000,000"),
+        ("conv 65536 20 pad=1024, full", 1, 0, "values, wanted at most 67,108,864"),
+    ],
+)
+def test_layers_that_do_not_fit_are_told_by_number_position_and_sizes(
+    text: str, layer: int, position: int, words: str
+) -> None:
+    with pytest.raises(ShapeError) as caught:
+        Network(text, input=(1, 28, 28), classes=10)
+    assert (caught.value.layer, caught.value.position) == (layer, position)
+    assert f"layer {layer} (" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_one_row_input_is_told_to_take_a_one_row_kernel() -> None:
+    with pytest.raises(ShapeError, match="write 1x5: the input has one row"):
+        Network("conv 8 5, full", input=(64, 1, 128), classes=2)
+
+
+def test_every_error_of_a_notation_is_one_of_our_own() -> None:
+    assert issubclass(ShapeError, NotationError)
+    assert issubclass(NotationError, PiecewiseError)

@@ -1,0 +1,78 @@
+"""The random numbers: the published generator, and nothing that depends on order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from piecewise.elementary import exp, log, sine_cosine
+from piecewise.randomness import Key, key_of, shuffled, threefry, uniform, words
+
+
+@pytest.mark.parametrize(
+    ("key", "counter", "output"),
+    [  # Threefry-2x32 with 20 rounds, from the known answers of Random123
+        ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+        ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+        ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
+    ],
+)
+def test_the_generator_gives_the_published_words(
+    key: tuple[int, int], counter: tuple[int, int], output: tuple[int, int]
+) -> None:
+    words_of_key = (np.asarray(word, np.uint32) for word in key)
+    low, high = threefry(Key(*words_of_key), *counter)
+    assert (int(low), int(high)) == output
+
+
+def test_keys_of_many_pictures_are_the_keys_of_each() -> None:
+    together = uniform(key_of(7, 2, np.arange(5), 3), 9)
+    for picture in range(5):
+        assert (together[picture] == uniform(key_of(7, 2, picture, 3), 9)).all()
+
+
+def test_a_longer_row_begins_with_the_shorter_one() -> None:
+    assert (words(key_of(1), 7) == words(key_of(1), 100)[:7]).all()
+
+
+def test_every_step_of_the_path_and_both_halves_of_the_seed_matter() -> None:
+    seeds = [0, 1, 2**32, 2**63, 2**64 - 1]
+    rows = [words(key_of(seed, *path), 4).tobytes() for seed in seeds for path in
+            [(), (0,), (1,), (0, 0), (0, 1), (1, 0), (2**40,)]]  # fmt: skip
+    assert len(set(rows)) == len(rows)
+
+
+def test_uniform_numbers_are_even_and_fit_into_float32() -> None:
+    drawn = uniform(key_of(3), 200_000)
+    assert 0 <= drawn.min() < 1e-4
+    assert 1 - 1e-4 < drawn.max() < 1
+    assert abs(drawn.mean() - 0.5) < 0.003
+    counts = np.histogram(drawn, bins=20, range=(0, 1))[0]
+    assert np.abs(counts - 10_000).max() < 500
+    assert (drawn.astype(np.float32) == drawn).all()
+
+
+def test_shuffling_is_a_permutation_and_every_place_is_as_likely() -> None:
+    for count in (0, 1, 2, 17, 1000):
+        assert sorted(shuffled(key_of(5), count).tolist()) == list(range(count))
+    first = [int(shuffled(key_of(0, 3, epoch), 5)[0]) for epoch in range(2_000)]
+    assert np.abs(np.bincount(first, minlength=5) - 400).max() < 80
+
+
+def test_exp_log_sine_and_cosine_are_right_to_the_last_places() -> None:
+    x = np.linspace(-700, 700, 50_001)
+    assert np.abs(exp(x) / np.exp(x) - 1).max() < 5e-16
+    positive = np.exp(np.linspace(-300, 300, 50_001))
+    assert np.abs(log(positive) - np.log(positive)).max() < 1.2e-13
+    near = np.linspace(0.5, 2, 50_001)
+    assert np.abs(log(near) - np.log(near)).max() < 5e-16
+    turns = np.linspace(-100, 100, 50_001)
+    sine, cosine = sine_cosine(turns)
+    assert max(np.abs(sine - np.sin(turns)).max(), np.abs(cosine - np.cos(turns)).max()) < 1e-15
+
+
+def test_exp_of_the_extremes() -> None:
+    assert exp(0.0) == 1.0
+    assert exp(-np.inf) == 0.0
+    assert np.isnan(exp(np.nan))
+    assert exp(-745.2) >= 0

@@ -1,0 +1,58 @@
+"""People's own X's and O's, through the command line with nothing else said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from piecewise.cli.main import status
+from tests.real_data import real
+
+
+def test_letters_by_writers_it_never_saw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, net = real("xo-unipen.npz"), tmp_path / "xo.safetensors"
+    assert status(["train", str(source), "-o", str(net), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["test"]["n"] == 656
+    assert told["test"]["accuracy"] >= 0.98
+    assert told["classes"] == ["O", "X"]
+
+    # The same letters as PNG files get the same answers; so do drawings of another size and ground.
+    arrays = np.load(source)
+    pictures = arrays["images"][arrays["is_test"]][:40]
+    files = [tmp_path / f"{number}.png" for number in range(40)]
+    for file, picture in zip(files, pictures, strict=True):
+        Image.fromarray(picture).save(file)
+    names = [arrays["class_names"][label] for label in arrays["labels"][arrays["is_test"]][:40]]
+    assert right(net, files, names, capsys) >= 39
+    for file, picture in zip(files, pictures, strict=True):
+        paper = Image.new("L", (150, 200), 255)
+        ink = Image.fromarray(255 - picture).resize((90, 90), Image.Resampling.BICUBIC)
+        paper.paste(ink, (40, 80))
+        paper.save(file)
+    assert right(net, files, names, capsys) >= 38
+    drawn = tmp_path / "drawn.png"
+    draw_an_o(drawn)
+    assert right(net, [drawn], ["O"], capsys) == 1
+
+
+def right(
+    net: Path, files: list[Path], names: list[str], capsys: pytest.CaptureFixture[str]
+) -> int:
+    """How many files `piecewise predict` names rightly."""
+    assert status(["predict", str(net), *map(str, files), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    return sum(answer["label"] == name for answer, name in zip(told, names, strict=True))
+
+
+def draw_an_o(path: Path) -> None:
+    """An O in blue ink, a little open, as a person draws it with a mouse."""
+    paper = Image.new("RGB", (320, 240), "white")
+    ImageDraw.Draw(paper).arc((90, 40, 220, 200), 285, 275, fill=(30, 40, 140), width=6)
+    paper.save(path)

@@ -1,0 +1,163 @@
+"""X's and O's: the deck's own, and the generator."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.data.xo import (
+    DECK_O,
+    DECK_TRICKY_X,
+    DECK_X,
+    FEATURES,
+    PLAIN,
+    TRICK_NAMES,
+    TRICKY,
+    Tricks,
+    draw,
+)
+from piecewise.errors import LimitError
+
+
+def test_the_decks_x_is_both_diagonals_from_1_to_7() -> None:
+    wanted = np.full((9, 9), -1.0)
+    for place in range(1, 8):
+        wanted[place, place] = wanted[place, 8 - place] = 1
+    assert (wanted == DECK_X).all()
+    assert (DECK_X > 0).sum() == 13
+
+
+def test_the_tricky_x_shares_five_ink_pixels_with_the_x() -> None:
+    assert ((DECK_X > 0) & (DECK_TRICKY_X > 0)).sum() == 5
+    assert DECK_TRICKY_X.shape == DECK_O.shape == (9, 9)
+
+
+def test_the_features_are_the_decks() -> None:
+    assert FEATURES["\\"].tolist() == [[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]
+    assert FEATURES["x"].tolist() == [[1, -1, 1], [-1, 1, -1], [1, -1, 1]]
+    assert FEATURES["/"].tolist() == [[-1, -1, 1], [-1, 1, -1], [1, -1, -1]]
+
+
+def digest(pictures: np.ndarray[Any, Any]) -> str:
+    return hashlib.sha256(pictures.tobytes()).hexdigest()
+
+
+def test_the_same_seed_gives_the_same_bytes_everywhere() -> None:
+    assert (
+        digest(draw(64, 28, seed=0).pictures)
+        == "77e4744d84b554023b13c6e9161fe9333956b7d925987194f3c20ecdf24635c2"
+    )
+    assert (
+        digest(draw(64, 9, seed=0).pictures)
+        == "e24190d9f7620796d4f26df8fe60632bda0c88e2395da88908e73fb4692d4bbb"
+    )
+
+
+def test_a_picture_does_not_depend_on_how_many_are_drawn() -> None:
+    many = draw(600, 28, seed=4)
+    later = draw(10, 28, seed=4, first=300)
+    assert (many.pictures[300:310] == later.pictures).all()
+    assert (many.labels[300:310] == later.labels).all()
+    for name, values in many.tricks.items():
+        assert (values[300:310] == later.tricks[name]).all(), name
+
+
+@pytest.mark.parametrize("size", [9, 10, 17, 28, 64])
+def test_pictures_have_ink_of_all_greys_on_a_dark_ground(size: int) -> None:
+    drawings = draw(100, size, seed=2, tricks=PLAIN)
+    assert drawings.pictures.shape == (100, 1, size, size)
+    assert drawings.pictures.dtype == np.uint8
+    assert drawings.labels.tolist() == [0, 1] * 50
+    ink = drawings.pictures.mean(axis=(1, 2, 3)) / 255
+    assert (ink > 0.05).all()
+    assert (ink < 0.4).all()
+    assert len(np.unique(drawings.pictures)) > 100  # edges fade: they are not cut out
+    assert len(np.unique(drawings.pictures[drawings.labels == 0], axis=0)) == 50  # no two alike
+
+
+def centre_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
+    ink = pictures[:, 0].astype(float)
+    cells = np.arange(ink.shape[1])
+    whole = ink.sum(axis=(1, 2))
+    return np.stack([(ink.sum(axis=1) * cells).sum(axis=1), (ink.sum(axis=2) * cells).sum(axis=1)],
+                    axis=1) / whole[:, None]  # fmt: skip
+
+
+def test_translation_moves_the_ink_by_what_it_says() -> None:
+    still = draw(200, 28, seed=1, tricks=PLAIN)
+    moved = draw(200, 28, seed=1, tricks=TRICKY.alone("translation"))
+    shift = centre_of_ink(moved.pictures) - centre_of_ink(still.pictures)
+    said = np.stack([moved.tricks["translation_x"], moved.tricks["translation_y"]], axis=1)
+    assert np.abs(said).max() > 0.9 * 0.12 * 28
+    away = np.abs(shift - said).max(axis=1)
+    assert np.median(away) < 0.05
+    assert np.quantile(away, 0.95) < 0.5  # some arms are cut off at the edge
+
+
+def spread_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
+    middle = centre_of_ink(pictures)
+    ink = pictures[:, 0].astype(float)
+    y, x = np.mgrid[: ink.shape[1], : ink.shape[2]]
+    away = (x - middle[:, 0, None, None]) ** 2 + (y - middle[:, 1, None, None]) ** 2
+    return np.sqrt((ink * away).sum(axis=(1, 2)) / ink.sum(axis=(1, 2)))
+
+
+def test_scaling_and_weight_do_what_they_say() -> None:
+    still = draw(200, 64, seed=1, tricks=PLAIN)
+    scaled = draw(200, 64, seed=1, tricks=TRICKY.alone("scaling"))
+    ratio = spread_of_ink(scaled.pictures) / spread_of_ink(still.pictures)
+    assert np.corrcoef(ratio, scaled.tricks["scaling"])[0, 1] > 0.99
+    heavy = draw(200, 64, seed=1, tricks=TRICKY.alone("weight"))
+    more = heavy.pictures.mean(axis=(1, 2, 3)) / still.pictures.mean(axis=(1, 2, 3))
+    said = heavy.tricks["weight"] / still.tricks["weight"]
+    assert np.corrcoef(more, said)[0, 1] > 0.99
+    assert said.min() < 0.7
+    assert said.max() > 1.5
+
+
+def test_rotation_turns_clockwise() -> None:
+    turned = draw(100, 65, seed=1, tricks=Tricks(0, (1, 1), 45, 1, 0))
+    still = draw(100, 65, seed=1, tricks=PLAIN)
+    quarter = np.argmax(turned.tricks["rotation"] * (turned.labels == 0))
+    # An X turned by almost 45 degrees is a plus: its middle column holds ink that it had not.
+    assert turned.tricks["rotation"][quarter] > 40
+    column = slice(30, 35)
+    assert turned.pictures[quarter, 0, :15, column].max() > 200
+    assert still.pictures[quarter, 0, :15, column].max() < 50
+
+
+def test_noise_only_adds_noise() -> None:
+    still = draw(50, 28, seed=1, tricks=PLAIN).pictures.astype(int)
+    noisy = draw(50, 28, seed=1, tricks=Tricks(0, (1, 1), 0, 1, 0.1))
+    change = (noisy.pictures - still)[(still > 100) & (still < 150)] / 255
+    assert 0.04 < change.std() < 0.08  # each picture's deviation is drawn from 0 to 0.1
+    assert abs(change.mean()) < 0.01
+
+
+def test_each_trick_can_be_had_alone() -> None:
+    assert TRICKY.alone("plain") == PLAIN
+    for name in TRICK_NAMES:
+        alone = TRICKY.alone(name)
+        changed = [other for other in TRICK_NAMES if getattr(alone, other) != getattr(PLAIN, other)]
+        assert changed == [name]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: draw(0), "draw: count: got 0, wanted a whole number from 1"),
+        (lambda: draw(3, size=8), "draw: size: got 8, wanted a whole number from 9 to 512"),
+        (lambda: draw(3, first=-1), "draw: first: got -1"),
+        (lambda: draw(3, seed=-1), "draw: seed: got -1"),
+        (lambda: Tricks(translation=0.6), "tricks: translation: got 0.6, wanted a number from 0"),
+        (lambda: Tricks(scaling=(0.1, 1)), "tricks: smallest scaling: got 0.1"),
+        (lambda: Tricks(weight=float("nan")), "tricks: weight: got nan"),
+    ],
+)
+def test_a_knob_outside_its_limit_is_refused(make: Any, words: str) -> None:
+    with pytest.raises(LimitError) as caught:
+        make()
+    assert words in str(caught.value)
