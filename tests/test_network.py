@@ -44,6 +44,7 @@ def test_parameters_are_views_that_can_be_written_and_assigned() -> None:
         ("conv1.weight", np.zeros((3, 3, 3)), LimitError, "got the shape (3, 3, 3), wanted"),
         ("full1.bias", [1.0, float("nan")], LimitError, "not finite"),
         ("full1.bias", ["a", "b"], LimitError, "not finite numbers"),
+        ("full1.bias", [1e39, 0.0], LimitError, "not finite numbers"),
         ("conv2.weight", 0, KeyError, "no array 'conv2.weight'; did you mean 'conv1.weight'?"),
     ],
 )
@@ -56,6 +57,12 @@ def test_a_wrong_assignment_is_refused_and_changes_nothing(
         net.parameters[name] = value
     assert words in str(caught.value)
     assert net.parameters_sha256 == before
+
+
+def test_a_variance_cannot_be_negative() -> None:
+    net = Network("conv 3 3, norm, full", (1, 9, 9), 2)
+    with pytest.raises(LimitError, match=r"norm1\.variance: got -1\.0, wanted at least 0"):
+        net.averages["norm1.variance"] = [1, -1, 1]
 
 
 def test_first_weights_are_the_same_everywhere() -> None:
@@ -139,6 +146,7 @@ def test_a_walk_keeps_every_stack() -> None:
         (np.zeros((1, 9, 9, 1), np.float32), "got the shape (1, 9, 9, 1)"),
         (np.zeros((2, 1, 9, 9), np.int64), "got int64, wanted float32, or uint8 from 0 to 255"),
         (np.full((2, 1, 9, 9), np.inf, np.float32), "not finite numbers"),
+        (np.full((2, 1, 9, 9), 1e39), "not finite numbers"),
         ("a picture", "got the shape ()"),
     ],
 )

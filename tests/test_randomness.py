@@ -33,6 +33,7 @@ def test_keys_of_many_pictures_are_the_keys_of_each() -> None:
 
 def test_a_longer_row_begins_with_the_shorter_one() -> None:
     assert (words(key_of(1), 7) == words(key_of(1), 100)[:7]).all()
+    assert (words(key_of(1), 7, start=40) == words(key_of(1), 100)[40:47]).all()
 
 
 def test_every_step_of_the_path_and_both_halves_of_the_seed_matter() -> None:

@@ -8,7 +8,7 @@ nothing: what a layer means stands in `piecewise.reference`.
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, field, fields
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any, ClassVar, NamedTuple
 
 from .errors import LimitError
@@ -33,12 +33,14 @@ class Shape(NamedTuple):
 
 class Tensor(NamedTuple):
     """An array that belongs to a layer: its name, its shape, and what it is filled with first:
-    numbers drawn evenly from ``centre - spread`` to ``centre + spread``."""
+    numbers drawn evenly from ``centre - spread`` to ``centre + spread``, none ever below ``least``.
+    """
 
     name: str
     shape: tuple[int, ...]
     centre: float = 0.0
     spread: float = 0.0
+    least: float = -inf
 
 
 def he_spread(inputs: int) -> float:
@@ -277,7 +279,8 @@ class Norm(Layer):
         return Tensor("weight", (shape.channels,), centre=1.0), Tensor("bias", (shape.channels,))
 
     def averages(self, shape: Shape) -> tuple[Tensor, ...]:
-        return Tensor("mean", (shape.channels,)), Tensor("variance", (shape.channels,), centre=1.0)
+        variance = Tensor("variance", (shape.channels,), centre=1.0, least=0.0)
+        return Tensor("mean", (shape.channels,)), variance
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from .architecture import Architecture, Row
 from .data.preparation import Preparation
 from .errors import DataError, LimitError, did_you_mean
-from .files import model_file
 from .layers import Layer
 from .limits import SEED, Choice
 from .randomness import WEIGHTS, key_of, uniform
@@ -28,12 +27,16 @@ Float32 = npt.NDArray[np.float32]
 LOSS = Choice(tuple(LOSSES))
 
 
+_DRAWN = 1 << 20  # first weights drawn at a time, so that drawing takes little memory
+
+
 class Parameters(Mapping[str, Float32]):
     """The arrays of a flat buffer by name, in table order: views that can be written into, and
     assigned (``parameters["conv1.weight"] = array`` copies the numbers in)."""
 
     def __init__(self, flat: Float32, rows: Sequence[Row]) -> None:
         self.flat = flat
+        self._least = {row.name: row.first.least for row in rows}
         self._views = {
             row.name: flat[row.offset : row.offset + row.size].reshape(row.shape) for row in rows
         }
@@ -48,9 +51,11 @@ class Parameters(Mapping[str, Float32]):
         array, given = self[name], np.asarray(value)
         if given.shape != array.shape:
             raise LimitError(f"{name}: got the shape {given.shape}, wanted {array.shape}")
-        if given.dtype.kind not in "fiub" or not np.isfinite(given).all():
+        if given.dtype.kind not in "fiub" or not _finite(values := _float32(given)):
             raise LimitError(f"{name}: got values that are not finite numbers")
-        array[...] = given
+        if values.size and values.min() < self._least[name]:
+            raise LimitError(f"{name}: got {values.min()}, wanted at least {self._least[name]:g}")
+        array[...] = values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
@@ -181,6 +186,8 @@ class Network:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file, whole or not at all, and read it back; ModelFileError if it "
         "fails."""
+        from .files import model_file  # noqa: PLC0415 - it loads what only files need
+
         model = model_file.Model(
             self.architecture, self.seed, self.preparation, self.arrays, self.recipe, self.history
         )
@@ -190,6 +197,8 @@ class Network:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
         """The network in a model file; ModelFileError, saying what is wrong, if there is none."""
+        from .files import model_file  # noqa: PLC0415
+
         model = model_file.read(path)
         net = cls(
             model.architecture.layers,
@@ -220,9 +229,10 @@ class Network:
             return self.preparation.scale(given)
         if given.dtype.kind != "f":
             raise DataError(f"pictures: got {given.dtype}, wanted float32, or uint8 from 0 to 255")
-        if not np.isfinite(given).all():
+        numbers = _float32(given)
+        if not _finite(numbers):
             raise DataError("pictures: got values that are not finite numbers")
-        return given.astype(np.float32)
+        return numbers
 
     def right(self, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Class numbers (N,), checked; DataError if one is not a class."""
@@ -274,10 +284,20 @@ def _first_values(rows: Sequence[Row], seed: int) -> Float32:
     for number, row in enumerate(rows):
         part = flat[row.offset : row.offset + row.size]
         part[:] = row.first.centre
-        if row.first.spread:
-            drawn = uniform(key_of(seed, WEIGHTS, number), row.size)
-            part[:] = row.first.centre + row.first.spread * (2 * drawn - 1)
+        for start in range(0, row.size if row.first.spread else 0, _DRAWN):
+            drawn = uniform(key_of(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
+            part[start : start + _DRAWN] += row.first.spread * (2 * drawn - 1)
     return flat
+
+
+def _float32(values: npt.NDArray[Any]) -> Float32:
+    """The values in float32; those beyond its range become infinite, which nothing accepts."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def _finite(values: Float32) -> bool:
+    return bool(np.isfinite(values).all())
 
 
 def _checked_seed(seed: object) -> int:

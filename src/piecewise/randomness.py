@@ -58,18 +58,20 @@ def fold(key: Key, step: Any) -> Key:
     return Key(*threefry(key, *_halves(step)))
 
 
-def words(key: Key, count: int) -> Words:
-    """``count`` random words along a new last axis: words 2i and 2i + 1 are those of counter i."""
-    counters = np.arange((count + 1) // 2, dtype=np.uint32)
+def words(key: Key, count: int, start: int = 0) -> Words:
+    """``count`` random words along a new last axis, from the (even) number ``start`` on: words 2i
+    and 2i + 1 are those of counter i.
+    """
+    counters = np.arange(start // 2, (start + count + 1) // 2, dtype=np.uint32)
     wide = Key(key.low[..., None], key.high[..., None])
     pair = threefry(wide, counters, np.uint32(0))
     both = np.stack(pair, axis=-1)
     return both.reshape(*both.shape[:-2], -1)[..., :count]
 
 
-def uniform(key: Key, count: int) -> npt.NDArray[np.float64]:
+def uniform(key: Key, count: int, start: int = 0) -> npt.NDArray[np.float64]:
     """``count`` numbers from [0, 1) along a new last axis: multiples of 2**-24."""
-    return (words(key, count) >> np.uint32(8)).astype(np.float64) * 2.0**-24
+    return (words(key, count, start) >> np.uint32(8)).astype(np.float64) * 2.0**-24
 
 
 def shuffled(key: Key, count: int) -> npt.NDArray[np.int64]:

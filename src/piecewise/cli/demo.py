@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import rich_click as click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from ..data.xo import (
@@ -24,8 +24,8 @@ from ..learning.scores import evaluate
 from ..learning.trainer import Progress, train
 from ..network import Network
 from ..reference.losses import absolute
-from ..tour.drawing import beside, picture, table, titled
-from .output import data, json_option, meter, print_json, words
+from ..tour.drawing import beside, picture, prose, table, titled
+from .output import data, json_option, meter, print_json, show, words
 
 LAYERS = "conv 8 3, relu, pool 2, full"
 SIZE = 9
@@ -54,17 +54,17 @@ def command(output: str | None, as_json: bool) -> None:
     Small nine by nine pictures as in the deck, each with its tricks: shifted, scaled, turned,
     drawn with a thick or a thin pen, and noisy. No network and no files are needed.
     """
-    console, shown = words(), data()
+    console, page = words(), data()
     unseen = draw(TESTED_ON, SIZE, UNSEEN_SEED)
     if not as_json:
-        _introduce(shown, unseen)
+        _introduce(page, unseen)
     found = _found(console, unseen)
     if output:
         found.net.save(output)
     if as_json:
         print_json(_report(found))
         return
-    _tell(shown, found)
+    _tell(page, found)
     if output:
         console.print(f"saved {output}; try: piecewise predict {output} PICTURE", markup=False)
 
@@ -78,9 +78,9 @@ def _found(console: Console, unseen: Drawings) -> Found:
     before = _error_table(net, unseen)
 
     def told(progress: Progress) -> None:
-        show(progress.step, progress.steps, f", loss {progress.loss:.4f}")
+        shown(progress.step, progress.steps, f", loss {progress.loss:.4f}")
 
-    with meter("learning", console) as show:
+    with meter("learning", console) as shown:
         train(net, lessons.pictures, lessons.labels, RECIPE, progress=told)
     clock.mark("learning")
     accuracy = {"all": evaluate(net, unseen.pictures, unseen.labels).accuracy}
@@ -144,48 +144,41 @@ def _report(found: Found) -> dict[str, Any]:
 
 
 def _introduce(console: Console, unseen: Drawings) -> None:
-    console.print(f"A ConvNet learns X from O: {LAYERS}", style="bold")
-    console.print(
-        f"It sees {TRAINED_ON:,} drawings, none of them among the {TESTED_ON:,} it is tested on. "
-        "Some of those:"
+    show(console, Text(f"A ConvNet learns X from O: {LAYERS}\n", style="bold"))
+    show(
+        console,
+        prose(
+            f"It learns from {TRAINED_ON:,} drawings; none of them is among the {TESTED_ON:,} that "
+            "it is tested on, such as these:"
+        ),
     )
     pictures = unseen.preparation.scale(unseen.pictures[:3, 0])
-    console.print(
-        beside(
-            *(
-                titled(CLASSES[label], picture(plane))
-                for label, plane in zip(unseen.labels.tolist(), pictures, strict=False)
-            )
-        )
-    )
+    drawn = zip(unseen.labels.tolist(), pictures, strict=False)
+    show(console, beside(*(titled(CLASSES[label], picture(plane)) for label, plane in drawn)))
 
 
 def _tell(console: Console, found: Found) -> None:
-    console.print("The error on some of them, before learning and after:")
-    rows = []
-    for number, (before, after) in enumerate(zip(found.before, found.after, strict=True), 1):
-        answers = [f"{each['actual'][name]:.2f}" for each in (before, after) for name in CLASSES]
-        rows.append(
-            (f"{number}  {before['right']}", *answers[:2], f"{before['error']:.2f}", *answers[2:],
-             f"{after['error']:.2f}")
-        )  # fmt: skip
-    totals = (sum(row["error"] for row in each) for each in (found.before, found.after))
-    first, last = (f"{total:.2f}" for total in totals)
-    rows.append(("total", "", "", first, "", "", last))
-    console.print(table(("right", "before: X", "O", "error", "after: X", "O", "error"), rows))
-    console.print(f"On {TESTED_ON:,} unseen pictures for each line, trick by trick:")
+    show(console, prose("The deck's error table for some of them, before learning and after:"))
+    show(console, _error_rows(found))
+    show(console, prose(f"On {TESTED_ON:,} unseen pictures a line, trick by trick:"))
     names = {"all": "all tricks at once", "plain": "no trick"}
-    console.print(
-        table(
-            ("trick", "right"),
-            [
-                (names.get(name, name), f"{100 * share:.1f} %")
-                for name, share in found.accuracy.items()
-            ],
-        )
-    )
+    shares = [(names.get(name, name), f"{100 * s:.1f} %") for name, s in found.accuracy.items()]
+    show(console, table(("trick", "right"), shares))
     for name, answer in found.deck.items():
         chance = 100 * answer["probabilities"][answer["label"]]
-        console.print(Text(f"The deck's {name} is an {answer['label']} ({chance:.1f} %)."))
+        show(console, Text(f"The deck's {name} is an {answer['label']} ({chance:.1f} %)."))
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.seconds.items())
-    console.print(Text(f"\nThis took: {took}.", style="dim"))
+    show(console, Text(f"\nThis took: {took}.", style="dim"))
+
+
+def _error_rows(found: Found) -> RenderableType:
+    rows = []
+    for number, (before, after) in enumerate(zip(found.before, found.after, strict=True), 1):
+        cells = [f"{number}  {before['right']}"]
+        for each in (before, after):
+            cells += [f"{each['actual'][name]:.2f}" for name in CLASSES]
+            cells.append(f"{each['error']:.2f}")
+        rows.append(cells)
+    first, last = (sum(row["error"] for row in each) for each in (found.before, found.after))
+    rows.append(["total", "", "", f"{first:.2f}", "", "", f"{last:.2f}"])
+    return table(("right", "before: X", "O", "error", "after: X", "O", "error"), rows)

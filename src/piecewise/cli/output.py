@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 WIDTH = 80
 
@@ -26,6 +26,14 @@ def data(plain: bool = False) -> Console:
     console = Console(highlight=False, markup=False, emoji=False)
     console.width = min(console.width, WIDTH)
     return console
+
+
+def show(console: Console, block: RenderableType) -> None:
+    """Print a block without the spaces that would fill its lines up."""
+    with console.capture() as captured:
+        console.print(block)
+    lines = captured.get().split("\n")
+    console.file.write("\n".join(line.rstrip(" ") for line in lines))
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ import rich_click as click
 
 from ..tour.chapters import CHAPTERS, Chapter
 from ..tour.facts import Facts
-from .output import data, json_option, print_json
+from .output import data, json_option, print_json, show
 
 NAMES = [chapter.name for chapter in CHAPTERS]
 
@@ -39,8 +39,7 @@ def command(chapter: str | None, plain: bool, as_json: bool) -> None:
         console.rule(f"{number}  {one.title}", characters="-" if plain else "─")
         console.print()
         for block in one.show(facts):
-            console.print(block)
-        console.print()
+            show(console, block)
         if waits and place + 1 < len(chosen) and not _goes_on():
             return
 

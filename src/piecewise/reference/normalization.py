@@ -2,7 +2,8 @@
 shifted by two learned numbers.
 
 While training, mean and variance are those of the group of pictures that is run together (ghost
-batches: Hoffer, Hubara, Soudry 2017); when the network answers, their running averages.
+batches: Hoffer, Hubara, Soudry 2017); when the network answers, their running averages. A variance
+is the mean of the squared differences, divided by their number in both.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def gradients(
         for name, array in found.items():
             sums[name] += array
         seen.append(_observed(architecture.stages, kept))
-    return Gradients(_mean(losses), sums, _means(seen))
+    return Gradients(_mean(losses), sums, _means(seen, [len(x[group]) for group in groups(len(x))]))
 
 
 def mean_loss(
@@ -161,11 +161,11 @@ def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
     }
 
 
-def _means(seen: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """The mean of the groups' statistics, added group by group."""
-    means = {name: array.copy() for name, array in seen[0].items()} if seen else {}
-    for name, array in means.items():
-        for one in seen[1:]:
-            array += one[name]
-        array /= array.dtype.type(len(seen))
+def _means(seen: Sequence[Mapping[str, Array]], sizes: Sequence[int]) -> dict[str, Array]:
+    """The mean of the groups' statistics, each counted by its pictures, added group by group."""
+    means = {name: np.zeros_like(array) for name, array in seen[0].items()} if seen else {}
+    for name, mean in means.items():
+        for one, size in zip(seen, sizes, strict=True):
+            mean += one[name] * mean.dtype.type(size)
+        mean /= mean.dtype.type(sum(sizes))
     return means

@@ -48,10 +48,10 @@ def filtering(facts: Facts) -> Blocks:
     """One match, step by step."""
     kernel = FEATURES["\\"]
     yield prose("How well does a piece match one place of the picture? Four steps tell.")
-    for title, row, column in (("a perfect place", 1, 1), ("the centre of the X", 3, 3)):
+    for title, row, column in (("A perfect place", 1, 1), ("The centre of the X", 3, 3)):
         patch = DECK_X[row : row + 3, column : column + 3]
         products = kernel * patch
-        yield titled(f"{title}: rows {row}-{row + 2}, columns {column}-{column + 2}", "")
+        yield prose(f"{title}: rows {row}-{row + 2}, columns {column}-{column + 2}")
         yield beside(
             titled("1 line up", picture(kernel)),
             titled("  the patch", picture(patch)),
@@ -61,7 +61,6 @@ def filtering(facts: Facts) -> Blocks:
             f"3 add up: {int(products.sum())}.   4 divide by the {products.size} pixels of the "
             f"feature: {ninths(float(products.mean()))} = {truncated(float(products.mean()))}"
         )
-        yield ""
     yield prose(
         "A pixel that agrees, ink on ink or ground on ground, counts +1; one that does not, -1."
     )
@@ -119,7 +118,6 @@ def stacking(facts: Facts) -> Blocks:
         )
     )
     yield prose("The whole net, a line a layer, from 81 pixels to two answers:")
-    yield ""
     yield from (f"  {line}" for line in summary(facts.architecture).splitlines())
 
 
@@ -241,7 +239,6 @@ def beyond(facts: Facts) -> Blocks:
         "shuffled, a ConvNet is the wrong tool. The toolkits the deck names, Caffe, CNTK, "
         "Deeplearning4j, TensorFlow, Theano and Torch, train nets of exactly these layers."
     )
-    yield ""
     yield prose("Now let one learn:  piecewise demo")
 
 

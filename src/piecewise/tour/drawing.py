@@ -17,6 +17,7 @@ from rich.text import Text
 Plane = npt.NDArray[np.floating[Any]]
 
 INK, GROUND = "##", " ."
+BLACK, WHITE = 16, 231  # the 256 colours' own, which no theme changes
 
 
 def truncated(value: float) -> str:
@@ -49,12 +50,12 @@ def titled(title: str, block: RenderableType) -> Group:
 
 
 def beside(*blocks: RenderableType) -> Padding:
-    """Blocks next to each other, two columns in from the left."""
+    """Blocks next to each other, two columns in from the left; an empty line ends every block."""
     grid = Table.grid(padding=(0, 3))
     for _ in blocks:
         grid.add_column(vertical="middle", no_wrap=True)
     grid.add_row(*blocks)
-    return Padding(grid, (1, 0, 1, 2), expand=False)
+    return Padding(grid, (0, 0, 1, 2), expand=False)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Padding:
@@ -64,12 +65,12 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
         drawn.add_column(title, justify="left" if index < left else "right")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    return Padding(drawn, (1, 0, 1, 2), expand=False)
+    return Padding(drawn, (0, 0, 1, 2), expand=False)
 
 
-def prose(text: str) -> Text:
+def prose(text: str) -> Padding:
     """Sentences, their line breaks left to the terminal's width."""
-    return Text(" ".join(text.split()))
+    return Padding(Text(" ".join(text.split())), (0, 0, 1, 0), expand=False)
 
 
 def _block(plane: Plane, written: Any) -> Text:
@@ -85,4 +86,5 @@ def _block(plane: Plane, written: Any) -> Text:
 def _shade(value: float) -> str:
     """Black on light for ink, white on dark for ground: 24 greys from -1 to 1."""
     level = round((min(1.0, max(-1.0, value)) + 1) / 2 * 23)
-    return f"{'black' if level > 11 else 'bright_white'} on color({232 + level})"
+    written = BLACK if level > 11 else WHITE
+    return f"color({written}) on color({232 + level})"

@@ -1,0 +1,223 @@
+"""Backpropagation against nudging: every kind of layer, every parameter and every input.
+
+All in float64. A nudge is 1e-5; inputs are chosen so that none comes near a kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import fsum
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.architecture import Architecture
+from piecewise.layers import Layer, Shape, knobs
+from piecewise.notation import parse
+from piecewise.randomness import key_of
+from piecewise.reference import run
+from piecewise.reference.losses import LOSSES, softmax, softmax_backward
+from piecewise.reference.nudge import nudge, nudges
+from piecewise.reference.sums import Draw
+
+from .networks import PICTURES, TEXTS, Array, assert_near, margin, numbers_for, sample
+
+NUDGE = 1e-5
+TOLERANCE = 1e-7
+LEAST_MARGIN = 1e-3  # a nudge of a parameter may grow on its way through a network
+
+# On stacks of unequal odd and even axes, most with strides that do not divide.
+CONVOLUTIONS = [
+    ("conv 2 3x2", (2, 5, 4)),
+    ("conv 3 2x3 stride=2x3", (2, 7, 8)),
+    ("conv 2 3 stride=2x3 pad=same", (1, 6, 7)),
+    ("conv 2 4x2 pad=same", (3, 4, 7)),
+    ("conv 2 3x2 stride=2 pad=2x1", (2, 4, 5)),
+    ("conv 2 2x3 pad=1 mean", (2, 5, 4)),
+    ("conv 3 1x4 bias=no", (2, 1, 7)),
+    ("conv 2 1 stride=3", (3, 5, 7)),
+    ("conv 2 1 pad=2", (2, 3, 2)),
+    ("conv 1 4x5", (2, 4, 5)),
+]
+POOLS = [
+    (f"pool {window}{kind}", shape)
+    for kind in ("", " kind=average")
+    for window, shape in [
+        ("2", (2, 5, 6)),
+        ("3x2 stride=2x3", (2, 8, 6)),
+        ("3 stride=2 edge=drop", (1, 6, 8)),
+        ("2x3 stride=1", (2, 4, 5)),
+        ("4x5", (2, 3, 7)),
+        ("1x2 stride=3", (3, 7, 5)),
+        ("all", (2, 3, 4)),
+    ]
+]
+OTHERS = [
+    ("full 3", (2, 3, 2)),
+    ("relu", (2, 4, 3)),
+    ("norm", (3, 3, 4)),
+    ("dropout 0.4", (2, 3, 5)),
+]
+
+
+def spaced(shape: tuple[int, ...], seed: int) -> Array:
+    """Numbers in random order with 0.01 or more between any two, and between each and 0."""
+    count = int(np.prod(shape))
+    steps = np.random.default_rng(seed).permutation(count) - count // 2
+    return (2 * steps.reshape(shape) + 1) / 100
+
+
+def slope(value: Callable[[], float], array: Array) -> Array:
+    """How ``value`` changes with each number of ``array``, by central differences."""
+    found = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        before = array[index]
+        array[index] = before + NUDGE
+        up = value()
+        array[index] = before - NUDGE
+        found[index] = (up - value()) / (2 * NUDGE)
+        array[index] = before
+    return found
+
+
+def assert_slope(found: Array, value: Callable[[], float], array: Array, said: object) -> None:
+    """``found`` is the gradient of ``value`` with respect to ``array``, and not zero."""
+    assert np.abs(found).max() > 1e-3, f"{said}: no gradient"
+    assert_near(found, slope(value, array), TOLERANCE, said)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
+@pytest.mark.parametrize(("notation", "shape"), CONVOLUTIONS + POOLS + OTHERS)
+def test_a_layer_sends_back_what_nudging_its_input_and_arrays_finds(
+    notation: str, shape: tuple[int, int, int], training: bool
+) -> None:
+    (layer,) = parse(notation)
+    x, own = spaced((3, *shape), seed=1), own_arrays(layer, Shape(*shape))
+    assert_layer(layer, x, own, Draw(key_of(7, np.arange(3))) if training else None, notation)
+
+
+def test_an_embedding_sends_back_what_nudging_its_table_finds() -> None:
+    (layer,) = parse("embed 3")
+    words = np.array([[4, 0, 4, 1, 2], [1, 1, 4, 4, 2]])  # some often, 3 never
+    assert_layer(layer, words, own_arrays(layer, Shape(1, 5, 5)), None, "embed 3")
+
+
+def own_arrays(layer: Layer, shape: Shape) -> dict[str, Array]:
+    random = np.random.default_rng(2)
+    rows = layer.parameters(shape) + layer.averages(shape)
+    return {row.name: random.uniform(0.5, 2, row.shape) for row in rows}
+
+
+def assert_layer(
+    layer: Layer, x: Array, own: dict[str, Array], draw: Draw | None, said: str
+) -> None:
+    """For a random upstream, the gradients of a layer are those of upstream times output."""
+    pair = run.PAIRS[type(layer)]
+    y, kept = pair.forward(layer, x, own, draw)
+    upstream = np.random.default_rng(3).normal(0, 1, y.shape)
+    dx, gradients = pair.backward(layer, upstream, own, kept)
+    assert gradients.keys() == own.keys() - {"mean", "variance"}
+
+    def value() -> float:
+        return fsum((upstream * pair.forward(layer, x, own, draw)[0]).ravel())
+
+    if x.dtype.kind == "f":
+        assert_slope(dx, value, x, f"{said}: x")
+    for name, gradient in gradients.items():
+        assert_slope(gradient, value, own[name], f"{said}: {name}")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_sends_back_what_nudging_the_logits_finds(loss: str) -> None:
+    logits, right = spaced((4, 5), seed=4) * 3, np.array([1, 4, 0, 1])  # none within 0.01 of 1
+    assert min(np.abs(logits).min(), np.abs(logits - 1).min()) > 10 * NUDGE
+    upstream = np.random.default_rng(5).normal(0, 1, 4)
+    gradient = upstream[:, None] * LOSSES[loss](logits, right)[1]
+    assert_slope(gradient, lambda: fsum(upstream * LOSSES[loss](logits, right)[0]), logits, loss)
+
+
+def test_softmax_sends_back_what_nudging_the_logits_finds() -> None:
+    logits, upstream = np.random.default_rng(6).normal(0, 2, (2, 4, 5))
+    gradient = softmax_backward(upstream, softmax(logits))
+    assert_slope(gradient, lambda: fsum((upstream * softmax(logits)).ravel()), logits, "softmax")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_whole_network_has_the_gradient_that_nudging_finds(seed: int) -> None:
+    loss = list(LOSSES)[seed % 3]
+    made = sample(seed, least=LEAST_MARGIN)
+    given = (made.architecture, made.arrays, made.x, made.right, loss)
+    found, (mean, slopes) = run.gradients(*given), nudges(*given)
+    assert found.loss == mean, made
+    assert found.arrays.keys() == slopes.keys(), made
+    for name, wanted in slopes.items():
+        assert np.abs(wanted).max() > 1e-4, f"{made}, {loss}: {name} has no gradient"
+        assert_near(found.arrays[name], wanted, TOLERANCE, f"{made}, {loss}: {name}")
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -> None:
+    made = sample(seed, PICTURES, count=2, least=LEAST_MARGIN)
+    stages = made.architecture.stages
+    outputs, kept = run.forward(stages, made.arrays, made.x)
+    upstream = np.random.default_rng(seed).normal(0, 1, outputs[-1].shape)
+    dx, _ = run.backward(stages, made.arrays, upstream, kept)
+
+    def value() -> float:
+        return fsum((upstream * run.forward(stages, made.arrays, made.x)[0][-1]).ravel())
+
+    assert_slope(dx, value, made.x, made)
+
+
+# No bias before norm: while training it changes nothing.
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("notation", "count"),
+    [
+        ("conv 2 2x3 bias=no, norm, relu, dropout 0.3, full", 5),
+        ("dropout 0.2, conv 3 3x2 stride=2 bias=no, norm, pool 2x1, full 4, dropout 0.5, full", 5),
+        ("norm, conv 2 2 pad=same mean, norm, pool 3x2 stride=2 kind=average, full", 19),
+    ],
+)
+def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds(
+    notation: str, count: int, loss: str
+) -> None:
+    architecture, moment = Architecture(notation, (2, 4, 5), 3), run.Moment(3, 1, np.arange(count))
+    made = next(
+        made
+        for made in (numbers_for(architecture, f"try {n}", count) for n in range(500))
+        if margin(made, moment) > 2e-4
+    )
+    given = (made.architecture, made.arrays, made.x, made.right, loss, moment)
+    for row in architecture.parameters:
+        said = f"{made}, {count} pictures, {loss}: {row.name}"
+        array = made.arrays[row.name]
+        assert_slope(
+            run.gradients(*given).arrays[row.name], lambda: run.gradients(*given).loss, array, said
+        )
+
+
+def test_nudging_finds_the_slope_of_a_parabola_and_leaves_the_array_as_it_was() -> None:
+    array = np.random.default_rng(7).normal(0, 1, (4, 5)) ** 5  # large and small
+    before = array.copy()
+    assert_near(nudge(lambda: fsum(array.ravel() ** 2), array), 2 * before, 1e-8, "parabola")
+    assert array.tobytes() == before.tobytes()
+
+
+def test_random_networks_reach_every_kind_of_layer_and_both_sides_of_every_knob() -> None:
+    layers: set[Layer] = set()
+    inputs: set[Shape] = set()
+    for seed in range(200):
+        architecture = sample(seed).architecture
+        inputs.add(architecture.input)
+        layers.update(architecture.layers)
+    seen: dict[str, set[Any]] = {}
+    for layer in layers:
+        for knob in knobs(type(layer)):
+            seen.setdefault(f"{layer.word}.{knob.name}", set()).add(getattr(layer, knob.name))
+    assert {layer.word for layer in layers} == set(TEXTS)
+    assert all(len(values) > 1 for values in seen.values()), seen
+    assert seen["conv.padding"] >= {"same", (0, 0), (1, 1), (0, 1), (2, 1)}
+    assert seen["pool.window"] >= {"all", (2, 2), (2, 3), (3, 2)}
+    assert any(shape.height == 1 < shape.channels for shape in inputs)

@@ -1,0 +1,399 @@
+"""What every layer means, on numbers worked out by hand, and against loops over single cells."""
+
+from __future__ import annotations
+
+from math import fsum, log, log2, sqrt
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.architecture import Architecture
+from piecewise.layers import Shape
+from piecewise.notation import parse
+from piecewise.randomness import key_of
+from piecewise.reference import run
+from piecewise.reference.full import votes
+from piecewise.reference.losses import LOSSES, softmax, softmax_backward
+from piecewise.reference.sums import Draw, total
+from piecewise.reference.walk import walk
+
+from .networks import LOOPS, Array, assert_near, network, numbers_for, random_layers, sample
+
+
+def stack(text: str) -> Array:
+    """A drawing as an array (pictures, channels, rows, columns): ``;`` between pictures, ``|``
+    between channels, ``/`` between rows."""
+    split = [[[r.split() for r in c.split("/")] for c in p.split("|")] for p in text.split(";")]
+    return np.array(split, float)
+
+
+def check(
+    layer: str,
+    forward: str,
+    backward: str,
+    arrays: dict[str, Any] | None = None,
+    gradients: dict[str, Any] | None = None,
+    draw: Draw | None = None,
+    tolerance: float = 0.0,
+) -> None:
+    """A layer gives these numbers, "x -> y" and "upstream -> dx", in both precisions."""
+    (record,) = parse(layer)
+    pair, wanted = run.PAIRS[type(record)], gradients or {}
+    (x, y), (upstream, dx) = (map(stack, way.split("->")) for way in (forward, backward))
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        own = {name: np.asarray(value, dtype) for name, value in (arrays or {}).items()}
+        found, kept = pair.forward(record, x.astype(dtype), own, draw)
+        back, slopes = pair.backward(record, upstream.astype(dtype), own, kept)
+        assert_near(found, y, tolerance, f"{layer}: y")
+        assert_near(back, dx, tolerance, f"{layer}: dx")
+        assert slopes.keys() == wanted.keys()
+        for name, slope in slopes.items():
+            assert_near(slope, wanted[name], tolerance, f"{layer}: {name}")
+        assert {found.dtype, back.dtype, *(slope.dtype for slope in slopes.values())} == {dtype}
+
+
+def test_a_convolution_with_stride_2_skips_every_other_patch() -> None:
+    # 1 2|0 1      1 0          1 0      upstream      1 0| 2  0      0 1 = 1 2 + 2 0 1 - 1 3
+    # 3 1|1 0     -1 2   + 1 =  0 2        1  2   ->  -1 2|-2  4      3 0   3 1     1 0   2 1
+    # ---+---                              0 -1       ----+------
+    # 0 2|1 3                                          0 0|-1  0
+    # 1 0|2 1                                          0 0| 1 -2
+    check(
+        "conv 1 2 stride=2",
+        "1 2 0 1 / 3 1 1 0 / 0 2 1 3 / 1 0 2 1 -> 1 0 / 0 2",
+        "1 2 / 0 -1 -> 1 0 2 0 / -1 2 -2 4 / 0 0 -1 0 / 0 0 1 -2",
+        arrays={"weight": stack("1 0 / -1 2"), "bias": [1]},
+        gradients={"weight": stack("0 1 / 3 0"), "bias": [2]},
+    )
+
+
+def test_a_convolution_with_padding_sees_zeros_around_the_picture() -> None:
+    # . . . .             1  2 0     upstream
+    # . 1 2 .      1 2    5  9 2      1 0  0       3 4        -2 4
+    # . 3 4 .      0 1    6 11 4      0 2  0  ->   0 1         6 9
+    # . . . .                         0 0 -1
+    check(
+        "conv 1 2 pad=1 bias=no",
+        "1 2 / 3 4 -> 1 2 0 / 5 9 2 / 6 11 4",
+        "1 0 0 / 0 2 0 / 0 0 -1 -> 3 4 / 0 1",
+        arrays={"weight": stack("1 2 / 0 1")},
+        gradients={"weight": stack("-2 4 / 6 9")},
+    )
+
+
+def test_a_rectangular_convolution_adds_up_over_two_channels() -> None:
+    # 1 2 3   2 0 1       1 -1                6 3     upstream    1  1 -2    2  5  2
+    # 0 1 0   1 1 2       2  1 (channel 2)    5 8      1  2   ->  0 -1  1    0 -2 -1
+    #                     + 3                          0 -1
+    check(
+        "conv 1 1x2",
+        "1 2 3 / 0 1 0 | 2 0 1 / 1 1 2 -> 6 3 / 5 8",
+        "1 2 / 0 -1 -> 1 1 -2 / 0 -1 1 | 2 5 2 / 0 -2 -1",
+        arrays={"weight": stack("1 -1 | 2 1"), "bias": [3]},
+        gradients={"weight": stack("4 8 | 1 0"), "bias": [2]},
+    )
+
+
+def test_pad_same_puts_the_odd_zero_at_the_end_and_every_kernel_makes_its_map() -> None:
+    # 1 2 3 4 .     1 10     21 32 43 4      upstream 1 0 0 1     dx: 1 10 0 1
+    #               0  1      2  3  4 0               0 2 0 0       + 0  0 2 0
+    check(
+        "conv 2 1x2 pad=same bias=no",
+        "1 2 3 4 -> 21 32 43 4 | 2 3 4 0",
+        "1 0 0 1 | 0 2 0 0 -> 1 10 2 1",
+        arrays={"weight": stack("1 10 ; 0 1")},
+        gradients={"weight": stack("5 2 ; 4 6")},
+    )
+
+
+def test_the_mean_convolution_is_the_share_of_pixels_that_match() -> None:
+    #  1 -1 1       1 -1      4/4 -2/4     upstream 4 8, a quarter of it 1 2:
+    # -1  1 1      -1  1                    1  1 -2     -1 1
+    #                                      -1 -1  2      1 3
+    check(
+        "conv 1 2 mean",
+        "1 -1 1 / -1 1 1 -> 1 -0.5",
+        "4 8 -> 1 1 -2 / -1 -1 2",
+        arrays={"weight": stack("1 -1 / -1 1")},
+        gradients={"weight": stack("-1 1 / 1 3")},
+    )
+
+
+def test_max_pooling_keeps_the_first_largest_of_what_is_there() -> None:
+    # -9 -5|-8                 upstream      0 1|0
+    # -5 -9|-3      -5 -3        1 2    ->   0 0|2     all negative: a zero beyond the edge
+    # -----+--      -7 -6        3 4         ---+-     would win
+    # -7 -7|-6                               3 0|4
+    check(
+        "pool 2",
+        "-9 -5 -8 / -5 -9 -3 / -7 -7 -6 -> -5 -3 / -7 -6",
+        "1 2 / 3 4 -> 0 1 0 / 0 0 2 / 3 0 4",
+    )
+
+
+def test_a_cell_that_wins_in_two_windows_gets_the_gradient_of_both() -> None:
+    # 1 3 2   ->   3 3      upstream 1 10   ->   0 11 0
+    check("pool 1x2 stride=1 edge=drop", "1 3 2 -> 3 3", "1 10 -> 0 11 0")
+
+
+def test_average_pooling_divides_by_the_cells_that_are_there() -> None:
+    # 4 8|3                 upstream     1 1|1
+    # 0 4|9      4 6          4 2    ->  1 1|1
+    # ---+-      3 7          6 5        ---+-
+    # 6 0|7                              3 3|5
+    check(
+        "pool 2 kind=average",
+        "4 8 3 / 0 4 9 / 6 0 7 -> 4 6 / 3 7",
+        "4 2 / 6 5 -> 1 1 1 / 1 1 1 / 3 3 5",
+    )
+
+
+def test_edge_drop_leaves_out_the_windows_over_the_edge() -> None:
+    # 4 8|3
+    # 0 4|9      max 8, average 4; the right column and the last row get nothing back
+    # ---+-
+    # 6 0|7
+    x = "4 8 3 / 0 4 9 / 6 0 7"
+    check("pool 2 edge=drop", f"{x} -> 8", "5 -> 0 5 0 / 0 0 0 / 0 0 0")
+    check("pool 2 kind=average edge=drop", f"{x} -> 4", "8 -> 2 2 0 / 2 2 0 / 0 0 0")
+
+
+def test_pool_all_keeps_one_number_of_each_map() -> None:
+    # 1 5 2      -1 -1 -1     max 5 -1, average 2 -3
+    # 4 0 0      -4 -4 -7
+    x = "1 5 2 / 4 0 0 | -1 -1 -1 / -4 -4 -7"
+    check("pool all", f"{x} -> 5 | -1", "3 | 2 -> 0 3 0 / 0 0 0 | 2 0 0 / 0 0 0")
+    check("pool all kind=average", f"{x} -> 2 | -3", "6 | 12 -> 1 1 1 / 1 1 1 | 2 2 2 / 2 2 2")
+
+
+def test_a_stride_longer_than_the_window_skips_cells_and_starts_none_past_the_edge() -> None:
+    # 1 2|3|4 5|6|7|      and with a cell less the third window, of one cell, is gone
+    check("pool 1x2 stride=1x3", "1 2 3 4 5 6 7 -> 2 5 7", "1 2 3 -> 0 1 0 0 2 0 3")
+    check("pool 1x2 stride=1x3", "1 2 3 4 5 6 -> 2 5", "1 2 -> 0 1 0 0 2 0")
+
+
+def test_relu_changes_everything_negative_to_zero_and_stops_the_gradient_at_zero() -> None:
+    check("relu", "-2 0 3 -> 0 0 3", "5 6 7 -> 0 0 7")
+
+
+def test_full_adds_up_votes_in_the_order_channel_row_column() -> None:
+    # 1 2 | 3 4 and 0 1 | 0 0     1 0 -1 2   + 1     7 1     upstream 2 1     dx 2 -1 -3 4
+    #                             0 1  1 0   - 1     4 0             -1 1        1  1  0 2
+    weight = [[1, 0, -1, 2], [0, 1, 1, 0]]
+    check(
+        "full 2",
+        "1 2 | 3 4 ; 0 1 | 0 0 -> 7 | 4 ; 1 | 0",
+        "2 | -1 ; 1 | 1 -> 2 -1 | -3 4 ; 1 1 | 0 2",
+        arrays={"weight": weight, "bias": [1, -1]},
+        gradients={"weight": [[2, 5, 6, 8], [-1, -1, -3, -4]], "bias": [3, 0]},
+    )
+    check(
+        "full 1",
+        "1 2 / 3 4 | 5 6 / 7 8 -> 12345678",
+        "1 -> 1e7 1e6 / 1e5 1e4 | 1e3 100 / 10 1",
+        arrays={"weight": [[1e7, 1e6, 1e5, 1e4, 1e3, 100, 10, 1]], "bias": [0]},
+        gradients={"weight": [[1, 2, 3, 4, 5, 6, 7, 8]], "bias": [1]},
+    )
+    assert votes(np.arange(4), np.array(weight)).tolist() == [[0, 0, -2, 6], [0, 1, 2, 0]]
+
+
+def test_norm_answers_with_its_running_averages() -> None:
+    # (1 3 | 5 7 - 1) / 2 = 0 1 | 2 3, then * 2 + 1 (first map); (8 2 | 2 5 - 5) / 3 * -1 (second)
+    check(
+        "norm",
+        "1 3 | 8 2 ; 5 7 | 2 5 -> 1 3 | -1 1 ; 5 7 | 1 0",
+        "1 2 | 3 6 ; 3 4 | 0 3 -> 1 2 | -1 -2 ; 3 4 | 0 -1",
+        arrays={"weight": [2, -1], "bias": [1, 0], "mean": [1, 5], "variance": [4, 9]},
+        gradients={"weight": [20, -3], "bias": [10, 12]},
+        tolerance=1e-5,
+    )
+
+
+def test_norm_trains_with_the_mean_and_deviation_of_the_group() -> None:
+    # 1 1 | 7 7: mean 4, deviation 3: -1 -1 | 1 1, then * 3 + 1.  Upstream * 3 = 12 0 | 0 0 less
+    # its mean 3 and less -3 (its mean with the values) times the values: 6 -6 | 0 0, a third of it
+    check(
+        "norm",
+        "1 1 ; 7 7 -> -2 -2 ; 4 4",
+        "4 0 ; 0 0 -> 2 -2 ; 0 0",
+        arrays={"weight": [3], "bias": [1], "mean": [50], "variance": [60]},
+        gradients={"weight": [-4], "bias": [4]},
+        draw=Draw(key_of(1, np.arange(2))),
+        tolerance=1e-5,
+    )
+
+
+def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
+    made = numbers_for(Architecture("norm", (2, 1, 1), 2), "norm", 18)
+    x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
+    x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
+    moment = run.Moment(0, 0, np.arange(18))
+    found = run.gradients(made.architecture, made.arrays, x, made.right, moment=moment).observed
+    assert found["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
+    assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
+
+
+def test_an_embedding_looks_words_up_and_adds_up_the_gradients_of_a_word() -> None:
+    # words 2 0 2      0: 1 2      1 in channels of one row:  5 1 5     upstream  1 2 3
+    #                  1: 3 4                                 6 2 6               4 5 6
+    #                  2: 5 6
+    (layer,) = parse("embed 2")
+    pair, table = run.PAIRS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
+    y, kept = pair.forward(layer, np.array([[2, 0, 2]]), {"weight": table}, None)
+    assert y.tolist() == [[[[5, 1, 5]], [[6, 2, 6]]]]
+    _, found = pair.backward(layer, stack("1 2 3 | 4 5 6"), {"weight": table}, kept)
+    assert found["weight"].tolist() == [[2, 5], [0, 0], [4, 10]]
+
+
+def test_softmax_gives_shares_and_does_not_overflow() -> None:
+    found = softmax(np.array([[0, log(3)], [1000, 1000]]))
+    assert found == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]), rel=1e-15)
+    assert softmax(np.array([[0, -5000.0]])).tolist() == [[1, 0]]
+    slope = softmax_backward(np.array([[4.0, 0]]), np.array([[0.25, 0.75]]))
+    assert slope.tolist() == [[0.75, -0.75]]
+
+
+@pytest.mark.parametrize(
+    ("loss", "logits", "right", "wanted", "slope"),
+    [
+        ("absolute", [0.5, 2, 0], 0, 2.5, [-1, 1, 0]),  # |1 - 0.5| + |0 - 2| + |0 - 0|
+        ("squared", [3, -1, 0], 0, 5, [4, -2, 0]),  # 4 + 1 + 0
+        ("cross-entropy", [0, log(2), 0], 1, log(2), [0.25, -0.5, 0.25]),  # shares 1/4 1/2 1/4
+        ("cross-entropy", [0, log(2), 0], 0, log(4), [-0.75, 0.5, 0.25]),
+        ("cross-entropy", [0, 900, 0], 2, 900, [0, 1, -1]),
+    ],
+)
+def test_a_loss_and_its_slope(
+    loss: str, logits: list[float], right: int, wanted: float, slope: list[float]
+) -> None:
+    other = [1.0, 0, 0]  # a second picture in the group changes nothing for the first
+    found = LOSSES[loss](np.array([logits, other]), np.array([right, 1]))
+    assert found[0][0] == pytest.approx(wanted, rel=1e-15)
+    assert found[1][0] == pytest.approx(slope, rel=1e-15)
+
+
+def test_total_adds_the_second_half_to_the_first() -> None:
+    # a b c | d e  ->  a+d b+e | c  ->  (a+d)+c | b+e  ->  ((a+d)+c)+(b+e)
+    a = np.float32(2**24)  # the first whole number after which float32 skips one
+    assert total(np.array([a, 1, 1, 1, 1], np.float32)) == 2**24 + 2  # from the left: 2**24
+    assert total(np.array([a, 1, 1, -a, 1], np.float32)) == 3  # from the left: 1
+    values = np.random.default_rng(0).normal(0, 1, (5, 1000))
+    a, b, c, d, e = values
+    assert np.array_equal(total(values), ((a + d) + c) + (b + e))
+    assert not np.array_equal(total(values), a + b + c + d + e)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_total_is_the_sum_to_a_rounding_per_halving(dtype: type[np.floating[Any]]) -> None:
+    random = np.random.default_rng(1)
+    for count in range(1, 200):
+        values = random.normal(0, 1, (count, 3)).astype(dtype)
+        found, rounding = total(values), np.finfo(dtype).eps * (log2(count) + 1)
+        assert found.dtype == dtype
+        for column in range(3):
+            exact = fsum(values[:, column])
+            assert abs(found[column] - exact) <= rounding * fsum(abs(values[:, column])), count
+    assert np.array_equal(total(values.reshape(1, 199, 3), 2), total(values))
+    assert total(np.zeros((0, 2))).tolist() == [0, 0]
+
+
+def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0.5") -> Array:
+    """What dropout makes of a picture of ones, for each of these pictures of a data set."""
+    moment = run.Moment(seed, epoch, np.array(pictures))
+    x = np.ones((len(pictures), 2, 5, 7), np.float32)
+    return run.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, moment)[0][-1]
+
+
+def test_dropout_zeroes_its_share_scales_the_rest_and_sends_gradients_the_same_way() -> None:
+    (layer,) = parse("dropout 0.3")
+    pair, x = run.PAIRS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
+    y, kept = pair.forward(layer, x, {}, Draw(key_of(3, np.arange(20))))
+    assert set(np.unique(y)) == {np.float32(0), np.float32(7) * np.float32(1 / 0.7)}
+    assert abs((y == 0).mean() - 0.3) < 4 * sqrt(0.3 * 0.7 / y.size)
+    assert (abs((y == 0).mean(axis=(1, 2, 3)) - 0.3) < 5 * sqrt(0.3 * 0.7 / y[0].size)).all()
+    back, _ = pair.backward(layer, x, {}, kept)
+    assert np.array_equal(back, y)
+    answer, kept = pair.forward(layer, x, {}, None)
+    assert np.array_equal(answer, x)
+    assert np.array_equal(pair.backward(layer, x, {}, kept)[0], x)
+
+
+def test_dropout_draws_by_seed_epoch_picture_and_layer_however_pictures_are_grouped() -> None:
+    once = dropped(5, 2, [3, 8, 0, 11])
+    assert np.array_equal(once, dropped(5, 2, [3, 8, 0, 11]))
+    assert np.array_equal(once[[1, 3]], dropped(5, 2, [8, 11]))
+    assert np.array_equal(once[[3, 0]], dropped(5, 2, [11, 3]))
+    twice = dropped(5, 2, [3], "2 * (dropout 0.5)")
+    different = [*once, *dropped(6, 2, [3]), *dropped(5, 3, [3]), *dropped(2, 5, [3]), *twice]
+    assert len({picture.tobytes() for picture in different}) == len(different)
+    assert 5 < (twice == 4).sum() < 32  # a quarter of 70: the second layer draws for itself
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: str) -> None:
+    made = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
+    moment = run.Moment(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
+    given = (made.architecture, made.arrays)
+    found = run.gradients(*given, made.x, made.right, loss, moment)
+    one = [slice(n, n + 1) for n in range(20)]
+    alone = [run.gradients(*given, made.x[n], made.right[n], loss, moment.part(n)) for n in one]
+    assert found.loss == fsum(step.loss for step in alone) / 20
+    for name, slope in found.arrays.items():
+        wanted = sum(step.arrays[name] for step in alone) / 20
+        assert_near(slope, wanted, 1e-13, f"{loss}: {name}")
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("kind", ["conv", "pool"])
+def test_a_layer_is_what_loops_over_single_cells_give(kind: str, seed: int) -> None:
+    random, numbers = Random(f"{kind} {seed}"), np.random.default_rng(seed)
+    shape = Shape(random.randint(1, 3), random.randint(1, 8), random.randint(1, 8))
+    layer = parse(random_layers(random, shape, 2, [kind], most=1))[0]
+    x = numbers.integers(-3, 4, (2, *shape)).astype(float)  # with many ties
+    own = {row.name: numbers.normal(0, 1, row.shape) for row in layer.parameters(shape)}
+    pair, said = run.PAIRS[type(layer)], f"seed {seed}: {layer} on {shape}"
+    y, kept = pair.forward(layer, x, own, None)
+    upstream = numbers.normal(0, 1, y.shape)
+    dx, slopes = pair.backward(layer, upstream, own, kept)
+    wanted_y, wanted = LOOPS[kind](layer, x, own, upstream)
+    assert_near(y, wanted_y, 1e-12, f"{said}: y", least=1)
+    assert slopes.keys() | {"x"} == wanted.keys(), said
+    for name, slope in {**slopes, "x": dx}.items():
+        assert_near(slope, wanted[name], 1e-12, f"{said}: {name}", least=1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_picture_gets_the_same_bits_alone_and_among_others(seed: int) -> None:
+    made = sample(seed, count=40)
+    net, x = network(made), made.to(np.float32).x
+    at_once = net.logits(x)
+    one_by_one = np.concatenate([net.logits(x[n : n + 1]) for n in range(40)])
+    assert at_once.dtype == np.float32
+    assert at_once.tobytes() == one_by_one.tobytes(), made
+    assert walk(net.architecture, net.arrays, x[7]).logits.tobytes() == at_once[7].tobytes(), made
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(40))
+def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
+    seed: int, precision: type[np.floating[Any]]
+) -> None:
+    made = sample(seed).to(precision)
+    stages, moment = made.architecture.stages, run.Moment(seed, 1, np.arange(len(made.x)))
+    for given in (made.x, made.right, *made.arrays.values()):
+        given.setflags(write=False)
+    outputs, kept = run.forward(stages, made.arrays, made.x, moment)
+    for stage, output in zip(stages, outputs, strict=True):
+        assert output.shape == (len(made.x), *stage.output), made
+        output.setflags(write=False)
+    dx, slopes = run.backward(stages, made.arrays, outputs[-1], kept)
+    found = run.gradients(made.architecture, made.arrays, made.x, made.right, moment=moment)
+    assert dx.shape == made.x.shape, made
+    for gradients in (slopes, found.arrays):
+        shapes = {name: slope.shape for name, slope in gradients.items()}
+        assert shapes == {row.name: row.shape for row in made.architecture.parameters}, made
+    assert found.observed.keys() == {row.name for row in made.architecture.averages}, made
+    every = [*outputs, dx, *slopes.values(), *found.arrays.values(), *found.observed.values()]
+    assert {array.dtype for array in every} == {np.dtype(precision)}, made

@@ -1,0 +1,228 @@
+"""PyTorch as the judge: the same networks built there give the same numbers and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise import Network
+from piecewise.architecture import Architecture
+from piecewise.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from piecewise.reference import run
+from piecewise.reference.losses import LOSSES
+from piecewise.reference.normalization import EPSILON
+
+from ..networks import TEXTS, Array, Sample, assert_near, network, numbers_for, sample
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # small networks: handing out their work takes longer than doing it
+F = torch.nn.functional
+Tensor = Any
+
+pytestmark = pytest.mark.toolkits
+
+GROUP = 16
+CLEAR = 1e-4  # so that float32 rounds no value across a kink, here or there
+
+
+def convolution(layer: Convolution, x: Tensor, own: dict[str, Tensor]) -> Tensor:
+    if layer.padding == "same":
+        around: list[int] = []
+        for axis in (1, 0):  # columns first, as F.pad wants them
+            size, side, stride = x.shape[2 + axis], layer.kernel[axis], layer.stride[axis]
+            zeros = max(0, (-(-size // stride) - 1) * stride + side - size)
+            around += [zeros // 2, zeros - zeros // 2]
+        x, padding = F.pad(x, around), (0, 0)
+    else:
+        assert not isinstance(layer.padding, str)
+        padding = layer.padding
+    weight = own["weight"]
+    if layer.mean:
+        weight = weight / prod(weight.shape[1:])
+    return F.conv2d(x, weight, own.get("bias"), layer.stride, padding)
+
+
+def pooling(layer: Pool, x: Tensor) -> Tensor:
+    """With ceil_mode a window may hang over the edge, though only one no longer than the map."""
+    sides = tuple(x.shape[2:])
+    window = sides if isinstance(layer.window, str) else layer.window
+    stride, partial = layer.stride or window, layer.edge == "partial"
+    if partial:
+        window = tuple(min(pair) for pair in zip(window, sides, strict=True))
+    if layer.kind == "max":
+        return F.max_pool2d(x, window, stride, ceil_mode=partial)
+    return F.avg_pool2d(x, window, stride, ceil_mode=partial, count_include_pad=False)
+
+
+def normalization(x: Tensor, own: dict[str, Tensor], training: bool) -> Tensor:
+    averages = (None, None) if training else (own["mean"], own["variance"])
+    return F.batch_norm(x, *averages, own["weight"], own["bias"], training, eps=EPSILON)
+
+
+def one_layer(layer: Layer, x: Tensor, own: dict[str, Tensor], training: bool) -> Tensor:
+    match layer:
+        case Convolution():
+            return convolution(layer, x, own)
+        case Pool():
+            return pooling(layer, x)
+        case Relu():
+            return F.relu(x)
+        case Full():
+            return F.linear(x.flatten(1), own["weight"], own["bias"])[:, :, None, None]
+        case Norm():
+            return normalization(x, own, training)
+        case Embed():
+            return F.embedding(x, own["weight"]).transpose(1, 2)[:, :, None]
+    assert isinstance(layer, Dropout)
+    return x
+
+
+def logits(
+    architecture: Architecture, arrays: Mapping[str, Tensor], x: Tensor, training: bool = False
+) -> Tensor:
+    """The same function in PyTorch, of arrays by the names of the parameter table."""
+    numbers: dict[str, int] = {}
+    for layer in architecture.layers:
+        numbers[layer.word] = numbers.get(layer.word, 0) + 1
+        prefix = f"{layer.word}{numbers[layer.word]}."
+        own = {
+            name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)
+        }
+        x = one_layer(layer, x, own, training)
+    return x.flatten(1)
+
+
+def losses(loss: str, answers: Tensor, right: Tensor) -> Tensor:
+    """The loss of each picture."""
+    if loss == "cross-entropy":
+        return F.cross_entropy(answers, right, reduction="none")
+    off = answers - F.one_hot(right, answers.shape[1])
+    return (off.square() if loss == "squared" else off.abs()).sum(1)
+
+
+def judged(
+    made: Sample, loss: str, training: bool = False
+) -> tuple[Array, float, dict[str, Array]]:
+    """Logits, mean loss and gradients by PyTorch; group by group while training."""
+    rows = {row.name for row in made.architecture.parameters}
+    arrays = {name: torch.tensor(array) for name, array in made.arrays.items()}
+    for name in rows:
+        arrays[name].requires_grad_()
+    x, right = torch.tensor(made.x), torch.tensor(made.right)
+    parts = zip(x.split(GROUP), right.split(GROUP), strict=True)
+    answers = torch.cat([logits(made.architecture, arrays, part, training) for part, _ in parts])
+    mean = losses(loss, answers, right).mean()
+    names = sorted(rows)
+    found = torch.autograd.grad(mean, [arrays[name] for name in names]) if names else ()
+    gradients = {name: slope.numpy() for name, slope in zip(names, found, strict=True)}
+    return answers.detach().numpy(), mean.item(), gradients
+
+
+def assert_judged(
+    found: tuple[Any, float, dict[str, Any]],
+    wanted: tuple[Array, float, dict[str, Array]],
+    tolerance: float,
+    said: str,
+) -> None:
+    """Logits, loss and gradients are those of the judge, each array to ``tolerance``."""
+    for what, mine, judge in zip(("logits", "loss"), found, wanted, strict=False):
+        assert_near(mine, judge, tolerance, f"{said}: {what}", least=1)
+    assert found[2].keys() == wanted[2].keys(), said
+    for name, slope in wanted[2].items():
+        assert_near(found[2][name], slope, tolerance, f"{said}: {name}", least=1)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_random_network_answers_and_learns_as_in_pytorch(seed: int) -> None:
+    made = sample(seed, count=4, least=CLEAR)
+    single, net = made.to(np.float32), network(made)
+    for loss in LOSSES:
+        judge, said = judged(single, loss), f"{made}, {loss}, float32"
+        mean, slopes = net.gradients(single.x, made.right, loss)
+        assert_judged((net.logits(single.x), mean, slopes), judge, 1e-5, said)
+        shares = torch.softmax(torch.tensor(judge[0]), 1)
+        assert_near(net.probabilities(single.x), shares.numpy(), 1e-5, f"{said}: shares", least=1)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_random_network_in_double_precision_is_that_of_pytorch(seed: int) -> None:
+    made = sample(seed, count=4, least=CLEAR)
+    given = (made.architecture, made.arrays, made.x)
+    for loss in LOSSES:
+        found = run.gradients(*given, made.right, loss)
+        mine = (run.logits(*given), found.loss, found.arrays)
+        assert_judged(mine, judged(made, loss), 1e-10, f"{made}, {loss}, float64")
+
+
+def test_the_parameter_table_is_that_of_the_modules_of_pytorch() -> None:
+    nn = torch.nn
+    modules = nn.Sequential(
+        nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 5), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+    layers = "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full"
+    net = Network(layers, (1, 28, 28), 10)
+    theirs = list(modules.parameters())
+    assert [array.shape for array in net.parameters.values()] == [tuple(p.shape) for p in theirs]
+    count = sum(array.numel() for array in theirs)
+    assert net.architecture.parameter_count == net.parameters.flat.size == count == 80_202
+    with torch.no_grad():
+        for array, own in zip(theirs, net.parameters.values(), strict=True):
+            array.copy_(torch.tensor(own))
+        x = np.random.default_rng(0).normal(0, 1, (3, 1, 28, 28)).astype(np.float32)
+        assert_near(net.logits(x), modules(torch.tensor(x)).numpy(), 1e-5, "LeNet", least=1)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("count", [5, 16, 37])
+@pytest.mark.parametrize(
+    "notation",
+    [
+        "norm, conv 4 3 stride=2 bias=no, norm, relu, full 6, norm, relu, full",
+        "norm, conv 3 2x4 pad=same, pool 2, norm, full",
+    ],
+)
+def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
+    notation: str, count: int, loss: str
+) -> None:
+    made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
+    moment, said = run.Moment(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
+    found = run.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    stages, parts = made.architecture.stages, (made.x[group] for group in run.groups(count))
+    outputs = [run.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
+    mine = (np.concatenate(outputs)[:, :, 0, 0], found.loss, found.arrays)
+    assert_judged(mine, judged(made, loss, training=True), 1e-10, said)
+
+    seen = []
+    for group in torch.tensor(made.x).split(GROUP):
+        module = torch.nn.BatchNorm2d(2, momentum=1.0, dtype=torch.float64)
+        module(group)  # with this momentum the running averages are the group's
+        values = group.numel() / 2
+        share = len(group) / count
+        seen.append(
+            (module.running_mean * share, module.running_var * share * (values - 1) / values)
+        )
+    for index, name in enumerate(("norm1.mean", "norm1.variance")):
+        wanted = sum(group[index] for group in seen)
+        assert_near(found.observed[name], wanted, 1e-12, f"{said}: {name}", least=1)
+
+
+def test_a_network_of_texts_is_an_embedding_and_a_convolution_along_it() -> None:
+    made = numbers_for(Architecture("embed 8, conv 6 1x3, relu, pool all, full", (1, 30, 12), 4),
+                       "texts", 9)  # fmt: skip
+    table, kernel, bias, weight, last = (torch.tensor(array) for array in made.arrays.values())
+    maps = F.conv1d(F.embedding(torch.tensor(made.x), table).mT, kernel[:, :, 0], bias)
+    wanted = F.linear(F.relu(maps).amax(2), weight, last)
+    found = run.logits(made.architecture, made.arrays, made.x)
+    assert_near(found, wanted.numpy(), 1e-12, made)
+
+
+def test_the_judged_networks_reach_every_kind_of_layer() -> None:
+    words = {
+        layer.word for seed in range(200) for layer in sample(seed, least=CLEAR).architecture.layers
+    }
+    assert words == set(TEXTS)
