@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,14 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, shown
-from .folders import Progress, read_folder
-from .preparation import Gathered, Pictures, Preparation, decide
+from ..limits import MOST_CLASSES
+from .folders import Progress, Unpacked, read_folder
+from .preparation import Pictures, Preparation, decide
 from .tables import read_npz
 
 Labels = npt.NDArray[np.int64]
+Gathered = Unpacked | Pictures
+"""Pictures (rows, columns, channels): one array of them, or one by one where their sizes differ."""
 
 MOST_BYTES = 8 << 30
 """Of all prepared pictures together."""
+LONGEST_NAME = 1_000
+"""Characters of a class's name."""
+_SAMPLE = 500  # pictures, at least, that a decision looks at where there are more
 
 
 @dataclass
@@ -62,10 +69,8 @@ def read_data(
     """
     place = Path(path)
     raw: Gathered
-    if place.is_dir():
+    if _is_folder(place):
         raw, names, parts, skipped = _from_folder(place, progress)
-    elif not place.exists():
-        raise DataError(f"{place}: no such file or folder")
     elif place.suffix.lower() == ".npz":
         raw, names, parts, skipped = _from_npz(place)
     else:
@@ -73,13 +78,57 @@ def read_data(
     if not len(raw):
         raise DataError(f"{place}: there is not one picture in it")
     order = tuple(classes) if classes is not None else _class_order(names)
+    _check_names(order, place)
     labels = _numbered(names.labels, order, place)
-    training = parts != "test"
-    if preparation is None:
-        basis = [picture for picture, use in zip(raw, training, strict=True) if use]
-        preparation = decide(basis or list(raw), size, most)
+    preparation = preparation or decide(_basis(raw, parts), size, most)
     pictures = _prepared(raw, preparation, place)
     return DataSet(pictures, labels, order, parts, preparation, skipped)
+
+
+def _is_folder(place: Path) -> bool:
+    """Whether it is a folder rather than a file; DataError if it is neither."""
+    try:
+        return stat.S_ISDIR(place.stat().st_mode)
+    except FileNotFoundError:
+        raise DataError(f"{place}: no such file or folder") from None
+    except OSError as error:  # a name too long, a folder closed
+        raise DataError(f"{place}: {error.strerror}") from None
+    except ValueError:  # a zero in it
+        raise DataError(f"{place}: no file can have this name") from None
+
+
+def _basis(raw: Gathered, parts: npt.NDArray[np.str_]) -> Iterator[Pictures]:
+    """The pictures that a preparation is decided from: evenly many of those not for testing."""
+    chosen = np.flatnonzero(parts != "test")
+    if not len(chosen):
+        chosen = np.arange(len(raw))
+    return (raw[index] for index in chosen[:: max(1, len(chosen) // _SAMPLE)].tolist())
+
+
+def _check_names(names: Sequence[str], place: Path) -> None:
+    """Refuse now, not when the net is saved, names that classes cannot have."""
+    if len(names) > MOST_CLASSES:
+        raise DataError(f"{place}: {len(names):,} classes, wanted at most {MOST_CLASSES:,}")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"{place}: two classes are named {shown(name)}, wanted different names")
+        if len(name) > LONGEST_NAME:
+            raise DataError(
+                f"{place}: the class {shown(name)} has a name of {len(name):,} characters, wanted "
+                f"at most {LONGEST_NAME:,}"
+            )
+        if not _is_text(name):
+            raise DataError(f"{place}: the name of the class {shown(name)} is not UTF-8 text")
+        seen.add(name)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass

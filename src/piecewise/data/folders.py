@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ PARTS = {
 }
 """Folder names that are parts of a data set, and the part each is."""
 
+KEPT = 1 << 30
+"""Bytes of unpacked pictures that are kept in memory."""
+
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
@@ -32,35 +35,60 @@ class Listed(NamedTuple):
     part: str
 
 
+class Unpacked:
+    """The pictures of files: the first of them kept in memory, as many as `KEPT` holds; the others
+    are read again whenever they are asked for, so a folder of photos need not fit in memory."""
+
+    def __init__(self) -> None:
+        self._pictures: list[Path | Pictures] = []
+        self._room = KEPT
+
+    def add(self, path: Path) -> None:
+        """Read one picture more; DataError, and nothing is added, if it cannot be read."""
+        picture = read_picture(path)
+        self._room -= picture.nbytes
+        self._pictures.append(picture if self._room >= 0 else path)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int) -> Pictures:
+        found = self._pictures[index]
+        return read_picture(found) if isinstance(found, Path) else found
+
+    def __iter__(self) -> Iterator[Pictures]:
+        return (self[index] for index in range(len(self)))
+
+
 class Folder(NamedTuple):
     """The pictures that could be read, and a sentence for each that could not."""
 
     listed: list[Listed]
-    pictures: list[Pictures]
+    pictures: Unpacked
     skipped: list[str]
 
 
 def read_folder(path: Path, progress: Progress | None = None) -> Folder:
     """Read every picture of a folder of class folders; DataError if there is none."""
     listed = list_pictures(path)
-    found, pictures, skipped = [], [], []
+    found, pictures, skipped = [], Unpacked(), _left_out(path)
     for number, entry in enumerate(listed, 1):
         try:
-            pictures.append(read_picture(entry.path))
+            pictures.add(entry.path)
             found.append(entry)
         except DataError as error:
             skipped.append(str(error))
         if progress:
             progress(number, len(listed))
     if not found:
-        raise DataError(f"{path}: not one of its {len(listed)} pictures can be read; {skipped[0]}")
+        raise DataError(f"{path}: not one of its {len(listed)} pictures can be read; {skipped[-1]}")
     return Folder(found, pictures, skipped)
 
 
 def list_pictures(path: Path) -> list[Listed]:
     """The picture files under a folder, in the order of their names."""
-    parts = [folder for folder in _folders(path) if folder.name.lower() in PARTS]
-    if parts and all(_folders(part) for part in parts):
+    parts = _parts(path)
+    if parts:
         listed = [entry for part in parts for entry in _classes(part, PARTS[part.name.lower()])]
     else:
         listed = _classes(path, "train")
@@ -72,13 +100,30 @@ def list_pictures(path: Path) -> list[Listed]:
     return listed
 
 
-def _classes(path: Path, part: str) -> list[Listed]:
+def _parts(path: Path) -> list[Path]:
+    """The folders that are parts: named so, and holding folders, as those of a class do not."""
     return [
-        Listed(file, folder.name, part)
-        for folder in _folders(path)
-        for file in _entries(folder)
-        if file.suffix.lower() in SUFFIXES and file.is_file()
+        folder for folder in _folders(path) if folder.name.lower() in PARTS and _folders(folder)
     ]
+
+
+def _left_out(path: Path) -> list[str]:
+    """A sentence for each folder of pictures that lies beside the parts and belongs to none."""
+    parts = _parts(path)
+    return [
+        f"{folder}: its pictures are in no folder of a class, beside {parts[0].name}"
+        for folder in _folders(path)
+        if parts and folder not in parts and _files(folder)
+    ]
+
+
+def _classes(path: Path, part: str) -> list[Listed]:
+    return [Listed(file, folder.name, part) for folder in _folders(path) for file in _files(folder)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """The picture files in a folder."""
+    return [file for file in _entries(folder) if file.suffix.lower() in SUFFIXES and file.is_file()]
 
 
 def _folders(path: Path) -> list[Path]:

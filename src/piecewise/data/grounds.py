@@ -1,7 +1,7 @@
 """Is it a drawing, on what ground, and where is its ink: rules of thumb on grey pictures.
 
-The ground is judged by the rim, the outermost cells. All functions but `ink_box` take a stack of
-pictures of one size, (N, rows, columns), and answer for each.
+The ground is judged by the rim, the outermost cells. `are_drawings` and `have_light_ground` take a
+stack of pictures of one size, (N, rows, columns), and answer for each; the others take one.
 """
 
 from __future__ import annotations
@@ -36,12 +36,17 @@ def have_light_ground(greys: Greys) -> Marks:
     return _ground(greys) > 127
 
 
-def ink_box(ink: Greys) -> tuple[int, int, int, int]:
+def ground_level(grey: Greys) -> int:
+    """The level of the ground of one picture (rows, columns)."""
+    return int(_ground(grey[None])[0])
+
+
+def ink_box(ink: Greys) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom of the ink of one picture (rows, columns) where ink is light, right
-    and bottom excluded; the whole picture if there is none."""
-    ground, strongest = int(_ground(ink[None])[0]), int(ink.max())
+    and bottom excluded; None if there is none."""
+    ground, strongest = ground_level(ink), int(ink.max())
     if strongest - ground < LEAST_CONTRAST:
-        return 0, 0, ink.shape[1], ink.shape[0]
+        return None
     marks = ink > ground + (strongest - ground) / 3
     rows, columns = np.flatnonzero(marks.any(axis=1)), np.flatnonzero(marks.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

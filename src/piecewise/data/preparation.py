@@ -7,9 +7,9 @@ goes through it), `scale` brings bytes to numbers (-1 ground, +1 ink).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,13 @@ from PIL import Image
 
 from ..errors import DataError, LimitError, shown
 from ..limits import Choice, Number
-from .grounds import are_drawings, have_light_ground, ink_box
+from .grounds import are_drawings, ground_level, have_light_ground, ink_box
 
 Pictures = npt.NDArray[np.uint8]
-Gathered = Sequence[Pictures] | Pictures
-"""Pictures (rows, columns, channels): one array of them, or a list where their sizes differ."""
 
 _GROUNDS = Choice(("dark", "light", "any"))
 _MARGIN = Number(0.0, 0.45)
-_SAMPLE = 500  # pictures that a decision looks at
+_BLOCK = 1_000  # pictures aligned at a time, so that what is worked out on the way stays small
 
 
 @dataclass(frozen=True)
@@ -56,37 +54,50 @@ class Preparation:
         """A picture (rows, columns, channels) of any size -> (C, H, W) of this preparation's.
 
         A drawing of another size: its ink is cut out, enlarged or shrunk to leave the margin, and
-        made full where shrinking made it faint. A photo is fitted whole into the frame; what is
-        left of the frame stays black. Then as `align`.
+        made full on a ground made even. A photo is fitted whole into the frame; what is left of the
+        frame stays black; then as `align`. Raises DataError if the net does not read pictures.
         """
         channels, height, width = self.shape
+        if channels not in (1, 3):
+            raise DataError(f"pictures: got grey or colour, wanted stacks of {channels} channels")
         image = _image(picture)
         grey = np.asarray(image.convert("L"))
         image = image.convert("L" if channels == 1 else "RGB")
-        if (image.height, image.width) != (height, width):
-            image = self._resized(image, grey)
-        stack = np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
-        return np.asarray(self.align(stack[None])[0])
+        other_size = (image.height, image.width) != (height, width)
+        if other_size and self.ground != "any" and are_drawings(grey[None])[0]:
+            return _stack(self._redrawn(image, grey))
+        if other_size:
+            image = _framed(image, (width, height), 0.0, 0)
+        return np.asarray(self.align(_stack(np.asarray(image))[None])[0])
 
     def align(self, pictures: Pictures) -> Pictures:
         """Pictures (N, C, H, W) of this size -> the same, drawings on the wrong ground inverted."""
         if self.ground == "any":
             return pictures
-        greys = pictures[:, 0]
-        wrong = have_light_ground(greys) != (self.ground == "light")
-        wrong &= are_drawings(greys)
-        if not wrong.any():
-            return pictures
-        return np.where(wrong[:, None, None, None], 255 - pictures, pictures)
+        aligned = pictures
+        for start in range(0, len(pictures), _BLOCK):
+            block = pictures[start : start + _BLOCK]
+            greys = block[:, 0]
+            wrong = have_light_ground(greys) != (self.ground == "light")
+            wrong &= are_drawings(greys)
+            if wrong.any():
+                aligned = pictures.copy() if aligned is pictures else aligned
+                aligned[start : start + _BLOCK][wrong] = 255 - block[wrong]
+        return aligned
 
-    def _resized(self, image: Image.Image, grey: Pictures) -> Image.Image:
+    def _redrawn(self, image: Image.Image, grey: Pictures) -> Pictures:
+        """A drawing of another size at this one, on this ground."""
         _, height, width = self.shape
-        if self.ground == "any" or not are_drawings(grey[None])[0]:
-            return _framed(image, (width, height), 0.0, 0)
         light = bool(have_light_ground(grey[None])[0])
-        image = image.crop(ink_box(255 - grey if light else grey))
-        image = _framed(image, (width, height), self.margin, 255 if light else 0)
-        return Image.fromarray(_full_ink(np.asarray(image), light))
+        box = ink_box(255 - grey if light else grey)
+        paper = ground_level(grey)
+        if box is None:
+            pixels = np.zeros((height, width, len(image.getbands())), np.uint8)
+        else:
+            framed = _framed(image.crop(box), (width, height), self.margin, paper)
+            pixels = np.asarray(framed)
+            pixels = _full_ink(255 - pixels if light else pixels, 255 - paper if light else paper)
+        return 255 - pixels if self.ground == "light" else pixels
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
@@ -105,24 +116,42 @@ class Preparation:
             raise DataError(f"preparation: {error}") from None
 
 
-def decide(pictures: Gathered, size: tuple[int, int] | None, most: int) -> Preparation:
-    """The preparation for a set of pictures (rows, columns, channels) of any sizes.
+def decide(pictures: Iterable[Pictures], size: tuple[int, int] | None, most: int) -> Preparation:
+    """The preparation for pictures (rows, columns, channels) of any sizes, looked at one by one.
 
     ``size`` (rows, columns) if it is given, else their median size, its longer side at most
     ``most``. Grey if no picture has colour; a set of drawings if nearly all are.
     """
-    height, width = size or _median_size(pictures, most)
-    sample = pictures[:: max(1, len(pictures) // _SAMPLE)]
-    channels = 3 if any(_has_colour(picture) for picture in sample) else 1
-    greys = [np.asarray(_image(picture).convert("L")) for picture in sample]
-    drawings = [grey for grey in greys if are_drawings(grey[None])[0]]
-    if channels == 3 or len(drawings) < 0.9 * len(greys):
+    looks = [_look(picture) for picture in pictures]
+    height, width = size or _median_size(looks, most)
+    channels = 3 if any(look.colour for look in looks) else 1
+    drawings = [look for look in looks if look.drawing]
+    if channels == 3 or len(drawings) < 0.9 * len(looks):
         return Preparation((channels, height, width), "any")
-    light = [bool(have_light_ground(grey[None])[0]) for grey in drawings]
-    ground = "light" if 2 * sum(light) > len(light) else "dark"
-    inks = [255 - grey if pale else grey for grey, pale in zip(drawings, light, strict=True)]
-    margin = min(0.45, round(float(np.median([_free_share(ink) for ink in inks])), 3))
+    light = sum(look.light for look in drawings)
+    ground = "light" if 2 * light > len(drawings) else "dark"
+    margin = min(0.45, round(float(np.median([look.free for look in drawings])), 3))
     return Preparation((channels, height, width), ground, margin)
+
+
+class _Look(NamedTuple):
+    """What a decision asks of one picture; ``light`` and ``free`` mean something for drawings."""
+
+    height: int
+    width: int
+    colour: bool
+    drawing: bool
+    light: bool
+    free: float
+
+
+def _look(picture: Pictures) -> _Look:
+    grey = np.asarray(_image(picture).convert("L"))
+    light = bool(have_light_ground(grey[None])[0])
+    free = _free_share(255 - grey if light else grey)
+    drawing = bool(are_drawings(grey[None])[0])
+    height, width = grey.shape
+    return _Look(height, width, _has_colour(picture), drawing, light, free)
 
 
 def _image(picture: Pictures) -> Image.Image:
@@ -136,16 +165,16 @@ def _has_colour(picture: Pictures) -> bool:
     return bool((spread > 24).mean() > 0.005)  # a few tinted pixels are a scanner's
 
 
-def _median_size(pictures: Gathered, most: int) -> tuple[int, int]:
-    height = float(np.median([picture.shape[0] for picture in pictures]))
-    width = float(np.median([picture.shape[1] for picture in pictures]))
+def _median_size(looks: list[_Look], most: int) -> tuple[int, int]:
+    height = float(np.median([look.height for look in looks]))
+    width = float(np.median([look.width for look in looks]))
     shrink = min(1.0, most / max(height, width))
     return max(1, round(height * shrink)), max(1, round(width * shrink))
 
 
 def _free_share(ink: Pictures) -> float:
     """The share of a side that is free on each side of the ink, along its longer extent."""
-    left, top, right, bottom = ink_box(ink)
+    left, top, right, bottom = ink_box(ink) or (0, 0, ink.shape[1], ink.shape[0])
     extent = max((right - left) / ink.shape[1], (bottom - top) / ink.shape[0])
     return float(1 - extent) / 2
 
@@ -161,8 +190,16 @@ def _framed(image: Image.Image, size: tuple[int, int], margin: float, ground: in
     return frame
 
 
-def _full_ink(pixels: Pictures, light: bool) -> Pictures:
-    """Ink that shrinking made faint, made full again: its strongest pixel becomes the strongest."""
-    ink = (255 - pixels if light else pixels).astype(np.int64)
-    full = (ink * 255 // max(1, int(ink.max()))).astype(np.uint8)
-    return 255 - full if light else full
+def _full_ink(ink: Pictures, paper: int) -> Pictures:
+    """Light ink on a ground of the level ``paper``, spread out: the ground and what is darker
+    becomes 0, the strongest tenth of the ink 255, however faint shrinking made it. (Not by the
+    strongest pixel: that is where strokes cross.)"""
+    above = np.maximum(ink.astype(np.int64) - paper, 0)
+    marks = above[above > above.max() // 3]
+    full = int(np.percentile(marks, 90)) if marks.size else 1
+    return np.asarray(np.minimum(above * 255 // max(1, full), 255), np.uint8)
+
+
+def _stack(pixels: Pictures) -> Pictures:
+    """(rows, columns) or (rows, columns, channels) -> (channels, rows, columns)."""
+    return np.moveaxis(np.atleast_3d(pixels), 2, 0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
-import zlib
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.lib.format as npy
@@ -17,6 +17,10 @@ from .preparation import Pictures
 
 LARGEST_ARRAY = 4 << 30
 """Bytes of one array, unpacked; checked against its header before it is."""
+LARGEST_FILE = 8 << 30
+"""Bytes of all its arrays together, unpacked."""
+
+_ONE = 1.01  # what was resized or averaged may be a little above 1
 
 _WANTED = (
     "'images' and 'labels' (with 'class_names' or 'classes', and 'is_test'), or 'x_train', "
@@ -37,18 +41,7 @@ class Table(NamedTuple):
 def read_npz(path: Path) -> Table:
     """Read an `.npz` of pictures; DataError, saying what is wrong, if it is none."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = {
-                name.removesuffix(".npy"): _array(archive, archive.getinfo(name))
-                for name in archive.namelist()
-                if name.endswith(".npy") and name.removesuffix(".npy") in _KNOWN
-            }
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        raise DataError(f"{path}: not a whole .npz file; was it cut short?") from None
-    try:
-        return _table(arrays)
+        return _table(_arrays(path))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
@@ -62,34 +55,91 @@ _PART_KEYS = {
 _KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_PART_KEYS.values())
 
 
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a file that have one of the names known here."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: _array(archive, member) for name, member in _members(archive).items()}
+    except (DataError, MemoryError):
+        raise
+    except PermissionError:
+        raise DataError("not allowed to read it") from None
+    except Exception:  # what the standard library raises for broken archives is of many kinds
+        raise DataError("not a whole .npz file; was it cut short?") from None
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The parts of an archive by the names of the arrays in them; others are passed over."""
+    members = {
+        member.filename.removesuffix(".npy"): member
+        for member in archive.infolist()
+        if member.filename.endswith(".npy") and member.filename.removesuffix(".npy") in _KNOWN
+    }
+    size = sum(member.file_size for member in members.values())
+    if size > LARGEST_FILE:
+        raise DataError(f"its arrays are {size:,} bytes, wanted at most {LARGEST_FILE:,}")
+    return members
+
+
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
     """One array, its header checked against its length before anything is allocated."""
     name = member.filename
     with archive.open(member) as file:
-        version = npy.read_magic(file)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = read_header(file)
+        shape, fortran, dtype = _header(file, name)
         size = prod(shape) * dtype.itemsize
         if dtype.hasobject:
             raise DataError(
                 f"{name}: holds Python objects, which are never loaded; save plain arrays"
             )
-        if size > min(LARGEST_ARRAY, member.file_size):
-            raise DataError(f"{name}: its header asks for {size:,} bytes, more than there can be")
+        if dtype.kind not in "biufUS" or not dtype.itemsize:
+            raise DataError(f"{name}: holds {dtype}, wanted numbers or texts")
+        if min(shape, default=0) < 0 or size > min(LARGEST_ARRAY, member.file_size):
+            raise DataError(
+                f"{name}: its header asks for the shape {shape} of {dtype}, {size:,} bytes, more "
+                "than there can be"
+            )
         content = file.read(size)
         if len(content) != size:
             raise DataError(f"{name}: cut short")
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+        if file.read(1):  # at the end, so that the archive compares its checksum
+            raise DataError(f"{name}: is longer than its header says")
+    array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+    return _texts(array, name) if dtype.kind in "US" else array
+
+
+def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's remarks on old headers
+            if npy.read_magic(file) == (1, 0):
+                return npy.read_array_header_1_0(file)
+            return npy.read_array_header_2_0(file)
+    except Exception:  # a header is Python text: it can be wrong in as many ways
+        raise DataError(f"{name}: does not begin as an array does") from None
+
+
+def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
+    """Texts that Python can hold: bytes decoded as UTF-8, characters that are none refused."""
+    try:
+        if array.dtype.kind == "S":
+            return np.char.decode(array, "utf-8")
+        "".join(array.ravel().tolist()).encode()
+    except (ValueError, SystemError):
+        raise DataError(f"{name}: holds texts that are not UTF-8") from None
+    return array
 
 
 def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
-    names = next((arrays[key] for key in _CLASS_KEYS if key in arrays), None)
-    classes = None if names is None else [str(name) for name in names.ravel().tolist()]
+    classes = _classes(arrays)
     if "images" in arrays and "labels" in arrays:
         pictures, labels = _pair(arrays, "images", "labels")
         is_test = arrays.get("is_test", np.zeros(len(labels), bool))
-        if is_test.shape != labels.shape:
-            raise DataError(f"'is_test' has the shape {is_test.shape}, wanted {labels.shape}")
+        if is_test.shape != labels.shape or is_test.dtype.kind not in "biu":
+            raise DataError(
+                f"'is_test' is {is_test.dtype} of the shape {is_test.shape}, wanted True or False, "
+                f"{labels.shape}"
+            )
         parts = np.where(is_test.astype(bool), "test", "train")
         return Table(pictures, labels, classes, parts)
     if "x_train" in arrays and "y_train" in arrays:
@@ -101,6 +151,19 @@ def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
         return Table(pictures, np.concatenate([labels for *_, labels in found]), classes, parts)
     held = ", ".join(f"'{name}'" for name in sorted(arrays)) or "none of them"
     raise DataError(f"got {held}, wanted {_WANTED}")
+
+
+def _classes(arrays: dict[str, npt.NDArray[Any]]) -> list[str] | None:
+    """The class names, if the file gives them."""
+    key = next((key for key in _CLASS_KEYS if key in arrays), None)
+    if key is None:
+        return None
+    names = arrays[key]
+    if names.ndim != 1 or names.dtype.kind not in "iuU":
+        raise DataError(
+            f"'{key}' is {names.dtype} of the shape {names.shape}, wanted names (classes,)"
+        )
+    return [str(name) for name in names.tolist()]
 
 
 def _pair(arrays: dict[str, npt.NDArray[Any]], x: str, y: str) -> tuple[Pictures, npt.NDArray[Any]]:
@@ -115,6 +178,8 @@ def _pair(arrays: dict[str, npt.NDArray[Any]], x: str, y: str) -> tuple[Pictures
             f"'{y}' is {labels.dtype} of the shape {labels.shape}, wanted class numbers or names "
             f"(N,)"
         )
+    if labels.dtype.kind != "U":
+        labels = labels.astype(np.int64)  # of one type in all parts
     pictures = _as_pictures(arrays[x], x)
     if len(pictures) != len(labels):
         raise DataError(f"{len(pictures):,} pictures in '{x}' but {len(labels):,} labels in '{y}'")
@@ -122,7 +187,7 @@ def _pair(arrays: dict[str, npt.NDArray[Any]], x: str, y: str) -> tuple[Pictures
 
 
 def _as_pictures(array: npt.NDArray[Any], name: str) -> Pictures:
-    """(N, H, W), (N, H, W, C) or (N, C, H, W) of bytes, or of 0..1 -> bytes (N, H, W, C)."""
+    """(N, H, W), (N, H, W, C) or (N, C, H, W) of 0..255, or of 0..1 -> bytes (N, H, W, C)."""
     if array.ndim == 3:
         array = array[..., None]
     elif array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
@@ -132,15 +197,16 @@ def _as_pictures(array: npt.NDArray[Any], name: str) -> Pictures:
             f"'{name}' has the shape {array.shape}, wanted (N, rows, columns), with 1 or 3 "
             "channels behind or after N"
         )
-    if array.dtype == np.uint8 or not array.size:
-        return np.asarray(array, np.uint8)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"'{name}' holds {array.dtype}, wanted numbers from 0 to 255, or 0 to 1")
+    if not array.size:
+        return np.zeros(array.shape, np.uint8)
     low, high = float(array.min()), float(array.max())
-    if array.dtype.kind in "iu" and low >= 0 and high <= 255:
-        return array.astype(np.uint8)
-    if array.dtype.kind in "fb" and low >= 0 and high <= 1:
-        return np.rint(array.astype(np.float64) * 255).astype(np.uint8)
-    if array.dtype.kind == "f" and low >= 0 and high <= 255:
-        return np.asarray(np.rint(array), np.uint8)
-    raise DataError(
-        f"'{name}' holds {array.dtype} from {low:g} to {high:g}, wanted 0 to 255, or 0 to 1"
-    )
+    if not (low >= 0 and high <= 255):  # a NaN compares false and is refused
+        raise DataError(
+            f"'{name}' holds {array.dtype} from {low:g} to {high:g}, wanted 0 to 255, or 0 to 1"
+        )
+    levels: npt.NDArray[Any] = array
+    if high <= _ONE:
+        levels = np.minimum(array, 1) * np.float32(255)
+    return np.asarray(levels if levels.dtype.kind in "iu" else np.rint(levels), np.uint8)

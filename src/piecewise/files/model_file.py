@@ -8,6 +8,7 @@ notation gives, before a tensor is read.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,12 +23,12 @@ from safetensors.numpy import save as safetensors_bytes
 
 from ..architecture import Architecture, Row
 from ..data.preparation import Preparation
-from ..errors import DataError, LimitError, ModelFileError, NotationError, shown
+from ..errors import ModelFileError, PiecewiseError, shown
 from ..limits import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
 from .whole import write_whole
 
 KEY = "piecewise"
-LARGEST_HEADER = 8 << 20  # bytes
+LARGEST_HEADER = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
 LARGEST_FILE = 8 + LARGEST_HEADER + 4 * 2 * MOST_PARAMETERS
 
 Float32 = npt.NDArray[np.float32]
@@ -65,44 +66,70 @@ class _Header(BaseModel):
 def write(path: str | os.PathLike[str], model: Model, versions: Mapping[str, str]) -> None:
     """Write a model file and read it back; ModelFileError, and nothing changed, if it fails."""
     place = Path(path)
-    header = _Header(
-        format=1,
-        layers=model.architecture.notation,
-        input=list(model.architecture.input),
-        classes=list(model.architecture.classes),
-        seed=model.seed,
-        preparation=model.preparation.to_json(),
-        recipe=model.recipe,
-        history=model.history,
-        versions=dict(versions),
-    )
-    arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in model.arrays.items()}
-    content = safetensors_bytes(arrays, metadata={KEY: header.model_dump_json()})
     try:
-        write_whole(place, content)
-    except OSError as error:
-        raise ModelFileError(f"{place}: not written: {error.strerror or error}") from None
-    back = read(place).arrays
-    if any(back[name].tobytes() != array.tobytes() for name, array in arrays.items()):
-        raise ModelFileError(f"{place}: the disk gave back other numbers; save it elsewhere")
+        metadata = {KEY: _header_text(model, versions)}
+        arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in model.arrays.items()}
+
+        def check(written: Path) -> None:
+            back = _read(written).arrays
+            if any(back[name].tobytes() != array.tobytes() for name, array in arrays.items()):
+                raise ModelFileError("the disk gave back other numbers; save it elsewhere")
+
+        write_whole(place, safetensors_bytes(arrays, metadata=metadata), check)
+    except (OSError, PiecewiseError, ValueError) as error:
+        raise ModelFileError(f"{place}: not written: {_reason(error)}") from None
+
+
+def _header_text(model: Model, versions: Mapping[str, str]) -> str:
+    """The JSON of a model; ModelFileError where the reader would refuse it."""
+    plain = {
+        "format": 1,
+        "layers": model.architecture.notation,
+        "input": list(model.architecture.input),
+        "classes": list(model.architecture.classes),
+        "seed": model.seed,
+        "preparation": model.preparation.to_json(),
+        "recipe": model.recipe,
+        "history": model.history,
+        "versions": dict(versions),
+    }
+    _checked(plain)
+    try:
+        text = json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelFileError(f"its recipe or history is not JSON: {error}") from None
+    return text
 
 
 def read(path: str | os.PathLike[str]) -> Model:
     """The model in a file; ModelFileError, saying what is wrong, if there is none."""
-    place = Path(path)
     try:
-        _check_sizes(place)
+        return _read(Path(path))
+    except (OSError, PiecewiseError, ValueError) as error:
+        raise ModelFileError(f"{Path(path)}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, without the number and the file's name that the system's errors carry."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _read(place: Path) -> Model:
+    """The model in a file; an error that does not name the file if there is none."""
+    _check_sizes(place)
+    try:
         with safe_open(place, framework="numpy") as file:
             header = _header(file.metadata())
             architecture = Architecture(header.layers, header.input, header.classes)
             preparation = Preparation.from_json(header.preparation, architecture.input)
             arrays = _arrays(file, architecture)
-    except OSError as error:
-        raise ModelFileError(f"{place}: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise ModelFileError(f"{place}: not a whole safetensors file: {error}") from None
-    except (NotationError, LimitError, DataError, ModelFileError) as error:
-        raise ModelFileError(f"{place}: {error}") from None
+        raise ModelFileError(f"not a whole safetensors file: {error}") from None
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise ModelFileError("not a whole safetensors file: its reader gave up") from None
     return Model(architecture, header.seed, preparation, arrays, header.recipe, header.history)
 
 
@@ -129,18 +156,28 @@ def _header(metadata: dict[str, str] | None) -> _Header:
     if text is None:
         raise ModelFileError("a safetensors file, but not one that piecewise wrote")
     try:
-        return _Header.model_validate(json.loads(text, parse_constant=_no_constant))
+        plain = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError):
+        raise ModelFileError("its header is not JSON") from None
+    return _checked(plain)
+
+
+def _checked(plain: Any) -> _Header:
+    try:
+        return _Header.model_validate(plain)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the header"
         got = shown(first["input"])
         raise ModelFileError(f"its {where}: {first['msg']}, got {got}") from None
-    except (ValueError, RecursionError):
-        raise ModelFileError("its header is not JSON") from None
 
 
-def _no_constant(word: str) -> None:
-    raise ValueError(word)  # NaN and Infinity are not JSON
+def _finite(word: str) -> float:
+    """A number of the header; JSON has neither NaN nor Infinity, and 1e999 would be one."""
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(word)
+    return number
 
 
 def _arrays(file: Any, architecture: Architecture) -> dict[str, Float32]:
@@ -159,6 +196,8 @@ def _arrays(file: Any, architecture: Architecture) -> dict[str, Float32]:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ModelFileError(f"the tensor {name} holds values that are not finite numbers")
+        if array.min() < rows[name].first.least:
+            raise ModelFileError(f"the tensor {name} holds values below {rows[name].first.least:g}")
     return arrays
 
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None = None) -> None:
     """Put ``content`` at ``path``: into a temporary file beside it, to the disk, then renamed.
 
-    A file that was there stays as it was until the rename, which is one step. Raises OSError, and
-    leaves nothing behind then.
+    A file that was there stays as it was until the rename, which is one step. ``check`` is called
+    with the temporary file before it, and prevents it by raising. Raises OSError, or what the check
+    raises, and leaves nothing behind then.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", dir=path.parent)
+    if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
+        raise OSError(errno.EINVAL, "there is something that is not a file")
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(handle, _usual_mode())
             file.write(content)
             file.flush()
             os.fsync(handle)
+        if check:
+            check(Path(temporary))
         Path(temporary).replace(path)
     except BaseException:  # Ctrl-C too leaves nothing behind
         with contextlib.suppress(OSError):

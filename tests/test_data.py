@@ -1,0 +1,334 @@
+"""Data sets in `.npz` files, and every way in which one can be wrong."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import random
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.data import dataset, tables
+from piecewise.data.dataset import read_data
+from piecewise.data.preparation import Preparation
+from piecewise.errors import DataError
+
+LEVELS = np.random.default_rng(2).integers(0, 256, (6, 5, 7, 3), dtype=np.uint8)  # in colour
+GREYS = LEVELS[..., 0]
+NUMBERS = np.array([0, 1, 1, 0, 2, 2])
+NAMES = np.array(["ape", "bee", "cat"])
+KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)
+DECK = {"images": GREYS, "labels": NUMBERS, "class_names": NAMES}
+
+
+def npy(array: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def header(text: str, body: bytes = b"", version: bytes = b"\1\0") -> bytes:
+    """An array's file with any header at all."""
+    return b"\x93NUMPY" + version + len(text).to_bytes(2, "little") + text.encode() + body
+
+
+def npz(folder: Path, **members: Any) -> Path:
+    """A file of arrays, or of bytes in their place."""
+    path = folder / "set.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, held in members.items():
+            archive.writestr(f"{name}.npy", held if isinstance(held, bytes) else npy(held))
+    return path
+
+
+def refusal(path: Path, **options: Any) -> str:
+    """The sentence with which a data set is refused, after its name."""
+    with pytest.raises(DataError) as caught:
+        read_data(path, **options)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}: ")
+    return sentence.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize("key", ["class_names", "classes"])
+def test_images_and_labels_are_read_with_names_and_parts(tmp_path: Path, key: str) -> None:
+    is_test = np.array([0, 0, 1, 1, 0, 1], bool)
+    path = npz(tmp_path, images=LEVELS, labels=NUMBERS, is_test=is_test, **{key: NAMES})
+    found = read_data(path)
+    assert found.classes == ("ape", "bee", "cat")
+    assert found.labels.tolist() == NUMBERS.tolist()
+    assert found.parts.tolist() == ["train", "train", "test", "test", "train", "test"]
+    assert (found.pictures == LEVELS.transpose(0, 3, 1, 2)).all()
+    pictures, labels = found.part("test")
+    assert (pictures == found.pictures[is_test]).all()
+    assert labels.tolist() == [1, 0, 2]
+    assert len(found.part("validation")[1]) == 0
+    assert (len(found), found.skipped) == (6, [])
+
+
+def test_train_validation_and_test_arrays_are_read(tmp_path: Path) -> None:
+    path = npz(
+        tmp_path, x_train=GREYS[:3], y_train=NUMBERS[:3].astype(np.uint64)[:, None],
+        x_validation=GREYS[3:4], y_validation=NUMBERS[3:4], x_test=GREYS[4:],
+        y_test=NUMBERS[4:].astype(np.int8), classes=NAMES,
+    )  # fmt: skip
+    found = read_data(path)
+    assert (found.pictures[:, 0] == GREYS).all()
+    assert found.labels.tolist() == NUMBERS.tolist()
+    assert found.parts.tolist() == ["train"] * 3 + ["validation"] + ["test"] * 2
+    only = npz(tmp_path, x_train=GREYS, y_train=NUMBERS)
+    assert set(read_data(only).parts.tolist()) == {"train"}
+    assert read_data(only).classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    "images",
+    [GREYS, GREYS[..., None], GREYS[:, None], np.asfortranarray(GREYS), GREYS.astype(">i8"),
+     GREYS.astype(np.float32), GREYS / 255, (GREYS / 255).astype(np.float16), np.abs(GREYS - 0.2)],
+)  # fmt: skip
+def test_every_layout_and_type_of_grey_pictures_gives_the_same_bytes(
+    tmp_path: Path, images: Any
+) -> None:
+    path = npz(tmp_path, images=images, labels=NUMBERS)
+    assert read_data(path).pictures.shape == (6, 1, 5, 7)
+    assert (read_data(path).pictures[:, 0] == GREYS).all()
+
+
+@pytest.mark.parametrize("images", [LEVELS, LEVELS.transpose(0, 3, 1, 2), LEVELS / 255])
+def test_channels_may_come_first_or_last(tmp_path: Path, images: Any) -> None:
+    found = read_data(npz(tmp_path, images=images, labels=NUMBERS)).pictures
+    assert (found == LEVELS.transpose(0, 3, 1, 2)).all()
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, np.float64, np.float16])
+def test_marks_of_0_and_1_become_0_and_255(tmp_path: Path, kind: type) -> None:
+    marks = np.zeros((4, 6, 6))
+    marks[:, 2:4, 2:4] = 1
+    path = npz(tmp_path, images=marks.astype(kind), labels=np.array([0, 1, 0, 1]))
+    assert (read_data(path).pictures[:, 0] == 255 * marks).all()
+
+
+def test_a_fraction_a_little_above_1_is_1(tmp_path: Path) -> None:
+    path = npz(tmp_path, images=GREYS / 255 * 1.0001, labels=NUMBERS)
+    assert (read_data(path).pictures[:, 0] == GREYS).all()
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_labels_may_be_names(tmp_path: Path, kind: str) -> None:
+    words = np.array(["b e", "-a", "b e", "ünï 🦊", "-a", ""])
+    stored = np.char.encode(words, "utf-8") if kind == "S" else words
+    path = npz(tmp_path, images=GREYS, labels=stored)
+    found = read_data(path)
+    assert found.classes == ("", "-a", "b e", "ünï 🦊")
+    assert [found.classes[label] for label in found.labels] == words.tolist()
+    order = ["ünï 🦊", "b e", "-a", "", "never seen"]
+    assert read_data(path, classes=order).labels.tolist() == [1, 2, 1, 0, 2, 3]
+    assert read_data(path, classes=order).classes == tuple(order)
+
+
+def test_pictures_are_brought_to_the_size_and_by_the_preparation_given(tmp_path: Path) -> None:
+    path = npz(tmp_path, **DECK)
+    assert read_data(path, size=(3, 4)).pictures.shape == (6, 1, 3, 4)
+    assert read_data(path, most=4).preparation.shape == (1, 3, 4)
+    given = Preparation((3, 8, 8), "any")
+    found = read_data(path, given)
+    assert found.preparation is given
+    assert found.pictures.shape == (6, 3, 8, 8)
+    assert found.pictures.std() > 20
+
+
+def test_pictures_for_testing_have_no_say_in_the_preparation(tmp_path: Path) -> None:
+    images = np.zeros((6, 8, 8), np.uint8)
+    images[:, 2:6, 2:6] = 255
+    images[3:] = 255 - images[3:]
+    for light, ground in (([3, 4, 5], "dark"), ([0, 1, 2], "light")):
+        is_test = np.isin(np.arange(6), light)
+        path = npz(tmp_path, images=images, labels=NUMBERS, is_test=is_test)
+        assert read_data(path).preparation.ground == ground
+        assert (read_data(path).pictures == read_data(path).pictures[0]).all()
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({}, "got none of them, wanted 'images' and 'labels'"),
+    ({"images": GREYS}, "got 'images', wanted 'images' and 'labels'"),
+    ({"x_train": GREYS, "y_train": NUMBERS, "x_test": GREYS}, "got 'x_test' without 'y_test'"),
+    ({**DECK, "labels": NUMBERS[:5]}, "6 pictures in 'images' but 5 labels in 'labels'"),
+    ({**DECK, "labels": NUMBERS + 1}, "labels from 1 to 3, wanted 0 to 2, one for each of its 3"),
+    ({**DECK, "labels": NUMBERS - 1}, "labels from -1 to 1, wanted 0 to 2"),
+    ({**DECK, "labels": NUMBERS / 1}, "'labels' is float64 of the shape (6,), wanted class num"),
+    ({**DECK, "labels": np.eye(6, dtype=int)}, "'labels' is int64 of the shape (6, 6), wanted"),
+    ({**DECK, "labels": NAMES[NUMBERS][::-1], "class_names": NAMES[:2]}, "holds the class 'cat', "),
+    ({**DECK, "class_names": np.array(["a", "b", "a"])}, "two classes are named 'a', wanted diff"),
+    ({**DECK, "class_names": NAMES[0]}, "'class_names' is <U3 of the shape (), wanted names"),
+    ({**DECK, "class_names": np.ones(3)}, "'class_names' is float64 of the shape (3,), wanted"),
+    ({**DECK, "class_names": np.array(["a" * 1001, "b", "c"])}, "a name of 1,001 characters, wan"),
+    ({**DECK, "class_names": np.arange(65_537)}, "65,537 classes, wanted at most 65,536"),
+    ({**DECK, "class_names": np.array(["a\ud800", "b", "c"])}, "holds texts that are not UTF-8"),
+    ({**DECK, "class_names": np.array([b"\xff", b"b", b"c"])}, "holds texts that are not UTF-8"),
+    ({**DECK, "labels": np.frombuffer(b"\xff" * 24, "<U1")}, "holds texts that are not UTF-8"),
+    ({**DECK, "is_test": np.zeros(5, bool)}, "'is_test' is bool of the shape (5,), wanted True"),
+    ({**DECK, "is_test": NAMES[NUMBERS]}, "'is_test' is <U3 of the shape (6,), wanted True or F"),
+    ({**DECK, "images": LEVELS[..., :2]}, "'images' has the shape (6, 5, 7, 2), wanted (N, rows"),
+    ({**DECK, "images": GREYS[0]}, "'images' has the shape (5, 7), wanted (N, rows, columns)"),
+    ({**DECK, "images": GREYS[:, :0]}, "'images' has the shape (6, 0, 7, 1), wanted"),
+    ({**DECK, "images": GREYS.astype(int) - 4}, "'images' holds int64 from -1 to 251, wanted"),
+    ({**DECK, "images": GREYS + 0.5}, "'images' holds float64 from 3.5 to 255.5, wan"),
+    ({**DECK, "images": np.where(GREYS > 9, GREYS, np.nan)}, "holds float64 from nan to nan, wan"),
+    ({**DECK, "images": np.where(GREYS > 9, GREYS, np.inf)}, "holds float64 from 12 to inf, wan"),
+    ({**DECK, "images": GREYS.astype(str)}, "'images' holds <U3, wanted numbers from 0 to 255"),
+    ({**DECK, "images": GREYS * 1j}, "images.npy: holds complex128, wanted numbers or texts"),
+    ({**DECK, "images": np.zeros(6, "M8[s]")}, "holds datetime64[s], wanted numbers or texts"),
+    ({**DECK, "labels": np.zeros(6, "i4,i4")}, "labels.npy: holds [('f0', '<i4'), ('f1', '<i4')]"),
+    ({"images": GREYS[:0], "labels": NUMBERS[:0]}, "there is not one picture in it"),
+    ({"x_train": GREYS, "y_train": NUMBERS, "x_test": GREYS[:, 1:], "y_test": NUMBERS},
+     "its parts hold pictures of different sizes, wanted one size"),
+    ({**DECK, "images": b""}, "images.npy: does not begin as an array does"),
+    ({**DECK, "images": npy(GREYS)[:-1]}, "images.npy: cut short"),
+    ({**DECK, "images": npy(GREYS) + b"\0"}, "images.npy: is longer than its header says"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "words"), WRONG, ids=[words[:40] for _, words in WRONG])
+def test_arrays_that_are_no_data_set_are_told(
+    tmp_path: Path, members: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(npz(tmp_path, **members))
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "words"),
+    [
+        ("(1000000000000,)", "'|u1'", "more than there can be"),
+        ("(2000000, 1000, 1000)", "'<f8'", "16,000,000,000,000 bytes, more than there can be"),
+        ("(4294967296, 4294967296)", "'|u1'", "more than there can be"),
+        ("(-1,)", "'|u1'", "asks for the shape (-1,) of uint8, -1 bytes, more than there can"),
+        ("(-6, -35)", "'|u1'", "more than there can be"),
+        ("(1,)", "'<U0'", "holds <U0, wanted numbers or texts"),
+        ("(1,)", "'|O'", "holds Python objects, which are never loaded; save plain arrays"),
+        ("(1,)", "(1,)", "does not begin as an array does"),
+        ("(1,", "'|u1'", "does not begin as an array does"),
+        ("-" * 9_000 + "1", "'|u1'", "does not begin as an array does"),
+    ],
+)
+def test_a_header_that_lies_is_told_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, kind: str, words: str
+) -> None:
+    text = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}"
+    path = npz(tmp_path, images=header(text, bytes(500)), labels=NUMBERS)
+    asked, read = [], zipfile.ZipExtFile.read
+
+    def told(file: zipfile.ZipExtFile, count: int | None = -1) -> bytes:
+        asked.append(count or 0)
+        return read(file, count)
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", told)
+    sentence = refusal(path)
+    assert sentence.startswith("images.npy: ")
+    assert words in sentence
+    assert 0 <= min(asked) <= max(asked) < 10_000
+
+
+def test_arrays_of_more_bytes_than_allowed_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = npz(tmp_path, **DECK)
+    monkeypatch.setattr(tables, "LARGEST_FILE", 600)
+    assert refusal(path).endswith(" bytes, wanted at most 600")
+    monkeypatch.undo()
+    monkeypatch.setattr(dataset, "MOST_BYTES", 209)
+    words = "6 pictures of 1x5x7 are 210 bytes, wanted at most 209; take a smaller size"
+    assert refusal(path) == words
+
+
+def test_a_planted_pickle_is_never_opened(tmp_path: Path) -> None:
+    class Planted:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "opened",)
+
+    pickle.loads(pickle.dumps(Planted()))
+    (tmp_path / "opened").unlink()  # so it would have worked
+    for name in ("images", "labels", "class_names", "is_test"):
+        path = npz(tmp_path, **{**DECK, name: np.array([Planted()] * 6)})
+        words = f"{name}.npy: holds Python objects, which are never loaded; save plain arrays"
+        assert refusal(path) == words
+    assert read_data(npz(tmp_path, **DECK, unknown=np.array([Planted()]))).classes
+    assert not (tmp_path / "opened").exists()
+
+
+def test_every_cut_of_a_file_is_told(tmp_path: Path) -> None:
+    for kind in KINDS:
+        with zipfile.ZipFile(tmp_path / "set.npz", "w", kind) as archive:
+            for name, held in DECK.items():
+                archive.writestr(f"{name}.npy", npy(held))
+        whole = (tmp_path / "set.npz").read_bytes()
+        assert len(read_data(tmp_path / "set.npz")) == 6
+        for end in range(0, len(whole), 50):
+            (tmp_path / "cut.npz").write_bytes(whole[:end])
+            assert refusal(tmp_path / "cut.npz") == "not a whole .npz file; was it cut short?"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_changed_byte_of_the_pictures_is_told(tmp_path: Path, kind: int) -> None:
+    images = np.random.default_rng(6).integers(0, 256, (60, 32, 32), dtype=np.uint8)
+    path = tmp_path / "set.npz"
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr("labels.npy", npy(np.tile(NUMBERS, 10)))
+        archive.writestr("images.npy", npy(images))
+    assert (read_data(path).pictures[:, 0] == images).all()
+    whole = bytearray(path.read_bytes())
+    start = whole.index(b"images.npy")
+    for place in np.linspace(start + 300, len(whole) - 300, 40).astype(int):
+        whole[place] ^= 32
+        path.write_bytes(whole)
+        assert refusal(path) in (
+            "not a whole .npz file; was it cut short?",
+            "images.npy: does not begin as an array does",
+            "images.npy: cut short",
+        )
+        whole[place] ^= 32
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_broken_file_is_read_or_told_and_nothing_else(
+    tmp_path: Path, inside: bool, kind: int
+) -> None:
+    rnd, path, told, read = random.Random(3), tmp_path / "set.npz", 0, 0
+    for _ in range(1_000):
+        members = {f"{name}.npy": bytearray(npy(held)) for name, held in DECK.items()}
+        if inside:
+            mutate(members[rnd.choice(list(members))], rnd, rnd.choice((80, 128, 164)))
+        with zipfile.ZipFile(path, "w", kind) as archive:
+            for name, content in members.items():
+                archive.writestr(name, bytes(content))
+        if not inside:
+            content = bytearray(path.read_bytes())
+            mutate(content, rnd, len(content))
+            path.write_bytes(content)
+        try:
+            read += len(read_data(path)) > 0
+        except DataError as error:
+            told += str(error).startswith(f"{path}: ")
+    assert told + read == 1_000
+    assert min(told, read) > 30
+
+
+def mutate(content: bytearray, rnd: random.Random, most: int) -> None:
+    place = rnd.randrange(most)
+    match rnd.randrange(3):
+        case 0:
+            content[place] ^= 1 << rnd.randrange(8)
+        case 1:
+            content[place] = rnd.choice((*b"\0\1\xff(){}[]':,-0'", rnd.randrange(256)))
+        case _:
+            content.insert(place, rnd.randrange(256))
+
+
+def test_a_class_that_the_net_does_not_know_is_told(tmp_path: Path) -> None:
+    path = npz(tmp_path, **DECK)
+    assert refusal(path, classes=["ape", "bee"]) == "holds the class 'cat', wanted ['ape', 'bee']"
+    assert read_data(path, classes=["cat", "bee", "ape"]).labels.tolist() == [2, 1, 1, 2, 0, 0]

@@ -1,0 +1,189 @@
+"""Data sets in folders of pictures, what can be wrong with them, and what is held out of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.cli.main import status
+from piecewise.data import folders
+from piecewise.data.dataset import read_data
+from piecewise.data.pictures import read_picture
+from piecewise.errors import DataError
+from piecewise.learning.choices import held_out
+
+
+def tree(root: Path, *files: str) -> Path:
+    """A folder of pictures, each of another level of grey."""
+    for number, file in enumerate(files):
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 3), 10 * number + 90).save(path, "PNG")
+    return root
+
+
+def refusal(path: Path, **options: Any) -> str:
+    """The sentence with which a data set is refused, after its name."""
+    with pytest.raises(DataError) as caught:
+        read_data(path, **options)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}: ")
+    return sentence.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize("root", ["plain", "with spaces", "ünï-🦊", "-dash"])
+def test_a_folder_per_class_is_read(tmp_path: Path, root: str) -> None:
+    files = ("b e/1.png", "b e/2.PNG", "-a/x.jpeg", "🦊/-.gif", "🦊/ü ü.bmp")
+    found = read_data(tree(tmp_path / root, *files))
+    assert found.classes == ("-a", "b e", "🦊")
+    assert found.labels.tolist() == [0, 1, 1, 2, 2]
+    assert found.pictures.shape == (5, 1, 3, 4)
+    assert found.pictures[:, 0, 0, 0].tolist() == [110, 90, 100, 120, 130]
+    assert set(found.parts.tolist()) == {"train"}
+    assert found.skipped == []
+
+
+@pytest.mark.parametrize("name", ["validation", "valid", "val", "dev", "Val"])
+def test_folders_named_after_parts_are_parts(tmp_path: Path, name: str) -> None:
+    root = tree(tmp_path, "train/a/1.png", "train/b/1.png", f"{name}/a/1.png", "Test/b/1.png")
+    (tmp_path / "valid").mkdir(exist_ok=True)  # an empty one changes nothing
+    found = read_data(root)
+    told = sorted(zip(found.parts.tolist(), found.labels.tolist(), strict=True))
+    assert told == [("test", 1), ("train", 0), ("train", 1), ("validation", 0)]
+    assert found.classes == ("a", "b")
+
+
+def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
+    found = read_data(tree(tmp_path, "train/1.png", "bus/1.png", "test/2.png"))
+    assert found.classes == ("bus", "test", "train")
+    assert set(found.parts.tolist()) == {"train"}
+
+
+def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None:
+    root = tree(tmp_path, "train/a/1.png", "train/b/1.png", "test/1.png", "more/2.png")
+    found = read_data(root)
+    assert len(found) == 2
+    assert found.skipped == [
+        f"{root / name}: its pictures are in no folder of a class, beside train"
+        for name in ("more", "test")
+    ]
+
+
+def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Path) -> None:
+    tree(tmp_path, "a/1.png", "b/1.png", "__MACOSX/a/1.png", ".hidden/1.png", "a/.2.png")
+    for name in (".DS_Store", "a/.DS_Store", "a/._1.png", "a/Thumbs.db", "b/notes.txt", "1.png"):
+        (tmp_path / name).write_bytes(b"odd")
+    tree(tmp_path, "a/deeper/1.png")
+    (tmp_path / "a" / "folder.png").mkdir()
+    (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "b" / "broken.png").write_bytes(b"\x89PNG")
+    (tmp_path / "b" / "empty.jpg").touch()
+    steps: list[tuple[int, int]] = []
+    found = read_data(tmp_path, progress=lambda done, of: steps.append((done, of)))
+    assert found.classes == ("a", "b")
+    assert len(found) == 2
+    assert [sentence.split(": cannot be read")[0] for sentence in found.skipped] == [
+        str(tmp_path / "b" / "broken.png"), str(tmp_path / "b" / "empty.jpg"),
+    ]  # fmt: skip
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_pictures_that_do_not_fit_in_memory_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree(tmp_path, *(f"{name}/{number}.png" for name in "ab" for number in range(4)))
+    whole = read_data(root)
+    calls: list[Path] = []
+
+    def read(path: Path) -> Any:
+        calls.append(path)
+        return read_picture(path)
+
+    monkeypatch.setattr(folders, "KEPT", 3 * 12)
+    monkeypatch.setattr(folders, "read_picture", read)
+    assert (read_data(root).pictures == whole.pictures).all()
+    assert len(calls) == 8 + 2 * 5  # all once; five again for the decision, and for the pictures
+
+
+@pytest.mark.parametrize(
+    ("files", "folder"),
+    [((), None), (("1.png", "2.png"), None), ((), "a/b"), (("a/b/c/1.png",), None)],
+)
+def test_a_folder_without_pictures_in_class_folders_is_told(
+    tmp_path: Path, files: tuple[str, ...], folder: str | None
+) -> None:
+    (tree(tmp_path, *files) / (folder or "")).mkdir(parents=True, exist_ok=True)
+    words = "no picture in it; wanted one folder per class with pictures inside (png jpg "
+    assert refusal(tmp_path).startswith(words)
+
+
+def test_a_folder_of_nothing_but_broken_pictures_is_told(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"")
+    assert "not one of its 2 pictures can be read; " in refusal(tmp_path)
+
+
+def test_names_that_are_not_text_are_told_before_training(tmp_path: Path) -> None:
+    try:
+        tree(tmp_path, "a/1.png", "b\udcff/1.png")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    assert refusal(tmp_path) == r"the name of the class 'b\udcff' is not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing", "no such file or folder"),
+        ("missing.npz", "no such file or folder"),
+        ("a" * 300, "File name too long"),
+        ("zero\0", "no file can have this name"),
+        ("file.npz/x", "Not a directory"),
+        ("file.npz", "not a whole .npz file; was it cut short?"),
+        ("file.png", "wanted an .npz file, or a folder with one folder per class"),
+    ],
+)
+def test_what_is_no_data_at_all_is_told(tmp_path: Path, name: str, words: str) -> None:
+    for file in ("file.npz", "file.png"):
+        (tmp_path / file).touch()
+    assert refusal(tmp_path / name) == words
+
+
+# With a net's classes, and for training.
+
+
+def test_a_class_that_the_net_does_not_know_is_told(tmp_path: Path) -> None:
+    root = tree(tmp_path, "a/1.png", "c/1.png")
+    words = "holds the class 'c', wanted ['a', 'b']"
+    assert refusal(root, classes=["a", "b"]) == words
+    assert read_data(root, classes=["c", "b", "a"]).labels.tolist() == [2, 0]
+
+
+def test_one_class_is_nothing_to_train_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tree(tmp_path / "set", "a/1.png", "a/2.png")
+    assert len(read_data(root)) == 2  # it can be evaluated on
+    assert status(["train", str(root), "-o", str(tmp_path / "net.safetensors")]) == 1
+    assert f"{root}: training pictures of 1 class, wanted 2 or more" in capsys.readouterr().err
+
+
+def test_a_tenth_of_each_class_is_held_out_by_the_seed() -> None:
+    labels = np.random.default_rng(1).permutation([0] * 100 + [1] * 50 + [2] * 4 + [3] * 2 + [4])
+    out = held_out(labels, seed=8)
+    assert np.bincount(labels[out], minlength=5).tolist() == [10, 5, 1, 1, 0]
+    assert (held_out(labels, seed=8) == out).all()
+    assert (held_out(labels, seed=9) != out).any()
+    half = np.bincount(labels[held_out(labels, 8, 0.5)], minlength=5)
+    assert half.tolist() == [50, 25, 2, 1, 0]
+    assert held_out(np.zeros(0, np.int64), 8).shape == (0,)
+    two = held_out(np.repeat([0, 1], 100), seed=8)
+    assert (two[:100] != two[100:]).any()  # each class is drawn for itself
+    # Another class does not change who is held out of this one.
+    same = held_out(np.where(labels == 1, 7, labels), seed=8)
+    assert (same[labels == 0] == out[labels == 0]).all()

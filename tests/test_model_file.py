@@ -1,0 +1,222 @@
+"""The model file: given back to the bit, and written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.data.preparation import Preparation
+from piecewise.errors import ModelFileError
+from piecewise.files import whole
+from piecewise.network import Network
+
+CLASSES = ("X", "ünï 🦊", "")
+
+
+def small_net() -> Network:
+    """A net with every kind of thing that a file holds."""
+    preparation = Preparation((1, 9, 9), "light", 0.115)
+    net = Network("conv 2 3, norm, relu, pool 2, full", (1, 9, 9), CLASSES, 2**64 - 1, preparation)
+    for number, name in enumerate(net.arrays):
+        owner = net.parameters if name in net.parameters else net.averages
+        drawn = np.random.default_rng(number).standard_normal(net.arrays[name].shape)
+        owner[name] = drawn.astype(np.float32)
+    net.parameters["conv1.bias"] = [-0.0, 1e-45]  # the sign of zero, and the smallest number
+    net.averages["norm1.mean"] = [1.1754944e-38, -3e-39]
+    net.averages["norm1.variance"] = [0.0, 1 / 3]
+    net.recipe = {"epochs": 2, "learning_rate": 0.1 + 0.2, "note": '🦊 "quoted" \\ \n'}
+    net.history = [{"epoch": 1, "loss": 1 / 3, "validation_accuracy": None, "seconds": 1e-9}]
+    return net
+
+
+def written(folder: Path) -> Path:
+    path = folder / "net.safetensors"
+    small_net().save(path)
+    return path
+
+
+def after_name(path: Path, error: Exception) -> str:
+    assert str(error).startswith(f"{path}: ")
+    return str(error).removeprefix(f"{path}: ")
+
+
+# Given back.
+
+
+def test_everything_comes_back_to_the_bit(tmp_path: Path) -> None:
+    net, back = small_net(), Network.load(written(tmp_path))
+    assert list(back.arrays) == list(net.arrays)
+    for name, array in net.arrays.items():
+        assert back.arrays[name].tobytes() == array.tobytes()
+    assert back.parameters_sha256 == net.parameters_sha256
+    assert back.architecture == net.architecture
+    assert back.classes == CLASSES
+    assert back.preparation == net.preparation
+    assert (back.seed, back.recipe, back.history) == (net.seed, net.recipe, net.history)
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 1, 9, 9), dtype=np.uint8)
+    assert back.logits(pictures).tobytes() == net.logits(pictures).tobytes()
+    back.parameters["full1.bias"] = [7, 8, 9]  # what was loaded can be trained on
+    assert back.parameters.flat.tolist().count(8) == 1
+
+
+def test_the_same_net_gives_the_same_file(tmp_path: Path) -> None:
+    once = written(tmp_path).read_bytes()
+    Network.load(tmp_path / "net.safetensors").save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == once
+
+
+def test_a_long_history_and_many_classes_can_be_saved_and_read(tmp_path: Path) -> None:
+    net = Network("full", (1, 1, 1), [f"class {number}" for number in range(5_000)])
+    entry = {"loss": 1 / 3, "validation_accuracy": 2 / 3, "seconds": 1 / 7}
+    net.history = [{"epoch": epoch, **entry} for epoch in range(100_000)]  # as many as a recipe may
+    net.save(tmp_path / "net.safetensors")
+    assert Network.load(tmp_path / "net.safetensors").history == net.history
+
+
+def test_a_file_may_have_any_name_and_gets_the_usual_permissions(tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        for name in ("🦊" * 63, "-dash", "with spaces"):  # the first as long as a name may be
+            small_net().save(tmp_path / name)
+            assert Network.load(tmp_path / name).classes == CLASSES
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(mask)
+
+
+# Written whole or not at all.
+
+
+def refused_to_save(folder: Path, net: Network) -> str:
+    """Why a net is not saved over another, which stays as it was."""
+    path = written(folder)
+    before = path.read_bytes()
+    with pytest.raises(ModelFileError) as caught:
+        net.save(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in folder.iterdir()] == [path.name]
+    return after_name(path, caught.value).removeprefix("not written: ")
+
+
+def failing(error: BaseException) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("step", ["fsync", "fchmod", "fdopen"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = written(tmp_path)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, step, failing(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    with pytest.raises(ModelFileError) as caught:
+        Network("full", (1, 2, 2), 2).save(path)
+    assert str(caught.value) == f"{path}: not written: No space left on device"
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_ctrl_c_while_writing_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", failing(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        Network("full", (1, 2, 2), 2).save(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_disk_that_gives_back_other_numbers_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path)
+    before = path.read_bytes()
+
+    def corrupt(handle: int) -> None:
+        os.pwrite(handle, b"\x01", os.fstat(handle).st_size - 4)
+
+    monkeypatch.setattr(os, "fsync", corrupt)
+    with pytest.raises(ModelFileError, match="not written: the disk gave back other numbers; sav"):
+        small_net().save(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [
+        ([{"loss": math.nan}], "its recipe or history is not JSON: Out of range float values"),
+        ([{"loss": math.inf}], "its recipe or history is not JSON: Out of range float values"),
+        ([{"loss": np.float32(1)}], "is not JSON: Object of type float32"),
+        ([{"note": "\ud800"}], "is not JSON: 'utf-8' codec can't encode"),
+        ([0.5], "its history.0: Input should be a valid dictionary, got 0.5"),
+        ("none", "its history: Input should be a valid list, got 'none'"),
+    ],
+)
+def test_a_history_that_could_not_be_read_again_is_not_written(
+    tmp_path: Path, history: Any, words: str
+) -> None:
+    net = small_net()
+    net.history = history
+    assert words in refused_to_save(tmp_path, net)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("a" * 1_001, "at most 1000 characters"), ("\udcff", "unicode")]
+)
+def test_a_class_name_that_could_not_be_read_again_is_not_written(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    sentence = refused_to_save(tmp_path, Network("full", (1, 2, 2), ["a", name]))
+    assert sentence.startswith("its classes.1: ")
+    assert words in sentence
+
+
+def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    net = small_net()
+    net.averages.flat[-1] = math.inf
+    words = "the tensor norm1.variance holds values that are not finite numbers"
+    assert refused_to_save(tmp_path, net) == words
+
+
+def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name, words in (
+        ("nowhere/net.safetensors", "No such file or directory"),
+        ("folder", "there is something that is not a file"),
+        ("pipe", "there is something that is not a file"),
+        ("a" * 256, "File name too long"),
+        ("zero\0", "null"),
+    ):
+        with pytest.raises(ModelFileError) as caught:
+            small_net().save(tmp_path / name)
+        assert after_name(tmp_path / name, caught.value).startswith("not written: ")
+        assert words in str(caught.value)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "pipe"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_a_check_refuses_is_not_renamed(tmp_path: Path) -> None:
+    seen = []
+
+    def check(path: Path) -> None:
+        seen.append(path.read_bytes())
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        whole.write_whole(tmp_path / "a", b"content", check)
+    assert seen == [b"content"]
+    assert not list(tmp_path.iterdir())

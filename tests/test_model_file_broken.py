@@ -1,0 +1,260 @@
+"""The model file as it may come from anywhere: loaded, or told in a sentence, whatever it holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save as safetensors_bytes
+
+from piecewise.errors import ModelFileError
+from piecewise.files import model_file
+from piecewise.network import Network
+
+from .test_model_file import CLASSES, after_name, failing, written
+
+
+def refusal(path: Path) -> str:
+    """The sentence with which a file is refused, after its name."""
+    with pytest.raises(ModelFileError) as caught:
+        Network.load(path)
+    return after_name(path, caught.value)
+
+
+def taken_apart(content: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """The header of the tensors, the model's own header inside it, the numbers."""
+    length = int.from_bytes(content[:8], "little")
+    outer = json.loads(content[8 : 8 + length])
+    return outer, json.loads(outer["__metadata__"]["piecewise"]), content[8 + length :]
+
+
+def put_together(outer: Any, inner: Any, body: bytes) -> bytes:
+    if inner is not None and isinstance(outer.get("__metadata__"), dict):
+        text = inner if isinstance(inner, str) else json.dumps(inner)
+        outer = {**outer, "__metadata__": {"piecewise": text}}
+    header = json.dumps(outer).encode()
+    return struct.pack("<Q", len(header)) + header + body
+
+
+OTHER = safetensors_bytes({"a": np.ones(2, np.float32)})
+KINDS: list[tuple[bytes, str]] = [
+    (b"", "not a whole safetensors file; was it cut short, or is it another kind?"),
+    (b"a text, not a net\n", "not a whole safetensors file; was it cut short, or is it another"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(99), "not a whole safetensors file; was it cut short, or is"),
+    (struct.pack("<Q", 2**63) + bytes(99), "not a whole safetensors file; was it cut short, or"),
+    (struct.pack("<Q", 99) + bytes(99), "not a whole safetensors file: "),
+    (struct.pack("<Q", 2) + b"{}", "a safetensors file, but not one that piecewise wrote"),
+    (struct.pack("<Q", 99_999) + b"[" * 99_999, "not a whole safetensors file: "),
+    (OTHER, "a safetensors file, but not one that piecewise wrote"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), KINDS, ids=range(len(KINDS)))
+def test_a_file_of_another_kind_is_told(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    assert refusal(path).startswith(words)
+
+
+def test_what_is_no_file_or_far_too_large_is_told(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "missing") == "No such file or directory"
+    assert refusal(tmp_path) == "a folder, wanted a model file (.safetensors)"
+    assert refusal(tmp_path / ("a" * 300)) == "File name too long"
+    assert "null" in refusal(tmp_path / "zero\0")
+    path = tmp_path / "large"
+    path.write_bytes(struct.pack("<Q", 40_000_000))
+    os.truncate(path, 50_000_000)  # holes take no room on the disk
+    assert refusal(path) == "a header of 40,000,000 bytes, wanted at most 33,554,432"
+    os.truncate(path, model_file.LARGEST_FILE + 1)
+    assert refusal(path) == "833,554,441 bytes, wanted at most 833,554,440"
+
+
+TENSORS: list[tuple[dict[str, Any], str]] = [
+    ({"full1.bias": None}, "the tensor 'full1.bias' is missing for 'full'"),
+    ({"odd": np.ones(2, np.float32)}, "the tensor 'odd' is one too many for 'full'"),
+    (
+        {"full1.bias": np.ones(4, np.float32)},
+        "the tensor full1.bias: got F32 (4,), wanted F32 (3,)",
+    ),
+    ({"full1.bias": np.ones((3, 1), np.float32)}, "got F32 (3, 1), wanted F32 (3,)"),
+    ({"full1.bias": np.ones(3)}, "the tensor full1.bias: got F64 (3,), wanted F32 (3,)"),
+    (
+        {"full1.weight": np.ones((3, 4), np.int32)},
+        "full1.weight: got I32 (3, 4), wanted F32 (3, 4)",
+    ),
+    (
+        {"full1.bias": np.array([0, np.nan, 0], np.float32)},
+        "full1.bias holds values that are not fin",
+    ),
+    (
+        {"full1.bias": np.array([0, 0, -np.inf], np.float32)},
+        "full1.bias holds values that are not f",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), TENSORS, ids=range(len(TENSORS)))
+def test_tensors_that_do_not_fit_the_layers_are_told(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    path, net = tmp_path / "net.safetensors", Network("full", (1, 2, 2), 3)
+    net.save(path)
+    outer, _, _ = taken_apart(path.read_bytes())
+    arrays = {name: held for name, held in {**net.arrays, **changes}.items() if held is not None}
+    path.write_bytes(safetensors_bytes(arrays, metadata=outer["__metadata__"]))
+    assert words in refusal(path)
+
+
+def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    content, number = bytearray(path.read_bytes()), np.float32(1 / 3).tobytes()
+    assert content.count(number) == 1
+    content[content.index(number) + 3] |= 0x80  # its sign
+    path.write_bytes(content)
+    assert refusal(path) == "the tensor norm1.variance holds values below 0"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": 2}, "its format: Input should be 1, got 2"),
+        ({"layers": "conv 2 3 full"}, "layers, position "),
+        ({"layers": "conv 2 3, full 4"}, "the network ends with 4 values"),
+        ({"layers": "full 1048576, full 99, full"}, "wanted at most 100,000,000; pool more"),
+        ({"layers": "(" * 20_001}, "its layers: String should have at most 20000 characters"),
+        ({"input": [1, 9]}, "its input: List should have at least 3 items"),
+        ({"input": [1, 9, 9.0]}, "its input.2: Input should be a valid integer, got 9.0"),
+        ({"input": [1, 9, 2**64]}, "input: got "),
+        ({"classes": []}, "its classes: List should have at least 1 item"),
+        ({"classes": ["X", "X", "O"]}, "classes: got 'X' more than once"),
+        ({"classes": ["X", "O"]}, "the tensor full1.weight: got F32 (3, 32), wanted F32 (2, 32)"),
+        ({"classes": "XYO"}, "its classes: Input should be a valid list, got 'XYO'"),
+        ({"classes": ["X", "O", "\ud800"]}, "its classes.2: "),
+        ({"seed": -1}, "its seed: Input should be greater than or equal to 0, got -1"),
+        ({"seed": 2**64}, "its seed: Input should be less than 18446744073709551616"),
+        ({"preparation": {}}, "preparation: got {}, wanted its shape, ground and margin"),
+        ({"recipe": None}, "its recipe: Input should be a valid dictionary, got None"),
+        ({"history": [1]}, "its history.0: Input should be a valid dictionary, got 1"),
+        ({"versions": {"piecewise": 1}}, "its versions.piecewise: Input should be a valid string"),
+        ({"history": [{"loss": math.nan}]}, "its header is not JSON"),
+    ],
+)
+def test_a_header_that_is_no_models_is_told(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    path = written(tmp_path)
+    outer, inner, body = taken_apart(path.read_bytes())
+    path.write_bytes(put_together(outer, {**inner, "later": "fields are passed over"}, body))
+    assert Network.load(path).classes == CLASSES
+    path.write_bytes(put_together(outer, {**inner, **change}, body))
+    assert words in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"seed": 1e999}', "[" * 99_999, "9" * 9_999, "\ud800"]
+)
+def test_a_header_that_is_no_json_is_told(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path)
+    outer, _, body = taken_apart(path.read_bytes())
+    path.write_bytes(put_together(outer, text, body))
+    assert refusal(path).startswith(("its header is not JSON", "its the header", "not a whole"))
+
+
+def loaded(path: Path, content: bytes) -> bool:
+    """Whether a file is loaded, with finite numbers; if not, it was refused with its name."""
+    path.write_bytes(content)
+    try:
+        net = Network.load(path)
+    except ModelFileError as error:
+        return not after_name(path, error)
+    assert np.isfinite(net.parameters.flat).all()
+    assert np.isfinite(net.averages.flat).all()
+    return True
+
+
+def test_every_cut_of_a_file_is_told(tmp_path: Path) -> None:
+    content = written(tmp_path).read_bytes()
+    assert loaded(tmp_path / "cut", content)
+    assert not any(loaded(tmp_path / "cut", content[:end]) for end in range(len(content)))
+    assert not loaded(tmp_path / "cut", content + b"\0")
+
+
+def test_2_500_files_with_changed_bytes_are_loaded_or_told(tmp_path: Path) -> None:
+    rnd, content, count = random.Random(1), written(tmp_path).read_bytes(), 0
+    for _ in range(2_500):
+        changed = bytearray(content)
+        for _ in range(rnd.choice((1, 1, 2, 4))):
+            place = rnd.randrange(len(changed))
+            match rnd.randrange(4):
+                case 0:
+                    changed[place] ^= 1 << rnd.randrange(8)
+                case 1:
+                    changed[place] = rnd.choice((*b'\0\1\x7f\xff09"\\{[,-e', rnd.randrange(256)))
+                case 2:
+                    changed.insert(place, rnd.randrange(256))
+                case _:
+                    del changed[place]
+        count += loaded(tmp_path / "changed", bytes(changed))
+    assert 100 < count < 2_000
+
+
+VALUES: tuple[Any, ...] = (
+    None, True, 0, -1, 0.5, 2**63, 2**64, 2**70, math.nan, -math.inf, "", "a" * 2_000, "\ud800",
+    "full", "F64", "BF16", "F8_E5M2", "(" * 50, "conv 1 1, " * 999 + "full", [], {}, [[]], [0],
+    [-1, 0], [2**64 - 1, 2**64 - 1], [2**62, 2**62], [1, 2**40, 2**40], {"a": None},
+)  # fmt: skip
+
+
+def edited(tree: Any, rnd: random.Random) -> Any:
+    """JSON with one value, anywhere in it, replaced, taken away or added."""
+    made = json.loads(json.dumps(tree))
+    holder = made
+    while True:
+        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        if not keys:
+            return made
+        key = rnd.choice(keys)
+        if not (isinstance(holder[key], dict | list) and rnd.random() < 0.8):
+            break
+        holder = holder[key]
+    match rnd.randrange(5):
+        case 0:
+            del holder[key]
+        case 1 if isinstance(holder, dict):
+            holder[rnd.choice(("odd", "conv1.weight", "__metadata__"))] = rnd.choice(VALUES)
+        case _:
+            holder[key] = rnd.choice(VALUES)
+    return made
+
+
+def test_2_500_files_with_edited_json_are_loaded_or_told(tmp_path: Path) -> None:
+    rnd, count = random.Random(2), 0
+    outer, inner, body = taken_apart(written(tmp_path).read_bytes())
+    for _ in range(2_500):
+        there, here = outer, inner
+        for _ in range(rnd.choice((1, 1, 2))):
+            if rnd.random() < 0.5:
+                there = edited(there, rnd)
+            else:
+                here = edited(here, rnd)
+        count += loaded(tmp_path / "edited", put_together(there, here, body))
+    assert 100 < count < 1_500
+
+
+def test_a_panic_of_the_reader_is_told_and_ctrl_c_is_not_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path)
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+    monkeypatch.setattr(model_file, "safe_open", failing(panic("called `unwrap` on a `None`")))
+    assert refusal(path) == "not a whole safetensors file: its reader gave up"
+    monkeypatch.setattr(model_file, "safe_open", failing(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        Network.load(path)

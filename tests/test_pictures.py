@@ -1,0 +1,284 @@
+"""Picture files: what is read of each kind, and that a broken one is told, never a crash."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.data import pictures
+from piecewise.data.pictures import MOST_PIXELS, read_picture
+from piecewise.errors import DataError
+
+SUFFIXES = {"PNG": "png", "GIF": "gif", "BMP": "bmp", "JPEG": "jpg", "WEBP": "webp", "TIFF": "tif"}
+
+
+def colours(rows: int = 8, columns: int = 8) -> Image.Image:
+    """A picture whose every value differs from its neighbours."""
+    levels = np.random.default_rng(7).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    return Image.fromarray(levels)
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def read_back(folder: Path, image: Image.Image, kind: str, **options: Any) -> Any:
+    path = folder / f"a.{SUFFIXES[kind]}"
+    path.write_bytes(encoded(image, kind, **options))
+    return read_picture(path)
+
+
+def refusal(path: Path) -> str:
+    """The sentence with which a file is refused, after its name."""
+    with pytest.raises(DataError) as caught:
+        read_picture(path)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}: ")
+    return sentence.removeprefix(f"{path}: ")
+
+
+def png(rows: int, columns: int, body: bytes = b"") -> bytes:
+    """A grey PNG with a header of these sizes, whatever its body is."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(body)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP", "TIFF"])
+def test_a_lossless_colour_file_gives_back_its_bytes(tmp_path: Path, kind: str) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {}
+    found = read_back(tmp_path, colours(5, 9), kind, **options)
+    assert found.shape == (5, 9, 3)
+    assert found.dtype == np.uint8
+    assert (found == np.asarray(colours(5, 9))).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
+def test_a_lossless_grey_file_gives_back_its_bytes(tmp_path: Path, kind: str) -> None:
+    grey = colours(6, 4).convert("L")
+    found = read_back(tmp_path, grey, kind)
+    assert found.shape[:2] == (6, 4)
+    assert (found == np.asarray(grey)[:, :, None]).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_lossy_file_gives_back_nearly_its_bytes(tmp_path: Path, kind: str) -> None:
+    smooth = np.tile(np.arange(0, 256, 8).astype(np.uint8)[None, :, None], (32, 1, 3))
+    found = read_back(tmp_path, Image.fromarray(smooth), kind, quality=95)
+    assert found.shape == (32, 32, 3)
+    assert abs(found.astype(int) - smooth).max() <= 8
+
+
+def test_black_and_white_become_0_and_255_in_one_channel(tmp_path: Path) -> None:
+    marks = np.array([[True, False, True], [False, False, True]])
+    found = read_back(tmp_path, Image.fromarray(marks), "PNG")
+    assert found.tolist() == [[[255], [0], [255]], [[0], [0], [255]]]
+
+
+def test_transparency_stands_on_white(tmp_path: Path) -> None:
+    colour = Image.new("RGBA", (3, 1), (200, 0, 0, 255))
+    colour.putpixel((1, 0), (0, 0, 0, 0))
+    colour.putpixel((2, 0), (0, 0, 0, 51))
+    wanted = [[[200, 0, 0], [255, 255, 255], [204, 204, 204]]]
+    assert read_back(tmp_path, colour, "PNG").tolist() == wanted
+    grey = Image.new("LA", (3, 1), (10, 255))
+    grey.putpixel((1, 0), (0, 0))
+    grey.putpixel((2, 0), (0, 51))
+    assert read_back(tmp_path, grey, "PNG").tolist() == [[[10], [255], [204]]]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_a_transparent_colour_of_a_palette_is_white(tmp_path: Path, kind: str) -> None:
+    image = Image.new("P", (2, 1), 0)
+    image.putpalette([9, 8, 7, 60, 70, 80])
+    image.putpixel((1, 0), 1)
+    found = read_back(tmp_path, image, kind, transparency=0)
+    assert found.tolist() == [[[255, 255, 255], [60, 70, 80]]]
+
+
+def test_the_inks_of_a_cmyk_jpeg_are_not_taken_for_lights(tmp_path: Path) -> None:
+    paper = Image.new("CMYK", (8, 8), (0, 0, 0, 0))
+    assert read_back(tmp_path, paper, "JPEG").min() >= 250
+    cyan = read_back(tmp_path, Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG")
+    assert cyan.shape == (8, 8, 3)
+    assert cyan[..., 0].max() <= 5
+    assert cyan[..., 1:].min() >= 250
+
+
+def test_sixteen_bits_are_brought_to_eight(tmp_path: Path) -> None:
+    levels = np.array([[0, 257, 128 * 257, 65535]], np.uint16)
+    assert read_back(tmp_path, Image.fromarray(levels), "PNG").ravel().tolist() == [0, 1, 128, 255]
+    few = np.array([[0, 100, 255]], np.uint16)
+    assert read_back(tmp_path, Image.fromarray(few), "PNG").ravel().tolist() == [0, 100, 255]
+
+
+@pytest.mark.parametrize(
+    ("levels", "wanted"),
+    [
+        ([0.0, 0.2, 1.0], [0, 51, 255]),
+        ([0.0, 100.0, 255.0], [0, 100, 255]),
+        ([-5.0, float("nan"), 65535.0], [0, 0, 255]),
+    ],
+)
+def test_fractions_of_a_tiff_are_brought_to_bytes(
+    tmp_path: Path, levels: list[float], wanted: list[int]
+) -> None:
+    image = Image.fromarray(np.array([levels], np.float32))
+    assert read_back(tmp_path, image, "TIFF").ravel().tolist() == wanted
+
+
+def test_a_photo_is_turned_as_its_exif_data_says(tmp_path: Path) -> None:
+    levels = np.zeros((16, 8, 3), np.uint8)
+    levels[:8] = 255  # stored with the light half on top
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    found = read_back(tmp_path, Image.fromarray(levels), "JPEG", exif=exif, quality=95)
+    assert found.shape == (8, 16, 3)
+    assert found[:, :8].max() <= 5
+    assert found[:, 8:].min() >= 250
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_the_first_frame_of_several_is_taken(tmp_path: Path, kind: str) -> None:
+    first, later = Image.new("RGB", (4, 3), (250, 0, 0)), Image.new("RGB", (4, 3), (0, 0, 250))
+    found = read_back(tmp_path, first, kind, save_all=True, append_images=[later, later])
+    assert found.shape == (3, 4, 3)
+    assert found[..., 0].min() >= 240
+    assert found[..., 2].max() <= 10
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 20_000), (20_000, 1)])
+def test_the_smallest_and_the_longest_pictures_are_read(
+    tmp_path: Path, rows: int, columns: int
+) -> None:
+    image = colours(rows, columns)
+    assert (read_back(tmp_path, image, "PNG") == np.asarray(image)).all()
+
+
+def test_the_kind_is_told_by_the_bytes_and_not_by_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "really-a-bitmap.png"
+    path.write_bytes(encoded(colours(), "BMP"))
+    assert (read_picture(path) == np.asarray(colours())).all()
+
+
+@pytest.mark.parametrize("name", ["with spaces.png", "-dash.png", "ünï-🦊.png", "a%20'\".png"])
+def test_any_name_is_read_and_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    assert refusal(path) == "no such file"
+    path.write_bytes(encoded(colours(), "PNG"))
+    assert (read_picture(path) == np.asarray(colours())).all()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 100,
+        b"this is a text\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        encoded(colours(), "PNG")[:60],
+        encoded(colours(), "JPEG")[:-20],
+        encoded(colours(), "PNG").replace(b"IHDR", b"IHDX"),
+        png(0, 5),
+    ],
+)
+def test_what_is_no_whole_picture_is_told_with_its_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    sentence = refusal(path)
+    assert sentence.startswith("cannot be read as a picture; it may be empty, cut short or of ano")
+    assert "known are png jpg" in sentence
+
+
+def test_a_folder_and_a_name_that_cannot_be_are_told(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == "a folder, wanted a picture file"
+    assert "cannot be read" in refusal(tmp_path / ("a" * 300 + ".png"))
+    assert "cannot be read" in refusal(Path(f"{tmp_path}/a\0b.png"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "told"),
+    [
+        (60_000, 60_000, "too many pixels"),
+        (10_000, 9_000, "9000x10000 pixels"),
+        (1, MOST_PIXELS + 1, f"{MOST_PIXELS + 1}x1 pixels"),
+    ],
+)
+def test_a_header_that_promises_too_many_pixels_is_refused_before_they_are_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, columns: int, told: str
+) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(rows, columns, bytes(1_000)))
+    unpacked: list[object] = []
+    monkeypatch.setattr(pictures, "_bytes_of", unpacked.append)
+    assert refusal(path) == (f"{told}, wanted at most 64,000,000; make the picture smaller first")
+    assert not unpacked
+
+
+def broken(content: bytes, count: int, seed: int) -> list[bytes]:
+    """All truncations of a file, and mutations of it: bits, bytes, insertions and deletions."""
+    rnd, cases = random.Random(seed), [content[:end] for end in range(len(content))]
+    for _ in range(count):
+        mutated = bytearray(content)
+        for _ in range(rnd.choice((1, 1, 2, 4))):
+            place = rnd.randrange(min(len(mutated), rnd.choice((64, len(mutated)))))
+            match rnd.randrange(4):
+                case 0:
+                    mutated[place] ^= 1 << rnd.randrange(8)
+                case 1:
+                    mutated[place] = rnd.choice((0, 1, 127, 128, 255, rnd.randrange(256)))
+                case 2:
+                    mutated.insert(place, rnd.randrange(256))
+                case _:
+                    del mutated[place]
+        cases.append(bytes(mutated))
+    return cases
+
+
+@pytest.mark.parametrize("kind", list(SUFFIXES))
+def test_a_broken_file_is_read_or_told_and_nothing_else(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{SUFFIXES[kind]}"
+    options = {"compression": "tiff_lzw"} if kind == "TIFF" else {}
+    whole = encoded(colours(), kind, **options)
+    told, read = [], []
+    for content in broken(whole, 2_000, seed=len(kind)):
+        path.write_bytes(content)
+        try:
+            read.append(read_picture(path))
+        except DataError as error:
+            told.append(str(error))
+    assert len(told) > 100
+    assert len(read) > 50
+    assert all(sentence.startswith(f"{path}: ") for sentence in told)
+    assert {found.dtype for found in read} == {np.dtype(np.uint8)}
+    assert {found.shape[2:] for found in read} <= {(1,), (3,)}
+    assert all(found.size for found in read)
+
+
+def test_what_pillow_warns_of_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(colours(), "JPEG", exif=exif)
+    at = content.index(b"Exif\0\0") + 6
+    path.write_bytes(content[: at + 8] + b"\xff\x7f" + content[at + 10 :])  # 32767 tags, it says
+    assert read_picture(path).shape == (8, 8, 3)
