@@ -155,6 +155,17 @@ def test_layers_and_knobs_can_be_said(data: Path, tmp_path: Path, capsys: Printe
     assert wanted.items() <= told["recipe"].items()
 
 
+def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> None:
+    path, drawn = tmp_path / "net.safetensors", tmp_path / "a\x1b[2Jb.png"
+    Network("full", (1, 9, 9), ("X\x1b]0;title\x07", "O\n")).save(path)
+    draw_by_hand(drawn)
+    for arguments in (["show", str(path)], ["predict", str(path), str(drawn)]):
+        assert status(arguments) == 0
+        page = capsys.readouterr().out
+        assert "\x1b" not in page
+        assert "\x07" not in page
+
+
 def test_show_describes_a_model_file(net: Path, capsys: Printed) -> None:
     assert status(["show", str(net), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -203,6 +214,7 @@ BAD = [
     (["train", "{broken}", "-o", "{here}/a"], "broken.npz: not a whole .npz file"),
     (["train", "{data}", "-o", "{here}/no/a"], "there is no folder"),
     (["train", "{data}", "-o", "{here}"], "a folder, wanted the name of a file"),
+    (["train", "{data}", "-o", "/dev/null"], "/dev/null: there is something that is not a file"),
     (["train", "{data}", "-o", "{here}/a", "--layers", "conv 8 99, full"], "is larger than its"),
     (["show", "{empty}"], "not a whole safetensors file"),
 ]

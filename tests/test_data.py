@@ -332,3 +332,12 @@ def test_a_class_that_the_net_does_not_know_is_told(tmp_path: Path) -> None:
     path = npz(tmp_path, **DECK)
     assert refusal(path, classes=["ape", "bee"]) == "holds the class 'cat', wanted ['ape', 'bee']"
     assert read_data(path, classes=["cat", "bee", "ape"]).labels.tolist() == [2, 1, 1, 2, 0, 0]
+
+
+def test_numbers_without_names_are_places_among_the_classes_of_a_net(tmp_path: Path) -> None:
+    path = tmp_path / "unnamed.npz"
+    np.savez(path, images=np.zeros((3, 9, 9), np.uint8), labels=[1, 0, 1])
+    assert read_data(path, classes=("X", "O")).labels.tolist() == [1, 0, 1]
+    assert read_data(path, classes=("1", "0")).labels.tolist() == [0, 1, 0]
+    with pytest.raises(DataError, match="holds the class '1'"):
+        read_data(path, classes=("X",))

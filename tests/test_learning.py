@@ -177,3 +177,9 @@ def test_the_chosen_recipe_goes_through_fewer_pictures_more_often() -> None:
     assert recipe_for(3_000, 0).epochs == 10
     assert recipe_for(100, 7).epochs == 40
     assert recipe_for(100, 7).seed == 7
+
+
+def test_a_net_without_parameters_has_nothing_to_learn() -> None:
+    net = Network("pool 5x9 edge=drop, relu", (1, 9, 9), ("only",))
+    history = train(net, LESSONS.pictures[:20], [0] * 20, Recipe(epochs=1))
+    assert history.losses == [0.0]

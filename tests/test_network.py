@@ -175,6 +175,14 @@ def test_labels_that_are_no_classes_are_refused(labels: Any, words: str) -> None
     assert words in str(caught.value)
 
 
+def test_answers_that_float32_cannot_hold_are_told() -> None:
+    net = Network("full 3, full", (1, 1, 1), 2)
+    for name in ("full1.weight", "full2.weight"):
+        net.parameters[name] = np.full(net.parameters[name].shape, 3e38)
+    with pytest.raises(LimitError, match="beyond what float32 holds; the weights are too large"):
+        net.logits(np.ones((1, 1, 1, 1), np.float32))
+
+
 def test_an_unknown_loss_or_seed_is_refused() -> None:
     net, pictures, labels = net_and_pictures()
     with pytest.raises(LimitError, match="loss: got 'hinge', wanted cross-entropy or squared or"):

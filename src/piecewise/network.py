@@ -141,7 +141,11 @@ class Network:
 
         Raises DataError where the array does not fit the network.
         """
-        return run.logits(self.architecture, self.arrays, self.inputs(pictures))
+        with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
+            answers = run.logits(self.architecture, self.arrays, self.inputs(pictures))
+        if not _finite(answers):
+            raise LimitError("the answers are beyond what float32 holds; the weights are too large")
+        return answers
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
         """Softmax of the logits: (N, classes), each row adds up to 1."""
@@ -251,7 +255,10 @@ class Network:
     def _words(self, given: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         _, words, positions = self.input
         if given.ndim != 2 or given.shape[1] != positions or not len(given):
-            raise DataError(f"words: got the shape {given.shape}, wanted (N, {positions})")
+            raise DataError(
+                f"words: got the shape {given.shape}, wanted (N, {positions}): this network reads "
+                "texts, as word numbers"
+            )
         if given.dtype.kind not in "iu" or not 0 <= int(given.min()) <= int(given.max()) < words:
             raise DataError(f"words: got {given.dtype}, wanted whole numbers from 0 to {words - 1}")
         return given.astype(np.int64)

@@ -7,7 +7,7 @@ import rich_click as click
 from ..data.dataset import read_data
 from ..learning.scores import evaluate
 from ..network import Network
-from .output import data, json_option, meter, print_json, words
+from .output import data, json_option, meter, print_json, printable, words
 from .words import score_lines
 
 
@@ -30,7 +30,7 @@ def command(net_file: str, source: str, as_json: bool) -> None:
     )
     scores = evaluate(net, pictures, labels)
     for sentence in dataset.skipped:
-        console.print(f"skipped: {sentence}", markup=False)
+        console.print(f"skipped: {printable(sentence)}", markup=False)
     if as_json:
         print_json({**scores.to_json(), "part": part})
         return

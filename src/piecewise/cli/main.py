@@ -96,8 +96,9 @@ def status(arguments: list[str] | None = None) -> int:
 
 
 def _say(sentence: str) -> None:
-    printable = "".join(mark if mark.isprintable() else "?" for mark in sentence)
-    print(f"piecewise: {printable}", file=sys.stderr)  # noqa: T201
+    from .output import printable  # noqa: PLC0415 - it loads rich, which the help does not need
+
+    print(f"piecewise: {printable(sentence)}", file=sys.stderr)  # noqa: T201
 
 
 def _hang_up() -> int:

@@ -36,6 +36,11 @@ def show(console: Console, block: RenderableType) -> None:
     console.file.write("\n".join(line.rstrip(" ") for line in lines))
 
 
+def printable(text: str) -> str:
+    """A name as a terminal may see it: a question mark for whatever is no printable character."""
+    return "".join(mark if mark.isprintable() else "?" for mark in text)
+
+
 def print_json(value: Any) -> None:
     """A value as JSON on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -10,7 +10,8 @@ import rich_click as click
 
 from ..data.pictures import read_picture
 from ..network import Network
-from .output import data, json_option, print_json
+from ..reference.losses import softmax
+from .output import data, json_option, print_json, printable
 
 
 @click.command(name="predict")
@@ -25,7 +26,8 @@ def command(net_file: str, files: tuple[str, ...], as_json: bool) -> None:
     """
     net = Network.load(net_file)
     pictures = np.stack([net.preparation.fit(read_picture(Path(file))) for file in files])
-    logits, probabilities = net.logits(pictures), net.probabilities(pictures)
+    logits = net.logits(pictures)
+    probabilities = softmax(logits)
     if as_json:
         print_json(
             [_answer(net, *found) for found in zip(files, logits, probabilities, strict=True)]
@@ -35,7 +37,8 @@ def command(net_file: str, files: tuple[str, ...], as_json: bool) -> None:
     for file, chances in zip(files, probabilities, strict=True):
         order = np.argsort(-chances, kind="stable")[:5]
         told = ", ".join(f"{net.classes[index]} {100 * chances[index]:.2f} %" for index in order)
-        console.print(f"{file}: {net.classes[order[0]]}   ({told})", soft_wrap=True)
+        line = f"{file}: {net.classes[order[0]]}   ({told})"
+        console.print(printable(line), soft_wrap=True)
 
 
 def _answer(net: Network, file: str, logits: Any, probabilities: Any) -> dict[str, Any]:

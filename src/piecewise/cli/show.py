@@ -5,7 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from ..network import Network
-from .output import data, json_option, print_json
+from .output import data, json_option, print_json, printable
 
 
 @click.command(name="show")
@@ -40,7 +40,7 @@ def command(net_file: str, as_json: bool) -> None:
         f"recipe       {_words(net.recipe)}",
         f"sha256       {net.parameters_sha256}",
     ):
-        console.print(line, soft_wrap=True)
+        console.print("\n".join(map(printable, line.split("\n"))), soft_wrap=True)
 
 
 def _words(values: dict[str, object]) -> str:

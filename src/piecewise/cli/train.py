@@ -18,7 +18,7 @@ from ..learning.trainer import Progress, train
 from ..limits import Sides
 from ..network import Network
 from ..notation import parse
-from .output import data, json_option, meter, print_json, words
+from .output import data, json_option, meter, print_json, printable, words
 from .words import score_lines
 
 
@@ -74,6 +74,8 @@ def _check_output(output: Path) -> None:
     """Tell now, not after training, that the net cannot be written there."""
     if output.is_dir():
         raise ModelFileError(f"{output}: a folder, wanted the name of a file")
+    if output.exists() and not output.is_file():
+        raise ModelFileError(f"{output}: there is something that is not a file")
     if not output.parent.is_dir():
         raise ModelFileError(f"{output}: there is no folder {output.parent}")
 
@@ -129,7 +131,7 @@ def _parts(dataset: DataSet, source: str, seed: int) -> Parts:
 
 def _tell_skipped(dataset: DataSet, console: Console) -> None:
     for sentence in dataset.skipped[:5]:
-        console.print(f"skipped: {sentence}", markup=False)
+        console.print(f"skipped: {printable(sentence)}", markup=False)
     if len(dataset.skipped) > 5:
         console.print(f"skipped {len(dataset.skipped) - 5:,} more")
 
@@ -137,7 +139,7 @@ def _tell_skipped(dataset: DataSet, console: Console) -> None:
 def _tell_plan(net: Network, recipe: Recipe, parts: Parts, console: Console) -> None:
     counts = ", ".join(f"{len(labels):,} for {name}" for name, (_, labels) in parts.items())
     console.print(f"pictures   {counts}", markup=False)
-    console.print(f"classes    {', '.join(net.classes[:20])}", markup=False)
+    console.print(f"classes    {printable(', '.join(net.classes[:20]))}", markup=False)
     kind = "drawings on a {} ground" if net.preparation.ground != "any" else "photos"
     shape = "x".join(str(side) for side in net.input)
     console.print(f"input      {shape}, {kind.format(net.preparation.ground)}", markup=False)

@@ -79,7 +79,7 @@ def read_data(
         raise DataError(f"{place}: there is not one picture in it")
     order = tuple(classes) if classes is not None else _class_order(names)
     _check_names(order, place)
-    labels = _numbered(names.labels, order, place)
+    labels = _numbered(names, order, place)
     preparation = preparation or decide(_basis(raw, parts), size, most)
     pictures = _prepared(raw, preparation, place)
     return DataSet(pictures, labels, order, parts, preparation, skipped)
@@ -137,6 +137,8 @@ class _Names:
 
     labels: list[str]
     order: list[str] | None
+    numbers: bool = False
+    """Whether the labels are numbers that the file gives no names for."""
 
 
 def _from_folder(
@@ -156,7 +158,7 @@ def _from_npz(
         names = [str(label) for label in labels.tolist()]
         numeric = labels.dtype.kind != "U"
         order = [str(label) for label in np.unique(labels).tolist()] if numeric else table.classes
-        return table.pictures, _Names(names, order), table.parts, []
+        return table.pictures, _Names(names, order, numeric), table.parts, []
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(table.classes):
         raise DataError(
             f"{place}: labels from {labels.min()} to {labels.max()}, wanted 0 to "
@@ -170,8 +172,13 @@ def _class_order(names: _Names) -> tuple[str, ...]:
     return tuple(names.order) if names.order is not None else tuple(sorted(set(names.labels)))
 
 
-def _numbered(labels: list[str], order: tuple[str, ...], place: Path) -> Labels:
+def _numbered(names: _Names, order: tuple[str, ...], place: Path) -> Labels:
+    """The labels as places in the order of the classes; numbers without names are places already,
+    unless the classes are named by just these numbers."""
+    labels = names.labels
     number = {name: index for index, name in enumerate(order)}
+    if names.numbers and not number.keys() >= set(labels):
+        number = {str(index): index for index in range(len(order))}
     strange = next((label for label in labels if label not in number), None)
     if strange is not None:
         raise DataError(

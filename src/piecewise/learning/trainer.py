@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, TrainingError
+from ..errors import DataError, LimitError, TrainingError
 from ..network import Network
 from ..randomness import ORDER, key_of, shuffled
 from ..reference.nudge import nudges
 from ..reference.run import Gradients, Moment, gradients
 from .recipe import Recipe
 from .scores import evaluate
+
+Validation = tuple[npt.ArrayLike, npt.ArrayLike] | None
+"""Pictures and labels, or nothing."""
 
 NORM_PACE = 0.1
 """How far a running average of norm goes towards what a step has seen."""
@@ -65,7 +68,7 @@ def train(
     pictures: npt.ArrayLike,
     labels: npt.ArrayLike,
     recipe: Recipe | None = None,
-    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    validation: Validation = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> History:
     """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
@@ -108,7 +111,7 @@ class _Run:
 def _one_epoch(
     run: _Run,
     epoch: int,
-    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+    validation: Validation,
     progress: Callable[[Progress], None] | None,
 ) -> None:
     """Once through the pictures, in an order of its own."""
@@ -120,11 +123,11 @@ def _one_epoch(
         losses += [_one_step(run, epoch, chosen)] * len(chosen)
         finished = None
         if start + size >= len(order):
-            accuracy = evaluate(run.net, *validation).accuracy if validation else None
+            accuracy = _accuracy(run, epoch, validation)
             seconds = time.perf_counter() - started
             finished = Epoch(epoch + 1, math.fsum(losses) / len(losses), accuracy, seconds)
             run.history.epochs.append(finished)
-            run.net.history = run.history.to_json()
+            run.net.history.append(asdict(finished))
         if progress:
             progress(Progress(run.step, len(run.rates), losses[-1], finished))
 
@@ -133,22 +136,36 @@ def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
     """The slope on a batch, and a step down it; the loss before the step."""
     net, recipe = run.net, run.recipe
     found = _slope(run, epoch, chosen)
-    slope = np.concatenate([found.arrays[name].ravel() for name in net.parameters])
+    none = np.empty(0, np.float32)  # a net may have no parameters at all
+    slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
     if not (math.isfinite(found.loss) and np.isfinite(slope).all()):
-        raise TrainingError(
-            f"training: at step {run.step + 1} of {len(run.rates)} (epoch {epoch + 1}) the loss is "
-            f"no longer a finite number; try a learning rate below {recipe.learning_rate:g}"
-        )
-    rate = np.float32(run.rates[run.step])
-    flat = net.parameters.flat
+        raise _diverged(run, epoch)
+    rate, flat = np.float32(run.rates[run.step]), net.parameters.flat
     slope = slope.astype(np.float32) + np.float32(recipe.weight_decay) * flat
-    run.velocity = np.float32(recipe.momentum) * run.velocity + slope
-    flat[:] = flat - rate * run.velocity
+    velocity = np.float32(recipe.momentum) * run.velocity + slope
+    moved = flat - rate * velocity
+    if not np.isfinite(moved).all():
+        raise _diverged(run, epoch)
+    run.velocity, flat[:] = velocity, moved
     for name, seen in found.observed.items():
         average = net.averages[name]
         average += np.float32(NORM_PACE) * (seen - average)
     run.step += 1
     return found.loss
+
+
+def _diverged(run: _Run, epoch: int) -> TrainingError:
+    return TrainingError(
+        f"training: at step {run.step + 1} of {len(run.rates)} (epoch {epoch + 1}) the loss is no "
+        f"longer a finite number; try a learning rate below {run.recipe.learning_rate:g}"
+    )
+
+
+def _accuracy(run: _Run, epoch: int, validation: Validation) -> float | None:
+    try:
+        return evaluate(run.net, *validation).accuracy if validation else None
+    except LimitError:  # answers beyond float32: the next loss would be
+        raise _diverged(run, epoch) from None
 
 
 def _slope(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> Gradients:
