@@ -20,13 +20,13 @@ tour: $(VENV)/run  ## walk through the deck in the terminal
 	@$(BIN)/piecewise tour
 
 test: $(VENV)/test  ## the tests a newcomer runs
-	$(BIN)/python -m pytest -m "not toolkits and not long"
+	$(BIN)/python -m pytest -m "not long" --ignore tests/toolkits
 
 test-long: $(VENV)/test  ## the tests that take minutes
-	$(BIN)/python -m pytest -m "long and not toolkits"
+	$(BIN)/python -m pytest -m long --ignore tests/toolkits --durations=0
 
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch (installs it)
-	$(BIN)/python -m pytest -m toolkits
+	$(BIN)/python -m pytest tests/toolkits
 
 check: $(VENV)/test  ## formatting, lint and types
 	$(BIN)/ruff format --check .

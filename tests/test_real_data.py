@@ -56,3 +56,13 @@ def draw_an_o(path: Path) -> None:
     paper = Image.new("RGB", (320, 240), "white")
     ImageDraw.Draw(paper).arc((90, 40, 220, 200), 285, 275, fill=(30, 40, 140), width=6)
     paper.save(path)
+
+
+@pytest.mark.long
+def test_handwritten_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, net = real("mnist.npz"), tmp_path / "digits.safetensors"
+    assert status(["train", str(source), "-o", str(net), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["test"]["n"] == 10_000
+    assert told["test"]["accuracy"] >= 0.98
+    assert min(scores["recall"] for scores in told["test"]["per_class"].values()) >= 0.95

@@ -23,7 +23,6 @@ torch.set_num_threads(1)  # small networks: handing out their work takes longer 
 F = torch.nn.functional
 Tensor = Any
 
-pytestmark = pytest.mark.toolkits
 
 GROUP = 16
 CLEAR = 1e-4  # so that float32 rounds no value across a kink, here or there
