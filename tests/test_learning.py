@@ -3,7 +3,11 @@ wrong leaves the last good weights."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +53,19 @@ def test_the_same_seed_gives_the_same_bits_everywhere() -> None:
     assert taught(layers).parameters_sha256 == (
         "4593d8d6a3d8ca26241b266acec3be701fe50dba2f4f50e576071baf1dcf1895"
     )
+
+
+def test_the_bits_do_not_depend_on_what_the_processor_can_do() -> None:
+    """The same net from NumPy as it is, and from NumPy kept from the wider vectors it found."""
+    code = "from tests.test_learning import taught; print(taught().parameters_sha256)"
+    found = np.show_config("dicts")["SIMD Extensions"].get("found", [])
+    for features in ("", " ".join(found)):
+        environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": features}
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=environment, cwd=Path(__file__).parents[1],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert run.stdout.strip() == taught().parameters_sha256, features
 
 
 def test_the_nets_seed_and_the_recipes_seed_both_matter() -> None:
