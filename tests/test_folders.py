@@ -13,8 +13,9 @@ from piecewise.cli.main import status
 from piecewise.data import folders
 from piecewise.data.dataset import read_data
 from piecewise.data.pictures import read_picture
-from piecewise.errors import DataError
 from piecewise.learning.choices import held_out
+
+from .test_data import refusal
 
 
 def tree(root: Path, *files: str) -> Path:
@@ -24,15 +25,6 @@ def tree(root: Path, *files: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (4, 3), 10 * number + 90).save(path, "PNG")
     return root
-
-
-def refusal(path: Path, **options: Any) -> str:
-    """The sentence with which a data set is refused, after its name."""
-    with pytest.raises(DataError) as caught:
-        read_data(path, **options)
-    sentence = str(caught.value)
-    assert sentence.startswith(f"{path}: ")
-    return sentence.removeprefix(f"{path}: ")
 
 
 @pytest.mark.parametrize("root", ["plain", "with spaces", "ünï-🦊", "-dash"])

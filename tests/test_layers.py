@@ -10,7 +10,7 @@ import pytest
 
 from piecewise.errors import LimitError
 from piecewise.layers import KINDS, Convolution, Full, Layer, Pool, Shape, knobs
-from piecewise.limits import Choice, Limit, Share, Sides, Whole, YesNo
+from piecewise.limits import Choice, Limit, Number, Sides, Whole, YesNo
 from piecewise.notation import parse
 
 ONE_OF_EACH = {kind: parse(kind.example)[0] for kind in KINDS}
@@ -26,7 +26,7 @@ def bad_values(limit: Limit) -> list[Any]:
     if isinstance(limit, Sides):
         low, high = limit.low - 1, limit.high + 1
         return [*wrong, low, high, (3, high), (low, 3), (3,), (3, 3, 3), True, 10**5000]
-    if isinstance(limit, Share):
+    if isinstance(limit, Number):
         return [*wrong, 1, 1.0, -0.1, True, float("inf")]
     if isinstance(limit, Choice):
         return [*wrong, "", limit.words[0].upper(), None]
@@ -55,7 +55,7 @@ def test_the_ends_of_a_limit_are_allowed(kind: type[Layer], name: str, limit: Li
         ends = [limit.low, limit.high, np.int64(limit.low)]
     elif isinstance(limit, Choice):
         ends = list(limit.words)
-    elif isinstance(limit, Share):
+    elif isinstance(limit, Number):
         ends = [0, 0.999]
     for value in ends:
         made = dataclasses.replace(ONE_OF_EACH[kind], **{name: value})  # type: ignore[type-var]

@@ -12,7 +12,7 @@ from math import inf, prod, sqrt
 from typing import Any, ClassVar, NamedTuple
 
 from .errors import LimitError
-from .limits import MOST_VALUES, Choice, Flag, Limit, Share, Sides, Whole, YesNo
+from .limits import MOST_VALUES, SHARE, Choice, Flag, Limit, Sides, Whole, YesNo
 from .windows import Windows, partial, same, whole
 
 
@@ -264,7 +264,7 @@ class Dropout(Layer):
     word: ClassVar[str] = "dropout"
     example: ClassVar[str] = "dropout 0.5"
 
-    rate: float = knob(Share(), "the share set to zero")
+    rate: float = knob(SHARE, "the share set to zero")
 
 
 @dataclass(frozen=True, slots=True)

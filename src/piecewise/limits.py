@@ -6,7 +6,6 @@ notation reads and writes it (`read`, `write`), and the words an error and a man
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
@@ -132,18 +131,23 @@ class Sides:
 
 
 @dataclass(frozen=True)
-class Share:
-    """A number from 0 up to, but not including, 1."""
+class Number:
+    """A number from ``low`` to ``high``; with ``open``, ``high`` itself is left out."""
+
+    low: float
+    high: float
+    open: bool = False
 
     @property
     def wanted(self) -> str:
-        return "a number from 0 up to, but not including, 1"
+        end = "up to, but not including," if self.open else "to"
+        return f"a number from {self.low:g} {end} {self.high:g}"
 
     def check(self, value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise refuse(value, self)
-        if not (math.isfinite(value) and 0 <= value < 1):
-            raise refuse(value, self)
+        if not self.low <= value <= self.high or (self.open and value == self.high):
+            raise refuse(value, self)  # a NaN compares false and is refused
         return float(value) + 0.0  # -0.0 becomes 0.0
 
     def read(self, text: str) -> float:
@@ -208,32 +212,7 @@ class Flag(YesNo):
         return "the bare word, or nothing"
 
 
-@dataclass(frozen=True)
-class Number:
-    """A number from ``low`` to ``high``, ends included."""
-
-    low: float
-    high: float
-
-    @property
-    def wanted(self) -> str:
-        return f"a number from {self.low:g} to {self.high:g}"
-
-    def check(self, value: object) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise refuse(value, self)
-        if not self.low <= value <= self.high:  # a NaN compares false and is refused
-            raise refuse(value, self)
-        return float(value)
-
-    def read(self, text: str) -> float:
-        if not _DECIMAL.fullmatch(text):
-            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
-        return self.check(float(text))
-
-    def write(self, value: float) -> str:
-        return repr(value)
-
-
+SHARE = Number(0, 1, open=True)
+"""A part of a whole, but not all of it."""
 SEED = Whole(0, 2**64 - 1)
 """Of first weights, orders, drawings: any number of 64 bits."""

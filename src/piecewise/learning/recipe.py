@@ -6,7 +6,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
 from ..errors import LimitError
-from ..limits import SEED, Choice, Limit, Number, Share, Whole
+from ..limits import SEED, SHARE, Choice, Limit, Number, Whole
 from ..reference.losses import LOSSES
 
 
@@ -26,7 +26,7 @@ class Recipe:
         "one-cycle: the learning rate rises for a quarter of the steps and falls for the rest",
         "one-cycle",
     )
-    momentum: float = _knob(Share(), "how much of the last step is taken again", 0.9)
+    momentum: float = _knob(SHARE, "how much of the last step is taken again", 0.9)
     weight_decay: float = _knob(Number(0, 1), "how much of each weight is added to its slope", 5e-4)
     loss: str = _knob(Choice(tuple(LOSSES)), "the number descended", "cross-entropy")
     method: str = _knob(
