@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from .errors import LimitError, ShapeError, shown
 from .layers import Embed, Full, Layer, Misfit, Shape, Tensor, too_many_values
 from .limits import (
     LONGEST_AXIS,
+    LONGEST_NAME,
     MOST_CLASSES,
     MOST_LAYERS,
     MOST_PARAMETERS,
@@ -180,10 +183,25 @@ def class_names(classes: int | Iterable[str]) -> tuple[str, ...]:
     names = tuple(str(name) if isinstance(name, str) else _no_name(name) for name in classes)
     if not 1 <= len(names) <= MOST_CLASSES:
         raise LimitError(f"classes: got {len(names):,} names, wanted 1 to {MOST_CLASSES:,}")
+    for name in names:
+        if len(name) > LONGEST_NAME or not _is_text(name):
+            raise LimitError(
+                f"classes: got the name {shown(name)}, wanted at most {LONGEST_NAME:,} characters, "
+                "all of them Unicode"
+            )
     if len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
         raise LimitError(f"classes: got {shown(twice)} more than once, wanted different names")
     return names
+
+
+def _is_text(name: str) -> bool:
+    """Whether UTF-8 can hold it; a name from the file system may hold stray bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_name(name: object) -> str:
@@ -194,10 +212,11 @@ def input_shape(input: Sequence[int]) -> Shape:
     """(channels, rows, columns), checked."""
     axis = Whole(1, LONGEST_AXIS)
     wanted = "(channels, rows, columns) such as (1, 28, 28)"
-    if isinstance(input, str) or not isinstance(input, Sequence) or len(input) != 3:
+    sides = input.tolist() if isinstance(input, np.ndarray) else input
+    if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 3:
         raise LimitError(f"input: got {shown(input)}, wanted {wanted}")
     try:
-        shape = Shape(*(axis.check(side) for side in input))  # type: ignore[arg-type]
+        shape = Shape(*(axis.check(side) for side in sides))  # type: ignore[arg-type]
     except LimitError as error:
         raise LimitError(f"input: {error} on each axis of {wanted}") from None
     if too_many_values(shape):

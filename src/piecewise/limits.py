@@ -18,6 +18,7 @@ MOST_LAYERS = 1_000
 MOST_PARAMETERS = 100_000_000
 MOST_VALUES = 1 << 26  # values of one picture in one stack
 MOST_CLASSES = 65_536
+LONGEST_NAME = 1_000  # characters of a class's name
 LONGEST_NOTATION = 20_000  # characters
 DEEPEST_REPEAT = 8  # brackets inside brackets
 LONGEST_AXIS = 1 << 20  # cells of one axis of an input
@@ -144,7 +145,7 @@ class Number:
         return f"a number from {self.low:g} {end} {self.high:g}"
 
     def check(self, value: object) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
             raise refuse(value, self)
         if not self.low <= value <= self.high or (self.open and value == self.high):
             raise refuse(value, self)  # a NaN compares false and is refused

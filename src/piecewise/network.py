@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .architecture import Architecture, Row
 from .data.preparation import Preparation
-from .errors import DataError, LimitError, did_you_mean
+from .errors import DataError, LimitError, did_you_mean, shown
 from .layers import Layer
 from .limits import SEED, Choice
 from .randomness import WEIGHTS, key_of, uniform
@@ -36,16 +36,13 @@ class Parameters(Mapping[str, Float32]):
 
     def __init__(self, flat: Float32, rows: Sequence[Row]) -> None:
         self.flat = flat
-        self._least = {row.name: row.first.least for row in rows}
-        self._views = {
-            row.name: flat[row.offset : row.offset + row.size].reshape(row.shape) for row in rows
-        }
+        self._rows = {row.name: row for row in rows}
 
     def __getitem__(self, name: str) -> Float32:
-        try:
-            return self._views[name]
-        except KeyError:
-            raise KeyError(f"no array '{name}'{did_you_mean(str(name), self._views)}") from None
+        row = self._rows.get(name)
+        if row is None:
+            raise KeyError(f"no array '{name}'{did_you_mean(str(name), self._rows)}")
+        return self.flat[row.offset : row.offset + row.size].reshape(row.shape)
 
     def __setitem__(self, name: str, value: npt.ArrayLike) -> None:
         array, given = self[name], np.asarray(value)
@@ -53,15 +50,19 @@ class Parameters(Mapping[str, Float32]):
             raise LimitError(f"{name}: got the shape {given.shape}, wanted {array.shape}")
         if given.dtype.kind not in "fiub" or not _finite(values := _float32(given)):
             raise LimitError(f"{name}: got values that are not finite numbers")
-        if values.size and values.min() < self._least[name]:
-            raise LimitError(f"{name}: got {values.min()}, wanted at least {self._least[name]:g}")
+        least = self._rows[name].first.least
+        if values.size and values.min() < least:
+            raise LimitError(f"{name}: got {values.min()}, wanted at least {least:g}")
         array[...] = values
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._views)
+        return iter(self._rows)
 
     def __len__(self) -> int:
-        return len(self._views)
+        return len(self._rows)
+
+    __eq__ = object.__eq__  # arrays have no single answer to whether they are equal
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         lines = [f"  {name}: {array.shape}" for name, array in self.items()]
@@ -89,7 +90,9 @@ class Network:
     ) -> None:
         self.architecture = Architecture(layers, input, classes)
         self.seed = _checked_seed(seed)
-        self.preparation = preparation or Preparation(self.input)
+        self.preparation = Preparation(self.input) if preparation is None else preparation
+        if not isinstance(self.preparation, Preparation):
+            raise LimitError(f"preparation: got {shown(preparation)}, wanted a Preparation")
         if self.preparation.shape != self.input:
             raise LimitError(
                 f"preparation: got one for {self.preparation.shape}, wanted {self.input}"
@@ -144,7 +147,9 @@ class Network:
         with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
             answers = run.logits(self.architecture, self.arrays, self.inputs(pictures))
         if not _finite(answers):
-            raise LimitError("the answers are beyond what float32 holds; the weights are too large")
+            raise LimitError(
+                "the answers are beyond what float32 holds; the weights are too large or no numbers"
+            )
         return answers
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
@@ -157,7 +162,8 @@ class Network:
 
     def walk(self, picture: npt.ArrayLike) -> Walk:
         """One picture (C, H, W) with every stack it becomes, by layer name."""
-        return walk(self.architecture, self.arrays, self.inputs(np.asarray(picture)[None])[0])
+        one = _array(picture, "picture")[None]
+        return walk(self.architecture, self.arrays, self.inputs(one)[0])
 
     # How it learns.
 
@@ -188,8 +194,8 @@ class Network:
     # How it is kept.
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file, whole or not at all, and read it back; ModelFileError if it "
-        "fails."""
+        """Write the model file, whole or not at all, and read it back; ModelFileError if it
+        fails."""
         from .files import model_file  # noqa: PLC0415 - it loads what only files need
 
         model = model_file.Model(
@@ -221,26 +227,30 @@ class Network:
 
     def inputs(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
         """Pictures, or words, in the form the layers take; DataError if they do not fit."""
-        given = np.asarray(pictures)
+        given = self.fitting(pictures)
         if self.architecture.reads_texts:
-            return self._words(given)
+            return given.astype(np.int64)
+        return self.preparation.scale(given) if given.dtype == np.uint8 else _float32(given)
+
+    def fitting(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Pictures, or words, as they are, once they are known to fit; DataError if they do not."""
+        given = _array(pictures, "pictures")
+        if self.architecture.reads_texts:
+            return self._fitting_words(given)
         if given.ndim == 3 and self.input[0] == 1 and given.shape[1:] == self.input[1:]:
             given = given[:, None]  # grey pictures without their channel axis
         if given.ndim != 4 or given.shape[1:] != self.input or not len(given):
             wanted = ", ".join(str(side) for side in self.input)
             raise DataError(f"pictures: got the shape {given.shape}, wanted (N, {wanted})")
-        if given.dtype == np.uint8:
-            return self.preparation.scale(given)
-        if given.dtype.kind != "f":
+        if given.dtype != np.uint8 and given.dtype.kind != "f":
             raise DataError(f"pictures: got {given.dtype}, wanted float32, or uint8 from 0 to 255")
-        numbers = _float32(given)
-        if not _finite(numbers):
+        if given.dtype.kind == "f" and not _finite(_float32(given)):
             raise DataError("pictures: got values that are not finite numbers")
-        return numbers
+        return given
 
     def right(self, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Class numbers (N,), checked; DataError if one is not a class."""
-        given = np.asarray(labels)
+        given = _array(labels, "labels")
         if given.ndim != 1 or given.dtype.kind not in "iu":
             raise DataError(
                 f"labels: got {given.dtype} of the shape {given.shape}, wanted class numbers (N,)"
@@ -252,7 +262,7 @@ class Network:
             )
         return given.astype(np.int64)
 
-    def _words(self, given: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    def _fitting_words(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
         _, words, positions = self.input
         if given.ndim != 2 or given.shape[1] != positions or not len(given):
             raise DataError(
@@ -261,7 +271,7 @@ class Network:
             )
         if given.dtype.kind not in "iu" or not 0 <= int(given.min()) <= int(given.max()) < words:
             raise DataError(f"words: got {given.dtype}, wanted whole numbers from 0 to {words - 1}")
-        return given.astype(np.int64)
+        return given
 
     def _same_length(self, x: npt.NDArray[Any], right: npt.NDArray[Any]) -> None:
         if len(x) != len(right):
@@ -295,6 +305,13 @@ def _first_values(rows: Sequence[Row], seed: int) -> Float32:
             drawn = uniform(key_of(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
             part[start : start + _DRAWN] += row.first.spread * (2 * drawn - 1)
     return flat
+
+
+def _array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError):
+        raise DataError(f"{what}: got {shown(values)}, wanted one array, no ragged lists") from None
 
 
 def _float32(values: npt.NDArray[Any]) -> Float32:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, shown
-from ..limits import MOST_CLASSES
+from ..architecture import class_names
+from ..errors import DataError, LimitError, shown
+from ..limits import Sides
 from .folders import Progress, Unpacked, read_folder
 from .preparation import Pictures, Preparation, decide
 from .tables import read_npz
@@ -23,8 +24,6 @@ Gathered = Unpacked | Pictures
 
 MOST_BYTES = 8 << 30
 """Of all prepared pictures together."""
-LONGEST_NAME = 1_000
-"""Characters of a class's name."""
 _SAMPLE = 500  # pictures, at least, that a decision looks at where there are more
 
 
@@ -68,6 +67,8 @@ def read_data(
     ``classes`` (a net's), the labels are numbered by them. Raises DataError.
     """
     place = Path(path)
+    if size is not None:
+        size = Sides(1, 1_024).check(size)  # type: ignore[assignment]
     raw: Gathered
     if _is_folder(place):
         raw, names, parts, skipped = _from_folder(place, progress)
@@ -77,8 +78,7 @@ def read_data(
         raise DataError(f"{place}: wanted an .npz file, or a folder with one folder per class")
     if not len(raw):
         raise DataError(f"{place}: there is not one picture in it")
-    order = tuple(classes) if classes is not None else _class_order(names)
-    _check_names(order, place)
+    order = _checked(classes if classes is not None else _class_order(names, parts), place)
     labels = _numbered(names, order, place)
     preparation = preparation or decide(_basis(raw, parts), size, most)
     pictures = _prepared(raw, preparation, place)
@@ -105,30 +105,12 @@ def _basis(raw: Gathered, parts: npt.NDArray[np.str_]) -> Iterator[Pictures]:
     return (raw[index] for index in chosen[:: max(1, len(chosen) // _SAMPLE)].tolist())
 
 
-def _check_names(names: Sequence[str], place: Path) -> None:
-    """Refuse now, not when the net is saved, names that classes cannot have."""
-    if len(names) > MOST_CLASSES:
-        raise DataError(f"{place}: {len(names):,} classes, wanted at most {MOST_CLASSES:,}")
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DataError(f"{place}: two classes are named {shown(name)}, wanted different names")
-        if len(name) > LONGEST_NAME:
-            raise DataError(
-                f"{place}: the class {shown(name)} has a name of {len(name):,} characters, wanted "
-                f"at most {LONGEST_NAME:,}"
-            )
-        if not _is_text(name):
-            raise DataError(f"{place}: the name of the class {shown(name)} is not UTF-8 text")
-        seen.add(name)
-
-
-def _is_text(name: str) -> bool:
+def _checked(order: Sequence[str], place: Path) -> tuple[str, ...]:
+    """Class names that a network can have; told now, not when the net is made."""
     try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return class_names(order)
+    except LimitError as error:
+        raise DataError(f"{place}: {error}") from None
 
 
 @dataclass
@@ -168,8 +150,12 @@ def _from_npz(
     return table.pictures, _Names(names, table.classes), table.parts, []
 
 
-def _class_order(names: _Names) -> tuple[str, ...]:
-    return tuple(names.order) if names.order is not None else tuple(sorted(set(names.labels)))
+def _class_order(names: _Names, parts: npt.NDArray[np.str_]) -> Sequence[str]:
+    """The file's own order, or that of the names; a class that is only tested is none."""
+    if names.order is not None:
+        return names.order
+    learned = {label for label, part in zip(names.labels, parts, strict=True) if part != "test"}
+    return sorted(learned or set(names.labels))
 
 
 def _numbered(names: _Names, order: tuple[str, ...], place: Path) -> Labels:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..architecture import input_shape
 from ..errors import DataError, LimitError, shown
 from ..limits import Choice, Number
 from .grounds import are_drawings, ground_level, have_light_ground, ink_box
@@ -40,6 +41,7 @@ class Preparation:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(input_shape(self.shape)))
         _GROUNDS.check(self.ground)
         _MARGIN.check(self.margin)
 
@@ -69,6 +71,16 @@ class Preparation:
         if other_size:
             image = _framed(image, (width, height), 0.0, 0)
         return np.asarray(self.align(_stack(np.asarray(image))[None])[0])
+
+    def remark(self, picture: Pictures) -> str | None:
+        """What makes an answer about a picture (rows, columns, channels) doubtful, in words."""
+        if self.ground == "any":
+            return None
+        grey = np.asarray(_image(picture).convert("L"))
+        if not are_drawings(grey[None])[0]:
+            return "it is no drawing on a plain ground, as those were that the net learned from"
+        light = bool(have_light_ground(grey[None])[0])
+        return "there is no ink in it" if ink_box(255 - grey if light else grey) is None else None
 
     def align(self, pictures: Pictures) -> Pictures:
         """Pictures (N, C, H, W) of this size -> the same, drawings on the wrong ground inverted."""

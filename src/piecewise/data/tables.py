@@ -120,14 +120,16 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
 
 
 def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
-    """Texts that Python can hold: bytes decoded as UTF-8, characters that are none refused."""
+    """Texts that Python can hold: bytes decoded as UTF-8, what is no Unicode refused."""
     try:
-        if array.dtype.kind == "S":
-            return np.char.decode(array, "utf-8")
-        "".join(array.ravel().tolist()).encode()
-    except (ValueError, SystemError):
+        texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    except ValueError:
         raise DataError(f"{name}: holds texts that are not UTF-8") from None
-    return array
+    texts = texts.astype(texts.dtype.newbyteorder("="))  # the processor's own order, and a copy
+    marks = texts.reshape(-1).view(np.uint32) if texts.dtype.itemsize else np.zeros(0, np.uint32)
+    if ((marks > 0x10FFFF) | ((marks >= 0xD800) & (marks <= 0xDFFF))).any():
+        raise DataError(f"{name}: holds texts that are not UTF-8")
+    return texts
 
 
 def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:

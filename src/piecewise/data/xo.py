@@ -236,8 +236,8 @@ def _x_strokes(hand: Float64) -> tuple[Float64, Float64]:
 
 
 def _o_points(hand: Float64) -> Float64:
-    """One stroke around: an oval, a little dented, begun anywhere, not quite closed or "
-    "overlapping."""
+    """One stroke around: an oval, a little dented, begun anywhere, not quite closed or
+    overlapping."""
     t = np.linspace(0, 1, _SEGMENTS + 1)
     full_turn = 6.283185307179586
     begin, sweep = hand[:, :1] * full_turn / 2, full_turn * (1 + 0.06 * hand[:, 1:2])

@@ -1,5 +1,5 @@
-"""What is chosen when nothing is said: layers from the pictures' shape, a recipe from their "
-"number."""
+"""What is chosen when nothing is said: layers from the pictures' shape, a recipe from their
+number."""
 
 from __future__ import annotations
 

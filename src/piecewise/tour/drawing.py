@@ -1,5 +1,5 @@
-"""Pictures and maps as blocks of a terminal: shades where there are colours, characters "
-"everywhere."""
+"""Pictures and maps as blocks of a terminal: shades where there are colours, characters
+everywhere."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ BLACK, WHITE = 16, 231  # the 256 colours' own, which no theme changes
 
 
 def truncated(value: float) -> str:
-    """A number as the deck prints it: two decimals, cut and not rounded, no zero before the "
-    "point."""
+    """A number as the deck prints it: two decimals, cut and not rounded, no zero before the
+    point."""
     hundredths = math.trunc(value * 100 + math.copysign(1e-9, value))
     sign = "-" if hundredths < 0 else ""
     whole, rest = divmod(abs(hundredths), 100)
