@@ -214,7 +214,7 @@ BAD = [
     (["train", "{broken}", "-o", "{here}/a"], "broken.npz: not a whole .npz file"),
     (["train", "{data}", "-o", "{here}/no/a"], "there is no folder"),
     (["train", "{data}", "-o", "{here}"], "a folder, wanted the name of a file"),
-    (["train", "{data}", "-o", "/dev/null"], "/dev/null: there is something that is not a file"),
+    (["train", "{data}", "-o", "/dev/null"], "/dev/null: there is something that is no model file"),
     (["train", "{data}", "-o", "{here}/a", "--layers", "conv 8 99, full"], "is larger than its"),
     (["show", "{empty}"], "not a whole safetensors file"),
 ]
@@ -311,9 +311,73 @@ def test_ctrl_c_saves_the_net_as_it_is_and_exits_with_130(data: Path, tmp_path: 
         rest = run.stderr.read()
         assert run.wait(30) == 130
     assert "stopped; the net is saved as it is" in rest
-    assert f"saved {path}" in rest
+    assert str(path) in rest
     assert "Traceback" not in rest
     assert len(Network.load(path).history) >= 2
+
+
+def test_ctrl_c_in_the_first_epoch_saves_nothing_and_leaves_an_older_net(
+    data: Path, net: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(net.read_bytes())
+    command = [sys.executable, "-m", "piecewise", "train", str(data), "-o", str(path),
+               "--layers", "conv 64 5, relu, conv 64 5, relu, full"]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            if line.startswith("recipe"):
+                break
+        time.sleep(0.3)  # into the first epoch, which takes longer
+        os.kill(run.pid, signal.SIGINT)
+        rest = run.stderr.read()
+        assert run.wait(30) == 130
+    assert "stopped before the first epoch was through; nothing is saved" in rest
+    assert path.read_bytes() == net.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_a_net_never_replaces_what_is_no_net(data: Path, tmp_path: Path, capsys: Printed) -> None:
+    copy = tmp_path / "xo.npz"
+    copy.write_bytes(data.read_bytes())
+    assert status(["train", str(copy), "-o", str(copy)]) == 1
+    assert status(["demo", "-o", str(copy)]) == 1
+    assert "there is something that is no model file" in capsys.readouterr().err
+    assert copy.read_bytes() == data.read_bytes()
+
+
+def test_one_bad_file_does_not_hide_the_other_answers(
+    net: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    draw_by_hand(tmp_path / "x.png")
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    files = [str(tmp_path / name) for name in ("x.png", "nowhere.png", "blank.png")]
+    assert status(["predict", str(net), *files, "--json"]) == 1
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert [answer["input"] for answer in told] == [files[0], files[2]]
+    assert [answer["remark"] for answer in told] == [None, "there is no ink in it"]
+    assert "nowhere.png: no such file" in printed.err
+
+
+@pytest.mark.parametrize("arguments", [["show", "{net}"], ["tour"], ["--help"]])
+def test_a_full_disk_behind_the_output_is_told(arguments: list[str], net: Path) -> None:
+    line = [argument.format(net=net) for argument in arguments]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run([sys.executable, "-m", "piecewise", *line], stdout=full,
+                             stderr=subprocess.PIPE, text=True, check=False)  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr == ("piecewise: the output could not be written: No space left on device\n")
+
+
+def test_an_output_that_knows_only_ascii_gets_question_marks(net: Path, tmp_path: Path) -> None:
+    drawn = tmp_path / "emoji \N{GRINNING FACE}.png"
+    draw_by_hand(drawn)
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = piecewise("predict", str(net), str(drawn), env=plain)
+    assert "emoji ?.png: X" in run.stdout
+    run = piecewise("predict", str(net), str(drawn), "--json", env=plain)
+    assert json.loads(run.stdout)[0]["input"] == str(drawn)
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:

@@ -341,3 +341,13 @@ def test_numbers_without_names_are_places_among_the_classes_of_a_net(tmp_path: P
     assert read_data(path, classes=("1", "0")).labels.tolist() == [0, 1, 0]
     with pytest.raises(DataError, match="holds the class '1'"):
         read_data(path, classes=("X",))
+
+
+def test_the_parts_of_an_npz_have_the_names_that_folders_have(tmp_path: Path) -> None:
+    path = tmp_path / "parts.npz"
+    pictures = np.zeros((2, 9, 9), np.uint8)
+    names = ("train", "val", "test")
+    arrays: dict[str, Any] = {f"x_{name}": pictures for name in names}
+    arrays |= {f"y_{name}": [0, 1] for name in names}
+    np.savez(path, **arrays)
+    assert read_data(path).parts.tolist() == ["train"] * 2 + ["validation"] * 2 + ["test"] * 2

@@ -79,6 +79,8 @@ def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Pa
     assert found.classes == ("a", "b")
     assert len(found) == 2
     assert [sentence.split(": cannot be read")[0] for sentence in found.skipped] == [
+        f"{tmp_path / 'a'}: 2 folders in it; a class is one folder",
+        f"{tmp_path / 'b'}: 2 files of other kinds",  # the notes and the link to nowhere
         str(tmp_path / "b" / "broken.png"), str(tmp_path / "b" / "empty.jpg"),
     ]  # fmt: skip
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
@@ -162,7 +164,9 @@ def test_one_class_is_nothing_to_train_on(
     root = tree(tmp_path / "set", "a/1.png", "a/2.png")
     assert len(read_data(root)) == 2  # it can be evaluated on
     assert status(["train", str(root), "-o", str(tmp_path / "net.safetensors")]) == 1
-    assert f"{root}: training pictures of 1 class, wanted 2 or more" in capsys.readouterr().err
+    assert (
+        f"{root}: pictures of one class to learn from, wanted 2 or more" in capsys.readouterr().err
+    )
 
 
 def test_a_tenth_of_each_class_is_held_out_by_the_seed() -> None:
@@ -179,3 +183,8 @@ def test_a_tenth_of_each_class_is_held_out_by_the_seed() -> None:
     # Another class does not change who is held out of this one.
     same = held_out(np.where(labels == 1, 7, labels), seed=8)
     assert (same[labels == 0] == out[labels == 0]).all()
+
+
+def test_a_class_that_is_only_tested_is_no_class_of_the_net(tmp_path: Path) -> None:
+    tree(tmp_path, "train/X/1.png", "train/O/1.png", "test/X/1.png", "test/x/1.png")
+    assert refusal(tmp_path) == "holds the class 'x', wanted ['O', 'X']"

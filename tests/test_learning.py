@@ -3,7 +3,9 @@ wrong leaves the last good weights."""
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from itertools import pairwise
@@ -138,18 +140,37 @@ def test_pictures_and_labels_must_fit() -> None:
         train(net, LESSONS.pictures, [0, 1, 0])
     with pytest.raises(DataError, match=r"wanted \(N, 1, 9, 9\)"):
         train(net, LESSONS.pictures[:, :, :5], LESSONS.labels)
+    with pytest.raises(DataError, match=r"wanted \(N, 1, 9, 9\)"):
+        train(net, LESSONS.pictures, LESSONS.labels,
+              validation=(LESSONS.pictures[:, :, :5], LESSONS.labels))  # fmt: skip
+    spoiled = np.zeros((320, 1, 9, 9), np.float32)
+    spoiled[300, 0, 4, 4] = np.nan
+    before = net.parameters_sha256
+    with pytest.raises(DataError, match="not finite numbers"):
+        train(net, spoiled, LESSONS.labels)
+    assert net.parameters_sha256 == before
     assert not net.history
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_copied_net_learns_and_leaves_the_original_alone(copied: Any) -> None:
+    net = taught()
+    other = copied(net)
+    assert other.parameters_sha256 == net.parameters_sha256
+    before = net.parameters_sha256
+    train(other, LESSONS.pictures, LESSONS.labels, Recipe(epochs=1))
+    assert net.parameters_sha256 == before != other.parameters_sha256
+    assert (other.logits(UNSEEN.pictures) != net.logits(UNSEEN.pictures)).any()
+
+
 def test_the_learning_rate_rises_for_a_quarter_and_falls_to_almost_nothing() -> None:
-    rates = Recipe(learning_rate=0.4).learning_rates(100)
-    assert len(rates) == 100
+    rates = [Recipe(learning_rate=0.4).learning_rate_at(step, 100) for step in range(100)]
     assert max(rates) == rates[24] == 0.4
     assert all(a < b for a, b in pairwise(rates[:25]))
     assert all(a > b for a, b in pairwise(rates[24:]))
     assert 0 < rates[-1] < 0.01
-    assert Recipe(schedule="constant", learning_rate=0.4).learning_rates(3) == [0.4] * 3
-    assert len(Recipe().learning_rates(1)) == 1
+    assert Recipe(schedule="constant", learning_rate=0.4).learning_rate_at(2, 3) == 0.4
+    assert Recipe(learning_rate=0.4).learning_rate_at(0, 1) == 0.4
 
 
 @pytest.mark.parametrize("name", [knob.name for knob in knobs()])

@@ -25,7 +25,7 @@ from ..learning.trainer import Progress, train
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, picture, prose, table, titled
-from .output import data, json_option, meter, print_json, show, words
+from .output import check_place, data, json_option, meter, print_json, say, show, words
 
 LAYERS = "conv 8 3, relu, pool 2, full"
 SIZE = 9
@@ -55,18 +55,20 @@ def command(output: str | None, as_json: bool) -> None:
     drawn with a thick or a thin pen, and noisy. No network and no files are needed.
     """
     console, page = words(), data()
+    if output is not None:
+        check_place(output)
     unseen = draw(TESTED_ON, SIZE, UNSEEN_SEED)
     if not as_json:
         _introduce(page, unseen)
     found = _found(console, unseen)
-    if output:
+    if output is not None:
         found.net.save(output)
     if as_json:
         print_json(_report(found))
         return
     _tell(page, found)
-    if output:
-        console.print(f"saved {output}; try: piecewise predict {output} PICTURE", markup=False)
+    if output is not None:
+        say(console, f"saved {output}; try: piecewise predict {output} PICTURE")
 
 
 def _found(console: Console, unseen: Drawings) -> Found:

@@ -7,7 +7,7 @@ import rich_click as click
 from ..data.dataset import read_data
 from ..learning.scores import evaluate
 from ..network import Network
-from .output import data, json_option, meter, print_json, printable, words
+from .output import data, json_option, meter, print_json, say, words
 from .words import score_lines
 
 
@@ -30,10 +30,10 @@ def command(net_file: str, source: str, as_json: bool) -> None:
     )
     scores = evaluate(net, pictures, labels)
     for sentence in dataset.skipped:
-        console.print(f"skipped: {printable(sentence)}", markup=False)
+        say(console, f"skipped: {sentence}")
     if as_json:
         print_json({**scores.to_json(), "part": part})
         return
-    console.print(f"on {'its part for testing' if part == 'test' else 'all of it'}:")
+    say(console, f"on {'its part for testing' if part == 'test' else 'all of it'}:")
     for line in score_lines(scores):
         data().print(line, markup=False)

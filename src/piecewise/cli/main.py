@@ -5,6 +5,7 @@ A command's module is imported when the command is called, so that `--help` is q
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -69,7 +70,13 @@ def main() -> None:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; errors of our own become one sentence."""
-    sys.exit(status(arguments))
+    _open_streams()
+    code = status(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _hang_up(error)
+    sys.exit(code)
 
 
 def status(arguments: list[str] | None = None) -> int:
@@ -84,8 +91,8 @@ def status(arguments: list[str] | None = None) -> int:
     except PiecewiseError as error:
         _say(str(error))
         return FAILED
-    except BrokenPipeError:
-        return _hang_up()
+    except OSError as error:  # files have errors of our own: this is a stream of the terminal
+        return _hang_up(error)
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")
         return INTERRUPTED
@@ -95,13 +102,25 @@ def status(arguments: list[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _open_streams() -> None:
+    """Give a closed stream somewhere to lead, and every stream marks for what it cannot write."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: PTH123, SIM115
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+        setattr(sys, name, stream)
+
+
 def _say(sentence: str) -> None:
     from .output import printable  # noqa: PLC0415 - it loads rich, which the help does not need
 
     print(f"piecewise: {printable(sentence)}", file=sys.stderr)  # noqa: T201
 
 
-def _hang_up() -> int:
-    """The reader went away: whatever is still to be written goes nowhere."""
+def _hang_up(error: OSError) -> int:
+    """The reader went away, or there is no room: what is still to be written goes nowhere."""
+    if not isinstance(error, BrokenPipeError):
+        _say(f"the output could not be written: {error.strerror or error}")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
+
+from ..errors import ModelFileError
 
 WIDTH = 80
 
 
 def words() -> Console:
     """The console for words: standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def say(console: Console, sentence: str) -> None:
+    """Print a sentence; names in it cannot speak to the terminal."""
+    console.print(printable(sentence))
 
 
 def data(plain: bool = False) -> Console:
@@ -42,8 +51,36 @@ def printable(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """A value as JSON on standard output, in ASCII, which every stream can hold."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def check_place(output: str) -> None:
+    """Tell now, not after the work, that a net cannot be saved there; ModelFileError."""
+    place = Path(output)
+    if not output or place.is_dir():
+        raise ModelFileError(f"'{output}': a folder, wanted the name of a file")
+    if not place.parent.is_dir():
+        raise ModelFileError(f"{place}: there is no folder {place.parent}")
+    if place.exists():
+        _refuse_other_files(place)
+    try:
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+    except OSError as error:
+        raise ModelFileError(f"{place}: cannot be written: {error.strerror}") from None
+
+
+def _refuse_other_files(place: Path) -> None:
+    """A net may replace a net, never a picture or a data set."""
+    from ..files.model_file import read  # noqa: PLC0415 - most commands save nothing
+
+    try:
+        read(place)
+    except ModelFileError:
+        raise ModelFileError(
+            f"{place}: there is something that is no model file; take another name, or remove it"
+        ) from None
 
 
 class Meter:

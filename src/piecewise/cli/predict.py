@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rich_click as click
 
 from ..data.pictures import read_picture
+from ..data.preparation import Pictures
+from ..errors import DataError
 from ..network import Network
 from ..reference.losses import softmax
-from .output import data, json_option, print_json, printable
+from .output import data, json_option, print_json, printable, say, words
+
+CLASSES_SHOWN = 5
 
 
 @click.command(name="predict")
@@ -21,31 +25,65 @@ from .output import data, json_option, print_json, printable
 def command(net_file: str, files: tuple[str, ...], as_json: bool) -> None:
     """Say what each picture FILE shows, by the net in the model file NET.
 
-    A line a picture: the likeliest class, and the probability of each class. A file that cannot
-    be read ends it, with nothing printed.
+    A line a picture: the likeliest class, and the probability of each class. A file that cannot be
+    read is told, the others are answered all the same, and the exit status is 1.
     """
     net = Network.load(net_file)
-    pictures = np.stack([net.preparation.fit(read_picture(Path(file))) for file in files])
-    logits = net.logits(pictures)
+    read, unread = _read(net, files)
+    if read:
+        pictures = np.stack([entry.picture for entry in read])
+        logits = net.logits(pictures)
+        _print_answers(net, read, logits, as_json)
+    for sentence in unread[:-1]:
+        say(words(), sentence)
+    if unread:
+        raise DataError(unread[-1])
+
+
+class _Read(NamedTuple):
+    """A picture as the net takes it, and what makes an answer about it doubtful."""
+
+    file: str
+    picture: Pictures
+    remark: str | None
+
+
+def _read(net: Network, files: tuple[str, ...]) -> tuple[list[_Read], list[str]]:
+    """The pictures that can be read, and a sentence for each file that cannot."""
+    read, unread = [], []
+    for file in files:
+        try:
+            picture = read_picture(Path(file))
+            fitted = net.preparation.fit(picture)
+        except DataError as error:
+            unread.append(str(error))
+            continue
+        read.append(_Read(file, fitted, net.preparation.remark(picture)))
+    return read, unread
+
+
+def _print_answers(net: Network, read: list[_Read], logits: Any, as_json: bool) -> None:
     probabilities = softmax(logits)
+    found = list(zip(read, logits, probabilities, strict=True))
     if as_json:
-        print_json(
-            [_answer(net, *found) for found in zip(files, logits, probabilities, strict=True)]
-        )
+        print_json([_answer(net, *one) for one in found])
         return
     console = data()
-    for file, chances in zip(files, probabilities, strict=True):
-        order = np.argsort(-chances, kind="stable")[:5]
+    for entry, _, chances in found:
+        order = np.argsort(-chances, kind="stable")[:CLASSES_SHOWN]
         told = ", ".join(f"{net.classes[index]} {100 * chances[index]:.2f} %" for index in order)
-        line = f"{file}: {net.classes[order[0]]}   ({told})"
+        line = f"{entry.file}: {net.classes[order[0]]}   ({told})"
         console.print(printable(line), soft_wrap=True)
+        if entry.remark:
+            say(words(), f"{entry.file}: a doubtful answer: {entry.remark}")
 
 
-def _answer(net: Network, file: str, logits: Any, probabilities: Any) -> dict[str, Any]:
+def _answer(net: Network, entry: _Read, logits: Any, probabilities: Any) -> dict[str, Any]:
     return {
-        "input": file,
+        "input": entry.file,
         "label": net.classes[int(logits.argmax())],
         "classes": list(net.classes),
         "probabilities": probabilities.tolist(),
         "logits": logits.tolist(),
+        "remark": entry.remark,
     }

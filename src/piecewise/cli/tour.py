@@ -27,6 +27,8 @@ def command(chapter: str | None, plain: bool, as_json: bool) -> None:
 
     On a terminal it waits for Enter after each chapter.
     """
+    if as_json and chapter:
+        raise click.UsageError("--json tells all chapters at once; leave out --chapter")
     facts = Facts()
     if as_json:
         print_json(facts.to_json())
@@ -54,4 +56,5 @@ def _goes_on() -> bool:
     try:
         return not input("Enter goes on, q ends: ").strip().lower().startswith("q")
     except EOFError:
+        print(file=sys.stderr)  # noqa: T201
         return False

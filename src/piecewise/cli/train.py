@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
 from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
-from ..errors import DataError, LimitError, ModelFileError, NotationError
+from ..errors import DataError, LimitError, NotationError
 from ..learning.choices import held_out, layers_for, recipe_for
 from ..learning.recipe import Recipe
 from ..learning.scores import Scores, evaluate
@@ -18,7 +17,16 @@ from ..learning.trainer import Progress, train
 from ..limits import Sides
 from ..network import Network
 from ..notation import parse
-from .output import data, json_option, meter, print_json, printable, words
+from .output import (
+    check_place,
+    data,
+    json_option,
+    meter,
+    print_json,
+    say,
+    words,
+)
+from .stopping import stop_listening, stoppable, undisturbed
 from .words import score_lines
 
 
@@ -29,7 +37,7 @@ from .words import score_lines
 @click.option("--size", metavar="SIZE", help="Rows and columns pictures are brought to: 28, 24x32.")
 @click.option("--epochs", type=int, help="Times through the training pictures.")
 @click.option("--batch-size", type=int, help="Pictures a step.")
-@click.option("--learning-rate", type=float, help="How far a step goes.")
+@click.option("--learning-rate", "--lr", type=float, help="How far a step goes.")
 @click.option("--loss", help="cross-entropy, squared or absolute (the deck's).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same net.")
 @json_option(click)
@@ -39,20 +47,28 @@ def command(source: str, output: str, as_json: bool, **knobs: Any) -> None:
     DATA is a folder with a folder of pictures per class (under train, validation and test, if it is
     divided), or an .npz with images and labels. A part for testing is never trained on; the score
     is measured on it. Without one, a tenth of each class is held out and the score is measured on
-    that. Ctrl-C saves the net as it is.
+    that. Ctrl-C, from
+    the second epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
-    _check_output(Path(output))
     size, layers = _size(knobs.pop("size")), knobs.pop("layers")
     given = {name: value for name, value in knobs.items() if value is not None}
     _check_usage(layers, given)
+    check_place(output)
     with meter("reading", console) as show:
         dataset = read_data(source, size=size, progress=show)
     _tell_skipped(dataset, console)
     net, recipe, parts = _planned(dataset, source, layers, given)
     _tell_plan(net, recipe, parts, console)
     interrupted = _taught(net, recipe, parts, console)
-    net.save(output)
+    if interrupted and not net.history:
+        say(console, "stopped before the first epoch was through; nothing is saved")
+        raise KeyboardInterrupt
+    with undisturbed():
+        net.save(output)
+    if interrupted:
+        say(console, f"stopped; the net is saved as it is: {output}")
+        raise KeyboardInterrupt
     scores = {
         name: evaluate(net, *parts[name]) for name in ("validation", "test") if len(parts[name][1])
     }
@@ -62,22 +78,14 @@ def command(source: str, output: str, as_json: bool, **knobs: Any) -> None:
     else:
         for name, score in scores.items():
             _print_scores(name, score)
-        console.print(f"saved {output}, {seconds:.1f} s in all")
-    if interrupted:
-        raise KeyboardInterrupt
+        if not scores:
+            say(console, "there were too few pictures to hold any out, so there is no score")
+        say(console, f"saved {output}, {seconds:.1f} s in all")
 
+
+SKIPPED_SHOWN, CLASSES_SHOWN = 8, 20
 
 Parts = dict[str, tuple[Any, Any]]
-
-
-def _check_output(output: Path) -> None:
-    """Tell now, not after training, that the net cannot be written there."""
-    if output.is_dir():
-        raise ModelFileError(f"{output}: a folder, wanted the name of a file")
-    if output.exists() and not output.is_file():
-        raise ModelFileError(f"{output}: there is something that is not a file")
-    if not output.parent.is_dir():
-        raise ModelFileError(f"{output}: there is no folder {output.parent}")
 
 
 def _check_usage(layers: str | None, given: dict[str, Any]) -> None:
@@ -117,10 +125,12 @@ def _planned(
 def _parts(dataset: DataSet, source: str, seed: int) -> Parts:
     parts = {name: dataset.part(name) for name in ("train", "validation", "test")}
     pictures, labels = parts["train"]
+    if not len(labels):
+        raise DataError(f"{source}: every picture is for testing, wanted some to learn from")
     if len(set(labels.tolist())) < 2:
         raise DataError(
-            f"{source}: training pictures of {len(set(labels.tolist()))} class, wanted 2 or more; "
-            "give each class a folder of its own"
+            f"{source}: pictures of one class to learn from, wanted 2 or more; give each class a "
+            "folder of its own"
         )
     if not len(parts["validation"][1]):
         out = held_out(labels, seed)
@@ -130,25 +140,26 @@ def _parts(dataset: DataSet, source: str, seed: int) -> Parts:
 
 
 def _tell_skipped(dataset: DataSet, console: Console) -> None:
-    for sentence in dataset.skipped[:5]:
-        console.print(f"skipped: {printable(sentence)}", markup=False)
-    if len(dataset.skipped) > 5:
-        console.print(f"skipped {len(dataset.skipped) - 5:,} more")
+    for sentence in dataset.skipped[:SKIPPED_SHOWN]:
+        say(console, f"skipped: {sentence}")
+    if len(dataset.skipped) > SKIPPED_SHOWN:
+        say(console, f"skipped {len(dataset.skipped) - SKIPPED_SHOWN:,} more")
 
 
 def _tell_plan(net: Network, recipe: Recipe, parts: Parts, console: Console) -> None:
     counts = ", ".join(f"{len(labels):,} for {name}" for name, (_, labels) in parts.items())
-    console.print(f"pictures   {counts}", markup=False)
-    console.print(f"classes    {printable(', '.join(net.classes[:20]))}", markup=False)
-    kind = "drawings on a {} ground" if net.preparation.ground != "any" else "photos"
+    ground = net.preparation.ground
+    kind = "photos" if ground == "any" else f"drawings on a {ground} ground"
     shape = "x".join(str(side) for side in net.input)
-    console.print(f"input      {shape}, {kind.format(net.preparation.ground)}", markup=False)
-    console.print(f"layers     {net.notation}", markup=False)
-    console.print(
-        f"recipe     {recipe.epochs} epochs, batches of {recipe.batch_size}, learning rate "
+    for line in (
+        f"pictures   {counts}",
+        f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}",
+        f"input      {shape}, {kind}",
+        f"layers     {net.notation}",
+        f"recipe     epochs {recipe.epochs}, batches of {recipe.batch_size}, learning rate "
         f"{recipe.learning_rate:g}, {recipe.loss}, seed {recipe.seed}",
-        markup=False,
-    )
+    ):
+        say(console, line)
 
 
 def _taught(net: Network, recipe: Recipe, parts: Parts, console: Console) -> bool:
@@ -159,17 +170,20 @@ def _taught(net: Network, recipe: Recipe, parts: Parts, console: Console) -> boo
         if progress.finished:
             epoch = progress.finished
             show.clear()
-            console.print(
-                f"epoch {epoch.epoch:>3} of {recipe.epochs}   loss {epoch.loss:.4f}   validation "
-                f"{100 * (epoch.validation_accuracy or 0):.2f} %   {epoch.seconds:.1f} s"
+            share = epoch.validation_accuracy
+            scored = "" if share is None else f"   validation {100 * share:.2f} %"
+            say(
+                console,
+                f"epoch {epoch.epoch:>3} of {recipe.epochs}   loss {epoch.loss:.4f}{scored}   "
+                f"{epoch.seconds:.1f} s",
             )
 
     validation = parts["validation"] if len(parts["validation"][1]) else None
     try:
-        with meter("training", console) as show:
+        with stoppable(), meter("training", console) as show:
             train(net, *parts["train"], recipe, validation, told)
     except KeyboardInterrupt:
-        console.print("stopped; the net is saved as it is")
+        stop_listening()
         return True
     return False
 

@@ -29,4 +29,5 @@ def score_lines(scores: Scores) -> Iterator[str]:
         counts = "".join(
             f"{count or '.':>{width}}" for count, width in zip(row, widths, strict=False)
         )
-        yield f"{name:<{first}}{counts}  {100 * recall:5.1f} %"
+        found = f"{100 * recall:5.1f} %" if sum(row) else "      -"
+        yield f"{name:<{first}}{counts}  {found}"

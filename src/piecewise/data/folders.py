@@ -20,6 +20,8 @@ PARTS = {
 }
 """Folder names that are parts of a data set, and the part each is."""
 
+_NOT_OURS = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # what systems leave in folders
+
 KEPT = 1 << 30
 """Bytes of unpacked pictures that are kept in memory."""
 
@@ -108,13 +110,21 @@ def _parts(path: Path) -> list[Path]:
 
 
 def _left_out(path: Path) -> list[str]:
-    """A sentence for each folder of pictures that lies beside the parts and belongs to none."""
+    """A sentence for each folder whose pictures, or some of them, are not read, saying why."""
     parts = _parts(path)
-    return [
+    sentences = [
         f"{folder}: its pictures are in no folder of a class, beside {parts[0].name}"
         for folder in _folders(path)
         if parts and folder not in parts and _files(folder)
     ]
+    for folder in (label for home in parts or [path] for label in _folders(home)):
+        inside = len(_folders(folder))
+        others = len(_entries(folder)) - inside - len(_files(folder))
+        if inside:
+            sentences.append(f"{folder}: {inside:,} folders in it; a class is one folder")
+        if others:
+            sentences.append(f"{folder}: {others:,} files of other kinds")
+    return sentences
 
 
 def _classes(path: Path, part: str) -> list[Listed]:
@@ -131,9 +141,9 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _entries(path: Path) -> list[Path]:
-    """What lies in a folder, hidden things and macOS's left out, in the order of the names."""
+    """What lies in a folder in the order of the names, without what is hidden or a system's."""
     try:
         entries = sorted(path.iterdir())
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
-    return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+    return [entry for entry in entries if not entry.name.startswith(_NOT_OURS)]

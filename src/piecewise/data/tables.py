@@ -13,6 +13,7 @@ import numpy.lib.format as npy
 import numpy.typing as npt
 
 from ..errors import DataError
+from .folders import PARTS
 from .preparation import Pictures
 
 LARGEST_ARRAY = 4 << 30
@@ -47,11 +48,7 @@ def read_npz(path: Path) -> Table:
 
 
 _CLASS_KEYS = ("class_names", "classes")
-_PART_KEYS = {
-    "train": ("x_train", "y_train"),
-    "validation": ("x_validation", "y_validation"),
-    "test": ("x_test", "y_test"),
-}
+_PART_KEYS = {word: (f"x_{word}", f"y_{word}") for word in PARTS}
 _KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_PART_KEYS.values())
 
 
@@ -145,7 +142,11 @@ def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
         parts = np.where(is_test.astype(bool), "test", "train")
         return Table(pictures, labels, classes, parts)
     if "x_train" in arrays and "y_train" in arrays:
-        found = [(part, *_pair(arrays, x, y)) for part, (x, y) in _PART_KEYS.items() if x in arrays]
+        found = [
+            (PARTS[word], *_pair(arrays, x, y))
+            for word, (x, y) in _PART_KEYS.items()
+            if x in arrays
+        ]
         if len({pictures.shape[1:] for _, pictures, _ in found}) > 1:
             raise DataError("its parts hold pictures of different sizes, wanted one size")
         parts = np.concatenate([np.full(len(labels), part) for part, _, labels in found])

@@ -46,14 +46,14 @@ class Recipe:
         """Plain values for a file."""
         return asdict(self)
 
-    def learning_rates(self, steps: int) -> list[float]:
-        """The learning rate of each of ``steps`` steps."""
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """The learning rate of one of ``steps`` steps, counted from 0."""
         if self.schedule == "constant":
-            return [self.learning_rate] * steps
+            return self.learning_rate
         rise = max(1, steps // 4)
-        rising = [(step + 1) / rise for step in range(rise)]
-        falling = [1 - (step + 1) / (steps - rise + 1) for step in range(steps - rise)]
-        return [self.learning_rate * share for share in rising + falling]
+        if step < rise:
+            return self.learning_rate * (step + 1) / rise
+        return self.learning_rate * (steps - step) / (steps - rise + 1)
 
 
 def knobs() -> tuple[Field[Any], ...]:

@@ -79,17 +79,25 @@ def train(
     and TrainingError where the loss stops being a number; the net then keeps the last good weights.
     """
     recipe = recipe or Recipe()
-    given, right = np.asarray(pictures), net.right(labels)
-    net.inputs(given[:1])  # what does not fit is told before the first step
-    if len(given) != len(right):
-        raise DataError(f"labels: got {len(right)}, wanted {len(given)}, one per picture")
+    given, right = _pairs(net, pictures, labels)  # what does not fit is told before the first step
+    if validation is not None:
+        validation = _pairs(net, *validation)
     steps = recipe.epochs * math.ceil(len(right) / recipe.batch_size)
-    run = _Run(net, recipe, given, right, recipe.learning_rates(steps), History())
+    run = _Run(net, recipe, given, right, steps, History())
     net.recipe, net.history = recipe.to_json(), []
     with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
         for epoch in range(recipe.epochs):
             _one_epoch(run, epoch, validation, progress)
     return run.history
+
+
+def _pairs(
+    net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    given, right = net.fitting(pictures), net.right(labels)
+    if len(given) != len(right):
+        raise DataError(f"labels: got {len(right)}, wanted {len(given)}, one per picture")
+    return given, right
 
 
 @dataclass
@@ -100,7 +108,7 @@ class _Run:
     recipe: Recipe
     pictures: npt.NDArray[Any]
     right: npt.NDArray[np.int64]
-    rates: list[float]
+    steps: int
     history: History
     step: int = 0
 
@@ -129,7 +137,7 @@ def _one_epoch(
             run.history.epochs.append(finished)
             run.net.history.append(asdict(finished))
         if progress:
-            progress(Progress(run.step, len(run.rates), losses[-1], finished))
+            progress(Progress(run.step, run.steps, losses[-1], finished))
 
 
 def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
@@ -140,7 +148,8 @@ def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
     slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
     if not (math.isfinite(found.loss) and np.isfinite(slope).all()):
         raise _diverged(run, epoch)
-    rate, flat = np.float32(run.rates[run.step]), net.parameters.flat
+    rate = np.float32(recipe.learning_rate_at(run.step, run.steps))
+    flat = net.parameters.flat
     slope = slope.astype(np.float32) + np.float32(recipe.weight_decay) * flat
     velocity = np.float32(recipe.momentum) * run.velocity + slope
     moved = flat - rate * velocity
@@ -156,7 +165,7 @@ def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
 
 def _diverged(run: _Run, epoch: int) -> TrainingError:
     return TrainingError(
-        f"training: at step {run.step + 1} of {len(run.rates)} (epoch {epoch + 1}) the loss is no "
+        f"training: at step {run.step + 1} of {run.steps} (epoch {epoch + 1}) the loss is no "
         f"longer a finite number; try a learning rate below {run.recipe.learning_rate:g}"
     )
 

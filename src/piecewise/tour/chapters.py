@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, FEATURES
 from ..layers import KINDS, knobs
 from ..summary import summary
-from .drawing import Plane, beside, ninths, numbers, picture, prose, table, titled, truncated
+from .drawing import Plane, beside, lines, ninths, numbers, picture, prose, table, titled, truncated
 from .facts import DECK_ANSWERS, SLIDE_ERRORS, Facts
 
 Blocks = Iterator[RenderableType]
@@ -41,7 +41,10 @@ def literal(facts: Facts) -> Blocks:
         ("piece", "best match in the X", "in the trickier X"),
         [(name, ninths(best[name]), ninths(tricky[name])) for name in FEATURES],
     )
-    yield prose("Every piece of the X is found in the trickier one too: 9/9 is a perfect match.")
+    yield prose(
+        "9/9 is a perfect match. The trickier X holds the cross perfectly and both diagonals "
+        "nearly: its pieces are those of an X, wherever they have moved to."
+    )
 
 
 def filtering(facts: Facts) -> Blocks:
@@ -118,7 +121,7 @@ def stacking(facts: Facts) -> Blocks:
         )
     )
     yield prose("The whole net, a line a layer, from 81 pixels to two answers:")
-    yield from (f"  {line}" for line in summary(facts.architecture).splitlines())
+    yield lines(summary(facts.architecture))
 
 
 def votes(facts: Facts) -> Blocks:
@@ -136,7 +139,7 @@ def votes(facts: Facts) -> Blocks:
         votes_x, votes_o = facts.votes[:, number]
         rows.append(
             (
-                f"{name} row {row} column {column}", f"{stack.ravel()[number]:.2f}",
+                f"{name} row {row} column {column}", truncated(float(stack.ravel()[number])),
                 f"{weights[0, number]:+.3f}", f"{votes_x:+.3f}",
                 f"{weights[1, number]:+.3f}", f"{votes_o:+.3f}",
             )

@@ -73,6 +73,11 @@ def prose(text: str) -> Padding:
     return Padding(Text(" ".join(text.split())), (0, 0, 1, 0), expand=False)
 
 
+def lines(text: str) -> Padding:
+    """Text that is laid out already."""
+    return Padding(Text(text, no_wrap=True), (0, 0, 1, 2), expand=False)
+
+
 def _block(plane: Plane, written: Any) -> Text:
     text = Text(no_wrap=True)
     for row, line in enumerate(plane.tolist()):
