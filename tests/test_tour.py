@@ -157,3 +157,14 @@ def test_chapters_go_by_number_too(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_chapter_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["tour", "--chapter", "12"]) == 2
     assert "'12' is not one of 'literal'" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_gets_blocks_below_each_other_and_nothing_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "42")
+    for chapter in ("literal", "maps", "pooling", "relu"):
+        assert status(["tour", "--chapter", chapter]) == 0
+        page = capsys.readouterr().out.splitlines()[1:]  # without the rule above
+        assert max(len(line) for line in page) <= 42
+        assert not any("…" in line for line in page), chapter

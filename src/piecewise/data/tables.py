@@ -207,7 +207,8 @@ def _as_pictures(array: npt.NDArray[Any], name: str) -> Pictures:
     low, high = float(array.min()), float(array.max())
     if not (low >= 0 and high <= 255):  # a NaN compares false and is refused
         raise DataError(
-            f"'{name}' holds {array.dtype} from {low:g} to {high:g}, wanted 0 to 255, or 0 to 1"
+            f"'{name}' holds {array.dtype} from {low:g} to {high:g}, wanted 0 to 255, or 0 to 1; "
+            "scale it first"
         )
     levels: npt.NDArray[Any] = array
     if high <= _ONE:

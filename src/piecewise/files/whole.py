@@ -17,6 +17,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None
     with the temporary file before it, and prevents it by raising. Raises OSError, or what the check
     raises, and leaves nothing behind then.
     """
+    path = path.resolve()  # a link stays a link
     if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
         raise OSError(errno.EINVAL, "there is something that is not a file")
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)

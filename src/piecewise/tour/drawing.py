@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 Plane = npt.NDArray[np.floating[Any]]
+
+_ENDLESS = 1_000  # columns, when a block is asked how wide it would like to be
 
 INK, GROUND = "##", " ."
 BLACK, WHITE = 16, 231  # the 256 colours' own, which no theme changes
@@ -49,13 +52,29 @@ def titled(title: str, block: RenderableType) -> Group:
     return Group(Text(title, style="bold"), block)
 
 
-def beside(*blocks: RenderableType) -> Padding:
-    """Blocks next to each other, two columns in from the left; an empty line ends every block."""
+class beside:  # noqa: N801 - it is used as a function of its blocks
+    """Blocks next to each other, two columns in from the left, or below each other where the
+    terminal is too narrow for that; an empty line ends every block."""
+
+    def __init__(self, *blocks: RenderableType) -> None:
+        self.blocks = blocks
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        row = Padding(_row(self.blocks), (0, 0, 1, 2), expand=False)
+        wanted = Measurement.get(console, options.update(max_width=_ENDLESS), row).maximum
+        if wanted <= options.max_width:
+            yield row
+            return
+        for block in self.blocks:
+            yield Padding(block, (0, 0, 1, 2), expand=False)
+
+
+def _row(blocks: Sequence[RenderableType]) -> Table:
     grid = Table.grid(padding=(0, 3))
     for _ in blocks:
         grid.add_column(vertical="middle", no_wrap=True)
     grid.add_row(*blocks)
-    return Padding(grid, (0, 0, 1, 2), expand=False)
+    return grid
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Padding:
