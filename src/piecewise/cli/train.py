@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import rich_click as click
 from rich.console import Console
@@ -17,17 +17,14 @@ from ..learning.trainer import Progress, train
 from ..limits import Sides
 from ..network import Network
 from ..notation import parse
-from .output import (
-    check_place,
-    data,
-    json_option,
-    meter,
-    print_json,
-    say,
-    words,
-)
+from .output import check_place, data, json_option, meter, print_json, say, words
 from .stopping import stop_listening, stoppable, undisturbed
 from .words import score_lines
+
+SKIPPED_SHOWN, CLASSES_SHOWN = 8, 20
+
+Parts = dict[str, tuple[Any, Any]]
+"""Pictures and labels by the name of the part."""
 
 
 @click.command(name="train")
@@ -47,8 +44,7 @@ def command(source: str, output: str, as_json: bool, **knobs: Any) -> None:
     DATA is a folder with a folder of pictures per class (under train, validation and test, if it is
     divided), or an .npz with images and labels. A part for testing is never trained on; the score
     is measured on it. Without one, a tenth of each class is held out and the score is measured on
-    that. Ctrl-C, from
-    the second epoch on, saves the net as it is.
+    that. Ctrl-C, from the second epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
     size, layers = _size(knobs.pop("size")), knobs.pop("layers")
@@ -60,15 +56,10 @@ def command(source: str, output: str, as_json: bool, **knobs: Any) -> None:
     _tell_skipped(dataset, console)
     net, recipe, parts = _planned(dataset, source, layers, given)
     _tell_plan(net, recipe, parts, console)
-    interrupted = _taught(net, recipe, parts, console)
-    if interrupted and not net.history:
-        say(console, "stopped before the first epoch was through; nothing is saved")
-        raise KeyboardInterrupt
+    if not _taught(net, recipe, parts, console):
+        _stop(net, output, console)
     with undisturbed():
         net.save(output)
-    if interrupted:
-        say(console, f"stopped; the net is saved as it is: {output}")
-        raise KeyboardInterrupt
     scores = {
         name: evaluate(net, *parts[name]) for name in ("validation", "test") if len(parts[name][1])
     }
@@ -81,11 +72,6 @@ def command(source: str, output: str, as_json: bool, **knobs: Any) -> None:
         if not scores:
             say(console, "there were too few pictures to hold any out, so there is no score")
         say(console, f"saved {output}, {seconds:.1f} s in all")
-
-
-SKIPPED_SHOWN, CLASSES_SHOWN = 8, 20
-
-Parts = dict[str, tuple[Any, Any]]
 
 
 def _check_usage(layers: str | None, given: dict[str, Any]) -> None:
@@ -163,7 +149,7 @@ def _tell_plan(net: Network, recipe: Recipe, parts: Parts, console: Console) -> 
 
 
 def _taught(net: Network, recipe: Recipe, parts: Parts, console: Console) -> bool:
-    """Train with a meter; whether Ctrl-C ended it."""
+    """Train with a meter; whether it went to its end."""
 
     def told(progress: Progress) -> None:
         show(progress.step, progress.steps, f", loss {progress.loss:.4f}")
@@ -184,8 +170,18 @@ def _taught(net: Network, recipe: Recipe, parts: Parts, console: Console) -> boo
             train(net, *parts["train"], recipe, validation, told)
     except KeyboardInterrupt:
         stop_listening()
-        return True
-    return False
+        return False
+    return True
+
+
+def _stop(net: Network, output: str, console: Console) -> NoReturn:
+    """Save what there is, if it is something, and end as Ctrl-C does."""
+    if net.history:
+        net.save(output)
+        say(console, f"stopped; the net is saved as it is: {output}")
+    else:
+        say(console, "stopped before the first epoch was through; nothing is saved")
+    raise KeyboardInterrupt
 
 
 def _print_scores(name: str, scores: Scores) -> None:
