@@ -28,6 +28,7 @@ LOSS = Choice(tuple(LOSSES))
 
 
 _DRAWN = 1 << 20  # first weights drawn at a time, so that drawing takes little memory
+_BLOCK = 64 * run.GROUP  # pictures made numbers at a time; bytes take a quarter of the memory
 
 
 class Parameters(Mapping[str, Float32]):
@@ -145,7 +146,12 @@ class Network:
         Raises DataError where the array does not fit the network.
         """
         with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
-            answers = run.logits(self.architecture, self.arrays, self.inputs(pictures))
+            given, arrays = self.fitting(pictures), self.arrays
+            parts = [
+                run.logits(self.architecture, arrays, self._numbers(given[start : start + _BLOCK]))
+                for start in range(0, len(given), _BLOCK)
+            ]
+        answers = np.concatenate(parts)
         if not _finite(answers):
             raise LimitError(
                 "the answers are beyond what float32 holds; the weights are too large or no numbers"
@@ -227,10 +233,7 @@ class Network:
 
     def inputs(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
         """Pictures, or words, in the form the layers take; DataError if they do not fit."""
-        given = self.fitting(pictures)
-        if self.architecture.reads_texts:
-            return given.astype(np.int64)
-        return self.preparation.scale(given) if given.dtype == np.uint8 else _float32(given)
+        return self._numbers(self.fitting(pictures))
 
     def fitting(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
         """Pictures, or words, as they are, once they are known to fit; DataError if they do not."""
@@ -261,6 +264,12 @@ class Network:
                 f"{len(self.classes) - 1}"
             )
         return given.astype(np.int64)
+
+    def _numbers(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What `fitting` let through, as the numbers that the layers take."""
+        if self.architecture.reads_texts:
+            return given.astype(np.int64)
+        return self.preparation.scale(given) if given.dtype == np.uint8 else _float32(given)
 
     def _fitting_words(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
         _, words, positions = self.input
