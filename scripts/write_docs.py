@@ -37,8 +37,9 @@ RECIPE_HEAD = """\
 
 <!-- Written by scripts/write_docs.py from src/piecewise/learning/recipe.py. -->
 
-`pw.Recipe(...)` holds everything about a training run but the network and the pictures. The command
-line has the same knobs with dashes (`--learning-rate`).
+`pw.Recipe(...)` holds everything about a training run but the network and the pictures. `piecewise
+train` has options for some of them (`--learning-rate`); it chooses the epochs by the number of
+pictures.
 """
 
 COMMANDS_HEAD = """\

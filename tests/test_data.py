@@ -351,3 +351,13 @@ def test_the_parts_of_an_npz_have_the_names_that_folders_have(tmp_path: Path) ->
     arrays |= {f"y_{name}": [0, 1] for name in names}
     np.savez(path, **arrays)
     assert read_data(path).parts.tolist() == ["train"] * 2 + ["validation"] * 2 + ["test"] * 2
+
+
+def test_how_bright_one_is_follows_from_all_parts_together(tmp_path: Path) -> None:
+    path = tmp_path / "parts.npz"
+    dim = np.random.default_rng(1).integers(0, 2, (2, 9, 9), np.uint8)
+    bright = 200 * dim
+    np.savez(path, x_train=bright, y_train=[0, 1], x_test=dim, y_test=[0, 1])
+    assert read_data(path).pictures.max(axis=(1, 2, 3)).tolist() == [200, 200, 1, 1]
+    np.savez(path, x_train=dim, y_train=[0, 1], x_test=dim, y_test=[0, 1])
+    assert read_data(path).pictures.max(axis=(1, 2, 3)).tolist() == [255] * 4

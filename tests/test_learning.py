@@ -85,11 +85,15 @@ def test_every_loss_falls(loss: str) -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_learning_by_nudging_takes_the_same_steps() -> None:
-    one, other = (
-        Network("conv 3 3 mean, relu, pool 2, pool 2, full", (1, 9, 9), ("X", "O"), seed=2)
-        for _ in range(2)
-    )
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "conv 3 3 mean, relu, pool 2, pool 2, full",
+        "conv 2 3, norm, relu, pool 3, dropout 0.3, full",
+    ],
+)
+def test_learning_by_nudging_takes_the_same_steps(layers: str) -> None:
+    one, other = (Network(layers, (1, 9, 9), ("X", "O"), seed=2) for _ in range(2))
     knobs: dict[str, Any] = {"epochs": 1, "batch_size": 8, "learning_rate": 0.05}
     train(one, LESSONS.pictures[:16], LESSONS.labels[:16], Recipe(**knobs))
     before = Network(one.notation, (1, 9, 9), ("X", "O"), seed=2).parameters.flat
@@ -97,6 +101,7 @@ def test_learning_by_nudging_takes_the_same_steps() -> None:
     moved = np.abs(one.parameters.flat - before).max()
     assert moved > 1e-3
     assert np.abs(one.parameters.flat - other.parameters.flat).max() < 1e-5 * moved + 1e-6
+    assert np.abs(one.averages.flat - other.averages.flat).max(initial=0) < 1e-6
 
 
 def test_a_loss_that_is_no_number_stops_it_and_keeps_the_last_good_weights() -> None:

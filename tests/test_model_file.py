@@ -112,7 +112,7 @@ def failing(error: BaseException) -> Callable[..., None]:
     return fail
 
 
-@pytest.mark.parametrize("step", ["fsync", "fchmod", "fdopen"])
+@pytest.mark.parametrize("step", ["fsync", "chmod", "fdopen"])
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

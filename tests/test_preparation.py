@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -274,3 +275,11 @@ def test_a_wrong_ground_or_margin_is_told_when_it_is_made() -> None:
         Preparation((1, 2, 2), "Dark")
     with pytest.raises(LimitError, match=r"got 0\.5, wanted a number from 0 to 0\.45"):
         Preparation((1, 2, 2), "dark", 0.5)
+
+
+def test_fitting_gives_the_same_bytes_everywhere() -> None:
+    drawings = draw(24, size=40, seed=5)
+    preparation = Preparation((1, 28, 28), "light", 0.1)
+    fitted = [preparation.fit(picture.transpose(1, 2, 0)) for picture in drawings.pictures]
+    digest = hashlib.sha256(np.stack(fitted).tobytes()).hexdigest()
+    assert digest == "d2055192260a72bc442c49f73fc0c1781d42d9b85d035e90e3381a80680cd0fb"

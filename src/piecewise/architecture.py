@@ -6,7 +6,7 @@ Everything here is known before a single number is allocated; the limits are che
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple
@@ -87,10 +87,6 @@ class Architecture:
     @property
     def parameter_count(self) -> int:
         return sum(row.size for row in self.parameters)
-
-    @property
-    def average_count(self) -> int:
-        return sum(row.size for row in self.averages)
 
     @property
     def output(self) -> Shape:
@@ -178,7 +174,8 @@ def class_names(classes: int | Iterable[str]) -> tuple[str, ...]:
             raise LimitError(f"classes: {error}") from None
         assert count is not None
         return tuple(str(number) for number in range(count))
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
+    no_order = isinstance(classes, str | Set | Mapping)
+    if no_order or not isinstance(classes, Iterable):
         raise LimitError(f"classes: got {shown(classes)}, wanted a number or a list of names")
     names = tuple(str(name) if isinstance(name, str) else _no_name(name) for name in classes)
     if not 1 <= len(names) <= MOST_CLASSES:

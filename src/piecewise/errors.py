@@ -29,7 +29,7 @@ class NotationError(PiecewiseError, ValueError):
 class ShapeError(NotationError):
     """Layers that are well written but do not fit each other, the input or the stated limits.
 
-    ``layer`` counts layers from 1, repeats written out; 0 stands for the network as a whole.
+    ``layer`` counts layers from 1, repeats written out.
     """
 
     def __init__(self, message: str, *, text: str, position: int, layer: int) -> None:

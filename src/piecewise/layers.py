@@ -67,6 +67,8 @@ class Layer:
     """The word of the notation."""
     example: ClassVar[str]
     """One layer of this kind, as errors and the manual show it."""
+    draws: ClassVar[bool] = False
+    """Whether it draws random numbers while training."""
 
     def __post_init__(self) -> None:
         for knob_field in knobs(type(self)):
@@ -262,6 +264,7 @@ class Dropout(Layer):
     """While training, sets a share of the values to zero and scales the others up to make good."""
 
     word: ClassVar[str] = "dropout"
+    draws: ClassVar[bool] = True
     example: ClassVar[str] = "dropout 0.5"
 
     rate: float = knob(SHARE, "the share set to zero")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 
 from .architecture import Architecture, Row
 from .data.preparation import Preparation
@@ -143,7 +144,8 @@ class Network:
         """Pictures float32 (N, C, H, W), or uint8 through the preparation; for a network that
         begins with embed word numbers (N, positions) -> (N, classes).
 
-        Raises DataError where the array does not fit the network.
+        Raises DataError where the array does not fit the network, LimitError where the answers are
+        beyond float32.
         """
         with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
             given, arrays = self.fitting(pictures), self.arrays
@@ -195,7 +197,8 @@ class Network:
         """
         x, right = self.inputs(pictures), self.right(labels)
         self._same_length(x, right)
-        return nudge.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
+        found = nudge.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
+        return found.loss, found.arrays
 
     # How it is kept.
 
@@ -207,7 +210,7 @@ class Network:
         model = model_file.Model(
             self.architecture, self.seed, self.preparation, self.arrays, self.recipe, self.history
         )
-        versions = {"piecewise": __version__, "numpy": np.__version__}
+        versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
         model_file.write(path, model, versions)
 
     @classmethod

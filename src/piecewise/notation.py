@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, Field
+from dataclasses import MISSING, Field, replace
 from typing import Any, NamedTuple, NoReturn
 
 from .errors import LimitError, NotationError, did_you_mean, shown
 from .layers import BY_WORD, Layer, knobs
-from .limits import DEEPEST_REPEAT, LONGEST_NOTATION, MOST_LAYERS, Whole
+from .limits import DEEPEST_REPEAT, LONGEST_NOTATION, MOST_LAYERS, Flag, Whole
 
 _TOKEN = re.compile(r"[,()*=]|[^\s,()*=]+")
 _TIMES = Whole(1, MOST_LAYERS)
@@ -62,7 +62,7 @@ def write_layer(layer: Layer) -> str:
     for knob in knobs(type(layer)):
         value = getattr(layer, knob.name)
         key = knob.metadata["key"]
-        if value == knob.default or (key == "bias" and getattr(layer, "mean", False)):
+        if knob.default is not MISSING and replace(layer, **{knob.name: knob.default}) == layer:  # type: ignore[type-var]
             continue
         written = knob.metadata["limit"].write(value)
         if key is None:
@@ -96,7 +96,7 @@ def _best_fold(written: list[str], start: int) -> tuple[int, int]:
 
 
 def _is_flag(knob: Field[Any]) -> bool:
-    return type(knob.metadata["limit"]).__name__ == "Flag"
+    return isinstance(knob.metadata["limit"], Flag)
 
 
 def usage(kind: type[Layer]) -> str:

@@ -1,2 +1,2 @@
-"""From files to arrays: pictures, data sets, the preparation that travels with a net, X's and "
-"O's."""
+"""From files to arrays: pictures, data sets, the preparation that travels with a net, X's and
+O's."""

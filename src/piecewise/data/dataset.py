@@ -62,7 +62,7 @@ def read_data(
 ) -> DataSet:
     """Read an `.npz` or a folder with a folder per class.
 
-    Without a ``preparation`` it is decided from the training pictures: of ``size`` (rows,
+    Without a ``preparation`` it is decided from the pictures not for testing: of ``size`` (rows,
     columns) if given, else of their median size, its longer side at most ``most``. With
     ``classes`` (a net's), the labels are numbered by them. Raises DataError.
     """

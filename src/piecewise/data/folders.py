@@ -143,7 +143,7 @@ def _folders(path: Path) -> list[Path]:
 def _entries(path: Path) -> list[Path]:
     """What lies in a folder in the order of the names, without what is hidden or a system's."""
     try:
-        entries = sorted(path.iterdir())
+        entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # on every system alike
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     return [entry for entry in entries if not entry.name.startswith(_NOT_OURS)]

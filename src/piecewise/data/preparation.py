@@ -37,7 +37,7 @@ class Preparation:
     """
 
     shape: tuple[int, int, int]
-    ground: str = "dark"
+    ground: str = "any"
     margin: float = 0.0
 
     def __post_init__(self) -> None:
@@ -208,7 +208,7 @@ def _full_ink(ink: Pictures, paper: int) -> Pictures:
     strongest pixel: that is where strokes cross.)"""
     above = np.maximum(ink.astype(np.int64) - paper, 0)
     marks = above[above > above.max() // 3]
-    full = int(np.percentile(marks, 90)) if marks.size else 1
+    full = int(np.sort(marks)[9 * (marks.size - 1) // 10]) if marks.size else 1
     return np.asarray(np.minimum(above * 255 // max(1, full), 255), np.uint8)
 
 

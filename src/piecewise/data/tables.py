@@ -130,9 +130,9 @@ def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
 
 
 def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
-    classes = _classes(arrays)
+    classes, up_to_one = _classes(arrays), _up_to_one(arrays)
     if "images" in arrays and "labels" in arrays:
-        pictures, labels = _pair(arrays, "images", "labels")
+        pictures, labels = _pair(arrays, "images", "labels", up_to_one)
         is_test = arrays.get("is_test", np.zeros(len(labels), bool))
         if is_test.shape != labels.shape or is_test.dtype.kind not in "biu":
             raise DataError(
@@ -143,7 +143,7 @@ def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
         return Table(pictures, labels, classes, parts)
     if "x_train" in arrays and "y_train" in arrays:
         found = [
-            (PARTS[word], *_pair(arrays, x, y))
+            (PARTS[word], *_pair(arrays, x, y, up_to_one))
             for word, (x, y) in _PART_KEYS.items()
             if x in arrays
         ]
@@ -169,7 +169,16 @@ def _classes(arrays: dict[str, npt.NDArray[Any]]) -> list[str] | None:
     return [str(name) for name in names.tolist()]
 
 
-def _pair(arrays: dict[str, npt.NDArray[Any]], x: str, y: str) -> tuple[Pictures, npt.NDArray[Any]]:
+def _up_to_one(arrays: dict[str, npt.NDArray[Any]]) -> bool:
+    """Whether the pictures hold 0..1: decided for all parts together, so that 1 is the same."""
+    names = ("images", *(x for x, _ in _PART_KEYS.values()))
+    stacks = [arrays[name] for name in names if name in arrays and arrays[name].size]
+    return all(stack.dtype.kind in "biuf" and float(stack.max()) <= _ONE for stack in stacks)
+
+
+def _pair(
+    arrays: dict[str, npt.NDArray[Any]], x: str, y: str, up_to_one: bool
+) -> tuple[Pictures, npt.NDArray[Any]]:
     """The pictures and labels of one part."""
     if y not in arrays:
         raise DataError(f"got '{x}' without '{y}'")
@@ -183,13 +192,13 @@ def _pair(arrays: dict[str, npt.NDArray[Any]], x: str, y: str) -> tuple[Pictures
         )
     if labels.dtype.kind != "U":
         labels = labels.astype(np.int64)  # of one type in all parts
-    pictures = _as_pictures(arrays[x], x)
+    pictures = _as_pictures(arrays[x], x, up_to_one)
     if len(pictures) != len(labels):
         raise DataError(f"{len(pictures):,} pictures in '{x}' but {len(labels):,} labels in '{y}'")
     return pictures, labels
 
 
-def _as_pictures(array: npt.NDArray[Any], name: str) -> Pictures:
+def _as_pictures(array: npt.NDArray[Any], name: str, up_to_one: bool) -> Pictures:
     """(N, H, W), (N, H, W, C) or (N, C, H, W) of 0..255, or of 0..1 -> bytes (N, H, W, C)."""
     if array.ndim == 3:
         array = array[..., None]
@@ -211,6 +220,6 @@ def _as_pictures(array: npt.NDArray[Any], name: str) -> Pictures:
             "scale it first"
         )
     levels: npt.NDArray[Any] = array
-    if high <= _ONE:
+    if up_to_one:
         levels = np.minimum(array, 1) * np.float32(255)
     return np.asarray(levels if levels.dtype.kind in "iu" else np.rint(levels), np.uint8)

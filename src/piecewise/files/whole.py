@@ -23,7 +23,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, _usual_mode())
+            Path(temporary).chmod(_usual_mode())
             file.write(content)
             file.flush()
             os.fsync(handle)

@@ -27,7 +27,9 @@ class Recipe:
         "one-cycle",
     )
     momentum: float = _knob(SHARE, "how much of the last step is taken again", 0.9)
-    weight_decay: float = _knob(Number(0, 1), "how much of each weight is added to its slope", 5e-4)
+    weight_decay: float = _knob(
+        Number(0, 1), "how much of each parameter is added to its slope", 5e-4
+    )
     loss: str = _knob(Choice(tuple(LOSSES)), "the number descended", "cross-entropy")
     method: str = _knob(
         Choice(("backpropagation", "nudging")), "how the slope is found", "backpropagation"

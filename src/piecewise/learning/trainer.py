@@ -180,8 +180,6 @@ def _accuracy(run: _Run, epoch: int, validation: Validation) -> float | None:
 def _slope(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> Gradients:
     net, recipe = run.net, run.recipe
     x, right = net.inputs(run.pictures[chosen]), run.right[chosen]
-    if recipe.method == "nudging":
-        loss, slopes = nudges(net.architecture, net.arrays, x, right, recipe.loss)
-        return Gradients(loss, slopes, {})
+    find = nudges if recipe.method == "nudging" else gradients
     moment = Moment(recipe.seed, epoch, chosen)
-    return gradients(net.architecture, net.arrays, x, right, recipe.loss, moment)
+    return find(net.architecture, net.arrays, x, right, recipe.loss, moment)

@@ -35,7 +35,8 @@ def forward(layer: Norm, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[A
         mean, variance = arrays["mean"], arrays["variance"]
     else:
         mean = _mean(x)
-        variance = _mean((x - mean[:, None, None]) ** 2)
+        away = x - mean[:, None, None]
+        variance = _mean(away * away)
     scale = (1 / np.sqrt(variance + x.dtype.type(EPSILON)))[:, None, None]
     normal = (x - mean[:, None, None]) * scale
     y = normal * arrays["weight"][:, None, None] + arrays["bias"][:, None, None]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..architecture import Architecture
-from .run import mean_loss
+from .run import Gradients, Moment, mean_loss
 from .sums import Array, Arrays
 
 AMOUNT = 1e-5
@@ -35,14 +35,20 @@ def nudge(loss: Callable[[], float], array: Array, amount: float = AMOUNT) -> Ar
 
 
 def nudges(
-    architecture: Architecture, arrays: Arrays, x: Array, right: Array, loss: str
-) -> tuple[float, dict[str, Array]]:
-    """Like `run.gradients`, by nudging every parameter, in float64."""
+    architecture: Architecture,
+    arrays: Arrays,
+    x: Array,
+    right: Array,
+    loss: str,
+    moment: Moment | None = None,
+) -> Gradients:
+    """What `run.gradients` gives, by nudging every parameter, in float64."""
     wide = {name: array.astype(np.float64) for name, array in arrays.items()}
     x = x if architecture.reads_texts else x.astype(np.float64)
 
     def now() -> float:
-        return mean_loss(architecture, wide, x, right, loss)
+        return mean_loss(architecture, wide, x, right, loss, moment)[0]
 
     slopes = {row.name: nudge(now, wide[row.name]) for row in architecture.parameters}
-    return now(), slopes
+    mean, observed = mean_loss(architecture, wide, x, right, loss, moment)
+    return Gradients(mean, slopes, observed)

@@ -117,10 +117,23 @@ def gradients(
 
 
 def mean_loss(
-    architecture: Architecture, arrays: Arrays, x: Array, right: Array, loss: str
-) -> float:
-    """The mean loss of pictures x with right classes (N), as the network answers."""
-    return _mean(LOSSES[loss](logits(architecture, arrays, x), right)[0])
+    architecture: Architecture,
+    arrays: Arrays,
+    x: Array,
+    right: Array,
+    loss: str,
+    moment: Moment | None = None,
+) -> tuple[float, dict[str, Array]]:
+    """The loss and the statistics that `gradients` would give, without the way back."""
+    losses = np.empty(len(x), _dtype(arrays, x))
+    seen: list[dict[str, Array]] = []
+    for group in groups(len(x)):
+        part = moment and moment.part(group)
+        outputs, kept = forward(architecture.stages, arrays, x[group], part)
+        last = outputs[-1]
+        losses[group], _ = LOSSES[loss](last.reshape(len(last), -1), right[group])
+        seen.append(_observed(architecture.stages, kept))
+    return _mean(losses), _means(seen, [len(x[group]) for group in groups(len(x))])
 
 
 def groups(count: int) -> Iterator[slice]:
@@ -138,8 +151,13 @@ def own(stage: Stage, arrays: Arrays) -> dict[str, Array]:
 def _draw(stage: Stage, moment: Moment | None) -> Draw | None:
     if moment is None:
         return None
+    if not stage.layer.draws:
+        return _NO_DRAW
     path = (DROPOUT, moment.epoch, moment.pictures, stage.number)
     return Draw(key_of(moment.seed, *path))
+
+
+_NO_DRAW = Draw(key_of(0))  # says "training" to layers that draw nothing; folding keys takes time
 
 
 def _dtype(arrays: Arrays, x: Array) -> np.dtype[Any]:
@@ -148,7 +166,7 @@ def _dtype(arrays: Arrays, x: Array) -> np.dtype[Any]:
 
 
 def _mean(losses: Array) -> float:
-    """The exact mean, rounded once."""
+    """The mean, its sum exact."""
     return fsum(losses.tolist()) / len(losses)
 
 

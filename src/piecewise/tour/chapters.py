@@ -103,8 +103,7 @@ def relu(facts: Facts) -> Blocks:
         titled("map of \\", numbers(facts.x["conv1"][0])),
         titled("after ReLU", numbers(facts.x["relu1"][0])),
     )
-    first = np.maximum(facts.x["pool1"], 0)
-    same = bool((first == facts.x["pool1"]).all())
+    same = bool((np.maximum(facts.pooled_first, 0) == facts.x["pool1"]).all())
     yield prose(
         "It does not matter whether ReLU comes before max pooling or after it"
         + (": the X's pooled maps come out the same both ways." if same else ".")

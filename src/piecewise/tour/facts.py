@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from ..architecture import Architecture
 from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, draw
+from ..layers import Pool
 from ..randomness import key_of, uniform
+from ..reference import pooling
 from ..reference.full import votes
 from ..reference.losses import absolute
 from ..reference.nudge import nudges
@@ -96,6 +98,12 @@ class Facts:
     def o(self) -> Walk:
         return self.walked(DECK_O)
 
+    @cached_property
+    def pooled_first(self) -> Float64:
+        """The X's maps pooled without a ReLU before."""
+        pooled, _ = pooling.forward(Pool((2, 2)), self.x["conv1"][None], {}, None)
+        return np.asarray(pooled[0])
+
     def _voting_weights(self) -> Float64:
         """(2, 12): the smallest weights that answer 1 and 0 for the deck's X, and 0 and 1 for our
         O.
@@ -163,7 +171,7 @@ class Facts:
             for number, row in enumerate(self.architecture.parameters)
         }
         slopes = gradients(self.architecture, arrays, x, right, "absolute").arrays
-        _, nudged = nudges(self.architecture, arrays, x, right, "absolute")
+        nudged = nudges(self.architecture, arrays, x, right, "absolute").arrays
         samples = tuple(
             Nudged(name, index, float(nudged[name][index]), float(slopes[name][index]))
             for name, index in SAMPLES
@@ -183,7 +191,7 @@ class Facts:
         rows = []
         for step in range(STEPS[-1] + 1):
             found = gradients(self.architecture, one, x, right, "absolute")
-            error, slopes = nudges(self.architecture, other, x, right, "absolute")
+            error, slopes, _ = nudges(self.architecture, other, x, right, "absolute")
             if step in STEPS:
                 rows.append((step, found.loss, error))
             for name in one:
