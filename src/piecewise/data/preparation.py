@@ -47,10 +47,13 @@ class Preparation:
 
     def scale(self, pictures: Pictures) -> npt.NDArray[np.float32]:
         """Bytes (..., C, H, W) -> numbers from -1 to 1 of the same shape; ink is +1."""
+        return self.levels[pictures]
+
+    @property
+    def levels(self) -> npt.NDArray[np.float32]:
+        """The number that each of the 256 bytes becomes."""
         levels = (2 * np.arange(256, dtype=np.float32) - 255) / np.float32(255)
-        if self.ground == "light":
-            levels = -levels
-        return levels[pictures]
+        return -levels if self.ground == "light" else levels
 
     def fit(self, picture: Pictures) -> Pictures:
         """A picture (rows, columns, channels) of any size -> (C, H, W) of this preparation's.
