@@ -183,8 +183,8 @@ class Network:
         ``labels`` (N,) class numbers. The gradient is that of the network as it answers: dropout
         lets everything through, norm uses its running averages.
         """
-        x, right = self.inputs(pictures), self.right(labels)
-        self._same_length(x, right)
+        given, right = self.examples(pictures, labels)
+        x = self._numbers(given)
         found = run.gradients(self.architecture, self.arrays, x, right, _checked_loss(loss))
         return found.loss, found.arrays
 
@@ -195,8 +195,8 @@ class Network:
 
         In float64, and as slow as two runs per parameter are.
         """
-        x, right = self.inputs(pictures), self.right(labels)
-        self._same_length(x, right)
+        given, right = self.examples(pictures, labels)
+        x = self._numbers(given)
         found = nudge.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
         return found.loss, found.arrays
 
@@ -254,6 +254,15 @@ class Network:
             raise DataError("pictures: got values that are not finite numbers")
         return given
 
+    def examples(
+        self, pictures: npt.ArrayLike, labels: npt.ArrayLike
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Pictures and their class numbers, once they are known to fit; DataError if not."""
+        given, right = self.fitting(pictures), self.right(labels)
+        if len(given) != len(right):
+            raise DataError(f"labels: got {len(right)}, wanted {len(given)}, one per picture")
+        return given, right
+
     def right(self, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Class numbers (N,), checked; DataError if one is not a class."""
         given = _array(labels, "labels")
@@ -284,10 +293,6 @@ class Network:
         if given.dtype.kind not in "iu" or not 0 <= int(given.min()) <= int(given.max()) < words:
             raise DataError(f"words: got {given.dtype}, wanted whole numbers from 0 to {words - 1}")
         return given
-
-    def _same_length(self, x: npt.NDArray[Any], right: npt.NDArray[Any]) -> None:
-        if len(x) != len(right):
-            raise DataError(f"labels: got {len(right)}, wanted {len(x)}, one per picture")
 
     # How it looks.
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 
-@contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable() -> AbstractContextManager[None]:
     """A polite kill (SIGTERM) raises KeyboardInterrupt, as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return _handled(signal.SIGTERM, signal.default_int_handler)
+
+
+def undisturbed() -> AbstractContextManager[None]:
+    """Hear no Ctrl-C for a short while that must not be cut."""
+    return _handled(signal.SIGINT, signal.SIG_IGN)
 
 
 def stop_listening() -> None:
@@ -23,10 +24,9 @@ def stop_listening() -> None:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hear no Ctrl-C for a short while that must not be cut."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _handled(number: signal.Signals, handler: Any) -> Iterator[None]:
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..learning.scores import Scores
 from .output import WIDTH, printable
 
-LONGEST_NAME = 12
+SHOWN_OF_NAME = 12
 
 
 def score_lines(scores: Scores) -> Iterator[str]:
@@ -16,7 +16,7 @@ def score_lines(scores: Scores) -> Iterator[str]:
     right = int(scores.confusion.trace())
     yield f"{100 * scores.accuracy:.2f} % right: {right:,} of {scores.n:,}"
     yield ""
-    names = [printable(name[:LONGEST_NAME]) for name in scores.classes]
+    names = [printable(name[:SHOWN_OF_NAME]) for name in scores.classes]
     first = max(len("right class"), *(len(name) for name in names))
     widths = [max(5, len(name) + 1) for name in names]
     if first + sum(widths) + len("    found") > WIDTH:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError
 from ..network import Network
 
 
@@ -74,10 +73,8 @@ class Scores:
 
 def evaluate(net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike) -> Scores:
     """The scores of ``net`` on pictures (N, C, H, W) with class numbers (N,)."""
-    right = net.right(labels)
-    answers = net.logits(pictures).argmax(axis=1)
-    if len(answers) != len(right):
-        raise DataError(f"labels: got {len(right)}, wanted {len(answers)}, one per picture")
+    given, right = net.examples(pictures, labels)
+    answers = net.logits(given).argmax(axis=1)
     confusion = np.zeros((len(net.classes), len(net.classes)), np.int64)
     np.add.at(confusion, (right, answers), 1)
     return Scores(net.classes, confusion)

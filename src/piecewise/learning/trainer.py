@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, LimitError, TrainingError
+from ..errors import LimitError, TrainingError
 from ..network import Network
 from ..randomness import ORDER, key_of, shuffled
 from ..reference.nudge import nudges
@@ -79,9 +79,9 @@ def train(
     and TrainingError where the loss stops being a number; the net then keeps the last good weights.
     """
     recipe = recipe or Recipe()
-    given, right = _pairs(net, pictures, labels)  # what does not fit is told before the first step
+    given, right = net.examples(pictures, labels)  # what does not fit is told before the first step
     if validation is not None:
-        validation = _pairs(net, *validation)
+        validation = net.examples(*validation)
     steps = recipe.epochs * math.ceil(len(right) / recipe.batch_size)
     run = _Run(net, recipe, given, right, steps, History())
     net.recipe, net.history = recipe.to_json(), []
@@ -89,15 +89,6 @@ def train(
         for epoch in range(recipe.epochs):
             _one_epoch(run, epoch, validation, progress)
     return run.history
-
-
-def _pairs(
-    net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    given, right = net.fitting(pictures), net.right(labels)
-    if len(given) != len(right):
-        raise DataError(f"labels: got {len(right)}, wanted {len(given)}, one per picture")
-    return given, right
 
 
 @dataclass

@@ -100,20 +100,17 @@ def gradients(
 
     Without a moment: of the network as it answers. With one: of a training step.
     """
-    losses = np.empty(len(x), _dtype(arrays, x))
-    sums = {row.name: np.zeros(row.shape, losses.dtype) for row in architecture.parameters}
-    seen: list[dict[str, Array]] = []
-    for group in groups(len(x)):
-        part = moment and moment.part(group)
-        outputs, kept = forward(architecture.stages, arrays, x[group], part)
-        last = outputs[-1]
-        losses[group], slope = LOSSES[loss](last.reshape(len(last), -1), right[group])
-        upstream = (slope / slope.dtype.type(len(x))).reshape(last.shape)
-        _, found = backward(architecture.stages, arrays, upstream, kept)
+    dtype = _dtype(arrays, x)
+    sums = {row.name: np.zeros(row.shape, dtype) for row in architecture.parameters}
+    losses, seen = [], []
+    for answered in _answered(architecture, arrays, x, right, loss, moment):
+        upstream = answered.slope / dtype.type(len(x))
+        _, found = backward(architecture.stages, arrays, upstream, answered.kept)
         for name, array in found.items():
             sums[name] += array
-        seen.append(_observed(architecture.stages, kept))
-    return Gradients(_mean(losses), sums, _means(seen, [len(x[group]) for group in groups(len(x))]))
+        losses += answered.losses
+        seen.append(_observed(architecture.stages, answered.kept))
+    return Gradients(fsum(losses) / len(losses), sums, _means(seen, len(x)))
 
 
 def mean_loss(
@@ -125,15 +122,36 @@ def mean_loss(
     moment: Moment | None = None,
 ) -> tuple[float, dict[str, Array]]:
     """The loss and the statistics that `gradients` would give, without the way back."""
-    losses = np.empty(len(x), _dtype(arrays, x))
-    seen: list[dict[str, Array]] = []
+    losses, seen = [], []
+    for answered in _answered(architecture, arrays, x, right, loss, moment):
+        losses += answered.losses
+        seen.append(_observed(architecture.stages, answered.kept))
+    return fsum(losses) / len(losses), _means(seen, len(x))
+
+
+class _Answered(NamedTuple):
+    """A group on its way: its losses, their gradient like the last stack, what the stages kept."""
+
+    losses: list[float]
+    slope: Array
+    kept: list[Any]
+
+
+def _answered(
+    architecture: Architecture,
+    arrays: Arrays,
+    x: Array,
+    right: Array,
+    loss: str,
+    moment: Moment | None,
+) -> Iterator[_Answered]:
+    """The groups of pictures x, each through every stage and the loss."""
     for group in groups(len(x)):
         part = moment and moment.part(group)
         outputs, kept = forward(architecture.stages, arrays, x[group], part)
         last = outputs[-1]
-        losses[group], _ = LOSSES[loss](last.reshape(len(last), -1), right[group])
-        seen.append(_observed(architecture.stages, kept))
-    return _mean(losses), _means(seen, [len(x[group]) for group in groups(len(x))])
+        losses, slope = LOSSES[loss](last.reshape(len(last), -1), right[group])
+        yield _Answered(losses.tolist(), slope.reshape(last.shape), kept)
 
 
 def groups(count: int) -> Iterator[slice]:
@@ -165,11 +183,6 @@ def _dtype(arrays: Arrays, x: Array) -> np.dtype[Any]:
     return next(iter(arrays.values()), x).dtype
 
 
-def _mean(losses: Array) -> float:
-    """The mean, its sum exact."""
-    return fsum(losses.tolist()) / len(losses)
-
-
 def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
     return {
         f"{stage.name}.{name}": array
@@ -179,11 +192,12 @@ def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
     }
 
 
-def _means(seen: Sequence[Mapping[str, Array]], sizes: Sequence[int]) -> dict[str, Array]:
+def _means(seen: Sequence[Mapping[str, Array]], count: int) -> dict[str, Array]:
     """The mean of the groups' statistics, each counted by its pictures, added group by group."""
+    sizes = [group.stop - group.start for group in groups(count)]
     means = {name: np.zeros_like(array) for name, array in seen[0].items()} if seen else {}
     for name, mean in means.items():
         for one, size in zip(seen, sizes, strict=True):
             mean += one[name] * mean.dtype.type(size)
-        mean /= mean.dtype.type(sum(sizes))
+        mean /= mean.dtype.type(count)
     return means
