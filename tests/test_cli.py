@@ -360,7 +360,9 @@ def test_one_bad_file_does_not_hide_the_other_answers(
     assert "nowhere.png: no such file" in printed.err
 
 
-@pytest.mark.parametrize("arguments", [["show", "{net}"], ["tour"], ["--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["show", "{net}"], ["show", "{net}", "--json"], ["tour"], ["--help"]]
+)
 def test_a_full_disk_behind_the_output_is_told(arguments: list[str], net: Path) -> None:
     line = [argument.format(net=net) for argument in arguments]
     with Path("/dev/full").open("w") as full:

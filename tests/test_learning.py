@@ -115,6 +115,17 @@ def test_a_loss_that_is_no_number_stops_it_and_keeps_the_last_good_weights() -> 
     assert np.isfinite(net.parameters.flat).all()
 
 
+def test_a_step_beyond_float32_is_not_taken() -> None:
+    net = Network("full", (1, 9, 9), ("X", "O"))
+    net.parameters["full1.weight"] = np.full((2, 81), 1e36)
+    before = net.parameters_sha256
+    recipe = Recipe(epochs=1, learning_rate=1000.0, schedule="constant", weight_decay=1.0,
+                    loss="absolute")  # fmt: skip
+    with pytest.raises(TrainingError, match="at step 1 of 10"):
+        train(net, LESSONS.pictures, LESSONS.labels, recipe)
+    assert net.parameters_sha256 == before
+
+
 def test_stopping_it_leaves_the_net_as_after_its_last_step() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     recipe = Recipe(epochs=4, batch_size=64)

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from piecewise.cli.main import status
+from piecewise.layers import Pool
+from piecewise.reference import pooling
 from piecewise.tour.chapters import CHAPTERS
 from piecewise.tour.drawing import ninths, truncated
 
@@ -96,6 +98,12 @@ def test_relu_changes_only_what_is_negative(told: Any) -> None:
         before, after = np.array(told["maps"][name]), np.array(told["relu"][name])
         assert (before < 0).sum() > 10
         assert (after == np.where(before < 0, 0, before)).all()
+
+
+def test_relu_after_pooling_gives_what_relu_before_it_gives(told: Any) -> None:
+    for name in FEATURES:
+        pooled, _ = pooling.forward(Pool((2, 2)), np.array([[told["maps"][name]]]), {}, None)
+        assert (np.maximum(pooled, 0)[0, 0] == told["pooled"][name]).all()
 
 
 def test_the_errors_are_true_and_the_slips_are_told(told: Any) -> None:

@@ -15,9 +15,7 @@ import numpy.typing as npt
 
 from ..architecture import Architecture
 from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, draw
-from ..layers import Pool
 from ..randomness import key_of, uniform
-from ..reference import pooling
 from ..reference.full import votes
 from ..reference.losses import absolute
 from ..reference.nudge import nudges
@@ -97,12 +95,6 @@ class Facts:
     @cached_property
     def o(self) -> Walk:
         return self.walked(DECK_O)
-
-    @cached_property
-    def pooled_first(self) -> Float64:
-        """The X's maps pooled without a ReLU before."""
-        pooled, _ = pooling.forward(Pool((2, 2)), self.x["conv1"][None], {}, None)
-        return np.asarray(pooled[0])
 
     def _voting_weights(self) -> Float64:
         """(2, 12): the smallest weights that answer 1 and 0 for the deck's X, and 0 and 1 for our
