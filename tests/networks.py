@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from piecewise import Network
 from piecewise.architecture import Architecture
+from piecewise.groups import Moment, groups
 from piecewise.layers import Convolution, Pool, Relu, Shape
 from piecewise.notation import parse
 from piecewise.reference import run
@@ -135,11 +136,11 @@ def numbers_for(architecture: Architecture, name: str, count: int) -> Sample:
         for row in stage.parameters + stage.averages:
             inputs = prod(row.shape[1:])
             array = random.normal(0, 0.5, row.shape)
-            if row.first.name == "weight" and len(row.shape) > 1:
+            if row.tensor.name == "weight" and len(row.shape) > 1:
                 array *= 3 / sqrt(inputs)
                 if isinstance(stage.layer, Convolution) and stage.layer.mean:
                     array *= inputs
-            elif row.first.name in ("weight", "variance"):
+            elif row.tensor.name in ("weight", "variance"):
                 array = random.uniform(0.5, 2, row.shape)
             arrays[row.name] = array.astype(np.float32).astype(np.float64)
     channels, height, width = architecture.input
@@ -184,12 +185,12 @@ def network(sample: Sample) -> Network:
     return net
 
 
-def margin(sample: Sample, moment: run.Moment | None = None) -> float:
+def margin(sample: Sample, moment: Moment | None = None) -> float:
     """How far the values at kinks are from them: what a ReLU gets from 0, the largest of a window
     from the next (equals aside: they are copies of one value, or zeros behind a ReLU), and
     logits from right answers, where the absolute loss has its kink."""
     nearest = inf
-    for group in run.groups(len(sample.x)):
+    for group in groups(len(sample.x)):
         x, part = sample.x[group], moment and moment.part(group)
         outputs, _ = run.forward(sample.architecture.stages, sample.arrays, x, part)
         for stage, given in zip(sample.architecture.stages, [x, *outputs[:-1]], strict=True):

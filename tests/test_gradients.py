@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from piecewise.architecture import Architecture
+from piecewise.groups import Moment
 from piecewise.layers import Layer, Shape, knobs
 from piecewise.notation import parse
 from piecewise.randomness import key_of
@@ -183,7 +184,7 @@ def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -
 def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds(
     notation: str, count: int, loss: str
 ) -> None:
-    architecture, moment = Architecture(notation, (2, 4, 5), 3), run.Moment(3, 1, np.arange(count))
+    architecture, moment = Architecture(notation, (2, 4, 5), 3), Moment(3, 1, np.arange(count))
     made = next(
         made
         for made in (numbers_for(architecture, f"try {n}", count) for n in range(500))

@@ -97,8 +97,8 @@ def test_every_kind_of_layer_is_complete(kind: type[Layer]) -> None:
     pair = PAIRS.get(kind)
     assert pair is not None, f"{kind.__name__} has no pair in reference/run.py"
     for name in ("forward", "backward"):
-        assert (getattr(pair, name, None) or pair).__doc__, f"{pair.__name__}.{name} is missing"
-        assert callable(getattr(pair, name, None)), f"{pair.__name__}.{name} is missing"
+        assert (getattr(pair, name, None) or pair).__doc__, f"{kind.__name__}: {name} is missing"
+        assert callable(getattr(pair, name, None)), f"{kind.__name__}: {name} is missing"
     assert f"## {kind.word}\n" in (ROOT / "docs" / "layers.md").read_text()
     for test in ("tests/test_reference.py", "tests/test_gradients.py"):
         assert re.search(rf"\b{kind.__name__}\b|[\"' ]{kind.word}\b", (ROOT / test).read_text()), (

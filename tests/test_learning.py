@@ -21,7 +21,9 @@ from piecewise.learning.choices import layers_for, recipe_for
 from piecewise.learning.recipe import Recipe, knobs
 from piecewise.learning.scores import Scores, evaluate
 from piecewise.learning.trainer import Progress, train
+from piecewise.limits import LOSS
 from piecewise.network import Network
+from piecewise.reference.losses import LOSSES
 
 LESSONS = draw(320, size=9, seed=0)
 UNSEEN = draw(400, size=9, seed=1)
@@ -77,7 +79,11 @@ def test_the_nets_seed_and_the_recipes_seed_both_matter() -> None:
     assert digests[0] == digests[3]
 
 
-@pytest.mark.parametrize("loss", ["cross-entropy", "squared", "absolute"])
+def test_the_losses_are_those_that_can_be_named() -> None:
+    assert tuple(LOSSES) == LOSS.words
+
+
+@pytest.mark.parametrize("loss", LOSS.words)
 def test_every_loss_falls(loss: str) -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     recipe = Recipe(epochs=4, learning_rate=0.02, loss=loss)

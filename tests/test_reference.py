@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import fsum, log, log2, sqrt
+from math import fsum, log, sqrt
 from random import Random
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from piecewise.architecture import Architecture
+from piecewise.groups import Moment
 from piecewise.layers import Shape
 from piecewise.notation import parse
 from piecewise.randomness import key_of
 from piecewise.reference import run
 from piecewise.reference.full import votes
 from piecewise.reference.losses import LOSSES, softmax, softmax_backward
-from piecewise.reference.sums import Draw, total
+from piecewise.reference.sums import Draw
 from piecewise.reference.walk import walk
 
 from .networks import LOOPS, Array, assert_near, network, numbers_for, random_layers, sample
@@ -229,7 +230,7 @@ def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
     made = numbers_for(Architecture("norm", (2, 1, 1), 2), "norm", 18)
     x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
     x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
-    moment = run.Moment(0, 0, np.arange(18))
+    moment = Moment(0, 0, np.arange(18))
     found = run.gradients(made.architecture, made.arrays, x, made.right, moment=moment).observed
     assert found["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
     assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
@@ -274,34 +275,9 @@ def test_a_loss_and_its_slope(
     assert found[1][0] == pytest.approx(slope, rel=1e-15)
 
 
-def test_total_adds_the_second_half_to_the_first() -> None:
-    # a b c | d e  ->  a+d b+e | c  ->  (a+d)+c | b+e  ->  ((a+d)+c)+(b+e)
-    a = np.float32(2**24)  # the first whole number after which float32 skips one
-    assert total(np.array([a, 1, 1, 1, 1], np.float32)) == 2**24 + 2  # from the left: 2**24
-    assert total(np.array([a, 1, 1, -a, 1], np.float32)) == 3  # from the left: 1
-    values = np.random.default_rng(0).normal(0, 1, (5, 1000))
-    a, b, c, d, e = values
-    assert np.array_equal(total(values), ((a + d) + c) + (b + e))
-    assert not np.array_equal(total(values), a + b + c + d + e)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_total_is_the_sum_to_a_rounding_per_halving(dtype: type[np.floating[Any]]) -> None:
-    random = np.random.default_rng(1)
-    for count in range(1, 200):
-        values = random.normal(0, 1, (count, 3)).astype(dtype)
-        found, rounding = total(values), np.finfo(dtype).eps * (log2(count) + 1)
-        assert found.dtype == dtype
-        for column in range(3):
-            exact = fsum(values[:, column])
-            assert abs(found[column] - exact) <= rounding * fsum(abs(values[:, column])), count
-    assert np.array_equal(total(values.reshape(1, 199, 3), 2), total(values))
-    assert total(np.zeros((0, 2))).tolist() == [0, 0]
-
-
 def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0.5") -> Array:
     """What dropout makes of a picture of ones, for each of these pictures of a data set."""
-    moment = run.Moment(seed, epoch, np.array(pictures))
+    moment = Moment(seed, epoch, np.array(pictures))
     x = np.ones((len(pictures), 2, 5, 7), np.float32)
     return run.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, moment)[0][-1]
 
@@ -334,7 +310,7 @@ def test_dropout_draws_by_seed_epoch_picture_and_layer_however_pictures_are_grou
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: str) -> None:
     made = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
-    moment = run.Moment(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
+    moment = Moment(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
     given = (made.architecture, made.arrays)
     found = run.gradients(*given, made.x, made.right, loss, moment)
     one = [slice(n, n + 1) for n in range(20)]
@@ -381,7 +357,7 @@ def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
     seed: int, precision: type[np.floating[Any]]
 ) -> None:
     made = sample(seed).to(precision)
-    stages, moment = made.architecture.stages, run.Moment(seed, 1, np.arange(len(made.x)))
+    stages, moment = made.architecture.stages, Moment(seed, 1, np.arange(len(made.x)))
     for given in (made.x, made.right, *made.arrays.values()):
         given.setflags(write=False)
     outputs, kept = run.forward(stages, made.arrays, made.x, moment)

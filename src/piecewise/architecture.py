@@ -30,12 +30,15 @@ from .notation import Placed, parse_placed, write_layer, write_placed
 
 class Row(NamedTuple):
     """One line of the parameter table: where an array lies in the flat buffer, and what it is
-    filled with first (``first.centre``, ``first.spread``)."""
+    filled with first (``tensor.centre``, ``tensor.spread``)."""
 
     name: str
-    shape: tuple[int, ...]
     offset: int
-    first: Tensor
+    tensor: Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.tensor.shape
 
     @property
     def size(self) -> int:
@@ -265,7 +268,7 @@ def _rows(stage: str, tensors: tuple[Tensor, ...], offset: int) -> tuple[tuple[R
     """Table lines for the arrays of a stage, from an offset on; the next offset."""
     rows = []
     for tensor in tensors:
-        row = Row(f"{stage}.{tensor.name}", tensor.shape, offset, tensor)
+        row = Row(f"{stage}.{tensor.name}", offset, tensor)
         rows.append(row)
         offset += row.size
     return tuple(rows), offset

@@ -277,6 +277,10 @@ class Norm(Layer):
 
     word: ClassVar[str] = "norm"
     example: ClassVar[str] = "norm"
+    epsilon: ClassVar[float] = 1e-5
+    """Added to the variance, so that a map that is all the same does not divide by zero."""
+    pace: ClassVar[float] = 0.1
+    """How far a running average goes towards what a step has seen."""
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         return Tensor("weight", (shape.channels,), centre=1.0), Tensor("bias", (shape.channels,))

@@ -215,5 +215,7 @@ class Flag(YesNo):
 
 SHARE = Number(0, 1, open=True)
 """A part of a whole, but not all of it."""
+LOSS = Choice(("cross-entropy", "squared", "absolute"))
+"""The number that learning descends."""
 SEED = Whole(0, 2**64 - 1)
 """Of first weights, orders, drawings: any number of 64 bits."""

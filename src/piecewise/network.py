@@ -14,22 +14,20 @@ import PIL
 from .architecture import Architecture, Row
 from .data.preparation import Preparation
 from .errors import DataError, LimitError, did_you_mean, shown
+from .groups import GROUP
 from .layers import Layer
-from .limits import SEED, Choice
+from .limits import LOSS, SEED
 from .randomness import WEIGHTS, key_of, uniform
 from .reference import nudge, run
-from .reference.losses import LOSSES, softmax
+from .reference.losses import softmax
 from .reference.walk import Walk, walk
 from .summary import summary, summary_html
 from .version import __version__
 
 Float32 = npt.NDArray[np.float32]
 
-LOSS = Choice(tuple(LOSSES))
-
-
 _DRAWN = 1 << 20  # first weights drawn at a time, so that drawing takes little memory
-_BLOCK = 64 * run.GROUP  # pictures made numbers at a time; bytes take a quarter of the memory
+_BLOCK = 64 * GROUP  # pictures made numbers at a time; bytes take a quarter of the memory
 
 
 class Parameters(Mapping[str, Float32]):
@@ -52,7 +50,7 @@ class Parameters(Mapping[str, Float32]):
             raise LimitError(f"{name}: got the shape {given.shape}, wanted {array.shape}")
         if given.dtype.kind not in "fiub" or not _finite(values := _float32(given)):
             raise LimitError(f"{name}: got values that are not finite numbers")
-        least = self._rows[name].first.least
+        least = self._rows[name].tensor.least
         if values.size and values.min() < least:
             raise LimitError(f"{name}: got {values.min()}, wanted at least {least:g}")
         array[...] = values
@@ -317,10 +315,10 @@ def _first_values(rows: Sequence[Row], seed: int) -> Float32:
     flat = np.empty(sum(row.size for row in rows), np.float32)
     for number, row in enumerate(rows):
         part = flat[row.offset : row.offset + row.size]
-        part[:] = row.first.centre
-        for start in range(0, row.size if row.first.spread else 0, _DRAWN):
+        part[:] = row.tensor.centre
+        for start in range(0, row.size if row.tensor.spread else 0, _DRAWN):
             drawn = uniform(key_of(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
-            part[start : start + _DRAWN] += row.first.spread * (2 * drawn - 1)
+            part[start : start + _DRAWN] += row.tensor.spread * (2 * drawn - 1)
     return flat
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from piecewise import Network
 from piecewise.architecture import Architecture
+from piecewise.groups import Moment, groups
 from piecewise.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from piecewise.reference import run
 from piecewise.reference.losses import LOSSES
-from piecewise.reference.normalization import EPSILON
 
 from ..networks import TEXTS, Array, Sample, assert_near, network, numbers_for, sample
 
@@ -59,7 +59,7 @@ def pooling(layer: Pool, x: Tensor) -> Tensor:
 
 def normalization(x: Tensor, own: dict[str, Tensor], training: bool) -> Tensor:
     averages = (None, None) if training else (own["mean"], own["variance"])
-    return F.batch_norm(x, *averages, own["weight"], own["bias"], training, eps=EPSILON)
+    return F.batch_norm(x, *averages, own["weight"], own["bias"], training, eps=Norm.epsilon)
 
 
 def one_layer(layer: Layer, x: Tensor, own: dict[str, Tensor], training: bool) -> Tensor:
@@ -189,9 +189,9 @@ def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
     notation: str, count: int, loss: str
 ) -> None:
     made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
-    moment, said = run.Moment(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
+    moment, said = Moment(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
     found = run.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
-    stages, parts = made.architecture.stages, (made.x[group] for group in run.groups(count))
+    stages, parts = made.architecture.stages, (made.x[group] for group in groups(count))
     outputs = [run.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
     mine = (np.concatenate(outputs)[:, :, 0, 0], found.loss, found.arrays)
     assert_judged(mine, judged(made, loss, training=True), 1e-10, said)

@@ -196,8 +196,10 @@ def _arrays(file: Any, architecture: Architecture) -> dict[str, Float32]:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ModelFileError(f"the tensor {name} holds values that are not finite numbers")
-        if array.min() < rows[name].first.least:
-            raise ModelFileError(f"the tensor {name} holds values below {rows[name].first.least:g}")
+        if array.min() < rows[name].tensor.least:
+            raise ModelFileError(
+                f"the tensor {name} holds values below {rows[name].tensor.least:g}"
+            )
     return arrays
 
 

@@ -6,8 +6,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
 from ..errors import LimitError
-from ..limits import SEED, SHARE, Choice, Limit, Number, Whole
-from ..reference.losses import LOSSES
+from ..limits import LOSS, SEED, SHARE, Choice, Limit, Number, Whole
 
 
 def _knob(limit: Limit, meaning: str, default: Any) -> Any:
@@ -30,7 +29,7 @@ class Recipe:
     weight_decay: float = _knob(
         Number(0, 1), "how much of each parameter is added to its slope", 5e-4
     )
-    loss: str = _knob(Choice(tuple(LOSSES)), "the number descended", "cross-entropy")
+    loss: str = _knob(LOSS, "the number descended", "cross-entropy")
     method: str = _knob(
         Choice(("backpropagation", "nudging")), "how the slope is found", "backpropagation"
     )

@@ -12,18 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import LimitError, TrainingError
+from ..groups import Moment
+from ..layers import Norm
 from ..network import Network
 from ..randomness import ORDER, key_of, shuffled
 from ..reference.nudge import nudges
-from ..reference.run import Gradients, Moment, gradients
+from ..reference.run import Gradients, gradients
 from .recipe import Recipe
 from .scores import evaluate
 
 Validation = tuple[npt.ArrayLike, npt.ArrayLike] | None
 """Pictures and labels, or nothing."""
-
-NORM_PACE = 0.1
-"""How far a running average of norm goes towards what a step has seen."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
     run.velocity, flat[:] = velocity, moved
     for name, seen in found.observed.items():
         average = net.averages[name]
-        average += np.float32(NORM_PACE) * (seen - average)
+        average += np.float32(Norm.pace) * (seen - average)
     run.step += 1
     return found.loss
 

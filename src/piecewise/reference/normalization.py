@@ -15,9 +15,6 @@ import numpy as np
 from ..layers import Norm
 from .sums import Array, Arrays, Draw, total
 
-EPSILON = 1e-5
-"""Added to the variance, so that a map that is all the same does not divide by zero."""
-
 
 class Kept(NamedTuple):
     """What the way back needs: the normalised values, 1 / deviation, and the group's statistics."""
@@ -37,7 +34,7 @@ def forward(layer: Norm, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[A
         mean = _mean(x)
         away = x - mean[:, None, None]
         variance = _mean(away * away)
-    scale = (1 / np.sqrt(variance + x.dtype.type(EPSILON)))[:, None, None]
+    scale = (1 / np.sqrt(variance + x.dtype.type(layer.epsilon)))[:, None, None]
     normal = (x - mean[:, None, None]) * scale
     y = normal * arrays["weight"][:, None, None] + arrays["bias"][:, None, None]
     return y, Kept(normal, scale, mean, variance, draw is not None)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..architecture import Architecture
-from .run import Gradients, Moment, mean_loss
+from ..groups import Moment
+from .run import Gradients, mean_loss
 from .sums import Array, Arrays
 
 AMOUNT = 1e-5

@@ -1,28 +1,35 @@
-"""A whole network, forward and backward, by the layers' pairs.
-
-Pictures go through in groups of 16: statistics of batch normalisation are a group's, gradients are
-added group by group, and memory does not grow with the number of pictures.
-"""
+"""A whole network, forward and backward, by the layers' pairs, in groups of 16 pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import fsum
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..architecture import Architecture, Stage
+from ..groups import Moment, groups
 from ..layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from ..randomness import DROPOUT, key_of
 from . import activation, convolution, dropout, embedding, full, normalization, pooling
 from .losses import LOSSES
 from .sums import Array, Arrays, Draw
 
-GROUP = 16
 
-PAIRS: dict[type[Layer], ModuleType] = {
+class Pair(Protocol):
+    """What a layer kind's file has; each for its own record and what it keeps."""
+
+    def forward(
+        self, layer: Any, x: Array, arrays: Arrays, draw: Draw | None, /
+    ) -> tuple[Array, Any]: ...
+
+    def backward(
+        self, layer: Any, upstream: Array, arrays: Arrays, kept: Any, /
+    ) -> tuple[Array, dict[str, Array]]: ...
+
+
+PAIRS: dict[type[Layer], Pair] = {
     Convolution: convolution,
     Relu: activation,
     Pool: pooling,
@@ -32,17 +39,6 @@ PAIRS: dict[type[Layer], ModuleType] = {
     Embed: embedding,
 }
 """Where each kind of layer keeps its ``forward`` and ``backward``."""
-
-
-class Moment(NamedTuple):
-    """When and on which pictures of the data set a training step runs: what its draws hang on."""
-
-    seed: int
-    epoch: int
-    pictures: Array  # (N,) numbers of the pictures
-
-    def part(self, group: slice) -> Moment:
-        return self._replace(pictures=self.pictures[group])
 
 
 class Gradients(NamedTuple):
@@ -154,16 +150,10 @@ def _answered(
         yield _Answered(losses.tolist(), slope.reshape(last.shape), kept)
 
 
-def groups(count: int) -> Iterator[slice]:
-    """The groups that ``count`` pictures go through in."""
-    for start in range(0, count, GROUP):
-        yield slice(start, min(start + GROUP, count))
-
-
 def own(stage: Stage, arrays: Arrays) -> dict[str, Array]:
     """A stage's arrays by their short names."""
     rows = stage.parameters + stage.averages
-    return {row.first.name: arrays[row.name] for row in rows}
+    return {row.tensor.name: arrays[row.name] for row in rows}
 
 
 def _draw(stage: Stage, moment: Moment | None) -> Draw | None:
@@ -187,8 +177,8 @@ def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
     return {
         f"{stage.name}.{name}": array
         for stage, keeps in zip(stages, kept, strict=True)
-        if stage.averages
-        for name, array in PAIRS[type(stage.layer)].observed(keeps).items()
+        if isinstance(stage.layer, Norm)
+        for name, array in normalization.observed(keeps).items()
     }
 
 
