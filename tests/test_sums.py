@@ -8,18 +8,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.reference.sums import total
+from piecewise.layers import Convolution, Norm
+from piecewise.notation import parse
+from piecewise.randomness import key_of
+from piecewise.reference import convolution, normalization
+from piecewise.reference.sums import Array, Draw, total
 
 
-def test_total_adds_the_second_half_to_the_first() -> None:
-    # a b c | d e  ->  a+d b+e | c  ->  (a+d)+c | b+e  ->  ((a+d)+c)+(b+e)
+def test_total_adds_what_is_beyond_a_power_of_two_to_the_front() -> None:
+    # a b c d | e  ->  a+e b | c d  ->  (a+e)+c | b+d  ->  ((a+e)+c)+(b+d)
     a = np.float32(2**24)  # the first whole number after which float32 skips one
     assert total(np.array([a, 1, 1, 1, 1], np.float32)) == 2**24 + 2  # from the left: 2**24
-    assert total(np.array([a, 1, 1, -a, 1], np.float32)) == 3  # from the left: 1
+    assert total(np.array([a, 1, 1, 1, -a], np.float32)) == 3  # from the left: 0
     values = np.random.default_rng(0).normal(0, 1, (5, 1000))
     a, b, c, d, e = values
-    assert np.array_equal(total(values), ((a + d) + c) + (b + e))
+    assert np.array_equal(total(values), ((a + e) + c) + (b + d))
     assert not np.array_equal(total(values), a + b + c + d + e)
+
+
+def test_total_does_not_see_zeros_after_the_values() -> None:
+    values = np.random.default_rng(2).normal(0, 1, (16, 1000)).astype(np.float32)
+    for count in range(1, 17):
+        padded = values.copy()
+        padded[count:] = 0
+        assert np.array_equal(total(values[:count]), total(padded)), count
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -32,5 +44,50 @@ def test_total_is_the_sum_to_a_rounding_per_halving(dtype: type[np.floating[Any]
         for column in range(3):
             exact = fsum(values[:, column])
             assert abs(found[column] - exact) <= rounding * fsum(abs(values[:, column])), count
-    assert np.array_equal(total(values.reshape(1, 199, 3), 2), total(values))
     assert total(np.zeros((0, 2))).tolist() == [0, 0]
+
+
+def added(products: Array) -> Array:
+    """Products (N, OH, OW, ...), as the engine adds them: a picture's own in a chain, then 16
+    pictures (zeros where there are none) in a tree."""
+    pictures = np.zeros((16, *products.shape[3:]), products.dtype)
+    for n, row, column in np.ndindex(products.shape[:3]):
+        pictures[n] += products[n, row, column]
+    for half in (8, 4, 2, 1):
+        for i in range(half):
+            pictures[i] += pictures[i + half]
+    return np.asarray(pictures[0])
+
+
+@pytest.mark.parametrize("count", [1, 5, 16])
+def test_a_convolutions_slopes_are_added_picture_by_picture(count: int) -> None:
+    (layer,) = parse("conv 4 3x2 stride=2x1 pad=1")
+    assert isinstance(layer, Convolution)
+    random = np.random.default_rng(count)
+    x = random.normal(0, 1, (count, 3, 41, 30)).astype(np.float32)
+    weight = random.normal(0, 1, (4, 3, 3, 2)).astype(np.float32)
+    upstream = random.normal(0, 1, (count, 4, 21, 31)).astype(np.float32)
+    own = {"weight": weight, "bias": np.zeros(4, np.float32)}
+    _, slopes = convolution.backward(layer, upstream, own, x)
+    padded, slope = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), upstream.transpose(0, 2, 3, 1)
+    for c, ky, kx in np.ndindex(3, 3, 2):
+        met = padded[:, c, ky : ky + 41 : 2, kx : kx + 31, None]
+        assert np.array_equal(slopes["weight"][:, c, ky, kx], added(met * slope)), (c, ky, kx)
+    assert np.array_equal(slopes["bias"], added(slope))
+
+
+@pytest.mark.parametrize("count", [1, 5, 16])
+def test_norms_statistics_and_slopes_are_added_picture_by_picture(count: int) -> None:
+    random = np.random.default_rng(count)
+    x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
+    own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
+    _, kept = normalization.forward(Norm(), x, own, Draw(key_of(0)))
+    _, slopes = normalization.backward(Norm(), upstream, own, kept)
+    mean = added(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
+    away = x.transpose(0, 2, 3, 1) - mean
+    variance = added(away * away) / np.float32(count * 13 * 9)
+    slope, normal = upstream.transpose(0, 2, 3, 1), kept.normal.transpose(0, 2, 3, 1)
+    assert np.array_equal(kept.mean, mean)
+    assert np.array_equal(kept.variance, variance)
+    assert np.array_equal(slopes["weight"], added(slope * normal))
+    assert np.array_equal(slopes["bias"], added(slope))

@@ -11,5 +11,7 @@ names ("weight", "bias"); ``draw`` is None when the network answers and a `Draw`
 
 Numbers are added in an order that follows from shapes alone, by elementwise additions and
 multiplications only: so the same bits come out on every machine. No matrix products, no library
-reductions, no library exp: those may add or round as the processor likes.
+reductions, no library exp: those may add or round as the processor likes. What is added over a
+whole group, slopes of convolutions and statistics of norm, is added for each picture over its own
+cells first, one after the other, and then over the pictures, as a tree.
 """

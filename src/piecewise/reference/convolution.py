@@ -5,10 +5,14 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ..layers import Convolution, Shape
 from ..windows import Windows
-from .sums import Array, Arrays, Draw, total
+from .sums import Array, Arrays, Draw, over_cells, total
+
+_PRODUCTS = 1 << 16
+"""How many are made at a time: few enough to stay near the processor until they are added."""
 
 
 def forward(layer: Convolution, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Array]:
@@ -34,31 +38,50 @@ def forward(layer: Convolution, x: Array, arrays: Arrays, draw: Draw | None) -> 
 def backward(
     layer: Convolution, upstream: Array, arrays: Arrays, kept: Array
 ) -> tuple[Array, dict[str, Array]]:
-    """upstream (N, O, OH, OW), kept = x (N, C, H, W) -> dx like x, dweight, dbias."""
+    """upstream (N, O, OH, OW), kept = x (N, C, H, W) -> dx like x, dweight, dbias.
+
+    An input cell met a weight of each feature for each patch it lay in: added feature by feature,
+    kernel row by kernel row, cell by cell. A weight met a cell of every patch: see `_dweight`.
+    """
     weight, x = arrays["weight"], kept
     rows, columns = layer.windows(Shape(*x.shape[1:]))
     padded = pad(x, rows, columns)
     if layer.mean:
         upstream = upstream / prod(weight.shape[1:])
 
-    # A weight met every patch's cell once: the pictures' shares are added over all patches.
-    dweight = np.empty_like(weight)
-    for c, ky, kx in np.ndindex(weight.shape[1:]):
-        patch = padded[:, c, rows.offset(ky), columns.offset(kx)]
-        shares = total(upstream * patch[:, None])  # (O, OH, OW)
-        dweight[:, c, ky, kx] = total(shares.reshape(len(weight), -1).T)
-
-    # An input cell met a weight of each feature for each patch it lay in.
     dpadded = np.zeros_like(padded)
     for f, ky, kx in np.ndindex(len(weight), *weight.shape[2:]):
         met = dpadded[:, :, rows.offset(ky), columns.offset(kx)]
         met += weight[f, :, ky, kx, None, None] * upstream[:, f, None]
     dx = dpadded[:, :, rows.before :, columns.before :][:, :, : x.shape[2], : x.shape[3]]
 
-    if not layer.bias:
-        return dx, {"weight": dweight}
-    dbias = total(total(upstream).reshape(len(weight), -1).T)
-    return dx, {"weight": dweight, "bias": dbias}
+    found = {"weight": _dweight(upstream, _patches(padded, rows, columns)).reshape(weight.shape)}
+    return dx, found | ({"bias": over_cells(upstream)} if layer.bias else {})
+
+
+def _dweight(upstream: Array, patches: Array) -> Array:
+    """upstream (N, O, OH, OW), patches (OH, OW, N, C, KH, KW) -> (O, C * KH * KW).
+
+    Each picture's own patches one after the other, row by row and column by column; then the
+    pictures, by `total`.
+    """
+    high, wide, count, *cells = patches.shape
+    slope = np.ascontiguousarray(upstream.transpose(2, 3, 0, 1))[..., None]  # (OH, OW, N, O, 1)
+    pictures = np.zeros((count, upstream.shape[1], prod(cells)), upstream.dtype)
+    at_once = max(1, _PRODUCTS // pictures.size)
+    for row in range(high):
+        patch = patches[row].reshape(wide, count, 1, -1)
+        for start in range(0, wide, at_once):
+            some = slice(start, start + at_once)
+            for products in slope[row, some] * patch[some]:
+                pictures += products
+    return total(pictures)
+
+
+def _patches(padded: Array, rows: Windows, columns: Windows) -> Array:
+    """Padded (N, C, H, W) -> what lies under the kernel, a view (OH, OW, N, C, KH, KW)."""
+    every = sliding_window_view(padded, (rows.window, columns.window), (2, 3))
+    return every[:, :, rows.offset(0), columns.offset(0)].transpose(2, 3, 0, 1, 4, 5)
 
 
 def pad(x: Array, rows: Windows, columns: Windows, value: float = 0.0) -> Array:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..layers import Norm
-from .sums import Array, Arrays, Draw, total
+from .sums import Array, Arrays, Draw, over_cells
 
 
 class Kept(NamedTuple):
@@ -43,19 +43,17 @@ def forward(layer: Norm, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[A
 def backward(
     layer: Norm, upstream: Array, arrays: Arrays, kept: Kept
 ) -> tuple[Array, dict[str, Array]]:
-    """upstream like x -> dx like x, dweight (C), dbias (C).
+    """upstream like x -> dx like x, dweight (C), dbias (C), both by `over_cells`.
 
     While training every x also moves the mean and the deviation of its map: what all of them do
     together, a shift and a scaling, changes nothing and is taken out.
     """
     normal, scale = kept.normal, kept.scale
-    gradients = {"weight": _sum(upstream * normal), "bias": _sum(upstream)}
-    dnormal = upstream * arrays["weight"][:, None, None]
+    gradients = {"weight": over_cells(upstream * normal), "bias": over_cells(upstream)}
     if kept.training:
-        shift = _mean(dnormal)[:, None, None]
-        stretch = _mean(dnormal * normal)[:, None, None]
-        dnormal = dnormal - shift - normal * stretch
-    return dnormal * scale, gradients
+        shift, stretch = (_share(gradients[name], upstream) for name in ("bias", "weight"))
+        upstream = upstream - shift[:, None, None] - normal * stretch[:, None, None]
+    return upstream * (arrays["weight"][:, None, None] * scale), gradients
 
 
 def observed(kept: Kept) -> dict[str, Array]:
@@ -63,10 +61,10 @@ def observed(kept: Kept) -> dict[str, Array]:
     return {"mean": kept.mean, "variance": kept.variance}
 
 
-def _sum(x: Array) -> Array:
-    """(N, C, H, W) -> (C): over pictures, then over cells."""
-    return total(total(x).reshape(x.shape[1], -1).T)
-
-
 def _mean(x: Array) -> Array:
-    return np.asarray(_sum(x) / x.dtype.type(x.size // x.shape[1]))
+    return _share(over_cells(x), x)
+
+
+def _share(summed: Array, x: Array) -> Array:
+    """A sum for each map (C), divided by how many values of x (N, C, H, W) it has."""
+    return np.asarray(summed / x.dtype.type(x.size // x.shape[1]))

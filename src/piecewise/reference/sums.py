@@ -21,18 +21,26 @@ class Draw(NamedTuple):
     pictures: Key
 
 
-def total(values: Array, axes: int = 1) -> Array:
-    """The sum over the first ``axes`` axes, halves added to halves until one is left.
+def total(values: Array) -> Array:
+    """The sum over the first axis, as a tree: what lies beyond the largest power of two below the
+    count is added to the front, until one is left.
 
-    8 values: first i and i + 4, then i and i + 2, then i and i + 1. Half of an odd count rounds up
-    and the one in the middle waits.
+    16 values: first i and i + 8, then i and i + 4, i + 2, i + 1. Any other count gives what it
+    would with zeros after it up to the next power of two.
     """
-    summed = values.reshape(-1, *values.shape[axes:])
-    if len(summed) == 1:
-        return np.array(summed[0])  # never a view: the sum is the caller's own
+    summed = values.copy()  # never a view: the sum is the caller's own
     while len(summed) > 1:
-        kept = (len(summed) + 1) // 2
-        halved = summed[:kept].copy()
-        halved[: len(summed) - kept] += summed[kept:]
-        summed = halved
-    return np.zeros(values.shape[axes:], values.dtype) if len(summed) == 0 else summed[0]
+        kept = 1 << (len(summed) - 1).bit_length() - 1
+        summed[: len(summed) - kept] += summed[kept:]
+        summed = summed[:kept]
+    return summed[0] if len(summed) else np.zeros(values.shape[1:], values.dtype)
+
+
+def over_cells(x: Array) -> Array:
+    """(N, C, H, W) -> (C): each picture's own cells one after the other, row by row and column by
+    column; then the pictures, by `total`."""
+    cells = x.reshape(x.shape[0] * x.shape[1], -1).T
+    maps = cells[0].copy()
+    for cell in cells[1:]:
+        maps += cell
+    return total(maps.reshape(x.shape[:2]))
