@@ -24,6 +24,7 @@ from piecewise.learning.trainer import Progress, train
 from piecewise.limits import LOSS
 from piecewise.network import Network
 from piecewise.reference.losses import LOSSES
+from piecewise.reference.steps import adamw, sgd
 
 LESSONS = draw(320, size=9, seed=0)
 UNSEEN = draw(400, size=9, seed=1)
@@ -108,6 +109,39 @@ def test_learning_by_nudging_takes_the_same_steps(layers: str) -> None:
     assert moved > 1e-3
     assert np.abs(one.parameters.flat - other.parameters.flat).max() < 1e-5 * moved + 1e-6
     assert np.abs(one.averages.flat - other.averages.flat).max(initial=0) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"nesterov": True, "learning_rate": 0.1}, {"optimizer": "adamw", "learning_rate": 0.03}],
+)
+def test_other_steps_learn_x_from_o_too(knobs: dict[str, Any]) -> None:
+    nets = [Network(SMALL, (1, 9, 9), ("X", "O")) for _ in range(3)]
+    for net, given in zip(nets, (knobs, knobs, {**knobs, "weight_decay": 0.0}), strict=True):
+        train(net, LESSONS.pictures, LESSONS.labels, Recipe(epochs=8, **given))
+    assert evaluate(nets[0], UNSEEN.pictures, UNSEEN.labels).accuracy > 0.95
+    digests = [net.parameters_sha256 for net in nets]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_step_of_sgd_by_hand() -> None:
+    given = (0.5, 0.5, 2)  # rate, momentum, decay: slope 2 + 2 * 1 = 4, velocity 1 + 4 = 5
+    one, two = np.ones(1, np.float32), np.full(1, 2, np.float32)
+    assert [*sgd(one, two, two, *given)] == [1 - 0.5 * 5, 5]
+    assert [*sgd(one, two, two, *given, nesterov=True)] == [1 - 0.5 * (4 + 0.5 * 5), 5]
+    assert [*one, *two] == [1, 2]  # nothing given is written into
+
+
+def test_two_steps_of_adamw_by_hand() -> None:
+    given: dict[str, Any] = {"rate": 0.5, "decay": 0.5, "beta1": 0.5, "beta2": 0.75, "epsilon": 1.0}
+    zero, three, weights = np.zeros(1), np.full(1, 3.0), np.full(1, 2.0)
+    # 2 less a quarter is 1.5; means 1.5 and 9/4, scaled up 3 and 9; 1.5 - 0.5 * 3 / (3 + 1)
+    found = adamw(weights, zero, zero, three, step=1, **given)
+    assert [*found] == [1.125, 1.5, 2.25]
+    # 0.84375; means 0.75 and 27/16 of slope 0, scaled up by 1 - 1/4 and 1 - 9/16: 1 and 27/7
+    found = adamw(*found, zero, step=2, **given)
+    wanted = 0.84375 - 0.5 * 1 / (np.sqrt(27 / 7) + 1)
+    assert [*found] == [pytest.approx(wanted, rel=1e-15), 0.75, 27 / 16]
 
 
 def test_a_loss_that_is_no_number_stops_it_and_keeps_the_last_good_weights() -> None:
@@ -198,6 +232,8 @@ def test_the_learning_rate_rises_for_a_quarter_and_falls_to_almost_nothing() -> 
 @pytest.mark.parametrize("name", [knob.name for knob in knobs()])
 def test_a_recipe_refuses_what_is_outside_its_limits(name: str) -> None:
     wrong: tuple[Any, ...] = (None, -1, "none", float("nan"), float("inf"), [], 10**30, True)
+    if isinstance(getattr(Recipe(), name), bool):
+        wrong = (*wrong[:-1], 1)
     for value in wrong:
         with pytest.raises(LimitError, match=f"^recipe: {name}: got .*, wanted "):
             Recipe(**{name: value})

@@ -15,6 +15,7 @@ from piecewise.groups import Moment, groups
 from piecewise.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from piecewise.reference import run
 from piecewise.reference.losses import LOSSES
+from piecewise.reference.steps import adamw, sgd
 
 from ..networks import TEXTS, Array, Sample, assert_near, network, numbers_for, sample
 
@@ -218,6 +219,34 @@ def test_a_network_of_texts_is_an_embedding_and_a_convolution_along_it() -> None
     wanted = F.linear(F.relu(maps).amax(2), weight, last)
     found = run.logits(made.architecture, made.arrays, made.x)
     assert_near(found, wanted.numpy(), 1e-12, made)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-13)])
+@pytest.mark.parametrize("decay", [0, 0.01])
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adamw"])
+def test_twenty_steps_are_those_of_pytorch(
+    optimizer: str, decay: float, precision: type[np.floating[Any]], tolerance: float
+) -> None:
+    slopes = np.random.default_rng(0).normal(0, 1, (21, 1000)).astype(precision)
+    weights = slopes[20]
+    judge = torch.tensor(weights, requires_grad=True)
+    velocity = first = second = np.zeros_like(weights)
+    if optimizer == "adamw":
+        judging = torch.optim.AdamW([judge], lr=0.05, weight_decay=decay)
+    else:
+        ahead = optimizer == "nesterov"
+        judging = torch.optim.SGD(
+            [judge], lr=0.05, momentum=0.9, weight_decay=decay, nesterov=ahead
+        )
+    for step, slope in enumerate(slopes[:20], 1):
+        judge.grad = torch.tensor(slope)
+        judging.step()
+        if optimizer == "adamw":
+            weights, first, second = adamw(weights, first, second, slope, 0.05, decay, step)
+        else:
+            weights, velocity = sgd(weights, velocity, slope, 0.05, 0.9, decay, ahead)
+        assert weights.dtype == precision
+        assert_near(weights, judge.detach().numpy(), tolerance, f"{optimizer}, step {step}")
 
 
 def test_the_judged_networks_reach_every_kind_of_layer() -> None:

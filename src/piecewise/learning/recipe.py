@@ -6,7 +6,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
 from ..errors import LimitError
-from ..limits import LOSS, SEED, SHARE, Choice, Limit, Number, Whole
+from ..limits import LOSS, SEED, SHARE, Choice, Limit, Number, Whole, YesNo
 
 
 def _knob(limit: Limit, meaning: str, default: Any) -> Any:
@@ -25,9 +25,20 @@ class Recipe:
         "one-cycle: the learning rate rises for a quarter of the steps and falls for the rest",
         "one-cycle",
     )
-    momentum: float = _knob(SHARE, "how much of the last step is taken again", 0.9)
+    optimizer: str = _knob(
+        Choice(("sgd", "adamw")),
+        "what makes a step of slopes: sgd, with momentum, or adamw, with a pace for each parameter",
+        "sgd",
+    )
+    momentum: float = _knob(SHARE, "with sgd: how much of the last step is taken again", 0.9)
+    nesterov: bool = _knob(
+        YesNo(), "with sgd: whether a step looks ahead to where momentum takes it", default=False
+    )
     weight_decay: float = _knob(
-        Number(0, 1), "how much of each parameter is added to its slope", 5e-4
+        Number(0, 1),
+        "sgd: how much of each parameter is added to its slope; adamw: how much of it, times the "
+        "learning rate, is taken off it at each step",
+        5e-4,
     )
     loss: str = _knob(LOSS, "the number descended", "cross-entropy")
     method: str = _knob(

@@ -18,6 +18,7 @@ from ..network import Network
 from ..randomness import ORDER, key_of, shuffled
 from ..reference.nudge import nudges
 from ..reference.run import Gradients, gradients
+from ..reference.steps import adamw, sgd
 from .recipe import Recipe
 from .scores import evaluate
 
@@ -71,7 +72,7 @@ def train(
     progress: Callable[[Progress], None] | None = None,
 ) -> History:
     """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
-    descent with momentum.
+    descent, each step as the recipe's optimizer makes it.
 
     ``validation``: pictures and labels it is measured on after each epoch. Ctrl-C leaves the net as
     after its last whole step, with the history so far. Raises DataError where arrays do not fit,
@@ -103,7 +104,8 @@ class _Run:
     step: int = 0
 
     def __post_init__(self) -> None:
-        self.velocity = np.zeros_like(self.net.parameters.flat)
+        count = 2 if self.recipe.optimizer == "adamw" else 1
+        self.remembered = [np.zeros_like(self.net.parameters.flat) for _ in range(count)]
 
 
 def _one_epoch(
@@ -132,25 +134,32 @@ def _one_epoch(
 
 def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
     """The slope on a batch, and a step down it; the loss before the step."""
-    net, recipe = run.net, run.recipe
+    net = run.net
     found = _slope(run, epoch, chosen)
     none = np.empty(0, np.float32)  # a net may have no parameters at all
     slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
     if not (math.isfinite(found.loss) and np.isfinite(slope).all()):
         raise _diverged(run, epoch)
-    rate = np.float32(recipe.learning_rate_at(run.step, run.steps))
-    flat = net.parameters.flat
-    slope = slope.astype(np.float32) + np.float32(recipe.weight_decay) * flat
-    velocity = np.float32(recipe.momentum) * run.velocity + slope
-    moved = flat - rate * velocity
-    if not np.isfinite(moved).all():
+    moved, *remembered = _moved(run, slope.astype(np.float32))
+    if not all(np.isfinite(array).all() for array in (moved, *remembered)):
         raise _diverged(run, epoch)
-    run.velocity, flat[:] = velocity, moved
+    net.parameters.flat[:], run.remembered = moved, remembered
     for name, seen in found.observed.items():
         average = net.averages[name]
         average += np.float32(Norm.pace) * (seen - average)
     run.step += 1
     return found.loss
+
+
+def _moved(run: _Run, slope: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
+    """The parameters after a step, and what the optimizer remembers for the next."""
+    recipe, flat = run.recipe, run.net.parameters.flat
+    rate, decay = recipe.learning_rate_at(run.step, run.steps), recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        first, second = run.remembered
+        return adamw(flat, first, second, slope, rate, decay, run.step + 1)
+    (velocity,) = run.remembered
+    return sgd(flat, velocity, slope, rate, recipe.momentum, decay, recipe.nesterov)
 
 
 def _diverged(run: _Run, epoch: int) -> TrainingError:
