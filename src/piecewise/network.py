@@ -88,7 +88,16 @@ class Network:
         seed: int = 0,
         preparation: Preparation | None = None,
     ) -> None:
-        self.architecture = Architecture(layers, input, classes)
+        self._describe(Architecture(layers, input, classes), seed, preparation)
+        rows, averages = self.architecture.parameters, self.architecture.averages
+        self.parameters = Parameters(_first_values(rows, self.seed), rows)
+        self.averages = Parameters(_first_values(averages, self.seed), averages)
+
+    def _describe(
+        self, architecture: Architecture, seed: int, preparation: Preparation | None
+    ) -> None:
+        """All that a network is but its numbers."""
+        self.architecture = architecture
         self.seed = _checked_seed(seed)
         self.preparation = Preparation(self.input) if preparation is None else preparation
         if not isinstance(self.preparation, Preparation):
@@ -101,9 +110,6 @@ class Network:
         """What training wrote down, an entry an epoch."""
         self.recipe: dict[str, Any] = {}
         """What it was last trained with."""
-        rows, averages = self.architecture.parameters, self.architecture.averages
-        self.parameters = Parameters(_first_values(rows, self.seed), rows)
-        self.averages = Parameters(_first_values(averages, self.seed), averages)
 
     # What it is.
 
@@ -217,16 +223,11 @@ class Network:
         from .files import model_file  # noqa: PLC0415
 
         model = model_file.read(path)
-        net = cls(
-            model.architecture.layers,
-            model.architecture.input,
-            model.architecture.classes,
-            model.seed,
-            model.preparation,
-        )
-        for name, array in model.arrays.items():
-            owner = net.parameters if name in net.parameters else net.averages
-            owner[name] = array
+        net = cls.__new__(cls)  # without the first weights, which take time to draw
+        net._describe(model.architecture, model.seed, model.preparation)
+        rows, averages = model.architecture.parameters, model.architecture.averages
+        net.parameters = Parameters(_given_values(rows, model.arrays), rows)
+        net.averages = Parameters(_given_values(averages, model.arrays), averages)
         net.recipe, net.history = model.recipe, model.history
         return net
 
@@ -319,6 +320,14 @@ def _first_values(rows: Sequence[Row], seed: int) -> Float32:
         for start in range(0, row.size if row.tensor.spread else 0, _DRAWN):
             drawn = uniform(key_of(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
             part[start : start + _DRAWN] += row.tensor.spread * (2 * drawn - 1)
+    return flat
+
+
+def _given_values(rows: Sequence[Row], arrays: Mapping[str, Float32]) -> Float32:
+    """A flat buffer of arrays given by name."""
+    flat = np.empty(sum(row.size for row in rows), np.float32)
+    for row in rows:
+        flat[row.offset : row.offset + row.size] = arrays[row.name].ravel()
     return flat
 
 
