@@ -1,0 +1,124 @@
+"""Training-time tricks: translation, scaling, rotation, stroke weight, mirroring.
+
+What happens to a picture follows from seed, epoch and its number in the data set alone. In this
+order: it is mirrored, scaled and turned about its middle, shifted, and its strokes are made
+thicker or thinner. The first four are one sampling: every new pixel looks up where it comes from.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..elementary import Float64, sine_cosine
+from ..groups import Moment
+from ..randomness import TRICKS, key_of, uniform
+from ..tricks import Augmentation
+
+Pictures = npt.NDArray[np.float32]
+
+GROUND = -1.0
+"""The ground of every drawing after its preparation; ink is +1."""
+
+
+class Draws(NamedTuple):
+    """What happens to each of (N,) pictures."""
+
+    right: Float64
+    """Pixels, as is ``down``."""
+    down: Float64
+    scaling: Float64
+    """A factor."""
+    rotation: Float64
+    """Degrees, clockwise."""
+    weight: Float64
+    """Pixels: above zero strokes become thicker, below zero thinner."""
+    mirrored: npt.NDArray[np.bool_]
+
+
+def draws(tricks: Augmentation, height: int, width: int, moment: Moment) -> Draws:
+    """Six even numbers for each picture, spread over what the tricks allow."""
+    drawn = uniform(key_of(moment.seed, TRICKS, moment.epoch, moment.pictures), 6)
+    even = 2 * drawn - 1
+    low, high = tricks.scaling
+    # A single row or column would turn into an almost empty one.
+    rotation = tricks.rotation if min(height, width) > 1 else 0.0
+    return Draws(
+        even[:, 0] * (tricks.translation * width),
+        even[:, 1] * (tricks.translation * height),
+        low + drawn[:, 2] * (high - low),
+        even[:, 3] * rotation,
+        even[:, 4] * tricks.weight,
+        (drawn[:, 5] < 0.5) & tricks.flip,
+    )
+
+
+def trick(tricks: Augmentation, pictures: Pictures, ground: str, moment: Moment) -> Pictures:
+    """Prepared pictures (N, C, H, W) -> the same shape. ``ground``: that of their preparation; what
+    comes from outside a drawing ("dark", "light") is ground, outside a photo ("any") the nearest
+    pixel of its edge."""
+    height, width = pictures.shape[2:]
+    drawn = draws(tricks, height, width, moment)
+    rows, columns = _sources(drawn, height, width)
+    moved = _sampled(pictures.astype(np.float64), rows, columns, is_drawing=ground != "any")
+    return _weighed(moved, drawn.weight).astype(np.float32)
+
+
+def _sources(drawn: Draws, height: int, width: int) -> tuple[Float64, Float64]:
+    """Where each pixel comes from: rows and columns, both (N, H, W)."""
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    right, down = drawn.right[:, None, None], drawn.down[:, None, None]
+    x = np.arange(width) - middle_x - right  # from the middle, before the shift
+    y = np.arange(height)[:, None] - middle_y - down
+    sine, cosine = sine_cosine(drawn.rotation * (3.141592653589793 / 180))
+    sine, cosine = ((part / drawn.scaling)[:, None, None] for part in (sine, cosine))
+    side = np.where(drawn.mirrored, -1.0, 1.0)[:, None, None]
+    columns = side * (cosine * x + sine * y) + middle_x  # turned back and scaled back
+    rows = cosine * y - sine * x + middle_y
+    return rows, columns
+
+
+def _sampled(x: Float64, rows: Float64, columns: Float64, *, is_drawing: bool) -> Float64:
+    """The values of the pictures at places between the pixels, from the four around each."""
+    height, width = x.shape[2:]
+    framed = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)), constant_values=GROUND)
+    # A drawing fades into its ground within one pixel. Along an axis of one pixel nothing can move.
+    out_y, out_x = (int(is_drawing and side > 1) for side in (height, width))
+    rows = np.clip(rows, -out_y, height - 1 + out_y) + 1
+    columns = np.clip(columns, -out_x, width - 1 + out_x) + 1
+    top, left = rows.astype(np.int64), columns.astype(np.int64)
+    along, across = (columns - left)[:, None], (rows - top)[:, None]
+
+    def at(down: int, right: int) -> Any:
+        picture, channel = np.ogrid[: len(x), : x.shape[1]]
+        return framed[
+            picture[..., None, None],
+            channel[..., None, None],
+            (top + down)[:, None],
+            (left + right)[:, None],
+        ]
+
+    upper = at(0, 0) + along * (at(0, 1) - at(0, 0))
+    lower = at(1, 0) + along * (at(1, 1) - at(1, 0))
+    return np.asarray(upper + across * (lower - upper))
+
+
+def _weighed(x: Float64, weight: Float64) -> Float64:
+    """Strokes thicker by the largest of each 3x3 neighbourhood, thinner by the smallest, once for
+    every whole pixel; the rest of the way is a mixture."""
+    side = np.where(weight < 0, -1.0, 1.0)[:, None, None, None]
+    for number in range(int(np.ceil(np.abs(weight).max(initial=0)))):
+        share = np.clip(np.abs(weight) - number, 0, 1)[:, None, None, None]
+        x = x + share * (side * _largest_around(side * x) - x)
+    return x
+
+
+def _largest_around(x: Float64) -> Float64:
+    """The largest of each 3x3 neighbourhood, as far as it lies in the picture."""
+    for axis in (2, 3):
+        after = np.concatenate([np.delete(x, 0, axis), x.take([-1], axis)], axis)
+        before = np.concatenate([x.take([0], axis), np.delete(x, -1, axis)], axis)
+        x = np.maximum(np.maximum(before, x), after)
+    return x
