@@ -1,0 +1,105 @@
+"""The networks that are measured, and what each is given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from piecewise import Network
+
+ANSWERED = 512
+"""Pictures answered at once."""
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network, how many pictures it learns from, and its batches."""
+
+    layers: str
+    input: tuple[int, int, int]
+    classes: int
+    pictures: int = 512
+    batches: tuple[int, ...] = (64,)
+    probe: bool = False
+    """Whether it is there for the shape of its layers alone."""
+
+    def network(self) -> Network:
+        return Network(self.layers, self.input, self.classes)
+
+
+NETS = {
+    "xo": Net("conv 3 3, relu, pool 2, full", (1, 9, 9), 2, 8192, (64, 512)),
+    "digits": Net(
+        "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full",
+        (1, 28, 28), 10, 2048,
+    ),
+    "photos": Net(
+        "2*(conv 32 3 pad=same, relu), pool 2, 2*(conv 64 3 pad=same, relu), pool 2, "
+        "conv 128 3 pad=same, relu, pool 2, full",
+        (3, 32, 32), 10,
+    ),
+    "text": Net(
+        "conv 64 1x5, relu, conv 64 1x5, relu, pool 1x2, conv 64 1x5, relu, pool all, full",
+        (64, 1, 128), 4,
+    ),
+    "sound": Net(
+        "conv 16 5, relu, pool 2, conv 32 3, relu, pool 2, conv 64 3, relu, pool 2, full",
+        (1, 64, 64), 10,
+    ),
+    "features": Net(
+        "conv 7 3, relu, conv 10 3, relu, conv 13 3, relu, full", (8, 24, 24), 10, probe=True
+    ),
+    "1x1": Net("conv 32 1, relu, conv 32 1, relu, full", (32, 20, 20), 10, probe=True),
+    "7x7": Net("conv 16 7, relu, conv 16 7, relu, full", (8, 28, 28), 10, probe=True),
+    "1x5": Net("conv 32 1x5, relu, conv 32 1x5, relu, full", (32, 4, 64), 10, probe=True),
+}  # fmt: skip
+
+
+def operations(net: Network) -> tuple[int, int]:
+    """Multiplications and additions for one picture: to answer, and to learn.
+
+    Learning needs each product three times: for the output, for the weights' gradient and for the
+    input's, which the first layer with weights is spared.
+    """
+    counts = [stage.multiplications for stage in net.architecture.stages if stage.multiplications]
+    return 2 * sum(counts), 2 * (3 * sum(counts) - counts[0])
+
+
+@dataclass(frozen=True)
+class Given:
+    """What every toolkit gets: the network, its weights, pictures and labels."""
+
+    net: Net
+    weights: dict[str, Array]
+    pictures: Array
+    labels: Array
+
+
+def write_given(net: Net, path: Path) -> None:
+    """Weights as the network draws them and random pictures, into a file."""
+    random = np.random.default_rng(0)
+    pictures = random.normal(size=(net.pictures, *net.input)).astype(np.float32)
+    labels = random.integers(0, net.classes, net.pictures)
+    described = json.dumps([net.layers, net.input, net.classes])
+    weights = {f"weights.{name}": array for name, array in net.network().parameters.items()}
+    np.savez(path, net=described, pictures=pictures, labels=labels, **weights)  # type: ignore[arg-type]
+
+
+def read_given(path: str) -> Given:
+    """What `write_given` wrote."""
+    with np.load(path) as file:
+        layers, sides, classes = json.loads(str(file["net"]))
+        weights = {
+            name.removeprefix("weights."): file[name]
+            for name in file.files
+            if name.startswith("weights.")
+        }
+        net = Net(layers, tuple(sides), classes, len(file["pictures"]))
+        return Given(net, weights, file["pictures"], file["labels"])

@@ -1,0 +1,105 @@
+"""The worker of ONNX Runtime: `python -m benchmarks.onnx_runtime THREADS`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+
+from piecewise.architecture import Architecture, Stage
+from piecewise.layers import Convolution, Full, Pool, Relu
+
+from .agreement import write_steps
+from .nets import ANSWERED, Array, Given, read_given
+from .workers import Answering, serve
+
+
+def nodes(stage: Stage, source: str, last: bool) -> list[Any]:
+    """A layer as nodes of a graph, padding written out."""
+    layer, name = stage.layer, "logits" if last else stage.name
+    make = helper.make_node
+    match layer:
+        case Convolution():
+            weights = [source, f"{name}.weight", f"{name}.bias"]
+            around = [side // 2 if layer.padding == "same" else 0 for side in layer.kernel]
+            return [make("Conv", weights, [name], kernel_shape=layer.kernel, pads=around + around)]
+        case Relu():
+            return [make("Relu", [source], [name])]
+        case Pool():
+            whole = isinstance(layer.window, str)
+            sides = stage.input[1:]
+            window = sides if isinstance(layer.window, str) else layer.window
+            over = [0 if whole else -side % step for side, step in zip(sides, window, strict=True)]
+            return [
+                make(
+                    "MaxPool", [source], [name],
+                    kernel_shape=window, strides=window, pads=[0, 0, *over],
+                )
+            ]  # fmt: skip
+        case Full():
+            weights = [f"{name}.flat", f"{stage.name}.weight", f"{stage.name}.bias"]
+            return [
+                make("Flatten", [source], weights[:1], axis=1),
+                make("Gemm", weights, [name], transB=1),
+            ]
+    raise NotImplementedError(layer.word)
+
+
+def graph(given: Given) -> bytes:
+    """The network as an ONNX file."""
+    net = given.net
+    made: list[Any] = []
+    source = "pictures"
+    stages = Architecture(net.layers, net.input, net.classes).stages
+    for stage in stages:
+        made += nodes(stage, source, stage is stages[-1])
+        source = stage.name
+    kind = onnx.TensorProto.FLOAT
+    whole = helper.make_graph(
+        made,
+        "net",
+        [helper.make_tensor_value_info("pictures", kind, ["n", *net.input])],
+        [helper.make_tensor_value_info("logits", kind, ["n", net.classes])],
+        [numpy_helper.from_array(array, name) for name, array in given.weights.items()],
+    )
+    model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+class OnnxRuntime(Answering):
+    """A session, and what is asked of it."""
+
+    def __init__(self, threads: int) -> None:
+        self.options = onnxruntime.SessionOptions()
+        self.options.intra_op_num_threads = threads
+        self.options.inter_op_num_threads = 1
+
+    def prepare(self, path: str, batch: int) -> str:
+        self.given, self.batch = read_given(path), batch
+        self.session = onnxruntime.InferenceSession(
+            graph(self.given), self.options, providers=["CPUExecutionProvider"]
+        )
+        return "CPUExecutionProvider"
+
+    def check(self, path: str, threads: int) -> None:
+        """The logits of the first batch."""
+        write_steps(path, self._logits(self.given.pictures[: self.batch]), [], [])
+
+    def whole(self, threads: int) -> None:
+        self._logits(self.given.pictures[:ANSWERED])
+
+    def one(self, picture: Array, threads: int) -> None:
+        self._logits(picture)
+
+    def _logits(self, pictures: Array) -> Array:
+        answer: Array = self.session.run(["logits"], {"pictures": pictures})[0]
+        return answer
+
+
+if __name__ == "__main__":
+    worker = OnnxRuntime(int(sys.argv[1]))
+    serve({name: getattr(worker, name) for name in ("prepare", "check", "answer", "single")})

@@ -1,0 +1,55 @@
+"""The most multiply-adds the machine can do: independent chains in registers, nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from functools import cache
+
+from piecewise.engine.ir import Function, Module, vector_of
+from piecewise.engine.native import Native, compiled, loaded, this_machine
+from piecewise.engine.runtime import aligned
+
+CHAINS = 12
+"""Enough to keep two units of four cycles busy, few enough for sixteen registers."""
+
+
+@cache
+def _kernel() -> tuple[Native, int]:
+    """The machine code, and how many operations a turn of it makes."""
+    form = this_machine()
+    vector = vector_of(form.lanes)
+    function = Function("peak", ["ptr %memory", "i64 %turns"], form.lanes, public=True)
+    a, b = function.load("%memory"), function.load("%memory", 64)
+    starts = [(vector, a)] * CHAINS
+    with function.loop("turn", "%turns", {}, starts, at_least_once=True) as loop:
+        loop.carried = [function.fma(a, b, chain) for chain in loop.carried]
+    for number, chain in enumerate(loop.carried):
+        function.store(chain, "%memory", 128 + 64 * number)
+    module = Module()
+    module.add(function)
+    arguments = ", ".join([vector] * 3)
+    module.declarations.add(f"declare {vector} @llvm.fma.v{form.lanes}f32({arguments})")
+    return loaded(compiled(module.text(), form), form), 2 * CHAINS * form.lanes
+
+
+def peak(threads: int, turns: int = 8_000_000) -> float:
+    """Operations a second of all threads together, begun at once; until the last has ended."""
+    native, operations = _kernel()
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(native.address("peak"))
+    start = threading.Barrier(threads + 1)
+
+    def chains() -> None:
+        memory = aligned(16 * (CHAINS + 2))
+        start.wait()
+        run(memory.ctypes.data, turns)
+
+    others = [threading.Thread(target=chains) for _ in range(threads)]
+    for other in others:
+        other.start()
+    start.wait()
+    began = time.perf_counter()
+    for other in others:
+        other.join()
+    return threads * turns * operations / (time.perf_counter() - began)

@@ -1,0 +1,153 @@
+"""The worker of PyTorch: `python -m benchmarks.pytorch (installed | tuned) THREADS`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from itertools import count, cycle, islice
+from typing import Any
+
+import torch
+
+from piecewise.architecture import Architecture, Stage
+from piecewise.layers import Convolution, Full, Pool, Relu
+
+from .agreement import RATE, SLOPES, STEPS, write_steps
+from .nets import ANSWERED, Array, Given, read_given
+from .workers import Answering, serve
+
+SLOW = 1e-4
+STEPPERS: dict[str, dict[str, bool]] = {
+    "as it comes": {}, "foreach": {"foreach": True}, "fused": {"fused": True},
+}  # fmt: skip
+Tensor = Any
+
+
+def module(stage: Stage, tuned: bool) -> Any:
+    """A layer as PyTorch's users write it."""
+    layer, nn = stage.layer, torch.nn
+    match layer:
+        case Convolution():
+            same = layer.padding == "same"
+            padding: Any = tuple(side // 2 for side in layer.kernel) if same else layer.padding
+            return nn.Conv2d(stage.input.channels, layer.features, layer.kernel, padding=padding)
+        case Relu():
+            return nn.ReLU(inplace=True)
+        case Pool(window="all"):  # the faster of two, by the order of channels
+            return nn.AdaptiveMaxPool2d(1) if tuned else nn.MaxPool2d(stage.input[1:])
+        case Pool():
+            assert not isinstance(layer.window, str)
+            sides = zip(stage.input[1:], layer.window, strict=True)
+            over = any(side % window for side, window in sides)
+            return nn.MaxPool2d(layer.window, ceil_mode=over)
+        case Full():
+            return nn.Linear(stage.input.values, stage.output.values)
+    raise NotImplementedError(layer.word)
+
+
+def model(given: Given, tuned: bool) -> Any:
+    """The network in PyTorch, with the given weights."""
+    net = given.net
+    modules: list[Any] = []
+    for stage in Architecture(net.layers, net.input, net.classes).stages:
+        if isinstance(stage.layer, Full) and not any(
+            isinstance(m, torch.nn.Flatten) for m in modules
+        ):
+            modules.append(torch.nn.Flatten())  # what follows it is flat already
+        modules.append(module(stage, tuned))
+    return torch.nn.Sequential(*modules)
+
+
+class PyTorch(Answering):
+    """A model, batches as tensors in memory, and what is asked of them."""
+
+    def __init__(self, tuned: bool) -> None:
+        self.tuned, self.stepper = tuned, "as it comes"
+
+    def prepare(self, path: str, batch: int) -> str:
+        """Make all of it ready, and choose the fastest of its ways to make a step."""
+        self.given = read_given(path)
+        self.model = model(self.given, self.tuned)
+        self._from_the_start()
+        pictures = torch.from_numpy(self.given.pictures)
+        form = torch.channels_last if self.tuned else torch.contiguous_format
+        self.model.to(memory_format=form)
+        labels = torch.from_numpy(self.given.labels).split(batch)
+        cut = [part.contiguous(memory_format=form) for part in pictures.split(batch)]
+        self.batches = list(zip(cut, labels, strict=True))
+        self.answered = pictures[:ANSWERED].contiguous(memory_format=form)
+        self.stepper = min(STEPPERS, key=self._pace)
+        return f"SGD {self.stepper}"
+
+    def check(self, path: str, threads: int) -> None:
+        """What `write_steps` writes; a slope is what a step of rate 1 takes off the weights."""
+        first = self.batches[:1]
+        self._from_the_start()
+        with torch.inference_mode():
+            logits = self.model(first[0][0]).numpy()
+        optimizer = self._optimizer(RATE)
+        losses = [self._steps(1, optimizer, first) for _ in range(STEPS)]
+        slopes = []
+        for number in range(SLOPES):
+            self._from_the_start()
+            self._steps(1, self._optimizer(1.0), self.batches[number : number + 1])
+            pairs = zip(self.given.weights.items(), self.model.parameters(), strict=True)
+            slopes.append({name: old - now.detach().numpy() for (name, old), now in pairs})
+        write_steps(path, logits, slopes, losses)
+
+    def train(self, times: int, threads: int) -> float:
+        """Seconds for so many times through the pictures."""
+        self._from_the_start()
+        optimizer = self._optimizer(SLOW)
+        began = time.perf_counter()
+        self._steps(times * len(self.batches), optimizer, self.batches)
+        return time.perf_counter() - began
+
+    def whole(self, threads: int) -> None:
+        with torch.inference_mode():
+            self.model(self.answered).numpy()
+
+    def one(self, picture: Array, threads: int) -> None:
+        form = torch.channels_last if self.tuned else torch.contiguous_format
+        with torch.inference_mode():
+            self.model(torch.from_numpy(picture).contiguous(memory_format=form)).numpy()
+
+    def _from_the_start(self) -> None:
+        with torch.no_grad():
+            arrays = self.given.weights.values()
+            for own, array in zip(self.model.parameters(), arrays, strict=True):
+                own.copy_(torch.from_numpy(array))
+
+    def _optimizer(self, rate: float) -> Any:
+        return torch.optim.SGD(
+            self.model.parameters(), lr=rate, momentum=0.9, **STEPPERS[self.stepper]
+        )
+
+    def _steps(self, steps: int, optimizer: Any, batches: list[tuple[Tensor, Tensor]]) -> float:
+        """So many steps, one batch after the other; the last one's loss."""
+        for pictures, labels in islice(cycle(batches), steps):
+            optimizer.zero_grad(set_to_none=True)
+            loss = torch.nn.functional.cross_entropy(self.model(pictures), labels)
+            loss.backward()
+            optimizer.step()
+        return float(loss.detach())
+
+    def _pace(self, stepper: str) -> float:
+        """Seconds a step takes with one of the ways, the best of some."""
+        self.stepper, best, until = stepper, float("inf"), time.perf_counter() + 0.1
+        optimizer = self._optimizer(SLOW)
+        for number in count():
+            began = time.perf_counter()
+            self._steps(2, optimizer, self.batches[:2])
+            ended = time.perf_counter()
+            best = min(best, ended - began)
+            if number >= 3 and ended > until:
+                break
+        return best
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[2]))
+    worker = PyTorch(tuned=sys.argv[1] == "tuned")
+    doors = ("prepare", "check", "train", "answer", "single")
+    serve({name: getattr(worker, name) for name in doors})
