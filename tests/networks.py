@@ -185,21 +185,27 @@ def network(sample: Sample) -> Network:
     return net
 
 
-def margin(sample: Sample, moment: Moment | None = None) -> float:
+def margin(sample: Sample, moment: Moment | None = None, *, zeros: bool = True) -> float:
     """How far the values at kinks are from them: what a ReLU gets from 0, the largest of a window
     from the next (equals aside: they are copies of one value, or zeros behind a ReLU), and
-    logits from right answers, where the absolute loss has its kink."""
+    logits from right answers, where the absolute loss has its kink. Without ``zeros``, what is 0
+    to the last bit is passed over: dropout or a ReLU put it there, and no rounding moves it."""
+
+    def least(values: Array) -> float:
+        values = values if zeros else values[values != 0]
+        return float(np.abs(values).min(initial=inf))
+
     nearest = inf
     for group in groups(len(sample.x)):
         x, part = sample.x[group], moment and moment.part(group)
         outputs, _ = run.forward(sample.architecture.stages, sample.arrays, x, part)
         for stage, given in zip(sample.architecture.stages, [x, *outputs[:-1]], strict=True):
             if isinstance(stage.layer, Relu):
-                nearest = min(nearest, float(np.abs(given).min()))
+                nearest = min(nearest, least(given))
             elif isinstance(stage.layer, Pool) and stage.layer.kind == "max":
                 nearest = min(nearest, _least_lead(stage.layer, given))
         logits = outputs[-1]
-        nearest = min(nearest, float(np.minimum(np.abs(logits), np.abs(logits - 1)).min()))
+        nearest = min(nearest, least(logits), float(np.abs(logits - 1).min()))
     return nearest
 
 

@@ -1,0 +1,341 @@
+"""The engine says what the reference says, and writes only where it may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from piecewise.architecture import Architecture
+from piecewise.engine.assemble import Purpose
+from piecewise.engine.driver import Plan
+from piecewise.engine.header import HEADER
+from piecewise.engine.machine import FORMS, Machine
+from piecewise.engine.native import this_machine
+from piecewise.engine.program import Answers, Learner, Program
+from piecewise.engine.runtime import aligned
+from piecewise.errors import LimitError
+from piecewise.groups import Moment
+from piecewise.randomness import DROPOUT, key_of
+from piecewise.reference import run
+from piecewise.reference.losses import LOSSES
+
+from .networks import (
+    PICTURES,
+    TEXTS,
+    Array,
+    Sample,
+    margin,
+    numbers_for,
+    random_input,
+    random_layers,
+)
+
+TOLERANCE = 2e-5
+LEAST_MARGIN = 2e-5  # nearer to a kink, float32 may choose the other side
+GUARD = 192
+LEVELS = np.array([2, -255, 255], np.float32)  # ground -1, ink +1
+INSIDE, OUTSIDE = np.uint32(0xFFFFFFFF), np.uint32(0x7FA5A5A5)
+"""What memory is filled with: no numbers both, so that whatever is read before it was written
+shows; the second becomes another at the touch of any arithmetic."""
+
+
+def seeds(count: int) -> settings:
+    """The same seeds every time; none looked for near a failing one."""
+    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(
+        max_examples=count, derandomize=True, deadline=None, database=None,
+        phases=[Phase.generate], suppress_health_check=slow,
+    )  # fmt: skip
+
+
+anything = given(st.integers(0, 2**32 - 1))
+
+
+def form(name: str) -> Machine:
+    """A form of vectors; skips the test where the processor does not have it."""
+    try:
+        return this_machine(name)
+    except LimitError as error:
+        pytest.skip(str(error))
+
+
+def fused_forms() -> list[Machine]:
+    """The forms this processor has, without the slow one."""
+    found = []
+    for name in FORMS[:-1]:
+        try:
+            found.append(this_machine(name))
+        except LimitError:
+            continue
+    return found or [this_machine()]
+
+
+def flat(made: Sample) -> tuple[Array, Array]:
+    """A sample's parameters and running averages as the engine takes them."""
+    rows = (made.architecture.parameters, made.architecture.averages)
+    parts = [np.zeros(sum(row.size for row in some), np.float32) for some in rows]
+    for part, some in zip(parts, rows, strict=True):
+        for row in some:
+            part[row.offset : row.offset + row.size] = made.arrays[row.name].ravel()
+    return parts[0], parts[1]
+
+
+def write_key(program: Program, seed: int, epoch: int) -> None:
+    key = key_of(seed, DROPOUT, epoch)
+    program.context.write("key", np.array([key.low, key.high], np.uint32))
+
+
+class Fence:
+    """An array with a strip before and after it in which nothing may be written."""
+
+    strip = 64
+
+    def __init__(self, count: int) -> None:
+        self.whole = aligned(count + 2 * self.strip)
+        self.whole.view(np.uint32)[:] = OUTSIDE
+        self.array = self.whole[self.strip : self.strip + count]
+
+    def intact(self) -> bool:
+        words = self.whole.view(np.uint32)
+        ends = (words[: self.strip], words[-self.strip :])
+        return all((end == OUTSIDE).all() for end in ends)
+
+
+@contextmanager
+def all_apart() -> Iterator[None]:
+    """Programs made meanwhile give each place memory of its own, so that beside it lies nothing."""
+    lay_out = Plan.lay_out
+
+    def laid(plan: Plan) -> int:
+        plan.apart = True
+        return lay_out(plan)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Plan, "lay_out", laid)
+        yield
+
+
+def guarded_memories(program: Program, threads: int) -> None:
+    """Give a program its memories, all of them filled."""
+    inside = used(program)
+    for _ in range(threads):
+        memory = aligned(program.assembly.memory, np.uint8)
+        memory.view(np.uint32)[:] = np.where(inside.view(np.uint32) == 0, OUTSIDE, INSIDE)
+        program.memories.append(memory)
+
+
+def used(program: Program) -> Array:
+    """For each byte of a thread's memory, whether it belongs to the header or a place."""
+    inside = np.zeros(program.assembly.memory, np.uint8)
+    inside[:HEADER] = 1
+    for place in program.assembly.plan.places.values():
+        inside[place.offset : place.offset + place.size] = 1
+    return inside
+
+
+def strayed(program: Program) -> Iterator[tuple[int, int]]:
+    """(thread, byte) of what was written outside of all places."""
+    outside = used(program) == 0
+    for thread, memory in enumerate(program.memories):
+        wanted = np.full(memory.size // 4, OUTSIDE).view(np.uint8)
+        for byte in np.flatnonzero((memory != wanted) & outside)[:4]:
+            yield thread, int(byte)
+
+
+class Case(NamedTuple):
+    """What is run both ways: a sample with pictures to choose from, and the chosen in order."""
+
+    made: Sample
+    pictures: Array
+    """What the engine is given: float32, bytes or words."""
+    order: Array
+    seed: int
+    loss: str
+    threads: int
+    most_shards: int
+    form: Machine
+    apart: bool
+    """Whether no two places share memory."""
+
+    def __str__(self) -> str:
+        rest = f"{len(self.order)} of {len(self.pictures)} {self.pictures.dtype}, {self.loss}"
+        how = f"{self.threads} threads, {self.most_shards} shards, {self.form.name}"
+        how += ", all apart" if self.apart else ""
+        return f"{self.made}, seed {self.seed}, {rest}, {how}"
+
+    @property
+    def bytes_in(self) -> bool:
+        return bool(self.pictures.dtype == np.uint8)
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.seed, 3, self.order)
+
+    def program(self, name: str = "answer", *, training: bool = False) -> Program:
+        """Made for it, with guards around every place."""
+        architecture, purpose = self.made.architecture, Purpose(name, self.bytes_in, self.loss)
+        with all_apart() if self.apart else nullcontext():
+            if name == "answer":
+                return Answers(architecture, bytes_in=self.bytes_in, form=self.form, guard=GUARD)
+            return Learner(architecture, replace(purpose, training=training), self.form, GUARD)
+
+    def chosen(self) -> Sample:
+        order = self.order
+        return self.made._replace(x=self.made.x[order], right=self.made.right[order])
+
+
+def case(seed: int) -> Case:
+    """A random network clear of kinks, with pictures and everything else one can choose."""
+    random = Random(seed)
+    kinds = TEXTS if seed % 5 == 4 else PICTURES
+    how_many, spare = random.randint(1, 70), random.randint(0, 5)
+    rest = (
+        random.choice(list(LOSSES)), random.randint(1, 3),
+        random.choice((1, 2, 16)), random.choice(fused_forms()), random.random() < 0.5,
+    )  # fmt: skip
+    in_bytes = kinds is PICTURES and random.random() < 0.3
+    for attempt in range(100):
+        shape, classes = random_input(random, kinds), random.randint(2, 5)
+        architecture = Architecture(random_layers(random, shape, classes, kinds), shape, classes)
+        made = numbers_for(architecture, f"engine {seed}.{attempt}", how_many + spare)
+        numbers = np.random.default_rng([seed, attempt])
+        order = numbers.permutation(how_many + spare)[:how_many]
+        pictures = made.x if architecture.reads_texts else made.x.astype(np.float32)
+        if in_bytes:
+            pictures = numbers.integers(0, 256, made.x.shape, np.uint8)
+            scaled = (LEVELS[0] * pictures.astype(np.float32) + LEVELS[1]) / LEVELS[2]
+            made = made._replace(x=scaled.astype(np.float64))
+        found = Case(made, pictures, order, seed, *rest)
+        if clear(found.chosen(), found.moment):
+            return found
+    raise AssertionError(f"seed {seed}: no network stands clear of kinks")
+
+
+def clear(made: Sample, moment: Moment) -> bool:
+    return min(margin(made, when, zeros=False) for when in (None, moment)) > LEAST_MARGIN
+
+
+class Learned(NamedTuple):
+    """What a step without an optimizer leaves behind."""
+
+    losses: Array
+    gradients: dict[str, Array]
+    observed: dict[str, Array]
+
+
+def answered(this: Case) -> Array:
+    """The engine's logits of the chosen pictures, all writing watched."""
+    program = this.program()
+    assert isinstance(program, Answers)
+    guarded_memories(program, this.threads)
+    pictures = np.ascontiguousarray(this.pictures[this.order])
+    found = program.logits(pictures, *flat(this.made), LEVELS, this.threads)
+    fence = Fence(found.size)
+    program.context.write("answers", fence.array)
+    program.run(this.threads)
+    assert fence.array.tobytes() == found.tobytes(), this
+    assert fence.intact(), f"{this}: written beside the answers"
+    assert not list(strayed(program)), f"{this}: written beside a place"
+    return found
+
+
+def learned(this: Case, *, training: bool) -> Learned:
+    """The engine's losses, gradients and statistics, all writing watched."""
+    learner = this.program("learn", training=training)
+    assert isinstance(learner, Learner)
+    guarded_memories(learner, this.threads)
+    learner.most_shards = min(learner.most_shards, this.most_shards)
+    job, count = learner.assembly.job, len(this.order)
+    shards = min(learner.most_shards, -(-count // 16))
+    fence, losses_fence = Fence(shards * job.shard_floats), Fence(count)
+    learner.shards = fence.array
+    learner.begin(*flat(this.made))
+    learner.give(this.pictures, LEVELS)
+    write_key(learner, this.seed, this.moment.epoch)
+    labels = this.made.right.astype(np.int64)
+    rates = np.zeros((1, 4), np.float32)
+    losses, _ = learner.steps(this.order, labels, count, 0, rates, this.threads)
+    found = fence.array.copy()
+    learner.context.write("losses", losses_fence.array)
+    learner.run(this.threads)
+    assert losses_fence.array.tobytes() == losses.tobytes(), this
+    assert fence.array.tobytes() == found.tobytes(), this
+    assert fence.intact(), f"{this}: written beside the shards"
+    assert losses_fence.intact(), f"{this}: written beside the losses"
+    assert not list(strayed(learner)), f"{this}: written beside a place"
+    return _unpacked(this.made.architecture, learner, losses, found.reshape(shards, -1))
+
+
+def _unpacked(
+    architecture: Architecture, learner: Learner, losses: Array, shards: Array
+) -> Learned:
+    gradients = {
+        row.name: shards[0, row.offset : row.offset + row.size].reshape(row.shape)
+        for row in architecture.parameters
+    }
+    seen = shards[:, 16 * learner.assembly.job.blocks :].astype(np.float64).sum(axis=0)
+    observed = {
+        row.name: seen[row.offset : row.offset + row.size] / len(losses)
+        for row in architecture.averages
+    }
+    return Learned(losses, gradients, observed)
+
+
+def assert_norm(found: Any, wanted: Any, said: object, least: float = 0.0) -> None:
+    """The difference as a vector is short beside what is wanted (and beside ``least``)."""
+    scale = max(float(np.linalg.norm(wanted)), least)
+    off = float(np.linalg.norm(np.asarray(found, np.float64) - wanted))
+    assert off <= TOLERANCE * scale, f"{said}: off by {off:.3g} of {scale:.3g}"
+
+
+def assert_agrees(this: Case) -> None:
+    """Logits, losses, gradients and statistics of one case, the network answering and training."""
+    made = this.chosen()
+    assert_norm(answered(this), run.logits(made.architecture, made.arrays, made.x), this)
+    for moment in (None, this.moment):
+        found, wanted = learned(this, training=moment is not None), slopes(made, this.loss, moment)
+        said = f"{this}, {'training' if moment else 'answering'}"
+        assert_norm(found.losses.mean(), wanted.loss, f"{said}: loss", 1.0)
+        narrow = partial(slopes, made.to(np.float32), this.loss, moment)
+        assert_gradients(found, wanted, narrow, said)
+        for name, statistic in wanted.observed.items() if moment else ():
+            assert_norm(found.observed[name], statistic, f"{said}: {name}", 1.0)
+
+
+def slopes(made: Sample, loss: str, moment: Moment | None) -> run.Gradients:
+    return run.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
+
+
+def assert_gradients(
+    found: Learned, wanted: run.Gradients, narrow: Callable[[], run.Gradients], said: str
+) -> None:
+    """Where many cancel (a bias before norm changes nothing, a map that is all the same is made
+    300 times as large), the reference is no better in float32: then within twice its error."""
+    largest = max((float(np.linalg.norm(g)) for g in wanted.arrays.values()), default=0.0)
+    for name, gradient in wanted.arrays.items():
+        off = float(np.linalg.norm(found.gradients[name] - gradient))
+        if off > TOLERANCE * largest:
+            rounding = float(np.linalg.norm(narrow().arrays[name] - gradient))
+            assert off <= 2 * rounding, f"{said}: {name}: off by {off:.3g} of {largest:.3g}"
+
+
+@seeds(20)
+@anything
+def test_random_networks_agree_with_the_reference(seed: int) -> None:
+    assert_agrees(case(seed))
+
+
+@pytest.mark.long
+@seeds(2_000)
+@anything
+def test_thousands_of_random_networks_agree_with_the_reference(seed: int) -> None:
+    assert_agrees(case(seed))

@@ -1,0 +1,87 @@
+"""One learning, one set of weights: the same bits for any number of threads and any vectors."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from piecewise.architecture import Architecture
+from piecewise.engine.assemble import Purpose
+from piecewise.engine.machine import Machine
+from piecewise.engine.program import Answers, Learner
+
+from .networks import Sample, numbers_for
+from .test_engine import LEVELS, case, flat, form, write_key
+
+EVERYTHING = (
+    "conv 8 3x2 pad=same, norm, relu, pool 2, dropout 0.3, conv 5 3 stride=2x1 pad=1 bias=no, "
+    "norm, pool 3x2 stride=2 kind=average, conv 4 2 pad=1 mean, relu, full 40, relu, "
+    "dropout 0.5, full"
+)
+TINY = "conv 2 2, norm, relu, pool 2, dropout 0.3, full"
+WEIGHTS = {
+    EVERYTHING: "81c15785e74686883d72ebaebebe47f0462c25557076f3c2d0056e9420613366",
+    TINY: "024e69e55753bdb3014d5689f7343f608701599f29a35d0ae3cacbcb980b686e",
+}
+"""What three epochs make of them. It changes if, and only if, the order of a sum does."""
+
+
+def made_for(text: str) -> Sample:
+    shape = (2, 12, 11) if text == EVERYTHING else (1, 5, 6)
+    return numbers_for(Architecture(text, shape, 4), "bits", 100)
+
+
+def learned(made: Sample, machine: Machine, threads: int) -> str:
+    """The SHA-256 of weights and averages after three epochs of 100 pictures, 48 a step."""
+    purpose = Purpose("learn", False, "cross-entropy", "sgd", training=True)
+    learner = Learner(made.architecture, purpose, form=machine)
+    parameters, averages = flat(made)
+    learner.begin(parameters, averages)
+    learner.give(made.x.astype(np.float32), LEVELS)
+    learner.context.write_float("momentum", 0.9)
+    learner.context.write_float("decay", 1e-4)
+    rates = np.tile(np.array([0.01, 1e-6, 1, 1], np.float32), (3, 1))
+    sums = hashlib.sha256()
+    for epoch in range(3):
+        write_key(learner, 7, epoch)
+        order = np.random.default_rng(epoch).permutation(100)
+        losses, good = learner.steps(order, made.right.astype(np.int64), 48, 0, rates, threads)
+        assert good == 3
+        sums.update(losses.tobytes())
+    sums.update(learner.now[: parameters.size].tobytes())
+    sums.update(learner.averages[: averages.size].tobytes())
+    assert not np.array_equal(learner.now[: parameters.size], parameters)
+    assert not np.array_equal(learner.averages[: averages.size], averages)
+    return sums.hexdigest()
+
+
+@pytest.mark.parametrize("vectors", ["avx512", "avx2", "four"])
+def test_three_epochs_give_the_same_bits_on_any_threads_and_vectors(vectors: str) -> None:
+    made, machine = made_for(EVERYTHING), form(vectors)
+    found = {threads: learned(made, machine, threads) for threads in (1, 2, 3, 4)}
+    assert found == dict.fromkeys(found, WEIGHTS[EVERYTHING])
+
+
+@pytest.mark.parametrize("vectors", ["avx512", "avx2", "four", "plain"])
+def test_a_processor_that_cannot_fuse_gives_the_same_bits(vectors: str) -> None:
+    assert learned(made_for(TINY), form(vectors), 2) == WEIGHTS[TINY]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_picture_gets_the_same_bits_alone_and_in_any_batch(seed: int) -> None:
+    this = case(seed)
+    architecture, numbers = this.made.architecture, flat(this.made)
+    answers = Answers(architecture, bytes_in=this.bytes_in, form=this.form)
+    pictures = np.ascontiguousarray(np.resize(this.pictures, (50, *this.pictures.shape[1:])))
+    at_once = answers.logits(pictures, *numbers, LEVELS, 3)
+    for count in (1, 7, 16, 17):
+        parts = [
+            answers.logits(pictures[start : start + count], *numbers, LEVELS, 2)
+            for start in range(0, 50, count)
+        ]
+        assert np.concatenate(parts).tobytes() == at_once.tobytes(), f"{this}, {count} at a time"
+    backwards = np.ascontiguousarray(pictures[::-1])
+    turned = answers.logits(backwards, *numbers, LEVELS, 1)
+    assert turned[::-1].tobytes() == at_once.tobytes(), this

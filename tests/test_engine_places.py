@@ -1,0 +1,146 @@
+"""Where the numbers of a thread lie: no two places in use at once share memory, and writing beside
+a place is seen."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from piecewise.architecture import Architecture
+from piecewise.engine.assemble import Purpose, assemble
+from piecewise.engine.driver import LINE, Plan
+from piecewise.engine.header import HEADER
+from piecewise.engine.native import this_machine
+from piecewise.engine.program import Learner
+
+from .networks import PICTURES, TEXTS, numbers_for, random_input, random_layers
+from .test_engine import (
+    GUARD,
+    LEVELS,
+    Fence,
+    all_apart,
+    anything,
+    flat,
+    guarded_memories,
+    seeds,
+    strayed,
+)
+
+TEXT = "conv 5 3 pad=same, relu, pool 3 stride=2, norm, dropout 0.5, conv 4 2, pool 2, full 9, full"
+SHAPE = (2, 7, 9)
+
+
+def meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two ranges of times, ends included, have one in common."""
+    return bool(set(range(a[0], a[1] + 1)) & set(range(b[0], b[1] + 1)))
+
+
+def assert_apart(plan: Plan, memory: int, guard: int, *, always: bool = False) -> None:
+    places = sorted(plan.places.items(), key=lambda item: item[1].offset)
+    for index, (name, one) in enumerate(places):
+        assert one.offset % LINE == 0, name
+        assert one.offset >= plan.start + guard, name
+        assert one.offset + one.size + guard <= memory, name
+        for other_name, other in places[index + 1 :]:
+            if always or meet((one.first, one.last), (other.first, other.last)):
+                free = other.offset - (one.offset + one.size)
+                assert free >= guard, f"{name} and {other_name}: {free} bytes between them"
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("guard", [0, GUARD])
+@seeds(100)
+@anything
+def test_places_in_use_at_once_lie_apart(guard: int, apart: bool, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    plan, wanted = Plan(HEADER, guard, apart), dict[str, tuple[int, int]]()
+    for number in range(int(random.integers(1, 25))):
+        name, size = f"place {number}", int(random.choice([1, 4, 64, 65, 640, 6400]))
+        times = random.integers(0, 20, random.integers(1, 4)).tolist()
+        for time in times:
+            plan.use(name, size, time)
+        wanted[name] = (min(times), max(times))
+    assert {name: (p.first, p.last) for name, p in plan.places.items()} == wanted
+    assert_apart(plan, plan.lay_out(), guard, always=apart)
+
+
+def test_places_used_at_other_times_share_memory() -> None:
+    plan = Plan(HEADER)
+    for time in range(10):
+        plan.use(f"stack {time}", 1 << 20, time)
+        plan.use(f"stack {time}", 1 << 20, time + 1)
+    assert plan.lay_out() < 3 << 20
+    assert {place.offset % (1 << 20) for place in plan.places.values()} == {HEADER}
+
+
+def test_a_place_has_one_size() -> None:
+    plan = Plan(HEADER)
+    plan.use("stack", 64, 0)
+    with pytest.raises(AssertionError, match="stack: 64 bytes, then 128"):
+        plan.use("stack", 128, 1)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_networks_have_plans_that_hold(seed: int) -> None:
+    random, kinds = Random(seed), TEXTS if seed % 5 == 4 else PICTURES
+    shape = random_input(random, kinds)
+    architecture = Architecture(random_layers(random, shape, 3, kinds), shape, 3)
+    for purpose in (
+        Purpose("answer"),
+        Purpose("learn"),
+        Purpose("learn", training=True),
+    ):
+        made = assemble(architecture, this_machine(), purpose, GUARD)
+        assert_apart(made.plan, made.memory, GUARD)
+
+
+def learned(text: str = TEXT) -> Learner:
+    """A step down the slope in watched memory, each place with memory of its own."""
+    made = numbers_for(Architecture(text, SHAPE, 3), "places", 20)
+    with all_apart():
+        learner = Learner(made.architecture, Purpose("learn", training=True), guard=GUARD)
+    guarded_memories(learner, 1)
+    learner.begin(*flat(made))
+    learner.give(made.x.astype(np.float32), LEVELS)
+    order, rates = np.arange(20), np.zeros((1, 4), np.float32)
+    learner.steps(order, made.right.astype(np.int64), 20, 0, rates, 1)
+    return learner
+
+
+def places() -> list[str]:
+    """Some of those that are written to their end: sums are rounded up to sixteen numbers."""
+    purpose = Purpose("learn", training=True)
+    plan = assemble(Architecture(TEXT, SHAPE, 3), this_machine(), purpose).plan
+    whole = [name for name, p in plan.places.items() if p.size >= LINE]
+    return [name for name in whole if not name.endswith((".sums", ".cells"))][::3]
+
+
+def test_nothing_is_written_beside_the_places() -> None:
+    assert not list(strayed(learned()))
+
+
+@pytest.mark.parametrize("number", range(len(places())))
+def test_a_place_that_is_a_line_too_small_is_caught(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, lay_out = places()[number], Plan.lay_out
+
+    def shrunk(plan: Plan) -> int:
+        plan.places[name].size -= LINE
+        return lay_out(plan)
+
+    monkeypatch.setattr(Plan, "lay_out", shrunk)
+    learner = learned(f"{TEXT}, dropout 0.{number:02}1")  # of its own, so that it is made anew
+    place = learner.assembly.plan.places[name]
+    end = place.offset + place.size
+    assert any(end <= byte < end + LINE for _, byte in strayed(learner)), name
+
+
+def test_a_fence_sees_a_write_on_either_side() -> None:
+    for place, whole in ((-1, True), (10, True), (0, False), (9, False)):
+        fence = Fence(10)
+        assert fence.intact()
+        fence.whole[Fence.strip + place] = 1
+        assert fence.intact() is not whole

@@ -1,0 +1,142 @@
+"""Steps as `reference/steps.py` takes them, and what happens to numbers that are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from piecewise.architecture import Architecture
+from piecewise.engine.assemble import Purpose
+from piecewise.engine.program import Learner
+from piecewise.reference import run, steps
+
+from .networks import Array, Sample, assert_near, numbers_for
+from .test_engine import LEVELS, flat
+
+OPTIMIZERS = ("sgd", "nesterov", "adamw")
+SMOOTH = "conv 3 2x3, pool 2 kind=average, full"  # nothing in it has a kink
+SMALL = "conv 3 2x3, norm, relu, full"
+LARGE = "conv 6 3, norm, relu, full 40, relu, full"  # enough to be updated by all threads
+RATE, MOMENTUM, DECAY = 0.02, 0.9, 0.01
+
+
+def made_for(text: str) -> Sample:
+    return numbers_for(Architecture(text, (2, 6, 7), 3), "steps", 48)
+
+
+def rates_of(count: int, rate: float = RATE) -> Array:
+    """Rows for the first steps: rate, rate x decay, and AdamW's corrections."""
+    times = np.arange(1, count + 1)
+    rows = [np.full(count, rate), np.full(count, rate * DECAY), 1 - 0.9**times, 1 - 0.999**times]
+    return np.stack(rows, 1).astype(np.float32)
+
+
+def learner_for(made: Sample, optimizer: str) -> Learner:
+    """A new one at the sample's numbers."""
+    purpose = Purpose("learn", False, "cross-entropy", optimizer, training=True)
+    learner = Learner(made.architecture, purpose)
+    learner.begin(*flat(made))
+    learner.give(made.x.astype(np.float32), LEVELS)
+    learner.context.write_float("momentum", MOMENTUM)
+    learner.context.write_float("decay", DECAY)
+    return learner
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_ten_steps_are_the_references(optimizer: str) -> None:
+    made = made_for(SMOOTH)
+    learner, labels = learner_for(made, optimizer), made.right.astype(np.int64)
+    order = np.random.default_rng(1).permutation(np.repeat(np.arange(48), 5))
+    weights, _ = (array.astype(np.float64) for array in flat(made))
+    first, second = np.zeros_like(weights), np.zeros_like(weights)
+    for step in range(10):
+        chosen = order[24 * step : 24 * (step + 1)]
+        arrays = {
+            row.name: weights[row.offset : row.offset + row.size].reshape(row.shape)
+            for row in made.architecture.parameters
+        }
+        slopes = run.gradients(made.architecture, arrays, made.x[chosen], made.right[chosen])
+        slope = np.concatenate(
+            [slopes.arrays[row.name].ravel() for row in made.architecture.parameters]
+        )
+        if optimizer == "adamw":
+            weights, first, second = steps.adamw(
+                weights, first, second, slope, RATE, DECAY, step + 1
+            )
+        else:
+            nesterov = optimizer == "nesterov"
+            weights, first = steps.sgd(weights, first, slope, RATE, MOMENTUM, DECAY, nesterov)
+    losses, good = learner.steps(order, labels, 24, 0, rates_of(10), 2)
+    assert (good, len(losses)) == (10, 240)
+    moved = float(np.abs(weights - flat(made)[0]).max())
+    assert moved > 0.1, "the steps are too small to be judged"
+    assert_near(learner.now[: weights.size], weights, 1e-5, optimizer)
+    assert_near(learner.state[: weights.size], first, 1e-4, f"{optimizer}: remembered")
+
+
+def test_steps_taken_in_parts_are_the_same_as_at_once() -> None:
+    made = made_for(SMALL)
+    order, labels, rates = np.arange(48), made.right.astype(np.int64), rates_of(3)
+    at_once, in_parts = learner_for(made, "adamw"), learner_for(made, "adamw")
+    losses, _ = at_once.steps(order, labels, 20, 0, rates, 2)  # of 20, 20 and 8 pictures
+    parts = [in_parts.steps(order, labels, 20, n, rates[n : n + 1], 1)[0] for n in range(3)]
+    assert [len(part) for part in parts] == [20, 20, 8]
+    assert np.concatenate(parts).tobytes() == losses.tobytes()
+    assert in_parts.now.tobytes() == at_once.now.tobytes()
+    assert in_parts.averages.tobytes() == at_once.averages.tobytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("text", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("rate", [3e38, 1e30], ids=["weights", "loss"])
+def test_learning_stops_before_the_step_that_is_not_finite(
+    text: str, optimizer: str, threads: int, rate: float
+) -> None:
+    made = made_for(text)
+    order, labels = np.tile(np.arange(48), 2), made.right.astype(np.int64)
+    rates = rates_of(6)
+    rates[3:, :2] = rate
+    learner, stopped = learner_for(made, optimizer), learner_for(made, optimizer)
+    _, good = learner.steps(order, labels, 16, 0, rates, threads)
+    assert 3 <= good < 6, f"{good} good steps"
+    assert good == 3 or rate < 1e38
+    _, again = stopped.steps(order, labels, 16, 0, rates[:good], 1)
+    assert again == good
+    parameters, averages = flat(made)
+    for found, wanted in ((learner.now, stopped.now), (learner.averages, stopped.averages)):
+        assert np.isfinite(found).all()
+        assert found.tobytes() == wanted.tobytes()
+    assert not np.array_equal(learner.now[: parameters.size], parameters)
+    assert not np.array_equal(learner.averages[: averages.size], averages)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("loss", ["cross-entropy", "squared", "absolute"])
+def test_one_picture_that_is_no_number_stops_its_step(loss: str, threads: int) -> None:
+    made = made_for(SMALL)
+    x = made.x.astype(np.float32)
+    x[37, 1, 2, 3] = np.nan  # in the third step of 16
+    purpose = Purpose("learn", False, loss, "sgd", training=True)
+    learner = Learner(made.architecture, purpose)
+    learner.begin(*flat(made))
+    learner.give(x, LEVELS)
+    _, good = learner.steps(np.arange(48), made.right.astype(np.int64), 16, 0, rates_of(3), threads)
+    assert good == 2
+    assert np.isfinite(learner.now).all()
+    assert np.isfinite(learner.averages).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_loss_without_end_stops_its_step_even_if_its_slope_is_finite(threads: int) -> None:
+    made = numbers_for(Architecture("full", (1, 3, 3), 3), "endless", 48)
+    made.arrays["full1.bias"][:] = 3e38  # two of them are more than float32 holds
+    learner = Learner(made.architecture, Purpose("learn", False, "absolute", "sgd"))
+    parameters, averages = flat(made)
+    learner.begin(parameters, averages)
+    learner.give(made.x.astype(np.float32), LEVELS)
+    order, labels = np.arange(48), made.right.astype(np.int64)
+    losses, good = learner.steps(order, labels, 48, 0, rates_of(1), threads)
+    assert good == 0
+    assert np.isinf(losses).all()
+    assert np.array_equal(learner.now[: parameters.size], parameters)
