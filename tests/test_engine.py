@@ -319,13 +319,13 @@ def assert_gradients(
     found: Learned, wanted: run.Gradients, narrow: Callable[[], run.Gradients], said: str
 ) -> None:
     """Where many cancel (a bias before norm changes nothing, a map that is all the same is made
-    300 times as large), the reference is no better in float32: then within twice its error."""
+    300 times as large), the reference is no better in float32: then within four times its error."""
     largest = max((float(np.linalg.norm(g)) for g in wanted.arrays.values()), default=0.0)
     for name, gradient in wanted.arrays.items():
         off = float(np.linalg.norm(found.gradients[name] - gradient))
         if off > TOLERANCE * largest:
             rounding = float(np.linalg.norm(narrow().arrays[name] - gradient))
-            assert off <= 2 * rounding, f"{said}: {name}: off by {off:.3g} of {largest:.3g}"
+            assert off <= 4 * rounding, f"{said}: {name}: off by {off:.3g} of {largest:.3g}"
 
 
 @seeds(20)
