@@ -322,7 +322,7 @@ def test_ctrl_c_in_the_first_epoch_saves_nothing_and_leaves_an_older_net(
     path = tmp_path / "net.safetensors"
     path.write_bytes(net.read_bytes())
     command = [sys.executable, "-m", "piecewise", "train", str(data), "-o", str(path),
-               "--layers", "conv 64 5, relu, conv 64 5, relu, full"]  # fmt: skip
+               "--layers", "2 * (conv 512 5 pad=same, relu), full"]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None
         for line in run.stderr:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from piecewise.engine.passes.chain import PASSES
 from piecewise.layers import KINDS, Layer
 from piecewise.reference.run import PAIRS
 
@@ -67,9 +68,40 @@ def test_imports_go_down(path: Path) -> None:
         assert FLOORS[other] <= floor, f"{name} (floor {floor}) imports {other} from above"
 
 
+def outside(path: Path) -> set[str]:
+    """The modules of others that a file imports, wherever in it."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_the_engine_and_the_reference_know_nothing_of_each_other(path: Path) -> None:
+    """Neither could judge the other if they had code in common above the description."""
+    room, other = "engine/", "reference/"
+    name = str(path.relative_to(SOURCE))
+    if name.startswith(room):
+        allowed = {file for file, floor in FLOORS.items() if floor <= 1 or file.startswith(room)}
+        assert set(imported(path)) <= allowed
+    if name.startswith(other):
+        assert not [file for file in imported(path) if file.startswith(room)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_one_file_knows_the_compiler(path: Path) -> None:
+    if path != SOURCE / "engine" / "native.py":
+        assert not [module for module in outside(path) if module.split(".")[0] == "llvmlite"]
+
+
 def test_the_floor_test_sees_imports() -> None:
+    assert "llvmlite.binding" in outside(SOURCE / "engine" / "native.py")
+    assert "engine/ir.py" in set(imported(SOURCE / "engine" / "kernels" / "sums.py"))
     assert "learning/trainer.py" in set(imported(SOURCE / "cli" / "train.py"))
-    assert "reference/run.py" in set(imported(SOURCE / "network.py"))
+    assert "reference/nudge.py" in set(imported(SOURCE / "network.py"))
     assert FLOORS["errors.py"] == 0 < FLOORS["network.py"] < FLOORS["cli/main.py"]
 
 
@@ -99,6 +131,10 @@ def test_every_kind_of_layer_is_complete(kind: type[Layer]) -> None:
     for name in ("forward", "backward"):
         assert (getattr(pair, name, None) or pair).__doc__, f"{kind.__name__}: {name} is missing"
         assert callable(getattr(pair, name, None)), f"{kind.__name__}: {name} is missing"
+    made = PASSES.get(kind)
+    assert made is not None, f"{kind.__name__} has no pass in engine/passes/chain.py"
+    for name in ("forward", "backward"):
+        assert name in vars(made), f"{made.__name__}: {name} is missing"
     assert f"## {kind.word}\n" in (ROOT / "docs" / "layers.md").read_text()
     for test in ("tests/test_reference.py", "tests/test_gradients.py"):
         assert re.search(rf"\b{kind.__name__}\b|[\"' ]{kind.word}\b", (ROOT / test).read_text()), (

@@ -219,3 +219,4 @@ LOSS = Choice(("cross-entropy", "squared", "absolute"))
 """The number that learning descends."""
 SEED = Whole(0, 2**64 - 1)
 """Of first weights, orders, drawings: any number of 64 bits."""
+THREADS = Whole(1, 256, optional=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,22 @@ import PIL
 
 from .architecture import Architecture, Row
 from .data.preparation import Preparation
+from .engine import programs
 from .errors import DataError, LimitError, did_you_mean, shown
 from .groups import GROUP
 from .layers import Layer
 from .limits import LOSS, SEED
 from .randomness import WEIGHTS, key_of, uniform
-from .reference import nudge, run
+from .reference import nudge
 from .reference.losses import softmax
-from .reference.walk import Walk, walk
+from .reference.walk import Walk
 from .summary import summary, summary_html
 from .version import __version__
 
 Float32 = npt.NDArray[np.float32]
 
 _DRAWN = 1 << 20  # first weights drawn at a time, so that drawing takes little memory
-_BLOCK = 64 * GROUP  # pictures made numbers at a time; bytes take a quarter of the memory
+_BLOCK = 64 * GROUP  # pictures looked at at a time, so that what is worked out stays small
 
 
 class Parameters(Mapping[str, Float32]):
@@ -151,13 +153,14 @@ class Network:
         Raises DataError where the array does not fit the network, LimitError where the answers are
         beyond float32.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
-            given, arrays = self.fitting(pictures), self.arrays
-            parts = [
-                run.logits(self.architecture, arrays, self._numbers(given[start : start + _BLOCK]))
-                for start in range(0, len(given), _BLOCK)
-            ]
-        answers = np.concatenate(parts)
+        given = self.laid(self.fitting(pictures))
+        answers = programs.logits(
+            self.architecture,
+            self.parameters.flat,
+            self.averages.flat,
+            given,
+            self.preparation.fraction,
+        )
         if not _finite(answers):
             raise LimitError(
                 "the answers are beyond what float32 holds; the weights are too large or no numbers"
@@ -175,7 +178,9 @@ class Network:
     def walk(self, picture: npt.ArrayLike) -> Walk:
         """One picture (C, H, W) with every stack it becomes, by layer name."""
         one = _array(picture, "picture")[None]
-        return walk(self.architecture, self.arrays, self.inputs(one)[0])
+        given = self.inputs(one)[0]
+        stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
+        return Walk({"input": given, **stacks})
 
     # How it learns.
 
@@ -188,9 +193,17 @@ class Network:
         lets everything through, norm uses its running averages.
         """
         given, right = self.examples(pictures, labels)
-        x = self._numbers(given)
-        found = run.gradients(self.architecture, self.arrays, x, right, _checked_loss(loss))
-        return found.loss, found.arrays
+        losses, flat = programs.gradients(
+            self.architecture,
+            self.parameters.flat,
+            self.averages.flat,
+            self._numbers(given),
+            right,
+            _checked_loss(loss),
+        )
+        return fsum(losses.tolist()) / len(losses), dict(
+            Parameters(flat, self.architecture.parameters)
+        )
 
     def nudges(
         self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
@@ -249,9 +262,18 @@ class Network:
             raise DataError(f"pictures: got the shape {given.shape}, wanted (N, {wanted})")
         if given.dtype != np.uint8 and given.dtype.kind != "f":
             raise DataError(f"pictures: got {given.dtype}, wanted float32, or uint8 from 0 to 255")
-        if given.dtype.kind == "f" and not _finite(_float32(given)):
+        if given.dtype.kind == "f" and not all(
+            _finite(_float32(given[start : start + _BLOCK]))
+            for start in range(0, len(given), _BLOCK)
+        ):
             raise DataError("pictures: got values that are not finite numbers")
         return given
+
+    def laid(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What `fitting` let through, as it lies in memory for the engine: bytes as they are."""
+        if given.dtype != np.uint8:
+            given = self._numbers(given)
+        return np.ascontiguousarray(given)
 
     def examples(
         self, pictures: npt.ArrayLike, labels: npt.ArrayLike
@@ -341,7 +363,7 @@ def _array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
 def _float32(values: npt.NDArray[Any]) -> Float32:
     """The values in float32; those beyond its range become infinite, which nothing accepts."""
     with np.errstate(over="ignore"):
-        return values.astype(np.float32)
+        return values.astype(np.float32, copy=False)
 
 
 def _finite(values: Float32) -> bool:

@@ -52,8 +52,13 @@ class Preparation:
     @property
     def levels(self) -> npt.NDArray[np.float32]:
         """The number that each of the 256 bytes becomes."""
-        levels = (2 * np.arange(256, dtype=np.float32) - 255) / np.float32(255)
-        return -levels if self.ground == "light" else levels
+        a, b, c = self.fraction
+        return np.asarray((a * np.arange(256, dtype=np.float32) + b) / c)
+
+    @property
+    def fraction(self) -> npt.NDArray[np.float32]:
+        """The numbers a, b, c that make (a * byte + b) / c of a byte."""
+        return np.array([2, -255, -255 if self.ground == "light" else 255], np.float32)
 
     def fit(self, picture: Pictures) -> Pictures:
         """A picture (rows, columns, channels) of any size -> (C, H, W) of this preparation's.

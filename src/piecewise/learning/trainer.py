@@ -6,22 +6,28 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..engine import programs
+from ..engine.assemble import Purpose
+from ..engine.runtime import processors
 from ..errors import LimitError, TrainingError
 from ..groups import Moment
 from ..layers import Norm
+from ..limits import THREADS
 from ..network import Network
+from ..optimizers import corrections
 from ..randomness import ORDER, key_of, shuffled
 from ..reference.nudge import nudges
-from ..reference.run import Gradients, gradients
 from ..reference.steps import adamw, sgd
 from .recipe import Recipe
 from .scores import evaluate
 
+Order = npt.NDArray[np.int64]
+"""The numbers of pictures, in the order they are taken."""
 Validation = tuple[npt.ArrayLike, npt.ArrayLike] | None
 """Pictures and labels, or nothing."""
 
@@ -54,13 +60,14 @@ class History:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands, told after every step."""
+    """Where training stands, told several times a second and at the end of every epoch."""
 
     step: int
     steps: int
     loss: float
+    """The mean loss of the pictures of the last steps."""
     finished: Epoch | None
-    """The epoch that this step ended, if it ended one."""
+    """The epoch that has just ended, if one has."""
 
 
 def train(
@@ -70,96 +77,195 @@ def train(
     recipe: Recipe | None = None,
     validation: Validation = None,
     progress: Callable[[Progress], None] | None = None,
+    threads: int | None = None,
 ) -> History:
     """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
     descent, each step as the recipe's optimizer makes it.
 
-    ``validation``: pictures and labels it is measured on after each epoch. Ctrl-C leaves the net as
-    after its last whole step, with the history so far. Raises DataError where arrays do not fit,
+    ``validation``: pictures and labels it is measured on after each epoch. ``threads``: as many as
+    there are processors, if left out; the result is the same for any number. Ctrl-C leaves the net
+    as after its last whole step, with the history so far. Raises DataError where arrays do not fit,
     and TrainingError where the loss stops being a number; the net then keeps the last good weights.
     """
     recipe = recipe or Recipe()
     given, right = net.examples(pictures, labels)  # what does not fit is told before the first step
     if validation is not None:
         validation = net.examples(*validation)
-    steps = recipe.epochs * math.ceil(len(right) / recipe.batch_size)
-    run = _Run(net, recipe, given, right, steps, History())
+    run = _Run(net, recipe, given, right)
     net.recipe, net.history = recipe.to_json(), []
+    nudged = recipe.method == "nudging"
+    stepper = _Nudging(run) if nudged else _Native(run, _checked_threads(threads))
     with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
         for epoch in range(recipe.epochs):
-            _one_epoch(run, epoch, validation, progress)
+            _one_epoch(run, stepper, epoch, validation, progress)
     return run.history
 
 
 @dataclass
 class _Run:
-    """What stays the same through a training run, and what a step leaves to the next."""
+    """What stays the same through a training run, and how far it has come."""
 
     net: Network
     recipe: Recipe
     pictures: npt.NDArray[Any]
     right: npt.NDArray[np.int64]
-    steps: int
-    history: History
+    history: History = field(default_factory=History)
     step: int = 0
+    pace: int = 1
+    """Steps taken at once."""
 
-    def __post_init__(self) -> None:
-        count = 2 if self.recipe.optimizer == "adamw" else 1
-        self.remembered = [np.zeros_like(self.net.parameters.flat) for _ in range(count)]
+    @property
+    def steps_an_epoch(self) -> int:
+        return math.ceil(len(self.right) / self.recipe.batch_size)
+
+    @property
+    def steps(self) -> int:
+        return self.recipe.epochs * self.steps_an_epoch
+
+    def rate(self, step: int) -> float:
+        return self.recipe.learning_rate_at(step, self.steps)
+
+
+class _Stepper(Protocol):
+    """What takes steps: ``steps`` of them from ``first`` on, in an epoch of this order. Gives the
+    loss of each picture; fewer losses than pictures say that the next step went wrong."""
+
+    def take(self, epoch: int, order: Order, first: int, steps: int) -> list[float]: ...
 
 
 def _one_epoch(
     run: _Run,
+    stepper: _Stepper,
     epoch: int,
     validation: Validation,
     progress: Callable[[Progress], None] | None,
 ) -> None:
     """Once through the pictures, in an order of its own."""
-    started, size = time.perf_counter(), run.recipe.batch_size
+    started, size, first = time.perf_counter(), run.recipe.batch_size, 0
     order = shuffled(key_of(run.recipe.seed, ORDER, epoch), len(run.right))
     losses: list[float] = []
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
-        losses += [_one_step(run, epoch, chosen)] * len(chosen)
+    while first < run.steps_an_epoch:
+        steps = min(run.pace, run.steps_an_epoch - first)
+        before = time.perf_counter()
+        found = stepper.take(epoch, order, first, steps)
+        losses += found
+        if len(found) < len(order[first * size : (first + steps) * size]):
+            raise _diverged(run, epoch)
+        first += steps
         finished = None
-        if start + size >= len(order):
+        if first == run.steps_an_epoch:
             accuracy = _accuracy(run, epoch, validation)
             seconds = time.perf_counter() - started
             finished = Epoch(epoch + 1, math.fsum(losses) / len(losses), accuracy, seconds)
             run.history.epochs.append(finished)
             run.net.history.append(asdict(finished))
         if progress:
-            progress(Progress(run.step, run.steps, losses[-1], finished))
+            progress(Progress(run.step, run.steps, math.fsum(found) / len(found), finished))
+        run.pace = _pace(steps, time.perf_counter() - before)
 
 
-def _one_step(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> float:
-    """The slope on a batch, and a step down it; the loss before the step."""
-    net = run.net
-    found = _slope(run, epoch, chosen)
-    none = np.empty(0, np.float32)  # a net may have no parameters at all
-    slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
-    if not (math.isfinite(found.loss) and np.isfinite(slope).all()):
-        raise _diverged(run, epoch)
-    moved, *remembered = _moved(run, slope.astype(np.float32))
-    if not all(np.isfinite(array).all() for array in (moved, *remembered)):
-        raise _diverged(run, epoch)
-    net.parameters.flat[:], run.remembered = moved, remembered
-    for name, seen in found.observed.items():
-        average = net.averages[name]
-        average += np.float32(Norm.pace) * (seen - average)
-    run.step += 1
-    return found.loss
+_LOOK_UP = 0.1
+"""Seconds of steps between one look at Ctrl-C and progress and the next."""
 
 
-def _moved(run: _Run, slope: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
-    """The parameters after a step, and what the optimizer remembers for the next."""
-    recipe, flat = run.recipe, run.net.parameters.flat
-    rate, decay = recipe.learning_rate_at(run.step, run.steps), recipe.weight_decay
-    if recipe.optimizer == "adamw":
-        first, second = run.remembered
-        return adamw(flat, first, second, slope, rate, decay, run.step + 1)
-    (velocity,) = run.remembered
-    return sgd(flat, velocity, slope, rate, recipe.momentum, decay, recipe.nesterov)
+def _pace(steps: int, seconds: float) -> int:
+    """How many steps to take at once, when so many took so long."""
+    return max(1, min(4 * steps, int(steps * _LOOK_UP / max(seconds, 1e-6))))
+
+
+class _Native:
+    """Steps by backpropagation, on the engine."""
+
+    def __init__(self, run: _Run, threads: int) -> None:
+        self.run, self.threads = run, threads
+        net, recipe = run.net, run.recipe
+        inputs = net.laid(run.pictures)
+        steps = "nesterov" if recipe.optimizer == "sgd" and recipe.nesterov else recipe.optimizer
+        purpose = Purpose("learn", inputs.dtype == np.uint8, recipe.loss, steps, training=True)
+        self.learner = programs.learner(net.architecture, purpose, recipe.seed)
+        self.learner.give(inputs, net.preparation.fraction)
+        self.learner.context.write_float("momentum", recipe.momentum)
+        self.learner.context.write_float("decay", recipe.weight_decay)
+        self.learner.begin(net.parameters.flat, net.averages.flat)
+
+    def take(self, epoch: int, order: Order, first: int, steps: int) -> list[float]:
+        run, learner = self.run, self.learner
+        learner.draw_for(epoch)
+        size = run.recipe.batch_size
+        losses, done = learner.steps(
+            order, run.right, size, first, self._rates(steps), self.threads
+        )
+        run.step += done
+        net = run.net
+        net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
+        net.averages.flat[:] = learner.averages[: net.averages.flat.size]
+        return list(map(float, losses[: done * size]))
+
+    def _rates(self, steps: int) -> npt.NDArray[np.float32]:
+        """The rows that the program wants, for the next steps."""
+        rows = np.empty((steps, 4))
+        for index in range(steps):
+            step = self.run.step + index
+            rate = self.run.rate(step)
+            rows[index] = rate, rate * self.run.recipe.weight_decay, *corrections(step + 1)
+        return rows.astype(np.float32)
+
+
+class _Nudging:
+    """Steps by nudging every parameter, in the reference, one at a time."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        count = 2 if run.recipe.optimizer == "adamw" else 1
+        self.remembered = [np.zeros_like(run.net.parameters.flat) for _ in range(count)]
+
+    def take(self, epoch: int, order: Order, first: int, steps: int) -> list[float]:
+        size, losses = self.run.recipe.batch_size, list[float]()
+        for step in range(first, first + steps):
+            chosen = order[step * size : (step + 1) * size]
+            loss = self._step(epoch, chosen)
+            if loss is None:
+                break
+            losses += [loss] * len(chosen)
+        return losses
+
+    def _step(self, epoch: int, chosen: Order) -> float | None:
+        """The loss before the step; None if it, or what follows from it, is no finite number."""
+        run, net, recipe = self.run, self.run.net, self.run.recipe
+        x, right = net.inputs(run.pictures[chosen]), run.right[chosen]
+        moment = Moment(recipe.seed, epoch, chosen)
+        found = nudges(net.architecture, net.arrays, x, right, recipe.loss, moment)
+        none = np.empty(0, np.float32)  # a net may have no parameters at all
+        slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
+        moved, *remembered = self._moved(slope.astype(np.float32))
+        if not math.isfinite(found.loss):
+            return None
+        if not all(np.isfinite(array).all() for array in (slope, moved, *remembered)):
+            return None
+        net.parameters.flat[:], self.remembered = moved, remembered
+        for name, seen in found.observed.items():
+            average = net.averages[name]
+            average += np.float32(Norm.pace) * (seen - average)
+        run.step += 1
+        return found.loss
+
+    def _moved(self, slope: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
+        """The parameters after a step, and what the optimizer remembers for the next."""
+        run, recipe, flat = self.run, self.run.recipe, self.run.net.parameters.flat
+        rate, decay = run.rate(run.step), recipe.weight_decay
+        if recipe.optimizer == "adamw":
+            first, second = self.remembered
+            return adamw(flat, first, second, slope, rate, decay, run.step + 1)
+        (velocity,) = self.remembered
+        return sgd(flat, velocity, slope, rate, recipe.momentum, decay, recipe.nesterov)
+
+
+def _checked_threads(threads: object) -> int:
+    try:
+        checked = THREADS.check(threads)
+    except LimitError as error:
+        raise LimitError(f"threads: {error}") from None
+    return processors() if checked is None else checked
 
 
 def _diverged(run: _Run, epoch: int) -> TrainingError:
@@ -174,11 +280,3 @@ def _accuracy(run: _Run, epoch: int, validation: Validation) -> float | None:
         return evaluate(run.net, *validation).accuracy if validation else None
     except LimitError:  # answers beyond float32: the next loss would be
         raise _diverged(run, epoch) from None
-
-
-def _slope(run: _Run, epoch: int, chosen: npt.NDArray[np.int64]) -> Gradients:
-    net, recipe = run.net, run.recipe
-    x, right = net.inputs(run.pictures[chosen]), run.right[chosen]
-    find = nudges if recipe.method == "nudging" else gradients
-    moment = Moment(recipe.seed, epoch, chosen)
-    return find(net.architecture, net.arrays, x, right, recipe.loss, moment)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..optimizers import BETA1, BETA2, EPSILON, corrections
 from .sums import Array
 
 
@@ -40,9 +41,9 @@ def adamw(
     rate: float,
     decay: float,
     step: int,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-8,
+    beta1: float = BETA1,
+    beta2: float = BETA2,
+    epsilon: float = EPSILON,
 ) -> tuple[Array, Array, Array]:
     """Adam with decoupled weight decay (Loshchilov, Hutter 2019): the new weights, and the running
     means of the slope and of its square.
@@ -53,16 +54,6 @@ def adamw(
     weights = weights - rate * decay * weights
     first = beta1 * first + (1 - beta1) * slope
     second = beta2 * second + (1 - beta2) * slope * slope
-    mean = first / (1 - _power(beta1, step))
-    square = second / (1 - _power(beta2, step))
+    first_part, second_part = corrections(step, beta1, beta2)
+    mean, square = first / first_part, second / second_part
     return weights - rate * mean / (np.sqrt(square) + epsilon), first, second
-
-
-def _power(base: float, exponent: int) -> float:
-    """``base ** exponent`` by multiplications: the library's may round by processor."""
-    power = 1.0
-    while exponent:
-        if exponent % 2:
-            power *= base
-        base, exponent = base * base, exponent // 2
-    return power

@@ -1,0 +1,28 @@
+"""What every module says of LLVM's own functions."""
+
+from __future__ import annotations
+
+from .ir import Module, vector_of
+from .machine import Machine
+
+
+def declare(module: Module, machine: Machine) -> None:
+    """Add the declarations that kernels for this machine may need."""
+    for lanes in {machine.lanes, 16}:
+        v, m = vector_of(lanes), vector_of(lanes, "i1")
+        module.declarations |= {
+            f"declare {v} @llvm.fma.v{lanes}f32({v}, {v}, {v})",
+            f"declare {v} @llvm.masked.load.v{lanes}f32.p0(ptr, {m}, {v})",
+            f"declare void @llvm.masked.store.v{lanes}f32.p0({v}, ptr, {m})",
+        }
+    v, w = "<16 x float>", "<16 x i32>"
+    module.declarations |= {
+        f"declare {v} @llvm.fabs.v16f32({v})",
+        f"declare {v} @llvm.sqrt.v16f32({v})",
+        "declare float @llvm.sqrt.f32(float)",
+        f"declare {w} @llvm.fshl.v16i32({w}, {w}, {w})",
+        f"declare {v} @llvm.masked.gather.v16f32.v16p0(<16 x ptr>, <16 x i1>, {v})",
+        "declare i1 @llvm.vector.reduce.or.v16i1(<16 x i1>)",
+        "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
+        "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
+    }

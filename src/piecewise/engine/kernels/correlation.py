@@ -1,0 +1,301 @@
+"""Sums of weights times source cells: the way forward of convolution and full, and the way back to
+their inputs.
+
+    output[o][y][x] = first[o] + sum over c, ky, kx of weight[o][c][ky][kx] * source[c][..][..]
+
+A tile is some outputs o by some columns x; its sums stay in registers while c, ky and kx go by.
+Going back, o and c change their roles and the source is the upstream gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+from ..ir import GROUP_BYTES, Function, Loop, Module
+from ..machine import Machine
+from ..stack import Stack
+from ..terms import Run, Terms, grouped, parts, runs, steps, table
+
+_WIDEST = 12
+"""Kernel columns that are still written out one by one."""
+_MOST_BODIES = 10
+"""Different tiles along the columns that are still written out one by one."""
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """What is summed. Strides of the weight are in floats."""
+
+    source: Stack
+    output: Stack
+    rows: Terms
+    columns: Terms
+    output_stride: int
+    sum_stride: int
+    kernel_columns: int
+    bias: bool
+    divide: int = 1
+    relu: bool = False
+    masked: bool = False
+    """Whether the output is a gradient that only passes where another stack, of the output's
+    form, is above zero."""
+
+
+Sums = list[str]
+Places = dict[str, str]
+"""Pointers by what they point at."""
+RowTerms = Callable[[str, str, Sums], Sums]
+"""From pointers to a source and a weight: the sums with one kernel row's terms added."""
+
+
+def row_table(
+    module: Module, what: Correlation, weight_bytes: int = 4, cell_bytes: int = GROUP_BYTES
+) -> str:
+    """The table that tells each output row its terms."""
+    row_bytes = what.source.shape.width * cell_bytes
+    return module.table(table(what.rows, weight_bytes * what.kernel_columns, row_bytes))
+
+
+class Emitter:
+    """Writes one correlation as a function (source, output, mask, weight, bias, rows, count): of
+    ``count`` output rows, whose lines of the table of rows begin at ``rows``.
+
+    Here a vector holds a source value of many pictures, and meets one weight at a time.
+    """
+
+    weight_bytes = 4
+    cell_bytes = GROUP_BYTES
+    """Bytes from one source cell to the next."""
+
+    def __init__(
+        self, function: Function, module: Module, machine: Machine, what: Correlation
+    ) -> None:
+        self.f, self.module, self.machine, self.what = function, module, machine, what
+        self.row_step = steps(what.rows)
+        self.column_step = steps(what.columns)
+        self.outputs, self.width = self.tile()
+        stride = max(1, self.column_step[0])
+        self.column_runs = runs(what.columns, parts(len(what.columns), self.width, stride))
+        widest = max((len(cell) for cell in what.columns), default=0)
+        self.by_table = widest > _WIDEST or len(self.column_runs) > _MOST_BODIES
+        if self.by_table:
+            self.outputs, self.width = min(what.output.channels, machine.sums // 2), 1
+
+    # What a weight and a source value are.
+
+    def tile(self) -> tuple[int, int]:
+        """Outputs and columns of a tile."""
+        return tile(self.what, self.machine.sums)
+
+    def weight(self, pointer: str, offset: int) -> str:
+        return self.f.spread(pointer, offset)
+
+    def value(self, pointer: str, cell: int) -> str:
+        return self.f.load(pointer, cell * self.cell_bytes)
+
+    def over_channels(self, place: Places, sums: Sums, terms: RowTerms) -> Sums:
+        """The sums with the terms of every channel of the source."""
+        f, what = self.f, self.what
+        starts = {
+            "source": (place["source"], what.source.channel_bytes),
+            "weight": (place["weight"], self.weight_bytes * what.sum_stride),
+        }
+        with f.loop("c", what.source.channels, starts, [(f.vector, s) for s in sums]) as c:
+            c.carried = terms(c["source"], c["weight"], c.carried)
+        return c.carried
+
+    @property
+    def source_row_bytes(self) -> int:
+        return self.what.source.shape.width * self.cell_bytes
+
+    # The loops.
+
+    def emit(self) -> None:
+        """The rows, each with all outputs and columns."""
+        f, what = self.f, self.what
+        moving = {"row": ("%rows", 24), "out": ("%output", what.output.row_bytes)}
+        if what.masked:
+            moving["mask"] = ("%mask", what.output.row_bytes)
+        with f.loop("y", "%count", moving, at_least_once=True) as y:
+            first = 0
+            for count, repeat in grouped(parts(what.output.channels, self.outputs)):
+                self._tiles(y, count, repeat, first)
+                first += count * repeat
+
+    def _tiles(self, y: Loop, count: int, repeat: int, first: int) -> None:
+        """``repeat`` tiles of ``count`` outputs, one row."""
+        f, what = self.f, self.what
+        starts = {
+            "weight": (
+                f.at("%weight", self.weight_bytes * first * what.output_stride),
+                self.weight_bytes * count * what.output_stride,
+            ),
+            "out": (
+                f.at(y["out"], first * what.output.channel_bytes),
+                count * what.output.channel_bytes,
+            ),
+        }
+        if what.bias:
+            size = self.weight_bytes
+            starts["bias"] = (f.at("%bias", size * first), size * count)
+        if what.masked:
+            starts["mask"] = (
+                f.at(y["mask"], first * what.output.channel_bytes),
+                count * what.output.channel_bytes,
+            )
+        with f.loop("outputs", repeat, starts) as tiles:
+            terms = f.load(y["row"], 0, "i64")
+            weight = f.at(tiles["weight"], f.load(y["row"], 8, "i64"))
+            source = f.at("%source", f.load(y["row"], 16, "i64"))
+            place = {key: tiles[key] for key in starts} | {
+                "weight": weight,
+                "source": source,
+                "terms": terms,
+            }
+            if self.by_table:
+                self._columns_by_table(place, count)
+            else:
+                for run in self.column_runs:
+                    self._run(place, count, run)
+
+    def _run(self, place: Places, count: int, run: Run) -> None:
+        f, what = self.f, self.what
+        starts = {
+            "source": (
+                f.at(place["source"], run.source * self.cell_bytes),
+                run.step * self.cell_bytes,
+            ),
+            "out": (f.at(place["out"], run.start * GROUP_BYTES), run.span * GROUP_BYTES),
+        }
+        if what.masked:
+            starts["mask"] = (f.at(place["mask"], run.start * GROUP_BYTES), run.span * GROUP_BYTES)
+        with f.loop("columns", run.repeat, starts) as x:
+            inner = place | {key: x[key] for key in starts}
+            self._fetch(inner, count, run.span)
+            sums = self._sums(
+                inner,
+                count,
+                run.span,
+                lambda src, w, sums: self._row_terms(src, w, sums, count, run.pattern),
+            )
+            self._keep(inner, sums, run.span)
+
+    def _fetch(self, place: Places, count: int, span: int) -> None:
+        """Ask for what the tile will be masked by before the long sums."""
+        if not self.what.masked:
+            return
+        for o, column in product(range(count), range(span)):
+            offset = o * self.what.output.channel_bytes + column * GROUP_BYTES
+            pointer = self.f.at(place["mask"], offset)
+            self.f.line(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
+
+    def _columns_by_table(self, place: Places, count: int) -> None:
+        """One column at a time, its terms looked up."""
+        f, what = self.f, self.what
+        columns = self.module.table(table(what.columns, self.weight_bytes, self.cell_bytes))
+        starts = {"column": (columns, 24), "out": (place["out"], GROUP_BYTES)}
+        if what.masked:
+            starts["mask"] = (place["mask"], GROUP_BYTES)
+        dk, dsource = self.column_step
+        with f.loop("x", len(what.columns), starts, at_least_once=True) as x:
+            terms = f.load(x["column"], 0, "i64")
+            first_weight, first_source = (
+                f.load(x["column"], 8, "i64"),
+                f.load(x["column"], 16, "i64"),
+            )
+
+            def row(source: str, weight: str, sums: Sums) -> Sums:
+                start = {
+                    "source": (f.at(source, first_source), dsource * self.cell_bytes),
+                    "weight": (f.at(weight, first_weight), self.weight_bytes * dk),
+                }
+                with f.loop("kx", terms, start, [(f.vector, s) for s in sums]) as kx:
+                    kx.carried = self._row_terms(
+                        kx["source"], kx["weight"], kx.carried, count, (((0, 0),),)
+                    )
+                return kx.carried
+
+            inner = place | {key: x[key] for key in starts if key != "column"}
+            self._keep(inner, self._sums(inner, count, 1, row), 1)
+
+    def _sums(self, place: Places, count: int, span: int, row_terms: RowTerms) -> Sums:
+        """The sums of a tile: what they start from, and all their terms."""
+        what = self.what
+        sums = ["zeroinitializer"] * (count * span)
+        if what.bias:
+            firsts = [self.weight(place["bias"], self.weight_bytes * o) for o in range(count)]
+            sums = [first for first in firsts for _ in range(span)]
+        lengths = {len(row) for row in what.rows}
+        if lengths == {1}:
+            return self.over_channels(place, sums, row_terms)
+
+        def kernel_rows(source: str, weight: str, sums: Sums) -> Sums:
+            dk, dsource = self.row_step
+            starts = {
+                "source": (source, dsource * self.source_row_bytes),
+                "weight": (weight, self.weight_bytes * dk * what.kernel_columns),
+            }
+            carried = [(self.f.vector, s) for s in sums]
+            sure = min(lengths) > 0
+            with self.f.loop("ky", place["terms"], starts, carried, at_least_once=sure) as ky:
+                ky.carried = row_terms(ky["source"], ky["weight"], ky.carried)
+            return ky.carried
+
+        return self.over_channels(place, sums, kernel_rows)
+
+    def _row_terms(self, source: str, weight: str, sums: Sums, count: int, pattern: Terms) -> Sums:
+        """One kernel row's terms for the tile: kernel columns in order, each for all its cells."""
+        f, span, sums = self.f, len(pattern), list(sums)
+        by_cell: dict[int, list[tuple[int, int]]] = {}
+        for column, cell in enumerate(pattern):
+            for k, place in cell:
+                by_cell.setdefault(k, []).append((column, place))
+        loaded: dict[int, str] = {}
+        for k in sorted(by_cell):
+            for _, place in by_cell[k]:
+                if place not in loaded:
+                    loaded[place] = self.value(source, place)
+            for o in range(count):
+                w = self.weight(weight, self.weight_bytes * (o * self.what.output_stride + k))
+                for column, place in by_cell[k]:
+                    index = o * span + column
+                    sums[index] = f.fma(w, loaded[place], sums[index])
+        return sums
+
+    def _keep(self, place: Places, sums: Sums, span: int) -> None:
+        f, what = self.f, self.what
+        for index, total in enumerate(sums):
+            o, column = divmod(index, span)
+            offset = o * what.output.channel_bytes + column * GROUP_BYTES
+            value = total
+            if what.divide != 1:
+                value = f.two("fdiv", value, f.constant(what.divide))
+            if what.relu:
+                value = f.relu(value)
+            if what.masked:
+                above = f.value(
+                    f"fcmp ogt {f.vector} {f.load(place['mask'], offset)}, zeroinitializer"
+                )
+                value = f.select(above, value, "zeroinitializer")
+            f.store(value, place["out"], offset)
+
+
+def tile(what: Correlation, sums: int) -> tuple[int, int]:
+    """Outputs and columns of a tile: near four by four, wider where there are few outputs and
+    taller where there are few columns. Every value loaded is then used about four times."""
+    outputs, columns = what.output.channels, len(what.columns)
+    most = min(sums, 20)
+    height = _height(outputs, 5 if most > 16 else 3)
+    width = max(parts(columns, min(8, 4 if height >= 3 else most // height)))
+    return _height(outputs, min(16, most // width)), width
+
+
+def _height(outputs: int, most: int) -> int:
+    """Outputs of a tile: near ``most``, and a divisor where there is one, because every other
+    height is another piece of code."""
+    for height in range(most, max(1, 3 * most // 4), -1):
+        if outputs % height == 0:
+            return height
+    return max(parts(outputs, most))

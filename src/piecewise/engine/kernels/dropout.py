@@ -1,0 +1,62 @@
+"""Dropout: which values sit out is a function of seed, epoch, picture, layer and cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from ..ir import GROUP_BYTES, Function, Places, splat
+from ..stack import Stack
+from .threefry import picture_keys, threefry
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Dropout of a stack. ``layer``: its number in the network, which its random words hang on."""
+
+    stack: Stack
+    rate: float
+    layer: int
+    relu: bool
+
+
+def drop(f: Function, what: Drop) -> None:
+    """The function (source, output, factors, key, pictures): ``key`` is that of seed, purpose and
+    epoch, ``pictures`` the numbers of the group's; ``factors`` are kept for the way back."""
+    pairs, rest = divmod(what.stack.values, 2)
+    keys = threefry(
+        f, picture_keys(f, "%key", "%pictures"), splat(16, what.layer, "i32"), "zeroinitializer"
+    )
+    size = 2 * GROUP_BYTES
+    moving = {"x": ("%source", size), "y": ("%output", size), "factors": ("%factors", size)}
+    if pairs:
+        with f.loop("pairs", pairs, moving) as pair:
+            _pair(f, what, pair, keys, f.cast("trunc", pair.index, "i64", "i32"), 2)
+    if rest:
+        last = {key: f.at(start, pairs * size) for key, (start, _) in moving.items()}
+        _pair(f, what, last, keys, str(pairs), 1)
+
+
+def _pair(
+    f: Function, what: Drop, place: Places, keys: tuple[str, str], counter: str, cells: int
+) -> None:
+    """Two cells, or a last one, share a counter, one word each."""
+    words = threefry(f, keys, f.broadcast(counter, "i32"), "zeroinitializer")
+    bound = splat(16, ceil(what.rate * 2**24), "i32")  # word / 2**24 < rate, in whole numbers
+    for cell in range(cells):
+        drawn = f.two("lshr", words[cell], splat(16, 8, "i32"), "<16 x i32>")
+        out = f.two("icmp ult", drawn, bound, "<16 x i32>")
+        factor = f.select(out, "zeroinitializer", f.constant(1 / (1 - what.rate)))
+        y = f.two("fmul", f.load(place["x"], cell * GROUP_BYTES), factor)
+        f.store(f.relu(y) if what.relu else y, place["y"], cell * GROUP_BYTES)
+        f.store(factor, place["factors"], cell * GROUP_BYTES)
+
+
+def drop_backward(f: Function, stack: Stack, *, masked: bool) -> None:
+    """The function (source, factors, upstream, output): the same factors; source is the mask."""
+    moving = {key: (f"%{key}", GROUP_BYTES) for key in ("source", "factors", "upstream", "output")}
+    with f.loop("values", stack.values, moving) as value:
+        gradient = f.two("fmul", f.load(value["upstream"]), f.load(value["factors"]))
+        if masked:
+            gradient = f.where_above(f.load(value["source"]), gradient)
+        f.store(gradient, value["output"])

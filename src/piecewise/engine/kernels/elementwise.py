@@ -1,0 +1,19 @@
+"""What is done to every value by itself."""
+
+from __future__ import annotations
+
+from ..ir import GROUP_BYTES, Function
+from ..stack import Stack
+
+
+def rectify(f: Function, stack: Stack) -> None:
+    """The function (source, output): ReLU, where nothing before it could do it on the way."""
+    moving = {"x": ("%source", GROUP_BYTES), "y": ("%output", GROUP_BYTES)}
+    with f.loop("values", stack.values, moving) as value:
+        f.store(f.relu(f.load(value["x"])), value["y"])
+
+
+def divide(f: Function, stack: Stack, divisor: int) -> None:
+    """The function (values): all of a stack divided, in place."""
+    with f.loop("values", stack.values, {"x": ("%values", GROUP_BYTES)}) as value:
+        f.store(f.two("fdiv", f.load(value["x"]), f.constant(divisor)), value["x"])

@@ -1,0 +1,47 @@
+"""Embedding: a row of the table for each position's word."""
+
+from __future__ import annotations
+
+from ..ir import GROUP_BYTES, Function
+from ..stack import Stack
+
+
+def look_up(f: Function, stack: Stack, *, relu: bool) -> None:
+    """The function (words, weight, output): ``words`` sixteen pointers, one a picture, each to as
+    many i64 as there are positions; ``output`` [channel][position][16]."""
+    with f.loop("lanes", 16, {"words": ("%words", 8), "out": ("%output", 4)}) as lane:
+        words = f.load(lane["words"], 0, "ptr")
+        moving = {"word": (words, 8), "out": (lane["out"], GROUP_BYTES)}
+        with f.loop("positions", stack.cells, moving) as position:
+            row = {
+                "weight": (_row(f, "%weight", position["word"], stack), 4),
+                "out": (position["out"], stack.channel_bytes),
+            }
+            with f.loop("channels", stack.channels, row) as c:
+                value = f.load(c["weight"], 0, "float")
+                if relu:
+                    below = f.two("fcmp olt", value, "0.0", "float")
+                    value = f.value(f"select i1 {below}, float 0.0, float {value}")
+                f.store(value, c["out"], 0, "float")
+
+
+def look_up_backward(f: Function, stack: Stack) -> None:
+    """The function (words, upstream, gradient, count): picture by picture, position by position,
+    added to the row of the word."""
+    pictures = {"words": ("%words", 8), "upstream": ("%upstream", 4)}
+    with f.loop("pictures", "%count", pictures, at_least_once=True) as lane:
+        words = f.load(lane["words"], 0, "ptr")
+        moving = {"word": (words, 8), "upstream": (lane["upstream"], GROUP_BYTES)}
+        with f.loop("positions", stack.cells, moving) as position:
+            row = {
+                "gradient": (_row(f, "%gradient", position["word"], stack), 4),
+                "upstream": (position["upstream"], stack.channel_bytes),
+            }
+            with f.loop("channels", stack.channels, row) as c:
+                old, more = (f.load(c[key], 0, "float") for key in ("gradient", "upstream"))
+                f.store(f.two("fadd", old, more, "float"), c["gradient"], 0, "float")
+
+
+def _row(f: Function, table: str, word: str, stack: Stack) -> str:
+    """The pointer to the row of the word at a place."""
+    return f.at(table, f.two("mul", f.load(word, 0, "i64"), str(4 * stack.channels), "i64"))

@@ -1,0 +1,210 @@
+"""Batch normalisation: statistics over a group's pictures and cells, channel by channel.
+
+A channel's cells are added up for each picture in its lane, lanes without a picture are set to
+zero, and the tree of the lanes is divided by the number of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..ir import GROUP_BYTES, Function, Loop, number
+from ..stack import Stack
+from ..terms import grouped, parts
+from .sums import cell_sums
+
+KEPT_BYTES = 16
+"""What the way back needs of a channel: mean, 1 / deviation, variance, and a place unused."""
+
+
+def _channels(
+    f: Function, stack: Stack, sizes: Mapping[str, tuple[str, int]]
+) -> Iterator[tuple[Loop, int]]:
+    """Loops over channels, a few at a time: the pointers, and how many. ``sizes``: each pointer's
+    start and its bytes a channel."""
+    first = 0
+    for tile, repeat in grouped(parts(stack.channels, 4)):
+        moving = {
+            key: (f.at(start, first * size), size * tile) for key, (start, size) in sizes.items()
+        }
+        with f.loop("channels", repeat, moving) as c:
+            yield c, tile
+        first += tile * repeat
+
+
+def _mean(f: Function, total: str, mask: str, count: str) -> str:
+    """The mean of a channel from its sums by picture."""
+    present = f.select(mask, total, "zeroinitializer")
+    return f.two("fdiv", f.tree(present), count, "float")
+
+
+def _present(f: Function, stack: Stack) -> tuple[str, str]:
+    """Which lanes hold a picture, and how many values a channel has in all."""
+    mask = f.first("%pictures")
+    values = f.two("mul", "%pictures", str(stack.cells), "i64")
+    return mask, f.cast("sitofp", values, "i64", "float")
+
+
+def observe(f: Function, stack: Stack, epsilon: float) -> None:
+    """The function (source, kept, pictures): mean, 1 / deviation and variance of each channel."""
+    mask, count = _present(f, stack)
+    size = stack.channel_bytes
+    sizes = {"source": ("%source", size), "kept": ("%kept", KEPT_BYTES)}
+    for c, tile in _channels(f, stack, sizes):
+        totals = cell_sums(f, stack, c["source"], tile)
+        means = [_mean(f, total, mask, count) for total in totals]
+        wide = [f.broadcast(mean) for mean in means]
+        zero = [(f.vector, "zeroinitializer")] * tile
+        with f.loop("cells", stack.cells, {"x": (c["source"], GROUP_BYTES)}, zero) as cell:
+            away = [f.two("fsub", f.load(cell["x"], o * size), wide[o]) for o in range(tile)]
+            cell.carried = [f.fma(a, a, total) for a, total in zip(away, cell.carried, strict=True)]
+        for o, total in enumerate(cell.carried):
+            variance = _mean(f, total, mask, count)
+            _keep(f, c["kept"], KEPT_BYTES * o, (means[o], variance), epsilon)
+
+
+def recall(f: Function, channels: int, epsilon: float) -> None:
+    """The function (mean, variance, kept): the running averages in the form of `observe`."""
+    moving = {"mean": ("%mean", 4), "variance": ("%variance", 4), "kept": ("%kept", KEPT_BYTES)}
+    with f.loop("channels", channels, moving) as c:
+        variance, mean = (f.load(c[key], 0, "float") for key in ("variance", "mean"))
+        _keep(f, c["kept"], 0, (mean, variance), epsilon)
+
+
+def _keep(f: Function, kept: str, place: int, statistics: tuple[str, str], epsilon: float) -> None:
+    """Write what is kept of a channel, from its mean and variance."""
+    mean, variance = statistics
+    f.store(mean, kept, place, "float")
+    lifted = f.two("fadd", variance, number(epsilon), "float")
+    deviation = f.value(f"call float @llvm.sqrt.f32(float {lifted})")
+    f.store(f.two("fdiv", number(1), deviation, "float"), kept, place + 4, "float")
+    f.store(variance, kept, place + 8, "float")
+
+
+def normalize(f: Function, stack: Stack, *, relu: bool) -> None:
+    """The function (source, kept, weight, bias, output)."""
+    size = stack.channel_bytes
+    moving = {
+        "x": ("%source", size),
+        "y": ("%output", size),
+        "kept": ("%kept", KEPT_BYTES),
+        "weight": ("%weight", 4),
+        "bias": ("%bias", 4),
+    }
+    with f.loop("channels", stack.channels, moving) as c:
+        mean, scale = f.spread(c["kept"]), f.spread(c["kept"], 4)
+        weight, bias = f.spread(c["weight"]), f.spread(c["bias"])
+        cells = {key: (c[key], GROUP_BYTES) for key in ("x", "y")}
+        with f.loop("cells", stack.cells, cells) as cell:
+            normal = f.two("fmul", f.two("fsub", f.load(cell["x"]), mean), scale)
+            y = f.fma(normal, weight, bias)
+            f.store(f.relu(y) if relu else y, cell["y"])
+
+
+@dataclass(frozen=True)
+class NormBack:
+    """The way back of normalisation. ``training``: the statistics are the group's own."""
+
+    stack: Stack
+    training: bool
+    masked: bool
+    passes_on: bool
+
+
+class _Channel(NamedTuple):
+    """A channel's numbers, each in all lanes."""
+
+    mean: str
+    scale: str
+    """1 / deviation."""
+    weight: str = ""
+    shift: str = ""
+    """While training, what all values of the channel do together is taken out: this much."""
+    stretch: str = ""
+    """And so much of each value's normal form."""
+
+    def normal(self, f: Function, x: str) -> str:
+        """A value with the mean taken away, in deviations."""
+        return f.two("fmul", f.two("fsub", x, self.mean), self.scale)
+
+
+def normalize_backward(f: Function, what: NormBack) -> None:
+    """The function (source, kept, weight, upstream, weight_gradient, bias_gradient, output,
+    pictures). The source is also the mask."""
+    mask, count = _present(f, what.stack)
+    size = what.stack.channel_bytes
+    sizes = {
+        "x": ("%source", size),
+        "upstream": ("%upstream", size),
+        "out": ("%output", size),
+        "kept": ("%kept", KEPT_BYTES),
+        "weight": ("%weight", 4),
+        "dweight": ("%weight_gradient", 4),
+        "dbias": ("%bias_gradient", 4),
+    }
+    for c, tile in _channels(f, what.stack, sizes):
+        means = [f.spread(c["kept"], KEPT_BYTES * o) for o in range(tile)]
+        scales = [f.spread(c["kept"], KEPT_BYTES * o + 4) for o in range(tile)]
+        channels = [_Channel(*numbers) for numbers in zip(means, scales, strict=True)]
+        totals = _parameter_sums(f, what.stack, c, channels)
+        for o, channel in enumerate(channels):
+            dweight, dbias = (f.tree(total) for total in totals[2 * o : 2 * o + 2])
+            for key, more in (("dweight", dweight), ("dbias", dbias)):
+                old = f.load(c[key], 4 * o, "float")
+                f.store(f.two("fadd", old, more, "float"), c[key], 4 * o, "float")
+            if what.passes_on:
+                place = {key: f.at(c[key], o * size) for key in ("x", "upstream", "out")}
+                weight = f.load(c["weight"], 4 * o, "float")
+                shift, stretch = (
+                    f.broadcast(f.two("fdiv", f.two("fmul", weight, s, "float"), count, "float"))
+                    for s in (dbias, dweight)
+                )
+                whole = _Channel(*channel[:2], f.broadcast(weight), shift, stretch)
+                _pass_on(f, what, place, whole, mask)
+
+
+def _parameter_sums(f: Function, stack: Stack, c: Loop, channels: list[_Channel]) -> list[str]:
+    """For each channel the sums by picture of upstream x normal form, and of upstream."""
+    size = stack.channel_bytes
+    cells = {key: (c[key], GROUP_BYTES) for key in ("x", "upstream")}
+    zero = [(f.vector, "zeroinitializer")] * (2 * len(channels))
+    with f.loop("cells", stack.cells, cells, zero) as cell:
+        sums = list(cell.carried)
+        for o, channel in enumerate(channels):
+            normal = channel.normal(f, f.load(cell["x"], o * size))
+            upstream = f.load(cell["upstream"], o * size)
+            sums[2 * o] = f.fma(upstream, normal, sums[2 * o])
+            sums[2 * o + 1] = f.two("fadd", sums[2 * o + 1], upstream)
+        cell.carried = sums
+    return cell.carried
+
+
+def _pass_on(f: Function, what: NormBack, place: dict[str, str], c: _Channel, mask: str) -> None:
+    """One channel's gradient of the source."""
+    cells = {key: (start, GROUP_BYTES) for key, start in place.items()}
+    with f.loop("cells", what.stack.cells, cells) as cell:
+        x = f.load(cell["x"])
+        dnormal = f.two("fmul", f.load(cell["upstream"]), c.weight)
+        if what.training:
+            normal = c.normal(f, x)
+            rest = f.two("fsub", dnormal, c.shift)
+            dnormal = f.two("fsub", rest, f.two("fmul", normal, c.stretch))
+        gradient = f.two("fmul", dnormal, c.scale)
+        if what.training:  # a lane without a picture has no part in the shift
+            gradient = f.select(mask, gradient, "zeroinitializer")
+        if what.masked:
+            gradient = f.where_above(x, gradient)
+        f.store(gradient, cell["out"])
+
+
+def note_statistics(f: Function, channels: int) -> None:
+    """The function (kept, mean, variance, pictures): a group's statistics, counted by its
+    pictures, added to the shard's."""
+    count = f.cast("sitofp", "%pictures", "i64", "float")
+    moving = {"kept": ("%kept", KEPT_BYTES), "mean": ("%mean", 4), "variance": ("%variance", 4)}
+    with f.loop("channels", channels, moving) as c:
+        for key, place in (("mean", 0), ("variance", 8)):
+            seen = f.two("fmul", f.load(c["kept"], place, "float"), count, "float")
+            f.store(f.two("fadd", f.load(c[key], 0, "float"), seen, "float"), c[key], 0, "float")

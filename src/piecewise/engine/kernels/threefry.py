@@ -1,0 +1,40 @@
+"""Threefry in vectors: the same words as `piecewise.randomness`, one picture a lane."""
+
+from __future__ import annotations
+
+from ..ir import Function, splat
+
+_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+"""By how many bits each step turns."""
+_PARITY = 0x1BD11BDA
+"""What the key's third word is made with."""
+_WORDS = "<16 x i32>"
+
+
+def threefry(f: Function, key: tuple[str, str], low: str, high: str) -> tuple[str, str]:
+    """Two vectors of random words for the keys and the counters (``low``, ``high``)."""
+    parity = f.two("xor", f.two("xor", splat(16, _PARITY, "i32"), key[0], _WORDS), key[1], _WORDS)
+    schedule = (*key, parity)
+    x, y = f.two("add", low, key[0], _WORDS), f.two("add", high, key[1], _WORDS)
+    for block in range(5):
+        for step in range(4):
+            turn = splat(16, _ROTATIONS[(4 * block + step) % 8], "i32")
+            x = f.two("add", x, y, _WORDS)
+            turned = f.value(
+                f"call {_WORDS} @llvm.fshl.v16i32({_WORDS} {y}, {_WORDS} {y}, {_WORDS} {turn})"
+            )
+            y = f.two("xor", turned, x, _WORDS)
+        x = f.two("add", x, schedule[(block + 1) % 3], _WORDS)
+        y = f.two("add", y, schedule[(block + 2) % 3], _WORDS)
+        y = f.two("add", y, splat(16, block + 1, "i32"), _WORDS)
+    return x, y
+
+
+def picture_keys(f: Function, key: str, pictures: str) -> tuple[str, str]:
+    """The keys of a group: ``key`` (two words in memory) folded with the numbers of its pictures
+    (sixteen i64)."""
+    start = f.broadcast(f.load(key, 0, "i32"), "i32"), f.broadcast(f.load(key, 4, "i32"), "i32")
+    numbers = f.load(pictures, 0, "<16 x i64>", align=8)
+    low = f.cast("trunc", numbers, "<16 x i64>", _WORDS)
+    upper = f.two("lshr", numbers, splat(16, 32, "i64"), "<16 x i64>")
+    return threefry(f, start, low, f.cast("trunc", upper, "<16 x i64>", _WORDS))

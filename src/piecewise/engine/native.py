@@ -1,0 +1,66 @@
+"""The only importer of llvmlite.binding: the processor's features, and text to machine code."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from .machine import Machine, machine
+
+
+@cache
+def _ready() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
+
+
+@cache
+def this_machine(name: str | None = None) -> Machine:
+    """The processor this runs on, in one of its forms."""
+    return machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
+
+
+def llvm_version() -> str:
+    """The version of LLVM that compiles here."""
+    return ".".join(str(part) for part in llvm.llvm_version_info)
+
+
+class Native:
+    """Machine code in memory: the addresses of its functions. It stays as long as this object."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def address(self, name: str) -> int:
+        return int(self._engine.get_function_address(name))
+
+
+def _target(form: Machine) -> Any:
+    _ready()
+    # Level 1 of code generation and none of the optimiser's passes: the text is already what has to
+    # run, and more would cost three times the time for nothing.
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=form.processor, features=form.features, opt=1, jit=True)
+
+
+def compiled(text: str, form: Machine) -> bytes:
+    """LLVM text as an object file."""
+    target = _target(form)
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(target.target_data)
+    return bytes(target.emit_object(module))
+
+
+def loaded(code: bytes, form: Machine) -> Native:
+    """An object file as machine code that can be called."""
+    target = _target(form)
+    empty = llvm.parse_assembly("")
+    empty.triple = llvm.get_default_triple()
+    engine = llvm.create_mcjit_compiler(empty, target)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return Native(engine)

@@ -1,0 +1,108 @@
+"""What every pass can be asked, and what several of them do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ...architecture import Row, Stage
+from ...layers import Layer
+from ..driver import Driver
+from ..kernels.correlation import Correlation, Emitter, row_table
+from ..kernels.sums import add_up
+from ..stack import Stack
+
+
+@dataclass
+class Pass:
+    """A layer that runs."""
+
+    stage: Stage
+    source: str
+    """The name of its input's place."""
+    training: bool
+    """Whether a way back follows, for which some passes keep notes."""
+    relu: bool = False
+    """Whether its output goes through ReLU."""
+    masked: bool = False
+    """Whether its input went through ReLU."""
+    passes_on: bool = False
+    """Whether a pass before it learns, and so wants the gradient of this one's input."""
+    covers: list[Stage] = field(default_factory=list)
+    """The stages that are done in this pass."""
+
+    kind: ClassVar[type[Layer]]
+    """The kind of layer it runs."""
+
+    @property
+    def name(self) -> str:
+        return self.stage.name
+
+    @property
+    def target(self) -> str:
+        """The name of its output's place."""
+        return self.name
+
+    @property
+    def input(self) -> Stack:
+        return Stack(self.stage.input)
+
+    @property
+    def output(self) -> Stack:
+        return Stack(self.covers[-1].output)
+
+    def given(self, d: Driver) -> str:
+        """The pointer to its input."""
+        return d.place(self.source, self.input.size)
+
+    def made(self, d: Driver) -> str:
+        """The pointer to its output."""
+        return d.place(self.target, self.output.size)
+
+    def upstream(self, d: Driver) -> str:
+        """The gradient of what the pass made."""
+        return d.place(f"d.{self.target}", self.output.size)
+
+    def downstream(self, d: Driver) -> str:
+        """The gradient of what the pass was given."""
+        return d.place(f"d.{self.source}", self.input.size)
+
+    def mask(self, d: Driver, unused: str) -> str:
+        """What tells where the gradient of the input passes: the input, if that went through ReLU;
+        if not, any pointer does."""
+        return self.given(d) if self.masked else unused
+
+    def forward(self, d: Driver) -> None:
+        """Write the calls that make the output of the input."""
+        raise NotImplementedError
+
+    def backward(self, d: Driver) -> None:
+        """Write the calls that make the gradients of parameters and input."""
+        raise NotImplementedError
+
+
+def add_up_sums(d: Driver, sums: str, row: Row) -> None:
+    """Add sums, sixteen to a number, to the gradient of a line of the parameter table."""
+    kernel = d.kernel("add_up", (), "sums gradient count:count", add_up)
+    d.call(kernel, sums, d.gradient(row), f"i64 {row.size}")
+
+
+def correlation_kernel(d: Driver, name: str, what: Correlation) -> str:
+    """The kernel for some rows of a correlation."""
+    return d.kernel(
+        name,
+        what,
+        "source output mask weight bias rows count:count",
+        lambda f: Emitter(f, d.module, d.machine, what).emit(),
+        d.machine.lanes,
+    )
+
+
+def run_correlation(
+    d: Driver, name: str, what: Correlation, places: tuple[str, str, str, str, str]
+) -> None:
+    """Run a correlation, all of its rows, on (source, weight, bias, output, mask)."""
+    kernel = correlation_kernel(d, name, what)
+    source, weight, bias, output, mask = places
+    table = row_table(d.module, what)
+    d.call_parts(kernel, [source, output, mask], [weight, bias, table, f"i64 {len(what.rows)}"])

@@ -1,0 +1,69 @@
+"""A network as a chain of passes."""
+
+from __future__ import annotations
+
+from ...architecture import Architecture, Stage
+from ...layers import Dropout, Layer, Pool, Relu
+from .base import Pass
+from .convolution import ConvolutionPass
+from .full import FullPass
+from .normalization import NormPass
+from .others import DropoutPass, EmbedPass, ReluPass
+from .pooling import PoolPass
+
+PASSES: dict[type[Layer], type[Pass]] = {
+    made.kind: made
+    for made in (ConvolutionPass, FullPass, PoolPass, NormPass, DropoutPass, ReluPass, EmbedPass)
+}
+"""How each kind of layer runs."""
+_HIGHEST_BAND = 4
+"""Rows and columns of the largest windows that follow a convolution's rows."""
+
+
+def passes_of(
+    architecture: Architecture, *, training: bool, backward: bool, every_stack: bool = False
+) -> list[Pass]:
+    """The passes of a network. ``training``: dropout draws and norm takes a group's statistics.
+    ``backward``: a way back follows. ``every_stack``: each layer's output stays to be read."""
+    found: list[Pass] = []
+    source = "input"
+    for stage in architecture.stages:
+        layer, last = stage.layer, found[-1] if found else None
+        if isinstance(layer, Dropout) and not training:
+            if last:
+                last.covers.append(stage)
+            continue
+        if not every_stack and last and _joins(last, stage):
+            continue
+        made = PASSES[type(layer)](stage, source, backward)
+        made.covers.append(stage)
+        made.passes_on = any(p.stage.parameters for p in found)
+        made.masked = bool(last and last.relu)
+        if isinstance(made, NormPass):
+            made.uses_group = training
+        source = made.target
+        found.append(made)
+    return found
+
+
+def _joins(last: Pass, stage: Stage) -> bool:
+    """Whether a layer is done by the pass before it."""
+    layer = stage.layer
+    if isinstance(layer, Relu):
+        last.relu = True
+        last.covers.append(stage)
+        return True
+    if not isinstance(layer, Pool) or not isinstance(last, ConvolutionPass):
+        return False
+    if last.pool is None and _fits_in_bands(layer, stage):
+        last.pool = stage
+        last.covers.append(stage)
+        return True
+    return False
+
+
+def _fits_in_bands(layer: Pool, stage: Stage) -> bool:
+    """Whether a pooling can follow the convolution's rows band by band."""
+    return layer.kind == "max" and all(
+        windows.stride == windows.window <= _HIGHEST_BAND for windows in layer.windows(stage.input)
+    )

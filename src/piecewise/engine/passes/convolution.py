@@ -1,0 +1,169 @@
+"""Convolution, with a pooling on its heels where that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...architecture import Stage
+from ...layers import Convolution
+from ...windows import Windows
+from ..driver import Driver
+from ..ir import GROUP_BYTES
+from ..kernels.correlation import Correlation, row_table
+from ..kernels.elementwise import divide
+from ..kernels.sums import sum_cells
+from ..kernels.weights import WeightEmitter, WeightGradient
+from ..stack import Stack
+from ..terms import backward_terms, forward_terms
+from .base import Pass, add_up_sums, correlation_kernel, run_correlation
+from .pooling import PoolWindows
+
+
+@dataclass
+class ConvolutionPass(Pass):
+    """Kernels slid over all channels. ``pool``: the pooling stage it does on its way, if any."""
+
+    kind = Convolution
+    pool: Stage | None = None
+
+    @property
+    def layer(self) -> Convolution:
+        assert isinstance(self.stage.layer, Convolution)
+        return self.stage.layer
+
+    @property
+    def windows(self) -> tuple[Windows, Windows]:
+        """Where the patches stand, along the rows and along the columns."""
+        return self.layer.windows(self.stage.input)
+
+    @property
+    def products(self) -> int:
+        """Cells of a kernel, in one channel."""
+        return self.layer.kernel[0] * self.layer.kernel[1]
+
+    @property
+    def convolved(self) -> Stack:
+        """What the convolution makes, before a pooling."""
+        return Stack(self.stage.output)
+
+    def _forward(self, output: Stack, *, relu: bool) -> Correlation:
+        rows, columns = self.windows
+        channels = self.input.channels
+        return Correlation(
+            self.input,
+            output,
+            forward_terms(rows),
+            forward_terms(columns),
+            output_stride=channels * self.products,
+            sum_stride=self.products,
+            kernel_columns=self.layer.kernel[1],
+            bias=self.layer.bias,
+            divide=channels * self.products if self.layer.mean else 1,
+            relu=relu,
+        )
+
+    def _parameters(self, d: Driver) -> tuple[str, str]:
+        """The pointers to weight and bias; without a bias any pointer does."""
+        rows = self.stage.parameters
+        weight = d.weights(rows[0])
+        return weight, d.weights(rows[1]) if self.layer.bias else weight
+
+    def forward(self, d: Driver) -> None:
+        weight, bias = self._parameters(d)
+        source, output = self.given(d), self.made(d)
+        if self.pool is None:
+            what = self._forward(self.output, relu=self.relu)
+            run_correlation(d, "convolve", what, (source, weight, bias, output, output))
+        else:
+            self._forward_pooled(d, PoolWindows(self.pool), (source, weight, bias, output))
+
+    def _forward_pooled(
+        self, d: Driver, pool: PoolWindows, places: tuple[str, str, str, str]
+    ) -> None:
+        """On (source, weight, bias, output): a band of rows as high as the windows, then the
+        windows of that band, and so on."""
+        source, weight, bias, output = places
+        height = pool.rows.window
+        band = Stack(self.stage.output._replace(height=height))
+        place = d.place(f"{self.name}.band", band.size)
+        what = self._forward(band, relu=False)
+        convolve, rows = correlation_kernel(d, "convolve", what), row_table(d.module, what)
+        winners = output
+        if self.training:
+            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+        given = (rows, output, winners)
+        for row, count, kernel in pool.forward(d, band, given, 24 * height, relu=self.relu):
+            others = [weight, bias, row["given"], f"i64 {count}"]
+            d.call_parts(convolve, [source, place, place], others)
+            d.call(kernel, place, row["out"], row["winners"])
+
+    def backward(self, d: Driver) -> None:
+        made = self.convolved
+        upstream = self.upstream(d)
+        if self.pool is not None:
+            pooled, upstream = upstream, d.place(f"d.{self.name}.rows", made.size)
+            pool = PoolWindows(self.pool)
+            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+            pool.backward(d, made, (pooled, winners, upstream, upstream), masked=False)
+        if self.layer.mean:
+            products = self.input.channels * self.products
+            kernel = d.kernel(
+                "divide", (made, products), "values", lambda f: divide(f, made, products)
+            )
+            d.call(kernel, upstream)
+        self._weights(d, upstream)
+        if self.layer.bias:
+            self._bias(d, upstream)
+        if self.passes_on:
+            self._hand_on(d, upstream)
+
+    def _weights(self, d: Driver, upstream: str) -> None:
+        rows, columns = self.windows
+        row = self.stage.parameters[0]
+        what = WeightGradient(
+            self.input,
+            self.convolved,
+            forward_terms(rows),
+            forward_terms(columns),
+            self.layer.kernel,
+            self.layer.stride,
+        )
+        kernel = d.kernel(
+            "meet",
+            what,
+            "source upstream sums",
+            lambda f: WeightEmitter(f, d.module, d.machine, what).emit(),
+            d.machine.lanes,
+        )
+        sums = d.place(f"{self.name}.sums", _sums_bytes(row.size))
+        d.call_parts(kernel, [self.given(d), upstream, sums], [])
+        add_up_sums(d, sums, row)
+
+    def _bias(self, d: Driver, upstream: str) -> None:
+        made, row = self.convolved, self.stage.parameters[1]
+        sums = d.place(f"{self.name}.cells", _sums_bytes(row.size))
+        kernel = d.kernel("sum_cells", made, "upstream sums", lambda f: sum_cells(f, made))
+        d.call(kernel, upstream, sums)
+        add_up_sums(d, sums, row)
+
+    def _hand_on(self, d: Driver, upstream: str) -> None:
+        rows, columns = self.windows
+        what = Correlation(
+            self.convolved,
+            self.input,
+            backward_terms(rows),
+            backward_terms(columns),
+            output_stride=self.products,
+            sum_stride=self.input.channels * self.products,
+            kernel_columns=self.layer.kernel[1],
+            bias=False,
+            masked=self.masked,
+        )
+        weight, _ = self._parameters(d)
+        mask = self.mask(d, upstream)
+        run_correlation(d, "hand_on", what, (upstream, weight, weight, self.downstream(d), mask))
+
+
+def _sums_bytes(count: int) -> int:
+    """Sixteen sums for each of ``count`` numbers, which `add_up` takes sixteen at a time."""
+    return GROUP_BYTES * 16 * -(-count // 16)

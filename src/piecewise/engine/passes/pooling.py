@@ -1,0 +1,146 @@
+"""Pooling by itself, and the windows that a convolution's pass uses too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...architecture import Stage
+from ...layers import Pool
+from ..driver import Driver
+from ..ir import Loop
+from ..kernels.pooling import PoolRow, pool_row, winners_of
+from ..kernels.unpooling import Unpool, share, unpool
+from ..stack import Stack
+from ..terms import backward_terms, forward_terms
+from .base import Pass
+
+
+class PoolWindows:
+    """The windows of a pooling stage, row of windows by row of windows."""
+
+    def __init__(self, stage: Stage) -> None:
+        assert isinstance(stage.layer, Pool)
+        self.layer, self.output = stage.layer, Stack(stage.output)
+        self.rows, self.columns = stage.layer.windows(stage.input)
+        self.winners = winners_of((self.rows.window, self.columns.window))
+
+    @property
+    def winner_row_bytes(self) -> int:
+        """Bytes of the winners of a row of windows."""
+        return self.output.shape.width * self.winners.size
+
+    @property
+    def winner_bytes(self) -> int:
+        """Bytes of all winners."""
+        return self.output.channels * self.output.shape.height * self.winner_row_bytes
+
+    def _equal_rows(self) -> list[tuple[int, int, int]]:
+        """Rows of windows as (first, how many, rows under each)."""
+        found: list[tuple[int, int, int]] = []
+        for index in range(self.rows.count):
+            count = len(self.rows.cells(index))
+            if found and found[-1][2] == count:
+                found[-1] = (found[-1][0], found[-1][1] + 1, count)
+            else:
+                found.append((index, 1, count))
+        return found
+
+    def forward(
+        self, d: Driver, source: Stack, places: tuple[str, str, str], step: int, *, relu: bool
+    ) -> Iterator[tuple[Loop, int, str]]:
+        """For every row of windows, written as loops: the pointers to (given, out, winners), the
+        rows under it, and the kernel to call on them; ``given`` moves ``step`` bytes a row."""
+        given, output, winners = places
+        for first, repeat, count in self._equal_rows():
+            moving = {
+                "given": (d.f.at(given, first * step), step),
+                "out": (d.f.at(output, first * self.output.row_bytes), self.output.row_bytes),
+                "winners": (
+                    d.f.at(winners, first * self.winner_row_bytes),
+                    self.winner_row_bytes,
+                ),
+            }
+            kernel = self._kernel(d, source, count, relu=relu, keeps=winners != output)
+            with d.f.loop("windows", repeat, moving) as row:
+                yield row, count, kernel
+
+    def _kernel(self, d: Driver, source: Stack, count: int, *, relu: bool, keeps: bool) -> str:
+        """The kernel for one row of windows with ``count`` rows under it."""
+        what = PoolRow(
+            source,
+            self.output,
+            count,
+            forward_terms(self.columns),
+            self.columns.window,
+            self.layer.kind,
+            relu,
+            keeps and self.layer.kind == "max",
+            self.winners,
+        )
+        return d.kernel(
+            "pool_row", what, "source output index", lambda f: pool_row(f, d.module, what)
+        )
+
+    def backward(
+        self, d: Driver, source: Stack, places: tuple[str, str, str, str], *, masked: bool
+    ) -> None:
+        """On (upstream, winners, output, mask): the gradient of ``source``."""
+        upstream, winners, out, mask = places
+        if self.layer.kind == "average":
+            self._share(d, upstream)
+        what = Unpool(
+            self.output,
+            source,
+            backward_terms(self.rows),
+            backward_terms(self.columns),
+            self.columns.window,
+            (self.rows.stride, self.columns.stride),
+            self.layer.kind,
+            masked,
+            self.winners,
+        )
+        kernel = d.kernel(
+            "unpool", what, "upstream index output mask", lambda f: unpool(f, d.module, what)
+        )
+        d.call(kernel, upstream, winners, out, mask)
+
+    def _share(self, d: Driver, upstream: str) -> None:
+        """Divide the upstream by the cells that each window covers."""
+        stack = self.output
+        rows, columns = (
+            tuple(len(windows.cells(index)) for index in range(windows.count))
+            for windows in (self.rows, self.columns)
+        )
+        kernel = d.kernel(
+            "share",
+            (stack, rows, columns),
+            "upstream",
+            lambda f: share(f, d.module, stack, rows, columns),
+        )
+        d.call(kernel, upstream)
+
+
+class PoolPass(Pass):
+    """Pooling that no convolution does on its way."""
+
+    kind = Pool
+
+    def forward(self, d: Driver) -> None:
+        pool = PoolWindows(self.stage)
+        source, output = self.given(d), self.made(d)
+        winners = output
+        if self.training:
+            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+        step = pool.rows.stride * self.input.row_bytes
+        places = (source, output, winners)
+        for row, _, kernel in pool.forward(d, self.input, places, step, relu=self.relu):
+            d.call(kernel, row["given"], row["out"], row["winners"])
+
+    def backward(self, d: Driver) -> None:
+        if not self.passes_on:
+            return
+        pool = PoolWindows(self.stage)
+        winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+        mask = self.mask(d, winners)
+        places = (self.upstream(d), winners, self.downstream(d), mask)
+        pool.backward(d, self.input, places, masked=self.masked)

@@ -1,0 +1,313 @@
+"""A network's machine code, and what Python asks of it."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from math import prod
+
+import numpy as np
+
+from ..architecture import Architecture
+from ..errors import LimitError
+from ..groups import GROUP
+from ..randomness import fold, key_of
+from ..tricks import Augmentation
+from ..version import __version__
+from .alone import assemble_alone, packed
+from .assemble import Assembly, Purpose, assemble
+from .cache import cached
+from .context import CLAIM, DONE, SPARE, STOPPED, WEIGHTS
+from .kernels.tricks import told
+from .machine import Machine
+from .native import Native, compiled, llvm_version, loaded, this_machine
+from .runtime import Array, Context, Float32, aligned, pool
+
+MOST_SHARDS = 16
+"""Into how many parts a step's groups are gathered, at most."""
+SHARD_MEMORY = 1 << 28
+"""Bytes for all shards together; a net with more parameters takes fewer shards."""
+MOST_CODE = 200_000
+"""Lines of LLVM text that are still compiled: about ten seconds' work."""
+MOST_MEMORY = 1 << 32
+"""Bytes a thread may need for its stacks."""
+
+
+def refuse_too_large(text: str, memory: int) -> None:
+    """LimitError where a program would take too long to compile or too much memory to run."""
+    lines = text.count("\n")
+    if lines > MOST_CODE:
+        raise LimitError(
+            f"layers: the program would have {lines:,} lines, wanted at most {MOST_CODE:,}; "
+            "take fewer layers of different shapes"
+        )
+    if memory > MOST_MEMORY:
+        raise LimitError(
+            f"layers: a thread would need {memory / 2**30:.1f} GB for the stacks of sixteen "
+            f"pictures, wanted at most {MOST_MEMORY / 2**30:.0f} GB; pool more, or take fewer "
+            "features or a smaller input"
+        )
+
+
+def machine_code(text: str, form: Machine) -> Native:
+    """LLVM text as machine code: from the cache if it was compiled before."""
+    key = "\n".join([__version__, llvm_version(), form.processor, form.features, text])
+    return loaded(cached(key, lambda: compiled(text, form)), form)
+
+
+class Code:
+    """Machine code for a network and a purpose. It can be run by many programs at once."""
+
+    def __init__(
+        self, architecture: Architecture, purpose: Purpose, form: Machine, guard: int
+    ) -> None:
+        self.assembly: Assembly = assemble(architecture, form, purpose, guard)
+        refuse_too_large(self.assembly.text, self.assembly.memory)
+        self._native = machine_code(self.assembly.text, form)
+        entry = "learn" if purpose.name == "learn" else "answer"
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+        self.run: Callable[[int, int], None] = kind(self._native.address(entry))
+
+
+@lru_cache(64)
+def code_for(architecture: Architecture, purpose: Purpose, form: Machine, guard: int = 0) -> Code:
+    """The code, compiled when it is first wanted."""
+    return Code(architecture, purpose, form, guard)
+
+
+class Program:
+    """A network's code for one purpose, with memory for its threads. One caller at a time: whoever
+    shares it holds the ``lock``."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        purpose: Purpose,
+        form: Machine | None = None,
+        guard: int = 0,
+    ) -> None:
+        self.architecture, self.purpose = architecture, purpose
+        self.machine = form or this_machine()
+        code = code_for(architecture, purpose, self.machine, guard)
+        self.assembly, self._run = code.assembly, code.run
+        self.context = Context()
+        self.memories: list[Array] = []
+        self.lock = threading.Lock()
+
+    def run(self, threads: int) -> None:
+        """All threads through the program, this one among them."""
+        while len(self.memories) < threads:
+            self.memories.append(aligned(self.assembly.memory, np.uint8))
+        self.context.write("memories", np.array([m.ctypes.data for m in self.memories], np.int64))
+        self.context.write("threads", threads)
+        self.context.at(CLAIM)[0] = 0
+        others = [
+            pool().submit(self._run, self.context.address, number) for number in range(1, threads)
+        ]
+        self._run(self.context.address, 0)
+        for other in others:
+            other.result()
+
+    def give(self, pictures: Array, fraction: Float32) -> None:
+        """The pictures, bytes or float32 or words in int64, one after the other in memory.
+        ``fraction``: the numbers a, b, c that make (a * byte + b) / c of a byte."""
+        self.context.write("inputs", pictures)
+        self.context.write("stride", pictures[0].nbytes)
+        self.context.write("fraction", fraction)
+
+
+class Answers(Program):
+    """The way forward of a network."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        bytes_in: bool = False,
+        form: Machine | None = None,
+        guard: int = 0,
+        name: str = "answer",
+    ) -> None:
+        super().__init__(architecture, Purpose(name, bytes_in), form, guard)
+
+    def logits(
+        self, pictures: Array, flat: Float32, averages: Float32, fraction: Float32, threads: int
+    ) -> Float32:
+        """Pictures (N, ...) -> (N, classes)."""
+        with self.lock:
+            return self._logits(pictures, flat, averages, fraction, threads)
+
+    def _logits(
+        self, pictures: Array, flat: Float32, averages: Float32, fraction: Float32, threads: int
+    ) -> Float32:
+        answers = np.empty((len(pictures), len(self.architecture.classes)), np.float32)
+        self.give(pictures, fraction)
+        self.context.point(WEIGHTS, flat)
+        self.context.write("averages", averages)
+        self.context.write("answers", answers)
+        self.context.write("count", len(pictures))
+        self.run(max(1, min(threads, len(pictures) // GROUP)))
+        return answers
+
+
+class Walker(Answers):
+    """The way forward with every stack kept."""
+
+    def __init__(
+        self, architecture: Architecture, form: Machine | None = None, guard: int = 0
+    ) -> None:
+        super().__init__(architecture, form=form, guard=guard, name="walk")
+
+    def stacks(self, picture: Array, flat: Float32, averages: Float32) -> dict[str, Float32]:
+        """One picture -> each layer's stack by name, (C, H, W)."""
+        places, found, before = self.assembly.plan.places, {}, picture
+        with self.lock:
+            self._logits(picture[None], flat, averages, np.ones(3, np.float32), 1)
+            for stage in self.architecture.stages:
+                place = places.get(stage.name)
+                if place is not None:  # dropout that lets everything through has none
+                    lanes = self.memories[0][place.offset : place.offset + place.size]
+                    before = lanes.view(np.float32)[::GROUP].reshape(stage.output).copy()
+                found[stage.name] = before
+        return found
+
+
+class Learner(Program):
+    """Steps down the slope, or the slope alone."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        purpose: Purpose,
+        form: Machine | None = None,
+        guard: int = 0,
+    ) -> None:
+        super().__init__(architecture, purpose, form, guard)
+        job = self.assembly.job
+        size = 16 * job.blocks
+        self.weights, self._spare = aligned(size), aligned(size)
+        self.averages = aligned(16 * -(-job.averages // 16))
+        self.state = aligned(size)
+        self.second = aligned(size if purpose.optimizer == "adamw" else 0)
+        self.most_shards = max(1, min(MOST_SHARDS, SHARD_MEMORY // (4 * job.shard_floats)))
+        self.shards = aligned(0)
+        self.draws = key_of(0)
+        """Of seed and purpose: what dropout's draws hang on."""
+        self.context.write("averages", self.averages)
+        self.context.write("state", self.state)
+        self.context.write("second", self.second)
+        self.context.point(WEIGHTS, self.weights)
+        self.context.point(SPARE, self._spare)
+        self.draw_for(0)
+        self.trick(Augmentation(), "any", 0, 0)
+
+    def begin(self, flat: Float32, averages: Float32) -> None:
+        """Start from these numbers."""
+        self.now[: flat.size] = flat
+        self.averages[: averages.size] = averages
+
+    @property
+    def now(self) -> Float32:
+        """The weights as they are (and what fills their last block)."""
+        first = self.context.at(WEIGHTS)[0] == self.weights.ctypes.data
+        return self.weights if first else self._spare
+
+    @property
+    def gradient(self) -> Float32:
+        """After `slope`: flat like the parameters."""
+        return self.shards[: self.assembly.job.parameters].copy()
+
+    def draw_for(self, epoch: int) -> None:
+        """From now on dropout's draws are this epoch's."""
+        key = fold(self.draws, epoch)
+        self.context.write("key", np.array([key.low, key.high], np.uint32))
+
+    def trick(self, tricks: Augmentation, ground: str, seed: int, epoch: int) -> None:
+        """From now on pictures are changed as in this epoch; only if the purpose says so."""
+        shape = self.architecture.input
+        self.context.write("tricks", told(tricks, shape, ground, seed, epoch))
+
+    def slope(self, labels: Array, threads: int) -> Float32:
+        """All pictures as one batch: their losses, and the gradient of the mean in `gradient`."""
+        nothing = np.zeros((1, 4), np.float32)
+        order = np.arange(len(labels))
+        losses, _ = self.steps(order, labels, len(labels), 0, nothing, threads)
+        return losses
+
+    def steps(
+        self, order: Array, labels: Array, batch: int, first: int, rates: Float32, threads: int
+    ) -> tuple[Float32, int]:
+        """Steps ``first`` on of an epoch, one for each row of ``rates`` (rate, rate x decay, and
+        AdamW's two corrections): the loss of each picture they ran on, and how many steps were
+        good; if fewer than wanted, the next one's loss or weights were not finite.
+
+        ``order``: the picture at each position of the epoch; ``labels``: of each picture, int64.
+        """
+        c, job = self.context, self.assembly.job
+        shards = min(-(-batch // GROUP), self.most_shards)
+        if self.shards.size < shards * job.shard_floats:
+            self.shards = aligned(shards * job.shard_floats)
+        start, stop = first * batch, min(len(order), (first + len(rates)) * batch)
+        losses = np.zeros(len(order), np.float32)
+        values: dict[str, Array | int] = {
+            "order": order,
+            "labels": labels,
+            "losses": losses,
+            "rates": rates,
+            "shards": self.shards,
+            "batch": batch,
+            "count": len(order),
+            "most_shards": self.most_shards,
+            "first": first,
+            "stop": first + len(rates),
+        }
+        for name, value in values.items():
+            c.write(name, value)
+        c.at(DONE)[0] = c.at(STOPPED)[0] = 0
+        self.run(max(1, min(threads, shards)))
+        return losses[start:stop], int(c.at(DONE)[0])
+
+
+class AloneAnswers:
+    """A network with its weights as they are now, for one picture at a time: the same bits as
+    `Answers`."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        arrays: Mapping[str, Array],
+        *,
+        bytes_in: bool = False,
+        fraction: Float32 | None = None,
+        form: Machine | None = None,
+        guard: int = 0,
+    ) -> None:
+        form = form or this_machine()
+        made = assemble_alone(architecture, form, bytes_in=bytes_in, guard=guard)
+        refuse_too_large(made.text, made.memory)
+        self.plan = made.plan
+        self._native = machine_code(made.text, form)
+        run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(self._native.address("alone"))
+        kind = np.int64 if architecture.reads_texts else np.uint8 if bytes_in else np.float32
+        shape = architecture.input[2:] if architecture.reads_texts else architecture.input
+        self.memory = aligned(made.memory, np.uint8)
+        self.given = aligned(prod(shape), kind).reshape(shape)
+        self.answers = aligned(len(architecture.classes))
+        weights = packed(architecture, arrays)
+        kept = aligned(weights.size)
+        kept[:] = weights
+        buffers = [self.memory, kept, self.given, np.ones(3, np.float32), self.answers]
+        if fraction is not None:
+            buffers[3] = fraction
+        self._buffers = buffers
+        self._run = partial(run, *(buffer.ctypes.data for buffer in buffers))
+        self._lock = threading.Lock()
+
+    def logits(self, picture: Array) -> Float32:
+        """A picture (C, H, W), or words (positions) -> (classes)."""
+        with self._lock:
+            self.given[...] = picture
+            self._run()
+            return self.answers.copy()

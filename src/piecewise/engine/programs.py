@@ -1,0 +1,74 @@
+"""The programs of a network, compiled when first wanted and kept."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..architecture import Architecture
+from ..randomness import DROPOUT, key_of
+from .assemble import Purpose
+from .program import Answers, Learner, Walker
+from .runtime import Array, Float32, processors
+
+_KEPT = 32
+"""Programs kept in memory; the one not used for longest makes room."""
+
+
+@lru_cache(_KEPT)
+def _answers(architecture: Architecture, bytes_in: bool) -> Answers:
+    return Answers(architecture, bytes_in=bytes_in)
+
+
+@lru_cache(_KEPT)
+def _walker(architecture: Architecture) -> Walker:
+    return Walker(architecture)
+
+
+def logits(
+    architecture: Architecture,
+    flat: Float32,
+    averages: Float32,
+    pictures: Array,
+    fraction: Float32,
+    threads: int | None = None,
+) -> Float32:
+    """Pictures (N, C, H, W), bytes or float32, or words (N, positions) int64 -> (N, classes).
+
+    ``fraction``: the numbers a, b, c that make (a * byte + b) / c of a byte.
+    """
+    program = _answers(architecture, pictures.dtype == np.uint8)
+    return program.logits(pictures, flat, averages, fraction, threads or processors())
+
+
+def stacks(
+    architecture: Architecture, flat: Float32, averages: Float32, picture: Array
+) -> dict[str, Float32]:
+    """One picture (C, H, W) float32, or words (positions) int64 -> the stack that each layer makes
+    of it, by the layer's name."""
+    return _walker(architecture).stacks(picture, flat, averages)
+
+
+def gradients(
+    architecture: Architecture,
+    flat: Float32,
+    averages: Float32,
+    pictures: Array,
+    right: Array,
+    loss: str,
+) -> tuple[Float32, Float32]:
+    """The loss of each picture, and the gradient of their mean, flat like the parameters; of the
+    network as it answers. Pictures float32 or words."""
+    learner = Learner(architecture, Purpose("learn", loss=loss))
+    learner.begin(flat, averages)
+    learner.give(pictures, np.ones(3, np.float32))
+    losses = learner.slope(right, processors())
+    return losses, learner.gradient
+
+
+def learner(architecture: Architecture, purpose: Purpose, seed: int) -> Learner:
+    """A new run of learning, its draws by ``seed``."""
+    made = Learner(architecture, purpose)
+    made.draws = key_of(seed, DROPOUT)
+    return made

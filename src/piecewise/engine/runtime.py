@@ -1,0 +1,74 @@
+"""Memory and threads for native programs."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .context import AT, SIZE
+from .driver import LINE
+
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+
+
+def aligned(count: int, dtype: Any = np.float32) -> Array:
+    """Zeros that begin on a cache line."""
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(count * size + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + count * size].view(dtype)
+
+
+@cache
+def pool() -> ThreadPoolExecutor:
+    """Threads that wait for native work."""
+    return ThreadPoolExecutor(max_workers=64, thread_name_prefix="piecewise")
+
+
+@cache
+def _yields() -> int:
+    """The address of the system's function that lets another thread run."""
+    name = "SwitchToThread" if os.name == "nt" else "sched_yield"
+    library = ctypes.WinDLL("kernel32") if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined]
+    return int(ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
+
+
+def processors() -> int:
+    """How many threads run at once here."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Context:
+    """The block of memory that a program is told through."""
+
+    def __init__(self) -> None:
+        self._block = aligned(SIZE, np.uint8)
+        self._kept: dict[str, Any] = {}
+        self.address = self._block.ctypes.data
+        self.write("yields", _yields())
+
+    def write(self, name: str, value: Any) -> None:
+        """A number, or an array, which is then kept alive."""
+        if isinstance(value, np.ndarray):
+            self._kept[name] = value
+            value = value.ctypes.data
+        self._block[AT[name] : AT[name] + 8].view(np.int64)[0] = value
+
+    def write_float(self, name: str, value: float) -> None:
+        self._block[AT[name] : AT[name] + 4].view(np.float32)[0] = value
+
+    def point(self, place: int, array: Array) -> None:
+        """A pointer to an array, which is then kept alive, at one of the places without a name."""
+        self._kept[str(place)] = array
+        self.at(place)[0] = array.ctypes.data
+
+    def at(self, place: int) -> Array:
+        """The whole number at one of the places without a name."""
+        return self._block[place : place + 8].view(np.int64)

@@ -1,0 +1,145 @@
+"""Training-time tricks in the engine: as the reference, to the last bit the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from piecewise.architecture import Architecture
+from piecewise.engine.assemble import Purpose
+from piecewise.engine.header import HEADER
+from piecewise.engine.machine import FORMS, Machine
+from piecewise.engine.native import this_machine
+from piecewise.engine.program import Learner
+from piecewise.engine.runtime import aligned
+from piecewise.errors import LimitError
+from piecewise.groups import Moment
+from piecewise.reference.tricks import trick
+from piecewise.tricks import Augmentation
+
+from .test_tricks import ALL, ALONE, moment
+
+Array = npt.NDArray[Any]
+FRACTION = np.array([2, -255, 255], np.float32)
+
+
+def learner(shape: tuple[int, int, int], *, bytes_in: bool, form: Machine | None = None) -> Learner:
+    purpose = Purpose("learn", bytes_in, tricks=True)
+    return Learner(Architecture("full 2", shape, 2), purpose, form, guard=192)
+
+
+def by_engine(program: Learner, pictures: Array, order: Array) -> Array:
+    """What the pictures of an order are when they have been laid into lanes, a group at a time."""
+    program.give(pictures, FRACTION)
+    place, rates = program.assembly.plan.places["input"], np.zeros((1, 4), np.float32)
+    found = []
+    for start in range(0, len(order), 16):
+        group = order[start : start + 16]
+        program.steps(group, np.zeros(len(pictures), np.int64), 16, 0, rates, 1)
+        laid = program.memories[0][place.offset : place.offset + place.size].view(np.float32)
+        stack = laid.reshape(*pictures.shape[1:], 16)
+        found.append(np.moveaxis(stack, 3, 0)[: len(group)].copy())
+    return np.concatenate(found)
+
+
+def sample(shape: tuple[int, int, int], *, bytes_in: bool, seed: int = 0) -> tuple[Array, Array]:
+    """Forty smooth pictures, and the same as numbers."""
+    rng = np.random.default_rng(seed)
+    _, height, width = shape
+    y, x = np.arange(height)[:, None], np.arange(width)
+    waves = rng.uniform(-0.2, 0.2, (2, 40, shape[0], 1, 1))
+    numbers = np.sin(waves[0] * x + waves[1] * y + rng.uniform(0, 6, (40, shape[0], 1, 1)))
+    if not bytes_in:
+        floats = numbers.astype(np.float32)
+        return floats, floats
+    data = np.rint(127.5 * numbers + 127.5).astype(np.uint8)
+    return data, (2 * data.astype(np.float32) - 255) / np.float32(255)
+
+
+def forms() -> list[Machine]:
+    found = []
+    for name in FORMS[:-1]:
+        try:
+            found.append(this_machine(name))
+        except LimitError:
+            continue
+    return found
+
+
+SHAPES = [(1, 28, 28), (3, 20, 33), (1, 9, 9), (2, 16, 5), (1, 1, 40), (3, 30, 1), (1, 1, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("bytes_in", [False, True], ids=["floats", "bytes"])
+def test_the_engine_agrees_with_the_reference(shape: tuple[int, int, int], bytes_in: bool) -> None:
+    pictures, numbers = sample(shape, bytes_in=bytes_in)
+    order = np.random.default_rng(1).permutation(40)[:37].astype(np.int64)
+    program = learner(shape, bytes_in=bytes_in)
+    for ground in ("dark", "any"):
+        for tricks in (ALL, *ALONE):
+            program.trick(tricks, ground, 2**63 + 5, 3)
+            found = by_engine(program, pictures, order)
+            wanted = trick(tricks, numbers[order], ground, Moment(2**63 + 5, 3, order))
+            assert found == pytest.approx(wanted, abs=1e-5), (ground, tricks)
+        program.trick(Augmentation(), ground, 0, 0)
+        assert (by_engine(program, pictures, order) == numbers[order]).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 17, 12)], ids=str)
+def test_the_bits_are_the_same_in_every_form(shape: tuple[int, int, int]) -> None:
+    pictures, _ = sample(shape, bytes_in=True)
+    order = np.arange(40)
+    found = []
+    for form in forms():
+        program = learner(shape, bytes_in=True, form=form)
+        program.trick(ALL, "dark", 5, 3)
+        found.append(by_engine(program, pictures, order).tobytes())
+    assert len(set(found)) == 1
+
+
+def test_a_picture_s_bits_hang_on_neither_batch_nor_place() -> None:
+    pictures, _ = sample((1, 12, 13), bytes_in=True)
+    program = learner((1, 12, 13), bytes_in=True)
+    program.trick(ALL, "any", 5, 3)
+    whole = by_engine(program, pictures, np.arange(40))
+    order = np.random.default_rng(1).permutation(40)
+    assert (by_engine(program, pictures, order) == whole[order]).all()
+    assert (by_engine(program, pictures, order[:1]) == whole[order[:1]]).all()
+
+
+def test_a_step_with_tricks_is_the_same_on_any_number_of_threads() -> None:
+    pictures, numbers = sample((1, 12, 13), bytes_in=True)
+    labels = np.arange(40) % 2
+    found = set()
+    for threads in (1, 2, 3):
+        program = learner((1, 12, 13), bytes_in=True)
+        program.trick(ALL, "dark", 5, 3)
+        program.give(pictures, FRACTION)
+        losses = program.slope(labels, threads)
+        found.add(losses.tobytes() + program.gradient.tobytes())
+    assert len(found) == 1
+    plain = Learner(program.architecture, Purpose("learn"))
+    plain.give(trick(ALL, numbers, "dark", moment(40)), FRACTION)
+    plain.slope(labels, 1)
+    assert program.gradient == pytest.approx(plain.gradient, abs=1e-4)
+    assert np.abs(program.gradient).max() > 0.01
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_engine_writes_only_where_it_may(shape: tuple[int, int, int]) -> None:
+    pictures, _ = sample(shape, bytes_in=True)
+    program = learner(shape, bytes_in=True)
+    memory = aligned(program.assembly.memory, np.uint8)
+    memory[:] = 0xFF  # no numbers: what is read before it is written shows
+    program.memories.append(memory)
+    for tricks in ALONE:
+        program.trick(tricks, "dark", 5, 3)
+        assert np.isfinite(by_engine(program, pictures, np.arange(40))).all()
+    allowed = np.zeros(memory.size, bool)
+    allowed[:HEADER] = True
+    for place in program.assembly.plan.places.values():
+        allowed[place.offset : place.offset + place.size] = True
+    assert (memory[~allowed] == 0xFF).all()
