@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import piecewise
-from piecewise import Network, Recipe
+from piecewise import CompiledNetwork, Network, Recipe
 from piecewise.engine import programs
 
 from .agreement import RATE, SLOPES, STEPS, write_steps
@@ -29,6 +29,7 @@ class Ours(Answering):
     """A network and what is asked of it."""
 
     net: Network
+    compiled: CompiledNetwork
     batch: int
 
     def prepare(self, path: str, batch: int) -> str:
@@ -65,7 +66,7 @@ class Ours(Answering):
         self.net.logits(self.given.pictures[:ANSWERED])
 
     def one(self, picture: Array, threads: int) -> None:
-        self.net.logits(picture)
+        self.compiled.logits(picture[0])
 
     def answer(self, times: int, threads: int) -> float:
         with using(threads):
@@ -78,6 +79,7 @@ class Ours(Answering):
     def _from_the_start(self) -> None:
         for name, array in self.given.weights.items():
             self.net.parameters[name] = array
+        self.compiled = self.net.compile()
 
     def _train(
         self, pictures: Array, labels: Array, epochs: int, rate: float, threads: int

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .compiled import CompiledNetwork as CompiledNetwork
     from .data.dataset import DataSet as DataSet
     from .data.dataset import read_data as read_data
     from .data.preparation import Preparation as Preparation
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .network import load as load
 
 _HOMES = {
+    "CompiledNetwork": "compiled",
     "DataError": "errors",
     "DataSet": "data.dataset",
     "LimitError": "errors",

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import fsum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from .reference.losses import softmax
 from .reference.walk import Walk
 from .summary import summary, summary_html
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .compiled import CompiledNetwork
 
 Float32 = npt.NDArray[np.float32]
 
@@ -181,6 +184,12 @@ class Network:
         given = self.inputs(one)[0]
         stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
         return Walk({"input": given, **stacks})
+
+    def compile(self) -> CompiledNetwork:
+        """The network as it is now, ready to answer about single pictures as fast as it can."""
+        from .compiled import CompiledNetwork  # noqa: PLC0415
+
+        return CompiledNetwork(self)
 
     # How it learns.
 

@@ -75,9 +75,12 @@ def uniform(key: Key, count: int, start: int = 0) -> npt.NDArray[np.float64]:
 
 
 def shuffled(key: Key, count: int) -> npt.NDArray[np.int64]:
-    """The numbers 0 to ``count`` - 1 in random order."""
-    drawn = words(key, 2 * count).astype(np.uint64)
-    return np.argsort((drawn[::2] << np.uint64(32)) | drawn[1::2], kind="stable")
+    """The numbers 0 to ``count`` - 1 in random order: by a random word each, equal ones by number.
+    ``count`` is at most 2**32."""
+    drawn = words(key, count).astype(np.uint64) << np.uint64(32)
+    drawn |= np.arange(count, dtype=np.uint64)
+    drawn.sort()  # no two are equal, so that every way to sort gives the same
+    return (drawn & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def _halves(value: Any) -> tuple[Words, Words]:

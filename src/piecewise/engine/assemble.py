@@ -14,6 +14,7 @@ from .header import HEADER
 from .ir import Function, Module
 from .kernels.lanes import hand_out, lay
 from .kernels.losses import loss
+from .kernels.threefry import draw_order
 from .kernels.tricks import arguments, frames_size, trick
 from .machine import Machine
 from .passes.base import Pass
@@ -152,6 +153,8 @@ def _write_ends(
         function = module.add(Function("loss", [*pointers, "i64 %pictures", "i64 %batch"]))
         loss(function, purpose.loss, classes, masked=masked)
         write_learn(module, job, machine.pause)
+        pointers = ["ptr noalias %key", "ptr noalias %drawn"]
+        draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))
     else:
         function = module.add(
             Function("hand_out", ["ptr noalias %logits", "ptr noalias %answers", "i64 %count"])

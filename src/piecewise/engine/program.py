@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
-from math import prod
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
 from ..architecture import Architecture
 from ..errors import LimitError
 from ..groups import GROUP
-from ..randomness import fold, key_of
+from ..randomness import Key, fold, key_of
 from ..tricks import Augmentation
 from ..version import __version__
-from .alone import assemble_alone, packed
 from .assemble import Assembly, Purpose, assemble
 from .cache import cached
 from .context import CLAIM, DONE, SPARE, STOPPED, WEIGHTS
@@ -69,6 +67,10 @@ class Code:
         entry = "learn" if purpose.name == "learn" else "answer"
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         self.run: Callable[[int, int], None] = kind(self._native.address(entry))
+        self.draw_order: Callable[[int, int, int], None] | None = None
+        if purpose.name == "learn":
+            kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+            self.draw_order = kind(self._native.address("draw_order"))
 
 
 @lru_cache(64)
@@ -92,6 +94,7 @@ class Program:
         self.machine = form or this_machine()
         code = code_for(architecture, purpose, self.machine, guard)
         self.assembly, self._run = code.assembly, code.run
+        self._code = code
         self.context = Context()
         self.memories: list[Array] = []
         self.lock = threading.Lock()
@@ -229,6 +232,17 @@ class Learner(Program):
         shape = self.architecture.input
         self.context.write("tricks", told(tricks, shape, ground, seed, epoch))
 
+    def order(self, key: Key, count: int) -> Array:
+        """`randomness.shuffled`, quicker: the numbers 0 to ``count`` - 1 in the order of a key."""
+        words, drawn = (
+            np.array([key.low, key.high], np.uint32),
+            aligned(-(-count // 32) * 32, np.uint64),
+        )
+        assert self._code.draw_order is not None
+        self._code.draw_order(words.ctypes.data, drawn.ctypes.data, count)
+        drawn.sort()
+        return (drawn[:count] & np.uint64(0xFFFFFFFF)).view(np.int64)
+
     def slope(self, labels: Array, threads: int) -> Float32:
         """All pictures as one batch: their losses, and the gradient of the mean in `gradient`."""
         nothing = np.zeros((1, 4), np.float32)
@@ -268,46 +282,3 @@ class Learner(Program):
         c.at(DONE)[0] = c.at(STOPPED)[0] = 0
         self.run(max(1, min(threads, shards)))
         return losses[start:stop], int(c.at(DONE)[0])
-
-
-class AloneAnswers:
-    """A network with its weights as they are now, for one picture at a time: the same bits as
-    `Answers`."""
-
-    def __init__(
-        self,
-        architecture: Architecture,
-        arrays: Mapping[str, Array],
-        *,
-        bytes_in: bool = False,
-        fraction: Float32 | None = None,
-        form: Machine | None = None,
-        guard: int = 0,
-    ) -> None:
-        form = form or this_machine()
-        made = assemble_alone(architecture, form, bytes_in=bytes_in, guard=guard)
-        refuse_too_large(made.text, made.memory)
-        self.plan = made.plan
-        self._native = machine_code(made.text, form)
-        run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(self._native.address("alone"))
-        kind = np.int64 if architecture.reads_texts else np.uint8 if bytes_in else np.float32
-        shape = architecture.input[2:] if architecture.reads_texts else architecture.input
-        self.memory = aligned(made.memory, np.uint8)
-        self.given = aligned(prod(shape), kind).reshape(shape)
-        self.answers = aligned(len(architecture.classes))
-        weights = packed(architecture, arrays)
-        kept = aligned(weights.size)
-        kept[:] = weights
-        buffers = [self.memory, kept, self.given, np.ones(3, np.float32), self.answers]
-        if fraction is not None:
-            buffers[3] = fraction
-        self._buffers = buffers
-        self._run = partial(run, *(buffer.ctypes.data for buffer in buffers))
-        self._lock = threading.Lock()
-
-    def logits(self, picture: Array) -> Float32:
-        """A picture (C, H, W), or words (positions) -> (classes)."""
-        with self._lock:
-            self.given[...] = picture
-            self._run()
-            return self.answers.copy()

@@ -11,14 +11,22 @@ from ..randomness import DROPOUT, key_of
 from .assemble import Purpose
 from .program import Answers, Learner, Walker
 from .runtime import Array, Float32, processors
+from .single import Single
 
 _KEPT = 32
 """Programs kept in memory; the one not used for longest makes room."""
+_FEW = 2
+"""Pictures that run one by one, which is quicker than a group that is nearly empty."""
 
 
 @lru_cache(_KEPT)
 def _answers(architecture: Architecture, bytes_in: bool) -> Answers:
     return Answers(architecture, bytes_in=bytes_in)
+
+
+@lru_cache(_KEPT)
+def _single(architecture: Architecture, bytes_in: bool) -> Single:
+    return Single(architecture, bytes_in=bytes_in)
 
 
 @lru_cache(_KEPT)
@@ -38,7 +46,13 @@ def logits(
 
     ``fraction``: the numbers a, b, c that make (a * byte + b) / c of a byte.
     """
-    program = _answers(architecture, pictures.dtype == np.uint8)
+    bytes_in = pictures.dtype == np.uint8
+    if len(pictures) <= _FEW:
+        alone = _single(architecture, bytes_in)
+        with alone.lock:
+            alone.weigh(flat, averages, fraction)
+            return np.stack([alone.logits(picture) for picture in pictures])
+    program = _answers(architecture, bytes_in)
     return program.logits(pictures, flat, averages, fraction, threads or processors())
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import LimitError
 from ..limits import LOSS, SEED, SHARE, Choice, Limit, Number, Whole, YesNo
 
@@ -60,12 +63,16 @@ class Recipe:
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """The learning rate of one of ``steps`` steps, counted from 0."""
+        return float(self.learning_rates(step, 1, steps)[0])
+
+    def learning_rates(self, first: int, count: int, steps: int) -> npt.NDArray[np.float64]:
+        """The learning rates of ``count`` of ``steps`` steps, from ``first`` on."""
         if self.schedule == "constant":
-            return self.learning_rate
-        rise = max(1, steps // 4)
-        if step < rise:
-            return self.learning_rate * (step + 1) / rise
-        return self.learning_rate * (steps - step) / (steps - rise + 1)
+            return np.full(count, self.learning_rate)
+        rise, step = max(1, steps // 4), np.arange(first, first + count)
+        up = self.learning_rate * (step + 1) / rise
+        down = self.learning_rate * (steps - step) / (steps - rise + 1)
+        return np.where(step < rise, up, down)
 
 
 def knobs() -> tuple[Field[Any], ...]:

@@ -20,7 +20,7 @@ from ..layers import Norm
 from ..limits import THREADS
 from ..network import Network
 from ..optimizers import corrections
-from ..randomness import ORDER, key_of, shuffled
+from ..randomness import ORDER, Key, key_of, shuffled
 from ..reference.nudge import nudges
 from ..reference.steps import adamw, sgd
 from .recipe import Recipe
@@ -28,6 +28,8 @@ from .scores import evaluate
 
 Order = npt.NDArray[np.int64]
 """The numbers of pictures, in the order they are taken."""
+Losses = npt.NDArray[Any]
+"""The loss of each picture, in the order they were taken."""
 Validation = tuple[npt.ArrayLike, npt.ArrayLike] | None
 """Pictures and labels, or nothing."""
 
@@ -122,15 +124,14 @@ class _Run:
     def steps(self) -> int:
         return self.recipe.epochs * self.steps_an_epoch
 
-    def rate(self, step: int) -> float:
-        return self.recipe.learning_rate_at(step, self.steps)
-
 
 class _Stepper(Protocol):
     """What takes steps: ``steps`` of them from ``first`` on, in an epoch of this order. Gives the
     loss of each picture; fewer losses than pictures say that the next step went wrong."""
 
-    def take(self, epoch: int, order: Order, first: int, steps: int) -> list[float]: ...
+    def order(self, key: Key, count: int) -> Order: ...
+
+    def take(self, epoch: int, order: Order, first: int, steps: int) -> Losses: ...
 
 
 def _one_epoch(
@@ -142,13 +143,13 @@ def _one_epoch(
 ) -> None:
     """Once through the pictures, in an order of its own."""
     started, size, first = time.perf_counter(), run.recipe.batch_size, 0
-    order = shuffled(key_of(run.recipe.seed, ORDER, epoch), len(run.right))
-    losses: list[float] = []
+    order = stepper.order(key_of(run.recipe.seed, ORDER, epoch), len(run.right))
+    losses: list[Losses] = []
     while first < run.steps_an_epoch:
         steps = min(run.pace, run.steps_an_epoch - first)
         before = time.perf_counter()
         found = stepper.take(epoch, order, first, steps)
-        losses += found
+        losses.append(found)
         if len(found) < len(order[first * size : (first + steps) * size]):
             raise _diverged(run, epoch)
         first += steps
@@ -156,12 +157,17 @@ def _one_epoch(
         if first == run.steps_an_epoch:
             accuracy = _accuracy(run, epoch, validation)
             seconds = time.perf_counter() - started
-            finished = Epoch(epoch + 1, math.fsum(losses) / len(losses), accuracy, seconds)
+            finished = Epoch(epoch + 1, _mean(np.concatenate(losses)), accuracy, seconds)
             run.history.epochs.append(finished)
             run.net.history.append(asdict(finished))
         if progress:
-            progress(Progress(run.step, run.steps, math.fsum(found) / len(found), finished))
+            progress(Progress(run.step, run.steps, _mean(found), finished))
         run.pace = _pace(steps, time.perf_counter() - before)
+
+
+def _mean(losses: Losses) -> float:
+    """Added up one after the other: the same bits on every machine."""
+    return float(np.add.accumulate(losses, dtype=np.float64)[-1]) / len(losses)
 
 
 _LOOK_UP = 0.1
@@ -187,8 +193,9 @@ class _Native:
         self.learner.context.write_float("momentum", recipe.momentum)
         self.learner.context.write_float("decay", recipe.weight_decay)
         self.learner.begin(net.parameters.flat, net.averages.flat)
+        self.order = self.learner.order
 
-    def take(self, epoch: int, order: Order, first: int, steps: int) -> list[float]:
+    def take(self, epoch: int, order: Order, first: int, steps: int) -> Losses:
         run, learner = self.run, self.learner
         learner.draw_for(epoch)
         size = run.recipe.batch_size
@@ -199,15 +206,15 @@ class _Native:
         net = run.net
         net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
         net.averages.flat[:] = learner.averages[: net.averages.flat.size]
-        return list(map(float, losses[: done * size]))
+        return losses[: done * size]
 
     def _rates(self, steps: int) -> npt.NDArray[np.float32]:
         """The rows that the program wants, for the next steps."""
-        rows = np.empty((steps, 4))
-        for index in range(steps):
-            step = self.run.step + index
-            rate = self.run.rate(step)
-            rows[index] = rate, rate * self.run.recipe.weight_decay, *corrections(step + 1)
+        run, rows = self.run, np.zeros((steps, 4))
+        rows[:, 0] = run.recipe.learning_rates(run.step, steps, run.steps)
+        rows[:, 1] = rows[:, 0] * run.recipe.weight_decay
+        if run.recipe.optimizer == "adamw":
+            rows[:, 2:] = [corrections(run.step + index + 1) for index in range(steps)]
         return rows.astype(np.float32)
 
 
@@ -218,8 +225,9 @@ class _Nudging:
         self.run = run
         count = 2 if run.recipe.optimizer == "adamw" else 1
         self.remembered = [np.zeros_like(run.net.parameters.flat) for _ in range(count)]
+        self.order = shuffled
 
-    def take(self, epoch: int, order: Order, first: int, steps: int) -> list[float]:
+    def take(self, epoch: int, order: Order, first: int, steps: int) -> Losses:
         size, losses = self.run.recipe.batch_size, list[float]()
         for step in range(first, first + steps):
             chosen = order[step * size : (step + 1) * size]
@@ -227,7 +235,7 @@ class _Nudging:
             if loss is None:
                 break
             losses += [loss] * len(chosen)
-        return losses
+        return np.array(losses)
 
     def _step(self, epoch: int, chosen: Order) -> float | None:
         """The loss before the step; None if it, or what follows from it, is no finite number."""
@@ -252,7 +260,8 @@ class _Nudging:
     def _moved(self, slope: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
         """The parameters after a step, and what the optimizer remembers for the next."""
         run, recipe, flat = self.run, self.run.recipe, self.run.net.parameters.flat
-        rate, decay = run.rate(run.step), recipe.weight_decay
+        rate = recipe.learning_rate_at(run.step, run.steps)
+        decay = recipe.weight_decay
         if recipe.optimizer == "adamw":
             first, second = self.remembered
             return adamw(flat, first, second, slope, rate, decay, run.step + 1)

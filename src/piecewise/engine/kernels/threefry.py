@@ -38,3 +38,32 @@ def picture_keys(f: Function, key: str, pictures: str) -> tuple[str, str]:
     low = f.cast("trunc", numbers, "<16 x i64>", _WORDS)
     upper = f.two("lshr", numbers, splat(16, 32, "i64"), "<16 x i64>")
     return threefry(f, start, low, f.cast("trunc", upper, "<16 x i64>", _WORDS))
+
+
+def draw_order(f: Function) -> None:
+    """The function (key, drawn, count): for each of ``count`` pictures, and on to a multiple of 32,
+    an i64 whose upper half is its word and whose lower half its number; sorted, they are
+    `randomness.shuffled`. Those past ``count`` are the largest there is."""
+    wide = "<16 x i64>"
+    key = tuple(f.broadcast(f.load("%key", place, "i32"), "i32") for place in (0, 4))
+    lanes = "<" + ", ".join(f"i32 {lane}" for lane in range(16)) + ">"
+    blocks = f.two("lshr", f.two("add", "%count", "31", "i64"), "5", "i64")
+    end = f.broadcast("%count", "i64")
+    with f.loop("blocks", blocks, {"drawn": ("%drawn", 256)}) as block:
+        first = f.broadcast(f.value(f"trunc i64 {block.index} to i32"), "i32")
+        scaled = f.two("shl", first, splat(16, 4, "i32"), _WORDS)
+        counter = f.two("add", scaled, lanes, _WORDS)
+        for half, words in enumerate(threefry(f, (key[0], key[1]), counter, "zeroinitializer")):
+            number = f.two(
+                "add",
+                f.two("shl", counter, splat(16, 1, "i32"), _WORDS),
+                splat(16, half, "i32"),
+                _WORDS,
+            )
+            number, word = (
+                f.value(f"zext {_WORDS} {value} to {wide}") for value in (number, words)
+            )
+            both = f.two("or", f.two("shl", word, splat(16, 32, "i64"), wide), number, wide)
+            there = f.value(f"icmp ult {wide} {number}, {end}")
+            both = f.select(there, both, splat(16, -1, "i64"), wide)
+            f.store(both, block["drawn"], 128 * half, wide)

@@ -1,0 +1,70 @@
+"""A network made ready to answer about single pictures as fast as it can."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .engine.single import Single
+from .errors import LimitError
+from .reference.losses import softmax
+
+if TYPE_CHECKING:
+    from .network import Network
+
+Float32 = npt.NDArray[np.float32]
+
+
+class CompiledNetwork:
+    """A network with the weights it had when this was made: later training does not change it.
+
+    It answers what `Network` answers, with the same bits, and skips what takes time: a float32
+    picture of the network's shape goes straight through.
+    """
+
+    def __init__(self, net: Network) -> None:
+        self.net = deepcopy(net)
+        self._single = Single(net.architecture)
+        flat, averages = self.net.parameters.flat, self.net.averages.flat
+        self._single.weigh(flat, averages, net.preparation.fraction)
+        self._shape = self._single.given.shape
+        self._kind = self._single.given.dtype
+
+    def logits(self, pictures: npt.ArrayLike) -> Float32:
+        """One picture (C, H, W) -> (classes); or several, as `Network.logits`: (N, C, H, W) ->
+        (N, classes). Words (positions), or (N, positions), for a network that reads texts.
+
+        Raises DataError where an array does not fit, LimitError where the answers are beyond
+        float32, or the picture holds what is no number.
+        """
+        given = np.asarray(pictures)
+        if given.shape != self._shape or given.dtype != self._kind or given.dtype.kind == "i":
+            return self._checked(given)
+        with self._single.lock:
+            answers = self._single.logits(given)
+        if not np.isfinite(answers).all():
+            raise LimitError(
+                "the answers are no finite numbers; the picture or the weights hold what is none, "
+                "or too large ones"
+            )
+        return answers
+
+    def _checked(self, given: npt.NDArray[Any]) -> Float32:
+        """The way of what has to be looked at first."""
+        if given.shape == self._shape:
+            return self.net.logits(given[None])[0]
+        return self.net.logits(given)
+
+    def probabilities(self, pictures: npt.ArrayLike) -> Float32:
+        """Softmax of the logits, of one picture or of several."""
+        logits = self.logits(pictures)
+        return np.asarray(softmax(np.atleast_2d(logits)).reshape(logits.shape))
+
+    def predict(self, pictures: npt.ArrayLike) -> str | list[str]:
+        """The name of the likeliest class: of one picture, or of each."""
+        logits = self.logits(pictures)
+        names = [self.net.classes[index] for index in np.atleast_2d(logits).argmax(axis=1)]
+        return names[0] if logits.ndim == 1 else names

@@ -1,0 +1,96 @@
+"""A compiled network: the same bits as the network had, one picture at a time or many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from piecewise import DataError, LimitError, Network
+from piecewise.engine.native import this_machine
+from piecewise.engine.program import Answers
+from piecewise.engine.single import Single
+
+from .networks import network, sample
+
+WIDE = "conv 37 3 pad=same, norm, relu, pool 3 stride=2, conv 17 2x3, relu, full 19, relu, full"
+
+FIRST = (WIDE, f"norm, {WIDE}", f"relu, pool 2, {WIDE}", "conv 20 1x15 stride=1x2, pool all, full")
+
+
+def forms() -> list[str]:
+    """The forms of vectors that this processor has."""
+    found = []
+    for name in ("avx512", "avx2", "four"):
+        try:
+            this_machine(name)
+        except LimitError:
+            continue
+        found.append(name)
+    return found
+
+
+def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
+    machine, flat, averages = this_machine(form), net.parameters.flat, net.averages.flat
+    fraction = net.preparation.fraction
+    bytes_in = x.dtype == np.uint8
+    group = Answers(net.architecture, bytes_in=bytes_in, form=machine)
+    single = Single(net.architecture, bytes_in=bytes_in, form=machine, guard=64)
+    single.weigh(flat, averages, fraction)
+    single.memory[:] = 0
+    one_by_one = np.stack([single.logits(picture) for picture in x])
+    wanted = group.logits(x, flat, averages, fraction, 1)
+    assert one_by_one.tobytes() == wanted.tobytes(), said
+
+
+@pytest.mark.parametrize("form", forms())
+@pytest.mark.parametrize("seed", range(12))
+def test_one_picture_alone_has_the_bits_of_a_group(seed: int, form: str) -> None:
+    made = sample(seed, count=5)
+    assert_same_bits(network(made), made.to(np.float32).x, form, made)
+
+
+@pytest.mark.parametrize("form", forms())
+@pytest.mark.parametrize("layers", FIRST)
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_more_features_and_channels_than_lanes(layers: str, kind: type, form: str) -> None:
+    net = Network(layers, (18, 9, 21), 21, seed=1)
+    drawn = np.random.default_rng(0).integers(0, 256, size=(3, 18, 9, 21))
+    assert_same_bits(
+        net, (drawn if kind is np.uint8 else drawn / 99 - 1).astype(kind), form, layers
+    )
+
+
+def test_it_is_the_network_as_it_was() -> None:
+    net = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+    x = np.random.default_rng(0).normal(size=(40, 1, 9, 9)).astype(np.float32)
+    wanted, compiled = net.logits(x), net.compile()
+    net.parameters.flat[:] = 7
+    assert compiled.logits(x).tobytes() == wanted.tobytes()
+    assert compiled.logits(x[3]).tobytes() == wanted[3].tobytes()
+    assert compiled.logits(x[3:4]).tobytes() == wanted[3:4].tobytes()
+    assert compiled.logits(x[3].astype(float)).tobytes() == wanted[3].tobytes()
+    assert compiled.predict(x[3]) == ["X", "O"][int(wanted[3].argmax())]
+    assert compiled.predict(x[:3]) == [["X", "O"][k] for k in wanted[:3].argmax(axis=1)]
+    assert compiled.probabilities(x[3]).sum() == pytest.approx(1)
+    assert net.logits(x[3:4]).tobytes() != wanted[3:4].tobytes()  # the network itself has moved on
+
+
+def test_few_pictures_follow_every_change_of_the_weights() -> None:
+    net = Network("conv 4 3, norm, full", (1, 9, 9), 2)
+    x = np.random.default_rng(0).normal(size=(3, 1, 9, 9)).astype(np.float32)
+    for array in (net.parameters.flat, net.averages.flat):
+        for _ in range(2):
+            array[-1] += 0.5
+            assert net.logits(x[:1]).tobytes() == net.logits(x)[:1].tobytes()
+
+
+def test_what_does_not_fit_is_told() -> None:
+    compiled = Network("full", (1, 3, 3), 2).compile()
+    with pytest.raises(DataError, match="pictures"):
+        compiled.logits(np.zeros((2, 2), np.float32))
+    with pytest.raises(LimitError, match="no finite numbers"):
+        compiled.logits(np.full((1, 3, 3), np.nan, np.float32))
+    words = Network("embed 3, full", (1, 5, 4), 2)
+    assert words.compile().logits(np.array([0, 1, 2, 4])).shape == (2,)
+    with pytest.raises(DataError, match="from 0 to 4"):
+        words.compile().logits(np.array([0, 1, 2, 5]))
