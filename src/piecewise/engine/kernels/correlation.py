@@ -9,11 +9,11 @@ Going back, o and c change their roles and the source is the upstream gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from ..ir import GROUP_BYTES, Function, Loop, Module
+from ..ir import GROUP_BYTES, Function, Module
 from ..machine import Machine
 from ..stack import Stack
 from ..terms import Run, Terms, grouped, parts, runs, steps, table
@@ -119,68 +119,65 @@ class Emitter:
         if what.masked:
             moving["mask"] = ("%mask", what.output.row_bytes)
         with f.loop("y", "%count", moving, at_least_once=True) as y:
-            first = 0
-            for count, repeat in grouped(parts(what.output.channels, self.outputs)):
-                self._tiles(y, count, repeat, first)
-                first += count * repeat
-
-    def _tiles(self, y: Loop, count: int, repeat: int, first: int) -> None:
-        """``repeat`` tiles of ``count`` outputs, one row."""
-        f, what = self.f, self.what
-        starts = {
-            "weight": (
-                f.at("%weight", self.weight_bytes * first * what.output_stride),
-                self.weight_bytes * count * what.output_stride,
-            ),
-            "out": (
-                f.at(y["out"], first * what.output.channel_bytes),
-                count * what.output.channel_bytes,
-            ),
-        }
-        if what.bias:
-            size = self.weight_bytes
-            starts["bias"] = (f.at("%bias", size * first), size * count)
-        if what.masked:
-            starts["mask"] = (
-                f.at(y["mask"], first * what.output.channel_bytes),
-                count * what.output.channel_bytes,
-            )
-        with f.loop("outputs", repeat, starts) as tiles:
-            terms = f.load(y["row"], 0, "i64")
-            weight = f.at(tiles["weight"], f.load(y["row"], 8, "i64"))
-            source = f.at("%source", f.load(y["row"], 16, "i64"))
-            place = {key: tiles[key] for key in starts} | {
-                "weight": weight,
-                "source": source,
-                "terms": terms,
+            place = {key: y[key] for key in moving if key != "row"} | {
+                "terms": f.load(y["row"], 0, "i64"),
+                "weight": f.at("%weight", f.load(y["row"], 8, "i64")),
+                "source": f.at("%source", f.load(y["row"], 16, "i64")),
+                "bias": "%bias",
             }
-            if self.by_table:
-                self._columns_by_table(place, count)
-            else:
-                for run in self.column_runs:
-                    self._run(place, count, run)
+            for row, count, run in self._tiles(place):
+                if run is None:
+                    self._columns_by_table(row, count)
+                else:
+                    self._tile(row, count, run)
 
-    def _run(self, place: Places, count: int, run: Run) -> None:
+    def _tiles(self, place: Places) -> Iterator[tuple[Places, int, Run | None]]:
+        """Every tile of a row, written as loops: its pointers, how many outputs, which columns
+        (none: to be looked up)."""
+        if self.by_table:
+            for outputs, count in self._output_tiles(place):
+                yield outputs, count, None
+        else:
+            for outputs, count in self._output_tiles(place):
+                for both, run in self._column_tiles(outputs):
+                    yield both, count, run
+
+    def _output_tiles(self, place: Places) -> Iterator[tuple[Places, int]]:
         f, what = self.f, self.what
-        starts = {
-            "source": (
-                f.at(place["source"], run.source * self.cell_bytes),
-                run.step * self.cell_bytes,
-            ),
-            "out": (f.at(place["out"], run.start * GROUP_BYTES), run.span * GROUP_BYTES),
-        }
-        if what.masked:
-            starts["mask"] = (f.at(place["mask"], run.start * GROUP_BYTES), run.span * GROUP_BYTES)
-        with f.loop("columns", run.repeat, starts) as x:
-            inner = place | {key: x[key] for key in starts}
-            self._fetch(inner, count, run.span)
-            sums = self._sums(
-                inner,
-                count,
-                run.span,
-                lambda src, w, sums: self._row_terms(src, w, sums, count, run.pattern),
-            )
-            self._keep(inner, sums, run.span)
+        first = 0
+        for count, repeat in grouped(parts(what.output.channels, self.outputs)):
+            weights = {"weight": self.weight_bytes * what.output_stride, "bias": self.weight_bytes}
+            sizes = weights if what.bias else {"weight": weights["weight"]}
+            sizes |= dict.fromkeys(self._written, what.output.channel_bytes)
+            starts = {
+                key: (f.at(place[key], first * size), count * size) for key, size in sizes.items()
+            }
+            with f.loop("outputs", repeat, starts) as tiles:
+                yield place | {key: tiles[key] for key in starts}, count
+            first += count * repeat
+
+    def _column_tiles(self, place: Places) -> Iterator[tuple[Places, Run]]:
+        f = self.f
+        for run in self.column_runs:
+            cells = {"source": (run.source * self.cell_bytes, run.step * self.cell_bytes)}
+            written = (run.start * GROUP_BYTES, run.span * GROUP_BYTES)
+            cells |= dict.fromkeys(self._written, written)
+            starts = {key: (f.at(place[key], first), step) for key, (first, step) in cells.items()}
+            with f.loop("columns", run.repeat, starts) as columns:
+                yield place | {key: columns[key] for key in starts}, run
+
+    @property
+    def _written(self) -> list[str]:
+        """What moves along with the output."""
+        return ["out", "mask"] if self.what.masked else ["out"]
+
+    def _tile(self, place: Places, count: int, run: Run) -> None:
+        self._fetch(place, count, run.span)
+
+        def terms(source: str, weight: str, sums: Sums) -> Sums:
+            return self._row_terms(source, weight, sums, count, run.pattern)
+
+        self._keep(place, self._sums(place, count, run.span, terms), run.span)
 
     def _fetch(self, place: Places, count: int, span: int) -> None:
         """Ask for what the tile will be masked by before the long sums."""
@@ -286,8 +283,11 @@ def tile(what: Correlation, sums: int) -> tuple[int, int]:
     """Outputs and columns of a tile: near four by four, wider where there are few outputs and
     taller where there are few columns. Every value loaded is then used about four times."""
     outputs, columns = what.output.channels, len(what.columns)
-    most = min(sums, 20)
-    height = _height(outputs, 5 if most > 16 else 3)
+    # A value that meets one weight of an output has to meet more outputs.
+    single = {len(cell) for cell in what.columns} == {1} == {len(row) for row in what.rows}
+    most = sums if single else min(sums, 20)
+    tallest = most // 4 if most > 16 else 3
+    height = max(parts(outputs, tallest)) if single else _height(outputs, tallest)
     width = max(parts(columns, min(8, 4 if height >= 3 else most // height)))
     return _height(outputs, min(16, most // width)), width
 

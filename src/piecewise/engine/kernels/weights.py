@@ -74,7 +74,9 @@ class WeightEmitter:
         self.f, self.module, self.what = function, module, what
         self.chunks = self._chunks()
         self.tile = self._widest_tile(31 if machine.registers >= 32 else 15)
-        near = _NEAR // (self.tile.features * what.upstream.row_bytes)
+        # Sources that meet one kernel cell stream past, and want half of the room.
+        room = _NEAR // 2 if what.kernel == (1, 1) else _NEAR
+        near = room // (self.tile.features * what.upstream.row_bytes)
         self.blocks = parts(what.upstream.shape.height, max(1, near))
         self.is_first = ""
         """Whether a block of rows is the first, whose sums begin at zero; not asked if there is
