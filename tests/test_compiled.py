@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -94,3 +98,20 @@ def test_what_does_not_fit_is_told() -> None:
     assert words.compile().logits(np.array([0, 1, 2, 4])).shape == (2,)
     with pytest.raises(DataError, match="from 0 to 4"):
         words.compile().logits(np.array([0, 1, 2, 5]))
+
+
+def test_a_processor_without_fused_multiply_add_is_told_once() -> None:
+    code = (
+        "import warnings; warnings.simplefilter('always'); import numpy as np, piecewise as pw;"
+        "net = pw.Network('full', (1, 2, 2), 2); x = np.ones((3, 1, 2, 2), np.float32);"
+        "net.logits(x); net.logits(x[:1]); print(net.logits(x).tobytes().hex())"
+    )
+    told = {}
+    for form in ("plain", forms()[0]):
+        environment = {**os.environ, "PIECEWISE_VECTORS": form}
+        run = subprocess.run([sys.executable, "-c", code], env=environment, check=True,
+                             capture_output=True, text=True)  # fmt: skip
+        told[form] = run.stderr.count("has no fused multiply-add"), run.stdout
+    assert told["plain"][0] == 1
+    assert told[forms()[0]][0] == 0
+    assert told["plain"][1] == told[forms()[0]][1]

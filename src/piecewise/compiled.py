@@ -55,7 +55,8 @@ class CompiledNetwork:
     def _checked(self, given: npt.NDArray[Any]) -> Float32:
         """The way of what has to be looked at first."""
         if given.shape == self._shape:
-            return self.net.logits(given[None])[0]
+            answers: Float32 = self.net.logits(given[None])[0]
+            return answers
         return self.net.logits(given)
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:

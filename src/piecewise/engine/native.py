@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any
 
@@ -19,8 +20,16 @@ def _ready() -> None:
 
 @cache
 def this_machine(name: str | None = None) -> Machine:
-    """The processor this runs on, in one of its forms."""
-    return machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
+    """The processor this runs on, in one of its forms: ``name``, or the one that is asked for in
+    the environment, or the widest. LimitError if it does not have it."""
+    form = machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
+    if name is None and not form.fused:
+        warnings.warn(
+            "this processor has no fused multiply-add; the numbers are the same, but everything "
+            "takes many times as long",
+            stacklevel=2,
+        )
+    return form
 
 
 def llvm_version() -> str:

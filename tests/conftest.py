@@ -1,0 +1,23 @@
+"""For all tests: a cache of compiled code of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piecewise.engine.cache import CHOICE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before, folder = os.environ.get(CHOICE), tmp_path_factory.mktemp("code")
+    Path(folder).chmod(0o700)
+    os.environ[CHOICE] = str(folder)
+    yield
+    if before is None:
+        del os.environ[CHOICE]
+    else:
+        os.environ[CHOICE] = before

@@ -1,0 +1,52 @@
+"""One net, bit for bit: whatever the threads, the vectors, and whether code was compiled or kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from piecewise.engine.native import this_machine
+from piecewise.errors import LimitError
+
+LEARN = """
+import hashlib
+import piecewise as pw
+lessons = pw.draw(200, size=12, seed=3)
+layers = "conv 5 3 pad=same, norm, relu, pool 2, conv 18 3, relu, pool 2, dropout 0.3, full 9, full"
+for threads in (1, 2, 3, 4):
+    net = pw.Network(layers, (1, 12, 12), ("X", "O"), seed=4, preparation=lessons.preparation)
+    recipe = pw.Recipe(epochs=3, batch_size=72, seed=5)
+    pw.train(net, lessons.pictures, lessons.labels, recipe, threads=threads)
+    answers = net.logits(lessons.pictures).tobytes() + net.logits(lessons.pictures[:1]).tobytes()
+    print(net.parameters_sha256, hashlib.sha256(answers).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("form", ["avx512", "avx2", "four"])
+def test_one_hash_over_threads_vectors_and_cache(form: str, tmp_path: Path) -> None:
+    try:
+        this_machine(form)
+    except LimitError as error:
+        pytest.skip(f"this processor has no such vectors: {error}")
+    cache = tmp_path / "code"
+    environment = {**os.environ, "PIECEWISE_VECTORS": form}
+    told = set()
+    for folder in (cache, cache, "off"):  # cold, kept, and without any
+        run = subprocess.run(
+            [sys.executable, "-c", LEARN], env={**environment, "PIECEWISE_CACHE": str(folder)},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        told |= set(run.stdout.splitlines())
+        assert len(list(cache.iterdir())) > 3
+    assert told == {PINNED}
+
+
+PINNED = (
+    "9d8a16ae50479eb6c030735acac1d6ba1c1f44530f7959b4ee2215c537214044 "
+    "6869086871d774f3ba5e91d1ca7f992dcb2b42f8ca4300e14ab72b3f14ae9412"
+)
+"""Of the weights, and of the answers to many pictures and to one."""
