@@ -14,7 +14,7 @@ import PIL
 
 from .architecture import Architecture, Row
 from .data.preparation import Preparation
-from .engine import programs
+from .engine import listing, programs
 from .errors import DataError, LimitError, did_you_mean, shown
 from .groups import GROUP
 from .layers import Layer
@@ -217,10 +217,8 @@ class Network:
     def nudges(
         self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
     ) -> tuple[float, dict[str, npt.NDArray[np.float64]]]:
-        """What `gradients` gives, found the deck's way: each parameter adjusted up and down a bit.
-
-        In float64, and as slow as two runs per parameter are.
-        """
+        """What `gradients` gives, found the deck's way: each parameter adjusted up and down a bit,
+        in float64, and as slow as two runs per parameter are."""
         given, right = self.examples(pictures, labels)
         x = self._numbers(given)
         found = nudge.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
@@ -229,8 +227,7 @@ class Network:
     # How it is kept.
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file, whole or not at all, and read it back; ModelFileError if it
-        fails."""
+        """Write the model file, whole or not at all, and read it back, or ModelFileError."""
         from .files import model_file  # noqa: PLC0415 - it loads what only files need
 
         model = model_file.Model(
@@ -337,6 +334,10 @@ class Network:
     def summary(self) -> str:
         """A line a layer: name, layer, shape of its output, parameters, multiplications."""
         return summary(self.architecture)
+
+    def program(self, layer: str | None = None) -> str:
+        """The loops that run for a layer, or for all, with tiles; LimitError if there is none."""
+        return listing.listing(self.architecture, layer)
 
     def _repr_html_(self) -> str:
         return summary_html(self.architecture)

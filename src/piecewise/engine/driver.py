@@ -6,7 +6,7 @@ place is used and lays them out so that places never in use together may share m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from ..architecture import Row
@@ -87,14 +87,21 @@ class Driver:
         self.module, self.machine, self.plan = module, machine, plan
         self.time = 0
         """The number of the pass that is being written."""
-        self.working_on = ""
-        """Its name."""
         self.calls: list[tuple[str, str]] = []
         """(layer, kernel) of every call, in order."""
         self.averages_at = averages_at
         """Where a shard keeps the statistics, in floats."""
         self._kernels = kernels
         self._used: set[str] = set()
+
+    @property
+    def working_on(self) -> str:
+        """The layer of the pass that is being written."""
+        return self.f.layer
+
+    @working_on.setter
+    def working_on(self, layer: str) -> None:
+        self.f.layer = layer
 
     def place(self, name: str, size: int) -> str:
         """The pointer to a place in use now."""
@@ -140,6 +147,11 @@ class Driver:
 
     def call(self, kernel: str, *arguments: str) -> None:
         """Call a kernel; an argument that starts with "i64 " is a number, others are pointers."""
+        declared = self.module.functions[kernel].arguments
+        self.f.note_call(kernel, declared, arguments)
+        self._call(kernel, arguments)
+
+    def _call(self, kernel: str, arguments: Sequence[str]) -> None:
         self.calls.append((self.working_on, kernel))
         typed = [a if a.startswith("i64 ") else f"ptr {a}" for a in arguments]
         self.f.call(kernel, *typed)
@@ -147,9 +159,16 @@ class Driver:
     def call_parts(self, kernel: str, stacks: list[str], others: list[str]) -> None:
         """Call a kernel that does ``machine.lanes`` pictures for all sixteen: ``stacks`` move on by
         so many lanes, ``others`` stay."""
-        for part in range(16 // self.machine.lanes):
-            moved = [self.f.at(stack, 4 * part * self.machine.lanes) for stack in stacks]
-            self.call(kernel, *moved, *others)
+        lanes = self.machine.lanes
+        declared, given = self.module.functions[kernel].arguments, [*stacks, *others]
+        if lanes == 16:
+            self.f.note_call(kernel, declared, given)
+        else:
+            with self.f.under(f"{16 // lanes} times", f"{lanes} pictures of the group at once"):
+                self.f.note_call(kernel, declared, given)
+        for part in range(16 // lanes):
+            moved = [self.f.at(stack, 4 * part * lanes) for stack in stacks]
+            self._call(kernel, [*moved, *others])
 
     def finish(self) -> None:
         """When the plan is laid out: say where the places are, and be part of the module."""

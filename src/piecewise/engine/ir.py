@@ -2,7 +2,7 @@
 
 A `Function` is written from top to bottom. Values are the names that LLVM gives them ("%17");
 `loop` opens a counted loop whose pointers move and whose sums are carried from turn to turn. What
-`note` is told, and every loop, is also kept as the readable nest that `Program` prints.
+`note` is told, and every loop, is also kept as the readable nest that `listing` prints.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
+
+from .notes import Noted
 
 GROUP_BYTES = 64
 """Bytes of one cell's sixteen float32."""
@@ -65,20 +67,19 @@ class _Phi(NamedTuple):
     first: str
 
 
-class Function:
+class Function(Noted):
     """One function being written. ``lanes``: how many pictures its vectors hold."""
 
     def __init__(
         self, name: str, arguments: Sequence[str], lanes: int = 16, *, public: bool = False
     ) -> None:
+        super().__init__()
         self.name, self.lanes = name, lanes
         self.vector = vector_of(lanes)
-        self._arguments, self._public = arguments, public
+        self.arguments, self._public = arguments, public
         self._lines: list[str] = []
         self._count = 0
         self._block = "entry"
-        self._depth = 0
-        self.notes: list[str] = []
         self.prelude: list[str] = []
         """Lines to stand before all others."""
 
@@ -107,10 +108,6 @@ class Function:
         """From here on lines belong to the block ``label``."""
         self._lines.append(f"{label}:")
         self._block = label
-
-    def note(self, text: str) -> None:
-        """A line of the readable nest."""
-        self.notes.append("    " * self._depth + text)
 
     # Memory.
 
@@ -150,6 +147,7 @@ class Function:
     def fma(self, a: str, b: str, c: str) -> str:
         """a * b + c, rounded once."""
         v = self.vector
+        self.products += 1
         return self.value(f"call {v} @llvm.fma.v{self.lanes}f32({v} {a}, {v} {b}, {v} {c})")
 
     def constant(self, value: float) -> str:
@@ -225,20 +223,23 @@ class Function:
         carried: Sequence[tuple[str, str]] = (),
         *,
         at_least_once: bool = False,
+        turns: str = "",
+        what: str = "",
     ) -> Iterator[Loop]:
         """Turns 0 to ``count`` - 1 (a number or an i64 value). ``moving``: pointers by name and the
-        bytes they move by each turn; ``carried``: (type, first value) of what a turn hands on."""
+        bytes they move by each turn; ``carried``: (type, first value) of what a turn hands on.
+
+        In the readable nest ``turns`` says what an i64 value counts, ``what`` what a turn is.
+        """
         moving = moving or {}
-        self.note(f"for {name} in 0 .. {count}")
-        self._depth += 1
-        if count == 1:
-            starts = {key: start for key, (start, _) in moving.items()}
-            yield Loop("0", starts, [first for _, first in carried])
-        else:
-            sure = at_least_once or (isinstance(count, int) and count > 0)
-            with self._turns(count, moving, carried, sure=sure) as loop:
-                yield loop
-        self._depth -= 1
+        with self.under(f"for {name}, {turns or count} times", what):
+            if count == 1:
+                starts = {key: start for key, (start, _) in moving.items()}
+                yield Loop("0", starts, [first for _, first in carried])
+            else:
+                sure = at_least_once or (isinstance(count, int) and count > 0)
+                with self._turns(count, moving, carried, sure=sure) as loop:
+                    yield loop
 
     @contextmanager
     def _turns(
@@ -317,7 +318,7 @@ class Function:
     def text(self) -> str:
         """The function as LLVM reads it."""
         linkage = "" if self._public else "internal "
-        head = f"define {linkage}void @{self.name}({', '.join(self._arguments)}) #0 {{"
+        head = f"define {linkage}void @{self.name}({', '.join(self.arguments)}) #0 {{"
         return "\n".join([head, "entry:", *self.prelude, *self._lines, "  ret void", "}", ""])
 
 

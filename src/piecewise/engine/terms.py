@@ -7,6 +7,7 @@ input; going back they are the upstream gradient, and the output cell is an inpu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..windows import Windows
@@ -99,6 +100,39 @@ def table(terms: Terms, weight_step: int, source_step: int) -> list[int]:
         k, source = cell[0] if cell else (0, 0)
         numbers += [len(cell), k * weight_step, source * source_step]
     return numbers
+
+
+def meeting(terms: Terms, cell: str, k: str) -> str:
+    """The source cell that kernel cell ``k`` meets at output cell ``cell``, as a formula."""
+    met = [(index, kernel, source) for index, row in enumerate(terms) for kernel, source in row]
+    plus, minus = (f" + {k}", f" - {k}") if any(kernel for _, kernel, _ in met) else ("", "")
+    for stride in range(1, len(terms) + 2):
+        starts = {source - kernel - stride * index for index, kernel, source in met}
+        if len(starts) == 1:
+            return _sum(f"{stride} * {cell}" if stride > 1 else cell, plus, starts.pop())
+        starts = {stride * source + kernel - index for index, kernel, source in met}
+        if len(starts) == 1:
+            found = _sum(cell, minus, starts.pop())
+            return f"({found}) / {stride}" if stride > 1 else found
+    return "."
+
+
+def _sum(first: str, second: str, number: int) -> str:
+    """The three added, written."""
+    return first + second + (f" {'-' if number < 0 else '+'} {abs(number)}" if number else "")
+
+
+def indices(rows: Terms, columns: Terms) -> tuple[str, str]:
+    """A kernel cell and the source cell it meets as [row][column], written."""
+    single = len(rows) == len(columns) == 1 and all(k == 0 for k, _ in (*rows[0], *columns[0]))
+    source = f"[{meeting(rows, 'y', 'ky')}][{meeting(columns, 'x', 'kx')}]"
+    return ("", "") if single else ("[ky][kx]", source)
+
+
+def span_of(counts: Iterable[int]) -> str:
+    """Numbers of turns in words: "5", or "2 to 5"."""
+    found = set(counts)
+    return f"{min(found)}" if len(found) == 1 else f"{min(found)} to {max(found)}"
 
 
 def steps(terms: Terms) -> Term:

@@ -15,8 +15,9 @@ from itertools import product
 
 from ..ir import GROUP_BYTES, Function, Module
 from ..machine import Machine
+from ..notes import passing
 from ..stack import Stack
-from ..terms import Run, Terms, grouped, parts, runs, steps, table
+from ..terms import Run, Terms, grouped, indices, parts, runs, span_of, steps, table
 
 _WIDEST = 12
 """Kernel columns that are still written out one by one."""
@@ -41,6 +42,20 @@ class Correlation:
     masked: bool = False
     """Whether the output is a gradient that only passes where another stack, of the output's
     form, is above zero."""
+    back: bool = False
+    """Whether it goes back: the outputs are channels of the input, the source is the upstream."""
+
+    @property
+    def product(self) -> str:
+        """What is added to a sum, written."""
+        kernel, cell = indices(self.rows, self.columns)
+        value = f"slope[f]{cell}" if self.back else f"x[c]{cell}"
+        return f"weight[f][c]{kernel} * {value}"
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What the outputs are called, and the letter of the source's channels."""
+        return ("channels", "f") if self.back else ("features", "c")
 
 
 Sums = list[str]
@@ -102,7 +117,8 @@ class Emitter:
             "source": (place["source"], what.source.channel_bytes),
             "weight": (place["weight"], self.weight_bytes * what.sum_stride),
         }
-        with f.loop("c", what.source.channels, starts, [(f.vector, s) for s in sums]) as c:
+        carried = [(f.vector, s) for s in sums]
+        with f.loop(what.words[1], what.source.channels, starts, carried) as c:
             c.carried = terms(c["source"], c["weight"], c.carried)
         return c.carried
 
@@ -118,6 +134,7 @@ class Emitter:
         moving = {"row": ("%rows", 24), "out": ("%output", what.output.row_bytes)}
         if what.masked:
             moving["mask"] = ("%mask", what.output.row_bytes)
+        f.note(f"{what.output.channels} {what.words[0]}, each cell a sum of products")
         with f.loop("y", "%count", moving, at_least_once=True) as y:
             place = {key: y[key] for key in moving if key != "row"} | {
                 "terms": f.load(y["row"], 0, "i64"),
@@ -152,7 +169,7 @@ class Emitter:
             starts = {
                 key: (f.at(place[key], first * size), count * size) for key, size in sizes.items()
             }
-            with f.loop("outputs", repeat, starts) as tiles:
+            with f.loop(what.words[0], repeat, starts, what=f"{count} at once") as tiles:
                 yield place | {key: tiles[key] for key in starts}, count
             first += count * repeat
 
@@ -163,7 +180,7 @@ class Emitter:
             written = (run.start * GROUP_BYTES, run.span * GROUP_BYTES)
             cells |= dict.fromkeys(self._written, written)
             starts = {key: (f.at(place[key], first), step) for key, (first, step) in cells.items()}
-            with f.loop("columns", run.repeat, starts) as columns:
+            with f.loop("x", run.repeat, starts, what=f"{run.span} columns at once") as columns:
                 yield place | {key: columns[key] for key in starts}, run
 
     @property
@@ -196,6 +213,7 @@ class Emitter:
         if what.masked:
             starts["mask"] = (place["mask"], GROUP_BYTES)
         dk, dsource = self.column_step
+        widths = span_of(len(cell) for cell in what.columns)
         with f.loop("x", len(what.columns), starts, at_least_once=True) as x:
             terms = f.load(x["column"], 0, "i64")
             first_weight, first_source = (
@@ -208,7 +226,8 @@ class Emitter:
                     "source": (f.at(source, first_source), dsource * self.cell_bytes),
                     "weight": (f.at(weight, first_weight), self.weight_bytes * dk),
                 }
-                with f.loop("kx", terms, start, [(f.vector, s) for s in sums]) as kx:
+                carried = [(f.vector, s) for s in sums]
+                with f.loop("kx", terms, start, carried, turns=widths) as kx:
                     kx.carried = self._row_terms(
                         kx["source"], kx["weight"], kx.carried, count, (((0, 0),),)
                     )
@@ -224,6 +243,8 @@ class Emitter:
         if what.bias:
             firsts = [self.weight(place["bias"], self.weight_bytes * o) for o in range(count)]
             sums = [first for first in firsts for _ in range(span)]
+        first = "bias" if what.bias else "0"
+        self.f.note(f"{count * span} sums in registers: {count} x {span}, each begins at {first}")
         lengths = {len(row) for row in what.rows}
         if lengths == {1}:
             return self.over_channels(place, sums, row_terms)
@@ -235,8 +256,9 @@ class Emitter:
                 "weight": (weight, self.weight_bytes * dk * what.kernel_columns),
             }
             carried = [(self.f.vector, s) for s in sums]
-            sure = min(lengths) > 0
-            with self.f.loop("ky", place["terms"], starts, carried, at_least_once=sure) as ky:
+            given = ("ky", place["terms"], starts, carried)
+            turns = span_of(lengths)
+            with self.f.loop(*given, at_least_once=min(lengths) > 0, turns=turns) as ky:
                 ky.carried = row_terms(ky["source"], ky["weight"], ky.carried)
             return ky.carried
 
@@ -250,19 +272,24 @@ class Emitter:
             for k, place in cell:
                 by_cell.setdefault(k, []).append((column, place))
         loaded: dict[int, str] = {}
-        for k in sorted(by_cell):
-            for _, place in by_cell[k]:
-                if place not in loaded:
-                    loaded[place] = self.value(source, place)
-            for o in range(count):
-                w = self.weight(weight, self.weight_bytes * (o * self.what.output_stride + k))
-                for column, place in by_cell[k]:
-                    index = o * span + column
-                    sums[index] = f.fma(w, loaded[place], sums[index])
+        written = f", kx {span_of(by_cell)} written out" if len(by_cell) > 1 else ""
+        with f.written(f"sum += {self.what.product}{written}"):
+            for k in sorted(by_cell):
+                for _, place in by_cell[k]:
+                    if place not in loaded:
+                        loaded[place] = self.value(source, place)
+                for o in range(count):
+                    w = self.weight(weight, self.weight_bytes * (o * self.what.output_stride + k))
+                    for column, place in by_cell[k]:
+                        index = o * span + column
+                        sums[index] = f.fma(w, loaded[place], sums[index])
         return sums
 
     def _keep(self, place: Places, sums: Sums, span: int) -> None:
         f, what = self.f, self.what
+        divided = f", divided by {what.divide}" if what.divide != 1 else ""
+        relu = ", at least 0 (relu)" if what.relu else ""
+        f.note(f"keep the {len(sums)} sums{divided}{relu}{passing(what.masked)}")
         for index, total in enumerate(sums):
             o, column = divmod(index, span)
             offset = o * what.output.channel_bytes + column * GROUP_BYTES

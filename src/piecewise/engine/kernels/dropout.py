@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from ..ir import GROUP_BYTES, Function, Places, splat
+from ..notes import passing
 from ..stack import Stack
 from .threefry import picture_keys, threefry
 
@@ -23,6 +24,7 @@ class Drop:
 def drop(f: Function, what: Drop) -> None:
     """The function (source, output, factors, key, pictures): ``key`` is that of seed, purpose and
     epoch, ``pictures`` the numbers of the group's; ``factors`` are kept for the way back."""
+    f.note(f"each value sits out by a chance of {what.rate:g}")
     pairs, rest = divmod(what.stack.values, 2)
     keys = threefry(
         f, picture_keys(f, "%key", "%pictures"), splat(16, what.layer, "i32"), "zeroinitializer"
@@ -30,7 +32,7 @@ def drop(f: Function, what: Drop) -> None:
     size = 2 * GROUP_BYTES
     moving = {"x": ("%source", size), "y": ("%output", size), "factors": ("%factors", size)}
     if pairs:
-        with f.loop("pairs", pairs, moving) as pair:
+        with f.loop("pairs", pairs, moving, what="2 values share a draw") as pair:
             _pair(f, what, pair, keys, f.cast("trunc", pair.index, "i64", "i32"), 2)
     if rest:
         last = {key: f.at(start, pairs * size) for key, (start, _) in moving.items()}
@@ -41,6 +43,11 @@ def _pair(
     f: Function, what: Drop, place: Places, keys: tuple[str, str], counter: str, cells: int
 ) -> None:
     """Two cells, or a last one, share a counter, one word each."""
+    f.note(f"draw for {cells} of each picture's values, by seed, epoch, picture, layer and cell")
+    f.note(
+        f"keep 0 or value / {1 - what.rate:g}{', at least 0 (relu)' if what.relu else ''}"
+        ", and its factor"
+    )
     words = threefry(f, keys, f.broadcast(counter, "i32"), "zeroinitializer")
     bound = splat(16, ceil(what.rate * 2**24), "i32")  # word / 2**24 < rate, in whole numbers
     for cell in range(cells):
@@ -55,7 +62,9 @@ def _pair(
 def drop_backward(f: Function, stack: Stack, *, masked: bool) -> None:
     """The function (source, factors, upstream, output): the same factors; source is the mask."""
     moving = {key: (f"%{key}", GROUP_BYTES) for key in ("source", "factors", "upstream", "output")}
+    f.note("slopes of values that sat out are 0")
     with f.loop("values", stack.values, moving) as value:
+        f.note(f"keep slope * factor{passing(masked)}")
         gradient = f.two("fmul", f.load(value["upstream"]), f.load(value["factors"]))
         if masked:
             gradient = f.where_above(f.load(value["source"]), gradient)

@@ -9,11 +9,15 @@ from ..stack import Stack
 def rectify(f: Function, stack: Stack) -> None:
     """The function (source, output): ReLU, where nothing before it could do it on the way."""
     moving = {"x": ("%source", GROUP_BYTES), "y": ("%output", GROUP_BYTES)}
+    f.note("what is below 0 becomes 0")
     with f.loop("values", stack.values, moving) as value:
+        f.note("keep the value, at least 0 (relu)")
         f.store(f.relu(f.load(value["x"])), value["y"])
 
 
 def divide(f: Function, stack: Stack, divisor: int) -> None:
     """The function (values): all of a stack divided, in place."""
+    f.note("slopes of sums from slopes of means")
     with f.loop("values", stack.values, {"x": ("%values", GROUP_BYTES)}) as value:
+        f.note(f"slope / {divisor}")
         f.store(f.two("fdiv", f.load(value["x"]), f.constant(divisor)), value["x"])

@@ -9,7 +9,8 @@ from ..stack import Stack
 def look_up(f: Function, stack: Stack, *, relu: bool) -> None:
     """The function (words, weight, output): ``words`` sixteen pointers, one a picture, each to as
     many i64 as there are positions; ``output`` [channel][position][16]."""
-    with f.loop("lanes", 16, {"words": ("%words", 8), "out": ("%output", 4)}) as lane:
+    f.note("the numbers of each position's word")
+    with f.loop("pictures", 16, {"words": ("%words", 8), "out": ("%output", 4)}) as lane:
         words = f.load(lane["words"], 0, "ptr")
         moving = {"word": (words, 8), "out": (lane["out"], GROUP_BYTES)}
         with f.loop("positions", stack.cells, moving) as position:
@@ -18,6 +19,7 @@ def look_up(f: Function, stack: Stack, *, relu: bool) -> None:
                 "out": (position["out"], stack.channel_bytes),
             }
             with f.loop("channels", stack.channels, row) as c:
+                f.note(f"keep weight[word][c]{', at least 0 (relu)' if relu else ''}")
                 value = f.load(c["weight"], 0, "float")
                 if relu:
                     below = f.two("fcmp olt", value, "0.0", "float")
@@ -29,6 +31,7 @@ def look_up_backward(f: Function, stack: Stack) -> None:
     """The function (words, upstream, gradient, count): picture by picture, position by position,
     added to the row of the word."""
     pictures = {"words": ("%words", 8), "upstream": ("%upstream", 4)}
+    f.note("each position's slopes onto those of its word")
     with f.loop("pictures", "%count", pictures, at_least_once=True) as lane:
         words = f.load(lane["words"], 0, "ptr")
         moving = {"word": (words, 8), "upstream": (lane["upstream"], GROUP_BYTES)}
@@ -38,6 +41,7 @@ def look_up_backward(f: Function, stack: Stack) -> None:
                 "upstream": (position["upstream"], stack.channel_bytes),
             }
             with f.loop("channels", stack.channels, row) as c:
+                f.note("weight's slope[word][c] += slope[c]")
                 old, more = (f.load(c[key], 0, "float") for key in ("gradient", "upstream"))
                 f.store(f.two("fadd", old, more, "float"), c["gradient"], 0, "float")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import factorial
 
 from ..ir import GROUP_BYTES, Function, Loop, splat
+from ..notes import passing
 
 _LN2_HIGH = 0.693359375
 """The logarithm of 2 in so few bits that its products with small whole numbers are exact."""
@@ -71,6 +72,7 @@ def loss(f: Function, name: str, classes: int, *, masked: bool) -> None:
     """The function (logits, labels, losses, upstream, pictures, batch): ``labels`` sixteen i64,
     ``losses`` sixteen floats, the gradient divided by ``batch`` pictures; lanes without a picture
     get zeros."""
+    f.note(f"the {name} of each picture, and its slopes")
     there = f.first("%pictures")
     labels = f.cast("trunc", f.load("%labels", 0, "<16 x i64>", align=8), "<16 x i64>", _INTS)
     batch = f.broadcast(f.cast("sitofp", "%batch", "i64", "float"))
@@ -80,6 +82,7 @@ def loss(f: Function, name: str, classes: int, *, masked: bool) -> None:
         total, slope = _by_difference(f, classes, labels, squared=name == "squared")
     f.store(total, "%losses")
     with f.loop("classes", classes, _LOGITS | _UPSTREAM) as c:
+        f.note(f"keep the slope, divided by the pictures of the batch{passing(masked)}")
         gradient = f.two("fdiv", slope(c), batch)
         gradient = f.select(there, gradient, "zeroinitializer")
         if masked:
@@ -101,6 +104,7 @@ def _wanted(f: Function, c: Loop, labels: str) -> str:
 def _cross_entropy(f: Function, classes: int, labels: str) -> tuple[str, Slope]:
     """The loss and its slope; the powers of e wait in ``upstream`` from one to the other."""
     with f.loop("classes", classes, _LOGITS, [(f.vector, f.load("%logits"))]) as c:
+        f.note("the largest so far")
         value = f.load(c["logit"])
         more = f.two("fcmp ogt", value, c.carried[0])
         c.carried = [f.select(more, value, c.carried[0])]
@@ -108,7 +112,8 @@ def _cross_entropy(f: Function, classes: int, labels: str) -> tuple[str, Slope]:
     zero = [(f.vector, "zeroinitializer")] * 2
     with f.loop("classes", classes, _LOGITS | _UPSTREAM, zero) as c:
         below = f.two("fsub", f.load(c["logit"]), largest)
-        power = exp(f, below)
+        with f.written("series += ..., in all: sum += exp(logit - largest)"):
+            power = exp(f, below)
         f.store(power, c["upstream"])
         chosen = f.select(_right(f, c, labels), below, c.carried[1])
         c.carried = [f.two("fadd", c.carried[0], power), chosen]
@@ -118,7 +123,9 @@ def _cross_entropy(f: Function, classes: int, labels: str) -> tuple[str, Slope]:
         share = f.two("fdiv", f.load(c["upstream"]), whole)
         return f.two("fsub", share, _wanted(f, c, labels))
 
-    return f.two("fsub", log(f, whole), chosen), slope
+    with f.written("series += ..., in all: loss = log(sum) - (right logit - largest)"):
+        logarithm = log(f, whole)
+    return f.two("fsub", logarithm, chosen), slope
 
 
 def _by_difference(f: Function, classes: int, labels: str, *, squared: bool) -> tuple[str, Slope]:
@@ -130,6 +137,7 @@ def _by_difference(f: Function, classes: int, labels: str, *, squared: bool) -> 
         return f.two("fsub", f.load(c["logit"]), wanted)
 
     with f.loop("classes", classes, _LOGITS, [(f.vector, "zeroinitializer")]) as c:
+        f.note(f"loss += {'difference * difference' if squared else 'size of the difference'}")
         away = difference(c)
         if squared:
             part = f.two("fmul", away, away)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir import GROUP_BYTES, Function, Loop, number
+from ..notes import passing
 from ..stack import Stack
 from ..terms import grouped, parts
 from .sums import cell_sums
@@ -29,7 +30,7 @@ def _channels(
         moving = {
             key: (f.at(start, first * size), size * tile) for key, (start, size) in sizes.items()
         }
-        with f.loop("channels", repeat, moving) as c:
+        with f.loop("maps", repeat, moving, what=f"{tile} at once") as c:
             yield c, tile
         first += tile * repeat
 
@@ -49,6 +50,7 @@ def _present(f: Function, stack: Stack) -> tuple[str, str]:
 
 def observe(f: Function, stack: Stack, epsilon: float) -> None:
     """The function (source, kept, pictures): mean, 1 / deviation and variance of each channel."""
+    f.note("mean and deviation of each map over the group's pictures")
     mask, count = _present(f, stack)
     size = stack.channel_bytes
     sizes = {"source": ("%source", size), "kept": ("%kept", KEPT_BYTES)}
@@ -59,7 +61,11 @@ def observe(f: Function, stack: Stack, epsilon: float) -> None:
         zero = [(f.vector, "zeroinitializer")] * tile
         with f.loop("cells", stack.cells, {"x": (c["source"], GROUP_BYTES)}, zero) as cell:
             away = [f.two("fsub", f.load(cell["x"], o * size), wide[o]) for o in range(tile)]
-            cell.carried = [f.fma(a, a, total) for a, total in zip(away, cell.carried, strict=True)]
+            with f.written("sum += (x - mean) * (x - mean)"):
+                cell.carried = [
+                    f.fma(a, a, total) for a, total in zip(away, cell.carried, strict=True)
+                ]
+        f.note(f"keep {tile} means, variances, deviations")
         for o, total in enumerate(cell.carried):
             variance = _mean(f, total, mask, count)
             _keep(f, c["kept"], KEPT_BYTES * o, (means[o], variance), epsilon)
@@ -68,7 +74,9 @@ def observe(f: Function, stack: Stack, epsilon: float) -> None:
 def recall(f: Function, channels: int, epsilon: float) -> None:
     """The function (mean, variance, kept): the running averages in the form of `observe`."""
     moving = {"mean": ("%mean", 4), "variance": ("%variance", 4), "kept": ("%kept", KEPT_BYTES)}
-    with f.loop("channels", channels, moving) as c:
+    f.note("mean and deviation of each map from the running averages")
+    with f.loop("maps", channels, moving) as c:
+        f.note("keep mean and deviation")
         variance, mean = (f.load(c[key], 0, "float") for key in ("variance", "mean"))
         _keep(f, c["kept"], 0, (mean, variance), epsilon)
 
@@ -93,13 +101,16 @@ def normalize(f: Function, stack: Stack, *, relu: bool) -> None:
         "weight": ("%weight", 4),
         "bias": ("%bias", 4),
     }
-    with f.loop("channels", stack.channels, moving) as c:
+    f.note("each value in deviations from the mean, stretched and shifted")
+    with f.loop("maps", stack.channels, moving) as c:
         mean, scale = f.spread(c["kept"]), f.spread(c["kept"], 4)
         weight, bias = f.spread(c["weight"]), f.spread(c["bias"])
         cells = {key: (c[key], GROUP_BYTES) for key in ("x", "y")}
         with f.loop("cells", stack.cells, cells) as cell:
             normal = f.two("fmul", f.two("fsub", f.load(cell["x"]), mean), scale)
-            y = f.fma(normal, weight, bias)
+            with f.written("y = (x - mean) / deviation * weight + bias"):
+                y = f.fma(normal, weight, bias)
+            f.note(f"keep y{', at least 0 (relu)' if relu else ''}")
             f.store(f.relu(y) if relu else y, cell["y"])
 
 
@@ -133,6 +144,7 @@ class _Channel(NamedTuple):
 def normalize_backward(f: Function, what: NormBack) -> None:
     """The function (source, kept, weight, upstream, weight_gradient, bias_gradient, output,
     pictures). The source is also the mask."""
+    f.note("the slopes of weights and biases" + (", and of the input" if what.passes_on else ""))
     mask, count = _present(f, what.stack)
     size = what.stack.channel_bytes
     sizes = {
@@ -172,11 +184,12 @@ def _parameter_sums(f: Function, stack: Stack, c: Loop, channels: list[_Channel]
     zero = [(f.vector, "zeroinitializer")] * (2 * len(channels))
     with f.loop("cells", stack.cells, cells, zero) as cell:
         sums = list(cell.carried)
-        for o, channel in enumerate(channels):
-            normal = channel.normal(f, f.load(cell["x"], o * size))
-            upstream = f.load(cell["upstream"], o * size)
-            sums[2 * o] = f.fma(upstream, normal, sums[2 * o])
-            sums[2 * o + 1] = f.two("fadd", sums[2 * o + 1], upstream)
+        with f.written("weight's slope += slope * (x - mean) / deviation, bias's += slope"):
+            for o, channel in enumerate(channels):
+                normal = channel.normal(f, f.load(cell["x"], o * size))
+                upstream = f.load(cell["upstream"], o * size)
+                sums[2 * o] = f.fma(upstream, normal, sums[2 * o])
+                sums[2 * o + 1] = f.two("fadd", sums[2 * o + 1], upstream)
         cell.carried = sums
     return cell.carried
 
@@ -184,7 +197,9 @@ def _parameter_sums(f: Function, stack: Stack, c: Loop, channels: list[_Channel]
 def _pass_on(f: Function, what: NormBack, place: dict[str, str], c: _Channel, mask: str) -> None:
     """One channel's gradient of the source."""
     cells = {key: (start, GROUP_BYTES) for key, start in place.items()}
-    with f.loop("cells", what.stack.cells, cells) as cell:
+    with f.loop("cells", what.stack.cells, cells, what="of one map") as cell:
+        taken = " less what all values of the map do together" if what.training else ""
+        f.note(f"keep slope * weight / deviation{taken}{passing(what.masked)}")
         x = f.load(cell["x"])
         dnormal = f.two("fmul", f.load(cell["upstream"]), c.weight)
         if what.training:
@@ -204,7 +219,9 @@ def note_statistics(f: Function, channels: int) -> None:
     pictures, added to the shard's."""
     count = f.cast("sitofp", "%pictures", "i64", "float")
     moving = {"kept": ("%kept", KEPT_BYTES), "mean": ("%mean", 4), "variance": ("%variance", 4)}
-    with f.loop("channels", channels, moving) as c:
+    f.note("the group's statistics for the running averages")
+    with f.loop("maps", channels, moving) as c:
+        f.note("mean and variance, times pictures, onto those of the shard")
         for key, place in (("mean", 0), ("variance", 8)):
             seen = f.two("fmul", f.load(c["kept"], place, "float"), count, "float")
             f.store(f.two("fadd", f.load(c[key], 0, "float"), seen, "float"), c[key], 0, "float")

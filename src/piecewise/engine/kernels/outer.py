@@ -19,7 +19,8 @@ def turn(f: Function, values: int) -> None:
     """The function (source, turned): [values][16] -> [16][values rounded up to 16]."""
     row = turned_row_bytes(values)
     moving = {"source": ("%source", 16 * GROUP_BYTES), "turned": ("%turned", 64)}
-    with f.loop("blocks", -(-values // 16), moving) as block:
+    f.note("each picture's values laid one after the other")
+    with f.loop("blocks", -(-values // 16), moving, what="16 values of 16 pictures") as block:
         rows = [f.load(block["source"], index * GROUP_BYTES) for index in range(16)]
         for index, column in enumerate(f.transposed(rows)):
             f.store(column, block["turned"], index * row)
@@ -51,6 +52,7 @@ def outer(f: Function, what: Outer) -> None:
 
     turned [16][inputs rounded up], upstream [neurons][16], gradient [neurons][inputs].
     """
+    f.note(f"the slopes of {what.neurons} x {what.inputs} weights, picture by picture")
     whole, rest = divmod(what.inputs, f.lanes)
     spans = parts(whole, 4) if whole else []
     wide = max(spans, default=1)
@@ -61,21 +63,25 @@ def outer(f: Function, what: Outer) -> None:
             "upstream": (f.at("%upstream", neuron * GROUP_BYTES), count * GROUP_BYTES),
             "gradient": (f.at("%gradient", neuron * row), count * row),
         }
-        with f.loop("neurons", repeat, moving) as tiles:
+        with f.loop("neurons", repeat, moving, what=f"{count} at once") as tiles:
             start, upstream = 0, tiles["upstream"]
             for span, times in grouped(spans):
                 columns = {
                     "turned": (f.at("%turned", start * vector), span * vector),
                     "gradient": (f.at(tiles["gradient"], start * vector), span * vector),
                 }
-                with f.loop("inputs", times, columns) as x:
+                turn = (
+                    f"{span * f.lanes} at once, {f.lanes} to a vector: {count * span} in registers"
+                )
+                with f.loop("values", times, columns, what=turn) as x:
                     _add(f, what, _Tile(count, span, x["turned"], upstream, x["gradient"]))
                 start += span * times
             if rest:
                 place = whole * vector
                 turned, gradient = f.at("%turned", place), f.at(tiles["gradient"], place)
                 there = "<" + ", ".join(f"i1 {int(lane < rest)}" for lane in range(f.lanes)) + ">"
-                _add(f, what, _Tile(count, 1, turned, upstream, gradient), there)
+                with f.under(f"for the last {rest} values", f"{count} in registers"):
+                    _add(f, what, _Tile(count, 1, turned, upstream, gradient), there)
         neuron += count * repeat
 
 
@@ -94,7 +100,8 @@ def _add(f: Function, what: Outer, tile: _Tile, there: str = "") -> None:
         values = [f.load(n["turned"], x * vector) for x in range(span)]
         errors = [f.spread(n["upstream"], o * GROUP_BYTES) for o in range(neurons)]
         pairs = [(error, value) for error in errors for value in values]
-        n.carried = [f.fma(*pair, total) for pair, total in zip(pairs, n.carried, strict=True)]
+        with f.written("weight's slope[f][v] += slope[f] * value[v]"):
+            n.carried = [f.fma(*pair, total) for pair, total in zip(pairs, n.carried, strict=True)]
     for place, value in zip(places, n.carried, strict=True):
         if there:
             masked_store(f, value, f.at(gradient, place), there)

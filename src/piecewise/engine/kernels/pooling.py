@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..ir import GROUP_BYTES, Function, Module, Places, splat, vector_of
 from ..stack import Stack
-from ..terms import Run, Terms, runs, table
+from ..terms import Run, Terms, runs, span_of, table
 
 MOST_WRITTEN = 36
 """Cells of a window that are still written out one by one."""
@@ -72,7 +72,10 @@ def pool_row(f: Function, module: Module, what: PoolRow) -> None:
         "out": ("%output", what.output.channel_bytes),
         "index": ("%index", what.output.cells * what.winners.size),
     }
-    with f.loop("channels", what.output.channels, moving) as channel:
+    f.note(
+        f"the {'largest' if what.kind == 'max' else 'average'} of every window of a row of windows"
+    )
+    with f.loop("maps", what.output.channels, moving) as channel:
         if bodies <= MOST_WRITTEN:
             for run in column_runs:
                 _run(f, what, channel, run)
@@ -88,12 +91,13 @@ def _run(f: Function, what: PoolRow, channel: Places, run: Run) -> None:
         "out": (f.at(channel["out"], run.start * GROUP_BYTES), GROUP_BYTES),
         "index": (f.at(channel["index"], run.start * size), size),
     }
-    with f.loop("columns", run.repeat, moving) as x:
+    with f.loop("windows", run.repeat, moving) as x:
         cells = [
             (row * what.window_columns + k, row * what.source.row_bytes + place * GROUP_BYTES)
             for row in range(what.rows)
             for k, place in run.pattern[0]
         ]
+        f.note(f"{len(cells)} cells looked at, written out")
         state = ("", "")
         for cell, offset in cells:
             state = _met(f, what, state, cell, f.load(x["source"], offset))
@@ -109,7 +113,7 @@ def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> No
         "index": (channel["index"], what.winners.size),
     }
     kinds = (f.vector, what.winners.vector)
-    with f.loop("x", len(what.columns), moving) as x:
+    with f.loop("windows", len(what.columns), moving) as x:
         count = f.load(x["column"], 0, "i64")
         first = f.at(channel["source"], f.load(x["column"], 16, "i64"))
         start = f.load(first) if what.kind == "max" else "zeroinitializer"
@@ -117,7 +121,9 @@ def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> No
         with f.loop("ky", what.rows, {"source": (first, what.source.row_bytes)}, state) as ky:
             moving = {"source": (ky["source"], GROUP_BYTES)}
             state = list(zip(kinds, ky.carried, strict=True))
-            with f.loop("kx", count, moving, state, at_least_once=True) as kx:
+            widths = span_of(len(cell) for cell in what.columns)
+            with f.loop("kx", count, moving, state, at_least_once=True, turns=widths) as kx:
+                f.note("one cell looked at")
                 row = f.two("mul", ky.index, str(what.window_columns), "i64")
                 cell = f.two("add", row, kx.index, "i64")
                 value, winner = kx.carried
@@ -151,6 +157,12 @@ def _met(f: Function, what: PoolRow, state: _State, cell: int | str, value: str)
 def _keep(f: Function, what: PoolRow, place: Places, state: _State, cells: str) -> None:
     """Write a window's number. ``cells``: how many it looked at, in all lanes, for an average."""
     value, winner = state
+    f.note(
+        "keep it"
+        + (" divided by the cells looked at" if what.kind == "average" else "")
+        + (", at least 0 (relu)" if what.relu else "")
+        + (", and which cell won" if what.keeps_winner else "")
+    )
     if what.kind == "average":
         value = f.two("fdiv", value, cells)
     f.store(f.relu(value) if what.relu else value, place["out"])

@@ -12,7 +12,10 @@ def add_up(f: Function) -> None:
     tree of its sixteen sums. Sixteen trees at a time: half of a round's additions are another's."""
     blocks = f.two("lshr", f.two("add", "%count", "15", "i64"), "4", "i64")
     moving = {"sums": ("%sums", 16 * GROUP_BYTES), "gradient": ("%gradient", 64)}
-    with f.loop("blocks", blocks, moving, at_least_once=True) as block:
+    f.note("the 16 pictures' sums of each of %count numbers added up, onto those of the shard")
+    turns = "%count / 16 rounded up,"
+    with f.loop("blocks", blocks, moving, at_least_once=True, turns=turns) as block:
+        f.note("16 numbers: pictures i + 8, then i + 4, i + 2, i + 1")
         level = [f.load(block["sums"], index * GROUP_BYTES) for index in range(16)]
         for half in (8, 4, 2, 1):
             pairs = zip(level[::2], level[1::2], strict=True)
@@ -47,13 +50,14 @@ def masked_store(f: Function, value: str, pointer: str, there: str) -> None:
 def sum_cells(f: Function, upstream: Stack) -> None:
     """The function (upstream, sums): each channel's cells added up for each picture, row by row;
     sums [channel][16]."""
+    f.note("the cells of each map added up, for each picture")
     channel, size = 0, upstream.channel_bytes
     for count, repeat in grouped(parts(upstream.channels, 8)):
         moving = {
             "upstream": (f.at("%upstream", channel * size), count * size),
             "sums": (f.at("%sums", channel * GROUP_BYTES), count * GROUP_BYTES),
         }
-        with f.loop("channels", repeat, moving) as channels:
+        with f.loop("maps", repeat, moving, what=f"{count} at once") as channels:
             totals = cell_sums(f, upstream, channels["upstream"], count)
             for o, total in enumerate(totals):
                 f.store(total, channels["sums"], o * GROUP_BYTES)
@@ -64,6 +68,7 @@ def cell_sums(f: Function, stack: Stack, start: str, channels: int) -> list[str]
     """The cells of some channels added up, a vector a channel; the first begins at ``start``."""
     zero = [(f.vector, "zeroinitializer")] * channels
     with f.loop("cells", stack.cells, {"x": (start, GROUP_BYTES)}, zero) as cell:
+        f.note(f"{channels} times sum += cell")
         cell.carried = [
             f.two("fadd", total, f.load(cell["x"], o * stack.channel_bytes))
             for o, total in enumerate(cell.carried)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir import GROUP_BYTES, Function, Loop, Module, Moving, Places
+from ..notes import passing
 from ..stack import Stack
-from ..terms import Run, Terms, parts, runs, steps, table
+from ..terms import Run, Terms, parts, runs, span_of, steps, table
 from .pooling import MOST_WRITTEN, Winners
 
 
@@ -54,7 +55,8 @@ def unpool(f: Function, module: Module, what: Unpool) -> None:
         "out": ("%output", what.output.channel_bytes),
         "mask": ("%mask", what.output.channel_bytes),
     }
-    with f.loop("channels", what.output.channels, moving) as channel:
+    f.note("each cell takes the slopes of the windows it lay in")
+    with f.loop("maps", what.output.channels, moving) as channel:
         if written > 4 * MOST_WRITTEN:
             _by_table(f, module, what, channel)
             return
@@ -84,16 +86,21 @@ def _rows(f: Function, what: Unpool, channel: Places, down: Run, across: list[Ru
     wide, narrow = what.output.shape.width, what.upstream.shape.width
     start = _Cells(down.source * narrow, down.start * wide)
     step = _Cells(down.step * narrow, down.span * wide)
-    with f.loop("rows", down.repeat, _moving(f, what, channel, start, step)) as y:
+    turn = f"{down.span} rows of cells at once"
+    with f.loop("rows", down.repeat, _moving(f, what, channel, start, step), what=turn) as y:
         for run in across:
             start, step = _Cells(run.source, run.start), _Cells(run.step, run.span)
-            with f.loop("columns", run.repeat, _moving(f, what, y, start, step)) as x:
+            turn, moving = f"{run.span} columns at once", _moving(f, what, y, start, step)
+            with f.loop("columns", run.repeat, moving, what=turn) as x:
                 _tile(f, what, x, down.pattern, run.pattern)
 
 
 def _tile(f: Function, what: Unpool, place: Places, down: Terms, across: Terms) -> None:
     """The cells of a tile, row by row."""
     wide, narrow = what.output.shape.width, what.upstream.shape.width
+    met = sum(len(row) * len(column) for row in down for column in across)
+    f.note(f"{met} times cell += {_TAKEN[what.kind]}, written out")
+    _note_kept(f, what, len(down) * len(across))
     for row, row_terms in enumerate(down):
         for column, column_terms in enumerate(across):
             value = ""
@@ -115,6 +122,17 @@ def _handed_back(
         won = f.two("icmp eq", index, what.winners.of_cell(f, cell), vector)
         found = f.select(won, found, "zeroinitializer")
     return f.two("fadd", value, found) if value else found
+
+
+_TAKEN = {
+    "max": "slope of a window if the cell won it",
+    "average": "share of a window's slope",
+}
+"""What a cell takes of a window, in words."""
+
+
+def _note_kept(f: Function, what: Unpool, cells: int) -> None:
+    f.note(f"keep {cells} {'slopes' if cells > 1 else 'slope'}{passing(what.masked)}")
 
 
 def _times(f: Function, count: int | str, size: int) -> int | str:
@@ -139,12 +157,16 @@ def _by_table(f: Function, module: Module, what: Unpool, channel: Places) -> Non
         with f.loop("x", len(what.columns), across) as x:
             row = [f.load(y["row"], place, "i64") for place in (0, 8, 16)]
             column = [f.load(x["column"], place, "i64") for place in (0, 8, 16)]
-            with f.loop("ky", row[0], {}, [(f.vector, "zeroinitializer")]) as ky:
-                with f.loop("kx", column[0], {}, [(f.vector, ky.carried[0])]) as kx:
+            high, wide = (span_of(len(cell) for cell in axis) for axis in (what.rows, what.columns))
+            zero = [(f.vector, "zeroinitializer")]
+            with f.loop("ky", row[0], {}, zero, turns=high) as ky:
+                with f.loop("kx", column[0], {}, [(f.vector, ky.carried[0])], turns=wide) as kx:
+                    f.note(f"cell += {_TAKEN[what.kind]}")
                     window, cell = _looked_up(f, what, (row, ky), (column, kx))
                     value = _handed_back(f, what, channel, kx.carried[0], window, cell)
                     kx.carried = [value]
                 ky.carried = kx.carried
+            _note_kept(f, what, 1)
             _keep(f, what, x, ky.carried[0], 0)
 
 
@@ -176,11 +198,13 @@ def share(
     ``rows``, ``columns``: how many of each every window covers."""
     down, across = module.table(rows), module.table(columns)
     channels = {"upstream": ("%upstream", upstream.channel_bytes)}
-    with f.loop("channels", upstream.channels, channels) as channel:
+    f.note("the slope of each window divided by its cells")
+    with f.loop("maps", upstream.channels, channels) as channel:
         moving = {"row": (down, 8), "upstream": (channel["upstream"], upstream.row_bytes)}
         with f.loop("y", len(rows), moving) as y:
             moving = {"column": (across, 8), "upstream": (y["upstream"], GROUP_BYTES)}
             with f.loop("x", len(columns), moving) as x:
+                f.note("slope / (rows * columns under the window)")
                 height, width = f.load(y["row"], 0, "i64"), f.load(x["column"], 0, "i64")
                 cells = f.two("mul", height, width, "i64")
                 divisor = f.broadcast(f.cast("sitofp", cells, "i64", "float"))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..ir import GROUP_BYTES, Function, Loop, Module, Places
 from ..machine import Machine
 from ..stack import Stack
-from ..terms import Terms, grouped, parts
+from ..terms import Terms, grouped, indices, parts, span_of
 
 _NEAR = 32 * 1024
 """Bytes of upstream values that stay in the nearest cache while kernels go by."""
@@ -78,6 +78,8 @@ class WeightEmitter:
         room = _NEAR // 2 if what.kernel == (1, 1) else _NEAR
         near = room // (self.tile.features * what.upstream.row_bytes)
         self.blocks = parts(what.upstream.shape.height, max(1, near))
+        self.rows_met = ""
+        """How many rows a kernel row met, in words."""
         self.is_first = ""
         """Whether a block of rows is the first, whose sums begin at zero; not asked if there is
         only one."""
@@ -151,7 +153,10 @@ class WeightEmitter:
                     place * what.source.row_bytes,
                 ]
         table = self.module.table(numbers)
-        with f.loop("blocks", len(self.blocks), {"rows": (table, 24 * height)}) as block:
+        self.rows_met = span_of(numbers[::3])
+        f.note("the weights' slopes, for each picture a sum of products")
+        moving, near = {"rows": (table, 24 * height)}, f"{span_of(self.blocks)} rows that stay near"
+        with f.loop("blocks", len(self.blocks), moving, what=near) as block:
             if len(self.blocks) > 1:
                 self.is_first = f.two("icmp eq", block.index, "0", "i64")
             self._block(block["rows"])
@@ -166,7 +171,7 @@ class WeightEmitter:
                 "upstream": (f.at("%upstream", feature * size), count * size),
                 "sums": (f.at("%sums", feature * sums), count * sums),
             }
-            with f.loop("features", repeat, moving) as features:
+            with f.loop("features", repeat, moving, what=f"{count} at once") as features:
                 self._features(table, features, count)
             feature += count * repeat
 
@@ -180,7 +185,7 @@ class WeightEmitter:
                 "source": (f.at("%source", channel * size), channels * size),
                 "sums": (f.at(features["sums"], channel * sums), channels * sums),
             }
-            with f.loop("channels", times, moving) as c:
+            with f.loop("channels", times, moving, what=f"{channels} at once") as c:
                 rows = {"row": (table, 24), "sums": (c["sums"], what.kernel_row_bytes)}
                 with f.loop("ky", what.kernel[0], rows) as ky:
                     place = {
@@ -203,13 +208,24 @@ class WeightEmitter:
         """Kernel columns together: upstream columns at the edges one by one, others in a loop."""
         inner, outer = self._columns_met(tile.first, tile.span)
         with self._rows(place, tile) as y:
-            for column in range(outer.start, inner.start):
-                self._cell(y, tile, column)
+            self._edge(y, tile, range(outer.start, inner.start))
             if inner:
                 source = inner.start * self.what.strides[1] - self._before() + tile.first
                 self._cells(y, tile, len(inner), inner.start, source)
-            for column in range(inner.stop, outer.stop):
+            self._edge(y, tile, range(inner.stop, outer.stop))
+
+    def _edge(self, y: Loop, tile: _Tile, columns: range) -> None:
+        """Columns one by one."""
+        with self.f.written(f"{self._said(tile)}, x {span_of(columns or [0])} written out"):
+            for column in columns:
                 self._cell(y, tile, column)
+
+    def _said(self, tile: _Tile) -> str:
+        """What is added to which sums, written."""
+        kernel, cell = indices(self.what.rows, self.what.columns)
+        chunk = span_of(range(tile.first, tile.first + tile.span))
+        where = f", kx {chunk}" if self.chunks and kernel else ""
+        return f"sum[f][c]{kernel} += slope[f][y][x] * x[c]{cell or '[y][x]'}{where}"
 
     def _by_table(self, place: dict[str, str], tile: _Tile) -> None:
         """One kernel column at a time: which columns it met is looked up."""
@@ -253,8 +269,11 @@ class WeightEmitter:
             for k in range(tile.span)
         ]
         sums = [(f.vector, self._so_far(place["sums"], offset)) for offset in offsets]
-        with f.loop("y", place["count"], moving, sums) as y:
+        kept = f"{tile.features} x {tile.channels} x {tile.span}"
+        f.note(f"{len(sums)} sums in registers: {kept} (features, channels, kx)")
+        with f.loop("y", place["count"], moving, sums, turns=self.rows_met) as y:
             yield y
+        f.note(f"keep the {len(sums)} sums")
         for offset, value in zip(offsets, y.carried, strict=True):
             f.store(value, place["sums"], offset)
 
@@ -273,7 +292,12 @@ class WeightEmitter:
             "upstream": (f.at(y["upstream"], upstream * GROUP_BYTES), GROUP_BYTES),
             "source": (f.at(y["source"], source * GROUP_BYTES), step * GROUP_BYTES),
         }
-        with f.loop("x", count, moving, [(f.vector, total) for total in y.carried]) as x:
+        carried = [(f.vector, total) for total in y.carried]
+        turns = span_of(len(self._column_met(k)) for k in range(self.what.kernel[1]))
+        with (
+            f.loop("x", count, moving, carried, turns="" if self.chunks else turns) as x,
+            f.written(self._said(tile)),
+        ):
             self._add(x, tile, (x["source"], x["upstream"]), range(tile.span))
         y.carried = x.carried
 

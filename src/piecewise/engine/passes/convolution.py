@@ -158,6 +158,7 @@ class ConvolutionPass(Pass):
             kernel_columns=self.layer.kernel[1],
             bias=False,
             masked=self.masked,
+            back=True,
         )
         weight, _ = self._parameters(d)
         mask = self.mask(d, upstream)

@@ -60,7 +60,16 @@ class FullPass(Pass):
     def _hand_on(self, d: Driver, upstream: str) -> None:
         inputs = self.values.channels
         what = Correlation(
-            self.votes, self.values, _ONE, _ONE, 1, inputs, 1, bias=False, masked=self.masked
+            self.votes,
+            self.values,
+            _ONE,
+            _ONE,
+            1,
+            inputs,
+            1,
+            bias=False,
+            masked=self.masked,
+            back=True,
         )
         row = self.stage.parameters[0]
         weight, no_bias = d.weights(row), d.weights(row)

@@ -61,7 +61,8 @@ class PoolWindows:
                 ),
             }
             kernel = self._kernel(d, source, count, relu=relu, keeps=winners != output)
-            with d.f.loop("windows", repeat, moving) as row:
+            over = f"a row of windows over {count} {'rows' if count > 1 else 'row'}"
+            with d.f.loop("bands", repeat, moving, what=over) as row:
                 yield row, count, kernel
 
     def _kernel(self, d: Driver, source: Stack, count: int, *, relu: bool, keeps: bool) -> str:

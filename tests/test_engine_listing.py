@@ -1,0 +1,134 @@
+"""What `net.program` prints is what was written: tiles, counts, every kind of layer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from piecewise import LimitError, Network
+from piecewise.architecture import Architecture
+from piecewise.engine.assemble import Purpose, assemble
+from piecewise.engine.ir import Function, Module
+from piecewise.engine.kernels.correlation import Emitter
+from piecewise.engine.listing import listing
+from piecewise.engine.native import this_machine
+from piecewise.engine.passes.convolution import ConvolutionPass
+from piecewise.engine.terms import backward_terms, forward_terms, meeting
+from piecewise.layers import KINDS
+from piecewise.windows import whole
+
+PICTURES = (
+    "conv 16 5, relu, pool 2, conv 8 3 pad=same stride=2, norm, relu, dropout 0.5, "
+    "pool 3 stride=2 kind=average, full 20, relu, full"
+)
+NETS = {
+    "pictures": Architecture(PICTURES, (1, 28, 28), 10),
+    "first relu": Architecture("relu, conv 3 3 mean, relu, full", (2, 9, 11), 3),
+    "texts": Architecture("embed 5, conv 3 1x3, relu, pool all, full", (1, 30, 9), 3),
+    "by table": Architecture("conv 4 1x16, relu, conv 3 13x20 pad=same, full", (2, 14, 40), 3),
+    "large pool": Architecture("conv 3 5, norm, pool 7 stride=2, relu, full", (1, 60, 61), 2),
+}
+LEARN = Purpose("learn", training=True, optimizer="sgd")
+
+
+@pytest.mark.parametrize("form", ["avx512", "avx2", "four"])
+@pytest.mark.parametrize("name", NETS)
+def test_the_multiplications_listed_are_those_written(name: str, form: str) -> None:
+    try:
+        machine = this_machine(form)
+    except LimitError:
+        pytest.skip(f"this processor has no {form}")
+    made = assemble(NETS[name], machine, LEARN)
+    called = {kernel for _, kernel in made.calls}
+    listed = 0
+    for kernel in (*sorted(called), "loss"):
+        function = made.kernels[kernel]
+        written = len(re.findall(r"call .* @llvm\.fma", function.text()))
+        assert sum(note.products for note in function.notes) == written, kernel
+        for note in function.notes:
+            assert not note.products or note.text.startswith(f"{note.products} times ")
+            assert "%v" not in note.text, kernel
+        listed += written
+    assert listed
+    assert "%" not in listing(NETS[name], machine=machine)
+
+
+@pytest.mark.parametrize("form", ["avx512", "avx2"])
+def test_tiles_are_those_of_the_emitter(form: str) -> None:
+    try:
+        machine = this_machine(form)
+    except LimitError:
+        pytest.skip(f"this processor has no {form}")
+    architecture = NETS["pictures"]
+    made = assemble(architecture, machine, LEARN)
+    first = made.passes[0]
+    assert isinstance(first, ConvolutionPass)
+    what = first._forward(first.convolved, relu=False)
+    emitter = Emitter(Function("tried", [], machine.lanes), Module(), machine, what)
+    height, width = emitter.outputs, emitter.width
+    text = listing(architecture, "conv1", machine)
+    assert f"{height} at once" in text
+    assert f"{width} columns at once" in text
+    assert f"{height * width} sums in registers: {height} x {width}, each begins at bias" in text
+    products = height * width * 5
+    assert f"{products} times sum += weight[f][c][ky][kx] * x[c][y + ky][x + kx]" in text
+    assert f"vectors of {machine.lanes} pictures ({form})" in text
+
+
+def test_every_kind_of_layer_has_its_loops() -> None:
+    for architecture in NETS.values():
+        whole_text = listing(architecture)
+        for stage in architecture.stages:
+            text = listing(architecture, stage.name)
+            assert text in whole_text
+            forward, back = text.split("\nback\n")
+            assert "for " in forward
+            first = stage.name == architecture.stages[0].name and not stage.parameters
+            assert ("for " in back) != first, stage.name
+    kinds = {type(stage.layer) for net in NETS.values() for stage in net.stages}
+    assert kinds == set(KINDS)
+
+
+def test_what_answering_and_learning_do_differently_is_shown() -> None:
+    text = listing(NETS["pictures"], "norm1")
+    answering, learning = text.split("forward, learning")
+    assert "running averages" in answering
+    assert "over the group's pictures" in learning
+    assert "nothing to do" in listing(NETS["pictures"], "dropout1").split("forward, learning")[0]
+
+
+def test_cells_that_meet_are_written_as_formulas() -> None:
+    windows = whole(11, 3, 2, 1, 1)
+    assert meeting(forward_terms(windows), "x", "kx") == "2 * x + kx - 1"
+    assert meeting(backward_terms(windows), "x", "kx") == "(x - kx + 1) / 2"
+    assert meeting(forward_terms(whole(7, 1, 1, 0, 0)), "x", "kx") == "x"
+    assert meeting(((), ((0, 3),), ((0, 7),), ((0, 1),)), "x", "kx") == "."
+
+
+@pytest.mark.parametrize("name", ["conf1", "", "full9", 7])
+def test_an_unknown_layer_is_told(name: str) -> None:
+    net = Network("conv 2 3, full", input=(1, 6, 6), classes=2)
+    with pytest.raises(LimitError, match=r"layer: got .*(did you mean|known are)") as caught:
+        net.program(name)
+    assert name != "conf1" or "did you mean 'conv1'?" in str(caught.value)
+
+
+def test_the_door_lists_this_machines_program() -> None:
+    net = Network("conv 2 3, relu, full", input=(1, 6, 6), classes=2)
+    assert net.program("relu1") == net.program("conv1")
+    assert net.program() == listing(net.architecture)
+
+
+def test_the_manual_shows_what_is_printed() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "engine.md").read_text()
+    shown = re.search(r"```text\n(.*?)```", page, re.DOTALL)
+    assert shown is not None
+    try:
+        machine = this_machine("avx512")
+    except LimitError:
+        pytest.skip("this processor has no avx512")
+    architecture = Architecture("conv 16 5, relu, pool 2, full", (1, 28, 28), 10)
+    assert shown[1].rstrip() == listing(architecture, "conv1", machine)
+    assert page.count("\n") <= 120
