@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from piecewise.engine.native import llvm_version, this_machine
+from piecewise.engine.native import compiler, this_machine
 
 PACKAGES = ("numpy", "torch", "onnx", "onnxruntime")
 
@@ -25,7 +25,7 @@ def described() -> dict[str, str | int]:
 
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "piecewise": version("piecewise-convnet")}
-    return found | {"llvm": llvm_version()} | {name: version(name) for name in PACKAGES}
+    return found | {"llvm": compiler()} | {name: version(name) for name in PACKAGES}
 
 
 class Others:

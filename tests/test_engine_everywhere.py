@@ -1,4 +1,4 @@
-"""One net, bit for bit: whatever the threads, the vectors, and whether code was compiled or kept."""
+"""One net, bit for bit, whatever the threads, the vectors, and whether code was kept."""
 
 from __future__ import annotations
 

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from .learning.trainer import train as train
     from .network import Network as Network
     from .network import load as load
+    from .tricks import Augmentation as Augmentation
 
 _HOMES = {
+    "Augmentation": "tricks",
     "CompiledNetwork": "compiled",
     "DataError": "errors",
     "DataSet": "data.dataset",

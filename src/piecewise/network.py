@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from .architecture import Architecture, Row
+from .architecture import Architecture
 from .data.preparation import Preparation
 from .engine import listing, programs
-from .errors import DataError, LimitError, did_you_mean, shown
+from .errors import DataError, LimitError, shown
 from .groups import GROUP
 from .layers import Layer
 from .limits import LOSS, SEED
-from .randomness import WEIGHTS, key_of, uniform
+from .parameters import Parameters, all_finite, as_float32, first_values, given_values
 from .reference import nudge
 from .reference.losses import softmax
 from .reference.walk import Walk
@@ -31,47 +31,7 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 
-_DRAWN = 1 << 20  # first weights drawn at a time, so that drawing takes little memory
 _BLOCK = 64 * GROUP  # pictures looked at at a time, so that what is worked out stays small
-
-
-class Parameters(Mapping[str, Float32]):
-    """The arrays of a flat buffer by name, in table order: views that can be written into, and
-    assigned (``parameters["conv1.weight"] = array`` copies the numbers in)."""
-
-    def __init__(self, flat: Float32, rows: Sequence[Row]) -> None:
-        self.flat = flat
-        self._rows = {row.name: row for row in rows}
-
-    def __getitem__(self, name: str) -> Float32:
-        row = self._rows.get(name)
-        if row is None:
-            raise KeyError(f"no array '{name}'{did_you_mean(str(name), self._rows)}")
-        return self.flat[row.offset : row.offset + row.size].reshape(row.shape)
-
-    def __setitem__(self, name: str, value: npt.ArrayLike) -> None:
-        array, given = self[name], np.asarray(value)
-        if given.shape != array.shape:
-            raise LimitError(f"{name}: got the shape {given.shape}, wanted {array.shape}")
-        if given.dtype.kind not in "fiub" or not _finite(values := _float32(given)):
-            raise LimitError(f"{name}: got values that are not finite numbers")
-        least = self._rows[name].tensor.least
-        if values.size and values.min() < least:
-            raise LimitError(f"{name}: got {values.min()}, wanted at least {least:g}")
-        array[...] = values
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    __eq__ = object.__eq__  # arrays have no single answer to whether they are equal
-    __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        lines = [f"  {name}: {array.shape}" for name, array in self.items()]
-        return "\n".join([f"{self.flat.size:,} parameters", *lines])
 
 
 class Network:
@@ -95,8 +55,8 @@ class Network:
     ) -> None:
         self._describe(Architecture(layers, input, classes), seed, preparation)
         rows, averages = self.architecture.parameters, self.architecture.averages
-        self.parameters = Parameters(_first_values(rows, self.seed), rows)
-        self.averages = Parameters(_first_values(averages, self.seed), averages)
+        self.parameters = Parameters(first_values(rows, self.seed), rows)
+        self.averages = Parameters(first_values(averages, self.seed), averages)
 
     def _describe(
         self, architecture: Architecture, seed: int, preparation: Preparation | None
@@ -149,9 +109,10 @@ class Network:
 
     # What it says.
 
-    def logits(self, pictures: npt.ArrayLike) -> Float32:
+    def logits(self, pictures: npt.ArrayLike, threads: int | None = None) -> Float32:
         """Pictures float32 (N, C, H, W), or uint8 through the preparation; for a network that
-        begins with embed word numbers (N, positions) -> (N, classes).
+        begins with embed word numbers (N, positions) -> (N, classes). ``threads``: at most; as many
+        as there are processors, if left out. The answers are the same for any number.
 
         Raises DataError where the array does not fit the network, LimitError where the answers are
         beyond float32.
@@ -163,8 +124,9 @@ class Network:
             self.averages.flat,
             given,
             self.preparation.fraction,
+            threads,
         )
-        if not _finite(answers):
+        if not all_finite(answers):
             raise LimitError(
                 "the answers are beyond what float32 holds; the weights are too large or no numbers"
             )
@@ -210,6 +172,10 @@ class Network:
             right,
             _checked_loss(loss),
         )
+        if not all_finite(losses):
+            raise LimitError(
+                "the losses are beyond what float32 holds; the weights are too large or no numbers"
+            )
         return fsum(losses.tolist()) / len(losses), dict(
             Parameters(flat, self.architecture.parameters)
         )
@@ -245,8 +211,8 @@ class Network:
         net = cls.__new__(cls)  # without the first weights, which take time to draw
         net._describe(model.architecture, model.seed, model.preparation)
         rows, averages = model.architecture.parameters, model.architecture.averages
-        net.parameters = Parameters(_given_values(rows, model.arrays), rows)
-        net.averages = Parameters(_given_values(averages, model.arrays), averages)
+        net.parameters = Parameters(given_values(rows, model.arrays), rows)
+        net.averages = Parameters(given_values(averages, model.arrays), averages)
         net.recipe, net.history = model.recipe, model.history
         return net
 
@@ -269,7 +235,7 @@ class Network:
         if given.dtype != np.uint8 and given.dtype.kind != "f":
             raise DataError(f"pictures: got {given.dtype}, wanted float32, or uint8 from 0 to 255")
         if given.dtype.kind == "f" and not all(
-            _finite(_float32(given[start : start + _BLOCK]))
+            all_finite(as_float32(given[start : start + _BLOCK]))
             for start in range(0, len(given), _BLOCK)
         ):
             raise DataError("pictures: got values that are not finite numbers")
@@ -277,9 +243,8 @@ class Network:
 
     def laid(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """What `fitting` let through, as it lies in memory for the engine: bytes as they are."""
-        if given.dtype != np.uint8:
-            given = self._numbers(given)
-        return np.ascontiguousarray(given)
+        bytes_in = given.dtype == np.uint8 and not self.architecture.reads_texts
+        return np.ascontiguousarray(given) if bytes_in else self._numbers(given)
 
     def examples(
         self, pictures: npt.ArrayLike, labels: npt.ArrayLike
@@ -305,10 +270,11 @@ class Network:
         return given.astype(np.int64)
 
     def _numbers(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """What `fitting` let through, as the numbers that the layers take."""
+        """What `fitting` let through, as the numbers that the layers take, one after the other."""
         if self.architecture.reads_texts:
-            return given.astype(np.int64)
-        return self.preparation.scale(given) if given.dtype == np.uint8 else _float32(given)
+            return np.ascontiguousarray(given, np.int64)
+        scaled = self.preparation.scale(given) if given.dtype == np.uint8 else as_float32(given)
+        return np.ascontiguousarray(scaled, np.float32)
 
     def _fitting_words(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
         _, words, positions = self.input
@@ -343,41 +309,11 @@ class Network:
         return summary_html(self.architecture)
 
 
-def _first_values(rows: Sequence[Row], seed: int) -> Float32:
-    """A flat buffer of first values: each array drawn for itself, by its place in the table."""
-    flat = np.empty(sum(row.size for row in rows), np.float32)
-    for number, row in enumerate(rows):
-        part = flat[row.offset : row.offset + row.size]
-        part[:] = row.tensor.centre
-        for start in range(0, row.size if row.tensor.spread else 0, _DRAWN):
-            drawn = uniform(key_of(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
-            part[start : start + _DRAWN] += row.tensor.spread * (2 * drawn - 1)
-    return flat
-
-
-def _given_values(rows: Sequence[Row], arrays: Mapping[str, Float32]) -> Float32:
-    """A flat buffer of arrays given by name."""
-    flat = np.empty(sum(row.size for row in rows), np.float32)
-    for row in rows:
-        flat[row.offset : row.offset + row.size] = arrays[row.name].ravel()
-    return flat
-
-
 def _array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
     try:
         return np.asarray(values)
     except (ValueError, TypeError):
         raise DataError(f"{what}: got {shown(values)}, wanted one array, no ragged lists") from None
-
-
-def _float32(values: npt.NDArray[Any]) -> Float32:
-    """The values in float32; those beyond its range become infinite, which nothing accepts."""
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32, copy=False)
-
-
-def _finite(values: Float32) -> bool:
-    return bool(np.isfinite(values).all())
 
 
 def _checked_seed(seed: object) -> int:

@@ -10,6 +10,10 @@ import llvmlite.binding as llvm
 
 from .machine import Machine, machine
 
+# Level 1 of code generation and none of the optimiser's passes: the text is already what has to
+# run, and more would cost three times the time for nothing.
+_LEVEL = 1
+
 
 @cache
 def _ready() -> None:
@@ -32,9 +36,10 @@ def this_machine(name: str | None = None) -> Machine:
     return form
 
 
-def llvm_version() -> str:
-    """The version of LLVM that compiles here."""
-    return ".".join(str(part) for part in llvm.llvm_version_info)
+def compiler() -> str:
+    """What compiles here, and for which system: LLVM's version, the level, the triple."""
+    version = ".".join(str(part) for part in llvm.llvm_version_info)
+    return f"{version} O{_LEVEL} {llvm.get_default_triple()}"
 
 
 class Native:
@@ -49,10 +54,10 @@ class Native:
 
 def _target(form: Machine) -> Any:
     _ready()
-    # Level 1 of code generation and none of the optimiser's passes: the text is already what has to
-    # run, and more would cost three times the time for nothing.
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=form.processor, features=form.features, opt=1, jit=True)
+    return target.create_target_machine(
+        cpu=form.processor, features=form.features, opt=_LEVEL, jit=True
+    )
 
 
 def compiled(text: str, form: Machine) -> bytes:

@@ -20,8 +20,8 @@ from .cache import cached
 from .context import CLAIM, DONE, SPARE, STOPPED, WEIGHTS
 from .kernels.tricks import told
 from .machine import Machine
-from .native import Native, compiled, llvm_version, loaded, this_machine
-from .runtime import Array, Context, Float32, aligned, pool
+from .native import Native, compiled, compiler, loaded, this_machine
+from .runtime import MOST_THREADS, Array, Context, Float32, aligned, run_together
 
 MOST_SHARDS = 16
 """Into how many parts a step's groups are gathered, at most."""
@@ -30,7 +30,7 @@ SHARD_MEMORY = 1 << 28
 MOST_CODE = 200_000
 """Lines of LLVM text that are still compiled: about ten seconds' work."""
 MOST_MEMORY = 1 << 32
-"""Bytes a thread may need for its stacks."""
+"""Bytes that all threads may need for their stacks."""
 
 
 def refuse_too_large(text: str, memory: int) -> None:
@@ -51,7 +51,7 @@ def refuse_too_large(text: str, memory: int) -> None:
 
 def machine_code(text: str, form: Machine) -> Native:
     """LLVM text as machine code: from the cache if it was compiled before."""
-    key = "\n".join([__version__, llvm_version(), form.processor, form.features, text])
+    key = "\n".join([__version__, compiler(), form.processor, form.features, text])
     return loaded(cached(key, lambda: compiled(text, form)), form)
 
 
@@ -100,18 +100,15 @@ class Program:
         self.lock = threading.Lock()
 
     def run(self, threads: int) -> None:
-        """All threads through the program, this one among them."""
+        """So many threads through the program at once, or as many as there is memory for."""
+        most = min(MOST_THREADS, MOST_MEMORY // self.assembly.memory)
+        threads = max(1, min(threads, most))
         while len(self.memories) < threads:
             self.memories.append(aligned(self.assembly.memory, np.uint8))
         self.context.write("memories", np.array([m.ctypes.data for m in self.memories], np.int64))
         self.context.write("threads", threads)
         self.context.at(CLAIM)[0] = 0
-        others = [
-            pool().submit(self._run, self.context.address, number) for number in range(1, threads)
-        ]
-        self._run(self.context.address, 0)
-        for other in others:
-            other.result()
+        run_together(self._run, self.context.address, threads)
 
     def give(self, pictures: Array, fraction: Float32) -> None:
         """The pictures, bytes or float32 or words in int64, one after the other in memory.
@@ -151,7 +148,8 @@ class Answers(Program):
         self.context.write("averages", averages)
         self.context.write("answers", answers)
         self.context.write("count", len(pictures))
-        self.run(max(1, min(threads, len(pictures) // GROUP)))
+        self.run(min(threads, len(pictures) // GROUP))
+        self.context.release("inputs", "answers", "averages", str(WEIGHTS))
         return answers
 
 
@@ -280,5 +278,5 @@ class Learner(Program):
         for name, value in values.items():
             c.write(name, value)
         c.at(DONE)[0] = c.at(STOPPED)[0] = 0
-        self.run(max(1, min(threads, shards)))
+        self.run(min(threads, shards))
         return losses[start:stop], int(c.at(DONE)[0])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
 
@@ -26,10 +28,32 @@ def aligned(count: int, dtype: Any = np.float32) -> Array:
     return raw[start : start + count * size].view(dtype)
 
 
+MOST_THREADS = 64
+"""Threads that run at once, the callers' own left out."""
+_starting = threading.Lock()
+
+
 @cache
-def pool() -> ThreadPoolExecutor:
+def _pool() -> ThreadPoolExecutor:
     """Threads that wait for native work."""
-    return ThreadPoolExecutor(max_workers=64, thread_name_prefix="piecewise")
+    return ThreadPoolExecutor(max_workers=MOST_THREADS, thread_name_prefix="piecewise")
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def run_together(function: Callable[[int, int], None], address: int, threads: int) -> None:
+    """``function(address, number)`` for the numbers 0 to ``threads`` - 1 at once, 0 on the calling
+    thread. It comes back when all have, even if it is interrupted meanwhile."""
+    others: list[Future[None]] = []
+    # Threads may wait for each other inside, so nobody else's come between them.
+    with _starting:
+        others += [_pool().submit(function, address, number) for number in range(1, threads)]
+    try:
+        function(address, 0)
+    finally:
+        wait(others)
 
 
 @cache
@@ -57,9 +81,15 @@ class Context:
     def write(self, name: str, value: Any) -> None:
         """A number, or an array, which is then kept alive."""
         if isinstance(value, np.ndarray):
+            assert value.flags.c_contiguous, f"{name} does not lie in one piece"
             self._kept[name] = value
             value = value.ctypes.data
         self._block[AT[name] : AT[name] + 8].view(np.int64)[0] = value
+
+    def release(self, *names: str) -> None:
+        """Keep these arrays alive no longer."""
+        for name in names:
+            self._kept.pop(name, None)
 
     def write_float(self, name: str, value: float) -> None:
         self._block[AT[name] : AT[name] + 4].view(np.float32)[0] = value

@@ -188,7 +188,8 @@ def _stopped(w: _Writer) -> str:
 
 def _stop(w: _Writer, condition: str) -> None:
     with w.f.when(condition):
-        w.f.store("1", "%context", STOPPED, "i64")
+        stopped = w.f.at("%context", STOPPED)  # several threads may say so at once
+        w.f.line(f"store atomic i64 1, ptr {stopped} monotonic, align 8")
 
 
 def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, shards: str) -> None:

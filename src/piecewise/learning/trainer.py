@@ -23,6 +23,8 @@ from ..optimizers import corrections
 from ..randomness import ORDER, Key, key_of, shuffled
 from ..reference.nudge import nudges
 from ..reference.steps import adamw, sgd
+from ..reference.tricks import trick
+from ..tricks import Augmentation
 from .recipe import Recipe
 from .scores import evaluate
 
@@ -80,21 +82,26 @@ def train(
     validation: Validation = None,
     progress: Callable[[Progress], None] | None = None,
     threads: int | None = None,
+    tricks: Augmentation | None = None,
 ) -> History:
     """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
     descent, each step as the recipe's optimizer makes it.
 
     ``validation``: pictures and labels it is measured on after each epoch. ``threads``: as many as
-    there are processors, if left out; the result is the same for any number. Ctrl-C leaves the net
-    as after its last whole step, with the history so far. Raises DataError where arrays do not fit,
-    and TrainingError where the loss stops being a number; the net then keeps the last good weights.
+    there are processors, if left out; the result is the same for any number. ``tricks``: how each
+    picture is changed on its way into every step, drawn from seed, epoch and picture. Ctrl-C leaves
+    the net as after its last whole step, with the history so far. Raises DataError where arrays do
+    not fit, and TrainingError where the loss stops being a number; the net then keeps the last good weights.
     """
     recipe = recipe or Recipe()
     given, right = net.examples(pictures, labels)  # what does not fit is told before the first step
     if validation is not None:
         validation = net.examples(*validation)
-    run = _Run(net, recipe, given, right)
-    net.recipe, net.history = recipe.to_json(), []
+    tricks = tricks if tricks and tricks.changes else None
+    if tricks and net.architecture.reads_texts:
+        raise LimitError("tricks: got some for a network that reads texts; wanted none")
+    run = _Run(net, recipe, given, right, tricks)
+    net.recipe, net.history = recipe.to_json() | ({"tricks": asdict(tricks)} if tricks else {}), []
     nudged = recipe.method == "nudging"
     stepper = _Nudging(run) if nudged else _Native(run, _checked_threads(threads))
     with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
@@ -111,6 +118,7 @@ class _Run:
     recipe: Recipe
     pictures: npt.NDArray[Any]
     right: npt.NDArray[np.int64]
+    tricks: Augmentation | None = None
     history: History = field(default_factory=History)
     step: int = 0
     pace: int = 1
@@ -149,6 +157,7 @@ def _one_epoch(
         steps = min(run.pace, run.steps_an_epoch - first)
         before = time.perf_counter()
         found = stepper.take(epoch, order, first, steps)
+        run.pace = _pace(steps, time.perf_counter() - before)
         losses.append(found)
         if len(found) < len(order[first * size : (first + steps) * size]):
             raise _diverged(run, epoch)
@@ -162,7 +171,6 @@ def _one_epoch(
             run.net.history.append(asdict(finished))
         if progress:
             progress(Progress(run.step, run.steps, _mean(found), finished))
-        run.pace = _pace(steps, time.perf_counter() - before)
 
 
 def _mean(losses: Losses) -> float:
@@ -187,7 +195,14 @@ class _Native:
         net, recipe = run.net, run.recipe
         inputs = net.laid(run.pictures)
         steps = "nesterov" if recipe.optimizer == "sgd" and recipe.nesterov else recipe.optimizer
-        purpose = Purpose("learn", inputs.dtype == np.uint8, recipe.loss, steps, training=True)
+        purpose = Purpose(
+            "learn",
+            inputs.dtype == np.uint8,
+            recipe.loss,
+            steps,
+            training=True,
+            tricks=run.tricks is not None,
+        )
         self.learner = programs.learner(net.architecture, purpose, recipe.seed)
         self.learner.give(inputs, net.preparation.fraction)
         self.learner.context.write_float("momentum", recipe.momentum)
@@ -198,6 +213,9 @@ class _Native:
     def take(self, epoch: int, order: Order, first: int, steps: int) -> Losses:
         run, learner = self.run, self.learner
         learner.draw_for(epoch)
+        if run.tricks:
+            ground = run.net.preparation.ground
+            learner.trick(run.tricks, ground, run.recipe.seed, epoch)
         size = run.recipe.batch_size
         losses, done = learner.steps(
             order, run.right, size, first, self._rates(steps), self.threads
@@ -242,6 +260,8 @@ class _Nudging:
         run, net, recipe = self.run, self.run.net, self.run.recipe
         x, right = net.inputs(run.pictures[chosen]), run.right[chosen]
         moment = Moment(recipe.seed, epoch, chosen)
+        if run.tricks:
+            x = trick(run.tricks, x, net.preparation.ground, moment)
         found = nudges(net.architecture, net.arrays, x, right, recipe.loss, moment)
         none = np.empty(0, np.float32)  # a net may have no parameters at all
         slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])

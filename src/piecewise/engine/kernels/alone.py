@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..ir import GROUP_BYTES, Function
 from ..stack import Stack
-from ..terms import parts
+from ..terms import Terms, parts
 from .correlation import Emitter, Places, RowTerms, Sums
 
 BLOCK = 16
@@ -25,16 +25,31 @@ class AloneEmitter(Emitter):
     def tile(self) -> tuple[int, int]:
         """Few blocks of features, many columns: each value met is a load of its own."""
         outputs, columns = self.what.output.channels, len(self.what.columns)
-        most = self.machine.sums
-        height = max(parts(outputs, 4 if columns < most // 2 else 2))
-        width = max(parts(columns, min(12, most // height)))
-        return max(parts(outputs, min(8, most // width))), width
+        if columns == 1:
+            return max(parts(outputs, 8)), 1
+        height = max(parts(outputs, 2))
+        return height, max(parts(columns, min(10, self.machine.sums // height)))
 
     def weight(self, pointer: str, offset: int) -> str:
         return self.f.load(pointer, offset)
 
     def value(self, pointer: str, cell: int) -> str:
         return self.f.spread(pointer, cell * self.cell_bytes)
+
+    def row_terms(self, source: str, weight: str, sums: Sums, count: int, pattern: Terms) -> Sums:
+        """The weights of a kernel column first, then one value of the source after the other: few
+        registers beside the sums."""
+        f, span, sums = self.f, len(pattern), list(sums)
+        for k in sorted({k for cell in pattern for k, _ in cell}):
+            offsets = [o * self.what.output_stride + k for o in range(count)]
+            weights = [self.weight(weight, self.weight_bytes * offset) for offset in offsets]
+            for column, cell in enumerate(pattern):
+                for place in (place for met, place in cell if met == k):
+                    x = self.value(source, place)
+                    for o, w in enumerate(weights):
+                        index = o * span + column
+                        sums[index] = f.fma(w, x, sums[index])
+        return sums
 
     def over_channels(self, place: Places, sums: Sums, terms: RowTerms) -> Sums:
         """Blocks of channels, and the sixteen channels of each; the last block may hold fewer."""

@@ -192,7 +192,7 @@ class Emitter:
         self._fetch(place, count, run.span)
 
         def terms(source: str, weight: str, sums: Sums) -> Sums:
-            return self._row_terms(source, weight, sums, count, run.pattern)
+            return self.row_terms(source, weight, sums, count, run.pattern)
 
         self._keep(place, self._sums(place, count, run.span, terms), run.span)
 
@@ -228,7 +228,7 @@ class Emitter:
                 }
                 carried = [(f.vector, s) for s in sums]
                 with f.loop("kx", terms, start, carried, turns=widths) as kx:
-                    kx.carried = self._row_terms(
+                    kx.carried = self.row_terms(
                         kx["source"], kx["weight"], kx.carried, count, (((0, 0),),)
                     )
                 return kx.carried
@@ -264,7 +264,7 @@ class Emitter:
 
         return self.over_channels(place, sums, kernel_rows)
 
-    def _row_terms(self, source: str, weight: str, sums: Sums, count: int, pattern: Terms) -> Sums:
+    def row_terms(self, source: str, weight: str, sums: Sums, count: int, pattern: Terms) -> Sums:
         """One kernel row's terms for the tile: kernel columns in order, each for all its cells."""
         f, span, sums = self.f, len(pattern), list(sums)
         by_cell: dict[int, list[tuple[int, int]]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...architecture import Architecture, Stage
 from ...layers import Dropout, Layer, Pool, Relu
 from .base import Pass
@@ -43,7 +45,14 @@ def passes_of(
             made.uses_group = training
         source = made.target
         found.append(made)
-    return found
+    return found or [_nothing(architecture.stages[-1])]
+
+
+def _nothing(stage: Stage) -> Pass:
+    """The pass of a network that changes nothing: windows of one cell."""
+    made = PoolPass(replace(stage, layer=Pool((1, 1))), "input", training=False)
+    made.covers.append(stage)
+    return made
 
 
 def _joins(last: Pass, stage: Stage) -> bool:
