@@ -91,7 +91,8 @@ def train(
     there are processors, if left out; the result is the same for any number. ``tricks``: how each
     picture is changed on its way into every step, drawn from seed, epoch and picture. Ctrl-C leaves
     the net as after its last whole step, with the history so far. Raises DataError where arrays do
-    not fit, and TrainingError where the loss stops being a number; the net then keeps the last good weights.
+    not fit, and TrainingError where the loss stops being a number; the net then keeps the last good
+    weights.
     """
     recipe = recipe or Recipe()
     given, right = net.examples(pictures, labels)  # what does not fit is told before the first step
