@@ -18,8 +18,10 @@ Words = npt.NDArray[np.uint32]
 # The first step of every path says what the numbers are for.
 WEIGHTS, DROPOUT, ORDER, DRAWINGS, SPLIT, TRICKS = range(1, 7)
 
-_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
-_PARITY = np.uint32(0x1BD11BDA)
+ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+"""By how many bits the steps of a round turn a word."""
+PARITY = np.uint32(0x1BD11BDA)
+"""What the third word of a key is made with."""
 
 
 class Key(NamedTuple):
@@ -31,13 +33,13 @@ class Key(NamedTuple):
 
 def threefry(key: Key, low: Any, high: Any) -> tuple[Words, Words]:
     """Two random words for each counter (``low``, ``high``), broadcast against the key."""
-    schedule = (key.low, key.high, _PARITY ^ key.low ^ key.high)
+    schedule = (key.low, key.high, PARITY ^ key.low ^ key.high)
     with np.errstate(over="ignore"):  # words wrap around, as they should
         x = np.asarray(low, np.uint32) + schedule[0]
         y = np.asarray(high, np.uint32) + schedule[1]
         for block in range(5):
             for step in range(4):
-                rotation = _ROTATIONS[(4 * block + step) % 8]
+                rotation = ROTATIONS[(4 * block + step) % 8]
                 x = x + y
                 y = ((y << np.uint32(rotation)) | (y >> np.uint32(32 - rotation))) ^ x
             x = x + schedule[(block + 1) % 3]

@@ -6,6 +6,8 @@ a piece gives does not hang on who did it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..optimizers import BETA1, BETA2, EPSILON
@@ -248,42 +250,33 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
                 _stop(w, f.two("fcmp uno", f.two("fsub", loss, loss, "float"), "0.0", "float"))
 
 
-class _barrier:  # noqa: N801
+@contextmanager
+def _barrier(w: _Writer) -> Iterator[None]:
     """All threads meet; the last to arrive does what is written inside, then all go on."""
-
-    def __init__(self, w: _Writer) -> None:
-        self.w = w
-
-    def __enter__(self) -> None:
-        w, f = self.w, self.w.f
-        self.after, self.wait = f.label(), f.label()
-        last = f.label()
-        seen = f.value(f"load atomic i64, ptr {f.at('%context', GENERATION)} acquire, align 8")
-        before = f.value(f"atomicrmw add ptr {f.at('%context', ARRIVED)}, i64 1 acq_rel")
-        is_last = f.two("icmp eq", f.two("add", before, "1", "i64"), w.told("threads"), "i64")
-        self.seen = seen
-        f.line(f"br i1 {is_last}, label %{last}, label %{self.wait}")
-        f.begin(last)
-
-    def __exit__(self, *raised: object) -> None:
-        w, f = self.w, self.w.f
-        f.store(f.load("%context", STOPPED, "i64"), "%context", LEAVING, "i64")
-        f.store("0", "%context", CLAIM, "i64")
-        f.store("0", "%context", ARRIVED, "i64")
-        f.value(f"atomicrmw add ptr {f.at('%context', GENERATION)}, i64 1 release")
-        f.line(f"br label %{self.after}")
-        f.begin(self.wait)
-        with f.repeat() as open_:
-            with f.loop("pauses", _PAUSES):
-                now = f.value(
-                    f"load atomic i64, ptr {f.at('%context', GENERATION)} acquire, align 8"
-                )
-                f.leave(open_, f.two("icmp ne", now, self.seen, "i64"))
-                f.line(f'call void asm sideeffect "{w.pause}", ""()')
-            yields = w.told("yields", "ptr")
-            f.value(f"call i32 {yields}()")
-        f.line(f"br label %{self.after}")
-        f.begin(self.after)
+    f = w.f
+    last, wait, after = f.label(), f.label(), f.label()
+    generation = f.at("%context", GENERATION)
+    seen = f.value(f"load atomic i64, ptr {generation} acquire, align 8")
+    arrived = f.at("%context", ARRIVED)
+    before = f.value(f"atomicrmw add ptr {arrived}, i64 1 acq_rel")
+    is_last = f.two("icmp eq", f.two("add", before, "1", "i64"), w.told("threads"), "i64")
+    f.line(f"br i1 {is_last}, label %{last}, label %{wait}")
+    f.begin(last)
+    yield
+    f.store(f.load("%context", STOPPED, "i64"), "%context", LEAVING, "i64")
+    f.store("0", "%context", CLAIM, "i64")
+    f.store("0", arrived, 0, "i64")
+    f.value(f"atomicrmw add ptr {f.at('%context', GENERATION)}, i64 1 release")
+    f.line(f"br label %{after}")
+    f.begin(wait)
+    with f.repeat() as opened:
+        with f.loop("pauses", _PAUSES):
+            now = f.value(f"load atomic i64, ptr {generation} acquire, align 8")
+            f.leave(opened, f.two("icmp ne", now, seen, "i64"))
+            f.line(f'call void asm sideeffect "{w.pause}", ""()')
+        f.value(f"call i32 {w.told('yields', 'ptr')}()")
+    f.line(f"br label %{after}")
+    f.begin(after)
 
 
 def _settle(w: _Writer, pictures: str, shards: str) -> None:

@@ -85,16 +85,7 @@ class FirstAloneEmitter(AloneEmitter):
     """The same of the picture itself, which lies channel after channel."""
 
     cell_bytes = 4
-
-    def over_channels(self, place: Places, sums: Sums, terms: RowTerms) -> Sums:
-        f, what = self.f, self.what
-        starts = {
-            "source": (place["source"], 4 * what.source.cells),
-            "weight": (place["weight"], self.weight_bytes * what.sum_stride),
-        }
-        with f.loop("c", what.source.channels, starts, [(f.vector, s) for s in sums]) as c:
-            c.carried = terms(c["source"], c["weight"], c.carried)
-        return c.carried
+    over_channels = Emitter.over_channels
 
 
 def in_blocks(f: Function, source: Stack) -> None:

@@ -114,7 +114,7 @@ class Emitter:
         """The sums with the terms of every channel of the source."""
         f, what = self.f, self.what
         starts = {
-            "source": (place["source"], what.source.channel_bytes),
+            "source": (place["source"], what.source.cells * self.cell_bytes),
             "weight": (place["weight"], self.weight_bytes * what.sum_stride),
         }
         carried = [(f.vector, s) for s in sums]

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from ...randomness import PARITY, ROTATIONS
 from ..ir import Function, splat
 
-_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
-"""By how many bits each step turns."""
-_PARITY = 0x1BD11BDA
-"""What the key's third word is made with."""
 _WORDS = "<16 x i32>"
 
 
 def threefry(f: Function, key: tuple[str, str], low: str, high: str) -> tuple[str, str]:
     """Two vectors of random words for the keys and the counters (``low``, ``high``)."""
-    parity = f.two("xor", f.two("xor", splat(16, _PARITY, "i32"), key[0], _WORDS), key[1], _WORDS)
+    constant = splat(16, int(PARITY), "i32")
+    parity = f.two("xor", f.two("xor", constant, key[0], _WORDS), key[1], _WORDS)
     schedule = (*key, parity)
     x, y = f.two("add", low, key[0], _WORDS), f.two("add", high, key[1], _WORDS)
     for block in range(5):
         for step in range(4):
-            turn = splat(16, _ROTATIONS[(4 * block + step) % 8], "i32")
+            turn = splat(16, ROTATIONS[(4 * block + step) % 8], "i32")
             x = f.two("add", x, y, _WORDS)
             turned = f.value(
                 f"call {_WORDS} @llvm.fshl.v16i32({_WORDS} {y}, {_WORDS} {y}, {_WORDS} {turn})"
