@@ -1,0 +1,372 @@
+"""The cache's folder: where it stands, this user's alone, with a key that no one else knows."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from piecewise.engine import cache
+from piecewise.engine.cache import KEY, KEY_SIZE
+
+from .code_cache import (
+    CODE,
+    NOBODY,
+    POSIX,
+    ROOT,
+    TEXT,
+    asked,
+    cache_folder,  # noqa: F401  # the fixture
+    failing,
+    is_whole,
+    linked,
+    name_of,
+    needs_modes,
+    needs_root,
+    odd_files,
+    put,
+    sealed,
+    seen,
+)
+
+# The secret
+
+ODD_KEYS: dict[str, Callable[[Path], None]] = {
+    "gone": lambda path: path.unlink(),
+    "empty": put(lambda content: b""),
+    "short": put(lambda content: content[:-1]),
+    "long": put(lambda content: content + b"\0"),
+}
+
+
+@pytest.mark.parametrize("odd", odd_files(ODD_KEYS))
+def test_an_odd_key_is_made_anew(folder: Path, odd: Callable[[Path], None]) -> None:
+    asked()
+    before = (folder / KEY).read_bytes()
+    odd(folder / KEY)
+    assert asked()
+    after = (folder / KEY).read_bytes()
+    assert after != before
+    assert len(after) == KEY_SIZE
+    assert is_whole(folder / KEY, after)
+    assert is_whole(folder / name_of(), sealed(after, TEXT, CODE))
+    assert not asked()
+    assert {path.name for path in folder.iterdir()} == {KEY, name_of()}
+
+
+def test_another_key_opens_nothing(folder: Path) -> None:
+    asked()
+    (folder / KEY).write_bytes(b"k" * KEY_SIZE)
+    assert asked()
+    assert (folder / KEY).read_bytes() == b"k" * KEY_SIZE  # a good one stays
+    assert is_whole(folder / name_of(), sealed(b"k" * KEY_SIZE, TEXT, CODE))
+    assert not asked()
+
+
+def test_a_key_can_be_made_where_there_are_no_hard_links(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", failing(errno.EPERM))
+    assert asked()
+    assert not asked()
+
+
+# Folders
+
+
+@needs_modes
+@pytest.mark.parametrize("mode", [0o700 | 1 << bit for bit in range(6)], ids=oct)
+def test_a_folder_open_to_others_is_not_used(folder: Path, mode: int) -> None:
+    asked()
+    before = seen(folder)
+    folder.chmod(mode)
+    assert asked()
+    assert asked("new")
+    assert seen(folder) == before
+    folder.chmod(0o700)
+    assert not asked()
+
+
+@needs_modes
+def test_a_link_to_a_folder_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked()
+    before = seen(folder)
+    folder.rename(folder.parent / "real")
+    folder.symlink_to("real")
+    for written in (folder, f"{folder}/", f"{folder}/."):
+        monkeypatch.setenv(cache.CHOICE, str(written))
+        assert asked()
+        assert asked("new")
+    assert seen(folder) == before
+    monkeypatch.setenv(cache.CHOICE, str(folder.parent / "real"))
+    assert not asked()
+
+
+@needs_modes
+def test_a_link_to_nowhere_is_not_followed(folder: Path) -> None:
+    folder.symlink_to("nowhere")
+    assert asked()
+    assert asked()
+    assert not (folder.parent / "nowhere").exists()
+
+
+def test_a_file_in_the_folders_place_is_not_used(folder: Path) -> None:
+    folder.write_bytes(b"a file")
+    folder.chmod(0o600)
+    assert asked()
+    assert asked()
+    assert folder.read_bytes() == b"a file"
+
+
+def test_missing_folders_above_are_made_for_this_user_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = folder / "a" / "b"
+    monkeypatch.setenv(cache.CHOICE, str(deep))
+    assert asked()
+    assert not asked()
+    if POSIX:
+        assert {stat.S_IMODE(p.stat().st_mode) for p in (folder, deep.parent, deep)} == {0o700}
+
+
+@needs_modes
+def test_what_is_no_folder_or_no_file_is_not_opened(folder: Path) -> None:
+    asked()
+    with cache._Folder(folder) as held:
+        os.mkfifo(folder / "pipe", 0o600)
+        assert held.read("pipe", 0, 10) is None
+        assert held.read(KEY, 0, KEY_SIZE) is not None
+    with pytest.raises(OSError, match=r"Not a directory|not a folder"):
+        cache._Folder(folder / KEY)
+
+
+@needs_modes
+@pytest.mark.parametrize("folder", [False], ids=["by path"], indirect=True)
+@pytest.mark.parametrize("what", ["code", "folder"])
+def test_links_and_junctions_are_known_where_opening_follows_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """As on Windows, where nothing else tells them."""
+    plain = SimpleNamespace(st_mode=stat.S_IFDIR, st_file_attributes=stat.FILE_ATTRIBUTE_DIRECTORY)
+    junction = SimpleNamespace(st_mode=stat.S_IFDIR, st_file_attributes=0x410)
+    assert [cache._link(info) for info in (plain, junction)] == [False, True]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cache, "_READ", os.O_RDONLY)
+    asked()
+    if what == "code":
+        linked(folder / name_of())
+        assert asked()
+        assert not (folder / name_of()).is_symlink()
+        assert not asked()
+    else:
+        number = folder.stat().st_ino
+        monkeypatch.setattr(cache, "_link", lambda info: info.st_ino == number)
+        assert asked()
+        assert asked()
+
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from piecewise.engine.cache import cached
+if os.getuid() == 0:  # who may write everywhere
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+folder = Path(os.environ["PIECEWISE_CACHE"])
+print(cached("old", lambda: b"old"))
+folder.chmod(0o500)
+try:
+    (folder / "probe").touch()
+    print("it could be written")
+except OSError:
+    pass
+print(cached("old", lambda: b"not this"), cached("new", lambda: b"1"), cached("new", lambda: b"2"))
+(folder / "key").chmod(0)
+print(cached("old", lambda: b"the key cannot be read"))
+folder.chmod(0)
+print(cached("old", lambda: b"nor the folder"))
+folder.chmod(0o700)
+(folder / "key").chmod(0o600)
+print(cached("old", lambda: b"not this"), sorted(len(path.name) for path in folder.iterdir()))
+"""
+
+
+@needs_modes
+def test_a_folder_that_cannot_be_written_still_gives() -> None:
+    """As nobody, where root runs the tests."""
+    with tempfile.TemporaryDirectory() as home:
+        if ROOT:
+            os.chown(home, NOBODY, NOBODY)
+        told = subprocess.run(
+            [sys.executable, "-c", READ_ONLY],
+            check=False,
+            env=os.environ | {cache.CHOICE: f"{home}/code"},
+            capture_output=True,
+            text=True,
+        )
+    assert told.stderr == ""
+    assert told.stdout.splitlines() == [
+        "b'old'",
+        "b'old' b'1' b'2'",
+        "b'the key cannot be read'",
+        "b'nor the folder'",
+        "b'old' [3, 64]",
+    ]
+
+
+# Another user
+
+
+@needs_modes
+@pytest.mark.parametrize("what", ["code", "key", "folder"])
+def test_what_another_user_owns_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """As it looks to this user when someone else made one of them."""
+    asked()
+    path = {"code": folder / name_of(), "key": folder / KEY, "folder": folder}[what]
+    theirs, before = path.stat().st_ino, seen(folder)
+
+    def as_theirs(real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def told(*a: Any, **k: Any) -> os.stat_result:
+            info = real(*a, **k)
+            if info.st_ino != theirs:
+                return info
+            return os.stat_result((*info[:4], info.st_uid + 1, *info[5:10]))
+
+        return told
+
+    with monkeypatch.context() as elsewhere:
+        for step in ("fstat", "lstat", "stat"):
+            elsewhere.setattr(os, step, as_theirs(getattr(os, step)))
+        with path.open() if path.is_file() else nullcontext():  # else its number is given again
+            assert asked()
+        assert asked() == (what == "folder")
+        assert what != "folder" or asked("new")
+    assert (path.stat().st_ino == theirs) == (what == "folder")
+    assert (seen(folder) == before) == (what != "key")  # the same code, sealed the same
+    assert not asked()
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["code", "key", "folder"])
+def test_what_was_given_away_is_not_used(folder: Path, what: str) -> None:
+    asked()
+    path = {"code": folder / name_of(), "key": folder / KEY, "folder": folder}[what]
+    before = seen(folder)
+    os.chown(path, NOBODY, NOBODY)
+    assert asked()
+    if what == "folder":
+        assert asked()
+        assert asked("new")
+        assert seen(folder) == before
+    else:
+        assert is_whole(path, path.read_bytes())
+        assert not asked()
+
+
+@needs_root
+def test_nothing_is_made_in_someone_elses_home(folder: Path) -> None:
+    os.chown(folder.parent, NOBODY, NOBODY)
+    assert asked()
+    assert asked()
+    assert not folder.exists()
+    folder.parent.chmod(0o1777)  # but in a folder for all, as /tmp
+    assert asked()
+    assert not asked()
+
+
+@needs_modes
+def test_no_folder_is_made_below_one_of_another_user(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    assert asked()
+    assert not folder.exists()
+
+
+# Where it stands
+
+
+@pytest.mark.parametrize("word", ["off", "OFF", ""])
+def test_it_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    asked()
+    before = seen(folder)
+    monkeypatch.setenv(cache.CHOICE, word)
+    monkeypatch.chdir(folder.parent)
+    assert asked()
+    assert asked()
+    assert seen(folder) == before
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+PLACES = [
+    ("linux", {"HOME": "/h"}, "/h/.cache/piecewise/code"),
+    ("linux", {"HOME": "/h", "XDG_CACHE_HOME": "/x"}, "/x/piecewise/code"),
+    ("linux", {"HOME": "/h", "XDG_CACHE_HOME": ""}, "/h/.cache/piecewise/code"),
+    ("linux", {"HOME": "/h", "XDG_CACHE_HOME": "x"}, "/h/.cache/piecewise/code"),
+    ("linux", {"HOME": "h"}, None),
+    ("darwin", {"HOME": "/h", "XDG_CACHE_HOME": "/x"}, "/h/Library/Caches/piecewise/code"),
+    ("win32", {"HOME": "/h", "LOCALAPPDATA": "/l"}, "/l/piecewise/code"),
+    ("win32", {"HOME": "/h"}, None),
+    ("win32", {"HOME": "/h", "LOCALAPPDATA": "l"}, None),
+    ("win32", {cache.CHOICE: "/c", "LOCALAPPDATA": "/l"}, "/c"),
+    ("linux", {cache.CHOICE: "/c", "HOME": "/h"}, "/c"),
+]
+
+
+@needs_modes
+@pytest.mark.parametrize(("system", "words", "place"), PLACES)
+def test_where_it_stands(
+    monkeypatch: pytest.MonkeyPatch, system: str, words: dict[str, str], place: str | None
+) -> None:
+    for name in (cache.CHOICE, "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in words.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", system)
+    assert cache._place() == (Path(place) if place else None)
+
+
+@needs_modes
+def test_it_stands_in_the_users_cache_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(cache.CHOICE)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    assert asked()
+    assert not asked()
+    assert (folder / "piecewise" / "code" / name_of()).is_file()
+
+
+def test_without_a_home_it_only_takes_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (cache.CHOICE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it does where it finds none
+    monkeypatch.chdir(folder.parent)
+    assert asked()
+    assert asked()
+    assert not list(folder.parent.iterdir())
+
+
+def test_a_folder_from_here_is_found_and_no_here_is_no_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv(cache.CHOICE, "code")
+    assert asked()
+    assert not asked()
+    assert (folder / name_of()).is_file()
+    monkeypatch.setattr(os, "getcwd", failing(errno.ENOENT))
+    assert asked()

@@ -1,0 +1,305 @@
+"""The cache's writing: whole or not at all, many at once, and no more than it may hold."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import multiprocessing
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piecewise.engine import cache
+from piecewise.engine.cache import HEAD, KEY, KEY_SIZE, UNFINISHED, cached
+
+from .code_cache import (
+    CODE,
+    POSIX,
+    TEXT,
+    Counted,
+    asked,
+    cache_folder,  # noqa: F401  # the fixture
+    failing,
+    is_whole,
+    name_of,
+    needs_modes,
+    sealed,
+)
+
+# Writing that fails
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("step", ["replace", "mkdir", "fdopen", "urandom", "scandir"])
+def test_what_cannot_be_kept_is_made_every_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(os, step, failing(number))
+        assert asked()
+        assert asked()
+    assert not folder.exists() or {path.name for path in folder.iterdir()} <= {KEY}
+    assert asked()
+    assert not asked()
+
+
+def test_a_temporary_file_that_stands_there_is_not_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked()
+    standing = folder / (UNFINISHED + "07" * 8)
+    standing.write_bytes(b"someone's")
+    with monkeypatch.context() as certain:
+        certain.setattr(os, "urandom", lambda size: b"\7" * size)
+        assert asked("new")
+        assert asked("new")
+    assert standing.read_bytes() == b"someone's"
+
+
+def test_only_a_key_waits_for_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = list[int]()
+    monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    asked("one")
+    asked("two")
+    assert sizes == [KEY_SIZE]  # written before it was waited for
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the key", "the code"])
+def test_ctrl_c_leaves_nothing_half_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    def interrupted(*a: Any, **k: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "link" if first else "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cached(TEXT, lambda: CODE)
+    assert {path.name for path in folder.iterdir()} == (set() if first else {KEY})
+    assert asked()
+    assert not asked()
+
+
+@needs_modes
+def test_a_disk_that_gets_full_halfway_leaves_no_part(folder: Path) -> None:
+    import resource  # noqa: PLC0415  # only where there is one
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    asked("small", b"small")
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+        assert asked(TEXT, CODE * 1_000)
+        assert asked(TEXT, CODE * 1_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path.name for path in folder.iterdir()} == {KEY, name_of("small")}
+    assert not asked("small", b"small")
+
+
+# Others at the same time
+
+
+def test_a_key_that_someone_was_faster_with_is_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, theirs = os.link, b"t" * KEY_SIZE
+
+    def slower(source: str, target: str, **at: Any) -> None:
+        (folder / KEY).write_bytes(theirs)
+        (folder / KEY).chmod(0o600)
+        real(source, target, **at)
+
+    monkeypatch.setattr(os, "link", slower)
+    assert asked()
+    assert (folder / KEY).read_bytes() == theirs
+    assert is_whole(folder / name_of(), sealed(theirs, TEXT, CODE))
+    assert not asked()
+
+
+@pytest.mark.skipif(not cache._PINNED, reason="folders cannot be held open here")
+def test_another_folder_in_its_place_after_the_check_is_not_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "code"
+    path.mkdir(0o700)
+    with cache._Folder(path) as held:
+        path.rename(tmp_path / "away")
+        path.mkdir(0o700)
+        (path / KEY).write_bytes(b"f" * KEY_SIZE)
+        (path / KEY).chmod(0o600)
+        assert held.read(KEY, KEY_SIZE, KEY_SIZE) is None
+        held.write("new", b"content")
+    assert [file.name for file in path.iterdir()] == [KEY]
+    assert (tmp_path / "away" / "new").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("change", [-1, 1], ids=["grows", "shrinks"])
+def test_a_file_that_changes_its_size_while_read_is_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: int
+) -> None:
+    asked()
+    real = os.fstat
+
+    def earlier(handle: int) -> os.stat_result:
+        info = real(handle)
+        return os.stat_result((*info[:6], info.st_size + change, *info[7:10]))
+
+    with cache._Folder(folder) as held:
+        monkeypatch.setattr(os, "fstat", earlier)
+        assert held.read(KEY, 0, 99) is None
+        monkeypatch.undo()
+        assert held.read(KEY, 0, 99) == (folder / KEY).read_bytes()
+
+
+def worker(number: int, together: Any, results: Any) -> None:
+    """Reads and writes the same few codes as all others, and spoils some."""
+    cache.MOST_FOLDER = 5 * 20_100
+    wrong = misses = 0
+    together.wait()
+    for turn in range(150):
+        which = (turn * 7 + number * 3) % 8
+        right = bytes([which]) * 20_000
+        make = Counted(right)
+        wrong += cached(f"code {which}", make) != right
+        misses += make.calls
+        if number == 0 and turn % 10 == 0:
+            place = Path(os.environ[cache.CHOICE])
+            victim = place / (KEY if turn % 50 == 40 else name_of(f"code {which}"))
+            try:
+                victim.write_bytes(b"spoiled" * (turn + 1))
+            except OSError:
+                wrong += victim.exists() and POSIX
+    results.put((wrong, misses))
+
+
+def test_many_processes_do_no_harm_to_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "code"
+    monkeypatch.setenv(cache.CHOICE, str(place))
+    spawn = multiprocessing.get_context("spawn")
+    together, results = spawn.Barrier(8), spawn.Queue()
+    workers = [spawn.Process(target=worker, args=(n, together, results)) for n in range(8)]
+    for process in workers:
+        process.start()
+    told = [results.get(timeout=120) for _ in workers]
+    for process in workers:
+        process.join(60)
+        assert process.exitcode == 0
+    assert [wrong for wrong, _ in told] == [0] * 8
+    assert 8 <= sum(misses for _, misses in told) < 8 * 150  # made, and hit
+    assert all(path.name == KEY or len(path.name) == 64 for path in place.iterdir())
+
+
+def first(number: int, together: Any, results: Any) -> None:
+    together.wait()
+    results.put(cached(f"code {number}", lambda: bytes([number])) == bytes([number]))
+
+
+def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cache.CHOICE, str(tmp_path / "code"))
+    spawn = multiprocessing.get_context("spawn")
+    together, results = spawn.Barrier(8), spawn.Queue()
+    workers = [spawn.Process(target=first, args=(n, together, results)) for n in range(8)]
+    for process in workers:
+        process.start()
+    assert all(results.get(timeout=120) for _ in workers)
+    for process in workers:
+        process.join(60)
+    assert not any(asked(f"code {number}", bytes([number])) for number in range(8))
+
+
+# How much it holds
+
+
+def test_too_large_an_object_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (cache.MOST_OBJECT, cache.MOST_FOLDER) == (64 * 2**20, 256 * 2**20)
+    monkeypatch.setattr(cache, "MOST_OBJECT", len(CODE))
+    assert asked(TEXT, CODE + b"\0")
+    assert asked(TEXT, CODE + b"\0")
+    assert not folder.exists()
+    assert asked(TEXT, CODE)
+    assert not asked(TEXT, CODE)
+
+
+def aged(path: Path, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def test_what_was_longest_of_no_use_goes_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "MOST_FOLDER", 4 * (HEAD + len(CODE)))
+    for age, key in enumerate("abcd"):
+        assert asked(key)
+        aged(folder / name_of(key), 1000 - age)
+    assert not asked("a")  # used again
+    assert asked("e")
+    kept = {key for key in "abcde" if (folder / name_of(key)).exists()}
+    assert kept == set("acde")
+    assert asked("f", CODE * 2 + bytes(HEAD))  # twice as large
+    kept = {key for key in "abcdef" if (folder / name_of(key)).exists()}
+    assert kept == set("aef")
+    assert not asked("f", CODE * 2 + bytes(HEAD))
+    assert not asked("a")
+
+
+def test_the_limit_is_kept_to_the_byte(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MOST_FOLDER", 2 * (HEAD + len(CODE)))
+    assert asked("a")
+    assert asked("b")
+    assert not asked("a")
+    assert not asked("b")
+    (folder / name_of("b")).write_bytes(b"odd")
+    assert asked("b")  # what is replaced does not count
+    assert not asked("a")
+    assert asked("c", CODE + b"\0")  # a byte too much for two
+    assert not (folder / name_of("a")).exists()
+    assert not (folder / name_of("b")).exists()
+
+
+def test_what_cannot_be_removed_is_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows a file that someone reads."""
+    monkeypatch.setattr(cache, "MOST_FOLDER", 3 * (HEAD + len(CODE)))
+    for age, key in enumerate("abc"):
+        assert asked(key)
+        aged(folder / name_of(key), 1000 - age)
+    real = os.unlink
+
+    def busy(name: str, **at: Any) -> None:
+        if name.endswith(name_of("a")):
+            raise PermissionError(errno.EACCES, "someone reads it")
+        real(name, **at)
+
+    monkeypatch.setattr(os, "unlink", busy)
+    assert asked("d")
+    assert {key for key in "abcd" if (folder / name_of(key)).exists()} == set("acd")
+
+
+def test_only_its_own_files_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked("a")
+    monkeypatch.setattr(cache, "MOST_FOLDER", 0)
+    mine = ["thesis.txt", name_of().upper(), name_of()[:-1], name_of() + "0", ".new", "g" * 64]
+    for name in mine:
+        (folder / name).write_bytes(b"mine")
+        aged(folder / name, 1e6)
+    (folder / ("0" * 64)).mkdir()  # and this cannot be removed
+    secret = (folder / KEY).read_bytes()
+    assert asked("b")
+    assert {path.name for path in folder.iterdir()} == {*mine, KEY, "0" * 64, name_of("b")}
+    assert (folder / KEY).read_bytes() == secret
+
+
+def test_what_stopped_writers_left_is_removed_after_a_while(folder: Path) -> None:
+    asked("a")
+    for name, age in itertools.product(("one", "two"), (0, 3000, 4000, -4000)):
+        path = folder / f"{UNFINISHED}{name}{age}"
+        path.write_bytes(b"half")
+        aged(path, age)
+    assert asked("b")
+    left = {path.name for path in folder.glob(UNFINISHED + "*")}
+    assert left == {f"{UNFINISHED}{name}{age}" for name in ("one", "two") for age in (0, 3000)}
