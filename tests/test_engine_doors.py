@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise import LimitError, Network, Recipe, train
+from piecewise import LimitError, Network, Recipe, TrainingError, train
+from piecewise.engine import runtime
 from piecewise.reference import run
 
 Array = np.ndarray[Any, Any]
@@ -122,3 +123,44 @@ def test_many_callers_at_once() -> None:
     for caller in callers:
         caller.join(120)
     assert found == [True] * 12
+
+
+def test_an_interrupted_call_ends_with_all_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[int] = []
+    meet = threading.Barrier(4)
+    submit, calls = runtime._pool().submit, iter(range(100))
+
+    def interrupted(task: Callable[[], None]) -> object:
+        future = submit(task)
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return future
+
+    def together(_: int, number: int) -> None:
+        meet.wait(20)
+        ran.append(number)
+
+    monkeypatch.setattr(runtime._pool(), "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runtime.run_together(together, 0, 4)
+    assert sorted(ran) == [0, 1, 2, 3]
+
+
+def test_many_classes_are_answered_alone_and_together() -> None:
+    net = Network("full", (1, 2, 2), 40_000)
+    x = np.random.default_rng(0).normal(size=(3, 1, 2, 2)).astype(np.float32)
+    assert net.logits(x[:1]).tobytes() == net.logits(x)[:1].tobytes()
+
+
+def test_averages_beyond_float32_stop_training_and_leave_the_net() -> None:
+    net = Network("norm, full", SHAPE, 3)
+    before = net.parameters_sha256
+    with pytest.raises(TrainingError, match="no longer a finite number"):
+        train(net, pictures() * np.float32(1e25), np.zeros(40, int), Recipe(epochs=1))
+    assert net.parameters_sha256 == before
+
+
+def test_the_flat_buffer_cannot_be_exchanged() -> None:
+    net = Network(NET, SHAPE, 3)
+    with pytest.raises(AttributeError):
+        net.parameters.flat = net.parameters.flat[::-1]  # type: ignore[misc]

@@ -6,8 +6,10 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import count
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -44,16 +46,31 @@ if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
 
 
 def run_together(function: Callable[[int, int], None], address: int, threads: int) -> None:
-    """``function(address, number)`` for the numbers 0 to ``threads`` - 1 at once, 0 on the calling
-    thread. It comes back when all have, even if it is interrupted meanwhile."""
-    others: list[Future[None]] = []
-    # Threads may wait for each other inside, so nobody else's come between them.
-    with _starting:
-        others += [_pool().submit(function, address, number) for number in range(1, threads)]
+    """``function(address, number)`` for the numbers 0 to ``threads`` - 1 at once, one of them on
+    the calling thread. It comes back when all have, even if it is interrupted meanwhile."""
+    numbers, done = count(), SimpleQueue[None]()
+
+    def take_part() -> None:
+        number = next(numbers)
+        if number < threads:
+            function(address, number)
+            done.put(None)
+
+    def call_others() -> None:
+        # They wait for each other inside, so nobody else's come between them.
+        with _starting:
+            for _ in range(1, threads):
+                _pool().submit(take_part)
+
     try:
-        function(address, 0)
+        call_others()
+    except BaseException:
+        call_others()  # nobody knows how many came; those too many find no number
+        raise
     finally:
-        wait(others)
+        take_part()
+        for _ in range(threads):
+            done.get()
 
 
 @cache

@@ -20,6 +20,7 @@ from ..layers import Norm
 from ..limits import THREADS
 from ..network import Network
 from ..optimizers import corrections
+from ..parameters import all_finite
 from ..randomness import ORDER, Key, key_of, shuffled
 from ..reference.nudge import nudges
 from ..reference.steps import adamw, sgd
@@ -104,7 +105,8 @@ def train(
     run = _Run(net, recipe, given, right, tricks)
     net.recipe, net.history = recipe.to_json() | ({"tricks": asdict(tricks)} if tricks else {}), []
     nudged = recipe.method == "nudging"
-    stepper = _Nudging(run) if nudged else _Native(run, _checked_threads(threads))
+    threads = _checked_threads(threads)
+    stepper = _Nudging(run) if nudged else _Native(run, threads)
     with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
         for epoch in range(recipe.epochs):
             _one_epoch(run, stepper, epoch, validation, progress)
@@ -222,6 +224,8 @@ class _Native:
             order, run.right, size, first, self._rates(steps), self.threads
         )
         run.step += done
+        if not all_finite(learner.averages):
+            return losses[:0]  # the net keeps what it had before these steps
         net = run.net
         net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
         net.averages.flat[:] = learner.averages[: net.averages.flat.size]

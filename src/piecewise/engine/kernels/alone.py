@@ -91,14 +91,29 @@ class FirstAloneEmitter(AloneEmitter):
 def in_blocks(f: Function, source: Stack) -> None:
     """The function (source, output): a picture [channel][row][column] into blocks of channels; what
     a block has no channel for is zero already."""
-    for channel in range(source.channels):
-        block, lane = divmod(channel, BLOCK)
-        moving = {
-            "x": (f.at("%source", 4 * channel * source.cells), 4),
-            "y": (f.at("%output", block * source.cells * GROUP_BYTES + 4 * lane), GROUP_BYTES),
+    _each_channel(f, source, "%source", "%output", to_blocks=True)
+
+
+def _each_channel(f: Function, stack: Stack, given: str, out: str, *, to_blocks: bool) -> None:
+    """Every value of a stack from one form to the other, channel by channel."""
+    block_bytes, plane_bytes = stack.cells * GROUP_BYTES, 4 * stack.cells
+    lying = {"block": (block_bytes, 4, GROUP_BYTES), "plane": (BLOCK * plane_bytes, plane_bytes, 4)}
+    first, second = ("plane", "block") if to_blocks else ("block", "plane")
+    whole, rest = divmod(stack.channels, BLOCK)
+    for blocks, channels, done in ((whole, BLOCK, 0), (min(rest, 1), rest, whole)):
+        if not blocks:
+            continue
+        (x_block, x_channel, x_cell), (y_block, y_channel, y_cell) = lying[first], lying[second]
+        starts = {
+            "x": (f.at(given, done * x_block), x_block),
+            "y": (f.at(out, done * y_block), y_block),
         }
-        with f.loop("cells", source.cells, moving) as cell:
-            f.store(f.load(cell["x"], 0, "float"), cell["y"], 0, "float")
+        with f.loop("blocks", blocks, starts) as block:
+            inner = {"x": (block["x"], x_channel), "y": (block["y"], y_channel)}
+            with f.loop("channels", channels, inner) as channel:
+                cells = {"x": (channel["x"], x_cell), "y": (channel["y"], y_cell)}
+                with f.loop("cells", stack.cells, cells) as cell:
+                    f.store(f.load(cell["x"], 0, "float"), cell["y"], 0, "float")
 
 
 def normalize_alone(f: Function, stack: Stack, *, relu: bool) -> None:
@@ -139,11 +154,4 @@ def look_up_alone(f: Function, stack: Stack, *, relu: bool) -> None:
 def hand_out_alone(f: Function, stack: Stack) -> None:
     """The function (source, answers): a stack in blocks, ``stack.channels`` true channels, as
     [channel][row][column]."""
-    for channel in range(stack.channels):
-        block, lane = divmod(channel, BLOCK)
-        moving = {
-            "x": (f.at("%source", block * stack.cells * GROUP_BYTES + 4 * lane), GROUP_BYTES),
-            "y": (f.at("%answers", 4 * channel * stack.cells), 4),
-        }
-        with f.loop("cells", stack.cells, moving) as cell:
-            f.store(f.load(cell["x"], 0, "float"), cell["y"], 0, "float")
+    _each_channel(f, stack, "%source", "%answers", to_blocks=False)

@@ -65,6 +65,19 @@ class _Tile(NamedTuple):
     """How many of them."""
 
 
+_NEVER = (range(0), 0)
+
+
+def _met(terms: Terms) -> dict[int, tuple[range, int]]:
+    """For each kernel cell: the upstream cells that it met a source with, and the first source."""
+    found: dict[int, tuple[range, int]] = {}
+    for index, cell in enumerate(terms):
+        for k, source in cell:
+            met, first = found.get(k, (range(index, index), source))
+            found[k] = range(met.start, index + 1), first
+    return found
+
+
 class WeightEmitter:
     """Writes the function (source, upstream, sums): sums [feature][channel][ky][kx][16]."""
 
@@ -72,6 +85,7 @@ class WeightEmitter:
         self, function: Function, module: Module, machine: Machine, what: WeightGradient
     ) -> None:
         self.f, self.module, self.what = function, module, what
+        self.by_row, self.by_column = _met(what.rows), _met(what.columns)
         self.chunks = self._chunks()
         self.tile = self._widest_tile(31 if machine.registers >= 32 else 15)
         # Sources that meet one kernel cell stream past, and want half of the room.
@@ -109,16 +123,11 @@ class WeightEmitter:
                 best, most = _Tile(f, c), gain
         return best
 
-    def _column_met(self, k: int) -> range:
-        """The upstream columns that kernel column ``k`` met a source with."""
-        met = [
-            index for index, cell in enumerate(self.what.columns) if any(kx == k for kx, _ in cell)
-        ]
-        return range(met[0], met[-1] + 1) if met else range(0)
-
     def _columns_met(self, first: int, span: int) -> tuple[range, range]:
         """The upstream columns that all, and that any, of some kernel columns met a source with."""
-        met = [some for k in range(first, first + span) if (some := self._column_met(k))]
+        met = [
+            some for k in range(first, first + span) if (some := self.by_column.get(k, _NEVER)[0])
+        ]
         if not met:
             return range(0), range(0)
         outer = range(min(some.start for some in met), max(some.stop for some in met))
@@ -127,21 +136,11 @@ class WeightEmitter:
             return range(outer.start, outer.start), outer
         return range(start, stop), outer
 
-    def _row_met(self, ky: int) -> tuple[range, int]:
-        """The upstream rows that a kernel row met a source with, and the first of these sources."""
-        met = [
-            (index, source)
-            for index, cell in enumerate(self.what.rows)
-            for k, source in cell
-            if k == ky
-        ]
-        return (range(met[0][0], met[-1][0] + 1), met[0][1]) if met else (range(0), 0)
-
     def emit(self) -> None:
         """All sums, block of rows by block of rows, so that upstream values stay near."""
         f, what = self.f, self.what
         height = what.kernel[0]
-        met = [self._row_met(ky) for ky in range(height)]
+        met = [self.by_row.get(ky, _NEVER) for ky in range(height)]
         numbers: list[int] = []
         for first, count in _starts(self.blocks):
             for rows, source in met:
@@ -232,7 +231,7 @@ class WeightEmitter:
         f, what = self.f, self.what
         numbers: list[int] = []
         for k in range(what.kernel[1]):
-            met = self._column_met(k)
+            met = self.by_column.get(k, _NEVER)[0]
             source = next((s for kx, s in what.columns[met.start] if kx == k), 0) if met else 0
             numbers += [len(met), met.start * GROUP_BYTES, source * GROUP_BYTES]
         moving = {"column": (self.module.table(numbers), 24), "sums": (place["sums"], GROUP_BYTES)}
@@ -293,7 +292,7 @@ class WeightEmitter:
             "source": (f.at(y["source"], source * GROUP_BYTES), step * GROUP_BYTES),
         }
         carried = [(f.vector, total) for total in y.carried]
-        turns = span_of(len(self._column_met(k)) for k in range(self.what.kernel[1]))
+        turns = span_of(len(self.by_column.get(k, _NEVER)[0]) for k in range(self.what.kernel[1]))
         with (
             f.loop("x", count, moving, carried, turns="" if self.chunks else turns) as x,
             f.written(self._said(tile)),
