@@ -27,6 +27,8 @@ MOST_SHARDS = 16
 """Into how many parts a step's groups are gathered, at most."""
 SHARD_MEMORY = 1 << 28
 """Bytes for all shards together; a net with more parameters takes fewer shards."""
+WORTH_A_THREAD = 16_000_000
+"""Multiplications that take about as long as it takes to call another thread and wait for it."""
 MOST_CODE = 200_000
 """Lines of LLVM text that are still compiled: about ten seconds' work."""
 MOST_MEMORY = 1 << 32
@@ -148,7 +150,8 @@ class Answers(Program):
         self.context.write("averages", averages)
         self.context.write("answers", answers)
         self.context.write("count", len(pictures))
-        self.run(min(threads, len(pictures) // GROUP))
+        work = len(pictures) * self.architecture.multiplications
+        self.run(min(threads, len(pictures) // GROUP, 1 + work // WORTH_A_THREAD))
         self.context.release("inputs", "answers", "averages", str(WEIGHTS))
         return answers
 
