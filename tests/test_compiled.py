@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 
@@ -77,6 +79,13 @@ def test_it_is_the_network_as_it_was() -> None:
     assert compiled.predict(x[:3]) == [["X", "O"][k] for k in wanted[:3].argmax(axis=1)]
     assert compiled.probabilities(x[3]).sum() == pytest.approx(1)
     assert net.logits(x[3:4]).tobytes() != wanted[3:4].tobytes()  # the network itself has moved on
+
+
+def test_a_copy_answers_the_same() -> None:
+    compiled = Network(WIDE, (1, 9, 9), 2).compile()
+    x = np.ones((1, 9, 9), np.float32)
+    for other in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
+        assert other.logits(x).tobytes() == compiled.logits(x).tobytes()
 
 
 def test_few_pictures_follow_every_change_of_the_weights() -> None:

@@ -33,6 +33,10 @@ class CompiledNetwork:
         self._shape = self._single.given.shape
         self._kind = self._single.given.dtype
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is compiled anew: machine code stays where it is."""
+        return CompiledNetwork, (self.net,)
+
     def logits(self, pictures: npt.ArrayLike) -> Float32:
         """One picture (C, H, W) -> (classes); or several, as `Network.logits`: (N, C, H, W) ->
         (N, classes). Words (positions), or (N, positions), for a network that reads texts.

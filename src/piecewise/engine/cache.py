@@ -116,8 +116,10 @@ def _secret(folder: _Folder) -> bytes | None:
 def _place() -> Path | None:
     """Where the cache stands, if anywhere."""
     chosen = os.environ.get(CHOICE)
+    if chosen is not None and chosen.lower() in {"", "off"}:
+        return None
     if chosen is not None:
-        return None if chosen.lower() in {"", "off"} else Path(chosen).absolute()
+        return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111  # as below
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", ""))
     else:
