@@ -89,11 +89,11 @@ def train(
     descent, each step as the recipe's optimizer makes it.
 
     ``validation``: pictures and labels it is measured on after each epoch. ``threads``: as many as
-    there are processors, if left out; the result is the same for any number. ``tricks``: how each
-    picture is changed on its way into every step, drawn from seed, epoch and picture. Ctrl-C leaves
-    the net as after its last whole step, with the history so far. Raises DataError where arrays do
-    not fit, and TrainingError where the loss stops being a number; the net then keeps the last good
-    weights.
+    there are processors, if left out, fewer where there is little to do; the result is the same for
+    any number. ``tricks``: how each picture is changed on its way into every step, drawn from seed,
+    epoch and picture. Ctrl-C leaves the net as after its last whole step, with the history so far.
+    Raises DataError where arrays do not fit, and TrainingError where the loss stops being a number;
+    the net then keeps the last good weights.
     """
     recipe = recipe or Recipe()
     given, right = net.examples(pictures, labels)  # what does not fit is told before the first step
@@ -105,7 +105,7 @@ def train(
     run = _Run(net, recipe, given, right, tricks)
     net.recipe, net.history = recipe.to_json() | ({"tricks": asdict(tricks)} if tricks else {}), []
     nudged = recipe.method == "nudging"
-    threads = _checked_threads(threads)
+    threads = _checked_threads(threads, recipe.batch_size * net.architecture.multiplications)
     stepper = _Nudging(run) if nudged else _Native(run, threads)
     with np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours instead
         for epoch in range(recipe.epochs):
@@ -294,12 +294,20 @@ class _Nudging:
         return sgd(flat, velocity, slope, rate, recipe.momentum, decay, recipe.nesterov)
 
 
-def _checked_threads(threads: object) -> int:
+_WORTH_MEETING = 2_000_000
+"""Multiplications of a step, on the way forward, that are worth another thread: threads meet after
+every step, and wait for one that something else keeps busy."""
+
+
+def _checked_threads(threads: object, work: int) -> int:
+    """As many as asked for; or as there are processors and there is work for."""
     try:
         checked = THREADS.check(threads)
     except LimitError as error:
         raise LimitError(f"threads: {error}") from None
-    return processors() if checked is None else checked
+    if checked is None:
+        return min(processors(), 1 + work // _WORTH_MEETING)
+    return checked
 
 
 def _diverged(run: _Run, epoch: int) -> TrainingError:
