@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..ir import GROUP_BYTES, Function
 from ..stack import Stack
-from ..terms import Terms, parts
+from ..terms import parts
 from .correlation import Emitter, Places, RowTerms, Sums
 
 BLOCK = 16
@@ -36,20 +36,9 @@ class AloneEmitter(Emitter):
     def value(self, pointer: str, cell: int) -> str:
         return self.f.spread(pointer, cell * self.cell_bytes)
 
-    def row_terms(self, source: str, weight: str, sums: Sums, count: int, pattern: Terms) -> Sums:
-        """The weights of a kernel column first, then one value of the source after the other: few
-        registers beside the sums."""
-        f, span, sums = self.f, len(pattern), list(sums)
-        for k in sorted({k for cell in pattern for k, _ in cell}):
-            offsets = [o * self.what.output_stride + k for o in range(count)]
-            weights = [self.weight(weight, self.weight_bytes * offset) for offset in offsets]
-            for column, cell in enumerate(pattern):
-                for place in (place for met, place in cell if met == k):
-                    x = self.value(source, place)
-                    for o, w in enumerate(weights):
-                        index = o * span + column
-                        sums[index] = f.fma(w, x, sums[index])
-        return sums
+    @property
+    def keeps_values(self) -> bool:
+        return False  # a value comes from memory as the multiplication wants it
 
     def over_channels(self, place: Places, sums: Sums, terms: RowTerms) -> Sums:
         """Blocks of channels, and the sixteen channels of each; the last block may hold fewer."""

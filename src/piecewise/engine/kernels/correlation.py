@@ -107,6 +107,11 @@ class Emitter:
     def weight(self, pointer: str, offset: int) -> str:
         return self.f.spread(pointer, offset)
 
+    @property
+    def keeps_values(self) -> bool:
+        """Whether a source value stays in its register for the kernel columns after."""
+        return self.machine.registers >= 32
+
     def value(self, pointer: str, cell: int) -> str:
         return self.f.load(pointer, cell * self.cell_bytes)
 
@@ -275,12 +280,12 @@ class Emitter:
         written = f", kx {span_of(by_cell)} written out" if len(by_cell) > 1 else ""
         with f.written(f"sum += {self.what.product}{written}"):
             for k in sorted(by_cell):
-                for _, place in by_cell[k]:
-                    if place not in loaded:
+                offsets = [o * self.what.output_stride + k for o in range(count)]
+                weights = [self.weight(weight, self.weight_bytes * offset) for offset in offsets]
+                for column, place in by_cell[k]:
+                    if place not in loaded or not self.keeps_values:
                         loaded[place] = self.value(source, place)
-                for o in range(count):
-                    w = self.weight(weight, self.weight_bytes * (o * self.what.output_stride + k))
-                    for column, place in by_cell[k]:
+                    for o, w in enumerate(weights):
                         index = o * span + column
                         sums[index] = f.fma(w, loaded[place], sums[index])
         return sums
@@ -310,12 +315,14 @@ def tile(what: Correlation, sums: int) -> tuple[int, int]:
     """Outputs and columns of a tile: near four by four, wider where there are few outputs and
     taller where there are few columns. Every value loaded is then used about four times."""
     outputs, columns = what.output.channels, len(what.columns)
-    # A value that meets one weight of an output has to meet more outputs.
+    # A value that meets one weight of an output has to meet more outputs. Sixteen registers hold
+    # eight sums beside the weights; with twelve something spills, and halves the speed.
     single = {len(cell) for cell in what.columns} == {1} == {len(row) for row in what.rows}
-    most = sums if single else min(sums, 20)
-    tallest = most // 4 if most > 16 else 3
+    many = sums > 16
+    most = (sums if single else min(sums, 20)) if many else 8
+    tallest = most // 4 if many else 4
     height = max(parts(outputs, tallest)) if single else _height(outputs, tallest)
-    width = max(parts(columns, min(8, 4 if height >= 3 else most // height)))
+    width = max(parts(columns, min(8, 4 if many and height >= 3 else most // height)))
     return _height(outputs, min(16, most // width)), width
 
 
