@@ -65,7 +65,7 @@ def test_tiles_are_those_of_the_emitter(form: str) -> None:
     made = assemble(architecture, machine, LEARN)
     first = made.passes[0]
     assert isinstance(first, ConvolutionPass)
-    what = first._forward(first.convolved, relu=False)
+    what = first.correlation(first.convolved, relu=False)
     emitter = Emitter(Function("tried", [], machine.lanes), Module(), machine, what)
     height, width = emitter.outputs, emitter.width
     text = listing(architecture, "conv1", machine)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..architecture import Architecture, Stage
-from ..layers import Convolution, Norm, Shape
+from ..layers import Norm, Shape
 from ..windows import whole
 from .declarations import declare
 from .driver import Driver, Plan
@@ -198,24 +198,9 @@ def _correlate(d: _Driver, what: Correlation, given: str, out: str, *, planar: b
 
 def _convolution(d: _Driver, made: Pass, source: str, planar: bool) -> None:
     assert isinstance(made, ConvolutionPass)
-    layer, stage = made.stage.layer, made.stage
-    assert isinstance(layer, Convolution)
-    rows, columns = layer.windows(stage.input)
-    products = layer.kernel[0] * layer.kernel[1]
-    whole_stack = in_blocks_of(stage.output)
-    out = d.place(f"{made.name}.rows" if made.pool else made.target, whole_stack.size)
-    what = Correlation(
-        made.input,
-        whole_stack,
-        forward_terms(rows),
-        forward_terms(columns),
-        made.input.channels * products,
-        products,
-        layer.kernel[1],
-        layer.bias,
-        made.input.channels * products if layer.mean else 1,
-        made.relu and not made.pool,
-    )
+    stack = in_blocks_of(made.stage.output)
+    out = d.place(f"{made.name}.rows" if made.pool else made.target, stack.size)
+    what = made.correlation(stack, relu=made.relu and not made.pool)
     _correlate(d, what, _given(d, made, source, planar=planar), out, planar=planar)
     if made.pool:
         _windows(d, made.pool, out, made.target, relu=made.relu)

@@ -215,8 +215,9 @@ class _Native:
 
     def take(self, epoch: int, order: Order, first: int, steps: int) -> Losses:
         run, learner = self.run, self.learner
-        learner.draw_for(epoch)
-        if run.tricks:
+        if first == 0:  # all draws are an epoch's
+            learner.draw_for(epoch)
+        if first == 0 and run.tricks:
             ground = run.net.preparation.ground
             learner.trick(run.tricks, ground, run.recipe.seed, epoch)
         size = run.recipe.batch_size

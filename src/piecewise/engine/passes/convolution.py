@@ -46,7 +46,8 @@ class ConvolutionPass(Pass):
         """What the convolution makes, before a pooling."""
         return Stack(self.stage.output)
 
-    def _forward(self, output: Stack, *, relu: bool) -> Correlation:
+    def correlation(self, output: Stack, *, relu: bool) -> Correlation:
+        """The sums of the way forward, into a stack of this form."""
         rows, columns = self.windows
         channels = self.input.channels
         return Correlation(
@@ -72,7 +73,7 @@ class ConvolutionPass(Pass):
         weight, bias = self._parameters(d)
         source, output = self.given(d), self.made(d)
         if self.pool is None:
-            what = self._forward(self.output, relu=self.relu)
+            what = self.correlation(self.output, relu=self.relu)
             run_correlation(d, "convolve", what, (source, weight, bias, output, output))
         else:
             self._forward_pooled(d, PoolWindows(self.pool), (source, weight, bias, output))
@@ -86,7 +87,7 @@ class ConvolutionPass(Pass):
         height = pool.rows.window
         band = Stack(self.stage.output._replace(height=height))
         place = d.place(f"{self.name}.band", band.size)
-        what = self._forward(band, relu=False)
+        what = self.correlation(band, relu=False)
         convolve, rows = correlation_kernel(d, "convolve", what), row_table(d.module, what)
         winners = output
         if self.training:
