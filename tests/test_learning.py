@@ -18,9 +18,10 @@ import pytest
 from piecewise.data.xo import DECK_TRICKY_X, draw
 from piecewise.errors import DataError, LimitError, TrainingError
 from piecewise.learning.choices import layers_for, recipe_for
+from piecewise.learning.history import Progress
 from piecewise.learning.recipe import Recipe, knobs
 from piecewise.learning.scores import Scores, evaluate
-from piecewise.learning.trainer import Progress, train
+from piecewise.learning.trainer import train
 from piecewise.limits import LOSS
 from piecewise.network import Network
 from piecewise.reference.losses import LOSSES
@@ -288,15 +289,15 @@ def test_a_net_without_parameters_has_nothing_to_learn() -> None:
 def test_tricks_change_what_is_learned_and_stand_in_the_recipe() -> None:
     tricks = Augmentation(translation=0.1, scaling=(0.8, 1.2), rotation=20, weight=0.5)
     nets = []
-    for given, threads in ((tricks, 1), (tricks, 2), (None, 1), (Augmentation(), 1)):
+    for given, threads in ((tricks, 1), (tricks, 2), (Augmentation(), 1), (Augmentation(), 2)):
         net = Network(SMALL, (1, 9, 9), ("X", "O"))
-        train(net, LESSONS.pictures, LESSONS.labels, Recipe(epochs=2), threads=threads,
-              tricks=given)  # fmt: skip
+        recipe = Recipe(epochs=2, tricks=given)
+        train(net, LESSONS.pictures, LESSONS.labels, recipe, threads=threads)
         nets.append(net)
     digests = [net.parameters_sha256 for net in nets]
     assert digests[0] == digests[1] != digests[2] == digests[3]
     assert nets[0].recipe["tricks"]["rotation"] == 20
-    assert "tricks" not in nets[3].recipe
+    assert Recipe(**nets[0].recipe).tricks == tricks
 
 
 def test_nudging_with_tricks_takes_the_same_steps() -> None:
@@ -304,14 +305,15 @@ def test_nudging_with_tricks_takes_the_same_steps() -> None:
     one, other, plain = (Network("conv 2 3, relu, full", (1, 9, 9), 2, seed=2) for _ in range(3))
     few = LESSONS.pictures[:16], LESSONS.labels[:16]
     for net, method, given in ((one, "nudging", tricks), (other, "backpropagation", tricks),
-                               (plain, "backpropagation", None)):  # fmt: skip
-        recipe = Recipe(epochs=1, batch_size=8, learning_rate=0.05, method=method)
-        train(net, *few, recipe, tricks=given)
+                               (plain, "backpropagation", Augmentation())):  # fmt: skip
+        knobs: dict[str, Any] = {"epochs": 1, "batch_size": 8, "learning_rate": 0.05}
+        train(net, *few, Recipe(method=method, tricks=given, **knobs))
     apart = np.abs(plain.parameters.flat - other.parameters.flat).max()
     assert np.abs(one.parameters.flat - other.parameters.flat).max() < 0.01 * apart
 
 
 def test_words_know_no_tricks() -> None:
     net = Network("embed 2, full", (1, 5, 4), 2)
+    recipe = Recipe(tricks=Augmentation(flip=True))
     with pytest.raises(LimitError, match="tricks: got some for a network that reads texts"):
-        train(net, np.zeros((3, 4), int), [0, 1, 0], tricks=Augmentation(flip=True))
+        train(net, np.zeros((3, 4), int), [0, 1, 0], recipe)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import ModelFileError as ModelFileError
     from .errors import NotationError as NotationError
     from .errors import PiecewiseError as PiecewiseError
+    from .errors import RunError as RunError
     from .errors import ShapeError as ShapeError
     from .errors import TrainingError as TrainingError
     from .learning.recipe import Recipe as Recipe
@@ -45,6 +46,7 @@ _HOMES = {
     "PiecewiseError": "errors",
     "Preparation": "data.preparation",
     "Recipe": "learning.recipe",
+    "RunError": "errors",
     "Scores": "learning.scores",
     "ShapeError": "errors",
     "TrainingError": "errors",

@@ -45,6 +45,10 @@ class ModelFileError(PiecewiseError, ValueError):
     """A model file that cannot be read, or could not be written."""
 
 
+class RunError(PiecewiseError, ValueError):
+    """A run folder that cannot be used, or that holds another run."""
+
+
 class TrainingError(PiecewiseError, RuntimeError):
     """Learning that cannot go on (a loss that is no longer a finite number)."""
 

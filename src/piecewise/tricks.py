@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from .errors import LimitError, shown
-from .limits import Number, YesNo
+from .limits import Number, YesNo, refuse
 
 
 @dataclass(frozen=True)
@@ -58,3 +58,34 @@ def _checked(name: str, limit: Number | YesNo, value: object) -> float | bool:
         return limit.check(value)
     except LimitError as error:
         raise LimitError(f"augmentation: {name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Tricks:
+    """An Augmentation, or its knobs by name, as a file holds them."""
+
+    wanted: str = "an Augmentation"
+
+    def check(self, value: object) -> Augmentation:
+        if isinstance(value, dict):
+            unknown = sorted(str(name) for name in value.keys() - _KNOBS)
+            if unknown:
+                raise LimitError(f"augmentation: there is no {shown(unknown[0])}")
+            value = Augmentation(**value)
+        if not isinstance(value, Augmentation):
+            raise refuse(value, self)
+        return value
+
+    def read(self, text: str) -> Augmentation:
+        raise LimitError(f"got {shown(text)}, wanted {self.wanted}")
+
+    def write(self, value: Augmentation) -> str:
+        changed = {name: getattr(value, name) for name in sorted(_KNOBS)}
+        still = Augmentation()
+        told = [f"{name} {shown(v)}" for name, v in changed.items() if v != getattr(still, name)]
+        return ", ".join(told) or "none"
+
+
+_KNOBS = {field.name for field in fields(Augmentation)}
+AUGMENTATION = _Tricks()
+"""The limit of a recipe's tricks."""

@@ -19,9 +19,10 @@ from ..data.xo import (
     Drawings,
     draw,
 )
+from ..learning.history import Progress
 from ..learning.recipe import Recipe
 from ..learning.scores import evaluate
-from ..learning.trainer import Progress, train
+from ..learning.trainer import train
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, picture, prose, table, titled

@@ -11,9 +11,10 @@ from rich.console import Console
 from ..data.dataset import DataSet, read_data
 from ..errors import DataError, LimitError, NotationError
 from ..learning.choices import held_out, layers_for, recipe_for
+from ..learning.history import Progress
 from ..learning.recipe import Recipe
 from ..learning.scores import Scores, evaluate
-from ..learning.trainer import Progress, train
+from ..learning.trainer import train
 from ..limits import Sides
 from ..network import Network
 from ..notation import parse

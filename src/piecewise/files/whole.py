@@ -7,7 +7,12 @@ import errno
 import os
 import tempfile
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
+
+from .locks import lock
+
+_ENDING = ".part"
 
 
 def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None = None) -> None:
@@ -15,26 +20,38 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None
 
     A file that was there stays as it was until the rename, which is one step. ``check`` is called
     with the temporary file before it, and prevents it by raising. Raises OSError, or what the check
-    raises, and leaves nothing behind then.
+    raises, and leaves nothing behind then; what a kill left behind, the next writing of the same
+    file removes.
     """
     path = path.resolve()  # a link stays a link
     if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
         raise OSError(errno.EINVAL, "there is something that is not a file")
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    prefix = f".{path.name[:40]}."
+    remove_leftovers(path.parent, prefix)
+    handle, temporary = tempfile.mkstemp(_ENDING, prefix, path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
+            lock(handle)  # while it is held, the file is nobody's leftover
             Path(temporary).chmod(_usual_mode())
             file.write(content)
             file.flush()
             os.fsync(handle)
-        if check:
-            check(Path(temporary))
-        Path(temporary).replace(path)
+            if check:
+                check(Path(temporary))
+            Path(temporary).replace(path)
     except BaseException:  # Ctrl-C too leaves nothing behind
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
     _sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path, prefix: str = ".") -> None:
+    """Remove temporary files that a killed process left behind: those that nobody holds."""
+    for path in folder.glob(f"{escape(prefix)}*{_ENDING}"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            if lock(file.fileno()):
+                path.unlink()
 
 
 def _usual_mode() -> int:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import LimitError
 from ..limits import LOSS, SEED, SHARE, Choice, Limit, Number, Whole, YesNo
+from ..tricks import AUGMENTATION, Augmentation
 
 
 def _knob(limit: Limit, meaning: str, default: Any) -> Any:
@@ -47,7 +48,21 @@ class Recipe:
     method: str = _knob(
         Choice(("backpropagation", "nudging")), "how the slope is found", "backpropagation"
     )
-    seed: int = _knob(SEED, "of the order of pictures and of dropout", 0)
+    tricks: Augmentation = _knob(  # noqa: RUF009 - nobody can change one
+        AUGMENTATION, "how far pictures are changed on their way into a step", Augmentation()
+    )
+    validation_share: float = _knob(
+        Number(0, 0.9),
+        "the part of each class that is held out where data come without a validation part",
+        0.1,
+    )
+    patience: int = _knob(
+        Whole(0, 100_000),
+        "stop after so many epochs without a better validation accuracy, and go back to the best "
+        "epoch; 0: never",
+        0,
+    )
+    seed: int = _knob(SEED, "of the order of pictures, of dropout and of the tricks", 0)
 
     def __post_init__(self) -> None:
         for knob in knobs():
@@ -58,7 +73,7 @@ class Recipe:
             object.__setattr__(self, knob.name, checked)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a file."""
+        """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""
         return asdict(self)
 
     def learning_rate_at(self, step: int, steps: int) -> float:
