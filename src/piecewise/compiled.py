@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from .engine.single import Single
 from .errors import LimitError
-from .reference.losses import softmax
 
 if TYPE_CHECKING:
     from .network import Network
@@ -64,9 +63,9 @@ class CompiledNetwork:
         return self.net.logits(given)
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
-        """Softmax of the logits, of one picture or of several."""
+        """How likely each class is, of one picture or of several."""
         logits = self.logits(pictures)
-        return np.asarray(softmax(np.atleast_2d(logits)).reshape(logits.shape))
+        return self.net.chances(np.atleast_2d(logits)).reshape(logits.shape)
 
     def predict(self, pictures: npt.ArrayLike) -> str | list[str]:
         """The name of the likeliest class: of one picture, or of each."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import PIL
 
 from .architecture import Architecture
+from .calibration import Calibration
 from .data.preparation import Preparation
 from .engine import listing, programs
 from .errors import DataError, LimitError, shown
@@ -75,6 +76,8 @@ class Network:
         """What training wrote down, an entry an epoch."""
         self.recipe: dict[str, Any] = {}
         """What it was last trained with."""
+        self.calibration = Calibration()
+        """How sure it may be."""
 
     # What it is.
 
@@ -133,12 +136,27 @@ class Network:
         return answers
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
-        """Softmax of the logits: (N, classes), each row adds up to 1."""
-        return softmax(self.logits(pictures))
+        """How likely each class is: (N, classes), each row adds up to 1."""
+        return self.chances(self.logits(pictures))
 
-    def predict(self, pictures: npt.ArrayLike) -> list[str]:
-        """The name of the likeliest class of each picture."""
-        return [self.classes[index] for index in self.logits(pictures).argmax(axis=1)]
+    def chances(self, logits: Float32) -> Float32:
+        """Logits (N, classes) -> probabilities: softmax, at the calibration's temperature."""
+        return softmax(logits / np.float32(self.calibration.temperature))
+
+    def predict(self, pictures: npt.ArrayLike, coverage: float = 1.0) -> list[str | None]:
+        """The name of the likeliest class of each picture.
+
+        With a ``coverage`` below 1, None ("don't know") where the net is less sure than it was of
+        that share of the pictures held out while it learned; LimitError if none were.
+        """
+        chances = self.probabilities(pictures)
+        least = self.calibration.least(coverage)
+        return [
+            self.classes[index] if chance >= least else None
+            for index, chance in zip(
+                chances.argmax(axis=1).tolist(), chances.max(axis=1).tolist(), strict=True
+            )
+        ]
 
     def walk(self, picture: npt.ArrayLike) -> Walk:
         """One picture (C, H, W) with every stack it becomes, by layer name."""
@@ -197,7 +215,13 @@ class Network:
         from .files import model_file  # noqa: PLC0415 - it loads what only files need
 
         model = model_file.Model(
-            self.architecture, self.seed, self.preparation, self.arrays, self.recipe, self.history
+            self.architecture,
+            self.seed,
+            self.preparation,
+            self.arrays,
+            self.recipe,
+            self.history,
+            self.calibration,
         )
         versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
         model_file.write(path, model, versions)
@@ -214,6 +238,7 @@ class Network:
         net.parameters = Parameters(given_values(rows, model.arrays), rows)
         net.averages = Parameters(given_values(averages, model.arrays), averages)
         net.recipe, net.history = model.recipe, model.history
+        net.calibration = model.calibration
         return net
 
     # What goes in, checked.

@@ -77,12 +77,26 @@ class _Tricks:
         return value
 
     def read(self, text: str) -> Augmentation:
-        raise LimitError(f"got {shown(text)}, wanted {self.wanted}")
+        """As in "rotation 15, scaling 0.8..1.25, flip"; "none" for no tricks."""
+        found: dict[str, object] = {}
+        for item in text.split(",") if text.strip() != "none" else ():
+            name, *values = item.replace("..", " ").split() or [""]
+            try:
+                numbers = [float(value) for value in values]
+            except ValueError:
+                raise LimitError(f"got {shown(item.strip())}, wanted a trick and numbers") from None
+            found[name] = tuple(numbers) if len(numbers) > 1 else (numbers or [True])[0]
+        return self.check(found)
 
     def write(self, value: Augmentation) -> str:
-        changed = {name: getattr(value, name) for name in sorted(_KNOBS)}
-        still = Augmentation()
-        told = [f"{name} {shown(v)}" for name, v in changed.items() if v != getattr(still, name)]
+        told = []
+        for field in fields(Augmentation):
+            set_to = getattr(value, field.name)
+            if set_to is True:
+                told.append(field.name)
+            elif set_to != field.default:
+                numbers = set_to if isinstance(set_to, tuple) else (set_to,)
+                told.append(f"{field.name} {'..'.join(f'{number:.3g}' for number in numbers)}")
         return ", ".join(told) or "none"
 
 

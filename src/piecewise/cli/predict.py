@@ -12,7 +12,6 @@ from ..data.pictures import read_picture
 from ..data.preparation import Pictures
 from ..errors import DataError
 from ..network import Network
-from ..reference.losses import softmax
 from .output import data, json_option, print_json, printable, say, words
 
 CLASSES_SHOWN = 5
@@ -63,7 +62,7 @@ def _read(net: Network, files: tuple[str, ...]) -> tuple[list[_Read], list[str]]
 
 
 def _print_answers(net: Network, read: list[_Read], logits: Any, as_json: bool) -> None:
-    probabilities = softmax(logits)
+    probabilities = net.chances(logits)
     found = list(zip(read, logits, probabilities, strict=True))
     if as_json:
         print_json([_answer(net, *one) for one in found])

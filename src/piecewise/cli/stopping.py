@@ -5,12 +5,35 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Self
 
 
-def stoppable() -> AbstractContextManager[None]:
-    """A polite kill (SIGTERM) raises KeyboardInterrupt, as Ctrl-C does."""
-    return _handled(signal.SIGTERM, signal.default_int_handler)
+class Stopping:
+    """While this is entered, the first Ctrl-C, or polite kill (SIGTERM), is kept until `look` is
+    called at a place where nothing is half done; a second one does not wait."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def look(self) -> None:
+        """Raise KeyboardInterrupt if it was asked for."""
+        if self.asked:
+            raise KeyboardInterrupt
 
 
 def undisturbed() -> AbstractContextManager[None]:

@@ -8,26 +8,47 @@ from ..learning.scores import Scores
 from .output import WIDTH, printable
 
 SHOWN_OF_NAME = 12
+FEW = 30
+"""Under so many pictures, a share alone would say more than is known."""
+_ENDS = "  recall   prec."
+
+
+def headline(scores: Scores) -> Iterator[str]:
+    """The accuracy, what is known by it, and what naming one class always would reach."""
+    right, (low, high) = int(scores.confusion.trace()), scores.interval
+    share = "" if scores.n < FEW else f"{100 * scores.accuracy:.2f} % right: "
+    yield (
+        f"{share}{right:,} of {int(scores.confusion.sum()):,}{'' if share else ' right'} "
+        f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
+    )
+    most = printable(scores.classes[int(scores.confusion.sum(axis=1).argmax())][:SHOWN_OF_NAME])
+    yield f"always answering '{most}' would be {100 * scores.baseline:.1f} %"
 
 
 def score_lines(scores: Scores) -> Iterator[str]:
     """Scores as lines: the accuracy; then, a line a right class, the answers given (where there is
-    room) and the share that was found."""
-    right = int(scores.confusion.trace())
-    yield f"{100 * scores.accuracy:.2f} % right: {right:,} of {scores.n:,}"
+    room), the share of the class that was found and the share that is right where it was named."""
+    yield from headline(scores)
     yield ""
     names = [printable(name[:SHOWN_OF_NAME]) for name in scores.classes]
     first = max(len("right class"), *(len(name) for name in names))
     widths = [max(5, len(name) + 1) for name in names]
-    if first + sum(widths) + len("    found") > WIDTH:
+    if first + sum(widths) + len(_ENDS) > WIDTH:
         names_shown, widths = [], []
     else:
         names_shown = names
     answers = "".join(f"{name:>{width}}" for name, width in zip(names_shown, widths, strict=True))
-    yield f"{'right class':<{first}}{answers}    found"
-    for name, row, recall in zip(names, scores.confusion.tolist(), scores.recall, strict=True):
+    yield f"{'right class':<{first}}{answers}{_ENDS}"
+    rows = zip(names, scores.confusion.tolist(), scores.recall, scores.precision, strict=True)
+    named = scores.confusion.sum(axis=0) > 0
+    for (name, row, recall, precision), met in zip(rows, named.tolist(), strict=True):
         counts = "".join(
             f"{count or '.':>{width}}" for count, width in zip(row, widths, strict=False)
         )
-        found = f"{100 * recall:5.1f} %" if sum(row) else "      -"
-        yield f"{name:<{first}}{counts}  {found}"
+        yield f"{name:<{first}}{counts}{_share(recall, sum(row) > 0)}{_share(precision, met)}"
+    yield ""
+    yield f"recall and precision in %; macro-F1 {scores.macro_f1:.4f}"
+
+
+def _share(share: float, known: bool) -> str:
+    return f"{100 * share:8.1f}" if known else "       -"

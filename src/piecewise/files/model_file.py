@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from ..architecture import Architecture, Row
+from ..calibration import Calibration
 from ..data.preparation import Preparation
 from ..errors import ModelFileError, PiecewiseError, shown
 from ..limits import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
@@ -45,6 +46,7 @@ class Model:
     arrays: Mapping[str, Float32]
     recipe: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 class _Header(BaseModel):
@@ -61,6 +63,7 @@ class _Header(BaseModel):
     recipe: dict[str, Any]
     history: Annotated[list[dict[str, Any]], Field(max_length=1_000_000)]
     versions: dict[Short, Short]
+    calibration: dict[str, Any] = Calibration().to_json()
 
 
 def write(path: str | os.PathLike[str], model: Model, versions: Mapping[str, str]) -> None:
@@ -92,6 +95,7 @@ def _header_text(model: Model, versions: Mapping[str, str]) -> str:
         "recipe": model.recipe,
         "history": model.history,
         "versions": dict(versions),
+        "calibration": model.calibration.to_json(),
     }
     _checked(plain)
     try:
@@ -123,6 +127,7 @@ def _read(place: Path) -> Model:
             header = _header(file.metadata())
             architecture = Architecture(header.layers, header.input, header.classes)
             preparation = Preparation.from_json(header.preparation, architecture.input)
+            calibration = Calibration.from_json(header.calibration)
             arrays = _arrays(file, architecture)
     except SafetensorError as error:
         raise ModelFileError(f"not a whole safetensors file: {error}") from None
@@ -130,7 +135,15 @@ def _read(place: Path) -> Model:
         if type(error).__module__ != "pyo3_runtime":
             raise
         raise ModelFileError("not a whole safetensors file: its reader gave up") from None
-    return Model(architecture, header.seed, preparation, arrays, header.recipe, header.history)
+    return Model(
+        architecture,
+        header.seed,
+        preparation,
+        arrays,
+        header.recipe,
+        header.history,
+        calibration,
+    )
 
 
 def _check_sizes(place: Path) -> None:

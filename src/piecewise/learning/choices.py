@@ -1,47 +1,142 @@
-"""What is chosen when nothing is said: layers from the pictures' shape, a recipe from their
-number."""
+"""What is chosen when nothing is said: layers from the kind and size of the inputs, a recipe from
+their number. It all hangs on the data alone, never on the machine: the same data, the same net."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass
+from typing import Any
 
-from ..randomness import SPLIT, key_of, shuffled
+import numpy as np
+
+from ..architecture import Architecture
+from ..data.grounds import ink_box
+from ..data.preparation import Pictures, Preparation
+from ..tricks import Augmentation
 from .recipe import Recipe
 
-VALIDATION_SHARE = 0.1
+Shape = tuple[int, int, int]
+
+WORK = 1.0e12
+"""Multiplications forward, all pictures and epochs together, that a training run may take: some
+fifteen seconds on two cores."""
+QUICK_WORK = 1.4e11
+STEPS, QUICK_STEPS = 1_080, 400
+"""Steps that a set is worth, if there is time for them."""
+MOST_EPOCHS = 150
+FEWEST_THOROUGH = 15
+"""Epochs that thorough layers need; where there is no time for them, quick ones learn more."""
+
+PHOTO_TRICKS = Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=12)
+FEW = 10_000
+_SAMPLE = 500  # pictures, at least, that are looked at where there are more
+_BASE = {"drawings": 0.1, "photos": 0.03}
+"""The learning rate that goes with batches of 128; with smaller ones, by the square root."""
 
 
-def layers_for(shape: tuple[int, int, int]) -> str:
-    """Layers in notation for pictures of a shape (channels, rows, columns): convolution, ReLU and
-    pooling until the map is small, more features each time, then votes."""
-    _, height, width = shape
+@dataclass(frozen=True)
+class Plan:
+    """What is going to be trained, and how."""
+
+    layers: str
+    recipe: Recipe
+
+
+def plan_for(
+    preparation: Preparation,
+    classes: int,
+    count: int,
+    *,
+    tricks: Augmentation | None = None,
+    layers: str | None = None,
+    quick: bool = False,
+    **knobs: Any,
+) -> Plan:
+    """Layers and recipe for ``count`` training pictures. What is said, layers or knobs of the
+    recipe, stays; the rest is chosen to go with it. ``quick``: about an eighth of the work."""
+    kind = "photos" if preparation.ground == "any" else "drawings"
+    batch = knobs.get("batch_size") or batch_size_for(count)
+    work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, STEPS)
+
+    def epochs_for(text: str) -> int:
+        """As many as there is work for, and no more than the steps that are worth it."""
+        multiplications = Architecture(text, preparation.shape, classes).multiplications
+        affordable = int(work / max(1, count * multiplications))
+        useful = max(steps * batch // max(1, count), 8 if quick else 15)
+        return max(1 if quick else 2, min(affordable, useful, MOST_EPOCHS))
+
+    if layers is None:
+        layers = layers_for(kind, preparation.shape)
+        if quick or epochs_for(layers) < FEWEST_THOROUGH:
+            layers = quick_layers_for(preparation.shape)
+    chosen: dict[str, Any] = {
+        "epochs": epochs_for(layers),
+        "batch_size": batch,
+        "learning_rate": _BASE[kind] * (min(batch, 128) / 128) ** 0.5,
+        "nesterov": True,
+        "tricks": tricks or PHOTO_TRICKS,
+    }
+    return Plan(layers, Recipe(**{**chosen, **knobs}))
+
+
+def tricks_for(pictures: Pictures, preparation: Preparation) -> Augmentation:
+    """How far training changes pictures (N, C, H, W): a little in any case, more where there are
+    few of them, and up to twice as far where drawings themselves differ much in size. Nothing is
+    mirrored: left and right may matter."""
+    if preparation.ground == "any":
+        return PHOTO_TRICKS
+    far = max(
+        1 / 3 if len(pictures) < FEW else 0.0, min(1.0, _spread(pictures, preparation) / 0.25)
+    )
+    factor = round(1.1 + 0.3 * far, 3)
+    return Augmentation(
+        translation=round((2 + 2 * far) / 28, 3),
+        scaling=(round(1 / factor, 3), factor),
+        rotation=round(10 + 15 * far, 1),
+        weight=round(0.5 * far, 2),
+    )
+
+
+def _spread(pictures: Pictures, preparation: Preparation) -> float:
+    """How much the ink of drawings differs in size: the deviation of its logarithm."""
+    some = pictures[:: max(1, len(pictures) // _SAMPLE), 0]
+    boxes = [ink_box(255 - one if preparation.ground == "light" else one) for one in some]
+    sides = [max(box[2] - box[0], box[3] - box[1]) for box in boxes if box]
+    return float(np.log(sides).std()) if sides else 0.0
+
+
+def batch_size_for(count: int) -> int:
+    """32 to 128, so that an epoch has at least sixteen steps where it can."""
+    return max(32, min(128, 1 << (max(1, count // 16).bit_length() - 1)))
+
+
+def layers_for(kind: str, shape: Shape) -> str:
+    """The layers that learn most, for pictures of a shape (channels, rows, columns): small
+    kernels, batch normalisation, pooling until the map is small, then votes."""
+    drawings = kind == "drawings"
     items: list[str] = []
-    features, kernel = 8, 5
-    while min(height, width) >= 6 and len(items) < 15:
-        kernel = 5 if not items and min(height, width) >= 20 else 3
-        items += [f"conv {features} {kernel}", "relu", "pool 2"]
+    side, features = min(shape[1:]), 16
+    while side >= 6:
+        block = f"conv {features} 3 pad=same, norm, relu"
+        items += [f"2 * ({block})" if drawings and side >= 12 else block, "pool 2"]
+        side, features = -(-side // 2), min(64, 2 * features)
+    return _ended(items, 64 if drawings else 128, shape)
+
+
+def quick_layers_for(shape: Shape) -> str:
+    """Layers that learn most in little time: few and larger kernels."""
+    items: list[str] = []
+    (height, width), features = shape[1:], 16
+    while min(height, width) >= 6:
+        kernel = 5 if min(height, width) >= 10 else 3
+        items += [f"conv {features} {kernel}, norm, relu", "pool 2"]
         height, width = (-(-(side - kernel + 1) // 2) for side in (height, width))
-        features = min(32, 2 * features)
-    return ", ".join([*items, "full"])
+        features = min(64, 2 * features)
+    return _ended(items, 128, shape)
 
 
-def recipe_for(count: int, seed: int) -> Recipe:
-    """A recipe for ``count`` training pictures: fewer are gone through more often."""
-    epochs = min(40, max(2, round(30_000 / max(1, count))))
-    return Recipe(epochs=epochs, batch_size=32, seed=seed)
-
-
-def held_out(
-    labels: npt.NDArray[np.int64], seed: int, share: float = VALIDATION_SHARE
-) -> npt.NDArray[np.bool_]:
-    """Which pictures are kept for validation: ``share`` of each class, drawn by the seed; at
-    least one of each class that has two."""
-    out = np.zeros(len(labels), bool)
-    for label in np.unique(labels).tolist():
-        of_class = np.flatnonzero(labels == label)
-        if len(of_class) < 2:
-            continue
-        order = shuffled(key_of(seed, SPLIT, label), len(of_class))
-        out[of_class[order[: max(1, round(share * len(of_class)))]]] = True
-    return out
+def _ended(items: list[str], neurons: int, shape: Shape) -> str:
+    """Votes at the end; small maps are looked at once, the smallest not at all."""
+    if not items and min(shape[1:]) < 3:
+        return "full"
+    items = items or ["conv 16 3 pad=same, norm, relu"]
+    return ", ".join([*items, "dropout 0.3", f"full {neurons}", "relu", "full"])

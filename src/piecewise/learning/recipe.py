@@ -76,6 +76,12 @@ class Recipe:
         """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""
         return asdict(self)
 
+    @staticmethod
+    def knob(name: str) -> Limit:
+        """The limit of a knob, which also reads and writes it."""
+        limit: Limit = next(knob.metadata["limit"] for knob in knobs() if knob.name == name)
+        return limit
+
     def learning_rate_at(self, step: int, steps: int) -> float:
         """The learning rate of one of ``steps`` steps, counted from 0."""
         return float(self.learning_rates(step, 1, steps)[0])

@@ -17,15 +17,29 @@ class Scores:
 
     classes: tuple[str, ...]
     confusion: npt.NDArray[np.int64]
+    repeats: int = 1
+    """How many answers were counted for each picture, by networks of different folds."""
 
     @property
     def n(self) -> int:
-        return int(self.confusion.sum())
+        """Pictures."""
+        return int(self.confusion.sum()) // self.repeats
 
     @property
     def accuracy(self) -> float:
         """The share that is right."""
-        return float(self.confusion.trace() / self.n)
+        return float(self.confusion.trace() / self.confusion.sum())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the share of right answers lies for all pictures of this kind, 95 times of 100
+        (Wilson 1927): what is known from ``n`` of them."""
+        return wilson(self.accuracy, self.n)
+
+    @property
+    def baseline(self) -> float:
+        """The accuracy of always naming the most frequent class."""
+        return float(self.confusion.sum(axis=1).max() / self.confusion.sum())
 
     @property
     def precision(self) -> npt.NDArray[np.float64]:
@@ -50,13 +64,16 @@ class Scores:
         return float(self.f1[met].mean())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: n, classes, accuracy, macro_f1, confusion, per_class."""
+        """Plain values: n, classes, accuracy, accuracy_interval, baseline_accuracy, macro_f1,
+        confusion, per_class."""
         counts = self.confusion.sum(axis=1)
         columns = zip(self.classes, counts, self.precision, self.recall, self.f1, strict=True)
         return {
             "n": self.n,
             "classes": list(self.classes),
             "accuracy": self.accuracy,
+            "accuracy_interval": list(self.interval),
+            "baseline_accuracy": self.baseline,
             "macro_f1": self.macro_f1,
             "confusion": self.confusion.tolist(),
             "per_class": {
@@ -74,10 +91,32 @@ class Scores:
 def evaluate(net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike) -> Scores:
     """The scores of ``net`` on pictures (N, C, H, W) with class numbers (N,)."""
     given, right = net.examples(pictures, labels)
-    answers = net.logits(given).argmax(axis=1)
-    confusion = np.zeros((len(net.classes), len(net.classes)), np.int64)
-    np.add.at(confusion, (right, answers), 1)
-    return Scores(net.classes, confusion)
+    return scored(net.classes, net.logits(given), right)
+
+
+def scored(
+    classes: tuple[str, ...],
+    logits: npt.NDArray[np.float32],
+    right: npt.NDArray[np.int64],
+    repeats: int = 1,
+) -> Scores:
+    """The scores of answers (N, classes) to pictures of these right classes (N,); the pictures in
+    all, ``repeats`` times."""
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (right, logits.argmax(axis=1)), 1)
+    return Scores(classes, confusion, repeats)
+
+
+_NORMAL = 1.959963984540054
+"""Deviations to each side that hold 95 of 100."""
+
+
+def wilson(share: float, n: float) -> tuple[float, float]:
+    """The 95 % interval of a share found in ``n`` trials."""
+    square = _NORMAL * _NORMAL / n
+    middle = (share + square / 2) / (1 + square)
+    reach = (share * (1 - share) * square + square * square / 4) ** 0.5 / (1 + square)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def _ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

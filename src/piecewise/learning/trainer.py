@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import numpy.typing as npt
 
+from ..calibration import Calibration
 from ..engine.runtime import processors
 from ..errors import DataError, LimitError
 from ..limits import THREADS
@@ -62,7 +63,7 @@ def train(
         raise LimitError("tricks: got some for a network that reads texts; wanted none")
     course = Course(net, recipe, given, right, _checked_weights(weights, len(right)))
     threads = _checked_threads(threads, recipe.batch_size * net.architecture.multiplications)
-    net.recipe, net.history = recipe.to_json(), []
+    net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     keeper: AbstractContextManager[Keeper | None] = nullcontext()
     if run is not None:
         keeper = keeping(run, course, validation)

@@ -1,0 +1,179 @@
+"""The main job: a data set in, a trained network and the truth about it out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.dataset import DataSet
+from ..errors import DataError
+from ..network import Network
+from .calibrating import calibrated
+from .choices import Plan, plan_for, tricks_for
+from .history import Progress
+from .holding_out import folds_of, held_out
+from .scores import Scores, evaluate, scored
+from .trainer import train
+
+SMALL = 200
+"""With fewer pictures of some class, one part held out would say too little: folds say more."""
+FOLDS, REPEATS = 5, 2
+
+Labels = npt.NDArray[np.int64]
+
+
+class Part(NamedTuple):
+    """Pictures (N, C, H, W) and their class numbers (N,)."""
+
+    pictures: npt.NDArray[Any]
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is going to be taught: the parts of the data, the plan, and the folds (0: none)."""
+
+    data: DataSet
+    parts: dict[str, Part]
+    """"train", and "validation" and "test" where there are such parts."""
+    plan: Plan
+    folds: int
+
+    def network(self) -> Network:
+        """The network before it has learned anything."""
+        data, seed = self.data, self.plan.recipe.seed
+        return Network(
+            self.plan.layers, data.preparation.shape, data.classes, seed, data.preparation
+        )
+
+
+@dataclass
+class Taught:
+    """What came of a lesson: the network; its scores by what they were measured on ("folds",
+    "validation", "test"); and how many seconds each part took."""
+
+    net: Network
+    scores: dict[str, Scores] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+Told = Callable[[str, Progress], None] | None
+"""What is told of the progress: what is being trained ("fold 3 of 10", or "net"), how far it is."""
+
+
+def lesson(
+    data: DataSet,
+    name: str = "data",
+    *,
+    layers: str | None = None,
+    quick: bool = False,
+    folds: int | None = None,
+    **knobs: Any,
+) -> Lesson:
+    """Decide what to train on the data and what to measure it on.
+
+    A test part is left alone until the end. Without a validation part, the recipe's share of each
+    class is held out; or, where there is no test part either and some class has fewer than 200
+    pictures, all of them take turns in ``folds`` (5 if left out, 0: none). ``layers`` and ``knobs``
+    of the recipe: those that are said; the rest is chosen (`choices.plan_for`). Raises DataError,
+    LimitError, NotationError.
+    """
+    train_part = Part(*data.part("train"))
+    _check(train_part.labels, name)
+    parts = {"train": train_part}
+    parts |= {kind: Part(*data.part(kind)) for kind in ("validation", "test")}
+    parts = {kind: part for kind, part in parts.items() if len(part.labels)}
+    if folds is None:
+        few = int(np.bincount(train_part.labels).min()) < SMALL
+        folds = FOLDS if few and len(parts) == 1 else 0
+    plan = plan_for(
+        data.preparation,
+        len(data.classes),
+        len(train_part.labels),
+        tricks=tricks_for(train_part.pictures, data.preparation),
+        layers=layers,
+        quick=quick,
+        **knobs,
+    )
+    recipe = plan.recipe
+    if "validation" not in parts and not folds:
+        out = held_out(train_part.labels, recipe.seed, recipe.validation_share)
+        if out.any():
+            parts["train"] = Part(train_part.pictures[~out], train_part.labels[~out])
+            parts["validation"] = Part(train_part.pictures[out], train_part.labels[out])
+    return Lesson(data, parts, plan, min(folds, int(np.bincount(train_part.labels).max())))
+
+
+def teach(
+    given: Lesson,
+    told: Told = None,
+    *,
+    threads: int | None = None,
+    run: str | os.PathLike[str] | None = None,
+    net: Network | None = None,
+) -> Taught:
+    """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
+    and measure it. ``threads`` and ``run``: see `train`. Ctrl-C raises KeyboardInterrupt; ``net``
+    then is as after its last whole step."""
+    taught, clock = Taught(net or given.network()), time.perf_counter()
+    logits, right = None, None
+    if given.folds:
+        logits, right = _over_folds(given, told, threads)
+        taught.scores["folds"] = scored(taught.net.classes, logits, right, REPEATS)
+        clock = _mark(taught, "folds", clock)
+    validation = given.parts.get("validation")
+    recipe, progress = given.plan.recipe, told and partial(told, "net")
+    train(taught.net, *given.parts["train"], recipe, validation, progress, threads, run=run)
+    clock = _mark(taught, "training", clock)
+    if validation:
+        logits, right = taught.net.logits(validation.pictures), validation.labels
+        taught.scores["validation"] = scored(taught.net.classes, logits, right)
+    if logits is not None and right is not None:
+        taught.net.calibration = calibrated(logits, right)
+    if "test" in given.parts:
+        taught.scores["test"] = evaluate(taught.net, *given.parts["test"])
+    _mark(taught, "measuring", clock)
+    return taught
+
+
+def _mark(taught: Taught, name: str, began: float) -> float:
+    now = time.perf_counter()
+    taught.seconds[name] = now - began
+    return now
+
+
+def _over_folds(
+    given: Lesson, told: Told, threads: int | None
+) -> tuple[npt.NDArray[np.float32], Labels]:
+    """The logits of every picture by networks that did not learn from it, once for each repeat,
+    and the right classes."""
+    pictures, labels = given.parts["train"]
+    logits = np.empty((REPEATS, len(labels), len(given.data.classes)), np.float32)
+    recipe = given.plan.recipe
+    for repeat in range(REPEATS):
+        fold = folds_of(labels, recipe.seed, repeat, given.folds)
+        for number in range(given.folds):
+            out = fold == number
+            title = f"fold {repeat * given.folds + number + 1} of {REPEATS * given.folds}"
+            net = given.network()
+            progress = told and partial(told, title)
+            train(net, pictures[~out], labels[~out], recipe, None, progress, threads)
+            logits[repeat, out] = net.logits(pictures[out])
+    return logits.reshape(-1, logits.shape[2]), np.tile(labels, REPEATS)
+
+
+def _check(labels: Labels, name: str) -> None:
+    if not len(labels):
+        raise DataError(f"{name}: every picture is for testing, wanted some to learn from")
+    if len(np.unique(labels)) < 2:
+        raise DataError(
+            f"{name}: pictures of one class to learn from, wanted 2 or more; give each class a "
+            "folder of its own"
+        )
