@@ -248,10 +248,11 @@ def test_what_fails_says_so_in_one_sentence_and_exits_with_1(
         (["demo", "--speed"], "No such option"),
         (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv wants its features and kernel"),
         (["train", "x.npz", "-o", "y", "--size", "x"], "got 'x', wanted one whole number"),
-        (["train", "x.npz", "-o", "y", "--epochs", "0"], "recipe: epochs: got 0, wanted a whole"),
-        (["train", "x.npz", "-o", "y", "--loss", "l2"], "recipe: loss: got 'l2', wanted cross-"),
-        (["train", "x.npz", "-o", "y", "--seed", "-1"], "recipe: seed: got -1, wanted a whole"),
-        (["train", "x.npz", "-o", "y", "--epochs", "many"], "'many' is not a valid integer"),
+        (["train", "x.npz", "-o", "y", "--epochs", "0"], "got 0, wanted a whole number from 1"),
+        (["train", "x.npz", "-o", "y", "--loss", "l2"], "got 'l2', wanted cross-entropy"),
+        (["train", "x.npz", "-o", "y", "--seed", "-1"], "got '-1', wanted a whole number from 0"),
+        (["train", "x.npz", "-o", "y", "--tricks", "turn 3"], "augmentation: there is no 'turn'"),
+        (["train", "x.npz", "-o", "y", "--epochs", "many"], "got 'many', wanted a whole number"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], words: str, capsys: Printed) -> None:

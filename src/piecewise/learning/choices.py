@@ -46,13 +46,13 @@ def plan_for(
     classes: int,
     count: int,
     *,
-    tricks: Augmentation | None = None,
     layers: str | None = None,
     quick: bool = False,
     **knobs: Any,
 ) -> Plan:
     """Layers and recipe for ``count`` training pictures. What is said, layers or knobs of the
-    recipe, stays; the rest is chosen to go with it. ``quick``: about an eighth of the work."""
+    recipe, stays; the rest is chosen to go with it, but for the tricks (see `tricks_for`).
+    ``quick``: about an eighth of the work."""
     kind = "photos" if preparation.ground == "any" else "drawings"
     batch = knobs.get("batch_size") or batch_size_for(count)
     work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, STEPS)
@@ -73,7 +73,6 @@ def plan_for(
         "batch_size": batch,
         "learning_rate": _BASE[kind] * (min(batch, 128) / 128) ** 0.5,
         "nesterov": True,
-        "tricks": tricks or PHOTO_TRICKS,
     }
     return Plan(layers, Recipe(**{**chosen, **knobs}))
 

@@ -97,10 +97,9 @@ def lesson(
         data.preparation,
         len(data.classes),
         len(train_part.labels),
-        tricks=tricks_for(train_part.pictures, data.preparation),
         layers=layers,
         quick=quick,
-        **knobs,
+        **{"tricks": tricks_for(train_part.pictures, data.preparation), **knobs},
     )
     recipe = plan.recipe
     if "validation" not in parts and not folds:

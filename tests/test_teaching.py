@@ -1,0 +1,256 @@
+"""The main job: what is chosen from the data, what is held out, and how sure the net may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.calibration import Calibration, Sure
+from piecewise.data.dataset import DataSet
+from piecewise.data.preparation import Preparation
+from piecewise.data.xo import PLAIN, TRICKY, Drawings, draw
+from piecewise.errors import DataError, LimitError, ModelFileError
+from piecewise.files import model_file
+from piecewise.learning.calibrating import calibrated
+from piecewise.learning.choices import plan_for, tricks_for
+from piecewise.learning.holding_out import folds_of
+from piecewise.learning.recipe import Recipe
+from piecewise.learning.scores import Scores, wilson
+from piecewise.learning.teaching import REPEATS, lesson, teach
+from piecewise.network import Network, load
+from piecewise.tricks import AUGMENTATION, Augmentation
+
+
+def data_of(drawings: Drawings, parts: Sequence[str] = ()) -> DataSet:
+    """Drawings as a data set; the parts one after the other, by tenths."""
+    names = np.array(list(parts) or ["train"] * 10)
+    part = np.repeat(names, len(drawings.labels) // 10)
+    return DataSet(drawings.pictures, drawings.labels, ("X", "O"), part, drawings.preparation)
+
+
+SMALL: dict[str, Any] = {"layers": "conv 4 3, relu, pool 2, full", "epochs": 4, "batch_size": 16}
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("side", [1, 2, 3, 5, 6, 9, 12, 20, 28, 32, 64, 100, 200])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_chosen_layers_fit_every_size(side: int, channels: int, quick: bool) -> None:
+    for shape in ((channels, side, side), (channels, side, 2 * side + 1)):
+        ground = "dark" if channels == 1 else "any"
+        plan = plan_for(Preparation(shape, ground), 10, 1_000, quick=quick)
+        assert Network(plan.layers, shape, 10).architecture.parameter_count < 10_000_000
+
+
+def test_the_work_of_a_run_is_bounded_and_follows_from_the_data() -> None:
+    digits = Preparation((1, 28, 28), "dark")
+    epochs = {n: plan_for(digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)}
+    assert list(epochs.values()) == sorted(epochs.values(), reverse=True)
+    assert epochs[50] == 150
+    assert epochs[1_000_000] == 2
+    quick, thorough = (plan_for(digits, 10, 60_000, quick=quick) for quick in (True, False))
+    assert quick.recipe.epochs * 5 < thorough.recipe.epochs
+    assert plan_for(digits, 2, 2_500).layers != thorough.layers
+
+
+def test_what_is_said_stays_and_the_rest_goes_with_it() -> None:
+    digits = Preparation((1, 28, 28), "dark")
+    plan = plan_for(digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
+    assert plan.layers == "full"
+    assert (plan.recipe.batch_size, plan.recipe.momentum, plan.recipe.epochs) == (32, 0.5, 3)
+    assert plan.recipe.learning_rate == pytest.approx(0.05)
+
+
+def test_tricks_go_further_where_pictures_differ_more() -> None:
+    tidy, untidy = (draw(300, 28, seed=0, tricks=tricks) for tricks in (PLAIN, TRICKY))
+    small, large = (tricks_for(one.pictures, one.preparation) for one in (tidy, untidy))
+    assert small.rotation < large.rotation
+    assert small.translation < large.translation
+    assert not tricks_for(tidy.pictures, Preparation((1, 28, 28), "any")).flip
+
+
+def test_tricks_are_written_and_read_back() -> None:
+    for tricks in (
+        Augmentation(),
+        Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=15, weight=0.5, flip=True),
+        Augmentation(rotation=3.5),
+    ):
+        assert AUGMENTATION.read(AUGMENTATION.write(tricks)) == tricks
+    for text in ("rotation", "turn 3", "rotation x", "scaling 1", "flip 2", ",", "rotation 1 2"):
+        with pytest.raises(LimitError):
+            AUGMENTATION.read(text)
+
+
+def test_every_fold_has_its_share_of_every_class() -> None:
+    labels = np.repeat([0, 1, 2], [50, 23, 4])
+    fold = folds_of(labels, 1, 0, 5)
+    counts = np.array([np.bincount(labels[fold == each], minlength=3) for each in range(5)])
+    assert (counts.max(axis=0) - counts.min(axis=0)).tolist() <= [1, 1, 1]
+    assert counts.sum(axis=1).max() - counts.sum(axis=1).min() <= 1
+    assert (fold != folds_of(labels, 1, 1, 5)).any()
+    assert (fold == folds_of(labels, 1, 0, 5)).all()
+
+
+def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
+    data = data_of(draw(60, 9, seed=0))
+    plan = lesson(data, **SMALL)
+    assert plan.folds == 5
+    assert len(plan.parts["train"].labels) == 60
+    told: set[str] = set()
+    taught = teach(plan, lambda title, _: told.add(title))
+    assert told == {*(f"fold {n} of 10" for n in range(1, 11)), "net"}
+    scores = taught.scores["folds"]
+    assert scores.confusion.sum() == 60 * REPEATS
+    assert scores.n == 60
+    low, high = scores.interval
+    assert low < scores.accuracy < high
+    assert taught.net.calibration.n == 60 * REPEATS
+    alone = plan.network()
+    same = teach(lesson(data, folds=0, validation_share=0, **SMALL), net=alone)
+    assert same.net.parameters_sha256 == taught.net.parameters_sha256
+    assert not same.scores
+
+
+def test_the_answers_of_folds_are_of_nets_that_did_not_learn_the_picture() -> None:
+    """Labels by chance: a net that had seen a picture would know its label."""
+    drawings = draw(60, 9, seed=0)
+    drawings.labels[:] = np.random.default_rng(0).integers(0, 2, 60)
+    data = data_of(drawings)
+    knobs: dict[str, Any] = {"epochs": 60, "learning_rate": 0.02, "tricks": Augmentation()}
+    taught = teach(lesson(data, layers="full 40, relu, full", **knobs))
+    known = (taught.net.logits(data.pictures).argmax(axis=1) == data.labels).mean()
+    assert known > 0.9
+    assert taught.scores["folds"].accuracy < 0.7
+
+
+def test_a_larger_set_holds_a_tenth_out_and_never_learns_the_test_part() -> None:
+    data = data_of(draw(1_000, 9, seed=0), ["train"] * 8 + ["test"] * 2)
+    plan = lesson(data, **SMALL)
+    assert {name: len(part.labels) for name, part in plan.parts.items()} == {
+        "train": 720, "validation": 80, "test": 200,
+    }  # fmt: skip
+    taught = teach(plan)
+    assert set(taught.scores) == {"validation", "test"}
+    changed = data_of(draw(1_000, 9, seed=0), ["train"] * 8 + ["test"] * 2)
+    changed.pictures[800:] = 0
+    changed.labels[800:] = 0
+    other = teach(lesson(changed, **SMALL))
+    assert other.net.parameters_sha256 == taught.net.parameters_sha256
+    assert other.net.calibration == taught.net.calibration
+
+
+@pytest.mark.parametrize("parts", [["test"] * 10, ["train"] * 10])
+def test_nothing_to_learn_is_told(parts: list[str]) -> None:
+    data = data_of(draw(20, 9, seed=0), parts)
+    data.labels[:] = 0
+    with pytest.raises(DataError, match=r"^here: "):
+        lesson(data, "here")
+
+
+def test_a_net_that_is_too_sure_is_cooled_and_one_that_is_not_sure_enough_is_warmed() -> None:
+    random = np.random.default_rng(0)
+    right = random.integers(0, 3, 4_000)
+    logits = random.normal(size=(4_000, 3)).astype(np.float32)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    right = np.array([random.choice(3, p=row / row.sum()) for row in chances])
+    for factor in (0.5, 1.0, 3.0):
+        found = calibrated(logits * np.float32(factor), right)
+        assert found.temperature == pytest.approx(factor, rel=0.1)
+        assert found.n == 4_000
+
+
+def test_steps_of_sureness_say_how_many_were_answered_and_how_well() -> None:
+    logits = np.zeros((100, 2), np.float32)
+    logits[:, 0] = np.linspace(0.1, 5, 100)
+    right = np.zeros(100, int)
+    right[:10] = 1  # the least sure answers are wrong
+    found = calibrated(logits, right)
+    assert [step.coverage for step in found.sure] == [1, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5]
+    by = {step.coverage: step.accuracy for step in found.sure}
+    assert by[1.0] == pytest.approx(0.9)
+    assert by[0.9] == by[0.5] == 1.0
+    assert calibrated(logits[:5], right[:5]) == Calibration()
+
+
+def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
+    net = Network("full", (1, 9, 9), ("X", "O"), seed=3)
+    pictures = draw(40, 9, seed=0).pictures
+    before = net.probabilities(pictures)
+    net.calibration = Calibration(2.0, 40, (Sure(1.0, 0.5, 0.9), Sure(0.5, 0.6, 1.0)))
+    assert (net.probabilities(pictures) != before).any()
+    net.save(tmp_path / "net")
+    other = load(tmp_path / "net")
+    assert other.calibration == net.calibration
+    assert (other.probabilities(pictures) == net.probabilities(pictures)).all()
+    assert (other.compile().probabilities(pictures) == net.probabilities(pictures)).all()
+    sure = net.predict(pictures, coverage=0.5)
+    chances = net.probabilities(pictures).max(axis=1)
+    assert [name is None for name in sure] == (chances < 0.6).tolist()
+    assert None not in net.predict(pictures)
+    with pytest.raises(LimitError, match="nothing is known of how sure"):
+        Network("full", (1, 9, 9), 2).predict(pictures, coverage=0.9)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"temperature": 0, "n": 1, "sure": []},
+        {"temperature": 1, "n": -1, "sure": []},
+        {"temperature": 1, "n": 1, "sure": [{"coverage": 2, "probability": 0, "accuracy": 0}]},
+        {"temperature": 1, "n": 1, "sure": [{}]},
+        {
+            "temperature": 1,
+            "n": 1,
+            "sure": [{"coverage": 1, "probability": 0, "accuracy": 0}] * 101,
+        },
+        {"temperature": 1, "n": 1, "sure": 3},
+        {},
+    ],
+)
+def test_an_odd_calibration_in_a_file_is_refused(
+    plain: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = Network("full", (1, 2, 2), 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Calibration, "to_json", lambda _: plain)
+        patch.setattr(Calibration, "from_json", classmethod(lambda cls, _: cls()))
+        net.save(tmp_path / "net")
+    with pytest.raises(ModelFileError, match="calibration"):
+        model_file.read(tmp_path / "net")
+
+
+def test_wilsons_interval_is_that_of_the_books() -> None:
+    # 81 of 263 (Newcombe 1998, Statistics in Medicine 17, table I): 0.2553 to 0.3662
+    assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(0, 20)[0] == 0
+    assert wilson(1, 20) == pytest.approx((0.8389, 1), abs=5e-5)
+
+
+def test_scores_over_folds_count_pictures_once() -> None:
+    scores = Scores(("a", "b"), np.array([[6, 2], [0, 12]]), repeats=2)
+    assert scores.n == 10
+    assert scores.accuracy == 0.9
+    assert scores.baseline == 0.6
+    assert scores.interval == wilson(0.9, 10)
+
+
+def test_patience_goes_back_to_the_best_epoch() -> None:
+    lessons, unseen = draw(200, 9, seed=0), draw(100, 9, seed=1)
+    data = DataSet(
+        np.concatenate([lessons.pictures, unseen.pictures]),
+        np.concatenate([lessons.labels, unseen.labels]),
+        ("X", "O"),
+        np.repeat(["train", "validation"], [200, 100]),
+        lessons.preparation,
+    )
+    knobs: dict[str, Any] = {"layers": "full", "learning_rate": 1.0, "schedule": "constant"}
+    taught = teach(lesson(data, epochs=60, patience=4, **knobs))
+    history = taught.net.history
+    best = max(epoch["validation_accuracy"] for epoch in history)
+    first = next(e for e in history if e["validation_accuracy"] == best)
+    assert len(history) < 60
+    assert taught.scores["validation"].accuracy == best
+    assert len(history) >= first["epoch"] + 4
+    assert Recipe(**taught.net.recipe).patience == 4
