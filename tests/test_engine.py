@@ -165,11 +165,14 @@ class Case(NamedTuple):
     form: Machine
     apart: bool
     """Whether no two places share memory."""
+    weights: Array | None = None
+    """How much each picture counts."""
 
     def __str__(self) -> str:
         rest = f"{len(self.order)} of {len(self.pictures)} {self.pictures.dtype}, {self.loss}"
         how = f"{self.threads} threads, {self.most_shards} shards, {self.form.name}"
         how += ", all apart" if self.apart else ""
+        how += ", weighted" if self.weights is not None else ""
         return f"{self.made}, seed {self.seed}, {rest}, {how}"
 
     @property
@@ -182,7 +185,8 @@ class Case(NamedTuple):
 
     def program(self, name: str = "answer", *, training: bool = False) -> Program:
         """Made for it, with guards around every place."""
-        architecture, purpose = self.made.architecture, Purpose(name, self.bytes_in, self.loss)
+        architecture = self.made.architecture
+        purpose = Purpose(name, self.bytes_in, self.loss, weighted=self.weights is not None)
         with all_apart() if self.apart else nullcontext():
             if name == "answer":
                 return Answers(architecture, bytes_in=self.bytes_in, form=self.form, guard=GUARD)
@@ -262,6 +266,8 @@ def learned(this: Case, *, training: bool) -> Learned:
     learner.begin(*flat(this.made))
     learner.give(this.pictures, LEVELS)
     write_key(learner, this.seed, this.moment.epoch)
+    if this.weights is not None:
+        learner.give_weights(this.weights)
     labels = this.made.right.astype(np.int64)
     rates = np.zeros((1, 4), np.float32)
     losses, _ = learner.steps(this.order, labels, count, 0, rates, this.threads)
@@ -316,9 +322,10 @@ def assert_agrees(this: Case) -> None:
 
 
 def assert_learns_alike(this: Case, rounded: Sample, moment: Moment | None) -> None:
-    wanted = slopes(this.chosen(), this.loss, moment)
+    weights = None if this.weights is None else this.weights[this.order]
+    wanted = slopes(this.chosen(), this.loss, moment, weights)
     found = learned(this, training=moment is not None)
-    narrow = cache(lambda: slopes(rounded, this.loss, moment))
+    narrow = cache(lambda: slopes(rounded, this.loss, moment, weights))
     said = f"{this}, {'training' if moment else 'answering'}"
     assert_norm(found.losses.mean(), wanted.loss, f"{said}: loss", 1, lambda: narrow().loss)
     assert_all(found.gradients, wanted.arrays, said, largest(wanted), lambda: narrow().arrays)
@@ -344,8 +351,10 @@ def largest(wanted: run.Gradients) -> float:
     return max((float(np.linalg.norm(g)) for g in wanted.arrays.values()), default=0.0)
 
 
-def slopes(made: Sample, loss: str, moment: Moment | None) -> run.Gradients:
-    return run.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
+def slopes(
+    made: Sample, loss: str, moment: Moment | None, weights: Array | None = None
+) -> run.Gradients:
+    return run.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment, weights)
 
 
 @seeds(20)

@@ -3,6 +3,7 @@ weights after two steps, whatever the vectors and however many threads."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ NETS = {
         (3, 7, 6),
         "squared",
     ),
+    "weights": ("conv 3 2, norm, relu, full", (2, 4, 5), "squared"),
 }
 
 
@@ -69,11 +71,20 @@ def made_for(name: str) -> Sample:
     return numbers_for(Architecture(text, shape, 3), f"order {name}", PICTURES)
 
 
+def weights_for(name: str) -> Array | None:
+    """How much each picture counts, in the one net that has weights; some count nothing."""
+    if name != "weights":
+        return None
+    drawn = np.random.default_rng(9).uniform(-1, 3, PICTURES).astype(F)
+    return np.where(drawn < 0, F(0), drawn)
+
+
 class Oracle:
     """A net learning by the book: groups, shards, steps."""
 
-    def __init__(self, made: Sample, loss: str, most_shards: int) -> None:
-        self.made, self.loss, self.most_shards = made, loss, most_shards
+    def __init__(self, name: str, most_shards: int) -> None:
+        made = self.made = made_for(name)
+        self.loss, self.most_shards, self.weights = NETS[name][2], most_shards, weights_for(name)
         self.stages = made.architecture.stages
         self.arrays = {name: array.astype(F) for name, array in made.arrays.items()}
         self.x = made.x if made.architecture.reads_texts else made.x.astype(F)
@@ -106,7 +117,8 @@ class Oracle:
         group = Group(len(pictures), SEED, EPOCH, lanes)
         forth = forward(self.stages, self.arrays, in_lanes(self.x[pictures]), group)
         last = forth[0][-1]
-        losses, up = by_loss(self.loss, last.reshape(-1, 16), right, group, batch)
+        weights = None if self.weights is None else in_lanes(self.weights[pictures])
+        losses, up = by_loss(self.loss, last.reshape(-1, 16), right, group, batch, weights)
         backward(self.stages, self.arrays, forth, up.reshape(last.shape), group, shard)
         return losses[: len(pictures)]
 
@@ -135,7 +147,7 @@ def joined(made: Sample, arrays: Own) -> tuple[Array, Array]:
 @cache
 def by_the_book(name: str, most_shards: int, optimizer: str) -> Wanted:
     made, order = made_for(name), order_of()
-    oracle = Oracle(made, NETS[name][2], most_shards)
+    oracle = Oracle(name, most_shards)
     logits = oracle.logits()
     gradient, _ = joined(made, {**oracle.arrays, **oracle.slope(order[:BATCH])[1]})
     losses = []
@@ -161,9 +173,10 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
     rates = np.array([[RATE, RATE * DECAY, 1, 1]] * 2, F)
     answers = Answers(made.architecture, form=machine)
-    nothing = Learner(made.architecture, Purpose("learn", loss=loss, training=True), form=machine)
+    weights = weights_for(name)
     optimizer = "nesterov" if name in ("full", "large") else "sgd"
-    purpose = Purpose("learn", False, loss, optimizer, training=True)
+    purpose = Purpose("learn", False, loss, optimizer, training=True, weighted=weights is not None)
+    nothing = Learner(made.architecture, replace(purpose, optimizer="none"), form=machine)
     for most_shards in (1, 2, 16):
         wanted = by_the_book(name, most_shards, optimizer)
         learner = Learner(made.architecture, purpose, form=machine)
@@ -179,6 +192,8 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
                 one.state[:] = 0
                 one.give(pictures, LEVELS)
                 write_key(one, SEED, EPOCH)
+                if weights is not None:
+                    one.give_weights(weights)
             nothing.steps(order[:BATCH], made.right.astype(np.int64), BATCH, 0, rates[:1], threads)
             assert_bits(nothing.shards[: parameters.size], wanted.gradient, f"{said}: gradient")
             losses, good = learner.steps(

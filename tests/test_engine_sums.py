@@ -257,7 +257,7 @@ def factors(layer: Dropout, stage: Stage, group: Group) -> Array:
 
 
 def by_loss(
-    loss: str, logits: Array, right: Array, group: Group, batch: int
+    loss: str, logits: Array, right: Array, group: Group, batch: int, weights: Array | None
 ) -> tuple[Array, Array]:
     """Logits (K, 16) -> the losses (16), and the gradient of the logits."""
     wanted = (np.arange(len(logits))[:, None] == right).astype(F)
@@ -265,6 +265,8 @@ def by_loss(
     for part in away:
         total = total + (np.abs(part) if loss == "absolute" else part * part)
     slope = np.sign(away) if loss == "absolute" else F(2) * away
+    if weights is not None:
+        total, slope = total * weights, slope * weights
     return total, np.where(group.there, slope / F(batch), F(0))
 
 

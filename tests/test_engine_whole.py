@@ -12,7 +12,7 @@ from piecewise.architecture import Architecture
 from piecewise.reference import run
 
 from .networks import Sample, numbers_for, random_input, random_layers
-from .test_engine import Case, answered, anything, fused_forms, learned, seeds
+from .test_engine import Case, answered, anything, fused_forms, learned, seeds, slopes
 
 
 def whole_case(seed: int) -> Case:
@@ -58,7 +58,8 @@ def largest_sum(made: Sample, loss: str) -> float:
 
 def assert_equal(this: Case) -> None:
     made = this.chosen()
-    wanted = run.gradients(made.architecture, made.arrays, made.x, made.right, this.loss)
+    weights = None if this.weights is None else this.weights[this.order]
+    wanted = slopes(made, this.loss, None, weights)
     found = learned(this, training=False)
     assert np.array_equal(answered(this), run.logits(made.architecture, made.arrays, made.x)), this
     assert float(found.losses.astype(np.float64).mean()) == wanted.loss, this
@@ -70,6 +71,14 @@ def assert_equal(this: Case) -> None:
 @anything
 def test_whole_numbers_come_out_exactly(seed: int) -> None:
     assert_equal(whole_case(seed))
+
+
+@seeds(8)
+@anything
+def test_whole_weights_leave_nothing_to_round(seed: int) -> None:
+    this = whole_case(seed)
+    weights = np.random.default_rng([seed, 1]).integers(0, 3, len(this.pictures))
+    assert_equal(this._replace(weights=weights.astype(np.float32)))
 
 
 @pytest.mark.long

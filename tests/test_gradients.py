@@ -199,6 +199,38 @@ def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds
         )
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_multiply_the_loss_that_is_nudged(loss: str) -> None:
+    made = sample(3, count=19, least=LEAST_MARGIN)
+    weights = np.random.default_rng(1).integers(0, 4, 19) / 4
+    given = (made.architecture, made.arrays, made.x, made.right, loss, None, weights)
+    found, wanted = run.gradients(*given), nudges(*given)
+    assert found.loss == wanted.loss
+    for name, array in wanted.arrays.items():
+        assert_near(found.arrays[name], array, TOLERANCE, f"{made}, {loss}: {name}", 1e-3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_weight_multiplies_what_its_picture_alone_would_give(loss: str) -> None:
+    made, count = sample(2, count=19), 19
+    weights = np.arange(count) % 4 / 2
+    given = (made.architecture, made.arrays)
+    alone = [run.gradients(*given, made.x[[n]], made.right[[n]], loss) for n in range(count)]
+    found = run.gradients(*given, made.x, made.right, loss, weights=weights)
+    pairs = list(zip(weights, alone, strict=True))
+    assert found.loss == pytest.approx(sum(w * one.loss for w, one in pairs) / count, rel=1e-12)
+    for name, array in found.arrays.items():
+        wanted = sum(w * one.arrays[name] for w, one in pairs) / count
+        assert_near(array, wanted, 1e-12, f"{made}, {loss}: {name}", 1e-3)
+    none, ones = (
+        run.gradients(*given, made.x, made.right, loss, weights=some)
+        for some in (None, np.ones(count))
+    )
+    assert none.loss == ones.loss
+    for name, array in none.arrays.items():
+        assert array.tobytes() == ones.arrays[name].tobytes()
+
+
 def test_nudging_finds_the_slope_of_a_parabola_and_leaves_the_array_as_it_was() -> None:
     array = np.random.default_rng(7).normal(0, 1, (4, 5)) ** 5  # large and small
     before = array.copy()

@@ -14,5 +14,7 @@ The order of every sum follows from shapes and recipe alone, never from threads 
   then the sixteen pictures of a group as a tree (i + 8, i + 4, i + 2, i + 1), then added to the
   group's shard; norm's statistics and every bias likewise;
 - a full layer's weight gradient is one chain over the pictures of a shard;
+- where pictures have weights, a picture's is multiplied once into its loss, when that is complete,
+  and once into the slope of each of its logits, before that is divided by the batch's pictures;
 - shards are added in their order; which groups belong to which is a matter of the batch size.
 """

@@ -35,6 +35,8 @@ class Purpose:
     """Whether dropout draws and norm takes the statistics of a group."""
     tricks: bool = False
     """Whether pictures are changed on their way into a step; how far is told at run time."""
+    weighted: bool = False
+    """Whether each picture's loss is multiplied by a weight of its own while learning."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def assemble(
         purpose.optimizer,
         Norm.pace,
         plan.places["frames"].offset if purpose.tricks else None,
+        purpose.weighted,
     )
     _write_ends(module, architecture, machine, purpose, job, masked=last.relu)
     declare(module, machine)
@@ -149,9 +152,10 @@ def _write_ends(
         )
         lay(function, architecture.input.values, kind)
     if purpose.name == "learn":
-        pointers = [f"ptr noalias %{name}" for name in ("logits", "labels", "losses", "upstream")]
+        names = ["logits", "labels", "losses", "upstream", *["weights"] * purpose.weighted]
+        pointers = [f"ptr noalias %{name}" for name in names]
         function = module.add(Function("loss", [*pointers, "i64 %pictures", "i64 %batch"]))
-        loss(function, purpose.loss, classes, masked=masked)
+        loss(function, purpose.loss, classes, masked=masked, weighted=purpose.weighted)
         write_learn(module, job, machine.pause)
         pointers = ["ptr noalias %key", "ptr noalias %drawn"]
         draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))

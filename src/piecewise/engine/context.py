@@ -32,6 +32,7 @@ FIELDS = (
     "threads",
     "most_shards",
     "tricks",  # twelve words: the key of an epoch and how far tricks go
+    "picture_weights",  # float32, how much each picture counts; only read by weighted programs
 )
 AT = {name: 8 * index for index, name in enumerate(FIELDS)}
 

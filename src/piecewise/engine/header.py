@@ -11,5 +11,7 @@ WORDS_AT = 256
 """Pointers to what each picture is made of."""
 LOSSES_AT = 384
 """Their losses, float32."""
+PICTURE_WEIGHTS_AT = 448
+"""How much they count, float32; only if the program is weighted."""
 HEADER = 512
 """Bytes of all this; the places of stacks come after it."""

@@ -179,7 +179,8 @@ class Walker(Answers):
 
 
 class Learner(Program):
-    """Steps down the slope, or the slope alone."""
+    """Steps down the slope, or the slope alone. If its purpose is weighted, the losses it gives are
+    those of the pictures times their weights."""
 
     def __init__(
         self,
@@ -197,6 +198,7 @@ class Learner(Program):
         self.second = aligned(size if purpose.optimizer == "adamw" else 0)
         self.most_shards = max(1, min(MOST_SHARDS, SHARD_MEMORY // (4 * job.shard_floats)))
         self.shards = aligned(0)
+        self._weights_given = 0
         self.draws = key_of(0)
         """Of seed and purpose: what dropout's draws hang on."""
         self.context.write("averages", self.averages)
@@ -233,6 +235,15 @@ class Learner(Program):
         shape = self.architecture.input
         self.context.write("tricks", told(tricks, shape, ground, seed, epoch))
 
+    def give_weights(self, weights: Float32) -> None:
+        """How much each picture counts, by its number as with labels: at least 0. Only if the
+        purpose is weighted, and then before the first step."""
+        assert self.purpose.weighted, "the program reads no weights"
+        assert weights.dtype == np.float32, "weights are float32"
+        assert weights.ndim == 1, "a weight a picture"
+        self._weights_given = len(weights)
+        self.context.write("picture_weights", weights)
+
     def order(self, key: Key, count: int) -> Array:
         """`randomness.shuffled`, quicker: the numbers 0 to ``count`` - 1 in the order of a key."""
         words, drawn = (
@@ -261,6 +272,8 @@ class Learner(Program):
         ``order``: the picture at each position of the epoch; ``labels``: of each picture, int64.
         """
         c, job = self.context, self.assembly.job
+        if self.purpose.weighted:
+            assert self._weights_given >= len(labels), "not every picture has a weight"
         shards = min(-(-batch // GROUP), self.most_shards)
         if self.shards.size < shards * job.shard_floats:
             self.shards = aligned(shards * job.shard_floats)

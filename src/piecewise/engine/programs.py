@@ -71,10 +71,15 @@ def gradients(
     pictures: Array,
     right: Array,
     loss: str,
+    weights: Float32 | None = None,
 ) -> tuple[Float32, Float32]:
     """The loss of each picture, and the gradient of their mean, flat like the parameters; of the
-    network as it answers. Pictures float32 or words."""
-    learner = Learner(architecture, Purpose("learn", loss=loss))
+    network as it answers. Pictures float32 or words. ``weights`` (N,): what each loss is
+    multiplied by."""
+    weighted = weights is not None
+    learner = Learner(architecture, Purpose("learn", loss=loss, weighted=weighted))
+    if weights is not None:
+        learner.give_weights(weights)
     learner.begin(flat, averages)
     learner.give(pictures, np.ones(3, np.float32))
     losses = learner.slope(right, processors())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..optimizers import BETA1, BETA2, EPSILON
 from .context import ARRIVED, AT, CLAIM, DONE, GENERATION, LEAVING, SPARE, STOPPED, WEIGHTS
-from .header import LABELS_AT, LOSSES_AT, PICTURES_AT, WORDS_AT
+from .header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
 from .ir import Function, Loop, Module, splat
 
 _PAUSES = 2_000
@@ -42,6 +42,8 @@ class Job:
     pace: float
     frames: int | None = None
     """Where tricks keep their frames in a thread's memory; none without tricks."""
+    weighted: bool = False
+    """Whether pictures have weights."""
 
     @property
     def blocks(self) -> int:
@@ -82,9 +84,14 @@ class _Writer:
     def scaled(self, number: str, factor: int) -> str:
         return self.f.two("mul", number, str(factor), "i64")
 
+    def looked_up(self, name: str, number: str, size: int = 8, kind: str = "i64") -> str:
+        """An element of an array that the context points to."""
+        place = self.f.at(self.told(name, "ptr"), self.scaled(number, size))
+        return self.f.load(place, 0, kind)
+
     def gather(self, memory: str, start: str, count: str, *, ordered: bool) -> None:
-        """The group from position ``start`` on: its pictures' numbers, right classes and places. A
-        lane without a picture gets the first one's once more."""
+        """The group from position ``start`` on: its pictures' numbers, right classes, weights and
+        places. A lane without a picture gets the first one's once more."""
         f = self.f
         inputs, stride = self.told("inputs", "ptr"), self.told("stride")
         moving = {
@@ -92,14 +99,18 @@ class _Writer:
             "label": (f.at(memory, LABELS_AT), 8),
             "place": (f.at(memory, WORDS_AT), 8),
         }
+        if self.job.weighted:
+            moving["weight"] = (f.at(memory, PICTURE_WEIGHTS_AT), 4)
         with f.loop("lanes", 16, moving) as lane:
             there = f.two("icmp slt", lane.index, count, "i64")
             moved = f.value(f"select i1 {there}, i64 {lane.index}, i64 0")
             number = f.two("add", start, moved, "i64")
             if ordered:
-                number = f.load(f.at(self.told("order", "ptr"), self.scaled(number, 8)), 0, "i64")
-                label = f.load(f.at(self.told("labels", "ptr"), self.scaled(number, 8)), 0, "i64")
-                f.store(label, lane["label"], 0, "i64")
+                number = self.looked_up("order", number)
+                f.store(self.looked_up("labels", number), lane["label"], 0, "i64")
+                if self.job.weighted:
+                    weight = self.looked_up("picture_weights", number, 4, "float")
+                    f.store(weight, lane["weight"], 0, "float")
             f.store(number, lane["picture"], 0, "i64")
             f.store(f.at(inputs, f.two("mul", number, stride, "i64")), lane["place"], 0, "ptr")
         given = [f"ptr {f.at(memory, WORDS_AT)}", f"ptr {self.told('fraction', 'ptr')}"]
@@ -230,15 +241,10 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
             f.call("forward", *given)
             losses = f.at(memory, LOSSES_AT)
             logits, upstream = f.at(memory, job.output), f.at(memory, job.upstream)
-            f.call(
-                "loss",
-                f"ptr {logits}",
-                f"ptr {f.at(memory, LABELS_AT)}",
-                f"ptr {losses}",
-                f"ptr {upstream}",
-                f"i64 {count}",
-                f"i64 {pictures}",
-            )
+            told = [logits, f.at(memory, LABELS_AT), losses, upstream]
+            if job.weighted:
+                told.append(f.at(memory, PICTURE_WEIGHTS_AT))
+            f.call("loss", *(f"ptr {place}" for place in told), f"i64 {count}", f"i64 {pictures}")
             f.call("backward", *given)
             moving = {
                 "loss": (losses, 4),

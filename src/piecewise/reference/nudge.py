@@ -42,14 +42,15 @@ def nudges(
     right: Array,
     loss: str,
     moment: Moment | None = None,
+    weights: Array | None = None,
 ) -> Gradients:
     """What `run.gradients` gives, by nudging every parameter, in float64."""
     wide = {name: array.astype(np.float64) for name, array in arrays.items()}
     x = x if architecture.reads_texts else x.astype(np.float64)
 
     def now() -> float:
-        return mean_loss(architecture, wide, x, right, loss, moment)[0]
+        return mean_loss(architecture, wide, x, right, loss, moment, weights)[0]
 
     slopes = {row.name: nudge(now, wide[row.name]) for row in architecture.parameters}
-    mean, observed = mean_loss(architecture, wide, x, right, loss, moment)
+    mean, observed = mean_loss(architecture, wide, x, right, loss, moment, weights)
     return Gradients(mean, slopes, observed)

@@ -91,15 +91,17 @@ def gradients(
     right: Array,
     loss: str = "cross-entropy",
     moment: Moment | None = None,
+    weights: Array | None = None,
 ) -> Gradients:
     """The mean loss of pictures x with right classes (N), and its gradient.
 
-    Without a moment: of the network as it answers. With one: of a training step.
+    Without a moment: of the network as it answers. With one: of a training step. ``weights`` (N):
+    each picture's loss is multiplied by its own; the mean is still over the number of pictures.
     """
     dtype = _dtype(arrays, x)
     sums = {row.name: np.zeros(row.shape, dtype) for row in architecture.parameters}
     losses, seen = [], []
-    for answered in _answered(architecture, arrays, x, right, loss, moment):
+    for answered in _answered(architecture, arrays, x, right, loss, moment, weights):
         upstream = answered.slope / dtype.type(len(x))
         _, found = backward(architecture.stages, arrays, upstream, answered.kept)
         for name, array in found.items():
@@ -116,10 +118,11 @@ def mean_loss(
     right: Array,
     loss: str,
     moment: Moment | None = None,
+    weights: Array | None = None,
 ) -> tuple[float, dict[str, Array]]:
     """The loss and the statistics that `gradients` would give, without the way back."""
     losses, seen = [], []
-    for answered in _answered(architecture, arrays, x, right, loss, moment):
+    for answered in _answered(architecture, arrays, x, right, loss, moment, weights):
         losses += answered.losses
         seen.append(_observed(architecture.stages, answered.kept))
     return fsum(losses) / len(losses), _means(seen, len(x))
@@ -140,13 +143,17 @@ def _answered(
     right: Array,
     loss: str,
     moment: Moment | None,
+    weights: Array | None,
 ) -> Iterator[_Answered]:
-    """The groups of pictures x, each through every stage and the loss."""
+    """The groups of pictures x, each through every stage and the loss, times their weights."""
     for group in groups(len(x)):
         part = moment and moment.part(group)
         outputs, kept = forward(architecture.stages, arrays, x[group], part)
         last = outputs[-1]
         losses, slope = LOSSES[loss](last.reshape(len(last), -1), right[group])
+        if weights is not None:
+            weight = np.asarray(weights[group], losses.dtype)
+            losses, slope = losses * weight, slope * weight[:, None]
         yield _Answered(losses.tolist(), slope.reshape(last.shape), kept)
 
 

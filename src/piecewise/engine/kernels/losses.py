@@ -68,10 +68,11 @@ Slope = Callable[[Loop], str]
 """Writes the gradient of a class's logits for a batch of one, in the loop over the classes."""
 
 
-def loss(f: Function, name: str, classes: int, *, masked: bool) -> None:
+def loss(f: Function, name: str, classes: int, *, masked: bool, weighted: bool) -> None:
     """The function (logits, labels, losses, upstream, pictures, batch): ``labels`` sixteen i64,
     ``losses`` sixteen floats, the gradient divided by ``batch`` pictures; lanes without a picture
-    get zeros."""
+    get zeros. If ``weighted``, sixteen floats ``weights`` come after ``upstream``: losses and
+    slopes are multiplied by them, the slopes before they are divided."""
     f.note(f"the {name} of each picture, and its slopes")
     there = f.first("%pictures")
     labels = f.cast("trunc", f.load("%labels", 0, "<16 x i64>", align=8), "<16 x i64>", _INTS)
@@ -80,10 +81,14 @@ def loss(f: Function, name: str, classes: int, *, masked: bool) -> None:
         total, slope = _cross_entropy(f, classes, labels)
     else:
         total, slope = _by_difference(f, classes, labels, squared=name == "squared")
-    f.store(total, "%losses")
+    weight = f.load("%weights") if weighted else None
+    f.store(f.two("fmul", total, weight) if weight else total, "%losses")
+    times = ", times the picture's weight" if weighted else ""
     with f.loop("classes", classes, _LOGITS | _UPSTREAM) as c:
-        f.note(f"keep the slope, divided by the pictures of the batch{passing(masked)}")
-        gradient = f.two("fdiv", slope(c), batch)
+        f.note(f"keep the slope{times}, divided by the pictures of the batch{passing(masked)}")
+        gradient = slope(c)
+        gradient = f.two("fmul", gradient, weight) if weight else gradient
+        gradient = f.two("fdiv", gradient, batch)
         gradient = f.select(there, gradient, "zeroinitializer")
         if masked:
             gradient = f.where_above(f.load(c["logit"]), gradient)

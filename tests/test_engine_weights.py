@@ -1,0 +1,203 @@
+"""How much each picture counts: as the reference has it, and nothing changes where all count 1."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import pytest
+
+from piecewise.architecture import Architecture
+from piecewise.engine import programs
+from piecewise.engine.assemble import Purpose
+from piecewise.engine.machine import Machine
+from piecewise.engine.native import this_machine
+from piecewise.engine.program import Learner
+from piecewise.groups import Moment
+
+from .networks import Array, Sample, assert_near, numbers_for
+from .test_engine import (
+    LEVELS,
+    Case,
+    Learned,
+    anything,
+    assert_learns_alike,
+    case,
+    clear,
+    flat,
+    form,
+    learned,
+    seeds,
+    slopes,
+)
+
+LOSSES = ("cross-entropy", "squared", "absolute")
+FORMS = ("avx512", "avx2", "four", "plain")
+SMALL = "conv 3 2x3, norm, relu, dropout 0.2, full"
+NO_NORM = "conv 3 2x3, relu, full"
+COUNT, SPARE = 37, 4  # three groups, the last of five
+
+
+def weights_for(count: int, seed: int = 0) -> Array:
+    """Some count nothing, others less than 1 or more."""
+    drawn = np.random.default_rng(seed).uniform(-1, 3, count).astype(np.float32)
+    return np.where(drawn < 0, np.float32(0), drawn)
+
+
+def made_for(text: str, loss: str) -> tuple[Sample, Array]:
+    """Pictures to choose from, and the chosen ones in order, clear of kinks."""
+    order = np.random.default_rng(3).permutation(COUNT + SPARE)[:COUNT]
+    architecture = Architecture(text, (2, 5, 4), 3)
+    for attempt in range(100):
+        made = numbers_for(architecture, f"weights {loss} {attempt}", COUNT + SPARE)
+        chosen = made._replace(x=made.x[order], right=made.right[order])
+        if clear(chosen, Moment(4, 3, order)):
+            return made, order
+    raise AssertionError("none stands clear of kinks")
+
+
+def weighted(text: str, loss: str, machine: Machine | None = None, threads: int = 2) -> Case:
+    made, order = made_for(text, loss)
+    pictures, weights = made.x.astype(np.float32), weights_for(COUNT + SPARE)
+    assert 0 < (weights[order] == 0).sum() < COUNT
+    machine = machine or this_machine()
+    return Case(made, pictures, order, 4, loss, threads, 2, machine, False, weights)
+
+
+def assert_same_bits(found: Learned, wanted: Learned) -> None:
+    assert found.losses.tobytes() == wanted.losses.tobytes()
+    for some, others in ((found.gradients, wanted.gradients), (found.observed, wanted.observed)):
+        for name, array in others.items():
+            assert some[name].tobytes() == array.tobytes(), name
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("vectors", FORMS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_mean_what_they_mean_in_the_reference(
+    loss: str, vectors: str, threads: int
+) -> None:
+    this = weighted(SMALL, loss, form(vectors), threads)
+    rounded = this.chosen().to(np.float32)
+    for moment in (None, this.moment):
+        assert_learns_alike(this, rounded, moment)
+
+
+@seeds(10)
+@anything
+def test_random_networks_with_weights_agree_with_the_reference(seed: int) -> None:
+    this = case(seed)
+    this = this._replace(weights=weights_for(len(this.pictures), seed))
+    assert_learns_alike(this, this.chosen().to(np.float32), this.moment)
+
+
+@pytest.mark.parametrize("vectors", FORMS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_give_the_same_bits_on_any_threads_and_vectors(loss: str, vectors: str) -> None:
+    wanted = learned(weighted(SMALL, loss, threads=1), training=True)
+    for threads in (1, 2):
+        this = weighted(SMALL, loss, form(vectors), threads)
+        assert_same_bits(learned(this, training=True), wanted)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_weight_of_one_changes_no_bit(loss: str, training: bool) -> None:
+    this = weighted(SMALL, loss)
+    ones = this._replace(weights=np.ones(COUNT + SPARE, np.float32))
+    wanted = learned(this._replace(weights=None), training=training)
+    assert_same_bits(learned(ones, training=training), wanted)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_picture_that_counts_nothing_gives_no_gradient(loss: str) -> None:
+    this = weighted(NO_NORM, loss)
+    assert this.weights is not None
+    others = this.pictures.copy()
+    others[this.weights == 0] *= -3
+    found = learned(this, training=False)
+    without = learned(this._replace(pictures=others), training=False)
+    assert (found.losses[this.weights[this.order] == 0] == 0).all()
+    assert found.losses.tobytes() == without.losses.tobytes()
+    for name, array in found.gradients.items():
+        assert array.any()
+        assert np.array_equal(array, without.gradients[name]), name
+    nothing = learned(this._replace(weights=np.zeros_like(this.weights)), training=True)
+    assert not nothing.losses.any()
+    assert not any(array.any() for array in nothing.gradients.values())
+
+
+def test_the_gradient_asked_for_by_itself_takes_weights() -> None:
+    made, _ = made_for(NO_NORM, "squared")
+    x, labels, weights = made.x.astype(np.float32), made.right.astype(np.int64), weights_for(41)
+    losses, gradient = programs.gradients(
+        made.architecture, *flat(made), x, labels, "squared", weights
+    )
+    wanted = slopes(made, "squared", None, weights)
+    assert float(losses.mean()) == pytest.approx(wanted.loss, rel=1e-5)
+    for row in made.architecture.parameters:
+        found = gradient[row.offset : row.offset + row.size].reshape(row.shape)
+        assert_near(found, wanted.arrays[row.name], 1e-5, row.name)
+
+
+def learner_for(made: Sample, loss: str, pictures: Array) -> Learner:
+    learner = Learner(made.architecture, Purpose("learn", False, loss, "sgd", weighted=True))
+    learner.begin(*flat(made))
+    learner.give(pictures, LEVELS)
+    return learner
+
+
+RATES = np.full((3, 4), 0.01, np.float32)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 3e38], ids=str)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_that_is_not_finite_stops_its_step_though_it_counts_nothing(
+    loss: str, wrong: float
+) -> None:
+    made, _ = made_for("full", loss)
+    x, order, labels = made.x.astype(np.float32), np.arange(36), made.right.astype(np.int64)
+    x[15] = wrong  # in the second step of 12
+    learner, weights = learner_for(made, loss, x), np.ones(COUNT + SPARE, np.float32)
+    weights[15] = 0
+    learner.give_weights(weights)
+    losses, good = learner.steps(order, labels, 12, 0, RATES, 2)
+    assert good == 1
+    assert np.isnan(losses[15])
+    assert np.isfinite(np.delete(losses[:24], 15)).all()
+    assert np.isfinite(learner.now).all()
+
+
+@pytest.mark.parametrize("weight", [np.inf, 3e38, np.nan], ids=str)
+def test_a_weight_that_makes_a_loss_infinite_stops_its_step(weight: float) -> None:
+    made, _ = made_for("full", "squared")
+    made.arrays["full1.bias"][:] = 9  # every loss is larger than 1
+    labels, weights = made.right.astype(np.int64), weights_for(COUNT + SPARE)
+    learner = learner_for(made, "squared", made.x.astype(np.float32))
+    weights[30] = weight
+    learner.give_weights(weights)
+    assert learner.steps(np.arange(36), labels, 12, 0, RATES, 1)[1] == 2
+
+
+def test_weights_are_kept_alive_and_belong_to_weighted_programs() -> None:
+    made, order = made_for(NO_NORM, "squared")
+    x, labels = made.x.astype(np.float32), made.right.astype(np.int64)
+    learner = learner_for(made, "squared", x)
+    with pytest.raises(AssertionError, match="not every picture has a weight"):
+        learner.steps(order, labels, 37, 0, RATES[:1], 1)
+    learner.give_weights(weights_for(COUNT + SPARE - 1))
+    with pytest.raises(AssertionError, match="not every picture has a weight"):
+        learner.steps(order, labels, 37, 0, RATES[:1], 1)
+    twos = np.full(COUNT + SPARE, 2, np.float32)
+    learner.give_weights(twos)
+    alive = weakref.ref(twos)
+    del twos
+    assert alive() is not None
+    doubled, _ = learner.steps(order, labels, 37, 0, 0 * RATES[:1], 1)
+    plain = Learner(made.architecture, Purpose("learn", False, "squared"))
+    plain.begin(*flat(made))
+    plain.give(x, LEVELS)
+    losses, _ = plain.steps(order, labels, 37, 0, 0 * RATES[:1], 1)
+    assert doubled.tobytes() == (2 * losses).tobytes()
+    with pytest.raises(AssertionError, match="the program reads no weights"):
+        plain.give_weights(np.ones(COUNT + SPARE, np.float32))
