@@ -15,4 +15,8 @@ The order of every sum follows from shapes and recipe alone, never from threads 
   group's shard; norm's statistics and every bias likewise;
 - a full layer's weight gradient is one chain over the pictures of a shard;
 - shards are added in their order; which groups belong to which is a matter of the batch size.
+
+Nudging (`nudges.py`) runs the way forward in float64, written by the same kernels: a difference of
+two losses needs it. What a parameter's nudges differ by is a tree over the pictures of a group,
+then added group by group.
 """

@@ -10,6 +10,6 @@ LABELS_AT = 128
 WORDS_AT = 256
 """Pointers to what each picture is made of."""
 LOSSES_AT = 384
-"""Their losses, float32."""
+"""Their losses, float32; float64 where parameters are nudged."""
 HEADER = 512
 """Bytes of all this; the places of stacks come after it."""
