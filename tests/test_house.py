@@ -101,7 +101,7 @@ def test_the_floor_test_sees_imports() -> None:
     assert "llvmlite.binding" in outside(SOURCE / "engine" / "native.py")
     assert "engine/ir.py" in set(imported(SOURCE / "engine" / "kernels" / "sums.py"))
     assert "learning/teaching.py" in set(imported(SOURCE / "cli" / "train.py"))
-    assert "reference/nudge.py" in set(imported(SOURCE / "network.py"))
+    assert "reference/walk.py" in set(imported(SOURCE / "network.py"))
     assert FLOORS["errors.py"] == 0 < FLOORS["network.py"] < FLOORS["cli/main.py"]
 
 

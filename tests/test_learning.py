@@ -299,6 +299,29 @@ def test_nudging_with_tricks_takes_the_same_steps() -> None:
     assert np.abs(one.parameters.flat - other.parameters.flat).max() < 0.01 * apart
 
 
+@pytest.mark.parametrize("method", ["backpropagation", "nudging"])
+def test_weights_say_how_much_each_picture_counts(method: str) -> None:
+    count = 60 if method == "nudging" else 320
+    few, labels = LESSONS.pictures[:count], LESSONS.labels[:count]
+    recipe = Recipe(epochs=1, method=method)
+    weights = np.random.default_rng(0).integers(0, 3, count)
+
+    def digest(given: Any, right: Any = labels) -> str:
+        net = Network("conv 2 3, relu, full", (1, 9, 9), ("X", "O"))
+        train(net, few, right, recipe, weights=given)
+        return net.parameters_sha256
+
+    ones = digest(np.ones(count))
+    if method == "backpropagation":
+        assert ones == digest(None)
+    assert digest(weights) not in (ones, digest(weights[::-1]))
+    others = np.where(weights == 0, 1 - labels, labels)  # what counts nothing may be anything
+    assert digest(weights, others) == digest(weights)
+    for wrong in (np.ones(3), -np.ones(count), np.full(count, np.nan), np.full(count, "1")):
+        with pytest.raises(DataError, match="weights: got"):
+            digest(wrong)
+
+
 def test_words_know_no_tricks() -> None:
     net = Network("embed 2, full", (1, 5, 4), 2)
     recipe = Recipe(tricks=Augmentation(flip=True))

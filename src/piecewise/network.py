@@ -21,7 +21,6 @@ from .groups import GROUP
 from .layers import Layer
 from .limits import LOSS, SEED
 from .parameters import Parameters, all_finite, as_float32, first_values, given_values
-from .reference import nudge
 from .reference.losses import softmax
 from .reference.walk import Walk
 from .summary import summary, summary_html
@@ -202,10 +201,10 @@ class Network:
         self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
     ) -> tuple[float, dict[str, npt.NDArray[np.float64]]]:
         """What `gradients` gives, found the deck's way: each parameter adjusted up and down a bit,
-        in float64, and as slow as two runs per parameter are."""
+        in float64, two runs per parameter."""
         given, right = self.examples(pictures, labels)
         x = self._numbers(given)
-        found = nudge.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
+        found = programs.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
         return found.loss, found.arrays
 
     # How it is kept.

@@ -1,4 +1,5 @@
-"""AdamW's numbers: those its authors propose (Kingma, Ba 2015; Loshchilov, Hutter 2019)."""
+"""AdamW's numbers: those its authors propose (Kingma, Ba 2015; Loshchilov, Hutter 2019);
+and how far a nudge goes."""
 
 from __future__ import annotations
 
@@ -6,6 +7,9 @@ BETA1, BETA2 = 0.9, 0.999
 """How much of the running means of the slope, and of its square, a step keeps."""
 EPSILON = 1e-8
 """Added to the deviation, so that a parameter without any slope does not divide by zero."""
+
+NUDGE = 1e-5
+"""Near the best in float64: smaller, and rounding shows; larger, and the curve bends."""
 
 
 def corrections(step: int, beta1: float = BETA1, beta2: float = BETA2) -> tuple[float, float]:

@@ -17,4 +17,8 @@ The order of every sum follows from shapes and recipe alone, never from threads 
 - where pictures have weights, a picture's is multiplied once into its loss, when that is complete,
   and once into the slope of each of its logits, before that is divided by the batch's pictures;
 - shards are added in their order; which groups belong to which is a matter of the batch size.
+
+Nudging (`nudges.py`) runs the way forward in float64, written by the same kernels: a difference of
+two losses needs it. What a parameter's nudges differ by is a tree over the pictures of a group,
+then added group by group.
 """

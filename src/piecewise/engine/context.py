@@ -33,6 +33,11 @@ FIELDS = (
     "most_shards",
     "tricks",  # twelve words: the key of an epoch and how far tricks go
     "picture_weights",  # float32, how much each picture counts; only read by weighted programs
+    "groups",  # where parameters are nudged: groups, each a header and an input
+    "slopes",  # float64 out, one a parameter
+    "seen",  # float64 out, statistics, a row a group
+    "amount",  # a float64: how far a nudge goes
+    "piece",  # parameters claimed at once
 )
 AT = {name: 8 * index for index, name in enumerate(FIELDS)}
 

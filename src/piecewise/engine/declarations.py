@@ -26,3 +26,17 @@ def declare(module: Module, machine: Machine) -> None:
         "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
         "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
     }
+
+
+def declare_wide(module: Module, machine: Machine) -> None:
+    """Add those of a program in float64."""
+    for lanes in {machine.lanes, 16}:
+        v = vector_of(lanes, "double")
+        module.declarations.add(f"declare {v} @llvm.fma.v{lanes}f64({v}, {v}, {v})")
+    v, w = "<16 x double>", "<16 x i32>"
+    module.declarations |= {
+        f"declare {v} @llvm.fabs.v16f64({v})",
+        "declare double @llvm.sqrt.f64(double)",
+        f"declare {w} @llvm.fshl.v16i32({w}, {w}, {w})",
+        "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+    }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from ..architecture import Row
-from .ir import Function, Module
+from .ir import SIZES, Function, Module
 from .machine import Machine
 
 LINE = 64
@@ -70,7 +70,8 @@ class Plan:
 
 class Driver:
     """Writes one function that calls kernels in turn: (memory, parameters, averages, shard, key,
-    pictures). ``kernels``: the names of those written so far, shared by the drivers of a program.
+    pictures). ``kernels``: the names of those written so far, shared by the drivers of a program;
+    ``real``: what all numbers are, "float" or "double".
     """
 
     def __init__(
@@ -81,16 +82,18 @@ class Driver:
         plan: Plan,
         kernels: dict[Hashable, str],
         averages_at: int,
+        real: str = "float",
     ) -> None:
         pointers = [f"ptr %{what}" for what in ("memory", "parameters", "averages", "shard", "key")]
-        self.f = Function(name, [*pointers, "i64 %pictures"])
+        self.f = Function(name, [*pointers, "i64 %pictures"], real=real)
+        self.real, self.bytes = real, SIZES[real]
         self.module, self.machine, self.plan = module, machine, plan
         self.time = 0
         """The number of the pass that is being written."""
         self.calls: list[tuple[str, str]] = []
         """(layer, kernel) of every call, in order."""
         self.averages_at = averages_at
-        """Where a shard keeps the statistics, in floats."""
+        """Where a shard keeps the statistics, in numbers."""
         self._kernels = kernels
         self._used: set[str] = set()
 
@@ -111,19 +114,19 @@ class Driver:
 
     def weights(self, row: Row) -> str:
         """The pointer to a line of the parameter table."""
-        return self.f.at("%parameters", 4 * row.offset)
+        return self.f.at("%parameters", self.bytes * row.offset)
 
     def gradient(self, row: Row) -> str:
         """The pointer to its gradient in the shard."""
-        return self.f.at("%shard", 4 * row.offset)
+        return self.f.at("%shard", self.bytes * row.offset)
 
     def average(self, row: Row) -> str:
         """The pointer to a running average."""
-        return self.f.at("%averages", 4 * row.offset)
+        return self.f.at("%averages", self.bytes * row.offset)
 
     def statistic(self, row: Row) -> str:
         """The pointer to what the shard has seen for a running average."""
-        return self.f.at("%shard", 4 * (self.averages_at + row.offset))
+        return self.f.at("%shard", self.bytes * (self.averages_at + row.offset))
 
     def kernel(
         self,
@@ -139,7 +142,7 @@ class Driver:
         if key not in self._kernels:
             given = [_declared(argument) for argument in arguments.split()]
             number = sum(existing.startswith(f"{name}.") for existing in self._kernels.values())
-            function = Function(f"{name}.{number}", given, lanes)
+            function = Function(f"{name}.{number}", given, lanes, real=self.real)
             write(function)
             self.module.add(function)
             self._kernels[key] = function.name
@@ -167,7 +170,7 @@ class Driver:
             with self.f.under(f"{16 // lanes} times", f"{lanes} pictures of the group at once"):
                 self.f.note_call(kernel, declared, given)
         for part in range(16 // lanes):
-            moved = [self.f.at(stack, 4 * part * lanes) for stack in stacks]
+            moved = [self.f.at(stack, self.bytes * part * lanes) for stack in stacks]
             self._call(kernel, [*moved, *others])
 
     def finish(self) -> None:

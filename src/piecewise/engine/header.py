@@ -10,7 +10,7 @@ LABELS_AT = 128
 WORDS_AT = 256
 """Pointers to what each picture is made of."""
 LOSSES_AT = 384
-"""Their losses, float32."""
+"""Their losses, float32; float64, and as long as two, where parameters are nudged."""
 PICTURE_WEIGHTS_AT = 448
 """How much they count, float32; only if the program is weighted."""
 HEADER = 512

@@ -16,6 +16,10 @@ from .notes import Noted
 
 GROUP_BYTES = 64
 """Bytes of one cell's sixteen float32."""
+WIDE_BYTES = 128
+"""Of its sixteen float64."""
+SIZES = {"float": 4, "i32": 4, "double": 8, "i64": 8, "ptr": 8, "i8": 1, "i16": 2}
+"""Bytes of the elements there are."""
 
 Moving = Mapping[str, tuple[str, int | str]]
 """Pointers by name, and the bytes each moves by from turn to turn."""
@@ -27,10 +31,14 @@ class Places(Protocol):
     def __getitem__(self, name: str, /) -> str: ...
 
 
+def wide_number(value: float) -> str:
+    """A double constant: its bits."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
 def number(value: float) -> str:
     """A float constant: LLVM wants the bits of the double that equals the float32."""
-    rounded = struct.unpack("<f", struct.pack("<f", value))[0]
-    return f"0x{struct.unpack('<Q', struct.pack('<d', rounded))[0]:016X}"
+    return wide_number(struct.unpack("<f", struct.pack("<f", value))[0])
 
 
 def vector_of(lanes: int, element: str = "float") -> str:
@@ -40,7 +48,8 @@ def vector_of(lanes: int, element: str = "float") -> str:
 
 def splat(lanes: int, value: float, element: str = "float") -> str:
     """A constant vector, all lanes the same (without its type)."""
-    text = number(value) if element == "float" else str(int(value))
+    written = {"float": number, "double": wide_number}.get(element)
+    text = written(value) if written else str(int(value))
     return "<" + ", ".join([f"{element} {text}"] * lanes) + ">"
 
 
@@ -68,14 +77,21 @@ class _Phi(NamedTuple):
 
 
 class Function(Noted):
-    """One function being written. ``lanes``: how many pictures its vectors hold."""
+    """One function being written. ``lanes``: how many pictures its vectors hold; ``real``: what its
+    numbers are, "float" or "double"."""
 
     def __init__(
-        self, name: str, arguments: Sequence[str], lanes: int = 16, *, public: bool = False
+        self,
+        name: str,
+        arguments: Sequence[str],
+        lanes: int = 16,
+        *,
+        public: bool = False,
+        real: str = "float",
     ) -> None:
         super().__init__()
-        self.name, self.lanes = name, lanes
-        self.vector = vector_of(lanes)
+        self.name, self.lanes, self.real = name, lanes, real
+        self.vector, self.bytes = vector_of(lanes, real), SIZES[real]
         self.arguments, self._public = arguments, public
         self._lines: list[str] = []
         self._count = 0
@@ -118,7 +134,7 @@ class Function(Noted):
         return self.value(f"getelementptr i8, ptr {pointer}, i64 {offset}")
 
     def load(self, pointer: str, offset: int | str = 0, kind: str = "", align: int = 0) -> str:
-        """What is in memory: a vector of floats, or another ``kind``."""
+        """What is in memory: a vector of numbers, or another ``kind``."""
         kind = kind or self.vector
         align = align or _alignment(kind)
         return self.value(f"load {kind}, ptr {self.at(pointer, offset)}, align {align}")
@@ -131,28 +147,29 @@ class Function(Noted):
         align = align or _alignment(kind)
         self.line(f"store {kind} {value}, ptr {self.at(pointer, offset)}, align {align}")
 
-    # Arithmetic on vectors of floats.
+    # Arithmetic on vectors of numbers.
 
-    def broadcast(self, scalar: str, kind: str = "float") -> str:
+    def broadcast(self, scalar: str, kind: str = "") -> str:
         """A scalar in all lanes."""
+        kind = kind or self.real
         wide = vector_of(self.lanes, kind)
         first = self.value(f"insertelement {wide} poison, {kind} {scalar}, i64 0")
         zeros = f"<{self.lanes} x i32> zeroinitializer"
         return self.value(f"shufflevector {wide} {first}, {wide} poison, {zeros}")
 
     def spread(self, pointer: str, offset: int | str = 0) -> str:
-        """The float at a place, in all lanes."""
-        return self.broadcast(self.load(pointer, offset, "float"))
+        """The number at a place, in all lanes."""
+        return self.broadcast(self.load(pointer, offset, self.real))
 
     def fma(self, a: str, b: str, c: str) -> str:
         """a * b + c, rounded once."""
-        v = self.vector
+        v, bits = self.vector, 8 * self.bytes
         self.products += 1
-        return self.value(f"call {v} @llvm.fma.v{self.lanes}f32({v} {a}, {v} {b}, {v} {c})")
+        return self.value(f"call {v} @llvm.fma.v{self.lanes}f{bits}({v} {a}, {v} {b}, {v} {c})")
 
     def constant(self, value: float) -> str:
         """A number in all lanes."""
-        return splat(self.lanes, value)
+        return splat(self.lanes, value, self.real)
 
     def two(self, operation: str, a: str, b: str, kind: str = "") -> str:
         """An instruction of two operands of one type, such as "fadd" or "fcmp ogt"."""
@@ -183,17 +200,17 @@ class Function(Noted):
         return self.value(f"icmp slt {_indices(range(16))}, {wide}")
 
     def tree(self, value: str, operation: str = "fadd") -> str:
-        """The sixteen lanes of a vector as one float: i + 8, then i + 4, i + 2, i + 1."""
+        """The sixteen lanes of a vector as one number: i + 8, then i + 4, i + 2, i + 1."""
         width = self.lanes
         while width > 1:
-            kind, half = vector_of(width), width // 2
+            kind, half = vector_of(width, self.real), width // 2
             low, high = (
                 self.shuffle(value, "poison", range(start, start + half), kind)
                 for start in (0, half)
             )
-            value = self.two(operation, low, high, vector_of(half))
+            value = self.two(operation, low, high, vector_of(half, self.real))
             width = half
-        return self.value(f"extractelement <1 x float> {value}, i64 0")
+        return self.value(f"extractelement <1 x {self.real}> {value}, i64 0")
 
     def shuffle(self, a: str, b: str, lanes: Sequence[int], kind: str = "") -> str:
         """Lanes of two vectors, counted through both, as one vector."""
@@ -327,16 +344,12 @@ def _indices(lanes: Sequence[int]) -> str:
     return f"<{len(lanes)} x i32> <" + ", ".join(f"i32 {lane}" for lane in lanes) + ">"
 
 
-_SIZES = {"float": 4, "i32": 4, "double": 8, "i64": 8, "ptr": 8, "i8": 1, "i16": 2}
-"""Bytes of the elements there are."""
-
-
 def _alignment(kind: str) -> int:
     """A type's own alignment in bytes, at most a cache line."""
-    if kind in _SIZES:
-        return _SIZES[kind]
+    if kind in SIZES:
+        return SIZES[kind]
     lanes, _, element = kind.strip("<>").split()
-    return min(64, int(lanes) * _SIZES[element])
+    return min(64, int(lanes) * SIZES[element])
 
 
 class Module:

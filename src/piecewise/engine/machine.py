@@ -39,6 +39,11 @@ class Machine(NamedTuple):
         return 24 if self.registers >= 32 else 12
 
     @property
+    def wide(self) -> Machine:
+        """The same vectors, of float64."""
+        return self._replace(lanes=self.lanes // 2)
+
+    @property
     def fused(self) -> bool:
         """Whether it multiplies and adds with one rounding by itself; if not, it is slow."""
         return self.name != "plain"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
 
 from ..architecture import Architecture
+from ..groups import Moment
 from ..randomness import DROPOUT, key_of
 from .assemble import Purpose
+from .nudger import Nudged, Nudger
 from .program import Answers, Learner, Walker
 from .runtime import Array, Float32, processors
 from .single import Single
@@ -84,6 +87,26 @@ def gradients(
     learner.give(pictures, np.ones(3, np.float32))
     losses = learner.slope(right, processors())
     return losses, learner.gradient
+
+
+@lru_cache(_KEPT)
+def _nudger(architecture: Architecture, loss: str, training: bool) -> Nudger:
+    return Nudger(architecture, loss, training=training)
+
+
+def nudges(
+    architecture: Architecture,
+    arrays: Mapping[str, Array],
+    x: Array,
+    right: Array,
+    loss: str,
+    moment: Moment | None = None,
+    threads: int | None = None,
+) -> Nudged:
+    """Each parameter nudged up and down: the mean loss, its slopes and the statistics seen, in
+    float64. Without a moment: of the network as it answers. With one: of a training step."""
+    nudger = _nudger(architecture, loss, moment is not None)
+    return nudger.nudges(arrays, x, right, moment, threads or processors())
 
 
 def learner(architecture: Architecture, purpose: Purpose, seed: int) -> Learner:

@@ -111,6 +111,9 @@ class Context:
     def write_float(self, name: str, value: float) -> None:
         self._block[AT[name] : AT[name] + 4].view(np.float32)[0] = value
 
+    def write_double(self, name: str, value: float) -> None:
+        self._block[AT[name] : AT[name] + 8].view(np.float64)[0] = value
+
     def point(self, place: int, array: Array) -> None:
         """A pointer to an array, which is then kept alive, at one of the places without a name."""
         self._kept[str(place)] = array

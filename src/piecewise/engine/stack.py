@@ -9,9 +9,11 @@ from .ir import GROUP_BYTES
 
 
 class Stack(NamedTuple):
-    """[channel][row][column][16] float32, one after the other."""
+    """[channel][row][column][16] numbers, one after the other."""
 
     shape: Shape
+    cell_bytes: int = GROUP_BYTES
+    """Of the sixteen numbers of a cell: 64, or 128 in float64."""
 
     @property
     def channels(self) -> int:
@@ -30,12 +32,12 @@ class Stack(NamedTuple):
     @property
     def row_bytes(self) -> int:
         """From one row to the next."""
-        return self.shape.width * GROUP_BYTES
+        return self.shape.width * self.cell_bytes
 
     @property
     def channel_bytes(self) -> int:
         """From one channel to the next."""
-        return self.cells * GROUP_BYTES
+        return self.cells * self.cell_bytes
 
     @property
     def size(self) -> int:

@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from ..engine import programs
 from ..engine.assemble import Purpose
+from ..engine.nudger import Nudged
 from ..groups import Moment
 from ..layers import Norm
 from ..optimizers import corrections
 from ..parameters import all_finite
 from ..randomness import Key, shuffled
 from ..reference.nudge import nudges
+from ..reference.run import Gradients
 from ..reference.steps import adamw, sgd
 from ..reference.tricks import trick
 from .course import Course, Float32, Losses
@@ -50,9 +52,12 @@ class Native:
             "nesterov" if nesterov else recipe.optimizer,
             training=True,
             tricks=recipe.tricks.changes,
+            weighted=course.weights is not None,
         )
         self.learner = programs.learner(net.architecture, purpose, recipe.seed)
         self.learner.give(inputs, net.preparation.fraction)
+        if course.weights is not None:
+            self.learner.give_weights(course.weights)
         self.learner.context.write_float("momentum", recipe.momentum)
         self.learner.context.write_float("decay", recipe.weight_decay)
         self.learner.begin(net.parameters.flat, net.averages.flat)
@@ -102,7 +107,8 @@ class Native:
 
 
 class Nudging:
-    """Steps by nudging every parameter, in the reference, one at a time."""
+    """Steps by nudging every parameter, in float64; on the engine, or in the reference where
+    pictures have weights."""
 
     def __init__(self, course: Course) -> None:
         self.course = course
@@ -128,7 +134,12 @@ class Nudging:
         moment = Moment(recipe.seed, course.epoch, chosen)
         if recipe.tricks.changes:
             x = trick(recipe.tricks, x, net.preparation.ground, moment)
-        found = nudges(net.architecture, net.arrays, x, right, recipe.loss, moment)
+        given = (net.architecture, net.arrays, x, right, recipe.loss, moment)
+        found: Nudged | Gradients
+        if course.weights is None:
+            found = programs.nudges(*given)
+        else:
+            found = nudges(*given, course.weights[chosen])
         none = np.empty(0, np.float32)  # a net may have no parameters at all
         slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
         moved, *memory = self._moved(slope.astype(np.float32))

@@ -1,6 +1,7 @@
 """The deck's picture of learning: adjust each number up and down a bit, see how the error changes.
 
-Slow and without any calculus, so it judges backpropagation, which gives the same in one go.
+Slow and without any calculus, so it judges backpropagation, which gives the same in one go, and
+the engine, which nudges too.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ import numpy as np
 
 from ..architecture import Architecture
 from ..groups import Moment
+from ..optimizers import NUDGE
 from .run import Gradients, mean_loss
 from .sums import Array, Arrays
 
-AMOUNT = 1e-5
-"""Near the best in float64: smaller, and rounding shows; larger, and the curve bends."""
 
-
-def nudge(loss: Callable[[], float], array: Array, amount: float = AMOUNT) -> Array:
+def nudge(loss: Callable[[], float], array: Array, amount: float = NUDGE) -> Array:
     """How ``loss`` changes with each number of ``array``, per unit: (up - down) / (2 amount).
 
     ``array`` (float64) is adjusted in place, one number at a time, and left as it was.

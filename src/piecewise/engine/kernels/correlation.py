@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from ..ir import GROUP_BYTES, Function, Module
+from ..ir import GROUP_BYTES, SIZES, WIDE_BYTES, Function, Module
 from ..machine import Machine
 from ..notes import passing
 from ..stack import Stack
@@ -27,7 +27,7 @@ _MOST_BODIES = 10
 
 @dataclass(frozen=True)
 class Correlation:
-    """What is summed. Strides of the weight are in floats."""
+    """What is summed. Strides of the weight are in numbers."""
 
     source: Stack
     output: Stack
@@ -182,7 +182,10 @@ class Emitter:
         f = self.f
         for run in self.column_runs:
             cells = {"source": (run.source * self.cell_bytes, run.step * self.cell_bytes)}
-            written = (run.start * GROUP_BYTES, run.span * GROUP_BYTES)
+            written = (
+                run.start * self.what.output.cell_bytes,
+                run.span * self.what.output.cell_bytes,
+            )
             cells |= dict.fromkeys(self._written, written)
             starts = {key: (f.at(place[key], first), step) for key, (first, step) in cells.items()}
             with f.loop("x", run.repeat, starts, what=f"{run.span} columns at once") as columns:
@@ -206,7 +209,7 @@ class Emitter:
         if not self.what.masked:
             return
         for o, column in product(range(count), range(span)):
-            offset = o * self.what.output.channel_bytes + column * GROUP_BYTES
+            offset = o * self.what.output.channel_bytes + column * self.what.output.cell_bytes
             pointer = self.f.at(place["mask"], offset)
             self.f.line(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
 
@@ -214,9 +217,9 @@ class Emitter:
         """One column at a time, its terms looked up."""
         f, what = self.f, self.what
         columns = self.module.table(table(what.columns, self.weight_bytes, self.cell_bytes))
-        starts = {"column": (columns, 24), "out": (place["out"], GROUP_BYTES)}
+        starts = {"column": (columns, 24), "out": (place["out"], what.output.cell_bytes)}
         if what.masked:
-            starts["mask"] = (place["mask"], GROUP_BYTES)
+            starts["mask"] = (place["mask"], what.output.cell_bytes)
         dk, dsource = self.column_step
         widths = span_of(len(cell) for cell in what.columns)
         with f.loop("x", len(what.columns), starts, at_least_once=True) as x:
@@ -297,7 +300,7 @@ class Emitter:
         f.note(f"keep the {len(sums)} sums{divided}{relu}{passing(what.masked)}")
         for index, total in enumerate(sums):
             o, column = divmod(index, span)
-            offset = o * what.output.channel_bytes + column * GROUP_BYTES
+            offset = o * what.output.channel_bytes + column * what.output.cell_bytes
             value = total
             if what.divide != 1:
                 value = f.two("fdiv", value, f.constant(what.divide))
@@ -309,6 +312,13 @@ class Emitter:
                 )
                 value = f.select(above, value, "zeroinitializer")
             f.store(value, place["out"], offset)
+
+
+class WideEmitter(Emitter):
+    """The same in float64."""
+
+    weight_bytes = SIZES["double"]
+    cell_bytes = WIDE_BYTES
 
 
 def tile(what: Correlation, sums: int) -> tuple[int, int]:

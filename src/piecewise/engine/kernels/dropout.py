@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from ..ir import GROUP_BYTES, Function, Places, splat
+from ..ir import Function, Places, splat
 from ..notes import passing
 from ..stack import Stack
 from .threefry import picture_keys, threefry
@@ -29,7 +29,7 @@ def drop(f: Function, what: Drop) -> None:
     keys = threefry(
         f, picture_keys(f, "%key", "%pictures"), splat(16, what.layer, "i32"), "zeroinitializer"
     )
-    size = 2 * GROUP_BYTES
+    size = 2 * what.stack.cell_bytes
     moving = {"x": ("%source", size), "y": ("%output", size), "factors": ("%factors", size)}
     if pairs:
         with f.loop("pairs", pairs, moving, what="2 values share a draw") as pair:
@@ -54,14 +54,16 @@ def _pair(
         drawn = f.two("lshr", words[cell], splat(16, 8, "i32"), "<16 x i32>")
         out = f.two("icmp ult", drawn, bound, "<16 x i32>")
         factor = f.select(out, "zeroinitializer", f.constant(1 / (1 - what.rate)))
-        y = f.two("fmul", f.load(place["x"], cell * GROUP_BYTES), factor)
-        f.store(f.relu(y) if what.relu else y, place["y"], cell * GROUP_BYTES)
-        f.store(factor, place["factors"], cell * GROUP_BYTES)
+        y = f.two("fmul", f.load(place["x"], cell * what.stack.cell_bytes), factor)
+        f.store(f.relu(y) if what.relu else y, place["y"], cell * what.stack.cell_bytes)
+        f.store(factor, place["factors"], cell * what.stack.cell_bytes)
 
 
 def drop_backward(f: Function, stack: Stack, *, masked: bool) -> None:
     """The function (source, factors, upstream, output): the same factors; source is the mask."""
-    moving = {key: (f"%{key}", GROUP_BYTES) for key in ("source", "factors", "upstream", "output")}
+    moving = {
+        key: (f"%{key}", stack.cell_bytes) for key in ("source", "factors", "upstream", "output")
+    }
     f.note("slopes of values that sat out are 0")
     with f.loop("values", stack.values, moving) as value:
         f.note(f"keep slope * factor{passing(masked)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..ir import GROUP_BYTES, Function
+from ..ir import Function
 from ..stack import Stack
 
 
 def rectify(f: Function, stack: Stack) -> None:
     """The function (source, output): ReLU, where nothing before it could do it on the way."""
-    moving = {"x": ("%source", GROUP_BYTES), "y": ("%output", GROUP_BYTES)}
+    moving = {"x": ("%source", stack.cell_bytes), "y": ("%output", stack.cell_bytes)}
     f.note("what is below 0 becomes 0")
     with f.loop("values", stack.values, moving) as value:
         f.note("keep the value, at least 0 (relu)")
@@ -18,6 +18,6 @@ def rectify(f: Function, stack: Stack) -> None:
 def divide(f: Function, stack: Stack, divisor: int) -> None:
     """The function (values): all of a stack divided, in place."""
     f.note("slopes of sums from slopes of means")
-    with f.loop("values", stack.values, {"x": ("%values", GROUP_BYTES)}) as value:
+    with f.loop("values", stack.values, {"x": ("%values", stack.cell_bytes)}) as value:
         f.note(f"slope / {divisor}")
         f.store(f.two("fdiv", f.load(value["x"]), f.constant(divisor)), value["x"])

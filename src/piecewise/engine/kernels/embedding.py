@@ -10,21 +10,21 @@ def look_up(f: Function, stack: Stack, *, relu: bool) -> None:
     """The function (words, weight, output): ``words`` sixteen pointers, one a picture, each to as
     many i64 as there are positions; ``output`` [channel][position][16]."""
     f.note("the numbers of each position's word")
-    with f.loop("pictures", 16, {"words": ("%words", 8), "out": ("%output", 4)}) as lane:
+    with f.loop("pictures", 16, {"words": ("%words", 8), "out": ("%output", f.bytes)}) as lane:
         words = f.load(lane["words"], 0, "ptr")
-        moving = {"word": (words, 8), "out": (lane["out"], GROUP_BYTES)}
+        moving = {"word": (words, 8), "out": (lane["out"], stack.cell_bytes)}
         with f.loop("positions", stack.cells, moving) as position:
             row = {
-                "weight": (_row(f, "%weight", position["word"], stack), 4),
+                "weight": (_row(f, "%weight", position["word"], stack), f.bytes),
                 "out": (position["out"], stack.channel_bytes),
             }
             with f.loop("channels", stack.channels, row) as c:
                 f.note(f"keep weight[word][c]{', at least 0 (relu)' if relu else ''}")
-                value = f.load(c["weight"], 0, "float")
+                value = f.load(c["weight"], 0, f.real)
                 if relu:
-                    below = f.two("fcmp olt", value, "0.0", "float")
-                    value = f.value(f"select i1 {below}, float 0.0, float {value}")
-                f.store(value, c["out"], 0, "float")
+                    below = f.two("fcmp olt", value, "0.0", f.real)
+                    value = f.value(f"select i1 {below}, {f.real} 0.0, {f.real} {value}")
+                f.store(value, c["out"], 0, f.real)
 
 
 def look_up_backward(f: Function, stack: Stack) -> None:
@@ -48,4 +48,4 @@ def look_up_backward(f: Function, stack: Stack) -> None:
 
 def _row(f: Function, table: str, word: str, stack: Stack) -> str:
     """The pointer to the row of the word at a place."""
-    return f.at(table, f.two("mul", f.load(word, 0, "i64"), str(4 * stack.channels), "i64"))
+    return f.at(table, f.two("mul", f.load(word, 0, "i64"), str(f.bytes * stack.channels), "i64"))

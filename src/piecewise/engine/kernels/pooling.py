@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from ..ir import GROUP_BYTES, Function, Module, Places, splat, vector_of
+from ..ir import Function, Module, Places, splat, vector_of
 from ..stack import Stack
 from ..terms import Run, Terms, runs, span_of, table
 
@@ -85,15 +85,15 @@ def pool_row(f: Function, module: Module, what: PoolRow) -> None:
 
 def _run(f: Function, what: PoolRow, channel: Places, run: Run) -> None:
     """Windows with the same cells, which are written out."""
-    size = what.winners.size
+    size, winner = what.source.cell_bytes, what.winners.size
     moving = {
-        "source": (f.at(channel["source"], run.source * GROUP_BYTES), run.step * GROUP_BYTES),
-        "out": (f.at(channel["out"], run.start * GROUP_BYTES), GROUP_BYTES),
-        "index": (f.at(channel["index"], run.start * size), size),
+        "source": (f.at(channel["source"], run.source * size), run.step * size),
+        "out": (f.at(channel["out"], run.start * size), size),
+        "index": (f.at(channel["index"], run.start * winner), winner),
     }
     with f.loop("windows", run.repeat, moving) as x:
         cells = [
-            (row * what.window_columns + k, row * what.source.row_bytes + place * GROUP_BYTES)
+            (row * what.window_columns + k, row * what.source.row_bytes + place * size)
             for row in range(what.rows)
             for k, place in run.pattern[0]
         ]
@@ -106,10 +106,10 @@ def _run(f: Function, what: PoolRow, channel: Places, run: Run) -> None:
 
 def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> None:
     """Large windows: rows and columns in loops."""
-    columns = module.table(table(what.columns, 1, GROUP_BYTES))
+    columns = module.table(table(what.columns, 1, what.source.cell_bytes))
     moving = {
         "column": (columns, 24),
-        "out": (channel["out"], GROUP_BYTES),
+        "out": (channel["out"], what.output.cell_bytes),
         "index": (channel["index"], what.winners.size),
     }
     kinds = (f.vector, what.winners.vector)
@@ -119,7 +119,7 @@ def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> No
         start = f.load(first) if what.kind == "max" else "zeroinitializer"
         state = list(zip(kinds, (start, "zeroinitializer"), strict=True))
         with f.loop("ky", what.rows, {"source": (first, what.source.row_bytes)}, state) as ky:
-            moving = {"source": (ky["source"], GROUP_BYTES)}
+            moving = {"source": (ky["source"], what.source.cell_bytes)}
             state = list(zip(kinds, ky.carried, strict=True))
             widths = span_of(len(cell) for cell in what.columns)
             with f.loop("kx", count, moving, state, at_least_once=True, turns=widths) as kx:
@@ -133,7 +133,7 @@ def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> No
         value, winner = ky.carried
         divisor = ""
         if what.kind == "average":
-            divisor = f.broadcast(f.cast("sitofp", cells, "i64", "float"))
+            divisor = f.broadcast(f.cast("sitofp", cells, "i64", f.real))
         _keep(f, what, x, (value, winner), divisor)
 
 

@@ -67,7 +67,7 @@ def sum_cells(f: Function, upstream: Stack) -> None:
 def cell_sums(f: Function, stack: Stack, start: str, channels: int) -> list[str]:
     """The cells of some channels added up, a vector a channel; the first begins at ``start``."""
     zero = [(f.vector, "zeroinitializer")] * channels
-    with f.loop("cells", stack.cells, {"x": (start, GROUP_BYTES)}, zero) as cell:
+    with f.loop("cells", stack.cells, {"x": (start, stack.cell_bytes)}, zero) as cell:
         f.note(f"{channels} times sum += cell")
         cell.carried = [
             f.two("fadd", total, f.load(cell["x"], o * stack.channel_bytes))

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ...architecture import Row, Stage
-from ...layers import Layer
+from ...layers import Layer, Shape
 from ..driver import Driver
-from ..kernels.correlation import Correlation, Emitter, row_table
+from ..ir import GROUP_BYTES
+from ..kernels.correlation import Correlation, Emitter, WideEmitter, row_table
 from ..kernels.sums import add_up
 from ..stack import Stack
 
@@ -30,6 +31,8 @@ class Pass:
     """Whether a pass before it learns, and so wants the gradient of this one's input."""
     covers: list[Stage] = field(default_factory=list)
     """The stages that are done in this pass."""
+    cell_bytes: int = GROUP_BYTES
+    """Of the sixteen numbers of a cell."""
 
     kind: ClassVar[type[Layer]]
     """The kind of layer it runs."""
@@ -43,13 +46,17 @@ class Pass:
         """The name of its output's place."""
         return self.name
 
+    def stack(self, shape: Shape) -> Stack:
+        """How a stack of this shape lies."""
+        return Stack(shape, self.cell_bytes)
+
     @property
     def input(self) -> Stack:
-        return Stack(self.stage.input)
+        return self.stack(self.stage.input)
 
     @property
     def output(self) -> Stack:
-        return Stack(self.covers[-1].output)
+        return self.stack(self.covers[-1].output)
 
     def given(self, d: Driver) -> str:
         """The pointer to its input."""
@@ -87,13 +94,24 @@ def add_up_sums(d: Driver, sums: str, row: Row) -> None:
     d.call(kernel, sums, d.gradient(row), f"i64 {row.size}")
 
 
+def emitter_for(d: Driver) -> type[Emitter]:
+    """What writes a driver's correlations."""
+    return WideEmitter if d.real == "double" else Emitter
+
+
+def rows_of(d: Driver, what: Correlation) -> str:
+    """The table that tells each output row its terms."""
+    emitter = emitter_for(d)
+    return row_table(d.module, what, emitter.weight_bytes, emitter.cell_bytes)
+
+
 def correlation_kernel(d: Driver, name: str, what: Correlation) -> str:
     """The kernel for some rows of a correlation."""
     return d.kernel(
         name,
         what,
         "source output mask weight bias rows count:count",
-        lambda f: Emitter(f, d.module, d.machine, what).emit(),
+        lambda f: emitter_for(d)(f, d.module, d.machine, what).emit(),
         d.machine.lanes,
     )
 
@@ -104,5 +122,5 @@ def run_correlation(
     """Run a correlation, all of its rows, on (source, weight, bias, output, mask)."""
     kernel = correlation_kernel(d, name, what)
     source, weight, bias, output, mask = places
-    table = row_table(d.module, what)
+    table = rows_of(d, what)
     d.call_parts(kernel, [source, output, mask], [weight, bias, table, f"i64 {len(what.rows)}"])

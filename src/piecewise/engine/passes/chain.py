@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...architecture import Architecture, Stage
 from ...layers import Dropout, Layer, Pool, Relu
+from ..ir import GROUP_BYTES
 from .base import Pass
 from .convolution import ConvolutionPass
 from .full import FullPass
@@ -23,10 +24,16 @@ _HIGHEST_BAND = 4
 
 
 def passes_of(
-    architecture: Architecture, *, training: bool, backward: bool, every_stack: bool = False
+    architecture: Architecture,
+    *,
+    training: bool,
+    backward: bool,
+    every_stack: bool = False,
+    cell_bytes: int = GROUP_BYTES,
 ) -> list[Pass]:
     """The passes of a network. ``training``: dropout draws and norm takes a group's statistics.
-    ``backward``: a way back follows. ``every_stack``: each layer's output stays to be read."""
+    ``backward``: a way back follows. ``every_stack``: each layer's output stays to be read.
+    ``cell_bytes``: of the sixteen numbers of a cell."""
     found: list[Pass] = []
     source = "input"
     for stage in architecture.stages:
@@ -39,18 +46,20 @@ def passes_of(
             continue
         made = PASSES[type(layer)](stage, source, backward)
         made.covers.append(stage)
+        made.cell_bytes = cell_bytes
         made.passes_on = any(p.stage.parameters for p in found)
         made.masked = bool(last and last.relu)
         if isinstance(made, NormPass):
             made.uses_group = training
         source = made.target
         found.append(made)
-    return found or [_nothing(architecture.stages[-1])]
+    return found or [_nothing(architecture.stages[-1], cell_bytes)]
 
 
-def _nothing(stage: Stage) -> Pass:
+def _nothing(stage: Stage, cell_bytes: int) -> Pass:
     """The pass of a network that changes nothing: windows of one cell."""
     made = PoolPass(replace(stage, layer=Pool((1, 1))), "input", training=False)
+    made.cell_bytes = cell_bytes
     made.covers.append(stage)
     return made
 

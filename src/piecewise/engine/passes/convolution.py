@@ -9,13 +9,13 @@ from ...layers import Convolution
 from ...windows import Windows
 from ..driver import Driver
 from ..ir import GROUP_BYTES
-from ..kernels.correlation import Correlation, row_table
+from ..kernels.correlation import Correlation
 from ..kernels.elementwise import divide
 from ..kernels.sums import sum_cells
 from ..kernels.weights import WeightEmitter, WeightGradient
 from ..stack import Stack
 from ..terms import backward_terms, forward_terms
-from .base import Pass, add_up_sums, correlation_kernel, run_correlation
+from .base import Pass, add_up_sums, correlation_kernel, rows_of, run_correlation
 from .pooling import PoolWindows
 
 
@@ -44,7 +44,7 @@ class ConvolutionPass(Pass):
     @property
     def convolved(self) -> Stack:
         """What the convolution makes, before a pooling."""
-        return Stack(self.stage.output)
+        return self.stack(self.stage.output)
 
     def correlation(self, output: Stack, *, relu: bool) -> Correlation:
         """The sums of the way forward, into a stack of this form."""
@@ -76,7 +76,9 @@ class ConvolutionPass(Pass):
             what = self.correlation(self.output, relu=self.relu)
             run_correlation(d, "convolve", what, (source, weight, bias, output, output))
         else:
-            self._forward_pooled(d, PoolWindows(self.pool), (source, weight, bias, output))
+            self._forward_pooled(
+                d, PoolWindows(self.pool, self.cell_bytes), (source, weight, bias, output)
+            )
 
     def _forward_pooled(
         self, d: Driver, pool: PoolWindows, places: tuple[str, str, str, str]
@@ -85,10 +87,10 @@ class ConvolutionPass(Pass):
         windows of that band, and so on."""
         source, weight, bias, output = places
         height = pool.rows.window
-        band = Stack(self.stage.output._replace(height=height))
+        band = self.stack(self.stage.output._replace(height=height))
         place = d.place(f"{self.name}.band", band.size)
         what = self.correlation(band, relu=False)
-        convolve, rows = correlation_kernel(d, "convolve", what), row_table(d.module, what)
+        convolve, rows = correlation_kernel(d, "convolve", what), rows_of(d, what)
         winners = output
         if self.training:
             winners = d.place(f"{self.name}.winners", pool.winner_bytes)
@@ -103,7 +105,7 @@ class ConvolutionPass(Pass):
         upstream = self.upstream(d)
         if self.pool is not None:
             pooled, upstream = upstream, d.place(f"d.{self.name}.rows", made.size)
-            pool = PoolWindows(self.pool)
+            pool = PoolWindows(self.pool, self.cell_bytes)
             winners = d.place(f"{self.name}.winners", pool.winner_bytes)
             pool.backward(d, made, (pooled, winners, upstream, upstream), masked=False)
         if self.layer.mean:

@@ -22,12 +22,12 @@ class FullPass(Pass):
     @property
     def values(self) -> Stack:
         """The input, a value a channel."""
-        return Stack(Shape(self.input.values, 1, 1))
+        return self.stack(Shape(self.input.values, 1, 1))
 
     @property
     def votes(self) -> Stack:
         """The output, a neuron a channel."""
-        return Stack(Shape(self.output.values, 1, 1))
+        return self.stack(Shape(self.output.values, 1, 1))
 
     def forward(self, d: Driver) -> None:
         weight, bias = (d.weights(row) for row in self.stage.parameters)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...layers import Norm
 from ..driver import Driver
+from ..kernels import wide
 from ..kernels.normalization import (
     KEPT_BYTES,
     NormBack,
@@ -31,6 +32,9 @@ class NormPass(Pass):
         return d.place(f"{self.name}.kept", KEPT_BYTES * self.input.channels)
 
     def forward(self, d: Driver) -> None:
+        if d.real == "double":
+            self._forward_wide(d)
+            return
         source, kept, stack, relu = self.given(d), self._kept(d), self.input, self.relu
         if self.uses_group:
             observer = d.kernel(
@@ -50,6 +54,28 @@ class NormPass(Pass):
             lambda f: normalize(f, stack, relu=relu),
         )
         d.call(kernel, source, kept, weight, bias, self.made(d))
+
+    def _forward_wide(self, d: Driver) -> None:
+        """In float64; the statistics are kept in the shard, where there is no way back."""
+        source, stack, relu = self.given(d), self.input, self.relu
+        find = d.statistic if self.uses_group else d.average
+        mean, variance = (find(row) for row in self.stage.averages)
+        if self.uses_group:
+            observer = d.kernel(
+                "observe",
+                stack,
+                "source mean variance count:pictures",
+                lambda f: wide.observe(f, stack),
+            )
+            d.call(observer, source, mean, variance, "i64 %pictures")
+        weight, bias = (d.weights(row) for row in self.stage.parameters)
+        kernel = d.kernel(
+            "normalize",
+            (stack, relu),
+            "source mean variance weight bias output",
+            lambda f: wide.normalize(f, stack, Norm.epsilon, relu=relu),
+        )
+        d.call(kernel, source, mean, variance, weight, bias, self.made(d))
 
     def _recall(self, d: Driver, kept: str) -> None:
         """Take the running averages."""

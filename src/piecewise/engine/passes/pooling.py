@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...architecture import Stage
 from ...layers import Pool
 from ..driver import Driver
-from ..ir import Loop
+from ..ir import GROUP_BYTES, Loop
 from ..kernels.pooling import PoolRow, pool_row, winners_of
 from ..kernels.unpooling import Unpool, share, unpool
 from ..stack import Stack
@@ -18,9 +18,9 @@ from .base import Pass
 class PoolWindows:
     """The windows of a pooling stage, row of windows by row of windows."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, cell_bytes: int = GROUP_BYTES) -> None:
         assert isinstance(stage.layer, Pool)
-        self.layer, self.output = stage.layer, Stack(stage.output)
+        self.layer, self.output = stage.layer, Stack(stage.output, cell_bytes)
         self.rows, self.columns = stage.layer.windows(stage.input)
         self.winners = winners_of((self.rows.window, self.columns.window))
 
@@ -127,7 +127,7 @@ class PoolPass(Pass):
     kind = Pool
 
     def forward(self, d: Driver) -> None:
-        pool = PoolWindows(self.stage)
+        pool = PoolWindows(self.stage, self.cell_bytes)
         source, output = self.given(d), self.made(d)
         winners = output
         if self.training:
@@ -140,7 +140,7 @@ class PoolPass(Pass):
     def backward(self, d: Driver) -> None:
         if not self.passes_on:
             return
-        pool = PoolWindows(self.stage)
+        pool = PoolWindows(self.stage, self.cell_bytes)
         winners = d.place(f"{self.name}.winners", pool.winner_bytes)
         mask = self.mask(d, winners)
         places = (self.upstream(d), winners, self.downstream(d), mask)

@@ -1,0 +1,214 @@
+"""The program that nudges: each parameter up and down a bit, in float64, and how the losses differ.
+
+`from0` runs the whole network on a group, `fromN` what begins with pass N: a nudge changes nothing
+before its own pass. `look` gives losses and statistics as they are; `nudgeN` nudges the parameters
+of pass N. Threads claim a few parameters at a time, each nudges them in weights of its own; what a
+parameter gets is added group by group, whoever does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from ..architecture import Architecture
+from .context import AT, CLAIM
+from .declarations import declare_wide
+from .driver import Driver, Plan
+from .header import HEADER, LABELS_AT, LOSSES_AT
+from .ir import WIDE_BYTES, Function, Module
+from .kernels.wide import loss as write_loss
+from .machine import Machine
+from .passes.base import Pass
+from .passes.chain import passes_of
+
+
+@dataclass(frozen=True)
+class NudgeProgram:
+    """The text and what there is to know to run it."""
+
+    text: str
+    memory: int
+    """Bytes a thread needs."""
+    plan: Plan
+    block: int
+    """Bytes of a group as it is given: its header and its input."""
+    learning: list[tuple[int, int]]
+    """The passes with parameters: number, and how many they are."""
+
+
+def assemble_nudges(
+    architecture: Architecture, machine: Machine, loss: str, *, training: bool, guard: int = 0
+) -> NudgeProgram:
+    """Write the program. ``training``: dropout draws and norm takes the statistics of a group;
+    ``guard``: bytes left free around every place (for tests)."""
+    module, plan = Module(), Plan(HEADER, guard, apart=True)  # what is before a pass stays as it is
+    inputs = 0 if architecture.reads_texts else WIDE_BYTES * architecture.input.values
+    averages = sum(row.size for row in architecture.averages)
+    for name, size in (
+        ("input", inputs),
+        ("weights", 8 * architecture.parameter_count),
+        ("statistics", 8 * averages),
+    ):
+        plan.use(name, size, 0)
+    passes = passes_of(architecture, training=training, backward=False, cell_bytes=WIDE_BYTES)
+    drivers = _drivers(passes, module, machine.wide, plan)
+    memory = plan.lay_out()
+    for driver in drivers:
+        driver.finish()
+    pointers = [f"ptr noalias %{name}" for name in ("logits", "labels", "losses")]
+    function = module.add(Function("loss", pointers, real="double"))
+    write_loss(function, loss, len(architecture.classes))
+    places = _Places(plan, inputs, passes[-1].target)
+    _write_look(module, places, averages)
+    learning = []
+    for number, made in enumerate(passes):
+        rows = made.stage.parameters
+        if rows:
+            learning.append((number, sum(row.size for row in rows)))
+            _write_nudge(module, places, number, rows[0].offset, learning[-1][1])
+    declare_wide(module, machine.wide)
+    return NudgeProgram(module.text(), memory, plan, HEADER + inputs, learning)
+
+
+def _drivers(passes: Sequence[Pass], module: Module, machine: Machine, plan: Plan) -> list[Driver]:
+    """The functions that run the passes from one on, for the first and for all that learn."""
+    kernels: dict[Hashable, str] = {}
+    found = []
+    for first, start in enumerate(passes):
+        if first and not start.stage.parameters:
+            continue
+        driver = Driver(f"from{first}", module, machine, plan, kernels, 0, "double")
+        for number, made in enumerate(passes[first:], first):
+            driver.time, driver.working_on = number, made.name
+            made.forward(driver)
+        found.append(driver)
+    return found
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where things lie in a thread's memory."""
+
+    plan: Plan
+    inputs: int
+    """Bytes of a group's input."""
+    last: str
+    """The name of the logits' place."""
+
+    def at(self, name: str) -> int:
+        return self.plan.places[name].offset
+
+
+class _Writer:
+    """A function that Python calls."""
+
+    def __init__(self, name: str, module: Module, places: _Places) -> None:
+        self.f = Function(name, ["ptr %context", "i64 %thread"], public=True, real="double")
+        self.module, self.places = module, places
+        slot = self.f.two("shl", "%thread", "3", "i64")
+        self.memory = self.f.load(self.f.at(self.told("memories", "ptr"), slot), 0, "ptr")
+        self.weights, self.statistics, self.logits = (
+            self.f.at(self.memory, places.at(name))
+            for name in ("weights", "statistics", places.last)
+        )
+
+    def told(self, name: str, kind: str = "i64") -> str:
+        return self.f.load("%context", AT[name], kind)
+
+    def claimed(self) -> str:
+        """The number of the next piece of work."""
+        return self.f.value(f"atomicrmw add ptr {self.f.at('%context', CLAIM)}, i64 1 monotonic")
+
+    def smaller(self, a: str, b: str) -> str:
+        less = self.f.two("icmp slt", a, b, "i64")
+        return self.f.value(f"select i1 {less}, i64 {a}, i64 {b}")
+
+    def scaled(self, number: str, factor: int) -> str:
+        return self.f.two("mul", number, str(factor), "i64")
+
+    def take(self, group: str) -> str:
+        """Take a group; how many pictures it has."""
+        f, inputs = self.f, self.places.inputs
+        block = f.at(self.told("groups", "ptr"), self.scaled(group, HEADER + inputs))
+        self._copy(block, self.memory, LOSSES_AT)
+        if inputs:
+            input_ = f.at(self.memory, self.places.at("input"))
+            self._copy(f.at(block, HEADER), input_, inputs)
+        left = f.two("sub", self.told("count"), f.two("shl", group, "4", "i64"), "i64")
+        return self.smaller(left, "16")
+
+    def _copy(self, source: str, output: str, size: int) -> None:
+        places = f"ptr align 64 {output}, ptr align 64 {source}"
+        self.f.line(f"call void @llvm.memcpy.p0.p0.i64({places}, i64 {size}, i1 false)")
+
+    def run(self, first: int, pictures: str) -> None:
+        """The passes from one on, for the group in memory."""
+        averages, key = self.told("averages", "ptr"), self.told("key", "ptr")
+        pointers = (self.memory, self.weights, averages, self.statistics, key)
+        self.f.call(f"from{first}", *(f"ptr {p}" for p in pointers), f"i64 {pictures}")
+
+    def losses(self) -> str:
+        """The losses of the logits in memory."""
+        f = self.f
+        losses = f.at(self.memory, LOSSES_AT)
+        pointers = (self.logits, f.at(self.memory, LABELS_AT), losses)
+        f.call("loss", *(f"ptr {p}" for p in pointers))
+        return f.load(losses)
+
+
+def _write_look(module: Module, places: _Places, averages: int) -> None:
+    """``look(context, thread)``: each picture's loss, and the statistics of each group."""
+    w = _Writer("look", module, places)
+    f = w.f
+    with f.repeat() as done:
+        group = w.claimed()
+        start = f.two("shl", group, "4", "i64")
+        f.leave(done, f.two("icmp sge", start, w.told("count"), "i64"))
+        w.run(0, w.take(group))
+        f.store(w.losses(), f.at(w.told("losses", "ptr"), w.scaled(group, WIDE_BYTES)))
+        moving = {
+            "from": (w.statistics, 8),
+            "to": (f.at(w.told("seen", "ptr"), w.scaled(group, 8 * averages)), 8),
+        }
+        with f.loop("averages", averages, moving) as average:
+            f.store(f.load(average["from"], 0, "double"), average["to"], 0, "double")
+    module.add(f)
+
+
+def _write_nudge(module: Module, places: _Places, number: int, offset: int, size: int) -> None:
+    """``nudgeN(context, thread)``: pass ``number``, whose ``size`` parameters begin at ``offset``:
+    what each one's nudges differ by, added up over the pictures."""
+    w = _Writer(f"nudge{number}", module, places)
+    f = w.f
+    groups = f.two("lshr", f.two("add", w.told("count"), "15", "i64"), "4", "i64")
+    with f.repeat() as done:
+        first = f.two("mul", w.claimed(), w.told("piece"), "i64")
+        f.leave(done, f.two("icmp sge", first, str(size), "i64"))
+        count = w.smaller(f.two("sub", str(size), first, "i64"), w.told("piece"))
+        place = w.scaled(f.two("add", first, str(offset), "i64"), 8)
+        moving = {
+            "weight": (f.at(w.weights, place), 8),
+            "slope": (f.at(w.told("slopes", "ptr"), place), 8),
+        }
+        with f.loop("groups", groups) as group:
+            pictures = w.take(group.index)
+            w.run(0, pictures)
+            with f.loop("parameters", count, moving) as parameter:
+                found = _difference(w, number, parameter["weight"], pictures)
+                old = f.load(parameter["slope"], 0, "double")
+                f.store(f.two("fadd", old, found, "double"), parameter["slope"], 0, "double")
+    module.add(f)
+
+
+def _difference(w: _Writer, number: int, weight: str, pictures: str) -> str:
+    """How much larger a group's losses are with a parameter nudged up than with it down."""
+    f, losses = w.f, []
+    value, amount = f.load(weight, 0, "double"), w.told("amount", "double")
+    for nudge in ("fadd", "fsub"):
+        f.store(f.two(nudge, value, amount, "double"), weight, 0, "double")
+        w.run(number, pictures)
+        losses.append(w.losses())
+    f.store(value, weight, 0, "double")
+    up, down = losses
+    return f.tree(f.select(f.first(pictures), f.two("fsub", up, down), "zeroinitializer"))

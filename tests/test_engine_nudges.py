@@ -1,0 +1,205 @@
+"""The engine nudges as the definition does, and takes the steps that backpropagation takes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from piecewise import Network, draw
+from piecewise.architecture import Architecture
+from piecewise.engine import nudger, programs
+from piecewise.engine.machine import Machine
+from piecewise.engine.nudger import Nudged, Nudger
+from piecewise.engine.runtime import aligned
+from piecewise.groups import Moment
+from piecewise.layers import KINDS
+from piecewise.reference import run
+from piecewise.reference.losses import LOSSES
+from piecewise.reference.nudge import nudges
+
+from .networks import Array, Sample, assert_near, margin, numbers_for, sample
+from .test_engine import GUARD, form
+
+DECK = "conv 3 3 mean, relu, pool 2, pool 2, full"
+EVERYTHING = (
+    "conv 5 3x2 pad=same, norm, relu, pool 2, dropout 0.3, conv 3 3 stride=2x1 pad=1 bias=no, "
+    "norm, pool 3x2 stride=2 kind=average, conv 4 2 pad=1 mean, relu, full 9, relu, dropout 0.5, "
+    "full"
+)
+FORMS = ("avx512", "avx2", "four")
+TOLERANCE = 1e-9
+SEEDS = 36
+
+
+def of(seed: int) -> Sample:
+    return sample(seed, count=(3, 16, 19)[seed % 3])
+
+
+def moment_for(made: Sample) -> Moment:
+    """A step on pictures that are not the first of their data set."""
+    return Moment(2**40 + 5, 2, 7 * np.arange(len(made.x)) + 2**33)
+
+
+def nudged(
+    made: Sample, loss: str, moment: Moment | None, machine: Machine, threads: int = 1
+) -> Nudged:
+    program = Nudger(made.architecture, loss, training=moment is not None, form=machine)
+    return program.nudges(made.arrays, made.x, made.right, moment, threads)
+
+
+def assert_as_defined(found: Nudged, wanted: run.Gradients, said: str) -> None:
+    largest = max((float(np.abs(a).max()) for a in wanted.arrays.values()), default=0.0)
+    assert found.loss == pytest.approx(wanted.loss, rel=1e-13), said
+    assert list(found.arrays) == list(wanted.arrays), said
+    assert found.observed.keys() == wanted.observed.keys(), said
+    for name, array in wanted.arrays.items():  # no slope at all is rounding, in both
+        assert_near(found.arrays[name], array, TOLERANCE, f"{said}: {name}", largest)
+    for name, array in wanted.observed.items():
+        assert_near(found.observed[name], array, 1e-12, f"{said}: {name}", 1.0)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_the_engine_nudges_as_the_definition_does(seed: int, training: bool) -> None:
+    made, loss = of(seed), list(LOSSES)[(seed // 3) % 3]
+    moment = moment_for(made) if training else None
+    wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    found = nudged(made, loss, moment, form(FORMS[seed % 3]), threads=1 + seed % 2)
+    assert_as_defined(found, wanted, f"{made}, {loss}")
+
+
+def test_these_networks_have_every_kind_of_layer() -> None:
+    layers = {type(layer) for seed in range(SEEDS) for layer in of(seed).architecture.layers}
+    assert layers == set(KINDS)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> None:
+    made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
+    moment = moment_for(made)
+    wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    found = programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    assert_as_defined(found, wanted, loss)
+    other = moment._replace(epoch=3)
+    again = programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, other)
+    assert again.loss != found.loss  # other values sit out
+
+
+def test_the_bits_are_the_same_on_any_threads_and_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nudger, "WORTH_A_THREAD", 1)
+    made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "bits", 40)
+    bits = set()
+    for vectors in FORMS:
+        for threads in (1, 2, 3, 4):
+            found = nudged(made, "cross-entropy", moment_for(made), form(vectors), threads)
+            arrays = (found.arrays | found.observed).values()
+            bits.add((found.loss, b"".join(array.tobytes() for array in arrays)))
+    assert len(bits) == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_program_reads_nothing_unwritten_and_writes_only_into_its_places(seed: int) -> None:
+    made = of(seed)
+    moment = moment_for(made)
+    program = Nudger(made.architecture, "cross-entropy", training=True, guard=GUARD)
+    memory = aligned(program.program.memory, np.uint8)
+    memory[:] = 0xFF  # no numbers
+    program.memories = [memory]
+    found = program.nudges(made.arrays, made.x, made.right, moment, 1)
+    wanted = nudged(made, "cross-entropy", moment, form("avx2"))
+    for name, array in wanted.arrays.items():
+        assert array.tobytes() == found.arrays[name].tobytes(), f"{made}: {name}"
+    free = np.ones(memory.size, bool)
+    free[: program.program.plan.start] = False
+    for place in program.program.plan.places.values():
+        free[place.offset : place.offset + place.size] = False
+    assert free.sum() > GUARD
+    assert (memory[free] == 0xFF).all(), made
+
+
+# The deck's net.
+
+LESSONS = draw(200, size=9, seed=3)
+
+
+def deck_net() -> tuple[Network, Array, Array]:
+    net = Network(DECK, (1, 9, 9), ("X", "O"), seed=2, preparation=LESSONS.preparation)
+    return net, net.inputs(LESSONS.pictures), LESSONS.labels.astype(np.int64)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_steps_by_nudging_and_by_backpropagation_agree_on_the_decks_net(loss: str) -> None:
+    net, x, right = deck_net()
+    wide = {name: array.astype(np.float64) for name, array in net.arrays.items()}
+    one, other = ({name: array.copy() for name, array in wide.items()} for _ in range(2))
+    for step in range(40):
+        some = slice(32 * (step % 6), 32 * (step % 6) + 32)
+        slopes = run.gradients(
+            net.architecture, one, x[some].astype(np.float64), right[some], loss
+        ).arrays
+        found = programs.nudges(net.architecture, other, x[some], right[some], loss).arrays
+        if step == 0:
+            assert away(found, slopes) < 1e-6
+        for name in one:
+            one[name] -= 0.05 * slopes[name]
+            other[name] -= 0.05 * found[name]
+    moved = {name: array - wide[name] for name, array in one.items()}
+    assert away({name: array - wide[name] for name, array in other.items()}, moved) < 1e-6
+
+
+def away(found: dict[str, Array], wanted: dict[str, Array]) -> float:
+    """How far all numbers together are from those wanted, by how long those are."""
+    difference, length = (
+        math.sqrt(math.fsum(float((a * a).sum()) for a in arrays))
+        for arrays in ([found[name] - wanted[name] for name in wanted], wanted.values())
+    )
+    assert length > 1e-3
+    return difference / length
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_engines_own_backpropagation_agrees_with_its_nudges(loss: str) -> None:
+    net, _, right = deck_net()
+    mean, slopes = net.gradients(LESSONS.pictures, right, loss)
+    other, found = net.nudges(LESSONS.pictures, right, loss)
+    assert other == pytest.approx(mean, rel=1e-6)
+    wanted = {name: array.astype(np.float64) for name, array in slopes.items()}
+    assert away(found, wanted) < 1e-6
+
+
+# The ends of what there is.
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0, 1000.0])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_of_small_and_large_logits(loss: str, scale: float) -> None:
+    made = numbers_for(Architecture("full", (3, 2, 2), 5), f"logits {scale}", 50)
+    arrays = {name: scale * array for name, array in made.arrays.items()}
+    given = (made.architecture, arrays, made.x, made.right, loss)
+    assert programs.nudges(*given).loss == pytest.approx(run.mean_loss(*given)[0], rel=1e-14)
+
+
+def test_what_is_no_number_is_told() -> None:
+    made = numbers_for(Architecture("conv 2 2, relu, full", (1, 3, 4), 2), "odd", 20)
+    made.arrays["full1.bias"][1] = math.inf
+    found = programs.nudges(made.architecture, made.arrays, made.x, made.right, "squared")
+    assert not math.isfinite(found.loss)
+
+
+def test_a_network_without_parameters_has_a_loss_and_no_slopes() -> None:
+    made = numbers_for(Architecture("pool all", (3, 4, 5), 3), "none", 20)
+    given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
+    found = programs.nudges(*given)
+    assert found.arrays == {}
+    assert found.loss == pytest.approx(run.mean_loss(*given)[0], rel=1e-14)
+
+
+def test_away_from_kinks_nudges_are_the_gradient() -> None:
+    made = sample(1, count=5, least=1e-3)
+    assert margin(made) > 1e-3
+    given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
+    slopes, found = run.gradients(*given).arrays, programs.nudges(*given).arrays
+    for name, slope in slopes.items():
+        assert_near(found[name], slope, 1e-7, name)
