@@ -13,7 +13,7 @@ help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
 	  while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-demo: $(VENV)/run  ## teach a ConvNet X from O, and try it on a thousand unseen ones
+demo: $(VENV)/run  ## teach a ConvNet X from O, and try it on ten thousand unseen ones
 	@$(BIN)/piecewise demo
 
 tour: $(VENV)/run  ## walk through the deck in the terminal

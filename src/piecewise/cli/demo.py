@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,22 +27,26 @@ from ..learning.scores import evaluate
 from ..learning.trainer import train
 from ..network import Network
 from ..reference.losses import absolute
-from ..tour.drawing import beside, picture, prose, table, titled
+from ..tour.drawing import beside, halves, prose, table, titled
 from .output import check_place, data, json_option, meter, print_json, say, show, words
 
-LAYERS = "conv 8 3, relu, pool 2, full"
-SIZE = 9
-TRAINED_ON, TESTED_ON, SHOWN = 4_000, 1_000, 6
+LAYERS = "2 * (conv 8 5, norm, relu, pool 2), full"
+SIZE = 28
+TRAINED_ON, TESTED_ON, TESTED_ON_EACH, SHOWN = 3_000, 10_000, 1_000, 6
+EARLY = 256  # drawings that a net has seen when it is looked at during learning
 UNSEEN_SEED = 1  # of the pictures the net is tested on; those it learns from have the seed 0
-RECIPE = Recipe(epochs=6, batch_size=32, learning_rate=0.1)
+RECIPE = Recipe(epochs=8, batch_size=64, learning_rate=0.1, nesterov=True)
+SCHEMA = 1
+"""Of what --json prints."""
+DECKS_OWN = {"X": DECK_X, "tricky X": DECK_TRICKY_X}
 
 
 class Found(NamedTuple):
     """What the demo found out."""
 
     net: Network
-    before: list[dict[str, Any]]
-    after: list[dict[str, Any]]
+    errors: dict[str, list[dict[str, Any]]]
+    """The deck's error table, by when: "before", "during" and "after" learning."""
     accuracy: dict[str, float]
     deck: dict[str, dict[str, Any]]
     seconds: dict[str, float]
@@ -52,16 +58,17 @@ class Found(NamedTuple):
 def command(output: str | None, as_json: bool) -> None:
     """Teach a ConvNet X from O on pictures drawn on the spot, and test it on unseen ones.
 
-    Small nine by nine pictures as in the deck, each with its tricks: shifted, scaled, turned,
-    drawn with a thick or a thin pen, and noisy. No network and no files are needed.
+    Each picture has its tricks, as in the deck: shifted, scaled, turned, drawn with a thick or a
+    thin pen, and noisy. No network and no files are needed.
     """
     console, page = words(), data()
     if output is not None:
         check_place(output)
+    clock = _Clock()
     unseen = draw(TESTED_ON, SIZE, UNSEEN_SEED)
     if not as_json:
         _introduce(page, unseen)
-    found = _found(console, unseen)
+    found = _found(console, unseen, clock)
     if output is not None:
         found.net.save(output)
     if as_json:
@@ -72,29 +79,30 @@ def command(output: str | None, as_json: bool) -> None:
         say(console, f"saved {output}; try: piecewise predict {output} PICTURE")
 
 
-def _found(console: Console, unseen: Drawings) -> Found:
+def _found(console: Console, unseen: Drawings, clock: _Clock) -> Found:
     """Draw, teach and test."""
-    clock = _Clock()
     lessons = draw(TRAINED_ON, SIZE, seed=0)
     clock.mark("drawing")
     net = Network(LAYERS, (1, SIZE, SIZE), CLASSES, seed=0, preparation=lessons.preparation)
-    before = _error_table(net, unseen)
+    errors = {"before": _error_table(net, unseen)}
 
     def told(progress: Progress) -> None:
         shown(progress.step, progress.steps, f", loss {progress.loss:.4f}")
 
+    early = deepcopy(net)
+    train(early, lessons.pictures[:EARLY], lessons.labels[:EARLY], replace(RECIPE, epochs=1))
+    errors["during"] = _error_table(early, unseen)
     with meter("learning", console) as shown:
         train(net, lessons.pictures, lessons.labels, RECIPE, progress=told)
+    errors["after"] = _error_table(net, unseen)
     clock.mark("learning")
     accuracy = {"all": evaluate(net, unseen.pictures, unseen.labels).accuracy}
     for trick in ("plain", *TRICK_NAMES):
-        alone = draw(TESTED_ON, SIZE, UNSEEN_SEED, TRICKY.alone(trick))
+        alone = draw(TESTED_ON_EACH, SIZE, UNSEEN_SEED, TRICKY.alone(trick))
         accuracy[trick] = evaluate(net, alone.pictures, alone.labels).accuracy
     clock.mark("testing")
-    deck = {
-        name: _answer(net, pixels) for name, pixels in (("X", DECK_X), ("tricky X", DECK_TRICKY_X))
-    }
-    return Found(net, before, _error_table(net, unseen), accuracy, deck, clock.seconds)
+    deck = {name: _answer(net, plane) for name, plane in DECKS_OWN.items()}
+    return Found(net, errors, accuracy, deck, clock.seconds)
 
 
 class _Clock:
@@ -123,8 +131,10 @@ def _error_table(net: Network, drawings: Drawings) -> list[dict[str, Any]]:
     ]
 
 
-def _answer(net: Network, pixels: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:
-    probabilities = net.probabilities(pixels[None, None])[0]
+def _answer(net: Network, plane: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:
+    """What the net says of a picture of the deck (9, 9), brought to its size as a file would be."""
+    pixels = np.rint((plane[:, :, None] + 1) * 127.5).astype(np.uint8)
+    probabilities = net.probabilities(net.preparation.fit(pixels)[None])[0]
     return {
         "label": CLASSES[int(probabilities.argmax())],
         "probabilities": dict(zip(CLASSES, probabilities.tolist(), strict=True)),
@@ -133,12 +143,12 @@ def _answer(net: Network, pixels: np.ndarray[Any, np.dtype[np.float32]]) -> dict
 
 def _report(found: Found) -> dict[str, Any]:
     return {
+        "schema": SCHEMA,
         "accuracy": found.accuracy["all"],
         "n": TESTED_ON,
         "accuracy_by_trick": {k: v for k, v in found.accuracy.items() if k != "all"},
         "deck": found.deck,
-        "errors_before": found.before,
-        "errors_after": found.after,
+        **{f"errors_{when}": table for when, table in found.errors.items()},
         "layers": found.net.notation,
         "recipe": found.net.recipe,
         "seconds": found.seconds,
@@ -155,17 +165,35 @@ def _introduce(console: Console, unseen: Drawings) -> None:
             "it is tested on, such as these:"
         ),
     )
-    pictures = unseen.preparation.scale(unseen.pictures[:3, 0])
+    pictures, ascii_only = (
+        unseen.preparation.scale(unseen.pictures[:2, 0]),
+        console.options.ascii_only,
+    )
     drawn = zip(unseen.labels.tolist(), pictures, strict=False)
-    show(console, beside(*(titled(CLASSES[label], picture(plane)) for label, plane in drawn)))
+    blocks = [
+        titled(CLASSES[label], halves(plane, ascii_only=ascii_only)) for label, plane in drawn
+    ]
+    show(console, beside(*blocks))
 
 
 def _tell(console: Console, found: Found) -> None:
-    show(console, prose("The deck's error table for some of them, before learning and after:"))
+    show(
+        console,
+        prose(
+            "The deck's error table for some of them, before learning, after the first "
+            f"{EARLY} drawings, and after {RECIPE.epochs} times through all {TRAINED_ON:,}:"
+        ),
+    )
     show(console, _error_rows(found))
-    show(console, prose(f"On {TESTED_ON:,} unseen pictures a line, trick by trick:"))
+    show(
+        console,
+        prose(
+            f"On {TESTED_ON:,} unseen pictures with all tricks at once, and on "
+            f"{TESTED_ON_EACH:,} with each alone:"
+        ),
+    )
     names = {"all": "all tricks at once", "plain": "no trick"}
-    shares = [(names.get(name, name), f"{100 * s:.1f} %") for name, s in found.accuracy.items()]
+    shares = [(names.get(name, name), f"{100 * s:.2f} %") for name, s in found.accuracy.items()]
     show(console, table(("trick", "right"), shares))
     for name, answer in found.deck.items():
         chance = 100 * answer["probabilities"][answer["label"]]
@@ -175,13 +203,15 @@ def _tell(console: Console, found: Found) -> None:
 
 
 def _error_rows(found: Found) -> RenderableType:
+    """A row a picture: the answer for X (that for O is the rest) and the error, at each time."""
+    times = list(found.errors.values())
     rows = []
-    for number, (before, after) in enumerate(zip(found.before, found.after, strict=True), 1):
-        cells = [f"{number}  {before['right']}"]
-        for each in (before, after):
-            cells += [f"{each['actual'][name]:.2f}" for name in CLASSES]
-            cells.append(f"{each['error']:.2f}")
+    for number, each in enumerate(zip(*times, strict=True), 1):
+        cells = [f"{number}  {each[0]['right']}"]
+        for entry in each:
+            cells += [f"{entry['actual'][CLASSES[0]]:.2f}", f"{entry['error']:.2f}"]
         rows.append(cells)
-    first, last = (sum(row["error"] for row in each) for each in (found.before, found.after))
-    rows.append(["total", "", "", f"{first:.2f}", "", "", f"{last:.2f}"])
-    return table(("right", "before: X", "O", "error", "after: X", "O", "error"), rows)
+    totals = [f"{sum(entry['error'] for entry in each):.2f}" for each in times]
+    rows.append(["total", *(cell for total in totals for cell in ("", total))])
+    titles = [title for when in found.errors for title in (f"{when}: {CLASSES[0]}", "error")]
+    return table(("right", *titles), rows)

@@ -42,6 +42,14 @@ def picture(plane: Plane) -> Text:
     return _block(plane, lambda value: INK if value > 0 else GROUND)
 
 
+def halves(plane: Plane, *, ascii_only: bool) -> Text:
+    """Ink and ground, two pixels, one above the other, a character: for larger pictures."""
+    marks = " '.:" if ascii_only else " \N{UPPER HALF BLOCK}\N{LOWER HALF BLOCK}\N{FULL BLOCK}"
+    ink = np.pad(plane > 0, ((0, len(plane) % 2), (0, 0)))
+    codes = ink[::2] + 2 * ink[1::2]
+    return Text("\n".join("".join(marks[code] for code in row) for row in codes), no_wrap=True)
+
+
 def numbers(plane: Plane) -> Text:
     """Values cut to two decimals, five characters a value."""
     return _block(plane, lambda value: truncated(value).rjust(4) + " ")
