@@ -337,7 +337,7 @@ def test_where_it_stands(
     for name, value in words.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", system)
-    assert cache._place() == (Path(place) if place else None)
+    assert cache.place() == (Path(place) if place else None)
 
 
 @needs_modes

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from .errors import RunError as RunError
     from .errors import ShapeError as ShapeError
     from .errors import TrainingError as TrainingError
+    from .learning.live import Live as Live
     from .learning.recipe import Recipe as Recipe
     from .learning.scores import Scores as Scores
     from .learning.scores import evaluate as evaluate
+    from .learning.teaching import lesson as lesson
+    from .learning.teaching import teach as teach
     from .learning.trainer import train as train
     from .network import Network as Network
     from .network import load as load
@@ -40,6 +43,7 @@ _HOMES = {
     "DataError": "errors",
     "DataSet": "data.dataset",
     "LimitError": "errors",
+    "Live": "learning.live",
     "ModelFileError": "errors",
     "Network": "network",
     "NotationError": "errors",
@@ -52,8 +56,10 @@ _HOMES = {
     "TrainingError": "errors",
     "draw": "data.xo",
     "evaluate": "learning.scores",
+    "lesson": "learning.teaching",
     "load": "network",
     "read_data": "data.dataset",
+    "teach": "learning.teaching",
     "train": "learning.trainer",
 }
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "predict": Home("predict", "Say what pictures show."),
     "evaluate": Home("evaluate", "Score a net on a data set."),
     "show": Home("show", "Describe the net in a model file."),
+    "doctor": Home("doctor", "Say what this machine has, and whether all works here."),
 }
 
 

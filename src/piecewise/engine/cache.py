@@ -60,7 +60,7 @@ def cached(key: str | bytes, make: Callable[[], bytes]) -> bytes:
 
 def _found(digest: bytes) -> bytes | None:
     with suppress(OSError):
-        path = _place()
+        path = place()
         if path is not None:
             with _Folder(path) as folder:
                 return _checked(folder, digest)
@@ -84,7 +84,7 @@ def _keep(digest: bytes, code: bytes) -> None:
     if len(code) > MOST_OBJECT:
         return
     with suppress(OSError):
-        path = _place()
+        path = place()
         if path is not None:
             _create(path)
             with _Folder(path) as folder:
@@ -113,7 +113,7 @@ def _secret(folder: _Folder) -> bytes | None:
     return folder.read(KEY, KEY_SIZE, KEY_SIZE)
 
 
-def _place() -> Path | None:
+def place() -> Path | None:
     """Where the cache stands, if anywhere."""
     chosen = os.environ.get(CHOICE)
     if chosen is not None and chosen.lower() in {"", "off"}:

@@ -117,7 +117,7 @@ def _one_epoch(
             progress(Progress(course.step, course.steps, lately.value, finished))
 
 
-_LOOK_UP = 0.1
+_LOOK_UP = 0.05
 """Seconds of steps between one look at Ctrl-C and progress and the next."""
 
 

@@ -1,0 +1,84 @@
+"""`piecewise doctor`."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import rich_click as click
+
+from ..data.xo import CLASSES, draw
+from ..engine import cache
+from ..errors import PiecewiseError
+from ..learning.keeping import environment
+from ..learning.recipe import Recipe
+from ..learning.trainer import train
+from ..network import Network
+from .output import data, json_option, print_json, printable
+
+EXTRAS = ("sklearn", "tensorboard")
+PINNED = "c83eff86c021ee580267184895ca34287d7a36f4bdae8023edaa4dee8fdb33b8"
+"""Of the parameters that the network of `_taught` has on every machine."""
+
+
+@click.command(name="doctor")
+@json_option(click)
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Say what this machine has, and whether everything works here as everywhere.
+
+    A small net is taught; its numbers must be those that every machine gets. Exit status 1 if they
+    are not, or if it cannot be taught.
+    """
+    found = _found()
+    if as_json:
+        print_json(found)
+    else:
+        for line in _lines(found):
+            data().print(printable(line), soft_wrap=True)
+    if not found["works"]:
+        ctx.exit(1)
+
+
+def _found() -> dict[str, Any]:
+    found: dict[str, Any] = {"schema": 1, **environment()}
+    place = cache.place()
+    found["machine"] = platform.machine()
+    found["code cache"] = str(place) if place else "off"
+    found["extras"] = {name: find_spec(name) is not None for name in EXTRAS}
+    try:
+        digest, speed = _taught()
+    except PiecewiseError as error:
+        return {**found, "works": False, "why": str(error)}
+    found["speed"] = round(speed)
+    found["works"] = digest == PINNED
+    if digest != PINNED:
+        found["why"] = f"got the parameters {digest}, wanted {PINNED}; please report this"
+    return found
+
+
+def _taught() -> tuple[str, float]:
+    """The digest of a small net's parameters, and pictures of 28x28 learned from in a second."""
+    lessons = draw(512, 28, seed=0)
+    layers = "conv 8 5, norm, relu, pool 2, conv 16 5, relu, pool 2, dropout 0.3, full 16, full"
+    net = Network(layers, (1, 28, 28), CLASSES, 0, lessons.preparation)
+    train(net, lessons.pictures, lessons.labels, Recipe(epochs=1, batch_size=64))
+    digest, began = net.parameters_sha256, time.perf_counter()
+    train(net, lessons.pictures, lessons.labels, Recipe(epochs=8, batch_size=64))
+    return digest, 8 * len(lessons) / (time.perf_counter() - began)
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    extras = ", ".join(
+        f"{name} {'yes' if there else 'no'}" for name, there in found["extras"].items()
+    )
+    told = {name: str(value) for name, value in found.items() if name != "schema"}
+    told["extras"] = extras
+    if "speed" in found:
+        told["speed"] = f"{found['speed']:,} pictures of 28x28 a second, learning from them"
+    told["works"] = "yes, with the same numbers as everywhere" if found["works"] else "no"
+    for name, words in told.items():
+        yield f"{name:<14}{words}"

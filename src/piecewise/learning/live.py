@@ -1,0 +1,101 @@
+"""Live retraining: the same network, taught anew whenever its pictures or its recipe change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from copy import deepcopy
+
+import numpy.typing as npt
+
+from ..network import Network
+from .history import Progress
+from .recipe import Recipe
+from .trainer import Told, Validation, train
+
+
+class Live:
+    """Teaches copies of a network, one at a time, beside the caller.
+
+    Every `teach` begins with the same first weights and ends the one before it at once: whoever
+    turns a knob wants to see the last turn. The same call gives the same bits, whatever was
+    cancelled before. ``net`` is what is copied each time and stays as it is; ``threads``: see
+    `train`.
+    """
+
+    def __init__(self, net: Network, threads: int | None = None) -> None:
+        self._net, self._threads = deepcopy(net), threads
+        self._lock = threading.Lock()
+        self._last: _Teaching | None = None
+
+    def teach(
+        self,
+        pictures: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        recipe: Recipe | None = None,
+        validation: Validation = None,
+        progress: Told = None,
+    ) -> Future[Network]:
+        """Begin anew with these pictures, which must not change meanwhile; the trained network
+        comes in the future.
+
+        Its ``result()`` raises CancelledError if a later call, or `cancel`, came before it was
+        done, else whatever `train` raises. ``progress`` is told on the thread that trains.
+        """
+
+        def taught(check: Told) -> Network:
+            net = deepcopy(self._net)
+            train(net, pictures, labels, recipe, validation, check, self._threads)
+            return net
+
+        with self._lock:
+            before, self._last = self._last, _Teaching(taught, progress)
+            if before:
+                before.cancel()
+            self._last.start(before)
+            return self._last.future
+
+    def cancel(self) -> None:
+        """End what is being taught, if anything is."""
+        with self._lock:
+            if self._last:
+                self._last.cancel()
+
+
+class _Teaching:
+    """One network being taught on a thread of its own."""
+
+    def __init__(self, taught: Callable[[Told], Network], progress: Told) -> None:
+        self.future: Future[Network] = Future()
+        self._taught, self._progress = taught, progress
+        self._cancelled, self._left = threading.Event(), threading.Event()
+
+    def start(self, before: _Teaching | None) -> None:
+        """Begin as soon as the one before has left."""
+        run = threading.Thread(target=self._run, args=(before,), name="piecewise live", daemon=True)
+        run.start()
+
+    def cancel(self) -> None:
+        """Leave at the next look; at once, where it has not begun."""
+        self._cancelled.set()
+
+    def _run(self, before: _Teaching | None) -> None:
+        if before:
+            before._left.wait()
+        try:
+            self._look()
+            self.future.set_result(self._taught(self._told))
+        except BaseException as error:
+            self.future.set_exception(error)
+        finally:
+            self._left.set()
+
+    def _told(self, progress: Progress) -> None:
+        self._look()
+        if self._progress:
+            self._progress(progress)
+
+    def _look(self) -> None:
+        if self._cancelled.is_set():
+            raise CancelledError

@@ -1,0 +1,89 @@
+"""Live retraining: the last call counts, at once, and with the same bits as any other way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+
+from piecewise.data.xo import draw
+from piecewise.errors import DataError
+from piecewise.learning.live import Live
+from piecewise.learning.recipe import Recipe
+from piecewise.learning.scores import evaluate
+from piecewise.learning.trainer import train
+from piecewise.network import Network
+
+LESSONS = draw(1_000, 28, seed=0)
+UNSEEN = draw(1_000, 28, seed=1)
+RECIPE = Recipe(epochs=4, batch_size=32, learning_rate=0.1, nesterov=True)
+ENDLESS = Recipe(epochs=100_000)
+
+
+def net() -> Network:
+    layers = "conv 8 5, norm, relu, pool 2, conv 8 5, relu, pool 2, full"
+    return Network(layers, (1, 28, 28), ("X", "O"), preparation=LESSONS.preparation)
+
+
+def test_it_gives_the_bits_that_training_gives() -> None:
+    wanted = net()
+    train(wanted, LESSONS.pictures, LESSONS.labels, RECIPE)
+    live = Live(net())
+    for _ in range(2):
+        found = live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(60)
+        assert found.parameters_sha256 == wanted.parameters_sha256
+    assert evaluate(found, UNSEEN.pictures, UNSEEN.labels).accuracy > 0.98
+
+
+def test_the_next_call_ends_the_one_before_at_once() -> None:
+    live, wanted = Live(net()), net()
+    train(wanted, LESSONS.pictures, LESSONS.labels, RECIPE)
+    running = threading.Event()
+    first = live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS, progress=lambda _: running.set())
+    assert running.wait(60)
+    waiting = [live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS) for _ in range(5)]
+    last = live.teach(LESSONS.pictures, LESSONS.labels, RECIPE)
+    began = time.perf_counter()
+    for future in (first, *waiting):
+        with pytest.raises(CancelledError):
+            future.result(60)
+    assert time.perf_counter() - began < 2
+    assert last.result(60).parameters_sha256 == wanted.parameters_sha256
+
+
+def test_it_can_be_cancelled_and_goes_on_to_be_of_use() -> None:
+    live = Live(net())
+    live.cancel()
+    future = live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS)
+    live.cancel()
+    with pytest.raises(CancelledError):
+        future.result(60)
+    assert live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(60).history
+
+
+def test_what_training_raises_comes_out_of_the_future() -> None:
+    live = Live(net())
+    with pytest.raises(DataError, match="labels: got 3"):
+        live.teach(LESSONS.pictures, [0, 1, 0]).result(60)
+
+    def refuse(_: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        live.teach(LESSONS.pictures, LESSONS.labels, progress=refuse).result(60)
+
+
+def test_what_is_given_stays_as_it_is() -> None:
+    given = net()
+    before = given.parameters_sha256
+    live = Live(given)
+    given.parameters.flat[:] = 0  # after it was given
+    found = live.teach(LESSONS.pictures, LESSONS.labels, Recipe(epochs=1)).result(60)
+    assert not given.history
+    same = net()
+    assert same.parameters_sha256 == before
+    train(same, LESSONS.pictures, LESSONS.labels, Recipe(epochs=1))
+    assert found.parameters_sha256 == same.parameters_sha256
