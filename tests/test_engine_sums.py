@@ -241,10 +241,9 @@ def normalized_back(x: Array, own: Own, up: Array, kept: Kept, group: Group) -> 
         total = fma(up[:, i, j], normal[:, i, j], total)
     found = {"weight": tree(total), "bias": tree(chain(up))}
     shift, stretch = (
-        (own["weight"] * found[name] / kept.values)[:, None, None, None]
-        for name in ("bias", "weight")
+        (found[name] / kept.values)[:, None, None, None] for name in ("bias", "weight")
     )
-    dx = (up * weight - shift - normal * stretch) * scale
+    dx = fma(normal, -stretch, up - shift) * (weight * scale)
     return np.where(group.there, dx, F(0)), found
 
 
