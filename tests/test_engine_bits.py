@@ -22,8 +22,8 @@ EVERYTHING = (
 )
 TINY = "conv 2 2, norm, relu, pool 2, dropout 0.3, full"
 WEIGHTS = {
-    EVERYTHING: "81c15785e74686883d72ebaebebe47f0462c25557076f3c2d0056e9420613366",
-    TINY: "024e69e55753bdb3014d5689f7343f608701599f29a35d0ae3cacbcb980b686e",
+    EVERYTHING: "7203e2ea9dc5ae603fa053c6c67332b1e14282d91f8f0ce548b7d6ba5efe4a6c",
+    TINY: "ce9adf6b502e7c1f978c456731de73f8dc55def5bc4cdb066254ab64141d0bc4",
 }
 """What three epochs make of them. It changes if, and only if, the order of a sum does."""
 

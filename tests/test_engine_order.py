@@ -16,43 +16,54 @@ from piecewise.engine.program import Answers, Learner
 from piecewise.layers import Norm
 
 from .networks import Array, Sample, numbers_for
+from .oracle import F, Group, Own, Shard, backward, by_loss, fma, forward, in_lanes
 from .test_engine import LEVELS, flat, form, write_key
-from .test_engine_sums import (
-    F,
-    Group,
-    Own,
-    Shard,
-    backward,
-    by_loss,
-    fma,
-    forward,
-    in_lanes,
-)
 
 PICTURES, BATCH, SEED, EPOCH = 70, 40, 11, 2  # steps of 40 (three groups) and of 30 (two)
 RATE, MOMENTUM, DECAY = F(0.05), F(0.9), F(0.001)
+RATES = np.array([[RATE, 0.3, 1 - 0.9**n, 1 - 0.999**n] for n in (1, 2)], F)
+"""For each step: the rate; for AdamW the share that decay takes, large enough for its rounding to
+show, and the two corrections."""
+
+
+class Net(NamedTuple):
+    """What learns, and how."""
+
+    text: str
+    shape: tuple[int, int, int]
+    loss: str
+    optimizer: str = "sgd"
+    classes: int = 3
+    far: float = 1
+    """How many times as large as usual its pictures are."""
+
 
 NETS = {
-    "strides": ("conv 3 3x2 stride=2x1 pad=1x0, relu, full", (2, 5, 4), "squared"),
-    "mean": ("conv 2 2 pad=same mean, pool 2, relu, full 5, relu, full", (1, 5, 6), "absolute"),
-    "norm": (
+    "strides": Net("conv 3 3x2 stride=2x1 pad=1x0, relu, full", (2, 5, 4), "squared"),
+    "mean": Net("conv 2 2 pad=same mean, pool 2, relu, full 5, relu, full", (1, 5, 6), "absolute"),
+    "norm": Net(
         "conv 3 2x3 bias=no, norm, relu, pool 3x2 stride=2 kind=average, full",
         (2, 5, 6),
         "squared",
     ),
-    "pools": (
+    "pools": Net(
         "norm, conv 5 1x3, pool 3 stride=2, conv 3 2 stride=1x2 pad=1, pool all kind=average",
         (1, 4, 7),
         "absolute",
     ),
-    "full": ("full 6, norm, relu, dropout 0.4, full 3, norm", (2, 3, 3), "squared"),
-    "words": ("embed 3, relu, conv 3 1x3 pad=0x1, relu, pool all, full", (1, 6, 5), "squared"),
-    "large": (
+    "full": Net("full 6, norm, relu, dropout 0.4, full 3, norm", (2, 3, 3), "squared", "nesterov"),
+    "words": Net("embed 3, relu, conv 3 1x3 pad=0x1, relu, pool all, full", (1, 6, 5), "squared"),
+    "large": Net(
         "conv 17 3x2, relu, pool 2 edge=drop, dropout 0.2, conv 5 2x2, full 33, relu, full",
         (3, 7, 6),
         "squared",
+        "nesterov",
     ),
-    "weights": ("conv 3 2, norm, relu, full", (2, 4, 5), "squared"),
+    "weights": Net("conv 3 2, norm, relu, full", (2, 4, 5), "squared"),
+    "adamw": Net("conv 3 2, norm, relu, full", (1, 4, 5), "squared", "adamw"),
+    "entropy": Net("conv 3 2, relu, full, norm, relu", (1, 4, 5), "cross-entropy", classes=40),
+    "both": Net("embed 2, conv 3 1x3, relu, full", (1, 5, 6), "cross-entropy", "adamw"),
+    "far": Net("full", (1, 2, 2), "cross-entropy", "adamw", 300, 64),
 }
 
 
@@ -67,8 +78,9 @@ class Wanted(NamedTuple):
 
 
 def made_for(name: str) -> Sample:
-    text, shape, _ = NETS[name]
-    return numbers_for(Architecture(text, shape, 3), f"order {name}", PICTURES)
+    net = NETS[name]
+    made = numbers_for(Architecture(net.text, net.shape, net.classes), f"order {name}", PICTURES)
+    return made if made.architecture.reads_texts else made._replace(x=made.x * net.far)
 
 
 def weights_for(name: str) -> Array | None:
@@ -84,11 +96,14 @@ class Oracle:
 
     def __init__(self, name: str, most_shards: int) -> None:
         made = self.made = made_for(name)
-        self.loss, self.most_shards, self.weights = NETS[name][2], most_shards, weights_for(name)
+        self.loss, self.most_shards, self.weights = NETS[name].loss, most_shards, weights_for(name)
         self.stages = made.architecture.stages
         self.arrays = {name: array.astype(F) for name, array in made.arrays.items()}
         self.x = made.x if made.architecture.reads_texts else made.x.astype(F)
-        self.velocity = {row.name: np.zeros(row.shape, F) for row in made.architecture.parameters}
+        rows = made.architecture.parameters
+        self.velocity, self.second = (
+            {row.name: np.zeros(row.shape, F) for row in rows} for _ in range(2)
+        )
 
     def logits(self) -> Array:
         found = []
@@ -122,18 +137,29 @@ class Oracle:
         backward(self.stages, self.arrays, forth, up.reshape(last.shape), group, shard)
         return losses[: len(pictures)]
 
-    def step(self, order: Array, *, nesterov: bool) -> list[Array]:
+    def step(self, order: Array, rates: Array, optimizer: str) -> list[Array]:
         losses, slopes = self.slope(order)
-        for name, velocity in self.velocity.items():
+        for name in self.velocity:
             old = self.arrays[name]
-            slope = fma(DECAY, old, slopes[name])
-            velocity = self.velocity[name] = fma(MOMENTUM, velocity, slope)
-            update = fma(MOMENTUM, velocity, slope) if nesterov else velocity
-            self.arrays[name] = fma(-RATE, update, old)
+            if optimizer == "adamw":
+                self.arrays[name] = self._adamw(name, old, slopes[name], rates)
+            else:
+                slope = fma(DECAY, old, slopes[name])
+                velocity = self.velocity[name] = fma(MOMENTUM, self.velocity[name], slope)
+                update = fma(MOMENTUM, velocity, slope) if optimizer == "nesterov" else velocity
+                self.arrays[name] = fma(-rates[0], update, old)
         for row in self.made.architecture.averages:
             seen, average = slopes[row.name] / F(len(order)), self.arrays[row.name]
             self.arrays[row.name] = fma(seen - average, F(Norm.pace), average)
         return losses
+
+    def _adamw(self, name: str, old: Array, slope: Array, rates: Array) -> Array:
+        rate, shrink, first_whole, second_whole = rates
+        first = fma(F(0.9), self.velocity[name], F(1 - 0.9) * slope)
+        second = fma(F(0.999), self.second[name], F(1 - 0.999) * slope * slope)
+        self.velocity[name], self.second[name] = first, second
+        update = first / first_whole / (np.sqrt(second / second_whole) + F(1e-8))
+        return fma(-rate, update, fma(-shrink, old, old))
 
 
 def order_of() -> Array:
@@ -145,14 +171,14 @@ def joined(made: Sample, arrays: Own) -> tuple[Array, Array]:
 
 
 @cache
-def by_the_book(name: str, most_shards: int, optimizer: str) -> Wanted:
-    made, order = made_for(name), order_of()
+def by_the_book(name: str, most_shards: int) -> Wanted:
+    made, order, net = made_for(name), order_of(), NETS[name]
     oracle = Oracle(name, most_shards)
     logits = oracle.logits()
     gradient, _ = joined(made, {**oracle.arrays, **oracle.slope(order[:BATCH])[1]})
     losses = []
-    for start in range(0, PICTURES, BATCH):
-        losses += oracle.step(order[start : start + BATCH], nesterov=optimizer == "nesterov")
+    for step, rates in enumerate(RATES):
+        losses += oracle.step(order[step * BATCH : (step + 1) * BATCH], rates, net.optimizer)
     return Wanted(logits, np.concatenate(losses), gradient, *joined(made, oracle.arrays))
 
 
@@ -168,17 +194,15 @@ def assert_bits(found: Array, wanted: Array, said: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> None:
     machine, made, order = form(vectors), made_for(name), order_of()
-    text, _, loss = NETS[name]
+    text, _, loss, optimizer, *_ = NETS[name]
     parameters, averages = flat(made)
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
-    rates = np.array([[RATE, RATE * DECAY, 1, 1]] * 2, F)
     answers = Answers(made.architecture, form=machine)
     weights = weights_for(name)
-    optimizer = "nesterov" if name in ("full", "large") else "sgd"
     purpose = Purpose("learn", False, loss, optimizer, training=True, weighted=weights is not None)
     nothing = Learner(made.architecture, replace(purpose, optimizer="none"), form=machine)
     for most_shards in (1, 2, 16):
-        wanted = by_the_book(name, most_shards, optimizer)
+        wanted = by_the_book(name, most_shards)
         learner = Learner(made.architecture, purpose, form=machine)
         learner.context.write_float("momentum", float(MOMENTUM))
         learner.context.write_float("decay", float(DECAY))
@@ -189,15 +213,15 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
             for one in (nothing, learner):
                 one.most_shards = most_shards
                 one.begin(parameters, averages)
-                one.state[:] = 0
+                one.state[:] = one.second[:] = 0
                 one.give(pictures, LEVELS)
                 write_key(one, SEED, EPOCH)
                 if weights is not None:
                     one.give_weights(weights)
-            nothing.steps(order[:BATCH], made.right.astype(np.int64), BATCH, 0, rates[:1], threads)
+            nothing.steps(order[:BATCH], made.right.astype(np.int64), BATCH, 0, RATES[:1], threads)
             assert_bits(nothing.shards[: parameters.size], wanted.gradient, f"{said}: gradient")
             losses, good = learner.steps(
-                order, made.right.astype(np.int64), BATCH, 0, rates, threads
+                order, made.right.astype(np.int64), BATCH, 0, RATES, threads
             )
             assert good == 2, said
             assert_bits(losses, wanted.losses, f"{said}: losses")

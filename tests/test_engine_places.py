@@ -144,3 +144,20 @@ def test_a_fence_sees_a_write_on_either_side() -> None:
         assert fence.intact()
         fence.whole[Fence.strip + place] = 1
         assert fence.intact() is not whole
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("conv 2 2, pool 2 stride=1, full", True),
+        ("conv 2 2, pool 2, full", True),
+        ("conv 2 2, pool 2 kind=average, full", False),
+        ("pool 2, conv 2 2, full", False),  # nothing before it has a slope
+    ],
+)
+def test_winners_are_kept_only_where_the_way_back_asks_for_them(text: str, kept: bool) -> None:
+    architecture = Architecture(text, (1, 7, 7), 2)
+    for name in ("learn", "answer"):
+        places = assemble(architecture, this_machine(), Purpose(name)).plan.places
+        found = any(place.endswith(".winners") for place in places)
+        assert found == (kept and name == "learn"), name

@@ -179,8 +179,11 @@ def test_answers_that_float32_cannot_hold_are_told() -> None:
     net = Network("full 3, full", (1, 1, 1), 2)
     for name in ("full1.weight", "full2.weight"):
         net.parameters[name] = np.full(net.parameters[name].shape, 3e38)
-    with pytest.raises(LimitError, match="beyond what float32 holds; the weights are too large"):
-        net.logits(np.ones((1, 1, 1, 1), np.float32))
+    for weight in (3e38, np.nan):
+        net.parameters["full1.weight"][...] = weight
+        for ask in (net.logits, lambda pictures: net.walk(pictures[0])):
+            with pytest.raises(LimitError, match="beyond what float32 holds; the weights are too"):
+                ask(np.ones((1, 1, 1, 1), np.float32))
 
 
 def test_an_unknown_loss_or_seed_is_refused() -> None:

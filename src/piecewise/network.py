@@ -128,10 +128,7 @@ class Network:
             self.preparation.fraction,
             threads,
         )
-        if not all_finite(answers):
-            raise LimitError(
-                "the answers are beyond what float32 holds; the weights are too large or no numbers"
-            )
+        _refuse_no_numbers(answers)
         return answers
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
@@ -158,10 +155,12 @@ class Network:
         ]
 
     def walk(self, picture: npt.ArrayLike) -> Walk:
-        """One picture (C, H, W) with every stack it becomes, by layer name."""
+        """One picture (C, H, W) with every stack it becomes, by layer name; raises what `logits`
+        does."""
         one = _array(picture, "picture")[None]
         given = self.inputs(one)[0]
         stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
+        _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
         return Walk({"input": given, **stacks})
 
     def compile(self) -> CompiledNetwork:
@@ -347,6 +346,13 @@ def _checked_seed(seed: object) -> int:
         raise LimitError(f"seed: {error}") from None
     assert checked is not None
     return checked
+
+
+def _refuse_no_numbers(answers: Float32) -> None:
+    if not all_finite(answers):
+        raise LimitError(
+            "the answers are beyond what float32 holds; the weights are too large or no numbers"
+        )
 
 
 def _checked_loss(loss: object) -> str:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, fields
 from .errors import LimitError, shown
 from .limits import Number, YesNo, refuse
 
+GROUND = -1.0
+"""The ground of every drawing after its preparation; ink is +1."""
+
 
 @dataclass(frozen=True)
 class Augmentation:

@@ -229,6 +229,12 @@ class Function(Noted):
             ]
         return found
 
+    def nearest(self, value: str) -> str:
+        """The nearest whole number, of two the even one; for values from -2**22 to 2**22, whose
+        sum with 1.5 * 2**23 has no room for more."""
+        shifted = self.two("fadd", value, self.constant(1.5 * 2**23))
+        return self.two("fsub", shifted, self.constant(1.5 * 2**23))
+
     # Control.
 
     @contextmanager

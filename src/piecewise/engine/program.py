@@ -207,7 +207,8 @@ class Learner(Program):
         self.context.point(WEIGHTS, self.weights)
         self.context.point(SPARE, self._spare)
         self.draw_for(0)
-        self.trick(Augmentation(), "any", 0, 0)
+        if purpose.tricks:
+            self.trick(Augmentation(), "any", 0, 0)
 
     def begin(self, flat: Float32, averages: Float32) -> None:
         """Start from these numbers."""

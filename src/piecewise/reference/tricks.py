@@ -15,12 +15,9 @@ import numpy.typing as npt
 from ..elementary import Float64, sine_cosine
 from ..groups import Moment
 from ..randomness import TRICKS, key_of, uniform
-from ..tricks import Augmentation
+from ..tricks import GROUND, Augmentation
 
 Pictures = npt.NDArray[np.float32]
-
-GROUND = -1.0
-"""The ground of every drawing after its preparation; ink is +1."""
 
 
 class Draws(NamedTuple):

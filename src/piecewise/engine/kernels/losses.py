@@ -13,8 +13,6 @@ _LN2_HIGH = 0.693359375
 """The logarithm of 2 in so few bits that its products with small whole numbers are exact."""
 _LN2_LOW = -2.12194440054690583e-4
 """What it lacks."""
-_ROUND = 12582912.0
-"""1.5 * 2**23: adding and taking it away rounds to a whole number."""
 _INTS = "<16 x i32>"
 
 _LOGITS = {"logit": ("%logits", GROUP_BYTES)}
@@ -25,8 +23,7 @@ def exp(f: Function, x: str) -> str:
     """e to the x for x of at most 88: 2**k times the Taylor series of the rest. Below -104: 0."""
     low = f.two("fcmp olt", x, f.constant(-104))
     x = f.select(low, f.constant(-104), x)
-    power = f.two("fmul", x, f.constant(1.4426950408889634))
-    k = f.two("fsub", f.two("fadd", power, f.constant(_ROUND)), f.constant(_ROUND))
+    k = f.nearest(f.two("fmul", x, f.constant(1.4426950408889634)))
     rest = f.fma(k, f.constant(-_LN2_HIGH), x)
     rest = f.fma(k, f.constant(-_LN2_LOW), rest)
     series = f.constant(1 / factorial(7))

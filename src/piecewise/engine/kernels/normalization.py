@@ -130,11 +130,12 @@ class _Channel(NamedTuple):
     mean: str
     scale: str
     """1 / deviation."""
-    weight: str = ""
+    factor: str = ""
+    """Weight / deviation."""
     shift: str = ""
     """While training, what all values of the channel do together is taken out: this much."""
-    stretch: str = ""
-    """And so much of each value's normal form."""
+    less: str = ""
+    """And so much of each value's normal form, below zero as it is added."""
 
     def normal(self, f: Function, x: str) -> str:
         """A value with the mean taken away, in deviations."""
@@ -168,12 +169,10 @@ def normalize_backward(f: Function, what: NormBack) -> None:
                 f.store(f.two("fadd", old, more, "float"), c[key], 4 * o, "float")
             if what.passes_on:
                 place = {key: f.at(c[key], o * size) for key in ("x", "upstream", "out")}
-                weight = f.load(c["weight"], 4 * o, "float")
-                shift, stretch = (
-                    f.broadcast(f.two("fdiv", f.two("fmul", weight, s, "float"), count, "float"))
-                    for s in (dbias, dweight)
-                )
-                whole = _Channel(*channel[:2], f.broadcast(weight), shift, stretch)
+                factor = f.two("fmul", f.spread(c["weight"], 4 * o), channel.scale)
+                shift, stretch = (f.two("fdiv", s, count, "float") for s in (dbias, dweight))
+                less = f.broadcast(f.value(f"fneg float {stretch}"))
+                whole = _Channel(*channel[:2], factor, f.broadcast(shift), less)
                 _pass_on(f, what, place, whole, mask)
 
 
@@ -197,16 +196,15 @@ def _parameter_sums(f: Function, stack: Stack, c: Loop, channels: list[_Channel]
 def _pass_on(f: Function, what: NormBack, place: dict[str, str], c: _Channel, mask: str) -> None:
     """One channel's gradient of the source."""
     cells = {key: (start, GROUP_BYTES) for key, start in place.items()}
-    with f.loop("cells", what.stack.cells, cells, what="of one map") as cell:
-        taken = " less what all values of the map do together" if what.training else ""
-        f.note(f"keep slope * weight / deviation{taken}{passing(what.masked)}")
-        x = f.load(cell["x"])
-        dnormal = f.two("fmul", f.load(cell["upstream"]), c.weight)
-        if what.training:
-            normal = c.normal(f, x)
-            rest = f.two("fsub", dnormal, c.shift)
-            dnormal = f.two("fsub", rest, f.two("fmul", normal, c.stretch))
-        gradient = f.two("fmul", dnormal, c.scale)
+    told = "; shift and stretch: what all its values do together" if what.training else ""
+    with f.loop("cells", what.stack.cells, cells, what=f"of one map{told}") as cell:
+        x, rest = f.load(cell["x"]), f.load(cell["upstream"])
+        if what.training:  # before any other rounding, for here nearly all may cancel
+            with f.written("rest = slope - shift - (x - mean) / deviation * stretch"):
+                rest = f.fma(c.normal(f, x), c.less, f.two("fsub", rest, c.shift))
+        kept = "rest" if what.training else "slope"
+        f.note(f"keep {kept} * weight / deviation{passing(what.masked)}")
+        gradient = f.two("fmul", rest, c.factor)
         if what.training:  # a lane without a picture has no part in the shift
             gradient = f.select(mask, gradient, "zeroinitializer")
         if what.masked:

@@ -15,14 +15,12 @@ import numpy.typing as npt
 
 from ...layers import Shape
 from ...randomness import TRICKS, key_of
-from ...tricks import Augmentation
+from ...tricks import GROUND, Augmentation
 from ..ir import GROUP_BYTES, Function, splat, vector_of
 from .lanes import number, scaled
 from .threefry import picture_keys, threefry
 
 _INTS = "<16 x i32>"
-_ROUND = 12582912.0  # 1.5 * 2**23: adding and taking it away rounds to a whole number
-_GROUND = -1.0  # of drawings, after their preparation
 
 # Where a kernel is told, in words of four bytes; the first two are the key.
 _RIGHT, _DOWN, _SMALLEST, _SPAN, _TURN, _WEIGHT, _FLIP, _OUT_X, _OUT_Y, _PASSES = range(2, 12)
@@ -80,7 +78,7 @@ def trick(f: Function, shape: Shape, kind: str) -> None:
     size = shape.height * shape.width * (1 if kind == "i8" else 4)
     with f.loop("channels", shape.channels, {"out": ("%output", plane)}) as channel:
         with f.loop("blocks", _blocks(shape), {"out": ("%frames", GROUP_BYTES)}) as block:
-            f.store(f.constant(_GROUND), block["out"])
+            f.store(f.constant(GROUND), block["out"])
         _frame_pictures(f, shape, kind, fraction, f.two("mul", channel.index, str(size), "i64"))
         places.sample(channel["out"])
         _weigh(f, shape, channel["out"], weight, passes)
@@ -108,7 +106,7 @@ def _even(f: Function, drawn: str) -> str:
 
 def _sine_cosine(f: Function, turn: str) -> tuple[str, str]:
     """Sine and cosine of an angle in quarter turns, from -2 to 2: Taylor series of the rest."""
-    nearest = f.two("fsub", f.two("fadd", turn, f.constant(_ROUND)), f.constant(_ROUND))
+    nearest = f.nearest(turn)
     rest = f.two("fsub", turn, nearest)
     square = f.two("fmul", rest, rest)
     parts = []

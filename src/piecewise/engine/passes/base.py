@@ -21,14 +21,14 @@ class Pass:
     stage: Stage
     source: str
     """The name of its input's place."""
-    training: bool
+    learns: bool
     """Whether a way back follows, for which some passes keep notes."""
     relu: bool = False
     """Whether its output goes through ReLU."""
     masked: bool = False
     """Whether its input went through ReLU."""
     passes_on: bool = False
-    """Whether a pass before it learns, and so wants the gradient of this one's input."""
+    """Whether a pass before it has parameters, and so wants the gradient of this one's input."""
     covers: list[Stage] = field(default_factory=list)
     """The stages that are done in this pass."""
     cell_bytes: int = GROUP_BYTES

@@ -92,7 +92,7 @@ class ConvolutionPass(Pass):
         what = self.correlation(band, relu=False)
         convolve, rows = correlation_kernel(d, "convolve", what), rows_of(d, what)
         winners = output
-        if self.training:
+        if self.learns:
             winners = d.place(f"{self.name}.winners", pool.winner_bytes)
         given = (rows, output, winners)
         for row, count, kernel in pool.forward(d, band, given, 24 * height, relu=self.relu):

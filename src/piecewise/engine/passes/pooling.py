@@ -126,11 +126,17 @@ class PoolPass(Pass):
 
     kind = Pool
 
+    @property
+    def keeps_winners(self) -> bool:
+        """Whether the way back asks which cell won."""
+        assert isinstance(self.stage.layer, Pool)
+        return self.learns and self.passes_on and self.stage.layer.kind == "max"
+
     def forward(self, d: Driver) -> None:
         pool = PoolWindows(self.stage, self.cell_bytes)
         source, output = self.given(d), self.made(d)
         winners = output
-        if self.training:
+        if self.keeps_winners:
             winners = d.place(f"{self.name}.winners", pool.winner_bytes)
         step = pool.rows.stride * self.input.row_bytes
         places = (source, output, winners)
@@ -141,7 +147,8 @@ class PoolPass(Pass):
         if not self.passes_on:
             return
         pool = PoolWindows(self.stage, self.cell_bytes)
-        winners = d.place(f"{self.name}.winners", pool.winner_bytes)
-        mask = self.mask(d, winners)
-        places = (self.upstream(d), winners, self.downstream(d), mask)
+        upstream = winners = self.upstream(d)
+        if self.keeps_winners:
+            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+        places = (upstream, winners, self.downstream(d), self.mask(d, upstream))
         pool.backward(d, self.input, places, masked=self.masked)

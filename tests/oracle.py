@@ -1,11 +1,10 @@
-"""The engine's order of every sum, written out a second time in float32; `test_engine_order` holds
-the engine against it."""
+"""The engine's order of every sum, and its exp and log, written out a second time in float32;
+`test_engine_order` holds the engine against it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
-from math import ldexp
+from math import factorial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -32,35 +31,6 @@ def fma(a: Any, b: Any, c: Any) -> Array:
     away = np.where((rest > 0) == (total > 0), 1, -1)
     odd = np.where((rest != 0) & (bits & 1 == 0), bits + away, bits)
     return odd.view(np.float64).astype(F)
-
-
-def fma_by_fractions(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
-    exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
-    near = F(float(exact))
-    around = [np.nextafter(near, F(-np.inf)), near, np.nextafter(near, F(np.inf))]
-    by_distance = sorted(
-        around, key=lambda x: (abs(Fraction(float(x)) - exact), x.view(np.uint32) & 1)
-    )
-    return F(by_distance[0])
-
-
-def test_the_oracles_multiply_add_rounds_once() -> None:
-    random, count = np.random.default_rng(0), 5_000
-    a, b = random.integers(1, 2**24, (2, count)).astype(F)
-    sign = random.choice([-1, 1], count)
-    c = (np.ldexp(random.integers(1, 2**24, count), random.integers(-20, 40, count)) * sign).astype(
-        F
-    )
-    near = sign * np.ldexp(random.integers(1, 32, count), -20)  # (1 + near) * (1 - near): nearly 1,
-    odd = 2**24 + 2 * random.integers(0, 2**22, count)  # which is half a step of these numbers
-    a, b, c = (np.concatenate(z).astype(F) for z in ((a, 1 + near), (b, 1 - near), (c, odd)))
-    twice = (a.astype(np.float64) * b + c).astype(F)
-    found = fma(a, b, c)
-    for index in range(len(a)):
-        assert found[index] == fma_by_fractions(a[index], b[index], c[index])
-    assert (found != twice).sum() > 1_000, "no case that two roundings get wrong"
-    halves = (F(1 + ldexp(1, -12)), F(1 + ldexp(1, -12)), F(ldexp(1, -60)))
-    assert fma(*halves) == F(1 + ldexp(1, -11) + ldexp(1, -23)) == fma_by_fractions(*halves)
 
 
 def tree(lanes: Array) -> Array:
@@ -241,10 +211,9 @@ def normalized_back(x: Array, own: Own, up: Array, kept: Kept, group: Group) -> 
         total = fma(up[:, i, j], normal[:, i, j], total)
     found = {"weight": tree(total), "bias": tree(chain(up))}
     shift, stretch = (
-        (own["weight"] * found[name] / kept.values)[:, None, None, None]
-        for name in ("bias", "weight")
+        (found[name] / kept.values)[:, None, None, None] for name in ("bias", "weight")
     )
-    dx = (up * weight - shift - normal * stretch) * scale
+    dx = fma(normal, -stretch, up - shift) * (weight * scale)
     return np.where(group.there, dx, F(0)), found
 
 
@@ -256,15 +225,48 @@ def factors(layer: Dropout, stage: Stage, group: Group) -> Array:
     return kept.T.reshape(*stage.input, LANES)
 
 
+def exp(x: Array) -> Array:
+    """2**k times the Taylor series of the rest."""
+    x = np.where(x < -104, F(-104), x)
+    k = x * F(1.4426950408889634) + F(1.5 * 2**23) - F(1.5 * 2**23)
+    rest = fma(k, F(2.12194440054690583e-4), fma(k, F(-0.693359375), x))
+    series = np.full_like(x, 1 / factorial(7))
+    for n in range(6, -1, -1):
+        series = fma(series, rest, F(1 / factorial(n)))
+    whole = k.astype(np.int32)  # in two steps, because 2**k may be too small to be exact
+    for part in (whole // 2, whole - whole // 2):
+        series = series * np.ldexp(F(1), part)
+    return series
+
+
+def log(x: Array) -> Array:
+    """Of 2**power times a mantissa from sqrt(1/2) to sqrt(2)."""
+    power = (x.view(np.int32) - 0x3F3504F3) // 2**23
+    m = np.ldexp(x, -power)
+    t = (m - F(1)) / (m + F(1))
+    series = np.full_like(x, 2 / 11)
+    for n in range(9, 0, -2):
+        series = fma(series, t * t, F(2 / n))
+    rest = fma(power, F(-2.12194440054690583e-4), t * series)
+    return fma(power, F(0.693359375), rest)
+
+
 def by_loss(
     loss: str, logits: Array, right: Array, group: Group, batch: int, weights: Array | None
 ) -> tuple[Array, Array]:
     """Logits (K, 16) -> the losses (16), and the gradient of the logits."""
     wanted = (np.arange(len(logits))[:, None] == right).astype(F)
     total, away = np.zeros(LANES, F), logits - wanted
-    for part in away:
-        total = total + (np.abs(part) if loss == "absolute" else part * part)
-    slope = np.sign(away) if loss == "absolute" else F(2) * away
+    if loss == "cross-entropy":
+        below = logits - logits.max(axis=0)
+        powers = exp(below)
+        for power in powers:
+            total = total + power
+        slope, total = powers / total - wanted, log(total) - below[right, np.arange(LANES)]
+    else:
+        for part in away:
+            total = total + (np.abs(part) if loss == "absolute" else part * part)
+        slope = np.sign(away) if loss == "absolute" else F(2) * away
     if weights is not None:
         total, slope = total * weights, slope * weights
     return total, np.where(group.there, slope / F(batch), F(0))
