@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import save as safetensors_bytes
 
 from piecewise.errors import ModelFileError
-from piecewise.files import model_file
+from piecewise.files import model_file, tensors
 from piecewise.network import Network
 
 from .test_model_file import CLASSES, after_name, failing, written
@@ -68,6 +68,8 @@ def test_what_is_no_file_or_far_too_large_is_told(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "a folder, wanted a model file (.safetensors)"
     assert refusal(tmp_path / ("a" * 300)) == "File name too long"
     assert "null" in refusal(tmp_path / "zero\0")
+    os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
+    assert refusal(tmp_path / "pipe") == "no file, wanted a model file (.safetensors)"
     path = tmp_path / "large"
     path.write_bytes(struct.pack("<Q", 40_000_000))
     os.truncate(path, 50_000_000)  # holes take no room on the disk
@@ -253,8 +255,8 @@ def test_a_panic_of_the_reader_is_told_and_ctrl_c_is_not_caught(
 ) -> None:
     path = written(tmp_path)
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
-    monkeypatch.setattr(model_file, "safe_open", failing(panic("called `unwrap` on a `None`")))
+    monkeypatch.setattr(tensors, "safe_open", failing(panic("called `unwrap` on a `None`")))
     assert refusal(path) == "not a whole safetensors file: its reader gave up"
-    monkeypatch.setattr(model_file, "safe_open", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(tensors, "safe_open", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         Network.load(path)
