@@ -134,6 +134,7 @@ def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
         ({"input": [1, 9]}, "its input: List should have at least 3 items"),
         ({"input": [1, 9, 9.0]}, "its input.2: Input should be a valid integer, got 9.0"),
         ({"input": [1, 9, 2**64]}, "input: got "),
+        ({"layers": "conv \x1b[2J 3"}, r"features: got '\x1b[2J', wanted a whole number"),
         ({"classes": []}, "its classes: List should have at least 1 item"),
         ({"classes": ["X", "X", "O"]}, "classes: got 'X' more than once"),
         ({"classes": ["X", "O"]}, "the tensor full1.weight: got F32 (3, 32), wanted F32 (2, 32)"),
@@ -167,6 +168,16 @@ def test_a_header_that_is_no_json_is_told(tmp_path: Path, text: str) -> None:
     outer, _, body = taken_apart(path.read_bytes())
     path.write_bytes(put_together(outer, text, body))
     assert refusal(path).startswith(("its header is not JSON", "its the header", "not a whole"))
+
+
+def test_values_in_values_are_told_however_deep(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    outer, inner, body = taken_apart(path.read_bytes())
+    text = json.dumps(inner | {"format": "*"})
+    for depth in range(700, 1_000):  # a parser's depth is one thing, a printer's another
+        deep = text.replace('"*"', "[" * depth + "]" * depth)
+        path.write_bytes(put_together(outer, deep, body))
+        assert refusal(path).startswith(("its format: Input should be 1", "its header is not JSON"))
 
 
 def loaded(path: Path, content: bytes) -> bool:

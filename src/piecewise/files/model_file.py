@@ -19,7 +19,7 @@ from safetensors.numpy import save as safetensors_bytes
 
 from ..architecture import Architecture
 from ..data.preparation import Preparation
-from ..errors import ModelFileError, PiecewiseError, shown
+from ..errors import ModelFileError, PiecewiseError, reason, shown
 from ..limits import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
 from . import tensors
 from .whole import write_whole
@@ -72,7 +72,7 @@ def write(path: str | os.PathLike[str], model: Model, versions: Mapping[str, str
 
         write_whole(place, safetensors_bytes(arrays, metadata=metadata), check)
     except (OSError, PiecewiseError, ValueError) as error:
-        raise ModelFileError(f"{place}: not written: {_reason(error)}") from None
+        raise ModelFileError(f"{place}: not written: {reason(error)}") from None
 
 
 def _header_text(model: Model, versions: Mapping[str, str]) -> str:
@@ -101,13 +101,8 @@ def read(path: str | os.PathLike[str]) -> Model:
     """The model in a file; ModelFileError, saying what is wrong, if there is none."""
     try:
         return _read(Path(path))
-    except (OSError, PiecewiseError, ValueError) as error:
-        raise ModelFileError(f"{Path(path)}: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    """What an error says, without the number and the file's name that the system's errors carry."""
-    return (isinstance(error, OSError) and error.strerror) or str(error)
+    except (OSError, PiecewiseError, ValueError, RecursionError) as error:
+        raise ModelFileError(f"{Path(path)}: {reason(error)}") from None
 
 
 def _read(place: Path) -> Model:

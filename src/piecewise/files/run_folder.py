@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as safetensors_bytes
 
-from ..errors import RunError, shown
+from ..errors import RunError, reason, shown
 from . import tensors
 from .locks import lock
 from .tensors import Float32, Shape
@@ -67,8 +67,8 @@ class RunFolder:
         except RunError:
             raise
         except (OSError, ValueError, RecursionError) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or error
-            raise RunError(f"{state}: cannot be read: {reason}; remove it to start anew") from None
+            words = f"cannot be read: {reason(error)}; remove it to start anew"
+            raise RunError(f"{state}: {words}") from None
 
     def keep(self, arrays: Arrays, facts: Facts) -> None:
         """Replace the state, whole or not at all."""
@@ -102,7 +102,7 @@ class RunFolder:
             yield
         except OSError as error:
             raise RunError(
-                f"{self.place}: cannot be written: {error.strerror or error}; what was kept before "
+                f"{self.place}: cannot be written: {reason(error)}; what was kept before "
                 "is as it was"
             ) from None
 
@@ -135,8 +135,7 @@ def _made(place: Path) -> int:
     except FileExistsError:
         raise RunError(f"{place}: a file, wanted a folder for the run") from None
     except (OSError, ValueError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or error
-        raise RunError(f"{place}: cannot be opened: {reason}") from None
+        raise RunError(f"{place}: cannot be opened: {reason(error)}") from None
 
 
 def _refuse_strangers(place: Path) -> None:
@@ -144,7 +143,7 @@ def _refuse_strangers(place: Path) -> None:
     try:
         names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise RunError(f"{place}: cannot be opened: {error.strerror}") from None
+        raise RunError(f"{place}: cannot be opened: {reason(error)}") from None
     if STATE in names:
         return
     ours = _OURS if RECIPE in names else ()

@@ -1,8 +1,8 @@
 """Tensors by name and a JSON text in one .safetensors file, read with nothing believed.
 
 Before a tensor is read its file's length, its header's length, and its name, type and shape are
-checked; so no file makes its reader take more memory than its tensors wanted, and a few dozen times
-its header.
+checked; so no file makes its reader take more memory than its tensors wanted and 32 times its
+header, a gigabyte at most.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def opened(place: Path, kind: str, largest: int) -> Iterator[Tensors]:
         with safe_open(place, framework="numpy") as file:
             yield Tensors(file)
     except SafetensorError as error:
-        raise ValueError(f"not a whole safetensors file: {error}") from None
+        words = str(error)[:200]  # it may quote all of the header
+        raise ValueError(f"not a whole safetensors file: {words}") from None
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise
