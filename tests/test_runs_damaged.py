@@ -143,6 +143,13 @@ def test_every_bit_of_a_number_counts(folder: Folder, kept: bytes) -> None:
         assert words.startswith(("its numbers are not as they were written", "the tensor "))
 
 
+def test_every_digit_of_a_text_counts(folder: Folder, kept: bytes) -> None:
+    place = kept.index(b'\\"loss\\":') + len(b'\\"loss\\":')
+    digit = kept[place + 2 : place + 3]
+    changed = kept[: place + 2] + (b"1" if digit != b"1" else b"2") + kept[place + 3 :]
+    assert folder.refusal(changed) == "it is not as it was written"
+
+
 def test_what_is_no_state_is_told(folder: Folder, kept: bytes) -> None:
     cut_short = "not a whole safetensors file; was it cut short, or is it another kind?"
     other = safetensors_bytes({"a": np.ones(2, np.float32)})
@@ -312,7 +319,7 @@ def deep(depth: int) -> Any:
 
 def test_values_in_values_are_told_however_deep(folder: Folder, kept: bytes) -> None:
     facts, arrays = taken_apart(kept)
-    for depth in (*range(10, 1_000, 45), *range(850, 1_000, 3)):
+    for depth in (10, 300, *range(700, 1_000)):
         for name in ("of", "step", "history"):
             text = json.dumps(facts | {name: "*"}).replace('"*"', "[" * depth + "]" * depth)
             assert not folder.goes_on(put_together(text, arrays))

@@ -27,7 +27,7 @@ from ..errors import RunError, reason, shown
 from . import tensors
 from .locks import lock
 from .tensors import Float32, Shape
-from .whole import remove_leftovers, write_whole
+from .whole import write_whole
 
 STATE, HISTORY, NET = "state.safetensors", "history.jsonl", "net.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
@@ -118,8 +118,6 @@ def opened(path: str | os.PathLike[str]) -> Iterator[RunFolder]:
             if not lock(handle):
                 raise RunError(f"{place}: another run is using this folder; take another one")
         _refuse_strangers(place)
-        for name in _OURS:
-            remove_leftovers(place / name)
         yield RunFolder(place)
     finally:
         os.close(handle)
