@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,35 @@ def test_what_a_check_refuses_is_not_renamed(tmp_path: Path) -> None:
         whole.write_whole(tmp_path / "a", b"content", check)
     assert seen == [b"content"]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_temporary_file_that_another_process_removes_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, make, made = tmp_path / "a", tempfile.mkstemp, list[str]()
+
+    def removed_at_once(*a: Any) -> tuple[int, str]:
+        handle, name = make(*a)
+        made.append(name)
+        if len(made) < 3:
+            whole.remove_leftovers(path)
+        return handle, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", removed_at_once)
+    whole.write_whole(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert len(made) == 3
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_only_leftovers_of_the_same_file_that_nobody_holds_are_removed(tmp_path: Path) -> None:
+    for name in (".a.0.part", ".b.0.part", ".a.part", ".a.0", "a.0.part"):
+        (tmp_path / name).write_text("")
+
+    def check(path: Path) -> None:
+        whole.remove_leftovers(tmp_path / "a")  # as another process would
+        assert path.exists()
+
+    whole.write_whole(tmp_path / "a", b"content", check)
+    left = sorted(entry.name for entry in tmp_path.iterdir())
+    assert left == [".a.0", ".a.part", ".b.0.part", "a", "a.0.part"]

@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import save as safetensors_bytes
 
 from piecewise.errors import ModelFileError
-from piecewise.files import model_file
+from piecewise.files import model_file, tensors
 from piecewise.network import Network
 
 from .test_model_file import CLASSES, after_name, failing, written
@@ -68,6 +68,8 @@ def test_what_is_no_file_or_far_too_large_is_told(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "a folder, wanted a model file (.safetensors)"
     assert refusal(tmp_path / ("a" * 300)) == "File name too long"
     assert "null" in refusal(tmp_path / "zero\0")
+    os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
+    assert refusal(tmp_path / "pipe") == "no file, wanted a model file (.safetensors)"
     path = tmp_path / "large"
     path.write_bytes(struct.pack("<Q", 40_000_000))
     os.truncate(path, 50_000_000)  # holes take no room on the disk
@@ -132,6 +134,7 @@ def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
         ({"input": [1, 9]}, "its input: List should have at least 3 items"),
         ({"input": [1, 9, 9.0]}, "its input.2: Input should be a valid integer, got 9.0"),
         ({"input": [1, 9, 2**64]}, "input: got "),
+        ({"layers": "conv \x1b[2J 3"}, r"features: got '\x1b[2J', wanted a whole number"),
         ({"classes": []}, "its classes: List should have at least 1 item"),
         ({"classes": ["X", "X", "O"]}, "classes: got 'X' more than once"),
         ({"classes": ["X", "O"]}, "the tensor full1.weight: got F32 (3, 32), wanted F32 (2, 32)"),
@@ -165,6 +168,16 @@ def test_a_header_that_is_no_json_is_told(tmp_path: Path, text: str) -> None:
     outer, _, body = taken_apart(path.read_bytes())
     path.write_bytes(put_together(outer, text, body))
     assert refusal(path).startswith(("its header is not JSON", "its the header", "not a whole"))
+
+
+def test_values_in_values_are_told_however_deep(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    outer, inner, body = taken_apart(path.read_bytes())
+    text = json.dumps(inner | {"format": "*"})
+    for depth in range(700, 1_000):  # a parser's depth is one thing, a printer's another
+        deep = text.replace('"*"', "[" * depth + "]" * depth)
+        path.write_bytes(put_together(outer, deep, body))
+        assert refusal(path).startswith(("its format: Input should be 1", "its header is not JSON"))
 
 
 def loaded(path: Path, content: bytes) -> bool:
@@ -253,8 +266,8 @@ def test_a_panic_of_the_reader_is_told_and_ctrl_c_is_not_caught(
 ) -> None:
     path = written(tmp_path)
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
-    monkeypatch.setattr(model_file, "safe_open", failing(panic("called `unwrap` on a `None`")))
+    monkeypatch.setattr(tensors, "safe_open", failing(panic("called `unwrap` on a `None`")))
     assert refusal(path) == "not a whole safetensors file: its reader gave up"
-    monkeypatch.setattr(model_file, "safe_open", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(tensors, "safe_open", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         Network.load(path)

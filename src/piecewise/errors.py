@@ -68,3 +68,12 @@ def shown(value: object, most: int = 40) -> str:
         return "a whole number of more than 38 digits"  # its decimal digits may be refused
     text = repr(value)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def reason(error: Exception) -> str:
+    """What an error says, without the number and the file's name that the system's errors carry,
+    and without characters that would do something to a terminal: a file may have put them there."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 
 
 def lock(handle: int) -> bool:
-    """Take the lock of an open file or folder until it is closed; False if another has it.
+    """Take the lock of an open file or folder until it is closed; False if another has it. OSError
+    where the file system knows no locks.
 
     Windows has no such locks for folders: there it is always given.
     """
@@ -15,7 +15,8 @@ def lock(handle: int) -> bool:
         return True
     import fcntl  # noqa: PLC0415 - Windows has none
 
-    with contextlib.suppress(OSError):
+    try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+    except BlockingIOError:
+        return False
+    return True

@@ -3,35 +3,40 @@
 - `state.safetensors`: where training stands, all in one file that is replaced whole;
 - `history.jsonl`: a line of JSON for each epoch that is through;
 - `recipe.json`, `environment.json`: what it was made with;
-- `net.safetensors`: the model file, as good as it is at the last state;
+- `net.safetensors`: the model file, as good as it was when training ended or was stopped;
 - event files for TensorBoard, where its package is installed.
 
-Only the state is read again; the rest is written from it.
+Only the state is read again; the rest is written from it. It holds digests of its text and of its
+numbers, so that one that was damaged is not gone on from.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
-from ..errors import RunError, shown
+from ..errors import RunError, reason, shown
+from . import tensors
 from .locks import lock
-from .whole import remove_leftovers, write_whole
+from .tensors import Float32, Shape
+from .whole import write_whole
 
 STATE, HISTORY, NET = "state.safetensors", "history.jsonl", "net.safetensors"
+RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
+_OURS = (STATE, HISTORY, NET, RECIPE, ENVIRONMENT)
 LARGEST_STATE = 8 << 30
-_KEY = "piecewise.run"
+_TEXT, _DIGEST = "piecewise.run", "sha256"
 
-Arrays = Mapping[str, npt.NDArray[np.float32]]
+Arrays = Mapping[str, Float32]
+Facts = Mapping[str, Any]
 
 
 class RunFolder:
@@ -40,29 +45,38 @@ class RunFolder:
     def __init__(self, place: Path) -> None:
         self.place = place
 
-    def read(self) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, Any]] | None:
-        """The arrays and plain values of the last `keep`; None before the first. RunError if the
-        file is not one of these."""
+    def read(self, wanted: Callable[[Any], Mapping[str, Shape]]) -> tuple[Arrays, Any] | None:
+        """The arrays and plain values of the last `keep`; None before the first. ``wanted`` says
+        which arrays go with the values, or ValueError. RunError if the file is not one of these,
+        or not as it was written."""
         state = self.place / STATE
-        if not state.exists():
-            return None
         try:
-            if state.stat().st_size > LARGEST_STATE:
-                raise RunError(f"{state}: more than {LARGEST_STATE:,} bytes")
-            with safe_open(state, framework="numpy") as file:
-                text = (file.metadata() or {}).get(_KEY)
+            if not os.path.lexists(state):
+                return None
+            with tensors.opened(state, "the state of a run", LARGEST_STATE) as file:
+                text = file.texts.get(_TEXT)
                 if text is None:
-                    raise RunError(f"{state}: not written by a run")
-                names = [name for name in file.keys() if file.get_slice(name).get_dtype() == "F32"]  # noqa: SIM118
-                return {name: file.get_tensor(name) for name in names}, json.loads(text)
-        except (OSError, ValueError, SafetensorError) as error:
-            raise RunError(f"{state}: cannot be read: {error}; remove it to start anew") from None
+                    raise ValueError("not written by a run")
+                if file.texts.get(_DIGEST) != hashlib.sha256(text.encode()).hexdigest():
+                    raise ValueError("it is not as it was written")
+                facts = tensors.plain_values(text)
+                arrays = file.read(wanted(facts), "this run")
+                if facts.get(_DIGEST) != _digest(arrays):
+                    raise ValueError("its numbers are not as they were written")
+                return arrays, facts
+        except RunError:
+            raise
+        except (OSError, ValueError, RecursionError) as error:
+            words = f"cannot be read: {reason(error)}; remove it to start anew"
+            raise RunError(f"{state}: {words}") from None
 
-    def keep(self, arrays: Arrays, facts: Mapping[str, Any]) -> None:
+    def keep(self, arrays: Arrays, facts: Facts) -> None:
         """Replace the state, whole or not at all."""
         plain = {name: np.ascontiguousarray(array, "<f4") for name, array in arrays.items()}
+        facts = {**facts, _DIGEST: _digest(plain)}
         text = json.dumps(facts, allow_nan=False, separators=(",", ":"))
-        self._write(STATE, safetensors_bytes(plain, metadata={_KEY: text}))
+        texts = {_TEXT: text, _DIGEST: hashlib.sha256(text.encode()).hexdigest()}
+        self._write(STATE, safetensors_bytes(plain, metadata=texts))
 
     def write_json(self, name: str, value: Any) -> None:
         """A file of plain values, for a reader."""
@@ -88,7 +102,7 @@ class RunFolder:
             yield
         except OSError as error:
             raise RunError(
-                f"{self.place}: cannot be written: {error.strerror or error}; what was kept before "
+                f"{self.place}: cannot be written: {reason(error)}; what was kept before "
                 "is as it was"
             ) from None
 
@@ -98,33 +112,49 @@ def opened(path: str | os.PathLike[str]) -> Iterator[RunFolder]:
     """The run folder at a path, made if there is none. RunError if another process has it open, or
     if there is something else."""
     place = Path(path)
+    handle = _made(place)
     try:
-        place.mkdir(exist_ok=True)
-        handle = os.open(place, os.O_RDONLY)
-    except FileNotFoundError:
-        raise RunError(f"{place}: there is no folder {place.parent}") from None
-    except FileExistsError:
-        raise RunError(f"{place}: a file, wanted a folder for the run") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{place}: cannot be opened: {getattr(error, 'strerror', error)}") from None
-    try:
-        if not lock(handle):
-            raise RunError(f"{place}: another run is using this folder; take another one")
+        with contextlib.suppress(OSError):  # where the file system knows no locks
+            if not lock(handle):
+                raise RunError(f"{place}: another run is using this folder; take another one")
         _refuse_strangers(place)
-        remove_leftovers(place)
         yield RunFolder(place)
     finally:
         os.close(handle)
 
 
+def _made(place: Path) -> int:
+    """The handle of the folder, made if there is none."""
+    try:
+        place.mkdir(exist_ok=True)
+        return os.open(place, os.O_RDONLY)
+    except FileNotFoundError:
+        raise RunError(f"{place}: there is no folder {place.parent}") from None
+    except FileExistsError:
+        raise RunError(f"{place}: a file, wanted a folder for the run") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{place}: cannot be opened: {reason(error)}") from None
+
+
 def _refuse_strangers(place: Path) -> None:
-    """A folder that holds other things and no run is not for runs."""
-    names = sorted(path.name for path in place.iterdir())
-    ours = (STATE, HISTORY, NET, "recipe.json", "environment.json")
+    """A folder that holds other things and no run is not for runs. A run begins with its recipe."""
+    try:
+        names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise RunError(f"{place}: cannot be opened: {reason(error)}") from None
     if STATE in names:
         return
+    ours = _OURS if RECIPE in names else ()
     for name in names:
-        if name not in ours and not name.startswith((".", "events.out.tfevents.")):
+        if name not in ours and not (ours and name.startswith("events.out.tfevents.")):
             raise RunError(
                 f"{place}: holds {shown(name)} and no run; take an empty folder, or a new name"
             )
+
+
+def _digest(arrays: Arrays) -> str:
+    """Of the numbers; names and shapes are checked apart from it."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name], "<f4").data)
+    return digest.hexdigest()

@@ -26,32 +26,48 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None
     path = path.resolve()  # a link stays a link
     if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
         raise OSError(errno.EINVAL, "there is something that is not a file")
-    prefix = f".{path.name[:40]}."
-    remove_leftovers(path.parent, prefix)
-    handle, temporary = tempfile.mkstemp(_ENDING, prefix, path.parent)
+    remove_leftovers(path)
+    handle, temporary = _temporary(path)
     try:
         with os.fdopen(handle, "wb") as file:
-            lock(handle)  # while it is held, the file is nobody's leftover
-            Path(temporary).chmod(_usual_mode())
+            temporary.chmod(_usual_mode())
             file.write(content)
             file.flush()
             os.fsync(handle)
             if check:
-                check(Path(temporary))
-            Path(temporary).replace(path)
+                check(temporary)
+            temporary.replace(path)
     except BaseException:  # Ctrl-C too leaves nothing behind
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
     _sync_folder(path.parent)
 
 
-def remove_leftovers(folder: Path, prefix: str = ".") -> None:
-    """Remove temporary files that a killed process left behind: those that nobody holds."""
-    for path in folder.glob(f"{escape(prefix)}*{_ENDING}"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files that a killed process left beside a file: those that nobody holds."""
+    for leftover in path.parent.glob(f"{escape(_prefix(path))}*{_ENDING}"):
+        with contextlib.suppress(OSError), leftover.open("rb") as file:
             if lock(file.fileno()):
-                path.unlink()
+                leftover.unlink()
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """A new file beside another, its handle and its name. While its handle is open it is locked,
+    and so nobody's leftover."""
+    while True:
+        handle, name = tempfile.mkstemp(_ENDING, _prefix(path), path.parent)
+        try:
+            if lock(handle) and os.fstat(handle).st_nlink:
+                return handle, Path(name)
+        except OSError:  # the file system knows no locks; then nobody removes leftovers either
+            return handle, Path(name)
+        os.close(handle)  # someone took it for a leftover before it was locked
+
+
+def _prefix(path: Path) -> str:
+    """How the names of its temporary files begin."""
+    return f".{path.name[:40]}."
 
 
 def _usual_mode() -> int:

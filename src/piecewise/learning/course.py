@@ -108,10 +108,15 @@ class Course:
         self.history.epochs.append(epoch)
         self.net.history.append(asdict(epoch))
         self.losses, self.seconds = Mean(), 0.0
-        watched = self.recipe.patience and epoch.validation_accuracy is not None
-        if watched and (self.best is None or self.best.is_beaten_by(epoch)):
+        if self.is_best(epoch):
             flat, averages = self.net.parameters.flat, self.net.averages.flat
             self.best = Best(epoch, flat.copy(), averages.copy())
+
+    def is_best(self, epoch: Epoch) -> bool:
+        """Whether patience looks for such an epoch, and this one is better than all before it."""
+        if not self.recipe.patience or epoch.validation_accuracy is None:
+            return False
+        return self.best is None or self.best.is_beaten_by(epoch)
 
     def go_back_to_best(self) -> None:
         """Give the net the numbers of its best epoch, if that was looked for."""

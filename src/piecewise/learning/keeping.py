@@ -9,77 +9,124 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..engine.native import this_machine
 from ..engine.runtime import processors
-from ..errors import PiecewiseError, RunError, shown
-from ..files.run_folder import NET, RunFolder, opened
+from ..errors import RunError, shown
+from ..files.run_folder import ENVIRONMENT, NET, RECIPE, Arrays, RunFolder, opened
+from ..files.tensors import Shape, checked
 from ..version import __version__
 from .course import Best, Course, Mean
 from .history import Epoch
 
 EVERY = 2.0
 """Seconds of training, at least, between two states that are kept."""
+TIMES = 10.0
+"""How many times as long as keeping the last one took they are apart, at least."""
 
 Validation = tuple[npt.NDArray[Any], npt.NDArray[np.int64]] | None
+
+
+_Counted = Annotated[int, Field(ge=0)]
+
+
+class _Epoch(BaseModel):
+    """An epoch of a state, as `Epoch` has it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    epoch: _Counted
+    loss: float
+    validation_accuracy: float | None
+    validation_loss: float | None
+    seconds: float
+
+
+class _State(BaseModel):
+    """The plain values of a state."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+    of: dict[str, Any]
+    step: _Counted
+    loss: float
+    count: _Counted
+    seconds: float
+    history: Annotated[list[_Epoch], Field(max_length=100_000)]
 
 
 class Keeper:
     """Keeps a course of training in its folder."""
 
-    def __init__(self, folder: RunFolder, course: Course, identity: dict[str, Any]) -> None:
-        self.folder, self.course, self.identity = folder, course, identity
-        self.kept_at = time.monotonic()
+    def __init__(self, folder: RunFolder, course: Course, validation: Validation) -> None:
+        self.folder, self.course, self.validated = folder, course, validation is not None
+        self.identity = _identity(course, validation)
+        self.kept_at, self.took = time.monotonic(), 0.0
 
     def take_up(self) -> None:
         """Go on from the state in the folder, if there is one; else begin the folder."""
-        saved = self.folder.read()
+        saved = self.folder.read(self._wanted)
         if saved is None:
-            self.folder.write_json("recipe.json", self.identity)
-            self.folder.write_json("environment.json", environment())
+            self.folder.write_json(RECIPE, self.identity)
+            self.folder.write_json(ENVIRONMENT, environment())
         else:
-            _refuse_another(self.folder, saved[1].get("of"), self.identity)
-            try:
-                _restore(self.course, *saved)
-            except (KeyError, TypeError, ValueError, PiecewiseError) as error:
-                place = self.folder.place
-                raise RunError(f"{place}: its state is not whole: {shown(error)}") from None
+            arrays, plain = saved
+            _restore(self.course, arrays, checked(_State, plain))
         self.folder.write_history(self.course.history.to_json())
 
     def note(self, finished: Epoch | None) -> None:
         """After some steps, and at the end of every epoch: keep what is due."""
         if finished:
             self.folder.append_history(asdict(finished))
-        if time.monotonic() - self.kept_at >= EVERY:
+        if time.monotonic() - self.kept_at >= max(EVERY, TIMES * self.took):
             self.keep()
 
     def keep(self) -> None:
         """The state as it is now."""
-        course, net = self.course, self.course.net
+        began, course, net = time.monotonic(), self.course, self.course.net
         arrays = {"parameters": net.parameters.flat, "averages": net.averages.flat}
         arrays |= {f"memory.{index}": array for index, array in enumerate(course.memory)}
-        facts: dict[str, Any] = {
+        if course.best:
+            arrays["best.parameters"] = course.best.parameters
+            arrays["best.averages"] = course.best.averages
+        facts = {
             "of": self.identity,
             "step": course.step,
-            "losses": asdict(course.losses),
+            "loss": course.losses.total,
+            "count": course.losses.count,
             "seconds": course.seconds,
             "history": course.history.to_json(),
         }
-        if course.best:
-            facts["best"] = course.best.epoch.epoch
-            arrays["best.parameters"] = course.best.parameters
-            arrays["best.averages"] = course.best.averages
         self.folder.keep(arrays, facts)
         self.kept_at = time.monotonic()
+        self.took = self.kept_at - began
 
-    def finish(self) -> None:
-        """All is through: the last state, and the net."""
+    def close(self) -> None:
+        """All is through, or it is stopped: the last state, and what is written from it."""
         self.keep()
+        self.folder.write_history(self.course.history.to_json())
         self.course.net.save(self.folder.place / NET)
+
+    def _wanted(self, plain: Any) -> dict[str, Shape]:
+        """The arrays that go with the plain values of a state; RunError if they are another run's,
+        ValueError if they cannot be any's."""
+        of = plain.get("of") if isinstance(plain, dict) else None
+        _refuse_another(self.folder, of, self.identity)
+        state, course = checked(_State, plain), self.course
+        if not _possible(state, course, validated=self.validated):
+            raise ValueError("its epochs and steps do not fit each other")
+        whole, averages = course.net.parameters.flat.shape, course.net.averages.flat.shape
+        wanted = {"parameters": whole, "averages": averages, "memory.0": whole}
+        if course.recipe.optimizer == "adamw":
+            wanted["memory.1"] = whole
+        if course.recipe.patience and self.validated and state.history:
+            wanted |= {"best.parameters": whole, "best.averages": averages}
+        return wanted
 
 
 @contextmanager
@@ -88,14 +135,13 @@ def keeping(
 ) -> Iterator[Keeper]:
     """A keeper of the course in the folder at ``path``; the course goes on from what is there."""
     with opened(path) as folder:
-        keeper = Keeper(folder, course, _identity(course, validation))
+        keeper = Keeper(folder, course, validation)
         keeper.take_up()
         try:
             yield keeper
         except BaseException:
             if course.whole and course.step:
-                keeper.keep()
-                course.net.save(folder.place / NET)
+                keeper.close()
             raise
 
 
@@ -128,6 +174,10 @@ def _identity(course: Course, validation: Validation) -> dict[str, Any]:
     }
 
 
+_DIGESTS = ("first weights", "pictures", "validation")
+"""What only its digest says; to show that would tell nobody anything."""
+
+
 def _digest(arrays: Any) -> str:
     digest = hashlib.sha256()
     for array in arrays:
@@ -137,48 +187,49 @@ def _digest(arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def _refuse_another(folder: RunFolder, found: Any, wanted: dict[str, Any]) -> None:
+def _refuse_another(folder: RunFolder, found: Any, wanted: dict[str, Any], name: str = "") -> None:
     """RunError that names the first thing that differs."""
-    kept = _flat(found)
-    for name, value in _flat(wanted).items():
-        if kept.get(name) != value:
+    for key, value in wanted.items():
+        kept = found.get(key) if isinstance(found, dict) else None
+        what = f"{name} {key}".strip()
+        if isinstance(value, dict):
+            _refuse_another(folder, kept, value, what)
+        elif kept != value:
+            differs = f"has {what} {shown(kept, 200)}, got {shown(value, 200)}"
+            if what in _DIGESTS:
+                differs = f"is of other {what}"
             raise RunError(
-                f"{folder.place}: holds a run with another {name}: {shown(kept.get(name))}, got "
-                f"{shown(value)}; take a new folder, or go on as it began"
+                f"{folder.place}: its run {differs}; go on as it began, or take a new folder"
             )
 
 
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Nested plain values by their names, as in "recipe tricks rotation"."""
-    if not isinstance(value, dict):
-        return {name: list(value) if isinstance(value, tuple) else value}
-    return {
-        key: one
-        for inner, item in value.items()
-        for key, one in _flat(item, f"{name} {inner}".strip()).items()
+def _possible(state: _State, course: Course, *, validated: bool) -> bool:
+    """Whether a course can stand so: its steps counted, its epochs in a row."""
+    epochs, rest = divmod(state.step, course.steps_an_epoch)
+    taken = min(rest * course.recipe.batch_size, len(course.right))
+    numbers = [epoch.epoch for epoch in state.history]
+    measured = {
+        value is not None
+        for epoch in state.history
+        for value in (epoch.validation_accuracy, epoch.validation_loss)
     }
+    return (
+        state.step <= course.steps
+        and state.count == taken
+        and numbers == list(range(1, epochs + 1))
+        and measured <= {validated}
+    )
 
 
-def _restore(course: Course, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
-    """The course as it stood. Whatever does not fit raises."""
+def _restore(course: Course, arrays: Arrays, state: _State) -> None:
+    """The course as it stood."""
     net = course.net
-    epochs = [Epoch(**epoch) for epoch in facts["history"]]
-    count = 2 if course.recipe.optimizer == "adamw" else 1
-    memory = [arrays[f"memory.{index}"] for index in range(count)]
-    likes = [(array, net.parameters.flat) for array in memory]
-    likes += [(arrays["parameters"], net.parameters.flat), (arrays["averages"], net.averages.flat)]
-    best = None
-    if "best" in facts:
-        best = Best(epochs[facts["best"] - 1], arrays["best.parameters"], arrays["best.averages"])
-        likes += [(best.parameters, net.parameters.flat), (best.averages, net.averages.flat)]
-    for array, like in likes:
-        if array.shape != like.shape or not np.isfinite(array).all():
-            raise ValueError(f"an array of the shape {array.shape}")
-    step = int(facts["step"])
-    if not len(epochs) * course.steps_an_epoch <= step <= course.steps:
-        raise ValueError(f"step {step}")
+    course.memory = [arrays[name] for name in ("memory.0", "memory.1") if name in arrays]
+    course.step, course.losses = state.step, Mean(state.loss, state.count)
+    course.seconds = state.seconds
     net.parameters.flat[:], net.averages.flat[:] = arrays["parameters"], arrays["averages"]
-    course.memory, course.step, course.best = memory, step, best
-    course.losses, course.seconds = Mean(**facts["losses"]), float(facts["seconds"])
-    course.history.epochs[:] = epochs
+    course.history.epochs[:] = [Epoch(**epoch.model_dump()) for epoch in state.history]
     net.history[:] = course.history.to_json()
+    for epoch in course.history.epochs:
+        if course.is_best(epoch):
+            course.best = Best(epoch, arrays["best.parameters"], arrays["best.averages"])

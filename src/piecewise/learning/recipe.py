@@ -74,7 +74,9 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""
-        return asdict(self)
+        plain: dict[str, Any] = asdict(self)
+        plain["tricks"]["scaling"] = list(self.tricks.scaling)  # as a file gives it back
+        return plain
 
     @staticmethod
     def knob(name: str) -> Limit:

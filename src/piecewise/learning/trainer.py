@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,11 @@ from ..randomness import ORDER, key_of
 from ..reference.losses import LOSSES
 from .course import Course, Float32, Mean
 from .history import Epoch, History, Progress
-from .keeping import Keeper, keeping
 from .recipe import Recipe
 from .steppers import Native, Nudging, Stepper
+
+if TYPE_CHECKING:
+    from .keeping import Keeper
 
 Validation = tuple[npt.ArrayLike, npt.ArrayLike] | None
 """Pictures and labels, or nothing."""
@@ -66,6 +69,8 @@ def train(
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     keeper: AbstractContextManager[Keeper | None] = nullcontext()
     if run is not None:
+        from .keeping import keeping  # noqa: PLC0415 - it loads what only files need
+
         keeper = keeping(run, course, validation)
     with keeper as kept, np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours
         if progress and course.step:  # where it goes on from
@@ -77,7 +82,7 @@ def train(
             _one_epoch(course, stepper, validation, progress, kept)
         course.go_back_to_best()
         if kept:
-            kept.finish()
+            kept.close()
     return course.history
 
 

@@ -1,0 +1,399 @@
+"""Run folders: training goes on after any stop with the same bits, and with nothing else's."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.errors import PiecewiseError, RunError, TrainingError
+from piecewise.files import run_folder
+from piecewise.learning.history import Progress
+from piecewise.learning.recipe import Recipe
+from piecewise.learning.trainer import train
+from piecewise.network import Network
+from piecewise.tricks import Augmentation
+
+from .runs import FILES, LESSONS, LONGER, RUNS, Disk, Run, at, every_step, names, result
+
+SHORT = RUNS["short"]
+
+
+class Stopped(Exception):
+    """What progress raises."""
+
+
+def stopping(after: int) -> Any:
+    """Stops at the first look after so many steps."""
+
+    def stop(progress: Progress) -> None:
+        if progress.step >= after:
+            raise Stopped
+
+    return stop
+
+
+def refusal(folder: Path, run: Run, net: Network | None = None) -> str:
+    """Why a run is not taken up, after the folder's name; the net is as it was."""
+    net = net or run.network()
+    before = net.parameters_sha256
+    with pytest.raises(RunError) as caught:
+        run.teach(net, folder)
+    assert net.parameters_sha256 == before
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(folder))
+    return str(caught.value).removeprefix(f"{folder}: ")
+
+
+# Stopped and gone on with.
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_stopped_after_every_step_comes_to_the_same_bits(memory: Path, name: str) -> None:
+    run, stops, reached = RUNS[name], 0, 0
+    with every_step():
+        wanted = result(run.train())
+        while True:
+            try:
+                net = run.train(memory / "run", stopping(reached + 1), 1 + stops % 3)
+                break
+            except Stopped:
+                stops, reached = stops + 1, reached + 1
+                assert names(memory / "run") == FILES
+    assert stops >= 4
+    assert result(net) == wanted
+    assert result(run.train(memory / "run")) == wanted  # and what is through stays so
+    assert names(memory / "run") == FILES
+    assert result(Network.load(memory / "run" / "net.safetensors")) == wanted
+    lines = (memory / "run" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == net.history
+
+
+def test_a_run_in_a_folder_is_the_run_without(memory: Path) -> None:
+    told = list[int]()
+    assert result(SHORT.train(memory / "run")) == result(SHORT.train())
+    SHORT.train(memory / "run", lambda progress: told.append(progress.step))
+    assert told == [4]  # of four: it says where it goes on from, and nothing is left to do
+
+
+def test_what_was_stopped_can_be_looked_at(memory: Path) -> None:
+    run = RUNS["sgd"]
+    with every_step(), pytest.raises(Stopped):
+        run.train(memory, stopping(4))
+    epochs = [json.loads(line) for line in (memory / "history.jsonl").read_text().splitlines()]
+    assert [epoch["epoch"] for epoch in epochs] == [1]
+    assert json.loads((memory / "recipe.json").read_text())["recipe"]["epochs"] == 3
+    assert set(json.loads((memory / "environment.json").read_text())) >= {"piecewise", "numpy"}
+    net = Network.load(memory / "net.safetensors")
+    assert net.history == epochs
+    assert net.parameters_sha256 != run.network().parameters_sha256
+
+
+def test_states_are_kept_now_and_then_and_not_after_every_step(memory: Path) -> None:
+    count = 0
+
+    def counted() -> None:
+        nonlocal count
+        count += 1
+
+    with Disk(counted).used():
+        Run(knobs={"epochs": 200}).train(memory / "run")
+    assert count < 2_000  # a state takes about 16; every line of the history 6
+
+
+def in_a_process(how: str, name: str, place: Path, count: int, seconds: int) -> list[Any]:
+    command = [sys.executable, "-m", "tests.runs", how, name, str(place), str(count)]
+    done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    wanted, told = json.loads(done.stdout)
+    for number, one in enumerate(told):
+        assert one["result"] == wanted, (number, done.stderr.decode())
+        assert one["files"] == FILES, number
+        assert one["beside"] == ["net.safetensors", "run"], number
+    return told  # type: ignore[no-any-return]
+
+
+def test_killed_at_any_write_it_goes_on_with_the_same_bits(memory: Path) -> None:
+    told = in_a_process("writes", "short", memory, 7, 60)
+    assert len(told) > 20
+    assert [one["killed"] for one in told] == [True] * (len(told) - 1) + [False]
+
+
+@pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
+def test_stopped_at_any_moment_it_goes_on_with_the_same_bits(memory: Path, stop: str) -> None:
+    assert in_a_process(stop, "patience, norm, adamw", memory, 8, 60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["patience, norm, adamw", "nudging", "dropout, norm, tricks"])
+def test_killed_at_every_write_it_goes_on_with_the_same_bits(memory: Path, name: str) -> None:
+    told = in_a_process("writes", name, memory, 1, 1_200)
+    assert len(told) > 200
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize("name", ["patience, norm, adamw", "words"])
+def test_stopped_at_200_moments_it_goes_on_with_the_same_bits(
+    memory: Path, name: str, stop: str
+) -> None:
+    assert len(in_a_process(stop, name, memory, 200, 1_200)) > 60
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from tests.runs import LONGER, every_step
+def slowly(progress):
+    print(progress.step, flush=True)
+    time.sleep(0.05)
+with every_step():
+    LONGER.train(Path(sys.argv[1]), slowly)
+"""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_one_process_at_a_time_has_a_folder(memory: Path, stop: signal.Signals) -> None:
+    command = [sys.executable, "-c", SLOW, str(memory / "run")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "1\n"
+        words = "another run is using this folder; take another one"
+        assert refusal(memory / "run", LONGER) == words
+        other.send_signal(stop)
+        _, errors = other.communicate(timeout=20)
+    assert ("KeyboardInterrupt" in errors) == (stop == signal.SIGINT)
+    told = list[int]()
+    net = LONGER.train(memory / "run", lambda progress: told.append(progress.step))
+    assert told[0] >= 1
+    assert result(net) == result(LONGER.train())
+
+
+# Something else.
+
+
+@pytest.fixture(name="stopped")
+def stopped_run(memory: Path) -> Path:
+    """A folder with a run that stands at step 3 of 4."""
+    with every_step(), pytest.raises(Stopped):
+        SHORT.train(memory / "run", stopping(3))
+    return memory / "run"
+
+
+def with_knobs(**knobs: Any) -> Run:
+    return SHORT._replace(knobs=SHORT.knobs | knobs)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (with_knobs(epochs=3), "its run has recipe epochs 2, got 3"),
+        (with_knobs(seed=1), "its run has recipe seed 0, got 1"),
+        (with_knobs(patience=2), "its run has recipe patience 1, got 2"),
+        (with_knobs(optimizer="adamw"), "its run has recipe optimizer 'sgd', got 'adamw'"),
+        (
+            with_knobs(tricks=Augmentation(rotation=5)),
+            "its run has recipe tricks rotation 0.0, got 5.0",
+        ),
+        (
+            with_knobs(tricks=Augmentation(scaling=(0.9, 1))),
+            "its run has recipe tricks scaling [1.0, 1.0], got [0.9, 1.0]",
+        ),
+        (
+            SHORT._replace(layers="conv 4 3, pool 2, full"),
+            "its run has layers 'conv 4 3, relu, pool 2, full', got 'conv 4 3, pool 2, full'",
+        ),
+        (SHORT._replace(kind="floats"), "its run is of other pictures"),
+        (SHORT._replace(weighted=True), "its run is of other pictures"),
+        (SHORT._replace(validated=False), "its run is of other validation"),
+    ],
+)
+def test_another_run_is_told_by_what_differs(stopped: Path, run: Run, words: str) -> None:
+    assert refusal(stopped, run) == f"{words}; go on as it began, or take a new folder"
+    assert result(SHORT.train(stopped)) == result(SHORT.train())
+
+
+def test_another_net_is_told_by_what_differs(stopped: Path) -> None:
+    layers, after = SHORT.layers, "; go on as it began, or take a new folder"
+    net = Network(layers, (1, 9, 9), ("X", "O"), seed=1)
+    assert refusal(stopped, SHORT, net) == f"its run is of other first weights{after}"
+    net = Network(layers, (1, 9, 9), ("O", "X"))
+    assert refusal(stopped, SHORT, net) == f"its run has classes ['X', 'O'], got ['O', 'X']{after}"
+    net = Network(layers, (1, 9, 9), ("X", "O"), preparation=LESSONS.preparation)
+    assert refusal(stopped, SHORT, net).startswith("its run has preparation ")
+
+
+def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
+    given, right, recipe = LESSONS.pictures[:40], LESSONS.labels[:40], Recipe(epochs=1)
+    floats = given.astype(np.float32)
+    changed, other = floats.copy(), right.copy()
+    changed[39, 0, 8, 8] += 1
+    other[39] ^= 1
+    kinds: list[tuple[Any, Any]] = [
+        (given, right),
+        (floats, right),
+        (changed, right),
+        (floats, other),
+    ]
+    kinds += [(floats.astype(kind), right) for kind in (np.float16, np.float64, ">f4")]
+    kinds += [(floats[:39], right[:39]), (floats[:, :, ::-1], right)]
+    for number, kind in enumerate(kinds):
+        train(SHORT.network(), *kind, recipe, run=memory / str(number))
+        for other_number in range(number):
+            with pytest.raises(RunError, match="its run is of other pictures; go on"):
+                train(SHORT.network(), *kind, recipe, run=memory / str(other_number))
+
+
+def test_a_folder_with_other_things_is_refused_and_left_alone(memory: Path) -> None:
+    words = "holds 'thesis.txt' and no run; take an empty folder, or a new name"
+    for name in ("thesis.txt", "net.safetensors", "history.jsonl", "events.out.tfevents.1"):
+        (place := memory / f"in {name}").mkdir()
+        (place / name).write_text("mine")
+        (place / ".hidden").write_text("mine")
+        assert refusal(place, SHORT) == words.replace("thesis.txt", name)
+        assert names(place) == [".hidden", name]
+        assert (place / name).read_text() == "mine"
+    (memory / "empty").mkdir()
+    for name in (".hidden", ".other.part"):
+        (memory / "empty" / name).write_text("mine")
+    SHORT.train(memory / "empty")
+    assert names(memory / "empty") == [".hidden", ".other.part", *FILES]
+
+
+def test_a_place_where_no_folder_can_be_is_told(memory: Path) -> None:
+    (memory / "file").write_text("mine")
+    (memory / "link").symlink_to(memory / "nowhere")
+    for name, words in (
+        ("file", "a file, wanted a folder for the run"),
+        ("link", "a file, wanted a folder for the run"),
+        ("missing/run", f"there is no folder {memory / 'missing'}"),
+        ("file/run", "cannot be opened: Not a directory"),
+        ("a" * 256, "cannot be opened: File name too long"),
+        ("zero\0", "cannot be opened: embedded null byte"),
+    ):
+        assert refusal(memory / name, SHORT).endswith(words)
+    assert names(memory) == ["file", "link"]
+
+
+def test_a_state_that_was_removed_is_begun_anew(stopped: Path) -> None:
+    (stopped / "state.safetensors").unlink()
+    (stopped / "events.out.tfevents.1").write_text("")
+    told = list[int]()
+    net = SHORT.train(stopped, lambda progress: told.append(progress.step))
+    assert told[0] == 1
+    assert result(net) == result(SHORT.train())
+
+
+# A disk that fails.
+
+
+def failing(number: int) -> Any:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def told_by(run: Run, folder: Path) -> str:
+    """The sentence of the error with which it stops, if it does."""
+    try:
+        run.train(folder)
+    except PiecewiseError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("always", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_fails_at_any_write_is_told_and_costs_nothing(
+    memory: Path, number: int, always: bool
+) -> None:
+    wanted, told = result(SHORT.train()), 0
+    for moment in range(0, 2_000, 3):
+        calls, folder = 0, memory / str(moment)
+        failed = at(moment, failing(number), always=always)
+
+        def happens(failed: Any = failed) -> None:
+            nonlocal calls
+            calls += 1
+            failed()
+
+        with every_step(), Disk(happens).used():
+            told += bool(words := told_by(SHORT, folder))
+        if words:
+            assert words.startswith(str(folder))
+            assert words.count(os.strerror(number)) == 1
+        assert result(SHORT.train(folder)) == wanted
+        assert names(folder) == FILES
+        if calls <= moment:
+            break
+    assert told > 20
+    assert moment > 60
+
+
+def test_a_file_that_may_grow_no_more_is_told(stopped: Path) -> None:
+    import resource  # noqa: PLC0415  # only where there is one
+
+    before = (stopped / "state.safetensors").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) - 1, hard))
+        with every_step():
+            words = refusal_while_running(stopped)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert words == "cannot be written: File too large; what was kept before is as it was"
+    assert (stopped / "state.safetensors").read_bytes() == before
+    assert names(stopped) == FILES
+    assert result(SHORT.train(stopped)) == result(SHORT.train())
+
+
+def refusal_while_running(folder: Path) -> str:
+    with pytest.raises(RunError) as caught:
+        SHORT.train(folder)
+    return str(caught.value).removeprefix(f"{folder}: ")
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_state(memory: Path) -> None:
+    run = Run(knobs={"epochs": 50, "learning_rate": 1000.0, "loss": "squared"})
+    with every_step(), pytest.raises(TrainingError) as caught:
+        run.train(memory / "run")
+    words = "no longer a finite number; try a learning rate below 1000"
+    assert words in str(caught.value)
+    state = (memory / "run" / "state.safetensors").read_bytes()
+    net, told = run.network(), list[int]()
+    with every_step(), pytest.raises(TrainingError) as again:
+        run.teach(net, memory / "run", lambda progress: told.append(progress.step))
+    assert str(again.value) == str(caught.value)
+    assert told == [int(str(caught.value).split("step ")[1].split()[0]) - 1]  # the one before
+    assert np.isfinite(net.parameters.flat).all()
+    assert (memory / "run" / "state.safetensors").read_bytes() == state
+
+
+def test_where_there_are_no_locks_a_run_goes_on_all_the_same(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl  # noqa: PLC0415  # only where there is one
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    assert result(SHORT.train(memory / "run")) == result(SHORT.train())
+    assert names(memory / "run") == FILES
+
+
+def test_every_field_of_a_recipe_is_part_of_what_a_run_is(stopped: Path) -> None:
+    kept = json.loads((stopped / "recipe.json").read_text())
+    assert set(kept["recipe"]) == {field.name for field in dataclasses.fields(Recipe)}
+    assert run_folder.STATE in names(stopped)

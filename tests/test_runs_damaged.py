@@ -1,0 +1,360 @@
+"""The state of a run as a bad disk or a stranger leaves it: gone on from, or told in a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import random
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save as safetensors_bytes
+
+from piecewise.errors import RunError
+from piecewise.files import run_folder, tensors
+
+from .runs import FILES, RUNS, every_step, names, result
+from .test_model_file_broken import edited
+from .test_runs import Stopped, stopping, told_by
+
+RUN = RUNS["patience, norm, adamw"]
+REMEDY = "; remove it to start anew"
+
+
+@pytest.fixture(scope="module", name="kept")
+def kept_state(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A state in the middle of its second epoch."""
+    folder = tmp_path_factory.mktemp("run")
+    with every_step(), pytest.raises(Stopped):
+        RUN.train(folder, stopping(5))
+    return (folder / "state.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module", name="wanted")
+def unstopped() -> list[Any]:
+    return result(RUN.train())
+
+
+class Folder:
+    """A run folder with whatever state; what comes of it."""
+
+    def __init__(self, place: Path, wanted: list[Any]) -> None:
+        self.place, self.wanted = place, wanted
+        self.state = place / "state.safetensors"
+
+    def goes_on(self, content: bytes) -> bool:
+        """Whether a run goes on from a state, and then to the same bits; if not, it says so and the
+        net is as it was."""
+        self.state.write_bytes(content)
+        net = RUN.network()
+        before = net.parameters_sha256
+        try:
+            RUN.teach(net, self.place)
+        except RunError as error:
+            told = str(error)
+            assert told.startswith((f"{self.state}: cannot be read: ", f"{self.place}: its run "))
+            assert told.endswith((REMEDY, "; go on as it began, or take a new folder"))
+            assert "\n" not in told
+            assert len(told) < 800
+            assert (net.parameters_sha256, net.history) == (before, [])
+            assert self.state.read_bytes() == content
+            return False
+        assert result(net) == self.wanted
+        return True
+
+    def refusal(self, content: bytes) -> str:
+        assert not self.goes_on(content)
+        with pytest.raises(RunError) as caught:
+            RUN.train(self.place)
+        return str(caught.value).removeprefix(f"{self.state}: cannot be read: ").split(REMEDY)[0]
+
+
+@pytest.fixture(name="folder")
+def run_folder_in_memory(memory: Path, wanted: list[Any]) -> Folder:
+    return Folder(memory, wanted)
+
+
+# Damaged.
+
+
+def test_a_whole_state_is_gone_on_from(folder: Folder, kept: bytes) -> None:
+    assert folder.goes_on(kept)
+    assert folder.goes_on(folder.state.read_bytes())  # the last one
+    assert names(folder.place) == [name for name in FILES if name[0] not in "er"]
+
+
+def cuts(folder: Folder, kept: bytes, pace: int) -> None:
+    assert not any(folder.goes_on(kept[:end]) for end in range(0, len(kept), pace))
+    assert not folder.goes_on(kept[:-1])
+    assert not folder.goes_on(kept + b"\0")
+
+
+def changes(folder: Folder, kept: bytes, count: int) -> None:
+    drawn, went_on = random.Random(count), 0
+    for _ in range(count):
+        changed = bytearray(kept)
+        for _ in range(drawn.choice((1, 1, 2, 8))):
+            place = drawn.randrange(len(changed))
+            match drawn.randrange(4):
+                case 0:
+                    changed[place] ^= 1 << drawn.randrange(8)
+                case 1:
+                    changed[place] = drawn.choice(
+                        (*b'\0\1\x7f\xff09 "\\{[,-e', drawn.randrange(256))
+                    )
+                case 2:
+                    changed.insert(place, drawn.randrange(256))
+                case _:
+                    del changed[place]
+        went_on += folder.goes_on(bytes(changed))
+    assert went_on < count / 50
+
+
+def test_a_cut_state_is_told(folder: Folder, kept: bytes) -> None:
+    cuts(folder, kept, 37)
+
+
+def test_a_state_with_changed_bytes_is_told(folder: Folder, kept: bytes) -> None:
+    changes(folder, kept, 500)
+
+
+@pytest.mark.long
+def test_every_cut_state_is_told(folder: Folder, kept: bytes) -> None:
+    cuts(folder, kept, 1)
+
+
+@pytest.mark.long
+def test_100_000_states_with_changed_bytes_are_told(folder: Folder, kept: bytes) -> None:
+    changes(folder, kept, 100_000)
+
+
+def test_every_bit_of_a_number_counts(folder: Folder, kept: bytes) -> None:
+    start = 8 + int.from_bytes(kept[:8], "little")
+    for place in range(start, len(kept), 61):
+        changed = bytearray(kept)
+        changed[place] ^= 1 << place % 8
+        words = folder.refusal(bytes(changed))
+        assert words.startswith(("its numbers are not as they were written", "the tensor "))
+
+
+def test_every_digit_of_a_text_counts(folder: Folder, kept: bytes) -> None:
+    place = kept.index(b'\\"loss\\":') + len(b'\\"loss\\":')
+    digit = kept[place + 2 : place + 3]
+    changed = kept[: place + 2] + (b"1" if digit != b"1" else b"2") + kept[place + 3 :]
+    assert folder.refusal(changed) == "it is not as it was written"
+
+
+def test_what_is_no_state_is_told(folder: Folder, kept: bytes) -> None:
+    cut_short = "not a whole safetensors file; was it cut short, or is it another kind?"
+    other = safetensors_bytes({"a": np.ones(2, np.float32)})
+    assert folder.refusal(b"") == cut_short
+    assert folder.refusal(b"a text, not a state") == cut_short
+    assert folder.refusal(other) == "not written by a run"
+    assert folder.refusal(struct.pack("<Q", 2**40) + bytes(99)) == cut_short
+    head = struct.pack("<Q", tensors.LARGEST_HEADER + 1)
+    assert folder.refusal(head + bytes(tensors.LARGEST_HEADER + 9)).startswith("a header of 33,")
+
+
+def told(folder: Folder) -> str:
+    with pytest.raises(RunError) as caught:
+        RUN.train(folder.place)
+    return str(caught.value)
+
+
+def test_what_is_no_file_is_told(folder: Folder) -> None:
+    state = folder.state
+    state.mkdir()
+    words = f"{state}: cannot be read: a folder, wanted the state of a run{REMEDY}"
+    assert told(folder) == words
+    state.rmdir()
+    os.mkfifo(state)
+    words = f"{state}: cannot be read: no file, wanted the state of a run{REMEDY}"
+    assert told(folder) == words
+    state.unlink()
+    state.symlink_to(folder.place / "nowhere")
+    assert told(folder) == f"{state}: cannot be read: No such file or directory{REMEDY}"
+    state.unlink()
+    state.write_bytes(b"")
+    os.truncate(state, run_folder.LARGEST_STATE + 1)  # holes take no room
+    assert "8,589,934,593 bytes, wanted at most 8,589,934,592" in told(folder)
+
+
+# Written by someone, with the right digests.
+
+
+def taken_apart(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The plain values of a state, and its arrays."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    facts = json.loads(header.pop("__metadata__")["piecewise.run"])
+    arrays = {}
+    for name, about in header.items():
+        first, last = (8 + length + place for place in about["data_offsets"])
+        arrays[name] = np.frombuffer(content[first:last], np.float32)
+    return facts, arrays
+
+
+def put_together(facts: Any, arrays: dict[str, Any]) -> bytes:
+    if isinstance(facts, dict) and "sha256" in facts:
+        digest = hashlib.sha256()
+        for name in sorted(arrays):
+            digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+        facts = {**facts, "sha256": digest.hexdigest()}
+    text = facts if isinstance(facts, str) else json.dumps(facts)
+    whole = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return safetensors_bytes(arrays, metadata={"piecewise.run": text, "sha256": whole})
+
+
+def test_what_is_put_together_again_is_the_state(folder: Folder, kept: bytes) -> None:
+    assert folder.goes_on(put_together(*taken_apart(kept)))
+
+
+FITTING = "its epochs and steps do not fit each other"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"step": 6}, FITTING),
+        ({"step": 8}, FITTING),
+        ({"step": 999}, FITTING),
+        ({"step": 2}, FITTING),
+        ({"count": 0}, FITTING),
+        ({"step": -1}, "its step: Input should be greater than or equal to 0, got -1"),
+        ({"step": 5.0}, "its step: Input should be a valid integer, got 5.0"),
+        ({"step": True}, "its step: Input should be a valid integer, got True"),
+        ({"step": 2**99}, FITTING),
+        ({"loss": "0"}, "its loss: Input should be a valid number, got '0'"),
+        ({"loss": math.nan}, "its header is not JSON"),
+        ({"count": None}, "its count: Input should be a valid integer, got None"),
+        ({"seconds": []}, "its seconds: Input should be a valid number, got []"),
+        ({"history": []}, FITTING),
+        ({"history": {}}, "its history: Input should be a valid list, got {}"),
+        ({"history": [[]]}, "its history.0: Input should be a valid dictionary"),
+        ({"sha256": None}, "its numbers are not as they were written"),
+    ],
+)
+def test_plain_values_that_cannot_be_are_told(
+    folder: Folder, kept: bytes, change: dict[str, Any], words: str
+) -> None:
+    facts, arrays = taken_apart(kept)
+    assert (facts["step"], facts["count"]) == (5, 64)  # the last step of three takes six
+    content = put_together(facts | change, arrays)
+    if "sha256" in change:
+        del facts["sha256"]
+        content = put_together(facts, arrays)
+    assert folder.refusal(content).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epoch": 2}, FITTING),
+        ({"validation_loss": None}, FITTING),
+        ({"validation_accuracy": None, "validation_loss": None}, FITTING),
+        ({"validation_accuracy": "1"}, "its history.0.validation_accuracy: Input should be a val"),
+        ({"loss": None}, "its history.0.loss: Input should be a valid number, got None"),
+        ({"more": 1}, "its history.0.more: Extra inputs are not permitted, got 1"),
+    ],
+)
+def test_an_epoch_that_cannot_be_is_told(
+    folder: Folder, kept: bytes, change: dict[str, Any], words: str
+) -> None:
+    facts, arrays = taken_apart(kept)
+    facts["history"][0].update(change)
+    assert folder.refusal(put_together(facts, arrays)).startswith(words)
+
+
+Change = Callable[[dict[str, Any]], object]
+ARRAYS: list[tuple[Change, str]] = [
+    (lambda arrays: arrays.pop("memory.1"), "the tensor 'memory.1' is missing for this run"),
+    (lambda arrays: arrays.pop("best.averages"), "the tensor 'best.averages' is missing for this"),
+    (lambda arrays: arrays.update(odd=np.ones(2)), "the tensor 'odd' is one too many for this run"),
+    (
+        lambda arrays: arrays.update(averages=np.ones(9, np.float32)),
+        "the tensor averages: got F32 (9,), wanted F32 (8,)",
+    ),
+    (
+        lambda arrays: arrays.update(averages=np.ones((8, 1), np.float32)),
+        "the tensor averages: got F32 (8, 1), wanted F32 (8,)",
+    ),
+    (lambda arrays: arrays.update(averages=np.ones(8)), "the tensor averages: got F64 (8,), wante"),
+    (
+        lambda arrays: arrays.update({"memory.0": arrays["memory.0"] * np.nan}),
+        "the tensor memory.0 holds values that are not finite numbers",
+    ),
+    (
+        lambda arrays: arrays.update(averages=np.full(8, np.inf, np.float32)),
+        "the tensor averages holds values that are not finite numbers",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), ARRAYS, ids=range(len(ARRAYS)))
+def test_arrays_that_do_not_fit_are_told(
+    folder: Folder, kept: bytes, change: Change, words: str
+) -> None:
+    facts, arrays = taken_apart(kept)
+    change(arrays)
+    assert folder.refusal(put_together(facts, arrays)).startswith(words)
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "7", "[" * 99_999, "9" * 9_999])
+def test_a_text_that_is_no_states_is_told(folder: Folder, kept: bytes, text: str) -> None:
+    assert not folder.goes_on(put_together(text, taken_apart(kept)[1]))
+
+
+def deep(depth: int) -> Any:
+    value: Any = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_values_in_values_are_told_however_deep(folder: Folder, kept: bytes) -> None:
+    facts, arrays = taken_apart(kept)
+    for depth in (10, 300, *range(700, 1_000)):
+        for name in ("of", "step", "history"):
+            text = json.dumps(facts | {name: "*"}).replace('"*"', "[" * depth + "]" * depth)
+            assert not folder.goes_on(put_together(text, arrays))
+
+
+def rewrites(folder: Folder, kept: bytes, count: int) -> None:
+    """States as nothing but someone who means harm writes them: never anything but an end, or an
+    error of ours."""
+    drawn, ends = random.Random(count), 0
+    facts, arrays = taken_apart(kept)
+    for _ in range(count):
+        there, numbers = facts, dict(arrays)
+        for _ in range(drawn.choice((1, 1, 2))):
+            there = edited(there, drawn)
+        if drawn.random() < 0.3:
+            name = drawn.choice(list(arrays))
+            numbers[name] = arrays[name] * np.float32(drawn.choice((-1, 0, 1e9, 1e38, 1e-40)))
+        folder.state.write_bytes(_resealed(there, numbers))
+        words = told_by(RUN, folder.place)
+        assert "\n" not in words
+        ends += not words
+    assert count / 50 < ends < count
+
+
+def _resealed(facts: Any, arrays: dict[str, Any]) -> bytes:
+    try:
+        return put_together(facts, arrays)
+    except UnicodeEncodeError:
+        return b""
+
+
+def test_rewritten_states_are_gone_on_from_or_told(folder: Folder, kept: bytes) -> None:
+    rewrites(folder, kept, 300)
+
+
+@pytest.mark.long
+def test_50_000_rewritten_states_are_gone_on_from_or_told(folder: Folder, kept: bytes) -> None:
+    rewrites(folder, kept, 50_000)
