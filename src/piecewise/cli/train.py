@@ -148,8 +148,9 @@ class _Telling:
             self.meter.clear()
             name = "training" if title == "net" else title
             self.title, self.meter = title, Meter(name, self.console)
-            if progress.step and not progress.finished and title == "net":
-                self._resumed(progress)
+        if progress.resumed:
+            told = f"going on from step {progress.step:,} of {progress.steps:,}"
+            say(self.console, told)
         self.meter(progress.step, progress.steps, f", loss {progress.loss:.4f}")
         if progress.finished and title == "net":
             epoch = progress.finished
@@ -162,9 +163,6 @@ class _Telling:
                 f"{epoch.seconds:.1f} s",
             )
         self.stopping.look()
-
-    def _resumed(self, progress: Progress) -> None:
-        say(self.console, f"going on from step {progress.step:,} of {progress.steps:,}")
 
 
 def _taught(

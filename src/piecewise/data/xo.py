@@ -156,7 +156,7 @@ def draw(
         except LimitError as error:
             raise LimitError(f"draw: {name}: {error}") from None
     pictures = np.empty((count, 1, size, size), np.uint8)
-    block = max(1, (1 << 15) // (size * size))  # what is worked on stays in the processor's cache
+    block = max(1, (1 << 17) // (size * size))  # small enough for the processor's cache
 
     def draw_block(start: int) -> dict[str, Float64]:
         numbers = np.arange(first + start, first + min(start + block, count))

@@ -20,7 +20,7 @@ WORK = 1.0e12
 """Multiplications forward, all pictures and epochs together, that a training run may take: some
 fifteen seconds on two cores."""
 QUICK_WORK = 1.4e11
-STEPS, QUICK_STEPS = 1_080, 400
+STEPS, QUICK_STEPS = 960, 400
 """Steps that a set is worth, if there is time for them."""
 MOST_EPOCHS = 150
 FEWEST_THOROUGH = 15

@@ -43,3 +43,5 @@ class Progress:
     """The mean loss of the pictures of the last steps."""
     finished: Epoch | None
     """The epoch that has just ended, if one has."""
+    resumed: bool = False
+    """Whether this is where an earlier run stood, before anything else is told."""

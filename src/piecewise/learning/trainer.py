@@ -74,7 +74,7 @@ def train(
         keeper = keeping(run, course, validation)
     with keeper as kept, np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours
         if progress and course.step:  # where it goes on from
-            progress(Progress(course.step, course.steps, course.losses.value, None))
+            progress(Progress(course.step, course.steps, course.losses.value, None, resumed=True))
         if not course.done:
             nudged = recipe.method == "nudging"
             stepper: Stepper = Nudging(course) if nudged else Native(course, threads)
