@@ -25,7 +25,7 @@ test: $(VENV)/test  ## the tests a newcomer runs
 test-long: $(VENV)/test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --ignore tests/toolkits --durations=0
 
-test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch (installs it)
+test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
 	$(BIN)/python -m pytest tests/toolkits
 
 bench: $(VENV)/toolkits  ## how fast it is beside PyTorch and ONNX Runtime (installs them)

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from .errors import LimitError as LimitError
     from .errors import ModelFileError as ModelFileError
     from .errors import NotationError as NotationError
+    from .errors import NotFittedError as NotFittedError
     from .errors import PiecewiseError as PiecewiseError
     from .errors import RunError as RunError
     from .errors import ShapeError as ShapeError
     from .errors import TrainingError as TrainingError
+    from .estimator import ConvNetClassifier as ConvNetClassifier
     from .learning.live import Live as Live
     from .learning.recipe import Recipe as Recipe
     from .learning.scores import Scores as Scores
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Augmentation": "tricks",
     "CompiledNetwork": "compiled",
+    "ConvNetClassifier": "estimator",
     "DataError": "errors",
     "DataSet": "data.dataset",
     "LimitError": "errors",
@@ -47,6 +50,7 @@ _HOMES = {
     "ModelFileError": "errors",
     "Network": "network",
     "NotationError": "errors",
+    "NotFittedError": "errors",
     "PiecewiseError": "errors",
     "Preparation": "data.preparation",
     "Recipe": "learning.recipe",

@@ -49,6 +49,10 @@ class RunError(PiecewiseError, ValueError):
     """A run folder that cannot be used, or that holds another run."""
 
 
+class NotFittedError(PiecewiseError, ValueError, AttributeError):
+    """Something was asked of a classifier that has learned nothing yet."""
+
+
 class TrainingError(PiecewiseError, RuntimeError):
     """Learning that cannot go on (a loss that is no longer a finite number)."""
 

@@ -47,7 +47,7 @@ def _temperature(logits: npt.NDArray[np.float64], right: npt.NDArray[np.int64]) 
     def loss(power: float) -> float:
         heat = 2.0**power
         wholes = fsum(log(np.add.accumulate(exp(logits / heat), axis=1)[:, -1]))
-        return wholes + wholes / len(right) - chosen / heat
+        return float(wholes + wholes / len(right) - chosen / heat)
 
     low, high = np.log2(_COLDEST), np.log2(_HOTTEST)
     ratio = (5**0.5 - 1) / 2

@@ -1,0 +1,249 @@
+"""Arrays of pictures as people have them: which axis is which, and what their numbers mean.
+
+Preparations are for bytes. Numbers of another range, and rows of a table, get a reading of their
+own: decided once from the training pictures, then fixed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..architecture import input_shape
+from ..errors import DataError, LimitError, shown
+from ..reference.sums import total
+from .folders import Unpacked
+from .pictures import read_picture
+from .preparation import Pictures, Preparation, decide
+
+Array = npt.NDArray[Any]
+Float64 = npt.NDArray[np.float64]
+Shape = tuple[int, int, int]
+
+LEVELS = 256
+"""Pictures of no more different values than this are bytes, whatever range they were brought to."""
+LONGEST_SIDE = 32
+"""Of pictures from files, where no shape is said: as on the command line."""
+_SAMPLE = 500  # pictures that a decision looks at where there are more
+_BLOCK = 1_000  # pictures worked on at a time, so that what is worked out on the way stays small
+_COLOURS = (1, 3)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Numbers from ``low`` to ``high`` become bytes from 0 to 255, those beyond the nearest; and
+    drawings are brought to the preparation's ground."""
+
+    preparation: Preparation
+    low: float = 0.0
+    high: float = 255.0
+
+    def inputs(self, pictures: Array) -> Pictures:
+        if pictures.dtype == np.uint8 and (self.low, self.high) == (0, 255):
+            return self.preparation.align(np.ascontiguousarray(pictures))
+        made = np.empty(pictures.shape, np.uint8)
+        for start in range(0, len(pictures), _BLOCK):
+            block = pictures[start : start + _BLOCK].astype(np.float64)
+            inside = (np.clip(block, self.low, self.high) - self.low) / (self.high - self.low)
+            made[start : start + _BLOCK] = np.rint(inside * 255)
+        return self.preparation.align(made)
+
+    def read(self, paths: Sequence[Path]) -> Pictures:
+        """Picture files -> bytes (N, C, H, W); DataError if one cannot be read."""
+        return np.stack([self.preparation.fit(read_picture(path)) for path in paths])
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Numbers of which ``mean`` is taken off and which ``deviation`` divides; each (C, 1, 1), or
+    (1, 1, columns) for a table."""
+
+    preparation: Preparation
+    mean: Float64
+    deviation: Float64
+
+    def inputs(self, pictures: Array) -> npt.NDArray[np.float32]:
+        made = np.empty(pictures.shape, np.float32)
+        for start in range(0, len(pictures), _BLOCK):
+            with np.errstate(over="ignore"):  # told below
+                block = (pictures[start : start + _BLOCK] - self.mean) / self.deviation
+                made[start : start + _BLOCK] = block
+        if not np.isfinite(made).all():
+            raise DataError("X: got a value too large for float32 beside those learned from")
+        return made
+
+
+Reading = Levels | Standard
+"""How given numbers become a network's inputs."""
+
+
+def given(X: Any) -> Array | list[Path]:
+    """What was given as pictures: finite numbers (N, ...), or paths of picture files.
+
+    Bytes and float32 stay as they are, other numbers become float64. Raises DataError, and
+    TypeError for what is no number at all.
+    """
+    if hasattr(X, "tocsr"):
+        raise DataError("X: got a sparse matrix, wanted a dense array; X.toarray() makes one")
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        raise DataError("X: got rows of different lengths, wanted one array, or paths") from None
+    if array.ndim == 1 and array.dtype.kind in "OUT":
+        entries = array.tolist()
+        if entries and all(isinstance(entry, str | os.PathLike) for entry in entries):
+            return [Path(entry) for entry in entries]
+    return _numbers(array)
+
+
+def _numbers(array: Array) -> Array:
+    if array.dtype.kind == "c":
+        raise DataError("X: Complex data not supported; wanted real numbers")
+    if array.ndim < 2 or array.ndim > 4:
+        raise DataError(
+            f"X: got an array with {array.ndim} axes, wanted rows (N, features) or pictures "
+            "(N, H, W), (N, C, H, W). Reshape your data: X.reshape(-1, 1) if it is one feature, "
+            "X[None] if it is one sample"
+        )
+    if not len(array):
+        raise DataError(f"X: 0 sample(s) (shape={array.shape}) while a minimum of 1 is required.")
+    if not array.size:
+        raise DataError(f"X: 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
+    if array.dtype in (np.uint8, np.float32):
+        numbers = array
+    else:
+        try:
+            numbers = array.astype(np.float64, copy=False)  # nothing writes into it
+        except ValueError:
+            raise DataError(f"X: got {array.dtype}, wanted numbers, or paths of pictures") from None
+    if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+        raise DataError("X: contains NaN or inf, wanted finite numbers")
+    return numbers
+
+
+def shape_of(shape: Any) -> Shape | None:
+    """An image shape that was said: (rows, columns) or (channels, rows, columns); None if none."""
+    if shape is None:
+        return None
+    sides = shape.tolist() if isinstance(shape, np.ndarray) else shape
+    if isinstance(sides, tuple | list) and len(sides) == 2:
+        sides = (1, *sides)
+    try:
+        return _sides(input_shape(sides))
+    except LimitError:
+        raise LimitError(
+            f"image_shape: got {shown(shape)}, wanted (rows, columns) or (channels, rows, columns)"
+        ) from None
+
+
+def _sides(shape: Sequence[int]) -> Shape:
+    channels, rows, columns = shape
+    return channels, rows, columns
+
+
+def as_pictures(numbers: Array, shape: Shape | None) -> Array:
+    """Numbers as `given` lets them through -> (N, C, H, W), a view where that is possible.
+
+    ``shape``: (C, H, W) if it is known. Rows (N, features) go through it channel by channel, row
+    by row; without one they are a table, pictures of one row. (N, H, W) are grey. Of four axes the
+    channels are the second, or the last if only then the shape fits; while it is not known, if
+    only the last has 1 or 3 cells. Raises DataError.
+    """
+    count, sides = len(numbers), numbers.shape[1:]
+    if len(sides) == 1:
+        wanted = shape or (1, 1, sides[0])
+    elif len(sides) == 2:
+        wanted = (1, sides[0], sides[1])
+    else:
+        last = sides[2] in _COLOURS and sides[0] not in _COLOURS
+        if last if shape is None else (sides != shape and (sides[2], *sides[:2]) == shape):
+            numbers, sides = np.moveaxis(numbers, 3, 1), (sides[2], *sides[:2])
+        wanted = (sides[0], sides[1], sides[2])
+    if wanted != (shape or wanted) or numbers[0].size != int(np.prod(wanted)):
+        raise _misfit(numbers, shape or wanted)
+    return numbers.reshape(count, *wanted)
+
+
+def _misfit(numbers: Array, shape: Shape) -> DataError:
+    """In the words that scikit-learn has for it."""
+    features, wanted = numbers[0].size, int(np.prod(shape))
+    if features != wanted:
+        return DataError(
+            f"X has {features} features, but ConvNetClassifier is expecting {wanted} features as "
+            f"input: {' x '.join(map(str, shape))}"
+        )
+    return DataError(f"X: got pictures {numbers.shape[1:]}, wanted {shape}")
+
+
+def reading_of_files(paths: Sequence[Path], shape: Shape | None) -> Levels:
+    """Decided from picture files, in whatever order they come."""
+    some = sorted(set(paths))
+    unpacked = Unpacked()
+    for path in some[:: max(1, len(some) // _SAMPLE)]:
+        unpacked.add(path)
+    found = decide(unpacked, shape and shape[1:], LONGEST_SIDE)
+    return Levels(found if shape is None else replace(found, shape=shape))
+
+
+def reading_of_pictures(pictures: Array, weights: Float64) -> Reading:
+    """Decided from pictures (N, C, H, W) and how often each counts (N,).
+
+    Bytes, and numbers of no more levels than bytes have, are read as bytes; other numbers are
+    brought to mean 0 and deviation 1, channel by channel.
+    """
+    shape = _sides(pictures.shape[1:])
+    some = pictures[:: max(1, len(pictures) // _SAMPLE)]
+    if pictures.dtype != np.uint8 and not _has_levels(some):
+        return _standard(pictures, weights, shape, cells=(2, 3))
+    levels = Levels(Preparation(shape))
+    if pictures.dtype != np.uint8:
+        levels = replace(levels, low=float(pictures.min()), high=float(pictures.max()))
+    if shape[0] not in _COLOURS:
+        return levels
+    looked_at = np.moveaxis(levels.inputs(some), 1, 3)
+    found = decide(looked_at, shape[1:], max(shape[1:]))
+    return replace(levels, preparation=replace(found, shape=shape))
+
+
+def _has_levels(some: Array) -> bool:
+    """Whether a few values come again and again, as they do where bytes were divided."""
+    different = np.unique(some).size
+    return 1 < different <= LEVELS and 4 * different <= some.size
+
+
+def reading_of_rows(rows: Array, weights: Float64) -> Reading:
+    """Decided from the rows of a table, as pictures (N, 1, 1, columns): every column is brought to
+    mean 0 and deviation 1."""
+    return _standard(rows, weights, _sides(rows.shape[1:]), cells=())
+
+
+def _standard(pictures: Array, weights: Float64, shape: Shape, cells: tuple[int, ...]) -> Standard:
+    share = weights / total(weights)
+    many = int(np.prod([shape[axis - 1] for axis in cells], dtype=np.int64))
+
+    def mean_of(change: Any) -> Float64:
+        """The weighted mean over pictures and ``cells``; added up in an order that is the same on
+        every machine, as the network depends on it."""
+        blocks = [
+            total(change(pictures[at : at + _BLOCK]) * share[at : at + _BLOCK, None, None, None])
+            for at in range(0, len(pictures), _BLOCK)
+        ]
+        summed = total(np.stack(blocks))
+        if cells:
+            summed = total(summed.reshape(len(summed), -1).T)[:, None, None]
+        return np.asarray(summed / many)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = mean_of(lambda block: block.astype(np.float64))
+        deviation = np.sqrt(mean_of(lambda block: (block - mean) ** 2))
+    if not np.isfinite(deviation).all():
+        raise DataError("X: got values too large to be squared in float64")
+    # What is always the same says nothing; only rounding would be made large.
+    deviation[deviation <= 1e-12 * np.abs(mean)] = 1.0
+    return Standard(Preparation(shape), mean, deviation)

@@ -1,0 +1,91 @@
+"""Arrays of pictures: axes, readings, and examples put together where they are equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.data import arrays
+from piecewise.data.arrays import (
+    Standard,
+    as_pictures,
+    given,
+    reading_of_files,
+    reading_of_pictures,
+    reading_of_rows,
+)
+from piecewise.learning.canonical import canonical, relative
+
+from .lessons import PICTURES, TABLE, rng
+
+
+@pytest.mark.parametrize(
+    ("sides", "said", "shape", "last"),
+    [
+        ((3, 5, 7), None, (3, 5, 7), False),
+        ((5, 7, 3), None, (3, 5, 7), True),
+        ((3, 5, 3), None, (3, 5, 3), False),
+        ((5, 7, 4), None, (5, 7, 4), False),
+        ((5, 7, 4), (4, 5, 7), (4, 5, 7), True),
+        ((5, 7, 3), (5, 7, 3), (5, 7, 3), False),
+    ],
+)
+def test_which_axis_has_the_channels(sides: Any, said: Any, shape: Any, last: bool) -> None:
+    numbers = np.arange(2.0 * np.prod(sides)).reshape(2, *sides)
+    found = as_pictures(numbers, said)
+    assert found.shape[1:] == shape
+    assert (found == (np.moveaxis(numbers, 3, 1) if last else numbers)).all()
+    assert (as_pictures(numbers, shape) == found).all()  # as it is at predict
+
+
+def test_means_and_deviations_are_of_the_weighted_rows() -> None:
+    weights = rng().integers(0, 4, 60).astype(float)
+    repeated = np.repeat(TABLE, weights.astype(int), axis=0)
+    found = reading_of_rows(TABLE[:, None, None], weights)
+    assert isinstance(found, Standard)
+    assert np.allclose(found.mean.ravel(), repeated.mean(axis=0), rtol=1e-12)
+    assert np.allclose(found.deviation.ravel(), repeated.std(axis=0), rtol=1e-12)
+    pictures = rng().normal(3, 2, (1_100, 2, 3, 4))  # more than a block of them
+    found = reading_of_pictures(pictures, np.ones(1_100))
+    assert isinstance(found, Standard)
+    assert np.allclose(found.mean.ravel(), pictures.mean(axis=(0, 2, 3)), rtol=1e-12)
+    assert np.allclose(found.deviation.ravel(), pictures.std(axis=(0, 2, 3)), rtol=1e-12)
+
+
+def test_a_decision_about_many_files_does_not_hang_on_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "_SAMPLE", 2)  # of eight: those of even numbers are looked at
+    paths = [tmp_path / f"{number}.png" for number in range(8)]
+    for number, path in enumerate(paths):
+        Image.fromarray(PICTURES[number]).resize((9 + number % 2, 9)).save(path)
+    for order in (paths, paths[::-1], paths[1:] + paths[:2]):
+        assert reading_of_files(order, None).preparation.shape == (1, 9, 9)
+
+
+def test_paths_are_told_from_other_texts() -> None:
+    assert given(["a.png", Path("b.png")]) == [Path("a.png"), Path("b.png")]
+    assert given(np.array([["1", "2.5"]])).tolist() == [[1, 2.5]]  # type: ignore[union-attr]
+    with pytest.raises(TypeError, match="argument must be"):
+        given(np.array([[{}, 1]], object))
+
+
+def test_equal_pairs_are_put_together() -> None:
+    pictures = np.array([[2.0, 0.0], [1.0, 5.0], [2.0, -0.0], [1.0, 5.0], [1.0, 5.0]])
+    labels, weights = np.array([0, 1, 0, 1, 0]), np.array([1.0, 0.1, 2.0, 0.2, 4.0])
+    for order in (np.arange(5), np.array([4, 3, 2, 1, 0])):
+        found = canonical(pictures[order], labels[order], weights[order])
+        assert sorted(zip(found.pictures.tolist(), found.labels.tolist(), strict=True)) == [
+            ([1.0, 5.0], 0),
+            ([1.0, 5.0], 1),
+            ([2.0, 0.0], 0),
+        ]
+        assert sorted(found.weights.tolist()) == [0.1 + 0.2, 3.0, 4.0]
+    assert relative(np.array([3.0, 3.0])) is None
+    shares = relative(np.array([3.0, 1.0]))
+    assert shares is not None
+    assert shares.tolist() == [1.5, 0.5]

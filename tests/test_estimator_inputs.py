@@ -1,0 +1,207 @@
+"""What the classifier takes for pictures and labels, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import piecewise as pw
+from piecewise import ConvNetClassifier
+from piecewise.data.arrays import Levels, Standard, reading_of_pictures
+from piecewise.errors import DataError, LimitError, NotationError
+
+from .lessons import KINDS, LABELS, PICTURES, SMALL, TABLE, bits, rng, taught
+
+
+@pytest.mark.parametrize(
+    ("X", "shape"),
+    [
+        (PICTURES.reshape(-1, 81), (9, 9)),
+        (PICTURES.reshape(-1, 81), (1, 9, 9)),
+        (PICTURES[:, None], None),
+        (PICTURES[..., None], None),
+        (PICTURES, np.array([9, 9])),
+    ],
+)
+def test_all_ways_to_write_grey_pictures_are_the_same(X: Any, shape: Any) -> None:
+    assert taught(X, image_shape=shape) == taught()
+    classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
+    assert (classifier.predict(X) == classifier.predict(PICTURES)).all()
+
+
+def test_what_numbers_are_read_as() -> None:
+    def reading(X: Any) -> Any:
+        return ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(X, LABELS)._reading
+
+    whole = reading(PICTURES)
+    assert (whole.low, whole.high, whole.preparation.ground) == (0, 255, "dark")
+    light = reading(255 - PICTURES)
+    assert light.preparation.ground == "light"
+    assert (light.inputs(255 - PICTURES[:, None])[:, 0] == 255 - PICTURES).all()
+    divided = reading(PICTURES / 255)
+    assert isinstance(divided, Levels)
+    assert (divided.low, divided.high) == (PICTURES.min() / 255, PICTURES.max() / 255)
+    assert (divided.inputs((PICTURES / 255)[:, None])[:, 0] == PICTURES).all()
+    noisy = reading(PICTURES + rng().normal(0, 1, PICTURES.shape))
+    assert isinstance(noisy, Standard)
+    assert noisy.mean.shape == (1, 1, 1)
+    few = rng().normal(size=(4, 1, 3, 3))  # as many values as numbers: they mean no levels
+    assert isinstance(reading_of_pictures(few, np.ones(4)), Standard)
+    classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)  # it is of a dark ground
+    assert classifier.score(255 - PICTURES, classifier.predict(PICTURES)) > 0.9
+
+
+def test_a_column_that_is_always_the_same_says_nothing() -> None:
+    table = np.column_stack([TABLE, np.full(60, 0.1), np.full(60, 1e9)])
+    inputs = ConvNetClassifier(epochs=1, random_state=0).fit(table, KINDS).inputs(table)
+    assert np.abs(inputs[..., 4:]).max() < 1e-6
+
+
+def test_it_reads_files_and_its_network_goes_on_without_it(tmp_path: Path) -> None:
+    paths = []
+    for number, picture in enumerate(PICTURES):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(picture).resize((18, 18)).save(paths[-1])
+    texts = [str(path) for path in paths]
+    classifier = ConvNetClassifier(**{**SMALL, "epochs": 8}, image_shape=(9, 9))
+    classifier.fit(texts, LABELS)
+    assert classifier.score(np.array(paths), LABELS) > 0.9
+    assert bits(classifier) == taught(paths[::-1], LABELS[::-1], epochs=8, image_shape=(9, 9))
+    classifier.network_.save(tmp_path / "net.safetensors")
+    net = pw.load(tmp_path / "net.safetensors")
+    assert net.predict(classifier.inputs(texts)) == classifier.predict(texts).tolist()
+    assert ConvNetClassifier(**SMALL).fit(paths, LABELS).image_shape_ == (1, 18, 18)
+    with pytest.raises(DataError, match=r"gone\.png: no such file"):
+        classifier.predict([*texts, "gone.png"])
+    table = ConvNetClassifier(epochs=1).fit(TABLE, KINDS)
+    with pytest.raises(DataError, match="got paths of pictures, wanted arrays"):
+        table.predict(texts)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, 7])[KINDS],
+        np.array([-1.0, 1.0])[KINDS],
+        KINDS.astype(bool),
+        np.array(["no", "yes"])[KINDS],
+        np.array(["no", "yes"], object)[KINDS],
+        np.array(["a", "b\ud800"], object)[KINDS],
+        np.array([None, "x" * 2_000], object)[np.ones(60, int)],
+    ],
+    ids=["ints", "floats", "bools", "texts", "objects", "no name", "one class"],
+)
+def test_labels_are_given_back_as_they_came(labels: Any) -> None:
+    classifier = ConvNetClassifier(random_state=0)
+    if len(set(labels.tolist())) < 2:
+        with pytest.raises(DataError, match="only one class"):
+            classifier.fit(TABLE, labels)
+        return
+    answers = classifier.fit(TABLE, labels).predict(TABLE)
+    assert answers.dtype == labels.dtype
+    assert (answers == labels).mean() > 0.95
+    assert classifier.fit(TABLE, labels.tolist()).score(TABLE, labels) > 0.95
+
+
+class Sparse:
+    """Looks like a sparse matrix."""
+
+    def tocsr(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (Sparse(), "sparse"),
+        (TABLE * 1j, "Complex data not supported"),
+        (TABLE[:, 0], "Reshape your data"),
+        (TABLE[:, :, None, None, None], "5 axes"),
+        (np.empty((0, 4)), "0 sample"),
+        (np.empty((60, 0)), r"0 feature\(s\) \(shape=\(60, 0\)\) while a minimum of 1"),
+        (np.where(TABLE > 9, np.nan, TABLE), "NaN"),
+        (np.where(TABLE > 9, np.inf, TABLE), "inf"),
+        ([[1, 2], [3]], "different lengths"),
+        (np.full((60, 4), "red"), "wanted numbers"),
+        (TABLE * 1e200, "too large"),
+        (TABLE[:50], "got 60 labels, wanted 50"),
+    ],
+)
+def test_pictures_that_are_none(X: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        ConvNetClassifier().fit(X, KINDS)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (None, "requires y to be passed"),
+        (TABLE, "y should be a 1d array"),
+        (TABLE[:, 0], "Unknown label type: continuous"),
+        (np.where(KINDS, np.nan, 1), "NaN"),
+        (KINDS * 1j, "Complex"),
+        (np.ones(60), "only one class"),
+        ([1, "a"] * 30, None),
+        (np.array([1, "a"] * 30, object), "labels of different kinds"),
+    ],
+)
+def test_labels_that_are_none(y: Any, words: str | None) -> None:
+    if words is None:  # NumPy makes texts of them
+        assert ConvNetClassifier(epochs=1).fit(TABLE, y).classes_.tolist() == ["1", "a"]
+        return
+    with pytest.raises(DataError, match=words):
+        ConvNetClassifier().fit(TABLE, y)
+
+
+@pytest.mark.parametrize(
+    "weights", [np.ones(59), np.ones((60, 1)), -np.ones(60), np.full(60, np.nan), ["a"] * 60]
+)
+def test_weights_that_are_none(weights: Any) -> None:
+    with pytest.raises(DataError, match="sample_weight: "):
+        ConvNetClassifier().fit(TABLE, KINDS, weights)
+    with pytest.raises(DataError, match="sample_weight: every weight is zero"):
+        ConvNetClassifier().fit(TABLE, KINDS, np.zeros(60))
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"layers": "conv 4 3, relo"}, NotationError),
+        ({"layers": "embed 4, full"}, ValueError),
+        ({"epochs": 0}, LimitError),
+        ({"image_shape": (9, 9, 9, 9)}, LimitError),
+        ({"image_shape": "9x9"}, LimitError),
+        ({"image_shape": (8, 8)}, DataError),
+        ({"random_state": -1}, LimitError),
+        ({"n_jobs": 0}, LimitError),
+        ({"tricks": "leaps 3"}, LimitError),
+        ({"loss": "hinge"}, LimitError),
+    ],
+)
+def test_parameters_are_checked_by_fit(said: dict[str, Any], error: type[Exception]) -> None:
+    classifier = ConvNetClassifier(**{**SMALL, **said})  # made without a word
+    with pytest.raises(error):
+        classifier.fit(PICTURES, LABELS)
+    assert not classifier.__sklearn_is_fitted__()
+
+
+def test_other_pictures_than_those_learned_from() -> None:
+    classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
+    words = "X has 64 features, but ConvNetClassifier is expecting 81 features as input: 1 x 9 x 9"
+    with pytest.raises(DataError, match=words):
+        classifier.predict(PICTURES[:, :8, :8])
+    with pytest.raises(DataError, match=r"got pictures \(1, 81\), wanted \(1, 9, 9\)"):
+        classifier.predict(PICTURES.reshape(-1, 1, 81))
+    with pytest.raises(ValueError, match="not fitted yet"):  # scikit-learn's, if it is loaded
+        ConvNetClassifier().predict(PICTURES)
+    table = ConvNetClassifier(epochs=1).fit(TABLE, KINDS)
+    with pytest.raises(DataError, match="too large for float32"):
+        table.predict(TABLE * 1e200)
+
+
+def test_a_column_of_labels_is_taken_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="A column-vector y was passed"):
+        ConvNetClassifier(epochs=1).fit(TABLE, KINDS[:, None])
