@@ -9,10 +9,10 @@ import rich_click as click
 
 from ..errors import LimitError
 from ..learning.recipe import knobs
-from ..limits import Limit
+from ..limits import Choice, Limit
 
 SHORT = {"learning_rate": ("--lr",)}
-_METAVARS = {"Whole": "N", "Number": "X", "Choice": "WORD", "YesNo": "yes|no"}
+_METAVARS = {"Whole": "N", "Number": "X", "YesNo": "yes|no"}
 
 
 class _Knob(click.ParamType[Any]):
@@ -20,7 +20,8 @@ class _Knob(click.ParamType[Any]):
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self.name = _METAVARS.get(type(limit).__name__, "TEXT")
+        words = "|".join(limit.words) if isinstance(limit, Choice) else "TEXT"
+        self.name = _METAVARS.get(type(limit).__name__, words)
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not isinstance(value, str):

@@ -45,6 +45,9 @@ SCHEMA = 1
     help="Keep where training stands in this folder, and go on from there after a stop or a kill.",
 )
 @click.option(
+    "--tensorboard", is_flag=True, help="Write event files for TensorBoard into the run's folder."
+)
+@click.option(
     "--threads",
     type=click.IntRange(1, 256),
     metavar="N",
@@ -62,7 +65,7 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     Ctrl-C, from the second epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
-    size, run, threads = _size(given.pop("size")), given.pop("run"), given.pop("threads")
+    size, how = _size(given.pop("size")), _how(given)
     given = {name: value for name, value in given.items() if value is not None}
     _check_usage(given)
     check_place(output)
@@ -72,7 +75,7 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     plan = lesson(dataset, source, **given)
     net = plan.network()
     _tell_plan(net, plan, console)
-    taught = _taught(plan, net, console, run, threads)
+    taught = _taught(plan, net, console, how)
     if taught is None:
         _stop(net, output, console)
     with undisturbed():
@@ -86,6 +89,15 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     if not taught.scores:
         say(console, "there were too few pictures to hold any out, so there is no score")
     say(console, f"saved {output}, {seconds:.1f} s in all")
+
+
+def _how(given: dict[str, Any]) -> dict[str, Any]:
+    """What is said of how to train, and not of what, taken out of ``given``."""
+    how = {name: given.pop(name) for name in ("threads", "run")}
+    how["events"] = given.pop("tensorboard")
+    if how["events"] and how["run"] is None:
+        raise click.UsageError("--tensorboard wants --run FOLDER, where its files go")
+    return how
 
 
 def _check_usage(given: dict[str, Any]) -> None:
@@ -165,14 +177,12 @@ class _Telling:
         self.stopping.look()
 
 
-def _taught(
-    plan: Lesson, net: Network, console: Console, run: str | None, threads: int | None
-) -> Taught | None:
+def _taught(plan: Lesson, net: Network, console: Console, how: dict[str, Any]) -> Taught | None:
     """Train with a meter; None if it was stopped."""
     with Stopping() as stopping:
         telling = _Telling(console, plan.plan.recipe.epochs, stopping)
         try:
-            return teach(plan, telling, threads=threads, run=run, net=net)
+            return teach(plan, telling, net=net, **how)
         except KeyboardInterrupt:
             stop_listening()
             return None

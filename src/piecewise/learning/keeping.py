@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..engine.native import this_machine
 from ..engine.runtime import processors
 from ..errors import RunError, shown
+from ..files.events import Events
 from ..files.run_folder import ENVIRONMENT, NET, RECIPE, Arrays, RunFolder, opened
 from ..files.tensors import Shape, checked
 from ..version import __version__
@@ -67,6 +68,7 @@ class Keeper:
         self.folder, self.course, self.validated = folder, course, validation is not None
         self.identity = _identity(course, validation)
         self.kept_at, self.took = time.monotonic(), 0.0
+        self.events: Events | None = None
 
     def take_up(self) -> None:
         """Go on from the state in the folder, if there is one; else begin the folder."""
@@ -83,6 +85,9 @@ class Keeper:
         """After some steps, and at the end of every epoch: keep what is due."""
         if finished:
             self.folder.append_history(asdict(finished))
+            if self.events:
+                numbers = asdict(finished)
+                self.events.write(numbers.pop("epoch"), numbers)
         if time.monotonic() - self.kept_at >= max(EVERY, TIMES * self.took):
             self.keep()
 
@@ -131,18 +136,23 @@ class Keeper:
 
 @contextmanager
 def keeping(
-    path: str | os.PathLike[str], course: Course, validation: Validation
+    path: str | os.PathLike[str], course: Course, validation: Validation, *, events: bool = False
 ) -> Iterator[Keeper]:
-    """A keeper of the course in the folder at ``path``; the course goes on from what is there."""
+    """A keeper of the course in the folder at ``path``; the course goes on from what is there.
+    ``events``: whether TensorBoard is told, too."""
     with opened(path) as folder:
         keeper = Keeper(folder, course, validation)
         keeper.take_up()
+        keeper.events = Events(folder.place) if events else None
         try:
             yield keeper
         except BaseException:
             if course.whole and course.step:
                 keeper.close()
             raise
+        finally:
+            if keeper.events:
+                keeper.events.close()
 
 
 def environment() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -110,26 +109,20 @@ def lesson(
     return Lesson(data, parts, plan, min(folds, int(np.bincount(train_part.labels).max())))
 
 
-def teach(
-    given: Lesson,
-    told: Told = None,
-    *,
-    threads: int | None = None,
-    run: str | os.PathLike[str] | None = None,
-    net: Network | None = None,
-) -> Taught:
+def teach(given: Lesson, told: Told = None, *, net: Network | None = None, **how: Any) -> Taught:
     """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
-    and measure it. ``threads`` and ``run``: see `train`. Ctrl-C raises KeyboardInterrupt; ``net``
-    then is as after its last whole step."""
+    and measure it. ``how``: ``threads``, ``run`` and ``events`` as `train` takes them; folds leave
+    nothing in the run's folder. Ctrl-C raises KeyboardInterrupt; ``net`` then is as after its last
+    whole step."""
     taught, clock = Taught(net or given.network()), time.perf_counter()
     logits, right = None, None
     if given.folds:
-        logits, right = _over_folds(given, told, threads)
+        logits, right = _over_folds(given, told, how.get("threads"))
         taught.scores["folds"] = scored(taught.net.classes, logits, right, REPEATS)
         clock = _mark(taught, "folds", clock)
     validation = given.parts.get("validation")
     recipe, progress = given.plan.recipe, told and partial(told, "net")
-    train(taught.net, *given.parts["train"], recipe, validation, progress, threads, run=run)
+    train(taught.net, *given.parts["train"], recipe, validation, progress, **how)
     clock = _mark(taught, "training", clock)
     if validation:
         logits, right = taught.net.logits(validation.pictures), validation.labels

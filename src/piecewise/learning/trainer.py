@@ -43,6 +43,7 @@ def train(
     *,
     weights: npt.ArrayLike | None = None,
     run: str | os.PathLike[str] | None = None,
+    events: bool = False,
 ) -> History:
     """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
     descent, each step as the recipe's optimizer makes it.
@@ -51,7 +52,8 @@ def train(
     there are processors, if left out, fewer where there is little to do; the result is the same for
     any number. ``weights`` (N,): how much each picture counts, 1 if left out. ``run``: a folder
     that keeps where training stands; after a stop or a kill, the same call goes on from there and
-    ends with the same bits as if nothing had happened.
+    ends with the same bits as if nothing had happened; with ``events`` it gets event files for
+    TensorBoard, too.
 
     Ctrl-C, or whatever ``progress`` raises, leaves the net as after its last whole step, with the
     history so far. Raises DataError where arrays do not fit, RunError where the folder holds
@@ -71,7 +73,7 @@ def train(
     if run is not None:
         from .keeping import keeping  # noqa: PLC0415 - it loads what only files need
 
-        keeper = keeping(run, course, validation)
+        keeper = keeping(run, course, validation, events=events)
     with keeper as kept, np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours
         if progress and course.step:  # where it goes on from
             progress(Progress(course.step, course.steps, course.losses.value, None, resumed=True))
