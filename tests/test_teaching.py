@@ -20,6 +20,7 @@ from piecewise.learning.holding_out import folds_of
 from piecewise.learning.recipe import Recipe
 from piecewise.learning.scores import Scores, wilson
 from piecewise.learning.teaching import REPEATS, lesson, teach
+from piecewise.learning.trainer import train
 from piecewise.network import Network, load
 from piecewise.tricks import AUGMENTATION, Augmentation
 
@@ -39,25 +40,38 @@ SMALL: dict[str, Any] = {"layers": "conv 4 3, relu, pool 2, full", "epochs": 4, 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_chosen_layers_fit_every_size(side: int, channels: int, quick: bool) -> None:
     for shape in ((channels, side, side), (channels, side, 2 * side + 1)):
-        ground = "dark" if channels == 1 else "any"
-        plan = plan_for(Preparation(shape, ground), 10, 1_000, quick=quick)
-        assert Network(plan.layers, shape, 10).architecture.parameter_count < 10_000_000
+        for kind in ("drawings", "photos", "sounds"):
+            plan = plan_for(kind, shape, 10, 1_000, quick=quick)
+            assert Network(plan.layers, shape, 10).architecture.parameter_count < 10_000_000
 
 
 def test_the_work_of_a_run_is_bounded_and_follows_from_the_data() -> None:
-    digits = Preparation((1, 28, 28), "dark")
-    epochs = {n: plan_for(digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)}
+    digits = "drawings", (1, 28, 28)
+    epochs = {
+        n: plan_for(*digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)
+    }
     assert list(epochs.values()) == sorted(epochs.values(), reverse=True)
     assert epochs[50] == 150
     assert epochs[1_000_000] == 2
-    quick, thorough = (plan_for(digits, 10, 60_000, quick=quick) for quick in (True, False))
+    quick, thorough = (plan_for(*digits, 10, 60_000, quick=quick) for quick in (True, False))
     assert quick.recipe.epochs * 5 < thorough.recipe.epochs
-    assert plan_for(digits, 2, 2_500).layers != thorough.layers
+    assert plan_for(*digits, 2, 2_500).layers != thorough.layers
+
+
+@pytest.mark.parametrize("positions", [1, 2, 40])
+def test_texts_are_looked_up_word_by_word(positions: int) -> None:
+    plan = plan_for("texts", (1, 500, positions), 2, 4_000)
+    net = Network(plan.layers, (1, 500, positions), 2)
+    assert net.architecture.reads_texts
+    assert plan.recipe.optimizer == "adamw"
+    words = np.random.default_rng(0).integers(0, 500, (64, positions))
+    train(net, words, words[:, 0] % 2, Recipe(**{**plan.recipe.to_json(), "epochs": 30}))
+    assert (net.logits(words).argmax(axis=1) == words[:, 0] % 2).mean() > 0.9
 
 
 def test_what_is_said_stays_and_the_rest_goes_with_it() -> None:
-    digits = Preparation((1, 28, 28), "dark")
-    plan = plan_for(digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
+    digits = "drawings", (1, 28, 28)
+    plan = plan_for(*digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
     assert plan.layers == "full"
     assert (plan.recipe.batch_size, plan.recipe.momentum, plan.recipe.epochs) == (32, 0.5, 3)
     assert plan.recipe.learning_rate == pytest.approx(0.05)

@@ -243,7 +243,15 @@ class ConvNetClassifier(Manners):
             if architecture.reads_texts:
                 raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
             layers = architecture.notation
-        return plan_for(preparation, classes, count, layers=layers, quick=self.quick, **said)
+        return plan_for(
+            preparation.kind,
+            preparation.shape,
+            classes,
+            count,
+            layers=layers,
+            quick=self.quick,
+            **said,
+        )
 
     def _learned(self, taken: _Taken, plan: Plan, *, again: bool) -> Self:
         """Train the network, the present one or a new one, and keep all that came of it."""

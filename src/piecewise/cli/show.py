@@ -25,6 +25,7 @@ def command(net_file: str, as_json: bool) -> None:
                 "seed": net.seed,
                 "preparation": net.preparation.to_json(),
                 "recipe": net.recipe,
+                "calibration": net.calibration.to_json(),
                 "history": net.history,
             }
         )
@@ -38,6 +39,7 @@ def command(net_file: str, as_json: bool) -> None:
         f"classes      {', '.join(net.classes)}",
         f"preparation  {_words(net.preparation.to_json())}",
         f"recipe       {_words(net.recipe)}",
+        f"sureness     {_sureness(net)}",
         f"sha256       {net.parameters_sha256}",
     ):
         console.print("\n".join(map(printable, line.split("\n"))), soft_wrap=True)
@@ -45,3 +47,14 @@ def command(net_file: str, as_json: bool) -> None:
 
 def _words(values: dict[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"
+
+
+def _sureness(net: Network) -> str:
+    found = net.calibration
+    if not found.n:
+        return "not measured"
+    steps = ", ".join(
+        f"{100 * step.coverage:.0f} % answered: {100 * step.accuracy:.1f} % right"
+        for step in found.sure[::3]
+    )
+    return f"temperature {found.temperature:.2f}, on {found.n:,} answers held out; {steps}"

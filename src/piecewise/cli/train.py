@@ -132,7 +132,7 @@ def _tell_skipped(dataset: DataSet, console: Console) -> None:
 def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:
     counts = ", ".join(f"{len(part.labels):,} for {name}" for name, part in plan.parts.items())
     ground, recipe = net.preparation.ground, plan.plan.recipe
-    kind = "photos" if ground == "any" else f"drawings on a {ground} ground"
+    kind = net.preparation.kind + (f" on a {ground} ground" if ground != "any" else "")
     shape = "x".join(str(side) for side in net.input)
     scored = f", scored in {plan.folds} folds" if plan.folds else ""
     tricks = Recipe.knob("tricks").write(recipe.tricks)

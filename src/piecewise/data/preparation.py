@@ -45,6 +45,11 @@ class Preparation:
         _GROUNDS.check(self.ground)
         _MARGIN.check(self.margin)
 
+    @property
+    def kind(self) -> str:
+        """What is prepared: "drawings", ink on a plain ground, or "photos"."""
+        return "photos" if self.ground == "any" else "drawings"
+
     def scale(self, pictures: Pictures) -> npt.NDArray[np.float32]:
         """Bytes (..., C, H, W) -> numbers from -1 to 1 of the same shape; ink is +1."""
         return self.levels[pictures]

@@ -3,7 +3,8 @@ their number. It all hangs on the data alone, never on the machine: the same dat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ Shape = tuple[int, int, int]
 
 WORK = 1.0e12
 """Multiplications forward, all pictures and epochs together, that a training run may take: some
-fifteen seconds on two cores."""
+ten to fifteen seconds on two cores."""
 QUICK_WORK = 1.4e11
-STEPS, QUICK_STEPS = 960, 400
+STEPS, QUICK_STEPS = 720, 400
 """Steps that a set is worth, if there is time for them."""
 MOST_EPOCHS = 150
 FEWEST_THOROUGH = 15
@@ -29,8 +30,6 @@ FEWEST_THOROUGH = 15
 PHOTO_TRICKS = Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=12)
 FEW = 10_000
 _SAMPLE = 500  # pictures, at least, that are looked at where there are more
-_BASE = {"drawings": 0.1, "photos": 0.03}
-"""The learning rate that goes with batches of 128; with smaller ones, by the square root."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ class Plan:
 
 
 def plan_for(
-    preparation: Preparation,
+    kind: str,
+    shape: Shape,
     classes: int,
     count: int,
     *,
@@ -50,38 +50,37 @@ def plan_for(
     quick: bool = False,
     **knobs: Any,
 ) -> Plan:
-    """Layers and recipe for ``count`` training pictures. What is said, layers or knobs of the
-    recipe, stays; the rest is chosen to go with it, but for the tricks (see `tricks_for`).
-    ``quick``: about an eighth of the work."""
-    kind = "photos" if preparation.ground == "any" else "drawings"
-    batch = knobs.get("batch_size") or batch_size_for(count)
+    """Layers and recipe for ``count`` training inputs of a kind (see `KINDS`) and shape (channels,
+    rows, columns). What is said, layers or knobs of the recipe, stays; the rest is chosen to go
+    with it, but for the tricks (see `tricks_for`). ``quick``: about an eighth of the work."""
+    chosen, batch = KINDS[kind], knobs.get("batch_size") or batch_size_for(count)
     work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, STEPS)
 
     def epochs_for(text: str) -> int:
         """As many as there is work for, and no more than the steps that are worth it."""
-        multiplications = Architecture(text, preparation.shape, classes).multiplications
+        multiplications = Architecture(text, shape, classes).multiplications
         affordable = int(work / max(1, count * multiplications))
         useful = max(steps * batch // max(1, count), 8 if quick else 15)
         return max(1 if quick else 2, min(affordable, useful, MOST_EPOCHS))
 
     if layers is None:
-        layers = layers_for(kind, preparation.shape)
+        layers = chosen.layers(shape)
         if quick or epochs_for(layers) < FEWEST_THOROUGH:
-            layers = quick_layers_for(preparation.shape)
-    chosen: dict[str, Any] = {
+            layers = chosen.quick_layers(shape)
+    found: dict[str, Any] = {
         "epochs": epochs_for(layers),
         "batch_size": batch,
-        "learning_rate": _BASE[kind] * (min(batch, 128) / 128) ** 0.5,
-        "nesterov": True,
+        "learning_rate": chosen.learning_rate * (min(batch, 128) / 128) ** 0.5,
+        **chosen.knobs,
     }
-    return Plan(layers, Recipe(**{**chosen, **knobs}))
+    return Plan(layers, Recipe(**{**found, **knobs}))
 
 
 def tricks_for(pictures: Pictures, preparation: Preparation) -> Augmentation:
     """How far training changes pictures (N, C, H, W): a little in any case, more where there are
     few of them, and up to twice as far where drawings themselves differ much in size. Nothing is
     mirrored: left and right may matter."""
-    if preparation.ground == "any":
+    if preparation.kind == "photos":
         return PHOTO_TRICKS
     far = max(
         1 / 3 if len(pictures) < FEW else 0.0, min(1.0, _spread(pictures, preparation) / 0.25)
@@ -108,21 +107,19 @@ def batch_size_for(count: int) -> int:
     return max(32, min(128, 1 << (max(1, count // 16).bit_length() - 1)))
 
 
-def layers_for(kind: str, shape: Shape) -> str:
-    """The layers that learn most, for pictures of a shape (channels, rows, columns): small
-    kernels, batch normalisation, pooling until the map is small, then votes."""
-    drawings = kind == "drawings"
-    items: list[str] = []
-    side, features = min(shape[1:]), 16
-    while side >= 6:
-        block = f"conv {features} 3 pad=same, norm, relu"
-        items += [f"2 * ({block})" if drawings and side >= 12 else block, "pool 2"]
-        side, features = -(-side // 2), min(64, 2 * features)
-    return _ended(items, 64 if drawings else 128, shape)
+def drawing_layers(shape: Shape) -> str:
+    """Small kernels, two layers of them before each pooling until the map is small, batch
+    normalisation, then votes."""
+    return _stacked(shape, 64, twice=True)
 
 
-def quick_layers_for(shape: Shape) -> str:
-    """Layers that learn most in little time: few and larger kernels."""
+def photo_layers(shape: Shape) -> str:
+    """Small kernels and pooling until the map is small, batch normalisation, then votes."""
+    return _stacked(shape, 128, twice=False)
+
+
+def quick_layers(shape: Shape) -> str:
+    """Few and larger kernels: what learns most in little time."""
     items: list[str] = []
     (height, width), features = shape[1:], 16
     while min(height, width) >= 6:
@@ -133,9 +130,45 @@ def quick_layers_for(shape: Shape) -> str:
     return _ended(items, 128, shape)
 
 
+def text_layers(shape: Shape) -> str:
+    """Words looked up, three at a time matched wherever they stand, the best match of each feature
+    votes."""
+    across = min(3, shape[2])
+    return f"embed 32, conv 64 1x{across}, norm, relu, pool all, dropout 0.5, full"
+
+
+def _stacked(shape: Shape, neurons: int, *, twice: bool) -> str:
+    items: list[str] = []
+    side, features = min(shape[1:]), 16
+    while side >= 6:
+        block = f"conv {features} 3 pad=same, norm, relu"
+        items += [f"2 * ({block})" if twice and side >= 12 else block, "pool 2"]
+        side, features = -(-side // 2), min(64, 2 * features)
+    return _ended(items, neurons, shape)
+
+
 def _ended(items: list[str], neurons: int, shape: Shape) -> str:
     """Votes at the end; small maps are looked at once, the smallest not at all."""
     if not items and min(shape[1:]) < 3:
         return "full"
     items = items or ["conv 16 3 pad=same, norm, relu"]
     return ", ".join([*items, "dropout 0.3", f"full {neurons}", "relu", "full"])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What suits a kind of input: layers from its shape, those for little time, and the recipe."""
+
+    layers: Callable[[Shape], str]
+    quick_layers: Callable[[Shape], str]
+    learning_rate: float
+    """That goes with batches of 128; with smaller ones, by the square root."""
+    knobs: dict[str, Any] = field(default_factory=lambda: {"nesterov": True})
+
+
+KINDS = {
+    "drawings": Kind(drawing_layers, quick_layers, 0.1),
+    "photos": Kind(photo_layers, quick_layers, 0.03),
+    "sounds": Kind(quick_layers, quick_layers, 0.05),
+    "texts": Kind(text_layers, text_layers, 4e-3, {"optimizer": "adamw", "weight_decay": 0.01}),
+}

@@ -93,7 +93,8 @@ def lesson(
         few = int(np.bincount(train_part.labels).min()) < SMALL
         folds = FOLDS if few and len(parts) == 1 else 0
     plan = plan_for(
-        data.preparation,
+        data.preparation.kind,
+        data.preparation.shape,
         len(data.classes),
         len(train_part.labels),
         layers=layers,
