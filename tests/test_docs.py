@@ -36,17 +36,27 @@ def test_the_picture_is_drawn_from_the_tours_numbers() -> None:
     assert (ROOT / "docs" / "pixels-to-votes.svg").read_text() == script("draw_picture").drawing()
 
 
-def test_the_examples_of_the_readme_run_and_print_what_they_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("page", "least"), [("README.md", 11), ("docs/learning.md", 9)])
+def test_the_examples_of_the_manual_run_and_print_what_they_say(
+    page: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
-    assert found.attempted >= 11
+    found = doctest.testfile(str(ROOT / page), module_relative=False)
+    assert found.attempted >= least
     assert found.failed == 0
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/layers.md", "docs/engine.md"]
+    "page",
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/layers.md",
+        "docs/engine.md",
+        "docs/learning.md",
+        "docs/testing.md",
+    ],
 )
 def test_links_and_paths_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()

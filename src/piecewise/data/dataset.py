@@ -40,6 +40,13 @@ class DataSet:
     skipped: list[str] = field(default_factory=list)
     """A sentence for each file that could not be read."""
 
+    def __post_init__(self) -> None:
+        self.labels, self.parts = np.asarray(self.labels), np.asarray(self.parts)
+        counts = len(self.pictures), len(self.labels), len(self.parts)
+        if len(set(counts)) > 1:
+            told = "{} pictures, {} labels and {} parts".format(*counts)
+            raise DataError(f"data set: got {told}, wanted as many of each")
+
     def __len__(self) -> int:
         return len(self.labels)
 

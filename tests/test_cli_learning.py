@@ -1,0 +1,137 @@
+"""The command line where it learns: folds, run folders, sureness, the doctor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.cli import doctor
+from piecewise.cli.main import status
+from piecewise.data.xo import draw
+from piecewise.errors import LimitError
+from piecewise.network import Network
+
+Printed = pytest.CaptureFixture[str]
+LITTLE = ["--layers", "conv 4 3, relu, pool 2, full", "--epochs", "4"]
+
+
+def saved(path: Path, count: int, tested: int = 0) -> str:
+    """An `.npz` of drawn X's and O's; the last ones are for testing."""
+    drawings = draw(count, size=12, seed=0)
+    np.savez(path, images=drawings.pictures[:, 0], labels=drawings.labels,
+             class_names=["X", "O"], is_test=np.arange(count) >= count - tested)  # fmt: skip
+    return str(path)
+
+
+def pictures(folder: Path, count: int) -> list[str]:
+    """Files of drawings, half of them noise that is neither X nor O."""
+    noise = np.random.default_rng(0)
+    files = []
+    for number, picture in enumerate(draw(count, size=12, seed=5).pictures[:, 0]):
+        shown = picture if number % 2 else (picture * noise.random(picture.shape)).astype(np.uint8)
+        files.append(str(folder / f"{number}.png"))
+        Image.fromarray(shown).save(files[-1])
+    return files
+
+
+def test_a_small_set_is_scored_in_folds(tmp_path: Path, capsys: Printed) -> None:
+    data, net = saved(tmp_path / "xo.npz", 60), str(tmp_path / "net")
+    assert status(["train", data, "-o", net, *LITTLE, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == 1
+    assert told["folds"]["n"] == 60
+    assert told["calibration"]["n"] == 120
+    assert "validation" not in told
+    assert status(["train", data, "-o", net, *LITTLE, "--folds", "0"]) == 0
+    page = capsys.readouterr().out
+    assert "validation: " in page
+    assert "of 6 right (95 % interval" in page  # so few that the share alone is not printed
+    assert status(["train", data, "-o", net, *LITTLE, "--folds", "3"]) == 0
+    assert "folds: " in capsys.readouterr().out
+
+
+def test_a_stopped_run_goes_on_to_the_same_net(tmp_path: Path, capsys: Printed) -> None:
+    data, run = saved(tmp_path / "xo.npz", 400, 100), tmp_path / "run"
+    straight = ["train", data, "-o", str(tmp_path / "one"), *LITTLE, "--epochs", "400"]
+    kept = [*straight, "-o", str(tmp_path / "other"), "--run", str(run)]
+    command = [sys.executable, "-m", "piecewise", *kept]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch   9"):
+                break
+        os.kill(process.pid, signal.SIGINT)
+        assert "stopped" in process.stderr.read()
+        assert process.wait(30) == 130
+    assert status(kept) == 0
+    told = capsys.readouterr().err
+    assert "going on from step" in told
+    assert status(straight) == 0
+    digests = {Network.load(tmp_path / name).parameters_sha256 for name in ("one", "other")}
+    assert len(digests) == 1
+    assert "going on" not in capsys.readouterr().err
+    assert status([*kept, "--seed", "1"]) == 1
+    assert "its run has recipe seed 0, got 1" in capsys.readouterr().err
+
+
+def test_a_net_may_say_that_it_does_not_know(tmp_path: Path, capsys: Printed) -> None:
+    data, net = saved(tmp_path / "xo.npz", 700, 100), str(tmp_path / "net")
+    assert status(["train", data, "-o", net, *LITTLE]) == 0
+    files = pictures(tmp_path, 20)
+    capsys.readouterr()
+    for coverage, least in (("1", 0), ("0.5", 1)):
+        assert status(["predict", net, *files, "--coverage", coverage, "--json"]) == 0
+        labels = [each["label"] for each in json.loads(capsys.readouterr().out)]
+        assert labels.count(None) >= least
+        assert (labels.count(None) > 0) == (least > 0)
+        assert status(["predict", net, *files, "--coverage", coverage]) == 0
+        assert capsys.readouterr().out.count("don't know") == labels.count(None)
+    assert status(["show", net]) == 0
+    assert "answers held out" in capsys.readouterr().out
+
+
+def test_coverage_wants_a_net_that_was_measured(tmp_path: Path, capsys: Printed) -> None:
+    net = tmp_path / "net"
+    Network("full", (1, 12, 12), ("X", "O")).save(net)
+    assert status(["predict", str(net), *pictures(tmp_path, 1), "--coverage", "0.9"]) == 1
+    assert "nothing is known of how sure" in capsys.readouterr().err
+    assert status(["show", str(net)]) == 0
+    assert "not measured" in capsys.readouterr().out
+
+
+def test_tensorboard_wants_a_run(tmp_path: Path, capsys: Printed) -> None:
+    assert status(["train", "x.npz", "-o", str(tmp_path / "net"), "--tensorboard"]) == 2
+    assert "--run FOLDER" in capsys.readouterr().err
+
+
+def test_the_doctor_finds_the_numbers_of_every_machine(capsys: Printed) -> None:
+    assert status(["doctor"]) == 0
+    assert "with the same numbers as everywhere" in capsys.readouterr().out
+    assert status(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["works"]
+    assert told["speed"] > 0
+
+
+def test_the_doctor_tells_what_is_wrong(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(doctor, "PINNED", "0")
+        assert status(["doctor"]) == 1
+        assert "wanted 0" in capsys.readouterr().out
+
+    def refuse() -> None:
+        raise LimitError("no such vectors")
+
+    monkeypatch.setattr(doctor, "_taught", refuse)
+    assert status(["doctor", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert not told["works"]
+    assert told["why"] == "no such vectors"
