@@ -55,7 +55,7 @@ def tricked(x: Tensor, tricks: Augmentation) -> Tensor:
 def main(data: str, seed: str, plan: str) -> None:
     torch.manual_seed(int(seed))
     given = same_lesson(data, seed, *json.loads(plan))
-    recipe, prepared = given.plan.recipe, given.data.preparation
+    recipe, prepared = given.plan.recipe, given.preparation
     net = model(given.network().architecture).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         net.parameters(), lr=0.1, momentum=recipe.momentum, nesterov=recipe.nesterov,

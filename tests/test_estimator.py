@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise import ConvNetClassifier
+from piecewise import ConvNetClassifier, estimator
+from piecewise.data.xo import draw
 from piecewise.errors import DataError, LimitError
+from piecewise.learning.holding_out import held_out
 from piecewise.manners import class_factors
 
 from .lessons import ANSWERS, KINDS, LABELS, PICTURES, SMALL, TABLE, UNSEEN, bits, rng, taught
@@ -235,3 +237,27 @@ def test_scores_count_by_weight() -> None:
     share = right.sum() / weights.sum()
     assert classifier.score(UNSEEN.pictures, ANSWERS, weights) == pytest.approx(share)
     assert classifier.score(UNSEEN.pictures, np.full(100, "Y")) == 0
+
+
+def test_what_is_held_out_stays_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Early stopping of a second fit must not look at what the first one learned."""
+    seen: list[np.ndarray[Any, Any]] = []
+
+    def spy(labels: Any, seed: int, share: float) -> Any:
+        seen.append(held_out(labels, seed, share))
+        return seen[-1]
+
+    monkeypatch.setattr(estimator, "held_out", spy)
+    drawings = draw(60, 9, seed=0)
+    net = ConvNetClassifier("full", epochs=2, patience=1, warm_start=True)
+    for _ in range(2):
+        net.fit(drawings.pictures, drawings.labels)
+    assert (seen[0] == seen[1]).all()
+
+
+def test_a_batch_that_counts_nothing_is_told() -> None:
+    net = ConvNetClassifier("full", epochs=2, class_weight={0: 0, 1: 1})
+    drawings = draw(20, 9, seed=0)
+    of_first = drawings.labels == 0
+    with pytest.raises(DataError, match="every example has the weight 0"):
+        net.partial_fit(drawings.pictures[of_first], drawings.labels[of_first], classes=[0, 1])

@@ -64,6 +64,26 @@ def test_it_can_be_cancelled_and_goes_on_to_be_of_use() -> None:
     assert live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(60).history
 
 
+def test_the_future_itself_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
+    live = Live(net())
+    running = threading.Event()
+    future = live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS, progress=lambda _: running.set())
+    assert running.wait(60)
+    assert future.cancel()
+    assert live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(60).history
+    assert future.cancelled()
+    assert not capsys.readouterr().err
+
+
+def test_a_progress_that_cancels_leaves_nobody_waiting() -> None:
+    def refuse(_: Any) -> None:
+        raise CancelledError
+
+    future = Live(net()).teach(LESSONS.pictures, LESSONS.labels, progress=refuse)
+    with pytest.raises(CancelledError):
+        future.result(60)
+
+
 def test_what_training_raises_comes_out_of_the_future() -> None:
     live = Live(net())
     with pytest.raises(DataError, match="labels: got 3"):

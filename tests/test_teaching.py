@@ -16,7 +16,7 @@ from piecewise.errors import DataError, LimitError, ModelFileError
 from piecewise.files import model_file
 from piecewise.learning.calibrating import calibrated
 from piecewise.learning.choices import plan_for, tricks_for
-from piecewise.learning.holding_out import folds_of
+from piecewise.learning.holding_out import folds_of, held_out
 from piecewise.learning.recipe import Recipe
 from piecewise.learning.scores import Scores, wilson
 from piecewise.learning.teaching import REPEATS, lesson, teach
@@ -90,6 +90,7 @@ def test_tricks_are_written_and_read_back() -> None:
         Augmentation(),
         Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=15, weight=0.5, flip=True),
         Augmentation(rotation=3.5),
+        Augmentation(translation=0.124, scaling=(0.845, 1.183), weight=0.1234),
     ):
         assert AUGMENTATION.read(AUGMENTATION.write(tricks)) == tricks
     for text in ("rotation", "turn 3", "rotation x", "scaling 1", "flip 2", ",", "rotation 1 2"):
@@ -155,6 +156,38 @@ def test_a_larger_set_holds_a_tenth_out_and_never_learns_the_test_part() -> None
     assert other.net.calibration == taught.net.calibration
 
 
+@pytest.mark.parametrize("folds", [-1, 1.5, 2_000])
+def test_folds_outside_their_limits_are_refused(folds: Any) -> None:
+    with pytest.raises(LimitError, match="folds: got"):
+        lesson(data_of(draw(60, 9, seed=0)), folds=folds, **SMALL)
+
+
+def test_one_fold_is_none_and_one_picture_a_class_is_learned_from() -> None:
+    plan = lesson(data_of(draw(60, 9, seed=0)), folds=1, **SMALL)
+    assert plan.folds == 0
+    assert "validation" in plan.parts
+    pair = draw(2, 9, seed=0)
+    of_pair = np.array(["train", "train"])
+    two = DataSet(pair.pictures, pair.labels, ("X", "O"), of_pair, pair.preparation)
+    taught = teach(lesson(two, **SMALL))
+    assert not taught.scores
+    assert len(taught.net.history) == 4
+
+
+def test_no_class_is_held_out_whole() -> None:
+    labels = np.repeat([0, 1], [2, 3])
+    assert np.bincount(labels[held_out(labels, 0, 0.9)]).tolist() == [1, 2]
+
+
+def test_another_optimizer_gets_another_learning_rate() -> None:
+    of = "drawings", (1, 28, 28), 2, 10_000
+    assert plan_for(*of).recipe.learning_rate == 0.1
+    assert plan_for(*of, optimizer="adamw").recipe.learning_rate == 4e-3
+    assert plan_for(*of, optimizer="sgd").recipe.learning_rate == 0.1
+    with pytest.raises(LimitError, match="batch_size: got 'many'"):
+        plan_for(*of, batch_size="many")
+
+
 @pytest.mark.parametrize("parts", [["test"] * 10, ["train"] * 10])
 def test_nothing_to_learn_is_told(parts: list[str]) -> None:
     data = data_of(draw(20, 9, seed=0), parts)
@@ -203,6 +236,8 @@ def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
     chances = net.probabilities(pictures).max(axis=1)
     assert [name is None for name in sure] == (chances < 0.6).tolist()
     assert None not in net.predict(pictures)
+    with pytest.raises(LimitError, match="calibration: coverage: got 7"):
+        net.predict(pictures, coverage=7)
     with pytest.raises(LimitError, match="nothing is known of how sure"):
         Network("full", (1, 9, 9), 2).predict(pictures, coverage=0.9)
 

@@ -48,7 +48,8 @@ class Calibration:
 
     def least(self, coverage: float) -> float:
         """The least probability of an answer, so that about the share ``coverage`` is answered."""
-        if coverage >= 1:
+        _check("coverage", _FRACTION, coverage)
+        if coverage == 1:
             return 0.0
         steps = [step for step in self.sure if step.coverage <= coverage] or list(self.sure[-1:])
         if not steps:

@@ -255,14 +255,15 @@ class ConvNetClassifier(Manners):
 
     def _learned(self, taken: _Taken, plan: Plan, *, again: bool) -> Self:
         """Train the network, the present one or a new one, and keep all that came of it."""
-        seed, preparation = seed_of(self.random_state), taken.reading.preparation
-        rounds = self._rounds if again else 0
+        preparation, rounds = taken.reading.preparation, self._rounds if again else 0
         if again:
             net = self.network_
         else:
-            net = Network(plan.layers, preparation.shape, _names(taken.classes), seed, preparation)
-        # A round of its own each time: other orders, other draws.
-        recipe = replace(plan.recipe, seed=(seed + rounds) % 2**64)
+            self._seed = seed_of(self.random_state)
+            shape, names = preparation.shape, _names(taken.classes)
+            net = Network(plan.layers, shape, names, self._seed, preparation)
+        # A round of its own each time: other orders, other draws. What is held out stays out.
+        recipe = replace(plan.recipe, seed=(self._seed + rounds) % 2**64)
         losses = self._trained(net, taken, recipe)
         self.loss_curve_ = (self.loss_curve_ if again else []) + losses
         self.network_, self.recipe_, self.classes_ = net, recipe, taken.classes
@@ -281,12 +282,14 @@ class ConvNetClassifier(Manners):
         weights = self._weights(taken)
         learn, validation = weights > 0, None
         if recipe.patience:
-            out = held_out(labels, recipe.seed, recipe.validation_share) & learn
+            out = held_out(labels, self._seed, recipe.validation_share) & learn
             if out.any():
                 validation = (pictures[out], labels[out])
                 learn &= ~out
         if not learn.all():
             pictures, labels, weights = pictures[learn], labels[learn], weights[learn]
+        if not len(labels):
+            raise DataError("X: every example has the weight 0, wanted some that count")
         shares, threads = relative(weights), threads_of(self.n_jobs)
         return train(
             net, pictures, labels, recipe, validation, threads=threads, weights=shares

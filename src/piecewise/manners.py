@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
+from math import fsum
 from typing import Any, Self
 
 import numpy as np
@@ -201,7 +202,7 @@ def class_factors(class_weight: Any, classes: Array, counts: Float64) -> Float64
         return np.ones(len(classes))
     if isinstance(class_weight, str) and class_weight == "balanced":
         there = np.where(counts > 0, counts, 1.0)
-        return np.asarray(counts.sum() / ((counts > 0).sum() * there))
+        return np.asarray(fsum(counts.tolist()) / ((counts > 0).sum() * there))
     if not isinstance(class_weight, dict):
         raise LimitError(
             f"class_weight: got {shown(class_weight)}, wanted a dict of labels and weights, "

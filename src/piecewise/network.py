@@ -145,14 +145,10 @@ class Network:
         With a ``coverage`` below 1, None ("don't know") where the net is less sure than it was of
         that share of the pictures held out while it learned; LimitError if none were.
         """
-        chances = self.probabilities(pictures)
-        least = self.calibration.least(coverage)
-        return [
-            self.classes[index] if chance >= least else None
-            for index, chance in zip(
-                chances.argmax(axis=1).tolist(), chances.max(axis=1).tolist(), strict=True
-            )
-        ]
+        least, logits = self.calibration.least(coverage), self.logits(pictures)
+        sure = (self.chances(logits).max(axis=1) >= least).tolist()
+        answers = zip(logits.argmax(axis=1).tolist(), sure, strict=True)
+        return [self.classes[index] if known else None for index, known in answers]
 
     def walk(self, picture: npt.ArrayLike) -> Walk:
         """One picture (C, H, W) with every stack it becomes, by layer name; raises what `logits`

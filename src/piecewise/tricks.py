@@ -99,7 +99,7 @@ class _Tricks:
                 told.append(field.name)
             elif set_to != field.default:
                 numbers = set_to if isinstance(set_to, tuple) else (set_to,)
-                told.append(f"{field.name} {'..'.join(f'{number:.3g}' for number in numbers)}")
+                told.append(f"{field.name} {'..'.join(f'{number:.6g}' for number in numbers)}")
         return ", ".join(told) or "none"
 
 

@@ -79,8 +79,8 @@ def _print_answers(
         print_json([_answer(net, *one, least) for one in found])
         return
     console = data()
-    for entry, _, chances in found:
-        order = np.argsort(-chances, kind="stable")[:CLASSES_SHOWN]
+    for entry, scores, chances in found:
+        order = np.argsort(-scores, kind="stable")[:CLASSES_SHOWN]
         told = ", ".join(f"{net.classes[index]} {100 * chances[index]:.2f} %" for index in order)
         label = net.classes[order[0]] if chances[order[0]] >= least else "don't know"
         line = f"{entry.file}: {label}   ({told})"

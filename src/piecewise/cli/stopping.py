@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, Self
 
 
@@ -36,20 +36,16 @@ class Stopping:
             raise KeyboardInterrupt
 
 
-def undisturbed() -> AbstractContextManager[None]:
+@contextmanager
+def undisturbed() -> Iterator[None]:
     """Hear no Ctrl-C for a short while that must not be cut."""
-    return _handled(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def stop_listening() -> None:
     """Hear no further Ctrl-C: what comes now is short, and ends the program."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _handled(number: signal.Signals, handler: Any) -> Iterator[None]:
-    before = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)

@@ -35,7 +35,7 @@ SCHEMA = 1
 @click.option("--size", metavar="SIZE", help="Rows and columns pictures are brought to: 28, 24x32.")
 @click.option(
     "--folds",
-    type=click.IntRange(0, 100),
+    type=click.IntRange(0, 1_000),
     metavar="N",
     help="Score every picture by a net that did not learn from it, in N folds; 0: not.",
 )

@@ -148,7 +148,7 @@ class Nudger:
 def _mean_seen(seen: Array, pictures: int) -> Array:
     """The mean of the groups' statistics, each counted by its pictures."""
     sizes = np.array([group.stop - group.start for group in groups(pictures)])
-    return np.asarray((seen * sizes[:, None]).sum(axis=0) / pictures)
+    return np.asarray(np.add.accumulate(seen * sizes[:, None], axis=0)[-1] / pictures)
 
 
 def _flat(rows: tuple[Row, ...], arrays: Mapping[str, Array]) -> Array:

@@ -4,7 +4,7 @@
 - `history.jsonl`: a line of JSON for each epoch that is through;
 - `recipe.json`, `environment.json`: what it was made with;
 - `net.safetensors`: the model file, as good as it was when training ended or was stopped;
-- event files for TensorBoard, where its package is installed.
+- event files for TensorBoard, where they were asked for.
 
 Only the state is read again; the rest is written from it. It holds digests of its text and of its
 numbers, so that one that was damaged is not gone on from.

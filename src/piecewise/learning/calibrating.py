@@ -15,7 +15,9 @@ COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 """The shares of pictures answered that steps of sureness are looked for at."""
 FEWEST = 10
 """With fewer held-out pictures nothing is chosen."""
-_COLDEST, _HOTTEST, _ROUNDS = 1 / 8, 8.0, 24
+_WARMEST = 2.1
+"""The largest logarithm of a temperature, about 8; the least is its opposite, about 1/8."""
+_GOLDEN, _ROUNDS = 0.6180339887498949, 30
 
 
 def calibrated(logits: npt.NDArray[np.float32], right: npt.NDArray[np.int64]) -> Calibration:
@@ -42,16 +44,24 @@ def _temperature(logits: npt.NDArray[np.float64], right: npt.NDArray[np.int64]) 
     among a few pictures is not taken for one that makes none.
     """
     logits = logits - logits.max(axis=1, keepdims=True)
-    chosen = fsum(logits[np.arange(len(right)), right]) + fsum(logits.ravel()) / logits.size
+    chosen = fsum(logits[np.arange(len(right)), right].tolist())
+    chosen += fsum(logits.ravel().tolist()) / logits.size
 
-    def loss(power: float) -> float:
-        heat = 2.0**power
-        wholes = fsum(log(np.add.accumulate(exp(logits / heat), axis=1)[:, -1]))
-        return float(wholes + wholes / len(right) - chosen / heat)
+    def loss(warmth: float) -> float:
+        heat = float(exp(warmth))
+        wholes = fsum(log(np.add.accumulate(exp(logits / heat), axis=1)[:, -1]).tolist())
+        return wholes + wholes / len(right) - chosen / heat
 
-    low, high = np.log2(_COLDEST), np.log2(_HOTTEST)
-    ratio = (5**0.5 - 1) / 2
+    low, high = -_WARMEST, _WARMEST
+    a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_a, at_b = loss(a), loss(b)
     for _ in range(_ROUNDS):
-        a, b = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, b) if loss(a) <= loss(b) else (a, high)
-    return float(2.0 ** ((low + high) / 2))
+        if at_a <= at_b:
+            high, b, at_b = b, a, at_a
+            a = high - _GOLDEN * (high - low)
+            at_a = loss(a)
+        else:
+            low, a, at_a = a, b, at_b
+            b = low + _GOLDEN * (high - low)
+            at_b = loss(b)
+    return float(exp((low + high) / 2))

@@ -24,7 +24,8 @@ class Examples(NamedTuple):
 
 def canonical(pictures: npt.NDArray[Any], labels: Labels, weights: Float64) -> Examples:
     """The different pairs of picture and label, by label and then byte by byte, with the weights of
-    equal ones added up. Pictures of weight 0 have to be left out before."""
+    equal ones added up; the same for the same numbers of the same type. Pictures of weight 0 have
+    to be left out before."""
     flat = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
     if flat.dtype.kind == "f" and (np.signbit(flat) & (flat == 0)).any():
         flat = flat + 0.0  # -0.0 becomes 0.0, so that equal numbers are equal bytes

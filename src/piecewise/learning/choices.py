@@ -3,15 +3,16 @@ their number. It all hangs on the data alone, never on the machine: the same dat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import fsum
 from typing import Any
-
-import numpy as np
 
 from ..architecture import Architecture
 from ..data.grounds import ink_box
 from ..data.preparation import Pictures, Preparation
+from ..elementary import log
 from ..tricks import Augmentation
 from .recipe import Recipe
 
@@ -27,6 +28,8 @@ MOST_EPOCHS = 150
 FEWEST_THOROUGH = 15
 """Epochs that thorough layers need; where there is no time for them, quick ones learn more."""
 
+RATES = {"sgd": 0.05, "adamw": 4e-3}
+"""The learning rate with another optimizer than the one that suits the kind."""
 PHOTO_TRICKS = Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=12)
 FEW = 10_000
 _SAMPLE = 500  # pictures, at least, that are looked at where there are more
@@ -53,14 +56,16 @@ def plan_for(
     """Layers and recipe for ``count`` training inputs of a kind (see `KINDS`) and shape (channels,
     rows, columns). What is said, layers or knobs of the recipe, stays; the rest is chosen to go
     with it, but for the tricks (see `tricks_for`). ``quick``: about an eighth of the work."""
-    chosen, batch = KINDS[kind], knobs.get("batch_size") or batch_size_for(count)
+    chosen, said = KINDS[kind], Recipe(**{"optimizer": KINDS[kind].optimizer, **knobs})
+    batch = said.batch_size if "batch_size" in knobs else batch_size_for(count)
+    rate = chosen.learning_rate if said.optimizer == chosen.optimizer else RATES[said.optimizer]
     work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, STEPS)
 
     def epochs_for(text: str) -> int:
         """As many as there is work for, and no more than the steps that are worth it."""
         multiplications = Architecture(text, shape, classes).multiplications
         affordable = int(work / max(1, count * multiplications))
-        useful = max(steps * batch // max(1, count), 8 if quick else 15)
+        useful = max(steps * batch // max(1, count), 8 if quick else FEWEST_THOROUGH)
         return max(1 if quick else 2, min(affordable, useful, MOST_EPOCHS))
 
     if layers is None:
@@ -70,8 +75,9 @@ def plan_for(
     found: dict[str, Any] = {
         "epochs": epochs_for(layers),
         "batch_size": batch,
-        "learning_rate": chosen.learning_rate * (min(batch, 128) / 128) ** 0.5,
-        **chosen.knobs,
+        "learning_rate": rate * math.sqrt(min(batch, 128) / 128),
+        "optimizer": chosen.optimizer,
+        "nesterov": True,
     }
     return Plan(layers, Recipe(**{**found, **knobs}))
 
@@ -99,7 +105,11 @@ def _spread(pictures: Pictures, preparation: Preparation) -> float:
     some = pictures[:: max(1, len(pictures) // _SAMPLE), 0]
     boxes = [ink_box(255 - one if preparation.ground == "light" else one) for one in some]
     sides = [max(box[2] - box[0], box[3] - box[1]) for box in boxes if box]
-    return float(np.log(sides).std()) if sides else 0.0
+    if not sides:
+        return 0.0
+    sizes = log(sides).tolist()
+    mean = fsum(sizes) / len(sizes)
+    return math.sqrt(fsum((size - mean) ** 2 for size in sizes) / len(sizes))
 
 
 def batch_size_for(count: int) -> int:
@@ -163,12 +173,12 @@ class Kind:
     quick_layers: Callable[[Shape], str]
     learning_rate: float
     """That goes with batches of 128; with smaller ones, by the square root."""
-    knobs: dict[str, Any] = field(default_factory=lambda: {"nesterov": True})
+    optimizer: str = "sgd"
 
 
 KINDS = {
     "drawings": Kind(drawing_layers, quick_layers, 0.1),
     "photos": Kind(photo_layers, quick_layers, 0.03),
     "sounds": Kind(quick_layers, quick_layers, 0.05),
-    "texts": Kind(text_layers, text_layers, 4e-3, {"optimizer": "adamw", "weight_decay": 0.01}),
+    "texts": Kind(text_layers, text_layers, 4e-3, "adamw"),
 }

@@ -12,14 +12,15 @@ Labels = npt.NDArray[np.int64]
 
 def held_out(labels: Labels, seed: int, share: float) -> npt.NDArray[np.bool_]:
     """Which pictures are kept for validation: ``share`` of each class, drawn by the seed; at
-    least one of each class that has two, none with a share of 0."""
+    least one of each class that has two, and never all of it; none with a share of 0."""
     out = np.zeros(len(labels), bool)
     for label in np.unique(labels).tolist():
         of_class = np.flatnonzero(labels == label)
         if len(of_class) < 2 or not share:
             continue
         order = shuffled(key_of(seed, SPLIT, label), len(of_class))
-        out[of_class[order[: max(1, round(share * len(of_class)))]]] = True
+        count = min(len(of_class) - 1, max(1, round(share * len(of_class))))
+        out[of_class[order[:count]]] = True
     return out
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from copy import deepcopy
 
 import numpy.typing as npt
@@ -64,12 +65,12 @@ class Live:
 
 
 class _Teaching:
-    """One network being taught on a thread of its own."""
+    """One network being taught on a thread of its own. Its future is also what cancels it."""
 
     def __init__(self, taught: Callable[[Told], Network], progress: Told) -> None:
         self.future: Future[Network] = Future()
         self._taught, self._progress = taught, progress
-        self._cancelled, self._left = threading.Event(), threading.Event()
+        self._left = threading.Event()
 
     def start(self, before: _Teaching | None) -> None:
         """Begin as soon as the one before has left."""
@@ -77,18 +78,25 @@ class _Teaching:
         run.start()
 
     def cancel(self) -> None:
-        """Leave at the next look; at once, where it has not begun."""
-        self._cancelled.set()
+        """Leave at the next look; whoever waits for the result is told at once."""
+        self.future.cancel()
 
     def _run(self, before: _Teaching | None) -> None:
         if before:
             before._left.wait()
         try:
             self._look()
-            self.future.set_result(self._taught(self._told))
+            net = self._taught(self._told)
+        except CancelledError:
+            self.future.cancel()
         except BaseException as error:
-            self.future.set_exception(error)
+            with suppress(InvalidStateError):  # cancelled meanwhile: nobody waits
+                self.future.set_exception(error)
+        else:
+            with suppress(InvalidStateError):
+                self.future.set_result(net)
         finally:
+            del self._taught  # and with it the pictures
             self._left.set()
 
     def _told(self, progress: Progress) -> None:
@@ -97,5 +105,5 @@ class _Teaching:
             self._progress(progress)
 
     def _look(self) -> None:
-        if self._cancelled.is_set():
+        if self.future.cancelled():
             raise CancelledError

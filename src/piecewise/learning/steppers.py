@@ -80,9 +80,9 @@ class Native:
         losses, done = learner.steps(
             order, course.right, course.recipe.batch_size, first, self._rates(steps), self.threads
         )
-        course.step += done
         if not all_finite(learner.averages):
             return losses[:0]  # the net keeps what it had before these steps
+        course.step += done
         net = course.net
         net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
         net.averages.flat[:] = learner.averages[: net.averages.flat.size]
@@ -110,8 +110,8 @@ class Nudging:
     """Steps by nudging every parameter, in float64; on the engine, or in the reference where
     pictures have weights."""
 
-    def __init__(self, course: Course) -> None:
-        self.course = course
+    def __init__(self, course: Course, threads: int) -> None:
+        self.course, self.threads = course, threads
         if not course.memory:
             count = 2 if course.recipe.optimizer == "adamw" else 1
             course.memory = [np.zeros_like(course.net.parameters.flat) for _ in range(count)]
@@ -137,7 +137,7 @@ class Nudging:
         given = (net.architecture, net.arrays, x, right, recipe.loss, moment)
         found: Nudged | Gradients
         if course.weights is None:
-            found = programs.nudges(*given)
+            found = programs.nudges(*given, threads=self.threads)
         else:
             found = nudges(*given, course.weights[chosen])
         none = np.empty(0, np.float32)  # a net may have no parameters at all

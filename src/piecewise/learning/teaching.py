@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.dataset import DataSet
-from ..errors import DataError
+from ..data.preparation import Preparation
+from ..errors import DataError, LimitError
+from ..limits import Whole
 from ..network import Network
 from .calibrating import calibrated
 from .choices import Plan, plan_for, tricks_for
@@ -39,7 +42,8 @@ class Part(NamedTuple):
 class Lesson:
     """What is going to be taught: the parts of the data, the plan, and the folds (0: none)."""
 
-    data: DataSet
+    classes: tuple[str, ...]
+    preparation: Preparation
     parts: dict[str, Part]
     """"train", and "validation" and "test" where there are such parts."""
     plan: Plan
@@ -47,10 +51,8 @@ class Lesson:
 
     def network(self) -> Network:
         """The network before it has learned anything."""
-        data, seed = self.data, self.plan.recipe.seed
-        return Network(
-            self.plan.layers, data.preparation.shape, data.classes, seed, data.preparation
-        )
+        seed, shape = self.plan.recipe.seed, self.preparation.shape
+        return Network(self.plan.layers, shape, self.classes, seed, self.preparation)
 
 
 @dataclass
@@ -89,9 +91,11 @@ def lesson(
     parts = {"train": train_part}
     parts |= {kind: Part(*data.part(kind)) for kind in ("validation", "test")}
     parts = {kind: part for kind, part in parts.items() if len(part.labels)}
+    counts = np.bincount(train_part.labels, minlength=len(data.classes))
     if folds is None:
-        few = int(np.bincount(train_part.labels).min()) < SMALL
-        folds = FOLDS if few and len(parts) == 1 else 0
+        folds = FOLDS if int(counts.min()) < SMALL and len(parts) == 1 else 0
+    folds = min(_checked_folds(folds), int(counts.max()))
+    folds = folds if folds > 1 else 0
     plan = plan_for(
         data.preparation.kind,
         data.preparation.shape,
@@ -107,23 +111,34 @@ def lesson(
         if out.any():
             parts["train"] = Part(train_part.pictures[~out], train_part.labels[~out])
             parts["validation"] = Part(train_part.pictures[out], train_part.labels[out])
-    return Lesson(data, parts, plan, min(folds, int(np.bincount(train_part.labels).max())))
+    return Lesson(data.classes, data.preparation, parts, plan, folds)
 
 
-def teach(given: Lesson, told: Told = None, *, net: Network | None = None, **how: Any) -> Taught:
+def teach(
+    given: Lesson,
+    told: Told = None,
+    *,
+    net: Network | None = None,
+    threads: int | None = None,
+    run: str | os.PathLike[str] | None = None,
+    events: bool = False,
+) -> Taught:
     """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
-    and measure it. ``how``: ``threads``, ``run`` and ``events`` as `train` takes them; folds leave
-    nothing in the run's folder. Ctrl-C raises KeyboardInterrupt; ``net`` then is as after its last
-    whole step."""
+    and measure it. ``threads``, ``run`` and ``events``: see `train`; folds keep nothing in the
+    run's folder and are gone through again. Ctrl-C raises KeyboardInterrupt; ``net`` then is as
+    after its last whole step."""
     taught, clock = Taught(net or given.network()), time.perf_counter()
     logits, right = None, None
     if given.folds:
-        logits, right = _over_folds(given, told, how.get("threads"))
+        logits, right = _over_folds(given, told, threads)
         taught.scores["folds"] = scored(taught.net.classes, logits, right, REPEATS)
         clock = _mark(taught, "folds", clock)
     validation = given.parts.get("validation")
     recipe, progress = given.plan.recipe, told and partial(told, "net")
-    train(taught.net, *given.parts["train"], recipe, validation, progress, **how)
+    part = given.parts["train"]
+    train(
+        taught.net, *part, recipe, validation, progress, threads, run=run, events=events
+    )  # fmt: skip
     clock = _mark(taught, "training", clock)
     if validation:
         logits, right = taught.net.logits(validation.pictures), validation.labels
@@ -148,7 +163,7 @@ def _over_folds(
     """The logits of every picture by networks that did not learn from it, once for each repeat,
     and the right classes."""
     pictures, labels = given.parts["train"]
-    logits = np.empty((REPEATS, len(labels), len(given.data.classes)), np.float32)
+    logits = np.empty((REPEATS, len(labels), len(given.classes)), np.float32)
     recipe = given.plan.recipe
     for repeat in range(REPEATS):
         fold = folds_of(labels, recipe.seed, repeat, given.folds)
@@ -160,6 +175,15 @@ def _over_folds(
             train(net, pictures[~out], labels[~out], recipe, None, progress, threads)
             logits[repeat, out] = net.logits(pictures[out])
     return logits.reshape(-1, logits.shape[2]), np.tile(labels, REPEATS)
+
+
+def _checked_folds(folds: object) -> int:
+    try:
+        checked = Whole(0, 1_000).check(folds)
+    except LimitError as error:
+        raise LimitError(f"folds: {error}") from None
+    assert checked is not None
+    return checked
 
 
 def _check(labels: Labels, name: str) -> None:

@@ -79,7 +79,7 @@ def train(
             progress(Progress(course.step, course.steps, course.losses.value, None, resumed=True))
         if not course.done:
             nudged = recipe.method == "nudging"
-            stepper: Stepper = Nudging(course) if nudged else Native(course, threads)
+            stepper: Stepper = (Nudging if nudged else Native)(course, threads)
         while not course.done:
             _one_epoch(course, stepper, validation, progress, kept)
         course.go_back_to_best()
