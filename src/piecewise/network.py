@@ -147,11 +147,13 @@ class Network:
         stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
         return Walk({"input": given, **stacks})
 
-    def compile(self) -> CompiledNetwork:
-        """The network as it is now, ready to answer about single pictures as fast as it can."""
+    def compile(self, threads: int | None = None) -> CompiledNetwork:
+        """The network as it is now, ready to answer about single pictures as fast as it can.
+        ``threads``: at most; as many as are worth it, if left out: one for a small network. The
+        answers are the same for any number."""
         from .compiled import CompiledNetwork  # noqa: PLC0415
 
-        return CompiledNetwork(self)
+        return CompiledNetwork(self, threads)
 
     # How it learns.
 
