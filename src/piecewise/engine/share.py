@@ -22,8 +22,9 @@ whether helpers are to go, and how many pieces each ever took (128 bytes apart, 
 different threads write)."""
 RUN, MEMORY, PACKED, YIELDS = TOLD, TOLD + 8, TOLD + 16, TOLD + 24
 SIZE = TAKEN + 128 * MOST_HELPERS
-_LOOKS = 64
-"""How often a thread that waits looks before it lets others run."""
+_LOOKS = 1024
+"""How often a thread that waits looks before it lets others run: longer than a piece takes, so that
+on a busy machine none gives its processor away in the middle of a layer."""
 _HIGH, _THREADS = 1 << 16, 1 << 32
 """What counts one in the word: pieces begin at the lowest bits, end above, threads on top."""
 
