@@ -243,6 +243,23 @@ def test_ctrl_c_ends_it() -> None:
     assert errors.rstrip().endswith("KeyboardInterrupt")
 
 
+def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, called = helpers.Helpers(), list[int]()
+    monkeypatch.setattr(made, "_start", called.append)
+    now = iter([10.0, 11.0, 11.0005])
+    monkeypatch.setattr(helpers, "perf_counter", lambda: next(now))
+    made.call(2, large=False)
+    made.call(2, large=False)
+    assert called == []
+    made.call(1, large=False)  # half a millisecond later
+    assert called == [0]
+    other = helpers.Helpers()
+    monkeypatch.setattr(other, "_start", called.append)
+    monkeypatch.setattr(helpers, "perf_counter", lambda: 99.0)
+    other.call(2, large=True)
+    assert called == [0, 0, 1]
+
+
 def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

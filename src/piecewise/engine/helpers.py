@@ -2,8 +2,9 @@
 
 A helper that is called looks for pieces of layers (`share`) without coming back to Python, and for
 a short while longer, so that it is still there for the next picture. Then it rests and costs
-nothing. One that was called and found nothing, as on a machine whose processors are busy with
-something else, is left at rest for longer and longer.
+nothing. It is called when pictures come one after another: for a small one alone it would be late.
+One that was called and found nothing, as on a machine whose processors are busy with something
+else, is left at rest for longer and longer.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from .share import LEAVE, MOST_HELPERS, SIZE, TAKEN, YIELDS, write_help
 
 _LOOKING = 200e-6
 """Seconds that a helper looks for the next piece before it rests."""
+_SOON = 0.001
+"""Seconds from one picture to the next within which they come one after another."""
 _SHORTEST, _LONGEST = 0.001, 0.1
 """Seconds that a helper which found nothing is not called again."""
 _GOODBYE = 2.0
@@ -73,6 +76,7 @@ class Helpers:
     def __init__(self) -> None:
         self.block = Block()
         self._code: tuple[Native, Help] | None = None
+        self._looks = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -80,6 +84,7 @@ class Helpers:
         self._calls: list[SimpleQueue[bool]] = []
         self._threads: list[threading.Thread] = []
         self._starting, self._ended = threading.Lock(), False
+        self._asked = 0.0
 
     def after_fork(self) -> None:
         """In a child, which has none of its parent's threads."""
@@ -90,15 +95,23 @@ class Helpers:
         """What helpers run. It is compiled beforehand, so that no answer waits for it, and once:
         code must not go while a thread may be in it."""
         with self._starting:
-            self._code = self._code or _compiled()
+            if self._code is None:
+                self._code = _compiled()
+                self._looks = _looks(self._code[1])
         return self._code[1]
 
-    def call(self, count: int) -> None:
-        """See that so many look for pieces. It waits for none of them."""
+    def call(self, count: int, *, large: bool) -> None:
+        """See that so many look for pieces. It waits for none of them, and it calls none for a
+        picture that comes alone, unless it is ``large``: they would come too late."""
         for number in range(count):
             if not self._called[number]:
-                self._called[number] = True
-                self._start(number)
+                now = perf_counter()
+                if large or now - self._asked < _SOON:
+                    self._called[number] = True
+                    self._start(number)
+                else:
+                    self._asked = now
+                    return
 
     def _start(self, number: int) -> None:
         try:
@@ -123,11 +136,10 @@ class Helpers:
 
     def _serve(self, number: int, calls: SimpleQueue[bool]) -> None:
         """What a helper does."""
-        help_out = self.prepare()
-        looks, rest = _looks(help_out), 0.0
+        help_out, rest = self.prepare(), 0.0
         while calls.get():
             before = self.block.taken(number)
-            help_out(self.block.address, number, looks)
+            help_out(self.block.address, number, self._looks)
             if self.block.taken(number) != before:
                 rest = 0.0
             else:
@@ -156,13 +168,14 @@ def _told_to_go(calls: SimpleQueue[bool], rest: float) -> bool:
 
 
 def _looks(help_out: Help) -> int:
-    """How many looks at nothing take as long as a helper is to look."""
+    """How many looks at nothing take as long as a helper is to look. It is measured where helpers
+    are not yet wanted: on its way back to Python a thread may have to wait for others."""
     nothing, tries = Block(), []
-    for _ in range(3):
+    for _ in range(5):
         began = perf_counter()
         help_out(nothing.address, 0, 1_000)
         tries.append(perf_counter() - began)
-    return max(100, int(1_000 * _LOOKING / max(min(tries), 1e-9)))
+    return max(2_000, int(1_000 * _LOOKING / max(min(tries), 1e-6)))
 
 
 HELPERS = Helpers()

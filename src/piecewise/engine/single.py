@@ -20,6 +20,9 @@ from .program import machine_code, refuse_too_large
 from .runtime import Array, Float32, aligned, processors
 from .share import MOST_HELPERS
 
+_LARGE = 25
+"""Threads that are worth it for a picture that takes long enough to call helpers for it alone."""
+
 
 class Single:
     """A network for one picture at a time: the same bits as `program.Answers`."""
@@ -93,7 +96,7 @@ class Single:
         if threads == 1:
             self._run_alone()
         else:
-            HELPERS.call(threads - 1)
+            HELPERS.call(threads - 1, large=self._worth > _LARGE)
             self._run(threads)
         return self.answers.copy()
 
