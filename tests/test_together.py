@@ -33,7 +33,7 @@ from .test_compiled import FIRST, forms
 
 SMALLEST = Cutting(layer=0, piece=1, thread=1)
 """Every layer in as many pieces as there may be."""
-LARGE = "conv 32 3 pad=same, relu, pool 2, conv 64 3, relu, full 40, relu, full"
+LARGE = "conv 64 3 pad=same, relu, pool 2, conv 64 3, relu, full 40, relu, full"
 SHAPE = (5, 24, 24)
 GUARD = 192
 
@@ -301,6 +301,7 @@ def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) ->
         made = Single(Architecture(layers, shape, 2))
         assert made.threads(None) == threads
         assert made.threads(1) == 1
+        assert made.threads(5) == (5 if threads > 1 else 1)  # a small one is not even cut
     monkeypatch.setattr(single, "processors", lambda: 1)
     assert made.threads(None) == 1
 

@@ -139,7 +139,7 @@ def assemble_alone(
 ) -> Alone:
     """Write the program of a network."""
     module, plan = Module(), Plan(_HEAD, guard, apart=True)  # zeros between channels stay zeros
-    cutting = cutting or Cutting()
+    cutting = (cutting or Cutting()).of(architecture.multiplications)
     d = _Driver(module, machine, plan, cutting)
     passes = passes_of(architecture, training=False, backward=False)
     if not architecture.reads_texts:

@@ -24,6 +24,10 @@ class Cutting(NamedTuple):
     thread: int = 4_000_000
     """Of all shared layers together, for each thread beside the first."""
 
+    def of(self, work: int) -> Cutting:
+        """The same for a network of so much work: one that is small stays whole."""
+        return self if work >= self.thread else self._replace(layer=1 << 62)
+
 
 class Piece(NamedTuple):
     """Some rows, of windows where a pooling follows, of some blocks of features."""
