@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import piecewise
 from piecewise import CompiledNetwork, Network, Recipe
-from piecewise.engine import programs
+from piecewise.engine import programs, single
 
 from .agreement import RATE, SLOPES, STEPS, write_steps
 from .nets import ANSWERED, Array, read_given
@@ -20,9 +21,14 @@ SLOW = 1e-4
 """The learning rate of what is timed: the numbers stay what they are."""
 
 
-def using(threads: int) -> AbstractContextManager[object]:
+@contextmanager
+def using(threads: int) -> Iterator[None]:
     """A network answers on all processors it finds: it finds so many."""
-    return patch.object(programs, "processors", lambda: threads)
+    with (
+        patch.object(programs, "processors", lambda: threads),
+        patch.object(single, "processors", lambda: threads),
+    ):
+        yield
 
 
 class Ours(Answering):
@@ -74,6 +80,7 @@ class Ours(Answering):
 
     def single(self, times: int, threads: int) -> float:
         with using(threads):
+            self.compiled = self.net.compile()
             return super().single(times, threads)
 
     def _from_the_start(self) -> None:

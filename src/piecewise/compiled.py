@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .engine.single import Single
 from .errors import LimitError
+from .limits import THREADS
 
 if TYPE_CHECKING:
     from .network import Network
@@ -21,20 +22,21 @@ class CompiledNetwork:
     """A network with the weights it had when this was made: later training does not change it.
 
     It answers what `Network` answers, with the same bits, and skips what takes time: a float32
-    picture of the network's shape goes straight through.
+    picture of the network's shape goes straight through. ``threads``: see `Network.compile`.
     """
 
-    def __init__(self, net: Network) -> None:
-        self.net = deepcopy(net)
+    def __init__(self, net: Network, threads: int | None = None) -> None:
+        self.net, self.threads = deepcopy(net), _checked_threads(threads)
         self._single = Single(net.architecture)
         flat, averages = self.net.parameters.flat, self.net.averages.flat
         self._single.weigh(flat, averages, net.preparation.fraction)
+        self._together = self._single.threads(self.threads)
         self._shape = self._single.given.shape
         self._kind = self._single.given.dtype
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy is compiled anew: machine code stays where it is."""
-        return CompiledNetwork, (self.net,)
+        return CompiledNetwork, (self.net, self.threads)
 
     def logits(self, pictures: npt.ArrayLike) -> Float32:
         """One picture (C, H, W) -> (classes); or several, as `Network.logits`: (N, C, H, W) ->
@@ -47,7 +49,7 @@ class CompiledNetwork:
         if given.shape != self._shape or given.dtype != self._kind or given.dtype.kind == "i":
             return self._checked(given)
         with self._single.lock:
-            answers = self._single.logits(given)
+            answers = self._single.logits(given, self._together)
         if not np.isfinite(answers).all():
             raise LimitError(
                 "the answers are no finite numbers; the picture or the weights hold what is none, "
@@ -58,9 +60,9 @@ class CompiledNetwork:
     def _checked(self, given: npt.NDArray[Any]) -> Float32:
         """The way of what has to be looked at first."""
         if given.shape == self._shape:
-            answers: Float32 = self.net.logits(given[None])[0]
+            answers: Float32 = self.net.logits(given[None], self.threads)[0]
             return answers
-        return self.net.logits(given)
+        return self.net.logits(given, self.threads)
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
         """How likely each class is, of one picture or of several."""
@@ -72,3 +74,11 @@ class CompiledNetwork:
         logits = self.logits(pictures)
         names = [self.net.classes[index] for index in np.atleast_2d(logits).argmax(axis=1)]
         return names[0] if logits.ndim == 1 else names
+
+
+def _checked_threads(threads: object) -> int | None:
+    try:
+        checked: int | None = THREADS.check(threads)
+    except LimitError as error:
+        raise LimitError(f"threads: {error}") from None
+    return checked

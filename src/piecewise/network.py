@@ -159,11 +159,13 @@ class Network:
         _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
         return Walk({"input": given, **stacks})
 
-    def compile(self) -> CompiledNetwork:
-        """The network as it is now, ready to answer about single pictures as fast as it can."""
+    def compile(self, threads: int | None = None) -> CompiledNetwork:
+        """The network as it is now, ready to answer about single pictures as fast as it can.
+        ``threads``: at most; as many as are worth it, if left out: one for a small network. The
+        answers are the same for any number."""
         from .compiled import CompiledNetwork  # noqa: PLC0415
 
-        return CompiledNetwork(self)
+        return CompiledNetwork(self, threads)
 
     # How it learns.
 

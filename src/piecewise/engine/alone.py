@@ -1,19 +1,19 @@
 """A network for one picture at a time: what runs, and how its numbers lie.
 
 The passes are those of a group without a way back; here each is written for sixteen features in the
-lanes. Weights are packed in that form when the network is compiled.
+lanes, weights as `packing` lays them. A layer with work enough is written as pieces, which helpers
+may claim; a sum is always one thread's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ..architecture import Architecture, Stage
-from ..layers import Norm, Shape
+from ..layers import Shape
 from ..windows import whole
 from .declarations import declare
 from .driver import Driver, Plan
@@ -31,6 +31,7 @@ from .kernels.correlation import Correlation, row_table
 from .kernels.elementwise import rectify
 from .kernels.lanes import number, scaled
 from .machine import Machine
+from .packing import blocks
 from .passes.base import Pass
 from .passes.chain import passes_of
 from .passes.convolution import ConvolutionPass
@@ -38,7 +39,8 @@ from .passes.full import FullPass
 from .passes.normalization import NormPass
 from .passes.others import EmbedPass, ReluPass
 from .passes.pooling import PoolPass, PoolWindows
-from .runtime import Array, Float32
+from .pieces import Cutting, Piece, pieces, products
+from .share import given_back, prelude, shared, told, write_share
 from .stack import Stack
 from .terms import forward_terms
 
@@ -48,17 +50,17 @@ _HEAD = 64
 
 @dataclass(frozen=True)
 class Alone:
-    """The text of the program ``alone(memory, packed, input, fraction, answers)``."""
+    """The text of the program ``alone(memory, packed, input, fraction, answers)``; with shared
+    layers also ``(..., common, own, threads)``, blocks as in `share`."""
 
     text: str
     memory: int
     """Bytes; zeros at first."""
     plan: Plan
-
-
-def blocks(count: int) -> int:
-    """Blocks of sixteen."""
-    return -(-count // BLOCK)
+    shares: bool
+    """Whether there are layers in pieces."""
+    threads: int
+    """How many threads are worth it."""
 
 
 def in_blocks_of(shape: Shape) -> Stack:
@@ -66,61 +68,79 @@ def in_blocks_of(shape: Shape) -> Stack:
     return Stack(Shape(blocks(shape.channels), shape.height, shape.width))
 
 
-def packed(architecture: Architecture, arrays: Mapping[str, Array]) -> Float32:
-    """All weights in the form that the program reads, pass by pass."""
-    parts = [np.zeros(0, np.float32)]
-    for made in passes_of(architecture, training=False, backward=False):
-        own = {row.tensor.name: arrays[row.name] for row in made.stage.parameters}
-        own |= {row.tensor.name: arrays[row.name] for row in made.stage.averages}
-        parts += [part.ravel() for part in _pack(made, own)]
-    return np.concatenate(parts).astype(np.float32)
+class _Pieces(Driver):
+    """Writes ``piece(memory, packed, number)``: one of the pieces of all shared layers."""
 
+    def __init__(self, of: _Driver, kernels: dict[Hashable, str]) -> None:
+        super().__init__("piece", of.module, of.machine, of.plan, kernels, 0)
+        self.f = Function("piece", ["ptr %memory", "ptr %packed", "i64 %number"])
+        self.count = 0
+        self._labels: list[str] = []
+        self._end = self.f.label()
 
-def _pack(made: Pass, own: Mapping[str, Array]) -> list[Array]:
-    if isinstance(made, NormPass):
-        deviation = np.sqrt(own["variance"] + np.float32(Norm.epsilon))
-        numbers = [own["mean"], np.float32(1) / deviation, own["weight"], own["bias"]]
-        return [np.stack([_in_lanes(array) for array in numbers], axis=1)]
-    if isinstance(made, EmbedPass):
-        return [_in_lanes(own["weight"].T).transpose(2, 0, 1)]
-    weight = own.get("weight")
-    if weight is None:
-        return []
-    weight = weight.reshape(len(weight), made.input.channels, -1)
-    bias = own.get("bias", np.zeros(0, np.float32))
-    return [np.moveaxis(_in_lanes(weight), 1, -1), _in_lanes(bias)]
+    @contextmanager
+    def next(self) -> Iterator[None]:
+        """What is written inside is the next piece."""
+        self.count += 1
+        self._labels.append(self.f.label())
+        self.f.begin(self._labels[-1])
+        yield
+        self.f.line(f"br label %{self._end}")
 
-
-def _in_lanes(array: Array) -> Array:
-    """(N, ...) -> (blocks, 16, ...), filled up with zeros."""
-    filled = np.zeros((blocks(len(array)) * BLOCK, *array.shape[1:]), np.float32)
-    filled[: len(array)] = array
-    return filled.reshape(-1, BLOCK, *array.shape[1:])
+    def finish(self) -> None:
+        super().finish()
+        cases = " ".join(f"i64 {n}, label %{label}" for n, label in enumerate(self._labels))
+        self.f.prelude.append(f"  switch i64 %number, label %{self._end} [ {cases} ]")
+        self.f.begin(self._end)
 
 
 class _Driver(Driver):
     """Writes the program; ``packed_at`` goes along the weights."""
 
-    def __init__(self, module: Module, machine: Machine, plan: Plan) -> None:
+    def __init__(self, module: Module, machine: Machine, plan: Plan, cutting: Cutting) -> None:
         kernels: dict[Hashable, str] = {}
         super().__init__("alone", module, machine, plan, kernels, 0)
         names = ("memory", "packed", "input", "fraction", "answers")
         self.f = Function("alone", [f"ptr %{name}" for name in names], public=True)
-        self.packed_at = 0
+        self.cutting, self.pieces = cutting, _Pieces(self, kernels)
+        self.shared_products = 0
+        self._packed_at = 0
 
-    def packed(self, floats: int) -> str:
-        """The pointer to the next so many of the packed numbers."""
-        pointer = self.f.at("%packed", 4 * self.packed_at)
-        self.packed_at += floats
-        return pointer
+    def packed(self, floats: int) -> int:
+        """Where the next so many of the packed numbers begin, in bytes."""
+        self._packed_at += floats
+        return 4 * (self._packed_at - floats)
+
+    def share(self, first: int, what: Correlation) -> None:
+        """The pieces written since ``first`` are a layer."""
+        if not self.shared_products:
+            told(self.f)
+        self.shared_products += products(what)
+        shared(self.f, first, self.pieces.count - first)
+
+    def finish(self) -> None:
+        if self.pieces.count:
+            given_back(self.f)
+            self.f.arguments = [*self.f.arguments, "ptr %common", "ptr %own", "i64 %threads"]
+            self.pieces.finish()
+            write_share(self.module, self.machine.pause)
+        super().finish()
+        if self.pieces.count:
+            self.f.prelude += prelude()
 
 
 def assemble_alone(
-    architecture: Architecture, machine: Machine, *, bytes_in: bool, guard: int = 0
+    architecture: Architecture,
+    machine: Machine,
+    *,
+    bytes_in: bool,
+    guard: int = 0,
+    cutting: Cutting | None = None,
 ) -> Alone:
     """Write the program of a network."""
     module, plan = Module(), Plan(_HEAD, guard, apart=True)  # zeros between channels stay zeros
-    d = _Driver(module, machine, plan)
+    cutting = (cutting or Cutting()).of(architecture.multiplications)
+    d = _Driver(module, machine, plan, cutting)
     passes = passes_of(architecture, training=False, backward=False)
     if not architecture.reads_texts:
         _take(d, architecture.input, bytes_in=bytes_in)
@@ -139,7 +159,8 @@ def assemble_alone(
     memory = plan.lay_out()
     d.finish()
     declare(module, machine)
-    return Alone(module.text(), memory, plan)
+    threads = 1 + d.shared_products // cutting.thread
+    return Alone(module.text(), memory, plan, d.pieces.count > 0, threads)
 
 
 def _take(d: _Driver, shape: Shape, *, bytes_in: bool) -> None:
@@ -174,36 +195,86 @@ def _lay_in_blocks(d: _Driver, shape: Shape) -> None:
     d.call(kernel, source, d.place("input.blocks", in_blocks_of(shape).size))
 
 
-def _given(d: _Driver, made: Pass, source: str, *, planar: bool) -> str:
+def _given(d: Driver, made: Pass, source: str, *, planar: bool) -> str:
     shape = made.stage.input
     return d.place(source, 4 * shape.values if planar else in_blocks_of(shape).size)
 
 
-def _correlate(d: _Driver, what: Correlation, given: str, out: str, *, planar: bool) -> None:
-    """A correlation with the next packed weights, part by part of a vector of sixteen."""
-    emitter = FirstAloneEmitter if planar else AloneEmitter
-    kernel = d.kernel(
-        "correlate",
-        (what, planar),
-        "output weight bias source rows count:count",
-        lambda f: emitter(f, d.module, d.machine, what).emit(),
-        d.machine.lanes,
-    )
-    floats = BLOCK * what.output.channels
-    weight = d.packed(floats * what.output_stride)
-    bias = d.packed(floats) if what.bias else weight
-    rows = row_table(d.module, what, emitter.weight_bytes, emitter.cell_bytes)
-    d.call_parts(kernel, [out, weight, bias], [given, rows, f"i64 {len(what.rows)}"])
+@dataclass
+class _Layer:
+    """Sums of products, and a pooling behind them if one follows: all of it, or a piece."""
+
+    what: Correlation
+    given: str
+    planar: bool
+    out: str
+    """Where the sums are kept,"""
+    sums: int
+    """in so many bytes."""
+    relu: bool
+    pool: Stage | None = None
+    target: str = ""
+    """Where the pooling goes."""
+
+    def write(self, d: _Driver, made: Pass) -> None:
+        """The layer, in pieces where they are worth it."""
+        outputs = self.what.output.channels
+        rows = self.pool.output.height if self.pool else len(self.what.rows)
+        weight = d.packed(BLOCK * outputs * self.what.output_stride)
+        packed = weight, d.packed(BLOCK * outputs) if self.what.bias else weight
+        first = d.pieces.count
+        for piece in pieces(self.what, rows, d.cutting):
+            with d.pieces.next():
+                self._piece(d.pieces, made, piece, packed)
+        if d.pieces.count > first:
+            d.share(first, self.what)
+        else:
+            self._piece(d, made, Piece(0, rows, 0, outputs), packed)
+
+    def _piece(self, d: Driver, made: Pass, piece: Piece, packed: tuple[int, int]) -> None:
+        if self.pool is None:
+            self._correlate(d, made, piece, packed)
+            return
+        windows = PoolWindows(self.pool).rows
+        start = windows.cells(piece.first_row).start
+        stop = windows.cells(piece.first_row + piece.rows - 1).stop
+        under = piece._replace(first_row=start, rows=stop - start)
+        self._correlate(d, made, under, packed)
+        _windows(d, self.pool, self._out(d), self.target, relu=self.relu, piece=piece)
+
+    def _out(self, d: Driver) -> str:
+        return d.place(self.out, self.sums)
+
+    def _correlate(self, d: Driver, made: Pass, piece: Piece, packed: tuple[int, int]) -> None:
+        """The sums of a piece, part by part of a vector of sixteen."""
+        whole, stack = self.what, self.what.output
+        what = replace(whole, output=Stack(stack.shape._replace(channels=piece.blocks)))
+        emitter = FirstAloneEmitter if self.planar else AloneEmitter
+        kernel = d.kernel(
+            "correlate",
+            (what, self.planar),
+            "output weight bias source rows count:count",
+            lambda f: emitter(f, d.module, d.machine, what).emit(),
+            d.machine.lanes,
+        )
+        block, row = piece.first_block, piece.first_row
+        weight, bias = packed
+        out = d.f.at(self._out(d), block * stack.channel_bytes + row * stack.row_bytes)
+        weights = d.f.at("%packed", weight + GROUP_BYTES * block * what.output_stride)
+        biases = d.f.at("%packed", bias + GROUP_BYTES * block)
+        rows = row_table(d.module, whole, emitter.weight_bytes, emitter.cell_bytes)
+        given = _given(d, made, self.given, planar=self.planar)
+        others = [given, d.f.at(rows, 24 * row), f"i64 {piece.rows}"]
+        d.call_parts(kernel, [out, weights, biases], others)
 
 
 def _convolution(d: _Driver, made: Pass, source: str, planar: bool) -> None:
     assert isinstance(made, ConvolutionPass)
     stack = in_blocks_of(made.stage.output)
-    out = d.place(f"{made.name}.rows" if made.pool else made.target, stack.size)
+    out = f"{made.name}.rows" if made.pool else made.target
     what = made.correlation(stack, relu=made.relu and not made.pool)
-    _correlate(d, what, _given(d, made, source, planar=planar), out, planar=planar)
-    if made.pool:
-        _windows(d, made.pool, out, made.target, relu=made.relu)
+    layer = _Layer(what, source, planar, out, stack.size, made.relu, made.pool, made.target)
+    layer.write(d, made)
 
 
 def _full(d: _Driver, made: Pass, source: str, planar: bool) -> None:
@@ -222,16 +293,25 @@ def _full(d: _Driver, made: Pass, source: str, planar: bool) -> None:
         bias=True,
         relu=made.relu,
     )
-    given = _given(d, made, source, planar=planar)
-    _correlate(d, what, given, d.place(made.target, out.size), planar=planar)
+    _Layer(what, source, planar, made.target, out.size, made.relu).write(d, made)
 
 
-def _windows(d: _Driver, stage: Stage, given: str, target: str, *, relu: bool) -> None:
+def _windows(
+    d: Driver, stage: Stage, given: str, target: str, *, relu: bool, piece: Piece | None = None
+) -> None:
+    """A pooling, or a piece of one."""
     before, after = in_blocks_of(stage.input), in_blocks_of(stage.output)
-    pool = PoolWindows(replace(stage, input=before.shape, output=after.shape))
     out = d.place(target, after.size)
+    rows = None
+    if piece:
+        out = d.f.at(out, piece.first_block * after.channel_bytes)
+        given = d.f.at(given, piece.first_block * before.channel_bytes)
+        before, after = (Stack(s.shape._replace(channels=piece.blocks)) for s in (before, after))
+        rows = range(piece.first_row, piece.first_row + piece.rows)
+    pool = PoolWindows(replace(stage, input=before.shape, output=after.shape))
     step = pool.rows.stride * before.row_bytes
-    for row, _, kernel in pool.forward(d, before, (given, out, out), step, relu=relu):
+    places = (given, out, out)
+    for row, _, kernel in pool.forward(d, before, places, step, relu=relu, rows=rows):
         d.call(kernel, row["given"], row["out"], row["winners"])
 
 
@@ -248,7 +328,7 @@ def _norm(d: _Driver, made: Pass, source: str, planar: bool) -> None:
         "source numbers output",
         lambda f: normalize_alone(f, stack, relu=relu),
     )
-    numbers = d.packed(4 * BLOCK * stack.channels)
+    numbers = d.f.at("%packed", d.packed(4 * BLOCK * stack.channels))
     given = _given(d, made, source, planar=planar)
     d.call(kernel, given, numbers, d.place(made.target, stack.size))
 
@@ -267,7 +347,7 @@ def _embed(d: _Driver, made: Pass, source: str, planar: bool) -> None:
         "words weight output",
         lambda f: look_up_alone(f, stack, relu=relu),
     )
-    weight = d.packed(made.stage.input.height * BLOCK * stack.channels)
+    weight = d.f.at("%packed", d.packed(made.stage.input.height * BLOCK * stack.channels))
     d.call(kernel, "%input", weight, d.place(made.target, stack.size))
 
 

@@ -54,7 +54,8 @@ def logits(
         alone = _single(architecture, bytes_in)
         with alone.lock:
             alone.weigh(flat, averages, fraction)
-            return np.stack([alone.logits(picture) for picture in pictures])
+            together = alone.threads(threads)
+            return np.stack([alone.logits(picture, together) for picture in pictures])
     program = _answers(architecture, bytes_in)
     return program.logits(pictures, flat, averages, fraction, threads or processors())
 

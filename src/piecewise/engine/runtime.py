@@ -7,8 +7,10 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from itertools import count
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -32,6 +34,7 @@ def aligned(count: int, dtype: Any = np.float32) -> Array:
 
 MOST_THREADS = 64
 """Threads that run at once, the callers' own left out."""
+_NO_QUOTA = 1 << 16
 _starting = threading.Lock()
 
 
@@ -74,7 +77,7 @@ def run_together(function: Callable[[int, int], None], address: int, threads: in
 
 
 @cache
-def _yields() -> int:
+def yields() -> int:
     """The address of the system's function that lets another thread run."""
     name = "SwitchToThread" if os.name == "nt" else "sched_yield"
     library = ctypes.WinDLL("kernel32") if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined]
@@ -83,7 +86,26 @@ def _yields() -> int:
 
 def processors() -> int:
     """How many threads run at once here."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), _quota())
+    return os.cpu_count() or 1
+
+
+_QUOTAS = (
+    ("/sys/fs/cgroup/cpu.max",),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
+"""Where Linux says how much time a container has, and in which time."""
+
+
+@cache
+def _quota() -> int:
+    """The processors that a container may use: threads beyond are stopped while others wait."""
+    for paths in _QUOTAS:
+        with suppress(OSError, ValueError, ZeroDivisionError):
+            time, period = " ".join(Path(path).read_text() for path in paths).split()
+            return max(1, int(time) // int(period)) if int(time) > 0 else _NO_QUOTA
+    return _NO_QUOTA
 
 
 class Context:
@@ -93,7 +115,7 @@ class Context:
         self._block = aligned(SIZE, np.uint8)
         self._kept: dict[str, Any] = {}
         self.address = self._block.ctypes.data
-        self.write("yields", _yields())
+        self.write("yields", yields())
 
     def write(self, name: str, value: Any) -> None:
         """A number, or an array, which is then kept alive."""

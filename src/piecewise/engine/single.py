@@ -10,11 +10,18 @@ from math import prod
 import numpy as np
 
 from ..architecture import Architecture
-from .alone import assemble_alone, packed
+from .alone import assemble_alone
+from .helpers import HELPERS, Block
 from .machine import Machine
 from .native import this_machine
+from .packing import packed
+from .pieces import Cutting
 from .program import machine_code, refuse_too_large
-from .runtime import Array, Float32, aligned
+from .runtime import Array, Float32, aligned, processors
+from .share import MOST_HELPERS
+
+_LARGE = 25
+"""Threads that are worth it for a picture that takes long enough to call helpers for it alone."""
 
 
 class Single:
@@ -27,10 +34,14 @@ class Single:
         bytes_in: bool = False,
         form: Machine | None = None,
         guard: int = 0,
+        cutting: Cutting | None = None,
     ) -> None:
         form = form or this_machine()
-        made = assemble_alone(architecture, form, bytes_in=bytes_in, guard=guard)
+        made = assemble_alone(architecture, form, bytes_in=bytes_in, guard=guard, cutting=cutting)
         refuse_too_large(made.text, made.memory)
+        self._shares, self._worth = made.shares, made.threads
+        if made.shares:
+            HELPERS.prepare()
         self.architecture, self.plan = architecture, made.plan
         self._native = machine_code(made.text, form)
         kind = np.int64 if architecture.reads_texts else np.uint8 if bytes_in else np.float32
@@ -40,15 +51,20 @@ class Single:
         self.fraction = np.ones(3, np.float32)
         self.answers = aligned(len(architecture.classes))
         self.lock = threading.Lock()
+        self._own = Block()
         self._weights = (np.zeros(0, np.float32), np.zeros(0, np.float32))
         self._packed = aligned(0)
         self._bind()
 
     def _bind(self) -> None:
         """Give the function the addresses of all buffers, once."""
-        run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(self._native.address("alone"))
         buffers = (self.memory, self._packed, self.given, self.fraction, self.answers)
-        self._run = partial(run, *(buffer.ctypes.data for buffer in buffers))
+        given = [buffer.ctypes.data for buffer in buffers]
+        blocks = [HELPERS.block.address, self._own.address] if self._shares else []
+        kinds = [ctypes.c_void_p] * len(given + blocks) + [ctypes.c_int64] * self._shares
+        run = ctypes.CFUNCTYPE(None, *kinds)(self._native.address("alone"))
+        self._run = partial(run, *given, *blocks)
+        self._run_alone = partial(run, *given, *blocks[1:] * 2, *[1] * self._shares)
 
     def weigh(self, flat: Float32, averages: Float32, fraction: Float32) -> None:
         """Take these weights, unless they are what it has; ``fraction``: see `Program.give`."""
@@ -68,10 +84,20 @@ class Single:
         self._weights = (flat.copy(), averages.copy())
         self._bind()
 
-    def logits(self, picture: Array) -> Float32:
-        """A picture (C, H, W), or words (positions) -> (classes). The caller holds the lock."""
+    def threads(self, most: int | None) -> int:
+        """How many answer together: as many as asked for, or as are worth it here."""
+        wanted = min(self._worth, processors()) if most is None else most
+        return min(wanted, 1 + MOST_HELPERS) if self._shares else 1
+
+    def logits(self, picture: Array, threads: int = 1) -> Float32:
+        """A picture (C, H, W), or words (positions) -> (classes). The caller holds the lock.
+        ``threads``: what `threads` said."""
         self.given[...] = picture
-        self._run()
+        if threads == 1:
+            self._run_alone()
+        else:
+            HELPERS.call(threads - 1, large=self._worth > _LARGE)
+            self._run(threads)
         return self.answers.copy()
 
 

@@ -34,10 +34,10 @@ class PoolWindows:
         """Bytes of all winners."""
         return self.output.channels * self.output.shape.height * self.winner_row_bytes
 
-    def _equal_rows(self) -> list[tuple[int, int, int]]:
+    def _equal_rows(self, rows: range) -> list[tuple[int, int, int]]:
         """Rows of windows as (first, how many, rows under each)."""
         found: list[tuple[int, int, int]] = []
-        for index in range(self.rows.count):
+        for index in rows:
             count = len(self.rows.cells(index))
             if found and found[-1][2] == count:
                 found[-1] = (found[-1][0], found[-1][1] + 1, count)
@@ -46,12 +46,20 @@ class PoolWindows:
         return found
 
     def forward(
-        self, d: Driver, source: Stack, places: tuple[str, str, str], step: int, *, relu: bool
+        self,
+        d: Driver,
+        source: Stack,
+        places: tuple[str, str, str],
+        step: int,
+        *,
+        relu: bool,
+        rows: range | None = None,
     ) -> Iterator[tuple[Loop, int, str]]:
-        """For every row of windows, written as loops: the pointers to (given, out, winners), the
-        rows under it, and the kernel to call on them; ``given`` moves ``step`` bytes a row."""
+        """For every row of windows, or for these, written as loops: the pointers to (given, out,
+        winners), the rows under it, and the kernel to call on them; ``given`` moves ``step`` bytes
+        a row."""
         given, output, winners = places
-        for first, repeat, count in self._equal_rows():
+        for first, repeat, count in self._equal_rows(rows or range(self.rows.count)):
             moving = {
                 "given": (d.f.at(given, first * step), step),
                 "out": (d.f.at(output, first * self.output.row_bytes), self.output.row_bytes),

@@ -1,0 +1,328 @@
+"""Several threads at one picture: the same bits, whoever comes, late or not at all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from piecewise import LimitError, Network
+from piecewise.architecture import Architecture
+from piecewise.engine import helpers, runtime, single
+from piecewise.engine.helpers import HELPERS
+from piecewise.engine.kernels.correlation import Correlation
+from piecewise.engine.native import this_machine
+from piecewise.engine.pieces import Cutting, pieces
+from piecewise.engine.single import Single
+from piecewise.engine.stack import Stack
+from piecewise.engine.terms import forward_terms
+from piecewise.layers import Shape
+from piecewise.windows import whole
+
+from .networks import network, sample
+from .test_compiled import FIRST, forms
+
+SMALLEST = Cutting(layer=0, piece=1, thread=1)
+"""Every layer in as many pieces as there may be."""
+LARGE = "conv 64 3 pad=same, relu, pool 2, conv 64 3, relu, full 40, relu, full"
+SHAPE = (5, 24, 24)
+GUARD = 192
+
+
+def pictures(count: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    return np.random.default_rng(3).normal(size=(count, *shape)).astype(np.float32)
+
+
+@contextmanager
+def surely(count: int) -> Iterator[None]:
+    """So many helpers look for pieces all the time."""
+    leave, help_out = threading.Event(), HELPERS.prepare()
+
+    def serve(number: int) -> None:
+        while not leave.is_set():
+            help_out(HELPERS.block.address, number, 100)
+
+    threads = [threading.Thread(target=serve, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    yield
+    leave.set()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def taken() -> int:
+    return sum(HELPERS.block.taken(number) for number in range(7))
+
+
+def guarded(made: Single) -> np.ndarray:
+    """Where nothing may be written; it is filled with what would show in every sum."""
+    free = np.ones(made.memory.size, bool)
+    for place in made.plan.places.values():
+        free[place.offset : place.offset + place.size] = False
+    made.memory[free] = 0xA5
+    return free
+
+
+def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
+    made = partial(Single, net.architecture, bytes_in=x.dtype == np.uint8, form=this_machine(form))
+    numbers = net.parameters.flat, net.averages.flat, net.preparation.fraction
+    alone = made(cutting=Cutting(layer=1 << 60))
+    alone.weigh(*numbers)
+    wanted = [alone.logits(picture).tobytes() for picture in x]
+    together = made(guard=GUARD, cutting=SMALLEST)
+    together.weigh(*numbers)
+    free = guarded(together)
+    for threads in (1, 2, 4):
+        for picture, bits in zip(x, wanted, strict=True):
+            assert together.logits(picture, together.threads(threads)).tobytes() == bits, said
+    assert (together.memory[free] == 0xA5).all(), said
+
+
+@pytest.mark.parametrize("form", forms())
+@pytest.mark.parametrize("seed", range(40, 52))
+def test_any_number_of_threads_gives_the_same_bits(seed: int, form: str) -> None:
+    made = sample(seed, count=5)
+    with surely(3):
+        assert_same_bits(network(made), made.to(np.float32).x, form, made)
+
+
+@pytest.mark.parametrize("layers", [*FIRST, "conv 70 3x9, relu, full", "conv 40 2, pool 4, full"])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_many_blocks_and_uneven_bands(layers: str, kind: type) -> None:
+    net = Network(layers, (18, 9, 21), 21, seed=1)
+    drawn = np.random.default_rng(0).integers(0, 256, size=(5, 18, 9, 21))
+    x: np.ndarray = (drawn if kind is np.uint8 else drawn / 99 - 1).astype(kind)
+    before, until = taken(), time.monotonic() + 60
+    with surely(3):
+        assert_same_bits(net, x, forms()[0], layers)
+        while taken() == before and time.monotonic() < until:
+            assert_same_bits(net, x, forms()[0], layers)
+    assert taken() > before  # somebody did help
+
+
+def somebody_comes() -> bool:
+    """Whether a helper that is called takes pieces, and they are right."""
+    net, x = Network(LARGE, SHAPE, 3), pictures(8)
+    wanted = net.logits(x)
+    compiled, before, until = net.compile(threads=2), taken(), time.monotonic() + 60
+    while taken() == before and time.monotonic() < until:
+        for picture, bits in zip(x, wanted, strict=True):
+            assert compiled.logits(picture).tobytes() == bits.tobytes()
+    return taken() > before
+
+
+def test_a_called_helper_comes() -> None:
+    assert somebody_comes()
+
+
+def test_helpers_rest_when_nobody_asks() -> None:
+    compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(1)[0]
+    for _ in range(50):
+        compiled.logits(x)
+    time.sleep(0.5)
+    used = time.process_time()
+    time.sleep(0.5)
+    assert time.process_time() - used < 0.1
+
+
+def test_more_threads_than_processors() -> None:
+    net, x = Network(LARGE, SHAPE, 3), pictures(20)
+    wanted, compiled = net.logits(x), net.compile(threads=256)
+    busy = [threading.Event() for _ in range(3)]
+
+    def spin(stop: threading.Event) -> None:
+        while not stop.is_set():
+            np.dot(np.ones(100_000), np.ones(100_000))
+
+    threads = [threading.Thread(target=spin, args=(event,)) for event in busy]
+    for thread in threads:
+        thread.start()
+    try:
+        for picture, bits in zip(x, wanted, strict=True):
+            assert compiled.logits(picture).tobytes() == bits.tobytes()
+    finally:
+        for event in busy:
+            event.set()
+        for thread in threads:
+            thread.join(60)
+
+
+def test_four_callers_at_once() -> None:
+    nets = [Network(LARGE, SHAPE, 3, seed=seed) for seed in (1, 2)]
+    x = pictures(30)
+    wanted = [net.logits(x) for net in nets]
+    compiled, found = [net.compile(threads=2) for net in nets], list[bool]()
+
+    def ask(caller: int) -> None:
+        one, right = compiled[caller % 2], wanted[caller % 2]
+        for _ in range(5):
+            for index in np.random.default_rng(caller).permutation(len(x)):
+                found.append(one.logits(x[index]).tobytes() == right[index].tobytes())
+
+    callers = [threading.Thread(target=ask, args=(caller,)) for caller in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(120)
+    assert found == [True] * (4 * 5 * 30)
+
+
+def answers_by_four() -> bytes:
+    compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(20)
+    return b"".join(compiled.logits(picture).tobytes() for picture in x)
+
+
+def tell(queue: multiprocessing.Queue[tuple[bytes, bool]]) -> None:
+    queue.put((answers_by_four(), somebody_comes()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork there")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("rest", [0, 0.3], ids=["looking", "resting"])
+def test_a_child_has_helpers_of_its_own(rest: float) -> None:
+    wanted = answers_by_four()
+    assert somebody_comes()
+    time.sleep(rest)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=tell, args=(queue,))
+    child.start()
+    assert queue.get(timeout=100) == (wanted, True)
+    child.join(60)
+    assert child.exitcode == 0
+    assert answers_by_four() == wanted
+
+
+ASK = f"""
+import sys, threading, time, numpy as np, piecewise as pw
+compiled = pw.Network("{LARGE}", {SHAPE}, 3).compile(threads=3)
+x = np.ones({SHAPE}, np.float32)
+for _ in range(50):
+    compiled.logits(x)
+def forever():
+    while True:
+        compiled.logits(x)
+"""
+ENDS = {
+    "looking": "",
+    "resting": "time.sleep(0.5)",
+    "an error": "raise SystemExit(0)",
+    "somebody still asks": "threading.Thread(target=forever, daemon=True).start(); time.sleep(0.1)",
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_a_program_ends(end: str) -> None:
+    began = time.monotonic()
+    run = subprocess.run([sys.executable, "-c", ASK + end], timeout=60, check=False,
+                         capture_output=True, text=True)  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal there")
+def test_ctrl_c_ends_it() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ASK + "print('now', flush=True); forever()"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    assert child.stdout is not None
+    assert child.stdout.readline() == "now\n"
+    time.sleep(0.2)
+    child.send_signal(2)
+    _, errors = child.communicate(timeout=60)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, called = helpers.Helpers(), list[int]()
+    monkeypatch.setattr(made, "_start", called.append)
+    now = iter([10.0, 11.0, 11.0005])
+    monkeypatch.setattr(helpers, "perf_counter", lambda: next(now))
+    made.call(2, large=False)
+    made.call(2, large=False)
+    assert called == []
+    made.call(1, large=False)  # half a millisecond later
+    assert called == [0]
+    other = helpers.Helpers()
+    monkeypatch.setattr(other, "_start", called.append)
+    monkeypatch.setattr(helpers, "perf_counter", lambda: 99.0)
+    other.call(2, large=True)
+    assert called == [0, 0, 1]
+
+
+def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    made = helpers.Helpers()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(single, "HELPERS", made)
+    compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(1)[0]
+    assert compiled.logits(x).shape == compiled.logits(x).shape == (3,)
+
+
+def correlation(rows: int, columns: int, blocks: int) -> Correlation:
+    down, across = (forward_terms(whole(side, 1, 1)) for side in (rows, columns))
+    source, output = Stack(Shape(16, rows, columns)), Stack(Shape(blocks, rows, columns))
+    return Correlation(source, output, down, across, 16, 1, 1, bias=True)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 40])
+@pytest.mark.parametrize("columns", [1, 9])
+@pytest.mark.parametrize("blocks", [1, 3, 16, 19])
+@pytest.mark.parametrize("least", [1, 5_000, 50_000])
+def test_pieces_are_the_whole_once(rows: int, columns: int, blocks: int, least: int) -> None:
+    met = np.zeros((rows, blocks), int)
+    found = pieces(correlation(rows, columns, blocks), rows, Cutting(0, least, 1))
+    for row, high, block, wide in found:
+        assert high > 0 < wide
+        met[row : row + high, block : block + wide] += 1
+    assert len(found) != 1
+    assert (met == (1 if found else 0)).all()
+
+
+def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single, "processors", lambda: 2)
+    for layers, shape, threads in (
+        ("conv 3 3, relu, pool 2, full", (1, 9, 9), 1),
+        ("conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full", (1, 28, 28), 1),
+        ("conv 32 3 pad=same, relu, conv 32 3 pad=same, relu, pool 2, full", (3, 32, 32), 2),
+    ):
+        made = Single(Architecture(layers, shape, 2))
+        assert made.threads(None) == threads
+        assert made.threads(1) == 1
+        assert made.threads(5) == (5 if threads > 1 else 1)  # a small one is not even cut
+    monkeypatch.setattr(single, "processors", lambda: 1)
+    assert made.threads(None) == 1
+
+
+def test_a_number_of_threads_is_checked() -> None:
+    with pytest.raises(LimitError, match="threads: got 0, wanted"):
+        Network("full", (1, 2, 2), 2).compile(threads=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [(["max 100000"], None), (["150000 100000"], 1), (["300000 100000"], 3), (["50000 100000"], 1),
+     (["-1", "100000"], None), (["200000", "100000"], 2), (["what"], None), ([], None)],
+)  # fmt: skip
+def test_a_container_has_the_processors_it_may_use(
+    told: list[str], wanted: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / str(number) for number in range(max(1, len(told)))]
+    for path, text in zip(paths, told, strict=False):
+        path.write_text(text + "\n")
+    monkeypatch.setattr(runtime, "_QUOTAS", (tuple(map(str, paths)),))
+    runtime._quota.cache_clear()
+    assert runtime._quota() == (wanted or runtime._NO_QUOTA)
+    runtime._quota.cache_clear()
