@@ -12,6 +12,11 @@ NUDGE = 1e-5
 """Near the best in float64: smaller, and rounding shows; larger, and the curve bends."""
 
 
+MEMORIES = {"sgd": 1, "adamw": 2}
+"""How many arrays like the parameters an optimizer keeps from step to step: the velocity, or the
+running means of the slope and of its square."""
+
+
 def corrections(step: int, beta1: float = BETA1, beta2: float = BETA2) -> tuple[float, float]:
     """How much of the two means is there after ``step`` steps, counted from 1: both start at zero
     and are divided by this."""

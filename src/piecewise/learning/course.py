@@ -12,10 +12,13 @@ import numpy.typing as npt
 
 from ..errors import TrainingError
 from ..network import Network
+from ..optimizers import MEMORIES
 from .history import Epoch, History
 from .recipe import Recipe
 
 Float32 = npt.NDArray[np.float32]
+Examples = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
+"""Pictures that fit the network, and their class numbers."""
 Losses = npt.NDArray[Any]
 """The loss of each picture, in the order they were taken."""
 
@@ -68,6 +71,8 @@ class Course:
     right: npt.NDArray[np.int64]
     weights: Float32 | None = None
     """How much each picture counts; all the same without."""
+    validation: Examples | None = None
+    """What the net is measured on after each epoch."""
 
     step: int = 0
     """Good steps taken."""
@@ -75,12 +80,16 @@ class Course:
     """Of the epoch under way."""
     seconds: float = 0.0
     """Of the epoch under way, before now."""
-    memory: list[Float32] = field(default_factory=list)
+    memory: list[Float32] = field(init=False)
     """What the optimizer remembers of the steps before, an array or two like the parameters."""
     history: History = field(default_factory=History)
     best: Best | None = None
     whole: bool = True
     """Whether nothing is half done: all that stands here is of the same moment."""
+
+    def __post_init__(self) -> None:
+        flat = self.net.parameters.flat
+        self.memory = [np.zeros_like(flat) for _ in range(MEMORIES[self.recipe.optimizer])]
 
     @property
     def steps_an_epoch(self) -> int:

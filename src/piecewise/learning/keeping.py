@@ -12,7 +12,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..engine.native import this_machine
@@ -29,8 +28,6 @@ EVERY = 2.0
 """Seconds of training, at least, between two states that are kept."""
 TIMES = 10.0
 """How many times as long as keeping the last one took they are apart, at least."""
-
-Validation = tuple[npt.NDArray[Any], npt.NDArray[np.int64]] | None
 
 
 _Counted = Annotated[int, Field(ge=0)]
@@ -64,9 +61,8 @@ class _State(BaseModel):
 class Keeper:
     """Keeps a course of training in its folder."""
 
-    def __init__(self, folder: RunFolder, course: Course, validation: Validation) -> None:
-        self.folder, self.course, self.validated = folder, course, validation is not None
-        self.identity = _identity(course, validation)
+    def __init__(self, folder: RunFolder, course: Course) -> None:
+        self.folder, self.course, self.identity = folder, course, _identity(course)
         self.kept_at, self.took = time.monotonic(), 0.0
         self.events: Events | None = None
 
@@ -123,25 +119,24 @@ class Keeper:
         of = plain.get("of") if isinstance(plain, dict) else None
         _refuse_another(self.folder, of, self.identity)
         state, course = checked(_State, plain), self.course
-        if not _possible(state, course, validated=self.validated):
+        if not _possible(state, course):
             raise ValueError("its epochs and steps do not fit each other")
         whole, averages = course.net.parameters.flat.shape, course.net.averages.flat.shape
-        wanted = {"parameters": whole, "averages": averages, "memory.0": whole}
-        if course.recipe.optimizer == "adamw":
-            wanted["memory.1"] = whole
-        if course.recipe.patience and self.validated and state.history:
+        wanted = {"parameters": whole, "averages": averages}
+        wanted |= {f"memory.{index}": whole for index in range(len(course.memory))}
+        if course.recipe.patience and course.validation and state.history:
             wanted |= {"best.parameters": whole, "best.averages": averages}
         return wanted
 
 
 @contextmanager
 def keeping(
-    path: str | os.PathLike[str], course: Course, validation: Validation, *, events: bool = False
+    path: str | os.PathLike[str], course: Course, *, events: bool = False
 ) -> Iterator[Keeper]:
     """A keeper of the course in the folder at ``path``; the course goes on from what is there.
     ``events``: whether TensorBoard is told, too."""
     with opened(path) as folder:
-        keeper = Keeper(folder, course, validation)
+        keeper = Keeper(folder, course)
         keeper.take_up()
         keeper.events = Events(folder.place) if events else None
         try:
@@ -169,7 +164,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _identity(course: Course, validation: Validation) -> dict[str, Any]:
+def _identity(course: Course) -> dict[str, Any]:
     """What a run is of: with the same of these it ends with the same bits."""
     net, data = course.net, [course.pictures, course.right, course.weights]
     return {
@@ -180,7 +175,7 @@ def _identity(course: Course, validation: Validation) -> dict[str, Any]:
         "recipe": course.recipe.to_json(),
         "first weights": net.parameters_sha256,
         "pictures": _digest(data),
-        "validation": _digest(validation or ()),
+        "validation": _digest(course.validation or ()),
     }
 
 
@@ -213,7 +208,7 @@ def _refuse_another(folder: RunFolder, found: Any, wanted: dict[str, Any], name:
             )
 
 
-def _possible(state: _State, course: Course, *, validated: bool) -> bool:
+def _possible(state: _State, course: Course) -> bool:
     """Whether a course can stand so: its steps counted, its epochs in a row."""
     epochs, rest = divmod(state.step, course.steps_an_epoch)
     taken = min(rest * course.recipe.batch_size, len(course.right))
@@ -227,14 +222,14 @@ def _possible(state: _State, course: Course, *, validated: bool) -> bool:
         state.step <= course.steps
         and state.count == taken
         and numbers == list(range(1, epochs + 1))
-        and measured <= {validated}
+        and measured <= {course.validation is not None}
     )
 
 
 def _restore(course: Course, arrays: Arrays, state: _State) -> None:
     """The course as it stood."""
     net = course.net
-    course.memory = [arrays[name] for name in ("memory.0", "memory.1") if name in arrays]
+    course.memory = [arrays[f"memory.{index}"] for index in range(len(course.memory))]
     course.step, course.losses = state.step, Mean(state.loss, state.count)
     course.seconds = state.seconds
     net.parameters.flat[:], net.averages.flat[:] = arrays["parameters"], arrays["averages"]

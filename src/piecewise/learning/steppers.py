@@ -61,17 +61,13 @@ class Native:
         self.learner.context.write_float("momentum", recipe.momentum)
         self.learner.context.write_float("decay", recipe.weight_decay)
         self.learner.begin(net.parameters.flat, net.averages.flat)
-        for kept, given in zip(self._memory(), course.memory, strict=False):
-            kept[:] = given
-        course.memory = self._memory()
+        for number, kept in enumerate((self.learner.state, self.learner.second)):
+            if number < len(course.memory):
+                kept[: course.memory[number].size] = course.memory[number]
+                course.memory[number] = kept[: course.memory[number].size]
         self.order = self.learner.order
         self.epoch = -1
         """The epoch that draws are set to."""
-
-    def _memory(self) -> list[Float32]:
-        size, learner = self.course.net.parameters.flat.size, self.learner
-        both = self.course.recipe.optimizer == "adamw"
-        return [kept[:size] for kept in (learner.state, learner.second)[: 1 + both]]
 
     def take(self, order: Order, first: int, steps: int) -> Losses:
         course, learner = self.course, self.learner
@@ -112,9 +108,6 @@ class Nudging:
 
     def __init__(self, course: Course, threads: int) -> None:
         self.course, self.threads = course, threads
-        if not course.memory:
-            count = 2 if course.recipe.optimizer == "adamw" else 1
-            course.memory = [np.zeros_like(course.net.parameters.flat) for _ in range(count)]
         self.order = shuffled
 
     def take(self, order: Order, first: int, steps: int) -> Losses:

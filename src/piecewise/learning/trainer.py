@@ -62,18 +62,17 @@ def train(
     """
     recipe = recipe or Recipe()
     given, right = net.examples(pictures, labels)  # what does not fit is told before the first step
-    if validation is not None:
-        validation = net.examples(*validation)
     if recipe.tricks.changes and net.architecture.reads_texts:
         raise LimitError("tricks: got some for a network that reads texts; wanted none")
-    course = Course(net, recipe, given, right, _checked_weights(weights, len(right)))
+    shares, seen = _checked_weights(weights, len(right)), validation and net.examples(*validation)
+    course = Course(net, recipe, given, right, shares, seen)
     threads = _checked_threads(threads, recipe.batch_size * net.architecture.multiplications)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     keeper: AbstractContextManager[Keeper | None] = nullcontext()
     if run is not None:
         from .keeping import keeping  # noqa: PLC0415 - it loads what only files need
 
-        keeper = keeping(run, course, validation, events=events)
+        keeper = keeping(run, course, events=events)
     with keeper as kept, np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours
         if progress and course.step:  # where it goes on from
             progress(Progress(course.step, course.steps, course.losses.value, None, resumed=True))
@@ -81,20 +80,14 @@ def train(
             nudged = recipe.method == "nudging"
             stepper: Stepper = (Nudging if nudged else Native)(course, threads)
         while not course.done:
-            _one_epoch(course, stepper, validation, progress, kept)
+            _one_epoch(course, stepper, progress, kept)
         course.go_back_to_best()
         if kept:
             kept.close()
     return course.history
 
 
-def _one_epoch(
-    course: Course,
-    stepper: Stepper,
-    validation: Validation,
-    progress: Told,
-    keeper: Keeper | None,
-) -> None:
+def _one_epoch(course: Course, stepper: Stepper, progress: Told, keeper: Keeper | None) -> None:
     """Once through the pictures, or through what is left of them, in an order of its own."""
     began, size, pace = time.perf_counter() - course.seconds, course.recipe.batch_size, 1
     order = stepper.order(key_of(course.recipe.seed, ORDER, course.epoch), len(course.right))
@@ -111,7 +104,7 @@ def _one_epoch(
         first += steps
         finished = None
         if first == course.steps_an_epoch:
-            accuracy, loss = _measured(course, validation)
+            accuracy, loss = _measured(course)
             course.seconds = time.perf_counter() - began
             finished = Epoch(course.epoch + 1, course.losses.value, accuracy, loss, course.seconds)
             course.close(finished)
@@ -165,11 +158,11 @@ def _checked_weights(weights: npt.ArrayLike | None, count: int) -> Float32 | Non
     return checked
 
 
-def _measured(course: Course, validation: Validation) -> tuple[float | None, float | None]:
+def _measured(course: Course) -> tuple[float | None, float | None]:
     """Accuracy and mean loss on the validation pictures."""
-    if validation is None:
+    if course.validation is None:
         return None, None
-    pictures, right = validation[0], np.asarray(validation[1])
+    pictures, right = course.validation
     try:
         logits = course.net.logits(pictures)
     except LimitError:  # answers beyond float32: the next loss would be
