@@ -48,7 +48,7 @@ def test_a_small_set_is_scored_in_folds(tmp_path: Path, capsys: Printed) -> None
     told = json.loads(capsys.readouterr().out)
     assert told["schema"] == 1
     assert told["folds"]["n"] == 60
-    assert told["calibration"]["n"] == 120
+    assert told["calibration"]["n"] == 60
     assert "validation" not in told
     assert status(["train", data, "-o", net, *LITTLE, "--folds", "0"]) == 0
     page = capsys.readouterr().out

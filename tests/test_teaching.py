@@ -14,7 +14,7 @@ from piecewise.data.preparation import Preparation
 from piecewise.data.xo import PLAIN, TRICKY, Drawings, draw
 from piecewise.errors import DataError, LimitError, ModelFileError
 from piecewise.files import model_file
-from piecewise.learning.calibrating import calibrated
+from piecewise.learning.calibrating import COVERAGES, calibrated
 from piecewise.learning.choices import plan_for, tricks_for
 from piecewise.learning.holding_out import folds_of, held_out
 from piecewise.learning.recipe import Recipe
@@ -121,7 +121,7 @@ def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
     assert scores.n == 60
     low, high = scores.interval
     assert low < scores.accuracy < high
-    assert taught.net.calibration.n == 60 * REPEATS
+    assert taught.net.calibration.n == 60
     alone = plan.network()
     same = teach(lesson(data, folds=0, validation_share=0, **SMALL), net=alone)
     assert same.net.parameters_sha256 == taught.net.parameters_sha256
@@ -214,7 +214,7 @@ def test_steps_of_sureness_say_how_many_were_answered_and_how_well() -> None:
     right = np.zeros(100, int)
     right[:10] = 1  # the least sure answers are wrong
     found = calibrated(logits, right)
-    assert [step.coverage for step in found.sure] == [1, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5]
+    assert [step.coverage for step in found.sure] == list(COVERAGES)
     by = {step.coverage: step.accuracy for step in found.sure}
     assert by[1.0] == pytest.approx(0.9)
     assert by[0.9] == by[0.5] == 1.0

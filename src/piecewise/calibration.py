@@ -5,6 +5,7 @@ What chooses these numbers stands in `learning/calibrating.py`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -49,8 +50,8 @@ class Calibration:
     def least(self, coverage: float) -> float:
         """The least probability of an answer, so that about the share ``coverage`` is answered."""
         _check("coverage", _FRACTION, coverage)
-        if coverage == 1:
-            return 0.0
+        if coverage in (0, 1):
+            return 0.0 if coverage else math.inf
         steps = [step for step in self.sure if step.coverage <= coverage] or list(self.sure[-1:])
         if not steps:
             raise LimitError(

@@ -7,6 +7,7 @@ classifiers go (pipelines, searches, cross-validation), and works where scikit-l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -257,7 +258,7 @@ class ConvNetClassifier(Manners):
         """Train the network, the present one or a new one, and keep all that came of it."""
         preparation, rounds = taken.reading.preparation, self._rounds if again else 0
         if again:
-            net = self.network_
+            net = deepcopy(self.network_)  # if it fails, the present one stays
         else:
             self._seed = seed_of(self.random_state)
             shape, names = preparation.shape, _names(taken.classes)

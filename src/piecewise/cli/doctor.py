@@ -47,7 +47,7 @@ def _found() -> dict[str, Any]:
     found: dict[str, Any] = {"schema": 1, **environment()}
     place = cache.place()
     found["machine"] = platform.machine()
-    found["code cache"] = str(place) if place else "off"
+    found["cache"] = str(place) if place else "off"
     found["extras"] = {name: find_spec(name) is not None for name in EXTRAS}
     try:
         digest, speed = _taught()

@@ -32,7 +32,7 @@ def command(net_file: str, source: str, as_json: bool) -> None:
     for sentence in dataset.skipped:
         say(console, f"skipped: {sentence}")
     if as_json:
-        print_json({**scores.to_json(), "part": part})
+        print_json({"schema": 1, **scores.to_json(), "part": part})
         return
     say(console, f"on {'its part for testing' if part == 'test' else 'all of it'}:")
     for line in score_lines(scores):

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ def words() -> Console:
 
 
 def say(console: Console, sentence: str) -> None:
-    """Print a sentence; names in it cannot speak to the terminal."""
-    console.print(printable(sentence))
+    """Print a sentence; names in it cannot speak to the terminal. If nobody can hear it any more,
+    the work goes on all the same."""
+    with suppress(OSError):
+        console.print(printable(sentence))
 
 
 def data(plain: bool = False) -> Console:
@@ -58,7 +60,9 @@ def print_json(value: Any) -> None:
 def check_place(output: str) -> None:
     """Tell now, not after the work, that a net cannot be saved there; ModelFileError."""
     place = Path(output)
-    if not output or place.is_dir():
+    if not output:
+        raise ModelFileError("the output has no name, wanted that of a file")
+    if place.is_dir():
         raise ModelFileError(f"'{output}': a folder, wanted the name of a file")
     if not place.parent.is_dir():
         raise ModelFileError(f"{place}: there is no folder {place.parent}")
@@ -97,11 +101,14 @@ class Meter:
         if not self.console.is_terminal or (now - self.shown < 0.1 and done < of):
             return
         self.shown = now
-        left = (now - self.started) * (of - done) / max(1, done)
-        filled = round(24 * done / max(1, of))
-        bar = "#" * filled + "-" * (24 - filled)
-        line = f"{self.title} [{bar}] {100 * done // max(1, of)} %, {_span(left)} left{note}"
-        self._write("\r" + line[: self.console.width - 1].ljust(self.console.width - 1))
+        spent, share, width = now - self.started, done / max(1, of), self.console.width - 1
+        known = spent > 0.5 and share > 0.02  # before that, time left would be a guess
+        left = f", {_span(spent * (1 - share) / share)} left" if known else ""
+        said = f"{int(100 * share)} %{left}{note}"
+        room = max(0, min(24, width - len(self.title) - len(said) - 4))
+        filled = round(room * share)
+        bar = f"[{'#' * filled}{'-' * (room - filled)}] " if room > 3 else ""
+        self._write("\r" + f"{self.title} {bar}{said}"[:width].ljust(width))
 
     def clear(self) -> None:
         """Take the line away."""
@@ -109,8 +116,9 @@ class Meter:
             self._write("\r" + " " * (self.console.width - 1) + "\r")
 
     def _write(self, text: str) -> None:
-        self.console.file.write(text)
-        self.console.file.flush()
+        with suppress(OSError):
+            self.console.file.write(text)
+            self.console.file.flush()
 
 
 @contextmanager

@@ -38,6 +38,8 @@ def command(net_file: str, files: tuple[str, ...], coverage: float, as_json: boo
     net = Network.load(net_file)
     least = net.calibration.least(coverage)
     read, unread = _read(net, files)
+    if not read and as_json:
+        print_json([])
     if read:
         pictures = np.stack([entry.picture for entry in read])
         logits = net.logits(pictures)

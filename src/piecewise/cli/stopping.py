@@ -9,15 +9,20 @@ from typing import Any, Self
 
 
 class Stopping:
-    """While this is entered, the first Ctrl-C, or polite kill (SIGTERM), is kept until `look` is
-    called at a place where nothing is half done; a second one does not wait."""
+    """While this is entered, the first Ctrl-C, polite kill (SIGTERM) or closed terminal (SIGHUP) is
+    kept until `look` is called at a place where nothing is half done; a second one does not
+    wait."""
+
+    SIGNALS = tuple(
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    )
 
     def __init__(self) -> None:
         self.asked = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in self.SIGNALS:
             self._before[number] = signal.signal(number, self._hear)
         return self
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
 import rich_click as click
 from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
-from ..errors import LimitError, NotationError
+from ..errors import LimitError, ModelFileError, NotationError, RunError
 from ..learning.history import Progress
 from ..learning.recipe import Recipe
 from ..learning.scores import Scores
@@ -75,11 +78,17 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     plan = lesson(dataset, source, **given)
     net = plan.network()
     _tell_plan(net, plan, console)
-    taught = _taught(plan, net, console, how)
+    try:
+        taught = _taught(plan, net, console, how)
+    except RunError as error:  # the run's folder fails; what was learned need not
+        if not net.history:
+            raise
+        _save(net, output)
+        raise RunError(f"{error}; the net is saved as it is: {output}") from None
     if taught is None:
         _stop(net, output, console)
     with undisturbed():
-        net.save(output)
+        _save(net, output)
     seconds = time.perf_counter() - started
     if as_json:
         print_json(_report(taught, seconds))
@@ -87,7 +96,7 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     for name, score in taught.scores.items():
         _print_scores(name, score)
     if not taught.scores:
-        say(console, "there were too few pictures to hold any out, so there is no score")
+        say(console, "nothing was held out, so there is no score")
     say(console, f"saved {output}, {seconds:.1f} s in all")
 
 
@@ -95,6 +104,8 @@ def _how(given: dict[str, Any]) -> dict[str, Any]:
     """What is said of how to train, and not of what, taken out of ``given``."""
     how = {name: given.pop(name) for name in ("threads", "run")}
     how["events"] = given.pop("tensorboard")
+    if how["run"] == "":
+        raise click.UsageError("--run wants the name of a folder")
     if how["events"] and how["run"] is None:
         raise click.UsageError("--tensorboard wants --run FOLDER, where its files go")
     return how
@@ -138,7 +149,7 @@ def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:
     tricks = Recipe.knob("tricks").write(recipe.tricks)
     for line in (
         f"pictures   {counts}{scored}",
-        f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}",
+        f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
         f"input      {shape}, {kind}",
         f"layers     {net.notation}",
         f"recipe     {recipe.epochs} epochs, batches of {recipe.batch_size}, learning rate "
@@ -146,6 +157,10 @@ def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:
         f"tricks     {tricks}",
     ):
         say(console, line)
+
+
+def _more(classes: int) -> str:
+    return f" and {classes - CLASSES_SHOWN:,} more" if classes > CLASSES_SHOWN else ""
 
 
 class _Telling:
@@ -160,6 +175,8 @@ class _Telling:
             self.meter.clear()
             name = "training" if title == "net" else title
             self.title, self.meter = title, Meter(name, self.console)
+            if title != "net" and not self.console.is_terminal:
+                say(self.console, title)
         if progress.resumed:
             told = f"going on from step {progress.step:,} of {progress.steps:,}"
             say(self.console, told)
@@ -190,10 +207,25 @@ def _taught(plan: Lesson, net: Network, console: Console, how: dict[str, Any]) -
             telling.meter.clear()
 
 
+def _save(net: Network, output: str) -> None:
+    """Save the net; if that fails, save it where temporary files go, and say so."""
+    try:
+        net.save(output)
+    except ModelFileError as error:
+        handle, other = tempfile.mkstemp(".safetensors", "piecewise-")
+        os.close(handle)
+        try:
+            net.save(other)
+        except ModelFileError:
+            Path(other).unlink(missing_ok=True)
+            raise error from None
+        raise ModelFileError(f"{error}; the net is saved as {other} instead") from None
+
+
 def _stop(net: Network, output: str, console: Console) -> NoReturn:
     """Save what there is, if it is something, and end as Ctrl-C does."""
     if net.history:
-        net.save(output)
+        _save(net, output)
         say(console, f"stopped; the net is saved as it is: {output}")
     else:
         say(console, "stopped before the first epoch was through; nothing is saved")

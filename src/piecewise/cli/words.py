@@ -16,13 +16,16 @@ _ENDS = "  recall   prec."
 def headline(scores: Scores) -> Iterator[str]:
     """The accuracy, what is known by it, and what naming one class always would reach."""
     right, (low, high) = int(scores.confusion.trace()), scores.interval
+    answers = int(scores.confusion.sum())
+    times = f", each picture {scores.repeats} times" if scores.repeats > 1 else ""
     share = "" if scores.n < FEW else f"{100 * scores.accuracy:.2f} % right: "
     yield (
-        f"{share}{right:,} of {int(scores.confusion.sum()):,}{'' if share else ' right'} "
+        f"{share}{right:,} of {answers:,}{'' if share else ' right'}{times} "
         f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
     )
     most = printable(scores.classes[int(scores.confusion.sum(axis=1).argmax())][:SHOWN_OF_NAME])
-    yield f"always answering '{most}' would be {100 * scores.baseline:.1f} %"
+    idle = "; this net is no better" if scores.accuracy <= scores.baseline else ""
+    yield f"always answering '{most}' would be {100 * scores.baseline:.1f} %{idle}"
 
 
 def score_lines(scores: Scores) -> Iterator[str]:

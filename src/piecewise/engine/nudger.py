@@ -22,6 +22,10 @@ from .nudges import assemble_nudges
 from .program import MOST_MEMORY, WORTH_A_THREAD, machine_code, refuse_too_large
 from .runtime import MOST_THREADS, Array, Context, aligned, run_together
 
+Between = Callable[[], None] | None
+_AT_ONCE = 1_500_000_000
+"""Multiplications between one look at what else there is to do and the next: a fraction of a
+second."""
 _PIECES = 4
 """Pieces that a thread's share is claimed in."""
 
@@ -64,6 +68,7 @@ class Nudger:
         right: Array,
         moment: Moment | None,
         threads: int,
+        between: Between = None,
     ) -> Nudged:
         """Of parameters and averages by name, on pictures x, or words, with right classes."""
         assert (moment is not None) == self.training
@@ -75,7 +80,7 @@ class Nudger:
             self._weights = _flat(self.architecture.parameters, arrays)
             self._tell(averages, x, right, moment)
             losses, seen = self._look(len(x), averages.size, threads)
-            slopes = self._slopes(len(x), threads)
+            slopes = self._slopes(len(x), threads, between)
             self.context.release("inputs", "groups", "averages", "losses", "seen", "slopes")
         observed = _mean_seen(seen, len(x)) if self.training else averages
         return Nudged(
@@ -118,15 +123,23 @@ class Nudger:
         self._run("look", min(threads, count, 1 + work // WORTH_A_THREAD))
         return losses[:pictures], seen
 
-    def _slopes(self, pictures: int, threads: int) -> Array:
-        """How the mean loss changes with each parameter, per unit."""
+    def _slopes(self, pictures: int, threads: int, between: Between) -> Array:
+        """How the mean loss changes with each parameter, per unit; some parameters at a time, so
+        that nobody waits long to interrupt it."""
         slopes = np.zeros(self.architecture.parameter_count)
         self.context.write("slopes", slopes)
+        each = 2 * pictures * self.architecture.multiplications
+        at_once = max(1, _AT_ONCE // max(1, each))
         for number, size in self.program.learning:
-            work = 2 * size * pictures * self.architecture.multiplications
-            most = min(threads, 1 + work // WORTH_A_THREAD)
-            self.context.write("piece", -(-size // (_PIECES * most)) if most > 1 else size)
-            self._run(f"nudge{number}", most)
+            for first in range(0, size, at_once):
+                count = min(at_once, size - first)
+                most = min(threads, 1 + count * each // WORTH_A_THREAD)
+                self.context.write("first", first)
+                self.context.write("stop", first + count)
+                self.context.write("piece", -(-count // (_PIECES * most)) if most > 1 else count)
+                self._run(f"nudge{number}", most)
+                if between:
+                    between()
         return slopes / (2 * NUDGE * pictures)
 
     def _run(self, name: str, threads: int) -> None:

@@ -66,7 +66,7 @@ def assemble_nudges(
         rows = made.stage.parameters
         if rows:
             learning.append((number, sum(row.size for row in rows)))
-            _write_nudge(module, places, number, rows[0].offset, learning[-1][1])
+            _write_nudge(module, places, number, rows[0].offset)
     declare_wide(module, machine.wide)
     return NudgeProgram(module.text(), memory, plan, HEADER + inputs, learning)
 
@@ -176,16 +176,17 @@ def _write_look(module: Module, places: _Places, averages: int) -> None:
     module.add(f)
 
 
-def _write_nudge(module: Module, places: _Places, number: int, offset: int, size: int) -> None:
-    """``nudgeN(context, thread)``: pass ``number``, whose ``size`` parameters begin at ``offset``:
-    what each one's nudges differ by, added up over the pictures."""
+def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> None:
+    """``nudgeN(context, thread)``: pass ``number``, whose parameters begin at ``offset``, from
+    parameter ``first`` to ``stop``: what their nudges differ by, added up over the pictures."""
     w = _Writer(f"nudge{number}", module, places)
     f = w.f
     groups = f.two("lshr", f.two("add", w.told("count"), "15", "i64"), "4", "i64")
     with f.repeat() as done:
-        first = f.two("mul", w.claimed(), w.told("piece"), "i64")
-        f.leave(done, f.two("icmp sge", first, str(size), "i64"))
-        count = w.smaller(f.two("sub", str(size), first, "i64"), w.told("piece"))
+        taken = f.two("mul", w.claimed(), w.told("piece"), "i64")
+        first, stop = f.two("add", w.told("first"), taken, "i64"), w.told("stop")
+        f.leave(done, f.two("icmp sge", first, stop, "i64"))
+        count = w.smaller(f.two("sub", stop, first, "i64"), w.told("piece"))
         place = w.scaled(f.two("add", first, str(offset), "i64"), 8)
         moving = {
             "weight": (f.at(w.weights, place), 8),

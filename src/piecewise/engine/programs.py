@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -103,11 +103,13 @@ def nudges(
     loss: str,
     moment: Moment | None = None,
     threads: int | None = None,
+    between: Callable[[], None] | None = None,
 ) -> Nudged:
     """Each parameter nudged up and down: the mean loss, its slopes and the statistics seen, in
-    float64. Without a moment: of the network as it answers. With one: of a training step."""
+    float64. Without a moment: of the network as it answers. With one: of a training step.
+    ``between`` is called several times a second, and ends it by raising."""
     nudger = _nudger(architecture, loss, moment is not None)
-    return nudger.nudges(arrays, x, right, moment, threads or processors())
+    return nudger.nudges(arrays, x, right, moment, threads or processors(), between)
 
 
 def learner(architecture: Architecture, purpose: Purpose, seed: int) -> Learner:

@@ -11,8 +11,10 @@ from ..calibration import Calibration, Sure
 from ..elementary import exp, log
 from ..reference.losses import softmax
 
-COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
+COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1)
 """The shares of pictures answered that steps of sureness are looked for at."""
+_ENOUGH = 1_000_000
+"""Logits that a temperature is chosen by; of more pictures, evenly many are looked at."""
 FEWEST = 10
 """With fewer held-out pictures nothing is chosen."""
 _WARMEST = 2.1
@@ -20,11 +22,16 @@ _WARMEST = 2.1
 _GOLDEN, _ROUNDS = 0.6180339887498949, 30
 
 
-def calibrated(logits: npt.NDArray[np.float32], right: npt.NDArray[np.int64]) -> Calibration:
-    """From logits (N, classes) of held-out pictures and their right classes (N,)."""
+def calibrated(
+    logits: npt.NDArray[np.float32], right: npt.NDArray[np.int64], repeats: int = 1
+) -> Calibration:
+    """From logits (N, classes) of held-out pictures and their right classes (N,); the pictures in
+    all, ``repeats`` times."""
     if len(right) < FEWEST:
         return Calibration()
-    temperature = float(np.float32(_temperature(logits.astype(np.float64), right)))
+    some = slice(None, None, -(-logits.size // _ENOUGH))
+    warm = _temperature(logits[some].astype(np.float64), right[some])
+    temperature = float(np.float32(warm))
     sureness = softmax(logits / np.float32(temperature)).max(axis=1)
     good = logits.argmax(axis=1) == right
     order = np.argsort(-sureness, kind="stable")
@@ -34,7 +41,7 @@ def calibrated(logits: npt.NDArray[np.float32], right: npt.NDArray[np.int64]) ->
         least = float(sureness[answered[-1]])
         among = sureness >= least  # ties are answered too
         steps.append(Sure(float(among.mean()), least, float(good[among].mean())))
-    return Calibration(temperature, len(right), tuple(steps))
+    return Calibration(temperature, len(right) // repeats, tuple(steps))
 
 
 def _temperature(logits: npt.NDArray[np.float64], right: npt.NDArray[np.int64]) -> float:

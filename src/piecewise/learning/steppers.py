@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +25,8 @@ from .course import Course, Float32, Losses
 
 Order = npt.NDArray[np.int64]
 """The numbers of pictures, in the order they are taken."""
+Look = Callable[[], None]
+"""What a step that takes long calls meanwhile, several times a second; it may raise."""
 
 
 class Stepper(Protocol):
@@ -40,7 +43,7 @@ class Stepper(Protocol):
 class Native:
     """Steps by backpropagation, on the engine."""
 
-    def __init__(self, course: Course, threads: int) -> None:
+    def __init__(self, course: Course, threads: int, _: Look) -> None:
         self.course, self.threads = course, threads
         net, recipe = course.net, course.recipe
         inputs = net.laid(course.pictures)
@@ -106,8 +109,8 @@ class Nudging:
     """Steps by nudging every parameter, in float64; on the engine, or in the reference where
     pictures have weights."""
 
-    def __init__(self, course: Course, threads: int) -> None:
-        self.course, self.threads = course, threads
+    def __init__(self, course: Course, threads: int, look: Look) -> None:
+        self.course, self.threads, self.look = course, threads, look
         self.order = shuffled
 
     def take(self, order: Order, first: int, steps: int) -> Losses:
@@ -130,7 +133,7 @@ class Nudging:
         given = (net.architecture, net.arrays, x, right, recipe.loss, moment)
         found: Nudged | Gradients
         if course.weights is None:
-            found = programs.nudges(*given, threads=self.threads)
+            found = programs.nudges(*given, threads=self.threads, between=self.look)
         else:
             found = nudges(*given, course.weights[chosen])
         none = np.empty(0, np.float32)  # a net may have no parameters at all

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..architecture import Architecture
 from ..data.dataset import DataSet
 from ..data.preparation import Preparation
-from ..errors import DataError, LimitError
+from ..errors import DataError, LimitError, shown
 from ..limits import Whole
 from ..network import Network
 from .calibrating import calibrated
@@ -106,11 +107,16 @@ def lesson(
         **{"tricks": tricks_for(train_part.pictures, data.preparation), **knobs},
     )
     recipe = plan.recipe
+    if Architecture(plan.layers, data.preparation.shape, data.classes).reads_texts:
+        raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
     if "validation" not in parts and not folds:
         out = held_out(train_part.labels, recipe.seed, recipe.validation_share)
         if out.any():
             parts["train"] = Part(train_part.pictures[~out], train_part.labels[~out])
             parts["validation"] = Part(train_part.pictures[out], train_part.labels[out])
+    if recipe.patience and "validation" not in parts:
+        wanted = "a validation part, or a share held out (folds 0, validation_share above 0)"
+        raise LimitError(f"patience: got {recipe.patience}, but nothing to watch; wanted {wanted}")
     return Lesson(data.classes, data.preparation, parts, plan, folds)
 
 
@@ -128,6 +134,8 @@ def teach(
     run's folder and are gone through again. Ctrl-C raises KeyboardInterrupt; ``net`` then is as
     after its last whole step."""
     taught, clock = Taught(net or given.network()), time.perf_counter()
+    if (taught.net.input, taught.net.classes) != (given.preparation.shape, given.classes):
+        raise LimitError(f"net: got {shown(taught.net, 120)}, wanted one for the lesson's pictures")
     logits, right = None, None
     if given.folds:
         logits, right = _over_folds(given, told, threads)
@@ -144,7 +152,7 @@ def teach(
         logits, right = taught.net.logits(validation.pictures), validation.labels
         taught.scores["validation"] = scored(taught.net.classes, logits, right)
     if logits is not None and right is not None:
-        taught.net.calibration = calibrated(logits, right)
+        taught.net.calibration = calibrated(logits, right, REPEATS if given.folds else 1)
     if "test" in given.parts:
         taught.scores["test"] = evaluate(taught.net, *given.parts["test"])
     _mark(taught, "measuring", clock)

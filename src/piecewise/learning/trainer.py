@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,10 +51,10 @@ def train(
 
     ``validation``: pictures and labels it is measured on after each epoch. ``threads``: as many as
     there are processors, if left out, fewer where there is little to do; the result is the same for
-    any number. ``weights`` (N,): how much each picture counts, 1 if left out. ``run``: a folder
-    that keeps where training stands; after a stop or a kill, the same call goes on from there and
-    ends with the same bits as if nothing had happened; with ``events`` it gets event files for
-    TensorBoard, too.
+    any number. ``weights`` (N,): how many times its slope each picture counts, 1 if left out.
+    ``run``: a folder that keeps where training stands; after a stop or a kill, the same call goes
+    on from there and ends with the same bits as if nothing had happened; with ``events`` it gets
+    event files for TensorBoard, too.
 
     Ctrl-C, or whatever ``progress`` raises, leaves the net as after its last whole step, with the
     history so far. Raises DataError where arrays do not fit, RunError where the folder holds
@@ -78,13 +79,20 @@ def train(
             progress(Progress(course.step, course.steps, course.losses.value, None, resumed=True))
         if not course.done:
             nudged = recipe.method == "nudging"
-            stepper: Stepper = (Nudging if nudged else Native)(course, threads)
+            look = partial(_tell_where, course, progress)
+            stepper: Stepper = (Nudging if nudged else Native)(course, threads, look)
         while not course.done:
             _one_epoch(course, stepper, progress, kept)
         course.go_back_to_best()
         if kept:
             kept.close()
     return course.history
+
+
+def _tell_where(course: Course, progress: Told) -> None:
+    """In the middle of a step."""
+    if progress:
+        progress(Progress(course.step, course.steps, course.losses.value, None))
 
 
 def _one_epoch(course: Course, stepper: Stepper, progress: Told, keeper: Keeper | None) -> None:
@@ -154,7 +162,9 @@ def _checked_weights(weights: npt.ArrayLike | None, count: int) -> Float32 | Non
     with np.errstate(over="ignore"):
         checked = given.astype(np.float32)
     if not np.isfinite(checked).all() or (checked < 0).any():
-        raise DataError("weights: got negative or infinite ones, wanted finite numbers from 0 on")
+        raise DataError("weights: got some that are no finite numbers from 0 on")
+    if not checked.any():
+        raise DataError("weights: got nothing but zeros, wanted some above")
     return checked
 
 
