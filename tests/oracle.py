@@ -183,6 +183,7 @@ def looked_up_back(words: Array, up: Array, group: Group, total: Array) -> None:
 
 class Kept(NamedTuple):
     mean: Array
+    normal: Array
     scale: Array
     variance: Array
     values: np.float32
@@ -190,23 +191,26 @@ class Kept(NamedTuple):
 
 def normalized(x: Array, own: Own, group: Group | None) -> tuple[Array, Kept]:
     """With a group: by its statistics; without: by the running averages."""
-    mean, variance, count = own["mean"], own["variance"], F(1)
+    mean, variance, off, count = own["mean"], own["variance"], None, F(1)
     if group:
         count = F(group.there_are * x[0].size // LANES)
         mean = tree(np.where(group.there, chain(x), F(0))) / count
-        total = np.zeros((len(x), LANES), F)
+        away, total = x - mean[:, None, None, None], np.zeros((len(x), LANES), F)
         for i, j in np.ndindex(*x.shape[1:3]):
-            away = x[:, i, j] - mean[:, None]
-            total = fma(away, away, total)
+            total = fma(away[:, i, j], away[:, i, j], total)
         variance = tree(np.where(group.there, total, F(0))) / count
+        off = tree(np.where(group.there, chain(away), F(0))) / count
     scale = F(1) / np.sqrt(variance + F(Norm.epsilon))
     wide = [array[:, None, None, None] for array in (mean, scale, own["weight"], own["bias"])]
-    return fma((x - wide[0]) * wide[1], wide[2], wide[3]), Kept(mean, scale, variance, count)
+    normal = (x - wide[0]) * wide[1]
+    if off is not None:
+        normal = fma(x - wide[0], wide[1], -(off * scale)[:, None, None, None])
+    return fma(normal, wide[2], wide[3]), Kept(mean, normal, scale, variance, count)
 
 
 def normalized_back(x: Array, own: Own, up: Array, kept: Kept, group: Group) -> tuple[Array, Own]:
-    mean, scale, weight = (a[:, None, None, None] for a in (kept.mean, kept.scale, own["weight"]))
-    normal, total = (x - mean) * scale, np.zeros((len(x), LANES), F)
+    scale, weight = (array[:, None, None, None] for array in (kept.scale, own["weight"]))
+    normal, total = kept.normal, np.zeros((len(x), LANES), F)
     for i, j in np.ndindex(*x.shape[1:3]):
         total = fma(up[:, i, j], normal[:, i, j], total)
     found = {"weight": tree(total), "bias": tree(chain(up))}

@@ -368,3 +368,14 @@ def test_random_networks_agree_with_the_reference(seed: int) -> None:
 @anything
 def test_thousands_of_random_networks_agree_with_the_reference(seed: int) -> None:
     assert_agrees(case(seed))
+
+
+def test_what_the_rounding_of_a_mean_leaves_is_taken_away_too() -> None:
+    made = numbers_for(Architecture("norm, full", (5, 3, 4), 3), "far", 40)
+    x = (1000 + 0.1 * made.x).astype(np.float32)  # a rounding of 1000 shows beside 0.1
+    made, order = made._replace(x=x.astype(np.float64)), np.arange(40)
+    this = Case(made, x, order, 0, "cross-entropy", 1, 2, fused_forms()[0], apart=False)
+    wanted, found = slopes(made, this.loss, this.moment), learned(this, training=True)
+    for name, array in wanted.arrays.items():
+        off = np.linalg.norm(found.gradients[name] - array)
+        assert off < TOLERANCE * largest(wanted), name  # and not that of a reference in float32

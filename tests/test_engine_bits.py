@@ -22,8 +22,8 @@ EVERYTHING = (
 )
 TINY = "conv 2 2, norm, relu, pool 2, dropout 0.3, full"
 WEIGHTS = {
-    EVERYTHING: "7203e2ea9dc5ae603fa053c6c67332b1e14282d91f8f0ce548b7d6ba5efe4a6c",
-    TINY: "ce9adf6b502e7c1f978c456731de73f8dc55def5bc4cdb066254ab64141d0bc4",
+    EVERYTHING: "b2d0725b889f4b45c4f3cade6f979302eb72e43703c3378b8c17898c304e5837",
+    TINY: "590648725230a46b7031086dc330332d3b0411227b2483564e09015442c97bae",
 }
 """What three epochs make of them. It changes if, and only if, the order of a sum does."""
 

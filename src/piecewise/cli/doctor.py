@@ -20,7 +20,7 @@ from ..network import Network
 from .output import data, json_option, print_json, printable
 
 EXTRAS = ("sklearn", "tensorboard")
-PINNED = "b2f0a677cb6c762a858fc6b6befd5ec34c67c06f1bf460811213a3d5bd370df7"
+PINNED = "00f1e963ab2dea891b4465c85122511209617a2ee4624b3cafe7370e1f4db081"
 """Of the parameters that the network of `_taught` has on every machine."""
 
 

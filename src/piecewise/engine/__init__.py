@@ -13,6 +13,8 @@ The order of every sum follows from shapes and recipe alone, never from threads 
 - a convolution's weight gradient is a chain per picture over the rows and columns of the output,
   then the sixteen pictures of a group as a tree (i + 8, i + 4, i + 2, i + 1), then added to the
   group's shard; norm's statistics and every bias likewise;
+- norm's mean of a group is rounded: the mean of (x - mean), likewise, is what it is off by, and a
+  normal value is (x - mean) / deviation - off / deviation, fused; running averages have no off;
 - norm's way back takes from a slope first its map's shift, then the normal value times its map's
   stretch, fused, and multiplies what is left by weight / deviation, worked out once a map;
 - a full layer's weight gradient is one chain over the pictures of a shard;

@@ -1,7 +1,9 @@
 """Batch normalisation: statistics over a group's pictures and cells, channel by channel.
 
 A channel's cells are added up for each picture in its lane, lanes without a picture are set to
-zero, and the tree of the lanes is divided by the number of values.
+zero, and the tree of the lanes is divided by the number of values. The mean of the differences to
+a mean made so is what its rounding left, which is not little against a small deviation: it is taken
+from each value, too.
 """
 
 from __future__ import annotations
@@ -17,7 +19,12 @@ from ..terms import grouped, parts
 from .sums import cell_sums
 
 KEPT_BYTES = 16
-"""What the way back needs of a channel: mean, 1 / deviation, variance, and a place unused."""
+"""What the way back needs of a channel: mean, 1 / deviation, variance, and while training what the
+mean is off by, in deviations, its sign turned."""
+
+
+_MADE_NORMAL = "normal = (x - mean - off) / deviation"
+"""A line of the readable nest while training; otherwise there is no product in it."""
 
 
 def _channels(
@@ -49,8 +56,8 @@ def _present(f: Function, stack: Stack) -> tuple[str, str]:
 
 
 def observe(f: Function, stack: Stack, epsilon: float) -> None:
-    """The function (source, kept, pictures): mean, 1 / deviation and variance of each channel."""
-    f.note("mean and deviation of each map over the group's pictures")
+    """The function (source, kept, pictures): all that is kept of each channel."""
+    f.note("mean and deviation of each map over the group's pictures; off: how far off a mean is")
     mask, count = _present(f, stack)
     size = stack.channel_bytes
     sizes = {"source": ("%source", size), "kept": ("%kept", KEPT_BYTES)}
@@ -58,21 +65,27 @@ def observe(f: Function, stack: Stack, epsilon: float) -> None:
         totals = cell_sums(f, stack, c["source"], tile)
         means = [_mean(f, total, mask, count) for total in totals]
         wide = [f.broadcast(mean) for mean in means]
-        zero = [(f.vector, "zeroinitializer")] * tile
+        zero = [(f.vector, "zeroinitializer")] * (2 * tile)
         with f.loop("cells", stack.cells, {"x": (c["source"], GROUP_BYTES)}, zero) as cell:
-            away = [f.two("fsub", f.load(cell["x"], o * size), wide[o]) for o in range(tile)]
-            with f.written("sum += (x - mean) * (x - mean)"):
-                cell.carried = [
-                    f.fma(a, a, total) for a, total in zip(away, cell.carried, strict=True)
-                ]
-        f.note(f"keep {tile} means, variances, deviations")
-        for o, total in enumerate(cell.carried):
-            variance = _mean(f, total, mask, count)
-            _keep(f, c["kept"], KEPT_BYTES * o, (means[o], variance), epsilon)
+            sums = list(cell.carried)
+            with f.written("sum += (x - mean) * (x - mean), off += x - mean"):
+                for o in range(tile):
+                    away = f.two("fsub", f.load(cell["x"], o * size), wide[o])
+                    sums[2 * o] = f.fma(away, away, sums[2 * o])
+                    sums[2 * o + 1] = f.two("fadd", sums[2 * o + 1], away)
+            cell.carried = sums
+        f.note(f"keep {tile} means, variances, deviations, offs")
+        for o, mean in enumerate(means):
+            totals = cell.carried[2 * o : 2 * o + 2]
+            variance, off = (_mean(f, total, mask, count) for total in totals)
+            scale = _keep(f, c["kept"], KEPT_BYTES * o, (mean, variance), epsilon)
+            less = f.value(f"fneg float {f.two('fmul', off, scale, 'float')}")
+            f.store(less, c["kept"], KEPT_BYTES * o + 12, "float")
 
 
 def recall(f: Function, channels: int, epsilon: float) -> None:
-    """The function (mean, variance, kept): the running averages in the form of `observe`."""
+    """The function (mean, variance, kept): the running averages in the form of `observe`; they are
+    not off."""
     moving = {"mean": ("%mean", 4), "variance": ("%variance", 4), "kept": ("%kept", KEPT_BYTES)}
     f.note("mean and deviation of each map from the running averages")
     with f.loop("maps", channels, moving) as c:
@@ -81,17 +94,19 @@ def recall(f: Function, channels: int, epsilon: float) -> None:
         _keep(f, c["kept"], 0, (mean, variance), epsilon)
 
 
-def _keep(f: Function, kept: str, place: int, statistics: tuple[str, str], epsilon: float) -> None:
-    """Write what is kept of a channel, from its mean and variance."""
+def _keep(f: Function, kept: str, place: int, statistics: tuple[str, str], epsilon: float) -> str:
+    """Write what is kept of a channel, from its mean and variance; gives 1 / deviation."""
     mean, variance = statistics
     f.store(mean, kept, place, "float")
     lifted = f.two("fadd", variance, number(epsilon), "float")
     deviation = f.value(f"call float @llvm.sqrt.f32(float {lifted})")
-    f.store(f.two("fdiv", number(1), deviation, "float"), kept, place + 4, "float")
+    scale = f.two("fdiv", number(1), deviation, "float")
+    f.store(scale, kept, place + 4, "float")
     f.store(variance, kept, place + 8, "float")
+    return scale
 
 
-def normalize(f: Function, stack: Stack, *, relu: bool) -> None:
+def normalize(f: Function, stack: Stack, *, training: bool, relu: bool) -> None:
     """The function (source, kept, weight, bias, output)."""
     size = stack.channel_bytes
     moving = {
@@ -103,12 +118,13 @@ def normalize(f: Function, stack: Stack, *, relu: bool) -> None:
     }
     f.note("each value in deviations from the mean, stretched and shifted")
     with f.loop("maps", stack.channels, moving) as c:
-        mean, scale = f.spread(c["kept"]), f.spread(c["kept"], 4)
+        channel = _channel(f, c["kept"], training=training)
         weight, bias = f.spread(c["weight"]), f.spread(c["bias"])
         cells = {key: (c[key], GROUP_BYTES) for key in ("x", "y")}
         with f.loop("cells", stack.cells, cells) as cell:
-            normal = f.two("fmul", f.two("fsub", f.load(cell["x"]), mean), scale)
-            with f.written("y = (x - mean) / deviation * weight + bias"):
+            with f.written(_MADE_NORMAL):
+                normal = channel.normal(f, f.load(cell["x"]))
+            with f.written(f"y = {_normal_form(training=training)} * weight + bias"):
                 y = f.fma(normal, weight, bias)
             f.note(f"keep y{', at least 0 (relu)' if relu else ''}")
             f.store(f.relu(y) if relu else y, cell["y"])
@@ -130,6 +146,8 @@ class _Channel(NamedTuple):
     mean: str
     scale: str
     """1 / deviation."""
+    off: str = ""
+    """While training, what the mean is off by, in deviations, its sign turned as it is added."""
     factor: str = ""
     """Weight / deviation."""
     shift: str = ""
@@ -139,7 +157,19 @@ class _Channel(NamedTuple):
 
     def normal(self, f: Function, x: str) -> str:
         """A value with the mean taken away, in deviations."""
-        return f.two("fmul", f.two("fsub", x, self.mean), self.scale)
+        away = f.two("fsub", x, self.mean)
+        return f.fma(away, self.scale, self.off) if self.off else f.two("fmul", away, self.scale)
+
+
+def _channel(f: Function, kept: str, place: int = 0, *, training: bool) -> _Channel:
+    """What `observe` kept of a channel, or, when not training, `recall`."""
+    places = (0, 4, 12) if training else (0, 4)
+    return _Channel(*(f.spread(kept, place + more) for more in places))
+
+
+def _normal_form(*, training: bool) -> str:
+    """A value's normal form in words."""
+    return "normal" if training else "(x - mean) / deviation"
 
 
 def normalize_backward(f: Function, what: NormBack) -> None:
@@ -158,10 +188,9 @@ def normalize_backward(f: Function, what: NormBack) -> None:
         "dbias": ("%bias_gradient", 4),
     }
     for c, tile in _channels(f, what.stack, sizes):
-        means = [f.spread(c["kept"], KEPT_BYTES * o) for o in range(tile)]
-        scales = [f.spread(c["kept"], KEPT_BYTES * o + 4) for o in range(tile)]
-        channels = [_Channel(*numbers) for numbers in zip(means, scales, strict=True)]
-        totals = _parameter_sums(f, what.stack, c, channels)
+        places = (KEPT_BYTES * o for o in range(tile))
+        channels = [_channel(f, c["kept"], place, training=what.training) for place in places]
+        totals = _parameter_sums(f, what, c, channels)
         for o, channel in enumerate(channels):
             dweight, dbias = (f.tree(total) for total in totals[2 * o : 2 * o + 2])
             for key, more in (("dweight", dweight), ("dbias", dbias)):
@@ -172,20 +201,23 @@ def normalize_backward(f: Function, what: NormBack) -> None:
                 factor = f.two("fmul", f.spread(c["weight"], 4 * o), channel.scale)
                 shift, stretch = (f.two("fdiv", s, count, "float") for s in (dbias, dweight))
                 less = f.broadcast(f.value(f"fneg float {stretch}"))
-                whole = _Channel(*channel[:2], factor, f.broadcast(shift), less)
+                whole = channel._replace(factor=factor, shift=f.broadcast(shift), less=less)
                 _pass_on(f, what, place, whole, mask)
 
 
-def _parameter_sums(f: Function, stack: Stack, c: Loop, channels: list[_Channel]) -> list[str]:
+def _parameter_sums(f: Function, what: NormBack, c: Loop, channels: list[_Channel]) -> list[str]:
     """For each channel the sums by picture of upstream x normal form, and of upstream."""
-    size = stack.channel_bytes
+    size = what.stack.channel_bytes
     cells = {key: (c[key], GROUP_BYTES) for key in ("x", "upstream")}
     zero = [(f.vector, "zeroinitializer")] * (2 * len(channels))
-    with f.loop("cells", stack.cells, cells, zero) as cell:
+    told = _normal_form(training=what.training)
+    with f.loop("cells", what.stack.cells, cells, zero) as cell:
         sums = list(cell.carried)
-        with f.written("weight's slope += slope * (x - mean) / deviation, bias's += slope"):
-            for o, channel in enumerate(channels):
-                normal = channel.normal(f, f.load(cell["x"], o * size))
+        with f.written(_MADE_NORMAL):
+            values = (f.load(cell["x"], o * size) for o in range(len(channels)))
+            normals = [one.normal(f, x) for one, x in zip(channels, values, strict=True)]
+        with f.written(f"weight's slope += slope * {told}, bias's += slope"):
+            for o, normal in enumerate(normals):
                 upstream = f.load(cell["upstream"], o * size)
                 sums[2 * o] = f.fma(upstream, normal, sums[2 * o])
                 sums[2 * o + 1] = f.two("fadd", sums[2 * o + 1], upstream)
@@ -200,8 +232,10 @@ def _pass_on(f: Function, what: NormBack, place: dict[str, str], c: _Channel, ma
     with f.loop("cells", what.stack.cells, cells, what=f"of one map{told}") as cell:
         x, rest = f.load(cell["x"]), f.load(cell["upstream"])
         if what.training:  # before any other rounding, for here nearly all may cancel
-            with f.written("rest = slope - shift - (x - mean) / deviation * stretch"):
-                rest = f.fma(c.normal(f, x), c.less, f.two("fsub", rest, c.shift))
+            with f.written(_MADE_NORMAL):
+                normal = c.normal(f, x)
+            with f.written("rest = slope - shift - normal * stretch"):
+                rest = f.fma(normal, c.less, f.two("fsub", rest, c.shift))
         kept = "rest" if what.training else "slope"
         f.note(f"keep {kept} * weight / deviation{passing(what.masked)}")
         gradient = f.two("fmul", rest, c.factor)

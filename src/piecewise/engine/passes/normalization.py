@@ -49,9 +49,9 @@ class NormPass(Pass):
         weight, bias = (d.weights(row) for row in self.stage.parameters)
         kernel = d.kernel(
             "normalize",
-            (stack, relu),
+            (stack, self.uses_group, relu),
             "source kept weight bias output",
-            lambda f: normalize(f, stack, relu=relu),
+            lambda f: normalize(f, stack, training=self.uses_group, relu=relu),
         )
         d.call(kernel, source, kept, weight, bias, self.made(d))
 
