@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from PIL import Image
 from piecewise.cli import doctor
 from piecewise.cli.main import status
 from piecewise.data.xo import draw
-from piecewise.errors import LimitError
+from piecewise.errors import LimitError, ModelFileError
 from piecewise.network import Network
 
 Printed = pytest.CaptureFixture[str]
@@ -135,3 +137,72 @@ def test_the_doctor_tells_what_is_wrong(capsys: Printed, monkeypatch: pytest.Mon
     told = json.loads(capsys.readouterr().out)
     assert not told["works"]
     assert told["why"] == "no such vectors"
+
+
+def test_words_that_nobody_hears_do_not_cost_the_net(tmp_path: Path) -> None:
+    data, net = saved(tmp_path / "xo.npz", 300, 100), tmp_path / "net"
+    command = [sys.executable, "-m", "piecewise", "train", data, "-o", str(net), *LITTLE]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(command, stderr=full, stdout=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == 0
+    assert "right" in run.stdout
+    assert len(Network.load(net).history) == 4
+
+
+def test_a_net_that_cannot_be_saved_is_saved_elsewhere(
+    tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, save = saved(tmp_path / "xo.npz", 300, 100), Network.save
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "other"))
+
+    def full(net: Network, path: str) -> None:
+        if path.endswith("mine"):
+            raise ModelFileError(f"{path}: not written: No space left on device")
+        save(net, path)
+
+    monkeypatch.setattr(Network, "save", full)
+    assert status(["train", data, "-o", str(tmp_path / "mine"), *LITTLE]) == 1
+    told = capsys.readouterr().err
+    assert "No space left on device; the net is saved as " in told
+    (found,) = (tmp_path / "other").glob("*.safetensors")
+    assert str(found) in told.replace("\n", "")
+    assert len(Network.load(found).history) == 4
+    monkeypatch.setattr(Network, "save", lambda net, path: full(net, "mine"))
+    assert status(["train", data, "-o", str(tmp_path / "mine"), *LITTLE]) == 1
+    assert "saved as" not in capsys.readouterr().err
+    assert list((tmp_path / "other").glob("*.safetensors")) == [found]
+
+
+@pytest.mark.parametrize("more", [["--folds", "3"], ["--validation-share", "0", "--folds", "0"]])
+def test_patience_wants_something_to_watch(
+    more: list[str], tmp_path: Path, capsys: Printed
+) -> None:
+    data, net = saved(tmp_path / "xo.npz", 300), str(tmp_path / "net")
+    assert status(["train", data, "-o", net, *LITTLE, "--patience", "2", *more]) == 1
+    assert "patience: got 2, but nothing to watch" in capsys.readouterr().err
+
+
+def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
+    data, net = saved(tmp_path / "xo.npz", 300), tmp_path / "net"
+    layers = "conv 16 5 pad=same, relu, conv 32 5 pad=same, relu, pool 2, full 200, relu, full"
+    command = [sys.executable, "-m", "piecewise", "train", data, "-o", str(net), "--folds", "0",
+               "--method", "nudging", "--layers", layers]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("tricks"):
+                break
+        time.sleep(1)  # into the first step, which takes minutes
+        began = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        assert "nothing is saved" in process.stderr.read()
+        assert process.wait(30) == 130
+    assert time.monotonic() - began < 10
+
+
+def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:
+    data, net = saved(tmp_path / "xo.npz", 60), str(tmp_path / "net")
+    none = ["--folds", "0", "--validation-share", "0"]
+    assert status(["train", data, "-o", net, *LITTLE, *none]) == 0
+    assert "nothing was held out" in capsys.readouterr().err
