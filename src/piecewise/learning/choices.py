@@ -18,9 +18,9 @@ from .recipe import Recipe
 
 Shape = tuple[int, int, int]
 
-WORK = 1.0e12
+WORK = 0.8e12
 """Multiplications forward, all pictures and epochs together, that a training run may take: some
-ten to fifteen seconds on two cores."""
+ten seconds on two cores."""
 QUICK_WORK = 1.4e11
 STEPS, QUICK_STEPS = 720, 400
 """Steps that a set is worth, if there is time for them."""
