@@ -18,7 +18,8 @@ from .words import score_lines
 def command(net_file: str, source: str, as_json: bool) -> None:
     """Score the net in the model file NET on the pictures of DATA.
 
-    On its part for testing if it has one, else on all of it.
+    DATA is a folder with a folder of pictures per class, a .zip of such a folder, or an .npz. On
+    its part for testing if it has one, else on all of it.
     """
     net = Network.load(net_file)
     console = words()

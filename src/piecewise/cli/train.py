@@ -62,10 +62,10 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     """Teach a net the pictures of DATA and save it.
 
     DATA is a folder with a folder of pictures per class (under train, validation and test, if it is
-    divided), or an .npz with images and labels. Layers and recipe are chosen from the data; what is
-    said here stays. A part for testing is never trained on, and the last score is measured on it.
-    Without a validation part, a tenth of each class is held out; small sets are scored in folds.
-    Ctrl-C, from the second epoch on, saves the net as it is.
+    divided), a .zip of such a folder, or an .npz with images and labels. Layers and recipe are
+    chosen from the data; what is said here stays. A part for testing is never trained on, and the
+    last score is measured on it. Without a validation part, a tenth of each class is held out;
+    small sets are scored in folds. Ctrl-C, from the second epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
     size, how = _size(given.pop("size")), _how(given)

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from ..architecture import class_names
 from ..errors import DataError, LimitError, shown
 from ..limits import Sides
-from .folders import Progress, Unpacked, read_folder
+from .folders import Folder, Progress, Unpacked, read_folder
 from .preparation import Pictures, Preparation, decide
 from .tables import read_npz
+from .zips import read_zip
 
 Labels = npt.NDArray[np.int64]
 Gathered = Unpacked | Pictures
@@ -67,7 +68,7 @@ def read_data(
     most: int = 32,
     progress: Progress | None = None,
 ) -> DataSet:
-    """Read an `.npz` or a folder with a folder per class.
+    """Read a folder with a folder per class, a `.zip` of one, or an `.npz`.
 
     Without a ``preparation`` it is decided from the pictures not for testing: of ``size`` (rows,
     columns) if given, else of their median size, its longer side at most ``most``. With
@@ -78,11 +79,15 @@ def read_data(
         size = Sides(1, 1_024).check(size)  # type: ignore[assignment]
     raw: Gathered
     if _is_folder(place):
-        raw, names, parts, skipped = _from_folder(place, progress)
+        raw, names, parts, skipped = _from_folder(read_folder(place, progress))
+    elif place.suffix.lower() == ".zip":
+        raw, names, parts, skipped = _from_folder(read_zip(place, progress))
     elif place.suffix.lower() == ".npz":
         raw, names, parts, skipped = _from_npz(place)
     else:
-        raise DataError(f"{place}: wanted an .npz file, or a folder with one folder per class")
+        raise DataError(
+            f"{place}: wanted a folder with one folder per class, a .zip of one, or an .npz file"
+        )
     if not len(raw):
         raise DataError(f"{place}: there is not one picture in it")
     order = _checked(classes if classes is not None else _class_order(names, parts), place)
@@ -131,9 +136,8 @@ class _Names:
 
 
 def _from_folder(
-    place: Path, progress: Progress | None
+    folder: Folder,
 ) -> tuple[Gathered, _Names, npt.NDArray[np.str_], list[str]]:
-    folder = read_folder(place, progress)
     parts = np.array([entry.part for entry in folder.listed])
     return folder.pictures, _Names([e.label for e in folder.listed], None), parts, folder.skipped
 

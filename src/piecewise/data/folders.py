@@ -1,10 +1,15 @@
-"""Folders of pictures: one folder per class, optionally under train, validation and test."""
+"""Folders of pictures: one folder per class, optionally under train, validation and test.
+
+The rules are the same wherever the folders lie: on disk, or in an archive (`zips.py`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from ..errors import DataError
 from .pictures import SUFFIXES, read_picture
@@ -29,10 +34,24 @@ Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
 
+class Place(Protocol):
+    """A file or folder, as far as it is asked anything here: a path on disk, or one in an archive.
+    As text it is what a person calls it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def suffix(self) -> str: ...
+    def iterdir(self) -> Iterator[Place]: ...
+    def is_dir(self) -> bool: ...
+    def is_file(self) -> bool: ...
+    def read_bytes(self) -> bytes: ...
+
+
 class Listed(NamedTuple):
     """A picture file and where it belongs."""
 
-    path: Path
+    path: Place
     label: str
     part: str
 
@@ -42,12 +61,12 @@ class Unpacked:
     are read again whenever they are asked for, so a folder of photos need not fit in memory."""
 
     def __init__(self) -> None:
-        self._pictures: list[Path | Pictures] = []
+        self._pictures: list[Place | Pictures] = []
         self._room = KEPT
 
-    def add(self, path: Path) -> None:
+    def add(self, path: Place) -> None:
         """Read one picture more; DataError, and nothing is added, if it cannot be read."""
-        picture = read_picture(path)
+        picture = _read(path)
         self._room -= picture.nbytes
         self._pictures.append(picture if self._room >= 0 else path)
 
@@ -56,10 +75,16 @@ class Unpacked:
 
     def __getitem__(self, index: int) -> Pictures:
         found = self._pictures[index]
-        return read_picture(found) if isinstance(found, Path) else found
+        return found if isinstance(found, np.ndarray) else _read(found)
 
     def __iter__(self) -> Iterator[Pictures]:
         return (self[index] for index in range(len(self)))
+
+
+def _read(path: Place) -> Pictures:
+    if isinstance(path, Path):
+        return read_picture(path)
+    return read_picture(path.read_bytes(), str(path))
 
 
 class Folder(NamedTuple):
@@ -70,7 +95,7 @@ class Folder(NamedTuple):
     skipped: list[str]
 
 
-def read_folder(path: Path, progress: Progress | None = None) -> Folder:
+def read_folder(path: Place, progress: Progress | None = None) -> Folder:
     """Read every picture of a folder of class folders; DataError if there is none."""
     listed = list_pictures(path)
     found, pictures, skipped = [], Unpacked(), _left_out(path)
@@ -87,7 +112,7 @@ def read_folder(path: Path, progress: Progress | None = None) -> Folder:
     return Folder(found, pictures, skipped)
 
 
-def list_pictures(path: Path) -> list[Listed]:
+def list_pictures(path: Place) -> list[Listed]:
     """The picture files under a folder, in the order of their names."""
     parts = _parts(path)
     if parts:
@@ -102,14 +127,14 @@ def list_pictures(path: Path) -> list[Listed]:
     return listed
 
 
-def _parts(path: Path) -> list[Path]:
+def _parts(path: Place) -> list[Place]:
     """The folders that are parts: named so, and holding folders, as those of a class do not."""
     return [
         folder for folder in _folders(path) if folder.name.lower() in PARTS and _folders(folder)
     ]
 
 
-def _left_out(path: Path) -> list[str]:
+def _left_out(path: Place) -> list[str]:
     """A sentence for each folder whose pictures, or some of them, are not read, saying why."""
     parts = _parts(path)
     sentences = [
@@ -127,23 +152,33 @@ def _left_out(path: Path) -> list[str]:
     return sentences
 
 
-def _classes(path: Path, part: str) -> list[Listed]:
+def _classes(path: Place, part: str) -> list[Listed]:
     return [Listed(file, folder.name, part) for folder in _folders(path) for file in _files(folder)]
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Place) -> list[Place]:
     """The picture files in a folder."""
     return [file for file in _entries(folder) if file.suffix.lower() in SUFFIXES and file.is_file()]
 
 
-def _folders(path: Path) -> list[Path]:
+def _folders(path: Place) -> list[Place]:
     return [entry for entry in _entries(path) if entry.is_dir()]
 
 
-def _entries(path: Path) -> list[Path]:
+def _entries(path: Place) -> list[Place]:
     """What lies in a folder in the order of the names, without what is hidden or a system's."""
     try:
         entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # on every system alike
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
-    return [entry for entry in entries if not entry.name.startswith(_NOT_OURS)]
+    return [entry for entry in entries if is_ours(entry)]
+
+
+def is_ours(entry: Place) -> bool:
+    """Whether it is neither hidden nor a system's."""
+    return not entry.name.startswith(_NOT_OURS)
+
+
+def holds_classes(path: Place, folder: Place) -> bool:
+    """Whether a folder, the only one in ``path``, is no class and no part but holds them."""
+    return bool(_folders(folder)) and not _parts(path) and not _files(folder)

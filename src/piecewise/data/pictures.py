@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +21,18 @@ MOST_PIXELS = 64_000_000
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
 
 
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> npt.NDArray[np.uint8]:
     """A picture file -> (rows, columns, 1 or 3), turned as its EXIF data says, transparency on
-    white, the first frame of several; DataError, naming the file, if it cannot be read."""
+    white, the first frame of several; DataError, naming the file, if it cannot be read.
+
+    ``name``: what bytes, or a file that is open already, are called.
+    """
+    path = name or (str(file) if isinstance(file, Path) else "picture")
+    source = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on files that it reads all the same
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(source, formats=_FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise _too_large(path, f"{image.width}x{image.height}")
                 return _bytes_of(ImageOps.exif_transpose(image))
@@ -47,7 +54,7 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
         ) from None
 
 
-def _too_large(path: Path, got: str) -> DataError:
+def _too_large(path: str, got: str) -> DataError:
     return DataError(
         f"{path}: {got} pixels, wanted at most {MOST_PIXELS:,}; make the picture smaller first"
     )
