@@ -21,6 +21,7 @@ from piecewise.files import run_folder, tensors
 
 from .runs import FILES, RUNS, every_step, names, result
 from .test_model_file_broken import edited
+from .test_model_file_mutated import bytes_changed
 from .test_runs import Stopped, stopping, told_by
 
 RUN = RUNS["patience, norm, adamw"]
@@ -98,21 +99,7 @@ def cuts(folder: Folder, kept: bytes, pace: int) -> None:
 def changes(folder: Folder, kept: bytes, count: int) -> None:
     drawn, went_on = random.Random(count), 0
     for _ in range(count):
-        changed = bytearray(kept)
-        for _ in range(drawn.choice((1, 1, 2, 8))):
-            place = drawn.randrange(len(changed))
-            match drawn.randrange(4):
-                case 0:
-                    changed[place] ^= 1 << drawn.randrange(8)
-                case 1:
-                    changed[place] = drawn.choice(
-                        (*b'\0\1\x7f\xff09 "\\{[,-e', drawn.randrange(256))
-                    )
-                case 2:
-                    changed.insert(place, drawn.randrange(256))
-                case _:
-                    del changed[place]
-        went_on += folder.goes_on(bytes(changed))
+        went_on += folder.goes_on(bytes_changed(kept, drawn))
     assert went_on < count / 50
 
 
