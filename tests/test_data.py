@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data import dataset, tables
+from piecewise.data import preparing, tables
 from piecewise.data.dataset import read_data
-from piecewise.data.preparation import Preparation
+from piecewise.data.picture_preparation import PicturePreparation
 from piecewise.errors import DataError
 
 LEVELS = np.random.default_rng(2).integers(0, 256, (6, 5, 7, 3), dtype=np.uint8)  # in colour
@@ -134,7 +134,7 @@ def test_pictures_are_brought_to_the_size_and_by_the_preparation_given(tmp_path:
     path = npz(tmp_path, **DECK)
     assert read_data(path, size=(3, 4)).pictures.shape == (6, 1, 3, 4)
     assert read_data(path, most=4).preparation.shape == (1, 3, 4)
-    given = Preparation((3, 8, 8), "any")
+    given = PicturePreparation((3, 8, 8), "any")
     found = read_data(path, given)
     assert found.preparation is given
     assert found.pictures.shape == (6, 3, 8, 8)
@@ -183,7 +183,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**DECK, "images": GREYS * 1j}, "images.npy: holds complex128, wanted numbers or texts"),
     ({**DECK, "images": np.zeros(6, "M8[s]")}, "holds datetime64[s], wanted numbers or texts"),
     ({**DECK, "labels": np.zeros(6, "i4,i4")}, "labels.npy: holds [('f0', '<i4'), ('f1', '<i4')]"),
-    ({"images": GREYS[:0], "labels": NUMBERS[:0]}, "there is not one picture in it"),
+    ({"images": GREYS[:0], "labels": NUMBERS[:0]}, "there is not one example in it"),
     ({"x_train": GREYS, "y_train": NUMBERS, "x_test": GREYS[:, 1:], "y_test": NUMBERS},
      "its parts hold pictures of different sizes, wanted one size"),
     ({**DECK, "images": b""}, "images.npy: does not begin as an array does"),
@@ -239,7 +239,7 @@ def test_arrays_of_more_bytes_than_allowed_are_told(
     monkeypatch.setattr(tables, "LARGEST_FILE", 600)
     assert refusal(path).endswith(" bytes, wanted at most 600")
     monkeypatch.undo()
-    monkeypatch.setattr(dataset, "MOST_BYTES", 209)
+    monkeypatch.setattr(preparing, "MOST_BYTES", 209)
     words = "6 pictures of 1x5x7 are 210 bytes, wanted at most 209; take a smaller size"
     assert refusal(path) == words
 

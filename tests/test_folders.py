@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data import folders
+from piecewise.data import preparing
 from piecewise.data.dataset import read_data
+from piecewise.data.picture_preparation import PicturePreparation
 from piecewise.data.pictures import read_picture
 from piecewise.learning.holding_out import held_out
 
@@ -60,7 +61,7 @@ def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None
     found = read_data(root)
     assert len(found) == 2
     assert found.skipped == [
-        f"{root / name}: its pictures are in no folder of a class, beside train"
+        f"{root / name}: its files are in no folder of a class, beside train"
         for name in ("more", "test")
     ]
 
@@ -79,8 +80,9 @@ def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Pa
     assert found.classes == ("a", "b")
     assert len(found) == 2
     assert [sentence.split(": cannot be read")[0] for sentence in found.skipped] == [
-        f"{tmp_path / 'a'}: 2 folders in it; a class is one folder",
-        f"{tmp_path / 'b'}: 2 files of other kinds",  # the notes and the link to nowhere
+        f"{tmp_path}: 1 file in no folder of a class",
+        f"{tmp_path / 'a'}: 2 more folders in it; a class is one folder",
+        f"{tmp_path / 'b'}: 2 files of other kinds than pictures",  # notes, a dead link
         str(tmp_path / "b" / "broken.png"), str(tmp_path / "b" / "empty.jpg"),
     ]  # fmt: skip
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
@@ -93,25 +95,29 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
     whole = read_data(root)
     calls: list[Path] = []
 
-    def read(path: Path) -> Any:
+    def read(path: Path, name: str | None = None) -> Any:
         calls.append(path)
         return read_picture(path)
 
-    monkeypatch.setattr(folders, "KEPT", 3 * 12)
-    monkeypatch.setattr(folders, "read_picture", read)
+    monkeypatch.setattr(preparing, "KEPT", 3 * 12)
+    monkeypatch.setattr(PicturePreparation, "read", staticmethod(read))
     assert (read_data(root).pictures == whole.pictures).all()
-    assert len(calls) == 8 + 2 * 5  # all once; five again for the decision, and for the pictures
+    assert len(calls) == 8 + 5  # all once for the decision; five again
 
 
 @pytest.mark.parametrize(
-    ("files", "folder"),
-    [((), None), (("1.png", "2.png"), None), ((), "a/b"), (("a/b/c/1.png",), None)],
+    ("files", "folder", "words"),
+    [
+        ((), None, "no file in it to learn from; wanted one folder per class, with files inside ("),
+        (("1.png", "2.png"), None, "2 files in no folder of a class, wanted one folder per class"),
+        ((), "a/b", "no file in it to learn from; wanted one folder per class"),
+        (("a/b/c/1.png",), None, "no file in it to learn from; wanted one folder per class"),
+    ],
 )
-def test_a_folder_without_pictures_in_class_folders_is_told(
-    tmp_path: Path, files: tuple[str, ...], folder: str | None
+def test_a_folder_without_files_in_class_folders_is_told(
+    tmp_path: Path, files: tuple[str, ...], folder: str | None, words: str
 ) -> None:
     (tree(tmp_path, *files) / (folder or "")).mkdir(parents=True, exist_ok=True)
-    words = "no picture in it; wanted one folder per class with pictures inside (png jpg "
     assert refusal(tmp_path).startswith(words)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.preparation import Preparation
+from piecewise.data.picture_preparation import PicturePreparation
 from piecewise.errors import LimitError, ModelFileError
 from piecewise.files import whole
 from piecewise.network import Network
@@ -23,7 +23,7 @@ CLASSES = ("X", "ünï 🦊", "")
 
 def small_net() -> Network:
     """A net with every kind of thing that a file holds."""
-    preparation = Preparation((1, 9, 9), "light", 0.115)
+    preparation = PicturePreparation((1, 9, 9), "light", 0.115)
     net = Network("conv 2 3, norm, relu, pool 2, full", (1, 9, 9), CLASSES, 2**64 - 1, preparation)
     for number, name in enumerate(net.arrays):
         owner = net.parameters if name in net.parameters else net.averages

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from piecewise.data.preparation import Pictures, Preparation, decide
+from piecewise.data.picture_preparation import PicturePreparation, Pictures, decide_pictures
 from piecewise.data.xo import PLAIN, draw
 from piecewise.errors import DataError, LimitError
 
-DARK = Preparation((1, 28, 28), "dark", 0.125)
-LIGHT = Preparation((1, 28, 28), "light", 0.125)
+DARK = PicturePreparation((1, 28, 28), "dark", 0.125)
+LIGHT = PicturePreparation((1, 28, 28), "light", 0.125)
 
 
 def page(size: tuple[int, int], paper: int, ink: int, box: tuple[int, ...], pen: int) -> Pictures:
@@ -50,33 +50,38 @@ def box_of(ink: npt.NDArray[Any]) -> tuple[int, int, int, int]:
 
 
 def test_white_drawings_on_black_stand_on_dark_ground_and_black_ones_on_light() -> None:
-    dark, light = decide(deck(40), None, 32), decide(deck(40, light=True), None, 32)
+    dark, light = (
+        decide_pictures(deck(40), None, 32),
+        decide_pictures(deck(40, light=True), None, 32),
+    )
     assert (dark.shape, dark.ground) == ((1, 28, 28), "dark")
     assert (light.shape, light.ground) == ((1, 28, 28), "light")
     assert 0 < dark.margin == light.margin < 0.25
 
 
 def test_the_more_frequent_ground_of_a_mixed_set_wins() -> None:
-    assert decide(deck(30) + deck(20, light=True), None, 32).ground == "dark"
-    assert decide(deck(20) + deck(30, light=True), None, 32).ground == "light"
+    assert decide_pictures(deck(30) + deck(20, light=True), None, 32).ground == "dark"
+    assert decide_pictures(deck(20) + deck(30, light=True), None, 32).ground == "light"
 
 
 def test_the_margin_is_the_free_share_beside_the_ink() -> None:
     pictures = [np.zeros((20, 40, 1), np.uint8) for _ in range(3)]
     for picture in pictures:
         picture[4:16, 10:30] = 255  # 12 of 20 rows and 20 of 40 columns: the rows are fuller
-    assert decide(pictures, None, 64) == Preparation((1, 20, 40), "dark", 0.2)
+    assert decide_pictures(pictures, None, 64) == PicturePreparation((1, 20, 40), "dark", 0.2)
 
 
 def test_photos_keep_their_frame_and_their_ground() -> None:
-    assert decide([photo() for _ in range(4)], None, 64) == Preparation((1, 30, 40), "any")
-    assert decide([photo(channels=3)], None, 64) == Preparation((3, 30, 40), "any")
+    assert decide_pictures([photo() for _ in range(4)], None, 64) == PicturePreparation(
+        (1, 30, 40), "any"
+    )
+    assert decide_pictures([photo(channels=3)], None, 64) == PicturePreparation((3, 30, 40), "any")
 
 
 def test_a_set_is_of_drawings_if_nine_tenths_are() -> None:
     grey = photo(28, 28)
-    assert decide([*deck(18), grey, grey], None, 32).ground == "dark"
-    assert decide([*deck(16), grey, grey], None, 32).ground == "any"
+    assert decide_pictures([*deck(18), grey, grey], None, 32).ground == "dark"
+    assert decide_pictures([*deck(16), grey, grey], None, 32).ground == "any"
 
 
 @pytest.mark.parametrize(
@@ -84,32 +89,34 @@ def test_a_set_is_of_drawings_if_nine_tenths_are() -> None:
 )
 def test_a_ground_is_near_black_or_near_white_or_it_is_no_drawing(paper: int, ground: str) -> None:
     drawn = page((60, 60), paper, 255 if paper < 128 else 0, (10, 10, 50, 50), 5)
-    assert decide([drawn], None, 32).ground == ground
+    assert decide_pictures([drawn], None, 32).ground == ground
 
 
 def test_colour_is_taken_for_colour_only_if_there_is_enough_of_it() -> None:
     tinted = np.repeat(deck(1)[0], 3, axis=2)
-    assert decide([tinted], None, 32).shape == (1, 28, 28)
+    assert decide_pictures([tinted], None, 32).shape == (1, 28, 28)
     tinted[0, :3] = (0, 0, 60)  # 3 of 784 pixels: a scanner's
-    assert decide([tinted], None, 32).shape == (1, 28, 28)
+    assert decide_pictures([tinted], None, 32).shape == (1, 28, 28)
     tinted[0] = (0, 0, 60)
-    assert decide([tinted], None, 32) == Preparation((3, 28, 28), "any")
+    assert decide_pictures([tinted], None, 32) == PicturePreparation((3, 28, 28), "any")
 
 
 def test_the_size_is_the_given_one_or_the_median_cut_to_the_most() -> None:
     pictures = [photo(rows, 100) for rows in (10, 50, 51)]
-    assert decide(pictures, (7, 9), 32).shape == (1, 7, 9)
-    assert decide(pictures, None, 200).shape == (1, 50, 100)
-    assert decide(pictures, None, 32).shape == (1, 16, 32)
-    assert decide([photo(1, 500)], None, 32).shape == (1, 1, 32)
+    assert decide_pictures(pictures, (7, 9), 32).shape == (1, 7, 9)
+    assert decide_pictures(pictures, None, 200).shape == (1, 50, 100)
+    assert decide_pictures(pictures, None, 32).shape == (1, 16, 32)
+    assert decide_pictures([photo(1, 500)], None, 32).shape == (1, 1, 32)
 
 
 def test_blank_pictures_are_drawings_without_a_margin() -> None:
-    assert decide([np.zeros((9, 9, 1), np.uint8)], None, 32) == Preparation((1, 9, 9), "dark", 0.0)
+    assert decide_pictures([np.zeros((9, 9, 1), np.uint8)], None, 32) == PicturePreparation(
+        (1, 9, 9), "dark", 0.0
+    )
 
 
 def test_pictures_are_looked_at_one_by_one() -> None:
-    assert decide(iter(deck(9)), None, 32) == decide(deck(9), None, 32)
+    assert decide_pictures(iter(deck(9)), None, 32) == decide_pictures(deck(9), None, 32)
 
 
 # Fitting.
@@ -147,10 +154,10 @@ def test_paper_of_any_grey_becomes_even_ground_and_any_ink_full(paper: int, ink:
 def test_ink_that_fills_its_box_is_not_taken_for_the_ground() -> None:
     image = Image.new("L", (300, 200), 255)
     ImageDraw.Draw(image).rectangle((50, 50, 130, 130), outline=0, width=12)
-    found = Preparation((1, 20, 20), "dark", 0.0).fit(np.asarray(image)[:, :, None])[0]
+    found = PicturePreparation((1, 20, 20), "dark", 0.0).fit(np.asarray(image)[:, :, None])[0]
     assert found[[0, -1]].min() == found[:, [0, -1]].min() == 255
     assert not found[5:15, 5:15].any()
-    same = Preparation((1, 20, 20), "dark", 0.0).fit(255 - np.asarray(image)[:, :, None])[0]
+    same = PicturePreparation((1, 20, 20), "dark", 0.0).fit(255 - np.asarray(image)[:, :, None])[0]
     assert (same == found).all()
 
 
@@ -165,34 +172,34 @@ def test_an_empty_page_becomes_empty_ground(level: int) -> None:
 def test_a_drawing_keeps_its_proportions() -> None:
     tall = np.zeros((100, 100, 1), np.uint8)
     tall[10:90, 40:60] = 255
-    found = Preparation((1, 40, 40), "dark", 0.1).fit(tall)[0]
+    found = PicturePreparation((1, 40, 40), "dark", 0.1).fit(tall)[0]
     assert box_of(found > 127) == (4, 35, 16, 23)
 
 
 def test_a_photo_is_fitted_whole_into_a_black_frame() -> None:
     bright = np.full((20, 40, 1), 128, np.uint8)
     bright[:, ::2] = 160
-    found = Preparation((1, 16, 16), "any").fit(bright)[0]
+    found = PicturePreparation((1, 16, 16), "any").fit(bright)[0]
     assert not found[:4].any()
     assert not found[12:].any()
     assert found[4:12].min() >= 128
-    colour = Preparation((3, 8, 8), "any").fit(np.full((4, 4, 3), (10, 20, 30), np.uint8))
+    colour = PicturePreparation((3, 8, 8), "any").fit(np.full((4, 4, 3), (10, 20, 30), np.uint8))
     assert colour.shape == (3, 8, 8)
     assert colour[:, 4, 4].tolist() == [10, 20, 30]
 
 
 def test_colour_and_grey_are_turned_into_each_other() -> None:
     grey = np.array([[[0], [200]], [[100], [90]]], np.uint8)
-    as_colour = Preparation((3, 2, 2), "any").fit(grey)
+    as_colour = PicturePreparation((3, 2, 2), "any").fit(grey)
     assert (as_colour == grey[:, :, 0]).all()
     assert as_colour.shape == (3, 2, 2)
-    again = Preparation((1, 2, 2), "any").fit(as_colour.transpose(1, 2, 0))
+    again = PicturePreparation((1, 2, 2), "any").fit(as_colour.transpose(1, 2, 0))
     assert (again[0] == grey[:, :, 0]).all()
 
 
 @pytest.mark.parametrize("light", [False, True])
 def test_a_picture_of_the_size_and_ground_stays_the_same_bytes(light: bool) -> None:
-    preparation = decide(deck(20, light), None, 32)
+    preparation = decide_pictures(deck(20, light), None, 32)
     for picture in deck(20, light):
         once = preparation.fit(picture)
         assert (once[0] == picture[:, :, 0]).all()
@@ -210,12 +217,12 @@ def test_align_is_fit_for_many_pictures_at_once() -> None:
     assert (aligned == np.stack([DARK.fit(picture) for picture in mixed])).all()
     assert (aligned[:1_005] == aligned[1_005:-1]).all()
     assert (aligned[-1] == given[-1]).all()
-    assert Preparation((1, 28, 28), "any").align(given) is given
+    assert PicturePreparation((1, 28, 28), "any").align(given) is given
 
 
 def test_a_net_of_other_stacks_than_pictures_says_so() -> None:
     with pytest.raises(DataError, match="pictures: got grey or colour, wanted stacks of 2 channel"):
-        Preparation((2, 9, 9)).fit(photo())
+        PicturePreparation((2, 9, 9)).fit(photo())
 
 
 # Scaling.
@@ -223,7 +230,9 @@ def test_a_net_of_other_stacks_than_pictures_says_so() -> None:
 
 def test_ink_is_1_and_ground_is_minus_1() -> None:
     levels = np.array([[[[0, 51, 255]]]], np.uint8)
-    dark, light = (Preparation((1, 1, 3), ground).scale(levels) for ground in ("dark", "light"))
+    dark, light = (
+        PicturePreparation((1, 1, 3), ground).scale(levels) for ground in ("dark", "light")
+    )
     assert dark.dtype == light.dtype == np.float32
     assert dark.shape == (1, 1, 1, 3)
     assert dark.ravel().tolist() == [-1, np.float32(-0.6), 1]
@@ -234,9 +243,14 @@ def test_ink_is_1_and_ground_is_minus_1() -> None:
 
 
 def test_json_gives_back_the_same_preparation() -> None:
-    for made in (DARK, LIGHT, Preparation((3, 20, 31), "any"), decide(deck(9), (5, 6), 32)):
+    for made in (
+        DARK,
+        LIGHT,
+        PicturePreparation((3, 20, 31), "any"),
+        decide_pictures(deck(9), (5, 6), 32),
+    ):
         text = json.dumps(made.to_json())
-        assert Preparation.from_json(json.loads(text), made.shape) == made
+        assert PicturePreparation.from_json(json.loads(text), made.shape) == made
 
 
 GOOD: dict[str, Any] = {"shape": [1, 28, 28], "ground": "dark", "margin": 0.1}
@@ -263,23 +277,23 @@ GOOD: dict[str, Any] = {"shape": [1, 28, 28], "ground": "dark", "margin": 0.1}
     ],
 )
 def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
-    assert Preparation.from_json(GOOD, (1, 28, 28)).margin == 0.1
+    assert PicturePreparation.from_json(GOOD, (1, 28, 28)).margin == 0.1
     with pytest.raises(DataError) as caught:
-        Preparation.from_json(value, (1, 28, 28))
+        PicturePreparation.from_json(value, (1, 28, 28))
     assert str(caught.value).startswith("preparation: ")
     assert words in str(caught.value)
 
 
 def test_a_wrong_ground_or_margin_is_told_when_it_is_made() -> None:
     with pytest.raises(LimitError, match="got 'Dark', wanted dark or light or any"):
-        Preparation((1, 2, 2), "Dark")
+        PicturePreparation((1, 2, 2), "Dark")
     with pytest.raises(LimitError, match=r"got 0\.5, wanted a number from 0 to 0\.45"):
-        Preparation((1, 2, 2), "dark", 0.5)
+        PicturePreparation((1, 2, 2), "dark", 0.5)
 
 
 def test_fitting_gives_the_same_bytes_everywhere() -> None:
     drawings = draw(24, size=40, seed=5)
-    preparation = Preparation((1, 28, 28), "light", 0.1)
+    preparation = PicturePreparation((1, 28, 28), "light", 0.1)
     fitted = [preparation.fit(picture.transpose(1, 2, 0)) for picture in drawings.pictures]
     digest = hashlib.sha256(np.stack(fitted).tobytes()).hexdigest()
     assert digest == "d2055192260a72bc442c49f73fc0c1781d42d9b85d035e90e3381a80680cd0fb"

@@ -10,7 +10,7 @@ import pytest
 
 from piecewise.calibration import Calibration, Sure
 from piecewise.data.dataset import DataSet
-from piecewise.data.preparation import Preparation
+from piecewise.data.picture_preparation import PicturePreparation
 from piecewise.data.xo import PLAIN, TRICKY, Drawings, draw
 from piecewise.errors import DataError, LimitError, ModelFileError
 from piecewise.files import model_file
@@ -82,7 +82,7 @@ def test_tricks_go_further_where_pictures_differ_more() -> None:
     small, large = (tricks_for(one.pictures, one.preparation) for one in (tidy, untidy))
     assert small.rotation < large.rotation
     assert small.translation < large.translation
-    assert not tricks_for(tidy.pictures, Preparation((1, 28, 28), "any")).flip
+    assert not tricks_for(tidy.pictures, PicturePreparation((1, 28, 28), "any")).flip
 
 
 def test_tricks_are_written_and_read_back() -> None:

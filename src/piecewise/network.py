@@ -14,6 +14,7 @@ import PIL
 
 from .architecture import Architecture
 from .calibration import Calibration
+from .data.picture_preparation import PicturePreparation
 from .data.preparation import Preparation
 from .engine import listing, programs
 from .errors import DataError, LimitError, shown
@@ -64,7 +65,7 @@ class Network:
         """All that a network is but its numbers."""
         self.architecture = architecture
         self.seed = _checked_seed(seed)
-        self.preparation = Preparation(self.input) if preparation is None else preparation
+        self.preparation = PicturePreparation(self.input) if preparation is None else preparation
         if not isinstance(self.preparation, Preparation):
             raise LimitError(f"preparation: got {shown(preparation)}, wanted a Preparation")
         if self.preparation.shape != self.input:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import rich_click as click
 
-from ..data.pictures import read_picture
-from ..data.preparation import Pictures
 from ..errors import DataError
 from ..network import Network
 from .output import data, json_option, print_json, printable, say, words
@@ -41,7 +40,7 @@ def command(net_file: str, files: tuple[str, ...], coverage: float, as_json: boo
     if not read and as_json:
         print_json([])
     if read:
-        pictures = np.stack([entry.picture for entry in read])
+        pictures = np.stack([entry.example for entry in read])
         logits = net.logits(pictures)
         _print_answers(net, read, logits, least, as_json)
     for sentence in unread[:-1]:
@@ -51,24 +50,24 @@ def command(net_file: str, files: tuple[str, ...], coverage: float, as_json: boo
 
 
 class _Read(NamedTuple):
-    """A picture as the net takes it, and what makes an answer about it doubtful."""
+    """A file as the net takes it, and what makes an answer about it doubtful."""
 
     file: str
-    picture: Pictures
+    example: npt.NDArray[Any]
     remark: str | None
 
 
 def _read(net: Network, files: tuple[str, ...]) -> tuple[list[_Read], list[str]]:
-    """The pictures that can be read, and a sentence for each file that cannot."""
+    """The files that can be read, and a sentence for each file that cannot."""
     read, unread = [], []
     for file in files:
         try:
-            picture = read_picture(Path(file))
-            fitted = net.preparation.fit(picture)
+            given = net.preparation.read(Path(file))
+            fitted = net.preparation.fit(given)
         except DataError as error:
             unread.append(str(error))
             continue
-        read.append(_Read(file, fitted, net.preparation.remark(picture)))
+        read.append(_Read(file, fitted, net.preparation.remark(given)))
     return read, unread
 
 

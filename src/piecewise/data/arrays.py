@@ -18,9 +18,8 @@ import numpy.typing as npt
 from ..architecture import input_shape
 from ..errors import DataError, LimitError, shown
 from ..reference.sums import total
-from .folders import Unpacked
+from .picture_preparation import PicturePreparation, Pictures, decide_pictures
 from .pictures import read_picture
-from .preparation import Pictures, Preparation, decide
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -28,8 +27,6 @@ Shape = tuple[int, int, int]
 
 LEVELS = 256
 """Pictures of no more different values than this are bytes, whatever range they were brought to."""
-LONGEST_SIDE = 32
-"""Of pictures from files, where no shape is said: as on the command line."""
 _SAMPLE = 500  # pictures that a decision looks at where there are more
 _BLOCK = 1_000  # pictures worked on at a time, so that what is worked out on the way stays small
 _COLOURS = (1, 3)
@@ -40,7 +37,7 @@ class Levels:
     """Numbers from ``low`` to ``high`` become bytes from 0 to 255, those beyond the nearest; and
     drawings are brought to the preparation's ground."""
 
-    preparation: Preparation
+    preparation: PicturePreparation
     low: float = 0.0
     high: float = 255.0
 
@@ -64,7 +61,7 @@ class Standard:
     """Numbers of which ``mean`` is taken off and which ``deviation`` divides; each (C, 1, 1), or
     (1, 1, columns) for a table."""
 
-    preparation: Preparation
+    preparation: PicturePreparation
     mean: Float64
     deviation: Float64
 
@@ -184,10 +181,8 @@ def _misfit(numbers: Array, shape: Shape) -> DataError:
 def reading_of_files(paths: Sequence[Path], shape: Shape | None) -> Levels:
     """Decided from picture files, in whatever order they come."""
     some = sorted(set(paths))
-    unpacked = Unpacked()
-    for path in some[:: max(1, len(some) // _SAMPLE)]:
-        unpacked.add(path)
-    found = decide(unpacked, shape and shape[1:], LONGEST_SIDE)
+    looked_at = (read_picture(path) for path in some[:: max(1, len(some) // _SAMPLE)])
+    found = decide_pictures(looked_at, shape and shape[1:])
     return Levels(found if shape is None else replace(found, shape=shape))
 
 
@@ -201,13 +196,13 @@ def reading_of_pictures(pictures: Array, weights: Float64) -> Reading:
     some = pictures[:: max(1, len(pictures) // _SAMPLE)]
     if pictures.dtype != np.uint8 and not _has_levels(some):
         return _standard(pictures, weights, shape, cells=(2, 3))
-    levels = Levels(Preparation(shape))
+    levels = Levels(PicturePreparation(shape))
     if pictures.dtype != np.uint8:
         levels = replace(levels, low=float(pictures.min()), high=float(pictures.max()))
     if shape[0] not in _COLOURS:
         return levels
     looked_at = np.moveaxis(levels.inputs(some), 1, 3)
-    found = decide(looked_at, shape[1:], max(shape[1:]))
+    found = decide_pictures(looked_at, shape[1:])
     return replace(levels, preparation=replace(found, shape=shape))
 
 
@@ -246,4 +241,4 @@ def _standard(pictures: Array, weights: Float64, shape: Shape, cells: tuple[int,
         raise DataError("X: got values too large to be squared in float64")
     # What is always the same says nothing; only rounding would be made large.
     deviation[deviation <= 1e-12 * np.abs(mean)] = 1.0
-    return Standard(Preparation(shape), mean, deviation)
+    return Standard(PicturePreparation(shape), mean, deviation)

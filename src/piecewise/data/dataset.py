@@ -1,12 +1,13 @@
-"""A data set: pictures prepared, labelled and divided into parts."""
+"""A data set: examples prepared, labelled and divided into parts."""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,32 +15,34 @@ import numpy.typing as npt
 from ..architecture import class_names
 from ..errors import DataError, LimitError, shown
 from ..limits import Sides
-from .folders import Folder, Progress, Unpacked, read_folder
-from .preparation import Pictures, Preparation, decide
-from .tables import read_npz
-from .zips import read_zip
+from .gathering import Gathered, gather
+from .groups import groups_of
+from .media import MEDIA
+from .picture_preparation import RESIZES
+from .preparation import Preparation
+from .preparing import Progress, Reading
 
 Labels = npt.NDArray[np.int64]
-Gathered = Unpacked | Pictures
-"""Pictures (rows, columns, channels): one array of them, or one by one where their sizes differ."""
-
-MOST_BYTES = 8 << 30
-"""Of all prepared pictures together."""
-_SAMPLE = 500  # pictures, at least, that a decision looks at where there are more
+Names = npt.NDArray[np.str_]
 
 
 @dataclass
 class DataSet:
-    """Pictures (N, C, H, W) as bytes, labels (N,) into ``classes``, and the part of each: "train",
-    "validation" or "test"."""
+    """Examples as a net takes them: pictures (N, C, H, W) as bytes, sounds as pictures (N, 1,
+    bands, steps), texts as word numbers (N, positions); labels (N,) into ``classes``, and the part
+    of each: "train", "validation" or "test"."""
 
-    pictures: Pictures
+    pictures: npt.NDArray[Any]
     labels: Labels
     classes: tuple[str, ...]
-    parts: npt.NDArray[np.str_]
+    parts: Names
     preparation: Preparation
     skipped: list[str] = field(default_factory=list)
-    """A sentence for each file that could not be read."""
+    """A sentence for whatever could not be read."""
+    groups: Names | None = None
+    """Who drew, said or wrote each (N,): what is of one group stays on one side of a split."""
+    names: Sequence[str] = ()
+    """What a person calls each."""
 
     def __post_init__(self) -> None:
         self.labels, self.parts = np.asarray(self.labels), np.asarray(self.parts)
@@ -47,11 +50,14 @@ class DataSet:
         if len(set(counts)) > 1:
             told = "{} pictures, {} labels and {} parts".format(*counts)
             raise DataError(f"data set: got {told}, wanted as many of each")
+        if self.groups is not None and len(self.groups) != len(self):
+            told = f"{len(self.groups)} groups for {len(self)} pictures"
+            raise DataError(f"data set: got {told}, wanted one each")
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def part(self, name: str) -> tuple[Pictures, Labels]:
+    def part(self, name: str) -> tuple[npt.NDArray[Any], Labels]:
         """The pictures and labels of one part; empty if there is no such part."""
         chosen = self.parts == name
         if chosen.all():
@@ -65,56 +71,44 @@ def read_data(
     *,
     classes: Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
-    most: int = 32,
+    most: int | None = None,
+    resize: str = "pad",
+    groups: str | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
-    """Read a folder with a folder per class, a `.zip` of one, or an `.npz`.
+    """Read a folder with a folder per class, a `.zip` of one, an `.npz`, or a table of texts.
 
-    Without a ``preparation`` it is decided from the pictures not for testing: of ``size`` (rows,
-    columns) if given, else of their median size, its longer side at most ``most``. With
-    ``classes`` (a net's), the labels are numbered by them. Raises DataError.
+    Without a ``preparation`` it is decided from the examples not for testing: of pictures, ``size``
+    (rows, columns) if given, else their median size, its longer side at most ``most``; ``resize``
+    as in `PicturePreparation`. With ``classes`` (a net's), the labels are numbered by them.
+    ``groups``: see `groups_of`. Raises DataError, or LimitError where a wish is outside its limits.
     """
     place = Path(path)
     if size is not None:
         size = Sides(1, 1_024).check(size)  # type: ignore[assignment]
-    raw: Gathered
-    if _is_folder(place):
-        raw, names, parts, skipped = _from_folder(read_folder(place, progress))
-    elif place.suffix.lower() == ".zip":
-        raw, names, parts, skipped = _from_folder(read_zip(place, progress))
-    elif place.suffix.lower() == ".npz":
-        raw, names, parts, skipped = _from_npz(place)
-    else:
-        raise DataError(
-            f"{place}: wanted a folder with one folder per class, a .zip of one, or an .npz file"
-        )
-    if not len(raw):
-        raise DataError(f"{place}: there is not one picture in it")
-    order = _checked(classes if classes is not None else _class_order(names, parts), place)
-    labels = _numbered(names, order, place)
-    preparation = preparation or decide(_basis(raw, parts), size, most)
-    pictures = _prepared(raw, preparation, place)
-    return DataSet(pictures, labels, order, parts, preparation, skipped)
-
-
-def _is_folder(place: Path) -> bool:
-    """Whether it is a folder rather than a file; DataError if it is neither."""
-    try:
-        return stat.S_ISDIR(place.stat().st_mode)
-    except FileNotFoundError:
-        raise DataError(f"{place}: no such file or folder") from None
-    except OSError as error:  # a name too long, a folder closed
-        raise DataError(f"{place}: {error.strerror}") from None
-    except ValueError:  # a zero in it
-        raise DataError(f"{place}: no file can have this name") from None
-
-
-def _basis(raw: Gathered, parts: npt.NDArray[np.str_]) -> Iterator[Pictures]:
-    """The pictures that a preparation is decided from: evenly many of those not for testing."""
-    chosen = np.flatnonzero(parts != "test")
-    if not len(chosen):
-        chosen = np.arange(len(raw))
-    return (raw[index] for index in chosen[:: max(1, len(chosen) // _SAMPLE)].tolist())
+    gathered = gather(place)
+    grouped = None if groups is None else np.array(groups_of(gathered, groups, place))
+    if preparation is not None and preparation.reads != gathered.reads:
+        raise DataError(f"{place}: got {gathered.reads}, wanted {preparation.reads} for this net")
+    reading = Reading(gathered, place, progress)
+    decide = MEDIA[gathered.reads].decide
+    if gathered.reads == "pictures":
+        decide = partial(decide, size=size, most=most, resize=RESIZES.check(resize))
+    preparation = preparation or reading.decided(decide)
+    inputs, kept, skipped = reading.prepared(preparation)
+    labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
+    order = _class_order(gathered, labels, parts) if classes is None else classes
+    numbers = _numbered(gathered, labels, _checked(order, place), place)
+    return DataSet(
+        inputs,
+        numbers,
+        _checked(order, place),
+        parts,
+        preparation,
+        gathered.skipped + skipped,
+        None if grouped is None else grouped[kept],
+        [gathered.names[index] for index in kept.tolist()],
+    )
 
 
 def _checked(order: Sequence[str], place: Path) -> tuple[str, ...]:
@@ -125,56 +119,19 @@ def _checked(order: Sequence[str], place: Path) -> tuple[str, ...]:
         raise DataError(f"{place}: {error}") from None
 
 
-@dataclass
-class _Names:
-    """Labels by name, and the class names in the file's own order where it gives one."""
-
-    labels: list[str]
-    order: list[str] | None
-    numbers: bool = False
-    """Whether the labels are numbers that the file gives no names for."""
-
-
-def _from_folder(
-    folder: Folder,
-) -> tuple[Gathered, _Names, npt.NDArray[np.str_], list[str]]:
-    parts = np.array([entry.part for entry in folder.listed])
-    return folder.pictures, _Names([e.label for e in folder.listed], None), parts, folder.skipped
-
-
-def _from_npz(
-    place: Path,
-) -> tuple[Gathered, _Names, npt.NDArray[np.str_], list[str]]:
-    table = read_npz(place)
-    labels = table.labels
-    if labels.dtype.kind == "U" or table.classes is None:
-        names = [str(label) for label in labels.tolist()]
-        numeric = labels.dtype.kind != "U"
-        order = [str(label) for label in np.unique(labels).tolist()] if numeric else table.classes
-        return table.pictures, _Names(names, order, numeric), table.parts, []
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(table.classes):
-        raise DataError(
-            f"{place}: labels from {labels.min()} to {labels.max()}, wanted 0 to "
-            f"{len(table.classes) - 1}, one for each of its {len(table.classes)} class names"
-        )
-    names = [table.classes[label] for label in labels.tolist()]
-    return table.pictures, _Names(names, table.classes), table.parts, []
-
-
-def _class_order(names: _Names, parts: npt.NDArray[np.str_]) -> Sequence[str]:
+def _class_order(gathered: Gathered, labels: list[str], parts: Names) -> Sequence[str]:
     """The file's own order, or that of the names; a class that is only tested is none."""
-    if names.order is not None:
-        return names.order
-    learned = {label for label, part in zip(names.labels, parts, strict=True) if part != "test"}
-    return sorted(learned or set(names.labels))
+    if gathered.order is not None:
+        return gathered.order
+    learned = {label for label, part in zip(labels, parts, strict=True) if part != "test"}
+    return sorted(learned or set(labels))
 
 
-def _numbered(names: _Names, order: tuple[str, ...], place: Path) -> Labels:
+def _numbered(gathered: Gathered, labels: list[str], order: tuple[str, ...], place: Path) -> Labels:
     """The labels as places in the order of the classes; numbers without names are places already,
     unless the classes are named by just these numbers."""
-    labels = names.labels
     number = {name: index for index, name in enumerate(order)}
-    if names.numbers and not number.keys() >= set(labels):
+    if gathered.numbers and not number.keys() >= set(labels):
         number = {str(index): index for index in range(len(order))}
     strange = next((label for label in labels if label not in number), None)
     if strange is not None:
@@ -182,19 +139,3 @@ def _numbered(names: _Names, order: tuple[str, ...], place: Path) -> Labels:
             f"{place}: holds the class {shown(strange)}, wanted {shown(list(order), most=200)}"
         )
     return np.array([number[label] for label in labels], np.int64)
-
-
-def _prepared(raw: Gathered, preparation: Preparation, place: Path) -> Pictures:
-    channels, height, width = preparation.shape
-    needed = len(raw) * channels * height * width
-    if needed > MOST_BYTES:
-        raise DataError(
-            f"{place}: {len(raw):,} pictures of {channels}x{height}x{width} are {needed:,} bytes, "
-            f"wanted at most {MOST_BYTES:,}; take a smaller size"
-        )
-    if isinstance(raw, np.ndarray) and raw.shape[1:] == (height, width, channels):
-        return preparation.align(np.ascontiguousarray(raw.transpose(0, 3, 1, 2)))
-    pictures = np.empty((len(raw), channels, height, width), np.uint8)
-    for index, picture in enumerate(raw):
-        pictures[index] = preparation.fit(picture)
-    return pictures

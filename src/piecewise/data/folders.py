@@ -1,19 +1,18 @@
-"""Folders of pictures: one folder per class, optionally under train, validation and test.
+"""Folders of files: one folder per class, optionally under train, validation and test.
 
 The rules are the same wherever the folders lie: on disk, or in an archive (`zips.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple, Protocol
-
-import numpy as np
+from unicodedata import normalize
 
 from ..errors import DataError
-from .pictures import SUFFIXES, read_picture
-from .preparation import Pictures
+from .media import KIND_OF, MEDIA
 
 PARTS = {
     "train": "train",
@@ -26,12 +25,6 @@ PARTS = {
 """Folder names that are parts of a data set, and the part each is."""
 
 _NOT_OURS = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # what systems leave in folders
-
-KEPT = 1 << 30
-"""Bytes of unpacked pictures that are kept in memory."""
-
-Progress = Callable[[int, int], None]
-"""Called with how many are done and how many there are."""
 
 
 class Place(Protocol):
@@ -46,132 +39,48 @@ class Place(Protocol):
     def is_dir(self) -> bool: ...
     def is_file(self) -> bool: ...
     def read_bytes(self) -> bytes: ...
+    def __hash__(self) -> int: ...
 
 
 class Listed(NamedTuple):
-    """A picture file and where it belongs."""
+    """A file and where it belongs."""
 
-    path: Place
+    place: Place
     label: str
     part: str
 
 
-class Unpacked:
-    """The pictures of files: the first of them kept in memory, as many as `KEPT` holds; the others
-    are read again whenever they are asked for, so a folder of photos need not fit in memory."""
+class Listing(NamedTuple):
+    """The files of a folder of class folders: their kind (a word of `MEDIA`), the files in the
+    order of their names, and a sentence for whatever is left out."""
 
-    def __init__(self) -> None:
-        self._pictures: list[Place | Pictures] = []
-        self._room = KEPT
-
-    def add(self, path: Place) -> None:
-        """Read one picture more; DataError, and nothing is added, if it cannot be read."""
-        picture = _read(path)
-        self._room -= picture.nbytes
-        self._pictures.append(picture if self._room >= 0 else path)
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __getitem__(self, index: int) -> Pictures:
-        found = self._pictures[index]
-        return found if isinstance(found, np.ndarray) else _read(found)
-
-    def __iter__(self) -> Iterator[Pictures]:
-        return (self[index] for index in range(len(self)))
-
-
-def _read(path: Place) -> Pictures:
-    if isinstance(path, Path):
-        return read_picture(path)
-    return read_picture(path.read_bytes(), str(path))
-
-
-class Folder(NamedTuple):
-    """The pictures that could be read, and a sentence for each that could not."""
-
-    listed: list[Listed]
-    pictures: Unpacked
+    reads: str
+    files: list[Listed]
     skipped: list[str]
 
 
-def read_folder(path: Place, progress: Progress | None = None) -> Folder:
-    """Read every picture of a folder of class folders; DataError if there is none."""
-    listed = list_pictures(path)
-    found, pictures, skipped = [], Unpacked(), _left_out(path)
-    for number, entry in enumerate(listed, 1):
-        try:
-            pictures.add(entry.path)
-            found.append(entry)
-        except DataError as error:
-            skipped.append(str(error))
-        if progress:
-            progress(number, len(listed))
-    if not found:
-        raise DataError(f"{path}: not one of its {len(listed)} pictures can be read; {skipped[-1]}")
-    return Folder(found, pictures, skipped)
-
-
-def list_pictures(path: Place) -> list[Listed]:
-    """The picture files under a folder, in the order of their names."""
-    parts = _parts(path)
-    if parts:
-        listed = [entry for part in parts for entry in _classes(part, PARTS[part.name.lower()])]
-    else:
-        listed = _classes(path, "train")
-    if not listed:
-        kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
-        raise DataError(
-            f"{path}: no picture in it; wanted one folder per class with pictures inside ({kinds})"
-        )
-    return listed
-
-
-def _parts(path: Place) -> list[Place]:
-    """The folders that are parts: named so, and holding folders, as those of a class do not."""
-    return [
-        folder for folder in _folders(path) if folder.name.lower() in PARTS and _folders(folder)
+def list_files(path: Place) -> Listing:
+    """The files under a folder of class folders that a net can learn from; DataError if there are
+    none. Of several kinds, those that are most."""
+    look = cache(_look)  # a folder of many files takes time to look into
+    root = look(path)
+    parts = [part for part in root.folders if part.name.lower() in PARTS and look(part).folders]
+    homes = [(part, PARTS[part.name.lower()]) for part in parts] or [(path, "train")]
+    labels = [(label, part) for home, part in homes for label in look(home).folders]
+    counts = Counter(_reads(file) for label, _ in labels for file in look(label).files)
+    reads = max(MEDIA, key=lambda word: counts[word])  # of as many, the first
+    if not counts[reads]:
+        raise DataError(_nothing(path, root))
+    listed = [
+        Listed(file, normalize("NFC", label.name), part)
+        for label, part in labels
+        for file in look(label).files
+        if _reads(file) == reads
     ]
-
-
-def _left_out(path: Place) -> list[str]:
-    """A sentence for each folder whose pictures, or some of them, are not read, saying why."""
-    parts = _parts(path)
-    sentences = [
-        f"{folder}: its pictures are in no folder of a class, beside {parts[0].name}"
-        for folder in _folders(path)
-        if parts and folder not in parts and _files(folder)
-    ]
-    for folder in (label for home in parts or [path] for label in _folders(home)):
-        inside = len(_folders(folder))
-        others = len(_entries(folder)) - inside - len(_files(folder))
-        if inside:
-            sentences.append(f"{folder}: {inside:,} folders in it; a class is one folder")
-        if others:
-            sentences.append(f"{folder}: {others:,} files of other kinds")
-    return sentences
-
-
-def _classes(path: Place, part: str) -> list[Listed]:
-    return [Listed(file, folder.name, part) for folder in _folders(path) for file in _files(folder)]
-
-
-def _files(folder: Place) -> list[Place]:
-    """The picture files in a folder."""
-    return [file for file in _entries(folder) if file.suffix.lower() in SUFFIXES and file.is_file()]
-
-
-def _folders(path: Place) -> list[Place]:
-    return [entry for entry in _entries(path) if entry.is_dir()]
-
-
-def _entries(path: Place) -> list[Place]:
-    """What lies in a folder in the order of the names, without what is hidden or a system's."""
-    try:
-        entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # on every system alike
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-    return [entry for entry in entries if is_ours(entry)]
+    skipped = _beside(path, root, [look(folder) for folder in root.folders], parts)
+    for label, _ in labels:
+        skipped += _left_out(look(label), reads)
+    return Listing(reads, listed, skipped)
 
 
 def is_ours(entry: Place) -> bool:
@@ -181,4 +90,75 @@ def is_ours(entry: Place) -> bool:
 
 def holds_classes(path: Place, folder: Place) -> bool:
     """Whether a folder, the only one in ``path``, is no class and no part but holds them."""
-    return bool(_folders(folder)) and not _parts(path) and not _files(folder)
+    inside = _look(folder)
+    is_part = folder.name.lower() in PARTS and bool(inside.folders)
+    return bool(inside.folders) and not is_part and not inside.files
+
+
+class _Folder(NamedTuple):
+    """What lies in a folder, in the order of the names."""
+
+    place: Place
+    folders: list[Place]
+    files: list[Place]
+    """Those that something can be learned from."""
+    others: int
+
+
+def _look(path: Place) -> _Folder:
+    try:
+        entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # on every system alike
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    entries = [entry for entry in entries if is_ours(entry)]
+    files = [entry for entry in entries if _reads(entry) and entry.is_file()]
+    folders = [entry for entry in entries if entry.is_dir()]
+    return _Folder(path, folders, files, len(entries) - len(files) - len(folders))
+
+
+def _reads(file: Place) -> str:
+    """The kind of a file by its name; empty for what nothing is learned from."""
+    return KIND_OF.get(file.suffix.lower(), "")
+
+
+def _nothing(path: Place, root: _Folder) -> str:
+    """Why there is nothing to learn from."""
+    wanted = "wanted one folder per class, with files inside"
+    if root.files:
+        return f"{path}: {_files(len(root.files))} in no folder of a class, {wanted}"
+    kinds = (
+        f"{word}: {' '.join(suffix[1:] for suffix in medium.suffixes)}"
+        for word, medium in MEDIA.items()
+    )
+    return f"{path}: no file in it to learn from; {wanted} ({'; '.join(kinds)})"
+
+
+def _beside(path: Place, root: _Folder, inside: list[_Folder], parts: list[Place]) -> list[str]:
+    """A sentence for what lies beside the classes or parts."""
+    told = [
+        f"{folder.place}: its files are in no folder of a class, beside {parts[0].name}"
+        for folder in inside
+        if parts and folder.place not in parts and folder.files
+    ]
+    if root.files:
+        told.append(f"{path}: {_files(len(root.files))} in no folder of a class")
+    return told
+
+
+def _left_out(folder: _Folder, reads: str) -> list[str]:
+    """A sentence for whatever in the folder of a class is not read."""
+    known, told = sum(_reads(file) == reads for file in folder.files), []
+    others = len(folder.files) - known + folder.others
+    if folder.folders:
+        told.append(
+            f"{folder.place}: {len(folder.folders):,} more folders in it; a class is one folder"
+        )
+    if others:
+        told.append(f"{folder.place}: {_files(others)} of other kinds than {reads}")
+    if not known:
+        told.append(f"{folder.place}: none of the {reads} in it, so it is no class")
+    return told
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' if count > 1 else ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from .folders import PARTS
-from .preparation import Pictures
+from .picture_preparation import Pictures
 
 LARGEST_ARRAY = 4 << 30
 """Bytes of one array, unpacked; checked against its header before it is."""
@@ -31,32 +32,64 @@ _WANTED = (
 
 class Table(NamedTuple):
     """What an `.npz` holds: pictures (N, rows, columns, channels), labels as names or numbers, the
-    class names if the file gives them, and the part of each picture."""
+    class names if the file gives them, the part of each picture, and whatever else it says of
+    each."""
 
     pictures: Pictures
     labels: npt.NDArray[Any]
     classes: list[str] | None
     parts: npt.NDArray[np.str_]
+    fields: dict[str, npt.NDArray[Any]]
 
 
 def read_npz(path: Path) -> Table:
     """Read an `.npz` of pictures; DataError, saying what is wrong, if it is none."""
     try:
-        return _table(_arrays(path))
+        table = _table(_arrays(path, _is_known))
+        one_each = (len(table.labels),)
+        fields = _arrays(path, _is_other, lambda shape, dtype: shape == one_each and _plain(dtype))
+        return table._replace(fields=fields)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
+_LONGEST_NAME = 100
 _CLASS_KEYS = ("class_names", "classes")
 _PART_KEYS = {word: (f"x_{word}", f"y_{word}") for word in PARTS}
 _KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_PART_KEYS.values())
 
 
-def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a file that have one of the names known here."""
+_Fitting = Callable[[tuple[int, ...], np.dtype[Any]], bool]
+
+
+def _is_known(name: str) -> bool:
+    return name in _KNOWN
+
+
+def _is_other(name: str) -> bool:
+    return name not in _KNOWN and len(name) <= _LONGEST_NAME
+
+
+def _plain(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "biuU" and 0 < dtype.itemsize <= 4 * _LONGEST_NAME
+
+
+def _any(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    return True
+
+
+def _arrays(
+    path: Path,
+    wanted: Callable[[str], bool],
+    fitting: _Fitting = _any,
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a file by name: those whose names are ``wanted``, and of these those whose
+    shapes and types are ``fitting``."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: _array(archive, member) for name, member in _members(archive).items()}
+            members = _members(archive, wanted)
+            arrays = {name: _array(archive, members[name], fitting) for name in members}
+            return {name: array for name, array in arrays.items() if array is not None}
     except (DataError, MemoryError):
         raise
     except PermissionError:
@@ -65,12 +98,12 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise DataError("not a whole .npz file; was it cut short?") from None
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> dict[str, zipfile.ZipInfo]:
     """The parts of an archive by the names of the arrays in them; others are passed over."""
     members = {
         member.filename.removesuffix(".npy"): member
         for member in archive.infolist()
-        if member.filename.endswith(".npy") and member.filename.removesuffix(".npy") in _KNOWN
+        if member.filename.endswith(".npy") and wanted(member.filename.removesuffix(".npy"))
     }
     size = sum(member.file_size for member in members.values())
     if size > LARGEST_FILE:
@@ -78,11 +111,18 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return members
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """One array, its header checked against its length before anything is allocated."""
+def _array(
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    fitting: _Fitting,
+) -> npt.NDArray[Any] | None:
+    """One array, its header checked against its length before anything is allocated; None if it is
+    not fitting."""
     name = member.filename
     with archive.open(member) as file:
         shape, fortran, dtype = _header(file, name)
+        if not fitting(shape, dtype):
+            return None
         size = prod(shape) * dtype.itemsize
         if dtype.hasobject:
             raise DataError(
@@ -140,7 +180,7 @@ def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
                 f"{labels.shape}"
             )
         parts = np.where(is_test.astype(bool), "test", "train")
-        return Table(pictures, labels, classes, parts)
+        return Table(pictures, labels, classes, parts, {})
     if "x_train" in arrays and "y_train" in arrays:
         found = [
             (PARTS[word], *_pair(arrays, x, y, up_to_one))
@@ -151,7 +191,7 @@ def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
             raise DataError("its parts hold pictures of different sizes, wanted one size")
         parts = np.concatenate([np.full(len(labels), part) for part, _, labels in found])
         pictures = np.concatenate([pictures for _, pictures, _ in found])
-        return Table(pictures, np.concatenate([labels for *_, labels in found]), classes, parts)
+        return Table(pictures, np.concatenate([labels for *_, labels in found]), classes, parts, {})
     held = ", ".join(f"'{name}'" for name in sorted(arrays)) or "none of them"
     raise DataError(f"got {held}, wanted {_WANTED}")
 

@@ -18,7 +18,7 @@ from ..engine.runtime import processors
 from ..errors import LimitError
 from ..limits import SEED, Number, Whole
 from ..randomness import DRAWINGS, Key, fold, key_of, uniform
-from .preparation import Pictures, Preparation
+from .picture_preparation import PicturePreparation, Pictures
 
 CLASSES = ("X", "O")
 
@@ -131,10 +131,10 @@ class Drawings:
         return len(self.labels)
 
     @property
-    def preparation(self) -> Preparation:
+    def preparation(self) -> PicturePreparation:
         """How these pictures become inputs."""
         size = self.pictures.shape[2]
-        return Preparation((1, size, size), "dark", margin=0.14)
+        return PicturePreparation((1, size, size), "dark", margin=0.14)
 
 
 def draw(

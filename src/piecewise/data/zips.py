@@ -1,7 +1,7 @@
 """`.zip` files of class folders, read where they lie: nothing in them is ever unpacked to disk.
 
 What is wrong with the archive refuses all of it: its directory, its names, links, parts that lie
-over each other, too much in it. What is wrong with one picture leaves out that picture, by name.
+over each other, too much in it. What is wrong with one file leaves out that file, by name.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError, shown
-from .folders import Folder, Progress, holds_classes, is_ours, read_folder
-from .pictures import SUFFIXES
+from .folders import Listing, holds_classes, is_ours, list_files
+from .media import KIND_OF
 
 MOST_ENTRIES = 250_000
 """Files and folders of one archive; counted before its directory is taken apart."""
 LARGEST_DIRECTORY = 128 << 20
 """Bytes of its directory; checked before it is read."""
-LARGEST_PICTURE = 64 << 20
-"""Bytes of one picture file, packed or unpacked; no more is ever asked for."""
+LARGEST_FILE = 64 << 20
+"""Bytes of one file, packed or unpacked; no more is ever asked for."""
 LARGEST_TOTAL = 32 << 30
-"""Bytes of all its picture files together, unpacked, as its directory says."""
+"""Bytes of all its files together, unpacked, as its directory says."""
 MOST_TIMES = 500
-"""How many times its packed size a picture file above `_SMALL` may have."""
+"""How many times its packed size a file above `_SMALL` may have."""
 _SMALL = 1 << 20
 
 _DEEPEST = 5  # a top folder, a part, a class, a folder in it, and what shows that it is one
@@ -41,7 +41,7 @@ _DIRECTORY_MARK, _FILE_MARK = b"PK\1\2", b"PK\3\4"
 _HEADER = struct.Struct("<4s22xHH")  # before each file: its mark, the lengths of name and extras
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
     """A file or folder in an archive, with what `folders.py` asks of a path."""
 
@@ -75,9 +75,9 @@ class Member:
     def read_bytes(self) -> bytes:
         """What the file holds, checked against its checksum; DataError if it cannot be had."""
         if self.info is None:
-            raise DataError(f"{self}: a folder, wanted a picture file")
+            raise DataError(f"{self}: a folder, wanted a file")
         try:
-            _check_picture(self.info)
+            _check_file(self.info)
             return _content(self.archive, self.info)
         except DataError as error:
             raise DataError(f"{self}: {error}") from None
@@ -87,15 +87,15 @@ class Member:
             raise DataError(f"{self}: damaged in the archive") from None
 
 
-def read_zip(path: Path, progress: Progress | None = None) -> Folder:
-    """Read every picture of a `.zip` of class folders, which may lie in one folder more; DataError
-    if there is none."""
+def list_zip(path: Path) -> Listing:
+    """The files of a `.zip` of class folders, which may lie in one folder more; DataError if there
+    are none."""
     root = open_zip(path)
     nested = [f"{one}: an archive in the archive; it is not read" for one in _archives(root)]
     inside = [entry for entry in root.inside if entry.is_dir() and is_ours(entry)]
     top = inside[0] if len(inside) == 1 and holds_classes(root, inside[0]) else root
-    folder = read_folder(top, progress)
-    return folder._replace(skipped=nested + folder.skipped)
+    listing = list_files(top)
+    return listing._replace(skipped=nested + listing.skipped)
 
 
 def open_zip(path: Path) -> Member:
@@ -150,12 +150,10 @@ def _check_whole(infos: list[zipfile.ZipInfo], end: int) -> None:
         if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
             word = "a link" if kind == stat.S_IFLNK else "no plain file"
             raise DataError(f"{_quoted(info)} is {word}, wanted files and folders only")
-        if info.orig_filename.lower().endswith(SUFFIXES):
+        if info.orig_filename.lower().endswith(tuple(KIND_OF)):
             total += info.file_size
     if total > LARGEST_TOTAL:
-        raise DataError(
-            f"its pictures are {total:,} bytes unpacked, wanted at most {LARGEST_TOTAL:,}"
-        )
+        raise DataError(f"its files are {total:,} bytes unpacked, wanted at most {LARGEST_TOTAL:,}")
     for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
         name = len(info.orig_filename.encode())
         if info.header_offset + _HEADER.size + name + info.compress_size > end:
@@ -220,7 +218,7 @@ def _archives(folder: Member) -> Iterator[Member]:
             yield entry
 
 
-def _check_picture(info: zipfile.ZipInfo) -> None:
+def _check_file(info: zipfile.ZipInfo) -> None:
     """Refuse what cannot be unpacked, or not without harm, by what the directory says of it."""
     size, packed = info.file_size, info.compress_size
     if info.flag_bits & _ENCRYPTED:
@@ -228,8 +226,8 @@ def _check_picture(info: zipfile.ZipInfo) -> None:
     if info.compress_type not in _KNOWN:
         kind = _KINDS.get(info.compress_type, f"method {info.compress_type}")
         raise DataError(f"packed by {kind}, wanted deflate, or as it is")
-    if max(size, packed) > LARGEST_PICTURE:
-        raise DataError(f"{max(size, packed):,} bytes, wanted at most {LARGEST_PICTURE:,}")
+    if max(size, packed) > LARGEST_FILE:
+        raise DataError(f"{max(size, packed):,} bytes, wanted at most {LARGEST_FILE:,}")
     if size > max(_SMALL, MOST_TIMES * packed):
         raise DataError(
             f"{size:,} bytes packed into {packed:,}, wanted at most {MOST_TIMES} times as many"

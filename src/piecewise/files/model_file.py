@@ -19,6 +19,7 @@ from safetensors.numpy import save as safetensors_bytes
 
 from ..architecture import Architecture
 from ..calibration import Calibration
+from ..data.media import preparation_from_json
 from ..data.preparation import Preparation
 from ..errors import ModelFileError, PiecewiseError, reason, shown
 from ..limits import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
@@ -117,7 +118,7 @@ def _read(place: Path) -> Model:
             raise ModelFileError("a safetensors file, but not one that piecewise wrote")
         header = tensors.checked(_Header, tensors.plain_values(text))
         architecture = Architecture(header.layers, header.input, header.classes)
-        preparation = Preparation.from_json(header.preparation, architecture.input)
+        preparation = preparation_from_json(header.preparation, architecture.input)
         calibration = Calibration.from_json(header.calibration)
         rows = architecture.parameters + architecture.averages
         wanted = {row.name: row.shape for row in rows}

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..architecture import Architecture
 from ..data.grounds import ink_box
-from ..data.preparation import Pictures, Preparation
+from ..data.picture_preparation import Pictures
+from ..data.preparation import Preparation
 from ..elementary import log
 from ..tricks import Augmentation
 from .recipe import Recipe

@@ -1,0 +1,95 @@
+"""Groups: what one person drew, said or wrote, so that it can stay on one side of a split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import DataError, shown
+from .gathering import Files, Gathered
+
+MARK = "{group}"
+_PEOPLE = {
+    "author", "client", "group", "participant", "patient", "person", "speaker", "student",
+    "subject", "user", "writer",
+}  # fmt: skip
+_LONGEST = 200  # characters of a pattern
+
+
+class Offer(NamedTuple):
+    """A way to group the examples: what to write, how many groups come of it, and some of them."""
+
+    text: str
+    groups: int
+    some: list[str]
+
+
+def groups_of(gathered: Gathered, text: str, place: Path) -> list[str]:
+    """The group of each example. ``text``: of an `.npz` or a table the name of a field or column;
+    of files a pattern over their names without the ending, with {group} where the group stands and
+    * for whatever lies around it, as in '*_{group}_*'. DataError where it does not fit."""
+    if not isinstance(gathered.raw, Files):
+        if text not in gathered.fields:
+            known = ", ".join(gathered.fields) or "none"
+            raise DataError(f"{place}: groups: got {shown(text)}, wanted a field of it ({known})")
+        return [str(value) for value in gathered.fields[text]]
+    pattern = _pattern(text)
+    found = []
+    for file in gathered.raw.files:
+        match = pattern.fullmatch(_stem(file.place.name))
+        if match is None:
+            raise DataError(f"{file.place}: its name does not fit the groups {shown(text)}")
+        found.append(match[1])
+    return found
+
+
+def offers(gathered: Gathered) -> list[Offer]:
+    """Ways to group the examples that their names, or fields beside them, suggest."""
+    if isinstance(gathered.raw, Files):
+        made = _of_names([_stem(file.place.name) for file in gathered.raw.files], gathered.labels)
+    else:
+        made = [
+            _offer(name, [str(value) for value in values])
+            for name, values in gathered.fields.items()
+            if name.lower() in _PEOPLE
+        ]
+    return [offer for offer in made if 1 < offer.groups <= len(gathered) / 2]
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    if text.count(MARK) != 1 or len(text) > _LONGEST:
+        raise DataError(f"groups: got {shown(text)}, wanted a pattern such as '*_{MARK}_*'")
+    parts = re.split(r"(\{group\}|\*+)", text)
+    return re.compile(
+        "".join("(.+?)" if part == MARK else ".*?" if part[:1] == "*" else re.escape(part)
+                for part in parts),
+        re.DOTALL,
+    )  # fmt: skip
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+def _of_names(stems: Sequence[str], labels: Sequence[str]) -> list[Offer]:
+    """The words, of names that all have as many, that come again and again in several classes."""
+    words = [re.split("[-_ ]", stem) for stem in stems]
+    marks = re.findall("[-_ ]", stems[0])
+    if len({len(one) for one in words}) > 1 or not marks:
+        return []
+    made = []
+    for place, column in enumerate(zip(*words, strict=True)):
+        counts = len(set(column)), len(set(zip(column, labels, strict=True)))
+        is_a_name = any(mark.isalpha() for word in column for mark in word)
+        if is_a_name and 1 < counts[0] <= len(stems) / 4 and counts[1] >= 1.5 * counts[0]:
+            fields = [MARK if place == other else "*" for other in range(len(words[0]))]
+            text = fields[0] + "".join(map("".join, zip(marks, fields[1:], strict=True)))
+            made.append(_offer(text, column))
+    return made
+
+
+def _offer(text: str, values: Sequence[str]) -> Offer:
+    different = sorted(set(values))
+    return Offer(text, len(different), different[:2])

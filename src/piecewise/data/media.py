@@ -1,0 +1,37 @@
+"""The kinds of things that nets learn from, each with its files and its preparation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..errors import DataError, shown
+from . import pictures
+from .picture_preparation import PicturePreparation, decide_pictures
+from .preparation import Preparation
+
+
+class Medium(NamedTuple):
+    """A kind of things: how the names of its files end, what prepares them, and what decides how,
+    from some that were read."""
+
+    suffixes: tuple[str, ...]
+    preparation: type[PicturePreparation]
+    decide: Callable[..., Preparation]
+
+
+MEDIA = {
+    "pictures": Medium(pictures.SUFFIXES, PicturePreparation, decide_pictures),
+}
+"""By the word for many of them."""
+
+KIND_OF = {suffix: word for word, medium in MEDIA.items() for suffix in medium.suffixes}
+"""The word by the end of a file's name."""
+
+
+def preparation_from_json(value: object, shape: tuple[int, int, int]) -> Preparation:
+    """The preparation that its `to_json` wrote, for a network of this input shape; DataError."""
+    reads = value.get("reads", "pictures") if isinstance(value, dict) else "pictures"
+    if not isinstance(reads, str) or reads not in MEDIA:
+        raise DataError(f"preparation: got {shown(reads)}, wanted one of {', '.join(MEDIA)}")
+    return MEDIA[reads].preparation.from_json(value, shape)
