@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from math import fsum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -238,7 +239,15 @@ class Network:
         net.calibration = model.calibration
         return net
 
-    # What goes in, checked.
+    # What goes in, read and checked.
+
+    def read(self, *files: str | os.PathLike[str]) -> npt.NDArray[Any]:
+        """Files, read and prepared: an array (N, ...) as `logits`, `probabilities` and `predict`
+        take it. DataError, naming the file, if one cannot be read."""
+        if not files:
+            raise DataError("files: got none, wanted one or more")
+        fit, read = self.preparation.fit, self.preparation.read
+        return np.stack([fit(read(Path(file))) for file in files])
 
     def inputs(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
         """Pictures, or words, in the form the layers take; DataError if they do not fit."""

@@ -16,10 +16,9 @@ from .words import score_lines
 @click.argument("source", metavar="DATA")
 @json_option(click)
 def command(net_file: str, source: str, as_json: bool) -> None:
-    """Score the net in the model file NET on the pictures of DATA.
+    """Score the net in the model file NET on DATA, as `piecewise train` takes it.
 
-    DATA is a folder with a folder of pictures per class, a .zip of such a folder, or an .npz. On
-    its part for testing if it has one, else on all of it.
+    On its part for testing if it has one, else on all of it.
     """
     net = Network.load(net_file)
     console = words()

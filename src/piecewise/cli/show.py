@@ -38,7 +38,7 @@ def command(net_file: str, as_json: bool) -> None:
         net.summary(),
         "",
         f"classes      {', '.join(net.classes)}",
-        f"preparation  {_words(net.preparation.to_json())}",
+        f"preparation  {net.preparation.told}",
         f"recipe       {_words(net.recipe)}",
         f"sureness     {_sureness(net)}",
         f"sha256       {net.parameters_sha256}",

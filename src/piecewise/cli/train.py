@@ -12,6 +12,7 @@ import rich_click as click
 from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
+from ..data.picture_preparation import RESIZES
 from ..errors import LimitError, ModelFileError, NotationError, RunError
 from ..learning.history import Progress
 from ..learning.recipe import Recipe
@@ -23,11 +24,20 @@ from ..notation import parse
 from .knobs import knob_options
 from .output import Meter, check_place, data, json_option, meter, print_json, say, words
 from .stopping import Stopping, stop_listening, undisturbed
-from .words import score_lines
+from .words import group_lines, score_lines
 
 SKIPPED_SHOWN, CLASSES_SHOWN = 8, 20
 SCHEMA = 1
 """Of what --json prints."""
+
+
+class _Folds(click.ParamType[Any]):
+    """A number of folds, or the word for one fold a group."""
+
+    name = "N|groups"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return value if value == "groups" else click.IntRange(0, 1_000).convert(value, param, ctx)
 
 
 @click.command(name="train")
@@ -37,10 +47,23 @@ SCHEMA = 1
 @click.option("--layers", metavar="TEXT", help="The layers, as in 'conv 8 5, relu, pool 2, full'.")
 @click.option("--size", metavar="SIZE", help="Rows and columns pictures are brought to: 28, 24x32.")
 @click.option(
+    "--resize",
+    type=click.Choice(RESIZES.words),
+    help="How photos come into a frame of other proportions: whole (pad), filling it and cut off "
+    "(crop), or stretched (fit).",
+)
+@click.option(
+    "--groups",
+    metavar="NAME",
+    help="What one person drew, said or wrote stays on one side of a split: the field or column "
+    "that says who, or a pattern over file names, as '*_{group}_*'.",
+)
+@click.option(
     "--folds",
-    type=click.IntRange(0, 1_000),
-    metavar="N",
-    help="Score every picture by a net that did not learn from it, in N folds; 0: not.",
+    type=_Folds(),
+    metavar="N|groups",
+    help="Score every example by a net that did not learn from it, in N folds, or with each group "
+    "in turn left out; 0: not.",
 )
 @click.option(
     "--run",
@@ -59,21 +82,23 @@ SCHEMA = 1
 @knob_options
 @json_option(click)  # fmt: skip
 def command(source: str, output: str, as_json: bool, **given: Any) -> None:
-    """Teach a net the pictures of DATA and save it.
+    """Teach a net the pictures, sounds or texts of DATA and save it.
 
-    DATA is a folder with a folder of pictures per class (under train, validation and test, if it is
-    divided), a .zip of such a folder, or an .npz with images and labels. Layers and recipe are
-    chosen from the data; what is said here stays. A part for testing is never trained on, and the
-    last score is measured on it. Without a validation part, a tenth of each class is held out;
-    small sets are scored in folds. Ctrl-C, from the second epoch on, saves the net as it is.
+    DATA is a folder with a folder of files per class (under train, validation and test, if it is
+    divided), a .zip of such a folder, an .npz with images and labels, or a .csv, .tsv or .jsonl
+    with text and label. Layers and recipe are chosen from the data; what is said here stays. A part
+    for testing is never trained on, and the last score is measured on it. Without a validation
+    part, a tenth of each class is held out; small sets are scored in folds. Ctrl-C, from the second
+    epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
     size, how = _size(given.pop("size")), _how(given)
     given = {name: value for name, value in given.items() if value is not None}
+    wishes = {name: given.pop(name) for name in ("resize", "groups") if name in given}
     _check_usage(given)
     check_place(output)
     with meter("reading", console) as show:
-        dataset = read_data(source, size=size, progress=show)
+        dataset = read_data(source, size=size, progress=show, **wishes)
     _tell_skipped(dataset, console)
     plan = lesson(dataset, source, **given)
     net = plan.network()
@@ -95,6 +120,8 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
         return
     for name, score in taught.scores.items():
         _print_scores(name, score)
+    for line in group_lines(taught.groups):
+        data().print(line, markup=False)
     if not taught.scores:
         say(console, "nothing was held out, so there is no score")
     say(console, f"saved {output}, {seconds:.1f} s in all")
@@ -142,15 +169,15 @@ def _tell_skipped(dataset: DataSet, console: Console) -> None:
 
 def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:
     counts = ", ".join(f"{len(part.labels):,} for {name}" for name, part in plan.parts.items())
-    ground, recipe = net.preparation.ground, plan.plan.recipe
-    kind = net.preparation.kind + (f" on a {ground} ground" if ground != "any" else "")
-    shape = "x".join(str(side) for side in net.input)
+    recipe = plan.plan.recipe
     scored = f", scored in {plan.folds} folds" if plan.folds else ""
+    if plan.groups is not None:
+        scored += f", {len(set(plan.groups.tolist())):,} groups kept together"
     tricks = Recipe.knob("tricks").write(recipe.tricks)
     for line in (
-        f"pictures   {counts}{scored}",
+        f"{net.preparation.reads:<10} {counts}{scored}",
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
-        f"input      {shape}, {kind}",
+        f"input      {net.preparation.told}",
         f"layers     {net.notation}",
         f"recipe     {recipe.epochs} epochs, batches of {recipe.batch_size}, learning rate "
         f"{recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
@@ -245,6 +272,7 @@ def _report(taught: Taught, seconds: float) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         **{name: score.to_json() for name, score in taught.scores.items()},
+        **({"groups": taught.groups} if taught.groups else {}),
         "seconds": seconds,
         "seconds_of": taught.seconds,
         "recipe": net.recipe,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import fsum
 
 from ..learning.scores import Scores
 from .output import WIDTH, printable
 
 SHOWN_OF_NAME = 12
+GROUPS_SHOWN = 12
 FEW = 30
 """Under so many pictures, a share alone would say more than is known."""
 _ENDS = "  recall   prec."
@@ -51,6 +53,22 @@ def score_lines(scores: Scores) -> Iterator[str]:
         yield f"{name:<{first}}{counts}{_share(recall, sum(row) > 0)}{_share(precision, met)}"
     yield ""
     yield f"recall and precision in %; macro-F1 {scores.macro_f1:.4f}"
+
+
+def group_lines(groups: Mapping[str, float]) -> Iterator[str]:
+    """The accuracy of each group by nets that learned nothing of it, the worst first."""
+    if not groups:
+        return
+    mean = fsum(groups.values()) / len(groups)
+    yield (
+        f"mean of {len(groups):,} groups, each answered by nets that learned nothing of it: "
+        f"{100 * mean:.1f} %"
+    )
+    worst = sorted(groups, key=lambda name: (groups[name], name))[:GROUPS_SHOWN]
+    yield ", ".join(f"{printable(name)[:SHOWN_OF_NAME]} {100 * groups[name]:.1f}" for name in worst)
+    if len(groups) > GROUPS_SHOWN:
+        yield f"(the {GROUPS_SHOWN} lowest)"
+    yield ""
 
 
 def _share(share: float, known: bool) -> str:

@@ -21,7 +21,7 @@ from ..network import Network
 from .calibrating import calibrated
 from .choices import Plan, plan_for, tricks_for
 from .history import Progress
-from .holding_out import folds_of, held_out
+from .holding_out import Groups, folds_of, held_out
 from .scores import Scores, evaluate, scored
 from .trainer import train
 
@@ -49,6 +49,14 @@ class Lesson:
     """"train", and "validation" and "test" where there are such parts."""
     plan: Plan
     folds: int
+    groups: Groups = None
+    """Of the training part, where examples are grouped."""
+
+    @property
+    def repeats(self) -> int:
+        """How often all take turns: once where each group is a fold, as it would be the same."""
+        alone = self.groups is not None and self.folds == len(np.unique(self.groups))
+        return 1 if alone else REPEATS
 
     def network(self) -> Network:
         """The network before it has learned anything."""
@@ -63,6 +71,8 @@ class Taught:
 
     net: Network
     scores: dict[str, Scores] = field(default_factory=dict)
+    groups: dict[str, float] = field(default_factory=dict)
+    """The accuracy of each group, by nets that learned from none of its examples."""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -76,15 +86,16 @@ def lesson(
     *,
     layers: str | None = None,
     quick: bool = False,
-    folds: int | None = None,
+    folds: int | str | None = None,
     **knobs: Any,
 ) -> Lesson:
     """Decide what to train on the data and what to measure it on.
 
     A test part is left alone until the end. Without a validation part, the recipe's share of each
     class is held out; or, where there is no test part either and some class has fewer than 200
-    pictures, all of them take turns in ``folds`` (5 if left out, 0: none). ``layers`` and ``knobs``
-    of the recipe: those that are said; the rest is chosen (`choices.plan_for`). Raises DataError,
+    examples, all of them take turns in ``folds`` (5 if left out, 0: none). Groups stay together;
+    with as many folds as there are ("groups"), each takes its turn. ``layers`` and ``knobs`` of the
+    recipe: those that are said; the rest is chosen (`choices.plan_for`). Raises DataError,
     LimitError, NotationError.
     """
     train_part = Part(*data.part("train"))
@@ -95,8 +106,8 @@ def lesson(
     counts = np.bincount(train_part.labels, minlength=len(data.classes))
     if folds is None:
         folds = FOLDS if int(counts.min()) < SMALL and len(parts) == 1 else 0
-    folds = min(_checked_folds(folds), int(counts.max()))
-    folds = folds if folds > 1 else 0
+    groups = None if data.groups is None else data.groups[data.parts == "train"]
+    folds = _folds(folds, int(counts.max()), groups)
     plan = plan_for(
         data.preparation.kind,
         data.preparation.shape,
@@ -107,17 +118,18 @@ def lesson(
         **{"tricks": tricks_for(train_part.pictures, data.preparation), **knobs},
     )
     recipe = plan.recipe
-    if Architecture(plan.layers, data.preparation.shape, data.classes).reads_texts:
+    reads_texts = Architecture(plan.layers, data.preparation.shape, data.classes).reads_texts
+    if reads_texts and data.preparation.reads != "texts":
         raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
     if "validation" not in parts and not folds:
-        out = held_out(train_part.labels, recipe.seed, recipe.validation_share)
+        out = held_out(train_part.labels, recipe.seed, recipe.validation_share, groups)
         if out.any():
             parts["train"] = Part(train_part.pictures[~out], train_part.labels[~out])
             parts["validation"] = Part(train_part.pictures[out], train_part.labels[out])
     if recipe.patience and "validation" not in parts:
         wanted = "a validation part, or a share held out (folds 0, validation_share above 0)"
         raise LimitError(f"patience: got {recipe.patience}, but nothing to watch; wanted {wanted}")
-    return Lesson(data.classes, data.preparation, parts, plan, folds)
+    return Lesson(data.classes, data.preparation, parts, plan, folds, groups)
 
 
 def teach(
@@ -139,7 +151,8 @@ def teach(
     logits, right = None, None
     if given.folds:
         logits, right = _over_folds(given, told, threads)
-        taught.scores["folds"] = scored(taught.net.classes, logits, right, REPEATS)
+        taught.scores["folds"] = scored(taught.net.classes, logits, right, given.repeats)
+        taught.groups = _by_group(given, logits.argmax(axis=1) == right)
         clock = _mark(taught, "folds", clock)
     validation = given.parts.get("validation")
     recipe, progress = given.plan.recipe, told and partial(told, "net")
@@ -152,7 +165,7 @@ def teach(
         logits, right = taught.net.logits(validation.pictures), validation.labels
         taught.scores["validation"] = scored(taught.net.classes, logits, right)
     if logits is not None and right is not None:
-        taught.net.calibration = calibrated(logits, right, REPEATS if given.folds else 1)
+        taught.net.calibration = calibrated(logits, right, given.repeats if given.folds else 1)
     if "test" in given.parts:
         taught.scores["test"] = evaluate(taught.net, *given.parts["test"])
     _mark(taught, "measuring", clock)
@@ -171,18 +184,40 @@ def _over_folds(
     """The logits of every picture by networks that did not learn from it, once for each repeat,
     and the right classes."""
     pictures, labels = given.parts["train"]
-    logits = np.empty((REPEATS, len(labels), len(given.classes)), np.float32)
+    logits = np.empty((given.repeats, len(labels), len(given.classes)), np.float32)
     recipe = given.plan.recipe
-    for repeat in range(REPEATS):
-        fold = folds_of(labels, recipe.seed, repeat, given.folds)
+    for repeat in range(given.repeats):
+        fold = folds_of(labels, recipe.seed, repeat, given.folds, given.groups)
         for number in range(given.folds):
             out = fold == number
-            title = f"fold {repeat * given.folds + number + 1} of {REPEATS * given.folds}"
+            title = f"fold {repeat * given.folds + number + 1} of {given.repeats * given.folds}"
             net = given.network()
             progress = told and partial(told, title)
             train(net, pictures[~out], labels[~out], recipe, None, progress, threads)
             logits[repeat, out] = net.logits(pictures[out])
-    return logits.reshape(-1, logits.shape[2]), np.tile(labels, REPEATS)
+    return logits.reshape(-1, logits.shape[2]), np.tile(labels, given.repeats)
+
+
+def _by_group(given: Lesson, is_right: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """The share that is right of each group, over all repeats."""
+    if given.groups is None:
+        return {}
+    shares = is_right.reshape(given.repeats, -1).mean(axis=0)
+    return {
+        str(name): float(shares[given.groups == name].mean()) for name in np.unique(given.groups)
+    }
+
+
+def _folds(folds: object, most: int, groups: Groups) -> int:
+    """As many folds as are asked for and can be: no more than examples of a class, or groups."""
+    if groups is not None:
+        most = len(np.unique(groups))
+    if folds == "groups":
+        if groups is None:
+            raise LimitError("folds: got 'groups', but the data have none; wanted a number")
+        folds = most
+    folds = min(_checked_folds(folds), most)
+    return folds if folds > 1 else 0
 
 
 def _checked_folds(folds: object) -> int:
@@ -196,9 +231,9 @@ def _checked_folds(folds: object) -> int:
 
 def _check(labels: Labels, name: str) -> None:
     if not len(labels):
-        raise DataError(f"{name}: every picture is for testing, wanted some to learn from")
+        raise DataError(f"{name}: every example is for testing, wanted some to learn from")
     if len(np.unique(labels)) < 2:
         raise DataError(
-            f"{name}: pictures of one class to learn from, wanted 2 or more; give each class a "
-            "folder of its own"
+            f"{name}: examples of one class to learn from, wanted 2 or more; give each class a "
+            "folder, or a label, of its own"
         )
