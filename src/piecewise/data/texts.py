@@ -1,0 +1,125 @@
+"""Text files to texts."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from pathlib import Path
+from typing import IO
+
+from ..errors import DataError
+
+SUFFIXES = (".txt",)
+LONGEST_TEXT = 1_000_000
+"""Characters of one text; no more than their bytes are ever asked of a file."""
+
+_MOST_BYTES = 4 * LONGEST_TEXT + 4  # of UTF-8 or UTF-16, and a byte order mark
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_REMEDY = "save it as UTF-8"
+
+LATER = (
+    "\u0cf3\u0ece\u2ffc-\u2fff\u31ef\U00010efd-\U00010eff\U0001123f-\U00011241"
+    "\U00011b00-\U00011b09\U00011f00-\U00011f59\U0001342f\U00013439-\U00013455\U0001b132\U0001b155"
+    "\U0001d2c0-\U0001d2d3\U0001df25-\U0001df2a\U0001e030-\U0001e06d\U0001e08f"
+    "\U0001e4d0-\U0001e4f9\U0002b739\U0002ebf0-\U0002ee5d\U00031350-\U000323af"
+)
+"""What Unicode calls letters, marks, digits or invisible since 15.0, as a range of `re`: the oldest
+Python here does not know them yet, so that they must be nothing but symbols for the others too."""
+
+_LATER = re.compile(f"([{LATER}])")
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
+    """A text file -> its text, composed as `composed` does: UTF-8, with or without a byte order
+    mark, or UTF-16 with one; DataError, naming the file, if it cannot be read or holds no text.
+
+    ``name``: what bytes, or a file that is open already, are called.
+    """
+    path = name or (str(file) if isinstance(file, Path) else "text")
+    try:
+        text = _decoded(_content(file))
+        if len(text) > LONGEST_TEXT:
+            raise _too_long()
+        if "\0" in text:
+            raise DataError(
+                f"holds a zero byte, after {text.index(chr(0)):,} characters, as no text does; is "
+                "it a file of another kind?"
+            )
+        if not text.strip():
+            raise DataError("no text in it")
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    return composed(text)
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's form C, where an accent is part of its letter as far as can be."""
+    if text.isascii():
+        return text
+    if _LATER.search(text):  # a Python that knows these could order the marks around them anew
+        return "".join(unicodedata.normalize("NFC", piece) for piece in _LATER.split(text))
+    return unicodedata.normalize("NFC", text)
+
+
+def has_half(text: str) -> bool:
+    """Whether there is half of a character in it, which no UTF-8 can hold."""
+    return not text.isascii() and _HALF.search(text) is not None
+
+
+def cannot_open(error: Exception) -> DataError:
+    """What is wrong with a file that could not be opened or read."""
+    match error:
+        case FileNotFoundError():
+            return DataError("no such file")
+        case IsADirectoryError():
+            return DataError("a folder, wanted a file")
+        case PermissionError():
+            return DataError("not allowed to read it")
+        case OSError():
+            return DataError(error.strerror or "cannot be read")
+    return DataError("no file can have this name")  # a zero in it, half a character
+
+
+def not_utf8(content: bytes, place: int) -> DataError:
+    """The error for a byte that is no UTF-8, ``place`` bytes from the start."""
+    return DataError(
+        f"after {place:,} bytes comes 0x{content[place]:02x}, which is not UTF-8; {_REMEDY}"
+    )
+
+
+def _content(file: Path | bytes | IO[bytes]) -> bytes:
+    """The bytes of a file, or one more than any text has."""
+    if isinstance(file, bytes):
+        return file
+    try:
+        if not isinstance(file, Path):
+            return file.read(_MOST_BYTES + 1)
+        with file.open("rb") as opened:
+            return opened.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise cannot_open(error) from None
+
+
+def _decoded(content: bytes) -> str:
+    if len(content) > _MOST_BYTES:
+        raise _too_long()
+    if content.startswith(_UTF_16):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"begins as UTF-16 does, but after {error.start:,} bytes comes what is not; "
+                f"{_REMEDY}"
+            ) from None
+    try:
+        return content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise not_utf8(content, error.start) from None
+
+
+def _too_long() -> DataError:
+    return DataError(
+        f"more than {LONGEST_TEXT:,} characters, wanted at most as many; cut it into several texts"
+    )
