@@ -81,7 +81,7 @@ def test_tricks_go_further_where_pictures_differ_more() -> None:
     tidy, untidy = (draw(300, 28, seed=0, tricks=tricks) for tricks in (PLAIN, TRICKY))
     small, large = (tricks_for(one.pictures, one.preparation) for one in (tidy, untidy))
     assert small.rotation < large.rotation
-    assert small.translation < large.translation
+    assert small.shift < large.shift
     assert not tricks_for(tidy.pictures, Preparation((1, 28, 28), "any")).flip
 
 
