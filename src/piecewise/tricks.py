@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from .errors import LimitError, did_you_mean, shown
-from .limits import Number, YesNo, refuse
+from .limits import Flag, Number, refuse
 
 GROUND = -1.0
 """The ground of every drawing after its preparation; ink is +1."""
@@ -45,7 +45,7 @@ class _Two:
         return self.between.join(f"{number:.6g}" for number in told)
 
 
-def _trick(limit: Number | YesNo | _Two, meaning: str, default: Any = 0.0) -> Any:
+def _trick(limit: Number | Flag | _Two, meaning: str, default: Any = 0.0) -> Any:
     return field(default=default, metadata={"limit": limit, "meaning": meaning})
 
 
@@ -76,7 +76,7 @@ class Augmentation:
     weight: float = _trick(
         Number(0, 3), "strokes made thicker or thinner, up to so many pixels to each side"
     )
-    flip: bool = _trick(YesNo(), "half of the pictures mirrored, left to right", default=False)
+    flip: bool = _trick(Flag(), "half of the pictures mirrored, left to right", default=False)
     contrast: float = _trick(
         Number(0, 0.9), "numbers multiplied, by a factor up to this much above or below 1"
     )
