@@ -46,11 +46,11 @@ pictures.
 TRICKS_HEAD = """\
 ## Tricks
 
-`pw.Augmentation(...)`, or a text such as `rotation 15, scaling 0.8..1.25, translation 0 0.1, flip`: how far
-pictures are changed on their way into a step, each in its own way in each epoch. They are mirrored, scaled
-and turned, shifted, and their strokes made bolder or finer; then come contrast, light and noise, after which
-no number is beyond -1 or 1; then masks. A sound's picture has time from left to right: `translation 0 0.1`
-shifts it in time alone.
+`pw.Augmentation(...)`, or a text such as `rotation 15, scaling 0.8..1.25, translation 0 0.1, flip`:
+how far pictures are changed on their way into a step, each in its own way in each epoch. They are
+mirrored, scaled and turned, shifted, and their strokes made bolder or finer; then come contrast,
+light and noise, after which no number is beyond -1 or 1; then masks. A sound's picture has time
+from left to right: `translation 0 0.1` shifts it in time alone.
 """
 
 COMMANDS_HEAD = """\

@@ -124,16 +124,19 @@ def test_shades_agree_with_the_reference(shape: tuple[int, int, int], bytes_in: 
             assert (found != numbers[order]).any() or tricks.widest(max(shape)) == 0
 
 
-def test_a_program_holds_what_it_needs() -> None:
+def test_a_program_holds_what_it_needs_and_begins_without_any() -> None:
+    pictures, numbers = sample((1, 5, 5), bytes_in=True)
     for wanted, there in (
         (MOVED, ["trick"]),
         (MASKED, ["lay", "mask"]),
         (NOISY, ["lay", "shade"]),
         (EVERYTHING, ["trick", "shade", "mask"]),
     ):
-        text = learner((1, 5, 5), bytes_in=True, wanted=wanted).assembly.text
+        program = learner((1, 5, 5), bytes_in=True, wanted=wanted)
+        text = program.assembly.text
         found = [name for name in ("lay", "trick", "shade", "mask") if f" @{name}(" in text]
         assert found == there
+        assert (by_engine(program, pictures, np.arange(40)) == numbers).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 17, 12)], ids=str)
