@@ -45,7 +45,8 @@ def tricked(x: Tensor, tricks: Augmentation) -> Tensor:
     factor = (low + (even[0] + 1) / 2 * (high - low)).exp()
     angle = torch.deg2rad(even[1] * tricks.rotation)
     cosine, sine = angle.cos() / factor, angle.sin() / factor
-    x_shift, y_shift = 2 * tricks.translation * even[2:]
+    down, right = tricks.shift
+    x_shift, y_shift = 2 * right * even[2], 2 * down * even[3]
     rows = [cosine, -sine, x_shift, sine, cosine, y_shift]
     theta = torch.stack(rows, dim=1).reshape(n, 2, 3)
     grid = functional.affine_grid(theta, list(x.shape), align_corners=False)

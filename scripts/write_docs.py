@@ -18,6 +18,7 @@ from piecewise.cli import main as command_line
 from piecewise.layers import KINDS, Layer, knobs
 from piecewise.learning.recipe import knobs as recipe_knobs
 from piecewise.notation import usage
+from piecewise.tricks import tricks
 
 LAYERS_HEAD = """\
 # Layers and their notation
@@ -40,6 +41,16 @@ RECIPE_HEAD = """\
 `pw.Recipe(...)` holds everything about a training run but the network and the pictures. `piecewise
 train` has options for some of them (`--learning-rate`); it chooses the epochs by the number of
 pictures.
+"""
+
+TRICKS_HEAD = """\
+## Tricks
+
+`pw.Augmentation(...)`, or a text such as `rotation 15, scaling 0.8..1.25, translation 0 0.1, flip`:
+how far pictures are changed on their way into a step, each in its own way in each epoch. They are
+mirrored, scaled and turned, shifted, and their strokes made bolder or finer; then come contrast,
+light and noise, after which no number is beyond -1 or 1; then masks. A sound's picture has time
+from left to right: `translation 0 0.1` shifts it in time alone.
 """
 
 COMMANDS_HEAD = """\
@@ -65,7 +76,7 @@ def _layer(kind: type[Layer]) -> str:
 
 
 def recipe_page() -> str:
-    return "\n".join([RECIPE_HEAD, *_table(recipe_knobs())])
+    return "\n".join([RECIPE_HEAD, *_table(recipe_knobs()), TRICKS_HEAD, *_table(tricks())])
 
 
 def _table(fields: tuple[Field[Any], ...]) -> list[str]:

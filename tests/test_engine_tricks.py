@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,26 @@ from piecewise.groups import Moment
 from piecewise.reference.tricks import trick
 from piecewise.tricks import Augmentation
 
-from .test_tricks import ALL, ALONE, moment
+from .test_tricks import ALL, ALONE, SHADED, moment
 
 Array = npt.NDArray[Any]
 FRACTION = np.array([2, -255, 255], np.float32)
+MOVED = {"tricks": True}
 
 
-def learner(shape: tuple[int, int, int], *, bytes_in: bool, form: Machine | None = None) -> Learner:
-    purpose = Purpose("learn", bytes_in, tricks=True)
+GRADED, NOISY, MASKED = {"graded": True}, {"noisy": True}, {"masked": True}
+EVERYTHING = {"tricks": True} | GRADED | NOISY | MASKED
+ALL_TRICKS = replace(SHADED, translation=(0.1, 0.2), scaling=(0.6, 1.4), rotation=60, weight=1.3)
+
+
+def learner(
+    shape: tuple[int, int, int],
+    *,
+    bytes_in: bool,
+    form: Machine | None = None,
+    wanted: dict[str, Any] = MOVED,
+) -> Learner:
+    purpose = replace(Purpose("learn", bytes_in), **wanted)
     return Learner(Architecture("full 2", shape, 2), purpose, form, guard=192)
 
 
@@ -88,22 +101,65 @@ def test_the_engine_agrees_with_the_reference(shape: tuple[int, int, int], bytes
         assert (by_engine(program, pictures, order) == numbers[order]).all()
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("bytes_in", [False, True], ids=["floats", "bytes"])
+def test_shades_agree_with_the_reference(shape: tuple[int, int, int], bytes_in: bool) -> None:
+    pictures, numbers = sample(shape, bytes_in=bytes_in)
+    if not bytes_in:
+        pictures = numbers = 1.25 * pictures  # beyond the bounds that some of them keep
+    order = np.random.default_rng(1).permutation(40)[:37].astype(np.int64)
+    for wanted, told in (
+        (GRADED, [Augmentation(contrast=0.9), Augmentation(light=1)]),
+        (NOISY, [Augmentation(noise=1)]),
+        (MASKED, [Augmentation(masking=0.9), Augmentation(masking=0.1)]),
+        (EVERYTHING, [ALL_TRICKS]),
+    ):
+        program = learner(shape, bytes_in=bytes_in, wanted=wanted)
+        for tricks in told:
+            program.trick(tricks, "dark", 2**63 + 5, 3)
+            found = by_engine(program, pictures, order)
+            right = trick(tricks, numbers[order], "dark", Moment(2**63 + 5, 3, order))
+            assert found == pytest.approx(right, abs=1e-5), tricks
+            assert (found == right).all() or wanted is not MASKED  # nothing is computed there
+            assert (found != numbers[order]).any() or tricks.widest(max(shape)) == 0
+
+
+def test_a_program_holds_what_it_needs_and_begins_without_any() -> None:
+    pictures, numbers = sample((1, 5, 5), bytes_in=True)
+    for wanted, there in (
+        (MOVED, ["trick"]),
+        (MASKED, ["lay", "mask"]),
+        (NOISY, ["lay", "shade"]),
+        (EVERYTHING, ["trick", "shade", "mask"]),
+    ):
+        program = learner((1, 5, 5), bytes_in=True, wanted=wanted)
+        text = program.assembly.text
+        found = [name for name in ("lay", "trick", "shade", "mask") if f" @{name}(" in text]
+        assert found == there
+        assert (by_engine(program, pictures, np.arange(40)) == numbers).all()
+
+
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 17, 12)], ids=str)
-def test_the_bits_are_the_same_in_every_form(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "tricks"), [(MOVED, ALL), (EVERYTHING, ALL_TRICKS)], ids=["moved", "everything"]
+)
+def test_the_bits_are_the_same_in_every_form(
+    shape: tuple[int, int, int], wanted: dict[str, Any], tricks: Augmentation
+) -> None:
     pictures, _ = sample(shape, bytes_in=True)
     order = np.arange(40)
     found = []
     for form in forms():
-        program = learner(shape, bytes_in=True, form=form)
-        program.trick(ALL, "dark", 5, 3)
+        program = learner(shape, bytes_in=True, form=form, wanted=wanted)
+        program.trick(tricks, "dark", 5, 3)
         found.append(by_engine(program, pictures, order).tobytes())
     assert len(set(found)) == 1
 
 
 def test_a_picture_s_bits_hang_on_neither_batch_nor_place() -> None:
     pictures, _ = sample((1, 12, 13), bytes_in=True)
-    program = learner((1, 12, 13), bytes_in=True)
-    program.trick(ALL, "any", 5, 3)
+    program = learner((1, 12, 13), bytes_in=True, wanted=EVERYTHING)
+    program.trick(ALL_TRICKS, "any", 5, 3)
     whole = by_engine(program, pictures, np.arange(40))
     order = np.random.default_rng(1).permutation(40)
     assert (by_engine(program, pictures, order) == whole[order]).all()
@@ -115,14 +171,14 @@ def test_a_step_with_tricks_is_the_same_on_any_number_of_threads() -> None:
     labels = np.arange(40) % 2
     found = set()
     for threads in (1, 2, 3):
-        program = learner((1, 12, 13), bytes_in=True)
-        program.trick(ALL, "dark", 5, 3)
+        program = learner((1, 12, 13), bytes_in=True, wanted=EVERYTHING)
+        program.trick(ALL_TRICKS, "dark", 5, 3)
         program.give(pictures, FRACTION)
         losses = program.slope(labels, threads)
         found.add(losses.tobytes() + program.gradient.tobytes())
     assert len(found) == 1
     plain = Learner(program.architecture, Purpose("learn"))
-    plain.give(trick(ALL, numbers, "dark", moment(40)), FRACTION)
+    plain.give(trick(ALL_TRICKS, numbers, "dark", moment(40)), FRACTION)
     plain.slope(labels, 1)
     assert program.gradient == pytest.approx(plain.gradient, abs=1e-4)
     assert np.abs(program.gradient).max() > 0.01
@@ -131,11 +187,11 @@ def test_a_step_with_tricks_is_the_same_on_any_number_of_threads() -> None:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_engine_writes_only_where_it_may(shape: tuple[int, int, int]) -> None:
     pictures, _ = sample(shape, bytes_in=True)
-    program = learner(shape, bytes_in=True)
+    program = learner(shape, bytes_in=True, wanted=EVERYTHING)
     memory = aligned(program.assembly.memory, np.uint8)
     memory[:] = 0xFF  # no numbers: what is read before it is written shows
     program.memories.append(memory)
-    for tricks in ALONE:
+    for tricks in (*ALONE, ALL_TRICKS):
         program.trick(tricks, "dark", 5, 3)
         assert np.isfinite(by_engine(program, pictures, np.arange(40))).all()
     allowed = np.zeros(memory.size, bool)

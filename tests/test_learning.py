@@ -287,8 +287,18 @@ def test_tricks_change_what_is_learned_and_stand_in_the_recipe() -> None:
     assert Recipe(**nets[0].recipe).tricks == tricks
 
 
-def test_nudging_with_tricks_takes_the_same_steps() -> None:
-    tricks = Augmentation(translation=0.1, rotation=20, weight=0.5, flip=True)
+@pytest.mark.parametrize(
+    "tricks",
+    [
+        Augmentation(translation=0.1, rotation=20, weight=0.5, flip=True),
+        Augmentation(contrast=0.5),
+        Augmentation(light=0.5),
+        Augmentation(noise=0.5),
+        Augmentation(masking=0.5),
+    ],
+    ids=str,
+)
+def test_nudging_with_tricks_takes_the_same_steps(tricks: Augmentation) -> None:
     one, other, plain = (Network("conv 2 3, relu, full", (1, 9, 9), 2, seed=2) for _ in range(3))
     few = LESSONS.pictures[:16], LESSONS.labels[:16]
     for net, method, given in ((one, "nudging", tricks), (other, "backpropagation", tricks),

@@ -202,6 +202,15 @@ def test_what_is_put_together_again_is_the_state(folder: Folder, kept: bytes) ->
     assert folder.goes_on(put_together(*taken_apart(kept)))
 
 
+def test_a_state_older_than_some_tricks_is_gone_on_from(folder: Folder, kept: bytes) -> None:
+    facts, arrays = taken_apart(kept)
+    older = {"translation": 0.0, "scaling": [1.0, 1.0], "rotation": 0, "weight": 0.0, "flip": False}
+    facts["of"]["recipe"]["tricks"] = older
+    assert folder.goes_on(put_together(facts, arrays))
+    facts["of"]["recipe"]["tricks"] = older | {"translation": 0.1}
+    assert not folder.goes_on(put_together(facts, arrays))
+
+
 FITTING = "its epochs and steps do not fit each other"
 
 

@@ -81,7 +81,7 @@ def test_tricks_go_further_where_pictures_differ_more() -> None:
     tidy, untidy = (draw(300, 28, seed=0, tricks=tricks) for tricks in (PLAIN, TRICKY))
     small, large = (tricks_for(one.pictures, one.preparation) for one in (tidy, untidy))
     assert small.rotation < large.rotation
-    assert small.translation < large.translation
+    assert small.shift < large.shift
     assert not tricks_for(tidy.pictures, PicturePreparation((1, 28, 28), "any")).flip
 
 
@@ -90,10 +90,13 @@ def test_tricks_are_written_and_read_back() -> None:
         Augmentation(),
         Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=15, weight=0.5, flip=True),
         Augmentation(rotation=3.5),
+        Augmentation(translation=(0, 0.1), contrast=0.3, light=0.25, noise=0.1, masking=0.2),
+        Augmentation(translation=(0.1, 0)),
         Augmentation(translation=0.124, scaling=(0.845, 1.183), weight=0.1234),
     ):
         assert AUGMENTATION.read(AUGMENTATION.write(tricks)) == tricks
-    for text in ("rotation", "turn 3", "rotation x", "scaling 1", "flip 2", ",", "rotation 1 2"):
+    for text in ("rotation", "turn 3", "rotation x", "scaling 1", "flip 2", ",", "rotation 1 2",
+                 "translation 0 0 0", "translation 0.1 0.6", "noise", "masking 1"):  # fmt: skip
         with pytest.raises(LimitError):
             AUGMENTATION.read(text)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,10 @@ import pytest
 
 from piecewise.errors import LimitError
 from piecewise.groups import Moment
+from piecewise.learning.recipe import Recipe
 from piecewise.reference import tricks as reference
-from piecewise.reference.tricks import Draws, draws, trick
-from piecewise.tricks import Augmentation
+from piecewise.reference.tricks import Draws, draws, shades, trick
+from piecewise.tricks import AUGMENTATION, Augmentation
 
 Array = npt.NDArray[Any]
 
@@ -24,6 +28,13 @@ ALONE = [
     Augmentation(rotation=180),
     Augmentation(weight=3),
     Augmentation(flip=True),
+]
+SHADED = Augmentation(contrast=0.6, light=0.3, noise=0.5, masking=0.4)
+SHADES_ALONE = [
+    Augmentation(contrast=0.9),
+    Augmentation(light=1),
+    Augmentation(noise=1),
+    Augmentation(masking=0.9),
 ]
 NONE = np.zeros(1)
 STILL = Draws(NONE, NONE, np.ones(1), NONE, NONE, np.array([False]))
@@ -145,16 +156,101 @@ def test_a_picture_s_tricks_hang_on_seed_epoch_and_its_number() -> None:
         assert changed.any(axis=(1, 2, 3)).all()
 
 
+def test_a_shift_may_go_one_way_alone() -> None:
+    down, right = (Augmentation(translation=pair) for pair in ((0.3, 0), (0, 0.3)))
+    both = draws(Augmentation(translation=0.3), 10, 20, moment(100))
+    for tricks, wanted in ((down, (0 * both.right, both.down)), (right, (both.right, NONE))):
+        drawn = draws(tricks, 10, 20, moment(100))
+        assert (drawn.right == wanted[0]).all()
+        assert (drawn.down == wanted[1]).all()
+    assert np.abs(both.right).max() > 5.5
+    assert 2.5 < np.abs(both.down).max() <= 3
+
+
+def numbers(count: int, shape: tuple[int, int, int], far: float = 1) -> Array:
+    """Pictures of even numbers from -far to far."""
+    rng = np.random.default_rng(0)
+    return rng.uniform(-far, far, (count, *shape)).astype(np.float32)
+
+
+def test_contrast_and_light_are_one_line_through_a_picture_s_numbers() -> None:
+    pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, light=0.2)
+    changed = trick(tricks, pictures, "any", moment(40))
+    drawn = shades(tricks, 5, 6, moment(40))
+    for x, y, factor, light in zip(pictures, changed, drawn.contrast, drawn.light, strict=True):
+        assert y == pytest.approx(factor * x + light, abs=1e-6)
+        assert 0.5 <= factor <= 1.5
+        assert abs(light) <= 0.2
+    far = trick(Augmentation(light=1), numbers(40, (3, 5, 6)), "any", moment(40))
+    assert (far.min(), far.max()) == (-1, 1)
+
+
+def test_noise_is_even_and_every_cell_s_own() -> None:
+    tricks, nothing = Augmentation(noise=0.8), np.zeros((2_000, 2, 2, 3), np.float32)
+    noise = trick(tricks, nothing, "any", moment(2_000))
+    loudness = shades(tricks, 2, 3, moment(2_000)).noise
+    assert np.histogram(loudness, 8, (0, 0.8))[0] == pytest.approx([250] * 8, abs=80)
+    cells = noise.reshape(2_000, 12) / loudness[:, None]
+    assert np.abs(cells).max() <= 1 + 1e-6
+    assert np.histogram(cells, 8, (-1, 1))[0] == pytest.approx([3_000] * 8, abs=250)
+    together = np.corrcoef(np.concatenate([cells.T, loudness[None]]))
+    assert np.abs(together - np.eye(13)).max() < 0.1
+
+
+def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
+    pictures, tricks = numbers(4_000, (2, 7, 10), 3), Augmentation(masking=0.3)
+    changed = trick(tricks, pictures, "any", moment(4_000))
+    masked = changed == -1
+    assert (masked[:, 0] == masked[:, 1]).all()
+    assert (changed == pictures)[~masked].all()  # nothing else is touched, or kept within bounds
+    for sides, widest in ((masked[:, 0].all(axis=2), 2), (masked[:, 0].all(axis=1), 3)):
+        breadth = sides.sum(axis=1)
+        assert np.bincount(breadth) == pytest.approx([4_000 / (widest + 1)] * (widest + 1), rel=0.1)
+        starts = np.diff(np.pad(sides.astype(int), ((0, 0), (1, 1))), axis=1) == 1
+        assert (starts.sum(axis=1) == (breadth > 0)).all()  # in one piece
+        places = starts[breadth == widest].sum(axis=0)[: sides.shape[1] - widest + 1]
+        assert places.min() > 0.7 * places.mean()  # anywhere, up to both edges
+    rows, columns = masked[:, 0].all(axis=2), masked[:, 0].all(axis=1)
+    assert (masked[:, 0] == (rows[:, :, None] | columns[:, None, :])).all()
+
+
+def test_masks_come_last_and_geometry_stays_as_it_is() -> None:
+    pictures, all_of_them = numbers(40, (1, 8, 9)), replace(ALL, masking=0.4)
+    moved = trick(ALL, pictures, "dark", moment(40))
+    changed = trick(all_of_them, pictures, "dark", moment(40))
+    assert ((changed == moved) | (changed == -1)).all()
+    assert (changed != moved).any()
+    noisy = trick(replace(all_of_them, noise=1), pictures, "dark", moment(40))
+    assert (noisy[(changed == -1) & (moved != -1)] == -1).all()
+
+
+def test_new_draws_hang_together_with_no_others() -> None:
+    drawn = shades(SHADED, 900, 900, moment(20_000))
+    parts = [*draws(ALL, 9, 9, moment(20_000)), *drawn[:3]]
+    for band in (drawn.rows, drawn.columns):
+        first, after = band
+        parts += [after - first, first / (900 - after + first)]
+    together = np.corrcoef(np.stack(parts).astype(float))
+    assert np.abs(together - np.eye(13)).max() < 0.03
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: Augmentation(translation=0.6), "translation: got 0.6, wanted a number from 0 to"),
-        (lambda: Augmentation(scaling=(0.1, 1)), "smallest scaling: got 0.1, wanted"),
-        (lambda: Augmentation(scaling=(1, 2.5)), "largest scaling: got 2.5, wanted"),
+        (lambda: Augmentation(translation=(0, -0.1)), "translation: right: got -0.1, wanted a n"),
+        (lambda: Augmentation(translation=(0.6, 0)), "translation: down: got 0.6, wanted a number"),
+        (lambda: Augmentation(translation=(0.1,)), "translation: got .*, wanted one number from"),  # type: ignore[arg-type]
+        (lambda: Augmentation(scaling=(0.1, 1)), "scaling: smallest: got 0.1, wanted"),
+        (lambda: Augmentation(scaling=(1, 2.5)), "scaling: largest: got 2.5, wanted"),
         (lambda: Augmentation(scaling=1.5), "scaling: got 1.5, wanted the smallest and"),  # type: ignore[arg-type]
         (lambda: Augmentation(rotation=181), "rotation: got 181, wanted"),
         (lambda: Augmentation(weight=float("nan")), "weight: got nan, wanted"),
         (lambda: Augmentation(flip=1), "flip: got 1, wanted True or False"),  # type: ignore[arg-type]
+        (lambda: Augmentation(contrast=1), "contrast: got 1, wanted a number from 0 to 0.9"),
+        (lambda: Augmentation(light=-0.1), "light: got -0.1, wanted a number from 0 to 1"),
+        (lambda: Augmentation(noise=1.5), "noise: got 1.5, wanted a number from 0 to 1"),
+        (lambda: Augmentation(masking=1), "masking: got 1, wanted a number from 0 to 0.9"),
     ],
 )
 def test_what_is_outside_a_limit_is_refused(make: Callable[[], object], words: str) -> None:
@@ -164,5 +260,37 @@ def test_what_is_outside_a_limit_is_refused(make: Callable[[], object], words: s
 
 def test_an_augmentation_says_whether_it_changes_anything() -> None:
     assert not Augmentation().changes
-    assert all(one.changes for one in (ALL, *ALONE))
+    assert all(one.changes and one.moves for one in (ALL, *ALONE))
+    assert all(one.changes and not one.moves for one in (SHADED, *SHADES_ALONE))
+    assert Augmentation(translation=0.5) == Augmentation(translation=(0.5, 0.5))
     assert Augmentation(scaling=[0.5, 1]) == Augmentation(scaling=(0.5, 1))  # type: ignore[arg-type]
+
+
+def test_a_recipe_s_file_gives_its_tricks_back_and_those_of_older_files() -> None:
+    for tricks in (Augmentation(), ALL, SHADED, Augmentation(translation=(0, 0.1))):
+        plain = json.loads(json.dumps(Recipe(tricks=tricks).to_json()))
+        assert plain == Recipe(tricks=tricks).to_json()
+        assert Recipe(**plain).tricks == tricks
+    older = {"translation": 0.2, "scaling": [0.6, 1.4], "rotation": 60, "weight": 2.3, "flip": True}
+    assert Recipe(tricks=older).tricks == ALL  # type: ignore[arg-type]
+
+
+def test_the_widest_band_is_whole_cells() -> None:
+    tricks = Augmentation(masking=0.29)
+    assert [tricks.widest(side) for side in (1, 3, 4, 40, 100)] == [0, 0, 1, 11, 29]
+    assert Augmentation(masking=0.9).widest(1) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "bogus",
+            "there is no 'bogus'; known are contrast, flip, light, masking, noise, rotation,",
+        ),
+        ("rotatoin 3, flip", "there is no 'rotatoin'; did you mean 'rotation'?"),
+    ],
+)
+def test_a_trick_that_is_none_is_told_with_those_there_are(text: str, words: str) -> None:
+    with pytest.raises(LimitError, match=f"augmentation: {re.escape(words)}"):
+        AUGMENTATION.read(text)

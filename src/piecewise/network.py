@@ -17,6 +17,7 @@ from .architecture import Architecture
 from .calibration import Calibration
 from .data.picture_preparation import PicturePreparation
 from .data.preparation import Preparation
+from .data.text_preparation import TextPreparation
 from .engine import listing, programs
 from .errors import DataError, LimitError, shown
 from .groups import GROUP
@@ -258,6 +259,8 @@ class Network:
         given = _array(pictures, "pictures")
         if self.architecture.reads_texts:
             return self._fitting_words(given)
+        if isinstance(self.preparation, TextPreparation) and given.ndim == 2:
+            given = self.preparation.rows(given)
         if given.ndim == 3 and self.input[0] == 1 and given.shape[1:] == self.input[1:]:
             given = given[:, None]  # grey pictures without their channel axis
         if given.ndim != 4 or given.shape[1:] != self.input or not len(given):

@@ -5,62 +5,129 @@ What a trick means stands in `reference/tricks.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any
 
-from .errors import LimitError, shown
-from .limits import Number, YesNo, refuse
+from .errors import LimitError, did_you_mean, shown
+from .limits import Flag, Number, refuse
 
 GROUND = -1.0
 """The ground of every drawing after its preparation; ink is +1."""
 
 
 @dataclass(frozen=True)
+class _Two:
+    """Two numbers, each with its own limit, and what stands ``between`` them in a text; with
+    ``shared``, one number stands for both."""
+
+    wanted: str
+    names: tuple[str, str]
+    limits: tuple[Number, Number]
+    between: str
+    shared: bool = False
+
+    def check(self, value: object) -> tuple[float, float]:
+        if self.shared and not isinstance(value, tuple | list):
+            both = self.limits[0].check(value)
+            return both, both
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise LimitError(f"got {shown(value)}, wanted {self.wanted}")
+        found = []
+        for name, limit, one in zip(self.names, self.limits, value, strict=True):
+            try:
+                found.append(limit.check(one))
+            except LimitError as error:
+                raise LimitError(f"{name}: {error}") from None
+        return found[0], found[1]
+
+    def write(self, value: tuple[float, float]) -> str:
+        told = value[:1] if self.shared and value[0] == value[1] else value
+        return self.between.join(f"{number:.6g}" for number in told)
+
+
+def _trick(limit: Number | Flag | _Two, meaning: str, default: Any = 0.0) -> Any:
+    return field(default=default, metadata={"limit": limit, "meaning": meaning})
+
+
+_SHIFT = _Two(
+    "one number from 0 to 0.5 or two, down and right", ("down", "right"), (Number(0, 0.5),) * 2,
+    " ", shared=True,
+)  # fmt: skip
+_FACTORS = _Two(
+    "the smallest and the largest factor", ("smallest", "largest"), (Number(0.2, 1), Number(1, 2)),
+    "..",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """How far each trick may go; LimitError where one is outside its limit. The defaults leave
-    every picture exactly as it is.
+    every picture exactly as it is. What each trick does is its field's ``meaning``; a sound's
+    picture has time from left to right, so that ``translation=(0, 0.1)`` shifts it in time alone.
 
-    ``translation``: of the picture's sides, to each side. ``scaling``: the smallest and largest
-    factor. ``rotation``: degrees, to each side. ``weight``: pixels by which strokes become thicker
-    or thinner, to each side of the picture's own. ``flip``: whether half of the pictures are
-    mirrored, left and right changing places.
+    ``translation`` is kept as two numbers, of the height and of the width (see `shift`).
     """
 
-    translation: float = 0.0
-    scaling: tuple[float, float] = (1.0, 1.0)
-    rotation: float = 0.0
-    weight: float = 0.0
-    flip: bool = False
+    translation: float | tuple[float, float] = _trick(
+        _SHIFT, "shifted, up to this share of the height and of the width to each side", (0.0, 0.0)
+    )
+    scaling: tuple[float, float] = _trick(_FACTORS, "made smaller and larger", (1.0, 1.0))
+    rotation: float = _trick(Number(0, 180), "turned, up to so many degrees to each side")
+    weight: float = _trick(
+        Number(0, 3), "strokes made thicker or thinner, up to so many pixels to each side"
+    )
+    flip: bool = _trick(Flag(), "half of the pictures mirrored, left to right", default=False)
+    contrast: float = _trick(
+        Number(0, 0.9), "numbers multiplied, by a factor up to this much above or below 1"
+    )
+    light: float = _trick(
+        Number(0, 1), "made lighter or darker, up to this much (numbers run from -1 to 1)"
+    )
+    noise: float = _trick(
+        Number(0, 1), "noise added to every cell, as loud as this at most, each picture in its own"
+    )
+    masking: float = _trick(
+        Number(0, 0.9), "a band of rows and one of columns made ground, up to this share of a side"
+    )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.scaling, tuple | list) or len(self.scaling) != 2:
-            wanted = "the smallest and the largest factor"
-            raise LimitError(f"augmentation: scaling: got {shown(self.scaling)}, wanted {wanted}")
-        checked = [
-            _checked(name, limit, value)
-            for name, limit, value in (
-                ("translation", Number(0, 0.5), self.translation),
-                ("smallest scaling", Number(0.2, 1), self.scaling[0]),
-                ("largest scaling", Number(1, 2), self.scaling[1]),
-                ("rotation", Number(0, 180), self.rotation),
-                ("weight", Number(0, 3), self.weight),
-                ("flip", YesNo(), self.flip),
-            )
-        ]
-        values = (checked[0], (checked[1], checked[2]), *checked[3:])
-        for field, value in zip(fields(self), values, strict=True):
-            object.__setattr__(self, field.name, value)
+        for trick in tricks():
+            try:
+                checked = trick.metadata["limit"].check(getattr(self, trick.name))
+            except LimitError as error:
+                raise LimitError(f"augmentation: {trick.name}: {error}") from None
+            object.__setattr__(self, trick.name, checked)
+
+    @property
+    def shift(self) -> tuple[float, float]:
+        """The translation down and right, shares of the height and of the width."""
+        assert isinstance(self.translation, tuple), "it was checked"
+        return self.translation
 
     @property
     def changes(self) -> bool:
         """Whether anything may happen at all."""
         return self != Augmentation()
 
+    @property
+    def moves(self) -> bool:
+        """Whether pixels may change places, or strokes their weight."""
+        return replace(self, contrast=0.0, light=0.0, noise=0.0, masking=0.0).changes
 
-def _checked(name: str, limit: Number | YesNo, value: object) -> float | bool:
-    try:
-        return limit.check(value)
-    except LimitError as error:
-        raise LimitError(f"augmentation: {name}: {error}") from None
+    def widest(self, side: int) -> int:
+        """The cells of the widest band that masks a side of so many; 0.29 of 100 are 29, though
+        their product falls short of it."""
+        return int(self.masking * side + 1e-6)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a file, as it gives them back; ``Augmentation(**values)`` reads them."""
+        values = {trick.name: getattr(self, trick.name) for trick in tricks()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def tricks() -> tuple[Field[Any], ...]:
+    """The tricks there are, each with its limit and meaning."""
+    return fields(Augmentation)
 
 
 @dataclass(frozen=True)
@@ -71,16 +138,18 @@ class _Tricks:
 
     def check(self, value: object) -> Augmentation:
         if isinstance(value, dict):
-            unknown = sorted(str(name) for name in value.keys() - _KNOBS)
+            known = [trick.name for trick in tricks()]
+            unknown = sorted(str(name) for name in value.keys() - set(known))
             if unknown:
-                raise LimitError(f"augmentation: there is no {shown(unknown[0])}")
+                near = did_you_mean(unknown[0], known)
+                raise LimitError(f"augmentation: there is no {shown(unknown[0])}{near}")
             value = Augmentation(**value)
         if not isinstance(value, Augmentation):
             raise refuse(value, self)
         return value
 
     def read(self, text: str) -> Augmentation:
-        """As in "rotation 15, scaling 0.8..1.25, flip"; "none" for no tricks."""
+        """As in "rotation 15, scaling 0.8..1.25, translation 0 0.1, flip"; "none" for no tricks."""
         found: dict[str, object] = {}
         for item in text.split(",") if text.strip() != "none" else ():
             name, *values = item.replace("..", " ").split() or [""]
@@ -93,16 +162,15 @@ class _Tricks:
 
     def write(self, value: Augmentation) -> str:
         told = []
-        for field in fields(Augmentation):
-            set_to = getattr(value, field.name)
+        for trick in tricks():
+            set_to, limit = getattr(value, trick.name), trick.metadata["limit"]
             if set_to is True:
-                told.append(field.name)
-            elif set_to != field.default:
-                numbers = set_to if isinstance(set_to, tuple) else (set_to,)
-                told.append(f"{field.name} {'..'.join(f'{number:.6g}' for number in numbers)}")
+                told.append(trick.name)
+            elif set_to != trick.default:
+                number = limit.write(set_to) if isinstance(limit, _Two) else f"{set_to:.6g}"
+                told.append(f"{trick.name} {number}")
         return ", ".join(told) or "none"
 
 
-_KNOBS = {field.name for field in fields(Augmentation)}
 AUGMENTATION = _Tricks()
 """The limit of a recipe's tricks."""

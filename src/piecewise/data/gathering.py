@@ -12,12 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from . import columns
 from .folders import Listed, Listing, Place, list_files
 from .media import MEDIA
 from .tables import read_npz
 from .zips import list_zip
 
-WANTED = "a folder with one folder per class, a .zip of one, or an .npz file"
+WANTED = (
+    "a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv, .tsv or "
+    ".jsonl of texts"
+)
 
 
 class Files(Sequence[Any]):
@@ -69,6 +73,8 @@ def gather(place: Path) -> Gathered:
         found = _from_listing(list_zip(place))
     elif suffix == ".npz":
         found = _from_npz(place)
+    elif suffix in columns.SUFFIXES:
+        found = _from_columns(place)
     else:
         raise DataError(f"{place}: wanted {WANTED}")
     if not len(found):
@@ -114,10 +120,19 @@ def _from_npz(place: Path) -> Gathered:
                 f"{len(table.classes) - 1}, one for each of its {len(table.classes)} class names"
             )
         labels, order = [table.classes[label] for label in given.tolist()], table.classes
-    names = _Numbered(place.name, len(labels))
+    names = _Numbered(str(place), len(labels))
     return Gathered(
         "pictures", table.pictures, labels, table.parts, names, order, numbers, table.fields
     )
+
+
+def _from_columns(place: Path) -> Gathered:
+    table = columns.read_columns(place)
+    names = [f"{place}: line {line}" for line in table.lines]
+    return Gathered(
+        "texts", table.texts, table.labels, table.parts, names,
+        fields=table.others, skipped=table.skipped,
+    )  # fmt: skip
 
 
 class _Numbered(Sequence[str]):
@@ -130,4 +145,4 @@ class _Numbered(Sequence[str]):
         return len(self.numbers)
 
     def __getitem__(self, index: Any) -> Any:
-        return f"{self.file}, picture {self.numbers[index]}"
+        return f"{self.file}: picture {self.numbers[index]}"

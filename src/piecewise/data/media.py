@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import DataError, shown
-from . import pictures
+from . import pictures, texts
 from .picture_preparation import PicturePreparation, decide_pictures
 from .preparation import Preparation
+from .text_preparation import TextPreparation, decide_texts
 
 
 class Medium(NamedTuple):
@@ -16,12 +17,15 @@ class Medium(NamedTuple):
     from some that were read."""
 
     suffixes: tuple[str, ...]
-    preparation: type[PicturePreparation]
+    preparation: type[PicturePreparation | TextPreparation]
     decide: Callable[..., Preparation]
+    sample: int = 500
+    """Examples, at least, that the decision looks at where there are more."""
 
 
 MEDIA = {
     "pictures": Medium(pictures.SUFFIXES, PicturePreparation, decide_pictures),
+    "texts": Medium(texts.SUFFIXES, TextPreparation, decide_texts, sample=1_000_000),
 }
 """By the word for many of them."""
 

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 
 class Preparation(ABC):
-    """What every kind of preparation can be asked.
+    """What every kind of preparation can be asked."""
 
-    ``shape``: (channels, rows, columns) of the net's input. ``ground``: what lies outside of it
-    when it is shifted: "dark" or "light", or "any" where there is nothing like it.
-    """
+    if TYPE_CHECKING:  # fields of some kinds, worked out in others
 
-    shape: tuple[int, int, int]
-    ground: str
+        @property
+        def shape(self) -> tuple[int, int, int]:
+            """Channels, rows and columns of the net's input."""
+
+        @property
+        def ground(self) -> str:
+            """What lies outside of it when it is shifted: "dark" or "light", or "any" where there
+            is nothing like it."""
 
     reads: ClassVar[str]
     """What it is for: "pictures", "sounds" or "texts"."""

@@ -17,13 +17,12 @@ import numpy.typing as npt
 from ..engine.runtime import processors
 from ..errors import DataError
 from .gathering import Files, Gathered
+from .media import MEDIA
 from .picture_preparation import PicturePreparation
 from .preparation import Preparation
 
 MOST_BYTES = 8 << 30
 """Of all prepared examples together."""
-SAMPLE = 500
-"""Examples, at least, that a decision looks at where there are more."""
 KEPT = 256 << 20
 """Bytes of what was looked at that are kept, so as not to be read twice."""
 MOST_THREADS = 8
@@ -60,7 +59,8 @@ class Reading:
         chosen = np.flatnonzero(self.gathered.parts != "test")
         if not len(chosen):
             chosen = np.arange(len(self.gathered))
-        for indices in (chosen[:: max(1, len(chosen) // SAMPLE)], chosen):
+        sample = MEDIA[self.gathered.reads].sample
+        for indices in (chosen[:: max(1, len(chosen) // sample)], chosen):
             looked_at = self._looked_at(indices.tolist())
             if (first := next(looked_at, None)) is not None:
                 return decide(itertools.chain([first], looked_at))

@@ -19,6 +19,7 @@ from ..architecture import input_shape
 from ..errors import DataError, LimitError, shown
 from ..limits import Choice, Whole
 from .dictionary import LONGEST_WORD, UNITS, choose_units, most_frequent, split
+from .preparation import Preparation
 from .texts import composed, has_half, read_text
 
 Numbers = npt.NDArray[np.int64]
@@ -40,7 +41,7 @@ _POSITIONS = Whole(1, MOST_POSITIONS)
 
 
 @dataclass(frozen=True)
-class TextPreparation:
+class TextPreparation(Preparation):
     """What is done to every text.
 
     ``units``: "words" or "letters". ``dictionary``: the known ones; the first of them has the
@@ -51,8 +52,7 @@ class TextPreparation:
     dictionary: tuple[str, ...]
     positions: int
 
-    kind: ClassVar[str] = "texts"
-    ground: ClassVar[str] = "any"
+    reads: ClassVar[str] = "texts"
 
     def __post_init__(self) -> None:
         _UNITS.check(self.units)
@@ -66,6 +66,26 @@ class TextPreparation:
         return 1, len(self.dictionary) + _IMPLICIT, self.positions
 
     @property
+    def example_shape(self) -> tuple[int, ...]:
+        return (self.positions,)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.int64)
+
+    @property
+    def kind(self) -> str:
+        return "texts"
+
+    @property
+    def ground(self) -> str:
+        return "any"
+
+    @property
+    def fraction(self) -> npt.NDArray[np.float32]:
+        return np.array([1, 0, 1], np.float32)
+
+    @property
     def told(self) -> str:
         """What is done, in words."""
         return (
@@ -77,7 +97,8 @@ class TextPreparation:
     def _numbers(self) -> dict[str, int]:
         return {unit: number for number, unit in enumerate(self.dictionary, _IMPLICIT)}
 
-    def read(self, file: Path | bytes | IO[bytes], name: str | None = None) -> str:
+    @staticmethod
+    def read(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
         """The text of a file, as `read_text` reads it."""
         return read_text(file, name)
 
@@ -124,13 +145,17 @@ class TextPreparation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
-        return {**asdict(self), "dictionary": list(self.dictionary)}
+        return {"reads": self.reads, **asdict(self), "dictionary": list(self.dictionary)}
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> TextPreparation:
         """The preparation that `to_json` wrote, for a network of this input shape."""
         wanted = "its units, dictionary and positions"
-        if not isinstance(value, dict) or set(value) != {"units", "dictionary", "positions"}:
+        if not isinstance(value, dict) or set(value) - {"reads"} != {
+            "units",
+            "dictionary",
+            "positions",
+        }:
             raise DataError(f"preparation: got {shown(value)}, wanted {wanted}")
         try:
             made = cls(value["units"], value["dictionary"], value["positions"])

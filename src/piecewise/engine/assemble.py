@@ -14,6 +14,7 @@ from .header import HEADER
 from .ir import Function, Module
 from .kernels.lanes import hand_out, lay
 from .kernels.losses import loss
+from .kernels.shades import mask, shade, shades_arguments
 from .kernels.threefry import draw_order
 from .kernels.tricks import arguments, frames_size, trick
 from .machine import Machine
@@ -34,9 +35,25 @@ class Purpose:
     training: bool = False
     """Whether dropout draws and norm takes the statistics of a group."""
     tricks: bool = False
-    """Whether pictures are changed on their way into a step; how far is told at run time."""
+    """Whether pixels are moved on their way into a step; how far is told at run time."""
     weighted: bool = False
     """Whether each picture's loss is multiplied by a weight of its own while learning."""
+    graded: bool = False
+    """Whether contrast and light are changed."""
+    noisy: bool = False
+    """Whether noise is added."""
+    masked: bool = False
+    """Whether bands become ground."""
+
+    @property
+    def shades(self) -> tuple[str, ...]:
+        """The functions that change pictures when they have been laid."""
+        return ("shade",) * (self.graded or self.noisy) + ("mask",) * self.masked
+
+    @property
+    def changes(self) -> bool:
+        """Whether pictures are changed in any way."""
+        return self.tricks or bool(self.shades)
 
 
 @dataclass(frozen=True)
@@ -77,8 +94,8 @@ def assemble(
     input_size = 64 * architecture.input.values
     if not architecture.reads_texts:
         plan.use("input", input_size, 0)
+    assert not (purpose.changes and architecture.reads_texts), "words know no tricks"
     if purpose.tricks:
-        assert not architecture.reads_texts, "words know no tricks"
         plan.use("frames", frames_size(architecture.input), 0)
     for number, made in enumerate(passes):
         forward.time = number
@@ -105,6 +122,7 @@ def assemble(
         Norm.pace,
         plan.places["frames"].offset if purpose.tricks else None,
         purpose.weighted,
+        purpose.shades,
     )
     _write_ends(module, architecture, machine, purpose, job, masked=last.relu)
     declare(module, machine)
@@ -151,6 +169,13 @@ def _write_ends(
             )
         )
         lay(function, architecture.input.values, kind)
+    for name in purpose.shades:
+        function = module.add(Function(name, shades_arguments()))
+        if name == "mask":
+            mask(function, architecture.input)
+        else:
+            values = architecture.input.values
+            shade(function, values, graded=purpose.graded, noisy=purpose.noisy)
     if purpose.name == "learn":
         names = ["logits", "labels", "losses", "upstream", *["weights"] * purpose.weighted]
         pointers = [f"ptr noalias %{name}" for name in names]

@@ -38,6 +38,7 @@ FIELDS = (
     "seen",  # float64 out, statistics, a row a group
     "amount",  # a float64: how far a nudge goes
     "piece",  # parameters claimed at once
+    "shades",  # nine words: two keys of an epoch and how far contrast, light, noise and masks go
 )
 AT = {name: 8 * index for index, name in enumerate(FIELDS)}
 

@@ -18,6 +18,7 @@ from ..version import __version__
 from .assemble import Assembly, Purpose, assemble
 from .cache import cached
 from .context import CLAIM, DONE, SPARE, STOPPED, WEIGHTS
+from .kernels.shades import shades_told
 from .kernels.tricks import told
 from .machine import Machine
 from .native import Native, compiled, compiler, loaded, this_machine
@@ -207,7 +208,7 @@ class Learner(Program):
         self.context.point(WEIGHTS, self.weights)
         self.context.point(SPARE, self._spare)
         self.draw_for(0)
-        if purpose.tricks:
+        if purpose.changes:
             self.trick(Augmentation(), "any", 0, 0)
 
     def begin(self, flat: Float32, averages: Float32) -> None:
@@ -235,6 +236,7 @@ class Learner(Program):
         """From now on pictures are changed as in this epoch; only if the purpose says so."""
         shape = self.architecture.input
         self.context.write("tricks", told(tricks, shape, ground, seed, epoch))
+        self.context.write("shades", shades_told(tricks, shape, seed, epoch))
 
     def give_weights(self, weights: Float32) -> None:
         """How much each picture counts, by its number as with labels: at least 0. Only if the

@@ -44,6 +44,8 @@ class Job:
     """Where tricks keep their frames in a thread's memory; none without tricks."""
     weighted: bool = False
     """Whether pictures have weights."""
+    shades: tuple[str, ...] = ()
+    """The kernels that change pictures where they have been laid."""
 
     @property
     def blocks(self) -> int:
@@ -121,6 +123,9 @@ class _Writer:
             f.call("trick", *given, laid)
         elif self.job.lay:
             f.call(self.job.lay, *given, laid)
+        for kernel in self.job.shades:
+            numbers, told = f.at(memory, PICTURES_AT), self.told("shades", "ptr")
+            f.call(kernel, laid, f"ptr {told}", f"ptr {numbers}")
 
     def finish(self) -> None:
         self.module.add(self.f)

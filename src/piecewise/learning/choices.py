@@ -87,6 +87,8 @@ def tricks_for(pictures: Pictures, preparation: Preparation) -> Augmentation:
     """How far training changes pictures (N, C, H, W): a little in any case, more where there are
     few of them, and up to twice as far where drawings themselves differ much in size. Nothing is
     mirrored: left and right may matter."""
+    if preparation.kind == "texts":
+        return Augmentation()
     if preparation.kind == "photos":
         return PHOTO_TRICKS
     far = max(

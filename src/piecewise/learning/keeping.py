@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..engine.native import this_machine
 from ..engine.runtime import processors
-from ..errors import RunError, shown
+from ..errors import LimitError, RunError, shown
 from ..files.events import Events
 from ..files.run_folder import ENVIRONMENT, NET, RECIPE, Arrays, RunFolder, opened
 from ..files.tensors import Shape, checked
+from ..tricks import AUGMENTATION
 from ..version import __version__
 from .course import Best, Course, Mean
 from .history import Epoch
@@ -116,7 +117,7 @@ class Keeper:
     def _wanted(self, plain: Any) -> dict[str, Shape]:
         """The arrays that go with the plain values of a state; RunError if they are another run's,
         ValueError if they cannot be any's."""
-        of = plain.get("of") if isinstance(plain, dict) else None
+        of = _as_now(plain.get("of") if isinstance(plain, dict) else None)
         _refuse_another(self.folder, of, self.identity)
         state, course = checked(_State, plain), self.course
         if not _possible(state, course):
@@ -177,6 +178,16 @@ def _identity(course: Course) -> dict[str, Any]:
         "pictures": _digest(data),
         "validation": _digest(course.validation or ()),
     }
+
+
+def _as_now(of: Any) -> Any:
+    """What a run is of, its tricks as they are written now: a state may be older than some of
+    them, which it then had none of."""
+    try:
+        recipe = {**of["recipe"], "tricks": AUGMENTATION.check(of["recipe"]["tricks"]).to_json()}
+        return {**of, "recipe": recipe}
+    except (LimitError, LookupError, TypeError):
+        return of  # something else, which is told by what differs
 
 
 _DIGESTS = ("first weights", "pictures", "validation")

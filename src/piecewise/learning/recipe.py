@@ -74,9 +74,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""
-        plain: dict[str, Any] = asdict(self)
-        plain["tricks"]["scaling"] = list(self.tricks.scaling)  # as a file gives it back
-        return plain
+        return {**asdict(self), "tricks": self.tricks.to_json()}
 
     @staticmethod
     def knob(name: str) -> Limit:

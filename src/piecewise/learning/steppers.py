@@ -48,14 +48,18 @@ class Native:
         net, recipe = course.net, course.recipe
         inputs = net.laid(course.pictures)
         nesterov = recipe.optimizer == "sgd" and recipe.nesterov
+        tricks = recipe.tricks
         purpose = Purpose(
             "learn",
             inputs.dtype == np.uint8,
             recipe.loss,
             "nesterov" if nesterov else recipe.optimizer,
             training=True,
-            tricks=recipe.tricks.changes,
+            tricks=tricks.moves,
             weighted=course.weights is not None,
+            graded=bool(tricks.contrast or tricks.light),
+            noisy=bool(tricks.noise),
+            masked=bool(tricks.masking),
         )
         self.learner = programs.learner(net.architecture, purpose, recipe.seed)
         self.learner.give(inputs, net.preparation.fraction)

@@ -1,8 +1,11 @@
-"""Training-time tricks: translation, scaling, rotation, stroke weight, mirroring.
+"""Training-time tricks: translation, scaling, rotation, stroke weight, mirroring; contrast, light,
+noise and masks.
 
 What happens to a picture follows from seed, epoch and its number in the data set alone. In this
 order: it is mirrored, scaled and turned about its middle, shifted, and its strokes are made
 thicker or thinner. The first four are one sampling: every new pixel looks up where it comes from.
+Then its numbers are multiplied (contrast), something is added to all (light) and to each (noise),
+and they are kept within -1 and 1; a band of rows and one of columns become ground (masks).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy.typing as npt
 
 from ..elementary import Float64, sine_cosine
 from ..groups import Moment
-from ..randomness import TRICKS, key_of, uniform
+from ..randomness import NOISE, TRICKS, key_of, uniform
 from ..tricks import GROUND, Augmentation
 
 Pictures = npt.NDArray[np.float32]
@@ -35,6 +38,19 @@ class Draws(NamedTuple):
     mirrored: npt.NDArray[np.bool_]
 
 
+class Shades(NamedTuple):
+    """What happens to the numbers of each of (N,) pictures."""
+
+    contrast: Float64
+    """A factor."""
+    light: Float64
+    noise: Float64
+    """How far noise goes, to each side."""
+    rows: npt.NDArray[np.int64]
+    """(2, N): the first row of a band that is masked, and the one after it."""
+    columns: npt.NDArray[np.int64]
+
+
 def draws(tricks: Augmentation, height: int, width: int, moment: Moment) -> Draws:
     """Six even numbers for each picture, spread over what the tricks allow."""
     drawn = uniform(key_of(moment.seed, TRICKS, moment.epoch, moment.pictures), 6)
@@ -43,13 +59,32 @@ def draws(tricks: Augmentation, height: int, width: int, moment: Moment) -> Draw
     # A single row or column would turn into an almost empty one.
     rotation = tricks.rotation if min(height, width) > 1 else 0.0
     return Draws(
-        even[:, 0] * (tricks.translation * width),
-        even[:, 1] * (tricks.translation * height),
+        even[:, 0] * (tricks.shift[1] * width),
+        even[:, 1] * (tricks.shift[0] * height),
         low + drawn[:, 2] * (high - low),
         even[:, 3] * rotation,
         even[:, 4] * tricks.weight,
         (drawn[:, 5] < 0.5) & tricks.flip,
     )
+
+
+def shades(tricks: Augmentation, height: int, width: int, moment: Moment) -> Shades:
+    """Seven more even numbers for each picture, after those of `draws`."""
+    drawn = uniform(key_of(moment.seed, TRICKS, moment.epoch, moment.pictures), 7, 6)
+    return Shades(
+        1 + (2 * drawn[:, 0] - 1) * tricks.contrast,
+        (2 * drawn[:, 1] - 1) * tricks.light,
+        drawn[:, 6] * tricks.noise,
+        _band(tricks.widest(height), height, drawn[:, 2], drawn[:, 3]),
+        _band(tricks.widest(width), width, drawn[:, 4], drawn[:, 5]),
+    )
+
+
+def _band(widest: int, side: int, breadth: Float64, place: Float64) -> npt.NDArray[np.int64]:
+    """A band of 0 to ``widest`` cells somewhere in a side, by two numbers from [0, 1): (2, N)."""
+    cells = (breadth * (widest + 1)).astype(np.int64)  # exact: 24 bits times 20
+    first = (place * (side - cells + 1)).astype(np.int64)
+    return np.stack([first, first + cells])
 
 
 def trick(tricks: Augmentation, pictures: Pictures, ground: str, moment: Moment) -> Pictures:
@@ -60,7 +95,9 @@ def trick(tricks: Augmentation, pictures: Pictures, ground: str, moment: Moment)
     drawn = draws(tricks, height, width, moment)
     rows, columns = _sources(drawn, height, width)
     moved = _sampled(pictures.astype(np.float64), rows, columns, is_drawing=ground != "any")
-    return _weighed(moved, drawn.weight).astype(np.float32)
+    weighed = _weighed(moved, drawn.weight)
+    drawn_shades = shades(tricks, height, width, moment)
+    return _masked(_shaded(tricks, weighed, drawn_shades, moment), drawn_shades).astype(np.float32)
 
 
 def _sources(drawn: Draws, height: int, width: int) -> tuple[Float64, Float64]:
@@ -119,3 +156,24 @@ def _largest_around(x: Float64) -> Float64:
         before = np.concatenate([x.take([0], axis), np.delete(x, -1, axis)], axis)
         x = np.maximum(np.maximum(before, x), after)
     return x
+
+
+def _shaded(tricks: Augmentation, x: Float64, drawn: Shades, moment: Moment) -> Float64:
+    """Contrast, light and noise; nothing is kept within bounds where none of them is wanted."""
+    if not (tricks.contrast or tricks.light or tricks.noise):
+        return x
+    contrast, light, loudness = (part[:, None, None, None] for part in drawn[:3])
+    x = x * contrast + light
+    if tricks.noise:
+        key = key_of(moment.seed, NOISE, moment.epoch, moment.pictures)
+        x = x + (2 * uniform(key, x[0].size).reshape(x.shape) - 1) * loudness
+    return np.clip(x, -1, 1)
+
+
+def _masked(x: Float64, drawn: Shades) -> Float64:
+    """Ground in a band of rows and one of columns."""
+    rows, columns = (
+        (band[0, :, None] <= np.arange(side)) & (np.arange(side) < band[1, :, None])
+        for band, side in ((drawn.rows, x.shape[2]), (drawn.columns, x.shape[3]))
+    )
+    return np.where((rows[:, :, None] | columns[:, None, :])[:, None], GROUND, x)

@@ -1,4 +1,4 @@
-"""Training-time tricks: pictures changed on their way into lanes.
+"""Training-time tricks on where pixels lie: pictures changed on their way into lanes.
 
 Each channel of the group is copied into frames, sixteen framed pictures one after the other; every
 new pixel of all sixteen is then gathered from where it comes from. Stroke weight works on what has
@@ -34,7 +34,8 @@ def told(
     words[:2] = key_of(seed, TRICKS, epoch)
     floats = words.view(np.float32)
     low, high = tricks.scaling
-    floats[_RIGHT], floats[_DOWN] = (tricks.translation * side for side in (shape[2], shape[1]))
+    down, right = tricks.shift
+    floats[_RIGHT], floats[_DOWN] = right * shape[2], down * shape[1]
     floats[_SMALLEST], floats[_SPAN] = low, high - low
     floats[_TURN] = tricks.rotation / 90 if min(shape[1:]) > 1 else 0  # in quarters
     floats[_WEIGHT] = tricks.weight
