@@ -1,0 +1,145 @@
+"""Sound files to arrays of samples."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError
+from .sound_files import whole
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+_FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF")
+MOST_SECONDS = 600
+"""Of one sound; checked against its header before any sample is decoded, as the next two are."""
+MOST_SAMPLES = 1 << 26
+"""Of one sound, all its channels together."""
+MOST_CHANNELS = 64
+SLOWEST, FASTEST = 1_000, 768_000
+"""Samples a second."""
+LARGEST_FILE = 1 << 29
+"""Bytes of one sound file; no more is ever read."""
+
+_BLOCK = 1 << 20  # samples decoded at a time, so that a header that lies makes nothing large
+_STEPS = 32_768  # of 16-bit samples, from 0 to 1
+
+
+class Sound(NamedTuple):
+    """What was recorded: ``samples`` (n,), from -1 to 1, ``rate`` of them a second."""
+
+    samples: npt.NDArray[np.float32]
+    rate: int
+
+
+def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound:
+    """A sound file -> its samples, the mean of its channels; DataError, naming the file, if it
+    cannot be read.
+
+    ``name``: what bytes, or a file that is open already, are called.
+    """
+    path = name or (str(file) if isinstance(file, Path) else "sound")
+    try:
+        return _decoded(_content(file))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except MemoryError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: a folder, wanted a sound file") from None
+    except PermissionError:
+        raise DataError(f"{path}: not allowed to read it") from None
+    except Exception:  # what libsndfile and the system have to say is of many kinds
+        kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
+        raise DataError(
+            f"{path}: cannot be read as a sound; it may be empty, cut short or of another kind "
+            f"(known are {kinds})"
+        ) from None
+
+
+def _content(file: Path | bytes | IO[bytes]) -> bytes:
+    """All bytes of a file: what decodes them gets no name, so that it can open no other."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return _content(opened)
+    content = file if isinstance(file, bytes) else file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise DataError(f"more than {LARGEST_FILE >> 20} MiB; cut the sound into pieces first")
+    return content
+
+
+class _Bytes(io.BytesIO):
+    """Bytes as libsndfile reads them: a place before their beginning, for which a broken header
+    asks, is their beginning, for an error raised while it calls could not be caught."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        base = (0, self.tell(), self.getbuffer().nbytes)[whence]
+        return super().seek(max(0, base + offset))
+
+
+def _decoded(content: bytes) -> Sound:
+    import soundfile  # noqa: PLC0415 -- it takes a while, and who reads no sounds needs it not
+
+    with soundfile.SoundFile(_Bytes(whole(content))) as sound:
+        if sound.format not in _FORMATS:
+            raise ValueError(sound.format)
+        frames = sound.frames
+        _check_header(sound.samplerate, sound.channels, frames)
+        samples = np.concatenate([*_blocks(sound)])
+        if len(samples) < frames:
+            raise DataError(
+                f"cut short: {len(samples):,} of {frames:,} samples; get the whole file"
+            )
+        return Sound(samples, int(sound.samplerate))
+
+
+def _check_header(rate: int, channels: int, frames: int) -> None:
+    if not SLOWEST <= rate <= FASTEST:
+        raise DataError(f"{rate} samples a second, wanted {SLOWEST:,} to {FASTEST:,}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise DataError(f"{channels} channels, wanted 1 to {MOST_CHANNELS}")
+    if frames < 1:
+        raise DataError("there is no sample in it")
+    if frames > MOST_SECONDS * rate:
+        raise DataError(
+            f"{frames / rate:,.0f} seconds, wanted at most {MOST_SECONDS}; cut it into pieces first"
+        )
+    if frames * channels > MOST_SAMPLES:
+        raise DataError(
+            f"{frames * channels:,} samples in all channels, wanted at most {MOST_SAMPLES:,}; "
+            "cut it into pieces first"
+        )
+
+
+def _blocks(sound: Any) -> Iterator[npt.NDArray[np.float32]]:
+    """The samples of an open file, block by block, in one channel."""
+    left = sound.frames
+    while left > 0:
+        wanted = min(left, max(1, _BLOCK // sound.channels))
+        block = sound.read(wanted, dtype="float32", always_2d=True)
+        yield _mixed(block)
+        left -= wanted
+        if len(block) < wanted:
+            return
+
+
+def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(n, channels) -> their mean (n,) as 16-bit samples have it.
+
+    Decoders of MP3, Ogg and wide samples differ in their last bits between processors. Rounded to
+    whole multiples of 2**-15 they hardly ever do, and what was recorded in 16 bits stays as it is.
+    Their sum is exact in float32, and so is the same in any order.
+    """
+    if not np.isfinite(block).all():
+        raise DataError("a sample that is no finite number")
+    steps = np.rint(np.clip(block, -1, 1) * np.float32(_STEPS))
+    total = steps[:, 0]
+    for channel in range(1, steps.shape[1]):
+        total = total + steps[:, channel]
+    return np.asarray(np.rint(total / np.float32(steps.shape[1])) / np.float32(_STEPS))

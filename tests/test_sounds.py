@@ -1,0 +1,291 @@
+"""Sound files: what is read of each kind, and that a broken one is told, never a crash."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from piecewise.data import sounds
+from piecewise.data.sounds import MOST_CHANNELS, MOST_SECONDS, SUFFIXES, Sound, read_sound
+
+from .sound_files import ENDINGS, EXACT, KINDS, NEARLY, encoded, refusal, steps, tone
+
+KNOWN = "cannot be read as a sound; it may be empty, cut short or of another kind (known are wav "
+
+
+def noise(count: int = 800, channels: int = 1, seed: int = 7) -> np.ndarray:
+    """Samples of 16 bits, no two channels alike."""
+    levels = np.random.default_rng(seed).integers(-20_000, 20_000, (count, channels))
+    return np.asarray(levels / 32_768)
+
+
+def wav(fields: tuple[int, ...], body: bytes = bytes(16), promised: int | None = None) -> bytes:
+    """A WAV whose header says: coding, channels, rate, bytes a second, bytes a frame, bits; and
+    how many bytes of samples there are."""
+    data = b"data" + struct.pack("<I", len(body) if promised is None else promised) + body
+    form = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, *fields) + data
+    return b"RIFF" + struct.pack("<I", len(form)) + form
+
+
+# What is read.
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_what_was_recorded_in_16_bits_is_given_back(kind: str, channels: int) -> None:
+    samples = noise(channels=channels)
+    sound = read_sound(encoded(samples, 22_050, kind))
+    assert isinstance(sound, Sound)
+    assert sound.rate == 22_050
+    assert sound.samples.dtype == np.float32
+    total = np.zeros(800)
+    for channel in range(channels):
+        total += samples[:, channel]
+    assert (sound.samples == steps(total / channels)).all()
+
+
+@pytest.mark.parametrize("kind", NEARLY)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_loses_something_is_nearly_given_back(kind: str, channels: int) -> None:
+    samples = tone(440, 16_000)
+    wide = np.stack([samples] * channels, axis=1)
+    sound = read_sound(encoded(wide, 16_000, kind))
+    assert sound.rate == 16_000 if "OPUS" not in kind else 48_000
+    assert len(sound.samples) == len(samples)
+    assert np.abs(sound.samples - samples)[500:-500].max() < 0.03
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000])
+def test_every_rate_there_is_is_read(rate: int) -> None:
+    for kind in ("wav PCM_16", "wav FLOAT", "flac PCM_24", "aiff PCM_16", "ogg VORBIS", "mp3"):
+        if kind == "mp3" and rate == 96_000:
+            continue
+        sound = read_sound(encoded(tone(440, rate, 0.2), rate, kind))
+        assert (sound.rate, len(sound.samples)) == (rate, round(0.2 * rate))
+
+
+@pytest.mark.parametrize(("rate", "told"), [(1_000, ""), (768_000, ""), (999, "999 samples")])
+def test_the_slowest_and_the_fastest(rate: int, told: str) -> None:
+    content = encoded(noise(3), rate, "wav PCM_16")
+    if told:
+        assert refusal(content).startswith(told)
+    else:
+        assert read_sound(content).rate == rate
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_a_single_sample_and_silence_are_sounds(kind: str) -> None:
+    assert read_sound(encoded([0.5], 8_000, kind)).samples.tolist() == [0.5]
+    assert read_sound(encoded(np.zeros((9, 2)), 8_000, kind)).samples.tolist() == [0] * 9
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"mp3", "ogg OPUS"}])
+def test_no_sample_is_no_sound(kind: str) -> None:
+    sentence = refusal(encoded([], 8_000, kind))
+    assert "no sample" in sentence or sentence.startswith((KNOWN, "does not say how many"))
+
+
+def test_wide_samples_are_rounded_to_those_of_16_bits() -> None:
+    fine = [0.1, 0.25 + 2**-17, 1.5, -3.0, -1.0, 1.0]
+    wanted = [round(0.1 * 32_768) / 32_768, 0.25, 1, -1, -1, 1]
+    assert read_sound(encoded(fine, 8_000, "wav FLOAT")).samples.tolist() == wanted
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_told(bad: float) -> None:
+    for kind in ("wav FLOAT", "wav DOUBLE", "aiff FLOAT"):
+        sentence = refusal(encoded([0.1, bad, 0.2], 8_000, kind))
+        assert sentence == "a sample that is no finite number"
+
+
+@pytest.mark.parametrize("kind", ["wav PCM_16", "flac PCM_16", "ogg VORBIS", "ogg OPUS", "mp3"])
+def test_it_does_not_matter_how_much_is_decoded_at_once(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(noise(48_000, 2), 48_000, kind)
+    at_once = read_sound(content).samples
+    monkeypatch.setattr(sounds, "_BLOCK", 5_000)
+    assert (read_sound(content).samples == at_once).all()
+
+
+def test_a_path_bytes_and_an_open_file_are_read_alike(tmp_path: Path) -> None:
+    path = tmp_path / "ünï-🦊 %20'\".wav"
+    assert refusal(path) == "no such file"
+    content = encoded(noise(), 8_000, "wav PCM_16")
+    path.write_bytes(content)
+    wanted = read_sound(content).samples
+    assert (read_sound(path).samples == wanted).all()
+    with path.open("rb") as file:
+        assert (read_sound(file, "open").samples == wanted).all()
+    assert (read_sound(io.BytesIO(content)).samples == wanted).all()
+
+
+def test_the_kind_is_told_by_the_bytes_and_not_by_the_name(tmp_path: Path) -> None:
+    for suffix in SUFFIXES:
+        path = tmp_path / f"really-flac{suffix}"
+        path.write_bytes(encoded(noise(), 8_000, "flac PCM_16"))
+        assert len(read_sound(path).samples) == 800
+
+
+# Files that do not say how long they are.
+
+
+def test_an_mp3_without_its_first_frame_is_read_to_its_end() -> None:
+    """That frame says how many there are. libsndfile would guess from the size of the next."""
+    loud = np.linspace(0, 0.5, 24_000) * noise(24_000)[:, 0]
+    buffer = io.BytesIO()
+    soundfile.write(buffer, loud, 8_000, format="MP3", bitrate_mode="VARIABLE")
+    content = buffer.getvalue()
+    first = content.index(content[:2], 1)
+    whole, headless = read_sound(content).samples, read_sound(content[first:]).samples
+    assert len(whole) == 24_000
+    assert 24_000 <= len(headless) < 24_000 + 1_200
+    ends = np.abs(headless[-4_000:]).max(), np.abs(whole[-4_000:]).max()
+    assert ends[0] == pytest.approx(ends[1], rel=0.1)
+    twice = read_sound(content + content).samples
+    assert 48_000 <= len(twice) < 48_000 + 4_800
+    assert np.abs(twice[-4_000:]).max() == pytest.approx(ends[1], rel=0.1)
+
+
+def test_titles_around_an_mp3_are_not_looked_at() -> None:
+    content = encoded(tone(440, 16_000), 16_000, "mp3")
+    title = b"ID3\3\0\0\0\0\1\x02" + b"\xff\xfb" * 65
+    wanted = read_sound(content).samples
+    for dressed in (
+        title + content,
+        content + b"TAG" + bytes(125),
+        content + bytes(9),
+        bytes(5) + content,
+    ):
+        assert (read_sound(dressed).samples == wanted).all()
+    assert "damaged at byte" in refusal(content + b"and something else")
+    assert "damaged at byte" in refusal(content[:1_000] + content[1_007:])
+
+
+def test_a_flac_that_does_not_say_how_long_it_is_is_told() -> None:
+    content = bytearray(encoded(noise(9_000), 8_000, "flac PCM_16"))
+    content[21] &= 0xF0  # the count of samples: 36 bits of zeros
+    content[22:26] = bytes(4)
+    assert refusal(bytes(content)).startswith("does not say how many samples it has")
+
+
+def test_a_wav_that_was_written_without_knowing_its_length_is_read_to_its_end() -> None:
+    content = bytearray(encoded(noise(), 8_000, "wav PCM_16"))
+    content[4:8] = content[40:44] = b"\xff" * 4
+    assert (read_sound(bytes(content)).samples == noise()[:, 0]).all()
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_short_is_told(tmp_path: Path, kind: str) -> None:
+    content = encoded(noise(), 8_000, kind)
+    path = tmp_path / f"a.{ENDINGS[KINDS[kind][0]]}"
+    for end in [*range(0, len(content) - 1, 10), len(content) - 1]:
+        path.write_bytes(content[:end])
+        sentence = refusal(path)
+        assert "cut short" in sentence or sentence == "there is no sample in it", end
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 100,
+        b"this is a text\n",
+        b"RIFF\4\0\0\0WAVE",
+        b"RIFF....AVI LIST",
+        b"ID3\3\0\0\0\0\0\0",
+        b"\xff\xd8\xff\xe0" + bytes(900),
+        "ein Text".encode("utf-16"),
+    ],
+)
+def test_what_is_no_sound_is_told_with_its_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    sentence = refusal(path)
+    assert sentence.startswith((KNOWN, "cut short: "))
+
+
+def test_a_picture_is_no_sound(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    Image.new("L", (9, 9)).save(path, "PNG")
+    assert refusal(path).startswith(KNOWN)
+
+
+def test_kinds_that_libsndfile_knows_and_nobody_asked_for_never_reach_it() -> None:
+    for form in ("AU", "VOC", "W64", "CAF", "MAT4", "PAF", "RF64", "NIST", "SVX"):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, noise(), 8_000, format=form)
+        assert refusal(buffer.getvalue()).startswith(KNOWN)
+
+
+@pytest.mark.parametrize("coding", ["IMA_ADPCM", "MS_ADPCM", "GSM610", "G721_32", "NMS_ADPCM_16"])
+def test_codings_that_are_not_read_are_told(coding: str) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, noise(), 8_000, format="WAV", subtype=coding)
+    assert "which is not read here; save it as plain WAV" in refusal(buffer.getvalue())
+    buffer = io.BytesIO()
+    soundfile.write(buffer, noise(), 8_000, format="AIFF", subtype="IMA_ADPCM")
+    assert "coded as b'ima4', which" in refusal(buffer.getvalue())
+
+
+def test_a_folder_and_a_name_that_cannot_be_are_told(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == "a folder, wanted a sound file"
+    assert refusal(tmp_path / ("a" * 300 + ".wav")).startswith(KNOWN)
+    assert refusal(Path(f"{tmp_path}/a\0b.wav")).startswith(KNOWN)
+
+
+PLAIN = (1, 1, 8_000, 16_000, 2, 16)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (wav(PLAIN, promised=0xFFFFFFF0), "cut short: 60 bytes, wanted 4,294,967,324 bytes"),
+        (wav(PLAIN, promised=18), "cut short: 60 bytes, wanted 62 bytes; get the whole file"),
+        (wav((1, 1, 0, 0, 2, 16)), KNOWN),
+        (wav((1, 1, 2**31, 2**31, 2, 16)), ""),
+        (wav((1, 1, 2**32 - 1, 0, 2, 16)), ""),
+        (wav((1, 65_535, 8_000, 0, 65_534, 16)), ""),
+        (wav((1, 65, 8_000, 8_000 * 130, 130, 16), bytes(130)), "65 channels, wanted 1 to 64"),
+        (wav((1, 0, 8_000, 16_000, 2, 16)), ""),
+        (wav((1, 1, 8_000, 16_000, 2, 0)), ""),
+        (wav((0, 1, 8_000, 16_000, 2, 16)), "coded as 0, which is not read here"),
+        (wav(PLAIN, bytes(0)), "there is no sample in it"),
+        (wav((1, 1, 1_000, 1_000, 1, 8), bytes(600_001)), "600 seconds, wanted at most 600; cut"),
+    ],
+)
+def test_headers_that_lie_are_told(content: bytes, told: str) -> None:
+    assert refusal(content).startswith(told)
+
+
+def test_as_much_as_is_allowed_is_read() -> None:
+    body = bytes(MOST_CHANNELS * 1_000)
+    sound = read_sound(wav((1, MOST_CHANNELS, 8_000, 8_000 * 64, 64, 8), body))
+    assert sound.samples.tolist() == [-1] * 1_000
+    assert len(read_sound(wav((1, 1, 1_000, 1_000, 1, 8), bytes(600_000))).samples) == 600_000
+
+
+@pytest.mark.parametrize("kind", ["wav PCM_16", "flac PCM_16", "ogg VORBIS", "mp3", "aiff PCM_16"])
+def test_too_many_samples_are_refused_before_one_is_decoded(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(noise(9_000, 2), 8_000, kind)
+    decoded: list[object] = []
+    monkeypatch.setattr(sounds, "_mixed", decoded.append)
+    monkeypatch.setattr(sounds, "MOST_SECONDS", 1)
+    assert refusal(content) == "1 seconds, wanted at most 1; cut it into pieces first"
+    monkeypatch.setattr(sounds, "MOST_SECONDS", MOST_SECONDS)
+    monkeypatch.setattr(sounds, "MOST_SAMPLES", 10_000)
+    assert "18,000 samples in all channels, wanted at most 10,000" in refusal(content)
+    monkeypatch.setattr(sounds, "LARGEST_FILE", 1_000)
+    assert refusal(content).startswith("more than 0 MiB; cut the sound")
+    assert not decoded
