@@ -182,7 +182,7 @@ def _wrong(row: _Row) -> str:
         return "there is no label"
     if len(row.label) > LONGEST_NAME:
         return f"a label of {len(row.label):,} characters, wanted at most {LONGEST_NAME:,}"
-    if any(has_half(value) for value in (row.text, row.label, *row.others.values())):
+    if any(map(has_half, (row.text, row.label, *row.others, *row.others.values()))):
         return "it holds half of a character, as \\ud83d is without its other half"
     return ""
 
@@ -238,7 +238,8 @@ def _table_rows(file: IO[bytes], kind: str) -> Iterator[_Row | tuple[int, str]]:
         if record.problem:
             yield record.line, record.problem
         elif len(cells) != len(names):
-            yield record.line, f"{len(cells):,} columns, wanted {len(names):,} as on the first line"
+            count = f"{len(cells):,} column{'s' * (len(cells) > 1)}"
+            yield record.line, f"{count}, wanted {len(names):,} as on the first line"
         else:
             split = "" if places.split is None else cells[places.split]
             others = {name: cells[index] for index, name in further.items()}

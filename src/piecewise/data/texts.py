@@ -94,10 +94,14 @@ def _content(file: Path | bytes | IO[bytes]) -> bytes:
     if isinstance(file, bytes):
         return file
     try:
-        if not isinstance(file, Path):
-            return file.read(_MOST_BYTES + 1)
-        with file.open("rb") as opened:
-            return opened.read(_MOST_BYTES + 1)
+        if isinstance(file, Path):
+            with file.open("rb") as opened:
+                return opened.read(_MOST_BYTES + 1)
+        if file.closed:
+            raise DataError("cannot be read, it is closed already")
+        return file.read(_MOST_BYTES + 1)
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise cannot_open(error) from None
 

@@ -1,0 +1,444 @@
+"""Tables of texts: what is read of them, what is left out, and what refuses all of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piecewise.data import columns
+from piecewise.data.columns import LARGEST_FILE, Columns, read_columns
+from piecewise.data.records import LONGEST_LINE
+from piecewise.data.texts import LONGEST_TEXT
+from piecewise.errors import DataError
+
+from .real_data import real
+
+
+def table(folder: Path, content: str | bytes, kind: str = "csv") -> Path:
+    path = folder / f"a.{kind}"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def read(folder: Path, content: str | bytes, kind: str = "csv") -> Columns:
+    return read_columns(table(folder, content, kind))
+
+
+def refusal(folder: Path, content: str | bytes, kind: str = "csv") -> str:
+    """The sentence with which a table is refused, after its name."""
+    path = table(folder, content, kind)
+    with pytest.raises(DataError) as caught:
+        read_columns(path)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}: ")
+    assert "\n" not in sentence
+    return sentence.removeprefix(f"{path}: ")
+
+
+def left_out(found: Columns) -> list[str]:
+    """The sentences on what was left out, without the file's name."""
+    return [sentence.partition(": ")[2] for sentence in found.skipped]
+
+
+def objects(*values: Any) -> str:
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+GOOD = '"fine",x\n' * 5  # so that a bad line is not most of them
+
+
+# What is read.
+
+
+def test_texts_labels_and_parts_are_read(tmp_path: Path) -> None:
+    found = read(tmp_path, "text,label,split\nhi,a,train\n yo ,b , Test\nhm,a,\nso,b,DEV\n")
+    assert found.texts == ["hi", "yo ", "hm", "so"]
+    assert found.labels == ["a", "b", "a", "b"]
+    assert found.parts.tolist() == ["train", "test", "train", "validation"]
+    assert found.lines == [2, 3, 4, 5]
+    assert (found.others, found.skipped) == ({}, [])
+
+
+@pytest.mark.parametrize("word", ["validation", "valid", "val", "dev", "VALID"])
+def test_a_part_has_many_names(tmp_path: Path, word: str) -> None:
+    assert read(tmp_path, f"text,label,split\nhi,a,{word}\n").parts.tolist() == ["validation"]
+
+
+def test_without_a_split_all_is_for_training(tmp_path: Path) -> None:
+    assert read(tmp_path, "text,label\nhi,a\nyo,b").parts.tolist() == ["train", "train"]
+
+
+def test_quotes_hold_commas_quotes_and_line_ends(tmp_path: Path) -> None:
+    content = 'text,label\n"a, ""b""\nc\r\nd",x\ne "f" g,y\n"",z\n""" ",w\n'
+    found = read(tmp_path, content)
+    assert found.texts == ['a, "b"\nc\r\nd', 'e "f" g', '" ']
+    assert found.lines == [2, 5, 7]
+    assert left_out(found) == ["line 6: there is no text"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_lines_end_as_on_any_system(tmp_path: Path, end: str, mark: str) -> None:
+    found = read(tmp_path, mark + end.join(("text,label", 'a,"x"', "", "b,y", "")))
+    assert (found.texts, found.labels, found.lines) == (["a", "b"], ["x", "y"], [2, 4])
+
+
+def test_semicolons_and_tabs_divide_too(tmp_path: Path) -> None:
+    assert read(tmp_path, "text;label\na, b;x\n").texts == ["a, b"]
+    assert read(tmp_path, "text\tlabel\na, b; c\tx\n", "tsv").texts == ["a, b; c"]
+    assert read(tmp_path, "text;a,b;label\nhi;1,5;x\n").others == {"a,b": ["1,5"]}
+    assert read(tmp_path, "text,a;b,label\nhi,1;5,x\n").others == {"a;b": ["1;5"]}
+
+
+def test_what_spreadsheets_leave_is_passed_over(tmp_path: Path) -> None:
+    found = read(tmp_path, '\n\ntext, "label",,\n"hi", "a",,\n')
+    assert (found.texts, found.labels, found.others, found.lines) == (["hi"], ["a"], {}, [4])
+
+
+def test_quotes_in_a_file_with_tabs_may_be_meant_as_they_stand(tmp_path: Path) -> None:
+    content = 'text\tlabel\n"so\tx\n"he" said\ty\n"a\tb"\tx\n"c\nd"\ty\nlast"\tx\n"\tz'
+    found = read(tmp_path, content, "tsv")
+    assert found.texts == ['"so', '"he" said', "a\tb", "c\nd", 'last"', '"']
+    assert found.labels == ["x", "y", "x", "y", "x", "z"]
+    assert found.lines == [2, 3, 4, 5, 7, 8]
+
+
+def test_column_names_in_any_case_and_some_others(tmp_path: Path) -> None:
+    for header in ("TEXT,Label", "message,class", "Sentence,category", "content,target"):
+        assert read(tmp_path, f"{header}\nhi,a\n").texts == ["hi"]
+    found = read(tmp_path, "set,text,message,label,class\ntest,t,m,l,c\n")
+    assert (found.texts, found.labels, found.parts.tolist()) == (["t"], ["l"], ["test"])
+    assert found.others == {"message": ["m"], "class": ["c"]}
+
+
+def test_further_columns_are_kept(tmp_path: Path) -> None:
+    found = read(tmp_path, "text,label,Writer , 2\nhi,a,me,x\nyo,b,you,\n,b,none,\n")
+    assert found.others == {"Writer": ["me", "you"], "2": ["x", ""]}
+
+
+def test_texts_and_labels_are_composed(tmp_path: Path) -> None:
+    found = read(tmp_path, "text,label\ne\u0301,cafe\u0301\nx,caf\u00e9\n")
+    assert found.texts == ["\u00e9", "x"]
+    assert len(set(found.labels)) == 1
+
+
+def test_objects_are_read(tmp_path: Path) -> None:
+    content = objects(
+        {"text": "hi\nyou", "label": "a", "split": "test", "who": 7},
+        {"Label": True, "message": "yo", "n": None, "split": None},
+        {"text": "x", "label": 3, "who": ["list"]},
+        {"text": "x", "label": 3.0},
+        {"text": "x", "label": 0.5, "who": False},
+    )
+    found = read(tmp_path, content + "\n  \n", "jsonl")
+    assert found.texts == ["hi\nyou", "yo", "x", "x", "x"]
+    assert found.labels == ["a", "true", "3", "3", "0.5"]
+    assert found.parts.tolist() == ["test", *["train"] * 4]
+    assert found.others == {"who": ["7", "", "", "", "false"], "n": [""] * 5}
+    assert found.lines == [1, 2, 3, 4, 5]
+
+
+# What is left out.
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (",x", "line 2: there is no text"),
+        ("\u3000,x", "line 2: there is no text"),
+        ("hi,", "line 2: there is no label"),
+        ("hi", "line 2: 1 column, wanted 2 as on the first line"),
+        ("hi,there,x", "line 2: 3 columns, wanted 2 as on the first line"),
+        ("hi," + "x" * 1_001, "line 2: a label of 1,001 characters, wanted at most 1,000"),
+        ("a" * (LONGEST_TEXT + 1) + ",x", "line 2: a text of 1,000,001 characters, wanted at most"),
+        ('"hi"you,x', "line 2: a quote opens here and is not closed where a column ends"),
+        ('"hi,x', "line 2: a quote opens here and is not closed where a column ends"),
+    ],
+)
+def test_a_bad_record_is_left_out_and_told(tmp_path: Path, line: str, words: str) -> None:
+    found = read(tmp_path, f"text,label\n{line}\n{GOOD}")
+    assert found.texts == ["fine"] * 5
+    assert found.lines == [3, 4, 5, 6, 7]
+    assert len(found.skipped) == 1
+    assert left_out(found)[0].startswith(words)
+    assert found.skipped[0].startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("hello", 'no JSON object; wanted {"text": "...", "label": "..."}'),
+        ("[1]", "no JSON object"),
+        ('{"text": "a", "label": "b"', "no JSON object"),
+        ('{"text": "a", "label": NaN}', "no JSON object"),
+        ('{"text": "a", "label": 1e999}', "the label is inf, wanted a string, a number, true or"),
+        ('{"text": "a", "label": ' + "9" * 9_999 + "}", "no JSON object"),
+        ("[" * 100_000, "no JSON object"),
+        ('{"a":' * 100_000, "no JSON object"),
+        ('{"text": ' + "[" * 900 + "]" * 900 + ', "label": 1}', "the text is a list, wanted"),
+        ('{"text": 5, "label": "b"}', "the text is 5, wanted a string"),
+        ('{"text": null, "label": "b"}', "there is no text"),
+        ('{"text": "", "label": "b"}', "there is no text"),
+        ('{"text": "a", "label": null}', "there is no label"),
+        ('{"text": "a", "label": ["b"]}', "the label is a list, wanted a string, a number"),
+        ('{"text": "a", "label": {"b": 1}}', "the label is an object, wanted a string, a number"),
+        ('{"text": "a"}', "got the columns 'text', wanted 'text' and 'label'"),
+        ("{}", "got the columns none, wanted 'text' and 'label'"),
+        ('{"text": "a", "Text": "b", "label": 1}', "the columns 'text' and 'Text' may both be"),
+        ('{"text": "a\\ud83d", "label": 1}', "it holds half of a character"),
+        ('{"text": "a", "label": "\\ud83d"}', "it holds half of a character"),
+        ('{"text": "a", "label": 1, "who": "\\udc00"}', "it holds half of a character"),
+        ('{"text": "a", "label": 1, "\\udc00": "who"}', "it holds half of a character"),
+    ],
+)
+def test_a_bad_object_is_left_out_and_told(tmp_path: Path, line: str, words: str) -> None:
+    good = '{"text": "fine", "label": 1}\n'
+    found = read(tmp_path, good + line + "\n" + good, "jsonl")
+    assert (found.texts, found.lines) == (["fine"] * 2, [1, 3])
+    assert len(found.skipped) == 1
+    assert left_out(found)[0].startswith(f"line 2: {words}")
+
+
+def test_an_open_quote_loses_one_line_and_not_the_file(tmp_path: Path) -> None:
+    found = read(tmp_path, 'text,label\na,x\n"open,x\nb,y\n"c, d",x\ne,y\n')
+    assert found.texts == ["a", "b", "c, d", "e"]
+    assert found.lines == [2, 4, 5, 6]
+    assert [one[:28] for one in left_out(found)] == ["line 3: a quote opens here a"]
+
+
+def test_half_may_be_bad_and_not_more(tmp_path: Path) -> None:
+    assert len(read(tmp_path, "text,label\na,x\n,x\n").texts) == 1
+    assert refusal(tmp_path, "text,label\na,x\n,x\nb,\n") == (
+        "2 of 3 records cannot be used, wanted at most half of them; line 3: there is no text"
+    )
+
+
+# What refuses all of it.
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "there is nothing in it, wanted a line with the columns 'text' and 'label'"),
+        (" \n\n", "there is nothing in it"),
+        ("text,label\n", "there is no example in it"),
+        (
+            "a,b,c\n1,2,3\n",
+            "got the columns 'a', 'b', 'c', wanted 'text' and 'label', with 'split'",
+        ),
+        ("text,b\n1,2\n", "got the columns 'text', 'b', wanted"),
+        (",".join("abcdefghijklm"), "'i', 'j', ..., wanted 'text'"),
+        ("text,label,TEXT\na,b,c\n", "the columns 'text' and 'TEXT' may both be the text; rename"),
+        ("message,content,label\na,b,c\n", "'message' and 'content' may both be the text"),
+        ("text,label,part,set\na,b,c,d\n", "'part' and 'set' may both be the split; rename one"),
+        ("text,label,n,n\na,b,c,d\n", "two columns are called 'n'; rename one"),
+        ("text,label,split\na,b,train\nc,d,exam\n", "line 3: the split is 'exam', wanted train"),
+        (b"text,label\na,x\ncaf\xe9,x\n", "line 3: after 3 bytes comes 0xe9, which is not UTF-8; "),
+        (b"text,label\ra,x\rcaf\xe9,x\r", "line 3: after 3 bytes comes 0xe9, which is not UTF-8; "),
+        (b'text,label\n"a\nb\n\xff",x\n', "line 4: after 0 bytes comes 0xff"),
+        (b"text,label\na\0b,x\n", "line 2: a zero byte after 1 bytes, as no text has"),
+        ("text,label\na,x\n".encode("utf-16"), "is UTF-16, wanted UTF-8; save it as UTF-8"),
+        ("text,label\na,x\n".encode("utf-16-le"), "line 1: a zero byte after 1 bytes"),
+        ("text,label" + ",a" * 99, "101 columns, wanted at most 100; leave some out"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_told(
+    tmp_path: Path, content: str | bytes, words: str
+) -> None:
+    assert words in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "there is no example in it"),
+        ('{"a": 1, "b": 2}\n[]\n', "got the columns 'a', 'b', wanted 'text' and 'label'"),
+        ("1\n2\n", "2 of 2 records cannot be used, wanted at most half of them; line 1: no JSON"),
+        ('{"text": "a", "label": 1, "split": 5}', "line 1: the split is '5', wanted train"),
+        ('{"text": "a", "label": 1, "split": []}', "line 1: the split is 'a list', wanted train"),
+        (objects({"text": "a", "label": 1, **{f"c{n}": 1 for n in range(98)}}), "101 columns"),
+        (b'{"text": "a", "label": 1}\n{"text": "\xff"}', "line 2: after 10 bytes comes 0xff"),
+    ],
+)
+def test_objects_that_cannot_be_used_are_told(
+    tmp_path: Path, content: str | bytes, words: str
+) -> None:
+    assert words in refusal(tmp_path, content, "jsonl")
+
+
+def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    for name, words in (
+        ("a.csv", "no such file"),
+        ("folder.csv", "a folder, wanted a file"),
+        ("a\0.csv", "no file can have this name"),
+        ("a.xlsx", "wanted a table of texts (csv tsv jsonl)"),
+    ):
+        with pytest.raises(DataError) as caught:
+            read_columns(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name}: {words}"
+
+
+# Limits.
+
+
+def peak_of(folder: Path, content: bytes, kind: str, words: str) -> int:
+    """The most memory that is taken while a table is refused in these words."""
+    path = table(folder, content, kind)
+    del content
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError) as caught:
+            read_columns(path)
+        assert words in str(caught.value)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_line_without_an_end_takes_little_memory(memory: Path, kind: str) -> None:
+    start = b'{"text": "a", "label": 1}\n' if kind == "jsonl" else b"text,label\n"
+    words = f"line 2: more than {LONGEST_LINE:,} bytes, wanted at most as many"
+    assert peak_of(memory, start + b"a" * 50_000_000, kind, words) < 3 * LONGEST_LINE
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    with pytest.raises(DataError, match="1,073,741,825 bytes, wanted at most 1,073,741,824"):
+        read_columns(path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_a_quote_that_is_never_closed_costs_one_line_of_a_large_file(
+    memory: Path, kind: str
+) -> None:
+    mark = "\t" if kind == "tsv" else ","
+    lines = [f"text number {number}{mark}x\n" for number in range(250_000)]  # 5 MB: more than
+    lines[1] = '"' + lines[1]  # what a record may hold
+    start = time.perf_counter()
+    found = read(memory, f"text{mark}label\n" + "".join(lines), kind)
+    assert time.perf_counter() - start < 20
+    assert len(found.texts) == (250_000 if kind == "tsv" else 249_999)
+    assert found.lines[-1] == 250_001
+    told = [] if kind == "tsv" else ["line 3: a quote opens here"]
+    assert [sentence[:26] for sentence in left_out(found)] == told
+
+
+def test_a_quote_on_every_line_takes_no_longer(memory: Path) -> None:
+    start = time.perf_counter()
+    found = read(memory, "text\tlabel\n" + '"open\tx\n' * 50_000, "tsv")
+    assert found.texts == ['"open'] * 50_000
+    assert time.perf_counter() - start < 10
+
+
+def test_there_are_at_most_so_many_cells_and_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = "text,label,a,b\n" + "t,x,1,2\n" * 20  # with the split, five columns
+    monkeypatch.setattr(columns, "MOST_CELLS", 100)
+    assert len(read(tmp_path, content).texts) == 20
+    monkeypatch.setattr(columns, "MOST_CELLS", 99)
+    words = "more than 99 cells, rows times columns, wanted at most as many; leave out columns"
+    assert refusal(tmp_path, content) == words
+    monkeypatch.setattr(columns, "MOST_ROWS", 19)
+    assert "more than 19 rows, wanted at most as many" in refusal(tmp_path, content)
+    assert "more than 19 rows" in refusal(tmp_path, "text,label\n" + ",\n" * 20)
+
+
+def test_new_columns_on_every_line_are_refused_in_time(memory: Path) -> None:
+    lines = objects(*({"text": "a", "label": 1, f"c{n}": 1} for n in range(200)))
+    assert refusal(memory, lines, "jsonl").startswith("101 columns, wanted at most 100")
+    wide = objects({"text": "a", "label": 1, **{f"c{n}": 1 for n in range(100_000)}})
+    assert "100,003 columns, wanted at most 100" in refusal(memory, wide, "jsonl")
+
+
+def test_long_fields_are_read_whatever_the_limit_was(tmp_path: Path) -> None:
+    csv.field_size_limit(100)
+    assert len(read(tmp_path, f"text,label\n{'a' * LONGEST_TEXT},x\n").texts[0]) == LONGEST_TEXT
+
+
+# Changed at random.
+
+
+def examples(kind: str) -> bytes:
+    """A good table with something of everything in it."""
+    rows = [('Grüße, "you"', "a", "train"), ("two\nlines", "b", "test"), ("🦊 é", "a", "")]
+    rows += [("plain", "b", "valid")] * 3
+    if kind == "jsonl":
+        keys = ("text", "label", "split")
+        return objects(*(dict(zip(keys, row, strict=True)) for row in rows)).encode()
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter="\t" if kind == "tsv" else ",")
+    writer.writerows([("text", "label", "split"), *rows])
+    return buffer.getvalue().encode()
+
+
+PIECES = (
+    b'"',
+    b'""',
+    b",",
+    b"\n",
+    b"\r",
+    b"\t",
+    b"\0",
+    b"{",
+    b"[",
+    b"}",
+    b"\\u",
+    b"\xff",
+    b";",
+    b"",
+)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+def test_a_changed_table_is_read_or_told(memory: Path, kind: str) -> None:
+    rnd, whole = random.Random(kind), examples(kind)
+    read_whole = read(memory, whole, kind)
+    assert (len(read_whole.texts), read_whole.skipped) == (6, [])
+    told = found = some = 0
+    for case in range(2_500):
+        content = bytearray(whole)
+        for _ in range(rnd.choice((1, 1, 2, 4))):
+            at = rnd.randrange(len(content) + 1)
+            content[at : at + rnd.choice((0, 0, 1, 20))] = (
+                rnd.choice(PIECES) if rnd.random() < 0.7 else bytes([rnd.randrange(256)])
+            )
+        path = table(memory, bytes(content[: case % len(content) if case % 4 == 0 else None]), kind)
+        sentence, made = f"{path}: ", None
+        try:
+            made = read_columns(path)
+        except DataError as error:
+            sentence = str(error)
+            told += 1
+        assert sentence.startswith(f"{path}: ")
+        assert "\n" not in sentence
+        if made is not None:
+            found += 1
+            some += bool(made.skipped)
+            assert len(made.texts) == len(made.labels) == len(made.lines) > 0
+            assert len(made.texts) == len(made.parts) >= len(made.skipped)
+            assert sorted(set(made.lines)) == made.lines
+            assert all(len(values) == len(made.texts) for values in made.others.values())
+    assert min(told, found, some) > 100
+
+
+def test_real_messages_are_read_as_the_standard_library_reads_them() -> None:
+    path = real("sms-spam.csv")
+    found = read_columns(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert found.labels == [row["label"] for row in rows]
+    assert found.parts.tolist() == [row["split"] for row in rows]
+    assert [text.strip() for text in found.texts] == [row["text"].strip() for row in rows]

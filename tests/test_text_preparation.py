@@ -1,0 +1,362 @@
+# ruff: noqa: RUF001, SIM905 - texts of many scripts; lists of words as they are read
+"""Texts as numbers: how they are split, what is decided from them, and what each then becomes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from piecewise.data.columns import read_columns
+from piecewise.data.dictionary import LONGEST_NUMBER, UNITS, choose_units, letters, split, words
+from piecewise.data.text_preparation import (
+    MOST_POSITIONS,
+    MOST_WORDS,
+    TextPreparation,
+    decide_texts,
+)
+from piecewise.errors import DataError, LimitError
+
+from .real_data import real
+
+SMALL = TextPreparation("words", ("free", "hello", "!", "0000"), 6)
+
+ENGLISH = ["call me when you are home", "are you at home", "call now", "when are you free", "now"]
+CHINESE = [
+    "今天天气很好，我们去公园散步吧",
+    "昨天我买了一本很有意思的书",
+    "你什么时候有空一起吃饭",
+    "这家餐厅的服务态度非常差",
+    "明天早上八点在车站见面",
+    "我觉得这部电影一点也不好看",
+]
+THAI = ["สวัสดีครับวันนี้อากาศดีมาก", "ขอบคุณมากสำหรับความช่วยเหลือ", "พรุ่งนี้เจอกันที่สถานีรถไฟ"]
+
+
+# Splitting.
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", []),
+        (" \t\r\n\u3000\u2028", []),
+        ("Hello, WORLD!", ["hello", ",", "world", "!"]),
+        ("don't 'quote' rock'n'roll '", "don't ' quote ' rock'n'roll '".split()),
+        ("don\u2019t", ["don't"]),
+        ("Call 0800-123 or 07123456789012", "call 0000 - 000 or 00000000".split()),
+        ("gr8 2nd", "gr 0 0 nd".split()),
+        ("£5.99 €3 $1", "£ 0 . 00 € 0 $ 0".split()),
+        ("snake_case a+b", "snake _ case a + b".split()),
+        ("👍🏽👨\u200d👩\u200d👧 ❤\ufe0f!!", ["👍", "🏽", "👨", "👩", "👧", "❤", "!", "!"]),
+        ("السلام عليكم، ٣٤٥", ["السلام", "عليكم", "،", "000"]),
+        ("كَتَبَ", ["كَتَبَ"]),
+        ("\u200fשלום\u200e (x)", ["שלום", "(", "x", ")"]),
+        ("मैं हिन्दी पढ़ता हूँ।", ["मैं", "हिन्दी", "पढ़ता", "हूँ", "।"]),
+        ("क्\u200dष क्ष", ["क्ष", "क्ष"]),
+        ("می\u200cخواهم", ["میخواهم"]),
+        ("今天，很好", ["今天", "，", "很好"]),
+        ("Straße STRASSE", ["strasse", "strasse"]),
+        ("I İ ı i", ["i", "i\u0307", "ı", "i"]),
+        ("ΟΔΟΣ οδος", ["οδοσ", "οδοσ"]),
+        ("x² ½", ["x", "²", "½"]),
+        ("a\0b\x85c\ud800d", ["a", "b", "c", "d"]),
+        ("soft\u00adhyphen zero\u200bwidth", ["softhyphen", "zero", "width"]),
+    ],
+)
+def test_words(text: str, wanted: list[str]) -> None:
+    assert words(text) == wanted
+
+
+def test_composed_and_combining_accents_are_the_same() -> None:
+    for one, other in (("Café", "Cafe\u0301"), ("ẬN", "A\u0302\u0323N"), ("ận", "a\u0323\u0302n")):
+        assert words(one) == words(other)
+        assert letters(one) == letters(other)
+    assert words("각") == words("\u1100\u1161\u11a8")  # Hangul, by its parts
+
+
+def test_letters_have_one_space_wherever_there_is_any() -> None:
+    assert letters("  Ab\t\n c\u30009 ") == ["a", "b", " ", "c", " ", "0"]
+    assert letters("今天") == ["今", "天"]
+    assert letters(" \0 ") == []
+
+
+def test_long_words_and_numbers_are_cut() -> None:
+    assert words("ก" * 250) == ["ก" * 100]
+    assert words("9" * 50) == ["0" * LONGEST_NUMBER]
+    assert len(words("a" * 99 + "'b" * 40)[0]) == 100
+
+
+def test_every_python_splits_every_character_alike() -> None:
+    """The same number on Python 3.11, 3.12 and 3.13, whose Unicode tables differ."""
+    digest = hashlib.sha256()
+    for start in (*range(0, 0x40000, 64), *range(0xE0000, 0xE1000, 64)):  # no others are given
+        text = "".join(map(chr, range(start, start + 64)))
+        for found in (words("a" + " a".join(text)), letters(text)):
+            digest.update(ascii(found).encode())
+    assert digest.hexdigest()[:16] == "644d6bc7aa815648"
+
+
+# Deciding.
+
+
+def test_texts_whose_words_come_back_are_read_in_words() -> None:
+    made = decide_texts(ENGLISH)
+    assert made.units == "words"
+    assert made.dictionary == ("are", "you", "call", "home", "now", "when")  # 3, 3, then 2 each
+    assert made.positions == 8
+
+
+@pytest.mark.parametrize("texts", [CHINESE, THAI, ["Anna", "Ben", "Chloé"], ["12 34", "12 34"]])
+def test_other_texts_are_read_in_letters(texts: list[str]) -> None:
+    assert decide_texts(texts).units == "letters"
+
+
+def test_words_are_counted_as_known_only_from_the_other_half() -> None:
+    assert choose_units(["aa aa aa", "bb bb", "aa aa", "bb bb bb"]) == "letters"
+    assert choose_units(["aa aa aa", "bb aa"]) == "words"
+
+
+def test_punctuation_does_not_make_words_of_letters() -> None:
+    assert choose_units([f"{text}。，！？" * 3 for text in CHINESE]) == "letters"
+
+
+def test_a_dictionary_is_in_order_of_frequency_and_then_of_code_points() -> None:
+    texts = ["b a é 🦊 b"] * 2 + ["a z"] * 2 + ["once"]
+    assert decide_texts(texts).dictionary == ("a", "b", "z", "é", "🦊")
+    assert decide_texts(reversed(texts)).dictionary == decide_texts(texts).dictionary
+
+
+def test_few_letters_are_all_known_and_many_only_if_seen_twice() -> None:
+    assert decide_texts(["abc", "de"]).dictionary == ("a", "b", "c", "d", "e")
+    many = ["".join(chr(0x4E00 + number) for number in range(200)), "一丁"]
+    assert decide_texts(many).dictionary == ("一", "丁")
+
+
+def test_a_dictionary_has_at_most_so_many_words() -> None:
+    names = ["".join(chr(97 + number // 26**k % 26) for k in range(4)) for number in range(20_100)]
+    made = decide_texts([" ".join(names)] * 2 + ["zzzz"])
+    assert len(made.dictionary) == 20_000
+    assert made.dictionary == tuple(sorted(names))[:20_000]
+    glyphs = "".join(chr(0x4E00 + number) for number in range(2_100))
+    assert len(decide_texts([glyphs[::2], glyphs, glyphs[::-1], "x"]).dictionary) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("lengths", "positions"),
+    [
+        ([1], 8),
+        ([8], 8),
+        ([9], 16),
+        ([5] * 19 + [100], 8),
+        ([5] * 18 + [100] * 2, 104),
+        ([500] * 3, 128),
+    ],
+)
+def test_positions_hold_all_of_nineteen_texts_in_twenty(lengths: list[int], positions: int) -> None:
+    made = decide_texts(["word " * length for length in lengths] * 2)
+    assert (made.units, made.positions) == ("words", positions)
+
+
+def test_letters_have_more_positions_than_words() -> None:
+    assert decide_texts([chr(0x4E00 + number) * 500 for number in range(9)]).positions == 400
+
+
+def test_nothing_at_all_is_still_a_preparation() -> None:
+    for texts in ([], [""], ["", " "]):
+        made = decide_texts(texts)
+        assert made.shape == (1, 2, 8)
+        assert made.fit("anything").tolist() == [1] * 8
+
+
+# Fitting.
+
+
+def test_a_text_becomes_the_numbers_of_its_words() -> None:
+    found = SMALL.fit("HELLO you: free!")
+    assert found.dtype == np.int64
+    assert found.tolist() == [3, 1, 1, 2, 4, 0]
+    assert SMALL.fit("").tolist() == [0] * 6
+    assert SMALL.fit("free " * 9).tolist() == [2] * 6
+    assert SMALL.fit("1234 9876 123").tolist() == [5, 5, 1, 0, 0, 0]
+
+
+def test_letters_are_numbered_too() -> None:
+    made = TextPreparation("letters", (" ", "é"), 4)
+    assert made.fit("E\u0301  xe").tolist() == [3, 2, 1, 1]
+    assert made.told == "texts in letters: a dictionary of 2, the first 4 of each text"
+
+
+def test_what_it_is_called() -> None:
+    assert (SMALL.kind, SMALL.ground, SMALL.shape) == ("texts", "any", (1, 6, 6))
+    many = TextPreparation("words", tuple(f"a{number}" for number in range(3_412)), 64)
+    assert many.told == "texts in words: a dictionary of 3,412, the first 64 of each text"
+
+
+def test_remarks() -> None:
+    assert SMALL.remark("hello there") is None
+    assert SMALL.remark(" \n") == "there is no text in it"
+    assert SMALL.remark("bonjour") == "none of its words is one that the net has learned"
+    assert SMALL.remark("a b c d e f hello").startswith("none of its words")  # type: ignore[union-attr]
+    assert SMALL.remark("hello " * 6) is None
+    assert SMALL.remark("hello " * 7) == "only its first 6 words are looked at"
+
+
+def test_the_picture_of_a_text_has_one_mark_in_each_column() -> None:
+    numbers = np.stack([SMALL.fit("hello free"), SMALL.fit("what!")])
+    rows = SMALL.rows(numbers)
+    assert rows.shape == (2, 1, 6, 6)
+    assert rows.dtype == np.uint8
+    assert rows.sum(axis=2).tolist() == [[[1] * 6]] * 2
+    assert (rows.argmax(axis=2)[:, 0] == numbers).all()
+    assert SMALL.rows(numbers[:0]).shape == (0, 1, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (np.zeros(6, np.int64), r"got int64 of the shape \(6,\), wanted whole numbers \(N, 6\)"),
+        (np.zeros((1, 5), np.int64), r"of the shape \(1, 5\), wanted whole numbers \(N, 6\)"),
+        (np.zeros((1, 6)), "got float64"),
+        (np.full((1, 6), 6), "got the words 6 to 6, wanted 0 to 5"),
+        (np.full((1, 6), -1), "got the words -1 to -1, wanted 0 to 5"),
+        (np.broadcast_to(np.int64(0), (1 << 25, 6)), "1,207,959,552 bytes, wanted at most"),
+    ],
+)
+def test_numbers_that_are_no_texts_are_told(numbers: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        SMALL.rows(numbers)
+
+
+@given(st.text(st.characters(exclude_categories=[]), max_size=60), st.sampled_from(UNITS))
+@example("\ud800\udfff", "letters")
+@example("ŉ ΐ ﬃ İ \u0345\u0301α", "words")
+def test_any_text_fits_and_any_texts_decide(text: str, units: str) -> None:
+    made = decide_texts([text, text])
+    assert TextPreparation.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
+    json.dumps(made.to_json(), ensure_ascii=False).encode()
+    found = made.fit(text)
+    assert found.shape == (made.positions,)
+    assert 1 not in found  # all were seen twice
+    assert [one for one in split(text, units) if one.isspace() and one != " "] == []
+    SMALL.remark(text)
+
+
+# In a file.
+
+
+GOOD: dict[str, Any] = {"units": "words", "dictionary": ["free", "é"], "positions": 6}
+
+
+def test_json_gives_back_the_same_preparation() -> None:
+    for made in (SMALL, decide_texts(ENGLISH), decide_texts(CHINESE)):
+        assert TextPreparation.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "got None, wanted its units, dictionary and positions"),
+        ([], "got [], wanted its units"),
+        ({"units": "words", "positions": 6}, "wanted its units, dictionary and positions"),
+        ({**GOOD, "more": 1}, "wanted its units, dictionary and positions"),
+        ({**GOOD, "units": "pictures"}, "got 'pictures', wanted words or letters"),
+        ({**GOOD, "units": ["words"]}, "got ['words'], wanted words or letters"),
+        ({**GOOD, "positions": 0}, "got 0, wanted a whole number from 1 to 4,096"),
+        ({**GOOD, "positions": MOST_POSITIONS + 1}, "got 4097, wanted a whole number"),
+        ({**GOOD, "positions": 6.0}, "got 6.0, wanted a whole number"),
+        ({**GOOD, "positions": True}, "got True, wanted a whole number"),
+        ({**GOOD, "positions": 7}, "got (1, 4, 7), wanted (1, 4, 6)"),
+        ({**GOOD, "dictionary": ["free"]}, "got (1, 3, 6), wanted (1, 4, 6)"),
+        ({**GOOD, "dictionary": "free"}, "got 'free', wanted a list of words"),
+        ({**GOOD, "dictionary": {"free": 2}}, "wanted a list of words"),
+        ({**GOOD, "dictionary": ["free", 1]}, "got 1 among its words"),
+        ({**GOOD, "dictionary": ["free", ""]}, "got '' among its words, wanted words of 1 to 100"),
+        ({**GOOD, "dictionary": ["free", "a" * 101]}, "wanted words of 1 to 100 characters"),
+        ({**GOOD, "dictionary": ["free", "e\u0301"]}, "in Unicode's composed form"),
+        ({**GOOD, "dictionary": ["free", "\ud83d"]}, r"got '\ud83d' among its words"),
+        ({**GOOD, "dictionary": ["free", "free"]}, "got an entry more than once"),
+        ({**GOOD, "dictionary": ["a"] * (MOST_WORDS + 1)}, "50,001 entries, wanted at most 50,000"),
+        ({**GOOD, "units": "letters"}, "got 'free' among its letters, wanted single characters"),
+        (
+            {**GOOD, "positions": 4096, "dictionary": [f"a{n}" for n in range(20_000)]},
+            "81,928,192 values, wanted at most",
+        ),
+    ],
+)
+def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
+    assert TextPreparation.from_json(GOOD, (1, 4, 6)).dictionary == ("free", "é")
+    with pytest.raises(DataError) as caught:
+        TextPreparation.from_json(value, (1, 4, 6))
+    assert str(caught.value).startswith("preparation: ")
+    assert words in str(caught.value)
+
+
+def test_mutated_json_is_a_preparation_or_told() -> None:
+    rnd = random.Random(9)
+    whole = json.dumps(decide_texts(ENGLISH).to_json()).encode()
+    shape = decide_texts(ENGLISH).shape
+    told = made = 0
+    for _ in range(4_000):
+        content = bytearray(whole)
+        for _ in range(rnd.choice((1, 1, 2, 5))):
+            at = rnd.randrange(len(content))
+            content[at : at + rnd.randrange(3)] = rnd.choice(
+                (
+                    b'"',
+                    b",",
+                    b"[",
+                    b"]",
+                    b"0",
+                    b"9e9",
+                    b"null",
+                    b"\\ud800",
+                    bytes([rnd.randrange(256)]),
+                )
+            )
+        try:
+            value = json.loads(content)
+        except ValueError:
+            continue
+        try:
+            assert TextPreparation.from_json(value, shape).shape == shape
+            made += 1
+        except DataError:
+            told += 1
+    assert min(told, made) > 50
+
+
+def test_a_wrong_preparation_is_told_when_it_is_made() -> None:
+    with pytest.raises(LimitError, match="got 'Words', wanted words or letters"):
+        TextPreparation("Words", (), 8)
+    with pytest.raises(LimitError, match="got 0, wanted a whole number from 1 to 4,096"):
+        TextPreparation("words", (), 0)
+
+
+# Real messages.
+
+
+def test_messages_are_read_decided_and_fitted_at_once() -> None:
+    path = real("sms-spam.csv")
+    start = time.perf_counter()
+    table = read_columns(path)
+    learned = [text for text, part in zip(table.texts, table.parts, strict=True) if part != "test"]
+    made = decide_texts(learned)
+    numbers = np.stack([made.fit(text) for text in table.texts])
+    taken = time.perf_counter() - start
+    assert (len(table.texts), table.skipped) == (5_160, [])
+    assert made.units == "words"
+    assert 2_000 < len(made.dictionary) < 5_000
+    assert made.positions == 48
+    unknown = (numbers[table.parts == "test"] == 1).sum() / (
+        numbers[table.parts == "test"] > 0
+    ).sum()
+    assert unknown < 0.1
+    assert taken < 2  # a quarter of a second; a busy machine may take longer

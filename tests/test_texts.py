@@ -1,0 +1,137 @@
+"""Text files: what is read of them, and how everything else is told."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from piecewise.data.texts import LATER, LONGEST_TEXT, composed, has_half, read_text
+from piecewise.errors import DataError
+
+LATER_MARK = "\U0001e4ec"  # of Nag Mundari; no letter to a Python whose Unicode is 14.0
+
+
+def refusal(source: Path | bytes) -> str:
+    """The sentence with which a file is refused, after its name."""
+    with pytest.raises(DataError) as caught:
+        read_text(source, None if isinstance(source, Path) else "a.txt")
+    name, _, sentence = str(caught.value).partition(": ")
+    assert name == (str(source) if isinstance(source, Path) else "a.txt")
+    return sentence
+
+
+def test_a_text_is_read_from_a_path_from_bytes_and_from_an_open_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("Grüße\n🦊".encode())
+    assert read_text(path) == "Grüße\n🦊"
+    assert read_text(path.read_bytes()) == "Grüße\n🦊"
+    with path.open("rb") as file:
+        assert read_text(file) == "Grüße\n🦊"
+    assert read_text(io.BytesIO(b"a")) == "a"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_text(encoding: str) -> None:
+    assert read_text("é ש 🦊".encode(encoding)) == "é ש 🦊"
+
+
+def test_utf_16_is_read_in_both_orders() -> None:
+    assert read_text(b"\xfe\xff" + "é🦊".encode("utf-16-be")) == "é🦊"
+    assert read_text(b"\xff\xfe" + "é🦊".encode("utf-16-le")) == "é🦊"
+
+
+def test_a_text_is_composed() -> None:
+    assert read_text("e\u0301 a\u0323\u0302".encode()) == "\u00e9 \u1ead"
+
+
+def test_what_unicode_knows_since_lately_is_not_moved() -> None:
+    assert composed(f"e{LATER_MARK}\u0301") == f"e{LATER_MARK}\u0301"
+    assert composed(f"e\u0301{LATER_MARK}") == f"\u00e9{LATER_MARK}"
+    assert LATER.isprintable() is False  # the characters themselves are no source code
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no text in it"),
+        (b"\xef\xbb\xbf", "no text in it"),
+        (b" \n\t", "no text in it"),
+        ("\u3000\u2003".encode(), "no text in it"),
+        (b"caf\xe9 noir", "after 3 bytes comes 0xe9, which is not UTF-8; save it as UTF-8"),
+        (b"\xef\xbb\xbfab\xff", "after 5 bytes comes 0xff, which is not UTF-8"),
+        (b"ab\xf0\x9f", "after 2 bytes comes 0xf0, which is not UTF-8"),
+        (b"\xed\xa0\x80", "after 0 bytes comes 0xed, which is not UTF-8"),
+        (b"\xff\xfea\0b", "begins as UTF-16 does, but after 4 bytes comes what is not"),
+        (b"a\0b", "holds a zero byte, after 1 characters, as no text does"),
+        (b"\x89PNG\r\n\x1a\n", "after 0 bytes comes 0x89, which is not UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_told(content: bytes, words: str) -> None:
+    assert words in refusal(content)
+
+
+def test_a_text_may_be_as_long_as_is_said_and_no_longer() -> None:
+    assert len(read_text("ä".encode() * LONGEST_TEXT)) == LONGEST_TEXT
+    words = "more than 1,000,000 characters, wanted at most as many; cut it into several texts"
+    assert refusal(b"a" * (LONGEST_TEXT + 1)) == words
+    assert refusal("🦊".encode() * (LONGEST_TEXT + 1)) == words
+
+
+def test_no_more_is_read_than_a_text_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "huge.txt"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a terabyte of nothing
+    assert "more than 1,000,000 characters" in refusal(path)
+
+
+def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "a.txt") == "no such file"
+    assert refusal(tmp_path) == "a folder, wanted a file"
+    assert refusal(Path("a\0b")) == "no file can have this name"
+    assert refusal(tmp_path / ("a" * 300)) == os.strerror(36)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="everything is allowed here")
+def test_what_must_not_be_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a")
+    path.chmod(0)
+    assert refusal(path) == "not allowed to read it"
+
+
+def test_a_file_that_is_closed_is_told() -> None:
+    file = io.BytesIO(b"a")
+    file.close()
+    with pytest.raises(DataError) as caught:
+        read_text(file)
+    assert str(caught.value) == "text: cannot be read, it is closed already"
+
+
+@given(st.binary(max_size=60))
+@example(b"\xff\xfe\0\xd8")
+@example(b"\xfe\xff\xdc\0\0a")
+def test_any_bytes_are_a_text_or_told(content: bytes) -> None:
+    told, text = "", ""
+    try:
+        text = read_text(content, "a.txt")
+    except DataError as error:
+        told = str(error)
+    if told:
+        assert told.startswith("a.txt: ")
+        assert "\n" not in told
+    else:
+        assert text.strip()
+        assert not has_half(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
+def test_any_text_is_read_back(text: str) -> None:
+    if text.strip():
+        assert (
+            read_text(b"\xef\xbb\xbf" + text.encode()) == composed(text) == composed(composed(text))
+        )
