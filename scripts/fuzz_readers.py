@@ -1,13 +1,14 @@
 """Gives every reader of files very many files with their bytes changed, and counts what comes.
 
 A reader may read a file or refuse it with one of our own errors. Anything else is a failure:
-another error, a crash, more than SLOWEST seconds, more than MOST_MEMORY bytes. Each case is a number, the
-same for the same seed, and is done in a child process that may die:
+another error, a crash, more than SLOWEST seconds, more than MOST_MEMORY bytes. Each case is a
+number, the same for the same seed, and is done in a child process that may die:
 
     python scripts/fuzz_readers.py --count 2000000 --seed 0 --processes 2
     python scripts/fuzz_readers.py --seed 0 --repeat pictures 1234
 
-The readers, and the whole files that are changed, are in `fuzz_table.py`. The exit status is 1 if anything failed.
+The readers, and the whole files that are changed, are in `fuzz_table.py`. The exit status is 1 if
+anything failed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fuzz_table import READERS
-
 from piecewise.errors import PiecewiseError
 
 SLOWEST = 5.0  # seconds
@@ -196,7 +196,7 @@ def done(task: Task, seed: int, folder: str) -> Tally:
         if at < 0:  # it did not come so far as to read one
             tally.failures.append((first, f"cannot begin: {ran.stderr.strip()}"))
             return tally
-        if ran.returncode:
+        if at < task.last:
             hung = ran.returncode == -signal.SIGALRM
             words = f"over {SLOWEST:g} seconds" if hung else f"ended by {ran.returncode}"
             tally.failures.append((at, f"{words}\n{ran.stderr.strip()[-2_000:]}"))

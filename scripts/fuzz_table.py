@@ -58,9 +58,13 @@ def checksums_mended(content: bytes) -> bytes:
     return bytes(made)
 
 
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+def encoded(image: Image.Image, kind: str, later: Image.Image | None = None, **how: Any) -> bytes:
+    """A picture in a file, with ``later`` as its second frame. Copies, as saving leaves its options
+    in a picture."""
     buffer = io.BytesIO()
-    image.copy().save(buffer, kind, **options)  # a copy: saving leaves options in a picture
+    if later:
+        how |= {"save_all": True, "append_images": [later.copy()]}
+    image.copy().save(buffer, kind, **how)
     return buffer.getvalue()
 
 
@@ -69,26 +73,26 @@ def picture_seeds() -> list[bytes]:
     levels = np.random.default_rng(0).integers(0, 256, (9, 12, 4), dtype=np.uint8)
     clear = Image.fromarray(levels)
     colour, grey = clear.convert("RGB"), Image.fromarray(levels[..., 0])
-    later = [Image.fromarray(levels[::-1, :, :3].copy())]
+    later = Image.fromarray(levels[::-1, :, :3].copy())
     wide = Image.fromarray(levels[..., :2].copy().view(np.uint16)[..., 0])
     exif = Image.Exif()
     exif[0x0112] = 6
     made = [
         *(encoded(image, "PNG") for image in (colour, grey, clear, wide, grey.convert("1"))),
         encoded(colour.quantize(7), "PNG", transparency=1),
-        encoded(colour, "PNG", save_all=True, append_images=later, exif=exif),
+        encoded(colour, "PNG", later, exif=exif),
         *(encoded(image, "JPEG", exif=exif) for image in (colour, grey, colour.convert("CMYK"))),
         encoded(colour, "JPEG", progressive=True, quality=60),
-        encoded(colour, "MPO", save_all=True, append_images=later),
+        encoded(colour, "MPO", later),
         encoded(grey, "GIF"),
-        encoded(colour, "GIF", save_all=True, append_images=later),
+        encoded(colour, "GIF", later),
         *(encoded(colour.convert(mode), "BMP") for mode in ("RGB", "RGBA", "L", "P", "1")),
         encoded(clear, "WEBP", lossless=True, exif=exif),
         encoded(colour, "WEBP", quality=50),
-        encoded(colour, "WEBP", save_all=True, append_images=later),
+        encoded(colour, "WEBP", later),
         *(encoded(colour, "TIFF", compression=way) for way in TIFF_WAYS),
         *(encoded(image, "TIFF") for image in (clear, grey, wide, wide.convert("F"))),
-        encoded(colour, "TIFF", save_all=True, append_images=later),
+        encoded(colour, "TIFF", later),
         *(encoded(image, "PPM") for image in (colour, grey, grey.convert("1"), wide)),
         b"P2\n3 2 # levels\n7\n0 1 2\n3 4 7\n",
         b"P5 4 2 100\n" + bytes(range(8)),

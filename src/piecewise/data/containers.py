@@ -85,14 +85,35 @@ def _clear(levels: bytes, depth: int, colour: int) -> int | tuple[int, ...] | No
     return int(found[0]) * 255 // ((1 << depth) - 1) if depth < 8 else int(found[0])
 
 
+_START, _END, _SCAN, _COMMENT, _EXIF = 0xD8, 0xD9, 0xDA, 0xFE, 0xE1
+_PASSED_OVER = (_COMMENT, *(0xE0 + number for number in range(1, 16) if number != 14))
+"""Notes of cameras and programs; all but the first, JFIF's, and Adobe's, which tell of colours."""
+
+
+def plain_jpeg(content: bytes) -> tuple[bytes, bytes]:
+    """A JPEG without profiles, further pictures and other notes before its first scan; its EXIF
+    data."""
+    kept, exif, at, size = [content[:2]], b"", 2, len(content)
+    while at + 4 <= size and content[at] == 0xFF:
+        kind, after = content[at + 1], at + 2 + int.from_bytes(content[at + 2 : at + 4])
+        if kind in {_SCAN, _END, _START, 0xFF} or after > size or after < at + 4:
+            break
+        if kind not in _PASSED_OVER:
+            kept.append(content[at:after])
+        elif kind == _EXIF and not exif and content[at + 4 : at + 10] == b"Exif\0\0":
+            exif = content[at + 10 : after]
+        at = after
+    return b"".join([*kept, content[at:]]), exif
+
+
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # after a scan: neither stuffing nor a restart
 
 
 def scans_of(content: bytes) -> int:
     """How many scans a JPEG has, as far as it is whole; what follows its end does not count."""
     at, scans = 2, 0
-    while (found := _MARKER.search(content, at)) and found[0] != b"\xff\xd9":
-        scans += found[0] == b"\xff\xda"
+    while (found := _MARKER.search(content, at)) and found[0][1] != _END:
+        scans += found[0][1] == _SCAN
         at = found.end() + max(2, int.from_bytes(content[found.end() : found.end() + 2]))
     return scans
 
@@ -123,3 +144,13 @@ def orientation(exif: bytes) -> int:
     except struct.error:
         pass
     return 1
+
+
+_EXTENT = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
+
+
+def heif_size(content: bytes) -> tuple[int, int]:
+    """Columns and rows of the largest picture in a HEIC or HEIF, as its header says: that of the
+    main one may be cut out of it only after it has been unpacked."""
+    sizes = [(int.from_bytes(one), int.from_bytes(two)) for one, two in _EXTENT.findall(content)]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))

@@ -14,7 +14,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import DataError, reason
-from .containers import MOST_SCANS, kind_of, orientation, plain_png, too_many_scans
+from .containers import (
+    MOST_SCANS,
+    heif_size,
+    kind_of,
+    orientation,
+    plain_jpeg,
+    plain_png,
+    too_many_scans,
+)
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic",
@@ -66,6 +74,8 @@ def _content(file: Path | bytes | IO[bytes]) -> bytes:
             if about.st_size > LARGEST_FILE:
                 raise _too_long(about.st_size)
             return opened.read()
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError("no such file") from None
     except IsADirectoryError:
@@ -114,11 +124,15 @@ def _picture(content: bytes, kind: str) -> Pixels:
 
 
 def _by_pillow(content: bytes, kind: str) -> Pixels:
-    if kind == "JPEG" and too_many_scans(content):
-        raise DataError(f"more than {MOST_SCANS} scans; save it again, as a plain JPEG or a PNG")
     exif, clear = b"", None
     if kind == "PNG":
         content, exif, clear = plain_png(content)
+    elif kind == "JPEG":
+        if too_many_scans(content):
+            raise DataError(
+                f"more than {MOST_SCANS} scans; save it again, as a plain JPEG or a PNG"
+            )
+        content, exif = plain_jpeg(content)
     with Image.open(io.BytesIO(content), formats=(kind,)) as image:
         _check_size(image.size)
         if kind == "TIFF":
@@ -126,7 +140,7 @@ def _by_pillow(content: bytes, kind: str) -> Pixels:
         image.load()
         if clear is not None:  # Pillow's own is not brought to the depth that pixels are read at
             image.info["transparency"] = clear
-        if kind in {"JPEG", "WEBP"}:
+        if kind == "WEBP":
             exif = image.info.get("exif", b"")
         return _upright(_pixels(image), orientation(exif))
 
@@ -162,10 +176,10 @@ def _heif(content: bytes) -> Image.Image:
         raise DataError(
             "a HEIC picture, wanted pillow-heif to read it; pip install 'piecewise-convnet[heic]'"
         ) from None
+    _check_size(heif_size(content))
     opened = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)
     _check_size(opened.size)
     image: Image.Image = opened.to_pillow()
-    _check_size(image.size)
     return image
 
 
