@@ -1,0 +1,153 @@
+"""The readers that `fuzz_readers.py` tries, and small whole files of every form that they read.
+
+A reader more is a line in READERS, at the end: a function of bytes, and one that makes whole files.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from piecewise.data.pictures import read_picture
+from piecewise.data.tables import read_npz
+from piecewise.data.zips import read_zip
+
+
+def as_file(suffix: str, reader: Callable[[Path], object]) -> Callable[[bytes], None]:
+    """A reader of paths as one of bytes: they are put into a file, the same each time."""
+
+    def read(content: bytes) -> None:
+        path = Path(tempfile.gettempdir()) / f"fuzzed-{os.getpid()}{suffix}"
+        path.write_bytes(content)
+        reader(path)
+
+    return read
+
+
+def check_picture(content: bytes) -> None:
+    """Half of the PNGs get right checksums, or nothing behind these would ever be reached."""
+    if content.startswith(b"\x89PNG") and zlib.crc32(content) & 1:
+        content = checksums_mended(content)
+    found = read_picture(content)
+    assert found.dtype == np.uint8, found.dtype
+    assert found.ndim == 3, found.shape
+    assert found.shape[2] in {1, 3}, found.shape
+    assert found.size, found.shape
+
+
+def checksums_mended(content: bytes) -> bytes:
+    """A PNG with the checksums that its chunks should have."""
+    made, at = bytearray(content), 8
+    while at + 12 <= len(made):
+        (length,) = struct.unpack_from(">I", made, at)
+        end = at + 8 + length
+        if end + 4 > len(made):
+            break
+        made[end : end + 4] = zlib.crc32(made[at + 4 : end]).to_bytes(4)
+        at = end + 4
+    return bytes(made)
+
+
+def encoded(image: Image.Image, kind: str, later: Image.Image | None = None, **how: Any) -> bytes:
+    """A picture in a file, with ``later`` as its second frame. Copies, as saving leaves its options
+    in a picture."""
+    buffer = io.BytesIO()
+    if later:
+        how |= {"save_all": True, "append_images": [later.copy()]}
+    image.copy().save(buffer, kind, **how)
+    return buffer.getvalue()
+
+
+def picture_seeds() -> list[bytes]:
+    """Small pictures of every kind, and of most of their forms."""
+    levels = np.random.default_rng(0).integers(0, 256, (9, 12, 4), dtype=np.uint8)
+    clear = Image.fromarray(levels)
+    colour, grey = clear.convert("RGB"), Image.fromarray(levels[..., 0])
+    later = Image.fromarray(levels[::-1, :, :3].copy())
+    wide = Image.fromarray(levels[..., :2].copy().view(np.uint16)[..., 0])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    made = [
+        *(encoded(image, "PNG") for image in (colour, grey, clear, wide, grey.convert("1"))),
+        encoded(colour.quantize(7), "PNG", transparency=1),
+        encoded(colour, "PNG", later, exif=exif),
+        *(encoded(image, "JPEG", exif=exif) for image in (colour, grey, colour.convert("CMYK"))),
+        encoded(colour, "JPEG", progressive=True, quality=60),
+        encoded(colour, "MPO", later),
+        encoded(grey, "GIF"),
+        encoded(colour, "GIF", later),
+        *(encoded(colour.convert(mode), "BMP") for mode in ("RGB", "RGBA", "L", "P", "1")),
+        encoded(clear, "WEBP", lossless=True, exif=exif),
+        encoded(colour, "WEBP", quality=50),
+        encoded(colour, "WEBP", later),
+        *(encoded(colour, "TIFF", compression=way) for way in TIFF_WAYS),
+        *(encoded(image, "TIFF") for image in (clear, grey, wide, wide.convert("F"))),
+        encoded(colour, "TIFF", later),
+        *(encoded(image, "PPM") for image in (colour, grey, grey.convert("1"), wide)),
+        b"P2\n3 2 # levels\n7\n0 1 2\n3 4 7\n",
+        b"P5 4 2 100\n" + bytes(range(8)),
+    ]
+    return made + heic_seeds(colour)
+
+
+TIFF_WAYS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+
+
+def heic_seeds(colour: Image.Image) -> list[bytes]:
+    try:
+        import pillow_heif  # noqa: PLC0415 - an extra
+    except ImportError:
+        return []
+    made = []
+    for image in (colour, colour.convert("L"), colour.convert("RGBA")):
+        buffer = io.BytesIO()
+        pillow_heif.from_pillow(image).save(buffer)
+        made.append(buffer.getvalue())
+    return made
+
+
+def zip_seeds() -> list[bytes]:
+    """Archives of class folders, packed and as they are."""
+    made = []
+    content = encoded(Image.new("L", (4, 3), 90), "PNG")
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        for names in (("a/1.png", "b/2.png"), ("top/train/ä/1.png", "top/test/b/1.png", "x.txt")):
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w", method) as archive:
+                for name in names:
+                    archive.writestr(zipfile.ZipInfo(name), content, method)
+            made.append(buffer.getvalue())
+    return made
+
+
+def npz_seeds() -> list[bytes]:
+    """Arrays with labels as numbers and names, in one part and in two."""
+    images = np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3)
+    labels, names = np.array([0, 1, 0, 1]), np.array(["a", "b"])
+    parts = {"x_train": images, "y_train": labels, "x_test": images / 255, "y_test": labels}
+    made = []
+    for arrays in ({"images": images, "labels": names[labels]}, {**parts, "classes": names}):
+        for save in (np.savez, np.savez_compressed):
+            buffer = io.BytesIO()
+            save(buffer, **arrays)
+            made.append(buffer.getvalue())
+    return made
+
+
+Reader = tuple[Callable[[bytes], None], Callable[[], list[bytes]]]
+
+READERS: dict[str, Reader] = {
+    "pictures": (check_picture, picture_seeds),
+    "zip": (as_file(".zip", read_zip), zip_seeds),
+    "npz": (as_file(".npz", read_npz), npz_seeds),
+}

@@ -1,0 +1,156 @@
+"""Picture files as bytes, before anything decodes them: of which kind, whole, and which way up.
+
+What is not needed for the pixels (texts, colour profiles, further frames) is where broken and
+malicious files differ most; here it is passed over, or counted.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from typing import NamedTuple
+
+MOST_SCANS = 100
+"""Of one JPEG, which each go over the whole picture; a progressive one has about ten."""
+
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+_FIRST = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",  # more than 4 GB could be in it
+    b"MM\0+": "TIFF",
+    **{b"P%d" % number: "PPM" for number in range(1, 7)},
+}
+
+
+def kind_of(content: bytes) -> str | None:
+    """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM or HEIF, by the first bytes; None if it is none."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
+        return "HEIF"
+    return next((kind for first, kind in _FIRST.items() if content.startswith(first)), None)
+
+
+class Png(NamedTuple):
+    """What pixels come from: the chunks needed, the EXIF data, and the level or colour (as 8 bits,
+    grey of 16 bits as 16) that is transparent."""
+
+    content: bytes
+    exif: bytes
+    clear: int | tuple[int, ...] | None
+
+
+_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+
+def plain_png(content: bytes) -> Png:
+    """A PNG without its texts, profiles and animation; ValueError if a chunk that is needed is
+    damaged or cut short."""
+    view, exif, clear, at = memoryview(content), b"", b"", 8
+    kept: list[bytes | memoryview] = [content[:8]]
+    while at < len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        body, after = view[at + 8 : at + 8 + length], at + 12 + length
+        if after > len(content):
+            raise ValueError("cut short")
+        if kind in _NEEDED:
+            if zlib.crc32(body, zlib.crc32(kind)).to_bytes(4) != view[after - 4 : after]:
+                raise ValueError("another checksum")
+            kept.append(view[at:after])
+            clear = bytes(body) if kind == b"tRNS" else clear
+        elif kind == b"eXIf":
+            exif = bytes(body)
+        elif not kind[0] & 32:  # the picture is not to be understood without it
+            raise ValueError("a chunk that is not known")
+        at = after
+        if kind == b"IEND":
+            break
+    return Png(b"".join(kept), exif, _clear(clear, *content[24:26]))
+
+
+def _clear(levels: bytes, depth: int, colour: int) -> int | tuple[int, ...] | None:
+    """The transparent level of a grey PNG, or colour of one in colour, as its pixels are read."""
+    if not levels or colour not in {0, 2}:
+        return None
+    found = struct.unpack_from(">H" if colour == 0 else ">3H", levels)
+    if colour == 2:
+        return tuple(level >> 8 for level in found) if depth == 16 else found
+    return int(found[0]) * 255 // ((1 << depth) - 1) if depth < 8 else int(found[0])
+
+
+_START, _END, _SCAN, _COMMENT, _EXIF = 0xD8, 0xD9, 0xDA, 0xFE, 0xE1
+_PASSED_OVER = (_COMMENT, *(0xE0 + number for number in range(1, 16) if number != 14))
+"""Notes of cameras and programs; all but the first, JFIF's, and Adobe's, which tell of colours."""
+
+
+def plain_jpeg(content: bytes) -> tuple[bytes, bytes]:
+    """A JPEG without profiles, further pictures and other notes before its first scan; its EXIF
+    data."""
+    kept, exif, at, size = [content[:2]], b"", 2, len(content)
+    while at + 4 <= size and content[at] == 0xFF:
+        kind, after = content[at + 1], at + 2 + int.from_bytes(content[at + 2 : at + 4])
+        if kind in {_SCAN, _END, _START, 0xFF} or after > size or after < at + 4:
+            break
+        if kind not in _PASSED_OVER:
+            kept.append(content[at:after])
+        elif kind == _EXIF and not exif and content[at + 4 : at + 10] == b"Exif\0\0":
+            exif = content[at + 10 : after]
+        at = after
+    return b"".join([*kept, content[at:]]), exif
+
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # after a scan: neither stuffing nor a restart
+
+
+def scans_of(content: bytes) -> int:
+    """How many scans a JPEG has, as far as it is whole; what follows its end does not count."""
+    at, scans = 2, 0
+    while (found := _MARKER.search(content, at)) and found[0][1] != _END:
+        scans += found[0][1] == _SCAN
+        at = found.end() + max(2, int.from_bytes(content[found.end() : found.end() + 2]))
+    return scans
+
+
+def too_many_scans(content: bytes) -> bool:
+    """Whether a JPEG has more scans than any is meant to have."""
+    return content.count(b"\xff\xda") > MOST_SCANS and scans_of(content) > MOST_SCANS
+
+
+_ORIENTATION, _SHORT, _LONG = 274, 3, 4
+
+
+def orientation(exif: bytes) -> int:
+    """Which way up a picture is, 1 (as it lies) to 8, by its EXIF data; 1 if they say nothing or
+    are broken: that is no reason not to see the picture."""
+    tags = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tags[:4])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tags, 4)
+        (count,) = struct.unpack_from(f"{order}H", tags, start)
+        for at in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", tags, at)
+            if tag == _ORIENTATION and kind in {_SHORT, _LONG}:
+                (way,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), tags, at + 8)
+                return way if 1 <= way <= 8 else 1
+    except struct.error:
+        pass
+    return 1
+
+
+_EXTENT = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
+
+
+def heif_size(content: bytes) -> tuple[int, int]:
+    """Columns and rows of the largest picture in a HEIC or HEIF, as its header says: that of the
+    main one may be cut out of it only after it has been unpacked."""
+    sizes = [(int.from_bytes(one), int.from_bytes(two)) for one, two in _EXTENT.findall(content)]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))

@@ -1,0 +1,163 @@
+"""Every reader with changed files, some thousands of each, by the script that does millions; and
+that the script sees what it looks for."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from piecewise.data.containers import kind_of
+from piecewise.data.pictures import read_picture
+from piecewise.errors import DataError
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+def script(name: str) -> ModuleType:
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(SCRIPTS))
+
+
+table, fuzzing = script("fuzz_table"), script("fuzz_readers")
+PICTURES: list[bytes] = table.picture_seeds()
+IDS = [f"{number}-{kind_of(content)}" for number, content in enumerate(PICTURES)]
+
+
+@pytest.mark.parametrize("content", PICTURES, ids=IDS)
+def test_a_picture_cut_anywhere_is_refused_or_read_whole(content: bytes) -> None:
+    whole, told = read_picture(content), 0
+    for end in range(len(content)):
+        try:
+            found = read_picture(content[:end], "x")
+        except DataError:
+            told += 1
+        else:
+            assert np.array_equal(found, whole)
+    assert told > len(content) // 3
+
+
+def test_thousands_of_changed_pictures_are_read_or_refused() -> None:
+    counts, slowest = Counter[str](), 0.0
+    for content in PICTURES:
+        table.check_picture(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(4_000):
+        content = fuzzing.case("pictures", 1, number, PICTURES)
+        began = time.perf_counter()
+        found, words = fuzzing.outcome(table.check_picture, content)
+        slowest = max(slowest, time.perf_counter() - began)
+        assert found != "failed", (number, words)
+        counts[f"{kind_of(content)} {found}"] += 1
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    for kind in {kind_of(content) for content in PICTURES}:
+        assert counts[f"{kind} read"] > 5, counts
+        assert counts[f"{kind} refused"] > 5, counts
+    assert slowest < fuzzing.SLOWEST
+    assert memory * 1024 < 512 << 20
+
+
+def fuzzed(*arguments: str, path: Path = SCRIPTS / "fuzz_readers.py") -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, str(path), *arguments], capture_output=True, text=True, check=False,
+        timeout=120, env=None,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_every_reader_reads_or_refuses_a_thousand_changed_files() -> None:
+    count = 1_000 * len(table.READERS)
+    code, out, err = fuzzed("--count", str(count), "--seed", "2", "--processes", "2")
+    found = re.findall(r"^(\w+): ([\d,]+) read, ([\d,]+) refused, 0 failed$", out, re.MULTILINE)
+    assert [name for name, *_ in found] == list(table.READERS), out + err
+    for _, read, refused in found:
+        numbers = [int(number.replace(",", "")) for number in (read, refused)]
+        assert sum(numbers) == 1_000
+        assert min(numbers) > 20
+    assert code == 0
+
+
+BAD = """
+import sys, os, time, zlib
+sys.path.insert(0, {scripts!r})
+import fuzz_readers, fuzz_table
+from piecewise.errors import DataError
+def bad(content):
+    match zlib.crc32(content) % 150:
+        case 1: raise KeyError("a")
+        case 2: os.abort()
+        case 3: time.sleep(60)
+        case 4: bytearray(1 << 33)
+        case 5: raise DataError("two\\nlines")
+        case 6: raise SystemExit(0)
+        case 7: os._exit(0)
+        case number if number % 2: raise DataError("no")
+fuzz_readers.SLOWEST = 0.1
+fuzz_table.READERS.clear()
+fuzz_table.READERS["bad"] = (bad, lambda: [bytes(202)])
+sys.exit(fuzz_readers.main())
+"""
+
+
+def test_all_that_can_go_wrong_is_seen_and_can_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(BAD.format(scripts=str(SCRIPTS)))
+    code, out, err = fuzzed("--seed", "4", "--count", "170", path=path)
+    assert code == 1
+    for words in ("KeyError: 'a'", "ended by -6", "over 0.1 seconds", "MemoryError",
+                  "an error of other than one line: 'two", "SystemExit", "ended by 0"):  # fmt: skip
+        assert words in err, words
+    counts = re.search(r"bad: (\d+) read, (\d+) refused, (\d+) failed", out)
+    assert counts
+    assert sum(map(int, counts.groups())) == 170
+    again = fuzzed("--seed", "4", "--count", "170", "--processes", "1", path=path)
+    assert again[:2] == (code, out)
+    failures = re.split(r"^bad (\d+): ", err, flags=re.MULTILINE)[1:]
+    numbers = [
+        n for n, words in zip(*[iter(failures)] * 2, strict=True) if "KeyError: 'a'" in words
+    ]
+    code, out, _ = fuzzed("--seed", "4", "--repeat", "bad", numbers[0], path=path)
+    assert code == 1
+    assert "KeyError: 'a'" in out
+
+
+def test_a_reader_that_refuses_whole_files_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(BAD.format(scripts=str(SCRIPTS)).replace("bytes(202)", "bytes(204)"))
+    code, _, err = fuzzed("--count", "10", path=path)
+    assert code == 1
+    assert "bad 0: cannot begin: " in err
+
+
+def test_cases_are_spread_over_readers() -> None:
+    tasks = fuzzing.shared_out(["a", "b", "c"], 100, chunk=20)
+    assert sum(task.last - task.first for task in tasks) == 100
+    assert [task.name for task in tasks[:3]] == ["a", "b", "c"]
+    assert fuzzing.shared_out(["a", "b"], 1) == [fuzzing.Task("a", 0, 1)]
+
+
+def test_every_way_changes_something_and_no_case_depends_on_another() -> None:
+    content = bytes(range(256)) * 4
+    for way in set(fuzzing.WAYS):
+        made = set()
+        for seed in range(50):
+            changed = bytearray(content)
+            way(changed, fuzzing.Draw(seed), [b"other", content])
+            made.add(bytes(changed))
+            way(bytearray(), fuzzing.Draw(seed), [b"other"])  # nothing left to change
+        assert len(made) > 25, way
+    first = [fuzzing.case("a", 0, number, [content]) for number in range(20)]
+    assert [fuzzing.case("a", 0, number, [content]) for number in range(19, -1, -1)] == first[::-1]
+    assert fuzzing.case("b", 0, 3, [content]) != first[3] != fuzzing.case("a", 1, 3, [content])

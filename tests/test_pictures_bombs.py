@@ -1,0 +1,204 @@
+"""Small picture files that would take much memory or time: refused, or read in little."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.data.containers import MOST_SCANS, scans_of
+from piecewise.data.pictures import read_picture
+from piecewise.errors import DataError
+
+from .test_pictures import colours, encoded
+from .test_pictures_forms import chunk, png, row
+
+MEASURE = """
+import re, sys
+from pathlib import Path
+from piecewise.data.pictures import read_picture
+from piecewise.errors import DataError
+def most():  # its own, while that of `resource` may be that of the process before it
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
+before = most()
+try:
+    told = read_picture(Path(sys.argv[1])).shape
+except DataError as error:
+    told = error
+print(most() - before, told)
+"""
+
+
+def measured(path: Path, content: bytes) -> tuple[int, str]:
+    """The bytes of memory that it takes to read a file, and what comes of it."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("this system does not tell what memory a process has used")
+    path.write_bytes(content)
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    memory, told = done.stdout.strip().split(" ", 1)
+    return int(memory), told.removeprefix(f"{path}: ")
+
+
+def one_colour(side: int) -> bytes:
+    """A whole grey PNG of side times side pixels, packed a row at a time."""
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(side + 1)) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", rows), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def bitmap(width: int, height: int, body: bytes, length: int | None = None) -> bytes:
+    """A BMP of colours; its own length as it is said to be."""
+    total = 54 + len(body) if length is None else length
+    header = struct.pack("<2sIIIIiiHHIIiiII", b"BM", total, 0, 54, 40, width, height, 1, 24, 0, 0,
+                         0, 0, 0, 0)  # fmt: skip
+    return header + body
+
+
+def test_a_picture_of_400_million_pixels_is_refused_in_little_memory(tmp_path: Path) -> None:
+    content = one_colour(20_000)
+    assert len(content) < 500_000
+    memory, told = measured(tmp_path / "a.png", content)
+    assert told == "too many pixels, wanted at most 64,000,000; make the picture smaller first"
+    assert memory < 32 << 20
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM", "GIF", "WEBP", "TIFF", "JPEG"])
+def test_a_header_of_too_many_pixels_is_refused_in_little_memory(tmp_path: Path, kind: str) -> None:
+    side = 10_000
+    plain = encoded(colours(), kind)
+    at = {"JPEG": plain.find(b"\xff\xc0") + 5, "GIF": 6}.get(kind, 0)
+    size = struct.pack(">HH" if kind == "JPEG" else "<HH", side, side)
+    content = {
+        "PNG": png((50_000, 50_000), b"\0", 8, 0),
+        "BMP": bitmap(side, -side, bytes(99)),
+        "PPM": b"P6 50000 50000 255\n" + bytes(99),
+        "WEBP": b"RIFF\x1e\0\0\0WEBPVP8L\x0d\0\0\0\x2f" + b"\xff" * 4 + bytes(8),
+        "TIFF": tiff([(256, 4, 1, side), (257, 4, 1, side), (258, 3, 1, 8), (259, 3, 1, 8),
+                      (262, 3, 1, 1), (273, 4, 1, 8), (278, 4, 1, side), (279, 4, 1, 9)]),
+    }.get(kind, plain[:at] + size + plain[at + 4 :])  # fmt: skip
+    memory, told = measured(tmp_path / "a", content)
+    assert "pixels, wanted at most 64,000,000" in told
+    assert memory < 48 << 20
+
+
+def test_the_largest_picture_takes_no_more_than_its_pixels_need(tmp_path: Path) -> None:
+    memory, told = measured(tmp_path / "a.png", one_colour(8_000))
+    assert told == "(8000, 8000, 1)"
+    assert memory < 64_000_000 * 2 + (64 << 20)  # as read, and as it is given
+
+
+def test_texts_and_profiles_that_unpack_to_very_much_are_passed_over(tmp_path: Path) -> None:
+    bomb = zlib.compress(bytes(100 << 20), 9)
+    heads = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}
+    chunks = [chunk(kind, head + bomb) for kind, head in heads.items()]
+    chunks += [chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1_000_000), 9))] * 200
+    memory, told = measured(tmp_path / "a.png", png((1, 1), row(8, 7), 8, 0, *chunks))
+    assert told == "(1, 1, 1)"
+    assert memory < 32 << 20
+
+
+def test_many_scans_of_a_jpeg_are_refused_before_they_are_gone_over() -> None:
+    plain = encoded(Image.new("L", (4_000, 4_000), 90), "JPEG", progressive=True)
+    last = plain.rindex(b"\xff\xda")
+    assert scans_of(plain) == 6
+
+    def more(count: int) -> bytes:
+        return plain[:-2] + plain[last:-2] * count + plain[-2:]
+
+    small = encoded(colours(), "JPEG", progressive=True)
+    assert scans_of(more(MOST_SCANS - 6)) == MOST_SCANS
+    extra = small[small.rindex(b"\xff\xda") : -2] * 20
+    assert read_picture(small[:-2] + extra + small[-2:]).shape == (8, 8, 3)
+    began = time.perf_counter()
+    with pytest.raises(DataError, match=f"^x: more than {MOST_SCANS} scans; save it again"):
+        read_picture(more(20_000), "x")
+    assert time.perf_counter() - began < 1
+
+
+def tiff(entries: list[tuple[int, int, int, int]], body: bytes = b"") -> bytes:
+    """A TIFF of one page: tags with their kinds, counts and values; ``body`` follows them."""
+    tags = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + tags + bytes(4) + body
+
+
+def page(*more: tuple[int, int, int, int], body: bytes = bytes(16), packed: int = 1) -> bytes:
+    """Four by four grey pixels, with tags more."""
+    start = 14 + 12 * (9 + len(more))
+    tags = [(256, 4, 1, 4), (257, 4, 1, 4), (258, 3, 1, 8), (259, 3, 1, packed), (262, 3, 1, 1),
+            (273, 4, 1, start), (277, 3, 1, 1), (278, 4, 1, 4), (279, 4, 1, len(body))]  # fmt: skip
+    return tiff([*tags, *more], body)
+
+
+def test_large_tiles_of_a_small_tiff_are_refused(tmp_path: Path) -> None:
+    body, side = zlib.compress(bytes(12_000 * 12_000), 9), 12_000
+    start = 14 + 12 * 10
+    tags = [(256, 4, 1, 16), (257, 4, 1, 16), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1),
+            (277, 3, 1, 1), (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, start),
+            (325, 4, 1, len(body))]  # fmt: skip
+    memory, told = measured(tmp_path / "a.tif", tiff(tags, body))
+    assert told == "16x16 pixels in tiles of 12000x12000; save it again, without tiles"
+    assert memory < 32 << 20
+    fine = zlib.compress(bytes([77]) * 256, 9)
+    tags[6:8] = [(322, 4, 1, 16), (323, 4, 1, 16)]
+    tags[9] = (325, 4, 1, len(fine))
+    assert (read_picture(tiff(tags, fine)) == 77).all()
+
+
+def test_tags_that_share_their_bytes_are_not_copied_out(tmp_path: Path) -> None:
+    levels, start = bytes(range(16)), 14 + 12 * (9 + 2_000)
+    more = [(40_000 + number, 7, 1 << 20, start) for number in range(2_000)]
+    content = page(*more, body=levels) + bytes(1 << 20)
+    memory, told = measured(tmp_path / "a.tif", content)
+    assert told == "(4, 4, 1)"
+    assert read_picture(content).ravel().tolist() == list(levels)
+    assert memory < 48 << 20
+
+
+@pytest.mark.parametrize("count", [0, 99, 1 << 28, (1 << 32) - 1])
+def test_tags_of_lying_lengths_are_passed_over(count: int) -> None:
+    content = page((40_000, 3, count, 1 << 30), body=bytes(range(16)))
+    assert read_picture(content).ravel().tolist() == list(range(16))
+
+
+def test_very_many_pages_cost_nothing() -> None:
+    first = page(body=bytes(range(16)))
+    pages = first + page()[8:] * 50_000  # each says that there is none after it
+    began = time.perf_counter()
+    assert read_picture(pages).ravel().tolist() == list(range(16))
+    place = 8 + 2 + 12 * 9
+    ring = first[:place] + struct.pack("<I", 8) + first[place + 4 :]
+    assert read_picture(ring).ravel().tolist() == list(range(16))
+    assert time.perf_counter() - began < 1
+
+
+def test_a_frame_larger_than_its_screen_is_read_whole() -> None:
+    content = encoded(colours().quantize(200), "GIF")
+    wanted = read_picture(content)
+    small = content[:6] + struct.pack("<HH", 3, 2) + content[10:]
+    assert (read_picture(small) == wanted).all()
+
+
+def test_a_bitmap_is_read_from_its_top_or_its_bottom_and_whatever_its_length_says() -> None:
+    rows = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    wanted = rows[..., ::-1]  # they are stored as blue, green, red
+    for length in (None, 0, 7, 1 << 31):
+        assert (read_picture(bitmap(4, -2, rows.tobytes(), length)) == wanted).all()
+        assert (read_picture(bitmap(4, 2, rows.tobytes(), length)) == wanted[::-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(0, 2), (-4, 2), (4, 0), (4, 3), (5, 2), (4, -3), (4, -(1 << 31))]
+)
+def test_a_bitmap_of_lying_sizes_is_told(width: int, height: int) -> None:
+    with pytest.raises(DataError, match=r"^x: (cannot be read as a picture: this BMP|.* pixels, )"):
+        read_picture(bitmap(width, height, bytes(24)), "x")
