@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import DataError, shown
-from . import pictures, texts
+from . import pictures, sounds, texts
 from .picture_preparation import PicturePreparation, decide_pictures
 from .preparation import Preparation
+from .sound_preparation import SoundPreparation, decide_sounds
 from .text_preparation import TextPreparation, decide_texts
 
 
@@ -17,7 +18,7 @@ class Medium(NamedTuple):
     from some that were read."""
 
     suffixes: tuple[str, ...]
-    preparation: type[PicturePreparation | TextPreparation]
+    preparation: type[PicturePreparation | SoundPreparation | TextPreparation]
     decide: Callable[..., Preparation]
     sample: int = 500
     """Examples, at least, that the decision looks at where there are more."""
@@ -25,6 +26,7 @@ class Medium(NamedTuple):
 
 MEDIA = {
     "pictures": Medium(pictures.SUFFIXES, PicturePreparation, decide_pictures),
+    "sounds": Medium(sounds.SUFFIXES, SoundPreparation, decide_sounds),
     "texts": Medium(texts.SUFFIXES, TextPreparation, decide_texts, sample=1_000_000),
 }
 """By the word for many of them."""

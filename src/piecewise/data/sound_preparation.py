@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, LimitError, shown
 from ..limits import Whole, is_whole
+from .preparation import Preparation
 from .sounds import Sound, read_sound
 from .spectrogram import LOWEST, Float64, band_powers, decibels, highest
 
@@ -30,7 +31,7 @@ MOST_STEPS = 96
 _HOP = Whole(16, 4_096)
 _BANDS = Whole(1, 256)
 _STEPS = Whole(1, 4_096)
-_FIELDS = ("kind", "shape", "rate", "hop")
+_FIELDS = ("reads", "shape", "rate", "hop")
 _QUIET = 10**-3.5  # of the loudest step's power: what is less, at both ends, is no part of a sound
 _FLOOR = -70.0  # decibels below the loudest cell that become byte 0
 _NOTHING = 1e-12  # a power that no sample of 16 bits makes: what roundings leave behind
@@ -39,12 +40,14 @@ _LONG = 1.5  # times what is looked at: then it is said
 
 
 @dataclass(frozen=True)
-class SoundPreparation:
+class SoundPreparation(Preparation):
     """What is done to every sound.
 
     ``shape``: 1, bands, steps. ``rate``: samples a second, 8,000 or 16,000. ``hop``: samples from
     one step to the next.
     """
+
+    reads: ClassVar[str] = "sounds"
 
     shape: tuple[int, int, int]
     rate: int = 8_000
@@ -95,22 +98,8 @@ class SoundPreparation:
             f"({self.frames * step / 1000:.1f} s)"
         )
 
-    @property
-    def fraction(self) -> npt.NDArray[np.float32]:
-        """The numbers a, b, c that make (a * byte + b) / c of a byte."""
-        return np.array([2, -255, 255], np.float32)
-
-    @property
-    def levels(self) -> npt.NDArray[np.float32]:
-        """The number that each of the 256 bytes becomes."""
-        a, b, c = self.fraction
-        return np.asarray((a * np.arange(256, dtype=np.float32) + b) / c)
-
-    def scale(self, pictures: Pictures) -> npt.NDArray[np.float32]:
-        """Bytes (..., 1, bands, frames) -> numbers from -1, silence, to 1 of the same shape."""
-        return self.levels[pictures]
-
-    def read(self, file: Path | bytes | IO[bytes], name: str | None = None) -> Sound:
+    @staticmethod
+    def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound:
         """A sound file; DataError, naming it, if it cannot be read."""
         return read_sound(file, name)
 
@@ -145,12 +134,12 @@ class SoundPreparation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
-        return {"kind": self.kind, "shape": list(self.shape), "rate": self.rate, "hop": self.hop}
+        return {"reads": self.reads, "shape": list(self.shape), "rate": self.rate, "hop": self.hop}
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> SoundPreparation:
         """The preparation that `to_json` wrote, for a network of this input shape."""
-        if not isinstance(value, dict) or set(value) != set(_FIELDS) or value["kind"] != "sounds":
+        if not isinstance(value, dict) or set(value) != set(_FIELDS) or value["reads"] != "sounds":
             raise DataError(f"preparation: got {shown(value)}, wanted {', '.join(_FIELDS)}")
         if value["shape"] != list(shape):
             raise DataError(f"preparation: got {shown(value['shape'])}, wanted {list(shape)}")

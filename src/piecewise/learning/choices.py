@@ -32,6 +32,7 @@ FEWEST_THOROUGH = 15
 RATES = {"sgd": 0.05, "adamw": 4e-3}
 """The learning rate with another optimizer than the one that suits the kind."""
 PHOTO_TRICKS = Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=12)
+SOUND_TRICKS = Augmentation(translation=(0, 0.1), light=0.1, noise=0.2, masking=0.15)
 FEW = 10_000
 _SAMPLE = 500  # pictures, at least, that are looked at where there are more
 
@@ -91,6 +92,8 @@ def tricks_for(pictures: Pictures, preparation: Preparation) -> Augmentation:
         return Augmentation()
     if preparation.kind == "photos":
         return PHOTO_TRICKS
+    if preparation.kind == "sounds":
+        return SOUND_TRICKS
     far = max(
         1 / 3 if len(pictures) < FEW else 0.0, min(1.0, _spread(pictures, preparation) / 0.25)
     )
@@ -129,6 +132,10 @@ def drawing_layers(shape: Shape) -> str:
 def photo_layers(shape: Shape) -> str:
     """Small kernels and pooling until the map is small, batch normalisation, then votes."""
     return _stacked(shape, 128, twice=False)
+
+
+def sound_layers(shape: Shape) -> str:
+    return quick_layers(shape)
 
 
 def quick_layers(shape: Shape) -> str:
