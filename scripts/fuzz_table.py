@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from piecewise.data.dataset import read_data
 from piecewise.data.pictures import read_picture
 from piecewise.data.tables import read_npz
-from piecewise.data.zips import read_zip
 
 
 def as_file(suffix: str, reader: Callable[[Path], object]) -> Callable[[bytes], None]:
@@ -148,6 +148,6 @@ Reader = tuple[Callable[[bytes], None], Callable[[], list[bytes]]]
 
 READERS: dict[str, Reader] = {
     "pictures": (check_picture, picture_seeds),
-    "zip": (as_file(".zip", read_zip), zip_seeds),
+    "zip": (as_file(".zip", read_data), zip_seeds),
     "npz": (as_file(".npz", read_npz), npz_seeds),
 }

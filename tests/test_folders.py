@@ -145,7 +145,7 @@ def test_names_that_are_not_text_are_told_before_training(tmp_path: Path) -> Non
         ("zero\0", "no file can have this name"),
         ("file.npz/x", "Not a directory"),
         ("file.npz", "not a whole .npz file; was it cut short?"),
-        ("file.png", "wanted a folder with one folder per class, a .zip of one, or an .npz file"),
+        ("file.png", "wanted a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv"),
     ],
 )
 def test_what_is_no_data_at_all_is_told(tmp_path: Path, name: str, words: str) -> None:
@@ -171,7 +171,7 @@ def test_one_class_is_nothing_to_train_on(
     assert len(read_data(root)) == 2  # it can be evaluated on
     assert status(["train", str(root), "-o", str(tmp_path / "net.safetensors")]) == 1
     assert (
-        f"{root}: pictures of one class to learn from, wanted 2 or more" in capsys.readouterr().err
+        f"{root}: examples of one class to learn from, wanted 2 or more" in capsys.readouterr().err
     )
 
 

@@ -134,10 +134,6 @@ def photo_layers(shape: Shape) -> str:
     return _stacked(shape, 128, twice=False)
 
 
-def sound_layers(shape: Shape) -> str:
-    return quick_layers(shape)
-
-
 def quick_layers(shape: Shape) -> str:
     """Few and larger kernels: what learns most in little time."""
     items: list[str] = []
