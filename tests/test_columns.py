@@ -8,6 +8,7 @@ import json
 import random
 import time
 import tracemalloc
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from piecewise.data import columns
 from piecewise.data.columns import LARGEST_FILE, Columns, read_columns
-from piecewise.data.records import LONGEST_LINE
+from piecewise.data.records import LONGEST_LINE, LONGEST_RECORD, records
 from piecewise.data.texts import LONGEST_TEXT
 from piecewise.errors import DataError
 
@@ -214,6 +215,14 @@ def test_an_open_quote_loses_one_line_and_not_the_file(tmp_path: Path) -> None:
     assert [one[:28] for one in left_out(found)] == ["line 3: a quote opens here a"]
 
 
+def test_a_quote_that_closes_on_another_line_may_be_none(tmp_path: Path) -> None:
+    found = read(tmp_path, 'text,label\n"open,x\nb,y"\nc,x\n')
+    assert (found.texts, found.labels, found.lines) == (["b", "c"], ['y"', "x"], [3, 4])
+    assert [one[:28] for one in left_out(found)] == ["line 2: a quote opens here a"]
+    found = read(tmp_path, 'text\tlabel\n"open\tx\nb\ty"\n', "tsv")
+    assert (found.texts, found.labels, found.lines) == (['"open', "b"], ["x", 'y"'], [2, 3])
+
+
 def test_half_may_be_bad_and_not_more(tmp_path: Path) -> None:
     assert len(read(tmp_path, "text,label\na,x\n,x\n").texts) == 1
     assert refusal(tmp_path, "text,label\na,x\n,x\nb,\n") == (
@@ -333,6 +342,17 @@ def test_a_quote_that_is_never_closed_costs_one_line_of_a_large_file(
     assert found.lines[-1] == 250_001
     told = [] if kind == "tsv" else ["line 3: a quote opens here"]
     assert [sentence[:26] for sentence in left_out(found)] == told
+
+
+def test_what_an_open_quote_takes_in_is_limited() -> None:
+    lines = ('"open,' + "a" * 94 + "\n" if number == 0 else "b" * 99 + "\n" for number in count())
+    tracemalloc.start()
+    first = next(records(lines, ",", 2, 1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (first.line, first.problem[:18]) == (1, "a quote opens here")
+    assert LONGEST_RECORD < peak < 8 * LONGEST_RECORD
+    assert next(lines) == "b" * 99 + "\n"
 
 
 def test_a_quote_on_every_line_takes_no_longer(memory: Path) -> None:
