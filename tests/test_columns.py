@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-import random
-import time
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from piecewise.data import columns
-from piecewise.data.columns import LARGEST_FILE, Columns, read_columns
-from piecewise.data.records import LONGEST_LINE
+from piecewise.data.columns import Columns, read_columns
 from piecewise.data.texts import LONGEST_TEXT
 from piecewise.errors import DataError
 
@@ -214,6 +208,14 @@ def test_an_open_quote_loses_one_line_and_not_the_file(tmp_path: Path) -> None:
     assert [one[:28] for one in left_out(found)] == ["line 3: a quote opens here a"]
 
 
+def test_a_quote_that_closes_on_another_line_may_be_none(tmp_path: Path) -> None:
+    found = read(tmp_path, 'text,label\n"open,x\nb,y"\nc,x\n')
+    assert (found.texts, found.labels, found.lines) == (["b", "c"], ['y"', "x"], [3, 4])
+    assert [one[:28] for one in left_out(found)] == ["line 2: a quote opens here a"]
+    found = read(tmp_path, 'text\tlabel\n"open\tx\nb\ty"\n', "tsv")
+    assert (found.texts, found.labels, found.lines) == (['"open', "b"], ["x", 'y"'], [2, 3])
+
+
 def test_half_may_be_bad_and_not_more(tmp_path: Path) -> None:
     assert len(read(tmp_path, "text,label\na,x\n,x\n").texts) == 1
     assert refusal(tmp_path, "text,label\na,x\n,x\nb,\n") == (
@@ -287,151 +289,7 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
         assert str(caught.value) == f"{tmp_path / name}: {words}"
 
 
-# Limits.
-
-
-def peak_of(folder: Path, content: bytes, kind: str, words: str) -> int:
-    """The most memory that is taken while a table is refused in these words."""
-    path = table(folder, content, kind)
-    del content
-    tracemalloc.start()
-    try:
-        with pytest.raises(DataError) as caught:
-            read_columns(path)
-        assert words in str(caught.value)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_a_line_without_an_end_takes_little_memory(memory: Path, kind: str) -> None:
-    start = b'{"text": "a", "label": 1}\n' if kind == "jsonl" else b"text,label\n"
-    words = f"line 2: more than {LONGEST_LINE:,} bytes, wanted at most as many"
-    assert peak_of(memory, start + b"a" * 50_000_000, kind, words) < 3 * LONGEST_LINE
-
-
-def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    with path.open("wb") as file:
-        file.truncate(LARGEST_FILE + 1)
-    with pytest.raises(DataError, match="1,073,741,825 bytes, wanted at most 1,073,741,824"):
-        read_columns(path)
-
-
-@pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_a_quote_that_is_never_closed_costs_one_line_of_a_large_file(
-    memory: Path, kind: str
-) -> None:
-    mark = "\t" if kind == "tsv" else ","
-    lines = [f"text number {number}{mark}x\n" for number in range(250_000)]  # 5 MB: more than
-    lines[1] = '"' + lines[1]  # what a record may hold
-    start = time.perf_counter()
-    found = read(memory, f"text{mark}label\n" + "".join(lines), kind)
-    assert time.perf_counter() - start < 20
-    assert len(found.texts) == (250_000 if kind == "tsv" else 249_999)
-    assert found.lines[-1] == 250_001
-    told = [] if kind == "tsv" else ["line 3: a quote opens here"]
-    assert [sentence[:26] for sentence in left_out(found)] == told
-
-
-def test_a_quote_on_every_line_takes_no_longer(memory: Path) -> None:
-    start = time.perf_counter()
-    found = read(memory, "text\tlabel\n" + '"open\tx\n' * 50_000, "tsv")
-    assert found.texts == ['"open'] * 50_000
-    assert time.perf_counter() - start < 10
-
-
-def test_there_are_at_most_so_many_cells_and_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = "text,label,a,b\n" + "t,x,1,2\n" * 20  # with the split, five columns
-    monkeypatch.setattr(columns, "MOST_CELLS", 100)
-    assert len(read(tmp_path, content).texts) == 20
-    monkeypatch.setattr(columns, "MOST_CELLS", 99)
-    words = "more than 99 cells, rows times columns, wanted at most as many; leave out columns"
-    assert refusal(tmp_path, content) == words
-    monkeypatch.setattr(columns, "MOST_ROWS", 19)
-    assert "more than 19 rows, wanted at most as many" in refusal(tmp_path, content)
-    assert "more than 19 rows" in refusal(tmp_path, "text,label\n" + ",\n" * 20)
-
-
-def test_new_columns_on_every_line_are_refused_in_time(memory: Path) -> None:
-    lines = objects(*({"text": "a", "label": 1, f"c{n}": 1} for n in range(200)))
-    assert refusal(memory, lines, "jsonl").startswith("101 columns, wanted at most 100")
-    wide = objects({"text": "a", "label": 1, **{f"c{n}": 1 for n in range(100_000)}})
-    assert "100,003 columns, wanted at most 100" in refusal(memory, wide, "jsonl")
-
-
-def test_long_fields_are_read_whatever_the_limit_was(tmp_path: Path) -> None:
-    csv.field_size_limit(100)
-    assert len(read(tmp_path, f"text,label\n{'a' * LONGEST_TEXT},x\n").texts[0]) == LONGEST_TEXT
-
-
-# Changed at random.
-
-
-def examples(kind: str) -> bytes:
-    """A good table with something of everything in it."""
-    rows = [('Grüße, "you"', "a", "train"), ("two\nlines", "b", "test"), ("🦊 é", "a", "")]
-    rows += [("plain", "b", "valid")] * 3
-    if kind == "jsonl":
-        keys = ("text", "label", "split")
-        return objects(*(dict(zip(keys, row, strict=True)) for row in rows)).encode()
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter="\t" if kind == "tsv" else ",")
-    writer.writerows([("text", "label", "split"), *rows])
-    return buffer.getvalue().encode()
-
-
-PIECES = (
-    b'"',
-    b'""',
-    b",",
-    b"\n",
-    b"\r",
-    b"\t",
-    b"\0",
-    b"{",
-    b"[",
-    b"}",
-    b"\\u",
-    b"\xff",
-    b";",
-    b"",
-)
-
-
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
-def test_a_changed_table_is_read_or_told(memory: Path, kind: str) -> None:
-    rnd, whole = random.Random(kind), examples(kind)
-    read_whole = read(memory, whole, kind)
-    assert (len(read_whole.texts), read_whole.skipped) == (6, [])
-    told = found = some = 0
-    for case in range(2_500):
-        content = bytearray(whole)
-        for _ in range(rnd.choice((1, 1, 2, 4))):
-            at = rnd.randrange(len(content) + 1)
-            content[at : at + rnd.choice((0, 0, 1, 20))] = (
-                rnd.choice(PIECES) if rnd.random() < 0.7 else bytes([rnd.randrange(256)])
-            )
-        path = table(memory, bytes(content[: case % len(content) if case % 4 == 0 else None]), kind)
-        sentence, made = f"{path}: ", None
-        try:
-            made = read_columns(path)
-        except DataError as error:
-            sentence = str(error)
-            told += 1
-        assert sentence.startswith(f"{path}: ")
-        assert "\n" not in sentence
-        if made is not None:
-            found += 1
-            some += bool(made.skipped)
-            assert len(made.texts) == len(made.labels) == len(made.lines) > 0
-            assert len(made.texts) == len(made.parts) >= len(made.skipped)
-            assert sorted(set(made.lines)) == made.lines
-            assert all(len(values) == len(made.texts) for values in made.others.values())
-    assert min(told, found, some) > 100
+# Real messages.
 
 
 def test_real_messages_are_read_as_the_standard_library_reads_them() -> None:

@@ -87,6 +87,8 @@ def test_no_more_is_read_than_a_text_may_have(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 40)  # a terabyte of nothing
     assert "more than 1,000,000 characters" in refusal(path)
+    with path.open("rb") as file, pytest.raises(DataError, match="more than 1,000,000 characters"):
+        read_text(file)
 
 
 def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ MOST_FOUND = {"words": 20_000, "letters": 2_000}
 _FEW = 100  # letters that are taken even if they were seen only once
 _WORDS_KNOWN = 0.25
 """The share of words, by their letters, in one half of the texts that the other half must have
-too, for texts to be read in words. English messages are above it from about 30 on, and are better
-read in words from there; runs between the punctuation of scripts without spaces stay below."""
+too, for texts to be read in words. Nearly all sets of 40 English messages are above it, and are
+better read in words; runs between the punctuation of scripts without spaces stay below."""
 
 _INVISIBLE = re.compile(  # joiners, directions, variants: they change how a word looks, not which
     "[\u00ad\u034f\u061c\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"

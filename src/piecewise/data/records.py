@@ -111,7 +111,7 @@ def records(source: Iterator[str], delimiter: str, columns: int, line: int) -> I
 
 
 class _OpenQuoteError(Exception):
-    """The file, or what a record may hold, ends inside quotes."""
+    """A record holds more than it may, inside quotes."""
 
 
 class _Feed:
@@ -128,11 +128,7 @@ class _Feed:
     def __next__(self) -> str:
         if self.size > LONGEST_RECORD:
             raise _OpenQuoteError
-        line = self.waiting.popleft() if self.waiting else next(self.source, None)
-        if line is None:
-            if self.taken:
-                raise _OpenQuoteError
-            raise StopIteration
+        line = self.waiting.popleft() if self.waiting else next(self.source)
         self.taken.append(line)
         self.size += len(line)
         return line
