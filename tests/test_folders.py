@@ -145,7 +145,11 @@ def test_names_that_are_not_text_are_told_before_training(tmp_path: Path) -> Non
         ("zero\0", "no file can have this name"),
         ("file.npz/x", "Not a directory"),
         ("file.npz", "not a whole .npz file; was it cut short?"),
-        ("file.png", "wanted a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv"),
+        (
+            "file.png",
+            "wanted a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv, "
+            ".tsv or .jsonl of texts",
+        ),
     ],
 )
 def test_what_is_no_data_at_all_is_told(tmp_path: Path, name: str, words: str) -> None:

@@ -14,34 +14,40 @@ from ..network import Network
 from .output import data, json_option, print_json, printable, say, words
 
 CLASSES_SHOWN = 5
+NAME_SHOWN = 200
+"""Characters of a text that stands for its own name."""
 
 
 @click.command(name="predict")
 @click.argument("net_file", metavar="NET")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1)
+@click.option("--text", "texts", multiple=True, help="A text itself, for a net that reads texts.")
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1),
     default=1.0,
     metavar="SHARE",
-    help="Answer only where the net is as sure as it was of this share of the pictures held out "
-    "while it learned, as 0.95; else it does not know.",
+    help="Answer only where the net is as sure as it was of this share of what was held out while "
+    "it learned, as 0.95; else it does not know.",
 )
 @json_option(click)
-def command(net_file: str, files: tuple[str, ...], coverage: float, as_json: bool) -> None:
-    """Say what each picture FILE shows, by the net in the model file NET.
+def command(
+    net_file: str, files: tuple[str, ...], texts: tuple[str, ...], coverage: float, as_json: bool
+) -> None:
+    """Say what each picture, sound or text FILE is, by the net in the model file NET.
 
-    A line a picture: the likeliest class, and the probability of each class. A file that cannot be
-    read is told, the others are answered all the same, and the exit status is 1.
+    A line each: the likeliest class, and the probability of each class. A file that cannot be read
+    is told, the others are answered all the same, and the exit status is 1.
     """
+    if not files and not texts:
+        raise click.UsageError("wants a FILE, or --text")
     net = Network.load(net_file)
     least = net.calibration.least(coverage)
-    read, unread = _read(net, files)
+    read, unread = _read(net, files, texts)
     if not read and as_json:
         print_json([])
     if read:
-        pictures = np.stack([entry.example for entry in read])
-        logits = net.logits(pictures)
+        logits = net.logits(np.stack([entry.example for entry in read]))
         _print_answers(net, read, logits, least, as_json)
     for sentence in unread[:-1]:
         say(words(), sentence)
@@ -50,24 +56,28 @@ def command(net_file: str, files: tuple[str, ...], coverage: float, as_json: boo
 
 
 class _Read(NamedTuple):
-    """A file as the net takes it, and what makes an answer about it doubtful."""
+    """A file, or a text, as the net takes it, and what makes an answer about it doubtful."""
 
-    file: str
+    name: str
     example: npt.NDArray[Any]
     remark: str | None
 
 
-def _read(net: Network, files: tuple[str, ...]) -> tuple[list[_Read], list[str]]:
-    """The files that can be read, and a sentence for each file that cannot."""
+def _read(
+    net: Network, files: tuple[str, ...], texts: tuple[str, ...]
+) -> tuple[list[_Read], list[str]]:
+    """What can be read, and a sentence for each file that cannot."""
+    preparation = net.preparation
+    if texts and preparation.reads != "texts":
+        raise DataError(f"--text: got a text, wanted files: this net reads {preparation.reads}")
     read, unread = [], []
     for file in files:
         try:
-            given = net.preparation.read(Path(file))
-            fitted = net.preparation.fit(given)
+            given = preparation.read(Path(file))
+            read.append(_Read(file, preparation.fit(given), preparation.remark(given)))
         except DataError as error:
             unread.append(str(error))
-            continue
-        read.append(_Read(file, fitted, net.preparation.remark(given)))
+    read += [_Read(text, preparation.fit(text), preparation.remark(text)) for text in texts]
     return read, unread
 
 
@@ -84,17 +94,17 @@ def _print_answers(
         order = np.argsort(-scores, kind="stable")[:CLASSES_SHOWN]
         told = ", ".join(f"{net.classes[index]} {100 * chances[index]:.2f} %" for index in order)
         label = net.classes[order[0]] if chances[order[0]] >= least else "don't know"
-        line = f"{entry.file}: {label}   ({told})"
-        console.print(printable(line), soft_wrap=True)
+        name = entry.name if len(entry.name) <= NAME_SHOWN else f"{entry.name[:NAME_SHOWN]}..."
+        console.print(printable(f"{name}: {label}   ({told})"), soft_wrap=True)
         if entry.remark:
-            say(words(), f"{entry.file}: a doubtful answer: {entry.remark}")
+            say(words(), f"{name}: a doubtful answer: {entry.remark}")
 
 
 def _answer(
     net: Network, entry: _Read, logits: Any, probabilities: Any, least: float
 ) -> dict[str, Any]:
     return {
-        "input": entry.file,
+        "input": entry.name,
         "label": net.classes[int(logits.argmax())] if probabilities.max() >= least else None,
         "classes": list(net.classes),
         "probabilities": probabilities.tolist(),
