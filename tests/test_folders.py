@@ -147,8 +147,8 @@ def test_names_that_are_not_text_are_told_before_training(tmp_path: Path) -> Non
         ("file.npz", "not a whole .npz file; was it cut short?"),
         (
             "file.png",
-            "wanted a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv, "
-            ".tsv or .jsonl of texts",
+            "wanted a folder with one folder per class, a .zip of one, an .npz of pictures, or a "
+            ".csv, .tsv or .jsonl of texts",
         ),
     ],
 )
