@@ -116,7 +116,7 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
         _save(net, output)
     seconds = time.perf_counter() - started
     if as_json:
-        print_json(_report(taught, seconds))
+        print_json({**_report(taught, seconds), "skipped": dataset.skipped})
         return
     for name, score in taught.scores.items():
         _print_scores(name, score)
@@ -164,7 +164,8 @@ def _tell_skipped(dataset: DataSet, console: Console) -> None:
     for sentence in dataset.skipped[:SKIPPED_SHOWN]:
         say(console, f"skipped: {sentence}")
     if len(dataset.skipped) > SKIPPED_SHOWN:
-        say(console, f"skipped {len(dataset.skipped) - SKIPPED_SHOWN:,} more")
+        more = len(dataset.skipped) - SKIPPED_SHOWN
+        say(console, f"skipped {more:,} more; --json lists them all")
 
 
 def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:

@@ -92,12 +92,14 @@ def read_data(
         raise DataError(f"{place}: got {gathered.reads}, wanted {preparation.reads} for this net")
     reading = Reading(gathered, place, progress)
     decide = MEDIA[gathered.reads].decide
+    if gathered.reads != "pictures" and size is not None:
+        raise DataError(f"{place}: got a size for {gathered.reads}, wanted none: pictures have one")
     if gathered.reads == "pictures":
         decide = partial(decide, size=size, most=most, resize=RESIZES.check(resize))
     preparation = preparation or reading.decided(decide)
     inputs, kept, skipped = reading.prepared(preparation)
     labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
-    order = _class_order(gathered, labels, parts) if classes is None else classes
+    order = _class_order(gathered, labels, parts, place) if classes is None else classes
     numbers = _numbered(gathered, labels, _checked(order, place), place)
     return DataSet(
         inputs,
@@ -119,11 +121,16 @@ def _checked(order: Sequence[str], place: Path) -> tuple[str, ...]:
         raise DataError(f"{place}: {error}") from None
 
 
-def _class_order(gathered: Gathered, labels: list[str], parts: Names) -> Sequence[str]:
-    """The file's own order, or that of the names; a class that is only tested is none."""
+def _class_order(gathered: Gathered, labels: list[str], parts: Names, place: Path) -> Sequence[str]:
+    """The file's own order, or that of the names; DataError for a class that is only tested."""
     if gathered.order is not None:
         return gathered.order
     learned = {label for label, part in zip(labels, parts, strict=True) if part != "test"}
+    if learned and (others := sorted(set(labels) - learned)):
+        raise DataError(
+            f"{place}: the class {shown(others[0])} is in its part for testing alone, wanted "
+            "examples to learn it from, too"
+        )
     return sorted(learned or set(labels))
 
 

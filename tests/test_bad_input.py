@@ -1,0 +1,218 @@
+"""What people's folders hold besides good files: each told by name, and training goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from piecewise.cli.main import status
+
+from .test_media import KINDS, folder
+
+
+def png(pixels: Any, **how: Any) -> bytes:
+    made = io.BytesIO()
+    (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(
+        made, how.pop("format", "PNG"), **how
+    )
+    return made.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG that says it is 50,000 x 50,000."""
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1_000))), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data
+        content += struct.pack(">I", zlib.crc32(name + data))
+    return content
+
+
+def wav(samples: Any, rate: int = 8_000, **how: Any) -> bytes:
+    made = io.BytesIO()
+    soundfile.write(made, samples, rate, format="WAV", **how)
+    return made.getvalue()
+
+
+GREY = np.tile(np.arange(12, dtype=np.uint8) * 20, (12, 1))
+ANIMATED = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+TONE = np.sin(np.arange(4_000) * 0.8)
+
+GOOD: dict[str, dict[str, bytes]] = {
+    "pictures": {
+        "1x1.png": png(GREY[:1, :1]),
+        "1x20000.png": png(np.zeros((1, 20_000), np.uint8)),
+        "20000x1.png": png(np.zeros((20_000, 1), np.uint8)),
+        "sixteen.png": png(Image.fromarray(GREY.astype(np.uint16) * 256)),
+        "cmyk.jpg": png(Image.fromarray(GREY).convert("CMYK"), format="JPEG"),
+        "palette.png": png(Image.fromarray(GREY).convert("P"), transparency=3),
+        "animated.gif": png(ANIMATED[0], format="GIF", save_all=True, append_images=ANIMATED[1:]),
+        "a jpeg.png": png(GREY, format="JPEG"),
+        "with spaces.png": png(GREY),
+        "\N{SNOWMAN}\N{GRINNING FACE}.png": png(GREY),
+        "-leading.png": png(GREY),
+        f"{'n' * 251}.png": png(GREY),
+    },
+    "sounds": {
+        "silent.wav": wav(np.zeros(4_000)),
+        "one sample.wav": wav(np.ones(1)),
+        "six channels.wav": wav(np.tile(TONE[:, None], (1, 6)), 96_000),
+        "eight bits.wav": wav(TONE, subtype="PCM_U8"),
+        "float.wav": wav(TONE, 44_100, subtype="FLOAT"),
+    },
+    "texts": {
+        "mark.txt": "\N{BYTE ORDER MARK}a word".encode(),
+        "wide.txt": "a word".encode("utf-16"),
+        "\N{SNOWMAN}.txt": "한국어 \N{GRINNING FACE}".encode(),
+        "long.txt": b"word " * 100_000,
+    },
+}
+BAD: dict[str, dict[str, bytes]] = {
+    "pictures": {
+        "empty.png": b"",
+        "cut.png": png(GREY)[:60],
+        "bomb.png": bomb(),
+        "a text.png": b"not a picture",
+        "a sound.jpg": wav(TONE),
+    },
+    "sounds": {
+        "empty.wav": b"",
+        "cut.wav": wav(TONE)[:2_000],
+        "no samples.wav": wav(np.zeros(0)),
+        "a picture.wav": png(GREY),
+        "not a number.wav": wav(np.full(9, np.nan, np.float32), subtype="FLOAT"),
+    },
+    "texts": {
+        "empty.txt": b"",
+        "latin.txt": "caf\xe9".encode("latin-1"),
+        "zeros.txt": b"a\0b",
+        "too long.txt": b"x" * 5_000_000,
+    },
+}
+LEFT_BEHIND = (".DS_Store", "Thumbs.db", "desktop.ini", "._odd")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_odd_files_are_learned_and_broken_ones_named(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "my set", kind, 8)
+    for name, content in {**GOOD[kind], **BAD[kind]}.items():
+        (root / "train" / "ham" / name).write_bytes(content)
+    for name in LEFT_BEHIND:
+        (root / "train" / "spam" / name).write_bytes(b"odd")
+    (root / "train" / "__MACOSX").mkdir()
+    arguments = ["train", str(root), "-o", str(tmp_path / "net.safetensors"), "--epochs", "1"]
+    assert status([*arguments, "--json", "--folds", "0", "--validation-share", "0"]) == 0
+    told = capsys.readouterr()
+    skipped = json.loads(told.out)["skipped"]
+    assert f"{kind:<10} {16 + len(GOOD[kind])} for train" in told.err
+    assert len(skipped) == len(BAD[kind])
+    for name in BAD[kind]:
+        (sentence,) = (one for one in skipped if f"{root / 'train' / 'ham' / name}: " in one)
+        assert "\n" not in sentence
+        assert "Traceback" not in sentence
+
+
+def nothing(root: Path) -> None:
+    root.mkdir()
+
+
+def one_class(root: Path) -> None:
+    folder(root, "pictures", 4)
+    for part in ("train", "test"):
+        for file in (root / part / "spam").iterdir():
+            file.unlink()
+
+
+def one_class_but_tested(root: Path) -> None:
+    folder(root, "pictures", 4)
+    for file in (root / "train" / "spam").iterdir():
+        file.unlink()
+
+
+def all_broken(root: Path) -> None:
+    for name in "ab":
+        (root / name).mkdir(parents=True)
+        (root / name / "1.png").touch()
+
+
+def a_table_in_latin(root: Path) -> None:
+    root.with_suffix(".csv").write_bytes("text,label\ncaf\xe9,a\ntea,b\n".encode("latin-1"))
+
+
+def a_table_of_zeros(root: Path) -> None:
+    root.with_suffix(".csv").write_bytes(b"text,label\n" + bytes(100))
+
+
+def a_huge_line(root: Path) -> None:
+    with root.with_suffix(".jsonl").open("wb") as file:
+        file.write(b'{"label": "a", "text": "')
+        for _ in range(200):
+            file.write(b"x" * 1_000_000)
+        file.write(b'"}\n')
+
+
+REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
+    (nothing, "", "no file in it to learn from; wanted one folder per class"),
+    (one_class, "", "examples of one class to learn from, wanted 2 or more"),
+    (one_class_but_tested, "", "the class 'spam' is in its part for testing alone"),
+    (all_broken, "", "not one of its 2 pictures can be read"),
+    (a_table_in_latin, ".csv", "which is not UTF-8"),
+    (a_table_of_zeros, ".csv", "zero"),
+    (a_huge_line, ".jsonl", "line 1"),
+    (lambda root: None, "", "no such file or folder"),
+]
+
+
+@pytest.mark.parametrize(("make", "suffix", "words"), REFUSED)
+def test_what_nothing_can_be_learned_from_is_one_sentence(
+    make: Callable[[Path], None],
+    suffix: str,
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = tmp_path / "my set"
+    make(root)
+    source = root.with_suffix(suffix) if suffix else root
+    assert status(["train", str(source), "-o", str(tmp_path / "net.safetensors")]) == 1
+    *before, told = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"piecewise: {source}: ")
+    assert words in told
+    assert all(line.startswith("skipped: ") for line in before)
+    assert not (tmp_path / "net.safetensors").exists()
+
+
+def test_a_class_of_one_example_is_learned_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "set", "pictures", 8)
+    (root / "train" / "third").mkdir()
+    (root / "train" / "third" / "1.png").write_bytes(png(GREY))
+    net = tmp_path / "net.safetensors"
+    assert status(["train", str(root), "-o", str(net), "--epochs", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == ["ham", "spam", "third"]
+
+
+def test_quoted_newlines_and_doubled_quotes_are_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ['"two\nlines, and ""quotes""",a', '"",b', "tea,b", "coffee,a", 'more "tea",b']
+    table = tmp_path / "set.csv"
+    table.write_text("text,label\n" + "\n".join(rows * 4) + "\n")
+    net = tmp_path / "net.safetensors"
+    assert status(["train", str(table), "-o", str(net), "--epochs", "1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["skipped"]) == 4
+    assert all("there is no text" in sentence for sentence in told["skipped"])
