@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -289,3 +290,29 @@ def test_too_many_samples_are_refused_before_one_is_decoded(
     monkeypatch.setattr(sounds, "LARGEST_FILE", 1_000)
     assert refusal(content).startswith("more than 0 MiB; cut the sound")
     assert not decoded
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"RIFF....WAVE" + b"junk\0\0\0\0" * 3_000_000,
+        b"FORM....AIFF" + b"junk\0\0\0\0" * 3_000_000,
+        b"ID3\3\0\0\0\0\0\0" * 3_000_000,
+        bytes(30_000_000),
+        (b"OggS" + bytes(23)) * 1_000_000,
+        (b"\xff\xf3\x14\xc4" + bytes(20)) * 1_000_000,
+    ],
+    ids=["wav", "aiff", "titles", "zeros", "ogg", "mp3"],
+)
+def test_files_of_nothing_but_structure_are_not_walked_to_their_end(content: bytes) -> None:
+    began = time.perf_counter()
+    refusal(content)
+    assert time.perf_counter() - began < 3
+
+
+def test_an_aiff_may_hold_its_samples_before_it_says_what_they_are() -> None:
+    content = encoded(noise(), 8_000, "aiff PCM_16")
+    start, samples = content.index(b"COMM"), content.index(b"SSND")
+    assert start < samples
+    mixed = content[:start] + content[samples:] + content[start:samples]
+    assert (read_sound(mixed).samples == noise()[:, 0]).all()
