@@ -339,3 +339,11 @@ def test_of_an_ogg_that_lacks_part_of_a_page_nothing_is_read(kind: str) -> None:
     assert refusal(content + b"something else").startswith("damaged at byte ")
     other = content.replace(b"\x01vorbis", b"\x80theora").replace(b"OpusHead", b"Speex   ")
     assert refusal(other).startswith("neither Vorbis nor Opus in Ogg")
+
+
+def test_an_mp3_of_two_rates_is_told() -> None:
+    slow, fast = (encoded(noise(9_000), rate, "mp3") for rate in (8_000, 16_000))
+    assert (
+        refusal(slow + fast)
+        == f"damaged at byte {len(slow):,}: no frame of the same kind begins there"
+    )
