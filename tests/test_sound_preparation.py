@@ -100,8 +100,7 @@ def test_of_what_is_longer_the_strongest_stretch_is_looked_at() -> None:
     weak, strong = 0.1 * noise(200 * 128), noise(48 * 128, 5)
     samples = np.concatenate([weak, strong, weak])
     picture = SLOW.fit(sound(samples))
-    assert picture[0].mean(axis=0).min() > 200
-    assert (np.median(picture, axis=1) > 180).all()
+    assert (np.abs(picture.astype(int) - SLOW.fit(sound(strong)))[0, :, 2:-2] <= 20).mean() > 0.95
     remark = SLOW.remark(sound(samples))
     assert remark == "it lasts 7.2 s, of which the strongest 0.8 s are looked at"
     assert SLOW.remark(sound(strong)) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -289,3 +290,60 @@ def test_too_many_samples_are_refused_before_one_is_decoded(
     monkeypatch.setattr(sounds, "LARGEST_FILE", 1_000)
     assert refusal(content).startswith("more than 0 MiB; cut the sound")
     assert not decoded
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"RIFF....WAVE", b"junk" + bytes(4)),
+        (b"FORM....AIFF", b"junk" + bytes(4)),
+        (b"", b"ID3\3\0\0\0\0\0\0"),
+        (b"", b"\0"),
+        (b"", b"OggS" + bytes(23)),
+        (b"", b"\xff\xf3\x14\xc4" + bytes(20)),
+    ],
+    ids=["wav", "aiff", "titles", "zeros", "ogg", "mp3"],
+)
+def test_files_of_nothing_but_structure_are_not_walked_to_their_end(
+    head: bytes, piece: bytes
+) -> None:
+    content = head + piece * (150_000_000 // len(piece))
+    began = time.perf_counter()
+    refusal(content)
+    assert time.perf_counter() - began < 3
+
+
+def test_an_aiff_may_hold_its_samples_before_it_says_what_they_are() -> None:
+    content = encoded(noise(), 8_000, "aiff PCM_16")
+    start, samples = content.index(b"COMM"), content.index(b"SSND")
+    assert start < samples
+    mixed = content[:start] + content[samples:] + content[start:samples]
+    assert (read_sound(mixed).samples == noise()[:, 0]).all()
+
+
+def test_an_mp3_cut_between_its_frames_is_told() -> None:
+    content = encoded(noise(9_000), 8_000, "mp3")
+    starts = [at for at in range(len(content)) if content.startswith(content[:2], at)]
+    assert len(starts) > 8
+    for end in starts[1:]:
+        assert refusal(content[:end]).startswith("cut short: "), end
+
+
+@pytest.mark.parametrize("kind", ["ogg VORBIS", "ogg OPUS"])
+def test_of_an_ogg_that_lacks_part_of_a_page_nothing_is_read(kind: str) -> None:
+    content = encoded(noise(100_000), 48_000, kind)
+    page = content.rindex(b"OggS")
+    assert content.count(b"OggS") > 3
+    for end in (page + 2, page + 20, page + 100, len(content) - 1):
+        assert refusal(content[:end]).startswith("cut short: "), end
+    assert refusal(content + b"something else").startswith("damaged at byte ")
+    other = content.replace(b"\x01vorbis", b"\x80theora").replace(b"OpusHead", b"Speex   ")
+    assert refusal(other).startswith("neither Vorbis nor Opus in Ogg")
+
+
+def test_an_mp3_of_two_rates_is_told() -> None:
+    slow, fast = (encoded(noise(9_000), rate, "mp3") for rate in (8_000, 16_000))
+    assert (
+        refusal(slow + fast)
+        == f"damaged at byte {len(slow):,}: no frame of the same kind begins there"
+    )

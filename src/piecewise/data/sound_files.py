@@ -8,16 +8,23 @@ that all of it is there is looked up first; what is not understood goes no furth
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..errors import DataError
+from ..errors import DataError, shown
 
-_WAV_CODINGS = (1, 3, 6, 7)  # whole numbers, floating point, and the two laws of telephones
+# Whole numbers, floating point, and the two laws of telephones. The others are rare, and older
+# libsndfiles could be harmed through them.
+_WAV_CODINGS = (1, 3, 6, 7)
 _WAV_EXTENDED = 0xFFFE  # the coding stands further on
 _AIFF_CODINGS = (b"NONE", b"sowt", b"twos", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
 _AIFF_LAWS = (b"ulaw", b"ULAW", b"alaw", b"ALAW")
 _OGG_CODINGS = (b"\x01vorbis", b"OpusHead")
 _UNKNOWN = 0xFFFFFFFF  # a length, from what wrote a WAV without knowing how long it would become
+
+_MOST_CHUNKS = 1_000  # of a WAV or AIFF file before its samples; there are seldom more than ten
+_MOST_PIECES = 300_000  # pages of Ogg or frames of MP3: the shortest there are, for ten minutes
+_MOST_TITLES, _MOST_ZEROS = 8, 1 << 20  # before the first frame of an MP3
 
 _KILOBITS = {  # by version of MPEG: of a frame of layer III, by the number in its header
     1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -62,32 +69,27 @@ def _check_wav(content: bytes) -> None:
 
 
 def _check_aiff(content: bytes) -> None:
-    known = False
+    missing = {b"COMM", b"SSND"}
     for name, start, size in _chunks(content, ">4sI"):
         _check_end(start + size, content)
-        if name == b"COMM" and size >= 18:
-            if content[8:12] == b"AIFC":
-                _check_coding(content[start + 18 : start + 22], _AIFF_CODINGS + _AIFF_LAWS)
-            known = True
-        if name == b"SSND" and known:
+        if name == b"COMM" and content[8:12] == b"AIFC":
+            _check_coding(content[start + 18 : start + 22], _AIFF_CODINGS + _AIFF_LAWS)
+        missing.discard(name)
+        if not missing:
             return
     raise _cut(content, "its samples")
 
 
-class _Chunk(NamedTuple):
-    name: bytes
-    start: int
-    size: int
-
-
-def _chunks(content: bytes, form: str) -> list[_Chunk]:
-    """The chunks of a WAV or AIFF file, the last of which may promise more than there is."""
-    found, at = list[_Chunk](), 12
-    while at + 8 <= len(content):
+def _chunks(content: bytes, form: str) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and size of each chunk of a WAV or AIFF file; the last may promise more than
+    there is."""
+    at = 12
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > len(content):
+            return
         name, size = struct.unpack_from(form, content, at)
-        found.append(_Chunk(name, at + 8, size))
+        yield name, at + 8, size
         at += 8 + size + size % 2
-    return found
 
 
 def _check_flac(content: bytes) -> None:
@@ -99,8 +101,9 @@ def _check_flac(content: bytes) -> None:
 
 
 def _check_ogg(content: bytes) -> None:
-    at, first = 0, b""
+    at, first, pages = 0, b"", 0
     while content.startswith(b"OggS", at):
+        pages = _one_more(pages)
         count = content[at + 26] if at + 27 <= len(content) else 0
         start = at + 27 + count
         end = start + sum(content[at + 27 : start])
@@ -117,7 +120,13 @@ def _check_ogg(content: bytes) -> None:
 
 def _check_coding(coding: object, known: tuple[object, ...]) -> None:
     if coding not in known:
-        raise DataError(f"coded as {coding!r}, which is not read here; save it as plain WAV")
+        raise DataError(f"coded as {shown(coding)}, which is not read here; save it as plain WAV")
+
+
+def _one_more(count: int) -> int:
+    if count == _MOST_PIECES:
+        raise DataError(f"more than {_MOST_PIECES:,} pieces; cut it into shorter files first")
+    return count + 1
 
 
 def _check_end(end: int, content: bytes) -> None:
@@ -170,7 +179,7 @@ def _frames_alone(content: bytes) -> bytes:
         raise ValueError("no frame")
     while (frame := _frame(content, at)) and _alike(frame, first):
         _check_end(at + frame.size, content)
-        at, count = at + frame.size, count + 1
+        at, count = at + frame.size, _one_more(count)
     if at < len(content) and not content.startswith(_TAILS, at):
         if len(content) - at < 4 and content[at] == 0xFF:
             raise _cut(content, "a whole frame at its end")
@@ -188,14 +197,15 @@ def _frames_alone(content: bytes) -> bytes:
 def _after_title(content: bytes) -> int:
     """Where an MP3 begins, behind its title (ID3, version 2) and what fills it up."""
     at = 0
-    while content.startswith(b"ID3", at) and len(content) >= at + 10:
+    for _ in range(_MOST_TITLES):
+        if not content.startswith(b"ID3", at) or len(content) < at + 10:
+            break
         size = 0
         for byte in content[at + 6 : at + 10]:
             size = size << 7 | byte & 127
         at += 10 + size + (10 if content[at + 5] & 16 else 0)
-    while at < len(content) and not content[at]:
-        at += 1
-    return at
+    filling = content[at : at + _MOST_ZEROS]
+    return at + len(filling) - len(filling.lstrip(b"\0"))
 
 
 def _alike(frame: _Frame, first: _Frame) -> bool:

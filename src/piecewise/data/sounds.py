@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -14,7 +14,6 @@ from ..errors import DataError
 from .sound_files import whole
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
-_FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF")
 MOST_SECONDS = 600
 """Of one sound; checked against its header before any sample is decoded, as the next two are."""
 MOST_SAMPLES = 1 << 26
@@ -42,9 +41,11 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
 
     ``name``: what bytes, or a file that is open already, are called.
     """
+    import soundfile  # noqa: PLC0415 -- it takes a while, and who reads no sounds needs it not
+
     path = name or (str(file) if isinstance(file, Path) else "sound")
     try:
-        return _decoded(_content(file))
+        return _decoded(_content(file), soundfile.SoundFile)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except MemoryError:
@@ -74,21 +75,8 @@ def _content(file: Path | bytes | IO[bytes]) -> bytes:
     return content
 
 
-class _Bytes(io.BytesIO):
-    """Bytes as libsndfile reads them: a place before their beginning, for which a broken header
-    asks, is their beginning, for an error raised while it calls could not be caught."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        base = (0, self.tell(), self.getbuffer().nbytes)[whence]
-        return super().seek(max(0, base + offset))
-
-
-def _decoded(content: bytes) -> Sound:
-    import soundfile  # noqa: PLC0415 -- it takes a while, and who reads no sounds needs it not
-
-    with soundfile.SoundFile(_Bytes(whole(content))) as sound:
-        if sound.format not in _FORMATS:
-            raise ValueError(sound.format)
+def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
+    with opened(io.BytesIO(whole(content))) as sound:
         frames = sound.frames
         _check_header(sound.samplerate, sound.channels, frames)
         samples = np.concatenate([*_blocks(sound)])
@@ -132,9 +120,9 @@ def _blocks(sound: Any) -> Iterator[npt.NDArray[np.float32]]:
 def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """(n, channels) -> their mean (n,) as 16-bit samples have it.
 
-    Decoders of MP3, Ogg and wide samples differ in their last bits between processors. Rounded to
-    whole multiples of 2**-15 they hardly ever do, and what was recorded in 16 bits stays as it is.
-    Their sum is exact in float32, and so is the same in any order.
+    What decoders make of MP3 and Ogg differs in its last bits between processors. Rounded to whole
+    multiples of 2**-15 it hardly ever does, and what was recorded in 16 bits stays as it is. The
+    channels' sum is exact in float32, and so is the same in any order.
     """
     if not np.isfinite(block).all():
         raise DataError("a sample that is no finite number")
