@@ -31,11 +31,14 @@ _FIRST = {
 
 def kind_of(content: bytes) -> str | None:
     """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM or HEIF, by the first bytes; None if it is none."""
+    for first, kind in _FIRST.items():
+        if content.startswith(first):
+            return kind
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
     if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
         return "HEIF"
-    return next((kind for first, kind in _FIRST.items() if content.startswith(first)), None)
+    return None
 
 
 class Png(NamedTuple):
