@@ -157,3 +157,15 @@ def heif_size(content: bytes) -> tuple[int, int]:
     main one may be cut out of it only after it has been unpacked."""
     sizes = [(int.from_bytes(one), int.from_bytes(two)) for one, two in _EXTENT.findall(content)]
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+
+
+def webp_sizes(content: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Columns and rows of an animated WebP, and of its first frame; None if it is not animated."""
+    frame = content.find(b"ANMF", 30)
+    if content[12:16] != b"VP8X" or frame < 0:
+        return None
+    whole, first = (
+        [int.from_bytes(content[at : at + 3], "little") + 1 for at in (start, start + 3)]
+        for start in (24, frame + 14)
+    )
+    return (whole[0], whole[1]), (first[0], first[1])
