@@ -202,3 +202,19 @@ def test_a_bitmap_is_read_from_its_top_or_its_bottom_and_whatever_its_length_say
 def test_a_bitmap_of_lying_sizes_is_told(width: int, height: int) -> None:
     with pytest.raises(DataError, match=r"^x: (cannot be read as a picture: this BMP|.* pixels, )"):
         read_picture(bitmap(width, height, bytes(24)), "x")
+
+
+def test_a_small_frame_on_a_large_canvas_is_refused(tmp_path: Path) -> None:
+    plain = encoded(colours(), "WEBP", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    assert plain[12:16] == b"VP8X"
+    for columns, rows in ((8, 8), (20, 30)):
+        canvas = (columns - 1).to_bytes(3, "little") + (rows - 1).to_bytes(3, "little")
+        found = read_picture(plain[:24] + canvas + plain[30:])
+        assert found.shape == (rows, columns, 3)
+        assert (found[:8, :8] == read_picture(plain)).all()
+    canvas = (6_000_000).to_bytes(3, "little") + (8).to_bytes(3, "little")
+    memory, told = measured(tmp_path / "a.webp", plain[:24] + canvas + plain[30:])
+    assert told == (
+        "a first frame of 8x8 in 6000001x9 pixels; save its first frame alone, as a PNG"
+    )
+    assert memory < 32 << 20

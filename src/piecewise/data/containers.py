@@ -31,11 +31,14 @@ _FIRST = {
 
 def kind_of(content: bytes) -> str | None:
     """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM or HEIF, by the first bytes; None if it is none."""
+    for first, kind in _FIRST.items():
+        if content.startswith(first):
+            return kind
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
     if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
         return "HEIF"
-    return next((kind for first, kind in _FIRST.items() if content.startswith(first)), None)
+    return None
 
 
 class Png(NamedTuple):
@@ -154,3 +157,15 @@ def heif_size(content: bytes) -> tuple[int, int]:
     main one may be cut out of it only after it has been unpacked."""
     sizes = [(int.from_bytes(one), int.from_bytes(two)) for one, two in _EXTENT.findall(content)]
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+
+
+def webp_sizes(content: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Columns and rows of an animated WebP, and of its first frame; None if it is not animated."""
+    frame = content.find(b"ANMF", 30)
+    if content[12:16] != b"VP8X" or frame < 0:
+        return None
+    whole, first = (
+        [int.from_bytes(content[at : at + 3], "little") + 1 for at in (start, start + 3)]
+        for start in (24, frame + 14)
+    )
+    return (whole[0], whole[1]), (first[0], first[1])

@@ -22,6 +22,7 @@ from .containers import (
     plain_jpeg,
     plain_png,
     too_many_scans,
+    webp_sizes,
 )
 
 SUFFIXES = (
@@ -34,7 +35,7 @@ LARGEST_FILE = 512 << 20
 """Bytes of one picture file; checked before it is read."""
 
 _BAND = 1 << 21  # pixels that are converted at a time, so that copies of a large picture are small
-_LARGEST_TILE = 1 << 22  # pixels of a tile in a TIFF, or four times the picture's
+_SPARE = 1 << 22  # pixels that may be unpacked though they are not the picture's
 _FRACTIONS = 1.01  # what was resized or averaged may be a little above 1
 _GREY_MODES = ("1", "L", "LA")
 
@@ -133,6 +134,8 @@ def _by_pillow(content: bytes, kind: str) -> Pixels:
                 f"more than {MOST_SCANS} scans; save it again, as a plain JPEG or a PNG"
             )
         content, exif = plain_jpeg(content)
+    elif kind == "WEBP":
+        _check_frame(content)
     with Image.open(io.BytesIO(content), formats=(kind,)) as image:
         _check_size(image.size)
         if kind == "TIFF":
@@ -159,10 +162,24 @@ def _too_large(got: str) -> DataError:
 def _check_tiles(image: Any) -> None:
     """Refuse a small TIFF of large tiles: each is unpacked whole."""
     columns, rows = (image.tag_v2.get(tag, 0) for tag in (322, 323))
-    if columns * rows > max(_LARGEST_TILE, 4 * image.width * image.height):
+    if columns * rows > max(_SPARE, 4 * image.width * image.height):
         raise DataError(
             f"{image.width}x{image.height} pixels in tiles of {columns}x{rows}; save it again, "
             "without tiles"
+        )
+
+
+def _check_frame(content: bytes) -> None:
+    """Refuse a small first frame on a large empty canvas, which is filled and copied for it."""
+    sizes = webp_sizes(content)
+    if sizes is None:
+        return
+    _check_size(sizes[0])
+    (columns, rows), first = sizes
+    if columns * rows > max(_SPARE, 4 * first[0] * first[1]):
+        raise DataError(
+            f"a first frame of {first[0]}x{first[1]} in {columns}x{rows} pixels; save its first "
+            "frame alone, as a PNG"
         )
 
 
