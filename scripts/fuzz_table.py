@@ -6,6 +6,7 @@ A reader more is a line in READERS, at the end: a function of bytes, and one tha
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import tempfile
@@ -18,9 +19,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from piecewise.data.columns import read_columns
 from piecewise.data.dataset import read_data
 from piecewise.data.pictures import read_picture
+from piecewise.data.sound_preparation import SoundPreparation
+from piecewise.data.sounds import read_sound
 from piecewise.data.tables import read_npz
+from piecewise.data.text_preparation import TextPreparation
+from piecewise.data.texts import read_text
 
 
 def as_file(suffix: str, reader: Callable[[Path], object]) -> Callable[[bytes], None]:
@@ -121,7 +127,10 @@ def zip_seeds() -> list[bytes]:
     made = []
     content = encoded(Image.new("L", (4, 3), 90), "PNG")
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        for names in (("a/1.png", "b/2.png"), ("top/train/ä/1.png", "top/test/b/1.png", "x.txt")):
+        for names in (
+            ("a/1.png", "b/2.png"),
+            ("top/train/ä/1.png", "top/train/b/1.png", "top/test/b/2.png", "x.txt"),
+        ):
             buffer = io.BytesIO()
             with zipfile.ZipFile(buffer, "w", method) as archive:
                 for name in names:
@@ -144,10 +153,75 @@ def npz_seeds() -> list[bytes]:
     return made
 
 
+def check_sound(content: bytes) -> None:
+    found = read_sound(content)
+    assert found.samples.dtype == np.float32, found.samples.dtype
+    assert found.samples.size, found
+    assert np.abs(found.samples).max() <= 1, found
+    PREPARED_SOUNDS.fit(found)
+
+
+def sound_seeds() -> list[bytes]:
+    """A tenth of a second in every kind of sound file, and in most codings of samples."""
+    import soundfile  # noqa: PLC0415 - who changes other files needs it not
+
+    tone = np.sin(np.arange(1_600) * 0.7)[:, None] * (0.3, 0.6)
+    made = []
+    for kind, coding, rate in SOUND_FORMS:
+        buffer = io.BytesIO()
+        soundfile.write(buffer, tone, rate, format=kind, subtype=coding)
+        made.append(buffer.getvalue())
+    return made
+
+
+SOUND_FORMS = [
+    *(("WAV", coding, 16_000) for coding in ("PCM_U8", "PCM_16", "PCM_24", "FLOAT", "ULAW")),
+    ("WAVEX", "PCM_16", 44_100),
+    ("FLAC", "PCM_16", 16_000),
+    ("OGG", "VORBIS", 16_000),
+    ("OGG", "OPUS", 16_000),
+    ("MP3", None, 16_000),
+    ("AIFF", "PCM_16", 8_000),
+]
+PREPARED_SOUNDS = SoundPreparation((1, 40, 24))
+
+
+def check_text(content: bytes) -> None:
+    found = read_text(content)
+    assert found.strip(), found
+    PREPARED_TEXTS.fit(found)
+
+
+def text_seeds() -> list[bytes]:
+    sentences = ["a word and 12 more, isn't it?", "\ufeffΩmega ça va", "汉字 \u0e44\u0e17\u0e22 🎉"]
+    return [text.encode(way) for text in sentences for way in ("utf-8", "utf-16")]
+
+
+PREPARED_TEXTS = TextPreparation("words", ("a", "word", "汉字"), 8)
+
+
+def table_seeds(mark: str) -> Callable[[], list[bytes]]:
+    def seeds() -> list[bytes]:
+        rows = (("text", "label", "split"), ("a, b", "x", "train"), ('"two\nlines"', "y", "test"))
+        return ["\n".join(mark.join(row) for row in rows).encode()]
+
+    return seeds
+
+
+def line_seeds() -> list[bytes]:
+    rows = ({"text": "a \u00e9", "label": 1}, {"text": "b", "label": "x", "split": "dev"})
+    return ["\n".join(json.dumps(row) for row in rows).encode()]
+
+
 Reader = tuple[Callable[[bytes], None], Callable[[], list[bytes]]]
 
 READERS: dict[str, Reader] = {
     "pictures": (check_picture, picture_seeds),
     "zip": (as_file(".zip", read_data), zip_seeds),
     "npz": (as_file(".npz", read_npz), npz_seeds),
+    "sounds": (check_sound, sound_seeds),
+    "texts": (check_text, text_seeds),
+    "csv": (as_file(".csv", read_columns), table_seeds(",")),
+    "tsv": (as_file(".tsv", read_columns), table_seeds("\t")),
+    "jsonl": (as_file(".jsonl", read_columns), line_seeds),
 }
