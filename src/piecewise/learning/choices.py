@@ -23,8 +23,8 @@ WORK = 0.8e12
 """Multiplications forward, all pictures and epochs together, that a training run may take: some
 ten seconds on two cores."""
 QUICK_WORK = 1.4e11
-STEPS, QUICK_STEPS = 720, 400
-"""Steps that a set is worth, if there is time for them."""
+QUICK_STEPS = 400
+"""Steps at most, when there is little time."""
 MOST_EPOCHS = 150
 FEWEST_THOROUGH = 15
 """Epochs that thorough layers need; where there is no time for them, quick ones learn more."""
@@ -61,7 +61,7 @@ def plan_for(
     chosen, said = KINDS[kind], Recipe(**{"optimizer": KINDS[kind].optimizer, **knobs})
     batch = said.batch_size if "batch_size" in knobs else batch_size_for(count)
     rate = chosen.learning_rate if said.optimizer == chosen.optimizer else RATES[said.optimizer]
-    work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, STEPS)
+    work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, chosen.steps)
 
     def epochs_for(text: str) -> int:
         """As many as there is work for, and no more than the steps that are worth it."""
@@ -180,11 +180,13 @@ class Kind:
     learning_rate: float
     """That goes with batches of 128; with smaller ones, by the square root."""
     optimizer: str = "sgd"
+    steps: int = 720
+    """That a set is worth, if there is time for them."""
 
 
 KINDS = {
     "drawings": Kind(drawing_layers, quick_layers, 0.1),
     "photos": Kind(photo_layers, quick_layers, 0.03),
     "sounds": Kind(quick_layers, quick_layers, 0.05),
-    "texts": Kind(text_layers, text_layers, 4e-3, "adamw"),
+    "texts": Kind(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
 }
