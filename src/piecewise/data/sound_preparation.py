@@ -35,7 +35,7 @@ _FIELDS = ("reads", "shape", "rate", "hop")
 _QUIET = 10**-3.5  # of the loudest step's power: what is less, at both ends, is no part of a sound
 _FLOOR = -70.0  # decibels below the loudest cell that become byte 0
 _NOTHING = 1e-12  # a power that no sample of 16 bits makes: what roundings leave behind
-_SHARE = 9, 10  # of the training sounds are seen whole
+_SHARE = 19, 20  # of the training sounds are seen whole, however they are shifted
 _LONG = 1.5  # times what is looked at: then it is said
 
 
@@ -157,8 +157,9 @@ def decide_sounds(sounds: Iterable[Sound]) -> SoundPreparation:
     """The preparation for sounds of any rates and lengths, looked at one by one.
 
     16,000 samples a second if at least half of them have as many, else 8,000. Steps of 16 ms, or
-    of twice that, and so on, until nine of ten sounds, without the quiet at their ends, are not
-    longer than `MOST_STEPS`; then as many steps as these nine need.
+    of twice that, and so on, until 19 of 20 sounds, without the quiet at their ends, are not
+    longer than two thirds of `MOST_STEPS`; then as many steps as these need, and half of that again: with quiet
+    around it, a sound can be shifted, and nets know new speakers better.
     """
     looks = [_look(sound) for sound in sounds]
     rate = RATES[2 * sum(look[0] for look in looks) >= len(looks)] if looks else RATES[0]
@@ -166,9 +167,9 @@ def decide_sounds(sounds: Iterable[Sound]) -> SoundPreparation:
     part, whole = _SHARE
     long = lengths[(part * len(lengths) + whole - 1) // whole - 1] if lengths else 1
     hop = 16 * rate // 1_000
-    while long > MOST_STEPS and 2 * hop <= _HOP.high:
+    while 3 * long > 2 * MOST_STEPS and 2 * hop <= _HOP.high:
         long, hop = (long + 1) // 2, 2 * hop
-    frames = min(MOST_STEPS, max(16, (long + 7) // 8 * 8))
+    frames = min(MOST_STEPS, max(16, (3 * long // 2 + 7) // 8 * 8))
     return SoundPreparation((1, BANDS, frames), rate, hop)
 
 
