@@ -1,7 +1,7 @@
 """piecewise: ConvNets that show every number behind every decision.
 
-Teach a ConvNet your own pictures on an ordinary computer, walk from pixels to votes to learning,
-and carry the trained net in one file that holds no code. Names load when they are first used, so
+Teach a ConvNet your own pictures, sounds and texts on an ordinary computer, walk from pixels to
+votes to learning, and carry the trained net in one file that holds no code. Names load when they are first used, so
 that importing the package costs next to nothing.
 """
 

@@ -30,8 +30,8 @@ class Home(NamedTuple):
 COMMANDS = {
     "demo": Home("demo", "Teach a ConvNet X from O, here and now, and test it on unseen ones."),
     "tour": Home("tour", "Walk through the deck: from pixels to votes to learning."),
-    "train": Home("train", "Teach a net your own pictures and save it."),
-    "predict": Home("predict", "Say what pictures show."),
+    "train": Home("train", "Teach a net your own pictures, sounds or texts, and save it."),
+    "predict": Home("predict", "Say what pictures, sounds or texts are."),
     "evaluate": Home("evaluate", "Score a net on a data set."),
     "show": Home("show", "Describe the net in a model file."),
     "doctor": Home("doctor", "Say what this machine has, and whether all works here."),
@@ -61,8 +61,8 @@ class Commands(click.RichGroup):
 @click.command(cls=Commands)
 @click.version_option(__version__, prog_name="piecewise", message="%(prog)s %(version)s")
 def main() -> None:
-    """Teach a ConvNet your own pictures on an ordinary computer, see every number behind every
-    decision, and carry the trained net in one file.
+    """Teach a ConvNet your own pictures, sounds and texts on an ordinary computer, see every number
+    behind every decision, and carry the trained net in one file.
 
     Data goes to standard output, words and progress to standard error. Exit status: 0 done, 1
     failed, 2 wrong usage, 130 interrupted.
