@@ -211,7 +211,7 @@ BAD = [
     (["predict", "{here}", "x.png"], "a folder, wanted a model file"),
     (["evaluate", "{net}", "nowhere"], "nowhere: no such file or folder"),
     (["evaluate", "{net}", "{empty}"], "wanted a folder with one folder per class"),
-    (["evaluate", "{net}", "{here}"], "no picture in it; wanted one folder per class"),
+    (["evaluate", "{net}", "{here}"], "no file in it to learn from; wanted one folder per class"),
     (["train", "nowhere.npz", "-o", "{here}/a"], "nowhere.npz: no such file or folder"),
     (["train", "{empty}", "-o", "{here}/a"], "wanted a folder with one folder per class"),
     (["train", "{broken}", "-o", "{here}/a"], "broken.npz: not a whole .npz file"),
@@ -247,7 +247,7 @@ def test_what_fails_says_so_in_one_sentence_and_exits_with_1(
     [
         (["tuor"], "'tuor' is not a command; did you mean 'tour'?"),
         (["train", "x.npz"], "Missing option '-o'"),
-        (["predict", "net"], "Missing argument 'FILE...'"),
+        (["predict", "net"], "predict wants a FILE, or --text"),
         (["demo", "--speed"], "No such option"),
         (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv wants its features and kernel"),
         (["train", "x.npz", "-o", "y", "--size", "x"], "got 'x', wanted one whole number"),

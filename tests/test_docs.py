@@ -36,7 +36,9 @@ def test_the_picture_is_drawn_from_the_tours_numbers() -> None:
     assert (ROOT / "docs" / "pixels-to-votes.svg").read_text() == script("draw_picture").drawing()
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 11), ("docs/learning.md", 9), ("docs/data.md", 6)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("README.md", 11), ("docs/learning.md", 9), ("docs/data.md", 6)]
+)
 def test_the_examples_of_the_manual_run_and_print_what_they_say(
     page: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,7 @@ def command(
     is told, the others are answered all the same, and the exit status is 1.
     """
     if not files and not texts:
-        raise click.UsageError("wants a FILE, or --text")
+        raise click.UsageError("predict wants a FILE, or --text")
     net = Network.load(net_file)
     least = net.calibration.least(coverage)
     read, unread = _read(net, files, texts)

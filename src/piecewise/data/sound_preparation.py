@@ -158,8 +158,8 @@ def decide_sounds(sounds: Iterable[Sound]) -> SoundPreparation:
 
     16,000 samples a second if at least half of them have as many, else 8,000. Steps of 16 ms, or
     of twice that, and so on, until 19 of 20 sounds, without the quiet at their ends, are not
-    longer than two thirds of `MOST_STEPS`; then as many steps as these need, and half of that again: with quiet
-    around it, a sound can be shifted, and nets know new speakers better.
+    longer than two thirds of `MOST_STEPS`; then as many steps as these need, and half of that
+    again: with quiet around it, a sound can be shifted, and nets know new speakers better.
     """
     looks = [_look(sound) for sound in sounds]
     rate = RATES[2 * sum(look[0] for look in looks) >= len(looks)] if looks else RATES[0]
