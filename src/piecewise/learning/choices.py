@@ -31,8 +31,10 @@ FEWEST_THOROUGH = 15
 
 RATES = {"sgd": 0.05, "adamw": 4e-3}
 """The learning rate with another optimizer than the one that suits the kind."""
-PHOTO_TRICKS = Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=12)
-SOUND_TRICKS = Augmentation(translation=(0, 0.1), light=0.1, noise=0.2, masking=0.15)
+PHOTO_TRICKS = Augmentation(
+    translation=0.1, scaling=(0.8, 1.25), rotation=12, contrast=0.3, light=0.2
+)
+SOUND_TRICKS = Augmentation(translation=(0, 0.1), light=0.1, noise=0.4, masking=0.25)
 FEW = 10_000
 _SAMPLE = 500  # pictures, at least, that are looked at where there are more
 
@@ -186,7 +188,7 @@ class Kind:
 
 KINDS = {
     "drawings": Kind(drawing_layers, quick_layers, 0.1),
-    "photos": Kind(photo_layers, quick_layers, 0.03),
+    "photos": Kind(photo_layers, quick_layers, 0.06),
     "sounds": Kind(quick_layers, quick_layers, 0.05),
     "texts": Kind(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
 }
