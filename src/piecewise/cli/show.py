@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import rich_click as click
 
+from ..errors import LimitError
+from ..learning.recipe import Recipe
 from ..network import Network
 from .output import data, json_option, print_json, printable
 
@@ -39,15 +43,26 @@ def command(net_file: str, as_json: bool) -> None:
         "",
         f"classes      {', '.join(net.classes)}",
         f"preparation  {net.preparation.told}",
-        f"recipe       {_words(net.recipe)}",
+        f"recipe       {_recipe(net.recipe)}",
         f"sureness     {_sureness(net)}",
         f"sha256       {net.parameters_sha256}",
     ):
         console.print("\n".join(map(printable, line.split("\n"))), soft_wrap=True)
 
 
-def _words(values: dict[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"
+def _recipe(values: dict[str, Any]) -> str:
+    """The knobs as they would be written, or, in a file of another version, as they stand."""
+    if not values:
+        return "none"
+    try:
+        recipe = Recipe(**values)
+    except (LimitError, TypeError):
+        return ", ".join(f"{name} {value}" for name, value in values.items())
+    written = (
+        f"{name.replace('_', ' ')} {Recipe.knob(name).write(getattr(recipe, name))}"
+        for name in values
+    )
+    return ", ".join(written)
 
 
 def _sureness(net: Network) -> str:
