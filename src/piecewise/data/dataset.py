@@ -92,8 +92,8 @@ def read_data(
         raise DataError(f"{place}: got {gathered.reads}, wanted {preparation.reads} for this net")
     reading = Reading(gathered, place, progress)
     decide = MEDIA[gathered.reads].decide
-    if gathered.reads != "pictures" and size is not None:
-        raise DataError(f"{place}: got a size for {gathered.reads}, wanted none: pictures have one")
+    if gathered.reads != "pictures" and (size is not None or resize != "pad"):
+        raise DataError(f"{place}: got a size, or a way to resize, for {gathered.reads}")
     if gathered.reads == "pictures":
         decide = partial(decide, size=size, most=most, resize=RESIZES.check(resize))
     preparation = preparation or reading.decided(decide)

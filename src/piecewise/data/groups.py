@@ -32,7 +32,7 @@ def groups_of(gathered: Gathered, text: str, place: Path) -> list[str]:
     * for whatever lies around it, as in '*_{group}_*'. DataError where it does not fit."""
     if not isinstance(gathered.raw, Files):
         if text not in gathered.fields:
-            known = ", ".join(gathered.fields) or "none"
+            known = ", ".join(gathered.fields) or "it has none that says who"
             raise DataError(f"{place}: groups: got {shown(text)}, wanted a field of it ({known})")
         return [str(value) for value in gathered.fields[text]]
     pattern = _pattern(text)

@@ -1,0 +1,135 @@
+"""Groups: found in names and fields, and kept on one side of every split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import piecewise as pw
+from piecewise.data.gathering import gather
+from piecewise.data.groups import groups_of, offers
+from piecewise.errors import DataError
+from piecewise.learning.holding_out import folds_of, held_out
+
+from .real_data import real
+from .test_media import picture
+
+RANDOM = np.random.default_rng(5)
+LABELS = RANDOM.integers(0, 3, 900)
+PEOPLE = np.array([f"person {number}" for number in RANDOM.integers(0, 25, 900)])
+
+
+def files(root: Path, *names: str) -> Path:
+    for label, folder in enumerate(("a", "b")):
+        (root / folder).mkdir(parents=True)
+        for number, name in enumerate(names):
+            content = picture(label, number)
+            (root / folder / f"{name.format(folder=folder)}.png").write_bytes(content)
+    return root
+
+
+def sides(groups: np.ndarray, out: np.ndarray) -> None:
+    """No group is on both sides."""
+    assert not set(groups[out].tolist()) & set(groups[~out].tolist())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_about_the_share_is_held_out_in_whole_groups(seed: int) -> None:
+    out = held_out(LABELS, seed, 0.2, PEOPLE)
+    sides(PEOPLE, out)
+    assert 0.12 < out.mean() <= 0.2
+    assert set(LABELS[~out].tolist()) == {0, 1, 2}
+
+
+def test_other_seeds_hold_out_other_groups() -> None:
+    chosen = {tuple(np.unique(PEOPLE[held_out(LABELS, seed, 0.2, PEOPLE)])) for seed in range(5)}
+    assert len(chosen) == 5
+
+
+def test_one_large_group_is_held_out_where_there_is_no_smaller_one() -> None:
+    groups = np.repeat(["x", "y"], [60, 40])
+    out = held_out(np.arange(100) % 2, 0, 0.1, groups)
+    assert (out == (groups == "y")).all()
+
+
+def test_a_group_that_alone_has_a_class_is_never_held_out() -> None:
+    labels = np.array([0, 1] * 40 + [2] * 20)
+    groups = np.array(["w", "x", "y", "z"] * 20 + ["alone"] * 20)
+    for seed in range(20):
+        out = held_out(labels, seed, 0.4, groups)
+        assert out.any()
+        assert "alone" not in groups[out]
+    assert not held_out(labels, 0, 0.5, np.full(100, "one")).any()
+
+
+def test_folds_hold_whole_groups_and_about_as_many_each() -> None:
+    fold = folds_of(LABELS, 0, 0, 5, PEOPLE)
+    for number in range(5):
+        sides(PEOPLE, fold == number)
+    sizes = np.bincount(fold)
+    assert len(sizes) == 5
+    assert sizes.max() - sizes.min() <= max(np.unique(PEOPLE, return_counts=True)[1])
+    assert (fold != folds_of(LABELS, 0, 1, 5, PEOPLE)).any()
+    alone = folds_of(LABELS, 0, 0, 25, PEOPLE)
+    assert len({(group, number) for group, number in zip(PEOPLE, alone, strict=True)}) == 25
+
+
+def test_a_pattern_finds_the_group_in_a_files_name(tmp_path: Path) -> None:
+    root = files(tmp_path / "set", "7_ann_1", "7_bob_1", "7_ann_2", "7_bob_x_2")
+    gathered = gather(root)
+    found = groups_of(gathered, "*_{group}_*", root)
+    assert found == ["ann", "ann", "bob", "bob"] * 2
+    assert groups_of(gathered, "7_{group}", root)[2:4] == ["bob_1", "bob_x_2"]
+    for wrong in ("", "ann", "{group}{group}", "*", "x" * 300 + "{group}"):
+        with pytest.raises(DataError, match=r"^groups: got .*, wanted a pattern such as"):
+            groups_of(gathered, wrong, root)
+    with pytest.raises(DataError, match=r"7_ann_1\.png: its name does not fit the groups '8_"):
+        groups_of(gathered, "8_{group}_*", root)
+
+
+def test_a_pattern_is_no_regular_expression(tmp_path: Path) -> None:
+    root = files(tmp_path / "set", "a.b+(1)_ann")
+    assert groups_of(gather(root), "a.b+(1)_{group}", root) == ["ann", "ann"]
+    with pytest.raises(DataError, match="does not fit"):
+        groups_of(gather(root), "a?b+(1)_{group}", root)
+
+
+def test_words_that_come_back_in_several_classes_are_offered(tmp_path: Path) -> None:
+    names = [f"{{folder}}_{who}_{take}" for who in ("ann", "bob") for take in range(5)]
+    (offer,) = offers(gather(files(tmp_path / "set", *names)))
+    assert (offer.text, offer.groups, offer.some) == ("*_{group}_*", 2, ["ann", "bob"])
+
+
+@pytest.mark.parametrize("name", ["{{folder}}{}", "{{folder}}_{}", "IMG-{}", "{}_{{folder}}_x"])
+def test_numbers_classes_and_what_is_always_the_same_are_not_offered(
+    tmp_path: Path, name: str
+) -> None:
+    root = files(tmp_path / "set", *(name.format(number) for number in range(12)))
+    assert offers(gather(root)) == []
+
+
+def test_real_speakers_and_writers_are_offered() -> None:
+    speakers = gather(real("spoken-digits.zip"))
+    assert [(offer.text, offer.groups) for offer in offers(speakers)] == [("*_{group}_*", 6)]
+    writers = gather(real("xo-unipen.npz"))
+    assert [(offer.text, offer.groups) for offer in offers(writers)] == [("writer", 274)]
+
+
+def test_a_field_of_an_array_file_and_a_column_of_a_table(tmp_path: Path) -> None:
+    images, labels = np.zeros((4, 5, 5), np.uint8), np.array(["a", "b"] * 2)
+    objects = np.array([{}, [], 1, None], dtype=object)
+    np.savez(tmp_path / "set.npz", images=images, labels=labels, writer=[3, 3, 4, 4], odd=objects,
+             other=np.zeros((4, 2)))  # fmt: skip
+    data = pw.read_data(tmp_path / "set.npz", groups="writer")
+    assert data.groups is not None
+    assert data.groups.tolist() == ["3", "3", "4", "4"]
+    with pytest.raises(DataError, match=r"got 'odd', wanted a field of it \(writer\)"):
+        pw.read_data(tmp_path / "set.npz", groups="odd")
+    (tmp_path / "set.csv").write_text("text,label,who\none,a,x\ntwo,b,y\nthree,a,x\n")
+    data = pw.read_data(tmp_path / "set.csv", groups="who")
+    assert data.groups is not None
+    assert data.groups.tolist() == ["x", "y", "x"]
+    with pytest.raises(DataError, match="wanted a field of it"):
+        pw.read_data(tmp_path / "set.csv", groups="label")
