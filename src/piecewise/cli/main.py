@@ -31,6 +31,7 @@ COMMANDS = {
     "demo": Home("demo", "Teach a ConvNet X from O, here and now, and test it on unseen ones."),
     "tour": Home("tour", "Walk through the deck: from pixels to votes to learning."),
     "train": Home("train", "Teach a net your own pictures and save it."),
+    "data": Home("data", "Say what is in a data set, and what is wrong with it."),
     "predict": Home("predict", "Say what pictures show."),
     "evaluate": Home("evaluate", "Score a net on a data set."),
     "show": Home("show", "Describe the net in a model file."),
