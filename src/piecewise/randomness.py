@@ -16,7 +16,7 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint32]
 
 # The first step of every path says what the numbers are for.
-WEIGHTS, DROPOUT, ORDER, DRAWINGS, SPLIT, TRICKS, NOISE = range(1, 8)
+WEIGHTS, DROPOUT, ORDER, DRAWINGS, SPLIT, TRICKS, NOISE, COLUMNS = range(1, 9)
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 """By how many bits the steps of a round turn a word."""

@@ -30,6 +30,7 @@ class Home(NamedTuple):
 COMMANDS = {
     "demo": Home("demo", "Teach a ConvNet X from O, here and now, and test it on unseen ones."),
     "tour": Home("tour", "Walk through the deck: from pixels to votes to learning."),
+    "data": Home("data", "Say what is in a data set, and what may be wrong with it."),
     "train": Home("train", "Teach a net your own pictures, sounds or texts, and save it."),
     "predict": Home("predict", "Say what pictures, sounds or texts are."),
     "evaluate": Home("evaluate", "Score a net on a data set."),

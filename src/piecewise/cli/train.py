@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
 from ..data.picture_preparation import RESIZES
+from ..data.report import warnings
 from ..errors import LimitError, ModelFileError, NotationError, RunError
 from ..learning.history import Progress
 from ..learning.recipe import Recipe
@@ -92,7 +93,7 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
-    size, how = _size(given.pop("size")), _how(given)
+    size, how = read_size(given.pop("size")), _how(given)
     given = {name: value for name, value in given.items() if value is not None}
     wishes = {name: given.pop(name) for name in ("resize", "groups") if name in given}
     _check_usage(given)
@@ -100,6 +101,8 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     with meter("reading", console) as show:
         dataset = read_data(source, size=size, progress=show, **wishes)
     _tell_skipped(dataset, console)
+    for sentence in warnings(dataset):
+        say(console, f"warning: {sentence}")
     plan = lesson(dataset, source, **given)
     net = plan.network()
     _tell_plan(net, plan, console)
@@ -149,7 +152,8 @@ def _check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError(str(error)) from None
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def read_size(text: str | None) -> tuple[int, int] | None:
+    """What --size says: rows and columns."""
     if text is None:
         return None
     try:

@@ -16,11 +16,12 @@ from ..architecture import class_names
 from ..errors import DataError, LimitError, shown
 from ..limits import Sides
 from .gathering import Gathered, gather
-from .groups import groups_of
+from .groups import Suggested, groups_of, suggested
 from .media import MEDIA
 from .picture_preparation import RESIZES
 from .preparation import Preparation
 from .preparing import Progress, Reading
+from .sizes import Sizes
 
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -43,6 +44,11 @@ class DataSet:
     """Who drew, said or wrote each (N,): what is of one group stays on one side of a split."""
     names: Sequence[str] = ()
     """What a person calls each."""
+    suggested: Sequence[Suggested] = ()
+    """Groups that names, or fields, suggest."""
+    sizes: Sizes | None = None
+    """How large each was before it was prepared (N, 2), no number where that is not known; see
+    `size_of`."""
 
     def __post_init__(self) -> None:
         self.labels, self.parts = np.asarray(self.labels), np.asarray(self.parts)
@@ -75,13 +81,15 @@ def read_data(
     resize: str = "pad",
     groups: str | None = None,
     progress: Progress | None = None,
+    every_class: bool = False,
 ) -> DataSet:
     """Read a folder with a folder per class, a `.zip` of one, an `.npz`, or a table of texts.
 
     Without a ``preparation`` it is decided from the examples not for testing: of pictures, ``size``
     (rows, columns) if given, else their median size, its longer side at most ``most``; ``resize``
     as in `PicturePreparation`. With ``classes`` (a net's), the labels are numbered by them.
-    ``groups``: see `groups_of`. Raises DataError, or LimitError where a wish is outside its limits.
+    ``groups``: see `groups_of`. ``every_class``: a class that is only tested is one, too, not a
+    mistake. Raises DataError, or LimitError where a wish is outside its limits.
     """
     place = Path(path)
     if size is not None:
@@ -99,7 +107,8 @@ def read_data(
     preparation = preparation or reading.decided(decide)
     inputs, kept, skipped = reading.prepared(preparation)
     labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
-    order = _class_order(gathered, labels, parts, place) if classes is None else classes
+    learned = np.full(len(parts), "train") if every_class else parts
+    order = _class_order(gathered, labels, learned, place) if classes is None else classes
     numbers = _numbered(gathered, labels, _checked(order, place), place)
     return DataSet(
         inputs,
@@ -110,6 +119,8 @@ def read_data(
         gathered.skipped + skipped,
         None if grouped is None else grouped[kept],
         [gathered.names[index] for index in kept.tolist()],
+        [one._replace(groups=one.groups[kept]) for one in suggested(gathered, place)],
+        reading.sizes[kept],
     )
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import DataError, shown
 from .gathering import Files, Gathered
@@ -24,6 +28,13 @@ class Offer(NamedTuple):
     text: str
     groups: int
     some: list[str]
+
+
+class Suggested(NamedTuple):
+    """An offer, and the group of each example (N,) by it."""
+
+    offer: Offer
+    groups: npt.NDArray[np.str_]
 
 
 def groups_of(gathered: Gathered, text: str, place: Path) -> list[str]:
@@ -56,6 +67,15 @@ def offers(gathered: Gathered) -> list[Offer]:
             if name.lower() in _PEOPLE
         ]
     return [offer for offer in made if 1 < offer.groups <= len(gathered) / 2]
+
+
+def suggested(gathered: Gathered, place: Path) -> list[Suggested]:
+    """The offers for what lies at ``place``, worked out."""
+    made = []
+    for offer in offers(gathered):
+        with suppress(DataError):  # a name with nothing where the group stands
+            made.append(Suggested(offer, np.array(groups_of(gathered, offer.text, place))))
+    return made
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from .gathering import Files, Gathered
 from .media import MEDIA
 from .picture_preparation import PicturePreparation
 from .preparation import Preparation
+from .sizes import Sizes, size_of, unknown_sizes
 
 MOST_BYTES = 8 << 30
 """Of all prepared examples together."""
@@ -49,10 +50,15 @@ class Reading:
     gathered: Gathered
     place: Path
     progress: Progress | None = None
+    sizes: Sizes = field(init=False)
+    """How large each was (N, 2), as far as it was looked at; see `size_of`."""
 
     def __post_init__(self) -> None:
         self._kept: dict[int, Any] = {}
         self._last = ""
+        self.sizes = unknown_sizes(len(self.gathered))
+        if isinstance(self.gathered.raw, np.ndarray):
+            self.sizes[:] = self.gathered.raw.shape[1:3]
 
     def decided(self, decide: Decide) -> Preparation:
         """The preparation that evenly many of the examples not for testing ask for."""
@@ -146,7 +152,9 @@ class Reading:
     def _one(self, index: int, use: Callable[[Any], Any]) -> Any:
         try:
             given = self._kept.get(index)
-            return use(self.gathered.raw[index] if given is None else given)
+            given = self.gathered.raw[index] if given is None else given
+            self.sizes[index] = size_of(given)
+            return use(given)
         except DataError as error:
             return error
 

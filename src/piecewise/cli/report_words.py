@@ -1,0 +1,150 @@
+"""A report on a data set in words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from ..data.finding import Finding
+from ..data.report import FIRST_SKIPPED, Report
+from ..learning.shuffling import Shuffled
+from .output import printable
+
+NAMES_SHOWN = 24
+"""Characters of a class's name."""
+CLASSES_SHOWN = 40
+_MARKS = {True: "! ", False: "- "}
+
+
+def report_lines(found: Report, width: int) -> Iterator[str]:
+    """What there is to say, serious things first, in lines of at most ``width`` columns."""
+    serious = [one for one in found.findings if one.serious]
+    notes = [one for one in found.findings if not one.serious]
+    for finding in serious:
+        yield from _finding_lines(finding, width)
+    if serious:
+        yield ""
+    yield from _table(found, width)
+    yield ""
+    yield from _facts(found, width)
+    if notes:
+        yield ""
+    for finding in notes:
+        yield from _finding_lines(finding, width)
+
+
+def _finding_lines(finding: Finding, width: int) -> Iterator[str]:
+    yield from wrapped(f"{finding.sentence}.", width, _MARKS[finding.serious])
+    if any(len(names) > 1 for names in finding.examples) and finding.kind not in (
+        "skewed",
+        "alike",
+    ):
+        for names in finding.examples:
+            yield from _pair(names, width)
+        if finding.count > len(finding.examples):
+            yield "    ..."
+    if finding.advice:
+        yield from wrapped(f"{finding.advice}.", width, "  > ")
+
+
+def _pair(names: Sequence[str], width: int) -> Iterator[str]:
+    """Two names on a line, or on two where there is no room."""
+    told = [printable(name) for name in names]
+    together = "    " + " = ".join(told)
+    if len(together) <= width:
+        yield together
+        return
+    for mark, name in zip(("    ", "  = "), told, strict=False):
+        yield mark + _cut(name, width - 4)
+
+
+def _cut(name: str, room: int) -> str:
+    """The end of a name, where what tells it from others stands."""
+    return name if len(name) <= room else f"...{name[3 - room :]}"
+
+
+def _table(found: Report, width: int) -> Iterator[str]:
+    parts = list(found.parts)
+    columns = [max(len(name), 7) + 2 for name in parts]
+    names = [printable(name) for name in found.counts]
+    room = max(5, min(NAMES_SHOWN, width - sum(columns)))
+    first = min(room, max(len("class"), *(len(name) for name in names)))
+    yield f"{'class':<{first}}" + "".join(
+        f"{name:>{column}}" for name, column in zip(parts, columns, strict=True)
+    )
+    rows = list(zip(names, found.counts.values(), strict=True))
+    for name, counts in rows[:CLASSES_SHOWN]:
+        cells = zip(counts.values(), columns, strict=True)
+        numbers = (f"{f'{count:,}' if count else '-':>{wide}}" for count, wide in cells)
+        yield f"{name[:first]:<{first}}" + "".join(numbers)
+    if len(rows) > CLASSES_SHOWN:
+        yield f"and {len(rows) - CLASSES_SHOWN:,} more classes"
+    if len(rows) > 1:
+        cells = zip(found.parts.values(), columns, strict=True)
+        yield f"{'all':<{first}}" + "".join(f"{n:>{wide},}" for n, wide in cells)
+
+
+def _facts(found: Report, width: int) -> Iterator[str]:
+    yield from _fact("input", found.told, width)
+    if found.sizes:
+        told = {name: _size(size, found.unit) for name, size in found.sizes.items()}
+        same = len(set(told.values())) == 1
+        words = (
+            f"all {told['median']} {found.unit}"
+            if same
+            else f"{told['smallest']} to {told['largest']} {found.unit}, median {told['median']}"
+        )
+        yield from _fact("sizes", words, width)
+    exact, near = _repeats("exact", found.exact.to_json()), _repeats("near", found.near.to_json())
+    yield from _fact("repeats", f"{exact}, {near}", width)
+    largest = f"always answering the largest class: {100 * found.baseline:.1f} % right"
+    yield from _fact("baseline", largest, width)
+    yield from _fact("skipped", f"{len(found.skipped):,}" if found.skipped else "nothing", width)
+    for sentence in found.skipped[:FIRST_SKIPPED]:
+        yield from wrapped(sentence, width, "    ")
+    if len(found.skipped) > FIRST_SKIPPED:
+        yield f"    and {len(found.skipped) - FIRST_SKIPPED:,} more"
+
+
+def _repeats(name: str, counts: dict[str, int]) -> str:
+    if not counts["repeats"]:
+        return f"no {name} ones"
+    told = f"{counts['across']:,} across parts, {counts['clashes']:,} of two classes"
+    return f"{counts['repeats']:,} {name} ({told})"
+
+
+def _fact(name: str, words: str, width: int) -> Iterator[str]:
+    yield from wrapped(words, width, f"{name:<10}", " " * 10)
+
+
+def _size(size: tuple[float, float], unit: str) -> str:
+    rows, columns = size
+    return f"{rows:.0f}x{columns:.0f}" if unit == "pixels" else f"{columns:.3g}"
+
+
+def shuffled_lines(found: Shuffled, width: int) -> Iterator[str]:
+    """What came of the deck's test."""
+    yield from wrapped(f"shuffle test: {found.sentence}.", width, "", "  ")
+    if found.verdict == "too few columns":
+        return
+    low, high = found.interval
+    yield from wrapped(
+        f"{100 * found.accuracy:.1f} % right as it is, {100 * found.swapped:.1f} % with "
+        f"{found.axes} swapped: {100 * found.difference:+.1f} points (95 % interval "
+        f"{100 * low:+.1f} to {100 * high:+.1f}); small nets that learned from {found.learned:,} "
+        f"examples each, {found.n:,} examples answered in {found.rounds} rounds, none of them for "
+        f"testing; the largest class is {100 * found.baseline:.1f} %",
+        width, "  ",
+    )  # fmt: skip
+
+
+def wrapped(text: str, width: int, first: str = "", others: str | None = None) -> Iterator[str]:
+    """Text in lines of at most ``width``: the first begins with ``first``, the others with as many
+    spaces, or ``others``."""
+    yield from textwrap.wrap(
+        printable(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first) if others is None else others,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,206 @@
+"""A report on a data set before anything is learned from it: what there is, what is wrong with it,
+and what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .counts import class_findings, counted, group_findings
+from .dataset import DataSet
+from .finding import Finding, Namer, Repeated, repeated_in_groups, repeated_in_pairs
+from .near_pictures import near_pairs
+from .near_texts import near_texts
+from .repeats import Indices, equal_groups
+from .sizes import UNITS
+from .text_preparation import TextPreparation
+
+FIRST_SKIPPED = 8
+FAR = 0.01
+"""The share of a part that may nearly repeat another by chance, as simple drawings do."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a data set is like. ``counts``: examples by class, and by part; ``sizes``: of the
+    smallest, median and largest example (rows, columns) before it was prepared, in ``unit``, of
+    those ``measured``; ``exact`` and ``near``: examples that repeat others; ``findings``: the
+    serious ones first."""
+
+    reads: str
+    told: str
+    counts: dict[str, dict[str, int]]
+    unit: str
+    measured: int
+    sizes: dict[str, tuple[float, float]]
+    skipped: tuple[str, ...]
+    exact: Repeated
+    near: Repeated
+    baseline: float
+    findings: tuple[Finding, ...]
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The parts there are, and how many examples each has."""
+        names = next(iter(self.counts.values()), {})
+        return {name: sum(of[name] for of in self.counts.values()) for name in names}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: reads, input, examples, parts, classes, sizes, skipped, repeats, baseline,
+        findings."""
+        return {
+            "reads": self.reads,
+            "input": self.told,
+            "examples": sum(self.parts.values()),
+            "parts": self.parts,
+            "classes": self.counts,
+            "sizes": {
+                "unit": self.unit,
+                "measured": self.measured,
+                **{name: list(size) for name, size in self.sizes.items()},
+            },
+            "skipped": {"count": len(self.skipped), "first": list(self.skipped[:FIRST_SKIPPED])},
+            "repeats": {"exact": self.exact.to_json(), "near": self.near.to_json()},
+            "baseline_accuracy": self.baseline,
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+def report(data: DataSet) -> Report:
+    """All there is to say about a data set; some seconds where there are tens of thousands."""
+    groups = equal_groups(data.pictures)
+    exact = repeated_in_groups(groups, data)
+    near = repeated_in_pairs(_near(data, groups), data)
+    namer, measured = Namer(data), _measured(data)
+    found = [
+        *_across(exact, near, data, namer),
+        *_clashing(exact, near, data, namer),
+        *class_findings(data),
+        *group_findings(data),
+        *_repeats(exact, near, data, namer),
+    ]
+    counts, baseline = counted(data)
+    return Report(
+        data.preparation.reads,
+        data.preparation.told,
+        counts,
+        UNITS[data.preparation.reads],
+        measured,
+        _sizes(data) if measured else {},
+        tuple(data.skipped),
+        exact,
+        near,
+        baseline,
+        tuple(sorted(found, key=lambda finding: not finding.serious)),
+    )
+
+
+def warnings(data: DataSet) -> list[str]:
+    """Sentences on what is quickly found and should be known before training: examples that are
+    both learned from and tested on, classes with too few examples, groups that may be on both
+    sides of a split. About 0.2 s for 70,000 pictures of 28x28."""
+    exact = repeated_in_groups(equal_groups(data.pictures), data)
+    none = repeated_in_pairs(np.zeros((0, 2), np.int64), data)
+    found = [
+        *_across(exact, none, data, Namer(data)),
+        *(one for one in class_findings(data) if one.kind in ("one", "few", "untaught")),
+        *(one for one in group_findings(data) if data.groups is None or one.serious),
+    ]
+    return [f"{one.sentence}; {one.advice}" if one.advice else one.sentence for one in found]
+
+
+def _near(data: DataSet, groups: list[Indices]) -> Indices:
+    """Pairs that are nearly the same, of groups of equal ones the first only."""
+    again = [group[1:] for group in groups]
+    chosen = np.setdiff1d(np.arange(len(data)), np.concatenate(again) if again else [])
+    chosen = chosen.astype(np.int64)
+    if isinstance(data.preparation, TextPreparation):
+        return chosen[near_texts(data.pictures[chosen], data.preparation.units)]
+    return chosen[near_pairs(data.pictures[chosen], data.preparation.kind)]
+
+
+def _measured(data: DataSet) -> int:
+    return 0 if data.sizes is None else int(np.isfinite(data.sizes).all(axis=1).sum())
+
+
+def _sizes(data: DataSet) -> dict[str, tuple[float, float]]:
+    """The smallest, median and largest example: its rows and columns."""
+    assert data.sizes is not None
+    known = data.sizes[np.isfinite(data.sizes).all(axis=1)].astype(np.float64)
+    order = np.argsort(known[:, 0] * known[:, 1], kind="stable")
+    places = {"smallest": 0, "median": len(order) // 2, "largest": -1}
+    return {
+        name: (round(float(rows), 3), round(float(columns), 3))
+        for name, (rows, columns) in ((name, known[order[at]]) for name, at in places.items())
+    }
+
+
+def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
+    """Examples of a part that stand in an earlier one, too."""
+    made = []
+    if count := exact.to_json()["across"]:
+        made.append(Finding(
+            "across", True, count,
+            f"{_examples(count)} for testing or validation {_repeat(count)} one of an earlier "
+            "part: the same to the net",
+            "scores on them say too much: take them out of one of the parts",
+            namer.pairs(exact.across),
+        ))  # fmt: skip
+    if count := near.to_json()["across"]:
+        tested = int((data.parts != "train").sum())
+        made.append(Finding(
+            "near-across", count > FAR * tested, count,
+            f"{_examples(count)} for testing or validation nearly {_repeat(count)} one of an "
+            "earlier part",
+            "look at them; if each pair is one thing twice, take it out of one of the parts",
+            namer.pairs(near.across),
+        ))  # fmt: skip
+    return made
+
+
+def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
+    """Examples that repeat one of another class."""
+    made = []
+    for kind, found, told in (
+        ("clash", exact, "the same"),
+        ("near-clash", near, "nearly the same"),
+    ):
+        if count := len(found.clashing):
+            made.append(Finding(
+                kind, True, count,
+                f"{count:,} pair{'s are' if count > 1 else ' is'} {told} but of different classes",
+                "one label of each is wrong, or nobody could tell them apart: correct or remove",
+                namer.pairs(found.clashing, labelled=True),
+            ))  # fmt: skip
+    return made
+
+
+def _repeats(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
+    """Examples that repeat one of their own class and part; worth a note."""
+    made = []
+    for kind, found, told in (
+        ("repeats", exact, "the same as"),
+        ("near", near, "nearly the same as"),
+    ):
+        labels, parts = data.labels[found.all], data.parts[found.all]
+        inside = (labels[:, 0] == labels[:, 1]) & (parts[:, 0] == parts[:, 1])
+        pairs = found.all[inside]
+        if count := len(np.unique(pairs[:, 1])):
+            made.append(Finding(
+                kind, False, count,
+                f"{_examples(count)} {'are' if count > 1 else 'is'} {told} another of the same "
+                "class and part",
+                "a share held out may hold one of a pair, and then says too much: keep one of each",
+                namer.pairs(pairs),
+            ))  # fmt: skip
+    return made
+
+
+def _examples(count: int) -> str:
+    return f"{count:,} example{'s' if count > 1 else ''}"
+
+
+def _repeat(count: int) -> str:
+    return "repeat" if count > 1 else "repeats"
