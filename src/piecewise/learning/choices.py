@@ -34,7 +34,7 @@ RATES = {"sgd": 0.05, "adamw": 4e-3}
 PHOTO_TRICKS = Augmentation(
     translation=0.1, scaling=(0.8, 1.25), rotation=12, contrast=0.3, light=0.2
 )
-SOUND_TRICKS = Augmentation(translation=(0, 0.1), light=0.1, noise=0.4, masking=0.25)
+SOUND_TRICKS = Augmentation(translation=(0, 0.1), light=0.1, noise=0.3, masking=0.2)
 FEW = 10_000
 _SAMPLE = 500  # pictures, at least, that are looked at where there are more
 
@@ -138,13 +138,15 @@ def photo_layers(shape: Shape) -> str:
 
 def quick_layers(shape: Shape) -> str:
     """Few and larger kernels: what learns most in little time."""
-    items: list[str] = []
-    (height, width), features = shape[1:], 16
-    while min(height, width) >= 6:
-        kernel = 5 if min(height, width) >= 10 else 3
-        items += [f"conv {features} {kernel}, norm, relu", "pool 2"]
-        height, width = (-(-(side - kernel + 1) // 2) for side in (height, width))
-        features = min(64, 2 * features)
+    return _ended(_large_kernels(shape)[0], 128, shape)
+
+
+def sound_layers(shape: Shape) -> str:
+    """The same, but of each band the best match of all steps votes, so that a word may be said
+    sooner or later, slower or faster; voices that are new are known better then."""
+    items, steps = _large_kernels(shape)
+    if items:
+        items[-1] = f"pool 1x{steps}"
     return _ended(items, 128, shape)
 
 
@@ -153,6 +155,20 @@ def text_layers(shape: Shape) -> str:
     votes."""
     across = min(3, shape[2])
     return f"embed 32, conv 64 1x{across}, norm, relu, pool all, dropout 0.5, full"
+
+
+def _large_kernels(shape: Shape) -> tuple[list[str], int]:
+    """Convolutions, each with its pooling, until the map is small; and how wide that is before the
+    last pooling."""
+    items: list[str] = []
+    (height, width), features, across = shape[1:], 16, 0
+    while min(height, width) >= 6:
+        kernel = 5 if min(height, width) >= 10 else 3
+        items += [f"conv {features} {kernel}, norm, relu", "pool 2"]
+        across = width - kernel + 1
+        height, width = (-(-(side - kernel + 1) // 2) for side in (height, width))
+        features = min(64, 2 * features)
+    return items, across
 
 
 def _stacked(shape: Shape, neurons: int, *, twice: bool) -> str:
@@ -189,6 +205,6 @@ class Kind:
 KINDS = {
     "drawings": Kind(drawing_layers, quick_layers, 0.1),
     "photos": Kind(photo_layers, quick_layers, 0.06),
-    "sounds": Kind(quick_layers, quick_layers, 0.05),
+    "sounds": Kind(sound_layers, sound_layers, 0.05),
     "texts": Kind(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
 }
