@@ -284,3 +284,10 @@ def test_real_sets_hold_few_false_alarms_and_are_quick() -> None:
     for name in ("xo-unipen.npz", "xo-tricky.npz", "hand-signs.zip"):
         data = read_data(real(name))
         assert len(near_pairs(data.part("train")[0], data.preparation.kind)) == 0
+
+
+def test_a_drawing_with_a_dot_more_is_another() -> None:
+    data = drawings()
+    dotted = data.pictures[:10].copy()
+    dotted[:, :, 12:15, 2:5] = 255
+    assert report(with_more(data, dotted, 0, "train")).near.all.tolist() == []
