@@ -40,22 +40,22 @@ def _finding_lines(finding: Finding, width: int) -> Iterator[str]:
         "alike",
     ):
         for names in finding.examples:
-            yield from _pair(names, width)
+            yield from _pair(names, width, "~" if "near" in finding.kind else "=")
         if finding.count > len(finding.examples):
             yield "    ..."
     if finding.advice:
         yield from wrapped(f"{finding.advice}.", width, "  > ")
 
 
-def _pair(names: Sequence[str], width: int) -> Iterator[str]:
+def _pair(names: Sequence[str], width: int, mark: str) -> Iterator[str]:
     """Two names on a line, or on two where there is no room."""
     told = [printable(name) for name in names]
-    together = "    " + " = ".join(told)
+    together = f"    {told[0]} {mark} {told[1]}"
     if len(together) <= width:
         yield together
         return
-    for mark, name in zip(("    ", "  = "), told, strict=False):
-        yield mark + _cut(name, width - 4)
+    yield f"    {_cut(told[0], width - 4)}"
+    yield f"  {mark} {_cut(told[1], width - 4)}"
 
 
 def _cut(name: str, room: int) -> str:
@@ -97,7 +97,8 @@ def _facts(found: Report, width: int) -> Iterator[str]:
         yield from _fact("sizes", words, width)
     exact, near = _repeats("exact", found.exact.to_json()), _repeats("near", found.near.to_json())
     yield from _fact("repeats", f"{exact}, {near}", width)
-    largest = f"always answering the largest class: {100 * found.baseline:.1f} % right"
+    where = " for testing" if "test" in found.parts else ""
+    largest = f"always answering '{found.largest}': {100 * found.baseline:.1f} % right{where}"
     yield from _fact("baseline", largest, width)
     yield from _fact("skipped", f"{len(found.skipped):,}" if found.skipped else "nothing", width)
     for sentence in found.skipped[:FIRST_SKIPPED]:

@@ -4,6 +4,7 @@ that."""
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,9 +17,17 @@ SKEWED = 5.0
 """The largest class over the smallest, from which accuracy says little."""
 
 
-def counted(data: DataSet) -> tuple[dict[str, dict[str, int]], float]:
-    """How many examples each class has in each part there is, and what always naming the largest
-    class to learn from would reach: where it is tested, or else on what is learned from."""
+class Counted(NamedTuple):
+    """How many examples each class has in each part there is; the largest class to learn from; and
+    what always naming that would reach, where it is tested, or else on what is learned from."""
+
+    classes: dict[str, dict[str, int]]
+    largest: str
+    baseline: float
+
+
+def counted(data: DataSet) -> Counted:
+    """The examples of a data set, counted."""
     parts = [name for name in RANKS if (data.parts == name).any()]
     table = {
         name: np.bincount(data.labels[data.parts == name], minlength=len(data.classes))
@@ -31,13 +40,13 @@ def counted(data: DataSet) -> tuple[dict[str, dict[str, int]], float]:
         one: {name: int(table[name][index]) for name in parts}
         for index, one in enumerate(data.classes)
     }
-    return counts, baseline
+    return Counted(counts, data.classes[int(np.argmax(learned))], baseline)
 
 
 def class_findings(data: DataSet) -> list[Finding]:
     """What is wrong with the classes: too few examples, in one part only, too unlike in number,
     names that a slip of the hand may have made two."""
-    counts, baseline = counted(data)
+    counts, _, baseline = counted(data)
     learned = {name: next(iter(of.values())) for name, of in counts.items()}
     return [
         *_only_tested(learned),

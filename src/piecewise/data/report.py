@@ -26,8 +26,8 @@ FAR = 0.01
 class Report:
     """What a data set is like. ``counts``: examples by class, and by part; ``sizes``: of the
     smallest, median and largest example (rows, columns) before it was prepared, in ``unit``, of
-    those ``measured``; ``exact`` and ``near``: examples that repeat others; ``findings``: the
-    serious ones first."""
+    those ``measured``; ``exact`` and ``near``: examples that repeat others; ``baseline``: what
+    always naming the ``largest`` class would reach; ``findings``: the serious ones first."""
 
     reads: str
     told: str
@@ -38,6 +38,7 @@ class Report:
     skipped: tuple[str, ...]
     exact: Repeated
     near: Repeated
+    largest: str
     baseline: float
     findings: tuple[Finding, ...]
 
@@ -48,8 +49,8 @@ class Report:
         return {name: sum(of[name] for of in self.counts.values()) for name in names}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: reads, input, examples, parts, classes, sizes, skipped, repeats, baseline,
-        findings."""
+        """Plain values: reads, input, examples, parts, classes, sizes, skipped, repeats,
+        largest_class, baseline_accuracy, findings."""
         return {
             "reads": self.reads,
             "input": self.told,
@@ -63,6 +64,7 @@ class Report:
             },
             "skipped": {"count": len(self.skipped), "first": list(self.skipped[:FIRST_SKIPPED])},
             "repeats": {"exact": self.exact.to_json(), "near": self.near.to_json()},
+            "largest_class": self.largest,
             "baseline_accuracy": self.baseline,
             "findings": [finding.to_json() for finding in self.findings],
         }
@@ -81,7 +83,7 @@ def report(data: DataSet) -> Report:
         *group_findings(data),
         *_repeats(exact, near, data, namer),
     ]
-    counts, baseline = counted(data)
+    counts, largest, baseline = counted(data)
     return Report(
         data.preparation.reads,
         data.preparation.told,
@@ -92,6 +94,7 @@ def report(data: DataSet) -> Report:
         tuple(data.skipped),
         exact,
         near,
+        largest,
         baseline,
         tuple(sorted(found, key=lambda finding: not finding.serious)),
     )

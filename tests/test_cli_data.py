@@ -1,0 +1,134 @@
+"""`piecewise data`, as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.cli.main import status
+from piecewise.data.xo import draw
+
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawings in parts with a fault of each kind among them."""
+    path = tmp_path_factory.mktemp("data set")
+    drawn = draw(100, size=20, seed=1)
+    for number, (picture, label) in enumerate(zip(drawn.pictures, drawn.labels, strict=True)):
+        home = path / ("test" if number >= 80 else "train") / drawn.classes[label]
+        home.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[0]).save(home / f"{number}.png")
+    first = Image.fromarray(drawn.pictures[0, 0])
+    first.save(path / "test" / "X" / "a-name-that-is-very-long-and-goes-on-and-on-until-leak.png")
+    first.save(path / "train" / "O" / "clash.png")
+    for place in ("train/lonely", "test/untaught"):
+        (path / place).mkdir()
+        Image.fromarray(255 - drawn.pictures[1, 0].T).save(path / place / "one.png")
+    for number in range(10):
+        (path / "train" / "X" / f"broken{number}.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    return path
+
+
+@pytest.mark.parametrize("width", ["80", "50"])
+def test_the_page_fits_and_serious_things_come_first(
+    folder: Path, width: str, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    assert status(["data", str(folder)]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    fitting = [line for line in lines if str(folder.parent) not in line]  # no break within a path
+    assert max(map(len, fitting)) <= int(width)
+    assert printed.err == ""
+    marks = [line[:2] for line in lines if line[:2] in ("! ", "- ")]
+    assert marks == sorted(marks)  # serious before notes
+    assert marks.count("! ") == 4  # across, clash, untaught, one
+    assert lines.index(next(line for line in lines if line.startswith("class "))) > 4
+    page = " ".join(printed.out.split())
+    for told in (
+        "leak.png",
+        "clash.png (O)",
+        "'untaught'",
+        "'lonely'",
+        "broken0.png",
+        "and 2 more",
+    ):
+        assert told in page, told
+
+
+def test_json_has_the_same_keys_for_every_set(folder: Path, capsys: Printed) -> None:
+    assert status(["data", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {
+        "schema", "reads", "input", "examples", "parts", "classes", "sizes", "skipped", "repeats",
+        "largest_class", "baseline_accuracy", "findings",
+    }  # fmt: skip
+    assert told["schema"] == 1
+    assert told["skipped"]["count"] == 10
+    assert len(told["skipped"]["first"]) == 8
+    assert told["classes"]["untaught"] == {"train": 0, "test": 1}
+    assert told["repeats"]["exact"] == {"repeats": 3, "clashes": 2, "across": 2}
+    kinds = [one["kind"] for one in told["findings"]]
+    assert kinds == ["across", "clash", "untaught", "one", "untested", "skewed"]
+    assert set(told["findings"][0]) == {
+        "kind", "serious", "count", "sentence", "advice", "examples",
+    }  # fmt: skip
+
+
+def test_the_shuffle_test_is_asked_for(tmp_path: Path, capsys: Printed) -> None:
+    drawn, file = draw(300, size=12, seed=0), tmp_path / "xo.npz"
+    np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, writer=np.arange(300) // 10,
+             class_names=["X", "O"])  # fmt: skip
+    assert status(["data", str(file), "--shuffle-test", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["shuffle_test"]
+    assert told["n"] == 300
+    assert len(told["interval"]) == 2
+    assert status(["data", str(file), "--shuffle-test", "--groups", "writer"]) == 0
+    page = capsys.readouterr().out
+    assert "shuffle test: " in page
+    assert "names suggest" not in page  # they are named
+    assert status(["data", str(file), "--size", "8"]) == 0
+    page = capsys.readouterr().out
+    assert "input     1x8x8" in page
+    assert "--groups 'writer'" in page
+    assert "shuffle test" not in page
+
+
+def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> None:
+    table = tmp_path / "texts.csv"
+    table.write_text("text,label\n" + "one two,\x1b[31mred\nthree four,[bold]\n" * 3)
+    assert status(["data", str(table)]) == 0
+    page = capsys.readouterr().out
+    assert "\x1b" not in page
+    assert "?[31mred" in page
+    assert "[bold]" in page
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path, capsys: Printed) -> None:
+    assert status(["data", str(tmp_path / "nothing.npz")]) == 1
+    assert "nothing.npz" in capsys.readouterr().err
+    assert status(["data", str(tmp_path), "--size", "0"]) == 2
+    assert "--size" in capsys.readouterr().err
+
+
+def test_training_warns_of_what_is_cheap_to_find(tmp_path: Path, capsys: Printed) -> None:
+    drawn, file = draw(60, size=12, seed=0), tmp_path / "xo.npz"
+    pictures = np.concatenate((drawn.pictures, drawn.pictures[:3]))[:, 0]
+    labels = np.append(drawn.labels, drawn.labels[:3])
+    np.savez(file, images=pictures, labels=labels, writer=np.arange(63) // 6,
+             class_names=["X", "O"], is_test=np.arange(63) >= 50)  # fmt: skip
+    little = ["-o", str(tmp_path / "net"), "--layers", "full", "--epochs", "1"]
+    assert status(["train", str(file), *little]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert len(said) == 3  # repeats, groups on both sides, groups
+    assert said[0].startswith("warning: 3 examples for testing or validation repeat")
+    assert "--groups 'writer'" in said[-1]
+    np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, class_names=["X", "O"])
+    assert status(["train", str(file), *little]) == 0
+    assert "warning" not in capsys.readouterr().err

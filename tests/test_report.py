@@ -1,0 +1,293 @@
+"""The report on data: planted faults are found, and nothing is in clean data."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.data.dataset import DataSet, read_data
+from piecewise.data.finding import Finding
+from piecewise.data.near_pictures import near_pairs
+from piecewise.data.near_texts import near_texts
+from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.repeats import equal_groups
+from piecewise.data.report import report, warnings
+from piecewise.data.xo import draw
+
+from .real_data import real
+from .sound_files import encoded
+
+RNG = np.random.default_rng(5)
+LINES = [
+    " ".join(
+        RNG.choice([f"word{chr(97 + i)}{chr(97 + j)}" for i in range(6) for j in range(9)], 12)
+    )
+    for _ in range(60)
+]
+
+
+def drawings(count: int = 120) -> DataSet:
+    """Drawings of X and O, a fifth of them for testing, nothing wrong with them."""
+    drawn = draw(count, 28, seed=3)
+    parts = np.where(np.arange(count) % 5 == 4, "test", "train")
+    names = [f"/home/xo/{number}.png" for number in range(count)]
+    return DataSet(
+        drawn.pictures, drawn.labels, drawn.classes, parts, drawn.preparation, names=names
+    )
+
+
+def with_more(data: DataSet, pictures: np.ndarray, label: int, part: str) -> DataSet:
+    """The same with pictures planted at its end."""
+    count = len(pictures)
+    return replace(
+        data,
+        pictures=np.concatenate((data.pictures, pictures)),
+        labels=np.append(data.labels, np.full(count, label)),
+        parts=np.append(data.parts, np.full(count, part)),
+        names=[*data.names, *(f"/home/xo/planted{number}.png" for number in range(count))],
+    )
+
+
+def found(data: DataSet) -> dict[str, Finding]:
+    return {one.kind: one for one in report(data).findings}
+
+
+def saved_again(picture: np.ndarray) -> np.ndarray:
+    """A picture (1, H, W) as a JPEG of quality 60 keeps it."""
+    file = io.BytesIO()
+    Image.fromarray(picture[0]).save(file, "JPEG", quality=60)
+    return np.asarray(Image.open(file))[None]
+
+
+def darker(picture: np.ndarray) -> np.ndarray:
+    return (picture * 0.8 + 9).astype(np.uint8)
+
+
+def test_nothing_is_found_in_clean_data() -> None:
+    told = report(drawings())
+    assert told.findings == ()
+    assert told.to_json()["repeats"]["near"] == {"repeats": 0, "clashes": 0, "across": 0}
+    assert told.parts == {"train": 96, "test": 24}
+    assert sum(of["test"] for of in told.counts.values()) == 24
+    assert warnings(drawings()) == []
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("label", [0, 1])
+def test_equal_examples_are_found_and_named(part: str, label: int) -> None:
+    data = drawings()
+    told = found(with_more(data, data.pictures[:1], label, part))
+    same_class = label == data.labels[0]
+    wanted = {"across"} if part == "test" else set()
+    wanted |= {"clash"} if not same_class else set()
+    assert set(told) == (wanted or {"repeats"})
+    for one in told.values():
+        assert one.count == 1
+        assert one.serious is bool(wanted)
+        assert [name.split(" ")[0] for name in one.examples[0]] == ["0.png", "planted0.png"]
+    if not same_class:
+        assert {name.split("(")[1] for name in told["clash"].examples[0]} == {"X)", "O)"}
+
+
+@pytest.mark.parametrize("change", [saved_again, darker])
+def test_nearly_equal_pictures_are_found(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    data = drawings()
+    chosen = np.flatnonzero((data.labels == 0) & (data.parts == "train"))[:20]
+    planted = np.stack([change(picture) for picture in data.pictures[chosen]])
+    told = found(with_more(data, planted, 0, "train"))
+    assert set(told) == {"near"}
+    assert told["near"].count >= 19
+    told = found(with_more(data, planted, 1, "test"))
+    assert set(told) == {"near-across", "near-clash"}
+    assert told["near-across"].count == told["near-clash"].count >= 19
+    assert told["near-across"].examples[0] == (f"{chosen[0]}.png", "planted0.png")
+
+
+def test_a_part_met_first_is_named_first() -> None:
+    data = drawings()
+    tested = int(np.flatnonzero(data.parts == "test")[0])
+    again = data.pictures[tested : tested + 1]
+    for pictures in (again, np.stack([saved_again(again[0])])):
+        told = found(with_more(data, pictures, int(data.labels[tested]), "train"))
+        (one,) = told.values()
+        assert one.examples == (("planted0.png", f"{tested}.png"),)
+
+
+def test_photos_made_smaller_are_found(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:90, :90] / 90
+    for number in range(40):
+        tilt = RNG.uniform(-9, 9, (3, 2, 2))
+        waves = np.stack(
+            [np.sin(a[0] * rows + a[1] * columns) * np.cos(b[0] * rows + b[1] * columns + b[0])
+             for a, b in tilt], 2)  # fmt: skip
+        colours = (127 + 120 * waves + RNG.normal(size=waves.shape)).clip(0, 255).astype(np.uint8)
+        place = tmp_path / "ab"[number % 2]
+        place.mkdir(exist_ok=True)
+        Image.fromarray(colours).save(place / f"{number}.png")
+        if number == 6:
+            half = Image.fromarray(colours).resize((45, 45))
+            half.save(place / "half.jpg", quality=60)
+    (tmp_path / "a" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    data = read_data(tmp_path)
+    told = report(data)
+    assert [one.examples for one in told.findings] == [(("a/6.png", "a/half.jpg"),)]
+    assert told.sizes == {"smallest": (45, 45), "median": (90, 90), "largest": (90, 90)}
+    assert told.measured == len(data) == 41
+    assert told.to_json()["skipped"]["count"] == 1
+    assert "broken.png" in told.skipped[0]
+
+
+def test_sounds_played_louder_are_found_and_their_lengths_told(tmp_path: Path) -> None:
+    for number in range(24):
+        place = tmp_path / ("high", "low")[number % 2]
+        place.mkdir(exist_ok=True)
+        tones = np.repeat(RNG.uniform(200, 3000, 8), 500)
+        samples = np.sin(np.cumsum(2 * np.pi * tones / 8000))
+        for volume, name in ((0.6, number), (0.2, f"{number}soft")):
+            if number == 4 or volume > 0.5:
+                (place / f"{name}.wav").write_bytes(encoded(samples * volume, 8000, "wav PCM_16"))
+    told = report(read_data(tmp_path))
+    (one,) = told.findings
+    assert one.kind in ("near", "repeats")
+    assert one.examples == (("4.wav", "4soft.wav"),) or one.examples == (
+        ("high/4.wav", "high/4soft.wav"),
+    )
+    assert told.unit == "seconds"
+    assert told.sizes["median"] == (1, 0.5)
+
+
+def table(path: Path, rows: list[tuple[str, str, str]]) -> DataSet:
+    path.write_text("text,label,split\n" + "".join(",".join(row) + "\n" for row in rows))
+    return read_data(path, every_class=True)
+
+
+def test_texts_that_share_their_words_are_found(tmp_path: Path) -> None:
+    rows = [(line, "ab"[n % 2], "train") for n, line in enumerate(LINES)]
+    assert not report(table(tmp_path / "clean.csv", rows)).findings
+    words = LINES[0].split()
+    planted = [" ".join([*words[1:], words[3]]), " ".join(words[::-1])]
+    more = [(planted[0], "a", "test"), (LINES[2], "a", "test"), (planted[1], "b", "train")]
+    told = {one.kind: one for one in report(table(tmp_path / "x.csv", rows + more)).findings}
+    assert told["across"].examples == (("line 4", "line 63"),)
+    assert ("line 2", "line 62") in told["near-across"].examples
+    assert told["near-clash"].examples[0] == ("line 2 (a)", "line 64 (b)")
+
+
+def test_texts_with_unknown_words_are_not_called_equal() -> None:
+    numbers = np.array([[2, 3, 1, 0], [2, 3, 1, 0], [2, 3, 4, 0], [2, 3, 4, 0], [0, 0, 0, 0]])
+    assert [group.tolist() for group in equal_groups(numbers)] == [[2, 3]]
+    numbers = np.array([[*range(2, 12), 1], [*range(2, 12), 1], [*range(20, 31)]])
+    assert near_texts(numbers, "words").tolist() == [[0, 1]]
+    assert near_texts(np.array([[*range(2, 9), 1, 1, 1, 1]] * 2), "words").tolist() == []
+    letters = RNG.integers(2, 30, (3, 60))
+    letters[2, 1:] = letters[0, :-1]
+    assert near_texts(letters, "letters").tolist() == [[0, 2]]
+
+
+def test_classes_too_small_too_many_or_misspelled_are_told() -> None:
+    data = drawings(200)
+    labels = np.where(data.labels == 0, 0, 1)
+    labels[0], labels[1:6] = 2, 3
+    labels[6:60][labels[6:60] == 1] = 0
+    parts = data.parts.copy()
+    parts[:6], parts[9] = "train", "test"
+    labels[9] = 4
+    changed = replace(
+        data, labels=labels, parts=parts, classes=("X", "O", "one", "o ", "only tested")
+    )
+    told = found(changed)
+    assert set(told) == {"untaught", "one", "few", "untested", "skewed", "alike"}
+    assert told["untaught"].examples == (("only tested",),)
+    assert told["one"].examples == (("one",),)
+    assert told["few"].examples == (("o ",),)
+    assert {name for (name,) in told["untested"].examples} == {"one", "o "}
+    assert told["alike"].examples == (("O", "o "),)
+    largest, smallest = told["skewed"].examples[0]
+    assert (largest, smallest) == ("X", "one")
+    counts = report(changed).counts
+    tested = sum(of["test"] for of in counts.values())
+    assert report(changed).baseline == pytest.approx(counts["X"]["test"] / tested)
+    assert len(warnings(changed)) == 3  # untaught, one, few
+
+
+def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
+    drawn = draw(120, 12, seed=0)
+    who = np.repeat(np.arange(12), 10)
+    file = tmp_path / "xo.npz"
+    for is_test, divided in ((who >= 9, False), (np.arange(120) % 3 == 0, True)):
+        np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, writer=who,
+                 class_names=["X", "O"], is_test=is_test)  # fmt: skip
+        told = found(read_data(file))
+        assert "--groups 'writer'" in told["groups"].advice
+        assert told["groups"].count == 12
+        assert ("groups-across" in told) is divided
+        assert any("--groups 'writer'" in line for line in warnings(read_data(file)))
+        named = read_data(file, groups="writer")
+        assert set(found(named)) == ({"groups-across"} if divided else set())
+        assert len(warnings(named)) == divided
+    assert told["groups-across"].count == 12
+
+
+def test_equal_rows_of_any_length_and_only_these_are_grouped() -> None:
+    for side in (1, 3, 4, 7, 64):
+        rows = RNG.integers(0, 256, (500, 1, 2, side), dtype=np.uint8)
+        rows[[7, 300, 499]], rows[20] = rows[3], rows[21]
+        groups: dict[bytes, list[int]] = {}
+        for index, row in enumerate(rows):
+            groups.setdefault(row.tobytes(), []).append(index)
+        wanted = [group for group in groups.values() if len(group) > 1]
+        assert [group.tolist() for group in equal_groups(rows)] == wanted
+
+
+def test_empty_pictures_and_rows_alone_are_no_trouble() -> None:
+    blank = np.zeros((50, 1, 28, 28), np.uint8)
+    assert len(near_pairs(blank, "drawings")) == 0
+    assert len(equal_groups(blank)) == 1
+    for shape in ((40, 1, 1, 20), (40, 1, 3, 5), (40, 1, 1, 1), (1, 1, 28, 28)):
+        pictures = RNG.integers(0, 256, shape, dtype=np.uint8)
+        assert len(near_pairs(pictures, "photos")) <= 40 * (shape[2:] == (1, 1))
+
+
+def test_without_names_examples_are_numbered() -> None:
+    data = drawings()
+    again = replace(data, names=())
+    again = replace(
+        again,
+        pictures=np.concatenate((data.pictures, data.pictures[:1])),
+        labels=np.append(data.labels, data.labels[0]),
+        parts=np.append(data.parts, "train"),
+    )
+    assert found(again)["repeats"].examples == (("example 0", "example 120"),)
+
+
+def test_the_same_report_twice() -> None:
+    data = replace(drawings(), preparation=PicturePreparation((1, 28, 28)))
+    noisy = with_more(data, np.stack([darker(one) for one in data.pictures[:9]]), 0, "test")
+    assert report(noisy).to_json() == report(noisy).to_json()
+
+
+def test_real_sets_hold_few_false_alarms_and_are_quick() -> None:
+    digits = read_data(real("mnist.npz"))
+    pictures, labels = digits.part("train")
+    began = time.perf_counter()
+    pairs = near_pairs(pictures, "drawings")
+    assert time.perf_counter() - began < 40  # 3 s on two processors with nothing else to do
+    assert len(pairs) < 150
+    assert set(labels[pairs].reshape(-1).tolist()) <= {1}  # strokes alone
+    for name in ("xo-unipen.npz", "xo-tricky.npz", "hand-signs.zip"):
+        data = read_data(real(name))
+        assert len(near_pairs(data.part("train")[0], data.preparation.kind)) == 0
+
+
+def test_a_drawing_with_a_dot_more_is_another() -> None:
+    data = drawings()
+    dotted = data.pictures[:9].copy()  # the next one has ink there
+    dotted[:, :, 12:15, 2:5] = 255
+    assert report(with_more(data, dotted, 0, "train")).near.all.tolist() == []

@@ -1,0 +1,129 @@
+"""The deck's test whether data are for a ConvNet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from piecewise.data.dataset import DataSet, read_data
+from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.xo import draw
+from piecewise.errors import DataError
+from piecewise.learning.shuffling import interval, shuffle_test
+
+
+def tricky(count: int) -> DataSet:
+    """Drawings of X and O that a few examples do not teach."""
+    drawn = draw(count, 16, seed=2)
+    parts = np.full(count, "train")
+    return DataSet(drawn.pictures, drawn.labels, drawn.classes, parts, drawn.preparation)
+
+
+def table(path: Path, count: int, *, waves: bool = False) -> DataSet:
+    """A table as pictures of one row: independent columns whose means hang on the class; or, with
+    ``waves``, one ramp up or down, wherever it stands."""
+    rng = np.random.default_rng(1)
+    labels = np.arange(count) % 2
+    if waves:
+        start = rng.integers(0, 24, count)[:, None]
+        at = (np.arange(32) - start).clip(-1, 8)
+        ramp = np.where(labels[:, None], at, 7 - at) * 30.0
+        values = np.where((at >= 0) & (at < 8), ramp, 0) + rng.uniform(0, 20, (count, 32))
+    else:
+        means = 128 + 9 * rng.choice([-1, 1], (2, 20))
+        values = means[labels] + rng.normal(size=(count, 20)) * 30
+    images = values.clip(0, 255).astype(np.uint8)[:, None, :]
+    np.savez(path, images=images, labels=labels, class_names=["sick", "well"])
+    return read_data(path)
+
+
+def test_a_table_is_not_for_a_convnet(tmp_path: Path) -> None:
+    found = shuffle_test(table(tmp_path / "table.npz", 2000))
+    assert found.verdict == "no difference"
+    assert found.axes == "columns"
+    assert found.accuracy > 0.7  # it is learned, as well
+    assert found.interval[0] < 0 < found.interval[1]
+    assert "a ConvNet is not for them" in found.sentence
+
+
+def test_signals_in_one_row_are(tmp_path: Path) -> None:
+    found = shuffle_test(table(tmp_path / "waves.npz", 1000, waves=True))
+    assert found.verdict == "columns matter"
+    assert found.interval[0] > 0
+
+
+def test_drawings_are_for_a_convnet_and_the_answer_is_the_same_twice() -> None:
+    heard: list[tuple[int, int]] = []
+    found = shuffle_test(tricky(600), told=lambda done, of: heard.append((done, of)))
+    assert found.verdict == "columns matter"
+    assert found.axes == "columns and rows"
+    assert found.difference == pytest.approx(found.accuracy - found.swapped)
+    assert found.n == 600
+    assert heard[:10] == [(done, 10) for done in range(1, 11)]
+    assert shuffle_test(tricky(600), threads=1) == found
+    assert shuffle_test(tricky(600), seed=1) != found
+
+
+def test_the_test_part_is_never_looked_at() -> None:
+    data = tricky(300)
+    parts = np.where(np.arange(300) < 200, "train", "test")
+    one = replace(data, parts=parts)
+    spoiled = data.pictures.copy()
+    spoiled[200:] = 255 - spoiled[200:]
+    labels = np.where(parts == "test", 0, data.labels)
+    other = replace(data, pictures=spoiled, labels=labels, parts=parts)
+    assert shuffle_test(one) == shuffle_test(other)
+    assert shuffle_test(one).n == 200
+
+
+def test_too_little_is_said_to_be_too_little() -> None:
+    assert shuffle_test(tricky(20)).verdict in ("too little", "nothing learned")
+    noise = tricky(200)
+    labels = np.random.default_rng(0).integers(0, 2, 200)
+    found = shuffle_test(replace(noise, labels=labels))
+    assert found.verdict in ("nothing learned", "too little")
+    assert found.interval[0] < 0 < found.interval[1]
+
+
+def test_what_has_no_columns_or_classes_is_told() -> None:
+    data = tricky(40)
+    narrow = replace(
+        data, pictures=data.pictures[..., :3], preparation=PicturePreparation((1, 16, 3))
+    )
+    assert shuffle_test(narrow).verdict == "too few columns"
+    with pytest.raises(DataError, match="two classes or more"):
+        shuffle_test(replace(data, labels=np.zeros(40, np.int64)))
+    with pytest.raises(DataError, match="a single group"):
+        shuffle_test(replace(data, groups=np.array(["me"] * 40)))
+
+
+def test_groups_stay_together_and_large_sets_are_drawn_from() -> None:
+    data = tricky(3500)
+    groups = np.array([f"writer {number // 100}" for number in range(3500)])
+    found = shuffle_test(replace(data, groups=groups))
+    assert 2900 < found.n <= 3000
+    assert found.to_json()["method"].startswith("mean of paired differences")
+
+
+def test_the_interval_holds_the_difference_95_times_of_100() -> None:
+    rng = np.random.default_rng(4)
+    met = 0
+    for _ in range(300):
+        examples, rounds = rng.normal(size=400) * 0.2, rng.normal(size=5) * 0.02
+        chances = 0.1 + rounds[:, None] + examples  # of a difference, around one of 0.1
+        apart = np.clip(np.rint(chances + rng.uniform(-0.5, 0.5, (5, 400))), -1, 1)
+        apart[np.arange(400) % 5 == np.arange(5)[:, None]] = np.nan
+        low, high = interval(apart)
+        met += low <= 0.1 <= high
+    assert met >= 280
+
+
+def test_the_interval_of_a_few_that_are_alike_is_wide() -> None:
+    low, high = interval(np.zeros((5, 20)))
+    assert low == -high
+    assert high > 0.1
+    assert interval(np.zeros((5, 3000)))[1] < 0.005
+    assert interval(np.ones((5, 50)))[1] == 1
