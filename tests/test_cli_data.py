@@ -126,7 +126,7 @@ def test_training_warns_of_what_is_cheap_to_find(tmp_path: Path, capsys: Printed
     little = ["-o", str(tmp_path / "net"), "--layers", "full", "--epochs", "1"]
     assert status(["train", str(file), *little]) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
-    assert len(said) == 3  # repeats, groups on both sides, groups
+    assert len(said) == 2  # repeats, groups on both sides
     assert said[0].startswith("warning: 3 examples for testing or validation repeat")
     assert "--groups 'writer'" in said[-1]
     np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, class_names=["X", "O"])

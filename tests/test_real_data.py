@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,3 +67,52 @@ def test_handwritten_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert told["test"]["n"] == 10_000
     assert told["test"]["accuracy"] >= 0.98
     assert min(scores["recall"] for scores in told["test"]["per_class"].values()) >= 0.95
+
+
+def taught(source: Path, net: Path, capsys: pytest.CaptureFixture[str], *more: str) -> Any:
+    """What `piecewise train` says in JSON."""
+    assert status(["train", str(source), "-o", str(net), "--json", *more]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_messages_are_told_from_spam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = tmp_path / "spam.safetensors"
+    told = taught(real("sms-spam.csv"), net, capsys, "--quick")
+    assert told["test"]["n"] == 1_052
+    assert told["test"]["macro_f1"] >= 0.94
+    message = "URGENT! You have won a prize. Call 09061701461 now to claim"
+    assert status(["predict", str(net), "--text", message, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["label"] == "spam"
+
+
+def test_spoken_digits_are_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = tmp_path / "digits.safetensors"
+    told = taught(real("spoken-digits.zip"), net, capsys, "--quick")
+    assert told["test"]["n"] == 300
+    assert told["test"]["accuracy"] >= 0.93
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+@pytest.mark.parametrize(
+    ("name", "score", "least"),
+    [
+        ("spoken-digits.zip", "accuracy", 0.987),
+        ("hand-signs.zip", "accuracy", 0.98),
+        ("sms-spam.csv", "macro_f1", 0.965),
+    ],
+)
+def test_sounds_photos_and_texts_with_nothing_else_said(
+    name: str, score: str, least: float, seed: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    told = taught(real(name), tmp_path / "net.safetensors", capsys, "--seed", seed)
+    assert told["test"][score] >= least
+
+
+@pytest.mark.long
+def test_speakers_it_never_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ("--groups", "*_{group}_*", "--folds", "groups")
+    told = taught(real("spoken-digits.zip"), tmp_path / "net.safetensors", capsys, *more)
+    assert len(told["groups"]) == 6
+    assert sum(told["groups"].values()) / 6 >= 0.9

@@ -139,13 +139,15 @@ def group_findings(data: DataSet) -> list[Finding]:
     """Groups that were named, or that names suggest, and whether the given parts divide them."""
     if data.groups is not None:
         shared, count = _shared(data.groups, data.parts)
-        return [_divided(shared, count, "the groups")] if shared else []
+        return [_divided(shared, count, "the groups", "--folds groups")] if shared else []
     made = []
     for offer, groups in data.suggested:
         option = f"--groups '{offer.text}'"
         shared, count = _shared(groups, data.parts)
         if shared:
-            made.append(_divided(shared, count, f"what {option} would name"))
+            made.append(
+                _divided(shared, count, f"what {option} would name", f"{option} --folds groups")
+            )
         some = ", ".join(offer.some)
         made.append(Finding(
             "groups", False, offer.groups,
@@ -167,12 +169,12 @@ def _shared(groups: Names, parts: Names) -> tuple[list[str], int]:
     return sorted(shared), len(every)
 
 
-def _divided(shared: list[str], count: int, what: str) -> Finding:
+def _divided(shared: list[str], count: int, what: str, options: str) -> Finding:
     return Finding(
         "groups-across", True, len(shared),
         f"{len(shared):,} of {count:,} groups, {what}, are in several parts: {_listed(shared)}",
         "the score on the test part then says little of people or sources that are new: divide the "
-        "parts by group, or score with --folds groups",
+        f"parts by group, or score with {options}",
         tuple((name,) for name in shared[:SHOWN]),
     )  # fmt: skip
 

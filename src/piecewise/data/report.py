@@ -106,10 +106,11 @@ def warnings(data: DataSet) -> list[str]:
     sides of a split. About 0.2 s for 70,000 pictures of 28x28."""
     exact = repeated_in_groups(equal_groups(data.pictures), data)
     none = repeated_in_pairs(np.zeros((0, 2), np.int64), data)
+    groups = group_findings(data)
     found = [
         *_across(exact, none, data, Namer(data)),
         *(one for one in class_findings(data) if one.kind in ("one", "few", "untaught")),
-        *(one for one in group_findings(data) if data.groups is None or one.serious),
+        *([one for one in groups if one.serious] or groups),
     ]
     return [f"{one.sentence}; {one.advice}" if one.advice else one.sentence for one in found]
 
