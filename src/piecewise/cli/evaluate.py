@@ -7,7 +7,7 @@ import rich_click as click
 from ..data.dataset import read_data
 from ..learning.scores import evaluate
 from ..network import Network
-from .output import data, json_option, meter, print_json, say, words
+from .output import data, json_option, print_json, say, stages, words
 from .words import score_lines
 
 
@@ -22,7 +22,7 @@ def command(net_file: str, source: str, as_json: bool) -> None:
     """
     net = Network.load(net_file)
     console = words()
-    with meter("reading", console) as show:
+    with stages(console) as show:
         dataset = read_data(source, net.preparation, classes=net.classes, progress=show)
     part = "test" if (dataset.parts == "test").any() else "all"
     pictures, labels = (

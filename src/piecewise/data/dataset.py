@@ -17,10 +17,13 @@ from ..errors import DataError, LimitError, shown
 from ..limits import Sides
 from .gathering import Gathered, gather
 from .groups import groups_of
+from .in_order import Progress
 from .media import MEDIA
 from .picture_preparation import RESIZES
 from .preparation import Preparation
-from .preparing import Progress, Reading
+from .preparing import Reading
+from .rows import rows
+from .storing import Stored, stored
 
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -43,6 +46,8 @@ class DataSet:
     """Who drew, said or wrote each (N,): what is of one group stays on one side of a split."""
     names: Sequence[str] = ()
     """What a person calls each."""
+    not_kept: str | None = None
+    """A sentence, if prepared inputs should have been kept and could not be."""
 
     def __post_init__(self) -> None:
         self.labels, self.parts = np.asarray(self.labels), np.asarray(self.parts)
@@ -60,9 +65,7 @@ class DataSet:
     def part(self, name: str) -> tuple[npt.NDArray[Any], Labels]:
         """The pictures and labels of one part; empty if there is no such part."""
         chosen = self.parts == name
-        if chosen.all():
-            return self.pictures, self.labels
-        return self.pictures[chosen], self.labels[chosen]
+        return rows(self.pictures, chosen), self.labels[chosen]
 
 
 def read_data(
@@ -75,13 +78,17 @@ def read_data(
     resize: str = "pad",
     groups: str | None = None,
     progress: Progress | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> DataSet:
     """Read a folder with a folder per class, a `.zip` of one, an `.npz`, or a table of texts.
 
     Without a ``preparation`` it is decided from the examples not for testing: of pictures, ``size``
     (rows, columns) if given, else their median size, its longer side at most ``most``; ``resize``
     as in `PicturePreparation`. With ``classes`` (a net's), the labels are numbered by them.
-    ``groups``: see `groups_of`. Raises DataError, or LimitError where a wish is outside its limits.
+    ``groups``: see `groups_of`. ``progress``: called with how many are done, of how many, and what
+    is done. ``cache``: a folder of its own that keeps the inputs; when the same files are read
+    again with the same wishes, these are mapped from there, read-only, and nothing is decoded
+    (`storing.py`). Raises DataError, or LimitError where a wish is outside its limits.
     """
     place = Path(path)
     if size is not None:
@@ -94,8 +101,17 @@ def read_data(
     decide = MEDIA[gathered.reads].decide
     if gathered.reads == "pictures":
         decide = partial(decide, size=size, most=most, resize=RESIZES.check(resize))
-    preparation = preparation or reading.decided(decide)
-    inputs, kept, skipped = reading.prepared(preparation)
+
+    def decided() -> Preparation:
+        return preparation or reading.decided(decide)
+
+    if cache is None:
+        found = Stored(chosen := decided(), reading.prepared(chosen))
+    else:
+        given = preparation and preparation.to_json()
+        wishes = {"preparation": given, "size": size, "most": most, "resize": resize}
+        found = stored(Path(cache), reading, decided, wishes)
+    inputs, kept, skipped = found.prepared
     labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
     order = _class_order(gathered, labels, parts) if classes is None else classes
     numbers = _numbered(gathered, labels, _checked(order, place), place)
@@ -104,10 +120,11 @@ def read_data(
         numbers,
         _checked(order, place),
         parts,
-        preparation,
-        gathered.skipped + skipped,
+        found.preparation,
+        gathered.skipped + [sentence for _, sentence in skipped],
         None if grouped is None else grouped[kept],
         [gathered.names[index] for index in kept.tolist()],
+        found.told,
     )
 
 
