@@ -28,6 +28,9 @@ KEPT = 256 << 20
 """Bytes of what was looked at that are kept, so as not to be read twice."""
 MOST_THREADS = 8
 _AT_ONCE = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
+_WORTH_SHARING = 2_000
+"""Bytes of a picture's file, on average, from which on threads gain: smaller ones, sounds and texts
+are mostly Python's work, which one thread at a time does."""
 _LOOKING, _READING = "looking", "reading"
 
 Decide = Callable[[Iterator[Any]], Preparation]
@@ -176,7 +179,8 @@ class Reading:
             end = min(start + files, max(start + 1, end))
             runs.append(indices[start:end])
             start = end
-        return runs, min(processors(), MOST_THREADS)
+        gains = self.gathered.reads == "pictures" and sizes[-1] >= _WORTH_SHARING * len(sizes)
+        return runs, min(processors(), MOST_THREADS) if gains else 1
 
     def _one(self, use: Callable[[Any], Any], index: int) -> Any:
         try:
