@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..files.whole import write_whole
 from ..learning.scores import scored
 from ..network import Network
-from .output import data, json_option, meter, print_json, say, words
+from .output import data, json_option, print_json, say, stages, words
 from .words import score_lines
 
 _BEGINNING = b'{"input": '  # of a file with answers
@@ -40,7 +40,7 @@ def command(net_file: str, source: str, answers: str | None, as_json: bool) -> N
     if answers is not None:
         _check_answers(Path(answers))
     console = words()
-    with meter("reading", console) as show:
+    with stages(console) as show:
         dataset = read_data(source, net.preparation, classes=net.classes, progress=show)
     part = "test" if (dataset.parts == "test").any() else "all"
     chosen = np.flatnonzero((dataset.parts == "test") | (part == "all"))

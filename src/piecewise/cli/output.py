@@ -131,6 +131,25 @@ def meter(title: str, console: Console) -> Iterator[Meter]:
         made.clear()
 
 
+@contextmanager
+def stages(console: Console) -> Iterator[Callable[[int, int, str], None]]:
+    """A meter for each kind of work that comes, told by how many are done, of how many, and what is
+    done; taken away at the end, however the work ends."""
+    shown = Meter("", console)
+
+    def show(done: int, of: int, doing: str) -> None:
+        nonlocal shown
+        if doing != shown.title:
+            shown.clear()
+            shown = Meter(doing, console)
+        shown(done, of, f", {done:,} of {of:,}")
+
+    try:
+        yield show
+    finally:
+        shown.clear()
+
+
 def _span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -23,7 +23,7 @@ from ..limits import Sides
 from ..network import Network
 from ..notation import parse
 from .knobs import knob_options
-from .output import Meter, check_place, data, json_option, meter, print_json, say, words
+from .output import Meter, check_place, data, json_option, print_json, say, stages, words
 from .stopping import Stopping, stop_listening, undisturbed
 from .words import group_lines, score_lines
 
@@ -98,8 +98,8 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     wishes = {name: given.pop(name) for name in ("resize", "groups") if name in given}
     _check_usage(given)
     check_place(output)
-    with meter("reading", console) as show:
-        dataset = read_data(source, size=size, progress=show, **wishes)
+    with stages(console) as show:
+        dataset = read_data(source, size=size, progress=show, cache=_cache(how), **wishes)
     _tell_skipped(dataset, console)
     for sentence in warnings(dataset):
         say(console, f"warning: {sentence}")
@@ -141,6 +141,15 @@ def _how(given: dict[str, Any]) -> dict[str, Any]:
     return how
 
 
+def _cache(how: dict[str, Any]) -> Path | None:
+    """Where the inputs of a run are kept."""
+    if how["run"] is None:
+        return None
+    from ..files.run_folder import place_of_inputs  # noqa: PLC0415 - only runs need it
+
+    return place_of_inputs(how["run"])
+
+
 def _check_usage(given: dict[str, Any]) -> None:
     """Tell a wrong knob or layer before anything is read."""
     others = ("layers", "quick", "folds")
@@ -170,6 +179,8 @@ def _tell_skipped(dataset: DataSet, console: Console) -> None:
     if len(dataset.skipped) > SKIPPED_SHOWN:
         more = len(dataset.skipped) - SKIPPED_SHOWN
         say(console, f"skipped {more:,} more; --json lists them all")
+    if dataset.not_kept:
+        say(console, dataset.not_kept)
 
 
 def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:

@@ -17,11 +17,14 @@ from ..errors import DataError, LimitError, shown
 from ..limits import Sides
 from .gathering import Gathered, gather
 from .groups import Suggested, groups_of, suggested
+from .in_order import Progress
 from .media import MEDIA
 from .picture_preparation import RESIZES
 from .preparation import Preparation
-from .preparing import Progress, Reading
+from .preparing import Reading
+from .rows import rows
 from .sizes import Sizes
+from .storing import Stored, stored
 
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -49,6 +52,8 @@ class DataSet:
     sizes: Sizes | None = None
     """How large each was before it was prepared (N, 2), no number where that is not known; see
     `size_of`."""
+    not_kept: str | None = None
+    """A sentence, if prepared inputs should have been kept and could not be."""
 
     def __post_init__(self) -> None:
         self.labels, self.parts = np.asarray(self.labels), np.asarray(self.parts)
@@ -66,9 +71,7 @@ class DataSet:
     def part(self, name: str) -> tuple[npt.NDArray[Any], Labels]:
         """The pictures and labels of one part; empty if there is no such part."""
         chosen = self.parts == name
-        if chosen.all():
-            return self.pictures, self.labels
-        return self.pictures[chosen], self.labels[chosen]
+        return rows(self.pictures, chosen), self.labels[chosen]
 
 
 def read_data(
@@ -82,14 +85,18 @@ def read_data(
     groups: str | None = None,
     progress: Progress | None = None,
     every_class: bool = False,
+    cache: str | os.PathLike[str] | None = None,
 ) -> DataSet:
     """Read a folder with a folder per class, a `.zip` of one, an `.npz`, or a table of texts.
 
     Without a ``preparation`` it is decided from the examples not for testing: of pictures, ``size``
     (rows, columns) if given, else their median size, its longer side at most ``most``; ``resize``
     as in `PicturePreparation`. With ``classes`` (a net's), the labels are numbered by them.
-    ``groups``: see `groups_of`. ``every_class``: a class that is only tested is one, too, not a
-    mistake. Raises DataError, or LimitError where a wish is outside its limits.
+    ``groups``: see `groups_of`. ``progress``: called with how many are done, of how many, and what
+    is done. ``every_class``: a class that is only tested is one, too, not a mistake. ``cache``: a
+    folder of its own that keeps the inputs; when the same files are read again with the same
+    wishes, these are mapped from there, read-only, and nothing is decoded (`storing.py`). Raises
+    DataError, or LimitError where a wish is outside its limits.
     """
     place = Path(path)
     if size is not None:
@@ -104,8 +111,17 @@ def read_data(
         raise DataError(f"{place}: got a size, or a way to resize, for {gathered.reads}")
     if gathered.reads == "pictures":
         decide = partial(decide, size=size, most=most, resize=RESIZES.check(resize))
-    preparation = preparation or reading.decided(decide)
-    inputs, kept, skipped = reading.prepared(preparation)
+
+    def decided() -> Preparation:
+        return preparation or reading.decided(decide)
+
+    if cache is None:
+        found = Stored(chosen := decided(), reading.prepared(chosen))
+    else:
+        given = preparation and preparation.to_json()
+        wishes = {"preparation": given, "size": size, "most": most, "resize": resize}
+        found = stored(Path(cache), reading, decided, wishes)
+    inputs, kept, skipped = found.prepared
     labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
     learned = np.full(len(parts), "train") if every_class else parts
     order = _class_order(gathered, labels, learned, place) if classes is None else classes
@@ -115,12 +131,13 @@ def read_data(
         numbers,
         _checked(order, place),
         parts,
-        preparation,
-        gathered.skipped + skipped,
+        found.preparation,
+        gathered.skipped + [sentence for _, sentence in skipped],
         None if grouped is None else grouped[kept],
         [gathered.names[index] for index in kept.tolist()],
         [one._replace(groups=one.groups[kept]) for one in suggested(gathered, place)],
         reading.sizes[kept],
+        found.told,
     )
 
 

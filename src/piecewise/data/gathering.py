@@ -16,7 +16,7 @@ from . import columns
 from .folders import Listed, Listing, Place, list_files
 from .media import MEDIA
 from .tables import read_npz
-from .zips import list_zip
+from .zips import Member, list_zip
 
 WANTED = (
     "a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv, .tsv or "
@@ -32,6 +32,16 @@ class Files(Sequence[Any]):
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def size(self, index: int) -> int:
+        """The bytes of a file, unpacked; 0 where it cannot be looked at."""
+        place = self.files[index].place
+        if isinstance(place, Member):
+            return place.info.file_size if place.info else 0
+        try:
+            return place.stat().st_size if isinstance(place, Path) else 0
+        except OSError:
+            return 0
 
     def __getitem__(self, index: Any) -> Any:
         place: Place = self.files[index].place

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..engine.runtime import processors
 from ..errors import DataError
 from .gathering import Files, Gathered
+from .in_order import Progress, in_order
 from .media import MEDIA
 from .picture_preparation import PicturePreparation
 from .preparation import Preparation
@@ -27,20 +28,50 @@ MOST_BYTES = 8 << 30
 KEPT = 256 << 20
 """Bytes of what was looked at that are kept, so as not to be read twice."""
 MOST_THREADS = 8
-_AT_ONCE = 16  # files that a thread is given at a time
+_AT_ONCE = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
+_WORTH_SHARING = 2_000
+"""Bytes of a picture's file, on average, from which on threads gain: smaller ones, sounds and texts
+are mostly Python's work, which one thread at a time does."""
+_LOOKING, _READING = "looking", "reading"
 
-Progress = Callable[[int, int], None]
-"""Called with how many are done and how many there are."""
 Decide = Callable[[Iterator[Any]], Preparation]
 
 
 class Prepared(NamedTuple):
     """Examples as the net takes them, which of those gathered they are, and a sentence for each of
-    the others."""
+    the others, with its number."""
 
     inputs: npt.NDArray[Any]
     kept: npt.NDArray[np.int64]
-    skipped: list[str]
+    skipped: list[tuple[int, str]]
+
+
+class Inputs(Protocol):
+    """Where prepared examples go, in their order."""
+
+    def add(self, examples: npt.NDArray[Any]) -> None:
+        """Some more of them (n, ...)."""
+
+    def all(self) -> npt.NDArray[Any]:
+        """All that were added."""
+
+
+class InMemory:
+    """Prepared examples in an array; with room for ``shape`` and no more."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.array, self.count = np.empty(shape, dtype), 0
+
+    def add(self, examples: npt.NDArray[Any]) -> None:
+        self.array[self.count : self.count + len(examples)] = examples
+        self.count += len(examples)
+
+    def all(self) -> npt.NDArray[Any]:
+        return self.array[: self.count]
+
+
+Open = Callable[[tuple[int, ...], np.dtype[Any]], Inputs]
+"""Makes room for inputs of this shape, or a few less, and type."""
 
 
 @dataclass
@@ -67,48 +98,52 @@ class Reading:
             chosen = np.arange(len(self.gathered))
         sample = MEDIA[self.gathered.reads].sample
         for indices in (chosen[:: max(1, len(chosen) // sample)], chosen):
-            looked_at = self._looked_at(indices.tolist())
-            if (first := next(looked_at, None)) is not None:
-                return decide(itertools.chain([first], looked_at))
+            with closing(self._looked_at(indices.tolist())) as looked_at:
+                if (first := next(looked_at, None)) is not None:
+                    return decide(itertools.chain([first], looked_at))
         raise self._nothing()
 
-    def _looked_at(self, indices: list[int]) -> Iterator[Any]:
+    def _looked_at(self, indices: list[int]) -> Generator[Any, None, None]:
         """What is in these examples, without those that cannot be read."""
         room = KEPT
-        for index, found in self._each(indices, _as_it_is):
-            if isinstance(found, DataError):
-                self._last = str(found)
-                continue
-            room -= _bytes_of(found)
-            if room >= 0:
-                self._kept[index] = found
-            yield found
+        with closing(self._each(indices, _as_it_is, _LOOKING)) as each:
+            for index, found in each:
+                if isinstance(found, DataError):
+                    self._last = str(found)
+                    continue
+                room -= _bytes_of(found)
+                if room >= 0:
+                    self._kept[index] = found
+                yield found
 
-    def prepared(self, preparation: Preparation) -> Prepared:
-        """All examples, prepared; DataError if not one can be read, or they are too many."""
+    def prepared(self, preparation: Preparation, opened: Open = InMemory) -> Prepared:
+        """All examples, prepared, in what ``opened`` makes room with; DataError if not one can be
+        read, or they are too many."""
         raw, count = self.gathered.raw, len(self.gathered)
         shape = (count, *preparation.example_shape)
         self._check_room(shape, preparation)
         if isinstance(raw, np.ndarray) and isinstance(preparation, PicturePreparation):
             stacks = raw.transpose(0, 3, 1, 2)
             if stacks.shape == shape:
-                inputs = preparation.align(np.ascontiguousarray(stacks))
-                return Prepared(inputs, np.arange(count), [])
-        inputs = np.empty(shape, preparation.dtype)
+                aligned = preparation.align(np.ascontiguousarray(stacks))
+                if opened is InMemory:
+                    return Prepared(aligned, np.arange(count), [])
+                (inputs := opened(shape, preparation.dtype)).add(aligned)
+                return Prepared(inputs.all(), np.arange(count), [])
+        inputs = opened(shape, preparation.dtype)
         kept: list[int] = []
-        skipped: list[str] = []
-        for done, (index, found) in enumerate(self._each(range(count), preparation.fit), 1):
-            if isinstance(found, DataError):
-                skipped.append(str(found))
-            else:
-                inputs[len(kept)] = found
-                kept.append(index)
-            if self.progress:
-                self.progress(done, count)
+        skipped: list[tuple[int, str]] = []
+        with closing(self._each(range(count), preparation.fit, _READING)) as each:
+            for index, found in each:
+                if isinstance(found, DataError):
+                    skipped.append((index, str(found)))
+                else:
+                    inputs.add(found[None])
+                    kept.append(index)
         if not kept:
-            self._last = skipped[-1]
+            self._last = skipped[-1][1]
             raise self._nothing()
-        return Prepared(inputs[: len(kept)], np.array(kept), skipped)
+        return Prepared(inputs.all(), np.array(kept), skipped)
 
     def _check_room(self, shape: tuple[int, ...], preparation: Preparation) -> None:
         needed = prod(shape) * preparation.dtype.itemsize
@@ -125,31 +160,35 @@ class Reading:
             f"{self.place}: not one of its {count:,} {reads} can be read; {self._last}"
         )
 
-    def _each(self, indices: Sequence[int], use: Callable[[Any], Any]) -> Iterator[tuple[int, Any]]:
-        """What ``use`` makes of each example, or the DataError of reading it, in this order; files
-        are read by several threads, a little ahead."""
+    def _each(
+        self, indices: Sequence[int], use: Callable[[Any], Any], doing: str
+    ) -> Generator[tuple[int, Any], None, None]:
+        """What ``use`` makes of each example, or the DataError of reading it, in this order."""
+        runs, threads = self._shared_out(indices)
+        with closing(in_order(runs, partial(self._one, use), threads)) as each:
+            for done, found in enumerate(each):
+                yield indices[done], found
+                if self.progress:
+                    self.progress(done + 1, len(indices), doing)
 
-        def found(some: Sequence[int]) -> list[Any]:
-            return [self._one(index, use) for index in some]
+    def _shared_out(self, indices: Sequence[int]) -> tuple[list[Sequence[int]], int]:
+        """These examples as they are taken at a time, and by how many threads."""
+        if not isinstance(self.gathered.raw, Files):
+            return [indices], 1
+        sizes = np.cumsum([self.gathered.raw.size(index) for index in indices])
+        files, size = _AT_ONCE
+        runs = list[Sequence[int]]()
+        start = 0
+        while start < len(indices):
+            before = sizes[start - 1] if start else 0
+            end = int(np.searchsorted(sizes, before + size, "right"))
+            end = min(start + files, max(start + 1, end))
+            runs.append(indices[start:end])
+            start = end
+        gains = self.gathered.reads == "pictures" and sizes[-1] >= _WORTH_SHARING * len(sizes)
+        return runs, min(processors(), MOST_THREADS) if gains else 1
 
-        runs = [indices[at : at + _AT_ONCE] for at in range(0, len(indices), _AT_ONCE)]
-        threads = min(processors(), MOST_THREADS)
-        if threads == 1 or len(runs) == 1 or not isinstance(self.gathered.raw, Files):
-            for some in runs:
-                yield from zip(some, found(some), strict=True)
-            return
-        with ThreadPoolExecutor(threads) as readers:
-            ahead: deque[Future[list[Any]]] = deque()
-            coming = iter(runs)
-            try:
-                for some in runs:
-                    while len(ahead) < 2 * threads and (more := next(coming, None)) is not None:
-                        ahead.append(readers.submit(found, more))
-                    yield from zip(some, ahead.popleft().result(), strict=True)
-            finally:  # whoever asked may have had enough
-                readers.shutdown(cancel_futures=True)
-
-    def _one(self, index: int, use: Callable[[Any], Any]) -> Any:
+    def _one(self, use: Callable[[Any], Any], index: int) -> Any:
         try:
             given = self._kept.get(index)
             given = self.gathered.raw[index] if given is None else given

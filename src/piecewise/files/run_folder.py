@@ -4,7 +4,8 @@
 - `history.jsonl`: a line of JSON for each epoch that is through;
 - `recipe.json`, `environment.json`: what it was made with;
 - `net.safetensors`: the model file, as good as it was when training ended or was stopped;
-- event files for TensorBoard, where they were asked for.
+- event files for TensorBoard, where they were asked for;
+- `prepared/`: the data set as the net takes it (`data/storing.py`).
 
 Only the state is read again; the rest is written from it. It holds digests of its text and of its
 numbers, so that one that was damaged is not gone on from.
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as safetensors_bytes
 
+from ..data.storing import holds_inputs_only
 from ..errors import RunError, reason, shown
 from . import tensors
 from .locks import lock
@@ -31,6 +33,7 @@ from .whole import write_whole
 
 STATE, HISTORY, NET = "state.safetensors", "history.jsonl", "net.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
+PREPARED = "prepared"
 _OURS = (STATE, HISTORY, NET, RECIPE, ENVIRONMENT)
 LARGEST_STATE = 8 << 30
 _TEXT, _DIGEST = "piecewise.run", "sha256"
@@ -123,6 +126,13 @@ def opened(path: str | os.PathLike[str]) -> Iterator[RunFolder]:
         os.close(handle)
 
 
+def place_of_inputs(path: str | os.PathLike[str]) -> Path:
+    """The folder in a run folder that prepared inputs are kept in. RunError as `opened`: nothing is
+    put where no run can be."""
+    with opened(path) as folder:
+        return folder.place / PREPARED
+
+
 def _made(place: Path) -> int:
     """The handle of the folder, made if there is none."""
     try:
@@ -137,7 +147,8 @@ def _made(place: Path) -> int:
 
 
 def _refuse_strangers(place: Path) -> None:
-    """A folder that holds other things and no run is not for runs. A run begins with its recipe."""
+    """A folder that holds other things and no run is not for runs. A run begins with its recipe;
+    before it there may be inputs."""
     try:
         names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
     except OSError as error:
@@ -145,6 +156,8 @@ def _refuse_strangers(place: Path) -> None:
     if STATE in names:
         return
     ours = _OURS if RECIPE in names else ()
+    if PREPARED in names and holds_inputs_only(place / PREPARED):
+        names.remove(PREPARED)
     for name in names:
         if name not in ours and not (ours and name.startswith("events.out.tfevents.")):
             raise RunError(

@@ -6,9 +6,10 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from glob import escape
 from pathlib import Path
+from typing import IO
 
 from .locks import lock
 
@@ -16,12 +17,20 @@ _ENDING = ".part"
 
 
 def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None = None) -> None:
-    """Put ``content`` at ``path``: into a temporary file beside it, to the disk, then renamed.
+    """Put ``content`` at ``path``, as `written_whole` does."""
+    with written_whole(path, check) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
+    """A file that is at ``path`` once all is written: a temporary file beside it, brought to the
+    disk, then renamed.
 
     A file that was there stays as it was until the rename, which is one step. ``check`` is called
     with the temporary file before it, and prevents it by raising. Raises OSError, or what the check
-    raises, and leaves nothing behind then; what a kill left behind, the next writing of the same
-    file removes.
+    or the writing raises, and leaves nothing behind then; what a kill left behind, the next writing
+    of the same file removes.
     """
     path = path.resolve()  # a link stays a link
     if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
@@ -31,7 +40,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None
     try:
         with os.fdopen(handle, "wb") as file:
             temporary.chmod(_usual_mode())
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(handle)
             if check:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..architecture import Architecture
 from ..data.dataset import DataSet
 from ..data.preparation import Preparation
+from ..data.rows import rows
 from ..errors import DataError, LimitError, shown
 from ..limits import Whole
 from ..network import Network
@@ -37,6 +38,10 @@ class Part(NamedTuple):
 
     pictures: npt.NDArray[Any]
     labels: Labels
+
+    def those(self, chosen: npt.NDArray[np.bool_]) -> Part:
+        """Those that are chosen (N,)."""
+        return Part(rows(self.pictures, chosen), self.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,8 @@ def lesson(
     if "validation" not in parts and not folds:
         out = held_out(train_part.labels, recipe.seed, recipe.validation_share, groups)
         if out.any():
-            parts["train"] = Part(train_part.pictures[~out], train_part.labels[~out])
-            parts["validation"] = Part(train_part.pictures[out], train_part.labels[out])
+            parts["train"] = train_part.those(~out)
+            parts["validation"] = train_part.those(out)
     if recipe.patience and "validation" not in parts:
         wanted = "a validation part, or a share held out (folds 0, validation_share above 0)"
         raise LimitError(f"patience: got {recipe.patience}, but nothing to watch; wanted {wanted}")
@@ -183,7 +188,8 @@ def _over_folds(
 ) -> tuple[npt.NDArray[np.float32], Labels]:
     """The logits of every picture by networks that did not learn from it, once for each repeat,
     and the right classes."""
-    pictures, labels = given.parts["train"]
+    part = given.parts["train"]
+    labels = part.labels
     logits = np.empty((given.repeats, len(labels), len(given.classes)), np.float32)
     recipe = given.plan.recipe
     for repeat in range(given.repeats):
@@ -193,8 +199,8 @@ def _over_folds(
             title = f"fold {repeat * given.folds + number + 1} of {given.repeats * given.folds}"
             net = given.network()
             progress = told and partial(told, title)
-            train(net, pictures[~out], labels[~out], recipe, None, progress, threads)
-            logits[repeat, out] = net.logits(pictures[out])
+            train(net, *part.those(~out), recipe, None, progress, threads)
+            logits[repeat, out] = net.logits(part.those(out).pictures)
     return logits.reshape(-1, logits.shape[2]), np.tile(labels, given.repeats)
 
 

@@ -1,0 +1,81 @@
+"""What the files of a data set hold, as one number that any change changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from ..engine.runtime import processors
+from .folders import Listed
+from .gathering import Files, Gathered
+from .in_order import Progress, in_order
+
+CHECKING = "checking"
+"""What progress is told that this is."""
+_BLOCK = 1 << 20  # bytes that are read at a time
+_AT_ONCE = 64  # files that a thread takes at a time
+
+Stamp = tuple[int, int, int] | None
+
+
+class Contents(NamedTuple):
+    """The SHA-256 of all names and contents together; the files, and of each what a change of it
+    most likely changes: its place on the disk, its size and its time, before it was read."""
+
+    digest: str
+    paths: list[Path]
+    stamps: list[Stamp]
+
+    def are_still(self) -> bool:
+        """Whether no file seems to have changed since."""
+        return [_stamp(path) for path in self.paths] == self.stamps
+
+
+def contents_of(gathered: Gathered, place: Path, progress: Progress | None = None) -> Contents:
+    """The bytes of every file hashed, with the names, labels and parts they have. A file that holds
+    the whole set is one. What cannot be read counts by the reason."""
+    loose = [file.place for file in _files(gathered) if isinstance(file.place, Path)]
+    paths = loose or [place]
+    stamps = [_stamp(path) for path in paths]
+    whole = hashlib.sha256(json.dumps([gathered.reads, str(place)]).encode())
+    if not loose:
+        whole.update(_hashed(place, progress))
+        return Contents(whole.hexdigest(), paths, stamps)
+    runs = [paths[at : at + _AT_ONCE] for at in range(0, len(paths), _AT_ONCE)]
+    with closing(in_order(runs, _hashed, processors())) as hashed:
+        for number, digest in enumerate(hashed):
+            named = [gathered.names[number], gathered.labels[number], str(gathered.parts[number])]
+            whole.update(json.dumps(named).encode() + digest)
+            if progress:
+                progress(number + 1, len(paths), CHECKING)
+    return Contents(whole.hexdigest(), paths, stamps)
+
+
+def _files(gathered: Gathered) -> list[Listed]:
+    return gathered.raw.files if isinstance(gathered.raw, Files) else []
+
+
+def _hashed(path: Path, progress: Progress | None = None) -> bytes:
+    """The SHA-256 of a file, or of the reason why there is none."""
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            blocks = -(-path.stat().st_size // _BLOCK)
+            for number, block in enumerate(iter(lambda: file.read(_BLOCK), b"")):
+                found.update(block)
+                if progress:
+                    progress(number + 1, max(blocks, number + 1), CHECKING)
+    except OSError as error:
+        return hashlib.sha256(f"not read: {error.errno}".encode()).digest()
+    return found.digest()
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns

@@ -1,0 +1,512 @@
+"""Prepared inputs that are kept: the same as read anew, or made anew, and never in the way."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from piecewise.cli.main import status
+from piecewise.data import preparing, rows, storing
+from piecewise.data.dataset import DataSet, read_data
+from piecewise.data.gathering import gather
+from piecewise.data.in_order import in_order
+from piecewise.files.whole import written_whole
+from piecewise.network import Network
+
+from .runs import names
+
+FILES = [storing.INPUTS, storing.NOTE]
+
+
+@pytest.fixture(name="data")
+def folder_of_pictures(tmp_path: Path) -> Path:
+    """Forty colourful pictures of two classes, and one that is broken."""
+    noise = np.random.default_rng(0)
+    for number in range(40):
+        (place := tmp_path / "data" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 256, (20, 24, 3), np.uint8)).save(
+            place / f"{number:02}.png"
+        )
+    (tmp_path / "data" / "b" / "41.png").write_bytes(b"\x89PNG")
+    return tmp_path / "data"
+
+
+class Read:
+    """A data set read, and what was done for it."""
+
+    def __init__(self, data: Path, cache: Path | None, **wishes: Any) -> None:
+        told: list[tuple[int, int, str]] = []
+        self.found = read_data(data, cache=cache, progress=lambda *s: told.append(s), **wishes)
+        self.done = list(dict.fromkeys(doing for *_, doing in told))
+
+    @property
+    def anew(self) -> bool:
+        return "reading" in self.done
+
+
+def same(one: DataSet, other: DataSet) -> None:
+    assert one.pictures.dtype == other.pictures.dtype
+    assert np.array_equal(one.pictures, other.pictures)
+    assert one.labels.tolist() == other.labels.tolist()
+    for name in ("classes", "preparation", "skipped", "names"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_what_was_read_once_is_mapped_and_not_decoded(data: Path, tmp_path: Path) -> None:
+    cache, plain = tmp_path / "cache", read_data(data)
+    first, second = Read(data, cache), Read(data, cache)
+    assert first.done == ["checking", "looking", "reading"]
+    assert second.done == ["checking"]
+    for read in (first, second):
+        same(read.found, plain)
+        assert isinstance(read.found.pictures, np.memmap)
+        assert not read.found.pictures.flags.writeable
+        assert read.found.not_kept is None
+    assert len(plain.skipped) == 1
+    assert names(cache) == FILES
+    stored = np.load(cache / storing.INPUTS, mmap_mode="r", allow_pickle=False)
+    assert np.array_equal(stored, plain.pictures)
+    assert (cache / storing.NOTE).stat().st_size < 2_000
+
+
+def packed(data: Path) -> Path:
+    place = data.parent / "data.zip"
+    with zipfile.ZipFile(place, "w") as archive:
+        for file in sorted(data.rglob("*.png")):
+            archive.write(file, file.relative_to(data))
+    return place
+
+
+def arrays(data: Path) -> Path:
+    place = data.parent / "data.npz"
+    noise = np.random.default_rng(0).integers(0, 256, (30, 9, 7), np.uint8)
+    np.savez(place, images=noise, labels=np.arange(30) % 2)
+    return place
+
+
+def texts(data: Path) -> Path:
+    place = data.parent / "data.csv"
+    lines = [f"words of number {number},{'ab'[number % 2]}" for number in range(30)]
+    place.write_text("\n".join(["text,label", *lines]))
+    return place
+
+
+@pytest.mark.parametrize("kind", [packed, arrays, texts])
+def test_single_files_are_kept_too(data: Path, kind: Callable[[Path], Path]) -> None:
+    place, cache = kind(data), data.parent / "cache"
+    plain = read_data(place)
+    for anew in (True, False):
+        read = Read(place, cache)
+        same(read.found, plain)
+        assert isinstance(read.found.pictures, np.memmap)
+        assert (cache / storing.INPUTS).stat().st_size == 256 + plain.pictures.nbytes
+        assert anew or read.done == ["checking"]
+    before = (cache / storing.NOTE).read_bytes()
+    content = bytearray(place.read_bytes())
+    if kind is texts:
+        content[-20] ^= 1
+        place.write_bytes(content)
+    else:
+        place.write_bytes(content + bytes(1))  # a byte more, which readers pass over
+    read_data(place, cache=cache)
+    assert (cache / storing.NOTE).read_bytes() != before
+
+
+def a_byte(data: Path) -> None:
+    file = data / "a" / "00.png"
+    file.write_bytes(file.read_bytes() + b"\0")
+
+
+CHANGES: dict[str, Callable[[Path], Any]] = {
+    "a byte": a_byte,
+    "one more": lambda data: shutil.copy(data / "a" / "00.png", data / "a" / "90.png"),
+    "one less": lambda data: (data / "a" / "00.png").unlink(),
+    "renamed": lambda data: (data / "a" / "00.png").rename(data / "a" / "000.png"),
+    "another class": lambda data: (data / "a" / "00.png").rename(data / "b" / "00.png"),
+    "exchanged": lambda data: [
+        (data / "a" / "00.png").rename(data / "x"),
+        (data / "a" / "02.png").rename(data / "a" / "00.png"),
+        (data / "x").rename(data / "a" / "02.png"),
+    ],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_of_the_files_makes_it_anew(data: Path, change: str) -> None:
+    cache = data.parent / "cache"
+    read_data(data, cache=cache)
+    CHANGES[change](data)
+    read = Read(data, cache)
+    assert read.anew
+    same(read.found, read_data(data))
+    assert not Read(data, cache).anew
+
+
+def test_any_other_wish_or_version_makes_it_anew(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = data.parent / "cache"
+    chosen = read_data(data, size=(5, 5)).preparation
+    for wishes in ({}, {"size": (9, 9)}, {"size": (9, 9), "resize": "crop"}, {"most": 7},
+                   {"preparation": chosen}):  # fmt: skip
+        assert Read(data, cache, **wishes).anew
+        again = Read(data, cache, **wishes)
+        assert not again.anew
+        same(again.found, read_data(data, **wishes))
+    monkeypatch.setattr(storing, "_FORM", "piecewise inputs 2")
+    assert Read(data, cache, preparation=chosen).anew
+    monkeypatch.setattr(storing, "__version__", "another")
+    assert Read(data, cache, preparation=chosen).anew
+
+
+def flipped(at: int) -> Callable[[Path], None]:
+    def flip(file: Path) -> None:
+        content = bytearray(file.read_bytes())
+        content[at] ^= 1
+        file.write_bytes(content)
+
+    return flip
+
+
+def forged(**values: Any) -> Callable[[Path], None]:
+    """A note with a right digest of its own, but of other values."""
+
+    def forge(file: Path) -> None:
+        note = json.loads(file.read_bytes())["what"] | values
+        file.write_bytes(storing._written(note))
+
+    return forge
+
+
+def unsealed(file: Path) -> None:
+    """Another preparation, which the note's digest does not fit."""
+    note = json.loads(file.read_bytes())
+    note["what"]["preparation"]["resize"] = "crop"
+    file.write_text(json.dumps(note, indent=1, sort_keys=True) + "\n")
+
+
+def grown(file: Path) -> None:
+    with file.open("ab") as opened:
+        opened.write(b"\0")
+
+
+def pickled(file: Path) -> None:
+    np.save(file, np.array([{}], object), allow_pickle=True)
+
+
+DAMAGES: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "first number": (storing.INPUTS, flipped(256)),
+    "last number": (storing.INPUTS, flipped(-1)),
+    "head": (storing.INPUTS, flipped(60)),
+    "cut short": (storing.INPUTS, lambda file: os.truncate(file, 1_000)),
+    "longer": (storing.INPUTS, grown),
+    "empty": (storing.INPUTS, lambda file: os.truncate(file, 0)),
+    "objects": (storing.INPUTS, pickled),
+    "gone": (storing.INPUTS, Path.unlink),
+    "note gone": (storing.NOTE, Path.unlink),
+    "note empty": (storing.NOTE, lambda file: os.truncate(file, 0)),
+    "note cut": (storing.NOTE, lambda file: os.truncate(file, 300)),
+    "note flipped": (storing.NOTE, flipped(200)),
+    "note changed": (storing.NOTE, unsealed),
+    "note deep": (storing.NOTE, lambda file: file.write_text("[" * 100_000)),
+    "note foreign": (storing.NOTE, lambda file: file.write_text('{"what": [], "sha256": 1}')),
+    "shape": (storing.NOTE, forged(shape=[3, 1_000, 1_000])),
+    "shapeless": (storing.NOTE, forged(shape=None)),
+    "skipped all": (storing.NOTE, forged(skipped=[[at, ""] for at in range(41)])),
+    "skipped none": (storing.NOTE, forged(skipped=[])),
+    "skipped beyond": (storing.NOTE, forged(skipped=[[41, ""]])),
+    "preparation": (storing.NOTE, forged(preparation={"reads": "pictures"})),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_or_foreign_is_made_anew(data: Path, damage: str) -> None:
+    cache, (name, act) = data.parent / "cache", DAMAGES[damage]
+    read_data(data, cache=cache)
+    act(cache / name)
+    read = Read(data, cache)
+    assert read.anew
+    same(read.found, read_data(data))
+    assert not Read(data, cache).anew
+
+
+def test_a_disk_that_is_full_or_closed_costs_the_cache_only(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, plain = data.parent / "cache", read_data(data)
+    (data.parent / "file").write_text("mine")
+    for place in (data.parent / "file", data.parent / "missing" / "cache"):
+        found = read_data(data, cache=place)
+        same(found, plain)
+        assert (found.not_kept or "").startswith(f"{place}: the prepared inputs are not kept: ")
+    calls = 0
+
+    def full(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 10:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    written = written_whole
+    monkeypatch.setattr(storing, "written_whole", lambda path: Failing(written(path), full))
+    found = read_data(data, cache=cache)
+    same(found, plain)
+    assert calls == 10
+    assert (found.not_kept or "").endswith(os.strerror(errno.ENOSPC))
+    assert names(cache) == []
+
+
+class Failing:
+    """A file whose writing fails."""
+
+    def __init__(self, inner: Any, happens: Callable[[], None]) -> None:
+        self.inner, self.happens = inner, happens
+
+    def __enter__(self) -> Failing:
+        self.file = self.inner.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> Any:
+        return self.inner.__exit__(*raised)
+
+    def write(self, content: Any) -> None:
+        self.happens()
+        self.file.write(content)
+
+
+READ = """
+import os, sys, signal, threading
+from pathlib import Path
+from piecewise.data import preparing
+from piecewise.data.dataset import read_data
+from piecewise.data.picture_preparation import PicturePreparation
+preparing._WORTH_SHARING, preparing.processors = 0, lambda: 3
+def told(done, of, doing):
+    if doing == "reading" and done == int(sys.argv[3]):
+        print("there", flush=True)
+        if sys.argv[4] == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+try:
+    chosen = PicturePreparation((3, 64, 64))
+    read_data(sys.argv[1], chosen, cache=sys.argv[2], progress=told)
+except KeyboardInterrupt:
+    print([thread.name for thread in threading.enumerate()], flush=True)
+"""
+
+
+def reading(data: Path, cache: Path, after: int, how: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", READ, str(data), str(cache), str(after), how]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_killed_while_it_is_made_it_is_made_anew(data: Path) -> None:
+    cache = data.parent / "cache"
+    for after in (1, 41):
+        with reading(data, cache, after, "die") as process:
+            assert process.wait(30) == -signal.SIGKILL
+        assert len(names(cache)) == 1  # a temporary file
+        assert names(cache)[0].endswith(".part")
+    assert Read(data, cache).anew
+    assert names(cache) == FILES
+
+
+def test_a_stop_is_heard_at_once_and_leaves_no_thread(tmp_path: Path) -> None:
+    blocks = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    large = Image.fromarray(blocks).resize((1_500, 1_500))
+    (tmp_path / "data" / "a").mkdir(parents=True)
+    large.save(tmp_path / "data" / "a" / "0.jpg")
+    for number in range(1, 300):
+        os.link(tmp_path / "data" / "a" / "0.jpg", tmp_path / "data" / "a" / f"{number}.jpg")
+    with reading(tmp_path / "data", tmp_path / "cache", 5, "stop") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "there\n"
+        process.send_signal(signal.SIGINT)
+        before = time.monotonic()
+        assert process.stdout.readline() == "['MainThread']\n"
+        assert time.monotonic() - before < 0.5
+        assert process.wait(5) == 0
+    assert names(tmp_path / "cache") == []
+
+
+def threads_now() -> int:
+    return threading.active_count()
+
+
+def test_closing_begins_nothing_more_and_leaves_no_thread() -> None:
+    def slowly(one: int) -> int:
+        time.sleep(0.02)
+        return one
+
+    before, began = threads_now(), time.monotonic()
+    made = in_order([[0], *([1] * 60 for _ in range(8))], slowly, 2)
+    assert next(made) == 0
+    made.close()
+    assert threads_now() == before
+    assert time.monotonic() - began < 0.5  # each of the threads was given more than a second of it
+
+
+def test_whoever_has_enough_of_reading_leaves_no_thread(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(preparing, "processors", lambda: 3)
+    monkeypatch.setattr(preparing, "_AT_ONCE", (2, 1 << 20))
+    reader, before = preparing.Reading(gather(data), data), threads_now()
+
+    def stop(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    def look(pictures: Any) -> Any:
+        next(pictures)
+        stop()
+
+    with pytest.raises(KeyboardInterrupt):
+        reader.decided(look)
+    assert threads_now() == before
+    monkeypatch.setattr(preparing.InMemory, "add", stop)
+    with pytest.raises(KeyboardInterrupt):
+        reader.prepared(read_data(data).preparation)
+    assert threads_now() == before
+
+
+def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
+    cache = data.parent / "cache"
+
+    def told(done: int, _: int, doing: str) -> None:
+        if (done, doing) == (1, "reading"):
+            a_byte(data)
+
+    found = read_data(data, cache=cache, progress=told)
+    assert (found.not_kept or "").endswith("not kept: the data changed while they were read")
+    assert names(cache) == [storing.INPUTS]
+    assert Read(data, cache).anew
+
+
+def test_what_a_kill_left_is_removed_next_time(data: Path) -> None:
+    cache = data.parent / "cache"
+    read_data(data, cache=cache)
+    (cache / f".{storing.INPUTS}.1.part").write_text("cut")
+    assert not Read(data, cache).anew
+    assert names(cache) == FILES
+
+
+def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(preparing, "_AT_ONCE", (3, 1 << 20))
+    found = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(preparing, "processors", lambda threads=threads: threads)
+        found.append(read_data(data))
+    for other in found[1:]:
+        same(found[0], other)
+    assert len(found[0].skipped) == 1  # the broken one stopped none of the others
+
+
+def test_rows_of_a_large_mapped_array_are_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "all.npy", np.arange(3_000, dtype=np.uint16).reshape(1_000, 3))
+    mapped = np.load(tmp_path / "all.npy", mmap_mode="r")
+    out = np.arange(1_000) % 10 == 3
+    together = (np.arange(1_000) >= 100) & (np.arange(1_000) < 600)
+    assert np.shares_memory(rows.rows(mapped, together), mapped)
+    assert not isinstance(rows.rows(mapped, ~out), np.memmap)  # small: in memory
+    monkeypatch.setattr(rows, "IN_MEMORY", 100)
+    monkeypatch.setattr(rows, "_BLOCK", 100)
+    large = rows.rows(mapped, ~out)
+    again = rows.rows(large, out[:900])
+    for found, wanted in ((large, mapped[~out]), (again, mapped[~out][out[:900]])):
+        assert isinstance(found, np.memmap)
+        assert np.array_equal(found, wanted)
+    assert rows.rows(mapped, np.zeros(1_000, bool)).shape == (0, 3)
+    assert names(tmp_path) == ["all.npy"]
+
+
+PEAK = """
+import resource, sys
+from piecewise.data.dataset import read_data
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+read_data(sys.argv[1] + "/small", cache=sys.argv[2] + "/small")
+before = most()
+found = read_data(sys.argv[1] + "/large", cache=sys.argv[2] + "/large", size=(160, 160))
+print(found.pictures.nbytes >> 20, most() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units there")
+def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    for name, count in (("small", 4), ("large", 2_000)):
+        (place := tmp_path / "data" / name / "a").mkdir(parents=True)
+        Image.fromarray(noise).save(place / "0.jpg")
+        for number in range(1, count):
+            os.link(place / "0.jpg", place / f"{number}.jpg")
+        (tmp_path / "cache").mkdir(exist_ok=True)
+    run = subprocess.run([sys.executable, "-c", PEAK, str(tmp_path / "data"),
+                          str(tmp_path / "cache")],
+                         capture_output=True, text=True, check=True)  # fmt: skip
+    size, grown_by = map(int, run.stdout.split())
+    assert size > 140
+    assert grown_by < 50
+
+
+LITTLE = ["--layers", "conv 4 3, relu, pool 2, full", "--epochs", "2", "--json"]
+
+
+def test_a_run_keeps_its_inputs_and_nothing_else_does(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, run = data.parent, data.parent / "run"
+    for name, more in (
+        ("plain", []),
+        ("kept", ["--run", str(run)]),
+        ("again", ["--run", str(run)]),
+    ):
+        assert status(["train", str(data), "-o", str(home / name), *LITTLE, *more]) == 0
+        shutil.rmtree(run / "never", ignore_errors=True)
+    assert names(run / "prepared") == FILES
+    nets = [Network.load(home / name).parameters_sha256 for name in ("plain", "kept", "again")]
+    assert len(set(nets)) == 1
+    before = sorted(home.rglob("*"))
+    assert status(["evaluate", str(home / "kept"), str(data)]) == 0
+    assert sorted(home.rglob("*")) == before
+    capsys.readouterr()
+
+
+def test_a_run_killed_while_its_inputs_are_made_goes_on(data: Path) -> None:
+    run, net = data.parent / "run", str(data.parent / "net")
+    run.mkdir()
+    with reading(data, run / "prepared", 30, "die") as process:
+        assert process.wait(30) == -signal.SIGKILL
+    assert len(names(run / "prepared")) == 1
+    assert status(["train", str(data), "-o", net, *LITTLE, "--run", str(run)]) == 0
+    assert names(run / "prepared") == FILES
+
+
+def test_a_folder_of_other_things_is_no_place_for_inputs(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = str(data.parent / "net")
+    (data.parent / "mine" / "prepared").mkdir(parents=True)
+    (data.parent / "mine" / "prepared" / "thesis.txt").write_text("mine")
+    for place in (data, data.parent / "mine"):
+        before = sorted(place.rglob("*"))
+        assert status(["train", str(data), "-o", net, *LITTLE, "--run", str(place)]) == 1
+        assert "and no run; take an empty folder" in capsys.readouterr().err
+        assert sorted(place.rglob("*")) == before
