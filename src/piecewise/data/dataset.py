@@ -106,29 +106,19 @@ def read_data(
     if preparation is not None and preparation.reads != gathered.reads:
         raise DataError(f"{place}: got {gathered.reads}, wanted {preparation.reads} for this net")
     reading = Reading(gathered, place, progress)
-    decide = MEDIA[gathered.reads].decide
-    if gathered.reads != "pictures" and (size is not None or resize != "pad"):
-        raise DataError(f"{place}: got a size, or a way to resize, for {gathered.reads}")
-    if gathered.reads == "pictures":
-        decide = partial(decide, size=size, most=most, resize=RESIZES.check(resize))
-
-    def decided() -> Preparation:
-        return preparation or reading.decided(decide)
-
-    if cache is None:
-        found = Stored(chosen := decided(), reading.prepared(chosen))
-    else:
-        given = preparation and preparation.to_json()
-        wishes = {"preparation": given, "size": size, "most": most, "resize": resize}
-        found = stored(Path(cache), reading, decided, wishes)
+    wishes = {"size": size, "most": most, "resize": RESIZES.check(resize)}
+    if gathered.reads != "pictures":
+        if size is not None or resize != "pad":
+            raise DataError(f"{place}: got a size, or a way to resize, for {gathered.reads}")
+        wishes = {}
+    found = _prepared(reading, preparation, wishes, cache)
     inputs, kept, skipped = found.prepared
     labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
     learned = np.full(len(parts), "train") if every_class else parts
     order = _class_order(gathered, labels, learned, place) if classes is None else classes
-    numbers = _numbered(gathered, labels, _checked(order, place), place)
     return DataSet(
         inputs,
-        numbers,
+        _numbered(gathered, labels, _checked(order, place), place),
         _checked(order, place),
         parts,
         found.preparation,
@@ -139,6 +129,24 @@ def read_data(
         reading.sizes[kept],
         found.told,
     )
+
+
+def _prepared(
+    reading: Reading,
+    preparation: Preparation | None,
+    wishes: dict[str, Any],
+    cache: str | os.PathLike[str] | None,
+) -> Stored:
+    """The examples prepared, now or by an earlier reading."""
+    decide = partial(MEDIA[reading.gathered.reads].decide, **wishes)
+
+    def decided() -> Preparation:
+        return preparation or reading.decided(decide)
+
+    if cache is None:
+        return Stored(chosen := decided(), reading.prepared(chosen))
+    given = preparation and preparation.to_json()
+    return stored(Path(cache), reading, decided, {"preparation": given, **wishes})
 
 
 def _checked(order: Sequence[str], place: Path) -> tuple[str, ...]:
