@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from PIL import Image
 from piecewise.cli.main import status
 from piecewise.data import preparing, rows, storing
 from piecewise.data.dataset import DataSet, read_data
+from piecewise.data.gathering import gather
+from piecewise.data.in_order import in_order
 from piecewise.files.whole import written_whole
 from piecewise.network import Network
 
@@ -190,6 +193,13 @@ def forged(**values: Any) -> Callable[[Path], None]:
     return forge
 
 
+def unsealed(file: Path) -> None:
+    """Another preparation, which the note's digest does not fit."""
+    note = json.loads(file.read_bytes())
+    note["what"]["preparation"]["resize"] = "crop"
+    file.write_text(json.dumps(note, indent=1, sort_keys=True) + "\n")
+
+
 def grown(file: Path) -> None:
     with file.open("ab") as opened:
         opened.write(b"\0")
@@ -212,6 +222,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "note empty": (storing.NOTE, lambda file: os.truncate(file, 0)),
     "note cut": (storing.NOTE, lambda file: os.truncate(file, 300)),
     "note flipped": (storing.NOTE, flipped(200)),
+    "note changed": (storing.NOTE, unsealed),
     "note deep": (storing.NOTE, lambda file: file.write_text("[" * 100_000)),
     "note foreign": (storing.NOTE, lambda file: file.write_text('{"what": [], "sha256": 1}')),
     "shape": (storing.NOTE, forged(shape=[3, 1_000, 1_000])),
@@ -332,6 +343,68 @@ def test_a_stop_is_heard_at_once_and_leaves_no_thread(tmp_path: Path) -> None:
     assert names(tmp_path / "cache") == []
 
 
+def threads_now() -> int:
+    return threading.active_count()
+
+
+def test_closing_begins_nothing_more_and_leaves_no_thread() -> None:
+    def slowly(one: int) -> int:
+        time.sleep(0.02)
+        return one
+
+    before, began = threads_now(), time.monotonic()
+    made = in_order([[0], *([1] * 60 for _ in range(8))], slowly, 2)
+    assert next(made) == 0
+    made.close()
+    assert threads_now() == before
+    assert time.monotonic() - began < 0.5  # each of the threads was given more than a second of it
+
+
+def test_whoever_has_enough_of_reading_leaves_no_thread(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(preparing, "processors", lambda: 3)
+    monkeypatch.setattr(preparing, "_AT_ONCE", (2, 1 << 20))
+    reader, before = preparing.Reading(gather(data), data), threads_now()
+
+    def stop(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    def look(pictures: Any) -> Any:
+        next(pictures)
+        stop()
+
+    with pytest.raises(KeyboardInterrupt):
+        reader.decided(look)
+    assert threads_now() == before
+    monkeypatch.setattr(preparing.InMemory, "add", stop)
+    with pytest.raises(KeyboardInterrupt):
+        reader.prepared(read_data(data).preparation)
+    assert threads_now() == before
+
+
+def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
+    cache = data.parent / "cache"
+
+    def told(done: int, _: int, doing: str) -> None:
+        if (done, doing) == (1, "reading"):
+            a_byte(data)
+
+    found = read_data(data, cache=cache, progress=told)
+    assert (found.not_kept or "").endswith("not kept: the data changed while they were read")
+    assert names(cache) == [storing.INPUTS]
+    assert Read(data, cache).anew
+
+
+def test_what_a_kill_left_is_removed_next_time(data: Path) -> None:
+    cache = data.parent / "cache"
+    read_data(data, cache=cache)
+    (cache / f".{storing.INPUTS}.1.part").write_text("cut")
+    assert not Read(data, cache).anew
+    assert names(cache) == FILES
+
+
 def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparing, "_WORTH_SHARING", 0)
     monkeypatch.setattr(preparing, "_AT_ONCE", (3, 1 << 20))
@@ -424,6 +497,9 @@ def test_a_run_killed_while_its_inputs_are_made_goes_on(data: Path) -> None:
     assert len(names(run / "prepared")) == 1
     assert status(["train", str(data), "-o", net, *LITTLE, "--run", str(run)]) == 0
     assert names(run / "prepared") == FILES
+    plain = str(data.parent / "plain")
+    assert status(["train", str(data), "-o", plain, *LITTLE]) == 0
+    assert Network.load(net).parameters_sha256 == Network.load(plain).parameters_sha256
 
 
 def test_a_folder_of_other_things_is_no_place_for_inputs(

@@ -200,7 +200,10 @@ def _image(picture: Pictures) -> Image.Image:
 def _has_colour(picture: Pictures) -> bool:
     if picture.shape[2] == 1:
         return False
-    spread = picture.max(axis=2) - picture.min(axis=2)
+    red, green, blue = np.moveaxis(
+        picture, 2, 0
+    )  # elementwise: far quicker than along an axis of 3
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     return bool((spread > 24).mean() > 0.005)  # a few tinted pixels are a scanner's
 
 
