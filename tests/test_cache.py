@@ -497,6 +497,9 @@ def test_a_run_killed_while_its_inputs_are_made_goes_on(data: Path) -> None:
     assert len(names(run / "prepared")) == 1
     assert status(["train", str(data), "-o", net, *LITTLE, "--run", str(run)]) == 0
     assert names(run / "prepared") == FILES
+    plain = str(data.parent / "plain")
+    assert status(["train", str(data), "-o", plain, *LITTLE]) == 0
+    assert Network.load(net).parameters_sha256 == Network.load(plain).parameters_sha256
 
 
 def test_a_folder_of_other_things_is_no_place_for_inputs(
