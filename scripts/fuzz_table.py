@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from piecewise.data.columns import read_columns
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures import read_picture
-from piecewise.data.sound_preparation import SoundPreparation
-from piecewise.data.sounds import read_sound
+from piecewise.data.pictures.files import read_picture
+from piecewise.data.sounds.files import read_sound
+from piecewise.data.sounds.preparation import SoundPreparation
 from piecewise.data.tables import read_npz
-from piecewise.data.text_preparation import TextPreparation
-from piecewise.data.texts import read_text
+from piecewise.data.texts.columns import read_columns
+from piecewise.data.texts.files import read_text
+from piecewise.data.texts.preparation import TextPreparation
 
 
 def as_file(suffix: str, reader: Callable[[Path], object]) -> Callable[[bytes], None]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from piecewise.data.sounds import read_sound
+from piecewise.data.sounds.files import read_sound
 from piecewise.errors import DataError
 
 EXACT = {

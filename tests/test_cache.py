@@ -294,7 +294,7 @@ import os, sys, signal, threading
 from pathlib import Path
 from piecewise.data import preparing
 from piecewise.data.dataset import read_data
-from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.pictures.preparation import PicturePreparation
 preparing._WORTH_SHARING, preparing.processors = 0, lambda: 3
 def told(done, of, doing):
     if doing == "reading" and done == int(sys.argv[3]):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from piecewise.data.columns import Columns, read_columns
-from piecewise.data.texts import LONGEST_TEXT
+from piecewise.data.texts.columns import Columns, read_columns
+from piecewise.data.texts.files import LONGEST_TEXT
 from piecewise.errors import DataError
 
 from .real_data import real

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.data import columns
-from piecewise.data.columns import LARGEST_FILE, read_columns
-from piecewise.data.records import LONGEST_LINE, LONGEST_RECORD, records
-from piecewise.data.texts import LONGEST_TEXT
+from piecewise.data.texts import columns
+from piecewise.data.texts.columns import LARGEST_FILE, read_columns
+from piecewise.data.texts.files import LONGEST_TEXT
+from piecewise.data.texts.records import LONGEST_LINE, LONGEST_RECORD, records
 from piecewise.errors import DataError
 
 from .test_columns import left_out, objects, read, refusal, table

@@ -14,7 +14,7 @@ import pytest
 
 from piecewise.data import preparing, tables
 from piecewise.data.dataset import read_data
-from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.errors import DataError
 
 LEVELS = np.random.default_rng(2).integers(0, 256, (6, 5, 7, 3), dtype=np.uint8)  # in colour

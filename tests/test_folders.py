@@ -12,8 +12,8 @@ from PIL import Image
 from piecewise.cli.main import status
 from piecewise.data import preparing
 from piecewise.data.dataset import read_data
-from piecewise.data.picture_preparation import PicturePreparation
-from piecewise.data.pictures import read_picture
+from piecewise.data.pictures.files import read_picture
+from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.learning.holding_out import held_out
 
 from .test_data import refusal

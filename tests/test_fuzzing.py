@@ -16,8 +16,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from piecewise.data.containers import kind_of
-from piecewise.data.pictures import read_picture
+from piecewise.data.pictures.containers import kind_of
+from piecewise.data.pictures.files import read_picture
 from piecewise.errors import DataError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"

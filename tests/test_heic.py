@@ -14,7 +14,7 @@ from PIL import Image
 
 from piecewise.cli.main import status
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures import MOST_PIXELS, read_picture
+from piecewise.data.pictures.files import MOST_PIXELS, read_picture
 from piecewise.errors import DataError
 
 from .test_pictures import colours, encoded
@@ -143,7 +143,7 @@ UNTOUCHED = """
 import sys
 from pathlib import Path
 from PIL import Image
-from piecewise.data.pictures import read_picture
+from piecewise.data.pictures.files import read_picture
 for path in sys.argv[1:-1]:
     read_picture(Path(path))
 assert "pillow_heif" not in sys.modules

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.errors import LimitError, ModelFileError
 from piecewise.files import whole
 from piecewise.network import Network

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.xo import DECK_X, draw
 from piecewise.errors import DataError, LimitError
 from piecewise.network import Network

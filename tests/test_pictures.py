@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data import pictures
-from piecewise.data.pictures import MOST_PIXELS, read_picture
+from piecewise.data.pictures import files as pictures
+from piecewise.data.pictures.files import MOST_PIXELS, read_picture
 from piecewise.errors import DataError
 
 SUFFIXES = {"PNG": "png", "GIF": "gif", "BMP": "bmp", "JPEG": "jpg", "WEBP": "webp", "TIFF": "tif"}

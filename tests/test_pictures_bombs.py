@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data.containers import MOST_SCANS, scans_of
-from piecewise.data.pictures import read_picture
+from piecewise.data.pictures.containers import MOST_SCANS, scans_of
+from piecewise.data.pictures.files import read_picture
 from piecewise.errors import DataError
 
 from .test_pictures import colours, encoded
@@ -23,7 +23,7 @@ from .test_pictures_forms import chunk, png, row
 MEASURE = """
 import re, sys
 from pathlib import Path
-from piecewise.data.pictures import read_picture
+from piecewise.data.pictures.files import read_picture
 from piecewise.errors import DataError
 def most():  # its own, while that of `resource` may be that of the process before it
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from piecewise.data.picture_preparation import PicturePreparation, Pictures, decide_pictures
+from piecewise.data.pictures.preparation import PicturePreparation, Pictures, decide_pictures
 from piecewise.data.xo import PLAIN, draw
 from piecewise.errors import DataError, LimitError
 

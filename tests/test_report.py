@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.finding import Finding
-from piecewise.data.near_pictures import near_pairs
-from piecewise.data.near_texts import near_texts
-from piecewise.data.picture_preparation import PicturePreparation
-from piecewise.data.repeats import equal_groups
-from piecewise.data.report import report, warnings
+from piecewise.data.inspection.finding import Finding
+from piecewise.data.inspection.near_pictures import near_pairs
+from piecewise.data.inspection.near_texts import near_texts
+from piecewise.data.inspection.repeats import equal_groups
+from piecewise.data.inspection.report import report, warnings
+from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.xo import draw
 
 from .real_data import real

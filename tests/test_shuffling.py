@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.xo import draw
 from piecewise.errors import DataError
 from piecewise.learning.shuffling import interval, shuffle_test

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.data.sound_preparation import SoundPreparation, decide_sounds, resampled
-from piecewise.data.sounds import Sound, read_sound
-from piecewise.data.spectrogram import LOWEST, highest
+from piecewise.data.sounds.files import Sound, read_sound
+from piecewise.data.sounds.preparation import SoundPreparation, decide_sounds, resampled
+from piecewise.data.sounds.spectrogram import LOWEST, highest
 from piecewise.errors import DataError, LimitError
 
 from .real_data import real

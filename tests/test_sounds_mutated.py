@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from piecewise.data.sounds import MOST_SECONDS, Sound, read_sound
+from piecewise.data.sounds.files import MOST_SECONDS, Sound, read_sound
 from piecewise.errors import DataError
 
 from .sound_files import encoded, tone

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.data.spectrogram import (
+from piecewise.data.sounds.spectrogram import (
     LOWEST,
     band_powers,
     decibels,

@@ -10,7 +10,7 @@ import pytest
 
 from piecewise.calibration import Calibration, Sure
 from piecewise.data.dataset import DataSet
-from piecewise.data.picture_preparation import PicturePreparation
+from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.xo import PLAIN, TRICKY, Drawings, draw
 from piecewise.errors import DataError, LimitError, ModelFileError
 from piecewise.files import model_file

@@ -14,9 +14,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from piecewise.data.columns import read_columns
-from piecewise.data.dictionary import LONGEST_NUMBER, UNITS, choose_units, letters, split, words
-from piecewise.data.text_preparation import (
+from piecewise.data.texts.columns import read_columns
+from piecewise.data.texts.dictionary import (
+    LONGEST_NUMBER,
+    UNITS,
+    choose_units,
+    letters,
+    split,
+    words,
+)
+from piecewise.data.texts.preparation import (
     MOST_POSITIONS,
     MOST_WORDS,
     TextPreparation,

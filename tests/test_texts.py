@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from piecewise.data.texts import LATER, LONGEST_TEXT, composed, has_half, read_text
+from piecewise.data.texts.files import LATER, LONGEST_TEXT, composed, has_half, read_text
 from piecewise.errors import DataError
 
 LATER_MARK = "\U0001e4ec"  # of Nag Mundari; no letter to a Python whose Unicode is 14.0

@@ -17,7 +17,7 @@ from PIL import Image
 from piecewise.cli.main import status
 from piecewise.data import preparing, zips
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.pictures import read_picture
+from piecewise.data.pictures.files import read_picture
 from piecewise.errors import DataError
 
 from .real_data import real

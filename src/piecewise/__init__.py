@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .compiled import CompiledNetwork as CompiledNetwork
     from .data.dataset import DataSet as DataSet
     from .data.dataset import read_data as read_data
-    from .data.picture_preparation import PicturePreparation as PicturePreparation
+    from .data.pictures.preparation import PicturePreparation as PicturePreparation
     from .data.xo import draw as draw
     from .errors import DataError as DataError
     from .errors import LimitError as LimitError
@@ -51,7 +51,7 @@ _HOMES = {
     "Network": "network",
     "NotationError": "errors",
     "NotFittedError": "errors",
-    "PicturePreparation": "data.picture_preparation",
+    "PicturePreparation": "data.pictures.preparation",
     "PiecewiseError": "errors",
     "Recipe": "learning.recipe",
     "RunError": "errors",

@@ -15,9 +15,9 @@ import PIL
 
 from .architecture import Architecture
 from .calibration import Calibration
-from .data.picture_preparation import PicturePreparation
+from .data.pictures.preparation import PicturePreparation
 from .data.preparation import Preparation
-from .data.text_preparation import TextPreparation
+from .data.texts.preparation import TextPreparation
 from .engine import listing, programs
 from .errors import DataError, LimitError, shown
 from .groups import GROUP

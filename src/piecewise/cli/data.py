@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 
 from ..data.dataset import read_data
-from ..data.report import report
+from ..data.inspection.report import report
 from ..learning.shuffling import Shuffled, shuffle_test
 from .output import data, json_option, meter, print_json, words
 from .report_words import report_lines, shuffled_lines

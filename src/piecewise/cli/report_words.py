@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from ..data.finding import Finding
-from ..data.report import FIRST_SKIPPED, Report
+from ..data.inspection.finding import Finding
+from ..data.inspection.report import FIRST_SKIPPED, Report
 from ..learning.shuffling import Shuffled
 from .output import printable
 

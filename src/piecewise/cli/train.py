@@ -12,8 +12,8 @@ import rich_click as click
 from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
-from ..data.picture_preparation import RESIZES
-from ..data.report import warnings
+from ..data.inspection.report import warnings
+from ..data.pictures.preparation import RESIZES
 from ..errors import LimitError, ModelFileError, NotationError, RunError
 from ..learning.history import Progress
 from ..learning.recipe import Recipe

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from ..architecture import input_shape
 from ..errors import DataError, LimitError, shown
 from ..reference.sums import total
-from .picture_preparation import PicturePreparation, Pictures, decide_pictures
-from .pictures import read_picture
+from .pictures.files import read_picture
+from .pictures.preparation import PicturePreparation, Pictures, decide_pictures
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]

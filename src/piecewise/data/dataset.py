@@ -19,7 +19,7 @@ from .gathering import Gathered, gather
 from .groups import Suggested, groups_of, suggested
 from .in_order import Progress
 from .media import MEDIA
-from .picture_preparation import RESIZES
+from .pictures.preparation import RESIZES
 from .preparation import Preparation
 from .preparing import Reading
 from .rows import rows

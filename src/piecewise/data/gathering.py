@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from . import columns
 from .folders import Listed, Listing, Place, list_files
 from .media import MEDIA
 from .tables import read_npz
+from .texts import columns
 from .zips import Member, list_zip
 
 WANTED = (

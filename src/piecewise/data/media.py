@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import DataError, shown
-from . import pictures, sounds, texts
-from .picture_preparation import PicturePreparation, decide_pictures
+from .pictures import files as pictures
+from .pictures.preparation import PicturePreparation, decide_pictures
 from .preparation import Preparation
-from .sound_preparation import SoundPreparation, decide_sounds
-from .text_preparation import TextPreparation, decide_texts
+from .sounds import files as sounds
+from .sounds.preparation import SoundPreparation, decide_sounds
+from .texts import files as texts
+from .texts.preparation import TextPreparation, decide_texts
 
 
 class Medium(NamedTuple):

@@ -19,7 +19,7 @@ from ..errors import DataError
 from .gathering import Files, Gathered
 from .in_order import Progress, in_order
 from .media import MEDIA
-from .picture_preparation import PicturePreparation
+from .pictures.preparation import PicturePreparation
 from .preparation import Preparation
 from .sizes import Sizes, size_of, unknown_sizes
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from .folders import PARTS
-from .picture_preparation import Pictures
+from .pictures.preparation import Pictures
 
 LARGEST_ARRAY = 4 << 30
 """Bytes of one array, unpacked; checked against its header before it is."""

@@ -18,7 +18,7 @@ from ..engine.runtime import processors
 from ..errors import LimitError
 from ..limits import SEED, Number, Whole
 from ..randomness import DRAWINGS, Key, fold, key_of, uniform
-from .picture_preparation import PicturePreparation, Pictures
+from .pictures.preparation import PicturePreparation, Pictures
 
 CLASSES = ("X", "O")
 

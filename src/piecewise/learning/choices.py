@@ -10,8 +10,8 @@ from math import fsum
 from typing import Any
 
 from ..architecture import Architecture
-from ..data.grounds import ink_box
-from ..data.picture_preparation import Pictures
+from ..data.pictures.grounds import ink_box
+from ..data.pictures.preparation import Pictures
 from ..data.preparation import Preparation
 from ..elementary import log
 from ..tricks import Augmentation

@@ -13,7 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from .texts import LATER, composed
+from .files import LATER, composed
 
 UNITS = ("words", "letters")
 LONGEST_WORD = 100

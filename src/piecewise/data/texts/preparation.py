@@ -15,12 +15,12 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import input_shape
-from ..errors import DataError, LimitError, shown
-from ..limits import Choice, Whole
+from ...architecture import input_shape
+from ...errors import DataError, LimitError, shown
+from ...limits import Choice, Whole
+from ..preparation import Preparation
 from .dictionary import LONGEST_WORD, UNITS, choose_units, most_frequent, split
-from .preparation import Preparation
-from .texts import composed, has_half, read_text
+from .files import composed, has_half, read_text
 
 Numbers = npt.NDArray[np.int64]
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..elementary import sine_cosine
-from ..randomness import NOISE, key_of, shuffled, uniform
+from ...elementary import sine_cosine
+from ...randomness import NOISE, key_of, shuffled, uniform
 
 Pairs = npt.NDArray[np.int64]
 Pictures = npt.NDArray[np.uint8]

@@ -10,8 +10,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError
-from .sound_files import whole
+from ...errors import DataError
+from .containers import whole
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 MOST_SECONDS = 600

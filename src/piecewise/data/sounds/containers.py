@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..errors import DataError, shown
+from ...errors import DataError, shown
 
 # Whole numbers, floating point, and the two laws of telephones. The others are rare, and older
 # libsndfiles could be harmed through them.

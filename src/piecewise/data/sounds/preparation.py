@@ -15,10 +15,10 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, LimitError, shown
-from ..limits import Whole, is_whole
-from .preparation import Preparation
-from .sounds import Sound, read_sound
+from ...errors import DataError, LimitError, shown
+from ...limits import Whole, is_whole
+from ..preparation import Preparation
+from .files import Sound, read_sound
 from .spectrogram import LOWEST, Float64, band_powers, decibels, highest
 
 Pictures = npt.NDArray[np.uint8]

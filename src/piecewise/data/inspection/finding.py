@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .dataset import DataSet
+from ..dataset import DataSet
 from .repeats import Indices
 
 SHOWN = 5

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..errors import DataError, reason
+from ...errors import DataError, reason
 from .containers import (
     MOST_SCANS,
     heif_size,

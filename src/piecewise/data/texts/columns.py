@@ -16,11 +16,11 @@ from typing import IO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, shown
-from ..limits import LONGEST_NAME
-from .folders import PARTS
+from ...errors import DataError, shown
+from ...limits import LONGEST_NAME
+from ..folders import PARTS
+from .files import LONGEST_TEXT, cannot_open, composed, has_half
 from .records import first_record, lines, records
-from .texts import LONGEST_TEXT, cannot_open, composed, has_half
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 LARGEST_FILE = 1 << 30

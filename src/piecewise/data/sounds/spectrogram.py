@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ..elementary import exp, log, sine_cosine
+from ...elementary import exp, log, sine_cosine
 
 Float64 = npt.NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 from typing import IO
 
-from ..errors import DataError
+from ...errors import DataError
 
 SUFFIXES = (".txt",)
 LONGEST_TEXT = 1_000_000

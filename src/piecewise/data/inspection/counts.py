@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .dataset import DataSet, Names
+from ..dataset import DataSet, Names
 from .finding import RANKS, SHOWN, Finding
 
 FEW = 10

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..architecture import input_shape
-from ..errors import DataError, LimitError, shown
-from ..limits import Choice, Number
+from ...architecture import input_shape
+from ...errors import DataError, LimitError, shown
+from ...limits import Choice, Number
+from ..preparation import Preparation
+from .files import read_picture
 from .grounds import are_drawings, ground_level, have_light_ground, ink_box
-from .pictures import read_picture
-from .preparation import Preparation
 
 Pictures = npt.NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
-from .text_preparation import UNKNOWN
+from ..texts.preparation import UNKNOWN
 
 SHARED = 0.8
 """Of all the words of two texts, known or not, those in both."""

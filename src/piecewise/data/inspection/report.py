@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ..dataset import DataSet
+from ..sizes import UNITS
+from ..texts.preparation import TextPreparation
 from .counts import class_findings, counted, group_findings
-from .dataset import DataSet
 from .finding import Finding, Namer, Repeated, repeated_in_groups, repeated_in_pairs
 from .near_pictures import near_pairs
 from .near_texts import near_texts
 from .repeats import Indices, equal_groups
-from .sizes import UNITS
-from .text_preparation import TextPreparation
 
 FIRST_SKIPPED = 8
 FAR = 0.01

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..randomness import NOISE, key_of, words
-from .text_preparation import UNKNOWN
+from ...randomness import NOISE, key_of, words
+from ..texts.preparation import UNKNOWN
 
 Indices = npt.NDArray[np.int64]
 

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from ..errors import DataError
-from .texts import not_utf8
+from ...errors import DataError
+from .files import not_utf8
 
 LONGEST_LINE = 4_000_000
 """Bytes of a line."""
