@@ -25,6 +25,7 @@ from piecewise.data import preparing, rows, storing
 from piecewise.data.dataset import DataSet, read_data
 from piecewise.data.gathering import gather
 from piecewise.data.in_order import in_order
+from piecewise.data.media import MEDIA
 from piecewise.files.whole import written_whole
 from piecewise.network import Network
 
@@ -292,10 +293,11 @@ class Failing:
 READ = """
 import os, sys, signal, threading
 from pathlib import Path
-from piecewise.data import preparing
+from piecewise.data import media, preparing
 from piecewise.data.dataset import read_data
 from piecewise.data.pictures.preparation import PicturePreparation
-preparing._WORTH_SHARING, preparing.processors = 0, lambda: 3
+media.MEDIA["pictures"] = media.MEDIA["pictures"]._replace(worth_sharing=0)
+preparing.processors = lambda: 3
 def told(done, of, doing):
     if doing == "reading" and done == int(sys.argv[3]):
         print("there", flush=True)
@@ -363,7 +365,7 @@ def test_closing_begins_nothing_more_and_leaves_no_thread() -> None:
 def test_whoever_has_enough_of_reading_leaves_no_thread(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "_WORTH_SHARING", 0)
+    monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
     monkeypatch.setattr(preparing, "processors", lambda: 3)
     monkeypatch.setattr(preparing, "_AT_ONCE", (2, 1 << 20))
     reader, before = preparing.Reading(gather(data), data), threads_now()
@@ -406,7 +408,7 @@ def test_what_a_kill_left_is_removed_next_time(data: Path) -> None:
 
 
 def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "_WORTH_SHARING", 0)
+    monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
     monkeypatch.setattr(preparing, "_AT_ONCE", (3, 1 << 20))
     found = []
     for threads in (1, 2, 5):

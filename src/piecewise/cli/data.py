@@ -9,7 +9,7 @@ import rich_click as click
 from ..data.dataset import read_data
 from ..data.inspection.report import report
 from ..learning.shuffling import Shuffled, shuffle_test
-from .output import data, json_option, meter, print_json, words
+from .output import data, json_option, meter, print_json, stages, words
 from .report_words import report_lines, shuffled_lines
 from .train import read_size
 
@@ -44,7 +44,7 @@ def command(
     Exit status 0 whatever is found, if it can be read at all.
     """
     sides, console = read_size(size), words()
-    with meter("reading", console) as show:
+    with stages(console) as show:
         dataset = read_data(source, size=sides, groups=groups, progress=show, every_class=True)
     found = report(dataset)
     shuffled: Shuffled | None = None

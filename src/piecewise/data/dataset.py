@@ -21,9 +21,8 @@ from .in_order import Progress
 from .media import MEDIA
 from .pictures.preparation import RESIZES
 from .preparation import Preparation
-from .preparing import Reading
+from .preparing import Reading, Sizes
 from .rows import rows
-from .sizes import Sizes
 from .storing import Stored, stored
 
 Labels = npt.NDArray[np.int64]
@@ -51,7 +50,7 @@ class DataSet:
     """Groups that names, or fields, suggest."""
     sizes: Sizes | None = None
     """How large each was before it was prepared (N, 2), no number where that is not known; see
-    `size_of`."""
+    `Preparation.size`."""
     not_kept: str | None = None
     """A sentence, if prepared inputs should have been kept and could not be."""
 

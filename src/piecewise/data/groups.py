@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, shown
+from ..limits import LONGEST_NAME
 from .gathering import Files, Gathered
 
 MARK = "{group}"
@@ -20,6 +22,7 @@ _PEOPLE = {
     "subject", "user", "writer",
 }  # fmt: skip
 _LONGEST = 200  # characters of a pattern
+_MOST_STARS = 4  # after the group: with more, a name can be divided in too many ways
 
 
 class Offer(NamedTuple):
@@ -45,15 +48,23 @@ def groups_of(gathered: Gathered, text: str, place: Path) -> list[str]:
         if text not in gathered.fields:
             known = ", ".join(gathered.fields) or "it has none that says who"
             raise DataError(f"{place}: groups: got {shown(text)}, wanted a field of it ({known})")
-        return [str(value) for value in gathered.fields[text]]
+        return [_checked(str(value), f"{place}: {text}") for value in gathered.fields[text]]
     pattern = _pattern(text)
     found = []
     for file in gathered.raw.files:
         match = pattern.fullmatch(_stem(file.place.name))
         if match is None:
             raise DataError(f"{file.place}: its name does not fit the groups {shown(text)}")
-        found.append(match[1])
+        found.append(_checked(match[1], str(file.place)))
     return found
+
+
+def _checked(name: str, where: str) -> str:
+    if len(name) > LONGEST_NAME:
+        raise DataError(
+            f"{where}: a group of {len(name):,} characters, wanted at most {LONGEST_NAME:,}"
+        )
+    return name
 
 
 def offers(gathered: Gathered) -> list[Offer]:
@@ -73,7 +84,7 @@ def suggested(gathered: Gathered, place: Path) -> list[Suggested]:
     """The offers for what lies at ``place``, worked out."""
     made = []
     for offer in offers(gathered):
-        with suppress(DataError):  # a name with nothing where the group stands
+        with suppress(DataError):  # nothing where the group stands, or too long a name
             made.append(Suggested(offer, np.array(groups_of(gathered, offer.text, place))))
     return made
 
@@ -81,16 +92,18 @@ def suggested(gathered: Gathered, place: Path) -> list[Suggested]:
 def _pattern(text: str) -> re.Pattern[str]:
     if text.count(MARK) != 1 or len(text) > _LONGEST:
         raise DataError(f"groups: got {shown(text)}, wanted a pattern such as '*_{MARK}_*'")
-    parts = re.split(r"(\{group\}|\*+)", text)
-    return re.compile(
-        "".join("(.+?)" if part == MARK else ".*?" if part[:1] == "*" else re.escape(part)
-                for part in parts),
-        re.DOTALL,
-    )  # fmt: skip
+    before, after = text.split(MARK)
+    if after.count("*") > _MOST_STARS:
+        raise DataError(f"groups: got {shown(text)}, wanted at most {_MOST_STARS} * after {MARK}")
+    # What was passed over before the group is not gone back into, so that no name takes long.
+    skipped = "".join(f"(?>.*?{re.escape(one)})" for one in before.split("*")[1:])
+    followed = ".*?".join(re.escape(one) for one in after.split("*"))
+    return re.compile(f"{re.escape(before.split('*')[0])}{skipped}(.+?){followed}", re.DOTALL)
 
 
 def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name
+    """A file's name without its ending, composed, as it is typed."""
+    return normalize("NFC", name.rpartition(".")[0] or name)
 
 
 def _of_names(stems: Sequence[str], labels: Sequence[str]) -> list[Offer]:
@@ -104,9 +117,9 @@ def _of_names(stems: Sequence[str], labels: Sequence[str]) -> list[Offer]:
         counts = len(set(column)), len(set(zip(column, labels, strict=True)))
         is_a_name = any(mark.isalpha() for word in column for mark in word)
         if is_a_name and 1 < counts[0] <= len(stems) / 4 and counts[1] >= 1.5 * counts[0]:
-            fields = [MARK if place == other else "*" for other in range(len(words[0]))]
-            text = fields[0] + "".join(map("".join, zip(marks, fields[1:], strict=True)))
-            made.append(_offer(text, column))
+            passed = "".join(f"*{mark}" for mark in marks[:place])
+            rest = "".join(f"{mark}*" for mark in marks[place : place + 1])
+            made.append(_offer(f"{passed}{MARK}{rest}", column))
     return made
 
 

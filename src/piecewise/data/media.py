@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,14 +21,17 @@ class Medium(NamedTuple):
     from some that were read."""
 
     suffixes: tuple[str, ...]
-    preparation: type[PicturePreparation | SoundPreparation | TextPreparation]
+    preparation: type[Preparation]
     decide: Callable[..., Preparation]
     sample: int = 500
     """Examples, at least, that the decision looks at where there are more."""
+    worth_sharing: float = math.inf
+    """Bytes of a file, on average, from which on several threads gain: what is small, and sounds
+    and texts, are mostly Python's work, which one thread at a time does."""
 
 
 MEDIA = {
-    "pictures": Medium(pictures.SUFFIXES, PicturePreparation, decide_pictures),
+    "pictures": Medium(pictures.SUFFIXES, PicturePreparation, decide_pictures, worth_sharing=2_000),
     "sounds": Medium(sounds.SUFFIXES, SoundPreparation, decide_sounds),
     "texts": Medium(texts.SUFFIXES, TextPreparation, decide_texts, sample=1_000_000),
 }

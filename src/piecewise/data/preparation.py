@@ -31,6 +31,8 @@ class Preparation(ABC):
 
     reads: ClassVar[str]
     """What it is for: "pictures", "sounds" or "texts"."""
+    unit: ClassVar[str]
+    """What the numbers of `size` count."""
 
     @property
     @abstractmethod
@@ -58,9 +60,18 @@ class Preparation(ABC):
         """What is in a file; DataError, naming it, if it cannot be read. ``name``: what bytes, or
         a file that is open already, are called."""
 
+    @staticmethod
+    @abstractmethod
+    def size(given: Any) -> tuple[float, float]:
+        """How large what was read is: rows and columns, or 1 and how long."""
+
     @abstractmethod
     def fit(self, given: Any) -> npt.NDArray[Any]:
         """What was read -> one example as the net takes it."""
+
+    def fit_all(self, given: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+        """Many at once, if they lie in one array nearly as `fit` leaves them; else None."""
+        return None
 
     @abstractmethod
     def remark(self, given: Any) -> str | None:
@@ -69,6 +80,11 @@ class Preparation(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file, ``reads`` among them."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, value: object, shape: tuple[int, int, int]) -> Preparation:
+        """The preparation that `to_json` wrote, for a network of this input shape; DataError."""
 
     def scale(self, examples: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Bytes -> the numbers that the layers take, of the same shape; ink is +1."""

@@ -19,9 +19,7 @@ from ..errors import DataError
 from .gathering import Files, Gathered
 from .in_order import Progress, in_order
 from .media import MEDIA
-from .pictures.preparation import PicturePreparation
 from .preparation import Preparation
-from .sizes import Sizes, size_of, unknown_sizes
 
 MOST_BYTES = 8 << 30
 """Of all prepared examples together."""
@@ -29,9 +27,6 @@ KEPT = 256 << 20
 """Bytes of what was looked at that are kept, so as not to be read twice."""
 MOST_THREADS = 8
 _AT_ONCE = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
-_WORTH_SHARING = 2_000
-"""Bytes of a picture's file, on average, from which on threads gain: smaller ones, sounds and texts
-are mostly Python's work, which one thread at a time does."""
 _LOOKING, _READING = "looking", "reading"
 
 Decide = Callable[[Iterator[Any]], Preparation]
@@ -70,6 +65,7 @@ class InMemory:
         return self.array[: self.count]
 
 
+Sizes = npt.NDArray[np.float32]
 Open = Callable[[tuple[int, ...], np.dtype[Any]], Inputs]
 """Makes room for inputs of this shape, or a few less, and type."""
 
@@ -82,12 +78,12 @@ class Reading:
     place: Path
     progress: Progress | None = None
     sizes: Sizes = field(init=False)
-    """How large each was (N, 2), as far as it was looked at; see `size_of`."""
+    """How large each was (N, 2), as far as it was looked at; see `Preparation.size`."""
 
     def __post_init__(self) -> None:
         self._kept: dict[int, Any] = {}
         self._last = ""
-        self.sizes = unknown_sizes(len(self.gathered))
+        self.sizes = np.full((len(self.gathered), 2), np.nan, np.float32)
         if isinstance(self.gathered.raw, np.ndarray):
             self.sizes[:] = self.gathered.raw.shape[1:3]
 
@@ -122,14 +118,12 @@ class Reading:
         raw, count = self.gathered.raw, len(self.gathered)
         shape = (count, *preparation.example_shape)
         self._check_room(shape, preparation)
-        if isinstance(raw, np.ndarray) and isinstance(preparation, PicturePreparation):
-            stacks = raw.transpose(0, 3, 1, 2)
-            if stacks.shape == shape:
-                aligned = preparation.align(np.ascontiguousarray(stacks))
-                if opened is InMemory:
-                    return Prepared(aligned, np.arange(count), [])
-                (inputs := opened(shape, preparation.dtype)).add(aligned)
-                return Prepared(inputs.all(), np.arange(count), [])
+        if isinstance(raw, np.ndarray) and (fitted := preparation.fit_all(raw)) is not None:
+            self.sizes[:] = raw.shape[1:3]
+            if opened is InMemory:
+                return Prepared(fitted, np.arange(count), [])
+            (inputs := opened(shape, preparation.dtype)).add(fitted)
+            return Prepared(inputs.all(), np.arange(count), [])
         inputs = opened(shape, preparation.dtype)
         kept: list[int] = []
         skipped: list[tuple[int, str]] = []
@@ -185,14 +179,14 @@ class Reading:
             end = min(start + files, max(start + 1, end))
             runs.append(indices[start:end])
             start = end
-        gains = self.gathered.reads == "pictures" and sizes[-1] >= _WORTH_SHARING * len(sizes)
+        gains = sizes[-1] >= MEDIA[self.gathered.reads].worth_sharing * len(sizes)
         return runs, min(processors(), MOST_THREADS) if gains else 1
 
     def _one(self, use: Callable[[Any], Any], index: int) -> Any:
         try:
             given = self._kept.get(index)
             given = self.gathered.raw[index] if given is None else given
-            self.sizes[index] = size_of(given)
+            self.sizes[index] = MEDIA[self.gathered.reads].preparation.size(given)
             return use(given)
         except DataError as error:
             return error

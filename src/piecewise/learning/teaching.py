@@ -208,10 +208,10 @@ def _by_group(given: Lesson, is_right: npt.NDArray[np.bool_]) -> dict[str, float
     """The share that is right of each group, over all repeats."""
     if given.groups is None:
         return {}
-    shares = is_right.reshape(given.repeats, -1).mean(axis=0)
-    return {
-        str(name): float(shares[given.groups == name].mean()) for name in np.unique(given.groups)
-    }
+    names, number = np.unique(given.groups, return_inverse=True)
+    right = np.bincount(np.tile(number, given.repeats), is_right)
+    counts = given.repeats * np.bincount(number)
+    return dict(zip(names.tolist(), (right / counts).tolist(), strict=True))
 
 
 def _folds(folds: object, most: int, groups: Groups) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..dataset import DataSet
-from ..sizes import UNITS
 from ..texts.preparation import TextPreparation
 from .counts import class_findings, counted, group_findings
 from .finding import Finding, Namer, Repeated, repeated_in_groups, repeated_in_pairs
@@ -88,7 +87,7 @@ def report(data: DataSet) -> Report:
         data.preparation.reads,
         data.preparation.told,
         counts,
-        UNITS[data.preparation.reads],
+        data.preparation.unit,
         measured,
         _sizes(data) if measured else {},
         tuple(data.skipped),

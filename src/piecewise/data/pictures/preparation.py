@@ -40,6 +40,7 @@ class PicturePreparation(Preparation):
     """
 
     reads: ClassVar[str] = "pictures"
+    unit: ClassVar[str] = "pixels"
 
     shape: tuple[int, int, int]
     ground: str = "any"
@@ -69,6 +70,16 @@ class PicturePreparation(Preparation):
     @staticmethod
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Pictures:
         return read_picture(file, name)
+
+    @staticmethod
+    def size(given: Pictures) -> tuple[float, float]:
+        return given.shape[0], given.shape[1]
+
+    def fit_all(self, given: Pictures) -> Pictures | None:
+        stacks = given.transpose(0, 3, 1, 2)
+        if stacks.shape[1:] != self.shape:
+            return None
+        return self.align(np.ascontiguousarray(stacks))
 
     def fit(self, picture: Pictures) -> Pictures:
         """A picture (rows, columns, channels) of any size -> (C, H, W) of this preparation's.

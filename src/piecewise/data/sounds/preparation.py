@@ -48,6 +48,7 @@ class SoundPreparation(Preparation):
     """
 
     reads: ClassVar[str] = "sounds"
+    unit: ClassVar[str] = "seconds"
 
     shape: tuple[int, int, int]
     rate: int = 8_000
@@ -102,6 +103,10 @@ class SoundPreparation(Preparation):
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound:
         """A sound file; DataError, naming it, if it cannot be read."""
         return read_sound(file, name)
+
+    @staticmethod
+    def size(given: Sound) -> tuple[float, float]:
+        return 1, len(given.samples) / given.rate
 
     def fit(self, sound: Sound) -> Pictures:
         """A sound of any rate and length -> bytes (1, bands, frames), 255 its loudest cell.

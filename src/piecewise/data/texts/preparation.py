@@ -53,6 +53,7 @@ class TextPreparation(Preparation):
     positions: int
 
     reads: ClassVar[str] = "texts"
+    unit: ClassVar[str] = "words"
 
     def __post_init__(self) -> None:
         _UNITS.check(self.units)
@@ -101,6 +102,10 @@ class TextPreparation(Preparation):
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
         """The text of a file, as `read_text` reads it."""
         return read_text(file, name)
+
+    @staticmethod
+    def size(given: str) -> tuple[float, float]:
+        return 1, len(given.split())
 
     def fit(self, text: str) -> Numbers:
         """A text of any length -> the numbers of its words (positions,)."""
