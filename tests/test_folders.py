@@ -57,13 +57,25 @@ def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
 
 
 def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None:
-    root = tree(tmp_path, "train/a/1.png", "train/b/1.png", "test/1.png", "more/2.png")
+    root = tree(tmp_path, "train/a/1.png", "train/b/1.png", "test/1.png", "more/a/2.png")
+    tree(tmp_path, "train/3.png")
     found = read_data(root)
     assert len(found) == 2
     assert found.skipped == [
-        f"{root / name}: its files are in no folder of a class, beside train"
-        for name in ("more", "test")
+        f"{root / 'more'}: not read; it is no part, as train beside it is",
+        f"{root / 'test'}: not read; there is no folder of a class in it",
+        f"{root / 'train'}: 1 file in no folder of a class",
     ]
+
+
+def test_training_and_testing_are_parts_too(tmp_path: Path) -> None:
+    root = tree(tmp_path, "Training/a/1.png", "Training/b/1.png", "testing/a/2.png")
+    assert sorted(read_data(root).parts.tolist()) == ["test", "train", "train"]
+
+
+def test_files_a_folder_too_deep_are_told(tmp_path: Path) -> None:
+    tree(tmp_path, "one/a/1.png", "one/b/1.png", "two/a/1.png")
+    assert refusal(tmp_path).startswith("its files lie a folder too deep, as in one/a; wanted one")
 
 
 def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from .compiled import CompiledNetwork as CompiledNetwork
     from .data.dataset import DataSet as DataSet
     from .data.dataset import read_data as read_data
+    from .data.inspection.report import report as report
     from .data.pictures.preparation import PicturePreparation as PicturePreparation
+    from .data.preparation import Preparation as Preparation
+    from .data.sounds.preparation import SoundPreparation as SoundPreparation
+    from .data.texts.preparation import TextPreparation as TextPreparation
     from .data.xo import draw as draw
     from .errors import DataError as DataError
     from .errors import LimitError as LimitError
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from .learning.recipe import Recipe as Recipe
     from .learning.scores import Scores as Scores
     from .learning.scores import evaluate as evaluate
+    from .learning.shuffling import shuffle_test as shuffle_test
     from .learning.teaching import lesson as lesson
     from .learning.teaching import teach as teach
     from .learning.trainer import train as train
@@ -53,16 +58,21 @@ _HOMES = {
     "NotFittedError": "errors",
     "PicturePreparation": "data.pictures.preparation",
     "PiecewiseError": "errors",
+    "Preparation": "data.preparation",
     "Recipe": "learning.recipe",
     "RunError": "errors",
     "Scores": "learning.scores",
     "ShapeError": "errors",
+    "SoundPreparation": "data.sounds.preparation",
+    "TextPreparation": "data.texts.preparation",
     "TrainingError": "errors",
     "draw": "data.xo",
     "evaluate": "learning.scores",
     "lesson": "learning.teaching",
     "load": "network",
     "read_data": "data.dataset",
+    "report": "data.inspection.report",
+    "shuffle_test": "learning.shuffling",
     "teach": "learning.teaching",
     "train": "learning.trainer",
 }

@@ -56,7 +56,7 @@ class Calibration:
         if not steps:
             raise LimitError(
                 f"coverage: got {coverage:g}, but nothing is known of how sure this net may be; "
-                "train it with pictures held out"
+                "too little was held out while it learned, or nothing"
             )
         return steps[0].probability
 

@@ -245,10 +245,14 @@ class Network:
     def read(self, *files: str | os.PathLike[str]) -> npt.NDArray[Any]:
         """Files, read and prepared: an array (N, ...) as `logits`, `probabilities` and `predict`
         take it. DataError, naming the file, if one cannot be read."""
-        if not files:
-            raise DataError("files: got none, wanted one or more")
-        fit, read = self.preparation.fit, self.preparation.read
-        return np.stack([fit(read(Path(file))) for file in files])
+        return self.prepare(*(self.preparation.read(Path(file)) for file in files))
+
+    def prepare(self, *given: Any) -> npt.NDArray[Any]:
+        """What was read, or texts as they are, as `read` gives files: pictures (rows, columns,
+        channels) of bytes, sounds as `read_sound` gives them, or strings."""
+        if not given:
+            raise DataError("got nothing to prepare, wanted one or more")
+        return np.stack([self.preparation.fit(one) for one in given])
 
     def inputs(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
         """Pictures, or words, in the form the layers take; DataError if they do not fit."""

@@ -7,11 +7,12 @@ from typing import Any
 import rich_click as click
 
 from ..data.dataset import read_data
-from ..data.inspection.report import report
+from ..data.inspection.report import Report, report
+from ..errors import DataError
 from ..learning.shuffling import Shuffled, shuffle_test
+from .knobs import read_size
 from .output import data, json_option, meter, print_json, stages, words
 from .report_words import report_lines, shuffled_lines
-from .train import read_size
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -48,9 +49,19 @@ def command(
         dataset = read_data(source, size=sides, groups=groups, progress=show, every_class=True)
     found = report(dataset)
     shuffled: Shuffled | None = None
+    unshuffled: DataError | None = None  # told at the end: the report is worth having without
     if shuffles:
-        with meter("shuffle test", console) as show:
-            shuffled = shuffle_test(dataset, told=show)
+        try:
+            with meter("shuffle test", console) as show:
+                shuffled = shuffle_test(dataset, told=show)
+        except DataError as error:
+            unshuffled = error
+    _print(found, shuffled, as_json=as_json)
+    if unshuffled:
+        raise unshuffled
+
+
+def _print(found: Report, shuffled: Shuffled | None, *, as_json: bool) -> None:
     if as_json:
         told: dict[str, Any] = {"schema": SCHEMA, **found.to_json()}
         print_json({**told, **({"shuffle_test": shuffled.to_json()} if shuffled else {})})

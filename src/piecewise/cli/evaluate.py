@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..files.whole import write_whole
 from ..learning.scores import scored
 from ..network import Network
-from .output import data, json_option, print_json, say, stages, words
+from .output import data, json_option, print_json, say, stages, tell_skipped, words
 from .words import score_lines
 
 _BEGINNING = b'{"input": '  # of a file with answers
@@ -47,12 +47,11 @@ def command(net_file: str, source: str, answers: str | None, as_json: bool) -> N
     right = net.right(dataset.labels[chosen])
     logits = net.logits(dataset.pictures[chosen])
     scores = scored(net.classes, logits, right)
-    for sentence in dataset.skipped:
-        say(console, f"skipped: {sentence}")
+    tell_skipped(dataset.skipped, console)
     if answers is not None:
         _write_answers(Path(answers), net, dataset, chosen, logits)
     if as_json:
-        print_json({"schema": 1, **scores.to_json(), "part": part})
+        print_json({"schema": 1, **scores.to_json(), "part": part, "skipped": dataset.skipped})
         return
     say(console, f"on {'its part for testing' if part == 'test' else 'all of it'}:")
     for line in score_lines(scores):

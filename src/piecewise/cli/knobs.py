@@ -9,7 +9,7 @@ import rich_click as click
 
 from ..errors import LimitError
 from ..learning.recipe import knobs
-from ..limits import Choice, Limit
+from ..limits import Choice, Limit, Sides
 
 SHORT = {"learning_rate": ("--lr",)}
 _METAVARS = {"Whole": "N", "Number": "X", "YesNo": "yes|no"}
@@ -43,3 +43,15 @@ def knob_options(function: Callable[..., Any]) -> Callable[..., Any]:
             function
         )
     return function
+
+
+def read_size(text: str | None) -> tuple[int, int] | None:
+    """What --size says: rows and columns."""
+    if text is None:
+        return None
+    try:
+        sides = Sides(1, 1_024).read(text)
+    except LimitError as error:
+        raise click.BadParameter(str(error), param_hint="--size") from None
+    assert isinstance(sides, tuple)
+    return sides

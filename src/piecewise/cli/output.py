@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rich.console import Console, RenderableType
 from ..errors import ModelFileError
 
 WIDTH = 80
+SKIPPED_SHOWN = 8
 
 
 def words() -> Console:
@@ -28,6 +29,14 @@ def say(console: Console, sentence: str) -> None:
     the work goes on all the same."""
     with suppress(OSError):
         console.print(printable(sentence))
+
+
+def tell_skipped(skipped: Sequence[str], console: Console) -> None:
+    """Say what was left out; of much of it the first."""
+    for sentence in skipped[:SKIPPED_SHOWN]:
+        say(console, f"skipped: {sentence}")
+    if len(skipped) > SKIPPED_SHOWN:
+        say(console, f"skipped {len(skipped) - SKIPPED_SHOWN:,} more; --json lists them all")
 
 
 def data(plain: bool = False) -> Console:

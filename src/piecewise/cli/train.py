@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import rich_click as click
 from rich.console import Console
 
-from ..data.dataset import DataSet, read_data
+from ..data.dataset import read_data
 from ..data.inspection.report import warnings
 from ..data.pictures.preparation import RESIZES
 from ..errors import LimitError, ModelFileError, NotationError, RunError
@@ -19,15 +19,24 @@ from ..learning.history import Progress
 from ..learning.recipe import Recipe
 from ..learning.scores import Scores
 from ..learning.teaching import Lesson, Taught, lesson, teach
-from ..limits import Sides
 from ..network import Network
 from ..notation import parse
-from .knobs import knob_options
-from .output import Meter, check_place, data, json_option, print_json, say, stages, words
+from .knobs import knob_options, read_size
+from .output import (
+    Meter,
+    check_place,
+    data,
+    json_option,
+    print_json,
+    say,
+    stages,
+    tell_skipped,
+    words,
+)
 from .stopping import Stopping, stop_listening, undisturbed
 from .words import group_lines, score_lines
 
-SKIPPED_SHOWN, CLASSES_SHOWN = 8, 20
+CLASSES_SHOWN = 20
 SCHEMA = 1
 """Of what --json prints."""
 
@@ -100,7 +109,9 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     check_place(output)
     with stages(console) as show:
         dataset = read_data(source, size=size, progress=show, cache=_cache(how), **wishes)
-    _tell_skipped(dataset, console)
+    tell_skipped(dataset.skipped, console)
+    if dataset.not_kept:
+        say(console, dataset.not_kept)
     for sentence in warnings(dataset):
         say(console, f"warning: {sentence}")
     plan = lesson(dataset, source, **given)
@@ -159,28 +170,6 @@ def _check_usage(given: dict[str, Any]) -> None:
             parse(given["layers"])
     except (LimitError, NotationError) as error:
         raise click.UsageError(str(error)) from None
-
-
-def read_size(text: str | None) -> tuple[int, int] | None:
-    """What --size says: rows and columns."""
-    if text is None:
-        return None
-    try:
-        sides = Sides(1, 1_024).read(text)
-    except LimitError as error:
-        raise click.BadParameter(str(error), param_hint="--size") from None
-    assert isinstance(sides, tuple)
-    return sides
-
-
-def _tell_skipped(dataset: DataSet, console: Console) -> None:
-    for sentence in dataset.skipped[:SKIPPED_SHOWN]:
-        say(console, f"skipped: {sentence}")
-    if len(dataset.skipped) > SKIPPED_SHOWN:
-        more = len(dataset.skipped) - SKIPPED_SHOWN
-        say(console, f"skipped {more:,} more; --json lists them all")
-    if dataset.not_kept:
-        say(console, dataset.not_kept)
 
 
 def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:

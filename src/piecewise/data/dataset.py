@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..architecture import class_names
 from ..errors import DataError, LimitError, shown
 from ..limits import Sides
+from .folders import PARTS
 from .gathering import Gathered, gather
 from .groups import Suggested, groups_of, suggested
 from .in_order import Progress
@@ -56,6 +57,7 @@ class DataSet:
 
     def __post_init__(self) -> None:
         self.labels, self.parts = np.asarray(self.labels), np.asarray(self.parts)
+        self._check_kinds()
         counts = len(self.pictures), len(self.labels), len(self.parts)
         if len(set(counts)) > 1:
             told = "{} pictures, {} labels and {} parts".format(*counts)
@@ -63,6 +65,25 @@ class DataSet:
         if self.groups is not None and len(self.groups) != len(self):
             told = f"{len(self.groups)} groups for {len(self)} pictures"
             raise DataError(f"data set: got {told}, wanted one each")
+
+    def _check_kinds(self) -> None:
+        """Whether labels are class numbers and parts are known ones; DataError."""
+        if not isinstance(self.preparation, Preparation):
+            raise DataError(f"data set: got {shown(self.preparation)}, wanted a Preparation")
+        labels, last = self.labels, len(self.classes) - 1
+        if labels.ndim != 1 or self.parts.ndim != 1:
+            raise DataError("data set: labels and parts want one value for each example")
+        if labels.dtype.kind not in "iu" or (
+            len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= last
+        ):
+            raise DataError(
+                f"data set: labels want whole numbers from 0 to {last}, of a class each"
+            )
+        strange = sorted(set(self.parts.tolist()) - set(PARTS.values()))
+        if strange:
+            raise DataError(
+                f"data set: got the part {shown(strange[0])}, wanted train, validation or test"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -97,6 +118,8 @@ def read_data(
     wishes, these are mapped from there, read-only, and nothing is decoded (`storing.py`). Raises
     DataError, or LimitError where a wish is outside its limits.
     """
+    if not os.fspath(path):
+        raise DataError("data: got no name, wanted that of a folder or a file")
     place = Path(path)
     if size is not None:
         size = Sides(1, 1_024).check(size)  # type: ignore[assignment]

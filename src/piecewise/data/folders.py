@@ -16,11 +16,13 @@ from .media import KIND_OF, MEDIA
 
 PARTS = {
     "train": "train",
+    "training": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
     "dev": "validation",
     "test": "test",
+    "testing": "test",
 }
 """Folder names that are parts of a data set, and the part each is."""
 
@@ -77,7 +79,9 @@ def list_files(path: Place) -> Listing:
         for file in look(label).files
         if _reads(file) == reads
     ]
-    skipped = _beside(path, root, [look(folder) for folder in root.folders], parts)
+    skipped = _beside(path, root, parts)
+    for part in parts:
+        skipped += _beside(part, look(part), [])
     for label, _ in labels:
         skipped += _left_out(look(label), reads)
     return Listing(reads, listed, skipped)
@@ -124,6 +128,10 @@ def _reads(file: Place) -> str:
 def _nothing(path: Place, root: _Folder) -> str:
     """Why there is nothing to learn from."""
     wanted = "wanted one folder per class, with files inside"
+    deeper = next((one for label in root.folders for one in _look(label).folders), None)
+    if deeper is not None and _look(deeper).files and not root.files:
+        inside = f"{root.folders[0].name}/{deeper.name}"
+        return f"{path}: its files lie a folder too deep, as in {inside}; {wanted}"
     if root.files:
         return f"{path}: {_files(len(root.files))} in no folder of a class, {wanted}"
     kinds = (
@@ -133,13 +141,14 @@ def _nothing(path: Place, root: _Folder) -> str:
     return f"{path}: no file in it to learn from; {wanted} ({'; '.join(kinds)})"
 
 
-def _beside(path: Place, root: _Folder, inside: list[_Folder], parts: list[Place]) -> list[str]:
-    """A sentence for what lies beside the classes or parts."""
-    told = [
-        f"{folder.place}: its files are in no folder of a class, beside {parts[0].name}"
-        for folder in inside
-        if parts and folder.place not in parts and folder.files
-    ]
+def _beside(path: Place, root: _Folder, parts: list[Place]) -> list[str]:
+    """A sentence for whatever lies beside the classes, or beside the parts, and is not read."""
+    told = []
+    for folder in root.folders if parts else ():
+        if folder.name.lower() not in PARTS:
+            told.append(f"{folder}: not read; it is no part, as {parts[0].name} beside it is")
+        elif folder not in parts:
+            told.append(f"{folder}: not read; there is no folder of a class in it")
     if root.files:
         told.append(f"{path}: {_files(len(root.files))} in no folder of a class")
     return told

@@ -44,6 +44,8 @@ def groups_of(gathered: Gathered, text: str, place: Path) -> list[str]:
     """The group of each example. ``text``: of an `.npz` or a table the name of a field or column;
     of files a pattern over their names without the ending, with {group} where the group stands and
     * for whatever lies around it, as in '*_{group}_*'. DataError where it does not fit."""
+    if not isinstance(text, str):
+        raise DataError(f"{place}: groups: got {shown(text)}, wanted a name or a pattern")
     if not isinstance(gathered.raw, Files):
         if text not in gathered.fields:
             known = ", ".join(gathered.fields) or "it has none that says who"

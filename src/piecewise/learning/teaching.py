@@ -103,6 +103,8 @@ def lesson(
     recipe: those that are said; the rest is chosen (`choices.plan_for`). Raises DataError,
     LimitError, NotationError.
     """
+    if not isinstance(data, DataSet):
+        raise DataError(f"data: got {shown(data)}, wanted what read_data gives")
     train_part = Part(*data.part("train"))
     _check(train_part.labels, name)
     parts = {"train": train_part}
@@ -112,6 +114,8 @@ def lesson(
     if folds is None:
         folds = FOLDS if int(counts.min()) < SMALL and len(parts) == 1 else 0
     groups = None if data.groups is None else data.groups[data.parts == "train"]
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise DataError(f"{name}: groups: all there is to learn from is of one, wanted 2 or more")
     folds = _folds(folds, int(counts.max()), groups)
     plan = plan_for(
         data.preparation.kind,
