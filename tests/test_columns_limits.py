@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import re
 import time
 import tracemalloc
 from itertools import count
@@ -15,7 +16,7 @@ import pytest
 from piecewise.data.texts import columns
 from piecewise.data.texts.columns import LARGEST_FILE, read_columns
 from piecewise.data.texts.files import LONGEST_TEXT
-from piecewise.data.texts.records import LONGEST_LINE, LONGEST_RECORD, records
+from piecewise.data.texts.records import LONGEST_LINE, LONGEST_RECORD, MOST_AGAIN, records
 from piecewise.errors import DataError
 
 from .test_columns import left_out, objects, read, refusal, table
@@ -84,6 +85,27 @@ def test_a_quote_on_every_line_takes_no_longer(memory: Path) -> None:
     found = read(memory, "text\tlabel\n" + '"open\tx\n' * 50_000, "tsv")
     assert found.texts == ['"open'] * 50_000
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_quotes_that_end_where_the_next_begin_are_refused_in_time(memory: Path, kind: str) -> None:
+    mark = "\t" if kind == "tsv" else ","
+    begun = f'x"{mark}"\n'  # inside quotes it closes one and opens the next
+    few = read(memory, f"text{mark}label\n" + begun * 1_000 + f"good{mark}x\n" * 1_010, kind)
+    assert len(few.texts) == (2_010 if kind == "tsv" else 1_010)
+    start = time.perf_counter()
+    told = refusal(memory, f"text{mark}label\n" + begun * 12_000 + f"good{mark}x\n" * 12_010, kind)
+    assert time.perf_counter() - start < 12  # one, on an idle machine; without a limit 30
+    line = re.fullmatch(r"line ([\d,]+): too many quotes up to here are not closed, .*", told)
+    assert line
+    assert 2 < int(line[1].replace(",", "")) < 12_001
+
+
+def test_lines_that_are_read_twice_are_no_fault() -> None:
+    """As much again as there was so far, however large the file."""
+    lines, most = '"open' + "a" * 9_994 + "\tx\n", MOST_AGAIN // 10_000
+    found = records((lines for _ in range(3 * most)), "\t", 2, 1)
+    assert sum(len(record.cells) for record in found) == 6 * most
 
 
 def test_there_are_at_most_so_many_cells_and_rows(

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import time
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,19 @@ def test_positions_hold_all_of_nineteen_texts_in_twenty(lengths: list[int], posi
 
 def test_letters_have_more_positions_than_words() -> None:
     assert decide_texts([chr(0x4E00 + number) * 500 for number in range(9)]).positions == 400
+
+
+@pytest.mark.parametrize("units", UNITS)
+def test_little_more_than_the_texts_is_held(units: str) -> None:
+    texts = ["many words that come back " * 40] * 1_000
+    if units == "letters":
+        texts = ["".join(chr(0x4E00 + n + k * k % 999) for k in range(500)) for n in range(1_000)]
+    tracemalloc.start()
+    made = decide_texts(texts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert made.units == units
+    assert peak < 3 << 20  # with every unit as an object of its own 12 MB, or 40
 
 
 def test_nothing_at_all_is_still_a_preparation() -> None:

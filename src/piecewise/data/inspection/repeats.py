@@ -1,14 +1,19 @@
-"""Examples that are the same to a net: equal, byte for byte, once they are prepared."""
+"""Examples that are the same to a net: equal, byte for byte, once they are prepared; and what pairs
+of examples, equal or nearly so, say of classes and parts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...randomness import NOISE, key_of, words
+from ..dataset import DataSet
 from ..texts.preparation import UNKNOWN
+from .finding import RANKS
 
 Indices = npt.NDArray[np.int64]
 
@@ -50,3 +55,65 @@ def _marks(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
             padded[:, :size] = block.view(np.uint8)
         marks[start : start + step] = (padded.view(np.uint32) * factors).sum(axis=1)
     return marks
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Repeats as pairs of examples, the earlier one first: ``all`` of them, those with two classes,
+    and those in two parts (the one that a net meets first, first)."""
+
+    all: Indices
+    clashing: Indices
+    across: Indices
+
+    @property
+    def repeats(self) -> int:
+        """How many examples repeat another."""
+        return len(np.unique(self.all[:, 1]))
+
+    @property
+    def clashes(self) -> int:
+        """How many pairs have two classes."""
+        return len(self.clashing)
+
+    @property
+    def leaks(self) -> int:
+        """How many examples repeat one of an earlier part."""
+        return len(np.unique(self.across[:, 1]))
+
+    def to_json(self) -> dict[str, int]:
+        """The three numbers: repeats, clashes, and leaks as "across"."""
+        return {"repeats": self.repeats, "clashes": self.clashes, "across": self.leaks}
+
+
+def repeated_in_groups(groups: Sequence[Indices], data: DataSet) -> Repeated:
+    """Groups of equal examples as pairs: each with the first of its group, the first of another
+    class, the first of an earlier part."""
+    rank, every, clashing, across = _ranks(data), [], [], []
+    for group in groups:
+        first = int(group[0])
+        labels, parts = data.labels[group], rank[group]
+        every += [(first, int(other)) for other in group[1:]]
+        others = np.unique(labels, return_index=True)[1]
+        clashing += [(first, int(group[at])) for at in np.sort(others) if labels[at] != labels[0]]
+        earliest = int(group[parts.argmin()])
+        across += [(earliest, int(other)) for other in group[parts > parts.min()]]
+    return Repeated(_pairs(every), _pairs(clashing), _pairs(across))
+
+
+def repeated_in_pairs(pairs: Indices, data: DataSet) -> Repeated:
+    """Pairs of nearly equal examples (n, 2)."""
+    labels, parts = data.labels[pairs], _ranks(data)[pairs]
+    divided = parts[:, 0] != parts[:, 1]
+    across, backwards = pairs[divided], parts[divided, 0] > parts[divided, 1]
+    across[backwards] = across[backwards][:, ::-1]
+    return Repeated(pairs, pairs[labels[:, 0] != labels[:, 1]], across)
+
+
+def _ranks(data: DataSet) -> Indices:
+    """The place of each example's part among `RANKS` (N,)."""
+    return np.select([data.parts == name for name in RANKS], list(RANKS.values()), 0)
+
+
+def _pairs(found: list[tuple[int, int]]) -> Indices:
+    return np.array(found, np.int64).reshape(-1, 2)

@@ -11,10 +11,10 @@ import numpy as np
 from ..dataset import DataSet
 from ..texts.preparation import TextPreparation
 from .counts import class_findings, counted, group_findings
-from .finding import Finding, Namer, Repeated, repeated_in_groups, repeated_in_pairs
+from .finding import Finding, Namer
 from .near_pictures import near_pairs
 from .near_texts import near_texts
-from .repeats import Indices, equal_groups
+from .repeats import Indices, Repeated, equal_groups, repeated_in_groups, repeated_in_pairs
 
 FIRST_SKIPPED = 8
 FAR = 0.01
@@ -143,7 +143,7 @@ def _sizes(data: DataSet) -> dict[str, tuple[float, float]]:
 def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
     """Examples of a part that stand in an earlier one, too."""
     made = []
-    if count := exact.to_json()["across"]:
+    if count := exact.leaks:
         made.append(Finding(
             "across", True, count,
             f"{_examples(count)} for testing or validation {_repeat(count)} one of an earlier "
@@ -151,7 +151,7 @@ def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> lis
             "scores on them say too much: take them out of one of the parts",
             namer.pairs(exact.across),
         ))  # fmt: skip
-    if count := near.to_json()["across"]:
+    if count := near.leaks:
         tested = int((data.parts != "train").sum())
         made.append(Finding(
             "near-across", count > FAR * tested, count,
@@ -170,7 +170,7 @@ def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> l
         ("clash", exact, "the same"),
         ("near-clash", near, "nearly the same"),
     ):
-        if count := len(found.clashing):
+        if count := found.clashes:
             made.append(Finding(
                 kind, True, count,
                 f"{count:,} pair{'s are' if count > 1 else ' is'} {told} but of different classes",

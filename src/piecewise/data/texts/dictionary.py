@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from .files import LATER, composed
 
@@ -97,7 +97,7 @@ def _plain(text: str) -> str:
     return composed(text.casefold()).translate(_PLAIN)
 
 
-def choose_units(texts: Sequence[str]) -> str:
+def choose_units(texts: Iterable[str]) -> str:
     """Whether texts are better read in words or in letters: do words come back in them?"""
     halves: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     for number, text in enumerate(texts):
@@ -111,12 +111,9 @@ def choose_units(texts: Sequence[str]) -> str:
     return "words" if known and known >= _WORDS_KNOWN * total else "letters"
 
 
-def most_frequent(found: Iterable[Sequence[str]], units: str) -> tuple[str, ...]:
-    """The units seen at least twice, the most frequent first; equally frequent ones by their code
-    points. All letters, if they are few."""
-    counts: Counter[str] = Counter()
-    for one in found:
-        counts.update(one)
+def most_frequent(counts: Counter[str], units: str) -> tuple[str, ...]:
+    """The units counted at least twice, the most frequent first; equally frequent ones by their
+    code points. All letters, if they are few."""
     least = 1 if units == "letters" and len(counts) <= _FEW else 2
     kept = (entry for entry in counts.items() if entry[1] >= least)
     order = sorted(kept, key=lambda entry: (-entry[1], entry[0]))

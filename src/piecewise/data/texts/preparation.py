@@ -6,6 +6,7 @@ stands for nothing, where a text is shorter; number 1 for whatever is not in the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -173,14 +174,21 @@ class TextPreparation(Preparation):
 
 def decide_texts(texts: Iterable[str]) -> TextPreparation:
     """The preparation for texts: in words where these come back, else in letters; the units seen
-    at least twice; as many positions as 19 of 20 texts have, within limits."""
+    at least twice; as many positions as 19 of 20 texts have, within limits.
+
+    The units of one text at a time are held, and a count of each that there is.
+    """
     held = list(texts)
     units = choose_units(held)
-    found = [split(text, units) for text in held]
-    lengths = sorted(len(one) for one in found) or [0]
+    counts, lengths = Counter[str](), []
+    for text in held:
+        found = split(text, units)
+        counts.update(found)
+        lengths.append(len(found))
+    lengths = sorted(lengths) or [0]
     enough = lengths[(19 * len(lengths) + 19) // 20 - 1]
     positions = -(-max(1, min(enough, _MOST_DECIDED[units])) // _STEP) * _STEP
-    return TextPreparation(units, most_frequent(found, units), positions)
+    return TextPreparation(units, most_frequent(counts, units), positions)
 
 
 def _checked(dictionary: object, units: str) -> tuple[str, ...]:

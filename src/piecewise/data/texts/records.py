@@ -19,6 +19,9 @@ LONGEST_LINE = 4_000_000
 """Bytes of a line."""
 LONGEST_RECORD = 4_000_000
 """Characters of a record, which quotes may spread over many lines."""
+MOST_AGAIN = 16 * LONGEST_RECORD
+"""Characters that are read again behind quotes that are not closed, beyond as many as the file had
+so far: where each line opens a quote that the next one closes, all of them are read twice."""
 
 _ENDS = re.compile(r"[^\r]*\r\n?|[^\r]+")  # of what has one \n, at its end
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -80,7 +83,8 @@ def records(source: Iterator[str], delimiter: str, columns: int, line: int) -> I
     """The records of lines, the first of which is ``line``, that should have so many columns.
 
     Where a quote is not closed, only the line it stands on is lost: reading goes on with the next.
-    With tabs that line is taken as it stands: most such files know no quotes.
+    With tabs that line is taken as it stands: most such files know no quotes. DataError, naming the
+    line, where so many are not closed that reading on would take too long.
     """
     _allow_long_fields()
     feed = _Feed(source, line)
@@ -121,6 +125,7 @@ class _Feed:
         self.source, self.waiting = source, deque[str]()
         self.taken: list[str] = []
         self.size, self.line = 0, line
+        self.room = MOST_AGAIN  # characters that may still be read again
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -128,7 +133,11 @@ class _Feed:
     def __next__(self) -> str:
         if self.size > LONGEST_RECORD:
             raise _OpenQuoteError
-        line = self.waiting.popleft() if self.waiting else next(self.source)
+        if self.waiting:
+            line = self.waiting.popleft()
+        else:
+            line = next(self.source)
+            self.room += len(line)
         self.taken.append(line)
         self.size += len(line)
         return line
@@ -141,6 +150,12 @@ class _Feed:
     def keep_first(self) -> str:
         """Only the first line of the record is used up; the others are handed out again."""
         first, *others = self.taken
+        self.room -= self.size - len(first)
+        if self.room < 0:
+            raise DataError(
+                f"line {self.line:,}: too many quotes up to here are not closed, wanted each "
+                'closed where a column ends; write "" for a quote in a text, or save it again'
+            )
         self.waiting.extendleft(reversed(others))
         self.taken = [first]
         return first
