@@ -206,3 +206,51 @@ def test_groups_stay_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "its name does not fit the groups '*_bob {group}'" in capsys.readouterr().err
     assert status(["train", str(root), "-o", net, "--folds", "groups"]) == 1
     assert "folds: got 'groups', but the data have none" in capsys.readouterr().err
+
+
+def test_texts_themselves_are_prepared_in_python(tmp_path: Path) -> None:
+    data = pw.read_data(folder(tmp_path / "set", "texts", 8))
+    net = pw.teach(pw.lesson(data, epochs=2)).net
+    (tmp_path / "one.txt").write_text("WIN now!!!")
+    by_text = net.probabilities(net.prepare("WIN now!!!", "see you"))
+    assert by_text[:1].tolist() == net.probabilities(net.read(tmp_path / "one.txt")).tolist()
+    with pytest.raises(pw.DataError, match="got nothing to prepare"):
+        net.read()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"parts": ["train", "Test"]}, "got the part 'Test', wanted train, validation or test"),
+        ({"labels": [0, 2]}, "labels want whole numbers from 0 to 1"),
+        ({"labels": [0, -1]}, "labels want whole numbers from 0 to 1"),
+        ({"labels": [0.0, 1.0]}, "labels want whole numbers from 0 to 1"),
+        ({"labels": ["a", "b"]}, "labels want whole numbers from 0 to 1"),
+        ({"labels": [0, 1, 1]}, "got 2 pictures, 3 labels and 2 parts, wanted as many of each"),
+        ({"preparation": None}, "got None, wanted a Preparation"),
+        ({"groups": np.array(["x"])}, "got 1 groups for 2 pictures, wanted one each"),
+    ],
+)
+def test_a_data_set_that_does_not_fit_is_told_when_it_is_made(
+    changed: dict[str, Any], words: str
+) -> None:
+    good: dict[str, Any] = {
+        "pictures": np.zeros((2, 1, 5, 5), np.uint8), "labels": [0, 1], "classes": ("a", "b"),
+        "parts": ["train", "test"], "preparation": pw.PicturePreparation((1, 5, 5)),
+    }  # fmt: skip
+    assert len(pw.DataSet(**good)) == 2
+    with pytest.raises(pw.DataError, match=words):
+        pw.DataSet(**{**good, **changed})
+
+
+def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
+    with pytest.raises(pw.DataError, match="got no name"):
+        pw.read_data("")
+    root = folder(tmp_path / "set", "texts", 2)
+    wrong: Any = 5
+    with pytest.raises(pw.DataError, match="got 5, wanted a name or a pattern"):
+        pw.read_data(root, groups=wrong)
+    data = pw.read_data(root, groups="*{group}*")
+    data.groups = np.full(len(data), "one")
+    with pytest.raises(pw.DataError, match="all there is to learn from is of one"):
+        pw.lesson(data)
