@@ -47,7 +47,7 @@ TABLES, WAVES, CELL = 8, 7, 656  # of SCALE: 0.16
 MOST_COMPARED = 32
 """Neighbours in a cell that each is compared with."""
 MOST_PAIRS = 2_000_000
-_BLOCK = 4_096  # pictures at a time
+_BLOCK = 1 << 22  # levels at a time, which are widened to be added
 _AT_ONCE = 1 << 20  # pairs, or pixels of pairs
 _ROUNDED = 1.01  # what is cut off along a wave
 
@@ -78,8 +78,9 @@ def _means(pictures: Pictures, sides: tuple[int, int]) -> npt.NDArray[np.float32
         np.diff(cut, append=length) for cut, length in zip(cuts, pictures.shape[2:], strict=True)
     )) * pictures.shape[1]  # fmt: skip
     means = np.empty((len(pictures), areas.size), np.float32)
-    for start in range(0, len(pictures), _BLOCK):
-        block = pictures[start : start + _BLOCK]
+    step = max(1, _BLOCK // prod(pictures.shape[1:]))
+    for start in range(0, len(pictures), step):
+        block = pictures[start : start + step]
         lines = np.add.reduceat(block, cuts[1], axis=3, dtype=np.int32).sum(axis=1)
         sums = np.add.reduceat(lines, cuts[0], axis=1)
         means[start : start + len(block)] = (sums / areas).reshape(len(block), -1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dataset import DataSet
+from ..rows import rows
 from ..sizes import UNITS
 from ..texts.preparation import TextPreparation
 from .counts import class_findings, counted, group_findings
@@ -117,12 +118,13 @@ def warnings(data: DataSet) -> list[str]:
 
 def _near(data: DataSet, groups: list[Indices]) -> Indices:
     """Pairs that are nearly the same, of groups of equal ones the first only."""
-    again = [group[1:] for group in groups]
-    chosen = np.setdiff1d(np.arange(len(data)), np.concatenate(again) if again else [])
-    chosen = chosen.astype(np.int64)
+    first = np.ones(len(data), np.bool_)
+    for group in groups:
+        first[group[1:]] = False
+    chosen, examples = np.flatnonzero(first), rows(data.pictures, first)
     if isinstance(data.preparation, TextPreparation):
-        return chosen[near_texts(data.pictures[chosen], data.preparation.units)]
-    return chosen[near_pairs(data.pictures[chosen], data.preparation.kind)]
+        return chosen[near_texts(examples, data.preparation.units)]
+    return chosen[near_pairs(examples, data.preparation.kind)]
 
 
 def _measured(data: DataSet) -> int:
