@@ -177,11 +177,11 @@ def _alike(pictures: Pictures, pairs: Pairs, rest: Rest) -> Pairs:
 def _apart(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """How far parts (n, parts) are from each other after the best change of light, in contrasts."""
     wide = one.astype(np.float64), other.astype(np.float64)
-    one, other = (side - _averages(side)[:, None] for side in wide)
-    squares = np.maximum(_averages(one * one), 1e-9 / one.shape[1])
-    factor = np.maximum(_averages(one * other), 0) / squares
-    contrast = np.sqrt(np.maximum(_averages(other * other), 1e-9))
-    return np.asarray(np.abs(other - factor[:, None] * one) / contrast[:, None])
+    first, second = (side - _averages(side)[:, None] for side in wide)
+    squares = np.maximum(_averages(first * first), 1e-9 / first.shape[1])
+    factor = np.maximum(_averages(first * second), 0) / squares
+    contrast = np.sqrt(np.maximum(_averages(second * second), 1e-9))
+    return np.asarray(np.abs(second - factor[:, None] * first) / contrast[:, None])
 
 
 def _averages(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
