@@ -5,9 +5,9 @@ A reader more is a line in READERS, at the end: a function of bytes, and one tha
 
 from __future__ import annotations
 
+import functools
 import io
 import json
-import os
 import struct
 import tempfile
 import zipfile
@@ -33,11 +33,17 @@ def as_file(suffix: str, reader: Callable[[Path], object]) -> Callable[[bytes], 
     """A reader of paths as one of bytes: they are put into a file, the same each time."""
 
     def read(content: bytes) -> None:
-        path = Path(tempfile.gettempdir()) / f"fuzzed-{os.getpid()}{suffix}"
+        path = Path(folder().name) / f"fuzzed{suffix}"
         path.write_bytes(content)
         reader(path)
 
     return read
+
+
+@functools.cache
+def folder() -> tempfile.TemporaryDirectory[str]:
+    """One of this process alone, which goes with it."""
+    return tempfile.TemporaryDirectory(prefix="fuzzed-")
 
 
 def check_picture(content: bytes) -> None:
@@ -90,6 +96,8 @@ def picture_seeds() -> list[bytes]:
         *(encoded(image, "JPEG", exif=exif) for image in (colour, grey, colour.convert("CMYK"))),
         encoded(colour, "JPEG", progressive=True, quality=60),
         encoded(colour, "MPO", later),
+        in_tiny_chunks(encoded(grey, "PNG")),
+        with_tiny_segments(encoded(grey, "JPEG")),
         encoded(grey, "GIF"),
         encoded(colour, "GIF", later),
         *(encoded(colour.convert(mode), "BMP") for mode in ("RGB", "RGBA", "L", "P", "1")),
@@ -106,6 +114,30 @@ def picture_seeds() -> list[bytes]:
     return made + heic_seeds(colour)
 
 
+def in_tiny_chunks(content: bytes) -> bytes:
+    """A PNG whose pixels stand in a chunk for each byte, behind many empty ones of an unknown kind;
+    of its other chunks only what is needed."""
+    made, pixels, at = [content[:8]], b"", 8
+    while at < len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        body, at = content[at + 8 : at + 8 + length], at + 12 + length
+        pixels += body if kind == b"IDAT" else b""
+        made += [chunk(kind, body)] if kind == b"IHDR" else []
+    made += [chunk(b"teSt", b"")] * MANY
+    made += [chunk(b"IDAT", pixels[n : n + 1]) for n in range(len(pixels))]
+    return b"".join([*made, chunk(b"IEND", b"")])
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+
+
+def with_tiny_segments(content: bytes) -> bytes:
+    """A JPEG with many comments of no letters, and notes of programs, at its beginning."""
+    return content[:2] + b"\xff\xfe\0\2\xff\xe7\0\2" * MANY + content[2:]
+
+
+MANY = 200
 TIFF_WAYS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,14 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
+from piecewise.cli.report_words import report_lines
+from piecewise.data.dataset import read_data
+from piecewise.data.inspection.finding import Finding
+from piecewise.data.inspection.report import report
 from piecewise.data.xo import draw
 
 Printed = pytest.CaptureFixture[str]
+RNG = np.random.default_rng(6)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +66,25 @@ def test_the_page_fits_and_serious_things_come_first(
         "and 2 more",
     ):
         assert told in page, told
+
+
+def test_pairs_are_shown_as_a_finding_marks_them_whatever_its_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "xo.npz", images=RNG.integers(0, 256, (20, 8, 8)), labels=np.arange(20) % 2)
+    found = report(read_data(tmp_path / "xo.npz"))
+    pairs = (("a", "b"), ("long " * 9, "c"))
+    near = Finding("of any name", True, 7, "pairs", "do", pairs, "~")
+    told = Finding("nearby", True, 2, "named", "", pairs)
+    lines = list(report_lines(replace(found, findings=(near, told)), 40))
+    shown = [
+        "! pairs.",
+        "    a ~ b",
+        f"    ...{('long ' * 9)[-33:]}",
+        "  ~ c",
+        "    ...",
+        "  > do.",
+    ]
+    assert lines[: len(shown) + 2] == [*shown, "! named.", ""]
+    assert set(near.to_json()) == {"kind", "serious", "count", "sentence", "advice", "examples"}
 
 
 def test_json_has_the_same_keys_for_every_set(folder: Path, capsys: Printed) -> None:

@@ -4,6 +4,7 @@ that the script sees what it looks for."""
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import resource
 import subprocess
@@ -139,6 +140,34 @@ def test_a_reader_that_refuses_whole_files_is_told(tmp_path: Path) -> None:
     code, _, err = fuzzed("--count", "10", path=path)
     assert code == 1
     assert "bad 0: cannot begin: " in err
+
+
+def test_files_lie_in_a_folder_of_the_process_that_goes_with_it(tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
+        "import os, stat, fuzz_table\n"
+        "def look(path):\n"
+        "    assert path.read_bytes() == b'a'\n"
+        "    print(path, oct(stat.S_IMODE(os.stat(path.parent).st_mode)))\n"
+        "for suffix in ('.a', '.b'): fuzz_table.as_file(suffix, look)(b'a')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    found = [line.rsplit(" ", 1) for line in done.stdout.splitlines()]
+    assert [Path(path).suffix for path, *_ in found] == [".a", ".b"]
+    for path, mode in found:
+        assert Path(path).parent.parent == tmp_path
+        assert mode == "0o700"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_there_are_pictures_of_very_many_tiny_pieces() -> None:
+    for kind, piece in (("PNG", b"\0\0\0\1IDAT"), ("PNG", b"teSt"), ("JPEG", b"\xff\xfe\0\2")):
+        assert any(c.count(piece) > 100 for c in PICTURES if kind_of(c) == kind), piece
+    whole = table.encoded(table.Image.new("L", (9, 7), 40), "PNG")
+    assert np.array_equal(read_picture(table.in_tiny_chunks(whole)), read_picture(whole))
 
 
 def test_cases_are_spread_over_readers() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from piecewise.data import rows as some_rows
 from piecewise.data.dataset import DataSet, read_data
 from piecewise.data.inspection.finding import Finding
-from piecewise.data.inspection.near_pictures import near_pairs
+from piecewise.data.inspection.near_pictures import _apart, near_pairs
 from piecewise.data.inspection.near_texts import near_texts
 from piecewise.data.inspection.repeats import equal_groups, repeated_in_groups, repeated_in_pairs
-from piecewise.data.inspection.report import report, warnings
+from piecewise.data.inspection.report import _near, report, warnings
 from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.xo import draw
 
@@ -260,6 +263,48 @@ def test_a_set_with_everything_twice_takes_no_longer() -> None:
     assert told.leaks == count // 7
     assert np.array_equal(told.across, repeated_in_pairs(pairs, data).across)
     assert (data.parts[told.across] == ("train", "validation")).all()
+
+
+def test_parts_are_added_from_the_first_to_the_last() -> None:
+    for one, other in RNG.uniform(0, 255, (20, 2, 1, 300)).astype(np.float32):
+        first, second = (side[0].astype(np.float64).tolist() for side in (one, other))
+
+        def average(values: list[float]) -> float:
+            total = values[0]
+            for value in values[1:]:  # not sum(), which corrects itself since Python 3.12
+                total += value
+            return total / 300
+
+        first, second = ([v - average(side) for v in side] for side in (first, second))
+        both = average([a * b for a, b in zip(first, second, strict=True)])
+        factor = max(both, 0) / average([a * a for a in first])
+        contrast = math.sqrt(average([b * b for b in second]))
+        wanted = [abs(b - factor * a) / contrast for a, b in zip(first, second, strict=True)]
+        assert _apart(one, other)[0].tolist() == wanted
+
+
+@pytest.mark.parametrize("way", ["nothing repeats", "in a file"])
+def test_pictures_are_not_copied_to_be_compared(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = RNG.integers(0, 256, (1_000, 1, 192, 192), dtype=np.uint8)
+    groups = []
+    if way == "in a file":  # as pictures that are too many lie
+        monkeypatch.setattr(some_rows, "IN_MEMORY", 1 << 20)
+        pictures[200] = pictures[3]
+        groups = [np.array([3, 200])]
+        np.save(tmp_path / "pictures.npy", pictures)
+        pictures = np.load(tmp_path / "pictures.npy", mmap_mode="r")
+    data = DataSet(
+        pictures, np.arange(1_000) % 2, ("X", "O"), np.full(1_000, "train"),
+        PicturePreparation((1, 192, 192)),
+    )  # fmt: skip
+    tracemalloc.start()
+    pairs = _near(data, groups)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(pairs) == 0
+    assert peak < 0.8 * pictures.nbytes
 
 
 def test_empty_pictures_and_rows_alone_are_no_trouble() -> None:

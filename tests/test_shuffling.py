@@ -127,3 +127,12 @@ def test_the_interval_of_a_few_that_are_alike_is_wide() -> None:
     assert high > 0.1
     assert interval(np.zeros((5, 3000)))[1] < 0.005
     assert interval(np.ones((5, 50)))[1] == 1
+
+
+def test_no_order_of_adding_shows_in_the_interval() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        apart = rng.normal(size=(5, 300)) * 0.2
+        apart[np.arange(300) % 5 == np.arange(5)[:, None]] = np.nan
+        mixed = apart[rng.permutation(5)][:, rng.permutation(300)]
+        assert interval(mixed) == interval(apart)

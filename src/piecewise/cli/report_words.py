@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from ..data.inspection.finding import Finding
+from ..data.inspection.repeats import Repeated
 from ..data.inspection.report import FIRST_SKIPPED, Report
 from ..learning.shuffling import Shuffled
 from .output import printable
@@ -35,12 +36,9 @@ def report_lines(found: Report, width: int) -> Iterator[str]:
 
 def _finding_lines(finding: Finding, width: int) -> Iterator[str]:
     yield from wrapped(f"{finding.sentence}.", width, _MARKS[finding.serious])
-    if any(len(names) > 1 for names in finding.examples) and finding.kind not in (
-        "skewed",
-        "alike",
-    ):
+    if finding.mark:
         for names in finding.examples:
-            yield from _pair(names, width, "~" if "near" in finding.kind else "=")
+            yield from _pair(names, width, finding.mark)
         if finding.count > len(finding.examples):
             yield "    ..."
     if finding.advice:
@@ -95,7 +93,7 @@ def _facts(found: Report, width: int) -> Iterator[str]:
             else f"{told['smallest']} to {told['largest']} {found.unit}, median {told['median']}"
         )
         yield from _fact("sizes", words, width)
-    exact, near = _repeats("exact", found.exact.to_json()), _repeats("near", found.near.to_json())
+    exact, near = _repeats("exact", found.exact), _repeats("near", found.near)
     yield from _fact("repeats", f"{exact}, {near}", width)
     where = " for testing" if "test" in found.parts else ""
     largest = f"always answering '{found.largest}': {100 * found.baseline:.1f} % right{where}"
@@ -107,11 +105,11 @@ def _facts(found: Report, width: int) -> Iterator[str]:
         yield f"    and {len(found.skipped) - FIRST_SKIPPED:,} more"
 
 
-def _repeats(name: str, counts: dict[str, int]) -> str:
-    if not counts["repeats"]:
+def _repeats(name: str, found: Repeated) -> str:
+    if not found.repeats:
         return f"no {name} ones"
-    told = f"{counts['across']:,} across parts, {counts['clashes']:,} of two classes"
-    return f"{counts['repeats']:,} {name} ({told})"
+    told = f"{found.leaks:,} across parts, {found.clashes:,} of two classes"
+    return f"{found.repeats:,} {name} ({told})"
 
 
 def _fact(name: str, words: str, width: int) -> Iterator[str]:

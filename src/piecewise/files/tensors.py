@@ -2,7 +2,7 @@
 
 Before a tensor is read its file's length, its header's length, and its name, type and shape are
 checked; so no file makes its reader take more memory than its tensors wanted and 40 times its
-header, a gigabyte at most.
+header, 1.3 gigabytes at most.
 """
 
 from __future__ import annotations

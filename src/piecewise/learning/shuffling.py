@@ -10,6 +10,7 @@ does (X and O differ in each row), so of pictures the rows are swapped, too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -266,11 +267,19 @@ def _judged(right: npt.NDArray[np.float64], learned: int, baseline: float) -> Sh
 def interval(apart: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Where the mean of differences (rounds, N), some of them no numbers, lies 95 times of 100; see
     `METHOD`. As if there were two examples more, one for each side, so that a few that are all
-    alike do not seem to say everything (Bonett and Price 2012)."""
-    mean = float(np.nanmean(apart))
-    by_round, by_example = np.nanmean(apart, axis=1) - mean, np.nanmean(apart, axis=0) - mean
+    alike do not seem to say everything (Bonett and Price 2012). Sums are exact until they are
+    rounded once, so that no order of adding shows in them."""
+    mean = _mean(apart.reshape(-1))
+    by_round = [_mean(row) - mean for row in apart]
+    by_example = [_mean(column) - mean for column in apart.T]
     rounds, count = apart.shape
-    variance = float((by_round**2).sum()) / (rounds - 1) / rounds
-    variance += (float((by_example**2).sum()) + 2) / (count + 2) ** 2
-    reach = _STUDENT[rounds - 1] * variance**0.5
+    variance = math.fsum(one * one for one in by_round) / (rounds - 1) / rounds
+    variance += (math.fsum(one * one for one in by_example) + 2) / (count + 2) ** 2
+    reach = _STUDENT[rounds - 1] * math.sqrt(variance)
     return max(-1.0, mean - reach), min(1.0, mean + reach)
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    """Of those that are numbers."""
+    known = values[~np.isnan(values)]
+    return math.fsum(known) / len(known)

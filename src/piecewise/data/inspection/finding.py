@@ -19,7 +19,9 @@ RANKS = {"train": 0, "validation": 1, "test": 2}
 class Finding:
     """One thing about a data set. ``kind``: a word for it that stays; ``serious``: whether scores
     or answers will be wrong; ``count``: of how many examples, pairs, classes or groups;
-    ``sentence`` and ``advice``: in words; ``examples``: some of them by name, pairs as pairs."""
+    ``sentence`` and ``advice``: in words; ``examples``: some of them by name, pairs as pairs;
+    ``mark``: what stands between the two of a pair where a page shows pairs, "=" for equal ones and
+    "~" for nearly equal ones; empty where the sentence names them."""
 
     kind: str
     serious: bool
@@ -27,10 +29,12 @@ class Finding:
     sentence: str
     advice: str = ""
     examples: tuple[tuple[str, ...], ...] = ()
+    mark: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return {**vars(self), "examples": [list(names) for names in self.examples]}
+        """Plain values by the names of the fields, without the mark."""
+        told = {name: value for name, value in vars(self).items() if name != "mark"}
+        return {**told, "examples": [list(names) for names in self.examples]}
 
 
 class Namer:

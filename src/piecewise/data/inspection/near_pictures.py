@@ -3,13 +3,13 @@
 Each is first described by 8x8 averages, without their mean and contrast, so that light says
 nothing. Descriptions that are near fall, along fixed waves over the picture, into the same cells;
 only what shares a cell is compared, first by description, then by the pictures themselves. All in
-whole numbers, or in steps that round alike everywhere.
+whole numbers, or in steps and in an order of adding that are the same everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import pi, prod
+from math import fsum, pi, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +47,7 @@ TABLES, WAVES, CELL = 8, 7, 656  # of SCALE: 0.16
 MOST_COMPARED = 32
 """Neighbours in a cell that each is compared with."""
 MOST_PAIRS = 2_000_000
-_BLOCK = 4_096  # pictures at a time
+_BLOCK = 1 << 22  # levels at a time, which are widened to be added
 _AT_ONCE = 1 << 20  # pairs, or pixels of pairs
 _ROUNDED = 1.01  # what is cut off along a wave
 
@@ -78,8 +78,9 @@ def _means(pictures: Pictures, sides: tuple[int, int]) -> npt.NDArray[np.float32
         np.diff(cut, append=length) for cut, length in zip(cuts, pictures.shape[2:], strict=True)
     )) * pictures.shape[1]  # fmt: skip
     means = np.empty((len(pictures), areas.size), np.float32)
-    for start in range(0, len(pictures), _BLOCK):
-        block = pictures[start : start + _BLOCK]
+    step = max(1, _BLOCK // prod(pictures.shape[1:]))
+    for start in range(0, len(pictures), step):
+        block = pictures[start : start + step]
         lines = np.add.reduceat(block, cuts[1], axis=3, dtype=np.int32).sum(axis=1)
         sums = np.add.reduceat(lines, cuts[0], axis=1)
         means[start : start + len(block)] = (sums / areas).reshape(len(block), -1)
@@ -92,7 +93,7 @@ def _described(pictures: Pictures) -> tuple[npt.NDArray[np.int32], npt.NDArray[n
     means = np.rint(256 * _means(pictures, (min(SIDE, height), min(SIDE, width)))).astype(np.int64)
     parts = means.shape[1]
     centred = parts * means - means.sum(axis=1, keepdims=True)
-    length = np.sqrt((centred.astype(np.float64) ** 2).sum(axis=1))
+    length = np.sqrt((centred * centred).sum(axis=1).astype(np.float64))
     scaled = np.rint(centred * (SCALE / np.maximum(length, 1)[:, None])).astype(np.int32)
     return scaled, length / (256 * parts * np.sqrt(parts))
 
@@ -152,7 +153,7 @@ def _waves(parts: int) -> npt.NDArray[np.int64]:
             for side, times in ((rows, down), (columns, across))
         ]
         wave = np.outer(*waves).reshape(-1)
-        made.append(np.rint(SCALE * wave / np.sqrt((wave * wave).sum())))
+        made.append(np.rint(SCALE * wave / np.sqrt(fsum(wave * wave))))
     return np.array(made or [np.ones(parts)], np.int64)
 
 
@@ -168,7 +169,7 @@ def _alike(pictures: Pictures, pairs: Pairs, rest: Rest) -> Pairs:
             one, other = (_means(pictures[side], sides) for side in pairs[start : start + step].T)
             apart = _apart(one, other)
             limit = rest.tile if farthest else rest.pixel
-            kept.append((apart.max(axis=1) if farthest else apart.mean(axis=1)) <= limit)
+            kept.append((apart.max(axis=1) if farthest else _averages(apart)) <= limit)
         pairs = pairs[np.concatenate(kept)] if kept else pairs
     return pairs
 
@@ -176,8 +177,13 @@ def _alike(pictures: Pictures, pairs: Pairs, rest: Rest) -> Pairs:
 def _apart(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """How far parts (n, parts) are from each other after the best change of light, in contrasts."""
     wide = one.astype(np.float64), other.astype(np.float64)
-    one, other = (side - side.mean(axis=1, keepdims=True) for side in wide)
-    squares = np.maximum((one * one).sum(axis=1), 1e-9)
-    factor = np.maximum((one * other).sum(axis=1), 0) / squares
-    contrast = np.sqrt(np.maximum((other * other).mean(axis=1), 1e-9))
-    return np.asarray(np.abs(other - factor[:, None] * one) / contrast[:, None])
+    first, second = (side - _averages(side)[:, None] for side in wide)
+    squares = np.maximum(_averages(first * first), 1e-9 / first.shape[1])
+    factor = np.maximum(_averages(first * second), 0) / squares
+    contrast = np.sqrt(np.maximum(_averages(second * second), 1e-9))
+    return np.asarray(np.abs(second - factor[:, None] * first) / contrast[:, None])
+
+
+def _averages(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The average of each row (n, parts), added from its first part to its last."""
+    return np.asarray(np.add.accumulate(parts, axis=1)[:, -1] / parts.shape[1])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dataset import DataSet
+from ..rows import rows
 from ..texts.preparation import TextPreparation
 from .counts import class_findings, counted, group_findings
 from .finding import Finding, Namer
@@ -116,12 +117,13 @@ def warnings(data: DataSet) -> list[str]:
 
 def _near(data: DataSet, groups: list[Indices]) -> Indices:
     """Pairs that are nearly the same, of groups of equal ones the first only."""
-    again = [group[1:] for group in groups]
-    chosen = np.setdiff1d(np.arange(len(data)), np.concatenate(again) if again else [])
-    chosen = chosen.astype(np.int64)
+    first = np.ones(len(data), np.bool_)
+    for group in groups:
+        first[group[1:]] = False
+    chosen, examples = np.flatnonzero(first), rows(data.pictures, first)
     if isinstance(data.preparation, TextPreparation):
-        return chosen[near_texts(data.pictures[chosen], data.preparation.units)]
-    return chosen[near_pairs(data.pictures[chosen], data.preparation.kind)]
+        return chosen[near_texts(examples, data.preparation.units)]
+    return chosen[near_pairs(examples, data.preparation.kind)]
 
 
 def _measured(data: DataSet) -> int:
@@ -149,7 +151,7 @@ def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> lis
             f"{_examples(count)} for testing or validation {_repeat(count)} one of an earlier "
             "part: the same to the net",
             "scores on them say too much: take them out of one of the parts",
-            namer.pairs(exact.across),
+            namer.pairs(exact.across), "=",
         ))  # fmt: skip
     if count := near.leaks:
         tested = int((data.parts != "train").sum())
@@ -158,7 +160,7 @@ def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> lis
             f"{_examples(count)} for testing or validation nearly {_repeat(count)} one of an "
             "earlier part",
             "look at them; if each pair is one thing twice, take it out of one of the parts",
-            namer.pairs(near.across),
+            namer.pairs(near.across), "~",
         ))  # fmt: skip
     return made
 
@@ -166,16 +168,16 @@ def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> lis
 def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
     """Examples that repeat one of another class."""
     made = []
-    for kind, found, told in (
-        ("clash", exact, "the same"),
-        ("near-clash", near, "nearly the same"),
+    for kind, mark, found, told in (
+        ("clash", "=", exact, "the same"),
+        ("near-clash", "~", near, "nearly the same"),
     ):
         if count := found.clashes:
             made.append(Finding(
                 kind, True, count,
                 f"{count:,} pair{'s are' if count > 1 else ' is'} {told} but of different classes",
                 "one label of each is wrong, or nobody could tell them apart: correct or remove",
-                namer.pairs(found.clashing, labelled=True),
+                namer.pairs(found.clashing, labelled=True), mark,
             ))  # fmt: skip
     return made
 
@@ -183,9 +185,9 @@ def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> l
 def _repeats(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
     """Examples that repeat one of their own class and part; worth a note."""
     made = []
-    for kind, found, told in (
-        ("repeats", exact, "the same as"),
-        ("near", near, "nearly the same as"),
+    for kind, mark, found, told in (
+        ("repeats", "=", exact, "the same as"),
+        ("near", "~", near, "nearly the same as"),
     ):
         labels, parts = data.labels[found.all], data.parts[found.all]
         inside = (labels[:, 0] == labels[:, 1]) & (parts[:, 0] == parts[:, 1])
@@ -196,7 +198,7 @@ def _repeats(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> li
                 f"{_examples(count)} {'are' if count > 1 else 'is'} {told} another of the same "
                 "class and part",
                 "a share held out may hold one of a pair, and then says too much: keep one of each",
-                namer.pairs(pairs),
+                namer.pairs(pairs), mark,
             ))  # fmt: skip
     return made
 
