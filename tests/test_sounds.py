@@ -105,6 +105,15 @@ def test_what_is_no_number_is_told(bad: float) -> None:
         assert sentence == "a sample that is no finite number"
 
 
+def test_samples_are_rounded_to_what_16_bits_hold() -> None:
+    wide = np.array([0.3, -0.3, 1.5 / 32_768, 2.5 / 32_768, 0.99999, 7, -7])
+    wanted = [9_830, -9_830, 2, 2, 32_768, 32_768, -32_768]
+    for given in (wide, wide.astype(np.float32)):
+        found = sounds.rounded(given)
+        assert found.dtype == np.float32
+        assert (found * 32_768).tolist() == wanted
+
+
 @pytest.mark.parametrize("kind", ["wav PCM_16", "flac PCM_16", "ogg VORBIS", "ogg OPUS", "mp3"])
 def test_it_does_not_matter_how_much_is_decoded_at_once(
     kind: str, monkeypatch: pytest.MonkeyPatch

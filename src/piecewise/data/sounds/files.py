@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...errors import DataError
 from ..opening import called, content_of
-from .containers import whole
+from .containers import checked
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 MOST_SECONDS = 600
@@ -62,7 +62,7 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
 
 
 def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
-    with opened(io.BytesIO(whole(content))) as sound:
+    with opened(io.BytesIO(checked(content))) as sound:
         frames = sound.frames
         _check_header(sound.samplerate, sound.channels, frames)
         samples = np.concatenate([*_blocks(sound)])
@@ -112,8 +112,13 @@ def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """
     if not np.isfinite(block).all():
         raise DataError("a sample that is no finite number")
-    steps = np.rint(np.clip(block, -1, 1) * np.float32(_STEPS))
-    total = steps[:, 0]
-    for channel in range(1, steps.shape[1]):
-        total = total + steps[:, channel]
-    return np.asarray(np.rint(total / np.float32(steps.shape[1])) / np.float32(_STEPS))
+    channels = rounded(block)
+    total = channels[:, 0]
+    for channel in range(1, channels.shape[1]):
+        total = total + channels[:, channel]
+    return rounded(total / np.float32(channels.shape[1]))
+
+
+def rounded(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """The nearest samples that 16 bits can hold: whole multiples of 2**-15 from -1 to 1."""
+    return np.asarray(np.rint(np.clip(samples, -1, 1) * _STEPS) / _STEPS, np.float32)
