@@ -1,5 +1,5 @@
 """Writes tests/spectrograms.json: what SciPy and librosa, which have to be installed for it, make
-of the sound that tests/test_spectrogram.py makes.
+of the sound that tests/test_spectrogram.py holds against them.
 
     pip install scipy==1.17.1 librosa==0.11.0
     PYTHONPATH=src:. python scripts/judge_spectrograms.py
@@ -13,23 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from tests.sound_files import chirp_in_noise
 
 TARGET = Path(__file__).parents[1] / "tests" / "spectrograms.json"
-Numbers = npt.NDArray[np.float64]
-
-
-def chirp_in_noise(count: int) -> Numbers:
-    """The sound of tests/test_spectrogram.py, which cannot be imported without what it writes."""
-    phase = np.cumsum(300 + np.arange(count, dtype=np.int64) // 2) % 8_192
-    triangle = np.abs(phase - 4_096) * 8 - 16_384
-    word = np.arange(count, dtype=np.uint64)
-    for _ in range(3):
-        word = (word * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)) ^ (
-            word >> np.uint64(29)
-        )
-    noise = (word >> np.uint64(51)).astype(np.int64) - 4_096
-    return np.asarray((triangle + noise) / 32_768)
 
 
 def transform(count: int, window: int, hop: int) -> dict[str, Any]:

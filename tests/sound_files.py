@@ -61,6 +61,19 @@ def tone(
     return steps(loudness * np.sin(2 * np.pi * hertz / rate * np.arange(round(seconds * rate))))
 
 
+def chirp_in_noise(count: int) -> npt.NDArray[np.float64]:
+    """A rising triangle wave in noise, all of whole numbers, so that any machine can make it."""
+    phase = np.cumsum(300 + np.arange(count, dtype=np.int64) // 2) % 8_192
+    triangle = np.abs(phase - 4_096) * 8 - 16_384
+    word = np.arange(count, dtype=np.uint64)
+    for _ in range(3):
+        word = (word * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)) ^ (
+            word >> np.uint64(29)
+        )
+    noise = (word >> np.uint64(51)).astype(np.int64) - 4_096
+    return np.asarray((triangle + noise) / 32_768)
+
+
 def encoded(samples: npt.ArrayLike, rate: int, kind: str) -> bytes:
     """A file of samples (n,) or (n, channels)."""
     buffer = io.BytesIO()

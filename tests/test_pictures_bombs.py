@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data.pictures.containers import MOST_SCANS, scans_of
+from piecewise.data.pictures.containers import MOST_CHUNKS, MOST_SCANS, scans_of
 from piecewise.data.pictures.files import read_picture
 from piecewise.errors import DataError
 
@@ -123,6 +124,66 @@ def test_many_scans_of_a_jpeg_are_refused_before_they_are_gone_over() -> None:
     with pytest.raises(DataError, match=f"^x: more than {MOST_SCANS} scans; save it again"):
         read_picture(more(20_000), "x")
     assert time.perf_counter() - began < 1
+
+
+def chunks_of(kind: bytes) -> Callable[[int], bytes]:
+    """A PNG with so many empty chunks before its pixels that it has ``count`` in all."""
+    return lambda count: png((1, 1), row(8, 7), 8, 0, chunk(kind, b"") * (count - 3))
+
+
+def segments_of(segment: bytes) -> Callable[[int], bytes]:
+    """A JPEG with so many short segments that it has ``count`` before its scan."""
+    plain = encoded(colours(), "JPEG")
+    own = scan_of(plain)
+
+    def made(count: int) -> bytes:
+        return plain[:2] + segment * (count - own) + plain[2:]
+
+    return made
+
+
+def scan_of(plain: bytes) -> int:
+    """Which of its segments is the first scan, counted from 1."""
+    at, count = 2, 1
+    while plain[at + 1] != 0xDA:
+        at, count = at + 2 + int.from_bytes(plain[at + 2 : at + 4]), count + 1
+    return count
+
+
+@pytest.mark.parametrize(
+    ("made", "size", "what"),
+    [
+        pytest.param(chunks_of(b"IDAT"), 12, "chunks", id="needed chunks"),
+        pytest.param(chunks_of(b"tEXt"), 12, "chunks", id="other chunks"),
+        pytest.param(segments_of(b"\xff\xdb\0\2"), 4, "segments", id="needed segments"),
+        pytest.param(segments_of(b"\xff\xfe\0\2"), 4, "segments", id="notes"),
+        pytest.param(segments_of(b"\xff\xff\xfe\0\2"), 5, "segments", id="notes, filled up"),
+        pytest.param(segments_of(b"\xff\xfe\0\0"), 4, "segments", id="notes of no length"),
+        pytest.param(segments_of(b"\xff\xfe\0\2-"), 5, "segments", id="stray bytes"),
+    ],
+)
+def test_very_many_pieces_are_refused_in_little_memory_and_time(
+    tmp_path: Path, made: Callable[[int], bytes], size: int, what: str
+) -> None:
+    began = time.perf_counter()
+    memory, told = measured(tmp_path / "a", made(MOST_CHUNKS))
+    assert told.endswith((", 1)", ", 3)"))
+    assert memory < 96 << 20
+    huge = made((64 << 20) // size)
+    memory, told = measured(tmp_path / "a", huge)
+    assert told == f"more than 100,000 {what}; open it in another program and save it again"
+    assert memory < len(huge) + (64 << 20)
+    with pytest.raises(DataError, match=f"^x: more than 100,000 {what}"):
+        read_picture(made(MOST_CHUNKS + 1), "x")
+    assert time.perf_counter() - began < 10
+
+
+def test_filling_without_end_is_gone_over_once() -> None:
+    began = time.perf_counter()
+    for filling in (b"\xff", b"\xff\0", b"\xff\xd0", b"\0"):
+        with pytest.raises(DataError, match=r"^x: cannot be read as a picture"):
+            read_picture(b"\xff\xd8\xff\xfe\0\2" + filling * (16 << 20), "x")
+    assert time.perf_counter() - began < 5
 
 
 def tiff(entries: list[tuple[int, int, int, int]], body: bytes = b"") -> bytes:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import struct
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -277,6 +280,23 @@ def test_a_png_is_left_with_what_its_pixels_need() -> None:
         plain_png(unknown)
 
 
+def test_a_png_of_any_bytes_is_plain_or_a_value_error() -> None:
+    """Checksums are right, so that what is behind them is reached."""
+    start, refused = b"\x89PNG\r\n\x1a\n", 0
+    tried = [start, start + chunk(b"IEND", b""), start + chunk(b"tRNS", b"\0") * 2]
+    whole = png((2, 1), row(8, 7, 9), 8, 2, chunk(b"tRNS", bytes(6)))
+    tried += [whole[:end] for end in range(8, len(whole))]
+    for depth, colour, count in itertools.product(range(256), (0, 2, 3), (1, 2, 5, 6)):
+        header = struct.pack(">IIBBBBB", 2, 1, depth, colour, 0, 0, 0)
+        tried.append(start + chunk(b"IHDR", header) + chunk(b"tRNS", bytes(count)))
+    for content in tried:
+        try:
+            plain_png(content)
+        except ValueError:
+            refused += 1
+    assert len(tried) // 2 < refused < len(tried)
+
+
 def test_interlaced_rows_are_put_in_their_places() -> None:
     """Adam7, of four by two: the passes hold one pixel, one, none, two, two, none and four."""
     header = struct.pack(">IIBBBBB", 4, 2, 8, 0, 0, 0, 1)
@@ -303,8 +323,36 @@ def test_a_jpeg_is_left_with_what_its_pixels_need() -> None:
     assert plain_jpeg(plain) == (plain, b"")
     adobe = cmyk()
     assert plain_jpeg(adobe)[0] == adobe
-    for end in range(2, len(content)):  # cut short, it is left to the decoder
-        assert plain_jpeg(content[:end])[0][:2] == plain[:2]
+    scan = content.index(b"\xff\xda")
+    for end in range(2, len(content)):  # cut short in its scan, it is left to the decoder
+        if end >= scan + 2:
+            assert plain_jpeg(content[:end])[0] == plain[: end - len(content)]
+            continue
+        with pytest.raises(ValueError, match="no scan"):
+            plain_jpeg(content[:end])
+
+
+def by_pillow(content: bytes) -> npt.NDArray[Any]:
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image)
+
+
+def test_what_decoders_pass_over_hides_no_notes() -> None:
+    """Filling, markers that stand alone, stray bytes, and lengths that cannot be."""
+    plain = encoded(colours(), "JPEG")
+    wanted, end = by_pillow(plain), 20  # of its first segment
+    for strange in (b"\xff", b"\xff\xd3", b"\xff\x01", b"ab", b"\xff\0", b"\xff\xe5\0\1"):
+        content = plain[:end] + strange + b"\xff\xfe\0\3a" + plain[end:]
+        assert plain_jpeg(content) == (plain, b"")
+        assert (read_picture(content) == wanted).all()
+        if strange != b"\xff\x01":  # Pillow alone does not know it
+            assert (by_pillow(content) == wanted).all()
+    for ended in (b"\xff\xd8", b"\xff\xd9"):
+        content = plain[:end] + ended + plain[end:]
+        with pytest.raises(ValueError, match="no scan"):
+            plain_jpeg(content)
+        with pytest.raises(OSError, match=r"JPEG|jpeg|broken"):
+            by_pillow(content)
 
 
 def test_the_first_of_several_pictures_of_a_camera_is_read() -> None:

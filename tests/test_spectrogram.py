@@ -17,25 +17,19 @@ from piecewise.data.sounds.spectrogram import (
     decibels,
     highest,
     mel_bands,
-    transform,
+    spectra,
 )
+
+from .sound_files import chirp_in_noise
 
 JUDGED = json.loads((Path(__file__).parent / "spectrograms.json").read_text())
 """Made by ``scripts/judge_spectrograms.py`` with SciPy and librosa; the samples are
-``chirp_in_noise`` below."""
+those of ``chirp_in_noise``."""
 
 
-def chirp_in_noise(count: int) -> npt.NDArray[np.float64]:
-    """A rising triangle wave in noise, all of whole numbers, so that any machine can make it."""
-    phase = np.cumsum(300 + np.arange(count, dtype=np.int64) // 2) % 8_192
-    triangle = np.abs(phase - 4_096) * 8 - 16_384
-    word = np.arange(count, dtype=np.uint64)
-    for _ in range(3):
-        word = (word * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)) ^ (
-            word >> np.uint64(29)
-        )
-    noise = (word >> np.uint64(51)).astype(np.int64) - 4_096
-    return np.asarray((triangle + noise) / 32_768)
+def transform(samples: npt.ArrayLike, window: int, hop: int) -> list[npt.NDArray[np.float64]]:
+    """Real and imaginary parts of all frames."""
+    return [np.concatenate(part, 1) for part in zip(*spectra(samples, window, hop), strict=True)]
 
 
 def close(found: npt.ArrayLike, wanted: npt.ArrayLike, least: float) -> bool:

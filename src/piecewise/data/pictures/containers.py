@@ -9,10 +9,16 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from ...errors import DataError
 
 MOST_SCANS = 100
 """Of one JPEG, which each go over the whole picture; a progressive one has about ten."""
+MOST_CHUNKS = 100_000
+"""Of one PNG, and segments of one JPEG before its first scan; the largest file there may be, in
+chunks of the usual 8 KiB, has fewer."""
 
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _FIRST = {
@@ -55,14 +61,11 @@ _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 def plain_png(content: bytes) -> Png:
     """A PNG without its texts, profiles and animation; ValueError if a chunk that is needed is
-    damaged or cut short."""
-    view, exif, clear, at = memoryview(content), b"", b"", 8
-    kept: list[bytes | memoryview] = [content[:8]]
-    while at < len(content):
-        length, kind = struct.unpack_from(">I4s", content, at)
-        body, after = view[at + 8 : at + 8 + length], at + 12 + length
-        if after > len(content):
-            raise ValueError("cut short")
+    damaged or cut short, DataError if there are more than `MOST_CHUNKS`."""
+    view, exif, clear = memoryview(content), b"", b""
+    kept = [view[:8]]
+    for kind, at, after in _chunks(content):
+        body = view[at + 8 : after - 4]
         if kind in _NEEDED:
             if zlib.crc32(body, zlib.crc32(kind)).to_bytes(4) != view[after - 4 : after]:
                 raise ValueError("another checksum")
@@ -72,16 +75,37 @@ def plain_png(content: bytes) -> Png:
             exif = bytes(body)
         elif not kind[0] & 32:  # the picture is not to be understood without it
             raise ValueError("a chunk that is not known")
-        at = after
-        if kind == b"IEND":
-            break
+    if len(content) < 26:
+        raise ValueError("no header")
     return Png(b"".join(kept), exif, _clear(clear, *content[24:26]))
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk of a PNG; ValueError if one is cut short."""
+    at = 8
+    for _ in range(MOST_CHUNKS):
+        kind, after = content[at + 4 : at + 8], at + 12 + int.from_bytes(content[at : at + 4])
+        if after > len(content):
+            raise ValueError("cut short")
+        yield kind, at, after
+        at = after
+        if kind == b"IEND" or at == len(content):
+            return
+    raise _too_many("chunks")
+
+
+def _too_many(what: str) -> DataError:
+    return DataError(
+        f"more than {MOST_CHUNKS:,} {what}; open it in another program and save it again"
+    )
 
 
 def _clear(levels: bytes, depth: int, colour: int) -> int | tuple[int, ...] | None:
     """The transparent level of a grey PNG, or colour of one in colour, as its pixels are read."""
     if not levels or colour not in {0, 2}:
         return None
+    if depth not in {1, 2, 4, 8, 16} or len(levels) < (2 if colour == 0 else 6):
+        raise ValueError("no level that a pixel can have")
     found = struct.unpack_from(">H" if colour == 0 else ">3H", levels)
     if colour == 2:
         return tuple(level >> 8 for level in found) if depth == 16 else found
@@ -93,23 +117,33 @@ _PASSED_OVER = (_COMMENT, *(0xE0 + number for number in range(1, 16) if number !
 """Notes of cameras and programs; all but the first, JFIF's, and Adobe's, which tell of colours."""
 
 
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""What a segment, or a scan's end, begins with: no stuffing, no filling, and no marker that stands
+alone, which decoders pass over as well."""
+
+
 def plain_jpeg(content: bytes) -> tuple[bytes, bytes]:
-    """A JPEG without profiles, further pictures and other notes before its first scan; its EXIF
-    data."""
-    kept, exif, at, size = [content[:2]], b"", 2, len(content)
-    while at + 4 <= size and content[at] == 0xFF:
-        kind, after = content[at + 1], at + 2 + int.from_bytes(content[at + 2 : at + 4])
-        if kind in {_SCAN, _END, _START, 0xFF} or after > size or after < at + 4:
-            break
+    """A JPEG without profiles, further pictures and other notes before its first scan, and its EXIF
+    data; ValueError if there is no scan, DataError if it has more than `MOST_CHUNKS` segments.
+
+    All before the scan is gone over as decoders do. Had anything strange on the way ended that,
+    whatever follows would be kept.
+    """
+    view, exif, at = memoryview(content), b"", 2
+    kept = [view[:2]]
+    for _ in range(MOST_CHUNKS):
+        found = _MARKER.search(content, at)
+        if found is None or found[0][1] in {_START, _END}:
+            raise ValueError("no scan")
+        start, kind = found.start(), found[0][1]
+        if kind == _SCAN:
+            return b"".join([*kept, view[start:]]), exif
+        at = start + 2 + max(2, int.from_bytes(content[start + 2 : start + 4]))
         if kind not in _PASSED_OVER:
-            kept.append(content[at:after])
-        elif kind == _EXIF and not exif and content[at + 4 : at + 10] == b"Exif\0\0":
-            exif = content[at + 10 : after]
-        at = after
-    return b"".join([*kept, content[at:]]), exif
-
-
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # after a scan: neither stuffing nor a restart
+            kept.append(view[start:at])
+        elif kind == _EXIF and not exif and content[start + 4 : start + 10] == b"Exif\0\0":
+            exif = content[start + 10 : at]
+    raise _too_many("segments")
 
 
 def scans_of(content: bytes) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import stat
 import warnings
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ...errors import DataError, reason
+from ...errors import DataError
+from ..opening import called, content_of
 from .containers import (
     MOST_SCANS,
     heif_size,
@@ -48,9 +47,9 @@ def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Pix
 
     ``name``: what bytes, or a file that is open already, are called.
     """
-    path = name or (str(file) if isinstance(file, Path) else "picture")
+    path = called(file, name, "picture")
     try:
-        content = _content(file)
+        content = content_of(file, "picture file", LARGEST_FILE, "make the picture smaller first")
         kind = kind_of(content)
         if kind is None:
             raise _unknown(content)
@@ -59,44 +58,6 @@ def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Pix
             return _picture(content, kind)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-
-
-def _content(file: Path | bytes | IO[bytes]) -> bytes:
-    """All bytes of a file, if they are not too many."""
-    if isinstance(file, bytes):
-        return file
-    try:
-        if not isinstance(file, Path):
-            return _limited(file.read(LARGEST_FILE + 1))
-        with file.open("rb") as opened:
-            about = os.fstat(opened.fileno())
-            if not stat.S_ISREG(about.st_mode):  # a pipe, whose length nobody knows
-                return _limited(opened.read(LARGEST_FILE + 1))
-            if about.st_size > LARGEST_FILE:
-                raise _too_long(about.st_size)
-            return opened.read()
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError("no such file") from None
-    except IsADirectoryError:
-        raise DataError("a folder, wanted a picture file") from None
-    except PermissionError:
-        raise DataError("not allowed to read it") from None
-    except (OSError, ValueError) as error:  # a name too long, a zero in it, a disk that fails
-        raise DataError(f"cannot be read: {reason(error)}") from None
-
-
-def _limited(content: bytes) -> bytes:
-    if len(content) > LARGEST_FILE:
-        raise _too_long(len(content))
-    return content
-
-
-def _too_long(size: int) -> DataError:
-    return DataError(
-        f"{size:,} bytes, wanted at most {LARGEST_FILE:,}; make the picture smaller first"
-    )
 
 
 def _unknown(content: bytes) -> DataError:

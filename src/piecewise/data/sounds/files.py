@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import DataError
-from .containers import whole
+from ..opening import called, content_of
+from .containers import checked
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 MOST_SECONDS = 600
@@ -43,20 +44,16 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
     """
     import soundfile  # noqa: PLC0415 -- it takes a while, and who reads no sounds needs it not
 
-    path = name or (str(file) if isinstance(file, Path) else "sound")
+    path = called(file, name, "sound")
     try:
-        return _decoded(_content(file), soundfile.SoundFile)
+        # What decodes the bytes gets no name, so that it can open no other file.
+        content = content_of(file, "sound file", LARGEST_FILE, "cut the sound into pieces first")
+        return _decoded(content, soundfile.SoundFile)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except MemoryError:
         raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise DataError(f"{path}: a folder, wanted a sound file") from None
-    except PermissionError:
-        raise DataError(f"{path}: not allowed to read it") from None
-    except Exception:  # what libsndfile and the system have to say is of many kinds
+    except Exception:  # what libsndfile has to say is of many kinds
         kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
         raise DataError(
             f"{path}: cannot be read as a sound; it may be empty, cut short or of another kind "
@@ -64,19 +61,8 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
         ) from None
 
 
-def _content(file: Path | bytes | IO[bytes]) -> bytes:
-    """All bytes of a file: what decodes them gets no name, so that it can open no other."""
-    if isinstance(file, Path):
-        with file.open("rb") as opened:
-            return _content(opened)
-    content = file if isinstance(file, bytes) else file.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
-        raise DataError(f"more than {LARGEST_FILE >> 20} MiB; cut the sound into pieces first")
-    return content
-
-
 def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
-    with opened(io.BytesIO(whole(content))) as sound:
+    with opened(io.BytesIO(checked(content))) as sound:
         frames = sound.frames
         _check_header(sound.samplerate, sound.channels, frames)
         samples = np.concatenate([*_blocks(sound)])
@@ -126,8 +112,13 @@ def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """
     if not np.isfinite(block).all():
         raise DataError("a sample that is no finite number")
-    steps = np.rint(np.clip(block, -1, 1) * np.float32(_STEPS))
-    total = steps[:, 0]
-    for channel in range(1, steps.shape[1]):
-        total = total + steps[:, channel]
-    return np.asarray(np.rint(total / np.float32(steps.shape[1])) / np.float32(_STEPS))
+    channels = rounded(block)
+    total = channels[:, 0]
+    for channel in range(1, channels.shape[1]):
+        total = total + channels[:, channel]
+    return rounded(total / np.float32(channels.shape[1]))
+
+
+def rounded(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """The nearest samples that 16 bits can hold: whole multiples of 2**-15 from -1 to 1."""
+    return np.asarray(np.rint(np.clip(samples, -1, 1) * _STEPS) / _STEPS, np.float32)

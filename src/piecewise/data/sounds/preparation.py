@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ...errors import DataError, LimitError, shown
 from ...limits import Whole, is_whole
 from ..preparation import Preparation
-from .files import Sound, read_sound
+from .files import Sound, read_sound, rounded
 from .spectrogram import LOWEST, Float64, band_powers, decibels, highest
 
 Pictures = npt.NDArray[np.uint8]
@@ -196,7 +196,7 @@ def resampled(sound: Sound, rate: int) -> npt.NDArray[np.float32]:
     import soxr  # noqa: PLC0415 -- sounds that have the rate already need it not
 
     wide = soxr.resample(sound.samples.astype(np.float64), sound.rate, rate, quality="VHQ")
-    return np.asarray(np.rint(np.clip(wide, -1, 1) * 32_768) / 32_768, np.float32)
+    return rounded(wide)
 
 
 def _extent(powers: Float64) -> tuple[int, int]:

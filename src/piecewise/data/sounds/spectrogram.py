@@ -12,6 +12,7 @@ padded=False)`` times the sum of its window.)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -34,18 +35,16 @@ def highest(rate: int) -> float:
     return _HIGHEST * rate
 
 
-def transform(samples: npt.ArrayLike, window: int, hop: int) -> tuple[Float64, Float64]:
-    """Samples (n,) -> real and imaginary parts (window // 2 + 1, frames) of their spectrum.
+def spectra(samples: npt.ArrayLike, window: int, hop: int) -> Iterator[tuple[Float64, Float64]]:
+    """Samples (n,) -> real and imaginary parts of their spectrum, (window // 2 + 1, some frames)
+    at a time, in their order.
 
     Each frame is ``window`` samples long, a power of two, under Hann's window (the periodic one).
     """
     frames = _frames(np.asarray(samples, np.float64), window, hop)
     step = max(1, _BLOCK // window)
-    blocks = [_transformed(frames[i : i + step]) for i in range(0, len(frames), step)]
-    if len(blocks) == 1:
-        return blocks[0]
-    real, imaginary = zip(*blocks, strict=True)
-    return np.concatenate(real, 1), np.concatenate(imaginary, 1)
+    for start in range(0, len(frames), step):
+        yield _transformed(frames[start : start + step])
 
 
 def band_powers(samples: npt.ArrayLike, rate: int, window: int, hop: int, bands: int) -> Float64:
@@ -55,17 +54,15 @@ def band_powers(samples: npt.ArrayLike, rate: int, window: int, hop: int, bands:
     al., "The HTK Book", section 5.4: 2595 log10(1 + hertz / 700)), from `LOWEST` to `highest`, of
     height 1. (librosa: ``filters.mel(htk=True, norm=None)``.)
     """
-    frames = _frames(np.asarray(samples, np.float64), window, hop)
     first, shares = mel_bands(rate, window, bands)
-    step = max(1, _BLOCK // window)
-    powers = np.zeros((bands, len(frames)))
-    for start in range(0, len(frames), step):
-        real, imaginary = _transformed(frames[start : start + step])
+    powers = []
+    for real, imaginary in spectra(samples, window, hop):
         power = real * real + imaginary * imaginary
-        sums = powers[:, start : start + step]
+        sums = np.zeros((bands, power.shape[1]))
         for bin_, share in enumerate(shares.T):  # never a matrix product: its order is its own
             sums += power.take(first + bin_, 0, mode="clip") * share[:, None]
-    return powers
+        powers.append(sums)
+    return np.concatenate(powers, 1)
 
 
 def decibels(ratio: npt.ArrayLike, floor: float) -> Float64:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from ...errors import DataError, shown
 from ...limits import LONGEST_NAME
 from ..folders import PARTS
-from .files import LONGEST_TEXT, cannot_open, composed, has_half
+from ..opening import cannot_open
+from .files import LONGEST_TEXT, composed, has_half
 from .records import first_record, lines, records
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -96,7 +97,7 @@ def _opened(path: Path) -> IO[bytes]:
     try:
         file = path.open("rb")
     except (OSError, ValueError) as error:
-        raise cannot_open(error) from None
+        raise cannot_open(error, "file") from None
     size = os.fstat(file.fileno()).st_size
     if size > LARGEST_FILE:
         file.close()

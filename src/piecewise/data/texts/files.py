@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from ...errors import DataError
+from ..opening import called, content_of
 
 SUFFIXES = (".txt",)
 LONGEST_TEXT = 1_000_000
@@ -16,7 +17,7 @@ LONGEST_TEXT = 1_000_000
 
 _MOST_BYTES = 4 * LONGEST_TEXT + 4  # of UTF-8 or UTF-16, and a byte order mark
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_REMEDY = "save it as UTF-8"
+_REMEDY, _SHORTER = "save it as UTF-8", "cut it into several texts"
 
 LATER = (
     "\u0cf3\u0ece\u2ffc-\u2fff\u31ef\U00010efd-\U00010eff\U0001123f-\U00011241"
@@ -37,11 +38,13 @@ def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
 
     ``name``: what bytes, or a file that is open already, are called.
     """
-    path = name or (str(file) if isinstance(file, Path) else "text")
+    path = called(file, name, "text")
     try:
-        text = _decoded(_content(file))
+        text = _decoded(content_of(file, "file", _MOST_BYTES, _SHORTER))
         if len(text) > LONGEST_TEXT:
-            raise _too_long()
+            raise DataError(
+                f"{len(text):,} characters, wanted at most {LONGEST_TEXT:,}; {_SHORTER}"
+            )
         if "\0" in text:
             raise DataError(
                 f"holds a zero byte, after {text.index(chr(0)):,} characters, as no text does; is "
@@ -68,20 +71,6 @@ def has_half(text: str) -> bool:
     return not text.isascii() and _HALF.search(text) is not None
 
 
-def cannot_open(error: Exception) -> DataError:
-    """What is wrong with a file that could not be opened or read."""
-    match error:
-        case FileNotFoundError():
-            return DataError("no such file")
-        case IsADirectoryError():
-            return DataError("a folder, wanted a file")
-        case PermissionError():
-            return DataError("not allowed to read it")
-        case OSError():
-            return DataError(error.strerror or "cannot be read")
-    return DataError("no file can have this name")  # a zero in it, half a character
-
-
 def not_utf8(content: bytes, place: int) -> DataError:
     """The error for a byte that is no UTF-8, ``place`` bytes from the start."""
     return DataError(
@@ -89,26 +78,7 @@ def not_utf8(content: bytes, place: int) -> DataError:
     )
 
 
-def _content(file: Path | bytes | IO[bytes]) -> bytes:
-    """The bytes of a file, or one more than any text has."""
-    if isinstance(file, bytes):
-        return file
-    try:
-        if isinstance(file, Path):
-            with file.open("rb") as opened:
-                return opened.read(_MOST_BYTES + 1)
-        if file.closed:
-            raise DataError("cannot be read, it is closed already")
-        return file.read(_MOST_BYTES + 1)
-    except DataError:
-        raise
-    except (OSError, ValueError) as error:
-        raise cannot_open(error) from None
-
-
 def _decoded(content: bytes) -> str:
-    if len(content) > _MOST_BYTES:
-        raise _too_long()
     if content.startswith(_UTF_16):
         try:
             return content.decode("utf-16")
@@ -121,9 +91,3 @@ def _decoded(content: bytes) -> str:
         return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise not_utf8(content, error.start) from None
-
-
-def _too_long() -> DataError:
-    return DataError(
-        f"more than {LONGEST_TEXT:,} characters, wanted at most as many; cut it into several texts"
-    )

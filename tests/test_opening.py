@@ -1,0 +1,81 @@
+"""Files as bytes, and what is told of those that cannot be had; every reader tells it alike."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from piecewise.data.opening import called, content_of
+from piecewise.data.pictures.files import read_picture
+from piecewise.data.sounds.files import read_sound
+from piecewise.data.texts.files import read_text
+from piecewise.errors import DataError
+
+
+def refusal(file: Path | bytes | IO[bytes]) -> str:
+    with pytest.raises(DataError) as caught:
+        content_of(file, "map", 5, "fold it")
+    return str(caught.value)
+
+
+def test_what_is_called_how() -> None:
+    assert called(Path("a/b"), "c", "map") == called(b"", "c", "map") == "c"
+    assert called(Path("a/b"), None, "map") == str(Path("a/b"))
+    assert called(b"", None, "map") == called(io.BytesIO(), None, "map") == "map"
+
+
+def test_as_many_bytes_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for content in (b"", b"a", b"12345"):
+        path.write_bytes(content)
+        for file in (path, content, io.BytesIO(content)):
+            assert content_of(file, "map", 5, "fold it") == content
+    path.write_bytes(b"12345678")
+    for file, size in ((path, 8), (b"12345678", 8), (io.BytesIO(b"12345678"), 6)):
+        assert refusal(file) == f"{size} bytes, wanted at most 5; fold it"
+
+
+@pytest.mark.parametrize("content", [b"12345", b"123456"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+def test_a_pipe_is_read_as_far_as_is_allowed(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=[content])
+    writer.start()
+    if len(content) == 5:
+        assert content_of(path, "map", 5, "fold it") == content
+    else:
+        assert refusal(path) == "6 bytes, wanted at most 5; fold it"
+    writer.join()
+
+
+READERS = [(read_picture, "picture file"), (read_sound, "sound file"), (read_text, "file")]
+
+
+@pytest.mark.parametrize(("reader", "kind"), READERS, ids=lambda one: str(one).split()[0])
+def test_every_reader_tells_alike_what_cannot_be_opened(
+    tmp_path: Path, reader: Callable[[Path | IO[bytes], str | None], object], kind: str
+) -> None:
+    closed = io.BytesIO()
+    closed.close()
+    told: dict[Path | IO[bytes], str] = {
+        tmp_path / "gone": "no such file",
+        tmp_path: f"a folder, wanted a {kind}",
+        tmp_path / ("a" * 300): f"cannot be read: {os.strerror(36)}",
+        Path(f"{tmp_path}/a\0b"): "no file can have this name",
+        closed: "cannot be read, it is closed already",
+    }
+    if os.name != "nt" and os.getuid():  # to the first user, everything is allowed
+        locked = tmp_path / "locked"
+        locked.touch(0)
+        told[locked] = "not allowed to read it"
+    for file, words in told.items():
+        with pytest.raises(DataError) as caught:
+            reader(file, "x")
+        assert str(caught.value) == f"x: {words}"
