@@ -233,7 +233,8 @@ def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
         assert ("groups-across" in told) is divided
         assert any("--groups 'writer'" in line for line in warnings(read_data(file)))
         named = read_data(file, groups="writer")
-        assert set(found(named)) == ({"groups-across"} if divided else set())
+        assert set(found(named)) == {"grouped", *(["groups-across"] if divided else [])}
+        assert found(named)["grouped"].sentence.startswith("12 groups, of ")
         assert len(warnings(named)) == divided
     assert told["groups-across"].count == 12
 
@@ -352,3 +353,47 @@ def test_a_drawing_with_a_dot_more_is_another() -> None:
     dotted = data.pictures[:9].copy()  # the next one has ink there
     dotted[:, :, 12:15, 2:5] = 255
     assert report(with_more(data, dotted, 0, "train")).near.all.tolist() == []
+
+
+def test_equal_examples_are_counted_by_example_whatever_part_comes_first() -> None:
+    drawn = draw(8, size=12, seed=3)
+    again = np.concatenate([drawn.pictures, *[drawn.pictures[:1]] * 6])
+    labels = np.concatenate([drawn.labels, [drawn.labels[0]] * 3, [1 - drawn.labels[0]] * 3])
+    parts = ["test", *["train"] * 7, *["train"] * 6]
+    told = found(DataSet(again, labels, drawn.classes, np.array(parts), drawn.preparation))
+    assert told["clash"].count == 3
+    assert told["across"].count == 1
+    assert told["repeats"].count == 4  # of three of one class two, of three of the other two
+
+
+def test_one_class_and_nothing_to_learn_from_are_told() -> None:
+    drawn = draw(12, size=12, seed=4)
+    for labels, part, words in (
+        (np.zeros(12, int), "train", "all examples to learn from are of one class"),
+        (drawn.labels, "test", "every example is for testing, so there is nothing to learn from"),
+    ):
+        parts = np.full(12, part)
+        data = DataSet(drawn.pictures, labels, drawn.classes, parts, drawn.preparation)
+        assert found(data)["one-class"].sentence == words
+    parts = np.full(12, "train")
+    good = DataSet(drawn.pictures, drawn.labels, drawn.classes, parts, drawn.preparation)
+    assert "one-class" not in found(good)
+
+
+@pytest.mark.parametrize(
+    ("groups", "kind"),
+    [
+        (["one"] * 12, "useless-groups"),
+        ([str(number) for number in range(12)], "useless-groups"),
+        (None, "class-in-group"),
+        (["x", "x", "y", "y"] * 3, None),
+    ],
+)
+def test_groups_that_cannot_work_are_told(groups: list[str] | None, kind: str | None) -> None:
+    drawn = draw(12, size=12, seed=5)
+    labels = np.arange(12) % 2
+    named = np.array(groups) if groups else np.where(labels == 1, "b", "a")
+    data = DataSet(drawn.pictures, labels, drawn.classes, np.full(12, "train"), drawn.preparation,
+                   groups=named)  # fmt: skip
+    told = found(data)
+    assert {"useless-groups", "class-in-group"} & set(told) == ({kind} if kind else set())

@@ -93,9 +93,19 @@ def test_no_sample_is_no_sound(kind: str) -> None:
 
 
 def test_wide_samples_are_rounded_to_those_of_16_bits() -> None:
-    fine = [0.1, 0.25 + 2**-17, 1.5, -3.0, -1.0, 1.0]
-    wanted = [round(0.1 * 32_768) / 32_768, 0.25, 1, -1, -1, 1]
+    fine = [0.1, 0.25 + 2**-17, -1.0, 1.0]
+    wanted = [round(0.1 * 32_768) / 32_768, 0.25, -1, 1]
     assert read_sound(encoded(fine, 8_000, "wav FLOAT")).samples.tolist() == wanted
+
+
+@pytest.mark.parametrize("kind", ["wav FLOAT", "wav DOUBLE", "aiff FLOAT"])
+@pytest.mark.parametrize("times", [2, 8, 32_768])
+def test_floating_samples_beyond_1_are_not_cut_off(kind: str, times: int) -> None:
+    wave = np.sin(np.arange(3_000) * 0.3)
+    wave[700] = 1.0
+    found = read_sound(encoded(times * wave, 8_000, kind)).samples
+    assert np.abs(found - wave).max() <= 2**-15
+    assert np.array_equal(found, read_sound(encoded(wave, 8_000, kind)).samples)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

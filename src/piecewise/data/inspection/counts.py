@@ -49,12 +49,26 @@ def class_findings(data: DataSet) -> list[Finding]:
     counts, _, baseline = counted(data)
     learned = {name: next(iter(of.values())) for name, of in counts.items()}
     return [
+        *_nothing_to_tell_apart(data, learned),
         *_only_tested(learned),
         *_too_few(learned),
         *_untested(counts, learned),
         *_skewed(learned, baseline),
         *_alike(data.classes),
     ]
+
+
+def _nothing_to_tell_apart(data: DataSet, learned: dict[str, int]) -> list[Finding]:
+    if not (data.parts != "test").any():
+        told = "every example is for testing, so there is nothing to learn from"
+    elif sum(count > 0 for count in learned.values()) < 2:
+        told = "all examples to learn from are of one class"
+    else:
+        return []
+    return [Finding(
+        "one-class", True, len(learned), told,
+        "a net learns to tell classes apart: give it examples of two or more",
+    )]  # fmt: skip
 
 
 def _only_tested(learned: dict[str, int]) -> list[Finding]:
@@ -139,7 +153,8 @@ def group_findings(data: DataSet) -> list[Finding]:
     """Groups that were named, or that names suggest, and whether the given parts divide them."""
     if data.groups is not None:
         shared, count = _shared(data.groups, data.parts)
-        return [_divided(shared, count, "the groups", "--folds groups")] if shared else []
+        across = [_divided(shared, count, "the groups", "--folds groups")] if shared else []
+        return [*across, *_grouped(data, data.groups)]
     made = []
     for offer, groups in data.suggested:
         option = f"--groups '{offer.text}'"
@@ -156,6 +171,37 @@ def group_findings(data: DataSet) -> list[Finding]:
             f"{option} keeps what is of one group on one side of every split",
             ((offer.text,),),
         ))  # fmt: skip
+    return made
+
+
+def _grouped(data: DataSet, groups: Names) -> list[Finding]:
+    """How many groups were named, and what makes them useless."""
+    names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    pairs = np.unique(np.stack((data.labels, number), axis=1), axis=0)
+    alone = [
+        data.classes[label]
+        for label, met in enumerate(np.bincount(pairs[:, 0], minlength=len(data.classes)))
+        if met == 1 and len(names) > 1
+    ]
+    made = []
+    if len(names) in (1, len(data)):
+        told = "all examples are of one group" if len(names) == 1 else "no two examples share one"
+        made.append(Finding(
+            "useless-groups", True, len(names), f"{told}: '{names[0]}'",
+            "name what says who drew, said or wrote each; several of each, of several",
+        ))  # fmt: skip
+    elif alone:
+        made.append(Finding(
+            "class-in-group", True, len(alone),
+            f"{_classes(alone)} examples of a single group: {_listed(alone)}",
+            "where that group is left out, nothing of the class is learned, and all answers about "
+            "it are wrong: name other groups, or collect more",
+            tuple((name,) for name in alone[:SHOWN]),
+        ))  # fmt: skip
+    made.append(Finding(
+        "grouped", False, len(names),
+        f"{len(names):,} groups, of {sizes.min():,} to {sizes.max():,} examples",
+    ))  # fmt: skip
     return made
 
 

@@ -60,11 +60,13 @@ def _marks(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
 @dataclass(frozen=True)
 class Repeated:
     """Repeats as pairs of examples, the earlier one first: ``all`` of them, those with two classes,
-    and those in two parts (the one that a net meets first, first)."""
+    those in two parts (the one that a net meets first, first), and those ``within`` a class of the
+    part to learn from."""
 
     all: Indices
     clashing: Indices
     across: Indices
+    within: Indices
 
     @property
     def repeats(self) -> int:
@@ -73,8 +75,8 @@ class Repeated:
 
     @property
     def clashes(self) -> int:
-        """How many pairs have two classes."""
-        return len(self.clashing)
+        """How many examples repeat one of another class."""
+        return len(np.unique(self.clashing[:, 1]))
 
     @property
     def leaks(self) -> int:
@@ -87,18 +89,20 @@ class Repeated:
 
 
 def repeated_in_groups(groups: Sequence[Indices], data: DataSet) -> Repeated:
-    """Groups of equal examples as pairs: each with the first of its group, the first of another
-    class, the first of an earlier part."""
-    rank, every, clashing, across = _ranks(data), [], [], []
+    """Groups of equal examples as pairs: each with the first of its group; the first, if it is of
+    another class; the first of an earlier part; the first to learn from of the same class."""
+    rank, every, clashing, across, within = _ranks(data), [], [], [], []
     for group in groups:
         first = int(group[0])
         labels, parts = data.labels[group], rank[group]
         every += [(first, int(other)) for other in group[1:]]
-        others = np.unique(labels, return_index=True)[1]
-        clashing += [(first, int(group[at])) for at in np.sort(others) if labels[at] != labels[0]]
+        clashing += [(first, int(other)) for other in group[labels != labels[0]]]
         earliest = int(group[parts.argmin()])
         across += [(earliest, int(other)) for other in group[parts > parts.min()]]
-    return Repeated(_pairs(every), _pairs(clashing), _pairs(across))
+        for label in np.unique(labels[parts == 0]):
+            alike = group[(parts == 0) & (labels == label)]
+            within += [(int(alike[0]), int(other)) for other in alike[1:]]
+    return Repeated(_pairs(every), _pairs(clashing), _pairs(across), _pairs(within))
 
 
 def repeated_in_pairs(pairs: Indices, data: DataSet) -> Repeated:
@@ -107,7 +111,8 @@ def repeated_in_pairs(pairs: Indices, data: DataSet) -> Repeated:
     divided = parts[:, 0] != parts[:, 1]
     across, backwards = pairs[divided], parts[divided, 0] > parts[divided, 1]
     across[backwards] = across[backwards][:, ::-1]
-    return Repeated(pairs, pairs[labels[:, 0] != labels[:, 1]], across)
+    unlike = labels[:, 0] != labels[:, 1]
+    return Repeated(pairs, pairs[unlike], across, pairs[~unlike & (parts == 0).all(axis=1)])
 
 
 def _ranks(data: DataSet) -> Indices:

@@ -81,7 +81,7 @@ def report(data: DataSet) -> Report:
         *_clashing(exact, near, data, namer),
         *class_findings(data),
         *group_findings(data),
-        *_repeats(exact, near, data, namer),
+        *_repeats(exact, near, namer),
     ]
     counts, largest, baseline = counted(data)
     return Report(
@@ -110,7 +110,7 @@ def warnings(data: DataSet) -> list[str]:
     found = [
         *_across(exact, none, data, Namer(data)),
         *(one for one in class_findings(data) if one.kind in ("one", "few", "untaught")),
-        *([one for one in groups if one.serious] or groups),
+        *([one for one in groups if one.serious] or [one for one in groups if one.advice]),
     ]
     return [f"{one.sentence}; {one.advice}" if one.advice else one.sentence for one in found]
 
@@ -168,35 +168,35 @@ def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> lis
 def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
     """Examples that repeat one of another class."""
     made = []
-    for kind, mark, found, told in (
-        ("clash", "=", exact, "the same"),
-        ("near-clash", "~", near, "nearly the same"),
-    ):
+    may_differ = isinstance(data.preparation, TextPreparation)  # by the one word that counts
+    for kind, mark, found, told, advice in (
+        ("clash", "=", exact, "the same to the net as", "no net can tell them apart, so one of "
+         "each is always wrong: correct a label, or remove them"),
+        ("near-clash", "~", near, "nearly the same as", "look at them: one label of each may be "
+         "wrong"),
+    ):  # fmt: skip
         if count := found.clashes:
             made.append(Finding(
-                kind, True, count,
-                f"{count:,} pair{'s are' if count > 1 else ' is'} {told} but of different classes",
-                "one label of each is wrong, or nobody could tell them apart: correct or remove",
-                namer.pairs(found.clashing, labelled=True), mark,
+                kind, found is exact or not may_differ, count,
+                f"{_examples(count)} {'are' if count > 1 else 'is'} {told} one of another class",
+                advice, namer.pairs(found.clashing, labelled=True), mark,
             ))  # fmt: skip
     return made
 
 
-def _repeats(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
-    """Examples that repeat one of their own class and part; worth a note."""
+def _repeats(exact: Repeated, near: Repeated, namer: Namer) -> list[Finding]:
+    """Examples to learn from that repeat one of their own class; worth a note."""
     made = []
     for kind, mark, found, told in (
         ("repeats", "=", exact, "the same as"),
         ("near", "~", near, "nearly the same as"),
     ):
-        labels, parts = data.labels[found.all], data.parts[found.all]
-        inside = (labels[:, 0] == labels[:, 1]) & (parts[:, 0] == parts[:, 1])
-        pairs = found.all[inside]
+        pairs = found.within
         if count := len(np.unique(pairs[:, 1])):
             made.append(Finding(
                 kind, False, count,
-                f"{_examples(count)} {'are' if count > 1 else 'is'} {told} another of the same "
-                "class and part",
+                f"{_examples(count)} {'are' if count > 1 else 'is'} {told} another to learn "
+                "from, of the same class",
                 "a share held out may hold one of a pair, and then says too much: keep one of each",
                 namer.pairs(pairs), mark,
             ))  # fmt: skip

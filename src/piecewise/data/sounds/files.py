@@ -25,6 +25,7 @@ SLOWEST, FASTEST = 1_000, 768_000
 LARGEST_FILE = 1 << 29
 """Bytes of one sound file; no more is ever read."""
 
+_FLOATING = ("FLOAT", "DOUBLE")  # codings, as libsndfile calls them
 _BLOCK = 1 << 20  # samples decoded at a time, so that a header that lies makes nothing large
 _STEPS = 32_768  # of 16-bit samples, from 0 to 1
 
@@ -65,7 +66,8 @@ def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
     with opened(io.BytesIO(checked(content))) as sound:
         frames = sound.frames
         _check_header(sound.samplerate, sound.channels, frames)
-        samples = np.concatenate([*_blocks(sound)])
+        peak = _peak(sound) if sound.subtype in _FLOATING else 1.0
+        samples = np.concatenate([*_blocks(sound, peak)])
         if len(samples) < frames:
             raise DataError(
                 f"cut short: {len(samples):,} of {frames:,} samples; get the whole file"
@@ -91,13 +93,23 @@ def _check_header(rate: int, channels: int, frames: int) -> None:
         )
 
 
-def _blocks(sound: Any) -> Iterator[npt.NDArray[np.float32]]:
-    """The samples of an open file, block by block, in one channel."""
+def _peak(sound: Any) -> float:
+    """The loudest sample of an open file of floating point numbers, 1 at least: they may be beyond
+    it, where others would be cut off."""
+    peak = 1.0
+    while len(block := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
+        peak = max(peak, float(np.abs(_finite(block)).max()))
+    sound.seek(0)
+    return peak
+
+
+def _blocks(sound: Any, peak: float) -> Iterator[npt.NDArray[np.float32]]:
+    """The samples of an open file as shares of its ``peak``, block by block, in one channel."""
     left = sound.frames
     while left > 0:
         wanted = min(left, max(1, _BLOCK // sound.channels))
         block = sound.read(wanted, dtype="float32", always_2d=True)
-        yield _mixed(block)
+        yield _mixed(block if peak == 1 else block / np.float32(peak))
         left -= wanted
         if len(block) < wanted:
             return
@@ -110,13 +122,17 @@ def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     multiples of 2**-15 it hardly ever does, and what was recorded in 16 bits stays as it is. The
     channels' sum is exact in float32, and so is the same in any order.
     """
-    if not np.isfinite(block).all():
-        raise DataError("a sample that is no finite number")
-    channels = rounded(block)
+    channels = rounded(_finite(block))
     total = channels[:, 0]
     for channel in range(1, channels.shape[1]):
         total = total + channels[:, channel]
     return rounded(total / np.float32(channels.shape[1]))
+
+
+def _finite(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if not np.isfinite(block).all():
+        raise DataError("a sample that is no finite number")
+    return block
 
 
 def rounded(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
