@@ -28,7 +28,7 @@ test-long: $(VENV)/test  ## the tests that take minutes
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
 	$(BIN)/python -m pytest tests/toolkits
 
-fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse (half an hour)
+fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse (some minutes)
 	$(BIN)/python scripts/fuzz_readers.py --count 2000000
 
 bench: $(VENV)/toolkits  ## how fast it is beside PyTorch and ONNX Runtime (installs them)
