@@ -17,8 +17,10 @@ from PIL import Image
 
 from piecewise.cli import doctor
 from piecewise.cli.main import status
+from piecewise.cli.words import score_lines
 from piecewise.data.xo import draw
 from piecewise.errors import LimitError, ModelFileError
+from piecewise.learning.scores import Scores
 from piecewise.network import Network
 
 Printed = pytest.CaptureFixture[str]
@@ -206,3 +208,13 @@ def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:
     none = ["--folds", "0", "--validation-share", "0"]
     assert status(["train", data, "-o", net, *LITTLE, *none]) == 0
     assert "nothing was held out" in capsys.readouterr().err
+
+
+def test_the_table_of_scores_is_no_wider_than_there_is_room() -> None:
+    confusion = np.diag(np.arange(10)) + 1
+    scores = Scores(tuple(f"class {number}" for number in range(10)), confusion)
+    for width in (120, 80, 50):
+        lines = list(score_lines(scores, width))
+        table = lines[lines.index("") + 1 :]
+        assert max(map(len, table)) <= width
+        assert ("class 3 " in table[0]) is (width == 120)

@@ -397,3 +397,17 @@ def test_groups_that_cannot_work_are_told(groups: list[str] | None, kind: str | 
                    groups=named)  # fmt: skip
     told = found(data)
     assert {"useless-groups", "class-in-group"} & set(told) == ({kind} if kind else set())
+
+
+def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:
+    drawn = draw(6, size=12, seed=6)
+    blank = np.concatenate([drawn.pictures, np.full((1, 1, 12, 12), 7, np.uint8)])
+    labels, parts = np.append(drawn.labels, 0), np.full(7, "train")
+    told = found(DataSet(blank, labels, drawn.classes, parts, drawn.preparation))
+    assert told["empty"].sentence == "1 example is the same all over, so blank"
+    assert told["empty"].examples == (("example 6",),)
+    rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4
+    (tmp_path / "set.csv").write_text("\n".join([*rows, "zzz,a", "qqq,b"]))
+    told = found(read_data(tmp_path / "set.csv"))
+    assert told["empty"].sentence == "2 examples are without a word that the net knows"
+    assert told["empty"].examples == (("line 18",), ("line 19",))

@@ -54,8 +54,9 @@ def command(net_file: str, source: str, answers: str | None, as_json: bool) -> N
         print_json({"schema": 1, **scores.to_json(), "part": part, "skipped": dataset.skipped})
         return
     say(console, f"on {'its part for testing' if part == 'test' else 'all of it'}:")
-    for line in score_lines(scores):
-        data().print(line, markup=False)
+    page = data()
+    for line in score_lines(scores, page.width):
+        page.print(line, markup=False)
 
 
 def _check_answers(path: Path) -> None:

@@ -118,7 +118,9 @@ def _fact(name: str, words: str, width: int) -> Iterator[str]:
 
 def _size(size: tuple[float, float], unit: str) -> str:
     rows, columns = size
-    return f"{rows:.0f}x{columns:.0f}" if unit == "pixels" else f"{columns:.3g}"
+    if unit == "pixels":
+        return f"{rows:.0f}x{columns:.0f}"
+    return f"{columns:,.0f}" if unit == "words" else f"{columns:.3g}"
 
 
 def shuffled_lines(found: Shuffled, width: int) -> Iterator[str]:

@@ -177,7 +177,7 @@ def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:
     recipe = plan.plan.recipe
     scored = f", scored in {plan.folds} folds" if plan.folds else ""
     if plan.groups is not None:
-        scored += f", {len(set(plan.groups.tolist())):,} groups kept together"
+        scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
     tricks = Recipe.knob("tricks").write(recipe.tricks)
     for line in (
         f"{net.preparation.reads:<10} {counts}{scored}",
@@ -266,7 +266,7 @@ def _stop(net: Network, output: str, console: Console) -> NoReturn:
 
 def _print_scores(name: str, scores: Scores) -> None:
     console = data()
-    console.print(f"{name}: {next(lines := score_lines(scores))}")
+    console.print(f"{name}: {next(lines := score_lines(scores, console.width))}")
     for line in lines:
         console.print(line, markup=False)
     console.print()

@@ -30,15 +30,16 @@ def headline(scores: Scores) -> Iterator[str]:
     yield f"always answering '{most}' would be {100 * scores.baseline:.1f} %{idle}"
 
 
-def score_lines(scores: Scores) -> Iterator[str]:
+def score_lines(scores: Scores, width: int = WIDTH) -> Iterator[str]:
     """Scores as lines: the accuracy; then, a line a right class, the answers given (where there is
-    room), the share of the class that was found and the share that is right where it was named."""
+    room in ``width`` columns), the share of the class that was found and the share that is right
+    where it was named."""
     yield from headline(scores)
     yield ""
     names = [printable(name[:SHOWN_OF_NAME]) for name in scores.classes]
     first = max(len("right class"), *(len(name) for name in names))
     widths = [max(5, len(name) + 1) for name in names]
-    if first + sum(widths) + len(_ENDS) > WIDTH:
+    if first + sum(widths) + len(_ENDS) > width:
         names_shown, widths = [], []
     else:
         names_shown = names

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..dataset import DataSet
 from ..rows import rows
-from ..texts.preparation import TextPreparation
+from ..texts.preparation import UNKNOWN, TextPreparation
 from .counts import class_findings, counted, group_findings
-from .finding import Finding, Namer
+from .finding import SHOWN, Finding, Namer
 from .near_pictures import near_pairs
 from .near_texts import near_texts
 from .repeats import Indices, Repeated, equal_groups, repeated_in_groups, repeated_in_pairs
@@ -81,6 +81,7 @@ def report(data: DataSet) -> Report:
         *_clashing(exact, near, data, namer),
         *class_findings(data),
         *group_findings(data),
+        *_empty(data, namer),
         *_repeats(exact, near, namer),
     ]
     counts, largest, baseline = counted(data)
@@ -182,6 +183,25 @@ def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> l
                 advice, namer.pairs(found.clashing, labelled=True), mark,
             ))  # fmt: skip
     return made
+
+
+def _empty(data: DataSet, namer: Namer) -> list[Finding]:
+    """Examples with nothing in them that a net could see."""
+    examples = data.pictures.reshape(len(data), -1)
+    if isinstance(data.preparation, TextPreparation):
+        empty, told = (examples <= UNKNOWN).all(axis=1), "without a word that the net knows"
+    else:
+        empty, told = examples.max(axis=1) == examples.min(axis=1), "the same all over"
+        told += ", so silent" if data.preparation.reads == "sounds" else ", so blank"
+    if not empty.any():
+        return []
+    found = np.flatnonzero(empty).tolist()
+    return [Finding(
+        "empty", False, len(found),
+        f"{_examples(len(found))} {'are' if len(found) > 1 else 'is'} {told}",
+        "nothing can be learned from them: leave them out",
+        tuple((namer(index),) for index in found[:SHOWN]),
+    )]  # fmt: skip
 
 
 def _repeats(exact: Repeated, near: Repeated, namer: Namer) -> list[Finding]:
