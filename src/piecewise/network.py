@@ -154,13 +154,13 @@ class Network:
         return [self.classes[index] if known else None for index, known in answers]
 
     def walk(self, picture: npt.ArrayLike) -> Walk:
-        """One picture (C, H, W) with every stack it becomes, by layer name; raises what `logits`
-        does."""
+        """One picture (C, H, W) with every stack it becomes, by layer name, and the arithmetic of
+        every number in them (`Walk.why`); raises what `logits` does."""
         one = _array(picture, "picture")[None]
         given = self.inputs(one)[0]
         stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
         _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
-        return Walk({"input": given, **stacks})
+        return Walk(self.architecture, self.arrays, {"input": given, **stacks})
 
     def compile(self, threads: int | None = None) -> CompiledNetwork:
         """The network as it is now, ready to answer about single pictures as fast as it can.

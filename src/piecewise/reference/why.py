@@ -1,0 +1,237 @@
+"""The arithmetic of one number in a walk: which values it is made of, by which weights, how.
+
+Nothing is computed anew: values and weights are those that the walk holds, and what they come to
+is the number that stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf, nextafter, prod, sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..architecture import Stage
+from ..layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from .sums import Array, Arrays
+
+
+class Place(NamedTuple):
+    """Where a value stands: the layer's name ("input" for the picture), map, row, column."""
+
+    layer: str
+    feature: int
+    row: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.layer}[{self.feature}, {self.row}, {self.column}]"
+
+
+class Term(NamedTuple):
+    """A weight, by name, times a value that stands somewhere; a bias has no place, and the value
+    1."""
+
+    weight: float
+    value: float
+    name: str = ""
+    place: Place | None = None
+
+    @property
+    def product(self) -> float:
+        return self.weight * self.value
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a number is what it is. ``how``: "sum" (of the products; divided by ``count``, if that is
+    not 1), "largest" (of the products), "value" (one that is looked up or let through), or "input".
+    """
+
+    place: Place
+    value: float
+    how: str
+    terms: tuple[Term, ...] = ()
+    count: int = 1
+
+    @property
+    def replayed(self) -> float:
+        """What the terms come to: as the engine adds, each product and its sum with those before
+        it rounded once, to float32. A convolution's and a full layer's are the number itself, bit
+        by bit; norm, whose products are put differently here, is within its last digits."""
+        if self.how == "input":
+            return self.value
+        if self.how == "largest":
+            return max(term.product for term in self.terms)
+        total = 0.0  # all there is where a patch lies on nothing but padding, without a bias
+        for term in self.terms:
+            total = fused(term.weight, term.value, total)
+        return float(np.float32(total) / np.float32(self.count))
+
+    def lines(self) -> Iterator[str]:
+        """The arithmetic, a line a term."""
+        yield f"{self.place} = {self.value:.7g}"
+        for term in self.terms:
+            yield f"  {term.weight:>14.7g}{_times(term)}"
+        if self.how == "sum":
+            divided = f", divided by {self.count:,}" if self.count > 1 else ""
+            yield f"  {self.replayed:>14.7g}  their sum{divided}"
+        elif self.how == "largest":
+            yield f"  {self.replayed:>14.7g}  the largest of them"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields; places as lists."""
+        return {
+            "place": list(self.place),
+            "value": self.value,
+            "how": self.how,
+            "count": self.count,
+            "terms": [
+                {
+                    "weight": term.weight,
+                    "value": term.value,
+                    "name": term.name,
+                    "place": None if term.place is None else list(term.place),
+                }
+                for term in self.terms
+            ],
+        }
+
+
+def fused(a: float, b: float, c: float) -> float:
+    """a * b + c of three float32 numbers, rounded once to float32.
+
+    In float64 the product is exact. Where the sum is not, its last bit is made odd, so that
+    rounding it to float32 cannot mistake it for a tie.
+    """
+    product = a * b
+    total = product + c
+    back = total - product
+    error = (product - (total - back)) + (c - back)
+    if error and not np.float64(total).view(np.int64) & 1:
+        total = nextafter(total, inf if error > 0 else -inf)
+    return float(np.float32(total))
+
+
+def _times(term: Term) -> str:
+    if term.place is None:
+        return f"  {term.name}"
+    named = f" ({term.name})" if term.name else ""
+    return f" x {term.value:<14.7g} = {term.product:>14.7g}  {term.place}{named}"
+
+
+class Source(NamedTuple):
+    """What a layer got: the name of the layer before it, that one's stack, the layer's arrays."""
+
+    before: str
+    x: Array
+    arrays: Arrays
+
+    def term(self, at: tuple[int, ...], weight: float = 1.0, name: str = "") -> Term:
+        """The value at a cell (channel, row, column) of the stack before, weighed."""
+        return Term(float(weight), float(self.x[at]), name, Place(self.before, *map(int, at)))
+
+
+def why(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    """The arithmetic of the number at a place of what a stage gave."""
+    return _BY_KIND[type(stage.layer)](stage, place, value, source)
+
+
+def _convolution(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    layer = stage.layer
+    assert isinstance(layer, Convolution)
+    rows, columns = layer.windows(stage.input)
+    weight, terms = source.arrays["weight"], []
+    for channel in range(stage.input.channels):
+        for y in rows.cells(place.row):
+            for x in columns.cells(place.column):
+                at = (
+                    place.feature,
+                    channel,
+                    y - place.row * rows.stride + rows.before,
+                    x - place.column * columns.stride + columns.before,
+                )
+                name = f"{stage.name}.weight{list(at)}"
+                terms.append(source.term((channel, y, x), weight[at], name))
+    if layer.bias:
+        terms.insert(0, _bias(stage, place, source))
+    count = stage.input.channels * prod(layer.kernel) if layer.mean else 1
+    return Why(place, value, "sum", tuple(terms), count)
+
+
+def _full(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    votes = source.arrays["weight"][place.feature]
+    places = np.ndindex(*stage.input)
+    terms = [
+        source.term(at, votes[number], f"{stage.name}.weight[{place.feature}, {number}]")
+        for number, at in enumerate(places)
+    ]
+    return Why(place, value, "sum", (_bias(stage, place, source), *terms))
+
+
+def _bias(stage: Stage, place: Place, source: Source) -> Term:
+    bias = float(source.arrays["bias"][place.feature])
+    return Term(bias, 1.0, f"{stage.name}.bias[{place.feature}]")
+
+
+def _pool(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    layer = stage.layer
+    assert isinstance(layer, Pool)
+    rows, columns = layer.windows(stage.input)
+    terms = tuple(
+        source.term((place.feature, y, x))
+        for y in rows.cells(place.row)
+        for x in columns.cells(place.column)
+    )
+    if layer.kind == "max":
+        return Why(place, value, "largest", terms)
+    return Why(place, value, "sum", terms, len(terms))
+
+
+def _relu(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    zero = Term(0.0, 1.0, "zero")
+    return Why(place, value, "largest", (zero, source.term(place[1:])))
+
+
+def _dropout(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    """Only while training does anything sit out."""
+    return Why(place, value, "value", (source.term(place[1:]),))
+
+
+def _norm(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    """(x - mean) / deviation, times the weight, plus the bias: a weight for x, one for the mean."""
+    layer, feature = stage.layer, place.feature
+    assert isinstance(layer, Norm)
+    weight, mean, variance = (
+        float(source.arrays[name][feature]) for name in ("weight", "mean", "variance")
+    )
+    scale = weight / sqrt(variance + layer.epsilon)
+    return Why(place, value, "sum", (
+        source.term(place[1:], scale, f"{stage.name}.weight[{feature}] / deviation"),
+        Term(-scale * mean, 1.0, f"{stage.name}.mean[{feature}], scaled and taken off"),
+        _bias(stage, place, source),
+    ))  # fmt: skip
+
+
+def _embed(stage: Stage, place: Place, value: float, source: Source) -> Why:
+    word = int(source.x[place.column])
+    at = Place(source.before, 0, word, place.column)
+    number = float(source.arrays["weight"][word, place.feature])
+    name = f"{stage.name}.weight[{word}, {place.feature}]"
+    return Why(place, value, "value", (Term(number, 1.0, name, at),))
+
+
+_BY_KIND: dict[type[Layer], Callable[[Stage, Place, float, Source], Why]] = {
+    Convolution: _convolution,
+    Relu: _relu,
+    Pool: _pool,
+    Full: _full,
+    Dropout: _dropout,
+    Norm: _norm,
+    Embed: _embed,
+}

@@ -1,0 +1,175 @@
+"""The arithmetic of single numbers: replayed from its terms, down to the pixels."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+import piecewise as pw
+from piecewise.architecture import Architecture
+from piecewise.errors import LimitError
+from piecewise.layers import KINDS, Convolution, Full
+from piecewise.reference.walk import Walk
+from piecewise.reference.why import _BY_KIND, Place, Why, fused
+
+from .networks import PICTURES, TEXTS, random_input, random_layers
+from .test_media import folder
+
+BIT_BY_BIT = (Convolution, Full)
+
+
+def spots(walk: Walk, count: int, seed: int) -> list[Place]:
+    """Numbers drawn from all layers alike."""
+    random = Random(seed)
+    names = [name for name in walk if name != "input"]
+    found = []
+    for _ in range(count):
+        name = random.choice(names)
+        place = (random.randrange(side) for side in walk[name].shape)
+        found.append(Place(name, *place))
+    return found
+
+
+def check(net: pw.Network, walk: Walk, place: Place) -> Why:
+    """One number against what its terms come to."""
+    told = walk.why(*place)
+    value = walk[place.layer][place[1:]]
+    assert told.value == value
+    stage = next(stage for stage in net.architecture.stages if stage.name == place.layer)
+    if isinstance(stage.layer, BIT_BY_BIT):
+        assert np.float32(told.replayed) == value, told
+    largest = max((abs(term.product) for term in told.terms), default=0.0)
+    assert abs(told.replayed - value) <= 4 * np.spacing(np.float32(largest)), told
+    for term in told.terms:  # a value is the number that stands there
+        if term.place is not None and told.how != "value":
+            assert term.value == walk[term.place.layer][term.place[1:]]
+    return told
+
+
+@pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
+@pytest.mark.parametrize("seed", range(25))
+def test_random_numbers_are_replayed_from_their_terms(kinds: tuple[str, ...], seed: int) -> None:
+    random = Random(f"why {seed} {kinds}")
+    shape = random_input(random, kinds)
+    net = pw.Network(random_layers(random, shape, 3, kinds), shape, 3, seed)
+    drawn = np.random.default_rng(seed)
+    for name in net.averages:
+        net.averages[name] = drawn.uniform(0.5, 1.5, net.averages[name].shape)
+    for name in net.parameters:
+        if name.endswith("bias"):
+            net.parameters[name] = drawn.uniform(-1, 1, net.parameters[name].shape)
+    given = (
+        drawn.integers(0, shape[1], shape[2])
+        if net.architecture.reads_texts
+        else drawn.uniform(-1, 1, shape).astype(np.float32)
+    )
+    walk = net.walk(given)
+    for place in spots(walk, 20, seed):
+        check(net, walk, place)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "sounds", "texts"])
+def test_numbers_of_trained_nets_are_replayed_and_open_down_to_the_input(
+    kind: str, tmp_path: Path
+) -> None:
+    data = pw.read_data(folder(tmp_path / "set", kind, 8))
+    net = pw.teach(pw.lesson(data, epochs=2)).net
+    walk = net.walk(data.pictures[0])
+    last = list(walk)[-1]
+    for place in [Place(last, 0, 0, 0), *spots(walk, 60, 1)]:
+        told = check(net, walk, place)
+        while told.how != "input":  # the first thing it is made of, and of that, ...
+            told = walk.why(*next(term.place for term in told.terms if term.place))
+        assert told.place.layer == "input"
+    assert [walk.why(last, number).value for number in range(2)] == walk.logits.tolist()
+
+
+def test_the_decks_match_is_exact() -> None:
+    net = pw.Network("conv 1 3 mean, relu, pool 2, full", (1, 9, 9), 2)
+    kernel = np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
+    net.parameters["conv1.weight"] = kernel[None, None]
+    picture = -np.ones((1, 9, 9), np.float32)
+    for at in range(1, 8):
+        picture[0, at, at] = picture[0, at, 8 - at] = 1
+    told = net.walk(picture).why("conv1", 0, 1, 1)
+    assert (told.how, told.count, len(told.terms)) == ("sum", 9, 9)
+    assert sum(Fraction(term.product) for term in told.terms) / 9 == 1
+    middle = net.walk(picture).why("conv1", 0, 3, 3)
+    assert Fraction(5, 9) == sum(Fraction(term.product) for term in middle.terms) / 9
+    assert middle.value == np.float32(5) / np.float32(9) == np.float32(middle.replayed)
+
+
+def test_it_is_told_in_lines_and_in_json() -> None:
+    net = pw.Network("conv 1 2, relu, pool 2, full", (1, 3, 3), 2)
+    net.parameters["conv1.weight"] = np.full((1, 1, 2, 2), 0.5)
+    net.parameters["conv1.bias"] = np.array([0.25])
+    walk = net.walk(np.ones((1, 3, 3), np.float32))
+    told = walk.why("conv1", 0, 1, 1)
+    lines = str(told).split("\n")
+    assert lines[0] == "conv1[0, 1, 1] = 2.25"
+    assert lines[1].split() == ["0.25", "conv1.bias[0]"]
+    assert lines[2].split()[:6] == ["0.5", "x", "1", "=", "0.5", "input[0,"]
+    assert lines[-1].split() == ["2.25", "their", "sum"]
+    assert str(walk.why("pool1", 0)).split("\n")[-1].split() == [
+        "2.25",
+        "the",
+        "largest",
+        "of",
+        "them",
+    ]
+    plain = json.loads(json.dumps(told.to_json()))
+    assert plain["place"] == ["conv1", 0, 1, 1]
+    assert plain["terms"][1]["place"] == ["input", 0, 1, 1]
+
+
+def test_it_is_of_the_weights_as_they_were() -> None:
+    net = pw.Network("full", (1, 2, 2), 2)
+    walk = net.walk(np.ones((1, 2, 2), np.float32))
+    before = str(walk.why("full1", 1))
+    net.parameters["full1.weight"] = np.zeros((2, 4))
+    assert str(walk.why("full1", 1)) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("convl", 0), "layer: got 'convl', wanted one of input, conv1, full1; did you mean"),
+        (("conv1", 2), "feature: got 2, wanted a whole number from 0 to 1"),
+        (("conv1", 0, -1), "row: got -1, wanted a whole number from 0 to 1"),
+        (("conv1", 0, 0, 1.0), "column: got 1.0, wanted a whole number from 0 to 2"),
+    ],
+)
+def test_numbers_that_are_not_there_are_told(asked: tuple[str, int], words: str) -> None:
+    walk = pw.Network("conv 2 2, full", (1, 3, 4), 2).walk(np.zeros((1, 3, 4), np.float32))
+    with pytest.raises(LimitError) as caught:
+        walk.why(*asked)
+    assert words in str(caught.value)
+
+
+def test_a_product_is_added_with_one_rounding() -> None:
+    near_a_tie = (2**-12 * (1 + 2**-15), 2**-12 * (1 - 2**-15), 1 + 2**-23)
+    assert fused(*near_a_tie) == 1 + 2**-23  # rounded to float64 first, it would be 1 + 2**-22
+    random = np.random.default_rng(0)
+    a, b, c = random.standard_normal((3, 20_000)).astype(np.float32)
+    c[::2] = -(a * b)[::2]  # what is left are the products' last bits
+    c[1::4] = np.ldexp(c[1::4], 20)
+    for one in zip(a.tolist(), b.tolist(), c.tolist(), strict=True):
+        exact = Fraction(one[0]) * Fraction(one[1]) + Fraction(one[2])
+        near = np.float32(float(exact))
+        around = (
+            np.nextafter(near, np.float32(-np.inf)),
+            near,
+            np.nextafter(near, np.float32(np.inf)),
+        )
+        best = min(abs(Fraction(float(number)) - exact) for number in around)
+        assert abs(Fraction(fused(*one)) - exact) == best
+
+
+def test_no_kind_of_layer_is_forgotten() -> None:
+    net = Architecture("embed 2, conv 2 1x2, norm, relu, pool 1x2, dropout 0.5, full", (1, 5, 6), 2)
+    assert {type(stage.layer) for stage in net.stages} == set(KINDS) == set(_BY_KIND)
