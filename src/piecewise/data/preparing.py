@@ -119,7 +119,6 @@ class Reading:
         shape = (count, *preparation.example_shape)
         self._check_room(shape, preparation)
         if isinstance(raw, np.ndarray) and (fitted := preparation.fit_all(raw)) is not None:
-            self.sizes[:] = raw.shape[1:3]
             if opened is InMemory:
                 return Prepared(fitted, np.arange(count), [])
             (inputs := opened(shape, preparation.dtype)).add(fitted)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticKnownError
 from safetensors.numpy import save as safetensors_bytes
 
 from ..architecture import Architecture
@@ -30,6 +31,16 @@ KEY = "piecewise"
 LARGEST_FILE = 8 + tensors.LARGEST_HEADER + 4 * 2 * MOST_PARAMETERS
 
 Short = Annotated[str, Field(max_length=1_000)]
+
+
+def _entry(value: object) -> dict[str, Any]:
+    """An entry of a history as it is: a form's own check would copy it, and there may be many."""
+    if not isinstance(value, dict):
+        raise PydanticKnownError("dict_type")
+    return value
+
+
+Entry = Annotated[dict[str, Any], PlainValidator(_entry)]
 
 
 @dataclass
@@ -57,7 +68,7 @@ class _Header(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     preparation: dict[str, Any]
     recipe: dict[str, Any]
-    history: Annotated[list[dict[str, Any]], Field(max_length=1_000_000)]
+    history: Annotated[list[Entry], Field(max_length=1_000_000)]
     versions: dict[Short, Short]
     calibration: dict[str, Any] = Calibration().to_json()
 

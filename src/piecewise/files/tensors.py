@@ -1,8 +1,8 @@
 """Tensors by name and a JSON text in one .safetensors file, read with nothing believed.
 
 Before a tensor is read its file's length, its header's length, and its name, type and shape are
-checked; so no file makes its reader take more memory than its tensors wanted and 40 times its
-header, 1.3 gigabytes at most.
+checked; so no file makes its reader take more memory than its tensors wanted and 32 times its
+header, a gigabyte at most.
 """
 
 from __future__ import annotations
