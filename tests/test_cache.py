@@ -9,8 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,52 +19,19 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data import preparing, rows, storing
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.gathering import gather
-from piecewise.data.in_order import in_order
-from piecewise.data.media import MEDIA
+from piecewise.data import rows, storing
+from piecewise.data.dataset import read_data
 from piecewise.files.whole import written_whole
 from piecewise.network import Network
 
+from .kept import FILES, Read, pictures_in, reading, same
 from .memory import PEAK
 from .runs import names
-
-FILES = [storing.INPUTS, storing.NOTE]
 
 
 @pytest.fixture(name="data")
 def folder_of_pictures(tmp_path: Path) -> Path:
-    """Forty colourful pictures of two classes, and one that is broken."""
-    noise = np.random.default_rng(0)
-    for number in range(40):
-        (place := tmp_path / "data" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(noise.integers(0, 256, (20, 24, 3), np.uint8)).save(
-            place / f"{number:02}.png"
-        )
-    (tmp_path / "data" / "b" / "41.png").write_bytes(b"\x89PNG")
-    return tmp_path / "data"
-
-
-class Read:
-    """A data set read, and what was done for it."""
-
-    def __init__(self, data: Path, cache: Path | None, **wishes: Any) -> None:
-        told: list[tuple[int, int, str]] = []
-        self.found = read_data(data, cache=cache, progress=lambda *s: told.append(s), **wishes)
-        self.done = list(dict.fromkeys(doing for *_, doing in told))
-
-    @property
-    def anew(self) -> bool:
-        return "reading" in self.done
-
-
-def same(one: DataSet, other: DataSet) -> None:
-    assert one.pictures.dtype == other.pictures.dtype
-    assert np.array_equal(one.pictures, other.pictures)
-    assert one.labels.tolist() == other.labels.tolist()
-    for name in ("classes", "preparation", "skipped", "names"):
-        assert getattr(one, name) == getattr(other, name), name
+    return pictures_in(tmp_path / "data")
 
 
 def test_what_was_read_once_is_mapped_and_not_decoded(data: Path, tmp_path: Path) -> None:
@@ -291,102 +256,6 @@ class Failing:
         self.file.write(content)
 
 
-READ = """
-import os, sys, signal, threading
-from pathlib import Path
-from piecewise.data import media, preparing
-from piecewise.data.dataset import read_data
-from piecewise.data.pictures.preparation import PicturePreparation
-media.MEDIA["pictures"] = media.MEDIA["pictures"]._replace(worth_sharing=0)
-preparing.processors = lambda: 3
-def told(done, of, doing):
-    if doing == "reading" and done == int(sys.argv[3]):
-        print("there", flush=True)
-        if sys.argv[4] == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-try:
-    chosen = PicturePreparation((3, 64, 64))
-    read_data(sys.argv[1], chosen, cache=sys.argv[2], progress=told)
-except KeyboardInterrupt:
-    print([thread.name for thread in threading.enumerate()], flush=True)
-"""
-
-
-def reading(data: Path, cache: Path, after: int, how: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", READ, str(data), str(cache), str(after), how]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def test_killed_while_it_is_made_it_is_made_anew(data: Path) -> None:
-    cache = data.parent / "cache"
-    for after in (1, 41):
-        with reading(data, cache, after, "die") as process:
-            assert process.wait(30) == -signal.SIGKILL
-        assert len(names(cache)) == 1  # a temporary file
-        assert names(cache)[0].endswith(".part")
-    assert Read(data, cache).anew
-    assert names(cache) == FILES
-
-
-def test_a_stop_is_heard_at_once_and_leaves_no_thread(tmp_path: Path) -> None:
-    blocks = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
-    large = Image.fromarray(blocks).resize((1_500, 1_500))
-    (tmp_path / "data" / "a").mkdir(parents=True)
-    large.save(tmp_path / "data" / "a" / "0.jpg")
-    for number in range(1, 300):
-        os.link(tmp_path / "data" / "a" / "0.jpg", tmp_path / "data" / "a" / f"{number}.jpg")
-    with reading(tmp_path / "data", tmp_path / "cache", 5, "stop") as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "there\n"
-        process.send_signal(signal.SIGINT)
-        before = time.monotonic()
-        assert process.stdout.readline() == "['MainThread']\n"
-        assert time.monotonic() - before < 0.5
-        assert process.wait(5) == 0
-    assert names(tmp_path / "cache") == []
-
-
-def threads_now() -> int:
-    return threading.active_count()
-
-
-def test_closing_begins_nothing_more_and_leaves_no_thread() -> None:
-    def slowly(one: int) -> int:
-        time.sleep(0.02)
-        return one
-
-    before, began = threads_now(), time.monotonic()
-    made = in_order([[0], *([1] * 60 for _ in range(8))], slowly, 2)
-    assert next(made) == 0
-    made.close()
-    assert threads_now() == before
-    assert time.monotonic() - began < 0.5  # each of the threads was given more than a second of it
-
-
-def test_whoever_has_enough_of_reading_leaves_no_thread(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
-    monkeypatch.setattr(preparing, "processors", lambda: 3)
-    monkeypatch.setattr(preparing, "_AT_ONCE", (2, 1 << 20))
-    reader, before = preparing.Reading(gather(data), data), threads_now()
-
-    def stop(*_: object) -> Any:
-        raise KeyboardInterrupt
-
-    def look(pictures: Any) -> Any:
-        next(pictures)
-        stop()
-
-    with pytest.raises(KeyboardInterrupt):
-        reader.decided(look)
-    assert threads_now() == before
-    monkeypatch.setattr(preparing.InMemory, "add", stop)
-    with pytest.raises(KeyboardInterrupt):
-        reader.prepared(read_data(data).preparation)
-    assert threads_now() == before
-
-
 def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
     cache = data.parent / "cache"
 
@@ -406,18 +275,6 @@ def test_what_a_kill_left_is_removed_next_time(data: Path) -> None:
     (cache / f".{storing.INPUTS}.1.part").write_text("cut")
     assert not Read(data, cache).anew
     assert names(cache) == FILES
-
-
-def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
-    monkeypatch.setattr(preparing, "_AT_ONCE", (3, 1 << 20))
-    found = []
-    for threads in (1, 2, 5):
-        monkeypatch.setattr(preparing, "processors", lambda threads=threads: threads)
-        found.append(read_data(data))
-    for other in found[1:]:
-        same(found[0], other)
-    assert len(found[0].skipped) == 1  # the broken one stopped none of the others
 
 
 def test_rows_of_a_large_mapped_array_are_mapped(

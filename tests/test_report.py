@@ -194,51 +194,6 @@ def test_texts_with_unknown_words_are_not_called_equal() -> None:
     assert near_texts(letters, "letters").tolist() == [[0, 2]]
 
 
-def test_classes_too_small_too_many_or_misspelled_are_told() -> None:
-    data = drawings(200)
-    labels = np.where(data.labels == 0, 0, 1)
-    labels[0], labels[1:6] = 2, 3
-    labels[6:60][labels[6:60] == 1] = 0
-    parts = data.parts.copy()
-    parts[:6], parts[9] = "train", "test"
-    labels[9] = 4
-    changed = replace(
-        data, labels=labels, parts=parts, classes=("X", "O", "one", "o ", "only tested")
-    )
-    told = found(changed)
-    assert set(told) == {"untaught", "one", "few", "untested", "skewed", "alike"}
-    assert told["untaught"].examples == (("only tested",),)
-    assert told["one"].examples == (("one",),)
-    assert told["few"].examples == (("o ",),)
-    assert {name for (name,) in told["untested"].examples} == {"one", "o "}
-    assert told["alike"].examples == (("O", "o "),)
-    largest, smallest = told["skewed"].examples[0]
-    assert (largest, smallest) == ("X", "one")
-    counts = report(changed).counts
-    tested = sum(of["test"] for of in counts.values())
-    assert report(changed).baseline == pytest.approx(counts["X"]["test"] / tested)
-    assert len(warnings(changed)) == 3  # untaught, one, few
-
-
-def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
-    drawn = draw(120, 12, seed=0)
-    who = np.repeat(np.arange(12), 10)
-    file = tmp_path / "xo.npz"
-    for is_test, divided in ((who >= 9, False), (np.arange(120) % 3 == 0, True)):
-        np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, writer=who,
-                 class_names=["X", "O"], is_test=is_test)  # fmt: skip
-        told = found(read_data(file))
-        assert "--groups 'writer'" in told["groups"].advice
-        assert told["groups"].count == 12
-        assert ("groups-across" in told) is divided
-        assert any("--groups 'writer'" in line for line in warnings(read_data(file)))
-        named = read_data(file, groups="writer")
-        assert set(found(named)) == {"grouped", *(["groups-across"] if divided else [])}
-        assert found(named)["grouped"].sentence.startswith("12 groups, of ")
-        assert len(warnings(named)) == divided
-    assert told["groups-across"].count == 12
-
-
 def test_equal_rows_of_any_length_and_only_these_are_grouped() -> None:
     for side in (1, 3, 4, 7, 64):
         rows = RNG.integers(0, 256, (500, 1, 2, side), dtype=np.uint8)
@@ -364,39 +319,6 @@ def test_equal_examples_are_counted_by_example_whatever_part_comes_first() -> No
     assert told["clash"].count == 3
     assert told["across"].count == 1
     assert told["repeats"].count == 4  # of three of one class two, of three of the other two
-
-
-def test_one_class_and_nothing_to_learn_from_are_told() -> None:
-    drawn = draw(12, size=12, seed=4)
-    for labels, part, words in (
-        (np.zeros(12, int), "train", "all examples to learn from are of one class"),
-        (drawn.labels, "test", "every example is for testing, so there is nothing to learn from"),
-    ):
-        parts = np.full(12, part)
-        data = DataSet(drawn.pictures, labels, drawn.classes, parts, drawn.preparation)
-        assert found(data)["one-class"].sentence == words
-    parts = np.full(12, "train")
-    good = DataSet(drawn.pictures, drawn.labels, drawn.classes, parts, drawn.preparation)
-    assert "one-class" not in found(good)
-
-
-@pytest.mark.parametrize(
-    ("groups", "kind"),
-    [
-        (["one"] * 12, "useless-groups"),
-        ([str(number) for number in range(12)], "useless-groups"),
-        (None, "class-in-group"),
-        (["x", "x", "y", "y"] * 3, None),
-    ],
-)
-def test_groups_that_cannot_work_are_told(groups: list[str] | None, kind: str | None) -> None:
-    drawn = draw(12, size=12, seed=5)
-    labels = np.arange(12) % 2
-    named = np.array(groups) if groups else np.where(labels == 1, "b", "a")
-    data = DataSet(drawn.pictures, labels, drawn.classes, np.full(12, "train"), drawn.preparation,
-                   groups=named)  # fmt: skip
-    told = found(data)
-    assert {"useless-groups", "class-in-group"} & set(told) == ({kind} if kind else set())
 
 
 def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Data sets that are read and kept, for tests of both."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from piecewise.data import storing
+from piecewise.data.dataset import DataSet, read_data
+
+FILES = [storing.INPUTS, storing.NOTE]
+
+
+def pictures_in(home: Path) -> Path:
+    """Forty colourful pictures of two classes, and one that is broken."""
+    noise = np.random.default_rng(0)
+    for number in range(40):
+        (place := home / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 256, (20, 24, 3), np.uint8)).save(
+            place / f"{number:02}.png"
+        )
+    (home / "b" / "41.png").write_bytes(b"\x89PNG")
+    return home
+
+
+class Read:
+    """A data set read, and what was done for it."""
+
+    def __init__(self, data: Path, cache: Path | None, **wishes: Any) -> None:
+        told: list[tuple[int, int, str]] = []
+        self.found = read_data(data, cache=cache, progress=lambda *s: told.append(s), **wishes)
+        self.done = list(dict.fromkeys(doing for *_, doing in told))
+
+    @property
+    def anew(self) -> bool:
+        return "reading" in self.done
+
+
+def same(one: DataSet, other: DataSet) -> None:
+    assert one.pictures.dtype == other.pictures.dtype
+    assert np.array_equal(one.pictures, other.pictures)
+    assert one.labels.tolist() == other.labels.tolist()
+    for name in ("classes", "preparation", "skipped", "names"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+READ = """
+import os, sys, signal, threading
+from pathlib import Path
+from piecewise.data import media, preparing
+from piecewise.data.dataset import read_data
+from piecewise.data.pictures.preparation import PicturePreparation
+media.MEDIA["pictures"] = media.MEDIA["pictures"]._replace(worth_sharing=0)
+preparing.processors = lambda: 3
+def told(done, of, doing):
+    if doing == "reading" and done == int(sys.argv[3]):
+        print("there", flush=True)
+        if sys.argv[4] == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+try:
+    chosen = PicturePreparation((3, 64, 64))
+    read_data(sys.argv[1], chosen, cache=sys.argv[2], progress=told)
+except KeyboardInterrupt:
+    print([thread.name for thread in threading.enumerate()], flush=True)
+"""
+
+
+def reading(data: Path, cache: Path, after: int, how: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", READ, str(data), str(cache), str(after), how]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
