@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,22 @@ def test_a_field_of_an_array_file_and_a_column_of_a_table(tmp_path: Path) -> Non
     assert data.groups.tolist() == ["x", "y", "x"]
     with pytest.raises(DataError, match="wanted a field of it"):
         pw.read_data(tmp_path / "set.csv", groups="label")
+
+
+def test_a_name_too_long_for_a_group_is_told_and_never_suggested(tmp_path: Path) -> None:
+    rows = [f"tea,{'ab'[number % 2]},{'x' * 1_001}" for number in range(4)]
+    rows += [f"tea,{'ab'[number % 2]},ann" for number in range(4)]
+    (tmp_path / "set.csv").write_text("\n".join(["text,label,author", *rows]))
+    with pytest.raises(DataError, match="a group of 1,001 characters, wanted at most 1,000"):
+        pw.read_data(tmp_path / "set.csv", groups="author")
+    assert pw.read_data(tmp_path / "set.csv").suggested == []
+
+
+def test_no_pattern_takes_long(tmp_path: Path) -> None:
+    root = files(tmp_path / "set", "a" * 60)
+    began = time.monotonic()
+    with pytest.raises(DataError, match="does not fit"):
+        groups_of(gather(root), "*a" * 12 + "{group}_", root)
+    assert time.monotonic() - began < 1
+    with pytest.raises(DataError, match=r"wanted at most 4 \* after"):
+        groups_of(gather(root), "{group}" + "*a" * 5, root)

@@ -254,3 +254,27 @@ def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
     data.groups = np.full(len(data), "one")
     with pytest.raises(pw.DataError, match="all there is to learn from is of one"):
         pw.lesson(data)
+
+
+def test_wrong_answers_come_first_the_surest_before_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, net = folder(tmp_path / "set", "texts"), str(tmp_path / "net.safetensors")
+    assert status(["train", str(root), "-o", net, "--epochs", "8"]) == 0
+    for seed in (1_000, 1_004, 1_007):  # spam called ham
+        name = f"{seed % 4}_ann {seed}.txt"
+        (root / "test" / "spam" / name).rename(root / "test" / "ham" / f"moved {name}")
+    answers = tmp_path / "answers.jsonl"
+    assert status(["evaluate", net, str(root), "--answers", str(answers)]) == 0
+    lines = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert all("moved" in line["input"] for line in lines[:3])
+    for some in (lines[:3], lines[3:]):
+        sure = [max(line["probabilities"]) for line in some]
+        assert sure == sorted(sure, reverse=True)
+
+
+def test_groups_take_their_turn_once(tmp_path: Path) -> None:
+    data = pw.read_data(folder(tmp_path / "set", "pictures"), groups="{group}_*")
+    alone, shared = pw.lesson(data, folds="groups"), pw.lesson(data, folds=3)
+    assert (alone.folds, alone.repeats) == (4, 1)
+    assert (shared.folds, shared.repeats) == (3, 2)

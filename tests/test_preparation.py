@@ -297,3 +297,27 @@ def test_fitting_gives_the_same_bytes_everywhere() -> None:
     fitted = [preparation.fit(picture.transpose(1, 2, 0)) for picture in drawings.pictures]
     digest = hashlib.sha256(np.stack(fitted).tobytes()).hexdigest()
     assert digest == "d2055192260a72bc442c49f73fc0c1781d42d9b85d035e90e3381a80680cd0fb"
+
+
+def test_a_photo_comes_into_a_frame_of_other_proportions_as_it_is_told() -> None:
+    thirds = np.repeat(np.array([60, 120, 200], np.uint8), 10)  # from left to right
+    wide = np.tile(thirds, (10, 1))[:, :, None]
+    padded, cropped, fitted = (
+        PicturePreparation((1, 10, 10), "any", resize=way).fit(wide)[0]
+        for way in ("pad", "crop", "fit")
+    )
+    assert (cropped == 120).all()
+    assert (padded[[0, -1]] == 0).all()
+    assert (padded[5, [0, -1]] == [60, 200]).all()
+    assert (fitted[[0, -1]][:, [0, 5, -1]] == [60, 120, 200]).all()
+    tall = PicturePreparation((1, 10, 10), "any", resize="crop").fit(wide.transpose(1, 0, 2))[0]
+    assert (tall == 120).all()
+    with pytest.raises(LimitError, match="got 'stretch', wanted pad or crop or fit"):
+        PicturePreparation((1, 10, 10), "any", resize="stretch")
+
+
+def test_the_way_to_resize_is_kept_and_older_files_have_the_first() -> None:
+    made = PicturePreparation((1, 9, 9), "any", resize="crop")
+    assert PicturePreparation.from_json(made.to_json(), (1, 9, 9)) == made
+    before = {"shape": [1, 9, 9], "ground": "any", "margin": 0.0}
+    assert PicturePreparation.from_json(before, (1, 9, 9)).resize == "pad"

@@ -306,3 +306,12 @@ def test_patience_goes_back_to_the_best_epoch() -> None:
     assert taught.scores["validation"].accuracy == best
     assert len(history) >= first["epoch"] + 4
     assert Recipe(**taught.net.recipe).patience == 4
+
+
+@pytest.mark.parametrize("steps", [16, 64, 96])
+def test_of_each_band_of_a_sound_the_best_step_votes(steps: int) -> None:
+    plan = plan_for("sounds", (1, 40, steps), 3, 2_000)
+    net = Network(plan.layers, (1, 40, steps), 3)
+    last = [stage for stage in net.architecture.stages if stage.name.startswith("pool")][-1]
+    assert last.output.width == 1
+    assert last.output.height > 1
