@@ -321,3 +321,11 @@ def test_the_way_to_resize_is_kept_and_older_files_have_the_first() -> None:
     assert PicturePreparation.from_json(made.to_json(), (1, 9, 9)) == made
     before = {"shape": [1, 9, 9], "ground": "any", "margin": 0.0}
     assert PicturePreparation.from_json(before, (1, 9, 9)).resize == "pad"
+
+
+def test_photos_may_be_larger_than_drawings_where_no_size_is_said() -> None:
+    large = np.repeat(np.repeat(photo(channels=3), 5, axis=0), 5, axis=1)
+    height, width = large.shape[:2]
+    assert decide_pictures([large]).shape == (3, round(64 * height / width), 64)
+    drawn = [np.repeat(np.repeat(one, 9, axis=0), 9, axis=1) for one in deck(9)]
+    assert max(decide_pictures(drawn).shape) == 32
