@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test test-long test-toolkits fuzz bench check format lock picture clean
+.PHONY: help demo tour test test-long test-toolkits programs fuzz bench check format lock picture clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -27,6 +27,9 @@ test-long: $(VENV)/test  ## the tests that take minutes
 
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
 	$(BIN)/python -m pytest tests/toolkits
+
+programs:  ## Chromium and LibreOffice, which judge some tests (Debian, Ubuntu; as root)
+	sh scripts/programs.sh
 
 fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse (some minutes)
 	$(BIN)/python scripts/fuzz_readers.py --count 2000000

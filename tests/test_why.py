@@ -13,14 +13,12 @@ import pytest
 import piecewise as pw
 from piecewise.architecture import Architecture
 from piecewise.errors import LimitError
-from piecewise.layers import KINDS, Convolution, Full
+from piecewise.layers import KINDS
 from piecewise.reference.walk import Walk
 from piecewise.reference.why import _BY_KIND, Place, Why, fused
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .test_media import folder
-
-BIT_BY_BIT = (Convolution, Full)
 
 
 def spots(walk: Walk, count: int, seed: int) -> list[Place]:
@@ -41,8 +39,7 @@ def check(net: pw.Network, walk: Walk, place: Place) -> Why:
     value = walk[place.layer][place[1:]]
     assert told.value == value
     stage = next(stage for stage in net.architecture.stages if stage.name == place.layer)
-    if isinstance(stage.layer, BIT_BY_BIT):
-        assert np.float32(told.replayed) == value, told
+    assert np.float32(told.replayed) == value, (stage, told)
     largest = max((abs(term.product) for term in told.terms), default=0.0)
     assert abs(told.replayed - value) <= 4 * np.spacing(np.float32(largest)), told
     for term in told.terms:  # a value is the number that stands there

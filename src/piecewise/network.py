@@ -24,6 +24,7 @@ from .groups import GROUP
 from .layers import Layer
 from .limits import LOSS, SEED
 from .parameters import Parameters, all_finite, as_float32, first_values, given_values
+from .reference.backprop import LOGIT, Backprop
 from .reference.losses import softmax
 from .reference.walk import Walk
 from .summary import summary, summary_html
@@ -161,6 +162,13 @@ class Network:
         stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
         _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
         return Walk(self.architecture, self.arrays, {"input": given, **stacks})
+
+    def backprop(self, picture: npt.ArrayLike, label: int, loss: str = "cross-entropy") -> Backprop:
+        """One picture (C, H, W), or words (positions), and the way back from the loss for the class
+        ``label``: the slope by every number, and the arithmetic of each (`Backprop.why`,
+        `Backprop.error`). ``loss`` may be "logit": that of the class itself."""
+        checked = loss if loss == LOGIT else _checked_loss(loss)
+        return self.walk(picture).backprop(label, checked)
 
     def compile(self, threads: int | None = None) -> CompiledNetwork:
         """The network as it is now, ready to answer about single pictures as fast as it can.

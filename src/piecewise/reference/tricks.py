@@ -92,12 +92,18 @@ def trick(tricks: Augmentation, pictures: Pictures, ground: str, moment: Moment)
     comes from outside a drawing ("dark", "light") is ground, outside a photo ("any") the nearest
     pixel of its edge."""
     height, width = pictures.shape[2:]
-    drawn = draws(tricks, height, width, moment)
-    rows, columns = _sources(drawn, height, width)
-    moved = _sampled(pictures.astype(np.float64), rows, columns, is_drawing=ground != "any")
-    weighed = _weighed(moved, drawn.weight)
+    weighed = as_drawn(draws(tricks, height, width, moment), pictures, ground)
     drawn_shades = shades(tricks, height, width, moment)
     return _masked(_shaded(tricks, weighed, drawn_shades, moment), drawn_shades).astype(np.float32)
+
+
+def as_drawn(drawn: Draws, pictures: Pictures, ground: str) -> Float64:
+    """Prepared pictures (N, C, H, W) -> the same shape, moved and made bolder or finer exactly as
+    ``drawn`` says, of each picture or, with draws for one, of all alike. ``ground``: see
+    `trick`."""
+    rows, columns = _sources(drawn, *pictures.shape[2:])
+    moved = _sampled(pictures.astype(np.float64), rows, columns, is_drawing=ground != "any")
+    return _weighed(moved, drawn.weight)
 
 
 def _sources(drawn: Draws, height: int, width: int) -> tuple[Float64, Float64]:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+import numpy as np
 
 from ..architecture import Architecture
 from ..errors import LimitError, did_you_mean, shown
+from ..layers import Full
 from ..limits import is_whole
+from ..planes import walk_html
+from . import ledger
+from .backprop import LOGIT, Backprop
+from .exact import exact
+from .ledger import Ledger
 from .losses import softmax
 from .run import forward, own
 from .sums import Array, Arrays
@@ -41,6 +50,10 @@ class Walk(Mapping[str, Array]):
     def __repr__(self) -> str:
         return f"Walk({', '.join(self._stacks)})"
 
+    def _repr_html_(self) -> str:
+        """Every stack as a row of small pictures, and the logits, for a notebook."""
+        return walk_html(self._stacks, self._architecture.classes, self.logits.tolist())
+
     def why(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Why:
         """The arithmetic of one number: that of a layer, by name, at a map, row and column. Its
         terms have places, with which the same can be asked on, down to "input". LimitError where
@@ -53,6 +66,54 @@ class Walk(Mapping[str, Array]):
         before = names[names.index(layer) - 1]
         source = Source(before, self._stacks[before], own(stage, self._arrays))
         return why(stage, place, self._value(place), source)
+
+    def exact(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Fraction:
+        """The same number as a fraction of weights and pixels, nothing rounded on the way.
+        LimitError where norm is in it, or more terms than can be added."""
+        place = self._checked(Place(layer, feature, row, column))
+        return exact(place, lambda one: self.why(*one), list(self._stacks))
+
+    @property
+    def voting_stack(self) -> str:
+        """The name of the stack whose values vote: what the first of the full layers at the end
+        reads."""
+        return ledger.voting_stack(self._architecture.stages)
+
+    def ledger(self, label: int | None = None, back_to: str | None = None) -> Ledger:
+        """Every value's vote for a class, by number (the answer's, if left out).
+
+        Of the last layer, a full one, they add up to the logit as the engine computed it. With
+        ``back_to``, a stack's name, they are carried back to its values through the layers after
+        it; LimitError where there is no such class or stack.
+        """
+        label = int(self.logits.argmax()) if label is None else self._checked_label(label)
+        stages, before = self._architecture.stages, [*self._stacks][-2]
+        direct = isinstance(stages[-1].layer, Full) and not self._is_text(before)
+        if direct and back_to in (None, before):
+            return ledger.direct(label, self._logit(label), stages[-1].input)
+        stack = self.voting_stack if back_to is None else back_to
+        x = self._stacks.get(stack)
+        if x is None or x.ndim != 3 or stack == stages[-1].name:
+            known = [name for name, one in self._stacks.items() if one.ndim == 3][:-1]
+            raise LimitError(f"back_to: got {shown(stack)}, wanted one of {', '.join(known)}")
+        slope = self.backprop(label, LOGIT).errors[stack]
+        return ledger.carried(label, stages[-1].name, stack, self.logits[label].item(), x, slope)
+
+    def backprop(self, label: int, loss: str = "cross-entropy") -> Backprop:
+        """The way back, for this class: how fast a loss ("logit": the class's logit) changes with
+        every number of the walk and with every parameter."""
+        label = self._checked_label(label)
+        return Backprop(self._architecture, self._arrays, self._stacks, label, loss)
+
+    def _logit(self, label: int) -> Why:
+        *_, (last, stack) = self._stacks.items()
+        return self.why(last, *(int(at) for at in np.unravel_index(label, stack.shape)))
+
+    def _checked_label(self, label: object) -> int:
+        if not is_whole(label) or not 0 <= label < self.logits.size:
+            wanted = f"a class's number from 0 to {self.logits.size - 1}"
+            raise LimitError(f"label: got {shown(label)}, wanted {wanted}")
+        return int(label)
 
     def _value(self, place: Place) -> float:
         if self._is_text(place.layer):  # the picture of a text: 1 where the word stands

@@ -1,14 +1,15 @@
 """The arithmetic of one number in a walk: which values it is made of, by which weights, how.
 
 Nothing is computed anew: values and weights are those that the walk holds, and what they come to
-is the number that stands there.
+is the number that stands there. Numbers are told in nine digits, which no two float32 share.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import inf, nextafter, prod, sqrt
+from html import escape
+from math import inf, nextafter, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ from .sums import Array, Arrays
 
 
 class Place(NamedTuple):
-    """Where a value stands: the layer's name ("input" for the picture), map, row, column."""
+    """Where a value stands: the layer's name ("input" for the picture), map, row, column. (A map
+    below 0: it stands in no stack, and ``layer`` says all.)"""
 
     layer: str
     feature: int
@@ -27,27 +29,56 @@ class Place(NamedTuple):
     column: int
 
     def __str__(self) -> str:
+        if self.feature < 0:
+            return self.layer
         return f"{self.layer}[{self.feature}, {self.row}, {self.column}]"
 
 
 class Term(NamedTuple):
     """A weight, by name, times a value that stands somewhere; a bias has no place, and the value
-    1."""
+    1. ``source``: where the weight itself stands, if it is a number that can be opened, too."""
 
     weight: float
     value: float
     name: str = ""
     place: Place | None = None
+    source: Place | None = None
 
     @property
     def product(self) -> float:
         return self.weight * self.value
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields, places as lists; a source where there is one."""
+        plain: dict[str, Any] = {
+            "weight": self.weight,
+            "value": self.value,
+            "name": self.name,
+            "place": None if self.place is None else list(self.place),
+        }
+        return plain | ({} if self.source is None else {"source": list(self.source)})
+
+
+class Normal(NamedTuple):
+    """What norm does to a value, one step after the other: the mean is taken off, it is multiplied
+    by ``scale`` (1 / deviation) and by the weight, and the bias is added."""
+
+    mean: float
+    scale: float
+    weight: float
+    bias: float
+
+    def of(self, value: float) -> float:
+        """As the engine rounds: each step to float32, the last two at once."""
+        away = np.float32(value) - np.float32(self.mean)
+        return fused(float(away * np.float32(self.scale)), self.weight, self.bias)
 
 
 @dataclass(frozen=True)
 class Why:
     """Why a number is what it is. ``how``: "sum" (of the products; divided by ``count``, if that is
     not 1), "largest" (of the products), "value" (one that is looked up or let through), or "input".
+    ``normal``: of norm, the same in its own steps.
     """
 
     place: Place
@@ -55,14 +86,16 @@ class Why:
     how: str
     terms: tuple[Term, ...] = ()
     count: int = 1
+    normal: Normal | None = None
 
     @property
     def replayed(self) -> float:
-        """What the terms come to: as the engine adds, each product and its sum with those before
-        it rounded once, to float32. A convolution's and a full layer's are the number itself, bit
-        by bit; norm, whose products are put differently here, is within its last digits."""
+        """What the terms come to, as the engine adds: each product and its sum with those before
+        it rounded once, to float32. It is the number itself, bit by bit."""
         if self.how == "input":
             return self.value
+        if self.normal:
+            return self.normal.of(self.terms[0].value)
         if self.how == "largest":
             return max(term.product for term in self.terms)
         total = 0.0  # all there is where a patch lies on nothing but padding, without a bias
@@ -70,16 +103,21 @@ class Why:
             total = fused(term.weight, term.value, total)
         return float(np.float32(total) / np.float32(self.count))
 
+    @property
+    def ending(self) -> str:
+        """What the terms come to, in words; nothing where there is one, or none."""
+        if self.how == "largest":
+            return "the largest of them"
+        divided = f", divided by {self.count:,}" if self.count > 1 else ""
+        return f"their sum{divided}" if self.how == "sum" else ""
+
     def lines(self) -> Iterator[str]:
         """The arithmetic, a line a term."""
-        yield f"{self.place} = {self.value:.7g}"
+        yield f"{self.place} = {self.value:.9g}"
         for term in self.terms:
-            yield f"  {term.weight:>14.7g}{_times(term)}"
-        if self.how == "sum":
-            divided = f", divided by {self.count:,}" if self.count > 1 else ""
-            yield f"  {self.replayed:>14.7g}  their sum{divided}"
-        elif self.how == "largest":
-            yield f"  {self.replayed:>14.7g}  the largest of them"
+            yield f"  {term.weight:>16.9g}{_times(term)}"
+        if self.ending:
+            yield f"  {self.replayed:>16.9g}  {self.ending}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -91,16 +129,32 @@ class Why:
             "value": self.value,
             "how": self.how,
             "count": self.count,
-            "terms": [
-                {
-                    "weight": term.weight,
-                    "value": term.value,
-                    "name": term.name,
-                    "place": None if term.place is None else list(term.place),
-                }
-                for term in self.terms
-            ],
+            "terms": [term.to_json() for term in self.terms],
         }
+
+    def _repr_html_(self) -> str:
+        """A table, a row a term."""
+        rows = [
+            _row(
+                f"{term.weight:.9g}",
+                "" if term.place is None else f"{term.value:.9g}",
+                f"{term.product:.9g}",
+                " x ".join(filter(None, [term.name, term.place and str(term.place)])),
+            )
+            for term in self.terms
+        ]
+        if self.ending:
+            rows.append(_row("", "", f"<b>{self.replayed:.9g}</b>", self.ending, plain=False))
+        head = "".join(f"<th>{title}</th>" for title in ("weight", "value", "product", "of"))
+        return (
+            f"<table><caption>{escape(str(self.place))} = {self.value:.9g}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        )
+
+
+def _row(*cells: str, plain: bool = True) -> str:
+    shown = (escape(cell) if plain else cell for cell in cells)
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in shown) + "</tr>"
 
 
 def fused(a: float, b: float, c: float) -> float:
@@ -122,7 +176,7 @@ def _times(term: Term) -> str:
     if term.place is None:
         return f"  {term.name}"
     named = f" ({term.name})" if term.name else ""
-    return f" x {term.value:<14.7g} = {term.product:>14.7g}  {term.place}{named}"
+    return f" x {term.value:<16.9g} = {term.product:>16.9g}  {term.place}{named}"
 
 
 class Source(NamedTuple):
@@ -207,15 +261,17 @@ def _norm(stage: Stage, place: Place, value: float, source: Source) -> Why:
     """(x - mean) / deviation, times the weight, plus the bias: a weight for x, one for the mean."""
     layer, feature = stage.layer, place.feature
     assert isinstance(layer, Norm)
-    weight, mean, variance = (
-        float(source.arrays[name][feature]) for name in ("weight", "mean", "variance")
-    )
-    scale = weight / sqrt(variance + layer.epsilon)
+    arrays = source.arrays
+    deviation = np.sqrt(arrays["variance"][feature] + arrays["variance"].dtype.type(layer.epsilon))
+    normal = Normal(*(float(one) for one in (
+        arrays["mean"][feature], 1 / deviation, arrays["weight"][feature], arrays["bias"][feature]
+    )))  # fmt: skip
+    scale = normal.weight * normal.scale
     return Why(place, value, "sum", (
         source.term(place[1:], scale, f"{stage.name}.weight[{feature}] / deviation"),
-        Term(-scale * mean, 1.0, f"{stage.name}.mean[{feature}], scaled and taken off"),
+        Term(-scale * normal.mean, 1.0, f"{stage.name}.mean[{feature}], scaled and taken off"),
         _bias(stage, place, source),
-    ))  # fmt: skip
+    ), normal=normal)  # fmt: skip
 
 
 def _embed(stage: Stage, place: Place, value: float, source: Source) -> Why:

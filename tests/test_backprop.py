@@ -1,0 +1,130 @@
+"""The way back of one picture: every gradient and error opens to what it is made of."""
+
+from __future__ import annotations
+
+from math import fsum
+from random import Random
+
+import numpy as np
+import pytest
+
+import piecewise as pw
+from piecewise.errors import LimitError
+from piecewise.layers import KINDS
+from piecewise.reference.backprop import Backprop
+from piecewise.reference.nudge import nudge
+from piecewise.reference.run import logits
+from piecewise.reference.why import Why
+from piecewise.reference.why_back import _ERRORS, _GRADIENTS
+
+from .networks import PICTURES, TEXTS, random_input, random_layers
+from .test_ledger import drawn_net, some_input
+
+LOSSES = ("cross-entropy", "squared", "absolute", "logit")
+
+
+def check(why: Why, value: float) -> None:
+    """What an arithmetic comes to, in float64, against the number; far closer than its terms."""
+    assert why.value == value
+    products = [term.product for term in why.terms]
+    scale = fsum(map(abs, products)) / why.count
+    assert abs(fsum(products) / why.count - value) <= 4e-6 * scale + 1e-30, why
+
+
+def spots(shape: tuple[int, ...], random: Random, count: int) -> list[tuple[int, ...]]:
+    return [tuple(random.randrange(side) for side in shape) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
+@pytest.mark.parametrize("seed", range(12))
+def test_gradients_and_errors_are_the_sums_of_their_terms(
+    kinds: tuple[str, ...], seed: int
+) -> None:
+    random = Random(f"backprop {seed} {kinds}")
+    shape = random_input(random, kinds)
+    net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
+    given, loss = some_input(net, seed), LOSSES[seed % 4]
+    back = net.backprop(given, 1, loss)
+    walk = net.walk(given)
+    for name, gradient in back.gradients.items():
+        for at in spots(gradient.shape, random, 4):
+            why = back.why(name, *at)
+            check(why, float(gradient[at]))
+            for term in why.terms:
+                assert term.source is not None
+                layer, *cell = term.source
+                assert term.weight == back.error(layer, *cell).value
+                if term.place and not name.startswith(("norm", "embed")):
+                    assert term.value == walk.why(*term.place).value
+    for name, errors in back.errors.items():
+        for at in spots(errors.shape, random, 4) if errors.ndim == 3 else ():
+            check(back.error(name, *at), float(errors[at]))
+
+
+def test_errors_open_down_to_the_slope_of_the_loss() -> None:
+    net = drawn_net("conv 2 3, norm, relu, pool 2, full 4, relu, full", (1, 8, 8), 2, 4)
+    back = net.backprop(some_input(net, 4), 0)
+    why = back.why("conv1.weight", 1, 0, 2, 1)
+    assert why.terms[0].source is not None
+    told = back.error(*why.terms[0].source)
+    layers = [told.place.layer]
+    while told.terms[0].place:
+        told = back.error(*told.terms[0].place)
+        layers.append(told.place.layer)
+    assert layers == [
+        f"error of {name}"
+        for name in ("conv1", "norm1", "relu1", "pool1", "full1", "relu2", "full2")
+    ]
+    assert [term.name for term in told.terms] == ["its probability", "the right answer"]
+    assert str(why).split("\n")[0].startswith("gradient of conv1.weight[1, 0, 2, 1] = ")
+
+
+@pytest.mark.parametrize("loss", LOSSES[:3])
+def test_the_engine_has_the_same_gradients(loss: str) -> None:
+    net = drawn_net("conv 3 3, norm, relu, pool 2, full 5, relu, full", (2, 9, 7), 3, 1)
+    given = some_input(net, 1)
+    value, gradients = net.gradients(given[None], np.array([2]), loss)
+    back = net.backprop(given, 2, loss)
+    assert abs(back.loss - value) < 1e-5 * max(1.0, abs(value))
+    for name, gradient in gradients.items():
+        largest = float(np.abs(gradient).max())
+        assert largest > 0
+        np.testing.assert_allclose(back.gradients[name], gradient, atol=2e-5 * largest)
+
+
+def test_the_errors_of_the_pixels_are_what_nudging_them_finds() -> None:
+    net = drawn_net("conv 3 3, norm, relu, pool 2, full", (1, 8, 8), 3, 2)
+    given = some_input(net, 2)
+    wide = {name: array.astype(np.float64) for name, array in net.arrays.items()}
+    x = given.astype(np.float64)[None]
+    slopes = nudge(lambda: float(logits(net.architecture, wide, x)[0, 1]), x, 1e-5)
+    errors = net.backprop(given, 1, "logit").errors["input"]
+    np.testing.assert_allclose(errors, slopes[0], atol=1e-4 * float(np.abs(slopes).max()))
+
+
+def test_no_kind_of_layer_is_forgotten() -> None:
+    assert set(_ERRORS) == set(KINDS)
+    net = pw.Network("embed 2, conv 2 1x2, norm, relu, pool 1x2, dropout 0.5, full", (1, 5, 6), 2)
+    with_parameters = {type(stage.layer) for stage in net.architecture.stages if stage.parameters}
+    assert set(_GRADIENTS) == with_parameters
+
+
+@pytest.fixture(scope="module")
+def back() -> Backprop:
+    return pw.Network("conv 2 2, full", (1, 3, 4), 2).backprop(np.ones((1, 3, 4), np.float32), 0)
+
+
+def test_what_is_not_there_is_told(back: Backprop) -> None:
+    for asked, words in [
+        (("conv1.wieght", 0), "parameter: got 'conv1.wieght', wanted one of the net's; did you"),
+        (("conv1.weight", 0), "index: got 1 numbers, wanted 4, of (2, 1, 2, 2)"),
+        (("conv1.bias", 2), "index: got 2, wanted a whole number from 0 to 1"),
+    ]:
+        with pytest.raises(LimitError) as caught:
+            back.why(*asked)  # type: ignore[arg-type]
+        assert words in str(caught.value)
+    with pytest.raises(LimitError, match="layer: got 'conv2', wanted one of input, conv1, full1"):
+        back.error("conv2", 0)
+    net = pw.Network("full", (1, 1, 2), 2)
+    with pytest.raises(LimitError, match="loss: got 'cross', wanted"):
+        net.backprop(np.ones((1, 1, 2), np.float32), 0, "cross")

@@ -1,0 +1,137 @@
+"""The ledger of a decision: votes that add up to the logit, bit by bit, and carried back."""
+
+from __future__ import annotations
+
+import json
+from math import fsum
+from random import Random
+
+import numpy as np
+import pytest
+
+import piecewise as pw
+from piecewise.errors import LimitError
+from piecewise.layers import Full
+from piecewise.reference.ledger import Ledger
+
+from .networks import PICTURES, TEXTS, random_input, random_layers
+
+
+def drawn_net(layers: str, shape: tuple[int, int, int], classes: int, seed: int) -> pw.Network:
+    """A network whose biases and averages are drawn, too."""
+    net, drawn = pw.Network(layers, shape, classes, seed), np.random.default_rng(seed)
+    for name in net.parameters:
+        if name.endswith("bias"):
+            net.parameters[name] = drawn.uniform(-1, 1, net.parameters[name].shape)
+    for name in net.averages:
+        net.averages[name] = drawn.uniform(0.5, 1.5, net.averages[name].shape)
+    return net
+
+
+def some_input(net: pw.Network, seed: int) -> np.ndarray:
+    drawn = np.random.default_rng(seed)
+    if net.architecture.reads_texts:
+        return drawn.integers(0, net.input[1], net.input[2])
+    return drawn.uniform(-1, 1, net.input).astype(np.float32)
+
+
+@pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
+@pytest.mark.parametrize("seed", range(12))
+def test_votes_add_up_to_the_logit_bit_by_bit(kinds: tuple[str, ...], seed: int) -> None:
+    random = Random(f"ledger {seed} {kinds}")
+    shape = random_input(random, kinds)
+    net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
+    given = some_input(net, seed)
+    walk, logits = net.walk(given), net.logits(given[None])[0]
+    for label in range(3):
+        ledger = walk.ledger(label)
+        if isinstance(net.layers[-1], Full):
+            assert not ledger.carried
+            assert np.float32(ledger.total) == logits[label] == walk.logits[label]
+        assert abs(ledger.total - logits[label]) <= 1e-5 * max(1.0, abs(float(logits[label])))
+
+
+def test_a_ledger_is_worked_by_hand() -> None:
+    net = pw.Network("full", (1, 1, 2), 2)
+    net.parameters["full1.weight"] = np.array([[2.0, -1.0], [0.5, 0.25]])
+    net.parameters["full1.bias"] = np.array([1.0, 0.0])
+    ledger = net.walk(np.array([[[3.0, 4.0]]], np.float32)).ledger()
+    assert (ledger.label, ledger.layer, ledger.stack) == (0, "full1", "input")
+    assert [vote.vote for vote in ledger.votes] == [6.0, -4.0]
+    assert ledger.total == 1.0 + 6.0 - 4.0
+    assert [vote.place.column for vote in ledger.sorted()] == [0, 1]
+    plain = json.loads(json.dumps(ledger.to_json()))
+    assert plain["total"] == plain["logit"] == 3.0
+    assert plain["votes"][1] == {"place": ["input", 0, 0, 1], "value": 4.0, "weight": -1.0}
+    assert "-4" in str(ledger)
+    assert str(ledger).endswith("their sum: the logit")
+
+
+def by_hand(net: pw.Network, walk: object) -> tuple[np.ndarray, float]:
+    """Two full layers with a ReLU between as one, by which neurons spoke: (weights, bias)."""
+    first, second = net.parameters["full1.weight"], net.parameters["full2.weight"]
+    spoke = (walk["relu1"].ravel() > 0).astype(np.float64)  # type: ignore[index]
+    weights = (second[1] * spoke).astype(np.float64) @ first.astype(np.float64)
+    bias = float(
+        second[1] @ (spoke * net.parameters["full1.bias"]) + net.parameters["full2.bias"][1]
+    )
+    return weights, bias
+
+
+def test_votes_are_carried_back_through_stacked_full_layers() -> None:
+    net = drawn_net("pool 2, full 7, relu, dropout 0.5, full", (2, 4, 6), 3, 5)
+    walk = net.walk(some_input(net, 5))
+    assert walk.voting_stack == "pool1"
+    ledger = walk.ledger(1, back_to="pool1")
+    weights, bias = by_hand(net, walk)
+    np.testing.assert_allclose(
+        [vote.weight for vote in ledger.votes], weights, rtol=1e-5, atol=1e-6
+    )
+    assert abs(ledger.bias - bias) < 1e-5
+    assert ledger.carried
+    assert ledger.total == float(walk.logits[1])
+    assert [vote.value for vote in ledger.votes] == walk["pool1"].ravel().tolist()
+    maps = [fsum(v.vote for v in ledger.votes if v.place.feature == f) for f in range(2)]
+    assert ledger.by_map().tolist() == maps
+
+
+def test_votes_are_carried_back_to_the_pixels() -> None:
+    """Without biases and norm, what the pixels vote is all there is."""
+    net = pw.Network("conv 4 3 bias=no, relu, pool 2, full 8, relu, full", (1, 8, 8), 2, seed=1)
+    walk = net.walk(some_input(net, 1))
+    ledger = walk.ledger(0, back_to="input")
+    assert len(ledger.votes) == 64
+    assert abs(ledger.bias) < 1e-5 < abs(ledger.logit)
+
+
+def test_a_net_without_full_layers_has_a_ledger() -> None:
+    net = drawn_net("conv 2 3, pool all", (1, 6, 6), 2, 2)
+    walk = net.walk(some_input(net, 2))
+    ledger = walk.ledger()
+    assert (walk.voting_stack, ledger.carried) == ("conv1", True)
+    assert sum(vote.weight != 0 for vote in ledger.votes) == 1  # the winner's
+
+
+def test_long_ledgers_are_told_short() -> None:
+    net = drawn_net("full", (1, 10, 10), 2, 3)
+    ledger: Ledger = net.walk(some_input(net, 3)).ledger()
+    lines = list(ledger.lines())
+    assert len(lines) == 1 + 20 + 1 + 2
+    assert "80 votes between" in lines[11]
+    shown = [float(line.split()[0]) for line in lines[1:]]
+    assert abs(fsum(shown[:-1]) - shown[-1]) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ((3, None), "label: got 3, wanted a class's number from 0 to 1"),
+        ((0, "full1"), "back_to: got 'full1', wanted one of input, conv1"),
+        ((0, "pool9"), "back_to: got 'pool9', wanted one of input, conv1"),
+    ],
+)
+def test_what_is_not_there_is_told(asked: tuple[int, str | None], words: str) -> None:
+    walk = pw.Network("conv 2 2, full", (1, 3, 4), 2).walk(np.zeros((1, 3, 4), np.float32))
+    with pytest.raises(LimitError) as caught:
+        walk.ledger(*asked)
+    assert words in str(caught.value)
