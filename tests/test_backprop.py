@@ -121,7 +121,7 @@ def test_what_is_not_there_is_told(back: Backprop) -> None:
         (("conv1.bias", 2), "index: got 2, wanted a whole number from 0 to 1"),
     ]:
         with pytest.raises(LimitError) as caught:
-            back.why(*asked)  # type: ignore[arg-type]
+            back.why(*asked)
         assert words in str(caught.value)
     with pytest.raises(LimitError, match="layer: got 'conv2', wanted one of input, conv1, full1"):
         back.error("conv2", 0)

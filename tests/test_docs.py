@@ -37,7 +37,8 @@ def test_the_picture_is_drawn_from_the_tours_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "least"), [("README.md", 11), ("docs/learning.md", 9), ("docs/data.md", 6)]
+    ("page", "least"),
+    [("README.md", 11), ("docs/learning.md", 9), ("docs/data.md", 6), ("docs/see-through.md", 9)],
 )
 def test_the_examples_of_the_manual_run_and_print_what_they_say(
     page: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -58,6 +59,7 @@ def test_the_examples_of_the_manual_run_and_print_what_they_say(
         "docs/engine.md",
         "docs/data.md",
         "docs/learning.md",
+        "docs/see-through.md",
         "docs/testing.md",
     ],
 )

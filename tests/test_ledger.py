@@ -79,7 +79,7 @@ def by_hand(net: pw.Network, walk: object) -> tuple[np.ndarray, float]:
 
 
 def test_votes_are_carried_back_through_stacked_full_layers() -> None:
-    net = drawn_net("pool 2, full 7, relu, dropout 0.5, full", (2, 4, 6), 3, 5)
+    net = drawn_net("pool 2, dropout 0.2, full 7, relu, dropout 0.5, full", (2, 4, 6), 3, 5)
     walk = net.walk(some_input(net, 5))
     assert walk.voting_stack == "pool1"
     ledger = walk.ledger(1, back_to="pool1")

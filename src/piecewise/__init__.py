@@ -32,6 +32,18 @@ if TYPE_CHECKING:
     from .errors import ShapeError as ShapeError
     from .errors import TrainingError as TrainingError
     from .estimator import ConvNetClassifier as ConvNetClassifier
+    from .insight.culprits import culprits as culprits
+    from .insight.error_table import error_table as error_table
+    from .insight.features import looks_for as looks_for
+    from .insight.film import Film as Film
+    from .insight.mattered import what_mattered as what_mattered
+    from .insight.mistakes import mistakes as mistakes
+    from .insight.nudge_curve import nudge_curve as nudge_curve
+    from .insight.spreadsheet import spreadsheet as spreadsheet
+    from .insight.teaching_tricks import teach_tricks as teach_tricks
+    from .insight.tricks_lab import picture_curves as picture_curves
+    from .insight.tricks_lab import set_curves as set_curves
+    from .insight.wrong_labels import suspects as suspects
     from .learning.live import Live as Live
     from .learning.recipe import Recipe as Recipe
     from .learning.scores import Scores as Scores
@@ -42,6 +54,7 @@ if TYPE_CHECKING:
     from .learning.trainer import train as train
     from .network import Network as Network
     from .network import load as load
+    from .report.explain import explain_page as explain_page
     from .tricks import Augmentation as Augmentation
 
 _HOMES = {
@@ -50,12 +63,13 @@ _HOMES = {
     "ConvNetClassifier": "estimator",
     "DataError": "errors",
     "DataSet": "data.dataset",
+    "Film": "insight.film",
     "LimitError": "errors",
     "Live": "learning.live",
     "ModelFileError": "errors",
     "Network": "network",
-    "NotationError": "errors",
     "NotFittedError": "errors",
+    "NotationError": "errors",
     "PicturePreparation": "data.pictures.preparation",
     "PiecewiseError": "errors",
     "Preparation": "data.preparation",
@@ -66,15 +80,27 @@ _HOMES = {
     "SoundPreparation": "data.sounds.preparation",
     "TextPreparation": "data.texts.preparation",
     "TrainingError": "errors",
+    "culprits": "insight.culprits",
     "draw": "data.xo",
+    "error_table": "insight.error_table",
     "evaluate": "learning.scores",
+    "explain_page": "report.explain",
     "lesson": "learning.teaching",
     "load": "network",
+    "looks_for": "insight.features",
+    "mistakes": "insight.mistakes",
+    "nudge_curve": "insight.nudge_curve",
+    "picture_curves": "insight.tricks_lab",
     "read_data": "data.dataset",
     "report": "data.inspection.report",
+    "set_curves": "insight.tricks_lab",
     "shuffle_test": "learning.shuffling",
+    "spreadsheet": "insight.spreadsheet",
+    "suspects": "insight.wrong_labels",
     "teach": "learning.teaching",
+    "teach_tricks": "insight.teaching_tricks",
     "train": "learning.trainer",
+    "what_mattered": "insight.mattered",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import rich_click as click
 
 from ..data.dataset import DataSet, read_data
-from ..errors import DataError
+from ..errors import DataError, shown
 from ..files.whole import write_whole
 from ..learning.scores import scored
 from ..network import Network
-from .output import data, json_option, print_json, say, stages, tell_skipped, words
+from .output import data, json_option, print_json, say, stages, tell_skipped, words, write_page
 from .words import score_lines
 
 _BEGINNING = b'{"input": '  # of a file with answers
@@ -30,12 +30,22 @@ _BEGINNING = b'{"input": '  # of a file with answers
     help="Write every answer into this file, a JSON object a line: input, right class, label, "
     "probabilities, logits; the wrong ones first.",
 )
+@click.option(
+    "--report",
+    metavar="FILE",
+    help="Write a page, one .html that needs no other file: mistakes first, each with what is "
+    "nearest to it in the training part, all answers with their pictures, the deck's error table.",
+)
 @json_option(click)
-def command(net_file: str, source: str, answers: str | None, as_json: bool) -> None:
+def command(
+    net_file: str, source: str, answers: str | None, report: str | None, as_json: bool
+) -> None:
     """Score the net in the model file NET on DATA, as `piecewise train` takes it.
 
     On its part for testing if it has one, else on all of it.
     """
+    if report is not None and not report.endswith(".html"):
+        raise click.UsageError(f"--report: got {shown(report)}, wanted a name ending in .html")
     net = Network.load(net_file)
     if answers is not None:
         _check_answers(Path(answers))
@@ -50,6 +60,10 @@ def command(net_file: str, source: str, answers: str | None, as_json: bool) -> N
     tell_skipped(dataset.skipped, console)
     if answers is not None:
         _write_answers(Path(answers), net, dataset, chosen, logits)
+    if report is not None:
+        from ..report.evaluate import evaluate_page  # noqa: PLC0415 - most scores want no page
+
+        write_page(report, evaluate_page(net, dataset, chosen, scores, name=source))
     if as_json:
         print_json({"schema": 1, **scores.to_json(), "part": part, "skipped": dataset.skipped})
         return

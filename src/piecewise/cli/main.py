@@ -34,6 +34,9 @@ COMMANDS = {
     "train": Home("train", "Teach a net your own pictures, sounds or texts, and save it."),
     "predict": Home("predict", "Say what pictures, sounds or texts are."),
     "evaluate": Home("evaluate", "Score a net on a data set."),
+    "explain": Home("explain", "Say why: every number behind an answer, as words or as a report."),
+    "tricks": Home("tricks", "See how far pictures may be shifted, scaled, turned, drawn bolder."),
+    "suspects": Home("suspects", "Find labels of a data set that are likely wrong."),
     "show": Home("show", "Describe the net in a model file."),
     "doctor": Home("doctor", "Say what this machine has, and whether all works here."),
 }

@@ -13,7 +13,8 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from ..errors import ModelFileError
+from ..errors import DataError, ModelFileError
+from ..files.whole import write_whole
 
 WIDTH = 80
 SKIPPED_SHOWN = 8
@@ -64,6 +65,15 @@ def printable(text: str) -> str:
 def print_json(value: Any) -> None:
     """A value as JSON on standard output, in ASCII, which every stream can hold."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_page(path: str, html: str) -> None:
+    """Write a page, whole or not at all, and say so; DataError if it cannot be."""
+    try:
+        write_whole(Path(path), html.encode())
+    except OSError as error:
+        raise DataError(f"{path}: not written: {error.strerror}") from None
+    say(words(), f"wrote {path}")
 
 
 def check_place(output: str) -> None:

@@ -26,7 +26,8 @@ class Backprop:
 
     ``errors``: by the layers' names, "input" first, arrays like their stacks: how fast the loss
     changes with each number that the layer gave. ``gradients``: the same by parameter. ``loss``:
-    the loss itself; ``of``: which.
+    the loss itself; ``of``: which. With ``down_to``, the way back ends at that stack, and what is
+    before it has neither.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Backprop:
         stacks: Mapping[str, Array],
         label: int,
         loss: str,
+        down_to: str = "input",
     ) -> None:
         self.label, self.of = label, loss
         self._stages, self._arrays, self._stacks = architecture.stages, arrays, stacks
@@ -44,7 +46,7 @@ class Backprop:
         self._logits = last.reshape(1, -1)
         losses, slope = self._slope()
         self.loss = float(losses[0])
-        self._errors, self._gradients = self._way_back(slope.reshape(last.shape))
+        self._errors, self._gradients = self._way_back(slope.reshape(last.shape), down_to)
         self.errors: Mapping[str, Array] = MappingProxyType(self._errors)
         self.gradients: Mapping[str, Array] = MappingProxyType(self._gradients)
 
@@ -55,10 +57,12 @@ class Backprop:
             return self._logits[:, self.label], answers(self._logits, right)
         return LOSSES[self.of](self._logits, right)
 
-    def _way_back(self, upstream: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _way_back(self, upstream: Array, to: str) -> tuple[dict[str, Array], dict[str, Array]]:
         """Errors and gradients, by each layer's own ``backward``, of the walk's own numbers."""
         errors, gradients = {self._stages[-1].name: upstream}, {}
         for stage in reversed(self._stages):
+            if to in errors:
+                break
             pair, mine, before = (
                 PAIRS[type(stage.layer)],
                 self._own(stage),
@@ -70,8 +74,8 @@ class Backprop:
             gradients |= {f"{stage.name}.{name}": array for name, array in found.items()}
         order = [row.name for stage in self._stages for row in stage.parameters]
         return (
-            {name: errors[name] for name in self._stacks},
-            {name: gradients[name] for name in order},
+            {name: errors[name] for name in self._stacks if name in errors},
+            {name: gradients[name] for name in order if name in gradients},
         )
 
     def _own(self, stage: Stage) -> dict[str, Array]:

@@ -110,6 +110,8 @@ def voting_stack(stages: tuple[Stage, ...]) -> str:
         first -= 1
     full = (number for number in range(first, len(stages)) if _is_full(stages[number]))
     number = next(full, len(stages) - 1)
+    while number and isinstance(stages[number - 1].layer, Dropout):
+        number -= 1  # while a net answers, its values are those before it
     return stages[number - 1].name if number else "input"
 
 

@@ -96,7 +96,8 @@ class Walk(Mapping[str, Array]):
         if x is None or x.ndim != 3 or stack == stages[-1].name:
             known = [name for name, one in self._stacks.items() if one.ndim == 3][:-1]
             raise LimitError(f"back_to: got {shown(stack)}, wanted one of {', '.join(known)}")
-        slope = self.backprop(label, LOGIT).errors[stack]
+        back = Backprop(self._architecture, self._arrays, self._stacks, label, LOGIT, stack)
+        slope = back.errors[stack]
         return ledger.carried(label, stages[-1].name, stack, self.logits[label].item(), x, slope)
 
     def backprop(self, label: int, loss: str = "cross-entropy") -> Backprop:

@@ -46,7 +46,7 @@ class Term(NamedTuple):
 
     @property
     def product(self) -> float:
-        return self.weight * self.value
+        return self.weight * self.value + 0.0  # nothing is nothing, whatever its sign
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields, places as lists; a source where there is one."""

@@ -19,7 +19,7 @@ from ...errors import DataError, LimitError, shown
 from ...limits import Whole, is_whole
 from ..preparation import Preparation
 from .files import Sound, read_sound, rounded
-from .spectrogram import LOWEST, Float64, band_powers, decibels, highest
+from .spectrogram import LOWEST, Float64, band_powers, decibels, highest, mel_corners
 
 Pictures = npt.NDArray[np.uint8]
 
@@ -116,16 +116,37 @@ class SoundPreparation(Preparation):
         """
         fitted = np.zeros(self.shape, np.uint8)
         powers = self._powers(sound)
-        start, end = _extent(powers)
+        start, end, left = self._stretch(powers)
         if start == end:
             return fitted
-        start, end = _strongest(powers, start, end, self.frames)
         powers = powers[::-1, start:end]
         ratios = powers / powers.max()  # twice as loud gives the same ratios, to the last bit
-        left = (self.frames - (end - start)) // 2
         levels = 255 - decibels(ratios, _FLOOR) * (255 / _FLOOR)
         fitted[0, :, left : left + end - start] = np.rint(levels).astype(np.uint8)
         return fitted
+
+    def first_step(self, sound: Sound) -> int:
+        """Where the first column that `fit` makes of a sound stands in it, in steps from its
+        beginning; below 0 where a short sound has quiet put before it. Step n is centred on sample
+        n * hop. 0 for silence."""
+        start, _, left = self._stretch(self._powers(sound))
+        return start - left
+
+    @property
+    def hertz(self) -> list[tuple[float, float]]:
+        """The tones from which to which each row listens, the highest on top. Rows overlap: each
+        listens most in the middle (on the mel scale), where the next ones begin."""
+        corners = mel_corners(self.rate, self.bands).tolist()
+        return list(zip(corners, corners[2:], strict=False))[::-1]
+
+    def _stretch(self, powers: Float64) -> tuple[int, int, int]:
+        """The steps of powers (bands, steps) that are looked at, from the first to before the
+        last, and the column where they begin; no steps in silence."""
+        start, end = _extent(powers)
+        if start == end:
+            return 0, 0, 0
+        start, end = _strongest(powers, start, end, self.frames)
+        return start, end, (self.frames - (end - start)) // 2
 
     def remark(self, sound: Sound) -> str | None:
         """What makes an answer about a sound doubtful, in words."""

@@ -71,13 +71,17 @@ def decibels(ratio: npt.ArrayLike, floor: float) -> Float64:
     return np.asarray(10 * _TEN_DECIBELS * log(np.maximum(ratio, least)))
 
 
+def mel_corners(rate: int, bands: int) -> Float64:
+    """Hertz where bands begin, are strongest and end: band i from i, by i + 1, to i + 2."""
+    low, high = log(1 + np.array([LOWEST, highest(rate)]) / 700)
+    return np.asarray(700 * (exp(low + np.arange(bands + 2) * ((high - low) / (bands + 1))) - 1))
+
+
 @lru_cache(maxsize=16)
 def mel_bands(rate: int, window: int, bands: int) -> tuple[npt.NDArray[np.intp], Float64]:
     """The first bin of each band (bands,), and from there on the share of each bin that counts
     (bands, bins of the widest)."""
-    ends = np.array([LOWEST, highest(rate)])
-    low, high = log(1 + ends / 700)
-    corners = 700 * (exp(low + np.arange(bands + 2) * ((high - low) / (bands + 1))) - 1)
+    corners = mel_corners(rate, bands)
     left, centre, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     hertz = np.arange(window // 2 + 1) * (rate / window)
     shares = np.minimum((hertz - left) / (centre - left), (right - hertz) / (right - centre))

@@ -116,6 +116,17 @@ class TextPreparation(Preparation):
         numbers[: len(found)] = found
         return numbers
 
+    def written(self, numbers: Numbers, text: str | None = None) -> list[str]:
+        """Numbers (positions,) -> the word or letter at each position as the net reads it: what is
+        not in the dictionary is "?", and "" is where the text has ended. With the ``text`` that
+        they were made of, what is not in the dictionary is written as it stands there."""
+        found = [] if text is None else split(text, self.units)[: self.positions]
+        names = ("", "?", *self.dictionary)
+        return [
+            found[place] if number == UNKNOWN and place < len(found) else names[number]
+            for place, number in enumerate(numbers.tolist())
+        ]
+
     def remark(self, text: str) -> str | None:
         """What makes an answer about a text doubtful, in words."""
         found = split(text, self.units)

@@ -1,0 +1,294 @@
+"""`piecewise explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rich_click as click
+
+from ..errors import DataError, LimitError, did_you_mean, shown
+from ..network import Network
+from ..reference.walk import Walk
+from ..reference.why import Why
+from .output import data, json_option, print_json, printable, say, stages, words, write_page
+
+MAPS_SHOWN = 6
+_ENDINGS = (".html", ".xlsx")
+
+
+@click.command(name="explain")
+@click.argument("net_file", metavar="NET")
+@click.argument("file", metavar="INPUT", required=False)
+@click.option("--text", help="A text itself, for a net that reads texts, instead of INPUT.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="An .html: the whole report, one file that needs no other. An .xlsx: the arithmetic of "
+    "one number as live formulas, down to the pixels.",
+)
+@click.option("--label", metavar="CLASS", help="The class that is explained; else the answer.")
+@click.option(
+    "--why",
+    metavar="PLACE",
+    help="The arithmetic of one number, by layer, map, row and column: conv1,0,3,4.",
+)
+@click.option(
+    "--gradient",
+    metavar="PLACE",
+    help="The arithmetic of one parameter's gradient, by array and place, as conv1.weight,0,0,1,1, "
+    "with the loss against it, turned up and down; or of the error of a number, as conv1,0,3,4.",
+)
+@click.option(
+    "--right", metavar="CLASS", help="With --gradient: the right class; else the one explained."
+)
+@click.option(
+    "--data",
+    "source",
+    metavar="DATA",
+    help="What it learned from: the report then shows what the "
+    "features look for, and --culprits has what to leave out.",
+)
+@click.option(
+    "--culprits",
+    is_flag=True,
+    help="Which examples of DATA caused this answer: nets are taught anew, each without one.",
+)
+@click.option(
+    "--groups",
+    metavar="NAME",
+    help="With --culprits: leave out what is of one person, or group, at a time, as in "
+    "`piecewise train`.",
+)
+@json_option(click)  # fmt: skip
+def command(net_file: str, as_json: bool, **given: Any) -> None:
+    """Explain the answer of the net in the model file NET about INPUT, a picture, sound or text.
+
+    Told are the answer and its votes, map by map and value by value; with --why, the arithmetic of
+    any number; with -o, a report in which every number opens down to the pixels.
+    """
+    _check_usage(given)
+    asked = _asked(Network.load(net_file), given)
+    if given["why"]:
+        name, at = _place("--why", given["why"])
+        _tell(asked.walk.why(name, *_whole_place(at)), as_json)
+    elif given["gradient"]:
+        _tell_gradient(asked, given["gradient"], as_json)
+    elif given["culprits"]:
+        from .culprits import tell_culprits  # noqa: PLC0415 - it loads what teaches
+
+        tell_culprits(
+            asked.net, asked.example, asked.right, given["source"], given["groups"], as_json
+        )
+    elif as_json:
+        print_json(_plain(asked))
+    elif given["output"] is None:
+        _tell_answer(asked)
+    if given["output"] is not None:
+        _write(asked, given)
+
+
+@dataclass
+class _Asked:
+    """An example as the net takes it, its walk, and the class that is explained."""
+
+    net: Network
+    name: str
+    given: Any
+    """What was read, before it was prepared."""
+    example: npt.NDArray[Any]
+    walk: Walk
+    label: int
+    right: int
+
+
+def _check_usage(given: dict[str, Any]) -> None:
+    if (given["file"] is None) == (given["text"] is None):
+        raise click.UsageError("explain wants one INPUT, or --text")
+    output = given["output"]
+    if output is not None and not output.endswith(_ENDINGS):
+        raise click.UsageError(
+            f"--output: got {shown(output)}, wanted a name ending in .html or .xlsx"
+        )
+    if output is not None and given["why"] and not output.endswith(".xlsx"):
+        raise click.UsageError("--why with --output wants a name ending in .xlsx")
+    if given["gradient"] and (output or given["why"]):
+        raise click.UsageError("--gradient goes with neither --output nor --why")
+    if given["culprits"] and given["source"] is None:
+        raise click.UsageError("--culprits wants --data DATA: what the net learned from")
+
+
+def _asked(net: Network, given: dict[str, Any]) -> _Asked:
+    preparation, text = net.preparation, given["text"]
+    if text is not None and preparation.reads != "texts":
+        raise DataError(f"--text: got a text, wanted a file: this net reads {preparation.reads}")
+    read = text if text is not None else preparation.read(Path(given["file"]))
+    example = preparation.fit(read)
+    walk = net.walk(net.inputs(example[None])[0])
+    label = _class(net, "--label", given["label"])
+    label = int(walk.logits.argmax()) if label is None else label
+    right = _class(net, "--right", given["right"])
+    name = text if text is not None else given["file"]
+    return _Asked(net, name, read, example, walk, label, label if right is None else right)
+
+
+def _class(net: Network, option: str, name: str | None) -> int | None:
+    if name is None:
+        return None
+    if name not in net.classes:
+        raise DataError(f"{option}: {shown(name)} is no class{did_you_mean(name, net.classes)}")
+    return net.classes.index(name)
+
+
+def _place(option: str, text: str) -> tuple[str, list[int]]:
+    """A name and numbers, as in conv1,0,3,4."""
+    name, *rest = text.split(",")
+    try:
+        at = [int(one) for one in rest]
+    except ValueError:
+        at = []
+    if not at:
+        raise LimitError(
+            f"{option}: got {shown(text)}, wanted a name and whole numbers, as conv1,0,3,4"
+        )
+    return name.strip(), at
+
+
+def _tell_gradient(asked: _Asked, text: str, as_json: bool) -> None:
+    """The arithmetic of an error, or of a parameter's gradient, with its nudge curve beside it."""
+    name, at = _place("--gradient", text)
+    back = asked.walk.backprop(asked.right)
+    if "." not in name:
+        _tell(back.error(name, *_whole_place(at)), as_json)
+        return
+    from ..insight.nudge_curve import nudge_curve  # noqa: PLC0415 - only gradients need it
+
+    why = back.why(name, *at)
+    curve = nudge_curve(asked.net, asked.example[None], np.array([asked.right]), name, at)
+    if as_json:
+        print_json({**why.to_json(), "nudge_curve": curve.to_json()})
+    else:
+        data().print(_printable_lines([*why.lines(), "", *curve.lines()]), soft_wrap=True)
+
+
+def _whole_place(at: list[int]) -> list[int]:
+    if len(at) > 3:
+        raise LimitError(f"place: got {len(at)} numbers, wanted map, row and column, or the map")
+    return at
+
+
+def _tell(why: Why, as_json: bool) -> None:
+    if as_json:
+        print_json(why.to_json())
+    else:
+        data().print(_printable_lines(why.lines()), soft_wrap=True)
+
+
+def _printable_lines(lines: Iterable[str]) -> str:
+    return "\n".join(map(printable, lines))
+
+
+def _plain(asked: _Asked) -> dict[str, Any]:
+    from ..insight.mattered import what_mattered  # noqa: PLC0415 - words need it not
+
+    walk, label = asked.walk, asked.label
+    found = what_mattered(asked.net, asked.example, label)
+    return {
+        "schema": 1,
+        "input": asked.name,
+        "label": asked.net.classes[int(walk.logits.argmax())],
+        "explained": asked.net.classes[label],
+        "classes": list(asked.net.classes),
+        "probabilities": asked.net.chances(walk.logits[None])[0].tolist(),
+        "logits": walk.logits.tolist(),
+        "ledger": walk.ledger(label).to_json(),
+        "carried_back": walk.ledger(label, back_to=_voting(walk)).to_json(),
+        "mattered": [one.to_json() for one in found],
+        "remark": asked.net.preparation.remark(asked.given),
+    }
+
+
+def _voting(walk: Walk) -> str:
+    """The voting stack; of a net that is nothing but full layers on words, its first stack."""
+    stack = walk.voting_stack
+    return stack if walk[stack].ndim == 3 else list(walk)[1]
+
+
+def _tell_answer(asked: _Asked) -> None:
+    """The answer, the maps that voted, and the ledger."""
+    walk, net, page = asked.walk, asked.net, data()
+    chances = net.chances(walk.logits[None])[0]
+    order = np.argsort(-walk.logits, kind="stable")[:MAPS_SHOWN]
+    told = ", ".join(f"{net.classes[one]} {100 * chances[one]:.2f} %" for one in order)
+    lines = [f"{asked.name}: {net.classes[int(order[0])]}   ({told})", ""]
+    stack = _voting(walk)
+    carried = walk.ledger(asked.label, back_to=stack)
+    lines += [f"what the maps of {stack} say for {net.classes[asked.label]}, map by map:"]
+    lines += _map_lines(carried.by_map(), carried.bias, carried.logit)
+    lines += ["", *walk.ledger(asked.label).lines(2 * MAPS_SHOWN)]
+    page.print(_printable_lines(lines), soft_wrap=True)
+    remark = net.preparation.remark(asked.given)
+    if remark:
+        say(words(), f"a doubtful answer: {remark}")
+    last = list(walk)[-1]
+    hint = f"--why {last},{asked.label} opens the logit; -o report.html every number"
+    say(words(), hint)
+
+
+def _map_lines(votes: npt.NDArray[np.float64], bias: float, logit: float) -> list[str]:
+    order = np.argsort(-votes, kind="stable").tolist()
+    shown_maps = order if len(order) <= 2 * MAPS_SHOWN else order[:MAPS_SHOWN] + order[-MAPS_SHOWN:]
+    largest = max(abs(float(votes[one])) for one in shown_maps) or 1.0
+    lines = []
+    for one in shown_maps:
+        bar = "#" * round(24 * abs(float(votes[one])) / largest)
+        lines.append(
+            f"  {votes[one]:>12.4g}  map {one:<4} {'for' if votes[one] > 0 else 'against'} {bar}"
+        )
+    left = len(order) - len(shown_maps)
+    if left:
+        others = float(votes.sum() - votes[shown_maps].sum())
+        lines.insert(MAPS_SHOWN, f"  {others:>12.4g}  {left:,} maps between")
+    return [*lines, f"  {bias:>12.4g}  biases", f"  {logit:>12.4g}  their sum: the logit"]
+
+
+def _write(asked: _Asked, given: dict[str, Any]) -> None:
+    output = given["output"]
+    if output.endswith(".xlsx"):
+        from ..insight.spreadsheet import spreadsheet  # noqa: PLC0415 - only spreadsheets need it
+
+        last = list(asked.walk)[-1]
+        name, at = _place("--why", given["why"] or f"{last},{asked.label}")
+        spreadsheet(asked.walk, output, name, *_whole_place(at))
+        say(words(), f"wrote {output}")
+        return
+    from ..report.explain import explain_page  # noqa: PLC0415 - only reports need it
+
+    html = explain_page(
+        asked.net,
+        asked.example,
+        name=asked.name if given["text"] is None else "a text",
+        label=asked.label,
+        given=asked.given,
+        looks=_looks(asked, given["source"]),
+    )
+    write_page(output, html)
+
+
+def _looks(asked: _Asked, source: str | None) -> list[dict[str, Any]]:
+    """What the features look for in what the net learned from, if that is there."""
+    if source is None:
+        return []
+    from ..data.dataset import read_data  # noqa: PLC0415 - reports without data need it not
+    from ..report.looks import looks_data, most_telling  # noqa: PLC0415
+
+    net = asked.net
+    with stages(words()) as show:
+        dataset = read_data(source, net.preparation, classes=net.classes, progress=show)
+    found = most_telling(net, asked.walk, dataset)
+    return looks_data(net, found, dataset, Path(source))

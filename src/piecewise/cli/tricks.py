@@ -1,0 +1,179 @@
+"""`piecewise tricks`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import rich_click as click
+
+from ..data.dataset import DataSet, read_data
+from ..insight.literal import worth
+from ..insight.teaching_tricks import Change, TaughtTricks, asked_tricks, changes, teach_tricks
+from ..insight.tricks_lab import Dial, SetCurve, SetCurves, dials, set_curves
+from ..network import Network
+from .output import check_place, data, json_option, print_json, say, stages, tell_skipped, words
+from .stopping import Stopping, undisturbed
+
+SCHEMA = 1
+"""Of what --json prints."""
+BARS = "▁▂▃▄▅▆▇█"
+_UNITS = {"pixels": "px", "seconds": "s", "degrees": "deg", "times": "x"}
+_NAMES = {"right": "shift right", "down": "shift down", "weight": "stroke weight"}
+
+
+@click.command(name="tricks")
+@click.argument("net_file", metavar="NET")
+@click.argument("source", metavar="DATA")
+@click.option(
+    "--teach",
+    "asked",
+    metavar="TRICK",
+    multiple=True,
+    help="Teach the net anew, by its own recipe, with this trick as far as the lab goes: "
+    "translation, scaling, rotation, weight, or all; may be said several times.",
+)
+@click.option("-o", "--output", metavar="NEWNET", help="Save the net that was taught to this file.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Processors to use; the answer is the same for any number.",
+)
+@json_option(click)
+def command(
+    net_file: str, source: str, asked: tuple[str, ...], output: str | None,
+    threads: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """See how far pictures may be shifted, scaled, turned and drawn bolder or finer until the net
+    in the model file NET takes them for something else.
+
+    Measured on the part of DATA for testing, if it has one, else on all of it: a curve of accuracy
+    for each trick, the area under it (1 if all is right however far it goes), and what comparing
+    pixel by pixel with the pictures learned from would reach. With --teach the same once more, for
+    a net that was taught the trick. Tricks that it would forget over it are taught, too, or it is
+    taught for longer, where pictures held out from learning show that it takes that.
+    """
+    if output is not None and not asked:
+        raise click.UsageError("-o NEWNET wants --teach TRICK: there is no new net without it")
+    if output is not None:
+        check_place(output)
+    net = Network.load(net_file)
+    dials(net.preparation)  # texts are told before anything is read
+    asked = asked_tricks(net, asked) if asked else ()
+    console, taught, after = words(), None, None
+    with stages(console) as show, Stopping() as stopping:
+
+        def told(done: int, of: int, doing: str) -> None:
+            show(done, of, doing)
+            stopping.look()
+
+        dataset = read_data(source, net.preparation, classes=net.classes, progress=told)
+        measured = _Measured(dataset, told, threads)
+        before = measured.curves(net, compared=True)
+        if asked:
+            taught = teach_tricks(net, dataset, asked, told=told, threads=threads)
+            after = measured.curves(taught.net)
+    tell_skipped(dataset.skipped, console)
+    if taught and output is not None:
+        with undisturbed():
+            taught.net.save(output)
+    if as_json:
+        report = {"schema": SCHEMA, "part": measured.part, **before.to_json()}
+        print_json({**report, **_taught(before, taught, after), "skipped": dataset.skipped})
+        return
+    say(console, f"on {'its part for testing' if measured.part == 'test' else 'all of it'}:")
+    page = data()
+    for line in _lines(before, taught, after):
+        page.print(line, markup=False)
+    if output is not None:
+        say(console, f"saved {output}")
+
+
+class _Measured:
+    """The part of a data set that is measured on, and what it is compared with."""
+
+    def __init__(
+        self, given: DataSet, told: Callable[[int, int, str], None], threads: int | None
+    ) -> None:
+        self.part = "test" if (given.parts == "test").any() else "all"
+        self.examples = (
+            given.part("test") if self.part == "test" else (given.pictures, given.labels)
+        )
+        self.learned = given.part("train") if self.part == "test" else None
+        self.told, self.threads = told, threads
+
+    def curves(self, net: Network, compared: bool = False) -> SetCurves:
+        """Of a net; ``compared`` pixel by pixel with what was learned from, too."""
+        compare, (pictures, labels) = None, self.examples
+        if compared and self.learned is not None and len(self.learned[1]):
+            sizes = sum(len(dial.sizes) for dial in dials(net.preparation))
+            pixels = int(np.prod(net.input))
+            some = worth(len(self.learned[1]), len(labels) * sizes, pixels)
+            compare = self.learned[0][some], self.learned[1][some]
+        return set_curves(net, pictures, labels, compare, told=self.told, threads=self.threads)
+
+
+def _taught(
+    before: SetCurves, taught: TaughtTricks | None, after: SetCurves | None
+) -> dict[str, Any]:
+    if taught is None or after is None:
+        return {}
+    changed = {change.trick: change.to_json() for change in changes(before, after)}
+    return {"taught": {**taught.to_json(), **after.to_json()}, "changes": changed}
+
+
+def _lines(
+    before: SetCurves, taught: TaughtTricks | None, after: SetCurves | None
+) -> Iterator[str]:
+    """A line a dial: how far it goes, the curve, the accuracy where it is lowest, the areas."""
+    compared = f", compared with {before.literal_n:,} learned from" if before.literal_n else ""
+    yield f"{before.n:,} pictures{compared}"
+    yield ""
+    longest = max(len(curve.dial.sizes) for curve in before.curves)
+    yield f"{'':<31}{'accuracy':<{longest}}  lowest    area  literal"
+    for number, curve in enumerate(before.curves):
+        area = curve.literal_area
+        literal = f"{area:9.3f}" if area is not None else f"{'-':>9}"
+        yield f"{_named(curve.dial):<31}{_line(curve, longest)}{literal}"
+        if after is not None:
+            yield f"{'  taught':<31}{_line(after.curves[number], longest)}"
+    yield ""
+    yield "area: the mean accuracy over the sizes, 1 at most"
+    yield "literal: the same for naming the class of the picture learned from that is"
+    yield "nearest, pixel by pixel"
+    if taught is not None and after is not None:
+        yield ""
+        yield from _changed(taught, changes(before, after))
+
+
+def _named(dial: Dial) -> str:
+    first, last, unit = dial.sizes[0], dial.sizes[-1], _UNITS[dial.unit]
+    return f"{_NAMES.get(dial.name, dial.name)} {first:g} to {last:g} {unit}"
+
+
+def _line(curve: SetCurve, longest: int) -> str:
+    bars = _bars(curve.accuracies)
+    return f"{bars:<{longest}}{100 * min(curve.accuracies):6.1f} %{curve.area:8.3f}"
+
+
+def _bars(heights: Sequence[float]) -> str:
+    """A bar for each number from 0 to 1."""
+    last = len(BARS) - 1
+    return "".join(BARS[max(0, min(last, int(height * len(BARS))))] for height in heights)
+
+
+def _changed(taught: TaughtTricks, changed: Sequence[Change]) -> Iterator[str]:
+    """What became of each trick."""
+    for change in changed:
+        risen = f"{100 * change.risen:+6.1f} %"
+        if change.after > change.before and change.gained is not None:
+            risen += f", {100 * change.gained:.0f} % of what was missing"
+        how = "" if change.trick in taught.tricks else "not "
+        far = taught.shares.get(change.trick, 0.0)
+        if how and far:
+            how = f"{100 * far:.0f} % "
+        yield f"{change.trick:<13}{change.before:.3f} -> {change.after:.3f} {risen} ({how}taught)"
+    if taught.longer > 1:
+        yield f"(taught for {taught.longer} times as many epochs as before)"

@@ -1,0 +1,216 @@
+"""Likely wrong labels: every example answered by nets that did not learn from it.
+
+A net repeats what it was told, wrong labels too, so that its own answers about what it learned
+from say little. In turn a part of the examples is left out, and nets that learned from the others
+doubt the labels of these (Northcutt, Jiang, Chuang: "Confident learning", 2021, rank by the same
+number). What they doubt much is left out of what the second round learns from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.dataset import DataSet
+from ..data.rows import rows
+from ..elementary import exp, log
+from ..errors import DataError, LimitError, shown
+from ..learning.calibrating import calibrated
+from ..learning.choices import Plan, plan_for, tricks_for
+from ..learning.holding_out import folds_of
+from ..learning.trainer import train
+from ..limits import SEED, Whole
+from ..network import Network
+from .many_nets import Look, Told, side_by_side
+
+FOLDS, REPEATS = 5, 2
+SURE = 0.9
+"""How sure the first round must be of another label, for the second not to learn from an example.
+"""
+
+Labels = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An example whose label is doubted: its ``index`` in the data set, its ``name``, the ``part``
+    it is of, the ``given`` label and the one that is likely; ``doubt``: how sure the nets are
+    that the given one is wrong; ``sure``: how sure they are of the likely one."""
+
+    index: int
+    name: str
+    part: str
+    given: str
+    likely: str
+    doubt: float
+    sure: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        return dict(vars(self))
+
+
+def suspects(
+    data: DataSet,
+    most: int | None = None,
+    *,
+    layers: str | None = None,
+    seed: int = 0,
+    told: Told = None,
+    threads: int | None = None,
+) -> list[Suspect]:
+    """The examples whose labels are most likely wrong, the surest first: the ``most`` first; if
+    left out, all that the nets have another answer for.
+
+    The part for testing is left out: it neither teaches nor is looked at. Groups stay together, as
+    one person's mistakes, and pictures, are alike. Ten nets with quick layers (or ``layers``) and
+    their recipe are taught: the same data and ``seed`` give the same answer. ``told``, ``threads``:
+    see `side_by_side`. Raises DataError, LimitError, NotationError.
+    """
+    if not isinstance(data, DataSet):
+        raise DataError(f"data: got {shown(data)}, wanted what read_data gives")
+    for name, limit, value in (
+        ("most", Whole(1, 1_000_000_000, optional=True), most),
+        ("seed", SEED, seed),
+    ):
+        try:
+            limit.check(value)
+        except LimitError as error:
+            raise LimitError(f"suspects: {name}: {error}") from None
+    asked = _Asked.of(data, layers, seed)
+    logits = asked.answers(told, threads)
+    return _ranked(data, asked, logits, most)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is not for testing, and the plan of the nets that are asked about it."""
+
+    data: DataSet
+    places: Labels
+    """In the data set."""
+    pictures: npt.NDArray[Any]
+    labels: Labels
+    groups: npt.NDArray[np.str_] | None
+    folds: int
+    plan: Plan
+
+    @classmethod
+    def of(cls, data: DataSet, layers: str | None, seed: int) -> _Asked:
+        """DataError where there is too little to learn from."""
+        chosen = data.parts != "test"
+        pictures, labels = rows(data.pictures, chosen), data.labels[chosen]
+        groups = None if data.groups is None else np.asarray(data.groups)[chosen]
+        counts = np.bincount(labels, minlength=len(data.classes))
+        least = counts[counts > 0]
+        if len(least) < 2 or int(least.max()) < 2:
+            raise DataError(
+                f"data: got {len(labels)} examples of {len(least)} classes that are not for "
+                "testing, wanted 2 classes or more with some examples each"
+            )
+        folds = min(FOLDS, int(counts.max()) if groups is None else len(np.unique(groups)))
+        if folds < 2:
+            raise DataError("data: groups: all there is to learn from is of one, wanted 2 or more")
+        learned = len(labels) - -(-len(labels) // folds)
+        plan = plan_for(
+            data.preparation.kind,
+            data.preparation.shape,
+            len(data.classes),
+            learned,
+            layers=layers,
+            quick=True,
+            tricks=tricks_for(pictures, data.preparation),
+            seed=seed,
+        )
+        return cls(data, np.flatnonzero(chosen), pictures, labels, groups, folds, plan)
+
+    def answers(self, told: Told, threads: int | None) -> Float64:
+        """The logits (repeats, N, classes) by nets that did not learn from them."""
+        found, kept = [], np.ones(len(self.labels), bool)
+        for repeat in range(REPEATS):
+            doing = f"asking nets, round {repeat + 1} of {REPEATS}"
+            seed = self.plan.recipe.seed
+            fold = folds_of(self.labels, seed, repeat, self.folds, self.groups)
+            jobs = [self._job(fold == number, kept) for number in range(self.folds)]
+            logits = np.empty((len(self.labels), len(self.data.classes)))
+            made = side_by_side(jobs, self.plan.recipe.epochs, doing, told, threads)
+            for number, some in enumerate(made):
+                logits[fold == number] = some
+            found.append(logits)
+            kept = self._kept(logits)
+        return np.stack(found)
+
+    def _job(
+        self, out: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]
+    ) -> Callable[[Look], npt.NDArray[np.float32]]:
+        """Answers about what is left out."""
+
+        def asked(look: Look) -> npt.NDArray[np.float32]:
+            preparation = self.data.preparation
+            recipe = self.plan.recipe
+            net = Network(
+                self.plan.layers, preparation.shape, self.data.classes, recipe.seed, preparation
+            )
+            learned = ~out & kept
+            train(net, rows(self.pictures, learned), self.labels[learned], recipe, None, look, 1)
+            return net.logits(rows(self.pictures, out), 1)
+
+        return asked
+
+    def _kept(self, logits: Float64) -> npt.NDArray[np.bool_]:
+        """Which to learn from after these answers: all but those whose label is surely another;
+        of a class of which none would be left, all."""
+        chances = exp(log_chances(logits, _temperature(logits, self.labels)))
+        others = chances.copy()
+        others[np.arange(len(others)), self.labels] = 0
+        kept = others.max(axis=1) <= SURE
+        for label in np.unique(self.labels).tolist():
+            of_class = self.labels == label
+            if 2 * kept[of_class].sum() < of_class.sum():
+                kept[of_class] = True
+        return np.asarray(kept)
+
+
+def _temperature(logits: Float64, labels: Labels) -> float:
+    return calibrated(logits.astype(np.float32), labels).temperature
+
+
+def log_chances(logits: Float64, temperature: float) -> Float64:
+    """The logarithms of the chances (N, classes), each row for itself."""
+    wide = logits / temperature
+    wide = wide - wide.max(axis=1, keepdims=True)
+    totals = np.zeros(len(wide))
+    for column in exp(wide).T:  # in this order, on every machine
+        totals += column
+    return np.asarray(wide - log(totals)[:, None])
+
+
+def _ranked(data: DataSet, asked: _Asked, logits: Float64, most: int | None) -> list[Suspect]:
+    """By the mean logarithm of the chance of the given label, over the rounds; equal ones in the
+    order of the data."""
+    labels = asked.labels
+    rounds = [log_chances(one, _temperature(one, labels)) for one in logits]
+    chances = np.add.reduce([exp(one) for one in rounds]) / len(rounds)
+    given = np.add.reduce(rounds)[np.arange(len(labels)), labels]
+    order = np.argsort(given, kind="stable")
+    likely = chances.argmax(axis=1)
+    order = order[likely[order] != labels[order]] if most is None else order[:most]
+    return [_suspect(data, asked, index, chances[index]) for index in order.tolist()]
+
+
+def _suspect(data: DataSet, asked: _Asked, index: int, chances: Float64) -> Suspect:
+    place, label = int(asked.places[index]), int(asked.labels[index])
+    return Suspect(
+        place,
+        data.names[place] if len(data.names) else f"example {place}",
+        str(data.parts[place]),
+        data.classes[label],
+        data.classes[int(chances.argmax())],
+        float(1 - chances[label]),
+        float(chances.max()),
+    )

@@ -1,0 +1,79 @@
+"""What features look for, as a page shows it: patches as pictures, words, or something to hear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.dataset import DataSet
+from ..data.sounds.files import Sound
+from ..data.sounds.preparation import SoundPreparation
+from ..insight.features import Looks, Match, Originals, excerpt, looks_for, wav_bytes
+from ..layers import Convolution
+from ..network import Network
+from ..planes import data_address, png
+from ..reference.walk import Walk
+from .explain import pixels_of
+
+FIRST, LAST = 8, 6
+"""Features looked at: of the first convolution, and of the last one those that say most."""
+SHOWN = 6
+"""Matches of each, best and worst."""
+
+
+def most_telling(net: Network, walk: Walk, data: DataSet) -> list[Looks]:
+    """What the features of the first convolution look for in the training part of ``data``, and
+    those of the last one whose maps say most for the answer of a walk."""
+    named = [stage for stage in net.architecture.stages if isinstance(stage.layer, Convolution)]
+    if not named:
+        return []
+    pictures, _ = data.part("train")
+    names = [name for name, part in zip(data.names, data.parts, strict=True) if part == "train"]
+    chosen = [(named[0].name, feature) for feature in range(min(FIRST, named[0].output.channels))]
+    if len(named) > 1:
+        last = named[-1].name
+        says = walk.ledger(back_to=last).by_map()
+        order = np.argsort(-says, kind="stable")[:LAST]
+        chosen += [(last, feature) for feature in order.tolist()]
+    return [looks_for(net, pictures, *one, most=SHOWN, names=names) for one in chosen]
+
+
+def looks_data(
+    net: Network, looks: Sequence[Looks], data: DataSet | None = None, place: Path | None = None
+) -> list[dict[str, Any]]:
+    """Plain values for a page. Sounds can be heard where ``data`` was read from ``place``."""
+    heard = isinstance(net.preparation, SoundPreparation) and data is not None and place is not None
+    originals = Originals(data, place) if heard and data and place else None
+    index = np.flatnonzero(data.parts == "train") if data is not None else None
+
+    def match(one: Match) -> dict[str, Any]:
+        plain = {"value": one.value, "words": f"{one.name}: {one.told}", "picture": _picture(one)}
+        if originals is not None and index is not None:
+            plain["sound"] = _sound(net, originals[int(index[one.example])], one)
+        return plain if one.patch.ndim == 3 else {**plain, "words": one.told, "title": one.name}
+
+    return [
+        {
+            "layer": one.layer,
+            "feature": one.feature,
+            "best": [match(found) for found in one.best],
+            "worst": [match(found) for found in one.worst],
+        }
+        for one in looks
+    ]
+
+
+def _picture(match: Match) -> str | None:
+    """A patch as a picture; texts have none."""
+    if match.patch.ndim != 3 or not match.patch.size:
+        return None
+    return data_address(png(pixels_of(match.patch)))
+
+
+def _sound(net: Network, sound: Sound, match: Match) -> str:
+    preparation = net.preparation
+    assert isinstance(preparation, SoundPreparation)
+    return data_address(wav_bytes(excerpt(sound, preparation, match.field)), "audio/wav")

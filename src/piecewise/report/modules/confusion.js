@@ -1,0 +1,58 @@
+/** The confusion matrix: each cell opens to the examples in it. */
+
+import { exampleOf } from "piecewise/examples.js";
+import { element } from "piecewise/text.js";
+
+export function confusionSection(data) {
+  const { classes, cells } = data;
+  const of = new Map(cells.map((cell) => [`${cell.right} ${cell.answer}`, cell]));
+  const opened = element("div", { class: "opened-cell", "aria-live": "polite" });
+  const open = (cell) => opened.replaceChildren(...inside(data, cell));
+  const head = element(
+    "tr",
+    {},
+    element("td", { class: "quiet", text: "right \u2193 answer \u2192" }),
+    ...classes.map((name) => element("th", { scope: "col", text: name })),
+  );
+  const rows = classes.map((name, right) => {
+    const total = classes.reduce((sum, _, answer) => sum + (of.get(`${right} ${answer}`)?.count ?? 0), 0);
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row", text: name }),
+      ...classes.map((_, answer) => cellOf(data, of.get(`${right} ${answer}`), right === answer, total, open)),
+    );
+  });
+  const table = element("table", { class: "confusion" }, element("thead", {}, head), element("tbody", {}, ...rows));
+  const worst = cells.filter((cell) => cell.right !== cell.answer).sort((a, b) => b.count - a.count)[0];
+  open(worst ?? cells[0]);
+  return element(
+    "section",
+    { id: "confusion" },
+    element("h2", { text: "All answers" }),
+    element("p", { class: "hint", text: "A row for each right class, a column for each answer. A cell opens to its examples, the surest first." }),
+    element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, table),
+    opened,
+  );
+}
+
+function cellOf({ classes }, cell, isRight, total, open) {
+  if (!cell) return element("td", { class: "quiet", text: "\u00b7" });
+  const words = `${cell.count} of class ${classes[cell.right]} answered ${classes[cell.answer]}; show`;
+  const button = element("button", { type: "button", text: cell.count, "aria-label": words, onclick: () => open(cell) });
+  const share = Math.round(12 + (50 * cell.count) / total);
+  const td = element("td", { class: isRight ? "right" : "wrong" }, button);
+  td.style.background = `color-mix(in srgb, var(--${isRight ? "below" : "above"}) ${isRight ? 14 : share * 0.5}%, transparent)`;
+  return td;
+}
+
+function inside(data, cell) {
+  const { classes } = data;
+  const title = `${cell.count} of class ${classes[cell.right]}, answered ${classes[cell.answer]}`;
+  const more = cell.count - cell.examples.length;
+  return [
+    element("h3", { text: title }),
+    element("div", { class: "examples" }, ...cell.examples.map((index) => exampleOf(data, index))),
+    more > 0 ? element("p", { class: "quiet", text: `and ${more} more` }) : "",
+  ];
+}

@@ -1,0 +1,40 @@
+/** What all pages have: the top with its links, light and dark, how the net was made. */
+
+import { repaint } from "piecewise/paint.js";
+import { element } from "piecewise/text.js";
+import { themeButton } from "piecewise/theme.js";
+
+/**
+ * Put a page together and say that it is ready.
+ * @param {Object<string, string>} titles of the sections by their ids, for the links at the top
+ * @param {Array<?Element>} sections
+ * @param {?Element} aside
+ */
+export function pageOf(titles, sections, aside) {
+  const shown = sections.filter(Boolean);
+  const links = shown
+    .filter((section) => titles[section.id])
+    .map((section) => element("a", { href: `#${section.id}`, text: titles[section.id] }));
+  const top = element(
+    "header",
+    { class: "top" },
+    element("strong", { text: "piecewise" }),
+    element("nav", { "aria-label": "Sections" }, ...links),
+    themeButton(repaint),
+  );
+  document.body.append(top, element("main", {}, ...shown), ...(aside ? [aside] : []));
+  requestAnimationFrame(() => {
+    document.documentElement.dataset.ready = Math.round(performance.now()); // milliseconds it took
+  });
+}
+
+/** @param {Array<[string, string]>} rows names and values */
+export function factsSection(rows) {
+  const list = rows.flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { text: value })]);
+  return element(
+    "section",
+    { class: "made", id: "made" },
+    element("h2", { text: "How it was made" }),
+    element("dl", {}, ...list),
+  );
+}

@@ -1,0 +1,89 @@
+/** Where a number is open: its arithmetic, the way that led to it, and the way back. */
+
+import { element, placeWords, whole } from "piecewise/text.js";
+import { shown } from "piecewise/views/index.js";
+
+/**
+ * @param {Walk} walk
+ * @param {(place: ?Array) => void} onOpen told of every place that is opened, null when all is closed
+ */
+export function panel(walk, onOpen) {
+  const trail = []; // places, the first one opened first
+  const heading = element("h2", { id: "open-number", tabindex: "-1" });
+  const way = element("ol", { class: "trail", "aria-label": "The way to this number" });
+  const body = element("div", { class: "arithmetic" });
+  const back = element("button", { type: "button", text: "\u2190 back", onclick: () => stepBack() });
+  const close = element("button", { type: "button", text: "close", onclick: () => shut() });
+  const aside = element(
+    "aside",
+    { class: "panel", "aria-labelledby": "open-number", hidden: true },
+    element("div", { class: "bar-of-buttons" }, back, close),
+    way,
+    heading,
+    body,
+  );
+  let returnTo = null;
+
+  function open(place) {
+    if (walk.value(place) === undefined) return;
+    if (!trail.length) returnTo = document.activeElement;
+    trail.push(place);
+    render();
+  }
+
+  function render() {
+    const place = trail.at(-1);
+    const layer = walk.layer(place[0]);
+    heading.textContent = `${placeWords(place, layer.shape)} = ${whole(walk.value(place))}`;
+    body.replaceChildren(...shown(walk, place, open));
+    way.replaceChildren(...trail.map((one, index) => crumb(one, index)));
+    back.disabled = trail.length < 2;
+    aside.hidden = false;
+    document.body.classList.add("opened");
+    aside.scrollTop = 0;
+    heading.focus({ preventScroll: true });
+    onOpen(place);
+  }
+
+  function crumb(place, index) {
+    const words = place[0] === "input" ? "input" : `${place[0]}[${place.slice(1).join(", ")}]`;
+    const last = index === trail.length - 1;
+    const inside = last
+      ? element("span", { text: words, "aria-current": "true" })
+      : element("button", { type: "button", text: words, onclick: () => goTo(index) });
+    return element("li", {}, inside);
+  }
+
+  function goTo(index) {
+    trail.splice(index + 1);
+    render();
+  }
+
+  function stepBack() {
+    if (trail.length < 2) shut();
+    else goTo(trail.length - 2);
+  }
+
+  function shut() {
+    trail.length = 0;
+    aside.hidden = true;
+    document.body.classList.remove("opened");
+    onOpen(null);
+    returnTo?.focus();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (aside.hidden || event.target.matches("input, select, textarea")) return;
+    if (event.key === "Escape") shut();
+    else if (event.key === "Backspace") stepBack();
+    else return;
+    event.preventDefault();
+  });
+
+  /** Open from elsewhere in the page: a new way begins. */
+  function begin(place) {
+    trail.length = 0;
+    open(place);
+  }
+  return { aside, begin };
+}

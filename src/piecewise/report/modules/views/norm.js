@@ -1,0 +1,28 @@
+/** Batch normalisation: shifted and scaled, the same for a whole map. */
+
+import { element } from "piecewise/text.js";
+import { ending, rowsOf } from "piecewise/views/terms.js";
+
+/** The value times weight / deviation, the mean so scaled and taken off, and the bias. */
+export function terms(walk, layer, [, map, ...at]) {
+  const [scale, mean, bias] = layer.terms[map];
+  const place = [layer.before, map, ...at];
+  return [
+    { weight: scale, value: walk.value(place), name: `${layer.name}.weight[${map}] / deviation`, place },
+    { weight: mean, value: 1, name: `${layer.name}.mean[${map}], scaled and taken off`, place: null },
+    { weight: bias, value: 1, name: `${layer.name}.bias[${map}]`, place: null },
+  ];
+}
+
+export function show(walk, layer, place, open) {
+  return [
+    element("p", {
+      class: "step",
+      text:
+        "The map's mean over the training pictures is taken off, and what is left is divided by " +
+        "their deviation; then it is scaled and shifted by two learned numbers.",
+    }),
+    rowsOf(walk, terms(walk, layer, place), open),
+    ending("their sum", walk.value(place)),
+  ];
+}

@@ -1,0 +1,104 @@
+/** What every view of a layer shares: terms, and how they look. */
+
+import { cellStyle, palette } from "piecewise/paint.js";
+import { element, number, placeWords, whole } from "piecewise/text.js";
+
+const FIRST = 24;
+
+/**
+ * @typedef {{weight: number, value: number, name: string, place: ?Array}} Term
+ *   a weight, by name, times a value that stands at a place [layer, map, row, column]; a bias has none
+ */
+
+/** A bias of a layer, as a term. */
+export function biasTerm(walk, layer, map) {
+  const name = `${layer.name}.bias`;
+  return { weight: walk.weight(name, [map]), value: 1, name: `${name}[${map}]`, place: null };
+}
+
+/** A number that opens: a button with a number on it. */
+export function opens(place, value, open, shape) {
+  const words = `${placeWords(place, shape)}: ${whole(value)}; open`;
+  return element("button", {
+    type: "button",
+    class: "opens",
+    text: number(value),
+    title: words,
+    "aria-label": words,
+    onclick: () => open(place),
+  });
+}
+
+/** The products as rows, the largest first; more of them on demand. */
+export function rowsOf(walk, terms, open, { titles = ["weight", "value", "product", "of"] } = {}) {
+  const order = [...terms].sort((a, b) => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value));
+  const largest = Math.max(...order.map((term) => Math.abs(term.weight * term.value)), 0);
+  const body = element("tbody");
+  const more = element("button", { type: "button", class: "more" });
+  let shown = 0;
+  const add = () => {
+    for (const term of order.slice(shown, shown + FIRST)) body.append(row(walk, term, open, largest));
+    shown = Math.min(order.length, shown + FIRST);
+    more.hidden = shown === order.length;
+    more.textContent = `show ${Math.min(FIRST, order.length - shown)} more of ${order.length - shown}`;
+  };
+  more.addEventListener("click", add);
+  add();
+  const head = element("tr", {}, ...titles.map((title) => element("th", { scope: "col", text: title })));
+  const table = element("table", { class: "terms" }, element("thead", {}, head), body);
+  return element("div", { class: "rows" }, table, more);
+}
+
+function row(walk, term, open, largest) {
+  const product = term.weight * term.value;
+  const shape = term.place && walk.layer(term.place[0]).shape;
+  const value = term.place
+    ? opens(term.place, term.value, open, shape)
+    : element("span", { text: "" });
+  const bar = element("span", { class: product < 0 ? "bar against" : "bar for", "aria-hidden": "true" });
+  bar.style.width = `${largest ? (60 * Math.abs(product)) / largest : 0}px`;
+  const of = [term.name, term.place && placeWords(term.place, shape)].filter(Boolean).join(" \u00d7 ");
+  return element(
+    "tr",
+    {},
+    element("td", { class: "number", text: number(term.weight, 6) }),
+    element("td", { class: "number" }, value),
+    element("td", { class: "number" }, element("span", { text: number(product, 6) }), bar),
+    element("td", { class: "of", text: of }),
+  );
+}
+
+/**
+ * A small grid of numbers, coloured; cells may open.
+ * @param {string} title
+ * @param {Array<Array<?{value: number, place?: Array, marked?: boolean}>>} cells null: padding
+ */
+export function smallGrid(title, cells, open, walk) {
+  const colours = palette();
+  const values = cells.flat().filter(Boolean).map((cell) => Math.abs(cell.value));
+  const largest = Math.max(...values, 0);
+  const lines = cells.map((line) =>
+    element("tr", {}, ...line.map((cell) => gridCell(cell, largest, colours, open, walk))),
+  );
+  const table = element("table", { class: "grid" }, element("caption", { text: title }));
+  table.append(element("tbody", {}, ...lines));
+  return table;
+}
+
+function gridCell(cell, largest, colours, open, walk) {
+  if (!cell) return element("td", { class: "padding", title: "outside: nothing" }, "\u00a0");
+  const inside = cell.place
+    ? opens(cell.place, cell.value, open, walk.layer(cell.place[0]).shape)
+    : element("span", { text: number(cell.value, 2), title: whole(cell.value) });
+  if (cell.place) inside.textContent = number(cell.value, 2);
+  const td = element("td", { class: cell.marked ? "marked" : null }, inside);
+  const { background, color } = cellStyle(cell.value, largest, colours);
+  td.style.background = background;
+  inside.style.color = color;
+  return td;
+}
+
+/** A line of arithmetic that ends in the number itself. */
+export function ending(words, value) {
+  return element("p", { class: "ending" }, `${words} = `, element("strong", { text: whole(value) }));
+}

@@ -1,0 +1,115 @@
+/**
+ * The numbers of a walk, as the page got them: every stack and every array, and who made which.
+ * Nothing is computed here that a net computes; numbers are looked up.
+ */
+
+/** Base64 -> bytes. */
+function bytesOf(text) {
+  const marks = atob(text);
+  const bytes = new Uint8Array(marks.length);
+  for (let i = 0; i < marks.length; i++) bytes[i] = marks.charCodeAt(i);
+  return bytes;
+}
+
+/** Bytes of gzip -> bytes. */
+async function unzipped(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Planes of first, second, third and fourth bytes -> the float32 that they make. */
+function joined(planes) {
+  const count = planes.length / 4;
+  const bytes = new Uint8Array(planes.length);
+  for (let byte = 0; byte < 4; byte++) {
+    for (let i = 0; i < count; i++) bytes[4 * i + byte] = planes[byte * count + i];
+  }
+  return new Float32Array(bytes.buffer);
+}
+
+/**
+ * @param {{text: string, index: Object<string, number[]>}} packed arrays by name, one after another
+ * @returns {Promise<Map<string, {shape: number[], values: Float32Array}>>}
+ */
+export async function unpacked({ text, index }) {
+  const flat = joined(await unzipped(bytesOf(text)));
+  const arrays = new Map();
+  let start = 0;
+  for (const [name, shape] of Object.entries(index)) {
+    const size = shape.reduce((product, side) => product * side, 1);
+    arrays.set(name, { shape, values: flat.subarray(start, start + size) });
+    start += size;
+  }
+  return arrays;
+}
+
+/** Where a number of a place lies in a flat array of this shape. */
+export function offset(shape, at) {
+  return at.reduce((sum, index, axis) => sum * shape[axis] + index, 0);
+}
+
+export class Walk {
+  /**
+   * @param {object} data what the page was given
+   * @param {Map} arrays from `unpacked`
+   */
+  constructor(data, arrays) {
+    this.data = data;
+    this.arrays = arrays;
+    this.layers = new Map(data.layers.map((layer) => [layer.name, layer]));
+  }
+
+  layer(name) {
+    return this.layers.get(name);
+  }
+
+  /** The stack of a layer {shape, values}, or undefined where there was no room for it. */
+  stack(name) {
+    return this.arrays.get(`stack ${name}`);
+  }
+
+  array(name) {
+    return this.arrays.get(name);
+  }
+
+  /** Whether the input is words: one number a position. */
+  get readsWords() {
+    return this.layers.size > 1 && this.data.layers[1].word === "embed";
+  }
+
+  /**
+   * The number at a place [layer, map, row, column]; undefined where the page has none. A text's
+   * input is the deck's picture of it: 1 where a word stands.
+   */
+  value([name, ...at]) {
+    const stack = this.stack(name);
+    if (!stack) return undefined;
+    if (name === "input" && this.readsWords) return stack.values[at[2]] === at[1] ? 1 : 0;
+    return stack.values[offset(stack.shape, at)];
+  }
+
+  /** A number of an array of the net, by its place there. */
+  weight(name, at) {
+    const array = this.array(name);
+    return array && array.values[offset(array.shape, at)];
+  }
+
+  /** What stands at each position of a text, "" after its end; nothing for other inputs. */
+  get words() {
+    const { kind, columns } = this.data.axes;
+    return kind === "texts" ? columns.labels : undefined;
+  }
+
+  /** The word at a position of a text, in quotes; nothing for other inputs. */
+  wordAt(position) {
+    const word = this.words?.[position];
+    return word ? ` (\u201c${word}\u201d)` : "";
+  }
+
+  /** A cell of the input in the terms of its preparation: pixels, or hertz and seconds. */
+  cellWords(row, column) {
+    const { rows, columns } = this.data.axes;
+    if (this.words) return columns.labels[column];
+    return `${rows.labels[row]}, ${columns.labels[column]}`;
+  }
+}

@@ -1,0 +1,150 @@
+"""A walk as a page holds it: every number that the engine computed, and which cells make which.
+
+A page computes no layer. It gets the stacks, the arrays, and for each layer a table of where its
+windows stand, so that it can look up what a number is made of.
+"""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..architecture import Stage
+from ..layers import Convolution, Embed, Norm, Pool
+from ..network import Network
+from ..notation import write_layer
+from ..reference.walk import Walk
+from ..reference.why import Place
+from ..windows import Windows
+
+Float32 = npt.NDArray[np.float32]
+
+MOST_BYTES = 1_600_000
+"""Of packed numbers, as text, in a page; the rest of its two million bytes is for all else."""
+_MANTISSAS = (24, 16, 12, 8)
+"""Bits of a number that are kept: all of them while there is room."""
+
+
+class Packed(NamedTuple):
+    """Arrays in one text; ``bits`` of each number are kept; ``left_out``: arrays there was no room
+    for."""
+
+    text: str
+    index: dict[str, list[int]]
+    bits: int
+    left_out: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: by name the shape of each array, in the order in which they lie."""
+        return self._asdict()
+
+
+def packed(arrays: Mapping[str, Float32], most: int = MOST_BYTES) -> Packed:
+    """Arrays as text of at most so many characters: whole if there is room, else fewer bits of each
+    number, else without those in front (the first of all, the input, stays)."""
+    kept = dict(arrays)
+    left_out: list[str] = []
+    while True:
+        for bits in _MANTISSAS:
+            text = _text(kept, bits) if _might_fit(kept, bits, most) else None
+            if text is not None and (len(text) <= most or len(kept) <= 1):
+                index = {name: list(array.shape) for name, array in kept.items()}
+                return Packed(text, index, bits, left_out)
+        first = max([*kept][1:], key=lambda name: kept[name].size)
+        left_out.append(first)
+        del kept[first]
+
+
+def _might_fit(arrays: Mapping[str, Float32], bits: int, most: int) -> bool:
+    """Whether it is worth trying: numbers but zeros are rarely packed to less than half of their
+    bits, and a character of text holds six."""
+    numbers = sum(int(np.count_nonzero(array)) for array in arrays.values())
+    return numbers * bits / 6 / 2 <= most or len(arrays) <= 1
+
+
+def _text(arrays: Mapping[str, Float32], bits: int) -> str:
+    """All numbers, little-endian, first bytes first: like stands beside like, which packs well."""
+    flat = np.concatenate([array.ravel() for array in arrays.values()]).astype("<f4")
+    if bits < 24:
+        flat = _shortened(flat, bits)
+    planes = flat.view(np.uint8).reshape(-1, 4).T
+    return b64encode(gzip.compress(np.ascontiguousarray(planes).tobytes(), 6, mtime=0)).decode()
+
+
+def _shortened(flat: Float32, bits: int) -> Float32:
+    """Numbers rounded to so many bits of their mantissa; those kept are exact in float32."""
+    mantissa, exponent = np.frexp(flat.astype(np.float64))
+    return np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits).astype("<f4")
+
+
+def arrays_of(net: Network, walk: Walk) -> dict[str, Float32]:
+    """By name: every stack ("stack conv1"), the input's first, and every array of the net; of a
+    table of words only the rows that are looked up."""
+    stacks = {f"stack {name}": np.asarray(stack, np.float32) for name, stack in walk.items()}
+    arrays = dict(net.parameters)
+    for stage in net.architecture.stages:
+        if isinstance(stage.layer, Embed):
+            name = f"{stage.name}.weight"
+            arrays[name] = np.ascontiguousarray(arrays[name][np.unique(walk["input"])])
+    return {**stacks, **arrays}
+
+
+def layers_of(net: Network, walk: Walk) -> list[dict[str, Any]]:
+    """What a page knows of each layer, the input first."""
+    input_shape = list(net.input if net.architecture.reads_texts else walk["input"].shape)
+    first = {"name": "input", "word": "input", "notation": "", "shape": input_shape}
+    layers, before = [first], "input"
+    for stage in net.architecture.stages:
+        layers.append(
+            {
+                "name": stage.name,
+                "word": stage.layer.word,
+                "notation": write_layer(stage.layer),
+                "before": before,
+                "input": list(stage.input),
+                "shape": list(stage.output),
+                **_own(stage, walk),
+            }
+        )
+        before = stage.name
+    return layers
+
+
+def _own(stage: Stage, walk: Walk) -> dict[str, Any]:
+    """What only this kind of layer has."""
+    layer = stage.layer
+    if isinstance(layer, Convolution):
+        return {
+            **_windows(*layer.windows(stage.input)),
+            "kernel": list(layer.kernel),
+            "bias": layer.bias,
+            "count": walk.why(stage.name, 0).count,
+        }
+    if isinstance(layer, Pool):
+        return {**_windows(*layer.windows(stage.input)), "kind": layer.kind}
+    if isinstance(layer, Norm):  # its terms are worked out where they are defined
+        whys = [walk.why(*Place(stage.name, one, 0, 0)) for one in range(stage.output.channels)]
+        return {"terms": [[term.weight for term in why.terms] for why in whys]}
+    if isinstance(layer, Embed):
+        return {"words": np.unique(walk["input"]).tolist()}
+    return {}
+
+
+def _windows(rows: Windows, columns: Windows) -> dict[str, list[list[int]]]:
+    """For each window along both axes: the first cell it covers, how many, and which cell of the
+    window the first one is."""
+    return {"rows": _table(rows), "columns": _table(columns)}
+
+
+def _table(windows: Windows) -> list[list[int]]:
+    found = []
+    for index in range(windows.count):
+        cells = windows.cells(index)
+        offset = cells.start - (index * windows.stride - windows.before)
+        found.append([cells.start, len(cells), offset])
+    return found

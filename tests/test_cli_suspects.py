@@ -1,0 +1,101 @@
+"""`piecewise suspects`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+
+from piecewise.cli import suspects
+from piecewise.cli.suspects import command
+from piecewise.data.xo import PLAIN, draw
+from piecewise.insight import wrong_labels
+
+Printed = pytest.CaptureFixture[str]
+PLANTED = [5, 30, 61]
+LITTLE = ["--layers", "conv 6 3, relu, pool 2, full"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Drawn X's and O's, three labels of them wrong; the last ones are for testing."""
+    path, drawn = tmp_path_factory.mktemp("suspects") / "xo.npz", draw(120, 12, tricks=PLAIN)
+    labels = drawn.labels.copy()
+    labels[PLANTED] ^= 1
+    np.savez(path, images=drawn.pictures[:, 0], labels=labels, class_names=["X\x1b[31m", "O"],
+             is_test=np.arange(120) >= 100)  # fmt: skip
+    return str(path)
+
+
+def run(*arguments: str) -> None:
+    command.main(list(arguments), standalone_mode=False)
+
+
+def test_in_words(source: str, capsys: Printed) -> None:
+    run(source, "--most", "3", *LITTLE)
+    page, words = capsys.readouterr()
+    head, *lines = page.splitlines()
+    assert head.split() == ["doubt", "given", "likely", "example"]
+    assert len(lines) == 3
+    drawn = draw(120, 12, tricks=PLAIN).labels
+    for line in lines:
+        assert float(line.split()[0]) > 50
+        names = ["X?[31m", "O"]
+        index = next(index for index in PLANTED if line.rstrip().endswith(f"{index}"))
+        assert line.split()[2:4] == [names[1 - drawn[index]], names[drawn[index]]]
+    assert "3 suspects among 100 examples not for testing" in words
+    assert "\x1b[31m" not in page
+
+
+def test_in_json(source: str, capsys: Printed) -> None:
+    run(source, "--json", *LITTLE)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told["n"], told["skipped"]) == (1, 100, [])
+    assert {one["index"] for one in told["suspects"][:3]} == set(PLANTED)
+    assert all(one["given"] != one["likely"] for one in told["suspects"])
+    run(source, "--json", "--most", "2", "--threads", "1", *LITTLE)
+    assert json.loads(capsys.readouterr().out)["suspects"] == told["suspects"][:2]
+
+
+def test_long_lists_and_empty_ones(
+    source: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some(data: Any, *_: object, **__: object) -> list[Any]:
+        return wrong_labels.suspects(data, 50, layers="full")
+
+    monkeypatch.setattr(suspects, "suspects", some)
+    run(source)
+    page, words = capsys.readouterr()
+    assert len(page.splitlines()) == 1 + suspects.MOST + 1
+    assert page.endswith("and 30 more; --most N shows them\n")
+    assert "50 suspects among 100" in words
+    monkeypatch.setattr(suspects, "suspects", lambda *_, **__: [])
+    run(source)
+    assert capsys.readouterr().out == "no label is doubted\n"
+
+
+def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, told: Callable[[int, int, str], None], **__: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        told(1, 2, "asking nets")
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(suspects, "suspects", stopped)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises((KeyboardInterrupt, click.Abort)):
+        run(source)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_wrong_usage(source: str, tmp_path: Path) -> None:
+    with pytest.raises(click.UsageError, match="0 is not in the range 1"):
+        run(source, "--most", "0")
+    with pytest.raises(Exception, match="nowhere"):
+        run(str(tmp_path / "nowhere"))

@@ -1,0 +1,145 @@
+"""`piecewise tricks`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.cli import tricks
+from piecewise.cli.main import status
+from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.xo import PLAIN, draw
+from piecewise.network import Network
+
+Printed = pytest.CaptureFixture[str]
+SIZE = 12
+LITTLE = ["--layers", "conv 6 3, relu, pool 2, full", "--epochs", "6", "--batch-size", "16"]
+
+
+def saved(path: Path, count: int = 260, tested: int = 60) -> str:
+    """An `.npz` of drawn X's and O's without tricks; the last ones are for testing."""
+    drawings = draw(count, size=SIZE, seed=0, tricks=PLAIN)
+    np.savez(path, images=drawings.pictures[:, 0], labels=drawings.labels,
+             class_names=["X", "O"], is_test=np.arange(count) >= count - tested)  # fmt: skip
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A net that was taught without tricks, and its data."""
+    folder = tmp_path_factory.mktemp("tricks")
+    data, net = saved(folder / "xo.npz"), str(folder / "net")
+    assert status(["train", data, "-o", net, "--tricks", "none", "--lr", "0.05", *LITTLE]) == 0
+    return net, data
+
+
+def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> None:
+    assert status(["tricks", *taught, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told["part"], told["n"], told["literal_n"]) == (1, "test", 60, 200)
+    assert told["skipped"] == []
+    assert set(told["areas"]) == {"translation", "scaling", "rotation", "weight"}
+    assert set(told["literal_areas"]) == set(told["areas"])
+    assert "taught" not in told
+    dials = [curve["dial"] for curve in told["curves"]]
+    assert dials == ["right", "down", "scaling", "rotation", "weight"]
+    for curve in told["curves"]:
+        heights = curve["accuracies"]
+        assert len(curve["sizes"]) == len(heights) == len(curve["literal_accuracies"])
+        wide = curve["sizes"][-1] - curve["sizes"][0]
+        assert curve["area"] == pytest.approx(np.trapezoid(heights, curve["sizes"]) / wide)
+        assert heights[curve["as_it_is"]] >= 0.9
+
+
+def test_teaching_a_trick_and_saving_the_net(
+    taught: tuple[str, str], tmp_path: Path, capsys: Printed
+) -> None:
+    new = tmp_path / "new"
+    assert status(["tricks", *taught, "--teach", "translation", "-o", str(new), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["taught"]["tricks"] == ["translation"]
+    assert told["taught"]["literal_n"] == 0  # that is not measured twice
+    change = told["changes"]["translation"]
+    assert change["before"] == told["areas"]["translation"]
+    assert change["after"] == told["taught"]["areas"]["translation"] > change["before"]
+    assert change["gained"] >= 0.3
+    net = Network.load(new)
+    assert net.parameters_sha256 == told["taught"]["parameters_sha256"]
+    assert net.recipe == told["taught"]["recipe"]
+    assert net.calibration.n == 20  # a tenth of what was learned from
+    assert status(["tricks", str(new), taught[1], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["curves"] == [
+        {**curve, "literal_accuracies": other["literal_accuracies"],
+         "literal_area": other["literal_area"]}
+        for curve, other in zip(told["taught"]["curves"], told["curves"], strict=True)
+    ]  # fmt: skip
+    assert status(["tricks", str(new), taught[1], "--teach", "translation"]) == 1
+    assert "taught translation as far as it goes here" in capsys.readouterr().err
+
+
+def test_curves_in_words(taught: tuple[str, str], capsys: Printed) -> None:
+    assert status(["tricks", *taught, "--teach", "rotation", "--teach", "weight"]) == 0
+    page, words = capsys.readouterr()
+    assert "on its part for testing:" in words
+    assert "60 pictures, compared with 200 learned from" in page
+    assert page.count("  taught  ") == 5
+    for start in ("shift right -3 to 3 px", "scaling 0.5 to 1.5 x", "rotation -45 to 45 deg"):
+        assert start in page
+    assert "(taught)" in page
+    assert " -> " in page
+    assert max(len(line) for line in page.splitlines()) <= 80
+    lines = [line for line in page.splitlines() if line.startswith("rotation -45")]
+    assert sum(mark in tricks.BARS for mark in lines[0]) == 19
+
+
+def test_all_of_it_where_nothing_is_for_testing(
+    taught: tuple[str, str], tmp_path: Path, capsys: Printed
+) -> None:
+    data = saved(tmp_path / "few.npz", 40, 0)
+    assert status(["tricks", taught[0], data]) == 0
+    page, words = capsys.readouterr()
+    assert "on all of it:" in words
+    assert "40 pictures\n" in page
+    assert status(["tricks", taught[0], data, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["part"], told["literal_n"], told["literal_areas"]) == ("all", 0, None)
+
+
+def test_what_is_told_before_the_work(
+    taught: tuple[str, str], tmp_path: Path, capsys: Printed
+) -> None:
+    assert status(["tricks", *taught, "-o", str(tmp_path / "new")]) == 2
+    assert "wants --teach TRICK" in capsys.readouterr().err
+    assert status(["tricks", *taught, "--teach", "turning"]) == 1
+    assert "got 'turning', wanted one of translation, scaling" in capsys.readouterr().err
+    nowhere = str(tmp_path / "none" / "new")
+    assert status(["tricks", *taught, "--teach", "all", "-o", nowhere]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    texts = TextPreparation("words", ("a", "b"), 3)
+    words = tmp_path / "words"
+    Network("embed 2, pool all, full", texts.shape, ("a", "b"), 0, texts).save(words)
+    assert status(["tricks", str(words), "nothing.csv"]) == 1
+    assert "got a net that reads texts" in capsys.readouterr().err
+
+
+def test_a_stop_leaves_nothing_half_done(
+    taught: tuple[str, str], tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, told: Callable[[int, int, str], None], **__: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        told(1, 2, "teaching rotation")
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(tricks, "teach_tricks", stopped)
+    before, new = signal.getsignal(signal.SIGINT), tmp_path / "new"
+    assert status(["tricks", *taught, "--teach", "rotation", "-o", str(new)]) == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
+    assert not new.exists()
+    assert signal.getsignal(signal.SIGINT) == before

@@ -1,0 +1,218 @@
+"""Which examples caused an answer: nets taught without them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from piecewise.data.xo import PLAIN, Drawings, draw
+from piecewise.errors import DataError, LimitError
+from piecewise.insight.culprits import Culprit, cost, culprits
+from piecewise.learning.recipe import Recipe
+from piecewise.learning.trainer import train
+from piecewise.network import Network
+
+SIZE, COUNT, PLANTED = 12, 40, 13
+LITTLE = "conv 6 3, norm, relu, pool 2, dropout 0.1, full"
+
+
+def taught(drawn: Drawings, labels: npt.NDArray[np.int64], seed: int = 0, **knobs: Any) -> Network:
+    net = Network(LITTLE, (1, SIZE, SIZE), drawn.classes, seed, drawn.preparation)
+    recipe = {"epochs": 20, "batch_size": 16, "learning_rate": 0.05, "seed": seed, **knobs}
+    train(net, drawn.pictures, labels, Recipe(**recipe))
+    return net
+
+
+@pytest.fixture(scope="module")
+def planted() -> tuple[Network, Drawings, npt.NDArray[np.int64]]:
+    """A net, what it learned from, and the labels, one of them wrong."""
+    drawn = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN)
+    labels = drawn.labels.copy()
+    labels[PLANTED] ^= 1
+    return taught(drawn, labels), drawn, labels
+
+
+def test_a_wrong_label_is_the_first_culprit(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+) -> None:
+    net, drawn, labels = planted
+    before = net.parameters_sha256
+    asked, right = drawn.pictures[PLANTED], drawn.labels[PLANTED]
+    names = [f"drawing {index}" for index in range(COUNT)]
+    found = culprits(net, drawn.pictures, labels, asked, right, names=names)
+    first = found[0]
+    assert (first.name, first.indices) == (f"drawing {PLANTED}", (PLANTED,))
+    assert first.harm == max(one.harm for one in found) > 0.3
+    assert first.probability is not None
+    assert first.without is not None
+    assert first.without > first.probability
+    assert first.doubt > 3 * sorted(one.doubt for one in found)[COUNT // 2]
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert sorted(one.indices[0] for one in found) == list(range(COUNT))
+    assert net.parameters_sha256 == before
+    plain = first.to_json()
+    assert plain["indices"] == [PLANTED]
+    assert plain["changes"] == (plain["answers"] != plain["answers_without"])
+
+
+def test_with_no_question_the_labels_themselves_are_doubted(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+) -> None:
+    net, drawn, labels = planted
+    found = culprits(net, drawn.pictures, labels)
+    assert found[0].indices == (PLANTED,)
+    assert found[0].name == f"example {PLANTED}"
+    assert all(one.score == one.doubt and one.harm == 0 for one in found)
+    assert found[0].probability is None
+    assert found[0].answers == ()
+
+
+def test_the_net_without_it_knows_nothing_of_it(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+) -> None:
+    """Another picture and label in its place: nothing that is asked changes by a bit, though norm
+    takes statistics over all pictures of a group."""
+    net, drawn, labels = planted
+    asked = drawn.pictures[:3], drawn.labels[:3]
+    changed, others = drawn.pictures.copy(), labels.copy()
+    changed[20], others[20] = 255 - changed[20], 1 - others[20]
+
+    def without(pictures: Any, right: Any, which: int) -> float | None:
+        found = culprits(net, pictures, right, *asked, epochs=3)
+        return next(one.without for one in found if one.indices == (which,))
+
+    assert without(changed, others, 20) == without(drawn.pictures, labels, 20)
+    assert without(changed, others, 21) != without(drawn.pictures, labels, 21)
+
+
+def test_the_net_with_all_is_the_net_taught_by_the_same_recipe(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+) -> None:
+    net, drawn, labels = planted
+    asked, right = drawn.pictures[:5], drawn.labels[:5]
+    found = culprits(net, drawn.pictures, labels, asked, right)
+    chances = net.probabilities(asked)[np.arange(5), right]
+    assert found[0].probability == pytest.approx(float(chances.mean()), abs=1e-6)
+    assert found[0].answers == tuple(net.predict(asked))
+
+
+def test_the_same_for_any_threads_and_other_bits_for_other_seeds(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+) -> None:
+    net, drawn, labels = planted
+    question = drawn.pictures[:2], drawn.labels[:2]
+    given = (drawn.pictures, labels, *question)
+    alone = culprits(net, *given, epochs=3, threads=1)
+    assert culprits(net, *given, epochs=3, threads=3) == alone
+    twice = culprits(net, *given, epochs=3, seeds=2)
+    assert {one.indices: one.harm for one in twice} != {one.indices: one.harm for one in alone}
+
+
+def test_groups_are_left_out_together(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+) -> None:
+    """All that one hand wrote has the wrong label."""
+    _, drawn, _ = planted
+    groups = [f"hand {index // 5}" for index in range(COUNT)]
+    labels = drawn.labels.copy()
+    labels[10:15] ^= 1
+    net = taught(drawn, labels)
+    told = list[tuple[int, int, str]]()
+    found = culprits(net, drawn.pictures, labels, drawn.pictures[10:15], drawn.labels[10:15],
+                     groups=groups, told=lambda *one: told.append(one))  # fmt: skip
+    assert len(found) == COUNT // 5
+    assert (found[0].name, found[0].indices) == ("hand 2", (10, 11, 12, 13, 14))
+    assert told[-1] == (9 * 20, 9 * 20, "teaching 9 nets, each without something")
+    assert found[0].changes or found[0].answers == ("X", "O", "X", "O", "X")
+
+
+def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
+    drawn = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN)
+    net = taught(drawn, drawn.labels)
+    whole = cost(net, COUNT, COUNT)
+    assert (whole.nets, whole.recipe) == (COUNT + 1, Recipe(**net.recipe))
+    assert whole.work > 20 * COUNT * (COUNT + 1) * net.architecture.multiplications
+    net.recipe = Recipe(epochs=5_000, batch_size=32, learning_rate=0.08, patience=9).to_json()
+    short = cost(net, COUNT, COUNT)
+    assert 40 / 3 < short.recipe.epochs < 5_000
+    assert (short.recipe.batch_size, short.recipe.patience) == (16, 0)
+    assert short.recipe.learning_rate == pytest.approx(0.08 / 2**0.5)
+    assert short.work <= 6e10
+    assert cost(net, COUNT, COUNT, epochs=5_000).recipe.epochs == 5_000
+    assert short.to_json()["recipe"]["batch_size"] == 16
+    with pytest.raises(LimitError, match="leave out groups of examples, take fewer examples or"):
+        cost(net, 9_900, 9_900)
+    with pytest.raises(LimitError, match=r"nets to be taught, .* wanted at most 10,000 nets"):
+        culprits(net, drawn.pictures, drawn.labels, epochs=100_000, seeds=100)
+    wider = cost(net, COUNT, COUNT, layers="conv 200 3, relu, pool 2, full", epochs=1)
+    assert wider.work > 2 * cost(net, COUNT, COUNT, epochs=1).work
+
+
+def test_what_is_refused(planted: tuple[Network, Drawings, npt.NDArray[np.int64]]) -> None:
+    net, drawn, labels = planted
+    given = net, drawn.pictures, labels
+    with pytest.raises(DataError, match="got asked or right alone, wanted both"):
+        culprits(*given, drawn.pictures[0])
+    with pytest.raises(DataError, match="got 2 names, wanted 40"):
+        culprits(*given, names=["a", "b"])
+    with pytest.raises(DataError, match="got 1 groups, wanted 40"):
+        culprits(*given, groups=["a"])
+    with pytest.raises(DataError, match="wanted two or more, so that something is left"):
+        culprits(*given, groups=["a"] * COUNT)
+    with pytest.raises(LimitError, match="culprits: seeds: got 0, wanted a whole number from 1"):
+        culprits(*given, seeds=0)
+    with pytest.raises(LimitError, match="culprits: epochs: got 0"):
+        culprits(*given, epochs=0)
+    fresh = Network(LITTLE, (1, SIZE, SIZE), 2, 0)
+    with pytest.raises(LimitError, match="holds no recipe"):
+        culprits(fresh, drawn.pictures, labels)
+
+
+def test_ctrl_c_ends_all_of_it(planted: tuple[Network, Drawings, npt.NDArray[np.int64]]) -> None:
+    net, drawn, labels = planted
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        culprits(net, drawn.pictures, labels, epochs=20_000, told=stop)
+    assert time.perf_counter() - began < 10
+
+
+def test_an_error_of_a_net_is_told(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+) -> None:
+    net, drawn, labels = planted
+    wild = Network(LITTLE, (1, SIZE, SIZE), drawn.classes, 0, drawn.preparation)
+    wild.recipe = {**net.recipe, "learning_rate": 1e3, "schedule": "constant", "momentum": 0.99}
+    with pytest.raises(Exception, match="no longer a finite number"):
+        culprits(wild, drawn.pictures, labels, epochs=200)
+
+
+@pytest.mark.long
+def test_a_wrong_label_in_sixty_is_among_the_first_three() -> None:
+    """In nine of ten draws, whatever is asked: the mistakes about others, or nothing."""
+    hits = {"mistakes": 0, "nothing": 0}
+    for seed in range(10):
+        drawn = draw(60, size=20, seed=100 + seed)
+        others = draw(200, size=20, seed=200 + seed)
+        labels = drawn.labels.copy()
+        labels[7 * seed % 60] ^= 1
+        net = Network("conv 8 5, relu, pool 2, conv 16 3, relu, pool 2, full",
+                      (1, 20, 20), drawn.classes, seed, drawn.preparation)  # fmt: skip
+        train(net, drawn.pictures, labels, Recipe(epochs=60, batch_size=16, seed=seed))
+        wrong = net.logits(others.pictures).argmax(axis=1) != others.labels
+        for what, asked in (
+            ("nothing", ()),
+            ("mistakes", (others.pictures[wrong], others.labels[wrong])),
+        ):
+            if what == "mistakes" and not wrong.any():
+                asked = others.pictures, others.labels
+            found: list[Culprit] = culprits(net, drawn.pictures, labels, *asked)
+            hits[what] += (7 * seed % 60,) in [one.indices for one in found[:3]]
+    assert min(hits.values()) >= 9

@@ -1,0 +1,192 @@
+"""The report as a file: what it holds, how large it may be, and that it is the same each time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import piecewise as pw
+from piecewise.layers import KINDS
+from piecewise.learning.choices import KINDS as CHOICES
+from piecewise.reference.walk import Walk
+from piecewise.report import explain, walk_data
+from piecewise.report.assemble import MOST_BYTES, modules, page, script_json, style
+from piecewise.report.explain import explain_page
+from piecewise.report.walk_data import packed
+
+ROOM = Path(explain.__file__).parent / "modules"
+
+
+def data_of(html: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    assert found
+    plain: dict[str, Any] = json.loads(found[1])
+    return plain
+
+
+def unpacked(told: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What `packed` packed, by another way than the page's."""
+    planes = np.frombuffer(gzip.decompress(b64decode(told["text"])), np.uint8).reshape(4, -1)
+    flat = np.ascontiguousarray(planes.T).view("<f4").ravel()
+    arrays, start = {}, 0
+    for name, shape in told["index"].items():
+        size = int(np.prod(shape))
+        arrays[name] = flat[start : start + size].reshape(shape)
+        start += size
+    assert start == len(flat)
+    return arrays
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[pw.Network, np.ndarray]:
+    lessons = pw.draw(64, size=9, seed=0)
+    net = pw.Network(
+        "conv 4 3, norm, relu, pool 2, full 6, relu, full",
+        (1, 9, 9),
+        ["X", "O"],
+        preparation=lessons.preparation,
+    )
+    pw.train(net, lessons.pictures, lessons.labels, pw.Recipe(epochs=2))
+    return net, lessons.pictures[0]
+
+
+def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarray]) -> None:
+    net, example = drawn
+    told = data_of(explain_page(net, example, name="x.png"))
+    arrays = unpacked(told["arrays"])
+    walk = net.walk(net.inputs(example[None])[0])
+    for name, stack in walk.items():
+        assert arrays[f"stack {name}"].tobytes() == stack.tobytes()
+    for name, array in net.parameters.items():
+        assert arrays[name].tobytes() == array.tobytes()
+    assert told["logits"] == walk.logits.tolist()
+    assert told["arrays"]["bits"] == 24
+    votes = [
+        float(one)
+        for one in (arrays["votes 0"].ravel().astype(float) * walk["pool1"].ravel().astype(float))
+    ]
+    assert abs(sum(votes) + told["votes"]["biases"]["0"] - told["logits"][0]) < 1e-5
+    assert [one["dial"] for one in told["curves"]] == [
+        "right", "down", "scaling", "rotation", "weight",
+    ]  # fmt: skip
+    assert {one["method"].lower() for one in told["mattered"]} >= {"occlusion", "grad-cam"}
+
+
+def test_the_same_answer_gives_the_same_bytes(drawn: tuple[pw.Network, np.ndarray]) -> None:
+    net, example = drawn
+    assert explain_page(net, example, name="x") == explain_page(net, example, name="x")
+    assert explain_page(net, example, name="x") != explain_page(net, example, name="y")
+
+
+def test_a_default_net_for_digits_fits_whole() -> None:
+    lessons = pw.draw(16, size=28, seed=0)
+    layers = CHOICES["drawings"].layers((1, 28, 28))
+    net = pw.Network(layers, (1, 28, 28), 10, 1, lessons.preparation)
+    html = explain_page(net, lessons.pictures[0])
+    assert len(html.encode()) < MOST_BYTES
+    told = data_of(html)["arrays"]
+    assert told["bits"] == 24
+    assert told["left_out"] == []
+
+
+def test_a_larger_net_loses_digits() -> None:
+    net = pw.Network(CHOICES["photos"].layers((3, 64, 64)), (3, 64, 64), 4, 1)
+    example = np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8)
+    html = explain_page(net, example)
+    assert len(html.encode()) <= MOST_BYTES
+    told = data_of(html)["arrays"]
+    assert told["bits"] < 24
+    assert told["left_out"] == []
+    check_rounded(told, net.walk(net.inputs(example[None])[0]))
+
+
+def test_a_very_large_net_leaves_stacks_out() -> None:
+    shape = (3, 160, 160)
+    net = pw.Network("2 * (conv 24 3 pad=same, relu), pool 4, full", shape, 4, 1)
+    example = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    walk = net.walk(example)
+    told = packed(walk_data.arrays_of(net, walk), 1_600_000)
+    assert len(told.text) <= 1_600_000
+    assert told.left_out
+    check_rounded(told.to_json(), walk)
+
+
+def check_rounded(told: dict[str, Any], walk: Walk) -> None:
+    """What was kept is as near as its bits allow, input and logits among it."""
+    arrays, near = unpacked(told), 2.0 ** -told["bits"]
+    last = list(walk)[-1]
+    for name in ("input", last):
+        np.testing.assert_allclose(arrays[f"stack {name}"], walk[name], rtol=near)
+
+
+def test_packing_keeps_as_many_bits_as_there_is_room_for() -> None:
+    drawn = np.random.default_rng(0).normal(size=(2, 30_000)).astype(np.float32)
+    arrays = {"stack input": drawn[0], "weight": drawn[1]}
+    before = 25
+    for room in (320_000, 230_000, 185_000, 140_000):
+        found = packed(arrays, room)
+        assert len(found.text) <= room
+        assert found.bits < before
+        before = found.bits
+        near = 0.0 if found.bits == 24 else 2.0**-found.bits
+        np.testing.assert_allclose(unpacked(found.to_json())["weight"], drawn[1], rtol=near)
+    assert packed(arrays, 60_000).left_out == ["weight"]
+    assert list(packed(arrays, 10).index) == ["stack input"]  # the input stays
+
+
+def test_every_kind_of_layer_has_a_view() -> None:
+    registry = (ROOM / "views" / "index.js").read_text()
+    for kind in KINDS:
+        assert (ROOM / "views" / f"{kind.word}.js").is_file(), f"{kind.word} has no view"
+        assert f'from "piecewise/views/{kind.word}.js"' in registry, f"{kind.word} is not listed"
+
+
+def test_modules_are_small_and_name_only_each_other() -> None:
+    texts = modules()
+    for name, text in texts.items():
+        assert text.count("\n") <= 250, name
+        for imported in re.findall(r'from "([^"]+)"', text):
+            assert imported in texts, f"{name} imports {imported}"
+        for trap in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "http"):
+            if trap == "http" and "www.w3.org/2000/svg" in text:
+                continue
+            assert trap not in text, f"{name}: {trap}"
+    assert "url(" not in style()
+    assert "@import" not in style()
+
+
+def test_data_cannot_end_their_script() -> None:
+    for trap in ("</script>", "<!--", "]]>", "&quot;", "\u2028"):
+        text = script_json({trap: trap})
+        assert not set("<>&") & set(text)
+        assert json.loads(text) == {trap: trap}
+    html = page("</title><script>", "main.js", {})
+    assert html.count("<script") == 3
+    assert "<title>&lt;/title&gt;&lt;script&gt;</title>" in html
+
+
+def test_a_page_states_that_it_asks_nobody() -> None:
+    html = page("x", "main.js", {})
+    rules = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert rules
+    assert rules[1].startswith("default-src &#x27;none&#x27;")
+    assert "unsafe" not in rules[1]
+    assert "http" not in rules[1]
+
+
+def test_words_that_are_not_used_stay_out_of_the_page() -> None:
+    net = pw.Network("embed 4, conv 3 1x2, relu, pool all, full", (1, 5_000, 6), 2, seed=1)
+    told = data_of(explain_page(net, np.array([3, 4_000, 3, 0, 0, 0])))
+    arrays = unpacked(told["arrays"])
+    assert arrays["embed1.weight"].shape == (3, 4)
+    embed = next(layer for layer in told["layers"] if layer["word"] == "embed")
+    assert embed["words"] == [0, 3, 4_000]
+    assert arrays["embed1.weight"][2].tolist() == net.parameters["embed1.weight"][4_000].tolist()
+    assert walk_data.MOST_BYTES < MOST_BYTES

@@ -1,0 +1,290 @@
+"""The film: frames of the net as it was, the same net with it as without, files that hold it."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import piecewise as pw
+from piecewise.data.texts.preparation import TextPreparation
+from piecewise.errors import DataError, LimitError
+from piecewise.insight import film as module
+from piecewise.insight.error_table import error_table
+from piecewise.insight.film import CHANNELS, FEATURES, MOST_FRAMES, Film, kernels, montage
+from piecewise.learning.history import Epoch, Progress
+from piecewise.planes import ABOVE, BELOW, ZERO
+
+XO = pw.draw(96, 9, seed=0)
+GIVEN = XO.pictures, XO.labels
+UNSEEN = pw.draw(40, 9, seed=1)
+EXAMPLES = UNSEEN.pictures, UNSEEN.labels
+
+
+def fresh(layers: str = "conv 3 3, relu, pool 2, dropout 0.2, full") -> pw.Network:
+    return pw.Network(layers, (1, 9, 9), ("X", "O"), preparation=XO.preparation)
+
+
+def filmed(epochs: int = 4, net: pw.Network | None = None, **what: Any) -> tuple[pw.Network, Film]:
+    net = net or fresh()
+    film = Film(net, **what)
+    pw.train(net, *GIVEN, pw.Recipe(epochs=epochs), progress=film)
+    return net, film
+
+
+def test_frames_are_the_net_as_it_was_after_each_epoch() -> None:
+    net, film = filmed(4)
+    first = fresh().parameters["conv1.weight"]
+    np.testing.assert_array_equal(film.frames[0].kernels, first)
+    assert [frame.epoch for frame in film.frames] == [0, 1, 2, 3, 4]
+    assert [frame.step for frame in film.frames] == [0, 3, 6, 9, 12]
+    assert [frame.loss for frame in film.frames] == [None, *(one["loss"] for one in net.history)]
+    seen: list[np.ndarray] = []
+
+    def looking(progress: Progress) -> None:
+        if progress.finished:
+            seen.append(other.parameters["conv1.weight"].copy())
+
+    other = fresh()
+    pw.train(other, *GIVEN, pw.Recipe(epochs=4), progress=looking)
+    for frame, wanted in zip(film.frames[1:], seen, strict=True):
+        np.testing.assert_array_equal(frame.kernels, wanted)
+    assert len({frame.kernels.tobytes() for frame in film.frames}) == 5
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_net_learns_the_same_with_a_film(threads: int) -> None:
+    plain = fresh()
+    pw.train(plain, *GIVEN, pw.Recipe(epochs=3), threads=threads)
+    films = []
+    for _ in range(2):
+        net = fresh()
+        films.append(Film(net, examples=EXAMPLES))
+        pw.train(net, *GIVEN, pw.Recipe(epochs=3), progress=films[-1], threads=threads)
+        assert net.parameters_sha256 == plain.parameters_sha256
+    assert films[0].to_json() == films[1].to_json()
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "absolute"])
+def test_errors_are_those_of_the_error_table_then(loss: str) -> None:
+    wanted: list[float] = []
+    net = fresh()
+    film = Film(net, examples=EXAMPLES)
+
+    def both(progress: Progress) -> None:
+        film(progress)
+        if progress.finished:
+            wanted.append(error_table(net, *EXAMPLES).total)
+
+    recipe = pw.Recipe(epochs=3, loss=loss, learning_rate=0.01)
+    pw.train(net, *GIVEN, recipe, progress=both)
+    assert [frame.error for frame in film.frames[1:]] == wanted
+    before = fresh()
+    before.recipe = net.recipe  # so that the answers of the start are what those later are
+    assert film.frames[0].error == error_table(before, *EXAMPLES).total
+    assert wanted[-1] < (film.frames[0].error or 0)
+
+
+def test_one_feature_can_be_filmed() -> None:
+    whole, one = filmed(2)[1], filmed(2, feature=2)[1]
+    for frame, other in zip(whole.frames, one.frames, strict=True):
+        np.testing.assert_array_equal(frame.kernels[2:3], other.kernels)
+
+
+def test_votes_are_kernels_over_the_stack_that_votes() -> None:
+    net, film = filmed(1, layer="full1")
+    assert film.frames[1].kernels.shape == (2, 3, 4, 4)
+    picture = XO.pictures[0]
+    walk = net.walk(picture)
+    votes = film.frames[1].kernels.astype(np.float64) * walk["pool1"]
+    logits = votes.sum(axis=(1, 2, 3)) + net.parameters["full1.bias"]
+    np.testing.assert_allclose(logits, walk.logits, rtol=1e-5)
+
+
+def test_kernels_of_all_kinds_of_layer() -> None:
+    net = fresh("conv 4 3, relu, conv 5 1x3, relu, pool all, full 6, relu, full")
+    assert kernels(net, "conv2").shape == (5, 4, 1, 3)
+    assert kernels(net, "full1").shape == (6, 1, 1, 5)
+    assert kernels(net, "full2").shape == (2, 1, 1, 6)
+    words = TextPreparation("words", ("free", "prize"), 5)
+    net = pw.Network("embed 3, full", words.shape, 2)
+    assert kernels(net, "embed1").shape == (4, 1, 1, 3)
+    assert np.shares_memory(kernels(net, "embed1"), net.parameters.flat)
+
+
+def tell(film: Film, epochs: range) -> None:
+    """As training tells it, after changing the net a bit."""
+    for number in epochs:
+        film._net.parameters["conv1.weight"][0, 0, 0, 0] = number
+        done = Epoch(number, 1 / number, None, None, 0.0)
+        film(Progress(10 * number, 10_000, 0.5, None))  # in between, nothing is kept
+        film(Progress(10 * number, 10_000, 0.5, done))
+
+
+@pytest.mark.parametrize("epochs", [1, 5, MOST_FRAMES - 1, MOST_FRAMES, 300, 1_000])
+def test_many_epochs_are_thinned_evenly(epochs: int) -> None:
+    film = Film(fresh(), feature=0)
+    tell(film, range(1, epochs + 1))
+    numbers = [frame.epoch or 0 for frame in film.frames]
+    assert numbers[0] == 0
+    assert numbers[-1] == epochs
+    assert min(epochs + 1, MOST_FRAMES // 2) <= len(film) <= MOST_FRAMES
+    apart = {after - before for before, after in pairwise(numbers[:-1])}
+    assert len(apart) <= 1
+    for frame in film.frames[1:]:
+        assert frame.kernels[0, 0, 0, 0] == frame.epoch
+        assert frame.step == 10 * (frame.epoch or 0)
+
+
+def test_of_large_kernels_fewer_frames_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_NUMBERS", 4 * 27)
+    film = Film(fresh())
+    tell(film, range(1, 50))
+    assert 2 <= len(film) <= 4
+    assert film.frames[-1].epoch == 49
+    monkeypatch.setattr(module, "MOST_NUMBERS", 3 * 27 - 1)
+    with pytest.raises(
+        LimitError, match=r"^film: got 27 numbers of conv1, wanted at most 26; choos"
+    ):
+        Film(fresh())
+    assert len(Film(fresh(), feature=1)) == 1
+
+
+def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.finished and progress.finished.epoch == 2:
+            raise Stopped
+
+    net, recipe = fresh(), pw.Recipe(epochs=4)
+    with pytest.raises(Stopped):
+        pw.train(net, *GIVEN, recipe, progress=stop, run=tmp_path / "run")
+    again = fresh()
+    film = Film(again)
+    pw.train(again, *GIVEN, recipe, progress=film, run=tmp_path / "run")
+    whole = filmed(4)[1]
+    assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 6), (3, 9), (4, 12)]
+    for frame, wanted in zip(film.frames, whole.frames[2:], strict=True):
+        np.testing.assert_array_equal(frame.kernels, wanted.kernels)
+
+
+@pytest.mark.parametrize("ending", [".png", ".gif", ".PNG"])
+def test_a_saved_film_has_its_frames(tmp_path: Path, ending: str) -> None:
+    film = filmed(4)[1]
+    path = tmp_path / f"film{ending}"
+    film.save(path, seconds=0.1)
+    largest = max(float(np.abs(frame.kernels).max()) for frame in film.frames)
+    again, times = Image.open(BytesIO(path.read_bytes())), []
+    assert getattr(again, "n_frames", 1) == 5
+    for number, frame in enumerate(film.frames):
+        again.seek(number)
+        times.append(round(again.info["duration"]))
+        pixels = np.asarray(again.convert("RGB")).astype(int)
+        wanted = montage(frame.kernels, largest).astype(int)
+        side = pixels.shape[0] // wanted.shape[0]
+        assert side > 10
+        small = pixels[side // 2 :: side, side // 2 :: side]
+        assert np.abs(small - wanted).max() <= (40 if ending == ".gif" else 0)  # 256 colours
+    assert times == [100] * 4 + [1_500]
+    before = path.read_bytes()
+    film.save(path, seconds=0.1)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_film_of_one_frame_can_be_saved(tmp_path: Path) -> None:
+    Film(fresh()).save(tmp_path / "one.png")
+    assert Image.open(BytesIO((tmp_path / "one.png").read_bytes())).size[0] > 300
+
+
+def test_what_cannot_be_saved_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, path = Film(fresh()), tmp_path / "film.png"
+    path.write_bytes(b"before")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(DataError, match=r"film.png: not written: No space left on device$"):
+        film.save(path)
+    assert path.read_bytes() == b"before"
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(
+        LimitError, match=r"^film: got '.mp4', wanted a file's name that ends in .png"
+    ):
+        film.save(tmp_path / "film.mp4")
+    with pytest.raises(
+        LimitError, match=r"^film: seconds: got 0, wanted a number from 0.02 to 60$"
+    ):
+        film.save(path, seconds=0)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match=r"nowhere/film.png: not written: No such file"):
+        film.save(tmp_path / "nowhere" / "film.png")
+
+
+def test_colours_are_signed_and_between_kernels_is_grey() -> None:
+    given = np.zeros((3, 1, 2, 2), np.float32)
+    given[0, 0, 0] = 2, -2
+    drawn = montage(given, 2.0)
+    assert drawn.shape == (7, 7, 3)
+    assert tuple(drawn[1, 1]) == ABOVE
+    assert tuple(drawn[1, 2]) == BELOW
+    assert tuple(drawn[2, 2]) == ZERO
+    assert {tuple(pixel) for pixel in drawn[::3].reshape(-1, 3)} == {(128, 128, 128)}
+    assert {tuple(pixel) for pixel in drawn[4:, 4:].reshape(-1, 3)} == {(128, 128, 128)}
+    many = montage(np.zeros((FEATURES + 9, CHANNELS + 9, 3, 3), np.float32), 1.0)
+    assert many.shape == (4 * FEATURES + 1, 4 * CHANNELS + 1, 3)
+
+
+def test_its_page_shows_frames_and_how_the_error_fell() -> None:
+    _, film = filmed(20, examples=EXAMPLES)
+    page = film._repr_html_()
+    told = re.findall(r'alt="conv1, (epoch \d+)', page)
+    assert len(told) == module.SHOWN
+    assert (told[0], told[-1]) == ("epoch 0", "epoch 20")
+    addresses = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    last = Image.open(BytesIO(b64decode(addresses[-1])))
+    largest = max(float(np.abs(frame.kernels).max()) for frame in film.frames)
+    wanted = montage(film.frames[-1].kernels, largest)
+    side = last.size[0] // wanted.shape[1]
+    np.testing.assert_array_equal(np.asarray(last.convert("RGB"))[::side, ::side], wanted)
+    assert page.count("<svg xmlns") == 2
+    assert f"loss {film.frames[-1].loss:.4g}" in page
+    assert "error by" not in Film(fresh())._repr_html_()
+    assert "not all drawn" in Film(fresh("conv 40 3, relu, full"))._repr_html_()
+    assert repr(film).startswith("Film(conv1: 21 frames, to epoch 20, loss ")
+    assert list(film.lines())[-1] == film.frames[-1].told
+
+
+def test_its_json_is_plain() -> None:
+    _, film = filmed(2, feature=1, examples=EXAMPLES)
+    plain = json.loads(json.dumps(film.to_json()))
+    assert (plain["layer"], plain["feature"], len(plain["frames"])) == ("conv1", 1, 3)
+    for one, frame in zip(plain["frames"], film.frames, strict=True):
+        assert np.float32(one["kernels"]).tobytes() == frame.kernels.tobytes()
+        assert (one["epoch"], one["step"], one["loss"]) == (frame.epoch, frame.step, frame.loss)
+        assert one["error"] == frame.error
+
+
+def test_what_cannot_be_filmed_is_told() -> None:
+    net = fresh()
+    for layer in ("relu1", "conv2", "pool1"):
+        with pytest.raises(LimitError, match=rf"^layer: got '{layer}', wanted one with kernels; "):
+            Film(net, layer)
+    for feature in (3, -1, 1.0, True, "0"):
+        with pytest.raises(LimitError, match=r"^film: feature: got .* a whole number from 0 to 2$"):
+            Film(net, feature=feature)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"^labels: got 1, wanted 40, one per picture$"):
+        Film(net, examples=(UNSEEN.pictures, [0]))

@@ -1,0 +1,153 @@
+"""Mistakes first: cells that hold examples, the surest mistakes, and what is near them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.xo import draw
+from piecewise.errors import DataError, LimitError
+from piecewise.insight import mistakes as module
+from piecewise.insight.mistakes import Mistakes, mistakes
+from piecewise.learning.recipe import Recipe
+from piecewise.learning.trainer import train
+from piecewise.network import Network
+
+SIZE = 12
+LEARNED, UNSEEN = draw(80, size=SIZE, seed=0), draw(150, size=SIZE, seed=1)
+
+
+def taught(layers: str) -> Network:
+    net = Network(layers, (1, SIZE, SIZE), LEARNED.classes, 0, LEARNED.preparation)
+    train(net, LEARNED.pictures, LEARNED.labels, Recipe(epochs=6, batch_size=16))
+    return net
+
+
+@pytest.fixture(scope="module")
+def net() -> Network:
+    return taught("conv 4 3, norm, relu, pool 2, dropout 0.2, full 10, relu, dropout 0.3, full")
+
+
+@pytest.fixture(scope="module")
+def found(net: Network) -> Mistakes:
+    names = [f"unseen {index}" for index in range(150)]
+    learned = LEARNED.pictures, LEARNED.labels
+    return mistakes(net, UNSEEN.pictures, UNSEEN.labels, names, learned, most=9)
+
+
+def test_cells_hold_every_example_once_the_surest_first(net: Network, found: Mistakes) -> None:
+    logits = net.logits(UNSEEN.pictures)
+    answers, sure = logits.argmax(axis=1), net.chances(logits).max(axis=1)
+    everything = [index for indices in found.cells.values() for index in indices]
+    assert sorted(everything) == list(range(150))
+    for (right, answer), indices in found.cells.items():
+        assert indices, "a cell without examples has no key"
+        assert {(int(UNSEEN.labels[one]), int(answers[one])) for one in indices} == {
+            (right, answer)
+        }
+        assert [float(sure[one]) for one in indices] == sorted(sure[list(indices)].tolist())[::-1]
+    assert found.confusion.sum() == found.n == 150
+    assert found.confusion[0, 1] == ((UNSEEN.labels == 0) & (answers == 1)).sum()
+    assert found.cell("X", "O") == found.cell(0, 1) == found.cells[0, 1]
+    with pytest.raises(LimitError, match="got 'Y', wanted one of X, O"):
+        found.cell("Y", "O")
+
+
+def test_the_surest_mistakes_come_first(net: Network, found: Mistakes) -> None:
+    chances = net.probabilities(UNSEEN.pictures)
+    wrong = chances.argmax(axis=1) != UNSEEN.labels
+    assert 9 < wrong.sum() < 75, "this net should be wrong now and then"
+    assert len(found.mistakes) == 9
+    told = [one.probability for one in found.mistakes]
+    assert told == sorted(chances[wrong].max(axis=1).tolist())[::-1][:9]
+    for one in found.mistakes:
+        label = int(UNSEEN.labels[one.index])
+        assert (one.right, one.answer) == (UNSEEN.classes[label], UNSEEN.classes[1 - label])
+        assert one.chance == pytest.approx(1 - one.probability, abs=1e-6)
+        assert one.name == f"unseen {one.index}"
+
+
+def test_what_is_near_by_the_values_that_vote(net: Network, found: Mistakes) -> None:
+    """Measured anew, by walks."""
+    assert found.stack == "relu2"
+    assert found.compared == 80
+    stacks = np.array([net.walk(one)["relu2"].ravel() for one in LEARNED.pictures], np.float64)
+    for one in found.mistakes:
+        own = net.walk(UNSEEN.pictures[one.index])["relu2"].ravel()
+        distances = np.sqrt(((stacks - own) ** 2).sum(axis=1))
+        order = np.argsort(distances, kind="stable")[:3]
+        assert [near.index for near in one.near] == order.tolist()
+        assert [near.distance for near in one.near] == pytest.approx(distances[order], rel=1e-9)
+        assert [near.label for near in one.near] == [
+            LEARNED.classes[LEARNED.labels[at]] for at in order
+        ]
+        assert one.near[0].name == f"example {order[0]}"
+
+
+def test_a_mistake_that_was_learned_from_is_nearest_to_itself(net: Network) -> None:
+    wrong = 1 - LEARNED.labels
+    found = mistakes(net, LEARNED.pictures, wrong, train=(LEARNED.pictures, LEARNED.labels))
+    assert len(found.mistakes) == 20
+    assert all(
+        one.near[0].index == one.index for one in found.mistakes if one.near[0].distance == 0
+    )
+    assert sum(one.near[0].distance == 0 for one in found.mistakes) == 20
+
+
+@pytest.mark.parametrize(
+    ("layers", "stack"),
+    [("conv 4 3, relu, pool 2, dropout 0.2, full", "pool1"), ("full", "input"),
+     ("conv 2 3, relu, conv 2 10", "relu1")],
+)  # fmt: skip
+def test_votes_of_maps_are_compared_too(
+    layers: str, stack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WALKS", 30)
+    one = taught(layers)
+    learned = LEARNED.pictures, LEARNED.labels
+    wrong = 1 - one.logits(UNSEEN.pictures).argmax(axis=1)
+    told = mistakes(one, UNSEEN.pictures[:9], wrong[:9], train=learned, most=2, nearest=1)
+    assert (told.stack, told.compared) == (stack, 30)
+    places = [index * 80 // 30 for index in range(30)]
+    for each in told.mistakes:
+        own = one.walk(UNSEEN.pictures[each.index])[stack].astype(np.float64)
+        distances = [
+            float((((one.walk(LEARNED.pictures[at])[stack] - own) ** 2).sum()) ** 0.5)
+            for at in places
+        ]
+        assert each.near[0].index == places[int(np.argmin(distances))]
+        assert each.near[0].distance == pytest.approx(min(distances))
+
+
+def test_texts_are_compared_by_what_votes() -> None:
+    preparation = TextPreparation("words", tuple("abcdef"), 4)
+    words = np.random.default_rng(0).integers(0, 7, (30, 4))
+    one = Network("embed 3, conv 5 1x2, relu, pool all, full", preparation.shape, 2, 0, preparation)
+    wrong = 1 - one.logits(words).argmax(axis=1)
+    told = mistakes(one, words, wrong, train=(words, wrong), most=5)
+    assert told.stack == "pool1"
+    assert all(each.near[0].distance == 0 for each in told.mistakes)
+
+
+def test_no_mistakes_and_plain_values(net: Network, found: Mistakes) -> None:
+    none = mistakes(net, UNSEEN.pictures, net.logits(UNSEEN.pictures).argmax(axis=1))
+    assert (none.mistakes, none.compared) == ((), 0)
+    plain = found.to_json()
+    assert plain["confusion"] == found.confusion.tolist()
+    cell = next(one for one in plain["cells"] if (one["right"], one["answer"]) == ("X", "O"))
+    assert cell["indices"] == list(found.cell("X", "O"))
+    assert plain["mistakes"][0]["near"][0]["distance"] == found.mistakes[0].near[0].distance
+
+
+def test_what_is_refused(net: Network) -> None:
+    given = net, UNSEEN.pictures, UNSEEN.labels
+    with pytest.raises(DataError, match="names: got 2, wanted 150, one per picture"):
+        mistakes(*given, ["a", "b"])
+    with pytest.raises(LimitError, match="mistakes: nearest: got 0"):
+        mistakes(*given, nearest=0)
+    with pytest.raises(DataError, match="labels: got 3, wanted 150"):
+        mistakes(net, UNSEEN.pictures, UNSEEN.labels[:3])
+    learned = LEARNED.pictures, LEARNED.labels
+    with pytest.raises(DataError, match="train_names: got 1, wanted 80"):
+        mistakes(*given, train=learned, train_names=["a"])

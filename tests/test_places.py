@@ -1,0 +1,231 @@
+"""Receptive fields, and cells of an input in terms of its preparation."""
+
+from __future__ import annotations
+
+import io
+import json
+from random import Random
+
+import numpy as np
+import pytest
+import soundfile
+
+import piecewise as pw
+from piecewise.architecture import Architecture
+from piecewise.data.pictures.preparation import PicturePreparation
+from piecewise.data.sounds.files import Sound, read_sound
+from piecewise.data.sounds.preparation import SoundPreparation
+from piecewise.data.sounds.spectrogram import mel_bands
+from piecewise.data.texts.preparation import TextPreparation
+from piecewise.errors import DataError, LimitError
+from piecewise.insight.fields import Field, centres, receptive_field
+from piecewise.insight.places import places
+
+from .networks import PICTURES, numbers_for, random_input, random_layers
+
+DEEP = "conv 4 3, relu, pool 2, conv 4 3, relu, full"
+WORDS = TextPreparation("words", ("free", "prize", "see", "you"), 6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "row", "column", "wanted"),
+    [
+        ("input", 4, 6, (4, 5, 6, 7)),
+        ("conv1", 4, 6, (4, 7, 6, 9)),
+        ("relu1", 4, 6, (4, 7, 6, 9)),
+        ("pool1", 0, 0, (0, 4, 0, 4)),
+        ("pool1", 3, 4, (6, 9, 8, 12)),  # seven rows of conv1 in twos: the last window has one
+        ("conv2", 1, 2, (2, 9, 4, 12)),
+        ("full1", 0, 0, (0, 9, 0, 12)),
+    ],
+)
+def test_fields_are_worked_by_hand(layer: str, row: int, column: int, wanted: Field) -> None:
+    assert receptive_field(Architecture(DEEP, (1, 9, 12), 2), layer, row, column) == wanted
+
+
+def reached(net: pw.Network, example: np.ndarray, layer: str, row: int, column: int) -> np.ndarray:
+    """The cells of the input that change a layer's numbers there, tried one after the other."""
+    before = net.walk(example)[layer][:, row, column]
+    found = np.zeros(example.shape[1:], bool)
+    for at in np.ndindex(*found.shape):
+        for nudge in (-9, 9):
+            changed = example.copy()
+            changed[(slice(None), *at)] += nudge
+            found[at] |= (net.walk(changed)[layer][:, row, column] != before).any()
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_outside_a_field_changes_a_number_and_its_edges_do(seed: int) -> None:
+    """Networks of layers that let everything through: averages, no ReLU."""
+    random = Random(f"fields {seed}")
+    kinds = tuple(kind for kind in PICTURES if kind not in ("relu", "dropout", "full"))
+    shape = random_input(random)
+    while shape[1] * shape[2] > 60:
+        shape = random_input(random)
+    layers = random_layers(random, shape, 2, kinds).replace("kind=average", "")
+    layers = layers.replace("pool all", "pool all kind=average")
+    parts = [part + " kind=average" * ("pool" in part and "kind" not in part)
+             for part in layers.split(", ")]  # fmt: skip
+    net = pw.Network(", ".join([*parts, "full"]), shape, 2)
+    sample = numbers_for(net.architecture, "fields", 1)
+    for name, array in sample.arrays.items():
+        (net.parameters if name in net.parameters else net.averages)[name] = array
+    example = sample.x[0].astype(np.float32)
+    for stage in net.architecture.stages:
+        row, column = (random.randrange(side) for side in stage.output[1:])
+        field = receptive_field(net.architecture, stage.name, row, column)
+        changed = reached(net, example, stage.name, row, column)
+        inside = np.zeros(changed.shape, bool)
+        inside[field.top : field.bottom, field.left : field.right] = True
+        assert not changed[~inside].any(), f"{net}: {stage.name}"
+        assert inside.any() == changed.any()
+        if changed.any():
+            rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+            edges = (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
+            assert edges == field, f"{net}: {stage.name}"
+
+
+def test_a_number_that_sees_only_padding_has_an_empty_field() -> None:
+    architecture = Architecture("conv 2 2 pad=3, pool 1, full", (1, 4, 4), 2)
+    assert receptive_field(architecture, "pool1", 0, 0) == (0, 0, 0, 0)
+    assert receptive_field(architecture, "conv1", 2, 8) == (0, 1, 4, 4)
+
+
+def test_middles_of_fields() -> None:
+    architecture = Architecture("conv 2 5 pad=same, pool 2, conv 2 1x3, full", (1, 8, 10), 2)
+    assert centres(architecture, "conv1", 0) == list(range(8))
+    assert centres(architecture, "pool1", 1) == [0.5, 2.5, 4.5, 6.5, 8.5]
+    assert centres(architecture, "conv2", 1) == [2.5, 4.5, 6.5]
+    assert centres(architecture, "full1", 0) == [3.5]
+    assert centres(architecture, "input", 0) == list(range(8))
+
+
+def test_fields_that_are_not_there_are_told() -> None:
+    architecture = Architecture(DEEP, (1, 9, 12), 2)
+    with pytest.raises(LimitError, match="layer: got 'pool2', wanted one of input, conv1"):
+        receptive_field(architecture, "pool2")
+    with pytest.raises(LimitError, match="row: got 7, wanted a whole number from 0 to 6"):
+        receptive_field(architecture, "conv1", 7, 0)
+
+
+def test_a_field_is_cut_out_of_an_example() -> None:
+    field = Field(1, 3, 2, 5)
+    example = np.arange(2 * 4 * 6).reshape(2, 4, 6)
+    np.testing.assert_array_equal(field.cut(example), example[:, 1:3, 2:5])
+    assert field.cut(np.arange(6)).tolist() == [2, 3, 4]
+    assert field.shape == (2, 3)
+
+
+def recorded(seconds: float, click: float, rate: int) -> Sound:
+    """A faint hum with a click in it, through a WAV file."""
+    at = np.arange(int(seconds * rate))
+    samples = 0.004 * np.sin(at * (440 * 2 * np.pi / rate))
+    samples[round(click * rate) : round(click * rate) + 3] = 0.9
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV")
+    return read_sound(file.getvalue(), "click.wav")
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+@pytest.mark.parametrize("frames", [16, 40, 96], ids=["cut", "whole", "padded"])
+@pytest.mark.parametrize("hop", [128, 200])
+def test_a_click_is_found_where_it_is_in_the_recording(rate: int, frames: int, hop: int) -> None:
+    preparation = SoundPreparation((1, 20, frames), 8_000, hop)
+    for seconds, click in ((0.7, 0.5), (0.9, 0.5), (3.0, 0.5), (3.0, 2.25)):
+        sound = recorded(seconds, click, rate)
+        prepared = preparation.fit(sound)[0]
+        column = int(prepared.astype(np.int64).sum(axis=0).argmax())
+        low, high = places(preparation, raw=sound).columns.spans[column]
+        step = preparation.hop / preparation.rate
+        assert high - low == pytest.approx(step)
+        assert abs((low + high) / 2 - click) <= step
+    silence = Sound(np.zeros(8_000, np.float32), 8_000)
+    assert preparation.first_step(silence) == 0
+
+
+@pytest.mark.parametrize("frames", [16, 96])
+def test_a_click_in_the_middle_of_a_step_is_told_to_the_sample(frames: int) -> None:
+    preparation, sound = SoundPreparation((1, 20, frames)), recorded(0.9, 4_096 / 8_000, 8_000)
+    column = int(preparation.fit(sound)[0].astype(np.int64).sum(axis=0).argmax())
+    low, high = places(preparation, raw=sound).columns.spans[column]
+    assert (low + high) / 2 == pytest.approx(4_096 / 8_000, abs=2 / 8_000)
+
+
+def test_without_its_recording_a_sound_has_the_seconds_of_its_picture() -> None:
+    preparation = SoundPreparation((1, 20, 40), 8_000, 80)
+    found = places(preparation)
+    assert found.columns.spans[0] == (0.0, 0.01)
+    assert found.columns.spans[-1] == pytest.approx((0.39, 0.4))
+    assert found.columns.labels[2] == "0.025 s"
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_the_hertz_of_a_row_are_those_that_it_listens_to(rate: int) -> None:
+    preparation = SoundPreparation((1, 40, 16), rate)
+    window = preparation.window
+    first, shares = mel_bands(rate, window, 40)
+    rows = preparation.hertz
+    assert len(rows) == 40
+    assert rows[-1][0] == pytest.approx(60)
+    assert rows[0][1] == pytest.approx(rate * 39 / 80)
+    for band, (low, high) in enumerate(rows[::-1]):
+        bins = np.zeros(window // 2 + 2 + shares.shape[1])
+        bins[first[band] : first[band] + shares.shape[1]] = shares[band]
+        heard = np.flatnonzero(bins) * rate / window
+        assert low < heard[0] <= heard[-1] < high
+        assert low > heard[0] - rate / window
+        assert high < heard[-1] + rate / window
+
+
+@pytest.mark.parametrize("hertz", [300, 1_000, 3_000])
+def test_a_tone_is_loudest_in_a_row_that_listens_to_it(hertz: int) -> None:
+    preparation = SoundPreparation((1, 40, 32))
+    tone = np.sin(np.arange(4_000) * (hertz * 2 * np.pi / 8_000)).astype(np.float32)
+    prepared = preparation.fit(Sound(tone, 8_000))[0].astype(np.int64)
+    low, high = places(preparation).rows.spans[int(prepared.sum(axis=1).argmax())]
+    assert low < hertz < high
+    assert high - low < 0.4 * hertz
+
+
+def test_words_are_those_that_the_net_reads() -> None:
+    text = "You won a PRIZE"
+    numbers = WORDS.fit(text)
+    found = places(WORDS, numbers, text)
+    assert found.columns.labels == ("you", "won (unknown)", "a (unknown)", "prize", "", "")
+    assert places(WORDS, numbers).columns.labels[1] == "? (unknown)"
+    assert found.told(0, 3) == "prize"
+    assert found.field_told(Field(0, 6, 0, 4)) == "you won (unknown) a (unknown) prize"
+    assert found.told(0, 5) == "no text"
+    assert WORDS.written(numbers, text)[:4] == ["you", "won", "a", "prize"]
+    with pytest.raises(DataError, match=r"places: got no numbers, wanted the words of a text"):
+        places(WORDS)
+
+
+def test_letters_are_put_together() -> None:
+    letters = TextPreparation("letters", tuple("abc "), 6)
+    found = places(letters, letters.fit("ab ca"))
+    assert found.field_told(Field(0, 1, 1, 4)) == "b c"
+    assert (found.columns.name, found.columns.unit) == ("letter", "letters")
+
+
+def test_cells_in_words() -> None:
+    found = places(PicturePreparation((1, 9, 12), "dark"))
+    assert found.kind == "drawings"
+    assert found.told(3, 5) == "row 3, column 5"
+    assert found.field_told(Field(3, 6, 5, 9)) == "rows 3 to 5, columns 5 to 8"
+    sounds = places(SoundPreparation((1, 40, 32), 8_000, 80))
+    assert sounds.field_told(Field(38, 40, 2, 5)) == "0.020 to 0.050 s, 60 to 167 Hz"
+    assert places(PicturePreparation((1, 9, 3)), np.array([4, 2, 0])).told(0, 1) == "word 2"
+
+
+def test_places_are_plain_values_for_a_page() -> None:
+    for found in (
+        places(PicturePreparation((3, 4, 6))),
+        places(SoundPreparation((1, 4, 6))),
+        places(WORDS, WORDS.fit("see you")),
+    ):
+        plain = json.loads(json.dumps(found.to_json()))
+        assert plain["kind"] == found.kind
+        for name, size in (("rows", 1 if found.kind == "texts" else 4), ("columns", 6)):
+            assert len(plain[name]["labels"]) == len(plain[name]["spans"]) == size

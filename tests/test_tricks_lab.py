@@ -1,0 +1,358 @@
+"""The tricks lab: dials, curves of a picture and of a set, literal comparison, teaching tricks."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from piecewise.data.dataset import DataSet
+from piecewise.data.pictures.preparation import PicturePreparation
+from piecewise.data.sounds.preparation import SoundPreparation
+from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.xo import DECK_TRICKY_X, DECK_X, PLAIN, draw
+from piecewise.errors import DataError, LimitError
+from piecewise.insight import literal, tricks_lab
+from piecewise.insight.literal import Literal, as_bytes, share_same, worth
+from piecewise.insight.teaching_tricks import (
+    widened,
+)
+from piecewise.insight.tricks_lab import (
+    Curve,
+    Dial,
+    area,
+    dials,
+    picture_curves,
+    set_curves,
+)
+from piecewise.learning.teaching import lesson, teach
+from piecewise.network import Network
+from piecewise.reference.tricks import Draws, as_drawn, draws, trick
+from piecewise.tricks import Augmentation
+from tests.test_tricks import ALL, moment
+
+Array = npt.NDArray[Any]
+SIZE = 12
+LAYERS = "conv 6 3, relu, pool 2, full"
+DRAWN = draw(300, size=SIZE, seed=0, tricks=PLAIN)
+KNOBS: dict[str, Any] = {"epochs": 6, "batch_size": 16, "learning_rate": 0.05, "tricks": "none"}
+
+
+def data_of(count: int = 300, tested: int = 100) -> DataSet:
+    """Drawings with no tricks, the last ones for testing."""
+    parts = np.where(np.arange(count) < count - tested, "train", "test")
+    some = slice(count)
+    return DataSet(
+        DRAWN.pictures[some], DRAWN.labels[some], DRAWN.classes, parts, DRAWN.preparation
+    )
+
+
+def taught(data: DataSet, seed: int = 0, **knobs: Any) -> Network:
+    said = {**KNOBS, "tricks": Augmentation(), "seed": seed, **knobs}
+    given = lesson(data, layers=LAYERS, folds=0, **said)
+    return teach(replace(given, parts={k: v for k, v in given.parts.items() if k != "test"})).net
+
+
+@pytest.fixture(scope="module")
+def net() -> Network:
+    return taught(data_of())
+
+
+def named(net: Network) -> dict[str, Dial]:
+    return {dial.name: dial for dial in dials(net.preparation)}
+
+
+# Dials.
+
+
+def test_dials_are_symmetrical_even_and_within_what_can_be_trained() -> None:
+    for side, other in [(2, 2), (3, 7), (9, 9), (28, 28), (33, 20), (100, 100), (1, 40), (200, 64)]:
+        for dial in dials(PicturePreparation((1, side, other), "dark")):
+            sizes = np.array(dial.sizes)
+            middle = sizes[dial.as_it_is]
+            assert middle == (1 if dial.name == "scaling" else 0)
+            assert sizes - middle == pytest.approx(middle - sizes[::-1])
+            assert np.diff(sizes) == pytest.approx(sizes[1] - sizes[0])
+            assert sizes[1] > sizes[0]
+        wide = widened(Augmentation(), dials(PicturePreparation((1, side, other))), {})
+        assert wide == Augmentation()
+
+
+def test_the_dials_of_a_picture_of_28_pixels() -> None:
+    told = {dial.name: dial for dial in dials(PicturePreparation((1, 28, 28), "dark"))}
+    assert list(told) == ["right", "down", "scaling", "rotation", "weight"]
+    assert told["right"].sizes == tuple(range(-7, 8))
+    assert told["right"].reach == 7 / 28
+    assert told["scaling"].sizes == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
+    assert told["rotation"].sizes[::9] == (-45, 0, 45)
+    assert told["weight"].sizes[::8] == (-1, 0, 1)
+    assert [dial.trick for dial in told.values()][:3] == ["translation", "translation", "scaling"]
+
+
+def test_large_pictures_are_shifted_by_whole_pixels_all_the_same() -> None:
+    right, down = dials(PicturePreparation((3, 64, 100)))[:2]
+    assert right.sizes == tuple(range(-24, 25, 4))
+    assert down.sizes == tuple(range(-16, 17, 2))
+
+
+def test_a_line_is_only_shifted_and_made_no_thicker() -> None:
+    assert [dial.name for dial in dials(PicturePreparation((1, 1, 40)))] == ["right"]
+    with pytest.raises(LimitError, match="1 x 1, wanted two pixels or more"):
+        dials(PicturePreparation((1, 1, 1)))
+
+
+def test_sounds_are_shifted_in_time_and_texts_not_at_all() -> None:
+    (time,) = dials(SoundPreparation((1, 40, 64), rate=8_000, hop=160))
+    assert (time.name, time.trick, time.unit) == ("right", "translation", "seconds")
+    assert time.drawn[-1] == 16  # a quarter of 64 steps, of 20 ms each
+    assert time.sizes[-1] == pytest.approx(0.32)
+    texts = TextPreparation("words", ("a", "b"), 3)
+    with pytest.raises(LimitError, match="got a net that reads texts, wanted one for pictures"):
+        dials(texts)
+
+
+def test_a_dial_turns_pictures_as_training_does() -> None:
+    pictures = np.random.default_rng(0).normal(size=(20, 2, 9, 12)).astype(np.float32)
+    drawn = draws(ALL, 9, 12, moment(20))
+    for ground in ("dark", "any"):
+        found = as_drawn(drawn, pictures, ground).astype(np.float32)
+        assert (found == trick(ALL, pictures, ground, moment(20))).all()
+        for dial in dials(PicturePreparation((2, 9, 12))):
+            for number, size in enumerate(dial.drawn):
+                turned = dial.turned(pictures, number, ground)
+                none, changed = np.zeros(20), {dial.name: np.full(20, size)}
+                same = Draws(none, none, none + 1, none, none, none > 0)
+                same = same._replace(**changed)
+                assert (turned == as_drawn(same, pictures, ground).astype(np.float32)).all()
+                assert (turned == pictures).all() == (number == dial.as_it_is)
+
+
+# Literal comparison.
+
+
+def test_the_deck_s_two_x_are_hardly_the_same_literally() -> None:
+    first, second = (as_bytes(picture[None]) for picture in (DECK_X, DECK_TRICKY_X))
+    differ = int((DECK_X != DECK_TRICKY_X).sum())
+    assert share_same(first, second) == 1 - differ / 81
+    assert ((DECK_X > 0) & (DECK_TRICKY_X > 0)).sum() == 5  # of 13 pixels of ink
+    assert share_same(first, first) == 1
+    assert share_same(first, 255 - first) == 0
+    half = np.full((1, 2, 2), 51, np.uint8)
+    assert share_same(half, np.zeros_like(half)) == 0.8
+
+
+def test_bytes_are_found_again_on_either_ground() -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    for ground, wanted in (("dark", every), ("light", 255 - every), ("any", every)):
+        scaled = PicturePreparation((1, 16, 16), ground).scale(every)
+        assert (as_bytes(scaled) == wanted).all()
+    assert as_bytes(np.array([-9.0, 9.0])).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("kept", [1 << 24, 0])
+@pytest.mark.parametrize("block", [1 << 21, 40])
+def test_the_nearest_picture_pixel_by_pixel(
+    monkeypatch: pytest.MonkeyPatch, kept: int, block: int
+) -> None:
+    monkeypatch.setattr(literal, "_KEPT", kept)
+    monkeypatch.setattr(literal, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    lessons = rng.integers(0, 4, (50, 1, 3, 3)).astype(np.uint8) * 85
+    asked = rng.integers(0, 4, (40, 1, 3, 3)).astype(np.uint8) * 85
+    lessons[30:40] = lessons[:10]  # of equally near ones the first
+    found = Literal(lessons, np.arange(50)).answers((asked / 127.5 - 1).astype(np.float32))
+    apart = [
+        [sum((int(a) - int(b)) ** 2 for a, b in zip(x.flat, y.flat, strict=True)) for y in lessons]
+        for x in asked
+    ]
+    assert found.tolist() == [row.index(min(row)) for row in apart]
+    with pytest.raises(DataError, match="got 0 pictures and 0 labels, wanted one or more"):
+        Literal(lessons[:0], np.arange(0))
+
+
+def test_how_many_are_worth_comparing_with() -> None:
+    assert worth(5, 10, 10).tolist() == [0, 1, 2, 3, 4]
+    few = worth(60_000, 750_000, 784)
+    assert len(few) == int(literal.WORK / 750_000 / 784) < 60_000
+    assert few[0] == 0
+    assert set(np.diff(few).tolist()) <= {60_000 // len(few), 60_000 // len(few) + 1}
+    assert len(worth(3, 10**9, 10**9)) == 1
+    assert len(worth(0, 10, 10)) == 0
+
+
+# Curves of one picture.
+
+
+def test_a_dot_that_is_shifted_to_the_other_half() -> None:
+    """A net that asks which half the ink is in, all its numbers known."""
+    net = Network("conv 2 1, full", (1, 8, 8), ("left", "right"))
+    net.parameters["conv1.weight"] = np.array([1, -1], np.float32).reshape(2, 1, 1, 1)
+    net.parameters["conv1.bias"] = np.zeros(2, np.float32)
+    votes = np.zeros((2, 2, 8, 8), np.float32)
+    votes[0, 0, :, :4], votes[1, 0, :, 4:] = 3, 3  # by the first map of the convolution
+    votes[:, 1] = 0.25  # the second says the same of both
+    net.parameters["full1.weight"] = votes.reshape(2, -1)
+    net.parameters["full1.bias"] = np.zeros(2, np.float32)
+    picture = -np.ones((1, 8, 8), np.float32)
+    picture[0, 5, 2] = 1
+    right = picture_curves(net, picture)[0]
+    assert right.dial.sizes == (-2, -1, 0, 1, 2)
+    assert right.label == 0
+    assert right.logits.argmax(axis=1).tolist() == [0, 0, 0, 0, 1]
+    assert right.below is None
+    assert right.above is not None
+    assert (right.above.size, right.above.number, right.above.answer) == (2, 4, 1)
+    # 31 pixels of ground and one of ink, three votes each; then 32 of ground.
+    assert right.above.lost == ("conv1", 0, -90, -96, 5, 2)
+    assert right.same == (1 - 2 / 64, 1 - 2 / 64, 1, 1 - 2 / 64, 1 - 2 / 64)
+    watched = picture_curves(net, picture, 1)[0]  # never its answer while it lies on the left
+    assert watched.below == watched.above
+    assert watched.above is not None
+    assert (watched.above.size, watched.above.lost) == (0, None)
+
+
+def test_a_picture_s_curves_are_what_the_net_says(net: Network) -> None:
+    example = DRAWN.pictures[290]
+    for given in (example, net.preparation.scale(example)):
+        curves = picture_curves(net, given)
+        assert [curve.dial for curve in curves] == list(dials(net.preparation))
+        for curve in curves:
+            picture = net.preparation.scale(example)[None]
+            for number in range(len(curve.dial.sizes)):
+                turned = curve.dial.turned(picture, number, "dark")
+                assert (curve.logits[number] == net.logits(turned)[0]).all()
+                assert (curve.probabilities[number] == net.probabilities(turned)[0]).all()
+            assert curve.same[curve.dial.as_it_is] == 1
+            assert min(curve.same) > 0.5
+            assert curve.label == int(net.logits(picture)[0].argmax())
+
+
+def test_where_a_curve_breaks_and_what_was_lost(net: Network) -> None:
+    broken = 0
+    for number in range(10):
+        picture = net.preparation.scale(DRAWN.pictures[number])
+        for curve in picture_curves(net, picture, int(DRAWN.labels[number])):
+            broken += check_breaks(net, picture, curve)
+    assert broken >= 5
+
+
+def check_breaks(net: Network, picture: Array, curve: Curve) -> int:
+    """How many breaks a curve has, each looked at."""
+    wins, middle, found = curve.logits.argmax(axis=1) == curve.label, curve.dial.as_it_is, 0
+    for broken, outwards in ((curve.below, wins[middle::-1]), (curve.above, wins[middle:])):
+        if broken is None:
+            assert outwards.all()
+            continue
+        assert abs(broken.number - middle) == int(outwards.argmin())
+        assert curve.dial.sizes[broken.number] == broken.size
+        assert broken.answer == int(curve.logits[broken.number].argmax()) != curve.label
+        if broken.number == middle:
+            continue
+        found += 1
+        turned = curve.dial.turned(picture[None], broken.number, "dark")[0]
+        before, after = net.walk(picture), net.walk(turned)
+        lost = broken.lost
+        assert lost is not None
+        assert lost.stack == "pool1"
+        votes = [walk.ledger(curve.label, back_to="pool1").by_map() for walk in (before, after)]
+        assert (lost.before, lost.after) == (votes[0][lost.feature], votes[1][lost.feature])
+        assert lost.before - lost.after == max(votes[0] - votes[1]) > 0
+        assert before["pool1"][lost.feature, lost.row, lost.column] == max(
+            before["pool1"][lost.feature].flat
+        )
+    return found
+
+
+def test_curves_are_plain_values(net: Network) -> None:
+    curves = picture_curves(net, DRAWN.pictures[0])
+    told = json.loads(json.dumps([curve.to_json() for curve in curves], allow_nan=False))
+    for curve, values in zip(curves, told, strict=True):
+        assert values["dial"] == curve.dial.name
+        assert len(values["sizes"]) == len(values["logits"]) == len(values["same"])
+        assert (values["below"] is None) == (curve.below is None)
+        if curve.above and curve.above.lost:
+            assert values["above"]["lost"]["feature"] == curve.above.lost.feature
+
+
+def test_examples_and_labels_that_do_not_fit(net: Network) -> None:
+    with pytest.raises(DataError, match="wanted class numbers"):
+        picture_curves(net, DRAWN.pictures[0], True)
+    with pytest.raises(DataError, match="wanted 0 to 1"):
+        picture_curves(net, DRAWN.pictures[0], 2)
+    with pytest.raises(DataError, match="wanted \\(N, 1, 12, 12\\)"):
+        picture_curves(net, DRAWN.pictures[0, :, :9])
+    with pytest.raises(LimitError, match="threads"):
+        set_curves(net, DRAWN.pictures, DRAWN.labels, threads=0)
+    texts = TextPreparation("words", ("a", "b"), 3)
+    words = Network("embed 2, pool all, full", texts.shape, ("a", "b"), 0, texts)
+    with pytest.raises(LimitError, match="reads texts"):
+        picture_curves(words, np.zeros(3, int))
+
+
+# Curves of a set.
+
+
+def test_the_area_is_the_mean_height() -> None:
+    assert area([1, 1, 1]) == 1
+    assert area([0, 1, 0]) == 0.5
+    assert area([0, 1]) == 0.5
+    heights = np.random.default_rng(0).random(9)
+    assert area(heights.tolist()) == pytest.approx(np.trapezoid(heights, np.linspace(0, 1, 9)))
+
+
+def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    tested, right = DRAWN.pictures[200:], DRAWN.labels[200:]
+    lessons = DRAWN.pictures[:40], DRAWN.labels[:40]
+    told: list[tuple[int, int, str]] = []
+    found = set_curves(net, tested, right, lessons, told=lambda *one: told.append(one))
+    compared = Literal(as_bytes(net.inputs(lessons[0])), lessons[1])
+    for curve in found.curves:
+        assert curve.literal is not None
+        for number, accuracy in enumerate(curve.accuracies):
+            turned = curve.dial.turned(net.inputs(tested), number, "dark")
+            assert accuracy == (net.logits(turned).argmax(axis=1) == right).mean()
+            assert curve.literal[number] == (compared.answers(turned) == right).mean()
+        assert curve.accuracies[curve.dial.as_it_is] >= 0.97
+    assert (found.n, found.literal_n) == (100, 40)
+    sizes = sum(len(curve.dial.sizes) for curve in found.curves)
+    assert told[-1] == (100 * sizes, 100 * sizes, "measuring")
+    assert [one[0] for one in told] == sorted(one[0] for one in told)
+    monkeypatch.setattr(tricks_lab, "_BLOCK", 30 * SIZE * SIZE)
+    for threads in (1, 3):
+        assert set_curves(net, tested, right, lessons, threads=threads) == found
+    alone = set_curves(net, net.inputs(tested), right)
+    assert alone.literal_areas is None
+    assert alone.literal_n == 0
+    assert alone.areas == found.areas
+
+
+def test_areas_by_trick(net: Network) -> None:
+    found = set_curves(net, DRAWN.pictures[:20], DRAWN.labels[:20])
+    of = {curve.dial.name: curve.area for curve in found.curves}
+    assert list(found.areas) == ["translation", "scaling", "rotation", "weight"]
+    assert found.areas["translation"] == (of["right"] + of["down"]) / 2
+    assert found.areas["translation"] < 1
+    assert found.areas["rotation"] == of["rotation"]
+    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert told["areas"] == found.areas
+    assert told["literal_areas"] is None
+    for curve, values in zip(found.curves, told["curves"], strict=True):
+        assert values["accuracies"] == list(curve.accuracies)
+        assert values["area"] == curve.area
+        assert values["sizes"][values["as_it_is"]] in (0, 1)
+
+
+def test_whoever_has_seen_enough_leaves_no_thread_behind(net: Network) -> None:
+    before = threading.active_count()
+
+    def enough(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        set_curves(net, DRAWN.pictures, DRAWN.labels, told=enough, threads=3)
+    assert threading.active_count() == before

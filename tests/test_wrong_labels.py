@@ -1,0 +1,165 @@
+"""Likely wrong labels: planted ones are found, and what is for testing is left alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.data.dataset import DataSet, read_data
+from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.xo import PLAIN, draw
+from piecewise.errors import DataError, LimitError
+from piecewise.insight.wrong_labels import Suspect, suspects
+from piecewise.randomness import key_of, shuffled
+
+from .real_data import real
+
+SIZE, LITTLE = 12, "conv 6 3, relu, pool 2, full"
+
+
+def data_of(count: int, planted: int, tested: int = 0, seed: int = 0) -> tuple[DataSet, set[int]]:
+    """Drawn X's and O's, the last ones for testing; labels planted in the others, and where."""
+    drawn = draw(count, size=SIZE, seed=seed, tricks=PLAIN)
+    parts = np.where(np.arange(count) >= count - tested, "test", "train")
+    wrong = shuffled(key_of(seed, 99), count - tested)[:planted]
+    labels = drawn.labels.copy()
+    labels[wrong] = 1 - labels[wrong]
+    names = [f"drawing {index}" for index in range(count)]
+    given = DataSet(drawn.pictures, labels, drawn.classes, parts, drawn.preparation, names=names)
+    return given, set(wrong.tolist())
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[DataSet, set[int], list[Suspect]]:
+    data, wrong = data_of(240, 10, tested=40)
+    return data, wrong, suspects(data, layers=LITTLE)
+
+
+def test_planted_labels_come_first(found: tuple[DataSet, set[int], list[Suspect]]) -> None:
+    data, wrong, told = found
+    assert {one.index for one in told[:10]} == wrong
+    for one in told[:10]:
+        given, other = (
+            data.classes[data.labels[one.index]],
+            data.classes[1 - data.labels[one.index]],
+        )
+        assert (one.given, one.likely) == (given, other)
+        assert one.name == f"drawing {one.index}"
+        assert one.part == "train"
+        assert one.doubt == pytest.approx(
+            one.sure
+        )  # of two classes, what one has not, the other has
+        assert one.doubt > 0.6
+    assert all(one.given != one.likely for one in told)
+    assert len(told) < 30
+
+
+def test_the_same_for_any_threads_and_whatever_is_for_testing(
+    found: tuple[DataSet, set[int], list[Suspect]],
+) -> None:
+    data, _, told = found
+    changed = replace(data, pictures=data.pictures.copy(), labels=data.labels.copy())
+    changed.pictures[data.parts == "test"] = 255
+    changed.labels[data.parts == "test"] = 0
+    again = suspects(changed, layers=LITTLE, threads=1)
+    assert again == told
+    assert [one.to_json() for one in again] == [one.to_json() for one in told]
+    assert suspects(data, 3, layers=LITTLE, seed=1) != told[:3]
+
+
+def test_a_validation_part_is_looked_at(
+    found: tuple[DataSet, set[int], list[Suspect]],
+) -> None:
+    data, wrong, _ = found
+    parts = data.parts.astype("<U10")
+    parts[:100] = "validation"
+    told = suspects(replace(data, parts=parts), 10, layers=LITTLE)
+    assert len(wrong & {one.index for one in told}) >= 9
+    assert {one.part for one in told} == {"train", "validation"}
+
+
+def test_as_many_as_asked_for_and_progress() -> None:
+    data, _ = data_of(60, 2)
+    seen = list[tuple[int, int, str]]()
+    told = suspects(data, 60, layers=LITTLE, told=lambda *one: seen.append(one))
+    assert len({one.index for one in told}) == 60
+    assert {one[2] for one in seen} == {f"asking nets, round {n} of 2" for n in (1, 2)}
+    done, of, _ = seen[-1]
+    assert done == of > 0
+
+
+def test_texts() -> None:
+    """Words 2 and 3 tell the classes apart; the others tell nothing."""
+    random = np.random.default_rng(0)
+    labels = np.arange(120) % 2
+    words = random.integers(4, 9, (120, 5))
+    words[np.arange(120), random.integers(0, 5, 120)] = 2 + labels
+    labels[[7, 30, 77]] ^= 1
+    preparation = TextPreparation("words", tuple("abcdefgh"), 5)
+    data = DataSet(words, labels, ("no", "yes"), np.full(120, "train"), preparation)
+    told = suspects(data)
+    assert {one.index for one in told[:3]} == {7, 30, 77}
+    assert told[0].name == f"example {told[0].index}"
+
+
+def test_groups_stay_together() -> None:
+    """Every picture is there five times. Of two of them all five labels are wrong: nets that
+    learned from some of the five believe them, others do not."""
+    drawn = draw(30, size=SIZE, seed=3, tricks=PLAIN)
+    labels, wrong = drawn.labels.copy(), [4, 21]
+    labels[wrong] ^= 1
+    data = DataSet(drawn.pictures.repeat(5, axis=0), labels.repeat(5), drawn.classes,
+                   np.full(150, "train"), drawn.preparation)  # fmt: skip
+    apart = replace(data, groups=np.array([f"hand {index // 5}" for index in range(150)]))
+
+    def hits(given: DataSet) -> int:
+        return sum(
+            one.index // 5 in wrong for one in suspects(given, 10, layers="full 30, relu, full")
+        )
+
+    assert hits(apart) == 10 > hits(data)
+
+
+def test_what_is_refused() -> None:
+    data, _ = data_of(20, 0)
+    anything: Any = [1]
+    with pytest.raises(DataError, match="wanted what read_data gives"):
+        suspects(anything)
+    with pytest.raises(LimitError, match="suspects: most: got 0, wanted a whole number from 1"):
+        suspects(data, 0)
+    with pytest.raises(LimitError, match="suspects: seed: got -1"):
+        suspects(data, seed=-1)
+    with pytest.raises(DataError, match="wanted 2 classes or more"):
+        suspects(replace(data, labels=np.zeros(20, int)))
+    with pytest.raises(DataError, match="all there is to learn from is of one"):
+        suspects(replace(data, groups=np.full(20, "me")))
+    with pytest.raises(LimitError, match="threads: got 0"):
+        suspects(data, layers=LITTLE, threads=0)
+
+
+def test_an_error_of_who_is_told_ends_it_all() -> None:
+    data, _ = data_of(200, 0)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        suspects(data, layers="conv 32 5, relu, conv 32 5, relu, pool 2, full", told=stop)
+    assert time.perf_counter() - began < 20
+
+
+@pytest.mark.long
+def test_real_letters_with_one_label_in_twenty_wrong() -> None:
+    data = read_data(real("xo-unipen.npz"))
+    train = np.flatnonzero(data.parts == "train")
+    wrong = train[shuffled(key_of(7, 99), len(train))[: round(0.05 * len(train))]]
+    labels = data.labels.copy()
+    labels[wrong] ^= 1
+    told = suspects(replace(data, labels=labels), 2 * len(wrong))
+    assert len({one.index for one in told} & set(wrong.tolist())) >= 0.8 * len(wrong)
+    assert all(one.part == "train" for one in told)
