@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.calibration import Calibration
 from piecewise.data.texts.preparation import TextPreparation
 from piecewise.errors import DataError, LimitError
 from piecewise.insight.error_table import (
@@ -86,9 +87,14 @@ def test_of_the_absolute_loss_it_is_the_loss_itself() -> None:
 
 
 def test_a_net_that_was_not_taught_has_probabilities() -> None:
-    table = error_table(deck_net(None), XO.pictures[:1], XO.labels[:1])
+    net = deck_net(None)
+    table = error_table(net, XO.pictures[:1], XO.labels[:1])
     assert table.answers == "probabilities"
     assert sum(row.actual for row in table.rows(0)) == pytest.approx(1)
+    net.calibration = Calibration(temperature=0.1)  # these as they are told to people
+    chance = 1 / (1 + np.exp(-(0.92 - 0.51) / 0.1))
+    found = error_table(net, XO.pictures[:1], XO.labels[:1])
+    assert found.rows(0)[0].actual == pytest.approx(chance, 1e-5)
 
 
 def test_texts_have_a_table_too() -> None:

@@ -36,7 +36,7 @@ def unpacked(told: dict[str, Any]) -> dict[str, np.ndarray]:
     planes = np.frombuffer(gzip.decompress(b64decode(told["text"])), np.uint8).reshape(4, -1)
     flat = np.ascontiguousarray(planes.T).view("<f4").ravel()
     arrays, start = {}, 0
-    for name, shape in told["index"].items():
+    for name, shape in told["shapes"].items():
         size = int(np.prod(shape))
         arrays[name] = flat[start : start + size].reshape(shape)
         start += size
@@ -138,7 +138,7 @@ def test_packing_keeps_as_many_bits_as_there_is_room_for() -> None:
         near = 0.0 if found.bits == 24 else 2.0**-found.bits
         np.testing.assert_allclose(unpacked(found.to_json())["weight"], drawn[1], rtol=near)
     assert packed(arrays, 60_000).left_out == ["weight"]
-    assert list(packed(arrays, 10).index) == ["stack input"]  # the input stays
+    assert list(packed(arrays, 10).shapes) == ["stack input"]  # the input stays
 
 
 def test_every_kind_of_layer_has_a_view() -> None:

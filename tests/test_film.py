@@ -178,6 +178,15 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
         np.testing.assert_array_equal(frame.kernels, wanted.kernels)
 
 
+def test_a_film_that_was_begun_begins_anew_there() -> None:
+    film = Film(fresh(), feature=0)
+    tell(film, range(1, 300))
+    film(Progress(5_000, 10_000, 0.5, None, resumed=True))
+    assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 5_000)]
+    tell(film, range(501, 550))
+    assert [frame.epoch for frame in film.frames] == [None, *range(501, 550)]
+
+
 @pytest.mark.parametrize("ending", [".png", ".gif", ".PNG"])
 def test_a_saved_film_has_its_frames(tmp_path: Path, ending: str) -> None:
     film = filmed(4)[1]

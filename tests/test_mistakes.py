@@ -95,21 +95,26 @@ def test_a_mistake_that_was_learned_from_is_nearest_to_itself(net: Network) -> N
     assert sum(one.near[0].distance == 0 for one in found.mistakes) == 20
 
 
+@pytest.mark.parametrize("walked", [False, True])
 @pytest.mark.parametrize(
     ("layers", "stack"),
     [("conv 4 3, relu, pool 2, dropout 0.2, full", "pool1"), ("full", "input"),
      ("conv 2 3, relu, conv 2 10", "relu1")],
 )  # fmt: skip
 def test_votes_of_maps_are_compared_too(
-    layers: str, stack: str, monkeypatch: pytest.MonkeyPatch
+    layers: str, stack: str, walked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_WALKS", 30)
+    """By a net of the layers before the votes; one by one, and fewer, where there can be none."""
+    if walked:
+        monkeypatch.setattr(module, "MOST_CLASSES", 1)
+        monkeypatch.setattr(module, "MOST_WALKS", 30)
+    compared = 30 if walked else 80
     one = taught(layers)
     learned = LEARNED.pictures, LEARNED.labels
     wrong = 1 - one.logits(UNSEEN.pictures).argmax(axis=1)
     told = mistakes(one, UNSEEN.pictures[:9], wrong[:9], train=learned, most=2, nearest=1)
-    assert (told.stack, told.compared) == (stack, 30)
-    places = [index * 80 // 30 for index in range(30)]
+    assert (told.stack, told.compared) == (stack, compared)
+    places = [index * 80 // compared for index in range(compared)]
     for each in told.mistakes:
         own = one.walk(UNSEEN.pictures[each.index])[stack].astype(np.float64)
         distances = [

@@ -124,6 +124,20 @@ def test_groups_stay_together() -> None:
     assert hits(apart) == 10 > hits(data)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_nothing_is_said_of_a_class_that_the_nets_never_met(grouped: bool) -> None:
+    """One example alone, or all of one hand: nets that learned nothing of it cannot doubt it."""
+    data, wrong = data_of(120, 4)
+    lonely = [3] if not grouped else list(range(24, 30))
+    labels = data.labels.copy()
+    labels[lonely] = 2
+    groups = np.array([f"hand {index // 12}" for index in range(120)]) if grouped else None
+    given = replace(data, labels=labels, classes=("X", "O", "?"), groups=groups)
+    told = suspects(given, 120, layers=LITTLE)
+    assert {one.index for one in told} == set(range(120)) - set(lonely)
+    assert len(wrong & {one.index for one in told[:8]}) >= len(wrong - set(lonely)) - 1
+
+
 def test_what_is_refused() -> None:
     data, _ = data_of(20, 0)
     anything: Any = [1]

@@ -15,7 +15,7 @@ from ..architecture import Architecture, Stage
 from ..engine import programs
 from ..errors import DataError, LimitError
 from ..layers import Dropout, Full
-from ..limits import Whole
+from ..limits import MOST_CLASSES, Whole
 from ..network import Network
 
 MOST = 20
@@ -24,7 +24,8 @@ NEAREST = 3
 MOST_VALUES = 1 << 24
 """Values of all examples learned from that are kept to compare with; of more, evenly many."""
 MOST_WALKS = 2_000
-"""Examples learned from that are walked one by one, where the values that vote are no row."""
+"""Examples learned from that are walked one by one, where no net can end with the values that
+vote."""
 
 Labels = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
@@ -191,7 +192,7 @@ class _Voting:
         """The layers before the last."""
         self.stack = self.before[-1].name if self.before else "input"
         self.shape = self.before[-1].output if self.before else net.architecture.input
-        self.is_row = bool(self.before) and prod(self.shape) == self.shape[0] > 1
+        self.is_net = bool(self.before) and prod(self.shape) <= MOST_CLASSES
 
     def values(self, pictures: npt.NDArray[Any]) -> Float32:
         """Of pictures (N, ...): (N, values). All at once by the engine where the layers before the
@@ -199,9 +200,9 @@ class _Voting:
         net = self.net
         if not len(pictures):
             return np.zeros((0, prod(self.shape)), np.float32)
-        if not self.is_row:
+        if not self.is_net:
             return np.stack([np.ravel(net.walk(one)[self.stack]) for one in pictures])
-        first = Architecture([one.layer for one in self.before], net.input, self.shape[0])
+        first = Architecture([one.layer for one in self.before], net.input, prod(self.shape))
         flat = net.parameters.flat[: sum(row.size for row in first.parameters)]
         averages = net.averages.flat[: sum(row.size for row in first.averages)]
         given = net.laid(pictures)
@@ -227,7 +228,7 @@ class _Learned:
         self.voting, self.labels = voting, labels
         self.names = _names(names, len(labels), "train_names")
         count = min(len(labels), max(1, MOST_VALUES // prod(voting.shape)))
-        if not voting.is_row:
+        if not voting.is_net:
             count = min(count, MOST_WALKS)
         self.places = np.arange(count) * len(labels) // count
         self.columns = voting.values(pictures[self.places]).astype(np.float64).T.copy()

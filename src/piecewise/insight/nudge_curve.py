@@ -190,7 +190,6 @@ class _Turned:
         with np.errstate(over="ignore"):  # beyond float32, which the logits then tell
             self._array[self.index] = value
         logits = self._net.logits(self._given).astype(np.float64)
-        self._array[self.index] = self.today
         return _mean(LOSSES[self._loss](logits, self._right)[0])
 
     def values(self, reach: float, count: int) -> tuple[float, ...]:

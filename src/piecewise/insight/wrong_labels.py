@@ -129,13 +129,28 @@ class _Asked:
         )
         return cls(data, np.flatnonzero(chosen), pictures, labels, groups, folds, plan)
 
+    @property
+    def judged(self) -> npt.NDArray[np.bool_]:
+        """Which examples (N,) had others of their class among what was learned from, in all rounds:
+        of a class that it never met, a net has nothing to say."""
+        judged = np.ones(len(self.labels), bool)
+        for repeat in range(REPEATS):
+            fold = self._fold(repeat)
+            for number in range(self.folds):
+                out = fold == number
+                judged[out] &= np.isin(self.labels[out], self.labels[~out])
+        return judged
+
+    def _fold(self, repeat: int) -> Labels:
+        """The fold (N,) of each example in a round."""
+        return folds_of(self.labels, self.plan.recipe.seed, repeat, self.folds, self.groups)
+
     def answers(self, told: Told, threads: int | None) -> Float64:
         """The logits (repeats, N, classes) by nets that did not learn from them."""
         found, kept = [], np.ones(len(self.labels), bool)
         for repeat in range(REPEATS):
             doing = f"asking nets, round {repeat + 1} of {REPEATS}"
-            seed = self.plan.recipe.seed
-            fold = folds_of(self.labels, seed, repeat, self.folds, self.groups)
+            fold = self._fold(repeat)
             jobs = [self._job(fold == number, kept) for number in range(self.folds)]
             logits = np.empty((len(self.labels), len(self.data.classes)))
             made = side_by_side(jobs, self.plan.recipe.epochs, doing, told, threads)
@@ -198,6 +213,7 @@ def _ranked(data: DataSet, asked: _Asked, logits: Float64, most: int | None) -> 
     chances = np.add.reduce([exp(one) for one in rounds]) / len(rounds)
     given = np.add.reduce(rounds)[np.arange(len(labels)), labels]
     order = np.argsort(given, kind="stable")
+    order = order[asked.judged[order]]
     likely = chances.argmax(axis=1)
     order = order[likely[order] != labels[order]] if most is None else order[:most]
     return [_suspect(data, asked, index, chances[index]) for index in order.tolist()]

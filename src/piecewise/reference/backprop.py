@@ -59,7 +59,7 @@ class Backprop:
 
     def _way_back(self, upstream: Array, to: str) -> tuple[dict[str, Array], dict[str, Array]]:
         """Errors and gradients, by each layer's own ``backward``, of the walk's own numbers."""
-        errors, gradients = {self._stages[-1].name: upstream}, {}
+        errors, gradients = {self._stages[-1].name: upstream}, dict[str, Array]()
         for stage in reversed(self._stages):
             if to in errors:
                 break

@@ -35,7 +35,7 @@ class Packed(NamedTuple):
     for."""
 
     text: str
-    index: dict[str, list[int]]
+    shapes: dict[str, list[int]]
     bits: int
     left_out: list[str]
 
@@ -53,8 +53,8 @@ def packed(arrays: Mapping[str, Float32], most: int = MOST_BYTES) -> Packed:
         for bits in _MANTISSAS:
             text = _text(kept, bits) if _might_fit(kept, bits, most) else None
             if text is not None and (len(text) <= most or len(kept) <= 1):
-                index = {name: list(array.shape) for name, array in kept.items()}
-                return Packed(text, index, bits, left_out)
+                shapes = {name: list(array.shape) for name, array in kept.items()}
+                return Packed(text, shapes, bits, left_out)
         first = max([*kept][1:], key=lambda name: kept[name].size)
         left_out.append(first)
         del kept[first]
@@ -79,7 +79,8 @@ def _text(arrays: Mapping[str, Float32], bits: int) -> str:
 def _shortened(flat: Float32, bits: int) -> Float32:
     """Numbers rounded to so many bits of their mantissa; those kept are exact in float32."""
     mantissa, exponent = np.frexp(flat.astype(np.float64))
-    return np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits).astype("<f4")
+    shortened: Float32 = np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits).astype("<f4")
+    return shortened
 
 
 def arrays_of(net: Network, walk: Walk) -> dict[str, Float32]:

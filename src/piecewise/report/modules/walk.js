@@ -28,14 +28,14 @@ function joined(planes) {
 }
 
 /**
- * @param {{text: string, index: Object<string, number[]>}} packed arrays by name, one after another
+ * @param {{text: string, shapes: Object<string, number[]>}} packed arrays by name, one after another
  * @returns {Promise<Map<string, {shape: number[], values: Float32Array}>>}
  */
-export async function unpacked({ text, index }) {
+export async function unpacked({ text, shapes }) {
   const flat = joined(await unzipped(bytesOf(text)));
   const arrays = new Map();
   let start = 0;
-  for (const [name, shape] of Object.entries(index)) {
+  for (const [name, shape] of Object.entries(shapes)) {
     const size = shape.reduce((product, side) => product * side, 1);
     arrays.set(name, { shape, values: flat.subarray(start, start + size) });
     start += size;
