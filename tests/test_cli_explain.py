@@ -32,6 +32,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pw.train(net, lessons.pictures, lessons.labels, pw.Recipe(epochs=6))
     net.save(folder / "net.safetensors")
     Image.fromarray(lessons.pictures[0, 0]).save(folder / "drawing.png")
+    (folder / "other.html").write_text("<!doctype html>somebody's")
+    (folder / "other.xlsx").write_bytes(b"PK")
     np.savez(
         folder / "data.npz",
         images=lessons.pictures[:, 0],
@@ -75,6 +77,8 @@ def test_any_number_opens_as_words_json_and_spreadsheet(run: Run, place: Path) -
     code, out, err = run("drawing.png", "--why", "conv1,2,3,4", "-o", "why.xlsx")
     assert (code, err) == (0, "wrote why.xlsx\n")
     assert openpyxl.load_workbook(place / "why.xlsx").active.title == "conv1"
+    assert run("drawing.png", "-o", "why.xlsx")[0] == 0  # one of ours may be replaced
+    assert openpyxl.load_workbook(place / "why.xlsx").active.title == "full2"
 
 
 def test_gradients_and_errors_open(run: Run) -> None:
@@ -104,6 +108,8 @@ def test_a_report_is_written_whole(run: Run, place: Path) -> None:
     html = (place / "report.html").read_text()
     assert html.startswith("<!doctype html>")
     assert '"looks":[{"layer":"conv1"' in html
+    code, _, err = run("drawing.png", "-o", "report.html")
+    assert (code, (place / "report.html").read_text() != html) == (0, True)  # without the features
     code, _, err = run("drawing.png", "-o", "nowhere/report.html")
     assert code == 1
     assert "nowhere/report.html: not written: No such file or directory" in err
@@ -128,6 +134,11 @@ def test_the_culprits_of_an_answer(run: Run) -> None:
         (["drawing.png", "-o", "x.pdf"], 2, "wanted a name ending in .html or .xlsx"),
         (["drawing.png", "-o", "x.html", "--why", "conv1,0"], 2, "wants a name ending in .xlsx"),
         (["drawing.png", "--culprits"], 2, "--culprits wants --data DATA"),
+        (["drawing.png", "--culprits", "--data", "data.npz"], 2, "--culprits wants --right CLASS"),
+        (["drawing.png", "--groups", "x"], 2, "--groups goes with --culprits"),
+        (["drawing.png", "--data", "data.npz"], 2, "--data goes with --culprits, or with"),
+        (["drawing.png", "-o", "other.html"], 1, "other.html: there is something else"),
+        (["drawing.png", "-o", "other.xlsx"], 1, "other.xlsx: there is something else"),
         (["drawing.png", "--label", "Z"], 1, "--label: 'Z' is no class; known are O, X"),
         (["drawing.png", "--why", "conv1,a"], 1, "wanted a name and whole numbers"),
         (["drawing.png", "--why", "conv1,0,99,0"], 1, "row: got 99, wanted a whole number from 0"),

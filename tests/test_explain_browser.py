@@ -250,6 +250,21 @@ def test_nothing_is_wider_than_the_window(
     opened.close()
 
 
+def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path) -> None:
+    """Were some name to become markup all the same, the page's own rules would stop it."""
+    net = pw.Network("full", (1, 2, 2), 2, seed=1)
+    html = explain_page(net, np.ones((1, 2, 2), np.float32))
+    trap = "window.caught=1"
+    scripts = f"<script>{trap}</script><script src='data:text/javascript,{trap}'></script>"
+    path = tmp_path / "injected.html"
+    path.write_text(html.replace("</body>", f"{scripts}<img src=x onerror={trap}></body>"))
+    opened = Opened(browser, path)
+    opened.page.wait_for_timeout(300)
+    assert opened.page.evaluate("window.caught") is None
+    assert len(opened.complaints) >= 3  # each was refused, and that was told
+    opened.close()
+
+
 def test_naughty_names_are_shown_as_text(browser: Browser, tmp_path: Path) -> None:
     """Each as a class, as a file and as a title; no script of theirs runs, no element is made."""
     names = naughty()
@@ -305,7 +320,9 @@ def test_the_page_of_a_data_sets_answers(browser: Browser, tmp_path: Path) -> No
     chosen = np.flatnonzero(data.parts == "test")
     scores = pw.evaluate(net, *data.part("test"))
     path = tmp_path / "answers.html"
-    path.write_text(evaluate_page(net, data, chosen, scores, name="drawings"), encoding="utf-8")
+    logits = net.logits(data.part("test")[0])
+    html = evaluate_page(net, data, chosen, logits, scores, name="drawings")
+    path.write_text(html, encoding="utf-8")
     opened = Opened(browser, path)
     page = opened.page
     counts = page.eval_on_selector_all(

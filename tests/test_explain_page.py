@@ -18,6 +18,7 @@ from piecewise.learning.choices import KINDS as CHOICES
 from piecewise.reference.walk import Walk
 from piecewise.report import explain, walk_data
 from piecewise.report.assemble import MOST_BYTES, modules, page, script_json, style
+from piecewise.report.evaluate import evaluate_page
 from piecewise.report.explain import explain_page
 from piecewise.report.walk_data import packed
 
@@ -66,16 +67,18 @@ def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarr
         assert arrays[f"stack {name}"].tobytes() == stack.tobytes()
     for name, array in net.parameters.items():
         assert arrays[name].tobytes() == array.tobytes()
-    assert told["logits"] == walk.logits.tolist()
+    assert told["logits"] == {str(at): one for at, one in enumerate(walk.logits.tolist())}
     assert told["arrays"]["bits"] == 24
     votes = [
         float(one)
         for one in (arrays["votes 0"].ravel().astype(float) * walk["pool1"].ravel().astype(float))
     ]
-    assert abs(sum(votes) + told["votes"]["biases"]["0"] - told["logits"][0]) < 1e-5
+    assert abs(sum(votes) + told["votes"]["biases"]["0"] - told["logits"]["0"]) < 1e-5
     assert [one["dial"] for one in told["curves"]] == [
         "right", "down", "scaling", "rotation", "weight",
     ]  # fmt: skip
+    for one in pw.what_mattered(net, example):
+        assert arrays[f"mattered {one.method}"].tobytes() == one.values.tobytes()
     assert {one["method"].lower() for one in told["mattered"]} >= {"occlusion", "grad-cam"}
 
 
@@ -96,15 +99,39 @@ def test_a_default_net_for_digits_fits_whole() -> None:
     assert told["left_out"] == []
 
 
-def test_a_larger_net_loses_digits() -> None:
-    net = pw.Network(CHOICES["photos"].layers((3, 64, 64)), (3, 64, 64), 4, 1)
-    example = np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8)
-    html = explain_page(net, example)
+@pytest.mark.parametrize(
+    ("layers", "shape", "classes"),
+    [
+        (CHOICES["photos"].layers((3, 64, 64)), (3, 64, 64), 4),
+        ("conv 4 5 stride=4, relu, pool 4, full", (3, 224, 224), 4),
+        ("pool 8, full", (1, 400, 400), 2),
+        ("full", (1, 9, 9), 3_000),
+    ],
+    ids=["photos", "wide", "wider", "many classes"],
+)
+def test_a_page_is_never_too_large(layers: str, shape: tuple[int, ...], classes: int) -> None:
+    net = pw.Network(layers, shape, classes, 1)
+    example = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    html = explain_page(net, example, name="<" * 900)
     assert len(html.encode()) <= MOST_BYTES
     told = data_of(html)["arrays"]
-    assert told["bits"] < 24
-    assert told["left_out"] == []
+    assert "stack input" in told["shapes"]
     check_rounded(told, net.walk(net.inputs(example[None])[0]))
+
+
+def test_the_page_of_many_answers_is_never_too_large() -> None:
+    drawn = np.random.default_rng(0)
+    names = tuple(f"class {number} {'&' * 50}" for number in range(150))
+    pictures = drawn.integers(0, 256, (1_500, 3, 48, 48), np.uint8)
+    labels = drawn.integers(0, 150, 1_500)
+    net = pw.Network("pool 8, full", (3, 48, 48), names, 1)
+    data = pw.DataSet(
+        pictures, labels, names, np.full(1_500, "test"), net.preparation,
+        names=[f"{'<' * 60} {number}" for number in range(1_500)],
+    )  # fmt: skip
+    scores, logits = pw.evaluate(net, pictures, labels), net.logits(pictures)
+    html = evaluate_page(net, data, np.arange(1_500), logits, scores, name="x")
+    assert len(html.encode()) <= MOST_BYTES
 
 
 def test_a_very_large_net_leaves_stacks_out() -> None:
@@ -123,6 +150,7 @@ def check_rounded(told: dict[str, Any], walk: Walk) -> None:
     arrays, near = unpacked(told), 2.0 ** -told["bits"]
     last = list(walk)[-1]
     for name in ("input", last):
+        assert f"stack {name}" in arrays
         np.testing.assert_allclose(arrays[f"stack {name}"], walk[name], rtol=near)
 
 
@@ -138,7 +166,10 @@ def test_packing_keeps_as_many_bits_as_there_is_room_for() -> None:
         near = 0.0 if found.bits == 24 else 2.0**-found.bits
         np.testing.assert_allclose(unpacked(found.to_json())["weight"], drawn[1], rtol=near)
     assert packed(arrays, 60_000).left_out == ["weight"]
-    assert list(packed(arrays, 10).shapes) == ["stack input"]  # the input stays
+    many = {**arrays, "mattered occlusion": drawn[0][:100], "huge": drawn.ravel()}
+    assert packed(many, 80_000).left_out == ["huge", "weight"]  # the input stays
+    assert packed(many, 5_000).left_out == ["huge", "weight", "stack input"]
+    assert packed(many, 10).shapes == {}
 
 
 def test_every_kind_of_layer_has_a_view() -> None:
@@ -189,4 +220,3 @@ def test_words_that_are_not_used_stay_out_of_the_page() -> None:
     embed = next(layer for layer in told["layers"] if layer["word"] == "embed")
     assert embed["words"] == [0, 3, 4_000]
     assert arrays["embed1.weight"][2].tolist() == net.parameters["embed1.weight"][4_000].tolist()
-    assert walk_data.MOST_BYTES < MOST_BYTES

@@ -169,6 +169,10 @@ class Convolution(Layer):
     def multiplications(self, shape: Shape) -> int:
         return self.output(shape).values * shape.channels * prod(self.kernel)
 
+    def divisor(self, shape: Shape) -> int:
+        """What a sum of products is divided by: their number, with ``mean``."""
+        return shape.channels * prod(self.kernel) if self.mean else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Relu(Layer):

@@ -24,7 +24,7 @@ from .groups import GROUP
 from .layers import Layer
 from .limits import LOSS, SEED
 from .parameters import Parameters, all_finite, as_float32, first_values, given_values
-from .reference.backprop import LOGIT, Backprop
+from .reference.backprop import Backprop
 from .reference.losses import softmax
 from .reference.walk import Walk
 from .summary import summary, summary_html
@@ -167,8 +167,7 @@ class Network:
         """One picture (C, H, W), or words (positions), and the way back from the loss for the class
         ``label``: the slope by every number, and the arithmetic of each (`Backprop.why`,
         `Backprop.error`). ``loss`` may be "logit": that of the class itself."""
-        checked = loss if loss == LOGIT else _checked_loss(loss)
-        return self.walk(picture).backprop(label, checked)
+        return self.walk(picture).backprop(label, loss)
 
     def compile(self, threads: int | None = None) -> CompiledNetwork:
         """The network as it is now, ready to answer about single pictures as fast as it can.

@@ -15,7 +15,17 @@ from ..errors import DataError, shown
 from ..files.whole import write_whole
 from ..learning.scores import scored
 from ..network import Network
-from .output import data, json_option, print_json, say, stages, tell_skipped, words, write_page
+from .output import (
+    check_free,
+    data,
+    json_option,
+    print_json,
+    say,
+    stages,
+    tell_skipped,
+    words,
+    write_page,
+)
 from .words import score_lines
 
 _BEGINNING = b'{"input": '  # of a file with answers
@@ -44,8 +54,12 @@ def command(
 
     On its part for testing if it has one, else on all of it.
     """
-    if report is not None and not report.endswith(".html"):
+    if report is not None and not report.lower().endswith(".html"):
         raise click.UsageError(f"--report: got {shown(report)}, wanted a name ending in .html")
+    if report is not None:
+        from ..report.assemble import is_ours  # noqa: PLC0415 - most scores want no page
+
+        check_free(report, is_ours)
     net = Network.load(net_file)
     if answers is not None:
         _check_answers(Path(answers))
@@ -63,7 +77,7 @@ def command(
     if report is not None:
         from ..report.evaluate import evaluate_page  # noqa: PLC0415 - most scores want no page
 
-        write_page(report, evaluate_page(net, dataset, chosen, scores, name=source))
+        write_page(report, evaluate_page(net, dataset, chosen, logits, scores, name=source))
     if as_json:
         print_json({"schema": 1, **scores.to_json(), "part": part, "skipped": dataset.skipped})
         return

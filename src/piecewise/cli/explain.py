@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,17 @@ from ..errors import DataError, LimitError, did_you_mean, shown
 from ..network import Network
 from ..reference.walk import Walk
 from ..reference.why import Why
-from .output import data, json_option, print_json, printable, say, stages, words, write_page
+from .output import (
+    check_free,
+    data,
+    json_option,
+    print_json,
+    printable,
+    say,
+    stages,
+    words,
+    write_page,
+)
 
 MAPS_SHOWN = 6
 _ENDINGS = (".html", ".xlsx")
@@ -45,7 +56,10 @@ _ENDINGS = (".html", ".xlsx")
     "with the loss against it, turned up and down; or of the error of a number, as conv1,0,3,4.",
 )
 @click.option(
-    "--right", metavar="CLASS", help="With --gradient: the right class; else the one explained."
+    "--right",
+    metavar="CLASS",
+    help="With --culprits: what the answer should have been. With --gradient: the right class; the "
+    "one explained, if left out.",
 )
 @click.option(
     "--data",
@@ -73,6 +87,7 @@ def command(net_file: str, as_json: bool, **given: Any) -> None:
     any number; with -o, a report in which every number opens down to the pixels.
     """
     _check_usage(given)
+    _check_free(given["output"])
     asked = _asked(Network.load(net_file), given)
     if given["why"]:
         name, at = _place("--why", given["why"])
@@ -111,16 +126,35 @@ def _check_usage(given: dict[str, Any]) -> None:
     if (given["file"] is None) == (given["text"] is None):
         raise click.UsageError("explain wants one INPUT, or --text")
     output = given["output"]
-    if output is not None and not output.endswith(_ENDINGS):
+    if output is not None and not output.lower().endswith(_ENDINGS):
         raise click.UsageError(
             f"--output: got {shown(output)}, wanted a name ending in .html or .xlsx"
         )
-    if output is not None and given["why"] and not output.endswith(".xlsx"):
+    if output is not None and given["why"] and not output.lower().endswith(".xlsx"):
         raise click.UsageError("--why with --output wants a name ending in .xlsx")
     if given["gradient"] and (output or given["why"]):
         raise click.UsageError("--gradient goes with neither --output nor --why")
     if given["culprits"] and given["source"] is None:
         raise click.UsageError("--culprits wants --data DATA: what the net learned from")
+    if given["culprits"] and given["right"] is None:
+        raise click.UsageError("--culprits wants --right CLASS: what the answer should have been")
+    if given["culprits"] and (output or given["why"] or given["gradient"]):
+        raise click.UsageError("--culprits goes with neither --output, --why nor --gradient")
+    if given["groups"] and not given["culprits"]:
+        raise click.UsageError("--groups goes with --culprits")
+    if given["source"] and not (given["culprits"] or (output or "").lower().endswith(".html")):
+        raise click.UsageError("--data goes with --culprits, or with --output of an .html")
+
+
+def _check_free(output: str | None) -> None:
+    """Refuse, before the work, to write over what is no report, or spreadsheet, of ours."""
+    if output is None:
+        return
+    if output.lower().endswith(".xlsx"):
+        from ..insight.spreadsheet import is_ours  # noqa: PLC0415 - words need neither
+    else:
+        from ..report.assemble import is_ours  # noqa: PLC0415
+    check_free(output, is_ours)
 
 
 def _asked(net: Network, given: dict[str, Any]) -> _Asked:
@@ -162,14 +196,17 @@ def _place(option: str, text: str) -> tuple[str, list[int]]:
 def _tell_gradient(asked: _Asked, text: str, as_json: bool) -> None:
     """The arithmetic of an error, or of a parameter's gradient, with its nudge curve beside it."""
     name, at = _place("--gradient", text)
-    back = asked.walk.backprop(asked.right)
+    loss = asked.net.recipe.get("loss", "cross-entropy")  # what it learned by
+    back = asked.walk.backprop(asked.right, loss)
     if "." not in name:
         _tell(back.error(name, *_whole_place(at)), as_json)
         return
     from ..insight.nudge_curve import nudge_curve  # noqa: PLC0415 - only gradients need it
 
     why = back.why(name, *at)
-    curve = nudge_curve(asked.net, asked.example[None], np.array([asked.right]), name, at)
+    curve = nudge_curve(
+        asked.net, asked.example[None], np.array([asked.right]), name, at, loss=loss
+    )
     if as_json:
         print_json({**why.to_json(), "nudge_curve": curve.to_json()})
     else:
@@ -207,16 +244,10 @@ def _plain(asked: _Asked) -> dict[str, Any]:
         "probabilities": asked.net.chances(walk.logits[None])[0].tolist(),
         "logits": walk.logits.tolist(),
         "ledger": walk.ledger(label).to_json(),
-        "carried_back": walk.ledger(label, back_to=_voting(walk)).to_json(),
+        "carried_back": walk.ledger(label, back_to=walk.voting_stack).to_json(),
         "mattered": [one.to_json() for one in found],
         "remark": asked.net.preparation.remark(asked.given),
     }
-
-
-def _voting(walk: Walk) -> str:
-    """The voting stack; of a net that is nothing but full layers on words, its first stack."""
-    stack = walk.voting_stack
-    return stack if walk[stack].ndim == 3 else list(walk)[1]
 
 
 def _tell_answer(asked: _Asked) -> None:
@@ -226,7 +257,7 @@ def _tell_answer(asked: _Asked) -> None:
     order = np.argsort(-walk.logits, kind="stable")[:MAPS_SHOWN]
     told = ", ".join(f"{net.classes[one]} {100 * chances[one]:.2f} %" for one in order)
     lines = [f"{asked.name}: {net.classes[int(order[0])]}   ({told})", ""]
-    stack = _voting(walk)
+    stack = walk.voting_stack
     carried = walk.ledger(asked.label, back_to=stack)
     lines += [f"what the maps of {stack} say for {net.classes[asked.label]}, map by map:"]
     lines += _map_lines(carried.by_map(), carried.bias, carried.logit)
@@ -252,14 +283,14 @@ def _map_lines(votes: npt.NDArray[np.float64], bias: float, logit: float) -> lis
         )
     left = len(order) - len(shown_maps)
     if left:
-        others = float(votes.sum() - votes[shown_maps].sum())
+        others = fsum(votes[order[MAPS_SHOWN:-MAPS_SHOWN]].tolist())
         lines.insert(MAPS_SHOWN, f"  {others:>12.4g}  {left:,} maps between")
     return [*lines, f"  {bias:>12.4g}  biases", f"  {logit:>12.4g}  their sum: the logit"]
 
 
 def _write(asked: _Asked, given: dict[str, Any]) -> None:
     output = given["output"]
-    if output.endswith(".xlsx"):
+    if output.lower().endswith(".xlsx"):
         from ..insight.spreadsheet import spreadsheet  # noqa: PLC0415 - only spreadsheets need it
 
         last = list(asked.walk)[-1]
@@ -290,5 +321,5 @@ def _looks(asked: _Asked, source: str | None) -> list[dict[str, Any]]:
     net = asked.net
     with stages(words()) as show:
         dataset = read_data(source, net.preparation, classes=net.classes, progress=show)
-    found = most_telling(net, asked.walk, dataset)
+    found = most_telling(net, asked.walk, dataset, asked.label)
     return looks_data(net, found, dataset, Path(source))

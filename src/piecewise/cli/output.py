@@ -67,6 +67,13 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def check_free(path: str, is_ours: Callable[[Path], bool]) -> None:
+    """Refuse, before the work, to write over what is something else; DataError."""
+    place = Path(path)
+    if place.exists() and not is_ours(place):
+        raise DataError(f"{path}: there is something else; take another name, or remove it")
+
+
 def write_page(path: str, html: str) -> None:
     """Write a page, whole or not at all, and say so; DataError if it cannot be."""
     try:

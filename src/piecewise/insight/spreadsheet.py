@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
+from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError
+from ..errors import DataError, LimitError
 from ..files.whole import write_whole
 from ..reference.walk import Walk
 from ..reference.why import Place, Term, Why, fused
@@ -36,6 +38,7 @@ _SPLIT = 2**29 + 1
 _TITLES = ("number", "weight", "value", "product", "sum so far", "of")
 _NUMBER, _WEIGHT, _VALUE, _PRODUCT, _SUM, _OF = range(len(_TITLES))
 _INPUT = "input"
+_MARK = "Made by piecewise"
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # no clock: the same number, the same file
 
 
@@ -48,9 +51,14 @@ def spreadsheet(
     column: int = 0,
 ) -> None:
     """Write the arithmetic of one number of a walk, opened as far as there is room, as an .xlsx;
-    whole or not at all. LimitError where there is no such number, DataError where the file cannot
-    be written."""
+    whole or not at all. LimitError where there is no such number, or it has more terms than there
+    is room for, DataError where the file cannot be written."""
     first = walk.why(layer, feature, row, column)
+    if len(first.terms) + 2 > MOST_ROWS:
+        raise LimitError(
+            f"{first.place}: got {len(first.terms):,} terms, wanted at most {MOST_ROWS - 2:,}; "
+            "take a number of an earlier layer"
+        )
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "why.xlsx"
         _Book(walk, _opened(walk, first)).write(made, first)
@@ -59,6 +67,15 @@ def spreadsheet(
         write_whole(Path(path), content)
     except OSError as error:
         raise DataError(f"{path}: not written: {error.strerror}") from None
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a spreadsheet that was written here, which another may replace."""
+    try:
+        with zipfile.ZipFile(path) as book, book.open("docProps/core.xml") as told:
+            return _MARK.encode() in told.read(10_000)
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return False
 
 
 def _opened(walk: Walk, first: Why) -> dict[Place, Why]:
@@ -71,7 +88,8 @@ def _opened(walk: Walk, first: Why) -> dict[Place, Why]:
 
 def _opened_within(walk: Walk, first: Why, most: int) -> tuple[dict[Place, Why], bool]:
     """With at most so many rows of a layer, and whether that was room enough."""
-    opened, rows, filled = {first.place: first}, Counter[str](), set[str]()
+    opened, filled = {first.place: first}, set[str]()
+    rows = Counter({first.place.layer: len(first.terms) + 2})
     waiting = _parts(first, 1.0)
     heapify(waiting)
     while waiting:
@@ -93,7 +111,7 @@ def _opened_within(walk: Walk, first: Why, most: int) -> tuple[dict[Place, Why],
 def _parts(why: Why, share: float) -> list[tuple[float, Place]]:
     """What a number is made of, each with its share in the first one, its sign turned: that of its
     product among all, as far as they go in either direction."""
-    whole = sum(abs(term.product) for term in why.terms) or 1.0
+    whole = fsum(abs(term.product) for term in why.terms) or 1.0
     return [
         (-share * abs(term.product) / whole, term.place)
         for term in why.terms
@@ -114,7 +132,7 @@ class _Book:
         import xlsxwriter  # noqa: PLC0415 - only spreadsheets need it
 
         with xlsxwriter.Workbook(str(path)) as book:
-            book.set_properties({"created": _EPOCH})
+            book.set_properties({"created": _EPOCH, "comments": _MARK})
             self._input(book)
             for name in self.walk:
                 blocks = [why for place, why in self.opened.items() if place.layer == name]

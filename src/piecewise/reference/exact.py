@@ -28,7 +28,7 @@ def exact(place: Place, why: Callable[[Place], Why], stacks: Sequence[str]) -> F
                 f"{place}: it is made of more than {MOST_TERMS:,} terms, too many to add as "
                 "fractions; ask for a number of an earlier layer"
             )
-        if any(term.name.endswith(" / deviation") for term in found.terms):
+        if found.normal:
             raise LimitError(
                 f"{here}: norm divides by a square root, which is no fraction; ask for a number "
                 "before it"

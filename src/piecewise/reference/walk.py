@@ -10,7 +10,7 @@ import numpy as np
 from ..architecture import Architecture
 from ..errors import LimitError, did_you_mean, shown
 from ..layers import Full
-from ..limits import is_whole
+from ..limits import LOSS, is_whole
 from ..planes import walk_html
 from . import ledger
 from .backprop import LOGIT, Backprop
@@ -88,14 +88,14 @@ class Walk(Mapping[str, Array]):
         """
         label = int(self.logits.argmax()) if label is None else self._checked_label(label)
         stages, before = self._architecture.stages, [*self._stacks][-2]
-        direct = isinstance(stages[-1].layer, Full) and not self._is_text(before)
-        if direct and back_to in (None, before):
+        if isinstance(stages[-1].layer, Full) and back_to in (None, before):
             return ledger.direct(label, self._logit(label), stages[-1].input)
         stack = self.voting_stack if back_to is None else back_to
         x = self._stacks.get(stack)
         if x is None or x.ndim != 3 or stack == stages[-1].name:
             known = [name for name, one in self._stacks.items() if one.ndim == 3][:-1]
-            raise LimitError(f"back_to: got {shown(stack)}, wanted one of {', '.join(known)}")
+            wanted = f"one of {', '.join(known)}" if known else "a net with a layer after its words"
+            raise LimitError(f"back_to: got {shown(stack)}, wanted {wanted}")
         back = Backprop(self._architecture, self._arrays, self._stacks, label, LOGIT, stack)
         slope = back.errors[stack]
         return ledger.carried(label, stages[-1].name, stack, self.logits[label].item(), x, slope)
@@ -104,6 +104,11 @@ class Walk(Mapping[str, Array]):
         """The way back, for this class: how fast a loss ("logit": the class's logit) changes with
         every number of the walk and with every parameter."""
         label = self._checked_label(label)
+        if loss != LOGIT:
+            try:
+                LOSS.check(loss)
+            except LimitError as error:
+                raise LimitError(f"loss: {error}") from None
         return Backprop(self._architecture, self._arrays, self._stacks, label, loss)
 
     def _logit(self, label: int) -> Why:

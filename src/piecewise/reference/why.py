@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
-from math import inf, nextafter, prod
+from math import inf, nextafter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,7 +91,8 @@ class Why:
     @property
     def replayed(self) -> float:
         """What the terms come to, as the engine adds: each product and its sum with those before
-        it rounded once, to float32. It is the number itself, bit by bit."""
+        it rounded once, to float32. It is a walk's number itself, bit by bit; of the way back,
+        which the reference goes in steps that are rounded apart, it is within its last digits."""
         if self.how == "input":
             return self.value
         if self.normal:
@@ -214,8 +215,7 @@ def _convolution(stage: Stage, place: Place, value: float, source: Source) -> Wh
                 terms.append(source.term((channel, y, x), weight[at], name))
     if layer.bias:
         terms.insert(0, _bias(stage, place, source))
-    count = stage.input.channels * prod(layer.kernel) if layer.mean else 1
-    return Why(place, value, "sum", tuple(terms), count)
+    return Why(place, value, "sum", tuple(terms), layer.divisor(stage.input))
 
 
 def _full(stage: Stage, place: Place, value: float, source: Source) -> Why:
@@ -262,16 +262,24 @@ def _norm(stage: Stage, place: Place, value: float, source: Source) -> Why:
     layer, feature = stage.layer, place.feature
     assert isinstance(layer, Norm)
     arrays = source.arrays
-    deviation = np.sqrt(arrays["variance"][feature] + arrays["variance"].dtype.type(layer.epsilon))
-    normal = Normal(*(float(one) for one in (
-        arrays["mean"][feature], 1 / deviation, arrays["weight"][feature], arrays["bias"][feature]
-    )))  # fmt: skip
+    normal = Normal(
+        float(arrays["mean"][feature]),
+        one_over_deviation(layer, arrays, feature),
+        float(arrays["weight"][feature]),
+        float(arrays["bias"][feature]),
+    )
     scale = normal.weight * normal.scale
     return Why(place, value, "sum", (
         source.term(place[1:], scale, f"{stage.name}.weight[{feature}] / deviation"),
         Term(-scale * normal.mean, 1.0, f"{stage.name}.mean[{feature}], scaled and taken off"),
         _bias(stage, place, source),
     ), normal=normal)  # fmt: skip
+
+
+def one_over_deviation(layer: Norm, arrays: Arrays, feature: int) -> float:
+    """What norm multiplies a map by, before its weight; rounded as the net rounds it."""
+    variance = arrays["variance"]
+    return float(1 / np.sqrt(variance[feature] + variance.dtype.type(layer.epsilon)))
 
 
 def _embed(stage: Stage, place: Place, value: float, source: Source) -> Why:

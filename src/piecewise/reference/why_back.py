@@ -2,13 +2,12 @@
 
 The error of a number is how fast the loss changes with it; the gradient of a parameter is made of
 the errors of the numbers it is in, times what it is multiplied by there. Terms come in the order in
-which the layers' ``backward`` adds them.
+which the layers' ``backward`` adds them, which rounds products and sums apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from ..architecture import Stage
 from ..layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from ..windows import Windows
 from .sums import Array, Arrays
-from .why import Place, Term, Why
+from .why import Place, Term, Why, one_over_deviation
 
 ERROR = "error of "
 """Before a layer's name: the errors of its numbers."""
@@ -94,11 +93,7 @@ def _conv_error(back: Back, at: tuple[int, ...]) -> Terms:
                 cell = (feature, channel, ky, kx)
                 name = f"{stage.name}.weight{list(cell)}"
                 terms.append(back.passed((feature, row, column), weight[cell], name))
-    return terms, _divisor(layer, stage)
-
-
-def _divisor(layer: Convolution, stage: Stage) -> int:
-    return stage.input.channels * prod(layer.kernel) if layer.mean else 1
+    return terms, layer.divisor(stage.input)
 
 
 def _conv_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
@@ -115,7 +110,7 @@ def _conv_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
         y, x = _starts(rows)[row] + ky, _starts(columns)[column] + kx
         if 0 <= y < rows.size and 0 <= x < columns.size:
             terms.append(back.met((feature, row, column), *back.value((channel, y, x))))
-    return terms, _divisor(layer, stage)
+    return terms, layer.divisor(stage.input)
 
 
 def _full_error(back: Back, at: tuple[int, ...]) -> Terms:
@@ -183,7 +178,7 @@ def _norm_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
 def _scale(back: Back, feature: int) -> float:
     layer = back.stage.layer
     assert isinstance(layer, Norm)
-    return 1 / sqrt(float(back.arrays["variance"][feature]) + layer.epsilon)
+    return one_over_deviation(layer, back.arrays, feature)
 
 
 def _embed_error(back: Back, at: tuple[int, ...]) -> Terms:

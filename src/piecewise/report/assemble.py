@@ -13,10 +13,26 @@ from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 2_000_000
 """Of a page."""
+BEGINNING = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" """
+"""Of every page."""
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a page that was made here, which another may replace."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(BEGINNING)) == BEGINNING.encode()
+    except OSError:
+        return False
 
 
 @cache
@@ -41,32 +57,30 @@ def page(title: str, start: str, data: dict[str, Any]) -> str:
     names = {name: _module_address(text) for name, text in modules().items()}
     imports = json.dumps({"imports": names}, sort_keys=True)
     main = f'import "piecewise/{start}";'
+    told = script_json(data)
+    nonce = sha256(f"{imports}{main}{told}".encode()).hexdigest()  # no clock: the same data, page
     rules = "; ".join([
         "default-src 'none'",
         "img-src data:",
         "media-src data:",
         f"style-src {_digest(style())}",
-        f"script-src data: {_digest(imports)} {_digest(main)}",
+        f"script-src 'nonce-{nonce}'",
         "base-uri 'none'",
         "form-action 'none'",
     ])  # fmt: skip
     return "\n".join(
         [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{escape(rules)}">',
+            f'{BEGINNING}content="{escape(rules)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             f"<title>{escape(_plain(title))}</title>",
             f"<style>{style()}</style>",
-            f'<script type="importmap">{imports}</script>',
+            f'<script type="importmap" nonce="{nonce}">{imports}</script>',
             "</head>",
             "<body>",
             "<noscript><main><p>This page wants JavaScript.</p></main></noscript>",
-            f'<script type="application/json" id="data">{script_json(data)}</script>',
-            f'<script type="module">{main}</script>',
+            f'<script type="application/json" id="data">{told}</script>',
+            f'<script type="module" nonce="{nonce}">{main}</script>',
             "</body>",
             "</html>",
             "",

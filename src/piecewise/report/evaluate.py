@@ -3,7 +3,8 @@ deck's error table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from ..data.dataset import DataSet
 from ..data.texts.preparation import TextPreparation
-from ..insight.error_table import error_table
+from ..insight.error_table import table_of
 from ..insight.mistakes import Mistakes, mistakes
 from ..learning.scores import Scores
 from ..network import Network
@@ -19,131 +20,191 @@ from ..planes import data_address, png
 from .assemble import MOST_BYTES, page
 from .explain import facts, pixels_of
 
-MOST_SHOWN = 2_000
-"""Examples whose pictures are in the page, the wrong ones first."""
-MOST_LISTED = 1_000
+MOST_SHOWN = 1_500
+"""Examples whose pictures and names are in the page, the wrong ones first."""
+MOST_LISTED = 500
 """Lines of the error table, those with the largest error first."""
-_OF_A_CELL = 60
-_LONGEST = 200  # characters of a text
-_ROOM = 400_000
+MOST_CELLS = 1_000
+"""Of the confusion matrix, the wrong ones first, those with most examples before others."""
+MOST_PIXELS = 4_000_000
+"""Of all pictures together."""
+OF_A_CELL = 60
+LONGEST_NAME = 100
+"""Characters of a name, or of a text, that are shown."""
+_START = "evaluate.js"
+
+Indices = npt.NDArray[np.int64]
 
 
 def evaluate_page(
-    net: Network, data: DataSet, chosen: npt.NDArray[np.int64], scores: Scores, *, name: str
-) -> str:
-    """The HTML of a page about the examples of ``data`` that are ``chosen`` (their numbers), with
-    the examples learned from that are nearest to each mistake, if there are any."""
-    learned = data.parts == "train"
-    learned[chosen] = False
-    names = [data.names[index] for index in chosen.tolist()]
-    numbers = np.flatnonzero(learned)
-    found = mistakes(
-        net,
-        data.pictures[chosen],
-        data.labels[chosen],
-        names,
-        (data.pictures[numbers], data.labels[numbers]) if len(numbers) else None,
-        [data.names[index] for index in numbers.tolist()],
-    )
-    return page(f"answers - {name}", "evaluate.js", {
-        "schema": 1,
-        "name": name,
-        "kind": net.preparation.kind,
-        "classes": list(net.classes),
-        "scores": scores.to_json(),
-        "history": net.history,
-        "table": _table(net, data, chosen, names),
-        "facts": facts(net),
-        **_examples(net, data, chosen, numbers, found),
-    })  # fmt: skip
-
-
-def _table(
-    net: Network, data: DataSet, chosen: npt.NDArray[np.int64], names: Sequence[str]
-) -> dict[str, Any]:
-    """The deck's error table, its largest errors first, as many lines as a page takes."""
-    table = error_table(net, data.pictures[chosen], data.labels[chosen], names)
-    totals = table.totals
-    order = sorted(range(len(names)), key=lambda index: -totals[index])[:MOST_LISTED]
-    return {
-        "kind": table.answers,
-        "total": table.total,
-        "n": len(names),
-        "rows": [
-            {
-                "name": names[index],
-                "right": int(table.labels[index]),
-                "answers": [float(f"{one:.6g}") for one in table.actual[index].tolist()],
-                "error": totals[index],
-            }
-            for index in order
-        ],
-    }
-
-
-def _examples(
     net: Network,
     data: DataSet,
-    chosen: npt.NDArray[np.int64],
-    learned: npt.NDArray[np.int64],
-    found: Mistakes,
-) -> dict[str, Any]:
-    """Cells and mistakes by the numbers of their examples, and what these look like, each once, as
-    far as there is room: first what mistakes need."""
-    wanted: dict[int, None] = {}
-    for one in found.mistakes:
-        wanted |= {int(chosen[one.index]): None} | {int(learned[n.index]): None for n in one.near}
-    ordered = sorted(found.cells.items(), key=lambda cell: cell[0][0] == cell[0][1])
-    cells = []
-    for (right, answer), indices in ordered:
-        some = [int(chosen[index]) for index in indices[:_OF_A_CELL]]
-        wanted |= dict.fromkeys(some)
-        cells.append({"right": right, "answer": answer, "count": len(indices), "examples": some})
-    shown = list(wanted)[:MOST_SHOWN]
-    plain = []
-    for one in found.mistakes:
-        told = one.to_json()
-        told["example"] = int(chosen[one.index])
-        told["near"] = [{**n, "example": int(learned[n["index"]])} for n in told["near"]]
-        plain.append(told)
-    return {
-        "mistakes": plain,
-        "compared": found.compared,
-        "cells": cells,
-        "names": {index: data.names[index] for index in shown},
-        **_looks(net, data, shown),
-    }
+    chosen: Indices,
+    logits: npt.NDArray[np.float32],
+    scores: Scores,
+    *,
+    name: str,
+) -> str:
+    """The HTML of a page, one file of at most two million bytes, about the examples of ``data``
+    that are ``chosen`` (N numbers), the net's answers about them (N, classes) and their scores;
+    with the examples of the training part that are nearest to each mistake, if there are any."""
+    learned = data.parts == "train"
+    learned[chosen] = False
+    answers = _Answers(net, data, chosen, np.flatnonzero(learned), logits)
+    rest = {
+        "schema": 1,
+        "name": _short(name),
+        "kind": net.preparation.kind,
+        "scores": {
+            key: value for key, value in scores.to_json().items()
+            if key in ("n", "accuracy", "accuracy_interval", "macro_f1")
+        },
+        "history": net.history,
+        "table": answers.table(),
+        "facts": facts(net),
+        **answers.examples(),
+    }  # fmt: skip
+    title = f"answers - {_short(name)}"
+    room = MOST_BYTES - len(page(title, _START, rest).encode())
+    return page(title, _START, {**rest, **answers.looks(room)})
 
 
-def _looks(net: Network, data: DataSet, shown: list[int]) -> dict[str, Any]:
-    """Texts as words; pictures side by side in one, from left to right, row by row."""
-    if isinstance(net.preparation, TextPreparation):
-        words = net.preparation.written
-        between = " " if net.preparation.units == "words" else ""
-        texts = {
-            index: between.join(filter(None, words(data.pictures[index])))[:_LONGEST]
-            for index in shown
+@dataclass(frozen=True)
+class _Answers:
+    """The examples that are ``chosen``, and those ``learned`` from, by their numbers in the data
+    set, and the answers about the former."""
+
+    net: Network
+    data: DataSet
+    chosen: Indices
+    learned: Indices
+    logits: npt.NDArray[np.float32]
+
+    @cached_property
+    def found(self) -> Mistakes:
+        data, learned = self.data, self.learned
+        names, train_names = (
+            [data.names[index] for index in some.tolist()] for some in (self.chosen, learned)
+        )
+        train = (data.pictures[learned], data.labels[learned]) if len(learned) else None
+        pictures, labels = data.pictures[self.chosen], data.labels[self.chosen]
+        return mistakes(self.net, pictures, labels, names, train, train_names)
+
+    @cached_property
+    def cells(self) -> list[dict[str, Any]]:
+        """Of the matrix, each with the data set's numbers of its first examples."""
+        ordered = sorted(
+            self.found.cells.items(), key=lambda cell: (cell[0][0] == cell[0][1], -len(cell[1]))
+        )
+        return [
+            {
+                "right": right,
+                "answer": answer,
+                "count": len(indices),
+                "examples": [int(self.chosen[index]) for index in indices[:OF_A_CELL]],
+            }
+            for (right, answer), indices in ordered[:MOST_CELLS]
+        ]
+
+    @cached_property
+    def shown(self) -> list[int]:
+        """The examples that are shown, each once: first those that mistakes need."""
+        wanted: dict[int, None] = {}
+        for one in self.found.mistakes:
+            wanted[int(self.chosen[one.index])] = None
+            wanted |= {int(self.learned[near.index]): None for near in one.near}
+        for cell in self.cells:
+            wanted |= dict.fromkeys(cell["examples"])
+        return list(wanted)[:MOST_SHOWN]
+
+    def table(self) -> dict[str, Any]:
+        """The deck's error table, its largest errors first."""
+        table = table_of(self.net, self.logits, self.data.labels[self.chosen])
+        totals, order = table.totals, table.sorted_by("error").order[:MOST_LISTED]
+        return {
+            "kind": table.answers,
+            "total": table.total,
+            "n": len(table),
+            "rows": [
+                {
+                    "name": _short(self.data.names[int(self.chosen[index])]),
+                    "right": _short(self.net.classes[int(table.labels[index])]),
+                    "answer": float(f"{table.actual[index, table.labels[index]]:.6g}"),
+                    "error": totals[index],
+                }
+                for index in order
+            ],
         }
-        return {"texts": texts}
-    _, height, width = net.preparation.shape
-    kept = shown
-    while True:
-        sheet, across = _sheet(data, kept, height, width)
-        address = data_address(png(sheet))
-        if len(address) <= MOST_BYTES - _ROOM or len(kept) <= 1:
-            break
-        kept = kept[: len(kept) // 2]
-    places = {index: [place // across, place % across] for place, index in enumerate(kept)}
-    return {"sheet": {"picture": address, "size": [height, width], "across": across,
-                      "down": -(-len(kept) // across), "places": places}}  # fmt: skip
+
+    def examples(self) -> dict[str, Any]:
+        """Cells and mistakes by the numbers of their examples, and what these are called."""
+        plain = []
+        for one in self.found.mistakes:
+            told = one.to_json()
+            told |= {key: _short(told[key]) for key in ("name", "right", "answer")}
+            told["example"] = int(self.chosen[one.index])
+            told["near"] = [
+                {
+                    "label": _short(near.label),
+                    "distance": near.distance,
+                    "example": int(self.learned[near.index]),
+                }
+                for near in one.near
+            ]
+            plain.append(told)
+        met = sorted({side for cell in self.cells for side in (cell["right"], cell["answer"])})
+        return {
+            "mistakes": plain,
+            "compared": self.found.compared,
+            "cells": self.cells,
+            "classes": {index: _short(self.net.classes[index]) for index in met},
+            "names": {index: _short(self.data.names[index]) for index in self.shown},
+        }
+
+    def looks(self, room: int) -> dict[str, Any]:
+        """Texts as words; pictures side by side in one, from left to right, row by row; as many
+        as so many bytes of a page have room for."""
+        if isinstance(self.net.preparation, TextPreparation):
+            return {"texts": self._texts(room)}
+        _, height, width = self.net.preparation.shape
+        kept = self.shown[: MOST_PIXELS // (height * width)]
+        while kept:
+            sheet, across = _sheet(self.data, kept, height, width)
+            address = data_address(png(sheet))
+            places = {index: [at // across, at % across] for at, index in enumerate(kept)}
+            if len(address) + 30 * len(places) + 200 <= room:
+                down = -(-len(kept) // across)
+                size = {"size": [height, width], "across": across, "down": down}
+                return {"sheet": {"picture": address, **size, "places": places}}
+            kept = kept[: len(kept) // 2]
+        return {}
+
+    def _texts(self, room: int) -> dict[int, str]:
+        preparation = self.net.preparation
+        assert isinstance(preparation, TextPreparation)
+        between, texts = " " if preparation.units == "words" else "", {}
+        for index in self.shown:
+            words = preparation.written(self.data.pictures[index])
+            text = _short(between.join(filter(None, words)), 2 * LONGEST_NAME)
+            room -= 6 * len(text.encode()) + 20
+            if room < 0:
+                break
+            texts[index] = text
+        return texts
+
+
+def _short(text: str, most: int = LONGEST_NAME) -> str:
+    """A text as it is shown; of a long one the beginning."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _sheet(
     data: DataSet, shown: list[int], height: int, width: int
 ) -> tuple[npt.NDArray[np.uint8], int]:
+    """Pictures side by side, about as many across as make a square; and how many those are."""
     across = max(1, round((len(shown) * height / width) ** 0.5))
     colour = data.pictures.shape[1] == 3
-    down = -(-max(1, len(shown)) // across)
+    down = -(-len(shown) // across)
     sheet = np.zeros((down * height, across * width, *((3,) if colour else ())), np.uint8)
     for place, index in enumerate(shown):
         top, left = place // across * height, place % across * width

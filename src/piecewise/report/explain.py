@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..data.sounds.files import Sound
-from ..errors import LimitError
 from ..insight.features import wav_bytes
+from ..insight.literal import as_bytes
 from ..insight.mattered import what_mattered
 from ..insight.places import places
-from ..insight.tricks_lab import picture_curves
+from ..insight.tricks_lab import Curve, picture_curves
 from ..network import Network
 from ..planes import data_address, png
 from ..reference.walk import Walk
 from ..version import __version__
-from .assemble import MOST_BYTES, page
+from .assemble import MOST_BYTES, page, script_json
 from .walk_data import arrays_of, layers_of, packed
 
+START = "main.js"
 CLASSES_SHOWN = 10
 """Classes whose votes are in the page, the likeliest first."""
+MOST_NAMED = 2_000
+"""Classes that are in the page at all, the likeliest first, if there is room for their names."""
+_NAMES = 400_000  # bytes
 LONGEST_SOUND = 160_000
 """Samples that a page has room for: ten seconds at 16,000 a second."""
+LONGEST_SIDE = 512
+"""Of the picture of an input, in pixels; of a larger one every second is shown, or third, ..."""
+_SPARE = 5_000  # bytes for the title, which may be long, and for arrays' names
 _ROUND = 6  # digits of what is only drawn
 
 
@@ -47,7 +54,7 @@ def explain_page(
     walk = net.walk(net.inputs(example[None])[0])
     data = explain_data(net, walk, example, name=name, label=label, given=given, looks=looks)
     title = f"{net.classes[data['answer']]} - {name}" if name else net.classes[data["answer"]]
-    return page(title, "main.js", data)
+    return page(title, START, data)
 
 
 def explain_data(
@@ -65,19 +72,24 @@ def explain_data(
     explained = answer if label is None else label
     order = np.argsort(-walk.logits, kind="stable").tolist()[:CLASSES_SHOWN]
     shown = order if explained in order else [*order[: CLASSES_SHOWN - 1], explained]
+    named = _named(net, np.argsort(-walk.logits, kind="stable").tolist())
+    chances = net.chances(walk.logits[None])[0]
     arrays = arrays_of(net, walk)
     votes = _votes(walk, shown)
     arrays |= {f"votes {label}": slope for label, slope in votes["slopes"].items()}
+    mattered = what_mattered(net, example, explained)
+    arrays |= {f"mattered {one.method}": one.values for one in mattered}
     rest = {
         "schema": 1,
         "name": name,
         "kind": net.preparation.kind,
         "ground": net.preparation.ground,
-        "classes": list(net.classes),
         "answer": answer,
         "explained": explained,
-        "logits": walk.logits.tolist(),
-        "probabilities": net.chances(walk.logits[None])[0].tolist(),
+        "order": named,
+        "classes": {index: net.classes[index] for index in {*named, *shown}},
+        "logits": {index: walk.logits[index].item() for index in {*named, *shown}},
+        "probabilities": {index: chances[index].item() for index in named},
         "remark": net.preparation.remark(given) if given is not None else None,
         "picture": _picture(net, example),
         "sound": _sound(given),
@@ -85,18 +97,27 @@ def explain_data(
         "votes": {name: value for name, value in votes.items() if name != "slopes"},
         "axes": places(net.preparation, example, given).to_json(),
         "facts": facts(net),
-        **_found(net, example, explained, given),
+        "mattered": [
+            {"method": one.method, "label": one.label, "told": one.told} for one in mattered
+        ],
+        "curves": _curves(net, example, explained),
         "looks": list(looks),
     }
-    room = MOST_BYTES - 150_000 - len(str(rest))
+    without = page("", START, {**rest, "arrays": packed({}, 0).to_json()})
+    room = MOST_BYTES - _SPARE - len(without.encode())
     return {**rest, "arrays": packed(arrays, room).to_json()}
+
+
+def _named(net: Network, order: list[int]) -> list[int]:
+    """As many of the classes in this order as a page has room to name."""
+    sizes = np.cumsum([len(script_json(net.classes[index])) + 60 for index in order[:MOST_NAMED]])
+    return order[: max(1, int(np.searchsorted(sizes, _NAMES, "right")))]
 
 
 def _votes(walk: Walk, shown: list[int]) -> dict[str, Any]:
     """The votes of the voting stack, carried back, for the classes that are shown: the slopes that
     go with its values; and what the biases come to."""
     stack = walk.voting_stack
-    stack = stack if walk[stack].ndim == 3 else list(walk)[1]
     slopes, biases = {}, {}
     for label in shown:
         ledger = walk.ledger(label, back_to=stack)
@@ -106,13 +127,26 @@ def _votes(walk: Walk, shown: list[int]) -> dict[str, Any]:
     return {"stack": stack, "labels": shown, "biases": biases, "slopes": slopes}
 
 
-def _found(net: Network, example: Any, label: int, given: Any) -> dict[str, Any]:
-    """What mattered, and the curves of the tricks, where the net has such."""
-    found: dict[str, Any] = {"mattered": [], "curves": []}
-    for key, asked in (("mattered", what_mattered), ("curves", picture_curves)):
-        with suppress(LimitError):  # texts have no tricks
-            found[key] = [_rounded(one.to_json()) for one in asked(net, example, label)]
-    return found
+def _curves(net: Network, example: Any, label: int) -> list[dict[str, Any]]:
+    """The curves of the tricks; texts, and inputs of a single pixel, have none."""
+    if net.architecture.reads_texts or net.preparation.kind == "texts" or prod(net.input[1:]) < 2:
+        return []
+    return [_curve(one) for one in picture_curves(net, example, label)]
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    """Of a curve what is drawn: how sure the net is of the class, and what it answers."""
+    told = {
+        **curve.dial.to_json(),
+        "label": curve.label,
+        "sure": curve.probabilities[:, curve.label].tolist(),
+        "answers": curve.logits.argmax(axis=1).tolist(),
+        "same": list(curve.same),
+        "below": curve.below and curve.below.to_json(),
+        "above": curve.above and curve.above.to_json(),
+    }
+    plain: dict[str, Any] = _rounded(told)
+    return plain
 
 
 def _rounded(value: Any) -> Any:
@@ -128,15 +162,14 @@ def _picture(net: Network, example: npt.NDArray[Any]) -> str | None:
     """The input as a picture to look at; texts have none."""
     if net.preparation.kind == "texts" or example.ndim != 3:
         return None
-    return data_address(png(pixels_of(example)))
+    step = -(-max(example.shape[1:]) // LONGEST_SIDE)
+    return data_address(png(pixels_of(example[:, ::step, ::step])))
 
 
 def pixels_of(example: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """An input (C, H, W), bytes or numbers from -1 to 1, as pixels: (H, W, 3) of three channels,
     else the first one (H, W)."""
-    pixels = example
-    if pixels.dtype != np.uint8:
-        pixels = np.rint(127.5 * (np.clip(example.astype(np.float64), -1, 1) + 1)).astype(np.uint8)
+    pixels = example if example.dtype == np.uint8 else as_bytes(example)
     shown = np.moveaxis(pixels, 0, 2) if len(pixels) == 3 else pixels[0]
     return np.ascontiguousarray(shown)
 

@@ -20,13 +20,15 @@ from .explain import pixels_of
 
 FIRST, LAST = 8, 6
 """Features looked at: of the first convolution, and of the last one those that say most."""
+MOST_BYTES = 700_000
+"""Of pictures and sounds in a page."""
 SHOWN = 6
 """Matches of each, best and worst."""
 
 
-def most_telling(net: Network, walk: Walk, data: DataSet) -> list[Looks]:
+def most_telling(net: Network, walk: Walk, data: DataSet, label: int) -> list[Looks]:
     """What the features of the first convolution look for in the training part of ``data``, and
-    those of the last one whose maps say most for the answer of a walk."""
+    those of the last one whose maps say most for the class ``label`` in a walk."""
     named = [stage for stage in net.architecture.stages if isinstance(stage.layer, Convolution)]
     if not named:
         return []
@@ -35,7 +37,7 @@ def most_telling(net: Network, walk: Walk, data: DataSet) -> list[Looks]:
     chosen = [(named[0].name, feature) for feature in range(min(FIRST, named[0].output.channels))]
     if len(named) > 1:
         last = named[-1].name
-        says = walk.ledger(back_to=last).by_map()
+        says = walk.ledger(label, back_to=last).by_map()
         order = np.argsort(-says, kind="stable")[:LAST]
         chosen += [(last, feature) for feature in order.tolist()]
     return [looks_for(net, pictures, *one, most=SHOWN, names=names) for one in chosen]
@@ -44,15 +46,21 @@ def most_telling(net: Network, walk: Walk, data: DataSet) -> list[Looks]:
 def looks_data(
     net: Network, looks: Sequence[Looks], data: DataSet | None = None, place: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Plain values for a page. Sounds can be heard where ``data`` was read from ``place``."""
+    """Plain values for a page. Sounds can be heard where ``data`` was read from ``place``, those of
+    the first features, as far as a page has room."""
     heard = isinstance(net.preparation, SoundPreparation) and data is not None and place is not None
     originals = Originals(data, place) if heard and data and place else None
     index = np.flatnonzero(data.parts == "train") if data is not None else None
+    room = MOST_BYTES
 
     def match(one: Match) -> dict[str, Any]:
-        plain = {"value": one.value, "words": f"{one.name}: {one.told}", "picture": _picture(one)}
-        if originals is not None and index is not None:
-            plain["sound"] = _sound(net, originals[int(index[one.example])], one)
+        nonlocal room
+        picture, sound = _picture(one), None
+        if originals is not None and index is not None and room > 0:
+            sound = _sound(net, originals[int(index[one.example])], one)
+        room -= len(picture or "") + len(sound or "")
+        words = f"{one.name}: {one.told}"
+        plain = {"value": one.value, "words": words, "picture": picture, "sound": sound}
         return plain if one.patch.ndim == 3 else {**plain, "words": one.told, "title": one.name}
 
     return [

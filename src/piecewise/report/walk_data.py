@@ -24,10 +24,10 @@ from ..windows import Windows
 
 Float32 = npt.NDArray[np.float32]
 
-MOST_BYTES = 1_600_000
-"""Of packed numbers, as text, in a page; the rest of its two million bytes is for all else."""
 _MANTISSAS = (24, 16, 12, 8)
 """Bits of a number that are kept: all of them while there is room."""
+_LAST = ("stack input", "mattered ")
+"""Arrays that are left out when all others are."""
 
 
 class Packed(NamedTuple):
@@ -44,27 +44,27 @@ class Packed(NamedTuple):
         return self._asdict()
 
 
-def packed(arrays: Mapping[str, Float32], most: int = MOST_BYTES) -> Packed:
+def packed(arrays: Mapping[str, Float32], most: int) -> Packed:
     """Arrays as text of at most so many characters: whole if there is room, else fewer bits of each
-    number, else without those in front (the first of all, the input, stays)."""
+    number, else without the largest of them; the input and what mattered go last."""
     kept = dict(arrays)
     left_out: list[str] = []
-    while True:
+    while kept:
         for bits in _MANTISSAS:
-            text = _text(kept, bits) if _might_fit(kept, bits, most) else None
-            if text is not None and (len(text) <= most or len(kept) <= 1):
+            if _might_fit(kept, bits, most) and len(text := _text(kept, bits)) <= most:
                 shapes = {name: list(array.shape) for name, array in kept.items()}
                 return Packed(text, shapes, bits, left_out)
-        first = max([*kept][1:], key=lambda name: kept[name].size)
-        left_out.append(first)
-        del kept[first]
+        largest = max(kept, key=lambda name: (not name.startswith(_LAST), kept[name].size))
+        left_out.append(largest)
+        del kept[largest]
+    return Packed(_text({"": np.zeros(0, np.float32)}, 24), {}, 24, left_out)
 
 
 def _might_fit(arrays: Mapping[str, Float32], bits: int, most: int) -> bool:
     """Whether it is worth trying: numbers but zeros are rarely packed to less than half of their
     bits, and a character of text holds six."""
     numbers = sum(int(np.count_nonzero(array)) for array in arrays.values())
-    return numbers * bits / 6 / 2 <= most or len(arrays) <= 1
+    return numbers * bits / 6 / 2 <= most
 
 
 def _text(arrays: Mapping[str, Float32], bits: int) -> str:
@@ -124,7 +124,7 @@ def _own(stage: Stage, walk: Walk) -> dict[str, Any]:
             **_windows(*layer.windows(stage.input)),
             "kernel": list(layer.kernel),
             "bias": layer.bias,
-            "count": walk.why(stage.name, 0).count,
+            "count": layer.divisor(stage.input),
         }
     if isinstance(layer, Pool):
         return {**_windows(*layer.windows(stage.input)), "kind": layer.kind}

@@ -49,8 +49,7 @@ function input(data) {
 
 /** A bar a class, the likeliest first. */
 function bars(data) {
-  const order = data.probabilities.map((_, index) => index);
-  order.sort((a, b) => data.logits[b] - data.logits[a]);
+  const { order } = data;
   const body = element("tbody");
   const add = (some) => body.append(...some.map((index) => bar(data, index)));
   add(order.slice(0, FIRST));

@@ -3,8 +3,23 @@
 import { exampleOf } from "piecewise/examples.js";
 import { element } from "piecewise/text.js";
 
+const MOST_CLASSES = 40;
+
+/** The classes of a matrix that is not too large: of many, those that mistakes are most about. */
+function chosen({ classes, cells }) {
+  const wrong = new Map(Object.keys(classes).map((index) => [Number(index), 0]));
+  for (const { right, answer, count } of cells) {
+    if (right === answer) continue;
+    wrong.set(right, wrong.get(right) + count);
+    wrong.set(answer, wrong.get(answer) + count);
+  }
+  const order = [...wrong.keys()].sort((a, b) => wrong.get(b) - wrong.get(a));
+  return order.slice(0, MOST_CLASSES).sort((a, b) => a - b);
+}
+
 export function confusionSection(data) {
   const { classes, cells } = data;
+  const some = chosen(data);
   const of = new Map(cells.map((cell) => [`${cell.right} ${cell.answer}`, cell]));
   const opened = element("div", { class: "opened-cell", "aria-live": "polite" });
   const open = (cell) => opened.replaceChildren(...inside(data, cell));
@@ -12,25 +27,26 @@ export function confusionSection(data) {
     "tr",
     {},
     element("td", { class: "quiet", text: "right \u2193 answer \u2192" }),
-    ...classes.map((name) => element("th", { scope: "col", text: name })),
+    ...some.map((index) => element("th", { scope: "col", text: classes[index] })),
   );
-  const rows = classes.map((name, right) => {
-    const total = classes.reduce((sum, _, answer) => sum + (of.get(`${right} ${answer}`)?.count ?? 0), 0);
+  const rows = some.map((right) => {
+    const total = some.reduce((sum, answer) => sum + (of.get(`${right} ${answer}`)?.count ?? 0), 0);
     return element(
       "tr",
       {},
-      element("th", { scope: "row", text: name }),
-      ...classes.map((_, answer) => cellOf(data, of.get(`${right} ${answer}`), right === answer, total, open)),
+      element("th", { scope: "row", text: classes[right] }),
+      ...some.map((answer) => cellOf(data, of.get(`${right} ${answer}`), right === answer, total, open)),
     );
   });
   const table = element("table", { class: "confusion" }, element("thead", {}, head), element("tbody", {}, ...rows));
+  const left = some.length < Object.keys(classes).length ? ` Of ${Object.keys(classes).length} classes, those that mistakes are most about.` : "";
   const worst = cells.filter((cell) => cell.right !== cell.answer).sort((a, b) => b.count - a.count)[0];
   open(worst ?? cells[0]);
   return element(
     "section",
     { id: "confusion" },
     element("h2", { text: "All answers" }),
-    element("p", { class: "hint", text: "A row for each right class, a column for each answer. A cell opens to its examples, the surest first." }),
+    element("p", { class: "hint", text: "A row for each right class, a column for each answer. A cell opens to its examples, the surest first." + left }),
     element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, table),
     opened,
   );

@@ -5,13 +5,13 @@ import { drawn, element, number } from "piecewise/text.js";
 const FIRST = 30;
 
 export function errorSection(data) {
-  const { table, classes } = data;
+  const { table } = data;
   const body = element("tbody");
   const more = element("button", { type: "button", class: "more" });
   let rows = [...table.rows];
   let shown = FIRST;
   const show = () => {
-    body.replaceChildren(...rows.slice(0, shown).map((row) => line(row, classes)));
+    body.replaceChildren(...rows.slice(0, shown).map((row) => line(row)));
     more.hidden = shown >= rows.length;
     more.textContent = `show more of ${rows.length - shown}`;
   };
@@ -22,7 +22,7 @@ export function errorSection(data) {
   const sorters = {
     example: (row) => row.name,
     "right answer": (row) => row.right,
-    "answer for it": (row) => row.answers[row.right],
+    "answer for it": (row) => row.answer,
     error: (row) => row.error,
   };
   let [by, falling] = ["error", true];
@@ -69,8 +69,8 @@ export function errorSection(data) {
   );
 }
 
-function line(row, classes) {
-  const cells = [row.name, classes[row.right], number(row.answers[row.right], 4), number(row.error, 4)];
+function line(row) {
+  const cells = [row.name, row.right, number(row.answer, 4), number(row.error, 4)];
   return element("tr", {}, ...cells.map((text, i) => element("td", { class: i > 1 ? "number" : "name", text })));
 }
 

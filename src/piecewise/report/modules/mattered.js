@@ -1,19 +1,15 @@
 /** What mattered: how much each cell of the input said for the class. */
 
 import { oneStop, planeButton } from "piecewise/grid.js";
+import { largestOf } from "piecewise/paint.js";
 import { element, number } from "piecewise/text.js";
-
-const WORDS = {
-  occlusion: "Covered, the class would lose so much (orange) or gain (blue).",
-  "gradient x input": "Each cell\u2019s number times the logit\u2019s slope there: its say, if nothing changes its mind.",
-  "grad-cam": "Where the last maps that still have places speak for the class.",
-};
 
 export function matteredSection(walk) {
   const { mattered, classes } = walk.data;
   if (!mattered.length) return null;
   const told = element("p", { class: "told", role: "status" });
-  const figures = mattered.map((one) => (walk.words ? asWords(walk, one) : asMap(walk, one, told)));
+  const shown = mattered.filter((one) => walk.array(`mattered ${one.method}`));
+  const figures = shown.map((one) => (walk.words ? asWords(walk, one) : asMap(walk, one, told)));
   const buttons = figures.map((figure) => figure.querySelector("button.plane")).filter(Boolean);
   if (buttons.length) oneStop(buttons);
   return element(
@@ -30,15 +26,14 @@ function head(one) {
     "figcaption",
     {},
     element("strong", { text: one.method }),
-    ` \u2013 ${WORDS[one.method.toLowerCase()] ?? one.unit}`,
+    ` \u2013 ${one.told}`,
   );
 }
 
 function asMap(walk, one, told) {
-  const rows = one.values.length;
-  const columns = one.values[0].length;
-  const values = Float32Array.from(one.values.flat());
-  const largest = Math.max(...values.map(Math.abs));
+  const { shape, values } = walk.array(`mattered ${one.method}`);
+  const [rows, columns] = shape;
+  const largest = largestOf(values);
   const plane = { values, start: 0, rows, columns, largest };
   const name = (row, column) => walk.cellWords(row, column);
   const on = { name, told: (words) => (told.textContent = `${one.method}: ${words}`), open: () => {} };
@@ -53,8 +48,8 @@ function scale(largest) {
 
 /** A text with its words as strongly coloured as they mattered. */
 function asWords(walk, one) {
-  const [values] = one.values;
-  const largest = Math.max(...values.map(Math.abs)) || 1;
+  const { values } = walk.array(`mattered ${one.method}`);
+  const largest = largestOf(values) || 1;
   const items = walk.words
     .map((word, position) => [word, values[position]])
     .filter(([word]) => word !== "")

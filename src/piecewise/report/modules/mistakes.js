@@ -40,5 +40,5 @@ function card(data, one) {
 
 function neighbour(data, near) {
   const words = `${near.label}, ${number(near.distance, 3)} away`;
-  return element("figure", { class: "match", title: near.name }, exampleOf(data, near.example), element("figcaption", { text: words }));
+  return element("figure", { class: "match" }, exampleOf(data, near.example), element("figcaption", { text: words }));
 }

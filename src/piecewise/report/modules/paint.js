@@ -58,6 +58,7 @@ export function paintPlane(canvas, { values, start, rows, columns, largest }, pi
   context.putImageData(image, 0, 0);
 }
 
+/** The largest of numbers, whatever their signs; 0 of none. */
 export function largestOf(values) {
   let largest = 0;
   for (const value of values) largest = Math.max(largest, Math.abs(value));

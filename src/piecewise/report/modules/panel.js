@@ -1,7 +1,12 @@
 /** Where a number is open: its arithmetic, the way that led to it, and the way back. */
 
 import { element, placeWords, whole } from "piecewise/text.js";
-import { shown } from "piecewise/views/index.js";
+import { shown, termsOf } from "piecewise/views/index.js";
+
+function noRoom() {
+  const words = "There was no room in this page for all that it is made of; piecewise explain --why tells.";
+  return element("p", { class: "step", text: words });
+}
 
 /**
  * @param {Walk} walk
@@ -35,7 +40,7 @@ export function panel(walk, onOpen) {
     const place = trail.at(-1);
     const layer = walk.layer(place[0]);
     heading.textContent = `${placeWords(place, layer.shape)} = ${whole(walk.value(place))}`;
-    body.replaceChildren(...shown(walk, place, open));
+    body.replaceChildren(...(hasAll(place) ? shown(walk, place, open) : [noRoom()]));
     way.replaceChildren(...trail.map((one, index) => crumb(one, index)));
     back.disabled = trail.length < 2;
     aside.hidden = false;
@@ -43,6 +48,11 @@ export function panel(walk, onOpen) {
     aside.scrollTop = 0;
     heading.focus({ preventScroll: true });
     onOpen(place);
+  }
+
+  /** Whether the page has all that a number is made of. */
+  function hasAll(place) {
+    return termsOf(walk, place).every((term) => term.weight !== undefined && term.value !== undefined);
   }
 
   function crumb(place, index) {

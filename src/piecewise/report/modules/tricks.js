@@ -42,15 +42,15 @@ function broken(curve, end, classes) {
   const lost = end.lost
     ? ` What was lost most: map ${end.lost.feature} of ${end.lost.stack}, from ${number(end.lost.before, 3)} to ${number(end.lost.after, 3)}.`
     : "";
-  return `At ${number(end.size, 3)} ${curve.unit} it becomes ${classes[end.answer]}.${lost}`;
+  return `At ${number(end.size, 3)} ${curve.unit} it becomes ${classes[end.answer] ?? `class ${end.answer}`}.${lost}`;
 }
 
 function picture(curve, told) {
-  const { sizes, probabilities, same, label } = curve;
+  const { sizes, sure, same } = curve;
   const span = sizes.at(-1) - sizes[0];
   const x = (size) => LEFT + ((WIDE - LEFT - 8) * (size - sizes[0])) / span;
   const y = (share) => 8 + (HIGH - BOTTOM - 8) * (1 - share);
-  const points = sizes.map((size, i) => `${x(size).toFixed(1)},${y(probabilities[i][label]).toFixed(1)}`);
+  const points = sizes.map((size, i) => `${x(size).toFixed(1)},${y(sure[i]).toFixed(1)}`);
   const svg = drawn("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `${name(curve)}: ${told}` });
   for (const share of [0, 0.5, 1]) {
     svg.append(
@@ -71,8 +71,8 @@ function picture(curve, told) {
 
 function table(curve, classes) {
   const rows = curve.sizes.map((size, i) => {
-    const best = curve.logits[i].indexOf(Math.max(...curve.logits[i]));
-    const cells = [number(size, 3), percent(curve.probabilities[i][curve.label]), classes[best], percent(curve.same[i])];
+    const answer = classes[curve.answers[i]] ?? `class ${curve.answers[i]}`;
+    const cells = [number(size, 3), percent(curve.sure[i]), answer, percent(curve.same[i])];
     return element("tr", {}, ...cells.map((text) => element("td", { text })));
   });
   const titles = [curve.unit, `sure of ${classes[curve.label]}`, "answer", "pixels the same"];

@@ -51,7 +51,8 @@ function ledger(walk, label, open, told) {
     says.subarray(map * size, (map + 1) * size).reduce((sum, one) => sum + one, 0),
   );
   const order = sums.map((_, map) => map).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
-  const plane = (map) => ({ values: says, start: map * size, rows, columns, largest: largestOf(says) });
+  const strongest = largestOf(says);
+  const plane = (map) => ({ values: says, start: map * size, rows, columns, largest: strongest });
   const make = (map) =>
     planeButton(
       plane(map),

@@ -20,8 +20,7 @@ export function terms(walk, layer, [, map, row, column]) {
 export function show(walk, layer, place, open) {
   const found = terms(walk, layer, place);
   const wide = layer.columns[place[3]][1];
-  const largest = Math.max(...found.map((term) => term.value));
-  const winner = layer.kind === "max" ? found.findIndex((term) => term.value === largest) : -1;
+  const winner = layer.kind === "max" ? found.findIndex((term) => term.value === walk.value(place)) : -1;
   const cells = [];
   found.forEach((term, i) => {
     if (i % wide === 0) cells.push([]);

@@ -1,6 +1,6 @@
 /** What every view of a layer shares: terms, and how they look. */
 
-import { cellStyle, palette } from "piecewise/paint.js";
+import { cellStyle, largestOf, palette } from "piecewise/paint.js";
 import { element, number, placeWords, whole } from "piecewise/text.js";
 
 const FIRST = 24;
@@ -32,7 +32,7 @@ export function opens(place, value, open, shape) {
 /** The products as rows, the largest first; more of them on demand. */
 export function rowsOf(walk, terms, open, { titles = ["weight", "value", "product", "of"] } = {}) {
   const order = [...terms].sort((a, b) => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value));
-  const largest = Math.max(...order.map((term) => Math.abs(term.weight * term.value)), 0);
+  const largest = largestOf(order.map((term) => term.weight * term.value));
   const body = element("tbody");
   const more = element("button", { type: "button", class: "more" });
   let shown = 0;
@@ -75,8 +75,7 @@ function row(walk, term, open, largest) {
  */
 export function smallGrid(title, cells, open, walk) {
   const colours = palette();
-  const values = cells.flat().filter(Boolean).map((cell) => Math.abs(cell.value));
-  const largest = Math.max(...values, 0);
+  const largest = largestOf(cells.flat().filter(Boolean).map((cell) => cell.value));
   const lines = cells.map((line) =>
     element("tr", {}, ...line.map((cell) => gridCell(cell, largest, colours, open, walk))),
   );
