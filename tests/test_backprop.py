@@ -75,7 +75,7 @@ def test_errors_open_down_to_the_slope_of_the_loss() -> None:
         f"error of {name}"
         for name in ("conv1", "norm1", "relu1", "pool1", "full1", "relu2", "full2")
     ]
-    assert [term.name for term in told.terms] == ["its probability", "the right answer"]
+    assert [term.name for term in told.terms] == ["its probability, by softmax", "the right answer"]
     assert str(why).split("\n")[0].startswith("gradient of conv1.weight[1, 0, 2, 1] = ")
 
 
@@ -123,7 +123,10 @@ def test_what_is_not_there_is_told(back: Backprop) -> None:
         with pytest.raises(LimitError) as caught:
             back.why(*asked)
         assert words in str(caught.value)
-    with pytest.raises(LimitError, match="layer: got 'conv2', wanted one of input, conv1, full1"):
+    with pytest.raises(
+        LimitError,
+        match=r"layer: got 'conv2', wanted a layer, or an array such as conv1\.weight",
+    ):
         back.error("conv2", 0)
     net = pw.Network("full", (1, 1, 2), 2)
     with pytest.raises(LimitError, match="loss: got 'cross', wanted"):

@@ -108,7 +108,7 @@ def test_ticks_are_few_of_any_size() -> None:
     for number in range(200):
         high = 1.37**number * 1e-12
         found = ticks(-0.3 * high, high)
-        assert 2 <= len(found) <= 7
+        assert 2 <= len(found) <= 6
         assert all(-0.31 * high <= one <= 1.01 * high for one in found)
 
 

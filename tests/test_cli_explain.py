@@ -89,7 +89,7 @@ def test_gradients_and_errors_open(run: Run) -> None:
     assert "cross-entropy loss of 1 picture over conv1.weight[2, 0, 1, 1]" in out
     code, out, _ = run("drawing.png", "--gradient", "full2,1", "--right", "O", "--json")
     names = [term["name"] for term in json.loads(out)["terms"]]
-    assert names == ["its probability", "the right answer"]
+    assert names == ["its probability, by softmax", "the right answer"]
 
 
 def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
@@ -112,7 +112,7 @@ def test_a_report_is_written_whole(run: Run, place: Path) -> None:
     assert (code, (place / "report.html").read_text() != html) == (0, True)  # without the features
     code, _, err = run("drawing.png", "-o", "nowhere/report.html")
     assert code == 1
-    assert "nowhere/report.html: not written: No such file or directory" in err
+    assert "nowhere/report.html: wanted the name of a file in a folder that is there" in err
 
 
 def test_the_culprits_of_an_answer(run: Run) -> None:
@@ -122,7 +122,7 @@ def test_the_culprits_of_an_answer(run: Run) -> None:
     plain = json.loads(out)
     assert code == 0
     assert len(plain["culprits"]) == 60
-    assert "61 nets of 6 epochs are taught" in err
+    assert "122 nets of 6 epochs are taught" in err
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from playwright.sync_api import Browser, Page
 
 import piecewise as pw
 from piecewise.learning.choices import drawing_layers
+from piecewise.page.evaluate import evaluate_page
+from piecewise.page.explain import explain_page
+from piecewise.page.looks import looks_data
 from piecewise.reference.walk import Walk
 from piecewise.reference.why import Place
-from piecewise.report.evaluate import evaluate_page
-from piecewise.report.explain import explain_page
-from piecewise.report.looks import looks_data
 
 from .browser import Opened, chromium
 from .naughty import naughty

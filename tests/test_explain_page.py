@@ -15,12 +15,12 @@ import pytest
 import piecewise as pw
 from piecewise.layers import KINDS
 from piecewise.learning.choices import KINDS as CHOICES
+from piecewise.page import explain, walk_data
+from piecewise.page.assemble import MOST_BYTES, modules, page, script_json, style
+from piecewise.page.evaluate import evaluate_page
+from piecewise.page.explain import explain_page
+from piecewise.page.walk_data import packed
 from piecewise.reference.walk import Walk
-from piecewise.report import explain, walk_data
-from piecewise.report.assemble import MOST_BYTES, modules, page, script_json, style
-from piecewise.report.evaluate import evaluate_page
-from piecewise.report.explain import explain_page
-from piecewise.report.walk_data import packed
 
 ROOM = Path(explain.__file__).parent / "modules"
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .learning.trainer import train as train
     from .network import Network as Network
     from .network import load as load
-    from .report.explain import explain_page as explain_page
+    from .page.explain import explain_page as explain_page
     from .tricks import Augmentation as Augmentation
 
 _HOMES = {
@@ -84,7 +84,7 @@ _HOMES = {
     "draw": "data.xo",
     "error_table": "insight.error_table",
     "evaluate": "learning.scores",
-    "explain_page": "report.explain",
+    "explain_page": "page.explain",
     "lesson": "learning.teaching",
     "load": "network",
     "looks_for": "insight.features",

@@ -49,6 +49,14 @@ def refuse(value: object, limit: Limit) -> LimitError:
     return LimitError(f"got {shown(value)}, wanted {limit.wanted}")
 
 
+def checked(name: str, limit: Limit, value: object) -> Any:
+    """A value in its plain form; LimitError, beginning with its name, if it is outside."""
+    try:
+        return limit.check(value)
+    except LimitError as error:
+        raise LimitError(f"{name}: {error}") from None
+
+
 def is_whole(value: object) -> TypeGuard[int]:
     """Whether a value is a whole number as Python or NumPy count it (True and 2.0 are not)."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

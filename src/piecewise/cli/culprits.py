@@ -14,6 +14,8 @@ from .output import data, print_json, printable, say, stages, words
 from .stopping import Stopping
 
 SHOWN = 10
+FAR, SURE = 0.5, 0.95
+"""Of chances: how far apart is another answer, and how much is sure."""
 
 
 def tell_culprits(
@@ -56,18 +58,30 @@ def tell_culprits(
             {"schema": 1, "right": net.classes[right], "culprits": [one.to_json() for one in found]}
         )
         return
-    page = data()
-    page.print(printable(f"most to blame that it is not sure of {net.classes[right]}:"))
+    own = float(net.probabilities(example[None])[0, right])
+    page, again = data(), found[0].probability or 0.0
+    page.print(printable(
+        f"{net.classes[right]}: {_percent(own)} by the net, {_percent(again)} by nets taught anew "
+        "with all examples. Without one:"
+    ))  # fmt: skip
     for one in found[:SHOWN]:
         labels = dataset.labels[chosen[list(one.indices)]]
         page.print(_line(net, labels, one), soft_wrap=True)
+    if abs(own - again) > FAR:
+        say(console, "nets taught anew answer otherwise than this net, so little follows for it")
+    elif again > SURE:
+        say(console, f"they are sure of {net.classes[right]} already: nothing is to blame")
 
 
 def _line(net: Network, labels: npt.NDArray[np.int64], one: Culprit) -> str:
+    """The chance of the right class without it, that of its own label by nets that never saw it."""
     told = f"labelled {net.classes[labels[0]]}" if len(labels) == 1 else f"{len(labels):,} examples"
-    changes = f", the answer becomes {one.answers_without[0]}" if one.changes else ""
-    chances = f"{100 * (one.probability or 0):.1f} -> {100 * (one.without or 0):.1f} %"
+    changes = f", the answer is {one.answers_without[0]}" if one.changes else ""
     return printable(
-        f"{one.score:8.2f}  {one.name} ({told}): {chances}{changes}; "
-        f"its own label is doubted by {one.doubt:.2f}"
+        f"  {_percent(one.without or 0.0):>7}{changes}   {one.name} ({told}, by nets without it "
+        f"{_percent(one.own_chance)} likely)"
     )
+
+
+def _percent(share: float) -> str:
+    return f"{max(0.0, 100 * share):.1f} %"

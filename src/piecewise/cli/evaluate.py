@@ -57,7 +57,7 @@ def command(
     if report is not None and not report.lower().endswith(".html"):
         raise click.UsageError(f"--report: got {shown(report)}, wanted a name ending in .html")
     if report is not None:
-        from ..report.assemble import is_ours  # noqa: PLC0415 - most scores want no page
+        from ..page.assemble import is_ours  # noqa: PLC0415 - most scores want no page
 
         check_free(report, is_ours)
     net = Network.load(net_file)
@@ -75,7 +75,7 @@ def command(
     if answers is not None:
         _write_answers(Path(answers), net, dataset, chosen, logits)
     if report is not None:
-        from ..report.evaluate import evaluate_page  # noqa: PLC0415 - most scores want no page
+        from ..page.evaluate import evaluate_page  # noqa: PLC0415 - most scores want no page
 
         write_page(report, evaluate_page(net, dataset, chosen, logits, scores, name=source))
     if as_json:

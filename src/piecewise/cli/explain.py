@@ -28,7 +28,9 @@ from .output import (
     write_page,
 )
 
-MAPS_SHOWN = 6
+MAPS_SHOWN, CLASSES_SHOWN = 6, 6
+NAME_SHOWN = 200
+"""Characters of a text that stands for its own name."""
 _ENDINGS = (".html", ".xlsx")
 
 
@@ -89,10 +91,10 @@ def command(net_file: str, as_json: bool, **given: Any) -> None:
     _check_usage(given)
     _check_free(given["output"])
     asked = _asked(Network.load(net_file), given)
-    if given["why"]:
+    if given["why"] is not None:
         name, at = _place("--why", given["why"])
         _tell(asked.walk.why(name, *_whole_place(at)), as_json)
-    elif given["gradient"]:
+    elif given["gradient"] is not None:
         _tell_gradient(asked, given["gradient"], as_json)
     elif given["culprits"]:
         from .culprits import tell_culprits  # noqa: PLC0415 - it loads what teaches
@@ -106,6 +108,7 @@ def command(net_file: str, as_json: bool, **given: Any) -> None:
         _tell_answer(asked)
     if given["output"] is not None:
         _write(asked, given)
+        _tell_remark(asked)
 
 
 @dataclass
@@ -123,27 +126,48 @@ class _Asked:
 
 
 def _check_usage(given: dict[str, Any]) -> None:
-    if (given["file"] is None) == (given["text"] is None):
-        raise click.UsageError("explain wants one INPUT, or --text")
-    output = given["output"]
-    if output is not None and not output.lower().endswith(_ENDINGS):
-        raise click.UsageError(
-            f"--output: got {shown(output)}, wanted a name ending in .html or .xlsx"
-        )
-    if output is not None and given["why"] and not output.lower().endswith(".xlsx"):
-        raise click.UsageError("--why with --output wants a name ending in .xlsx")
-    if given["gradient"] and (output or given["why"]):
-        raise click.UsageError("--gradient goes with neither --output nor --why")
-    if given["culprits"] and given["source"] is None:
-        raise click.UsageError("--culprits wants --data DATA: what the net learned from")
-    if given["culprits"] and given["right"] is None:
-        raise click.UsageError("--culprits wants --right CLASS: what the answer should have been")
-    if given["culprits"] and (output or given["why"] or given["gradient"]):
-        raise click.UsageError("--culprits goes with neither --output, --why nor --gradient")
-    if given["groups"] and not given["culprits"]:
-        raise click.UsageError("--groups goes with --culprits")
-    if given["source"] and not (given["culprits"] or (output or "").lower().endswith(".html")):
-        raise click.UsageError("--data goes with --culprits, or with --output of an .html")
+    """Tell what does not go together, before anything is read."""
+    said = {name for name, value in given.items() if value not in (None, False)}
+    output = (given["output"] or "").lower()
+    misused = (
+        (("file" in said) == ("text" in said), "explain wants one INPUT, or --text"),
+        (
+            "output" in said and not output.endswith(_ENDINGS),
+            f"--output: got {shown(given['output'])}, wanted a name ending in .html or .xlsx",
+        ),
+        (
+            {"why", "output"} <= said and not output.endswith(".xlsx"),
+            "--why with --output wants a name ending in .xlsx",
+        ),
+        (
+            "gradient" in said and said & {"output", "why"},
+            "--gradient goes with neither --output nor --why",
+        ),
+        (
+            "culprits" in said and said & {"output", "why", "gradient"},
+            "--culprits goes with neither --output, --why nor --gradient",
+        ),
+        (
+            "culprits" in said and "source" not in said,
+            "--culprits wants --data DATA: what the net learned from",
+        ),
+        (
+            "culprits" in said and "right" not in said,
+            "--culprits wants --right CLASS: what the answer should have been",
+        ),
+        (
+            "right" in said and not said & {"culprits", "gradient"},
+            "--right goes with --culprits, or with --gradient",
+        ),
+        ("groups" in said and "culprits" not in said, "--groups goes with --culprits"),
+        (
+            "source" in said and "culprits" not in said and not output.endswith(".html"),
+            "--data goes with --culprits, or with --output of an .html",
+        ),
+    )
+    for is_so, sentence in misused:
+        if is_so:
+            raise click.UsageError(sentence)
 
 
 def _check_free(output: str | None) -> None:
@@ -153,7 +177,7 @@ def _check_free(output: str | None) -> None:
     if output.lower().endswith(".xlsx"):
         from ..insight.spreadsheet import is_ours  # noqa: PLC0415 - words need neither
     else:
-        from ..report.assemble import is_ours  # noqa: PLC0415
+        from ..page.assemble import is_ours  # noqa: PLC0415
     check_free(output, is_ours)
 
 
@@ -243,6 +267,7 @@ def _plain(asked: _Asked) -> dict[str, Any]:
         "classes": list(asked.net.classes),
         "probabilities": asked.net.chances(walk.logits[None])[0].tolist(),
         "logits": walk.logits.tolist(),
+        "temperature": asked.net.calibration.temperature,
         "ledger": walk.ledger(label).to_json(),
         "carried_back": walk.ledger(label, back_to=walk.voting_stack).to_json(),
         "mattered": [one.to_json() for one in found],
@@ -254,21 +279,32 @@ def _tell_answer(asked: _Asked) -> None:
     """The answer, the maps that voted, and the ledger."""
     walk, net, page = asked.walk, asked.net, data()
     chances = net.chances(walk.logits[None])[0]
-    order = np.argsort(-walk.logits, kind="stable")[:MAPS_SHOWN]
+    order = np.argsort(-walk.logits, kind="stable")[:CLASSES_SHOWN]
     told = ", ".join(f"{net.classes[one]} {100 * chances[one]:.2f} %" for one in order)
-    lines = [f"{asked.name}: {net.classes[int(order[0])]}   ({told})", ""]
+    name = asked.name if len(asked.name) <= NAME_SHOWN else f"{asked.name[:NAME_SHOWN]}..."
+    lines = [f"{name}: {net.classes[int(order[0])]}   ({told})", ""]
     stack = walk.voting_stack
     carried = walk.ledger(asked.label, back_to=stack)
     lines += [f"what the maps of {stack} say for {net.classes[asked.label]}, map by map:"]
     lines += _map_lines(carried.by_map(), carried.bias, carried.logit)
-    lines += ["", *walk.ledger(asked.label).lines(2 * MAPS_SHOWN)]
+    if abs(net.calibration.temperature - 1) > 1e-9:
+        lines.append(f"(probabilities: softmax of the logits / {net.calibration.temperature:.6g})")
+    ledger = walk.ledger(asked.label)
+    label = net.classes[asked.label]
+    lines += ["", f"votes for {label} in {ledger.layer}, of the values of {ledger.stack}"]
+    lines += list(ledger.lines(2 * MAPS_SHOWN))[1:]
     page.print(_printable_lines(lines), soft_wrap=True)
-    remark = net.preparation.remark(asked.given)
-    if remark:
-        say(words(), f"a doubtful answer: {remark}")
+    _tell_remark(asked)
     last = list(walk)[-1]
     hint = f"--why {last},{asked.label} opens the logit; -o report.html every number"
     say(words(), hint)
+
+
+def _tell_remark(asked: _Asked) -> None:
+    """What makes the answer doubtful, if anything does."""
+    remark = asked.net.preparation.remark(asked.given)
+    if remark:
+        say(words(), f"a doubtful answer: {remark}")
 
 
 def _map_lines(votes: npt.NDArray[np.float64], bias: float, logit: float) -> list[str]:
@@ -278,9 +314,8 @@ def _map_lines(votes: npt.NDArray[np.float64], bias: float, logit: float) -> lis
     lines = []
     for one in shown_maps:
         bar = "#" * round(24 * abs(float(votes[one])) / largest)
-        lines.append(
-            f"  {votes[one]:>12.4g}  map {one:<4} {'for' if votes[one] > 0 else 'against'} {bar}"
-        )
+        side = ("against", "neither", "for")[int(np.sign(votes[one])) + 1]
+        lines.append(f"  {votes[one]:>12.4g}  map {one:<4} {side} {bar}")
     left = len(order) - len(shown_maps)
     if left:
         others = fsum(votes[order[MAPS_SHOWN:-MAPS_SHOWN]].tolist())
@@ -298,7 +333,7 @@ def _write(asked: _Asked, given: dict[str, Any]) -> None:
         spreadsheet(asked.walk, output, name, *_whole_place(at))
         say(words(), f"wrote {output}")
         return
-    from ..report.explain import explain_page  # noqa: PLC0415 - only reports need it
+    from ..page.explain import explain_page  # noqa: PLC0415 - only reports need it
 
     html = explain_page(
         asked.net,
@@ -316,7 +351,7 @@ def _looks(asked: _Asked, source: str | None) -> list[dict[str, Any]]:
     if source is None:
         return []
     from ..data.dataset import read_data  # noqa: PLC0415 - reports without data need it not
-    from ..report.looks import looks_data, most_telling  # noqa: PLC0415
+    from ..page.looks import looks_data, most_telling  # noqa: PLC0415
 
     net = asked.net
     with stages(words()) as show:

@@ -70,6 +70,8 @@ def print_json(value: Any) -> None:
 def check_free(path: str, is_ours: Callable[[Path], bool]) -> None:
     """Refuse, before the work, to write over what is something else; DataError."""
     place = Path(path)
+    if place.is_dir() or not place.parent.is_dir():
+        raise DataError(f"{path}: wanted the name of a file in a folder that is there")
     if place.exists() and not is_ours(place):
         raise DataError(f"{path}: there is something else; take another name, or remove it")
 

@@ -140,7 +140,7 @@ def _lines(
         if after is not None:
             yield f"{'  taught':<31}{_line(after.curves[number], longest)}"
     yield ""
-    yield "area: the mean accuracy over the sizes, 1 at most"
+    yield "area: that under the curve of accuracy over the sizes (trapezoid rule), 1 at most"
     yield "literal: the same for naming the class of the picture learned from that is"
     yield "nearest, pixel by pixel"
     if taught is not None and after is not None:
@@ -167,7 +167,7 @@ def _bars(heights: Sequence[float]) -> str:
 def _changed(taught: TaughtTricks, changed: Sequence[Change]) -> Iterator[str]:
     """What became of each trick."""
     for change in changed:
-        risen = f"{100 * change.risen:+6.1f} %"
+        risen = f"{100 * (change.risen or 0):+6.1f} %"
         if change.after > change.before and change.gained is not None:
             risen += f", {100 * change.gained:.0f} % of what was missing"
         how = "" if change.trick in taught.tricks else "not "

@@ -21,11 +21,11 @@ from ..elementary import exp, log
 from ..errors import DataError, LimitError, shown
 from ..learning.recipe import Recipe
 from ..learning.trainer import train
-from ..limits import Whole
+from ..limits import Whole, checked
 from ..network import Network
 from .many_nets import Look, Told, side_by_side
 
-PLENTY = 6e10
+PLENTY = 1.2e11
 """Multiplications forward, of all nets and epochs together, above which a recipe is cut short:
 some seconds on two cores."""
 MOST_WORK = 6e12
@@ -37,6 +37,10 @@ SMALL_BATCH = 16
 MOST_NETS = 10_000
 A_STEP = 1_000_000
 """Multiplications that take about as long as what a step costs besides."""
+SEEDS = 2
+"""Over so many, what is left to the chance of training is averaged."""
+BEYOND = 2.0
+"""How far a harm must stand out, in units of the scatter that training has anyway, to count."""
 LEAST_CHANCE = 0.01
 """What chances from 0 to 1 are brought to from, before their logarithm: how wrong a net is beyond
 is an accident of its training, and would drown what is looked for."""
@@ -74,6 +78,11 @@ class Culprit:
     def changes(self) -> bool:
         """Whether any answer to what was asked is another one without it."""
         return self.answers != self.answers_without
+
+    @property
+    def own_chance(self) -> float:
+        """How likely nets without it find its own labels: the mean, as the doubt has it."""
+        return max(0.0, (math.exp(-self.doubt) - LEAST_CHANCE) / (1 - LEAST_CHANCE))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields, and whether the answer changes."""
@@ -124,7 +133,7 @@ def culprits(
     names: Sequence[str] = (),
     layers: str | None = None,
     epochs: int | None = None,
-    seeds: int = 1,
+    seeds: int = SEEDS,
     told: Told = None,
     threads: int | None = None,
 ) -> list[Culprit]:
@@ -134,9 +143,9 @@ def culprits(
 
     ``pictures`` and ``labels`` (N,): what it learned from, with ``names`` if there are any.
     ``asked`` and ``right`` (M,): what was answered wrongly, and the classes that a person says are
-    right. The ``score`` that sorts is how far the loss of these falls, in units of the scatter that
-    training has anyway, where it falls, plus the `doubt` of the left-out label itself: a label
-    that nets without it doubt is the likelier cause. With no question, the doubt alone.
+    right. The ``score`` that sorts is how far the loss of these falls beyond the scatter that
+    training has anyway (`BEYOND`), in units of it, plus the `doubt` of the left-out label itself: a
+    label that nets without it doubt is the likelier cause. With no question, the doubt alone.
 
     ``layers`` (quick ones, say) and ``epochs`` are those of ``net`` if left out; a recipe of much
     work is cut short (see `cost`). ``seeds``: over so many it is averaged. ``told``, ``threads``:
@@ -163,7 +172,7 @@ def cost(
     *,
     layers: str | None = None,
     epochs: int | None = None,
-    seeds: int = 1,
+    seeds: int = SEEDS,
 ) -> Cost:
     """What it takes to leave so many examples, or groups, out in turn; LimitError if that is more
     than some ten minutes' work.
@@ -177,12 +186,11 @@ def cost(
         ("epochs", Whole(1, 100_000, optional=True), epochs),
         ("seeds", Whole(1, 100), seeds),
     ):
-        try:
-            limit.check(value)
-        except LimitError as error:
-            raise LimitError(f"culprits: {name}: {error}") from None
+        checked(f"culprits: {name}", limit, value)
     if not net.recipe:
-        raise LimitError("culprits: this net holds no recipe, as it has learned nothing yet")
+        raise LimitError(
+            "culprits: got a net that holds no recipe, wanted one that has learned: train it first"
+        )
     architecture = Architecture(layers, net.input, net.classes) if layers else net.architecture
     nets = seeds * (left_out + 1)
     a_picture, so_many = architecture.multiplications, float(nets) * examples
@@ -264,7 +272,9 @@ class _Teacher:
             chances, named = _log_chances(logits, right), logits.argmax(axis=1)
         if out:
             places = list(out)
-            own = _log_chances(pupil.logits(self.pictures[places], 1), self.labels[places])
+            labels = self.labels[places]
+            own = _log_chances(pupil.logits(self.pictures[places], 1), labels)
+            own[~np.isin(labels, np.delete(self.labels, places))] = 0.0  # nobody could know them
         return _Found(chances, own, named)
 
 
@@ -296,7 +306,7 @@ def _ranked(
     for (name, indices), some, harm, doubt in zip(
         left_out.items(), without, harms, doubts, strict=True
     ):
-        score = doubt + (max(0.0, harm - middle) / noise if noise else 0.0)
+        score = doubt + (max(0.0, (harm - middle) / noise - BEYOND) if noise else 0.0)
         made.append(
             Culprit(
                 name,
@@ -321,7 +331,8 @@ def _mean(columns: list[Float64]) -> float:
 
 
 def _chance(found: list[_Found]) -> float:
-    return _mean([(exp(one.asked) - LEAST_CHANCE) / (1 - LEAST_CHANCE) for one in found])
+    shares = [(exp(one.asked) - LEAST_CHANCE) / (1 - LEAST_CHANCE) for one in found]
+    return _mean([np.maximum(share, 0) for share in shares])  # the logarithm left less than nothing
 
 
 def _named(classes: tuple[str, ...], found: list[_Found]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from ..data.sounds.preparation import SoundPreparation
 from ..errors import DataError, LimitError, did_you_mean, shown
 from ..groups import GROUP
 from ..layers import Convolution, Pool
-from ..limits import Whole, is_whole
+from ..limits import Whole, checked, is_whole
 from ..network import Network
 from ..reference.why import Place
 from .fields import Field, receptive_field
@@ -95,7 +95,7 @@ def looks_for(
     LimitError where there is no such map, DataError where the examples do not fit.
     """
     stage = _stage(net, layer, feature)
-    count, given = int(_SHOWN.check(most) or 1), net.fitting(pictures[:1])
+    count, given = int(checked("most", _SHOWN, most)), net.fitting(pictures[:1])
     if len(names) not in (0, len(pictures)):
         got = f"{len(names)} names for {len(pictures)} examples"
         raise DataError(f"looks_for: got {got}, wanted one each")
@@ -214,7 +214,7 @@ class Originals:
     """What the examples of a data set were before they were prepared, read again by their names."""
 
     def __init__(self, data: DataSet, place: Path) -> None:
-        """``place``: where ``data`` was read from. DataError if it holds none of its names."""
+        """``place``: where ``data`` was read from. DataError if ``data`` has no names."""
         if len(data.names) != len(data):
             raise DataError(
                 f"{place}: got a data set whose examples have no names, wanted one that was read "

@@ -17,7 +17,7 @@ from ..errors import DataError, LimitError, did_you_mean, reason, shown
 from ..files.whole import written_whole
 from ..layers import Full
 from ..learning.history import Progress
-from ..limits import Limit, Number, Whole
+from ..limits import Number, Whole, checked
 from ..network import Network
 from ..planes import data_address, png, signed_colours
 from .error_table import table_of
@@ -87,7 +87,7 @@ class Film:
         self._net, self.layer = net, layer
         features = len(kernels(net, layer))
         wanted = Whole(0, features - 1, optional=True)
-        self.feature: int | None = _checked("feature", feature, wanted)
+        self.feature: int | None = checked("film: feature", wanted, feature)
         self._examples = examples and net.examples(*examples)
         size = self._now().size
         if 3 * size > MOST_NUMBERS:
@@ -187,7 +187,7 @@ class Film:
                 f"{' or '.join(ENDINGS)}"
             )
         first, *others = [Image.fromarray(self._enlarged(one, _WIDE)) for one in self.frames]
-        time = round(1_000 * _checked("seconds", seconds, _SECONDS))
+        time = round(1_000 * checked("film: seconds", _SECONDS, seconds))
         times = [time] * len(others) + [max(time, 1_500)] if others else time
         try:
             with written_whole(place) as file:
@@ -267,10 +267,3 @@ def montage(given: Float32, largest: float) -> Pixels:
         top, left = row * (height + 1) + 1, column * (width + 1) + 1
         drawn[top : top + height, left : left + width] = signed_colours(plane, largest)
     return drawn
-
-
-def _checked(name: str, value: object, limit: Limit) -> Any:
-    try:
-        return limit.check(value)
-    except LimitError as error:
-        raise LimitError(f"film: {name}: {error}") from None

@@ -9,15 +9,14 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from ..engine.runtime import processors
-from ..errors import LimitError
 from ..learning.history import Progress
-from ..limits import THREADS
+from ..limits import THREADS, checked
 
 Made = TypeVar("Made")
 Look = Callable[[Progress], None]
 """What a training tells its progress; it raises where nobody wants the net any more."""
 Told = Callable[[int, int, str], None] | None
-"""Called with how many epochs are done, how many there are, and what is done; it may raise."""
+"""Called with how many (epochs, pictures) are done, of how many, and what is done; it may raise."""
 
 _TELL = 0.1
 """Seconds between one look at Ctrl-C and progress and the next."""
@@ -70,8 +69,4 @@ def side_by_side(
 
 def checked_threads(threads: object) -> int:
     """As many as asked for, or as there are processors; LimitError."""
-    try:
-        checked = THREADS.check(threads)
-    except LimitError as error:
-        raise LimitError(f"threads: {error}") from None
-    return checked or processors()
+    return checked("threads", THREADS, threads) or processors()

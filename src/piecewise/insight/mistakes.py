@@ -1,5 +1,5 @@
 """Mistakes first: the confusion matrix with the examples in its cells, the most confident mistakes,
-and the examples learned from that are nearest to each, by the values that vote."""
+and the examples learned from that are nearest to each, by the values that the last layer reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..architecture import Architecture, Stage
 from ..engine import programs
 from ..errors import DataError, LimitError
 from ..layers import Dropout, Full
-from ..limits import MOST_CLASSES, Whole
+from ..limits import MOST_CLASSES, Whole, checked
 from ..network import Network
 
 MOST = 20
@@ -34,8 +34,9 @@ Examples = tuple[npt.ArrayLike, npt.ArrayLike]
 
 @dataclass(frozen=True)
 class Near:
-    """An example learned from: its ``index`` and ``name`` there, its ``label``, and how far its
-    values that vote are from those of the mistake (the root of the squares' sum)."""
+    """An example learned from: its ``index`` and ``name`` there, its ``label``, and how far what
+    the last layer reads of it is from what it reads of the mistake (the root of the squares' sum).
+    """
 
     index: int
     name: str
@@ -98,9 +99,7 @@ class Mistakes:
             if one not in self.classes:
                 raise LimitError(f"class: got {one!r}, wanted one of {', '.join(self.classes)}")
             return self.classes.index(one)
-        checked = Whole(0, len(self.classes) - 1).check(one)
-        assert checked is not None
-        return checked
+        return int(checked("class", Whole(0, len(self.classes) - 1), one))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: n, classes, confusion, cells (right, answer, indices), mistakes, stack,
@@ -143,10 +142,7 @@ def mistakes(
     given, right = net.examples(pictures, labels)
     called = _names(names, len(right), "names")
     for name, value, low in (("most", most, 0), ("nearest", nearest, 1)):
-        try:
-            Whole(low, 100_000).check(value)
-        except LimitError as error:
-            raise LimitError(f"mistakes: {name}: {error}") from None
+        checked(f"mistakes: {name}", Whole(low, 100_000), value)
     chances = net.chances(logits := net.logits(given))
     answers = logits.argmax(axis=1)
     sure = chances[np.arange(len(right)), answers]
@@ -155,7 +151,7 @@ def mistakes(
     for index in order.tolist():
         cells.setdefault((int(right[index]), int(answers[index])), []).append(index)
     chosen = order[answers[order] != right[order]][:most]
-    voting = _Voting(net)
+    voting = _Read(net)
     near: list[tuple[Near, ...]] = [()] * len(chosen)
     compared = 0
     if train is not None:
@@ -183,12 +179,12 @@ def _names(names: Sequence[str], count: int, what: str) -> Sequence[str]:
     return names if len(names) else [f"example {index}" for index in range(count)]
 
 
-class _Voting:
-    """The values that vote: those that the last layer reads."""
+class _Read:
+    """What the last layer reads."""
 
     def __init__(self, net: Network) -> None:
         self.net = net
-        self.before = _before_the_votes(net.architecture.stages)
+        self.before = _before_the_last(net.architecture.stages)
         """The layers before the last."""
         self.stack = self.before[-1].name if self.before else "input"
         self.shape = self.before[-1].output if self.before else net.architecture.input
@@ -209,7 +205,7 @@ class _Voting:
         return programs.logits(first, flat, averages, given, net.preparation.fraction)
 
 
-def _before_the_votes(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The layers before the last full one, dropout left out, which lets all through; if there is
     no full one, those before the last."""
     last = len(stages) - 1
@@ -220,10 +216,11 @@ def _before_the_votes(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 
 class _Learned:
-    """Examples learned from, and their values that vote: as many as can be compared with."""
+    """Examples learned from, as many as can be compared with, and what the last layer reads of
+    them."""
 
     def __init__(
-        self, voting: _Voting, pictures: npt.NDArray[Any], labels: Labels, names: Sequence[str]
+        self, voting: _Read, pictures: npt.NDArray[Any], labels: Labels, names: Sequence[str]
     ) -> None:
         self.voting, self.labels = voting, labels
         self.names = _names(names, len(labels), "train_names")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..charts import BLUE, Line, Mark, bars, chart_svg
 from ..errors import LimitError, did_you_mean, shown
-from ..limits import LOSS, Whole, is_whole
+from ..limits import LOSS, Whole, checked, is_whole
 from ..network import Network
 from ..optimizers import NUDGE
 from ..parameters import Parameters
@@ -264,20 +264,14 @@ def _checked_place(net: Network, name: str, index: int | Sequence[int]) -> tuple
 
 
 def _checked_loss(loss: object) -> str:
-    try:
-        return LOSS.check(loss)
-    except LimitError as error:
-        raise LimitError(f"loss: {error}") from None
+    return str(checked("loss", LOSS, loss))
 
 
 def _checked_points(points: object) -> int:
-    try:
-        checked = POINTS.check(points)
-    except LimitError as error:
-        raise LimitError(f"points: {error}") from None
-    if checked is None or checked % 2 == 0:
+    count = int(checked("points", POINTS, points))
+    if count % 2 == 0:
         raise LimitError(f"points: got {points}, wanted an odd number: today's is in the middle")
-    return checked
+    return count
 
 
 def _checked_reach(reach: object) -> float:

@@ -175,7 +175,7 @@ class _Book:
         for term in why.terms:
             total = fused(term.weight, term.value, total)
             self._term(sheet, row, term)
-            if why.how == "sum":
+            if why.how == "sum" and not why.normal:
                 before = "" if row == start else f"+{_at(row - 1, _SUM)}"
                 formula = _rounded(f"({_at(row, _PRODUCT)}{before})")
                 sheet.write_formula(row, _SUM, f"={formula}", None, total)
@@ -185,7 +185,8 @@ class _Book:
             sheet.write_formula(row, _SUM, _ending(why, start, row), bold, why.replayed)
         else:
             sheet.write_number(row, _SUM, why.value, bold)
-        sheet.write_string(row, _OF, why.ending, bold)
+        steps = ", in norm's own steps: less the mean, times 1 / deviation, ..."
+        sheet.write_string(row, _OF, why.ending + (steps if why.normal else ""), bold)
         self.results[why.place] = _cell(why.place.layer, row, _SUM)
         return row + 2
 

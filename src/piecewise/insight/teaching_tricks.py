@@ -23,7 +23,8 @@ from ..learning.recipe import Recipe
 from ..learning.teaching import Lesson, Part, lesson, teach
 from ..network import Network
 from ..tricks import Augmentation
-from .tricks_lab import Dial, SetCurves, Told, dials, set_curves
+from .many_nets import Told
+from .tricks_lab import Dial, SetCurves, dials, set_curves
 
 ALL = "all"
 AS_IT_IS = "as it is"
@@ -57,9 +58,10 @@ class Change:
         return (self.after - self.before) / (1 - self.before) if self.before < 1 else None
 
     @property
-    def risen(self) -> float:
-        """How much larger the area became, as a share of itself; below 0 where it fell."""
-        return self.after / self.before - 1 if self.before else 0.0
+    def risen(self) -> float | None:
+        """How much larger the area became, as a share of itself; below 0 where it fell; None if it
+        was nothing."""
+        return self.after / self.before - 1 if self.before else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: before, after, gained, risen."""
@@ -121,7 +123,9 @@ def asked_tricks(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
     return asked
 
 
-def widened(tricks: Augmentation, turning: Sequence[Dial], shares: Mapping[str, float]) -> Any:
+def widened(
+    tricks: Augmentation, turning: Sequence[Dial], shares: Mapping[str, float]
+) -> Augmentation:
     """The tricks of a recipe, each as far as it goes already, or as this share of its dials."""
     far = {dial.name: shares.get(dial.trick, 0.0) * dial.reach for dial in turning}
     smallest, largest = tricks.scaling

@@ -9,7 +9,7 @@ do (`reference/tricks.py`), and what the net says of it the engine computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
@@ -22,18 +22,15 @@ import numpy.typing as npt
 from ..data.in_order import in_order
 from ..data.preparation import Preparation
 from ..data.sounds.preparation import SoundPreparation
-from ..engine.runtime import processors
 from ..errors import LimitError
-from ..limits import THREADS
 from ..network import Network
 from ..reference.tricks import Draws, as_drawn
 from ..reference.walk import Walk
 from .literal import Literal, as_bytes, share_same
+from .many_nets import Told, checked_threads
 
 Float32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
-Told = Callable[[int, int, str], None] | None
-"""Called with how many are done, of how many, and what is done."""
 
 SHIFT = 0.25
 """How far a picture is shifted to each side, of that side: in whole pixels."""
@@ -243,7 +240,7 @@ class SetCurve:
 
     @property
     def area(self) -> float:
-        """The mean accuracy over the dial, see `area`."""
+        """Under the curve of accuracy over the dial, see `area`."""
         return area(self.accuracies)
 
     @property
@@ -312,7 +309,7 @@ def set_curves(
     ``literal_to``: pictures and class numbers that each is compared with pixel by pixel, too.
     ``told``: called with how many pictures, at all sizes, have been answered, of how many, and what
     is done. ``threads``: as many as there are processors, if left out; the result is the same for
-    any number. However many pictures there are, a few hundred at a time are changed in memory.
+    any number. However many pictures there are, half a million numbers at a time are changed.
     Raises what `Network.logits` does, and LimitError for a net that reads texts.
     """
     turning = _dials_of(net)
@@ -334,7 +331,7 @@ def set_curves(
 
     counts = [np.zeros((2, len(dial.sizes)), np.int64) for dial in turning]
     done, of = 0, len(given) * sum(len(dial.sizes) for dial in turning)
-    with closing(in_order([[one] for one in every], turned, _threads(threads))) as coming:
+    with closing(in_order([[one] for one in every], turned, checked_threads(threads))) as coming:
         for (dial, number, start), (changed, compared) in zip(every, coming, strict=True):
             wanted = right[start : start + block]
             counts[dial][0, number] += int((net.logits(changed).argmax(axis=1) == wanted).sum())
@@ -360,11 +357,3 @@ def _literal(net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike) -> Li
     block = max(1, _BLOCK // given[0].size)
     blocks = (given[start : start + block] for start in range(0, len(given), block))
     return Literal(np.concatenate([as_bytes(net.inputs(some)) for some in blocks]), right)
-
-
-def _threads(threads: object) -> int:
-    try:
-        checked = THREADS.check(threads)
-    except LimitError as error:
-        raise LimitError(f"threads: {error}") from None
-    return checked or processors()

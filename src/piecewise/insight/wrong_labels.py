@@ -18,12 +18,12 @@ import numpy.typing as npt
 from ..data.dataset import DataSet
 from ..data.rows import rows
 from ..elementary import exp, log
-from ..errors import DataError, LimitError, shown
+from ..errors import DataError, shown
 from ..learning.calibrating import calibrated
 from ..learning.choices import Plan, plan_for, tricks_for
 from ..learning.holding_out import folds_of
 from ..learning.trainer import train
-from ..limits import SEED, Whole
+from ..limits import SEED, Whole, checked
 from ..network import Network
 from .many_nets import Look, Told, side_by_side
 
@@ -78,10 +78,7 @@ def suspects(
         ("most", Whole(1, 1_000_000_000, optional=True), most),
         ("seed", SEED, seed),
     ):
-        try:
-            limit.check(value)
-        except LimitError as error:
-            raise LimitError(f"suspects: {name}: {error}") from None
+        checked(f"suspects: {name}", limit, value)
     asked = _Asked.of(data, layers, seed)
     logits = asked.answers(told, threads)
     return _ranked(data, asked, logits, most)
@@ -179,7 +176,7 @@ class _Asked:
 
     def _kept(self, logits: Float64) -> npt.NDArray[np.bool_]:
         """Which to learn from after these answers: all but those whose label is surely another;
-        of a class of which none would be left, all."""
+        of a class of which less than half would be left, all."""
         chances = exp(log_chances(logits, _temperature(logits, self.labels)))
         others = chances.copy()
         others[np.arange(len(others)), self.labels] = 0
@@ -206,12 +203,12 @@ def log_chances(logits: Float64, temperature: float) -> Float64:
 
 
 def _ranked(data: DataSet, asked: _Asked, logits: Float64, most: int | None) -> list[Suspect]:
-    """By the mean logarithm of the chance of the given label, over the rounds; equal ones in the
+    """By the mean chance of the given label over the rounds, the least first; of equal ones, in the
     order of the data."""
     labels = asked.labels
     rounds = [log_chances(one, _temperature(one, labels)) for one in logits]
     chances = np.add.reduce([exp(one) for one in rounds]) / len(rounds)
-    given = np.add.reduce(rounds)[np.arange(len(labels)), labels]
+    given = chances[np.arange(len(labels)), labels]
     order = np.argsort(given, kind="stable")
     order = order[asked.judged[order]]
     likely = chances.argmax(axis=1)

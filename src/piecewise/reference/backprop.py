@@ -119,7 +119,9 @@ class Backprop:
         logit, right = float(self._logits[0, number]), float(number == self.label)
         if self.of == "cross-entropy":
             chance = float(softmax(self._logits)[0, number])
-            return Term(1.0, chance, "its probability"), Term(-1.0, right, "the right answer")
+            return Term(1.0, chance, "its probability, by softmax"), Term(
+                -1.0, right, "the right answer"
+            )
         if self.of == "squared":
             return Term(2.0, logit, "its answer"), Term(-2.0, right, "the right answer")
         if self.of == "absolute":
@@ -132,7 +134,8 @@ class Backprop:
         if errors is None:
             guess = did_you_mean(str(layer), self._errors)
             raise LimitError(
-                f"layer: got {shown(layer)}, wanted one of {', '.join(self._errors)}{guess}"
+                f"layer: got {shown(layer)}, wanted a layer, or an array such as "
+                f"{next(iter(self._gradients), 'conv1.weight')}{guess}"
             )
         if errors.ndim != 3:
             raise LimitError(f"layer: got {shown(layer)}: words are looked up, and have no slope")

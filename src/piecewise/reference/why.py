@@ -78,7 +78,8 @@ class Normal(NamedTuple):
 class Why:
     """Why a number is what it is. ``how``: "sum" (of the products; divided by ``count``, if that is
     not 1), "largest" (of the products), "value" (one that is looked up or let through), or "input".
-    ``normal``: of norm, the same in its own steps.
+    ``normal``: of norm, the same in its own steps. ``fused``: whether a product and its sum are
+    rounded once, as the engine does, or each for itself, as the way back does.
     """
 
     place: Place
@@ -87,12 +88,13 @@ class Why:
     terms: tuple[Term, ...] = ()
     count: int = 1
     normal: Normal | None = None
+    fused: bool = True
 
     @property
     def replayed(self) -> float:
-        """What the terms come to, as the engine adds: each product and its sum with those before
-        it rounded once, to float32. It is a walk's number itself, bit by bit; of the way back,
-        which the reference goes in steps that are rounded apart, it is within its last digits."""
+        """What the terms come to, each sum rounded to float32 as it is where the number is made.
+        It is a walk's number itself, bit by bit; an error or a gradient, some of which are put
+        together in more steps, it is within its last digits."""
         if self.how == "input":
             return self.value
         if self.normal:
@@ -101,8 +103,13 @@ class Why:
             return max(term.product for term in self.terms)
         total = 0.0  # all there is where a patch lies on nothing but padding, without a bias
         for term in self.terms:
-            total = fused(term.weight, term.value, total)
+            total = self._added(term, total)
         return float(np.float32(total) / np.float32(self.count))
+
+    def _added(self, term: Term, total: float) -> float:
+        if self.fused:
+            return fused(term.weight, term.value, total)
+        return float(np.float32(np.float32(term.product) + np.float32(total)))
 
     @property
     def ending(self) -> str:

@@ -54,14 +54,14 @@ class Back(NamedTuple):
 def error(place: Place, value: float, back: Back) -> Why:
     """The error of a number at a place of what the stage got."""
     found, count = _ERRORS[type(back.stage.layer)](back, tuple(place[1:]))
-    return Why(place, value, "sum", tuple(found), count)
+    return Why(place, value, "sum", tuple(found), count, fused=False)
 
 
 def gradient(name: str, index: tuple[int, ...], value: float, back: Back) -> Why:
     """The gradient of one parameter of the stage: ``name`` is its array's short name."""
     found, count = _GRADIENTS[type(back.stage.layer)](back, name, index)
     place = Place(f"gradient of {back.stage.name}.{name}{list(index)}", -1, -1, -1)
-    return Why(place, value, "sum", tuple(found), count)
+    return Why(place, value, "sum", tuple(found), count, fused=False)
 
 
 Terms = tuple[list[Term], int]

@@ -4,7 +4,9 @@ import { exampleOf } from "piecewise/examples.js";
 import { element, number, percent } from "piecewise/text.js";
 
 export function mistakesSection(data) {
-  const section = element("section", { class: "mistakes", id: "mistakes" }, element("h2", { text: "Mistakes, the surest first" }));
+  const wrong = data.scores.n - Math.round(data.scores.n * data.scores.accuracy);
+  const few = data.mistakes.length < wrong ? `: ${data.mistakes.length} of ${wrong}` : "";
+  const section = element("section", { class: "mistakes", id: "mistakes" }, element("h2", { text: `Mistakes, the surest first${few}` }));
   if (!data.mistakes.length) {
     section.append(element("p", { text: "There are none." }));
     return section;
@@ -13,7 +15,7 @@ export function mistakesSection(data) {
     section.append(
       element("p", {
         class: "hint",
-        text: `Beside each, the nearest of ${data.compared} examples learned from, by the values that vote.`,
+        text: `Beside each, the nearest of ${data.compared} examples learned from, by the values that the last layer reads.`,
       }),
     );
   }

@@ -15,9 +15,9 @@ export function show(walk, layer, place, open) {
   const line = element(
     "p",
     { class: "step" },
-    `Position ${place[3]} holds word number ${term.place[2]}${walk.wordAt(place[3])}: `,
+    `Position ${place[3]} holds word number ${term.place[2]}${walk.wordAt(place[3]) || " (nothing)"}: it is `,
     opens(term.place, term.value, open, layer.input),
-    `. Its number for map ${place[1]} is looked up in the table ${layer.name}.weight.`,
+    ` there, 0 is any other. Its number for map ${place[1]} is looked up in the table ${layer.name}.weight.`,
   );
   return [line, ending(term.name, walk.value(place))];
 }

@@ -25,6 +25,7 @@ from .walk_data import arrays_of, layers_of, packed
 START = "main.js"
 CLASSES_SHOWN = 10
 """Classes whose votes are in the page, the likeliest first."""
+LONGEST_TITLE = 1_000  # characters
 MOST_NAMED = 2_000
 """Classes that are in the page at all, the likeliest first, if there is room for their names."""
 _NAMES = 400_000  # bytes
@@ -53,7 +54,8 @@ def explain_page(
     """
     walk = net.walk(net.inputs(example[None])[0])
     data = explain_data(net, walk, example, name=name, label=label, given=given, looks=looks)
-    title = f"{net.classes[data['answer']]} - {name}" if name else net.classes[data["answer"]]
+    answer: str = net.classes[data["answer"]]
+    title = f"{answer} - {name}"[:LONGEST_TITLE] if name else answer
     return page(title, START, data)
 
 
@@ -81,7 +83,7 @@ def explain_data(
     arrays |= {f"mattered {one.method}": one.values for one in mattered}
     rest = {
         "schema": 1,
-        "name": name,
+        "name": name[:LONGEST_TITLE],
         "kind": net.preparation.kind,
         "ground": net.preparation.ground,
         "answer": answer,
@@ -189,6 +191,11 @@ def facts(net: Network) -> list[list[str]]:
         ["parameters", f"{net.architecture.parameter_count:,}"],
         ["preparation", net.preparation.told],
         ["recipe", recipe or "none"],
+        [
+            "probabilities",
+            f"softmax of the logits / {net.calibration.temperature:.6g}, the temperature chosen on "
+            "what was held out",
+        ],
         ["SHA-256 of its numbers", net.parameters_sha256],
         ["made with", f"piecewise {__version__}"],
     ]

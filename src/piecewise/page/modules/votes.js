@@ -108,6 +108,6 @@ function line(inside, name, vote, largest) {
     element("td", {}, inside),
     element("th", { scope: "row", text: name }),
     element("td", { class: "number", text: number(vote, 5) }),
-    element("td", { class: "of" }, bar, element("span", { class: "quiet", text: vote < 0 ? "against" : "for" })),
+    element("td", { class: "of" }, bar, element("span", { class: "quiet", text: vote < 0 ? "against" : vote > 0 ? "for" : "neither" })),
   );
 }
