@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..architecture import Architecture, Stage
 from ..engine import programs
-from ..errors import DataError, LimitError
+from ..errors import DataError, LimitError, shown
 from ..layers import Dropout, Full
 from ..limits import MOST_CLASSES, Whole, checked
 from ..network import Network
@@ -155,6 +155,8 @@ def mistakes(
     near: list[tuple[Near, ...]] = [()] * len(chosen)
     compared = 0
     if train is not None:
+        if not isinstance(train, tuple | list) or len(train) != 2:
+            raise DataError(f"train: got {shown(train)}, wanted two: pictures and their labels")
         learned = _Learned(voting, *net.examples(*train), train_names)
         near, compared = learned.near(given[chosen], nearest), len(learned.places)
     found = tuple(

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ..data.in_order import in_order
 from ..data.preparation import Preparation
 from ..data.sounds.preparation import SoundPreparation
-from ..errors import LimitError
+from ..errors import DataError, LimitError, shown
 from ..network import Network
 from ..reference.tricks import Draws, as_drawn
 from ..reference.walk import Walk
@@ -314,7 +314,7 @@ def set_curves(
     """
     turning = _dials_of(net)
     given, right = net.examples(pictures, labels)
-    literal = _literal(net, *literal_to) if literal_to else None
+    literal = None if literal_to is None else _literal(net, literal_to)
     block = max(1, _BLOCK // given[0].size)
     starts = range(0, len(given), block)
     every = [
@@ -352,8 +352,10 @@ def _set_curve(dial: Dial, found: npt.NDArray[np.float64], is_compared: bool) ->
     return SetCurve(dial, accuracies, literal if is_compared else None)
 
 
-def _literal(net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike) -> Literal:
-    given, right = net.examples(pictures, labels)
+def _literal(net: Network, literal_to: tuple[npt.ArrayLike, npt.ArrayLike]) -> Literal:
+    if not isinstance(literal_to, tuple | list) or len(literal_to) != 2:
+        raise DataError(f"literal_to: got {shown(literal_to)}, wanted two: pictures and labels")
+    given, right = net.examples(*literal_to)
     block = max(1, _BLOCK // given[0].size)
     blocks = (given[start : start + block] for start in range(0, len(given), block))
     return Literal(np.concatenate([as_bytes(net.inputs(some)) for some in blocks]), right)

@@ -52,7 +52,7 @@ def explain_page(
     out. ``given``: what was read before it was prepared, as sounds can be heard and texts be read.
     ``looks``: what features look for, as `looks.looks_data` tells it.
     """
-    walk = net.walk(net.inputs(example[None])[0])
+    walk = net.walk(net.inputs(np.asarray(example)[None])[0])
     data = explain_data(net, walk, example, name=name, label=label, given=given, looks=looks)
     answer: str = net.classes[data["answer"]]
     title = f"{answer} - {name}"[:LONGEST_TITLE] if name else answer

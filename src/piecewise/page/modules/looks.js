@@ -34,9 +34,15 @@ function row(title, matches) {
         "figure",
         { class: "match" },
         match.picture ? element("img", { src: match.picture, alt: match.words }) : element("p", { class: "excerpt", text: match.words }),
-        match.sound ? element("audio", { controls: true, src: match.sound, "aria-label": match.words }) : null,
+        match.sound ? listen(match) : null,
         element("figcaption", { text: number(match.value, 3), title: match.title ?? match.words }),
       ),
     ),
   );
+}
+
+/** A button that lets the half second around a match be heard. */
+function listen(match) {
+  const sound = new Audio(match.sound);
+  return element("button", { type: "button", text: "\u25b6", "aria-label": `listen to ${match.words}`, onclick: () => sound.play() });
 }
