@@ -28,7 +28,7 @@ test-long: $(VENV)/test  ## the tests that take minutes
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
 	$(BIN)/python -m pytest tests/toolkits
 
-programs:  ## Chromium and LibreOffice, which judge some tests (Debian, Ubuntu; as root)
+programs:  ## Chromium and LibreOffice, which judge some tests (Debian; as root)
 	sh scripts/programs.sh
 
 fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse (some minutes)

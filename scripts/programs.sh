@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that some tests are judged by, and that pip has none of: Chromium, which
-# opens the pages, and LibreOffice, which works spreadsheets out. Needs Debian or Ubuntu, and root.
+# opens the pages, and LibreOffice, which works spreadsheets out. Needs Debian, and root.
 # Without them these tests are left out, and say so.
 set -eu
 wanted=""

@@ -74,14 +74,14 @@ def test_views_show_the_terms_that_the_walk_has(
     browser: Browser, tmp_path: Path, kinds: tuple[str, ...]
 ) -> None:
     seen = set()
-    for seed in range(8):
+    for seed in range(5):
         random = Random(f"page {seed} {kinds}")
         shape = random_input(random, kinds)
         net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
         example = some_input(net, seed)
         opened = Opened(browser, written(tmp_path, net, example))
         walk = net.walk(example)
-        check_terms(opened.page, walk, places(walk, 40, seed))
+        check_terms(opened.page, walk, places(walk, 50, seed))
         assert not opened.complaints
         assert not opened.beyond
         seen |= {stage.layer.word for stage in net.architecture.stages}
@@ -158,7 +158,7 @@ def test_axe_finds_nothing(browser: Browser, small: Path, scheme: str) -> None:
     sections = opened.page.eval_on_selector_all("main > section", "all => all.map(e => e.id)")
     assert sections == ["", "walk", "votes", "mattered", "tricks", "looks", "made"]
     assert violations(opened.page) == []
-    for layer in ("conv1", "norm1", "relu1", "pool1", "dropout1", "full1", "input"):
+    for layer in ("conv1", "norm1", "pool1", "full1", "input"):
         opened.page.evaluate("layer => piecewise.begin([layer, 0, 0, 0])", layer)
         assert opened.page.is_visible(".panel")
         assert violations(opened.page) == [], layer
@@ -247,6 +247,28 @@ def test_nothing_is_wider_than_the_window(
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     opened.page.evaluate("piecewise.begin(['conv2', 0, 3, 3])")
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()
+
+
+def test_no_open_number_is_wider_than_its_panel(
+    browser: Browser, digits: tuple[pw.Network, Any, Path]
+) -> None:
+    opened = Opened(browser, digits[2], width=360)
+    over = "(panel => panel.scrollWidth - panel.clientWidth)(document.querySelector('.panel'))"
+    for layer in ("conv2", "norm2", "pool1", "full1", "full2"):
+        opened.page.evaluate("layer => piecewise.begin([layer, 0, 0, 0])", layer)
+        assert opened.page.is_visible(".panel")
+        assert opened.page.evaluate(over) <= 0, layer
+    opened.close()
+
+
+def test_paper_is_light(browser: Browser, digits: tuple[pw.Network, Any, Path]) -> None:
+    opened = Opened(browser, digits[2], scheme="dark")
+    opened.page.click(".theme")
+    opened.page.click(".theme")  # dark, as a person chose
+    opened.page.emulate_media(media="print")
+    ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(255, 255, 255)"
     opened.close()
 
 

@@ -26,7 +26,7 @@ function input(data) {
     const words = data.axes.columns.labels.filter((word) => word !== "");
     return element(
       "figure",
-      { class: "input words" },
+      { class: "input text" },
       element("blockquote", { text: words.join(data.axes.columns.unit === "letters" ? "" : " ") }),
       element("figcaption", { text: "the text, as the net reads it" }),
     );

@@ -24,7 +24,7 @@ export function planeButton(plane, on, side) {
   const cursor = element("span", { class: "cursor", "aria-hidden": "true" });
   const button = element("button", { class: "plane", type: "button" }, canvas, cursor);
   const scale = side / Math.max(rows, columns);
-  const [high, wide] = [Math.max(8, rows * scale), Math.max(8, columns * scale)];
+  const [high, wide] = [Math.max(rows === 1 ? 20 : 8, rows * scale), Math.max(8, columns * scale)];
   canvas.style.height = `${high}px`;
   button.style.width = `min(${wide + 2}px, 100%)`;
   let [row, column] = [Math.floor(rows / 2), Math.floor(columns / 2)];

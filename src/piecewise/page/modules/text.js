@@ -42,6 +42,18 @@ function trimmed(value, digits) {
   return Math.abs(told) >= 1000 ? told.toString() : told.toPrecision(digits).replace(/\.?0+$/, "");
 }
 
+/**
+ * A number for a cell of a grid: decimals that go with the largest of them, so that columns stand.
+ * What is not zero and would be told as zero is told as near it.
+ */
+export function brief(value, largest) {
+  if (value === 0) return "0";
+  if (largest >= 1e4 || largest < 1e-3) return number(value, 2);
+  const size = Math.floor(Math.log10(largest));
+  const told = value.toFixed(Math.min(4, Math.max(0, size < 0 ? 1 - size : 2 - size)));
+  return Number(told) ? told.replace("-", "\u2212") : "\u22480";
+}
+
 /** All digits that a float32 has. */
 export function whole(value) {
   return value === undefined ? "?" : Number(value.toPrecision(9)).toString().replace("-", "\u2212");

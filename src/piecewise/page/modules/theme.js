@@ -17,6 +17,7 @@ export function themeButton(changed) {
     tell();
   });
   dark.addEventListener("change", tell);
+  matchMedia("print").addEventListener("change", changed); // paper is light
   tell(); // which also paints all for the first time
   return button;
 }

@@ -1,7 +1,7 @@
 /** What every view of a layer shares: terms, and how they look. */
 
 import { cellStyle, largestOf, palette } from "piecewise/paint.js";
-import { element, number, placeWords, whole } from "piecewise/text.js";
+import { brief, element, number, placeWords, whole } from "piecewise/text.js";
 
 const FIRST = 24;
 
@@ -88,8 +88,8 @@ function gridCell(cell, largest, colours, open, walk) {
   if (!cell) return element("td", { class: "padding", title: "outside: nothing" }, "\u00a0");
   const inside = cell.place
     ? opens(cell.place, cell.value, open, walk.layer(cell.place[0]).shape)
-    : element("span", { text: number(cell.value, 2), title: whole(cell.value) });
-  if (cell.place) inside.textContent = number(cell.value, 2);
+    : element("span", { text: brief(cell.value, largest), title: whole(cell.value) });
+  if (cell.place) inside.textContent = brief(cell.value, largest);
   const td = element("td", { class: cell.marked ? "marked" : null }, inside);
   const { background, color } = cellStyle(cell.value, largest, colours);
   td.style.background = background;
