@@ -140,7 +140,7 @@ def _lines(
         if after is not None:
             yield f"{'  taught':<31}{_line(after.curves[number], longest)}"
     yield ""
-    yield "area: that under the curve of accuracy over the sizes (trapezoid rule), 1 at most"
+    yield "area: under the curve of accuracy over the sizes, 1 at most"
     yield "literal: the same for naming the class of the picture learned from that is"
     yield "nearest, pixel by pixel"
     if taught is not None and after is not None:
