@@ -1,7 +1,9 @@
 # Everything runs in the project's own environment, .venv; only python3 (3.11 to 3.13), git and
-# make have to be there. PYTHON=python3.12 chooses another interpreter.
+# make have to be there. PYTHON=python3.12 chooses another interpreter; JOBS=4, that four tests run
+# at once.
 
 PYTHON ?= python3
+JOBS   ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -20,7 +22,9 @@ tour: $(VENV)/run  ## walk through the deck in the terminal
 	@$(BIN)/piecewise tour
 
 test: $(VENV)/test  ## the tests a newcomer runs
-	$(BIN)/python -m pytest -m "not long" --ignore tests/toolkits
+	$(BIN)/python -m pytest -m "not long and not alone" --ignore tests/toolkits \
+	  -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "alone and not long" --ignore tests/toolkits
 
 test-long: $(VENV)/test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --ignore tests/toolkits --durations=0

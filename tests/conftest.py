@@ -1,4 +1,4 @@
-"""For all tests: a cache of compiled code of their own."""
+"""For all tests: a cache of compiled code of their own, common to all processes of a run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from piecewise.engine.cache import CHOICE
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    before, folder = os.environ.get(CHOICE), tmp_path_factory.mktemp("code")
-    Path(folder).chmod(0o700)
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # what one process of them compiles, the others need not
+    before, folder = os.environ.get(CHOICE), place / "code"
+    folder.mkdir(0o700, exist_ok=True)
     os.environ[CHOICE] = str(folder)
     yield
     if before is None:

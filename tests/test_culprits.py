@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from piecewise.data.dataset import DataSet, read_data
 from piecewise.data.xo import PLAIN, Drawings, draw
 from piecewise.errors import DataError, LimitError, TrainingError
-from piecewise.insight.culprits import Culprit, cost, culprits
+from piecewise.insight.cost import cost
+from piecewise.insight.culprits import Culprit, culprits
+from piecewise.learning.choices import small_layers
 from piecewise.learning.recipe import Recipe
+from piecewise.learning.teaching import lesson
 from piecewise.learning.trainer import train
 from piecewise.network import Network
+from piecewise.tricks import Augmentation
+
+from .real_data import real
 
 SIZE, COUNT, PLANTED = 12, 40, 13
 LITTLE = "conv 6 3, norm, relu, pool 2, dropout 0.1, full"
@@ -195,6 +203,72 @@ def test_an_error_of_a_net_is_told(
     wild.recipe = {**net.recipe, "learning_rate": 1e3, "schedule": "constant", "momentum": 0.99}
     with pytest.raises(TrainingError, match="no longer a finite number"):
         culprits(wild, drawn.pictures, labels, epochs=200)
+
+
+def test_small_layers_learn_in_the_place_of_large_ones() -> None:
+    """Where the net's own would have no more than a few steps each."""
+    large = (
+        "2 * (conv 32 3 pad=same, norm, relu), pool 2, conv 64 3, norm, relu, full 64, relu, full"
+    )
+    net = Network(large, (1, 28, 28), ("a", "b"), 3)
+    tricks = Augmentation(rotation=20)
+    net.recipe = Recipe(epochs=150, loss="squared", tricks=tricks, seed=3).to_json()
+    found = cost(net, 60, 60)
+    assert found.layers == small_layers((1, 28, 28)) != large
+    assert (found.recipe.tricks, found.recipe.loss, found.recipe.seed) == (tricks, "squared", 3)
+    assert found.recipe.epochs * 4 >= 100
+    assert found.work <= 1.2e11
+    kept = cost(net, 60, 60, layers=large)
+    assert (kept.layers, kept.recipe.epochs) == (net.notation, 10)  # forty steps of sixteen
+    assert cost(net, 60, 60, epochs=2).layers == net.notation
+    net.recipe = Recipe(epochs=1, batch_size=64).to_json()
+    assert (cost(net, 60, 60).layers, cost(net, 60, 60).recipe.epochs) == (net.notation, 1)
+    votes = Network("full", (1, 28, 28), ("a", "b"))
+    votes.recipe = Recipe(epochs=50).to_json()
+    many = cost(votes, 4_000, 4_000, seeds=1)
+    assert (many.layers, many.recipe.epochs) == ("full", 1)  # nothing that sees more is smaller
+
+
+def planted_set(path: Path, name: str, draw: int) -> tuple[DataSet, int]:
+    """Sixty pictures of a training part, as many of each class, one of them with a wrong label, and
+    two hundred others of it as the part for testing; and which is the one."""
+    arrays, drawn = np.load(real(name)), np.random.default_rng(7_000 + draw)
+    chosen = ~arrays["is_test"] if "is_test" in arrays else slice(None)
+    pictures = arrays["images" if "images" in arrays else "x_train"][chosen]
+    labels = arrays["labels" if "labels" in arrays else "y_train"][chosen].astype(np.int64)
+    classes = np.unique(labels)
+    places = [np.flatnonzero(labels == one) for one in classes]
+    sixty = np.concatenate([drawn.choice(some, 60 // len(classes), False) for some in places])
+    sixty, wrong = drawn.permutation(sixty), int(drawn.integers(60))
+    others = drawn.choice(np.setdiff1d(np.arange(len(labels)), sixty), 200, replace=False)
+    all_of_it = np.concatenate([sixty, others])
+    told = labels[all_of_it]
+    told[wrong] = (told[wrong] + drawn.integers(1, len(classes))) % len(classes)
+    np.savez(path, images=pictures[all_of_it], labels=told, class_names=classes.astype(str),
+             is_test=np.arange(260) >= 60)  # fmt: skip
+    return read_data(path), wrong
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["mnist.npz", "xo-unipen.npz"])
+def test_a_wrong_label_among_sixty_real_ones_is_found(name: str, tmp_path: Path) -> None:
+    """By what is chosen where nothing is said, in nine of ten draws and in half a minute: asked
+    about mistakes of the net."""
+    places, slowest = list[int](), 0.0
+    for draw_number in range(10):
+        data, wrong = planted_set(tmp_path / "set.npz", name, draw_number)
+        plan = lesson(data, seed=draw_number)
+        net = plan.network()
+        train(net, *data.part("train"), plan.plan.recipe)
+        pictures, right = data.part("test")
+        missed = net.logits(pictures).argmax(axis=1) != right
+        asked = (pictures[missed], right[missed]) if missed.any() else (pictures, right)
+        began = time.perf_counter()
+        found = culprits(net, *data.part("train"), *asked)
+        slowest = max(slowest, time.perf_counter() - began)
+        places.append([one.indices for one in found].index((wrong,)))
+    assert sum(place < 3 for place in places) >= 9, places
+    assert slowest < 30
 
 
 @pytest.mark.long

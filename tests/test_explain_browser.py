@@ -117,6 +117,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[pw.Network, Any, P
     return net, lessons.pictures[0], place
 
 
+@pytest.mark.alone
 def test_a_report_of_digits_is_small_whole_and_quick(
     browser: Browser, digits: tuple[pw.Network, Any, Path]
 ) -> None:

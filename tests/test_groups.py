@@ -145,6 +145,7 @@ def test_a_name_too_long_for_a_group_is_told_and_never_suggested(tmp_path: Path)
     assert pw.read_data(tmp_path / "set.csv").suggested == []
 
 
+@pytest.mark.alone
 def test_no_pattern_takes_long(tmp_path: Path) -> None:
     root = files(tmp_path / "set", "a" * 60)
     began = time.monotonic()

@@ -38,6 +38,7 @@ def test_it_gives_the_bits_that_training_gives() -> None:
     assert evaluate(found, UNSEEN.pictures, UNSEEN.labels).accuracy > 0.98
 
 
+@pytest.mark.alone
 def test_the_next_call_ends_the_one_before_at_once() -> None:
     live, wanted = Live(net()), net()
     train(wanted, LESSONS.pictures, LESSONS.labels, RECIPE)

@@ -13,7 +13,7 @@ from piecewise.limits import LONGEST_NOTATION, MOST_LAYERS
 from piecewise.network import Network
 from piecewise.notation import parse, write
 
-COUNT = 10_000
+counts = pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
 
 
 def random_side(draw: random.Random, low: int, high: int) -> str:
@@ -56,10 +56,11 @@ def random_notation(draw: random.Random, depth: int = 0) -> str:
     return draw.choice([", ", ",", " , ", ",\n"]).join(items)
 
 
-def test_ten_thousand_notations_are_the_same_after_writing_and_reading() -> None:
+@counts
+def test_thousands_of_notations_are_the_same_after_writing_and_reading(count: int) -> None:
     draw = random.Random(0)
     kinds = set()
-    for number in range(COUNT):
+    for number in range(count):
         text = random_notation(draw)
         layers = parse(text)
         kinds |= {type(layer) for layer in layers}
@@ -88,10 +89,11 @@ def refusal(text: str) -> NotationError | None:
     return None
 
 
-def test_ten_thousand_broken_notations_give_a_notation_error_with_a_position() -> None:
+@counts
+def test_thousands_of_broken_notations_give_a_notation_error_with_a_position(count: int) -> None:
     draw = random.Random(1)
     refused, slowest = 0, 0.0
-    for number in range(COUNT):
+    for number in range(count):
         text = broken(draw, random_notation(draw))
         started = time.perf_counter()
         error = refusal(text)
@@ -101,7 +103,7 @@ def test_ten_thousand_broken_notations_give_a_notation_error_with_a_position() -
             assert 0 <= error.position <= len(text), (number, text)
             assert f"position {error.position}" in str(error), (number, text)
             assert error.text == text
-    assert refused > 0.95 * COUNT
+    assert refused > 0.95 * count
     assert slowest < 0.05
 
 

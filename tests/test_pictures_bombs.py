@@ -108,6 +108,7 @@ def test_texts_and_profiles_that_unpack_to_very_much_are_passed_over(tmp_path: P
     assert memory < 32 << 20
 
 
+@pytest.mark.alone
 def test_many_scans_of_a_jpeg_are_refused_before_they_are_gone_over() -> None:
     plain = encoded(Image.new("L", (4_000, 4_000), 90), "JPEG", progressive=True)
     last = plain.rindex(b"\xff\xda")
@@ -231,6 +232,7 @@ def test_tags_of_lying_lengths_are_passed_over(count: int) -> None:
     assert read_picture(content).ravel().tolist() == list(range(16))
 
 
+@pytest.mark.alone
 def test_very_many_pages_cost_nothing() -> None:
     first = page(body=bytes(range(16)))
     pages = first + page()[8:] * 50_000  # each says that there is none after it

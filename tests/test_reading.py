@@ -39,6 +39,7 @@ def test_killed_while_it_is_made_it_is_made_anew(data: Path) -> None:
     assert names(cache) == FILES
 
 
+@pytest.mark.alone
 def test_a_stop_is_heard_at_once_and_leaves_no_thread(tmp_path: Path) -> None:
     blocks = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
     large = Image.fromarray(blocks).resize((1_500, 1_500))
@@ -61,6 +62,7 @@ def threads_now() -> int:
     return threading.active_count()
 
 
+@pytest.mark.alone
 def test_closing_begins_nothing_more_and_leaves_no_thread() -> None:
     def slowly(one: int) -> int:
         time.sleep(0.02)

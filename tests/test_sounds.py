@@ -312,6 +312,7 @@ def test_too_many_samples_are_refused_before_one_is_decoded(
     assert not decoded
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("head", "piece"),
     [

@@ -31,6 +31,8 @@ from piecewise.windows import whole
 from .networks import network, sample
 from .test_compiled import FIRST, forms
 
+pytestmark = pytest.mark.alone  # helpers come where a processor is free
+
 SMALLEST = Cutting(layer=0, piece=1, thread=1)
 """Every layer in as many pieces as there may be."""
 LARGE = "conv 64 3 pad=same, relu, pool 2, conv 64 3, relu, full 40, relu, full"
@@ -235,11 +237,15 @@ def test_a_program_ends(end: str) -> None:
 def test_ctrl_c_ends_it() -> None:
     child = subprocess.Popen([sys.executable, "-c", ASK + "print('now', flush=True); forever()"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    assert child.stdout is not None
-    assert child.stdout.readline() == "now\n"
-    time.sleep(0.2)
-    child.send_signal(2)
-    _, errors = child.communicate(timeout=60)
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "now\n"
+        time.sleep(0.2)
+        child.send_signal(2)
+        try:
+            _, errors = child.communicate(timeout=60)
+        finally:
+            child.kill()
     assert errors.rstrip().endswith("KeyboardInterrupt")
 
 

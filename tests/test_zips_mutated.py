@@ -47,7 +47,7 @@ def mutated(content: bytes, changes: list[tuple[str, float, int]]) -> bytes:
 
 
 @settings(
-    max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=700, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(changes=CHANGES, tail=st.booleans())
 @example(changes=[("set", 0.0, 0)], tail=False)

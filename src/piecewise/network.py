@@ -18,7 +18,6 @@ from .calibration import Calibration
 from .data.pictures.preparation import PicturePreparation
 from .data.preparation import Preparation
 from .data.texts.preparation import TextPreparation
-from .engine import listing, programs
 from .errors import DataError, LimitError, shown
 from .groups import GROUP
 from .layers import Layer
@@ -123,6 +122,8 @@ class Network:
         Raises DataError where the array does not fit the network, LimitError where the answers are
         beyond float32.
         """
+        from .engine import programs  # noqa: PLC0415 - it loads a compiler, only to be run
+
         given = self.laid(self.fitting(pictures))
         answers = programs.logits(
             self.architecture,
@@ -157,6 +158,8 @@ class Network:
     def walk(self, picture: npt.ArrayLike) -> Walk:
         """One picture (C, H, W) with every stack it becomes, by layer name, and the arithmetic of
         every number in them (`Walk.why`); raises what `logits` does."""
+        from .engine import programs  # noqa: PLC0415
+
         one = _array(picture, "picture")[None]
         given = self.inputs(one)[0]
         stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
@@ -187,6 +190,8 @@ class Network:
         ``labels`` (N,) class numbers. The gradient is that of the network as it answers: dropout
         lets everything through, norm uses its running averages.
         """
+        from .engine import programs  # noqa: PLC0415
+
         given, right = self.examples(pictures, labels)
         losses, flat = programs.gradients(
             self.architecture,
@@ -209,6 +214,8 @@ class Network:
     ) -> tuple[float, dict[str, npt.NDArray[np.float64]]]:
         """What `gradients` gives, found the deck's way: each parameter adjusted up and down a bit,
         in float64, two runs per parameter."""
+        from .engine import programs  # noqa: PLC0415
+
         given, right = self.examples(pictures, labels)
         x = self._numbers(given)
         found = programs.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
@@ -348,6 +355,8 @@ class Network:
 
     def program(self, layer: str | None = None) -> str:
         """The loops that run for a layer, or for all, with tiles; LimitError if there is none."""
+        from .engine import listing  # noqa: PLC0415
+
         return listing.listing(self.architecture, layer)
 
     def _repr_html_(self) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.dataset import read_data
-from ..insight.culprits import Culprit, cost, culprits
+from ..insight.cost import cost
+from ..insight.culprits import Culprit, culprits
 from ..network import Network
 from .output import data, print_json, printable, say, stages, words
 from .stopping import Stopping
@@ -42,7 +43,8 @@ def tell_culprits(
         grouped = None if dataset.groups is None else dataset.groups[chosen]
         left_out = len(chosen) if grouped is None else len(np.unique(grouped))
         price = cost(net, len(chosen), left_out)
-        say(console, f"{price.nets:,} nets of {price.recipe.epochs} epochs are taught")
+        instead = "" if price.layers == net.notation else f", smaller than this one: {price.layers}"
+        say(console, f"{price.nets:,} nets of {price.recipe.epochs} epochs are taught{instead}")
         names = [dataset.names[index] for index in chosen.tolist()]
         found = culprits(
             net,

@@ -16,29 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import Architecture
 from ..elementary import exp, log
-from ..errors import DataError, LimitError, shown
-from ..learning.recipe import Recipe
+from ..errors import DataError, shown
 from ..learning.trainer import train
-from ..limits import Whole, checked
 from ..network import Network
+from .cost import SEEDS, Cost, cost
 from .many_nets import Look, Told, side_by_side
 
-PLENTY = 1.2e11
-"""Multiplications forward, of all nets and epochs together, above which a recipe is cut short:
-some seconds on two cores."""
-MOST_WORK = 6e12
-"""The same, above which nothing is begun: some ten minutes."""
-FEWEST_STEPS = 40
-"""Of a recipe that is cut short."""
-SMALL_BATCH = 16
-"""Of a recipe that is cut short: more steps for the same work."""
-MOST_NETS = 10_000
-A_STEP = 1_000_000
-"""Multiplications that take about as long as what a step costs besides."""
-SEEDS = 2
-"""Over so many, what is left to the chance of training is averaged."""
 BEYOND = 2.0
 """How far a harm must stand out, in units of the scatter that training has anyway, to count."""
 LEAST_CHANCE = 0.01
@@ -91,21 +75,6 @@ class Culprit:
         return {**vars(self), **lists, **without}
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What asking takes: ``nets`` to be taught, each with this recipe and these layers, and the
-    ``work`` of all, in multiplications forward."""
-
-    nets: int
-    layers: str
-    recipe: Recipe
-    work: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return {**vars(self), "recipe": self.recipe.to_json()}
-
-
 class _Question(NamedTuple):
     """Pictures that were asked about and their right classes; none: an empty question."""
 
@@ -147,10 +116,10 @@ def culprits(
     training has anyway (`BEYOND`), in units of it, plus the `doubt` of the left-out label itself: a
     label that nets without it doubt is the likelier cause. With no question, the doubt alone.
 
-    ``layers`` (quick ones, say) and ``epochs`` are those of ``net`` if left out; a recipe of much
-    work is cut short (see `cost`). ``seeds``: over so many it is averaged. ``told``, ``threads``:
-    see `side_by_side`. The same arguments, the same answer, bit by bit, for any number of threads.
-    Raises DataError, LimitError, TrainingError.
+    ``layers`` and ``epochs`` are those of ``net`` if left out; a recipe of much work is cut short,
+    and small layers learn in the place of large ones (see `cost`). ``seeds``: over so many it is
+    averaged. ``told``, ``threads``: see `side_by_side`. The same arguments, the same answer, bit by
+    bit, for any number of threads. Raises DataError, LimitError, TrainingError.
     """
     given, known = net.examples(pictures, labels)
     question = _question(net, asked, right)
@@ -163,66 +132,6 @@ def culprits(
     found = side_by_side(jobs, price.recipe.epochs, doing, told, threads)
     by_set = [found[number :: len(sets)] for number in range(len(sets))]
     return _ranked(net.classes, left_out, by_set, question)
-
-
-def cost(
-    net: Network,
-    examples: int,
-    left_out: int,
-    *,
-    layers: str | None = None,
-    epochs: int | None = None,
-    seeds: int = SEEDS,
-) -> Cost:
-    """What it takes to leave so many examples, or groups, out in turn; LimitError if that is more
-    than some ten minutes' work.
-
-    A net's own recipe is followed if all nets together are some seconds' work; else it is cut
-    short: smaller batches, and as many epochs as there is work for, but 40 steps at least. Said
-    ``epochs`` are kept. What is cut follows from sizes alone, so that the answer is the same on
-    every machine.
-    """
-    for name, limit, value in (
-        ("epochs", Whole(1, 100_000, optional=True), epochs),
-        ("seeds", Whole(1, 100), seeds),
-    ):
-        checked(f"culprits: {name}", limit, value)
-    if not net.recipe:
-        raise LimitError(
-            "culprits: got a net that holds no recipe, wanted one that has learned: train it first"
-        )
-    architecture = Architecture(layers, net.input, net.classes) if layers else net.architecture
-    nets = seeds * (left_out + 1)
-    a_picture, so_many = architecture.multiplications, float(nets) * examples
-    recipe = replace(Recipe(**net.recipe), patience=0, method="backpropagation")
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
-    elif recipe.epochs * so_many * _price(recipe, a_picture) > PLENTY:
-        recipe = _cut(recipe, examples, so_many, a_picture)
-    work = recipe.epochs * so_many * _price(recipe, a_picture)
-    if work > MOST_WORK or nets > MOST_NETS:
-        raise LimitError(
-            f"culprits: {nets:,} nets to be taught, {work:.1e} multiplications, wanted at most "
-            f"{MOST_NETS:,} nets and {MOST_WORK:.0e}; leave out groups of examples, take fewer "
-            "examples or epochs, or quicker layers"
-        )
-    return Cost(nets, architecture.notation, recipe, work)
-
-
-def _price(recipe: Recipe, a_picture: int) -> float:
-    """What a picture costs in an epoch, in multiplications: its own, and its share of a step."""
-    return a_picture + A_STEP / recipe.batch_size
-
-
-def _cut(recipe: Recipe, examples: int, so_many: float, a_picture: int) -> Recipe:
-    """The recipe cut short: ``so_many`` pictures an epoch, all nets together. The learning rate
-    goes with the square root of the batch."""
-    batch = min(recipe.batch_size, SMALL_BATCH)
-    rate = recipe.learning_rate * math.sqrt(batch / recipe.batch_size)
-    short = replace(recipe, batch_size=batch, learning_rate=rate)
-    least = math.ceil(FEWEST_STEPS / math.ceil(examples / batch))
-    affordable = int(PLENTY / (so_many * _price(short, a_picture)))
-    return replace(short, epochs=min(recipe.epochs, max(least, affordable)))
 
 
 class _Teacher:

@@ -141,27 +141,46 @@ def quick_layers(shape: Shape) -> str:
     return _ended(_large_kernels(shape)[0], 128, shape)
 
 
-def sound_layers(shape: Shape) -> str:
+def small_layers(shape: Shape) -> str:
+    """The same with half the features, which vote at once: for nets that are taught by the
+    hundred."""
+    return _ended(_large_kernels(shape, 8)[0], 0, shape)
+
+
+def sound_layers(shape: Shape, features: int = 16, neurons: int = 128) -> str:
     """The same, but of each band the best match of all steps votes, so that a word may be said
     sooner or later, slower or faster; voices that are new are known better then."""
-    items, steps = _large_kernels(shape)
+    items, steps = _large_kernels(shape, features)
     if items:
         items[-1] = f"pool 1x{steps}"
-    return _ended(items, 128, shape)
+    return _ended(items, neurons, shape)
 
 
-def text_layers(shape: Shape) -> str:
+def small_sound_layers(shape: Shape) -> str:
+    """Half the features of `sound_layers`, which vote at once."""
+    return sound_layers(shape, 8, 0)
+
+
+def text_layers(shape: Shape, features: int = 64) -> str:
     """Words looked up, three at a time matched wherever they stand, the best match of each feature
     votes."""
     across = min(3, shape[2])
-    return f"embed 32, conv 64 1x{across}, norm, relu, pool all, dropout 0.5, full"
+    return (
+        f"embed {features // 2}, conv {features} 1x{across}, norm, relu, pool all, dropout 0.5, "
+        "full"
+    )
 
 
-def _large_kernels(shape: Shape) -> tuple[list[str], int]:
+def small_text_layers(shape: Shape) -> str:
+    """Half the features of `text_layers`."""
+    return text_layers(shape, 32)
+
+
+def _large_kernels(shape: Shape, features: int = 16) -> tuple[list[str], int]:
     """Convolutions, each with its pooling, until the map is small; and how wide that is before the
     last pooling."""
     items: list[str] = []
-    (height, width), features, across = shape[1:], 16, 0
+    (height, width), across = shape[1:], 0
     while min(height, width) >= 6:
         kernel = 5 if min(height, width) >= 10 else 3
         items += [f"conv {features} {kernel}, norm, relu", "pool 2"]
@@ -182,19 +201,23 @@ def _stacked(shape: Shape, neurons: int, *, twice: bool) -> str:
 
 
 def _ended(items: list[str], neurons: int, shape: Shape) -> str:
-    """Votes at the end; small maps are looked at once, the smallest not at all."""
+    """Votes at the end, by ``neurons`` or without any between; small maps are looked at once, the
+    smallest not at all."""
     if not items and min(shape[1:]) < 3:
         return "full"
     items = items or ["conv 16 3 pad=same, norm, relu"]
-    return ", ".join([*items, "dropout 0.3", f"full {neurons}", "relu", "full"])
+    between = ["dropout 0.3", f"full {neurons}", "relu"] if neurons else []
+    return ", ".join([*items, *between, "full"])
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What suits a kind of input: layers from its shape, those for little time, and the recipe."""
+    """What suits a kind of input: layers from its shape, those for little time and for hundreds of
+    nets, and the recipe."""
 
     layers: Callable[[Shape], str]
     quick_layers: Callable[[Shape], str]
+    small_layers: Callable[[Shape], str]
     learning_rate: float
     """That goes with batches of 128; with smaller ones, by the square root."""
     optimizer: str = "sgd"
@@ -203,8 +226,8 @@ class Kind:
 
 
 KINDS = {
-    "drawings": Kind(drawing_layers, quick_layers, 0.1),
-    "photos": Kind(photo_layers, quick_layers, 0.06),
-    "sounds": Kind(sound_layers, sound_layers, 0.05),
-    "texts": Kind(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
+    "drawings": Kind(drawing_layers, quick_layers, small_layers, 0.1),
+    "photos": Kind(photo_layers, quick_layers, small_layers, 0.06),
+    "sounds": Kind(sound_layers, sound_layers, small_sound_layers, 0.05),
+    "texts": Kind(text_layers, text_layers, small_text_layers, 6e-3, "adamw", steps=1_600),
 }
