@@ -11,11 +11,13 @@ import numpy.typing as npt
 import pytest
 
 from piecewise.data.dataset import DataSet, read_data
+from piecewise.data.sounds.preparation import SoundPreparation
+from piecewise.data.texts.preparation import TextPreparation
 from piecewise.data.xo import PLAIN, Drawings, draw
 from piecewise.errors import DataError, LimitError, TrainingError
 from piecewise.insight.cost import cost
 from piecewise.insight.culprits import Culprit, culprits
-from piecewise.learning.choices import small_layers
+from piecewise.learning.choices import quick_layers, sound_layers, text_layers
 from piecewise.learning.recipe import Recipe
 from piecewise.learning.teaching import lesson
 from piecewise.learning.trainer import train
@@ -214,7 +216,7 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
     tricks = Augmentation(rotation=20)
     net.recipe = Recipe(epochs=150, loss="squared", tricks=tricks, seed=3).to_json()
     found = cost(net, 60, 60)
-    assert found.layers == small_layers((1, 28, 28)) != large
+    assert found.layers == quick_layers((1, 28, 28), small=True) != large
     assert (found.recipe.tricks, found.recipe.loss, found.recipe.seed) == (tricks, "squared", 3)
     assert found.recipe.epochs * 4 >= 100
     assert found.work <= 1.2e11
@@ -227,6 +229,30 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
     votes.recipe = Recipe(epochs=50).to_json()
     many = cost(votes, 4_000, 4_000, seeds=1)
     assert (many.layers, many.recipe.epochs) == ("full", 1)  # nothing that sees more is smaller
+    net.recipe = Recipe(epochs=150).to_json()
+    for examples in (1_500, 1_600):  # one epoch of which is a hundred steps, and far too much
+        assert cost(net, examples, 60).layers == quick_layers((1, 28, 28), small=True)
+
+
+def test_small_layers_read_what_the_net_reads() -> None:
+    texts = TextPreparation("words", ("free", "win"), 64)
+    sounds = SoundPreparation((1, 40, 64))
+    words, picture = (
+        "embed 64, conv 256 1x3, relu, pool all, full",
+        "conv 128 3, relu, pool 4, full",
+    )
+    for layers, preparation, small in (
+        (words, texts, text_layers),
+        (words, None, text_layers),
+        (picture, sounds, sound_layers),
+        (picture, None, quick_layers),
+    ):
+        shape = (1, 4, 64) if layers == words else (1, 40, 64)
+        net = Network(layers, shape, 2, preparation=preparation)
+        net.recipe = Recipe(epochs=500).to_json()
+        found = cost(net, 60, 60)
+        assert found.layers == small(shape, small=True)
+        assert Network(found.layers, shape, 2).architecture.reads_texts == (layers == words)
 
 
 def planted_set(path: Path, name: str, draw: int) -> tuple[DataSet, int]:

@@ -19,6 +19,7 @@ from piecewise.reference import run
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.nudge import nudges
 
+from .long import now_and_long
 from .networks import Array, Sample, assert_near, margin, numbers_for, sample
 from .test_engine import GUARD, form
 
@@ -75,8 +76,8 @@ def test_these_networks_have_every_kind_of_layer() -> None:
     assert layers == set(KINDS)
 
 
-def test_a_training_step_with_every_layer_is_nudged_as_defined() -> None:
-    loss = "cross-entropy"
+@pytest.mark.parametrize("loss", now_and_long(LOSSES, {"cross-entropy"}))
+def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> None:
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
     wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)

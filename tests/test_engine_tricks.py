@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from piecewise.groups import Moment
 from piecewise.reference.tricks import trick
 from piecewise.tricks import Augmentation
 
+from .long import now_and_long
 from .test_tricks import ALL, ALONE, SHADED, moment
 
 Array = npt.NDArray[Any]
@@ -83,15 +85,10 @@ def forms() -> list[Machine]:
     return found
 
 
-FLOATS = [(1, 28, 28), (3, 20, 33), (2, 16, 5), (3, 30, 1), (1, 1, 1)]
-BYTES = [(1, 28, 28), (3, 20, 33), (1, 9, 9), (1, 1, 40)]
+SHAPES = [(1, 28, 28), (3, 20, 33), (1, 9, 9), (2, 16, 5), (1, 1, 40), (3, 30, 1), (1, 1, 1)]
+NOW = {(shape, bool(number % 2)) for number, shape in enumerate(SHAPES)} | {(SHAPES[0], True)}
 given_as = pytest.mark.parametrize(
-    ("shape", "bytes_in"),
-    [
-        pytest.param(shape, bytes_in, id=f"{'bytes' if bytes_in else 'floats'} {shape}")
-        for bytes_in, shapes in ((False, FLOATS), (True, BYTES))
-        for shape in shapes
-    ],
+    ("shape", "bytes_in"), now_and_long(product(SHAPES, (False, True)), NOW), ids=str
 )
 
 
@@ -192,7 +189,7 @@ def test_a_step_with_tricks_is_the_same_on_any_number_of_threads() -> None:
     assert np.abs(program.gradient).max() > 0.01
 
 
-@pytest.mark.parametrize("shape", BYTES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES[1::2], ids=str)
 def test_the_engine_writes_only_where_it_may(shape: tuple[int, int, int]) -> None:
     pictures, _ = sample(shape, bytes_in=True)
     program = learner(shape, bytes_in=True, wanted=EVERYTHING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from piecewise.engine.native import this_machine
 from piecewise.engine.program import Learner
 from piecewise.groups import Moment
 
+from .long import now_and_long
 from .networks import Array, Sample, assert_near, numbers_for
 from .test_engine import (
     LEVELS,
@@ -35,7 +37,10 @@ LOSSES = ("cross-entropy", "squared", "absolute")
 FORMS = ("avx512", "avx2", "four", "plain")
 each_with_some = pytest.mark.parametrize(
     ("loss", "vectors"),
-    [*zip(LOSSES, FORMS, strict=False), ("squared", "plain"), ("cross-entropy", "avx2")],
+    now_and_long(
+        product(LOSSES, FORMS),
+        {*zip(LOSSES, FORMS, strict=False), ("squared", "plain"), ("cross-entropy", "avx2")},
+    ),
 )
 SMALL = "conv 3 2x3, norm, relu, dropout 0.2, full"
 NO_NORM = "conv 3 2x3, relu, full"

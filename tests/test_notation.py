@@ -89,6 +89,7 @@ def refusal(text: str) -> NotationError | None:
     return None
 
 
+@pytest.mark.alone
 @counts
 def test_thousands_of_broken_notations_give_a_notation_error_with_a_position(count: int) -> None:
     draw = random.Random(1)

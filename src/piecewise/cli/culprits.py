@@ -43,7 +43,7 @@ def tell_culprits(
         grouped = None if dataset.groups is None else dataset.groups[chosen]
         left_out = len(chosen) if grouped is None else len(np.unique(grouped))
         price = cost(net, len(chosen), left_out)
-        instead = "" if price.layers == net.notation else f", smaller than this one: {price.layers}"
+        instead = "" if price.layers == net.notation else f" with smaller layers: {price.layers}"
         say(console, f"{price.nets:,} nets of {price.recipe.epochs} epochs are taught{instead}")
         names = [dataset.names[index] for index in chosen.tolist()]
         found = culprits(
@@ -57,7 +57,12 @@ def tell_culprits(
         )
     if as_json:
         print_json(
-            {"schema": 1, "right": net.classes[right], "culprits": [one.to_json() for one in found]}
+            {
+                "schema": 1,
+                "right": net.classes[right],
+                "taught": price.to_json(),
+                "culprits": [one.to_json() for one in found],
+            }
         )
         return
     own = float(net.probabilities(example[None])[0, right])

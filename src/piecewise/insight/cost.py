@@ -1,5 +1,5 @@
-"""What it takes to teach nets without something, one after the other, and what is afforded: the
-net's own layers and recipe, the recipe cut short, or small layers that suit its kind of input."""
+"""What it takes to teach nets, each without something, and what is afforded: the net's own layers
+and recipe, the recipe cut short, or small layers that suit its kind of input."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..limits import Whole, checked
 from ..network import Network
 
 PLENTY = 1.2e11
-"""Multiplications forward, of all nets and epochs together, that are spent without being asked:
-some ten seconds on two cores."""
+"""Multiplications forward, of all nets and epochs together, above which less than the net's own
+recipe is taught: some ten seconds on two cores."""
 MOST_WORK = 6e12
 """The same, above which nothing is begun: some ten minutes."""
 ENOUGH_STEPS = 100
-"""A recipe cut to fewer teaches large layers less than small ones learn by their own."""
+"""A net that is taught fewer knows little."""
 FEWEST_STEPS = 40
-"""Of a recipe that is cut short, whatever it costs."""
+"""That each net is taught where there is work for fewer (and its recipe has as many)."""
 SMALL_BATCH = 16
-"""Of a recipe that is cut short: more steps for the same work."""
+"""Where there is work for less than a recipe: more steps for the same."""
 MOST_NETS = 10_000
 A_STEP = 1_000_000
 """Multiplications that take about as long as what a step costs besides."""
@@ -59,11 +59,12 @@ def cost(
     """What it takes to leave so many examples, or groups, out in turn; LimitError if that is more
     than some ten minutes' work.
 
-    A net's own layers and recipe are followed if all nets together are some seconds' work. Else
-    the recipe is cut short: smaller batches, fewer epochs. Where a hundred steps would be too
-    many even so, small layers that suit the net's kind of input learn in its place, by their own
-    recipe with its tricks, 40 steps at least. Said ``layers`` and ``epochs`` are kept. It all
-    follows from sizes, so that the answer is the same on every machine.
+    A net's own layers and recipe are followed if all nets together are no more than `PLENTY` of
+    work. Else the recipe is cut short: smaller batches, and fewer epochs. Where there is no work
+    for `ENOUGH_STEPS` each, small layers that suit the kind of input learn in the place of larger
+    ones, by the recipe that goes with them and the net's own loss, tricks and seed: as long as
+    there is work for, but `FEWEST_STEPS`. Said ``layers`` and ``epochs`` are kept. It all follows
+    from sizes, so that the answer is the same on every machine.
     """
     for name, limit, value in (
         ("epochs", Whole(1, 100_000, optional=True), epochs),
@@ -96,32 +97,37 @@ def _affordable(
         return whole
     short = _cut(net, whole, examples)
     steps = short.recipe.epochs * math.ceil(examples / short.recipe.batch_size)
-    if layers is not None or steps >= ENOUGH_STEPS:
+    if layers is not None or (steps >= ENOUGH_STEPS and short.work <= PLENTY):
         return short
-    small = _small(net, recipe, examples, nets)
-    return min(short, small, key=lambda one: one.work / one.recipe.epochs)
+    return _small(net, recipe, examples, nets) or short
 
 
-def _small(net: Network, own: Recipe, examples: int, nets: int) -> Cost:
-    """Small layers and what goes with them, but for the tricks and the seed."""
-    kind, shape, classes = net.preparation.kind, net.input, len(net.classes)
+def _small(net: Network, own: Recipe, examples: int, nets: int) -> Cost | None:
+    """Small layers and what goes with them; None where the net's own are no larger."""
+    reads_texts = net.architecture.reads_texts
+    kind = net.preparation.kind
+    if reads_texts != (kind == "texts"):  # a text may be read as a picture, too
+        kind = "texts" if reads_texts else "drawings"
     plan = plan_for(
         kind,
-        shape,
-        classes,
+        net.input,
+        len(net.classes),
         examples,
-        layers=KINDS[kind].small_layers(shape),
+        layers=KINDS[kind].quick_layers(net.input, small=True),
         quick=True,
         tricks=own.tricks,
         loss=own.loss,
         seed=own.seed,
     )
+    small = Architecture(plan.layers, net.input, net.classes)
+    if small.multiplications >= net.architecture.multiplications:
+        return None
     return _cut(net, _cost(net, plan.layers, plan.recipe, examples, nets), examples)
 
 
 def _cut(net: Network, whole: Cost, examples: int) -> Cost:
-    """The recipe cut short, if that is needed: smaller batches, then as many epochs as there is
-    work for. The learning rate goes with the square root of the batch."""
+    """Small batches, whose learning rate goes with the square root, and as many epochs as there is
+    work for."""
     recipe = whole.recipe
     batch = min(recipe.batch_size, SMALL_BATCH)
     rate = recipe.learning_rate * math.sqrt(batch / recipe.batch_size)

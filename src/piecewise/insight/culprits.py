@@ -40,7 +40,7 @@ class Culprit:
     ``harm``: how much the mean loss (minus the logarithm of the right class's chance, 4.6 at most)
     of what was asked falls without it; ``noise``: the scatter
     of that over all that was left out, the middle half of it, as a deviation. ``probability``: of
-    the right class, mean over what was asked, by the net that learned from it all;
+    the right class, mean over what was asked, by nets that learned from it all;
     ``without``: by the nets that did not learn from this. ``answers`` and ``answers_without``: the
     classes they named. ``doubt``: the mean loss of its own labels by nets that did not learn from
     it: high if the label is wrong, or the example like no other. ``score``: what they are sorted
@@ -107,8 +107,7 @@ def culprits(
     threads: int | None = None,
 ) -> list[Culprit]:
     """What made the net answer as it does, most harmful first: examples, or ``groups`` (N,) of
-    them, each left out in turn while nets are taught anew with the layers and the recipe of ``net``
-    (which stays as it is).
+    them, each left out in turn while nets are taught anew (and ``net`` stays as it is).
 
     ``pictures`` and ``labels`` (N,): what it learned from, with ``names`` if there are any.
     ``asked`` and ``right`` (M,): what was answered wrongly, and the classes that a person says are
@@ -116,10 +115,11 @@ def culprits(
     training has anyway (`BEYOND`), in units of it, plus the `doubt` of the left-out label itself: a
     label that nets without it doubt is the likelier cause. With no question, the doubt alone.
 
-    ``layers`` and ``epochs`` are those of ``net`` if left out; a recipe of much work is cut short,
-    and small layers learn in the place of large ones (see `cost`). ``seeds``: over so many it is
-    averaged. ``told``, ``threads``: see `side_by_side`. The same arguments, the same answer, bit by
-    bit, for any number of threads. Raises DataError, LimitError, TrainingError.
+    What is taught is ``layers`` for ``epochs``, or what the net itself was; where that is much
+    work, its recipe is cut short, and small layers learn in the place of large ones (`cost` tells
+    which). ``seeds``: over so many it is averaged. ``told``, ``threads``: see `side_by_side`. The
+    same arguments, the same answer, bit by bit, for any number of threads. Raises DataError,
+    LimitError, TrainingError.
     """
     given, known = net.examples(pictures, labels)
     question = _question(net, asked, right)
@@ -128,7 +128,8 @@ def culprits(
     teacher = _Teacher(net, given, known, question, price)
     sets: list[tuple[int, ...]] = [(), *left_out.values()]
     jobs = [teacher.job(out, price.recipe.seed + number) for number in range(seeds) for out in sets]
-    doing = f"teaching {len(jobs):,} nets, each without something"
+    instead = "" if price.layers == (layers or net.notation) else "small "
+    doing = f"teaching {len(jobs):,} {instead}nets, each without something"
     found = side_by_side(jobs, price.recipe.epochs, doing, told, threads)
     by_set = [found[number :: len(sets)] for number in range(len(sets))]
     return _ranked(net.classes, left_out, by_set, question)

@@ -35,6 +35,8 @@ PHOTO_TRICKS = Augmentation(
     translation=0.1, scaling=(0.8, 1.25), rotation=12, contrast=0.3, light=0.2
 )
 SOUND_TRICKS = Augmentation(translation=(0, 0.1), light=0.1, noise=0.3, masking=0.2)
+LARGE = 40
+"""Rows and columns from which small layers look at every second place."""
 FEW = 10_000
 _SAMPLE = 500  # pictures, at least, that are looked at where there are more
 
@@ -136,56 +138,43 @@ def photo_layers(shape: Shape) -> str:
     return _stacked(shape, 128, twice=False)
 
 
-def quick_layers(shape: Shape) -> str:
-    """Few and larger kernels: what learns most in little time."""
-    return _ended(_large_kernels(shape)[0], 128, shape)
+def quick_layers(shape: Shape, *, small: bool = False) -> str:
+    """Few and larger kernels: what learns most in little time. ``small``: fewer features, which
+    vote at once; for nets that are taught by the hundred."""
+    return _ended(_large_kernels(shape, small=small)[0], 0 if small else 128, shape)
 
 
-def small_layers(shape: Shape) -> str:
-    """The same with half the features, which vote at once: for nets that are taught by the
-    hundred."""
-    return _ended(_large_kernels(shape, 8)[0], 0, shape)
-
-
-def sound_layers(shape: Shape, features: int = 16, neurons: int = 128) -> str:
+def sound_layers(shape: Shape, *, small: bool = False) -> str:
     """The same, but of each band the best match of all steps votes, so that a word may be said
     sooner or later, slower or faster; voices that are new are known better then."""
-    items, steps = _large_kernels(shape, features)
+    items, steps = _large_kernels(shape, small=small)
     if items:
         items[-1] = f"pool 1x{steps}"
-    return _ended(items, neurons, shape)
+    return _ended(items, 0 if small else 128, shape)
 
 
-def small_sound_layers(shape: Shape) -> str:
-    """Half the features of `sound_layers`, which vote at once."""
-    return sound_layers(shape, 8, 0)
-
-
-def text_layers(shape: Shape, features: int = 64) -> str:
+def text_layers(shape: Shape, *, small: bool = False) -> str:
     """Words looked up, three at a time matched wherever they stand, the best match of each feature
-    votes."""
-    across = min(3, shape[2])
-    return (
-        f"embed {features // 2}, conv {features} 1x{across}, norm, relu, pool all, dropout 0.5, "
-        "full"
-    )
+    votes. ``small``: half the features."""
+    features, across = 32 if small else 64, min(3, shape[2])
+    found = f"embed {features // 2}, conv {features} 1x{across}, norm, relu, pool all"
+    return f"{found}, dropout 0.5, full"
 
 
-def small_text_layers(shape: Shape) -> str:
-    """Half the features of `text_layers`."""
-    return text_layers(shape, 32)
-
-
-def _large_kernels(shape: Shape, features: int = 16) -> tuple[list[str], int]:
+def _large_kernels(shape: Shape, *, small: bool) -> tuple[list[str], int]:
     """Convolutions, each with its pooling, until the map is small; and how wide that is before the
-    last pooling."""
+    last pooling. ``small``: with half the features, and every second place of a large input."""
     items: list[str] = []
     (height, width), across = shape[1:], 0
+    features = 8 if small else 16
     while min(height, width) >= 6:
         kernel = 5 if min(height, width) >= 10 else 3
-        items += [f"conv {features} {kernel}, norm, relu", "pool 2"]
-        across = width - kernel + 1
-        height, width = (-(-(side - kernel + 1) // 2) for side in (height, width))
+        stride = 2 if small and min(height, width) >= LARGE else 1
+        apart = f" stride={stride}" if stride > 1 else ""
+        items += [f"conv {features} {kernel}{apart}, norm, relu", "pool 2"]
+        height, width = ((side - kernel) // stride + 1 for side in (height, width))
+        across = width
+        height, width = -(-height // 2), -(-width // 2)
         features = min(64, 2 * features)
     return items, across
 
@@ -212,12 +201,11 @@ def _ended(items: list[str], neurons: int, shape: Shape) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """What suits a kind of input: layers from its shape, those for little time and for hundreds of
-    nets, and the recipe."""
+    """What suits a kind of input: layers from its shape, those for little time (and, ``small``, for
+    hundreds of nets), and the recipe."""
 
     layers: Callable[[Shape], str]
-    quick_layers: Callable[[Shape], str]
-    small_layers: Callable[[Shape], str]
+    quick_layers: Callable[..., str]
     learning_rate: float
     """That goes with batches of 128; with smaller ones, by the square root."""
     optimizer: str = "sgd"
@@ -226,8 +214,8 @@ class Kind:
 
 
 KINDS = {
-    "drawings": Kind(drawing_layers, quick_layers, small_layers, 0.1),
-    "photos": Kind(photo_layers, quick_layers, small_layers, 0.06),
-    "sounds": Kind(sound_layers, sound_layers, small_sound_layers, 0.05),
-    "texts": Kind(text_layers, text_layers, small_text_layers, 6e-3, "adamw", steps=1_600),
+    "drawings": Kind(drawing_layers, quick_layers, 0.1),
+    "photos": Kind(photo_layers, quick_layers, 0.06),
+    "sounds": Kind(sound_layers, sound_layers, 0.05),
+    "texts": Kind(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
 }
