@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import fsum
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from .literal import Literal, as_bytes, share_same
 from .many_nets import Told, checked_threads
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 SHIFT = 0.25
@@ -197,36 +199,50 @@ def picture_curves(net: Network, example: npt.ArrayLike, label: int | None = Non
     if label is None:
         label = int(net.logits(picture)[0].argmax())
     net.right(np.array([label]))
-    return [_curve(net, picture, dial, int(label)) for dial in turning]
+    as_it_is = _Votes(net.walk(picture[0]), int(label))
+    return [_curve(net, picture, dial, as_it_is) for dial in turning]
 
 
-def _curve(net: Network, picture: Float32, dial: Dial, label: int) -> Curve:
+def _curve(net: Network, picture: Float32, dial: Dial, as_it_is: _Votes) -> Curve:
     ground, middle = net.preparation.ground, dial.as_it_is
     turned = [dial.turned(picture, number, ground) for number in range(len(dial.sizes))]
     logits = net.logits(np.concatenate(turned))
     was = as_bytes(picture)
     same = tuple(share_same(was, as_bytes(one)) for one in turned)
-    answers, walk = logits.argmax(axis=1).tolist(), net.walk(picture[0])
+    answers, label = logits.argmax(axis=1).tolist(), as_it_is.label
 
     def broken(outwards: range) -> Break | None:
         number = next((one for one in outwards if answers[one] != label), None)
         if number is None:
             return None
-        lost = None if number == middle else _lost(walk, net.walk(turned[number][0]), label)
+        lost = None if number == middle else as_it_is.lost(net.walk(turned[number][0]))
         return Break(dial.sizes[number], number, answers[number], lost)
 
     below, above = broken(range(middle, -1, -1)), broken(range(middle, len(answers)))
     return Curve(dial, label, logits, net.chances(logits), same, below, above)
 
 
-def _lost(before: Walk, after: Walk, label: int) -> Lost:
-    """The map of the stack that votes whose votes for the label fell most between two walks."""
-    stack = before.voting_stack
-    was, became = (one.ledger(label, back_to=stack).by_map() for one in (before, after))
-    feature = int((became - was).argmin())
-    values = before[stack][feature]
-    row, column = divmod(int(values.argmax()), values.shape[1])
-    return Lost(stack, feature, float(was[feature]), float(became[feature]), row, column)
+@dataclass(frozen=True)
+class _Votes:
+    """The picture as it is, walked through, and the class whose votes are watched."""
+
+    walk: Walk
+    label: int
+
+    @cached_property
+    def by_map(self) -> Float64:
+        return self._by_map(self.walk)
+
+    def _by_map(self, walk: Walk) -> Float64:
+        return walk.ledger(self.label, back_to=self.walk.voting_stack).by_map()
+
+    def lost(self, after: Walk) -> Lost:
+        """The map whose votes for the class fell most from this walk to another."""
+        stack, was, became = self.walk.voting_stack, self.by_map, self._by_map(after)
+        feature = int((became - was).argmin())
+        values = self.walk[stack][feature]
+        row, column = divmod(int(values.argmax()), values.shape[1])
+        return Lost(stack, feature, float(was[feature]), float(became[feature]), row, column)
 
 
 @dataclass(frozen=True)
