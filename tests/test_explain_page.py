@@ -135,7 +135,7 @@ def test_the_page_of_many_answers_is_never_too_large() -> None:
 
 
 def test_a_very_large_net_leaves_stacks_out() -> None:
-    shape = (3, 160, 160)
+    shape = (3, 120, 120)
     net = pw.Network("2 * (conv 24 3 pad=same, relu), pool 4, full", shape, 4, 1)
     example = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     walk = net.walk(example)
