@@ -45,7 +45,9 @@ def check(
     (x, y), (upstream, dx) = (map(stack, way.split("->")) for way in (forward, backward))
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         own = {name: np.asarray(value, dtype) for name, value in (arrays or {}).items()}
-        found, kept = pair.forward(record, x.astype(dtype), own, draw)
+        given = x.astype(dtype)
+        found, kept = pair.forward(record, given, own, draw)
+        assert kept is given or not isinstance(record, run.KEEP_INPUT)
         back, slopes = pair.backward(record, upstream.astype(dtype), own, kept)
         assert_near(found, y, tolerance, f"{layer}: y")
         assert_near(back, dx, tolerance, f"{layer}: dx")

@@ -12,7 +12,7 @@ from ..errors import LimitError, did_you_mean, shown
 from ..limits import is_whole
 from . import why_back
 from .losses import LOSSES, answers, softmax
-from .run import PAIRS, own
+from .run import KEEP_INPUT, PAIRS, own
 from .sums import Array, Arrays
 from .why import Place, Term, Why
 from .why_back import ERROR, Back
@@ -68,7 +68,9 @@ class Backprop:
                 self._own(stage),
                 self._before[stage.name],
             )
-            _, kept = pair.forward(stage.layer, self._stacks[before][None], mine, None)
+            kept = self._stacks[before][None]
+            if not isinstance(stage.layer, KEEP_INPUT):
+                _, kept = pair.forward(stage.layer, kept, mine, None)
             upstream, found = pair.backward(stage.layer, upstream[None], mine, kept)
             upstream = errors[before] = upstream[0]
             gradients |= {f"{stage.name}.{name}": array for name, array in found.items()}

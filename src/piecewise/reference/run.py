@@ -39,6 +39,8 @@ PAIRS: dict[type[Layer], Pair] = {
     Embed: embedding,
 }
 """Where each kind of layer keeps its ``forward`` and ``backward``."""
+KEEP_INPUT = (Convolution, Relu, Full)
+"""What these keep for the way back is their input: for that alone nothing need be run again."""
 
 
 class Gradients(NamedTuple):
