@@ -13,7 +13,9 @@ from piecewise.limits import LONGEST_NOTATION, MOST_LAYERS
 from piecewise.network import Network
 from piecewise.notation import parse, write
 
-counts = pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
+from .long import now_and_long
+
+counts = pytest.mark.parametrize("count", now_and_long((2_000, 10_000), {2_000}))
 
 
 def random_side(draw: random.Random, low: int, high: int) -> str:

@@ -128,8 +128,8 @@ def culprits(
     teacher = _Teacher(net, given, known, question, price)
     sets: list[tuple[int, ...]] = [(), *left_out.values()]
     jobs = [teacher.job(out, price.recipe.seed + number) for number in range(seeds) for out in sets]
-    instead = "" if price.layers == (layers or net.notation) else "small "
-    doing = f"teaching {len(jobs):,} {instead}nets, each without something"
+    small = "small " if layers is None and price.layers != net.notation else ""
+    doing = f"teaching {len(jobs):,} {small}nets, each without something"
     found = side_by_side(jobs, price.recipe.epochs, doing, told, threads)
     by_set = [found[number :: len(sets)] for number in range(len(sets))]
     return _ranked(net.classes, left_out, by_set, question)
