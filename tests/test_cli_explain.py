@@ -122,6 +122,7 @@ def test_the_culprits_of_an_answer(run: Run) -> None:
     plain = json.loads(out)
     assert code == 0
     assert len(plain["culprits"]) == 60
+    assert plain["taught"]["nets"] == 122
     assert "122 nets of 6 epochs are taught" in err
 
 

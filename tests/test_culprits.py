@@ -15,6 +15,7 @@ from piecewise.data.sounds.preparation import SoundPreparation
 from piecewise.data.texts.preparation import TextPreparation
 from piecewise.data.xo import PLAIN, Drawings, draw
 from piecewise.errors import DataError, LimitError, TrainingError
+from piecewise.insight import cost as module
 from piecewise.insight.cost import cost
 from piecewise.insight.culprits import Culprit, culprits
 from piecewise.learning.choices import quick_layers, sound_layers, text_layers
@@ -232,6 +233,24 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
     net.recipe = Recipe(epochs=150).to_json()
     for examples in (1_500, 1_600):  # one epoch of which is a hundred steps, and far too much
         assert cost(net, examples, 60).layers == quick_layers((1, 28, 28), small=True)
+
+
+def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PLENTY", 1)
+    drawn, told = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN), list[tuple[int, int, str]]()
+    large = "conv 64 5, relu, pool 2, full"
+    net = Network(large, (1, SIZE, SIZE), drawn.classes, 0, drawn.preparation)
+    net.recipe = Recipe(epochs=20).to_json()
+    groups = ["one", "other"] * (COUNT // 2)
+
+    def doing(**said: Any) -> str:
+        culprits(net, drawn.pictures, drawn.labels, groups=groups, seeds=1,
+                 told=lambda *one: told.append(one), **said)  # fmt: skip
+        return told[-1][2]
+
+    assert doing() == "teaching 3 small nets, each without something"
+    assert doing(layers=large.replace(", ", ","), epochs=1) == doing(layers="full", epochs=1)
+    assert told[-1][2] == "teaching 3 nets, each without something"
 
 
 def test_small_layers_read_what_the_net_reads() -> None:
