@@ -13,12 +13,23 @@ export function answerSection(data) {
     element("p", { class: "kicker", text: data.name || "an example" }),
     element("h1", {}, element("span", { class: "label", text: label })),
     element("p", { class: "sure", text: `${percent(data.probabilities[data.answer])} sure` }),
-    data.remark ? element("p", { class: "remark", text: `A doubtful answer: ${data.remark}.` }) : null,
+    data.remark
+      ? element("p", { class: "remark", text: `A doubtful answer: ${data.remark}.` })
+      : null,
     data.explained === data.answer
       ? null
-      : element("p", { class: "remark", text: `What follows is explained for the class ${explained}.` }),
+      : element("p", {
+          class: "remark",
+          text: `What follows is explained for the class ${explained}.`,
+        }),
   );
-  return element("section", { class: "answer", "aria-label": "The answer" }, input(data), head, bars(data));
+  return element(
+    "section",
+    { class: "answer", "aria-label": "The answer" },
+    input(data),
+    head,
+    bars(data),
+  );
 }
 
 function input(data) {
@@ -32,7 +43,10 @@ function input(data) {
     );
   }
   const { rows, columns } = data.axes;
-  const ends = (axis) => [Math.min(...axis.spans.map(([low]) => low)), Math.max(...axis.spans.map(([, high]) => high))];
+  const ends = (axis) => [
+    Math.min(...axis.spans.map(([low]) => low)),
+    Math.max(...axis.spans.map(([, high]) => high)),
+  ];
   const [from, to] = ends(columns).map((second) => second.toFixed(2));
   const [low, high] = ends(rows).map(Math.round);
   const caption = {
@@ -40,10 +54,15 @@ function input(data) {
   };
   const figure = element("figure", { class: `input ${data.kind}` });
   if (data.picture) {
-    figure.append(element("img", { src: data.picture, alt: `The input: ${data.name || "an example"}` }));
+    figure.append(
+      element("img", { src: data.picture, alt: `The input: ${data.name || "an example"}` }),
+    );
   }
-  if (data.sound) figure.append(element("audio", { controls: true, src: data.sound, "aria-label": "The sound" }));
-  figure.append(element("figcaption", { text: caption[data.kind] ?? "the picture, as the net sees it" }));
+  if (data.sound)
+    figure.append(element("audio", { controls: true, src: data.sound, "aria-label": "The sound" }));
+  figure.append(
+    element("figcaption", { text: caption[data.kind] ?? "the picture, as the net sees it" }),
+  );
   return figure;
 }
 
@@ -69,7 +88,11 @@ function bars(data) {
     element(
       "thead",
       { class: "quiet" },
-      element("tr", {}, ...["class", "", "probability"].map((text) => element("th", { scope: "col", text }))),
+      element(
+        "tr",
+        {},
+        ...["class", "", "probability"].map((text) => element("th", { scope: "col", text })),
+      ),
     ),
     body,
   );

@@ -35,19 +35,40 @@ export function confusionSection(data) {
       "tr",
       {},
       element("th", { scope: "row", text: classes[right] }),
-      ...some.map((answer) => cellOf(data, of.get(`${right} ${answer}`), right === answer, total, open)),
+      ...some.map((answer) =>
+        cellOf(data, of.get(`${right} ${answer}`), right === answer, total, open),
+      ),
     );
   });
-  const table = element("table", { class: "confusion" }, element("thead", {}, head), element("tbody", {}, ...rows));
-  const left = some.length < Object.keys(classes).length ? ` Of ${Object.keys(classes).length} classes, those that mistakes are most about.` : "";
-  const worst = cells.filter((cell) => cell.right !== cell.answer).sort((a, b) => b.count - a.count)[0];
+  const table = element(
+    "table",
+    { class: "confusion" },
+    element("thead", {}, head),
+    element("tbody", {}, ...rows),
+  );
+  const left =
+    some.length < Object.keys(classes).length
+      ? ` Of ${Object.keys(classes).length} classes, those that mistakes are most about.`
+      : "";
+  const worst = cells
+    .filter((cell) => cell.right !== cell.answer)
+    .sort((a, b) => b.count - a.count)[0];
   open(worst ?? cells[0]);
   return element(
     "section",
     { id: "confusion" },
     element("h2", { text: "All answers" }),
-    element("p", { class: "hint", text: "A row for each right class, a column for each answer. A cell opens to its examples, the surest first." + left }),
-    element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, table),
+    element("p", {
+      class: "hint",
+      text:
+        "A row for each right class, a column for each answer. A cell opens to its examples, the surest first." +
+        left,
+    }),
+    element(
+      "div",
+      { class: "wide", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
+      table,
+    ),
     opened,
   );
 }
@@ -55,7 +76,12 @@ export function confusionSection(data) {
 function cellOf({ classes }, cell, isRight, total, open) {
   if (!cell) return element("td", { class: "quiet", text: "\u00b7" });
   const words = `${cell.count} of class ${classes[cell.right]} answered ${classes[cell.answer]}; show`;
-  const button = element("button", { type: "button", text: cell.count, "aria-label": words, onclick: () => open(cell) });
+  const button = element("button", {
+    type: "button",
+    text: cell.count,
+    "aria-label": words,
+    onclick: () => open(cell),
+  });
   const share = Math.round(12 + (50 * cell.count) / total);
   const td = element("td", { class: isRight ? "right" : "wrong" }, button);
   td.style.background = `color-mix(in srgb, var(--${isRight ? "below" : "above"}) ${isRight ? 14 : share * 0.5}%, transparent)`;

@@ -32,7 +32,10 @@ export function errorSection(data) {
       ...Object.keys(sorters).map((name) =>
         element(
           "th",
-          { scope: "col", "aria-sort": name === by ? (falling ? "descending" : "ascending") : "none" },
+          {
+            scope: "col",
+            "aria-sort": name === by ? (falling ? "descending" : "ascending") : "none",
+          },
           element("button", {
             type: "button",
             text: name === by ? `${name} ${falling ? "\u2193" : "\u2191"}` : name,
@@ -64,14 +67,22 @@ export function errorSection(data) {
         `are ${table.kind}. In all ${number(table.total, 6)} for ${table.n} examples${listed}.`,
     }),
     fall(data.history),
-    element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Errors" }, element("table", { class: "errors" }, element("thead", {}, head), body)),
+    element(
+      "div",
+      { class: "wide", tabindex: "0", role: "region", "aria-label": "Errors" },
+      element("table", { class: "errors" }, element("thead", {}, head), body),
+    ),
     more,
   );
 }
 
 function line(row) {
   const cells = [row.name, row.right, number(row.answer, 4), number(row.error, 4)];
-  return element("tr", {}, ...cells.map((text, i) => element("td", { class: i > 1 ? "number" : "name", text })));
+  return element(
+    "tr",
+    {},
+    ...cells.map((text, i) => element("td", { class: i > 1 ? "number" : "name", text })),
+  );
 }
 
 /** The loss by epoch. */
@@ -90,7 +101,10 @@ function fall(history) {
     drawn("text", { x: 36, y: y(0) + 4, "text-anchor": "end", text: "0" }),
     drawn("text", { x: 40, y: high - 6, text: "epoch 1" }),
     drawn("text", { x: wide - 10, y: high - 6, "text-anchor": "end", text: `${losses.length}` }),
-    drawn("polyline", { class: "votes", points: losses.map((loss, i) => `${x(i).toFixed(1)},${y(loss).toFixed(1)}`).join(" ") }),
+    drawn("polyline", {
+      class: "votes",
+      points: losses.map((loss, i) => `${x(i).toFixed(1)},${y(loss).toFixed(1)}`).join(" "),
+    }),
   );
   return element("figure", { class: "curve" }, svg, element("figcaption", { text: words }));
 }

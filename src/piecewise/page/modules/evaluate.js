@@ -7,7 +7,12 @@ import { mistakesSection } from "piecewise/mistakes.js";
 import { unpackSheet } from "piecewise/examples.js";
 import { element, percent } from "piecewise/text.js";
 
-const TITLES = { mistakes: "mistakes", confusion: "all answers", errors: "errors", made: "how it was made" };
+const TITLES = {
+  mistakes: "mistakes",
+  confusion: "all answers",
+  errors: "errors",
+  made: "how it was made",
+};
 
 function headline({ name, scores, kind }) {
   const [low, high] = scores.accuracy_interval;
@@ -20,7 +25,10 @@ function headline({ name, scores, kind }) {
       element("p", { class: "kicker", text: name }),
       element("h1", { text: percent(scores.accuracy) }),
       element("p", { class: "sure", text: `of ${scores.n} ${kind} answered rightly` }),
-      element("p", { class: "hint", text: `95 % interval ${percent(low)} to ${percent(high)}; macro-F1 ${scores.macro_f1.toFixed(4)}` }),
+      element("p", {
+        class: "hint",
+        text: `95 % interval ${percent(low)} to ${percent(high)}; macro-F1 ${scores.macro_f1.toFixed(4)}`,
+      }),
     ),
   );
 }

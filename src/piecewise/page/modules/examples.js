@@ -16,11 +16,21 @@ export async function unpackSheet(data) {
 export function exampleOf(data, index, side = 56) {
   const name = data.names[index] ?? `example ${index}`;
   const place = data.sheet?.places[index];
-  if (!place) return element("span", { class: "excerpt", text: data.texts?.[index] ?? name, title: name });
+  if (!place)
+    return element("span", { class: "excerpt", text: data.texts?.[index] ?? name, title: name });
   const [height, width] = data.sheet.size;
   const scale = side / Math.max(height, width);
-  const cut = element("canvas", { class: "cut", role: "img", "aria-label": name, title: name, width, height });
-  cut.getContext("2d").drawImage(sheet, place[1] * width, place[0] * height, width, height, 0, 0, width, height);
+  const cut = element("canvas", {
+    class: "cut",
+    role: "img",
+    "aria-label": name,
+    title: name,
+    width,
+    height,
+  });
+  cut
+    .getContext("2d")
+    .drawImage(sheet, place[1] * width, place[0] * height, width, height, 0, 0, width, height);
   Object.assign(cut.style, { width: `${width * scale}px`, height: `${height * scale}px` });
   return cut;
 }

@@ -30,7 +30,10 @@ export function pageOf(titles, sections, aside) {
 
 /** @param {Array<[string, string]>} rows names and values */
 export function factsSection(rows) {
-  const list = rows.flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { text: value })]);
+  const list = rows.flatMap(([name, value]) => [
+    element("dt", { text: name }),
+    element("dd", { text: value }),
+  ]);
   return element(
     "section",
     { class: "made", id: "made" },

@@ -33,7 +33,8 @@ export function walkSection(walk, open) {
   );
   const told = element("p", { class: "told", role: "status" });
   const buttons = new Map();
-  for (const layer of walk.layers.values()) section.append(layerBlock(walk, layer, told, open, buttons));
+  for (const layer of walk.layers.values())
+    section.append(layerBlock(walk, layer, told, open, buttons));
   section.append(told);
   return { section, mark: (place) => mark(walk, buttons, place) };
 }
@@ -53,7 +54,9 @@ function layerBlock(walk, layer, told, open, buttons) {
   );
   const stack = walk.stack(layer.name);
   if (!stack) {
-    block.append(element("p", { class: "hint", text: "There was no room for its numbers in this page." }));
+    block.append(
+      element("p", { class: "hint", text: "There was no room for its numbers in this page." }),
+    );
   } else if (layer.name === "input" && walk.readsWords) {
     block.append(wordList(walk, stack, open));
   } else {
@@ -90,7 +93,8 @@ function maps(walk, layer, stack, told, open, buttons) {
     const plane = single
       ? { values: stack.values, start: 0, rows: 1, columns: count, largest }
       : { values: stack.values, start: map * rows * columns, rows, columns, largest };
-    const place = (row, column) => (single ? [layer.name, column, 0, 0] : [layer.name, map, row, column]);
+    const place = (row, column) =>
+      single ? [layer.name, column, 0, 0] : [layer.name, map, row, column];
     const side = single ? Math.min(720, Math.max(120, 14 * count)) : SIDE;
     const button = planeButton(
       plane,
@@ -112,9 +116,16 @@ function maps(walk, layer, stack, told, open, buttons) {
   const planes = single ? 1 : count;
   for (let map = 0; map < Math.min(planes, FIRST); map++) list.append(make(map));
   oneStop(made);
-  const scale = element("p", { class: "scale", text: `\u2212${number(largest)} to ${number(largest)}` });
+  const scale = element("p", {
+    class: "scale",
+    text: `\u2212${number(largest)} to ${number(largest)}`,
+  });
   if (planes <= FIRST) return [list, scale];
-  const more = element("button", { type: "button", class: "more", text: `show all ${planes} maps` });
+  const more = element("button", {
+    type: "button",
+    class: "more",
+    text: `show all ${planes} maps`,
+  });
   more.addEventListener("click", () => {
     for (let map = FIRST; map < planes; map++) list.append(make(map));
     oneStop(made);

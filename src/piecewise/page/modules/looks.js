@@ -9,7 +9,10 @@ export function looksSection(walk) {
     "section",
     { class: "looks", id: "looks" },
     element("h2", { text: "What its features look for" }),
-    element("p", { class: "hint", text: "Of the training examples, the patches that match best, and worst." }),
+    element("p", {
+      class: "hint",
+      text: "Of the training examples, the patches that match best, and worst.",
+    }),
     ...looks.map(block),
   );
 }
@@ -33,7 +36,9 @@ function row(title, matches) {
       element(
         "figure",
         { class: "match" },
-        match.picture ? element("img", { src: match.picture, alt: match.words }) : element("p", { class: "excerpt", text: match.words }),
+        match.picture
+          ? element("img", { src: match.picture, alt: match.words })
+          : element("p", { class: "excerpt", text: match.words }),
         match.sound ? listen(match) : null,
         element("figcaption", { text: number(match.value, 3), title: match.title ?? match.words }),
       ),
@@ -44,5 +49,10 @@ function row(title, matches) {
 /** A button that lets the half second around a match be heard. */
 function listen(match) {
   const sound = new Audio(match.sound);
-  return element("button", { type: "button", text: "\u25b6", "aria-label": `listen to ${match.words}`, onclick: () => sound.play() });
+  return element("button", {
+    type: "button",
+    text: "\u25b6",
+    "aria-label": `listen to ${match.words}`,
+    onclick: () => sound.play(),
+  });
 }

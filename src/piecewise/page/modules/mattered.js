@@ -22,12 +22,7 @@ export function matteredSection(walk) {
 }
 
 function head(one) {
-  return element(
-    "figcaption",
-    {},
-    element("strong", { text: one.method }),
-    ` \u2013 ${one.told}`,
-  );
+  return element("figcaption", {}, element("strong", { text: one.method }), ` \u2013 ${one.told}`);
 }
 
 function asMap(walk, one, told) {
@@ -36,10 +31,20 @@ function asMap(walk, one, told) {
   const largest = largestOf(values);
   const plane = { values, start: 0, rows, columns, largest };
   const name = (row, column) => walk.cellWords(row, column);
-  const on = { name, told: (words) => (told.textContent = `${one.method}: ${words}`), open: () => {} };
+  const on = {
+    name,
+    told: (words) => (told.textContent = `${one.method}: ${words}`),
+    open: () => {},
+  };
   const button = planeButton(plane, on, 224);
   button.classList.add("still");
-  return element("figure", {}, button, head(one), element("p", { class: "scale", text: scale(largest) }));
+  return element(
+    "figure",
+    {},
+    button,
+    head(one),
+    element("p", { class: "scale", text: scale(largest) }),
+  );
 }
 
 function scale(largest) {

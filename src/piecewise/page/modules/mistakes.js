@@ -6,7 +6,11 @@ import { element, number, percent } from "piecewise/text.js";
 export function mistakesSection(data) {
   const wrong = data.scores.n - Math.round(data.scores.n * data.scores.accuracy);
   const few = data.mistakes.length < wrong ? `: ${data.mistakes.length} of ${wrong}` : "";
-  const section = element("section", { class: "mistakes", id: "mistakes" }, element("h2", { text: `Mistakes, the surest first${few}` }));
+  const section = element(
+    "section",
+    { class: "mistakes", id: "mistakes" },
+    element("h2", { text: `Mistakes, the surest first${few}` }),
+  );
   if (!data.mistakes.length) {
     section.append(element("p", { text: "There are none." }));
     return section;
@@ -31,7 +35,14 @@ function card(data, one) {
     element(
       "div",
       {},
-      element("p", {}, element("strong", { text: one.answer }), ` (${percent(one.probability)}), right is `, element("strong", { text: one.right }), ` (${percent(one.chance)})`),
+      element(
+        "p",
+        {},
+        element("strong", { text: one.answer }),
+        ` (${percent(one.probability)}), right is `,
+        element("strong", { text: one.right }),
+        ` (${percent(one.chance)})`,
+      ),
       element("p", { class: "quiet name", text: one.name }),
       one.near.length
         ? element("div", { class: "near" }, ...one.near.map((near) => neighbour(data, near)))
@@ -42,5 +53,10 @@ function card(data, one) {
 
 function neighbour(data, near) {
   const words = `${near.label}, ${number(near.distance, 3)} away`;
-  return element("figure", { class: "match" }, exampleOf(data, near.example), element("figcaption", { text: words }));
+  return element(
+    "figure",
+    { class: "match" },
+    exampleOf(data, near.example),
+    element("figcaption", { text: words }),
+  );
 }

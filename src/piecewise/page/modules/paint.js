@@ -29,7 +29,10 @@ export function cellStyle(value, largest, colours) {
   const light = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
   const onWhite = 1.05 / (light + 0.05);
   const onBlack = (light + 0.05) / 0.05;
-  return { background: `rgb(${red}, ${green}, ${blue})`, color: onWhite > onBlack ? "#fff" : "#000" };
+  return {
+    background: `rgb(${red}, ${green}, ${blue})`,
+    color: onWhite > onBlack ? "#fff" : "#000",
+  };
 }
 
 function linear(channel) {

@@ -4,7 +4,8 @@ import { element, placeWords, whole } from "piecewise/text.js";
 import { shown, termsOf } from "piecewise/views/index.js";
 
 function noRoom() {
-  const words = "There was no room in this page for all that it is made of; piecewise explain --why tells.";
+  const words =
+    "There was no room in this page for all that it is made of; piecewise explain --why tells.";
   return element("p", { class: "step", text: words });
 }
 
@@ -17,7 +18,11 @@ export function panel(walk, onOpen) {
   const heading = element("h2", { id: "open-number", tabindex: "-1" });
   const way = element("ol", { class: "trail", "aria-label": "The way to this number" });
   const body = element("div", { class: "arithmetic" });
-  const back = element("button", { type: "button", text: "\u2190 back", onclick: () => stepBack() });
+  const back = element("button", {
+    type: "button",
+    text: "\u2190 back",
+    onclick: () => stepBack(),
+  });
   const close = element("button", { type: "button", text: "close", onclick: () => shut() });
   const aside = element(
     "aside",
@@ -52,7 +57,9 @@ export function panel(walk, onOpen) {
 
   /** Whether the page has all that a number is made of. */
   function hasAll(place) {
-    return termsOf(walk, place).every((term) => term.weight !== undefined && term.value !== undefined);
+    return termsOf(walk, place).every(
+      (term) => term.weight !== undefined && term.value !== undefined,
+    );
   }
 
   function crumb(place, index) {

@@ -33,7 +33,8 @@ export function number(value, digits = 4) {
   if (value === undefined) return "?";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const told = size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1) : trimmed(value, digits);
+  const told =
+    size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1) : trimmed(value, digits);
   return told.replace("-", "\u2212");
 }
 

@@ -23,7 +23,9 @@ export function tricksSection(data) {
 
 function figure(curve, classes) {
   const words = [curve.below, curve.above].map((end) => end && broken(curve, end, classes));
-  const told = words.some(Boolean) ? words.filter(Boolean).join(" ") : "It never breaks in this range.";
+  const told = words.some(Boolean)
+    ? words.filter(Boolean).join(" ")
+    : "It never breaks in this range.";
   return element(
     "figure",
     { class: "curve" },
@@ -35,7 +37,15 @@ function figure(curve, classes) {
 }
 
 function name({ dial }) {
-  return { right: "shifted to the right", down: "shifted down", scaling: "scaled", rotation: "turned", weight: "drawn bolder" }[dial] ?? dial;
+  return (
+    {
+      right: "shifted to the right",
+      down: "shifted down",
+      scaling: "scaled",
+      rotation: "turned",
+      weight: "drawn bolder",
+    }[dial] ?? dial
+  );
 }
 
 function broken(curve, end, classes) {
@@ -51,20 +61,44 @@ function picture(curve, told) {
   const x = (size) => LEFT + ((WIDE - LEFT - 8) * (size - sizes[0])) / span;
   const y = (share) => 8 + (HIGH - BOTTOM - 8) * (1 - share);
   const points = sizes.map((size, i) => `${x(size).toFixed(1)},${y(sure[i]).toFixed(1)}`);
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `${name(curve)}: ${told}` });
+  const svg = drawn("svg", {
+    viewBox: `0 0 ${WIDE} ${HIGH}`,
+    role: "img",
+    "aria-label": `${name(curve)}: ${told}`,
+  });
   for (const share of [0, 0.5, 1]) {
     svg.append(
       drawn("line", { x1: LEFT, x2: WIDE - 8, y1: y(share), y2: y(share), class: "rule" }),
-      drawn("text", { x: LEFT - 5, y: y(share) + 4, "text-anchor": "end", text: `${100 * share}%` }),
+      drawn("text", {
+        x: LEFT - 5,
+        y: y(share) + 4,
+        "text-anchor": "end",
+        text: `${100 * share}%`,
+      }),
     );
   }
   for (const end of [curve.below, curve.above].filter(Boolean)) {
-    svg.append(drawn("line", { x1: x(end.size), x2: x(end.size), y1: y(1), y2: y(0), class: "breaks" }));
+    svg.append(
+      drawn("line", { x1: x(end.size), x2: x(end.size), y1: y(1), y2: y(0), class: "breaks" }),
+    );
   }
-  for (const [place, anchor] of [[0, "start"], [curve.as_it_is, "middle"], [sizes.length - 1, "end"]]) {
-    svg.append(drawn("text", { x: x(sizes[place]), y: HIGH - 6, "text-anchor": anchor, text: number(sizes[place], 3) }));
+  for (const [place, anchor] of [
+    [0, "start"],
+    [curve.as_it_is, "middle"],
+    [sizes.length - 1, "end"],
+  ]) {
+    svg.append(
+      drawn("text", {
+        x: x(sizes[place]),
+        y: HIGH - 6,
+        "text-anchor": anchor,
+        text: number(sizes[place], 3),
+      }),
+    );
   }
-  sizes.forEach((size, i) => svg.append(drawn("circle", { cx: x(size), cy: y(same[i]), r: 2.2, class: "literal" })));
+  sizes.forEach((size, i) =>
+    svg.append(drawn("circle", { cx: x(size), cy: y(same[i]), r: 2.2, class: "literal" })),
+  );
   svg.append(drawn("polyline", { points: points.join(" "), class: "votes" }));
   return svg;
 }
@@ -77,5 +111,10 @@ function table(curve, classes) {
   });
   const titles = [curve.unit, `sure of ${classes[curve.label]}`, "answer", "pixels the same"];
   const head = element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text })));
-  return element("table", { class: "terms" }, element("thead", {}, head), element("tbody", {}, ...rows));
+  return element(
+    "table",
+    { class: "terms" },
+    element("thead", {}, head),
+    element("tbody", {}, ...rows),
+  );
 }

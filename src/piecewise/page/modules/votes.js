@@ -57,7 +57,8 @@ function ledger(walk, label, open, told) {
     planeButton(
       plane(map),
       {
-        name: (row, column) => `vote of ${placeWords([votes.stack, map, row, column], stack.shape)}`,
+        name: (row, column) =>
+          `vote of ${placeWords([votes.stack, map, row, column], stack.shape)}`,
         told: (words) => {
           told.textContent = words;
         },
@@ -92,15 +93,22 @@ function ledger(walk, label, open, told) {
     element("td"),
   );
   foot.append(total);
-  const head = element("tr", {}, ...["its values\u2019 votes", "of", "together", ""].map((text) =>
-    text ? element("th", { scope: "col", text }) : element("td"),
-  ));
+  const head = element(
+    "tr",
+    {},
+    ...["its values\u2019 votes", "of", "together", ""].map((text) =>
+      text ? element("th", { scope: "col", text }) : element("td"),
+    ),
+  );
   const table = element("table", { class: "ledger" }, element("thead", {}, head), body, foot);
   return [table, more];
 }
 
 function line(inside, name, vote, largest) {
-  const bar = element("span", { class: vote < 0 ? "bar against" : "bar for", "aria-hidden": "true" });
+  const bar = element("span", {
+    class: vote < 0 ? "bar against" : "bar for",
+    "aria-hidden": "true",
+  });
   bar.style.width = `${(140 * Math.abs(vote)) / (largest || 1)}px`;
   return element(
     "tr",
@@ -108,6 +116,14 @@ function line(inside, name, vote, largest) {
     element("td", {}, inside),
     element("th", { scope: "row", text: name }),
     element("td", { class: "number", text: number(vote, 5) }),
-    element("td", { class: "of" }, bar, element("span", { class: "quiet", text: vote < 0 ? "against" : vote > 0 ? "for" : "neither" })),
+    element(
+      "td",
+      { class: "of" },
+      bar,
+      element("span", {
+        class: "quiet",
+        text: vote < 0 ? "against" : vote > 0 ? "for" : "neither",
+      }),
+    ),
   );
 }

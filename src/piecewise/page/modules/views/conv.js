@@ -76,7 +76,13 @@ function byChannel(layer, [, , row, column], found) {
 }
 
 function channelGrids(walk, layer, { channel, cells, total }, open) {
-  const grid = (title, of) => smallGrid(title, cells.map((line) => line.map((t) => t && of(t))), open, walk);
+  const grid = (title, of) =>
+    smallGrid(
+      title,
+      cells.map((line) => line.map((t) => t && of(t))),
+      open,
+      walk,
+    );
   const head = layer.input[0] > 1 ? `${layer.before}, map ${channel}: ` : "";
   return element(
     "div",

@@ -8,8 +8,18 @@ export function terms(walk, layer, [, map, ...at]) {
   const [scale, mean, bias] = layer.terms[map];
   const place = [layer.before, map, ...at];
   return [
-    { weight: scale, value: walk.value(place), name: `${layer.name}.weight[${map}] / deviation`, place },
-    { weight: mean, value: 1, name: `${layer.name}.mean[${map}], scaled and taken off`, place: null },
+    {
+      weight: scale,
+      value: walk.value(place),
+      name: `${layer.name}.weight[${map}] / deviation`,
+      place,
+    },
+    {
+      weight: mean,
+      value: 1,
+      name: `${layer.name}.mean[${map}], scaled and taken off`,
+      place: null,
+    },
     { weight: bias, value: 1, name: `${layer.name}.bias[${map}]`, place: null },
   ];
 }

@@ -20,7 +20,8 @@ export function terms(walk, layer, [, map, row, column]) {
 export function show(walk, layer, place, open) {
   const found = terms(walk, layer, place);
   const wide = layer.columns[place[3]][1];
-  const winner = layer.kind === "max" ? found.findIndex((term) => term.value === walk.value(place)) : -1;
+  const winner =
+    layer.kind === "max" ? found.findIndex((term) => term.value === walk.value(place)) : -1;
   const cells = [];
   found.forEach((term, i) => {
     if (i % wide === 0) cells.push([]);

@@ -31,20 +31,27 @@ export function opens(place, value, open, shape) {
 
 /** The products as rows, the largest first; more of them on demand. */
 export function rowsOf(walk, terms, open, { titles = ["weight", "value", "product", "of"] } = {}) {
-  const order = [...terms].sort((a, b) => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value));
+  const order = [...terms].sort(
+    (a, b) => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value),
+  );
   const largest = largestOf(order.map((term) => term.weight * term.value));
   const body = element("tbody");
   const more = element("button", { type: "button", class: "more" });
   let shown = 0;
   const add = () => {
-    for (const term of order.slice(shown, shown + FIRST)) body.append(row(walk, term, open, largest));
+    for (const term of order.slice(shown, shown + FIRST))
+      body.append(row(walk, term, open, largest));
     shown = Math.min(order.length, shown + FIRST);
     more.hidden = shown === order.length;
     more.textContent = `show ${Math.min(FIRST, order.length - shown)} more of ${order.length - shown}`;
   };
   more.addEventListener("click", add);
   add();
-  const head = element("tr", {}, ...titles.map((title) => element("th", { scope: "col", text: title })));
+  const head = element(
+    "tr",
+    {},
+    ...titles.map((title) => element("th", { scope: "col", text: title })),
+  );
   const table = element("table", { class: "terms" }, element("thead", {}, head), body);
   return element("div", { class: "rows" }, table, more);
 }
@@ -55,9 +62,14 @@ function row(walk, term, open, largest) {
   const value = term.place
     ? opens(term.place, term.value, open, shape)
     : element("span", { text: "" });
-  const bar = element("span", { class: product < 0 ? "bar against" : "bar for", "aria-hidden": "true" });
+  const bar = element("span", {
+    class: product < 0 ? "bar against" : "bar for",
+    "aria-hidden": "true",
+  });
   bar.style.width = `${largest ? (60 * Math.abs(product)) / largest : 0}px`;
-  const of = [term.name, term.place && placeWords(term.place, shape)].filter(Boolean).join(" \u00d7 ");
+  const of = [term.name, term.place && placeWords(term.place, shape)]
+    .filter(Boolean)
+    .join(" \u00d7 ");
   return element(
     "tr",
     {},
@@ -75,7 +87,12 @@ function row(walk, term, open, largest) {
  */
 export function smallGrid(title, cells, open, walk) {
   const colours = palette();
-  const largest = largestOf(cells.flat().filter(Boolean).map((cell) => cell.value));
+  const largest = largestOf(
+    cells
+      .flat()
+      .filter(Boolean)
+      .map((cell) => cell.value),
+  );
   const lines = cells.map((line) =>
     element("tr", {}, ...line.map((cell) => gridCell(cell, largest, colours, open, walk))),
   );
@@ -99,5 +116,10 @@ function gridCell(cell, largest, colours, open, walk) {
 
 /** A line of arithmetic that ends in the number itself. */
 export function ending(words, value) {
-  return element("p", { class: "ending" }, `${words} = `, element("strong", { text: whole(value) }));
+  return element(
+    "p",
+    { class: "ending" },
+    `${words} = `,
+    element("strong", { text: whole(value) }),
+  );
 }
