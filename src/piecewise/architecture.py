@@ -14,7 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import LimitError, ShapeError, shown
-from .layers import Embed, Full, Layer, Misfit, Shape, Tensor, too_many_values
+from .layers import (
+    Connectivity,
+    Layer,
+    Misfit,
+    Shape,
+    Tensor,
+    per_class_knob,
+    too_many_values,
+)
 from .limits import (
     LONGEST_AXIS,
     LONGEST_NAME,
@@ -62,6 +70,11 @@ class Stage:
         """Products of a weight and a value, for one picture."""
         return self.layer.multiplications(self.input)
 
+    @property
+    def convolutional(self) -> bool:
+        """Whether it slides learned kernels over its input: windowed, and with parameters."""
+        return self.layer.connectivity is Connectivity.WINDOWED and bool(self.parameters)
+
 
 class Architecture:
     """Layers that fit each other, an input and a number of classes.
@@ -103,7 +116,7 @@ class Architecture:
     @property
     def reads_texts(self) -> bool:
         """Whether inputs are word numbers (N, positions) instead of pictures (N, C, H, W)."""
-        return isinstance(self.layers[0], Embed)
+        return self.layers[0].reads_tokens
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Architecture):
@@ -121,7 +134,7 @@ class Architecture:
         for number, (layer, position) in enumerate(placed, 1):
             try:
                 output = layer.output(shape)
-                _refuse_embed_after_others(layer, number)
+                _refuse_tokens_after_others(layer, number)
                 tensors, averages = layer.parameters(shape), layer.averages(shape)
             except Misfit as misfit:
                 raise self._error(str(misfit), number, layer, position) from None
@@ -242,26 +255,26 @@ def _placed(layers: str | Iterable[Layer]) -> tuple[str, list[Placed]]:
 
 def _with_neurons(placed: list[Placed], classes: int) -> list[Placed]:
     """The layers with the last full's neurons filled in, if it left them out: one per class."""
-    for index in range(len(placed) - 1, -1, -1):
-        layer, position = placed[index]
-        if isinstance(layer, Full):
-            if layer.neurons is None:
-                filled = Placed(replace(layer, neurons=classes), position)
-                return [*placed[:index], filled, *placed[index + 1 :]]
-            break
-    return placed
+    layers = _replaced([layer for layer, _ in placed], None, classes)
+    return [Placed(layer, one.position) for layer, one in zip(layers, placed, strict=True)]
 
 
 def _without_neurons(layers: tuple[Layer, ...], classes: int) -> list[Layer]:
     """The layers as they are written: a last full with one neuron per class leaves it out."""
-    written = list(layers)
-    for index in range(len(written) - 1, -1, -1):
-        layer = written[index]
-        if isinstance(layer, Full):
-            if layer.neurons == classes:
-                written[index] = replace(layer, neurons=None)
+    return _replaced(layers, classes, None)
+
+
+def _replaced(layers: Sequence[Layer], old: int | None, new: int | None) -> list[Layer]:
+    """The layers, the last one that has a `per_class_knob` with ``new`` there if it was ``old``."""
+    replaced = list(layers)
+    for index in range(len(replaced) - 1, -1, -1):
+        layer = replaced[index]
+        name = per_class_knob(type(layer))
+        if name is not None:
+            if getattr(layer, name) == old:
+                replaced[index] = replace(layer, **{name: new})  # type: ignore[type-var]
             break
-    return written
+    return replaced
 
 
 def _rows(stage: str, tensors: tuple[Tensor, ...], offset: int) -> tuple[tuple[Row, ...], int]:
@@ -274,6 +287,6 @@ def _rows(stage: str, tensors: tuple[Tensor, ...], offset: int) -> tuple[tuple[R
     return tuple(rows), offset
 
 
-def _refuse_embed_after_others(layer: Layer, number: int) -> None:
-    if isinstance(layer, Embed) and number > 1:
-        raise Misfit("embed reads the words themselves, so it can only be the first layer")
+def _refuse_tokens_after_others(layer: Layer, number: int) -> None:
+    if layer.reads_tokens and number > 1:
+        raise Misfit(f"{layer.word} reads the words themselves, so it can only be the first layer")

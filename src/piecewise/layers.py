@@ -8,6 +8,7 @@ nothing: what a layer means stands in `piecewise.reference`.
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, field, fields
+from enum import Enum
 from math import inf, prod, sqrt
 from typing import Any, ClassVar, NamedTuple
 
@@ -53,13 +54,29 @@ class Misfit(Exception):  # noqa: N818
     """A layer cannot take the stack it gets; whoever knows its number and place tells the user."""
 
 
-def knob(limit: Limit, meaning: str, *, key: str | None = None, **default: Any) -> Any:
-    """A field with its limit: ``key`` is its word in the notation, none if it goes by position."""
-    return field(metadata={"limit": limit, "meaning": meaning, "key": key}, **default)
+def knob(
+    limit: Limit, meaning: str, *, key: str | None = None, per_class: bool = False, **default: Any
+) -> Any:
+    """A field with its limit: ``key`` is its word in the notation, none if it goes by position;
+    ``per_class``: the last such layer may leave it out (None), and gets the number of classes."""
+    metadata = {"limit": limit, "meaning": meaning, "key": key, "per_class": per_class}
+    return field(metadata=metadata, **default)
+
+
+class Connectivity(Enum):
+    """Which input values an output value depends on."""
+
+    POINTWISE = "those at its own row and column"
+    WINDOWED = "those in one window of the input"
+    GLOBAL = "all of them"
 
 
 class Layer:
-    """What every kind of layer can be asked."""
+    """What every kind of layer can be asked.
+
+    The class variables have no defaults: each kind declares every one of them, and
+    ``tests/test_house.py`` names those that are missing.
+    """
 
     __slots__ = ()
 
@@ -67,8 +84,16 @@ class Layer:
     """The word of the notation."""
     example: ClassVar[str]
     """One layer of this kind, as errors and the manual show it."""
-    draws: ClassVar[bool] = False
+    connectivity: ClassVar[Connectivity]
+    """Which input values an output value depends on; a windowed kind defines ``windows``."""
+    fully_connected: ClassVar[bool]
+    """Whether each output value is a bias plus a weighted sum of all input values."""
+    reads_tokens: ClassVar[bool]
+    """Whether its input is token numbers, which pick rows of its weight; only a first layer can."""
+    draws: ClassVar[bool]
     """Whether it draws random numbers while training."""
+    identity_at_inference: ClassVar[bool]
+    """Whether it returns its input unchanged except in training."""
 
     def __post_init__(self) -> None:
         for knob_field in knobs(type(self)):
@@ -99,10 +124,19 @@ class Layer:
         """Products of a weight and a value for one picture of this shape."""
         return 0
 
+    def windows(self, shape: Shape) -> tuple[Windows, Windows]:
+        """The windows along the rows and along the columns, of a windowed kind."""
+        raise NotImplementedError(f"{type(self).__name__} in layers.py does not define windows")
+
 
 def knobs(kind: type[Layer]) -> tuple[Field[Any], ...]:
     """The knobs of a kind of layer, in the order of its record."""
     return fields(kind)  # type: ignore[arg-type]
+
+
+def per_class_knob(kind: type[Layer]) -> str | None:
+    """The name of the knob that the last layer of a kind may leave out: one per class."""
+    return next((knob.name for knob in knobs(kind) if knob.metadata["per_class"]), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +146,11 @@ class Convolution(Layer):
 
     word: ClassVar[str] = "conv"
     example: ClassVar[str] = "conv 16 5x5 stride=2 pad=same"
+    connectivity: ClassVar[Connectivity] = Connectivity.WINDOWED
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
 
     features: int = knob(Whole(1, 65_536), "feature maps, one kernel each")
     kernel: tuple[int, int] = knob(Sides(1, 1_024), "rows and columns of a kernel")
@@ -180,6 +219,11 @@ class Relu(Layer):
 
     word: ClassVar[str] = "relu"
     example: ClassVar[str] = "relu"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +232,11 @@ class Pool(Layer):
 
     word: ClassVar[str] = "pool"
     example: ClassVar[str] = "pool 3 stride=2"
+    connectivity: ClassVar[Connectivity] = Connectivity.WINDOWED
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
 
     window: tuple[int, int] | str = knob(
         Sides(1, 1_024, word="all"), "rows and columns of the window; all: the whole map"
@@ -242,10 +291,16 @@ class Full(Layer):
 
     word: ClassVar[str] = "full"
     example: ClassVar[str] = "full 128"
+    connectivity: ClassVar[Connectivity] = Connectivity.GLOBAL
+    fully_connected: ClassVar[bool] = True
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
 
     neurons: int | None = knob(
         Whole(1, 1_048_576, optional=True),
         "sums of votes; the last layer may leave it out: one per class",
+        per_class=True,
         default=None,
     )
 
@@ -268,8 +323,12 @@ class Dropout(Layer):
     """While training, sets a share of the values to zero and scales the others up to make good."""
 
     word: ClassVar[str] = "dropout"
-    draws: ClassVar[bool] = True
     example: ClassVar[str] = "dropout 0.5"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
+    identity_at_inference: ClassVar[bool] = True
 
     rate: float = knob(SHARE, "the share set to zero")
 
@@ -281,6 +340,11 @@ class Norm(Layer):
 
     word: ClassVar[str] = "norm"
     example: ClassVar[str] = "norm"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
     epsilon: ClassVar[float] = 1e-5
     """Added to the variance, so that a map that is all the same does not divide by zero."""
     pace: ClassVar[float] = 0.1
@@ -301,6 +365,11 @@ class Embed(Layer):
 
     word: ClassVar[str] = "embed"
     example: ClassVar[str] = "embed 32"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
 
     channels: int = knob(Whole(1, 65_536), "numbers that stand for a word")
 

@@ -13,9 +13,8 @@ import numpy.typing as npt
 
 from ..architecture import Architecture, Stage
 from ..errors import LimitError, did_you_mean, shown
-from ..layers import Convolution, Full, Pool
+from ..layers import Connectivity
 from ..limits import is_whole
-from ..windows import Windows
 
 
 class Field(NamedTuple):
@@ -66,12 +65,15 @@ def centres(architecture: Architecture, layer: str, axis: int) -> list[float]:
     count = stages[-1].output[1 + axis] if stages else architecture.input[1 + axis]
     places = [float(index) for index in range(count)]
     for stage in reversed(stages):
-        windows = _windows(stage, axis)
-        if windows is not None:
-            half = (windows.window - 1) / 2 - windows.before
-            places = [place * windows.stride + half for place in places]
-        elif isinstance(stage.layer, Full):
-            places = [(stage.input[1 + axis] - 1) / 2] * len(places)
+        match stage.layer.connectivity:
+            case Connectivity.WINDOWED:
+                windows = stage.layer.windows(stage.input)[axis]
+                half = (windows.window - 1) / 2 - windows.before
+                places = [place * windows.stride + half for place in places]
+            case Connectivity.GLOBAL:
+                places = [(stage.input[1 + axis] - 1) / 2] * len(places)
+            case Connectivity.POINTWISE:
+                pass
     return places
 
 
@@ -84,20 +86,15 @@ def _until(architecture: Architecture, layer: str) -> tuple[Stage, ...]:
     return architecture.stages[: names.index(layer)]
 
 
-def _windows(stage: Stage, axis: int) -> Windows | None:
-    if isinstance(stage.layer, Convolution | Pool):
-        return stage.layer.windows(stage.input)[axis]
-    return None
-
-
 def _back(stage: Stage, axis: int, low: int, high: int) -> tuple[int, int]:
     """Cells of what a layer gives, from ``low`` to before ``high`` -> those of what it gets; two
     equal numbers where there is nothing but padding."""
-    if isinstance(stage.layer, Full):
-        return 0, stage.input[1 + axis]
-    windows = _windows(stage, axis)
-    if windows is None:
-        return low, high
+    match stage.layer.connectivity:
+        case Connectivity.POINTWISE:
+            return low, high
+        case Connectivity.GLOBAL:
+            return 0, stage.input[1 + axis]
+    windows = stage.layer.windows(stage.input)[axis]
     first, last = windows.cells(low), windows.cells(high - 1)
     start = min(first.start, windows.size)
     return (start, max(start, last.stop)) if high > low else (start, start)

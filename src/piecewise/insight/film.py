@@ -15,7 +15,6 @@ import numpy.typing as npt
 from ..charts import BLUE, Line, chart_svg
 from ..errors import DataError, LimitError, did_you_mean, reason, shown
 from ..files.whole import written_whole
-from ..layers import Full
 from ..learning.history import Progress
 from ..limits import Number, Whole, checked
 from ..network import Network
@@ -248,7 +247,7 @@ def kernels(net: Network, layer: str) -> Float32:
     weights, source = net.parameters[f"{layer}.weight"], known[layer].input
     if weights.ndim == 4:
         return weights
-    if isinstance(known[layer].layer, Full) and source.height * source.width > 1:
+    if known[layer].layer.fully_connected and source.height * source.width > 1:
         return weights.reshape(len(weights), *source)
     return weights[:, None, None]
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..data.texts.preparation import NOTHING, UNKNOWN, TextPreparation
 from ..errors import LimitError, shown
 from ..groups import GROUP
-from ..layers import Convolution, Dropout, Norm, Relu
+from ..layers import Connectivity
 from ..limits import is_whole
 from ..network import Network
 from ..reference.backprop import LOGIT
@@ -184,15 +184,13 @@ def _maps(net: Network) -> list[str]:
 
 def _default(net: Network) -> str | None:
     maps, stages = _maps(net), net.architecture.stages
-    numbers = [
-        stage.number - 1
-        for stage in stages
-        if isinstance(stage.layer, Convolution) and stage.name in maps
-    ]
+    numbers = [stage.number - 1 for stage in stages if stage.convolutional and stage.name in maps]
     if not numbers:
         return maps[-1] if maps else None
     last = numbers[-1]
-    while last + 1 < len(stages) and isinstance(stages[last + 1].layer, Norm | Relu | Dropout):
+    for stage in stages[last + 1 :]:
+        if stage.layer.connectivity is not Connectivity.POINTWISE:
+            break
         last += 1
     return stages[last].name
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from ..architecture import Architecture, Stage
 from ..engine import programs
 from ..errors import DataError, LimitError, shown
-from ..layers import Dropout, Full
 from ..limits import MOST_CLASSES, Whole, checked
 from ..network import Network
 
@@ -211,8 +210,8 @@ def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The layers before the last full one, dropout left out, which lets all through; if there is
     no full one, those before the last."""
     last = len(stages) - 1
-    number = next((at for at in range(last, -1, -1) if isinstance(stages[at].layer, Full)), last)
-    while number and isinstance(stages[number - 1].layer, Dropout):
+    number = next((at for at in range(last, -1, -1) if stages[at].layer.fully_connected), last)
+    while number and stages[number - 1].layer.identity_at_inference:
         number -= 1
     return stages[:number]
 

@@ -12,7 +12,6 @@ from ..data.dataset import DataSet
 from ..data.sounds.files import Sound
 from ..data.sounds.preparation import SoundPreparation
 from ..insight.features import Looks, Match, Originals, excerpt, looks_for, wav_bytes
-from ..layers import Convolution
 from ..network import Network
 from ..planes import data_address, png
 from ..reference.walk import Walk
@@ -29,7 +28,7 @@ SHOWN = 6
 def most_telling(net: Network, walk: Walk, data: DataSet, label: int) -> list[Looks]:
     """What the features of the first convolution look for in the training part of ``data``, and
     those of the last one whose maps say most for the class ``label`` in a walk."""
-    named = [stage for stage in net.architecture.stages if isinstance(stage.layer, Convolution)]
+    named = [stage for stage in net.architecture.stages if stage.convolutional]
     if not named:
         return []
     pictures, _ = data.part("train")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Stage
-from ..layers import Dropout, Full, Norm, Relu
+from ..layers import Connectivity
 from .sums import Array
 from .why import Place, Why, fused
 
@@ -106,17 +106,21 @@ def voting_stack(stages: tuple[Stage, ...]) -> str:
     """The stack whose values vote: what the first of the full layers at the end reads; if the last
     layer is none, what that reads."""
     first = len(stages) - 1
-    while first and isinstance(stages[first].layer, Full | Relu | Dropout | Norm):
+    while first and (_is_full(stages[first]) or _is_pointwise(stages[first])):
         first -= 1
     full = (number for number in range(first, len(stages)) if _is_full(stages[number]))
     number = next(full, len(stages) - 1)
-    while number and isinstance(stages[number - 1].layer, Dropout):
+    while number and stages[number - 1].layer.identity_at_inference:
         number -= 1  # while a net answers, its values are those before it
     return stages[number - 1].name if number else "input"
 
 
 def _is_full(stage: Stage) -> bool:
-    return isinstance(stage.layer, Full)
+    return stage.layer.fully_connected
+
+
+def _is_pointwise(stage: Stage) -> bool:
+    return stage.layer.connectivity is Connectivity.POINTWISE
 
 
 def direct(label: int, why: Why, shape: tuple[int, int, int]) -> Ledger:

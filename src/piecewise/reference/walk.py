@@ -9,7 +9,6 @@ import numpy as np
 
 from ..architecture import Architecture
 from ..errors import LimitError, did_you_mean, shown
-from ..layers import Full
 from ..limits import LOSS, is_whole
 from ..planes import walk_html
 from . import ledger
@@ -88,7 +87,7 @@ class Walk(Mapping[str, Array]):
         """
         label = int(self.logits.argmax()) if label is None else self._checked_label(label)
         stages, before = self._architecture.stages, [*self._stacks][-2]
-        if isinstance(stages[-1].layer, Full) and back_to in (None, before):
+        if stages[-1].layer.fully_connected and back_to in (None, before):
             return ledger.direct(label, self._logit(label), stages[-1].input)
         stack = self.voting_stack if back_to is None else back_to
         x = self._stacks.get(stack)
