@@ -31,6 +31,7 @@ from .limits import (
     MOST_PARAMETERS,
     MOST_VALUES,
     Whole,
+    checked,
     is_whole,
 )
 from .notation import Placed, parse_placed, write_layer, write_placed
@@ -184,11 +185,7 @@ class Architecture:
 def class_names(classes: int | Iterable[str]) -> tuple[str, ...]:
     """The names of the classes: those given, or "0", "1", ... for a number."""
     if is_whole(classes):
-        try:
-            count = Whole(1, MOST_CLASSES).check(classes)
-        except LimitError as error:
-            raise LimitError(f"classes: {error}") from None
-        assert count is not None
+        count: int = checked("classes", Whole(1, MOST_CLASSES), classes)
         return tuple(str(number) for number in range(count))
     no_order = isinstance(classes, str | Set | Mapping)
     if no_order or not isinstance(classes, Iterable):

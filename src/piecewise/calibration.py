@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .errors import LimitError, shown
-from .limits import Limit, Number, Whole
+from .limits import Number, Whole, checked
 
 MOST_STEPS = 100
 
@@ -28,7 +28,7 @@ class Sure:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _check(f"sure {field.name}", _FRACTION, getattr(self, field.name))
+            checked(f"calibration: sure {field.name}", _FRACTION, getattr(self, field.name))
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Calibration:
     sure: tuple[Sure, ...] = ()
 
     def __post_init__(self) -> None:
-        _check("temperature", Number(0.01, 100), self.temperature)
-        _check("n", Whole(0, 2**53), self.n)
+        checked("calibration: temperature", Number(0.01, 100), self.temperature)
+        checked("calibration: n", Whole(0, 2**53), self.n)
         if len(self.sure) > MOST_STEPS:
             raise LimitError(f"calibration: got {len(self.sure)} steps, wanted {MOST_STEPS}")
 
     def least(self, coverage: float) -> float:
         """The least probability of an answer, so that about the share ``coverage`` is answered."""
-        _check("coverage", _FRACTION, coverage)
+        checked("calibration: coverage", _FRACTION, coverage)
         if coverage in (0, 1):
             return 0.0 if coverage else math.inf
         steps = [step for step in self.sure if step.coverage <= coverage] or list(self.sure[-1:])
@@ -72,10 +72,3 @@ class Calibration:
             return cls(plain["temperature"], plain["n"], steps)
         except (KeyError, TypeError):
             raise LimitError(f"calibration: got {shown(plain)}, wanted its plain values") from None
-
-
-def _check(name: str, limit: Limit, value: object) -> None:
-    try:
-        limit.check(value)
-    except LimitError as error:
-        raise LimitError(f"calibration: {name}: {error}") from None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .engine.single import Single
 from .errors import LimitError
-from .limits import THREADS
+from .limits import THREADS, checked
 
 if TYPE_CHECKING:
     from .network import Network
@@ -26,7 +26,8 @@ class CompiledNetwork:
     """
 
     def __init__(self, net: Network, threads: int | None = None) -> None:
-        self.net, self.threads = deepcopy(net), _checked_threads(threads)
+        self.net = deepcopy(net)
+        self.threads: int | None = checked("threads", THREADS, threads)
         self._single = Single(net.architecture)
         flat, averages = self.net.parameters.flat, self.net.averages.flat
         self._single.weigh(flat, averages, net.preparation.fraction)
@@ -74,11 +75,3 @@ class CompiledNetwork:
         logits = self.logits(pictures)
         names = [self.net.classes[index] for index in np.atleast_2d(logits).argmax(axis=1)]
         return names[0] if logits.ndim == 1 else names
-
-
-def _checked_threads(threads: object) -> int | None:
-    try:
-        checked: int | None = THREADS.check(threads)
-    except LimitError as error:
-        raise LimitError(f"threads: {error}") from None
-    return checked

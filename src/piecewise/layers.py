@@ -13,7 +13,7 @@ from math import inf, prod, sqrt
 from typing import Any, ClassVar, NamedTuple
 
 from .errors import LimitError
-from .limits import MOST_VALUES, SHARE, Choice, Flag, Limit, Sides, Whole, YesNo
+from .limits import MOST_VALUES, SHARE, Choice, Flag, Limit, Sides, Whole, YesNo, checked
 from .windows import Windows, partial, same, whole
 
 
@@ -97,12 +97,9 @@ class Layer:
 
     def __post_init__(self) -> None:
         for knob_field in knobs(type(self)):
-            value = getattr(self, knob_field.name)
-            try:
-                checked = knob_field.metadata["limit"].check(value)
-            except LimitError as error:
-                raise LimitError(f"{self.word}: {knob_field.name}: {error}") from None
-            object.__setattr__(self, knob_field.name, checked)
+            name, limit = knob_field.name, knob_field.metadata["limit"]
+            value = checked(f"{self.word}: {name}", limit, getattr(self, name))
+            object.__setattr__(self, name, value)
         self.settle()
 
     def settle(self) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .engine.runtime import processors
 from .errors import DataError, LimitError, NotFittedError, shown
-from .limits import SEED, is_whole
+from .limits import SEED, checked, is_whole
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -226,11 +226,7 @@ def seed_of(random_state: Any) -> int:
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31 - 1))
-    try:
-        seed: int = SEED.check(random_state)  # type: ignore[assignment]
-    except LimitError as error:
-        raise LimitError(f"random_state: {error}") from None
-    return seed
+    return int(checked("random_state", SEED, random_state))
 
 
 def threads_of(n_jobs: Any) -> int | None:

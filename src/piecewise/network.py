@@ -21,7 +21,7 @@ from .data.texts.preparation import TextPreparation
 from .errors import DataError, LimitError, shown
 from .groups import GROUP
 from .layers import Layer
-from .limits import LOSS, SEED
+from .limits import LOSS, SEED, checked
 from .parameters import Parameters, all_finite, as_float32, first_values, given_values
 from .reference.backprop import Backprop
 from .reference.losses import softmax
@@ -66,7 +66,7 @@ class Network:
     ) -> None:
         """All that a network is but its numbers."""
         self.architecture = architecture
-        self.seed = _checked_seed(seed)
+        self.seed: int = checked("seed", SEED, seed)
         self.preparation = PicturePreparation(self.input) if preparation is None else preparation
         if not isinstance(self.preparation, Preparation):
             raise LimitError(f"preparation: got {shown(preparation)}, wanted a Preparation")
@@ -199,7 +199,7 @@ class Network:
             self.averages.flat,
             self._numbers(given),
             right,
-            _checked_loss(loss),
+            checked("loss", LOSS, loss),
         )
         if not all_finite(losses):
             raise LimitError(
@@ -218,7 +218,8 @@ class Network:
 
         given, right = self.examples(pictures, labels)
         x = self._numbers(given)
-        found = programs.nudges(self.architecture, self.arrays, x, right, _checked_loss(loss))
+        loss = checked("loss", LOSS, loss)
+        found = programs.nudges(self.architecture, self.arrays, x, right, loss)
         return found.loss, found.arrays
 
     # How it is kept.
@@ -370,27 +371,11 @@ def _array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
         raise DataError(f"{what}: got {shown(values)}, wanted one array, no ragged lists") from None
 
 
-def _checked_seed(seed: object) -> int:
-    try:
-        checked = SEED.check(seed)
-    except LimitError as error:
-        raise LimitError(f"seed: {error}") from None
-    assert checked is not None
-    return checked
-
-
 def _refuse_no_numbers(answers: Float32) -> None:
     if not all_finite(answers):
         raise LimitError(
             "the answers are beyond what float32 holds; the weights are too large or no numbers"
         )
-
-
-def _checked_loss(loss: object) -> str:
-    try:
-        return LOSS.check(loss)
-    except LimitError as error:
-        raise LimitError(f"loss: {error}") from None
 
 
 load = Network.load

@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from .errors import LimitError, did_you_mean, shown
-from .limits import Flag, Number, refuse
+from .limits import Flag, Number, checked, refuse
 
 GROUND = -1.0
 """The ground of every drawing after its preparation; ink is +1."""
@@ -32,13 +32,8 @@ class _Two:
             return both, both
         if not isinstance(value, tuple | list) or len(value) != 2:
             raise LimitError(f"got {shown(value)}, wanted {self.wanted}")
-        found = []
-        for name, limit, one in zip(self.names, self.limits, value, strict=True):
-            try:
-                found.append(limit.check(one))
-            except LimitError as error:
-                raise LimitError(f"{name}: {error}") from None
-        return found[0], found[1]
+        first, second = map(checked, self.names, self.limits, value)
+        return first, second
 
     def write(self, value: tuple[float, float]) -> str:
         told = value[:1] if self.shared and value[0] == value[1] else value
@@ -92,11 +87,9 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for trick in tricks():
-            try:
-                checked = trick.metadata["limit"].check(getattr(self, trick.name))
-            except LimitError as error:
-                raise LimitError(f"augmentation: {trick.name}: {error}") from None
-            object.__setattr__(self, trick.name, checked)
+            name, limit = trick.name, trick.metadata["limit"]
+            value = checked(f"augmentation: {name}", limit, getattr(self, name))
+            object.__setattr__(self, name, value)
 
     @property
     def shift(self) -> tuple[float, float]:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from ..elementary import Float64, sine_cosine
 from ..engine.runtime import processors
-from ..errors import LimitError
-from ..limits import SEED, Number, Whole
+from ..limits import SEED, Number, Whole, checked
 from ..randomness import DRAWINGS, Key, fold, key_of, uniform
 from .pictures.preparation import PicturePreparation, Pictures
 
@@ -97,10 +96,7 @@ class Tricks:
             ("weight", Number(1, 4), self.weight),
             ("noise", Number(0, 0.5), self.noise),
         ):
-            try:
-                limit.check(value)
-            except LimitError as error:
-                raise LimitError(f"tricks: {name}: {error}") from None
+            checked(f"tricks: {name}", limit, value)
 
     def alone(self, name: str) -> Tricks:
         """Only the trick of this name; none for "plain"."""
@@ -151,10 +147,7 @@ def draw(
         ("seed", SEED, seed),
         ("first", Whole(0, 2**40), first),
     ):
-        try:
-            limit.check(value)
-        except LimitError as error:
-            raise LimitError(f"draw: {name}: {error}") from None
+        checked(f"draw: {name}", limit, value)
     pictures = np.empty((count, 1, size, size), np.uint8)
     block = max(1, (1 << 17) // (size * size))  # small enough for the processor's cache
 

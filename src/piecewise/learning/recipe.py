@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import LimitError
-from ..limits import LOSS, SEED, SHARE, Choice, Limit, Number, Whole, YesNo
+from ..limits import LOSS, SEED, SHARE, Choice, Limit, Number, Whole, YesNo, checked
 from ..tricks import AUGMENTATION, Augmentation
 
 
@@ -66,11 +65,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for knob in knobs():
-            try:
-                checked = knob.metadata["limit"].check(getattr(self, knob.name))
-            except LimitError as error:
-                raise LimitError(f"recipe: {knob.name}: {error}") from None
-            object.__setattr__(self, knob.name, checked)
+            name, limit = knob.name, knob.metadata["limit"]
+            value = checked(f"recipe: {name}", limit, getattr(self, name))
+            object.__setattr__(self, name, value)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""

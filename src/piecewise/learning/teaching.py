@@ -17,7 +17,7 @@ from ..data.dataset import DataSet
 from ..data.preparation import Preparation
 from ..data.rows import rows
 from ..errors import DataError, LimitError, shown
-from ..limits import Whole
+from ..limits import Whole, checked
 from ..network import Network
 from .calibrating import calibrated
 from .choices import Plan, plan_for, tricks_for
@@ -226,17 +226,8 @@ def _folds(folds: object, most: int, groups: Groups) -> int:
         if groups is None:
             raise LimitError("folds: got 'groups', but the data have none; wanted a number")
         folds = most
-    folds = min(_checked_folds(folds), most)
-    return folds if folds > 1 else 0
-
-
-def _checked_folds(folds: object) -> int:
-    try:
-        checked = Whole(0, 1_000).check(folds)
-    except LimitError as error:
-        raise LimitError(f"folds: {error}") from None
-    assert checked is not None
-    return checked
+    count: int = min(checked("folds", Whole(0, 1_000), folds), most)
+    return count if count > 1 else 0
 
 
 def _check(labels: Labels, name: str) -> None:

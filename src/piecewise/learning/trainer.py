@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..calibration import Calibration
 from ..engine.runtime import processors
 from ..errors import DataError, LimitError
-from ..limits import THREADS
+from ..limits import THREADS, checked
 from ..network import Network
 from ..randomness import ORDER, key_of
 from ..reference.losses import LOSSES
@@ -141,13 +141,8 @@ every step, and wait for one that something else keeps busy."""
 
 def _checked_threads(threads: object, work: int) -> int:
     """As many as asked for; or as there are processors and there is work for."""
-    try:
-        checked = THREADS.check(threads)
-    except LimitError as error:
-        raise LimitError(f"threads: {error}") from None
-    if checked is None:
-        return min(processors(), 1 + work // _WORTH_MEETING)
-    return checked
+    asked: int | None = checked("threads", THREADS, threads)
+    return min(processors(), 1 + work // _WORTH_MEETING) if asked is None else asked
 
 
 def _checked_weights(weights: npt.ArrayLike | None, count: int) -> Float32 | None:

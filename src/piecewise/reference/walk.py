@@ -9,7 +9,7 @@ import numpy as np
 
 from ..architecture import Architecture
 from ..errors import LimitError, did_you_mean, shown
-from ..limits import LOSS, is_whole
+from ..limits import LOSS, checked, is_whole
 from ..planes import walk_html
 from . import ledger
 from .backprop import LOGIT, Backprop
@@ -104,10 +104,7 @@ class Walk(Mapping[str, Array]):
         every number of the walk and with every parameter."""
         label = self._checked_label(label)
         if loss != LOGIT:
-            try:
-                LOSS.check(loss)
-            except LimitError as error:
-                raise LimitError(f"loss: {error}") from None
+            checked("loss", LOSS, loss)
         return Backprop(self._architecture, self._arrays, self._stacks, label, loss)
 
     def _logit(self, label: int) -> Why:
