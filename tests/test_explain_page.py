@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.insight import explanation
 from piecewise.layers import KINDS
 from piecewise.learning.choices import KINDS as CHOICES
 from piecewise.page import explain, walk_data
@@ -220,3 +221,22 @@ def test_words_that_are_not_used_stay_out_of_the_page() -> None:
     embed = next(layer for layer in told["layers"] if layer["word"] == "embed")
     assert embed["words"] == [0, 3, 4_000]
     assert arrays["embed1.weight"][2].tolist() == net.parameters["embed1.weight"][4_000].tolist()
+
+
+def test_an_explanation_is_data_that_is_computed_once(
+    drawn: tuple[pw.Network, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, example = drawn
+    explained = pw.explain(net, example, name="x.png", label=1)
+    assert isinstance(explained, pw.Explanation)
+    assert explained.order[0] == explained.answer == int(explained.walk.logits.argmax())
+    assert explained.probabilities.tolist() == net.probabilities(example[None])[0].tolist()
+    assert explained.ledger.logit == explained.logits[1]
+    plain = explained.to_json()
+    assert (plain["explained"], plain["input"], plain["remark"]) == ("O", "x.png", None)
+    assert explained.attributions is explained.attributions
+    monkeypatch.setattr(explanation, "what_mattered", None)  # nothing is computed a second time
+    assert explained.to_json() == plain
+    html = explain.explanation_page(explained)
+    monkeypatch.undo()
+    assert html == explain_page(net, example, name="x.png", label=1)

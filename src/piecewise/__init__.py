@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .estimator import ConvNetClassifier as ConvNetClassifier
     from .insight.culprits import culprits as culprits
     from .insight.error_table import error_table as error_table
+    from .insight.explanation import Explanation as Explanation
+    from .insight.explanation import explain as explain
     from .insight.features import looks_for as looks_for
     from .insight.film import Film as Film
     from .insight.mattered import what_mattered as what_mattered
@@ -63,6 +65,7 @@ _HOMES = {
     "ConvNetClassifier": "estimator",
     "DataError": "errors",
     "DataSet": "data.dataset",
+    "Explanation": "insight.explanation",
     "Film": "insight.film",
     "LimitError": "errors",
     "Live": "learning.live",
@@ -84,6 +87,7 @@ _HOMES = {
     "draw": "data.xo",
     "error_table": "insight.error_table",
     "evaluate": "learning.scores",
+    "explain": "insight.explanation",
     "explain_page": "page.explain",
     "lesson": "learning.teaching",
     "load": "network",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ import numpy.typing as npt
 import rich_click as click
 
 from ..errors import DataError, LimitError, did_you_mean, shown
+from ..insight.explanation import Explanation, explain
 from ..network import Network
-from ..reference.walk import Walk
 from ..reference.why import Why
 from .output import (
     check_free,
@@ -90,39 +90,26 @@ def command(net_file: str, as_json: bool, **given: Any) -> None:
     """
     _check_usage(given)
     _check_free(given["output"])
-    asked = _asked(Network.load(net_file), given)
+    net = Network.load(net_file)
+    asked = _explained(net, given)
+    right = _class(net, "--right", given["right"])
+    right = asked.label if right is None else right
     if given["why"] is not None:
         name, at = _place("--why", given["why"])
         _tell(asked.walk.why(name, *_whole_place(at)), as_json)
     elif given["gradient"] is not None:
-        _tell_gradient(asked, given["gradient"], as_json)
+        _tell_gradient(asked, right, given["gradient"], as_json)
     elif given["culprits"]:
         from .culprits import tell_culprits  # noqa: PLC0415 - it loads what teaches
 
-        tell_culprits(
-            asked.net, asked.example, asked.right, given["source"], given["groups"], as_json
-        )
+        tell_culprits(net, asked.example, right, given["source"], given["groups"], as_json)
     elif as_json:
-        print_json(_plain(asked))
+        print_json(asked.to_json())
     elif given["output"] is None:
         _tell_answer(asked)
     if given["output"] is not None:
         _write(asked, given)
         _tell_remark(asked)
-
-
-@dataclass
-class _Asked:
-    """An example as the net takes it, its walk, and the class that is explained."""
-
-    net: Network
-    name: str
-    given: Any
-    """What was read, before it was prepared."""
-    example: npt.NDArray[Any]
-    walk: Walk
-    label: int
-    right: int
 
 
 def _check_usage(given: dict[str, Any]) -> None:
@@ -181,18 +168,14 @@ def _check_free(output: str | None) -> None:
     check_free(output, is_ours)
 
 
-def _asked(net: Network, given: dict[str, Any]) -> _Asked:
+def _explained(net: Network, given: dict[str, Any]) -> Explanation:
     preparation, text = net.preparation, given["text"]
     if text is not None and preparation.reads != "texts":
         raise DataError(f"--text: got a text, wanted a file: this net reads {preparation.reads}")
-    read = text if text is not None else preparation.read(Path(given["file"]))
-    example = preparation.fit(read)
-    walk = net.walk(net.inputs(example[None])[0])
+    original = text if text is not None else preparation.read(Path(given["file"]))
     label = _class(net, "--label", given["label"])
-    label = int(walk.logits.argmax()) if label is None else label
-    right = _class(net, "--right", given["right"])
     name = text if text is not None else given["file"]
-    return _Asked(net, name, read, example, walk, label, label if right is None else right)
+    return explain(net, preparation.fit(original), name=name, label=label, original=original)
 
 
 def _class(net: Network, option: str, name: str | None) -> int | None:
@@ -217,20 +200,18 @@ def _place(option: str, text: str) -> tuple[str, list[int]]:
     return name.strip(), at
 
 
-def _tell_gradient(asked: _Asked, text: str, as_json: bool) -> None:
+def _tell_gradient(asked: Explanation, right: int, text: str, as_json: bool) -> None:
     """The arithmetic of an error, or of a parameter's gradient, with its nudge curve beside it."""
     name, at = _place("--gradient", text)
     loss = asked.net.recipe.get("loss", "cross-entropy")  # what it learned by
-    back = asked.walk.backprop(asked.right, loss)
+    back = asked.walk.backprop(right, loss)
     if "." not in name:
         _tell(back.error(name, *_whole_place(at)), as_json)
         return
     from ..insight.nudge_curve import nudge_curve  # noqa: PLC0415 - only gradients need it
 
     why = back.why(name, *at)
-    curve = nudge_curve(
-        asked.net, asked.example[None], np.array([asked.right]), name, at, loss=loss
-    )
+    curve = nudge_curve(asked.net, asked.example[None], np.array([right]), name, at, loss=loss)
     if as_json:
         print_json({**why.to_json(), "nudge_curve": curve.to_json()})
     else:
@@ -254,57 +235,35 @@ def _printable_lines(lines: Iterable[str]) -> str:
     return "\n".join(map(printable, lines))
 
 
-def _plain(asked: _Asked) -> dict[str, Any]:
-    from ..insight.mattered import what_mattered  # noqa: PLC0415 - words need it not
-
-    walk, label = asked.walk, asked.label
-    found = what_mattered(asked.net, asked.example, label)
-    return {
-        "schema": 1,
-        "input": asked.name,
-        "label": asked.net.classes[int(walk.logits.argmax())],
-        "explained": asked.net.classes[label],
-        "classes": list(asked.net.classes),
-        "probabilities": asked.net.chances(walk.logits[None])[0].tolist(),
-        "logits": walk.logits.tolist(),
-        "temperature": asked.net.calibration.temperature,
-        "ledger": walk.ledger(label).to_json(),
-        "carried_back": walk.ledger(label, back_to=walk.voting_stack).to_json(),
-        "mattered": [one.to_json() for one in found],
-        "remark": asked.net.preparation.remark(asked.given),
-    }
-
-
-def _tell_answer(asked: _Asked) -> None:
+def _tell_answer(asked: Explanation) -> None:
     """The answer, the maps that voted, and the ledger."""
-    walk, net, page = asked.walk, asked.net, data()
-    chances = net.chances(walk.logits[None])[0]
-    order = np.argsort(-walk.logits, kind="stable")[:CLASSES_SHOWN]
-    told = ", ".join(f"{net.classes[one]} {100 * chances[one]:.2f} %" for one in order)
+    net, page = asked.net, data()
+    told = ", ".join(
+        f"{net.classes[one]} {100 * asked.probabilities[one]:.2f} %"
+        for one in asked.order[:CLASSES_SHOWN]
+    )
     name = asked.name if len(asked.name) <= NAME_SHOWN else f"{asked.name[:NAME_SHOWN]}..."
-    lines = [f"{name}: {net.classes[int(order[0])]}   ({told})", ""]
-    stack = walk.voting_stack
-    carried = walk.ledger(asked.label, back_to=stack)
-    lines += [f"what the maps of {stack} say for {net.classes[asked.label]}, map by map:"]
+    lines = [f"{name}: {net.classes[asked.answer]}   ({told})", ""]
+    carried = asked.carried_back
+    lines += [f"what the maps of {asked.stack} say for {net.classes[asked.label]}, map by map:"]
     lines += _map_lines(carried.by_map(), carried.bias, carried.logit)
     if abs(net.calibration.temperature - 1) > 1e-9:
         lines.append(f"(probabilities: softmax of the logits / {net.calibration.temperature:.6g})")
-    ledger = walk.ledger(asked.label)
+    ledger = asked.ledger
     label = net.classes[asked.label]
     lines += ["", f"votes for {label} in {ledger.layer}, of the values of {ledger.stack}"]
     lines += list(ledger.lines(2 * MAPS_SHOWN))[1:]
     page.print(_printable_lines(lines), soft_wrap=True)
     _tell_remark(asked)
-    last = list(walk)[-1]
+    last = list(asked.walk)[-1]
     hint = f"--why {last},{asked.label} opens the logit; -o report.html every number"
     say(words(), hint)
 
 
-def _tell_remark(asked: _Asked) -> None:
+def _tell_remark(asked: Explanation) -> None:
     """What makes the answer doubtful, if anything does."""
-    remark = asked.net.preparation.remark(asked.given)
-    if remark:
-        say(words(), f"a doubtful answer: {remark}")
+    if asked.warning:
+        say(words(), f"a doubtful answer: {asked.warning}")
 
 
 def _map_lines(votes: npt.NDArray[np.float64], bias: float, logit: float) -> list[str]:
@@ -323,7 +282,7 @@ def _map_lines(votes: npt.NDArray[np.float64], bias: float, logit: float) -> lis
     return [*lines, f"  {bias:>12.4g}  biases", f"  {logit:>12.4g}  their sum: the logit"]
 
 
-def _write(asked: _Asked, given: dict[str, Any]) -> None:
+def _write(asked: Explanation, given: dict[str, Any]) -> None:
     output = given["output"]
     if output.lower().endswith(".xlsx"):
         from ..insight.spreadsheet import spreadsheet  # noqa: PLC0415 - only spreadsheets need it
@@ -333,28 +292,20 @@ def _write(asked: _Asked, given: dict[str, Any]) -> None:
         spreadsheet(asked.walk, output, name, *_whole_place(at))
         say(words(), f"wrote {output}")
         return
-    from ..page.explain import explain_page  # noqa: PLC0415 - only reports need it
+    from ..page.explain import explanation_page  # noqa: PLC0415 - only reports need it
 
-    html = explain_page(
-        asked.net,
-        asked.example,
-        name=asked.name if given["text"] is None else "a text",
-        label=asked.label,
-        given=asked.given,
-        looks=_looks(asked, given["source"]),
-    )
-    write_page(output, html)
+    page = asked if given["text"] is None else replace(asked, name="a text")
+    write_page(output, explanation_page(page, _looks(asked, given["source"])))
 
 
-def _looks(asked: _Asked, source: str | None) -> list[dict[str, Any]]:
+def _looks(asked: Explanation, source: str | None) -> list[dict[str, Any]]:
     """What the features look for in what the net learned from, if that is there."""
     if source is None:
         return []
     from ..data.dataset import read_data  # noqa: PLC0415 - reports without data need it not
-    from ..page.looks import looks_data, most_telling  # noqa: PLC0415
+    from ..page.looks import looks_data  # noqa: PLC0415
 
     net = asked.net
     with stages(words()) as show:
         dataset = read_data(source, net.preparation, classes=net.classes, progress=show)
-    found = most_telling(net, asked.walk, dataset, asked.label)
-    return looks_data(net, found, dataset, Path(source))
+    return looks_data(net, asked.feature_patches(dataset), dataset, Path(source))

@@ -13,12 +13,13 @@ import numpy.typing as npt
 from ..data.dataset import DataSet
 from ..data.texts.preparation import TextPreparation
 from ..insight.error_table import table_of
+from ..insight.explanation import net_facts
 from ..insight.mistakes import Mistakes, mistakes
 from ..learning.scores import Scores
 from ..network import Network
 from ..planes import data_address, png
 from .assemble import MOST_BYTES, page
-from .explain import facts, pixels_of
+from .media import pixels_of
 
 MOST_SHOWN = 1_500
 """Examples whose pictures and names are in the page, the wrong ones first."""
@@ -61,7 +62,7 @@ def evaluate_page(
         },
         "history": net.history,
         "table": answers.table(),
-        "facts": facts(net),
+        "facts": net_facts(net),
         **answers.examples(),
     }  # fmt: skip
     title = f"answers - {_short(name)}"

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..data.sounds.files import Sound
-from ..insight.features import wav_bytes
-from ..insight.literal import as_bytes
-from ..insight.mattered import what_mattered
-from ..insight.places import places
-from ..insight.tricks_lab import Curve, picture_curves
+from ..insight.explanation import Explanation, explain
+from ..insight.tricks_lab import Curve
 from ..network import Network
-from ..planes import data_address, png
-from ..reference.walk import Walk
-from ..version import __version__
 from .assemble import MOST_BYTES, page, script_json
+from .media import picture_address, sound_address
 from .walk_data import arrays_of, layers_of, packed
 
 START = "main.js"
@@ -29,10 +22,6 @@ LONGEST_TITLE = 1_000  # characters
 MOST_NAMED = 2_000
 """Classes that are in the page at all, the likeliest first, if there is room for their names."""
 _NAMES = 400_000  # bytes
-LONGEST_SOUND = 160_000
-"""Samples that a page has room for: ten seconds at 16,000 a second."""
-LONGEST_SIDE = 512
-"""Of the picture of an input, in pixels; of a larger one every second is shown, or third, ..."""
 _SPARE = 5_000  # bytes for the title, which may be long, and for arrays' names
 _ROUND = 6  # digits of what is only drawn
 
@@ -48,61 +37,58 @@ def explain_page(
 ) -> str:
     """The HTML of a page, one file of at most two million bytes, about one prepared example.
 
-    ``name``: what a person calls it. ``label``: the class that is explained; the answer's if left
-    out. ``given``: what was read before it was prepared, as sounds can be heard and texts be read.
-    ``looks``: what features look for, as `looks.looks_data` tells it.
+    ``name``: how a person refers to it. ``label``: the class that is explained; the answer's if
+    left out. ``given``: what was read before it was prepared, so that the page can play a sound and
+    name the words of a text. ``looks``: patches that match features, as `looks.looks_data` returns
+    them.
     """
-    walk = net.walk(net.inputs(np.asarray(example)[None])[0])
-    data = explain_data(net, walk, example, name=name, label=label, given=given, looks=looks)
-    answer: str = net.classes[data["answer"]]
+    return explanation_page(explain(net, example, name=name, label=label, original=given), looks)
+
+
+def explanation_page(explanation: Explanation, looks: Sequence[dict[str, Any]] = ()) -> str:
+    """The HTML of a page about an explanation; see `explain_page`."""
+    answer: str = explanation.net.classes[explanation.answer]
+    name = explanation.name
     title = f"{answer} - {name}"[:LONGEST_TITLE] if name else answer
-    return page(title, START, data)
+    return page(title, START, _page_data(explanation, looks))
 
 
-def explain_data(
-    net: Network,
-    walk: Walk,
-    example: npt.NDArray[Any],
-    *,
-    name: str,
-    label: int | None,
-    given: Any,
-    looks: Sequence[dict[str, Any]],
-) -> dict[str, Any]:
-    """All that the page knows, as plain values."""
-    answer = int(walk.logits.argmax())
-    explained = answer if label is None else label
-    order = np.argsort(-walk.logits, kind="stable").tolist()[:CLASSES_SHOWN]
-    shown = order if explained in order else [*order[: CLASSES_SHOWN - 1], explained]
-    named = _named(net, np.argsort(-walk.logits, kind="stable").tolist())
-    chances = net.chances(walk.logits[None])[0]
-    arrays = arrays_of(net, walk)
-    votes = _votes(walk, shown)
-    arrays |= {f"votes {label}": slope for label, slope in votes["slopes"].items()}
-    mattered = what_mattered(net, example, explained)
-    arrays |= {f"mattered {one.method}": one.values for one in mattered}
+def _page_data(explanation: Explanation, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """All data of the page, as plain values."""
+    net, order = explanation.net, explanation.order
+    shown = order[:CLASSES_SHOWN]
+    if explanation.label not in shown:
+        shown = [*order[: CLASSES_SHOWN - 1], explanation.label]
+    named = _named(net, order)
+    gradients, votes = _votes(explanation, shown)
+    arrays = {
+        **arrays_of(net, explanation.walk),
+        **{f"votes {label}": gradient for label, gradient in gradients.items()},
+        **{f"mattered {one.method}": one.values for one in explanation.attributions},
+    }
     rest = {
         "schema": 1,
-        "name": name[:LONGEST_TITLE],
+        "name": explanation.name[:LONGEST_TITLE],
         "kind": net.preparation.kind,
         "ground": net.preparation.ground,
-        "answer": answer,
-        "explained": explained,
+        "answer": explanation.answer,
+        "explained": explanation.label,
         "order": named,
         "classes": {index: net.classes[index] for index in {*named, *shown}},
-        "logits": {index: walk.logits[index].item() for index in {*named, *shown}},
-        "probabilities": {index: chances[index].item() for index in named},
-        "remark": net.preparation.remark(given) if given is not None else None,
-        "picture": _picture(net, example),
-        "sound": _sound(given),
-        "layers": layers_of(net, walk),
-        "votes": {name: value for name, value in votes.items() if name != "slopes"},
-        "axes": places(net.preparation, example, given).to_json(),
-        "facts": facts(net),
+        "logits": {index: explanation.logits[index].item() for index in {*named, *shown}},
+        "probabilities": {index: explanation.probabilities[index].item() for index in named},
+        "remark": explanation.warning,
+        "picture": _picture(explanation),
+        "sound": sound_address(explanation.original),
+        "layers": layers_of(net, explanation.walk),
+        "votes": votes,
+        "axes": explanation.axes.to_json(),
+        "facts": explanation.facts,
         "mattered": [
-            {"method": one.method, "label": one.label, "told": one.told} for one in mattered
+            {"method": one.method, "label": one.label, "told": one.told}
+            for one in explanation.attributions
         ],
-        "curves": _curves(net, example, explained),
+        "curves": [_curve(one) for one in explanation.curves],
         "looks": list(looks),
     }
     without = page("", START, {**rest, "arrays": packed({}, 0).to_json()})
@@ -116,38 +102,33 @@ def _named(net: Network, order: list[int]) -> list[int]:
     return order[: max(1, int(np.searchsorted(sizes, _NAMES, "right")))]
 
 
-def _votes(walk: Walk, shown: list[int]) -> dict[str, Any]:
-    """The votes of the voting stack, carried back, for the classes that are shown: the slopes that
-    go with its values; and what the biases come to."""
-    stack = walk.voting_stack
-    slopes, biases = {}, {}
-    for label in shown:
-        ledger = walk.ledger(label, back_to=stack)
-        weights = [vote.weight for vote in ledger.votes]
-        slopes[label] = np.array(weights, np.float32).reshape(ledger.shape)
-        biases[label] = ledger.bias
-    return {"stack": stack, "labels": shown, "biases": biases, "slopes": slopes}
-
-
-def _curves(net: Network, example: Any, label: int) -> list[dict[str, Any]]:
-    """The curves of the tricks; texts, and inputs of a single pixel, have none."""
-    if net.architecture.reads_texts or net.preparation.kind == "texts" or prod(net.input[1:]) < 2:
-        return []
-    return [_curve(one) for one in picture_curves(net, example, label)]
+def _votes(
+    explanation: Explanation, shown: list[int]
+) -> tuple[dict[int, npt.NDArray[np.float32]], dict[str, Any]]:
+    """For each class that is shown, the gradients that its carried-back votes multiply the values
+    of the voting stack by; and the rest about the votes, with the sum of the biases."""
+    ledgers = {label: explanation.votes_for(label) for label in shown}
+    gradients = {
+        label: np.array([vote.weight for vote in ledger.votes], np.float32).reshape(ledger.shape)
+        for label, ledger in ledgers.items()
+    }
+    biases = {label: ledger.bias for label, ledger in ledgers.items()}
+    return gradients, {"stack": explanation.stack, "labels": shown, "biases": biases}
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
-    """Of a curve what is drawn: how sure the net is of the class, and what it answers."""
-    told = {
-        **curve.dial.to_json(),
-        "label": curve.label,
-        "sure": curve.probabilities[:, curve.label].tolist(),
-        "answers": curve.logits.argmax(axis=1).tolist(),
-        "same": list(curve.same),
-        "below": curve.below and curve.below.to_json(),
-        "above": curve.above and curve.above.to_json(),
-    }
-    plain: dict[str, Any] = _rounded(told)
+    """Of a curve what is drawn: the probability of the class, and the answers."""
+    plain: dict[str, Any] = _rounded(
+        {
+            **curve.dial.to_json(),
+            "label": curve.label,
+            "sure": curve.probabilities[:, curve.label].tolist(),
+            "answers": curve.logits.argmax(axis=1).tolist(),
+            "same": list(curve.same),
+            "below": curve.below and curve.below.to_json(),
+            "above": curve.above and curve.above.to_json(),
+        }
+    )
     return plain
 
 
@@ -160,42 +141,9 @@ def _rounded(value: Any) -> Any:
     return [_rounded(one) for one in value] if isinstance(value, list) else value
 
 
-def _picture(net: Network, example: npt.NDArray[Any]) -> str | None:
+def _picture(explanation: Explanation) -> str | None:
     """The input as a picture to look at; texts have none."""
-    if net.preparation.kind == "texts" or example.ndim != 3:
+    example = explanation.example
+    if explanation.net.preparation.kind == "texts" or example.ndim != 3:
         return None
-    step = -(-max(example.shape[1:]) // LONGEST_SIDE)
-    return data_address(png(pixels_of(example[:, ::step, ::step])))
-
-
-def pixels_of(example: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """An input (C, H, W), bytes or numbers from -1 to 1, as pixels: (H, W, 3) of three channels,
-    else the first one (H, W)."""
-    pixels = example if example.dtype == np.uint8 else as_bytes(example)
-    shown = np.moveaxis(pixels, 0, 2) if len(pixels) == 3 else pixels[0]
-    return np.ascontiguousarray(shown)
-
-
-def _sound(given: Any) -> str | None:
-    """What was recorded, to be heard, if it is not too long for a page."""
-    if not isinstance(given, Sound) or len(given.samples) > LONGEST_SOUND:
-        return None
-    return data_address(wav_bytes(given), "audio/wav")
-
-
-def facts(net: Network) -> list[list[str]]:
-    """How the net was made, in words."""
-    recipe = ", ".join(f"{name} {value}" for name, value in net.recipe.items() if name != "tricks")
-    return [
-        ["layers", net.notation],
-        ["parameters", f"{net.architecture.parameter_count:,}"],
-        ["preparation", net.preparation.told],
-        ["recipe", recipe or "none"],
-        [
-            "probabilities",
-            f"softmax of the logits / {net.calibration.temperature:.6g}, the temperature chosen on "
-            "what was held out",
-        ],
-        ["SHA-256 of its numbers", net.parameters_sha256],
-        ["made with", f"piecewise {__version__}"],
-    ]
+    return picture_address(example)

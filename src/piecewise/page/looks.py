@@ -11,35 +11,13 @@ import numpy as np
 from ..data.dataset import DataSet
 from ..data.sounds.files import Sound
 from ..data.sounds.preparation import SoundPreparation
-from ..insight.features import Looks, Match, Originals, excerpt, looks_for, wav_bytes
+from ..insight.features import Looks, Match, Originals, excerpt, wav_bytes
 from ..network import Network
 from ..planes import data_address, png
-from ..reference.walk import Walk
-from .explain import pixels_of
+from .media import pixels_of
 
-FIRST, LAST = 8, 6
-"""Features looked at: of the first convolution, and of the last one those that say most."""
 MOST_BYTES = 700_000
 """Of pictures and sounds in a page."""
-SHOWN = 6
-"""Matches of each, best and worst."""
-
-
-def most_telling(net: Network, walk: Walk, data: DataSet, label: int) -> list[Looks]:
-    """What the features of the first convolution look for in the training part of ``data``, and
-    those of the last one whose maps say most for the class ``label`` in a walk."""
-    named = [stage for stage in net.architecture.stages if stage.convolutional]
-    if not named:
-        return []
-    pictures, _ = data.part("train")
-    names = [name for name, part in zip(data.names, data.parts, strict=True) if part == "train"]
-    chosen = [(named[0].name, feature) for feature in range(min(FIRST, named[0].output.channels))]
-    if len(named) > 1:
-        last = named[-1].name
-        says = walk.ledger(label, back_to=last).by_map()
-        order = np.argsort(-says, kind="stable")[:LAST]
-        chosen += [(last, feature) for feature in order.tolist()]
-    return [looks_for(net, pictures, *one, most=SHOWN, names=names) for one in chosen]
 
 
 def looks_data(

@@ -1,0 +1,189 @@
+"""One answer of a net and everything that explains it, as data: pages, terminals and JSON render
+it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.dataset import DataSet
+from ..network import Network
+from ..reference.ledger import Ledger
+from ..reference.walk import Walk
+from ..version import __version__
+from .features import Looks, looks_for
+from .mattered import Mattered, what_mattered
+from .places import Places, places
+from .tricks_lab import Curve, picture_curves
+
+FIRST_FEATURES, LAST_FEATURES = 8, 6
+"""Features with matching patches: of the first convolution, and of the last one those with the
+largest votes."""
+MATCHES = 6
+"""Patches of each feature, best and worst."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One answer of a net and what explains it. Values that take time are computed when they are
+    first used, and then kept.
+
+    ``name``: how a person refers to the input. ``example``: the prepared input. ``label``: the
+    number of the class that is explained. ``original``: what was read, before it was prepared; None
+    if it is not known.
+    """
+
+    net: Network
+    name: str
+    example: npt.NDArray[Any]
+    walk: Walk
+    label: int
+    original: Any = None
+
+    @property
+    def logits(self) -> npt.NDArray[np.float32]:
+        """A logit for each class."""
+        return self.walk.logits
+
+    @cached_property
+    def order(self) -> list[int]:
+        """The numbers of the classes, the largest logit first."""
+        return [int(index) for index in np.argsort(-self.logits, kind="stable")]
+
+    @property
+    def answer(self) -> int:
+        """The number of the class with the largest logit."""
+        return self.order[0]
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float32]:
+        """A probability for each class."""
+        probabilities: npt.NDArray[np.float32] = self.net.chances(self.logits[None])[0]
+        return probabilities
+
+    @property
+    def stack(self) -> str:
+        """The name of the layer to whose maps votes are carried back."""
+        return self.walk.voting_stack
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The votes for the class in the last layer."""
+        return self.walk.ledger(self.label)
+
+    @cached_property
+    def carried_back(self) -> Ledger:
+        """The votes for the class, carried back to the maps of ``stack``."""
+        return self.votes_for(self.label)
+
+    def votes_for(self, label: int) -> Ledger:
+        """The votes for any class, carried back to the maps of ``stack``."""
+        return self.walk.ledger(label, back_to=self.stack)
+
+    @cached_property
+    def attributions(self) -> list[Mattered]:
+        """How much each cell of the input matters for the class, by several methods."""
+        return what_mattered(self.net, self.example, self.label)
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        """Votes and probabilities while the input is shifted, scaled, rotated and redrawn. Texts,
+        and inputs of a single pixel, have none."""
+        net = self.net
+        is_text = net.architecture.reads_texts or net.preparation.kind == "texts"
+        if is_text or prod(net.input[1:]) < 2:
+            return []
+        return picture_curves(net, self.example, self.label)
+
+    @cached_property
+    def axes(self) -> Places:
+        """Where the cells of the input lie: pixels, hertz and seconds, or words."""
+        return places(self.net.preparation, self.example, self.original)
+
+    @cached_property
+    def warning(self) -> str | None:
+        """What makes the answer doubtful, if anything does and the original is known."""
+        if self.original is None:
+            return None
+        return self.net.preparation.remark(self.original)
+
+    @cached_property
+    def facts(self) -> list[list[str]]:
+        """How the net was made, as names and values."""
+        return net_facts(self.net)
+
+    def feature_patches(self, data: DataSet) -> list[Looks]:
+        """The patches of the training split of ``data`` that match features best and worst: for the
+        first features of the first convolution, and for those of the last one whose maps vote most
+        for the class."""
+        named = [stage for stage in self.net.architecture.stages if stage.convolutional]
+        if not named:
+            return []
+        first, last = named[0], named[-1]
+        chosen = [(first.name, map_) for map_ in range(min(FIRST_FEATURES, first.output.channels))]
+        if len(named) > 1:
+            votes = self.walk.ledger(self.label, back_to=last.name).by_map()
+            order = np.argsort(-votes, kind="stable")[:LAST_FEATURES]
+            chosen += [(last.name, map_) for map_ in order.tolist()]
+        pictures, _ = data.part("train")
+        names = [name for name, part in zip(data.names, data.parts, strict=True) if part == "train"]
+        return [looks_for(self.net, pictures, *one, most=MATCHES, names=names) for one in chosen]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: the answer, the votes, and how much each cell of the input matters."""
+        return {
+            "schema": 1,
+            "input": self.name,
+            "label": self.net.classes[self.answer],
+            "explained": self.net.classes[self.label],
+            "classes": list(self.net.classes),
+            "probabilities": self.probabilities.tolist(),
+            "logits": self.logits.tolist(),
+            "temperature": self.net.calibration.temperature,
+            "ledger": self.ledger.to_json(),
+            "carried_back": self.carried_back.to_json(),
+            "mattered": [one.to_json() for one in self.attributions],
+            "remark": self.warning,
+        }
+
+
+def explain(
+    net: Network,
+    example: npt.NDArray[Any],
+    *,
+    name: str = "",
+    label: int | None = None,
+    original: Any = None,
+) -> Explanation:
+    """Explain what a net answers about one prepared input.
+
+    ``label``: the number of the class that is explained; the answer's if left out. The other
+    arguments are those of `Explanation`.
+    """
+    example = np.asarray(example)
+    walk = net.walk(net.inputs(example[None])[0])
+    chosen = int(walk.logits.argmax()) if label is None else label
+    return Explanation(net, name, example, walk, chosen, original)
+
+
+def net_facts(net: Network) -> list[list[str]]:
+    """How a net was made, as names and values."""
+    recipe = ", ".join(f"{name} {value}" for name, value in net.recipe.items() if name != "tricks")
+    return [
+        ["layers", net.notation],
+        ["parameters", f"{net.architecture.parameter_count:,}"],
+        ["preparation", net.preparation.told],
+        ["recipe", recipe or "none"],
+        [
+            "probabilities",
+            f"softmax of the logits / {net.calibration.temperature:.6g}, the temperature chosen on "
+            "what was held out",
+        ],
+        ["SHA-256 of its numbers", net.parameters_sha256],
+        ["made with", f"piecewise {__version__}"],
+    ]
