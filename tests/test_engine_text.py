@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from piecewise.engine.ir import Function, Module, number, splat
-from piecewise.engine.native import Native, compiled, loaded, this_machine
+from piecewise.engine.native import CompilationError, Native, compiled, loaded, this_machine
 from piecewise.engine.runtime import aligned
 from piecewise.engine.terms import (
     Terms,
@@ -249,3 +249,22 @@ def test_equal_tables_are_written_once() -> None:
     names = [module.table(numbers) for numbers in ([1, 2], [3], [1, 2])]
     assert names[0] == names[2] != names[1]
     assert module.text().count("constant [2 x i64] [i64 1, i64 2]") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("%v1 = add i64 %v2, 1\n  %v2 = add i64 1, 1", "does not dominate"),
+        ("br label %entry\nafter:", "Entry block"),
+        ("call void @nobody()", "undefined value '@nobody'"),
+        ("%v1 = fadd i64 1, 1", "invalid operand type"),
+    ],
+)
+def test_an_invalid_program_is_not_compiled(body: str, complaint: str) -> None:
+    valid = "define void @tried() {\nentry:\n  ret void\n}"
+    assert compiled(valid, this_machine())
+    broken = valid.replace("  ret", f"  {body}\n  ret")
+    with pytest.raises(CompilationError, match=r"^LLVM rejects the generated program: ") as caught:
+        compiled(broken, this_machine())
+    assert complaint in str(caught.value)
+    assert "a bug in piecewise" in str(caught.value)

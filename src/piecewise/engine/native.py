@@ -42,6 +42,10 @@ def compiler() -> str:
     return f"{version} O{_LEVEL} {llvm.get_default_triple()}"
 
 
+class CompilationError(RuntimeError):
+    """LLVM rejects a generated program. That is a bug in piecewise, whatever the network."""
+
+
 class Native:
     """Machine code in memory: the addresses of its functions. It stays as long as this object."""
 
@@ -61,12 +65,26 @@ def _target(form: Machine) -> Any:
 
 
 def compiled(text: str, form: Machine) -> bytes:
-    """LLVM text as an object file."""
+    """LLVM text as an object file. CompilationError where the text is not a valid module."""
     target = _target(form)
-    module = llvm.parse_assembly(text)
+    module = _verified(text)
     module.triple = llvm.get_default_triple()
     module.data_layout = str(target.target_data)
     return bytes(target.emit_object(module))
+
+
+def _verified(text: str) -> Any:
+    """LLVM text as a module. Code generation does not check its input: what the verifier rejects
+    would crash the process or compute wrong numbers."""
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise CompilationError(
+            f"LLVM rejects the generated program: {str(error).strip()} (a bug in piecewise: please "
+            "report it with the layers of the network)"
+        ) from None
+    return module
 
 
 def loaded(code: bytes, form: Machine) -> Native:
