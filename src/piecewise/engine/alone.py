@@ -7,10 +7,10 @@ may claim; a sum is always one thread's.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..architecture import Architecture, Stage
 from ..layers import Shape
@@ -148,10 +148,11 @@ def assemble_alone(
     for index, made in enumerate(passes):
         d.time = index
         d.working_on = made.name
-        if planar and not isinstance(made, ConvolutionPass | FullPass | EmbedPass):
+        writer = WRITERS[type(made)]
+        if planar and not writer.takes_planes:
             _lay_in_blocks(d, architecture.input)
             source, planar = "input.blocks", False
-        _WRITERS[type(made)](d, made, source, planar)
+        writer.write(d, made, source, planar)
         source, planar = made.target, False
     last = passes[-1].output
     kernel = d.kernel("hand_out", last, "source answers", lambda f: hand_out_alone(f, last))
@@ -268,8 +269,7 @@ class _Layer:
         d.call_parts(kernel, [out, weights, biases], others)
 
 
-def _convolution(d: _Driver, made: Pass, source: str, planar: bool) -> None:
-    assert isinstance(made, ConvolutionPass)
+def _convolution(d: _Driver, made: ConvolutionPass, source: str, planar: bool) -> None:
     stack = in_blocks_of(made.stage.output)
     out = f"{made.name}.rows" if made.pool else made.target
     what = made.correlation(stack, relu=made.relu and not made.pool)
@@ -351,12 +351,21 @@ def _embed(d: _Driver, made: Pass, source: str, planar: bool) -> None:
     d.call(kernel, "%input", weight, d.place(made.target, stack.size))
 
 
-_WRITERS: dict[type[Pass], Any] = {
-    ConvolutionPass: _convolution,
-    FullPass: _full,
-    PoolPass: _pool,
-    NormPass: _norm,
-    ReluPass: _rectify,
-    EmbedPass: _embed,
+class _Writer(NamedTuple):
+    """Writes the calls of a pass; ``takes_planes``: also on the input as it is stored, channel by
+    channel, not in blocks of sixteen channels."""
+
+    write: Callable[[_Driver, Any, str, bool], None]
+    takes_planes: bool
+
+
+WRITERS: dict[type[Pass], _Writer] = {
+    ConvolutionPass: _Writer(_convolution, takes_planes=True),
+    FullPass: _Writer(_full, takes_planes=True),
+    PoolPass: _Writer(_pool, takes_planes=False),
+    NormPass: _Writer(_norm, takes_planes=False),
+    ReluPass: _Writer(_rectify, takes_planes=False),
+    EmbedPass: _Writer(_embed, takes_planes=True),
 }
+"""How each pass runs for one picture at a time; a pass that only training has is not here."""
 assert GROUP_BYTES == 4 * BLOCK

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import gzip
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Stage
-from ..layers import Convolution, Embed, Norm, Pool
+from ..layers import (
+    Connectivity,
+    Convolution,
+    Dropout,
+    Embed,
+    Full,
+    Layer,
+    Norm,
+    Pool,
+    Relu,
+)
 from ..network import Network
 from ..notation import write_layer
 from ..reference.walk import Walk
@@ -89,7 +99,7 @@ def arrays_of(net: Network, walk: Walk) -> dict[str, Float32]:
     stacks = {f"stack {name}": np.asarray(stack, np.float32) for name, stack in walk.items()}
     arrays = dict(net.parameters)
     for stage in net.architecture.stages:
-        if isinstance(stage.layer, Embed):
+        if stage.layer.reads_tokens:
             name = f"{stage.name}.weight"
             arrays[name] = np.ascontiguousarray(arrays[name][np.unique(walk["input"])])
     return {**stacks, **arrays}
@@ -109,36 +119,58 @@ def layers_of(net: Network, walk: Walk) -> list[dict[str, Any]]:
                 "before": before,
                 "input": list(stage.input),
                 "shape": list(stage.output),
-                **_own(stage, walk),
+                **_windows(stage),
+                **PAGE_DATA[type(stage.layer)](stage.layer, stage, walk),
             }
         )
         before = stage.name
     return layers
 
 
-def _own(stage: Stage, walk: Walk) -> dict[str, Any]:
-    """What only this kind of layer has."""
-    layer = stage.layer
-    if isinstance(layer, Convolution):
-        return {
-            **_windows(*layer.windows(stage.input)),
-            "kernel": list(layer.kernel),
-            "bias": layer.bias,
-            "count": layer.divisor(stage.input),
-        }
-    if isinstance(layer, Pool):
-        return {**_windows(*layer.windows(stage.input)), "kind": layer.kind}
-    if isinstance(layer, Norm):  # its terms are worked out where they are defined
-        whys = [walk.why(*Place(stage.name, one, 0, 0)) for one in range(stage.output.channels)]
-        return {"terms": [[term.weight for term in why.terms] for why in whys]}
-    if isinstance(layer, Embed):
-        return {"words": np.unique(walk["input"]).tolist()}
+def _convolution(layer: Convolution, stage: Stage, walk: Walk) -> dict[str, Any]:
+    return {
+        "kernel": list(layer.kernel),
+        "bias": layer.bias,
+        "count": layer.divisor(stage.input),
+    }
+
+
+def _pool(layer: Pool, stage: Stage, walk: Walk) -> dict[str, Any]:
+    return {"kind": layer.kind}
+
+
+def _norm(layer: Norm, stage: Stage, walk: Walk) -> dict[str, Any]:
+    """Its terms are worked out where they are defined."""
+    whys = [walk.why(*Place(stage.name, one, 0, 0)) for one in range(stage.output.channels)]
+    return {"terms": [[term.weight for term in why.terms] for why in whys]}
+
+
+def _embed(layer: Embed, stage: Stage, walk: Walk) -> dict[str, Any]:
+    return {"words": np.unique(walk["input"]).tolist()}
+
+
+def _nothing(layer: Layer, stage: Stage, walk: Walk) -> dict[str, Any]:
     return {}
 
 
-def _windows(rows: Windows, columns: Windows) -> dict[str, list[list[int]]]:
-    """For each window along both axes: the first cell it covers, how many, and which cell of the
-    window the first one is."""
+PAGE_DATA: dict[type[Layer], Callable[[Any, Stage, Walk], dict[str, Any]]] = {
+    Convolution: _convolution,
+    Relu: _nothing,
+    Pool: _pool,
+    Full: _nothing,
+    Dropout: _nothing,
+    Norm: _norm,
+    Embed: _embed,
+}
+"""What the view of each kind of layer reads besides the data that all layers have."""
+
+
+def _windows(stage: Stage) -> dict[str, list[list[int]]]:
+    """Of a windowed layer, for each window along both axes: the first cell it covers, how many,
+    and which cell of the window the first one is."""
+    if stage.layer.connectivity is not Connectivity.WINDOWED:
+        return {}
+    rows, columns = stage.layer.windows(stage.input)
     return {"rows": _table(rows), "columns": _table(columns)}
 
 

@@ -12,7 +12,7 @@ from ..errors import LimitError, did_you_mean, shown
 from ..limits import is_whole
 from . import why_back
 from .losses import LOSSES, answers, softmax
-from .run import KEEP_INPUT, PAIRS, own
+from .run import PAIRS, own
 from .sums import Array, Arrays
 from .why import Place, Term, Why
 from .why_back import ERROR, Back
@@ -69,7 +69,7 @@ class Backprop:
                 self._before[stage.name],
             )
             kept = self._stacks[before][None]
-            if not isinstance(stage.layer, KEEP_INPUT):
+            if not pair.CACHES_INPUT:
                 _, kept = pair.forward(stage.layer, kept, mine, None)
             upstream, found = pair.backward(stage.layer, upstream[None], mine, kept)
             upstream = errors[before] = upstream[0]

@@ -11,6 +11,7 @@ from ..layers import Convolution, Shape
 from ..windows import Windows
 from .sums import Array, Arrays, Draw, over_cells, total
 
+CACHES_INPUT = True
 _PRODUCTS = 1 << 16
 """How many are made at a time: few enough to stay near the processor until they are added."""
 

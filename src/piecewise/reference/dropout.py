@@ -8,6 +8,8 @@ from ..layers import Dropout
 from ..randomness import uniform
 from .sums import Array, Arrays, Draw
 
+CACHES_INPUT = False
+
 
 def forward(layer: Dropout, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Array]:
     """x (N, C, H, W) -> y of the same; kept = the factor of each value, 0 or 1 / (1 - rate)."""

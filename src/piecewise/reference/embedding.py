@@ -7,6 +7,8 @@ import numpy as np
 from ..layers import Embed
 from .sums import Array, Arrays, Draw
 
+CACHES_INPUT = True
+
 
 def forward(layer: Embed, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Array]:
     """x (N, positions) whole numbers, weight (words, C) -> y (N, C, 1, positions)."""

@@ -7,6 +7,8 @@ import numpy as np
 from ..layers import Full
 from .sums import Array, Arrays, Draw
 
+CACHES_INPUT = True
+
 
 def forward(layer: Full, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Array]:
     """x (N, C, H, W), weight (neurons, inputs), bias (neurons) -> y (N, neurons, 1, 1).

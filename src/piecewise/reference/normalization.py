@@ -15,6 +15,8 @@ import numpy as np
 from ..layers import Norm
 from .sums import Array, Arrays, Draw, over_cells
 
+CACHES_INPUT = False
+
 
 class Kept(NamedTuple):
     """What the way back needs: the normalised values, 1 / deviation, and the group's statistics."""

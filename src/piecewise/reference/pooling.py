@@ -11,6 +11,8 @@ from ..windows import Windows
 from .convolution import pad
 from .sums import Array, Arrays, Draw
 
+CACHES_INPUT = False
+
 
 class Kept(NamedTuple):
     """What the way back needs: where the windows stood and, for max, which cell of each won."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import fsum
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +19,9 @@ from .sums import Array, Arrays, Draw
 
 class Pair(Protocol):
     """What a layer kind's file has; each for its own record and what it keeps."""
+
+    CACHES_INPUT: bool
+    """Whether ``forward`` keeps its input, and nothing else, for ``backward``."""
 
     def forward(
         self, layer: Any, x: Array, arrays: Arrays, draw: Draw | None, /
@@ -39,8 +42,8 @@ PAIRS: dict[type[Layer], Pair] = {
     Embed: embedding,
 }
 """Where each kind of layer keeps its ``forward`` and ``backward``."""
-KEEP_INPUT = (Convolution, Relu, Full)
-"""What these keep for the way back is their input: for that alone nothing need be run again."""
+OBSERVED: dict[type[Layer], Callable[[Any], dict[str, Array]]] = {Norm: normalization.observed}
+"""Each kind with running averages: reads the group's statistics from what ``forward`` keeps."""
 
 
 class Gradients(NamedTuple):
@@ -186,8 +189,8 @@ def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
     return {
         f"{stage.name}.{name}": array
         for stage, keeps in zip(stages, kept, strict=True)
-        if isinstance(stage.layer, Norm)
-        for name, array in normalization.observed(keeps).items()
+        if stage.averages
+        for name, array in OBSERVED[type(stage.layer)](keeps).items()
     }
 
 

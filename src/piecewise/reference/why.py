@@ -201,12 +201,12 @@ class Source(NamedTuple):
 
 def why(stage: Stage, place: Place, value: float, source: Source) -> Why:
     """The arithmetic of the number at a place of what a stage gave."""
-    return _BY_KIND[type(stage.layer)](stage, place, value, source)
+    return _BY_KIND[type(stage.layer)](stage.layer, stage, place, value, source)
 
 
-def _convolution(stage: Stage, place: Place, value: float, source: Source) -> Why:
-    layer = stage.layer
-    assert isinstance(layer, Convolution)
+def _convolution(
+    layer: Convolution, stage: Stage, place: Place, value: float, source: Source
+) -> Why:
     rows, columns = layer.windows(stage.input)
     weight, terms = source.arrays["weight"], []
     for channel in range(stage.input.channels):
@@ -225,7 +225,7 @@ def _convolution(stage: Stage, place: Place, value: float, source: Source) -> Wh
     return Why(place, value, "sum", tuple(terms), layer.divisor(stage.input))
 
 
-def _full(stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _full(layer: Full, stage: Stage, place: Place, value: float, source: Source) -> Why:
     votes = source.arrays["weight"][place.feature]
     places = np.ndindex(*stage.input)
     terms = [
@@ -240,9 +240,7 @@ def _bias(stage: Stage, place: Place, source: Source) -> Term:
     return Term(bias, 1.0, f"{stage.name}.bias[{place.feature}]")
 
 
-def _pool(stage: Stage, place: Place, value: float, source: Source) -> Why:
-    layer = stage.layer
-    assert isinstance(layer, Pool)
+def _pool(layer: Pool, stage: Stage, place: Place, value: float, source: Source) -> Why:
     rows, columns = layer.windows(stage.input)
     terms = tuple(
         source.term((place.feature, y, x))
@@ -254,21 +252,19 @@ def _pool(stage: Stage, place: Place, value: float, source: Source) -> Why:
     return Why(place, value, "sum", terms, len(terms))
 
 
-def _relu(stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _relu(layer: Relu, stage: Stage, place: Place, value: float, source: Source) -> Why:
     zero = Term(0.0, 1.0, "zero")
     return Why(place, value, "largest", (zero, source.term(place[1:])))
 
 
-def _dropout(stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _dropout(layer: Dropout, stage: Stage, place: Place, value: float, source: Source) -> Why:
     """Only while training does anything sit out."""
     return Why(place, value, "value", (source.term(place[1:]),))
 
 
-def _norm(stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _norm(layer: Norm, stage: Stage, place: Place, value: float, source: Source) -> Why:
     """(x - mean) / deviation, times the weight, plus the bias: a weight for x, one for the mean."""
-    layer, feature = stage.layer, place.feature
-    assert isinstance(layer, Norm)
-    arrays = source.arrays
+    feature, arrays = place.feature, source.arrays
     normal = Normal(
         float(arrays["mean"][feature]),
         one_over_deviation(layer, arrays, feature),
@@ -289,7 +285,7 @@ def one_over_deviation(layer: Norm, arrays: Arrays, feature: int) -> float:
     return float(1 / np.sqrt(variance[feature] + variance.dtype.type(layer.epsilon)))
 
 
-def _embed(stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _embed(layer: Embed, stage: Stage, place: Place, value: float, source: Source) -> Why:
     word = int(source.x[place.column])
     at = Place(source.before, 0, word, place.column)
     number = float(source.arrays["weight"][word, place.feature])
@@ -297,7 +293,7 @@ def _embed(stage: Stage, place: Place, value: float, source: Source) -> Why:
     return Why(place, value, "value", (Term(number, 1.0, name, at),))
 
 
-_BY_KIND: dict[type[Layer], Callable[[Stage, Place, float, Source], Why]] = {
+_BY_KIND: dict[type[Layer], Callable[[Any, Stage, Place, float, Source], Why]] = {
     Convolution: _convolution,
     Relu: _relu,
     Pool: _pool,

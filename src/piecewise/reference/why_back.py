@@ -8,7 +8,7 @@ which the layers' ``backward`` adds them, which rounds products and sums apart.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -53,13 +53,13 @@ class Back(NamedTuple):
 
 def error(place: Place, value: float, back: Back) -> Why:
     """The error of a number at a place of what the stage got."""
-    found, count = _ERRORS[type(back.stage.layer)](back, tuple(place[1:]))
+    found, count = _ERRORS[type(back.stage.layer)](back.stage.layer, back, tuple(place[1:]))
     return Why(place, value, "sum", tuple(found), count, fused=False)
 
 
 def gradient(name: str, index: tuple[int, ...], value: float, back: Back) -> Why:
     """The gradient of one parameter of the stage: ``name`` is its array's short name."""
-    found, count = _GRADIENTS[type(back.stage.layer)](back, name, index)
+    found, count = _GRADIENTS[type(back.stage.layer)](back.stage.layer, back, name, index)
     place = Place(f"gradient of {back.stage.name}.{name}{list(index)}", -1, -1, -1)
     return Why(place, value, "sum", tuple(found), count, fused=False)
 
@@ -80,10 +80,9 @@ def _starts(windows: Windows) -> range:
     return range(first, first + windows.count * windows.stride, windows.stride)
 
 
-def _conv_error(back: Back, at: tuple[int, ...]) -> Terms:
+def _conv_error(layer: Convolution, back: Back, at: tuple[int, ...]) -> Terms:
     """Feature by feature, kernel row by kernel row, cell by cell."""
-    layer, stage = back.stage.layer, back.stage
-    assert isinstance(layer, Convolution)
+    stage = back.stage
     channel, y, x = at
     rows, columns = layer.windows(stage.input)
     weight, terms = back.arrays["weight"], []
@@ -96,11 +95,9 @@ def _conv_error(back: Back, at: tuple[int, ...]) -> Terms:
     return terms, layer.divisor(stage.input)
 
 
-def _conv_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _conv_gradient(layer: Convolution, back: Back, name: str, index: tuple[int, ...]) -> Terms:
     """Patch by patch: a weight meets one cell of each, if it is not padding."""
-    layer, stage = back.stage.layer, back.stage
-    assert isinstance(layer, Convolution)
-    rows, columns = layer.windows(stage.input)
+    rows, columns = layer.windows(back.stage.input)
     terms = []
     for row, column in np.ndindex(rows.count, columns.count):
         if name == "bias":
@@ -110,10 +107,10 @@ def _conv_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
         y, x = _starts(rows)[row] + ky, _starts(columns)[column] + kx
         if 0 <= y < rows.size and 0 <= x < columns.size:
             terms.append(back.met((feature, row, column), *back.value((channel, y, x))))
-    return terms, layer.divisor(stage.input)
+    return terms, layer.divisor(back.stage.input)
 
 
-def _full_error(back: Back, at: tuple[int, ...]) -> Terms:
+def _full_error(layer: Full, back: Back, at: tuple[int, ...]) -> Terms:
     number = int(np.ravel_multi_index(at, back.stage.input))
     weight, name = back.arrays["weight"], back.stage.name
     return [
@@ -122,7 +119,7 @@ def _full_error(back: Back, at: tuple[int, ...]) -> Terms:
     ], 1
 
 
-def _full_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _full_gradient(layer: Full, back: Back, name: str, index: tuple[int, ...]) -> Terms:
     at = (index[0], 0, 0)
     if name == "bias":
         return [back.met(at)], 1
@@ -130,19 +127,17 @@ def _full_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
     return [back.met(at, *back.value(cell))], 1
 
 
-def _relu_error(back: Back, at: tuple[int, ...]) -> Terms:
+def _relu_error(layer: Relu, back: Back, at: tuple[int, ...]) -> Terms:
     through = float(back.x[at] > 0)
     return [back.passed(at, through, "it was above zero" if through else "it was cut off")], 1
 
 
-def _dropout_error(back: Back, at: tuple[int, ...]) -> Terms:
+def _dropout_error(layer: Dropout, back: Back, at: tuple[int, ...]) -> Terms:
     return [back.passed(at)], 1
 
 
-def _pool_error(back: Back, at: tuple[int, ...]) -> Terms:
+def _pool_error(layer: Pool, back: Back, at: tuple[int, ...]) -> Terms:
     """The windows that a cell lies in: all of a window's error to its winner, or equal shares."""
-    layer = back.stage.layer
-    assert isinstance(layer, Pool)
     rows, columns = layer.windows(back.stage.input)
     terms = []
     for row, _ in _meetings(rows, at[1]):
@@ -157,15 +152,17 @@ def _pool_error(back: Back, at: tuple[int, ...]) -> Terms:
     return terms, 1
 
 
-def _norm_error(back: Back, at: tuple[int, ...]) -> Terms:
+def _norm_error(layer: Norm, back: Back, at: tuple[int, ...]) -> Terms:
     name = f"{back.stage.name}.weight[{at[0]}] / deviation"
-    return [back.passed(at, _scale(back, at[0]) * float(back.arrays["weight"][at[0]]), name)], 1
+    scale = one_over_deviation(layer, back.arrays, at[0])
+    return [back.passed(at, scale * float(back.arrays["weight"][at[0]]), name)], 1
 
 
-def _norm_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _norm_gradient(layer: Norm, back: Back, name: str, index: tuple[int, ...]) -> Terms:
     """Of the bias the errors; of the weight, errors times values brought to mean 0, deviation 1."""
     (feature,) = index
-    mean, scale = float(back.arrays["mean"][feature]), _scale(back, feature)
+    scale = one_over_deviation(layer, back.arrays, feature)
+    mean = float(back.arrays["mean"][feature])
     terms = []
     for row, column in np.ndindex(*back.stage.output[1:]):
         at = (feature, row, column)
@@ -175,17 +172,11 @@ def _norm_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
     return terms, 1
 
 
-def _scale(back: Back, feature: int) -> float:
-    layer = back.stage.layer
-    assert isinstance(layer, Norm)
-    return one_over_deviation(layer, back.arrays, feature)
-
-
-def _embed_error(back: Back, at: tuple[int, ...]) -> Terms:
+def _embed_error(layer: Embed, back: Back, at: tuple[int, ...]) -> Terms:
     return [], 1  # a word is looked up: there is nothing between it and another
 
 
-def _embed_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _embed_gradient(layer: Embed, back: Back, name: str, index: tuple[int, ...]) -> Terms:
     """The errors of the positions where the word stands."""
     word, feature = index
     stands = np.flatnonzero(back.x == word).tolist()
@@ -195,7 +186,7 @@ def _embed_gradient(back: Back, name: str, index: tuple[int, ...]) -> Terms:
     ], 1
 
 
-_ERRORS: dict[type[Layer], Callable[[Back, tuple[int, ...]], Terms]] = {
+_ERRORS: dict[type[Layer], Callable[[Any, Back, tuple[int, ...]], Terms]] = {
     Convolution: _conv_error,
     Relu: _relu_error,
     Pool: _pool_error,
@@ -204,7 +195,7 @@ _ERRORS: dict[type[Layer], Callable[[Back, tuple[int, ...]], Terms]] = {
     Norm: _norm_error,
     Embed: _embed_error,
 }
-_GRADIENTS: dict[type[Layer], Callable[[Back, str, tuple[int, ...]], Terms]] = {
+_GRADIENTS: dict[type[Layer], Callable[[Any, Back, str, tuple[int, ...]], Terms]] = {
     Convolution: _conv_gradient,
     Full: _full_gradient,
     Norm: _norm_gradient,

@@ -23,6 +23,8 @@ class Pass:
     """The name of its input's place."""
     learns: bool
     """Whether a way back follows, for which some passes keep notes."""
+    training: bool = False
+    """Whether it runs as in training: norm uses the statistics of the group."""
     relu: bool = False
     """Whether its output goes through ReLU."""
     masked: bool = False
@@ -78,6 +80,15 @@ class Pass:
         """What tells where the gradient of the input passes: the input, if that went through ReLU;
         if not, any pointer does."""
         return self.given(d) if self.masked else unused
+
+    @classmethod
+    def fuse(cls, last: Pass, stage: Stage) -> bool:  # noqa: ARG003
+        """Have the pass before, ``last``, run this stage too, if it can; whether it does."""
+        return False
+
+    def fuse_pool(self, stage: Stage) -> bool:
+        """Run the pooling that follows too, if this pass can; whether it does."""
+        return False
 
     def forward(self, d: Driver) -> None:
         """Write the calls that make the output of the input."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...architecture import Architecture, Stage
-from ...layers import Dropout, Layer, Pool, Relu
+from ...layers import Layer, Pool
 from ..ir import GROUP_BYTES
 from .base import Pass
 from .convolution import ConvolutionPass
@@ -19,8 +19,6 @@ PASSES: dict[type[Layer], type[Pass]] = {
     for made in (ConvolutionPass, FullPass, PoolPass, NormPass, DropoutPass, ReluPass, EmbedPass)
 }
 """How each kind of layer runs."""
-_HIGHEST_BAND = 4
-"""Rows and columns of the largest windows that follow a convolution's rows."""
 
 
 def passes_of(
@@ -38,19 +36,18 @@ def passes_of(
     source = "input"
     for stage in architecture.stages:
         layer, last = stage.layer, found[-1] if found else None
-        if isinstance(layer, Dropout) and not training:
+        if layer.identity_at_inference and not training:
             if last:
                 last.covers.append(stage)
             continue
-        if not every_stack and last and _joins(last, stage):
+        kind = PASSES[type(layer)]
+        if not every_stack and last and kind.fuse(last, stage):
             continue
-        made = PASSES[type(layer)](stage, source, backward)
+        made = kind(stage, source, backward, training)
         made.covers.append(stage)
         made.cell_bytes = cell_bytes
         made.passes_on = any(p.stage.parameters for p in found)
         made.masked = bool(last and last.relu)
-        if isinstance(made, NormPass):
-            made.uses_group = training
         source = made.target
         found.append(made)
     return found or [_nothing(architecture.stages[-1], cell_bytes)]
@@ -62,26 +59,3 @@ def _nothing(stage: Stage, cell_bytes: int) -> Pass:
     made.cell_bytes = cell_bytes
     made.covers.append(stage)
     return made
-
-
-def _joins(last: Pass, stage: Stage) -> bool:
-    """Whether a layer is done by the pass before it."""
-    layer = stage.layer
-    if isinstance(layer, Relu):
-        last.relu = True
-        last.covers.append(stage)
-        return True
-    if not isinstance(layer, Pool) or not isinstance(last, ConvolutionPass):
-        return False
-    if last.pool is None and _fits_in_bands(layer, stage):
-        last.pool = stage
-        last.covers.append(stage)
-        return True
-    return False
-
-
-def _fits_in_bands(layer: Pool, stage: Stage) -> bool:
-    """Whether a pooling can follow the convolution's rows band by band."""
-    return layer.kind == "max" and all(
-        windows.stride == windows.window <= _HIGHEST_BAND for windows in layer.windows(stage.input)
-    )

@@ -46,6 +46,13 @@ class ConvolutionPass(Pass):
         """What the convolution makes, before a pooling."""
         return self.stack(self.stage.output)
 
+    def fuse_pool(self, stage: Stage) -> bool:
+        if self.pool is not None or not PoolWindows(stage).fits_in_bands:
+            return False
+        self.pool = stage
+        self.covers.append(stage)
+        return True
+
     def correlation(self, output: Stack, *, relu: bool) -> Correlation:
         """The sums of the way forward, into a stack of this form."""
         rows, columns = self.windows

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...layers import Norm
 from ..driver import Driver
 from ..kernels import wide
@@ -19,13 +17,11 @@ from ..kernels.normalization import (
 from .base import Pass
 
 
-@dataclass
 class NormPass(Pass):
-    """Each map shifted and scaled. ``uses_group``: by the statistics of the group, not by the
-    running averages."""
+    """Each map shifted and scaled: in training by the statistics of the group, else by the running
+    averages."""
 
     kind = Norm
-    uses_group: bool = False
 
     def _kept(self, d: Driver) -> str:
         """What the way forward notes of each channel."""
@@ -36,7 +32,7 @@ class NormPass(Pass):
             self._forward_wide(d)
             return
         source, kept, stack, relu = self.given(d), self._kept(d), self.input, self.relu
-        if self.uses_group:
+        if self.training:
             observer = d.kernel(
                 "observe",
                 stack,
@@ -49,18 +45,18 @@ class NormPass(Pass):
         weight, bias = (d.weights(row) for row in self.stage.parameters)
         kernel = d.kernel(
             "normalize",
-            (stack, self.uses_group, relu),
+            (stack, self.training, relu),
             "source kept weight bias output",
-            lambda f: normalize(f, stack, training=self.uses_group, relu=relu),
+            lambda f: normalize(f, stack, training=self.training, relu=relu),
         )
         d.call(kernel, source, kept, weight, bias, self.made(d))
 
     def _forward_wide(self, d: Driver) -> None:
         """In float64; the statistics are kept in the shard, where there is no way back."""
         source, stack, relu = self.given(d), self.input, self.relu
-        find = d.statistic if self.uses_group else d.average
+        find = d.statistic if self.training else d.average
         mean, variance = (find(row) for row in self.stage.averages)
-        if self.uses_group:
+        if self.training:
             observer = d.kernel(
                 "observe",
                 stack,
@@ -91,7 +87,7 @@ class NormPass(Pass):
 
     def backward(self, d: Driver) -> None:
         kept = self._kept(d)
-        what = NormBack(self.input, self.uses_group, self.masked, self.passes_on)
+        what = NormBack(self.input, self.training, self.masked, self.passes_on)
         kernel = d.kernel(
             "normalize_back",
             what,
@@ -103,7 +99,7 @@ class NormPass(Pass):
         out = self.downstream(d) if self.passes_on else upstream
         given = (self.given(d), kept, d.weights(weight), upstream)
         d.call(kernel, *given, d.gradient(weight), d.gradient(bias), out, "i64 %pictures")
-        if self.uses_group:
+        if self.training:
             self._note(d, kept)
 
     def _note(self, d: Driver, kept: str) -> None:

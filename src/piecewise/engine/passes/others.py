@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...architecture import Stage
 from ...layers import Dropout, Embed, Relu
 from ..driver import Driver
 from ..header import WORDS_AT
@@ -48,6 +49,12 @@ class ReluPass(Pass):
     """ReLU by itself: of the network's input, or where every stack is kept."""
 
     kind = Relu
+
+    @classmethod
+    def fuse(cls, last: Pass, stage: Stage) -> bool:
+        last.relu = True
+        last.covers.append(stage)
+        return True
 
     def forward(self, d: Driver) -> None:
         stack = self.input

@@ -14,6 +14,9 @@ from ..stack import Stack
 from ..terms import backward_terms, forward_terms
 from .base import Pass
 
+_HIGHEST_BAND = 4
+"""Rows and columns of the largest windows that follow a convolution's rows."""
+
 
 class PoolWindows:
     """The windows of a pooling stage, row of windows by row of windows."""
@@ -23,6 +26,14 @@ class PoolWindows:
         self.layer, self.output = stage.layer, Stack(stage.output, cell_bytes)
         self.rows, self.columns = stage.layer.windows(stage.input)
         self.winners = winners_of((self.rows.window, self.columns.window))
+
+    @property
+    def fits_in_bands(self) -> bool:
+        """Whether it can follow a convolution's rows band by band."""
+        return self.layer.kind == "max" and all(
+            windows.stride == windows.window <= _HIGHEST_BAND
+            for windows in (self.rows, self.columns)
+        )
 
     @property
     def winner_row_bytes(self) -> int:
@@ -134,14 +145,21 @@ class PoolPass(Pass):
 
     kind = Pool
 
+    @classmethod
+    def fuse(cls, last: Pass, stage: Stage) -> bool:
+        return last.fuse_pool(stage)
+
+    @property
+    def windows(self) -> PoolWindows:
+        return PoolWindows(self.stage, self.cell_bytes)
+
     @property
     def keeps_winners(self) -> bool:
         """Whether the way back asks which cell won."""
-        assert isinstance(self.stage.layer, Pool)
-        return self.learns and self.passes_on and self.stage.layer.kind == "max"
+        return self.learns and self.passes_on and self.windows.layer.kind == "max"
 
     def forward(self, d: Driver) -> None:
-        pool = PoolWindows(self.stage, self.cell_bytes)
+        pool = self.windows
         source, output = self.given(d), self.made(d)
         winners = output
         if self.keeps_winners:
@@ -154,7 +172,7 @@ class PoolPass(Pass):
     def backward(self, d: Driver) -> None:
         if not self.passes_on:
             return
-        pool = PoolWindows(self.stage, self.cell_bytes)
+        pool = self.windows
         upstream = winners = self.upstream(d)
         if self.keeps_winners:
             winners = d.place(f"{self.name}.winners", pool.winner_bytes)
