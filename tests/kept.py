@@ -12,6 +12,7 @@ from PIL import Image
 
 from piecewise.data import storing
 from piecewise.data.dataset import DataSet, read_data
+from piecewise.progress import Progress
 
 FILES = [storing.INPUTS, storing.NOTE]
 
@@ -32,9 +33,9 @@ class Read:
     """A data set read, and what was done for it."""
 
     def __init__(self, data: Path, cache: Path | None, **wishes: Any) -> None:
-        told: list[tuple[int, int, str]] = []
-        self.found = read_data(data, cache=cache, progress=lambda *s: told.append(s), **wishes)
-        self.done = list(dict.fromkeys(doing for *_, doing in told))
+        reports: list[Progress] = []
+        self.found = read_data(data, cache=cache, on_progress=reports.append, **wishes)
+        self.done = list(dict.fromkeys(report.stage for report in reports))
 
     @property
     def anew(self) -> bool:
@@ -57,14 +58,14 @@ from piecewise.data.dataset import read_data
 from piecewise.data.pictures.preparation import PicturePreparation
 media.MEDIA["pictures"] = media.MEDIA["pictures"]._replace(worth_sharing=0)
 preparing.processors = lambda: 3
-def told(done, of, doing):
-    if doing == "reading" and done == int(sys.argv[3]):
+def report(progress):
+    if progress.stage == "reading" and progress.done == int(sys.argv[3]):
         print("there", flush=True)
         if sys.argv[4] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
 try:
     chosen = PicturePreparation((3, 64, 64))
-    read_data(sys.argv[1], chosen, cache=sys.argv[2], progress=told)
+    read_data(sys.argv[1], chosen, cache=sys.argv[2], on_progress=report)
 except KeyboardInterrupt:
     print([thread.name for thread in threading.enumerate()], flush=True)
 """

@@ -24,9 +24,9 @@ import numpy as np
 from piecewise.data.xo import draw
 from piecewise.errors import PiecewiseError
 from piecewise.learning import keeping, trainer
-from piecewise.learning.history import Progress
 from piecewise.learning.recipe import Recipe
 from piecewise.network import Network
+from piecewise.progress import OnProgress
 from piecewise.tricks import Augmentation
 
 FILES = ["environment.json", "history.jsonl", "net.safetensors", "recipe.json", "state.safetensors"]
@@ -47,12 +47,12 @@ class Run(NamedTuple):
     def train(
         self,
         folder: Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        on_progress: OnProgress | None = None,
         threads: int | None = 1,
     ) -> Network:
         """The net at its end."""
         net = self.network()
-        self.teach(net, folder, progress, threads)
+        self.teach(net, folder, on_progress, threads)
         return net
 
     def network(self) -> Network:
@@ -63,7 +63,7 @@ class Run(NamedTuple):
         self,
         net: Network,
         folder: Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        on_progress: OnProgress | None = None,
         threads: int | None = 1,
     ) -> None:
         given: Any = LESSONS.pictures
@@ -73,7 +73,7 @@ class Run(NamedTuple):
         recipe = Recipe(**{"epochs": 3, **self.knobs})
         weights = np.arange(70) % 3 if self.weighted else None
         validation = (given[70:], right[70:]) if self.validated else None
-        trainer.train(net, given[:70], right[:70], recipe, validation, progress, threads,
+        trainer.train(net, given[:70], right[:70], recipe, validation, on_progress, threads,
                       weights=weights, run=folder)  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from piecewise.data import rows, storing
 from piecewise.data.dataset import read_data
 from piecewise.files.whole import written_whole
 from piecewise.network import Network
+from piecewise.progress import Progress
 
 from .kept import FILES, Read, pictures_in, reading, same
 from .memory import PEAK
@@ -259,11 +260,11 @@ class Failing:
 def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
     cache = data.parent / "cache"
 
-    def told(done: int, _: int, doing: str) -> None:
-        if (done, doing) == (1, "reading"):
+    def report(progress: Progress) -> None:
+        if (progress.done, progress.stage) == (1, "reading"):
             a_byte(data)
 
-    found = read_data(data, cache=cache, progress=told)
+    found = read_data(data, cache=cache, on_progress=report)
     assert (found.not_kept or "").endswith("not kept: the data changed while they were read")
     assert names(cache) == [storing.INPUTS]
     assert Read(data, cache).anew

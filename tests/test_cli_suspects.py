@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from piecewise.cli import suspects
 from piecewise.cli.suspects import command
 from piecewise.data.xo import PLAIN, draw
 from piecewise.insight import wrong_labels
+from piecewise.progress import OnProgress, Progress
 
 Printed = pytest.CaptureFixture[str]
 PLANTED = [5, 30, 61]
@@ -82,9 +82,9 @@ def test_long_lists_and_empty_ones(
 
 
 def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*_: object, told: Callable[[int, int, str], None], **__: Any) -> None:
+    def stopped(*_: object, on_progress: OnProgress, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        told(1, 2, "asking nets")
+        on_progress(Progress("asking nets", 1, 2))
         raise AssertionError("it went on")
 
     monkeypatch.setattr(suspects, "suspects", stopped)

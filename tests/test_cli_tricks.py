@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from piecewise.cli.main import status
 from piecewise.data.texts.preparation import TextPreparation
 from piecewise.data.xo import PLAIN, draw
 from piecewise.network import Network
+from piecewise.progress import OnProgress, Progress
 
 Printed = pytest.CaptureFixture[str]
 SIZE = 12
@@ -132,9 +132,9 @@ def test_what_is_told_before_the_work(
 def test_a_stop_leaves_nothing_half_done(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object, told: Callable[[int, int, str], None], **__: Any) -> None:
+    def stopped(*_: object, on_progress: OnProgress, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        told(1, 2, "teaching rotation")
+        on_progress(Progress("teaching rotation", 1, 2))
         raise AssertionError("it went on")
 
     monkeypatch.setattr(tricks, "teach_tricks", stopped)

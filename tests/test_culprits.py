@@ -23,6 +23,7 @@ from piecewise.learning.recipe import Recipe
 from piecewise.learning.teaching import lesson
 from piecewise.learning.trainer import train
 from piecewise.network import Network
+from piecewise.progress import Progress
 from piecewise.tricks import Augmentation
 
 from .real_data import real
@@ -132,12 +133,12 @@ def test_groups_are_left_out_together(
     labels = drawn.labels.copy()
     labels[10:15] ^= 1
     net = taught(drawn, labels)
-    told = list[tuple[int, int, str]]()
+    told = list[Progress]()
     found = culprits(net, drawn.pictures, labels, drawn.pictures[10:15], drawn.labels[10:15],
-                     groups=groups, told=lambda *one: told.append(one))  # fmt: skip
+                     groups=groups, on_progress=told.append)  # fmt: skip
     assert len(found) == COUNT // 5
     assert (found[0].name, found[0].indices) == ("hand 2", (10, 11, 12, 13, 14))
-    assert told[-1] == (18 * 20, 18 * 20, "teaching 18 nets, each without something")
+    assert told[-1] == Progress("teaching 18 nets, each without something", 18 * 20, 18 * 20)
     assert found[0].without is not None
     assert found[0].probability is not None
     assert found[0].without > found[0].probability
@@ -194,7 +195,7 @@ def test_ctrl_c_ends_all_of_it(planted: tuple[Network, Drawings, npt.NDArray[np.
 
     began = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        culprits(net, drawn.pictures, labels, epochs=20_000, told=stop)
+        culprits(net, drawn.pictures, labels, epochs=20_000, on_progress=stop)
     assert time.perf_counter() - began < 10
 
 
@@ -237,7 +238,7 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
 
 def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PLENTY", 1)
-    drawn, told = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN), list[tuple[int, int, str]]()
+    drawn, told = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN), list[Progress]()
     large = "conv 64 5, relu, pool 2, full"
     net = Network(large, (1, SIZE, SIZE), drawn.classes, 0, drawn.preparation)
     net.recipe = Recipe(epochs=20).to_json()
@@ -245,12 +246,12 @@ def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def doing(**said: Any) -> str:
         culprits(net, drawn.pictures, drawn.labels, groups=groups, seeds=1,
-                 told=lambda *one: told.append(one), **said)  # fmt: skip
-        return told[-1][2]
+                 on_progress=told.append, **said)  # fmt: skip
+        return told[-1].stage
 
     assert doing() == "teaching 3 small nets, each without something"
     assert doing(layers=large.replace(", ", ","), epochs=1) == doing(layers="full", epochs=1)
-    assert told[-1][2] == "teaching 3 nets, each without something"
+    assert told[-1].stage == "teaching 3 nets, each without something"
 
 
 def test_small_layers_read_what_the_net_reads() -> None:

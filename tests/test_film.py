@@ -20,8 +20,8 @@ from piecewise.errors import DataError, LimitError
 from piecewise.insight import film as module
 from piecewise.insight.error_table import error_table
 from piecewise.insight.film import CHANNELS, FEATURES, MOST_FRAMES, Film, kernels, montage
-from piecewise.learning.history import Epoch, Progress
 from piecewise.planes import ABOVE, BELOW, ZERO
+from piecewise.progress import Epoch, Progress
 
 XO = pw.draw(96, 9, seed=0)
 GIVEN = XO.pictures, XO.labels
@@ -36,7 +36,7 @@ def fresh(layers: str = "conv 3 3, relu, pool 2, dropout 0.2, full") -> pw.Netwo
 def filmed(epochs: int = 4, net: pw.Network | None = None, **what: Any) -> tuple[pw.Network, Film]:
     net = net or fresh()
     film = Film(net, **what)
-    pw.train(net, *GIVEN, pw.Recipe(epochs=epochs), progress=film)
+    pw.train(net, *GIVEN, pw.Recipe(epochs=epochs), on_progress=film)
     return net, film
 
 
@@ -50,11 +50,11 @@ def test_frames_are_the_net_as_it_was_after_each_epoch() -> None:
     seen: list[np.ndarray] = []
 
     def looking(progress: Progress) -> None:
-        if progress.finished:
+        if progress.epoch:
             seen.append(other.parameters["conv1.weight"].copy())
 
     other = fresh()
-    pw.train(other, *GIVEN, pw.Recipe(epochs=4), progress=looking)
+    pw.train(other, *GIVEN, pw.Recipe(epochs=4), on_progress=looking)
     for frame, wanted in zip(film.frames[1:], seen, strict=True):
         np.testing.assert_array_equal(frame.kernels, wanted)
     assert len({frame.kernels.tobytes() for frame in film.frames}) == 5
@@ -68,7 +68,7 @@ def test_a_net_learns_the_same_with_a_film(threads: int) -> None:
     for _ in range(2):
         net = fresh()
         films.append(Film(net, examples=EXAMPLES))
-        pw.train(net, *GIVEN, pw.Recipe(epochs=3), progress=films[-1], threads=threads)
+        pw.train(net, *GIVEN, pw.Recipe(epochs=3), on_progress=films[-1], threads=threads)
         assert net.parameters_sha256 == plain.parameters_sha256
     assert films[0].to_json() == films[1].to_json()
 
@@ -81,11 +81,11 @@ def test_errors_are_those_of_the_error_table_then(loss: str) -> None:
 
     def both(progress: Progress) -> None:
         film(progress)
-        if progress.finished:
+        if progress.epoch:
             wanted.append(error_table(net, *EXAMPLES).total)
 
     recipe = pw.Recipe(epochs=3, loss=loss, learning_rate=0.01)
-    pw.train(net, *GIVEN, recipe, progress=both)
+    pw.train(net, *GIVEN, recipe, on_progress=both)
     assert [frame.error for frame in film.frames[1:]] == wanted
     before = fresh()
     before.recipe = net.recipe  # so that the answers of the start are what those later are
@@ -125,8 +125,8 @@ def tell(film: Film, epochs: range) -> None:
     for number in epochs:
         film._net.parameters["conv1.weight"][0, 0, 0, 0] = number
         done = Epoch(number, 1 / number, None, None, 0.0)
-        film(Progress(10 * number, 10_000, 0.5, None))  # in between, nothing is kept
-        film(Progress(10 * number, 10_000, 0.5, done))
+        film(Progress("training", 10 * number, 10_000, 0.5))  # in between, nothing is kept
+        film(Progress("training", 10 * number, 10_000, 0.5, done))
 
 
 @pytest.mark.parametrize("epochs", [1, 5, MOST_FRAMES - 1, MOST_FRAMES, 300, 1_000])
@@ -163,15 +163,15 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
         pass
 
     def stop(progress: Progress) -> None:
-        if progress.finished and progress.finished.epoch == 2:
+        if progress.epoch and progress.epoch.epoch == 2:
             raise Stopped
 
     net, recipe = fresh(), pw.Recipe(epochs=4)
     with pytest.raises(Stopped):
-        pw.train(net, *GIVEN, recipe, progress=stop, run=tmp_path / "run")
+        pw.train(net, *GIVEN, recipe, on_progress=stop, run=tmp_path / "run")
     again = fresh()
     film = Film(again)
-    pw.train(again, *GIVEN, recipe, progress=film, run=tmp_path / "run")
+    pw.train(again, *GIVEN, recipe, on_progress=film, run=tmp_path / "run")
     whole = filmed(4)[1]
     assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 6), (3, 9), (4, 12)]
     for frame, wanted in zip(film.frames, whole.frames[2:], strict=True):
@@ -181,7 +181,7 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
 def test_a_film_that_was_begun_begins_anew_there() -> None:
     film = Film(fresh(), feature=0)
     tell(film, range(1, 300))
-    film(Progress(5_000, 10_000, 0.5, None, resumed=True))
+    film(Progress("training", 5_000, 10_000, 0.5, resumed=True))
     assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 5_000)]
     tell(film, range(501, 550))
     assert [frame.epoch for frame in film.frames] == [None, *range(501, 550)]

@@ -15,6 +15,7 @@ from piecewise.data.dataset import read_data
 from piecewise.data.pictures.files import read_picture
 from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.learning.holding_out import held_out
+from piecewise.progress import Progress
 
 from .test_data import refusal
 
@@ -87,8 +88,8 @@ def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Pa
     (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere")
     (tmp_path / "b" / "broken.png").write_bytes(b"\x89PNG")
     (tmp_path / "b" / "empty.jpg").touch()
-    steps: list[tuple[int, int, str]] = []
-    found = read_data(tmp_path, progress=lambda *step: steps.append(step))
+    steps: list[Progress] = []
+    found = read_data(tmp_path, on_progress=steps.append)
     assert found.classes == ("a", "b")
     assert len(found) == 2
     assert [sentence.split(": cannot be read")[0] for sentence in found.skipped] == [
@@ -97,8 +98,9 @@ def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Pa
         f"{tmp_path / 'b'}: 2 files of other kinds than pictures",  # notes, a dead link
         str(tmp_path / "b" / "broken.png"), str(tmp_path / "b" / "empty.jpg"),
     ]  # fmt: skip
-    four = [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert steps == [(*step, doing) for doing in ("looking", "reading") for step in four]
+    assert steps == [
+        Progress(stage, done, 4) for stage in ("looking", "reading") for done in range(1, 5)
+    ]
 
 
 def test_pictures_that_do_not_fit_in_memory_are_read_again(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import piecewise as pw
-from piecewise.learning.history import SHOWN, Epoch, History
+from piecewise.learning.history import SHOWN, History
+from piecewise.progress import Epoch
 
 from .test_charts import points
 

@@ -17,12 +17,12 @@ import pytest
 
 from piecewise.data.xo import DECK_TRICKY_X, draw
 from piecewise.errors import DataError, LimitError, TrainingError
-from piecewise.learning.history import Progress
 from piecewise.learning.recipe import Recipe, knobs
 from piecewise.learning.scores import Scores, evaluate
 from piecewise.learning.trainer import train
 from piecewise.limits import LOSS
 from piecewise.network import Network
+from piecewise.progress import Progress
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.steps import adamw, sgd
 from piecewise.tricks import Augmentation
@@ -172,11 +172,11 @@ def test_stopping_it_leaves_the_net_as_after_its_last_step() -> None:
     recipe = Recipe(epochs=400, batch_size=64)
 
     def stop(progress: Progress) -> None:
-        if progress.step > 5:  # after the first epoch of five
+        if progress.done > 5:  # after the first epoch of five
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(net, LESSONS.pictures, LESSONS.labels, recipe, progress=stop)
+        train(net, LESSONS.pictures, LESSONS.labels, recipe, on_progress=stop)
     assert 1 <= len(net.history) < 400
     assert np.isfinite(net.parameters.flat).all()
     assert net.parameters_sha256 != Network(SMALL, (1, 9, 9), ("X", "O")).parameters_sha256
@@ -186,12 +186,12 @@ def test_progress_is_told_now_and_then_and_at_the_end_of_every_epoch() -> None:
     told: list[Progress] = []
     net = Network("full", (1, 9, 9), ("X", "O"))
     train(net, LESSONS.pictures[:50], LESSONS.labels[:50], Recipe(epochs=2, batch_size=16),
-          progress=told.append)  # fmt: skip
-    steps = [progress.step for progress in told]
+          on_progress=told.append)  # fmt: skip
+    steps = [progress.done for progress in told]
     assert steps == sorted(set(steps))
     assert {4, 8} <= set(steps)
-    assert {progress.steps for progress in told} == {8}
-    assert [progress.step for progress in told if progress.finished] == [4, 8]
+    assert {progress.total for progress in told} == {8}
+    assert [progress.done for progress in told if progress.epoch] == [4, 8]
 
 
 def test_pictures_and_labels_must_fit() -> None:

@@ -43,7 +43,9 @@ def test_the_next_call_ends_the_one_before_at_once() -> None:
     live, wanted = Live(net()), net()
     train(wanted, LESSONS.pictures, LESSONS.labels, RECIPE)
     running = threading.Event()
-    first = live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS, progress=lambda _: running.set())
+    first = live.teach(
+        LESSONS.pictures, LESSONS.labels, ENDLESS, on_progress=lambda _: running.set()
+    )
     assert running.wait(60)
     waiting = [live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS) for _ in range(5)]
     last = live.teach(LESSONS.pictures, LESSONS.labels, RECIPE)
@@ -68,7 +70,9 @@ def test_it_can_be_cancelled_and_goes_on_to_be_of_use() -> None:
 def test_the_future_itself_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
     live = Live(net())
     running = threading.Event()
-    future = live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS, progress=lambda _: running.set())
+    future = live.teach(
+        LESSONS.pictures, LESSONS.labels, ENDLESS, on_progress=lambda _: running.set()
+    )
     assert running.wait(60)
     assert future.cancel()
     assert live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(60).history
@@ -80,7 +84,7 @@ def test_a_progress_that_cancels_leaves_nobody_waiting() -> None:
     def refuse(_: Any) -> None:
         raise CancelledError
 
-    future = Live(net()).teach(LESSONS.pictures, LESSONS.labels, progress=refuse)
+    future = Live(net()).teach(LESSONS.pictures, LESSONS.labels, on_progress=refuse)
     with pytest.raises(CancelledError):
         future.result(60)
 
@@ -94,7 +98,7 @@ def test_what_training_raises_comes_out_of_the_future() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        live.teach(LESSONS.pictures, LESSONS.labels, progress=refuse).result(60)
+        live.teach(LESSONS.pictures, LESSONS.labels, on_progress=refuse).result(60)
 
 
 def test_what_is_given_stays_as_it_is() -> None:

@@ -17,10 +17,10 @@ import pytest
 
 from piecewise.errors import PiecewiseError, RunError, TrainingError
 from piecewise.files import run_folder
-from piecewise.learning.history import Progress
 from piecewise.learning.recipe import Recipe
 from piecewise.learning.trainer import train
 from piecewise.network import Network
+from piecewise.progress import Progress
 from piecewise.tricks import Augmentation
 
 from .runs import FILES, LESSONS, LONGER, RUNS, Disk, Run, at, every_step, names, result
@@ -29,14 +29,14 @@ SHORT = RUNS["short"]
 
 
 class Stopped(Exception):
-    """What progress raises."""
+    """What the progress callback raises."""
 
 
 def stopping(after: int) -> Any:
     """Stops at the first look after so many steps."""
 
     def stop(progress: Progress) -> None:
-        if progress.step >= after:
+        if progress.done >= after:
             raise Stopped
 
     return stop
@@ -81,7 +81,7 @@ def test_a_run_stopped_after_every_step_comes_to_the_same_bits(memory: Path, nam
 def test_a_run_in_a_folder_is_the_run_without(memory: Path) -> None:
     told = list[int]()
     assert result(SHORT.train(memory / "run")) == result(SHORT.train())
-    SHORT.train(memory / "run", lambda progress: told.append(progress.step))
+    SHORT.train(memory / "run", lambda progress: told.append(progress.done))
     assert told == [4]  # of four: it says where it goes on from, and nothing is left to do
 
 
@@ -154,7 +154,7 @@ import sys, time
 from pathlib import Path
 from tests.runs import LONGER, every_step
 def slowly(progress):
-    print(progress.step, flush=True)
+    print(progress.done, flush=True)
     time.sleep(0.05)
 with every_step():
     LONGER.train(Path(sys.argv[1]), slowly)
@@ -174,7 +174,7 @@ def test_one_process_at_a_time_has_a_folder(memory: Path, stop: signal.Signals) 
         _, errors = other.communicate(timeout=20)
     assert ("KeyboardInterrupt" in errors) == (stop == signal.SIGINT)
     told = list[int]()
-    net = LONGER.train(memory / "run", lambda progress: told.append(progress.step))
+    net = LONGER.train(memory / "run", lambda progress: told.append(progress.done))
     assert told[0] >= 1
     assert result(net) == result(LONGER.train())
 
@@ -289,7 +289,7 @@ def test_a_state_that_was_removed_is_begun_anew(stopped: Path) -> None:
     (stopped / "state.safetensors").unlink()
     (stopped / "events.out.tfevents.1").write_text("")
     told = list[int]()
-    net = SHORT.train(stopped, lambda progress: told.append(progress.step))
+    net = SHORT.train(stopped, lambda progress: told.append(progress.done))
     assert told[0] == 1
     assert result(net) == result(SHORT.train())
 
@@ -373,7 +373,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_state(memory: Path) -> No
     state = (memory / "run" / "state.safetensors").read_bytes()
     net, told = run.network(), list[int]()
     with every_step(), pytest.raises(TrainingError) as again:
-        run.teach(net, memory / "run", lambda progress: told.append(progress.step))
+        run.teach(net, memory / "run", lambda progress: told.append(progress.done))
     assert str(again.value) == str(caught.value)
     assert told == [int(str(caught.value).split("step ")[1].split()[0]) - 1]  # the one before
     assert np.isfinite(net.parameters.flat).all()

@@ -13,6 +13,7 @@ from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.xo import draw
 from piecewise.errors import DataError
 from piecewise.learning.shuffling import interval, shuffle_test
+from piecewise.progress import Progress
 
 
 def tricky(count: int) -> DataSet:
@@ -56,13 +57,13 @@ def test_signals_in_one_row_are(tmp_path: Path) -> None:
 
 
 def test_drawings_are_for_a_convnet_and_the_answer_is_the_same_twice() -> None:
-    heard: list[tuple[int, int]] = []
-    found = shuffle_test(tricky(600), told=lambda done, of: heard.append((done, of)))
+    heard: list[Progress] = []
+    found = shuffle_test(tricky(600), on_progress=heard.append)
     assert found.verdict == "columns matter"
     assert found.axes == "columns and rows"
     assert found.difference == pytest.approx(found.accuracy - found.swapped)
     assert found.n == 600
-    assert heard[:10] == [(done, 10) for done in range(1, 11)]
+    assert heard[:10] == [Progress("shuffle test", done, 10) for done in range(1, 11)]
     assert shuffle_test(tricky(600), threads=1) == found
     assert shuffle_test(tricky(600), seed=1) != found
 

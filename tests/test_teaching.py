@@ -116,9 +116,9 @@ def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
     plan = lesson(data, **SMALL)
     assert plan.folds == 5
     assert len(plan.parts["train"].labels) == 60
-    told: set[str] = set()
-    taught = teach(plan, lambda title, _: told.add(title))
-    assert told == {*(f"fold {n} of 10" for n in range(1, 11)), "net"}
+    stages: set[str] = set()
+    taught = teach(plan, lambda progress: stages.add(progress.stage))
+    assert stages == {*(f"fold {n} of 10" for n in range(1, 11)), "training"}
     scores = taught.scores["folds"]
     assert scores.confusion.sum() == 60 * REPEATS
     assert scores.n == 60

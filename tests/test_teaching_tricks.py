@@ -16,6 +16,7 @@ from piecewise.insight.tricks_lab import SetCurve, SetCurves, dials, set_curves
 from piecewise.learning.recipe import Recipe
 from piecewise.learning.teaching import Part, lesson, teach
 from piecewise.network import Network
+from piecewise.progress import Progress
 from piecewise.tricks import Augmentation
 from tests.real_data import real
 from tests.test_tricks_lab import DRAWN, KNOBS, LAYERS, data_of, taught
@@ -43,8 +44,8 @@ def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) ->
     data = data_of()
     tested = data.part("test")
     digest, before = net.parameters_sha256, set_curves(net, *tested)
-    told: list[tuple[int, int, str]] = []
-    found = teach_tricks(net, data, ["translation"], told=lambda *one: told.append(one), threads=1)
+    reports: list[Progress] = []
+    found = teach_tricks(net, data, ["translation"], on_progress=reports.append, threads=1)
     assert net.parameters_sha256 == digest
     changed = {one.trick: one for one in changes(before, set_curves(found.net, *tested))}
     gained = changed["translation"].gained
@@ -54,8 +55,8 @@ def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) ->
     assert found.shares["translation"] == 1
     assert found.net.recipe["tricks"]["translation"] == [0.25, 0.25]
     assert found.net.recipe["epochs"] == KNOBS["epochs"]
-    assert {title for *_, title in told} >= {"comparing on pictures held out"}
-    assert any(title.startswith("teaching translation") for *_, title in told)
+    assert {one.stage for one in reports} >= {"comparing on pictures held out"}
+    assert any(one.stage.startswith("teaching translation") for one in reports)
 
     # The same on two threads, and whatever the test part holds.
     data.pictures = data.pictures.copy()
@@ -124,8 +125,9 @@ def test_a_net_that_learns_less_well_is_taught_for_longer(
 def test_a_small_set_is_divided_to_choose_and_then_learned_whole() -> None:
     data = data_of(60, tested=0)
     small = taught(data)
-    titles: list[str] = []
-    found = teach_tricks(small, data, ["rotation"], told=lambda *one: titles.append(str(one[2])))
+    reports: list[Progress] = []
+    found = teach_tricks(small, data, ["rotation"], on_progress=reports.append)
+    titles = [one.stage for one in reports]
     assert "teaching without the pictures held out" in titles
     assert titles[-1].endswith("all pictures")
     assert found.net.calibration.n == 12  # a fifth of 60

@@ -32,6 +32,7 @@ from piecewise.insight.tricks_lab import (
 )
 from piecewise.learning.teaching import lesson, teach
 from piecewise.network import Network
+from piecewise.progress import Progress
 from piecewise.reference.tricks import Draws, as_drawn, draws, trick
 from piecewise.tricks import Augmentation
 from tests.test_tricks import ALL, moment
@@ -308,8 +309,8 @@ def test_the_area_is_the_mean_height() -> None:
 def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     tested, right = DRAWN.pictures[200:], DRAWN.labels[200:]
     lessons = DRAWN.pictures[:40], DRAWN.labels[:40]
-    told: list[tuple[int, int, str]] = []
-    found = set_curves(net, tested, right, lessons, told=lambda *one: told.append(one))
+    reports: list[Progress] = []
+    found = set_curves(net, tested, right, lessons, on_progress=reports.append)
     compared = Literal(as_bytes(net.inputs(lessons[0])), lessons[1])
     for curve in found.curves:
         assert curve.literal is not None
@@ -320,8 +321,8 @@ def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.Mo
         assert curve.accuracies[curve.dial.as_it_is] >= 0.97
     assert (found.n, found.literal_n) == (100, 40)
     sizes = sum(len(curve.dial.sizes) for curve in found.curves)
-    assert told[-1] == (100 * sizes, 100 * sizes, "measuring")
-    assert [one[0] for one in told] == sorted(one[0] for one in told)
+    assert reports[-1] == Progress("measuring", 100 * sizes, 100 * sizes)
+    assert [one.done for one in reports] == sorted(one.done for one in reports)
     monkeypatch.setattr(tricks_lab, "_BLOCK", 30 * SIZE * SIZE)
     for threads in (1, 3):
         assert set_curves(net, tested, right, lessons, threads=threads) == found
@@ -354,5 +355,5 @@ def test_whoever_has_seen_enough_leaves_no_thread_behind(net: Network) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        set_curves(net, DRAWN.pictures, DRAWN.labels, told=enough, threads=3)
+        set_curves(net, DRAWN.pictures, DRAWN.labels, on_progress=enough, threads=3)
     assert threading.active_count() == before

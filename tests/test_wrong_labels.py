@@ -14,6 +14,7 @@ from piecewise.data.texts.preparation import TextPreparation
 from piecewise.data.xo import PLAIN, draw
 from piecewise.errors import DataError, LimitError
 from piecewise.insight.wrong_labels import Suspect, suspects
+from piecewise.progress import Progress
 from piecewise.randomness import key_of, shuffled
 
 from .real_data import real
@@ -84,12 +85,11 @@ def test_a_validation_part_is_looked_at(
 
 def test_as_many_as_asked_for_and_progress() -> None:
     data, _ = data_of(60, 2)
-    seen = list[tuple[int, int, str]]()
-    told = suspects(data, 60, layers=LITTLE, told=lambda *one: seen.append(one))
+    seen = list[Progress]()
+    told = suspects(data, 60, layers=LITTLE, on_progress=seen.append)
     assert len({one.index for one in told}) == 60
-    assert {one[2] for one in seen} == {f"asking nets, round {n} of 2" for n in (1, 2)}
-    done, of, _ = seen[-1]
-    assert done == of > 0
+    assert {one.stage for one in seen} == {f"asking nets, round {n} of 2" for n in (1, 2)}
+    assert seen[-1].done == seen[-1].total > 0
 
 
 def test_texts() -> None:
@@ -163,7 +163,7 @@ def test_an_error_of_who_is_told_ends_it_all() -> None:
 
     began = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        suspects(data, layers="conv 32 5, relu, conv 32 5, relu, pool 2, full", told=stop)
+        suspects(data, layers="conv 32 5, relu, conv 32 5, relu, pool 2, full", on_progress=stop)
     assert time.perf_counter() - began < 20
 
 

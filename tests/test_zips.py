@@ -19,6 +19,7 @@ from piecewise.data import preparing, zips
 from piecewise.data.dataset import DataSet, read_data
 from piecewise.data.pictures.files import read_picture
 from piecewise.errors import DataError
+from piecewise.progress import Progress
 
 from .real_data import real
 from .test_data import refusal
@@ -88,15 +89,16 @@ def test_an_archive_is_read_as_the_folder_it_was_made_of(
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder)
     before = sorted(tmp_path.rglob("*"))
-    steps: list[tuple[int, int, str]] = []
-    found, wanted = read_data(path, progress=lambda *step: steps.append(step)), read_data(folder)
+    steps: list[Progress] = []
+    found, wanted = read_data(path, on_progress=steps.append), read_data(folder)
     same(found, wanted)
     prefix = f"{folder}/"
     told = [one.replace(prefix, f"{path}: ") for one in wanted.skipped]
     assert found.skipped == [one.replace(str(folder), str(path)) for one in told]
     assert len(found.skipped) == (7 if files is MESSY else 0)
-    assert steps[-1] == (steps[-1][1], steps[-1][1], "reading")
-    assert [step[0] for step in steps if step[2] == "reading"] == list(range(1, steps[-1][1] + 1))
+    total = steps[-1].total
+    assert steps[-1] == Progress("reading", total, total)
+    assert [step.done for step in steps if step.stage == "reading"] == list(range(1, total + 1))
     assert sorted(tmp_path.rglob("*")) == before  # nothing was unpacked to disk
 
 

@@ -11,7 +11,7 @@ from ..data.dataset import read_data
 from ..insight.cost import cost
 from ..insight.culprits import Culprit, culprits
 from ..network import Network
-from .output import data, print_json, printable, say, stages, words
+from .output import Meter, data, print_json, printable, say, words
 from .stopping import Stopping
 
 SHOWN = 10
@@ -30,14 +30,9 @@ def tell_culprits(
     """Teach nets without each example (or group) that ``net`` learned from in turn, and print those
     without which the answer about an example, of the class ``right``, gets better."""
     console = words()
-    with stages(console) as show, Stopping() as stopping:
-
-        def told(done: int, of: int, doing: str) -> None:
-            show(done, of, doing)
-            stopping.look()
-
+    with Stopping() as stopping, Meter(console, stopping.look) as meter:
         dataset = read_data(
-            source, net.preparation, classes=net.classes, groups=groups, progress=told
+            source, net.preparation, classes=net.classes, groups=groups, on_progress=meter
         )
         chosen = np.flatnonzero(dataset.parts == "train")
         grouped = None if dataset.groups is None else dataset.groups[chosen]
@@ -53,7 +48,7 @@ def tell_culprits(
             np.array([right]),
             groups=grouped,
             names=names,
-            told=told,
+            on_progress=meter,
         )
     if as_json:
         print_json(

@@ -11,7 +11,7 @@ from ..data.inspection.report import Report, report
 from ..errors import DataError
 from ..learning.shuffling import Shuffled, shuffle_test
 from .knobs import read_size
-from .output import data, json_option, meter, print_json, stages, words
+from .output import Meter, data, json_option, print_json, words
 from .report_words import report_lines, shuffled_lines
 
 SCHEMA = 1
@@ -45,15 +45,15 @@ def command(
     Exit status 0 whatever is found, if it can be read at all.
     """
     sides, console = read_size(size), words()
-    with stages(console) as show:
-        dataset = read_data(source, size=sides, groups=groups, progress=show, every_class=True)
+    with Meter(console) as meter:
+        dataset = read_data(source, size=sides, groups=groups, on_progress=meter, every_class=True)
     found = report(dataset)
     shuffled: Shuffled | None = None
     unshuffled: DataError | None = None  # told at the end: the report is worth having without
     if shuffles:
         try:
-            with meter("shuffle test", console) as show:
-                shuffled = shuffle_test(dataset, told=show)
+            with Meter(console) as meter:
+                shuffled = shuffle_test(dataset, on_progress=meter)
         except DataError as error:
             unshuffled = error
     _print(found, shuffled, as_json=as_json)

@@ -21,14 +21,13 @@ from ..data.xo import (
     Drawings,
     draw,
 )
-from ..learning.history import Progress
 from ..learning.recipe import Recipe
 from ..learning.scores import evaluate
 from ..learning.trainer import train
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, halves, prose, table, titled
-from .output import check_place, data, json_option, meter, print_json, say, show, words
+from .output import Meter, check_place, data, json_option, print_json, say, show, words
 
 LAYERS = "2 * (conv 8 5, norm, relu, pool 2), full"
 SIZE = 28
@@ -86,14 +85,11 @@ def _found(console: Console, unseen: Drawings, clock: _Clock) -> Found:
     net = Network(LAYERS, (1, SIZE, SIZE), CLASSES, seed=0, preparation=lessons.preparation)
     errors = {"before": _error_table(net, unseen)}
 
-    def told(progress: Progress) -> None:
-        shown(progress.step, progress.steps, f", loss {progress.loss:.4f}")
-
     early = deepcopy(net)
     train(early, lessons.pictures[:EARLY], lessons.labels[:EARLY], replace(RECIPE, epochs=1))
     errors["during"] = _error_table(early, unseen)
-    with meter("learning", console) as shown:
-        train(net, lessons.pictures, lessons.labels, RECIPE, progress=told)
+    with Meter(console) as meter:
+        train(net, lessons.pictures, lessons.labels, RECIPE, on_progress=meter)
     errors["after"] = _error_table(net, unseen)
     clock.mark("learning")
     accuracy = {"all": evaluate(net, unseen.pictures, unseen.labels).accuracy}

@@ -16,12 +16,12 @@ from ..files.whole import write_whole
 from ..learning.scores import scored
 from ..network import Network
 from .output import (
+    Meter,
     check_free,
     data,
     json_option,
     print_json,
     say,
-    stages,
     tell_skipped,
     words,
     write_page,
@@ -64,8 +64,8 @@ def command(
     if answers is not None:
         _check_answers(Path(answers))
     console = words()
-    with stages(console) as show:
-        dataset = read_data(source, net.preparation, classes=net.classes, progress=show)
+    with Meter(console) as meter:
+        dataset = read_data(source, net.preparation, classes=net.classes, on_progress=meter)
     part = "test" if (dataset.parts == "test").any() else "all"
     chosen = np.flatnonzero((dataset.parts == "test") | (part == "all"))
     right = net.right(dataset.labels[chosen])

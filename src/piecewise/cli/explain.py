@@ -17,13 +17,13 @@ from ..insight.explanation import Explanation, explain
 from ..network import Network
 from ..reference.why import Why
 from .output import (
+    Meter,
     check_free,
     data,
     json_option,
     print_json,
     printable,
     say,
-    stages,
     words,
     write_page,
 )
@@ -306,6 +306,6 @@ def _looks(asked: Explanation, source: str | None) -> list[dict[str, Any]]:
     from ..page.looks import looks_data  # noqa: PLC0415
 
     net = asked.net
-    with stages(words()) as show:
-        dataset = read_data(source, net.preparation, classes=net.classes, progress=show)
+    with Meter(words()) as meter:
+        dataset = read_data(source, net.preparation, classes=net.classes, on_progress=meter)
     return looks_data(net, asked.feature_patches(dataset), dataset, Path(source))

@@ -6,15 +6,16 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, RenderableType
 
 from ..errors import DataError, ModelFileError
 from ..files.whole import write_whole
+from ..progress import Progress
 
 WIDTH = 80
 SKIPPED_SHOWN = 8
@@ -116,66 +117,56 @@ def _refuse_other_files(place: Path) -> None:
 
 
 class Meter:
-    """How far long work has come: a line that renews itself on a terminal, else nothing."""
+    """Shows progress on a terminal, in a line that renews itself; elsewhere it shows nothing.
 
-    def __init__(self, title: str, console: Console) -> None:
-        self.title, self.console = title, console
-        self.started = time.monotonic()
-        self.shown = 0.0
+    It is an ``on_progress``. ``then`` is called after each report and may raise. As a context
+    manager, it clears its line at the end.
+    """
 
-    def __call__(self, done: int, of: int, note: str = "") -> None:
-        """Show that ``done`` of ``of`` parts are done."""
+    def __init__(self, console: Console, then: Callable[[], None] | None = None) -> None:
+        self.console, self.then = console, then
+        self.stage, self.started, self.shown = "", 0.0, 0.0
+
+    def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if not self.console.is_terminal or (now - self.shown < 0.1 and done < of):
-            return
-        self.shown = now
-        spent, share, width = now - self.started, done / max(1, of), self.console.width - 1
-        known = spent > 0.5 and share > 0.02  # before that, time left would be a guess
-        left = f", {_span(spent * (1 - share) / share)} left" if known else ""
-        said = f"{int(100 * share)} %{left}{note}"
-        room = max(0, min(24, width - len(self.title) - len(said) - 4))
-        filled = round(room * share)
-        bar = f"[{'#' * filled}{'-' * (room - filled)}] " if room > 3 else ""
-        self._write("\r" + f"{self.title} {bar}{said}"[:width].ljust(width))
+        if progress.stage != self.stage:
+            self.clear()
+            self.stage, self.started, self.shown = progress.stage, now, 0.0
+        is_due = now - self.shown >= 0.1 or progress.done >= progress.total
+        if self.console.is_terminal and is_due:
+            self.shown = now
+            self._write("\r" + self._line(progress, now - self.started))
+        if self.then:
+            self.then()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line from the terminal."""
         if self.console.is_terminal and self.shown:
             self._write("\r" + " " * (self.console.width - 1) + "\r")
+
+    def _line(self, progress: Progress, seconds: float) -> str:
+        """The stage, a bar, the percentage, the time left, and the loss or the count."""
+        done, total, loss = progress.done, progress.total, progress.loss
+        fraction, width = done / max(1, total), self.console.width - 1
+        known = seconds > 0.5 and fraction > 0.02  # before that, time left would be a guess
+        left = f", {_span(seconds * (1 - fraction) / fraction)} left" if known else ""
+        note = f", {done:,} of {total:,}" if loss is None else f", loss {loss:.4f}"
+        words = f"{int(100 * fraction)} %{left}{note}"
+        space = max(0, min(24, width - len(progress.stage) - len(words) - 4))
+        filled = round(space * fraction)
+        bar = f"[{'#' * filled}{'-' * (space - filled)}] " if space > 3 else ""
+        return f"{progress.stage} {bar}{words}"[:width].ljust(width)
 
     def _write(self, text: str) -> None:
         with suppress(OSError):
             self.console.file.write(text)
             self.console.file.flush()
-
-
-@contextmanager
-def meter(title: str, console: Console) -> Iterator[Meter]:
-    """A meter that is taken away at the end, however the work ends."""
-    made = Meter(title, console)
-    try:
-        yield made
-    finally:
-        made.clear()
-
-
-@contextmanager
-def stages(console: Console) -> Iterator[Callable[[int, int, str], None]]:
-    """A meter for each kind of work that comes, told by how many are done, of how many, and what is
-    done; taken away at the end, however the work ends."""
-    shown = Meter("", console)
-
-    def show(done: int, of: int, doing: str) -> None:
-        nonlocal shown
-        if doing != shown.title:
-            shown.clear()
-            shown = Meter(doing, console)
-        shown(done, of, f", {done:,} of {of:,}")
-
-    try:
-        yield show
-    finally:
-        shown.clear()
 
 
 def _span(seconds: float) -> str:

@@ -9,7 +9,7 @@ import rich_click as click
 from ..data.dataset import DataSet, read_data
 from ..insight.wrong_labels import Suspect, suspects
 from .knobs import read_size
-from .output import data, json_option, print_json, printable, say, stages, tell_skipped, words
+from .output import Meter, data, json_option, print_json, printable, say, tell_skipped, words
 from .stopping import Stopping
 
 SCHEMA = 1
@@ -55,14 +55,11 @@ def command(
     and an odd example with the right label is doubted, too.
     """
     sides, console = read_size(size), words()
-    with stages(console) as show, Stopping() as stopping:
-
-        def told(done: int, of: int, doing: str) -> None:
-            show(done, of, doing)
-            stopping.look()
-
-        dataset = read_data(source, size=sides, groups=groups, progress=told)
-        found = suspects(dataset, most, layers=layers, seed=seed, told=told, threads=threads)
+    with Stopping() as stopping, Meter(console, stopping.look) as meter:
+        dataset = read_data(source, size=sides, groups=groups, on_progress=meter)
+        found = suspects(
+            dataset, most, layers=layers, seed=seed, on_progress=meter, threads=threads
+        )
     tell_skipped(dataset.skipped, console)
     looked_at = int((dataset.parts != "test").sum())
     if as_json:

@@ -15,12 +15,13 @@ from ..data.dataset import read_data
 from ..data.inspection.report import warnings
 from ..data.pictures.preparation import RESIZES
 from ..errors import LimitError, ModelFileError, NotationError, RunError
-from ..learning.history import Progress
 from ..learning.recipe import Recipe
 from ..learning.scores import Scores
 from ..learning.teaching import Lesson, Taught, lesson, teach
+from ..learning.trainer import TRAINING
 from ..network import Network
 from ..notation import parse
+from ..progress import Progress
 from .knobs import knob_options, read_size
 from .output import (
     Meter,
@@ -29,7 +30,6 @@ from .output import (
     json_option,
     print_json,
     say,
-    stages,
     tell_skipped,
     words,
 )
@@ -107,8 +107,8 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     wishes = {name: given.pop(name) for name in ("resize", "groups") if name in given}
     _check_usage(given)
     check_place(output)
-    with stages(console) as show:
-        dataset = read_data(source, size=size, progress=show, cache=_cache(how), **wishes)
+    with Meter(console) as meter:
+        dataset = read_data(source, size=size, on_progress=meter, cache=_cache(how), **wishes)
     tell_skipped(dataset.skipped, console)
     if dataset.not_kept:
         say(console, dataset.not_kept)
@@ -195,26 +195,22 @@ def _more(classes: int) -> str:
     return f" and {classes - CLASSES_SHOWN:,} more" if classes > CLASSES_SHOWN else ""
 
 
-class _Telling:
-    """Shows how far each of the trainings is: a bar on a terminal, else a line an epoch."""
+class _TrainingLog:
+    """Prints a line per epoch, and between them shows a meter; it is an ``on_progress``."""
 
     def __init__(self, console: Console, epochs: int, stopping: Stopping) -> None:
         self.console, self.epochs, self.stopping = console, epochs, stopping
-        self.title, self.meter = "", Meter("training", console)
+        self.meter = Meter(console)
 
-    def __call__(self, title: str, progress: Progress) -> None:
-        if title != self.title:
-            self.meter.clear()
-            name = "training" if title == "net" else title
-            self.title, self.meter = title, Meter(name, self.console)
-            if title != "net" and not self.console.is_terminal:
-                say(self.console, title)
+    def __call__(self, progress: Progress) -> None:
+        is_fold = progress.stage != TRAINING
+        if is_fold and progress.stage != self.meter.stage and not self.console.is_terminal:
+            say(self.console, progress.stage)
         if progress.resumed:
-            told = f"going on from step {progress.step:,} of {progress.steps:,}"
-            say(self.console, told)
-        self.meter(progress.step, progress.steps, f", loss {progress.loss:.4f}")
-        if progress.finished and title == "net":
-            epoch = progress.finished
+            say(self.console, f"going on from step {progress.done:,} of {progress.total:,}")
+        self.meter(progress)
+        if progress.epoch and not is_fold:
+            epoch = progress.epoch
             self.meter.clear()
             share = epoch.validation_accuracy
             scored = "" if share is None else f"   validation {100 * share:.2f} %"
@@ -229,14 +225,14 @@ class _Telling:
 def _taught(plan: Lesson, net: Network, console: Console, how: dict[str, Any]) -> Taught | None:
     """Train with a meter; None if it was stopped."""
     with Stopping() as stopping:
-        telling = _Telling(console, plan.plan.recipe.epochs, stopping)
+        log = _TrainingLog(console, plan.plan.recipe.epochs, stopping)
         try:
-            return teach(plan, telling, net=net, **how)
+            return teach(plan, log, net=net, **how)
         except KeyboardInterrupt:
             stop_listening()
             return None
         finally:
-            telling.meter.clear()
+            log.meter.clear()
 
 
 def _save(net: Network, output: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from ..insight.literal import worth
 from ..insight.teaching_tricks import Change, TaughtTricks, asked_tricks, changes, teach_tricks
 from ..insight.tricks_lab import Dial, SetCurve, SetCurves, dials, set_curves
 from ..network import Network
-from .output import check_place, data, json_option, print_json, say, stages, tell_skipped, words
+from ..progress import OnProgress
+from .output import Meter, check_place, data, json_option, print_json, say, tell_skipped, words
 from .stopping import Stopping, undisturbed
 
 SCHEMA = 1
@@ -63,17 +64,12 @@ def command(
     dials(net.preparation)  # texts are told before anything is read
     asked = asked_tricks(net, asked) if asked else ()
     console, taught, after = words(), None, None
-    with stages(console) as show, Stopping() as stopping:
-
-        def told(done: int, of: int, doing: str) -> None:
-            show(done, of, doing)
-            stopping.look()
-
-        dataset = read_data(source, net.preparation, classes=net.classes, progress=told)
-        measured = _Measured(dataset, told, threads)
+    with Stopping() as stopping, Meter(console, stopping.look) as meter:
+        dataset = read_data(source, net.preparation, classes=net.classes, on_progress=meter)
+        measured = _Measured(dataset, meter, threads)
         before = measured.curves(net, compared=True)
         if asked:
-            taught = teach_tricks(net, dataset, asked, told=told, threads=threads)
+            taught = teach_tricks(net, dataset, asked, on_progress=meter, threads=threads)
             after = measured.curves(taught.net)
     tell_skipped(dataset.skipped, console)
     if taught and output is not None:
@@ -94,15 +90,13 @@ def command(
 class _Measured:
     """The part of a data set that is measured on, and what it is compared with."""
 
-    def __init__(
-        self, given: DataSet, told: Callable[[int, int, str], None], threads: int | None
-    ) -> None:
+    def __init__(self, given: DataSet, on_progress: OnProgress, threads: int | None) -> None:
         self.part = "test" if (given.parts == "test").any() else "all"
         self.examples = (
             given.part("test") if self.part == "test" else (given.pictures, given.labels)
         )
         self.learned = given.part("train") if self.part == "test" else None
-        self.told, self.threads = told, threads
+        self.on_progress, self.threads = on_progress, threads
 
     def curves(self, net: Network, compared: bool = False) -> SetCurves:
         """Of a net; ``compared`` pixel by pixel with what was learned from, too."""
@@ -112,7 +106,9 @@ class _Measured:
             pixels = int(np.prod(net.input))
             some = worth(len(self.learned[1]), len(labels) * sizes, pixels)
             compare = self.learned[0][some], self.learned[1][some]
-        return set_curves(net, pictures, labels, compare, told=self.told, threads=self.threads)
+        return set_curves(
+            net, pictures, labels, compare, on_progress=self.on_progress, threads=self.threads
+        )
 
 
 def _taught(

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..engine.runtime import processors
+from ..progress import OnProgress, Progress
 from .folders import Listed
 from .gathering import Files, Gathered
-from .in_order import Progress, in_order
+from .in_order import in_order
 
 CHECKING = "checking"
-"""What progress is told that this is."""
+"""The stage that is reported."""
 _BLOCK = 1 << 20  # bytes that are read at a time
 _AT_ONCE = 64  # files that a thread takes at a time
 
@@ -34,7 +35,7 @@ class Contents(NamedTuple):
         return [_stamp(path) for path in self.paths] == self.stamps
 
 
-def contents_of(gathered: Gathered, place: Path, progress: Progress | None = None) -> Contents:
+def contents_of(gathered: Gathered, place: Path, on_progress: OnProgress | None = None) -> Contents:
     """The bytes of every file hashed, with the names, labels and parts they have. A file that holds
     the whole set is one. What cannot be read counts by the reason."""
     loose = [file.place for file in _files(gathered) if isinstance(file.place, Path)]
@@ -42,15 +43,15 @@ def contents_of(gathered: Gathered, place: Path, progress: Progress | None = Non
     stamps = [_stamp(path) for path in paths]
     whole = hashlib.sha256(json.dumps([gathered.reads, str(place)]).encode())
     if not loose:
-        whole.update(_hashed(place, progress))
+        whole.update(_hashed(place, on_progress))
         return Contents(whole.hexdigest(), paths, stamps)
     runs = [paths[at : at + _AT_ONCE] for at in range(0, len(paths), _AT_ONCE)]
     with closing(in_order(runs, _hashed, processors())) as hashed:
         for number, digest in enumerate(hashed):
             named = [gathered.names[number], gathered.labels[number], str(gathered.parts[number])]
             whole.update(json.dumps(named).encode() + digest)
-            if progress:
-                progress(number + 1, len(paths), CHECKING)
+            if on_progress:
+                on_progress(Progress(CHECKING, number + 1, len(paths)))
     return Contents(whole.hexdigest(), paths, stamps)
 
 
@@ -58,7 +59,7 @@ def _files(gathered: Gathered) -> list[Listed]:
     return gathered.raw.files if isinstance(gathered.raw, Files) else []
 
 
-def _hashed(path: Path, progress: Progress | None = None) -> bytes:
+def _hashed(path: Path, on_progress: OnProgress | None = None) -> bytes:
     """The SHA-256 of a file, or of the reason why there is none."""
     found = hashlib.sha256()
     try:
@@ -66,8 +67,8 @@ def _hashed(path: Path, progress: Progress | None = None) -> bytes:
             blocks = -(-path.stat().st_size // _BLOCK)
             for number, block in enumerate(iter(lambda: file.read(_BLOCK), b"")):
                 found.update(block)
-                if progress:
-                    progress(number + 1, max(blocks, number + 1), CHECKING)
+                if on_progress:
+                    on_progress(Progress(CHECKING, number + 1, max(blocks, number + 1)))
     except OSError as error:
         return hashlib.sha256(f"not read: {error.errno}".encode()).digest()
     return found.digest()

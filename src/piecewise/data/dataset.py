@@ -15,10 +15,10 @@ import numpy.typing as npt
 from ..architecture import class_names
 from ..errors import DataError, LimitError, shown
 from ..limits import Sides
+from ..progress import OnProgress
 from .folders import PARTS
 from .gathering import Gathered, gather
 from .groups import Suggested, groups_of, suggested
-from .in_order import Progress
 from .media import MEDIA
 from .pictures.preparation import RESIZES
 from .preparation import Preparation
@@ -103,7 +103,7 @@ def read_data(
     most: int | None = None,
     resize: str = "pad",
     groups: str | None = None,
-    progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     every_class: bool = False,
     cache: str | os.PathLike[str] | None = None,
 ) -> DataSet:
@@ -112,8 +112,8 @@ def read_data(
     Without a ``preparation`` it is decided from the examples not for testing: of pictures, ``size``
     (rows, columns) if given, else their median size, its longer side at most ``most``; ``resize``
     as in `PicturePreparation`. With ``classes`` (a net's), the labels are numbered by them.
-    ``groups``: see `groups_of`. ``progress``: called with how many are done, of how many, and what
-    is done. ``every_class``: a class that is only tested is one, too, not a mistake. ``cache``: a
+    ``groups``: see `groups_of`. ``on_progress``: called for each example that is read.
+    ``every_class``: a class that is only tested is one, too, not a mistake. ``cache``: a
     folder of its own that keeps the inputs; when the same files are read again with the same
     wishes, these are mapped from there, read-only, and nothing is decoded (`storing.py`). Raises
     DataError, or LimitError where a wish is outside its limits.
@@ -127,7 +127,7 @@ def read_data(
     grouped = None if groups is None else np.array(groups_of(gathered, groups, place))
     if preparation is not None and preparation.reads != gathered.reads:
         raise DataError(f"{place}: got {gathered.reads}, wanted {preparation.reads} for this net")
-    reading = Reading(gathered, place, progress)
+    reading = Reading(gathered, place, on_progress)
     wishes = {"size": size, "most": most, "resize": RESIZES.check(resize)}
     if gathered.reads != "pictures":
         if size is not None or resize != "pad":

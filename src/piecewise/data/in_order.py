@@ -12,9 +12,6 @@ from typing import TypeVar
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
-Progress = Callable[[int, int, str], None]
-"""Called with how many are done, how many there are, and what is done ("reading")."""
-
 
 def in_order(
     given: Sequence[Sequence[Given]], use: Callable[[Given], Made], threads: int

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from ..engine.runtime import processors
 from ..errors import DataError
+from ..progress import OnProgress, Progress
 from .gathering import Files, Gathered
-from .in_order import Progress, in_order
+from .in_order import in_order
 from .media import MEDIA
 from .preparation import Preparation
 
@@ -72,11 +73,11 @@ Open = Callable[[tuple[int, ...], np.dtype[Any]], Inputs]
 
 @dataclass
 class Reading:
-    """What is read of a data set at ``place``, told to ``progress``."""
+    """Reads a data set at ``place`` and reports to ``on_progress``."""
 
     gathered: Gathered
     place: Path
-    progress: Progress | None = None
+    on_progress: OnProgress | None = None
     sizes: Sizes = field(init=False)
     """How large each was (N, 2), as far as it was looked at; see `Preparation.size`."""
 
@@ -154,15 +155,15 @@ class Reading:
         )
 
     def _each(
-        self, indices: Sequence[int], use: Callable[[Any], Any], doing: str
+        self, indices: Sequence[int], use: Callable[[Any], Any], stage: str
     ) -> Generator[tuple[int, Any], None, None]:
         """What ``use`` makes of each example, or the DataError of reading it, in this order."""
         runs, threads = self._shared_out(indices)
         with closing(in_order(runs, partial(self._one, use), threads)) as each:
             for done, found in enumerate(each):
                 yield indices[done], found
-                if self.progress:
-                    self.progress(done + 1, len(indices), doing)
+                if self.on_progress:
+                    self.on_progress(Progress(stage, done + 1, len(indices)))
 
     def _shared_out(self, indices: Sequence[int]) -> tuple[list[Sequence[int]], int]:
         """These examples as they are taken at a time, and by how many threads."""

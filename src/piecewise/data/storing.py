@@ -31,6 +31,7 @@ import numpy.typing as npt
 from ..engine.runtime import processors
 from ..errors import reason
 from ..files.whole import remove_leftovers, write_whole, written_whole
+from ..progress import Progress
 from ..version import __version__
 from .contents import CHECKING, Contents, contents_of
 from .in_order import in_order
@@ -65,7 +66,7 @@ def stored(
     The inputs are mapped from the file, read-only. A folder that cannot be written into is told and
     costs nothing more. Raises what reading does.
     """
-    contents = contents_of(reading.gathered, reading.place, reading.progress)
+    contents = contents_of(reading.gathered, reading.place, reading.on_progress)
     plain = json.dumps({"data": contents.digest, "wishes": wishes, "made by": _made_by()})
     of = json.loads(plain)  # as it comes back out of the note
     found = _taken(folder, of, reading)
@@ -190,8 +191,8 @@ def _blocks_of(file: IO[bytes], size: int, reading: Reading) -> str:
     with closing(in_order([[number] for number in range(count)], digest, processors())) as digests:
         for number, one in enumerate(digests):
             whole.update(one)
-            if reading.progress:
-                reading.progress(number + 1, count, CHECKING)
+            if reading.on_progress:
+                reading.on_progress(Progress(CHECKING, number + 1, count))
     return whole.hexdigest()
 
 

@@ -20,8 +20,9 @@ from ..elementary import exp, log
 from ..errors import DataError, shown
 from ..learning.trainer import train
 from ..network import Network
+from ..progress import OnProgress
 from .cost import SEEDS, Cost, cost
-from .many_nets import Look, Told, side_by_side
+from .many_nets import side_by_side
 
 BEYOND = 2.0
 """How far a harm must stand out, in units of the scatter that training has anyway, to count."""
@@ -103,7 +104,7 @@ def culprits(
     layers: str | None = None,
     epochs: int | None = None,
     seeds: int = SEEDS,
-    told: Told = None,
+    on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> list[Culprit]:
     """What made the net answer as it does, most harmful first: examples, or ``groups`` (N,) of
@@ -117,9 +118,9 @@ def culprits(
 
     What is taught is ``layers`` for ``epochs``, or what the net itself was; where that is much
     work, its recipe is cut short, and small layers learn in the place of large ones (`cost` tells
-    which). ``seeds``: over so many it is averaged. ``told``, ``threads``: see `side_by_side`. The
-    same arguments, the same answer, bit by bit, for any number of threads. Raises DataError,
-    LimitError, TrainingError.
+    which). ``seeds``: over so many it is averaged. ``on_progress``, ``threads``: see
+    `side_by_side`. The same arguments give the same bits, for any number of threads. Raises
+    DataError, LimitError, TrainingError.
     """
     given, known = net.examples(pictures, labels)
     question = _question(net, asked, right)
@@ -129,8 +130,8 @@ def culprits(
     sets: list[tuple[int, ...]] = [(), *left_out.values()]
     jobs = [teacher.job(out, price.recipe.seed + number) for number in range(seeds) for out in sets]
     small = "small " if layers is None and price.layers != net.notation else ""
-    doing = f"teaching {len(jobs):,} {small}nets, each without something"
-    found = side_by_side(jobs, price.recipe.epochs, doing, told, threads)
+    stage = f"teaching {len(jobs):,} {small}nets, each without something"
+    found = side_by_side(jobs, price.recipe.epochs, stage, on_progress, threads)
     by_set = [found[number :: len(sets)] for number in range(len(sets))]
     return _ranked(net.classes, left_out, by_set, question)
 
@@ -149,17 +150,17 @@ class _Teacher:
         self.net, self.pictures, self.labels = net, pictures, labels
         self.question, self.price = question, price
 
-    def job(self, out: tuple[int, ...], seed: int) -> Callable[[Look], _Found]:
+    def job(self, out: tuple[int, ...], seed: int) -> Callable[[OnProgress], _Found]:
         """Teaches a net without these examples."""
 
-        def taught(look: Look) -> _Found:
+        def taught(report: OnProgress) -> _Found:
             net, pictures = self.net, self.pictures
             pupil = Network(self.price.layers, net.input, net.classes, seed, net.preparation)
             weights = np.ones(len(self.labels), np.float32)
             if out:
                 pictures, weights[list(out)] = self._without(out), 0
             recipe = replace(self.price.recipe, seed=seed)
-            train(pupil, pictures, self.labels, recipe, None, look, 1, weights=weights)
+            train(pupil, pictures, self.labels, recipe, None, report, 1, weights=weights)
             return self._answers(pupil, out)
 
         return taught

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from ..charts import BLUE, Line, chart_svg
 from ..errors import DataError, LimitError, did_you_mean, reason, shown
 from ..files.whole import written_whole
-from ..learning.history import Progress
 from ..limits import Number, Whole, checked
 from ..network import Network
 from ..planes import data_address, png, signed_colours
+from ..progress import Progress
 from .error_table import table_of
 
 Float32 = npt.NDArray[np.float32]
@@ -65,8 +65,8 @@ class Frame:
 
 
 class Film:
-    """Give it to training as ``progress``, and it keeps the kernels of ``layer`` as they are now
-    and at the end of each epoch: `train(net, pictures, labels, progress=Film(net))`.
+    """Give it to training as ``on_progress``, and it keeps the kernels of ``layer`` as they are now
+    and at the end of each epoch: `train(net, pictures, labels, on_progress=Film(net))`.
 
     ``feature``: only that one's kernel. ``examples``: pictures and class numbers, whose total error
     (`error_table`) is then noted, too; that asks the net about all of them after every epoch. The
@@ -115,11 +115,10 @@ class Film:
             self._start = None
         if progress.resumed:  # what was before, another film has
             self._every, self._count, self._kept = 1, 0, []
-            self._last = self._frame(progress.step, None, None)
-        if progress.finished:
+            self._last = self._frame(progress.done, None, None)
+        if epoch := progress.epoch:
             self._keep_last()
-            done = progress.finished
-            self._last = self._frame(progress.step, done.epoch, done.loss)
+            self._last = self._frame(progress.done, epoch.epoch, epoch.loss)
 
     def _keep_last(self) -> None:
         """Put the last frame to the others, if it is its turn; thin these out when they are many.

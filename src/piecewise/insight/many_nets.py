@@ -9,17 +9,13 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from ..engine.runtime import processors
-from ..learning.history import Progress
 from ..limits import THREADS, checked
+from ..progress import OnProgress, Progress
 
 Made = TypeVar("Made")
-Look = Callable[[Progress], None]
-"""What a training tells its progress; it raises where nobody wants the net any more."""
-Told = Callable[[int, int, str], None] | None
-"""Called with how many (epochs, pictures) are done, of how many, and what is done; it may raise."""
 
-_TELL = 0.1
-"""Seconds between one look at Ctrl-C and progress and the next."""
+_REPORT_INTERVAL = 0.1
+"""Seconds between two progress reports, and between two checks for Ctrl-C."""
 
 
 class _EnoughError(Exception):
@@ -27,40 +23,41 @@ class _EnoughError(Exception):
 
 
 def side_by_side(
-    jobs: Sequence[Callable[[Look], Made]],
+    jobs: Sequence[Callable[[OnProgress], Made]],
     epochs: int,
-    doing: str,
-    told: Told = None,
+    stage: str,
+    on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> list[Made]:
-    """What the jobs make, in their order; each teaches nets for ``epochs`` epochs, gives `train`
-    one thread and the look it gets as progress.
+    """What the jobs make, in their order; each trains a net for ``epochs`` epochs and gives
+    `train` one thread and the callback that it gets.
 
-    ``told`` is called by the caller's thread. What it raises, Ctrl-C, or an error of a job ends
-    all of them at their next look; no thread is left behind. ``threads``: as many as there are
-    processors, if left out; what comes out is the same for any number. LimitError where it is none.
+    ``on_progress`` is called on the caller's thread, with the epochs of all nets. An exception that
+    it raises, Ctrl-C, or an error of a job stops all jobs at their next report; no thread is left.
+    ``threads``: as many as there are processors, if left out; the results are the same for any
+    number. LimitError where it is none.
     """
     count, enough = checked_threads(threads), threading.Event()
     done, lock = 0, threading.Lock()
 
-    def look(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         nonlocal done
         if enough.is_set():
             raise _EnoughError
-        if progress.finished:
+        if progress.epoch:
             with lock:
                 done += 1
 
     with ThreadPoolExecutor(min(count, max(1, len(jobs)))) as pool:
-        coming: list[Future[Made]] = [pool.submit(job, look) for job in jobs]
+        coming: list[Future[Made]] = [pool.submit(job, report) for job in jobs]
         try:
             left = set(coming)
             while left:
-                ended, left = wait(left, _TELL, FIRST_EXCEPTION)
+                ended, left = wait(left, _REPORT_INTERVAL, FIRST_EXCEPTION)
                 for one in ended:
                     one.result()
-                if told:
-                    told(done, len(jobs) * epochs, doing)
+                if on_progress:
+                    on_progress(Progress(stage, done, len(jobs) * epochs))
         finally:
             enough.set()
             pool.shutdown(cancel_futures=True)

@@ -17,13 +17,12 @@ import numpy as np
 from ..data.dataset import DataSet
 from ..errors import DataError, LimitError, shown
 from ..learning.calibrating import calibrated
-from ..learning.history import Progress
 from ..learning.holding_out import held_out
 from ..learning.recipe import Recipe
 from ..learning.teaching import Lesson, Part, lesson, teach
 from ..network import Network
+from ..progress import OnProgress, in_stage
 from ..tricks import Augmentation
-from .many_nets import Told
 from .tricks_lab import Dial, SetCurves, dials, set_curves
 
 ALL = "all"
@@ -147,7 +146,7 @@ def teach_tricks(
     data: DataSet,
     tricks: Sequence[str],
     *,
-    told: Told = None,
+    on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> TaughtTricks:
     """A new net with the layers, the seed and the recipe of ``net``, taught on the part of the data
@@ -158,8 +157,8 @@ def teach_tricks(
     first. Where it knows less of pictures as they are, or of a trick that was asked for, by more
     than 2 %, it is taught once more with twice as many epochs; where the area of another trick
     fell, with that trick, too, half as far as its dial goes, then all the way. Of four nets at most
-    that of the smallest fall is taken. A test part is not looked at. ``told``: see `set_curves`.
-    The same net, data and tricks give the same bits, for any number of threads.
+    that of the smallest fall is taken. A test part is not looked at. The same net, data
+    and tricks give the same bits, for any number of threads. ``on_progress``: see `teach`.
 
     LimitError where the net cannot be taught these, DataError where the data are not such as it
     learned from.
@@ -170,7 +169,7 @@ def teach_tricks(
             "data: got other classes, or another preparation, than the net has; wanted what "
             "read_data gives with its preparation and classes"
         )
-    school = _School(net, data, told, threads)
+    school = _School(net, data, on_progress, threads)
     tried = school.chosen(asked)
     return TaughtTricks(school.finished(tried), asked, tried.effort.shares, tried.effort.longer)
 
@@ -182,8 +181,8 @@ class _Effort(NamedTuple):
     longer: int = 1
 
     @property
-    def title(self) -> str:
-        """What is told while it is made."""
+    def stage(self) -> str:
+        """The stage that is reported meanwhile."""
         times = "" if self.longer == 1 else f", {self.longer} times as long"
         return f"teaching {' and '.join(self.shares)}{times}"
 
@@ -206,8 +205,10 @@ class _Tried(NamedTuple):
 class _School:
     """Where a net is taught anew, with this trick and that."""
 
-    def __init__(self, net: Network, data: DataSet, told: Told, threads: int | None) -> None:
-        self.net, self.told, self.threads = net, told, threads
+    def __init__(
+        self, net: Network, data: DataSet, on_progress: OnProgress | None, threads: int | None
+    ) -> None:
+        self.net, self.on_progress, self.threads = net, on_progress, threads
         self.dials = dials(net.preparation)
         given = lesson(data, layers=net.notation, **net.recipe)
         learned = {name: part for name, part in given.parts.items() if name != "test"}
@@ -215,7 +216,7 @@ class _School:
         self.holds_out = "validation" in learned
         self.lesson = self.whole if self.holds_out else _divided(self.whole)
 
-    def taught(self, given: Lesson, effort: _Effort, title: str) -> Network:
+    def taught(self, given: Lesson, effort: _Effort, stage: str) -> Network:
         """A net of a lesson, with these tricks added to its recipe, and epochs."""
         net = self.net
         new = Network(net.layers, net.input, net.classes, net.seed, net.preparation)
@@ -223,13 +224,8 @@ class _School:
         tricks = widened(recipe.tricks, self.dials, effort.shares)
         epochs = min(MOST_EPOCHS, effort.longer * recipe.epochs)
         plan = replace(given.plan, recipe=replace(recipe, tricks=tricks, epochs=epochs))
-
-        def show(_: str, progress: Progress) -> None:
-            if self.told:
-                self.told(progress.step, progress.steps, title)
-
-        told = show if self.told else None
-        teach(replace(given, plan=plan), told, net=new, threads=self.threads)
+        report = in_stage(self.on_progress, stage)
+        teach(replace(given, plan=plan), report, net=new, threads=self.threads)
         return new
 
     def chosen(self, asked: tuple[str, ...]) -> _Tried:
@@ -237,7 +233,7 @@ class _School:
         before = self._known(self.net if self.holds_out else self._control())
         effort, tried = _Effort(dict.fromkeys(asked, 1.0)), list[_Tried]()
         while len(tried) < ROUNDS:
-            new = self.taught(self.lesson, effort, effort.title)
+            new = self.taught(self.lesson, effort, effort.stage)
             after = self._known(new)
             falls = {name: 1 - after[name] / share for name, share in before.items() if share}
             tried.append(_Tried(new, effort, max(falls.values(), default=0.0)))
@@ -251,7 +247,7 @@ class _School:
         would not have been held out, one taught all of them."""
         if self.holds_out:
             return tried.net
-        new = self.taught(self.whole, tried.effort, f"{tried.effort.title}, all pictures")
+        new = self.taught(self.whole, tried.effort, f"{tried.effort.stage}, all pictures")
         pictures, labels = self.lesson.parts["validation"]
         new.calibration = calibrated(tried.net.logits(pictures), labels)
         return new
@@ -264,14 +260,12 @@ class _School:
         """Of the pictures held out: the areas by trick, and the accuracy as they are."""
         pictures, labels = self.lesson.parts["validation"]
         some = slice(None, None, -(-len(labels) // MOST))
-        show = self._comparing if self.told else None
-        found = set_curves(net, pictures[some], labels[some], told=show, threads=self.threads)
+        report = in_stage(self.on_progress, "comparing on pictures held out")
+        found = set_curves(
+            net, pictures[some], labels[some], on_progress=report, threads=self.threads
+        )
         first = found.curves[0]
         return {**found.areas, AS_IT_IS: first.accuracies[first.dial.as_it_is]}
-
-    def _comparing(self, done: int, of: int, _: str) -> None:
-        if self.told:
-            self.told(done, of, "comparing on pictures held out")
 
 
 def _divided(given: Lesson) -> Lesson:

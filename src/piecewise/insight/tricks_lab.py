@@ -25,10 +25,11 @@ from ..data.preparation import Preparation
 from ..data.sounds.preparation import SoundPreparation
 from ..errors import DataError, LimitError, shown
 from ..network import Network
+from ..progress import OnProgress, Progress
 from ..reference.tricks import Draws, as_drawn
 from ..reference.walk import Walk
 from .literal import Literal, as_bytes, share_same
-from .many_nets import Told, checked_threads
+from .many_nets import checked_threads
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -317,14 +318,14 @@ def set_curves(
     labels: npt.ArrayLike,
     literal_to: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     *,
-    told: Told = None,
+    on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> SetCurves:
     """The curves of pictures (N, C, H, W) with class numbers (N,), a curve a dial.
 
     ``literal_to``: pictures and class numbers that each is compared with pixel by pixel, too.
-    ``told``: called with how many pictures, at all sizes, have been answered, of how many, and what
-    is done. ``threads``: as many as there are processors, if left out; the result is the same for
+    ``on_progress``: called with the number of pictures classified so far, at all sizes.
+    ``threads``: as many as there are processors, if left out; the result is the same for
     any number. However many pictures there are, half a million numbers at a time are changed.
     Raises what `Network.logits` does, and LimitError for a net that reads texts.
     """
@@ -354,8 +355,8 @@ def set_curves(
             if compared is not None:
                 counts[dial][1, number] += int((compared == wanted).sum())
             done += len(wanted)
-            if told:
-                told(done, of, "measuring")
+            if on_progress:
+                on_progress(Progress("measuring", done, of))
     curves = [
         _set_curve(dial, found / len(given), literal is not None)
         for dial, found in zip(turning, counts, strict=True)

@@ -25,7 +25,8 @@ from ..learning.holding_out import folds_of
 from ..learning.trainer import train
 from ..limits import SEED, Whole, checked
 from ..network import Network
-from .many_nets import Look, Told, side_by_side
+from ..progress import OnProgress
+from .many_nets import side_by_side
 
 FOLDS, REPEATS = 5, 2
 SURE = 0.9
@@ -61,7 +62,7 @@ def suspects(
     *,
     layers: str | None = None,
     seed: int = 0,
-    told: Told = None,
+    on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> list[Suspect]:
     """The examples whose labels are most likely wrong, the surest first: the ``most`` first; if
@@ -69,8 +70,8 @@ def suspects(
 
     The part for testing is left out: it neither teaches nor is looked at. Groups stay together, as
     one person's mistakes, and pictures, are alike. Ten nets with quick layers (or ``layers``) and
-    their recipe are taught: the same data and ``seed`` give the same answer. ``told``, ``threads``:
-    see `side_by_side`. Raises DataError, LimitError, NotationError.
+    their recipe are taught: the same data and ``seed`` give the same answer. ``on_progress``,
+    ``threads``:    see `side_by_side`. Raises DataError, LimitError, NotationError.
     """
     if not isinstance(data, DataSet):
         raise DataError(f"data: got {shown(data)}, wanted what read_data gives")
@@ -80,7 +81,7 @@ def suspects(
     ):
         checked(f"suspects: {name}", limit, value)
     asked = _Asked.of(data, layers, seed)
-    logits = asked.answers(told, threads)
+    logits = asked.answers(on_progress, threads)
     return _ranked(data, asked, logits, most)
 
 
@@ -142,15 +143,15 @@ class _Asked:
         """The fold (N,) of each example in a round."""
         return folds_of(self.labels, self.plan.recipe.seed, repeat, self.folds, self.groups)
 
-    def answers(self, told: Told, threads: int | None) -> Float64:
+    def answers(self, on_progress: OnProgress | None, threads: int | None) -> Float64:
         """The logits (repeats, N, classes) by nets that did not learn from them."""
         found, kept = [], np.ones(len(self.labels), bool)
         for repeat in range(REPEATS):
-            doing = f"asking nets, round {repeat + 1} of {REPEATS}"
+            stage = f"asking nets, round {repeat + 1} of {REPEATS}"
             fold = self._fold(repeat)
             jobs = [self._job(fold == number, kept) for number in range(self.folds)]
             logits = np.empty((len(self.labels), len(self.data.classes)))
-            made = side_by_side(jobs, self.plan.recipe.epochs, doing, told, threads)
+            made = side_by_side(jobs, self.plan.recipe.epochs, stage, on_progress, threads)
             for number, some in enumerate(made):
                 logits[fold == number] = some
             found.append(logits)
@@ -159,17 +160,17 @@ class _Asked:
 
     def _job(
         self, out: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]
-    ) -> Callable[[Look], npt.NDArray[np.float32]]:
+    ) -> Callable[[OnProgress], npt.NDArray[np.float32]]:
         """Answers about what is left out."""
 
-        def asked(look: Look) -> npt.NDArray[np.float32]:
+        def asked(report: OnProgress) -> npt.NDArray[np.float32]:
             preparation = self.data.preparation
             recipe = self.plan.recipe
             net = Network(
                 self.plan.layers, preparation.shape, self.data.classes, recipe.seed, preparation
             )
             learned = ~out & kept
-            train(net, rows(self.pictures, learned), self.labels[learned], recipe, None, look, 1)
+            train(net, rows(self.pictures, learned), self.labels[learned], recipe, None, report, 1)
             return net.logits(rows(self.pictures, out), 1)
 
         return asked

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from ..errors import TrainingError
 from ..network import Network
 from ..optimizers import MEMORIES
-from .history import Epoch, History
+from ..progress import Epoch
+from .history import History
 from .recipe import Recipe
 
 Float32 = npt.NDArray[np.float32]

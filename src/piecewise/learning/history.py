@@ -1,4 +1,4 @@
-"""What is written down while a network learns."""
+"""The record of a training run: its epochs, as a table and as charts."""
 
 from __future__ import annotations
 
@@ -6,21 +6,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..charts import BLUE, Line, chart_svg
+from ..progress import Epoch
 
 SHOWN = 12
 """Epochs in a notebook's table: the first and the last ones."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What is written down once through the pictures: the mean loss on the way; accuracy and mean
-    loss on the validation pictures at its end (None without any); and the seconds it took."""
-
-    epoch: int
-    loss: float
-    validation_accuracy: float | None
-    validation_loss: float | None
-    seconds: float
 
 
 @dataclass
@@ -58,20 +47,6 @@ class History:
             line = Line("validation", numbers, shares, BLUE)
             charts.append(chart_svg("validation accuracy by epoch", "epoch", "% right", [line]))
         return charts
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands, told several times a second and at the end of every epoch."""
-
-    step: int
-    steps: int
-    loss: float
-    """The mean loss of the pictures of the last steps."""
-    finished: Epoch | None
-    """The epoch that has just ended, if one has."""
-    resumed: bool = False
-    """Whether this is where an earlier run stood, before anything else is told."""
 
 
 def _table(epochs: list[Epoch]) -> str:

@@ -20,10 +20,10 @@ from ..errors import LimitError, RunError, shown
 from ..files.events import Events
 from ..files.run_folder import ENVIRONMENT, NET, RECIPE, Arrays, RunFolder, opened
 from ..files.tensors import Shape, checked
+from ..progress import Epoch
 from ..tricks import AUGMENTATION
 from ..version import __version__
 from .course import Best, Course, Mean
-from .history import Epoch
 
 EVERY = 2.0
 """Seconds of training, at least, between two states that are kept."""

@@ -11,9 +11,9 @@ from copy import deepcopy
 import numpy.typing as npt
 
 from ..network import Network
-from .history import Progress
+from ..progress import OnProgress, Progress
 from .recipe import Recipe
-from .trainer import Told, Validation, train
+from .trainer import Validation, train
 
 
 class Live:
@@ -36,22 +36,23 @@ class Live:
         labels: npt.ArrayLike,
         recipe: Recipe | None = None,
         validation: Validation = None,
-        progress: Told = None,
+        on_progress: OnProgress | None = None,
     ) -> Future[Network]:
         """Begin anew with these pictures, which must not change meanwhile; the trained network
         comes in the future.
 
         Its ``result()`` raises CancelledError if a later call, or `cancel`, came before it was
-        done, else whatever `train` raises. ``progress`` is told on the thread that trains.
+        done, else whatever `train` raises. ``on_progress`` is called on the
+        thread that trains.
         """
 
-        def taught(check: Told) -> Network:
+        def taught(report: OnProgress) -> Network:
             net = deepcopy(self._net)
-            train(net, pictures, labels, recipe, validation, check, self._threads)
+            train(net, pictures, labels, recipe, validation, report, self._threads)
             return net
 
         with self._lock:
-            before, self._last = self._last, _Teaching(taught, progress)
+            before, self._last = self._last, _Teaching(taught, on_progress)
             if before:
                 before.cancel()
             self._last.start(before)
@@ -67,9 +68,11 @@ class Live:
 class _Teaching:
     """One network being taught on a thread of its own. Its future is also what cancels it."""
 
-    def __init__(self, taught: Callable[[Told], Network], progress: Told) -> None:
+    def __init__(
+        self, taught: Callable[[OnProgress], Network], on_progress: OnProgress | None
+    ) -> None:
         self.future: Future[Network] = Future()
-        self._taught, self._progress = taught, progress
+        self._taught, self._on_progress = taught, on_progress
         self._left = threading.Event()
 
     def start(self, before: _Teaching | None) -> None:
@@ -78,15 +81,15 @@ class _Teaching:
         run.start()
 
     def cancel(self) -> None:
-        """Leave at the next look; whoever waits for the result is told at once."""
+        """Stop at the next report. Whoever waits for the result gets CancelledError at once."""
         self.future.cancel()
 
     def _run(self, before: _Teaching | None) -> None:
         if before:
             before._left.wait()
         try:
-            self._look()
-            net = self._taught(self._told)
+            self._check_cancelled()
+            net = self._taught(self._report)
         except CancelledError:
             self.future.cancel()
         except BaseException as error:
@@ -99,11 +102,11 @@ class _Teaching:
             del self._taught  # and with it the pictures
             self._left.set()
 
-    def _told(self, progress: Progress) -> None:
-        self._look()
-        if self._progress:
-            self._progress(progress)
+    def _report(self, progress: Progress) -> None:
+        self._check_cancelled()
+        if self._on_progress:
+            self._on_progress(progress)
 
-    def _look(self) -> None:
+    def _check_cancelled(self) -> None:
         if self.future.cancelled():
             raise CancelledError

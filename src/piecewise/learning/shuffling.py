@@ -11,7 +11,6 @@ does (X and O differ in each row), so of pictures the rows are swapped, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..architecture import Architecture
 from ..data.dataset import DataSet
 from ..errors import DataError
 from ..network import Network
+from ..progress import OnProgress, Progress
 from ..randomness import COLUMNS, key_of, shuffled
 from ..tricks import Augmentation
 from .choices import Plan, Shape, plan_for
@@ -53,8 +53,6 @@ METHOD = (
 )
 
 Labels = npt.NDArray[np.int64]
-Told = Callable[[int, int], None] | None
-"""Called with how many trainings are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +107,18 @@ _SENTENCES = {
 
 
 def shuffle_test(
-    data: DataSet, seed: int = 0, told: Told = None, threads: int | None = None
+    data: DataSet,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+    threads: int | None = None,
 ) -> Shuffled:
     """Whether the data are for a ConvNet, by the deck's rule; never by their test part.
 
     In each of five rounds a fifth of at most 3,000 examples (groups stay together) teaches two
     nets, one with the columns as they are, one with the columns (of pictures the rows, too) in an
     order drawn for the round; they answer about the others. The same seed, the same answer.
-    DataError where there are not two classes with two examples each.
+    ``on_progress`` is called after each training. DataError where there are not two classes
+    with two examples each.
     """
     pictures, labels, groups = _chosen(data, seed)
     columns = pictures.shape[-1]
@@ -128,7 +130,7 @@ def shuffle_test(
     baseline = float(np.bincount(labels).max() / len(labels))
     for trial in range(TRIES):
         count = len(labels) // shown.rounds // FEWER**trial
-        right = shown.right(count, told)
+        right = shown.right(count, on_progress)
         fewer = count // FEWER
         if np.nanmean(right, axis=(0, 2)).min() < EASY or fewer < max(FEWEST, len(data.classes)):
             break
@@ -150,7 +152,7 @@ class _Shown:
     def rounds(self) -> int:
         return int(self.fold.max()) + 1
 
-    def right(self, count: int, told: Told) -> npt.NDArray[np.float64]:
+    def right(self, count: int, on_progress: OnProgress | None) -> npt.NDArray[np.float64]:
         """Whether each is answered rightly, (rounds, 2, N), by nets that learned from ``count``
         others, columns as they are and swapped; no number where it might be learned from."""
         plan = _plan(self.data, count, self.seed)
@@ -160,8 +162,9 @@ class _Shown:
                 answered = self.fold != number
                 answers = self._taught(plan, pictures, number, count).logits(pictures[answered])
                 right[number, way, answered] = answers.argmax(axis=1) == self.labels[answered]
-                if told:
-                    told(2 * number + way + 1, 2 * self.rounds)
+                if on_progress:
+                    done = 2 * number + way + 1
+                    on_progress(Progress("shuffle test", done, 2 * self.rounds))
         return right
 
     def _swapped(self, number: int) -> npt.NDArray[Any]:

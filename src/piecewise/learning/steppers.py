@@ -25,8 +25,8 @@ from .course import Course, Float32, Losses
 
 Order = npt.NDArray[np.int64]
 """The numbers of pictures, in the order they are taken."""
-Look = Callable[[], None]
-"""What a step that takes long calls meanwhile, several times a second; it may raise."""
+Report = Callable[[], None]
+"""What a long step calls several times a second, to report progress; it may raise."""
 
 
 class Stepper(Protocol):
@@ -43,7 +43,7 @@ class Stepper(Protocol):
 class Native:
     """Steps by backpropagation, on the engine."""
 
-    def __init__(self, course: Course, threads: int, _: Look) -> None:
+    def __init__(self, course: Course, threads: int, _: Report) -> None:
         self.course, self.threads = course, threads
         net, recipe = course.net, course.recipe
         inputs = net.laid(course.pictures)
@@ -113,8 +113,8 @@ class Nudging:
     """Steps by nudging every parameter, in float64; on the engine, or in the reference where
     pictures have weights."""
 
-    def __init__(self, course: Course, threads: int, look: Look) -> None:
-        self.course, self.threads, self.look = course, threads, look
+    def __init__(self, course: Course, threads: int, report: Report) -> None:
+        self.course, self.threads, self.report = course, threads, report
         self.order = shuffled
 
     def take(self, order: Order, first: int, steps: int) -> Losses:
@@ -137,7 +137,7 @@ class Nudging:
         given = (net.architecture, net.arrays, x, right, recipe.loss, moment)
         found: Nudged | Gradients
         if course.weights is None:
-            found = programs.nudges(*given, threads=self.threads, between=self.look)
+            found = programs.nudges(*given, threads=self.threads, between=self.report)
         else:
             found = nudges(*given, course.weights[chosen])
         none = np.empty(0, np.float32)  # a net may have no parameters at all

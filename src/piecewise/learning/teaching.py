@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +17,9 @@ from ..data.rows import rows
 from ..errors import DataError, LimitError, shown
 from ..limits import Whole, checked
 from ..network import Network
+from ..progress import OnProgress, in_stage
 from .calibrating import calibrated
 from .choices import Plan, plan_for, tricks_for
-from .history import Progress
 from .holding_out import Groups, folds_of, held_out
 from .scores import Scores, evaluate, scored
 from .trainer import train
@@ -79,10 +77,6 @@ class Taught:
     groups: dict[str, float] = field(default_factory=dict)
     """The accuracy of each group, by nets that learned from none of its examples."""
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-Told = Callable[[str, Progress], None] | None
-"""What is told of the progress: what is being trained ("fold 3 of 10", or "net"), how far it is."""
 
 
 def lesson(
@@ -143,7 +137,7 @@ def lesson(
 
 def teach(
     given: Lesson,
-    told: Told = None,
+    on_progress: OnProgress | None = None,
     *,
     net: Network | None = None,
     threads: int | None = None,
@@ -152,22 +146,22 @@ def teach(
 ) -> Taught:
     """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
     and measure it. ``threads``, ``run`` and ``events``: see `train`; folds keep nothing in the
-    run's folder and are gone through again. Ctrl-C raises KeyboardInterrupt; ``net`` then is as
+    run's folder and are gone through again. ``on_progress`` gets the stages "fold 1 of 10" and so
+    on, then "training". Ctrl-C raises KeyboardInterrupt; ``net`` then is as
     after its last whole step."""
     taught, clock = Taught(net or given.network()), time.perf_counter()
     if (taught.net.input, taught.net.classes) != (given.preparation.shape, given.classes):
         raise LimitError(f"net: got {shown(taught.net, 120)}, wanted one for the lesson's pictures")
     logits, right = None, None
     if given.folds:
-        logits, right = _over_folds(given, told, threads)
+        logits, right = _over_folds(given, on_progress, threads)
         taught.scores["folds"] = scored(taught.net.classes, logits, right, given.repeats)
         taught.groups = _by_group(given, logits.argmax(axis=1) == right)
         clock = _mark(taught, "folds", clock)
     validation = given.parts.get("validation")
-    recipe, progress = given.plan.recipe, told and partial(told, "net")
-    part = given.parts["train"]
+    recipe, part = given.plan.recipe, given.parts["train"]
     train(
-        taught.net, *part, recipe, validation, progress, threads, run=run, events=events
+        taught.net, *part, recipe, validation, on_progress, threads, run=run, events=events
     )  # fmt: skip
     clock = _mark(taught, "training", clock)
     if validation:
@@ -188,7 +182,7 @@ def _mark(taught: Taught, name: str, began: float) -> float:
 
 
 def _over_folds(
-    given: Lesson, told: Told, threads: int | None
+    given: Lesson, on_progress: OnProgress | None, threads: int | None
 ) -> tuple[npt.NDArray[np.float32], Labels]:
     """The logits of every picture by networks that did not learn from it, once for each repeat,
     and the right classes."""
@@ -202,8 +196,7 @@ def _over_folds(
             out = fold == number
             title = f"fold {repeat * given.folds + number + 1} of {given.repeats * given.folds}"
             net = given.network()
-            progress = told and partial(told, title)
-            train(net, *part.those(~out), recipe, None, progress, threads)
+            train(net, *part.those(~out), recipe, None, in_stage(on_progress, title), threads)
             logits[repeat, out] = net.logits(part.those(out).pictures)
     return logits.reshape(-1, logits.shape[2]), np.tile(labels, given.repeats)
 

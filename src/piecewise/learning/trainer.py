@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,11 @@ from ..engine.runtime import processors
 from ..errors import DataError, LimitError
 from ..limits import THREADS, checked
 from ..network import Network
+from ..progress import Epoch, OnProgress, Progress
 from ..randomness import ORDER, key_of
 from ..reference.losses import LOSSES
 from .course import Course, Float32, Mean
-from .history import Epoch, History, Progress
+from .history import History
 from .recipe import Recipe
 from .steppers import Native, Nudging, Stepper
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 Validation = tuple[npt.ArrayLike, npt.ArrayLike] | None
 """Pictures and labels, or nothing."""
-Told = Callable[[Progress], None] | None
+TRAINING = "training"
+"""The stage that training reports."""
 
 
 def train(
@@ -39,7 +41,7 @@ def train(
     labels: npt.ArrayLike,
     recipe: Recipe | None = None,
     validation: Validation = None,
-    progress: Told = None,
+    on_progress: OnProgress | None = None,
     threads: int | None = None,
     *,
     weights: npt.ArrayLike | None = None,
@@ -56,8 +58,8 @@ def train(
     on from there and ends with the same bits as if nothing had happened; with ``events`` it gets
     event files for TensorBoard, too.
 
-    Ctrl-C, or whatever ``progress`` raises, leaves the net as after its last whole step, with the
-    history so far. Raises DataError where arrays do not fit, RunError where the folder holds
+    Ctrl-C, or whatever ``on_progress`` raises, leaves the net as after its last whole step, with
+    the history so far. Raises DataError where arrays do not fit, RunError where the folder holds
     something else, and TrainingError where the loss stops being a number; the net then keeps the
     last good weights.
     """
@@ -75,27 +77,34 @@ def train(
 
         keeper = keeping(run, course, events=events)
     with keeper as kept, np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours
-        if progress and course.step:  # where it goes on from
-            progress(Progress(course.step, course.steps, course.losses.value, None, resumed=True))
+        if on_progress and course.step:
+            on_progress(replace(_position(course), resumed=True))
         if not course.done:
             nudged = recipe.method == "nudging"
-            look = partial(_tell_where, course, progress)
-            stepper: Stepper = (Nudging if nudged else Native)(course, threads, look)
+            report = partial(_report_position, course, on_progress)
+            stepper: Stepper = (Nudging if nudged else Native)(course, threads, report)
         while not course.done:
-            _one_epoch(course, stepper, progress, kept)
+            _one_epoch(course, stepper, on_progress, kept)
         course.go_back_to_best()
         if kept:
             kept.close()
     return course.history
 
 
-def _tell_where(course: Course, progress: Told) -> None:
-    """In the middle of a step."""
-    if progress:
-        progress(Progress(course.step, course.steps, course.losses.value, None))
+def _position(course: Course) -> Progress:
+    """The step that training is at, with the mean loss of the epoch so far."""
+    return Progress(TRAINING, course.step, course.steps, course.losses.value)
 
 
-def _one_epoch(course: Course, stepper: Stepper, progress: Told, keeper: Keeper | None) -> None:
+def _report_position(course: Course, on_progress: OnProgress | None) -> None:
+    """Report from the middle of a step."""
+    if on_progress:
+        on_progress(_position(course))
+
+
+def _one_epoch(
+    course: Course, stepper: Stepper, on_progress: OnProgress | None, keeper: Keeper | None
+) -> None:
     """Once through the pictures, or through what is left of them, in an order of its own."""
     began, size, pace = time.perf_counter() - course.seconds, course.recipe.batch_size, 1
     order = stepper.order(key_of(course.recipe.seed, ORDER, course.epoch), len(course.right))
@@ -119,14 +128,14 @@ def _one_epoch(course: Course, stepper: Stepper, progress: Told, keeper: Keeper 
         course.whole = True
         if keeper:
             keeper.note(finished)
-        if progress:
+        if on_progress:
             lately = Mean()
             lately.add(found)
-            progress(Progress(course.step, course.steps, lately.value, finished))
+            on_progress(Progress(TRAINING, course.step, course.steps, lately.value, finished))
 
 
 _LOOK_UP = 0.05
-"""Seconds of steps between one look at Ctrl-C and progress and the next."""
+"""Seconds between two progress reports, and between two checks for Ctrl-C."""
 
 
 def _pace(steps: int, seconds: float) -> int:

@@ -1,0 +1,46 @@
+"""Progress reports: what every function that takes long passes to its ``on_progress``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The results of one training epoch: the mean training loss; accuracy and mean loss on the
+    validation split at its end (None without one); and the seconds it took."""
+
+    epoch: int
+    loss: float
+    validation_accuracy: float | None
+    validation_loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a piece of work has come; reported several times a second."""
+
+    stage: str
+    """What runs: "reading", "fold 3 of 10", "training"."""
+    done: int
+    """Units done so far: files, steps, nets."""
+    total: int
+    loss: float | None = None
+    """The mean loss over the last training steps; None outside training."""
+    epoch: Epoch | None = None
+    """The epoch that has just ended, if one has."""
+    resumed: bool = False
+    """Whether this is the first report of a resumed run: the step it resumes from."""
+
+
+OnProgress = Callable[[Progress], None]
+"""A progress callback. An exception that it raises stops the work and reaches the caller."""
+
+
+def in_stage(on_progress: OnProgress | None, stage: str) -> OnProgress | None:
+    """A callback that passes reports on under another stage name; None if there is none."""
+    if on_progress is None:
+        return None
+    return lambda progress: on_progress(replace(progress, stage=stage))
