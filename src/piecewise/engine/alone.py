@@ -72,8 +72,8 @@ class _Pieces(Driver):
     """Writes ``piece(memory, packed, number)``: one of the pieces of all shared layers."""
 
     def __init__(self, of: _Driver, kernels: dict[Hashable, str]) -> None:
-        super().__init__("piece", of.module, of.machine, of.plan, kernels, 0)
-        self.f = Function("piece", ["ptr %memory", "ptr %packed", "i64 %number"])
+        function = Function("piece", ["ptr %memory", "ptr %packed", "i64 %number"])
+        super().__init__(function, of.module, of.machine, of.plan, kernels)
         self.count = 0
         self._labels: list[str] = []
         self._end = self.f.label()
@@ -99,9 +99,9 @@ class _Driver(Driver):
 
     def __init__(self, module: Module, machine: Machine, plan: Plan, cutting: Cutting) -> None:
         kernels: dict[Hashable, str] = {}
-        super().__init__("alone", module, machine, plan, kernels, 0)
         names = ("memory", "packed", "input", "fraction", "answers")
-        self.f = Function("alone", [f"ptr %{name}" for name in names], public=True)
+        function = Function("alone", [f"ptr %{name}" for name in names], public=True)
+        super().__init__(function, module, machine, plan, kernels)
         self.cutting, self.pieces = cutting, _Pieces(self, kernels)
         self.shared_products = 0
         self._packed_at = 0
@@ -114,13 +114,13 @@ class _Driver(Driver):
     def share(self, first: int, what: Correlation) -> None:
         """The pieces written since ``first`` are a layer."""
         if not self.shared_products:
-            told(self.f)
+            told(self)
         self.shared_products += products(what)
-        shared(self.f, first, self.pieces.count - first)
+        shared(self, first, self.pieces.count - first)
 
     def finish(self) -> None:
         if self.pieces.count:
-            given_back(self.f)
+            given_back(self)
             self.f.arguments = [*self.f.arguments, "ptr %common", "ptr %own", "i64 %threads"]
             self.pieces.finish()
             write_share(self.module, self.machine.pause)

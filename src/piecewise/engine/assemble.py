@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..architecture import Architecture
 from ..layers import Norm
 from .declarations import declare
-from .driver import Driver, Plan
+from .driver import Driver, Plan, network_function
 from .header import HEADER
 from .ir import Function, Module
 from .kernels.lanes import hand_out, lay
@@ -89,7 +89,7 @@ def assemble(
         sum(row.size for row in architecture.averages),
     )
     averages_at = 16 * -(-parameters // 16)
-    forward = Driver("forward", module, machine, plan, kernels, averages_at)
+    forward = Driver(network_function("forward"), module, machine, plan, kernels, averages_at)
     calls: list[tuple[str, str]] = []
     input_size = 64 * architecture.input.values
     if not architecture.reads_texts:
@@ -137,7 +137,7 @@ def _backward(
     kernels: dict[Hashable, str],
     averages_at: int,
 ) -> Driver:
-    backward = Driver("backward", module, machine, plan, kernels, averages_at)
+    backward = Driver(network_function("backward"), module, machine, plan, kernels, averages_at)
     backward.time = len(passes)
     passes[-1].upstream(backward)
     for number, made in enumerate(reversed(passes)):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from ..architecture import Row
-from .ir import SIZES, Function, Module
+from .ir import Function, Module
 from .machine import Machine
+from .writer import Writer
 
 LINE = 64
 """Bytes of a cache line; every place begins on one."""
@@ -68,26 +69,29 @@ class Plan:
         return -(-place.size // LINE) * LINE + self.guard
 
 
-class Driver:
-    """Writes one function that calls kernels in turn: (memory, parameters, averages, shard, key,
-    pictures). ``kernels``: the names of those written so far, shared by the drivers of a program;
-    ``real``: what all numbers are, "float" or "double".
-    """
+def network_function(name: str, real: str = "float") -> Function:
+    """A function that runs passes on a group. ``real``: what all numbers are, "float" or
+    "double"."""
+    pointers = [f"ptr %{what}" for what in ("memory", "parameters", "averages", "shard", "key")]
+    return Function(name, [*pointers, "i64 %pictures"], real=real)
+
+
+class Driver(Writer):
+    """Writes one function that calls kernels in turn, such as a `network_function`. ``kernels``:
+    the names of those written so far, shared by the drivers of a program."""
 
     def __init__(
         self,
-        name: str,
+        f: Function,
         module: Module,
         machine: Machine,
         plan: Plan,
         kernels: dict[Hashable, str],
-        averages_at: int,
-        real: str = "float",
+        averages_at: int = 0,
     ) -> None:
-        pointers = [f"ptr %{what}" for what in ("memory", "parameters", "averages", "shard", "key")]
-        self.f = Function(name, [*pointers, "i64 %pictures"], real=real)
-        self.real, self.bytes = real, SIZES[real]
-        self.module, self.machine, self.plan = module, machine, plan
+        super().__init__(f, module, machine.pause)
+        self.real, self.bytes = f.real, f.bytes
+        self.machine, self.plan = machine, plan
         self.time = 0
         """The number of the pass that is being written."""
         self.calls: list[tuple[str, str]] = []
@@ -180,7 +184,7 @@ class Driver:
             for name in sorted(self._used)
         ]
         self.f.prelude = heads
-        self.module.add(self.f)
+        super().finish()
 
 
 def _declared(argument: str) -> str:

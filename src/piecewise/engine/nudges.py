@@ -12,15 +12,15 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from ..architecture import Architecture
-from .context import AT, CLAIM
 from .declarations import declare_wide
-from .driver import Driver, Plan
+from .driver import Driver, Plan, network_function
 from .header import HEADER, LABELS_AT, LOSSES_AT
 from .ir import WIDE_BYTES, Function, Module
 from .kernels.wide import loss as write_loss
 from .machine import Machine
 from .passes.base import Pass
 from .passes.chain import passes_of
+from .writer import EntryWriter
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _drivers(passes: Sequence[Pass], module: Module, machine: Machine, plan: Pla
     for first, start in enumerate(passes):
         if first and not start.stage.parameters:
             continue
-        driver = Driver(f"from{first}", module, machine, plan, kernels, 0, "double")
+        driver = Driver(network_function(f"from{first}", "double"), module, machine, plan, kernels)
         for number, made in enumerate(passes[first:], first):
             driver.time, driver.working_on = number, made.name
             made.forward(driver)
@@ -100,43 +100,31 @@ class _Places:
         return self.plan.places[name].offset
 
 
-class _Writer:
-    """A function that Python calls."""
+class _Writer(EntryWriter):
+    """Writes an entry function that works on the groups of the context, one at a time."""
 
     def __init__(self, name: str, module: Module, places: _Places) -> None:
-        self.f = Function(name, ["ptr %context", "i64 %thread"], public=True, real="double")
-        self.module, self.places = module, places
-        slot = self.f.two("shl", "%thread", "3", "i64")
-        self.memory = self.f.load(self.f.at(self.told("memories", "ptr"), slot), 0, "ptr")
+        super().__init__(name, module, real="double")
+        self.places = places
+        slot = self.integer("shl", "%thread", 3)
+        self.memory = self.f.load(self.f.at(self.load_context("memories", "ptr"), slot), 0, "ptr")
         self.weights, self.statistics, self.logits = (
             self.f.at(self.memory, places.at(name))
             for name in ("weights", "statistics", places.last)
         )
 
-    def told(self, name: str, kind: str = "i64") -> str:
-        return self.f.load("%context", AT[name], kind)
-
-    def claimed(self) -> str:
-        """The number of the next piece of work."""
-        return self.f.value(f"atomicrmw add ptr {self.f.at('%context', CLAIM)}, i64 1 monotonic")
-
-    def smaller(self, a: str, b: str) -> str:
-        less = self.f.two("icmp slt", a, b, "i64")
-        return self.f.value(f"select i1 {less}, i64 {a}, i64 {b}")
-
-    def scaled(self, number: str, factor: int) -> str:
-        return self.f.two("mul", number, str(factor), "i64")
-
     def take(self, group: str) -> str:
         """Take a group; how many pictures it has."""
         f, inputs = self.f, self.places.inputs
-        block = f.at(self.told("groups", "ptr"), self.scaled(group, HEADER + inputs))
+        block = f.at(
+            self.load_context("groups", "ptr"), self.integer("mul", group, HEADER + inputs)
+        )
         self._copy(block, self.memory, LOSSES_AT)
         if inputs:
             input_ = f.at(self.memory, self.places.at("input"))
             self._copy(f.at(block, HEADER), input_, inputs)
-        left = f.two("sub", self.told("count"), f.two("shl", group, "4", "i64"), "i64")
-        return self.smaller(left, "16")
+        left = self.integer("sub", self.load_context("count"), self.integer("shl", group, 4))
+        return self.minimum(left, "16")
 
     def _copy(self, source: str, output: str, size: int) -> None:
         places = f"ptr align 64 {output}, ptr align 64 {source}"
@@ -144,9 +132,9 @@ class _Writer:
 
     def run(self, first: int, pictures: str) -> None:
         """The passes from one on, for the group in memory."""
-        averages, key = self.told("averages", "ptr"), self.told("key", "ptr")
+        averages, key = self.load_pointers("averages", "key")
         pointers = (self.memory, self.weights, averages, self.statistics, key)
-        self.f.call(f"from{first}", *(f"ptr {p}" for p in pointers), f"i64 {pictures}")
+        self.call_network(f"from{first}", pointers, pictures)
 
     def losses(self) -> str:
         """The losses of the logits in memory."""
@@ -162,18 +150,20 @@ def _write_look(module: Module, places: _Places, averages: int) -> None:
     w = _Writer("look", module, places)
     f = w.f
     with f.repeat() as done:
-        group = w.claimed()
-        start = f.two("shl", group, "4", "i64")
-        f.leave(done, f.two("icmp sge", start, w.told("count"), "i64"))
+        group = w.claim()
+        start = w.integer("shl", group, 4)
+        f.leave(done, w.integer("icmp sge", start, w.load_context("count")))
         w.run(0, w.take(group))
-        f.store(w.losses(), f.at(w.told("losses", "ptr"), w.scaled(group, WIDE_BYTES)))
+        f.store(
+            w.losses(), f.at(w.load_context("losses", "ptr"), w.integer("mul", group, WIDE_BYTES))
+        )
         moving = {
             "from": (w.statistics, 8),
-            "to": (f.at(w.told("seen", "ptr"), w.scaled(group, 8 * averages)), 8),
+            "to": (f.at(w.load_context("seen", "ptr"), w.integer("mul", group, 8 * averages)), 8),
         }
         with f.loop("averages", averages, moving) as average:
             f.store(f.load(average["from"], 0, "double"), average["to"], 0, "double")
-    module.add(f)
+    w.finish()
 
 
 def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> None:
@@ -181,16 +171,16 @@ def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> N
     parameter ``first`` to ``stop``: what their nudges differ by, added up over the pictures."""
     w = _Writer(f"nudge{number}", module, places)
     f = w.f
-    groups = f.two("lshr", f.two("add", w.told("count"), "15", "i64"), "4", "i64")
+    groups = w.integer("lshr", w.integer("add", w.load_context("count"), 15), 4)
     with f.repeat() as done:
-        taken = f.two("mul", w.claimed(), w.told("piece"), "i64")
-        first, stop = f.two("add", w.told("first"), taken, "i64"), w.told("stop")
-        f.leave(done, f.two("icmp sge", first, stop, "i64"))
-        count = w.smaller(f.two("sub", stop, first, "i64"), w.told("piece"))
-        place = w.scaled(f.two("add", first, str(offset), "i64"), 8)
+        taken = w.integer("mul", w.claim(), w.load_context("piece"))
+        first, stop = w.integer("add", w.load_context("first"), taken), w.load_context("stop")
+        f.leave(done, w.integer("icmp sge", first, stop))
+        count = w.minimum(w.integer("sub", stop, first), w.load_context("piece"))
+        place = w.integer("mul", w.integer("add", first, offset), 8)
         moving = {
             "weight": (f.at(w.weights, place), 8),
-            "slope": (f.at(w.told("slopes", "ptr"), place), 8),
+            "slope": (f.at(w.load_context("slopes", "ptr"), place), 8),
         }
         with f.loop("groups", groups) as group:
             pictures = w.take(group.index)
@@ -199,13 +189,13 @@ def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> N
                 found = _difference(w, number, parameter["weight"], pictures)
                 old = f.load(parameter["slope"], 0, "double")
                 f.store(f.two("fadd", old, found, "double"), parameter["slope"], 0, "double")
-    module.add(f)
+    w.finish()
 
 
 def _difference(w: _Writer, number: int, weight: str, pictures: str) -> str:
     """How much larger a group's losses are with a parameter nudged up than with it down."""
     f, losses = w.f, []
-    value, amount = f.load(weight, 0, "double"), w.told("amount", "double")
+    value, amount = f.load(weight, 0, "double"), w.load_context("amount", "double")
     for nudge in ("fadd", "fsub"):
         f.store(f.two(nudge, value, amount, "double"), weight, 0, "double")
         w.run(number, pictures)

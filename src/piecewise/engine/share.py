@@ -10,6 +10,7 @@ what it saw has a piece that is free at that moment, however long it looked befo
 from __future__ import annotations
 
 from .ir import Function, Module
+from .writer import Writer
 
 MOST_HELPERS = 7
 """Threads beside the one that was asked."""
@@ -29,26 +30,23 @@ _HIGH, _THREADS = 1 << 16, 1 << 32
 """What counts one in the word: pieces begin at the lowest bits, end above, threads on top."""
 
 
-class _Writer:
-    """A function that works on the block."""
+class _Writer(Writer):
+    """Writes a function that works on the block."""
 
-    def __init__(self, name: str, arguments: str, pause: str, *, public: bool = False) -> None:
-        self.f = Function(name, arguments.split(", "), public=public)
-        self.pause = pause
-
-    def whole(self, operation: str, a: str, b: str | int) -> str:
-        return self.f.two(operation, a, str(b), "i64")
+    def __init__(
+        self, name: str, arguments: str, module: Module, pause: str, *, public: bool = False
+    ) -> None:
+        super().__init__(Function(name, arguments.split(", "), public=public), module, pause)
 
     def look(self, place: int) -> str:
         """A word that others write."""
-        pointer = self.f.at("%block", place)
-        return self.f.value(f"load atomic i64, ptr {pointer} acquire, align 8")
+        return self.atomic_load(self.f.at("%block", place))
 
     def free(self) -> tuple[str, str, str]:
         """The word, and the free pieces in it: the first, and the one behind the last."""
         word = self.look(FREE)
-        low = self.whole("and", word, _HIGH - 1)
-        return word, low, self.whole("and", self.whole("lshr", word, 16), _HIGH - 1)
+        low = self.integer("and", word, _HIGH - 1)
+        return word, low, self.integer("and", self.integer("lshr", word, 16), _HIGH - 1)
 
     def claimed(self, word: str, new: str) -> str:
         """Whether the word was still this one, and is ``new`` now."""
@@ -58,9 +56,9 @@ class _Writer:
     def wait(self, turn: str) -> None:
         """A pause; now and then others may run. ``turn``: how many there were."""
         f = self.f
-        f.line(f'call void asm sideeffect "{self.pause}", ""()')
-        with f.when(self.whole("icmp eq", self.whole("and", turn, _LOOKS - 1), _LOOKS - 1)):
-            f.value(f"call i32 {f.load('%block', YIELDS, 'ptr')}()")
+        self.spin()
+        with f.when(self.integer("icmp eq", self.integer("and", turn, _LOOKS - 1), _LOOKS - 1)):
+            self.yield_thread(f.load("%block", YIELDS, "ptr"))
 
 
 def prelude() -> list[str]:
@@ -75,66 +73,66 @@ def prelude() -> list[str]:
     ]
 
 
-def told(f: Function) -> None:
+def told(w: Writer) -> None:
     """Before the first shared layer: what a piece is."""
     for place, value in ((RUN, "@piece"), (MEMORY, "%memory"), (PACKED, "%packed")):
-        f.store(value, "%block", place, "ptr")
+        w.f.store(value, "%block", place, "ptr")
 
 
-def shared(f: Function, first: int, count: int) -> None:
+def shared(w: Writer, first: int, count: int) -> None:
     """A layer of these pieces; behind it all of them are done."""
-    word = f.two("or", "%most", str(first + _HIGH * (first + count)), "i64")
-    f.call("share", "ptr %block", f"i64 {word}", f"i64 {first + count}")
+    word = w.integer("or", "%most", first + _HIGH * (first + count))
+    w.f.call("share", "ptr %block", f"i64 {word}", f"i64 {first + count}")
 
 
-def given_back(f: Function) -> None:
+def given_back(w: Writer) -> None:
     """Behind the last shared layer: somebody else may have the helpers."""
-    pointer = f.at("%block", OWNER)
-    f.line(f"store atomic i64 0, ptr {pointer} release, align 8")
+    w.atomic_store(0, w.f.at("%block", OWNER), "release")
 
 
 def write_share(module: Module, pause: str) -> None:
     """``share(block, word, end)``: the pieces of ``word`` up to ``end``, until all are done."""
-    w = _Writer("share", "ptr %block, i64 %word, i64 %end", pause)
+    w = _Writer("share", "ptr %block, i64 %word, i64 %end", module, pause)
     f = w.f
     f.store("0", "%block", DONE, "i64")
-    f.line("store atomic i64 %word, ptr %block release, align 8")
+    w.atomic_store("%word", "%block", "release")
     memory, packed = f.load("%block", MEMORY, "ptr"), f.load("%block", PACKED, "ptr")
     with f.repeat() as none_free:
         word, low, high = w.free()
-        f.leave(none_free, w.whole("icmp uge", low, high))
-        with f.when(w.claimed(word, w.whole("add", word, 1))):
+        f.leave(none_free, w.integer("icmp uge", low, high))
+        with f.when(w.claimed(word, w.integer("add", word, 1))):
             f.call("piece", f"ptr {memory}", f"ptr {packed}", f"i64 {low}")
-    theirs = w.whole("sub", "%end", low)
+    theirs = w.integer("sub", "%end", low)
     with f.repeat() as all_done, f.loop("looks", _LOOKS * _HIGH) as turn:
-        f.leave(all_done, w.whole("icmp eq", w.look(DONE), theirs))
+        f.leave(all_done, w.integer("icmp eq", w.look(DONE), theirs))
         w.wait(turn.index)
-    module.add(f)
+    w.finish()
 
 
 def write_help(module: Module, pause: str) -> None:
     """``help(block, number, looks)``: take pieces as helper ``number``, until there were none for
     so many looks, or it is told to go."""
-    w = _Writer("help", "ptr %block, i64 %number, i64 %looks", pause, public=True)
+    w = _Writer("help", "ptr %block, i64 %number, i64 %looks", module, pause, public=True)
     f = w.f
-    place = f.two("add", f.two("mul", "%number", "128", "i64"), str(TAKEN), "i64")
+    place = w.integer("add", w.integer("mul", "%number", 128), TAKEN)
     taken = f.at("%block", place)
     with f.repeat() as nothing:
-        f.leave(nothing, w.whole("icmp ne", w.look(LEAVE), 0))
+        f.leave(nothing, w.integer("icmp ne", w.look(LEAVE), 0))
         found = f.label()
         with f.loop("looks", "%looks") as turn:
             word, low, high = w.free()
-            some = w.whole("icmp ult", low, high)
-            allowed = w.whole("icmp ugt", w.whole("lshr", word, 32), w.whole("add", "%number", 1))
+            some = w.integer("icmp ult", low, high)
+            allowed = w.integer(
+                "icmp ugt", w.integer("lshr", word, 32), w.integer("add", "%number", 1)
+            )
             f.leave(found, f.two("and", some, allowed, "i1"))
             w.wait(turn.index)
         f.line(f"br label %{nothing}")
         f.begin(found)
-        with f.when(w.claimed(word, w.whole("sub", word, _HIGH))):
+        with f.when(w.claimed(word, w.integer("sub", word, _HIGH))):
             run, memory, packed = (f.load("%block", at, "ptr") for at in (RUN, MEMORY, PACKED))
-            number = w.whole("sub", high, 1)
+            number = w.integer("sub", high, 1)
             f.line(f"call void {run}(ptr {memory}, ptr {packed}, i64 {number})")
-            f.store(w.whole("add", f.load(taken, 0, "i64"), 1), taken, 0, "i64")
-            done = f.at("%block", DONE)
-            f.value(f"atomicrmw add ptr {done}, i64 1 release")
-    module.add(f)
+            f.store(w.integer("add", f.load(taken, 0, "i64"), 1), taken, 0, "i64")
+            w.atomic_increment(f.at("%block", DONE), "release")
+    w.finish()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ..optimizers import BETA1, BETA2, EPSILON
 from .context import ARRIVED, AT, CLAIM, DONE, GENERATION, LEAVING, SPARE, STOPPED, WEIGHTS
 from .header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
-from .ir import Function, Loop, Module, splat
+from .ir import Loop, Module, splat
+from .writer import EntryWriter
 
 _PAUSES = 2_000
 """How often a thread at the barrier looks before it lets others run."""
@@ -59,43 +60,24 @@ class Job:
         return 16 * (lines + 8 + lines % 2)
 
 
-class _Writer:
-    """A function that reads the context."""
+class _Writer(EntryWriter):
+    """Writes an entry function of training or inference."""
 
     def __init__(self, name: str, module: Module, job: Job, pause: str) -> None:
-        self.f = Function(name, ["ptr %context", "i64 %thread"], public=True)
-        self.module, self.job, self.pause = module, job, pause
+        super().__init__(name, module, pause)
+        self.job = job
 
-    def told(self, name: str, kind: str = "i64") -> str:
-        return self.f.load("%context", AT[name], kind)
-
-    def memory(self) -> str:
+    def thread_memory(self) -> str:
         """The memory of the thread that runs."""
         f = self.f
-        place = f.at(self.told("memories", "ptr"), f.two("shl", "%thread", "3", "i64"))
-        return f.load(place, 0, "ptr")
-
-    def claimed(self) -> str:
-        """The number of the next piece of work."""
-        return self.f.value(f"atomicrmw add ptr {self.f.at('%context', CLAIM)}, i64 1 monotonic")
-
-    def smaller(self, a: str, b: str) -> str:
-        less = self.f.two("icmp slt", a, b, "i64")
-        return self.f.value(f"select i1 {less}, i64 {a}, i64 {b}")
-
-    def scaled(self, number: str, factor: int) -> str:
-        return self.f.two("mul", number, str(factor), "i64")
-
-    def looked_up(self, name: str, number: str, size: int = 8, kind: str = "i64") -> str:
-        """An element of an array that the context points to."""
-        place = self.f.at(self.told(name, "ptr"), self.scaled(number, size))
-        return self.f.load(place, 0, kind)
+        slot = f.at(self.load_context("memories", "ptr"), self.integer("shl", "%thread", 3))
+        return f.load(slot, 0, "ptr")
 
     def gather(self, memory: str, start: str, count: str, *, ordered: bool) -> None:
         """The group from position ``start`` on: its pictures' numbers, right classes, weights and
         places. A lane without a picture gets the first one's once more."""
         f = self.f
-        inputs, stride = self.told("inputs", "ptr"), self.told("stride")
+        inputs, stride = self.load_context("inputs", "ptr"), self.load_context("stride")
         moving = {
             "picture": (f.at(memory, PICTURES_AT), 8),
             "label": (f.at(memory, LABELS_AT), 8),
@@ -104,59 +86,48 @@ class _Writer:
         if self.job.weighted:
             moving["weight"] = (f.at(memory, PICTURE_WEIGHTS_AT), 4)
         with f.loop("lanes", 16, moving) as lane:
-            there = f.two("icmp slt", lane.index, count, "i64")
+            there = self.integer("icmp slt", lane.index, count)
             moved = f.value(f"select i1 {there}, i64 {lane.index}, i64 0")
-            number = f.two("add", start, moved, "i64")
+            number = self.integer("add", start, moved)
             if ordered:
-                number = self.looked_up("order", number)
-                f.store(self.looked_up("labels", number), lane["label"], 0, "i64")
+                number = self.load_element("order", number)
+                f.store(self.load_element("labels", number), lane["label"], 0, "i64")
                 if self.job.weighted:
-                    weight = self.looked_up("picture_weights", number, 4, "float")
+                    weight = self.load_element("picture_weights", number, 4, "float")
                     f.store(weight, lane["weight"], 0, "float")
             f.store(number, lane["picture"], 0, "i64")
-            f.store(f.at(inputs, f.two("mul", number, stride, "i64")), lane["place"], 0, "ptr")
-        given = [f"ptr {f.at(memory, WORDS_AT)}", f"ptr {self.told('fraction', 'ptr')}"]
+            f.store(f.at(inputs, self.integer("mul", number, stride)), lane["place"], 0, "ptr")
+        given = [f"ptr {f.at(memory, WORDS_AT)}", f"ptr {self.load_context('fraction', 'ptr')}"]
         laid = f"ptr {f.at(memory, self.job.input)}"
         if self.job.frames is not None:
             numbers, frames = f.at(memory, PICTURES_AT), f.at(memory, self.job.frames)
-            given += [f"ptr {self.told('tricks', 'ptr')}", f"ptr {numbers}", f"ptr {frames}"]
+            given += [
+                f"ptr {self.load_context('tricks', 'ptr')}",
+                f"ptr {numbers}",
+                f"ptr {frames}",
+            ]
             f.call("trick", *given, laid)
         elif self.job.lay:
             f.call(self.job.lay, *given, laid)
         for kernel in self.job.shades:
-            numbers, told = f.at(memory, PICTURES_AT), self.told("shades", "ptr")
+            numbers, told = f.at(memory, PICTURES_AT), self.load_context("shades", "ptr")
             f.call(kernel, laid, f"ptr {told}", f"ptr {numbers}")
-
-    def finish(self) -> None:
-        self.module.add(self.f)
 
 
 def write_answer(module: Module, job: Job, pause: str) -> None:
     """``answer(context, thread)``: the logits of positions 0 to count - 1."""
     w = _Writer("answer", module, job, pause)
     f = w.f
-    memory, weights = w.memory(), f.load("%context", WEIGHTS, "ptr")
-    averages, key, answers = (
-        w.told("averages", "ptr"),
-        w.told("key", "ptr"),
-        w.told("answers", "ptr"),
-    )
-    total = w.told("count")
+    memory, weights = w.thread_memory(), f.load("%context", WEIGHTS, "ptr")
+    averages, key, answers = w.load_pointers("averages", "key", "answers")
+    total = w.load_context("count")
     with f.repeat() as done:
-        start = w.scaled(w.claimed(), 16)
-        f.leave(done, f.two("icmp sge", start, total, "i64"))
-        count = w.smaller(f.two("sub", total, start, "i64"), "16")
+        start = w.integer("mul", w.claim(), 16)
+        f.leave(done, w.integer("icmp sge", start, total))
+        count = w.minimum(w.integer("sub", total, start), "16")
         w.gather(memory, start, count, ordered=False)
-        f.call(
-            "forward",
-            f"ptr {memory}",
-            f"ptr {weights}",
-            f"ptr {averages}",
-            "ptr null",
-            f"ptr {key}",
-            f"i64 {count}",
-        )
-        out = f.at(answers, w.scaled(start, 4 * job.classes))
+        w.call_network("forward", (memory, weights, averages, "null", key), count)
+        out = f.at(answers, w.integer("mul", start, 4 * job.classes))
         f.call("hand_out", f"ptr {f.at(memory, job.output)}", f"ptr {out}", f"i64 {count}")
     w.finish()
 
@@ -166,13 +137,15 @@ def write_learn(module: Module, job: Job, pause: str) -> None:
     w = _Writer("learn", module, job, pause)
     f = w.f
     out = f.label()
-    first = w.told("first")
-    memory = w.memory()
-    with f.loop("steps", f.two("sub", w.told("stop"), first, "i64")) as step:
-        start = f.two("mul", f.two("add", first, step.index, "i64"), w.told("batch"), "i64")
-        pictures = w.smaller(f.two("sub", w.told("count"), start, "i64"), w.told("batch"))
-        groups = f.two("lshr", f.two("add", pictures, "15", "i64"), "4", "i64")
-        shards = w.smaller(groups, w.told("most_shards"))
+    first = w.load_context("first")
+    memory = w.thread_memory()
+    with f.loop("steps", w.integer("sub", w.load_context("stop"), first)) as step:
+        start = w.integer("mul", w.integer("add", first, step.index), w.load_context("batch"))
+        pictures = w.minimum(
+            w.integer("sub", w.load_context("count"), start), w.load_context("batch")
+        )
+        groups = w.integer("lshr", w.integer("add", pictures, 15), 4)
+        shards = w.minimum(groups, w.load_context("most_shards"))
         _slopes(w, memory, start, pictures, groups, shards)
         alone = job.blocks <= _LITTLE
         with _barrier(w):
@@ -181,13 +154,10 @@ def write_learn(module: Module, job: Job, pause: str) -> None:
                 _settle(w, pictures, shards)
         f.leave(out, _stopped(w))
         if not alone:
-            threads = w.told("threads")
+            threads = w.load_context("threads")
             bounds = [
-                f.two(
-                    "udiv",
-                    w.scaled(f.two("add", "%thread", str(more), "i64"), job.blocks),
-                    threads,
-                    "i64",
+                w.integer(
+                    "udiv", w.integer("mul", w.integer("add", "%thread", more), job.blocks), threads
                 )
                 for more in (0, 1)
             ]
@@ -201,59 +171,47 @@ def write_learn(module: Module, job: Job, pause: str) -> None:
 
 
 def _stopped(w: _Writer) -> str:
-    return w.f.two("icmp ne", w.f.load("%context", LEAVING, "i64"), "0", "i64")
+    return w.integer("icmp ne", w.f.load("%context", LEAVING, "i64"), 0)
 
 
 def _stop(w: _Writer, condition: str) -> None:
     with w.f.when(condition):
         stopped = w.f.at("%context", STOPPED)  # several threads may say so at once
-        w.f.line(f"store atomic i64 1, ptr {stopped} monotonic, align 8")
+        w.atomic_store(1, stopped, "monotonic")
 
 
 def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, shards: str) -> None:
     """Every claimed shard: its groups forward and back."""
     f, job = w.f, w.job
-    weights, averages, key = (
-        f.load("%context", WEIGHTS, "ptr"),
-        w.told("averages", "ptr"),
-        w.told("key", "ptr"),
-    )
+    weights = f.load("%context", WEIGHTS, "ptr")
+    averages, key = w.load_pointers("averages", "key")
     with f.repeat() as done:
-        shard = w.claimed()
-        f.leave(done, f.two("icmp sge", shard, shards, "i64"))
-        slot = f.at(w.told("shards", "ptr"), w.scaled(shard, 4 * job.shard_floats))
+        shard = w.claim()
+        f.leave(done, w.integer("icmp sge", shard, shards))
+        slot = f.at(w.load_context("shards", "ptr"), w.integer("mul", shard, 4 * job.shard_floats))
         f.line(
             f"call void @llvm.memset.p0.i64(ptr align 64 {slot}, i8 0, "
             f"i64 {4 * job.shard_floats}, i1 false)"
         )
-        begin = f.two("udiv", f.two("mul", groups, shard, "i64"), shards, "i64")
-        end = f.two(
-            "udiv", f.two("mul", groups, f.two("add", shard, "1", "i64"), "i64"), shards, "i64"
-        )
-        with f.loop("groups", f.two("sub", end, begin, "i64"), at_least_once=True) as group:
-            inside = w.scaled(f.two("add", begin, group.index, "i64"), 16)
-            count = w.smaller(f.two("sub", pictures, inside, "i64"), "16")
-            position = f.two("add", start, inside, "i64")
+        begin = w.integer("udiv", w.integer("mul", groups, shard), shards)
+        end = w.integer("udiv", w.integer("mul", groups, w.integer("add", shard, 1)), shards)
+        with f.loop("groups", w.integer("sub", end, begin), at_least_once=True) as group:
+            inside = w.integer("mul", w.integer("add", begin, group.index), 16)
+            count = w.minimum(w.integer("sub", pictures, inside), "16")
+            position = w.integer("add", start, inside)
             w.gather(memory, position, count, ordered=True)
-            given = [
-                f"ptr {memory}",
-                f"ptr {weights}",
-                f"ptr {averages}",
-                f"ptr {slot}",
-                f"ptr {key}",
-                f"i64 {count}",
-            ]
-            f.call("forward", *given)
+            pointers = (memory, weights, averages, slot, key)
+            w.call_network("forward", pointers, count)
             losses = f.at(memory, LOSSES_AT)
             logits, upstream = f.at(memory, job.output), f.at(memory, job.upstream)
             told = [logits, f.at(memory, LABELS_AT), losses, upstream]
             if job.weighted:
                 told.append(f.at(memory, PICTURE_WEIGHTS_AT))
             f.call("loss", *(f"ptr {place}" for place in told), f"i64 {count}", f"i64 {pictures}")
-            f.call("backward", *given)
+            w.call_network("backward", pointers, count)
             moving = {
                 "loss": (losses, 4),
-                "out": (f.at(w.told("losses", "ptr"), w.scaled(position, 4)), 4),
+                "out": (f.at(w.load_context("losses", "ptr"), w.integer("mul", position, 4)), 4),
             }
             with f.loop("pictures", count, moving, at_least_once=True) as lane:
                 loss = f.load(lane["loss"], 0, "float")
@@ -267,25 +225,25 @@ def _barrier(w: _Writer) -> Iterator[None]:
     f = w.f
     last, wait, after = f.label(), f.label(), f.label()
     generation = f.at("%context", GENERATION)
-    seen = f.value(f"load atomic i64, ptr {generation} acquire, align 8")
+    seen = w.atomic_load(generation)
     arrived = f.at("%context", ARRIVED)
-    before = f.value(f"atomicrmw add ptr {arrived}, i64 1 acq_rel")
-    is_last = f.two("icmp eq", f.two("add", before, "1", "i64"), w.told("threads"), "i64")
+    before = w.atomic_increment(arrived, "acq_rel")
+    is_last = w.integer("icmp eq", w.integer("add", before, 1), w.load_context("threads"))
     f.line(f"br i1 {is_last}, label %{last}, label %{wait}")
     f.begin(last)
     yield
     f.store(f.load("%context", STOPPED, "i64"), "%context", LEAVING, "i64")
     f.store("0", "%context", CLAIM, "i64")
     f.store("0", arrived, 0, "i64")
-    f.value(f"atomicrmw add ptr {f.at('%context', GENERATION)}, i64 1 release")
+    w.atomic_increment(f.at("%context", GENERATION), "release")
     f.line(f"br label %{after}")
     f.begin(wait)
     with f.repeat() as opened:
         with f.loop("pauses", _PAUSES):
-            now = f.value(f"load atomic i64, ptr {generation} acquire, align 8")
-            f.leave(opened, f.two("icmp ne", now, seen, "i64"))
-            f.line(f'call void asm sideeffect "{w.pause}", ""()')
-        f.value(f"call i32 {w.told('yields', 'ptr')}()")
+            now = w.atomic_load(generation)
+            f.leave(opened, w.integer("icmp ne", now, seen))
+            w.spin()
+        w.yield_thread(w.load_context("yields", "ptr"))
     f.line(f"br label %{after}")
     f.begin(after)
 
@@ -295,20 +253,20 @@ def _settle(w: _Writer, pictures: str, shards: str) -> None:
     f, job = w.f, w.job
     if job.optimizer == "none":
         return
-    good = f.two("icmp eq", f.load("%context", STOPPED, "i64"), "0", "i64")
+    good = w.integer("icmp eq", f.load("%context", STOPPED, "i64"), 0)
     with f.when(good):
         old, new = f.load("%context", WEIGHTS, "ptr"), f.load("%context", SPARE, "ptr")
         f.store(new, "%context", WEIGHTS, "ptr")
         f.store(old, "%context", SPARE, "ptr")
-        f.store(f.two("add", f.load("%context", DONE, "i64"), "1", "i64"), "%context", DONE, "i64")
+        f.store(w.integer("add", f.load("%context", DONE, "i64"), 1), "%context", DONE, "i64")
         if job.averages:
             n = f.broadcast(f.value(f"sitofp i64 {pictures} to float"))
             blocks = -(-job.averages // 16)
-            slots = f.at(w.told("shards", "ptr"), 64 * job.blocks)
+            slots = f.at(w.load_context("shards", "ptr"), 64 * job.blocks)
             with f.loop(
                 "averages",
                 blocks,
-                {"slot": (slots, 64), "average": (w.told("averages", "ptr"), 64)},
+                {"slot": (slots, 64), "average": (w.load_context("averages", "ptr"), 64)},
             ) as block:
                 mean = f.two("fdiv", _over_shards(w, block["slot"], shards), n)
                 average = f.load(block["average"], align=4)
@@ -319,7 +277,7 @@ def _settle(w: _Writer, pictures: str, shards: str) -> None:
 def _over_shards(w: _Writer, slot: str, shards: str) -> str:
     """A block of sixteen floats added up over the shards, in their order."""
     f, size = w.f, 4 * w.job.shard_floats
-    more = f.two("sub", shards, "1", "i64")
+    more = w.integer("sub", shards, 1)
     with f.loop(
         "shards", more, {"slot": (f.at(slot, size), size)}, [(f.vector, f.load(slot))]
     ) as shard:
@@ -330,22 +288,22 @@ def _over_shards(w: _Writer, slot: str, shards: str) -> str:
 def _update(w: _Writer, step: str, shards: str, begin: str, end: str) -> None:
     """Blocks ``begin`` to ``end`` - 1 of the parameters: one step down the slope."""
     f, job = w.f, w.job
-    place = w.scaled(begin, 64)
-    pointers = {"slot": w.told("shards", "ptr")}
+    place = w.integer("mul", begin, 64)
+    pointers = {"slot": w.load_context("shards", "ptr")}
     if job.optimizer != "none":
         pointers |= {
             "old": f.load("%context", WEIGHTS, "ptr"),
             "new": f.load("%context", SPARE, "ptr"),
-            "state": w.told("state", "ptr"),
+            "state": w.load_context("state", "ptr"),
         }
     if job.optimizer == "adamw":
-        pointers["second"] = w.told("second", "ptr")
-    rates = f.at(w.told("rates", "ptr"), w.scaled(step, 16))
+        pointers["second"] = w.load_context("second", "ptr")
+    rates = f.at(w.load_context("rates", "ptr"), w.integer("mul", step, 16))
     numbers = [f.spread(rates, place_) for place_ in (0, 4, 8, 12)]
     numbers += [f.spread("%context", AT["momentum"]), f.spread("%context", AT["decay"])]
     moving = {key: (f.at(pointer, place), 64) for key, pointer in pointers.items()}
     zero = [(f.vector, "zeroinitializer")]
-    with f.loop("blocks", f.two("sub", end, begin, "i64"), moving, zero) as block:
+    with f.loop("blocks", w.integer("sub", end, begin), moving, zero) as block:
         slope = _over_shards(w, block["slot"], shards)
         if job.optimizer == "none":
             f.store(slope, block["slot"])
