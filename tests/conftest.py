@@ -1,8 +1,10 @@
-"""For all tests: a cache of compiled code of their own, common to all processes of a run."""
+"""For all tests: a cache of compiled code of their own, common to all processes of a run; and
+Ctrl-C, which is heard in the background too."""
 
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,17 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ[CHOICE]
     else:
         os.environ[CHOICE] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_interrupts() -> Iterator[None]:
+    """Ctrl-C is heard by tests and the processes that they start. A shell that starts tests in the
+    background has them ignore it, and ignored signals are inherited."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from piecewise.data.opening import called, content_of
 from piecewise.data.pictures.files import read_picture
 from piecewise.data.sounds.files import read_sound
 from piecewise.data.texts.files import read_text
-from piecewise.errors import DataError
+from piecewise.errors import NO_NAME, DataError, reason
 
 
 def refusal(file: Path | bytes | IO[bytes]) -> str:
@@ -79,3 +79,10 @@ def test_every_reader_tells_alike_what_cannot_be_opened(
         with pytest.raises(DataError) as caught:
             reader(file, "x")
         assert str(caught.value) == f"x: {words}"
+
+
+@pytest.mark.parametrize(
+    "words", ["embedded null byte", "mkdir: embedded null character in path"]
+)  # of Python 3.11 and 3.13
+def test_a_zero_in_a_name_is_told_in_the_same_words_by_every_python(words: str) -> None:
+    assert reason(ValueError(words)) == NO_NAME == "no file can have this name"

@@ -279,7 +279,7 @@ def test_a_place_where_no_folder_can_be_is_told(memory: Path) -> None:
         ("missing/run", f"there is no folder {memory / 'missing'}"),
         ("file/run", "cannot be opened: Not a directory"),
         ("a" * 256, "cannot be opened: File name too long"),
-        ("zero\0", "cannot be opened: embedded null byte"),
+        ("zero\0", "cannot be opened: no file can have this name"),
     ):
         assert refusal(memory / name, SHORT).endswith(words)
     assert names(memory) == ["file", "link"]

@@ -74,10 +74,16 @@ def shown(value: object, most: int = 40) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
+NO_NAME = "no file can have this name"
+"""What is wrong with a path that has a zero byte in it."""
+
+
 def reason(error: Exception) -> str:
     """What an error says, without the number and the file's name that the system's errors carry,
     and without characters that would do something to a terminal: a file may have put them there."""
     text = (isinstance(error, OSError) and error.strerror) or str(error)
+    if isinstance(error, ValueError) and "embedded null" in text:  # more words follow in 3.13
+        return NO_NAME
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )

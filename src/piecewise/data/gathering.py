@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError
+from ..errors import NO_NAME, DataError
 from .folders import Listed, Listing, Place, list_files
 from .media import MEDIA
 from .tables import read_npz
@@ -101,7 +101,7 @@ def _is_folder(place: Path) -> bool:
     except OSError as error:  # a name too long, a folder closed
         raise DataError(f"{place}: {error.strerror}") from None
     except ValueError:  # a zero in it
-        raise DataError(f"{place}: no file can have this name") from None
+        raise DataError(f"{place}: {NO_NAME}") from None
 
 
 def _from_listing(listing: Listing) -> Gathered:

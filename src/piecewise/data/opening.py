@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from ..errors import DataError, reason
+from ..errors import NO_NAME, DataError, reason
 
 
 def called(file: Path | bytes | IO[bytes], name: str | None, kind: str) -> str:
@@ -52,7 +52,7 @@ def cannot_open(error: Exception, kind: str) -> DataError:
             return DataError("not allowed to read it")
         case OSError():  # a name too long, a disk that fails
             return DataError(f"cannot be read: {reason(error)}")
-    return DataError("no file can have this name")  # a zero in it, half a character
+    return DataError(NO_NAME)  # a zero in it, half a character
 
 
 def _limited(content: bytes, most: int, remedy: str) -> bytes:

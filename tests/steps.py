@@ -1,0 +1,43 @@
+"""Steps of Python, counted where a test judges how much work is done: unlike seconds, they are the
+same on a busy machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+HANG = 600
+"""Seconds after which a test gives up waiting for another thread or process. It only guards
+against waiting for ever: no test may depend on how long something takes."""
+
+
+class TooManyStepsError(BaseException):
+    """Not an `Exception`: the code that is measured shall not catch it."""
+
+
+class Steps:
+    """How many calls, lines and returns this thread has traced."""
+
+    def __init__(self, limit: int) -> None:
+        self.count, self.limit = 0, limit
+
+    def trace(self, *_: FrameType | str | object) -> object:
+        self.count += 1
+        if self.count > self.limit:
+            sys.settrace(None)
+            raise TooManyStepsError(f"more than {self.limit:,} steps")
+        return self.trace
+
+
+@contextmanager
+def at_most(limit: int) -> Iterator[Steps]:
+    """Fails as soon as functions that are called in the block, in this thread, have taken more
+    steps: calls, lines and returns of Python. What C code does in one call is one step."""
+    steps, before = Steps(limit), sys.gettrace()
+    sys.settrace(steps.trace)
+    try:
+        yield steps
+    finally:
+        sys.settrace(before)
