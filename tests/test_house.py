@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.engine.passes.chain import PASSES
 from piecewise.layers import KINDS, Layer
-from piecewise.reference.run import PAIRS
+
+from .layer_kinds import missing
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "piecewise"
@@ -126,20 +126,8 @@ def test_nothing_in_a_file_can_run_code_from_elsewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.word for kind in KINDS])
 def test_every_kind_of_layer_is_complete(kind: type[Layer]) -> None:
-    pair = PAIRS.get(kind)
-    assert pair is not None, f"{kind.__name__} has no pair in reference/run.py"
-    for name in ("forward", "backward"):
-        assert (getattr(pair, name, None) or pair).__doc__, f"{kind.__name__}: {name} is missing"
-        assert callable(getattr(pair, name, None)), f"{kind.__name__}: {name} is missing"
-    made = PASSES.get(kind)
-    assert made is not None, f"{kind.__name__} has no pass in engine/passes/chain.py"
-    for name in ("forward", "backward"):
-        assert name in vars(made), f"{made.__name__}: {name} is missing"
-    assert f"## {kind.word}\n" in (ROOT / "docs" / "layers.md").read_text()
-    for test in ("tests/test_reference.py", "tests/test_gradients.py"):
-        assert re.search(rf"\b{kind.__name__}\b|[\"' ]{kind.word}\b", (ROOT / test).read_text()), (
-            f"{test} does not mention {kind.word}"
-        )
+    lines = missing(kind)
+    assert not lines, "\n".join(lines)
 
 
 def test_ci_calls_what_a_person_calls() -> None:

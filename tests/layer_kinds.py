@@ -1,0 +1,125 @@
+"""What a kind of layer lacks: everything the package, its documents and its tests want of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+
+from piecewise.engine import alone, packing
+from piecewise.engine.passes import chain
+from piecewise.layers import BY_WORD, KINDS, Connectivity, Layer
+from piecewise.page import walk_data
+from piecewise.reference import run, why, why_back
+
+ROOT = Path(__file__).parents[1]
+MODULES = ROOT / "src" / "piecewise" / "page" / "modules"
+TESTS = ("test_reference", "test_gradients", "networks", "toolkits/test_pytorch")
+FACTS: dict[str, type] = {
+    name: get_args(hint)[0]
+    for name, hint in get_type_hints(Layer).items()
+    if get_origin(hint) is ClassVar
+}
+"""What each kind declares, and of which type."""
+TABLES: dict[str, dict[type[Layer], Any]] = {
+    "PAIRS in reference/run.py": run.PAIRS,
+    "_BY_KIND in reference/why.py": why._BY_KIND,
+    "_ERRORS in reference/why_back.py": why_back._ERRORS,
+    "PASSES in engine/passes/chain.py": chain.PASSES,
+    "PAGE_DATA in page/walk_data.py": walk_data.PAGE_DATA,
+}
+"""Those with an entry for every kind."""
+
+
+def missing(kind: type[Layer]) -> list[str]:
+    """A line for each thing that a kind of layer lacks."""
+    checks = (_record, _tables, _pair, _emitters, _view, _texts)
+    return [f"{kind.__name__}: {line}" for check in checks for line in check(kind)]
+
+
+def _record(kind: type[Layer]) -> Iterator[str]:
+    for name, wanted in FACTS.items():
+        if not isinstance(vars(kind).get(name), wanted):
+            yield f"layers.py does not declare {name}, a {wanted.__name__}"
+    if not vars(kind).get("__doc__"):
+        yield "layers.py does not describe it in a docstring"
+    if kind not in KINDS or BY_WORD.get(_word(kind)) is not kind:
+        yield "KINDS in layers.py does not list it"
+    connectivity = vars(kind).get("connectivity")
+    is_windowed = connectivity is Connectivity.WINDOWED
+    if is_windowed and kind.windows is Layer.windows:
+        yield "it is windowed, and layers.py does not define its windows"
+    if not is_windowed and kind.windows is not Layer.windows:
+        yield "it has windows, and layers.py does not declare it windowed"
+    if vars(kind).get("fully_connected") and connectivity is not Connectivity.GLOBAL:
+        yield "it is fully connected, and layers.py does not declare its connectivity global"
+
+
+def _tables(kind: type[Layer]) -> Iterator[str]:
+    tables = dict(TABLES)
+    if kind.parameters is not Layer.parameters:
+        tables["_GRADIENTS in reference/why_back.py"] = why_back._GRADIENTS
+    if kind.averages is not Layer.averages:
+        tables["OBSERVED in reference/run.py"] = run.OBSERVED
+    yield from (f"no entry in {name}" for name, table in tables.items() if kind not in table)
+
+
+def _pair(kind: type[Layer]) -> Iterator[str]:
+    pair = run.PAIRS.get(kind)
+    for name in ("forward", "backward"):
+        function = getattr(pair, name, None)
+        if not callable(function):
+            yield f"its pair does not define {name}"
+        elif not function.__doc__:
+            yield f"its pair does not describe {name} in a docstring"
+    if not isinstance(getattr(pair, "CACHES_INPUT", None), bool):
+        yield "its pair does not declare CACHES_INPUT, a bool"
+
+
+def _emitters(kind: type[Layer]) -> Iterator[str]:
+    made = chain.PASSES.get(kind)
+    for name in ("forward", "backward"):
+        if made is None or name not in vars(made):
+            yield f"its pass does not define {name}"
+    if vars(kind).get("identity_at_inference"):
+        return  # nothing of it runs there
+    if made not in alone.WRITERS:
+        yield "its pass has no entry in WRITERS in engine/alone.py"
+    if made not in packing.PACKERS:
+        yield "its pass has no entry in PACKERS in engine/packing.py"
+
+
+def _view(kind: type[Layer]) -> Iterator[str]:
+    word = _word(kind)
+    path = MODULES / "views" / f"{word}.js"
+    text = path.read_text() if path.is_file() else ""
+    for name in ("terms", "show"):
+        if f"export function {name}(" not in text:
+            yield f"page/modules/views/{word}.js does not export {name}"
+    index = (MODULES / "views" / "index.js").read_text()
+    if f'from "piecewise/views/{word}.js"' not in index or word not in _names("VIEWS", index):
+        yield "VIEWS in page/modules/views/index.js does not list it"
+    if word not in _names("DEEDS", (MODULES / "layers.js").read_text()):
+        yield "DEEDS in page/modules/layers.js does not say what it does"
+
+
+def _names(table: str, text: str) -> list[str]:
+    """The keys of an object of a module."""
+    found = re.search(rf"\b{table} = \{{(.+?)\}};", text, re.DOTALL)
+    assert found, f"{table} is no longer there"
+    return re.findall(r"(\w+)(?=\s*[,:]|\s*$)", re.sub(r'"[^"]*"', "", found[1]))
+
+
+def _texts(kind: type[Layer]) -> Iterator[str]:
+    word = _word(kind)
+    if f"## {word}\n" not in (ROOT / "docs" / "layers.md").read_text():
+        yield "docs/layers.md does not describe it; run scripts/write_docs.py"
+    for name in TESTS:
+        text = (ROOT / "tests" / f"{name}.py").read_text()
+        if not re.search(rf"\b{kind.__name__}\b|[\"' ]{re.escape(word)}\b", text):
+            yield f"tests/{name}.py does not mention it"
+
+
+def _word(kind: type[Layer]) -> str:
+    return str(vars(kind).get("word", "?"))
