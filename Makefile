@@ -9,7 +9,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test test-long test-toolkits programs fuzz bench check format lock picture clean
+.PHONY: help demo tour test test-long test-toolkits programs fuzz bench check lint types check-page \
+        format lock picture clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -32,7 +33,7 @@ test-long: $(VENV)/test  ## the tests that take minutes
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
 	$(BIN)/python -m pytest tests/toolkits
 
-programs:  ## Chromium and LibreOffice, which judge some tests (Debian; as root)
+programs:  ## Chromium, LibreOffice and node, which some tests and checks need (Debian; as root)
 	sh scripts/programs.sh
 
 fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse (some minutes)
@@ -41,14 +42,22 @@ fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse 
 bench: $(VENV)/toolkits  ## how fast it is beside PyTorch and ONNX Runtime (installs them)
 	$(BIN)/python -m benchmarks --json dist/speed.json
 
-check: $(VENV)/test  ## formatting, lint and types
+check: lint types check-page  ## formatting, lint and types
+
+lint: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/test
 	$(BIN)/mypy
 
-format: $(VENV)/test  ## put the code into its form
+check-page:  ## formatting and types of the pages' JavaScript (left out where there is no npm)
+	@sh scripts/page/check.sh
+
+format: $(VENV)/test  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@sh scripts/page/check.sh format
 
 lock: $(VENV)/test  ## choose the newest versions of all dependencies and write them down
 	PYTHON=$(BIN)/python sh scripts/lock.sh
@@ -57,7 +66,7 @@ picture: $(VENV)/run  ## draw the README's picture anew
 	$(BIN)/python scripts/draw_picture.py docs/pixels-to-votes.svg
 
 clean:  ## remove the environment and what tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) scripts/page/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
 # A file in the environment stands for each set of packages installed in it. Versions and hashes
 # come from requirements/, so an installation gives the same tomorrow.

@@ -4,6 +4,7 @@ import { element, percent } from "piecewise/text.js";
 
 const FIRST = 10;
 
+/** @param {ExplainData} data */
 export function answerSection(data) {
   const label = data.classes[data.answer];
   const explained = data.classes[data.explained];
@@ -32,6 +33,7 @@ export function answerSection(data) {
   );
 }
 
+/** @param {ExplainData} data */
 function input(data) {
   if (data.axes.kind === "texts") {
     const words = data.axes.columns.labels.filter((word) => word !== "");
@@ -43,12 +45,14 @@ function input(data) {
     );
   }
   const { rows, columns } = data.axes;
+  /** @param {Axis} axis */
   const ends = (axis) => [
     Math.min(...axis.spans.map(([low]) => low)),
     Math.max(...axis.spans.map(([, high]) => high)),
   ];
   const [from, to] = ends(columns).map((second) => second.toFixed(2));
   const [low, high] = ends(rows).map(Math.round);
+  /** @type {Record<string, string>} */
   const caption = {
     sounds: `the sound as a picture: ${from} to ${to} s from left to right, ${low} to ${high} Hz from below`,
   };
@@ -66,10 +70,14 @@ function input(data) {
   return figure;
 }
 
-/** A bar a class, the likeliest first. */
+/**
+ * A bar a class, the likeliest first.
+ * @param {ExplainData} data
+ */
 function bars(data) {
   const { order } = data;
   const body = element("tbody");
+  /** @param {number[]} some */
   const add = (some) => body.append(...some.map((index) => bar(data, index)));
   add(order.slice(0, FIRST));
   const more = element("button", {
@@ -96,10 +104,14 @@ function bars(data) {
     ),
     body,
   );
-  table.querySelector("th:nth-child(2)").replaceWith(element("td"));
+  table.querySelector("th:nth-child(2)")?.replaceWith(element("td"));
   return element("div", { class: "bars" }, table, order.length > FIRST ? more : null);
 }
 
+/**
+ * @param {ExplainData} data
+ * @param {number} index
+ */
 function bar(data, index) {
   const filled = element("span", { class: "chance" });
   filled.style.width = `${Math.max(0.5, 100 * data.probabilities[index])}%`;

@@ -5,23 +5,29 @@ import { element } from "piecewise/text.js";
 
 const MOST_CLASSES = 40;
 
-/** The classes of a matrix that is not too large: of many, those that mistakes are most about. */
+/**
+ * The classes of a matrix that is not too large: of many, those that mistakes are most about.
+ * @param {EvaluateData} data
+ */
 function chosen({ classes, cells }) {
   const wrong = new Map(Object.keys(classes).map((index) => [Number(index), 0]));
+  const mistakesOf = (/** @type {number} */ index) => wrong.get(index) ?? 0;
   for (const { right, answer, count } of cells) {
     if (right === answer) continue;
-    wrong.set(right, wrong.get(right) + count);
-    wrong.set(answer, wrong.get(answer) + count);
+    wrong.set(right, mistakesOf(right) + count);
+    wrong.set(answer, mistakesOf(answer) + count);
   }
-  const order = [...wrong.keys()].sort((a, b) => wrong.get(b) - wrong.get(a));
+  const order = [...wrong.keys()].sort((a, b) => mistakesOf(b) - mistakesOf(a));
   return order.slice(0, MOST_CLASSES).sort((a, b) => a - b);
 }
 
+/** @param {EvaluateData} data */
 export function confusionSection(data) {
   const { classes, cells } = data;
   const some = chosen(data);
   const of = new Map(cells.map((cell) => [`${cell.right} ${cell.answer}`, cell]));
   const opened = element("div", { class: "opened-cell", "aria-live": "polite" });
+  /** @param {ConfusionCell} cell */
   const open = (cell) => opened.replaceChildren(...inside(data, cell));
   const head = element(
     "tr",
@@ -73,6 +79,13 @@ export function confusionSection(data) {
   );
 }
 
+/**
+ * @param {EvaluateData} data
+ * @param {ConfusionCell | undefined} cell
+ * @param {boolean} isRight
+ * @param {number} total
+ * @param {(cell: ConfusionCell) => void} open
+ */
 function cellOf({ classes }, cell, isRight, total, open) {
   if (!cell) return element("td", { class: "quiet", text: "\u00b7" });
   const words = `${cell.count} of class ${classes[cell.right]} answered ${classes[cell.answer]}; show`;
@@ -88,6 +101,10 @@ function cellOf({ classes }, cell, isRight, total, open) {
   return td;
 }
 
+/**
+ * @param {EvaluateData} data
+ * @param {ConfusionCell} cell
+ */
 function inside(data, cell) {
   const { classes } = data;
   const title = `${cell.count} of class ${classes[cell.right]}, answered ${classes[cell.answer]}`;

@@ -4,6 +4,7 @@ import { drawn, element, number } from "piecewise/text.js";
 
 const FIRST = 30;
 
+/** @param {EvaluateData} data */
 export function errorSection(data) {
   const { table } = data;
   const body = element("tbody");
@@ -19,6 +20,7 @@ export function errorSection(data) {
     shown += 5 * FIRST;
     show();
   });
+  /** @type {Record<string, (row: ErrorRow) => string | number>} */
   const sorters = {
     example: (row) => row.name,
     "right answer": (row) => row.right,
@@ -44,6 +46,7 @@ export function errorSection(data) {
         ),
       ),
     );
+  /** @param {string} name */
   const sort = (name) => {
     falling = name === by ? !falling : name === "error";
     by = name;
@@ -76,6 +79,7 @@ export function errorSection(data) {
   );
 }
 
+/** @param {ErrorRow} row */
 function line(row) {
   const cells = [row.name, row.right, number(row.answer, 4), number(row.error, 4)];
   return element(
@@ -85,13 +89,18 @@ function line(row) {
   );
 }
 
-/** The loss by epoch. */
+/**
+ * The loss by epoch.
+ * @param {{ loss: number }[]} history
+ */
 function fall(history) {
   if (history.length < 2) return null;
   const [wide, high] = [420, 130];
   const losses = history.map((epoch) => epoch.loss);
   const most = Math.max(...losses);
+  /** @param {number} i */
   const x = (i) => 40 + ((wide - 50) * i) / (losses.length - 1);
+  /** @param {number} loss */
   const y = (loss) => 8 + (high - 32) * (1 - loss / most);
   const words = `Loss while it learned: ${number(losses[0], 3)} in the first epoch, ${number(losses.at(-1), 3)} in the last.`;
   const svg = drawn("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": words });

@@ -1,6 +1,6 @@
 /** The page of a data set's answers, mistakes first. */
 
-import { factsSection, pageOf } from "piecewise/frame.js";
+import { factsSection, pageOf, pageData } from "piecewise/frame.js";
 import { confusionSection } from "piecewise/confusion.js";
 import { errorSection } from "piecewise/errors.js";
 import { mistakesSection } from "piecewise/mistakes.js";
@@ -14,6 +14,7 @@ const TITLES = {
   made: "how it was made",
 };
 
+/** @param {EvaluateData} data */
 function headline({ name, scores, kind }) {
   const [low, high] = scores.accuracy_interval;
   return element(
@@ -34,7 +35,8 @@ function headline({ name, scores, kind }) {
 }
 
 async function start() {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  /** @type {EvaluateData} */
+  const data = pageData();
   await unpackSheet(data);
   const sections = [
     headline(data),

@@ -2,9 +2,13 @@
 
 import { element } from "piecewise/text.js";
 
+/** @type {?HTMLImageElement} */
 let sheet = null; // the large picture
 
-/** Unpack the large picture, if there is one; before any example is shown. */
+/**
+ * Unpack the large picture, if there is one; before any example is shown.
+ * @param {EvaluateData} data
+ */
 export async function unpackSheet(data) {
   if (!data.sheet) return;
   sheet = new Image();
@@ -12,11 +16,16 @@ export async function unpackSheet(data) {
   await sheet.decode();
 }
 
-/** An example by its number: a picture, or its text, or its name alone. */
+/**
+ * An example by its number: a picture, or its text, or its name alone.
+ * @param {EvaluateData} data
+ * @param {number} index
+ * @param {number} [side]
+ */
 export function exampleOf(data, index, side = 56) {
   const name = data.names[index] ?? `example ${index}`;
   const place = data.sheet?.places[index];
-  if (!place)
+  if (!data.sheet || !sheet || !place)
     return element("span", { class: "excerpt", text: data.texts?.[index] ?? name, title: name });
   const [height, width] = data.sheet.size;
   const scale = side / Math.max(height, width);
@@ -30,7 +39,7 @@ export function exampleOf(data, index, side = 56) {
   });
   cut
     .getContext("2d")
-    .drawImage(sheet, place[1] * width, place[0] * height, width, height, 0, 0, width, height);
+    ?.drawImage(sheet, place[1] * width, place[0] * height, width, height, 0, 0, width, height);
   Object.assign(cut.style, { width: `${width * scale}px`, height: `${height * scale}px` });
   return cut;
 }

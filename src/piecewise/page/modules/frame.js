@@ -5,13 +5,21 @@ import { element } from "piecewise/text.js";
 import { themeButton } from "piecewise/theme.js";
 
 /**
+ * The data that the page was written with.
+ * @returns {any}
+ */
+export function pageData() {
+  return JSON.parse(document.getElementById("data")?.textContent ?? "null");
+}
+
+/**
  * Put a page together and say that it is ready.
- * @param {Object<string, string>} titles of the sections by their ids, for the links at the top
- * @param {Array<?Element>} sections
- * @param {?Element} aside
+ * @param {Record<string, string>} titles of the sections by their ids, for the links at the top
+ * @param {(HTMLElement | null)[]} sections
+ * @param {HTMLElement | null} aside
  */
 export function pageOf(titles, sections, aside) {
-  const shown = sections.filter(Boolean);
+  const shown = sections.filter((section) => section !== null);
   const links = shown
     .filter((section) => titles[section.id])
     .map((section) => element("a", { href: `#${section.id}`, text: titles[section.id] }));
@@ -24,11 +32,14 @@ export function pageOf(titles, sections, aside) {
   );
   document.body.append(top, element("main", {}, ...shown), ...(aside ? [aside] : []));
   requestAnimationFrame(() => {
-    document.documentElement.dataset.ready = Math.round(performance.now()); // milliseconds it took
+    document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds
   });
 }
 
-/** @param {Array<[string, string]>} rows names and values */
+/**
+ * @param {Array<[string, string]>} rows names and values
+ * @param {[string, string][]} rows names and values
+ */
 export function factsSection(rows) {
   const list = rows.flatMap(([name, value]) => [
     element("dt", { text: name }),

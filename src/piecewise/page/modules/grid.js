@@ -3,6 +3,7 @@
 import { keepPainted } from "piecewise/paint.js";
 import { element, number } from "piecewise/text.js";
 
+/** @type {Record<string, [number, number]>} */
 const MOVES = {
   ArrowUp: [-1, 0],
   ArrowDown: [1, 0],
@@ -14,8 +15,8 @@ const MOVES = {
  * A button that shows a plane. Arrow keys move a cursor in it; a click, Enter or Space opens the
  * number there.
  *
- * @param {object} plane {values, start, rows, columns, largest}
- * @param {object} on {name: (row, column) => words, told: (words) => void, open: (row, column) => void}
+ * @param {Plane} plane
+ * @param {PlaneActions} on
  * @param {number} side the longer side, in pixels of the page
  */
 export function planeButton(plane, on, side) {
@@ -36,11 +37,13 @@ export function planeButton(plane, on, side) {
     button.setAttribute("aria-label", words);
     return words;
   };
+  /** @type {(newRow: number, newColumn: number) => void} */
   const move = (newRow, newColumn) => {
     row = Math.max(0, Math.min(rows - 1, newRow));
     column = Math.max(0, Math.min(columns - 1, newColumn));
     on.told(show());
   };
+  /** @param {PointerEvent | MouseEvent} event */
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     const share = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
@@ -63,7 +66,12 @@ export function planeButton(plane, on, side) {
   return button;
 }
 
-/** Lay a mark over cells of a plane: those from `top`, `left`, so many rows and columns. */
+/**
+ * Lay a mark over cells of a plane: those from `top`, `left`, so many rows and columns.
+ * @param {HTMLElement} mark
+ * @param {Plane} plane
+ * @param {CellSpan} span
+ */
 function stand(mark, { rows, columns }, { top, left, high, wide }) {
   Object.assign(mark.style, {
     top: `${(100 * top) / rows}%`,
@@ -73,15 +81,24 @@ function stand(mark, { rows, columns }, { top, left, high, wide }) {
   });
 }
 
-/** Outline cells of a plane's button. */
+/**
+ * Outline cells of a plane's button.
+ * @param {HTMLButtonElement} button
+ * @param {Plane} plane
+ * @param {CellSpan} span
+ */
 export function outline(button, plane, span) {
   const mark = element("span", { class: "outline", "aria-hidden": "true" });
   stand(mark, plane, span);
   button.append(mark);
 }
 
-/** One Tab stop for many buttons: Page Up, Page Down, Home and End go from one to another. */
+/**
+ * One Tab stop for many buttons: Page Up, Page Down, Home and End go from one to another.
+ * @param {HTMLButtonElement[]} buttons
+ */
 export function oneStop(buttons) {
+  /** @param {number} index */
   const focus = (index) => {
     const target = buttons[Math.max(0, Math.min(buttons.length - 1, index))];
     for (const one of buttons) one.tabIndex = one === target ? 0 : -1;
@@ -90,6 +107,7 @@ export function oneStop(buttons) {
   buttons.forEach((button, index) => {
     button.tabIndex = index ? -1 : 0;
     button.addEventListener("keydown", (event) => {
+      /** @type {Record<string, number>} */
       const to = { PageDown: index + 1, PageUp: index - 1, Home: 0, End: buttons.length - 1 };
       if (!(event.key in to)) return;
       event.preventDefault();

@@ -5,6 +5,7 @@ import { largestOf } from "piecewise/paint.js";
 import { element, number, placeWords } from "piecewise/text.js";
 import { termsOf } from "piecewise/views/index.js";
 
+/** @type {Record<string, string>} */
 const DEEDS = {
   input: "what goes in",
   conv: "each kernel is matched against every patch",
@@ -18,7 +19,10 @@ const DEEDS = {
 const SIDE = 84;
 const FIRST = 64;
 
-/** @param {(place: Array) => void} open */
+/**
+ * @param {Walk} walk
+ * @param {Open} open
+ */
 export function walkSection(walk, open) {
   const section = element(
     "section",
@@ -32,13 +36,23 @@ export function walkSection(walk, open) {
     }),
   );
   const told = element("p", { class: "told", role: "status" });
+  /** @type {Map<string, PlaneButton>} */
   const buttons = new Map();
   for (const layer of walk.layers.values())
     section.append(layerBlock(walk, layer, told, open, buttons));
   section.append(told);
-  return { section, mark: (place) => mark(walk, buttons, place) };
+  /** @type {(place: Position | null) => void} */
+  const markPlace = (place) => mark(walk, buttons, place);
+  return { section, mark: markPlace };
 }
 
+/**
+ * @param {Walk} walk
+ * @param {Layer} layer
+ * @param {HTMLElement} told
+ * @param {Open} open
+ * @param {Map<string, PlaneButton>} buttons
+ */
 function layerBlock(walk, layer, told, open, buttons) {
   const block = element(
     "div",
@@ -65,6 +79,11 @@ function layerBlock(walk, layer, told, open, buttons) {
   return block;
 }
 
+/**
+ * @param {Walk} walk
+ * @param {Matrix} stack
+ * @param {Open} open
+ */
 function wordList(walk, stack, open) {
   const items = [...stack.values].map((word, position) =>
     element(
@@ -83,16 +102,27 @@ function wordList(walk, stack, open) {
   return element("ol", { class: "words" }, ...items);
 }
 
-/** The maps of a stack; of single numbers a map, all of them as one row. */
+/**
+ * The maps of a stack; of single numbers a map, all of them as one row.
+ * @param {Walk} walk
+ * @param {Layer} layer
+ * @param {Matrix} stack
+ * @param {HTMLElement} told
+ * @param {Open} open
+ * @param {Map<string, PlaneButton>} buttons
+ */
 function maps(walk, layer, stack, told, open, buttons) {
   const [count, rows, columns] = stack.shape;
   const largest = largestOf(stack.values);
   const single = rows === 1 && columns === 1;
+  /** @type {HTMLButtonElement[]} */
   const made = [];
+  /** @param {number} map */
   const make = (map) => {
     const plane = single
       ? { values: stack.values, start: 0, rows: 1, columns: count, largest }
       : { values: stack.values, start: map * rows * columns, rows, columns, largest };
+    /** @type {(row: number, column: number) => Position} */
     const place = (row, column) =>
       single ? [layer.name, column, 0, 0] : [layer.name, map, row, column];
     const side = single ? Math.min(720, Math.max(120, 14 * count)) : SIDE;
@@ -134,11 +164,17 @@ function maps(walk, layer, stack, told, open, buttons) {
   return [list, scale, more];
 }
 
-/** Outline, in the maps, the cells that the open number is made of, and the number itself. */
+/**
+ * Outline, in the maps, the cells that the open number is made of, and the number itself.
+ * @param {Walk} walk
+ * @param {Map<string, PlaneButton>} buttons
+ * @param {Position | null} place
+ */
 function mark(walk, buttons, place) {
   for (const old of document.querySelectorAll(".outline")) old.remove();
   for (const one of document.querySelectorAll(".plane.of")) one.classList.remove("of");
   if (!place) return;
+  /** @type {Map<string, CellSpan & { map: number }>} */
   const spans = new Map();
   spanned(spans, place);
   for (const term of termsOf(walk, place)) if (term.place) spanned(spans, term.place);
@@ -150,6 +186,10 @@ function mark(walk, buttons, place) {
   }
 }
 
+/**
+ * @param {Map<string, CellSpan & { map: number }>} spans
+ * @param {Position} position
+ */
 function spanned(spans, [layer, map, row, column]) {
   const key = `${layer} ${map}`;
   const old = spans.get(key);
@@ -165,6 +205,7 @@ function spanned(spans, [layer, map, row, column]) {
   old.wide = right - old.left;
 }
 
+/** @param {{ map: number }} span */
 function across({ map }) {
   return { top: 0, left: map, high: 1, wide: 1 };
 }

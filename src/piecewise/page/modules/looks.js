@@ -2,6 +2,7 @@
 
 import { element, number } from "piecewise/text.js";
 
+/** @param {Walk} walk */
 export function looksSection(walk) {
   const { looks } = walk.data;
   if (!looks?.length) return null;
@@ -17,6 +18,7 @@ export function looksSection(walk) {
   );
 }
 
+/** @param {Look} look */
 function block(look) {
   return element(
     "div",
@@ -27,6 +29,10 @@ function block(look) {
   );
 }
 
+/**
+ * @param {string} title
+ * @param {Match[]} matches
+ */
 function row(title, matches) {
   return element(
     "div",
@@ -39,20 +45,24 @@ function row(title, matches) {
         match.picture
           ? element("img", { src: match.picture, alt: match.words })
           : element("p", { class: "excerpt", text: match.words }),
-        match.sound ? listen(match) : null,
+        match.sound ? listen(match.sound, match.words) : null,
         element("figcaption", { text: number(match.value, 3), title: match.title ?? match.words }),
       ),
     ),
   );
 }
 
-/** A button that lets the half second around a match be heard. */
-function listen(match) {
-  const sound = new Audio(match.sound);
+/**
+ * A button that lets the half second around a match be heard.
+ * @param {string} address of the sound
+ * @param {string} words
+ */
+function listen(address, words) {
+  const sound = new Audio(address);
   return element("button", {
     type: "button",
     text: "\u25b6",
-    "aria-label": `listen to ${match.words}`,
+    "aria-label": `listen to ${words}`,
     onclick: () => sound.play(),
   });
 }

@@ -1,7 +1,7 @@
 /** The page that explains one answer. */
 
 import { answerSection } from "piecewise/answer.js";
-import { factsSection, pageOf } from "piecewise/frame.js";
+import { factsSection, pageOf, pageData } from "piecewise/frame.js";
 import { walkSection } from "piecewise/layers.js";
 import { looksSection } from "piecewise/looks.js";
 import { matteredSection } from "piecewise/mattered.js";
@@ -21,8 +21,10 @@ const TITLES = {
 };
 
 async function start() {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  /** @type {ExplainData} */
+  const data = pageData();
   const walk = new Walk(data, await unpacked(data.arrays));
+  /** @type {(place: Position | null) => void} */
   let mark = () => {};
   const { aside, begin } = panel(walk, (place) => mark(place));
   const walked = walkSection(walk, begin);
@@ -40,13 +42,18 @@ async function start() {
   pageOf(TITLES, sections, aside);
 }
 
-/** What there was room for in the page. */
+/**
+ * What there was room for in the page.
+ * @param {PackedArrays} arrays
+ * @returns {[string, string][]}
+ */
 function room({ bits, left_out: left }) {
   const digits = Math.floor(bits * Math.log10(2));
   const told =
     bits === 24
       ? "all digits that the engine computed"
       : `rounded to about ${digits} digits, for want of room; piecewise explain --why gives them whole`;
+  /** @type {[string, string][]} */
   const rows = [["numbers in this page", told]];
   if (left.length) rows.push(["left out for want of room", left.join(", ")]);
   return rows;

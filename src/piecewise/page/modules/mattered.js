@@ -4,13 +4,19 @@ import { oneStop, planeButton } from "piecewise/grid.js";
 import { largestOf } from "piecewise/paint.js";
 import { element, number } from "piecewise/text.js";
 
+/** @param {Walk} walk */
 export function matteredSection(walk) {
   const { mattered, classes } = walk.data;
   if (!mattered.length) return null;
   const told = element("p", { class: "told", role: "status" });
-  const shown = mattered.filter((one) => walk.array(`mattered ${one.method}`));
-  const figures = shown.map((one) => (walk.words ? asWords(walk, one) : asMap(walk, one, told)));
-  const buttons = figures.map((figure) => figure.querySelector("button.plane")).filter(Boolean);
+  const figures = mattered.flatMap((one) => {
+    const matrix = walk.array(`mattered ${one.method}`);
+    if (!matrix) return [];
+    return [walk.words ? asWords(walk.words, one, matrix) : asMap(walk, one, matrix, told)];
+  });
+  const buttons = figures
+    .map((figure) => figure.querySelector("button"))
+    .filter((button) => button !== null);
   if (buttons.length) oneStop(buttons);
   return element(
     "section",
@@ -21,18 +27,24 @@ export function matteredSection(walk) {
   );
 }
 
+/** @param {Mattered} one */
 function head(one) {
   return element("figcaption", {}, element("strong", { text: one.method }), ` \u2013 ${one.told}`);
 }
 
-function asMap(walk, one, told) {
-  const { shape, values } = walk.array(`mattered ${one.method}`);
+/**
+ * @param {Walk} walk
+ * @param {Mattered} one
+ * @param {Matrix} matrix
+ * @param {HTMLElement} told
+ */
+function asMap(walk, one, { shape, values }, told) {
   const [rows, columns] = shape;
   const largest = largestOf(values);
   const plane = { values, start: 0, rows, columns, largest };
-  const name = (row, column) => walk.cellWords(row, column);
+  /** @type {PlaneActions} */
   const on = {
-    name,
+    name: (row, column) => walk.cellWords(row, column),
     told: (words) => (told.textContent = `${one.method}: ${words}`),
     open: () => {},
   };
@@ -47,18 +59,23 @@ function asMap(walk, one, told) {
   );
 }
 
+/** @param {number} largest */
 function scale(largest) {
   return `\u2212${number(largest, 3)} to ${number(largest, 3)}`;
 }
 
-/** A text with its words as strongly coloured as they mattered. */
-function asWords(walk, one) {
-  const { values } = walk.array(`mattered ${one.method}`);
+/**
+ * A text with its words as strongly coloured as they mattered.
+ * @param {string[]} words
+ * @param {Mattered} one
+ * @param {Matrix} matrix
+ */
+function asWords(words, one, { values }) {
   const largest = largestOf(values) || 1;
-  const items = walk.words
-    .map((word, position) => [word, values[position]])
-    .filter(([word]) => word !== "")
-    .map(([word, value]) => {
+  const items = words
+    .map((word, position) => ({ word, value: values[position] }))
+    .filter(({ word }) => word !== "")
+    .map(({ word, value }) => {
       const share = Math.round((70 * Math.abs(value)) / largest);
       const mark = element("span", { class: "word", text: word, title: number(value) });
       mark.style.background = `color-mix(in srgb, var(--${value < 0 ? "below" : "above"}) ${share * 0.6}%, transparent)`;

@@ -3,6 +3,7 @@
 import { exampleOf } from "piecewise/examples.js";
 import { element, number, percent } from "piecewise/text.js";
 
+/** @param {EvaluateData} data */
 export function mistakesSection(data) {
   const wrong = data.scores.n - Math.round(data.scores.n * data.scores.accuracy);
   const few = data.mistakes.length < wrong ? `: ${data.mistakes.length} of ${wrong}` : "";
@@ -27,6 +28,10 @@ export function mistakesSection(data) {
   return section;
 }
 
+/**
+ * @param {EvaluateData} data
+ * @param {Mistake} one
+ */
 function card(data, one) {
   return element(
     "li",
@@ -51,6 +56,10 @@ function card(data, one) {
   );
 }
 
+/**
+ * @param {EvaluateData} data
+ * @param {Neighbour} near
+ */
 function neighbour(data, near) {
   const words = `${near.label}, ${number(near.distance, 3)} away`;
   return element(

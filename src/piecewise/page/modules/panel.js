@@ -1,7 +1,10 @@
 /** Where a number is open: its arithmetic, the way that led to it, and the way back. */
 
 import { element, placeWords, whole } from "piecewise/text.js";
+import { hasNumbers } from "piecewise/views/terms.js";
 import { shown, termsOf } from "piecewise/views/index.js";
+
+const TYPED_INTO = "input, select, textarea";
 
 function noRoom() {
   const words =
@@ -11,9 +14,10 @@ function noRoom() {
 
 /**
  * @param {Walk} walk
- * @param {(place: ?Array) => void} onOpen told of every place that is opened, null when all is closed
+ * @param {(place: Position | null) => void} onOpen gets every place that is opened, null when all is closed
  */
 export function panel(walk, onOpen) {
+  /** @type {Position[]} */
   const trail = []; // places, the first one opened first
   const heading = element("h2", { id: "open-number", tabindex: "-1" });
   const way = element("ol", { class: "trail", "aria-label": "The way to this number" });
@@ -32,20 +36,25 @@ export function panel(walk, onOpen) {
     heading,
     body,
   );
+  /** @type {HTMLElement | null} */
   let returnTo = null;
 
+  /** @param {Position} place */
   function open(place) {
     if (walk.value(place) === undefined) return;
-    if (!trail.length) returnTo = document.activeElement;
+    const focused = document.activeElement;
+    if (!trail.length) returnTo = focused instanceof HTMLElement ? focused : null;
     trail.push(place);
     render();
   }
 
   function render() {
-    const place = trail.at(-1);
+    const place = trail[trail.length - 1];
     const layer = walk.layer(place[0]);
     heading.textContent = `${placeWords(place, layer.shape)} = ${whole(walk.value(place))}`;
-    body.replaceChildren(...(hasAll(place) ? shown(walk, place, open) : [noRoom()]));
+    const terms = termsOf(walk, place);
+    const complete = terms.every(hasNumbers);
+    body.replaceChildren(...(complete ? shown(walk, place, terms, open) : [noRoom()]));
     way.replaceChildren(...trail.map((one, index) => crumb(one, index)));
     back.disabled = trail.length < 2;
     aside.hidden = false;
@@ -55,13 +64,10 @@ export function panel(walk, onOpen) {
     onOpen(place);
   }
 
-  /** Whether the page has all that a number is made of. */
-  function hasAll(place) {
-    return termsOf(walk, place).every(
-      (term) => term.weight !== undefined && term.value !== undefined,
-    );
-  }
-
+  /**
+   * @param {Position} place
+   * @param {number} index
+   */
   function crumb(place, index) {
     const words = place[0] === "input" ? "input" : `${place[0]}[${place.slice(1).join(", ")}]`;
     const last = index === trail.length - 1;
@@ -71,6 +77,7 @@ export function panel(walk, onOpen) {
     return element("li", {}, inside);
   }
 
+  /** @param {number} index */
   function goTo(index) {
     trail.splice(index + 1);
     render();
@@ -90,14 +97,18 @@ export function panel(walk, onOpen) {
   }
 
   document.addEventListener("keydown", (event) => {
-    if (aside.hidden || event.target.matches("input, select, textarea")) return;
+    const typing = event.target instanceof Element && event.target.matches(TYPED_INTO);
+    if (aside.hidden || typing) return;
     if (event.key === "Escape") shut();
     else if (event.key === "Backspace") stepBack();
     else return;
     event.preventDefault();
   });
 
-  /** Open from elsewhere in the page: a new way begins. */
+  /**
+   * Open from elsewhere in the page: a new way begins.
+   * @param {Position} place
+   */
   function begin(place) {
     trail.length = 0;
     open(place);

@@ -2,6 +2,7 @@
 
 import { element } from "piecewise/text.js";
 
+/** @param {() => void} changed */
 export function themeButton(changed) {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;

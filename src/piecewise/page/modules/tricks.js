@@ -4,6 +4,7 @@ import { drawn, element, number, percent } from "piecewise/text.js";
 
 const [WIDE, HIGH, LEFT, BOTTOM] = [320, 170, 34, 24];
 
+/** @param {ExplainData} data */
 export function tricksSection(data) {
   const { curves, classes } = data;
   if (!curves.length) return null;
@@ -21,6 +22,10 @@ export function tricksSection(data) {
   );
 }
 
+/**
+ * @param {Curve} curve
+ * @param {Record<number, string>} classes
+ */
 function figure(curve, classes) {
   const words = [curve.below, curve.above].map((end) => end && broken(curve, end, classes));
   const told = words.some(Boolean)
@@ -36,6 +41,7 @@ function figure(curve, classes) {
   );
 }
 
+/** @param {Curve} curve */
 function name({ dial }) {
   return (
     {
@@ -48,6 +54,11 @@ function name({ dial }) {
   );
 }
 
+/**
+ * @param {Curve} curve
+ * @param {CurveBreak} end
+ * @param {Record<number, string>} classes
+ */
 function broken(curve, end, classes) {
   const lost = end.lost
     ? ` What was lost most: map ${end.lost.feature} of ${end.lost.stack}, from ${number(end.lost.before, 3)} to ${number(end.lost.after, 3)}.`
@@ -55,10 +66,16 @@ function broken(curve, end, classes) {
   return `At ${number(end.size, 3)} ${curve.unit} it becomes ${classes[end.answer] ?? `class ${end.answer}`}.${lost}`;
 }
 
+/**
+ * @param {Curve} curve
+ * @param {string} told
+ */
 function picture(curve, told) {
   const { sizes, sure, same } = curve;
-  const span = sizes.at(-1) - sizes[0];
+  const span = sizes[sizes.length - 1] - sizes[0];
+  /** @param {number} size */
   const x = (size) => LEFT + ((WIDE - LEFT - 8) * (size - sizes[0])) / span;
+  /** @param {number} share */
   const y = (share) => 8 + (HIGH - BOTTOM - 8) * (1 - share);
   const points = sizes.map((size, i) => `${x(size).toFixed(1)},${y(sure[i]).toFixed(1)}`);
   const svg = drawn("svg", {
@@ -77,16 +94,13 @@ function picture(curve, told) {
       }),
     );
   }
-  for (const end of [curve.below, curve.above].filter(Boolean)) {
+  for (const end of [curve.below, curve.above].filter((one) => one !== null)) {
     svg.append(
       drawn("line", { x1: x(end.size), x2: x(end.size), y1: y(1), y2: y(0), class: "breaks" }),
     );
   }
-  for (const [place, anchor] of [
-    [0, "start"],
-    [curve.as_it_is, "middle"],
-    [sizes.length - 1, "end"],
-  ]) {
+  const anchors = { start: 0, middle: curve.as_it_is, end: sizes.length - 1 };
+  for (const [anchor, place] of Object.entries(anchors)) {
     svg.append(
       drawn("text", {
         x: x(sizes[place]),
@@ -103,6 +117,10 @@ function picture(curve, told) {
   return svg;
 }
 
+/**
+ * @param {Curve} curve
+ * @param {Record<number, string>} classes
+ */
 function table(curve, classes) {
   const rows = curve.sizes.map((size, i) => {
     const answer = classes[curve.answers[i]] ?? `class ${curve.answers[i]}`;

@@ -6,6 +6,10 @@ import { element, number, placeWords } from "piecewise/text.js";
 
 const FIRST = 12;
 
+/**
+ * @param {Walk} walk
+ * @param {Open} open
+ */
 export function votesSection(walk, open) {
   const { votes, classes, explained } = walk.data;
   const stack = walk.stack(votes.stack);
@@ -38,13 +42,21 @@ export function votesSection(walk, open) {
   );
 }
 
-/** Votes by map as small pictures and as bars, the strongest first; the values on demand. */
+/**
+ * Votes by map as small pictures and as bars, the strongest first; the values on demand.
+ * @param {Walk} walk
+ * @param {number} label
+ * @param {Open} open
+ * @param {HTMLElement} told
+ */
 function ledger(walk, label, open, told) {
   const { votes, logits } = walk.data;
   const stack = walk.stack(votes.stack);
   const slope = walk.array(`votes ${label}`);
-  if (!slope) return [element("p", { text: "There was no room for these in this page." })];
-  const [count, rows, columns] = stack.shape;
+  if (!stack || !slope)
+    return [element("p", { text: "There was no room for these in this page." })];
+  const { shape } = walk.layer(votes.stack);
+  const [count, rows, columns] = shape;
   const says = Float32Array.from(stack.values, (value, i) => value * slope.values[i]);
   const size = rows * columns;
   const sums = Array.from({ length: count }, (_, map) =>
@@ -52,13 +64,14 @@ function ledger(walk, label, open, told) {
   );
   const order = sums.map((_, map) => map).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
   const strongest = largestOf(says);
+  /** @param {number} map */
   const plane = (map) => ({ values: says, start: map * size, rows, columns, largest: strongest });
+  /** @param {number} map */
   const make = (map) =>
     planeButton(
       plane(map),
       {
-        name: (row, column) =>
-          `vote of ${placeWords([votes.stack, map, row, column], stack.shape)}`,
+        name: (row, column) => `vote of ${placeWords([votes.stack, map, row, column], shape)}`,
         told: (words) => {
           told.textContent = words;
         },
@@ -67,6 +80,7 @@ function ledger(walk, label, open, told) {
       Math.min(72, 12 * Math.max(rows, columns)),
     );
   const body = element("tbody");
+  /** @type {HTMLButtonElement[]} */
   const made = [];
   const largest = Math.max(...sums.map(Math.abs), Math.abs(votes.biases[label]));
   let shown = 0;
@@ -104,6 +118,12 @@ function ledger(walk, label, open, told) {
   return [table, more];
 }
 
+/**
+ * @param {Node | string} inside
+ * @param {string} name
+ * @param {number} vote
+ * @param {number} largest
+ */
 function line(inside, name, vote, largest) {
   const bar = element("span", {
     class: vote < 0 ? "bar against" : "bar for",

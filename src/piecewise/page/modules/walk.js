@@ -3,7 +3,10 @@
  * Nothing is computed here that a net computes; numbers are looked up.
  */
 
-/** Base64 -> bytes. */
+/**
+ * Base64 -> bytes.
+ * @param {string} text
+ */
 function bytesOf(text) {
   const marks = atob(text);
   const bytes = new Uint8Array(marks.length);
@@ -11,13 +14,19 @@ function bytesOf(text) {
   return bytes;
 }
 
-/** Bytes of gzip -> bytes. */
+/**
+ * Bytes of gzip -> bytes.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ */
 async function unzipped(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Planes of first, second, third and fourth bytes -> the float32 that they make. */
+/**
+ * Planes of first, second, third and fourth bytes -> the float32 that they make.
+ * @param {Uint8Array} planes
+ */
 function joined(planes) {
   const count = planes.length / 4;
   const bytes = new Uint8Array(planes.length);
@@ -28,8 +37,8 @@ function joined(planes) {
 }
 
 /**
- * @param {{text: string, shapes: Object<string, number[]>}} packed arrays by name, one after another
- * @returns {Promise<Map<string, {shape: number[], values: Float32Array}>>}
+ * @param {PackedArrays} packed arrays by name, one after another
+ * @returns {Promise<Map<string, Matrix>>}
  */
 export async function unpacked({ text, shapes }) {
   const flat = joined(await unzipped(bytesOf(text)));
@@ -43,15 +52,19 @@ export async function unpacked({ text, shapes }) {
   return arrays;
 }
 
-/** Where a number of a place lies in a flat array of this shape. */
+/**
+ * Where a number of a place lies in a flat array of this shape.
+ * @param {number[]} shape
+ * @param {number[]} at
+ */
 export function offset(shape, at) {
   return at.reduce((sum, index, axis) => sum * shape[axis] + index, 0);
 }
 
 export class Walk {
   /**
-   * @param {object} data what the page was given
-   * @param {Map} arrays from `unpacked`
+   * @param {ExplainData} data
+   * @param {Map<string, Matrix>} arrays from `unpacked`
    */
   constructor(data, arrays) {
     this.data = data;
@@ -59,15 +72,25 @@ export class Walk {
     this.layers = new Map(data.layers.map((layer) => [layer.name, layer]));
   }
 
+  /**
+   * @param {string} name
+   * @returns {Layer}
+   */
   layer(name) {
-    return this.layers.get(name);
+    const layer = this.layers.get(name);
+    if (!layer) throw new Error(`no layer ${name}`);
+    return layer;
   }
 
-  /** The stack of a layer {shape, values}, or undefined where there was no room for it. */
+  /**
+   * The stack of a layer {shape, values}, or undefined where there was no room for it.
+   * @param {string} name
+   */
   stack(name) {
     return this.arrays.get(`stack ${name}`);
   }
 
+  /** @param {string} name */
   array(name) {
     return this.arrays.get(name);
   }
@@ -80,6 +103,8 @@ export class Walk {
   /**
    * The number at a place [layer, map, row, column]; undefined where the page has none. A text's
    * input is the deck's picture of it: 1 where a word stands.
+   * @param {Position} position
+   * @returns {number | undefined}
    */
   value([name, ...at]) {
     const stack = this.stack(name);
@@ -88,7 +113,12 @@ export class Walk {
     return stack.values[offset(stack.shape, at)];
   }
 
-  /** A number of an array of the net, by its place there. */
+  /**
+   * A number of an array of the net, by its place there.
+   * @param {string} name
+   * @param {number[]} at
+   * @returns {number | undefined}
+   */
   weight(name, at) {
     const array = this.array(name);
     return array && array.values[offset(array.shape, at)];
@@ -100,13 +130,20 @@ export class Walk {
     return kind === "texts" ? columns.labels : undefined;
   }
 
-  /** The word at a position of a text, in quotes; nothing for other inputs. */
+  /**
+   * The word at a position of a text, in quotes; nothing for other inputs.
+   * @param {number} position
+   */
   wordAt(position) {
     const word = this.words?.[position];
     return word ? ` (\u201c${word}\u201d)` : "";
   }
 
-  /** A cell of the input in the terms of its preparation: pixels, or hertz and seconds. */
+  /**
+   * A cell of the input in the terms of its preparation: pixels, or hertz and seconds.
+   * @param {number} row
+   * @param {number} column
+   */
   cellWords(row, column) {
     const { rows, columns } = this.data.axes;
     if (this.words) return columns.labels[column];

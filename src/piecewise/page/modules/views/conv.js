@@ -5,15 +5,22 @@ import { biasTerm, ending, smallGrid } from "piecewise/views/terms.js";
 
 const FIRST = 3;
 
-/** The terms of a number, in the order in which the engine adds them. */
+/** @typedef {{channel: number, cells: (KnownTerm | null)[][], total: number}} Channel */
+
+/**
+ * The terms of a number, in the order in which the engine adds them.
+ * @type {View<ConvLayer>["terms"]}
+ */
 export function terms(walk, layer, [, map, row, column]) {
   const [top, high, downs] = layer.rows[row];
   const [left, wide, overs] = layer.columns[column];
+  /** @type {Term[]} */
   const found = layer.bias ? [biasTerm(walk, layer, map)] : [];
   for (let channel = 0; channel < layer.input[0]; channel++) {
     for (let y = 0; y < high; y++) {
       for (let x = 0; x < wide; x++) {
         const at = [map, channel, downs + y, overs + x];
+        /** @type {Position} */
         const place = [layer.before, channel, top + y, left + x];
         found.push({
           weight: walk.weight(`${layer.name}.weight`, at),
@@ -27,9 +34,11 @@ export function terms(walk, layer, [, map, row, column]) {
   return found;
 }
 
-/** Patch, kernel and products of each channel, those that say most first; then the sum. */
-export function show(walk, layer, place, open) {
-  const found = terms(walk, layer, place);
+/**
+ * Patch, kernel and products of each channel, those that say most first; then the sum.
+ * @type {View<ConvLayer>["show"]}
+ */
+export function show(walk, layer, place, found, open) {
   const channels = byChannel(layer, place, found);
   const shown = element("div", { class: "channels" });
   const more = element("button", { type: "button", class: "more" });
@@ -57,7 +66,13 @@ export function show(walk, layer, place, open) {
   ];
 }
 
-/** The terms of each input channel on the kernel's grid, and what they come to. */
+/**
+ * The terms of each input channel on the kernel's grid, and what they come to.
+ * @param {ConvLayer} layer
+ * @param {Position} position
+ * @param {KnownTerm[]} found
+ * @returns {Channel[]}
+ */
 function byChannel(layer, [, , row, column], found) {
   const [, high, downs] = layer.rows[row];
   const [, wide, overs] = layer.columns[column];
@@ -75,7 +90,14 @@ function byChannel(layer, [, , row, column], found) {
   return channels.sort((a, b) => Math.abs(b.total) - Math.abs(a.total));
 }
 
+/**
+ * @param {Walk} walk
+ * @param {ConvLayer} layer
+ * @param {Channel} channel
+ * @param {Open} open
+ */
 function channelGrids(walk, layer, { channel, cells, total }, open) {
+  /** @type {(title: string, of: (term: KnownTerm) => GridCell) => HTMLElement} */
   const grid = (title, of) =>
     smallGrid(
       title,
@@ -100,6 +122,13 @@ function channelGrids(walk, layer, { channel, cells, total }, open) {
   );
 }
 
+/**
+ * @param {Walk} walk
+ * @param {ConvLayer} layer
+ * @param {Position} place
+ * @param {Channel[]} channels
+ * @param {KnownTerm[]} found
+ */
 function sum(walk, layer, place, channels, found) {
   const count = found.length - (layer.bias ? 1 : 0);
   const bias = layer.bias ? ` + bias ${number(found[0].weight, 6)}` : "";

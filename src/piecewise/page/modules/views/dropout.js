@@ -3,18 +3,21 @@
 import { element } from "piecewise/text.js";
 import { ending, opens } from "piecewise/views/terms.js";
 
-export function terms(walk, layer, [, ...at]) {
-  const place = [layer.before, ...at];
+/** @type {View<PlainLayer>["terms"]} */
+export function terms(walk, layer, [, map, row, column]) {
+  /** @type {Position} */
+  const place = [layer.before, map, row, column];
   return [{ weight: 1, value: walk.value(place), name: "", place }];
 }
 
-export function show(walk, layer, place, open) {
-  const [term] = terms(walk, layer, place);
+/** @type {View<PlainLayer>["show"]} */
+export function show(walk, layer, place, found, open) {
+  const [term] = found;
   const line = element(
     "p",
     { class: "step" },
     "Let through as it is: ",
-    opens(term.place, term.value, open, layer.input),
+    opens(term, open, layer.input),
     ". Only while learning does a share of the values sit out.",
   );
   return [line, ending("the same", walk.value(place))];

@@ -3,11 +3,15 @@
 import { element } from "piecewise/text.js";
 import { biasTerm, ending, rowsOf } from "piecewise/views/terms.js";
 
-/** Bias first, then the votes, value by value. */
+/**
+ * Bias first, then the votes, value by value.
+ * @type {View<PlainLayer>["terms"]}
+ */
 export function terms(walk, layer, [, neuron]) {
   const [maps, rows, columns] = layer.input;
   const found = [biasTerm(walk, layer, neuron)];
   for (let i = 0; i < maps * rows * columns; i++) {
+    /** @type {Position} */
     const place = [
       layer.before,
       Math.floor(i / (rows * columns)),
@@ -24,8 +28,8 @@ export function terms(walk, layer, [, neuron]) {
   return found;
 }
 
-export function show(walk, layer, place, open) {
-  const found = terms(walk, layer, place);
+/** @type {View<PlainLayer>["show"]} */
+export function show(walk, layer, place, found, open) {
   return [
     element("p", {
       class: "step",

@@ -3,10 +3,12 @@
 import { element } from "piecewise/text.js";
 import { ending } from "piecewise/views/terms.js";
 
+/** @type {View<InputLayer>["terms"]} */
 export function terms() {
   return [];
 }
 
+/** @type {View<InputLayer>["show"]} */
 export function show(walk, layer, place) {
   const words = walk.readsWords
     ? `The picture of a text: a row a word, a column a position. Word number ${place[2]} ` +

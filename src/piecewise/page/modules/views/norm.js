@@ -3,10 +3,14 @@
 import { element } from "piecewise/text.js";
 import { ending, rowsOf } from "piecewise/views/terms.js";
 
-/** The value times weight / deviation, the mean so scaled and taken off, and the bias. */
-export function terms(walk, layer, [, map, ...at]) {
+/**
+ * The value times weight / deviation, the mean so scaled and taken off, and the bias.
+ * @type {View<NormLayer>["terms"]}
+ */
+export function terms(walk, layer, [, map, row, column]) {
   const [scale, mean, bias] = layer.terms[map];
-  const place = [layer.before, map, ...at];
+  /** @type {Position} */
+  const place = [layer.before, map, row, column];
   return [
     {
       weight: scale,
@@ -24,7 +28,8 @@ export function terms(walk, layer, [, map, ...at]) {
   ];
 }
 
-export function show(walk, layer, place, open) {
+/** @type {View<NormLayer>["show"]} */
+export function show(walk, layer, place, found, open) {
   return [
     element("p", {
       class: "step",
@@ -32,7 +37,7 @@ export function show(walk, layer, place, open) {
         "The map's mean over the training pictures is taken off, and what is left is divided by " +
         "their deviation; then it is scaled and shifted by two learned numbers.",
     }),
-    rowsOf(walk, terms(walk, layer, place), open),
+    rowsOf(walk, found, open),
     ending("their sum", walk.value(place)),
   ];
 }

@@ -3,13 +3,18 @@
 import { element } from "piecewise/text.js";
 import { ending, smallGrid } from "piecewise/views/terms.js";
 
-/** The window's values, row by row. */
+/**
+ * The window's values, row by row.
+ * @type {View<PoolLayer>["terms"]}
+ */
 export function terms(walk, layer, [, map, row, column]) {
   const [top, high] = layer.rows[row];
   const [left, wide] = layer.columns[column];
+  /** @type {Term[]} */
   const found = [];
   for (let y = top; y < top + high; y++) {
     for (let x = left; x < left + wide; x++) {
+      /** @type {Position} */
       const place = [layer.before, map, y, x];
       found.push({ weight: 1, value: walk.value(place), name: "", place });
     }
@@ -17,15 +22,16 @@ export function terms(walk, layer, [, map, row, column]) {
   return found;
 }
 
-export function show(walk, layer, place, open) {
-  const found = terms(walk, layer, place);
+/** @type {View<PoolLayer>["show"]} */
+export function show(walk, layer, place, found, open) {
   const wide = layer.columns[place[3]][1];
   const winner =
     layer.kind === "max" ? found.findIndex((term) => term.value === walk.value(place)) : -1;
+  /** @type {GridCell[][]} */
   const cells = [];
   found.forEach((term, i) => {
     if (i % wide === 0) cells.push([]);
-    cells.at(-1).push({ value: term.value, place: term.place, marked: i === winner });
+    cells[cells.length - 1].push({ value: term.value, place: term.place, marked: i === winner });
   });
   const words =
     layer.kind === "max"

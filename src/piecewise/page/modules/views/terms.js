@@ -6,18 +6,34 @@ import { brief, element, number, placeWords, whole } from "piecewise/text.js";
 const FIRST = 24;
 
 /**
- * @typedef {{weight: number, value: number, name: string, place: ?Array}} Term
- *   a weight, by name, times a value that stands at a place [layer, map, row, column]; a bias has none
+ * Whether the page has both numbers of a term.
+ * @param {Term} term
+ * @returns {term is KnownTerm}
  */
+export function hasNumbers(term) {
+  return term.weight !== undefined && term.value !== undefined;
+}
 
-/** A bias of a layer, as a term. */
+/**
+ * A bias of a layer, as a term.
+ * @param {Walk} walk
+ * @param {{ name: string }} layer
+ * @param {number} map
+ * @returns {Term}
+ */
 export function biasTerm(walk, layer, map) {
   const name = `${layer.name}.bias`;
   return { weight: walk.weight(name, [map]), value: 1, name: `${name}[${map}]`, place: null };
 }
 
-/** A number that opens: a button with a number on it. */
-export function opens(place, value, open, shape) {
+/**
+ * A number that opens: a button with a number on it.
+ * @param {{ value: number, place?: Position | null }} term
+ * @param {Open} open
+ * @param {Shape} shape of the layer it stands in
+ */
+export function opens({ value, place }, open, shape) {
+  if (!place) return element("span", { text: number(value) });
   const words = `${placeWords(place, shape)}: ${whole(value)}; open`;
   return element("button", {
     type: "button",
@@ -29,7 +45,13 @@ export function opens(place, value, open, shape) {
   });
 }
 
-/** The products as rows, the largest first; more of them on demand. */
+/**
+ * The products as rows, the largest first; more of them on demand.
+ * @param {Walk} walk
+ * @param {KnownTerm[]} terms
+ * @param {Open} open
+ * @param {{ titles?: string[] }} [options]
+ */
 export function rowsOf(walk, terms, open, { titles = ["weight", "value", "product", "of"] } = {}) {
   const order = [...terms].sort(
     (a, b) => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value),
@@ -56,12 +78,16 @@ export function rowsOf(walk, terms, open, { titles = ["weight", "value", "produc
   return element("div", { class: "rows" }, table, more);
 }
 
+/**
+ * @param {Walk} walk
+ * @param {KnownTerm} term
+ * @param {Open} open
+ * @param {number} largest
+ */
 function row(walk, term, open, largest) {
   const product = term.weight * term.value;
-  const shape = term.place && walk.layer(term.place[0]).shape;
-  const value = term.place
-    ? opens(term.place, term.value, open, shape)
-    : element("span", { text: "" });
+  const shape = term.place ? walk.layer(term.place[0]).shape : null;
+  const value = shape ? opens(term, open, shape) : element("span", { text: "" });
   const bar = element("span", {
     class: product < 0 ? "bar against" : "bar for",
     "aria-hidden": "true",
@@ -83,14 +109,16 @@ function row(walk, term, open, largest) {
 /**
  * A small grid of numbers, coloured; cells may open.
  * @param {string} title
- * @param {Array<Array<?{value: number, place?: Array, marked?: boolean}>>} cells null: padding
+ * @param {GridCell[][]} cells
+ * @param {Open} open
+ * @param {Walk} walk
  */
 export function smallGrid(title, cells, open, walk) {
   const colours = palette();
   const largest = largestOf(
     cells
       .flat()
-      .filter(Boolean)
+      .filter((cell) => cell !== null)
       .map((cell) => cell.value),
   );
   const lines = cells.map((line) =>
@@ -101,10 +129,17 @@ export function smallGrid(title, cells, open, walk) {
   return table;
 }
 
+/**
+ * @param {GridCell} cell
+ * @param {number} largest
+ * @param {Palette} colours
+ * @param {Open} open
+ * @param {Walk} walk
+ */
 function gridCell(cell, largest, colours, open, walk) {
   if (!cell) return element("td", { class: "padding", title: "outside: nothing" }, "\u00a0");
   const inside = cell.place
-    ? opens(cell.place, cell.value, open, walk.layer(cell.place[0]).shape)
+    ? opens(cell, open, walk.layer(cell.place[0]).shape)
     : element("span", { text: brief(cell.value, largest), title: whole(cell.value) });
   if (cell.place) inside.textContent = brief(cell.value, largest);
   const td = element("td", { class: cell.marked ? "marked" : null }, inside);
@@ -114,7 +149,11 @@ function gridCell(cell, largest, colours, open, walk) {
   return td;
 }
 
-/** A line of arithmetic that ends in the number itself. */
+/**
+ * A line of arithmetic that ends in the number itself.
+ * @param {string} words
+ * @param {number | undefined} value
+ */
 export function ending(words, value) {
   return element(
     "p",
