@@ -1,7 +1,7 @@
 """Prints constraints for pip: each dependency of pyproject.toml at its lowest allowed version.
 
-    python scripts/minimum_versions.py > minimum.txt
-    python -m pip install --constraint minimum.txt --editable .
+python scripts/minimum_versions.py > minimum.txt
+python -m pip install --constraint minimum.txt --editable .
 """
 
 from __future__ import annotations
