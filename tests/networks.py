@@ -181,7 +181,7 @@ def network(sample: Sample) -> Network:
     architecture = sample.architecture
     net = Network(architecture.layers, architecture.input, architecture.classes)
     for name, array in sample.arrays.items():
-        (net.parameters if name in net.parameters else net.averages)[name] = array
+        (net.parameters if name in net.parameters else net.running_stats)[name] = array
     return net
 
 

@@ -95,7 +95,7 @@ def test_the_engine_has_the_same_gradients(loss: str) -> None:
 def test_the_errors_of_the_pixels_are_what_nudging_them_finds() -> None:
     net = drawn_net("conv 3 3, norm, relu, pool 2, full", (1, 8, 8), 3, 2)
     given = some_input(net, 2)
-    wide = {name: array.astype(np.float64) for name, array in net.arrays.items()}
+    wide = {name: array.astype(np.float64) for name, array in net.state.items()}
     x = given.astype(np.float64)[None]
     slopes = nudge(lambda: float(logits(net.architecture, wide, x)[0, 1]), x, 1e-5)
     errors = net.backprop(given, 1, "logit").errors["input"]

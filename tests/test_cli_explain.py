@@ -13,6 +13,7 @@ from PIL import Image
 
 import piecewise as pw
 from piecewise.cli.main import status
+from piecewise.inputs import layer_inputs
 
 Printed = pytest.CaptureFixture[str]
 Run = Callable[..., tuple[int, str, str]]
@@ -58,7 +59,7 @@ def test_the_answer_and_its_votes_are_told(run: Run, place: Path) -> None:
     code, out, err = run("drawing.png")
     assert code == 0
     net = pw.load(place / "net.safetensors")
-    walk = net.walk(net.inputs(net.read(place / "drawing.png"))[0])
+    walk = net.walk(layer_inputs(net, net.read_inputs(place / "drawing.png"))[0])
     label = net.classes[int(walk.logits.argmax())]
     assert out.startswith(f"drawing.png: {label}   (")
     assert "what the maps of pool1 say for" in out
@@ -72,7 +73,7 @@ def test_any_number_opens_as_words_json_and_spreadsheet(run: Run, place: Path) -
     assert (code, out.split(" = ")[0]) == (0, "conv1[2, 3, 4]")
     code, out, _ = run("drawing.png", "--why", "conv1,2,3,4", "--json")
     net = pw.load(place / "net.safetensors")
-    walk = net.walk(net.inputs(net.read(place / "drawing.png"))[0])
+    walk = net.walk(layer_inputs(net, net.read_inputs(place / "drawing.png"))[0])
     assert json.loads(out) == json.loads(json.dumps(walk.why("conv1", 2, 3, 4).to_json()))
     code, out, err = run("drawing.png", "--why", "conv1,2,3,4", "-o", "why.xlsx")
     assert (code, err) == (0, "wrote why.xlsx\n")

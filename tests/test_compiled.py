@@ -36,7 +36,7 @@ def forms() -> list[str]:
 
 
 def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
-    machine, flat, averages = this_machine(form), net.parameters.flat, net.averages.flat
+    machine, flat, averages = this_machine(form), net.parameters.flat, net.running_stats.flat
     fraction = net.preparation.fraction
     bytes_in = x.dtype == np.uint8
     group = Answers(net.architecture, bytes_in=bytes_in, form=machine)
@@ -91,7 +91,7 @@ def test_a_copy_answers_the_same() -> None:
 def test_few_pictures_follow_every_change_of_the_weights() -> None:
     net = Network("conv 4 3, norm, full", (1, 9, 9), 2)
     x = np.random.default_rng(0).normal(size=(3, 1, 9, 9)).astype(np.float32)
-    for array in (net.parameters.flat, net.averages.flat):
+    for array in (net.parameters.flat, net.running_stats.flat):
         for _ in range(2):
             array[-1] += 0.5
             assert net.logits(x[:1]).tobytes() == net.logits(x)[:1].tobytes()

@@ -75,7 +75,7 @@ def test_words_however_they_lie() -> None:
 def test_networks_that_hardly_do_anything(layers: str) -> None:
     net = Network(layers, (3, 1, 1), 3)
     x = np.array([[-1, 2, 3], [0, -5, 7], [1, 1, 1]], np.float32)[:, :, None, None]
-    wanted = run.logits(net.architecture, net.arrays, x)
+    wanted = run.logits(net.architecture, net.state, x)
     assert np.abs(net.logits(x) - wanted).max() < 1e-5
     assert np.abs(net.logits(x[:1]) - wanted[:1]).max() < 1e-5
     assert net.walk(x[1]).logits.tobytes() == net.logits(x)[1].tobytes()

@@ -1,4 +1,4 @@
-"""What `net.program` prints is what was written: tiles, counts, every kind of layer."""
+"""What `net.loop_listing` prints is what was written: tiles, counts, every kind of layer."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ def test_cells_that_meet_are_written_as_formulas() -> None:
 def test_an_unknown_layer_is_told(name: str) -> None:
     net = Network("conv 2 3, full", input=(1, 6, 6), classes=2)
     with pytest.raises(LimitError, match=r"layer: got .*(did you mean|known are)") as caught:
-        net.program(name)
+        net.loop_listing(name)
     assert name != "conf1" or "did you mean 'conv1'?" in str(caught.value)
 
 
 def test_the_door_lists_this_machines_program() -> None:
     net = Network("conv 2 3, relu, full", input=(1, 6, 6), classes=2)
-    assert net.program("relu1") == net.program("conv1")
-    assert net.program() == listing(net.architecture)
+    assert net.loop_listing("relu1") == net.loop_listing("conv1")
+    assert net.loop_listing() == listing(net.architecture)
 
 
 def test_the_manual_shows_what_is_printed() -> None:

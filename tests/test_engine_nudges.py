@@ -14,6 +14,7 @@ from piecewise.engine.machine import Machine
 from piecewise.engine.nudger import Nudged, Nudger
 from piecewise.engine.runtime import aligned
 from piecewise.groups import Moment
+from piecewise.inputs import layer_inputs
 from piecewise.layers import KINDS
 from piecewise.reference import run
 from piecewise.reference.losses import LOSSES
@@ -127,13 +128,13 @@ LESSONS = draw(200, size=9, seed=3)
 
 def deck_net() -> tuple[Network, Array, Array]:
     net = Network(DECK, (1, 9, 9), ("X", "O"), seed=2, preparation=LESSONS.preparation)
-    return net, net.inputs(LESSONS.pictures), LESSONS.labels.astype(np.int64)
+    return net, layer_inputs(net, LESSONS.pictures), LESSONS.labels.astype(np.int64)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_steps_by_nudging_and_by_backpropagation_agree_on_the_decks_net(loss: str) -> None:
     net, x, right = deck_net()
-    wide = {name: array.astype(np.float64) for name, array in net.arrays.items()}
+    wide = {name: array.astype(np.float64) for name, array in net.state.items()}
     one, other = ({name: array.copy() for name, array in wide.items()} for _ in range(2))
     for step in range(40):
         some = slice(32 * (step % 6), 32 * (step % 6) + 32)
@@ -164,7 +165,7 @@ def away(found: dict[str, Array], wanted: dict[str, Array]) -> float:
 def test_the_engines_own_backpropagation_agrees_with_its_nudges(loss: str) -> None:
     net, _, right = deck_net()
     mean, slopes = net.gradients(LESSONS.pictures, right, loss)
-    other, found = net.nudges(LESSONS.pictures, right, loss)
+    other, found = net.numerical_gradients(LESSONS.pictures, right, loss)
     assert other == pytest.approx(mean, rel=1e-6)
     wanted = {name: array.astype(np.float64) for name, array in slopes.items()}
     assert away(found, wanted) < 1e-6

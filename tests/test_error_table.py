@@ -69,7 +69,7 @@ def test_answers_are_what_the_loss_is_of(loss: str) -> None:
     table = error_table(net, XO.pictures, XO.labels)
     logits = net.logits(XO.pictures)
     assert table.answers == ("probabilities" if loss == "cross-entropy" else "logits")
-    wanted = net.chances(logits) if loss == "cross-entropy" else logits
+    wanted = net.probabilities_of(logits) if loss == "cross-entropy" else logits
     np.testing.assert_array_equal(table.actual, wanted)
     right = np.eye(2)[XO.labels]
     np.testing.assert_allclose(table.errors, np.abs(right - wanted), rtol=1e-12)
@@ -100,7 +100,7 @@ def test_a_net_that_was_not_taught_has_probabilities() -> None:
 def test_texts_have_a_table_too() -> None:
     words = TextPreparation("words", ("free", "prize", "you", "at"), 5)
     net = pw.Network("embed 4, full", words.shape, ("ham", "spam"), preparation=words)
-    given = net.prepare("free prize", "you at")
+    given = net.preprocess("free prize", "you at")
     table = error_table(net, given, [1, 0], ["first", "second"])
     np.testing.assert_array_equal(table.actual, net.probabilities(given))
     assert table.name(1) == "second"

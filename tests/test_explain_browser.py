@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import piecewise as pw
+from piecewise.inputs import layer_inputs
 from piecewise.learning.choices import drawing_layers
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_page
@@ -97,7 +98,7 @@ def test_reports_of_trained_nets_of_each_kind(browser: Browser, tmp_path: Path, 
     given = net.preparation.read(file)
     example = net.preparation.fit(given)
     opened = Opened(browser, written(tmp_path, net, example, file.name, given=given))
-    walk = net.walk(net.inputs(example[None])[0])
+    walk = net.walk(layer_inputs(net, example[None])[0])
     check_terms(opened.page, walk, places(walk, 60, 0))
     label = net.classes[int(walk.logits.argmax())]
     assert opened.page.inner_text(".verdict h1") == label
@@ -132,7 +133,7 @@ def test_a_report_of_digits_is_small_whole_and_quick(
         opened.close()
     assert median(spent) < 1_000, spent
     opened = Opened(browser, path)
-    walk = net.walk(net.inputs(example[None])[0])
+    walk = net.walk(layer_inputs(net, example[None])[0])
     check_terms(opened.page, walk, places(walk, 100, 1))
     opened.close()
 
@@ -196,7 +197,7 @@ def test_a_journey_by_keyboard_alone(
     assert focused.startswith("full2")
     press("ArrowRight")
     press("Enter")
-    walk = net.walk(net.inputs(example[None])[0])
+    walk = net.walk(layer_inputs(net, example[None])[0])
     heading = page.inner_text(".panel h2")
     layers = []
     for _ in range(60):

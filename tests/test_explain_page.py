@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.inputs import layer_inputs
 from piecewise.insight import explanation
 from piecewise.layers import KINDS
 from piecewise.learning.choices import KINDS as CHOICES
@@ -63,7 +64,7 @@ def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarr
     net, example = drawn
     told = data_of(explain_page(net, example, name="x.png"))
     arrays = unpacked(told["arrays"])
-    walk = net.walk(net.inputs(example[None])[0])
+    walk = net.walk(layer_inputs(net, example[None])[0])
     for name, stack in walk.items():
         assert arrays[f"stack {name}"].tobytes() == stack.tobytes()
     for name, array in net.parameters.items():
@@ -117,7 +118,7 @@ def test_a_page_is_never_too_large(layers: str, shape: tuple[int, ...], classes:
     assert len(html.encode()) <= MOST_BYTES
     told = data_of(html)["arrays"]
     assert "stack input" in told["shapes"]
-    check_rounded(told, net.walk(net.inputs(example[None])[0]))
+    check_rounded(told, net.walk(layer_inputs(net, example[None])[0]))
 
 
 def test_the_page_of_many_answers_is_never_too_large() -> None:

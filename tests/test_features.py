@@ -67,7 +67,7 @@ def test_all_that_is_told_is_what_the_walks_hold(kinds: tuple[str, ...], seed: i
     net = pw.Network(random_layers(random, shape, 3, kinds, most=3), shape, 3, seed)
     drawn = numbers_for(net.architecture, f"features {seed}", 21)
     for name, array in drawn.arrays.items():
-        (net.parameters if name in net.parameters else net.averages)[name] = array
+        (net.parameters if name in net.parameters else net.running_stats)[name] = array
     given = drawn.x if net.architecture.reads_texts else drawn.x.astype(np.float32)
     walks = [net.walk(one) for one in given]
     for stage in random.sample(net.architecture.stages, 2):

@@ -109,7 +109,7 @@ def test_learning_by_nudging_takes_the_same_steps(layers: str) -> None:
     moved = np.abs(one.parameters.flat - before).max()
     assert moved > 1e-3
     assert np.abs(one.parameters.flat - other.parameters.flat).max() < 1e-5 * moved + 1e-6
-    assert np.abs(one.averages.flat - other.averages.flat).max(initial=0) < 1e-6
+    assert np.abs(one.running_stats.flat - other.running_stats.flat).max(initial=0) < 1e-6
 
 
 @pytest.mark.parametrize(

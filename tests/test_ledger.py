@@ -23,8 +23,8 @@ def drawn_net(layers: str, shape: tuple[int, int, int], classes: int, seed: int)
     for name in net.parameters:
         if name.endswith("bias"):
             net.parameters[name] = drawn.uniform(-1, 1, net.parameters[name].shape)
-    for name in net.averages:
-        net.averages[name] = drawn.uniform(0.5, 1.5, net.averages[name].shape)
+    for name in net.running_stats:
+        net.running_stats[name] = drawn.uniform(0.5, 1.5, net.running_stats[name].shape)
     return net
 
 

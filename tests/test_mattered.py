@@ -12,6 +12,7 @@ from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.sounds.preparation import SoundPreparation
 from piecewise.data.texts.preparation import NOTHING, UNKNOWN, TextPreparation
 from piecewise.errors import LimitError
+from piecewise.inputs import layer_inputs
 from piecewise.insight import mattered
 from piecewise.insight.mattered import (
     grad_cam,
@@ -44,7 +45,7 @@ def bytes_of(shape: tuple[int, int, int]) -> np.ndarray:
 
 def test_gradient_times_input_of_a_linear_net_is_its_votes() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
-    x = net.inputs(example[None])[0]
+    x = layer_inputs(net, example[None])[0]
     for label in range(3):
         found = gradient_times_input(net, example, label)
         np.testing.assert_array_equal(found.values, votes(net, x, label)[0].astype(np.float32))
@@ -56,7 +57,7 @@ def test_gradient_times_input_of_a_linear_net_is_its_votes() -> None:
 def test_channels_are_added_up() -> None:
     net, example = linear((3, 4, 6), "any"), bytes_of((3, 4, 6))
     found = gradient_times_input(net, example, 2)
-    wanted = votes(net, net.inputs(example[None])[0], 2).sum(axis=0)
+    wanted = votes(net, layer_inputs(net, example[None])[0], 2).sum(axis=0)
     np.testing.assert_allclose(found.values, wanted, rtol=1e-6)
 
 
@@ -64,7 +65,7 @@ def test_channels_are_added_up() -> None:
 def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(ground: str) -> None:
     """A covered cell votes as the ground does: what is missing is its vote less the ground's."""
     net, example = linear((1, 5, 7), ground), bytes_of((1, 5, 7))
-    x = net.inputs(example[None])[0]
+    x = layer_inputs(net, example[None])[0]
     found = occlusion(net, example, 1, side=1)
     wanted = (votes(net, x, 1) - votes(net, np.full_like(x, -1), 1))[0]
     np.testing.assert_allclose(found.values, wanted, atol=3e-6)
@@ -73,7 +74,7 @@ def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(ground: str) ->
 
 def test_a_cell_has_the_mean_of_the_covers_that_it_lay_under() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
-    x = net.inputs(example[None])[0]
+    x = layer_inputs(net, example[None])[0]
     above = (votes(net, x, 0) - votes(net, np.full_like(x, -1), 0))[0]
     wanted = np.zeros((5, 7))
     for row in range(5):
@@ -91,7 +92,7 @@ def test_a_cell_has_the_mean_of_the_covers_that_it_lay_under() -> None:
 
 def test_a_photo_is_covered_with_its_own_mean_colour() -> None:
     net, example = linear((3, 4, 6), "any"), bytes_of((3, 4, 6))
-    x = net.inputs(example[None])[0].astype(np.float64)
+    x = layer_inputs(net, example[None])[0].astype(np.float64)
     colour = np.broadcast_to(x.mean(axis=(1, 2), keepdims=True), x.shape)
     wanted = (votes(net, x, 0) - votes(net, colour, 0)).sum(axis=0)
     found = occlusion(net, example, 0, side=1)

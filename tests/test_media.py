@@ -80,8 +80,8 @@ def test_a_file_has_the_same_probabilities_by_every_road(
 
     net = pw.load(net_file)
     assert net.preparation.reads == kind
-    by_python = net.probabilities(net.read(*files)).tolist()
-    alone = [net.probabilities(net.read(file)).tolist()[0] for file in files]
+    by_python = net.probabilities(net.read_inputs(*files)).tolist()
+    alone = [net.probabilities(net.read_inputs(file)).tolist()[0] for file in files]
 
     assert status(["predict", str(net_file), *files, "--json"]) == 0
     by_command = [answer["probabilities"] for answer in printed(capsys)]
@@ -212,10 +212,10 @@ def test_texts_themselves_are_prepared_in_python(tmp_path: Path) -> None:
     data = pw.read_data(folder(tmp_path / "set", "texts", 8))
     net = pw.teach(pw.lesson(data, epochs=2)).net
     (tmp_path / "one.txt").write_text("WIN now!!!")
-    by_text = net.probabilities(net.prepare("WIN now!!!", "see you"))
-    assert by_text[:1].tolist() == net.probabilities(net.read(tmp_path / "one.txt")).tolist()
+    by_text = net.probabilities(net.preprocess("WIN now!!!", "see you"))
+    assert by_text[:1].tolist() == net.probabilities(net.read_inputs(tmp_path / "one.txt")).tolist()
     with pytest.raises(pw.DataError, match="got nothing to prepare"):
-        net.read()
+        net.read_inputs()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def found(net: Network) -> Mistakes:
 
 def test_cells_hold_every_example_once_the_surest_first(net: Network, found: Mistakes) -> None:
     logits = net.logits(UNSEEN.pictures)
-    answers, sure = logits.argmax(axis=1), net.chances(logits).max(axis=1)
+    answers, sure = logits.argmax(axis=1), net.probabilities_of(logits).max(axis=1)
     everything = [index for indices in found.cells.values() for index in indices]
     assert sorted(everything) == list(range(150))
     for (right, answer), indices in found.cells.items():

@@ -25,13 +25,13 @@ def small_net() -> Network:
     """A net with every kind of thing that a file holds."""
     preparation = PicturePreparation((1, 9, 9), "light", 0.115)
     net = Network("conv 2 3, norm, relu, pool 2, full", (1, 9, 9), CLASSES, 2**64 - 1, preparation)
-    for number, name in enumerate(net.arrays):
-        owner = net.parameters if name in net.parameters else net.averages
-        drawn = np.random.default_rng(number).standard_normal(net.arrays[name].shape)
+    for number, name in enumerate(net.state):
+        owner = net.parameters if name in net.parameters else net.running_stats
+        drawn = np.random.default_rng(number).standard_normal(net.state[name].shape)
         owner[name] = drawn.astype(np.float32)
     net.parameters["conv1.bias"] = [-0.0, 1e-45]  # the sign of zero, and the smallest number
-    net.averages["norm1.mean"] = [1.1754944e-38, -3e-39]
-    net.averages["norm1.variance"] = [0.0, 1 / 3]
+    net.running_stats["norm1.mean"] = [1.1754944e-38, -3e-39]
+    net.running_stats["norm1.variance"] = [0.0, 1 / 3]
     net.recipe = {"epochs": 2, "learning_rate": 0.1 + 0.2, "note": '🦊 "quoted" \\ \n'}
     net.history = [{"epoch": 1, "loss": 1 / 3, "validation_accuracy": None, "seconds": 1e-9}]
     return net
@@ -53,9 +53,9 @@ def after_name(path: Path, error: Exception) -> str:
 
 def test_everything_comes_back_to_the_bit(tmp_path: Path) -> None:
     net, back = small_net(), Network.load(written(tmp_path))
-    assert list(back.arrays) == list(net.arrays)
-    for name, array in net.arrays.items():
-        assert back.arrays[name].tobytes() == array.tobytes()
+    assert list(back.state) == list(net.state)
+    for name, array in net.state.items():
+        assert back.state[name].tobytes() == array.tobytes()
     assert back.parameters_sha256 == net.parameters_sha256
     assert back.architecture == net.architecture
     assert back.classes == CLASSES
@@ -182,7 +182,7 @@ def test_a_class_name_that_could_not_be_read_again_is_refused_at_once(name: str)
 
 def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     net = small_net()
-    net.averages.flat[-1] = math.inf
+    net.running_stats.flat[-1] = math.inf
     words = "the tensor norm1.variance holds values that are not finite numbers"
     assert refused_to_save(tmp_path, net) == words
 

@@ -109,7 +109,7 @@ def test_tensors_that_do_not_fit_the_layers_are_told(
     path, net = tmp_path / "net.safetensors", Network("full", (1, 2, 2), 3)
     net.save(path)
     outer, _, _ = taken_apart(path.read_bytes())
-    arrays = {name: held for name, held in {**net.arrays, **changes}.items() if held is not None}
+    arrays = {name: held for name, held in {**net.state, **changes}.items() if held is not None}
     path.write_bytes(safetensors_bytes(arrays, metadata=outer["__metadata__"]))
     assert words in refusal(path)
 
@@ -188,7 +188,7 @@ def loaded(path: Path, content: bytes) -> bool:
     except ModelFileError as error:
         return not after_name(path, error)
     assert np.isfinite(net.parameters.flat).all()
-    assert np.isfinite(net.averages.flat).all()
+    assert np.isfinite(net.running_stats.flat).all()
     return True
 
 

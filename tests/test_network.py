@@ -62,7 +62,7 @@ def test_a_wrong_assignment_is_refused_and_changes_nothing(
 def test_a_variance_cannot_be_negative() -> None:
     net = Network("conv 3 3, norm, full", (1, 9, 9), 2)
     with pytest.raises(LimitError, match=r"norm1\.variance: got -1\.0, wanted at least 0"):
-        net.averages["norm1.variance"] = [1, -1, 1]
+        net.running_stats["norm1.variance"] = [1, -1, 1]
 
 
 def test_first_weights_are_the_same_everywhere() -> None:
@@ -117,7 +117,7 @@ def test_grey_pictures_may_leave_out_their_channel() -> None:
 def test_nudging_finds_the_gradient_that_backpropagation_finds(loss: str) -> None:
     net, pictures, labels = net_and_pictures()
     one, slopes = net.gradients(pictures, labels, loss=loss)
-    other, nudged = net.nudges(pictures, labels, loss=loss)
+    other, nudged = net.numerical_gradients(pictures, labels, loss=loss)
     assert abs(one - other) < 1e-5
     assert list(slopes) == list(nudged) == list(net.parameters)
     for name, slope in slopes.items():

@@ -11,6 +11,7 @@ import pytest
 import piecewise as pw
 from piecewise.data.texts.preparation import TextPreparation
 from piecewise.errors import DataError, LimitError
+from piecewise.inputs import check_examples
 from piecewise.insight import nudge_curve as module
 from piecewise.insight.nudge_curve import NudgeCurve, nudge_curve
 from piecewise.parameters import Parameters
@@ -54,8 +55,8 @@ def test_the_losses_are_those_of_a_net_set_to_these_values(net: pw.Network, loss
         other = pw.Network(net.notation, net.input, net.classes, preparation=net.preparation)
         for array in net.parameters:
             other.parameters[array] = net.parameters[array]
-        for array in net.averages:
-            other.averages[array] = net.averages[array]
+        for array in net.running_stats:
+            other.running_stats[array] = net.running_stats[array]
         for value, height in zip(found.values, found.losses, strict=True):
             other.parameters[name][index] = value
             assert other.gradients(*GIVEN, loss)[0] == pytest.approx(height, 2e-6, 2e-7)
@@ -78,7 +79,7 @@ def test_a_curve_is_worked_by_hand() -> None:
 
 @pytest.mark.parametrize("loss", list(LOSSES))
 def test_both_ways_to_a_slope_agree(net: pw.Network, loss: str) -> None:
-    nudged = net.nudges(*GIVEN, loss)[1]
+    nudged = net.numerical_gradients(*GIVEN, loss)[1]
     slopes = {name: net.gradients(*GIVEN, loss)[1][name] for name in net.parameters}
     largest = max(float(np.abs(array).max()) for array in slopes.values())
     seen = 0
@@ -99,7 +100,7 @@ def test_both_ways_to_a_slope_agree(net: pw.Network, loss: str) -> None:
 
 def test_words_have_a_curve_too() -> None:
     net = pw.Network("embed 4, conv 3 1x2, relu, full", WORDS.shape, 2, preparation=WORDS)
-    given = net.prepare("free prize", "at prize", "at")
+    given = net.preprocess("free prize", "at prize", "at")
     found = nudge_curve(net, given, [1, 1, 0], "embed1.weight", (2, 1))  # "free"
     assert found.slope != 0
     assert found.nudged == pytest.approx(found.slope, 1e-4)
@@ -257,7 +258,7 @@ def test_what_cannot_be_turned_is_told(net: pw.Network) -> None:
 
 
 def test_the_copy_has_its_own_parameters(net: pw.Network) -> None:
-    turned = module._Turned(net, *net.examples(*GIVEN), "squared", "full1.bias", (0,))
+    turned = module._Turned(net, *check_examples(net, *GIVEN), "squared", "full1.bias", (0,))
     assert isinstance(turned._net.parameters, Parameters)
     turned._array[...] = 7
     assert not (net.parameters["full1.bias"] == 7).any()

@@ -70,7 +70,7 @@ def test_nothing_outside_a_field_changes_a_number_and_its_edges_do(seed: int) ->
     net = pw.Network(", ".join([*parts, "full"]), shape, 2)
     sample = numbers_for(net.architecture, "fields", 1)
     for name, array in sample.arrays.items():
-        (net.parameters if name in net.parameters else net.averages)[name] = array
+        (net.parameters if name in net.parameters else net.running_stats)[name] = array
     example = sample.x[0].astype(np.float32)
     for stage in net.architecture.stages:
         row, column = (random.randrange(side) for side in stage.output[1:])

@@ -351,8 +351,8 @@ def test_a_picture_gets_the_same_bits_alone_and_among_others(seed: int) -> None:
     assert at_once.dtype == np.float32
     assert at_once.tobytes() == one_by_one.tobytes(), made
     assert net.walk(x[7]).logits.tobytes() == at_once[7].tobytes(), made
-    reference = run.logits(net.architecture, net.arrays, x)
-    assert walk(net.architecture, net.arrays, x[7]).logits.tobytes() == reference[7].tobytes(), made
+    reference = run.logits(net.architecture, net.state, x)
+    assert walk(net.architecture, net.state, x[7]).logits.tobytes() == reference[7].tobytes(), made
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])

@@ -78,7 +78,7 @@ def guarded(made: Single) -> np.ndarray:
 
 def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
     made = partial(Single, net.architecture, bytes_in=x.dtype == np.uint8, form=this_machine(form))
-    numbers = net.parameters.flat, net.averages.flat, net.preparation.fraction
+    numbers = net.parameters.flat, net.running_stats.flat, net.preparation.fraction
     alone = made(cutting=Cutting(layer=1 << 60))
     alone.weigh(*numbers)
     wanted = [alone.logits(picture).tobytes() for picture in x]

@@ -17,6 +17,7 @@ from piecewise.data.sounds.preparation import SoundPreparation
 from piecewise.data.texts.preparation import TextPreparation
 from piecewise.data.xo import DECK_TRICKY_X, DECK_X, PLAIN, draw
 from piecewise.errors import DataError, LimitError
+from piecewise.inputs import layer_inputs
 from piecewise.insight import literal, tricks_lab
 from piecewise.insight.literal import Literal, as_bytes, share_same, worth
 from piecewise.insight.teaching_tricks import (
@@ -311,11 +312,11 @@ def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.Mo
     lessons = DRAWN.pictures[:40], DRAWN.labels[:40]
     reports: list[Progress] = []
     found = set_curves(net, tested, right, lessons, on_progress=reports.append)
-    compared = Literal(as_bytes(net.inputs(lessons[0])), lessons[1])
+    compared = Literal(as_bytes(layer_inputs(net, lessons[0])), lessons[1])
     for curve in found.curves:
         assert curve.literal is not None
         for number, accuracy in enumerate(curve.accuracies):
-            turned = curve.dial.turned(net.inputs(tested), number, "dark")
+            turned = curve.dial.turned(layer_inputs(net, tested), number, "dark")
             assert accuracy == (net.logits(turned).argmax(axis=1) == right).mean()
             assert curve.literal[number] == (compared.answers(turned) == right).mean()
         assert curve.accuracies[curve.dial.as_it_is] >= 0.97
@@ -326,7 +327,7 @@ def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.Mo
     monkeypatch.setattr(tricks_lab, "_BLOCK", 30 * SIZE * SIZE)
     for threads in (1, 3):
         assert set_curves(net, tested, right, lessons, threads=threads) == found
-    alone = set_curves(net, net.inputs(tested), right)
+    alone = set_curves(net, layer_inputs(net, tested), right)
     assert alone.literal_areas is None
     assert alone.literal_n == 0
     assert alone.areas == found.areas

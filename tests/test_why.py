@@ -53,8 +53,8 @@ def test_random_numbers_are_replayed_from_their_terms(kinds: tuple[str, ...], se
     shape = random_input(random, kinds)
     net = pw.Network(random_layers(random, shape, 3, kinds), shape, 3, seed)
     drawn = np.random.default_rng(seed)
-    for name in net.averages:
-        net.averages[name] = drawn.uniform(0.5, 1.5, net.averages[name].shape)
+    for name in net.running_stats:
+        net.running_stats[name] = drawn.uniform(0.5, 1.5, net.running_stats[name].shape)
     for name in net.parameters:
         if name.endswith("bias"):
             net.parameters[name] = drawn.uniform(-1, 1, net.parameters[name].shape)

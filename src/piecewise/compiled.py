@@ -29,7 +29,7 @@ class CompiledNetwork:
         self.net = deepcopy(net)
         self.threads: int | None = checked("threads", THREADS, threads)
         self._single = Single(net.architecture)
-        flat, averages = self.net.parameters.flat, self.net.averages.flat
+        flat, averages = self.net.parameters.flat, self.net.running_stats.flat
         self._single.weigh(flat, averages, net.preparation.fraction)
         self._together = self._single.threads(self.threads)
         self._shape = self._single.given.shape
@@ -68,7 +68,7 @@ class CompiledNetwork:
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
         """How likely each class is, of one picture or of several."""
         logits = self.logits(pictures)
-        return self.net.chances(np.atleast_2d(logits)).reshape(logits.shape)
+        return self.net.probabilities_of(np.atleast_2d(logits)).reshape(logits.shape)
 
     def predict(self, pictures: npt.ArrayLike) -> str | list[str]:
         """The name of the likeliest class: of one picture, or of each."""

@@ -327,7 +327,7 @@ class ConvNetClassifier(Manners):
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """How likely each class is: (N, classes), in the order of ``classes_``."""
         logits = self._logits(X)  # first: it tells where nothing was learned yet
-        return self.network_.chances(logits)
+        return self.network_.probabilities_of(logits)
 
     def predict(self, X: Any) -> Array:
         """The likeliest label of each: (N,), of the kind that y had."""

@@ -17,12 +17,18 @@ from .architecture import Architecture
 from .calibration import Calibration
 from .data.pictures.preparation import PicturePreparation
 from .data.preparation import Preparation
-from .data.texts.preparation import TextPreparation
 from .errors import DataError, LimitError, shown
-from .groups import GROUP
+from .inputs import (
+    as_array,
+    check_examples,
+    check_inputs,
+    convert_inputs,
+    engine_inputs,
+    layer_inputs,
+)
 from .layers import Layer
 from .limits import LOSS, SEED, checked
-from .parameters import Parameters, all_finite, as_float32, first_values, given_values
+from .parameters import Parameters, all_finite, first_values, given_values
 from .reference.backprop import Backprop
 from .reference.losses import softmax
 from .reference.walk import Walk
@@ -33,8 +39,6 @@ if TYPE_CHECKING:
     from .compiled import CompiledNetwork
 
 Float32 = npt.NDArray[np.float32]
-
-_BLOCK = 64 * GROUP  # pictures looked at at a time, so that what is worked out stays small
 
 
 class Network:
@@ -59,7 +63,7 @@ class Network:
         self._describe(Architecture(layers, input, classes), seed, preparation)
         rows, averages = self.architecture.parameters, self.architecture.averages
         self.parameters = Parameters(first_values(rows, self.seed), rows)
-        self.averages = Parameters(first_values(averages, self.seed), averages)
+        self.running_stats = Parameters(first_values(averages, self.seed), averages)
 
     def _describe(
         self, architecture: Architecture, seed: int, preparation: Preparation | None
@@ -101,15 +105,15 @@ class Network:
         return self.architecture.classes
 
     @property
-    def arrays(self) -> dict[str, Float32]:
+    def state(self) -> dict[str, Float32]:
         """Parameters and running averages by name: all that an answer depends on."""
-        return {**self.parameters, **self.averages}
+        return {**self.parameters, **self.running_stats}
 
     @property
     def parameters_sha256(self) -> str:
         """SHA-256 of the parameters, then the running averages, as little-endian float32."""
         digest = hashlib.sha256(self.parameters.flat.astype("<f4").tobytes())
-        digest.update(self.averages.flat.astype("<f4").tobytes())
+        digest.update(self.running_stats.flat.astype("<f4").tobytes())
         return digest.hexdigest()
 
     # What it says.
@@ -124,11 +128,11 @@ class Network:
         """
         from .engine import programs  # noqa: PLC0415 - it loads a compiler, only to be run
 
-        given = self.laid(self.fitting(pictures))
+        given = engine_inputs(self, check_inputs(self, pictures))
         answers = programs.logits(
             self.architecture,
             self.parameters.flat,
-            self.averages.flat,
+            self.running_stats.flat,
             given,
             self.preparation.fraction,
             threads,
@@ -138,9 +142,9 @@ class Network:
 
     def probabilities(self, pictures: npt.ArrayLike) -> Float32:
         """How likely each class is: (N, classes), each row adds up to 1."""
-        return self.chances(self.logits(pictures))
+        return self.probabilities_of(self.logits(pictures))
 
-    def chances(self, logits: Float32) -> Float32:
+    def probabilities_of(self, logits: Float32) -> Float32:
         """Logits (N, classes) -> probabilities: softmax, at the calibration's temperature."""
         return softmax(logits / np.float32(self.calibration.temperature))
 
@@ -151,7 +155,7 @@ class Network:
         that share of the pictures held out while it learned; LimitError if none were.
         """
         least, logits = self.calibration.least(coverage), self.logits(pictures)
-        sure = (self.chances(logits).max(axis=1) >= least).tolist()
+        sure = (self.probabilities_of(logits).max(axis=1) >= least).tolist()
         answers = zip(logits.argmax(axis=1).tolist(), sure, strict=True)
         return [self.classes[index] if known else None for index, known in answers]
 
@@ -160,11 +164,12 @@ class Network:
         every number in them (`Walk.why`); raises what `logits` does."""
         from .engine import programs  # noqa: PLC0415
 
-        one = _array(picture, "picture")[None]
-        given = self.inputs(one)[0]
-        stacks = programs.stacks(self.architecture, self.parameters.flat, self.averages.flat, given)
+        given = layer_inputs(self, as_array(picture, "picture")[None])[0]
+        stacks = programs.stacks(
+            self.architecture, self.parameters.flat, self.running_stats.flat, given
+        )
         _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
-        return Walk(self.architecture, self.arrays, {"input": given, **stacks})
+        return Walk(self.architecture, self.state, {"input": given, **stacks})
 
     def backprop(self, picture: npt.ArrayLike, label: int, loss: str = "cross-entropy") -> Backprop:
         """One picture (C, H, W), or words (positions), and the way back from the loss for the class
@@ -192,12 +197,12 @@ class Network:
         """
         from .engine import programs  # noqa: PLC0415
 
-        given, right = self.examples(pictures, labels)
+        given, right = check_examples(self, pictures, labels)
         losses, flat = programs.gradients(
             self.architecture,
             self.parameters.flat,
-            self.averages.flat,
-            self._numbers(given),
+            self.running_stats.flat,
+            convert_inputs(self, given),
             right,
             checked("loss", LOSS, loss),
         )
@@ -209,17 +214,17 @@ class Network:
             Parameters(flat, self.architecture.parameters)
         )
 
-    def nudges(
+    def numerical_gradients(
         self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
     ) -> tuple[float, dict[str, npt.NDArray[np.float64]]]:
-        """What `gradients` gives, found the deck's way: each parameter adjusted up and down a bit,
-        in float64, two runs per parameter."""
+        """The result of `gradients` by central differences, as the deck does it: each parameter is
+        nudged up and down, in float64, two runs per parameter."""
         from .engine import programs  # noqa: PLC0415
 
-        given, right = self.examples(pictures, labels)
-        x = self._numbers(given)
+        given, right = check_examples(self, pictures, labels)
+        x = convert_inputs(self, given)
         loss = checked("loss", LOSS, loss)
-        found = programs.nudges(self.architecture, self.arrays, x, right, loss)
+        found = programs.nudges(self.architecture, self.state, x, right, loss)
         return found.loss, found.arrays
 
     # How it is kept.
@@ -232,7 +237,7 @@ class Network:
             self.architecture,
             self.seed,
             self.preparation,
-            self.arrays,
+            self.state,
             self.recipe,
             self.history,
             self.calibration,
@@ -250,95 +255,24 @@ class Network:
         net._describe(model.architecture, model.seed, model.preparation)
         rows, averages = model.architecture.parameters, model.architecture.averages
         net.parameters = Parameters(given_values(rows, model.arrays), rows)
-        net.averages = Parameters(given_values(averages, model.arrays), averages)
+        net.running_stats = Parameters(given_values(averages, model.arrays), averages)
         net.recipe, net.history = model.recipe, model.history
         net.calibration = model.calibration
         return net
 
-    # What goes in, read and checked.
+    # What goes in, read and preprocessed.
 
-    def read(self, *files: str | os.PathLike[str]) -> npt.NDArray[Any]:
-        """Files, read and prepared: an array (N, ...) as `logits`, `probabilities` and `predict`
-        take it. DataError, naming the file, if one cannot be read."""
-        return self.prepare(*(self.preparation.read(Path(file)) for file in files))
+    def read_inputs(self, *files: str | os.PathLike[str]) -> npt.NDArray[Any]:
+        """Files, read and preprocessed: an array (N, ...) for `logits`, `probabilities` and
+        `predict`. DataError, naming the file, if one cannot be read."""
+        return self.preprocess(*(self.preparation.read(Path(file)) for file in files))
 
-    def prepare(self, *given: Any) -> npt.NDArray[Any]:
-        """What was read, or texts as they are, as `read` gives files: pictures (rows, columns,
-        channels) of bytes, sounds as `read_sound` gives them, or strings."""
+    def preprocess(self, *given: Any) -> npt.NDArray[Any]:
+        """The same for what is in memory: pictures (rows, columns, channels) of bytes, sounds as
+        `read_sound` returns them, or strings."""
         if not given:
             raise DataError("got nothing to prepare, wanted one or more")
         return np.stack([self.preparation.fit(one) for one in given])
-
-    def inputs(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Pictures, or words, in the form the layers take; DataError if they do not fit."""
-        return self._numbers(self.fitting(pictures))
-
-    def fitting(self, pictures: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Pictures, or words, as they are, once they are known to fit; DataError if they do not."""
-        given = _array(pictures, "pictures")
-        if self.architecture.reads_texts:
-            return self._fitting_words(given)
-        if isinstance(self.preparation, TextPreparation) and given.ndim == 2:
-            given = self.preparation.rows(given)
-        if given.ndim == 3 and self.input[0] == 1 and given.shape[1:] == self.input[1:]:
-            given = given[:, None]  # grey pictures without their channel axis
-        if given.ndim != 4 or given.shape[1:] != self.input or not len(given):
-            wanted = ", ".join(str(side) for side in self.input)
-            raise DataError(f"pictures: got the shape {given.shape}, wanted (N, {wanted})")
-        if given.dtype != np.uint8 and given.dtype.kind != "f":
-            raise DataError(f"pictures: got {given.dtype}, wanted float32, or uint8 from 0 to 255")
-        if given.dtype.kind == "f" and not all(
-            all_finite(as_float32(given[start : start + _BLOCK]))
-            for start in range(0, len(given), _BLOCK)
-        ):
-            raise DataError("pictures: got values that are not finite numbers")
-        return given
-
-    def laid(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """What `fitting` let through, as it lies in memory for the engine: bytes as they are."""
-        bytes_in = given.dtype == np.uint8 and not self.architecture.reads_texts
-        return np.ascontiguousarray(given) if bytes_in else self._numbers(given)
-
-    def examples(
-        self, pictures: npt.ArrayLike, labels: npt.ArrayLike
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-        """Pictures and their class numbers, once they are known to fit; DataError if not."""
-        given, right = self.fitting(pictures), self.right(labels)
-        if len(given) != len(right):
-            raise DataError(f"labels: got {len(right)}, wanted {len(given)}, one per picture")
-        return given, right
-
-    def right(self, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Class numbers (N,), checked; DataError if one is not a class."""
-        given = _array(labels, "labels")
-        if given.ndim != 1 or given.dtype.kind not in "iu":
-            raise DataError(
-                f"labels: got {given.dtype} of the shape {given.shape}, wanted class numbers (N,)"
-            )
-        if len(given) and not 0 <= int(given.min()) <= int(given.max()) < len(self.classes):
-            raise DataError(
-                f"labels: got numbers from {given.min()} to {given.max()}, wanted 0 to "
-                f"{len(self.classes) - 1}"
-            )
-        return given.astype(np.int64)
-
-    def _numbers(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """What `fitting` let through, as the numbers that the layers take, one after the other."""
-        if self.architecture.reads_texts:
-            return np.ascontiguousarray(given, np.int64)
-        scaled = self.preparation.scale(given) if given.dtype == np.uint8 else as_float32(given)
-        return np.ascontiguousarray(scaled, np.float32)
-
-    def _fitting_words(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        _, words, positions = self.input
-        if given.ndim != 2 or given.shape[1] != positions or not len(given):
-            raise DataError(
-                f"words: got the shape {given.shape}, wanted (N, {positions}): this network reads "
-                "texts, as word numbers"
-            )
-        if given.dtype.kind not in "iu" or not 0 <= int(given.min()) <= int(given.max()) < words:
-            raise DataError(f"words: got {given.dtype}, wanted whole numbers from 0 to {words - 1}")
-        return given
 
     # How it looks.
 
@@ -354,7 +288,7 @@ class Network:
         """A line a layer: name, layer, shape of its output, parameters, multiplications."""
         return summary(self.architecture)
 
-    def program(self, layer: str | None = None) -> str:
+    def loop_listing(self, layer: str | None = None) -> str:
         """The loops that run for a layer, or for all, with tiles; LimitError if there is none."""
         from .engine import listing  # noqa: PLC0415
 
@@ -362,13 +296,6 @@ class Network:
 
     def _repr_html_(self) -> str:
         return summary_html(self.architecture)
-
-
-def _array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except (ValueError, TypeError):
-        raise DataError(f"{what}: got {shown(values)}, wanted one array, no ragged lists") from None
 
 
 def _refuse_no_numbers(answers: Float32) -> None:

@@ -13,6 +13,7 @@ import rich_click as click
 from ..data.dataset import DataSet, read_data
 from ..errors import DataError, shown
 from ..files.whole import write_whole
+from ..inputs import check_labels
 from ..learning.scores import scored
 from ..network import Network
 from .output import (
@@ -68,7 +69,7 @@ def command(
         dataset = read_data(source, net.preparation, classes=net.classes, on_progress=meter)
     part = "test" if (dataset.parts == "test").any() else "all"
     chosen = np.flatnonzero((dataset.parts == "test") | (part == "all"))
-    right = net.right(dataset.labels[chosen])
+    right = check_labels(net, dataset.labels[chosen])
     logits = net.logits(dataset.pictures[chosen])
     scores = scored(net.classes, logits, right)
     tell_skipped(dataset.skipped, console)
@@ -104,7 +105,7 @@ def _write_answers(
     path: Path, net: Network, dataset: DataSet, chosen: Any, logits: npt.NDArray[np.float32]
 ) -> None:
     """The answers, whole or not at all: the wrong ones first, the surest of them before others."""
-    probabilities, right = net.chances(logits), dataset.labels[chosen]
+    probabilities, right = net.probabilities_of(logits), dataset.labels[chosen]
     is_right = logits.argmax(axis=1) == right
     order = np.lexsort((-probabilities.max(axis=1), is_right))
     lines = [

@@ -84,7 +84,7 @@ def _read(
 def _print_answers(
     net: Network, read: list[_Read], logits: Any, least: float, as_json: bool
 ) -> None:
-    probabilities = net.chances(logits)
+    probabilities = net.probabilities_of(logits)
     found = list(zip(read, logits, probabilities, strict=True))
     if as_json:
         print_json([_answer(net, *one, least) for one in found])

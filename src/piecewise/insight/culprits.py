@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..elementary import exp, log
 from ..errors import DataError, shown
+from ..inputs import check_examples
 from ..learning.trainer import train
 from ..network import Network
 from ..progress import OnProgress
@@ -122,7 +123,7 @@ def culprits(
     `side_by_side`. The same arguments give the same bits, for any number of threads. Raises
     DataError, LimitError, TrainingError.
     """
-    given, known = net.examples(pictures, labels)
+    given, known = check_examples(net, pictures, labels)
     question = _question(net, asked, right)
     left_out = _left_out(len(known), groups, names)
     price = cost(net, len(known), len(left_out), layers=layers, epochs=epochs, seeds=seeds)
@@ -278,7 +279,7 @@ def _question(net: Network, asked: npt.ArrayLike | None, right: npt.ArrayLike | 
     given = np.asarray(asked)
     if given.ndim == (1 if net.architecture.reads_texts else 3) and np.ndim(right) == 0:
         given, right = given[None], np.asarray(right)[None]
-    return _Question(*net.examples(given, right))
+    return _Question(*check_examples(net, given, right))
 
 
 def _left_out(

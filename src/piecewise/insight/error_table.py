@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, LimitError, did_you_mean, shown
+from ..inputs import check_examples
 from ..network import Network
 from ..reference.losses import answers
 
@@ -204,7 +205,7 @@ def error_table(
 ) -> ErrorTable:
     """The error table of pictures (N, C, H, W), or words (N, positions), with class numbers (N,).
     DataError where they, or their ``names``, do not fit."""
-    given, right = net.examples(pictures, labels)
+    given, right = check_examples(net, pictures, labels)
     if len(names) not in (0, len(right)):
         raise DataError(f"names: got {len(names)}, wanted {len(right)}, one per picture, or none")
     return table_of(net, net.logits(given), right, names)
@@ -216,7 +217,7 @@ def table_of(
     """The same of logits (N, K) that the net has given, by the loss that it was taught with last;
     of one that was not taught yet, the answers are probabilities."""
     free = net.recipe.get("loss") in ("absolute", "squared")
-    actual = logits if free else net.chances(logits)
+    actual = logits if free else net.probabilities_of(logits)
     kind = LOGITS if free else PROBABILITIES
     return ErrorTable(net.classes, kind, right, actual.astype(np.float64), tuple(names))
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.dataset import DataSet
+from ..inputs import layer_inputs
 from ..network import Network
 from ..reference.ledger import Ledger
 from ..reference.walk import Walk
@@ -63,7 +64,7 @@ class Explanation:
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float32]:
         """A probability for each class."""
-        probabilities: npt.NDArray[np.float32] = self.net.chances(self.logits[None])[0]
+        probabilities: npt.NDArray[np.float32] = self.net.probabilities_of(self.logits[None])[0]
         return probabilities
 
     @property
@@ -166,7 +167,7 @@ def explain(
     arguments are those of `Explanation`.
     """
     example = np.asarray(example)
-    walk = net.walk(net.inputs(example[None])[0])
+    walk = net.walk(layer_inputs(net, example[None])[0])
     chosen = int(walk.logits.argmax()) if label is None else label
     return Explanation(net, name, example, walk, chosen, original)
 

@@ -23,6 +23,7 @@ from ..data.sounds.files import Sound
 from ..data.sounds.preparation import SoundPreparation
 from ..errors import DataError, LimitError, did_you_mean, shown
 from ..groups import GROUP
+from ..inputs import check_inputs
 from ..layers import Convolution, Pool
 from ..limits import Whole, checked, is_whole
 from ..network import Network
@@ -95,7 +96,7 @@ def looks_for(
     LimitError where there is no such map, DataError where the examples do not fit.
     """
     stage = _stage(net, layer, feature)
-    count, given = int(checked("most", _SHOWN, most)), net.fitting(pictures[:1])
+    count, given = int(checked("most", _SHOWN, most)), check_inputs(net, pictures[:1])
     if len(names) not in (0, len(pictures)):
         got = f"{len(names)} names for {len(pictures)} examples"
         raise DataError(f"looks_for: got {got}, wanted one each")
@@ -140,7 +141,10 @@ def _probe(net: Network, stage: Stage, feature: int) -> Network:
     probe = Network(layers, net.input, 2, 0, net.preparation)
     signs = np.zeros((2, stage.output.channels, 1, 1), np.float32)
     signs[:, feature, 0, 0] = 1, -1
-    for own, arrays in ((probe.parameters, net.parameters), (probe.averages, net.averages)):
+    for own, arrays in (
+        (probe.parameters, net.parameters),
+        (probe.running_stats, net.running_stats),
+    ):
         for name in own:
             own[name] = arrays[name] if name in arrays and _before(net, name, stage) else signs
     return probe

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..charts import BLUE, Line, chart_svg
 from ..errors import DataError, LimitError, did_you_mean, reason, shown
 from ..files.whole import written_whole
+from ..inputs import check_examples
 from ..limits import Number, Whole, checked
 from ..network import Network
 from ..planes import data_address, png, signed_colours
@@ -87,7 +88,7 @@ class Film:
         features = len(kernels(net, layer))
         wanted = Whole(0, features - 1, optional=True)
         self.feature: int | None = checked("film: feature", wanted, feature)
-        self._examples = examples and net.examples(*examples)
+        self._examples = examples and check_examples(net, *examples)
         size = self._now().size
         if 3 * size > MOST_NUMBERS:
             raise LimitError(

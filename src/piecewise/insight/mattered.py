@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ..data.texts.preparation import NOTHING, UNKNOWN, TextPreparation
 from ..errors import LimitError, shown
 from ..groups import GROUP
+from ..inputs import layer_inputs
 from ..layers import Connectivity
 from ..limits import is_whole
 from ..network import Network
@@ -84,7 +85,7 @@ def occlusion(
     label = _label(net, example, label)
     if _is_text(net, example):
         return _words_occluded(net, np.asarray(example), label, side)
-    x = net.inputs(np.asarray(example)[None])[0]
+    x = layer_inputs(net, np.asarray(example)[None])[0]
     _, height, width = x.shape
     side = _checked_side(side, ceil(sqrt(height * width) / SHARE), max(height, width))
     high, wide = min(side, height), min(side, width)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..architecture import Architecture, Stage
 from ..engine import programs
 from ..errors import DataError, LimitError, shown
+from ..inputs import check_examples, engine_inputs
 from ..limits import MOST_CLASSES, Whole, checked
 from ..network import Network
 
@@ -138,11 +139,11 @@ def mistakes(
     the ``nearest`` of them. ``names`` and ``train_names``: what a person calls each. Raises
     DataError where arrays do not fit the net, LimitError.
     """
-    given, right = net.examples(pictures, labels)
+    given, right = check_examples(net, pictures, labels)
     called = _names(names, len(right), "names")
     for name, value, low in (("most", most, 0), ("nearest", nearest, 1)):
         checked(f"mistakes: {name}", Whole(low, 100_000), value)
-    chances = net.chances(logits := net.logits(given))
+    chances = net.probabilities_of(logits := net.logits(given))
     answers = logits.argmax(axis=1)
     sure = chances[np.arange(len(right)), answers]
     order = np.argsort(-sure, kind="stable")
@@ -156,7 +157,7 @@ def mistakes(
     if train is not None:
         if not isinstance(train, tuple | list) or len(train) != 2:
             raise DataError(f"train: got {shown(train)}, wanted two: pictures and their labels")
-        learned = _Learned(voting, *net.examples(*train), train_names)
+        learned = _Learned(voting, *check_examples(net, *train), train_names)
         near, compared = learned.near(given[chosen], nearest), len(learned.places)
     found = tuple(
         Mistake(
@@ -201,8 +202,8 @@ class _Read:
             return np.stack([np.ravel(net.walk(one)[self.stack]) for one in pictures])
         first = Architecture([one.layer for one in self.before], net.input, prod(self.shape))
         flat = net.parameters.flat[: sum(row.size for row in first.parameters)]
-        averages = net.averages.flat[: sum(row.size for row in first.averages)]
-        given = net.laid(pictures)
+        averages = net.running_stats.flat[: sum(row.size for row in first.averages)]
+        given = engine_inputs(net, pictures)
         return programs.logits(first, flat, averages, given, net.preparation.fraction)
 
 

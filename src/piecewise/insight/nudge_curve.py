@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..charts import BLUE, Line, Mark, bars, chart_svg
 from ..errors import LimitError, did_you_mean, shown
+from ..inputs import check_examples, layer_inputs
 from ..limits import LOSS, Whole, checked, is_whole
 from ..network import Network
 from ..optimizers import NUDGE
@@ -153,7 +154,7 @@ def nudge_curve(
     net itself is not touched. Raises LimitError where there is no such parameter, or where the
     answers on the way are beyond float32, and what `Network.gradients` does.
     """
-    given, right = net.examples(pictures, labels)
+    given, right = check_examples(net, pictures, labels)
     turned = _Turned(net, given, right, _checked_loss(loss), *_checked_place(net, name, index))
     count = _checked_points(points)
     reach = turned.telling_reach() if reach is None else _checked_reach(reach)
@@ -228,8 +229,8 @@ class _Turned:
         architecture = self._net.architecture
         if 2 * len(self._right) * architecture.multiplications > MOST_NUDGED:
             return None
-        wide = {name: array.astype(np.float64) for name, array in self._net.arrays.items()}
-        x = self._net.inputs(self._given)
+        wide = {name: array.astype(np.float64) for name, array in self._net.state.items()}
+        x = layer_inputs(self._net, self._given)
         x = x if architecture.reads_texts else x.astype(np.float64)
 
         def at(value: float) -> float:

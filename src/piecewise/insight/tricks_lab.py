@@ -24,6 +24,7 @@ from ..data.in_order import in_order
 from ..data.preparation import Preparation
 from ..data.sounds.preparation import SoundPreparation
 from ..errors import DataError, LimitError, shown
+from ..inputs import check_examples, check_labels, layer_inputs
 from ..network import Network
 from ..progress import OnProgress, Progress
 from ..reference.tricks import Draws, as_drawn
@@ -196,10 +197,10 @@ def picture_curves(net: Network, example: npt.ArrayLike, label: int | None = Non
     LimitError for a net that reads texts.
     """
     turning = _dials_of(net)
-    picture = net.inputs(np.asarray(example)[None])
+    picture = layer_inputs(net, np.asarray(example)[None])
     if label is None:
         label = int(net.logits(picture)[0].argmax())
-    net.right(np.array([label]))
+    check_labels(net, np.array([label]))
     as_it_is = _Votes(net.walk(picture[0]), int(label))
     return [_curve(net, picture, dial, as_it_is) for dial in turning]
 
@@ -220,7 +221,7 @@ def _curve(net: Network, picture: Float32, dial: Dial, as_it_is: _Votes) -> Curv
         return Break(dial.sizes[number], number, answers[number], lost)
 
     below, above = broken(range(middle, -1, -1)), broken(range(middle, len(answers)))
-    return Curve(dial, label, logits, net.chances(logits), same, below, above)
+    return Curve(dial, label, logits, net.probabilities_of(logits), same, below, above)
 
 
 @dataclass(frozen=True)
@@ -330,7 +331,7 @@ def set_curves(
     Raises what `Network.logits` does, and LimitError for a net that reads texts.
     """
     turning = _dials_of(net)
-    given, right = net.examples(pictures, labels)
+    given, right = check_examples(net, pictures, labels)
     literal = None if literal_to is None else _literal(net, literal_to)
     block = max(1, _BLOCK // given[0].size)
     starts = range(0, len(given), block)
@@ -342,7 +343,7 @@ def set_curves(
 
     def turned(one: tuple[int, int, int]) -> tuple[Float32, Labels | None]:
         dial, number, start = one
-        some = net.inputs(given[start : start + block])
+        some = layer_inputs(net, given[start : start + block])
         changed = turning[dial].turned(some, number, net.preparation.ground)
         return changed, literal.answers(changed) if literal else None
 
@@ -372,7 +373,7 @@ def _set_curve(dial: Dial, found: npt.NDArray[np.float64], is_compared: bool) ->
 def _literal(net: Network, literal_to: tuple[npt.ArrayLike, npt.ArrayLike]) -> Literal:
     if not isinstance(literal_to, tuple | list) or len(literal_to) != 2:
         raise DataError(f"literal_to: got {shown(literal_to)}, wanted two: pictures and labels")
-    given, right = net.examples(*literal_to)
+    given, right = check_examples(net, *literal_to)
     block = max(1, _BLOCK // given[0].size)
     blocks = (given[start : start + block] for start in range(0, len(given), block))
-    return Literal(np.concatenate([as_bytes(net.inputs(some)) for some in blocks]), right)
+    return Literal(np.concatenate([as_bytes(layer_inputs(net, some)) for some in blocks]), right)

@@ -119,7 +119,7 @@ class Course:
         self.net.history.append(asdict(epoch))
         self.losses, self.seconds = Mean(), 0.0
         if self.is_best(epoch):
-            flat, averages = self.net.parameters.flat, self.net.averages.flat
+            flat, averages = self.net.parameters.flat, self.net.running_stats.flat
             self.best = Best(epoch, flat.copy(), averages.copy())
 
     def is_best(self, epoch: Epoch) -> bool:
@@ -132,7 +132,7 @@ class Course:
         """Give the net the numbers of its best epoch, if that was looked for."""
         if self.best:
             self.net.parameters.flat[:] = self.best.parameters
-            self.net.averages.flat[:] = self.best.averages
+            self.net.running_stats.flat[:] = self.best.averages
 
     def diverged(self) -> TrainingError:
         """The error of a loss that stopped being a number."""

@@ -91,7 +91,7 @@ class Keeper:
     def keep(self) -> None:
         """The state as it is now."""
         began, course, net = time.monotonic(), self.course, self.course.net
-        arrays = {"parameters": net.parameters.flat, "averages": net.averages.flat}
+        arrays = {"parameters": net.parameters.flat, "averages": net.running_stats.flat}
         arrays |= {f"memory.{index}": array for index, array in enumerate(course.memory)}
         if course.best:
             arrays["best.parameters"] = course.best.parameters
@@ -122,7 +122,7 @@ class Keeper:
         state, course = checked(_State, plain), self.course
         if not _possible(state, course):
             raise ValueError("its epochs and steps do not fit each other")
-        whole, averages = course.net.parameters.flat.shape, course.net.averages.flat.shape
+        whole, averages = course.net.parameters.flat.shape, course.net.running_stats.flat.shape
         wanted = {"parameters": whole, "averages": averages}
         wanted |= {f"memory.{index}": whole for index in range(len(course.memory))}
         if course.recipe.patience and course.validation and state.history:
@@ -243,7 +243,7 @@ def _restore(course: Course, arrays: Arrays, state: _State) -> None:
     course.memory = [arrays[f"memory.{index}"] for index in range(len(course.memory))]
     course.step, course.losses = state.step, Mean(state.loss, state.count)
     course.seconds = state.seconds
-    net.parameters.flat[:], net.averages.flat[:] = arrays["parameters"], arrays["averages"]
+    net.parameters.flat[:], net.running_stats.flat[:] = arrays["parameters"], arrays["averages"]
     course.history.epochs[:] = [Epoch(**epoch.model_dump()) for epoch in state.history]
     net.history[:] = course.history.to_json()
     for epoch in course.history.epochs:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..inputs import check_examples
 from ..network import Network
 
 
@@ -90,7 +91,7 @@ class Scores:
 
 def evaluate(net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike) -> Scores:
     """The scores of ``net`` on pictures (N, C, H, W) with class numbers (N,)."""
-    given, right = net.examples(pictures, labels)
+    given, right = check_examples(net, pictures, labels)
     return scored(net.classes, net.logits(given), right)
 
 

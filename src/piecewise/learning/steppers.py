@@ -13,6 +13,7 @@ from ..engine import programs
 from ..engine.assemble import Purpose
 from ..engine.nudger import Nudged
 from ..groups import Moment
+from ..inputs import engine_inputs, layer_inputs
 from ..layers import Norm
 from ..optimizers import corrections
 from ..parameters import all_finite
@@ -46,7 +47,7 @@ class Native:
     def __init__(self, course: Course, threads: int, _: Report) -> None:
         self.course, self.threads = course, threads
         net, recipe = course.net, course.recipe
-        inputs = net.laid(course.pictures)
+        inputs = engine_inputs(net, course.pictures)
         nesterov = recipe.optimizer == "sgd" and recipe.nesterov
         tricks = recipe.tricks
         purpose = Purpose(
@@ -67,7 +68,7 @@ class Native:
             self.learner.give_weights(course.weights)
         self.learner.context.write_float("momentum", recipe.momentum)
         self.learner.context.write_float("decay", recipe.weight_decay)
-        self.learner.begin(net.parameters.flat, net.averages.flat)
+        self.learner.begin(net.parameters.flat, net.running_stats.flat)
         for number, kept in enumerate((self.learner.state, self.learner.second)):
             if number < len(course.memory):
                 kept[: course.memory[number].size] = course.memory[number]
@@ -88,7 +89,7 @@ class Native:
         course.step += done
         net = course.net
         net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
-        net.averages.flat[:] = learner.averages[: net.averages.flat.size]
+        net.running_stats.flat[:] = learner.averages[: net.running_stats.flat.size]
         return losses[: done * course.recipe.batch_size]
 
     def _draw_for(self, epoch: int) -> None:
@@ -130,11 +131,11 @@ class Nudging:
     def _step(self, chosen: Order) -> float | None:
         """The loss before the step; None if it, or what follows from it, is no finite number."""
         course, net, recipe = self.course, self.course.net, self.course.recipe
-        x, right = net.inputs(course.pictures[chosen]), course.right[chosen]
+        x, right = layer_inputs(net, course.pictures[chosen]), course.right[chosen]
         moment = Moment(recipe.seed, course.epoch, chosen)
         if recipe.tricks.changes:
             x = trick(recipe.tricks, x, net.preparation.ground, moment)
-        given = (net.architecture, net.arrays, x, right, recipe.loss, moment)
+        given = (net.architecture, net.state, x, right, recipe.loss, moment)
         found: Nudged | Gradients
         if course.weights is None:
             found = programs.nudges(*given, threads=self.threads, between=self.report)
@@ -149,7 +150,7 @@ class Nudging:
             return None
         net.parameters.flat[:], course.memory = moved, memory
         for name, seen in found.observed.items():
-            average = net.averages[name]
+            average = net.running_stats[name]
             average += np.float32(Norm.pace) * (seen - average)
         course.step += 1
         return found.loss

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..calibration import Calibration
 from ..engine.runtime import processors
 from ..errors import DataError, LimitError
+from ..inputs import check_examples
 from ..limits import THREADS, checked
 from ..network import Network
 from ..progress import Epoch, OnProgress, Progress
@@ -64,10 +65,11 @@ def train(
     last good weights.
     """
     recipe = recipe or Recipe()
-    given, right = net.examples(pictures, labels)  # what does not fit is told before the first step
+    given, right = check_examples(net, pictures, labels)
     if recipe.tricks.changes and net.architecture.reads_texts:
         raise LimitError("tricks: got some for a network that reads texts; wanted none")
-    shares, seen = _checked_weights(weights, len(right)), validation and net.examples(*validation)
+    shares = _checked_weights(weights, len(right))
+    seen = validation and check_examples(net, *validation)
     course = Course(net, recipe, given, right, shares, seen)
     threads = _checked_threads(threads, recipe.batch_size * net.architecture.multiplications)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
