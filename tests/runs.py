@@ -212,13 +212,16 @@ def at(number: int, act: Callable[[], None], *, always: bool = False) -> Callabl
 def in_a_child(act: Callable[[], list[Any]]) -> tuple[int, int]:
     """What a process of its own does: its id, and where it writes what came of it."""
     reading, writing = os.pipe()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(writing)
         return child, reading
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with every_step(), contextlib.suppress(KeyboardInterrupt):
             os.write(writing, json.dumps(act()).encode())
             code = 0

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,9 @@ from piecewise.cli.main import COMMANDS, status
 from piecewise.data.xo import draw
 from piecewise.network import Network
 from piecewise.version import __version__
+
+from .children import interrupted
+from .steps import HANG
 
 Printed = pytest.CaptureFixture[str]
 
@@ -288,7 +290,7 @@ def test_ctrl_c_saves_the_net_as_it_is_and_exits_with_130(data: Path, tmp_path: 
                 break
         os.kill(run.pid, signal.SIGINT)
         rest = run.stderr.read()
-        assert run.wait(30) == 130
+        assert run.wait(HANG) == 130
     assert "stopped; the net is saved as it is" in rest
     assert str(path) in rest
     assert "Traceback" not in rest
@@ -300,17 +302,11 @@ def test_ctrl_c_in_the_first_epoch_saves_nothing_and_leaves_an_older_net(
 ) -> None:
     path = tmp_path / "net.safetensors"
     path.write_bytes(net.read_bytes())
-    command = [sys.executable, "-m", "piecewise", "train", str(data), "-o", str(path),
-               "--layers", "2 * (conv 512 5 pad=same, relu), full"]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
-        assert run.stderr is not None
-        for line in run.stderr:
-            if line.startswith("recipe"):
-                break
-        time.sleep(0.3)  # into the first epoch, which takes longer
-        os.kill(run.pid, signal.SIGINT)
-        rest = run.stderr.read()
-        assert run.wait(30) == 130
+    arguments = ["train", str(data), "-o", str(path), "--layers",
+                 "2 * (conv 32 5 pad=same, relu), full"]  # fmt: skip
+    with interrupted(arguments, "piecewise.learning.steppers", "Native.take", 2) as run:
+        _, rest = run.communicate(timeout=HANG)
+    assert run.returncode == 130
     assert "stopped before the first epoch was through; nothing is saved" in rest
     assert path.read_bytes() == net.read_bytes()
     assert [file.name for file in tmp_path.iterdir()] == ["net.safetensors"]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,13 @@ from piecewise.cli import doctor
 from piecewise.cli.main import status
 from piecewise.cli.words import score_lines
 from piecewise.data.xo import draw
+from piecewise.engine import nudger
 from piecewise.errors import LimitError, ModelFileError
 from piecewise.learning.scores import Scores
 from piecewise.network import Network
+
+from .children import interrupted
+from .steps import HANG
 
 Printed = pytest.CaptureFixture[str]
 LITTLE = ["--layers", "conv 4 3, relu, pool 2, full", "--epochs", "4"]
@@ -74,7 +77,7 @@ def test_a_stopped_run_goes_on_to_the_same_net(tmp_path: Path, capsys: Printed) 
                 break
         os.kill(process.pid, signal.SIGINT)
         assert "stopped" in process.stderr.read()
-        assert process.wait(30) == 130
+        assert process.wait(HANG) == 130
     assert status(kept) == 0
     told = capsys.readouterr().err
     assert "going on from step" in told
@@ -188,19 +191,15 @@ def test_patience_wants_something_to_watch(
 def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
     data, net = saved(tmp_path / "xo.npz", 300), tmp_path / "net"
     layers = "conv 16 5 pad=same, relu, conv 32 5 pad=same, relu, pool 2, full 200, relu, full"
-    command = [sys.executable, "-m", "piecewise", "train", data, "-o", str(net), "--folds", "0",
-               "--method", "nudging", "--layers", layers]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("tricks"):
-                break
-        time.sleep(1)  # into the first step, which takes minutes
-        began = time.monotonic()
-        os.kill(process.pid, signal.SIGINT)
-        assert "nothing is saved" in process.stderr.read()
-        assert process.wait(30) == 130
-    assert time.monotonic() - began < 10
+    arguments = ["train", data, "-o", str(net), "--folds", "0", "--method", "nudging",
+                 "--layers", layers]  # fmt: skip
+    with interrupted(arguments, "piecewise.engine.nudger", "Nudger._run", 3) as process:
+        calls, words = process.communicate(timeout=HANG)
+    assert process.returncode == 130
+    assert "nothing is saved" in words
+    made = Network(layers, (1, 12, 12), 2).architecture
+    a_step = 2 * made.parameter_count * made.multiplications  # of one picture
+    assert int(calls) < a_step / nudger._AT_ONCE
 
 
 def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:

@@ -24,6 +24,7 @@ from piecewise.progress import Progress
 from piecewise.tricks import Augmentation
 
 from .runs import FILES, LESSONS, LONGER, RUNS, Disk, Run, at, every_step, names, result
+from .steps import HANG
 
 SHORT = RUNS["short"]
 
@@ -110,9 +111,9 @@ def test_states_are_kept_now_and_then_and_not_after_every_step(memory: Path) -> 
     assert count < 2_000  # a state takes about 16; every line of the history 6
 
 
-def in_a_process(how: str, name: str, place: Path, count: int, seconds: int) -> list[Any]:
+def in_a_process(how: str, name: str, place: Path, count: int) -> list[Any]:
     command = [sys.executable, "-m", "tests.runs", how, name, str(place), str(count)]
-    done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=2 * HANG, check=False)
     assert done.returncode == 0, done.stderr.decode()
     wanted, told = json.loads(done.stdout)
     for number, one in enumerate(told):
@@ -123,20 +124,20 @@ def in_a_process(how: str, name: str, place: Path, count: int, seconds: int) -> 
 
 
 def test_killed_at_any_write_it_goes_on_with_the_same_bits(memory: Path) -> None:
-    told = in_a_process("writes", "short", memory, 7, 60)
+    told = in_a_process("writes", "short", memory, 7)
     assert len(told) > 20
     assert [one["killed"] for one in told] == [True] * (len(told) - 1) + [False]
 
 
 @pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
 def test_stopped_at_any_moment_it_goes_on_with_the_same_bits(memory: Path, stop: str) -> None:
-    assert in_a_process(stop, "patience, norm, adamw", memory, 8, 60)
+    assert in_a_process(stop, "patience, norm, adamw", memory, 8)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["patience, norm, adamw", "nudging", "dropout, norm, tricks"])
 def test_killed_at_every_write_it_goes_on_with_the_same_bits(memory: Path, name: str) -> None:
-    told = in_a_process("writes", name, memory, 1, 1_200)
+    told = in_a_process("writes", name, memory, 1)
     assert len(told) > 200
 
 
@@ -146,24 +147,24 @@ def test_killed_at_every_write_it_goes_on_with_the_same_bits(memory: Path, name:
 def test_stopped_at_200_moments_it_goes_on_with_the_same_bits(
     memory: Path, name: str, stop: str
 ) -> None:
-    assert len(in_a_process(stop, name, memory, 200, 1_200)) > 60
+    assert len(in_a_process(stop, name, memory, 200)) > 60
 
 
-SLOW = """
-import sys, time
+WAITING = """
+import signal, sys
 from pathlib import Path
 from tests.runs import LONGER, every_step
-def slowly(progress):
+def waiting(progress):
     print(progress.done, flush=True)
-    time.sleep(0.05)
+    signal.pause()
 with every_step():
-    LONGER.train(Path(sys.argv[1]), slowly)
+    LONGER.train(Path(sys.argv[1]), waiting)
 """
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_one_process_at_a_time_has_a_folder(memory: Path, stop: signal.Signals) -> None:
-    command = [sys.executable, "-c", SLOW, str(memory / "run")]
+    command = [sys.executable, "-c", WAITING, str(memory / "run")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as other:
         assert other.stdout is not None
@@ -171,7 +172,7 @@ def test_one_process_at_a_time_has_a_folder(memory: Path, stop: signal.Signals) 
         words = "another run is using this folder; take another one"
         assert refusal(memory / "run", LONGER) == words
         other.send_signal(stop)
-        _, errors = other.communicate(timeout=20)
+        _, errors = other.communicate(timeout=HANG)
     assert ("KeyboardInterrupt" in errors) == (stop == signal.SIGINT)
     told = list[int]()
     net = LONGER.train(memory / "run", lambda progress: told.append(progress.done))
