@@ -113,7 +113,7 @@ def test_odd_files_are_learned_and_broken_ones_named(
         (root / "train" / "spam" / name).write_bytes(b"odd")
     (root / "train" / "__MACOSX").mkdir()
     arguments = ["train", str(root), "-o", str(tmp_path / "net.safetensors"), "--epochs", "1"]
-    assert status([*arguments, "--json", "--folds", "0", "--validation-share", "0"]) == 0
+    assert status([*arguments, "--json", "--folds", "0", "--validation-fraction", "0"]) == 0
     told = capsys.readouterr()
     skipped = json.loads(told.out)["skipped"]
     assert f"{kind:<10} {16 + len(GOOD[kind])} for train" in told.err

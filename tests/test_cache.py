@@ -335,8 +335,8 @@ def test_a_run_keeps_its_inputs_and_nothing_else_does(
     home, run = data.parent, data.parent / "run"
     for name, more in (
         ("plain", []),
-        ("kept", ["--run", str(run)]),
-        ("again", ["--run", str(run)]),
+        ("kept", ["--run-dir", str(run)]),
+        ("again", ["--run-dir", str(run)]),
     ):
         assert status(["train", str(data), "-o", str(home / name), *LITTLE, *more]) == 0
         shutil.rmtree(run / "never", ignore_errors=True)
@@ -355,7 +355,7 @@ def test_a_run_killed_while_its_inputs_are_made_goes_on(data: Path) -> None:
     with reading(data, run / "prepared", 30, "die") as process:
         assert process.wait(30) == -signal.SIGKILL
     assert len(names(run / "prepared")) == 1
-    assert status(["train", str(data), "-o", net, *LITTLE, "--run", str(run)]) == 0
+    assert status(["train", str(data), "-o", net, *LITTLE, "--run-dir", str(run)]) == 0
     assert names(run / "prepared") == FILES
     plain = str(data.parent / "plain")
     assert status(["train", str(data), "-o", plain, *LITTLE]) == 0
@@ -370,6 +370,6 @@ def test_a_folder_of_other_things_is_no_place_for_inputs(
     (data.parent / "mine" / "prepared" / "thesis.txt").write_text("mine")
     for place in (data, data.parent / "mine"):
         before = sorted(place.rglob("*"))
-        assert status(["train", str(data), "-o", net, *LITTLE, "--run", str(place)]) == 1
+        assert status(["train", str(data), "-o", net, *LITTLE, "--run-dir", str(place)]) == 1
         assert "and no run; take an empty folder" in capsys.readouterr().err
         assert sorted(place.rglob("*")) == before

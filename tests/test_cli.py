@@ -147,8 +147,8 @@ def test_folders_of_pictures_train_and_say_what_was_skipped(
 def test_layers_and_knobs_can_be_said(data: Path, tmp_path: Path, capsys: Printed) -> None:
     path = tmp_path / "net.safetensors"
     arguments = ["train", str(data), "-o", str(path), "--json", "--layers", "conv 3 3, relu, full",
-                 "--size", "9", "--epochs", "1", "--batch-size", "64", "--learning-rate", "0.01",
-                 "--loss", "absolute"]  # fmt: skip
+                 "--image-size", "9", "--epochs", "1", "--batch-size", "64",
+                 "--learning-rate", "0.01", "--loss", "absolute"]  # fmt: skip
     assert status(arguments) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["layers"], told["input"]) == ("conv 3 3, relu, full", [1, 9, 9])
@@ -252,11 +252,11 @@ def test_what_fails_says_so_in_one_sentence_and_exits_with_1(
         (["predict", "net"], "predict wants a FILE, or --text"),
         (["demo", "--speed"], "No such option"),
         (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv wants its features and kernel"),
-        (["train", "x.npz", "-o", "y", "--size", "x"], "got 'x', wanted one whole number"),
+        (["train", "x.npz", "-o", "y", "--image-size", "x"], "got 'x', wanted one whole number"),
         (["train", "x.npz", "-o", "y", "--epochs", "0"], "got 0, wanted a whole number from 1"),
         (["train", "x.npz", "-o", "y", "--loss", "l2"], "got 'l2', wanted cross-entropy"),
         (["train", "x.npz", "-o", "y", "--seed", "-1"], "got '-1', wanted a whole number from 0"),
-        (["train", "x.npz", "-o", "y", "--tricks", "turn 3"], "augmentation: there is no 'turn'"),
+        (["train", "x.npz", "-o", "y", "--augment", "turn 3"], "augmentation: there is no 'turn'"),
         (["train", "x.npz", "-o", "y", "--epochs", "many"], "got 'many', wanted a whole number"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`piecewise explain` as a person would use it."""
+"""`piecewise explain`, `why` and `influence` as a person would use them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 
 import piecewise as pw
 from piecewise.cli.main import status
+from piecewise.data.texts.preparation import TextPreparation
 from piecewise.inputs import layer_inputs
 
 Printed = pytest.CaptureFixture[str]
@@ -48,15 +49,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(place: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(place)
 
-    def explain(*arguments: str) -> tuple[int, str, str]:
-        code = status(["explain", "net.safetensors", *arguments])
+    def command(name: str, *arguments: str) -> tuple[int, str, str]:
+        code = status([name, "net.safetensors", *arguments])
         return (code, *capsys.readouterr())
 
-    return explain
+    return command
 
 
 def test_the_answer_and_its_votes_are_told(run: Run, place: Path) -> None:
-    code, out, err = run("drawing.png")
+    code, out, err = run("explain", "drawing.png")
     assert code == 0
     net = pw.load(place / "net.safetensors")
     walk = net.walk(layer_inputs(net, net.read_inputs(place / "drawing.png"))[0])
@@ -65,36 +66,38 @@ def test_the_answer_and_its_votes_are_told(run: Run, place: Path) -> None:
     assert "what the maps of pool1 say for" in out
     assert out.rstrip().endswith("their sum: the logit")
     assert f"{walk.logits.max():.9g}" in out
-    assert "--why full2," in err
+    assert "piecewise why net.safetensors drawing.png full2," in err
 
 
-def test_any_number_opens_as_words_json_and_spreadsheet(run: Run, place: Path) -> None:
-    code, out, _ = run("drawing.png", "--why", "conv1,2,3,4")
+def test_any_number_opens_as_text_json_and_spreadsheet(run: Run, place: Path) -> None:
+    code, out, _ = run("why", "drawing.png", "conv1,2,3,4")
     assert (code, out.split(" = ")[0]) == (0, "conv1[2, 3, 4]")
-    code, out, _ = run("drawing.png", "--why", "conv1,2,3,4", "--json")
+    code, out, _ = run("why", "drawing.png", "conv1,2,3,4", "--json")
     net = pw.load(place / "net.safetensors")
     walk = net.walk(layer_inputs(net, net.read_inputs(place / "drawing.png"))[0])
     assert json.loads(out) == json.loads(json.dumps(walk.why("conv1", 2, 3, 4).to_json()))
-    code, out, err = run("drawing.png", "--why", "conv1,2,3,4", "-o", "why.xlsx")
+    code, out, err = run("why", "drawing.png", "conv1,2,3,4", "-o", "why.xlsx")
     assert (code, err) == (0, "wrote why.xlsx\n")
     assert openpyxl.load_workbook(place / "why.xlsx").active.title == "conv1"
-    assert run("drawing.png", "-o", "why.xlsx")[0] == 0  # one of ours may be replaced
+    assert run("why", "drawing.png", "-o", "why.xlsx")[0] == 0  # one of ours may be replaced
     assert openpyxl.load_workbook(place / "why.xlsx").active.title == "full2"
 
 
 def test_gradients_and_errors_open(run: Run) -> None:
-    code, out, _ = run("drawing.png", "--gradient", "conv1.weight,2,0,1,1", "--right", "O")
+    code, out, _ = run(
+        "why", "drawing.png", "conv1.weight,2,0,1,1", "--gradient", "--expected", "O"
+    )
     assert code == 0
     assert out.startswith("gradient of conv1.weight[2, 0, 1, 1] = ")
     assert out.count("(error of conv1[2, ") == 49
     assert "cross-entropy loss of 1 picture over conv1.weight[2, 0, 1, 1]" in out
-    code, out, _ = run("drawing.png", "--gradient", "full2,1", "--right", "O", "--json")
+    code, out, _ = run("why", "drawing.png", "full2,1", "--gradient", "--expected", "O", "--json")
     names = [term["name"] for term in json.loads(out)["terms"]]
     assert names == ["its probability, by softmax", "the right answer"]
 
 
 def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
-    code, out, _ = run("drawing.png", "--json")
+    code, out, _ = run("explain", "drawing.png", "--json")
     plain = json.loads(out)
     assert code == 0
     assert plain["ledger"]["total"] == plain["ledger"]["logit"] == max(plain["logits"])
@@ -103,55 +106,91 @@ def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
 
 
 def test_a_report_is_written_whole(run: Run, place: Path) -> None:
-    code, out, err = run("drawing.png", "-o", "report.html", "--data", "data.npz")
+    code, out, err = run("explain", "drawing.png", "-o", "report.html", "--data", "data.npz")
     assert (code, out) == (0, "")
     assert err.endswith("wrote report.html\n")
     html = (place / "report.html").read_text()
     assert html.startswith("<!doctype html>")
     assert '"looks":[{"layer":"conv1"' in html
-    code, _, err = run("drawing.png", "-o", "report.html")
+    code, _, err = run("explain", "drawing.png", "-o", "report.html")
     assert (code, (place / "report.html").read_text() != html) == (0, True)  # without the features
-    code, _, err = run("drawing.png", "-o", "nowhere/report.html")
+    code, _, err = run("explain", "drawing.png", "-o", "nowhere/report.html")
     assert code == 1
     assert "nowhere/report.html: wanted the name of a file in a folder that is there" in err
 
 
-def test_the_culprits_of_an_answer(run: Run) -> None:
-    code, out, err = run(
-        "drawing.png", "--culprits", "--data", "data.npz", "--right", "O", "--json"
-    )
+def test_influential_examples_of_an_answer(run: Run) -> None:
+    arguments = ["influence", "drawing.png", "--data", "data.npz", "--expected", "O"]
+    code, out, err = run(*arguments, "--json")
     plain = json.loads(out)
     assert code == 0
     assert len(plain["culprits"]) == 60
     assert plain["taught"]["nets"] == 122
-    assert "122 nets of 6 epochs are taught" in err
+    assert "122 nets of 6 epochs are trained" in err
+
+
+def test_the_influence_of_examples_is_told(run: Run) -> None:
+    code, out, _ = run("influence", "drawing.png", "--data", "data.npz", "--expected", "X")
+    assert code == 0
+    head, *lines = out.splitlines()
+    assert head.startswith("X: ")
+    assert head.endswith(" by nets retrained on all examples. Without one:")
+    assert len(lines) == 10
+    assert all("(labelled " in line for line in lines)
+
+
+def test_a_text_stands_in_the_place_of_a_file(place: Path, capsys: Printed) -> None:
+    texts = TextPreparation("words", ("good", "bad"), 4)
+    net = str(place / "texts")
+    pw.Network("embed 3, pool all, full", texts.shape, ("p", "q"), 0, texts).save(net)
+    assert status(["why", net, "--text", "good bad", "full1,1"]) == 0
+    assert capsys.readouterr().out.startswith("full1[1, 0, 0] = ")
+    assert status(["explain", net, "--text", "good bad"]) == 0
+    assert f"piecewise why {net} --text 'good bad' full1," in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "explain wants one INPUT, or --text"),
-        (["drawing.png", "--text", "x"], 2, "explain wants one INPUT, or --text"),
-        (["--text", "x"], 1, "--text: got a text, wanted a file: this net reads pictures"),
-        (["drawing.png", "-o", "x.pdf"], 2, "wanted a name ending in .html or .xlsx"),
-        (["drawing.png", "-o", "x.html", "--why", "conv1,0"], 2, "wants a name ending in .xlsx"),
-        (["drawing.png", "--culprits"], 2, "--culprits wants --data DATA"),
-        (["drawing.png", "--culprits", "--data", "data.npz"], 2, "--culprits wants --right CLASS"),
-        (["drawing.png", "--groups", "x"], 2, "--groups goes with --culprits"),
-        (["drawing.png", "--data", "data.npz"], 2, "--data goes with --culprits, or with"),
-        (["drawing.png", "-o", "other.html"], 1, "other.html: there is something else"),
-        (["drawing.png", "-o", "other.xlsx"], 1, "other.xlsx: there is something else"),
-        (["drawing.png", "--label", "Z"], 1, "--label: 'Z' is no class; known are O, X"),
-        (["drawing.png", "--why", "conv1,a"], 1, "wanted a name and whole numbers"),
-        (["drawing.png", "--why", "conv1,0,99,0"], 1, "row: got 99, wanted a whole number from 0"),
-        (["drawing.png", "--why", "covn1,0"], 1, "did you mean 'conv1'?"),
+        (["explain"], 2, "explain wants one INPUT, or --text"),
+        (["explain", "drawing.png", "--text", "x"], 2, "explain wants one INPUT, or --text"),
+        (["explain", "--text", "x"], 1, "--text: got a text, wanted a file: this net reads"),
+        (["explain", "drawing.png", "-o", "x.pdf"], 2, "'x.pdf', wanted a name ending in .html"),
+        (["explain", "drawing.png", "-o", "x.xlsx"], 2, "'x.xlsx', wanted a name ending in .html"),
+        (["explain", "drawing.png", "--data", "data.npz"], 2, "--data goes with --output"),
+        (["explain", "drawing.png", "-o", "other.html"], 1, "other.html: there is something else"),
+        (["explain", "drawing.png", "--label", "Z"], 1, "--label: 'Z' is no class; known are O, X"),
+        (["explain", "nothing.png"], 1, "nothing.png"),
+        (["why"], 2, "why wants one INPUT, or --text"),
+        (["why", "drawing.png", "conv1,0", "--text", "x"], 2, "why wants one INPUT, or --text"),
+        (["why", "conv1,0", "--text", "x"], 1, "--text: got a text, wanted a file"),
+        (["why", "drawing.png", "conv1,0", "-o", "x.html"], 2, "a name ending in .xlsx"),
+        (["why", "drawing.png", "-o", "other.xlsx"], 1, "other.xlsx: there is something else"),
+        (["why", "drawing.png", "conv1,a"], 1, "wanted a name and whole numbers"),
+        (["why", "drawing.png", "conv1,0,99,0"], 1, "row: got 99, wanted a whole number from 0"),
+        (["why", "drawing.png", "conv1,0,1,1,1"], 1, "PLACE: got 4 numbers, wanted map, row"),
+        (["why", "drawing.png", "covn1,0"], 1, "did you mean 'conv1'?"),
+        (["why", "drawing.png", "conv1"], 1, "PLACE: got 'conv1', wanted a name and whole"),
+        (["why", "drawing.png", "--gradient"], 2, "--gradient wants a PLACE"),
+        (["why", "drawing.png", "conv1.wieght,0", "--gradient"], 1, "mean 'conv1.weight'?"),
+        (["why", "drawing.png", "full2,0", "--gradient", "-o", "x.xlsx"], 2, "exclude each other"),
         (
-            ["drawing.png", "--why", "conv1"],
-            1,
-            "--why: got 'conv1', wanted a name and whole numbers",
+            ["why", "drawing.png", "full2,0", "--expected", "O"],
+            2,
+            "--expected goes with --gradient",
         ),
-        (["drawing.png", "--gradient", "conv1.wieght,0"], 1, "did you mean 'conv1.weight'?"),
-        (["nothing.png"], 1, "nothing.png"),
+        (["influence", "drawing.png", "--expected", "O"], 2, "Missing option '--data'"),
+        (["influence", "drawing.png", "--data", "data.npz"], 2, "Missing option '--expected'"),
+        (
+            ["influence", "--data", "data.npz", "--expected", "O"],
+            2,
+            "influence wants one INPUT, or --text",
+        ),
+        (
+            ["influence", "drawing.png", "--data", "data.npz", "--expected", "Z"],
+            1,
+            "--expected: 'Z' is no class; known are O, X",
+        ),
     ],
 )
 def test_what_cannot_be_is_told(run: Run, arguments: list[str], code: int, words: str) -> None:

@@ -68,7 +68,7 @@ def test_a_small_set_is_scored_in_folds(tmp_path: Path, capsys: Printed) -> None
 def test_a_stopped_run_goes_on_to_the_same_net(tmp_path: Path, capsys: Printed) -> None:
     data, run = saved(tmp_path / "xo.npz", 400, 100), tmp_path / "run"
     straight = ["train", data, "-o", str(tmp_path / "one"), *LITTLE, "--epochs", "400"]
-    kept = [*straight, "-o", str(tmp_path / "other"), "--run", str(run)]
+    kept = [*straight, "-o", str(tmp_path / "other"), "--run-dir", str(run)]
     command = [sys.executable, "-m", "piecewise", *kept]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -116,7 +116,7 @@ def test_coverage_wants_a_net_that_was_measured(tmp_path: Path, capsys: Printed)
 
 def test_tensorboard_wants_a_run(tmp_path: Path, capsys: Printed) -> None:
     assert status(["train", "x.npz", "-o", str(tmp_path / "net"), "--tensorboard"]) == 2
-    assert "--run FOLDER" in capsys.readouterr().err
+    assert "--run-dir FOLDER" in capsys.readouterr().err
 
 
 def test_the_doctor_finds_the_numbers_of_every_machine(capsys: Printed) -> None:
@@ -179,7 +179,7 @@ def test_a_net_that_cannot_be_saved_is_saved_elsewhere(
     assert list((tmp_path / "other").glob("*.safetensors")) == [found]
 
 
-@pytest.mark.parametrize("more", [["--folds", "3"], ["--validation-share", "0", "--folds", "0"]])
+@pytest.mark.parametrize("more", [["--folds", "3"], ["--validation-fraction", "0", "--folds", "0"]])
 def test_patience_wants_something_to_watch(
     more: list[str], tmp_path: Path, capsys: Printed
 ) -> None:
@@ -204,7 +204,7 @@ def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
 
 def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:
     data, net = saved(tmp_path / "xo.npz", 60), str(tmp_path / "net")
-    none = ["--folds", "0", "--validation-share", "0"]
+    none = ["--folds", "0", "--validation-fraction", "0"]
     assert status(["train", data, "-o", net, *LITTLE, *none]) == 0
     assert "nothing was held out" in capsys.readouterr().err
 

@@ -87,7 +87,7 @@ def test_a_file_has_the_same_probabilities_by_every_road(
     by_command = [answer["probabilities"] for answer in printed(capsys)]
 
     answers = tmp_path / "answers.jsonl"
-    arguments = ["evaluate", str(net_file), str(root), "--answers", str(answers), "--json"]
+    arguments = ["evaluate", str(net_file), str(root), "--predictions", str(answers), "--json"]
     assert status(arguments) == 0
     assert printed(capsys)["accuracy"] == told["test"]["accuracy"]
     lines = [json.loads(line) for line in answers.read_text().splitlines()]
@@ -168,11 +168,11 @@ def test_answers_are_never_written_over_something_else(
     assert status(["train", str(root), "-o", net, "--epochs", "1"]) == 0
     before = Path(net).read_bytes()
     capsys.readouterr()
-    assert status(["evaluate", net, str(root), "--answers", net]) == 1
-    assert "there is something that holds no answers; take another name" in capsys.readouterr().err
+    assert status(["evaluate", net, str(root), "--predictions", net]) == 1
+    assert "the file exists and holds no predictions; take another name" in capsys.readouterr().err
     assert Path(net).read_bytes() == before
     for _ in range(2):  # the second time over the first
-        assert status(["evaluate", net, str(root), "--answers", str(tmp_path / "a.jsonl")]) == 0
+        assert status(["evaluate", net, str(root), "--predictions", str(tmp_path / "a.jsonl")]) == 0
 
 
 def test_the_sentence_as_a_picture_is_learned_too(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_wrong_answers_come_first_the_surest_before_others(
         name = f"{seed % 4}_ann {seed}.txt"
         (root / "test" / "spam" / name).rename(root / "test" / "ham" / f"moved {name}")
     answers = tmp_path / "answers.jsonl"
-    assert status(["evaluate", net, str(root), "--answers", str(answers)]) == 0
+    assert status(["evaluate", net, str(root), "--predictions", str(answers)]) == 0
     lines = [json.loads(line) for line in answers.read_text().splitlines()]
     assert all("moved" in line["input"] for line in lines[:3])
     for some in (lines[:3], lines[3:]):

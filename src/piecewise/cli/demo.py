@@ -27,7 +27,8 @@ from ..learning.trainer import train
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, halves, prose, table, titled
-from .output import Meter, check_place, data, json_option, print_json, say, show, words
+from .options import OUTPUT, json_option
+from .output import Meter, check_place, data, print_json, say, show, words
 
 LAYERS = "2 * (conv 8 5, norm, relu, pool 2), full"
 SIZE = 28
@@ -52,13 +53,15 @@ class Found(NamedTuple):
 
 
 @click.command(name="demo")
-@click.option("-o", "--output", metavar="NET", help="Save the net to this model file.")
-@json_option(click)
+@click.option(
+    "-o", "--output", metavar="NET", panel=OUTPUT, help="Save the net to this model file."
+)
+@json_option
 def command(output: str | None, as_json: bool) -> None:
-    """Teach a ConvNet X from O on pictures drawn on the spot, and test it on unseen ones.
+    """Train a ConvNet to tell X from O on generated images, and test it on unseen ones.
 
-    Each picture has its tricks, as in the deck: shifted, scaled, turned, drawn with a thick or a
-    thin pen, and noisy. No network and no files are needed.
+    As in the deck, the images are shifted, scaled, rotated, drawn with thick or thin strokes, and
+    noisy. The demo needs no files and no internet connection.
     """
     console, page = words(), data()
     if output is not None:

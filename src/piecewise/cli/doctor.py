@@ -17,7 +17,8 @@ from ..learning.keeping import environment
 from ..learning.recipe import Recipe
 from ..learning.trainer import train
 from ..network import Network
-from .output import data, json_option, print_json, printable
+from .options import json_option
+from .output import data, print_json, printable
 
 EXTRAS = ("sklearn", "tensorboard")
 PINNED = "00f1e963ab2dea891b4465c85122511209617a2ee4624b3cafe7370e1f4db081"
@@ -25,13 +26,13 @@ PINNED = "00f1e963ab2dea891b4465c85122511209617a2ee4624b3cafe7370e1f4db081"
 
 
 @click.command(name="doctor")
-@json_option(click)
+@json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Say what this machine has, and whether everything works here as everywhere.
+    """Describe this machine and check that piecewise works on it.
 
-    A small net is taught; its numbers must be those that every machine gets. Exit status 1 if they
-    are not, or if it cannot be taught.
+    Trains a small net, whose parameters must be the same bits as on every machine. The exit status
+    is 1 if they differ, or if the training fails.
     """
     found = _found()
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from ..files.whole import write_whole
 from ..inputs import check_labels
 from ..learning.scores import scored
 from ..network import Network
+from .options import OUTPUT, json_option
 from .output import (
     Meter,
     check_free,
     data,
-    json_option,
     print_json,
     say,
     tell_skipped,
@@ -29,67 +30,80 @@ from .output import (
 )
 from .words import score_lines
 
-_BEGINNING = b'{"input": '  # of a file with answers
+_BEGINNING = b'{"input": '  # of a file with predictions
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """The options of the command."""
+
+    net_file: str
+    source: str
+    predictions: str | None
+    report: str | None
+    as_json: bool
 
 
 @click.command(name="evaluate")
 @click.argument("net_file", metavar="NET")
 @click.argument("source", metavar="DATA")
 @click.option(
-    "--answers",
+    "--predictions",
     metavar="FILE",
-    help="Write every answer into this file, a JSON object a line: input, right class, label, "
-    "probabilities, logits; the wrong ones first.",
+    panel=OUTPUT,
+    help="Write all predictions to this file, one JSON object a line: input, true label, "
+    "prediction, probabilities, logits. The wrong ones come first.",
 )
 @click.option(
     "--report",
     metavar="FILE",
-    help="Write a page, one .html that needs no other file: mistakes first, each with what is "
-    "nearest to it in the training part, all answers with their pictures, the deck's error table.",
+    panel=OUTPUT,
+    help="Write a report, one .html file that needs no other: the mistakes, each with the nearest "
+    "training examples, all predictions with their inputs, and the deck's error table.",
 )
-@json_option(click)
-def command(
-    net_file: str, source: str, answers: str | None, report: str | None, as_json: bool
-) -> None:
-    """Score the net in the model file NET on DATA, as `piecewise train` takes it.
+@json_option
+def command(**given: Any) -> None:
+    """Score the net in the model file NET on DATA, which is what `piecewise train` takes.
 
-    On its part for testing if it has one, else on all of it.
+    Uses the test split of DATA if it has one, else all examples.
     """
+    options = EvaluateOptions(**given)
+    report, predictions = options.report, options.predictions
     if report is not None and not report.lower().endswith(".html"):
         raise click.UsageError(f"--report: got {shown(report)}, wanted a name ending in .html")
     if report is not None:
         from ..page.assemble import is_ours  # noqa: PLC0415 - most scores want no page
 
         check_free(report, is_ours)
-    net = Network.load(net_file)
-    if answers is not None:
-        _check_answers(Path(answers))
+    net = Network.load(options.net_file)
+    if predictions is not None:
+        _check_predictions(Path(predictions))
     console = words()
     with Meter(console) as meter:
-        dataset = read_data(source, net.preparation, classes=net.classes, on_progress=meter)
+        dataset = read_data(options.source, net.preparation, classes=net.classes, on_progress=meter)
     part = "test" if (dataset.parts == "test").any() else "all"
     chosen = np.flatnonzero((dataset.parts == "test") | (part == "all"))
     right = check_labels(net, dataset.labels[chosen])
     logits = net.logits(dataset.pictures[chosen])
     scores = scored(net.classes, logits, right)
     tell_skipped(dataset.skipped, console)
-    if answers is not None:
-        _write_answers(Path(answers), net, dataset, chosen, logits)
+    if predictions is not None:
+        _write_predictions(Path(predictions), net, dataset, chosen, logits)
     if report is not None:
         from ..page.evaluate import evaluate_page  # noqa: PLC0415 - most scores want no page
 
-        write_page(report, evaluate_page(net, dataset, chosen, logits, scores, name=source))
-    if as_json:
+        write_page(report, evaluate_page(net, dataset, chosen, logits, scores, name=options.source))
+    if options.as_json:
         print_json({"schema": 1, **scores.to_json(), "part": part, "skipped": dataset.skipped})
         return
-    say(console, f"on {'its part for testing' if part == 'test' else 'all of it'}:")
+    say(console, f"on {'the test split' if part == 'test' else 'all examples'}:")
     page = data()
     for line in score_lines(scores, page.width):
         page.print(line, markup=False)
 
 
-def _check_answers(path: Path) -> None:
-    """Refuse, before the work, to write over what is something else; DataError."""
+def _check_predictions(path: Path) -> None:
+    """Refuse, before the work, to overwrite a file of another kind; DataError."""
     try:
         with path.open("rb") as file:
             is_ours = file.read(len(_BEGINNING)) in (_BEGINNING, b"")
@@ -98,13 +112,13 @@ def _check_answers(path: Path) -> None:
     except (OSError, ValueError):
         is_ours = False
     if not is_ours:
-        raise DataError(f"{path}: there is something that holds no answers; take another name")
+        raise DataError(f"{path}: the file exists and holds no predictions; take another name")
 
 
-def _write_answers(
+def _write_predictions(
     path: Path, net: Network, dataset: DataSet, chosen: Any, logits: npt.NDArray[np.float32]
 ) -> None:
-    """The answers, whole or not at all: the wrong ones first, the surest of them before others."""
+    """Write the predictions, all or none: wrong ones first, by falling confidence."""
     probabilities, right = net.probabilities_of(logits), dataset.labels[chosen]
     is_right = logits.argmax(axis=1) == right
     order = np.lexsort((-probabilities.max(axis=1), is_right))

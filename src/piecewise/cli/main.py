@@ -20,6 +20,17 @@ from ..version import __version__
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 
+HELP = {
+    "options_table_column_types": ["required", "opt_all_metavar", "help"],
+    "options_table_help_sections": ["help", "required"],
+    "append_metavars_help_string": "{}",
+    "delimiter_comma": ", ",
+    "options_panel_title": "Help",
+}
+"""The layout of every `--help`: options and their values in one column, so that the text has more
+than half of 80 columns."""
+
+
 class Home(NamedTuple):
     """Where a command lives, and its line in the help."""
 
@@ -28,17 +39,19 @@ class Home(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Home("demo", "Teach a ConvNet X from O, here and now, and test it on unseen ones."),
+    "demo": Home("demo", "Train a ConvNet to tell X from O, and test it on unseen images."),
     "tour": Home("tour", "Walk through the deck: from pixels to votes to learning."),
-    "data": Home("data", "Say what is in a data set, and what may be wrong with it."),
-    "train": Home("train", "Teach a net your own pictures, sounds or texts, and save it."),
-    "predict": Home("predict", "Say what pictures, sounds or texts are."),
+    "inspect": Home("inspect", "Report what is in a data set and what may be wrong with it."),
+    "train": Home("train", "Train a net on your own images, sounds or texts, and save it."),
+    "predict": Home("predict", "Predict the classes of images, sounds or texts."),
     "evaluate": Home("evaluate", "Score a net on a data set."),
-    "explain": Home("explain", "Say why: every number behind an answer, as words or as a report."),
-    "tricks": Home("tricks", "See how far pictures may be shifted, scaled, turned, drawn bolder."),
-    "suspects": Home("suspects", "Find labels of a data set that are likely wrong."),
+    "explain": Home("explain", "Explain an answer: its votes, or a report of every number."),
+    "why": Home("why", "Print how one number, or one gradient, is computed."),
+    "influence": Home("influence", "Find the training examples that caused an answer."),
+    "robustness": Home("robustness", "Measure accuracy on shifted, scaled and rotated inputs."),
+    "label-issues": Home("label_issues", "Find labels of a data set that are likely wrong."),
     "show": Home("show", "Describe the net in a model file."),
-    "doctor": Home("doctor", "Say what this machine has, and whether all works here."),
+    "doctor": Home("doctor", "Check that piecewise works on this machine."),
 }
 
 
@@ -49,7 +62,7 @@ class Commands(click.RichGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command's line in the help; the command itself comes when it is resolved."""
+        """A command with its line of the help; `resolve_command` imports the command itself."""
         home = COMMANDS.get(cmd_name)
         return home and click.RichCommand(name=cmd_name, short_help=home.summary)
 
@@ -63,13 +76,14 @@ class Commands(click.RichGroup):
 
 
 @click.command(cls=Commands)
+@click.rich_config(help_config=HELP)
 @click.version_option(__version__, prog_name="piecewise", message="%(prog)s %(version)s")
 def main() -> None:
-    """Teach a ConvNet your own pictures, sounds and texts on an ordinary computer, see every number
-    behind every decision, and carry the trained net in one file.
+    """Train a ConvNet on your own images, sounds and texts on an ordinary computer, see every
+    number behind every decision, and keep the trained net in one file.
 
-    Data goes to standard output, words and progress to standard error. Exit status: 0 done, 1
-    failed, 2 wrong usage, 130 interrupted.
+    Results go to standard output, messages and progress to standard error. Exit status: 0 success,
+    1 failure, 2 wrong usage, 130 interrupted.
     """
 
 

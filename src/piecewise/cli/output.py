@@ -172,11 +172,3 @@ class Meter:
 def _span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def json_option(click: Any) -> Callable[[Any], Any]:
-    """The option that every command has."""
-    option: Callable[[Any], Any] = click.option(
-        "--json", "as_json", is_flag=True, help="Print plain values as JSON instead of words."
-    )
-    return option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,45 +11,64 @@ import numpy.typing as npt
 import rich_click as click
 
 from ..errors import DataError
+from ..limits import Number
 from ..network import Network
-from .output import data, json_option, print_json, printable, say, words
+from .options import DATA, OUTPUT, json_option, limited_option
+from .output import data, print_json, printable, say, words
 
 CLASSES_SHOWN = 5
 NAME_SHOWN = 200
 """Characters of a text that stands for its own name."""
 
 
+@dataclass(frozen=True)
+class PredictOptions:
+    """The options of the command."""
+
+    net_file: str
+    files: tuple[str, ...]
+    texts: tuple[str, ...]
+    coverage: float
+    as_json: bool
+
+
 @click.command(name="predict")
 @click.argument("net_file", metavar="NET")
 @click.argument("files", metavar="FILE...", nargs=-1)
-@click.option("--text", "texts", multiple=True, help="A text itself, for a net that reads texts.")
 @click.option(
-    "--coverage",
-    type=click.FloatRange(0, 1),
-    default=1.0,
-    metavar="SHARE",
-    help="Answer only where the net is as sure as it was of this share of what was held out while "
-    "it learned, as 0.95; else it does not know.",
+    "--text",
+    "texts",
+    multiple=True,
+    panel=DATA,
+    help="A text to use in place of FILE, for a net that reads texts. May be repeated.",
 )
-@json_option(click)
-def command(
-    net_file: str, files: tuple[str, ...], texts: tuple[str, ...], coverage: float, as_json: bool
-) -> None:
-    """Say what each picture, sound or text FILE is, by the net in the model file NET.
+@limited_option(
+    "--coverage",
+    limit=Number(0, 1),
+    metavar="FRACTION",
+    panel=OUTPUT,
+    default=1.0,
+    help="Answer only if the confidence is as high as it was for this fraction of the examples "
+    "that the net was calibrated on ({range}); else print don't know.",
+)
+@json_option
+def command(**given: Any) -> None:
+    """Predict the class of each image, sound or text FILE with the net in the model file NET.
 
-    A line each: the likeliest class, and the probability of each class. A file that cannot be read
-    is told, the others are answered all the same, and the exit status is 1.
+    Prints one line a file: the class with the largest logit, and the probabilities. If a file
+    cannot be read, the others are still answered, and the exit status is 1.
     """
-    if not files and not texts:
+    options = PredictOptions(**given)
+    if not options.files and not options.texts:
         raise click.UsageError("predict wants a FILE, or --text")
-    net = Network.load(net_file)
-    least = net.calibration.least(coverage)
-    read, unread = _read(net, files, texts)
-    if not read and as_json:
+    net = Network.load(options.net_file)
+    least = net.calibration.least(options.coverage)
+    read, unread = _read(net, options.files, options.texts)
+    if not read and options.as_json:
         print_json([])
     if read:
         logits = net.logits(np.stack([entry.example for entry in read]))
-        _print_answers(net, read, logits, least, as_json)
+        _print_answers(net, read, logits, least, options.as_json)
     for sentence in unread[:-1]:
         say(words(), sentence)
     if unread:

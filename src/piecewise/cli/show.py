@@ -9,14 +9,15 @@ import rich_click as click
 from ..errors import LimitError
 from ..learning.recipe import Recipe
 from ..network import Network
-from .output import data, json_option, print_json, printable
+from .options import json_option
+from .output import data, print_json, printable
 
 
 @click.command(name="show")
 @click.argument("net_file", metavar="NET")
-@json_option(click)
+@json_option
 def command(net_file: str, as_json: bool) -> None:
-    """Describe the net in the model file NET: layers, shapes, parameters, preparation, recipe."""
+    """Describe the net in the model file NET: layers, shapes, parameters, preprocessing, recipe."""
     net = Network.load(net_file)
     if as_json:
         print_json(

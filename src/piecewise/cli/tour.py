@@ -8,27 +8,32 @@ import rich_click as click
 
 from ..tour.chapters import CHAPTERS, Chapter
 from ..tour.facts import Facts
-from .output import data, json_option, print_json, show
+from .options import OUTPUT, json_option, option
+from .output import data, print_json, show
 
 NAMES = [chapter.name for chapter in CHAPTERS]
 
 
 @click.command(name="tour")
-@click.option(
+@option(
     "--chapter",
     type=click.Choice([*NAMES, *(str(number) for number in range(1, len(NAMES) + 1))]),
     metavar="NAME",
-    help=f"Only this chapter, by name or number: {', '.join(NAMES)}.",
+    panel=OUTPUT,
+    unset="all chapters",
+    help=f"Print one chapter, by name or by number from 1 to {len(NAMES)}: {', '.join(NAMES)}.",
 )
-@click.option("--plain", is_flag=True, help="No colours and no waiting between chapters.")
-@json_option(click)
+@click.option(
+    "--plain", is_flag=True, panel=OUTPUT, help="Print without colors and without pauses."
+)
+@json_option
 def command(chapter: str | None, plain: bool, as_json: bool) -> None:
-    """Walk through the deck: from pixels to votes to learning, each number computed on the spot.
+    """Walk through the deck, from pixels to votes to learning, with every number computed anew.
 
-    On a terminal it waits for Enter after each chapter.
+    On a terminal, the tour waits for Enter after each chapter.
     """
     if as_json and chapter:
-        raise click.UsageError("--json tells all chapters at once; leave out --chapter")
+        raise click.UsageError("--json prints all chapters; leave out --chapter")
     facts = Facts()
     if as_json:
         print_json(facts.to_json())

@@ -5,29 +5,43 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import rich_click as click
 from rich.console import Console
 
-from ..data.dataset import read_data
+from ..data.dataset import DataSet, read_data
 from ..data.inspection.report import warnings
 from ..data.pictures.preparation import RESIZES
 from ..errors import LimitError, ModelFileError, NotationError, RunError
-from ..learning.recipe import Recipe
+from ..learning.recipe import Recipe, knobs
 from ..learning.scores import Scores
 from ..learning.teaching import Lesson, Taught, lesson, teach
-from ..learning.trainer import TRAINING
+from ..learning.trainer import TRAINING as TRAINING_STAGE
+from ..limits import Whole
 from ..network import Network
 from ..notation import parse
 from ..progress import Progress
-from .knobs import knob_options, read_size
+from .options import (
+    DATA,
+    FROM_DATA,
+    NETWORK,
+    OUTPUT,
+    TRAINING,
+    LimitType,
+    groups_option,
+    image_size_option,
+    json_option,
+    option,
+    recipe_options,
+    threads_option,
+)
 from .output import (
     Meter,
     check_place,
     data,
-    json_option,
     print_json,
     say,
     tell_skipped,
@@ -37,6 +51,7 @@ from .stopping import Stopping, stop_listening, undisturbed
 from .words import group_lines, score_lines
 
 CLASSES_SHOWN = 20
+FOLDS = Whole(0, 1_000)
 SCHEMA = 1
 """Of what --json prints."""
 
@@ -44,92 +59,158 @@ SCHEMA = 1
 class _Folds(click.ParamType[Any]):
     """A number of folds, or the word for one fold a group."""
 
-    name = "N|groups"
+    name = "value"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        return value if value == "groups" else click.IntRange(0, 1_000).convert(value, param, ctx)
+        return value if value == "groups" else LimitType(FOLDS).convert(value, param, ctx)
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of the command; ``recipe``: those of its fields that were given."""
+
+    source: str
+    image_size: tuple[int, int] | None
+    resize: str
+    groups: str | None
+    folds: int | str | None
+    layers: str | None
+    quick: bool
+    threads: int | None
+    output: str
+    run_dir: str | None
+    tensorboard: bool
+    as_json: bool
+    recipe: dict[str, Any]
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Self:
+        """The options by the names of the command line."""
+        fields = [field.name for field in knobs()]
+        recipe = {name: given[name] for name in fields if given[name] is not None}
+        others = {name: value for name, value in given.items() if name not in fields}
+        return cls(**others, recipe=recipe)
+
+    def check(self) -> None:
+        """Check what can be checked before anything is read; UsageError."""
+        if self.run_dir == "":
+            raise click.UsageError("--run-dir wants the name of a folder")
+        if self.tensorboard and self.run_dir is None:
+            raise click.UsageError("--tensorboard wants --run-dir FOLDER, where its files go")
+        try:
+            Recipe(**self.recipe)
+            if self.layers is not None:
+                parse(self.layers)
+        except (LimitError, NotationError) as error:
+            raise click.UsageError(str(error)) from None
+
+    @property
+    def cache(self) -> Path | None:
+        """The folder that keeps the prepared inputs of a run."""
+        if self.run_dir is None:
+            return None
+        from ..files.run_folder import place_of_inputs  # noqa: PLC0415 - only runs need it
+
+        return place_of_inputs(self.run_dir)
 
 
 @click.command(name="train")
 @click.argument("source", metavar="DATA")
-@click.option("-o", "--output", metavar="NET", required=True, help="The model file to write.")
-@click.option("--quick", is_flag=True, help="An eighth of the work, for a little less accuracy.")
-@click.option("--layers", metavar="TEXT", help="The layers, as in 'conv 8 5, relu, pool 2, full'.")
-@click.option("--size", metavar="SIZE", help="Rows and columns pictures are brought to: 28, 24x32.")
-@click.option(
+@image_size_option
+@option(
     "--resize",
     type=click.Choice(RESIZES.words),
-    help="How photos come into a frame of other proportions: whole (pad), filling it and cut off "
-    "(crop), or stretched (fit).",
-)
-@click.option(
-    "--groups",
     metavar="NAME",
-    help="What one person drew, said or wrote stays on one side of a split: the field or column "
-    "that says who, or a pattern over file names, as '*_{group}_*'.",
+    default="pad",
+    panel=DATA,
+    help="How photos of other proportions are resized: pad adds a border, crop cuts off the edges, "
+    "fit stretches.",
 )
-@click.option(
+@groups_option("All examples of a group stay in the same split or fold.")
+@option(
     "--folds",
     type=_Folds(),
     metavar="N|groups",
-    help="Score every example by a net that did not learn from it, in N folds, or with each group "
-    "in turn left out; 0: not.",
+    panel=DATA,
+    unset="5 for small data sets without a validation or test split, else 0",
+    help=f"Number of cross-validation folds ({FOLDS.wanted}), or groups for one fold a group; 0: "
+    "no cross-validation.",
+)
+@option(
+    "--layers",
+    metavar="TEXT",
+    panel=NETWORK,
+    unset=FROM_DATA,
+    help="The layers, such as 'conv 8 5, relu, pool 2, full'.",
 )
 @click.option(
-    "--run",
+    "--quick",
+    is_flag=True,
+    panel=TRAINING,
+    help="Train with about an eighth of the computation, for a slightly lower accuracy.",
+)
+@recipe_options
+@threads_option
+@click.option(
+    "-o",
+    "--output",
+    metavar="NET",
+    required=True,
+    panel=OUTPUT,
+    help="The model file to write.",
+)
+@click.option(
+    "--run-dir",
     metavar="FOLDER",
-    help="Keep where training stands in this folder, and go on from there after a stop or a kill.",
+    panel=OUTPUT,
+    help="Keep checkpoints in this folder. The same command resumes from the latest one after an "
+    "interruption.",
 )
 @click.option(
-    "--tensorboard", is_flag=True, help="Write event files for TensorBoard into the run's folder."
+    "--tensorboard",
+    is_flag=True,
+    panel=OUTPUT,
+    help="Write event files for TensorBoard into the folder of --run-dir.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Processors to use; the net is the same for any number.",
-)
-@knob_options
-@json_option(click)  # fmt: skip
-def command(source: str, output: str, as_json: bool, **given: Any) -> None:
-    """Teach a net the pictures, sounds or texts of DATA and save it.
+@json_option
+def command(**given: Any) -> None:
+    """Train a net on the images, sounds or texts of DATA and save it.
 
-    DATA is a folder with a folder of files per class (under train, validation and test, if it is
-    divided), a .zip of such a folder, an .npz with images and labels, or a .csv, .tsv or .jsonl
-    with text and label. Layers and recipe are chosen from the data; what is said here stays. A part
-    for testing is never trained on, and the last score is measured on it. Without a validation
-    part, a tenth of each class is held out; small sets are scored in folds. Ctrl-C, from the second
-    epoch on, saves the net as it is.
+    DATA is a folder with one folder of files per class (inside train, validation and test folders
+    if it is split), a .zip of such a folder, an .npz with images and labels, or a .csv, .tsv or
+    .jsonl with text and label. Layers and recipe options that you leave out are chosen from the
+    data. A test split is used only for the final score. Without a validation split, a tenth of each
+    class becomes one; small data sets are scored by cross-validation instead. Ctrl-C stops the
+    training and, from the second epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
-    size, how = read_size(given.pop("size")), _how(given)
-    given = {name: value for name, value in given.items() if value is not None}
-    wishes = {name: given.pop(name) for name in ("resize", "groups") if name in given}
-    _check_usage(given)
-    check_place(output)
-    with Meter(console) as meter:
-        dataset = read_data(source, size=size, on_progress=meter, cache=_cache(how), **wishes)
-    tell_skipped(dataset.skipped, console)
-    if dataset.not_kept:
-        say(console, dataset.not_kept)
-    for sentence in warnings(dataset):
-        say(console, f"warning: {sentence}")
-    plan = lesson(dataset, source, **given)
+    options = TrainOptions.of(given)
+    options.check()
+    check_place(options.output)
+    dataset = _read(options, console)
+    plan = lesson(
+        dataset,
+        options.source,
+        layers=options.layers,
+        quick=options.quick,
+        folds=options.folds,
+        **options.recipe,
+    )
     net = plan.network()
-    _tell_plan(net, plan, console)
+    _print_plan(net, plan, console)
     try:
-        taught = _taught(plan, net, console, how)
+        taught = _taught(plan, net, console, options)
     except RunError as error:  # the run's folder fails; what was learned need not
         if not net.history:
             raise
-        _save(net, output)
-        raise RunError(f"{error}; the net is saved as it is: {output}") from None
+        _save(net, options.output)
+        raise RunError(f"{error}; the net is saved as it is: {options.output}") from None
     if taught is None:
-        _stop(net, output, console)
+        _stop(net, options.output, console)
     with undisturbed():
-        _save(net, output)
+        _save(net, options.output)
     seconds = time.perf_counter() - started
-    if as_json:
+    if options.as_json:
         print_json({**_report(taught, seconds), "skipped": dataset.skipped})
         return
     for name, score in taught.scores.items():
@@ -137,48 +218,36 @@ def command(source: str, output: str, as_json: bool, **given: Any) -> None:
     for line in group_lines(taught.groups):
         data().print(line, markup=False)
     if not taught.scores:
-        say(console, "nothing was held out, so there is no score")
-    say(console, f"saved {output}, {seconds:.1f} s in all")
+        say(console, "no examples were left for validation, so there is no score")
+    say(console, f"saved {options.output}, {seconds:.1f} s in all")
 
 
-def _how(given: dict[str, Any]) -> dict[str, Any]:
-    """What is said of how to train, and not of what, taken out of ``given``."""
-    how = {name: given.pop(name) for name in ("threads", "run")}
-    how["events"] = given.pop("tensorboard")
-    if how["run"] == "":
-        raise click.UsageError("--run wants the name of a folder")
-    if how["events"] and how["run"] is None:
-        raise click.UsageError("--tensorboard wants --run FOLDER, where its files go")
-    return how
+def _read(options: TrainOptions, console: Console) -> DataSet:
+    """Read the data and print what was skipped and what may be wrong with them."""
+    with Meter(console) as meter:
+        dataset = read_data(
+            options.source,
+            size=options.image_size,
+            resize=options.resize,
+            groups=options.groups,
+            on_progress=meter,
+            cache=options.cache,
+        )
+    tell_skipped(dataset.skipped, console)
+    if dataset.not_kept:
+        say(console, dataset.not_kept)
+    for sentence in warnings(dataset):
+        say(console, f"warning: {sentence}")
+    return dataset
 
 
-def _cache(how: dict[str, Any]) -> Path | None:
-    """Where the inputs of a run are kept."""
-    if how["run"] is None:
-        return None
-    from ..files.run_folder import place_of_inputs  # noqa: PLC0415 - only runs need it
-
-    return place_of_inputs(how["run"])
-
-
-def _check_usage(given: dict[str, Any]) -> None:
-    """Tell a wrong knob or layer before anything is read."""
-    others = ("layers", "quick", "folds")
-    try:
-        Recipe(**{name: value for name, value in given.items() if name not in others})
-        if "layers" in given:
-            parse(given["layers"])
-    except (LimitError, NotationError) as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:
+def _print_plan(net: Network, plan: Lesson, console: Console) -> None:
     counts = ", ".join(f"{len(part.labels):,} for {name}" for name, part in plan.parts.items())
     recipe = plan.plan.recipe
     scored = f", scored in {plan.folds} folds" if plan.folds else ""
     if plan.groups is not None:
         scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
-    tricks = Recipe.knob("tricks").write(recipe.tricks)
+    augmentation = Recipe.knob("tricks").write(recipe.tricks)
     for line in (
         f"{net.preparation.reads:<10} {counts}{scored}",
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
@@ -186,7 +255,7 @@ def _tell_plan(net: Network, plan: Lesson, console: Console) -> None:
         f"layers     {net.notation}",
         f"recipe     {recipe.epochs} epochs, batches of {recipe.batch_size}, learning rate "
         f"{recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
-        f"tricks     {tricks}",
+        f"augment    {augmentation}",
     ):
         say(console, line)
 
@@ -203,7 +272,7 @@ class _TrainingLog:
         self.meter = Meter(console)
 
     def __call__(self, progress: Progress) -> None:
-        is_fold = progress.stage != TRAINING
+        is_fold = progress.stage != TRAINING_STAGE
         if is_fold and progress.stage != self.meter.stage and not self.console.is_terminal:
             say(self.console, progress.stage)
         if progress.resumed:
@@ -222,12 +291,19 @@ class _TrainingLog:
         self.stopping.look()
 
 
-def _taught(plan: Lesson, net: Network, console: Console, how: dict[str, Any]) -> Taught | None:
+def _taught(plan: Lesson, net: Network, console: Console, options: TrainOptions) -> Taught | None:
     """Train with a meter; None if it was stopped."""
     with Stopping() as stopping:
         log = _TrainingLog(console, plan.plan.recipe.epochs, stopping)
         try:
-            return teach(plan, log, net=net, **how)
+            return teach(
+                plan,
+                log,
+                net=net,
+                threads=options.threads,
+                run=options.run_dir,
+                events=options.tensorboard,
+            )
         except KeyboardInterrupt:
             stop_listening()
             return None

@@ -20,48 +20,48 @@ def _knob(limit: Limit, meaning: str, default: Any) -> Any:
 class Recipe:
     """The hyperparameters of learning; LimitError where one is outside its limit."""
 
-    epochs: int = _knob(Whole(1, 100_000), "times through the training pictures", 5)
-    batch_size: int = _knob(Whole(1, 65_536), "pictures a step; multiples of 16 run best", 32)
-    learning_rate: float = _knob(Number(1e-9, 1e3), "how far a step goes down the slope", 0.05)
+    epochs: int = _knob(Whole(1, 100_000), "passes over the training inputs", 5)
+    batch_size: int = _knob(Whole(1, 65_536), "inputs per step; multiples of 16 are fastest", 32)
+    learning_rate: float = _knob(Number(1e-9, 1e3), "step size of the optimizer", 0.05)
     schedule: str = _knob(
         Choice(("one-cycle", "constant")),
-        "one-cycle: the learning rate rises for a quarter of the steps and falls for the rest",
+        "how the learning rate changes; one-cycle: it rises for a quarter of the steps, then falls",
         "one-cycle",
     )
     optimizer: str = _knob(
         Choice(("sgd", "adamw")),
-        "what makes a step of slopes: sgd, with momentum, or adamw, with a pace for each parameter",
+        "rule that turns gradients into a parameter update",
         "sgd",
     )
-    momentum: float = _knob(SHARE, "with sgd: how much of the last step is taken again", 0.9)
-    nesterov: bool = _knob(
-        YesNo(), "with sgd: whether a step looks ahead to where momentum takes it", default=False
+    momentum: float = _knob(
+        SHARE, "with sgd: fraction of the last update that is added to the next one", 0.9
     )
+    nesterov: bool = _knob(YesNo(), "with sgd: whether to use Nesterov momentum", default=False)
     weight_decay: float = _knob(
         Number(0, 1),
-        "sgd: how much of each parameter is added to its slope; adamw: how much of it, times the "
-        "learning rate, is taken off it at each step",
+        "factor of each parameter; with sgd, the product is added to the gradient; with adamw, it "
+        "is multiplied by the learning rate and subtracted from the parameter at each step",
         5e-4,
     )
-    loss: str = _knob(LOSS, "the number descended", "cross-entropy")
+    loss: str = _knob(LOSS, "loss function to minimize", "cross-entropy")
     method: str = _knob(
-        Choice(("backpropagation", "nudging")), "how the slope is found", "backpropagation"
+        Choice(("backpropagation", "nudging")), "how gradients are computed", "backpropagation"
     )
     tricks: Augmentation = _knob(  # noqa: RUF009 - nobody can change one
-        AUGMENTATION, "how far pictures are changed on their way into a step", Augmentation()
+        AUGMENTATION, "how training inputs are augmented", Augmentation()
     )
     validation_share: float = _knob(
         Number(0, 0.9),
-        "the part of each class that is held out where data come without a validation part",
+        "fraction of each class that is used for validation if the data have no validation split",
         0.1,
     )
     patience: int = _knob(
         Whole(0, 100_000),
-        "stop after so many epochs without a better validation accuracy, and go back to the best "
+        "stop after this many epochs without a better validation accuracy, and restore the best "
         "epoch; 0: never",
         0,
     )
-    seed: int = _knob(SEED, "of the order of pictures, of dropout and of the tricks", 0)
+    seed: int = _knob(SEED, "seeds the shuffling, dropout and augmentation", 0)
 
     def __post_init__(self) -> None:
         for knob in knobs():

@@ -52,7 +52,7 @@ function room({ bits, left_out: left }) {
   const told =
     bits === 24
       ? "all digits that the engine computed"
-      : `rounded to about ${digits} digits, for want of room; piecewise explain --why gives them whole`;
+      : `rounded to about ${digits} digits, for want of room; piecewise why prints them in full`;
   /** @type {[string, string][]} */
   const rows = [["numbers in this page", told]];
   if (left.length) rows.push(["left out for want of room", left.join(", ")]);

@@ -8,7 +8,7 @@ const TYPED_INTO = "input, select, textarea";
 
 function noRoom() {
   const words =
-    "There was no room in this page for all that it is made of; piecewise explain --why tells.";
+    "There was no room in this page for all that it is made of; piecewise why prints it.";
   return element("p", { class: "step", text: words });
 }
 

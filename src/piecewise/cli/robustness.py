@@ -1,8 +1,9 @@
-"""`piecewise tricks`."""
+"""`piecewise robustness`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from ..insight.teaching_tricks import Change, TaughtTricks, asked_tricks, change
 from ..insight.tricks_lab import Dial, SetCurve, SetCurves, dials, set_curves
 from ..network import Network
 from ..progress import OnProgress
-from .output import Meter, check_place, data, json_option, print_json, say, tell_skipped, words
+from .options import OUTPUT, TRAINING, json_option, threads_option
+from .output import Meter, check_place, data, print_json, say, tell_skipped, words
 from .stopping import Stopping, undisturbed
 
 SCHEMA = 1
@@ -24,48 +26,56 @@ _UNITS = {"pixels": "px", "seconds": "s", "degrees": "deg", "times": "x"}
 _NAMES = {"right": "shift right", "down": "shift down", "weight": "stroke weight"}
 
 
-@click.command(name="tricks")
+@dataclass(frozen=True)
+class RobustnessOptions:
+    """The options of the command."""
+
+    net_file: str
+    source: str
+    train_with: tuple[str, ...]
+    threads: int | None
+    output: str | None
+    as_json: bool
+
+
+@click.command(name="robustness")
 @click.argument("net_file", metavar="NET")
 @click.argument("source", metavar="DATA")
 @click.option(
-    "--teach",
-    "asked",
+    "--train-with",
     metavar="TRICK",
     multiple=True,
-    help="Teach the net anew, by its own recipe, with this trick as far as the lab goes: "
-    "translation, scaling, rotation, weight, or all; may be said several times.",
+    panel=TRAINING,
+    help="Train the net again by its own recipe with this augmentation, over the whole range that "
+    "is measured: translation, scaling, rotation, weight, or all. May be repeated.",
 )
-@click.option("-o", "--output", metavar="NEWNET", help="Save the net that was taught to this file.")
+@threads_option
 @click.option(
-    "--threads",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Processors to use; the answer is the same for any number.",
+    "-o", "--output", metavar="NEWNET", panel=OUTPUT, help="Save the net trained by --train-with."
 )
-@json_option(click)
-def command(
-    net_file: str, source: str, asked: tuple[str, ...], output: str | None,
-    threads: int | None, as_json: bool,
-) -> None:  # fmt: skip
-    """See how far pictures may be shifted, scaled, turned and drawn bolder or finer until the net
-    in the model file NET takes them for something else.
+@json_option
+def command(**given: Any) -> None:
+    """Measure how far inputs may be shifted, scaled, rotated, and drawn with thicker or thinner
+    strokes until the net in the model file NET answers wrongly.
 
-    Measured on the part of DATA for testing, if it has one, else on all of it: a curve of accuracy
-    for each trick, the area under it (1 if all is right however far it goes), and what comparing
-    pixel by pixel with the pictures learned from would reach. With --teach the same once more, for
-    a net that was taught the trick. Tricks that it would forget over it are taught, too, or it is
-    taught for longer, where pictures held out from learning show that it takes that.
+    Uses the test split of DATA if it has one, else all examples. Prints, for each kind of change,
+    accuracy as a curve, the area under it (1 if all answers are right over the whole range), and
+    the area for comparing pixel by pixel with the training examples. With --train-with, also prints
+    both for a net trained with this augmentation. Other kinds that this net would forget are added
+    to its training, and the number of epochs is raised, where a validation split shows the need.
     """
-    if output is not None and not asked:
-        raise click.UsageError("-o NEWNET wants --teach TRICK: there is no new net without it")
+    options = RobustnessOptions(**given)
+    output, threads = options.output, options.threads
+    if output is not None and not options.train_with:
+        raise click.UsageError("-o NEWNET wants --train-with TRICK: there is no new net without it")
     if output is not None:
         check_place(output)
-    net = Network.load(net_file)
-    dials(net.preparation)  # texts are told before anything is read
-    asked = asked_tricks(net, asked) if asked else ()
+    net = Network.load(options.net_file)
+    dials(net.preparation)  # refuses nets that read texts before the data are read
+    asked = asked_tricks(net, options.train_with) if options.train_with else ()
     console, taught, after = words(), None, None
     with Stopping() as stopping, Meter(console, stopping.look) as meter:
-        dataset = read_data(source, net.preparation, classes=net.classes, on_progress=meter)
+        dataset = read_data(options.source, net.preparation, classes=net.classes, on_progress=meter)
         measured = _Measured(dataset, meter, threads)
         before = measured.curves(net, compared=True)
         if asked:
@@ -75,11 +85,11 @@ def command(
     if taught and output is not None:
         with undisturbed():
             taught.net.save(output)
-    if as_json:
+    if options.as_json:
         report = {"schema": SCHEMA, "part": measured.part, **before.to_json()}
         print_json({**report, **_taught(before, taught, after), "skipped": dataset.skipped})
         return
-    say(console, f"on {'its part for testing' if measured.part == 'test' else 'all of it'}:")
+    say(console, f"on {'the test split' if measured.part == 'test' else 'all examples'}:")
     page = data()
     for line in _lines(before, taught, after):
         page.print(line, markup=False)
@@ -124,7 +134,7 @@ def _lines(
     before: SetCurves, taught: TaughtTricks | None, after: SetCurves | None
 ) -> Iterator[str]:
     """A line a dial: how far it goes, the curve, the accuracy where it is lowest, the areas."""
-    compared = f", compared with {before.literal_n:,} learned from" if before.literal_n else ""
+    compared = f", compared with {before.literal_n:,} training examples" if before.literal_n else ""
     yield f"{before.n:,} pictures{compared}"
     yield ""
     longest = max(len(curve.dial.sizes) for curve in before.curves)
@@ -137,8 +147,8 @@ def _lines(
             yield f"{'  taught':<31}{_line(after.curves[number], longest)}"
     yield ""
     yield "area: under the curve of accuracy over the sizes, 1 at most"
-    yield "literal: the same for naming the class of the picture learned from that is"
-    yield "nearest, pixel by pixel"
+    yield "literal: the same for the label of the nearest training example,"
+    yield "compared pixel by pixel"
     if taught is not None and after is not None:
         yield ""
         yield from _changed(taught, changes(before, after))

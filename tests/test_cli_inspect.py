@@ -1,4 +1,4 @@
-"""`piecewise data`, as a person types it."""
+"""`piecewise inspect`, as a person types it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_page_fits_and_serious_things_come_first(
     folder: Path, width: str, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    assert status(["data", str(folder)]) == 0
+    assert status(["inspect", str(folder)]) == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     fitting = [line for line in lines if str(folder.parent) not in line]  # no break within a path
@@ -88,7 +88,7 @@ def test_pairs_are_shown_as_a_finding_marks_them_whatever_its_name(tmp_path: Pat
 
 
 def test_json_has_the_same_keys_for_every_set(folder: Path, capsys: Printed) -> None:
-    assert status(["data", str(folder), "--json"]) == 0
+    assert status(["inspect", str(folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told) == {
         "schema", "reads", "input", "examples", "parts", "classes", "sizes", "skipped", "repeats",
@@ -110,15 +110,15 @@ def test_the_shuffle_test_is_asked_for(tmp_path: Path, capsys: Printed) -> None:
     drawn, file = draw(300, size=12, seed=0), tmp_path / "xo.npz"
     np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, writer=np.arange(300) // 10,
              class_names=["X", "O"])  # fmt: skip
-    assert status(["data", str(file), "--shuffle-test", "--json"]) == 0
+    assert status(["inspect", str(file), "--shuffle-test", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["shuffle_test"]
     assert told["n"] == 300
     assert len(told["interval"]) == 2
-    assert status(["data", str(file), "--shuffle-test", "--groups", "writer"]) == 0
+    assert status(["inspect", str(file), "--shuffle-test", "--groups", "writer"]) == 0
     page = capsys.readouterr().out
     assert "shuffle test: " in page
     assert "names suggest" not in page  # they are named
-    assert status(["data", str(file), "--size", "8"]) == 0
+    assert status(["inspect", str(file), "--image-size", "8"]) == 0
     page = capsys.readouterr().out
     assert "input     1x8x8" in page
     assert "--groups 'writer'" in page
@@ -128,7 +128,7 @@ def test_the_shuffle_test_is_asked_for(tmp_path: Path, capsys: Printed) -> None:
 def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> None:
     table = tmp_path / "texts.csv"
     table.write_text("text,label\n" + "one two,\x1b[31mred\nthree four,[bold]\n" * 3)
-    assert status(["data", str(table)]) == 0
+    assert status(["inspect", str(table)]) == 0
     page = capsys.readouterr().out
     assert "\x1b" not in page
     assert "?[31mred" in page
@@ -136,10 +136,10 @@ def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> 
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path, capsys: Printed) -> None:
-    assert status(["data", str(tmp_path / "nothing.npz")]) == 1
+    assert status(["inspect", str(tmp_path / "nothing.npz")]) == 1
     assert "nothing.npz" in capsys.readouterr().err
-    assert status(["data", str(tmp_path), "--size", "0"]) == 2
-    assert "--size" in capsys.readouterr().err
+    assert status(["inspect", str(tmp_path), "--image-size", "0"]) == 2
+    assert "--image-size" in capsys.readouterr().err
 
 
 def test_training_warns_of_what_is_cheap_to_find(tmp_path: Path, capsys: Printed) -> None:

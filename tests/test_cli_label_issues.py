@@ -1,4 +1,4 @@
-"""`piecewise suspects`."""
+"""`piecewise label-issues`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import click
 import numpy as np
 import pytest
 
-from piecewise.cli import suspects
-from piecewise.cli.suspects import command
+from piecewise.cli import label_issues
+from piecewise.cli.label_issues import command
 from piecewise.data.xo import PLAIN, draw
 from piecewise.insight import wrong_labels
 from piecewise.progress import OnProgress, Progress
@@ -39,7 +39,7 @@ def run(*arguments: str) -> None:
 
 
 def test_in_words(source: str, capsys: Printed) -> None:
-    run(source, "--most", "3", *LITTLE)
+    run(source, "--limit", "3", *LITTLE)
     page, words = capsys.readouterr()
     head, *lines = page.splitlines()
     assert head.split() == ["doubt", "given", "likely", "example"]
@@ -50,7 +50,7 @@ def test_in_words(source: str, capsys: Printed) -> None:
         names = ["X?[31m", "O"]
         index = next(index for index in PLANTED if line.rstrip().endswith(f"{index}"))
         assert line.split()[2:4] == [names[1 - drawn[index]], names[drawn[index]]]
-    assert "3 suspects among 100 examples not for testing" in words
+    assert "3 label issues in 100 examples outside the test split" in words
     assert "\x1b[31m" not in page
 
 
@@ -60,7 +60,7 @@ def test_in_json(source: str, capsys: Printed) -> None:
     assert (told["schema"], told["n"], told["skipped"]) == (1, 100, [])
     assert {one["index"] for one in told["suspects"][:3]} == set(PLANTED)
     assert all(one["given"] != one["likely"] for one in told["suspects"])
-    run(source, "--json", "--most", "2", "--threads", "1", *LITTLE)
+    run(source, "--json", "--limit", "2", "--threads", "1", *LITTLE)
     assert json.loads(capsys.readouterr().out)["suspects"] == told["suspects"][:2]
 
 
@@ -70,15 +70,15 @@ def test_long_lists_and_empty_ones(
     def some(data: Any, *_: object, **__: object) -> list[Any]:
         return wrong_labels.suspects(data, 50, layers="full")
 
-    monkeypatch.setattr(suspects, "suspects", some)
+    monkeypatch.setattr(label_issues, "suspects", some)
     run(source)
     page, words = capsys.readouterr()
-    assert len(page.splitlines()) == 1 + suspects.MOST + 1
-    assert page.endswith("and 30 more; --most N shows them\n")
-    assert "50 suspects among 100" in words
-    monkeypatch.setattr(suspects, "suspects", lambda *_, **__: [])
+    assert len(page.splitlines()) == 1 + label_issues.LIMIT + 1
+    assert page.endswith("and 30 more; --limit N shows them\n")
+    assert "50 label issues in 100 examples" in words
+    monkeypatch.setattr(label_issues, "suspects", lambda *_, **__: [])
     run(source)
-    assert capsys.readouterr().out == "no label is doubted\n"
+    assert capsys.readouterr().out == "no label issues\n"
 
 
 def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
         on_progress(Progress("asking nets", 1, 2))
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(suspects, "suspects", stopped)
+    monkeypatch.setattr(label_issues, "suspects", stopped)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises((KeyboardInterrupt, click.Abort)):
         run(source)
@@ -95,7 +95,7 @@ def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrong_usage(source: str, tmp_path: Path) -> None:
-    with pytest.raises(click.UsageError, match="0 is not in the range 1"):
-        run(source, "--most", "0")
+    with pytest.raises(click.UsageError, match="got 0, wanted a whole number from 1"):
+        run(source, "--limit", "0")
     with pytest.raises(Exception, match="nowhere"):
         run(str(tmp_path / "nowhere"))

@@ -1,4 +1,4 @@
-"""`piecewise tricks`."""
+"""`piecewise robustness`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.cli import tricks
+from piecewise.cli import robustness
 from piecewise.cli.main import status
 from piecewise.data.texts.preparation import TextPreparation
 from piecewise.data.xo import PLAIN, draw
@@ -36,12 +36,12 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """A net that was taught without tricks, and its data."""
     folder = tmp_path_factory.mktemp("tricks")
     data, net = saved(folder / "xo.npz"), str(folder / "net")
-    assert status(["train", data, "-o", net, "--tricks", "none", "--lr", "0.05", *LITTLE]) == 0
+    assert status(["train", data, "-o", net, "--augment", "none", "--lr", "0.05", *LITTLE]) == 0
     return net, data
 
 
 def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> None:
-    assert status(["tricks", *taught, "--json"]) == 0
+    assert status(["robustness", *taught, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["schema"], told["part"], told["n"], told["literal_n"]) == (1, "test", 60, 200)
     assert told["skipped"] == []
@@ -62,7 +62,10 @@ def test_teaching_a_trick_and_saving_the_net(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed
 ) -> None:
     new = tmp_path / "new"
-    assert status(["tricks", *taught, "--teach", "translation", "-o", str(new), "--json"]) == 0
+    assert (
+        status(["robustness", *taught, "--train-with", "translation", "-o", str(new), "--json"])
+        == 0
+    )
     told = json.loads(capsys.readouterr().out)
     assert told["taught"]["tricks"] == ["translation"]
     assert told["taught"]["literal_n"] == 0  # that is not measured twice
@@ -74,21 +77,23 @@ def test_teaching_a_trick_and_saving_the_net(
     assert net.parameters_sha256 == told["taught"]["parameters_sha256"]
     assert net.recipe == told["taught"]["recipe"]
     assert net.calibration.n == 20  # a tenth of what was learned from
-    assert status(["tricks", str(new), taught[1], "--json"]) == 0
+    assert status(["robustness", str(new), taught[1], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["curves"] == [
         {**curve, "literal_accuracies": other["literal_accuracies"],
          "literal_area": other["literal_area"]}
         for curve, other in zip(told["taught"]["curves"], told["curves"], strict=True)
     ]  # fmt: skip
-    assert status(["tricks", str(new), taught[1], "--teach", "translation"]) == 1
+    assert status(["robustness", str(new), taught[1], "--train-with", "translation"]) == 1
     assert "taught translation as far as it goes here" in capsys.readouterr().err
 
 
 def test_curves_in_words(taught: tuple[str, str], capsys: Printed) -> None:
-    assert status(["tricks", *taught, "--teach", "rotation", "--teach", "weight"]) == 0
+    assert (
+        status(["robustness", *taught, "--train-with", "rotation", "--train-with", "weight"]) == 0
+    )
     page, words = capsys.readouterr()
-    assert "on its part for testing:" in words
-    assert "60 pictures, compared with 200 learned from" in page
+    assert "on the test split:" in words
+    assert "60 pictures, compared with 200 training examples" in page
     assert page.count("  taught  ") == 5
     for start in ("shift right -3 to 3 px", "scaling 0.5 to 1.5 x", "rotation -45 to 45 deg"):
         assert start in page
@@ -96,18 +101,18 @@ def test_curves_in_words(taught: tuple[str, str], capsys: Printed) -> None:
     assert " -> " in page
     assert max(len(line) for line in page.splitlines()) <= 80
     lines = [line for line in page.splitlines() if line.startswith("rotation -45")]
-    assert sum(mark in tricks.BARS for mark in lines[0]) == 19
+    assert sum(mark in robustness.BARS for mark in lines[0]) == 19
 
 
 def test_all_of_it_where_nothing_is_for_testing(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed
 ) -> None:
     data = saved(tmp_path / "few.npz", 40, 0)
-    assert status(["tricks", taught[0], data]) == 0
+    assert status(["robustness", taught[0], data]) == 0
     page, words = capsys.readouterr()
-    assert "on all of it:" in words
+    assert "on all examples:" in words
     assert "40 pictures\n" in page
-    assert status(["tricks", taught[0], data, "--json"]) == 0
+    assert status(["robustness", taught[0], data, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["part"], told["literal_n"], told["literal_areas"]) == ("all", 0, None)
 
@@ -115,17 +120,17 @@ def test_all_of_it_where_nothing_is_for_testing(
 def test_what_is_told_before_the_work(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed
 ) -> None:
-    assert status(["tricks", *taught, "-o", str(tmp_path / "new")]) == 2
-    assert "wants --teach TRICK" in capsys.readouterr().err
-    assert status(["tricks", *taught, "--teach", "turning"]) == 1
+    assert status(["robustness", *taught, "-o", str(tmp_path / "new")]) == 2
+    assert "wants --train-with TRICK" in capsys.readouterr().err
+    assert status(["robustness", *taught, "--train-with", "turning"]) == 1
     assert "got 'turning', wanted one of translation, scaling" in capsys.readouterr().err
     nowhere = str(tmp_path / "none" / "new")
-    assert status(["tricks", *taught, "--teach", "all", "-o", nowhere]) == 1
+    assert status(["robustness", *taught, "--train-with", "all", "-o", nowhere]) == 1
     assert "there is no folder" in capsys.readouterr().err
     texts = TextPreparation("words", ("a", "b"), 3)
     words = tmp_path / "words"
     Network("embed 2, pool all, full", texts.shape, ("a", "b"), 0, texts).save(words)
-    assert status(["tricks", str(words), "nothing.csv"]) == 1
+    assert status(["robustness", str(words), "nothing.csv"]) == 1
     assert "got a net that reads texts" in capsys.readouterr().err
 
 
@@ -137,9 +142,9 @@ def test_a_stop_leaves_nothing_half_done(
         on_progress(Progress("teaching rotation", 1, 2))
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(tricks, "teach_tricks", stopped)
+    monkeypatch.setattr(robustness, "teach_tricks", stopped)
     before, new = signal.getsignal(signal.SIGINT), tmp_path / "new"
-    assert status(["tricks", *taught, "--teach", "rotation", "-o", str(new)]) == 130
+    assert status(["robustness", *taught, "--train-with", "rotation", "-o", str(new)]) == 130
     assert capsys.readouterr().err.endswith("interrupted\n")
     assert not new.exists()
     assert signal.getsignal(signal.SIGINT) == before

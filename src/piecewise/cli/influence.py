@@ -1,0 +1,174 @@
+"""`piecewise influence`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rich_click as click
+from rich.console import Console
+
+from ..data.dataset import DataSet, read_data
+from ..insight.cost import Cost, cost
+from ..insight.culprits import Culprit, culprits
+from ..network import Network
+from .one_input import InputOptions, class_number, read_explanation
+from .options import DATA, groups_option, json_option, text_option
+from .output import Meter, data, print_json, printable, say, words
+from .stopping import Stopping
+
+SCHEMA = 1
+"""Of what --json prints."""
+SHOWN = 10
+FAR, SURE = 0.5, 0.95
+"""Differences of probability that count as another answer; probabilities that count as sure."""
+
+
+@dataclass(frozen=True)
+class InfluenceOptions(InputOptions):
+    """The options of the command."""
+
+    source: str
+    expected: str
+    groups: str | None
+
+
+@dataclass(frozen=True)
+class _Result:
+    """The training examples, by influence, and the retrained nets that measured it.
+
+    ``own``: the probability of the expected class by the net itself.
+    """
+
+    net: Network
+    dataset: DataSet
+    trained_on: npt.NDArray[np.int64]
+    cost: Cost
+    expected: int
+    own: float
+    examples: Sequence[Culprit]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "right": self.net.classes[self.expected],
+            "taught": self.cost.to_json(),
+            "culprits": [one.to_json() for one in self.examples],
+        }
+
+
+@click.command(name="influence")
+@click.argument("net_file", metavar="NET")
+@click.argument("file", metavar="INPUT", required=False)
+@text_option
+@click.option(
+    "--data",
+    "source",
+    metavar="DATA",
+    required=True,
+    panel=DATA,
+    help="The data that the net was trained on.",
+)
+@click.option(
+    "--expected", metavar="CLASS", required=True, panel=DATA, help="The true label of INPUT."
+)
+@groups_option("The nets are then retrained without one group at a time.")
+@json_option
+def command(**given: Any) -> None:
+    """Find the training examples that caused the answer of the net in the model file NET about
+    INPUT.
+
+    Nets are retrained, each without one example of the training split of DATA. An example has a
+    large influence if, without it, the probability of the expected class rises.
+    """
+    options = InfluenceOptions(**given)
+    options.check("influence")
+    net, console = Network.load(options.net_file), words()
+    expected = class_number(net, "--expected", options.expected)
+    assert expected is not None, "it is required"
+    example = read_explanation(net, options).example
+    result = _measured(net, example, expected, options, console)
+    if options.as_json:
+        print_json(result.to_json())
+        return
+    page = data()
+    for line in _lines(result):
+        page.print(printable(line), soft_wrap=True)
+    _say_doubts(result, console)
+
+
+def _measured(
+    net: Network,
+    example: npt.NDArray[Any],
+    expected: int,
+    options: InfluenceOptions,
+    console: Console,
+) -> _Result:
+    """Retrain nets without each example, or group, of the training split in turn."""
+    with Stopping() as stopping, Meter(console, stopping.look) as meter:
+        dataset = read_data(
+            options.source,
+            net.preparation,
+            classes=net.classes,
+            groups=options.groups,
+            on_progress=meter,
+        )
+        chosen = np.flatnonzero(dataset.parts == "train")
+        grouped = None if dataset.groups is None else dataset.groups[chosen]
+        left_out = len(chosen) if grouped is None else len(np.unique(grouped))
+        price = cost(net, len(chosen), left_out)
+        instead = "" if price.layers == net.notation else f" with smaller layers: {price.layers}"
+        say(console, f"{price.nets:,} nets of {price.recipe.epochs} epochs are trained{instead}")
+        examples = culprits(
+            net,
+            *dataset.part("train"),
+            example[None],
+            np.array([expected]),
+            groups=grouped,
+            names=[dataset.names[index] for index in chosen.tolist()],
+            on_progress=meter,
+        )
+    own = float(net.probabilities(example[None])[0, expected])
+    return _Result(net, dataset, chosen, price, expected, own, examples)
+
+
+def _lines(result: _Result) -> Iterator[str]:
+    """The probability of the expected class, and how it changes without the first examples."""
+    again = result.examples[0].probability or 0.0
+    yield (
+        f"{result.net.classes[result.expected]}: {_percent(result.own)} by the net, "
+        f"{_percent(again)} by nets retrained on all examples. Without one:"
+    )
+    for one in result.examples[:SHOWN]:
+        labels = result.dataset.labels[result.trained_on[list(one.indices)]]
+        yield _line(result.net, labels, one)
+
+
+def _line(net: Network, labels: npt.NDArray[np.int64], one: Culprit) -> str:
+    """The probability of the expected class without an example, and the probability of the
+    example's own label by nets that were not trained on it."""
+    which = (
+        f"labelled {net.classes[labels[0]]}" if len(labels) == 1 else f"{len(labels):,} examples"
+    )
+    changes = f", the answer is {one.answers_without[0]}" if one.changes else ""
+    return (
+        f"  {_percent(one.without or 0.0):>7}{changes}   {one.name} ({which}, by nets without it "
+        f"{_percent(one.own_chance)} likely)"
+    )
+
+
+def _say_doubts(result: _Result, console: Console) -> None:
+    """Say when the retrained nets tell little about the net itself."""
+    again = result.examples[0].probability or 0.0
+    if abs(result.own - again) > FAR:
+        say(console, "retrained nets answer differently from this net, so this says little of it")
+    elif again > SURE:
+        expected = result.net.classes[result.expected]
+        say(console, f"retrained nets already answer {expected}, so no example caused the answer")
+
+
+def _percent(fraction: float) -> str:
+    return f"{max(0.0, 100 * fraction):.1f} %"

@@ -1,0 +1,87 @@
+"""`piecewise inspect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import rich_click as click
+
+from ..data.dataset import read_data
+from ..data.inspection.report import Report, report
+from ..errors import DataError
+from ..learning.shuffling import Shuffled, shuffle_test
+from .options import TRAINING, groups_option, image_size_option, json_option
+from .output import Meter, data, print_json, words
+from .report_words import report_lines, shuffled_lines
+
+SCHEMA = 1
+"""Of what --json prints."""
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """The options of the command."""
+
+    source: str
+    groups: str | None
+    image_size: tuple[int, int] | None
+    run_shuffle_test: bool
+    as_json: bool
+
+
+@click.command(name="inspect")
+@click.argument("source", metavar="DATA")
+@groups_option("The report tells whether a split divides a group.")
+@image_size_option
+@click.option(
+    "--shuffle-test",
+    "run_shuffle_test",
+    is_flag=True,
+    panel=TRAINING,
+    help="Train small nets on the inputs as they are and with their columns shuffled. If both do "
+    "equally well, a ConvNet is not suited to the data.",
+)
+@json_option
+def command(**given: Any) -> None:
+    """Report what is in DATA and what may be wrong with it, before any training.
+
+    DATA is what `piecewise train` takes. The report counts the examples of each class and split,
+    and lists their sizes, files that cannot be read, duplicates and near-duplicates (above all
+    across splits or classes), classes with too few examples, and groups that file names suggest.
+    The exit status is 0 whatever the report says, if DATA can be read at all.
+    """
+    options, console = InspectOptions(**given), words()
+    with Meter(console) as meter:
+        dataset = read_data(
+            options.source,
+            size=options.image_size,
+            groups=options.groups,
+            on_progress=meter,
+            every_class=True,
+        )
+    found = report(dataset)
+    shuffled: Shuffled | None = None
+    unshuffled: DataError | None = None  # raised at the end, after the report
+    if options.run_shuffle_test:
+        try:
+            with Meter(console) as meter:
+                shuffled = shuffle_test(dataset, on_progress=meter)
+        except DataError as error:
+            unshuffled = error
+    _print(found, shuffled, as_json=options.as_json)
+    if unshuffled:
+        raise unshuffled
+
+
+def _print(found: Report, shuffled: Shuffled | None, *, as_json: bool) -> None:
+    if as_json:
+        told: dict[str, Any] = {"schema": SCHEMA, **found.to_json()}
+        print_json({**told, **({"shuffle_test": shuffled.to_json()} if shuffled else {})})
+        return
+    page = data()
+    lines = list(report_lines(found, page.width))
+    if shuffled:
+        lines += ["", *shuffled_lines(shuffled, page.width)]
+    for line in lines:
+        page.print(line, markup=False, soft_wrap=True)

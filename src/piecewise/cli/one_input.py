@@ -1,0 +1,84 @@
+"""One net and one input, as `explain`, `why` and `influence` take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import rich_click as click
+
+from ..errors import DataError, did_you_mean, shown
+from ..insight.explanation import Explanation, explain
+from ..network import Network
+from .output import check_free, printable, say, words
+
+NAME_SHOWN = 200
+"""Characters of a text that stands for its own name."""
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """The net, the input (a file or a text), and whether to print JSON."""
+
+    net_file: str
+    file: str | None
+    text: str | None
+    as_json: bool
+
+    @property
+    def name(self) -> str:
+        """What the input is called: its file, or the text itself."""
+        return self.text if self.text is not None else self.file or ""
+
+    @property
+    def command_line(self) -> list[str]:
+        """The net and the input as a person types them."""
+        given = ["--text", self.text] if self.text is not None else [self.file or ""]
+        return [self.net_file, *given]
+
+    def check(self, command: str) -> None:
+        """UsageError unless there is one input."""
+        if (self.file is None) == (self.text is None):
+            raise click.UsageError(f"{command} wants one INPUT, or --text")
+
+
+def read_explanation(net: Network, options: InputOptions, label: int | None = None) -> Explanation:
+    """Read the input and explain the net's answer, or the class ``label``; DataError."""
+    preparation, text = net.preparation, options.text
+    if text is not None and preparation.reads != "texts":
+        raise DataError(f"--text: got a text, wanted a file: this net reads {preparation.reads}")
+    original = text if text is not None else preparation.read(Path(options.name))
+    example = preparation.fit(original)
+    return explain(net, example, name=options.name, label=label, original=original)
+
+
+def class_number(net: Network, option: str, name: str | None) -> int | None:
+    """The number of a class by its name; DataError if there is no such class."""
+    if name is None:
+        return None
+    if name not in net.classes:
+        raise DataError(f"{option}: {shown(name)} is no class{did_you_mean(name, net.classes)}")
+    return net.classes.index(name)
+
+
+def check_output(output: str | None, ending: str, is_ours: Callable[[Path], bool]) -> None:
+    """Refuse, before the work, a name with another ending (UsageError), and to overwrite a file
+    that piecewise did not write (DataError)."""
+    if output is None:
+        return
+    if not output.lower().endswith(ending):
+        got = f"got {shown(output)}, wanted a name ending in {ending}"
+        raise click.UsageError(f"--output: {got}")
+    check_free(output, is_ours)
+
+
+def print_warning(explanation: Explanation) -> None:
+    """Print what makes the answer doubtful, if anything does."""
+    if explanation.warning:
+        say(words(), f"a doubtful answer: {explanation.warning}")
+
+
+def printable_lines(lines: Iterable[str]) -> str:
+    """Lines as one text that a terminal may see."""
+    return "\n".join(map(printable, lines))
