@@ -16,7 +16,7 @@ from piecewise.notation import parse
 from piecewise.randomness import key_of
 from piecewise.reference import run
 from piecewise.reference.full import votes
-from piecewise.reference.losses import LOSSES, softmax, softmax_backward
+from piecewise.reference.losses import LOSSES, log_softmax, softmax, softmax_backward
 from piecewise.reference.sums import Draw
 from piecewise.reference.walk import walk
 
@@ -248,6 +248,14 @@ def test_an_embedding_looks_words_up_and_adds_up_the_gradients_of_a_word() -> No
     assert y.tolist() == [[[[5, 1, 5]], [[6, 2, 6]]]]
     _, found = pair.backward(layer, stack("1 2 3 | 4 5 6"), {"weight": table}, kept)
     assert found["weight"].tolist() == [[2, 5], [0, 0], [4, 10]]
+
+
+def test_log_softmax_is_exact_where_probabilities_underflow() -> None:
+    for dtype in (np.float32, np.float64):
+        found = log_softmax(np.array([[0, log(3)], [2000, 0], [-2000, -2000]], dtype))
+        assert found.dtype == dtype
+        wanted = [[-log(4), log(3 / 4)], [0, -2000], [-log(2), -log(2)]]
+        assert_near(found, wanted, float(np.finfo(dtype).eps), "logarithms of probabilities")
 
 
 def test_softmax_gives_shares_and_does_not_overflow() -> None:

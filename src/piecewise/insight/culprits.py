@@ -22,6 +22,7 @@ from ..inputs import check_examples
 from ..learning.trainer import train
 from ..network import Network
 from ..progress import OnProgress
+from ..reference.losses import stable_exponentials
 from .cost import SEEDS, Cost, cost
 from .many_nets import side_by_side
 
@@ -192,10 +193,9 @@ class _Teacher:
 
 def _log_chances(logits: npt.NDArray[np.float32], right: Labels) -> Float64:
     """The logarithm of the chance of each right class, (N, classes) -> (N,), softly bounded."""
-    wide = logits.astype(np.float64)
-    wide -= wide.max(axis=1, keepdims=True)
-    totals = np.array([math.fsum(row) for row in exp(wide).tolist()])
-    chances = exp(wide[np.arange(len(right)), right]) / totals
+    _, exponentials, _ = stable_exponentials(logits.astype(np.float64))
+    sums = np.array([math.fsum(row) for row in exponentials.tolist()])
+    chances = exponentials[np.arange(len(right)), right] / sums
     return np.asarray(log(LEAST_CHANCE + (1 - LEAST_CHANCE) * chances))
 
 

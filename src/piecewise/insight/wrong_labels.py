@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..data.dataset import DataSet
 from ..data.rows import rows
-from ..elementary import exp, log
+from ..elementary import exp
 from ..errors import DataError, shown
 from ..learning.calibrating import calibrated
 from ..learning.choices import Plan, plan_for, tricks_for
@@ -26,6 +26,7 @@ from ..learning.trainer import train
 from ..limits import SEED, Whole, checked
 from ..network import Network
 from ..progress import OnProgress
+from ..reference.losses import log_softmax
 from .many_nets import side_by_side
 
 FOLDS, REPEATS = 5, 2
@@ -178,7 +179,7 @@ class _Asked:
     def _kept(self, logits: Float64) -> npt.NDArray[np.bool_]:
         """Which to learn from after these answers: all but those whose label is surely another;
         of a class of which less than half would be left, all."""
-        chances = exp(log_chances(logits, _temperature(logits, self.labels)))
+        chances = exp(log_softmax(logits / _temperature(logits, self.labels)))
         others = chances.copy()
         others[np.arange(len(others)), self.labels] = 0
         kept = others.max(axis=1) <= SURE
@@ -193,21 +194,11 @@ def _temperature(logits: Float64, labels: Labels) -> float:
     return calibrated(logits.astype(np.float32), labels).temperature
 
 
-def log_chances(logits: Float64, temperature: float) -> Float64:
-    """The logarithms of the chances (N, classes), each row for itself."""
-    wide = logits / temperature
-    wide = wide - wide.max(axis=1, keepdims=True)
-    totals = np.zeros(len(wide))
-    for column in exp(wide).T:  # in this order, on every machine
-        totals += column
-    return np.asarray(wide - log(totals)[:, None])
-
-
 def _ranked(data: DataSet, asked: _Asked, logits: Float64, most: int | None) -> list[Suspect]:
     """By the mean chance of the given label over the rounds, the least first; of equal ones, in the
     order of the data."""
     labels = asked.labels
-    rounds = [log_chances(one, _temperature(one, labels)) for one in logits]
+    rounds = [log_softmax(one / _temperature(one, labels)) for one in logits]
     chances = np.add.reduce([exp(one) for one in rounds]) / len(rounds)
     given = chances[np.arange(len(labels)), labels]
     order = np.argsort(given, kind="stable")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..calibration import Calibration, Sure
 from ..elementary import exp, log
-from ..reference.losses import softmax
+from ..reference.losses import softmax, stable_exponentials
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1)
 """The shares of pictures answered that steps of sureness are looked for at."""
@@ -56,7 +56,8 @@ def _temperature(logits: npt.NDArray[np.float64], right: npt.NDArray[np.int64]) 
 
     def loss(warmth: float) -> float:
         heat = float(exp(warmth))
-        wholes = fsum(log(np.add.accumulate(exp(logits / heat), axis=1)[:, -1]).tolist())
+        _, _, sums = stable_exponentials(logits / heat)
+        wholes = fsum(log(sums).tolist())
         return wholes + wholes / len(right) - chosen / heat
 
     low, high = -_WARMEST, _WARMEST

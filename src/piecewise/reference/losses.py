@@ -30,12 +30,10 @@ def squared(logits: Array, right: Array) -> tuple[Array, Array]:
 
 def cross_entropy(logits: Array, right: Array) -> tuple[Array, Array]:
     """- log of the probability of the right class, probabilities by softmax."""
-    below = logits - logits.max(axis=1, keepdims=True)
-    powers = exp(below).astype(logits.dtype)
-    whole = _over_classes(powers)
-    chosen = below[np.arange(len(right)), right]
-    loss = log(whole).astype(logits.dtype) - chosen
-    return loss, powers / whole[:, None] - answers(logits, right)
+    shifted, exponentials, sums = stable_exponentials(logits)
+    chosen = shifted[np.arange(len(right)), right]
+    loss = log(sums).astype(logits.dtype) - chosen
+    return loss, exponentials / sums[:, None] - answers(logits, right)
 
 
 LOSSES: dict[str, Loss] = {
@@ -45,10 +43,24 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+def stable_exponentials(logits: Array) -> tuple[Array, Array, Array]:
+    """Logits (N, K) minus the largest of each row, the exponentials of that, none of which
+    overflows, and their sums (N)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponentials = exp(shifted).astype(logits.dtype)
+    return shifted, exponentials, _over_classes(exponentials)
+
+
 def softmax(logits: Array) -> Array:
     """Logits (N, K) -> probabilities (N, K): positive, and 1 in all for each picture."""
-    powers = exp(logits - logits.max(axis=1, keepdims=True)).astype(logits.dtype)
-    return np.asarray(powers / _over_classes(powers)[:, None])
+    _, exponentials, sums = stable_exponentials(logits)
+    return np.asarray(exponentials / sums[:, None])
+
+
+def log_softmax(logits: Array) -> Array:
+    """Logits (N, K) -> the logarithms of the probabilities (N, K)."""
+    shifted, _, sums = stable_exponentials(logits)
+    return np.asarray(shifted - log(sums).astype(logits.dtype)[:, None])
 
 
 def softmax_backward(upstream: Array, probabilities: Array) -> Array:
