@@ -9,8 +9,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test test-long test-toolkits programs fuzz bench check lint types check-page \
-        format lock picture clean
+.PHONY: help demo tour test test-long test-toolkits coverage programs fuzz bench check lint types \
+        check-page build format lock picture clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -33,6 +33,16 @@ test-long: $(VENV)/test  ## the tests that take minutes
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
 	$(BIN)/python -m pytest tests/toolkits
 
+coverage: $(VENV)/toolkits  ## which lines the tests run (dist/coverage/index.html); takes a while
+	@$(PIP) install coverage==7.17.5
+	@mkdir -p dist/coverage
+	$(BIN)/python -m coverage erase
+	-$(BIN)/python -m coverage run -m pytest -m "not long and not alone" \
+	  -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage html --quiet
+	$(BIN)/python -m coverage report --sort=cover --skip-covered
+
 programs:  ## Chromium, LibreOffice and node, which some tests and checks need (Debian; as root)
 	sh scripts/programs.sh
 
@@ -53,6 +63,9 @@ types: $(VENV)/test
 
 check-page:  ## formatting and types of the pages' JavaScript (left out where there is no npm)
 	@sh scripts/page/check.sh
+
+build: $(VENV)/test  ## build the sdist and the wheel into dist/ and test both
+	$(BIN)/python scripts/build_dist.py
 
 format: $(VENV)/test  ## format the code
 	$(BIN)/ruff format .
