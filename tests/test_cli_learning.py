@@ -206,7 +206,7 @@ def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:
     data, net = saved(tmp_path / "xo.npz", 60), str(tmp_path / "net")
     none = ["--folds", "0", "--validation-fraction", "0"]
     assert status(["train", data, "-o", net, *LITTLE, *none]) == 0
-    assert "nothing was held out" in capsys.readouterr().err
+    assert "no examples were left for validation, so there is no score" in capsys.readouterr().err
 
 
 def test_the_table_of_scores_is_no_wider_than_there_is_room() -> None:

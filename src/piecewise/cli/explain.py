@@ -83,7 +83,7 @@ def command(**given: Any) -> None:
         print_warning(explanation)
         place = f"{list(explanation.walk)[-1]},{explanation.label}"
         why = shlex.join(["piecewise", "why", *options.command_line, place])
-        say(words(), f"{why} prints how the logit is computed; -o report.html every number")
+        say(words(), f"how the logit is computed: {why}; every number: -o report.html")
     if options.output is not None:
         _write(explanation, options, options.output)
         print_warning(explanation)

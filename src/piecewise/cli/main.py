@@ -26,6 +26,7 @@ HELP = {
     "append_metavars_help_string": "{}",
     "delimiter_comma": ", ",
     "options_panel_title": "Help",
+    "commands_before_options": True,
 }
 """The layout of every `--help`: options and their values in one column, so that the text has more
 than half of 80 columns."""

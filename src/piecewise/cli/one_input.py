@@ -33,8 +33,9 @@ class InputOptions:
 
     @property
     def command_line(self) -> list[str]:
-        """The net and the input as a person types them."""
-        given = ["--text", self.text] if self.text is not None else [self.file or ""]
+        """The net and the input as a person types them; TEXT for a long text."""
+        text = self.text if len(self.text or "") <= NAME_SHOWN else "TEXT"
+        given = ["--text", text] if text is not None else [self.file or ""]
         return [self.net_file, *given]
 
     def check(self, command: str) -> None:

@@ -1,0 +1,72 @@
+"""The help of every command: groups, ranges, defaults, and room for the text at 80 columns."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+import rich_click as click
+
+from piecewise.cli import options
+from piecewise.cli.main import COMMANDS, status
+from piecewise.learning.choices import KINDS, plan_for
+from piecewise.learning.recipe import knobs
+
+Printed = pytest.CaptureFixture[str]
+PANELS = {options.DATA, options.NETWORK, options.TRAINING, options.OUTPUT}
+SHAPES = {
+    "drawings": (1, 28, 28),
+    "photos": (3, 32, 32),
+    "sounds": (1, 32, 32),
+    "texts": (1, 1, 100),
+}
+
+
+def options_of(name: str) -> list[click.RichOption]:
+    """The options of a command but --help."""
+    command = import_module(f"piecewise.cli.{COMMANDS[name].module}").command
+    return [one for one in command.params if isinstance(one, click.RichOption)]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_is_grouped_and_leaves_half_of_the_line_for_the_text(
+    name: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert status([name, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for one in options_of(name):
+        assert one.panel in PANELS, one.name
+        assert any(line.startswith(f"╭─ {one.panel} ") for line in lines)
+        assert one.help
+        first = " ".join(one.help.split()[:2])
+        line = next(line for line in lines if one.opts[-1] in line and first in line)
+        assert line.index(first) < 40, line
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_with_a_limit_names_its_range_and_its_default(name: str) -> None:
+    for one in options_of(name):
+        assert one.help
+        if isinstance(one.type, options.LimitType) and one.name != "tricks":
+            assert f"({one.type.limit.wanted})" in one.help
+            assert "Default: " in one.help or one.required
+
+
+def test_the_defaults_of_the_recipe_are_those_of_training() -> None:
+    written = {one.name: one.help or "" for one in options_of("train")}
+    assert SHAPES.keys() == KINDS.keys()
+    for kind, shape in SHAPES.items():
+        recipe = plan_for(kind, shape, 2, 500).recipe
+        for field in knobs():
+            default = written[field.name].rpartition("Default: ")[2].rstrip(".")
+            if default != options.FROM_DATA:
+                value = field.metadata["limit"].write(getattr(recipe, field.name))
+                assert value == default, (kind, field.name)
+
+
+@pytest.mark.parametrize("name", ["data", "tricks", "suspects", "culprits"])
+def test_other_names_are_not_commands(name: str, capsys: Printed) -> None:
+    assert status([name]) == 2
+    assert f"'{name}' is not a command" in capsys.readouterr().err
