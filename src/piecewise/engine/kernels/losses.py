@@ -1,65 +1,17 @@
-"""The loss of each picture and the gradient of its logits; exp and log from additions and
-multiplications alone, so that their bits are the same everywhere."""
+"""The loss of each picture and the gradient of its logits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import factorial
 
-from ..ir import GROUP_BYTES, Function, Loop, splat
+from ..ir import GROUP_BYTES, Function, Loop
 from ..notes import passing
+from .portable_math import exp, log
 
-_LN2_HIGH = 0.693359375
-"""The logarithm of 2 in so few bits that its products with small whole numbers are exact."""
-_LN2_LOW = -2.12194440054690583e-4
-"""What it lacks."""
 _INTS = "<16 x i32>"
 
 _LOGITS = {"logit": ("%logits", GROUP_BYTES)}
 _UPSTREAM = {"upstream": ("%upstream", GROUP_BYTES)}
-
-
-def exp(f: Function, x: str) -> str:
-    """e to the x for x of at most 88: 2**k times the Taylor series of the rest. Below -104: 0."""
-    low = f.two("fcmp olt", x, f.constant(-104))
-    x = f.select(low, f.constant(-104), x)
-    k = f.nearest(f.two("fmul", x, f.constant(1.4426950408889634)))
-    rest = f.fma(k, f.constant(-_LN2_HIGH), x)
-    rest = f.fma(k, f.constant(-_LN2_LOW), rest)
-    series = f.constant(1 / factorial(7))
-    for n in range(6, -1, -1):
-        series = f.fma(series, rest, f.constant(1 / factorial(n)))
-    # In two steps, because 2**k may be too small for a float32 of full precision.
-    whole = f.cast("fptosi", k, f.vector, _INTS)
-    half = f.two("ashr", whole, splat(16, 1, "i32"), _INTS)
-    for part in (half, f.two("sub", whole, half, _INTS)):
-        series = f.two("fmul", series, _power_of_two(f, part))
-    return series
-
-
-def _power_of_two(f: Function, power: str) -> str:
-    """2 to a whole number, written as a float's exponent."""
-    lifted = f.two("add", power, splat(16, 127, "i32"), _INTS)
-    return f.cast("bitcast", f.two("shl", lifted, splat(16, 23, "i32"), _INTS), _INTS, f.vector)
-
-
-def log(f: Function, x: str) -> str:
-    """The natural logarithm of normal positive numbers."""
-    bits = f.cast("bitcast", x, f.vector, _INTS)
-    # Counted from sqrt(1/2), so that the mantissa lies around 1.
-    moved = f.two("sub", bits, splat(16, 0x3F3504F3, "i32"), _INTS)
-    power = f.two("ashr", moved, splat(16, 23, "i32"), _INTS)
-    mantissa = f.two("sub", bits, f.two("shl", power, splat(16, 23, "i32"), _INTS), _INTS)
-    m = f.cast("bitcast", mantissa, _INTS, f.vector)
-    t = f.two("fdiv", f.two("fsub", m, f.constant(1)), f.two("fadd", m, f.constant(1)))
-    square = f.two("fmul", t, t)
-    series = f.constant(2 / 11)
-    for n in range(4, -1, -1):
-        series = f.fma(series, square, f.constant(2 / (2 * n + 1)))
-    wide = f.cast("sitofp", power, _INTS, f.vector)
-    rest = f.fma(wide, f.constant(_LN2_LOW), f.two("fmul", t, series))
-    return f.fma(wide, f.constant(_LN2_HIGH), rest)
-
 
 Slope = Callable[[Loop], str]
 """Writes the gradient of a class's logits for a batch of one, in the loop over the classes."""

@@ -1,69 +1,16 @@
 """What runs in float64 only, when parameters are nudged: losses, and normalisation, both without a
-way back; exp and log as exact as float64 is."""
+way back."""
 
 from __future__ import annotations
 
-from math import factorial
-
-from ..ir import WIDE_BYTES, Function, Loop, splat, wide_number
+from ..ir import WIDE_BYTES, Function, Loop, wide_number
 from ..stack import Stack
+from .portable_math import exp, log
 from .sums import cell_sums
 
-_LN2_HIGH = 0.693147180369123816490
-"""The logarithm of 2 in so few bits that its products with small whole numbers are exact."""
-_LN2_LOW = 1.90821492927058770002e-10
-"""What it lacks."""
-_ROUND = 1.5 * 2**52
-"""Added, it rounds to a whole number, which then stands in the lowest bits."""
-_ROUND_BITS = int(wide_number(_ROUND), 16)
 _INTS = "<16 x i64>"
 
 _LOGITS = {"logit": ("%logits", WIDE_BYTES)}
-
-
-def exp(f: Function, x: str) -> str:
-    """e to the x for x of at most 0: 2**k times the Taylor series of the rest. Below -746: 0."""
-    low = f.two("fcmp olt", x, f.constant(-746))
-    x = f.select(low, f.constant(-746), x)
-    lifted = f.fma(x, f.constant(1.4426950408889634), f.constant(_ROUND))
-    k = f.two("fsub", lifted, f.constant(_ROUND))
-    rest = f.fma(k, f.constant(-_LN2_HIGH), x)
-    rest = f.fma(k, f.constant(-_LN2_LOW), rest)
-    series = f.constant(1 / factorial(13))
-    for n in range(12, -1, -1):
-        series = f.fma(series, rest, f.constant(1 / factorial(n)))
-    # In two steps, because 2**k may be too small for a number of full precision.
-    bits = f.cast("bitcast", lifted, f.vector, _INTS)
-    whole = f.two("sub", bits, splat(16, _ROUND_BITS, "i64"), _INTS)
-    half = f.two("ashr", whole, splat(16, 1, "i64"), _INTS)
-    for part in (half, f.two("sub", whole, half, _INTS)):
-        series = f.two("fmul", series, _power_of_two(f, part))
-    return series
-
-
-def _power_of_two(f: Function, power: str) -> str:
-    """2 to a whole number, written as a number's exponent."""
-    lifted = f.two("add", power, splat(16, 1023, "i64"), _INTS)
-    return f.cast("bitcast", f.two("shl", lifted, splat(16, 52, "i64"), _INTS), _INTS, f.vector)
-
-
-def log(f: Function, x: str) -> str:
-    """The natural logarithm of normal positive numbers."""
-    bits = f.cast("bitcast", x, f.vector, _INTS)
-    # Counted from sqrt(1/2), so that the mantissa lies around 1.
-    moved = f.two("sub", bits, splat(16, 0x3FE6A09E667F3BCD, "i64"), _INTS)
-    power = f.two("ashr", moved, splat(16, 52, "i64"), _INTS)
-    mantissa = f.two("sub", bits, f.two("shl", power, splat(16, 52, "i64"), _INTS), _INTS)
-    m = f.cast("bitcast", mantissa, _INTS, f.vector)
-    t = f.two("fdiv", f.two("fsub", m, f.constant(1)), f.two("fadd", m, f.constant(1)))
-    square = f.two("fmul", t, t)
-    series = f.constant(2 / 23)
-    for n in range(10, -1, -1):
-        series = f.fma(series, square, f.constant(2 / (2 * n + 1)))
-    lifted = f.two("add", power, splat(16, _ROUND_BITS, "i64"), _INTS)
-    wide = f.two("fsub", f.cast("bitcast", lifted, _INTS, f.vector), f.constant(_ROUND))
-    rest = f.fma(wide, f.constant(_LN2_LOW), f.two("fmul", t, series))
-    return f.fma(wide, f.constant(_LN2_HIGH), rest)
 
 
 def loss(f: Function, name: str, classes: int) -> None:
