@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from piecewise.calibration import Calibration, Sure
-from piecewise.data.dataset import DataSet
+from piecewise.data.dataset import DataSet, read_data
 from piecewise.data.pictures.preparation import PicturePreparation
 from piecewise.data.xo import PLAIN, TRICKY, Drawings, draw
 from piecewise.errors import DataError, LimitError, ModelFileError
 from piecewise.files import model_file
+from piecewise.insight.wrong_labels import suspects
+from piecewise.learning import teaching
 from piecewise.learning.calibrating import COVERAGES, calibrated
 from piecewise.learning.choices import plan_for, tricks_for
 from piecewise.learning.holding_out import folds_of, held_out
 from piecewise.learning.recipe import Recipe
 from piecewise.learning.scores import Scores, wilson
+from piecewise.learning.shuffling import shuffle_test
 from piecewise.learning.teaching import REPEATS, lesson, teach
 from piecewise.learning.trainer import train
 from piecewise.network import Network, load
@@ -197,6 +203,48 @@ def test_nothing_to_learn_is_told(parts: list[str]) -> None:
     data.labels[:] = 0
     with pytest.raises(DataError, match=r"^here: "):
         lesson(data, "here")
+    with pytest.raises(DataError, match=r"^data: "):
+        lesson(data)
+    with pytest.raises(DataError, match=r"^data: "):
+        teach(data)
+
+
+def test_a_path_is_read_as_read_data_reads_it(tmp_path: Path) -> None:
+    drawn, path = draw(40, 9, seed=0), tmp_path / "drawn.npz"
+    np.savez(path, images=drawn.pictures[:, 0], labels=drawn.labels, classes=drawn.classes,
+             split=["train", "validation"] * 20)  # fmt: skip
+    by_data, by_path = lesson(read_data(path), **SMALL), lesson(str(path), **SMALL)
+    assert by_path.plan == by_data.plan
+    assert by_path.preparation == by_data.preparation
+    assert list(by_path.parts) == list(by_data.parts)
+    for name, part in by_path.parts.items():
+        assert part.pictures.tobytes() == by_data.parts[name].pictures.tobytes()
+        assert part.labels.tolist() == by_data.parts[name].labels.tolist()
+
+
+def test_a_path_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, stages = draw(40, 9, seed=0), set[str]()
+    np.savez(tmp_path / "drawn.npz", images=drawn.pictures[:, 0], labels=drawn.labels)
+    quick = partial(plan_for, quick=True, epochs=1)
+    monkeypatch.setattr(teaching, "plan_for", lambda *of, tricks, **_: quick(*of, tricks=tricks))
+    taught = teach(tmp_path / "drawn.npz", lambda progress: stages.add(progress.stage))
+    assert {"fold 1 of 10", "training"} <= stages
+    same = teach(read_data(tmp_path / "drawn.npz"))
+    assert same.net.parameters_sha256 == taught.net.parameters_sha256
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"folder", [1, 2]])
+def test_what_is_no_data_set_is_refused_in_a_sentence(wrong: Any) -> None:
+    for entry in (lesson, teach, shuffle_test):
+        with pytest.raises(DataError, match=r"^data: got .*, wanted a data set from read_data"):
+            entry(wrong)
+
+
+def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere"
+    for entry in (lesson, teach, shuffle_test, suspects):
+        with pytest.raises(DataError, match=re.escape(str(path))):
+            entry(path)
 
 
 def test_a_net_that_is_too_sure_is_cooled_and_one_that_is_not_sure_enough_is_warmed() -> None:

@@ -141,7 +141,7 @@ def test_nothing_is_said_of_a_class_that_the_nets_never_met(grouped: bool) -> No
 def test_what_is_refused() -> None:
     data, _ = data_of(20, 0)
     anything: Any = [1]
-    with pytest.raises(DataError, match="wanted what read_data gives"):
+    with pytest.raises(DataError, match="wanted a data set from read_data, or its path"):
         suspects(anything)
     with pytest.raises(LimitError, match="suspects: most: got 0, wanted a whole number from 1"):
         suspects(data, 0)

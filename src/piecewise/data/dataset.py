@@ -153,6 +153,17 @@ def read_data(
     )
 
 
+def as_dataset(
+    data: DataSet | str | os.PathLike[str], on_progress: OnProgress | None = None
+) -> DataSet:
+    """A data set as it is, or read from its path with the defaults of `read_data`; DataError."""
+    if isinstance(data, DataSet):
+        return data
+    if isinstance(data, str | os.PathLike):
+        return read_data(data, on_progress=on_progress)
+    raise DataError(f"data: got {shown(data)}, wanted a data set from read_data, or its path")
+
+
 def _prepared(
     reading: Reading,
     preparation: Preparation | None,

@@ -8,6 +8,7 @@ number). What they doubt much is left out of what the second round learns from.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data.dataset import DataSet
+from ..data.dataset import DataSet, as_dataset
 from ..data.rows import rows
 from ..elementary import exp
-from ..errors import DataError, shown
+from ..errors import DataError
 from ..learning.calibrating import calibrated
 from ..learning.choices import Plan, plan_for, tricks_for
 from ..learning.holding_out import folds_of
@@ -58,7 +59,7 @@ class Suspect:
 
 
 def suspects(
-    data: DataSet,
+    data: DataSet | str | os.PathLike[str],
     most: int | None = None,
     *,
     layers: str | None = None,
@@ -69,18 +70,18 @@ def suspects(
     """The examples whose labels are most likely wrong, the surest first: the ``most`` first; if
     left out, all that the nets have another answer for.
 
-    The part for testing is left out: it neither teaches nor is looked at. Groups stay together, as
-    one person's mistakes, and pictures, are alike. Ten nets with quick layers (or ``layers``) and
-    their recipe are taught: the same data and ``seed`` give the same answer. ``on_progress``,
-    ``threads``:    see `side_by_side`. Raises DataError, LimitError, NotationError.
+    ``data``: a data set, or its path. The part for testing is left out: it neither teaches nor is
+    looked at. Groups stay together, as one person's mistakes, and pictures, are alike. Ten nets
+    with quick layers (or ``layers``) and their recipe are trained: the same data and ``seed`` give
+    the same answer. ``on_progress``, ``threads``: see `side_by_side`. Raises DataError, LimitError,
+    NotationError.
     """
-    if not isinstance(data, DataSet):
-        raise DataError(f"data: got {shown(data)}, wanted what read_data gives")
     for name, limit, value in (
         ("most", Whole(1, 1_000_000_000, optional=True), most),
         ("seed", SEED, seed),
     ):
         checked(f"suspects: {name}", limit, value)
+    data = as_dataset(data, on_progress)
     asked = _Asked.of(data, layers, seed)
     logits = asked.answers(on_progress, threads)
     return _ranked(data, asked, logits, most)

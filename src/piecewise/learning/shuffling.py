@@ -11,6 +11,7 @@ does (X and O differ in each row), so of pictures the rows are swapped, too.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Architecture
-from ..data.dataset import DataSet
+from ..data.dataset import DataSet, as_dataset
 from ..errors import DataError
 from ..network import Network
 from ..progress import OnProgress, Progress
@@ -107,12 +108,13 @@ _SENTENCES = {
 
 
 def shuffle_test(
-    data: DataSet,
+    data: DataSet | str | os.PathLike[str],
     seed: int = 0,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> Shuffled:
-    """Whether the data are for a ConvNet, by the deck's rule; never by their test part.
+    """Whether the data (a data set, or its path) are for a ConvNet, by the deck's rule; never by
+    their test part.
 
     In each of five rounds a fifth of at most 3,000 examples (groups stay together) teaches two
     nets, one with the columns as they are, one with the columns (of pictures the rows, too) in an
@@ -120,6 +122,7 @@ def shuffle_test(
     ``on_progress`` is called after each training. DataError where there are not two classes
     with two examples each.
     """
+    data = as_dataset(data, on_progress)
     pictures, labels, groups = _chosen(data, seed)
     columns = pictures.shape[-1]
     axes = "columns and rows" if _swaps_rows(data) else "columns"

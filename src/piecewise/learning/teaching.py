@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Architecture
-from ..data.dataset import DataSet
+from ..data.dataset import DataSet, as_dataset
 from ..data.preparation import Preparation
 from ..data.rows import rows
 from ..errors import DataError, LimitError, shown
@@ -21,6 +21,7 @@ from ..progress import OnProgress, in_stage
 from .calibrating import calibrated
 from .choices import Plan, plan_for, tricks_for
 from .holding_out import Groups, folds_of, held_out
+from .recipe import Recipe
 from .scores import Scores, evaluate, scored
 from .trainer import train
 
@@ -80,63 +81,97 @@ class Taught:
 
 
 def lesson(
-    data: DataSet,
-    name: str = "data",
+    data: DataSet | str | os.PathLike[str],
+    name: str | None = None,
     *,
     layers: str | None = None,
     quick: bool = False,
     folds: int | str | None = None,
     **knobs: Any,
 ) -> Lesson:
-    """Decide what to train on the data and what to measure it on.
+    """Choose what to train on the data and what to measure it on.
 
-    A test part is left alone until the end. Without a validation part, the recipe's share of each
-    class is held out; or, where there is no test part either and some class has fewer than 200
-    examples, all of them take turns in ``folds`` (5 if left out, 0: none). Groups stay together;
-    with as many folds as there are ("groups"), each takes its turn. ``layers`` and ``knobs`` of the
-    recipe: those that are said; the rest is chosen (`choices.plan_for`). Raises DataError,
-    LimitError, NotationError.
+    ``data``: a data set, or its path, which is read with the defaults of `read_data`. ``name``: its
+    name in error messages. The test split is used only for the last score. Without a validation
+    split, the recipe's share of each class is held out; or, where there is no test split either and
+    some class has fewer than 200 examples, the data are cross-validated in ``folds`` (5 if left
+    out, 0: none). Groups stay together; with "groups", each group is a fold. ``layers``, and
+    ``knobs`` of the recipe: those that you leave out get defaults computed from the data
+    (`choices.plan_for`). Raises DataError, LimitError, NotationError.
     """
-    if not isinstance(data, DataSet):
-        raise DataError(f"data: got {shown(data)}, wanted what read_data gives")
-    train_part = Part(*data.part("train"))
-    _check(train_part.labels, name)
-    parts = {"train": train_part}
-    parts |= {kind: Part(*data.part(kind)) for kind in ("validation", "test")}
-    parts = {kind: part for kind, part in parts.items() if len(part.labels)}
-    counts = np.bincount(train_part.labels, minlength=len(data.classes))
-    if folds is None:
-        folds = FOLDS if int(counts.min()) < SMALL and len(parts) == 1 else 0
+    if name is None:
+        name = "data" if isinstance(data, DataSet) else str(data)
+    data = as_dataset(data)
+    parts, groups = _checked_parts(data, name)
+    count = _fold_count(folds, parts, groups, len(data.classes))
+    plan = _planned(data, parts["train"], layers=layers, quick=quick, **knobs)
+    if not count:
+        parts = _with_validation(parts, plan.recipe, groups)
+    if plan.recipe.patience and "validation" not in parts:
+        wanted = "a validation part, or a share held out (folds 0, validation_share above 0)"
+        raise LimitError(
+            f"patience: got {plan.recipe.patience}, but nothing to watch; wanted {wanted}"
+        )
+    return Lesson(data.classes, data.preparation, parts, plan, count, groups)
+
+
+def _checked_parts(data: DataSet, name: str) -> tuple[dict[str, Part], Groups]:
+    """The splits that are not empty, and the groups of the training split; DataError if a network
+    cannot learn from it."""
+    parts = {kind: Part(*data.part(kind)) for kind in ("train", "validation", "test")}
+    labels = parts["train"].labels
+    if not len(labels):
+        raise DataError(f"{name}: every example is for testing, wanted some to learn from")
+    if len(np.unique(labels)) < 2:
+        raise DataError(
+            f"{name}: examples of one class to learn from, wanted 2 or more; give each class a "
+            "folder, or a label, of its own"
+        )
     groups = None if data.groups is None else data.groups[data.parts == "train"]
     if groups is not None and len(np.unique(groups)) < 2:
         raise DataError(f"{name}: groups: all there is to learn from is of one, wanted 2 or more")
-    folds = _folds(folds, int(counts.max()), groups)
-    plan = plan_for(
-        data.preparation.kind,
-        data.preparation.shape,
-        len(data.classes),
-        len(train_part.labels),
-        layers=layers,
-        quick=quick,
-        **{"tricks": tricks_for(train_part.pictures, data.preparation), **knobs},
-    )
-    recipe = plan.recipe
-    reads_texts = Architecture(plan.layers, data.preparation.shape, data.classes).reads_texts
-    if reads_texts and data.preparation.reads != "texts":
+    return {kind: part for kind, part in parts.items() if len(part.labels)}, groups
+
+
+def _fold_count(folds: object, parts: dict[str, Part], groups: Groups, classes: int) -> int:
+    """The number of folds: at most the examples of a class, or the groups; 0 for no folds."""
+    counts = np.bincount(parts["train"].labels, minlength=classes)
+    most = int(counts.max()) if groups is None else len(np.unique(groups))
+    if folds is None:
+        folds = FOLDS if int(counts.min()) < SMALL and len(parts) == 1 else 0
+    if folds == "groups":
+        if groups is None:
+            raise LimitError("folds: got 'groups', but the data have none; wanted a number")
+        folds = most
+    count: int = min(checked("folds", Whole(0, 1_000), folds), most)
+    return count if count > 1 else 0
+
+
+def _planned(data: DataSet, train_part: Part, **chosen: Any) -> Plan:
+    """Layers and recipe: those chosen by the caller, and defaults computed from the data."""
+    preparation = data.preparation
+    chosen = {"tricks": tricks_for(train_part.pictures, preparation), **chosen}
+    count = len(train_part.labels)
+    plan = plan_for(preparation.kind, preparation.shape, len(data.classes), count, **chosen)
+    architecture = Architecture(plan.layers, preparation.shape, data.classes)
+    if architecture.reads_texts and preparation.reads != "texts":
         raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
-    if "validation" not in parts and not folds:
-        out = held_out(train_part.labels, recipe.seed, recipe.validation_share, groups)
-        if out.any():
-            parts["train"] = train_part.those(~out)
-            parts["validation"] = train_part.those(out)
-    if recipe.patience and "validation" not in parts:
-        wanted = "a validation part, or a share held out (folds 0, validation_share above 0)"
-        raise LimitError(f"patience: got {recipe.patience}, but nothing to watch; wanted {wanted}")
-    return Lesson(data.classes, data.preparation, parts, plan, folds, groups)
+    return plan
+
+
+def _with_validation(parts: dict[str, Part], recipe: Recipe, groups: Groups) -> dict[str, Part]:
+    """The splits with a validation split: if there is none, it is held out from training."""
+    if "validation" in parts:
+        return parts
+    train_part = parts["train"]
+    out = held_out(train_part.labels, recipe.seed, recipe.validation_share, groups)
+    if not out.any():
+        return parts
+    return {**parts, "train": train_part.those(~out), "validation": train_part.those(out)}
 
 
 def teach(
-    given: Lesson,
+    given: Lesson | DataSet | str | os.PathLike[str],
     on_progress: OnProgress | None = None,
     *,
     net: Network | None = None,
@@ -145,10 +180,16 @@ def teach(
     events: bool = False,
 ) -> Taught:
     """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
-    and measure it. ``threads``, ``run`` and ``events``: see `train`; folds keep nothing in the
-    run's folder and are gone through again. ``on_progress`` gets the stages "fold 1 of 10" and so
-    on, then "training". Ctrl-C raises KeyboardInterrupt; ``net`` then is as
-    after its last whole step."""
+    and measure it.
+
+    A data set, or its path, gets the lesson of `lesson` with its defaults. ``threads``, ``run`` and
+    ``events``: see `train`; folds are not saved in the run's folder, and a resumed run repeats
+    them. ``on_progress`` gets the stages "fold 1 of 10" and so on, then "training". Ctrl-C raises
+    KeyboardInterrupt; ``net`` then has the parameters of its last whole step.
+    """
+    if not isinstance(given, Lesson):
+        name = "data" if isinstance(given, DataSet) else str(given)
+        given = lesson(as_dataset(given, on_progress), name)
     taught, clock = Taught(net or given.network()), time.perf_counter()
     if (taught.net.input, taught.net.classes) != (given.preparation.shape, given.classes):
         raise LimitError(f"net: got {shown(taught.net, 120)}, wanted one for the lesson's pictures")
@@ -209,25 +250,3 @@ def _by_group(given: Lesson, is_right: npt.NDArray[np.bool_]) -> dict[str, float
     right = np.bincount(np.tile(number, given.repeats), is_right)
     counts = given.repeats * np.bincount(number)
     return dict(zip(names.tolist(), (right / counts).tolist(), strict=True))
-
-
-def _folds(folds: object, most: int, groups: Groups) -> int:
-    """As many folds as are asked for and can be: no more than examples of a class, or groups."""
-    if groups is not None:
-        most = len(np.unique(groups))
-    if folds == "groups":
-        if groups is None:
-            raise LimitError("folds: got 'groups', but the data have none; wanted a number")
-        folds = most
-    count: int = min(checked("folds", Whole(0, 1_000), folds), most)
-    return count if count > 1 else 0
-
-
-def _check(labels: Labels, name: str) -> None:
-    if not len(labels):
-        raise DataError(f"{name}: every example is for testing, wanted some to learn from")
-    if len(np.unique(labels)) < 2:
-        raise DataError(
-            f"{name}: examples of one class to learn from, wanted 2 or more; give each class a "
-            "folder, or a label, of its own"
-        )
