@@ -14,13 +14,12 @@ from ..architecture import Architecture, Row
 from ..groups import GROUP, Moment, groups
 from ..optimizers import NUDGE
 from ..randomness import DROPOUT, key_of
-from .context import CLAIM
 from .header import HEADER
 from .machine import Machine
 from .native import this_machine
 from .nudges import assemble_nudges
-from .program import MOST_MEMORY, WORTH_A_THREAD, machine_code, refuse_too_large
-from .runtime import MOST_THREADS, Array, Context, aligned, run_together
+from .program import WORTH_A_THREAD, machine_code, prepare_threads, refuse_too_large
+from .runtime import Array, Context, aligned, run_together
 
 Between = Callable[[], None] | None
 _AT_ONCE = 1_500_000_000
@@ -145,14 +144,10 @@ class Nudger:
     def _run(self, name: str, threads: int) -> None:
         """So many threads through one of the program's functions at once, or as many as there is
         memory for, each with weights of its own."""
-        threads = max(1, min(threads, MOST_THREADS, MOST_MEMORY // self.program.memory))
-        while len(self.memories) < threads:
-            self.memories.append(aligned(self.program.memory, np.uint8))
+        threads = prepare_threads(self.context, self.memories, self.program.memory, threads)
         place = self.program.plan.places["weights"]
         for memory in self.memories[:threads]:
             memory[place.offset : place.offset + place.size].view(np.float64)[:] = self._weights
-        self.context.write("memories", np.array([m.ctypes.data for m in self.memories], np.int64))
-        self.context.at(CLAIM)[0] = 0
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         function: Callable[[int, int], None] = kind(self._native.address(name))
         run_together(function, self.context.address, threads)

@@ -58,6 +58,17 @@ def machine_code(text: str, form: Machine) -> Native:
     return loaded(cached(key, lambda: compiled(text, form)), form)
 
 
+def prepare_threads(context: Context, memories: list[Array], size: int, threads: int) -> int:
+    """Allocate ``size`` bytes for each thread that has none yet, and reset the counter of work
+    items. How many threads run: as many as asked for, or as there is memory for."""
+    threads = max(1, min(threads, MOST_THREADS, MOST_MEMORY // size))
+    while len(memories) < threads:
+        memories.append(aligned(size, np.uint8))
+    context.write("memories", np.array([m.ctypes.data for m in memories], np.int64))
+    context.at(CLAIM)[0] = 0
+    return threads
+
+
 class Code:
     """Machine code for a network and a purpose. It can be run by many programs at once."""
 
@@ -104,13 +115,8 @@ class Program:
 
     def run(self, threads: int) -> None:
         """So many threads through the program at once, or as many as there is memory for."""
-        most = min(MOST_THREADS, MOST_MEMORY // self.assembly.memory)
-        threads = max(1, min(threads, most))
-        while len(self.memories) < threads:
-            self.memories.append(aligned(self.assembly.memory, np.uint8))
-        self.context.write("memories", np.array([m.ctypes.data for m in self.memories], np.int64))
+        threads = prepare_threads(self.context, self.memories, self.assembly.memory, threads)
         self.context.write("threads", threads)
-        self.context.at(CLAIM)[0] = 0
         run_together(self._run, self.context.address, threads)
 
     def give(self, pictures: Array, fraction: Float32) -> None:
