@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from piecewise.cli import main as command_line
+from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
 from piecewise.layers import KINDS, Layer, knobs
 from piecewise.learning.recipe import knobs as recipe_knobs
 from piecewise.notation import usage
@@ -58,8 +59,8 @@ COMMANDS_HEAD = """\
 
 <!-- Written by scripts/write_docs.py from the commands themselves. -->
 
-Data goes to standard output, words and progress to standard error. `--json` prints plain values.
-Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Results go to standard output, messages and progress to standard error. `--json` prints plain
+values. Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
 """
 
 
@@ -112,13 +113,21 @@ def _command(name: str, command: click.Command) -> str:
     lines = [f"## {name}", "", f"    piecewise {name} {pieces}", ""]
     for paragraph in (command.help or "").split("\n\n"):
         lines += [" ".join(paragraph.split()), ""]
-    lines += ["| option | what it does |", "|---|---|"]
-    for parameter in command.params:
+    lines += ["| group | option | what it does |", "|---|---|---|"]
+    for parameter in sorted(command.params, key=_panel):
         record = parameter.get_help_record(context)
         if record and isinstance(parameter, click.Option):
             option, meaning = (" ".join(text.split()).replace("|", "\\|") for text in record)
-            lines.append(f"| `{option}` | {meaning} |")
+            lines.append(f"| {PANELS[_panel(parameter)]} | `{option}` | {meaning} |")
     return "\n".join([*lines, ""])
+
+
+PANELS = (DATA, NETWORK, TRAINING, OUTPUT)
+"""The groups of options, in the order of the help."""
+
+
+def _panel(parameter: click.Parameter) -> int:
+    return PANELS.index(getattr(parameter, "panel", None) or DATA)
 
 
 PAGES = {"layers.md": layers_page, "recipe.md": recipe_page, "command-line.md": commands_page}

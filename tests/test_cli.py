@@ -106,7 +106,7 @@ def test_evaluate_scores_the_test_part_as_train_did(net: Path, data: Path, capsy
     answers = Network.load(net).logits(pictures).argmax(axis=1)
     assert told["accuracy"] == (answers == labels).mean()
     assert status(["evaluate", str(net), str(data)]) == 0
-    assert "right class" in capsys.readouterr().out
+    assert "true label" in capsys.readouterr().out
 
 
 def test_a_picture_a_person_drew_goes_in_and_an_answer_comes_out(

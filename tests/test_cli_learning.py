@@ -1,4 +1,4 @@
-"""The command line where it learns: folds, run folders, sureness, the doctor."""
+"""The command line where it learns: folds, run folders, calibration, the doctor."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_net_may_say_that_it_does_not_know(tmp_path: Path, capsys: Printed) ->
         assert status(["predict", net, *files, "--coverage", coverage]) == 0
         assert capsys.readouterr().out.count("don't know") == labels.count(None)
     assert status(["show", net]) == 0
-    assert "answers held out" in capsys.readouterr().out
+    assert "held-out answers" in capsys.readouterr().out
 
 
 def test_coverage_wants_a_net_that_was_measured(tmp_path: Path, capsys: Printed) -> None:
@@ -121,7 +121,7 @@ def test_tensorboard_wants_a_run(tmp_path: Path, capsys: Printed) -> None:
 
 def test_the_doctor_finds_the_numbers_of_every_machine(capsys: Printed) -> None:
     assert status(["doctor"]) == 0
-    assert "with the same numbers as everywhere" in capsys.readouterr().out
+    assert "with the same bits as on every machine" in capsys.readouterr().out
     assert status(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["works"]

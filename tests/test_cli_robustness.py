@@ -94,10 +94,10 @@ def test_curves_in_words(taught: tuple[str, str], capsys: Printed) -> None:
     page, words = capsys.readouterr()
     assert "on the test split:" in words
     assert "60 pictures, compared with 200 training examples" in page
-    assert page.count("  taught  ") == 5
+    assert page.count("  trained  ") == 5
     for start in ("shift right -3 to 3 px", "scaling 0.5 to 1.5 x", "rotation -45 to 45 deg"):
         assert start in page
-    assert "(taught)" in page
+    assert "(trained)" in page
     assert " -> " in page
     assert max(len(line) for line in page.splitlines()) <= 80
     lines = [line for line in page.splitlines() if line.startswith("rotation -45")]

@@ -62,7 +62,7 @@ def _found() -> dict[str, Any]:
 
 
 def _taught() -> tuple[str, float]:
-    """The digest of a small net's parameters, and pictures of 28x28 learned from in a second."""
+    """The digest of a small net's parameters, and the training speed in 28x28 images a second."""
     lessons = draw(512, 28, seed=0)
     layers = "conv 8 5, norm, relu, pool 2, conv 16 5, relu, pool 2, dropout 0.3, full 16, full"
     net = Network(layers, (1, 28, 28), CLASSES, 0, lessons.preparation)
@@ -79,7 +79,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     told = {name: str(value) for name, value in found.items() if name != "schema"}
     told["extras"] = extras
     if "speed" in found:
-        told["speed"] = f"{found['speed']:,} pictures of 28x28 a second, learning from them"
-    told["works"] = "yes, with the same numbers as everywhere" if found["works"] else "no"
+        told["speed"] = f"{found['speed']:,} training images of 28x28 a second"
+    told["works"] = "yes, with the same bits as on every machine" if found["works"] else "no"
     for name, words in told.items():
         yield f"{name:<14}{words}"

@@ -62,12 +62,12 @@ class EvaluateOptions:
     "training examples, all predictions with their inputs, and the deck's error table.",
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Score the net in the model file NET on DATA, which is what `piecewise train` takes.
 
     Uses the test split of DATA if it has one, else all examples.
     """
-    options = EvaluateOptions(**given)
+    options = EvaluateOptions(**values)
     report, predictions = options.report, options.predictions
     if report is not None and not report.lower().endswith(".html"):
         raise click.UsageError(f"--report: got {shown(report)}, wanted a name ending in .html")

@@ -66,13 +66,13 @@ class ExplainOptions(InputOptions):
     help="Write a report, one .html file that needs no other file or network.",
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Explain the answer of the net in the model file NET about INPUT, an image, a sound or a text.
 
     Prints the answer and its votes, by feature map and by value. With -o, writes a report in which
     every number opens, down to the pixels.
     """
-    options = ExplainOptions(**given)
+    options = ExplainOptions(**values)
     _check(options)
     net = Network.load(options.net_file)
     explanation = read_explanation(net, options, class_number(net, "--label", options.label))

@@ -77,14 +77,14 @@ class _Result:
 )
 @groups_option("The nets are then retrained without one group at a time.")
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Find the training examples that caused the answer of the net in the model file NET about
     INPUT.
 
     Nets are retrained, each without one example of the training split of DATA. An example has a
     large influence if, without it, the probability of the expected class rises.
     """
-    options = InfluenceOptions(**given)
+    options = InfluenceOptions(**values)
     options.check("influence")
     net, console = Network.load(options.net_file), words()
     expected = class_number(net, "--expected", options.expected)

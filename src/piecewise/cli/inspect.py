@@ -43,7 +43,7 @@ class InspectOptions:
     "equally well, a ConvNet is not suited to the data.",
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Report what is in DATA and what may be wrong with it, before any training.
 
     DATA is what `piecewise train` takes. The report counts the examples of each class and split,
@@ -51,7 +51,7 @@ def command(**given: Any) -> None:
     across splits or classes), classes with too few examples, and groups that file names suggest.
     The exit status is 0 whatever the report says, if DATA can be read at all.
     """
-    options, console = InspectOptions(**given), words()
+    options, console = InspectOptions(**values), words()
     with Meter(console) as meter:
         dataset = read_data(
             options.source,

@@ -74,7 +74,7 @@ class LabelIssuesOptions:
     help="Number of examples to list ({range}), with or without a label issue.",
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Find labels in DATA that are likely wrong, the most likely first.
 
     DATA is what `piecewise train` takes; its test split is not used. Ten small nets are trained so
@@ -82,7 +82,7 @@ def command(**given: Any) -> None:
     are confident of another label. Check these examples by eye: the nets may be wrong, and an
     unusual example with a correct label is listed, too.
     """
-    options, console = LabelIssuesOptions(**given), words()
+    options, console = LabelIssuesOptions(**values), words()
     with Stopping() as stopping, Meter(console, stopping.look) as meter:
         dataset = read_data(
             options.source, size=options.image_size, groups=options.groups, on_progress=meter

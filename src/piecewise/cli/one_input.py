@@ -35,8 +35,8 @@ class InputOptions:
     def command_line(self) -> list[str]:
         """The net and the input as a person types them; TEXT for a long text."""
         text = self.text if len(self.text or "") <= NAME_SHOWN else "TEXT"
-        given = ["--text", text] if text is not None else [self.file or ""]
-        return [self.net_file, *given]
+        words = ["--text", text] if text is not None else [self.file or ""]
+        return [self.net_file, *words]
 
     def check(self, command: str) -> None:
         """UsageError unless there is one input."""

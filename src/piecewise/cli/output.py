@@ -1,4 +1,4 @@
-"""Where output goes: data to standard output, words and progress to standard error."""
+"""Where output goes: results to standard output, messages and progress to standard error."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ SKIPPED_SHOWN = 8
 
 
 def words() -> Console:
-    """The console for words: standard error."""
+    """The console for messages: standard error."""
     return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def say(console: Console, sentence: str) -> None:
-    """Print a sentence; names in it cannot speak to the terminal. If nobody can hear it any more,
-    the work goes on all the same."""
+    """Print a message without control characters. A closed stream does not stop the work."""
     with suppress(OSError):
         console.print(printable(sentence))
 
 
 def tell_skipped(skipped: Sequence[str], console: Console) -> None:
-    """Say what was left out; of much of it the first."""
+    """Print what was skipped; of a long list only the beginning."""
     for sentence in skipped[:SKIPPED_SHOWN]:
         say(console, f"skipped: {sentence}")
     if len(skipped) > SKIPPED_SHOWN:
@@ -42,7 +41,7 @@ def tell_skipped(skipped: Sequence[str], console: Console) -> None:
 
 
 def data(plain: bool = False) -> Console:
-    """The console for what was asked for: standard output, at most 80 columns wide."""
+    """The console for results: standard output, at most 80 columns wide."""
     if plain:
         return Console(color_system=None, highlight=False, markup=False, width=WIDTH, emoji=False)
     console = Console(highlight=False, markup=False, emoji=False)
@@ -51,7 +50,7 @@ def data(plain: bool = False) -> Console:
 
 
 def show(console: Console, block: RenderableType) -> None:
-    """Print a block without the spaces that would fill its lines up."""
+    """Print a block without trailing spaces."""
     with console.capture() as captured:
         console.print(block)
     lines = captured.get().split("\n")
@@ -59,17 +58,17 @@ def show(console: Console, block: RenderableType) -> None:
 
 
 def printable(text: str) -> str:
-    """A name as a terminal may see it: a question mark for whatever is no printable character."""
+    """A text that is safe for a terminal: unprintable characters become question marks."""
     return "".join(mark if mark.isprintable() else "?" for mark in text)
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on standard output, in ASCII, which every stream can hold."""
+    """Print a value as JSON on standard output, in ASCII, which every stream can encode."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def check_free(path: str, is_ours: Callable[[Path], bool]) -> None:
-    """Refuse, before the work, to write over what is something else; DataError."""
+    """Refuse, before the work, to overwrite a file of another kind; DataError."""
     place = Path(path)
     if place.is_dir() or not place.parent.is_dir():
         raise DataError(f"{path}: wanted the name of a file in a folder that is there")
@@ -78,7 +77,7 @@ def check_free(path: str, is_ours: Callable[[Path], bool]) -> None:
 
 
 def write_page(path: str, html: str) -> None:
-    """Write a page, whole or not at all, and say so; DataError if it cannot be."""
+    """Write a page atomically and print its name; DataError if that fails."""
     try:
         write_whole(Path(path), html.encode())
     except OSError as error:
@@ -87,7 +86,7 @@ def write_page(path: str, html: str) -> None:
 
 
 def check_place(output: str) -> None:
-    """Tell now, not after the work, that a net cannot be saved there; ModelFileError."""
+    """Check before the work that a net can be saved to this path; ModelFileError."""
     place = Path(output)
     if not output:
         raise ModelFileError("the output has no name, wanted that of a file")
@@ -105,7 +104,7 @@ def check_place(output: str) -> None:
 
 
 def _refuse_other_files(place: Path) -> None:
-    """A net may replace a net, never a picture or a data set."""
+    """A net may overwrite a net, but no other file."""
     from ..files.model_file import read  # noqa: PLC0415 - most commands save nothing
 
     try:

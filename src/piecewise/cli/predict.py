@@ -52,13 +52,13 @@ class PredictOptions:
     "that the net was calibrated on ({range}); else print don't know.",
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Predict the class of each image, sound or text FILE with the net in the model file NET.
 
     Prints one line a file: the class with the largest logit, and the probabilities. If a file
     cannot be read, the others are still answered, and the exit status is 1.
     """
-    options = PredictOptions(**given)
+    options = PredictOptions(**values)
     if not options.files and not options.texts:
         raise click.UsageError("predict wants a FILE, or --text")
     net = Network.load(options.net_file)

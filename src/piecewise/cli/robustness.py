@@ -54,7 +54,7 @@ class RobustnessOptions:
     "-o", "--output", metavar="NEWNET", panel=OUTPUT, help="Save the net trained by --train-with."
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Measure how far inputs may be shifted, scaled, rotated, and drawn with thicker or thinner
     strokes until the net in the model file NET answers wrongly.
 
@@ -64,7 +64,7 @@ def command(**given: Any) -> None:
     both for a net trained with this augmentation. Other kinds that this net would forget are added
     to its training, and the number of epochs is raised, where a validation split shows the need.
     """
-    options = RobustnessOptions(**given)
+    options = RobustnessOptions(**values)
     output, threads = options.output, options.threads
     if output is not None and not options.train_with:
         raise click.UsageError("-o NEWNET wants --train-with TRICK: there is no new net without it")
@@ -98,7 +98,7 @@ def command(**given: Any) -> None:
 
 
 class _Measured:
-    """The part of a data set that is measured on, and what it is compared with."""
+    """The split that is measured, and the training examples for the literal comparison."""
 
     def __init__(self, given: DataSet, on_progress: OnProgress, threads: int | None) -> None:
         self.part = "test" if (given.parts == "test").any() else "all"
@@ -109,7 +109,7 @@ class _Measured:
         self.on_progress, self.threads = on_progress, threads
 
     def curves(self, net: Network, compared: bool = False) -> SetCurves:
-        """Of a net; ``compared`` pixel by pixel with what was learned from, too."""
+        """The curves of a net; ``compared``: with those of the literal comparison."""
         compare, (pictures, labels) = None, self.examples
         if compared and self.learned is not None and len(self.learned[1]):
             sizes = sum(len(dial.sizes) for dial in dials(net.preparation))
@@ -144,7 +144,7 @@ def _lines(
         literal = f"{area:9.3f}" if area is not None else f"{'-':>9}"
         yield f"{_named(curve.dial):<31}{_line(curve, longest)}{literal}"
         if after is not None:
-            yield f"{'  taught':<31}{_line(after.curves[number], longest)}"
+            yield f"{'  trained':<31}{_line(after.curves[number], longest)}"
     yield ""
     yield "area: under the curve of accuracy over the sizes, 1 at most"
     yield "literal: the same for the label of the nearest training example,"
@@ -180,6 +180,6 @@ def _changed(taught: TaughtTricks, changed: Sequence[Change]) -> Iterator[str]:
         far = taught.shares.get(change.trick, 0.0)
         if how and far:
             how = f"{100 * far:.0f} % "
-        yield f"{change.trick:<13}{change.before:.3f} -> {change.after:.3f} {risen} ({how}taught)"
+        yield f"{change.trick:<13}{change.before:.3f} -> {change.after:.3f} {risen} ({how}trained)"
     if taught.longer > 1:
-        yield f"(taught for {taught.longer} times as many epochs as before)"
+        yield f"(trained for {taught.longer} times as many epochs as before)"

@@ -45,14 +45,14 @@ def command(net_file: str, as_json: bool) -> None:
         f"classes      {', '.join(net.classes)}",
         f"preparation  {net.preparation.told}",
         f"recipe       {_recipe(net.recipe)}",
-        f"sureness     {_sureness(net)}",
+        f"calibration  {_calibration(net)}",
         f"sha256       {net.parameters_sha256}",
     ):
         console.print("\n".join(map(printable, line.split("\n"))), soft_wrap=True)
 
 
 def _recipe(values: dict[str, Any]) -> str:
-    """The knobs as they would be written, or, in a file of another version, as they stand."""
+    """The recipe in the notation of `train`; of another version, with the values as stored."""
     if not values:
         return "none"
     try:
@@ -66,7 +66,7 @@ def _recipe(values: dict[str, Any]) -> str:
     return ", ".join(written)
 
 
-def _sureness(net: Network) -> str:
+def _calibration(net: Network) -> str:
     found = net.calibration
     if not found.n:
         return "not measured"
@@ -74,4 +74,4 @@ def _sureness(net: Network) -> str:
         f"{100 * step.coverage:.0f} % answered: {100 * step.accuracy:.1f} % right"
         for step in found.sure[::3]
     )
-    return f"temperature {found.temperature:.2f}, on {found.n:,} answers held out; {steps}"
+    return f"temperature {found.temperature:.2f}, fitted on {found.n:,} held-out answers; {steps}"

@@ -1,4 +1,4 @@
-"""Being stopped: Ctrl-C or a polite kill while a net learns, and no cut while it is saved."""
+"""Signals: stop a training between two steps, and never while a net is saved."""
 
 from __future__ import annotations
 

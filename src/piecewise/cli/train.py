@@ -67,7 +67,7 @@ class _Folds(click.ParamType[Any]):
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """The options of the command; ``recipe``: those of its fields that were given."""
+    """The options of the command; ``recipe``: the values of its fields that the user set."""
 
     source: str
     image_size: tuple[int, int] | None
@@ -84,11 +84,11 @@ class TrainOptions:
     recipe: dict[str, Any]
 
     @classmethod
-    def of(cls, given: dict[str, Any]) -> Self:
-        """The options by the names of the command line."""
+    def of(cls, values: dict[str, Any]) -> Self:
+        """The options from the values that click passes, by name."""
         fields = [field.name for field in knobs()]
-        recipe = {name: given[name] for name in fields if given[name] is not None}
-        others = {name: value for name, value in given.items() if name not in fields}
+        recipe = {name: values[name] for name in fields if values[name] is not None}
+        others = {name: value for name, value in values.items() if name not in fields}
         return cls(**others, recipe=recipe)
 
     def check(self) -> None:
@@ -173,7 +173,7 @@ class TrainOptions:
     help="Write event files for TensorBoard into the folder of --run-dir.",
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Train a net on the images, sounds or texts of DATA and save it.
 
     DATA is a folder with one folder of files per class (inside train, validation and test folders
@@ -184,7 +184,7 @@ def command(**given: Any) -> None:
     training and, from the second epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), words()
-    options = TrainOptions.of(given)
+    options = TrainOptions.of(values)
     options.check()
     check_place(options.output)
     dataset = _read(options, console)
@@ -200,7 +200,7 @@ def command(**given: Any) -> None:
     _print_plan(net, plan, console)
     try:
         taught = _taught(plan, net, console, options)
-    except RunError as error:  # the run's folder fails; what was learned need not
+    except RunError as error:  # the run folder failed; the net itself can still be saved
         if not net.history:
             raise
         _save(net, options.output)

@@ -63,13 +63,13 @@ class WhyOptions(InputOptions):
     "pixels.",
 )
 @json_option
-def command(**given: Any) -> None:
+def command(**values: Any) -> None:
     """Print how one number is computed when the net in the model file NET answers about INPUT.
 
     PLACE is a layer, a feature map, a row and a column, counted from 0, such as conv1,0,3,4. If
     it is left out, the number is the logit of the answer.
     """
-    options = _options(given)
+    options = _options(values)
     _check(options)
     net = Network.load(options.net_file)
     expected = class_number(net, "--expected", options.expected)
@@ -84,11 +84,11 @@ def command(**given: Any) -> None:
         _write(explanation, options.output, name, at)
 
 
-def _options(given: dict[str, Any]) -> WhyOptions:
+def _options(values: dict[str, Any]) -> WhyOptions:
     """The options as a record. With --text, the first word after NET is PLACE."""
-    if given["text"] is not None and given["place"] is None:
-        given = {**given, "file": None, "place": given["file"]}
-    return WhyOptions(**given)
+    if values["text"] is not None and values["place"] is None:
+        values = {**values, "file": None, "place": values["file"]}
+    return WhyOptions(**values)
 
 
 def _check(options: WhyOptions) -> None:

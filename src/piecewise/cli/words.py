@@ -11,12 +11,12 @@ from .output import WIDTH, printable
 SHOWN_OF_NAME = 12
 GROUPS_SHOWN = 12
 FEW = 30
-"""Under so many pictures, a share alone would say more than is known."""
+"""With fewer answers, a percentage would suggest more than is known."""
 _ENDS = "  recall   prec."
 
 
 def headline(scores: Scores) -> Iterator[str]:
-    """The accuracy, what is known by it, and what naming one class always would reach."""
+    """The accuracy, its confidence interval, and the accuracy of always answering one class."""
     right, (low, high) = int(scores.confusion.trace()), scores.interval
     answers = int(scores.confusion.sum())
     times = f", each picture {scores.repeats} times" if scores.repeats > 1 else ""
@@ -31,20 +31,19 @@ def headline(scores: Scores) -> Iterator[str]:
 
 
 def score_lines(scores: Scores, width: int = WIDTH) -> Iterator[str]:
-    """Scores as lines: the accuracy; then, a line a right class, the answers given (where there is
-    room in ``width`` columns), the share of the class that was found and the share that is right
-    where it was named."""
+    """Scores as lines: the accuracy; then, for each true label, the counts of the answers (if they
+    fit into ``width`` columns), the recall and the precision."""
     yield from headline(scores)
     yield ""
     names = [printable(name[:SHOWN_OF_NAME]) for name in scores.classes]
-    first = max(len("right class"), *(len(name) for name in names))
+    first = max(len("true label"), *(len(name) for name in names))
     widths = [max(5, len(name) + 1) for name in names]
     if first + sum(widths) + len(_ENDS) > width:
         names_shown, widths = [], []
     else:
         names_shown = names
     answers = "".join(f"{name:>{width}}" for name, width in zip(names_shown, widths, strict=True))
-    yield f"{'right class':<{first}}{answers}{_ENDS}"
+    yield f"{'true label':<{first}}{answers}{_ENDS}"
     rows = zip(names, scores.confusion.tolist(), scores.recall, scores.precision, strict=True)
     named = scores.confusion.sum(axis=0) > 0
     for (name, row, recall, precision), met in zip(rows, named.tolist(), strict=True):
@@ -57,12 +56,12 @@ def score_lines(scores: Scores, width: int = WIDTH) -> Iterator[str]:
 
 
 def group_lines(groups: Mapping[str, float]) -> Iterator[str]:
-    """The accuracy of each group by nets that learned nothing of it, the worst first."""
+    """The accuracy of each group by nets that were not trained on it, the lowest first."""
     if not groups:
         return
     mean = fsum(groups.values()) / len(groups)
     yield (
-        f"mean of {len(groups):,} groups, each answered by nets that learned nothing of it: "
+        f"mean of {len(groups):,} groups, each answered by nets that were not trained on it: "
         f"{100 * mean:.1f} %"
     )
     worst = sorted(groups, key=lambda name: (groups[name], name))[:GROUPS_SHOWN]
