@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from .network import Network as Network
     from .network import load as load
     from .page.explain import explain_page as explain_page
+    from .progress import OnProgress as OnProgress
+    from .progress import Progress as Progress
     from .tricks import Augmentation as Augmentation
 
 _HOMES = {
@@ -73,9 +75,11 @@ _HOMES = {
     "Network": "network",
     "NotFittedError": "errors",
     "NotationError": "errors",
+    "OnProgress": "progress",
     "PicturePreparation": "data.pictures.preparation",
     "PiecewiseError": "errors",
     "Preparation": "data.preparation",
+    "Progress": "progress",
     "Recipe": "learning.recipe",
     "RunError": "errors",
     "Scores": "learning.scores",

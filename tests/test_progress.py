@@ -1,0 +1,90 @@
+"""Progress reports: one record, one callback, and the meter that the command line shows."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import piecewise as pw
+from piecewise.cli.output import Meter
+from piecewise.progress import Epoch, Progress, in_stage
+
+DRAWN = pw.draw(60, size=9, seed=0)
+
+
+def terminal(width: int = 80) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+
+
+def written(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_meter_shows_the_count_or_the_loss_and_clears_its_line() -> None:
+    console = terminal()
+    with Meter(console) as meter:
+        meter(Progress("reading", 10, 10))
+        meter(Progress("training", 4, 4, 0.25))
+    lines = [line.rstrip() for line in written(console).split("\r") if line.strip()]
+    full = "#" * 24
+    assert lines == [f"reading [{full}] 100 %, 10 of 10", f"training [{full}] 100 %, loss 0.2500"]
+    assert written(console).endswith("\r" + " " * 79 + "\r")
+
+
+def test_a_meter_shows_a_fraction_of_its_bar() -> None:
+    console = terminal()
+    Meter(console)(Progress("reading", 1_500, 6_000))
+    assert written(console).strip() == f"reading [{'#' * 6}{'-' * 18}] 25 %, 1,500 of 6,000"
+
+
+@pytest.mark.parametrize("width", [1, 5, 20, 40, 200])
+def test_a_meter_never_writes_beyond_its_line(width: int) -> None:
+    console = terminal(width)
+    with Meter(console) as meter:
+        meter(Progress("teaching 18 nets, each without something", 0, 0))
+        meter(Progress("training", 5_000_000, 9_000_000, 123.456))
+    assert {len(line) for line in written(console).split("\r")} <= {0, width - 1}
+
+
+def test_a_meter_writes_nothing_where_there_is_no_terminal() -> None:
+    console, calls = Console(file=io.StringIO(), force_terminal=False), list[None]()
+    with Meter(console, lambda: calls.append(None)) as meter:
+        meter(Progress("reading", 1, 2))
+        meter(Progress("reading", 2, 2))
+    assert written(console) == ""
+    assert len(calls) == 2
+
+
+def test_a_stage_is_renamed_and_nothing_else() -> None:
+    reports: list[Progress] = []
+    renamed = in_stage(reports.append, "fold 1 of 10")
+    assert renamed is not None
+    epoch = Epoch(1, 0.5, None, None, 0.1)
+    renamed(Progress("training", 3, 4, 0.5, epoch, resumed=True))
+    assert reports == [Progress("fold 1 of 10", 3, 4, 0.5, epoch, resumed=True)]
+    assert in_stage(None, "fold 1 of 10") is None
+
+
+def test_every_function_that_takes_long_reports_the_same_record(tmp_path: Path) -> None:
+    path, reports = tmp_path / "drawn.npz", list[pw.Progress]()
+    np.savez(path, images=DRAWN.pictures[:, 0], labels=DRAWN.labels)
+    data = pw.read_data(path, cache=tmp_path / "cache", on_progress=reports.append)
+    net = pw.Network("full", (1, 9, 9), data.classes, preparation=data.preparation)
+    pw.train(net, data.pictures, data.labels, pw.Recipe(epochs=1), on_progress=reports.append)
+    pw.set_curves(net, data.pictures[:5], data.labels[:5], on_progress=reports.append)
+    pw.suspects(data, layers="full", on_progress=reports.append)
+    pw.culprits(net, data.pictures[:9], data.labels[:9], epochs=1, on_progress=reports.append)
+    pw.shuffle_test(data, on_progress=reports.append)
+    assert {type(report) for report in reports} == {Progress}
+    assert all(0 <= report.done <= report.total for report in reports)
+    stages = list(dict.fromkeys(re.sub(r"\d+", "n", report.stage) for report in reports))
+    assert stages == [
+        "checking", "looking", "training", "measuring", "asking nets, round n of n",
+        "teaching n nets, each without something", "shuffle test",
+    ]  # fmt: skip
