@@ -120,7 +120,7 @@ def test_the_shuffle_test_is_asked_for(tmp_path: Path, capsys: Printed) -> None:
     assert "names suggest" not in page  # they are named
     assert status(["inspect", str(file), "--image-size", "8"]) == 0
     page = capsys.readouterr().out
-    assert "input     1x8x8" in page
+    assert "input      1x8x8" in page
     assert "--groups 'writer'" in page
     assert "shuffle test" not in page
 

@@ -18,7 +18,7 @@ _MARKS = {True: "! ", False: "- "}
 
 
 def report_lines(found: Report, width: int) -> Iterator[str]:
-    """What there is to say, serious things first, in lines of at most ``width`` columns."""
+    """The report as lines of at most ``width`` columns, serious findings first."""
     serious = [one for one in found.findings if one.serious]
     notes = [one for one in found.findings if not one.serious]
     for finding in serious:
@@ -46,18 +46,18 @@ def _finding_lines(finding: Finding, width: int) -> Iterator[str]:
 
 
 def _pair(names: Sequence[str], width: int, mark: str) -> Iterator[str]:
-    """Two names on a line, or on two where there is no room."""
-    told = [printable(name) for name in names]
-    together = f"    {told[0]} {mark} {told[1]}"
+    """Two names on one line, or on two lines if they do not fit."""
+    first, second = (printable(name) for name in names)
+    together = f"    {first} {mark} {second}"
     if len(together) <= width:
         yield together
         return
-    yield f"    {_cut(told[0], width - 4)}"
-    yield f"  {mark} {_cut(told[1], width - 4)}"
+    yield f"    {_cut(first, width - 4)}"
+    yield f"  {mark} {_cut(second, width - 4)}"
 
 
 def _cut(name: str, room: int) -> str:
-    """The end of a name, where what tells it from others stands."""
+    """The end of a name, which differs most between names."""
     return name if len(name) <= room else f"...{name[3 - room :]}"
 
 
@@ -85,17 +85,17 @@ def _table(found: Report, width: int) -> Iterator[str]:
 def _facts(found: Report, width: int) -> Iterator[str]:
     yield from _fact("input", found.told, width)
     if found.sizes:
-        told = {name: _size(size, found.unit) for name, size in found.sizes.items()}
-        same = len(set(told.values())) == 1
+        sizes = {name: _size(size, found.unit) for name, size in found.sizes.items()}
+        same = len(set(sizes.values())) == 1
         words = (
-            f"all {told['median']} {found.unit}"
+            f"all {sizes['median']} {found.unit}"
             if same
-            else f"{told['smallest']} to {told['largest']} {found.unit}, median {told['median']}"
+            else f"{sizes['smallest']} to {sizes['largest']} {found.unit}, median {sizes['median']}"
         )
         yield from _fact("sizes", words, width)
     exact, near = _repeats("exact", found.exact), _repeats("near", found.near)
-    yield from _fact("repeats", f"{exact}, {near}", width)
-    where = " for testing" if "test" in found.parts else ""
+    yield from _fact("duplicates", f"{exact}, {near}", width)
+    where = " on the test split" if "test" in found.parts else ""
     largest = f"always answering '{found.largest}': {100 * found.baseline:.1f} % right{where}"
     yield from _fact("baseline", largest, width)
     yield from _fact("skipped", f"{len(found.skipped):,}" if found.skipped else "nothing", width)
@@ -108,12 +108,12 @@ def _facts(found: Report, width: int) -> Iterator[str]:
 def _repeats(name: str, found: Repeated) -> str:
     if not found.repeats:
         return f"no {name} ones"
-    told = f"{found.leaks:,} across parts, {found.clashes:,} of two classes"
-    return f"{found.repeats:,} {name} ({told})"
+    counts = f"{found.leaks:,} across splits, {found.clashes:,} with conflicting labels"
+    return f"{found.repeats:,} {name} ({counts})"
 
 
 def _fact(name: str, words: str, width: int) -> Iterator[str]:
-    yield from wrapped(words, width, f"{name:<10}", " " * 10)
+    yield from wrapped(words, width, f"{name:<11}", " " * 11)
 
 
 def _size(size: tuple[float, float], unit: str) -> str:
