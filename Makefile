@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tour test test-long test-toolkits coverage programs fuzz bench check lint types \
-        check-page build format lock picture clean
+        check-page build format lock notebook picture clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -74,6 +74,9 @@ format: $(VENV)/test  ## format the code
 
 lock: $(VENV)/test  ## choose the newest versions of all dependencies and write them down
 	PYTHON=$(BIN)/python sh scripts/lock.sh
+
+notebook: $(VENV)/toolkits  ## run the example notebook and write its outputs into it
+	$(BIN)/python scripts/run_notebook.py
 
 picture: $(VENV)/run  ## draw the README's picture anew
 	$(BIN)/python scripts/draw_picture.py docs/pixels-to-votes.svg
