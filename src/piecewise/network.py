@@ -1,4 +1,4 @@
-"""A network: an architecture, its parameters, and what one asks of it."""
+"""A network: an architecture and its parameters, with predictions, gradients and model files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Network:
     def _describe(
         self, architecture: Architecture, seed: int, preparation: Preparation | None
     ) -> None:
-        """All that a network is but its numbers."""
+        """Set everything but the parameters and running statistics."""
         self.architecture = architecture
         self.seed: int = checked("seed", SEED, seed)
         self.preparation = PicturePreparation(self.input) if preparation is None else preparation
@@ -79,13 +79,13 @@ class Network:
                 f"preparation: got one for {self.preparation.shape}, wanted {self.input}"
             )
         self.history: list[dict[str, Any]] = []
-        """What training wrote down, an entry an epoch."""
+        """The training history: an entry per epoch."""
         self.recipe: dict[str, Any] = {}
-        """What it was last trained with."""
+        """The recipe of the last training."""
         self.calibration = Calibration()
-        """How sure it may be."""
+        """Temperature and confidence thresholds, from held-out examples."""
 
-    # What it is.
+    # Description.
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -106,17 +106,17 @@ class Network:
 
     @property
     def state(self) -> dict[str, Float32]:
-        """Parameters and running averages by name: all that an answer depends on."""
+        """Parameters and running statistics by name: all that a prediction depends on."""
         return {**self.parameters, **self.running_stats}
 
     @property
     def parameters_sha256(self) -> str:
-        """SHA-256 of the parameters, then the running averages, as little-endian float32."""
+        """SHA-256 of the parameters, then the running statistics, as little-endian float32."""
         digest = hashlib.sha256(self.parameters.flat.astype("<f4").tobytes())
         digest.update(self.running_stats.flat.astype("<f4").tobytes())
         return digest.hexdigest()
 
-    # What it says.
+    # Predictions.
 
     def logits(self, pictures: npt.ArrayLike, threads: int | None = None) -> Float32:
         """Pictures float32 (N, C, H, W), or uint8 through the preparation; for a network that
@@ -185,7 +185,7 @@ class Network:
 
         return CompiledNetwork(self, threads)
 
-    # How it learns.
+    # Gradients.
 
     def gradients(
         self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
@@ -227,7 +227,7 @@ class Network:
         found = programs.nudges(self.architecture, self.state, x, right, loss)
         return found.loss, found.arrays
 
-    # How it is kept.
+    # Model files.
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file, whole or not at all, and read it back, or ModelFileError."""
@@ -260,7 +260,7 @@ class Network:
         net.calibration = model.calibration
         return net
 
-    # What goes in, read and preprocessed.
+    # Inputs from files.
 
     def read_inputs(self, *files: str | os.PathLike[str]) -> npt.NDArray[Any]:
         """Files, read and preprocessed: an array (N, ...) for `logits`, `probabilities` and
@@ -274,7 +274,7 @@ class Network:
             raise DataError("got nothing to prepare, wanted one or more")
         return np.stack([self.preparation.fit(one) for one in given])
 
-    # How it looks.
+    # Display.
 
     def __repr__(self) -> str:
         names = self.classes

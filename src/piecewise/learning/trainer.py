@@ -78,7 +78,10 @@ def train(
         from .keeping import keeping  # noqa: PLC0415 - it loads what only files need
 
         keeper = keeping(run, course, events=events)
-    with keeper as kept, np.errstate(over="ignore", invalid="ignore"):  # told as an error of ours
+    with (
+        keeper as kept,
+        np.errstate(over="ignore", invalid="ignore"),
+    ):  # raises TrainingError instead
         if on_progress and course.step:
             on_progress(replace(_position(course), resumed=True))
         if not course.done:
