@@ -61,6 +61,11 @@ def test_the_examples_of_the_manual_run_and_print_what_they_say(
         "docs/learning.md",
         "docs/see-through.md",
         "docs/testing.md",
+        "docs/compatibility.md",
+        "docs/releasing.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "examples/README.md",
     ],
 )
 def test_links_and_paths_lead_somewhere(page: str) -> None:
@@ -74,7 +79,7 @@ def test_links_and_paths_lead_somewhere(page: str) -> None:
 
 def test_the_commands_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for page in ("README.md", "CONTRIBUTING.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "docs/releasing.md"):
         for target in re.findall(r"`?make ([a-z-]+)", (ROOT / page).read_text()):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
