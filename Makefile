@@ -23,9 +23,9 @@ tour: $(VENV)/run  ## walk through the deck in the terminal
 	@$(BIN)/piecewise tour
 
 test: $(VENV)/test  ## the tests a newcomer runs
-	$(BIN)/python -m pytest -m "not long and not alone" --ignore tests/toolkits \
+	$(BIN)/python -m pytest -m "not long and not serial" --ignore tests/toolkits \
 	  -n $(JOBS) --dist loadfile --no-loadscope-reorder
-	$(BIN)/python -m pytest -m "alone and not long" --ignore tests/toolkits
+	$(BIN)/python -m pytest -m "serial and not long" --ignore tests/toolkits
 
 test-long: $(VENV)/test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --ignore tests/toolkits --durations=0
@@ -37,7 +37,7 @@ coverage: $(VENV)/toolkits  ## which lines the tests run (dist/coverage/index.ht
 	@$(PIP) install coverage==7.17.5
 	@mkdir -p dist/coverage
 	$(BIN)/python -m coverage erase
-	-$(BIN)/python -m coverage run -m pytest -m "not long and not alone" \
+	-$(BIN)/python -m coverage run -m pytest -m "not long and not serial" \
 	  -n $(JOBS) --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage html --quiet

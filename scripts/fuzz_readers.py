@@ -35,7 +35,7 @@ from typing import NamedTuple
 from fuzz_table import READERS
 from piecewise.errors import PiecewiseError
 
-SLOWEST = 5.0  # seconds
+SLOWEST = 5.0  # seconds, unless `--slowest` says otherwise
 MOST_MEMORY = 4 << 30  # bytes that a child may ask for, its libraries included
 CHUNK = 10_000  # cases of one child
 
@@ -120,7 +120,7 @@ def case(name: str, seed: int, number: int, seeds: list[bytes]) -> bytes:
 STATE = struct.Struct("<4q")  # the case that is being read; how many were read, refused, failed
 
 
-def child(name: str, seed: int, first: int, last: int, state: Path) -> None:
+def child(name: str, seed: int, first: int, last: int, state: Path, slowest: float) -> None:
     """Read the cases ``first`` to ``last``, the last excluded. What fails is told on stdout."""
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
@@ -132,7 +132,7 @@ def child(name: str, seed: int, first: int, last: int, state: Path) -> None:
     for number in range(first, last):
         os.pwrite(file, STATE.pack(number, *counts.values()), 0)
         content = case(name, seed, number, seeds)
-        signal.setitimer(signal.ITIMER_REAL, SLOWEST)  # its signal ends the process
+        signal.setitimer(signal.ITIMER_REAL, slowest)  # its signal ends the process
         found, words = outcome(reader, content)
         signal.setitimer(signal.ITIMER_REAL, 0)
         counts[found] += 1
@@ -178,14 +178,14 @@ class Tally:
         self.failures += other.failures
 
 
-def done(task: Task, seed: int, folder: str) -> Tally:
+def done(task: Task, seed: int, folder: str, slowest: float) -> Tally:
     """All cases of a task, by as many children as it takes."""
     tally, first = Tally(), task.first
     state = Path(folder) / f"{task.name}-{task.first}"
     while first < task.last:
         state.write_bytes(STATE.pack(-1, 0, 0, 0))
-        command = [sys.executable, sys.argv[0], "--seed", str(seed), "--child", task.name,
-                   str(first), str(task.last), str(state)]  # fmt: skip
+        command = [sys.executable, sys.argv[0], "--seed", str(seed), "--slowest", str(slowest),
+                   "--child", task.name, str(first), str(task.last), str(state)]  # fmt: skip
         ran = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False,
             env=os.environ | {"TMPDIR": folder},
@@ -198,7 +198,7 @@ def done(task: Task, seed: int, folder: str) -> Tally:
             return tally
         if at < task.last:
             hung = ran.returncode == -signal.SIGALRM
-            words = f"over {SLOWEST:g} seconds" if hung else f"ended by {ran.returncode}"
+            words = f"over {slowest:g} seconds" if hung else f"ended by {ran.returncode}"
             tally.failures.append((at, f"{words}\n{ran.stderr.strip()[-2_000:]}"))
         first = at + 1
     return tally
@@ -215,7 +215,9 @@ def shared_out(names: list[str], count: int, chunk: int = CHUNK) -> list[Task]:
     return [task for _, task in sorted(tasks)]
 
 
-def run(names: list[str], count: int, seed: int, processes: int) -> dict[str, Tally]:
+def run(
+    names: list[str], count: int, seed: int, processes: int, slowest: float
+) -> dict[str, Tally]:
     """What came of so many cases, by reader."""
     found, tasks = {name: Tally() for name in names}, shared_out(names, count)
     shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -224,7 +226,7 @@ def run(names: list[str], count: int, seed: int, processes: int) -> dict[str, Ta
         ThreadPoolExecutor(processes) as threads,
     ):
         for task, tally in zip(
-            tasks, threads.map(lambda task: done(task, seed, folder), tasks), strict=True
+            tasks, threads.map(lambda task: done(task, seed, folder, slowest), tasks), strict=True
         ):
             found[task.name].add(tally)
             for number, words in tally.failures:
@@ -251,15 +253,16 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", nargs="+", choices=list(READERS), default=list(READERS))
     parser.add_argument("--repeat", nargs=2, metavar=("READER", "NUMBER"))
+    parser.add_argument("--slowest", type=float, default=SLOWEST, help="seconds for a file")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
         name, first, last, state = asked.child
-        child(name, asked.seed, int(first), int(last), Path(state))
+        child(name, asked.seed, int(first), int(last), Path(state), asked.slowest)
         return 0
     if asked.repeat:
         return repeat(asked.repeat[0], asked.seed, int(asked.repeat[1]))
-    found = run(asked.only, asked.count, asked.seed, asked.processes)
+    found = run(asked.only, asked.count, asked.seed, asked.processes, asked.slowest)
     for name, tally in found.items():
         failed = len(tally.failures)
         print(f"{name}: {tally.read:,} read, {tally.refused:,} refused, {failed:,} failed")

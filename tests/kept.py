@@ -53,13 +53,28 @@ def same(one: DataSet, other: DataSet) -> None:
 READ = """
 import os, sys, signal, threading
 from pathlib import Path
-from piecewise.data import media, preparing
+from piecewise.data import in_order, media, preparing
 from piecewise.data.dataset import read_data
 from piecewise.data.pictures.preparation import PicturePreparation
 media.MEDIA["pictures"] = media.MEDIA["pictures"]._replace(worth_sharing=0)
 preparing.processors = lambda: 3
+begun, there, released = [], threading.Event(), threading.Event()
+class Pool(in_order.ThreadPoolExecutor):
+    def shutdown(self, *given, **named):
+        if there.is_set():
+            released.set()
+        super().shutdown(*given, **named)
+def counted(given, use, threads):
+    def one(index):
+        begun.append(index)
+        if there.is_set():
+            released.wait()  # so that nothing is read meanwhile
+        return use(index)
+    return in_order.in_order(given, one, threads)
+in_order.ThreadPoolExecutor, preparing.in_order = Pool, counted
 def report(progress):
     if progress.stage == "reading" and progress.done == int(sys.argv[3]):
+        there.set()
         print("there", flush=True)
         if sys.argv[4] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -68,6 +83,7 @@ try:
     read_data(sys.argv[1], chosen, cache=sys.argv[2], on_progress=report)
 except KeyboardInterrupt:
     print([thread.name for thread in threading.enumerate()], flush=True)
+    print(len(begun), flush=True)
 """
 
 

@@ -4,9 +4,10 @@ same on a busy machine."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 HANG = 600
 """Seconds after which a test gives up waiting for another thread or process. It only guards
@@ -23,7 +24,7 @@ class Steps:
     def __init__(self, limit: int) -> None:
         self.count, self.limit = 0, limit
 
-    def trace(self, *_: FrameType | str | object) -> object:
+    def trace(self, _frame: FrameType, _event: str, _argument: Any) -> Any:
         self.count += 1
         if self.count > self.limit:
             sys.settrace(None)
@@ -41,3 +42,13 @@ def at_most(limit: int) -> Iterator[Steps]:
         yield steps
     finally:
         sys.settrace(before)
+
+
+def counted_ends(function: Callable[..., Any], ended: list[Any]) -> Callable[..., Any]:
+    """The same function, but what it returns is noted, unless an error ends it."""
+
+    def counted(*given: Any, **named: Any) -> Any:
+        ended.append(function(*given, **named))
+        return ended[-1]
+
+    return counted

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import report
+from benchmarks import report, waits
 from benchmarks.agreement import SLOPES, distance, write_steps
 from benchmarks.compiling import compiling
 from benchmarks.machine import Others
@@ -109,3 +109,12 @@ def test_the_page_holds_the_tables_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "speed.md").write_text(text, encoding="utf-8")
     report.write(json.loads(results.read_text(encoding="utf-8")), tmp_path / "speed.md")
     assert (tmp_path / "speed.md").read_text(encoding="utf-8") == text
+
+
+def test_waits_are_measured_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    waits.main(["--only", "import", "cache", "--rounds", "1"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        waits.WAITS[name][0] for name in ("import", "cache")
+    ]
+    assert all(float(row.split("|")[2]) > 0 for row in rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from piecewise.progress import Progress
 from piecewise.tricks import Augmentation
 
 from .real_data import real
+from .steps import counted_ends
 
 SIZE, COUNT, PLANTED = 12, 40, 13
 LITTLE = "conv 6 3, norm, relu, pool 2, dropout 0.1, full"
@@ -187,16 +188,19 @@ def test_what_is_refused(planted: tuple[Network, Drawings, npt.NDArray[np.int64]
         culprits(fresh, drawn.pictures, labels)
 
 
-def test_ctrl_c_ends_all_of_it(planted: tuple[Network, Drawings, npt.NDArray[np.int64]]) -> None:
+def test_ctrl_c_ends_all_of_it(
+    planted: tuple[Network, Drawings, npt.NDArray[np.int64]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     net, drawn, labels = planted
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    began = time.perf_counter()
+    ended, module = list[object](), sys.modules[culprits.__module__]
+    monkeypatch.setattr(module, "train", counted_ends(train, ended))
     with pytest.raises(KeyboardInterrupt):
         culprits(net, drawn.pictures, labels, epochs=20_000, on_progress=stop)
-    assert time.perf_counter() - began < 10
+    assert ended == []  # of more than forty
 
 
 def test_an_error_of_a_net_is_told(
@@ -298,9 +302,9 @@ def planted_set(path: Path, name: str, draw: int) -> tuple[DataSet, int]:
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["mnist.npz", "xo-unipen.npz"])
 def test_a_wrong_label_among_sixty_real_ones_is_found(name: str, tmp_path: Path) -> None:
-    """By what is chosen where nothing is said, in nine of ten draws and in half a minute: asked
-    about mistakes of the net."""
-    places, slowest = list[int](), 0.0
+    """By what is chosen where nothing is said, in nine of ten draws: asked about
+    mistakes of the net."""
+    places = list[int]()
     for draw_number in range(10):
         data, wrong = planted_set(tmp_path / "set.npz", name, draw_number)
         plan = lesson(data, seed=draw_number)
@@ -309,12 +313,9 @@ def test_a_wrong_label_among_sixty_real_ones_is_found(name: str, tmp_path: Path)
         pictures, right = data.part("test")
         missed = net.logits(pictures).argmax(axis=1) != right
         asked = (pictures[missed], right[missed]) if missed.any() else (pictures, right)
-        began = time.perf_counter()
         found = culprits(net, *data.part("train"), *asked)
-        slowest = max(slowest, time.perf_counter() - began)
         places.append([one.indices for one in found].index((wrong,)))
     assert sum(place < 3 for place in places) >= 9, places
-    assert slowest < 30
 
 
 @pytest.mark.long

@@ -28,6 +28,7 @@ from .code_cache import (
     needs_modes,
     sealed,
 )
+from .steps import HANG
 
 # Writing that fails
 
@@ -183,7 +184,7 @@ def test_many_processes_do_no_harm_to_each_other(
     workers = [spawn.Process(target=worker, args=(n, together, results)) for n in range(8)]
     for process in workers:
         process.start()
-    told = [results.get(timeout=120) for _ in workers]
+    told = [results.get(timeout=HANG) for _ in workers]
     for process in workers:
         process.join(60)
         assert process.exitcode == 0
@@ -204,7 +205,7 @@ def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.Mon
     workers = [spawn.Process(target=first, args=(n, together, results)) for n in range(8)]
     for process in workers:
         process.start()
-    assert all(results.get(timeout=120) for _ in workers)
+    assert all(results.get(timeout=HANG) for _ in workers)
     for process in workers:
         process.join(60)
     assert not any(asked(f"code {number}", bytes([number])) for number in range(8))

@@ -15,6 +15,8 @@ from piecewise import LimitError, Network, Recipe, TrainingError, train
 from piecewise.engine import runtime
 from piecewise.reference import run
 
+from .steps import HANG
+
 Array = np.ndarray[Any, Any]
 
 NET = "conv 5 3, relu, pool 2, full"
@@ -109,7 +111,7 @@ def test_a_child_learns_after_its_parent_used_threads() -> None:
     queue = context.Queue()
     child = context.Process(target=learn_and_tell, args=(queue,))
     child.start()
-    assert queue.get(timeout=60) == wanted
+    assert queue.get(timeout=HANG) == wanted
     child.join(60)
     assert child.exitcode == 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from .browser import Opened, chromium
 from .naughty import naughty
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .programs import needs_chromium
+from .steps import HANG
 from .test_ledger import drawn_net, some_input
 from .test_media import folder
 
@@ -118,21 +118,16 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[pw.Network, Any, P
     return net, lessons.pictures[0], place
 
 
-@pytest.mark.alone
-def test_a_report_of_digits_is_small_whole_and_quick(
+def test_a_report_of_digits_is_small_and_whole(
     browser: Browser, digits: tuple[pw.Network, Any, Path]
 ) -> None:
     net, example, path = digits
     assert path.stat().st_size < 2_000_000
-    spent = []
-    for _ in range(5):
-        opened = Opened(browser, path)
-        spent.append(opened.page.evaluate("Number(document.documentElement.dataset.ready)"))
-        assert not opened.beyond
-        assert not opened.complaints
-        opened.close()
-    assert median(spent) < 1_000, spent
     opened = Opened(browser, path)
+    assert not opened.beyond
+    assert not opened.complaints
+    # Each element that is drawn at first takes time: `python -m benchmarks.waits`.
+    assert opened.page.evaluate("document.querySelectorAll('*').length") < 10_000
     walk = net.walk(layer_inputs(net, example[None])[0])
     check_terms(opened.page, walk, places(walk, 100, 1))
     opened.close()
@@ -283,7 +278,10 @@ def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path) -> No
     path = tmp_path / "injected.html"
     path.write_text(html.replace("</body>", f"{scripts}<img src=x onerror={trap}></body>"))
     opened = Opened(browser, path)
-    opened.page.wait_for_timeout(300)
+    for _ in range(100 * HANG):
+        if len(opened.complaints) >= 3:
+            break
+        opened.page.wait_for_timeout(10)
     assert opened.page.evaluate("window.caught") is None
     assert len(opened.complaints) >= 3  # each was refused, and that was told
     opened.close()
@@ -325,7 +323,7 @@ def test_a_page_that_did_not_escape_would_be_noticed(
     path = tmp_path / "open.html"
     path.write_text(f"<!doctype html><html data-ready><body>{name}</body></html>")
     opened = Opened(browser, path)
-    opened.page.wait_for_function("window.caught === 1", timeout=5_000)
+    opened.page.wait_for_function("window.caught === 1", timeout=1_000 * HANG)
     opened.close()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from piecewise.data.pictures.containers import MOST_CHUNKS, MOST_SCANS, scans_of
 from piecewise.data.pictures.files import read_picture
 from piecewise.errors import DataError
 
+from .steps import HANG, at_most
 from .test_pictures import colours, encoded
 from .test_pictures_forms import chunk, png, row
 
@@ -43,7 +43,7 @@ def measured(path: Path, content: bytes) -> tuple[int, str]:
         pytest.skip("this system does not tell what memory a process has used")
     path.write_bytes(content)
     command = [sys.executable, "-c", MEASURE, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=True)
     memory, told = done.stdout.strip().split(" ", 1)
     return int(memory), told.removeprefix(f"{path}: ")
 
@@ -108,7 +108,6 @@ def test_texts_and_profiles_that_unpack_to_very_much_are_passed_over(tmp_path: P
     assert memory < 32 << 20
 
 
-@pytest.mark.alone
 def test_many_scans_of_a_jpeg_are_refused_before_they_are_gone_over() -> None:
     plain = encoded(Image.new("L", (4_000, 4_000), 90), "JPEG", progressive=True)
     last = plain.rindex(b"\xff\xda")
@@ -121,10 +120,9 @@ def test_many_scans_of_a_jpeg_are_refused_before_they_are_gone_over() -> None:
     assert scans_of(more(MOST_SCANS - 6)) == MOST_SCANS
     extra = small[small.rindex(b"\xff\xda") : -2] * 20
     assert read_picture(small[:-2] + extra + small[-2:]).shape == (8, 8, 3)
-    began = time.perf_counter()
-    with pytest.raises(DataError, match=f"^x: more than {MOST_SCANS} scans; save it again"):
+    words = f"^x: more than {MOST_SCANS} scans; save it again"
+    with pytest.raises(DataError, match=words), at_most(120_000):
         read_picture(more(20_000), "x")
-    assert time.perf_counter() - began < 1
 
 
 def chunks_of(kind: bytes) -> Callable[[int], bytes]:
@@ -166,7 +164,6 @@ def scan_of(plain: bytes) -> int:
 def test_very_many_pieces_are_refused_in_little_memory_and_time(
     tmp_path: Path, made: Callable[[int], bytes], size: int, what: str
 ) -> None:
-    began = time.perf_counter()
     memory, told = measured(tmp_path / "a", made(MOST_CHUNKS))
     assert told.endswith((", 1)", ", 3)"))
     assert memory < 96 << 20
@@ -174,17 +171,17 @@ def test_very_many_pieces_are_refused_in_little_memory_and_time(
     memory, told = measured(tmp_path / "a", huge)
     assert told == f"more than 100,000 {what}; open it in another program and save it again"
     assert memory < len(huge) + (64 << 20)
-    with pytest.raises(DataError, match=f"^x: more than 100,000 {what}"):
-        read_picture(made(MOST_CHUNKS + 1), "x")
-    assert time.perf_counter() - began < 10
+    for content in (made(MOST_CHUNKS + 1), huge):
+        with pytest.raises(DataError, match=f"^x: more than 100,000 {what}"), at_most(2_000_000):
+            read_picture(content, "x")
 
 
 def test_filling_without_end_is_gone_over_once() -> None:
-    began = time.perf_counter()
+    words = r"^x: cannot be read as a picture"
     for filling in (b"\xff", b"\xff\0", b"\xff\xd0", b"\0"):
-        with pytest.raises(DataError, match=r"^x: cannot be read as a picture"):
-            read_picture(b"\xff\xd8\xff\xfe\0\2" + filling * (16 << 20), "x")
-    assert time.perf_counter() - began < 5
+        content = b"\xff\xd8\xff\xfe\0\2" + filling * (16 << 20)
+        with pytest.raises(DataError, match=words), at_most(1_000):
+            read_picture(content, "x")
 
 
 def tiff(entries: list[tuple[int, int, int, int]], body: bytes = b"") -> bytes:
@@ -232,16 +229,15 @@ def test_tags_of_lying_lengths_are_passed_over(count: int) -> None:
     assert read_picture(content).ravel().tolist() == list(range(16))
 
 
-@pytest.mark.alone
 def test_very_many_pages_cost_nothing() -> None:
     first = page(body=bytes(range(16)))
     pages = first + page()[8:] * 50_000  # each says that there is none after it
-    began = time.perf_counter()
-    assert read_picture(pages).ravel().tolist() == list(range(16))
+    with at_most(10_000):
+        assert read_picture(pages).ravel().tolist() == list(range(16))
     place = 8 + 2 + 12 * 9
     ring = first[:place] + struct.pack("<I", 8) + first[place + 4 :]
-    assert read_picture(ring).ravel().tolist() == list(range(16))
-    assert time.perf_counter() - began < 1
+    with at_most(10_000):
+        assert read_picture(ring).ravel().tolist() == list(range(16))
 
 
 def test_a_frame_larger_than_its_screen_is_read_whole() -> None:

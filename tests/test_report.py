@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from piecewise.data.xo import draw
 
 from .real_data import real
 from .sound_files import encoded
+from .steps import at_most
 
 RNG = np.random.default_rng(5)
 LINES = [
@@ -205,16 +206,28 @@ def test_equal_rows_of_any_length_and_only_these_are_grouped() -> None:
         assert [group.tolist() for group in equal_groups(rows)] == wanted
 
 
+class Counted(np.ndarray):
+    """Numbers that count how many of them are computed with."""
+
+    count = 0
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *given: Any, **named: Any) -> Any:
+        Counted.count += sum(np.size(one) for one in given)
+        plain = [np.asarray(one) if isinstance(one, Counted) else one for one in given]
+        return getattr(ufunc, method)(*plain, **named)
+
+
 def test_a_set_with_everything_twice_takes_no_longer() -> None:
     count = 70_000
     data = DataSet(
-        np.zeros((count, 1, 1, 1), np.uint8), np.arange(count) % 2, ("X", "O"),
+        np.zeros((count, 1, 1, 1), np.uint8), (np.arange(count) % 2).view(Counted), ("X", "O"),
         np.where(np.arange(count) % 7, "train", "validation"), PicturePreparation((1, 1, 1)),
     )  # fmt: skip
     pairs = np.arange(count).reshape(-1, 2)
-    began = time.perf_counter()
-    told = repeated_in_groups(list(pairs), data)
-    assert time.perf_counter() - began < 8  # half a second; looking at all for each took 23
+    Counted.count = 0
+    with at_most(5_000_000):
+        told = repeated_in_groups(list(pairs), data)
+    assert Counted.count < 10 * count  # looking at all of them for each: some billions
     assert told.repeats == told.clashes == count // 2
     assert told.leaks == count // 7
     assert np.array_equal(told.across, repeated_in_pairs(pairs, data).across)
@@ -290,12 +303,10 @@ def test_the_same_report_twice() -> None:
     assert report(noisy).to_json() == report(noisy).to_json()
 
 
-def test_real_sets_hold_few_false_alarms_and_are_quick() -> None:
+def test_real_sets_hold_few_false_alarms() -> None:
     digits = read_data(real("mnist.npz"))
     pictures, labels = digits.part("train")
-    began = time.perf_counter()
     pairs = near_pairs(pictures, "drawings")
-    assert time.perf_counter() - began < 40  # 3 s on two processors with nothing else to do
     assert len(pairs) < 150
     assert set(labels[pairs].reshape(-1).tolist()) <= {1}  # strokes alone
     for name in ("xo-unipen.npz", "xo-tricky.npz", "hand-signs.zip"):

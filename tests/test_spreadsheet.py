@@ -17,6 +17,7 @@ from piecewise.insight.spreadsheet import spreadsheet
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .programs import OFFICE, needs_office
+from .steps import HANG
 from .test_ledger import drawn_net, some_input
 
 
@@ -25,7 +26,7 @@ def recalculated(files: list[Path], folder: Path) -> dict[str, openpyxl.Workbook
     profile = f"-env:UserInstallation=file://{folder / 'profile'}"
     kind = ["--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder / "out")]
     command = [OFFICE, profile, "--headless", *kind, *map(str, files)]
-    subprocess.run(command, check=True, capture_output=True, timeout=180)
+    subprocess.run(command, check=True, capture_output=True, timeout=HANG)
     made = (folder / "out" / file.name for file in files)
     return {file.stem: openpyxl.load_workbook(file, data_only=True) for file in made}
 

