@@ -102,7 +102,8 @@ def check_sdist(sdist: Path, folder: Path) -> None:
                     unpacked / "tests", PYTHONPATH=source)  # fmt: skip
     print(f"sdist: {collected.strip().splitlines()[-1]}")
     some = [unpacked / name for name in TESTS]
-    print(f"sdist: {run(*pytest, *some, PYTHONPATH=source).strip().splitlines()[-1]}")
+    done = run(*pytest, *some, "-k", "not thousands", PYTHONPATH=source)
+    print(f"sdist: {done.strip().splitlines()[-1]}")
 
 
 def main() -> None:
