@@ -352,7 +352,7 @@ def test_a_net_is_taught_and_scored_by_an_archive(
     )
     assert status(["train", str(path), "-o", str(net), "--folds", "0", "--quick"]) == 0
     assert status(["evaluate", str(net), str(path)]) == 0
-    assert "on all of it:" in capsys.readouterr().err
+    assert "on all examples:" in capsys.readouterr().err
 
 
 def test_photos_of_hands_are_read_and_all_of_them() -> None:
