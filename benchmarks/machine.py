@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from piecewise.engine.native import compiler, this_machine
+from piecewise.engine.runtime.llvm_compiler import compiler, this_machine
 
 PACKAGES = ("numpy", "torch", "onnx", "onnxruntime")
 

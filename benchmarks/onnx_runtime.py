@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from piecewise.architecture import Architecture, Stage
-from piecewise.layers import Convolution, Full, Pool, Relu
+from piecewise.spec.architecture import Architecture, Stage
+from piecewise.spec.layers import Convolution, Full, Pool, Relu
 
 from .agreement import write_steps
 from .nets import ANSWERED, Array, Given, read_given

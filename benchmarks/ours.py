@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import piecewise
 from piecewise import CompiledNetwork, Network, Recipe
-from piecewise.engine import programs, single
+from piecewise.engine.runtime import network_programs, single_image
 
 from .agreement import RATE, SLOPES, STEPS, write_steps
 from .nets import ANSWERED, Array, read_given
@@ -25,8 +25,8 @@ SLOW = 1e-4
 def using(threads: int) -> Iterator[None]:
     """A network answers on all processors it finds: it finds so many."""
     with (
-        patch.object(programs, "processors", lambda: threads),
-        patch.object(single, "processors", lambda: threads),
+        patch.object(network_programs, "processors", lambda: threads),
+        patch.object(single_image, "processors", lambda: threads),
     ):
         yield
 

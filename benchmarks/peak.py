@@ -7,9 +7,9 @@ import threading
 import time
 from functools import cache
 
-from piecewise.engine.ir import Function, Module, vector_of
-from piecewise.engine.native import Native, compiled, loaded, this_machine
-from piecewise.engine.runtime import aligned
+from piecewise.engine.ir.llvm_text import Function, Module, vector_of
+from piecewise.engine.runtime.llvm_compiler import Native, compiled, loaded, this_machine
+from piecewise.engine.runtime.thread_pool import aligned
 
 CHAINS = 12
 """Enough to keep two units of four cycles busy, few enough for sixteen registers."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from piecewise.architecture import Architecture, Stage
-from piecewise.layers import Convolution, Full, Pool, Relu
+from piecewise.spec.architecture import Architecture, Stage
+from piecewise.spec.layers import Convolution, Full, Pool, Relu
 
 from .agreement import RATE, SLOPES, STEPS, write_steps
 from .nets import ANSWERED, Array, Given, read_given

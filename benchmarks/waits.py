@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 import piecewise as pw
-from piecewise.data.inspection.near_pictures import near_pairs
-from piecewise.data.texts.columns import read_columns
-from piecewise.data.texts.preparation import decide_texts
-from piecewise.engine.cache import cached
-from piecewise.insight.culprits import culprits
+from piecewise.data.inspection.near_duplicate_images import near_pairs
+from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.text.preprocessor import decide_texts
+from piecewise.engine.runtime.code_cache import cached
+from piecewise.insight.data_quality.influence import culprits
 from piecewise.page.explain import explain_page
 
 Wait = Callable[[Path], float]

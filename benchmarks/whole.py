@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from piecewise.data.dataset import read_data
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.teaching import lesson
+from piecewise.training.recipe import Recipe
+from piecewise.training.experiment import lesson
 
 
 def main() -> None:

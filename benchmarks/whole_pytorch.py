@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from piecewise.architecture import Architecture
-from piecewise.layers import Dropout, Full, Norm
-from piecewise.tricks import Augmentation
+from piecewise.spec.architecture import Architecture
+from piecewise.spec.layers import Dropout, Full, Norm
+from piecewise.spec.augmentation import Augmentation
 
 from .pytorch import module
 from .whole import rates, same_lesson

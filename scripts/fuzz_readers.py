@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fuzz_table import READERS
-from piecewise.errors import PiecewiseError
+from piecewise.core.errors import PiecewiseError
 
 SLOWEST = 5.0  # seconds, unless `--slowest` says otherwise
 MOST_MEMORY = 4 << 30  # bytes that a child may ask for, its libraries included

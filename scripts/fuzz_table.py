@@ -20,13 +20,13 @@ import numpy as np
 from PIL import Image
 
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures.files import read_picture
-from piecewise.data.sounds.files import read_sound
-from piecewise.data.sounds.preparation import SoundPreparation
-from piecewise.data.tables import read_npz
-from piecewise.data.texts.columns import read_columns
-from piecewise.data.texts.files import read_text
-from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.images.decoding import read_picture
+from piecewise.data.audio.decoding import read_sound
+from piecewise.data.audio.preprocessor import SoundPreparation
+from piecewise.data.sources.npz import read_npz
+from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.text.decoding import read_text
+from piecewise.data.text.preprocessor import TextPreparation
 
 
 def as_file(suffix: str, reader: Callable[[Path], object]) -> Callable[[bytes], None]:

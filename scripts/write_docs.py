@@ -16,15 +16,15 @@ import click
 
 from piecewise.cli import main as command_line
 from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
-from piecewise.layers import KINDS, Layer, knobs
-from piecewise.learning.recipe import knobs as recipe_knobs
-from piecewise.notation import usage
-from piecewise.tricks import tricks
+from piecewise.spec.layers import KINDS, Layer, knobs
+from piecewise.training.recipe import knobs as recipe_knobs
+from piecewise.spec.notation import usage
+from piecewise.spec.augmentation import tricks
 
 LAYERS_HEAD = """\
 # Layers and their notation
 
-<!-- Written by scripts/write_docs.py from the records in src/piecewise/layers.py. -->
+<!-- Written by scripts/write_docs.py from the records in src/piecewise/spec/layers.py. -->
 
 A network is a list of layers between commas; `N * ( ... )` repeats a part of it:
 
@@ -37,7 +37,7 @@ of the second convolution are `conv2.weight` and `conv2.bias`.
 RECIPE_HEAD = """\
 # The recipe
 
-<!-- Written by scripts/write_docs.py from src/piecewise/learning/recipe.py. -->
+<!-- Written by scripts/write_docs.py from src/piecewise/training/recipe.py. -->
 
 `pw.Recipe(...)` holds everything about a training run but the network and the pictures. `piecewise
 train` has options for some of them (`--learning-rate`); it chooses the epochs by the number of

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from piecewise.engine import cache
-from piecewise.engine.cache import cached
+from piecewise.engine.runtime import code_cache
+from piecewise.engine.runtime.code_cache import cached
 
 POSIX = os.name == "posix"
 ROOT = POSIX and os.getuid() == 0
@@ -32,8 +32,8 @@ def cache_folder(
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Path]:
     """The cache's folder, not made yet; in both ways of reaching its files; without noise."""
-    monkeypatch.setattr(cache, "_PINNED", request.param and cache._PINNED)
-    monkeypatch.setenv(cache.CHOICE, str(tmp_path / "code"))
+    monkeypatch.setattr(code_cache, "_PINNED", request.param and code_cache._PINNED)
+    monkeypatch.setenv(code_cache.CHOICE, str(tmp_path / "code"))
     yield tmp_path / "code"
     assert capfd.readouterr() == ("", "")
 

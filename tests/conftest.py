@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.engine.cache import CHOICE
+from piecewise.engine.runtime.code_cache import CHOICE
 
 
 @pytest.fixture(scope="session", autouse=True)

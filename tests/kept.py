@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from piecewise.data import storing
+from piecewise.data.loading import prepared_cache
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.progress import Progress
+from piecewise.core.progress import Progress
 
-FILES = [storing.INPUTS, storing.NOTE]
+FILES = [prepared_cache.INPUTS, prepared_cache.NOTE]
 
 
 def pictures_in(home: Path) -> Path:
@@ -55,7 +55,7 @@ import os, sys, signal, threading
 from pathlib import Path
 from piecewise.data import in_order, media, preparing
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures.preparation import PicturePreparation
+from piecewise.data.images.preprocessor import PicturePreparation
 media.MEDIA["pictures"] = media.MEDIA["pictures"]._replace(worth_sharing=0)
 preparing.processors = lambda: 3
 begun, there, released = [], threading.Event(), threading.Event()

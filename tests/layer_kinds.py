@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from piecewise.engine import alone, packing
+from piecewise.engine.codegen import single_image, weight_packing
 from piecewise.engine.passes import chain
-from piecewise.layers import BY_WORD, KINDS, Connectivity, Layer
+from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer
 from piecewise.page import walk_data
-from piecewise.reference import run, why, why_back
+from piecewise.reference import model
+from piecewise.trace import arithmetic, gradient_arithmetic
 
 ROOT = Path(__file__).parents[1]
 MODULES = ROOT / "src" / "piecewise" / "page" / "modules"
@@ -23,9 +24,9 @@ FACTS: dict[str, type] = {
 }
 """What each kind declares, and of which type."""
 TABLES: dict[str, dict[type[Layer], Any]] = {
-    "PAIRS in reference/run.py": run.PAIRS,
-    "_BY_KIND in reference/why.py": why._BY_KIND,
-    "_ERRORS in reference/why_back.py": why_back._ERRORS,
+    "PAIRS in reference/model.py": model.PAIRS,
+    "_BY_KIND in trace/arithmetic.py": arithmetic._BY_KIND,
+    "_ERRORS in trace/gradient_arithmetic.py": gradient_arithmetic._ERRORS,
     "PASSES in engine/passes/chain.py": chain.PASSES,
     "PAGE_DATA in page/walk_data.py": walk_data.PAGE_DATA,
 }
@@ -41,32 +42,32 @@ def missing(kind: type[Layer]) -> list[str]:
 def _record(kind: type[Layer]) -> Iterator[str]:
     for name, wanted in FACTS.items():
         if not isinstance(vars(kind).get(name), wanted):
-            yield f"layers.py does not declare {name}, a {wanted.__name__}"
+            yield f"spec/layers.py does not declare {name}, a {wanted.__name__}"
     if not vars(kind).get("__doc__"):
-        yield "layers.py does not describe it in a docstring"
+        yield "spec/layers.py does not describe it in a docstring"
     if kind not in KINDS or BY_WORD.get(_word(kind)) is not kind:
-        yield "KINDS in layers.py does not list it"
+        yield "KINDS in spec/layers.py does not list it"
     connectivity = vars(kind).get("connectivity")
     is_windowed = connectivity is Connectivity.WINDOWED
     if is_windowed and kind.windows is Layer.windows:
-        yield "it is windowed, and layers.py does not define its windows"
+        yield "it is windowed, and spec/layers.py does not define its windows"
     if not is_windowed and kind.windows is not Layer.windows:
-        yield "it has windows, and layers.py does not declare it windowed"
+        yield "it has windows, and spec/layers.py does not declare it windowed"
     if vars(kind).get("fully_connected") and connectivity is not Connectivity.GLOBAL:
-        yield "it is fully connected, and layers.py does not declare its connectivity global"
+        yield "it is fully connected, and spec/layers.py does not declare its connectivity global"
 
 
 def _tables(kind: type[Layer]) -> Iterator[str]:
     tables = dict(TABLES)
     if kind.parameters is not Layer.parameters:
-        tables["_GRADIENTS in reference/why_back.py"] = why_back._GRADIENTS
+        tables["_GRADIENTS in trace/gradient_arithmetic.py"] = gradient_arithmetic._GRADIENTS
     if kind.averages is not Layer.averages:
-        tables["OBSERVED in reference/run.py"] = run.OBSERVED
+        tables["OBSERVED in reference/model.py"] = model.OBSERVED
     yield from (f"no entry in {name}" for name, table in tables.items() if kind not in table)
 
 
 def _pair(kind: type[Layer]) -> Iterator[str]:
-    pair = run.PAIRS.get(kind)
+    pair = model.PAIRS.get(kind)
     for name in ("forward", "backward"):
         function = getattr(pair, name, None)
         if not callable(function):
@@ -84,10 +85,10 @@ def _emitters(kind: type[Layer]) -> Iterator[str]:
             yield f"its pass does not define {name}"
     if vars(kind).get("identity_at_inference"):
         return  # nothing of it runs there
-    if made not in alone.WRITERS:
-        yield "its pass has no entry in WRITERS in engine/alone.py"
-    if made not in packing.PACKERS:
-        yield "its pass has no entry in PACKERS in engine/packing.py"
+    if made not in single_image.WRITERS:
+        yield "its pass has no entry in WRITERS in engine/codegen/single_image.py"
+    if made not in weight_packing.PACKERS:
+        yield "its pass has no entry in PACKERS in engine/codegen/weight_packing.py"
 
 
 def _view(kind: type[Layer]) -> Iterator[str]:

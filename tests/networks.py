@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from piecewise import Network
-from piecewise.architecture import Architecture
-from piecewise.groups import Moment, groups
-from piecewise.layers import Convolution, Pool, Relu, Shape
-from piecewise.notation import parse
-from piecewise.reference import run
+from piecewise.spec.architecture import Architecture
+from piecewise.core.ghost_batch import Moment, groups
+from piecewise.spec.layers import Convolution, Pool, Relu, Shape
+from piecewise.spec.notation import parse
+from piecewise.reference import model
 
 Array = npt.NDArray[Any]
 
@@ -198,7 +198,7 @@ def margin(sample: Sample, moment: Moment | None = None, *, zeros: bool = True) 
     nearest = inf
     for group in groups(len(sample.x)):
         x, part = sample.x[group], moment and moment.part(group)
-        outputs, _ = run.forward(sample.architecture.stages, sample.arrays, x, part)
+        outputs, _ = model.forward(sample.architecture.stages, sample.arrays, x, part)
         for stage, given in zip(sample.architecture.stages, [x, *outputs[:-1]], strict=True):
             if isinstance(stage.layer, Relu):
                 nearest = min(nearest, least(given))

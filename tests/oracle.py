@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from piecewise.architecture import Stage
-from piecewise.layers import Convolution, Dropout, Embed, Full, Norm, Pool
-from piecewise.randomness import DROPOUT, key_of, uniform
+from piecewise.spec.architecture import Stage
+from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool
+from piecewise.core.rng import DROPOUT, key_of, uniform
 
 from .networks import Array, starts
 

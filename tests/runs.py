@@ -22,12 +22,12 @@ from unittest.mock import patch
 import numpy as np
 
 from piecewise.data.xo import draw
-from piecewise.errors import PiecewiseError
-from piecewise.learning import keeping, trainer
-from piecewise.learning.recipe import Recipe
+from piecewise.core.errors import PiecewiseError
+from piecewise.training import checkpoint, train
+from piecewise.training.recipe import Recipe
 from piecewise.network import Network
-from piecewise.progress import OnProgress
-from piecewise.tricks import Augmentation
+from piecewise.core.progress import OnProgress
+from piecewise.spec.augmentation import Augmentation
 
 FILES = ["environment.json", "history.jsonl", "net.safetensors", "recipe.json", "state.safetensors"]
 LESSONS = draw(90, size=9, seed=0)
@@ -73,7 +73,7 @@ class Run(NamedTuple):
         recipe = Recipe(**{"epochs": 3, **self.knobs})
         weights = np.arange(70) % 3 if self.weighted else None
         validation = (given[70:], right[70:]) if self.validated else None
-        trainer.train(net, given[:70], right[:70], recipe, validation, on_progress, threads,
+        train.train(net, given[:70], right[:70], recipe, validation, on_progress, threads,
                       weights=weights, run=folder)  # fmt: skip
 
 
@@ -118,9 +118,9 @@ def names(folder: Path) -> list[str]:
 def every_step() -> Iterator[None]:
     """Training looks up after every step, and keeps every state."""
     with (
-        patch.object(trainer, "_LOOK_UP", 0.0),
-        patch.object(keeping, "EVERY", 0.0),
-        patch.object(keeping, "TIMES", 0.0),
+        patch.object(train, "_LOOK_UP", 0.0),
+        patch.object(checkpoint, "EVERY", 0.0),
+        patch.object(checkpoint, "TIMES", 0.0),
     ):
         yield
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.errors import LimitError, NotationError, ShapeError
-from piecewise.layers import Full, Layer, Relu
-from piecewise.summary import summary
+from piecewise.spec.architecture import Architecture
+from piecewise.core.errors import LimitError, NotationError, ShapeError
+from piecewise.spec.layers import Full, Layer, Relu
+from piecewise.spec.summary import summary
 
 EXAMPLE = "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full"
 

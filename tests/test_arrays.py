@@ -10,15 +10,8 @@ import pytest
 from PIL import Image
 
 from piecewise.data import arrays
-from piecewise.data.arrays import (
-    Standard,
-    as_pictures,
-    given,
-    reading_of_files,
-    reading_of_pictures,
-    reading_of_rows,
-)
-from piecewise.learning.canonical import canonical, relative
+from piecewise.data.arrays import Standard, as_pictures, given, reading_of_files, reading_of_pictures, reading_of_rows
+from piecewise.training.deduplicate import canonical, relative
 
 from .lessons import PICTURES, TABLE, rng
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.errors import LimitError
-from piecewise.layers import KINDS
-from piecewise.reference.backprop import Backprop
-from piecewise.reference.nudge import nudge
-from piecewise.reference.run import logits
-from piecewise.reference.why import Why
-from piecewise.reference.why_back import _ERRORS, _GRADIENTS
+from piecewise.core.errors import LimitError
+from piecewise.spec.layers import KINDS
+from piecewise.trace.backprop import Backprop
+from piecewise.reference.finite_differences import nudge
+from piecewise.reference.model import logits
+from piecewise.trace.arithmetic import Why
+from piecewise.trace.gradient_arithmetic import _ERRORS, _GRADIENTS
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .test_ledger import drawn_net, some_input

@@ -19,11 +19,11 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data import rows, storing
+from piecewise.data.loading import subset, prepared_cache
 from piecewise.data.dataset import read_data
-from piecewise.files.whole import written_whole
+from piecewise.core.atomic_write import written_whole
 from piecewise.network import Network
-from piecewise.progress import Progress
+from piecewise.core.progress import Progress
 
 from .kept import FILES, Read, pictures_in, reading, same
 from .memory import PEAK
@@ -47,9 +47,9 @@ def test_what_was_read_once_is_mapped_and_not_decoded(data: Path, tmp_path: Path
         assert read.found.not_kept is None
     assert len(plain.skipped) == 1
     assert names(cache) == FILES
-    stored = np.load(cache / storing.INPUTS, mmap_mode="r", allow_pickle=False)
+    stored = np.load(cache / prepared_cache.INPUTS, mmap_mode="r", allow_pickle=False)
     assert np.array_equal(stored, plain.pictures)
-    assert (cache / storing.NOTE).stat().st_size < 2_000
+    assert (cache / prepared_cache.NOTE).stat().st_size < 2_000
 
 
 def packed(data: Path) -> Path:
@@ -82,9 +82,9 @@ def test_single_files_are_kept_too(data: Path, kind: Callable[[Path], Path]) -> 
         read = Read(place, cache)
         same(read.found, plain)
         assert isinstance(read.found.pictures, np.memmap)
-        assert (cache / storing.INPUTS).stat().st_size == 256 + plain.pictures.nbytes
+        assert (cache / prepared_cache.INPUTS).stat().st_size == 256 + plain.pictures.nbytes
         assert anew or read.done == ["checking"]
-    before = (cache / storing.NOTE).read_bytes()
+    before = (cache / prepared_cache.NOTE).read_bytes()
     content = bytearray(place.read_bytes())
     if kind is texts:
         content[-20] ^= 1
@@ -92,7 +92,7 @@ def test_single_files_are_kept_too(data: Path, kind: Callable[[Path], Path]) -> 
     else:
         place.write_bytes(content + bytes(1))  # a byte more, which readers pass over
     read_data(place, cache=cache)
-    assert (cache / storing.NOTE).read_bytes() != before
+    assert (cache / prepared_cache.NOTE).read_bytes() != before
 
 
 def a_byte(data: Path) -> None:
@@ -136,9 +136,9 @@ def test_any_other_wish_or_version_makes_it_anew(
         again = Read(data, cache, **wishes)
         assert not again.anew
         same(again.found, read_data(data, **wishes))
-    monkeypatch.setattr(storing, "_FORM", "piecewise inputs 2")
+    monkeypatch.setattr(prepared_cache, "_FORM", "piecewise inputs 2")
     assert Read(data, cache, preparation=chosen).anew
-    monkeypatch.setattr(storing, "__version__", "another")
+    monkeypatch.setattr(prepared_cache, "__version__", "another")
     assert Read(data, cache, preparation=chosen).anew
 
 
@@ -156,7 +156,7 @@ def forged(**values: Any) -> Callable[[Path], None]:
 
     def forge(file: Path) -> None:
         note = json.loads(file.read_bytes())["what"] | values
-        file.write_bytes(storing._written(note))
+        file.write_bytes(prepared_cache._written(note))
 
     return forge
 
@@ -178,27 +178,27 @@ def pickled(file: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[str, Callable[[Path], Any]]] = {
-    "first number": (storing.INPUTS, flipped(256)),
-    "last number": (storing.INPUTS, flipped(-1)),
-    "head": (storing.INPUTS, flipped(60)),
-    "cut short": (storing.INPUTS, lambda file: os.truncate(file, 1_000)),
-    "longer": (storing.INPUTS, grown),
-    "empty": (storing.INPUTS, lambda file: os.truncate(file, 0)),
-    "objects": (storing.INPUTS, pickled),
-    "gone": (storing.INPUTS, Path.unlink),
-    "note gone": (storing.NOTE, Path.unlink),
-    "note empty": (storing.NOTE, lambda file: os.truncate(file, 0)),
-    "note cut": (storing.NOTE, lambda file: os.truncate(file, 300)),
-    "note flipped": (storing.NOTE, flipped(200)),
-    "note changed": (storing.NOTE, unsealed),
-    "note deep": (storing.NOTE, lambda file: file.write_text("[" * 100_000)),
-    "note foreign": (storing.NOTE, lambda file: file.write_text('{"what": [], "sha256": 1}')),
-    "shape": (storing.NOTE, forged(shape=[3, 1_000, 1_000])),
-    "shapeless": (storing.NOTE, forged(shape=None)),
-    "skipped all": (storing.NOTE, forged(skipped=[[at, ""] for at in range(41)])),
-    "skipped none": (storing.NOTE, forged(skipped=[])),
-    "skipped beyond": (storing.NOTE, forged(skipped=[[41, ""]])),
-    "preparation": (storing.NOTE, forged(preparation={"reads": "pictures"})),
+    "first number": (prepared_cache.INPUTS, flipped(256)),
+    "last number": (prepared_cache.INPUTS, flipped(-1)),
+    "head": (prepared_cache.INPUTS, flipped(60)),
+    "cut short": (prepared_cache.INPUTS, lambda file: os.truncate(file, 1_000)),
+    "longer": (prepared_cache.INPUTS, grown),
+    "empty": (prepared_cache.INPUTS, lambda file: os.truncate(file, 0)),
+    "objects": (prepared_cache.INPUTS, pickled),
+    "gone": (prepared_cache.INPUTS, Path.unlink),
+    "note gone": (prepared_cache.NOTE, Path.unlink),
+    "note empty": (prepared_cache.NOTE, lambda file: os.truncate(file, 0)),
+    "note cut": (prepared_cache.NOTE, lambda file: os.truncate(file, 300)),
+    "note flipped": (prepared_cache.NOTE, flipped(200)),
+    "note changed": (prepared_cache.NOTE, unsealed),
+    "note deep": (prepared_cache.NOTE, lambda file: file.write_text("[" * 100_000)),
+    "note foreign": (prepared_cache.NOTE, lambda file: file.write_text('{"what": [], "sha256": 1}')),
+    "shape": (prepared_cache.NOTE, forged(shape=[3, 1_000, 1_000])),
+    "shapeless": (prepared_cache.NOTE, forged(shape=None)),
+    "skipped all": (prepared_cache.NOTE, forged(skipped=[[at, ""] for at in range(41)])),
+    "skipped none": (prepared_cache.NOTE, forged(skipped=[])),
+    "skipped beyond": (prepared_cache.NOTE, forged(skipped=[[41, ""]])),
+    "preparation": (prepared_cache.NOTE, forged(preparation={"reads": "pictures"})),
 }
 
 
@@ -231,7 +231,7 @@ def test_a_disk_that_is_full_or_closed_costs_the_cache_only(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     written = written_whole
-    monkeypatch.setattr(storing, "written_whole", lambda path: Failing(written(path), full))
+    monkeypatch.setattr(prepared_cache, "written_whole", lambda path: Failing(written(path), full))
     found = read_data(data, cache=cache)
     same(found, plain)
     assert calls == 10
@@ -266,14 +266,14 @@ def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
 
     found = read_data(data, cache=cache, on_progress=report)
     assert (found.not_kept or "").endswith("not kept: the data changed while they were read")
-    assert names(cache) == [storing.INPUTS]
+    assert names(cache) == [prepared_cache.INPUTS]
     assert Read(data, cache).anew
 
 
 def test_what_a_kill_left_is_removed_next_time(data: Path) -> None:
     cache = data.parent / "cache"
     read_data(data, cache=cache)
-    (cache / f".{storing.INPUTS}.1.part").write_text("cut")
+    (cache / f".{prepared_cache.INPUTS}.1.part").write_text("cut")
     assert not Read(data, cache).anew
     assert names(cache) == FILES
 
@@ -285,16 +285,16 @@ def test_rows_of_a_large_mapped_array_are_mapped(
     mapped = np.load(tmp_path / "all.npy", mmap_mode="r")
     out = np.arange(1_000) % 10 == 3
     together = (np.arange(1_000) >= 100) & (np.arange(1_000) < 600)
-    assert np.shares_memory(rows.rows(mapped, together), mapped)
-    assert not isinstance(rows.rows(mapped, ~out), np.memmap)  # small: in memory
-    monkeypatch.setattr(rows, "IN_MEMORY", 100)
-    monkeypatch.setattr(rows, "_BLOCK", 100)
-    large = rows.rows(mapped, ~out)
-    again = rows.rows(large, out[:900])
+    assert np.shares_memory(subset.rows(mapped, together), mapped)
+    assert not isinstance(subset.rows(mapped, ~out), np.memmap)  # small: in memory
+    monkeypatch.setattr(subset, "IN_MEMORY", 100)
+    monkeypatch.setattr(subset, "_BLOCK", 100)
+    large = subset.rows(mapped, ~out)
+    again = subset.rows(large, out[:900])
     for found, wanted in ((large, mapped[~out]), (again, mapped[~out][out[:900]])):
         assert isinstance(found, np.memmap)
         assert np.array_equal(found, wanted)
-    assert rows.rows(mapped, np.zeros(1_000, bool)).shape == (0, 3)
+    assert subset.rows(mapped, np.zeros(1_000, bool)).shape == (0, 3)
     assert names(tmp_path) == ["all.npy"]
 
 

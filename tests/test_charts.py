@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from piecewise.charts import BLUE, Line, Mark, bars, chart_svg, ticks
+from piecewise.display.charts import BLUE, Line, Mark, bars, chart_svg, ticks
 
 from .naughty import naughty
 

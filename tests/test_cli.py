@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from piecewise.cli.main import COMMANDS, status
 from piecewise.data.xo import draw
 from piecewise.network import Network
-from piecewise.version import __version__
+from piecewise.core.version import __version__
 
 from .children import interrupted
 from .steps import HANG
@@ -304,7 +304,7 @@ def test_ctrl_c_in_the_first_epoch_saves_nothing_and_leaves_an_older_net(
     path.write_bytes(net.read_bytes())
     arguments = ["train", str(data), "-o", str(path), "--layers",
                  "2 * (conv 32 5 pad=same, relu), full"]  # fmt: skip
-    with interrupted(arguments, "piecewise.learning.steppers", "Native.take", 2) as run:
+    with interrupted(arguments, "piecewise.training.step", "Native.take", 2) as run:
         _, rest = run.communicate(timeout=HANG)
     assert run.returncode == 130
     assert "stopped before the first epoch was through; nothing is saved" in rest

@@ -13,7 +13,7 @@ from PIL import Image
 
 import piecewise as pw
 from piecewise.cli.main import status
-from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.inputs import layer_inputs
 
 Printed = pytest.CaptureFixture[str]

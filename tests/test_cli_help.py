@@ -9,8 +9,8 @@ import rich_click as click
 
 from piecewise.cli import options
 from piecewise.cli.main import COMMANDS, status
-from piecewise.learning.choices import KINDS, plan_for
-from piecewise.learning.recipe import knobs
+from piecewise.training.defaults import KINDS, plan_for
+from piecewise.training.recipe import knobs
 
 Printed = pytest.CaptureFixture[str]
 PANELS = {options.DATA, options.NETWORK, options.TRAINING, options.OUTPUT}

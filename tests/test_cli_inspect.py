@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.cli.report_words import report_lines
+from piecewise.cli.data_report_text import report_lines
 from piecewise.data.dataset import read_data
-from piecewise.data.inspection.finding import Finding
+from piecewise.data.inspection.findings import Finding
 from piecewise.data.inspection.report import report
 from piecewise.data.xo import draw
 

@@ -15,8 +15,8 @@ import pytest
 from piecewise.cli import label_issues
 from piecewise.cli.label_issues import command
 from piecewise.data.xo import PLAIN, draw
-from piecewise.insight import wrong_labels
-from piecewise.progress import OnProgress, Progress
+from piecewise.insight.data_quality import label_issues
+from piecewise.core.progress import OnProgress, Progress
 
 Printed = pytest.CaptureFixture[str]
 PLANTED = [5, 30, 61]
@@ -68,7 +68,7 @@ def test_long_lists_and_empty_ones(
     source: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def some(data: Any, *_: object, **__: object) -> list[Any]:
-        return wrong_labels.suspects(data, 50, layers="full")
+        return label_issues.suspects(data, 50, layers="full")
 
     monkeypatch.setattr(label_issues, "suspects", some)
     run(source)

@@ -16,11 +16,11 @@ from PIL import Image
 
 from piecewise.cli import doctor
 from piecewise.cli.main import status
-from piecewise.cli.words import score_lines
+from piecewise.cli.score_text import score_lines
 from piecewise.data.xo import draw
-from piecewise.engine import nudger
-from piecewise.errors import LimitError, ModelFileError
-from piecewise.learning.scores import Scores
+from piecewise.engine.runtime import finite_differences
+from piecewise.core.errors import LimitError, ModelFileError
+from piecewise.training.metrics import Scores
 from piecewise.network import Network
 
 from .children import interrupted
@@ -193,13 +193,13 @@ def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
     layers = "conv 16 5 pad=same, relu, conv 32 5 pad=same, relu, pool 2, full 200, relu, full"
     arguments = ["train", data, "-o", str(net), "--folds", "0", "--method", "nudging",
                  "--layers", layers]  # fmt: skip
-    with interrupted(arguments, "piecewise.engine.nudger", "Nudger._run", 3) as process:
+    with interrupted(arguments, "piecewise.engine.runtime.finite_differences", "Nudger._run", 3) as process:
         calls, words = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert "nothing is saved" in words
     made = Network(layers, (1, 12, 12), 2).architecture
     a_step = 2 * made.parameter_count * made.multiplications  # of one picture
-    assert int(calls) < a_step / nudger._AT_ONCE
+    assert int(calls) < a_step / finite_differences._AT_ONCE
 
 
 def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:

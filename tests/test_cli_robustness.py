@@ -13,10 +13,10 @@ import pytest
 
 from piecewise.cli import robustness
 from piecewise.cli.main import status
-from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.data.xo import PLAIN, draw
 from piecewise.network import Network
-from piecewise.progress import OnProgress, Progress
+from piecewise.core.progress import OnProgress, Progress
 
 Printed = pytest.CaptureFixture[str]
 SIZE = 12

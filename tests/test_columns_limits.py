@@ -15,11 +15,11 @@ from unittest.mock import patch
 
 import pytest
 
-from piecewise.data.texts import columns
-from piecewise.data.texts.columns import LARGEST_FILE, read_columns
-from piecewise.data.texts.files import LONGEST_TEXT
-from piecewise.data.texts.records import LONGEST_LINE, LONGEST_RECORD, MOST_AGAIN, _Feed, records
-from piecewise.errors import DataError
+from piecewise.data.sources import csv_tables
+from piecewise.data.sources.csv_tables import LARGEST_FILE, read_columns
+from piecewise.data.text.decoding import LONGEST_TEXT
+from piecewise.data.sources.csv_records import LONGEST_LINE, LONGEST_RECORD, MOST_AGAIN, _Feed, records
+from piecewise.core.errors import DataError
 
 from .test_columns import left_out, objects, read, refusal, table
 
@@ -130,12 +130,12 @@ def test_there_are_at_most_so_many_cells_and_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = "text,label,a,b\n" + "t,x,1,2\n" * 20  # with the split, five columns
-    monkeypatch.setattr(columns, "MOST_CELLS", 100)
+    monkeypatch.setattr(csv_tables, "MOST_CELLS", 100)
     assert len(read(tmp_path, content).texts) == 20
-    monkeypatch.setattr(columns, "MOST_CELLS", 99)
+    monkeypatch.setattr(csv_tables, "MOST_CELLS", 99)
     words = "more than 99 cells, rows times columns, wanted at most as many; leave out columns"
     assert refusal(tmp_path, content) == words
-    monkeypatch.setattr(columns, "MOST_ROWS", 19)
+    monkeypatch.setattr(csv_tables, "MOST_ROWS", 19)
     assert "more than 19 rows, wanted at most as many" in refusal(tmp_path, content)
     assert "more than 19 rows" in refusal(tmp_path, "text,label\n" + ",\n" * 20)
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from piecewise import DataError, LimitError, Network
-from piecewise.engine.native import this_machine
-from piecewise.engine.program import Answers
-from piecewise.engine.single import Single
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import Answers
+from piecewise.engine.runtime.single_image import Single
 
 from .networks import network, sample
 

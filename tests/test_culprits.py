@@ -11,20 +11,20 @@ import numpy.typing as npt
 import pytest
 
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.sounds.preparation import SoundPreparation
-from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.audio.preprocessor import SoundPreparation
+from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.data.xo import PLAIN, Drawings, draw
-from piecewise.errors import DataError, LimitError, TrainingError
-from piecewise.insight import cost as module
-from piecewise.insight.cost import cost
-from piecewise.insight.culprits import Culprit, culprits
-from piecewise.learning.choices import quick_layers, sound_layers, text_layers
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.teaching import lesson
-from piecewise.learning.trainer import train
+from piecewise.core.errors import DataError, LimitError, TrainingError
+from piecewise.insight.data_quality import training_budget as module
+from piecewise.insight.data_quality.training_budget import cost
+from piecewise.insight.data_quality.influence import Culprit, culprits
+from piecewise.training.defaults import quick_layers, sound_layers, text_layers
+from piecewise.training.recipe import Recipe
+from piecewise.training.experiment import lesson
+from piecewise.training.train import train
 from piecewise.network import Network
-from piecewise.progress import Progress
-from piecewise.tricks import Augmentation
+from piecewise.core.progress import Progress
+from piecewise.spec.augmentation import Augmentation
 
 from .real_data import real
 from .steps import counted_ends

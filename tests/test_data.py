@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data import preparing, tables
+from piecewise.data.loading import loader
+from piecewise.data.sources import npz
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.errors import DataError
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.core.errors import DataError
 
 from .long import now_and_long
 
@@ -38,7 +39,7 @@ def header(text: str, body: bytes = b"", version: bytes = b"\1\0") -> bytes:
     return b"\x93NUMPY" + version + len(text).to_bytes(2, "little") + text.encode() + body
 
 
-def npz(folder: Path, **members: Any) -> Path:
+def npz_file(folder: Path, **members: Any) -> Path:
     """A file of arrays, or of bytes in their place."""
     path = folder / "set.npz"
     with zipfile.ZipFile(path, "w") as archive:
@@ -59,7 +60,7 @@ def refusal(path: Path, **options: Any) -> str:
 @pytest.mark.parametrize("key", ["class_names", "classes"])
 def test_images_and_labels_are_read_with_names_and_parts(tmp_path: Path, key: str) -> None:
     is_test = np.array([0, 0, 1, 1, 0, 1], bool)
-    path = npz(tmp_path, images=LEVELS, labels=NUMBERS, is_test=is_test, **{key: NAMES})
+    path = npz_file(tmp_path, images=LEVELS, labels=NUMBERS, is_test=is_test, **{key: NAMES})
     found = read_data(path)
     assert found.classes == ("ape", "bee", "cat")
     assert found.labels.tolist() == NUMBERS.tolist()
@@ -73,7 +74,7 @@ def test_images_and_labels_are_read_with_names_and_parts(tmp_path: Path, key: st
 
 
 def test_train_validation_and_test_arrays_are_read(tmp_path: Path) -> None:
-    path = npz(
+    path = npz_file(
         tmp_path, x_train=GREYS[:3], y_train=NUMBERS[:3].astype(np.uint64)[:, None],
         x_validation=GREYS[3:4], y_validation=NUMBERS[3:4], x_test=GREYS[4:],
         y_test=NUMBERS[4:].astype(np.int8), classes=NAMES,
@@ -82,7 +83,7 @@ def test_train_validation_and_test_arrays_are_read(tmp_path: Path) -> None:
     assert (found.pictures[:, 0] == GREYS).all()
     assert found.labels.tolist() == NUMBERS.tolist()
     assert found.parts.tolist() == ["train"] * 3 + ["validation"] + ["test"] * 2
-    only = npz(tmp_path, x_train=GREYS, y_train=NUMBERS)
+    only = npz_file(tmp_path, x_train=GREYS, y_train=NUMBERS)
     assert set(read_data(only).parts.tolist()) == {"train"}
     assert read_data(only).classes == ("0", "1", "2")
 
@@ -95,14 +96,14 @@ def test_train_validation_and_test_arrays_are_read(tmp_path: Path) -> None:
 def test_every_layout_and_type_of_grey_pictures_gives_the_same_bytes(
     tmp_path: Path, images: Any
 ) -> None:
-    path = npz(tmp_path, images=images, labels=NUMBERS)
+    path = npz_file(tmp_path, images=images, labels=NUMBERS)
     assert read_data(path).pictures.shape == (6, 1, 5, 7)
     assert (read_data(path).pictures[:, 0] == GREYS).all()
 
 
 @pytest.mark.parametrize("images", [LEVELS, LEVELS.transpose(0, 3, 1, 2), LEVELS / 255])
 def test_channels_may_come_first_or_last(tmp_path: Path, images: Any) -> None:
-    found = read_data(npz(tmp_path, images=images, labels=NUMBERS)).pictures
+    found = read_data(npz_file(tmp_path, images=images, labels=NUMBERS)).pictures
     assert (found == LEVELS.transpose(0, 3, 1, 2)).all()
 
 
@@ -110,12 +111,12 @@ def test_channels_may_come_first_or_last(tmp_path: Path, images: Any) -> None:
 def test_marks_of_0_and_1_become_0_and_255(tmp_path: Path, kind: type) -> None:
     marks = np.zeros((4, 6, 6))
     marks[:, 2:4, 2:4] = 1
-    path = npz(tmp_path, images=marks.astype(kind), labels=np.array([0, 1, 0, 1]))
+    path = npz_file(tmp_path, images=marks.astype(kind), labels=np.array([0, 1, 0, 1]))
     assert (read_data(path).pictures[:, 0] == 255 * marks).all()
 
 
 def test_a_fraction_a_little_above_1_is_1(tmp_path: Path) -> None:
-    path = npz(tmp_path, images=GREYS / 255 * 1.0001, labels=NUMBERS)
+    path = npz_file(tmp_path, images=GREYS / 255 * 1.0001, labels=NUMBERS)
     assert (read_data(path).pictures[:, 0] == GREYS).all()
 
 
@@ -123,7 +124,7 @@ def test_a_fraction_a_little_above_1_is_1(tmp_path: Path) -> None:
 def test_labels_may_be_names(tmp_path: Path, kind: str) -> None:
     words = np.array(["b e", "-a", "b e", "ünï 🦊", "-a", ""])
     stored = np.char.encode(words, "utf-8") if kind == "S" else words
-    path = npz(tmp_path, images=GREYS, labels=stored)
+    path = npz_file(tmp_path, images=GREYS, labels=stored)
     found = read_data(path)
     assert found.classes == ("", "-a", "b e", "ünï 🦊")
     assert [found.classes[label] for label in found.labels] == words.tolist()
@@ -133,7 +134,7 @@ def test_labels_may_be_names(tmp_path: Path, kind: str) -> None:
 
 
 def test_pictures_are_brought_to_the_size_and_by_the_preparation_given(tmp_path: Path) -> None:
-    path = npz(tmp_path, **DECK)
+    path = npz_file(tmp_path, **DECK)
     assert read_data(path, size=(3, 4)).pictures.shape == (6, 1, 3, 4)
     assert read_data(path, most=4).preparation.shape == (1, 3, 4)
     given = PicturePreparation((3, 8, 8), "any")
@@ -149,7 +150,7 @@ def test_pictures_for_testing_have_no_say_in_the_preparation(tmp_path: Path) -> 
     images[3:] = 255 - images[3:]
     for light, ground in (([3, 4, 5], "dark"), ([0, 1, 2], "light")):
         is_test = np.isin(np.arange(6), light)
-        path = npz(tmp_path, images=images, labels=NUMBERS, is_test=is_test)
+        path = npz_file(tmp_path, images=images, labels=NUMBERS, is_test=is_test)
         assert read_data(path).preparation.ground == ground
         assert (read_data(path).pictures == read_data(path).pictures[0]).all()
 
@@ -198,7 +199,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_arrays_that_are_no_data_set_are_told(
     tmp_path: Path, members: dict[str, Any], words: str
 ) -> None:
-    assert words in refusal(npz(tmp_path, **members))
+    assert words in refusal(npz_file(tmp_path, **members))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_a_header_that_lies_is_told_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, kind: str, words: str
 ) -> None:
     text = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}"
-    path = npz(tmp_path, images=header(text, bytes(500)), labels=NUMBERS)
+    path = npz_file(tmp_path, images=header(text, bytes(500)), labels=NUMBERS)
     asked, read = [], zipfile.ZipExtFile.read
 
     def told(file: zipfile.ZipExtFile, count: int | None = -1) -> bytes:
@@ -237,11 +238,11 @@ def test_a_header_that_lies_is_told_before_anything_is_read(
 def test_arrays_of_more_bytes_than_allowed_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = npz(tmp_path, **DECK)
-    monkeypatch.setattr(tables, "LARGEST_FILE", 600)
+    path = npz_file(tmp_path, **DECK)
+    monkeypatch.setattr(npz, "LARGEST_FILE", 600)
     assert refusal(path).endswith(" bytes, wanted at most 600")
     monkeypatch.undo()
-    monkeypatch.setattr(preparing, "MOST_BYTES", 209)
+    monkeypatch.setattr(loader, "MOST_BYTES", 209)
     words = "6 pictures of 1x5x7 are 210 bytes, wanted at most 209; take a smaller size"
     assert refusal(path) == words
 
@@ -254,10 +255,10 @@ def test_a_planted_pickle_is_never_opened(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Planted()))
     (tmp_path / "opened").unlink()  # so it would have worked
     for name in ("images", "labels", "class_names", "is_test"):
-        path = npz(tmp_path, **{**DECK, name: np.array([Planted()] * 6)})
+        path = npz_file(tmp_path, **{**DECK, name: np.array([Planted()] * 6)})
         words = f"{name}.npy: holds Python objects, which are never loaded; save plain arrays"
         assert refusal(path) == words
-    assert read_data(npz(tmp_path, **DECK, unknown=np.array([Planted()]))).classes
+    assert read_data(npz_file(tmp_path, **DECK, unknown=np.array([Planted()]))).classes
     assert not (tmp_path / "opened").exists()
 
 
@@ -332,7 +333,7 @@ def mutate(content: bytearray, rnd: random.Random, most: int) -> None:
 
 
 def test_a_class_that_the_net_does_not_know_is_told(tmp_path: Path) -> None:
-    path = npz(tmp_path, **DECK)
+    path = npz_file(tmp_path, **DECK)
     assert refusal(path, classes=["ape", "bee"]) == "holds the class 'cat', wanted ['ape', 'bee']"
     assert read_data(path, classes=["cat", "bee", "ape"]).labels.tolist() == [2, 1, 1, 2, 0, 0]
 

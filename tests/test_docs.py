@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from piecewise.version import __version__
+from piecewise.core.version import __version__
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from piecewise.architecture import Architecture
-from piecewise.engine.assemble import Purpose
-from piecewise.engine.driver import Plan
-from piecewise.engine.header import HEADER
-from piecewise.engine.machine import FORMS, Machine
-from piecewise.engine.native import this_machine
-from piecewise.engine.program import Answers, Learner, Program
-from piecewise.engine.runtime import aligned
-from piecewise.errors import LimitError
-from piecewise.groups import Moment
-from piecewise.randomness import DROPOUT, key_of
-from piecewise.reference import run
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.ir.memory_plan import Plan
+from piecewise.engine.ir.thread_header import HEADER
+from piecewise.engine.ir.target import FORMS, Machine
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import Answers, Learner, Program
+from piecewise.engine.runtime.thread_pool import aligned
+from piecewise.core.errors import LimitError
+from piecewise.core.ghost_batch import Moment
+from piecewise.core.rng import DROPOUT, key_of
+from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
 
 from .networks import (
@@ -314,8 +314,8 @@ def assert_norm(
 def assert_agrees(this: Case) -> None:
     """Logits, losses, gradients and statistics of one case, the network answering and training."""
     made, rounded = this.chosen(), this.chosen().to(np.float32)
-    logits = run.logits(made.architecture, made.arrays, made.x)
-    narrow_logits = partial(run.logits, made.architecture, rounded.arrays, rounded.x)
+    logits = model.logits(made.architecture, made.arrays, made.x)
+    narrow_logits = partial(model.logits, made.architecture, rounded.arrays, rounded.x)
     assert_norm(answered(this), logits, this, 0.0, narrow_logits)
     for moment in (None, this.moment):
         assert_learns_alike(this, rounded, moment)
@@ -346,15 +346,15 @@ def assert_all(
         assert_norm(found[name], array, f"{said}: {name}", least, rounded)
 
 
-def largest(wanted: run.Gradients) -> float:
+def largest(wanted: model.Gradients) -> float:
     """The length of the longest gradient."""
     return max((float(np.linalg.norm(g)) for g in wanted.arrays.values()), default=0.0)
 
 
 def slopes(
     made: Sample, loss: str, moment: Moment | None, weights: Array | None = None
-) -> run.Gradients:
-    return run.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment, weights)
+) -> model.Gradients:
+    return model.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment, weights)
 
 
 @seeds(12)

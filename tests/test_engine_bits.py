@@ -7,10 +7,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.engine.assemble import Purpose
-from piecewise.engine.machine import Machine
-from piecewise.engine.program import Answers, Learner
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.ir.target import Machine
+from piecewise.engine.runtime.compiled_program import Answers, Learner
 
 from .networks import Sample, numbers_for
 from .test_engine import LEVELS, case, flat, form, write_key

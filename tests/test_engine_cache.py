@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.engine import cache
-from piecewise.engine.cache import HEAD, KEY, KEY_SIZE, MAGIC, UNFINISHED, cached
+from piecewise.engine.runtime import code_cache
+from piecewise.engine.runtime.code_cache import HEAD, KEY, KEY_SIZE, MAGIC, UNFINISHED, cached
 
 from .code_cache import (
     CODE,
@@ -81,7 +81,7 @@ def test_a_hit_takes_few_steps(folder: Path) -> None:
 
 def test_it_is_light_to_import() -> None:
     heavy = "{'numpy', 'llvmlite', 'tempfile', 'random', 'subprocess', 'socket'}"
-    script = f"import sys, piecewise.engine.cache; print({heavy} & set(sys.modules))"
+    script = f"import sys, piecewise.engine.runtime.code_cache; print({heavy} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
 
@@ -156,7 +156,7 @@ def test_code_of_another_key_is_not_taken_for_this_one(folder: Path) -> None:
 def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:
     asked()
     secret = (folder / KEY).read_bytes()
-    assert cache._head(secret, b"a" * 32, b"bc") != cache._head(secret, b"a" * 31 + b"b", b"c")
+    assert code_cache._head(secret, b"a" * 32, b"bc") != code_cache._head(secret, b"a" * 31 + b"b", b"c")
     path = folder / name_of()
     path.write_bytes(sealed(secret, TEXT, b"written by one who has the secret"))
     assert cached(TEXT, bytes) == b"written by one who has the secret"  # so the seal is what counts
@@ -164,9 +164,9 @@ def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:
 
 def test_too_large_a_file_is_not_even_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked()
-    monkeypatch.setattr(cache, "MOST_OBJECT", len(CODE) - 1)
+    monkeypatch.setattr(code_cache, "MOST_OBJECT", len(CODE) - 1)
     assert asked()
-    monkeypatch.setattr(cache, "MOST_OBJECT", len(CODE))
+    monkeypatch.setattr(code_cache, "MOST_OBJECT", len(CODE))
     assert not asked()
 
 

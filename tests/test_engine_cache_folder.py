@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from piecewise.engine import cache
-from piecewise.engine.cache import KEY, KEY_SIZE
+from piecewise.engine.runtime import code_cache
+from piecewise.engine.runtime.code_cache import KEY, KEY_SIZE
 
 from .code_cache import (
     CODE,
@@ -104,11 +104,11 @@ def test_a_link_to_a_folder_is_not_used(folder: Path, monkeypatch: pytest.Monkey
     folder.rename(folder.parent / "real")
     folder.symlink_to("real")
     for written in (folder, f"{folder}/", f"{folder}/."):
-        monkeypatch.setenv(cache.CHOICE, str(written))
+        monkeypatch.setenv(code_cache.CHOICE, str(written))
         assert asked()
         assert asked("new")
     assert seen(folder) == before
-    monkeypatch.setenv(cache.CHOICE, str(folder.parent / "real"))
+    monkeypatch.setenv(code_cache.CHOICE, str(folder.parent / "real"))
     assert not asked()
 
 
@@ -132,7 +132,7 @@ def test_missing_folders_above_are_made_for_this_user_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = folder / "a" / "b"
-    monkeypatch.setenv(cache.CHOICE, str(deep))
+    monkeypatch.setenv(code_cache.CHOICE, str(deep))
     assert asked()
     assert not asked()
     if POSIX:
@@ -142,12 +142,12 @@ def test_missing_folders_above_are_made_for_this_user_alone(
 @needs_modes
 def test_what_is_no_folder_or_no_file_is_not_opened(folder: Path) -> None:
     asked()
-    with cache._Folder(folder) as held:
+    with code_cache._Folder(folder) as held:
         os.mkfifo(folder / "pipe", 0o600)
         assert held.read("pipe", 0, 10) is None
         assert held.read(KEY, 0, KEY_SIZE) is not None
     with pytest.raises(OSError, match=r"Not a directory|not a folder"):
-        cache._Folder(folder / KEY)
+        code_cache._Folder(folder / KEY)
 
 
 @needs_modes
@@ -159,9 +159,9 @@ def test_links_and_junctions_are_known_where_opening_follows_them(
     """As on Windows, where nothing else tells them."""
     plain = SimpleNamespace(st_mode=stat.S_IFDIR, st_file_attributes=stat.FILE_ATTRIBUTE_DIRECTORY)
     junction = SimpleNamespace(st_mode=stat.S_IFDIR, st_file_attributes=0x410)
-    assert [cache._link(info) for info in (plain, junction)] == [False, True]  # type: ignore[arg-type]
+    assert [code_cache._link(info) for info in (plain, junction)] == [False, True]  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cache, "_READ", os.O_RDONLY)
+    monkeypatch.setattr(code_cache, "_READ", os.O_RDONLY)
     asked()
     if what == "code":
         linked(folder / name_of())
@@ -170,7 +170,7 @@ def test_links_and_junctions_are_known_where_opening_follows_them(
         assert not asked()
     else:
         number = folder.stat().st_ino
-        monkeypatch.setattr(cache, "_link", lambda info: info.st_ino == number)
+        monkeypatch.setattr(code_cache, "_link", lambda info: info.st_ino == number)
         assert asked()
         assert asked()
 
@@ -178,7 +178,7 @@ def test_links_and_junctions_are_known_where_opening_follows_them(
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-from piecewise.engine.cache import cached
+from piecewise.engine.runtime.code_cache import cached
 if os.getuid() == 0:  # who may write everywhere
     os.setgroups([])
     os.setgid(65534)
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_written_still_gives() -> None:
         told = subprocess.run(
             [sys.executable, "-c", READ_ONLY],
             check=False,
-            env=os.environ | {cache.CHOICE: f"{home}/code"},
+            env=os.environ | {code_cache.CHOICE: f"{home}/code"},
             capture_output=True,
             text=True,
         )
@@ -304,7 +304,7 @@ def test_no_folder_is_made_below_one_of_another_user(
 def test_it_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     asked()
     before = seen(folder)
-    monkeypatch.setenv(cache.CHOICE, word)
+    monkeypatch.setenv(code_cache.CHOICE, word)
     monkeypatch.chdir(folder.parent)
     assert asked()
     assert asked()
@@ -322,8 +322,8 @@ PLACES = [
     ("win32", {"HOME": "/h", "LOCALAPPDATA": "/l"}, "/l/piecewise/code"),
     ("win32", {"HOME": "/h"}, None),
     ("win32", {"HOME": "/h", "LOCALAPPDATA": "l"}, None),
-    ("win32", {cache.CHOICE: "/c", "LOCALAPPDATA": "/l"}, "/c"),
-    ("linux", {cache.CHOICE: "/c", "HOME": "/h"}, "/c"),
+    ("win32", {code_cache.CHOICE: "/c", "LOCALAPPDATA": "/l"}, "/c"),
+    ("linux", {code_cache.CHOICE: "/c", "HOME": "/h"}, "/c"),
 ]
 
 
@@ -332,17 +332,17 @@ PLACES = [
 def test_where_it_stands(
     monkeypatch: pytest.MonkeyPatch, system: str, words: dict[str, str], place: str | None
 ) -> None:
-    for name in (cache.CHOICE, "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in (code_cache.CHOICE, "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in words.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", system)
-    assert cache.place() == (Path(place) if place else None)
+    assert code_cache.place() == (Path(place) if place else None)
 
 
 @needs_modes
 def test_it_stands_in_the_users_cache_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(cache.CHOICE)
+    monkeypatch.delenv(code_cache.CHOICE)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     assert asked()
@@ -351,7 +351,7 @@ def test_it_stands_in_the_users_cache_folder(folder: Path, monkeypatch: pytest.M
 
 
 def test_without_a_home_it_only_takes_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (cache.CHOICE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in (code_cache.CHOICE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it does where it finds none
     monkeypatch.chdir(folder.parent)
@@ -364,7 +364,7 @@ def test_a_folder_from_here_is_found_and_no_here_is_no_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
-    monkeypatch.setenv(cache.CHOICE, "code")
+    monkeypatch.setenv(code_cache.CHOICE, "code")
     assert asked()
     assert not asked()
     assert (folder / name_of()).is_file()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from piecewise.engine import cache
-from piecewise.engine.cache import HEAD, KEY, KEY_SIZE, UNFINISHED, cached
+from piecewise.engine.runtime import code_cache
+from piecewise.engine.runtime.code_cache import HEAD, KEY, KEY_SIZE, UNFINISHED, cached
 
 from .code_cache import (
     CODE,
@@ -120,11 +120,11 @@ def test_a_key_that_someone_was_faster_with_is_used(
     assert not asked()
 
 
-@pytest.mark.skipif(not cache._PINNED, reason="folders cannot be held open here")
+@pytest.mark.skipif(not code_cache._PINNED, reason="folders cannot be held open here")
 def test_another_folder_in_its_place_after_the_check_is_not_looked_into(tmp_path: Path) -> None:
     path = tmp_path / "code"
     path.mkdir(0o700)
-    with cache._Folder(path) as held:
+    with code_cache._Folder(path) as held:
         path.rename(tmp_path / "away")
         path.mkdir(0o700)
         (path / KEY).write_bytes(b"f" * KEY_SIZE)
@@ -146,7 +146,7 @@ def test_a_file_that_changes_its_size_while_read_is_none(
         info = real(handle)
         return os.stat_result((*info[:6], info.st_size + change, *info[7:10]))
 
-    with cache._Folder(folder) as held:
+    with code_cache._Folder(folder) as held:
         monkeypatch.setattr(os, "fstat", earlier)
         assert held.read(KEY, 0, 99) is None
         monkeypatch.undo()
@@ -155,7 +155,7 @@ def test_a_file_that_changes_its_size_while_read_is_none(
 
 def worker(number: int, together: Any, results: Any) -> None:
     """Reads and writes the same few codes as all others, and spoils some."""
-    cache.MOST_FOLDER = 5 * 20_100
+    code_cache.MOST_FOLDER = 5 * 20_100
     wrong = misses = 0
     together.wait()
     for turn in range(150):
@@ -165,7 +165,7 @@ def worker(number: int, together: Any, results: Any) -> None:
         wrong += cached(f"code {which}", make) != right
         misses += make.calls
         if number == 0 and turn % 10 == 0:
-            place = Path(os.environ[cache.CHOICE])
+            place = Path(os.environ[code_cache.CHOICE])
             victim = place / (KEY if turn % 50 == 40 else name_of(f"code {which}"))
             try:
                 victim.write_bytes(b"spoiled" * (turn + 1))
@@ -178,7 +178,7 @@ def test_many_processes_do_no_harm_to_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "code"
-    monkeypatch.setenv(cache.CHOICE, str(place))
+    monkeypatch.setenv(code_cache.CHOICE, str(place))
     spawn = multiprocessing.get_context("spawn")
     together, results = spawn.Barrier(8), spawn.Queue()
     workers = [spawn.Process(target=worker, args=(n, together, results)) for n in range(8)]
@@ -199,7 +199,7 @@ def first(number: int, together: Any, results: Any) -> None:
 
 
 def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cache.CHOICE, str(tmp_path / "code"))
+    monkeypatch.setenv(code_cache.CHOICE, str(tmp_path / "code"))
     spawn = multiprocessing.get_context("spawn")
     together, results = spawn.Barrier(8), spawn.Queue()
     workers = [spawn.Process(target=first, args=(n, together, results)) for n in range(8)]
@@ -215,8 +215,8 @@ def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_too_large_an_object_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (cache.MOST_OBJECT, cache.MOST_FOLDER) == (64 * 2**20, 256 * 2**20)
-    monkeypatch.setattr(cache, "MOST_OBJECT", len(CODE))
+    assert (code_cache.MOST_OBJECT, code_cache.MOST_FOLDER) == (64 * 2**20, 256 * 2**20)
+    monkeypatch.setattr(code_cache, "MOST_OBJECT", len(CODE))
     assert asked(TEXT, CODE + b"\0")
     assert asked(TEXT, CODE + b"\0")
     assert not folder.exists()
@@ -232,7 +232,7 @@ def aged(path: Path, seconds: float) -> None:
 def test_what_was_longest_of_no_use_goes_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "MOST_FOLDER", 4 * (HEAD + len(CODE)))
+    monkeypatch.setattr(code_cache, "MOST_FOLDER", 4 * (HEAD + len(CODE)))
     for age, key in enumerate("abcd"):
         assert asked(key)
         aged(folder / name_of(key), 1000 - age)
@@ -248,7 +248,7 @@ def test_what_was_longest_of_no_use_goes_first(
 
 
 def test_the_limit_is_kept_to_the_byte(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MOST_FOLDER", 2 * (HEAD + len(CODE)))
+    monkeypatch.setattr(code_cache, "MOST_FOLDER", 2 * (HEAD + len(CODE)))
     assert asked("a")
     assert asked("b")
     assert not asked("a")
@@ -265,7 +265,7 @@ def test_what_cannot_be_removed_is_passed_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Windows a file that someone reads."""
-    monkeypatch.setattr(cache, "MOST_FOLDER", 3 * (HEAD + len(CODE)))
+    monkeypatch.setattr(code_cache, "MOST_FOLDER", 3 * (HEAD + len(CODE)))
     for age, key in enumerate("abc"):
         assert asked(key)
         aged(folder / name_of(key), 1000 - age)
@@ -283,7 +283,7 @@ def test_what_cannot_be_removed_is_passed_over(
 
 def test_only_its_own_files_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked("a")
-    monkeypatch.setattr(cache, "MOST_FOLDER", 0)
+    monkeypatch.setattr(code_cache, "MOST_FOLDER", 0)
     mine = ["thesis.txt", name_of().upper(), name_of()[:-1], name_of() + "0", ".new", "g" * 64]
     for name in mine:
         (folder / name).write_bytes(b"mine")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from piecewise import LimitError, Network, Recipe, TrainingError, train
-from piecewise.engine import runtime
-from piecewise.reference import run
+from piecewise.engine.runtime import thread_pool
+from piecewise.reference import model
 
 from .steps import HANG
 
@@ -77,7 +77,7 @@ def test_words_however_they_lie() -> None:
 def test_networks_that_hardly_do_anything(layers: str) -> None:
     net = Network(layers, (3, 1, 1), 3)
     x = np.array([[-1, 2, 3], [0, -5, 7], [1, 1, 1]], np.float32)[:, :, None, None]
-    wanted = run.logits(net.architecture, net.state, x)
+    wanted = model.logits(net.architecture, net.state, x)
     assert np.abs(net.logits(x) - wanted).max() < 1e-5
     assert np.abs(net.logits(x[:1]) - wanted[:1]).max() < 1e-5
     assert net.walk(x[1]).logits.tobytes() == net.logits(x)[1].tobytes()
@@ -136,7 +136,7 @@ def test_many_callers_at_once() -> None:
 def test_an_interrupted_call_ends_with_all_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[int] = []
     meet = threading.Barrier(4)
-    submit, calls = runtime._pool().submit, iter(range(100))
+    submit, calls = thread_pool._pool().submit, iter(range(100))
 
     def interrupted(task: Callable[[], None]) -> object:
         future = submit(task)
@@ -148,9 +148,9 @@ def test_an_interrupted_call_ends_with_all_its_threads(monkeypatch: pytest.Monke
         meet.wait(20)
         ran.append(number)
 
-    monkeypatch.setattr(runtime._pool(), "submit", interrupted)
+    monkeypatch.setattr(thread_pool._pool(), "submit", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        runtime.run_together(together, 0, 4)
+        thread_pool.run_together(together, 0, 4)
     assert sorted(ran) == [0, 1, 2, 3]
 
 

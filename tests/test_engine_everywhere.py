@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.engine.native import this_machine
-from piecewise.errors import LimitError
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.core.errors import LimitError
 
 LEARN = """
 import hashlib

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from piecewise import Network, draw
-from piecewise.architecture import Architecture
-from piecewise.engine import nudger, programs
-from piecewise.engine.machine import Machine
-from piecewise.engine.nudger import Nudged, Nudger
-from piecewise.engine.runtime import aligned
-from piecewise.groups import Moment
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.runtime import finite_differences, network_programs
+from piecewise.engine.ir.target import Machine
+from piecewise.engine.runtime.finite_differences import Nudged, Nudger
+from piecewise.engine.runtime.thread_pool import aligned
+from piecewise.core.ghost_batch import Moment
 from piecewise.inputs import layer_inputs
-from piecewise.layers import KINDS
-from piecewise.reference import run
+from piecewise.spec.layers import KINDS
+from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
-from piecewise.reference.nudge import nudges
+from piecewise.reference.finite_differences import nudges
 
 from .long import now_and_long
 from .networks import Array, Sample, assert_near, margin, numbers_for, sample
@@ -51,7 +51,7 @@ def nudged(
     return program.nudges(made.arrays, made.x, made.right, moment, threads)
 
 
-def assert_as_defined(found: Nudged, wanted: run.Gradients, said: str) -> None:
+def assert_as_defined(found: Nudged, wanted: model.Gradients, said: str) -> None:
     largest = max((float(np.abs(a).max()) for a in wanted.arrays.values()), default=0.0)
     assert found.loss == pytest.approx(wanted.loss, rel=1e-13), said
     assert list(found.arrays) == list(wanted.arrays), said
@@ -82,15 +82,15 @@ def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> Non
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
     wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
-    found = programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    found = network_programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
     assert_as_defined(found, wanted, loss)
     other = moment._replace(epoch=3)
-    again = programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, other)
+    again = network_programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, other)
     assert again.loss != found.loss  # other values sit out
 
 
 def test_the_bits_are_the_same_on_any_threads_and_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nudger, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(finite_differences, "WORTH_A_THREAD", 1)
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "bits", 40)
     bits = set()
     for vectors in FORMS:
@@ -138,10 +138,10 @@ def test_steps_by_nudging_and_by_backpropagation_agree_on_the_decks_net(loss: st
     one, other = ({name: array.copy() for name, array in wide.items()} for _ in range(2))
     for step in range(40):
         some = slice(32 * (step % 6), 32 * (step % 6) + 32)
-        slopes = run.gradients(
+        slopes = model.gradients(
             net.architecture, one, x[some].astype(np.float64), right[some], loss
         ).arrays
-        found = programs.nudges(net.architecture, other, x[some], right[some], loss).arrays
+        found = network_programs.nudges(net.architecture, other, x[some], right[some], loss).arrays
         if step == 0:
             assert away(found, slopes) < 1e-6
         for name in one:
@@ -180,28 +180,28 @@ def test_losses_of_small_and_large_logits(loss: str, scale: float) -> None:
     made = numbers_for(Architecture("full", (3, 2, 2), 5), f"logits {scale}", 50)
     arrays = {name: scale * array for name, array in made.arrays.items()}
     given = (made.architecture, arrays, made.x, made.right, loss)
-    assert programs.nudges(*given).loss == pytest.approx(run.mean_loss(*given)[0], rel=1e-14)
+    assert network_programs.nudges(*given).loss == pytest.approx(model.mean_loss(*given)[0], rel=1e-14)
 
 
 def test_what_is_no_number_is_told() -> None:
     made = numbers_for(Architecture("conv 2 2, relu, full", (1, 3, 4), 2), "odd", 20)
     made.arrays["full1.bias"][1] = math.inf
-    found = programs.nudges(made.architecture, made.arrays, made.x, made.right, "squared")
+    found = network_programs.nudges(made.architecture, made.arrays, made.x, made.right, "squared")
     assert not math.isfinite(found.loss)
 
 
 def test_a_network_without_parameters_has_a_loss_and_no_slopes() -> None:
     made = numbers_for(Architecture("pool all", (3, 4, 5), 3), "none", 20)
     given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
-    found = programs.nudges(*given)
+    found = network_programs.nudges(*given)
     assert found.arrays == {}
-    assert found.loss == pytest.approx(run.mean_loss(*given)[0], rel=1e-14)
+    assert found.loss == pytest.approx(model.mean_loss(*given)[0], rel=1e-14)
 
 
 def test_away_from_kinks_nudges_are_the_gradient() -> None:
     made = sample(1, count=5, least=1e-3)
     assert margin(made) > 1e-3
     given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
-    slopes, found = run.gradients(*given).arrays, programs.nudges(*given).arrays
+    slopes, found = model.gradients(*given).arrays, network_programs.nudges(*given).arrays
     for name, slope in slopes.items():
         assert_near(found[name], slope, 1e-7, name)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.engine.assemble import Purpose
-from piecewise.engine.program import Answers, Learner
-from piecewise.layers import Norm
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.runtime.compiled_program import Answers, Learner
+from piecewise.spec.layers import Norm
 
 from .long import now_and_long
 from .networks import Array, Sample, numbers_for

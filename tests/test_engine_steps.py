@@ -1,14 +1,14 @@
-"""Steps as `reference/steps.py` takes them, and what happens to numbers that are none."""
+"""Steps as `reference/optimizers.py` takes them, and what happens to numbers that are none."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.engine.assemble import Purpose
-from piecewise.engine.program import Learner
-from piecewise.reference import run, steps
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.runtime.compiled_program import Learner
+from piecewise.reference import model, optimizers
 
 from .networks import Array, Sample, assert_near, numbers_for
 from .test_engine import LEVELS, flat
@@ -55,17 +55,17 @@ def test_ten_steps_are_the_references(optimizer: str) -> None:
             row.name: weights[row.offset : row.offset + row.size].reshape(row.shape)
             for row in made.architecture.parameters
         }
-        slopes = run.gradients(made.architecture, arrays, made.x[chosen], made.right[chosen])
+        slopes = model.gradients(made.architecture, arrays, made.x[chosen], made.right[chosen])
         slope = np.concatenate(
             [slopes.arrays[row.name].ravel() for row in made.architecture.parameters]
         )
         if optimizer == "adamw":
-            weights, first, second = steps.adamw(
+            weights, first, second = optimizers.adamw(
                 weights, first, second, slope, RATE, DECAY, step + 1
             )
         else:
             nesterov = optimizer == "nesterov"
-            weights, first = steps.sgd(weights, first, slope, RATE, MOMENTUM, DECAY, nesterov)
+            weights, first = optimizers.sgd(weights, first, slope, RATE, MOMENTUM, DECAY, nesterov)
     losses, good = learner.steps(order, labels, 24, 0, rates_of(10), 2)
     assert (good, len(losses)) == (10, 240)
     moved = float(np.abs(weights - flat(made)[0]).max())

@@ -11,17 +11,17 @@ import numpy.typing as npt
 import pytest
 from numpy.testing import assert_allclose
 
-from piecewise.architecture import Architecture
-from piecewise.engine.assemble import Purpose
-from piecewise.engine.header import HEADER
-from piecewise.engine.machine import FORMS, Machine
-from piecewise.engine.native import this_machine
-from piecewise.engine.program import Learner
-from piecewise.engine.runtime import aligned
-from piecewise.errors import LimitError
-from piecewise.groups import Moment
-from piecewise.reference.tricks import trick
-from piecewise.tricks import Augmentation
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.ir.thread_header import HEADER
+from piecewise.engine.ir.target import FORMS, Machine
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import Learner
+from piecewise.engine.runtime.thread_pool import aligned
+from piecewise.core.errors import LimitError
+from piecewise.core.ghost_batch import Moment
+from piecewise.reference.augmentation import trick
+from piecewise.spec.augmentation import Augmentation
 
 from .long import now_and_long
 from .test_tricks import ALL, ALONE, SHADED, moment

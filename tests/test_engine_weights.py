@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.engine import programs
-from piecewise.engine.assemble import Purpose
-from piecewise.engine.machine import Machine
-from piecewise.engine.native import this_machine
-from piecewise.engine.program import Learner
-from piecewise.groups import Moment
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.runtime import network_programs
+from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.ir.target import Machine
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import Learner
+from piecewise.core.ghost_batch import Moment
 
 from .long import now_and_long
 from .networks import Array, Sample, assert_near, numbers_for
@@ -137,7 +137,7 @@ def test_a_picture_that_counts_nothing_gives_no_gradient(loss: str) -> None:
 def test_the_gradient_asked_for_by_itself_takes_weights() -> None:
     made, _ = made_for(NO_NORM, "squared")
     x, labels, weights = made.x.astype(np.float32), made.right.astype(np.int64), weights_for(41)
-    losses, gradient = programs.gradients(
+    losses, gradient = network_programs.gradients(
         made.architecture, *flat(made), x, labels, "squared", weights
     )
     wanted = slopes(made, "squared", None, weights)

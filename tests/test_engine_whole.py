@@ -8,8 +8,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.reference import run
+from piecewise.spec.architecture import Architecture
+from piecewise.reference import model
 
 from .networks import Sample, numbers_for, random_input, random_layers
 from .test_engine import Case, answered, anything, fused_forms, learned, seeds, slopes
@@ -51,8 +51,8 @@ def largest_sum(made: Sample, loss: str) -> float:
     with all signs taken away, where nothing cancels."""
     arrays = {name: np.abs(array) for name, array in made.arrays.items()}
     given = (made.architecture, arrays, np.abs(made.x))
-    largest = float(np.abs(run.logits(*given)).max(initial=0))
-    slopes = run.gradients(*given, made.right, loss).arrays.values()
+    largest = float(np.abs(model.logits(*given)).max(initial=0))
+    slopes = model.gradients(*given, made.right, loss).arrays.values()
     return max([largest, *(len(made.x) * float(np.abs(slope).max()) for slope in slopes)])
 
 
@@ -61,7 +61,7 @@ def assert_equal(this: Case) -> None:
     weights = None if this.weights is None else this.weights[this.order]
     wanted = slopes(made, this.loss, None, weights)
     found = learned(this, training=False)
-    assert np.array_equal(answered(this), run.logits(made.architecture, made.arrays, made.x)), this
+    assert np.array_equal(answered(this), model.logits(made.architecture, made.arrays, made.x)), this
     assert float(found.losses.astype(np.float64).mean()) == wanted.loss, this
     for name, gradient in wanted.arrays.items():
         assert np.array_equal(found.gradients[name], gradient), f"{this}: {name}"

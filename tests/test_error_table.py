@@ -12,15 +12,10 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.calibration import Calibration
-from piecewise.data.texts.preparation import TextPreparation
-from piecewise.errors import DataError, LimitError
-from piecewise.insight.error_table import (
-    CLASSES,
-    SHOWN_HTML,
-    ErrorTable,
-    error_table,
-)
+from piecewise.spec.calibration import Calibration
+from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.core.errors import DataError, LimitError
+from piecewise.insight.data_quality.error_table import CLASSES, SHOWN_HTML, ErrorTable, error_table
 from piecewise.reference.losses import LOSSES
 
 from .naughty import naughty

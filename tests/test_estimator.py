@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise import ConvNetClassifier, estimator
+from piecewise import ConvNetClassifier
+from piecewise.sklearn_api import classifier
 from piecewise.data.xo import draw
-from piecewise.errors import DataError, LimitError
-from piecewise.learning.holding_out import held_out
-from piecewise.manners import class_factors
+from piecewise.core.errors import DataError, LimitError
+from piecewise.training.splits import held_out
+from piecewise.sklearn_api.conventions import class_factors
 
 from .lessons import ANSWERS, KINDS, LABELS, PICTURES, SMALL, TABLE, UNSEEN, bits, rng, taught
 
@@ -247,7 +248,7 @@ def test_what_is_held_out_stays_held_out(monkeypatch: pytest.MonkeyPatch) -> Non
         seen.append(held_out(labels, seed, share))
         return seen[-1]
 
-    monkeypatch.setattr(estimator, "held_out", spy)
+    monkeypatch.setattr(classifier, "held_out", spy)
     drawings = draw(60, 9, seed=0)
     net = ConvNetClassifier("full", epochs=2, patience=1, warm_start=True)
     for _ in range(2):

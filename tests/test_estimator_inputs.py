@@ -12,7 +12,7 @@ from PIL import Image
 import piecewise as pw
 from piecewise import ConvNetClassifier
 from piecewise.data.arrays import Levels, Standard, reading_of_pictures
-from piecewise.errors import DataError, LimitError, NotationError
+from piecewise.core.errors import DataError, LimitError, NotationError
 
 from .lessons import KINDS, LABELS, PICTURES, SMALL, TABLE, bits, rng, taught
 

@@ -14,12 +14,12 @@ from playwright.sync_api import Browser, Page
 
 import piecewise as pw
 from piecewise.inputs import layer_inputs
-from piecewise.learning.choices import drawing_layers
+from piecewise.training.defaults import drawing_layers
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_page
-from piecewise.page.looks import looks_data
-from piecewise.reference.walk import Walk
-from piecewise.reference.why import Place
+from piecewise.page.top_patches import looks_data
+from piecewise.trace.walk import Walk
+from piecewise.trace.arithmetic import Place
 
 from .browser import Opened, chromium
 from .naughty import naughty

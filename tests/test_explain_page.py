@@ -15,14 +15,14 @@ import pytest
 import piecewise as pw
 from piecewise.inputs import layer_inputs
 from piecewise.insight import explanation
-from piecewise.layers import KINDS
-from piecewise.learning.choices import KINDS as CHOICES
+from piecewise.spec.layers import KINDS
+from piecewise.training.defaults import KINDS as CHOICES
 from piecewise.page import explain, walk_data
 from piecewise.page.assemble import MOST_BYTES, modules, page, script_json, style
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_page
 from piecewise.page.walk_data import packed
-from piecewise.reference.walk import Walk
+from piecewise.trace.walk import Walk
 
 ROOM = Path(explain.__file__).parent / "modules"
 

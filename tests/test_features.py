@@ -13,14 +13,14 @@ import pytest
 
 import piecewise as pw
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.data.sounds.files import Sound, read_sound
-from piecewise.data.sounds.preparation import SoundPreparation
-from piecewise.data.texts.preparation import TextPreparation
-from piecewise.errors import DataError, LimitError
-from piecewise.insight import features
-from piecewise.insight.features import Originals, excerpt, looks_for, wav_bytes
-from piecewise.insight.fields import Field
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.data.audio.decoding import Sound, read_sound
+from piecewise.data.audio.preprocessor import SoundPreparation
+from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.core.errors import DataError, LimitError
+from piecewise.insight.attribution import patches
+from piecewise.insight.attribution.patches import Originals, excerpt, looks_for, wav_bytes
+from piecewise.insight.attribution.receptive_field import Field
 
 from .networks import PICTURES, TEXTS, numbers_for, random_input, random_layers
 from .real_data import real
@@ -100,8 +100,8 @@ def test_equal_matches_come_in_the_order_of_the_examples() -> None:
 
 def test_of_too_many_examples_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     net, pictures, _ = crosses(40)
-    monkeypatch.setattr(features, "MOST_EXAMPLES", 10)
-    monkeypatch.setattr(features, "_VALUES", 1)  # and a group at a time
+    monkeypatch.setattr(patches, "MOST_EXAMPLES", 10)
+    monkeypatch.setattr(patches, "_VALUES", 1)  # and a group at a time
     found = looks_for(net, pictures, "conv1", 1, most=10)
     assert sorted(match.example for match in found.best) == list(range(0, 40, 4))
     assert (found.looked_at, found.given) == (10, 40)

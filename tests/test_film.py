@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 import piecewise as pw
-from piecewise.data.texts.preparation import TextPreparation
-from piecewise.errors import DataError, LimitError
-from piecewise.insight import film as module
-from piecewise.insight.error_table import error_table
-from piecewise.insight.film import CHANNELS, FEATURES, MOST_FRAMES, Film, kernels, montage
-from piecewise.planes import ABOVE, BELOW, ZERO
-from piecewise.progress import Epoch, Progress
+from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.core.errors import DataError, LimitError
+from piecewise.insight.dynamics import kernel_history as module
+from piecewise.insight.data_quality.error_table import error_table
+from piecewise.insight.dynamics.kernel_history import CHANNELS, FEATURES, MOST_FRAMES, Film, kernels, montage
+from piecewise.display.images import ABOVE, BELOW, ZERO
+from piecewise.core.progress import Epoch, Progress
 
 XO = pw.draw(96, 9, seed=0)
 GIVEN = XO.pictures, XO.labels

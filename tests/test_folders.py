@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data import preparing
+from piecewise.data.loading import loader
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures.files import read_picture
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.learning.holding_out import held_out
-from piecewise.progress import Progress
+from piecewise.data.images.decoding import read_picture
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.training.splits import held_out
+from piecewise.core.progress import Progress
 
 from .test_data import refusal
 
@@ -114,7 +114,7 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
         calls.append(path)
         return read_picture(path)
 
-    monkeypatch.setattr(preparing, "KEPT", 3 * 12)
+    monkeypatch.setattr(loader, "KEPT", 3 * 12)
     monkeypatch.setattr(PicturePreparation, "read", staticmethod(read))
     assert (read_data(root).pictures == whole.pictures).all()
     assert len(calls) == 8 + 5  # all once for the decision; five again

@@ -14,9 +14,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from piecewise.data.pictures.containers import kind_of
-from piecewise.data.pictures.files import read_picture
-from piecewise.errors import DataError
+from piecewise.data.images.containers import kind_of
+from piecewise.data.images.decoding import read_picture
+from piecewise.core.errors import DataError
 
 from .steps import HANG
 
@@ -55,7 +55,7 @@ from collections import Counter
 from pathlib import Path
 sys.path.insert(0, {scripts!r})
 import fuzz_readers, fuzz_table
-from piecewise.data.pictures.containers import kind_of
+from piecewise.data.images.containers import kind_of
 from tests.steps import at_most
 def most():  # its own, while that of `resource` may be that of the process before it
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
@@ -126,7 +126,7 @@ BAD = """
 import sys, os, time, zlib
 sys.path.insert(0, {scripts!r})
 import fuzz_readers, fuzz_table
-from piecewise.errors import DataError
+from piecewise.core.errors import DataError
 def bad(content):
     match zlib.crc32(content) % 150:
         case 1: raise KeyError("a")

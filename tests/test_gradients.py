@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.groups import Moment
-from piecewise.layers import Layer, Shape, knobs
-from piecewise.notation import parse
-from piecewise.randomness import key_of
-from piecewise.reference import run
+from piecewise.spec.architecture import Architecture
+from piecewise.core.ghost_batch import Moment
+from piecewise.spec.layers import Layer, Shape, knobs
+from piecewise.spec.notation import parse
+from piecewise.core.rng import key_of
+from piecewise.reference import model
 from piecewise.reference.losses import LOSSES, softmax, softmax_backward
-from piecewise.reference.nudge import nudge, nudges
-from piecewise.reference.sums import Draw
+from piecewise.reference.finite_differences import nudge, nudges
+from piecewise.reference.reductions import Draw
 
 from .networks import PICTURES, TEXTS, Array, assert_near, margin, numbers_for, sample
 
@@ -114,7 +114,7 @@ def assert_layer(
     layer: Layer, x: Array, own: dict[str, Array], draw: Draw | None, said: str
 ) -> None:
     """For a random upstream, the gradients of a layer are those of upstream times output."""
-    pair = run.PAIRS[type(layer)]
+    pair = model.PAIRS[type(layer)]
     y, kept = pair.forward(layer, x, own, draw)
     upstream = np.random.default_rng(3).normal(0, 1, y.shape)
     dx, gradients = pair.backward(layer, upstream, own, kept)
@@ -149,7 +149,7 @@ def test_a_whole_network_has_the_gradient_that_nudging_finds(seed: int) -> None:
     loss = list(LOSSES)[seed % 3]
     made = sample(seed, least=LEAST_MARGIN)
     given = (made.architecture, made.arrays, made.x, made.right, loss)
-    found, (mean, slopes, _) = run.gradients(*given), nudges(*given)
+    found, (mean, slopes, _) = model.gradients(*given), nudges(*given)
     assert found.loss == mean, made
     assert found.arrays.keys() == slopes.keys(), made
     for name, wanted in slopes.items():
@@ -161,12 +161,12 @@ def test_a_whole_network_has_the_gradient_that_nudging_finds(seed: int) -> None:
 def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -> None:
     made = sample(seed, PICTURES, count=2, least=LEAST_MARGIN)
     stages = made.architecture.stages
-    outputs, kept = run.forward(stages, made.arrays, made.x)
+    outputs, kept = model.forward(stages, made.arrays, made.x)
     upstream = np.random.default_rng(seed).normal(0, 1, outputs[-1].shape)
-    dx, _ = run.backward(stages, made.arrays, upstream, kept)
+    dx, _ = model.backward(stages, made.arrays, upstream, kept)
 
     def value() -> float:
-        return fsum((upstream * run.forward(stages, made.arrays, made.x)[0][-1]).ravel())
+        return fsum((upstream * model.forward(stages, made.arrays, made.x)[0][-1]).ravel())
 
     assert_slope(dx, value, made.x, made)
 
@@ -195,7 +195,7 @@ def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds
         said = f"{made}, {count} pictures, {loss}: {row.name}"
         array = made.arrays[row.name]
         assert_slope(
-            run.gradients(*given).arrays[row.name], lambda: run.gradients(*given).loss, array, said
+            model.gradients(*given).arrays[row.name], lambda: model.gradients(*given).loss, array, said
         )
 
 
@@ -204,7 +204,7 @@ def test_weights_multiply_the_loss_that_is_nudged(loss: str) -> None:
     made = sample(3, count=19, least=LEAST_MARGIN)
     weights = np.random.default_rng(1).integers(0, 4, 19) / 4
     given = (made.architecture, made.arrays, made.x, made.right, loss, None, weights)
-    found, wanted = run.gradients(*given), nudges(*given)
+    found, wanted = model.gradients(*given), nudges(*given)
     assert found.loss == wanted.loss
     for name, array in wanted.arrays.items():
         assert_near(found.arrays[name], array, TOLERANCE, f"{made}, {loss}: {name}", 1e-3)
@@ -215,15 +215,15 @@ def test_a_weight_multiplies_what_its_picture_alone_would_give(loss: str) -> Non
     made, count = sample(2, count=19), 19
     weights = np.arange(count) % 4 / 2
     given = (made.architecture, made.arrays)
-    alone = [run.gradients(*given, made.x[[n]], made.right[[n]], loss) for n in range(count)]
-    found = run.gradients(*given, made.x, made.right, loss, weights=weights)
+    alone = [model.gradients(*given, made.x[[n]], made.right[[n]], loss) for n in range(count)]
+    found = model.gradients(*given, made.x, made.right, loss, weights=weights)
     pairs = list(zip(weights, alone, strict=True))
     assert found.loss == pytest.approx(sum(w * one.loss for w, one in pairs) / count, rel=1e-12)
     for name, array in found.arrays.items():
         wanted = sum(w * one.arrays[name] for w, one in pairs) / count
         assert_near(array, wanted, 1e-12, f"{made}, {loss}: {name}", 1e-3)
     none, ones = (
-        run.gradients(*given, made.x, made.right, loss, weights=some)
+        model.gradients(*given, made.x, made.right, loss, weights=some)
         for some in (None, np.ones(count))
     )
     assert none.loss == ones.loss

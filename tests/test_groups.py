@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.data.gathering import gather
-from piecewise.data.groups import groups_of, offers
-from piecewise.errors import DataError
-from piecewise.learning.holding_out import folds_of, held_out
+from piecewise.data.sources.discovery import gather
+from piecewise.data.sources.groups import groups_of, offers
+from piecewise.core.errors import DataError
+from piecewise.training.splits import folds_of, held_out
 
 from .real_data import real
 from .steps import HANG
@@ -151,8 +151,8 @@ def test_no_pattern_takes_long(tmp_path: Path) -> None:
     """In C, so that no step can be counted; trying all ways would take thousands of years."""
     root = files(tmp_path / "set", "a" * 60)
     script = (
-        "import sys; from pathlib import Path; from piecewise.data.gathering import gather\n"
-        "from piecewise.data.groups import groups_of; root = Path(sys.argv[1])\n"
+        "import sys; from pathlib import Path; from piecewise.data.sources.discovery import gather\n"
+        "from piecewise.data.sources.groups import groups_of; root = Path(sys.argv[1])\n"
         "groups_of(gather(root), '*a' * 12 + '{group}_', root)"
     )
     done = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True,

@@ -14,8 +14,8 @@ from PIL import Image
 
 from piecewise.cli.main import status
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures.files import MOST_PIXELS, read_picture
-from piecewise.errors import DataError
+from piecewise.data.images.decoding import MOST_PIXELS, read_picture
+from piecewise.core.errors import DataError
 
 from .test_pictures import colours, encoded
 from .test_pictures_bombs import measured
@@ -143,7 +143,7 @@ UNTOUCHED = """
 import sys
 from pathlib import Path
 from PIL import Image
-from piecewise.data.pictures.files import read_picture
+from piecewise.data.images.decoding import read_picture
 for path in sys.argv[1:-1]:
     read_picture(Path(path))
 assert "pillow_heif" not in sys.modules

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import piecewise as pw
-from piecewise.learning.history import SHOWN, History
-from piecewise.progress import Epoch
+from piecewise.training.history import SHOWN, History
+from piecewise.core.progress import Epoch
 
 from .test_charts import points
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.layers import KINDS, Layer
+from piecewise.spec.layers import KINDS, Layer
 
 from .layer_kinds import missing
 
@@ -99,10 +99,10 @@ def test_one_file_knows_the_compiler(path: Path) -> None:
 
 def test_the_floor_test_sees_imports() -> None:
     assert "llvmlite.binding" in outside(SOURCE / "engine" / "native.py")
-    assert "engine/ir.py" in set(imported(SOURCE / "engine" / "kernels" / "sums.py"))
-    assert "learning/teaching.py" in set(imported(SOURCE / "cli" / "train.py"))
-    assert "reference/walk.py" in set(imported(SOURCE / "network.py"))
-    assert FLOORS["errors.py"] == 0 < FLOORS["network.py"] < FLOORS["cli/main.py"]
+    assert "engine/ir/llvm_text.py" in set(imported(SOURCE / "engine" / "kernels" / "sums.py"))
+    assert "training/experiment.py" in set(imported(SOURCE / "cli" / "train.py"))
+    assert "trace/walk.py" in set(imported(SOURCE / "network.py"))
+    assert FLOORS["core/errors.py"] == 0 < FLOORS["network.py"] < FLOORS["cli/main.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.architecture import Architecture, Stage
-from piecewise.engine import alone, packing
+from piecewise.spec.architecture import Architecture, Stage
+from piecewise.engine.codegen import single_image, weight_packing
 from piecewise.engine.passes.base import Pass
 from piecewise.engine.passes.chain import PASSES
 from piecewise.engine.passes.pooling import PoolPass, PoolWindows
-from piecewise.insight.fields import centres, receptive_field
-from piecewise.insight.mattered import grad_cam
-from piecewise.layers import BY_WORD, KINDS, Connectivity, Layer, Pool, Shape, Tensor
-from piecewise.notation import parse
+from piecewise.insight.attribution.receptive_field import centres, receptive_field
+from piecewise.insight.attribution.saliency import grad_cam
+from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer, Pool, Shape, Tensor
+from piecewise.spec.notation import parse
 from piecewise.page.walk_data import layers_of
-from piecewise.randomness import key_of
-from piecewise.reference import pooling, run
-from piecewise.reference.sums import Array, Draw
-from piecewise.windows import Windows, whole
+from piecewise.core.rng import key_of
+from piecewise.reference import pooling, model
+from piecewise.reference.reductions import Array, Draw
+from piecewise.core.windows import Windows, whole
 
 from .layer_kinds import FACTS, TABLES, missing
 
@@ -78,12 +78,12 @@ def test_everything_that_a_new_kind_lacks_is_named() -> None:
     found = "\n".join(missing(LpPool))
     for words in (
         *(f"no entry in {name}" for name in TABLES),
-        "KINDS in layers.py does not list it",
+        "KINDS in spec/layers.py does not list it",
         *("its pair does not define forward", "its pair does not define backward"),
         "its pair does not declare CACHES_INPUT, a bool",
         *("its pass does not define forward", "its pass does not define backward"),
-        "its pass has no entry in WRITERS in engine/alone.py",
-        "its pass has no entry in PACKERS in engine/packing.py",
+        "its pass has no entry in WRITERS in engine/codegen/single_image.py",
+        "its pass has no entry in PACKERS in engine/codegen/weight_packing.py",
         "page/modules/views/lp.js does not export terms",
         "page/modules/views/lp.js does not export show",
         "VIEWS in page/modules/views/index.js does not list it",
@@ -101,20 +101,20 @@ def test_everything_that_a_new_kind_lacks_is_named() -> None:
 def test_a_kind_that_declares_nothing_is_told_all_of_it() -> None:
     found = "\n".join(missing(Bare))
     for name, wanted in FACTS.items():
-        assert f"Bare: layers.py does not declare {name}, a {wanted.__name__}" in found
-    assert "Bare: layers.py does not describe it in a docstring" in found
-    assert "Bare: no entry in _GRADIENTS in reference/why_back.py" in found
-    assert "Bare: no entry in OBSERVED in reference/run.py" in found
+        assert f"Bare: spec/layers.py does not declare {name}, a {wanted.__name__}" in found
+    assert "Bare: spec/layers.py does not describe it in a docstring" in found
+    assert "Bare: no entry in _GRADIENTS in trace/gradient_arithmetic.py" in found
+    assert "Bare: no entry in OBSERVED in reference/model.py" in found
 
 
 def test_facts_that_contradict_each_other_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LpPool, "connectivity", Connectivity.POINTWISE)
     monkeypatch.setattr(LpPool, "fully_connected", True)
     found = "\n".join(missing(LpPool))
-    assert "it has windows, and layers.py does not declare it windowed" in found
-    assert "it is fully connected, and layers.py does not declare its connectivity global" in found
+    assert "it has windows, and spec/layers.py does not declare it windowed" in found
+    assert "it is fully connected, and spec/layers.py does not declare its connectivity global" in found
     monkeypatch.setattr(Bare, "connectivity", Connectivity.WINDOWED, raising=False)
-    assert "it is windowed, and layers.py does not define its windows" in "\n".join(missing(Bare))
+    assert "it is windowed, and spec/layers.py does not define its windows" in "\n".join(missing(Bare))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
@@ -136,18 +136,18 @@ def test_each_fact_and_each_entry_counts(
 def test_half_a_pair_and_half_a_pass_are_seen(
     kind: type[Layer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair, made = run.PAIRS[kind], PASSES[kind]
+    pair, made = model.PAIRS[kind], PASSES[kind]
     for name in ("forward", "backward", "CACHES_INPUT"):
         half = {key: value for key, value in vars(pair).items() if key != name}
         with monkeypatch.context() as patch:
-            patch.setitem(run.PAIRS, kind, SimpleNamespace(**half))
+            patch.setitem(model.PAIRS, kind, SimpleNamespace(**half))
             assert any(name in line for line in missing(kind))
     for name in ("forward", "backward"):
         with monkeypatch.context() as patch:
             patch.delattr(made, name)
             assert missing(kind) == [f"{kind.__name__}: its pass does not define {name}"]
     if not kind.identity_at_inference:
-        for table in (alone.WRITERS, packing.PACKERS):
+        for table in (single_image.WRITERS, weight_packing.PACKERS):
             with monkeypatch.context() as patch:
                 patch.delitem(table, made)
                 assert len(missing(kind)) == 1
@@ -167,7 +167,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         backward=lambda _, *given: pooling.backward(SAME_WINDOWS, *given),
     )
     monkeypatch.setitem(BY_WORD, "lp", LpPool)
-    monkeypatch.setitem(run.PAIRS, LpPool, pair)
+    monkeypatch.setitem(model.PAIRS, LpPool, pair)
     monkeypatch.setitem(PASSES, LpPool, LpPass)
 
 
@@ -216,7 +216,7 @@ def test_what_a_kind_declares_is_true(kind: type[Layer]) -> None:
         nudged = x + 3 * (np.arange(6)[:, None] == 1) * (np.arange(7) == 2)
     tensors = layer.parameters(shape) + layer.averages(shape)
     arrays = {tensor.name: rng.uniform(0.5, 1, tensor.shape) for tensor in tensors}
-    pair = run.PAIRS[kind]
+    pair = model.PAIRS[kind]
     y, kept = pair.forward(layer, x, arrays, None)
     assert (kept is x) == pair.CACHES_INPUT
     assert (y.shape == x.shape and bool((y == x).all())) == kind.identity_at_inference

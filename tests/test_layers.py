@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.errors import LimitError
-from piecewise.layers import KINDS, Convolution, Full, Layer, Pool, Shape, knobs
-from piecewise.limits import Choice, Limit, Number, Sides, Whole, YesNo
-from piecewise.notation import parse
+from piecewise.core.errors import LimitError
+from piecewise.spec.layers import KINDS, Convolution, Full, Layer, Pool, Shape, knobs
+from piecewise.core.constraints import Choice, Limit, Number, Sides, Whole, YesNo
+from piecewise.spec.notation import parse
 
 ONE_OF_EACH = {kind: parse(kind.example)[0] for kind in KINDS}
 KNOBS = [(kind, knob.name, knob.metadata["limit"]) for kind in KINDS for knob in knobs(kind)]

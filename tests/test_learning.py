@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 
 from piecewise.data.xo import DECK_TRICKY_X, draw
-from piecewise.errors import DataError, LimitError, TrainingError
-from piecewise.learning.recipe import Recipe, knobs
-from piecewise.learning.scores import Scores, evaluate
-from piecewise.learning.trainer import train
-from piecewise.limits import LOSS
+from piecewise.core.errors import DataError, LimitError, TrainingError
+from piecewise.training.recipe import Recipe, knobs
+from piecewise.training.metrics import Scores, evaluate
+from piecewise.training.train import train
+from piecewise.core.constraints import LOSS
 from piecewise.network import Network
-from piecewise.progress import Progress
+from piecewise.core.progress import Progress
 from piecewise.reference.losses import LOSSES
-from piecewise.reference.steps import adamw, sgd
-from piecewise.tricks import Augmentation
+from piecewise.reference.optimizers import adamw, sgd
+from piecewise.spec.augmentation import Augmentation
 
 LESSONS = draw(320, size=9, seed=0)
 UNSEEN = draw(400, size=9, seed=1)

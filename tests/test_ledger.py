@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.errors import LimitError
-from piecewise.layers import Full
-from piecewise.reference.ledger import Ledger
+from piecewise.core.errors import LimitError
+from piecewise.spec.layers import Full
+from piecewise.trace.vote_ledger import Ledger
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 

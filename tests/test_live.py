@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from piecewise.data.xo import draw
-from piecewise.errors import DataError
-from piecewise.learning.live import Live
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.scores import evaluate
-from piecewise.learning.trainer import train
+from piecewise.core.errors import DataError
+from piecewise.training.background import Live
+from piecewise.training.recipe import Recipe
+from piecewise.training.metrics import evaluate
+from piecewise.training.train import train
 from piecewise.network import Network
-from piecewise.progress import Progress
+from piecewise.core.progress import Progress
 
 from .steps import HANG
 

@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.data.sounds.preparation import SoundPreparation
-from piecewise.data.texts.preparation import NOTHING, UNKNOWN, TextPreparation
-from piecewise.errors import LimitError
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.data.audio.preprocessor import SoundPreparation
+from piecewise.data.text.preprocessor import NOTHING, UNKNOWN, TextPreparation
+from piecewise.core.errors import LimitError
 from piecewise.inputs import layer_inputs
-from piecewise.insight import mattered
-from piecewise.insight.mattered import (
-    grad_cam,
-    gradient_times_input,
-    occlusion,
-    what_mattered,
-)
+from piecewise.insight.attribution import saliency
+from piecewise.insight.attribution.saliency import grad_cam, gradient_times_input, occlusion, what_mattered
 
 DRAWN = np.random.default_rng(6)
 WORDS = TextPreparation("words", ("free", "prize", "see", "you", "at", "home"), 8)
@@ -239,7 +234,7 @@ def test_where_there_is_no_text_nothing_mattered() -> None:
 def test_occlusion_is_the_same_for_any_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     net, example = pw.Network("conv 4 3, relu, full", (1, 9, 11), 2), bytes_of((1, 9, 11))
     found = occlusion(net, example, 0, side=2).values
-    monkeypatch.setattr(mattered, "_VALUES", 1)
+    monkeypatch.setattr(saliency, "_VALUES", 1)
     np.testing.assert_array_equal(occlusion(net, example, 0, side=2).values, found)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.data.xo import draw
-from piecewise.errors import DataError, LimitError
-from piecewise.insight import mistakes as module
-from piecewise.insight.mistakes import Mistakes, mistakes
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.trainer import train
+from piecewise.core.errors import DataError, LimitError
+from piecewise.insight.data_quality import mistakes as module
+from piecewise.insight.data_quality.mistakes import Mistakes, mistakes
+from piecewise.training.recipe import Recipe
+from piecewise.training.train import train
 from piecewise.network import Network
 
 SIZE = 12

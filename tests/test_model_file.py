@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.errors import LimitError, ModelFileError
-from piecewise.files import whole
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.core.errors import LimitError, ModelFileError
+from piecewise.core import atomic_write
 from piecewise.network import Network
 
 CLASSES = ("X", "ünï 🦊", "")
@@ -213,7 +213,7 @@ def test_what_a_check_refuses_is_not_renamed(tmp_path: Path) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        whole.write_whole(tmp_path / "a", b"content", check)
+        atomic_write.write_whole(tmp_path / "a", b"content", check)
     assert seen == [b"content"]
     assert not list(tmp_path.iterdir())
 
@@ -227,11 +227,11 @@ def test_a_temporary_file_that_another_process_removes_is_made_anew(
         handle, name = make(*a)
         made.append(name)
         if len(made) < 3:
-            whole.remove_leftovers(path)
+            atomic_write.remove_leftovers(path)
         return handle, name
 
     monkeypatch.setattr(tempfile, "mkstemp", removed_at_once)
-    whole.write_whole(path, b"content")
+    atomic_write.write_whole(path, b"content")
     assert path.read_bytes() == b"content"
     assert len(made) == 3
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
@@ -242,9 +242,9 @@ def test_only_leftovers_of_the_same_file_that_nobody_holds_are_removed(tmp_path:
         (tmp_path / name).write_text("")
 
     def check(path: Path) -> None:
-        whole.remove_leftovers(tmp_path / "a")  # as another process would
+        atomic_write.remove_leftovers(tmp_path / "a")  # as another process would
         assert path.exists()
 
-    whole.write_whole(tmp_path / "a", b"content", check)
+    atomic_write.write_whole(tmp_path / "a", b"content", check)
     left = sorted(entry.name for entry in tmp_path.iterdir())
     assert left == [".a.0", ".a.part", ".b.0.part", "a", "a.0.part"]

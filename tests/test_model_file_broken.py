@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as safetensors_bytes
 
-from piecewise.errors import ModelFileError
-from piecewise.files import model_file, tensors
+from piecewise.core.errors import ModelFileError
+from piecewise.storage import model_file, safetensors_file
 from piecewise.network import Network
 
 from .test_model_file import CLASSES, after_name, failing, written
@@ -266,8 +266,8 @@ def test_a_panic_of_the_reader_is_told_and_ctrl_c_is_not_caught(
 ) -> None:
     path = written(tmp_path)
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
-    monkeypatch.setattr(tensors, "safe_open", failing(panic("called `unwrap` on a `None`")))
+    monkeypatch.setattr(safetensors_file, "safe_open", failing(panic("called `unwrap` on a `None`")))
     assert refusal(path) == "not a whole safetensors file: its reader gave up"
-    monkeypatch.setattr(tensors, "safe_open", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(safetensors_file, "safe_open", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         Network.load(path)

@@ -22,12 +22,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
+from piecewise.spec.architecture import Architecture
 from piecewise.data.xo import draw
-from piecewise.errors import ModelFileError
-from piecewise.files import model_file, tensors
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.trainer import train
+from piecewise.core.errors import ModelFileError
+from piecewise.storage import model_file, safetensors_file
+from piecewise.training.recipe import Recipe
+from piecewise.training.train import train
 from piecewise.network import Network
 
 from .memory import PEAK
@@ -36,7 +36,7 @@ from .test_model_file_broken import VALUES, edited, put_together, taken_apart
 
 LAYERS = "conv 8 3, relu, pool 2, full"
 MOST_STEPS = 4_000_000  # of Python for such a file
-MOST_TIMES = 32  # times the header's bytes, as `files/tensors.py` says
+MOST_TIMES = 32  # times the header's bytes, as `storage/safetensors_file.py` says
 MOST_MEMORY = 64 << 20  # bytes; the file has 2,800
 
 
@@ -356,4 +356,4 @@ def test_a_large_header_takes_no_more_than_is_said(memory: Path, kind: str) -> N
 @pytest.mark.long
 @pytest.mark.parametrize("kind", [*FILLINGS, "names"])
 def test_the_largest_header_takes_no_more_than_is_said(memory: Path, kind: str) -> None:
-    takes_little(memory / "net", kind, tensors.LARGEST_HEADER - 9_000)
+    takes_little(memory / "net", kind, safetensors_file.LARGEST_HEADER - 9_000)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.pictures.preparation import PicturePreparation
+from piecewise.data.images.preprocessor import PicturePreparation
 from piecewise.data.xo import DECK_X, draw
-from piecewise.errors import DataError, LimitError
+from piecewise.core.errors import DataError, LimitError
 from piecewise.network import Network
 
 SMALL = "conv 3 3, relu, pool 2, full"

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from piecewise.errors import NotationError, PiecewiseError, ShapeError
-from piecewise.layers import KINDS, Convolution, Embed, Full, Layer, Norm, Pool, Relu
-from piecewise.limits import LONGEST_NOTATION, MOST_LAYERS
+from piecewise.core.errors import NotationError, PiecewiseError, ShapeError
+from piecewise.spec.layers import KINDS, Convolution, Embed, Full, Layer, Norm, Pool, Relu
+from piecewise.core.constraints import LONGEST_NOTATION, MOST_LAYERS
 from piecewise.network import Network
-from piecewise.notation import parse, write
+from piecewise.spec.notation import parse, write
 
 from .long import now_and_long
 from .steps import at_most

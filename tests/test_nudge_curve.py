@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.data.texts.preparation import TextPreparation
-from piecewise.errors import DataError, LimitError
+from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.core.errors import DataError, LimitError
 from piecewise.inputs import check_examples
-from piecewise.insight import nudge_curve as module
-from piecewise.insight.nudge_curve import NudgeCurve, nudge_curve
-from piecewise.parameters import Parameters
+from piecewise.insight.dynamics import nudge_curve as module
+from piecewise.insight.dynamics.nudge_curve import NudgeCurve, nudge_curve
+from piecewise.spec.parameters import Parameters
 from piecewise.reference.losses import LOSSES
 
 from .test_charts import points

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data.pictures.containers import MOST_CHUNKS, MOST_SCANS, scans_of
-from piecewise.data.pictures.files import read_picture
-from piecewise.errors import DataError
+from piecewise.data.images.containers import MOST_CHUNKS, MOST_SCANS, scans_of
+from piecewise.data.images.decoding import read_picture
+from piecewise.core.errors import DataError
 
 from .steps import HANG, at_most
 from .test_pictures import colours, encoded
@@ -24,8 +24,8 @@ from .test_pictures_forms import chunk, png, row
 MEASURE = """
 import re, sys
 from pathlib import Path
-from piecewise.data.pictures.files import read_picture
-from piecewise.errors import DataError
+from piecewise.data.images.decoding import read_picture
+from piecewise.core.errors import DataError
 def most():  # its own, while that of `resource` may be that of the process before it
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
 before = most()

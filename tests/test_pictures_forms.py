@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from piecewise.data.pictures.containers import orientation, plain_jpeg, plain_png, scans_of
-from piecewise.data.pictures.files import read_picture
-from piecewise.errors import DataError
+from piecewise.data.images.containers import orientation, plain_jpeg, plain_png, scans_of
+from piecewise.data.images.decoding import read_picture
+from piecewise.core.errors import DataError
 
 from .test_pictures import colours, encoded, read_back
 
@@ -101,7 +101,7 @@ def test_many_levels_are_converted_piece_by_piece(monkeypatch: pytest.MonkeyPatc
     files = [encoded(Image.fromarray(levels), "PNG"), encoded(clear, "PNG"),
              encoded(clear.convert("LA"), "PNG"), encoded(clear.quantize(50), "PNG")]  # fmt: skip
     whole = [read_picture(file) for file in files]
-    monkeypatch.setattr("piecewise.data.pictures.files._BAND", 200)
+    monkeypatch.setattr("piecewise.data.images.decoding._BAND", 200)
     for file, wanted in zip(files, whole, strict=True):
         assert (read_picture(file) == wanted).all()
 

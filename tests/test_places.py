@@ -11,15 +11,15 @@ import pytest
 import soundfile
 
 import piecewise as pw
-from piecewise.architecture import Architecture
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.data.sounds.files import Sound, read_sound
-from piecewise.data.sounds.preparation import SoundPreparation
-from piecewise.data.sounds.spectrogram import mel_bands
-from piecewise.data.texts.preparation import TextPreparation
-from piecewise.errors import DataError, LimitError
-from piecewise.insight.fields import Field, centres, receptive_field
-from piecewise.insight.places import places
+from piecewise.spec.architecture import Architecture
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.data.audio.decoding import Sound, read_sound
+from piecewise.data.audio.preprocessor import SoundPreparation
+from piecewise.data.audio.spectrogram import mel_bands
+from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.core.errors import DataError, LimitError
+from piecewise.insight.attribution.receptive_field import Field, centres, receptive_field
+from piecewise.insight.attribution.coordinates import places
 
 from .networks import PICTURES, numbers_for, random_input, random_layers
 

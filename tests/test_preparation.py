@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from piecewise.data.pictures.preparation import PicturePreparation, Pictures, decide_pictures
+from piecewise.data.images.preprocessor import PicturePreparation, Pictures, decide_pictures
 from piecewise.data.xo import PLAIN, draw
-from piecewise.errors import DataError, LimitError
+from piecewise.core.errors import DataError, LimitError
 
 DARK = PicturePreparation((1, 28, 28), "dark", 0.125)
 LIGHT = PicturePreparation((1, 28, 28), "light", 0.125)

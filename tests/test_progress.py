@@ -12,7 +12,7 @@ from rich.console import Console
 
 import piecewise as pw
 from piecewise.cli.output import Meter
-from piecewise.progress import Epoch, Progress, in_stage
+from piecewise.core.progress import Epoch, Progress, in_stage
 
 DRAWN = pw.draw(60, size=9, seed=0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from piecewise.elementary import exp, log, sine_cosine
-from piecewise.randomness import Key, key_of, shuffled, threefry, uniform, words
+from piecewise.core.portable_math import exp, log, sine_cosine
+from piecewise.core.rng import Key, key_of, shuffled, threefry, uniform, words
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data import in_order as ordered
-from piecewise.data import preparing
+from piecewise.data.loading import ordered_map as ordered
+from piecewise.data.loading import loader
 from piecewise.data.dataset import read_data
-from piecewise.data.gathering import gather
-from piecewise.data.media import MEDIA
+from piecewise.data.sources.discovery import gather
+from piecewise.data.modalities import MEDIA
 
 from .kept import FILES, Read, pictures_in, reading, same
 from .runs import names
@@ -89,9 +89,9 @@ def test_whoever_has_enough_of_reading_leaves_no_thread(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
-    monkeypatch.setattr(preparing, "processors", lambda: 3)
-    monkeypatch.setattr(preparing, "_AT_ONCE", (2, 1 << 20))
-    reader, before = preparing.Reading(gather(data), data), threads_now()
+    monkeypatch.setattr(loader, "processors", lambda: 3)
+    monkeypatch.setattr(loader, "_AT_ONCE", (2, 1 << 20))
+    reader, before = loader.Reading(gather(data), data), threads_now()
 
     def stop(*_: object) -> Any:
         raise KeyboardInterrupt
@@ -103,7 +103,7 @@ def test_whoever_has_enough_of_reading_leaves_no_thread(
     with pytest.raises(KeyboardInterrupt):
         reader.decided(look)
     assert threads_now() == before
-    monkeypatch.setattr(preparing.InMemory, "add", stop)
+    monkeypatch.setattr(loader.InMemory, "add", stop)
     with pytest.raises(KeyboardInterrupt):
         reader.prepared(read_data(data).preparation)
     assert threads_now() == before
@@ -111,10 +111,10 @@ def test_whoever_has_enough_of_reading_leaves_no_thread(
 
 def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
-    monkeypatch.setattr(preparing, "_AT_ONCE", (3, 1 << 20))
+    monkeypatch.setattr(loader, "_AT_ONCE", (3, 1 << 20))
     found = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(preparing, "processors", lambda threads=threads: threads)
+        monkeypatch.setattr(loader, "processors", lambda threads=threads: threads)
         found.append(read_data(data))
     for other in found[1:]:
         same(found[0], other)

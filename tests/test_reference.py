@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.architecture import Architecture
-from piecewise.groups import Moment
-from piecewise.layers import Shape
-from piecewise.notation import parse
-from piecewise.randomness import key_of
-from piecewise.reference import run
-from piecewise.reference.full import votes
+from piecewise.spec.architecture import Architecture
+from piecewise.core.ghost_batch import Moment
+from piecewise.spec.layers import Shape
+from piecewise.spec.notation import parse
+from piecewise.core.rng import key_of
+from piecewise.reference import model
+from piecewise.reference.fully_connected import votes
 from piecewise.reference.losses import LOSSES, log_softmax, softmax, softmax_backward
-from piecewise.reference.sums import Draw
-from piecewise.reference.walk import walk
+from piecewise.reference.reductions import Draw
+from piecewise.trace.walk import walk
 
 from .networks import LOOPS, Array, assert_near, network, numbers_for, random_layers, sample
 
@@ -41,7 +41,7 @@ def check(
 ) -> None:
     """A layer gives these numbers, "x -> y" and "upstream -> dx", in both precisions."""
     (record,) = parse(layer)
-    pair, wanted = run.PAIRS[type(record)], gradients or {}
+    pair, wanted = model.PAIRS[type(record)], gradients or {}
     (x, y), (upstream, dx) = (map(stack, way.split("->")) for way in (forward, backward))
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         own = {name: np.asarray(value, dtype) for name, value in (arrays or {}).items()}
@@ -233,7 +233,7 @@ def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
     x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
     x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
     moment = Moment(0, 0, np.arange(18))
-    found = run.gradients(made.architecture, made.arrays, x, made.right, moment=moment).observed
+    found = model.gradients(made.architecture, made.arrays, x, made.right, moment=moment).observed
     assert found["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
     assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
 
@@ -243,7 +243,7 @@ def test_an_embedding_looks_words_up_and_adds_up_the_gradients_of_a_word() -> No
     #                  1: 3 4                                 6 2 6               4 5 6
     #                  2: 5 6
     (layer,) = parse("embed 2")
-    pair, table = run.PAIRS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
+    pair, table = model.PAIRS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
     y, kept = pair.forward(layer, np.array([[2, 0, 2]]), {"weight": table}, None)
     assert y.tolist() == [[[[5, 1, 5]], [[6, 2, 6]]]]
     _, found = pair.backward(layer, stack("1 2 3 | 4 5 6"), {"weight": table}, kept)
@@ -289,12 +289,12 @@ def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0
     """What dropout makes of a picture of ones, for each of these pictures of a data set."""
     moment = Moment(seed, epoch, np.array(pictures))
     x = np.ones((len(pictures), 2, 5, 7), np.float32)
-    return run.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, moment)[0][-1]
+    return model.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, moment)[0][-1]
 
 
 def test_dropout_zeroes_its_share_scales_the_rest_and_sends_gradients_the_same_way() -> None:
     (layer,) = parse("dropout 0.3")
-    pair, x = run.PAIRS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
+    pair, x = model.PAIRS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
     y, kept = pair.forward(layer, x, {}, Draw(key_of(3, np.arange(20))))
     assert set(np.unique(y)) == {np.float32(0), np.float32(7) * np.float32(1 / 0.7)}
     assert abs((y == 0).mean() - 0.3) < 4 * sqrt(0.3 * 0.7 / y.size)
@@ -322,9 +322,9 @@ def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: s
     made = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
     moment = Moment(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
     given = (made.architecture, made.arrays)
-    found = run.gradients(*given, made.x, made.right, loss, moment)
+    found = model.gradients(*given, made.x, made.right, loss, moment)
     one = [slice(n, n + 1) for n in range(20)]
-    alone = [run.gradients(*given, made.x[n], made.right[n], loss, moment.part(n)) for n in one]
+    alone = [model.gradients(*given, made.x[n], made.right[n], loss, moment.part(n)) for n in one]
     assert found.loss == fsum(step.loss for step in alone) / 20
     for name, slope in found.arrays.items():
         wanted = sum(step.arrays[name] for step in alone) / 20
@@ -339,7 +339,7 @@ def test_a_layer_is_what_loops_over_single_cells_give(kind: str, seed: int) -> N
     layer = parse(random_layers(random, shape, 2, [kind], most=1))[0]
     x = numbers.integers(-3, 4, (2, *shape)).astype(float)  # with many ties
     own = {row.name: numbers.normal(0, 1, row.shape) for row in layer.parameters(shape)}
-    pair, said = run.PAIRS[type(layer)], f"seed {seed}: {layer} on {shape}"
+    pair, said = model.PAIRS[type(layer)], f"seed {seed}: {layer} on {shape}"
     y, kept = pair.forward(layer, x, own, None)
     upstream = numbers.normal(0, 1, y.shape)
     dx, slopes = pair.backward(layer, upstream, own, kept)
@@ -359,7 +359,7 @@ def test_a_picture_gets_the_same_bits_alone_and_among_others(seed: int) -> None:
     assert at_once.dtype == np.float32
     assert at_once.tobytes() == one_by_one.tobytes(), made
     assert net.walk(x[7]).logits.tobytes() == at_once[7].tobytes(), made
-    reference = run.logits(net.architecture, net.state, x)
+    reference = model.logits(net.architecture, net.state, x)
     assert walk(net.architecture, net.state, x[7]).logits.tobytes() == reference[7].tobytes(), made
 
 
@@ -372,12 +372,12 @@ def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
     stages, moment = made.architecture.stages, Moment(seed, 1, np.arange(len(made.x)))
     for given in (made.x, made.right, *made.arrays.values()):
         given.setflags(write=False)
-    outputs, kept = run.forward(stages, made.arrays, made.x, moment)
+    outputs, kept = model.forward(stages, made.arrays, made.x, moment)
     for stage, output in zip(stages, outputs, strict=True):
         assert output.shape == (len(made.x), *stage.output), made
         output.setflags(write=False)
-    dx, slopes = run.backward(stages, made.arrays, outputs[-1], kept)
-    found = run.gradients(made.architecture, made.arrays, made.x, made.right, moment=moment)
+    dx, slopes = model.backward(stages, made.arrays, outputs[-1], kept)
+    found = model.gradients(made.architecture, made.arrays, made.x, made.right, moment=moment)
     assert dx.shape == made.x.shape, made
     for gradients in (slopes, found.arrays):
         shapes = {name: slope.shape for name, slope in gradients.items()}

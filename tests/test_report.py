@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data import rows as some_rows
+from piecewise.data.loading import subset as some_rows
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.inspection.finding import Finding
-from piecewise.data.inspection.near_pictures import _apart, near_pairs
-from piecewise.data.inspection.near_texts import near_texts
-from piecewise.data.inspection.repeats import equal_groups, repeated_in_groups, repeated_in_pairs
+from piecewise.data.inspection.findings import Finding
+from piecewise.data.inspection.near_duplicate_images import _apart, near_pairs
+from piecewise.data.inspection.near_duplicate_texts import near_texts
+from piecewise.data.inspection.duplicates import equal_groups, repeated_in_groups, repeated_in_pairs
 from piecewise.data.inspection.report import _near, report, warnings
-from piecewise.data.pictures.preparation import PicturePreparation
+from piecewise.data.images.preprocessor import PicturePreparation
 from piecewise.data.xo import draw
 
 from .real_data import real

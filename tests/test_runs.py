@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.errors import PiecewiseError, RunError, TrainingError
-from piecewise.files import run_folder
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.trainer import train
+from piecewise.core.errors import PiecewiseError, RunError, TrainingError
+from piecewise.storage import run_directory
+from piecewise.training.recipe import Recipe
+from piecewise.training.train import train
 from piecewise.network import Network
-from piecewise.progress import Progress
-from piecewise.tricks import Augmentation
+from piecewise.core.progress import Progress
+from piecewise.spec.augmentation import Augmentation
 
 from .runs import FILES, LESSONS, LONGER, RUNS, Disk, Run, at, every_step, names, result
 from .steps import HANG
@@ -397,4 +397,4 @@ def test_where_there_are_no_locks_a_run_goes_on_all_the_same(
 def test_every_field_of_a_recipe_is_part_of_what_a_run_is(stopped: Path) -> None:
     kept = json.loads((stopped / "recipe.json").read_text())
     assert set(kept["recipe"]) == {field.name for field in dataclasses.fields(Recipe)}
-    assert run_folder.STATE in names(stopped)
+    assert run_directory.STATE in names(stopped)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as safetensors_bytes
 
-from piecewise.errors import RunError
-from piecewise.files import run_folder, tensors
+from piecewise.core.errors import RunError
+from piecewise.storage import run_directory, safetensors_file
 
 from .runs import FILES, RUNS, every_step, names, result
 from .test_model_file_broken import edited
@@ -144,8 +144,8 @@ def test_what_is_no_state_is_told(folder: Folder, kept: bytes) -> None:
     assert folder.refusal(b"a text, not a state") == cut_short
     assert folder.refusal(other) == "not written by a run"
     assert folder.refusal(struct.pack("<Q", 2**40) + bytes(99)) == cut_short
-    head = struct.pack("<Q", tensors.LARGEST_HEADER + 1)
-    assert folder.refusal(head + bytes(tensors.LARGEST_HEADER + 9)).startswith("a header of 33,")
+    head = struct.pack("<Q", safetensors_file.LARGEST_HEADER + 1)
+    assert folder.refusal(head + bytes(safetensors_file.LARGEST_HEADER + 9)).startswith("a header of 33,")
 
 
 def told(folder: Folder) -> str:
@@ -168,7 +168,7 @@ def test_what_is_no_file_is_told(folder: Folder) -> None:
     assert told(folder) == f"{state}: cannot be read: No such file or directory{REMEDY}"
     state.unlink()
     state.write_bytes(b"")
-    os.truncate(state, run_folder.LARGEST_STATE + 1)  # holes take no room
+    os.truncate(state, run_directory.LARGEST_STATE + 1)  # holes take no room
     assert "8,589,934,593 bytes, wanted at most 8,589,934,592" in told(folder)
 
 

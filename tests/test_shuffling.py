@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.pictures.preparation import PicturePreparation
+from piecewise.data.images.preprocessor import PicturePreparation
 from piecewise.data.xo import draw
-from piecewise.errors import DataError
-from piecewise.learning.shuffling import interval, shuffle_test
-from piecewise.progress import Progress
+from piecewise.core.errors import DataError
+from piecewise.training.shuffle_test import interval, shuffle_test
+from piecewise.core.progress import Progress
 
 
 def tricky(count: int) -> DataSet:

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.data.sounds.files import Sound, read_sound
-from piecewise.data.sounds.preparation import SoundPreparation, decide_sounds, resampled
-from piecewise.data.sounds.spectrogram import LOWEST, highest
-from piecewise.errors import DataError, LimitError
+from piecewise.data.audio.decoding import Sound, read_sound
+from piecewise.data.audio.preprocessor import SoundPreparation, decide_sounds, resampled
+from piecewise.data.audio.spectrogram import LOWEST, highest
+from piecewise.core.errors import DataError, LimitError
 
 from .real_data import real
 from .sound_files import KINDS, encoded, steps, tone

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from piecewise.data.sounds import files as sounds
-from piecewise.data.sounds.files import MOST_CHANNELS, MOST_SECONDS, SUFFIXES, Sound, read_sound
+from piecewise.data.audio import decoding as sounds
+from piecewise.data.audio.decoding import MOST_CHANNELS, MOST_SECONDS, SUFFIXES, Sound, read_sound
 
 from .sound_files import ENDINGS, EXACT, KINDS, NEARLY, encoded, refusal, steps, tone
 from .steps import at_most

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 import piecewise as pw
-from piecewise.errors import DataError, LimitError
+from piecewise.core.errors import DataError, LimitError
 from piecewise.insight import spreadsheet as room
 from piecewise.insight.spreadsheet import spreadsheet
 

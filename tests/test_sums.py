@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.layers import Convolution, Norm
-from piecewise.notation import parse
-from piecewise.randomness import key_of
-from piecewise.reference import convolution, normalization
-from piecewise.reference.sums import Array, Draw, total
+from piecewise.spec.layers import Convolution, Norm
+from piecewise.spec.notation import parse
+from piecewise.core.rng import key_of
+from piecewise.reference import convolution, batch_norm
+from piecewise.reference.reductions import Array, Draw, total
 
 
 def test_total_adds_what_is_beyond_a_power_of_two_to_the_front() -> None:
@@ -81,8 +81,8 @@ def test_norms_statistics_and_slopes_are_added_picture_by_picture(count: int) ->
     random = np.random.default_rng(count)
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
     own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
-    _, kept = normalization.forward(Norm(), x, own, Draw(key_of(0)))
-    _, slopes = normalization.backward(Norm(), upstream, own, kept)
+    _, kept = batch_norm.forward(Norm(), x, own, Draw(key_of(0)))
+    _, slopes = batch_norm.backward(Norm(), upstream, own, kept)
     mean = added(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
     away = x.transpose(0, 2, 3, 1) - mean
     variance = added(away * away) / np.float32(count * 13 * 9)

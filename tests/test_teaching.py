@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.calibration import Calibration, Sure
+from piecewise.spec.calibration import Calibration, Sure
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.pictures.preparation import PicturePreparation
+from piecewise.data.images.preprocessor import PicturePreparation
 from piecewise.data.xo import PLAIN, TRICKY, Drawings, draw
-from piecewise.errors import DataError, LimitError, ModelFileError
-from piecewise.files import model_file
-from piecewise.insight.wrong_labels import suspects
-from piecewise.learning import teaching
-from piecewise.learning.calibrating import COVERAGES, calibrated
-from piecewise.learning.choices import plan_for, tricks_for
-from piecewise.learning.holding_out import folds_of, held_out
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.scores import Scores, wilson
-from piecewise.learning.shuffling import shuffle_test
-from piecewise.learning.teaching import REPEATS, lesson, teach
-from piecewise.learning.trainer import train
+from piecewise.core.errors import DataError, LimitError, ModelFileError
+from piecewise.storage import model_file
+from piecewise.insight.data_quality.label_issues import suspects
+from piecewise.training import experiment
+from piecewise.training.calibrate import COVERAGES, calibrated
+from piecewise.training.defaults import plan_for, tricks_for
+from piecewise.training.splits import folds_of, held_out
+from piecewise.training.recipe import Recipe
+from piecewise.training.metrics import Scores, wilson
+from piecewise.training.shuffle_test import shuffle_test
+from piecewise.training.experiment import REPEATS, lesson, teach
+from piecewise.training.train import train
 from piecewise.network import Network, load
-from piecewise.tricks import AUGMENTATION, Augmentation
+from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 
 
 def data_of(drawings: Drawings, parts: Sequence[str] = ()) -> DataSet:
@@ -226,7 +226,7 @@ def test_a_path_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     drawn, stages = draw(40, 9, seed=0), set[str]()
     np.savez(tmp_path / "drawn.npz", images=drawn.pictures[:, 0], labels=drawn.labels)
     quick = partial(plan_for, quick=True, epochs=1)
-    monkeypatch.setattr(teaching, "plan_for", lambda *of, tricks, **_: quick(*of, tricks=tricks))
+    monkeypatch.setattr(experiment, "plan_for", lambda *of, tricks, **_: quick(*of, tricks=tricks))
     taught = teach(tmp_path / "drawn.npz", lambda progress: stages.add(progress.stage))
     assert {"fold 1 of 10", "training"} <= stages
     same = teach(read_data(tmp_path / "drawn.npz"))

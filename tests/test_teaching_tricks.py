@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from piecewise.data.dataset import read_data
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.data.sounds.preparation import SoundPreparation
-from piecewise.errors import DataError, LimitError
-from piecewise.insight import teaching_tricks
-from piecewise.insight.teaching_tricks import Change, asked_tricks, changes, teach_tricks, widened
-from piecewise.insight.tricks_lab import SetCurve, SetCurves, dials, set_curves
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.teaching import Part, lesson, teach
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.data.audio.preprocessor import SoundPreparation
+from piecewise.core.errors import DataError, LimitError
+from piecewise.insight.robustness import augmentation_training
+from piecewise.insight.robustness.augmentation_training import Change, asked_tricks, changes, teach_tricks, widened
+from piecewise.insight.robustness.curves import SetCurve, SetCurves, dials, set_curves
+from piecewise.training.recipe import Recipe
+from piecewise.training.experiment import Part, lesson, teach
 from piecewise.network import Network
-from piecewise.progress import Progress
-from piecewise.tricks import Augmentation
+from piecewise.core.progress import Progress
+from piecewise.spec.augmentation import Augmentation
 from tests.real_data import real
 from tests.test_tricks_lab import DRAWN, KNOBS, LAYERS, data_of, taught
 
@@ -84,7 +84,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, areas: list[dict[str, float]]) -> 
         heights[middle] = whole
         return SetCurves(1, 0, (replace(curves[0], accuracies=tuple(heights)), *curves[1:]))
 
-    monkeypatch.setattr(teaching_tricks, "set_curves", measured)
+    monkeypatch.setattr(augmentation_training, "set_curves", measured)
 
 
 def test_what_would_be_forgotten_is_taught_a_little(

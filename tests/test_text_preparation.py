@@ -14,22 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from piecewise.data.texts.columns import read_columns
-from piecewise.data.texts.dictionary import (
-    LONGEST_NUMBER,
-    UNITS,
-    choose_units,
-    letters,
-    split,
-    words,
-)
-from piecewise.data.texts.preparation import (
-    MOST_POSITIONS,
-    MOST_WORDS,
-    TextPreparation,
-    decide_texts,
-)
-from piecewise.errors import DataError, LimitError
+from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.text.vocabulary import LONGEST_NUMBER, UNITS, choose_units, letters, split, words
+from piecewise.data.text.preprocessor import MOST_POSITIONS, MOST_WORDS, TextPreparation, decide_texts
+from piecewise.core.errors import DataError, LimitError
 
 from .real_data import real
 

@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 
 from piecewise import LimitError, Network
-from piecewise.architecture import Architecture
-from piecewise.engine import helpers, runtime, single
-from piecewise.engine.helpers import HELPERS
-from piecewise.engine.kernels.correlation import Correlation
-from piecewise.engine.native import this_machine
-from piecewise.engine.pieces import Cutting, pieces
-from piecewise.engine.single import Single
-from piecewise.engine.stack import Stack
-from piecewise.engine.terms import forward_terms
-from piecewise.layers import Shape
-from piecewise.windows import whole
+from piecewise.spec.architecture import Architecture
+from piecewise.engine.runtime import helper_threads, thread_pool, single_image
+from piecewise.engine.runtime.helper_threads import HELPERS
+from piecewise.engine.kernels.convolution import Correlation
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.codegen.layer_pieces import Cutting, pieces
+from piecewise.engine.runtime.single_image import Single
+from piecewise.engine.ir.feature_maps import Stack
+from piecewise.engine.ir.window_terms import forward_terms
+from piecewise.spec.layers import Shape
+from piecewise.core.windows import whole
 
 from .networks import network, sample
 from .steps import HANG
@@ -227,7 +227,7 @@ def forever():
         asked.set()
 asked = threading.Event()
 def rest():
-    from piecewise.engine.helpers import HELPERS
+    from piecewise.engine.runtime.helper_threads import HELPERS
     while any(HELPERS._called):
         time.sleep(0.01)
 """
@@ -268,18 +268,18 @@ def test_ctrl_c_ends_it() -> None:
 
 
 def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, called = helpers.Helpers(), list[int]()
+    made, called = helper_threads.Helpers(), list[int]()
     monkeypatch.setattr(made, "_start", called.append)
     now = iter([10.0, 11.0, 11.0005])
-    monkeypatch.setattr(helpers, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(helper_threads, "perf_counter", lambda: next(now))
     made.call(2, large=False)
     made.call(2, large=False)
     assert called == []
     made.call(1, large=False)  # half a millisecond later
     assert called == [0]
-    other = helpers.Helpers()
+    other = helper_threads.Helpers()
     monkeypatch.setattr(other, "_start", called.append)
-    monkeypatch.setattr(helpers, "perf_counter", lambda: 99.0)
+    monkeypatch.setattr(helper_threads, "perf_counter", lambda: 99.0)
     other.call(2, large=True)
     assert called == [0, 0, 1]
 
@@ -288,9 +288,9 @@ def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    made = helpers.Helpers()
+    made = helper_threads.Helpers()
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    monkeypatch.setattr(single, "HELPERS", made)
+    monkeypatch.setattr(single_image, "HELPERS", made)
     compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(1)[0]
     assert compiled.logits(x).shape == compiled.logits(x).shape == (3,)
 
@@ -316,7 +316,7 @@ def test_pieces_are_the_whole_once(rows: int, columns: int, blocks: int, least: 
 
 
 def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(single, "processors", lambda: 2)
+    monkeypatch.setattr(single_image, "processors", lambda: 2)
     for layers, shape, threads in (
         ("conv 3 3, relu, pool 2, full", (1, 9, 9), 1),
         ("conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full", (1, 28, 28), 1),
@@ -326,7 +326,7 @@ def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) ->
         assert made.threads(None) == threads
         assert made.threads(1) == 1
         assert made.threads(5) == (5 if threads > 1 else 1)  # a small one is not even cut
-    monkeypatch.setattr(single, "processors", lambda: 1)
+    monkeypatch.setattr(single_image, "processors", lambda: 1)
     assert made.threads(None) == 1
 
 
@@ -346,7 +346,7 @@ def test_a_container_has_the_processors_it_may_use(
     paths = [tmp_path / str(number) for number in range(max(1, len(told)))]
     for path, text in zip(paths, told, strict=False):
         path.write_text(text + "\n")
-    monkeypatch.setattr(runtime, "_QUOTAS", (tuple(map(str, paths)),))
-    runtime._quota.cache_clear()
-    assert runtime._quota() == (wanted or runtime._NO_QUOTA)
-    runtime._quota.cache_clear()
+    monkeypatch.setattr(thread_pool, "_QUOTAS", (tuple(map(str, paths)),))
+    thread_pool._quota.cache_clear()
+    assert thread_pool._quota() == (wanted or thread_pool._NO_QUOTA)
+    thread_pool._quota.cache_clear()

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.errors import LimitError
-from piecewise.groups import Moment
-from piecewise.learning.recipe import Recipe
-from piecewise.reference import tricks as reference
-from piecewise.reference.tricks import Draws, draws, shades, trick
-from piecewise.tricks import AUGMENTATION, Augmentation
+from piecewise.core.errors import LimitError
+from piecewise.core.ghost_batch import Moment
+from piecewise.training.recipe import Recipe
+from piecewise.reference import augmentation as reference
+from piecewise.reference.augmentation import Draws, draws, shades, trick
+from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 
 Array = npt.NDArray[Any]
 

@@ -12,30 +12,21 @@ import numpy.typing as npt
 import pytest
 
 from piecewise.data.dataset import DataSet
-from piecewise.data.pictures.preparation import PicturePreparation
-from piecewise.data.sounds.preparation import SoundPreparation
-from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.data.audio.preprocessor import SoundPreparation
+from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.data.xo import DECK_TRICKY_X, DECK_X, PLAIN, draw
-from piecewise.errors import DataError, LimitError
+from piecewise.core.errors import DataError, LimitError
 from piecewise.inputs import layer_inputs
-from piecewise.insight import literal, tricks_lab
-from piecewise.insight.literal import Literal, as_bytes, share_same, worth
-from piecewise.insight.teaching_tricks import (
-    widened,
-)
-from piecewise.insight.tricks_lab import (
-    Curve,
-    Dial,
-    area,
-    dials,
-    picture_curves,
-    set_curves,
-)
-from piecewise.learning.teaching import lesson, teach
+from piecewise.insight.robustness import literal_matching, curves
+from piecewise.insight.robustness.literal_matching import Literal, as_bytes, share_same, worth
+from piecewise.insight.robustness.augmentation_training import widened
+from piecewise.insight.robustness.curves import Curve, Dial, area, dials, picture_curves, set_curves
+from piecewise.training.experiment import lesson, teach
 from piecewise.network import Network
-from piecewise.progress import Progress
-from piecewise.reference.tricks import Draws, as_drawn, draws, trick
-from piecewise.tricks import Augmentation
+from piecewise.core.progress import Progress
+from piecewise.reference.augmentation import Draws, as_drawn, draws, trick
+from piecewise.spec.augmentation import Augmentation
 from tests.test_tricks import ALL, moment
 
 Array = npt.NDArray[Any]
@@ -161,8 +152,8 @@ def test_bytes_are_found_again_on_either_ground() -> None:
 def test_the_nearest_picture_pixel_by_pixel(
     monkeypatch: pytest.MonkeyPatch, kept: int, block: int
 ) -> None:
-    monkeypatch.setattr(literal, "_KEPT", kept)
-    monkeypatch.setattr(literal, "_BLOCK", block)
+    monkeypatch.setattr(literal_matching, "_KEPT", kept)
+    monkeypatch.setattr(literal_matching, "_BLOCK", block)
     rng = np.random.default_rng(0)
     lessons = rng.integers(0, 4, (50, 1, 3, 3)).astype(np.uint8) * 85
     asked = rng.integers(0, 4, (40, 1, 3, 3)).astype(np.uint8) * 85
@@ -180,7 +171,7 @@ def test_the_nearest_picture_pixel_by_pixel(
 def test_how_many_are_worth_comparing_with() -> None:
     assert worth(5, 10, 10).tolist() == [0, 1, 2, 3, 4]
     few = worth(60_000, 750_000, 784)
-    assert len(few) == int(literal.WORK / 750_000 / 784) < 60_000
+    assert len(few) == int(literal_matching.WORK / 750_000 / 784) < 60_000
     assert few[0] == 0
     assert set(np.diff(few).tolist()) <= {60_000 // len(few), 60_000 // len(few) + 1}
     assert len(worth(3, 10**9, 10**9)) == 1
@@ -324,7 +315,7 @@ def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.Mo
     sizes = sum(len(curve.dial.sizes) for curve in found.curves)
     assert reports[-1] == Progress("measuring", 100 * sizes, 100 * sizes)
     assert [one.done for one in reports] == sorted(one.done for one in reports)
-    monkeypatch.setattr(tricks_lab, "_BLOCK", 30 * SIZE * SIZE)
+    monkeypatch.setattr(curves, "_BLOCK", 30 * SIZE * SIZE)
     for threads in (1, 3):
         assert set_curves(net, tested, right, lessons, threads=threads) == found
     alone = set_curves(net, layer_inputs(net, tested), right)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.architecture import Architecture
-from piecewise.errors import LimitError
-from piecewise.layers import KINDS
-from piecewise.reference.walk import Walk
-from piecewise.reference.why import _BY_KIND, Place, Why, fused
+from piecewise.spec.architecture import Architecture
+from piecewise.core.errors import LimitError
+from piecewise.spec.layers import KINDS
+from piecewise.trace.walk import Walk
+from piecewise.trace.arithmetic import _BY_KIND, Place, Why, fused
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .test_media import folder

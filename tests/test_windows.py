@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from piecewise.windows import Windows, partial, same, whole
+from piecewise.core.windows import Windows, partial, same, whole
 
 SIZES = range(1, 12)
 WINDOWS = range(1, 8)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.texts.preparation import TextPreparation
+from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.data.xo import PLAIN, draw
-from piecewise.errors import DataError, LimitError
-from piecewise.insight import wrong_labels
-from piecewise.insight.wrong_labels import Suspect, suspects
-from piecewise.learning.trainer import train
-from piecewise.progress import Progress
-from piecewise.randomness import key_of, shuffled
+from piecewise.core.errors import DataError, LimitError
+from piecewise.insight.data_quality import label_issues
+from piecewise.insight.data_quality.label_issues import Suspect, suspects
+from piecewise.training.train import train
+from piecewise.core.progress import Progress
+from piecewise.core.rng import key_of, shuffled
 
 from .real_data import real
 from .steps import counted_ends
@@ -164,7 +164,7 @@ def test_an_error_of_who_is_told_ends_it_all(monkeypatch: pytest.MonkeyPatch) ->
         raise KeyboardInterrupt
 
     ended = list[object]()
-    monkeypatch.setattr(wrong_labels, "train", counted_ends(train, ended))
+    monkeypatch.setattr(label_issues, "train", counted_ends(train, ended))
     with pytest.raises(KeyboardInterrupt):
         suspects(data, layers="conv 32 5, relu, conv 32 5, relu, pool 2, full", on_progress=stop)
     assert ended == []  # of ten

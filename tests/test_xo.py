@@ -8,18 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.xo import (
-    DECK_O,
-    DECK_TRICKY_X,
-    DECK_X,
-    FEATURES,
-    PLAIN,
-    TRICK_NAMES,
-    TRICKY,
-    Tricks,
-    draw,
-)
-from piecewise.errors import LimitError
+from piecewise.data.xo import DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, PLAIN, TRICK_NAMES, TRICKY, Tricks, draw
+from piecewise.core.errors import LimitError
 
 
 def test_the_decks_x_is_both_diagonals_from_1_to_7() -> None:

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data import preparing, zips
+from piecewise.data.loading import loader
+from piecewise.data.sources import zip_archives
 from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.pictures.files import read_picture
-from piecewise.errors import DataError
-from piecewise.progress import Progress
+from piecewise.data.images.decoding import read_picture
+from piecewise.core.errors import DataError
+from piecewise.core.progress import Progress
 
 from .real_data import real
 from .test_data import refusal
@@ -139,7 +140,7 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
 ) -> None:
     path = packed(tmp_path, *(f"{name}/{number}.png" for name in "ab" for number in range(4)))
     whole = read_data(path)
-    monkeypatch.setattr(preparing, "KEPT", 3 * 12)
+    monkeypatch.setattr(loader, "KEPT", 3 * 12)
     same(read_data(path), whole)
 
 
@@ -237,12 +238,12 @@ def test_too_many_entries_are_refused_before_they_are_taken_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = packed(tmp_path, *(f"{number % 2}/{number}.png" for number in range(10)))
-    monkeypatch.setattr(zips, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(zip_archives, "MOST_ENTRIES", 10)
     assert len(read_data(path)) == 10
-    monkeypatch.setattr(zips, "MOST_ENTRIES", 9)
+    monkeypatch.setattr(zip_archives, "MOST_ENTRIES", 9)
     monkeypatch.setattr(zipfile, "ZipInfo", None)
     assert refusal(path) == "10 files and folders in it, wanted at most 9"
-    monkeypatch.setattr(zips, "LARGEST_DIRECTORY", 500)
+    monkeypatch.setattr(zip_archives, "LARGEST_DIRECTORY", 500)
     assert refusal(path) == "its directory is 530 bytes, wanted at most 500"
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from piecewise.data.dataset import read_data
-from piecewise.errors import DataError
+from piecewise.core.errors import DataError
 
 from .test_zips import ENTRY, packed
 

@@ -10,105 +10,105 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .version import __version__
+from .core.version import __version__
 
 if TYPE_CHECKING:
     from .compiled import CompiledNetwork as CompiledNetwork
     from .data.dataset import DataSet as DataSet
     from .data.dataset import read_data as read_data
     from .data.inspection.report import report as report
-    from .data.pictures.preparation import PicturePreparation as PicturePreparation
-    from .data.preparation import Preparation as Preparation
-    from .data.sounds.preparation import SoundPreparation as SoundPreparation
-    from .data.texts.preparation import TextPreparation as TextPreparation
+    from .data.images.preprocessor import PicturePreparation as PicturePreparation
+    from .data.preprocessing import Preparation as Preparation
+    from .data.audio.preprocessor import SoundPreparation as SoundPreparation
+    from .data.text.preprocessor import TextPreparation as TextPreparation
     from .data.xo import draw as draw
-    from .errors import DataError as DataError
-    from .errors import LimitError as LimitError
-    from .errors import ModelFileError as ModelFileError
-    from .errors import NotationError as NotationError
-    from .errors import NotFittedError as NotFittedError
-    from .errors import PiecewiseError as PiecewiseError
-    from .errors import RunError as RunError
-    from .errors import ShapeError as ShapeError
-    from .errors import TrainingError as TrainingError
-    from .estimator import ConvNetClassifier as ConvNetClassifier
-    from .insight.culprits import culprits as culprits
-    from .insight.error_table import error_table as error_table
+    from .core.errors import DataError as DataError
+    from .core.errors import LimitError as LimitError
+    from .core.errors import ModelFileError as ModelFileError
+    from .core.errors import NotationError as NotationError
+    from .core.errors import NotFittedError as NotFittedError
+    from .core.errors import PiecewiseError as PiecewiseError
+    from .core.errors import RunError as RunError
+    from .core.errors import ShapeError as ShapeError
+    from .core.errors import TrainingError as TrainingError
+    from .sklearn_api.classifier import ConvNetClassifier as ConvNetClassifier
+    from .insight.data_quality.influence import culprits as culprits
+    from .insight.data_quality.error_table import error_table as error_table
     from .insight.explanation import Explanation as Explanation
     from .insight.explanation import explain as explain
-    from .insight.features import looks_for as looks_for
-    from .insight.film import Film as Film
-    from .insight.mattered import what_mattered as what_mattered
-    from .insight.mistakes import mistakes as mistakes
-    from .insight.nudge_curve import nudge_curve as nudge_curve
+    from .insight.attribution.patches import looks_for as looks_for
+    from .insight.dynamics.kernel_history import Film as Film
+    from .insight.attribution.saliency import what_mattered as what_mattered
+    from .insight.data_quality.mistakes import mistakes as mistakes
+    from .insight.dynamics.nudge_curve import nudge_curve as nudge_curve
     from .insight.spreadsheet import spreadsheet as spreadsheet
-    from .insight.teaching_tricks import teach_tricks as teach_tricks
-    from .insight.tricks_lab import picture_curves as picture_curves
-    from .insight.tricks_lab import set_curves as set_curves
-    from .insight.wrong_labels import suspects as suspects
-    from .learning.live import Live as Live
-    from .learning.recipe import Recipe as Recipe
-    from .learning.scores import Scores as Scores
-    from .learning.scores import evaluate as evaluate
-    from .learning.shuffling import shuffle_test as shuffle_test
-    from .learning.teaching import lesson as lesson
-    from .learning.teaching import teach as teach
-    from .learning.trainer import train as train
+    from .insight.robustness.augmentation_training import teach_tricks as teach_tricks
+    from .insight.robustness.curves import picture_curves as picture_curves
+    from .insight.robustness.curves import set_curves as set_curves
+    from .insight.data_quality.label_issues import suspects as suspects
+    from .training.background import Live as Live
+    from .training.recipe import Recipe as Recipe
+    from .training.metrics import Scores as Scores
+    from .training.metrics import evaluate as evaluate
+    from .training.shuffle_test import shuffle_test as shuffle_test
+    from .training.experiment import lesson as lesson
+    from .training.experiment import teach as teach
+    from .training.train import train as train
     from .network import Network as Network
     from .network import load as load
     from .page.explain import explain_page as explain_page
-    from .progress import OnProgress as OnProgress
-    from .progress import Progress as Progress
-    from .tricks import Augmentation as Augmentation
+    from .core.progress import OnProgress as OnProgress
+    from .core.progress import Progress as Progress
+    from .spec.augmentation import Augmentation as Augmentation
 
 _HOMES = {
-    "Augmentation": "tricks",
+    "Augmentation": "spec.augmentation",
     "CompiledNetwork": "compiled",
-    "ConvNetClassifier": "estimator",
-    "DataError": "errors",
+    "ConvNetClassifier": "sklearn_api.classifier",
+    "DataError": "core.errors",
     "DataSet": "data.dataset",
     "Explanation": "insight.explanation",
-    "Film": "insight.film",
-    "LimitError": "errors",
-    "Live": "learning.live",
-    "ModelFileError": "errors",
+    "Film": "insight.dynamics.kernel_history",
+    "LimitError": "core.errors",
+    "Live": "training.background",
+    "ModelFileError": "core.errors",
     "Network": "network",
-    "NotFittedError": "errors",
-    "NotationError": "errors",
-    "OnProgress": "progress",
-    "PicturePreparation": "data.pictures.preparation",
-    "PiecewiseError": "errors",
-    "Preparation": "data.preparation",
-    "Progress": "progress",
-    "Recipe": "learning.recipe",
-    "RunError": "errors",
-    "Scores": "learning.scores",
-    "ShapeError": "errors",
-    "SoundPreparation": "data.sounds.preparation",
-    "TextPreparation": "data.texts.preparation",
-    "TrainingError": "errors",
-    "culprits": "insight.culprits",
+    "NotFittedError": "core.errors",
+    "NotationError": "core.errors",
+    "OnProgress": "core.progress",
+    "PicturePreparation": "data.images.preprocessor",
+    "PiecewiseError": "core.errors",
+    "Preparation": "data.preprocessing",
+    "Progress": "core.progress",
+    "Recipe": "training.recipe",
+    "RunError": "core.errors",
+    "Scores": "training.metrics",
+    "ShapeError": "core.errors",
+    "SoundPreparation": "data.audio.preprocessor",
+    "TextPreparation": "data.text.preprocessor",
+    "TrainingError": "core.errors",
+    "culprits": "insight.data_quality.influence",
     "draw": "data.xo",
-    "error_table": "insight.error_table",
-    "evaluate": "learning.scores",
+    "error_table": "insight.data_quality.error_table",
+    "evaluate": "training.metrics",
     "explain": "insight.explanation",
     "explain_page": "page.explain",
-    "lesson": "learning.teaching",
+    "lesson": "training.experiment",
     "load": "network",
-    "looks_for": "insight.features",
-    "mistakes": "insight.mistakes",
-    "nudge_curve": "insight.nudge_curve",
-    "picture_curves": "insight.tricks_lab",
+    "looks_for": "insight.attribution.patches",
+    "mistakes": "insight.data_quality.mistakes",
+    "nudge_curve": "insight.dynamics.nudge_curve",
+    "picture_curves": "insight.robustness.curves",
     "read_data": "data.dataset",
     "report": "data.inspection.report",
-    "set_curves": "insight.tricks_lab",
-    "shuffle_test": "learning.shuffling",
+    "set_curves": "insight.robustness.curves",
+    "shuffle_test": "training.shuffle_test",
     "spreadsheet": "insight.spreadsheet",
-    "suspects": "insight.wrong_labels",
-    "teach": "learning.teaching",
-    "teach_tricks": "insight.teaching_tricks",
-    "train": "learning.trainer",
-    "what_mattered": "insight.mattered",
+    "suspects": "insight.data_quality.label_issues",
+    "teach": "training.experiment",
+    "teach_tricks": "insight.robustness.augmentation_training",
+    "train": "training.train",
+    "what_mattered": "insight.attribution.saliency",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604

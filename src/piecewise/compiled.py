@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .engine.single import Single
-from .errors import LimitError
-from .limits import THREADS, checked
+from .engine.runtime.single_image import Single
+from .core.errors import LimitError
+from .core.constraints import THREADS, checked
 
 if TYPE_CHECKING:
     from .network import Network

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .architecture import Architecture
-from .data.preparation import Preparation
-from .data.texts.preparation import TextPreparation
-from .errors import DataError, shown
-from .groups import GROUP
-from .parameters import all_finite, as_float32
+from .spec.architecture import Architecture
+from .data.preprocessing import Preparation
+from .data.text.preprocessor import TextPreparation
+from .core.errors import DataError, shown
+from .core.ghost_batch import GROUP
+from .spec.parameters import all_finite, as_float32
 
 _BLOCK = 64 * GROUP
 """Inputs that are checked at a time, which bounds the memory for float32 copies."""

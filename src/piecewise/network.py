@@ -13,27 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from .architecture import Architecture
-from .calibration import Calibration
-from .data.pictures.preparation import PicturePreparation
-from .data.preparation import Preparation
-from .errors import DataError, LimitError, shown
-from .inputs import (
-    as_array,
-    check_examples,
-    check_inputs,
-    convert_inputs,
-    engine_inputs,
-    layer_inputs,
-)
-from .layers import Layer
-from .limits import LOSS, SEED, checked
-from .parameters import Parameters, all_finite, first_values, given_values
-from .reference.backprop import Backprop
+from .spec.architecture import Architecture
+from .spec.calibration import Calibration
+from .data.images.preprocessor import PicturePreparation
+from .data.preprocessing import Preparation
+from .core.errors import DataError, LimitError, shown
+from .inputs import as_array, check_examples, check_inputs, convert_inputs, engine_inputs, layer_inputs
+from .spec.layers import Layer
+from .core.constraints import LOSS, SEED, checked
+from .spec.parameters import Parameters, all_finite, first_values, given_values
+from .trace.backprop import Backprop
 from .reference.losses import softmax
-from .reference.walk import Walk
-from .summary import summary, summary_html
-from .version import __version__
+from .trace.walk import Walk
+from .spec.summary import summary, summary_html
+from .core.version import __version__
 
 if TYPE_CHECKING:
     from .compiled import CompiledNetwork
@@ -126,10 +119,10 @@ class Network:
         Raises DataError where the array does not fit the network, LimitError where the answers are
         beyond float32.
         """
-        from .engine import programs  # noqa: PLC0415 - it loads a compiler, only to be run
+        from .engine.runtime import network_programs  # noqa: PLC0415 - it loads a compiler, only to be run
 
         given = engine_inputs(self, check_inputs(self, pictures))
-        answers = programs.logits(
+        answers = network_programs.logits(
             self.architecture,
             self.parameters.flat,
             self.running_stats.flat,
@@ -162,10 +155,10 @@ class Network:
     def walk(self, picture: npt.ArrayLike) -> Walk:
         """One picture (C, H, W) with every stack it becomes, by layer name, and the arithmetic of
         every number in them (`Walk.why`); raises what `logits` does."""
-        from .engine import programs  # noqa: PLC0415
+        from .engine.runtime import network_programs  # noqa: PLC0415
 
         given = layer_inputs(self, as_array(picture, "picture")[None])[0]
-        stacks = programs.stacks(
+        stacks = network_programs.stacks(
             self.architecture, self.parameters.flat, self.running_stats.flat, given
         )
         _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
@@ -195,10 +188,10 @@ class Network:
         ``labels`` (N,) class numbers. The gradient is that of the network as it answers: dropout
         lets everything through, norm uses its running averages.
         """
-        from .engine import programs  # noqa: PLC0415
+        from .engine.runtime import network_programs  # noqa: PLC0415
 
         given, right = check_examples(self, pictures, labels)
-        losses, flat = programs.gradients(
+        losses, flat = network_programs.gradients(
             self.architecture,
             self.parameters.flat,
             self.running_stats.flat,
@@ -219,19 +212,19 @@ class Network:
     ) -> tuple[float, dict[str, npt.NDArray[np.float64]]]:
         """The result of `gradients` by central differences, as the deck does it: each parameter is
         nudged up and down, in float64, two runs per parameter."""
-        from .engine import programs  # noqa: PLC0415
+        from .engine.runtime import network_programs  # noqa: PLC0415
 
         given, right = check_examples(self, pictures, labels)
         x = convert_inputs(self, given)
         loss = checked("loss", LOSS, loss)
-        found = programs.nudges(self.architecture, self.state, x, right, loss)
+        found = network_programs.nudges(self.architecture, self.state, x, right, loss)
         return found.loss, found.arrays
 
     # Model files.
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file, whole or not at all, and read it back, or ModelFileError."""
-        from .files import model_file  # noqa: PLC0415 - it loads what only files need
+        from .storage import model_file  # noqa: PLC0415 - it loads what only files need
 
         model = model_file.Model(
             self.architecture,
@@ -248,7 +241,7 @@ class Network:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
         """The network in a model file; ModelFileError, saying what is wrong, if there is none."""
-        from .files import model_file  # noqa: PLC0415
+        from .storage import model_file  # noqa: PLC0415
 
         model = model_file.read(path)
         net = cls.__new__(cls)  # without the first weights, which take time to draw
@@ -290,9 +283,9 @@ class Network:
 
     def loop_listing(self, layer: str | None = None) -> str:
         """The loops that run for a layer, or for all, with tiles; LimitError if there is none."""
-        from .engine import listing  # noqa: PLC0415
+        from .engine.runtime import loop_listing  # noqa: PLC0415
 
-        return listing.listing(self.architecture, layer)
+        return loop_listing.listing(self.architecture, layer)
 
     def _repr_html_(self) -> str:
         return summary_html(self.architecture)

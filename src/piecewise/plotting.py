@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .charts import BLUE, GREY, ORANGE
-from .errors import DataError, LimitError, PiecewiseError, did_you_mean, shown
-from .insight.error_table import ErrorTable
-from .insight.film import kernels
-from .insight.mattered import Mattered
-from .insight.nudge_curve import NudgeCurve
-from .insight.tricks_lab import Curve
-from .learning.history import History
-from .learning.scores import Scores
+from .display.charts import BLUE, GREY, ORANGE
+from .core.errors import DataError, LimitError, PiecewiseError, did_you_mean, shown
+from .insight.data_quality.error_table import ErrorTable
+from .insight.dynamics.kernel_history import kernels
+from .insight.attribution.saliency import Mattered
+from .insight.dynamics.nudge_curve import NudgeCurve
+from .insight.robustness.curves import Curve
+from .training.history import History
+from .training.metrics import Scores
 from .network import Network
-from .planes import ABOVE, BELOW, ZERO
-from .reference.walk import Walk
+from .display.images import ABOVE, BELOW, ZERO
+from .trace.walk import Walk
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]

@@ -13,14 +13,14 @@ import pytest
 
 import piecewise as pw
 from piecewise import plotting
-from piecewise.charts import BLUE, GREY, ORANGE
-from piecewise.data.texts.preparation import TextPreparation
-from piecewise.errors import DataError, LimitError, PiecewiseError
-from piecewise.insight.error_table import ErrorTable, error_table
-from piecewise.insight.mattered import grad_cam, occlusion
-from piecewise.insight.nudge_curve import NudgeCurve, nudge_curve
-from piecewise.insight.tricks_lab import Curve, picture_curves
-from piecewise.learning.history import History
+from piecewise.display.charts import BLUE, GREY, ORANGE
+from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.core.errors import DataError, LimitError, PiecewiseError
+from piecewise.insight.data_quality.error_table import ErrorTable, error_table
+from piecewise.insight.attribution.saliency import grad_cam, occlusion
+from piecewise.insight.dynamics.nudge_curve import NudgeCurve, nudge_curve
+from piecewise.insight.robustness.curves import Curve, picture_curves
+from piecewise.training.history import History
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from piecewise import Network
-from piecewise.architecture import Architecture
-from piecewise.groups import Moment, groups
-from piecewise.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
-from piecewise.reference import run
+from piecewise.spec.architecture import Architecture
+from piecewise.core.ghost_batch import Moment, groups
+from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
-from piecewise.reference.steps import adamw, sgd
+from piecewise.reference.optimizers import adamw, sgd
 
 from ..networks import TEXTS, Array, Sample, assert_near, network, numbers_for, sample
 
@@ -153,8 +153,8 @@ def test_a_random_network_in_double_precision_is_that_of_pytorch(seed: int) -> N
     made = sample(seed, count=4, least=CLEAR)
     given = (made.architecture, made.arrays, made.x)
     for loss in LOSSES:
-        found = run.gradients(*given, made.right, loss)
-        mine = (run.logits(*given), found.loss, found.arrays)
+        found = model.gradients(*given, made.right, loss)
+        mine = (model.logits(*given), found.loss, found.arrays)
         assert_judged(mine, judged(made, loss), 1e-10, f"{made}, {loss}, float64")
 
 
@@ -191,9 +191,9 @@ def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
 ) -> None:
     made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
     moment, said = Moment(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
-    found = run.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    found = model.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
     stages, parts = made.architecture.stages, (made.x[group] for group in groups(count))
-    outputs = [run.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
+    outputs = [model.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
     mine = (np.concatenate(outputs)[:, :, 0, 0], found.loss, found.arrays)
     assert_judged(mine, judged(made, loss, training=True), 1e-10, said)
 
@@ -217,7 +217,7 @@ def test_a_network_of_texts_is_an_embedding_and_a_convolution_along_it() -> None
     table, kernel, bias, weight, last = (torch.tensor(array) for array in made.arrays.values())
     maps = F.conv1d(F.embedding(torch.tensor(made.x), table).mT, kernel[:, :, 0], bias)
     wanted = F.linear(F.relu(maps).amax(2), weight, last)
-    found = run.logits(made.architecture, made.arrays, made.x)
+    found = model.logits(made.architecture, made.arrays, made.x)
     assert_near(found, wanted.numpy(), 1e-12, made)
 
 

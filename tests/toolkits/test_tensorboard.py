@@ -8,8 +8,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from piecewise.data.xo import draw
-from piecewise.learning.recipe import Recipe
-from piecewise.learning.trainer import train
+from piecewise.training.recipe import Recipe
+from piecewise.training.train import train
 from piecewise.network import Network
 
 

@@ -12,18 +12,10 @@ import rich_click as click
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from ..data.xo import (
-    CLASSES,
-    DECK_TRICKY_X,
-    DECK_X,
-    TRICK_NAMES,
-    TRICKY,
-    Drawings,
-    draw,
-)
-from ..learning.recipe import Recipe
-from ..learning.scores import evaluate
-from ..learning.trainer import train
+from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, TRICK_NAMES, TRICKY, Drawings, draw
+from ..training.recipe import Recipe
+from ..training.metrics import evaluate
+from ..training.train import train
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, halves, prose, table, titled

@@ -11,11 +11,11 @@ from typing import Any
 import rich_click as click
 
 from ..data.xo import CLASSES, draw
-from ..engine import cache
-from ..errors import PiecewiseError
-from ..learning.keeping import environment
-from ..learning.recipe import Recipe
-from ..learning.trainer import train
+from ..engine.runtime import code_cache
+from ..core.errors import PiecewiseError
+from ..training.checkpoint import environment
+from ..training.recipe import Recipe
+from ..training.train import train
 from ..network import Network
 from .options import json_option
 from .output import data, print_json, printable
@@ -46,7 +46,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 def _found() -> dict[str, Any]:
     found: dict[str, Any] = {"schema": 1, **environment()}
-    place = cache.place()
+    place = code_cache.place()
     found["machine"] = platform.machine()
     found["cache"] = str(place) if place else "off"
     found["extras"] = {name: find_spec(name) is not None for name in EXTRAS}

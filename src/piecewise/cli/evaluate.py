@@ -12,23 +12,14 @@ import numpy.typing as npt
 import rich_click as click
 
 from ..data.dataset import DataSet, read_data
-from ..errors import DataError, shown
-from ..files.whole import write_whole
+from ..core.errors import DataError, shown
+from ..core.atomic_write import write_whole
 from ..inputs import check_labels
-from ..learning.scores import scored
+from ..training.metrics import scored
 from ..network import Network
 from .options import OUTPUT, json_option
-from .output import (
-    Meter,
-    check_free,
-    data,
-    print_json,
-    say,
-    tell_skipped,
-    words,
-    write_page,
-)
-from .words import score_lines
+from .output import Meter, check_free, data, print_json, say, tell_skipped, words, write_page
+from .score_text import score_lines
 
 _BEGINNING = b'{"input": '  # of a file with predictions
 

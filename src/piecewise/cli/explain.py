@@ -15,15 +15,7 @@ import rich_click as click
 
 from ..insight.explanation import Explanation
 from ..network import Network
-from .one_input import (
-    NAME_SHOWN,
-    InputOptions,
-    check_output,
-    class_number,
-    print_warning,
-    printable_lines,
-    read_explanation,
-)
+from .one_input import NAME_SHOWN, InputOptions, check_output, class_number, print_warning, printable_lines, read_explanation
 from .options import DATA, OUTPUT, json_option, option, text_option
 from .output import Meter, data, print_json, say, words, write_page
 
@@ -150,7 +142,7 @@ def _patches(explanation: Explanation, source: str | None) -> list[dict[str, Any
     if source is None:
         return []
     from ..data.dataset import read_data  # noqa: PLC0415 - reports without data need it not
-    from ..page.looks import looks_data  # noqa: PLC0415
+    from ..page.top_patches import looks_data  # noqa: PLC0415
 
     net = explanation.net
     with Meter(words()) as meter:

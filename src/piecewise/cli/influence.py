@@ -12,13 +12,13 @@ import rich_click as click
 from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
-from ..insight.cost import Cost, cost
-from ..insight.culprits import Culprit, culprits
+from ..insight.data_quality.training_budget import Cost, cost
+from ..insight.data_quality.influence import Culprit, culprits
 from ..network import Network
 from .one_input import InputOptions, class_number, read_explanation
 from .options import DATA, groups_option, json_option, text_option
 from .output import Meter, data, print_json, printable, say, words
-from .stopping import Stopping
+from .interrupts import Stopping
 
 SCHEMA = 1
 """Of what --json prints."""

@@ -9,11 +9,11 @@ import rich_click as click
 
 from ..data.dataset import read_data
 from ..data.inspection.report import Report, report
-from ..errors import DataError
-from ..learning.shuffling import Shuffled, shuffle_test
+from ..core.errors import DataError
+from ..training.shuffle_test import Shuffled, shuffle_test
 from .options import TRAINING, groups_option, image_size_option, json_option
 from .output import Meter, data, print_json, words
-from .report_words import report_lines, shuffled_lines
+from .data_report_text import report_lines, shuffled_lines
 
 SCHEMA = 1
 """Of what --json prints."""

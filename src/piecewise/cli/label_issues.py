@@ -9,21 +9,11 @@ from typing import Any
 import rich_click as click
 
 from ..data.dataset import DataSet, read_data
-from ..insight.wrong_labels import Suspect, suspects
-from ..limits import SEED, Whole
-from .options import (
-    NETWORK,
-    OUTPUT,
-    TRAINING,
-    groups_option,
-    image_size_option,
-    json_option,
-    limited_option,
-    option,
-    threads_option,
-)
+from ..insight.data_quality.label_issues import Suspect, suspects
+from ..core.constraints import SEED, Whole
+from .options import NETWORK, OUTPUT, TRAINING, groups_option, image_size_option, json_option, limited_option, option, threads_option
 from .output import Meter, data, print_json, printable, say, tell_skipped, words
-from .stopping import Stopping
+from .interrupts import Stopping
 
 SCHEMA = 1
 """Of what --json prints."""

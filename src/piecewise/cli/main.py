@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import rich_click as click
 from click.exceptions import Exit
 
-from ..errors import PiecewiseError, did_you_mean
-from ..version import __version__
+from ..core.errors import PiecewiseError, did_you_mean
+from ..core.version import __version__
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 

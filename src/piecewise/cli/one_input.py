@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from ..errors import DataError, did_you_mean, shown
+from ..core.errors import DataError, did_you_mean, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
 from .output import check_free, printable, say, words

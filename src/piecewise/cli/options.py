@@ -10,14 +10,14 @@ from typing import Any
 
 import rich_click as click
 
-from ..errors import LimitError
-from ..learning.recipe import knobs
-from ..limits import THREADS, Limit, Sides
+from ..core.errors import LimitError
+from ..training.recipe import knobs
+from ..core.constraints import THREADS, Limit, Sides
 
 DATA, NETWORK, TRAINING, OUTPUT = "Data", "Network", "Training", "Output"
 """The panels of the help."""
 FROM_DATA = "chosen from the data"
-"""The default of an option that `learning/choices.py` fills in."""
+"""The default of an option that `training/defaults.py` fills in."""
 
 Decorator = Callable[[Any], Any]
 

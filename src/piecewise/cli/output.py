@@ -13,9 +13,9 @@ from typing import Any, Self
 
 from rich.console import Console, RenderableType
 
-from ..errors import DataError, ModelFileError
-from ..files.whole import write_whole
-from ..progress import Progress
+from ..core.errors import DataError, ModelFileError
+from ..core.atomic_write import write_whole
+from ..core.progress import Progress
 
 WIDTH = 80
 SKIPPED_SHOWN = 8
@@ -105,7 +105,7 @@ def check_place(output: str) -> None:
 
 def _refuse_other_files(place: Path) -> None:
     """A net may overwrite a net, but no other file."""
-    from ..files.model_file import read  # noqa: PLC0415 - most commands save nothing
+    from ..storage.model_file import read  # noqa: PLC0415 - most commands save nothing
 
     try:
         read(place)

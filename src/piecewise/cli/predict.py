@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import rich_click as click
 
-from ..errors import DataError
-from ..limits import Number
+from ..core.errors import DataError
+from ..core.constraints import Number
 from ..network import Network
 from .options import DATA, OUTPUT, json_option, limited_option
 from .output import data, print_json, printable, say, words

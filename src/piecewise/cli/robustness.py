@@ -10,14 +10,14 @@ import numpy as np
 import rich_click as click
 
 from ..data.dataset import DataSet, read_data
-from ..insight.literal import worth
-from ..insight.teaching_tricks import Change, TaughtTricks, asked_tricks, changes, teach_tricks
-from ..insight.tricks_lab import Dial, SetCurve, SetCurves, dials, set_curves
+from ..insight.robustness.literal_matching import worth
+from ..insight.robustness.augmentation_training import Change, TaughtTricks, asked_tricks, changes, teach_tricks
+from ..insight.robustness.curves import Dial, SetCurve, SetCurves, dials, set_curves
 from ..network import Network
-from ..progress import OnProgress
+from ..core.progress import OnProgress
 from .options import OUTPUT, TRAINING, json_option, threads_option
 from .output import Meter, check_place, data, print_json, say, tell_skipped, words
-from .stopping import Stopping, undisturbed
+from .interrupts import Stopping, undisturbed
 
 SCHEMA = 1
 """Of what --json prints."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from ..errors import LimitError
-from ..learning.recipe import Recipe
+from ..core.errors import LimitError
+from ..training.recipe import Recipe
 from ..network import Network
 from .options import json_option
 from .output import data, print_json, printable

@@ -14,41 +14,20 @@ from rich.console import Console
 
 from ..data.dataset import DataSet, read_data
 from ..data.inspection.report import warnings
-from ..data.pictures.preparation import RESIZES
-from ..errors import LimitError, ModelFileError, NotationError, RunError
-from ..learning.recipe import Recipe, knobs
-from ..learning.scores import Scores
-from ..learning.teaching import Lesson, Taught, lesson, teach
-from ..learning.trainer import TRAINING as TRAINING_STAGE
-from ..limits import Whole
+from ..data.images.preprocessor import RESIZES
+from ..core.errors import LimitError, ModelFileError, NotationError, RunError
+from ..training.recipe import Recipe, knobs
+from ..training.metrics import Scores
+from ..training.experiment import Lesson, Taught, lesson, teach
+from ..training.train import TRAINING as TRAINING_STAGE
+from ..core.constraints import Whole
 from ..network import Network
-from ..notation import parse
-from ..progress import Progress
-from .options import (
-    DATA,
-    FROM_DATA,
-    NETWORK,
-    OUTPUT,
-    TRAINING,
-    LimitType,
-    groups_option,
-    image_size_option,
-    json_option,
-    option,
-    recipe_options,
-    threads_option,
-)
-from .output import (
-    Meter,
-    check_place,
-    data,
-    print_json,
-    say,
-    tell_skipped,
-    words,
-)
-from .stopping import Stopping, stop_listening, undisturbed
-from .words import group_lines, score_lines
+from ..spec.notation import parse
+from ..core.progress import Progress
+from .options import DATA, FROM_DATA, NETWORK, OUTPUT, TRAINING, LimitType, groups_option, image_size_option, json_option, option, recipe_options, threads_option
+from .output import Meter, check_place, data, print_json, say, tell_skipped, words
+from .interrupts import Stopping, stop_listening, undisturbed
+from .score_text import group_lines, score_lines
 
 CLASSES_SHOWN = 20
 FOLDS = Whole(0, 1_000)
@@ -109,7 +88,7 @@ class TrainOptions:
         """The folder that keeps the prepared inputs of a run."""
         if self.run_dir is None:
             return None
-        from ..files.run_folder import place_of_inputs  # noqa: PLC0415 - only runs need it
+        from ..storage.run_directory import place_of_inputs  # noqa: PLC0415 - only runs need it
 
         return place_of_inputs(self.run_dir)
 

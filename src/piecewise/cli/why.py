@@ -8,18 +8,11 @@ from typing import Any
 import numpy as np
 import rich_click as click
 
-from ..errors import LimitError, shown
+from ..core.errors import LimitError, shown
 from ..insight.explanation import Explanation
 from ..network import Network
-from ..reference.why import Why
-from .one_input import (
-    InputOptions,
-    check_output,
-    class_number,
-    print_warning,
-    printable_lines,
-    read_explanation,
-)
+from ..trace.arithmetic import Why
+from .one_input import InputOptions, check_output, class_number, print_warning, printable_lines, read_explanation
 from .options import NETWORK, OUTPUT, json_option, option, text_option
 from .output import data, print_json, say, words
 
@@ -136,7 +129,7 @@ def _print_gradient(
     if "." not in name:
         _print(back.error(name, *_position(at)), as_json)
         return
-    from ..insight.nudge_curve import nudge_curve  # noqa: PLC0415 - only gradients need it
+    from ..insight.dynamics.nudge_curve import nudge_curve  # noqa: PLC0415 - only gradients need it
 
     why = back.why(name, *at)
     inputs, labels = explanation.example[None], np.array([label])

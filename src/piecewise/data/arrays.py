@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import input_shape
-from ..errors import DataError, LimitError, shown
-from ..reference.sums import total
-from .pictures.files import read_picture
-from .pictures.preparation import PicturePreparation, Pictures, decide_pictures
+from ..spec.architecture import input_shape
+from ..core.errors import DataError, LimitError, shown
+from ..reference.reductions import total
+from .images.decoding import read_picture
+from .images.preprocessor import PicturePreparation, Pictures, decide_pictures
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]

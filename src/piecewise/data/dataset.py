@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import class_names
-from ..errors import DataError, LimitError, shown
-from ..limits import Sides
-from ..progress import OnProgress
-from .folders import PARTS
-from .gathering import Gathered, gather
-from .groups import Suggested, groups_of, suggested
-from .media import MEDIA
-from .pictures.preparation import RESIZES
-from .preparation import Preparation
-from .preparing import Reading, Sizes
-from .rows import rows
-from .storing import Stored, stored
+from ..spec.architecture import class_names
+from ..core.errors import DataError, LimitError, shown
+from ..core.constraints import Sides
+from ..core.progress import OnProgress
+from .sources.folders import PARTS
+from .sources.discovery import Gathered, gather
+from .sources.groups import Suggested, groups_of, suggested
+from .modalities import MEDIA
+from .images.preprocessor import RESIZES
+from .preprocessing import Preparation
+from .loading.loader import Reading, Sizes
+from .loading.subset import rows
+from .loading.prepared_cache import Stored, stored
 
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]

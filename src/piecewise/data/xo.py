@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..elementary import Float64, sine_cosine
-from ..engine.runtime import processors
-from ..limits import SEED, Number, Whole, checked
-from ..randomness import DRAWINGS, Key, fold, key_of, uniform
-from .pictures.preparation import PicturePreparation, Pictures
+from ..core.portable_math import Float64, sine_cosine
+from ..engine.runtime.thread_pool import processors
+from ..core.constraints import SEED, Number, Whole, checked
+from ..core.rng import DRAWINGS, Key, fold, key_of, uniform
+from .images.preprocessor import PicturePreparation, Pictures
 
 CLASSES = ("X", "O")
 

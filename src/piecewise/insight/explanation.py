@@ -14,13 +14,13 @@ import numpy.typing as npt
 from ..data.dataset import DataSet
 from ..inputs import layer_inputs
 from ..network import Network
-from ..reference.ledger import Ledger
-from ..reference.walk import Walk
-from ..version import __version__
-from .features import Looks, looks_for
-from .mattered import Mattered, what_mattered
-from .places import Places, places
-from .tricks_lab import Curve, picture_curves
+from ..trace.vote_ledger import Ledger
+from ..trace.walk import Walk
+from ..core.version import __version__
+from .attribution.patches import Looks, looks_for
+from .attribution.saliency import Mattered, what_mattered
+from .attribution.coordinates import Places, places
+from .robustness.curves import Curve, picture_curves
 
 FIRST_FEATURES, LAST_FEATURES = 8, 6
 """Features with matching patches: of the first convolution, and of the last one those with the

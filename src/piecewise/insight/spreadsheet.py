@@ -19,10 +19,10 @@ from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, LimitError
-from ..files.whole import write_whole
-from ..reference.walk import Walk
-from ..reference.why import Place, Term, Why, fused
+from ..core.errors import DataError, LimitError
+from ..core.atomic_write import write_whole
+from ..trace.walk import Walk
+from ..trace.arithmetic import Place, Term, Why, fused
 
 if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook, Worksheet

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.dataset import DataSet
-from ..data.texts.preparation import TextPreparation
-from ..insight.error_table import table_of
+from ..data.text.preprocessor import TextPreparation
+from ..insight.data_quality.error_table import table_of
 from ..insight.explanation import net_facts
-from ..insight.mistakes import Mistakes, mistakes
-from ..learning.scores import Scores
+from ..insight.data_quality.mistakes import Mistakes, mistakes
+from ..training.metrics import Scores
 from ..network import Network
-from ..planes import data_address, png
+from ..display.images import data_address, png
 from .assemble import MOST_BYTES, page
 from .media import pixels_of
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..insight.explanation import Explanation, explain
-from ..insight.tricks_lab import Curve
+from ..insight.robustness.curves import Curve
 from ..network import Network
 from .assemble import MOST_BYTES, page, script_json
 from .media import picture_address, sound_address

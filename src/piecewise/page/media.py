@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data.sounds.files import Sound
-from ..insight.features import wav_bytes
-from ..insight.literal import as_bytes
-from ..planes import data_address, png
+from ..data.audio.decoding import Sound
+from ..insight.attribution.patches import wav_bytes
+from ..insight.robustness.literal_matching import as_bytes
+from ..display.images import data_address, png
 
 LONGEST_SOUND = 160_000
 """Samples that a page has room for: ten seconds at 16,000 a second."""

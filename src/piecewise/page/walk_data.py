@@ -14,23 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import Stage
-from ..layers import (
-    Connectivity,
-    Convolution,
-    Dropout,
-    Embed,
-    Full,
-    Layer,
-    Norm,
-    Pool,
-    Relu,
-)
+from ..spec.architecture import Stage
+from ..spec.layers import Connectivity, Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from ..network import Network
-from ..notation import write_layer
-from ..reference.walk import Walk
-from ..reference.why import Place
-from ..windows import Windows
+from ..spec.notation import write_layer
+from ..trace.walk import Walk
+from ..trace.arithmetic import Place
+from ..core.windows import Windows
 
 Float32 = npt.NDArray[np.float32]
 

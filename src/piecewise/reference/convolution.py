@@ -7,9 +7,9 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..layers import Convolution, Shape
-from ..windows import Windows
-from .sums import Array, Arrays, Draw, over_cells, total
+from ..spec.layers import Convolution, Shape
+from ..core.windows import Windows
+from .reductions import Array, Arrays, Draw, over_cells, total
 
 CACHES_INPUT = True
 _PRODUCTS = 1 << 16

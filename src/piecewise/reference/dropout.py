@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..layers import Dropout
-from ..randomness import uniform
-from .sums import Array, Arrays, Draw
+from ..spec.layers import Dropout
+from ..core.rng import uniform
+from .reductions import Array, Arrays, Draw
 
 CACHES_INPUT = False
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..layers import Embed
-from .sums import Array, Arrays, Draw
+from ..spec.layers import Embed
+from .reductions import Array, Arrays, Draw
 
 CACHES_INPUT = True
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..elementary import exp, log
-from .sums import Array
+from ..core.portable_math import exp, log
+from .reductions import Array
 
 Loss = Callable[[Array, Array], tuple[Array, Array]]
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import Pool, Shape
-from ..windows import Windows
+from ..spec.layers import Pool, Shape
+from ..core.windows import Windows
 from .convolution import pad
-from .sums import Array, Arrays, Draw
+from .reductions import Array, Arrays, Draw
 
 CACHES_INPUT = False
 

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import Architecture
+from ..spec.architecture import Architecture
 from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, draw
-from ..randomness import key_of, uniform
-from ..reference.full import votes
+from ..core.rng import key_of, uniform
+from ..reference.fully_connected import votes
 from ..reference.losses import absolute
-from ..reference.nudge import nudges
-from ..reference.run import gradients
-from ..reference.walk import Walk, walk
+from ..reference.finite_differences import nudges
+from ..reference.model import gradients
+from ..trace.walk import Walk, walk
 
 Float64 = npt.NDArray[np.float64]
 

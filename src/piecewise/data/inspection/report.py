@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..dataset import DataSet
-from ..rows import rows
-from ..texts.preparation import UNKNOWN, TextPreparation
-from .counts import class_findings, counted, group_findings
-from .finding import SHOWN, Finding, Namer
-from .near_pictures import near_pairs
-from .near_texts import near_texts
-from .repeats import Indices, Repeated, equal_groups, repeated_in_groups, repeated_in_pairs
+from ..loading.subset import rows
+from ..text.preprocessor import UNKNOWN, TextPreparation
+from .class_counts import class_findings, counted, group_findings
+from .findings import SHOWN, Finding, Namer
+from .near_duplicate_images import near_pairs
+from .near_duplicate_texts import near_texts
+from .duplicates import Indices, Repeated, equal_groups, repeated_in_groups, repeated_in_pairs
 
 FIRST_SKIPPED = 8
 FAR = 0.01

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..ir import GROUP_BYTES, Function
-from ..stack import Stack
+from ..ir.llvm_text import GROUP_BYTES, Function
+from ..ir.feature_maps import Stack
 
 
 def look_up(f: Function, stack: Stack, *, relu: bool) -> None:

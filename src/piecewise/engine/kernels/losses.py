@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ir import GROUP_BYTES, Function, Loop
-from ..notes import passing
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop
+from ..ir.loop_notes import passing
 from .portable_math import exp, log
 
 _INTS = "<16 x i32>"

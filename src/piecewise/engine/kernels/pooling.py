@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from ..ir import Function, Module, Places, splat, vector_of
-from ..stack import Stack
-from ..terms import Run, Terms, runs, span_of, table
+from ..ir.llvm_text import Function, Module, Places, splat, vector_of
+from ..ir.feature_maps import Stack
+from ..ir.window_terms import Run, Terms, runs, span_of, table
 
 MOST_WRITTEN = 36
 """Cells of a window that are still written out one by one."""

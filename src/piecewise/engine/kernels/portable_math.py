@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import factorial
 from typing import NamedTuple
 
-from ..ir import Function, splat, vector_of, wide_number
+from ..ir.llvm_text import Function, splat, vector_of, wide_number
 
 
 class _Format(NamedTuple):

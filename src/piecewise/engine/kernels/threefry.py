@@ -1,9 +1,9 @@
-"""Threefry in vectors: the same words as `piecewise.randomness`, one picture a lane."""
+"""Threefry in vectors: the same words as `piecewise.core.rng`, one picture a lane."""
 
 from __future__ import annotations
 
-from ...randomness import PARITY, ROTATIONS
-from ..ir import Function, splat
+from ...core.rng import PARITY, ROTATIONS
+from ..ir.llvm_text import Function, splat
 
 _WORDS = "<16 x i32>"
 

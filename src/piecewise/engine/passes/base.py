@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ...architecture import Row, Stage
-from ...layers import Layer, Shape
-from ..driver import Driver
-from ..ir import GROUP_BYTES
-from ..kernels.correlation import Correlation, Emitter, WideEmitter, row_table
-from ..kernels.sums import add_up
-from ..stack import Stack
+from ...spec.architecture import Row, Stage
+from ...spec.layers import Layer, Shape
+from ..ir.memory_plan import Driver
+from ..ir.llvm_text import GROUP_BYTES
+from ..kernels.convolution import Correlation, Emitter, WideEmitter, row_table
+from ..kernels.reductions import add_up
+from ..ir.feature_maps import Stack
 
 
 @dataclass

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...architecture import Architecture, Stage
-from ...layers import Layer, Pool
-from ..ir import GROUP_BYTES
+from ...spec.architecture import Architecture, Stage
+from ...spec.layers import Layer, Pool
+from ..ir.llvm_text import GROUP_BYTES
 from .base import Pass
 from .convolution import ConvolutionPass
-from .full import FullPass
-from .normalization import NormPass
-from .others import DropoutPass, EmbedPass, ReluPass
+from .fully_connected import FullPass
+from .batch_norm import NormPass
+from .elementwise import DropoutPass, EmbedPass, ReluPass
 from .pooling import PoolPass
 
 PASSES: dict[type[Layer], type[Pass]] = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...architecture import Stage
-from ...layers import Pool
-from ..driver import Driver
-from ..ir import GROUP_BYTES, Loop
+from ...spec.architecture import Stage
+from ...spec.layers import Pool
+from ..ir.memory_plan import Driver
+from ..ir.llvm_text import GROUP_BYTES, Loop
 from ..kernels.pooling import PoolRow, pool_row, winners_of
-from ..kernels.unpooling import Unpool, share, unpool
-from ..stack import Stack
-from ..terms import backward_terms, forward_terms
+from ..kernels.pooling_backward import Unpool, share, unpool
+from ..ir.feature_maps import Stack
+from ..ir.window_terms import backward_terms, forward_terms
 from .base import Pass
 
 _HIGHEST_BAND = 4

@@ -1,0 +1,151 @@
+"""A report on a data set in words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from ..data.inspection.findings import Finding
+from ..data.inspection.duplicates import Repeated
+from ..data.inspection.report import FIRST_SKIPPED, Report
+from ..training.shuffle_test import Shuffled
+from .output import printable
+
+NAMES_SHOWN = 24
+"""Characters of a class's name."""
+CLASSES_SHOWN = 40
+_MARKS = {True: "! ", False: "- "}
+
+
+def report_lines(found: Report, width: int) -> Iterator[str]:
+    """The report as lines of at most ``width`` columns, serious findings first."""
+    serious = [one for one in found.findings if one.serious]
+    notes = [one for one in found.findings if not one.serious]
+    for finding in serious:
+        yield from _finding_lines(finding, width)
+    if serious:
+        yield ""
+    yield from _table(found, width)
+    yield ""
+    yield from _facts(found, width)
+    if notes:
+        yield ""
+    for finding in notes:
+        yield from _finding_lines(finding, width)
+
+
+def _finding_lines(finding: Finding, width: int) -> Iterator[str]:
+    yield from wrapped(f"{finding.sentence}.", width, _MARKS[finding.serious])
+    if finding.mark:
+        for names in finding.examples:
+            yield from _pair(names, width, finding.mark)
+        if finding.count > len(finding.examples):
+            yield "    ..."
+    if finding.advice:
+        yield from wrapped(f"{finding.advice}.", width, "  > ")
+
+
+def _pair(names: Sequence[str], width: int, mark: str) -> Iterator[str]:
+    """Two names on one line, or on two lines if they do not fit."""
+    first, second = (printable(name) for name in names)
+    together = f"    {first} {mark} {second}"
+    if len(together) <= width:
+        yield together
+        return
+    yield f"    {_cut(first, width - 4)}"
+    yield f"  {mark} {_cut(second, width - 4)}"
+
+
+def _cut(name: str, room: int) -> str:
+    """The end of a name, which differs most between names."""
+    return name if len(name) <= room else f"...{name[3 - room :]}"
+
+
+def _table(found: Report, width: int) -> Iterator[str]:
+    parts = list(found.parts)
+    columns = [max(len(name), 7) + 2 for name in parts]
+    names = [printable(name) for name in found.counts]
+    room = max(5, min(NAMES_SHOWN, width - sum(columns)))
+    first = min(room, max(len("class"), *(len(name) for name in names)))
+    yield f"{'class':<{first}}" + "".join(
+        f"{name:>{column}}" for name, column in zip(parts, columns, strict=True)
+    )
+    rows = list(zip(names, found.counts.values(), strict=True))
+    for name, counts in rows[:CLASSES_SHOWN]:
+        cells = zip(counts.values(), columns, strict=True)
+        numbers = (f"{f'{count:,}' if count else '-':>{wide}}" for count, wide in cells)
+        yield f"{name[:first]:<{first}}" + "".join(numbers)
+    if len(rows) > CLASSES_SHOWN:
+        yield f"and {len(rows) - CLASSES_SHOWN:,} more classes"
+    if len(rows) > 1:
+        cells = zip(found.parts.values(), columns, strict=True)
+        yield f"{'all':<{first}}" + "".join(f"{n:>{wide},}" for n, wide in cells)
+
+
+def _facts(found: Report, width: int) -> Iterator[str]:
+    yield from _fact("input", found.told, width)
+    if found.sizes:
+        sizes = {name: _size(size, found.unit) for name, size in found.sizes.items()}
+        same = len(set(sizes.values())) == 1
+        words = (
+            f"all {sizes['median']} {found.unit}"
+            if same
+            else f"{sizes['smallest']} to {sizes['largest']} {found.unit}, median {sizes['median']}"
+        )
+        yield from _fact("sizes", words, width)
+    exact, near = _repeats("exact", found.exact), _repeats("near", found.near)
+    yield from _fact("duplicates", f"{exact}, {near}", width)
+    where = " on the test split" if "test" in found.parts else ""
+    largest = f"always answering '{found.largest}': {100 * found.baseline:.1f} % right{where}"
+    yield from _fact("baseline", largest, width)
+    yield from _fact("skipped", f"{len(found.skipped):,}" if found.skipped else "nothing", width)
+    for sentence in found.skipped[:FIRST_SKIPPED]:
+        yield from wrapped(sentence, width, "    ")
+    if len(found.skipped) > FIRST_SKIPPED:
+        yield f"    and {len(found.skipped) - FIRST_SKIPPED:,} more"
+
+
+def _repeats(name: str, found: Repeated) -> str:
+    if not found.repeats:
+        return f"no {name} ones"
+    counts = f"{found.leaks:,} across splits, {found.clashes:,} with conflicting labels"
+    return f"{found.repeats:,} {name} ({counts})"
+
+
+def _fact(name: str, words: str, width: int) -> Iterator[str]:
+    yield from wrapped(words, width, f"{name:<11}", " " * 11)
+
+
+def _size(size: tuple[float, float], unit: str) -> str:
+    rows, columns = size
+    if unit == "pixels":
+        return f"{rows:.0f}x{columns:.0f}"
+    return f"{columns:,.0f}" if unit == "words" else f"{columns:.3g}"
+
+
+def shuffled_lines(found: Shuffled, width: int) -> Iterator[str]:
+    """What came of the deck's test."""
+    yield from wrapped(f"shuffle test: {found.sentence}.", width, "", "  ")
+    if found.verdict == "too few columns":
+        return
+    low, high = found.interval
+    yield from wrapped(
+        f"{100 * found.accuracy:.1f} % right as it is, {100 * found.swapped:.1f} % with "
+        f"{found.axes} swapped: {100 * found.difference:+.1f} points (95 % interval "
+        f"{100 * low:+.1f} to {100 * high:+.1f}); small nets that learned from {found.learned:,} "
+        f"examples each, {found.n:,} examples answered in {found.rounds} rounds, none of them for "
+        f"testing; the largest class is {100 * found.baseline:.1f} %",
+        width, "  ",
+    )  # fmt: skip
+
+
+def wrapped(text: str, width: int, first: str = "", others: str | None = None) -> Iterator[str]:
+    """Text in lines of at most ``width``: the first begins with ``first``, the others with as many
+    spaces, or ``others``."""
+    yield from textwrap.wrap(
+        printable(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first) if others is None else others,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,75 @@
+"""Scores in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import fsum
+
+from ..training.metrics import Scores
+from .output import WIDTH, printable
+
+SHOWN_OF_NAME = 12
+GROUPS_SHOWN = 12
+FEW = 30
+"""With fewer answers, a percentage would suggest more than is known."""
+_ENDS = "  recall   prec."
+
+
+def headline(scores: Scores) -> Iterator[str]:
+    """The accuracy, its confidence interval, and the accuracy of always answering one class."""
+    right, (low, high) = int(scores.confusion.trace()), scores.interval
+    answers = int(scores.confusion.sum())
+    times = f", each picture {scores.repeats} times" if scores.repeats > 1 else ""
+    share = "" if scores.n < FEW else f"{100 * scores.accuracy:.2f} % right: "
+    yield (
+        f"{share}{right:,} of {answers:,}{'' if share else ' right'}{times} "
+        f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
+    )
+    most = printable(scores.classes[int(scores.confusion.sum(axis=1).argmax())][:SHOWN_OF_NAME])
+    idle = "; this net is no better" if scores.accuracy <= scores.baseline else ""
+    yield f"always answering '{most}' would be {100 * scores.baseline:.1f} %{idle}"
+
+
+def score_lines(scores: Scores, width: int = WIDTH) -> Iterator[str]:
+    """Scores as lines: the accuracy; then, for each true label, the counts of the answers (if they
+    fit into ``width`` columns), the recall and the precision."""
+    yield from headline(scores)
+    yield ""
+    names = [printable(name[:SHOWN_OF_NAME]) for name in scores.classes]
+    first = max(len("true label"), *(len(name) for name in names))
+    widths = [max(5, len(name) + 1) for name in names]
+    if first + sum(widths) + len(_ENDS) > width:
+        names_shown, widths = [], []
+    else:
+        names_shown = names
+    answers = "".join(f"{name:>{width}}" for name, width in zip(names_shown, widths, strict=True))
+    yield f"{'true label':<{first}}{answers}{_ENDS}"
+    rows = zip(names, scores.confusion.tolist(), scores.recall, scores.precision, strict=True)
+    named = scores.confusion.sum(axis=0) > 0
+    for (name, row, recall, precision), met in zip(rows, named.tolist(), strict=True):
+        counts = "".join(
+            f"{count or '.':>{width}}" for count, width in zip(row, widths, strict=False)
+        )
+        yield f"{name:<{first}}{counts}{_share(recall, sum(row) > 0)}{_share(precision, met)}"
+    yield ""
+    yield f"recall and precision in %; macro-F1 {scores.macro_f1:.4f}"
+
+
+def group_lines(groups: Mapping[str, float]) -> Iterator[str]:
+    """The accuracy of each group by nets that were not trained on it, the lowest first."""
+    if not groups:
+        return
+    mean = fsum(groups.values()) / len(groups)
+    yield (
+        f"mean of {len(groups):,} groups, each answered by nets that were not trained on it: "
+        f"{100 * mean:.1f} %"
+    )
+    worst = sorted(groups, key=lambda name: (groups[name], name))[:GROUPS_SHOWN]
+    yield ", ".join(f"{printable(name)[:SHOWN_OF_NAME]} {100 * groups[name]:.1f}" for name in worst)
+    if len(groups) > GROUPS_SHOWN:
+        yield f"(the {GROUPS_SHOWN} lowest)"
+    yield ""
+
+
+def _share(share: float, known: bool) -> str:
+    return f"{100 * share:8.1f}" if known else "       -"

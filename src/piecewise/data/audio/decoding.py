@@ -1,0 +1,140 @@
+"""Sound files to arrays of samples."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...core.errors import DataError
+from ..file_bytes import called, content_of
+from .containers import checked
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+MOST_SECONDS = 600
+"""Of one sound; checked against its header before any sample is decoded, as the next two are."""
+MOST_SAMPLES = 1 << 26
+"""Of one sound, all its channels together."""
+MOST_CHANNELS = 64
+SLOWEST, FASTEST = 1_000, 768_000
+"""Samples a second."""
+LARGEST_FILE = 1 << 29
+"""Bytes of one sound file; no more is ever read."""
+
+_FLOATING = ("FLOAT", "DOUBLE")  # codings, as libsndfile calls them
+_BLOCK = 1 << 20  # samples decoded at a time, so that a header that lies makes nothing large
+_STEPS = 32_768  # of 16-bit samples, from 0 to 1
+
+
+class Sound(NamedTuple):
+    """What was recorded: ``samples`` (n,), from -1 to 1, ``rate`` of them a second."""
+
+    samples: npt.NDArray[np.float32]
+    rate: int
+
+
+def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound:
+    """A sound file -> its samples, the mean of its channels; DataError, naming the file, if it
+    cannot be read.
+
+    ``name``: what bytes, or a file that is open already, are called.
+    """
+    import soundfile  # noqa: PLC0415 -- it takes a while, and who reads no sounds needs it not
+
+    path = called(file, name, "sound")
+    try:
+        # What decodes the bytes gets no name, so that it can open no other file.
+        content = content_of(file, "sound file", LARGEST_FILE, "cut the sound into pieces first")
+        return _decoded(content, soundfile.SoundFile)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except MemoryError:
+        raise
+    except Exception:  # what libsndfile has to say is of many kinds
+        kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
+        raise DataError(
+            f"{path}: cannot be read as a sound; it may be empty, cut short or of another kind "
+            f"(known are {kinds})"
+        ) from None
+
+
+def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
+    with opened(io.BytesIO(checked(content))) as sound:
+        frames = sound.frames
+        _check_header(sound.samplerate, sound.channels, frames)
+        peak = _peak(sound) if sound.subtype in _FLOATING else 1.0
+        samples = np.concatenate([*_blocks(sound, peak)])
+        if len(samples) < frames:
+            raise DataError(
+                f"cut short: {len(samples):,} of {frames:,} samples; get the whole file"
+            )
+        return Sound(samples, int(sound.samplerate))
+
+
+def _check_header(rate: int, channels: int, frames: int) -> None:
+    if not SLOWEST <= rate <= FASTEST:
+        raise DataError(f"{rate} samples a second, wanted {SLOWEST:,} to {FASTEST:,}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise DataError(f"{channels} channels, wanted 1 to {MOST_CHANNELS}")
+    if frames < 1:
+        raise DataError("there is no sample in it")
+    if frames > MOST_SECONDS * rate:
+        raise DataError(
+            f"{frames / rate:,.0f} seconds, wanted at most {MOST_SECONDS}; cut it into pieces first"
+        )
+    if frames * channels > MOST_SAMPLES:
+        raise DataError(
+            f"{frames * channels:,} samples in all channels, wanted at most {MOST_SAMPLES:,}; "
+            "cut it into pieces first"
+        )
+
+
+def _peak(sound: Any) -> float:
+    """The loudest sample of an open file of floating point numbers, 1 at least: they may be beyond
+    it, where others would be cut off."""
+    peak = 1.0
+    while len(block := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
+        peak = max(peak, float(np.abs(_finite(block)).max()))
+    sound.seek(0)
+    return peak
+
+
+def _blocks(sound: Any, peak: float) -> Iterator[npt.NDArray[np.float32]]:
+    """The samples of an open file as shares of its ``peak``, block by block, in one channel."""
+    left = sound.frames
+    while left > 0:
+        wanted = min(left, max(1, _BLOCK // sound.channels))
+        block = sound.read(wanted, dtype="float32", always_2d=True)
+        yield _mixed(block if peak == 1 else block / np.float32(peak))
+        left -= wanted
+        if len(block) < wanted:
+            return
+
+
+def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(n, channels) -> their mean (n,) as 16-bit samples have it.
+
+    What decoders make of MP3 and Ogg differs in its last bits between processors. Rounded to whole
+    multiples of 2**-15 it hardly ever does, and what was recorded in 16 bits stays as it is. The
+    channels' sum is exact in float32, and so is the same in any order.
+    """
+    channels = rounded(_finite(block))
+    total = channels[:, 0]
+    for channel in range(1, channels.shape[1]):
+        total = total + channels[:, channel]
+    return rounded(total / np.float32(channels.shape[1]))
+
+
+def _finite(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if not np.isfinite(block).all():
+        raise DataError("a sample that is no finite number")
+    return block
+
+
+def rounded(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """The nearest samples that 16 bits can hold: whole multiples of 2**-15 from -1 to 1."""
+    return np.asarray(np.rint(np.clip(samples, -1, 1) * _STEPS) / _STEPS, np.float32)

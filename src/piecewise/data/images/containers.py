@@ -1,0 +1,205 @@
+"""Picture files as bytes, before anything decodes them: of which kind, whole, and which way up.
+
+What is not needed for the pixels (texts, colour profiles, further frames) is where broken and
+malicious files differ most; here it is passed over, or counted.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...core.errors import DataError
+
+MOST_SCANS = 100
+"""Of one JPEG, which each go over the whole picture; a progressive one has about ten."""
+MOST_CHUNKS = 100_000
+"""Of one PNG, and segments of one JPEG before its first scan; the largest file there may be, in
+chunks of the usual 8 KiB, has fewer."""
+
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+_FIRST = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",  # more than 4 GB could be in it
+    b"MM\0+": "TIFF",
+    **{b"P%d" % number: "PPM" for number in range(1, 7)},
+}
+
+
+def kind_of(content: bytes) -> str | None:
+    """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM or HEIF, by the first bytes; None if it is none."""
+    for first, kind in _FIRST.items():
+        if content.startswith(first):
+            return kind
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
+        return "HEIF"
+    return None
+
+
+class Png(NamedTuple):
+    """What pixels come from: the chunks needed, the EXIF data, and the level or colour (as 8 bits,
+    grey of 16 bits as 16) that is transparent."""
+
+    content: bytes
+    exif: bytes
+    clear: int | tuple[int, ...] | None
+
+
+_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+
+def plain_png(content: bytes) -> Png:
+    """A PNG without its texts, profiles and animation; ValueError if a chunk that is needed is
+    damaged or cut short, DataError if there are more than `MOST_CHUNKS`."""
+    view, exif, clear = memoryview(content), b"", b""
+    kept = [view[:8]]
+    for kind, at, after in _chunks(content):
+        body = view[at + 8 : after - 4]
+        if kind in _NEEDED:
+            if zlib.crc32(body, zlib.crc32(kind)).to_bytes(4) != view[after - 4 : after]:
+                raise ValueError("another checksum")
+            kept.append(view[at:after])
+            clear = bytes(body) if kind == b"tRNS" else clear
+        elif kind == b"eXIf":
+            exif = bytes(body)
+        elif not kind[0] & 32:  # the picture is not to be understood without it
+            raise ValueError("a chunk that is not known")
+    if len(content) < 26:
+        raise ValueError("no header")
+    return Png(b"".join(kept), exif, _clear(clear, *content[24:26]))
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk of a PNG; ValueError if one is cut short."""
+    at = 8
+    for _ in range(MOST_CHUNKS):
+        kind, after = content[at + 4 : at + 8], at + 12 + int.from_bytes(content[at : at + 4])
+        if after > len(content):
+            raise ValueError("cut short")
+        yield kind, at, after
+        at = after
+        if kind == b"IEND" or at == len(content):
+            return
+    raise _too_many("chunks")
+
+
+def _too_many(what: str) -> DataError:
+    return DataError(
+        f"more than {MOST_CHUNKS:,} {what}; open it in another program and save it again"
+    )
+
+
+def _clear(levels: bytes, depth: int, colour: int) -> int | tuple[int, ...] | None:
+    """The transparent level of a grey PNG, or colour of one in colour, as its pixels are read."""
+    if not levels or colour not in {0, 2}:
+        return None
+    if depth not in {1, 2, 4, 8, 16} or len(levels) < (2 if colour == 0 else 6):
+        raise ValueError("no level that a pixel can have")
+    found = struct.unpack_from(">H" if colour == 0 else ">3H", levels)
+    if colour == 2:
+        return tuple(level >> 8 for level in found) if depth == 16 else found
+    return int(found[0]) * 255 // ((1 << depth) - 1) if depth < 8 else int(found[0])
+
+
+_START, _END, _SCAN, _COMMENT, _EXIF = 0xD8, 0xD9, 0xDA, 0xFE, 0xE1
+_PASSED_OVER = (_COMMENT, *(0xE0 + number for number in range(1, 16) if number != 14))
+"""Notes of cameras and programs; all but the first, JFIF's, and Adobe's, which tell of colours."""
+
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""What a segment, or a scan's end, begins with: no stuffing, no filling, and no marker that stands
+alone, which decoders pass over as well."""
+
+
+def plain_jpeg(content: bytes) -> tuple[bytes, bytes]:
+    """A JPEG without profiles, further pictures and other notes before its first scan, and its EXIF
+    data; ValueError if there is no scan, DataError if it has more than `MOST_CHUNKS` segments.
+
+    All before the scan is gone over as decoders do. Had anything strange on the way ended that,
+    whatever follows would be kept.
+    """
+    view, exif, at = memoryview(content), b"", 2
+    kept = [view[:2]]
+    for _ in range(MOST_CHUNKS):
+        found = _MARKER.search(content, at)
+        if found is None or found[0][1] in {_START, _END}:
+            raise ValueError("no scan")
+        start, kind = found.start(), found[0][1]
+        if kind == _SCAN:
+            return b"".join([*kept, view[start:]]), exif
+        at = start + 2 + max(2, int.from_bytes(content[start + 2 : start + 4]))
+        if kind not in _PASSED_OVER:
+            kept.append(view[start:at])
+        elif kind == _EXIF and not exif and content[start + 4 : start + 10] == b"Exif\0\0":
+            exif = content[start + 10 : at]
+    raise _too_many("segments")
+
+
+def scans_of(content: bytes) -> int:
+    """How many scans a JPEG has, as far as it is whole; what follows its end does not count."""
+    at, scans = 2, 0
+    while (found := _MARKER.search(content, at)) and found[0][1] != _END:
+        scans += found[0][1] == _SCAN
+        at = found.end() + max(2, int.from_bytes(content[found.end() : found.end() + 2]))
+    return scans
+
+
+def too_many_scans(content: bytes) -> bool:
+    """Whether a JPEG has more scans than any is meant to have."""
+    return content.count(b"\xff\xda") > MOST_SCANS and scans_of(content) > MOST_SCANS
+
+
+_ORIENTATION, _SHORT, _LONG = 274, 3, 4
+
+
+def orientation(exif: bytes) -> int:
+    """Which way up a picture is, 1 (as it lies) to 8, by its EXIF data; 1 if they say nothing or
+    are broken: that is no reason not to see the picture."""
+    tags = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tags[:4])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tags, 4)
+        (count,) = struct.unpack_from(f"{order}H", tags, start)
+        for at in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", tags, at)
+            if tag == _ORIENTATION and kind in {_SHORT, _LONG}:
+                (way,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), tags, at + 8)
+                return way if 1 <= way <= 8 else 1
+    except struct.error:
+        pass
+    return 1
+
+
+_EXTENT = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
+
+
+def heif_size(content: bytes) -> tuple[int, int]:
+    """Columns and rows of the largest picture in a HEIC or HEIF, as its header says: that of the
+    main one may be cut out of it only after it has been unpacked."""
+    sizes = [(int.from_bytes(one), int.from_bytes(two)) for one, two in _EXTENT.findall(content)]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+
+
+def webp_sizes(content: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Columns and rows of an animated WebP, and of its first frame; None if it is not animated."""
+    frame = content.find(b"ANMF", 30)
+    if content[12:16] != b"VP8X" or frame < 0:
+        return None
+    whole, first = (
+        [int.from_bytes(content[at : at + 3], "little") + 1 for at in (start, start + 3)]
+        for start in (24, frame + 14)
+    )
+    return (whole[0], whole[1]), (first[0], first[1])

@@ -1,0 +1,220 @@
+"""Picture files to arrays of bytes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ...core.errors import DataError
+from ..file_bytes import called, content_of
+from .containers import MOST_SCANS, heif_size, kind_of, orientation, plain_jpeg, plain_png, too_many_scans, webp_sizes
+
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic",
+    ".heif",
+)  # fmt: skip
+MOST_PIXELS = 64_000_000
+"""Of one picture; checked against its header before any pixel is unpacked."""
+LARGEST_FILE = 512 << 20
+"""Bytes of one picture file; checked before it is read."""
+
+_BAND = 1 << 21  # pixels that are converted at a time, so that copies of a large picture are small
+_SPARE = 1 << 22  # pixels that may be unpacked though they are not the picture's
+_FRACTIONS = 1.01  # what was resized or averaged may be a little above 1
+_GREY_MODES = ("1", "L", "LA")
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Pixels:
+    """A picture file -> (rows, columns, 1 or 3), turned as its EXIF data says, transparency on
+    white, the first frame of several; DataError, naming the file, if it cannot be read.
+
+    ``name``: what bytes, or a file that is open already, are called.
+    """
+    path = called(file, name, "picture")
+    try:
+        content = content_of(file, "picture file", LARGEST_FILE, "make the picture smaller first")
+        kind = kind_of(content)
+        if kind is None:
+            raise _unknown(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on files that it reads all the same
+            return _picture(content, kind)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _unknown(content: bytes) -> DataError:
+    words = "it is empty; save or copy it again"
+    if content:
+        kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
+        words = f"its first bytes are of no kind that is known here; save it as one of {kinds}"
+    return DataError(f"cannot be read as a picture: {words}")
+
+
+def _picture(content: bytes, kind: str) -> Pixels:
+    """The pixels of a file of a known kind; DataError if they cannot be had."""
+    try:
+        if kind == "HEIF":
+            return _pixels(_heif(content))
+        return _by_pillow(content, kind)
+    except (DataError, MemoryError):
+        raise
+    except Image.DecompressionBombError:  # far too large; Pillow does not say how large
+        raise _too_large("too many") from None
+    except Exception:  # what decoders raise for broken files is of many kinds
+        raise DataError(
+            f"cannot be read as a picture: this {kind} file is cut short, damaged or of a rare "
+            "form; copy it again, or save it as a PNG"
+        ) from None
+
+
+def _by_pillow(content: bytes, kind: str) -> Pixels:
+    exif, clear = b"", None
+    if kind == "PNG":
+        content, exif, clear = plain_png(content)
+    elif kind == "JPEG":
+        if too_many_scans(content):
+            raise DataError(
+                f"more than {MOST_SCANS} scans; save it again, as a plain JPEG or a PNG"
+            )
+        content, exif = plain_jpeg(content)
+    elif kind == "WEBP":
+        _check_frame(content)
+    with Image.open(io.BytesIO(content), formats=(kind,)) as image:
+        _check_size(image.size)
+        if kind == "TIFF":
+            _check_tiles(image)
+        image.load()
+        if clear is not None:  # Pillow's own is not brought to the depth that pixels are read at
+            image.info["transparency"] = clear
+        if kind == "WEBP":
+            exif = image.info.get("exif", b"")
+        return _upright(_pixels(image), orientation(exif))
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MOST_PIXELS:
+        raise _too_large(f"{size[0]}x{size[1]}")
+
+
+def _too_large(got: str) -> DataError:
+    return DataError(
+        f"{got} pixels, wanted at most {MOST_PIXELS:,}; make the picture smaller first"
+    )
+
+
+def _check_tiles(image: Any) -> None:
+    """Refuse a small TIFF of large tiles: each is unpacked whole."""
+    columns, rows = (image.tag_v2.get(tag, 0) for tag in (322, 323))
+    if columns * rows > max(_SPARE, 4 * image.width * image.height):
+        raise DataError(
+            f"{image.width}x{image.height} pixels in tiles of {columns}x{rows}; save it again, "
+            "without tiles"
+        )
+
+
+def _check_frame(content: bytes) -> None:
+    """Refuse a small first frame on a large empty canvas, which is filled and copied for it."""
+    sizes = webp_sizes(content)
+    if sizes is None:
+        return
+    _check_size(sizes[0])
+    (columns, rows), first = sizes
+    if columns * rows > max(_SPARE, 4 * first[0] * first[1]):
+        raise DataError(
+            f"a first frame of {first[0]}x{first[1]} in {columns}x{rows} pixels; save its first "
+            "frame alone, as a PNG"
+        )
+
+
+def _heif(content: bytes) -> Image.Image:
+    """The main picture of a HEIC or HEIF file, turned already."""
+    try:
+        # An extra, which takes long to load. It is not made known to Pillow: what that reads, and
+        # how, is the same whether it is installed or not.
+        import pillow_heif  # noqa: PLC0415
+    except ImportError:
+        raise DataError(
+            "a HEIC picture, wanted pillow-heif to read it; pip install 'piecewise-convnet[heic]'"
+        ) from None
+    _check_size(heif_size(content))
+    opened = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)
+    _check_size(opened.size)
+    image: Image.Image = opened.to_pillow()
+    return image
+
+
+def _upright(pixels: Pixels, way: int) -> Pixels:
+    """Pixels turned and mirrored as one of the eight ways of EXIF says."""
+    if way >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if way in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if way in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    """The bytes of a picture that is loaded, (rows, columns, 1 or 3)."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _shrunk_to_bytes(np.asarray(image), image.info.get("transparency"))
+    rows = max(1, _BAND // image.width)
+    if image.height <= rows:
+        return _band(image)
+    starts = range(0, image.height, rows)
+    boxes = ((0, top, image.width, min(top + rows, image.height)) for top in starts)
+    pixels = np.empty((image.height, image.width, _channels(image)), np.uint8)
+    for box in boxes:
+        pixels[box[1] : box[3]] = _band(image.crop(box))
+    return pixels
+
+
+def _channels(image: Image.Image) -> int:
+    return 1 if image.mode in _GREY_MODES else 3
+
+
+def _band(image: Image.Image) -> Pixels:
+    mode = "L" if _channels(image) == 1 else "RGB"
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode != mode:
+        image = image.convert(mode)
+    return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def _shrunk_to_bytes(levels: npt.NDArray[Any], clear: object) -> Pixels:
+    """Grey levels of more than 8 bits -> bytes, the level ``clear`` white."""
+    finite = levels[np.isfinite(levels)] if levels.dtype.kind == "f" else levels
+    white = _white(float(finite.max(initial=0)), levels.dtype.kind == "f")
+    pixels = np.empty((*levels.shape, 1), np.uint8)
+    rows = max(1, _BAND // levels.shape[1])
+    for top in range(0, len(levels), rows):
+        part = levels[top : top + rows]
+        wide = np.nan_to_num(part.astype(np.float64), posinf=white)
+        shrunk = np.rint(np.clip(wide, 0, white) * 255 / white)
+        if clear is not None:
+            shrunk[part == clear] = 255
+        pixels[top : top + rows, :, 0] = shrunk
+    return pixels
+
+
+def _white(highest: float, fractions: bool) -> float:
+    """The level that is white: 1 for fractions, else the highest number of the fewest bits that
+    hold what there is, 8, 12, 16, 20 and so on. Cameras and scanners of 12 bits write them as 16,
+    unscaled; by 16 bits all of it would be nearly black."""
+    if fractions and highest <= _FRACTIONS:
+        return 1.0
+    white = 255.0
+    while white < highest:
+        white = white * 16 + 15
+    return white

@@ -1,0 +1,265 @@
+"""`.npz` files: arrays of pictures and labels."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.lib.format as npy
+import numpy.typing as npt
+
+from ...core.errors import DataError
+from .folders import PARTS
+from ..images.preprocessor import Pictures
+
+LARGEST_ARRAY = 4 << 30
+"""Bytes of one array, unpacked; checked against its header before it is."""
+LARGEST_FILE = 8 << 30
+"""Bytes of all its arrays together, unpacked."""
+
+_ONE = 1.01  # what was resized or averaged may be a little above 1
+
+_WANTED = (
+    "'images' and 'labels' (with 'class_names' or 'classes', and 'is_test'), or 'x_train', "
+    "'y_train', 'x_test', 'y_test' (with 'classes')"
+)
+
+
+class Table(NamedTuple):
+    """What an `.npz` holds: pictures (N, rows, columns, channels), labels as names or numbers, the
+    class names if the file gives them, the part of each picture, and whatever else it says of
+    each."""
+
+    pictures: Pictures
+    labels: npt.NDArray[Any]
+    classes: list[str] | None
+    parts: npt.NDArray[np.str_]
+    fields: dict[str, npt.NDArray[Any]]
+
+
+def read_npz(path: Path) -> Table:
+    """Read an `.npz` of pictures; DataError, saying what is wrong, if it is none."""
+    try:
+        table = _table(_arrays(path, _is_known))
+        one_each = (len(table.labels),)
+        fields = _arrays(path, _is_other, lambda shape, dtype: shape == one_each and _plain(dtype))
+        return table._replace(fields=fields)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+_LONGEST_NAME = 100
+_CLASS_KEYS = ("class_names", "classes")
+_PART_KEYS = {word: (f"x_{word}", f"y_{word}") for word in PARTS}
+_KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_PART_KEYS.values())
+
+
+_Fitting = Callable[[tuple[int, ...], np.dtype[Any]], bool]
+
+
+def _is_known(name: str) -> bool:
+    return name in _KNOWN
+
+
+def _is_other(name: str) -> bool:
+    return name not in _KNOWN and len(name) <= _LONGEST_NAME
+
+
+def _plain(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "biuU" and 0 < dtype.itemsize <= 4 * _LONGEST_NAME
+
+
+def _any(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    return True
+
+
+def _arrays(
+    path: Path,
+    wanted: Callable[[str], bool],
+    fitting: _Fitting = _any,
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a file by name: those whose names are ``wanted``, and of these those whose
+    shapes and types are ``fitting``."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive, wanted)
+            arrays = {name: _array(archive, members[name], fitting) for name in members}
+            return {name: array for name, array in arrays.items() if array is not None}
+    except (DataError, MemoryError):
+        raise
+    except PermissionError:
+        raise DataError("not allowed to read it") from None
+    except Exception:  # what the standard library raises for broken archives is of many kinds
+        raise DataError("not a whole .npz file; was it cut short?") from None
+
+
+def _members(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> dict[str, zipfile.ZipInfo]:
+    """The parts of an archive by the names of the arrays in them; others are passed over."""
+    members = {
+        member.filename.removesuffix(".npy"): member
+        for member in archive.infolist()
+        if member.filename.endswith(".npy") and wanted(member.filename.removesuffix(".npy"))
+    }
+    size = sum(member.file_size for member in members.values())
+    if size > LARGEST_FILE:
+        raise DataError(f"its arrays are {size:,} bytes, wanted at most {LARGEST_FILE:,}")
+    return members
+
+
+def _array(
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    fitting: _Fitting,
+) -> npt.NDArray[Any] | None:
+    """One array, its header checked against its length before anything is allocated; None if it is
+    not fitting."""
+    name = member.filename
+    with archive.open(member) as file:
+        shape, fortran, dtype = _header(file, name)
+        if not fitting(shape, dtype):
+            return None
+        size = prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise DataError(
+                f"{name}: holds Python objects, which are never loaded; save plain arrays"
+            )
+        if dtype.kind not in "biufUS" or not dtype.itemsize:
+            raise DataError(f"{name}: holds {dtype}, wanted numbers or texts")
+        if min(shape, default=0) < 0 or size > min(LARGEST_ARRAY, member.file_size):
+            raise DataError(
+                f"{name}: its header asks for the shape {shape} of {dtype}, {size:,} bytes, more "
+                "than there can be"
+            )
+        content = file.read(size)
+        if len(content) != size:
+            raise DataError(f"{name}: cut short")
+        if file.read(1):  # at the end, so that the archive compares its checksum
+            raise DataError(f"{name}: is longer than its header says")
+    array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+    return _texts(array, name) if dtype.kind in "US" else array
+
+
+def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's remarks on old headers
+            if npy.read_magic(file) == (1, 0):
+                return npy.read_array_header_1_0(file)
+            return npy.read_array_header_2_0(file)
+    except Exception:  # a header is Python text: it can be wrong in as many ways
+        raise DataError(f"{name}: does not begin as an array does") from None
+
+
+def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
+    """Texts that Python can hold: bytes decoded as UTF-8, what is no Unicode refused."""
+    try:
+        texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    except ValueError:
+        raise DataError(f"{name}: holds texts that are not UTF-8") from None
+    texts = texts.astype(texts.dtype.newbyteorder("="))  # the processor's own order, and a copy
+    marks = texts.reshape(-1).view(np.uint32) if texts.dtype.itemsize else np.zeros(0, np.uint32)
+    if ((marks > 0x10FFFF) | ((marks >= 0xD800) & (marks <= 0xDFFF))).any():
+        raise DataError(f"{name}: holds texts that are not UTF-8")
+    return texts
+
+
+def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
+    classes, up_to_one = _classes(arrays), _up_to_one(arrays)
+    if "images" in arrays and "labels" in arrays:
+        pictures, labels = _pair(arrays, "images", "labels", up_to_one)
+        is_test = arrays.get("is_test", np.zeros(len(labels), bool))
+        if is_test.shape != labels.shape or is_test.dtype.kind not in "biu":
+            raise DataError(
+                f"'is_test' is {is_test.dtype} of the shape {is_test.shape}, wanted True or False, "
+                f"{labels.shape}"
+            )
+        parts = np.where(is_test.astype(bool), "test", "train")
+        return Table(pictures, labels, classes, parts, {})
+    if "x_train" in arrays and "y_train" in arrays:
+        found = [
+            (PARTS[word], *_pair(arrays, x, y, up_to_one))
+            for word, (x, y) in _PART_KEYS.items()
+            if x in arrays
+        ]
+        if len({pictures.shape[1:] for _, pictures, _ in found}) > 1:
+            raise DataError("its parts hold pictures of different sizes, wanted one size")
+        parts = np.concatenate([np.full(len(labels), part) for part, _, labels in found])
+        pictures = np.concatenate([pictures for _, pictures, _ in found])
+        return Table(pictures, np.concatenate([labels for *_, labels in found]), classes, parts, {})
+    held = ", ".join(f"'{name}'" for name in sorted(arrays)) or "none of them"
+    raise DataError(f"got {held}, wanted {_WANTED}")
+
+
+def _classes(arrays: dict[str, npt.NDArray[Any]]) -> list[str] | None:
+    """The class names, if the file gives them."""
+    key = next((key for key in _CLASS_KEYS if key in arrays), None)
+    if key is None:
+        return None
+    names = arrays[key]
+    if names.ndim != 1 or names.dtype.kind not in "iuU":
+        raise DataError(
+            f"'{key}' is {names.dtype} of the shape {names.shape}, wanted names (classes,)"
+        )
+    return [str(name) for name in names.tolist()]
+
+
+def _up_to_one(arrays: dict[str, npt.NDArray[Any]]) -> bool:
+    """Whether the pictures hold 0..1: decided for all parts together, so that 1 is the same."""
+    names = ("images", *(x for x, _ in _PART_KEYS.values()))
+    stacks = [arrays[name] for name in names if name in arrays and arrays[name].size]
+    return all(stack.dtype.kind in "biuf" and float(stack.max()) <= _ONE for stack in stacks)
+
+
+def _pair(
+    arrays: dict[str, npt.NDArray[Any]], x: str, y: str, up_to_one: bool
+) -> tuple[Pictures, npt.NDArray[Any]]:
+    """The pictures and labels of one part."""
+    if y not in arrays:
+        raise DataError(f"got '{x}' without '{y}'")
+    labels = arrays[y]
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "iuU":
+        raise DataError(
+            f"'{y}' is {labels.dtype} of the shape {labels.shape}, wanted class numbers or names "
+            f"(N,)"
+        )
+    if labels.dtype.kind != "U":
+        labels = labels.astype(np.int64)  # of one type in all parts
+    pictures = _as_pictures(arrays[x], x, up_to_one)
+    if len(pictures) != len(labels):
+        raise DataError(f"{len(pictures):,} pictures in '{x}' but {len(labels):,} labels in '{y}'")
+    return pictures, labels
+
+
+def _as_pictures(array: npt.NDArray[Any], name: str, up_to_one: bool) -> Pictures:
+    """(N, H, W), (N, H, W, C) or (N, C, H, W) of 0..255, or of 0..1 -> bytes (N, H, W, C)."""
+    if array.ndim == 3:
+        array = array[..., None]
+    elif array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+        array = array.transpose(0, 2, 3, 1)
+    if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
+        raise DataError(
+            f"'{name}' has the shape {array.shape}, wanted (N, rows, columns), with 1 or 3 "
+            "channels behind or after N"
+        )
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"'{name}' holds {array.dtype}, wanted numbers from 0 to 255, or 0 to 1")
+    if not array.size:
+        return np.zeros(array.shape, np.uint8)
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0 and high <= 255):  # a NaN compares false and is refused
+        raise DataError(
+            f"'{name}' holds {array.dtype} from {low:g} to {high:g}, wanted 0 to 255, or 0 to 1; "
+            "scale it first"
+        )
+    levels: npt.NDArray[Any] = array
+    if up_to_one:
+        levels = np.minimum(array, 1) * np.float32(255)
+    return np.asarray(levels if levels.dtype.kind in "iu" else np.rint(levels), np.uint8)

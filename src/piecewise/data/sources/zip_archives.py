@@ -1,0 +1,250 @@
+"""`.zip` files of class folders, read where they lie: nothing in them is ever unpacked to disk.
+
+What is wrong with the archive refuses all of it: its directory, its names, links, parts that lie
+over each other, too much in it. What is wrong with one file leaves out that file, by name.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import struct
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...core.errors import DataError, shown
+from .folders import Listing, holds_classes, is_ours, list_files
+from ..modalities import KIND_OF
+
+MOST_ENTRIES = 250_000
+"""Files and folders of one archive; counted before its directory is taken apart."""
+LARGEST_DIRECTORY = 128 << 20
+"""Bytes of its directory; checked before it is read."""
+LARGEST_FILE = 64 << 20
+"""Bytes of one file, packed or unpacked; no more is ever asked for."""
+LARGEST_TOTAL = 32 << 30
+"""Bytes of all its files together, unpacked, as its directory says."""
+MOST_TIMES = 500
+"""How many times its packed size a file above `_SMALL` may have."""
+_SMALL = 1 << 20
+
+_DEEPEST = 5  # a top folder, a part, a class, a folder in it, and what shows that it is one
+_KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # nearly all there are
+_KINDS = {9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstandard"}
+_ENCRYPTED = 0x2041  # the bits of the three ways there are
+_DIRECTORY_MARK, _FILE_MARK = b"PK\1\2", b"PK\3\4"
+_HEADER = struct.Struct("<4s22xHH")  # before each file: its mark, the lengths of name and extras
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A file or folder in an archive, with what `folders.py` asks of a path."""
+
+    archive: Path
+    inner: str
+    info: zipfile.ZipInfo | None = None
+    """None for a folder."""
+    inside: list[Member] = field(default_factory=list, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.inner.rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        stem, dot, kind = self.name.rpartition(".")
+        return dot + kind if stem and kind else ""
+
+    def __str__(self) -> str:
+        return f"{self.archive}: {self.inner}" if self.inner else str(self.archive)
+
+    def iterdir(self) -> Iterator[Member]:
+        return iter(self.inside)
+
+    def is_dir(self) -> bool:
+        return self.info is None
+
+    def is_file(self) -> bool:
+        return self.info is not None
+
+    def read_bytes(self) -> bytes:
+        """What the file holds, checked against its checksum; DataError if it cannot be had."""
+        if self.info is None:
+            raise DataError(f"{self}: a folder, wanted a file")
+        try:
+            _check_file(self.info)
+            return _content(self.archive, self.info)
+        except DataError as error:
+            raise DataError(f"{self}: {error}") from None
+        except OSError as error:
+            raise DataError(f"{self}: {error.strerror}") from None
+        except (ValueError, struct.error, zlib.error):
+            raise DataError(f"{self}: damaged in the archive") from None
+
+
+def list_zip(path: Path) -> Listing:
+    """The files of a `.zip` of class folders, which may lie in one folder more; DataError if there
+    are none."""
+    root = open_zip(path)
+    nested = [f"{one}: an archive in the archive; it is not read" for one in _archives(root)]
+    inside = [entry for entry in root.inside if entry.is_dir() and is_ours(entry)]
+    top = inside[0] if len(inside) == 1 and holds_classes(root, inside[0]) else root
+    listing = list_files(top)
+    return listing._replace(skipped=nested + listing.skipped)
+
+
+def open_zip(path: Path) -> Member:
+    """The root of an archive as a folder; DataError, naming the file, if it is not fit to be
+    read."""
+    try:
+        infos, end = _directory(path)
+        _check_whole(infos, end)
+        return _tree(path, infos)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
+    """What an archive lists, and where its files end."""
+    if not path.is_file():
+        raise DataError("not a file")
+    try:
+        with warnings.catch_warnings(), _Careful(path) as file:
+            warnings.simplefilter("ignore")
+            with zipfile.ZipFile(file, metadata_encoding="utf-8") as archive:
+                return archive.infolist(), archive.start_dir
+    except (DataError, MemoryError):
+        raise
+    except PermissionError:
+        raise DataError("not allowed to read it") from None
+    except UnicodeDecodeError:
+        raise DataError("a name in it is not UTF-8; pack it again with another program") from None
+    except Exception:  # what the standard library raises for broken archives is of many kinds
+        raise DataError("not a whole .zip file; was it cut short?") from None
+
+
+class _Careful(io.FileIO):
+    """A file that does not give away more of a directory than the limits allow."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > LARGEST_DIRECTORY:
+            raise DataError(
+                f"its directory is {size:,} bytes, wanted at most {LARGEST_DIRECTORY:,}"
+            )
+        content = super().read(size) or b""
+        if (count := content.count(_DIRECTORY_MARK)) > MOST_ENTRIES:
+            raise DataError(f"{count:,} files and folders in it, wanted at most {MOST_ENTRIES:,}")
+        return content
+
+
+def _check_whole(infos: list[zipfile.ZipInfo], end: int) -> None:
+    """Refuse links, parts that lie over each other, and more than can be meant."""
+    total = 0
+    for info in infos:
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+            word = "a link" if kind == stat.S_IFLNK else "no plain file"
+            raise DataError(f"{_quoted(info)} is {word}, wanted files and folders only")
+        if info.orig_filename.lower().endswith(tuple(KIND_OF)):
+            total += info.file_size
+    if total > LARGEST_TOTAL:
+        raise DataError(f"its files are {total:,} bytes unpacked, wanted at most {LARGEST_TOTAL:,}")
+    for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
+        name = len(info.orig_filename.encode())
+        if info.header_offset + _HEADER.size + name + info.compress_size > end:
+            raise DataError(f"{_quoted(info)} lies over what follows it; the archive is damaged")
+        end = info.header_offset
+
+
+def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> Member:
+    """The files and folders of an archive, as far down as classes can lie."""
+    root = Member(path, "")
+    folders, listed, files = {"": root}, set[str](), set[str]()
+
+    def folder(parts: list[str]) -> Member:
+        inner = "/".join(parts)
+        if inner not in folders:
+            folders[inner] = Member(path, inner)
+            folder(parts[:-1]).inside.append(folders[inner])
+        return folders[inner]
+
+    for info in infos:
+        parts = _parts_of(info)
+        inner = "/".join(parts)
+        if inner in listed:
+            raise DataError(f"{_quoted(info)} is in it twice")
+        listed.add(inner)
+        if info.orig_filename.endswith("/"):
+            folder(parts[:_DEEPEST])
+            continue
+        files.add(inner)
+        home = folder(parts[:-1][:_DEEPEST])
+        if len(parts) <= _DEEPEST:
+            home.inside.append(Member(path, inner, info))
+    both = next((inner for inner in folders if inner in files), None)
+    if both is not None:
+        raise DataError(f"{shown(both, 80)} is in it twice, as a file and as a folder")
+    return root
+
+
+def _parts_of(info: zipfile.ZipInfo) -> list[str]:
+    """The folders of an entry and its own name; DataError if it could lead out of the archive."""
+    name = info.orig_filename
+    parts = [part for part in name.split("/") if part not in {"", "."}]
+    wrong = name.startswith("/") or re.match("[A-Za-z]:", name) or "\\" in name or "\0" in name
+    if wrong or ".." in parts or not parts:
+        raise DataError(
+            f"the name {_quoted(info)} in it, wanted one that stays inside: no .., no drive, no /"
+            r" before it, no \ and no zero in it"
+        )
+    return parts
+
+
+def _quoted(info: zipfile.ZipInfo) -> str:
+    return shown(info.orig_filename, 80)
+
+
+def _archives(folder: Member) -> Iterator[Member]:
+    """The archives in an archive."""
+    for entry in sorted(folder.inside, key=lambda entry: entry.name):
+        if is_ours(entry) and entry.is_dir():
+            yield from _archives(entry)
+        elif is_ours(entry) and entry.suffix.lower() == ".zip":
+            yield entry
+
+
+def _check_file(info: zipfile.ZipInfo) -> None:
+    """Refuse what cannot be unpacked, or not without harm, by what the directory says of it."""
+    size, packed = info.file_size, info.compress_size
+    if info.flag_bits & _ENCRYPTED:
+        raise DataError("encrypted, wanted an archive without a password")
+    if info.compress_type not in _KNOWN:
+        kind = _KINDS.get(info.compress_type, f"method {info.compress_type}")
+        raise DataError(f"packed by {kind}, wanted deflate, or as it is")
+    if max(size, packed) > LARGEST_FILE:
+        raise DataError(f"{max(size, packed):,} bytes, wanted at most {LARGEST_FILE:,}")
+    if size > max(_SMALL, MOST_TIMES * packed):
+        raise DataError(
+            f"{size:,} bytes packed into {packed:,}, wanted at most {MOST_TIMES} times as many"
+        )
+
+
+def _content(archive: Path, info: zipfile.ZipInfo) -> bytes:
+    """The bytes of a file in an archive, of which never more are unpacked than it should have."""
+    with archive.open("rb") as file:
+        file.seek(info.header_offset)
+        mark, name, extras = _HEADER.unpack(file.read(_HEADER.size))
+        if mark != _FILE_MARK or file.read(name) != info.orig_filename.encode():
+            raise DataError("damaged in the archive")
+        file.seek(extras, io.SEEK_CUR)
+        content = file.read(info.compress_size)
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, info.file_size + 1)
+    if len(content) != info.file_size or zlib.crc32(content) != info.CRC:
+        raise DataError("damaged in the archive: its checksum or its size is another")
+    return content

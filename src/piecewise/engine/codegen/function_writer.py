@@ -1,0 +1,78 @@
+"""What writers of functions have in common: i64 arithmetic, atomics, and reads of the context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..ir.program_context import AT, CLAIM
+from ..ir.llvm_text import Function, Module
+
+
+class Writer:
+    """Writes one function of a module. ``pause``: the instruction of a thread that waits."""
+
+    def __init__(self, f: Function, module: Module, pause: str = "") -> None:
+        self.f, self.module, self.pause = f, module, pause
+
+    def integer(self, operation: str, a: str, b: str | int) -> str:
+        """An instruction of two i64 operands."""
+        return self.f.two(operation, a, str(b), "i64")
+
+    def minimum(self, a: str, b: str) -> str:
+        """The smaller of two signed i64 values."""
+        less = self.integer("icmp slt", a, b)
+        return self.f.value(f"select i1 {less}, i64 {a}, i64 {b}")
+
+    def atomic_load(self, pointer: str) -> str:
+        """An i64 that other threads write."""
+        return self.f.value(f"load atomic i64, ptr {pointer} acquire, align 8")
+
+    def atomic_store(self, value: str | int, pointer: str, ordering: str) -> None:
+        """Write an i64 that other threads read."""
+        self.f.line(f"store atomic i64 {value}, ptr {pointer} {ordering}, align 8")
+
+    def atomic_increment(self, pointer: str, ordering: str) -> str:
+        """Add 1 to an i64; its value before."""
+        return self.f.value(f"atomicrmw add ptr {pointer}, i64 1 {ordering}")
+
+    def spin(self) -> None:
+        """Tell the processor that this thread waits."""
+        self.f.line(f'call void asm sideeffect "{self.pause}", ""()')
+
+    def yield_thread(self, function: str) -> None:
+        """Let another thread run, by the system's function at this address."""
+        self.f.value(f"call i32 {function}()")
+
+    def finish(self) -> None:
+        """Add the function to the module."""
+        self.module.add(self.f)
+
+
+class EntryWriter(Writer):
+    """Writes ``name(context, thread)``, a function that Python calls on every thread."""
+
+    def __init__(self, name: str, module: Module, pause: str = "", real: str = "float") -> None:
+        function = Function(name, ["ptr %context", "i64 %thread"], public=True, real=real)
+        super().__init__(function, module, pause)
+
+    def load_context(self, name: str, kind: str = "i64") -> str:
+        """A field of the context."""
+        return self.f.load("%context", AT[name], kind)
+
+    def load_pointers(self, *names: str) -> list[str]:
+        """Fields of the context that are pointers."""
+        return [self.load_context(name, "ptr") for name in names]
+
+    def load_element(self, name: str, index: str, size: int = 8, kind: str = "i64") -> str:
+        """An element of an array that the context points to."""
+        pointer = self.f.at(self.load_context(name, "ptr"), self.integer("mul", index, size))
+        return self.f.load(pointer, 0, kind)
+
+    def claim(self) -> str:
+        """The number of the next work item; no other thread gets it."""
+        return self.atomic_increment(self.f.at("%context", CLAIM), "monotonic")
+
+    def call_network(self, function: str, pointers: Sequence[str], pictures: str) -> None:
+        """Call a function that a `Driver` wrote: (memory, parameters, averages, shard, key) and
+        the number of pictures in the group."""
+        self.f.call(function, *(f"ptr {pointer}" for pointer in pointers), f"i64 {pictures}")

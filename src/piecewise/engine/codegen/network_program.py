@@ -1,0 +1,192 @@
+"""A network as one module of LLVM text: kernels, the ways forward and back, and the functions that
+Python calls."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from ...spec.architecture import Architecture
+from ...spec.layers import Norm
+from ..ir.intrinsics import declare
+from ..ir.memory_plan import Driver, Plan, network_function
+from ..ir.thread_header import HEADER
+from ..ir.llvm_text import Function, Module
+from ..kernels.input_packing import hand_out, lay
+from ..kernels.losses import loss
+from ..kernels.intensity_augmentation import mask, shade, shades_arguments
+from ..kernels.threefry import draw_order
+from ..kernels.geometric_augmentation import arguments, frames_size, trick
+from ..ir.target import Machine
+from ..passes.base import Pass
+from ..passes.chain import passes_of
+from .training_loop import Job, write_answer, write_learn
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a program is for: "answer", "walk" (answers, every stack kept) or "learn"."""
+
+    name: str
+    bytes_in: bool = False
+    """Whether pictures come as bytes."""
+    loss: str = "cross-entropy"
+    optimizer: str = "none"
+    training: bool = False
+    """Whether dropout draws and norm takes the statistics of a group."""
+    tricks: bool = False
+    """Whether pixels are moved on their way into a step; how far is told at run time."""
+    weighted: bool = False
+    """Whether each picture's loss is multiplied by a weight of its own while learning."""
+    graded: bool = False
+    """Whether contrast and light are changed."""
+    noisy: bool = False
+    """Whether noise is added."""
+    masked: bool = False
+    """Whether bands become ground."""
+
+    @property
+    def shades(self) -> tuple[str, ...]:
+        """The functions that change pictures when they have been laid."""
+        return ("shade",) * (self.graded or self.noisy) + ("mask",) * self.masked
+
+    @property
+    def changes(self) -> bool:
+        """Whether pictures are changed in any way."""
+        return self.tricks or bool(self.shades)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The text and what there is to know to run it."""
+
+    text: str
+    job: Job
+    memory: int
+    """Bytes a thread needs."""
+    plan: Plan
+    passes: list[Pass]
+    kernels: dict[str, Function]
+    calls: list[tuple[str, str]]
+    """(layer, kernel), in order."""
+
+
+def assemble(
+    architecture: Architecture, machine: Machine, purpose: Purpose, guard: int = 0
+) -> Assembly:
+    """Write a program. ``guard``: bytes left free around every place (for tests)."""
+    module, backward = Module(), purpose.name == "learn"
+    plan = Plan(HEADER, guard, apart=purpose.name == "walk")
+    kernels: dict[Hashable, str] = {}
+    passes = passes_of(
+        architecture,
+        training=purpose.training,
+        backward=backward,
+        every_stack=purpose.name == "walk",
+    )
+    parameters, averages = (
+        architecture.parameter_count,
+        sum(row.size for row in architecture.averages),
+    )
+    averages_at = 16 * -(-parameters // 16)
+    forward = Driver(network_function("forward"), module, machine, plan, kernels, averages_at)
+    calls: list[tuple[str, str]] = []
+    input_size = 64 * architecture.input.values
+    if not architecture.reads_texts:
+        plan.use("input", input_size, 0)
+    assert not (purpose.changes and architecture.reads_texts), "words know no tricks"
+    if purpose.tricks:
+        plan.use("frames", frames_size(architecture.input), 0)
+    for number, made in enumerate(passes):
+        forward.time = number
+        forward.working_on = made.name
+        made.forward(forward)
+    last = passes[-1]
+    plan.use(last.target, last.output.size, len(passes))
+    drivers = [forward]
+    if backward:
+        drivers.append(_backward(passes, module, machine, plan, kernels, averages_at))
+    memory = plan.lay_out()
+    for driver in drivers:
+        driver.finish()
+        calls += driver.calls
+    job = Job(
+        parameters,
+        averages,
+        "" if architecture.reads_texts else "lay",
+        0 if architecture.reads_texts else plan.places["input"].offset,
+        plan.places[last.target].offset,
+        plan.places[f"d.{last.target}"].offset if backward else 0,
+        len(architecture.classes),
+        purpose.optimizer,
+        Norm.pace,
+        plan.places["frames"].offset if purpose.tricks else None,
+        purpose.weighted,
+        purpose.shades,
+    )
+    _write_ends(module, architecture, machine, purpose, job, masked=last.relu)
+    declare(module, machine)
+    return Assembly(module.text(), job, memory, plan, passes, dict(module.functions), calls)
+
+
+def _backward(
+    passes: list[Pass],
+    module: Module,
+    machine: Machine,
+    plan: Plan,
+    kernels: dict[Hashable, str],
+    averages_at: int,
+) -> Driver:
+    backward = Driver(network_function("backward"), module, machine, plan, kernels, averages_at)
+    backward.time = len(passes)
+    passes[-1].upstream(backward)
+    for number, made in enumerate(reversed(passes)):
+        backward.time = len(passes) + 1 + number
+        backward.working_on = made.name
+        if made.stage.parameters or made.passes_on:
+            made.backward(backward)
+    return backward
+
+
+def _write_ends(
+    module: Module,
+    architecture: Architecture,
+    machine: Machine,
+    purpose: Purpose,
+    job: Job,
+    *,
+    masked: bool,
+) -> None:
+    """Pictures in, losses and answers out, and the functions that Python calls."""
+    classes = len(architecture.classes)
+    kind = "i8" if purpose.bytes_in else "float"
+    if purpose.tricks:
+        trick(module.add(Function("trick", arguments())), architecture.input, kind)
+    elif not architecture.reads_texts:
+        function = module.add(
+            Function(
+                "lay", ["ptr noalias %pictures", "ptr noalias %fraction", "ptr noalias %output"]
+            )
+        )
+        lay(function, architecture.input.values, kind)
+    for name in purpose.shades:
+        function = module.add(Function(name, shades_arguments()))
+        if name == "mask":
+            mask(function, architecture.input)
+        else:
+            values = architecture.input.values
+            shade(function, values, graded=purpose.graded, noisy=purpose.noisy)
+    if purpose.name == "learn":
+        names = ["logits", "labels", "losses", "upstream", *["weights"] * purpose.weighted]
+        pointers = [f"ptr noalias %{name}" for name in names]
+        function = module.add(Function("loss", [*pointers, "i64 %pictures", "i64 %batch"]))
+        loss(function, purpose.loss, classes, masked=masked, weighted=purpose.weighted)
+        write_learn(module, job, machine.pause)
+        pointers = ["ptr noalias %key", "ptr noalias %drawn"]
+        draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))
+    else:
+        function = module.add(
+            Function("hand_out", ["ptr noalias %logits", "ptr noalias %answers", "i64 %count"])
+        )
+        hand_out(function, classes)
+        write_answer(module, job, machine.pause)

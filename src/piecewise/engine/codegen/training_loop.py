@@ -1,0 +1,351 @@
+"""The functions that Python calls: `answer` and `learn`, each run by every thread at once.
+
+Threads claim pieces of work, groups or shards, by a counter: whoever is free takes the next. What
+a piece gives does not hang on who did it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ...spec.optimizers import BETA1, BETA2, EPSILON
+from ..ir.program_context import ARRIVED, AT, CLAIM, DONE, GENERATION, LEAVING, SPARE, STOPPED, WEIGHTS
+from ..ir.thread_header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
+from ..ir.llvm_text import Loop, Module, splat
+from .function_writer import EntryWriter
+
+_PAUSES = 2_000
+"""How often a thread at the barrier looks before it lets others run."""
+_LITTLE = 64
+"""Blocks of sixteen parameters that one thread updates alone, without a second barrier."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the functions have to know of the network."""
+
+    parameters: int
+    """Floats in the flat buffer."""
+    averages: int
+    lay: str
+    """The kernel that lays pictures into lanes; none for words."""
+    input: int
+    """Where it lays them in a thread's memory."""
+    output: int
+    """Where the logits are."""
+    upstream: int
+    """Where their gradient goes."""
+    classes: int
+    optimizer: str
+    """"sgd", "nesterov", "adamw", or "none": only the gradient, in the first shard."""
+    pace: float
+    frames: int | None = None
+    """Where tricks keep their frames in a thread's memory; none without tricks."""
+    weighted: bool = False
+    """Whether pictures have weights."""
+    shades: tuple[str, ...] = ()
+    """The kernels that change pictures where they have been laid."""
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of sixteen parameters."""
+        return -(-self.parameters // 16)
+
+    @property
+    def shard_floats(self) -> int:
+        """Parameters and statistics of a shard, in whole cache lines, not a power of two apart."""
+        lines = self.blocks + -(-self.averages // 16)
+        return 16 * (lines + 8 + lines % 2)
+
+
+class _Writer(EntryWriter):
+    """Writes an entry function of training or inference."""
+
+    def __init__(self, name: str, module: Module, job: Job, pause: str) -> None:
+        super().__init__(name, module, pause)
+        self.job = job
+
+    def thread_memory(self) -> str:
+        """The memory of the thread that runs."""
+        f = self.f
+        slot = f.at(self.load_context("memories", "ptr"), self.integer("shl", "%thread", 3))
+        return f.load(slot, 0, "ptr")
+
+    def gather(self, memory: str, start: str, count: str, *, ordered: bool) -> None:
+        """The group from position ``start`` on: its pictures' numbers, right classes, weights and
+        places. A lane without a picture gets the first one's once more."""
+        f = self.f
+        inputs, stride = self.load_context("inputs", "ptr"), self.load_context("stride")
+        moving = {
+            "picture": (f.at(memory, PICTURES_AT), 8),
+            "label": (f.at(memory, LABELS_AT), 8),
+            "place": (f.at(memory, WORDS_AT), 8),
+        }
+        if self.job.weighted:
+            moving["weight"] = (f.at(memory, PICTURE_WEIGHTS_AT), 4)
+        with f.loop("lanes", 16, moving) as lane:
+            there = self.integer("icmp slt", lane.index, count)
+            moved = f.value(f"select i1 {there}, i64 {lane.index}, i64 0")
+            number = self.integer("add", start, moved)
+            if ordered:
+                number = self.load_element("order", number)
+                f.store(self.load_element("labels", number), lane["label"], 0, "i64")
+                if self.job.weighted:
+                    weight = self.load_element("picture_weights", number, 4, "float")
+                    f.store(weight, lane["weight"], 0, "float")
+            f.store(number, lane["picture"], 0, "i64")
+            f.store(f.at(inputs, self.integer("mul", number, stride)), lane["place"], 0, "ptr")
+        given = [f"ptr {f.at(memory, WORDS_AT)}", f"ptr {self.load_context('fraction', 'ptr')}"]
+        laid = f"ptr {f.at(memory, self.job.input)}"
+        if self.job.frames is not None:
+            numbers, frames = f.at(memory, PICTURES_AT), f.at(memory, self.job.frames)
+            given += [
+                f"ptr {self.load_context('tricks', 'ptr')}",
+                f"ptr {numbers}",
+                f"ptr {frames}",
+            ]
+            f.call("trick", *given, laid)
+        elif self.job.lay:
+            f.call(self.job.lay, *given, laid)
+        for kernel in self.job.shades:
+            numbers, told = f.at(memory, PICTURES_AT), self.load_context("shades", "ptr")
+            f.call(kernel, laid, f"ptr {told}", f"ptr {numbers}")
+
+
+def write_answer(module: Module, job: Job, pause: str) -> None:
+    """``answer(context, thread)``: the logits of positions 0 to count - 1."""
+    w = _Writer("answer", module, job, pause)
+    f = w.f
+    memory, weights = w.thread_memory(), f.load("%context", WEIGHTS, "ptr")
+    averages, key, answers = w.load_pointers("averages", "key", "answers")
+    total = w.load_context("count")
+    with f.repeat() as done:
+        start = w.integer("mul", w.claim(), 16)
+        f.leave(done, w.integer("icmp sge", start, total))
+        count = w.minimum(w.integer("sub", total, start), "16")
+        w.gather(memory, start, count, ordered=False)
+        w.call_network("forward", (memory, weights, averages, "null", key), count)
+        out = f.at(answers, w.integer("mul", start, 4 * job.classes))
+        f.call("hand_out", f"ptr {f.at(memory, job.output)}", f"ptr {out}", f"i64 {count}")
+    w.finish()
+
+
+def write_learn(module: Module, job: Job, pause: str) -> None:
+    """``learn(context, thread)``: steps ``first`` to ``stop`` - 1 of an epoch."""
+    w = _Writer("learn", module, job, pause)
+    f = w.f
+    out = f.label()
+    first = w.load_context("first")
+    memory = w.thread_memory()
+    with f.loop("steps", w.integer("sub", w.load_context("stop"), first)) as step:
+        start = w.integer("mul", w.integer("add", first, step.index), w.load_context("batch"))
+        pictures = w.minimum(
+            w.integer("sub", w.load_context("count"), start), w.load_context("batch")
+        )
+        groups = w.integer("lshr", w.integer("add", pictures, 15), 4)
+        shards = w.minimum(groups, w.load_context("most_shards"))
+        _slopes(w, memory, start, pictures, groups, shards)
+        alone = job.blocks <= _LITTLE
+        with _barrier(w):
+            if alone:
+                _update(w, step.index, shards, "0", str(job.blocks))
+                _settle(w, pictures, shards)
+        f.leave(out, _stopped(w))
+        if not alone:
+            threads = w.load_context("threads")
+            bounds = [
+                w.integer(
+                    "udiv", w.integer("mul", w.integer("add", "%thread", more), job.blocks), threads
+                )
+                for more in (0, 1)
+            ]
+            _update(w, step.index, shards, bounds[0], bounds[1])
+            with _barrier(w):
+                _settle(w, pictures, shards)
+            f.leave(out, _stopped(w))
+    f.line(f"br label %{out}")
+    f.begin(out)
+    w.finish()
+
+
+def _stopped(w: _Writer) -> str:
+    return w.integer("icmp ne", w.f.load("%context", LEAVING, "i64"), 0)
+
+
+def _stop(w: _Writer, condition: str) -> None:
+    with w.f.when(condition):
+        stopped = w.f.at("%context", STOPPED)  # several threads may say so at once
+        w.atomic_store(1, stopped, "monotonic")
+
+
+def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, shards: str) -> None:
+    """Every claimed shard: its groups forward and back."""
+    f, job = w.f, w.job
+    weights = f.load("%context", WEIGHTS, "ptr")
+    averages, key = w.load_pointers("averages", "key")
+    with f.repeat() as done:
+        shard = w.claim()
+        f.leave(done, w.integer("icmp sge", shard, shards))
+        slot = f.at(w.load_context("shards", "ptr"), w.integer("mul", shard, 4 * job.shard_floats))
+        f.line(
+            f"call void @llvm.memset.p0.i64(ptr align 64 {slot}, i8 0, "
+            f"i64 {4 * job.shard_floats}, i1 false)"
+        )
+        begin = w.integer("udiv", w.integer("mul", groups, shard), shards)
+        end = w.integer("udiv", w.integer("mul", groups, w.integer("add", shard, 1)), shards)
+        with f.loop("groups", w.integer("sub", end, begin), at_least_once=True) as group:
+            inside = w.integer("mul", w.integer("add", begin, group.index), 16)
+            count = w.minimum(w.integer("sub", pictures, inside), "16")
+            position = w.integer("add", start, inside)
+            w.gather(memory, position, count, ordered=True)
+            pointers = (memory, weights, averages, slot, key)
+            w.call_network("forward", pointers, count)
+            losses = f.at(memory, LOSSES_AT)
+            logits, upstream = f.at(memory, job.output), f.at(memory, job.upstream)
+            told = [logits, f.at(memory, LABELS_AT), losses, upstream]
+            if job.weighted:
+                told.append(f.at(memory, PICTURE_WEIGHTS_AT))
+            f.call("loss", *(f"ptr {place}" for place in told), f"i64 {count}", f"i64 {pictures}")
+            w.call_network("backward", pointers, count)
+            moving = {
+                "loss": (losses, 4),
+                "out": (f.at(w.load_context("losses", "ptr"), w.integer("mul", position, 4)), 4),
+            }
+            with f.loop("pictures", count, moving, at_least_once=True) as lane:
+                loss = f.load(lane["loss"], 0, "float")
+                f.store(loss, lane["out"], 0, "float")
+                _stop(w, f.two("fcmp uno", f.two("fsub", loss, loss, "float"), "0.0", "float"))
+
+
+@contextmanager
+def _barrier(w: _Writer) -> Iterator[None]:
+    """All threads meet; the last to arrive does what is written inside, then all go on."""
+    f = w.f
+    last, wait, after = f.label(), f.label(), f.label()
+    generation = f.at("%context", GENERATION)
+    seen = w.atomic_load(generation)
+    arrived = f.at("%context", ARRIVED)
+    before = w.atomic_increment(arrived, "acq_rel")
+    is_last = w.integer("icmp eq", w.integer("add", before, 1), w.load_context("threads"))
+    f.line(f"br i1 {is_last}, label %{last}, label %{wait}")
+    f.begin(last)
+    yield
+    f.store(f.load("%context", STOPPED, "i64"), "%context", LEAVING, "i64")
+    f.store("0", "%context", CLAIM, "i64")
+    f.store("0", arrived, 0, "i64")
+    w.atomic_increment(f.at("%context", GENERATION), "release")
+    f.line(f"br label %{after}")
+    f.begin(wait)
+    with f.repeat() as opened:
+        with f.loop("pauses", _PAUSES):
+            now = w.atomic_load(generation)
+            f.leave(opened, w.integer("icmp ne", now, seen))
+            w.spin()
+        w.yield_thread(w.load_context("yields", "ptr"))
+    f.line(f"br label %{after}")
+    f.begin(after)
+
+
+def _settle(w: _Writer, pictures: str, shards: str) -> None:
+    """After a good step: the new weights are the weights, the running averages follow."""
+    f, job = w.f, w.job
+    if job.optimizer == "none":
+        return
+    good = w.integer("icmp eq", f.load("%context", STOPPED, "i64"), 0)
+    with f.when(good):
+        old, new = f.load("%context", WEIGHTS, "ptr"), f.load("%context", SPARE, "ptr")
+        f.store(new, "%context", WEIGHTS, "ptr")
+        f.store(old, "%context", SPARE, "ptr")
+        f.store(w.integer("add", f.load("%context", DONE, "i64"), 1), "%context", DONE, "i64")
+        if job.averages:
+            n = f.broadcast(f.value(f"sitofp i64 {pictures} to float"))
+            blocks = -(-job.averages // 16)
+            slots = f.at(w.load_context("shards", "ptr"), 64 * job.blocks)
+            with f.loop(
+                "averages",
+                blocks,
+                {"slot": (slots, 64), "average": (w.load_context("averages", "ptr"), 64)},
+            ) as block:
+                mean = f.two("fdiv", _over_shards(w, block["slot"], shards), n)
+                average = f.load(block["average"], align=4)
+                moved = f.fma(f.two("fsub", mean, average), splat(16, job.pace), average)
+                f.store(moved, block["average"], align=4)
+
+
+def _over_shards(w: _Writer, slot: str, shards: str) -> str:
+    """A block of sixteen floats added up over the shards, in their order."""
+    f, size = w.f, 4 * w.job.shard_floats
+    more = w.integer("sub", shards, 1)
+    with f.loop(
+        "shards", more, {"slot": (f.at(slot, size), size)}, [(f.vector, f.load(slot))]
+    ) as shard:
+        shard.carried = [f.two("fadd", shard.carried[0], f.load(shard["slot"]))]
+    return shard.carried[0]
+
+
+def _update(w: _Writer, step: str, shards: str, begin: str, end: str) -> None:
+    """Blocks ``begin`` to ``end`` - 1 of the parameters: one step down the slope."""
+    f, job = w.f, w.job
+    place = w.integer("mul", begin, 64)
+    pointers = {"slot": w.load_context("shards", "ptr")}
+    if job.optimizer != "none":
+        pointers |= {
+            "old": f.load("%context", WEIGHTS, "ptr"),
+            "new": f.load("%context", SPARE, "ptr"),
+            "state": w.load_context("state", "ptr"),
+        }
+    if job.optimizer == "adamw":
+        pointers["second"] = w.load_context("second", "ptr")
+    rates = f.at(w.load_context("rates", "ptr"), w.integer("mul", step, 16))
+    numbers = [f.spread(rates, place_) for place_ in (0, 4, 8, 12)]
+    numbers += [f.spread("%context", AT["momentum"]), f.spread("%context", AT["decay"])]
+    moving = {key: (f.at(pointer, place), 64) for key, pointer in pointers.items()}
+    zero = [(f.vector, "zeroinitializer")]
+    with f.loop("blocks", w.integer("sub", end, begin), moving, zero) as block:
+        slope = _over_shards(w, block["slot"], shards)
+        if job.optimizer == "none":
+            f.store(slope, block["slot"])
+            new = slope
+        else:
+            new = (_adamw if job.optimizer == "adamw" else _sgd)(w, block, slope, numbers)
+            f.store(new, block["new"])
+        # zero as long as everything is finite
+        block.carried = [f.two("fadd", block.carried[0], f.two("fsub", new, new))]
+    odd = f.two("fcmp uno", block.carried[0], "zeroinitializer")
+    if job.optimizer != "none":
+        _stop(w, f.value(f"call i1 @llvm.vector.reduce.or.v16i1(<16 x i1> {odd})"))
+
+
+def _sgd(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
+    f = w.f
+    rate, _, _, _, momentum, decay = numbers
+    old = f.load(block["old"])
+    slope = f.fma(decay, old, slope)
+    velocity = f.fma(momentum, f.load(block["state"]), slope)
+    f.store(velocity, block["state"])
+    step = f.fma(momentum, velocity, slope) if w.job.optimizer == "nesterov" else velocity
+    return f.fma(f.two("fmul", rate, f.constant(-1)), step, old)
+
+
+def _adamw(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
+    """``numbers``: rate, rate x decay, and the two corrections."""
+    f = w.f
+    rate, shrink, first_whole, second_whole = numbers[:4]
+    old = f.load(block["old"])
+    old = f.fma(f.two("fmul", shrink, f.constant(-1)), old, old)
+    first = f.fma(
+        f.constant(BETA1), f.load(block["state"]), f.two("fmul", f.constant(1 - BETA1), slope)
+    )
+    squared = f.two("fmul", f.two("fmul", f.constant(1 - BETA2), slope), slope)
+    second = f.fma(f.constant(BETA2), f.load(block["second"]), squared)
+    f.store(first, block["state"])
+    f.store(second, block["second"])
+    deviation = f.value(
+        f"call {f.vector} @llvm.sqrt.v16f32({f.vector} {f.two('fdiv', second, second_whole)})"
+    )
+    step = f.two(
+        "fdiv", f.two("fdiv", first, first_whole), f.two("fadd", deviation, f.constant(EPSILON))
+    )
+    return f.fma(f.two("fmul", rate, f.constant(-1)), step, old)

@@ -1,0 +1,388 @@
+"""LLVM's intermediate representation, written as text.
+
+A `Function` is written from top to bottom. Values are the names that LLVM gives them ("%17");
+`loop` opens a counted loop whose pointers move and whose sums are carried from turn to turn. What
+`note` is told, and every loop, is also kept as the readable nest that `listing` prints.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+from .loop_notes import Noted
+
+GROUP_BYTES = 64
+"""Bytes of one cell's sixteen float32."""
+WIDE_BYTES = 128
+"""Of its sixteen float64."""
+SIZES = {"float": 4, "i32": 4, "double": 8, "i64": 8, "ptr": 8, "i8": 1, "i16": 2}
+"""Bytes of the elements there are."""
+
+Moving = Mapping[str, tuple[str, int | str]]
+"""Pointers by name, and the bytes each moves by from turn to turn."""
+
+
+class Places(Protocol):
+    """Pointers by name: those of a loop, or a dictionary of them."""
+
+    def __getitem__(self, name: str, /) -> str: ...
+
+
+def wide_number(value: float) -> str:
+    """A double constant: its bits."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+def number(value: float) -> str:
+    """A float constant: LLVM wants the bits of the double that equals the float32."""
+    return wide_number(struct.unpack("<f", struct.pack("<f", value))[0])
+
+
+def vector_of(lanes: int, element: str = "float") -> str:
+    """The type of ``lanes`` elements."""
+    return f"<{lanes} x {element}>"
+
+
+def splat(lanes: int, value: float, element: str = "float") -> str:
+    """A constant vector, all lanes the same (without its type)."""
+    written = {"float": number, "double": wide_number}.get(element)
+    text = written(value) if written else str(int(value))
+    return "<" + ", ".join([f"{element} {text}"] * lanes) + ">"
+
+
+class Loop:
+    """An open loop: its ``index``, its moving pointers and carried values by number.
+
+    Set ``carried`` to the values of the next turn before the loop closes; after it, ``carried``
+    holds the final ones.
+    """
+
+    def __init__(self, index: str, moving: Mapping[str, str], carried: list[str]) -> None:
+        self.index, self.carried = index, carried
+        self._moving = moving
+
+    def __getitem__(self, name: str) -> str:
+        return self._moving[name]
+
+
+class _Phi(NamedTuple):
+    """A value that a loop hands on: its name, its type, what it is in the first turn."""
+
+    name: str
+    kind: str
+    first: str
+
+
+class Function(Noted):
+    """One function being written. ``lanes``: how many pictures its vectors hold; ``real``: what its
+    numbers are, "float" or "double"."""
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        lanes: int = 16,
+        *,
+        public: bool = False,
+        real: str = "float",
+    ) -> None:
+        super().__init__()
+        self.name, self.lanes, self.real = name, lanes, real
+        self.vector, self.bytes = vector_of(lanes, real), SIZES[real]
+        self.arguments, self._public = arguments, public
+        self._lines: list[str] = []
+        self._count = 0
+        self._block = "entry"
+        self.prelude: list[str] = []
+        """Lines to stand before all others."""
+
+    # Plain lines.
+
+    def line(self, text: str) -> None:
+        """An instruction that gives nothing."""
+        self._lines.append("  " + text)
+
+    def value(self, text: str) -> str:
+        """A new value: what the instruction gives."""
+        name = self._new()
+        self._lines.append(f"  {name} = {text}")
+        return name
+
+    def _new(self) -> str:
+        self._count += 1
+        return f"%v{self._count}"
+
+    def label(self) -> str:
+        """A new name for a block; `begin` puts it into its place."""
+        self._count += 1
+        return f"b{self._count}"
+
+    def begin(self, label: str) -> None:
+        """From here on lines belong to the block ``label``."""
+        self._lines.append(f"{label}:")
+        self._block = label
+
+    # Memory.
+
+    def at(self, pointer: str, offset: int | str) -> str:
+        """The pointer moved by bytes."""
+        if offset in {0, "0"}:
+            return pointer
+        return self.value(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+
+    def load(self, pointer: str, offset: int | str = 0, kind: str = "", align: int = 0) -> str:
+        """What is in memory: a vector of numbers, or another ``kind``."""
+        kind = kind or self.vector
+        align = align or _alignment(kind)
+        return self.value(f"load {kind}, ptr {self.at(pointer, offset)}, align {align}")
+
+    def store(
+        self, value: str, pointer: str, offset: int | str = 0, kind: str = "", align: int = 0
+    ) -> None:
+        """Write a value of a ``kind`` to memory."""
+        kind = kind or self.vector
+        align = align or _alignment(kind)
+        self.line(f"store {kind} {value}, ptr {self.at(pointer, offset)}, align {align}")
+
+    # Arithmetic on vectors of numbers.
+
+    def broadcast(self, scalar: str, kind: str = "") -> str:
+        """A scalar in all lanes."""
+        kind = kind or self.real
+        wide = vector_of(self.lanes, kind)
+        first = self.value(f"insertelement {wide} poison, {kind} {scalar}, i64 0")
+        zeros = f"<{self.lanes} x i32> zeroinitializer"
+        return self.value(f"shufflevector {wide} {first}, {wide} poison, {zeros}")
+
+    def spread(self, pointer: str, offset: int | str = 0) -> str:
+        """The number at a place, in all lanes."""
+        return self.broadcast(self.load(pointer, offset, self.real))
+
+    def fma(self, a: str, b: str, c: str) -> str:
+        """a * b + c, rounded once."""
+        v, bits = self.vector, 8 * self.bytes
+        self.products += 1
+        return self.value(f"call {v} @llvm.fma.v{self.lanes}f{bits}({v} {a}, {v} {b}, {v} {c})")
+
+    def constant(self, value: float) -> str:
+        """A number in all lanes."""
+        return splat(self.lanes, value, self.real)
+
+    def two(self, operation: str, a: str, b: str, kind: str = "") -> str:
+        """An instruction of two operands of one type, such as "fadd" or "fcmp ogt"."""
+        return self.value(f"{operation} {kind or self.vector} {a}, {b}")
+
+    def cast(self, operation: str, value: str, kind: str, wanted: str) -> str:
+        """A value of one type as another, by an instruction such as "trunc"."""
+        return self.value(f"{operation} {kind} {value} to {wanted}")
+
+    def select(self, condition: str, yes: str, no: str, kind: str = "") -> str:
+        """Lane by lane one of two, by a vector of i1."""
+        kind, truth = kind or self.vector, vector_of(self.lanes, "i1")
+        return self.value(f"select {truth} {condition}, {kind} {yes}, {kind} {no}")
+
+    def relu(self, value: str) -> str:
+        """What is below zero becomes zero; what is no number stays so."""
+        below = self.two("fcmp olt", value, "zeroinitializer")
+        return self.select(below, "zeroinitializer", value)
+
+    def where_above(self, mask: str, value: str) -> str:
+        """The value in the lanes whose mask is above zero, zero in the others."""
+        above = self.two("fcmp ogt", mask, "zeroinitializer")
+        return self.select(above, value, "zeroinitializer")
+
+    def first(self, count: str) -> str:
+        """Which lanes are among the first ``count`` (an i64): sixteen i1."""
+        wide = self.broadcast(self.cast("trunc", count, "i64", "i32"), "i32")
+        return self.value(f"icmp slt {_indices(range(16))}, {wide}")
+
+    def tree(self, value: str, operation: str = "fadd") -> str:
+        """The sixteen lanes of a vector as one number: i + 8, then i + 4, i + 2, i + 1."""
+        width = self.lanes
+        while width > 1:
+            kind, half = vector_of(width, self.real), width // 2
+            low, high = (
+                self.shuffle(value, "poison", range(start, start + half), kind)
+                for start in (0, half)
+            )
+            value = self.two(operation, low, high, vector_of(half, self.real))
+            width = half
+        return self.value(f"extractelement <1 x {self.real}> {value}, i64 0")
+
+    def shuffle(self, a: str, b: str, lanes: Sequence[int], kind: str = "") -> str:
+        """Lanes of two vectors, counted through both, as one vector."""
+        kind = kind or self.vector
+        return self.value(f"shufflevector {kind} {a}, {kind} {b}, {_indices(lanes)}")
+
+    def transposed(self, rows: Sequence[str], kind: str = "") -> list[str]:
+        """Sixteen vectors of sixteen, rows made columns: four rounds of interleaving."""
+        found = list(rows)
+        for _ in range(4):
+            pairs = [(found[index], found[index + 8]) for index in range(8)]
+            found = [
+                self.shuffle(a, b, [lane // 2 + 16 * (lane % 2) + half for lane in range(16)], kind)
+                for a, b in pairs
+                for half in (0, 8)
+            ]
+        return found
+
+    def nearest(self, value: str) -> str:
+        """The nearest whole number, of two the even one; for values from -2**22 to 2**22, whose
+        sum with 1.5 * 2**23 has no room for more."""
+        shifted = self.two("fadd", value, self.constant(1.5 * 2**23))
+        return self.two("fsub", shifted, self.constant(1.5 * 2**23))
+
+    # Control.
+
+    @contextmanager
+    def loop(
+        self,
+        name: str,
+        count: int | str,
+        moving: Moving | None = None,
+        carried: Sequence[tuple[str, str]] = (),
+        *,
+        at_least_once: bool = False,
+        turns: str = "",
+        what: str = "",
+    ) -> Iterator[Loop]:
+        """Turns 0 to ``count`` - 1 (a number or an i64 value). ``moving``: pointers by name and the
+        bytes they move by each turn; ``carried``: (type, first value) of what a turn hands on.
+
+        In the readable nest ``turns`` says what an i64 value counts, ``what`` what a turn is.
+        """
+        moving = moving or {}
+        with self.under(f"for {name}, {turns or count} times", what):
+            if count == 1:
+                starts = {key: start for key, (start, _) in moving.items()}
+                yield Loop("0", starts, [first for _, first in carried])
+            else:
+                sure = at_least_once or (isinstance(count, int) and count > 0)
+                with self._turns(count, moving, carried, sure=sure) as loop:
+                    yield loop
+
+    @contextmanager
+    def _turns(
+        self,
+        count: int | str,
+        moving: Moving,
+        carried: Sequence[tuple[str, str]],
+        *,
+        sure: bool,
+    ) -> Iterator[Loop]:
+        """A loop as blocks. ``sure``: its first turn comes without a look at ``count``."""
+        body, latch, after = self.label(), self.label(), self.label()
+        before, head = self._block, body if sure else self.label()
+        self.line(f"br label %{head}")
+        self.begin(head)
+        slots = len(self._lines)  # the phi lines are written when their second values are known
+        phis = [_Phi(self._new(), "i64", "0")]
+        phis += [_Phi(self._new(), "ptr", start) for start, _ in moving.values()]
+        phis += [_Phi(self._new(), kind, first) for kind, first in carried]
+        self._lines += [""] * len(phis)
+        index, *names = (phi.name for phi in phis)
+        values = names[len(moving) :]
+        if not sure:
+            more = self.value(f"icmp slt i64 {index}, {count}")
+            self.line(f"br i1 {more}, label %{body}, label %{after}")
+            self.begin(body)
+        loop = Loop(index, dict(zip(moving, names, strict=False)), list(values))
+        yield loop
+        self.line(f"br label %{latch}")
+        self.begin(latch)
+        following = [self.value(f"add nuw nsw i64 {index}, 1")]
+        following += [self.at(loop[key], step) for key, (_, step) in moving.items()]
+        following += loop.carried
+        if sure:
+            more = self.value(f"icmp slt i64 {following[0]}, {count}")
+            self.line(f"br i1 {more}, label %{head}, label %{after}")
+        else:
+            self.line(f"br label %{head}")
+        for slot, (phi, second) in enumerate(zip(phis, following, strict=True), slots):
+            ways = f"[ {phi.first}, %{before} ], [ {second}, %{latch} ]"
+            self._lines[slot] = f"  {phi.name} = phi {phi.kind} {ways}"
+        self.begin(after)
+        if not sure:
+            loop.carried = values
+
+    @contextmanager
+    def when(self, condition: str) -> Iterator[None]:
+        """What is written inside runs only if the i1 value is true."""
+        yes, after = self.label(), self.label()
+        self.line(f"br i1 {condition}, label %{yes}, label %{after}")
+        self.begin(yes)
+        yield
+        self.line(f"br label %{after}")
+        self.begin(after)
+
+    @contextmanager
+    def repeat(self) -> Iterator[str]:
+        """Runs again and again until `leave` is told the label that this gives."""
+        body, after = self.label(), self.label()
+        self.line(f"br label %{body}")
+        self.begin(body)
+        yield after
+        self.line(f"br label %{body}")
+        self.begin(after)
+
+    def leave(self, label: str, condition: str) -> None:
+        """Go to the label if the i1 value is true."""
+        on = self.label()
+        self.line(f"br i1 {condition}, label %{label}, label %{on}")
+        self.begin(on)
+
+    def call(self, function: str, *arguments: str) -> None:
+        """Call a function; each argument with its type."""
+        self.line(f"call void @{function}({', '.join(arguments)})")
+
+    def text(self) -> str:
+        """The function as LLVM reads it."""
+        linkage = "" if self._public else "internal "
+        head = f"define {linkage}void @{self.name}({', '.join(self.arguments)}) #0 {{"
+        return "\n".join([head, "entry:", *self.prelude, *self._lines, "  ret void", "}", ""])
+
+
+def _indices(lanes: Sequence[int]) -> str:
+    """A constant vector of lane numbers, with its type."""
+    return f"<{len(lanes)} x i32> <" + ", ".join(f"i32 {lane}" for lane in lanes) + ">"
+
+
+def _alignment(kind: str) -> int:
+    """A type's own alignment in bytes, at most a cache line."""
+    if kind in SIZES:
+        return SIZES[kind]
+    lanes, _, element = kind.strip("<>").split()
+    return min(64, int(lanes) * SIZES[element])
+
+
+class Module:
+    """Functions and tables that are compiled together."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, Function] = {}
+        self._tables: dict[tuple[int, ...], str] = {}
+        self.declarations: set[str] = set()
+        """Of what LLVM has built in."""
+
+    def add(self, function: Function) -> Function:
+        """Take in a function, and give it back."""
+        self.functions[function.name] = function
+        return function
+
+    def table(self, numbers: Sequence[int]) -> str:
+        """The name of a constant array of i64."""
+        key = tuple(int(n) for n in numbers)
+        return self._tables.setdefault(key, f"@table{len(self._tables)}")
+
+    def text(self) -> str:
+        """All of it as LLVM reads it."""
+        parts = [*sorted(self.declarations), ""]
+        for key, name in self._tables.items():
+            values = ", ".join(f"i64 {n}" for n in key)
+            parts.append(f"{name} = internal constant [{len(key)} x i64] [{values}], align 64")
+        parts += [function.text() for function in self.functions.values()]
+        parts.append('attributes #0 = { nounwind "no-trapping-math"="true" }')
+        return "\n".join(parts)

@@ -1,0 +1,314 @@
+"""Training-time tricks on where pixels lie: pictures changed on their way into lanes.
+
+Each channel of the group is copied into frames, sixteen framed pictures one after the other; every
+new pixel of all sixteen is then gathered from where it comes from. Stroke weight works on what has
+been laid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, factorial, pi
+
+import numpy as np
+import numpy.typing as npt
+
+from ...spec.layers import Shape
+from ...core.rng import TRICKS, key_of
+from ...spec.augmentation import GROUND, Augmentation
+from ..ir.llvm_text import GROUP_BYTES, Function, splat, vector_of
+from .input_packing import number, scaled
+from .threefry import picture_keys, threefry
+
+_INTS = "<16 x i32>"
+
+# Where a kernel is told, in words of four bytes; the first two are the key.
+_RIGHT, _DOWN, _SMALLEST, _SPAN, _TURN, _WEIGHT, _FLIP, _OUT_X, _OUT_Y, _PASSES = range(2, 12)
+
+
+def told(
+    tricks: Augmentation, shape: Shape, ground: str, seed: int, epoch: int
+) -> npt.NDArray[np.uint32]:
+    """What the kernel is told of an epoch: a key and how far everything goes."""
+    words = np.zeros(12, np.uint32)
+    words[:2] = key_of(seed, TRICKS, epoch)
+    floats = words.view(np.float32)
+    low, high = tricks.scaling
+    down, right = tricks.shift
+    floats[_RIGHT], floats[_DOWN] = right * shape[2], down * shape[1]
+    floats[_SMALLEST], floats[_SPAN] = low, high - low
+    floats[_TURN] = tricks.rotation / 90 if min(shape[1:]) > 1 else 0  # in quarters
+    floats[_WEIGHT] = tricks.weight
+    floats[_FLIP] = 0.5 * tricks.flip
+    # How far outside the picture a pixel may look.
+    floats[_OUT_X], floats[_OUT_Y] = (ground != "any" and side > 1 for side in (shape[2], shape[1]))
+    words[_PASSES] = ceil(tricks.weight)
+    return words
+
+
+def arguments() -> list[str]:
+    """Of the function that `trick` writes."""
+    names = ("pictures", "fraction", "tricks", "numbers", "frames", "output")
+    return [f"ptr noalias %{name}" for name in names]
+
+
+def frames_size(shape: Shape) -> int:
+    """Bytes of sixteen framed pictures of one channel, and of a row and a pixel more, which are
+    read at the end but do not count; in whole blocks."""
+    return GROUP_BYTES * _blocks(shape)
+
+
+def _frame(shape: Shape) -> int:
+    """The pixels of a picture with a pixel of ground around it."""
+    return (shape.height + 2) * (shape.width + 2)
+
+
+def _blocks(shape: Shape) -> int:
+    return _frame(shape) + -(-(shape.width + 3) // 16)
+
+
+def trick(f: Function, shape: Shape, kind: str) -> None:
+    """The function (pictures, fraction, tricks, numbers, frames, output): as `lanes.lay`, changed
+    as ``tricks`` tells for pictures of these ``numbers`` (sixteen i64)."""
+    fraction = [f.spread("%fraction", place) for place in (0, 4, 8)] if kind == "i8" else []
+    drawn = _draws(f)
+    places = _Places(f, shape, drawn)
+    weight = f.two("fmul", _even(f, drawn[4]), _told(f, _WEIGHT))
+    passes = f.value(f"zext i32 {f.load('%tricks', 4 * _PASSES, 'i32')} to i64")
+    plane = GROUP_BYTES * shape.height * shape.width
+    size = shape.height * shape.width * (1 if kind == "i8" else 4)
+    with f.loop("channels", shape.channels, {"out": ("%output", plane)}) as channel:
+        with f.loop("blocks", _blocks(shape), {"out": ("%frames", GROUP_BYTES)}) as block:
+            f.store(f.constant(GROUND), block["out"])
+        _frame_pictures(f, shape, kind, fraction, f.two("mul", channel.index, str(size), "i64"))
+        places.sample(channel["out"])
+        _weigh(f, shape, channel["out"], weight, passes)
+
+
+def _told(f: Function, place: int) -> str:
+    return f.spread("%tricks", 4 * place)
+
+
+def _draws(f: Function) -> list[str]:
+    """Six numbers from [0, 1) for each picture."""
+    keys = picture_keys(f, "%tricks", "%numbers")
+    words: list[str] = []
+    for counter in range(3):
+        words += threefry(f, keys, splat(16, counter, "i32"), "zeroinitializer")
+    drawn = [f.two("lshr", word, splat(16, 8, "i32"), _INTS) for word in words]
+    floats = [f.value(f"sitofp {_INTS} {word} to {f.vector}") for word in drawn]
+    return [f.two("fmul", value, f.constant(2.0**-24)) for value in floats]
+
+
+def _even(f: Function, drawn: str) -> str:
+    """The same number spread over -1 to 1."""
+    return f.fma(drawn, f.constant(2), f.constant(-1))
+
+
+def _sine_cosine(f: Function, turn: str) -> tuple[str, str]:
+    """Sine and cosine of an angle in quarter turns, from -2 to 2: Taylor series of the rest."""
+    nearest = f.nearest(turn)
+    rest = f.two("fsub", turn, nearest)
+    square = f.two("fmul", rest, rest)
+    parts = []
+    for first in (1, 0):
+        series = f.constant(_taylor(first + 10))
+        for power in range(first + 8, -1, -2):
+            series = f.fma(series, square, f.constant(_taylor(power)))
+        parts.append(series)
+    sine, cosine = f.two("fmul", parts[0], rest), parts[1]
+    quarter = f.value(f"fptosi {f.vector} {nearest} to {_INTS}")
+    odd = _bit(f, quarter, 1)
+    back = _bit(f, quarter, 2)  # sines of half a turn and more
+    ahead = _bit(f, f.two("add", quarter, splat(16, 1, "i32"), _INTS), 2)
+    return (
+        _signed(f, back, f.select(odd, cosine, sine)),
+        _signed(f, ahead, f.select(odd, sine, cosine)),
+    )
+
+
+def _taylor(power: int) -> float:
+    """The coefficient of sine (odd) or cosine (even) of an angle in quarter turns."""
+    return float((-1) ** (power // 2) * (pi / 2) ** power / factorial(power))
+
+
+def _bit(f: Function, value: str, bit: int) -> str:
+    kept = f.two("and", value, splat(16, bit, "i32"), _INTS)
+    return f.value(f"icmp ne {_INTS} {kept}, zeroinitializer")
+
+
+def _signed(f: Function, minus: str, value: str) -> str:
+    return f.select(minus, f.value(f"fneg {f.vector} {value}"), value)
+
+
+class _Places:
+    """Where the pixels of sixteen pictures come from, each from its own place of its own frame."""
+
+    def __init__(self, f: Function, shape: Shape, drawn: Sequence[str]) -> None:
+        self.f, self.shape = f, shape
+        self.shift = [
+            f.two("fmul", _even(f, drawn[axis]), _told(f, place))
+            for axis, place in ((0, _RIGHT), (1, _DOWN))
+        ]
+        scaling = f.fma(drawn[2], _told(f, _SPAN), _told(f, _SMALLEST))
+        turned = _sine_cosine(f, f.two("fmul", _even(f, drawn[3]), _told(f, _TURN)))
+        sine, cosine = (f.two("fdiv", part, scaling) for part in turned)
+        mirrored = f.value(f"fcmp olt {f.vector} {drawn[5]}, {_told(f, _FLIP)}")
+        self.x_by_x, self.x_by_y = (_signed(f, mirrored, part) for part in (cosine, sine))
+        self.y_by_x, self.y_by_y = f.value(f"fneg {f.vector} {sine}"), cosine
+        self.bounds = [
+            (f.two("fsub", f.constant(1), out), f.two("fadd", f.constant(side), out))
+            for side, out in ((shape.width, _told(f, _OUT_X)), (shape.height, _told(f, _OUT_Y)))
+        ]
+        starts = [lane * _frame(shape) for lane in range(16)]
+        self.starts = f"<{', '.join(f'i32 {start}' for start in starts)}>"
+
+    def sample(self, output: str) -> None:
+        """Every pixel of one channel."""
+        f, shape = self.f, self.shape
+        row_size = GROUP_BYTES * shape.width
+        middle = [(side - 1) / 2 for side in (shape.width, shape.height)]
+        first = [(f.vector, f.constant(-half)) for half in middle]
+        with f.loop("rows", shape.height, {"out": (output, row_size)}, first[1:]) as row:
+            y = f.two("fsub", row.carried[0], self.shift[1])
+            from_x = f.fma(self.x_by_y, y, f.constant(middle[0] + 1))  # counted in the frame
+            from_y = f.fma(self.y_by_y, y, f.constant(middle[1] + 1))
+            with f.loop(
+                "columns", shape.width, {"out": (row["out"], GROUP_BYTES)}, first[:1]
+            ) as column:
+                x = f.two("fsub", column.carried[0], self.shift[0])
+                places = f.fma(self.x_by_x, x, from_x), f.fma(self.y_by_x, x, from_y)
+                f.store(self._between(*places), column["out"])
+                column.carried = [f.two("fadd", column.carried[0], f.constant(1))]
+            row.carried = [f.two("fadd", row.carried[0], f.constant(1))]
+
+    def _between(self, x: str, y: str) -> str:
+        """What lies at these places, from the four pixels around each."""
+        f, width = self.f, self.shape.width + 2
+        left, across = self._cell(x, *self.bounds[0])
+        top, along = self._cell(y, *self.bounds[1])
+        cell = f.two("add", left, f.two("mul", top, splat(16, width, "i32"), _INTS), _INTS)
+        cell = f.two("add", cell, self.starts, _INTS)
+        corners = [self._gather(cell, step) for step in (0, 1, width, width + 1)]
+        upper, lower = (
+            f.fma(across, f.two("fsub", b, a), a) for a, b in (corners[:2], corners[2:])
+        )
+        return f.fma(along, f.two("fsub", lower, upper), upper)
+
+    def _cell(self, place: str, low: str, high: str) -> tuple[str, str]:
+        """The pixel before a place, kept between bounds, and how far the place is beyond it."""
+        f = self.f
+        place = _smallest(f, _largest(f, place, low), high)
+        cell = f.value(f"fptosi {f.vector} {place} to {_INTS}")
+        return cell, f.two("fsub", place, f.value(f"sitofp {_INTS} {cell} to {f.vector}"))
+
+    def _gather(self, cell: str, step: int) -> str:
+        f = self.f
+        start = f.at("%frames", 4 * step)
+        pointers = f.value(f"getelementptr float, ptr {start}, {_INTS} {cell}")
+        everywhere = splat(16, 1, "i1")
+        return f.value(
+            f"call {f.vector} @llvm.masked.gather.v16f32.v16p0(<16 x ptr> align 4 {pointers}, "
+            f"<16 x i1> {everywhere}, {f.vector} poison)"
+        )
+
+
+def _frame_pictures(f: Function, shape: Shape, kind: str, fraction: list[str], offset: str) -> None:
+    """One channel of the sixteen pictures, ``offset`` bytes into each, into the frames."""
+    size, width = 1 if kind == "i8" else 4, shape.width
+    inside = f.at("%frames", 4 * (width + 3))
+    moving = {"picture": ("%pictures", 8), "out": (inside, 4 * _frame(shape))}
+    with f.loop("lanes", 16, moving) as lane:
+        start = f.at(f.load(lane["picture"], 0, "ptr"), offset)
+        rows = {"in": (start, size * width), "out": (lane["out"], 4 * (width + 2))}
+        with f.loop("rows", shape.height, rows) as row:
+            lanes = 16 if width >= 16 else 1
+            moves = {"in": (row["in"], size * lanes), "out": (row["out"], 4 * lanes)}
+            with f.loop("blocks", width // lanes, moves) as block:
+                _copy(f, block["in"], block["out"], kind, fraction, lanes)
+            if width % lanes:  # some of them a second time
+                last = width - lanes
+                ends = f.at(row["in"], size * last), f.at(row["out"], 4 * last)
+                _copy(f, *ends, kind, fraction, lanes)
+
+
+def _copy(f: Function, source: str, out: str, kind: str, fraction: list[str], lanes: int) -> None:
+    """One or sixteen numbers of a row."""
+    if lanes == 16:
+        value = f.load(source, 0, vector_of(16, kind), align=1 if kind == "i8" else 4)
+        if kind == "i8":
+            value = f.value(f"uitofp <16 x i8> {value} to {f.vector}")
+            value = scaled(f, value, fraction)
+        f.store(value, out, align=4)
+        return
+    value = number(f, f.load(source, 0, kind), kind)
+    if kind == "i8":
+        wide = scaled(f, f.broadcast(value), fraction)
+        value = f.value(f"extractelement {f.vector} {wide}, i64 0")
+    f.store(value, out, 0, "float")
+
+
+def _weigh(f: Function, shape: Shape, output: str, weight: str, passes: str) -> None:
+    """Strokes thicker or thinner, ``output`` [row][column][16] in place; the frames, which are
+    larger, hold what lies between: the largest of three along each row. Smallest ones are the
+    largest of what is turned about zero."""
+    negative = f.value(f"fcmp olt {f.vector} {weight}, zeroinitializer")
+    side = f.select(negative, f.constant(-1), f.constant(1))
+    row_size = GROUP_BYTES * shape.width
+    with f.loop("passes", passes, carried=[(f.vector, f.two("fmul", weight, side))]) as turn:
+        share = _smallest(f, _largest(f, turn.carried[0], "zeroinitializer"), f.constant(1))
+        rows = {"in": (output, row_size), "out": ("%frames", row_size)}
+        with f.loop("rows", shape.height, rows) as row:
+            _along_row(f, row["in"], row["out"], shape.width, side)
+        with f.loop("rows", shape.height, {"out": (output, row_size)}) as row:
+            _across_rows(f, shape, row.index, row["out"], share, side)
+        turn.carried = [f.two("fsub", turn.carried[0], f.constant(1))]
+
+
+def _along_row(f: Function, source: str, out: str, width: int, side: str) -> None:
+    """The largest of each cell of a row and those before and after it."""
+    first = f.two("fmul", f.load(source), side)
+    moving = {"out": (out, GROUP_BYTES)}
+    with f.loop("columns", width, moving, [(f.vector, first)] * 2) as column:
+        after = f.at(source, _times(f, _beside(f, column.index, width)[1], GROUP_BYTES))
+        before, here = column.carried
+        following = f.two("fmul", f.load(after), side)
+        f.store(_largest(f, _largest(f, before, here), following), column["out"])
+        column.carried = [here, following]
+
+
+def _across_rows(f: Function, shape: Shape, row: str, out: str, share: str, side: str) -> None:
+    """The largest of three rows of the frames, and the share of the way there."""
+    above, below = _beside(f, row, shape.height)
+    moving = {
+        name: (f.at("%frames", _times(f, index, GROUP_BYTES * shape.width)), GROUP_BYTES)
+        for name, index in (("above", above), ("here", row), ("below", below))
+    }
+    with f.loop("columns", shape.width, {"out": (out, GROUP_BYTES)} | moving) as column:
+        largest = f.load(column["above"])
+        for name in ("here", "below"):
+            largest = _largest(f, largest, f.load(column[name]))
+        x = f.load(column["out"])
+        further = f.two("fsub", f.two("fmul", largest, side), x)
+        f.store(f.fma(share, further, x), column["out"])
+
+
+def _beside(f: Function, index: str, count: int) -> tuple[str, str]:
+    """The index before and the one after, or the same at the ends."""
+    inside = f.two("icmp sgt", index, "0", "i64")
+    before = f.value(f"select i1 {inside}, i64 {f.two('sub', index, '1', 'i64')}, i64 0")
+    after = f.two("add", index, "1", "i64")
+    inside = f.two("icmp slt", after, str(count), "i64")
+    return before, f.value(f"select i1 {inside}, i64 {after}, i64 {count - 1}")
+
+
+def _times(f: Function, index: str, size: int) -> str:
+    return f.two("mul", index, str(size), "i64")
+
+
+def _largest(f: Function, a: str, b: str) -> str:
+    return f.select(f.value(f"fcmp ogt {f.vector} {a}, {b}"), a, b)
+
+
+def _smallest(f: Function, a: str, b: str) -> str:
+    return f.select(f.value(f"fcmp olt {f.vector} {a}, {b}"), a, b)

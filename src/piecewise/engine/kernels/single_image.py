@@ -1,0 +1,146 @@
+"""One picture alone: sixteen output features to a vector instead of sixteen pictures.
+
+Weights lie as [block of features][channel][ky][kx][16], stacks as [block of channels][row]
+[column][16], so that a vector of weights meets one value at a time. Every output is the same chain
+as in a group, and has the same bits.
+"""
+
+from __future__ import annotations
+
+from ..ir.llvm_text import GROUP_BYTES, Function
+from ..ir.feature_maps import Stack
+from ..ir.window_terms import parts
+from .convolution import Emitter, Places, RowTerms, Sums
+
+BLOCK = 16
+"""Features, or channels, that lie side by side."""
+
+
+class AloneEmitter(Emitter):
+    """Writes the function (output, weight, bias, source, rows, count) of a correlation whose source
+    is a stack in blocks of channels."""
+
+    weight_bytes = GROUP_BYTES
+
+    def tile(self) -> tuple[int, int]:
+        """Few blocks of features, many columns: each value met is a load of its own."""
+        outputs, columns = self.what.output.channels, len(self.what.columns)
+        if columns == 1:
+            return max(parts(outputs, 8)), 1
+        height = max(parts(outputs, 2))
+        return height, max(parts(columns, min(10, self.machine.sums // height)))
+
+    def weight(self, pointer: str, offset: int) -> str:
+        return self.f.load(pointer, offset)
+
+    def value(self, pointer: str, cell: int) -> str:
+        return self.f.spread(pointer, cell * self.cell_bytes)
+
+    @property
+    def keeps_values(self) -> bool:
+        return False  # a value comes from memory as the multiplication wants it
+
+    def over_channels(self, place: Places, sums: Sums, terms: RowTerms) -> Sums:
+        """Blocks of channels, and the sixteen channels of each; the last block may hold fewer."""
+        f, what = self.f, self.what
+        size = self.weight_bytes * what.sum_stride
+        whole, rest = divmod(what.source.channels, BLOCK)
+        block_bytes = what.source.cells * GROUP_BYTES
+        if whole:
+            starts = {
+                "source": (place["source"], block_bytes),
+                "weight": (place["weight"], BLOCK * size),
+            }
+            with f.loop("blocks", whole, starts, [(f.vector, s) for s in sums]) as block:
+                block.carried = self._channels(
+                    block["source"], block["weight"], block.carried, terms, BLOCK
+                )
+            sums = block.carried
+        if rest:
+            source = f.at(place["source"], whole * block_bytes)
+            weight = f.at(place["weight"], whole * BLOCK * size)
+            sums = self._channels(source, weight, sums, terms, rest)
+        return sums
+
+    def _channels(self, source: str, weight: str, sums: Sums, terms: RowTerms, count: int) -> Sums:
+        f, size = self.f, self.weight_bytes * self.what.sum_stride
+        starts = {"source": (source, 4), "weight": (weight, size)}
+        with f.loop("c", count, starts, [(f.vector, s) for s in sums]) as c:
+            c.carried = terms(c["source"], c["weight"], c.carried)
+        return c.carried
+
+
+class FirstAloneEmitter(AloneEmitter):
+    """The same of the picture itself, which lies channel after channel."""
+
+    cell_bytes = 4
+    over_channels = Emitter.over_channels
+
+
+def in_blocks(f: Function, source: Stack) -> None:
+    """The function (source, output): a picture [channel][row][column] into blocks of channels; what
+    a block has no channel for is zero already."""
+    _each_channel(f, source, "%source", "%output", to_blocks=True)
+
+
+def _each_channel(f: Function, stack: Stack, given: str, out: str, *, to_blocks: bool) -> None:
+    """Every value of a stack from one form to the other, channel by channel."""
+    block_bytes, plane_bytes = stack.cells * GROUP_BYTES, 4 * stack.cells
+    lying = {"block": (block_bytes, 4, GROUP_BYTES), "plane": (BLOCK * plane_bytes, plane_bytes, 4)}
+    first, second = ("plane", "block") if to_blocks else ("block", "plane")
+    whole, rest = divmod(stack.channels, BLOCK)
+    for blocks, channels, done in ((whole, BLOCK, 0), (min(rest, 1), rest, whole)):
+        if not blocks:
+            continue
+        (x_block, x_channel, x_cell), (y_block, y_channel, y_cell) = lying[first], lying[second]
+        starts = {
+            "x": (f.at(given, done * x_block), x_block),
+            "y": (f.at(out, done * y_block), y_block),
+        }
+        with f.loop("blocks", blocks, starts) as block:
+            inner = {"x": (block["x"], x_channel), "y": (block["y"], y_channel)}
+            with f.loop("channels", channels, inner) as channel:
+                cells = {"x": (channel["x"], x_cell), "y": (channel["y"], y_cell)}
+                with f.loop("cells", stack.cells, cells) as cell:
+                    f.store(f.load(cell["x"], 0, "float"), cell["y"], 0, "float")
+
+
+def normalize_alone(f: Function, stack: Stack, *, relu: bool) -> None:
+    """The function (source, numbers, output): ``numbers`` mean, 1 / deviation, weight and bias,
+    [block of channels][4][16]."""
+    moving = {
+        "x": ("%source", stack.channel_bytes),
+        "y": ("%output", stack.channel_bytes),
+        "numbers": ("%numbers", 4 * GROUP_BYTES),
+    }
+    with f.loop("blocks", stack.channels, moving) as block:
+        mean, scale, weight, bias = (
+            f.load(block["numbers"], index * GROUP_BYTES) for index in range(4)
+        )
+        starts = {"x": (block["x"], GROUP_BYTES), "y": (block["y"], GROUP_BYTES)}
+        with f.loop("cells", stack.cells, starts) as cell:
+            normal = f.two("fmul", f.two("fsub", f.load(cell["x"]), mean), scale)
+            y = f.fma(normal, weight, bias)
+            f.store(f.relu(y) if relu else y, cell["y"])
+
+
+def look_up_alone(f: Function, stack: Stack, *, relu: bool) -> None:
+    """The function (words, weight, output): ``words`` an i64 a position, ``weight``
+    [word][block of channels][16]."""
+    row = GROUP_BYTES * stack.channels
+    moving = {"word": ("%words", 8), "out": ("%output", GROUP_BYTES)}
+    with f.loop("positions", stack.cells, moving) as position:
+        found = f.two("mul", f.load(position["word"], 0, "i64"), str(row), "i64")
+        starts = {
+            "weight": (f.at("%weight", found), GROUP_BYTES),
+            "out": (position["out"], stack.channel_bytes),
+        }
+        with f.loop("blocks", stack.channels, starts) as block:
+            value = f.load(block["weight"])
+            f.store(f.relu(value) if relu else value, block["out"])
+
+
+def hand_out_alone(f: Function, stack: Stack) -> None:
+    """The function (source, answers): a stack in blocks, ``stack.channels`` true channels, as
+    [channel][row][column]."""
+    _each_channel(f, stack, "%source", "%answers", to_blocks=False)

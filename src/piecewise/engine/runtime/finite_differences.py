@@ -1,0 +1,172 @@
+"""A network's parameters nudged natively: what runs, and how its numbers lie."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Mapping
+from math import fsum
+from typing import NamedTuple
+
+import numpy as np
+
+from ...spec.architecture import Architecture, Row
+from ...core.ghost_batch import GROUP, Moment, groups
+from ...spec.optimizers import NUDGE
+from ...core.rng import DROPOUT, key_of
+from ..ir.thread_header import HEADER
+from ..ir.target import Machine
+from .llvm_compiler import this_machine
+from ..codegen.finite_differences import assemble_nudges
+from .compiled_program import WORTH_A_THREAD, machine_code, prepare_threads, refuse_too_large
+from .thread_pool import Array, Context, aligned, run_together
+
+Between = Callable[[], None] | None
+_AT_ONCE = 1_500_000_000
+"""Multiplications between one look at what else there is to do and the next: a fraction of a
+second."""
+_PIECES = 4
+"""Pieces that a thread's share is claimed in."""
+
+
+class Nudged(NamedTuple):
+    """The mean loss over the pictures, its slopes by parameter name, the statistics seen; all in
+    float64."""
+
+    loss: float
+    arrays: dict[str, Array]
+    observed: dict[str, Array]
+
+
+class Nudger:
+    """The machine code that nudges a network. ``training``: whether it is nudged in a training
+    step, or as it answers."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        loss: str,
+        *,
+        training: bool,
+        form: Machine | None = None,
+        guard: int = 0,
+    ) -> None:
+        form = form or this_machine()
+        made = assemble_nudges(architecture, form, loss, training=training, guard=guard)
+        refuse_too_large(made.text, made.memory)
+        self.architecture, self.training, self.program = architecture, training, made
+        self._native = machine_code(made.text, form)
+        self._weights = np.zeros(0)
+        self.context, self.lock = Context(), threading.Lock()
+        self.memories: list[Array] = []
+
+    def nudges(
+        self,
+        arrays: Mapping[str, Array],
+        x: Array,
+        right: Array,
+        moment: Moment | None,
+        threads: int,
+        between: Between = None,
+    ) -> Nudged:
+        """Of parameters and averages by name, on pictures x, or words, with right classes."""
+        assert (moment is not None) == self.training
+        kind = np.int64 if self.architecture.reads_texts else np.float64
+        x, moment = np.ascontiguousarray(x, kind), moment or Moment(0, 0, np.arange(len(x)))
+        rows = self.architecture.averages
+        averages = _flat(rows, arrays)
+        with self.lock:
+            self._weights = _flat(self.architecture.parameters, arrays)
+            self._tell(averages, x, right, moment)
+            losses, seen = self._look(len(x), averages.size, threads)
+            slopes = self._slopes(len(x), threads, between)
+            self.context.release("inputs", "groups", "averages", "losses", "seen", "slopes")
+        observed = _mean_seen(seen, len(x)) if self.training else averages
+        return Nudged(
+            fsum(losses.tolist()) / len(x),
+            _by_name(self.architecture.parameters, slopes),
+            _by_name(rows, observed),
+        )
+
+    def _tell(self, averages: Array, x: Array, right: Array, moment: Moment) -> None:
+        """Tell the program what is nudged."""
+        key = key_of(moment.seed, DROPOUT, moment.epoch)
+        self.context.write("inputs", x)  # words are read where they lie
+        self.context.write("groups", self._laid(x, right, moment.pictures))
+        self.context.write("count", len(x))
+        self.context.write("key", np.array([key.low, key.high], np.uint32))
+        self.context.write("averages", averages)
+        self.context.write_double("amount", NUDGE)
+
+    def _laid(self, x: Array, right: Array, numbers: Array) -> Array:
+        """The groups, each a header and an input; lanes without a picture get the last one's."""
+        count = -(-len(x) // GROUP)
+        lanes = np.minimum(np.arange(GROUP * count), len(x) - 1)
+        blocks = aligned(count * self.program.block, np.uint8).reshape(count, -1)
+        head = blocks[:, :HEADER].view(np.int64).reshape(count, -1, GROUP)
+        words = x.ctypes.data + np.arange(len(x)) * x[0].nbytes
+        for place, told in enumerate((numbers, right, words)):  # as header.py says
+            head[:, place] = told[lanes].reshape(count, GROUP)
+        if not self.architecture.reads_texts:
+            inputs = blocks[:, HEADER:].view(np.float64).reshape(count, -1, GROUP)
+            inputs[:] = x.reshape(len(x), -1)[lanes].reshape(count, GROUP, -1).transpose(0, 2, 1)
+        return blocks
+
+    def _look(self, pictures: int, averages: int, threads: int) -> tuple[Array, Array]:
+        """The loss of each picture, the statistics of each group."""
+        count = -(-pictures // GROUP)
+        losses, seen = aligned(GROUP * count, np.float64), np.zeros((count, averages))
+        self.context.write("losses", losses)
+        self.context.write("seen", seen)
+        work = pictures * self.architecture.multiplications
+        self._run("look", min(threads, count, 1 + work // WORTH_A_THREAD))
+        return losses[:pictures], seen
+
+    def _slopes(self, pictures: int, threads: int, between: Between) -> Array:
+        """How the mean loss changes with each parameter, per unit; some parameters at a time, so
+        that nobody waits long to interrupt it."""
+        slopes = np.zeros(self.architecture.parameter_count)
+        self.context.write("slopes", slopes)
+        each = 2 * pictures * self.architecture.multiplications
+        at_once = max(1, _AT_ONCE // max(1, each))
+        for number, size in self.program.learning:
+            for first in range(0, size, at_once):
+                count = min(at_once, size - first)
+                most = min(threads, 1 + count * each // WORTH_A_THREAD)
+                self.context.write("first", first)
+                self.context.write("stop", first + count)
+                self.context.write("piece", -(-count // (_PIECES * most)) if most > 1 else count)
+                self._run(f"nudge{number}", most)
+                if between:
+                    between()
+        return slopes / (2 * NUDGE * pictures)
+
+    def _run(self, name: str, threads: int) -> None:
+        """So many threads through one of the program's functions at once, or as many as there is
+        memory for, each with weights of its own."""
+        threads = prepare_threads(self.context, self.memories, self.program.memory, threads)
+        place = self.program.plan.places["weights"]
+        for memory in self.memories[:threads]:
+            memory[place.offset : place.offset + place.size].view(np.float64)[:] = self._weights
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+        function: Callable[[int, int], None] = kind(self._native.address(name))
+        run_together(function, self.context.address, threads)
+
+
+def _mean_seen(seen: Array, pictures: int) -> Array:
+    """The mean of the groups' statistics, each counted by its pictures."""
+    sizes = np.array([group.stop - group.start for group in groups(pictures)])
+    return np.asarray(np.add.accumulate(seen * sizes[:, None], axis=0)[-1] / pictures)
+
+
+def _flat(rows: tuple[Row, ...], arrays: Mapping[str, Array]) -> Array:
+    """The arrays of some lines of the table, one after the other."""
+    flat = np.zeros(sum(row.size for row in rows))
+    for row in rows:
+        flat[row.offset : row.offset + row.size] = arrays[row.name].ravel()
+    return flat
+
+
+def _by_name(rows: tuple[Row, ...], flat: Array) -> dict[str, Array]:
+    """The other way round."""
+    return {row.name: flat[row.offset : row.offset + row.size].reshape(row.shape) for row in rows}

@@ -1,0 +1,153 @@
+"""Cells of an input in terms of its preparation: pixels, seconds and hertz, words or letters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from ...data.preprocessing import Preparation
+from ...data.audio.decoding import Sound
+from ...data.audio.preprocessor import SoundPreparation
+from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreparation
+from ...core.errors import DataError
+from .receptive_field import Field
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The cells along an axis of an input.
+
+    ``name``: what one of them is called. ``unit``: what ``spans``, from where to where each goes,
+    are counted in: "pixels", "hertz", "seconds", "words" or "letters". ``labels``: each in a few
+    words.
+    """
+
+    name: str
+    unit: str
+    spans: tuple[Span, ...]
+    labels: tuple[str, ...]
+
+    def told(self, start: int, stop: int) -> str:
+        """The cells from ``start`` to before ``stop``, in words."""
+        if stop <= start:
+            return f"no {self.name}"
+        ends = self.spans[start:stop]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        if self.unit == "hertz":
+            return f"{low:,.0f} to {high:,.0f} Hz"
+        if self.unit == "seconds":
+            return f"{low:.3f} to {high:.3f} s"
+        if self.unit == "pixels":
+            several = f"{self.name}s {start} to {stop - 1}"
+            return several if stop - start > 1 else f"{self.name} {start}"
+        between = "" if self.unit == "letters" else " "
+        return between.join(filter(None, self.labels[start:stop])) or "no text"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        return {
+            **vars(self),
+            "spans": [list(span) for span in self.spans],
+            "labels": list(self.labels),
+        }
+
+
+@dataclass(frozen=True)
+class Places:
+    """Both axes of an input. ``kind``: that of its preparation, "texts" where its cells are
+    positions, with no rows of their own."""
+
+    kind: str
+    rows: Axis
+    columns: Axis
+
+    def told(self, row: int, column: int) -> str:
+        """One cell, in words."""
+        return self.field_told(Field(row, row + 1, column, column + 1))
+
+    def field_told(self, field: Field) -> str:
+        """The cells of a field, in words."""
+        columns = self.columns.told(field.left, field.right)
+        if self.kind == "texts":
+            return columns
+        rows = self.rows.told(field.top, field.bottom)
+        return f"{columns}, {rows}" if self.kind == "sounds" else f"{rows}, {columns}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a page."""
+        return {
+            "kind": self.kind,
+            "rows": self.rows.to_json(),
+            "columns": self.columns.to_json(),
+        }
+
+
+def places(
+    preparation: Preparation, example: npt.NDArray[Any] | None = None, raw: object = None
+) -> Places:
+    """Where the cells of inputs stand.
+
+    ``example``: the input itself, which texts need. ``raw``: what it was made of: with a `Sound`,
+    seconds are those of the recording, else of the picture that is made of it, from 0 on (below 0
+    is quiet put before it); with a text, words that the net does not know are told, too. Of
+    pictures, pixels are those of the input. DataError where a text comes without its numbers.
+    """
+    if isinstance(preparation, SoundPreparation):
+        return _of_sounds(preparation, raw if isinstance(raw, Sound) else None)
+    if isinstance(preparation, TextPreparation):
+        if example is None or example.ndim != 1:
+            got = "no numbers" if example is None else f"an array of the shape {example.shape}"
+            raise DataError(f"places: got {got}, wanted the words of a text (positions,)")
+        return _of_texts(preparation, example, raw if isinstance(raw, str) else None)
+    if example is not None and example.ndim == 1:  # words of a net without their dictionary
+        labels = [f"word {number}" for number in example.tolist()]
+        return Places("texts", _one_row("words"), _counted("word", "words", labels))
+    _, height, width = preparation.shape
+    rows, columns = (
+        _counted(name, "pixels", [f"{name} {index}" for index in range(size)])
+        for name, size in (("row", height), ("column", width))
+    )
+    return Places(preparation.kind, rows, columns)
+
+
+def _counted(name: str, unit: str, labels: list[str]) -> Axis:
+    spans = tuple((float(index), index + 1.0) for index in range(len(labels)))
+    return Axis(name, unit, spans, tuple(labels))
+
+
+def _one_row(unit: str) -> Axis:
+    return _counted("text", unit, [""])
+
+
+def _of_sounds(preparation: SoundPreparation, sound: Sound | None) -> Places:
+    """Rows are bands; a step goes from half a hop before its middle to half a hop after it."""
+    first = 0 if sound is None else preparation.first_step(sound)
+    step = preparation.hop / preparation.rate
+    shift = 0.0 if sound is None else -0.5  # step n of a recording is centred on sample n * hop
+    times = [
+        ((first + index + shift) * step, (first + index + shift + 1) * step)
+        for index in range(preparation.frames)
+    ]
+    seconds = [f"{(low + high) / 2:.3f} s" for low, high in times]
+    hertz = preparation.hertz
+    bands = [f"{low:,.0f} to {high:,.0f} Hz" for low, high in hertz]
+    return Places(
+        "sounds",
+        Axis("band", "hertz", tuple(hertz), tuple(bands)),
+        Axis("step", "seconds", tuple(times), tuple(seconds)),
+    )
+
+
+def _of_texts(preparation: TextPreparation, numbers: npt.NDArray[Any], text: str | None) -> Places:
+    written = preparation.written(numbers, text)
+    labels = [
+        f"{word} (unknown)" if number == UNKNOWN else word if number != NOTHING else ""
+        for word, number in zip(written, numbers.tolist(), strict=True)
+    ]
+    name = "word" if preparation.units == "words" else "letter"
+    columns = _counted(name, preparation.units, labels)
+    return Places("texts", _one_row(preparation.units), columns)

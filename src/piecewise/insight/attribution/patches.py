@@ -1,0 +1,241 @@
+"""What a feature looks for: the pieces of given examples that match it best and worst.
+
+How well each example matches at its best and at its worst place is asked of the net's own first
+layers, many examples at a time; only those that are shown are walked through, to see where.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...spec.architecture import Stage
+from ...data.dataset import DataSet
+from ...data.sources.discovery import Gathered, gather
+from ...data.audio.decoding import Sound
+from ...data.audio.preprocessor import SoundPreparation
+from ...core.errors import DataError, LimitError, did_you_mean, shown
+from ...core.ghost_batch import GROUP
+from ...inputs import check_inputs
+from ...spec.layers import Convolution, Pool
+from ...core.constraints import Whole, checked, is_whole
+from ...network import Network
+from ...trace.arithmetic import Place
+from .receptive_field import Field, receptive_field
+from .coordinates import places
+
+Array = npt.NDArray[Any]
+
+MOST_EXAMPLES = 20_000
+"""Examples that are looked at; of more, so many, spread evenly."""
+_SHOWN = Whole(1, 1_000)
+_VALUES = 1 << 24  # numbers of inputs that go through the layers at a time
+
+
+@dataclass(frozen=True)
+class Match:
+    """A place where a feature matches: the ``example``'s number among those given, and its name;
+    the ``place`` and the ``value`` there; the ``field`` of the input that it depends on, in words
+    in ``told``; and the ``patch``, the example's own numbers in it."""
+
+    example: int
+    name: str
+    place: Place
+    value: float
+    field: Field
+    told: str
+    patch: Array
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        plain = {**vars(self), "place": list(self.place), "field": list(self.field)}
+        return {**plain, "patch": self.patch.tolist()}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a feature looks for: the ``best`` matches, the largest number first, and the ``worst``,
+    the smallest first; each of another example. ``looked_at``: examples, of those ``given``."""
+
+    layer: str
+    feature: int
+    best: tuple[Match, ...]
+    worst: tuple[Match, ...]
+    looked_at: int
+    given: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        best, worst = ([match.to_json() for match in side] for side in (self.best, self.worst))
+        return {**vars(self), "best": best, "worst": worst}
+
+
+def looks_for(
+    net: Network,
+    pictures: Array,
+    layer: str,
+    feature: int,
+    most: int = 9,
+    names: Sequence[str] = (),
+    raw: Callable[[int], Any] | None = None,
+) -> Looks:
+    """The ``most`` examples of ``pictures`` (N, ...) with the largest, and with the smallest,
+    number of a layer's map, and where in them that is.
+
+    Of equal ones the first. (After a ReLU the smallest are zeros, all alike: the layer before it
+    tells what matches worst.) ``names``: of the examples. ``raw``: gives what an example was
+    before it was prepared, by its number, so that seconds are told as in its recording, and unknown
+    words as they were written (see `places`). More than `MOST_EXAMPLES` are sampled evenly.
+    LimitError where there is no such map, DataError where the examples do not fit.
+    """
+    stage = _stage(net, layer, feature)
+    count, given = int(checked("most", _SHOWN, most)), check_inputs(net, pictures[:1])
+    if len(names) not in (0, len(pictures)):
+        got = f"{len(names)} names for {len(pictures)} examples"
+        raise DataError(f"looks_for: got {got}, wanted one each")
+    chosen = np.arange(min(len(pictures), MOST_EXAMPLES)) * len(pictures)
+    chosen //= max(1, len(chosen))
+    probe = _probe(net, stage, int(feature))
+    step = max(GROUP, _VALUES // given[0].size // GROUP * GROUP)
+    blocks = [
+        probe.logits(pictures[chosen[start : start + step]])
+        for start in range(0, len(chosen), step)
+    ]
+    asked = _Asked(net, pictures, stage.name, int(feature), names, raw)
+    best, worst = (
+        tuple(
+            asked.match(index, sign)
+            for index in chosen[np.argsort(-extremes, kind="stable")[:count]].tolist()
+        )
+        for sign, extremes in zip((1, -1), np.concatenate(blocks).T, strict=True)
+    )
+    return Looks(stage.name, int(feature), best, worst, len(chosen), len(pictures))
+
+
+def _stage(net: Network, layer: str, feature: int) -> Stage:
+    stages = {stage.name: stage for stage in net.architecture.stages}
+    stage = stages.get(layer)
+    if stage is None:
+        guess = did_you_mean(str(layer), stages)
+        raise LimitError(f"layer: got {shown(layer)}, wanted one of {', '.join(stages)}{guess}")
+    last = stage.output.channels - 1
+    if not is_whole(feature) or not 0 <= feature <= last:
+        wanted = f"a whole number from 0 to {last}"
+        raise LimitError(f"feature: got {shown(feature)}, wanted {wanted}")
+    return stage
+
+
+def _probe(net: Network, stage: Stage, feature: int) -> Network:
+    """The net's layers as far as this one, and then a map times 1 and times -1, of which the
+    largest numbers are its logits: so its largest number, and its smallest with its sign turned.
+    Nothing is rounded on the way: all other maps count 0."""
+    ends = Convolution(2, (1, 1), bias=False), Pool("all")
+    layers = (*net.layers[: stage.number], *ends)
+    probe = Network(layers, net.input, 2, 0, net.preparation)
+    signs = np.zeros((2, stage.output.channels, 1, 1), np.float32)
+    signs[:, feature, 0, 0] = 1, -1
+    for own, arrays in (
+        (probe.parameters, net.parameters),
+        (probe.running_stats, net.running_stats),
+    ):
+        for name in own:
+            own[name] = arrays[name] if name in arrays and _before(net, name, stage) else signs
+    return probe
+
+
+def _before(net: Network, name: str, stage: Stage) -> bool:
+    """Whether an array, by its name, belongs to a stage or to one before it."""
+    layer = name.rpartition(".")[0]
+    return any(one.name == layer for one in net.architecture.stages[: stage.number])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What `looks_for` was asked."""
+
+    net: Network
+    pictures: Array
+    layer: str
+    feature: int
+    names: Sequence[str]
+    raw: Callable[[int], Any] | None
+
+    def match(self, index: int, sign: int) -> Match:
+        """Where an example's map is largest (with ``sign`` -1 smallest), walked to."""
+        net, example = self.net, self.pictures[index]
+        example = example if example.ndim == 1 else example.reshape(net.input)
+        plane = net.walk(example)[self.layer][self.feature]
+        row, column = (int(at) for at in np.unravel_index((sign * plane).argmax(), plane.shape))
+        field = receptive_field(net.architecture, self.layer, row, column)
+        text = example if example.ndim == 1 else None
+        where = places(net.preparation, text, self.raw and self.raw(index))
+        return Match(
+            index,
+            str(self.names[index]) if len(self.names) else str(index),
+            Place(self.layer, self.feature, row, column),
+            float(plane[row, column]),
+            field,
+            where.field_told(field),
+            np.array(field.cut(example)),
+        )
+
+
+def excerpt(
+    sound: Sound, preparation: SoundPreparation, field: Field, seconds: float = 0.5
+) -> Sound:
+    """What there is to hear of a field's steps: so many seconds of the recording around their
+    middle, moved inside where it is near an end; the whole, if that is shorter."""
+    if not seconds > 0:
+        raise LimitError(f"seconds: got {shown(seconds)}, wanted more than 0")
+    # The middle step is centred on its sample of the recording.
+    middle = preparation.first_step(sound) + (field.left + field.right - 1) / 2
+    centre = middle * preparation.hop / preparation.rate * sound.rate
+    count = min(len(sound.samples), max(1, round(seconds * sound.rate)))
+    start = min(max(0, round(centre - count / 2)), len(sound.samples) - count)
+    return Sound(sound.samples[start : start + count], sound.rate)
+
+
+def wav_bytes(sound: Sound) -> bytes:
+    """A sound as a WAV file of 16 bits, one channel: the samples that `read_sound` gives back."""
+    steps = np.rint(sound.samples.astype(np.float64) * 32_768)
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(sound.rate)
+        written.writeframes(np.clip(steps, -32_768, 32_767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+class Originals:
+    """What the examples of a data set were before they were prepared, read again by their names."""
+
+    def __init__(self, data: DataSet, place: Path) -> None:
+        """``place``: where ``data`` was read from. DataError if ``data`` has no names."""
+        if len(data.names) != len(data):
+            raise DataError(
+                f"{place}: got a data set whose examples have no names, wanted one that was read "
+                "from there"
+            )
+        self._names = data.names
+        self._gathered: Gathered = gather(place)
+        self._place = place
+        self._index = {name: index for index, name in enumerate(self._gathered.names)}
+
+    def __getitem__(self, index: int) -> Any:
+        """A picture (rows, columns, channels), a `Sound` or a text, by its number in the data set.
+        DataError where it is no longer there, or cannot be read."""
+        found = self._index.get(self._names[index])
+        if found is None:
+            raise DataError(
+                f"{self._place}: holds no {self._names[index]}, which the data set was made of; "
+                "read the data set again"
+            )
+        return self._gathered.raw[found]

@@ -1,0 +1,273 @@
+"""What mattered: which cells of an input an answer rests on, asked of the net in three ways.
+
+- *occlusion* (Zeiler, Fergus 2014): a part of the input is covered; how far does the logit fall?
+- *gradient x input* (Shrikumar and others 2016): the logit's slope by each number, times it.
+- *Grad-CAM* (Selvaraju and others 2017): where the maps are large that the logit rises with on the
+  whole. It says where a feature was found, not whether it counts just there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, fsum, sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreparation
+from ...core.errors import LimitError, shown
+from ...core.ghost_batch import GROUP
+from ...inputs import layer_inputs
+from ...spec.layers import Connectivity
+from ...core.constraints import is_whole
+from ...network import Network
+from ...trace.backprop import LOGIT
+from .receptive_field import centres
+
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+
+OCCLUSION, GRADIENT, GRAD_CAM = "occlusion", "gradient x input", "Grad-CAM"
+SHARE = 7
+"""A cover is as high and wide as a square a seventh as long as the input's sides (their geometric
+mean); the next one stands half of it further."""
+LETTERS = 3
+"""Letters covered at a time; words one by one."""
+MOST_COVERS = 1 << 16
+"""Of one input; checked before the first is made."""
+_VALUES = 1 << 22  # numbers of covered inputs that are made at a time
+
+
+@dataclass(frozen=True)
+class Mattered:
+    """How much each cell of an input mattered for a class.
+
+    ``method``: how that was asked; ``told``: the same with its figures, in words. ``label``: the
+    class's number. ``values``: (rows, columns) of the input; of a text (1, positions); above zero
+    speaks for the class. ``unit``: what they count: "logit", or "strength", which has no measure.
+    """
+
+    method: str
+    label: int
+    values: Float32
+    unit: str
+    told: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields; ``values`` a list of rows."""
+        return {**vars(self), "values": self.values.tolist()}
+
+
+def what_mattered(net: Network, example: Array, label: int | None = None) -> list[Mattered]:
+    """All that can be asked of a net about one input: Grad-CAM only where it has maps."""
+    label = _label(net, example, label)
+    found = [occlusion(net, example, label), gradient_times_input(net, example, label)]
+    if _maps(net):
+        found.append(grad_cam(net, example, label))
+    return found
+
+
+def occlusion(
+    net: Network, example: Array, label: int | None = None, side: int | None = None
+) -> Mattered:
+    """How far the logit of a class falls when parts of an input are covered.
+
+    ``example``: (C, H, W), bytes or float32, or words (positions). ``label``: the answer's, if left
+    out. Squares of ``side`` cells (see `SHARE`), as far as there is room for them, half a side
+    apart, are covered with the ground of drawings, with silence, or with a photo's own mean
+    colour. Of texts ``side`` words (1), or letters (`LETTERS`), are made unknown: so a word that
+    the net does not know cannot matter, and nothing is put where there is no text. A cell has
+    the mean of the falls of all covers that it lay under. LimitError for a side outside the
+    input, or so small that there are more than `MOST_COVERS`.
+    """
+    label = _label(net, example, label)
+    if _is_text(net, example):
+        return _words_occluded(net, np.asarray(example), label, side)
+    x = layer_inputs(net, np.asarray(example)[None])[0]
+    _, height, width = x.shape
+    side = _checked_side(side, ceil(sqrt(height * width) / SHARE), max(height, width))
+    high, wide = min(side, height), min(side, width)
+    tops, lefts = _starts(height, high), _starts(width, wide)
+    _check_count(len(tops) * len(lefts), side)
+    spans = [(slice(top, top + high), slice(left, left + wide)) for top in tops for left in lefts]
+    cover, name = _cover(net, x)
+    falls = _falls(net, x, label, spans, cover)
+    told = f"{high}x{wide} cells at a time covered with {name}"
+    return Mattered(OCCLUSION, label, _means(falls, spans, (height, width)), "logit", told)
+
+
+def _words_occluded(net: Network, words: Array, label: int, side: int | None) -> Mattered:
+    preparation, count = net.preparation, len(words)
+    units = preparation.units if isinstance(preparation, TextPreparation) else "words"
+    side = _checked_side(side, min(count, 1 if units == "words" else LETTERS), count)
+    unknown = min(UNKNOWN, net.input[1] - 1)
+    starts = range(count) if side == 1 else _starts(count, side)
+    spans = [slice(start, start + side) for start in starts]
+    spans = [span for span in spans if (words[span] != NOTHING).any()]
+    _check_count(len(spans), side)
+    falls = _falls(net, words, label, spans, np.where(words == NOTHING, NOTHING, unknown))
+    values = _means(falls, [(slice(0, 1), span) for span in spans], (1, count))
+    values[0, words == NOTHING] = 0
+    told = f"{side} {units if side > 1 else units[:-1]} at a time made unknown"
+    return Mattered(OCCLUSION, label, values, "logit", told)
+
+
+def gradient_times_input(net: Network, example: Array, label: int | None = None) -> Mattered:
+    """The slope of a class's logit by each number of an input, times that number, the channels
+    added up; of words that are looked up, of the numbers that stand for them. Arguments as of
+    `occlusion`."""
+    label = _label(net, example, label)
+    walk = net.walk(example)
+    name = net.architecture.stages[0].name if net.architecture.reads_texts else "input"
+    stack = walk[name].astype(np.float64)
+    products = walk.backprop(label, LOGIT).errors[name].astype(np.float64) * stack
+    # In a column of a text's picture all but one are zero: their sum is exact in any order.
+    planes = products.sum(axis=1, keepdims=True) if _is_text(net, example) else products
+    values = np.add.accumulate(planes, axis=0)[-1]
+    told = "the logit's slope by each number, times the number"
+    return Mattered(GRADIENT, label, values.astype(np.float32), "logit", told)
+
+
+def grad_cam(
+    net: Network, example: Array, label: int | None = None, layer: str | None = None
+) -> Mattered:
+    """Grad-CAM: a layer's maps, each times the mean of the logit's slope by its cells, added up,
+    and what is below zero made zero; brought to the input's cells, each of which takes the number
+    whose receptive field has its middle nearest.
+
+    ``layer``: by its name; if left out, the last convolution with its norm and ReLU, or without
+    one the last layer that has rows and columns. LimitError where there is none. The other
+    arguments as of `occlusion`.
+    """
+    label = _label(net, example, label)
+    maps = _maps(net)
+    layer = _default(net) if layer is None else layer
+    if layer not in maps:
+        if not maps:
+            raise LimitError(
+                "Grad-CAM: got a net whose layers have no rows and columns, wanted one with a "
+                "convolution, say; take occlusion or gradient x input"
+            )
+        raise LimitError(f"layer: got {shown(layer)}, wanted one of {', '.join(maps)}")
+    walk = net.walk(example)
+    stack = walk[layer].astype(np.float64)
+    slopes = walk.backprop(label, LOGIT).errors[layer]
+    weights = [fsum(plane) / len(plane) for plane in slopes.reshape(len(slopes), -1).tolist()]
+    strength = np.zeros(stack.shape[1:])
+    for weight, plane in zip(weights, stack, strict=True):
+        strength += weight * plane
+    values = _spread(net, layer, np.maximum(strength, 0), _is_text(net, example))
+    told = f"the maps of {layer}, as far as the logit rises with them"
+    return Mattered(GRAD_CAM, label, values, "strength", told)
+
+
+def _spread(net: Network, layer: str, strength: Array, is_text: bool) -> Float32:
+    """A layer's (rows, columns) as the input's; of texts as (1, positions)."""
+    picked = [
+        np.abs(np.arange(size)[:, None] - np.array(centres(net.architecture, layer, axis))).argmin(
+            1
+        )
+        for axis, size in enumerate(net.input[1:])
+    ]
+    if is_text:  # the rows of a text's picture are words, and only one of each column stands there
+        strength, picked[0] = strength.max(axis=0)[None], np.zeros(1, np.int64)
+    spread: Float32 = strength[np.ix_(*picked)].astype(np.float32)
+    return spread
+
+
+def _maps(net: Network) -> list[str]:
+    """The layers that have rows or columns."""
+    stages = net.architecture.stages
+    return [stage.name for stage in stages if stage.output.height * stage.output.width > 1]
+
+
+def _default(net: Network) -> str | None:
+    maps, stages = _maps(net), net.architecture.stages
+    numbers = [stage.number - 1 for stage in stages if stage.convolutional and stage.name in maps]
+    if not numbers:
+        return maps[-1] if maps else None
+    last = numbers[-1]
+    for stage in stages[last + 1 :]:
+        if stage.layer.connectivity is not Connectivity.POINTWISE:
+            break
+        last += 1
+    return stages[last].name
+
+
+def _is_text(net: Network, example: Array) -> bool:
+    """Whether it is word numbers; of a net without embed they become the deck's picture."""
+    return np.ndim(example) == 1 and (
+        net.architecture.reads_texts or isinstance(net.preparation, TextPreparation)
+    )
+
+
+def _label(net: Network, example: Array, label: int | None) -> int:
+    """A class's number, checked; the answer's, if it is left out."""
+    if label is None:
+        return int(net.logits(np.asarray(example)[None])[0].argmax())
+    most = len(net.classes) - 1
+    if not is_whole(label) or not 0 <= label <= most:
+        raise LimitError(f"label: got {shown(label)}, wanted a class's number from 0 to {most}")
+    return int(label)
+
+
+def _checked_side(side: int | None, chosen: int, most: int) -> int:
+    side = chosen if side is None else side
+    if not is_whole(side) or not 1 <= side <= most:
+        raise LimitError(f"side: got {shown(side)}, wanted a whole number from 1 to {most}")
+    return int(side)
+
+
+def _check_count(count: int, side: int) -> None:
+    if count > MOST_COVERS:
+        raise LimitError(
+            f"side: got {side}, which makes {count:,} covers, wanted at most {MOST_COVERS:,}; "
+            "take a larger side"
+        )
+
+
+def _starts(size: int, side: int) -> list[int]:
+    """Where covers begin along an axis: half a side apart, the last one at the end."""
+    last = size - side
+    return [*range(0, last, max(1, side // 2)), last]
+
+
+def _cover(net: Network, x: Float32) -> tuple[Float32, str]:
+    """What an input is covered with, in its shape; and its name."""
+    if net.preparation.ground != "any":  # -1, whichever the ground: see `Preparation.scale`
+        name = "silence" if net.preparation.kind == "sounds" else "the ground"
+        return np.full_like(x, -1), name
+    means = [fsum(plane) / len(plane) for plane in x.reshape(len(x), -1).tolist()]
+    colours = np.array(means, np.float32)[:, None, None]
+    return np.broadcast_to(colours, x.shape), "its mean colour"
+
+
+def _falls(net: Network, x: Array, label: int, spans: list[Any], cover: Array) -> list[float]:
+    """How far the logit falls under each cover. ``spans``: cells of the last axes."""
+    if not spans:
+        return []
+    before = float(net.logits(x[None])[0, label])
+    found: list[float] = []
+    for some in _blocks(spans, max(GROUP, _VALUES // max(1, x.size) // GROUP * GROUP)):
+        covered = np.repeat(x[None], len(some), axis=0)
+        for one, span in zip(covered, some, strict=True):
+            where = (..., *span) if isinstance(span, tuple) else (..., span)
+            one[where] = cover[where]
+        found += [before - after for after in net.logits(covered)[:, label].tolist()]
+    return found
+
+
+def _blocks(spans: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(spans), size):
+        yield spans[start : start + size]
+
+
+def _means(falls: list[float], spans: list[tuple[slice, slice]], shape: tuple[int, int]) -> Float32:
+    """The mean of the falls over each cell, added up in the order of the covers."""
+    sums, counts = np.zeros(shape), np.zeros(shape, np.int64)
+    for fall, span in zip(falls, spans, strict=True):
+        sums[span] += fall
+        counts[span] += 1
+    return (sums / np.maximum(counts, 1)).astype(np.float32)

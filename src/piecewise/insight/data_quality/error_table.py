@@ -1,0 +1,231 @@
+"""The deck's error table of any pictures: right answer, actual answer, error = |right - actual|,
+added up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from math import fsum
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...core.errors import DataError, LimitError, did_you_mean, shown
+from ...inputs import check_examples
+from ...network import Network
+from ...reference.losses import answers
+
+Float64 = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+LOGITS, PROBABILITIES = "logits", "probabilities"
+SHOWN, SHOWN_HTML = 10, 100
+"""Pictures in a terminal, and in a notebook."""
+CLASSES = 10
+"""Classes of a picture that are shown, of more the right one and those with the largest errors."""
+SORTS = ("index", "name", "right", "answer", "error")
+
+
+class Row(NamedTuple):
+    """A line of the table: of a picture and a class."""
+
+    class_name: str
+    right: float
+    actual: float
+    error: float
+
+
+@dataclass(frozen=True)
+class ErrorTable:
+    """The answers about N pictures, and how far they are from the right ones.
+
+    ``answers``: what an actual answer is: "logits", of nets that were taught with the absolute or
+    the squared loss, or "probabilities". ``labels``: the right class numbers (N,). ``actual``:
+    (N, K). ``names`` of the pictures, or none. ``order``: the pictures' numbers as they are shown.
+    """
+
+    classes: tuple[str, ...]
+    answers: str
+    labels: Labels
+    actual: Float64
+    names: tuple[str, ...] = ()
+    order: tuple[int, ...] = ()
+    errors: Float64 = field(init=False)
+    """|right - actual|, (N, K)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "errors", np.abs(answers(self.actual, self.labels) - self.actual))
+        object.__setattr__(self, "order", self.order or tuple(range(len(self.labels))))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def totals(self) -> list[float]:
+        """Each picture's errors added up, by its number."""
+        return [fsum(row) for row in self.errors.tolist()]
+
+    @property
+    def total(self) -> float:
+        """All errors added up."""
+        return fsum(self.errors.ravel().tolist())
+
+    @property
+    def mean(self) -> float:
+        """The total, a picture."""
+        return self.total / len(self)
+
+    def name(self, index: int) -> str:
+        return self.names[index] if self.names else f"picture {index}"
+
+    def right(self, index: int) -> str:
+        """The name of a picture's right class."""
+        return self.classes[int(self.labels[index])]
+
+    def answer(self, index: int) -> str:
+        """The name of the class with a picture's largest actual answer."""
+        return self.classes[int(self.actual[index].argmax())]
+
+    def rows(self, index: int) -> list[Row]:
+        """The lines of a picture, a class each."""
+        columns = self.actual[index].tolist(), self.errors[index].tolist()
+        return [
+            Row(name, float(number == self.labels[index]), actual, error)
+            for number, (name, actual, error) in enumerate(zip(self.classes, *columns, strict=True))
+        ]
+
+    def sorted_by(self, what: str) -> ErrorTable:
+        """The same table in another order: by "error", the largest total first; by "name", by the
+        "right" class, by the "answer"; or by "index", as the pictures came."""
+        if what not in SORTS:
+            raise LimitError(
+                f"sorted_by: got {shown(what)}, wanted one of {', '.join(SORTS)}"
+                f"{did_you_mean(str(what), SORTS)}"
+            )
+        numbers = range(len(self))
+        keys: Sequence[Any] = {
+            "index": lambda: numbers,
+            "name": lambda: [self.name(index) for index in numbers] if self.names else numbers,
+            "right": self.labels.tolist,
+            "answer": self.actual.argmax(axis=1).tolist,
+            "error": lambda: [-total for total in self.totals],
+        }[what]()
+        return replace(self, order=tuple(sorted(numbers, key=lambda index: keys[index])))
+
+    def lines(self, most: int = SHOWN) -> Iterator[str]:
+        """The table of the first pictures, a line a class, and the total of all."""
+        totals = self.totals
+        yield f"actual answers: {self.answers}"
+        for index in self.order[:most]:
+            width = max(map(len, self.classes))
+            yield f"{self.name(index)} ({self.right(index)})"
+            yield f"  {'':{width}}  right    actual     error"
+            rows, others = _chosen(self.rows(index))
+            for row in rows:
+                yield (
+                    f"  {row.class_name:{width}}  {row.right:5.0f}  {row.actual:8.2f}  "
+                    f"{row.error:8.2f}"
+                )
+            if others:
+                left = f"{len(others)} others"
+                yield f"  {left:{width + 17}}  {fsum(row.error for row in others):8.2f}"
+            yield f"  {'total':{width + 17}}  {totals[index]:8.2f}"
+        if len(self) > most:
+            yield f"and {len(self) - most:,} pictures more"
+        yield f"total error of {self._counted}: {self.total:.2f}, {self.mean:.4f} a picture"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: the pictures in their order, each with its rows; and the total."""
+        totals = self.totals
+        return {
+            "answers": self.answers,
+            "classes": list(self.classes),
+            "n": len(self),
+            "total": self.total,
+            "mean": self.mean,
+            "pictures": [
+                {
+                    "index": index,
+                    "name": self.name(index),
+                    "right": self.right(index),
+                    "answer": self.answer(index),
+                    "error": totals[index],
+                    "rows": [row._asdict() for row in self.rows(index)],
+                }
+                for index in self.order
+            ],
+        }
+
+    def _repr_html_(self) -> str:
+        """The same as a <table>, a <tbody> a picture; what it can be sorted by are its data-
+        attributes."""
+        bodies = "".join(self._body(index) for index in self.order[:SHOWN_HTML])
+        titles = ("picture", "class", "right answer", "actual answer", "error")
+        head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+        left = len(self) - SHOWN_HTML
+        more = f"and {left:,} pictures more; " if left > 0 else ""
+        return (
+            f"<table><caption>Actual answers are {self.answers}; error = |right - actual|</caption>"
+            f"<thead><tr>{head}</tr></thead>{bodies}<tfoot><tr>"
+            f'<th scope="row" colspan="4">{more}total of {len(self):,} pictures '
+            f"({self.mean:.4f} a picture)</th><td>{self.total:.2f}</td></tr></tfoot></table>"
+        )
+
+    @property
+    def _counted(self) -> str:
+        return f"{len(self):,} picture{'s' * (len(self) != 1)}"
+
+    def _body(self, index: int) -> str:
+        rows, others = _chosen(self.rows(index))
+        total, name = fsum(self.errors[index].tolist()), escape(self.name(index))
+        cells = [
+            f"<td>{escape(row.class_name)}</td><td>{row.right:.0f}</td><td>{row.actual:.4f}</td>"
+            f"<td>{row.error:.4f}</td>"
+            for row in rows
+        ]
+        if others:
+            rest = fsum(row.error for row in others)
+            cells.append(f'<td colspan="3">{len(others):,} others</td><td>{rest:.4f}</td>')
+        cells.append(f'<th colspan="3">total</th><td>{total:.4f}</td>')
+        cells[0] = f'<th scope="rowgroup" rowspan="{len(cells)}">{name}</th>{cells[0]}'
+        told = (
+            f'data-index="{index}" data-name="{name}" data-right="{escape(self.right(index))}" '
+            f'data-answer="{escape(self.answer(index))}" data-error="{total!r}"'
+        )
+        return f"<tbody {told}>{''.join(f'<tr>{row}</tr>' for row in cells)}</tbody>"
+
+
+def error_table(
+    net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike, names: Sequence[str] = ()
+) -> ErrorTable:
+    """The error table of pictures (N, C, H, W), or words (N, positions), with class numbers (N,).
+    DataError where they, or their ``names``, do not fit."""
+    given, right = check_examples(net, pictures, labels)
+    if len(names) not in (0, len(right)):
+        raise DataError(f"names: got {len(names)}, wanted {len(right)}, one per picture, or none")
+    return table_of(net, net.logits(given), right, names)
+
+
+def table_of(
+    net: Network, logits: npt.NDArray[np.float32], right: Labels, names: Sequence[str] = ()
+) -> ErrorTable:
+    """The same of logits (N, K) that the net has given, by the loss that it was taught with last;
+    of one that was not taught yet, the answers are probabilities."""
+    free = net.recipe.get("loss") in ("absolute", "squared")
+    actual = logits if free else net.probabilities_of(logits)
+    kind = LOGITS if free else PROBABILITIES
+    return ErrorTable(net.classes, kind, right, actual.astype(np.float64), tuple(names))
+
+
+def _chosen(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows of a picture that are shown, in their order, and the others."""
+    if len(rows) <= CLASSES:
+        return rows, []
+    ranked = sorted(range(len(rows)), key=lambda number: (-rows[number].right, -rows[number].error))
+    shown_ones = sorted(ranked[:CLASSES])
+    return [rows[number] for number in shown_ones], [rows[number] for number in ranked[CLASSES:]]

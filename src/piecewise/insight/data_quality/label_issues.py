@@ -1,0 +1,222 @@
+"""Likely wrong labels: every example answered by nets that did not learn from it.
+
+A net repeats what it was told, wrong labels too, so that its own answers about what it learned
+from say little. In turn a part of the examples is left out, and nets that learned from the others
+doubt the labels of these (Northcutt, Jiang, Chuang: "Confident learning", 2021, rank by the same
+number). What they doubt much is left out of what the second round learns from.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...data.dataset import DataSet, as_dataset
+from ...data.loading.subset import rows
+from ...core.portable_math import exp
+from ...core.errors import DataError
+from ...training.calibrate import calibrated
+from ...training.defaults import Plan, plan_for, tricks_for
+from ...training.splits import folds_of
+from ...training.train import train
+from ...core.constraints import SEED, Whole, checked
+from ...network import Network
+from ...core.progress import OnProgress
+from ...reference.losses import log_softmax
+from .parallel_training import side_by_side
+
+FOLDS, REPEATS = 5, 2
+SURE = 0.9
+"""How sure the first round must be of another label, for the second not to learn from an example.
+"""
+
+Labels = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An example whose label is doubted: its ``index`` in the data set, its ``name``, the ``part``
+    it is of, the ``given`` label and the one that is likely; ``doubt``: how sure the nets are
+    that the given one is wrong; ``sure``: how sure they are of the likely one."""
+
+    index: int
+    name: str
+    part: str
+    given: str
+    likely: str
+    doubt: float
+    sure: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        return dict(vars(self))
+
+
+def suspects(
+    data: DataSet | str | os.PathLike[str],
+    most: int | None = None,
+    *,
+    layers: str | None = None,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+    threads: int | None = None,
+) -> list[Suspect]:
+    """The examples whose labels are most likely wrong, the surest first: the ``most`` first; if
+    left out, all that the nets have another answer for.
+
+    ``data``: a data set, or its path. The part for testing is left out: it neither teaches nor is
+    looked at. Groups stay together, as one person's mistakes, and pictures, are alike. Ten nets
+    with quick layers (or ``layers``) and their recipe are trained: the same data and ``seed`` give
+    the same answer. ``on_progress``, ``threads``: see `side_by_side`. Raises DataError, LimitError,
+    NotationError.
+    """
+    for name, limit, value in (
+        ("most", Whole(1, 1_000_000_000, optional=True), most),
+        ("seed", SEED, seed),
+    ):
+        checked(f"suspects: {name}", limit, value)
+    data = as_dataset(data, on_progress)
+    asked = _Asked.of(data, layers, seed)
+    logits = asked.answers(on_progress, threads)
+    return _ranked(data, asked, logits, most)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is not for testing, and the plan of the nets that are asked about it."""
+
+    data: DataSet
+    places: Labels
+    """In the data set."""
+    pictures: npt.NDArray[Any]
+    labels: Labels
+    groups: npt.NDArray[np.str_] | None
+    folds: int
+    plan: Plan
+
+    @classmethod
+    def of(cls, data: DataSet, layers: str | None, seed: int) -> _Asked:
+        """DataError where there is too little to learn from."""
+        chosen = data.parts != "test"
+        pictures, labels = rows(data.pictures, chosen), data.labels[chosen]
+        groups = None if data.groups is None else np.asarray(data.groups)[chosen]
+        counts = np.bincount(labels, minlength=len(data.classes))
+        least = counts[counts > 0]
+        if len(least) < 2 or int(least.max()) < 2:
+            raise DataError(
+                f"data: got {len(labels)} examples of {len(least)} classes that are not for "
+                "testing, wanted 2 classes or more with some examples each"
+            )
+        folds = min(FOLDS, int(counts.max()) if groups is None else len(np.unique(groups)))
+        if folds < 2:
+            raise DataError("data: groups: all there is to learn from is of one, wanted 2 or more")
+        learned = len(labels) - -(-len(labels) // folds)
+        plan = plan_for(
+            data.preparation.kind,
+            data.preparation.shape,
+            len(data.classes),
+            learned,
+            layers=layers,
+            quick=True,
+            tricks=tricks_for(pictures, data.preparation),
+            seed=seed,
+        )
+        return cls(data, np.flatnonzero(chosen), pictures, labels, groups, folds, plan)
+
+    @property
+    def judged(self) -> npt.NDArray[np.bool_]:
+        """Which examples (N,) had others of their class among what was learned from, in all rounds:
+        of a class that it never met, a net has nothing to say."""
+        judged = np.ones(len(self.labels), bool)
+        for repeat in range(REPEATS):
+            fold = self._fold(repeat)
+            for number in range(self.folds):
+                out = fold == number
+                judged[out] &= np.isin(self.labels[out], self.labels[~out])
+        return judged
+
+    def _fold(self, repeat: int) -> Labels:
+        """The fold (N,) of each example in a round."""
+        return folds_of(self.labels, self.plan.recipe.seed, repeat, self.folds, self.groups)
+
+    def answers(self, on_progress: OnProgress | None, threads: int | None) -> Float64:
+        """The logits (repeats, N, classes) by nets that did not learn from them."""
+        found, kept = [], np.ones(len(self.labels), bool)
+        for repeat in range(REPEATS):
+            stage = f"asking nets, round {repeat + 1} of {REPEATS}"
+            fold = self._fold(repeat)
+            jobs = [self._job(fold == number, kept) for number in range(self.folds)]
+            logits = np.empty((len(self.labels), len(self.data.classes)))
+            made = side_by_side(jobs, self.plan.recipe.epochs, stage, on_progress, threads)
+            for number, some in enumerate(made):
+                logits[fold == number] = some
+            found.append(logits)
+            kept = self._kept(logits)
+        return np.stack(found)
+
+    def _job(
+        self, out: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]
+    ) -> Callable[[OnProgress], npt.NDArray[np.float32]]:
+        """Answers about what is left out."""
+
+        def asked(report: OnProgress) -> npt.NDArray[np.float32]:
+            preparation = self.data.preparation
+            recipe = self.plan.recipe
+            net = Network(
+                self.plan.layers, preparation.shape, self.data.classes, recipe.seed, preparation
+            )
+            learned = ~out & kept
+            train(net, rows(self.pictures, learned), self.labels[learned], recipe, None, report, 1)
+            return net.logits(rows(self.pictures, out), 1)
+
+        return asked
+
+    def _kept(self, logits: Float64) -> npt.NDArray[np.bool_]:
+        """Which to learn from after these answers: all but those whose label is surely another;
+        of a class of which less than half would be left, all."""
+        chances = exp(log_softmax(logits / _temperature(logits, self.labels)))
+        others = chances.copy()
+        others[np.arange(len(others)), self.labels] = 0
+        kept = others.max(axis=1) <= SURE
+        for label in np.unique(self.labels).tolist():
+            of_class = self.labels == label
+            if 2 * kept[of_class].sum() < of_class.sum():
+                kept[of_class] = True
+        return np.asarray(kept)
+
+
+def _temperature(logits: Float64, labels: Labels) -> float:
+    return calibrated(logits.astype(np.float32), labels).temperature
+
+
+def _ranked(data: DataSet, asked: _Asked, logits: Float64, most: int | None) -> list[Suspect]:
+    """By the mean chance of the given label over the rounds, the least first; of equal ones, in the
+    order of the data."""
+    labels = asked.labels
+    rounds = [log_softmax(one / _temperature(one, labels)) for one in logits]
+    chances = np.add.reduce([exp(one) for one in rounds]) / len(rounds)
+    given = chances[np.arange(len(labels)), labels]
+    order = np.argsort(given, kind="stable")
+    order = order[asked.judged[order]]
+    likely = chances.argmax(axis=1)
+    order = order[likely[order] != labels[order]] if most is None else order[:most]
+    return [_suspect(data, asked, index, chances[index]) for index in order.tolist()]
+
+
+def _suspect(data: DataSet, asked: _Asked, index: int, chances: Float64) -> Suspect:
+    place, label = int(asked.places[index]), int(asked.labels[index])
+    return Suspect(
+        place,
+        data.names[place] if len(data.names) else f"example {place}",
+        str(data.parts[place]),
+        data.classes[label],
+        data.classes[int(chances.argmax())],
+        float(1 - chances[label]),
+        float(chances.max()),
+    )

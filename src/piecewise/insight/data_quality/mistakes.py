@@ -1,0 +1,249 @@
+"""Mistakes first: the confusion matrix with the examples in its cells, the most confident mistakes,
+and the examples learned from that are nearest to each, by the values that the last layer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...spec.architecture import Architecture, Stage
+from ...engine.runtime import network_programs
+from ...core.errors import DataError, LimitError, shown
+from ...inputs import check_examples, engine_inputs
+from ...core.constraints import MOST_CLASSES, Whole, checked
+from ...network import Network
+
+MOST = 20
+"""Mistakes that are looked at closely, if nothing else is said."""
+NEAREST = 3
+MOST_VALUES = 1 << 24
+"""Values of all examples learned from that are kept to compare with; of more, evenly many."""
+MOST_WALKS = 2_000
+"""Examples learned from that are walked one by one, where no net can end with the values that
+vote."""
+
+Labels = npt.NDArray[np.int64]
+Float32 = npt.NDArray[np.float32]
+Examples = tuple[npt.ArrayLike, npt.ArrayLike]
+
+
+@dataclass(frozen=True)
+class Near:
+    """An example learned from: its ``index`` and ``name`` there, its ``label``, and how far what
+    the last layer reads of it is from what it reads of the mistake (the root of the squares' sum).
+    """
+
+    index: int
+    name: str
+    label: str
+    distance: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer: the example's ``index`` and ``name``, the ``right`` class, the ``answer`` and
+    its ``probability``, that of the right class (``chance``), and what is ``near``."""
+
+    index: int
+    name: str
+    right: str
+    answer: str
+    probability: float
+    chance: float
+    near: tuple[Near, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        return {**vars(self), "near": [one.to_json() for one in self.near]}
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """All answers about ``n`` examples in cells, and the most confident ``mistakes``.
+
+    ``cells``: (right class, answer) numbers -> the indices of these examples, the most confident
+    first; no key where there are none. ``stack``: by whose values things are near.
+    ``compared``: how many examples learned from were looked at.
+    """
+
+    classes: tuple[str, ...]
+    n: int
+    cells: dict[tuple[int, int], tuple[int, ...]]
+    mistakes: tuple[Mistake, ...]
+    stack: str
+    compared: int = 0
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """How many examples each cell holds: (right classes, answers)."""
+        counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
+        for cell, indices in self.cells.items():
+            counts[cell] = len(indices)
+        return counts
+
+    def cell(self, right: str | int, answer: str | int) -> tuple[int, ...]:
+        """The examples of a class, by name or number, that got this answer."""
+        return self.cells.get((self._number(right), self._number(answer)), ())
+
+    def _number(self, one: str | int) -> int:
+        if isinstance(one, str):
+            if one not in self.classes:
+                raise LimitError(f"class: got {one!r}, wanted one of {', '.join(self.classes)}")
+            return self.classes.index(one)
+        return int(checked("class", Whole(0, len(self.classes) - 1), one))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: n, classes, confusion, cells (right, answer, indices), mistakes, stack,
+        compared."""
+        return {
+            "n": self.n,
+            "classes": list(self.classes),
+            "confusion": self.confusion.tolist(),
+            "cells": [
+                {
+                    "right": self.classes[right],
+                    "answer": self.classes[answer],
+                    "indices": list(indices),
+                }
+                for (right, answer), indices in sorted(self.cells.items())
+            ],
+            "mistakes": [one.to_json() for one in self.mistakes],
+            "stack": self.stack,
+            "compared": self.compared,
+        }
+
+
+def mistakes(
+    net: Network,
+    pictures: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    names: Sequence[str] = (),
+    train: Examples | None = None,
+    train_names: Sequence[str] = (),
+    *,
+    most: int = MOST,
+    nearest: int = NEAREST,
+) -> Mistakes:
+    """Where ``net`` is wrong about pictures (N, ...) with class numbers (N,), the surest first.
+
+    With ``train``, pictures and labels it learned from, each of the first ``most`` mistakes gets
+    the ``nearest`` of them. ``names`` and ``train_names``: what a person calls each. Raises
+    DataError where arrays do not fit the net, LimitError.
+    """
+    given, right = check_examples(net, pictures, labels)
+    called = _names(names, len(right), "names")
+    for name, value, low in (("most", most, 0), ("nearest", nearest, 1)):
+        checked(f"mistakes: {name}", Whole(low, 100_000), value)
+    chances = net.probabilities_of(logits := net.logits(given))
+    answers = logits.argmax(axis=1)
+    sure = chances[np.arange(len(right)), answers]
+    order = np.argsort(-sure, kind="stable")
+    cells: dict[tuple[int, int], list[int]] = {}
+    for index in order.tolist():
+        cells.setdefault((int(right[index]), int(answers[index])), []).append(index)
+    chosen = order[answers[order] != right[order]][:most]
+    voting = _Read(net)
+    near: list[tuple[Near, ...]] = [()] * len(chosen)
+    compared = 0
+    if train is not None:
+        if not isinstance(train, tuple | list) or len(train) != 2:
+            raise DataError(f"train: got {shown(train)}, wanted two: pictures and their labels")
+        learned = _Learned(voting, *check_examples(net, *train), train_names)
+        near, compared = learned.near(given[chosen], nearest), len(learned.places)
+    found = tuple(
+        Mistake(
+            index,
+            called[index],
+            net.classes[right[index]],
+            net.classes[answers[index]],
+            float(sure[index]),
+            float(chances[index, right[index]]),
+            some,
+        )
+        for index, some in zip(chosen.tolist(), near, strict=True)
+    )
+    whole = {cell: tuple(indices) for cell, indices in cells.items()}
+    return Mistakes(net.classes, len(right), whole, found, voting.stack, compared)
+
+
+def _names(names: Sequence[str], count: int, what: str) -> Sequence[str]:
+    if len(names) not in (0, count):
+        raise DataError(f"{what}: got {len(names)}, wanted {count}, one per picture")
+    return names if len(names) else [f"example {index}" for index in range(count)]
+
+
+class _Read:
+    """What the last layer reads."""
+
+    def __init__(self, net: Network) -> None:
+        self.net = net
+        self.before = _before_the_last(net.architecture.stages)
+        """The layers before the last."""
+        self.stack = self.before[-1].name if self.before else "input"
+        self.shape = self.before[-1].output if self.before else net.architecture.input
+        self.is_net = bool(self.before) and prod(self.shape) <= MOST_CLASSES
+
+    def values(self, pictures: npt.NDArray[Any]) -> Float32:
+        """Of pictures (N, ...): (N, values). All at once by the engine where the layers before the
+        last are a net by themselves; else one walk each."""
+        net = self.net
+        if not len(pictures):
+            return np.zeros((0, prod(self.shape)), np.float32)
+        if not self.is_net:
+            return np.stack([np.ravel(net.walk(one)[self.stack]) for one in pictures])
+        first = Architecture([one.layer for one in self.before], net.input, prod(self.shape))
+        flat = net.parameters.flat[: sum(row.size for row in first.parameters)]
+        averages = net.running_stats.flat[: sum(row.size for row in first.averages)]
+        given = engine_inputs(net, pictures)
+        return network_programs.logits(first, flat, averages, given, net.preparation.fraction)
+
+
+def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The layers before the last full one, dropout left out, which lets all through; if there is
+    no full one, those before the last."""
+    last = len(stages) - 1
+    number = next((at for at in range(last, -1, -1) if stages[at].layer.fully_connected), last)
+    while number and stages[number - 1].layer.identity_at_inference:
+        number -= 1
+    return stages[:number]
+
+
+class _Learned:
+    """Examples learned from, as many as can be compared with, and what the last layer reads of
+    them."""
+
+    def __init__(
+        self, voting: _Read, pictures: npt.NDArray[Any], labels: Labels, names: Sequence[str]
+    ) -> None:
+        self.voting, self.labels = voting, labels
+        self.names = _names(names, len(labels), "train_names")
+        count = min(len(labels), max(1, MOST_VALUES // prod(voting.shape)))
+        if not voting.is_net:
+            count = min(count, MOST_WALKS)
+        self.places = np.arange(count) * len(labels) // count
+        self.columns = voting.values(pictures[self.places]).astype(np.float64).T.copy()
+
+    def near(self, pictures: npt.NDArray[Any], nearest: int) -> list[tuple[Near, ...]]:
+        """The nearest of each picture, equally near ones in the order of the examples."""
+        return [self._near(row, nearest) for row in self.voting.values(pictures).tolist()]
+
+    def _near(self, row: list[float], nearest: int) -> tuple[Near, ...]:
+        squares = np.zeros(len(self.places))
+        for column, value in zip(self.columns, row, strict=True):  # in this order on every machine
+            away = column - value
+            squares += away * away
+        order = np.argsort(squares, kind="stable")[:nearest]
+        classes = self.voting.net.classes
+        return tuple(
+            Near(place, self.names[place], classes[self.labels[place]], float(squares[at]) ** 0.5)
+            for at, place in zip(order.tolist(), self.places[order].tolist(), strict=True)
+        )

@@ -1,0 +1,48 @@
+"""Fully connected: every value gets a vote."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..spec.layers import Full
+from .reductions import Array, Arrays, Draw
+
+CACHES_INPUT = True
+
+
+def forward(layer: Full, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Array]:
+    """x (N, C, H, W), weight (neurons, inputs), bias (neurons) -> y (N, neurons, 1, 1).
+
+    The inputs are the values in the order channel, row, column. Each y starts as the bias; then
+    come the votes, input by input.
+    """
+    weight, values = arrays["weight"], x.reshape(len(x), -1)
+    y = np.repeat(arrays["bias"][None], len(x), axis=0)
+    for i in range(values.shape[1]):
+        y += weight[:, i] * values[:, i, None]
+    return y[:, :, None, None], x
+
+
+def backward(
+    layer: Full, upstream: Array, arrays: Arrays, kept: Array
+) -> tuple[Array, dict[str, Array]]:
+    """upstream (N, neurons, 1, 1), kept = x -> dx like x, dweight, dbias."""
+    weight, values = arrays["weight"], kept.reshape(len(kept), -1)
+    upstream = upstream.reshape(len(upstream), -1)
+    dvalues = np.zeros_like(values)
+    for f in range(len(weight)):
+        dvalues += weight[f] * upstream[:, f, None]
+    dweight = np.zeros_like(weight)
+    dbias = np.zeros_like(arrays["bias"])
+    for n in range(len(values)):
+        dweight += upstream[n, :, None] * values[n]
+        dbias += upstream[n]
+    return dvalues.reshape(kept.shape), {"weight": dweight, "bias": dbias}
+
+
+def votes(values: Array, weight: Array) -> Array:
+    """Each value's say: values (inputs), weight (neurons, inputs) -> (neurons, inputs).
+
+    A neuron's votes and its bias add up to its output.
+    """
+    return weight * values

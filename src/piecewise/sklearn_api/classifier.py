@@ -1,0 +1,336 @@
+"""A classifier with scikit-learn's manners, for pictures, and for tables too.
+
+It inherits nothing from scikit-learn and does not load it: it goes where scikit-learn's own
+classifiers go (pipelines, searches, cross-validation), and works where scikit-learn is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..spec.architecture import Architecture, class_names
+from ..data.arrays import Levels, Reading, Shape, as_pictures, given, reading_of_files, reading_of_pictures, reading_of_rows, shape_of
+from ..core.errors import DataError, LimitError
+from ..spec.layers import Layer
+from ..training.deduplicate import Examples, canonical, relative
+from ..training.defaults import Plan, plan_for, tricks_for
+from ..training.splits import held_out
+from ..training.recipe import Recipe
+from ..training.train import train
+from .conventions import Manners, checked_labels, checked_weights, class_factors, classes_of, column_names, numbered, seed_of, threads_of
+from ..network import Network
+from ..spec.augmentation import Augmentation
+
+Array = npt.NDArray[Any]
+Float64 = npt.NDArray[np.float64]
+
+TABLE_LAYERS = "full 64, relu, full"
+"""For rows of a table, where neighbours mean nothing to each other."""
+_KNOBS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "optimizer",
+    "momentum",
+    "nesterov",
+    "weight_decay",
+    "loss",
+    "tricks",
+    "patience",
+    "validation_share",
+)
+"""Knobs of the recipe that are parameters under the same name; their meanings stand there."""
+
+
+class _Taken(NamedTuple):
+    """What came in, read and checked."""
+
+    classes: Array
+    reading: Reading
+    names: Array | None
+    """Of a data frame's columns."""
+    table: bool
+    examples: Examples
+    """With what the network takes for pictures."""
+
+
+class ConvNetClassifier(Manners):
+    """A ConvNet that learns classes from pictures, with the manners of a scikit-learn classifier.
+
+    ``X`` is one of these, the same kind in all calls:
+
+    - flat rows (N, features): pictures of ``image_shape``, channel by channel and row by row;
+      without an ``image_shape`` a table, whose columns are each brought to mean 0, deviation 1;
+    - pictures (N, H, W), or (N, C, H, W). (N, H, W, C) is taken for what it is if its channels are
+      1 or 3 and C would not be, or if ``image_shape`` says so;
+    - a list of paths of picture files, brought to ``image_shape``, or to their median size.
+
+    Pictures of bytes, or of no more different values than bytes have (bytes that were divided),
+    are read as the command line reads pictures: drawings are told from photos and brought to one
+    ground. Pictures of other numbers are brought to mean 0 and deviation 1, channel by channel.
+    All this is decided by the first `fit` or `partial_fit`, from what it is given.
+
+    ``layers``: a text in the notation, or layer records. ``image_shape``: (rows, columns) or
+    (channels, rows, columns). From ``epochs`` to ``validation_share``: the knobs of `Recipe`;
+    tricks also as text. What is None is chosen from the data (`training/defaults.py`); ``quick``
+    chooses an eighth of the work. ``class_weight``: weights by label, or "balanced".
+    ``warm_start``: `fit` goes on from the weights there are. ``random_state``: a seed; None takes
+    one from NumPy's global state. ``n_jobs``: threads; the result is the same for any number.
+
+    Rows that are equal, label and all, are put together and their weights added up, and the order
+    of the rows means nothing: a weight of 2 gives the same bits as the row twice, a weight of 0 as
+    the row left out.
+
+    After `fit`: ``classes_`` (labels, sorted), ``network_`` (a `Network`; it takes what `inputs`
+    gives), ``recipe_``, ``loss_curve_`` (the mean loss of every epoch so far), ``image_shape_``
+    (C, H, W), ``n_features_in_``, and ``feature_names_in_`` after a data frame.
+    """
+
+    classes_: Array
+    network_: Network
+    recipe_: Recipe
+    loss_curve_: list[float]
+    image_shape_: Shape
+    n_features_in_: int
+    feature_names_in_: Array
+    _reading: Reading
+    _table: bool
+    _rounds: int
+
+    def __init__(
+        self,
+        layers: str | Iterable[Layer] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        schedule: str | None = None,
+        optimizer: str | None = None,
+        momentum: float | None = None,
+        nesterov: bool | None = None,
+        weight_decay: float | None = None,
+        loss: str | None = None,
+        tricks: Augmentation | str | None = None,
+        patience: int | None = None,
+        validation_share: float | None = None,
+        quick: bool = False,
+        class_weight: dict[Any, float] | str | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.layers, self.image_shape = layers, image_shape
+        self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
+        self.schedule, self.optimizer = schedule, optimizer
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+        self.loss, self.tricks = loss, tricks
+        self.patience, self.validation_share = patience, validation_share
+        self.quick, self.class_weight, self.warm_start = quick, class_weight, warm_start
+        self.random_state, self.n_jobs = random_state, n_jobs
+
+    # Learning.
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn the labels y (N,) of X; ``sample_weight`` (N,): how much each counts.
+
+        With ``warm_start`` and something learned before, goes on from there for as many epochs
+        again. Raises DataError, LimitError, NotationError (all ValueErrors), and TrainingError
+        where the loss stops being a number.
+        """
+        again = self.warm_start and self.__sklearn_is_fitted__()
+        taken = self._taken(X, y, sample_weight, again=again)
+        return self._learned(taken, self._plan(taken, again=again), again=again)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Go once through X and go on from there at the next call; the first one needs all
+        ``classes``.
+
+        The learning rate is the same for all steps: what is said, or half of what `fit` would rise
+        to. Momentum begins anew with every call, and patience does nothing. How numbers are read,
+        and the layers, are decided by the first call. Raises what `fit` does.
+        """
+        again = self.__sklearn_is_fitted__()
+        if self.class_weight == "balanced":
+            raise LimitError(
+                "class_weight: got 'balanced', which partial_fit cannot know; wanted a dict"
+            )
+        if classes is None and not again:
+            raise DataError("classes must be passed on the first call to partial_fit.")
+        known = None if classes is None else classes_of(np.asarray(classes))
+        if again and known is not None and known.tolist() != self.classes_.tolist():
+            raise DataError("classes: got others than on the last call to partial_fit")
+        taken = self._taken(X, y, sample_weight, again=again, classes=known)
+        plan = self._plan(taken, again=again)
+        rate = plan.recipe.learning_rate / (1 if self.learning_rate is not None else 2)
+        recipe = replace(plan.recipe, epochs=1, schedule="constant", patience=0, learning_rate=rate)
+        return self._learned(taken, Plan(plan.layers, recipe), again=again)
+
+    def _taken(
+        self, X: Any, y: Any, sample_weight: Any, *, again: bool, classes: Array | None = None
+    ) -> _Taken:
+        """What is going to be learned. ``again``: read as before, with the classes of before."""
+        if again:
+            self._check_names(X)
+        found = given(X)
+        labels = checked_labels(y, len(found))
+        weights = checked_weights(sample_weight, len(found))
+        there = np.flatnonzero(weights)
+        labels, weights = labels[there], weights[there]
+        if again:
+            classes = self.classes_
+        elif classes is None:
+            classes = classes_of(labels)
+        right, names = numbered(labels, classes), column_names(X)
+        shape = self.image_shape_ if again else shape_of(self.image_shape)
+        before = self._reading if again else None
+        if isinstance(found, list):
+            paths = [found[index] for index in there.tolist()]
+            reading: Reading = before or reading_of_files(paths, shape)
+            examples = canonical(_read(reading, paths), right, weights)
+            return _Taken(classes, reading, None, table=False, examples=examples)
+        table = self._table if again else found.ndim == 2 and shape is None
+        pictures = as_pictures(found, shape)
+        if len(there) < len(found):
+            pictures = pictures[there]
+        examples = canonical(pictures, right, weights)
+        decide = reading_of_rows if table else reading_of_pictures
+        reading = before or decide(examples.pictures, examples.weights)
+        examples = examples._replace(pictures=reading.inputs(examples.pictures))
+        return _Taken(classes, reading, names, table, examples)
+
+    def _plan(self, taken: _Taken, *, again: bool) -> Plan:
+        """Layers and recipe: those that were said, the rest chosen."""
+        said = {name: getattr(self, name) for name in _KNOBS if getattr(self, name) is not None}
+        preparation = taken.reading.preparation
+        if isinstance(self.tricks, str):
+            said["tricks"] = Recipe.knob("tricks").read(self.tricks)
+        elif self.tricks is None and not taken.table:
+            said["tricks"] = tricks_for(taken.examples.pictures, preparation)
+        layers = self.network_.notation if again else self.layers
+        if layers is None and taken.table:
+            layers = TABLE_LAYERS
+        count, classes = len(taken.examples.labels), len(taken.classes)
+        if layers is not None:
+            architecture = Architecture(layers, preparation.shape, classes)
+            if architecture.reads_texts:
+                raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
+            layers = architecture.notation
+        return plan_for(
+            preparation.kind,
+            preparation.shape,
+            classes,
+            count,
+            layers=layers,
+            quick=self.quick,
+            **said,
+        )
+
+    def _learned(self, taken: _Taken, plan: Plan, *, again: bool) -> Self:
+        """Train the network, the present one or a new one, and keep all that came of it."""
+        preparation, rounds = taken.reading.preparation, self._rounds if again else 0
+        if again:
+            net = deepcopy(self.network_)  # if it fails, the present one stays
+        else:
+            self._seed = seed_of(self.random_state)
+            shape, names = preparation.shape, _names(taken.classes)
+            net = Network(plan.layers, shape, names, self._seed, preparation)
+        # A round of its own each time: other orders, other draws. What is held out stays out.
+        recipe = replace(plan.recipe, seed=(self._seed + rounds) % 2**64)
+        losses = self._trained(net, taken, recipe)
+        self.loss_curve_ = (self.loss_curve_ if again else []) + losses
+        self.network_, self.recipe_, self.classes_ = net, recipe, taken.classes
+        self._reading, self._rounds, self._table = taken.reading, rounds + 1, taken.table
+        self.image_shape_ = preparation.shape
+        self.n_features_in_ = int(np.prod(preparation.shape))
+        if not again:
+            self.__dict__.pop("feature_names_in_", None)
+            if taken.names is not None:
+                self.feature_names_in_ = taken.names
+        return self
+
+    def _trained(self, net: Network, taken: _Taken, recipe: Recipe) -> list[float]:
+        """Train a network; the mean loss of every epoch. With patience, some are held out."""
+        pictures, labels, _ = taken.examples
+        weights = self._weights(taken)
+        learn, validation = weights > 0, None
+        if recipe.patience:
+            out = held_out(labels, self._seed, recipe.validation_share) & learn
+            if out.any():
+                validation = (pictures[out], labels[out])
+                learn &= ~out
+        if not learn.all():
+            pictures, labels, weights = pictures[learn], labels[learn], weights[learn]
+        if not len(labels):
+            raise DataError("X: every example has the weight 0, wanted some that count")
+        shares, threads = relative(weights), threads_of(self.n_jobs)
+        return train(
+            net, pictures, labels, recipe, validation, threads=threads, weights=shares
+        ).losses
+
+    def _weights(self, taken: _Taken) -> Float64:
+        """How much each example counts, by its own weight and by that of its class."""
+        right, weights = taken.examples.labels, taken.examples.weights
+        counts = np.bincount(right, weights, minlength=len(taken.classes)).astype(np.float64)
+        factors = class_factors(self.class_weight, taken.classes, counts)[right]
+        return np.asarray(weights * factors)
+
+    # Answering.
+
+    def inputs(self, X: Any) -> Array:
+        """X as ``network_`` takes it: (N, C, H, W), bytes or float32. Raises DataError, or
+        NotFittedError before anything was learned."""
+        self._check_fitted()
+        self._check_names(X)
+        found = given(X)
+        if isinstance(found, list):
+            return _read(self._reading, found)
+        return self._reading.inputs(as_pictures(found, self.image_shape_))
+
+    def _logits(self, X: Any) -> npt.NDArray[np.float32]:
+        inputs = self.inputs(X)
+        return self.network_.logits(inputs, threads_of(self.n_jobs))
+
+    def decision_function(self, X: Any) -> npt.NDArray[np.float32]:
+        """The logits (N, classes); with two classes how far the second is ahead, (N,)."""
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
+        """How likely each class is: (N, classes), in the order of ``classes_``."""
+        logits = self._logits(X)  # first: it tells where nothing was learned yet
+        return self.network_.probabilities_of(logits)
+
+    def predict(self, X: Any) -> Array:
+        """The likeliest label of each: (N,), of the kind that y had."""
+        places = self._logits(X).argmax(axis=1)
+        return np.asarray(self.classes_[places])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of X whose label in y is predicted, each counted by its weight."""
+        predicted = self.predict(X)
+        labels = checked_labels(y, len(predicted))
+        weights = checked_weights(sample_weight, len(predicted))
+        return float(np.average(predicted == labels, weights=weights))
+
+
+def _read(reading: Reading, paths: list[Path]) -> Array:
+    if not isinstance(reading, Levels):
+        raise DataError("X: got paths of pictures, wanted arrays as those learned from")
+    return reading.read(paths)
+
+
+def _names(classes: Array) -> list[str]:
+    """Names for a network's classes: the labels as text, or numbers where these cannot be names."""
+    try:
+        return list(class_names([str(label) for label in classes.tolist()]))
+    except LimitError:
+        return list(class_names(len(classes)))

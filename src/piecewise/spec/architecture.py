@@ -1,0 +1,271 @@
+"""A network described: its layers, the shape of every stack, the table of its parameters.
+
+Everything here is known before a single number is allocated; the limits are checked on the way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from ..core.errors import LimitError, ShapeError, shown
+from .layers import Connectivity, Layer, Misfit, Shape, Tensor, per_class_knob, too_many_values
+from ..core.constraints import LONGEST_AXIS, LONGEST_NAME, MOST_CLASSES, MOST_LAYERS, MOST_PARAMETERS, MOST_VALUES, Whole, checked, is_whole
+from .notation import Placed, parse_placed, write_layer, write_placed
+
+
+class Row(NamedTuple):
+    """One line of the parameter table: where an array lies in the flat buffer, and what it is
+    filled with first (``tensor.centre``, ``tensor.spread``)."""
+
+    name: str
+    offset: int
+    tensor: Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.tensor.shape
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A layer in its place: numbered, named, with the shapes it gets and gives."""
+
+    number: int
+    name: str
+    layer: Layer
+    input: Shape
+    output: Shape
+    parameters: tuple[Row, ...]
+    averages: tuple[Row, ...]
+
+    @property
+    def multiplications(self) -> int:
+        """Products of a weight and a value, for one picture."""
+        return self.layer.multiplications(self.input)
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether it slides learned kernels over its input: windowed, and with parameters."""
+        return self.layer.connectivity is Connectivity.WINDOWED and bool(self.parameters)
+
+
+class Architecture:
+    """Layers that fit each other, an input and a number of classes.
+
+    ``layers`` is a text in the notation or layer records; ``input`` (channels, rows, columns);
+    ``classes`` a number or the names. Raises NotationError, ShapeError (a NotationError that knows
+    the layer's number) or LimitError, before anything is allocated.
+    """
+
+    def __init__(
+        self,
+        layers: str | Iterable[Layer],
+        input: Sequence[int],
+        classes: int | Iterable[str],
+    ) -> None:
+        self.classes = class_names(classes)
+        self.input = input_shape(input)
+        self._text, placed = _placed(layers)
+        placed = _with_neurons(placed, len(self.classes))
+        self.layers = tuple(layer for layer, _ in placed)
+        self.notation = write_placed(_without_neurons(self.layers, len(self.classes)))[0]
+        self.stages = self._stages(placed)
+        self.parameters = tuple(row for stage in self.stages for row in stage.parameters)
+        self.averages = tuple(row for stage in self.stages for row in stage.averages)
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(row.size for row in self.parameters)
+
+    @property
+    def output(self) -> Shape:
+        return self.stages[-1].output
+
+    @property
+    def multiplications(self) -> int:
+        """Products of a weight and a value, for one picture once through."""
+        return sum(stage.multiplications for stage in self.stages)
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether inputs are word numbers (N, positions) instead of pictures (N, C, H, W)."""
+        return self.layers[0].reads_tokens
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Architecture):
+            return NotImplemented
+        mine = (self.layers, self.input, self.classes)
+        return mine == (other.layers, other.input, other.classes)
+
+    def __hash__(self) -> int:
+        return hash((self.layers, self.input, self.classes))
+
+    def _stages(self, placed: list[Placed]) -> tuple[Stage, ...]:
+        stages: list[Stage] = []
+        shape, used, kept = self.input, 0, 0
+        counts: dict[str, int] = {}
+        for number, (layer, position) in enumerate(placed, 1):
+            try:
+                output = layer.output(shape)
+                _refuse_tokens_after_others(layer, number)
+                tensors, averages = layer.parameters(shape), layer.averages(shape)
+            except Misfit as misfit:
+                raise self._error(str(misfit), number, layer, position) from None
+            counts[layer.word] = counts.get(layer.word, 0) + 1
+            name = f"{layer.word}{counts[layer.word]}"
+            rows, used = _rows(name, tensors, used)
+            average_rows, kept = _rows(name, averages, kept)
+            stage = Stage(number, name, layer, shape, output, rows, average_rows)
+            self._refuse_too_large(stage, used, position)
+            stages.append(stage)
+            shape = output
+        self._refuse_wrong_end(stages[-1], placed[-1].position)
+        return tuple(stages)
+
+    def _refuse_too_large(self, stage: Stage, used: int, position: int) -> None:
+        if used > MOST_PARAMETERS:
+            raise self._error(
+                f"with its {sum(row.size for row in stage.parameters):,} parameters, on an input "
+                f"of {stage.input}, there are {used:,}, wanted at most {MOST_PARAMETERS:,}; pool "
+                "more before it, or take fewer features or neurons",
+                stage.number, stage.layer, position,
+            )  # fmt: skip
+        if too_many_values(stage.output):
+            raise self._error(
+                f"its output, {stage.output}, has {stage.output.values:,} values, wanted at most "
+                f"{MOST_VALUES:,}; take fewer features or a smaller input",
+                stage.number, stage.layer, position,
+            )  # fmt: skip
+
+    def _refuse_wrong_end(self, last: Stage, position: int) -> None:
+        if last.output.values != len(self.classes):
+            raise self._error(
+                f"the network ends with {last.output.values:,} values ({last.output}), wanted "
+                f"{len(self.classes):,}, one per class; end it with full",
+                last.number, last.layer, position,
+            )  # fmt: skip
+
+    def _error(self, message: str, number: int, layer: Layer, position: int) -> ShapeError:
+        return ShapeError(
+            f"layers, position {position}: layer {number} ({write_layer(layer)}): {message}",
+            text=self._text,
+            position=position,
+            layer=number,
+        )
+
+
+def class_names(classes: int | Iterable[str]) -> tuple[str, ...]:
+    """The names of the classes: those given, or "0", "1", ... for a number."""
+    if is_whole(classes):
+        count: int = checked("classes", Whole(1, MOST_CLASSES), classes)
+        return tuple(str(number) for number in range(count))
+    no_order = isinstance(classes, str | Set | Mapping)
+    if no_order or not isinstance(classes, Iterable):
+        raise LimitError(f"classes: got {shown(classes)}, wanted a number or a list of names")
+    names = tuple(str(name) if isinstance(name, str) else _no_name(name) for name in classes)
+    if not 1 <= len(names) <= MOST_CLASSES:
+        raise LimitError(f"classes: got {len(names):,} names, wanted 1 to {MOST_CLASSES:,}")
+    for name in names:
+        if len(name) > LONGEST_NAME or not _is_text(name):
+            raise LimitError(
+                f"classes: got the name {shown(name)}, wanted at most {LONGEST_NAME:,} characters, "
+                "all of them Unicode"
+            )
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise LimitError(f"classes: got {shown(twice)} more than once, wanted different names")
+    return names
+
+
+def _is_text(name: str) -> bool:
+    """Whether UTF-8 can hold it; a name from the file system may hold stray bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _no_name(name: object) -> str:
+    raise LimitError(f"classes: got {shown(name)} among the names, wanted texts")
+
+
+def input_shape(input: Sequence[int]) -> Shape:
+    """(channels, rows, columns), checked."""
+    axis = Whole(1, LONGEST_AXIS)
+    wanted = "(channels, rows, columns) such as (1, 28, 28)"
+    sides = input.tolist() if isinstance(input, np.ndarray) else input
+    if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 3:
+        raise LimitError(f"input: got {shown(input)}, wanted {wanted}")
+    try:
+        shape = Shape(*(axis.check(side) for side in sides))  # type: ignore[arg-type]
+    except LimitError as error:
+        raise LimitError(f"input: {error} on each axis of {wanted}") from None
+    if too_many_values(shape):
+        raise LimitError(
+            f"input: got {shape}, {shape.values:,} values, wanted at most {MOST_VALUES:,}"
+        )
+    return shape
+
+
+def _placed(layers: str | Iterable[Layer]) -> tuple[str, list[Placed]]:
+    """The layers with their positions in a text: the given one, or the one written from records."""
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        return layers, parse_placed(layers)
+    records = []
+    for record in layers:  # counted while read: an endless one is refused too
+        if not isinstance(record, Layer):
+            raise LimitError(f"layers: got {shown(record)} among the records, wanted layers")
+        records.append(record)
+        if len(records) > MOST_LAYERS:
+            raise LimitError(f"layers: got more than {MOST_LAYERS:,}; wanted fewer")
+    return write_placed(records)
+
+
+def _with_neurons(placed: list[Placed], classes: int) -> list[Placed]:
+    """The layers with the last full's neurons filled in, if it left them out: one per class."""
+    layers = _replaced([layer for layer, _ in placed], None, classes)
+    return [Placed(layer, one.position) for layer, one in zip(layers, placed, strict=True)]
+
+
+def _without_neurons(layers: tuple[Layer, ...], classes: int) -> list[Layer]:
+    """The layers as they are written: a last full with one neuron per class leaves it out."""
+    return _replaced(layers, classes, None)
+
+
+def _replaced(layers: Sequence[Layer], old: int | None, new: int | None) -> list[Layer]:
+    """The layers, the last one that has a `per_class_knob` with ``new`` there if it was ``old``."""
+    replaced = list(layers)
+    for index in range(len(replaced) - 1, -1, -1):
+        layer = replaced[index]
+        name = per_class_knob(type(layer))
+        if name is not None:
+            if getattr(layer, name) == old:
+                replaced[index] = replace(layer, **{name: new})  # type: ignore[type-var]
+            break
+    return replaced
+
+
+def _rows(stage: str, tensors: tuple[Tensor, ...], offset: int) -> tuple[tuple[Row, ...], int]:
+    """Table lines for the arrays of a stage, from an offset on; the next offset."""
+    rows = []
+    for tensor in tensors:
+        row = Row(f"{stage}.{tensor.name}", offset, tensor)
+        rows.append(row)
+        offset += row.size
+    return tuple(rows), offset
+
+
+def _refuse_tokens_after_others(layer: Layer, number: int) -> None:
+    if layer.reads_tokens and number > 1:
+        raise Misfit(f"{layer.word} reads the words themselves, so it can only be the first layer")

@@ -1,0 +1,391 @@
+"""The kinds of layer: one frozen record each, holding its knobs.
+
+A record knows its knobs and their limits (the table that the notation, the manual and the tests of
+bad values are made from), the shape it gives for a shape it gets, and its parameters. It computes
+nothing: what a layer means stands in `piecewise.reference`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from enum import Enum
+from math import inf, prod, sqrt
+from typing import Any, ClassVar, NamedTuple
+
+from ..core.errors import LimitError
+from ..core.constraints import MOST_VALUES, SHARE, Choice, Flag, Limit, Sides, Whole, YesNo, checked
+from ..core.windows import Windows, partial, same, whole
+
+
+class Shape(NamedTuple):
+    """The stack of one picture: channels (or feature maps), rows, columns."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def values(self) -> int:
+        return prod(self)
+
+    def __str__(self) -> str:
+        return f"{self.channels}x{self.height}x{self.width}"
+
+
+class Tensor(NamedTuple):
+    """An array that belongs to a layer: its name, its shape, and what it is filled with first:
+    numbers drawn evenly from ``centre - spread`` to ``centre + spread``, none ever below ``least``.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    centre: float = 0.0
+    spread: float = 0.0
+    least: float = -inf
+
+
+def he_spread(inputs: int) -> float:
+    """The spread that keeps the size of values through a layer and a ReLU, however deep
+    (He, Zhang, Ren, Sun 2015: a variance of 2 / inputs)."""
+    return sqrt(6 / inputs)
+
+
+class Misfit(Exception):  # noqa: N818
+    """A layer cannot take the stack it gets; whoever knows its number and place tells the user."""
+
+
+def knob(
+    limit: Limit, meaning: str, *, key: str | None = None, per_class: bool = False, **default: Any
+) -> Any:
+    """A field with its limit: ``key`` is its word in the notation, none if it goes by position;
+    ``per_class``: the last such layer may leave it out (None), and gets the number of classes."""
+    metadata = {"limit": limit, "meaning": meaning, "key": key, "per_class": per_class}
+    return field(metadata=metadata, **default)
+
+
+class Connectivity(Enum):
+    """Which input values an output value depends on."""
+
+    POINTWISE = "those at its own row and column"
+    WINDOWED = "those in one window of the input"
+    GLOBAL = "all of them"
+
+
+class Layer:
+    """What every kind of layer can be asked.
+
+    The class variables have no defaults: each kind declares every one of them, and
+    ``tests/test_house.py`` names those that are missing.
+    """
+
+    __slots__ = ()
+
+    word: ClassVar[str]
+    """The word of the notation."""
+    example: ClassVar[str]
+    """One layer of this kind, as errors and the manual show it."""
+    connectivity: ClassVar[Connectivity]
+    """Which input values an output value depends on; a windowed kind defines ``windows``."""
+    fully_connected: ClassVar[bool]
+    """Whether each output value is a bias plus a weighted sum of all input values."""
+    reads_tokens: ClassVar[bool]
+    """Whether its input is token numbers, which pick rows of its weight; only a first layer can."""
+    draws: ClassVar[bool]
+    """Whether it draws random numbers while training."""
+    identity_at_inference: ClassVar[bool]
+    """Whether it returns its input unchanged except in training."""
+
+    def __post_init__(self) -> None:
+        for knob_field in knobs(type(self)):
+            name, limit = knob_field.name, knob_field.metadata["limit"]
+            value = checked(f"{self.word}: {name}", limit, getattr(self, name))
+            object.__setattr__(self, name, value)
+        self.settle()
+
+    def settle(self) -> None:
+        """Bring knobs that depend on each other into one form; LimitError if they contradict."""
+
+    def output(self, shape: Shape) -> Shape:
+        """The shape it gives for the shape it gets; Misfit if it cannot take it."""
+        return shape
+
+    def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
+        """What learning adjusts, for an input of this shape."""
+        return ()
+
+    def averages(self, shape: Shape) -> tuple[Tensor, ...]:
+        """What training keeps a running average of, for an input of this shape."""
+        return ()
+
+    def multiplications(self, shape: Shape) -> int:
+        """Products of a weight and a value for one picture of this shape."""
+        return 0
+
+    def windows(self, shape: Shape) -> tuple[Windows, Windows]:
+        """The windows along the rows and along the columns, of a windowed kind."""
+        raise NotImplementedError(f"{type(self).__name__} in spec/layers.py does not define windows")
+
+
+def knobs(kind: type[Layer]) -> tuple[Field[Any], ...]:
+    """The knobs of a kind of layer, in the order of its record."""
+    return fields(kind)  # type: ignore[arg-type]
+
+
+def per_class_knob(kind: type[Layer]) -> str | None:
+    """The name of the knob that the last layer of a kind may leave out: one per class."""
+    return next((knob.name for knob in knobs(kind) if knob.metadata["per_class"]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution(Layer):
+    """Slides each kernel over all channels: products added up, plus a bias (the deck: divided by
+    their number, no bias)."""
+
+    word: ClassVar[str] = "conv"
+    example: ClassVar[str] = "conv 16 5x5 stride=2 pad=same"
+    connectivity: ClassVar[Connectivity] = Connectivity.WINDOWED
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
+
+    features: int = knob(Whole(1, 65_536), "feature maps, one kernel each")
+    kernel: tuple[int, int] = knob(Sides(1, 1_024), "rows and columns of a kernel")
+    stride: tuple[int, int] = knob(
+        Sides(1, 1_024), "cells from one patch to the next", key="stride", default=(1, 1)
+    )
+    padding: tuple[int, int] | str = knob(
+        Sides(0, 1_024, word="same"),
+        "rows and columns of zeros on each side; same: as many as give ceil(input / stride)",
+        key="pad",
+        default=(0, 0),
+    )
+    mean: bool = knob(
+        Flag(), "the deck's match: divide by the number of products, no bias", key="mean",
+        default=False,
+    )  # fmt: skip
+    bias: bool = knob(YesNo(), "a number added to each map", key="bias", default=True)
+
+    def settle(self) -> None:
+        if self.mean:
+            object.__setattr__(self, "bias", False)
+
+    def windows(self, shape: Shape) -> tuple[Windows, Windows]:
+        """Where the patches stand, along the rows and along the columns."""
+        rows, columns = (self._axis(axis, shape[1 + axis]) for axis in (0, 1))
+        return rows, columns
+
+    def _axis(self, axis: int, size: int) -> Windows:
+        window, stride = self.kernel[axis], self.stride[axis]
+        if self.padding == "same":
+            return same(size, window, stride)
+        padding = int(self.padding[axis])
+        return whole(size, window, stride, padding, padding)
+
+    def output(self, shape: Shape) -> Shape:
+        rows, columns = self.windows(shape)
+        if not (rows.count and columns.count):
+            height, width = self.kernel
+            if shape.height == 1 and height > 1 and columns.count:
+                remedy = f"write 1x{width}: the input has one row"
+            else:
+                remedy = "take a smaller kernel, pad=same, or pool less before it"
+            raise Misfit(
+                f"the kernel, {height}x{width}, is larger than its input, {shape}; {remedy}"
+            )
+        return Shape(self.features, rows.count, columns.count)
+
+    def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
+        products = shape.channels * prod(self.kernel)
+        # The deck's features are small pictures: ink +1, ground -1.
+        spread = 1.0 if self.mean else he_spread(products)
+        weight = Tensor("weight", (self.features, shape.channels, *self.kernel), spread=spread)
+        return (weight, Tensor("bias", (self.features,))) if self.bias else (weight,)
+
+    def multiplications(self, shape: Shape) -> int:
+        return self.output(shape).values * shape.channels * prod(self.kernel)
+
+    def divisor(self, shape: Shape) -> int:
+        """What a sum of products is divided by: their number, with ``mean``."""
+        return shape.channels * prod(self.kernel) if self.mean else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Relu(Layer):
+    """Changes everything negative to zero."""
+
+    word: ClassVar[str] = "relu"
+    example: ClassVar[str] = "relu"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pool(Layer):
+    """Keeps one number of each window: the largest, or the average."""
+
+    word: ClassVar[str] = "pool"
+    example: ClassVar[str] = "pool 3 stride=2"
+    connectivity: ClassVar[Connectivity] = Connectivity.WINDOWED
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
+
+    window: tuple[int, int] | str = knob(
+        Sides(1, 1_024, word="all"), "rows and columns of the window; all: the whole map"
+    )
+    stride: tuple[int, int] | None = knob(
+        Sides(1, 1_024, optional=True),
+        "cells from one window to the next; the window's sides if left out",
+        key="stride",
+        default=None,
+    )
+    kind: str = knob(
+        Choice(("max", "average")), "which number is kept", key="kind", default="max"
+    )  # fmt: skip
+    edge: str = knob(
+        Choice(("partial", "drop")),
+        "partial: windows over the edge look at what is there; drop: they are left out",
+        key="edge",
+        default="partial",
+    )
+
+    def settle(self) -> None:
+        if self.window == "all":
+            if self.stride is not None:
+                raise LimitError("pool: stride: pool all has one window, so it takes no stride")
+        elif self.stride == self.window:
+            object.__setattr__(self, "stride", None)
+
+    def windows(self, shape: Shape) -> tuple[Windows, Windows]:
+        """Where the windows stand, along the rows and along the columns."""
+        if isinstance(self.window, str):
+            return whole(shape.height, shape.height, 1), whole(shape.width, shape.width, 1)
+        place = partial if self.edge == "partial" else whole
+        strides = self.stride or self.window
+        rows, columns = (
+            place(shape[1 + axis], self.window[axis], strides[axis]) for axis in (0, 1)
+        )
+        return rows, columns
+
+    def output(self, shape: Shape) -> Shape:
+        rows, columns = self.windows(shape)
+        if not (rows.count and columns.count):
+            raise Misfit(
+                f"the window, {rows.window}x{columns.window}, is larger than its input, {shape}, "
+                "and edge=drop leaves nothing; take a smaller window or edge=partial"
+            )
+        return Shape(shape.channels, rows.count, columns.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Full(Layer):
+    """Fully connected: every value gets a vote for every neuron."""
+
+    word: ClassVar[str] = "full"
+    example: ClassVar[str] = "full 128"
+    connectivity: ClassVar[Connectivity] = Connectivity.GLOBAL
+    fully_connected: ClassVar[bool] = True
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
+
+    neurons: int | None = knob(
+        Whole(1, 1_048_576, optional=True),
+        "sums of votes; the last layer may leave it out: one per class",
+        per_class=True,
+        default=None,
+    )
+
+    def output(self, shape: Shape) -> Shape:
+        if self.neurons is None:
+            raise Misfit("only the last full may leave out its neurons; write full 64, say")
+        return Shape(self.neurons, 1, 1)
+
+    def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
+        neurons = self.output(shape).channels
+        weight = Tensor("weight", (neurons, shape.values), spread=he_spread(shape.values))
+        return weight, Tensor("bias", (neurons,))
+
+    def multiplications(self, shape: Shape) -> int:
+        return self.output(shape).channels * shape.values
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout(Layer):
+    """While training, sets a share of the values to zero and scales the others up to make good."""
+
+    word: ClassVar[str] = "dropout"
+    example: ClassVar[str] = "dropout 0.5"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
+    identity_at_inference: ClassVar[bool] = True
+
+    rate: float = knob(SHARE, "the share set to zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Norm(Layer):
+    """Batch normalisation: each map shifted and scaled to mean 0 and deviation 1, then by two
+    learned numbers."""
+
+    word: ClassVar[str] = "norm"
+    example: ClassVar[str] = "norm"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
+    epsilon: ClassVar[float] = 1e-5
+    """Added to the variance, so that a map that is all the same does not divide by zero."""
+    pace: ClassVar[float] = 0.1
+    """How far a running average goes towards what a step has seen."""
+
+    def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
+        return Tensor("weight", (shape.channels,), centre=1.0), Tensor("bias", (shape.channels,))
+
+    def averages(self, shape: Shape) -> tuple[Tensor, ...]:
+        variance = Tensor("variance", (shape.channels,), centre=1.0, least=0.0)
+        return Tensor("mean", (shape.channels,)), variance
+
+
+@dataclass(frozen=True, slots=True)
+class Embed(Layer):
+    """Looks each position's word up in a learned table: the picture of a text, one row a word of
+    the dictionary and one column a position, becomes channels in a single row."""
+
+    word: ClassVar[str] = "embed"
+    example: ClassVar[str] = "embed 32"
+    connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
+    fully_connected: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
+    identity_at_inference: ClassVar[bool] = False
+
+    channels: int = knob(Whole(1, 65_536), "numbers that stand for a word")
+
+    def output(self, shape: Shape) -> Shape:
+        if shape.channels != 1:
+            raise Misfit(
+                f"embed reads texts, and its input is {shape}; make it the first layer, with "
+                "input=(1, words of the dictionary, positions)"
+            )
+        return Shape(self.channels, 1, shape.width)
+
+    def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
+        return (Tensor("weight", (shape.height, self.channels), spread=1.0),)
+
+
+KINDS: tuple[type[Layer], ...] = (Convolution, Relu, Pool, Full, Dropout, Norm, Embed)
+BY_WORD: dict[str, type[Layer]] = {kind.word: kind for kind in KINDS}
+
+
+def too_many_values(shape: Shape) -> bool:
+    """Whether one picture's stack is beyond the stated limit."""
+    return shape.values > MOST_VALUES

@@ -1,0 +1,287 @@
+"""The text form of a network's layers, both ways.
+
+    conv 16 5x5, relu, pool 2, 2 * (conv 32 3 pad=same, relu), pool 3 stride=2, full 128, relu, full
+
+A list is items between commas; an item is a layer or ``N * ( list )``; a layer is its word, then
+the knobs that go by position, then ``key=value`` or a bare word. Which knobs there are, and what
+they may be, is read from the records in `layers`: nothing here knows a kind of layer by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING, Field, replace
+from typing import Any, NamedTuple, NoReturn
+
+from ..core.errors import LimitError, NotationError, did_you_mean, shown
+from .layers import BY_WORD, Layer, knobs
+from ..core.constraints import DEEPEST_REPEAT, LONGEST_NOTATION, MOST_LAYERS, Flag, Whole
+
+_TOKEN = re.compile(r"[,()*=]|[^\s,()*=]+")
+_TIMES = Whole(1, MOST_LAYERS)
+_LONGEST_FOLD = 32  # layers in the brackets that `write` makes
+
+
+class Placed(NamedTuple):
+    """A layer and the position of its word in the text."""
+
+    layer: Layer
+    position: int
+
+
+class _Token(NamedTuple):
+    text: str
+    position: int
+
+
+def parse(text: str) -> tuple[Layer, ...]:
+    """The layers a text stands for, repeats written out; NotationError if it stands for none."""
+    return tuple(layer for layer, _ in parse_placed(text))
+
+
+def parse_placed(text: str) -> list[Placed]:
+    """Like `parse`, each layer with its position in the text."""
+    return _Parser(text).network()
+
+
+def write(layers: Iterable[Layer]) -> str:
+    """The text of a list of layers, repeats folded; `parse` gives the same layers back."""
+    return ", ".join(item for item, _ in _items([write_layer(layer) for layer in layers]))
+
+
+def write_placed(layers: Sequence[Layer]) -> tuple[str, list[Placed]]:
+    """The text of a list of layers, and each layer with its position in that text."""
+    text = write(layers)
+    return text, parse_placed(text)
+
+
+def write_layer(layer: Layer) -> str:
+    """The text of one layer, knobs at their default left out."""
+    words = [layer.word]
+    for knob in knobs(type(layer)):
+        value = getattr(layer, knob.name)
+        key = knob.metadata["key"]
+        if knob.default is not MISSING and replace(layer, **{knob.name: knob.default}) == layer:  # type: ignore[type-var]
+            continue
+        written = knob.metadata["limit"].write(value)
+        if key is None:
+            words.append(written)
+        else:
+            words.append(key if _is_flag(knob) else f"{key}={written}")
+    return " ".join(words)
+
+
+def _items(written: list[str]) -> Iterator[tuple[str, int]]:
+    """The items of a list and how many layers each stands for, two or more alike runs folded."""
+    start = 0
+    while start < len(written):
+        length, times = _best_fold(written, start)
+        run = ", ".join(written[start : start + length])
+        yield (f"{times} * ({run})" if times > 1 else run), length * times
+        start += length * times
+
+
+def _best_fold(written: list[str], start: int) -> tuple[int, int]:
+    """The run of layers from ``start`` whose repeats cover most: its length and its times."""
+    best = (1, 1)
+    for length in range(1, min(_LONGEST_FOLD, (len(written) - start) // 2) + 1):
+        run, times = written[start : start + length], 1
+        while written[start + times * length : start + (times + 1) * length] == run:
+            times += 1
+        worth_it = times > 2 or (times == 2 and length > 1)
+        if worth_it and times * length > best[0] * best[1]:
+            best = (length, times)
+    return best
+
+
+def _is_flag(knob: Field[Any]) -> bool:
+    return isinstance(knob.metadata["limit"], Flag)
+
+
+def usage(kind: type[Layer]) -> str:
+    """How a kind of layer is written: ``pool WINDOW [stride=SIZE] [kind=max|average] ...``."""
+    words = [kind.word]
+    for knob in knobs(kind):
+        key, name = knob.metadata["key"], knob.name.upper()
+        if key is None:
+            words.append(name if knob.default is MISSING else f"[{name}]")
+        elif _is_flag(knob):
+            words.append(f"[{key}]")
+        else:
+            words.append(f"[{key}={name}]")
+    return " ".join(words)
+
+
+class _Parser:
+    """Reads a text from left to right, one token ahead."""
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise NotationError(
+                f"layers: got {shown(text)}, wanted a text such as 'conv 16 5, relu, full'",
+                text="", position=0,
+            )  # fmt: skip
+        if len(text) > LONGEST_NOTATION:
+            raise NotationError(
+                f"layers: the text has {len(text):,} characters, wanted at most "
+                f"{LONGEST_NOTATION:,}; write repeats as N * (...)",
+                text=text, position=LONGEST_NOTATION,
+            )  # fmt: skip
+        self.text = text
+        self.tokens = [_Token(found.group(), found.start()) for found in _TOKEN.finditer(text)]
+        self.at = 0
+
+    # What stands at the present place.
+
+    def peek(self, ahead: int = 0) -> str:
+        """The text of a coming token, empty past the end."""
+        index = self.at + ahead
+        return self.tokens[index].text if index < len(self.tokens) else ""
+
+    def position(self, index: int | None = None) -> int:
+        """Where a token starts; the end of the text past the last one."""
+        index = self.at if index is None else index
+        return self.tokens[index].position if index < len(self.tokens) else len(self.text)
+
+    def fail(self, message: str, position: int | None = None) -> NoReturn:
+        place = self.position() if position is None else position
+        raise NotationError(
+            f"layers, position {place}: {message}", text=self.text, position=place
+        ) from None
+
+    # The grammar, a method a rule.
+
+    def network(self) -> list[Placed]:
+        if not self.tokens:
+            self.fail("there is no layer; write 'conv 8 3, relu, pool 2, full', say")
+        layers = self.sequence(depth=0)
+        if self.peek() == ")":
+            self.fail("this ) closes nothing; take it out, or write N * ( before it")
+        if self.at < len(self.tokens):
+            self.fail(f"got '{self.peek()[:40]}', wanted a comma between layers")
+        return layers
+
+    def sequence(self, depth: int) -> list[Placed]:
+        layers = self.item(depth, room=MOST_LAYERS)
+        while self.peek() == ",":
+            self.at += 1
+            layers += self.item(depth, room=MOST_LAYERS - len(layers))
+        return layers
+
+    def item(self, depth: int, room: int) -> list[Placed]:
+        start = self.position()
+        if self.peek(1) == "*" or self.peek().isdecimal():
+            layers = self.repeat(depth)
+        else:
+            layers = [self.layer()]
+        if len(layers) > room:
+            self.too_many(start)
+        return layers
+
+    def repeat(self, depth: int) -> list[Placed]:
+        start = self.position()
+        if depth == DEEPEST_REPEAT:
+            self.fail(f"brackets stand more than {DEEPEST_REPEAT} deep; write some repeats out")
+        try:
+            times = _TIMES.read(self.peek())
+        except LimitError as error:
+            self.fail(f"number of repeats: {error}")
+        for wanted in ("*", "("):
+            self.at += 1
+            if self.peek() != wanted:
+                self.fail(
+                    f"got {self.got()}, wanted '{wanted}'; repeats are written 2 * (conv 8 3, relu)"
+                )
+        opening = self.position()
+        self.at += 1
+        layers = self.sequence(depth + 1)
+        if self.peek() != ")":
+            self.fail(f"got {self.got()}, wanted ) to close the ( at position {opening}")
+        self.at += 1
+        assert times is not None
+        if times * len(layers) > MOST_LAYERS:  # before they are written out
+            self.too_many(start, f"{times:,} times {len(layers):,} layers are too many: ")
+        return layers * times
+
+    def layer(self) -> Placed:
+        start, word = self.position(), self.peek()
+        if word in ("", ",", ")", "(", "*", "="):
+            self.fail(f"got {self.got()}, wanted a layer")
+        kind = BY_WORD.get(word)
+        if kind is None:
+            self.fail(f"'{word[:40]}' is not a layer{did_you_mean(word, BY_WORD)}")
+        self.at += 1
+        values = self.values(kind, start)
+        try:
+            return Placed(kind(**values), start)
+        except LimitError as error:  # knobs that contradict each other
+            self.fail(str(error), start)
+
+    def values(self, kind: type[Layer], start: int) -> dict[str, Any]:
+        """The knobs of one layer, by field name."""
+        values: dict[str, Any] = {}
+        waiting = [knob for knob in knobs(kind) if knob.metadata["key"] is None]
+        keyed = {knob.metadata["key"]: knob for knob in knobs(kind) if knob.metadata["key"]}
+        while self.peek() not in ("", ",", ")"):
+            word = self.peek()
+            if word in ("(", "*", "="):
+                self.fail(f"got '{word}', wanted a comma or a knob of {kind.word}: {usage(kind)}")
+            if word in keyed or self.peek(1) == "=":
+                self.keyed(kind, keyed, values)
+            elif waiting and word not in BY_WORD:
+                knob = waiting.pop(0)
+                values[knob.name] = self.value(kind, knob)
+            elif word in BY_WORD:
+                self.fail(f"two layers stand side by side; put a comma before {word}")
+            else:
+                self.fail(f"'{word[:40]}' is one too many for {kind.word}: {usage(kind)}")
+        missing = [knob.name for knob in waiting if knob.default is MISSING]
+        if missing:
+            self.fail(
+                f"{kind.word} wants its {' and '.join(missing)}; write {kind.example}, say", start
+            )
+        return values
+
+    def keyed(
+        self, kind: type[Layer], keyed: dict[str, Field[Any]], values: dict[str, Any]
+    ) -> None:
+        """One ``key=value`` or bare word, put into ``values``."""
+        key = self.peek()
+        knob = keyed.get(key)
+        if knob is None:
+            near = did_you_mean(key, keyed) if keyed else f"; write {kind.example}"
+            self.fail(f"{kind.word} has no knob '{key[:40]}'{near}")
+        if knob.name in values:
+            self.fail(f"{key} is said twice; take one out")
+        if _is_flag(knob):
+            if self.peek(1) == "=":
+                self.fail(f"{key} takes no value; write {key} alone")
+            self.at += 1
+            values[knob.name] = True
+            return
+        if self.peek(1) != "=":
+            self.fail(f"{key} wants a value: {key}=, then {knob.metadata['limit'].wanted}")
+        self.at += 2
+        values[knob.name] = self.value(kind, knob)
+
+    def value(self, kind: type[Layer], knob: Field[Any]) -> Any:
+        limit = knob.metadata["limit"]
+        if self.peek() in ("", ",", ")", "(", "*", "="):
+            self.fail(f"{kind.word}: {knob.name}: got {self.got()}, wanted {limit.wanted}")
+        try:
+            value = limit.read(self.peek())
+        except LimitError as error:
+            self.fail(f"{kind.word}: {knob.name}: {error}")
+        self.at += 1
+        return value
+
+    # Words for mistakes.
+
+    def got(self) -> str:
+        return f"'{self.peek()[:40]}'" if self.at < len(self.tokens) else "the end of the text"
+
+    def too_many(self, position: int, why: str = "") -> NoReturn:
+        self.fail(
+            f"{why}layer {MOST_LAYERS + 1:,} is here, wanted at most {MOST_LAYERS:,}", position
+        )

@@ -1,0 +1,252 @@
+"""The main job: a data set in, a trained network and the truth about it out."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..spec.architecture import Architecture
+from ..data.dataset import DataSet, as_dataset
+from ..data.preprocessing import Preparation
+from ..data.loading.subset import rows
+from ..core.errors import DataError, LimitError, shown
+from ..core.constraints import Whole, checked
+from ..network import Network
+from ..core.progress import OnProgress, in_stage
+from .calibrate import calibrated
+from .defaults import Plan, plan_for, tricks_for
+from .splits import Groups, folds_of, held_out
+from .recipe import Recipe
+from .metrics import Scores, evaluate, scored
+from .train import train
+
+SMALL = 200
+"""With fewer pictures of some class, one part held out would say too little: folds say more."""
+FOLDS, REPEATS = 5, 2
+
+Labels = npt.NDArray[np.int64]
+
+
+class Part(NamedTuple):
+    """Pictures (N, C, H, W) and their class numbers (N,)."""
+
+    pictures: npt.NDArray[Any]
+    labels: Labels
+
+    def those(self, chosen: npt.NDArray[np.bool_]) -> Part:
+        """Those that are chosen (N,)."""
+        return Part(rows(self.pictures, chosen), self.labels[chosen])
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is going to be taught: the parts of the data, the plan, and the folds (0: none)."""
+
+    classes: tuple[str, ...]
+    preparation: Preparation
+    parts: dict[str, Part]
+    """"train", and "validation" and "test" where there are such parts."""
+    plan: Plan
+    folds: int
+    groups: Groups = None
+    """Of the training part, where examples are grouped."""
+
+    @property
+    def repeats(self) -> int:
+        """How often all take turns: once where each group is a fold, as it would be the same."""
+        alone = self.groups is not None and self.folds == len(np.unique(self.groups))
+        return 1 if alone else REPEATS
+
+    def network(self) -> Network:
+        """The network before it has learned anything."""
+        seed, shape = self.plan.recipe.seed, self.preparation.shape
+        return Network(self.plan.layers, shape, self.classes, seed, self.preparation)
+
+
+@dataclass
+class Taught:
+    """What came of a lesson: the network; its scores by what they were measured on ("folds",
+    "validation", "test"); and how many seconds each part took."""
+
+    net: Network
+    scores: dict[str, Scores] = field(default_factory=dict)
+    groups: dict[str, float] = field(default_factory=dict)
+    """The accuracy of each group, by nets that learned from none of its examples."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def lesson(
+    data: DataSet | str | os.PathLike[str],
+    name: str | None = None,
+    *,
+    layers: str | None = None,
+    quick: bool = False,
+    folds: int | str | None = None,
+    **knobs: Any,
+) -> Lesson:
+    """Choose what to train on the data and what to measure it on.
+
+    ``data``: a data set, or its path, which is read with the defaults of `read_data`. ``name``: its
+    name in error messages. The test split is used only for the last score. Without a validation
+    split, the recipe's share of each class is held out; or, where there is no test split either and
+    some class has fewer than 200 examples, the data are cross-validated in ``folds`` (5 if left
+    out, 0: none). Groups stay together; with "groups", each group is a fold. ``layers``, and
+    ``knobs`` of the recipe: those that you leave out get defaults computed from the data
+    (`choices.plan_for`). Raises DataError, LimitError, NotationError.
+    """
+    if name is None:
+        name = "data" if isinstance(data, DataSet) else str(data)
+    data = as_dataset(data)
+    parts, groups = _checked_parts(data, name)
+    count = _fold_count(folds, parts, groups, len(data.classes))
+    plan = _planned(data, parts["train"], layers=layers, quick=quick, **knobs)
+    if not count:
+        parts = _with_validation(parts, plan.recipe, groups)
+    if plan.recipe.patience and "validation" not in parts:
+        wanted = "a validation part, or a share held out (folds 0, validation_share above 0)"
+        raise LimitError(
+            f"patience: got {plan.recipe.patience}, but nothing to watch; wanted {wanted}"
+        )
+    return Lesson(data.classes, data.preparation, parts, plan, count, groups)
+
+
+def _checked_parts(data: DataSet, name: str) -> tuple[dict[str, Part], Groups]:
+    """The splits that are not empty, and the groups of the training split; DataError if a network
+    cannot learn from it."""
+    parts = {kind: Part(*data.part(kind)) for kind in ("train", "validation", "test")}
+    labels = parts["train"].labels
+    if not len(labels):
+        raise DataError(f"{name}: every example is for testing, wanted some to learn from")
+    if len(np.unique(labels)) < 2:
+        raise DataError(
+            f"{name}: examples of one class to learn from, wanted 2 or more; give each class a "
+            "folder, or a label, of its own"
+        )
+    groups = None if data.groups is None else data.groups[data.parts == "train"]
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise DataError(f"{name}: groups: all there is to learn from is of one, wanted 2 or more")
+    return {kind: part for kind, part in parts.items() if len(part.labels)}, groups
+
+
+def _fold_count(folds: object, parts: dict[str, Part], groups: Groups, classes: int) -> int:
+    """The number of folds: at most the examples of a class, or the groups; 0 for no folds."""
+    counts = np.bincount(parts["train"].labels, minlength=classes)
+    most = int(counts.max()) if groups is None else len(np.unique(groups))
+    if folds is None:
+        folds = FOLDS if int(counts.min()) < SMALL and len(parts) == 1 else 0
+    if folds == "groups":
+        if groups is None:
+            raise LimitError("folds: got 'groups', but the data have none; wanted a number")
+        folds = most
+    count: int = min(checked("folds", Whole(0, 1_000), folds), most)
+    return count if count > 1 else 0
+
+
+def _planned(data: DataSet, train_part: Part, **chosen: Any) -> Plan:
+    """Layers and recipe: those chosen by the caller, and defaults computed from the data."""
+    preparation = data.preparation
+    chosen = {"tricks": tricks_for(train_part.pictures, preparation), **chosen}
+    count = len(train_part.labels)
+    plan = plan_for(preparation.kind, preparation.shape, len(data.classes), count, **chosen)
+    architecture = Architecture(plan.layers, preparation.shape, data.classes)
+    if architecture.reads_texts and preparation.reads != "texts":
+        raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
+    return plan
+
+
+def _with_validation(parts: dict[str, Part], recipe: Recipe, groups: Groups) -> dict[str, Part]:
+    """The splits with a validation split: if there is none, it is held out from training."""
+    if "validation" in parts:
+        return parts
+    train_part = parts["train"]
+    out = held_out(train_part.labels, recipe.seed, recipe.validation_share, groups)
+    if not out.any():
+        return parts
+    return {**parts, "train": train_part.those(~out), "validation": train_part.those(out)}
+
+
+def teach(
+    given: Lesson | DataSet | str | os.PathLike[str],
+    on_progress: OnProgress | None = None,
+    *,
+    net: Network | None = None,
+    threads: int | None = None,
+    run: str | os.PathLike[str] | None = None,
+    events: bool = False,
+) -> Taught:
+    """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
+    and measure it.
+
+    A data set, or its path, gets the lesson of `lesson` with its defaults. ``threads``, ``run`` and
+    ``events``: see `train`; folds are not saved in the run's folder, and a resumed run repeats
+    them. ``on_progress`` gets the stages "fold 1 of 10" and so on, then "training". Ctrl-C raises
+    KeyboardInterrupt; ``net`` then has the parameters of its last whole step.
+    """
+    if not isinstance(given, Lesson):
+        name = "data" if isinstance(given, DataSet) else str(given)
+        given = lesson(as_dataset(given, on_progress), name)
+    taught, clock = Taught(net or given.network()), time.perf_counter()
+    if (taught.net.input, taught.net.classes) != (given.preparation.shape, given.classes):
+        raise LimitError(f"net: got {shown(taught.net, 120)}, wanted one for the lesson's pictures")
+    logits, right = None, None
+    if given.folds:
+        logits, right = _over_folds(given, on_progress, threads)
+        taught.scores["folds"] = scored(taught.net.classes, logits, right, given.repeats)
+        taught.groups = _by_group(given, logits.argmax(axis=1) == right)
+        clock = _mark(taught, "folds", clock)
+    validation = given.parts.get("validation")
+    recipe, part = given.plan.recipe, given.parts["train"]
+    train(
+        taught.net, *part, recipe, validation, on_progress, threads, run=run, events=events
+    )  # fmt: skip
+    clock = _mark(taught, "training", clock)
+    if validation:
+        logits, right = taught.net.logits(validation.pictures), validation.labels
+        taught.scores["validation"] = scored(taught.net.classes, logits, right)
+    if logits is not None and right is not None:
+        taught.net.calibration = calibrated(logits, right, given.repeats if given.folds else 1)
+    if "test" in given.parts:
+        taught.scores["test"] = evaluate(taught.net, *given.parts["test"])
+    _mark(taught, "measuring", clock)
+    return taught
+
+
+def _mark(taught: Taught, name: str, began: float) -> float:
+    now = time.perf_counter()
+    taught.seconds[name] = now - began
+    return now
+
+
+def _over_folds(
+    given: Lesson, on_progress: OnProgress | None, threads: int | None
+) -> tuple[npt.NDArray[np.float32], Labels]:
+    """The logits of every picture by networks that did not learn from it, once for each repeat,
+    and the right classes."""
+    part = given.parts["train"]
+    labels = part.labels
+    logits = np.empty((given.repeats, len(labels), len(given.classes)), np.float32)
+    recipe = given.plan.recipe
+    for repeat in range(given.repeats):
+        fold = folds_of(labels, recipe.seed, repeat, given.folds, given.groups)
+        for number in range(given.folds):
+            out = fold == number
+            title = f"fold {repeat * given.folds + number + 1} of {given.repeats * given.folds}"
+            net = given.network()
+            train(net, *part.those(~out), recipe, None, in_stage(on_progress, title), threads)
+            logits[repeat, out] = net.logits(part.those(out).pictures)
+    return logits.reshape(-1, logits.shape[2]), np.tile(labels, given.repeats)
+
+
+def _by_group(given: Lesson, is_right: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """The share that is right of each group, over all repeats."""
+    if given.groups is None:
+        return {}
+    names, number = np.unique(given.groups, return_inverse=True)
+    right = np.bincount(np.tile(number, given.repeats), is_right)
+    counts = given.repeats * np.bincount(number)
+    return dict(zip(names.tolist(), (right / counts).tolist(), strict=True))

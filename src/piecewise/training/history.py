@@ -1,0 +1,75 @@
+"""The record of a training run: its epochs, as a table and as charts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..display.charts import BLUE, Line, chart_svg
+from ..core.progress import Epoch
+
+SHOWN = 12
+"""Epochs in a notebook's table: the first and the last ones."""
+
+
+@dataclass
+class History:
+    """The epochs of a training run, oldest first."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+
+    @property
+    def losses(self) -> list[float]:
+        return [epoch.loss for epoch in self.epochs]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain values for a file."""
+        return [asdict(epoch) for epoch in self.epochs]
+
+    def _repr_html_(self) -> str:
+        """Loss and accuracy by epoch, as charts and as a short table, for a notebook."""
+        if not self.epochs:
+            return "<p>no epoch is over yet</p>"
+        return f"<div>{''.join(self._charts())}{_table(self.epochs)}</div>"
+
+    def _charts(self) -> list[str]:
+        """The loss, beside it that on the validation pictures; and the accuracy on these."""
+        epochs = [epoch.epoch for epoch in self.epochs]
+        losses = [Line("training", epochs, self.losses)]
+        validated = [epoch for epoch in self.epochs if epoch.validation_loss is not None]
+        numbers = [epoch.epoch for epoch in validated]
+        if validated:
+            seen = [epoch.validation_loss or 0.0 for epoch in validated]
+            losses.append(Line("validation", numbers, seen, BLUE))
+        charts = [chart_svg("loss by epoch", "epoch", "mean loss", losses)]
+        if validated:
+            shares = [100 * (epoch.validation_accuracy or 0.0) for epoch in validated]
+            line = Line("validation", numbers, shares, BLUE)
+            charts.append(chart_svg("validation accuracy by epoch", "epoch", "% right", [line]))
+        return charts
+
+
+def _table(epochs: list[Epoch]) -> str:
+    """The epochs as an HTML table; the middle ones of many are left out, and said to be."""
+    if len(epochs) > SHOWN:
+        first, last = epochs[: SHOWN // 2], epochs[-SHOWN // 2 :]
+        left = len(epochs) - len(first) - len(last)
+        gap = f'<tr><td colspan="5">{left:,} epochs between</td></tr>'
+        rows = [*map(_row, first), gap, *map(_row, last)]
+    else:
+        rows = [_row(epoch) for epoch in epochs]
+    titles = ("epoch", "loss", "validation accuracy", "validation loss", "seconds")
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _row(epoch: Epoch) -> str:
+    accuracy, loss = epoch.validation_accuracy, epoch.validation_loss
+    cells = (
+        str(epoch.epoch),
+        f"{epoch.loss:.4g}",
+        "" if accuracy is None else f"{100 * accuracy:.2f} %",
+        "" if loss is None else f"{loss:.4g}",
+        f"{epoch.seconds:.2f}",
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -1,0 +1,98 @@
+"""A recipe: everything about a training run but the network and the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.constraints import LOSS, SEED, SHARE, Choice, Limit, Number, Whole, YesNo, checked
+from ..spec.augmentation import AUGMENTATION, Augmentation
+
+
+def _knob(limit: Limit, meaning: str, default: Any) -> Any:
+    return field(default=default, metadata={"limit": limit, "meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The hyperparameters of learning; LimitError where one is outside its limit."""
+
+    epochs: int = _knob(Whole(1, 100_000), "passes over the training inputs", 5)
+    batch_size: int = _knob(Whole(1, 65_536), "inputs per step; multiples of 16 are fastest", 32)
+    learning_rate: float = _knob(Number(1e-9, 1e3), "step size of the optimizer", 0.05)
+    schedule: str = _knob(
+        Choice(("one-cycle", "constant")),
+        "how the learning rate changes; one-cycle: it rises for a quarter of the steps, then falls",
+        "one-cycle",
+    )
+    optimizer: str = _knob(
+        Choice(("sgd", "adamw")),
+        "rule that turns gradients into a parameter update",
+        "sgd",
+    )
+    momentum: float = _knob(
+        SHARE, "with sgd: fraction of the last update that is added to the next one", 0.9
+    )
+    nesterov: bool = _knob(YesNo(), "with sgd: whether to use Nesterov momentum", default=False)
+    weight_decay: float = _knob(
+        Number(0, 1),
+        "factor of each parameter; with sgd, the product is added to the gradient; with adamw, it "
+        "is multiplied by the learning rate and subtracted from the parameter at each step",
+        5e-4,
+    )
+    loss: str = _knob(LOSS, "loss function to minimize", "cross-entropy")
+    method: str = _knob(
+        Choice(("backpropagation", "nudging")), "how gradients are computed", "backpropagation"
+    )
+    tricks: Augmentation = _knob(  # noqa: RUF009 - nobody can change one
+        AUGMENTATION, "how training inputs are augmented", Augmentation()
+    )
+    validation_share: float = _knob(
+        Number(0, 0.9),
+        "fraction of each class that is used for validation if the data have no validation split",
+        0.1,
+    )
+    patience: int = _knob(
+        Whole(0, 100_000),
+        "stop after this many epochs without a better validation accuracy, and restore the best "
+        "epoch; 0: never",
+        0,
+    )
+    seed: int = _knob(SEED, "seeds the shuffling, dropout and augmentation", 0)
+
+    def __post_init__(self) -> None:
+        for knob in knobs():
+            name, limit = knob.name, knob.metadata["limit"]
+            value = checked(f"recipe: {name}", limit, getattr(self, name))
+            object.__setattr__(self, name, value)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""
+        return {**asdict(self), "tricks": self.tricks.to_json()}
+
+    @staticmethod
+    def knob(name: str) -> Limit:
+        """The limit of a knob, which also reads and writes it."""
+        limit: Limit = next(knob.metadata["limit"] for knob in knobs() if knob.name == name)
+        return limit
+
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """The learning rate of one of ``steps`` steps, counted from 0."""
+        return float(self.learning_rates(step, 1, steps)[0])
+
+    def learning_rates(self, first: int, count: int, steps: int) -> npt.NDArray[np.float64]:
+        """The learning rates of ``count`` of ``steps`` steps, from ``first`` on."""
+        if self.schedule == "constant":
+            return np.full(count, self.learning_rate)
+        rise, step = max(1, steps // 4), np.arange(first, first + count)
+        up = self.learning_rate * (step + 1) / rise
+        down = self.learning_rate * (steps - step) / (steps - rise + 1)
+        return np.where(step < rise, up, down)
+
+
+def knobs() -> tuple[Field[Any], ...]:
+    """The knobs of a recipe, each with its limit and meaning."""
+    return fields(Recipe)

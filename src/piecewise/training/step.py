@@ -1,0 +1,167 @@
+"""What takes steps: natively by backpropagation, or by nudging every parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engine.runtime import network_programs
+from ..engine.codegen.network_program import Purpose
+from ..engine.runtime.finite_differences import Nudged
+from ..core.ghost_batch import Moment
+from ..inputs import engine_inputs, layer_inputs
+from ..spec.layers import Norm
+from ..spec.optimizers import corrections
+from ..spec.parameters import all_finite
+from ..core.rng import Key, shuffled
+from ..reference.finite_differences import nudges
+from ..reference.model import Gradients
+from ..reference.optimizers import adamw, sgd
+from ..reference.augmentation import trick
+from .state import Course, Float32, Losses
+
+Order = npt.NDArray[np.int64]
+"""The numbers of pictures, in the order they are taken."""
+Report = Callable[[], None]
+"""What a long step calls several times a second, to report progress; it may raise."""
+
+
+class Stepper(Protocol):
+    """Takes ``steps`` steps of the course's epoch from ``first`` on, in this order of pictures.
+
+    Gives the loss of each picture; fewer losses than pictures say that the next step went wrong.
+    """
+
+    def order(self, key: Key, count: int) -> Order: ...
+
+    def take(self, order: Order, first: int, steps: int) -> Losses: ...
+
+
+class Native:
+    """Steps by backpropagation, on the engine."""
+
+    def __init__(self, course: Course, threads: int, _: Report) -> None:
+        self.course, self.threads = course, threads
+        net, recipe = course.net, course.recipe
+        inputs = engine_inputs(net, course.pictures)
+        nesterov = recipe.optimizer == "sgd" and recipe.nesterov
+        tricks = recipe.tricks
+        purpose = Purpose(
+            "learn",
+            inputs.dtype == np.uint8,
+            recipe.loss,
+            "nesterov" if nesterov else recipe.optimizer,
+            training=True,
+            tricks=tricks.moves,
+            weighted=course.weights is not None,
+            graded=bool(tricks.contrast or tricks.light),
+            noisy=bool(tricks.noise),
+            masked=bool(tricks.masking),
+        )
+        self.learner = network_programs.learner(net.architecture, purpose, recipe.seed)
+        self.learner.give(inputs, net.preparation.fraction)
+        if course.weights is not None:
+            self.learner.give_weights(course.weights)
+        self.learner.context.write_float("momentum", recipe.momentum)
+        self.learner.context.write_float("decay", recipe.weight_decay)
+        self.learner.begin(net.parameters.flat, net.running_stats.flat)
+        for number, kept in enumerate((self.learner.state, self.learner.second)):
+            if number < len(course.memory):
+                kept[: course.memory[number].size] = course.memory[number]
+                course.memory[number] = kept[: course.memory[number].size]
+        self.order = self.learner.order
+        self.epoch = -1
+        """The epoch that draws are set to."""
+
+    def take(self, order: Order, first: int, steps: int) -> Losses:
+        course, learner = self.course, self.learner
+        if self.epoch != course.epoch:
+            self._draw_for(course.epoch)
+        losses, done = learner.steps(
+            order, course.right, course.recipe.batch_size, first, self._rates(steps), self.threads
+        )
+        if not all_finite(learner.averages):
+            return losses[:0]  # the net keeps what it had before these steps
+        course.step += done
+        net = course.net
+        net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
+        net.running_stats.flat[:] = learner.averages[: net.running_stats.flat.size]
+        return losses[: done * course.recipe.batch_size]
+
+    def _draw_for(self, epoch: int) -> None:
+        """All draws are an epoch's."""
+        recipe, self.epoch = self.course.recipe, epoch
+        self.learner.draw_for(epoch)
+        if recipe.tricks.changes:
+            ground = self.course.net.preparation.ground
+            self.learner.trick(recipe.tricks, ground, recipe.seed, epoch)
+
+    def _rates(self, steps: int) -> npt.NDArray[np.float32]:
+        """The rows that the program wants, for the next steps."""
+        course, rows = self.course, np.zeros((steps, 4))
+        rows[:, 0] = course.recipe.learning_rates(course.step, steps, course.steps)
+        rows[:, 1] = rows[:, 0] * course.recipe.weight_decay
+        if course.recipe.optimizer == "adamw":
+            rows[:, 2:] = [corrections(course.step + index + 1) for index in range(steps)]
+        return rows.astype(np.float32)
+
+
+class Nudging:
+    """Steps by nudging every parameter, in float64; on the engine, or in the reference where
+    pictures have weights."""
+
+    def __init__(self, course: Course, threads: int, report: Report) -> None:
+        self.course, self.threads, self.report = course, threads, report
+        self.order = shuffled
+
+    def take(self, order: Order, first: int, steps: int) -> Losses:
+        size, losses = self.course.recipe.batch_size, list[float]()
+        for step in range(first, first + steps):
+            chosen = order[step * size : (step + 1) * size]
+            loss = self._step(chosen)
+            if loss is None:
+                break
+            losses += [loss] * len(chosen)
+        return np.array(losses)
+
+    def _step(self, chosen: Order) -> float | None:
+        """The loss before the step; None if it, or what follows from it, is no finite number."""
+        course, net, recipe = self.course, self.course.net, self.course.recipe
+        x, right = layer_inputs(net, course.pictures[chosen]), course.right[chosen]
+        moment = Moment(recipe.seed, course.epoch, chosen)
+        if recipe.tricks.changes:
+            x = trick(recipe.tricks, x, net.preparation.ground, moment)
+        given = (net.architecture, net.state, x, right, recipe.loss, moment)
+        found: Nudged | Gradients
+        if course.weights is None:
+            found = network_programs.nudges(*given, threads=self.threads, between=self.report)
+        else:
+            found = nudges(*given, course.weights[chosen])
+        none = np.empty(0, np.float32)  # a net may have no parameters at all
+        slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
+        moved, *memory = self._moved(slope.astype(np.float32))
+        if not math.isfinite(found.loss):
+            return None
+        if not all(np.isfinite(array).all() for array in (slope, moved, *memory)):
+            return None
+        net.parameters.flat[:], course.memory = moved, memory
+        for name, seen in found.observed.items():
+            average = net.running_stats[name]
+            average += np.float32(Norm.pace) * (seen - average)
+        course.step += 1
+        return found.loss
+
+    def _moved(self, slope: Float32) -> tuple[Float32, ...]:
+        """The parameters after a step, and what the optimizer remembers for the next."""
+        course, recipe, flat = self.course, self.course.recipe, self.course.net.parameters.flat
+        rate = recipe.learning_rate_at(course.step, course.steps)
+        decay = recipe.weight_decay
+        if recipe.optimizer == "adamw":
+            first, second = course.memory
+            return adamw(flat, first, second, slope, rate, decay, course.step + 1)
+        (velocity,) = course.memory
+        return sgd(flat, velocity, slope, rate, recipe.momentum, decay, recipe.nesterov)
