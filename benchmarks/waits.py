@@ -21,10 +21,10 @@ import numpy as np
 import piecewise as pw
 from piecewise.data.inspection.near_duplicate_images import near_pairs
 from piecewise.data.sources.csv_tables import read_columns
-from piecewise.data.text.preprocessor import decide_texts
+from piecewise.data.text.preprocessor import fit_text_preprocessor
 from piecewise.engine.runtime.code_cache import cached
-from piecewise.insight.data_quality.influence import culprits
-from piecewise.page.explain import explain_page
+from piecewise.insight.data_quality.influence import influential_examples
+from piecewise.page.explain import explain_html
 
 Wait = Callable[[Path], float]
 
@@ -57,11 +57,11 @@ def page(folder: Path) -> float:
     """From the file to the drawn page of a net for digits, as the page itself measures it."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this one needs it
 
-    drawn, classes = pw.draw(1, size=28, seed=3), [f"{number}" for number in range(10)]
+    drawn, classes = pw.make_xo(1, size=28, seed=3), [f"{number}" for number in range(10)]
     layers = "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full"
-    net = pw.Network(layers, (1, 28, 28), classes, 1, drawn.preparation)
+    net = pw.Network(layers, (1, 28, 28), classes, 1, drawn.preprocessor)
     path = folder / "page.html"
-    path.write_text(explain_page(net, drawn.pictures[0]), encoding="utf-8")
+    path.write_text(explain_html(net, drawn.inputs[0]), encoding="utf-8")
     with sync_playwright() as playwright:
         program = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -79,27 +79,27 @@ def messages(folder: Path) -> float:
 
     def read() -> None:
         table = read_columns(path)
-        preparation = decide_texts(table.texts)
+        preprocessor = fit_text_preprocessor(table.texts)
         for text in table.texts:
-            preparation.fit(text)
+            preprocessor.transform(text)
 
     return seconds(read)
 
 
 def near(_: Path) -> float:
     """Nearly equal ones among 10,000 drawings of 28x28."""
-    pictures = pw.draw(10_000, size=28, seed=0).pictures
+    pictures = pw.make_xo(10_000, size=28, seed=0).inputs
     return seconds(lambda: near_pairs(pictures, "drawings"))
 
 
 def influence(_: Path) -> float:
     """Each of sixty drawings left out in turn."""
-    drawn = pw.draw(60, size=20, seed=0)
-    plan = pw.lesson(pw.DataSet(drawn.pictures, drawn.labels, drawn.classes,
-                                np.full(60, "train"), drawn.preparation))  # fmt: skip
+    drawn = pw.make_xo(60, size=20, seed=0)
+    plan = pw.plan_training(pw.Dataset(drawn.inputs, drawn.labels, drawn.classes,
+                                np.full(60, "train"), drawn.preprocessor))  # fmt: skip
     net = plan.network()
-    pw.train(net, drawn.pictures, drawn.labels, plan.plan.recipe)
-    return seconds(lambda: culprits(net, drawn.pictures, drawn.labels))
+    pw.train(net, drawn.inputs, drawn.labels, plan.setup.recipe)
+    return seconds(lambda: influential_examples(net, drawn.inputs, drawn.labels))
 
 
 WAITS: dict[str, tuple[str, Wait]] = {

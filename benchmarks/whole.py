@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from piecewise.data.dataset import read_data
+from piecewise.training.experiment import plan_training
 from piecewise.training.recipe import Recipe
-from piecewise.training.experiment import lesson
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def timed(command: list[str]) -> tuple[float, Any]:
 def same_lesson(data: str, seed: str, layers: str, recipe: dict[str, Any]) -> Any:
     """The data, divided as the command line divides it."""
     knobs = {**Recipe(**recipe).to_json(), "seed": int(seed)}
-    return lesson(read_data(data), data, layers=layers, folds=0, **knobs)
+    return plan_training(read_data(data), data, layers=layers, folds=0, **knobs)
 
 
 def rates(given: Any) -> np.ndarray[Any, Any]:

@@ -12,8 +12,8 @@ import torch
 from torch.nn import functional
 
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layers import Dropout, Full, Norm
 from piecewise.spec.augmentation import Augmentation
+from piecewise.spec.layers import Dropout, Full, Norm
 
 from .pytorch import module
 from .whole import rates, same_lesson
@@ -41,7 +41,7 @@ def tricked(x: Tensor, tricks: Augmentation) -> Tensor:
     """Shifted, scaled and turned, each picture in its own way."""
     n = len(x)
     even = 2 * torch.rand(4, n) - 1
-    low, high = torch.tensor(tricks.scaling).log()
+    low, high = torch.tensor(tricks.scale).log()
     factor = (low + (even[0] + 1) / 2 * (high - low)).exp()
     angle = torch.deg2rad(even[1] * tricks.rotation)
     cosine, sine = angle.cos() / factor, angle.sin() / factor
@@ -56,7 +56,7 @@ def tricked(x: Tensor, tricks: Augmentation) -> Tensor:
 def main(data: str, seed: str, plan: str) -> None:
     torch.manual_seed(int(seed))
     given = same_lesson(data, seed, *json.loads(plan))
-    recipe, prepared = given.plan.recipe, given.preparation
+    recipe, prepared = given.plan.recipe, given.preprocessor
     net = model(given.network().architecture).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         net.parameters(), lr=0.1, momentum=recipe.momentum, nesterov=recipe.nesterov,

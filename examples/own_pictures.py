@@ -16,8 +16,8 @@ import piecewise as pw
 
 def make_folder(folder: Path) -> Path:
     """Drawings of X and O as PNG files."""
-    drawn = pw.draw(480, size=12, seed=0)
-    for number, (picture, label) in enumerate(zip(drawn.pictures, drawn.labels, strict=True)):
+    drawn = pw.make_xo(480, size=12, seed=0)
+    for number, (picture, label) in enumerate(zip(drawn.inputs, drawn.labels, strict=True)):
         file = folder / "XO"[label] / f"{number}.png"
         file.parent.mkdir(exist_ok=True)
         Image.fromarray(picture[0]).save(file)
@@ -27,7 +27,7 @@ def make_folder(folder: Path) -> Path:
 with TemporaryDirectory() as temporary:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else make_folder(Path(temporary))
     data = pw.read_data(folder)
-    result = pw.teach(pw.lesson(data, quick=True))
+    result = pw.run_training(pw.plan_training(data, quick=True))
     for measured_on, scores in result.scores.items():
         low, high = scores.interval
         print(f"{measured_on}: {scores.accuracy:.1%} of {scores.n} ({low:.1%} to {high:.1%})")

@@ -30,8 +30,8 @@ def make_folder(folder: Path) -> Path:
 with TemporaryDirectory() as temporary:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else make_folder(Path(temporary))
     data = pw.read_data(folder)
-    print(f"each sound becomes {data.preparation.told}")
-    result = pw.teach(pw.lesson(data, quick=True, epochs=3))
+    print(f"each sound becomes {data.preprocessor.description}")
+    result = pw.run_training(pw.plan_training(data, quick=True, epochs=3))
     for measured_on, scores in result.scores.items():
         print(f"{measured_on}: {scores.accuracy:.1%} of {scores.n}, macro-F1 {scores.macro_f1:.3f}")
     file = sorted(folder.rglob("*.wav"))[0]

@@ -32,7 +32,7 @@ from PIL import Image
 import piecewise as pw
 here = Path(sys.prefix)
 assert here in Path(pw.__file__).parents, pw.__file__
-drawings = pw.draw(40, size=9, seed=0)
+drawings = pw.make_xo(40, size=9, seed=0)
 for number, (picture, label) in enumerate(zip(drawings.pictures, drawings.labels)):
     folder = here / "drawings" / "XO"[label]
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from piecewise.data.audio.decoding import read_sound
+from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import read_picture
-from piecewise.data.audio.decoding import read_sound
-from piecewise.data.audio.preprocessor import SoundPreparation
-from piecewise.data.sources.npz import read_npz
 from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.sources.npz import read_npz
 from piecewise.data.text.decoding import read_text
-from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.data.text.preprocessor import TextPreprocessor
 
 
 def as_file(suffix: str, reader: Callable[[Path], object]) -> Callable[[bytes], None]:
@@ -190,7 +190,7 @@ def check_sound(content: bytes) -> None:
     assert found.samples.dtype == np.float32, found.samples.dtype
     assert found.samples.size, found
     assert np.abs(found.samples).max() <= 1, found
-    PREPARED_SOUNDS.fit(found)
+    PREPARED_SOUNDS.transform(found)
 
 
 def sound_seeds() -> list[bytes]:
@@ -215,13 +215,13 @@ SOUND_FORMS = [
     ("MP3", None, 16_000),
     ("AIFF", "PCM_16", 8_000),
 ]
-PREPARED_SOUNDS = SoundPreparation((1, 40, 24))
+PREPARED_SOUNDS = AudioPreprocessor((1, 40, 24))
 
 
 def check_text(content: bytes) -> None:
     found = read_text(content)
     assert found.strip(), found
-    PREPARED_TEXTS.fit(found)
+    PREPARED_TEXTS.transform(found)
 
 
 def text_seeds() -> list[bytes]:
@@ -229,7 +229,7 @@ def text_seeds() -> list[bytes]:
     return [text.encode(way) for text in sentences for way in ("utf-8", "utf-16")]
 
 
-PREPARED_TEXTS = TextPreparation("words", ("a", "word", "汉字"), 8)
+PREPARED_TEXTS = TextPreprocessor("words", ("a", "word", "汉字"), 8)
 
 
 def table_seeds(mark: str) -> Callable[[], list[bytes]]:

@@ -16,10 +16,10 @@ import click
 
 from piecewise.cli import main as command_line
 from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
-from piecewise.spec.layers import KINDS, Layer, knobs
-from piecewise.training.recipe import knobs as recipe_knobs
-from piecewise.spec.notation import usage
 from piecewise.spec.augmentation import tricks
+from piecewise.spec.layers import KINDS, Layer, knobs
+from piecewise.spec.notation import usage
+from piecewise.training.recipe import knobs as recipe_knobs
 
 LAYERS_HEAD = """\
 # Layers and their notation

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from piecewise.data.loading import prepared_cache
-from piecewise.data.dataset import DataSet, read_data
 from piecewise.core.progress import Progress
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.loading import prepared_cache
 
 FILES = [prepared_cache.INPUTS, prepared_cache.NOTE]
 
@@ -42,11 +42,11 @@ class Read:
         return "reading" in self.done
 
 
-def same(one: DataSet, other: DataSet) -> None:
-    assert one.pictures.dtype == other.pictures.dtype
-    assert np.array_equal(one.pictures, other.pictures)
+def same(one: Dataset, other: Dataset) -> None:
+    assert one.inputs.dtype == other.inputs.dtype
+    assert np.array_equal(one.inputs, other.inputs)
     assert one.labels.tolist() == other.labels.tolist()
-    for name in ("classes", "preparation", "skipped", "names"):
+    for name in ("classes", "preprocessor", "skipped", "names"):
         assert getattr(one, name) == getattr(other, name), name
 
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from piecewise.engine.codegen import single_image, weight_packing
 from piecewise.engine.passes import chain
-from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer
 from piecewise.page import walk_data
 from piecewise.reference import model
+from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer
 from piecewise.trace import arithmetic, gradient_arithmetic
 
 ROOT = Path(__file__).parents[1]
@@ -61,7 +61,7 @@ def _tables(kind: type[Layer]) -> Iterator[str]:
     tables = dict(TABLES)
     if kind.parameters is not Layer.parameters:
         tables["_GRADIENTS in trace/gradient_arithmetic.py"] = gradient_arithmetic._GRADIENTS
-    if kind.averages is not Layer.averages:
+    if kind.running_stats is not Layer.running_stats:
         tables["OBSERVED in reference/model.py"] = model.OBSERVED
     yield from (f"no entry in {name}" for name, table in tables.items() if kind not in table)
 

@@ -9,14 +9,14 @@ import numpy as np
 import piecewise as pw
 from piecewise import ConvNetClassifier
 
-LESSONS, UNSEEN = pw.draw(160, size=9, seed=0), pw.draw(100, size=9, seed=1)
-PICTURES, LABELS = LESSONS.pictures[:, 0], np.array(["X", "O"])[LESSONS.labels]
+LESSONS, UNSEEN = pw.make_xo(160, size=9, seed=0), pw.make_xo(100, size=9, seed=1)
+PICTURES, LABELS = LESSONS.inputs[:, 0], np.array(["X", "O"])[LESSONS.labels]
 ANSWERS = np.array(["X", "O"])[UNSEEN.labels]
 SMALL: dict[str, Any] = {
     "layers": "conv 4 3, relu, pool 2, full",
     "epochs": 3,
     "learning_rate": 0.1,
-    "tricks": "none",
+    "augmentation": "none",
     "random_state": 0,
 }
 TABLE = np.random.default_rng(0).normal(5, 3, (60, 4))

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from piecewise import Network
+from piecewise.core.ghost_batch import StepContext, groups
+from piecewise.reference import model
 from piecewise.spec.architecture import Architecture
-from piecewise.core.ghost_batch import Moment, groups
 from piecewise.spec.layers import Convolution, Pool, Relu, Shape
 from piecewise.spec.notation import parse
-from piecewise.reference import model
 
 Array = npt.NDArray[Any]
 
@@ -133,7 +133,7 @@ def numbers_for(architecture: Architecture, name: str, count: int) -> Sample:
     random = np.random.default_rng(list(name.encode()))
     arrays = {}
     for stage in architecture.stages:
-        for row in stage.parameters + stage.averages:
+        for row in stage.parameters + stage.running_stats:
             inputs = prod(row.shape[1:])
             array = random.normal(0, 0.5, row.shape)
             if row.tensor.name == "weight" and len(row.shape) > 1:
@@ -185,7 +185,7 @@ def network(sample: Sample) -> Network:
     return net
 
 
-def margin(sample: Sample, moment: Moment | None = None, *, zeros: bool = True) -> float:
+def margin(sample: Sample, moment: StepContext | None = None, *, zeros: bool = True) -> float:
     """How far the values at kinks are from them: what a ReLU gets from 0, the largest of a window
     from the next (equals aside: they are copies of one value, or zeros behind a ReLU), and
     logits from right answers, where the absolute loss has its kink. Without ``zeros``, what is 0

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from piecewise.core.rng import DROPOUT, key_of, uniform
 from piecewise.spec.architecture import Stage
 from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool
-from piecewise.core.rng import DROPOUT, key_of, uniform
 
 from .networks import Array, starts
 
@@ -305,7 +305,7 @@ def forward(
 
 
 def own_of(stage: Stage, arrays: Own) -> Own:
-    return {row.tensor.name: arrays[row.name] for row in stage.parameters + stage.averages}
+    return {row.tensor.name: arrays[row.name] for row in stage.parameters + stage.running_stats}
 
 
 def backward(

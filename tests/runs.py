@@ -21,16 +21,16 @@ from unittest.mock import patch
 
 import numpy as np
 
-from piecewise.data.xo import draw
 from piecewise.core.errors import PiecewiseError
+from piecewise.core.progress import OnProgress
+from piecewise.data.xo import make_xo
+from piecewise.network import Network
+from piecewise.spec.augmentation import Augmentation
 from piecewise.training import checkpoint, train
 from piecewise.training.recipe import Recipe
-from piecewise.network import Network
-from piecewise.core.progress import OnProgress
-from piecewise.spec.augmentation import Augmentation
 
 FILES = ["environment.json", "history.jsonl", "net.safetensors", "recipe.json", "state.safetensors"]
-LESSONS = draw(90, size=9, seed=0)
+LESSONS = make_xo(90, size=9, seed=0)
 DROPPED = "conv 4 3, norm, relu, pool 2, dropout 0.2, full"
 TEXTS = np.random.default_rng(0).integers(0, 7, (90, 5))
 
@@ -52,24 +52,24 @@ class Run(NamedTuple):
     ) -> Network:
         """The net at its end."""
         net = self.network()
-        self.teach(net, folder, on_progress, threads)
+        self.run_training(net, folder, on_progress, threads)
         return net
 
     def network(self) -> Network:
         words = self.kind == "words"
         return Network(self.layers, (1, 7, 5) if words else (1, 9, 9), ("X", "O"))
 
-    def teach(
+    def run_training(
         self,
         net: Network,
         folder: Path | None = None,
         on_progress: OnProgress | None = None,
         threads: int | None = 1,
     ) -> None:
-        given: Any = LESSONS.pictures
+        given: Any = LESSONS.inputs
         right = LESSONS.labels
         if self.kind != "bytes":
-            given = TEXTS if self.kind == "words" else net.preparation.scale(given)
+            given = TEXTS if self.kind == "words" else net.preprocessor.to_float(given)
         recipe = Recipe(**{"epochs": 3, **self.knobs})
         weights = np.arange(70) % 3 if self.weighted else None
         validation = (given[70:], right[70:]) if self.validated else None
@@ -83,7 +83,8 @@ RUNS = {
     "adamw, validation": Run(knobs={"optimizer": "adamw", "batch_size": 16}, validated=True),
     "patience": Run(knobs={"patience": 2, "epochs": 20, "learning_rate": 0.3}, validated=True),
     "dropout, norm, tricks": Run(
-        DROPPED, knobs={"tricks": Augmentation(0.1, (0.9, 1.1), 10, 0.5, flip=True)}
+        DROPPED,
+        knobs={"augmentation": Augmentation(0.1, (0.9, 1.1), 10, 0.5, horizontal_flip=True)},
     ),
     "patience, norm, adamw": Run(
         DROPPED,

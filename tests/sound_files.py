@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from piecewise.data.audio.decoding import read_sound
 from piecewise.core.errors import DataError
+from piecewise.data.audio.decoding import read_sound
 
 EXACT = {
     "wav PCM_16": ("WAV", "PCM_16"),

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from piecewise.spec.architecture import Architecture
 from piecewise.core.errors import LimitError, NotationError, ShapeError
+from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Full, Layer, Relu
 from piecewise.spec.summary import summary
 
@@ -43,7 +43,7 @@ def test_the_table_leaves_no_gap_and_no_overlap() -> None:
         assert row.offset == place, row.name
         place += row.size
     assert place == made.parameter_count
-    assert [row.name for row in made.averages] == [
+    assert [row.name for row in made.running_stats] == [
         "norm1.mean", "norm1.variance", "norm2.mean", "norm2.variance",
     ]  # fmt: skip
 

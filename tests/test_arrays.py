@@ -10,7 +10,14 @@ import pytest
 from PIL import Image
 
 from piecewise.data import arrays
-from piecewise.data.arrays import Standard, as_pictures, given, reading_of_files, reading_of_pictures, reading_of_rows
+from piecewise.data.arrays import (
+    Standard,
+    as_pictures,
+    given,
+    reading_of_files,
+    reading_of_pictures,
+    reading_of_rows,
+)
 from piecewise.training.deduplicate import canonical, relative
 
 from .lessons import PICTURES, TABLE, rng
@@ -57,7 +64,7 @@ def test_a_decision_about_many_files_does_not_hang_on_their_order(
     for number, path in enumerate(paths):
         Image.fromarray(PICTURES[number]).resize((9 + number % 2, 9)).save(path)
     for order in (paths, paths[::-1], paths[1:] + paths[:2]):
-        assert reading_of_files(order, None).preparation.shape == (1, 9, 9)
+        assert reading_of_files(order, None).preprocessor.shape == (1, 9, 9)
 
 
 def test_paths_are_told_from_other_texts() -> None:

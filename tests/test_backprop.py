@@ -10,11 +10,11 @@ import pytest
 
 import piecewise as pw
 from piecewise.core.errors import LimitError
-from piecewise.spec.layers import KINDS
-from piecewise.trace.backprop import Backprop
 from piecewise.reference.finite_differences import nudge
 from piecewise.reference.model import logits
+from piecewise.spec.layers import KINDS
 from piecewise.trace.arithmetic import Why
+from piecewise.trace.backprop import Backprop
 from piecewise.trace.gradient_arithmetic import _ERRORS, _GRADIENTS
 
 from .networks import PICTURES, TEXTS, random_input, random_layers

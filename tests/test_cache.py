@@ -19,11 +19,11 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data.loading import subset, prepared_cache
-from piecewise.data.dataset import read_data
 from piecewise.core.atomic_write import written_whole
-from piecewise.network import Network
 from piecewise.core.progress import Progress
+from piecewise.data.dataset import read_data
+from piecewise.data.loading import prepared_cache, subset
+from piecewise.network import Network
 
 from .kept import FILES, Read, pictures_in, reading, same
 from .memory import PEAK
@@ -42,13 +42,13 @@ def test_what_was_read_once_is_mapped_and_not_decoded(data: Path, tmp_path: Path
     assert second.done == ["checking"]
     for read in (first, second):
         same(read.found, plain)
-        assert isinstance(read.found.pictures, np.memmap)
-        assert not read.found.pictures.flags.writeable
+        assert isinstance(read.found.inputs, np.memmap)
+        assert not read.found.inputs.flags.writeable
         assert read.found.not_kept is None
     assert len(plain.skipped) == 1
     assert names(cache) == FILES
     stored = np.load(cache / prepared_cache.INPUTS, mmap_mode="r", allow_pickle=False)
-    assert np.array_equal(stored, plain.pictures)
+    assert np.array_equal(stored, plain.inputs)
     assert (cache / prepared_cache.NOTE).stat().st_size < 2_000
 
 
@@ -81,8 +81,8 @@ def test_single_files_are_kept_too(data: Path, kind: Callable[[Path], Path]) -> 
     for anew in (True, False):
         read = Read(place, cache)
         same(read.found, plain)
-        assert isinstance(read.found.pictures, np.memmap)
-        assert (cache / prepared_cache.INPUTS).stat().st_size == 256 + plain.pictures.nbytes
+        assert isinstance(read.found.inputs, np.memmap)
+        assert (cache / prepared_cache.INPUTS).stat().st_size == 256 + plain.inputs.nbytes
         assert anew or read.done == ["checking"]
     before = (cache / prepared_cache.NOTE).read_bytes()
     content = bytearray(place.read_bytes())
@@ -129,17 +129,17 @@ def test_any_other_wish_or_version_makes_it_anew(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = data.parent / "cache"
-    chosen = read_data(data, size=(5, 5)).preparation
+    chosen = read_data(data, size=(5, 5)).preprocessor
     for wishes in ({}, {"size": (9, 9)}, {"size": (9, 9), "resize": "crop"}, {"most": 7},
-                   {"preparation": chosen}):  # fmt: skip
+                   {"preprocessor": chosen}):  # fmt: skip
         assert Read(data, cache, **wishes).anew
         again = Read(data, cache, **wishes)
         assert not again.anew
         same(again.found, read_data(data, **wishes))
     monkeypatch.setattr(prepared_cache, "_FORM", "piecewise inputs 2")
-    assert Read(data, cache, preparation=chosen).anew
+    assert Read(data, cache, preprocessor=chosen).anew
     monkeypatch.setattr(prepared_cache, "__version__", "another")
-    assert Read(data, cache, preparation=chosen).anew
+    assert Read(data, cache, preprocessor=chosen).anew
 
 
 def flipped(at: int) -> Callable[[Path], None]:
@@ -164,7 +164,7 @@ def forged(**values: Any) -> Callable[[Path], None]:
 def unsealed(file: Path) -> None:
     """Another preparation, which the note's digest does not fit."""
     note = json.loads(file.read_bytes())
-    note["what"]["preparation"]["resize"] = "crop"
+    note["what"]["preprocessor"]["resize"] = "crop"
     file.write_text(json.dumps(note, indent=1, sort_keys=True) + "\n")
 
 
@@ -192,13 +192,16 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "note flipped": (prepared_cache.NOTE, flipped(200)),
     "note changed": (prepared_cache.NOTE, unsealed),
     "note deep": (prepared_cache.NOTE, lambda file: file.write_text("[" * 100_000)),
-    "note foreign": (prepared_cache.NOTE, lambda file: file.write_text('{"what": [], "sha256": 1}')),
+    "note foreign": (
+        prepared_cache.NOTE,
+        lambda file: file.write_text('{"what": [], "sha256": 1}'),
+    ),
     "shape": (prepared_cache.NOTE, forged(shape=[3, 1_000, 1_000])),
     "shapeless": (prepared_cache.NOTE, forged(shape=None)),
     "skipped all": (prepared_cache.NOTE, forged(skipped=[[at, ""] for at in range(41)])),
     "skipped none": (prepared_cache.NOTE, forged(skipped=[])),
     "skipped beyond": (prepared_cache.NOTE, forged(skipped=[[41, ""]])),
-    "preparation": (prepared_cache.NOTE, forged(preparation={"reads": "pictures"})),
+    "preprocessor": (prepared_cache.NOTE, forged(preprocessor={"reads": "pictures"})),
 }
 
 

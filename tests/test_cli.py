@@ -15,9 +15,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from piecewise.cli.main import COMMANDS, status
-from piecewise.data.xo import draw
-from piecewise.network import Network
 from piecewise.core.version import __version__
+from piecewise.data.xo import make_xo
+from piecewise.network import Network
 
 from .children import interrupted
 from .steps import HANG
@@ -35,8 +35,8 @@ def piecewise(*arguments: str, **options: Any) -> subprocess.CompletedProcess[st
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An `.npz` of drawn X's and O's with a part for testing."""
     path = tmp_path_factory.mktemp("data") / "xo.npz"
-    drawings = draw(700, size=12, seed=0)
-    np.savez(path, images=drawings.pictures[:, 0], labels=drawings.labels,
+    drawings = make_xo(700, size=12, seed=0)
+    np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
              class_names=np.array(["X", "O"]), is_test=np.arange(700) >= 500)  # fmt: skip
     return path
 
@@ -45,8 +45,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of PNG files, a folder per class, with a broken one among them."""
     path = tmp_path_factory.mktemp("pictures")
-    drawings = draw(200, size=20, seed=1)
-    for number, (picture, label) in enumerate(zip(drawings.pictures, drawings.labels, strict=True)):
+    drawings = make_xo(200, size=20, seed=1)
+    for number, (picture, label) in enumerate(zip(drawings.inputs, drawings.labels, strict=True)):
         part = "test" if number >= 150 else "train"
         home = path / part / drawings.classes[label]
         home.mkdir(parents=True, exist_ok=True)

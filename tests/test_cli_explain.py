@@ -13,7 +13,7 @@ from PIL import Image
 
 import piecewise as pw
 from piecewise.cli.main import status
-from piecewise.data.text.preprocessor import TextPreparation
+from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.inputs import layer_inputs
 
 Printed = pytest.CaptureFixture[str]
@@ -24,21 +24,21 @@ Run = Callable[..., tuple[int, str, str]]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a net, a drawing and what the net learned from."""
     folder = tmp_path_factory.mktemp("explain")
-    lessons = pw.draw(60, size=9, seed=0)
+    lessons = pw.make_xo(60, size=9, seed=0)
     net = pw.Network(
         "conv 4 3, norm, relu, pool 2, full 6, relu, full",
         (1, 9, 9),
         ["X", "O"],
-        preparation=lessons.preparation,
+        preprocessor=lessons.preprocessor,
     )
-    pw.train(net, lessons.pictures, lessons.labels, pw.Recipe(epochs=6))
+    pw.train(net, lessons.inputs, lessons.labels, pw.Recipe(epochs=6))
     net.save(folder / "net.safetensors")
-    Image.fromarray(lessons.pictures[0, 0]).save(folder / "drawing.png")
+    Image.fromarray(lessons.inputs[0, 0]).save(folder / "drawing.png")
     (folder / "other.html").write_text("<!doctype html>somebody's")
     (folder / "other.xlsx").write_bytes(b"PK")
     np.savez(
         folder / "data.npz",
-        images=lessons.pictures[:, 0],
+        images=lessons.inputs[:, 0],
         labels=lessons.labels,
         class_names=np.array(["X", "O"]),
     )
@@ -140,7 +140,7 @@ def test_the_influence_of_examples_is_told(run: Run) -> None:
 
 
 def test_a_text_stands_in_the_place_of_a_file(place: Path, capsys: Printed) -> None:
-    texts = TextPreparation("words", ("good", "bad"), 4)
+    texts = TextPreprocessor("words", ("good", "bad"), 4)
     net = str(place / "texts")
     pw.Network("embed 3, pool all, full", texts.shape, ("p", "q"), 0, texts).save(net)
     assert status(["why", net, "--text", "good bad", "full1,1"]) == 0

@@ -9,7 +9,7 @@ import rich_click as click
 
 from piecewise.cli import options
 from piecewise.cli.main import COMMANDS, status
-from piecewise.training.defaults import KINDS, plan_for
+from piecewise.training.defaults import KINDS, default_setup
 from piecewise.training.recipe import knobs
 
 Printed = pytest.CaptureFixture[str]
@@ -49,7 +49,7 @@ def test_the_help_is_grouped_and_leaves_half_of_the_line_for_the_text(
 def test_every_option_with_a_limit_names_its_range_and_its_default(name: str) -> None:
     for one in options_of(name):
         assert one.help
-        if isinstance(one.type, options.LimitType) and one.name != "tricks":
+        if isinstance(one.type, options.LimitType) and one.name != "augmentation":
             assert f"({one.type.limit.wanted})" in one.help
             assert "Default: " in one.help or one.required
 
@@ -58,7 +58,7 @@ def test_the_defaults_of_the_recipe_are_those_of_training() -> None:
     written = {one.name: one.help or "" for one in options_of("train")}
     assert SHAPES.keys() == KINDS.keys()
     for kind, shape in SHAPES.items():
-        recipe = plan_for(kind, shape, 2, 500).recipe
+        recipe = default_setup(kind, shape, 2, 500).recipe
         for field in knobs():
             default = written[field.name].rpartition("Default: ")[2].rstrip(".")
             if default != options.FROM_DATA:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.cli.main import status
 from piecewise.cli.data_report_text import report_lines
+from piecewise.cli.main import status
 from piecewise.data.dataset import read_data
 from piecewise.data.inspection.findings import Finding
-from piecewise.data.inspection.report import report
-from piecewise.data.xo import draw
+from piecewise.data.inspection.report import inspect_data
+from piecewise.data.xo import make_xo
 
 Printed = pytest.CaptureFixture[str]
 RNG = np.random.default_rng(6)
@@ -25,17 +25,17 @@ RNG = np.random.default_rng(6)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawings in parts with a fault of each kind among them."""
     path = tmp_path_factory.mktemp("data set")
-    drawn = draw(100, size=20, seed=1)
-    for number, (picture, label) in enumerate(zip(drawn.pictures, drawn.labels, strict=True)):
+    drawn = make_xo(100, size=20, seed=1)
+    for number, (picture, label) in enumerate(zip(drawn.inputs, drawn.labels, strict=True)):
         home = path / ("test" if number >= 80 else "train") / drawn.classes[label]
         home.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture[0]).save(home / f"{number}.png")
-    first = Image.fromarray(drawn.pictures[0, 0])
+    first = Image.fromarray(drawn.inputs[0, 0])
     first.save(path / "test" / "X" / "a-name-that-is-very-long-and-goes-on-and-on-until-leak.png")
     first.save(path / "train" / "O" / "clash.png")
     for place in ("train/lonely", "test/untaught"):
         (path / place).mkdir()
-        Image.fromarray(255 - drawn.pictures[1, 0].T).save(path / place / "one.png")
+        Image.fromarray(255 - drawn.inputs[1, 0].T).save(path / place / "one.png")
     for number in range(10):
         (path / "train" / "X" / f"broken{number}.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     return path
@@ -70,7 +70,7 @@ def test_the_page_fits_and_serious_things_come_first(
 
 def test_pairs_are_shown_as_a_finding_marks_them_whatever_its_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "xo.npz", images=RNG.integers(0, 256, (20, 8, 8)), labels=np.arange(20) % 2)
-    found = report(read_data(tmp_path / "xo.npz"))
+    found = inspect_data(read_data(tmp_path / "xo.npz"))
     pairs = (("a", "b"), ("long " * 9, "c"))
     near = Finding("of any name", True, 7, "pairs", "do", pairs, "~")
     told = Finding("nearby", True, 2, "named", "", pairs)
@@ -107,8 +107,8 @@ def test_json_has_the_same_keys_for_every_set(folder: Path, capsys: Printed) -> 
 
 
 def test_the_shuffle_test_is_asked_for(tmp_path: Path, capsys: Printed) -> None:
-    drawn, file = draw(300, size=12, seed=0), tmp_path / "xo.npz"
-    np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, writer=np.arange(300) // 10,
+    drawn, file = make_xo(300, size=12, seed=0), tmp_path / "xo.npz"
+    np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, writer=np.arange(300) // 10,
              class_names=["X", "O"])  # fmt: skip
     assert status(["inspect", str(file), "--shuffle-test", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["shuffle_test"]
@@ -143,8 +143,8 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, capsys: Printed) -> None:
 
 
 def test_training_warns_of_what_is_cheap_to_find(tmp_path: Path, capsys: Printed) -> None:
-    drawn, file = draw(60, size=12, seed=0), tmp_path / "xo.npz"
-    pictures = np.concatenate((drawn.pictures, drawn.pictures[:3]))[:, 0]
+    drawn, file = make_xo(60, size=12, seed=0), tmp_path / "xo.npz"
+    pictures = np.concatenate((drawn.inputs, drawn.inputs[:3]))[:, 0]
     labels = np.append(drawn.labels, drawn.labels[:3])
     np.savez(file, images=pictures, labels=labels, writer=np.arange(63) // 6,
              class_names=["X", "O"], is_test=np.arange(63) >= 50)  # fmt: skip
@@ -154,6 +154,6 @@ def test_training_warns_of_what_is_cheap_to_find(tmp_path: Path, capsys: Printed
     assert len(said) == 2  # repeats, groups on both sides
     assert said[0].startswith("warning: 3 examples for testing or validation repeat")
     assert "--groups 'writer'" in said[-1]
-    np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, class_names=["X", "O"])
+    np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, class_names=["X", "O"])
     assert status(["train", str(file), *little]) == 0
     assert "warning" not in capsys.readouterr().err

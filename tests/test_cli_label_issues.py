@@ -14,9 +14,9 @@ import pytest
 
 from piecewise.cli import label_issues
 from piecewise.cli.label_issues import command
-from piecewise.data.xo import PLAIN, draw
-from piecewise.insight.data_quality import label_issues
 from piecewise.core.progress import OnProgress, Progress
+from piecewise.data.xo import PLAIN, make_xo
+from piecewise.insight.data_quality import label_issues as search
 
 Printed = pytest.CaptureFixture[str]
 PLANTED = [5, 30, 61]
@@ -26,10 +26,10 @@ LITTLE = ["--layers", "conv 6 3, relu, pool 2, full"]
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Drawn X's and O's, three labels of them wrong; the last ones are for testing."""
-    path, drawn = tmp_path_factory.mktemp("suspects") / "xo.npz", draw(120, 12, tricks=PLAIN)
+    path, drawn = tmp_path_factory.mktemp("suspects") / "xo.npz", make_xo(120, 12, tricks=PLAIN)
     labels = drawn.labels.copy()
     labels[PLANTED] ^= 1
-    np.savez(path, images=drawn.pictures[:, 0], labels=labels, class_names=["X\x1b[31m", "O"],
+    np.savez(path, images=drawn.inputs[:, 0], labels=labels, class_names=["X\x1b[31m", "O"],
              is_test=np.arange(120) >= 100)  # fmt: skip
     return str(path)
 
@@ -44,7 +44,7 @@ def test_in_words(source: str, capsys: Printed) -> None:
     head, *lines = page.splitlines()
     assert head.split() == ["doubt", "given", "likely", "example"]
     assert len(lines) == 3
-    drawn = draw(120, 12, tricks=PLAIN).labels
+    drawn = make_xo(120, 12, tricks=PLAIN).labels
     for line in lines:
         assert float(line.split()[0]) > 50
         names = ["X?[31m", "O"]
@@ -68,7 +68,7 @@ def test_long_lists_and_empty_ones(
     source: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def some(data: Any, *_: object, **__: object) -> list[Any]:
-        return label_issues.suspects(data, 50, layers="full")
+        return search.find_label_issues(data, 50, layers="full")
 
     monkeypatch.setattr(label_issues, "suspects", some)
     run(source)

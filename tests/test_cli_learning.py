@@ -17,11 +17,11 @@ from PIL import Image
 from piecewise.cli import doctor
 from piecewise.cli.main import status
 from piecewise.cli.score_text import score_lines
-from piecewise.data.xo import draw
-from piecewise.engine.runtime import finite_differences
 from piecewise.core.errors import LimitError, ModelFileError
-from piecewise.training.metrics import Scores
+from piecewise.data.xo import make_xo
+from piecewise.engine.runtime import finite_differences
 from piecewise.network import Network
+from piecewise.training.metrics import Scores
 
 from .children import interrupted
 from .steps import HANG
@@ -32,8 +32,8 @@ LITTLE = ["--layers", "conv 4 3, relu, pool 2, full", "--epochs", "4"]
 
 def saved(path: Path, count: int, tested: int = 0) -> str:
     """An `.npz` of drawn X's and O's; the last ones are for testing."""
-    drawings = draw(count, size=12, seed=0)
-    np.savez(path, images=drawings.pictures[:, 0], labels=drawings.labels,
+    drawings = make_xo(count, size=12, seed=0)
+    np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
              class_names=["X", "O"], is_test=np.arange(count) >= count - tested)  # fmt: skip
     return str(path)
 
@@ -42,7 +42,7 @@ def pictures(folder: Path, count: int) -> list[str]:
     """Files of drawings, half of them noise that is neither X nor O."""
     noise = np.random.default_rng(0)
     files = []
-    for number, picture in enumerate(draw(count, size=12, seed=5).pictures[:, 0]):
+    for number, picture in enumerate(make_xo(count, size=12, seed=5).inputs[:, 0]):
         shown = picture if number % 2 else (picture * noise.random(picture.shape)).astype(np.uint8)
         files.append(str(folder / f"{number}.png"))
         Image.fromarray(shown).save(files[-1])
@@ -193,7 +193,9 @@ def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
     layers = "conv 16 5 pad=same, relu, conv 32 5 pad=same, relu, pool 2, full 200, relu, full"
     arguments = ["train", data, "-o", str(net), "--folds", "0", "--method", "nudging",
                  "--layers", layers]  # fmt: skip
-    with interrupted(arguments, "piecewise.engine.runtime.finite_differences", "Nudger._run", 3) as process:
+    with interrupted(
+        arguments, "piecewise.engine.runtime.finite_differences", "Nudger._run", 3
+    ) as process:
         calls, words = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert "nothing is saved" in words

@@ -13,10 +13,10 @@ import pytest
 
 from piecewise.cli import robustness
 from piecewise.cli.main import status
-from piecewise.data.text.preprocessor import TextPreparation
-from piecewise.data.xo import PLAIN, draw
-from piecewise.network import Network
 from piecewise.core.progress import OnProgress, Progress
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.data.xo import PLAIN, make_xo
+from piecewise.network import Network
 
 Printed = pytest.CaptureFixture[str]
 SIZE = 12
@@ -25,8 +25,8 @@ LITTLE = ["--layers", "conv 6 3, relu, pool 2, full", "--epochs", "6", "--batch-
 
 def saved(path: Path, count: int = 260, tested: int = 60) -> str:
     """An `.npz` of drawn X's and O's without tricks; the last ones are for testing."""
-    drawings = draw(count, size=SIZE, seed=0, tricks=PLAIN)
-    np.savez(path, images=drawings.pictures[:, 0], labels=drawings.labels,
+    drawings = make_xo(count, size=SIZE, seed=0, tricks=PLAIN)
+    np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
              class_names=["X", "O"], is_test=np.arange(count) >= count - tested)  # fmt: skip
     return str(path)
 
@@ -48,8 +48,8 @@ def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> N
     assert set(told["areas"]) == {"translation", "scaling", "rotation", "weight"}
     assert set(told["literal_areas"]) == set(told["areas"])
     assert "taught" not in told
-    dials = [curve["dial"] for curve in told["curves"]]
-    assert dials == ["right", "down", "scaling", "rotation", "weight"]
+    perturbations = [curve["dial"] for curve in told["curves"]]
+    assert perturbations == ["right", "down", "scaling", "rotation", "weight"]
     for curve in told["curves"]:
         heights = curve["accuracies"]
         assert len(curve["sizes"]) == len(heights) == len(curve["literal_accuracies"])
@@ -127,7 +127,7 @@ def test_what_is_told_before_the_work(
     nowhere = str(tmp_path / "none" / "new")
     assert status(["robustness", *taught, "--train-with", "all", "-o", nowhere]) == 1
     assert "there is no folder" in capsys.readouterr().err
-    texts = TextPreparation("words", ("a", "b"), 3)
+    texts = TextPreprocessor("words", ("a", "b"), 3)
     words = tmp_path / "words"
     Network("embed 2, pool all, full", texts.shape, ("a", "b"), 0, texts).save(words)
     assert status(["robustness", str(words), "nothing.csv"]) == 1

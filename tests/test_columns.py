@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from piecewise.core.errors import DataError
 from piecewise.data.sources.csv_tables import Columns, read_columns
 from piecewise.data.text.decoding import LONGEST_TEXT
-from piecewise.core.errors import DataError
 
 from .real_data import real
 

@@ -15,11 +15,17 @@ from unittest.mock import patch
 
 import pytest
 
+from piecewise.core.errors import DataError
 from piecewise.data.sources import csv_tables
+from piecewise.data.sources.csv_records import (
+    LONGEST_LINE,
+    LONGEST_RECORD,
+    MOST_AGAIN,
+    _Feed,
+    records,
+)
 from piecewise.data.sources.csv_tables import LARGEST_FILE, read_columns
 from piecewise.data.text.decoding import LONGEST_TEXT
-from piecewise.data.sources.csv_records import LONGEST_LINE, LONGEST_RECORD, MOST_AGAIN, _Feed, records
-from piecewise.core.errors import DataError
 
 from .test_columns import left_out, objects, read, refusal, table
 

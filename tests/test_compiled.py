@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from piecewise import DataError, LimitError, Network
-from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.engine.runtime.compiled_program import Answers
+from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.engine.runtime.single_image import Single
 
 from .networks import network, sample
@@ -36,15 +36,15 @@ def forms() -> list[str]:
 
 
 def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
-    machine, flat, averages = this_machine(form), net.parameters.flat, net.running_stats.flat
-    fraction = net.preparation.fraction
+    machine, flat, running_stats = this_machine(form), net.parameters.flat, net.running_stats.flat
+    fraction = net.preprocessor.scaling
     bytes_in = x.dtype == np.uint8
     group = Answers(net.architecture, bytes_in=bytes_in, form=machine)
     single = Single(net.architecture, bytes_in=bytes_in, form=machine, guard=64)
-    single.weigh(flat, averages, fraction)
+    single.weigh(flat, running_stats, fraction)
     single.memory[:] = 0
     one_by_one = np.stack([single.logits(picture) for picture in x])
-    wanted = group.logits(x, flat, averages, fraction, 1)
+    wanted = group.logits(x, flat, running_stats, fraction, 1)
     assert one_by_one.tobytes() == wanted.tobytes(), said
 
 

@@ -10,21 +10,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.audio.preprocessor import SoundPreparation
-from piecewise.data.text.preprocessor import TextPreparation
-from piecewise.data.xo import PLAIN, Drawings, draw
 from piecewise.core.errors import DataError, LimitError, TrainingError
-from piecewise.insight.data_quality import training_budget as module
-from piecewise.insight.data_quality.training_budget import cost
-from piecewise.insight.data_quality.influence import Culprit, culprits
-from piecewise.training.defaults import quick_layers, sound_layers, text_layers
-from piecewise.training.recipe import Recipe
-from piecewise.training.experiment import lesson
-from piecewise.training.train import train
-from piecewise.network import Network
 from piecewise.core.progress import Progress
+from piecewise.data.audio.preprocessor import AudioPreprocessor
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.data.xo import PLAIN, XODataset, make_xo
+from piecewise.insight.data_quality import training_budget as module
+from piecewise.insight.data_quality.influence import Influence, influential_examples
+from piecewise.insight.data_quality.training_budget import cost
+from piecewise.network import Network
 from piecewise.spec.augmentation import Augmentation
+from piecewise.training.defaults import quick_layers, sound_layers, text_layers
+from piecewise.training.experiment import plan_training
+from piecewise.training.recipe import Recipe
+from piecewise.training.train import train
 
 from .real_data import real
 from .steps import counted_ends
@@ -33,30 +33,30 @@ SIZE, COUNT, PLANTED = 12, 40, 13
 LITTLE = "conv 6 3, norm, relu, pool 2, dropout 0.1, full"
 
 
-def taught(drawn: Drawings, labels: npt.NDArray[np.int64], seed: int = 0, **knobs: Any) -> Network:
-    net = Network(LITTLE, (1, SIZE, SIZE), drawn.classes, seed, drawn.preparation)
+def taught(drawn: XODataset, labels: npt.NDArray[np.int64], seed: int = 0, **knobs: Any) -> Network:
+    net = Network(LITTLE, (1, SIZE, SIZE), drawn.classes, seed, drawn.preprocessor)
     recipe = {"epochs": 20, "batch_size": 16, "learning_rate": 0.05, "seed": seed, **knobs}
-    train(net, drawn.pictures, labels, Recipe(**recipe))
+    train(net, drawn.inputs, labels, Recipe(**recipe))
     return net
 
 
 @pytest.fixture(scope="module")
-def planted() -> tuple[Network, Drawings, npt.NDArray[np.int64]]:
+def planted() -> tuple[Network, XODataset, npt.NDArray[np.int64]]:
     """A net, what it learned from, and the labels, one of them wrong."""
-    drawn = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN)
+    drawn = make_xo(COUNT, size=SIZE, seed=4, tricks=PLAIN)
     labels = drawn.labels.copy()
     labels[PLANTED] ^= 1
     return taught(drawn, labels), drawn, labels
 
 
 def test_a_wrong_label_is_the_first_culprit(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
     before = net.parameters_sha256
-    asked, right = drawn.pictures[PLANTED], drawn.labels[PLANTED]
+    asked, right = drawn.inputs[PLANTED], drawn.labels[PLANTED]
     names = [f"drawing {index}" for index in range(COUNT)]
-    found = culprits(net, drawn.pictures, labels, asked, right, names=names, seeds=1)
+    found = influential_examples(net, drawn.inputs, labels, asked, right, names=names, seeds=1)
     first = found[0]
     assert (first.name, first.indices) == (f"drawing {PLANTED}", (PLANTED,))
     assert first.harm == max(one.harm for one in found) > 0.3
@@ -73,10 +73,10 @@ def test_a_wrong_label_is_the_first_culprit(
 
 
 def test_with_no_question_the_labels_themselves_are_doubted(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
-    found = culprits(net, drawn.pictures, labels)
+    found = influential_examples(net, drawn.inputs, labels)
     assert found[0].indices == (PLANTED,)
     assert found[0].name == f"example {PLANTED}"
     assert all(one.score == one.doubt and one.harm == 0 for one in found)
@@ -85,48 +85,48 @@ def test_with_no_question_the_labels_themselves_are_doubted(
 
 
 def test_the_net_without_it_knows_nothing_of_it(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     """Another picture and label in its place: nothing that is asked changes by a bit, though norm
     takes statistics over all pictures of a group."""
     net, drawn, labels = planted
-    asked = drawn.pictures[:3], drawn.labels[:3]
-    changed, others = drawn.pictures.copy(), labels.copy()
+    asked = drawn.inputs[:3], drawn.labels[:3]
+    changed, others = drawn.inputs.copy(), labels.copy()
     changed[20], others[20] = 255 - changed[20], 1 - others[20]
 
     def without(pictures: Any, right: Any, which: int) -> float | None:
-        found = culprits(net, pictures, right, *asked, epochs=3)
+        found = influential_examples(net, pictures, right, *asked, epochs=3)
         return next(one.without for one in found if one.indices == (which,))
 
-    assert without(changed, others, 20) == without(drawn.pictures, labels, 20)
-    assert without(changed, others, 21) != without(drawn.pictures, labels, 21)
+    assert without(changed, others, 20) == without(drawn.inputs, labels, 20)
+    assert without(changed, others, 21) != without(drawn.inputs, labels, 21)
 
 
 def test_the_net_with_all_is_the_net_taught_by_the_same_recipe(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
-    asked, right = drawn.pictures[:5], drawn.labels[:5]
-    found = culprits(net, drawn.pictures, labels, asked, right, seeds=1)
+    asked, right = drawn.inputs[:5], drawn.labels[:5]
+    found = influential_examples(net, drawn.inputs, labels, asked, right, seeds=1)
     chances = net.probabilities(asked)[np.arange(5), right]
     assert found[0].probability == pytest.approx(float(chances.mean()), abs=1e-6)
     assert found[0].answers == tuple(net.predict(asked))
 
 
 def test_the_same_for_any_threads_and_other_bits_for_other_seeds(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
-    question = drawn.pictures[:2], drawn.labels[:2]
-    given = (drawn.pictures, labels, *question)
-    alone = culprits(net, *given, epochs=3, seeds=1, threads=1)
-    assert culprits(net, *given, epochs=3, seeds=1, threads=3) == alone
-    twice = culprits(net, *given, epochs=3, seeds=2)
+    question = drawn.inputs[:2], drawn.labels[:2]
+    given = (drawn.inputs, labels, *question)
+    alone = influential_examples(net, *given, epochs=3, seeds=1, threads=1)
+    assert influential_examples(net, *given, epochs=3, seeds=1, threads=3) == alone
+    twice = influential_examples(net, *given, epochs=3, seeds=2)
     assert {one.indices: one.harm for one in twice} != {one.indices: one.harm for one in alone}
 
 
 def test_groups_are_left_out_together(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     """All that one hand wrote has the wrong label."""
     _, drawn, _ = planted
@@ -135,7 +135,7 @@ def test_groups_are_left_out_together(
     labels[10:15] ^= 1
     net = taught(drawn, labels)
     told = list[Progress]()
-    found = culprits(net, drawn.pictures, labels, drawn.pictures[10:15], drawn.labels[10:15],
+    found = influential_examples(net, drawn.inputs, labels, drawn.inputs[10:15], drawn.labels[10:15],
                      groups=groups, on_progress=told.append)  # fmt: skip
     assert len(found) == COUNT // 5
     assert (found[0].name, found[0].indices) == ("hand 2", (10, 11, 12, 13, 14))
@@ -146,7 +146,7 @@ def test_groups_are_left_out_together(
 
 
 def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
-    drawn = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN)
+    drawn = make_xo(COUNT, size=SIZE, seed=4, tricks=PLAIN)
     net = taught(drawn, drawn.labels)
     whole = cost(net, COUNT, COUNT, seeds=1)
     assert cost(net, COUNT, COUNT).nets == 2 * whole.nets
@@ -163,54 +163,54 @@ def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
     with pytest.raises(LimitError, match="leave out groups of examples, take fewer examples or"):
         cost(net, 9_900, 9_900, seeds=1)
     with pytest.raises(LimitError, match=r"nets to be taught, .* wanted at most 10,000 nets"):
-        culprits(net, drawn.pictures, drawn.labels, epochs=100_000, seeds=100)
+        influential_examples(net, drawn.inputs, drawn.labels, epochs=100_000, seeds=100)
     wider = cost(net, COUNT, COUNT, layers="conv 200 3, relu, pool 2, full", epochs=1)
     assert wider.work > 2 * cost(net, COUNT, COUNT, epochs=1).work
 
 
-def test_what_is_refused(planted: tuple[Network, Drawings, npt.NDArray[np.int64]]) -> None:
+def test_what_is_refused(planted: tuple[Network, XODataset, npt.NDArray[np.int64]]) -> None:
     net, drawn, labels = planted
-    given = net, drawn.pictures, labels
+    given = net, drawn.inputs, labels
     with pytest.raises(DataError, match="got asked or right alone, wanted both"):
-        culprits(*given, drawn.pictures[0])
+        influential_examples(*given, drawn.inputs[0])
     with pytest.raises(DataError, match="got 2 names, wanted 40"):
-        culprits(*given, names=["a", "b"])
+        influential_examples(*given, names=["a", "b"])
     with pytest.raises(DataError, match="got 1 groups, wanted 40"):
-        culprits(*given, groups=["a"])
+        influential_examples(*given, groups=["a"])
     with pytest.raises(DataError, match="wanted two or more, so that something is left"):
-        culprits(*given, groups=["a"] * COUNT)
+        influential_examples(*given, groups=["a"] * COUNT)
     with pytest.raises(LimitError, match="culprits: seeds: got 0, wanted a whole number from 1"):
-        culprits(*given, seeds=0)
+        influential_examples(*given, seeds=0)
     with pytest.raises(LimitError, match="culprits: epochs: got 0"):
-        culprits(*given, epochs=0)
+        influential_examples(*given, epochs=0)
     fresh = Network(LITTLE, (1, SIZE, SIZE), 2, 0)
     with pytest.raises(LimitError, match="holds no recipe"):
-        culprits(fresh, drawn.pictures, labels)
+        influential_examples(fresh, drawn.inputs, labels)
 
 
 def test_ctrl_c_ends_all_of_it(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]], monkeypatch: pytest.MonkeyPatch
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, drawn, labels = planted
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    ended, module = list[object](), sys.modules[culprits.__module__]
+    ended, module = list[object](), sys.modules[influential_examples.__module__]
     monkeypatch.setattr(module, "train", counted_ends(train, ended))
     with pytest.raises(KeyboardInterrupt):
-        culprits(net, drawn.pictures, labels, epochs=20_000, on_progress=stop)
+        influential_examples(net, drawn.inputs, labels, epochs=20_000, on_progress=stop)
     assert ended == []  # of more than forty
 
 
 def test_an_error_of_a_net_is_told(
-    planted: tuple[Network, Drawings, npt.NDArray[np.int64]],
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
-    wild = Network(LITTLE, (1, SIZE, SIZE), drawn.classes, 0, drawn.preparation)
+    wild = Network(LITTLE, (1, SIZE, SIZE), drawn.classes, 0, drawn.preprocessor)
     wild.recipe = {**net.recipe, "learning_rate": 1e3, "schedule": "constant", "momentum": 0.99}
     with pytest.raises(TrainingError, match="no longer a finite number"):
-        culprits(wild, drawn.pictures, labels, epochs=200)
+        influential_examples(wild, drawn.inputs, labels, epochs=200)
 
 
 def test_small_layers_learn_in_the_place_of_large_ones() -> None:
@@ -220,10 +220,14 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
     )
     net = Network(large, (1, 28, 28), ("a", "b"), 3)
     tricks = Augmentation(rotation=20)
-    net.recipe = Recipe(epochs=150, loss="squared", tricks=tricks, seed=3).to_json()
+    net.recipe = Recipe(epochs=150, loss="squared", augmentation=tricks, seed=3).to_json()
     found = cost(net, 60, 60)
     assert found.layers == quick_layers((1, 28, 28), small=True) != large
-    assert (found.recipe.tricks, found.recipe.loss, found.recipe.seed) == (tricks, "squared", 3)
+    assert (found.recipe.augmentation, found.recipe.loss, found.recipe.seed) == (
+        tricks,
+        "squared",
+        3,
+    )
     assert found.recipe.epochs * 4 >= 100
     assert found.work <= 1.2e11
     kept = cost(net, 60, 60, layers=large)
@@ -242,14 +246,14 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
 
 def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PLENTY", 1)
-    drawn, told = draw(COUNT, size=SIZE, seed=4, tricks=PLAIN), list[Progress]()
+    drawn, told = make_xo(COUNT, size=SIZE, seed=4, tricks=PLAIN), list[Progress]()
     large = "conv 64 5, relu, pool 2, full"
-    net = Network(large, (1, SIZE, SIZE), drawn.classes, 0, drawn.preparation)
+    net = Network(large, (1, SIZE, SIZE), drawn.classes, 0, drawn.preprocessor)
     net.recipe = Recipe(epochs=20).to_json()
     groups = ["one", "other"] * (COUNT // 2)
 
     def doing(**said: Any) -> str:
-        culprits(net, drawn.pictures, drawn.labels, groups=groups, seeds=1,
+        influential_examples(net, drawn.inputs, drawn.labels, groups=groups, seeds=1,
                  on_progress=told.append, **said)  # fmt: skip
         return told[-1].stage
 
@@ -259,30 +263,30 @@ def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_small_layers_read_what_the_net_reads() -> None:
-    texts = TextPreparation("words", ("free", "win"), 64)
-    sounds = SoundPreparation((1, 40, 64))
+    texts = TextPreprocessor("words", ("free", "win"), 64)
+    sounds = AudioPreprocessor((1, 40, 64))
     words, picture = (
         "embed 64, conv 256 1x3, relu, pool all, full",
         "conv 128 3, relu, pool 4, full",
     )
-    for layers, preparation, small in (
+    for layers, preprocessor, small in (
         (words, texts, text_layers),
         (words, None, text_layers),
         (picture, sounds, sound_layers),
         (picture, None, quick_layers),
     ):
         shape = (1, 4, 64) if layers == words else (1, 40, 64)
-        net = Network(layers, shape, 2, preparation=preparation)
+        net = Network(layers, shape, 2, preprocessor=preprocessor)
         net.recipe = Recipe(epochs=500).to_json()
         found = cost(net, 60, 60)
         assert found.layers == small(shape, small=True)
         assert Network(found.layers, shape, 2).architecture.reads_texts == (layers == words)
 
 
-def planted_set(path: Path, name: str, draw: int) -> tuple[DataSet, int]:
+def planted_set(path: Path, name: str, make_xo: int) -> tuple[Dataset, int]:
     """Sixty pictures of a training part, as many of each class, one of them with a wrong label, and
     two hundred others of it as the part for testing; and which is the one."""
-    arrays, drawn = np.load(real(name)), np.random.default_rng(7_000 + draw)
+    arrays, drawn = np.load(real(name)), np.random.default_rng(7_000 + make_xo)
     chosen = ~arrays["is_test"] if "is_test" in arrays else slice(None)
     pictures = arrays["images" if "images" in arrays else "x_train"][chosen]
     labels = arrays["labels" if "labels" in arrays else "y_train"][chosen].astype(np.int64)
@@ -307,13 +311,13 @@ def test_a_wrong_label_among_sixty_real_ones_is_found(name: str, tmp_path: Path)
     places = list[int]()
     for draw_number in range(10):
         data, wrong = planted_set(tmp_path / "set.npz", name, draw_number)
-        plan = lesson(data, seed=draw_number)
+        plan = plan_training(data, seed=draw_number)
         net = plan.network()
-        train(net, *data.part("train"), plan.plan.recipe)
-        pictures, right = data.part("test")
+        train(net, *data.subset("train"), plan.setup.recipe)
+        pictures, right = data.subset("test")
         missed = net.logits(pictures).argmax(axis=1) != right
         asked = (pictures[missed], right[missed]) if missed.any() else (pictures, right)
-        found = culprits(net, *data.part("train"), *asked)
+        found = influential_examples(net, *data.subset("train"), *asked)
         places.append([one.indices for one in found].index((wrong,)))
     assert sum(place < 3 for place in places) >= 9, places
 
@@ -323,20 +327,20 @@ def test_a_wrong_label_in_sixty_is_among_the_first_three() -> None:
     """In nine of ten draws, whatever is asked: the mistakes about others, or nothing."""
     hits = {"mistakes": 0, "nothing": 0}
     for seed in range(10):
-        drawn = draw(60, size=20, seed=100 + seed)
-        others = draw(200, size=20, seed=200 + seed)
+        drawn = make_xo(60, size=20, seed=100 + seed)
+        others = make_xo(200, size=20, seed=200 + seed)
         labels = drawn.labels.copy()
         labels[7 * seed % 60] ^= 1
         net = Network("conv 8 5, relu, pool 2, conv 16 3, relu, pool 2, full",
-                      (1, 20, 20), drawn.classes, seed, drawn.preparation)  # fmt: skip
-        train(net, drawn.pictures, labels, Recipe(epochs=60, batch_size=16, seed=seed))
-        wrong = net.logits(others.pictures).argmax(axis=1) != others.labels
+                      (1, 20, 20), drawn.classes, seed, drawn.preprocessor)  # fmt: skip
+        train(net, drawn.inputs, labels, Recipe(epochs=60, batch_size=16, seed=seed))
+        wrong = net.logits(others.inputs).argmax(axis=1) != others.labels
         for what, asked in (
             ("nothing", ()),
-            ("mistakes", (others.pictures[wrong], others.labels[wrong])),
+            ("mistakes", (others.inputs[wrong], others.labels[wrong])),
         ):
             if what == "mistakes" and not wrong.any():
-                asked = others.pictures, others.labels
-            found: list[Culprit] = culprits(net, drawn.pictures, labels, *asked)
+                asked = others.inputs, others.labels
+            found: list[Influence] = influential_examples(net, drawn.inputs, labels, *asked)
             hits[what] += (7 * seed % 60,) in [one.indices for one in found[:3]]
     assert min(hits.values()) >= 9

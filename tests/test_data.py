@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piecewise.core.errors import DataError
+from piecewise.data.dataset import read_data
+from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.loading import loader
 from piecewise.data.sources import npz
-from piecewise.data.dataset import read_data
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.core.errors import DataError
 
 from .long import now_and_long
 
@@ -64,12 +64,12 @@ def test_images_and_labels_are_read_with_names_and_parts(tmp_path: Path, key: st
     found = read_data(path)
     assert found.classes == ("ape", "bee", "cat")
     assert found.labels.tolist() == NUMBERS.tolist()
-    assert found.parts.tolist() == ["train", "train", "test", "test", "train", "test"]
-    assert (found.pictures == LEVELS.transpose(0, 3, 1, 2)).all()
-    pictures, labels = found.part("test")
-    assert (pictures == found.pictures[is_test]).all()
+    assert found.splits.tolist() == ["train", "train", "test", "test", "train", "test"]
+    assert (found.inputs == LEVELS.transpose(0, 3, 1, 2)).all()
+    pictures, labels = found.subset("test")
+    assert (pictures == found.inputs[is_test]).all()
     assert labels.tolist() == [1, 0, 2]
-    assert len(found.part("validation")[1]) == 0
+    assert len(found.subset("validation")[1]) == 0
     assert (len(found), found.skipped) == (6, [])
 
 
@@ -80,11 +80,11 @@ def test_train_validation_and_test_arrays_are_read(tmp_path: Path) -> None:
         y_test=NUMBERS[4:].astype(np.int8), classes=NAMES,
     )  # fmt: skip
     found = read_data(path)
-    assert (found.pictures[:, 0] == GREYS).all()
+    assert (found.inputs[:, 0] == GREYS).all()
     assert found.labels.tolist() == NUMBERS.tolist()
-    assert found.parts.tolist() == ["train"] * 3 + ["validation"] + ["test"] * 2
+    assert found.splits.tolist() == ["train"] * 3 + ["validation"] + ["test"] * 2
     only = npz_file(tmp_path, x_train=GREYS, y_train=NUMBERS)
-    assert set(read_data(only).parts.tolist()) == {"train"}
+    assert set(read_data(only).splits.tolist()) == {"train"}
     assert read_data(only).classes == ("0", "1", "2")
 
 
@@ -97,13 +97,13 @@ def test_every_layout_and_type_of_grey_pictures_gives_the_same_bytes(
     tmp_path: Path, images: Any
 ) -> None:
     path = npz_file(tmp_path, images=images, labels=NUMBERS)
-    assert read_data(path).pictures.shape == (6, 1, 5, 7)
-    assert (read_data(path).pictures[:, 0] == GREYS).all()
+    assert read_data(path).inputs.shape == (6, 1, 5, 7)
+    assert (read_data(path).inputs[:, 0] == GREYS).all()
 
 
 @pytest.mark.parametrize("images", [LEVELS, LEVELS.transpose(0, 3, 1, 2), LEVELS / 255])
 def test_channels_may_come_first_or_last(tmp_path: Path, images: Any) -> None:
-    found = read_data(npz_file(tmp_path, images=images, labels=NUMBERS)).pictures
+    found = read_data(npz_file(tmp_path, images=images, labels=NUMBERS)).inputs
     assert (found == LEVELS.transpose(0, 3, 1, 2)).all()
 
 
@@ -112,12 +112,12 @@ def test_marks_of_0_and_1_become_0_and_255(tmp_path: Path, kind: type) -> None:
     marks = np.zeros((4, 6, 6))
     marks[:, 2:4, 2:4] = 1
     path = npz_file(tmp_path, images=marks.astype(kind), labels=np.array([0, 1, 0, 1]))
-    assert (read_data(path).pictures[:, 0] == 255 * marks).all()
+    assert (read_data(path).inputs[:, 0] == 255 * marks).all()
 
 
 def test_a_fraction_a_little_above_1_is_1(tmp_path: Path) -> None:
     path = npz_file(tmp_path, images=GREYS / 255 * 1.0001, labels=NUMBERS)
-    assert (read_data(path).pictures[:, 0] == GREYS).all()
+    assert (read_data(path).inputs[:, 0] == GREYS).all()
 
 
 @pytest.mark.parametrize("kind", ["U", "S"])
@@ -135,13 +135,13 @@ def test_labels_may_be_names(tmp_path: Path, kind: str) -> None:
 
 def test_pictures_are_brought_to_the_size_and_by_the_preparation_given(tmp_path: Path) -> None:
     path = npz_file(tmp_path, **DECK)
-    assert read_data(path, size=(3, 4)).pictures.shape == (6, 1, 3, 4)
-    assert read_data(path, most=4).preparation.shape == (1, 3, 4)
-    given = PicturePreparation((3, 8, 8), "any")
+    assert read_data(path, size=(3, 4)).inputs.shape == (6, 1, 3, 4)
+    assert read_data(path, most=4).preprocessor.shape == (1, 3, 4)
+    given = ImagePreprocessor((3, 8, 8), "any")
     found = read_data(path, given)
-    assert found.preparation is given
-    assert found.pictures.shape == (6, 3, 8, 8)
-    assert found.pictures.std() > 20
+    assert found.preprocessor is given
+    assert found.inputs.shape == (6, 3, 8, 8)
+    assert found.inputs.std() > 20
 
 
 def test_pictures_for_testing_have_no_say_in_the_preparation(tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_pictures_for_testing_have_no_say_in_the_preparation(tmp_path: Path) -> 
     for light, ground in (([3, 4, 5], "dark"), ([0, 1, 2], "light")):
         is_test = np.isin(np.arange(6), light)
         path = npz_file(tmp_path, images=images, labels=NUMBERS, is_test=is_test)
-        assert read_data(path).preparation.ground == ground
-        assert (read_data(path).pictures == read_data(path).pictures[0]).all()
+        assert read_data(path).preprocessor.background == ground
+        assert (read_data(path).inputs == read_data(path).inputs[0]).all()
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -281,7 +281,7 @@ def test_a_changed_byte_of_the_pictures_is_told(tmp_path: Path, kind: int) -> No
     with zipfile.ZipFile(path, "w", kind) as archive:
         archive.writestr("labels.npy", npy(np.tile(NUMBERS, 10)))
         archive.writestr("images.npy", npy(images))
-    assert (read_data(path).pictures[:, 0] == images).all()
+    assert (read_data(path).inputs[:, 0] == images).all()
     whole = bytearray(path.read_bytes())
     start = whole.index(b"images.npy")
     for place in np.linspace(start + 300, len(whole) - 300, 40).astype(int):
@@ -354,7 +354,7 @@ def test_the_parts_of_an_npz_have_the_names_that_folders_have(tmp_path: Path) ->
     arrays: dict[str, Any] = {f"x_{name}": pictures for name in names}
     arrays |= {f"y_{name}": [0, 1] for name in names}
     np.savez(path, **arrays)
-    assert read_data(path).parts.tolist() == ["train"] * 2 + ["validation"] * 2 + ["test"] * 2
+    assert read_data(path).splits.tolist() == ["train"] * 2 + ["validation"] * 2 + ["test"] * 2
 
 
 def test_how_bright_one_is_follows_from_all_parts_together(tmp_path: Path) -> None:
@@ -362,6 +362,6 @@ def test_how_bright_one_is_follows_from_all_parts_together(tmp_path: Path) -> No
     dim = np.random.default_rng(1).integers(0, 2, (2, 9, 9), np.uint8)
     bright = 200 * dim
     np.savez(path, x_train=bright, y_train=[0, 1], x_test=dim, y_test=[0, 1])
-    assert read_data(path).pictures.max(axis=(1, 2, 3)).tolist() == [200, 200, 1, 1]
+    assert read_data(path).inputs.max(axis=(1, 2, 3)).tolist() == [200, 200, 1, 1]
     np.savez(path, x_train=dim, y_train=[0, 1], x_test=dim, y_test=[0, 1])
-    assert read_data(path).pictures.max(axis=(1, 2, 3)).tolist() == [255] * 4
+    assert read_data(path).inputs.max(axis=(1, 2, 3)).tolist() == [255] * 4

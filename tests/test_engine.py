@@ -14,19 +14,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from piecewise.spec.architecture import Architecture
+from piecewise.core.errors import LimitError
+from piecewise.core.ghost_batch import StepContext
+from piecewise.core.rng import DROPOUT, key_of
 from piecewise.engine.codegen.network_program import Purpose
 from piecewise.engine.ir.memory_plan import Plan
+from piecewise.engine.ir.target import FORMS, Target
 from piecewise.engine.ir.thread_header import HEADER
-from piecewise.engine.ir.target import FORMS, Machine
-from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.engine.runtime.compiled_program import Answers, Learner, Program
+from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.engine.runtime.thread_pool import aligned
-from piecewise.core.errors import LimitError
-from piecewise.core.ghost_batch import Moment
-from piecewise.core.rng import DROPOUT, key_of
 from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
+from piecewise.spec.architecture import Architecture
 
 from .networks import (
     PICTURES,
@@ -60,7 +60,7 @@ def seeds(count: int) -> settings:
 anything = given(st.integers(0, 2**32 - 1))
 
 
-def form(name: str) -> Machine:
+def form(name: str) -> Target:
     """A form of vectors; skips the test where the processor does not have it."""
     try:
         return this_machine(name)
@@ -68,7 +68,7 @@ def form(name: str) -> Machine:
         pytest.skip(str(error))
 
 
-def fused_forms() -> list[Machine]:
+def fused_forms() -> list[Target]:
     """The forms this processor has, without the slow one."""
     found = []
     for name in FORMS[:-1]:
@@ -81,7 +81,7 @@ def fused_forms() -> list[Machine]:
 
 def flat(made: Sample) -> tuple[Array, Array]:
     """A sample's parameters and running averages as the engine takes them."""
-    rows = (made.architecture.parameters, made.architecture.averages)
+    rows = (made.architecture.parameters, made.architecture.running_stats)
     parts = [np.zeros(sum(row.size for row in some), np.float32) for some in rows]
     for part, some in zip(parts, rows, strict=True):
         for row in some:
@@ -162,7 +162,7 @@ class Case(NamedTuple):
     loss: str
     threads: int
     most_shards: int
-    form: Machine
+    form: Target
     apart: bool
     """Whether no two places share memory."""
     weights: Array | None = None
@@ -180,8 +180,8 @@ class Case(NamedTuple):
         return bool(self.pictures.dtype == np.uint8)
 
     @property
-    def moment(self) -> Moment:
-        return Moment(self.seed, 3, self.order)
+    def moment(self) -> StepContext:
+        return StepContext(self.seed, 3, self.order)
 
     def program(self, name: str = "answer", *, training: bool = False) -> Program:
         """Made for it, with guards around every place."""
@@ -224,7 +224,7 @@ def case(seed: int) -> Case:
     raise AssertionError(f"seed {seed}: no network stands clear of kinks")
 
 
-def clear(made: Sample, moment: Moment) -> bool:
+def clear(made: Sample, moment: StepContext) -> bool:
     return min(margin(made, when, zeros=False) for when in (None, moment)) > LEAST_MARGIN
 
 
@@ -292,7 +292,7 @@ def _unpacked(
     seen = shards[:, 16 * learner.assembly.job.blocks :].astype(np.float64).sum(axis=0)
     observed = {
         row.name: seen[row.offset : row.offset + row.size] / len(losses)
-        for row in architecture.averages
+        for row in architecture.running_stats
     }
     return Learned(losses, gradients, observed)
 
@@ -321,7 +321,7 @@ def assert_agrees(this: Case) -> None:
         assert_learns_alike(this, rounded, moment)
 
 
-def assert_learns_alike(this: Case, rounded: Sample, moment: Moment | None) -> None:
+def assert_learns_alike(this: Case, rounded: Sample, moment: StepContext | None) -> None:
     weights = None if this.weights is None else this.weights[this.order]
     wanted = slopes(this.chosen(), this.loss, moment, weights)
     found = learned(this, training=moment is not None)
@@ -352,9 +352,11 @@ def largest(wanted: model.Gradients) -> float:
 
 
 def slopes(
-    made: Sample, loss: str, moment: Moment | None, weights: Array | None = None
+    made: Sample, loss: str, moment: StepContext | None, weights: Array | None = None
 ) -> model.Gradients:
-    return model.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment, weights)
+    return model.gradients(
+        made.architecture, made.arrays, made.x, made.right, loss, moment, weights
+    )
 
 
 @seeds(12)

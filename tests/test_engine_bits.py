@@ -7,10 +7,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
 from piecewise.engine.codegen.network_program import Purpose
-from piecewise.engine.ir.target import Machine
+from piecewise.engine.ir.target import Target
 from piecewise.engine.runtime.compiled_program import Answers, Learner
+from piecewise.spec.architecture import Architecture
 
 from .networks import Sample, numbers_for
 from .test_engine import LEVELS, case, flat, form, write_key
@@ -33,12 +33,12 @@ def made_for(text: str) -> Sample:
     return numbers_for(Architecture(text, shape, 4), "bits", 100)
 
 
-def learned(made: Sample, machine: Machine, threads: int) -> str:
+def learned(made: Sample, machine: Target, threads: int) -> str:
     """The SHA-256 of weights and averages after three epochs of 100 pictures, 48 a step."""
     purpose = Purpose("learn", False, "cross-entropy", "sgd", training=True)
     learner = Learner(made.architecture, purpose, form=machine)
-    parameters, averages = flat(made)
-    learner.begin(parameters, averages)
+    parameters, running_stats = flat(made)
+    learner.begin(parameters, running_stats)
     learner.give(made.x.astype(np.float32), LEVELS)
     learner.context.write_float("momentum", 0.9)
     learner.context.write_float("decay", 1e-4)
@@ -51,9 +51,9 @@ def learned(made: Sample, machine: Machine, threads: int) -> str:
         assert good == 3
         sums.update(losses.tobytes())
     sums.update(learner.now[: parameters.size].tobytes())
-    sums.update(learner.averages[: averages.size].tobytes())
+    sums.update(learner.running_stats[: running_stats.size].tobytes())
     assert not np.array_equal(learner.now[: parameters.size], parameters)
-    assert not np.array_equal(learner.averages[: averages.size], averages)
+    assert not np.array_equal(learner.running_stats[: running_stats.size], running_stats)
     return sums.hexdigest()
 
 

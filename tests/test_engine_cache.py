@@ -156,7 +156,9 @@ def test_code_of_another_key_is_not_taken_for_this_one(folder: Path) -> None:
 def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:
     asked()
     secret = (folder / KEY).read_bytes()
-    assert code_cache._head(secret, b"a" * 32, b"bc") != code_cache._head(secret, b"a" * 31 + b"b", b"c")
+    assert code_cache._head(secret, b"a" * 32, b"bc") != code_cache._head(
+        secret, b"a" * 31 + b"b", b"c"
+    )
     path = folder / name_of()
     path.write_bytes(sealed(secret, TEXT, b"written by one who has the secret"))
     assert cached(TEXT, bytes) == b"written by one who has the secret"  # so the seal is what counts

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.core.errors import LimitError
+from piecewise.engine.runtime.llvm_compiler import this_machine
 
 LEARN = """
 import hashlib
 import piecewise as pw
-lessons = pw.draw(200, size=12, seed=3)
+lessons = pw.make_xo(200, size=12, seed=3)
 layers = "conv 5 3 pad=same, norm, relu, pool 2, conv 18 3, relu, pool 2, dropout 0.3, full 9, full"
 for threads in (1, 2, 3, 4):
     net = pw.Network(layers, (1, 12, 12), ("X", "O"), seed=4, preparation=lessons.preparation)

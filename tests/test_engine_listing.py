@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from piecewise import LimitError, Network
-from piecewise.spec.architecture import Architecture
+from piecewise.core.windows import whole
 from piecewise.engine.codegen.network_program import Purpose, assemble
 from piecewise.engine.ir.llvm_text import Function, Module
-from piecewise.engine.kernels.convolution import Emitter
-from piecewise.engine.runtime.loop_listing import listing
-from piecewise.engine.runtime.llvm_compiler import this_machine
-from piecewise.engine.passes.convolution import ConvolutionPass
 from piecewise.engine.ir.window_terms import backward_terms, forward_terms, meeting
+from piecewise.engine.kernels.convolution import Emitter
+from piecewise.engine.passes.convolution import ConvolutionPass
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.loop_listing import listing
+from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import KINDS
-from piecewise.core.windows import whole
 
 PICTURES = (
     "conv 16 5, relu, pool 2, conv 8 3 pad=same stride=2, norm, relu, dropout 0.5, "

@@ -7,18 +7,18 @@ import math
 import numpy as np
 import pytest
 
-from piecewise import Network, draw
-from piecewise.spec.architecture import Architecture
+from piecewise import Network, make_xo
+from piecewise.core.ghost_batch import StepContext
+from piecewise.engine.ir.target import Target
 from piecewise.engine.runtime import finite_differences, network_programs
-from piecewise.engine.ir.target import Machine
 from piecewise.engine.runtime.finite_differences import Nudged, Nudger
 from piecewise.engine.runtime.thread_pool import aligned
-from piecewise.core.ghost_batch import Moment
 from piecewise.inputs import layer_inputs
-from piecewise.spec.layers import KINDS
 from piecewise.reference import model
-from piecewise.reference.losses import LOSSES
 from piecewise.reference.finite_differences import nudges
+from piecewise.reference.losses import LOSSES
+from piecewise.spec.architecture import Architecture
+from piecewise.spec.layers import KINDS
 
 from .long import now_and_long
 from .networks import Array, Sample, assert_near, margin, numbers_for, sample
@@ -39,13 +39,13 @@ def of(seed: int) -> Sample:
     return sample(seed, count=(3, 16, 19)[seed % 3])
 
 
-def moment_for(made: Sample) -> Moment:
+def moment_for(made: Sample) -> StepContext:
     """A step on pictures that are not the first of their data set."""
-    return Moment(2**40 + 5, 2, 7 * np.arange(len(made.x)) + 2**33)
+    return StepContext(2**40 + 5, 2, 7 * np.arange(len(made.x)) + 2**33)
 
 
 def nudged(
-    made: Sample, loss: str, moment: Moment | None, machine: Machine, threads: int = 1
+    made: Sample, loss: str, moment: StepContext | None, machine: Target, threads: int = 1
 ) -> Nudged:
     program = Nudger(made.architecture, loss, training=moment is not None, form=machine)
     return program.nudges(made.arrays, made.x, made.right, moment, threads)
@@ -82,7 +82,9 @@ def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> Non
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
     wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
-    found = network_programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    found = network_programs.nudges(
+        made.architecture, made.arrays, made.x, made.right, loss, moment
+    )
     assert_as_defined(found, wanted, loss)
     other = moment._replace(epoch=3)
     again = network_programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, other)
@@ -123,12 +125,12 @@ def test_the_program_reads_nothing_unwritten_and_writes_only_into_its_places(see
 
 # The deck's net.
 
-LESSONS = draw(200, size=9, seed=3)
+LESSONS = make_xo(200, size=9, seed=3)
 
 
 def deck_net() -> tuple[Network, Array, Array]:
-    net = Network(DECK, (1, 9, 9), ("X", "O"), seed=2, preparation=LESSONS.preparation)
-    return net, layer_inputs(net, LESSONS.pictures), LESSONS.labels.astype(np.int64)
+    net = Network(DECK, (1, 9, 9), ("X", "O"), seed=2, preprocessor=LESSONS.preprocessor)
+    return net, layer_inputs(net, LESSONS.inputs), LESSONS.labels.astype(np.int64)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -164,8 +166,8 @@ def away(found: dict[str, Array], wanted: dict[str, Array]) -> float:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_engines_own_backpropagation_agrees_with_its_nudges(loss: str) -> None:
     net, _, right = deck_net()
-    mean, slopes = net.gradients(LESSONS.pictures, right, loss)
-    other, found = net.numerical_gradients(LESSONS.pictures, right, loss)
+    mean, slopes = net.gradients(LESSONS.inputs, right, loss)
+    other, found = net.numerical_gradients(LESSONS.inputs, right, loss)
     assert other == pytest.approx(mean, rel=1e-6)
     wanted = {name: array.astype(np.float64) for name, array in slopes.items()}
     assert away(found, wanted) < 1e-6
@@ -180,7 +182,9 @@ def test_losses_of_small_and_large_logits(loss: str, scale: float) -> None:
     made = numbers_for(Architecture("full", (3, 2, 2), 5), f"logits {scale}", 50)
     arrays = {name: scale * array for name, array in made.arrays.items()}
     given = (made.architecture, arrays, made.x, made.right, loss)
-    assert network_programs.nudges(*given).loss == pytest.approx(model.mean_loss(*given)[0], rel=1e-14)
+    assert network_programs.nudges(*given).loss == pytest.approx(
+        model.mean_loss(*given)[0], rel=1e-14
+    )
 
 
 def test_what_is_no_number_is_told() -> None:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
 from piecewise.engine.codegen.network_program import Purpose
 from piecewise.engine.runtime.compiled_program import Answers, Learner
+from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Norm
 
 from .long import now_and_long
@@ -76,7 +76,7 @@ class Wanted(NamedTuple):
     losses: Array
     gradient: Array
     weights: Array
-    averages: Array
+    running_stats: Array
 
 
 def made_for(name: str) -> Sample:
@@ -119,7 +119,7 @@ class Oracle:
         """The losses of a step's pictures, and the shards added up."""
         groups = [order[start : start + 16] for start in range(0, len(order), 16)]
         count = min(len(groups), self.most_shards)
-        rows = self.made.architecture.parameters + self.made.architecture.averages
+        rows = self.made.architecture.parameters + self.made.architecture.running_stats
         total: Shard = {}
         losses = []
         for number in range(count):
@@ -150,9 +150,9 @@ class Oracle:
                 velocity = self.velocity[name] = fma(MOMENTUM, self.velocity[name], slope)
                 update = fma(MOMENTUM, velocity, slope) if optimizer == "nesterov" else velocity
                 self.arrays[name] = fma(-rates[0], update, old)
-        for row in self.made.architecture.averages:
+        for row in self.made.architecture.running_stats:
             seen, average = slopes[row.name] / F(len(order)), self.arrays[row.name]
-            self.arrays[row.name] = fma(seen - average, F(Norm.pace), average)
+            self.arrays[row.name] = fma(seen - average, F(Norm.momentum), average)
         return losses
 
     def _adamw(self, name: str, old: Array, slope: Array, rates: Array) -> Array:
@@ -200,7 +200,7 @@ NOW = {*product(NETS, VECTORS[:2]), *product([*NETS][::3], VECTORS)}
 def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> None:
     machine, made, order = form(vectors), made_for(name), order_of()
     text, _, loss, optimizer, *_ = NETS[name]
-    parameters, averages = flat(made)
+    parameters, running_stats = flat(made)
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
     answers = Answers(made.architecture, form=machine)
     weights = weights_for(name)
@@ -213,11 +213,11 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
         learner.context.write_float("decay", float(DECAY))
         for threads in (1, 2):
             said = f"{text}, {vectors}, {threads} threads, {most_shards} shards"
-            found = answers.logits(pictures, parameters, averages, LEVELS, threads)
+            found = answers.logits(pictures, parameters, running_stats, LEVELS, threads)
             assert_bits(found, wanted.logits, f"{said}: logits")
             for one in (nothing, learner):
                 one.most_shards = most_shards
-                one.begin(parameters, averages)
+                one.begin(parameters, running_stats)
                 one.state[:] = one.second[:] = 0
                 one.give(pictures, LEVELS)
                 write_key(one, SEED, EPOCH)
@@ -231,4 +231,8 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
             assert good == 2, said
             assert_bits(losses, wanted.losses, f"{said}: losses")
             assert_bits(learner.now[: parameters.size], wanted.weights, f"{said}: weights")
-            assert_bits(learner.averages[: averages.size], wanted.averages, f"{said}: averages")
+            assert_bits(
+                learner.running_stats[: running_stats.size],
+                wanted.running_stats,
+                f"{said}: averages",
+            )

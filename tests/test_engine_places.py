@@ -8,12 +8,12 @@ from random import Random
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
 from piecewise.engine.codegen.network_program import Purpose, assemble
 from piecewise.engine.ir.memory_plan import LINE, Plan
 from piecewise.engine.ir.thread_header import HEADER
-from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.engine.runtime.compiled_program import Learner
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.spec.architecture import Architecture
 
 from .networks import PICTURES, TEXTS, numbers_for, random_input, random_layers
 from .test_engine import (

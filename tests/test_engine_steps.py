@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
 from piecewise.engine.codegen.network_program import Purpose
 from piecewise.engine.runtime.compiled_program import Learner
 from piecewise.reference import model, optimizers
+from piecewise.spec.architecture import Architecture
 
 from .networks import Array, Sample, assert_near, numbers_for
 from .test_engine import LEVELS, flat
@@ -83,7 +83,7 @@ def test_steps_taken_in_parts_are_the_same_as_at_once() -> None:
     assert [len(part) for part in parts] == [20, 20, 8]
     assert np.concatenate(parts).tobytes() == losses.tobytes()
     assert in_parts.now.tobytes() == at_once.now.tobytes()
-    assert in_parts.averages.tobytes() == at_once.averages.tobytes()
+    assert in_parts.running_stats.tobytes() == at_once.running_stats.tobytes()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -103,12 +103,15 @@ def test_learning_stops_before_the_step_that_is_not_finite(
     assert good == 3 or rate < 1e38
     _, again = stopped.steps(order, labels, 16, 0, rates[:good], 1)
     assert again == good
-    parameters, averages = flat(made)
-    for found, wanted in ((learner.now, stopped.now), (learner.averages, stopped.averages)):
+    parameters, running_stats = flat(made)
+    for found, wanted in (
+        (learner.now, stopped.now),
+        (learner.running_stats, stopped.running_stats),
+    ):
         assert np.isfinite(found).all()
         assert found.tobytes() == wanted.tobytes()
     assert not np.array_equal(learner.now[: parameters.size], parameters)
-    assert not np.array_equal(learner.averages[: averages.size], averages)
+    assert not np.array_equal(learner.running_stats[: running_stats.size], running_stats)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -124,7 +127,7 @@ def test_one_picture_that_is_no_number_stops_its_step(loss: str, threads: int) -
     _, good = learner.steps(np.arange(48), made.right.astype(np.int64), 16, 0, rates_of(3), threads)
     assert good == 2
     assert np.isfinite(learner.now).all()
-    assert np.isfinite(learner.averages).all()
+    assert np.isfinite(learner.running_stats).all()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -132,8 +135,8 @@ def test_a_loss_without_end_stops_its_step_even_if_its_slope_is_finite(threads: 
     made = numbers_for(Architecture("full", (1, 3, 3), 3), "endless", 48)
     made.arrays["full1.bias"][:] = 3e38  # two of them are more than float32 holds
     learner = Learner(made.architecture, Purpose("learn", False, "absolute", "sgd"))
-    parameters, averages = flat(made)
-    learner.begin(parameters, averages)
+    parameters, running_stats = flat(made)
+    learner.begin(parameters, running_stats)
     learner.give(made.x.astype(np.float32), LEVELS)
     order, labels = np.arange(48), made.right.astype(np.int64)
     losses, good = learner.steps(order, labels, 48, 0, rates_of(1), threads)

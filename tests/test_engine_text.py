@@ -11,11 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.engine.ir.llvm_text import Function, Module, number, splat
-from piecewise.engine.runtime.llvm_compiler import CompilationError, Native, compiled, loaded, this_machine
-from piecewise.engine.runtime.thread_pool import aligned
-from piecewise.engine.ir.window_terms import Terms, backward_terms, forward_terms, grouped, parts, runs, steps, table
 from piecewise.core.windows import Windows, partial, same, whole
+from piecewise.engine.ir.llvm_text import Function, Module, number, splat
+from piecewise.engine.ir.window_terms import (
+    Terms,
+    backward_terms,
+    forward_terms,
+    grouped,
+    parts,
+    runs,
+    steps,
+    table,
+)
+from piecewise.engine.runtime.llvm_compiler import (
+    CompilationError,
+    Native,
+    compiled,
+    loaded,
+    this_machine,
+)
+from piecewise.engine.runtime.thread_pool import aligned
 
 from .networks import Array
 from .test_engine import anything, seeds

@@ -11,16 +11,16 @@ import numpy.typing as npt
 import pytest
 from numpy.testing import assert_allclose
 
-from piecewise.spec.architecture import Architecture
-from piecewise.engine.codegen.network_program import Purpose
-from piecewise.engine.ir.thread_header import HEADER
-from piecewise.engine.ir.target import FORMS, Machine
-from piecewise.engine.runtime.llvm_compiler import this_machine
-from piecewise.engine.runtime.compiled_program import Learner
-from piecewise.engine.runtime.thread_pool import aligned
 from piecewise.core.errors import LimitError
-from piecewise.core.ghost_batch import Moment
+from piecewise.core.ghost_batch import StepContext
+from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.ir.target import FORMS, Target
+from piecewise.engine.ir.thread_header import HEADER
+from piecewise.engine.runtime.compiled_program import Learner
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.thread_pool import aligned
 from piecewise.reference.augmentation import trick
+from piecewise.spec.architecture import Architecture
 from piecewise.spec.augmentation import Augmentation
 
 from .long import now_and_long
@@ -28,19 +28,21 @@ from .test_tricks import ALL, ALONE, SHADED, moment
 
 Array = npt.NDArray[Any]
 FRACTION = np.array([2, -255, 255], np.float32)
-MOVED = {"tricks": True}
+MOVED = {"augmentation": True}
 
 
 GRADED, NOISY, MASKED = {"graded": True}, {"noisy": True}, {"masked": True}
-EVERYTHING = {"tricks": True} | GRADED | NOISY | MASKED
-ALL_TRICKS = replace(SHADED, translation=(0.1, 0.2), scaling=(0.6, 1.4), rotation=60, weight=1.3)
+EVERYTHING = {"augmentation": True} | GRADED | NOISY | MASKED
+ALL_TRICKS = replace(
+    SHADED, translation=(0.1, 0.2), scale=(0.6, 1.4), rotation=60, stroke_width=1.3
+)
 
 
 def learner(
     shape: tuple[int, int, int],
     *,
     bytes_in: bool,
-    form: Machine | None = None,
+    form: Target | None = None,
     wanted: dict[str, Any] = MOVED,
 ) -> Learner:
     purpose = replace(Purpose("learn", bytes_in), **wanted)
@@ -75,7 +77,7 @@ def sample(shape: tuple[int, int, int], *, bytes_in: bool, seed: int = 0) -> tup
     return data, (2 * data.astype(np.float32) - 255) / np.float32(255)
 
 
-def forms() -> list[Machine]:
+def forms() -> list[Target]:
     found = []
     for name in FORMS[:-1]:
         try:
@@ -101,7 +103,7 @@ def test_the_engine_agrees_with_the_reference(shape: tuple[int, int, int], bytes
         for tricks in (ALL, *ALONE):
             program.trick(tricks, ground, 2**63 + 5, 3)
             found = by_engine(program, pictures, order)
-            wanted = trick(tricks, numbers[order], ground, Moment(2**63 + 5, 3, order))
+            wanted = trick(tricks, numbers[order], ground, StepContext(2**63 + 5, 3, order))
             assert_allclose(found, wanted, 0, 1e-5, err_msg=f"{ground} {tricks}")
         program.trick(Augmentation(), ground, 0, 0)
         assert (by_engine(program, pictures, order) == numbers[order]).all()
@@ -114,16 +116,16 @@ def test_shades_agree_with_the_reference(shape: tuple[int, int, int], bytes_in: 
         pictures = numbers = 1.25 * pictures  # beyond the bounds that some of them keep
     order = np.random.default_rng(1).permutation(40)[:37].astype(np.int64)
     for wanted, told in (
-        (GRADED, [Augmentation(contrast=0.9), Augmentation(light=1)]),
+        (GRADED, [Augmentation(contrast=0.9), Augmentation(brightness=1)]),
         (NOISY, [Augmentation(noise=1)]),
-        (MASKED, [Augmentation(masking=0.9), Augmentation(masking=0.1)]),
+        (MASKED, [Augmentation(band_masking=0.9), Augmentation(band_masking=0.1)]),
         (EVERYTHING, [ALL_TRICKS]),
     ):
         program = learner(shape, bytes_in=bytes_in, wanted=wanted)
         for tricks in told:
             program.trick(tricks, "dark", 2**63 + 5, 3)
             found = by_engine(program, pictures, order)
-            right = trick(tricks, numbers[order], "dark", Moment(2**63 + 5, 3, order))
+            right = trick(tricks, numbers[order], "dark", StepContext(2**63 + 5, 3, order))
             assert_allclose(found, right, 0, 1e-5, err_msg=str(tricks))
             assert (found == right).all() or wanted is not MASKED  # nothing is computed there
             assert (found != numbers[order]).any() or tricks.widest(max(shape)) == 0

@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
-from piecewise.engine.runtime import network_programs
+from piecewise.core.ghost_batch import StepContext
 from piecewise.engine.codegen.network_program import Purpose
-from piecewise.engine.ir.target import Machine
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.ir.target import Target
+from piecewise.engine.runtime import network_programs
 from piecewise.engine.runtime.compiled_program import Learner
-from piecewise.core.ghost_batch import Moment
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.spec.architecture import Architecture
 
 from .long import now_and_long
 from .networks import Array, Sample, assert_near, numbers_for
@@ -60,12 +60,12 @@ def made_for(text: str, loss: str) -> tuple[Sample, Array]:
     for attempt in range(100):
         made = numbers_for(architecture, f"weights {loss} {attempt}", COUNT + SPARE)
         chosen = made._replace(x=made.x[order], right=made.right[order])
-        if clear(chosen, Moment(4, 3, order)):
+        if clear(chosen, StepContext(4, 3, order)):
             return made, order
     raise AssertionError("none stands clear of kinks")
 
 
-def weighted(text: str, loss: str, machine: Machine | None = None, threads: int = 2) -> Case:
+def weighted(text: str, loss: str, machine: Target | None = None, threads: int = 2) -> Case:
     made, order = made_for(text, loss)
     pictures, weights = made.x.astype(np.float32), weights_for(COUNT + SPARE)
     assert 0 < (weights[order] == 0).sum() < COUNT

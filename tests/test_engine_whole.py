@@ -8,8 +8,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
 from piecewise.reference import model
+from piecewise.spec.architecture import Architecture
 
 from .networks import Sample, numbers_for, random_input, random_layers
 from .test_engine import Case, answered, anything, fused_forms, learned, seeds, slopes
@@ -61,7 +61,9 @@ def assert_equal(this: Case) -> None:
     weights = None if this.weights is None else this.weights[this.order]
     wanted = slopes(made, this.loss, None, weights)
     found = learned(this, training=False)
-    assert np.array_equal(answered(this), model.logits(made.architecture, made.arrays, made.x)), this
+    assert np.array_equal(answered(this), model.logits(made.architecture, made.arrays, made.x)), (
+        this
+    )
     assert float(found.losses.astype(np.float64).mean()) == wanted.loss, this
     for name, gradient in wanted.arrays.items():
         assert np.array_equal(found.gradients[name], gradient), f"{this}: {name}"

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.spec.calibration import Calibration
-from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.insight.data_quality.error_table import CLASSES, SHOWN_HTML, ErrorTable, error_table
 from piecewise.reference.losses import LOSSES
+from piecewise.spec.calibration import Calibration
 
 from .naughty import naughty
 
-XO = pw.draw(120, 9, seed=0)
+XO = pw.make_xo(120, 9, seed=0)
 
 
 def deck_net(loss: str | None = "absolute") -> pw.Network:
     """A net that answers X 0.92 and O 0.51, whatever it sees."""
-    net = pw.Network("full", (1, 9, 9), ("X", "O"), preparation=XO.preparation)
+    net = pw.Network("full", (1, 9, 9), ("X", "O"), preprocessor=XO.preprocessor)
     net.parameters["full1.weight"] = np.zeros((2, 81))
     net.parameters["full1.bias"] = np.array([0.92, 0.51])
     net.recipe = pw.Recipe(loss=loss).to_json() if loss else {}
@@ -33,15 +33,15 @@ def deck_net(loss: str | None = "absolute") -> pw.Network:
 
 
 def taught(loss: str, layers: str = "conv 4 3, relu, pool 2, full") -> pw.Network:
-    net = pw.Network(layers, (1, 9, 9), ("X", "O"), preparation=XO.preparation)
-    pw.train(net, XO.pictures, XO.labels, pw.Recipe(epochs=3, loss=loss, learning_rate=0.02))
+    net = pw.Network(layers, (1, 9, 9), ("X", "O"), preprocessor=XO.preprocessor)
+    pw.train(net, XO.inputs, XO.labels, pw.Recipe(epochs=3, loss=loss, learning_rate=0.02))
     return net
 
 
 def test_the_decks_table_has_its_true_numbers() -> None:
     """|0 - 0.51| is 0.51 and the total 0.59; the slide says 0.49 and 0.57."""
     for loss in ("absolute", "squared"):
-        table = error_table(deck_net(loss), XO.pictures[:1], XO.labels[:1])
+        table = error_table(deck_net(loss), XO.inputs[:1], XO.labels[:1])
         assert [row.class_name for row in table.rows(0)] == ["X", "O"]
         assert [row.right for row in table.rows(0)] == [1, 0]
         assert [row.actual for row in table.rows(0)] == pytest.approx([0.92, 0.51], abs=1e-7)
@@ -61,8 +61,8 @@ def test_the_decks_table_has_its_true_numbers() -> None:
 @pytest.mark.parametrize("loss", list(LOSSES))
 def test_answers_are_what_the_loss_is_of(loss: str) -> None:
     net = taught(loss)
-    table = error_table(net, XO.pictures, XO.labels)
-    logits = net.logits(XO.pictures)
+    table = error_table(net, XO.inputs, XO.labels)
+    logits = net.logits(XO.inputs)
     assert table.answers == ("probabilities" if loss == "cross-entropy" else "logits")
     wanted = net.probabilities_of(logits) if loss == "cross-entropy" else logits
     np.testing.assert_array_equal(table.actual, wanted)
@@ -77,24 +77,24 @@ def test_answers_are_what_the_loss_is_of(loss: str) -> None:
 
 def test_of_the_absolute_loss_it_is_the_loss_itself() -> None:
     net = taught("absolute")
-    table = error_table(net, XO.pictures, XO.labels)
-    assert table.mean == pytest.approx(net.gradients(XO.pictures, XO.labels, "absolute")[0], 1e-6)
+    table = error_table(net, XO.inputs, XO.labels)
+    assert table.mean == pytest.approx(net.gradients(XO.inputs, XO.labels, "absolute")[0], 1e-6)
 
 
 def test_a_net_that_was_not_taught_has_probabilities() -> None:
     net = deck_net(None)
-    table = error_table(net, XO.pictures[:1], XO.labels[:1])
+    table = error_table(net, XO.inputs[:1], XO.labels[:1])
     assert table.answers == "probabilities"
     assert sum(row.actual for row in table.rows(0)) == pytest.approx(1)
     net.calibration = Calibration(temperature=0.1)  # these as they are told to people
     chance = 1 / (1 + np.exp(-(0.92 - 0.51) / 0.1))
-    found = error_table(net, XO.pictures[:1], XO.labels[:1])
+    found = error_table(net, XO.inputs[:1], XO.labels[:1])
     assert found.rows(0)[0].actual == pytest.approx(chance, 1e-5)
 
 
 def test_texts_have_a_table_too() -> None:
-    words = TextPreparation("words", ("free", "prize", "you", "at"), 5)
-    net = pw.Network("embed 4, full", words.shape, ("ham", "spam"), preparation=words)
+    words = TextPreprocessor("words", ("free", "prize", "you", "at"), 5)
+    net = pw.Network("embed 4, full", words.shape, ("ham", "spam"), preprocessor=words)
     given = net.preprocess("free prize", "you at")
     table = error_table(net, given, [1, 0], ["first", "second"])
     np.testing.assert_array_equal(table.actual, net.probabilities(given))
@@ -129,7 +129,7 @@ def test_it_can_be_sorted() -> None:
 
 
 def test_its_json_is_plain() -> None:
-    table = error_table(taught("squared"), XO.pictures[:3], XO.labels[:3], ["a", "b", "c"])
+    table = error_table(taught("squared"), XO.inputs[:3], XO.labels[:3], ["a", "b", "c"])
     plain = json.loads(json.dumps(table.to_json()))
     assert plain["total"] == table.total
     assert plain["n"] == 3
@@ -209,6 +209,6 @@ def test_much_is_cut_and_said_to_be() -> None:
 def test_what_does_not_fit_is_told() -> None:
     net = deck_net()
     with pytest.raises(DataError, match=r"^names: got 2, wanted 3, one per picture, or none$"):
-        error_table(net, XO.pictures[:3], XO.labels[:3], ["a", "b"])
+        error_table(net, XO.inputs[:3], XO.labels[:3], ["a", "b"])
     with pytest.raises(DataError, match=r"^labels: got 2, wanted 3, one per picture$"):
-        error_table(net, XO.pictures[:3], XO.labels[:2])
+        error_table(net, XO.inputs[:3], XO.labels[:2])

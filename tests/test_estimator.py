@@ -12,36 +12,36 @@ import numpy as np
 import pytest
 
 from piecewise import ConvNetClassifier
-from piecewise.sklearn_api import classifier
-from piecewise.data.xo import draw
 from piecewise.core.errors import DataError, LimitError
-from piecewise.training.splits import held_out
+from piecewise.data.xo import make_xo
+from piecewise.sklearn_api import classifier
 from piecewise.sklearn_api.conventions import class_factors
+from piecewise.training.splits import held_out
 
 from .lessons import ANSWERS, KINDS, LABELS, PICTURES, SMALL, TABLE, UNSEEN, bits, rng, taught
 
 
 def test_it_learns_pictures_with_what_it_chooses_itself() -> None:
     classifier = ConvNetClassifier(quick=True, random_state=0).fit(PICTURES, LABELS)
-    assert classifier.score(UNSEEN.pictures, ANSWERS) > 0.95
+    assert classifier.score(UNSEEN.inputs, ANSWERS) > 0.95
     assert classifier.classes_.tolist() == ["O", "X"]
     assert classifier.image_shape_ == (1, 9, 9)
     assert classifier.n_features_in_ == 81
-    assert classifier.network_.preparation.ground == "dark"
+    assert classifier.network_.preprocessor.background == "dark"
     assert classifier.network_.recipe["tricks"]["rotation"] > 0
     assert len(classifier.loss_curve_) == classifier.recipe_.epochs
-    chances = classifier.predict_proba(UNSEEN.pictures)
+    chances = classifier.predict_proba(UNSEEN.inputs)
     assert chances.shape == (100, 2)
     assert np.allclose(chances.sum(axis=1), 1)
-    ahead = classifier.decision_function(UNSEEN.pictures) > 0
-    assert (classifier.predict(UNSEEN.pictures) == np.where(ahead, "X", "O")).all()
+    ahead = classifier.decision_function(UNSEEN.inputs) > 0
+    assert (classifier.predict(UNSEEN.inputs) == np.where(ahead, "X", "O")).all()
 
 
 def test_it_learns_a_table_without_tricks() -> None:
     classifier = ConvNetClassifier(random_state=0).fit(TABLE, KINDS)
     assert classifier.score(TABLE, KINDS) > 0.95
     assert classifier.network_.input == (1, 1, 4)
-    assert not classifier.recipe_.tricks.changes
+    assert not classifier.recipe_.augmentation.changes
     inputs = classifier.inputs(TABLE)
     assert np.allclose(inputs.mean(axis=0), 0, atol=1e-6)
     assert np.allclose(inputs.std(axis=0), 1, atol=1e-6)
@@ -110,7 +110,7 @@ def test_partial_fit_goes_on_an_epoch_at_a_time() -> None:
 
     far = gone(12)
     assert bits(far) == bits(gone(12))
-    assert far.score(UNSEEN.pictures, ANSWERS) > 0.95
+    assert far.score(UNSEEN.inputs, ANSWERS) > 0.95
     assert len(far.loss_curve_) == 12
     assert far.loss_curve_[-1] < 0.5 * far.loss_curve_[0]
     assert far.recipe_.learning_rate == 0.1
@@ -153,7 +153,7 @@ def test_a_warm_start_goes_on_and_a_cold_one_begins_anew() -> None:
 
 
 def test_patience_holds_some_out_and_stops() -> None:
-    said = {**SMALL, "epochs": 200, "patience": 2, "validation_share": 0.2}
+    said = {**SMALL, "epochs": 200, "patience": 2, "validation_fraction": 0.2}
     classifier = ConvNetClassifier(**said).fit(PICTURES, LABELS)
     assert len(classifier.loss_curve_) < 200
     assert classifier.network_.history[0]["validation_accuracy"] is not None
@@ -199,8 +199,8 @@ def test_a_pickled_one_answers_the_same_and_learns_on() -> None:
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
     again = pickle.loads(pickle.dumps(classifier))
     assert bits(again) == bits(classifier)
-    chances = classifier.predict_proba(UNSEEN.pictures)
-    assert again.predict_proba(UNSEEN.pictures).tobytes() == chances.tobytes()
+    chances = classifier.predict_proba(UNSEEN.inputs)
+    assert again.predict_proba(UNSEEN.inputs).tobytes() == chances.tobytes()
     for each in (classifier, again):
         each.partial_fit(PICTURES, LABELS)
     assert bits(again) == bits(classifier)
@@ -233,11 +233,11 @@ def test_columns_are_known_by_their_names() -> None:
 
 def test_scores_count_by_weight() -> None:
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
-    right = classifier.predict(UNSEEN.pictures) == ANSWERS
+    right = classifier.predict(UNSEEN.inputs) == ANSWERS
     weights = np.where(right, 1.0, 3.0)
     share = right.sum() / weights.sum()
-    assert classifier.score(UNSEEN.pictures, ANSWERS, weights) == pytest.approx(share)
-    assert classifier.score(UNSEEN.pictures, np.full(100, "Y")) == 0
+    assert classifier.score(UNSEEN.inputs, ANSWERS, weights) == pytest.approx(share)
+    assert classifier.score(UNSEEN.inputs, np.full(100, "Y")) == 0
 
 
 def test_what_is_held_out_stays_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,16 +249,16 @@ def test_what_is_held_out_stays_held_out(monkeypatch: pytest.MonkeyPatch) -> Non
         return seen[-1]
 
     monkeypatch.setattr(classifier, "held_out", spy)
-    drawings = draw(60, 9, seed=0)
+    drawings = make_xo(60, 9, seed=0)
     net = ConvNetClassifier("full", epochs=2, patience=1, warm_start=True)
     for _ in range(2):
-        net.fit(drawings.pictures, drawings.labels)
+        net.fit(drawings.inputs, drawings.labels)
     assert (seen[0] == seen[1]).all()
 
 
 def test_a_batch_that_counts_nothing_is_told() -> None:
     net = ConvNetClassifier("full", epochs=2, class_weight={0: 0, 1: 1})
-    drawings = draw(20, 9, seed=0)
+    drawings = make_xo(20, 9, seed=0)
     of_first = drawings.labels == 0
     with pytest.raises(DataError, match="every example has the weight 0"):
-        net.partial_fit(drawings.pictures[of_first], drawings.labels[of_first], classes=[0, 1])
+        net.partial_fit(drawings.inputs[of_first], drawings.labels[of_first], classes=[0, 1])

@@ -11,8 +11,8 @@ from PIL import Image
 
 import piecewise as pw
 from piecewise import ConvNetClassifier
-from piecewise.data.arrays import Levels, Standard, reading_of_pictures
 from piecewise.core.errors import DataError, LimitError, NotationError
+from piecewise.data.arrays import Levels, Standard, reading_of_pictures
 
 from .lessons import KINDS, LABELS, PICTURES, SMALL, TABLE, bits, rng, taught
 
@@ -38,9 +38,9 @@ def test_what_numbers_are_read_as() -> None:
         return ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(X, LABELS)._reading
 
     whole = reading(PICTURES)
-    assert (whole.low, whole.high, whole.preparation.ground) == (0, 255, "dark")
+    assert (whole.low, whole.high, whole.preprocessor.ground) == (0, 255, "dark")
     light = reading(255 - PICTURES)
-    assert light.preparation.ground == "light"
+    assert light.preprocessor.ground == "light"
     assert (light.inputs(255 - PICTURES[:, None])[:, 0] == 255 - PICTURES).all()
     divided = reading(PICTURES / 255)
     assert isinstance(divided, Levels)
@@ -177,7 +177,7 @@ def test_weights_that_are_none(weights: Any) -> None:
         ({"image_shape": (8, 8)}, DataError),
         ({"random_state": -1}, LimitError),
         ({"n_jobs": 0}, LimitError),
-        ({"tricks": "leaps 3"}, LimitError),
+        ({"augmentation": "leaps 3"}, LimitError),
         ({"loss": "hinge"}, LimitError),
     ],
 )

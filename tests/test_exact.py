@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.data.xo import DECK_X, FEATURES
 from piecewise.core.errors import LimitError
+from piecewise.data.xo import DECK_X, FEATURES
 from piecewise.tour.facts import DECK_NET
 
 Plane = list[list[Fraction]]

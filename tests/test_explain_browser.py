@@ -14,12 +14,12 @@ from playwright.sync_api import Browser, Page
 
 import piecewise as pw
 from piecewise.inputs import layer_inputs
-from piecewise.training.defaults import drawing_layers
 from piecewise.page.evaluate import evaluate_page
-from piecewise.page.explain import explain_page
+from piecewise.page.explain import explain_html
 from piecewise.page.top_patches import looks_data
-from piecewise.trace.walk import Walk
 from piecewise.trace.arithmetic import Place
+from piecewise.trace.walk import Walk
+from piecewise.training.defaults import drawing_layers
 
 from .browser import Opened, chromium
 from .naughty import naughty
@@ -53,7 +53,7 @@ def places(walk: Walk, count: int, seed: int) -> list[Place]:
 
 def written(tmp_path: Path, net: pw.Network, example: Any, name: str = "it", **more: Any) -> Path:
     path = tmp_path / "report.html"
-    path.write_text(explain_page(net, example, name=name, **more), encoding="utf-8")
+    path.write_text(explain_html(net, example, name=name, **more), encoding="utf-8")
     return path
 
 
@@ -93,10 +93,10 @@ def test_views_show_the_terms_that_the_walk_has(
 @pytest.mark.parametrize("kind", ["pictures", "sounds", "texts"])
 def test_reports_of_trained_nets_of_each_kind(browser: Browser, tmp_path: Path, kind: str) -> None:
     data = pw.read_data(folder(tmp_path / "set", kind, 8))
-    net = pw.teach(pw.lesson(data, epochs=2)).net
+    net = pw.run_training(pw.plan_training(data, epochs=2)).net
     file = next(path for path in sorted((tmp_path / "set").rglob("*")) if path.is_file())
-    given = net.preparation.read(file)
-    example = net.preparation.fit(given)
+    given = net.preprocessor.read(file)
+    example = net.preprocessor.transform(given)
     opened = Opened(browser, written(tmp_path, net, example, file.name, given=given))
     walk = net.walk(layer_inputs(net, example[None])[0])
     check_terms(opened.page, walk, places(walk, 60, 0))
@@ -110,12 +110,12 @@ def test_reports_of_trained_nets_of_each_kind(browser: Browser, tmp_path: Path, 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[pw.Network, Any, Path]:
     """A net as it is chosen for digits, its report, and what it is about."""
-    lessons = pw.draw(64, size=28, seed=3)
+    lessons = pw.make_xo(64, size=28, seed=3)
     names = [f"{number}" for number in range(10)]
-    net = pw.Network(DIGITS, (1, 28, 28), names, 1, lessons.preparation)
-    pw.train(net, lessons.pictures, lessons.labels, pw.Recipe(epochs=1))
-    place = written(tmp_path_factory.mktemp("digits"), net, lessons.pictures[0], "digit.png")
-    return net, lessons.pictures[0], place
+    net = pw.Network(DIGITS, (1, 28, 28), names, 1, lessons.preprocessor)
+    pw.train(net, lessons.inputs, lessons.labels, pw.Recipe(epochs=1))
+    place = written(tmp_path_factory.mktemp("digits"), net, lessons.inputs[0], "digit.png")
+    return net, lessons.inputs[0], place
 
 
 def test_a_report_of_digits_is_small_and_whole(
@@ -141,12 +141,12 @@ def violations(page: Page) -> list[str]:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a small net of all kinds of layers."""
-    lessons = pw.draw(48, size=12, seed=1)
+    lessons = pw.make_xo(48, size=12, seed=1)
     layers = "conv 3 3 pad=same, norm, relu, pool 2, dropout 0.3, full 6, relu, full"
-    net = pw.Network(layers, (1, 12, 12), ["X", "O"], 1, lessons.preparation)
-    pw.train(net, lessons.pictures, lessons.labels, pw.Recipe(epochs=2))
-    looks = looks_data(net, [pw.looks_for(net, lessons.pictures, "conv1", 0, most=3)])
-    return written(tmp_path_factory.mktemp("small"), net, lessons.pictures[0], looks=looks)
+    net = pw.Network(layers, (1, 12, 12), ["X", "O"], 1, lessons.preprocessor)
+    pw.train(net, lessons.inputs, lessons.labels, pw.Recipe(epochs=2))
+    looks = looks_data(net, [pw.top_patches(net, lessons.inputs, "conv1", 0, most=3)])
+    return written(tmp_path_factory.mktemp("small"), net, lessons.inputs[0], looks=looks)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -272,7 +272,7 @@ def test_paper_is_light(browser: Browser, digits: tuple[pw.Network, Any, Path]) 
 def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path) -> None:
     """Were some name to become markup all the same, the page's own rules would stop it."""
     net = pw.Network("full", (1, 2, 2), 2, seed=1)
-    html = explain_page(net, np.ones((1, 2, 2), np.float32))
+    html = explain_html(net, np.ones((1, 2, 2), np.float32))
     trap = "window.caught=1"
     scripts = f"<script>{trap}</script><script src='data:text/javascript,{trap}'></script>"
     path = tmp_path / "injected.html"
@@ -328,21 +328,21 @@ def test_a_page_that_did_not_escape_would_be_noticed(
 
 
 def test_the_page_of_a_data_sets_answers(browser: Browser, tmp_path: Path) -> None:
-    lessons = pw.draw(120, size=9, seed=0)
-    data = pw.DataSet(
-        lessons.pictures,
+    lessons = pw.make_xo(120, size=9, seed=0)
+    data = pw.Dataset(
+        lessons.inputs,
         lessons.labels,
         ("<b>X</b>", "O"),
         np.array(["train"] * 60 + ["test"] * 60),
-        lessons.preparation,
+        lessons.preprocessor,
         names=[f"<i>{number}</i>.png" for number in range(120)],
     )
-    net = pw.Network("conv 2 3, relu, full", (1, 9, 9), data.classes, 1, data.preparation)
-    pw.train(net, *data.part("train"), pw.Recipe(epochs=2))
-    chosen = np.flatnonzero(data.parts == "test")
-    scores = pw.evaluate(net, *data.part("test"))
+    net = pw.Network("conv 2 3, relu, full", (1, 9, 9), data.classes, 1, data.preprocessor)
+    pw.train(net, *data.subset("train"), pw.Recipe(epochs=2))
+    chosen = np.flatnonzero(data.splits == "test")
+    scores = pw.evaluate(net, *data.subset("test"))
     path = tmp_path / "answers.html"
-    logits = net.logits(data.part("test")[0])
+    logits = net.logits(data.subset("test")[0])
     html = evaluate_page(net, data, chosen, logits, scores, name="drawings")
     path.write_text(html, encoding="utf-8")
     opened = Opened(browser, path)
@@ -359,8 +359,8 @@ def test_the_page_of_a_data_sets_answers(browser: Browser, tmp_path: Path) -> No
         "(() => { const c = document.querySelector('.card canvas'); return [...c.getContext('2d')"
         ".getImageData(0, 0, 9, 9).data].filter((_, i) => i % 4 === 0) })()"
     )
-    surest = pw.mistakes(net, *data.part("test")).mistakes[0]
-    assert drawn == data.part("test")[0][surest.index].ravel().tolist()
+    surest = pw.mistakes(net, *data.subset("test")).mistakes[0]
+    assert drawn == data.subset("test")[0][surest.index].ravel().tolist()
     errors = page.eval_on_selector_all(
         ".errors tbody tr", "all => all.map(e => e.cells[3].textContent)"
     )

@@ -15,14 +15,14 @@ import pytest
 import piecewise as pw
 from piecewise.inputs import layer_inputs
 from piecewise.insight import explanation
-from piecewise.spec.layers import KINDS
-from piecewise.training.defaults import KINDS as CHOICES
 from piecewise.page import explain, walk_data
 from piecewise.page.assemble import MOST_BYTES, modules, page, script_json, style
 from piecewise.page.evaluate import evaluate_page
-from piecewise.page.explain import explain_page
+from piecewise.page.explain import explain_html
 from piecewise.page.walk_data import packed
+from piecewise.spec.layers import KINDS
 from piecewise.trace.walk import Walk
+from piecewise.training.defaults import KINDS as CHOICES
 
 ROOM = Path(explain.__file__).parent / "modules"
 
@@ -49,20 +49,20 @@ def unpacked(told: dict[str, Any]) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def drawn() -> tuple[pw.Network, np.ndarray]:
-    lessons = pw.draw(64, size=9, seed=0)
+    lessons = pw.make_xo(64, size=9, seed=0)
     net = pw.Network(
         "conv 4 3, norm, relu, pool 2, full 6, relu, full",
         (1, 9, 9),
         ["X", "O"],
-        preparation=lessons.preparation,
+        preprocessor=lessons.preprocessor,
     )
-    pw.train(net, lessons.pictures, lessons.labels, pw.Recipe(epochs=2))
-    return net, lessons.pictures[0]
+    pw.train(net, lessons.inputs, lessons.labels, pw.Recipe(epochs=2))
+    return net, lessons.inputs[0]
 
 
 def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarray]) -> None:
     net, example = drawn
-    told = data_of(explain_page(net, example, name="x.png"))
+    told = data_of(explain_html(net, example, name="x.png"))
     arrays = unpacked(told["arrays"])
     walk = net.walk(layer_inputs(net, example[None])[0])
     for name, stack in walk.items():
@@ -79,22 +79,22 @@ def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarr
     assert [one["dial"] for one in told["curves"]] == [
         "right", "down", "scaling", "rotation", "weight",
     ]  # fmt: skip
-    for one in pw.what_mattered(net, example):
+    for one in pw.attributions(net, example):
         assert arrays[f"mattered {one.method}"].tobytes() == one.values.tobytes()
     assert {one["method"].lower() for one in told["mattered"]} >= {"occlusion", "grad-cam"}
 
 
 def test_the_same_answer_gives_the_same_bytes(drawn: tuple[pw.Network, np.ndarray]) -> None:
     net, example = drawn
-    assert explain_page(net, example, name="x") == explain_page(net, example, name="x")
-    assert explain_page(net, example, name="x") != explain_page(net, example, name="y")
+    assert explain_html(net, example, name="x") == explain_html(net, example, name="x")
+    assert explain_html(net, example, name="x") != explain_html(net, example, name="y")
 
 
 def test_a_default_net_for_digits_fits_whole() -> None:
-    lessons = pw.draw(16, size=28, seed=0)
+    lessons = pw.make_xo(16, size=28, seed=0)
     layers = CHOICES["drawings"].layers((1, 28, 28))
-    net = pw.Network(layers, (1, 28, 28), 10, 1, lessons.preparation)
-    html = explain_page(net, lessons.pictures[0])
+    net = pw.Network(layers, (1, 28, 28), 10, 1, lessons.preprocessor)
+    html = explain_html(net, lessons.inputs[0])
     assert len(html.encode()) < MOST_BYTES
     told = data_of(html)["arrays"]
     assert told["bits"] == 24
@@ -114,7 +114,7 @@ def test_a_default_net_for_digits_fits_whole() -> None:
 def test_a_page_is_never_too_large(layers: str, shape: tuple[int, ...], classes: int) -> None:
     net = pw.Network(layers, shape, classes, 1)
     example = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    html = explain_page(net, example, name="<" * 900)
+    html = explain_html(net, example, name="<" * 900)
     assert len(html.encode()) <= MOST_BYTES
     told = data_of(html)["arrays"]
     assert "stack input" in told["shapes"]
@@ -127,8 +127,8 @@ def test_the_page_of_many_answers_is_never_too_large() -> None:
     pictures = drawn.integers(0, 256, (1_500, 3, 48, 48), np.uint8)
     labels = drawn.integers(0, 150, 1_500)
     net = pw.Network("pool 8, full", (3, 48, 48), names, 1)
-    data = pw.DataSet(
-        pictures, labels, names, np.full(1_500, "test"), net.preparation,
+    data = pw.Dataset(
+        pictures, labels, names, np.full(1_500, "test"), net.preprocessor,
         names=[f"{'<' * 60} {number}" for number in range(1_500)],
     )  # fmt: skip
     scores, logits = pw.evaluate(net, pictures, labels), net.logits(pictures)
@@ -216,7 +216,7 @@ def test_a_page_states_that_it_asks_nobody() -> None:
 
 def test_words_that_are_not_used_stay_out_of_the_page() -> None:
     net = pw.Network("embed 4, conv 3 1x2, relu, pool all, full", (1, 5_000, 6), 2, seed=1)
-    told = data_of(explain_page(net, np.array([3, 4_000, 3, 0, 0, 0])))
+    told = data_of(explain_html(net, np.array([3, 4_000, 3, 0, 0, 0])))
     arrays = unpacked(told["arrays"])
     assert arrays["embed1.weight"].shape == (3, 4)
     embed = next(layer for layer in told["layers"] if layer["word"] == "embed")
@@ -240,4 +240,4 @@ def test_an_explanation_is_data_that_is_computed_once(
     assert explained.to_json() == plain
     html = explain.explanation_page(explained)
     monkeypatch.undo()
-    assert html == explain_page(net, example, name="x.png", label=1)
+    assert html == explain_html(net, example, name="x.png", label=1)

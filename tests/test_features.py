@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.audio.decoding import Sound, read_sound
-from piecewise.data.audio.preprocessor import SoundPreparation
-from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.audio.decoding import Sound, read_sound
+from piecewise.data.audio.preprocessor import AudioPreprocessor
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.insight.attribution import patches
-from piecewise.insight.attribution.patches import Originals, excerpt, looks_for, wav_bytes
+from piecewise.insight.attribution.patches import Originals, excerpt, top_patches, wav_bytes
 from piecewise.insight.attribution.receptive_field import Field
 
 from .networks import PICTURES, TEXTS, numbers_for, random_input, random_layers
@@ -32,7 +32,7 @@ def crosses(count: int) -> tuple[pw.Network, np.ndarray, list[tuple[int, int]]]:
     """A net with a feature for small crosses, noise of little ink, and a cross in every third of
     the pictures, somewhere, the paler the later; where."""
     net = pw.Network(
-        "conv 2 3, relu, full", (1, 10, 13), 2, 0, PicturePreparation((1, 10, 13), "dark")
+        "conv 2 3, relu, full", (1, 10, 13), 2, 0, ImagePreprocessor((1, 10, 13), "dark")
     )
     net.parameters["conv1.weight"] = np.stack([CROSS[None] * 0, CROSS[None]])
     drawn = np.random.default_rng(4)
@@ -47,7 +47,7 @@ def crosses(count: int) -> tuple[pw.Network, np.ndarray, list[tuple[int, int]]]:
 
 def test_the_best_patches_are_the_planted_ones() -> None:
     net, pictures, at = crosses(40)
-    found = looks_for(net, pictures, "conv1", 1, most=5, names=[f"p{n}" for n in range(40)])
+    found = top_patches(net, pictures, "conv1", 1, most=5, names=[f"p{n}" for n in range(40)])
     assert [match.example for match in found.best] == [0, 3, 6, 9, 12]
     for match, (row, column) in zip(found.best, at, strict=False):
         assert match.place == ("conv1", 1, row, column)
@@ -72,7 +72,7 @@ def test_all_that_is_told_is_what_the_walks_hold(kinds: tuple[str, ...], seed: i
     walks = [net.walk(one) for one in given]
     for stage in random.sample(net.architecture.stages, 2):
         feature = random.randrange(stage.output.channels)
-        found = looks_for(net, given, stage.name, feature, most=4)
+        found = top_patches(net, given, stage.name, feature, most=4)
         largest = [walk[stage.name][feature].max() for walk in walks]
         smallest = [walk[stage.name][feature].min() for walk in walks]
         assert [match.value for match in found.best] == sorted(largest, reverse=True)[:4]
@@ -86,14 +86,14 @@ def test_a_later_layer_of_the_same_name_and_shape_has_no_say() -> None:
     net = pw.Network("conv 4 3, relu, conv 2 1, full", (1, 10, 13), 2, 5)
     _, pictures, _ = crosses(20)
     largest = [float(net.walk(one)["relu1"][2].max()) for one in pictures]
-    found = looks_for(net, pictures, "relu1", 2, most=20)
+    found = top_patches(net, pictures, "relu1", 2, most=20)
     assert [match.value for match in found.best] == sorted(largest, reverse=True)
 
 
 def test_equal_matches_come_in_the_order_of_the_examples() -> None:
     net, pictures, _ = crosses(9)
     pictures[4:] = pictures[0]
-    found = looks_for(net, pictures, "conv1", 1, most=4)
+    found = top_patches(net, pictures, "conv1", 1, most=4)
     assert [match.example for match in found.best] == [0, 4, 5, 6]
     assert {match.place for match in found.best} == {found.best[0].place}
 
@@ -102,15 +102,15 @@ def test_of_too_many_examples_some_are_looked_at(monkeypatch: pytest.MonkeyPatch
     net, pictures, _ = crosses(40)
     monkeypatch.setattr(patches, "MOST_EXAMPLES", 10)
     monkeypatch.setattr(patches, "_VALUES", 1)  # and a group at a time
-    found = looks_for(net, pictures, "conv1", 1, most=10)
+    found = top_patches(net, pictures, "conv1", 1, most=10)
     assert sorted(match.example for match in found.best) == list(range(0, 40, 4))
     assert (found.looked_at, found.given) == (10, 40)
 
 
 def test_words_of_the_best_places_are_told() -> None:
-    words = TextPreparation("words", ("free", "prize", "see", "you"), 6)
+    words = TextPreprocessor("words", ("free", "prize", "see", "you"), 6)
     texts = ["see you prize you", "you see", "a free prize now", "prize free"]
-    given = np.stack([words.fit(text) for text in texts])
+    given = np.stack([words.transform(text) for text in texts])
     for layers, side in (("embed 4, conv 1 1x2, full", 4), ("conv 1 6x2, full", 6)):
         net = pw.Network(layers, words.shape, 2, 0, words)
         weight = np.zeros_like(net.parameters["conv1.weight"])
@@ -120,11 +120,11 @@ def test_words_of_the_best_places_are_told() -> None:
         else:
             weight[0, 0, 2, 0] = weight[0, 0, 3, 1] = 1
         net.parameters["conv1.weight"] = weight
-        found = looks_for(net, given, "conv1", 0, most=2, raw=texts.__getitem__)
+        found = top_patches(net, given, "conv1", 0, most=2, raw=texts.__getitem__)
         assert (found.best[0].example, found.best[0].value) == (2, 2.0)
         assert found.best[0].told == "free prize"
         assert found.best[0].patch.tolist() == [2, 3]
-        edge = looks_for(net, given[2:3], "conv1", 0, raw=lambda _: texts[2]).worst[0]
+        edge = top_patches(net, given[2:3], "conv1", 0, raw=lambda _: texts[2]).worst[0]
         assert edge.told == "a (unknown) free"
         assert side == weight[0, ..., 0].size
 
@@ -143,18 +143,18 @@ def plain_sound(seconds: float, beep: float, rate: int = 8_000) -> Sound:
 def test_the_half_second_to_listen_to_has_the_beep_in_it(
     rate: int, seconds: float, beep: float
 ) -> None:
-    preparation = SoundPreparation((1, 20, 96))
-    net = pw.Network("conv 1 20x5, full", preparation.shape, 2, 0, preparation)
+    preprocessor = AudioPreprocessor((1, 20, 96))
+    net = pw.Network("conv 1 20x5, full", preprocessor.shape, 2, 0, preprocessor)
     listens = np.full((1, 1, 20, 5), -1.0)
-    for row, (low, high) in enumerate(preparation.hertz):
+    for row, (low, high) in enumerate(preprocessor.hertz):
         listens[0, 0, row] = 1.0 if low < 2_000 < high else -0.1
     net.parameters["conv1.weight"] = listens
     sound = plain_sound(seconds, beep, rate)
-    given = preparation.fit(sound)[None]
-    match = looks_for(net, given, "conv1", 0, raw=lambda _: sound).best[0]
+    given = preprocessor.transform(sound)[None]
+    match = top_patches(net, given, "conv1", 0, raw=lambda _: sound).best[0]
     low, high = (float(word) for word in match.told.split(" s,")[0].split(" to "))
     assert low < beep + 0.05 < high
-    heard = excerpt(sound, preparation, match.field)
+    heard = excerpt(sound, preprocessor, match.field)
     assert (len(heard.samples), heard.rate) == (rate // 2, rate)
     # What is heard is a piece of the recording, and the beep is in it.
     count = len(heard.samples)
@@ -171,11 +171,11 @@ def test_the_half_second_to_listen_to_has_the_beep_in_it(
 
 
 def test_an_excerpt_of_a_short_sound_is_all_of_it() -> None:
-    preparation, sound = SoundPreparation((1, 20, 48)), plain_sound(0.3, 0.1)
-    heard = excerpt(sound, preparation, Field(0, 20, 20, 25))
+    preprocessor, sound = AudioPreprocessor((1, 20, 48)), plain_sound(0.3, 0.1)
+    heard = excerpt(sound, preprocessor, Field(0, 20, 20, 25))
     np.testing.assert_array_equal(heard.samples, sound.samples)
     with pytest.raises(LimitError, match="seconds: got 0, wanted more than 0"):
-        excerpt(sound, preparation, Field(0, 20, 20, 25), 0)
+        excerpt(sound, preprocessor, Field(0, 20, 20, 25), 0)
 
 
 def test_a_wav_file_gives_its_samples_back() -> None:
@@ -190,7 +190,7 @@ def test_a_wav_file_gives_its_samples_back() -> None:
 
 def test_looks_are_plain_values_for_a_page() -> None:
     net, pictures, _ = crosses(6)
-    plain = json.loads(json.dumps(looks_for(net, pictures, "relu1", 1, most=2).to_json()))
+    plain = json.loads(json.dumps(top_patches(net, pictures, "relu1", 1, most=2).to_json()))
     assert list(plain) == ["layer", "feature", "best", "worst", "looked_at", "given"]
     assert plain["best"][0]["place"][:2] == ["relu1", 1]
     assert np.array(plain["best"][0]["patch"]).shape == (1, 3, 3)
@@ -199,15 +199,15 @@ def test_looks_are_plain_values_for_a_page() -> None:
 def test_what_is_not_there_is_told() -> None:
     net, pictures, _ = crosses(6)
     with pytest.raises(LimitError, match="layer: got 'conv9', wanted one of conv1, relu1, full1"):
-        looks_for(net, pictures, "conv9", 0)
+        top_patches(net, pictures, "conv9", 0)
     with pytest.raises(LimitError, match="feature: got 2, wanted a whole number from 0 to 1"):
-        looks_for(net, pictures, "conv1", 2)
+        top_patches(net, pictures, "conv1", 2)
     with pytest.raises(LimitError, match="got 0, wanted a whole number from 1 to 1,000"):
-        looks_for(net, pictures, "conv1", 1, most=0)
+        top_patches(net, pictures, "conv1", 1, most=0)
     with pytest.raises(DataError, match="got 2 names for 6 examples, wanted one each"):
-        looks_for(net, pictures, "conv1", 1, names=["a", "b"])
+        top_patches(net, pictures, "conv1", 1, names=["a", "b"])
     with pytest.raises(DataError, match="pictures: got the shape"):
-        looks_for(net, pictures[:0], "conv1", 1)
+        top_patches(net, pictures[:0], "conv1", 1)
 
 
 def test_originals_are_found_by_their_names(tmp_path: Path) -> None:
@@ -221,11 +221,13 @@ def test_originals_are_found_by_their_names(tmp_path: Path) -> None:
     assert len(data) == 6
     originals = Originals(data, tmp_path)
     for index in range(6):
-        np.testing.assert_array_equal(data.preparation.fit(originals[index]), data.pictures[index])
+        np.testing.assert_array_equal(
+            data.preprocessor.transform(originals[index]), data.inputs[index]
+        )
     (tmp_path / "late" / "2.wav").unlink()
     with pytest.raises(DataError, match=r"holds no .*2\.wav.*read the data set again"):
         Originals(data, tmp_path)[5]
-    nameless = DataSet(data.pictures, data.labels, data.classes, data.parts, data.preparation)
+    nameless = Dataset(data.inputs, data.labels, data.classes, data.splits, data.preprocessor)
     with pytest.raises(DataError, match="whose examples have no names"):
         Originals(nameless, tmp_path)
 
@@ -236,4 +238,4 @@ def test_of_real_texts_and_pictures() -> None:
         originals = Originals(data, real(name))
         for index in (0, len(data) // 2, len(data) - 1):
             raw = originals[index]
-            np.testing.assert_array_equal(data.preparation.fit(raw), data.pictures[index])
+            np.testing.assert_array_equal(data.preprocessor.transform(raw), data.inputs[index])

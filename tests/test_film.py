@@ -15,27 +15,36 @@ import pytest
 from PIL import Image
 
 import piecewise as pw
-from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.core.errors import DataError, LimitError
-from piecewise.insight.dynamics import kernel_history as module
-from piecewise.insight.data_quality.error_table import error_table
-from piecewise.insight.dynamics.kernel_history import CHANNELS, FEATURES, MOST_FRAMES, Film, kernels, montage
-from piecewise.display.images import ABOVE, BELOW, ZERO
 from piecewise.core.progress import Epoch, Progress
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.display.images import ABOVE, BELOW, ZERO
+from piecewise.insight.data_quality.error_table import error_table
+from piecewise.insight.dynamics import kernel_history as module
+from piecewise.insight.dynamics.kernel_history import (
+    CHANNELS,
+    FEATURES,
+    MOST_FRAMES,
+    KernelHistory,
+    kernels,
+    montage,
+)
 
-XO = pw.draw(96, 9, seed=0)
-GIVEN = XO.pictures, XO.labels
-UNSEEN = pw.draw(40, 9, seed=1)
-EXAMPLES = UNSEEN.pictures, UNSEEN.labels
+XO = pw.make_xo(96, 9, seed=0)
+GIVEN = XO.inputs, XO.labels
+UNSEEN = pw.make_xo(40, 9, seed=1)
+EXAMPLES = UNSEEN.inputs, UNSEEN.labels
 
 
 def fresh(layers: str = "conv 3 3, relu, pool 2, dropout 0.2, full") -> pw.Network:
-    return pw.Network(layers, (1, 9, 9), ("X", "O"), preparation=XO.preparation)
+    return pw.Network(layers, (1, 9, 9), ("X", "O"), preprocessor=XO.preprocessor)
 
 
-def filmed(epochs: int = 4, net: pw.Network | None = None, **what: Any) -> tuple[pw.Network, Film]:
+def filmed(
+    epochs: int = 4, net: pw.Network | None = None, **what: Any
+) -> tuple[pw.Network, KernelHistory]:
     net = net or fresh()
-    film = Film(net, **what)
+    film = KernelHistory(net, **what)
     pw.train(net, *GIVEN, pw.Recipe(epochs=epochs), on_progress=film)
     return net, film
 
@@ -67,7 +76,7 @@ def test_a_net_learns_the_same_with_a_film(threads: int) -> None:
     films = []
     for _ in range(2):
         net = fresh()
-        films.append(Film(net, examples=EXAMPLES))
+        films.append(KernelHistory(net, examples=EXAMPLES))
         pw.train(net, *GIVEN, pw.Recipe(epochs=3), on_progress=films[-1], threads=threads)
         assert net.parameters_sha256 == plain.parameters_sha256
     assert films[0].to_json() == films[1].to_json()
@@ -77,7 +86,7 @@ def test_a_net_learns_the_same_with_a_film(threads: int) -> None:
 def test_errors_are_those_of_the_error_table_then(loss: str) -> None:
     wanted: list[float] = []
     net = fresh()
-    film = Film(net, examples=EXAMPLES)
+    film = KernelHistory(net, examples=EXAMPLES)
 
     def both(progress: Progress) -> None:
         film(progress)
@@ -102,7 +111,7 @@ def test_one_feature_can_be_filmed() -> None:
 def test_votes_are_kernels_over_the_stack_that_votes() -> None:
     net, film = filmed(1, layer="full1")
     assert film.frames[1].kernels.shape == (2, 3, 4, 4)
-    picture = XO.pictures[0]
+    picture = XO.inputs[0]
     walk = net.walk(picture)
     votes = film.frames[1].kernels.astype(np.float64) * walk["pool1"]
     logits = votes.sum(axis=(1, 2, 3)) + net.parameters["full1.bias"]
@@ -114,13 +123,13 @@ def test_kernels_of_all_kinds_of_layer() -> None:
     assert kernels(net, "conv2").shape == (5, 4, 1, 3)
     assert kernels(net, "full1").shape == (6, 1, 1, 5)
     assert kernels(net, "full2").shape == (2, 1, 1, 6)
-    words = TextPreparation("words", ("free", "prize"), 5)
+    words = TextPreprocessor("words", ("free", "prize"), 5)
     net = pw.Network("embed 3, full", words.shape, 2)
     assert kernels(net, "embed1").shape == (4, 1, 1, 3)
     assert np.shares_memory(kernels(net, "embed1"), net.parameters.flat)
 
 
-def tell(film: Film, epochs: range) -> None:
+def tell(film: KernelHistory, epochs: range) -> None:
     """As training tells it, after changing the net a bit."""
     for number in epochs:
         film._net.parameters["conv1.weight"][0, 0, 0, 0] = number
@@ -131,7 +140,7 @@ def tell(film: Film, epochs: range) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 5, MOST_FRAMES - 1, MOST_FRAMES, 300, 1_000])
 def test_many_epochs_are_thinned_evenly(epochs: int) -> None:
-    film = Film(fresh(), feature=0)
+    film = KernelHistory(fresh(), feature=0)
     tell(film, range(1, epochs + 1))
     numbers = [frame.epoch or 0 for frame in film.frames]
     assert numbers[0] == 0
@@ -146,7 +155,7 @@ def test_many_epochs_are_thinned_evenly(epochs: int) -> None:
 
 def test_of_large_kernels_fewer_frames_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_NUMBERS", 4 * 27)
-    film = Film(fresh())
+    film = KernelHistory(fresh())
     tell(film, range(1, 50))
     assert 2 <= len(film) <= 4
     assert film.frames[-1].epoch == 49
@@ -154,8 +163,8 @@ def test_of_large_kernels_fewer_frames_are_kept(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(
         LimitError, match=r"^film: got 27 numbers of conv1, wanted at most 26; choos"
     ):
-        Film(fresh())
-    assert len(Film(fresh(), feature=1)) == 1
+        KernelHistory(fresh())
+    assert len(KernelHistory(fresh(), feature=1)) == 1
 
 
 def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
@@ -170,7 +179,7 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         pw.train(net, *GIVEN, recipe, on_progress=stop, run=tmp_path / "run")
     again = fresh()
-    film = Film(again)
+    film = KernelHistory(again)
     pw.train(again, *GIVEN, recipe, on_progress=film, run=tmp_path / "run")
     whole = filmed(4)[1]
     assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 6), (3, 9), (4, 12)]
@@ -179,7 +188,7 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
 
 
 def test_a_film_that_was_begun_begins_anew_there() -> None:
-    film = Film(fresh(), feature=0)
+    film = KernelHistory(fresh(), feature=0)
     tell(film, range(1, 300))
     film(Progress("training", 5_000, 10_000, 0.5, resumed=True))
     assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 5_000)]
@@ -212,14 +221,14 @@ def test_a_saved_film_has_its_frames(tmp_path: Path, ending: str) -> None:
 
 
 def test_a_film_of_one_frame_can_be_saved(tmp_path: Path) -> None:
-    Film(fresh()).save(tmp_path / "one.png")
+    KernelHistory(fresh()).save(tmp_path / "one.png")
     assert Image.open(BytesIO((tmp_path / "one.png").read_bytes())).size[0] > 300
 
 
 def test_what_cannot_be_saved_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    film, path = Film(fresh()), tmp_path / "film.png"
+    film, path = KernelHistory(fresh()), tmp_path / "film.png"
     path.write_bytes(b"before")
 
     def full(*_: Any, **__: Any) -> None:
@@ -271,8 +280,8 @@ def test_its_page_shows_frames_and_how_the_error_fell() -> None:
     np.testing.assert_array_equal(np.asarray(last.convert("RGB"))[::side, ::side], wanted)
     assert page.count("<svg xmlns") == 2
     assert f"loss {film.frames[-1].loss:.4g}" in page
-    assert "error by" not in Film(fresh())._repr_html_()
-    assert "not all drawn" in Film(fresh("conv 40 3, relu, full"))._repr_html_()
+    assert "error by" not in KernelHistory(fresh())._repr_html_()
+    assert "not all drawn" in KernelHistory(fresh("conv 40 3, relu, full"))._repr_html_()
     assert repr(film).startswith("Film(conv1: 21 frames, to epoch 20, loss ")
     assert list(film.lines())[-1] == film.frames[-1].told
 
@@ -291,9 +300,9 @@ def test_what_cannot_be_filmed_is_told() -> None:
     net = fresh()
     for layer in ("relu1", "conv2", "pool1"):
         with pytest.raises(LimitError, match=rf"^layer: got '{layer}', wanted one with kernels; "):
-            Film(net, layer)
+            KernelHistory(net, layer)
     for feature in (3, -1, 1.0, True, "0"):
         with pytest.raises(LimitError, match=r"^film: feature: got .* a whole number from 0 to 2$"):
-            Film(net, feature=feature)  # type: ignore[arg-type]
+            KernelHistory(net, feature=feature)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"^labels: got 1, wanted 40, one per picture$"):
-        Film(net, examples=(UNSEEN.pictures, [0]))
+        KernelHistory(net, examples=(UNSEEN.inputs, [0]))

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data.loading import loader
+from piecewise.core.progress import Progress
 from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import read_picture
-from piecewise.data.images.preprocessor import PicturePreparation
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.loading import loader
 from piecewise.training.splits import held_out
-from piecewise.core.progress import Progress
 
 from .test_data import refusal
 
@@ -35,9 +35,9 @@ def test_a_folder_per_class_is_read(tmp_path: Path, root: str) -> None:
     found = read_data(tree(tmp_path / root, *files))
     assert found.classes == ("-a", "b e", "🦊")
     assert found.labels.tolist() == [0, 1, 1, 2, 2]
-    assert found.pictures.shape == (5, 1, 3, 4)
-    assert found.pictures[:, 0, 0, 0].tolist() == [110, 90, 100, 120, 130]
-    assert set(found.parts.tolist()) == {"train"}
+    assert found.inputs.shape == (5, 1, 3, 4)
+    assert found.inputs[:, 0, 0, 0].tolist() == [110, 90, 100, 120, 130]
+    assert set(found.splits.tolist()) == {"train"}
     assert found.skipped == []
 
 
@@ -46,7 +46,7 @@ def test_folders_named_after_parts_are_parts(tmp_path: Path, name: str) -> None:
     root = tree(tmp_path, "train/a/1.png", "train/b/1.png", f"{name}/a/1.png", "Test/b/1.png")
     (tmp_path / "valid").mkdir(exist_ok=True)  # an empty one changes nothing
     found = read_data(root)
-    told = sorted(zip(found.parts.tolist(), found.labels.tolist(), strict=True))
+    told = sorted(zip(found.splits.tolist(), found.labels.tolist(), strict=True))
     assert told == [("test", 1), ("train", 0), ("train", 1), ("validation", 0)]
     assert found.classes == ("a", "b")
 
@@ -54,7 +54,7 @@ def test_folders_named_after_parts_are_parts(tmp_path: Path, name: str) -> None:
 def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
     found = read_data(tree(tmp_path, "train/1.png", "bus/1.png", "test/2.png"))
     assert found.classes == ("bus", "test", "train")
-    assert set(found.parts.tolist()) == {"train"}
+    assert set(found.splits.tolist()) == {"train"}
 
 
 def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None
 
 def test_training_and_testing_are_parts_too(tmp_path: Path) -> None:
     root = tree(tmp_path, "Training/a/1.png", "Training/b/1.png", "testing/a/2.png")
-    assert sorted(read_data(root).parts.tolist()) == ["test", "train", "train"]
+    assert sorted(read_data(root).splits.tolist()) == ["test", "train", "train"]
 
 
 def test_files_a_folder_too_deep_are_told(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
         return read_picture(path)
 
     monkeypatch.setattr(loader, "KEPT", 3 * 12)
-    monkeypatch.setattr(PicturePreparation, "read", staticmethod(read))
-    assert (read_data(root).pictures == whole.pictures).all()
+    monkeypatch.setattr(ImagePreprocessor, "read", staticmethod(read))
+    assert (read_data(root).inputs == whole.inputs).all()
     assert len(calls) == 8 + 5  # all once for the decision; five again
 
 

@@ -14,9 +14,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from piecewise.core.errors import DataError
 from piecewise.data.images.containers import kind_of
 from piecewise.data.images.decoding import read_picture
-from piecewise.core.errors import DataError
 
 from .steps import HANG
 

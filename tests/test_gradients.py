@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
-from piecewise.core.ghost_batch import Moment
-from piecewise.spec.layers import Layer, Shape, knobs
-from piecewise.spec.notation import parse
+from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import key_of
 from piecewise.reference import model
-from piecewise.reference.losses import LOSSES, softmax, softmax_backward
 from piecewise.reference.finite_differences import nudge, nudges
+from piecewise.reference.losses import LOSSES, softmax, softmax_backward
 from piecewise.reference.reductions import Draw
+from piecewise.spec.architecture import Architecture
+from piecewise.spec.layers import Layer, Shape, knobs
+from piecewise.spec.notation import parse
 
 from .networks import PICTURES, TEXTS, Array, assert_near, margin, numbers_for, sample
 
@@ -106,7 +106,7 @@ def test_an_embedding_sends_back_what_nudging_its_table_finds() -> None:
 
 def own_arrays(layer: Layer, shape: Shape) -> dict[str, Array]:
     random = np.random.default_rng(2)
-    rows = layer.parameters(shape) + layer.averages(shape)
+    rows = layer.parameters(shape) + layer.running_stats(shape)
     return {row.name: random.uniform(0.5, 2, row.shape) for row in rows}
 
 
@@ -184,7 +184,7 @@ def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -
 def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds(
     notation: str, count: int, loss: str
 ) -> None:
-    architecture, moment = Architecture(notation, (2, 4, 5), 3), Moment(3, 1, np.arange(count))
+    architecture, moment = Architecture(notation, (2, 4, 5), 3), StepContext(3, 1, np.arange(count))
     made = next(
         made
         for made in (numbers_for(architecture, f"try {n}", count) for n in range(500))
@@ -195,7 +195,10 @@ def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds
         said = f"{made}, {count} pictures, {loss}: {row.name}"
         array = made.arrays[row.name]
         assert_slope(
-            model.gradients(*given).arrays[row.name], lambda: model.gradients(*given).loss, array, said
+            model.gradients(*given).arrays[row.name],
+            lambda: model.gradients(*given).loss,
+            array,
+            said,
         )
 
 

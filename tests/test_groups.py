@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.core.errors import DataError
 from piecewise.data.sources.discovery import gather
 from piecewise.data.sources.groups import groups_of, offers
-from piecewise.core.errors import DataError
 from piecewise.training.splits import folds_of, held_out
 
 from .real_data import real

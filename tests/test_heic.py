@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
+from piecewise.core.errors import DataError
 from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import MOST_PIXELS, read_picture
-from piecewise.core.errors import DataError
 
 from .test_pictures import colours, encoded
 from .test_pictures_bombs import measured

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 
 import piecewise as pw
-from piecewise.training.history import SHOWN, History
 from piecewise.core.progress import Epoch
+from piecewise.training.history import SHOWN, History
 
 from .test_charts import points
 
-XO = pw.draw(160, 9, seed=0)
-GIVEN = XO.pictures, XO.labels
+XO = pw.make_xo(160, 9, seed=0)
+GIVEN = XO.inputs, XO.labels
 
 
 def taught(epochs: int, validated: bool = True) -> History:
     net = pw.Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
-    seen = (XO.pictures[:50], XO.labels[:50]) if validated else None
+    seen = (XO.inputs[:50], XO.labels[:50]) if validated else None
     return pw.train(net, *GIVEN, pw.Recipe(epochs=epochs, learning_rate=0.1), seen)
 
 

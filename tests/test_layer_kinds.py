@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.spec.architecture import Architecture, Stage
+from piecewise.core.rng import key_of
+from piecewise.core.windows import Windows, whole
 from piecewise.engine.codegen import single_image, weight_packing
 from piecewise.engine.passes.base import Pass
 from piecewise.engine.passes.chain import PASSES
 from piecewise.engine.passes.pooling import PoolPass, PoolWindows
 from piecewise.insight.attribution.receptive_field import centres, receptive_field
 from piecewise.insight.attribution.saliency import grad_cam
+from piecewise.page.walk_data import layers_of
+from piecewise.reference import model, pooling
+from piecewise.reference.reductions import Array, Draw
+from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer, Pool, Shape, Tensor
 from piecewise.spec.notation import parse
-from piecewise.page.walk_data import layers_of
-from piecewise.core.rng import key_of
-from piecewise.reference import pooling, model
-from piecewise.reference.reductions import Array, Draw
-from piecewise.core.windows import Windows, whole
 
 from .layer_kinds import FACTS, TABLES, missing
 
@@ -70,7 +70,7 @@ class Bare(Layer):
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         return ()
 
-    def averages(self, shape: Shape) -> tuple[Tensor, ...]:
+    def running_stats(self, shape: Shape) -> tuple[Tensor, ...]:
         return ()
 
 
@@ -112,9 +112,14 @@ def test_facts_that_contradict_each_other_are_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(LpPool, "fully_connected", True)
     found = "\n".join(missing(LpPool))
     assert "it has windows, and spec/layers.py does not declare it windowed" in found
-    assert "it is fully connected, and spec/layers.py does not declare its connectivity global" in found
+    assert (
+        "it is fully connected, and spec/layers.py does not declare its connectivity global"
+        in found
+    )
     monkeypatch.setattr(Bare, "connectivity", Connectivity.WINDOWED, raising=False)
-    assert "it is windowed, and spec/layers.py does not define its windows" in "\n".join(missing(Bare))
+    assert "it is windowed, and spec/layers.py does not define its windows" in "\n".join(
+        missing(Bare)
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
@@ -214,7 +219,7 @@ def test_what_a_kind_declares_is_true(kind: type[Layer]) -> None:
     else:
         x = rng.normal(size=(1, *shape))
         nudged = x + 3 * (np.arange(6)[:, None] == 1) * (np.arange(7) == 2)
-    tensors = layer.parameters(shape) + layer.averages(shape)
+    tensors = layer.parameters(shape) + layer.running_stats(shape)
     arrays = {tensor.name: rng.uniform(0.5, 1, tensor.shape) for tensor in tensors}
     pair = model.PAIRS[kind]
     y, kept = pair.forward(layer, x, arrays, None)

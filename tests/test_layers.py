@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piecewise.core.constraints import Choice, Limit, Number, Sides, Whole, YesNo
 from piecewise.core.errors import LimitError
 from piecewise.spec.layers import KINDS, Convolution, Full, Layer, Pool, Shape, knobs
-from piecewise.core.constraints import Choice, Limit, Number, Sides, Whole, YesNo
 from piecewise.spec.notation import parse
 
 ONE_OF_EACH = {kind: parse(kind.example)[0] for kind in KINDS}

@@ -15,38 +15,38 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.xo import DECK_TRICKY_X, draw
-from piecewise.core.errors import DataError, LimitError, TrainingError
-from piecewise.training.recipe import Recipe, knobs
-from piecewise.training.metrics import Scores, evaluate
-from piecewise.training.train import train
 from piecewise.core.constraints import LOSS
-from piecewise.network import Network
+from piecewise.core.errors import DataError, LimitError, TrainingError
 from piecewise.core.progress import Progress
+from piecewise.data.xo import DECK_TRICKY_X, make_xo
+from piecewise.network import Network
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.optimizers import adamw, sgd
 from piecewise.spec.augmentation import Augmentation
+from piecewise.training.metrics import Scores, evaluate
+from piecewise.training.recipe import Recipe, knobs
+from piecewise.training.train import train
 
-LESSONS = draw(320, size=9, seed=0)
-UNSEEN = draw(400, size=9, seed=1)
+LESSONS = make_xo(320, size=9, seed=0)
+UNSEEN = make_xo(400, size=9, seed=1)
 SMALL = "conv 4 3, relu, pool 2, full"
 
 
 def taught(layers: str = SMALL, seed: int = 0, recipe_seed: int = 0) -> Network:
     net = Network(layers, (1, 9, 9), ("X", "O"), seed=seed)
     recipe = Recipe(epochs=3, learning_rate=0.1, seed=recipe_seed)
-    train(net, LESSONS.pictures, LESSONS.labels, recipe)
+    train(net, LESSONS.inputs, LESSONS.labels, recipe)
     return net
 
 
 def test_a_small_net_learns_x_from_o() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"), seed=0)
-    before = evaluate(net, UNSEEN.pictures, UNSEEN.labels).accuracy
+    before = evaluate(net, UNSEEN.inputs, UNSEEN.labels).accuracy
     recipe = Recipe(epochs=8, learning_rate=0.1)
-    history = train(net, LESSONS.pictures, LESSONS.labels, recipe,
-                    (UNSEEN.pictures, UNSEEN.labels))  # fmt: skip
+    history = train(net, LESSONS.inputs, LESSONS.labels, recipe,
+                    (UNSEEN.inputs, UNSEEN.labels))  # fmt: skip
     assert before < 0.8
-    assert evaluate(net, UNSEEN.pictures, UNSEEN.labels).accuracy > 0.95
+    assert evaluate(net, UNSEEN.inputs, UNSEEN.labels).accuracy > 0.95
     assert net.predict(DECK_TRICKY_X[None, None]) == ["X"]
     assert history.losses[-1] < 0.2 * history.losses[0]
     assert history.epochs[-1].validation_accuracy is not None
@@ -89,7 +89,7 @@ def test_the_losses_are_those_that_can_be_named() -> None:
 def test_every_loss_falls(loss: str) -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     recipe = Recipe(epochs=4, learning_rate=0.02, loss=loss)
-    losses = train(net, LESSONS.pictures, LESSONS.labels, recipe).losses
+    losses = train(net, LESSONS.inputs, LESSONS.labels, recipe).losses
     assert losses[-1] < 0.6 * losses[0]
 
 
@@ -103,9 +103,9 @@ def test_every_loss_falls(loss: str) -> None:
 def test_learning_by_nudging_takes_the_same_steps(layers: str) -> None:
     one, other = (Network(layers, (1, 9, 9), ("X", "O"), seed=2) for _ in range(2))
     knobs: dict[str, Any] = {"epochs": 1, "batch_size": 8, "learning_rate": 0.05}
-    train(one, LESSONS.pictures[:16], LESSONS.labels[:16], Recipe(**knobs))
+    train(one, LESSONS.inputs[:16], LESSONS.labels[:16], Recipe(**knobs))
     before = Network(one.notation, (1, 9, 9), ("X", "O"), seed=2).parameters.flat
-    train(other, LESSONS.pictures[:16], LESSONS.labels[:16], Recipe(method="nudging", **knobs))
+    train(other, LESSONS.inputs[:16], LESSONS.labels[:16], Recipe(method="nudging", **knobs))
     moved = np.abs(one.parameters.flat - before).max()
     assert moved > 1e-3
     assert np.abs(one.parameters.flat - other.parameters.flat).max() < 1e-5 * moved + 1e-6
@@ -119,8 +119,8 @@ def test_learning_by_nudging_takes_the_same_steps(layers: str) -> None:
 def test_other_steps_learn_x_from_o_too(knobs: dict[str, Any]) -> None:
     nets = [Network(SMALL, (1, 9, 9), ("X", "O")) for _ in range(3)]
     for net, given in zip(nets, (knobs, knobs, {**knobs, "weight_decay": 0.0}), strict=True):
-        train(net, LESSONS.pictures, LESSONS.labels, Recipe(epochs=8, **given))
-    assert evaluate(nets[0], UNSEEN.pictures, UNSEEN.labels).accuracy > 0.95
+        train(net, LESSONS.inputs, LESSONS.labels, Recipe(epochs=8, **given))
+    assert evaluate(nets[0], UNSEEN.inputs, UNSEEN.labels).accuracy > 0.95
     digests = [net.parameters_sha256 for net in nets]
     assert digests[0] == digests[1] != digests[2]
 
@@ -148,7 +148,7 @@ def test_two_steps_of_adamw_by_hand() -> None:
 def test_a_loss_that_is_no_number_stops_it_and_keeps_the_last_good_weights() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     with pytest.raises(TrainingError) as caught:
-        train(net, LESSONS.pictures, LESSONS.labels,
+        train(net, LESSONS.inputs, LESSONS.labels,
               Recipe(epochs=50, learning_rate=1000.0, loss="squared"))  # fmt: skip
     assert "the loss is no longer a finite number; try a learning rate below 1000" in str(
         caught.value
@@ -163,7 +163,7 @@ def test_a_step_beyond_float32_is_not_taken() -> None:
     recipe = Recipe(epochs=1, learning_rate=1000.0, schedule="constant", weight_decay=1.0,
                     loss="absolute")  # fmt: skip
     with pytest.raises(TrainingError, match="at step 1 of 10"):
-        train(net, LESSONS.pictures, LESSONS.labels, recipe)
+        train(net, LESSONS.inputs, LESSONS.labels, recipe)
     assert net.parameters_sha256 == before
 
 
@@ -176,7 +176,7 @@ def test_stopping_it_leaves_the_net_as_after_its_last_step() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(net, LESSONS.pictures, LESSONS.labels, recipe, on_progress=stop)
+        train(net, LESSONS.inputs, LESSONS.labels, recipe, on_progress=stop)
     assert 1 <= len(net.history) < 400
     assert np.isfinite(net.parameters.flat).all()
     assert net.parameters_sha256 != Network(SMALL, (1, 9, 9), ("X", "O")).parameters_sha256
@@ -185,7 +185,7 @@ def test_stopping_it_leaves_the_net_as_after_its_last_step() -> None:
 def test_progress_is_told_now_and_then_and_at_the_end_of_every_epoch() -> None:
     told: list[Progress] = []
     net = Network("full", (1, 9, 9), ("X", "O"))
-    train(net, LESSONS.pictures[:50], LESSONS.labels[:50], Recipe(epochs=2, batch_size=16),
+    train(net, LESSONS.inputs[:50], LESSONS.labels[:50], Recipe(epochs=2, batch_size=16),
           on_progress=told.append)  # fmt: skip
     steps = [progress.done for progress in told]
     assert steps == sorted(set(steps))
@@ -197,12 +197,12 @@ def test_progress_is_told_now_and_then_and_at_the_end_of_every_epoch() -> None:
 def test_pictures_and_labels_must_fit() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     with pytest.raises(DataError, match="labels: got 3, wanted 320"):
-        train(net, LESSONS.pictures, [0, 1, 0])
+        train(net, LESSONS.inputs, [0, 1, 0])
     with pytest.raises(DataError, match=r"wanted \(N, 1, 9, 9\)"):
-        train(net, LESSONS.pictures[:, :, :5], LESSONS.labels)
+        train(net, LESSONS.inputs[:, :, :5], LESSONS.labels)
     with pytest.raises(DataError, match=r"wanted \(N, 1, 9, 9\)"):
-        train(net, LESSONS.pictures, LESSONS.labels,
-              validation=(LESSONS.pictures[:, :, :5], LESSONS.labels))  # fmt: skip
+        train(net, LESSONS.inputs, LESSONS.labels,
+              validation=(LESSONS.inputs[:, :, :5], LESSONS.labels))  # fmt: skip
     spoiled = np.zeros((320, 1, 9, 9), np.float32)
     spoiled[300, 0, 4, 4] = np.nan
     before = net.parameters_sha256
@@ -218,9 +218,9 @@ def test_a_copied_net_learns_and_leaves_the_original_alone(copied: Any) -> None:
     other = copied(net)
     assert other.parameters_sha256 == net.parameters_sha256
     before = net.parameters_sha256
-    train(other, LESSONS.pictures, LESSONS.labels, Recipe(epochs=1))
+    train(other, LESSONS.inputs, LESSONS.labels, Recipe(epochs=1))
     assert net.parameters_sha256 == before != other.parameters_sha256
-    assert (other.logits(UNSEEN.pictures) != net.logits(UNSEEN.pictures)).any()
+    assert (other.logits(UNSEEN.inputs) != net.logits(UNSEEN.inputs)).any()
 
 
 def test_the_learning_rate_rises_for_a_quarter_and_falls_to_almost_nothing() -> None:
@@ -263,48 +263,48 @@ def test_evaluate_counts_right_classes_in_rows() -> None:
     net = Network("full", (1, 9, 9), ("X", "O"))
     net.parameters["full1.weight"] = np.zeros((2, 81))
     net.parameters["full1.bias"] = [0.0, 1.0]  # always O
-    scores = evaluate(net, UNSEEN.pictures[:10], UNSEEN.labels[:10])
+    scores = evaluate(net, UNSEEN.inputs[:10], UNSEEN.labels[:10])
     assert scores.confusion.tolist() == [[0, 5], [0, 5]]
 
 
 def test_a_net_without_parameters_has_nothing_to_learn() -> None:
     net = Network("pool 5x9 edge=drop, relu", (1, 9, 9), ("only",))
-    history = train(net, LESSONS.pictures[:20], [0] * 20, Recipe(epochs=1))
+    history = train(net, LESSONS.inputs[:20], [0] * 20, Recipe(epochs=1))
     assert history.losses == [0.0]
 
 
 def test_tricks_change_what_is_learned_and_stand_in_the_recipe() -> None:
-    tricks = Augmentation(translation=0.1, scaling=(0.8, 1.2), rotation=20, weight=0.5)
+    tricks = Augmentation(translation=0.1, scale=(0.8, 1.2), rotation=20, stroke_width=0.5)
     nets = []
     for given, threads in ((tricks, 1), (tricks, 2), (Augmentation(), 1), (Augmentation(), 2)):
         net = Network(SMALL, (1, 9, 9), ("X", "O"))
-        recipe = Recipe(epochs=2, tricks=given)
-        train(net, LESSONS.pictures, LESSONS.labels, recipe, threads=threads)
+        recipe = Recipe(epochs=2, augmentation=given)
+        train(net, LESSONS.inputs, LESSONS.labels, recipe, threads=threads)
         nets.append(net)
     digests = [net.parameters_sha256 for net in nets]
     assert digests[0] == digests[1] != digests[2] == digests[3]
     assert nets[0].recipe["tricks"]["rotation"] == 20
-    assert Recipe(**nets[0].recipe).tricks == tricks
+    assert Recipe(**nets[0].recipe).augmentation == tricks
 
 
 @pytest.mark.parametrize(
     "tricks",
     [
-        Augmentation(translation=0.1, rotation=20, weight=0.5, flip=True),
+        Augmentation(translation=0.1, rotation=20, stroke_width=0.5, horizontal_flip=True),
         Augmentation(contrast=0.5),
-        Augmentation(light=0.5),
+        Augmentation(brightness=0.5),
         Augmentation(noise=0.5),
-        Augmentation(masking=0.5),
+        Augmentation(band_masking=0.5),
     ],
     ids=str,
 )
 def test_nudging_with_tricks_takes_the_same_steps(tricks: Augmentation) -> None:
     one, other, plain = (Network("conv 2 3, relu, full", (1, 9, 9), 2, seed=2) for _ in range(3))
-    few = LESSONS.pictures[:16], LESSONS.labels[:16]
+    few = LESSONS.inputs[:16], LESSONS.labels[:16]
     for net, method, given in ((one, "nudging", tricks), (other, "backpropagation", tricks),
                                (plain, "backpropagation", Augmentation())):  # fmt: skip
         knobs: dict[str, Any] = {"epochs": 1, "batch_size": 8, "learning_rate": 0.05}
-        train(net, *few, Recipe(method=method, tricks=given, **knobs))
+        train(net, *few, Recipe(method=method, augmentation=given, **knobs))
     apart = np.abs(plain.parameters.flat - other.parameters.flat).max()
     assert np.abs(one.parameters.flat - other.parameters.flat).max() < 0.01 * apart
 
@@ -312,7 +312,7 @@ def test_nudging_with_tricks_takes_the_same_steps(tricks: Augmentation) -> None:
 @pytest.mark.parametrize("method", ["backpropagation", "nudging"])
 def test_weights_say_how_much_each_picture_counts(method: str) -> None:
     count = 24 if method == "nudging" else 320
-    few, labels = LESSONS.pictures[:count], LESSONS.labels[:count]
+    few, labels = LESSONS.inputs[:count], LESSONS.labels[:count]
     recipe = Recipe(epochs=1, method=method)
     weights = np.random.default_rng(0).integers(0, 3, count)
 
@@ -334,6 +334,6 @@ def test_weights_say_how_much_each_picture_counts(method: str) -> None:
 
 def test_words_know_no_tricks() -> None:
     net = Network("embed 2, full", (1, 5, 4), 2)
-    recipe = Recipe(tricks=Augmentation(flip=True))
+    recipe = Recipe(augmentation=Augmentation(horizontal_flip=True))
     with pytest.raises(LimitError, match="tricks: got some for a network that reads texts"):
         train(net, np.zeros((3, 4), int), [0, 1, 0], recipe)

@@ -8,54 +8,54 @@ from typing import Any
 
 import pytest
 
-from piecewise.data.xo import draw
 from piecewise.core.errors import DataError
-from piecewise.training.background import Live
-from piecewise.training.recipe import Recipe
-from piecewise.training.metrics import evaluate
-from piecewise.training.train import train
-from piecewise.network import Network
 from piecewise.core.progress import Progress
+from piecewise.data.xo import make_xo
+from piecewise.network import Network
+from piecewise.training.background import LiveTrainer
+from piecewise.training.metrics import evaluate
+from piecewise.training.recipe import Recipe
+from piecewise.training.train import train
 
 from .steps import HANG
 
-LESSONS = draw(1_000, 28, seed=0)
-UNSEEN = draw(1_000, 28, seed=1)
+LESSONS = make_xo(1_000, 28, seed=0)
+UNSEEN = make_xo(1_000, 28, seed=1)
 RECIPE = Recipe(epochs=4, batch_size=32, learning_rate=0.1, nesterov=True)
 ENDLESS = Recipe(epochs=100_000)
 
 
 def net() -> Network:
     layers = "conv 8 5, norm, relu, pool 2, conv 8 5, relu, pool 2, full"
-    return Network(layers, (1, 28, 28), ("X", "O"), preparation=LESSONS.preparation)
+    return Network(layers, (1, 28, 28), ("X", "O"), preprocessor=LESSONS.preprocessor)
 
 
 def test_it_gives_the_bits_that_training_gives() -> None:
     wanted = net()
-    train(wanted, LESSONS.pictures, LESSONS.labels, RECIPE)
-    live = Live(net())
+    train(wanted, LESSONS.inputs, LESSONS.labels, RECIPE)
+    live = LiveTrainer(net())
     for _ in range(2):
-        found = live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(HANG)
+        found = live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG)
         assert found.parameters_sha256 == wanted.parameters_sha256
-    assert evaluate(found, UNSEEN.pictures, UNSEEN.labels).accuracy > 0.98
+    assert evaluate(found, UNSEEN.inputs, UNSEEN.labels).accuracy > 0.98
 
 
 def test_the_next_call_ends_the_one_before_at_once() -> None:
-    live, wanted = Live(net()), net()
-    train(wanted, LESSONS.pictures, LESSONS.labels, RECIPE)
+    live, wanted = LiveTrainer(net()), net()
+    train(wanted, LESSONS.inputs, LESSONS.labels, RECIPE)
     running, reports = threading.Event(), [list[Progress]() for _ in range(6)]
 
     def reported(progress: Progress) -> None:
         reports[0].append(progress)
         running.set()
 
-    first = live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS, on_progress=reported)
+    first = live.run_training(LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=reported)
     assert running.wait(HANG)
     waiting = [
-        live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS, on_progress=of.append)
+        live.run_training(LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=of.append)
         for of in reports[1:]
     ]
-    last = live.teach(LESSONS.pictures, LESSONS.labels, RECIPE)
+    last = live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE)
     before = [len(of) for of in reports]
     for future in (first, *waiting):
         with pytest.raises(CancelledError):
@@ -66,24 +66,24 @@ def test_the_next_call_ends_the_one_before_at_once() -> None:
 
 
 def test_it_can_be_cancelled_and_goes_on_to_be_of_use() -> None:
-    live = Live(net())
+    live = LiveTrainer(net())
     live.cancel()
-    future = live.teach(LESSONS.pictures, LESSONS.labels, ENDLESS)
+    future = live.run_training(LESSONS.inputs, LESSONS.labels, ENDLESS)
     live.cancel()
     with pytest.raises(CancelledError):
         future.result(HANG)
-    assert live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(HANG).history
+    assert live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG).history
 
 
 def test_the_future_itself_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
-    live = Live(net())
+    live = LiveTrainer(net())
     running = threading.Event()
-    future = live.teach(
-        LESSONS.pictures, LESSONS.labels, ENDLESS, on_progress=lambda _: running.set()
+    future = live.run_training(
+        LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=lambda _: running.set()
     )
     assert running.wait(HANG)
     assert future.cancel()
-    assert live.teach(LESSONS.pictures, LESSONS.labels, RECIPE).result(HANG).history
+    assert live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG).history
     assert future.cancelled()
     assert not capsys.readouterr().err
 
@@ -92,31 +92,31 @@ def test_a_progress_that_cancels_leaves_nobody_waiting() -> None:
     def refuse(_: Any) -> None:
         raise CancelledError
 
-    future = Live(net()).teach(LESSONS.pictures, LESSONS.labels, on_progress=refuse)
+    future = LiveTrainer(net()).run_training(LESSONS.inputs, LESSONS.labels, on_progress=refuse)
     with pytest.raises(CancelledError):
         future.result(HANG)
 
 
 def test_what_training_raises_comes_out_of_the_future() -> None:
-    live = Live(net())
+    live = LiveTrainer(net())
     with pytest.raises(DataError, match="labels: got 3"):
-        live.teach(LESSONS.pictures, [0, 1, 0]).result(HANG)
+        live.run_training(LESSONS.inputs, [0, 1, 0]).result(HANG)
 
     def refuse(_: Any) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        live.teach(LESSONS.pictures, LESSONS.labels, on_progress=refuse).result(HANG)
+        live.run_training(LESSONS.inputs, LESSONS.labels, on_progress=refuse).result(HANG)
 
 
 def test_what_is_given_stays_as_it_is() -> None:
     given = net()
     before = given.parameters_sha256
-    live = Live(given)
+    live = LiveTrainer(given)
     given.parameters.flat[:] = 0  # after it was given
-    found = live.teach(LESSONS.pictures, LESSONS.labels, Recipe(epochs=1)).result(HANG)
+    found = live.run_training(LESSONS.inputs, LESSONS.labels, Recipe(epochs=1)).result(HANG)
     assert not given.history
     same = net()
     assert same.parameters_sha256 == before
-    train(same, LESSONS.pictures, LESSONS.labels, Recipe(epochs=1))
+    train(same, LESSONS.inputs, LESSONS.labels, Recipe(epochs=1))
     assert found.parameters_sha256 == same.parameters_sha256

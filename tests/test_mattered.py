@@ -8,21 +8,26 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.audio.preprocessor import SoundPreparation
-from piecewise.data.text.preprocessor import NOTHING, UNKNOWN, TextPreparation
 from piecewise.core.errors import LimitError
+from piecewise.data.audio.preprocessor import AudioPreprocessor
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
 from piecewise.inputs import layer_inputs
 from piecewise.insight.attribution import saliency
-from piecewise.insight.attribution.saliency import grad_cam, gradient_times_input, occlusion, what_mattered
+from piecewise.insight.attribution.saliency import (
+    attributions,
+    grad_cam,
+    gradient_times_input,
+    occlusion,
+)
 
 DRAWN = np.random.default_rng(6)
-WORDS = TextPreparation("words", ("free", "prize", "see", "you", "at", "home"), 8)
+WORDS = TextPreprocessor("words", ("free", "prize", "see", "you", "at", "home"), 8)
 
 
 def linear(shape: tuple[int, int, int], ground: str = "dark") -> pw.Network:
     """Votes of the pixels themselves, weights and biases drawn."""
-    net = pw.Network("full", shape, 3, 0, PicturePreparation(shape, ground))
+    net = pw.Network("full", shape, 3, 0, ImagePreprocessor(shape, ground))
     for name, array in net.parameters.items():
         net.parameters[name] = DRAWN.normal(0, 1, array.shape)
     return net
@@ -56,7 +61,7 @@ def test_channels_are_added_up() -> None:
     np.testing.assert_allclose(found.values, wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("ground", ["dark", "light"])
+@pytest.mark.parametrize("background", ["dark", "light"])
 def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(ground: str) -> None:
     """A covered cell votes as the ground does: what is missing is its vote less the ground's."""
     net, example = linear((1, 5, 7), ground), bytes_of((1, 5, 7))
@@ -96,8 +101,8 @@ def test_a_photo_is_covered_with_its_own_mean_colour() -> None:
 
 
 def test_a_sound_is_covered_with_silence() -> None:
-    preparation = SoundPreparation((1, 10, 16))
-    net = pw.Network("full", preparation.shape, 2, 3, preparation)
+    preprocessor = AudioPreprocessor((1, 10, 16))
+    net = pw.Network("full", preprocessor.shape, 2, 3, preprocessor)
     silence = np.zeros((1, 10, 16), np.uint8)
     assert not occlusion(net, silence).values.any()
     beep = silence.copy()
@@ -111,7 +116,7 @@ def quadrant() -> tuple[pw.Network, np.ndarray]:
     """A net that counts the ink in the lower left quarter of 12 x 12 pixels, through a convolution;
     and a picture that is full of ink."""
     net = pw.Network(
-        "conv 2 3, relu, full", (1, 12, 12), 2, 0, PicturePreparation((1, 12, 12), "dark")
+        "conv 2 3, relu, full", (1, 12, 12), 2, 0, ImagePreprocessor((1, 12, 12), "dark")
     )
     kernel = np.zeros((2, 1, 3, 3))
     kernel[0] = 1 / 9
@@ -125,7 +130,7 @@ def test_only_the_quadrant_that_counts_mattered() -> None:
     net, example = quadrant()
     inside = np.zeros((12, 12), bool)
     inside[7:, :5] = True
-    for found in what_mattered(net, example, 1)[:2]:
+    for found in attributions(net, example, 1)[:2]:
         share = found.values[inside].sum() / found.values.sum()
         assert share > 0.75, found.method
         assert found.values.shape == (12, 12)
@@ -193,17 +198,17 @@ def test_the_word_that_counts_mattered(layers: str) -> None:
     says = net.parameters["conv1.weight"] * 0
     if "embed" in layers:
         table = np.zeros((8, 4))
-        table[WORDS.dictionary.index("prize") + 2, 1] = 1
+        table[WORDS.vocabulary.index("prize") + 2, 1] = 1
         net.parameters["embed1.weight"] = table
         says[0, 1, 0, 1] = 1
     else:
-        says[0, 0, WORDS.dictionary.index("prize") + 2, 1] = 1
+        says[0, 0, WORDS.vocabulary.index("prize") + 2, 1] = 1
     net.parameters["conv1.weight"] = says
     votes = np.zeros((2, 5, 6))
     votes[1, 0] = 2
     net.parameters["full1.weight"] = votes.reshape(2, -1)
-    words = WORDS.fit("you see a prize at home")
-    for found in what_mattered(net, words):
+    words = WORDS.transform("you see a prize at home")
+    for found in attributions(net, words):
         assert found.label == 1
         assert found.values.shape == (1, 8)
         assert found.values.argmax() == 3, found.method
@@ -213,14 +218,14 @@ def test_the_word_that_counts_mattered(layers: str) -> None:
 
 def test_where_there_is_no_text_nothing_mattered() -> None:
     net = pw.Network("embed 4, full", WORDS.shape, 2, 1, WORDS)
-    words = WORDS.fit("free prize unheard")
+    words = WORDS.transform("free prize unheard")
     assert words.tolist()[:3] == [2, 3, UNKNOWN]
     for side in (1, 2, 3):  # of three, one cover holds the prize and an end without text
         values = occlusion(net, words, 0, side).values[0]
         assert (values[:2] != 0).all()
         assert not values[words == NOTHING].any()
     assert occlusion(net, words, 0).values[0, 2] == 0
-    known = WORDS.fit("free prize")
+    known = WORDS.transform("free prize")
     values = occlusion(net, known, 0, side=3).values[0]
     alone, _ = occlusion(net, known, 0, side=1).values[0, :2].tolist()
     both = float(np.subtract(*net.logits(np.stack([known, known.clip(0, UNKNOWN)]))[:, 0]))
@@ -228,7 +233,7 @@ def test_where_there_is_no_text_nothing_mattered() -> None:
     assert values[:2].tolist() == pytest.approx([both, (both + both - alone) / 2], rel=1e-4)
     assert (values[:2] != 0).all()
     assert not values[2:].any()
-    assert not occlusion(net, WORDS.fit(""), 0).values.any()
+    assert not occlusion(net, WORDS.transform(""), 0).values.any()
 
 
 def test_occlusion_is_the_same_for_any_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,12 +246,12 @@ def test_occlusion_is_the_same_for_any_number_at_a_time(monkeypatch: pytest.Monk
 def test_the_answer_is_asked_about_if_no_class_is_said() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
     label = int(net.logits(example[None]).argmax())
-    for one in what_mattered(net, example):
+    for one in attributions(net, example):
         assert one.label == label
         plain = json.loads(json.dumps(one.to_json()))
         assert np.float32(plain["values"]).tolist() == one.values.tolist()
         assert list(plain) == ["method", "label", "values", "unit", "told"]
-    assert [one.method for one in what_mattered(net, example)] == ["occlusion", "gradient x input"]
+    assert [one.method for one in attributions(net, example)] == ["occlusion", "gradient x input"]
 
 
 def test_what_cannot_be_asked_is_told() -> None:
@@ -254,7 +259,7 @@ def test_what_cannot_be_asked_is_told() -> None:
     with pytest.raises(LimitError, match="a net whose layers have no rows and columns"):
         grad_cam(net, example)
     with pytest.raises(LimitError, match="label: got 3, wanted a class's number from 0 to 2"):
-        what_mattered(net, example, 3)
+        attributions(net, example, 3)
     with pytest.raises(LimitError, match="side: got 8, wanted a whole number from 1 to 7"):
         occlusion(net, example, 0, side=8)
     with pytest.raises(LimitError, match="layer: got 'relu9', wanted one of conv1, relu1"):

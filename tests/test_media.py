@@ -79,7 +79,7 @@ def test_a_file_has_the_same_probabilities_by_every_road(
     files = sorted(str(file) for file in (root / "test").rglob("*.*"))
 
     net = pw.load(net_file)
-    assert net.preparation.reads == kind
+    assert net.preprocessor.reads == kind
     by_python = net.probabilities(net.read_inputs(*files)).tolist()
     alone = [net.probabilities(net.read_inputs(file)).tolist()[0] for file in files]
 
@@ -113,15 +113,15 @@ def test_a_table_of_texts_is_the_same_as_a_folder_of_them(tmp_path: Path) -> Non
         for name, label, part in zip(
             from_folder.names,
             [from_folder.classes[number] for number in from_folder.labels],
-            from_folder.parts.tolist(),
+            from_folder.splits.tolist(),
             strict=True,
         )
     ]
     table = tmp_path / "set.jsonl"
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
     from_table = pw.read_data(table)
-    assert from_table.preparation == from_folder.preparation
-    assert (from_table.pictures == from_folder.pictures).all()
+    assert from_table.preprocessor == from_folder.preprocessor
+    assert (from_table.inputs == from_folder.inputs).all()
     assert (from_table.labels == from_folder.labels).all()
     assert from_table.names[2] == f"{table}: line 3"
 
@@ -178,12 +178,12 @@ def test_answers_are_never_written_over_something_else(
 def test_the_sentence_as_a_picture_is_learned_too(tmp_path: Path) -> None:
     """The deck's rows of the dictionary instead of an embedding: a full-height kernel."""
     data = pw.read_data(folder(tmp_path / "set", "texts"))
-    rows = data.preparation.shape[1]
-    plan = pw.lesson(data, layers=f"conv 16 {rows}x2, relu, pool all, full", epochs=30)
-    taught = pw.teach(plan)
+    rows = data.preprocessor.shape[1]
+    plan = pw.plan_training(data, layers=f"conv 16 {rows}x2, relu, pool all, full", epochs=30)
+    taught = pw.run_training(plan)
     assert taught.scores["test"].accuracy > 0.9
-    assert pw.load(saved(taught.net, tmp_path)).probabilities(data.pictures[:3]).tolist() == (
-        taught.net.probabilities(data.pictures[:3]).tolist()
+    assert pw.load(saved(taught.net, tmp_path)).probabilities(data.inputs[:3]).tolist() == (
+        taught.net.probabilities(data.inputs[:3]).tolist()
     )
 
 
@@ -210,7 +210,7 @@ def test_groups_stay_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_texts_themselves_are_prepared_in_python(tmp_path: Path) -> None:
     data = pw.read_data(folder(tmp_path / "set", "texts", 8))
-    net = pw.teach(pw.lesson(data, epochs=2)).net
+    net = pw.run_training(pw.plan_training(data, epochs=2)).net
     (tmp_path / "one.txt").write_text("WIN now!!!")
     by_text = net.probabilities(net.preprocess("WIN now!!!", "see you"))
     assert by_text[:1].tolist() == net.probabilities(net.read_inputs(tmp_path / "one.txt")).tolist()
@@ -227,7 +227,7 @@ def test_texts_themselves_are_prepared_in_python(tmp_path: Path) -> None:
         ({"labels": [0.0, 1.0]}, "labels want whole numbers from 0 to 1"),
         ({"labels": ["a", "b"]}, "labels want whole numbers from 0 to 1"),
         ({"labels": [0, 1, 1]}, "got 2 pictures, 3 labels and 2 parts, wanted as many of each"),
-        ({"preparation": None}, "got None, wanted a Preparation"),
+        ({"preprocessor": None}, "got None, wanted a Preparation"),
         ({"groups": np.array(["x"])}, "got 1 groups for 2 pictures, wanted one each"),
     ],
 )
@@ -236,11 +236,11 @@ def test_a_data_set_that_does_not_fit_is_told_when_it_is_made(
 ) -> None:
     good: dict[str, Any] = {
         "pictures": np.zeros((2, 1, 5, 5), np.uint8), "labels": [0, 1], "classes": ("a", "b"),
-        "parts": ["train", "test"], "preparation": pw.PicturePreparation((1, 5, 5)),
+        "parts": ["train", "test"], "preprocessor": pw.ImagePreprocessor((1, 5, 5)),
     }  # fmt: skip
-    assert len(pw.DataSet(**good)) == 2
+    assert len(pw.Dataset(**good)) == 2
     with pytest.raises(pw.DataError, match=words):
-        pw.DataSet(**{**good, **changed})
+        pw.Dataset(**{**good, **changed})
 
 
 def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
     data = pw.read_data(root, groups="*{group}*")
     data.groups = np.full(len(data), "one")
     with pytest.raises(pw.DataError, match="all there is to learn from is of one"):
-        pw.lesson(data)
+        pw.plan_training(data)
 
 
 def test_wrong_answers_come_first_the_surest_before_others(
@@ -275,6 +275,6 @@ def test_wrong_answers_come_first_the_surest_before_others(
 
 def test_groups_take_their_turn_once(tmp_path: Path) -> None:
     data = pw.read_data(folder(tmp_path / "set", "pictures"), groups="{group}_*")
-    alone, shared = pw.lesson(data, folds="groups"), pw.lesson(data, folds=3)
+    alone, shared = pw.plan_training(data, folds="groups"), pw.plan_training(data, folds=3)
     assert (alone.folds, alone.repeats) == (4, 1)
     assert (shared.folds, shared.repeats) == (3, 2)

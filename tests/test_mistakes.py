@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from piecewise.data.text.preprocessor import TextPreparation
-from piecewise.data.xo import draw
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.data.xo import make_xo
 from piecewise.insight.data_quality import mistakes as module
 from piecewise.insight.data_quality.mistakes import Mistakes, mistakes
+from piecewise.network import Network
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
-from piecewise.network import Network
 
 SIZE = 12
-LEARNED, UNSEEN = draw(80, size=SIZE, seed=0), draw(150, size=SIZE, seed=1)
+LEARNED, UNSEEN = make_xo(80, size=SIZE, seed=0), make_xo(150, size=SIZE, seed=1)
 
 
 def taught(layers: str) -> Network:
-    net = Network(layers, (1, SIZE, SIZE), LEARNED.classes, 0, LEARNED.preparation)
-    train(net, LEARNED.pictures, LEARNED.labels, Recipe(epochs=6, batch_size=16))
+    net = Network(layers, (1, SIZE, SIZE), LEARNED.classes, 0, LEARNED.preprocessor)
+    train(net, LEARNED.inputs, LEARNED.labels, Recipe(epochs=6, batch_size=16))
     return net
 
 
@@ -32,12 +32,12 @@ def net() -> Network:
 @pytest.fixture(scope="module")
 def found(net: Network) -> Mistakes:
     names = [f"unseen {index}" for index in range(150)]
-    learned = LEARNED.pictures, LEARNED.labels
-    return mistakes(net, UNSEEN.pictures, UNSEEN.labels, names, learned, most=9)
+    learned = LEARNED.inputs, LEARNED.labels
+    return mistakes(net, UNSEEN.inputs, UNSEEN.labels, names, learned, most=9)
 
 
 def test_cells_hold_every_example_once_the_surest_first(net: Network, found: Mistakes) -> None:
-    logits = net.logits(UNSEEN.pictures)
+    logits = net.logits(UNSEEN.inputs)
     answers, sure = logits.argmax(axis=1), net.probabilities_of(logits).max(axis=1)
     everything = [index for indices in found.cells.values() for index in indices]
     assert sorted(everything) == list(range(150))
@@ -55,7 +55,7 @@ def test_cells_hold_every_example_once_the_surest_first(net: Network, found: Mis
 
 
 def test_the_surest_mistakes_come_first(net: Network, found: Mistakes) -> None:
-    chances = net.probabilities(UNSEEN.pictures)
+    chances = net.probabilities(UNSEEN.inputs)
     wrong = chances.argmax(axis=1) != UNSEEN.labels
     assert 9 < wrong.sum() < 75, "this net should be wrong now and then"
     assert len(found.mistakes) == 9
@@ -72,9 +72,9 @@ def test_what_is_near_by_the_values_that_vote(net: Network, found: Mistakes) -> 
     """Measured anew, by walks."""
     assert found.stack == "relu2"
     assert found.compared == 80
-    stacks = np.array([net.walk(one)["relu2"].ravel() for one in LEARNED.pictures], np.float64)
+    stacks = np.array([net.walk(one)["relu2"].ravel() for one in LEARNED.inputs], np.float64)
     for one in found.mistakes:
-        own = net.walk(UNSEEN.pictures[one.index])["relu2"].ravel()
+        own = net.walk(UNSEEN.inputs[one.index])["relu2"].ravel()
         distances = np.sqrt(((stacks - own) ** 2).sum(axis=1))
         order = np.argsort(distances, kind="stable")[:3]
         assert [near.index for near in one.near] == order.tolist()
@@ -87,7 +87,7 @@ def test_what_is_near_by_the_values_that_vote(net: Network, found: Mistakes) -> 
 
 def test_a_mistake_that_was_learned_from_is_nearest_to_itself(net: Network) -> None:
     wrong = 1 - LEARNED.labels
-    found = mistakes(net, LEARNED.pictures, wrong, train=(LEARNED.pictures, LEARNED.labels))
+    found = mistakes(net, LEARNED.inputs, wrong, train=(LEARNED.inputs, LEARNED.labels))
     assert len(found.mistakes) == 20
     assert all(
         one.near[0].index == one.index for one in found.mistakes if one.near[0].distance == 0
@@ -110,15 +110,15 @@ def test_votes_of_maps_are_compared_too(
         monkeypatch.setattr(module, "MOST_WALKS", 30)
     compared = 30 if walked else 80
     one = taught(layers)
-    learned = LEARNED.pictures, LEARNED.labels
-    wrong = 1 - one.logits(UNSEEN.pictures).argmax(axis=1)
-    told = mistakes(one, UNSEEN.pictures[:9], wrong[:9], train=learned, most=2, nearest=1)
+    learned = LEARNED.inputs, LEARNED.labels
+    wrong = 1 - one.logits(UNSEEN.inputs).argmax(axis=1)
+    told = mistakes(one, UNSEEN.inputs[:9], wrong[:9], train=learned, most=2, nearest=1)
     assert (told.stack, told.compared) == (stack, compared)
     places = [index * 80 // compared for index in range(compared)]
     for each in told.mistakes:
-        own = one.walk(UNSEEN.pictures[each.index])[stack].astype(np.float64)
+        own = one.walk(UNSEEN.inputs[each.index])[stack].astype(np.float64)
         distances = [
-            float((((one.walk(LEARNED.pictures[at])[stack] - own) ** 2).sum()) ** 0.5)
+            float((((one.walk(LEARNED.inputs[at])[stack] - own) ** 2).sum()) ** 0.5)
             for at in places
         ]
         assert each.near[0].index == places[int(np.argmin(distances))]
@@ -126,9 +126,11 @@ def test_votes_of_maps_are_compared_too(
 
 
 def test_texts_are_compared_by_what_votes() -> None:
-    preparation = TextPreparation("words", tuple("abcdef"), 4)
+    preprocessor = TextPreprocessor("words", tuple("abcdef"), 4)
     words = np.random.default_rng(0).integers(0, 7, (30, 4))
-    one = Network("embed 3, conv 5 1x2, relu, pool all, full", preparation.shape, 2, 0, preparation)
+    one = Network(
+        "embed 3, conv 5 1x2, relu, pool all, full", preprocessor.shape, 2, 0, preprocessor
+    )
     wrong = 1 - one.logits(words).argmax(axis=1)
     told = mistakes(one, words, wrong, train=(words, wrong), most=5)
     assert told.stack == "pool1"
@@ -136,7 +138,7 @@ def test_texts_are_compared_by_what_votes() -> None:
 
 
 def test_no_mistakes_and_plain_values(net: Network, found: Mistakes) -> None:
-    none = mistakes(net, UNSEEN.pictures, net.logits(UNSEEN.pictures).argmax(axis=1))
+    none = mistakes(net, UNSEEN.inputs, net.logits(UNSEEN.inputs).argmax(axis=1))
     assert (none.mistakes, none.compared) == ((), 0)
     plain = found.to_json()
     assert plain["confusion"] == found.confusion.tolist()
@@ -146,13 +148,13 @@ def test_no_mistakes_and_plain_values(net: Network, found: Mistakes) -> None:
 
 
 def test_what_is_refused(net: Network) -> None:
-    given = net, UNSEEN.pictures, UNSEEN.labels
+    given = net, UNSEEN.inputs, UNSEEN.labels
     with pytest.raises(DataError, match="names: got 2, wanted 150, one per picture"):
         mistakes(*given, ["a", "b"])
     with pytest.raises(LimitError, match="mistakes: nearest: got 0"):
         mistakes(*given, nearest=0)
     with pytest.raises(DataError, match="labels: got 3, wanted 150"):
-        mistakes(net, UNSEEN.pictures, UNSEEN.labels[:3])
-    learned = LEARNED.pictures, LEARNED.labels
+        mistakes(net, UNSEEN.inputs, UNSEEN.labels[:3])
+    learned = LEARNED.inputs, LEARNED.labels
     with pytest.raises(DataError, match="train_names: got 1, wanted 80"):
         mistakes(*given, train=learned, train_names=["a"])

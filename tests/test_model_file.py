@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.core.errors import LimitError, ModelFileError
 from piecewise.core import atomic_write
+from piecewise.core.errors import LimitError, ModelFileError
+from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.network import Network
 
 CLASSES = ("X", "ünï 🦊", "")
@@ -23,8 +23,8 @@ CLASSES = ("X", "ünï 🦊", "")
 
 def small_net() -> Network:
     """A net with every kind of thing that a file holds."""
-    preparation = PicturePreparation((1, 9, 9), "light", 0.115)
-    net = Network("conv 2 3, norm, relu, pool 2, full", (1, 9, 9), CLASSES, 2**64 - 1, preparation)
+    preprocessor = ImagePreprocessor((1, 9, 9), "light", 0.115)
+    net = Network("conv 2 3, norm, relu, pool 2, full", (1, 9, 9), CLASSES, 2**64 - 1, preprocessor)
     for number, name in enumerate(net.state):
         owner = net.parameters if name in net.parameters else net.running_stats
         drawn = np.random.default_rng(number).standard_normal(net.state[name].shape)
@@ -59,7 +59,7 @@ def test_everything_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert back.parameters_sha256 == net.parameters_sha256
     assert back.architecture == net.architecture
     assert back.classes == CLASSES
-    assert back.preparation == net.preparation
+    assert back.preprocessor == net.preprocessor
     assert (back.seed, back.recipe, back.history) == (net.seed, net.recipe, net.history)
     pictures = np.random.default_rng(0).integers(0, 256, (4, 1, 9, 9), dtype=np.uint8)
     assert back.logits(pictures).tobytes() == net.logits(pictures).tobytes()

@@ -15,8 +15,8 @@ import pytest
 from safetensors.numpy import save as safetensors_bytes
 
 from piecewise.core.errors import ModelFileError
-from piecewise.storage import model_file, safetensors_file
 from piecewise.network import Network
+from piecewise.storage import model_file, safetensors_file
 
 from .test_model_file import CLASSES, after_name, failing, written
 
@@ -142,7 +142,7 @@ def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
         ({"classes": ["X", "O", "\ud800"]}, "its classes.2: "),
         ({"seed": -1}, "its seed: Input should be greater than or equal to 0, got -1"),
         ({"seed": 2**64}, "its seed: Input should be less than 18446744073709551616"),
-        ({"preparation": {}}, "preparation: got {}, wanted its shape, ground and margin"),
+        ({"preprocessor": {}}, "preparation: got {}, wanted its shape, ground and margin"),
         ({"recipe": None}, "its recipe: Input should be a valid dictionary, got None"),
         ({"history": [1]}, "its history.0: Input should be a valid dictionary, got 1"),
         ({"versions": {"piecewise": 1}}, "its versions.piecewise: Input should be a valid string"),
@@ -266,7 +266,9 @@ def test_a_panic_of_the_reader_is_told_and_ctrl_c_is_not_caught(
 ) -> None:
     path = written(tmp_path)
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
-    monkeypatch.setattr(safetensors_file, "safe_open", failing(panic("called `unwrap` on a `None`")))
+    monkeypatch.setattr(
+        safetensors_file, "safe_open", failing(panic("called `unwrap` on a `None`"))
+    )
     assert refusal(path) == "not a whole safetensors file: its reader gave up"
     monkeypatch.setattr(safetensors_file, "safe_open", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):

@@ -22,13 +22,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
-from piecewise.data.xo import draw
 from piecewise.core.errors import ModelFileError
+from piecewise.data.xo import make_xo
+from piecewise.network import Network
+from piecewise.spec.architecture import Architecture
 from piecewise.storage import model_file, safetensors_file
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
-from piecewise.network import Network
 
 from .memory import PEAK
 from .steps import HANG, at_most
@@ -42,9 +42,9 @@ MOST_MEMORY = 64 << 20  # bytes; the file has 2,800
 
 def whole_file(path: Path) -> bytes:
     """A net that has learned a little, as it is saved."""
-    lessons = draw(64, size=9, seed=0)
-    net = Network(LAYERS, (1, 9, 9), ("X", "O"), preparation=lessons.preparation)
-    train(net, lessons.pictures, lessons.labels, Recipe(epochs=3))
+    lessons = make_xo(64, size=9, seed=0)
+    net = Network(LAYERS, (1, 9, 9), ("X", "O"), preprocessor=lessons.preprocessor)
+    train(net, lessons.inputs, lessons.labels, Recipe(epochs=3))
     net.save(path)
     return path.read_bytes()
 
@@ -215,7 +215,7 @@ def compare(model: model_file.Model, content: bytes) -> None:
     assert list(architecture.classes) == inner["classes"]
     assert list(architecture.input) == inner["input"]
     later = {"reads": "pictures", "resize": "pad"}  # files from before have neither
-    assert model.preparation.to_json() == {**later, **inner["preparation"]}
+    assert model.preprocessor.to_json() == {**later, **inner["preprocessor"]}
     found = (model.seed, model.recipe, model.history)
     assert found == (inner["seed"], inner["recipe"], inner["history"])
 

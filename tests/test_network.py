@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.xo import DECK_X, draw
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.xo import DECK_X, make_xo
 from piecewise.network import Network
 
 SMALL = "conv 3 3, relu, pool 2, full"
 
 
 def net_and_pictures() -> tuple[Network, np.ndarray[Any, np.dtype[np.uint8]], Any]:
-    drawings = draw(20, size=9, seed=3)
-    return Network(SMALL, (1, 9, 9), ("X", "O"), seed=1), drawings.pictures, drawings.labels
+    drawings = make_xo(20, size=9, seed=3)
+    return Network(SMALL, (1, 9, 9), ("X", "O"), seed=1), drawings.inputs, drawings.labels
 
 
 def test_repr_gives_the_same_network_again() -> None:
@@ -94,7 +94,7 @@ def test_bytes_go_through_the_preparation() -> None:
     net, pictures, _ = net_and_pictures()
     scaled = (pictures.astype(np.float64) * 2 / 255 - 1).astype(np.float32)
     assert np.allclose(net.logits(pictures), net.logits(scaled), atol=1e-6)
-    light = Network(SMALL, (1, 9, 9), 2, 1, PicturePreparation((1, 9, 9), "light"))
+    light = Network(SMALL, (1, 9, 9), 2, 1, ImagePreprocessor((1, 9, 9), "light"))
     assert (light.logits(255 - pictures) == net.logits(pictures)).all()
 
 
@@ -193,7 +193,7 @@ def test_an_unknown_loss_or_seed_is_refused() -> None:
     with pytest.raises(LimitError, match="seed: got -1, wanted a whole number from 0"):
         Network(SMALL, (1, 9, 9), 2, seed=-1)
     with pytest.raises(LimitError, match="preparation: got one for"):
-        Network(SMALL, (1, 9, 9), 2, preparation=PicturePreparation((1, 8, 8)))
+        Network(SMALL, (1, 9, 9), 2, preprocessor=ImagePreprocessor((1, 8, 8)))
 
 
 def test_texts_are_word_numbers_through_embed() -> None:

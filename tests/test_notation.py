@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from piecewise.core.errors import NotationError, PiecewiseError, ShapeError
-from piecewise.spec.layers import KINDS, Convolution, Embed, Full, Layer, Norm, Pool, Relu
 from piecewise.core.constraints import LONGEST_NOTATION, MOST_LAYERS
+from piecewise.core.errors import NotationError, PiecewiseError, ShapeError
 from piecewise.network import Network
+from piecewise.spec.layers import KINDS, Convolution, Embed, Full, Layer, Norm, Pool, Relu
 from piecewise.spec.notation import parse, write
 
 from .long import now_and_long

@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.inputs import check_examples
 from piecewise.insight.dynamics import nudge_curve as module
 from piecewise.insight.dynamics.nudge_curve import NudgeCurve, nudge_curve
-from piecewise.spec.parameters import Parameters
 from piecewise.reference.losses import LOSSES
+from piecewise.spec.parameters import Parameters
 
 from .test_charts import points
 
-XO = pw.draw(64, 9, seed=2)
-GIVEN = XO.pictures, XO.labels
-WORDS = TextPreparation("words", ("free", "prize", "you", "at"), 5)
+XO = pw.make_xo(64, 9, seed=2)
+GIVEN = XO.inputs, XO.labels
+WORDS = TextPreprocessor("words", ("free", "prize", "you", "at"), 5)
 
 
 @pytest.fixture(scope="module")
 def net() -> pw.Network:
     layers = "conv 4 3, norm, relu, pool 2, conv 3 2, relu, full"
-    net = pw.Network(layers, (1, 9, 9), ("X", "O"), preparation=XO.preparation)
+    net = pw.Network(layers, (1, 9, 9), ("X", "O"), preprocessor=XO.preprocessor)
     pw.train(net, *GIVEN, pw.Recipe(epochs=3))
     return net
 
@@ -52,7 +52,7 @@ def test_the_losses_are_those_of_a_net_set_to_these_values(net: pw.Network, loss
         ("full1.bias", (0,)),
     ):
         found = nudge_curve(net, *GIVEN, name, index, points=5, loss=loss)
-        other = pw.Network(net.notation, net.input, net.classes, preparation=net.preparation)
+        other = pw.Network(net.notation, net.input, net.classes, preprocessor=net.preprocessor)
         for array in net.parameters:
             other.parameters[array] = net.parameters[array]
         for array in net.running_stats:
@@ -99,7 +99,7 @@ def test_both_ways_to_a_slope_agree(net: pw.Network, loss: str) -> None:
 
 
 def test_words_have_a_curve_too() -> None:
-    net = pw.Network("embed 4, conv 3 1x2, relu, full", WORDS.shape, 2, preparation=WORDS)
+    net = pw.Network("embed 4, conv 3 1x2, relu, full", WORDS.shape, 2, preprocessor=WORDS)
     given = net.preprocess("free prize", "at prize", "at")
     found = nudge_curve(net, given, [1, 1, 0], "embed1.weight", (2, 1))  # "free"
     assert found.slope != 0
@@ -254,7 +254,7 @@ def test_what_cannot_be_turned_is_told(net: pw.Network) -> None:
     assert "float32 holds and tells apart" in told(*bias, reach=1e300)
     assert told(*bias, loss="logit").startswith("loss: got 'logit', wanted cross-entropy or")
     with pytest.raises(DataError, match=r"^labels: got 1, wanted 64, one per picture$"):
-        nudge_curve(net, XO.pictures, [0], *bias)
+        nudge_curve(net, XO.inputs, [0], *bias)
 
 
 def test_the_copy_has_its_own_parameters(net: pw.Network) -> None:

@@ -11,11 +11,11 @@ from typing import IO
 
 import pytest
 
+from piecewise.core.errors import NO_NAME, DataError, reason
+from piecewise.data.audio.decoding import read_sound
 from piecewise.data.file_bytes import called, content_of
 from piecewise.data.images.decoding import read_picture
-from piecewise.data.audio.decoding import read_sound
 from piecewise.data.text.decoding import read_text
-from piecewise.core.errors import NO_NAME, DataError, reason
 
 
 def refusal(file: Path | bytes | IO[bytes]) -> str:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from piecewise.core.errors import DataError
 from piecewise.data.images import decoding as pictures
 from piecewise.data.images.decoding import MOST_PIXELS, read_picture
-from piecewise.core.errors import DataError
 
 SUFFIXES = {"PNG": "png", "GIF": "gif", "BMP": "bmp", "JPEG": "jpg", "WEBP": "webp", "TIFF": "tif"}
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from piecewise.core.errors import DataError
 from piecewise.data.images.containers import MOST_CHUNKS, MOST_SCANS, scans_of
 from piecewise.data.images.decoding import read_picture
-from piecewise.core.errors import DataError
 
 from .steps import HANG, at_most
 from .test_pictures import colours, encoded

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from piecewise.core.errors import DataError
 from piecewise.data.images.containers import orientation, plain_jpeg, plain_png, scans_of
 from piecewise.data.images.decoding import read_picture
-from piecewise.core.errors import DataError
 
 from .test_pictures import colours, encoded, read_back
 

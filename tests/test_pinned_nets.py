@@ -25,9 +25,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "squared": {"loss": "squared", "patience": 2, "epochs": 6},
     "absolute": {"loss": "absolute", "learning_rate": 0.02},
     "augmented": {
-        "tricks": pw.Augmentation(
-            translation=0.1, scaling=(0.8, 1.25), rotation=20, weight=0.5, flip=True,
-            contrast=0.2, light=0.1, noise=0.1, masking=0.2,
+        "augmentation": pw.Augmentation(
+            translation=0.1, scale=(0.8, 1.25), rotation=20, stroke_width=0.5, horizontal_flip=True,
+            contrast=0.2, brightness=0.1, noise=0.1, band_masking=0.2,
         )
     },
 }  # fmt: skip
@@ -56,10 +56,10 @@ REAL_HASHES = {
 
 
 def drawings(folder: Path) -> Path:
-    made = pw.draw(120, size=16, seed=3)
+    made = pw.make_xo(120, size=16, seed=3)
     np.savez(
         path := folder / "xo.npz",
-        images=made.pictures[:, 0],
+        images=made.inputs[:, 0],
         labels=made.labels,
         classes=["X", "O"],
     )
@@ -106,35 +106,35 @@ MADE = {"drawings": drawings, "photos": photos, "sounds": sounds, "texts": texts
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_pinned_net_of_a_recipe_has_its_hash(name: str) -> None:
-    made, other = pw.draw(160, size=9, seed=0), pw.draw(48, size=9, seed=1)
+    made, other = pw.make_xo(160, size=9, seed=0), pw.make_xo(48, size=9, seed=1)
     net = pw.Network(LAYERS, input=(1, 9, 9), classes=["X", "O"], seed=4)
     recipe = pw.Recipe(**{"epochs": 3, "batch_size": 48, "seed": 5, **RECIPES[name]})
     weights = np.linspace(0.5, 1.5, 160, dtype=np.float32)
     pw.train(
-        net, made.pictures, made.labels, recipe, (other.pictures, other.labels), weights=weights
+        net, made.inputs, made.labels, recipe, (other.inputs, other.labels), weights=weights
     )  # fmt: skip
     assert net.parameters_sha256 == RECIPE_HASHES[name]
 
 
 def test_pinned_net_taught_by_nudging_has_its_hash() -> None:
-    made = pw.draw(40, size=9, seed=0)
+    made = pw.make_xo(40, size=9, seed=0)
     net = pw.Network("conv 2 3 mean, relu, pool 3, full", input=(1, 9, 9), classes=["X", "O"])
     recipe = pw.Recipe(epochs=2, method="nudging", loss="absolute")
-    pw.train(net, made.pictures, made.labels, recipe)
+    pw.train(net, made.inputs, made.labels, recipe)
     assert net.parameters_sha256 == KIND_HASHES["nudging"]
 
 
 @pytest.mark.parametrize("kind", MADE)
 def test_pinned_net_of_a_kind_of_data_has_its_hash(kind: str, tmp_path: Path) -> None:
     data = pw.read_data(MADE[kind](tmp_path))
-    taught = pw.teach(pw.lesson(data, folds=2, quick=True, epochs=3, seed=1))
+    taught = pw.run_training(pw.plan_training(data, folds=2, quick=True, epochs=3, seed=1))
     assert taught.net.parameters_sha256 == KIND_HASHES[kind]
 
 
 def test_pinned_classifier_has_its_hash() -> None:
-    made = pw.draw(100, size=9, seed=0)
+    made = pw.make_xo(100, size=9, seed=0)
     classifier = pw.ConvNetClassifier(random_state=3, quick=True, epochs=4)
-    classifier.fit(made.pictures, made.labels)
+    classifier.fit(made.inputs, made.labels)
     assert classifier.network_.parameters_sha256 == KIND_HASHES["classifier"]
 
 
@@ -143,5 +143,5 @@ def test_pinned_classifier_has_its_hash() -> None:
 )
 def test_pinned_net_of_real_data_has_its_hash(name: str) -> None:
     data = pw.read_data(real(name))
-    taught = pw.teach(pw.lesson(data, quick=True, epochs=2, seed=2))
+    taught = pw.run_training(pw.plan_training(data, quick=True, epochs=2, seed=2))
     assert taught.net.parameters_sha256 == REAL_HASHES[name]

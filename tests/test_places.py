@@ -11,20 +11,20 @@ import pytest
 import soundfile
 
 import piecewise as pw
-from piecewise.spec.architecture import Architecture
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.audio.decoding import Sound, read_sound
-from piecewise.data.audio.preprocessor import SoundPreparation
-from piecewise.data.audio.spectrogram import mel_bands
-from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.core.errors import DataError, LimitError
-from piecewise.insight.attribution.receptive_field import Field, centres, receptive_field
+from piecewise.data.audio.decoding import Sound, read_sound
+from piecewise.data.audio.preprocessor import AudioPreprocessor
+from piecewise.data.audio.spectrogram import mel_bands
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.insight.attribution.coordinates import places
+from piecewise.insight.attribution.receptive_field import Field, centres, receptive_field
+from piecewise.spec.architecture import Architecture
 
 from .networks import PICTURES, numbers_for, random_input, random_layers
 
 DEEP = "conv 4 3, relu, pool 2, conv 4 3, relu, full"
-WORDS = TextPreparation("words", ("free", "prize", "see", "you"), 6)
+WORDS = TextPreprocessor("words", ("free", "prize", "see", "you"), 6)
 
 
 @pytest.mark.parametrize(
@@ -131,30 +131,30 @@ def recorded(seconds: float, click: float, rate: int) -> Sound:
 @pytest.mark.parametrize("frames", [16, 40, 96], ids=["cut", "whole", "padded"])
 @pytest.mark.parametrize("hop", [128, 200])
 def test_a_click_is_found_where_it_is_in_the_recording(rate: int, frames: int, hop: int) -> None:
-    preparation = SoundPreparation((1, 20, frames), 8_000, hop)
+    preprocessor = AudioPreprocessor((1, 20, frames), 8_000, hop)
     for seconds, click in ((0.7, 0.5), (0.9, 0.5), (3.0, 0.5), (3.0, 2.25)):
         sound = recorded(seconds, click, rate)
-        prepared = preparation.fit(sound)[0]
+        prepared = preprocessor.transform(sound)[0]
         column = int(prepared.astype(np.int64).sum(axis=0).argmax())
-        low, high = places(preparation, raw=sound).columns.spans[column]
-        step = preparation.hop / preparation.rate
+        low, high = places(preprocessor, raw=sound).columns.spans[column]
+        step = preprocessor.hop / preprocessor.rate
         assert high - low == pytest.approx(step)
         assert abs((low + high) / 2 - click) <= step
     silence = Sound(np.zeros(8_000, np.float32), 8_000)
-    assert preparation.first_step(silence) == 0
+    assert preprocessor.first_step(silence) == 0
 
 
 @pytest.mark.parametrize("frames", [16, 96])
 def test_a_click_in_the_middle_of_a_step_is_told_to_the_sample(frames: int) -> None:
-    preparation, sound = SoundPreparation((1, 20, frames)), recorded(0.9, 4_096 / 8_000, 8_000)
-    column = int(preparation.fit(sound)[0].astype(np.int64).sum(axis=0).argmax())
-    low, high = places(preparation, raw=sound).columns.spans[column]
+    preprocessor, sound = AudioPreprocessor((1, 20, frames)), recorded(0.9, 4_096 / 8_000, 8_000)
+    column = int(preprocessor.transform(sound)[0].astype(np.int64).sum(axis=0).argmax())
+    low, high = places(preprocessor, raw=sound).columns.spans[column]
     assert (low + high) / 2 == pytest.approx(4_096 / 8_000, abs=2 / 8_000)
 
 
 def test_without_its_recording_a_sound_has_the_seconds_of_its_picture() -> None:
-    preparation = SoundPreparation((1, 20, 40), 8_000, 80)
-    found = places(preparation)
+    preprocessor = AudioPreprocessor((1, 20, 40), 8_000, 80)
+    found = places(preprocessor)
     assert found.columns.spans[0] == (0.0, 0.01)
     assert found.columns.spans[-1] == pytest.approx((0.39, 0.4))
     assert found.columns.labels[2] == "0.025 s"
@@ -162,10 +162,10 @@ def test_without_its_recording_a_sound_has_the_seconds_of_its_picture() -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
 def test_the_hertz_of_a_row_are_those_that_it_listens_to(rate: int) -> None:
-    preparation = SoundPreparation((1, 40, 16), rate)
-    window = preparation.window
+    preprocessor = AudioPreprocessor((1, 40, 16), rate)
+    window = preprocessor.window
     first, shares = mel_bands(rate, window, 40)
-    rows = preparation.hertz
+    rows = preprocessor.hertz
     assert len(rows) == 40
     assert rows[-1][0] == pytest.approx(60)
     assert rows[0][1] == pytest.approx(rate * 39 / 80)
@@ -180,17 +180,17 @@ def test_the_hertz_of_a_row_are_those_that_it_listens_to(rate: int) -> None:
 
 @pytest.mark.parametrize("hertz", [300, 1_000, 3_000])
 def test_a_tone_is_loudest_in_a_row_that_listens_to_it(hertz: int) -> None:
-    preparation = SoundPreparation((1, 40, 32))
+    preprocessor = AudioPreprocessor((1, 40, 32))
     tone = np.sin(np.arange(4_000) * (hertz * 2 * np.pi / 8_000)).astype(np.float32)
-    prepared = preparation.fit(Sound(tone, 8_000))[0].astype(np.int64)
-    low, high = places(preparation).rows.spans[int(prepared.sum(axis=1).argmax())]
+    prepared = preprocessor.transform(Sound(tone, 8_000))[0].astype(np.int64)
+    low, high = places(preprocessor).rows.spans[int(prepared.sum(axis=1).argmax())]
     assert low < hertz < high
     assert high - low < 0.4 * hertz
 
 
 def test_words_are_those_that_the_net_reads() -> None:
     text = "You won a PRIZE"
-    numbers = WORDS.fit(text)
+    numbers = WORDS.transform(text)
     found = places(WORDS, numbers, text)
     assert found.columns.labels == ("you", "won (unknown)", "a (unknown)", "prize", "", "")
     assert places(WORDS, numbers).columns.labels[1] == "? (unknown)"
@@ -203,27 +203,27 @@ def test_words_are_those_that_the_net_reads() -> None:
 
 
 def test_letters_are_put_together() -> None:
-    letters = TextPreparation("letters", tuple("abc "), 6)
-    found = places(letters, letters.fit("ab ca"))
+    letters = TextPreprocessor("letters", tuple("abc "), 6)
+    found = places(letters, letters.transform("ab ca"))
     assert found.field_told(Field(0, 1, 1, 4)) == "b c"
     assert (found.columns.name, found.columns.unit) == ("letter", "letters")
 
 
 def test_cells_in_words() -> None:
-    found = places(PicturePreparation((1, 9, 12), "dark"))
+    found = places(ImagePreprocessor((1, 9, 12), "dark"))
     assert found.kind == "drawings"
     assert found.told(3, 5) == "row 3, column 5"
     assert found.field_told(Field(3, 6, 5, 9)) == "rows 3 to 5, columns 5 to 8"
-    sounds = places(SoundPreparation((1, 40, 32), 8_000, 80))
+    sounds = places(AudioPreprocessor((1, 40, 32), 8_000, 80))
     assert sounds.field_told(Field(38, 40, 2, 5)) == "0.020 to 0.050 s, 60 to 167 Hz"
-    assert places(PicturePreparation((1, 9, 3)), np.array([4, 2, 0])).told(0, 1) == "word 2"
+    assert places(ImagePreprocessor((1, 9, 3)), np.array([4, 2, 0])).told(0, 1) == "word 2"
 
 
 def test_places_are_plain_values_for_a_page() -> None:
     for found in (
-        places(PicturePreparation((3, 4, 6))),
-        places(SoundPreparation((1, 4, 6))),
-        places(WORDS, WORDS.fit("see you")),
+        places(ImagePreprocessor((3, 4, 6))),
+        places(AudioPreprocessor((1, 4, 6))),
+        places(WORDS, WORDS.transform("see you")),
     ):
         plain = json.loads(json.dumps(found.to_json()))
         assert plain["kind"] == found.kind

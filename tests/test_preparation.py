@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from piecewise.data.images.preprocessor import PicturePreparation, Pictures, decide_pictures
-from piecewise.data.xo import PLAIN, draw
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.images.preprocessor import ImagePreprocessor, Pictures, fit_image_preprocessor
+from piecewise.data.xo import PLAIN, make_xo
 
-DARK = PicturePreparation((1, 28, 28), "dark", 0.125)
-LIGHT = PicturePreparation((1, 28, 28), "light", 0.125)
+DARK = ImagePreprocessor((1, 28, 28), "dark", 0.125)
+LIGHT = ImagePreprocessor((1, 28, 28), "light", 0.125)
 
 
 def page(size: tuple[int, int], paper: int, ink: int, box: tuple[int, ...], pen: int) -> Pictures:
@@ -36,7 +36,7 @@ def photo(rows: int = 30, columns: int = 40, channels: int = 1) -> Pictures:
 
 def deck(count: int, light: bool = False) -> list[Pictures]:
     """Drawings of 28x28, white on black or black on white."""
-    pictures = draw(count, size=28, seed=4, tricks=PLAIN).pictures[:, 0, :, :, None]
+    pictures = make_xo(count, size=28, seed=4, tricks=PLAIN).inputs[:, 0, :, :, None]
     return [255 - picture if light else picture for picture in pictures]
 
 
@@ -51,72 +51,76 @@ def box_of(ink: npt.NDArray[Any]) -> tuple[int, int, int, int]:
 
 def test_white_drawings_on_black_stand_on_dark_ground_and_black_ones_on_light() -> None:
     dark, light = (
-        decide_pictures(deck(40), None, 32),
-        decide_pictures(deck(40, light=True), None, 32),
+        fit_image_preprocessor(deck(40), None, 32),
+        fit_image_preprocessor(deck(40, light=True), None, 32),
     )
-    assert (dark.shape, dark.ground) == ((1, 28, 28), "dark")
-    assert (light.shape, light.ground) == ((1, 28, 28), "light")
+    assert (dark.shape, dark.background) == ((1, 28, 28), "dark")
+    assert (light.shape, light.background) == ((1, 28, 28), "light")
     assert 0 < dark.margin == light.margin < 0.25
 
 
 def test_the_more_frequent_ground_of_a_mixed_set_wins() -> None:
-    assert decide_pictures(deck(30) + deck(20, light=True), None, 32).ground == "dark"
-    assert decide_pictures(deck(20) + deck(30, light=True), None, 32).ground == "light"
+    assert fit_image_preprocessor(deck(30) + deck(20, light=True), None, 32).background == "dark"
+    assert fit_image_preprocessor(deck(20) + deck(30, light=True), None, 32).background == "light"
 
 
 def test_the_margin_is_the_free_share_beside_the_ink() -> None:
     pictures = [np.zeros((20, 40, 1), np.uint8) for _ in range(3)]
     for picture in pictures:
         picture[4:16, 10:30] = 255  # 12 of 20 rows and 20 of 40 columns: the rows are fuller
-    assert decide_pictures(pictures, None, 64) == PicturePreparation((1, 20, 40), "dark", 0.2)
+    assert fit_image_preprocessor(pictures, None, 64) == ImagePreprocessor((1, 20, 40), "dark", 0.2)
 
 
 def test_photos_keep_their_frame_and_their_ground() -> None:
-    assert decide_pictures([photo() for _ in range(4)], None, 64) == PicturePreparation(
+    assert fit_image_preprocessor([photo() for _ in range(4)], None, 64) == ImagePreprocessor(
         (1, 30, 40), "any"
     )
-    assert decide_pictures([photo(channels=3)], None, 64) == PicturePreparation((3, 30, 40), "any")
+    assert fit_image_preprocessor([photo(channels=3)], None, 64) == ImagePreprocessor(
+        (3, 30, 40), "any"
+    )
 
 
 def test_a_set_is_of_drawings_if_nine_tenths_are() -> None:
     grey = photo(28, 28)
-    assert decide_pictures([*deck(18), grey, grey], None, 32).ground == "dark"
-    assert decide_pictures([*deck(16), grey, grey], None, 32).ground == "any"
+    assert fit_image_preprocessor([*deck(18), grey, grey], None, 32).background == "dark"
+    assert fit_image_preprocessor([*deck(16), grey, grey], None, 32).background == "any"
 
 
 @pytest.mark.parametrize(
-    ("paper", "ground"), [(80, "dark"), (81, "any"), (174, "any"), (175, "light")]
+    ("paper", "background"), [(80, "dark"), (81, "any"), (174, "any"), (175, "light")]
 )
 def test_a_ground_is_near_black_or_near_white_or_it_is_no_drawing(paper: int, ground: str) -> None:
     drawn = page((60, 60), paper, 255 if paper < 128 else 0, (10, 10, 50, 50), 5)
-    assert decide_pictures([drawn], None, 32).ground == ground
+    assert fit_image_preprocessor([drawn], None, 32).background == ground
 
 
 def test_colour_is_taken_for_colour_only_if_there_is_enough_of_it() -> None:
     tinted = np.repeat(deck(1)[0], 3, axis=2)
-    assert decide_pictures([tinted], None, 32).shape == (1, 28, 28)
+    assert fit_image_preprocessor([tinted], None, 32).shape == (1, 28, 28)
     tinted[0, :3] = (0, 0, 60)  # 3 of 784 pixels: a scanner's
-    assert decide_pictures([tinted], None, 32).shape == (1, 28, 28)
+    assert fit_image_preprocessor([tinted], None, 32).shape == (1, 28, 28)
     tinted[0] = (0, 0, 60)
-    assert decide_pictures([tinted], None, 32) == PicturePreparation((3, 28, 28), "any")
+    assert fit_image_preprocessor([tinted], None, 32) == ImagePreprocessor((3, 28, 28), "any")
 
 
 def test_the_size_is_the_given_one_or_the_median_cut_to_the_most() -> None:
     pictures = [photo(rows, 100) for rows in (10, 50, 51)]
-    assert decide_pictures(pictures, (7, 9), 32).shape == (1, 7, 9)
-    assert decide_pictures(pictures, None, 200).shape == (1, 50, 100)
-    assert decide_pictures(pictures, None, 32).shape == (1, 16, 32)
-    assert decide_pictures([photo(1, 500)], None, 32).shape == (1, 1, 32)
+    assert fit_image_preprocessor(pictures, (7, 9), 32).shape == (1, 7, 9)
+    assert fit_image_preprocessor(pictures, None, 200).shape == (1, 50, 100)
+    assert fit_image_preprocessor(pictures, None, 32).shape == (1, 16, 32)
+    assert fit_image_preprocessor([photo(1, 500)], None, 32).shape == (1, 1, 32)
 
 
 def test_blank_pictures_are_drawings_without_a_margin() -> None:
-    assert decide_pictures([np.zeros((9, 9, 1), np.uint8)], None, 32) == PicturePreparation(
+    assert fit_image_preprocessor([np.zeros((9, 9, 1), np.uint8)], None, 32) == ImagePreprocessor(
         (1, 9, 9), "dark", 0.0
     )
 
 
 def test_pictures_are_looked_at_one_by_one() -> None:
-    assert decide_pictures(iter(deck(9)), None, 32) == decide_pictures(deck(9), None, 32)
+    assert fit_image_preprocessor(iter(deck(9)), None, 32) == fit_image_preprocessor(
+        deck(9), None, 32
+    )
 
 
 # Fitting.
@@ -126,7 +130,7 @@ def test_pictures_are_looked_at_one_by_one() -> None:
 @pytest.mark.parametrize("extent", [100, 1_800])
 def test_an_x_in_a_corner_of_a_page_becomes_full_ink_in_the_middle(pen: int, extent: int) -> None:
     drawn = page((3_000, 2_000), 255, 0, (20, 20, 20 + extent, 20 + extent), pen)
-    found = DARK.fit(drawn)
+    found = DARK.transform(drawn)
     assert found.shape == (1, 28, 28)
     assert found.dtype == np.uint8
     top, bottom, left, right = box_of(found[0] > 64)
@@ -137,12 +141,12 @@ def test_an_x_in_a_corner_of_a_page_becomes_full_ink_in_the_middle(pen: int, ext
     diagonals = [found[0, row, max(0, row - 1) : row + 2].max() for row in range(5, 23)]
     assert min(diagonals) >= 200
     assert np.median(found) == 0
-    assert (255 - LIGHT.fit(drawn) == found).all()
+    assert (255 - LIGHT.transform(drawn) == found).all()
 
 
 @pytest.mark.parametrize(("paper", "ink"), [(255, 0), (190, 40), (230, 150), (0, 255), (60, 200)])
 def test_paper_of_any_grey_becomes_even_ground_and_any_ink_full(paper: int, ink: int) -> None:
-    found = DARK.fit(page((200, 150), paper, ink, (40, 30, 120, 110), 9))[0]
+    found = DARK.transform(page((200, 150), paper, ink, (40, 30, 120, 110), 9))[0]
     assert found.max() == 255
     assert found[13:15, 13:15].min() >= 240  # where the strokes cross
     outside = np.ones((28, 28), bool)
@@ -154,10 +158,12 @@ def test_paper_of_any_grey_becomes_even_ground_and_any_ink_full(paper: int, ink:
 def test_ink_that_fills_its_box_is_not_taken_for_the_ground() -> None:
     image = Image.new("L", (300, 200), 255)
     ImageDraw.Draw(image).rectangle((50, 50, 130, 130), outline=0, width=12)
-    found = PicturePreparation((1, 20, 20), "dark", 0.0).fit(np.asarray(image)[:, :, None])[0]
+    found = ImagePreprocessor((1, 20, 20), "dark", 0.0).transform(np.asarray(image)[:, :, None])[0]
     assert found[[0, -1]].min() == found[:, [0, -1]].min() == 255
     assert not found[5:15, 5:15].any()
-    same = PicturePreparation((1, 20, 20), "dark", 0.0).fit(255 - np.asarray(image)[:, :, None])[0]
+    same = ImagePreprocessor((1, 20, 20), "dark", 0.0).transform(
+        255 - np.asarray(image)[:, :, None]
+    )[0]
     assert (same == found).all()
 
 
@@ -165,47 +171,49 @@ def test_ink_that_fills_its_box_is_not_taken_for_the_ground() -> None:
 def test_an_empty_page_becomes_empty_ground(level: int) -> None:
     blank = np.full((90, 60, 1), level, np.uint8)
     blank[40:50, 20:30] = level + 15 if level < 128 else level - 15  # a shade, not ink
-    assert not DARK.fit(blank).any()
-    assert LIGHT.fit(blank).min() == 255
+    assert not DARK.transform(blank).any()
+    assert LIGHT.transform(blank).min() == 255
 
 
 def test_a_drawing_keeps_its_proportions() -> None:
     tall = np.zeros((100, 100, 1), np.uint8)
     tall[10:90, 40:60] = 255
-    found = PicturePreparation((1, 40, 40), "dark", 0.1).fit(tall)[0]
+    found = ImagePreprocessor((1, 40, 40), "dark", 0.1).transform(tall)[0]
     assert box_of(found > 127) == (4, 35, 16, 23)
 
 
 def test_a_photo_is_fitted_whole_into_a_black_frame() -> None:
     bright = np.full((20, 40, 1), 128, np.uint8)
     bright[:, ::2] = 160
-    found = PicturePreparation((1, 16, 16), "any").fit(bright)[0]
+    found = ImagePreprocessor((1, 16, 16), "any").transform(bright)[0]
     assert not found[:4].any()
     assert not found[12:].any()
     assert found[4:12].min() >= 128
-    colour = PicturePreparation((3, 8, 8), "any").fit(np.full((4, 4, 3), (10, 20, 30), np.uint8))
+    colour = ImagePreprocessor((3, 8, 8), "any").transform(
+        np.full((4, 4, 3), (10, 20, 30), np.uint8)
+    )
     assert colour.shape == (3, 8, 8)
     assert colour[:, 4, 4].tolist() == [10, 20, 30]
 
 
 def test_colour_and_grey_are_turned_into_each_other() -> None:
     grey = np.array([[[0], [200]], [[100], [90]]], np.uint8)
-    as_colour = PicturePreparation((3, 2, 2), "any").fit(grey)
+    as_colour = ImagePreprocessor((3, 2, 2), "any").transform(grey)
     assert (as_colour == grey[:, :, 0]).all()
     assert as_colour.shape == (3, 2, 2)
-    again = PicturePreparation((1, 2, 2), "any").fit(as_colour.transpose(1, 2, 0))
+    again = ImagePreprocessor((1, 2, 2), "any").transform(as_colour.transpose(1, 2, 0))
     assert (again[0] == grey[:, :, 0]).all()
 
 
 @pytest.mark.parametrize("light", [False, True])
 def test_a_picture_of_the_size_and_ground_stays_the_same_bytes(light: bool) -> None:
-    preparation = decide_pictures(deck(20, light), None, 32)
+    preprocessor = fit_image_preprocessor(deck(20, light), None, 32)
     for picture in deck(20, light):
-        once = preparation.fit(picture)
+        once = preprocessor.transform(picture)
         assert (once[0] == picture[:, :, 0]).all()
-        assert (preparation.fit(once.transpose(1, 2, 0)) == once).all()
+        assert (preprocessor.transform(once.transpose(1, 2, 0)) == once).all()
     for picture in deck(20, not light):  # the other ground: inverted and nothing else
-        assert (preparation.fit(picture)[0] == 255 - picture[:, :, 0]).all()
+        assert (preprocessor.transform(picture)[0] == 255 - picture[:, :, 0]).all()
 
 
 def test_align_is_fit_for_many_pictures_at_once() -> None:
@@ -214,15 +222,15 @@ def test_align_is_fit_for_many_pictures_at_once() -> None:
     kept = given.copy()
     aligned = DARK.align(given)
     assert (given == kept).all()
-    assert (aligned == np.stack([DARK.fit(picture) for picture in mixed])).all()
+    assert (aligned == np.stack([DARK.transform(picture) for picture in mixed])).all()
     assert (aligned[:1_005] == aligned[1_005:-1]).all()
     assert (aligned[-1] == given[-1]).all()
-    assert PicturePreparation((1, 28, 28), "any").align(given) is given
+    assert ImagePreprocessor((1, 28, 28), "any").align(given) is given
 
 
 def test_a_net_of_other_stacks_than_pictures_says_so() -> None:
     with pytest.raises(DataError, match="pictures: got grey or colour, wanted stacks of 2 channel"):
-        PicturePreparation((2, 9, 9)).fit(photo())
+        ImagePreprocessor((2, 9, 9)).transform(photo())
 
 
 # Scaling.
@@ -231,7 +239,7 @@ def test_a_net_of_other_stacks_than_pictures_says_so() -> None:
 def test_ink_is_1_and_ground_is_minus_1() -> None:
     levels = np.array([[[[0, 51, 255]]]], np.uint8)
     dark, light = (
-        PicturePreparation((1, 1, 3), ground).scale(levels) for ground in ("dark", "light")
+        ImagePreprocessor((1, 1, 3), ground).to_float(levels) for ground in ("dark", "light")
     )
     assert dark.dtype == light.dtype == np.float32
     assert dark.shape == (1, 1, 1, 3)
@@ -246,14 +254,14 @@ def test_json_gives_back_the_same_preparation() -> None:
     for made in (
         DARK,
         LIGHT,
-        PicturePreparation((3, 20, 31), "any"),
-        decide_pictures(deck(9), (5, 6), 32),
+        ImagePreprocessor((3, 20, 31), "any"),
+        fit_image_preprocessor(deck(9), (5, 6), 32),
     ):
         text = json.dumps(made.to_json())
-        assert PicturePreparation.from_json(json.loads(text), made.shape) == made
+        assert ImagePreprocessor.from_json(json.loads(text), made.shape) == made
 
 
-GOOD: dict[str, Any] = {"shape": [1, 28, 28], "ground": "dark", "margin": 0.1}
+GOOD: dict[str, Any] = {"shape": [1, 28, 28], "background": "dark", "margin": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -262,12 +270,12 @@ GOOD: dict[str, Any] = {"shape": [1, 28, 28], "ground": "dark", "margin": 0.1}
         (None, "got None, wanted its shape, ground and margin"),
         ([1, 28, 28], "got [1, 28, 28], wanted its shape"),
         ({}, "got {}, wanted its shape"),
-        ({"shape": [1, 28, 28], "ground": "dark"}, "wanted its shape, ground and margin"),
+        ({"shape": [1, 28, 28], "background": "dark"}, "wanted its shape, ground and margin"),
         ({**GOOD, "more": 1}, "wanted its shape, ground and margin"),
         ({**GOOD, "shape": [1, 28, 27]}, "got [1, 28, 27], wanted [1, 28, 28]"),
         ({**GOOD, "shape": None}, "got None, wanted [1, 28, 28]"),
-        ({**GOOD, "ground": "blue"}, "got 'blue', wanted dark or light or any"),
-        ({**GOOD, "ground": ["dark"]}, "got ['dark'], wanted dark or light or any"),
+        ({**GOOD, "background": "blue"}, "got 'blue', wanted dark or light or any"),
+        ({**GOOD, "background": ["dark"]}, "got ['dark'], wanted dark or light or any"),
         ({**GOOD, "margin": 0.46}, "got 0.46, wanted a number from 0 to 0.45"),
         ({**GOOD, "margin": -0.1}, "got -0.1, wanted a number from 0 to 0.45"),
         ({**GOOD, "margin": "0.1"}, "got '0.1', wanted a number from 0 to 0.45"),
@@ -277,24 +285,24 @@ GOOD: dict[str, Any] = {"shape": [1, 28, 28], "ground": "dark", "margin": 0.1}
     ],
 )
 def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
-    assert PicturePreparation.from_json(GOOD, (1, 28, 28)).margin == 0.1
+    assert ImagePreprocessor.from_json(GOOD, (1, 28, 28)).margin == 0.1
     with pytest.raises(DataError) as caught:
-        PicturePreparation.from_json(value, (1, 28, 28))
+        ImagePreprocessor.from_json(value, (1, 28, 28))
     assert str(caught.value).startswith("preparation: ")
     assert words in str(caught.value)
 
 
 def test_a_wrong_ground_or_margin_is_told_when_it_is_made() -> None:
     with pytest.raises(LimitError, match="got 'Dark', wanted dark or light or any"):
-        PicturePreparation((1, 2, 2), "Dark")
+        ImagePreprocessor((1, 2, 2), "Dark")
     with pytest.raises(LimitError, match=r"got 0\.5, wanted a number from 0 to 0\.45"):
-        PicturePreparation((1, 2, 2), "dark", 0.5)
+        ImagePreprocessor((1, 2, 2), "dark", 0.5)
 
 
 def test_fitting_gives_the_same_bytes_everywhere() -> None:
-    drawings = draw(24, size=40, seed=5)
-    preparation = PicturePreparation((1, 28, 28), "light", 0.1)
-    fitted = [preparation.fit(picture.transpose(1, 2, 0)) for picture in drawings.pictures]
+    drawings = make_xo(24, size=40, seed=5)
+    preprocessor = ImagePreprocessor((1, 28, 28), "light", 0.1)
+    fitted = [preprocessor.transform(picture.transpose(1, 2, 0)) for picture in drawings.inputs]
     digest = hashlib.sha256(np.stack(fitted).tobytes()).hexdigest()
     assert digest == "d2055192260a72bc442c49f73fc0c1781d42d9b85d035e90e3381a80680cd0fb"
 
@@ -303,29 +311,31 @@ def test_a_photo_comes_into_a_frame_of_other_proportions_as_it_is_told() -> None
     thirds = np.repeat(np.array([60, 120, 200], np.uint8), 10)  # from left to right
     wide = np.tile(thirds, (10, 1))[:, :, None]
     padded, cropped, fitted = (
-        PicturePreparation((1, 10, 10), "any", resize=way).fit(wide)[0]
+        ImagePreprocessor((1, 10, 10), "any", resize=way).transform(wide)[0]
         for way in ("pad", "crop", "fit")
     )
     assert (cropped == 120).all()
     assert (padded[[0, -1]] == 0).all()
     assert (padded[5, [0, -1]] == [60, 200]).all()
     assert (fitted[[0, -1]][:, [0, 5, -1]] == [60, 120, 200]).all()
-    tall = PicturePreparation((1, 10, 10), "any", resize="crop").fit(wide.transpose(1, 0, 2))[0]
+    tall = ImagePreprocessor((1, 10, 10), "any", resize="crop").transform(wide.transpose(1, 0, 2))[
+        0
+    ]
     assert (tall == 120).all()
     with pytest.raises(LimitError, match="got 'stretch', wanted pad or crop or fit"):
-        PicturePreparation((1, 10, 10), "any", resize="stretch")
+        ImagePreprocessor((1, 10, 10), "any", resize="stretch")
 
 
 def test_the_way_to_resize_is_kept_and_older_files_have_the_first() -> None:
-    made = PicturePreparation((1, 9, 9), "any", resize="crop")
-    assert PicturePreparation.from_json(made.to_json(), (1, 9, 9)) == made
-    before = {"shape": [1, 9, 9], "ground": "any", "margin": 0.0}
-    assert PicturePreparation.from_json(before, (1, 9, 9)).resize == "pad"
+    made = ImagePreprocessor((1, 9, 9), "any", resize="crop")
+    assert ImagePreprocessor.from_json(made.to_json(), (1, 9, 9)) == made
+    before = {"shape": [1, 9, 9], "background": "any", "margin": 0.0}
+    assert ImagePreprocessor.from_json(before, (1, 9, 9)).resize == "pad"
 
 
 def test_photos_may_be_larger_than_drawings_where_no_size_is_said() -> None:
     large = np.repeat(np.repeat(photo(channels=3), 5, axis=0), 5, axis=1)
     height, width = large.shape[:2]
-    assert decide_pictures([large]).shape == (3, round(64 * height / width), 64)
+    assert fit_image_preprocessor([large]).shape == (3, round(64 * height / width), 64)
     drawn = [np.repeat(np.repeat(one, 9, axis=0), 9, axis=1) for one in deck(9)]
-    assert max(decide_pictures(drawn).shape) == 32
+    assert max(fit_image_preprocessor(drawn).shape) == 32

@@ -14,7 +14,7 @@ import piecewise as pw
 from piecewise.cli.output import Meter
 from piecewise.core.progress import Epoch, Progress, in_stage
 
-DRAWN = pw.draw(60, size=9, seed=0)
+DRAWN = pw.make_xo(60, size=9, seed=0)
 
 
 def terminal(width: int = 80) -> Console:
@@ -73,13 +73,15 @@ def test_a_stage_is_renamed_and_nothing_else() -> None:
 
 def test_every_function_that_takes_long_reports_the_same_record(tmp_path: Path) -> None:
     path, reports = tmp_path / "drawn.npz", list[pw.Progress]()
-    np.savez(path, images=DRAWN.pictures[:, 0], labels=DRAWN.labels)
+    np.savez(path, images=DRAWN.inputs[:, 0], labels=DRAWN.labels)
     data = pw.read_data(path, cache=tmp_path / "cache", on_progress=reports.append)
-    net = pw.Network("full", (1, 9, 9), data.classes, preparation=data.preparation)
-    pw.train(net, data.pictures, data.labels, pw.Recipe(epochs=1), on_progress=reports.append)
-    pw.set_curves(net, data.pictures[:5], data.labels[:5], on_progress=reports.append)
+    net = pw.Network("full", (1, 9, 9), data.classes, preprocessor=data.preprocessor)
+    pw.train(net, data.inputs, data.labels, pw.Recipe(epochs=1), on_progress=reports.append)
+    pw.dataset_robustness(net, data.inputs[:5], data.labels[:5], on_progress=reports.append)
     pw.suspects(data, layers="full", on_progress=reports.append)
-    pw.culprits(net, data.pictures[:9], data.labels[:9], epochs=1, on_progress=reports.append)
+    pw.influential_examples(
+        net, data.inputs[:9], data.labels[:9], epochs=1, on_progress=reports.append
+    )
     pw.shuffle_test(data, on_progress=reports.append)
     assert {type(report) for report in reports} == {Progress}
     assert all(0 <= report.done <= report.total for report in reports)

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data.loading import ordered_map as ordered
-from piecewise.data.loading import loader
 from piecewise.data.dataset import read_data
+from piecewise.data.loading import loader
+from piecewise.data.loading import ordered_map as ordered
+from piecewise.data.modalities import MODALITIES
 from piecewise.data.sources.discovery import gather
-from piecewise.data.modalities import MEDIA
 
 from .kept import FILES, Read, pictures_in, reading, same
 from .runs import names
@@ -88,7 +88,7 @@ def test_closing_begins_nothing_more_and_leaves_no_thread(monkeypatch: pytest.Mo
 def test_whoever_has_enough_of_reading_leaves_no_thread(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
+    monkeypatch.setitem(MODALITIES, "pictures", MODALITIES["pictures"]._replace(worth_sharing=0))
     monkeypatch.setattr(loader, "processors", lambda: 3)
     monkeypatch.setattr(loader, "_AT_ONCE", (2, 1 << 20))
     reader, before = loader.Reading(gather(data), data), threads_now()
@@ -105,12 +105,12 @@ def test_whoever_has_enough_of_reading_leaves_no_thread(
     assert threads_now() == before
     monkeypatch.setattr(loader.InMemory, "add", stop)
     with pytest.raises(KeyboardInterrupt):
-        reader.prepared(read_data(data).preparation)
+        reader.prepared(read_data(data).preprocessor)
     assert threads_now() == before
 
 
 def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MEDIA, "pictures", MEDIA["pictures"]._replace(worth_sharing=0))
+    monkeypatch.setitem(MODALITIES, "pictures", MODALITIES["pictures"]._replace(worth_sharing=0))
     monkeypatch.setattr(loader, "_AT_ONCE", (3, 1 << 20))
     found = []
     for threads in (1, 2, 5):

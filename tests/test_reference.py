@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.spec.architecture import Architecture
-from piecewise.core.ghost_batch import Moment
-from piecewise.spec.layers import Shape
-from piecewise.spec.notation import parse
+from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import key_of
 from piecewise.reference import model
 from piecewise.reference.fully_connected import votes
 from piecewise.reference.losses import LOSSES, log_softmax, softmax, softmax_backward
 from piecewise.reference.reductions import Draw
+from piecewise.spec.architecture import Architecture
+from piecewise.spec.layers import Shape
+from piecewise.spec.notation import parse
 from piecewise.trace.walk import walk
 
 from .networks import LOOPS, Array, assert_near, network, numbers_for, random_layers, sample
@@ -232,7 +232,7 @@ def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
     made = numbers_for(Architecture("norm", (2, 1, 1), 2), "norm", 18)
     x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
     x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
-    moment = Moment(0, 0, np.arange(18))
+    moment = StepContext(0, 0, np.arange(18))
     found = model.gradients(made.architecture, made.arrays, x, made.right, moment=moment).observed
     assert found["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
     assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
@@ -287,7 +287,7 @@ def test_a_loss_and_its_slope(
 
 def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0.5") -> Array:
     """What dropout makes of a picture of ones, for each of these pictures of a data set."""
-    moment = Moment(seed, epoch, np.array(pictures))
+    moment = StepContext(seed, epoch, np.array(pictures))
     x = np.ones((len(pictures), 2, 5, 7), np.float32)
     return model.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, moment)[0][-1]
 
@@ -320,7 +320,7 @@ def test_dropout_draws_by_seed_epoch_picture_and_layer_however_pictures_are_grou
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: str) -> None:
     made = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
-    moment = Moment(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
+    moment = StepContext(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
     given = (made.architecture, made.arrays)
     found = model.gradients(*given, made.x, made.right, loss, moment)
     one = [slice(n, n + 1) for n in range(20)]
@@ -369,7 +369,7 @@ def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
     seed: int, precision: type[np.floating[Any]]
 ) -> None:
     made = sample(seed).to(precision)
-    stages, moment = made.architecture.stages, Moment(seed, 1, np.arange(len(made.x)))
+    stages, moment = made.architecture.stages, StepContext(seed, 1, np.arange(len(made.x)))
     for given in (made.x, made.right, *made.arrays.values()):
         given.setflags(write=False)
     outputs, kept = model.forward(stages, made.arrays, made.x, moment)
@@ -382,6 +382,6 @@ def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
     for gradients in (slopes, found.arrays):
         shapes = {name: slope.shape for name, slope in gradients.items()}
         assert shapes == {row.name: row.shape for row in made.architecture.parameters}, made
-    assert found.observed.keys() == {row.name for row in made.architecture.averages}, made
+    assert found.observed.keys() == {row.name for row in made.architecture.running_stats}, made
     every = [*outputs, dx, *slopes.values(), *found.arrays.values(), *found.observed.values()]
     assert {array.dtype for array in every} == {np.dtype(precision)}, made

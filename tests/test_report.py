@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.data.loading import subset as some_rows
-from piecewise.data.dataset import DataSet, read_data
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.inspection.duplicates import equal_groups, repeated_in_groups, repeated_in_pairs
 from piecewise.data.inspection.findings import Finding
 from piecewise.data.inspection.near_duplicate_images import _apart, near_pairs
 from piecewise.data.inspection.near_duplicate_texts import near_texts
-from piecewise.data.inspection.duplicates import equal_groups, repeated_in_groups, repeated_in_pairs
-from piecewise.data.inspection.report import _near, report, warnings
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.xo import draw
+from piecewise.data.inspection.report import _near, inspect_data, warnings
+from piecewise.data.loading import subset as some_rows
+from piecewise.data.xo import make_xo
 
 from .real_data import real
 from .sound_files import encoded
@@ -37,30 +37,30 @@ LINES = [
 ]
 
 
-def drawings(count: int = 120) -> DataSet:
+def drawings(count: int = 120) -> Dataset:
     """Drawings of X and O, a fifth of them for testing, nothing wrong with them."""
-    drawn = draw(count, 28, seed=3)
+    drawn = make_xo(count, 28, seed=3)
     parts = np.where(np.arange(count) % 5 == 4, "test", "train")
     names = [f"/home/xo/{number}.png" for number in range(count)]
-    return DataSet(
-        drawn.pictures, drawn.labels, drawn.classes, parts, drawn.preparation, names=names
+    return Dataset(
+        drawn.inputs, drawn.labels, drawn.classes, parts, drawn.preprocessor, names=names
     )
 
 
-def with_more(data: DataSet, pictures: np.ndarray, label: int, part: str) -> DataSet:
+def with_more(data: Dataset, pictures: np.ndarray, label: int, part: str) -> Dataset:
     """The same with pictures planted at its end."""
     count = len(pictures)
     return replace(
         data,
-        pictures=np.concatenate((data.pictures, pictures)),
+        inputs=np.concatenate((data.inputs, pictures)),
         labels=np.append(data.labels, np.full(count, label)),
-        parts=np.append(data.parts, np.full(count, part)),
+        splits=np.append(data.splits, np.full(count, part)),
         names=[*data.names, *(f"/home/xo/planted{number}.png" for number in range(count))],
     )
 
 
-def found(data: DataSet) -> dict[str, Finding]:
-    return {one.kind: one for one in report(data).findings}
+def found(data: Dataset) -> dict[str, Finding]:
+    return {one.kind: one for one in inspect_data(data).findings}
 
 
 def saved_again(picture: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def darker(picture: np.ndarray) -> np.ndarray:
 
 
 def test_nothing_is_found_in_clean_data() -> None:
-    told = report(drawings())
+    told = inspect_data(drawings())
     assert told.findings == ()
     assert told.to_json()["repeats"]["near"] == {"repeats": 0, "clashes": 0, "across": 0}
     assert told.parts == {"train": 96, "test": 24}
@@ -87,7 +87,7 @@ def test_nothing_is_found_in_clean_data() -> None:
 @pytest.mark.parametrize("label", [0, 1])
 def test_equal_examples_are_found_and_named(part: str, label: int) -> None:
     data = drawings()
-    told = found(with_more(data, data.pictures[:1], label, part))
+    told = found(with_more(data, data.inputs[:1], label, part))
     same_class = label == data.labels[0]
     wanted = {"across"} if part == "test" else set()
     wanted |= {"clash"} if not same_class else set()
@@ -103,8 +103,8 @@ def test_equal_examples_are_found_and_named(part: str, label: int) -> None:
 @pytest.mark.parametrize("change", [saved_again, darker])
 def test_nearly_equal_pictures_are_found(change: Callable[[np.ndarray], np.ndarray]) -> None:
     data = drawings()
-    chosen = np.flatnonzero((data.labels == 0) & (data.parts == "train"))[:20]
-    planted = np.stack([change(picture) for picture in data.pictures[chosen]])
+    chosen = np.flatnonzero((data.labels == 0) & (data.splits == "train"))[:20]
+    planted = np.stack([change(picture) for picture in data.inputs[chosen]])
     told = found(with_more(data, planted, 0, "train"))
     assert set(told) == {"near"}
     assert told["near"].count >= 19
@@ -116,8 +116,8 @@ def test_nearly_equal_pictures_are_found(change: Callable[[np.ndarray], np.ndarr
 
 def test_a_part_met_first_is_named_first() -> None:
     data = drawings()
-    tested = int(np.flatnonzero(data.parts == "test")[0])
-    again = data.pictures[tested : tested + 1]
+    tested = int(np.flatnonzero(data.splits == "test")[0])
+    again = data.inputs[tested : tested + 1]
     for pictures in (again, np.stack([saved_again(again[0])])):
         told = found(with_more(data, pictures, int(data.labels[tested]), "train"))
         (one,) = told.values()
@@ -140,7 +140,7 @@ def test_photos_made_smaller_are_found(tmp_path: Path) -> None:
             half.save(place / "half.jpg", quality=60)
     (tmp_path / "a" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     data = read_data(tmp_path)
-    told = report(data)
+    told = inspect_data(data)
     assert [one.examples for one in told.findings] == [(("a/6.png", "a/half.jpg"),)]
     assert told.sizes == {"smallest": (45, 45), "median": (90, 90), "largest": (90, 90)}
     assert told.measured == len(data) == 41
@@ -157,7 +157,7 @@ def test_sounds_played_louder_are_found_and_their_lengths_told(tmp_path: Path) -
         for volume, name in ((0.6, number), (0.2, f"{number}soft")):
             if number == 4 or volume > 0.5:
                 (place / f"{name}.wav").write_bytes(encoded(samples * volume, 8000, "wav PCM_16"))
-    told = report(read_data(tmp_path))
+    told = inspect_data(read_data(tmp_path))
     (one,) = told.findings
     assert one.kind in ("near", "repeats")
     assert one.examples == (("4.wav", "4soft.wav"),) or one.examples == (
@@ -167,18 +167,18 @@ def test_sounds_played_louder_are_found_and_their_lengths_told(tmp_path: Path) -
     assert told.sizes["median"] == (1, 0.5)
 
 
-def table(path: Path, rows: list[tuple[str, str, str]]) -> DataSet:
+def table(path: Path, rows: list[tuple[str, str, str]]) -> Dataset:
     path.write_text("text,label,split\n" + "".join(",".join(row) + "\n" for row in rows))
     return read_data(path, every_class=True)
 
 
 def test_texts_that_share_their_words_are_found(tmp_path: Path) -> None:
     rows = [(line, "ab"[n % 2], "train") for n, line in enumerate(LINES)]
-    assert not report(table(tmp_path / "clean.csv", rows)).findings
+    assert not inspect_data(table(tmp_path / "clean.csv", rows)).findings
     words = LINES[0].split()
     planted = [" ".join([*words[1:], words[3]]), " ".join(words[::-1])]
     more = [(planted[0], "a", "test"), (LINES[2], "a", "test"), (planted[1], "b", "train")]
-    told = {one.kind: one for one in report(table(tmp_path / "x.csv", rows + more)).findings}
+    told = {one.kind: one for one in inspect_data(table(tmp_path / "x.csv", rows + more)).findings}
     assert told["across"].examples == (("line 4", "line 63"),)
     assert ("line 2", "line 62") in told["near-across"].examples
     assert told["near-clash"].examples[0] == ("line 2 (a)", "line 64 (b)")
@@ -219,9 +219,9 @@ class Counted(np.ndarray):
 
 def test_a_set_with_everything_twice_takes_no_longer() -> None:
     count = 70_000
-    data = DataSet(
+    data = Dataset(
         np.zeros((count, 1, 1, 1), np.uint8), (np.arange(count) % 2).view(Counted), ("X", "O"),
-        np.where(np.arange(count) % 7, "train", "validation"), PicturePreparation((1, 1, 1)),
+        np.where(np.arange(count) % 7, "train", "validation"), ImagePreprocessor((1, 1, 1)),
     )  # fmt: skip
     pairs = np.arange(count).reshape(-1, 2)
     Counted.count = 0
@@ -231,7 +231,7 @@ def test_a_set_with_everything_twice_takes_no_longer() -> None:
     assert told.repeats == told.clashes == count // 2
     assert told.leaks == count // 7
     assert np.array_equal(told.across, repeated_in_pairs(pairs, data).across)
-    assert (data.parts[told.across] == ("train", "validation")).all()
+    assert (data.splits[told.across] == ("train", "validation")).all()
 
 
 def test_parts_are_added_from_the_first_to_the_last() -> None:
@@ -264,9 +264,9 @@ def test_pictures_are_not_copied_to_be_compared(
         groups = [np.array([3, 200])]
         np.save(tmp_path / "pictures.npy", pictures)
         pictures = np.load(tmp_path / "pictures.npy", mmap_mode="r")
-    data = DataSet(
+    data = Dataset(
         pictures, np.arange(1_000) % 2, ("X", "O"), np.full(1_000, "train"),
-        PicturePreparation((1, 192, 192)),
+        ImagePreprocessor((1, 192, 192)),
     )  # fmt: skip
     tracemalloc.start()
     pairs = _near(data, groups)
@@ -290,53 +290,53 @@ def test_without_names_examples_are_numbered() -> None:
     again = replace(data, names=())
     again = replace(
         again,
-        pictures=np.concatenate((data.pictures, data.pictures[:1])),
+        inputs=np.concatenate((data.inputs, data.inputs[:1])),
         labels=np.append(data.labels, data.labels[0]),
-        parts=np.append(data.parts, "train"),
+        splits=np.append(data.splits, "train"),
     )
     assert found(again)["repeats"].examples == (("example 0", "example 120"),)
 
 
 def test_the_same_report_twice() -> None:
-    data = replace(drawings(), preparation=PicturePreparation((1, 28, 28)))
-    noisy = with_more(data, np.stack([darker(one) for one in data.pictures[:9]]), 0, "test")
-    assert report(noisy).to_json() == report(noisy).to_json()
+    data = replace(drawings(), preprocessor=ImagePreprocessor((1, 28, 28)))
+    noisy = with_more(data, np.stack([darker(one) for one in data.inputs[:9]]), 0, "test")
+    assert inspect_data(noisy).to_json() == inspect_data(noisy).to_json()
 
 
 def test_real_sets_hold_few_false_alarms() -> None:
     digits = read_data(real("mnist.npz"))
-    pictures, labels = digits.part("train")
+    pictures, labels = digits.subset("train")
     pairs = near_pairs(pictures, "drawings")
     assert len(pairs) < 150
     assert set(labels[pairs].reshape(-1).tolist()) <= {1}  # strokes alone
     for name in ("xo-unipen.npz", "xo-tricky.npz", "hand-signs.zip"):
         data = read_data(real(name))
-        assert len(near_pairs(data.part("train")[0], data.preparation.kind)) == 0
+        assert len(near_pairs(data.subset("train")[0], data.preprocessor.kind)) == 0
 
 
 def test_a_drawing_with_a_dot_more_is_another() -> None:
     data = drawings()
-    dotted = data.pictures[:9].copy()  # the next one has ink there
+    dotted = data.inputs[:9].copy()  # the next one has ink there
     dotted[:, :, 12:15, 2:5] = 255
-    assert report(with_more(data, dotted, 0, "train")).near.all.tolist() == []
+    assert inspect_data(with_more(data, dotted, 0, "train")).near.all.tolist() == []
 
 
 def test_equal_examples_are_counted_by_example_whatever_part_comes_first() -> None:
-    drawn = draw(8, size=12, seed=3)
-    again = np.concatenate([drawn.pictures, *[drawn.pictures[:1]] * 6])
+    drawn = make_xo(8, size=12, seed=3)
+    again = np.concatenate([drawn.inputs, *[drawn.inputs[:1]] * 6])
     labels = np.concatenate([drawn.labels, [drawn.labels[0]] * 3, [1 - drawn.labels[0]] * 3])
     parts = ["test", *["train"] * 7, *["train"] * 6]
-    told = found(DataSet(again, labels, drawn.classes, np.array(parts), drawn.preparation))
+    told = found(Dataset(again, labels, drawn.classes, np.array(parts), drawn.preprocessor))
     assert told["clash"].count == 3
     assert told["across"].count == 1
     assert told["repeats"].count == 4  # of three of one class two, of three of the other two
 
 
 def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:
-    drawn = draw(6, size=12, seed=6)
-    blank = np.concatenate([drawn.pictures, np.full((1, 1, 12, 12), 7, np.uint8)])
+    drawn = make_xo(6, size=12, seed=6)
+    blank = np.concatenate([drawn.inputs, np.full((1, 1, 12, 12), 7, np.uint8)])
     labels, parts = np.append(drawn.labels, 0), np.full(7, "train")
-    told = found(DataSet(blank, labels, drawn.classes, parts, drawn.preparation))
+    told = found(Dataset(blank, labels, drawn.classes, parts, drawn.preprocessor))
     assert told["empty"].sentence == "1 example is the same all over, so blank"
     assert told["empty"].examples == (("example 6",),)
     rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.inspection.report import report, warnings
-from piecewise.data.xo import draw
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.inspection.report import inspect_data, warnings
+from piecewise.data.xo import make_xo
 
 from .test_report import drawings, found
 
@@ -20,11 +20,11 @@ def test_classes_too_small_too_many_or_misspelled_are_told() -> None:
     labels = np.where(data.labels == 0, 0, 1)
     labels[0], labels[1:6] = 2, 3
     labels[6:60][labels[6:60] == 1] = 0
-    parts = data.parts.copy()
+    parts = data.splits.copy()
     parts[:6], parts[9] = "train", "test"
     labels[9] = 4
     changed = replace(
-        data, labels=labels, parts=parts, classes=("X", "O", "one", "o ", "only tested")
+        data, labels=labels, splits=parts, classes=("X", "O", "one", "o ", "only tested")
     )
     told = found(changed)
     assert set(told) == {"untaught", "one", "few", "untested", "skewed", "alike"}
@@ -35,18 +35,18 @@ def test_classes_too_small_too_many_or_misspelled_are_told() -> None:
     assert told["alike"].examples == (("O", "o "),)
     largest, smallest = told["skewed"].examples[0]
     assert (largest, smallest) == ("X", "one")
-    counts = report(changed).counts
+    counts = inspect_data(changed).counts
     tested = sum(of["test"] for of in counts.values())
-    assert report(changed).baseline == pytest.approx(counts["X"]["test"] / tested)
+    assert inspect_data(changed).baseline == pytest.approx(counts["X"]["test"] / tested)
     assert len(warnings(changed)) == 3  # untaught, one, few
 
 
 def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
-    drawn = draw(120, 12, seed=0)
+    drawn = make_xo(120, 12, seed=0)
     who = np.repeat(np.arange(12), 10)
     file = tmp_path / "xo.npz"
     for is_test, divided in ((who >= 9, False), (np.arange(120) % 3 == 0, True)):
-        np.savez(file, images=drawn.pictures[:, 0], labels=drawn.labels, writer=who,
+        np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, writer=who,
                  class_names=["X", "O"], is_test=is_test)  # fmt: skip
         told = found(read_data(file))
         assert "--groups 'writer'" in told["groups"].advice
@@ -61,16 +61,16 @@ def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
 
 
 def test_one_class_and_nothing_to_learn_from_are_told() -> None:
-    drawn = draw(12, size=12, seed=4)
+    drawn = make_xo(12, size=12, seed=4)
     for labels, part, words in (
         (np.zeros(12, int), "train", "all examples to learn from are of one class"),
         (drawn.labels, "test", "every example is for testing, so there is nothing to learn from"),
     ):
         parts = np.full(12, part)
-        data = DataSet(drawn.pictures, labels, drawn.classes, parts, drawn.preparation)
+        data = Dataset(drawn.inputs, labels, drawn.classes, parts, drawn.preprocessor)
         assert found(data)["one-class"].sentence == words
     parts = np.full(12, "train")
-    good = DataSet(drawn.pictures, drawn.labels, drawn.classes, parts, drawn.preparation)
+    good = Dataset(drawn.inputs, drawn.labels, drawn.classes, parts, drawn.preprocessor)
     assert "one-class" not in found(good)
 
 
@@ -84,10 +84,10 @@ def test_one_class_and_nothing_to_learn_from_are_told() -> None:
     ],
 )
 def test_groups_that_cannot_work_are_told(groups: list[str] | None, kind: str | None) -> None:
-    drawn = draw(12, size=12, seed=5)
+    drawn = make_xo(12, size=12, seed=5)
     labels = np.arange(12) % 2
     named = np.array(groups) if groups else np.where(labels == 1, "b", "a")
-    data = DataSet(drawn.pictures, labels, drawn.classes, np.full(12, "train"), drawn.preparation,
+    data = Dataset(drawn.inputs, labels, drawn.classes, np.full(12, "train"), drawn.preprocessor,
                    groups=named)  # fmt: skip
     told = found(data)
     assert {"useless-groups", "class-in-group"} & set(told) == ({kind} if kind else set())

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.core.errors import PiecewiseError, RunError, TrainingError
+from piecewise.core.errors import CheckpointError, PiecewiseError, TrainingError
+from piecewise.core.progress import Progress
+from piecewise.network import Network
+from piecewise.spec.augmentation import Augmentation
 from piecewise.storage import run_directory
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
-from piecewise.network import Network
-from piecewise.core.progress import Progress
-from piecewise.spec.augmentation import Augmentation
 
 from .runs import FILES, LESSONS, LONGER, RUNS, Disk, Run, at, every_step, names, result
 from .steps import HANG
@@ -47,8 +47,8 @@ def refusal(folder: Path, run: Run, net: Network | None = None) -> str:
     """Why a run is not taken up, after the folder's name; the net is as it was."""
     net = net or run.network()
     before = net.parameters_sha256
-    with pytest.raises(RunError) as caught:
-        run.teach(net, folder)
+    with pytest.raises(CheckpointError) as caught:
+        run.run_training(net, folder)
     assert net.parameters_sha256 == before
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(folder))
@@ -207,7 +207,7 @@ def with_knobs(**knobs: Any) -> Run:
             "its run has recipe tricks rotation 0.0, got 5.0",
         ),
         (
-            with_knobs(tricks=Augmentation(scaling=(0.9, 1))),
+            with_knobs(tricks=Augmentation(scale=(0.9, 1))),
             "its run has recipe tricks scaling [1.0, 1.0], got [0.9, 1.0]",
         ),
         (
@@ -230,12 +230,12 @@ def test_another_net_is_told_by_what_differs(stopped: Path) -> None:
     assert refusal(stopped, SHORT, net) == f"its run is of other first weights{after}"
     net = Network(layers, (1, 9, 9), ("O", "X"))
     assert refusal(stopped, SHORT, net) == f"its run has classes ['X', 'O'], got ['O', 'X']{after}"
-    net = Network(layers, (1, 9, 9), ("X", "O"), preparation=LESSONS.preparation)
+    net = Network(layers, (1, 9, 9), ("X", "O"), preprocessor=LESSONS.preprocessor)
     assert refusal(stopped, SHORT, net).startswith("its run has preparation ")
 
 
 def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
-    given, right, recipe = LESSONS.pictures[:40], LESSONS.labels[:40], Recipe(epochs=1)
+    given, right, recipe = LESSONS.inputs[:40], LESSONS.labels[:40], Recipe(epochs=1)
     floats = given.astype(np.float32)
     changed, other = floats.copy(), right.copy()
     changed[39, 0, 8, 8] += 1
@@ -251,7 +251,7 @@ def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
     for number, kind in enumerate(kinds):
         train(SHORT.network(), *kind, recipe, run=memory / str(number))
         for other_number in range(number):
-            with pytest.raises(RunError, match="its run is of other pictures; go on"):
+            with pytest.raises(CheckpointError, match="its run is of other pictures; go on"):
                 train(SHORT.network(), *kind, recipe, run=memory / str(other_number))
 
 
@@ -360,7 +360,7 @@ def test_a_file_that_may_grow_no_more_is_told(stopped: Path) -> None:
 
 
 def refusal_while_running(folder: Path) -> str:
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(CheckpointError) as caught:
         SHORT.train(folder)
     return str(caught.value).removeprefix(f"{folder}: ")
 
@@ -374,7 +374,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_state(memory: Path) -> No
     state = (memory / "run" / "state.safetensors").read_bytes()
     net, told = run.network(), list[int]()
     with every_step(), pytest.raises(TrainingError) as again:
-        run.teach(net, memory / "run", lambda progress: told.append(progress.done))
+        run.run_training(net, memory / "run", lambda progress: told.append(progress.done))
     assert str(again.value) == str(caught.value)
     assert told == [int(str(caught.value).split("step ")[1].split()[0]) - 1]  # the one before
     assert np.isfinite(net.parameters.flat).all()

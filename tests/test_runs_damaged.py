@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as safetensors_bytes
 
-from piecewise.core.errors import RunError
+from piecewise.core.errors import CheckpointError
 from piecewise.storage import run_directory, safetensors_file
 
 from .runs import FILES, RUNS, every_step, names, result
@@ -56,8 +56,8 @@ class Folder:
         net = RUN.network()
         before = net.parameters_sha256
         try:
-            RUN.teach(net, self.place)
-        except RunError as error:
+            RUN.run_training(net, self.place)
+        except CheckpointError as error:
             told = str(error)
             assert told.startswith((f"{self.state}: cannot be read: ", f"{self.place}: its run "))
             assert told.endswith((REMEDY, "; go on as it began, or take a new folder"))
@@ -71,7 +71,7 @@ class Folder:
 
     def refusal(self, content: bytes) -> str:
         assert not self.goes_on(content)
-        with pytest.raises(RunError) as caught:
+        with pytest.raises(CheckpointError) as caught:
             RUN.train(self.place)
         return str(caught.value).removeprefix(f"{self.state}: cannot be read: ").split(REMEDY)[0]
 
@@ -145,11 +145,13 @@ def test_what_is_no_state_is_told(folder: Folder, kept: bytes) -> None:
     assert folder.refusal(other) == "not written by a run"
     assert folder.refusal(struct.pack("<Q", 2**40) + bytes(99)) == cut_short
     head = struct.pack("<Q", safetensors_file.LARGEST_HEADER + 1)
-    assert folder.refusal(head + bytes(safetensors_file.LARGEST_HEADER + 9)).startswith("a header of 33,")
+    assert folder.refusal(head + bytes(safetensors_file.LARGEST_HEADER + 9)).startswith(
+        "a header of 33,"
+    )
 
 
 def told(folder: Folder) -> str:
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(CheckpointError) as caught:
         RUN.train(folder.place)
     return str(caught.value)
 
@@ -273,20 +275,23 @@ ARRAYS: list[tuple[Change, str]] = [
     (lambda arrays: arrays.pop("best.averages"), "the tensor 'best.averages' is missing for this"),
     (lambda arrays: arrays.update(odd=np.ones(2)), "the tensor 'odd' is one too many for this run"),
     (
-        lambda arrays: arrays.update(averages=np.ones(9, np.float32)),
+        lambda arrays: arrays.update(running_stats=np.ones(9, np.float32)),
         "the tensor averages: got F32 (9,), wanted F32 (8,)",
     ),
     (
-        lambda arrays: arrays.update(averages=np.ones((8, 1), np.float32)),
+        lambda arrays: arrays.update(running_stats=np.ones((8, 1), np.float32)),
         "the tensor averages: got F32 (8, 1), wanted F32 (8,)",
     ),
-    (lambda arrays: arrays.update(averages=np.ones(8)), "the tensor averages: got F64 (8,), wante"),
+    (
+        lambda arrays: arrays.update(running_stats=np.ones(8)),
+        "the tensor averages: got F64 (8,), wante",
+    ),
     (
         lambda arrays: arrays.update({"memory.0": arrays["memory.0"] * np.nan}),
         "the tensor memory.0 holds values that are not finite numbers",
     ),
     (
-        lambda arrays: arrays.update(averages=np.full(8, np.inf, np.float32)),
+        lambda arrays: arrays.update(running_stats=np.full(8, np.inf, np.float32)),
         "the tensor averages holds values that are not finite numbers",
     ),
 ]

@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.xo import draw
 from piecewise.core.errors import DataError
-from piecewise.training.shuffle_test import interval, shuffle_test
 from piecewise.core.progress import Progress
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.xo import make_xo
+from piecewise.training.shuffle_test import interval, shuffle_test
 
 
-def tricky(count: int) -> DataSet:
+def tricky(count: int) -> Dataset:
     """Drawings of X and O that a few examples do not teach."""
-    drawn = draw(count, 16, seed=2)
+    drawn = make_xo(count, 16, seed=2)
     parts = np.full(count, "train")
-    return DataSet(drawn.pictures, drawn.labels, drawn.classes, parts, drawn.preparation)
+    return Dataset(drawn.inputs, drawn.labels, drawn.classes, parts, drawn.preprocessor)
 
 
-def table(path: Path, count: int, *, waves: bool = False) -> DataSet:
+def table(path: Path, count: int, *, waves: bool = False) -> Dataset:
     """A table as pictures of one row: independent columns whose means hang on the class; or, with
     ``waves``, one ramp up or down, wherever it stands."""
     rng = np.random.default_rng(1)
@@ -71,11 +71,11 @@ def test_drawings_are_for_a_convnet_and_the_answer_is_the_same_twice() -> None:
 def test_the_test_part_is_never_looked_at() -> None:
     data = tricky(300)
     parts = np.where(np.arange(300) < 200, "train", "test")
-    one = replace(data, parts=parts)
-    spoiled = data.pictures.copy()
+    one = replace(data, splits=parts)
+    spoiled = data.inputs.copy()
     spoiled[200:] = 255 - spoiled[200:]
     labels = np.where(parts == "test", 0, data.labels)
-    other = replace(data, pictures=spoiled, labels=labels, parts=parts)
+    other = replace(data, inputs=spoiled, labels=labels, splits=parts)
     assert shuffle_test(one) == shuffle_test(other)
     assert shuffle_test(one).n == 200
 
@@ -91,9 +91,7 @@ def test_too_little_is_said_to_be_too_little() -> None:
 
 def test_what_has_no_columns_or_classes_is_told() -> None:
     data = tricky(40)
-    narrow = replace(
-        data, pictures=data.pictures[..., :3], preparation=PicturePreparation((1, 16, 3))
-    )
+    narrow = replace(data, inputs=data.inputs[..., :3], preprocessor=ImagePreprocessor((1, 16, 3)))
     assert shuffle_test(narrow).verdict == "too few columns"
     with pytest.raises(DataError, match="two classes or more"):
         shuffle_test(replace(data, labels=np.zeros(40, np.int64)))

@@ -11,43 +11,43 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.data.audio.decoding import Sound, read_sound
-from piecewise.data.audio.preprocessor import SoundPreparation, decide_sounds, resampled
-from piecewise.data.audio.spectrogram import LOWEST, highest
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.audio.decoding import Sound, read_sound
+from piecewise.data.audio.preprocessor import AudioPreprocessor, fit_audio_preprocessor, resampled
+from piecewise.data.audio.spectrogram import LOWEST, highest
 
 from .real_data import real
 from .sound_files import KINDS, encoded, steps, tone
 
-SLOW = SoundPreparation((1, 40, 48), 8_000, 128)
-FAST = SoundPreparation((1, 40, 48), 16_000, 256)
+SLOW = AudioPreprocessor((1, 40, 48), 8_000, 128)
+FAST = AudioPreprocessor((1, 40, 48), 16_000, 256)
 
 
 def sound(samples: npt.ArrayLike, rate: int = 8_000) -> Sound:
     return Sound(np.asarray(samples, np.float32), rate)
 
 
-def row_of(preparation: SoundPreparation, hertz: float) -> int:
+def row_of(preprocessor: AudioPreprocessor, hertz: float) -> int:
     """The row whose band has its middle nearest to a tone, on the mel scale."""
-    ends = (LOWEST, highest(preparation.rate))
+    ends = (LOWEST, highest(preprocessor.rate))
     low, high, tone = (float(np.log1p(f / 700)) for f in (*ends, hertz))
-    return preparation.bands - round((tone - low) / (high - low) * (preparation.bands + 1))
+    return preprocessor.bands - round((tone - low) / (high - low) * (preprocessor.bands + 1))
 
 
 # What a sound becomes.
 
 
-@pytest.mark.parametrize("preparation", [SLOW, FAST], ids=["8 kHz", "16 kHz"])
+@pytest.mark.parametrize("preprocessor", [SLOW, FAST], ids=["8 kHz", "16 kHz"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 48_000])
 def test_a_tone_lights_its_band_whatever_rate_and_kind(
-    preparation: SoundPreparation, kind: str, rate: int
+    preprocessor: AudioPreprocessor, kind: str, rate: int
 ) -> None:
     one = read_sound(encoded(tone(1_000, rate), rate, kind))
-    picture = preparation.fit(one)
+    picture = preprocessor.transform(one)
     assert picture.shape == (1, 40, 48)
     assert picture.dtype == np.uint8
-    row = row_of(preparation, 1_000)
+    row = row_of(preprocessor, 1_000)
     lit = picture[0, :, 20:28]
     assert (lit.argmax(axis=0) == row).all()
     assert lit[row].min() >= 250
@@ -59,22 +59,22 @@ def test_a_tone_lights_its_band_whatever_rate_and_kind(
 def test_a_rising_tone_climbs(rate: int) -> None:
     seconds = np.arange(round(0.7 * rate)) / rate
     rising = sound(0.5 * np.sin(2 * np.pi * (200 + 2_000 * seconds) * seconds), rate)
-    rows = SLOW.fit(rising)[0].argmax(axis=0)[4:-4]
+    rows = SLOW.transform(rising)[0].argmax(axis=0)[4:-4]
     assert (np.diff(rows) <= 0).all()  # row 0 is the highest band
     assert rows[0] - rows[-1] > 15
 
 
 def test_six_channels_at_96_khz_are_seen_as_one_at_8() -> None:
     samples = np.stack([tone(1_000, 96_000)] * 6, axis=1)
-    many = SLOW.fit(read_sound(encoded(samples, 96_000, "flac PCM_24")))
-    one = SLOW.fit(read_sound(encoded(tone(1_000, 8_000), 8_000, "wav PCM_16")))
+    many = SLOW.transform(read_sound(encoded(samples, 96_000, "flac PCM_24")))
+    one = SLOW.transform(read_sound(encoded(tone(1_000, 8_000), 8_000, "wav PCM_16")))
     assert np.abs(many[0, 15:25].astype(int) - one[0, 15:25])[:, 12:36].max() <= 8
 
 
-@pytest.mark.parametrize("preparation", [SLOW, FAST], ids=["8 kHz", "16 kHz"])
-def test_twice_as_loud_gives_the_same_bytes(preparation: SoundPreparation) -> None:
-    samples = steps(tone(700, preparation.rate) + 0.1 * noise(preparation.rate // 2))
-    quiet, loud = (preparation.fit(sound(n * samples, preparation.rate)) for n in (1, 2))
+@pytest.mark.parametrize("preprocessor", [SLOW, FAST], ids=["8 kHz", "16 kHz"])
+def test_twice_as_loud_gives_the_same_bytes(preprocessor: AudioPreprocessor) -> None:
+    samples = steps(tone(700, preprocessor.rate) + 0.1 * noise(preprocessor.rate // 2))
+    quiet, loud = (preprocessor.transform(sound(n * samples, preprocessor.rate)) for n in (1, 2))
     assert (quiet == loud).all()
     assert quiet.max() == 255
     assert len(np.unique(quiet)) > 50
@@ -87,8 +87,8 @@ def noise(count: int, seed: int = 3) -> npt.NDArray[np.float64]:
 def test_what_is_quiet_at_both_ends_is_left_out_and_the_rest_stands_in_the_middle() -> None:
     burst = noise(20 * 128)
     hush = 2.0**-14 * np.sign(noise(9_000, 4))  # 75 decibels below it
-    alone = SLOW.fit(sound(burst))
-    between = SLOW.fit(sound(np.concatenate([hush[: 31 * 128], burst, hush])))
+    alone = SLOW.transform(sound(burst))
+    between = SLOW.transform(sound(np.concatenate([hush[: 31 * 128], burst, hush])))
     assert np.abs(alone.astype(int) - between).max() <= 130  # the ends meet a hush, not silence
     assert np.abs(alone.astype(int) - between)[0, :, 16:32].max() <= 1
     lit = np.flatnonzero(alone[0].any(axis=0))
@@ -99,33 +99,35 @@ def test_what_is_quiet_at_both_ends_is_left_out_and_the_rest_stands_in_the_middl
 def test_of_what_is_longer_the_strongest_stretch_is_looked_at() -> None:
     weak, strong = 0.1 * noise(200 * 128), noise(48 * 128, 5)
     samples = np.concatenate([weak, strong, weak])
-    picture = SLOW.fit(sound(samples))
-    assert (np.abs(picture.astype(int) - SLOW.fit(sound(strong)))[0, :, 2:-2] <= 20).mean() > 0.95
-    remark = SLOW.remark(sound(samples))
+    picture = SLOW.transform(sound(samples))
+    assert (
+        np.abs(picture.astype(int) - SLOW.transform(sound(strong)))[0, :, 2:-2] <= 20
+    ).mean() > 0.95
+    remark = SLOW.warning(sound(samples))
     assert remark == "it lasts 7.2 s, of which the strongest 0.8 s are looked at"
-    assert SLOW.remark(sound(strong)) is None
+    assert SLOW.warning(sound(strong)) is None
 
 
 @pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 44_100, 768_000])
 def test_silence_is_dark_and_said(rate: int) -> None:
     for samples in ([0.0], np.zeros(rate)):
-        assert not SLOW.fit(sound(samples, rate)).any()
-        assert SLOW.remark(sound(samples, rate)) == "there is no sound in it"
-    steady = SLOW.fit(sound(np.full(5_000, 0.5)))  # a click at both ends, and nothing between
+        assert not SLOW.transform(sound(samples, rate)).any()
+        assert SLOW.warning(sound(samples, rate)) == "there is no sound in it"
+    steady = SLOW.transform(sound(np.full(5_000, 0.5)))  # a click at both ends, and nothing between
     assert not steady[0, :, 10:30].any()
 
 
 @pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 44_100, 768_000])
 @pytest.mark.parametrize("count", [1, 2, 3, 50])
 def test_very_short_sounds_are_seen(rate: int, count: int) -> None:
-    picture = SLOW.fit(sound([0.5] * count, rate))
+    picture = SLOW.transform(sound([0.5] * count, rate))
     assert picture.shape == (1, 40, 48)
     assert picture.dtype == np.uint8
 
 
 def test_bytes_are_decibels_below_the_loudest_cell() -> None:
     loud, soft = tone(500, 8_000, 1), tone(2_500, 8_000, 1, 0.25 / 100)  # 40 decibels below
-    picture = SLOW.fit(sound(loud + soft))[0, :, 20:28]
+    picture = SLOW.transform(sound(loud + soft))[0, :, 20:28]
     assert (picture.max(axis=0) == 255).all()
     wanted = 255 * (1 - 40 / 70)
     found = picture[row_of(SLOW, 2_500) - 1 : row_of(SLOW, 2_500) + 2].max()
@@ -135,21 +137,21 @@ def test_bytes_are_decibels_below_the_loudest_cell() -> None:
 
 def test_numbers_go_from_silence_to_the_loudest() -> None:
     assert SLOW.levels[[0, 255]].tolist() == [-1, 1]
-    a, b, c = SLOW.fraction
+    a, b, c = SLOW.scaling
     assert (SLOW.levels == (a * np.arange(256, dtype=np.float32) + b) / c).all()
-    picture = SLOW.fit(sound(noise(4_000)))
-    assert (SLOW.scale(picture[None]) == SLOW.levels[picture[None]]).all()
-    assert (SLOW.kind, SLOW.ground) == ("sounds", "dark")
+    picture = SLOW.transform(sound(noise(4_000)))
+    assert (SLOW.to_float(picture[None]) == SLOW.levels[picture[None]]).all()
+    assert (SLOW.kind, SLOW.background) == ("sounds", "dark")
 
 
 def test_a_sound_gives_the_same_bytes_today_as_when_this_was_written() -> None:
     """Same, not right: whatever the machine, the same net must see the same."""
     samples = steps(tone(700, 8_000) + 0.1 * noise(4_000) * (np.arange(4_000) % 900 < 500))
     found = {
-        "slow": SLOW.fit(sound(samples)),
-        "fast": FAST.fit(sound(samples, 16_000)),
-        "up": FAST.fit(sound(samples)),
-        "down": SLOW.fit(sound(samples, 44_100)),
+        "slow": SLOW.transform(sound(samples)),
+        "fast": FAST.transform(sound(samples, 16_000)),
+        "up": FAST.transform(sound(samples)),
+        "down": SLOW.transform(sound(samples, 44_100)),
     }
     digests = {name: hashlib.sha256(one.tobytes()).hexdigest()[:16] for name, one in found.items()}
     assert digests == SAME
@@ -186,10 +188,10 @@ def test_what_a_rate_cannot_carry_is_gone() -> None:
 
 def test_the_rate_is_the_higher_one_if_half_of_the_sounds_have_it() -> None:
     slow, fast = sound(noise(4_000)), sound(noise(8_000), 44_100)
-    assert decide_sounds([slow, fast]).rate == 16_000
-    assert decide_sounds([slow, fast, slow]).rate == 8_000
-    assert decide_sounds([sound(noise(99), 15_999)]).rate == 8_000
-    assert decide_sounds([fast]).hop == 256
+    assert fit_audio_preprocessor([slow, fast]).rate == 16_000
+    assert fit_audio_preprocessor([slow, fast, slow]).rate == 8_000
+    assert fit_audio_preprocessor([sound(noise(99), 15_999)]).rate == 8_000
+    assert fit_audio_preprocessor([fast]).hop == 256
 
 
 @pytest.mark.parametrize(
@@ -204,50 +206,55 @@ def test_the_rate_is_the_higher_one_if_half_of_the_sounds_have_it() -> None:
     ],
 )
 def test_the_steps_follow_from_the_lengths(seconds: float, hop: int, frames: int) -> None:
-    made = decide_sounds([sound(noise(max(1, round(8_000 * seconds))))])
+    made = fit_audio_preprocessor([sound(noise(max(1, round(8_000 * seconds))))])
     assert (made.hop, made.frames, made.bands, made.rate) == (hop, frames, 40, 8_000)
 
 
 def test_nineteen_of_twenty_sounds_are_seen_whole() -> None:
     short, long = sound(noise(2_700)), sound(noise(9_000))
-    assert decide_sounds([short] * 19 + [long]).frames == 40
-    assert decide_sounds([short] * 18 + [long] * 2).frames == 56
+    assert fit_audio_preprocessor([short] * 19 + [long]).frames == 40
+    assert fit_audio_preprocessor([short] * 18 + [long] * 2).frames == 56
     hush = sound(np.concatenate([np.zeros(50_000), noise(2_700), np.zeros(50_000)]))
-    assert decide_sounds([hush] * 5).frames == 40
+    assert fit_audio_preprocessor([hush] * 5).frames == 40
 
 
 def test_steps_become_no_longer_than_the_limit() -> None:
-    made = decide_sounds([sound(np.tile(noise(8_000), 400))])
+    made = fit_audio_preprocessor([sound(np.tile(noise(8_000), 400))])
     assert made.frames == 96
     assert made.hop == 4_096
 
 
 def test_a_set_of_silence_or_of_nothing_has_a_preparation_too() -> None:
-    assert decide_sounds([sound([0.0])]) == decide_sounds([])
-    assert decide_sounds([]).shape == (1, 40, 16)
+    assert fit_audio_preprocessor([sound([0.0])]) == fit_audio_preprocessor([])
+    assert fit_audio_preprocessor([]).shape == (1, 40, 16)
 
 
 def test_it_is_told_in_words() -> None:
-    assert SLOW.told == "sounds at 8,000 Hz, 40 bands of 60 to 3,900 Hz x 48 steps of 16 ms (0.8 s)"
-    assert FAST.told.startswith("sounds at 16,000 Hz, 40 bands of 60 to 7,800 Hz x 48 steps of 16")
+    assert (
+        SLOW.description
+        == "sounds at 8,000 Hz, 40 bands of 60 to 3,900 Hz x 48 steps of 16 ms (0.8 s)"
+    )
+    assert FAST.description.startswith(
+        "sounds at 16,000 Hz, 40 bands of 60 to 7,800 Hz x 48 steps of 16"
+    )
 
 
 def test_spoken_digits() -> None:
     with zipfile.ZipFile(real("spoken-digits.zip")) as archive:
         names = [name for name in archive.namelist() if name.startswith("train/")]
         every = [read_sound(archive.read(name), name) for name in names[::9] if name[-1] != "/"]
-    made = decide_sounds(every)
+    made = fit_audio_preprocessor(every)
     assert (made.rate, made.hop, made.bands) == (8_000, 128, 40)
     assert 32 <= made.frames <= 64
-    assert sum(made.remark(one) is not None for one in every) < 5
+    assert sum(made.warning(one) is not None for one in every) < 5
 
 
 # The file.
 
 
 def test_it_goes_through_a_file() -> None:
-    for one in (SLOW, FAST, SoundPreparation((1, 1, 1), 8_000, 16)):
-        assert SoundPreparation.from_json(json.loads(json.dumps(one.to_json())), one.shape) == one
+    for one in (SLOW, FAST, AudioPreprocessor((1, 1, 1), 8_000, 16)):
+        assert AudioPreprocessor.from_json(json.loads(json.dumps(one.to_json())), one.shape) == one
 
 
 @pytest.mark.parametrize(
@@ -271,13 +278,13 @@ def test_it_goes_through_a_file() -> None:
 )
 def test_a_file_that_says_something_else_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"^preparation: "):
-        SoundPreparation.from_json(SLOW.to_json() | change, (1, 40, 48))
+        AudioPreprocessor.from_json(SLOW.to_json() | change, (1, 40, 48))
 
 
 @pytest.mark.parametrize("value", [None, [], 1, {}, {"shape": [1, 40, 48]}])
 def test_what_is_no_preparation_is_refused(value: object) -> None:
     with pytest.raises(DataError, match=r"^preparation: got "):
-        SoundPreparation.from_json(value, (1, 40, 48))
+        AudioPreprocessor.from_json(value, (1, 40, 48))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +303,7 @@ def test_what_is_no_preparation_is_refused(value: object) -> None:
 )
 def test_shapes_outside_the_limits_are_refused(shape: Any) -> None:
     with pytest.raises(LimitError):
-        SoundPreparation(shape, 8_000, 128)
+        AudioPreprocessor(shape, 8_000, 128)
     if isinstance(shape, tuple):
         with pytest.raises(DataError, match=r"^preparation: "):
-            SoundPreparation.from_json(SLOW.to_json() | {"shape": list(shape)}, shape)
+            AudioPreprocessor.from_json(SLOW.to_json() | {"shape": list(shape)}, shape)

@@ -8,8 +8,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from piecewise.data.audio.decoding import MOST_SECONDS, Sound, read_sound
 from piecewise.core.errors import DataError
+from piecewise.data.audio.decoding import MOST_SECONDS, Sound, read_sound
 
 from .sound_files import encoded, tone
 

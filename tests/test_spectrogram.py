@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.data.audio.spectrogram import LOWEST, band_powers, decibels, highest, mel_bands, spectra
+from piecewise.data.audio.spectrogram import (
+    LOWEST,
+    band_powers,
+    decibels,
+    highest,
+    mel_bands,
+    spectra,
+)
 
 from .sound_files import chirp_in_noise
 

@@ -13,7 +13,7 @@ import pytest
 import piecewise as pw
 from piecewise.core.errors import DataError, LimitError
 from piecewise.insight import spreadsheet as room
-from piecewise.insight.spreadsheet import spreadsheet
+from piecewise.insight.spreadsheet import export_spreadsheet
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .programs import OFFICE, needs_office
@@ -56,7 +56,7 @@ def test_libreoffice_gets_the_same_numbers(tmp_path: Path) -> None:
         net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
         path = tmp_path / f"{kinds[0]}-{seed}.xlsx"
         walks[path.stem] = walk = net.walk(some_input(net, seed))
-        spreadsheet(walk, path, list(walk)[-1], 1)
+        export_spreadsheet(walk, path, list(walk)[-1], 1)
         without_results(path)
         files.append(path)
     checked = 0
@@ -77,7 +77,7 @@ def test_a_changed_pixel_changes_the_vote(tmp_path: Path) -> None:
     net = drawn_net("conv 3 3, norm, relu, pool 2, full 5, relu, full", (1, 7, 7), 2, 6)
     picture = some_input(net, 6)
     path = tmp_path / "changed.xlsx"
-    spreadsheet(net.walk(picture), path, "full2", 0)
+    export_spreadsheet(net.walk(picture), path, "full2", 0)
     picture[0, 3, 2] = 4.0
     book = openpyxl.load_workbook(path)
     book["input"].cell(1 + 3 + 1, 2 + 1).value = 4.0
@@ -90,7 +90,7 @@ def test_a_changed_pixel_changes_the_vote(tmp_path: Path) -> None:
 def test_formulas_stand_where_numbers_come_from(tmp_path: Path) -> None:
     net = pw.Network("conv 1 2, relu, full", (1, 3, 3), 2, seed=1)
     walk = net.walk(np.ones((1, 3, 3), np.float32))
-    spreadsheet(walk, tmp_path / "why.xlsx", "full1", 1)
+    export_spreadsheet(walk, tmp_path / "why.xlsx", "full1", 1)
     book = openpyxl.load_workbook(tmp_path / "why.xlsx")
     assert book.sheetnames == ["input", "conv1", "relu1", "full1"]
     assert book.active.title == "full1"
@@ -99,7 +99,7 @@ def test_formulas_stand_where_numbers_come_from(tmp_path: Path) -> None:
     results = openpyxl.load_workbook(tmp_path / "why.xlsx", data_only=True)
     assert numbers(results)["full1[1, 0, 0]"] == walk.why("full1", 1).value
     again = tmp_path / "again.xlsx"
-    spreadsheet(walk, again, "full1", 1)
+    export_spreadsheet(walk, again, "full1", 1)
     assert again.read_bytes() == (tmp_path / "why.xlsx").read_bytes()  # no clock in it
 
 
@@ -109,7 +109,7 @@ def test_where_there_is_no_room_numbers_stand_as_they_are(
     net = pw.Network("conv 2 3, relu, full", (1, 8, 8), 2, seed=1)
     walk = net.walk(some_input(net, 0))
     monkeypatch.setattr(room, "MOST_ROWS", 200)
-    spreadsheet(walk, tmp_path / "short.xlsx", "full1", 0)
+    export_spreadsheet(walk, tmp_path / "short.xlsx", "full1", 0)
     book = openpyxl.load_workbook(tmp_path / "short.xlsx")
     rows = sum(sheet.max_row for sheet in book if sheet.title != "input")
     assert rows < 250
@@ -121,7 +121,7 @@ def test_where_there_is_no_room_numbers_stand_as_they_are(
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:
     walk = pw.Network("full", (1, 2, 2), 2).walk(np.ones((1, 2, 2), np.float32))
     with pytest.raises(LimitError, match="feature: got 7"):
-        spreadsheet(walk, tmp_path / "why.xlsx", "full1", 7)
+        export_spreadsheet(walk, tmp_path / "why.xlsx", "full1", 7)
     with pytest.raises(DataError, match="not written: No such file or directory"):
-        spreadsheet(walk, tmp_path / "nowhere" / "why.xlsx", "full1", 0)
+        export_spreadsheet(walk, tmp_path / "nowhere" / "why.xlsx", "full1", 0)
     assert not list(tmp_path.iterdir())

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piecewise.core.rng import key_of
+from piecewise.reference import batch_norm, convolution
+from piecewise.reference.reductions import Array, Draw, total
 from piecewise.spec.layers import Convolution, Norm
 from piecewise.spec.notation import parse
-from piecewise.core.rng import key_of
-from piecewise.reference import convolution, batch_norm
-from piecewise.reference.reductions import Array, Draw, total
 
 
 def test_total_adds_what_is_beyond_a_power_of_two_to_the_front() -> None:

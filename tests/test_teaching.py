@@ -11,31 +11,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.spec.calibration import Calibration, Sure
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.xo import PLAIN, TRICKY, Drawings, draw
 from piecewise.core.errors import DataError, LimitError, ModelFileError
-from piecewise.storage import model_file
-from piecewise.insight.data_quality.label_issues import suspects
-from piecewise.training import experiment
-from piecewise.training.calibrate import COVERAGES, calibrated
-from piecewise.training.defaults import plan_for, tricks_for
-from piecewise.training.splits import folds_of, held_out
-from piecewise.training.recipe import Recipe
-from piecewise.training.metrics import Scores, wilson
-from piecewise.training.shuffle_test import shuffle_test
-from piecewise.training.experiment import REPEATS, lesson, teach
-from piecewise.training.train import train
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.xo import PLAIN, TRICKY, XODataset, make_xo
+from piecewise.insight.data_quality.label_issues import find_label_issues
 from piecewise.network import Network, load
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
+from piecewise.spec.calibration import Calibration, Sure
+from piecewise.storage import model_file
+from piecewise.training import experiment
+from piecewise.training.calibrate import COVERAGES, calibrated
+from piecewise.training.defaults import augmentation_for, default_setup
+from piecewise.training.experiment import REPEATS, plan_training, run_training
+from piecewise.training.metrics import Scores, wilson
+from piecewise.training.recipe import Recipe
+from piecewise.training.shuffle_test import shuffle_test
+from piecewise.training.splits import folds_of, held_out
+from piecewise.training.train import train
 
 
-def data_of(drawings: Drawings, parts: Sequence[str] = ()) -> DataSet:
+def data_of(drawings: XODataset, parts: Sequence[str] = ()) -> Dataset:
     """Drawings as a data set; the parts one after the other, by tenths."""
     names = np.array(list(parts) or ["train"] * 10)
     part = np.repeat(names, len(drawings.labels) // 10)
-    return DataSet(drawings.pictures, drawings.labels, ("X", "O"), part, drawings.preparation)
+    return Dataset(drawings.inputs, drawings.labels, ("X", "O"), part, drawings.preprocessor)
 
 
 SMALL: dict[str, Any] = {"layers": "conv 4 3, relu, pool 2, full", "epochs": 4, "batch_size": 16}
@@ -47,26 +47,26 @@ SMALL: dict[str, Any] = {"layers": "conv 4 3, relu, pool 2, full", "epochs": 4, 
 def test_the_chosen_layers_fit_every_size(side: int, channels: int, quick: bool) -> None:
     for shape in ((channels, side, side), (channels, side, 2 * side + 1)):
         for kind in ("drawings", "photos", "sounds"):
-            plan = plan_for(kind, shape, 10, 1_000, quick=quick)
+            plan = default_setup(kind, shape, 10, 1_000, quick=quick)
             assert Network(plan.layers, shape, 10).architecture.parameter_count < 10_000_000
 
 
 def test_the_work_of_a_run_is_bounded_and_follows_from_the_data() -> None:
     digits = "drawings", (1, 28, 28)
     epochs = {
-        n: plan_for(*digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)
+        n: default_setup(*digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)
     }
     assert list(epochs.values()) == sorted(epochs.values(), reverse=True)
     assert epochs[50] == 150
     assert epochs[1_000_000] == 2
-    quick, thorough = (plan_for(*digits, 10, 60_000, quick=quick) for quick in (True, False))
+    quick, thorough = (default_setup(*digits, 10, 60_000, quick=quick) for quick in (True, False))
     assert quick.recipe.epochs * 5 < thorough.recipe.epochs
-    assert plan_for(*digits, 2, 2_500).layers != thorough.layers
+    assert default_setup(*digits, 2, 2_500).layers != thorough.layers
 
 
 @pytest.mark.parametrize("positions", [1, 2, 40])
 def test_texts_are_looked_up_word_by_word(positions: int) -> None:
-    plan = plan_for("texts", (1, 500, positions), 2, 4_000)
+    plan = default_setup("texts", (1, 500, positions), 2, 4_000)
     net = Network(plan.layers, (1, 500, positions), 2)
     assert net.architecture.reads_texts
     assert plan.recipe.optimizer == "adamw"
@@ -77,28 +77,32 @@ def test_texts_are_looked_up_word_by_word(positions: int) -> None:
 
 def test_what_is_said_stays_and_the_rest_goes_with_it() -> None:
     digits = "drawings", (1, 28, 28)
-    plan = plan_for(*digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
+    plan = default_setup(*digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
     assert plan.layers == "full"
     assert (plan.recipe.batch_size, plan.recipe.momentum, plan.recipe.epochs) == (32, 0.5, 3)
     assert plan.recipe.learning_rate == pytest.approx(0.05)
 
 
 def test_tricks_go_further_where_pictures_differ_more() -> None:
-    tidy, untidy = (draw(300, 28, seed=0, tricks=tricks) for tricks in (PLAIN, TRICKY))
-    small, large = (tricks_for(one.pictures, one.preparation) for one in (tidy, untidy))
+    tidy, untidy = (make_xo(300, 28, seed=0, tricks=tricks) for tricks in (PLAIN, TRICKY))
+    small, large = (augmentation_for(one.inputs, one.preprocessor) for one in (tidy, untidy))
     assert small.rotation < large.rotation
     assert small.shift < large.shift
-    assert not tricks_for(tidy.pictures, PicturePreparation((1, 28, 28), "any")).flip
+    assert not augmentation_for(tidy.inputs, ImagePreprocessor((1, 28, 28), "any")).horizontal_flip
 
 
 def test_tricks_are_written_and_read_back() -> None:
     for tricks in (
         Augmentation(),
-        Augmentation(translation=0.1, scaling=(0.8, 1.25), rotation=15, weight=0.5, flip=True),
+        Augmentation(
+            translation=0.1, scale=(0.8, 1.25), rotation=15, stroke_width=0.5, horizontal_flip=True
+        ),
         Augmentation(rotation=3.5),
-        Augmentation(translation=(0, 0.1), contrast=0.3, light=0.25, noise=0.1, masking=0.2),
+        Augmentation(
+            translation=(0, 0.1), contrast=0.3, brightness=0.25, noise=0.1, band_masking=0.2
+        ),
         Augmentation(translation=(0.1, 0)),
-        Augmentation(translation=0.124, scaling=(0.845, 1.183), weight=0.1234),
+        Augmentation(translation=0.124, scale=(0.845, 1.183), stroke_width=0.1234),
     ):
         assert AUGMENTATION.read(AUGMENTATION.write(tricks)) == tricks
     for text in ("rotation", "turn 3", "rotation x", "scaling 1", "flip 2", ",", "rotation 1 2",
@@ -118,12 +122,12 @@ def test_every_fold_has_its_share_of_every_class() -> None:
 
 
 def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
-    data = data_of(draw(60, 9, seed=0))
-    plan = lesson(data, **SMALL)
+    data = data_of(make_xo(60, 9, seed=0))
+    plan = plan_training(data, **SMALL)
     assert plan.folds == 5
-    assert len(plan.parts["train"].labels) == 60
+    assert len(plan.splits["train"].labels) == 60
     stages: set[str] = set()
-    taught = teach(plan, lambda progress: stages.add(progress.stage))
+    taught = run_training(plan, lambda progress: stages.add(progress.stage))
     assert stages == {*(f"fold {n} of 10" for n in range(1, 11)), "training"}
     scores = taught.scores["folds"]
     assert scores.confusion.sum() == 60 * REPEATS
@@ -132,35 +136,35 @@ def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
     assert low < scores.accuracy < high
     assert taught.net.calibration.n == 60
     alone = plan.network()
-    same = teach(lesson(data, folds=0, validation_share=0, **SMALL), net=alone)
+    same = run_training(plan_training(data, folds=0, validation_fraction=0, **SMALL), net=alone)
     assert same.net.parameters_sha256 == taught.net.parameters_sha256
     assert not same.scores
 
 
 def test_the_answers_of_folds_are_of_nets_that_did_not_learn_the_picture() -> None:
     """Labels by chance: a net that had seen a picture would know its label."""
-    drawings = draw(60, 9, seed=0)
+    drawings = make_xo(60, 9, seed=0)
     drawings.labels[:] = np.random.default_rng(0).integers(0, 2, 60)
     data = data_of(drawings)
-    knobs: dict[str, Any] = {"epochs": 60, "learning_rate": 0.02, "tricks": Augmentation()}
-    taught = teach(lesson(data, layers="full 40, relu, full", **knobs))
-    known = (taught.net.logits(data.pictures).argmax(axis=1) == data.labels).mean()
+    knobs: dict[str, Any] = {"epochs": 60, "learning_rate": 0.02, "augmentation": Augmentation()}
+    taught = run_training(plan_training(data, layers="full 40, relu, full", **knobs))
+    known = (taught.net.logits(data.inputs).argmax(axis=1) == data.labels).mean()
     assert known > 0.9
     assert taught.scores["folds"].accuracy < 0.7
 
 
 def test_a_larger_set_holds_a_tenth_out_and_never_learns_the_test_part() -> None:
-    data = data_of(draw(1_000, 9, seed=0), ["train"] * 8 + ["test"] * 2)
-    plan = lesson(data, **SMALL)
-    assert {name: len(part.labels) for name, part in plan.parts.items()} == {
+    data = data_of(make_xo(1_000, 9, seed=0), ["train"] * 8 + ["test"] * 2)
+    plan = plan_training(data, **SMALL)
+    assert {name: len(part.labels) for name, part in plan.splits.items()} == {
         "train": 720, "validation": 80, "test": 200,
     }  # fmt: skip
-    taught = teach(plan)
+    taught = run_training(plan)
     assert set(taught.scores) == {"validation", "test"}
-    changed = data_of(draw(1_000, 9, seed=0), ["train"] * 8 + ["test"] * 2)
-    changed.pictures[800:] = 0
+    changed = data_of(make_xo(1_000, 9, seed=0), ["train"] * 8 + ["test"] * 2)
+    changed.inputs[800:] = 0
     changed.labels[800:] = 0
-    other = teach(lesson(changed, **SMALL))
+    other = run_training(plan_training(changed, **SMALL))
     assert other.net.parameters_sha256 == taught.net.parameters_sha256
     assert other.net.calibration == taught.net.calibration
 
@@ -168,17 +172,17 @@ def test_a_larger_set_holds_a_tenth_out_and_never_learns_the_test_part() -> None
 @pytest.mark.parametrize("folds", [-1, 1.5, 2_000])
 def test_folds_outside_their_limits_are_refused(folds: Any) -> None:
     with pytest.raises(LimitError, match="folds: got"):
-        lesson(data_of(draw(60, 9, seed=0)), folds=folds, **SMALL)
+        plan_training(data_of(make_xo(60, 9, seed=0)), folds=folds, **SMALL)
 
 
 def test_one_fold_is_none_and_one_picture_a_class_is_learned_from() -> None:
-    plan = lesson(data_of(draw(60, 9, seed=0)), folds=1, **SMALL)
+    plan = plan_training(data_of(make_xo(60, 9, seed=0)), folds=1, **SMALL)
     assert plan.folds == 0
-    assert "validation" in plan.parts
-    pair = draw(2, 9, seed=0)
+    assert "validation" in plan.splits
+    pair = make_xo(2, 9, seed=0)
     of_pair = np.array(["train", "train"])
-    two = DataSet(pair.pictures, pair.labels, ("X", "O"), of_pair, pair.preparation)
-    taught = teach(lesson(two, **SMALL))
+    two = Dataset(pair.inputs, pair.labels, ("X", "O"), of_pair, pair.preprocessor)
+    taught = run_training(plan_training(two, **SMALL))
     assert not taught.scores
     assert len(taught.net.history) == 4
 
@@ -190,59 +194,59 @@ def test_no_class_is_held_out_whole() -> None:
 
 def test_another_optimizer_gets_another_learning_rate() -> None:
     of = "drawings", (1, 28, 28), 2, 10_000
-    assert plan_for(*of).recipe.learning_rate == 0.1
-    assert plan_for(*of, optimizer="adamw").recipe.learning_rate == 4e-3
-    assert plan_for(*of, optimizer="sgd").recipe.learning_rate == 0.1
+    assert default_setup(*of).recipe.learning_rate == 0.1
+    assert default_setup(*of, optimizer="adamw").recipe.learning_rate == 4e-3
+    assert default_setup(*of, optimizer="sgd").recipe.learning_rate == 0.1
     with pytest.raises(LimitError, match="batch_size: got 'many'"):
-        plan_for(*of, batch_size="many")
+        default_setup(*of, batch_size="many")
 
 
 @pytest.mark.parametrize("parts", [["test"] * 10, ["train"] * 10])
 def test_nothing_to_learn_is_told(parts: list[str]) -> None:
-    data = data_of(draw(20, 9, seed=0), parts)
+    data = data_of(make_xo(20, 9, seed=0), parts)
     data.labels[:] = 0
     with pytest.raises(DataError, match=r"^here: "):
-        lesson(data, "here")
+        plan_training(data, "here")
     with pytest.raises(DataError, match=r"^data: "):
-        lesson(data)
+        plan_training(data)
     with pytest.raises(DataError, match=r"^data: "):
-        teach(data)
+        run_training(data)
 
 
 def test_a_path_is_read_as_read_data_reads_it(tmp_path: Path) -> None:
-    drawn, path = draw(40, 9, seed=0), tmp_path / "drawn.npz"
-    np.savez(path, images=drawn.pictures[:, 0], labels=drawn.labels, classes=drawn.classes,
+    drawn, path = make_xo(40, 9, seed=0), tmp_path / "drawn.npz"
+    np.savez(path, images=drawn.inputs[:, 0], labels=drawn.labels, classes=drawn.classes,
              split=["train", "validation"] * 20)  # fmt: skip
-    by_data, by_path = lesson(read_data(path), **SMALL), lesson(str(path), **SMALL)
-    assert by_path.plan == by_data.plan
-    assert by_path.preparation == by_data.preparation
-    assert list(by_path.parts) == list(by_data.parts)
-    for name, part in by_path.parts.items():
-        assert part.pictures.tobytes() == by_data.parts[name].pictures.tobytes()
-        assert part.labels.tolist() == by_data.parts[name].labels.tolist()
+    by_data, by_path = plan_training(read_data(path), **SMALL), plan_training(str(path), **SMALL)
+    assert by_path.setup == by_data.setup
+    assert by_path.preprocessor == by_data.preprocessor
+    assert list(by_path.splits) == list(by_data.splits)
+    for name, part in by_path.splits.items():
+        assert part.inputs.tobytes() == by_data.splits[name].inputs.tobytes()
+        assert part.labels.tolist() == by_data.splits[name].labels.tolist()
 
 
 def test_a_path_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, stages = draw(40, 9, seed=0), set[str]()
-    np.savez(tmp_path / "drawn.npz", images=drawn.pictures[:, 0], labels=drawn.labels)
-    quick = partial(plan_for, quick=True, epochs=1)
+    drawn, stages = make_xo(40, 9, seed=0), set[str]()
+    np.savez(tmp_path / "drawn.npz", images=drawn.inputs[:, 0], labels=drawn.labels)
+    quick = partial(default_setup, quick=True, epochs=1)
     monkeypatch.setattr(experiment, "plan_for", lambda *of, tricks, **_: quick(*of, tricks=tricks))
-    taught = teach(tmp_path / "drawn.npz", lambda progress: stages.add(progress.stage))
+    taught = run_training(tmp_path / "drawn.npz", lambda progress: stages.add(progress.stage))
     assert {"fold 1 of 10", "training"} <= stages
-    same = teach(read_data(tmp_path / "drawn.npz"))
+    same = run_training(read_data(tmp_path / "drawn.npz"))
     assert same.net.parameters_sha256 == taught.net.parameters_sha256
 
 
 @pytest.mark.parametrize("wrong", [5, None, b"folder", [1, 2]])
 def test_what_is_no_data_set_is_refused_in_a_sentence(wrong: Any) -> None:
-    for entry in (lesson, teach, shuffle_test):
+    for entry in (plan_training, run_training, shuffle_test):
         with pytest.raises(DataError, match=r"^data: got .*, wanted a data set from read_data"):
             entry(wrong)
 
 
 def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     path = tmp_path / "nowhere"
-    for entry in (lesson, teach, shuffle_test, suspects):
+    for entry in (plan_training, run_training, shuffle_test, find_label_issues):
         with pytest.raises(DataError, match=re.escape(str(path))):
             entry(path)
 
@@ -265,8 +269,8 @@ def test_steps_of_sureness_say_how_many_were_answered_and_how_well() -> None:
     right = np.zeros(100, int)
     right[:10] = 1  # the least sure answers are wrong
     found = calibrated(logits, right)
-    assert [step.coverage for step in found.sure] == list(COVERAGES)
-    by = {step.coverage: step.accuracy for step in found.sure}
+    assert [step.coverage for step in found.thresholds] == list(COVERAGES)
+    by = {step.coverage: step.accuracy for step in found.thresholds}
     assert by[1.0] == pytest.approx(0.9)
     assert by[0.9] == by[0.5] == 1.0
     assert calibrated(logits[:5], right[:5]) == Calibration()
@@ -274,7 +278,7 @@ def test_steps_of_sureness_say_how_many_were_answered_and_how_well() -> None:
 
 def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
     net = Network("full", (1, 9, 9), ("X", "O"), seed=3)
-    pictures = draw(40, 9, seed=0).pictures
+    pictures = make_xo(40, 9, seed=0).inputs
     before = net.probabilities(pictures)
     net.calibration = Calibration(2.0, 40, (Sure(1.0, 0.5, 0.9), Sure(0.5, 0.6, 1.0)))
     assert (net.probabilities(pictures) != before).any()
@@ -337,16 +341,16 @@ def test_scores_over_folds_count_pictures_once() -> None:
 
 
 def test_patience_goes_back_to_the_best_epoch() -> None:
-    lessons, unseen = draw(200, 9, seed=0), draw(100, 9, seed=1)
-    data = DataSet(
-        np.concatenate([lessons.pictures, unseen.pictures]),
+    lessons, unseen = make_xo(200, 9, seed=0), make_xo(100, 9, seed=1)
+    data = Dataset(
+        np.concatenate([lessons.inputs, unseen.inputs]),
         np.concatenate([lessons.labels, unseen.labels]),
         ("X", "O"),
         np.repeat(["train", "validation"], [200, 100]),
-        lessons.preparation,
+        lessons.preprocessor,
     )
     knobs: dict[str, Any] = {"layers": "full", "learning_rate": 1.0, "schedule": "constant"}
-    taught = teach(lesson(data, epochs=60, patience=4, **knobs))
+    taught = run_training(plan_training(data, epochs=60, patience=4, **knobs))
     history = taught.net.history
     best = max(epoch["validation_accuracy"] for epoch in history)
     first = next(e for e in history if e["validation_accuracy"] == best)
@@ -358,7 +362,7 @@ def test_patience_goes_back_to_the_best_epoch() -> None:
 
 @pytest.mark.parametrize("steps", [16, 64, 96])
 def test_of_each_band_of_a_sound_the_best_step_votes(steps: int) -> None:
-    plan = plan_for("sounds", (1, 40, steps), 3, 2_000)
+    plan = default_setup("sounds", (1, 40, steps), 3, 2_000)
     net = Network(plan.layers, (1, 40, steps), 3)
     last = [stage for stage in net.architecture.stages if stage.name.startswith("pool")][-1]
     assert last.output.width == 1

@@ -6,18 +6,29 @@ from dataclasses import replace
 
 import pytest
 
-from piecewise.data.dataset import read_data
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.audio.preprocessor import SoundPreparation
 from piecewise.core.errors import DataError, LimitError
-from piecewise.insight.robustness import augmentation_training
-from piecewise.insight.robustness.augmentation_training import Change, asked_tricks, changes, teach_tricks, widened
-from piecewise.insight.robustness.curves import SetCurve, SetCurves, dials, set_curves
-from piecewise.training.recipe import Recipe
-from piecewise.training.experiment import Part, lesson, teach
-from piecewise.network import Network
 from piecewise.core.progress import Progress
+from piecewise.data.audio.preprocessor import AudioPreprocessor
+from piecewise.data.dataset import read_data
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.insight.robustness import augmentation_training
+from piecewise.insight.robustness.augmentation_training import (
+    Change,
+    asked_tricks,
+    changes,
+    train_with_augmentation,
+    widened,
+)
+from piecewise.insight.robustness.curves import (
+    SetCurve,
+    SetCurves,
+    dataset_robustness,
+    perturbations,
+)
+from piecewise.network import Network
 from piecewise.spec.augmentation import Augmentation
+from piecewise.training.experiment import Split, plan_training, run_training
+from piecewise.training.recipe import Recipe
 from tests.real_data import real
 from tests.test_tricks_lab import DRAWN, KNOBS, LAYERS, data_of, taught
 
@@ -28,26 +39,28 @@ def net() -> Network:
 
 
 def test_tricks_are_widened_never_narrowed() -> None:
-    turning = dials(PicturePreparation((1, 28, 56), "dark"))
+    turning = perturbations(ImagePreprocessor((1, 28, 56), "dark"))
     every = dict.fromkeys(("translation", "scaling", "rotation", "weight"), 1.0)
-    wide = widened(Augmentation(flip=True, noise=0.1), turning, every)
-    assert wide == Augmentation(0.25, (0.5, 1.5), 45, 1, flip=True, noise=0.1)
+    wide = widened(Augmentation(horizontal_flip=True, noise=0.1), turning, every)
+    assert wide == Augmentation(0.25, (0.5, 1.5), 45, 1, horizontal_flip=True, noise=0.1)
     half = widened(Augmentation(), turning, {"scaling": 0.5, "rotation": 0.5})
     assert half == Augmentation(0, (0.75, 1.25), 22.5, 0)
     wider = Augmentation(0.4, (0.3, 1.9), 90, 2)
     assert widened(wider, turning, every) == wider
-    (time,) = dials(SoundPreparation((1, 40, 64)))
+    (time,) = perturbations(AudioPreprocessor((1, 40, 64)))
     assert widened(Augmentation(), (time,), {"translation": 1.0}).shift == (0, 0.25)
 
 
 def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) -> None:
     data = data_of()
-    tested = data.part("test")
-    digest, before = net.parameters_sha256, set_curves(net, *tested)
+    tested = data.subset("test")
+    digest, before = net.parameters_sha256, dataset_robustness(net, *tested)
     reports: list[Progress] = []
-    found = teach_tricks(net, data, ["translation"], on_progress=reports.append, threads=1)
+    found = train_with_augmentation(
+        net, data, ["translation"], on_progress=reports.append, threads=1
+    )
     assert net.parameters_sha256 == digest
-    changed = {one.trick: one for one in changes(before, set_curves(found.net, *tested))}
+    changed = {one.trick: one for one in changes(before, dataset_robustness(found.net, *tested))}
     gained = changed["translation"].gained
     assert gained is not None
     assert gained >= 0.3
@@ -59,9 +72,9 @@ def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) ->
     assert any(one.stage.startswith("teaching translation") for one in reports)
 
     # The same on two threads, and whatever the test part holds.
-    data.pictures = data.pictures.copy()
-    data.pictures[data.parts == "test"] = 0
-    again = teach_tricks(net, data, ["translation"], threads=2)
+    data.inputs = data.inputs.copy()
+    data.inputs[data.splits == "test"] = 0
+    again = train_with_augmentation(net, data, ["translation"], threads=2)
     assert again.net.parameters_sha256 == found.net.parameters_sha256
     assert again.to_json() == found.to_json()
 
@@ -69,7 +82,9 @@ def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) ->
 def scripted(monkeypatch: pytest.MonkeyPatch, areas: list[dict[str, float]]) -> None:
     """Have the lab measure these areas, one after the other. "as it is" belongs to the first."""
     coming = iter(areas)
-    turning = {dial.trick: dial for dial in dials(DRAWN.preparation)}
+    turning = {
+        perturbation.trick: perturbation for perturbation in perturbations(DRAWN.preprocessor)
+    }
 
     def measured(*_: object, **__: object) -> SetCurves:
         given = {"translation": 0.5, "scaling": 0.9, "rotation": 0.5, "weight": 0.8} | next(coming)
@@ -79,7 +94,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, areas: list[dict[str, float]]) -> 
             for trick, height in given.items()
         ]
         heights = list(curves[0].accuracies)
-        middle = curves[0].dial.as_it_is
+        middle = curves[0].perturbation.as_it_is
         heights[middle - 1] += heights[middle] - whole  # the area stays
         heights[middle] = whole
         return SetCurves(1, 0, (replace(curves[0], accuracies=tuple(heights)), *curves[1:]))
@@ -92,15 +107,18 @@ def test_what_would_be_forgotten_is_taught_a_little(
 ) -> None:
     data = data_of()
     scripted(monkeypatch, [{}, {"scaling": 0.6}, {"scaling": 0.7, "weight": 0.7}, {}])
-    found = teach_tricks(net, data, ["rotation"])
+    found = train_with_augmentation(net, data, ["rotation"])
     assert found.tricks == ("rotation",)
     assert found.shares == {"rotation": 1, "scaling": 1, "weight": 0.5}
     assert found.net.recipe["tricks"]["scaling"] == [0.5, 1.5]
     scripted(monkeypatch, [{}, {"scaling": 0.89}])  # a fall of 1 % is none
-    assert teach_tricks(net, data, ["rotation"]).shares == {"rotation": 1}
+    assert train_with_augmentation(net, data, ["rotation"]).shares == {"rotation": 1}
     falls = [{"scaling": height} for height in (0.6, 0.8, 0.7)]  # the least fall is taken
     scripted(monkeypatch, [{}, *falls])
-    assert teach_tricks(net, data, ["rotation"]).shares == {"rotation": 1, "scaling": 0.5}
+    assert train_with_augmentation(net, data, ["rotation"]).shares == {
+        "rotation": 1,
+        "scaling": 0.5,
+    }
 
 
 def test_a_net_that_learns_less_well_is_taught_for_longer(
@@ -108,17 +126,19 @@ def test_a_net_that_learns_less_well_is_taught_for_longer(
 ) -> None:
     data = data_of()
     scripted(monkeypatch, [{}, {"scaling": 0.1, "rotation": 0.9, "weight": 0.1}, {}])
-    both = teach_tricks(net, data, ["scaling", "rotation", "scaling"])
+    both = train_with_augmentation(net, data, ["scaling", "rotation", "scaling"])
     assert both.shares == {"scaling": 1, "rotation": 1}
     assert both.longer == 2
     assert both.net.recipe["epochs"] == 2 * KNOBS["epochs"]
     falls = [{"as it is": 0.4}, {"as it is": 0.4}, {"weight": 0.7}, {}]
     scripted(monkeypatch, [{}, *falls])
-    found = teach_tricks(net, data, ["rotation"])
+    found = train_with_augmentation(net, data, ["rotation"])
     assert found.shares == {"rotation": 1, "weight": 0.5}
     assert found.longer == 4
     scripted(monkeypatch, [{}, *[{"as it is": height} for height in (0.3, 0.2, 0.1)]])
-    found = teach_tricks(net, data, ["rotation"])  # no longer than that; the first was best
+    found = train_with_augmentation(
+        net, data, ["rotation"]
+    )  # no longer than that; the first was best
     assert (found.longer, found.net.recipe["epochs"]) == (1, KNOBS["epochs"])
 
 
@@ -126,18 +146,18 @@ def test_a_small_set_is_divided_to_choose_and_then_learned_whole() -> None:
     data = data_of(60, tested=0)
     small = taught(data)
     reports: list[Progress] = []
-    found = teach_tricks(small, data, ["rotation"], on_progress=reports.append)
+    found = train_with_augmentation(small, data, ["rotation"], on_progress=reports.append)
     titles = [one.stage for one in reports]
     assert "teaching without the pictures held out" in titles
     assert titles[-1].endswith("all pictures")
     assert found.net.calibration.n == 12  # a fifth of 60
     whole = replace(
         Recipe(**small.recipe),
-        tricks=widened(Augmentation(), dials(data.preparation), found.shares),
+        augmentation=widened(Augmentation(), perturbations(data.preprocessor), found.shares),
     )
-    given = lesson(data, layers=LAYERS, folds=0, **vars(whole))
-    given = replace(given, parts={"train": Part(data.pictures, data.labels)})
-    assert teach(given).net.parameters_sha256 == found.net.parameters_sha256
+    given = plan_training(data, layers=LAYERS, folds=0, **vars(whole))
+    given = replace(given, splits={"train": Split(data.inputs, data.labels)})
+    assert run_training(given).net.parameters_sha256 == found.net.parameters_sha256
 
 
 def test_what_cannot_be_taught(net: Network) -> None:
@@ -158,7 +178,7 @@ def test_what_cannot_be_taught(net: Network) -> None:
     with pytest.raises(LimitError, match=r"taught rotation as far as it goes here.*rotation 90"):
         asked_tricks(turned, ["rotation"])
     with pytest.raises(DataError, match="got other classes, or another preparation"):
-        teach_tricks(net, replace(data_of(), classes=("O", "X")), ["all"])
+        train_with_augmentation(net, replace(data_of(), classes=("O", "X")), ["all"])
 
 
 def test_changes_in_words_of_what_was_missing() -> None:
@@ -175,12 +195,14 @@ def test_changes_in_words_of_what_was_missing() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_people_s_letters_taught_each_trick(seed: int) -> None:
     data = read_data(real("xo-unipen.npz"))
-    tested = data.part("test")
-    net = teach(lesson(data, tricks=Augmentation(), seed=seed)).net
-    before = set_curves(net, *tested)
+    tested = data.subset("test")
+    net = run_training(plan_training(data, tricks=Augmentation(), seed=seed)).net
+    before = dataset_robustness(net, *tested)
     for name in before.areas:
-        found = teach_tricks(net, data, [name])
-        changed = {one.trick: one for one in changes(before, set_curves(found.net, *tested))}
+        found = train_with_augmentation(net, data, [name])
+        changed = {
+            one.trick: one for one in changes(before, dataset_robustness(found.net, *tested))
+        }
         gained = changed[name].gained
         assert gained is not None
         assert gained >= 0.3, (name, changed)

@@ -14,14 +14,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from piecewise.data.sources.csv_tables import read_columns
-from piecewise.data.text.vocabulary import LONGEST_NUMBER, UNITS, choose_units, letters, split, words
-from piecewise.data.text.preprocessor import MOST_POSITIONS, MOST_WORDS, TextPreparation, decide_texts
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.text.preprocessor import (
+    MOST_POSITIONS,
+    MOST_WORDS,
+    TextPreprocessor,
+    fit_text_preprocessor,
+)
+from piecewise.data.text.vocabulary import (
+    LONGEST_NUMBER,
+    UNITS,
+    choose_units,
+    letters,
+    split,
+    words,
+)
 
 from .real_data import real
 
-SMALL = TextPreparation("words", ("free", "hello", "!", "0000"), 6)
+SMALL = TextPreprocessor("words", ("free", "hello", "!", "0000"), 6)
 
 ENGLISH = ["call me when you are home", "are you at home", "call now", "when are you free", "now"]
 CHINESE = [
@@ -103,15 +115,15 @@ def test_every_python_splits_every_character_alike() -> None:
 
 
 def test_texts_whose_words_come_back_are_read_in_words() -> None:
-    made = decide_texts(ENGLISH)
+    made = fit_text_preprocessor(ENGLISH)
     assert made.units == "words"
-    assert made.dictionary == ("are", "you", "call", "home", "now", "when")  # 3, 3, then 2 each
+    assert made.vocabulary == ("are", "you", "call", "home", "now", "when")  # 3, 3, then 2 each
     assert made.positions == 8
 
 
 @pytest.mark.parametrize("texts", [CHINESE, THAI, ["Anna", "Ben", "Chloé"], ["12 34", "12 34"]])
 def test_other_texts_are_read_in_letters(texts: list[str]) -> None:
-    assert decide_texts(texts).units == "letters"
+    assert fit_text_preprocessor(texts).units == "letters"
 
 
 def test_words_are_counted_as_known_only_from_the_other_half() -> None:
@@ -125,23 +137,25 @@ def test_punctuation_does_not_make_words_of_letters() -> None:
 
 def test_a_dictionary_is_in_order_of_frequency_and_then_of_code_points() -> None:
     texts = ["b a é 🦊 b"] * 2 + ["a z"] * 2 + ["once"]
-    assert decide_texts(texts).dictionary == ("a", "b", "z", "é", "🦊")
-    assert decide_texts(reversed(texts)).dictionary == decide_texts(texts).dictionary
+    assert fit_text_preprocessor(texts).vocabulary == ("a", "b", "z", "é", "🦊")
+    assert (
+        fit_text_preprocessor(reversed(texts)).vocabulary == fit_text_preprocessor(texts).vocabulary
+    )
 
 
 def test_few_letters_are_all_known_and_many_only_if_seen_twice() -> None:
-    assert decide_texts(["abc", "de"]).dictionary == ("a", "b", "c", "d", "e")
+    assert fit_text_preprocessor(["abc", "de"]).vocabulary == ("a", "b", "c", "d", "e")
     many = ["".join(chr(0x4E00 + number) for number in range(200)), "一丁"]
-    assert decide_texts(many).dictionary == ("一", "丁")
+    assert fit_text_preprocessor(many).vocabulary == ("一", "丁")
 
 
 def test_a_dictionary_has_at_most_so_many_words() -> None:
     names = ["".join(chr(97 + number // 26**k % 26) for k in range(4)) for number in range(20_100)]
-    made = decide_texts([" ".join(names)] * 2 + ["zzzz"])
-    assert len(made.dictionary) == 20_000
-    assert made.dictionary == tuple(sorted(names))[:20_000]
+    made = fit_text_preprocessor([" ".join(names)] * 2 + ["zzzz"])
+    assert len(made.vocabulary) == 20_000
+    assert made.vocabulary == tuple(sorted(names))[:20_000]
     glyphs = "".join(chr(0x4E00 + number) for number in range(2_100))
-    assert len(decide_texts([glyphs[::2], glyphs, glyphs[::-1], "x"]).dictionary) == 2_000
+    assert len(fit_text_preprocessor([glyphs[::2], glyphs, glyphs[::-1], "x"]).vocabulary) == 2_000
 
 
 @pytest.mark.parametrize(
@@ -156,12 +170,14 @@ def test_a_dictionary_has_at_most_so_many_words() -> None:
     ],
 )
 def test_positions_hold_all_of_nineteen_texts_in_twenty(lengths: list[int], positions: int) -> None:
-    made = decide_texts(["word " * length for length in lengths] * 2)
+    made = fit_text_preprocessor(["word " * length for length in lengths] * 2)
     assert (made.units, made.positions) == ("words", positions)
 
 
 def test_letters_have_more_positions_than_words() -> None:
-    assert decide_texts([chr(0x4E00 + number) * 500 for number in range(9)]).positions == 400
+    assert (
+        fit_text_preprocessor([chr(0x4E00 + number) * 500 for number in range(9)]).positions == 400
+    )
 
 
 @pytest.mark.parametrize("units", UNITS)
@@ -170,7 +186,7 @@ def test_little_more_than_the_texts_is_held(units: str) -> None:
     if units == "letters":
         texts = ["".join(chr(0x4E00 + n + k * k % 999) for k in range(500)) for n in range(1_000)]
     tracemalloc.start()
-    made = decide_texts(texts)
+    made = fit_text_preprocessor(texts)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert made.units == units
@@ -179,46 +195,46 @@ def test_little_more_than_the_texts_is_held(units: str) -> None:
 
 def test_nothing_at_all_is_still_a_preparation() -> None:
     for texts in ([], [""], ["", " "]):
-        made = decide_texts(texts)
+        made = fit_text_preprocessor(texts)
         assert made.shape == (1, 2, 8)
-        assert made.fit("anything").tolist() == [1] * 8
+        assert made.transform("anything").tolist() == [1] * 8
 
 
 # Fitting.
 
 
 def test_a_text_becomes_the_numbers_of_its_words() -> None:
-    found = SMALL.fit("HELLO you: free!")
+    found = SMALL.transform("HELLO you: free!")
     assert found.dtype == np.int64
     assert found.tolist() == [3, 1, 1, 2, 4, 0]
-    assert SMALL.fit("").tolist() == [0] * 6
-    assert SMALL.fit("free " * 9).tolist() == [2] * 6
-    assert SMALL.fit("1234 9876 123").tolist() == [5, 5, 1, 0, 0, 0]
+    assert SMALL.transform("").tolist() == [0] * 6
+    assert SMALL.transform("free " * 9).tolist() == [2] * 6
+    assert SMALL.transform("1234 9876 123").tolist() == [5, 5, 1, 0, 0, 0]
 
 
 def test_letters_are_numbered_too() -> None:
-    made = TextPreparation("letters", (" ", "é"), 4)
-    assert made.fit("E\u0301  xe").tolist() == [3, 2, 1, 1]
-    assert made.told == "texts in letters: a dictionary of 2, the first 4 of each text"
+    made = TextPreprocessor("letters", (" ", "é"), 4)
+    assert made.transform("E\u0301  xe").tolist() == [3, 2, 1, 1]
+    assert made.description == "texts in letters: a dictionary of 2, the first 4 of each text"
 
 
 def test_what_it_is_called() -> None:
-    assert (SMALL.kind, SMALL.ground, SMALL.shape) == ("texts", "any", (1, 6, 6))
-    many = TextPreparation("words", tuple(f"a{number}" for number in range(3_412)), 64)
-    assert many.told == "texts in words: a dictionary of 3,412, the first 64 of each text"
+    assert (SMALL.kind, SMALL.background, SMALL.shape) == ("texts", "any", (1, 6, 6))
+    many = TextPreprocessor("words", tuple(f"a{number}" for number in range(3_412)), 64)
+    assert many.description == "texts in words: a dictionary of 3,412, the first 64 of each text"
 
 
 def test_remarks() -> None:
-    assert SMALL.remark("hello there") is None
-    assert SMALL.remark(" \n") == "there is no text in it"
-    assert SMALL.remark("bonjour") == "none of its words is one that the net has learned"
-    assert SMALL.remark("a b c d e f hello").startswith("none of its words")  # type: ignore[union-attr]
-    assert SMALL.remark("hello " * 6) is None
-    assert SMALL.remark("hello " * 7) == "only its first 6 words are looked at"
+    assert SMALL.warning("hello there") is None
+    assert SMALL.warning(" \n") == "there is no text in it"
+    assert SMALL.warning("bonjour") == "none of its words is one that the net has learned"
+    assert SMALL.warning("a b c d e f hello").startswith("none of its words")  # type: ignore[union-attr]
+    assert SMALL.warning("hello " * 6) is None
+    assert SMALL.warning("hello " * 7) == "only its first 6 words are looked at"
 
 
 def test_the_picture_of_a_text_has_one_mark_in_each_column() -> None:
-    numbers = np.stack([SMALL.fit("hello free"), SMALL.fit("what!")])
+    numbers = np.stack([SMALL.transform("hello free"), SMALL.transform("what!")])
     rows = SMALL.rows(numbers)
     assert rows.shape == (2, 1, 6, 6)
     assert rows.dtype == np.uint8
@@ -247,25 +263,27 @@ def test_numbers_that_are_no_texts_are_told(numbers: Any, words: str) -> None:
 @example("\ud800\udfff", "letters")
 @example("ŉ ΐ ﬃ İ \u0345\u0301α", "words")
 def test_any_text_fits_and_any_texts_decide(text: str, units: str) -> None:
-    made = decide_texts([text, text])
-    assert TextPreparation.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
+    made = fit_text_preprocessor([text, text])
+    assert TextPreprocessor.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
     json.dumps(made.to_json(), ensure_ascii=False).encode()
-    found = made.fit(text)
+    found = made.transform(text)
     assert found.shape == (made.positions,)
     assert 1 not in found  # all were seen twice
     assert [one for one in split(text, units) if one.isspace() and one != " "] == []
-    SMALL.remark(text)
+    SMALL.warning(text)
 
 
 # In a file.
 
 
-GOOD: dict[str, Any] = {"units": "words", "dictionary": ["free", "é"], "positions": 6}
+GOOD: dict[str, Any] = {"units": "words", "vocabulary": ["free", "é"], "positions": 6}
 
 
 def test_json_gives_back_the_same_preparation() -> None:
-    for made in (SMALL, decide_texts(ENGLISH), decide_texts(CHINESE)):
-        assert TextPreparation.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
+    for made in (SMALL, fit_text_preprocessor(ENGLISH), fit_text_preprocessor(CHINESE)):
+        assert (
+            TextPreprocessor.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
+        )
 
 
 @pytest.mark.parametrize(
@@ -282,35 +300,35 @@ def test_json_gives_back_the_same_preparation() -> None:
         ({**GOOD, "positions": 6.0}, "got 6.0, wanted a whole number"),
         ({**GOOD, "positions": True}, "got True, wanted a whole number"),
         ({**GOOD, "positions": 7}, "got (1, 4, 7), wanted (1, 4, 6)"),
-        ({**GOOD, "dictionary": ["free"]}, "got (1, 3, 6), wanted (1, 4, 6)"),
-        ({**GOOD, "dictionary": "free"}, "got 'free', wanted a list of words"),
-        ({**GOOD, "dictionary": {"free": 2}}, "wanted a list of words"),
-        ({**GOOD, "dictionary": ["free", 1]}, "got 1 among its words"),
-        ({**GOOD, "dictionary": ["free", ""]}, "got '' among its words, wanted words of 1 to 100"),
-        ({**GOOD, "dictionary": ["free", "a" * 101]}, "wanted words of 1 to 100 characters"),
-        ({**GOOD, "dictionary": ["free", "e\u0301"]}, "in Unicode's composed form"),
-        ({**GOOD, "dictionary": ["free", "\ud83d"]}, r"got '\ud83d' among its words"),
-        ({**GOOD, "dictionary": ["free", "free"]}, "got an entry more than once"),
-        ({**GOOD, "dictionary": ["a"] * (MOST_WORDS + 1)}, "50,001 entries, wanted at most 50,000"),
+        ({**GOOD, "vocabulary": ["free"]}, "got (1, 3, 6), wanted (1, 4, 6)"),
+        ({**GOOD, "vocabulary": "free"}, "got 'free', wanted a list of words"),
+        ({**GOOD, "vocabulary": {"free": 2}}, "wanted a list of words"),
+        ({**GOOD, "vocabulary": ["free", 1]}, "got 1 among its words"),
+        ({**GOOD, "vocabulary": ["free", ""]}, "got '' among its words, wanted words of 1 to 100"),
+        ({**GOOD, "vocabulary": ["free", "a" * 101]}, "wanted words of 1 to 100 characters"),
+        ({**GOOD, "vocabulary": ["free", "e\u0301"]}, "in Unicode's composed form"),
+        ({**GOOD, "vocabulary": ["free", "\ud83d"]}, r"got '\ud83d' among its words"),
+        ({**GOOD, "vocabulary": ["free", "free"]}, "got an entry more than once"),
+        ({**GOOD, "vocabulary": ["a"] * (MOST_WORDS + 1)}, "50,001 entries, wanted at most 50,000"),
         ({**GOOD, "units": "letters"}, "got 'free' among its letters, wanted single characters"),
         (
-            {**GOOD, "positions": 4096, "dictionary": [f"a{n}" for n in range(20_000)]},
+            {**GOOD, "positions": 4096, "vocabulary": [f"a{n}" for n in range(20_000)]},
             "81,928,192 values, wanted at most",
         ),
     ],
 )
 def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
-    assert TextPreparation.from_json(GOOD, (1, 4, 6)).dictionary == ("free", "é")
+    assert TextPreprocessor.from_json(GOOD, (1, 4, 6)).vocabulary == ("free", "é")
     with pytest.raises(DataError) as caught:
-        TextPreparation.from_json(value, (1, 4, 6))
+        TextPreprocessor.from_json(value, (1, 4, 6))
     assert str(caught.value).startswith("preparation: ")
     assert words in str(caught.value)
 
 
 def test_mutated_json_is_a_preparation_or_told() -> None:
     rnd = random.Random(9)
-    whole = json.dumps(decide_texts(ENGLISH).to_json()).encode()
-    shape = decide_texts(ENGLISH).shape
+    whole = json.dumps(fit_text_preprocessor(ENGLISH).to_json()).encode()
+    shape = fit_text_preprocessor(ENGLISH).shape
     told = made = 0
     for _ in range(4_000):
         content = bytearray(whole)
@@ -334,7 +352,7 @@ def test_mutated_json_is_a_preparation_or_told() -> None:
         except ValueError:
             continue
         try:
-            assert TextPreparation.from_json(value, shape).shape == shape
+            assert TextPreprocessor.from_json(value, shape).shape == shape
             made += 1
         except DataError:
             told += 1
@@ -343,9 +361,9 @@ def test_mutated_json_is_a_preparation_or_told() -> None:
 
 def test_a_wrong_preparation_is_told_when_it_is_made() -> None:
     with pytest.raises(LimitError, match="got 'Words', wanted words or letters"):
-        TextPreparation("Words", (), 8)
+        TextPreprocessor("Words", (), 8)
     with pytest.raises(LimitError, match="got 0, wanted a whole number from 1 to 4,096"):
-        TextPreparation("words", (), 0)
+        TextPreprocessor("words", (), 0)
 
 
 # Real messages.
@@ -355,11 +373,11 @@ def test_messages_are_read_decided_and_fitted_at_once() -> None:
     path = real("sms-spam.csv")
     table = read_columns(path)
     learned = [text for text, part in zip(table.texts, table.parts, strict=True) if part != "test"]
-    made = decide_texts(learned)
-    numbers = np.stack([made.fit(text) for text in table.texts])
+    made = fit_text_preprocessor(learned)
+    numbers = np.stack([made.transform(text) for text in table.texts])
     assert (len(table.texts), table.skipped) == (5_160, [])
     assert made.units == "words"
-    assert 2_000 < len(made.dictionary) < 5_000
+    assert 2_000 < len(made.vocabulary) < 5_000
     assert made.positions == 48
     unknown = (numbers[table.parts == "test"] == 1).sum() / (
         numbers[table.parts == "test"] > 0

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from piecewise.data.text.decoding import LATER, LONGEST_TEXT, composed, has_half, read_text
 from piecewise.core.errors import DataError
+from piecewise.data.text.decoding import LATER, LONGEST_TEXT, composed, has_half, read_text
 
 LATER_MARK = "\U0001e4ec"  # of Nag Mundari; no letter to a Python whose Unicode is 14.0
 

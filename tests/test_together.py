@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 
 from piecewise import LimitError, Network
-from piecewise.spec.architecture import Architecture
-from piecewise.engine.runtime import helper_threads, thread_pool, single_image
-from piecewise.engine.runtime.helper_threads import HELPERS
-from piecewise.engine.kernels.convolution import Correlation
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.core.windows import whole
 from piecewise.engine.codegen.layer_pieces import Cutting, pieces
-from piecewise.engine.runtime.single_image import Single
 from piecewise.engine.ir.feature_maps import Stack
 from piecewise.engine.ir.window_terms import forward_terms
+from piecewise.engine.kernels.convolution import Correlation
+from piecewise.engine.runtime import helper_threads, single_image, thread_pool
+from piecewise.engine.runtime.helper_threads import HELPERS
+from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.single_image import Single
+from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Shape
-from piecewise.core.windows import whole
 
 from .networks import network, sample
 from .steps import HANG
@@ -79,7 +79,7 @@ def guarded(made: Single) -> np.ndarray:
 
 def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
     made = partial(Single, net.architecture, bytes_in=x.dtype == np.uint8, form=this_machine(form))
-    numbers = net.parameters.flat, net.running_stats.flat, net.preparation.fraction
+    numbers = net.parameters.flat, net.running_stats.flat, net.preprocessor.scaling
     alone = made(cutting=Cutting(layer=1 << 60))
     alone.weigh(*numbers)
     wanted = [alone.logits(picture).tobytes() for picture in x]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from piecewise.cli.main import status
-from piecewise.spec.layers import Pool
 from piecewise.reference import pooling
+from piecewise.spec.layers import Pool
 from piecewise.tour.chapters import CHAPTERS
 from piecewise.tour.drawing import ninths, truncated
 

@@ -13,35 +13,35 @@ import numpy.typing as npt
 import pytest
 
 from piecewise.core.errors import LimitError
-from piecewise.core.ghost_batch import Moment
-from piecewise.training.recipe import Recipe
+from piecewise.core.ghost_batch import StepContext
 from piecewise.reference import augmentation as reference
 from piecewise.reference.augmentation import Draws, draws, shades, trick
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
+from piecewise.training.recipe import Recipe
 
 Array = npt.NDArray[Any]
 
-ALL = Augmentation(0.2, (0.6, 1.4), 60, 2.3, flip=True)
+ALL = Augmentation(0.2, (0.6, 1.4), 60, 2.3, horizontal_flip=True)
 ALONE = [
     Augmentation(translation=0.5),
-    Augmentation(scaling=(0.2, 2)),
+    Augmentation(scale=(0.2, 2)),
     Augmentation(rotation=180),
-    Augmentation(weight=3),
-    Augmentation(flip=True),
+    Augmentation(stroke_width=3),
+    Augmentation(horizontal_flip=True),
 ]
-SHADED = Augmentation(contrast=0.6, light=0.3, noise=0.5, masking=0.4)
+SHADED = Augmentation(contrast=0.6, brightness=0.3, noise=0.5, band_masking=0.4)
 SHADES_ALONE = [
     Augmentation(contrast=0.9),
-    Augmentation(light=1),
+    Augmentation(brightness=1),
     Augmentation(noise=1),
-    Augmentation(masking=0.9),
+    Augmentation(band_masking=0.9),
 ]
 NONE = np.zeros(1)
 STILL = Draws(NONE, NONE, np.ones(1), NONE, NONE, np.array([False]))
 
 
-def moment(count: int, seed: int = 5, epoch: int = 3) -> Moment:
-    return Moment(seed, epoch, np.arange(count))
+def moment(count: int, seed: int = 5, epoch: int = 3) -> StepContext:
+    return StepContext(seed, epoch, np.arange(count))
 
 
 def as_drawn(
@@ -122,7 +122,7 @@ def test_no_tricks_leave_every_number_as_it_is() -> None:
 @pytest.mark.parametrize("shape", [(1, 12), (12, 1)])
 def test_a_line_is_never_left(shape: tuple[int, int]) -> None:
     line = np.ones((30, 1, *shape), np.float32)
-    tricks = Augmentation(0.1, (1, 2), 180, flip=True)
+    tricks = Augmentation(0.1, (1, 2), 180, horizontal_flip=True)
     changed = trick(tricks, line, "dark", moment(30))
     assert np.abs(draws(tricks, *shape, moment(30)).rotation).max() == 0
     middle = changed.reshape(30, 12)[:, 3:9]
@@ -150,8 +150,8 @@ def test_a_picture_s_tricks_hang_on_seed_epoch_and_its_number() -> None:
     pictures = np.random.default_rng(0).normal(size=(40, 1, 8, 8)).astype(np.float32)
     whole = trick(ALL, pictures, "dark", moment(40))
     chosen = np.array([31, 2, 17])
-    assert (trick(ALL, pictures[chosen], "dark", Moment(5, 3, chosen)) == whole[chosen]).all()
-    for other in (moment(40, seed=6), moment(40, epoch=4), Moment(5, 3, np.arange(1, 41))):
+    assert (trick(ALL, pictures[chosen], "dark", StepContext(5, 3, chosen)) == whole[chosen]).all()
+    for other in (moment(40, seed=6), moment(40, epoch=4), StepContext(5, 3, np.arange(1, 41))):
         changed = trick(ALL, pictures, "dark", other) != whole
         assert changed.any(axis=(1, 2, 3)).all()
 
@@ -174,14 +174,14 @@ def numbers(count: int, shape: tuple[int, int, int], far: float = 1) -> Array:
 
 
 def test_contrast_and_light_are_one_line_through_a_picture_s_numbers() -> None:
-    pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, light=0.2)
+    pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, brightness=0.2)
     changed = trick(tricks, pictures, "any", moment(40))
     drawn = shades(tricks, 5, 6, moment(40))
     for x, y, factor, light in zip(pictures, changed, drawn.contrast, drawn.light, strict=True):
         assert y == pytest.approx(factor * x + light, abs=1e-6)
         assert 0.5 <= factor <= 1.5
         assert abs(light) <= 0.2
-    far = trick(Augmentation(light=1), numbers(40, (3, 5, 6)), "any", moment(40))
+    far = trick(Augmentation(brightness=1), numbers(40, (3, 5, 6)), "any", moment(40))
     assert (far.min(), far.max()) == (-1, 1)
 
 
@@ -198,7 +198,7 @@ def test_noise_is_even_and_every_cell_s_own() -> None:
 
 
 def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
-    pictures, tricks = numbers(4_000, (2, 7, 10), 3), Augmentation(masking=0.3)
+    pictures, tricks = numbers(4_000, (2, 7, 10), 3), Augmentation(band_masking=0.3)
     changed = trick(tricks, pictures, "any", moment(4_000))
     masked = changed == -1
     assert (masked[:, 0] == masked[:, 1]).all()
@@ -215,7 +215,7 @@ def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
 
 
 def test_masks_come_last_and_geometry_stays_as_it_is() -> None:
-    pictures, all_of_them = numbers(40, (1, 8, 9)), replace(ALL, masking=0.4)
+    pictures, all_of_them = numbers(40, (1, 8, 9)), replace(ALL, band_masking=0.4)
     moved = trick(ALL, pictures, "dark", moment(40))
     changed = trick(all_of_them, pictures, "dark", moment(40))
     assert ((changed == moved) | (changed == -1)).all()
@@ -241,16 +241,16 @@ def test_new_draws_hang_together_with_no_others() -> None:
         (lambda: Augmentation(translation=(0, -0.1)), "translation: right: got -0.1, wanted a n"),
         (lambda: Augmentation(translation=(0.6, 0)), "translation: down: got 0.6, wanted a number"),
         (lambda: Augmentation(translation=(0.1,)), "translation: got .*, wanted one number from"),  # type: ignore[arg-type]
-        (lambda: Augmentation(scaling=(0.1, 1)), "scaling: smallest: got 0.1, wanted"),
-        (lambda: Augmentation(scaling=(1, 2.5)), "scaling: largest: got 2.5, wanted"),
-        (lambda: Augmentation(scaling=1.5), "scaling: got 1.5, wanted the smallest and"),  # type: ignore[arg-type]
+        (lambda: Augmentation(scale=(0.1, 1)), "scaling: smallest: got 0.1, wanted"),
+        (lambda: Augmentation(scale=(1, 2.5)), "scaling: largest: got 2.5, wanted"),
+        (lambda: Augmentation(scale=1.5), "scaling: got 1.5, wanted the smallest and"),  # type: ignore[arg-type]
         (lambda: Augmentation(rotation=181), "rotation: got 181, wanted"),
-        (lambda: Augmentation(weight=float("nan")), "weight: got nan, wanted"),
-        (lambda: Augmentation(flip=1), "flip: got 1, wanted True or False"),  # type: ignore[arg-type]
+        (lambda: Augmentation(stroke_width=float("nan")), "weight: got nan, wanted"),
+        (lambda: Augmentation(horizontal_flip=1), "flip: got 1, wanted True or False"),  # type: ignore[arg-type]
         (lambda: Augmentation(contrast=1), "contrast: got 1, wanted a number from 0 to 0.9"),
-        (lambda: Augmentation(light=-0.1), "light: got -0.1, wanted a number from 0 to 1"),
+        (lambda: Augmentation(brightness=-0.1), "light: got -0.1, wanted a number from 0 to 1"),
         (lambda: Augmentation(noise=1.5), "noise: got 1.5, wanted a number from 0 to 1"),
-        (lambda: Augmentation(masking=1), "masking: got 1, wanted a number from 0 to 0.9"),
+        (lambda: Augmentation(band_masking=1), "masking: got 1, wanted a number from 0 to 0.9"),
     ],
 )
 def test_what_is_outside_a_limit_is_refused(make: Callable[[], object], words: str) -> None:
@@ -263,22 +263,22 @@ def test_an_augmentation_says_whether_it_changes_anything() -> None:
     assert all(one.changes and one.moves for one in (ALL, *ALONE))
     assert all(one.changes and not one.moves for one in (SHADED, *SHADES_ALONE))
     assert Augmentation(translation=0.5) == Augmentation(translation=(0.5, 0.5))
-    assert Augmentation(scaling=[0.5, 1]) == Augmentation(scaling=(0.5, 1))  # type: ignore[arg-type]
+    assert Augmentation(scale=[0.5, 1]) == Augmentation(scale=(0.5, 1))  # type: ignore[arg-type]
 
 
 def test_a_recipe_s_file_gives_its_tricks_back_and_those_of_older_files() -> None:
     for tricks in (Augmentation(), ALL, SHADED, Augmentation(translation=(0, 0.1))):
-        plain = json.loads(json.dumps(Recipe(tricks=tricks).to_json()))
-        assert plain == Recipe(tricks=tricks).to_json()
-        assert Recipe(**plain).tricks == tricks
+        plain = json.loads(json.dumps(Recipe(augmentation=tricks).to_json()))
+        assert plain == Recipe(augmentation=tricks).to_json()
+        assert Recipe(**plain).augmentation == tricks
     older = {"translation": 0.2, "scaling": [0.6, 1.4], "rotation": 60, "weight": 2.3, "flip": True}
-    assert Recipe(tricks=older).tricks == ALL  # type: ignore[arg-type]
+    assert Recipe(augmentation=older).augmentation == ALL  # type: ignore[arg-type]
 
 
 def test_the_widest_band_is_whole_cells() -> None:
-    tricks = Augmentation(masking=0.29)
+    tricks = Augmentation(band_masking=0.29)
     assert [tricks.widest(side) for side in (1, 3, 4, 40, 100)] == [0, 0, 1, 11, 29]
-    assert Augmentation(masking=0.9).widest(1) == 0
+    assert Augmentation(band_masking=0.9).widest(1) == 0
 
 
 @pytest.mark.parametrize(

@@ -11,44 +11,56 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from piecewise.data.dataset import DataSet
-from piecewise.data.images.preprocessor import PicturePreparation
-from piecewise.data.audio.preprocessor import SoundPreparation
-from piecewise.data.text.preprocessor import TextPreparation
-from piecewise.data.xo import DECK_TRICKY_X, DECK_X, PLAIN, draw
 from piecewise.core.errors import DataError, LimitError
-from piecewise.inputs import layer_inputs
-from piecewise.insight.robustness import literal_matching, curves
-from piecewise.insight.robustness.literal_matching import Literal, as_bytes, share_same, worth
-from piecewise.insight.robustness.augmentation_training import widened
-from piecewise.insight.robustness.curves import Curve, Dial, area, dials, picture_curves, set_curves
-from piecewise.training.experiment import lesson, teach
-from piecewise.network import Network
 from piecewise.core.progress import Progress
+from piecewise.data.audio.preprocessor import AudioPreprocessor
+from piecewise.data.dataset import Dataset
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.data.xo import DECK_TRICKY_X, DECK_X, PLAIN, make_xo
+from piecewise.inputs import layer_inputs
+from piecewise.insight.robustness import curves, literal_matching
+from piecewise.insight.robustness.augmentation_training import widened
+from piecewise.insight.robustness.curves import (
+    Curve,
+    Perturbation,
+    area,
+    dataset_robustness,
+    example_robustness,
+    perturbations,
+)
+from piecewise.insight.robustness.literal_matching import Literal, as_bytes, share_same, worth
+from piecewise.network import Network
 from piecewise.reference.augmentation import Draws, as_drawn, draws, trick
 from piecewise.spec.augmentation import Augmentation
+from piecewise.training.experiment import plan_training, run_training
 from tests.test_tricks import ALL, moment
 
 Array = npt.NDArray[Any]
 SIZE = 12
 LAYERS = "conv 6 3, relu, pool 2, full"
-DRAWN = draw(300, size=SIZE, seed=0, tricks=PLAIN)
-KNOBS: dict[str, Any] = {"epochs": 6, "batch_size": 16, "learning_rate": 0.05, "tricks": "none"}
+DRAWN = make_xo(300, size=SIZE, seed=0, tricks=PLAIN)
+KNOBS: dict[str, Any] = {
+    "epochs": 6,
+    "batch_size": 16,
+    "learning_rate": 0.05,
+    "augmentation": "none",
+}
 
 
-def data_of(count: int = 300, tested: int = 100) -> DataSet:
+def data_of(count: int = 300, tested: int = 100) -> Dataset:
     """Drawings with no tricks, the last ones for testing."""
     parts = np.where(np.arange(count) < count - tested, "train", "test")
     some = slice(count)
-    return DataSet(
-        DRAWN.pictures[some], DRAWN.labels[some], DRAWN.classes, parts, DRAWN.preparation
-    )
+    return Dataset(DRAWN.inputs[some], DRAWN.labels[some], DRAWN.classes, parts, DRAWN.preprocessor)
 
 
-def taught(data: DataSet, seed: int = 0, **knobs: Any) -> Network:
-    said = {**KNOBS, "tricks": Augmentation(), "seed": seed, **knobs}
-    given = lesson(data, layers=LAYERS, folds=0, **said)
-    return teach(replace(given, parts={k: v for k, v in given.parts.items() if k != "test"})).net
+def taught(data: Dataset, seed: int = 0, **knobs: Any) -> Network:
+    said = {**KNOBS, "augmentation": Augmentation(), "seed": seed, **knobs}
+    given = plan_training(data, layers=LAYERS, folds=0, **said)
+    return run_training(
+        replace(given, splits={k: v for k, v in given.splits.items() if k != "test"})
+    ).net
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +68,8 @@ def net() -> Network:
     return taught(data_of())
 
 
-def named(net: Network) -> dict[str, Dial]:
-    return {dial.name: dial for dial in dials(net.preparation)}
+def named(net: Network) -> dict[str, Perturbation]:
+    return {perturbation.name: perturbation for perturbation in perturbations(net.preprocessor)}
 
 
 # Dials.
@@ -65,48 +77,57 @@ def named(net: Network) -> dict[str, Dial]:
 
 def test_dials_are_symmetrical_even_and_within_what_can_be_trained() -> None:
     for side, other in [(2, 2), (3, 7), (9, 9), (28, 28), (33, 20), (100, 100), (1, 40), (200, 64)]:
-        for dial in dials(PicturePreparation((1, side, other), "dark")):
-            sizes = np.array(dial.sizes)
-            middle = sizes[dial.as_it_is]
-            assert middle == (1 if dial.name == "scaling" else 0)
+        for perturbation in perturbations(ImagePreprocessor((1, side, other), "dark")):
+            sizes = np.array(perturbation.sizes)
+            middle = sizes[perturbation.as_it_is]
+            assert middle == (1 if perturbation.name == "scaling" else 0)
             assert sizes - middle == pytest.approx(middle - sizes[::-1])
             assert np.diff(sizes) == pytest.approx(sizes[1] - sizes[0])
             assert sizes[1] > sizes[0]
-        wide = widened(Augmentation(), dials(PicturePreparation((1, side, other))), {})
+        wide = widened(Augmentation(), perturbations(ImagePreprocessor((1, side, other))), {})
         assert wide == Augmentation()
 
 
 def test_the_dials_of_a_picture_of_28_pixels() -> None:
-    told = {dial.name: dial for dial in dials(PicturePreparation((1, 28, 28), "dark"))}
+    told = {
+        perturbation.name: perturbation
+        for perturbation in perturbations(ImagePreprocessor((1, 28, 28), "dark"))
+    }
     assert list(told) == ["right", "down", "scaling", "rotation", "weight"]
     assert told["right"].sizes == tuple(range(-7, 8))
     assert told["right"].reach == 7 / 28
     assert told["scaling"].sizes == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
     assert told["rotation"].sizes[::9] == (-45, 0, 45)
     assert told["weight"].sizes[::8] == (-1, 0, 1)
-    assert [dial.trick for dial in told.values()][:3] == ["translation", "translation", "scaling"]
+    assert [perturbation.trick for perturbation in told.values()][:3] == [
+        "translation",
+        "translation",
+        "scaling",
+    ]
 
 
 def test_large_pictures_are_shifted_by_whole_pixels_all_the_same() -> None:
-    right, down = dials(PicturePreparation((3, 64, 100)))[:2]
+    right, down = perturbations(ImagePreprocessor((3, 64, 100)))[:2]
     assert right.sizes == tuple(range(-24, 25, 4))
     assert down.sizes == tuple(range(-16, 17, 2))
 
 
 def test_a_line_is_only_shifted_and_made_no_thicker() -> None:
-    assert [dial.name for dial in dials(PicturePreparation((1, 1, 40)))] == ["right"]
+    assert [perturbation.name for perturbation in perturbations(ImagePreprocessor((1, 1, 40)))] == [
+        "right"
+    ]
     with pytest.raises(LimitError, match="1 x 1, wanted two pixels or more"):
-        dials(PicturePreparation((1, 1, 1)))
+        perturbations(ImagePreprocessor((1, 1, 1)))
 
 
 def test_sounds_are_shifted_in_time_and_texts_not_at_all() -> None:
-    (time,) = dials(SoundPreparation((1, 40, 64), rate=8_000, hop=160))
+    (time,) = perturbations(AudioPreprocessor((1, 40, 64), rate=8_000, hop=160))
     assert (time.name, time.trick, time.unit) == ("right", "translation", "seconds")
     assert time.drawn[-1] == 16  # a quarter of 64 steps, of 20 ms each
     assert time.sizes[-1] == pytest.approx(0.32)
-    texts = TextPreparation("words", ("a", "b"), 3)
+    texts = TextPreprocessor("words", ("a", "b"), 3)
     with pytest.raises(LimitError, match="got a net that reads texts, wanted one for pictures"):
-        dials(texts)
+        perturbations(texts)
 
 
 def test_a_dial_turns_pictures_as_training_does() -> None:
@@ -115,14 +136,14 @@ def test_a_dial_turns_pictures_as_training_does() -> None:
     for ground in ("dark", "any"):
         found = as_drawn(drawn, pictures, ground).astype(np.float32)
         assert (found == trick(ALL, pictures, ground, moment(20))).all()
-        for dial in dials(PicturePreparation((2, 9, 12))):
-            for number, size in enumerate(dial.drawn):
-                turned = dial.turned(pictures, number, ground)
-                none, changed = np.zeros(20), {dial.name: np.full(20, size)}
+        for perturbation in perturbations(ImagePreprocessor((2, 9, 12))):
+            for number, size in enumerate(perturbation.drawn):
+                turned = perturbation.turned(pictures, number, ground)
+                none, changed = np.zeros(20), {perturbation.name: np.full(20, size)}
                 same = Draws(none, none, none + 1, none, none, none > 0)
                 same = same._replace(**changed)
                 assert (turned == as_drawn(same, pictures, ground).astype(np.float32)).all()
-                assert (turned == pictures).all() == (number == dial.as_it_is)
+                assert (turned == pictures).all() == (number == perturbation.as_it_is)
 
 
 # Literal comparison.
@@ -142,7 +163,7 @@ def test_the_deck_s_two_x_are_hardly_the_same_literally() -> None:
 def test_bytes_are_found_again_on_either_ground() -> None:
     every = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
     for ground, wanted in (("dark", every), ("light", 255 - every), ("any", every)):
-        scaled = PicturePreparation((1, 16, 16), ground).scale(every)
+        scaled = ImagePreprocessor((1, 16, 16), ground).to_float(every)
         assert (as_bytes(scaled) == wanted).all()
     assert as_bytes(np.array([-9.0, 9.0])).tolist() == [0, 255]
 
@@ -193,8 +214,8 @@ def test_a_dot_that_is_shifted_to_the_other_half() -> None:
     net.parameters["full1.bias"] = np.zeros(2, np.float32)
     picture = -np.ones((1, 8, 8), np.float32)
     picture[0, 5, 2] = 1
-    right = picture_curves(net, picture)[0]
-    assert right.dial.sizes == (-2, -1, 0, 1, 2)
+    right = example_robustness(net, picture)[0]
+    assert right.perturbation.sizes == (-2, -1, 0, 1, 2)
     assert right.label == 0
     assert right.logits.argmax(axis=1).tolist() == [0, 0, 0, 0, 1]
     assert right.below is None
@@ -203,24 +224,24 @@ def test_a_dot_that_is_shifted_to_the_other_half() -> None:
     # 31 pixels of ground and one of ink, three votes each; then 32 of ground.
     assert right.above.lost == ("conv1", 0, -90, -96, 5, 2)
     assert right.same == (1 - 2 / 64, 1 - 2 / 64, 1, 1 - 2 / 64, 1 - 2 / 64)
-    watched = picture_curves(net, picture, 1)[0]  # never its answer while it lies on the left
+    watched = example_robustness(net, picture, 1)[0]  # never its answer while it lies on the left
     assert watched.below == watched.above
     assert watched.above is not None
     assert (watched.above.size, watched.above.lost) == (0, None)
 
 
 def test_a_picture_s_curves_are_what_the_net_says(net: Network) -> None:
-    example = DRAWN.pictures[290]
-    for given in (example, net.preparation.scale(example)):
-        curves = picture_curves(net, given)
-        assert [curve.dial for curve in curves] == list(dials(net.preparation))
+    example = DRAWN.inputs[290]
+    for given in (example, net.preprocessor.to_float(example)):
+        curves = example_robustness(net, given)
+        assert [curve.perturbation for curve in curves] == list(perturbations(net.preprocessor))
         for curve in curves:
-            picture = net.preparation.scale(example)[None]
-            for number in range(len(curve.dial.sizes)):
-                turned = curve.dial.turned(picture, number, "dark")
+            picture = net.preprocessor.to_float(example)[None]
+            for number in range(len(curve.perturbation.sizes)):
+                turned = curve.perturbation.turned(picture, number, "dark")
                 assert (curve.logits[number] == net.logits(turned)[0]).all()
                 assert (curve.probabilities[number] == net.probabilities(turned)[0]).all()
-            assert curve.same[curve.dial.as_it_is] == 1
+            assert curve.same[curve.perturbation.as_it_is] == 1
             assert min(curve.same) > 0.5
             assert curve.label == int(net.logits(picture)[0].argmax())
 
@@ -228,26 +249,26 @@ def test_a_picture_s_curves_are_what_the_net_says(net: Network) -> None:
 def test_where_a_curve_breaks_and_what_was_lost(net: Network) -> None:
     broken = 0
     for number in range(10):
-        picture = net.preparation.scale(DRAWN.pictures[number])
-        for curve in picture_curves(net, picture, int(DRAWN.labels[number])):
+        picture = net.preprocessor.to_float(DRAWN.inputs[number])
+        for curve in example_robustness(net, picture, int(DRAWN.labels[number])):
             broken += check_breaks(net, picture, curve)
     assert broken >= 5
 
 
 def check_breaks(net: Network, picture: Array, curve: Curve) -> int:
     """How many breaks a curve has, each looked at."""
-    wins, middle, found = curve.logits.argmax(axis=1) == curve.label, curve.dial.as_it_is, 0
+    wins, middle, found = curve.logits.argmax(axis=1) == curve.label, curve.perturbation.as_it_is, 0
     for broken, outwards in ((curve.below, wins[middle::-1]), (curve.above, wins[middle:])):
         if broken is None:
             assert outwards.all()
             continue
         assert abs(broken.number - middle) == int(outwards.argmin())
-        assert curve.dial.sizes[broken.number] == broken.size
+        assert curve.perturbation.sizes[broken.number] == broken.size
         assert broken.answer == int(curve.logits[broken.number].argmax()) != curve.label
         if broken.number == middle:
             continue
         found += 1
-        turned = curve.dial.turned(picture[None], broken.number, "dark")[0]
+        turned = curve.perturbation.turned(picture[None], broken.number, "dark")[0]
         before, after = net.walk(picture), net.walk(turned)
         lost = broken.lost
         assert lost is not None
@@ -262,10 +283,10 @@ def check_breaks(net: Network, picture: Array, curve: Curve) -> int:
 
 
 def test_curves_are_plain_values(net: Network) -> None:
-    curves = picture_curves(net, DRAWN.pictures[0])
+    curves = example_robustness(net, DRAWN.inputs[0])
     told = json.loads(json.dumps([curve.to_json() for curve in curves], allow_nan=False))
     for curve, values in zip(curves, told, strict=True):
-        assert values["dial"] == curve.dial.name
+        assert values["dial"] == curve.perturbation.name
         assert len(values["sizes"]) == len(values["logits"]) == len(values["same"])
         assert (values["below"] is None) == (curve.below is None)
         if curve.above and curve.above.lost:
@@ -274,17 +295,17 @@ def test_curves_are_plain_values(net: Network) -> None:
 
 def test_examples_and_labels_that_do_not_fit(net: Network) -> None:
     with pytest.raises(DataError, match="wanted class numbers"):
-        picture_curves(net, DRAWN.pictures[0], True)
+        example_robustness(net, DRAWN.inputs[0], True)
     with pytest.raises(DataError, match="wanted 0 to 1"):
-        picture_curves(net, DRAWN.pictures[0], 2)
+        example_robustness(net, DRAWN.inputs[0], 2)
     with pytest.raises(DataError, match="wanted \\(N, 1, 12, 12\\)"):
-        picture_curves(net, DRAWN.pictures[0, :, :9])
+        example_robustness(net, DRAWN.inputs[0, :, :9])
     with pytest.raises(LimitError, match="threads"):
-        set_curves(net, DRAWN.pictures, DRAWN.labels, threads=0)
-    texts = TextPreparation("words", ("a", "b"), 3)
+        dataset_robustness(net, DRAWN.inputs, DRAWN.labels, threads=0)
+    texts = TextPreprocessor("words", ("a", "b"), 3)
     words = Network("embed 2, pool all, full", texts.shape, ("a", "b"), 0, texts)
     with pytest.raises(LimitError, match="reads texts"):
-        picture_curves(words, np.zeros(3, int))
+        example_robustness(words, np.zeros(3, int))
 
 
 # Curves of a set.
@@ -299,34 +320,34 @@ def test_the_area_is_the_mean_height() -> None:
 
 
 def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    tested, right = DRAWN.pictures[200:], DRAWN.labels[200:]
-    lessons = DRAWN.pictures[:40], DRAWN.labels[:40]
+    tested, right = DRAWN.inputs[200:], DRAWN.labels[200:]
+    lessons = DRAWN.inputs[:40], DRAWN.labels[:40]
     reports: list[Progress] = []
-    found = set_curves(net, tested, right, lessons, on_progress=reports.append)
+    found = dataset_robustness(net, tested, right, lessons, on_progress=reports.append)
     compared = Literal(as_bytes(layer_inputs(net, lessons[0])), lessons[1])
     for curve in found.curves:
         assert curve.literal is not None
         for number, accuracy in enumerate(curve.accuracies):
-            turned = curve.dial.turned(layer_inputs(net, tested), number, "dark")
+            turned = curve.perturbation.turned(layer_inputs(net, tested), number, "dark")
             assert accuracy == (net.logits(turned).argmax(axis=1) == right).mean()
             assert curve.literal[number] == (compared.answers(turned) == right).mean()
-        assert curve.accuracies[curve.dial.as_it_is] >= 0.97
+        assert curve.accuracies[curve.perturbation.as_it_is] >= 0.97
     assert (found.n, found.literal_n) == (100, 40)
-    sizes = sum(len(curve.dial.sizes) for curve in found.curves)
+    sizes = sum(len(curve.perturbation.sizes) for curve in found.curves)
     assert reports[-1] == Progress("measuring", 100 * sizes, 100 * sizes)
     assert [one.done for one in reports] == sorted(one.done for one in reports)
     monkeypatch.setattr(curves, "_BLOCK", 30 * SIZE * SIZE)
     for threads in (1, 3):
-        assert set_curves(net, tested, right, lessons, threads=threads) == found
-    alone = set_curves(net, layer_inputs(net, tested), right)
+        assert dataset_robustness(net, tested, right, lessons, threads=threads) == found
+    alone = dataset_robustness(net, layer_inputs(net, tested), right)
     assert alone.literal_areas is None
     assert alone.literal_n == 0
     assert alone.areas == found.areas
 
 
 def test_areas_by_trick(net: Network) -> None:
-    found = set_curves(net, DRAWN.pictures[:20], DRAWN.labels[:20])
-    of = {curve.dial.name: curve.area for curve in found.curves}
+    found = dataset_robustness(net, DRAWN.inputs[:20], DRAWN.labels[:20])
+    of = {curve.perturbation.name: curve.area for curve in found.curves}
     assert list(found.areas) == ["translation", "scaling", "rotation", "weight"]
     assert found.areas["translation"] == (of["right"] + of["down"]) / 2
     assert found.areas["translation"] < 1
@@ -347,5 +368,5 @@ def test_whoever_has_seen_enough_leaves_no_thread_behind(net: Network) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        set_curves(net, DRAWN.pictures, DRAWN.labels, on_progress=enough, threads=3)
+        dataset_robustness(net, DRAWN.inputs, DRAWN.labels, on_progress=enough, threads=3)
     assert threading.active_count() == before

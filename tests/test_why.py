@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import piecewise as pw
-from piecewise.spec.architecture import Architecture
 from piecewise.core.errors import LimitError
+from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import KINDS
-from piecewise.trace.walk import Walk
 from piecewise.trace.arithmetic import _BY_KIND, Place, Why, fused
+from piecewise.trace.walk import Walk
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .test_media import folder
@@ -73,8 +73,8 @@ def test_numbers_of_trained_nets_are_replayed_and_open_down_to_the_input(
     kind: str, tmp_path: Path
 ) -> None:
     data = pw.read_data(folder(tmp_path / "set", kind, 8))
-    net = pw.teach(pw.lesson(data, epochs=2)).net
-    walk = net.walk(data.pictures[0])
+    net = pw.run_training(pw.plan_training(data, epochs=2)).net
+    walk = net.walk(data.inputs[0])
     last = list(walk)[-1]
     for place in [Place(last, 0, 0, 0), *spots(walk, 60, 1)]:
         told = check(net, walk, place)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.text.preprocessor import TextPreparation
-from piecewise.data.xo import PLAIN, draw
 from piecewise.core.errors import DataError, LimitError
-from piecewise.insight.data_quality import label_issues
-from piecewise.insight.data_quality.label_issues import Suspect, suspects
-from piecewise.training.train import train
 from piecewise.core.progress import Progress
 from piecewise.core.rng import key_of, shuffled
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.data.xo import PLAIN, make_xo
+from piecewise.insight.data_quality import label_issues
+from piecewise.insight.data_quality.label_issues import LabelIssue, find_label_issues
+from piecewise.training.train import train
 
 from .real_data import real
 from .steps import counted_ends
@@ -24,25 +24,25 @@ from .steps import counted_ends
 SIZE, LITTLE = 12, "conv 6 3, relu, pool 2, full"
 
 
-def data_of(count: int, planted: int, tested: int = 0, seed: int = 0) -> tuple[DataSet, set[int]]:
+def data_of(count: int, planted: int, tested: int = 0, seed: int = 0) -> tuple[Dataset, set[int]]:
     """Drawn X's and O's, the last ones for testing; labels planted in the others, and where."""
-    drawn = draw(count, size=SIZE, seed=seed, tricks=PLAIN)
+    drawn = make_xo(count, size=SIZE, seed=seed, tricks=PLAIN)
     parts = np.where(np.arange(count) >= count - tested, "test", "train")
     wrong = shuffled(key_of(seed, 99), count - tested)[:planted]
     labels = drawn.labels.copy()
     labels[wrong] = 1 - labels[wrong]
     names = [f"drawing {index}" for index in range(count)]
-    given = DataSet(drawn.pictures, labels, drawn.classes, parts, drawn.preparation, names=names)
+    given = Dataset(drawn.inputs, labels, drawn.classes, parts, drawn.preprocessor, names=names)
     return given, set(wrong.tolist())
 
 
 @pytest.fixture(scope="module")
-def found() -> tuple[DataSet, set[int], list[Suspect]]:
+def found() -> tuple[Dataset, set[int], list[LabelIssue]]:
     data, wrong = data_of(240, 10, tested=40)
-    return data, wrong, suspects(data, layers=LITTLE)
+    return data, wrong, find_label_issues(data, layers=LITTLE)
 
 
-def test_planted_labels_come_first(found: tuple[DataSet, set[int], list[Suspect]]) -> None:
+def test_planted_labels_come_first(found: tuple[Dataset, set[int], list[LabelIssue]]) -> None:
     data, wrong, told = found
     assert {one.index for one in told[:10]} == wrong
     for one in told[:10]:
@@ -62,25 +62,25 @@ def test_planted_labels_come_first(found: tuple[DataSet, set[int], list[Suspect]
 
 
 def test_the_same_for_any_threads_and_whatever_is_for_testing(
-    found: tuple[DataSet, set[int], list[Suspect]],
+    found: tuple[Dataset, set[int], list[LabelIssue]],
 ) -> None:
     data, _, told = found
-    changed = replace(data, pictures=data.pictures.copy(), labels=data.labels.copy())
-    changed.pictures[data.parts == "test"] = 255
-    changed.labels[data.parts == "test"] = 0
-    again = suspects(changed, layers=LITTLE, threads=1)
+    changed = replace(data, inputs=data.inputs.copy(), labels=data.labels.copy())
+    changed.inputs[data.splits == "test"] = 255
+    changed.labels[data.splits == "test"] = 0
+    again = find_label_issues(changed, layers=LITTLE, threads=1)
     assert again == told
     assert [one.to_json() for one in again] == [one.to_json() for one in told]
-    assert suspects(data, 3, layers=LITTLE, seed=1) != told[:3]
+    assert find_label_issues(data, 3, layers=LITTLE, seed=1) != told[:3]
 
 
 def test_a_validation_part_is_looked_at(
-    found: tuple[DataSet, set[int], list[Suspect]],
+    found: tuple[Dataset, set[int], list[LabelIssue]],
 ) -> None:
     data, wrong, _ = found
-    parts = data.parts.astype("<U10")
+    parts = data.splits.astype("<U10")
     parts[:100] = "validation"
-    told = suspects(replace(data, parts=parts), 10, layers=LITTLE)
+    told = find_label_issues(replace(data, splits=parts), 10, layers=LITTLE)
     assert len(wrong & {one.index for one in told}) >= 9
     assert {one.part for one in told} == {"train", "validation"}
 
@@ -88,7 +88,7 @@ def test_a_validation_part_is_looked_at(
 def test_as_many_as_asked_for_and_progress() -> None:
     data, _ = data_of(60, 2)
     seen = list[Progress]()
-    told = suspects(data, 60, layers=LITTLE, on_progress=seen.append)
+    told = find_label_issues(data, 60, layers=LITTLE, on_progress=seen.append)
     assert len({one.index for one in told}) == 60
     assert {one.stage for one in seen} == {f"asking nets, round {n} of 2" for n in (1, 2)}
     assert seen[-1].done == seen[-1].total > 0
@@ -101,9 +101,9 @@ def test_texts() -> None:
     words = random.integers(4, 9, (120, 5))
     words[np.arange(120), random.integers(0, 5, 120)] = 2 + labels
     labels[[7, 30, 77]] ^= 1
-    preparation = TextPreparation("words", tuple("abcdefgh"), 5)
-    data = DataSet(words, labels, ("no", "yes"), np.full(120, "train"), preparation)
-    told = suspects(data)
+    preprocessor = TextPreprocessor("words", tuple("abcdefgh"), 5)
+    data = Dataset(words, labels, ("no", "yes"), np.full(120, "train"), preprocessor)
+    told = find_label_issues(data)
     assert {one.index for one in told[:3]} == {7, 30, 77}
     assert told[0].name == f"example {told[0].index}"
 
@@ -111,16 +111,17 @@ def test_texts() -> None:
 def test_groups_stay_together() -> None:
     """Every picture is there five times. Of two of them all five labels are wrong: nets that
     learned from some of the five believe them, others do not."""
-    drawn = draw(30, size=SIZE, seed=3, tricks=PLAIN)
+    drawn = make_xo(30, size=SIZE, seed=3, tricks=PLAIN)
     labels, wrong = drawn.labels.copy(), [4, 21]
     labels[wrong] ^= 1
-    data = DataSet(drawn.pictures.repeat(5, axis=0), labels.repeat(5), drawn.classes,
-                   np.full(150, "train"), drawn.preparation)  # fmt: skip
+    data = Dataset(drawn.inputs.repeat(5, axis=0), labels.repeat(5), drawn.classes,
+                   np.full(150, "train"), drawn.preprocessor)  # fmt: skip
     apart = replace(data, groups=np.array([f"hand {index // 5}" for index in range(150)]))
 
-    def hits(given: DataSet) -> int:
+    def hits(given: Dataset) -> int:
         return sum(
-            one.index // 5 in wrong for one in suspects(given, 10, layers="full 30, relu, full")
+            one.index // 5 in wrong
+            for one in find_label_issues(given, 10, layers="full 30, relu, full")
         )
 
     assert hits(apart) == 10 > hits(data)
@@ -135,7 +136,7 @@ def test_nothing_is_said_of_a_class_that_the_nets_never_met(grouped: bool) -> No
     labels[lonely] = 2
     groups = np.array([f"hand {index // 12}" for index in range(120)]) if grouped else None
     given = replace(data, labels=labels, classes=("X", "O", "?"), groups=groups)
-    told = suspects(given, 120, layers=LITTLE)
+    told = find_label_issues(given, 120, layers=LITTLE)
     assert {one.index for one in told} == set(range(120)) - set(lonely)
     assert len(wrong & {one.index for one in told[:8]}) >= len(wrong - set(lonely)) - 1
 
@@ -144,17 +145,17 @@ def test_what_is_refused() -> None:
     data, _ = data_of(20, 0)
     anything: Any = [1]
     with pytest.raises(DataError, match="wanted a data set from read_data, or its path"):
-        suspects(anything)
+        find_label_issues(anything)
     with pytest.raises(LimitError, match="suspects: most: got 0, wanted a whole number from 1"):
-        suspects(data, 0)
+        find_label_issues(data, 0)
     with pytest.raises(LimitError, match="suspects: seed: got -1"):
-        suspects(data, seed=-1)
+        find_label_issues(data, seed=-1)
     with pytest.raises(DataError, match="wanted 2 classes or more"):
-        suspects(replace(data, labels=np.zeros(20, int)))
+        find_label_issues(replace(data, labels=np.zeros(20, int)))
     with pytest.raises(DataError, match="all there is to learn from is of one"):
-        suspects(replace(data, groups=np.full(20, "me")))
+        find_label_issues(replace(data, groups=np.full(20, "me")))
     with pytest.raises(LimitError, match="threads: got 0"):
-        suspects(data, layers=LITTLE, threads=0)
+        find_label_issues(data, layers=LITTLE, threads=0)
 
 
 def test_an_error_of_who_is_told_ends_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,17 +167,19 @@ def test_an_error_of_who_is_told_ends_it_all(monkeypatch: pytest.MonkeyPatch) ->
     ended = list[object]()
     monkeypatch.setattr(label_issues, "train", counted_ends(train, ended))
     with pytest.raises(KeyboardInterrupt):
-        suspects(data, layers="conv 32 5, relu, conv 32 5, relu, pool 2, full", on_progress=stop)
+        find_label_issues(
+            data, layers="conv 32 5, relu, conv 32 5, relu, pool 2, full", on_progress=stop
+        )
     assert ended == []  # of ten
 
 
 @pytest.mark.long
 def test_real_letters_with_one_label_in_twenty_wrong() -> None:
     data = read_data(real("xo-unipen.npz"))
-    train = np.flatnonzero(data.parts == "train")
+    train = np.flatnonzero(data.splits == "train")
     wrong = train[shuffled(key_of(7, 99), len(train))[: round(0.05 * len(train))]]
     labels = data.labels.copy()
     labels[wrong] ^= 1
-    told = suspects(replace(data, labels=labels), 2 * len(wrong))
+    told = find_label_issues(replace(data, labels=labels), 2 * len(wrong))
     assert len({one.index for one in told} & set(wrong.tolist())) >= 0.8 * len(wrong)
     assert all(one.part == "train" for one in told)

@@ -8,8 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.data.xo import DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, PLAIN, TRICK_NAMES, TRICKY, Tricks, draw
 from piecewise.core.errors import LimitError
+from piecewise.data.xo import (
+    DECK_O,
+    DECK_TRICKY_X,
+    DECK_X,
+    FEATURES,
+    PLAIN,
+    TRICK_NAMES,
+    TRICKY,
+    XOVariation,
+    make_xo,
+)
 
 
 def test_the_decks_x_is_both_diagonals_from_1_to_7() -> None:
@@ -37,35 +47,35 @@ def digest(pictures: np.ndarray[Any, Any]) -> str:
 
 def test_the_same_seed_gives_the_same_bytes_everywhere() -> None:
     assert (
-        digest(draw(64, 28, seed=0).pictures)
+        digest(make_xo(64, 28, seed=0).inputs)
         == "77e4744d84b554023b13c6e9161fe9333956b7d925987194f3c20ecdf24635c2"
     )
     assert (
-        digest(draw(64, 9, seed=0).pictures)
+        digest(make_xo(64, 9, seed=0).inputs)
         == "e24190d9f7620796d4f26df8fe60632bda0c88e2395da88908e73fb4692d4bbb"
     )
 
 
 def test_a_picture_does_not_depend_on_how_many_are_drawn() -> None:
-    many = draw(600, 28, seed=4)
-    later = draw(10, 28, seed=4, first=300)
-    assert (many.pictures[300:310] == later.pictures).all()
+    many = make_xo(600, 28, seed=4)
+    later = make_xo(10, 28, seed=4, first=300)
+    assert (many.inputs[300:310] == later.inputs).all()
     assert (many.labels[300:310] == later.labels).all()
-    for name, values in many.tricks.items():
-        assert (values[300:310] == later.tricks[name]).all(), name
+    for name, values in many.variations.items():
+        assert (values[300:310] == later.variations[name]).all(), name
 
 
 @pytest.mark.parametrize("size", [9, 10, 17, 28, 64])
 def test_pictures_have_ink_of_all_greys_on_a_dark_ground(size: int) -> None:
-    drawings = draw(100, size, seed=2, tricks=PLAIN)
-    assert drawings.pictures.shape == (100, 1, size, size)
-    assert drawings.pictures.dtype == np.uint8
+    drawings = make_xo(100, size, seed=2, tricks=PLAIN)
+    assert drawings.inputs.shape == (100, 1, size, size)
+    assert drawings.inputs.dtype == np.uint8
     assert drawings.labels.tolist() == [0, 1] * 50
-    ink = drawings.pictures.mean(axis=(1, 2, 3)) / 255
+    ink = drawings.inputs.mean(axis=(1, 2, 3)) / 255
     assert (ink > 0.05).all()
     assert (ink < 0.4).all()
-    assert len(np.unique(drawings.pictures)) > 100  # edges fade: they are not cut out
-    assert len(np.unique(drawings.pictures[drawings.labels == 0], axis=0)) == 50  # no two alike
+    assert len(np.unique(drawings.inputs)) > 100  # edges fade: they are not cut out
+    assert len(np.unique(drawings.inputs[drawings.labels == 0], axis=0)) == 50  # no two alike
 
 
 def centre_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
@@ -77,10 +87,10 @@ def centre_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
 
 
 def test_translation_moves_the_ink_by_what_it_says() -> None:
-    still = draw(200, 28, seed=1, tricks=PLAIN)
-    moved = draw(200, 28, seed=1, tricks=TRICKY.alone("translation"))
-    shift = centre_of_ink(moved.pictures) - centre_of_ink(still.pictures)
-    said = np.stack([moved.tricks["translation_x"], moved.tricks["translation_y"]], axis=1)
+    still = make_xo(200, 28, seed=1, tricks=PLAIN)
+    moved = make_xo(200, 28, seed=1, tricks=TRICKY.alone("translation"))
+    shift = centre_of_ink(moved.inputs) - centre_of_ink(still.inputs)
+    said = np.stack([moved.variations["translation_x"], moved.variations["translation_y"]], axis=1)
     assert np.abs(said).max() > 0.9 * 0.12 * 28
     away = np.abs(shift - said).max(axis=1)
     assert np.median(away) < 0.05
@@ -96,33 +106,33 @@ def spread_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
 
 
 def test_scaling_and_weight_do_what_they_say() -> None:
-    still = draw(200, 64, seed=1, tricks=PLAIN)
-    scaled = draw(200, 64, seed=1, tricks=TRICKY.alone("scaling"))
-    ratio = spread_of_ink(scaled.pictures) / spread_of_ink(still.pictures)
-    assert np.corrcoef(ratio, scaled.tricks["scaling"])[0, 1] > 0.99
-    heavy = draw(200, 64, seed=1, tricks=TRICKY.alone("weight"))
-    more = heavy.pictures.mean(axis=(1, 2, 3)) / still.pictures.mean(axis=(1, 2, 3))
-    said = heavy.tricks["weight"] / still.tricks["weight"]
+    still = make_xo(200, 64, seed=1, tricks=PLAIN)
+    scaled = make_xo(200, 64, seed=1, tricks=TRICKY.alone("scaling"))
+    ratio = spread_of_ink(scaled.inputs) / spread_of_ink(still.inputs)
+    assert np.corrcoef(ratio, scaled.variations["scaling"])[0, 1] > 0.99
+    heavy = make_xo(200, 64, seed=1, tricks=TRICKY.alone("weight"))
+    more = heavy.inputs.mean(axis=(1, 2, 3)) / still.inputs.mean(axis=(1, 2, 3))
+    said = heavy.variations["weight"] / still.variations["weight"]
     assert np.corrcoef(more, said)[0, 1] > 0.99
     assert said.min() < 0.7
     assert said.max() > 1.5
 
 
 def test_rotation_turns_clockwise() -> None:
-    turned = draw(100, 65, seed=1, tricks=Tricks(0, (1, 1), 45, 1, 0))
-    still = draw(100, 65, seed=1, tricks=PLAIN)
-    quarter = np.argmax(turned.tricks["rotation"] * (turned.labels == 0))
+    turned = make_xo(100, 65, seed=1, tricks=XOVariation(0, (1, 1), 45, 1, 0))
+    still = make_xo(100, 65, seed=1, tricks=PLAIN)
+    quarter = np.argmax(turned.variations["rotation"] * (turned.labels == 0))
     # An X turned by almost 45 degrees is a plus: its middle column holds ink that it had not.
-    assert turned.tricks["rotation"][quarter] > 40
+    assert turned.variations["rotation"][quarter] > 40
     column = slice(30, 35)
-    assert turned.pictures[quarter, 0, :15, column].max() > 200
-    assert still.pictures[quarter, 0, :15, column].max() < 50
+    assert turned.inputs[quarter, 0, :15, column].max() > 200
+    assert still.inputs[quarter, 0, :15, column].max() < 50
 
 
 def test_noise_only_adds_noise() -> None:
-    still = draw(50, 28, seed=1, tricks=PLAIN).pictures.astype(int)
-    noisy = draw(50, 28, seed=1, tricks=Tricks(0, (1, 1), 0, 1, 0.1))
-    change = (noisy.pictures - still)[(still > 100) & (still < 150)] / 255
+    still = make_xo(50, 28, seed=1, tricks=PLAIN).inputs.astype(int)
+    noisy = make_xo(50, 28, seed=1, tricks=XOVariation(0, (1, 1), 0, 1, 0.1))
+    change = (noisy.inputs - still)[(still > 100) & (still < 150)] / 255
     assert 0.04 < change.std() < 0.08  # each picture's deviation is drawn from 0 to 0.1
     assert abs(change.mean()) < 0.01
 
@@ -138,13 +148,16 @@ def test_each_trick_can_be_had_alone() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: draw(0), "draw: count: got 0, wanted a whole number from 1"),
-        (lambda: draw(3, size=8), "draw: size: got 8, wanted a whole number from 9 to 512"),
-        (lambda: draw(3, first=-1), "draw: first: got -1"),
-        (lambda: draw(3, seed=-1), "draw: seed: got -1"),
-        (lambda: Tricks(translation=0.6), "tricks: translation: got 0.6, wanted a number from 0"),
-        (lambda: Tricks(scaling=(0.1, 1)), "tricks: smallest scaling: got 0.1"),
-        (lambda: Tricks(weight=float("nan")), "tricks: weight: got nan"),
+        (lambda: make_xo(0), "draw: count: got 0, wanted a whole number from 1"),
+        (lambda: make_xo(3, size=8), "draw: size: got 8, wanted a whole number from 9 to 512"),
+        (lambda: make_xo(3, first=-1), "draw: first: got -1"),
+        (lambda: make_xo(3, seed=-1), "draw: seed: got -1"),
+        (
+            lambda: XOVariation(translation=0.6),
+            "tricks: translation: got 0.6, wanted a number from 0",
+        ),
+        (lambda: XOVariation(scale=(0.1, 1)), "tricks: smallest scaling: got 0.1"),
+        (lambda: XOVariation(stroke_width=float("nan")), "tricks: weight: got nan"),
     ],
 )
 def test_a_knob_outside_its_limit_is_refused(make: Any, words: str) -> None:

@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.data.loading import loader
-from piecewise.data.sources import zip_archives
-from piecewise.data.dataset import DataSet, read_data
-from piecewise.data.images.decoding import read_picture
 from piecewise.core.errors import DataError
 from piecewise.core.progress import Progress
+from piecewise.data.dataset import Dataset, read_data
+from piecewise.data.images.decoding import read_picture
+from piecewise.data.loading import loader
+from piecewise.data.sources import zip_archives
 
 from .real_data import real
 from .test_data import refusal
@@ -62,11 +62,11 @@ def changed(path: Path, number: int, at: int, form: str, value: int) -> Path:
     return path
 
 
-def same(one: DataSet, other: DataSet) -> None:
-    assert (one.pictures == other.pictures).all()
+def same(one: Dataset, other: Dataset) -> None:
+    assert (one.inputs == other.inputs).all()
     assert one.labels.tolist() == other.labels.tolist()
-    assert one.parts.tolist() == other.parts.tolist()
-    assert (one.classes, one.preparation) == (other.classes, other.preparation)
+    assert one.splits.tolist() == other.splits.tolist()
+    assert (one.classes, one.preprocessor) == (other.classes, other.preprocessor)
 
 
 # The same as the folder.
@@ -116,7 +116,7 @@ def test_the_classes_may_lie_in_one_folder_more(
 
 def test_one_class_or_one_part_alone_is_not_taken_for_a_folder_more(tmp_path: Path) -> None:
     assert read_data(packed(tmp_path, "a/1.png", "a/deeper/2.png")).classes == ("a",)
-    assert set(read_data(packed(tmp_path, "test/a/1.png", "test/b/1.png")).parts) == {"test"}
+    assert set(read_data(packed(tmp_path, "test/a/1.png", "test/b/1.png")).splits) == {"test"}
     assert "its files lie a folder too deep, as in b/c; wanted one folder per class" in refusal(
         packed(tmp_path, "a/b/c/1.png")
     )
@@ -360,4 +360,4 @@ def test_photos_of_hands_are_read_and_all_of_them() -> None:
     found = read_data(real("hand-signs.zip"))
     assert found.skipped == []
     assert found.classes == tuple("0123456789")
-    assert (len(found.part("train")[1]), len(found.part("test")[1])) == (599, 149)
+    assert (len(found.subset("train")[1]), len(found.subset("test")[1])) == (599, 149)

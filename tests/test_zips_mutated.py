@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from piecewise.data.dataset import read_data
 from piecewise.core.errors import DataError
+from piecewise.data.dataset import read_data
 
 from .test_zips import ENTRY, packed
 
@@ -64,7 +64,7 @@ def test_a_changed_archive_is_a_data_set_or_told(
     try:
         found = read_data(path)
         assert len(found) == len(found.labels) > 0
-        assert found.pictures.dtype == np.uint8
+        assert found.inputs.dtype == np.uint8
     except DataError as error:
         told = str(error)
     finally:

@@ -14,101 +14,103 @@ from .core.version import __version__
 
 if TYPE_CHECKING:
     from .compiled import CompiledNetwork as CompiledNetwork
-    from .data.dataset import DataSet as DataSet
-    from .data.dataset import read_data as read_data
-    from .data.inspection.report import report as report
-    from .data.images.preprocessor import PicturePreparation as PicturePreparation
-    from .data.preprocessing import Preparation as Preparation
-    from .data.audio.preprocessor import SoundPreparation as SoundPreparation
-    from .data.text.preprocessor import TextPreparation as TextPreparation
-    from .data.xo import draw as draw
+    from .core.errors import CheckpointError as CheckpointError
     from .core.errors import DataError as DataError
     from .core.errors import LimitError as LimitError
     from .core.errors import ModelFileError as ModelFileError
     from .core.errors import NotationError as NotationError
     from .core.errors import NotFittedError as NotFittedError
     from .core.errors import PiecewiseError as PiecewiseError
-    from .core.errors import RunError as RunError
     from .core.errors import ShapeError as ShapeError
     from .core.errors import TrainingError as TrainingError
-    from .sklearn_api.classifier import ConvNetClassifier as ConvNetClassifier
-    from .insight.data_quality.influence import culprits as culprits
-    from .insight.data_quality.error_table import error_table as error_table
-    from .insight.explanation import Explanation as Explanation
-    from .insight.explanation import explain as explain
-    from .insight.attribution.patches import looks_for as looks_for
-    from .insight.dynamics.kernel_history import Film as Film
-    from .insight.attribution.saliency import what_mattered as what_mattered
-    from .insight.data_quality.mistakes import mistakes as mistakes
-    from .insight.dynamics.nudge_curve import nudge_curve as nudge_curve
-    from .insight.spreadsheet import spreadsheet as spreadsheet
-    from .insight.robustness.augmentation_training import teach_tricks as teach_tricks
-    from .insight.robustness.curves import picture_curves as picture_curves
-    from .insight.robustness.curves import set_curves as set_curves
-    from .insight.data_quality.label_issues import suspects as suspects
-    from .training.background import Live as Live
-    from .training.recipe import Recipe as Recipe
-    from .training.metrics import Scores as Scores
-    from .training.metrics import evaluate as evaluate
-    from .training.shuffle_test import shuffle_test as shuffle_test
-    from .training.experiment import lesson as lesson
-    from .training.experiment import teach as teach
-    from .training.train import train as train
-    from .network import Network as Network
-    from .network import load as load
-    from .page.explain import explain_page as explain_page
     from .core.progress import OnProgress as OnProgress
     from .core.progress import Progress as Progress
+    from .data.audio.preprocessor import AudioPreprocessor as AudioPreprocessor
+    from .data.dataset import Dataset as Dataset
+    from .data.dataset import read_data as read_data
+    from .data.images.preprocessor import ImagePreprocessor as ImagePreprocessor
+    from .data.inspection.report import inspect_data as inspect_data
+    from .data.preprocessing import Preprocessor as Preprocessor
+    from .data.text.preprocessor import TextPreprocessor as TextPreprocessor
+    from .data.xo import make_xo as make_xo
+    from .insight.attribution.patches import top_patches as top_patches
+    from .insight.attribution.saliency import attributions as attributions
+    from .insight.data_quality.error_table import error_table as error_table
+    from .insight.data_quality.influence import influential_examples as influential_examples
+    from .insight.data_quality.label_issues import find_label_issues as find_label_issues
+    from .insight.data_quality.mistakes import mistakes as mistakes
+    from .insight.dynamics.kernel_history import KernelHistory as KernelHistory
+    from .insight.dynamics.nudge_curve import nudge_curve as nudge_curve
+    from .insight.explanation import Explanation as Explanation
+    from .insight.explanation import explain as explain
+    from .insight.robustness.augmentation_training import (
+        train_with_augmentation as train_with_augmentation,
+    )
+    from .insight.robustness.curves import dataset_robustness as dataset_robustness
+    from .insight.robustness.curves import example_robustness as example_robustness
+    from .insight.spreadsheet import export_spreadsheet as export_spreadsheet
+    from .network import Network as Network
+    from .network import load as load
+    from .page.explain import explain_html as explain_html
+    from .sklearn_api.classifier import ConvNetClassifier as ConvNetClassifier
     from .spec.augmentation import Augmentation as Augmentation
+    from .training.background import LiveTrainer as LiveTrainer
+    from .training.experiment import plan_training as plan_training
+    from .training.experiment import run_training as run_training
+    from .training.metrics import Scores as Scores
+    from .training.metrics import evaluate as evaluate
+    from .training.recipe import Recipe as Recipe
+    from .training.shuffle_test import shuffle_test as shuffle_test
+    from .training.train import train as train
 
 _HOMES = {
     "Augmentation": "spec.augmentation",
     "CompiledNetwork": "compiled",
     "ConvNetClassifier": "sklearn_api.classifier",
     "DataError": "core.errors",
-    "DataSet": "data.dataset",
+    "Dataset": "data.dataset",
     "Explanation": "insight.explanation",
-    "Film": "insight.dynamics.kernel_history",
+    "KernelHistory": "insight.dynamics.kernel_history",
     "LimitError": "core.errors",
-    "Live": "training.background",
+    "LiveTrainer": "training.background",
     "ModelFileError": "core.errors",
     "Network": "network",
     "NotFittedError": "core.errors",
     "NotationError": "core.errors",
     "OnProgress": "core.progress",
-    "PicturePreparation": "data.images.preprocessor",
+    "ImagePreprocessor": "data.images.preprocessor",
     "PiecewiseError": "core.errors",
-    "Preparation": "data.preprocessing",
+    "Preprocessor": "data.preprocessing",
     "Progress": "core.progress",
     "Recipe": "training.recipe",
-    "RunError": "core.errors",
+    "CheckpointError": "core.errors",
     "Scores": "training.metrics",
     "ShapeError": "core.errors",
-    "SoundPreparation": "data.audio.preprocessor",
-    "TextPreparation": "data.text.preprocessor",
+    "AudioPreprocessor": "data.audio.preprocessor",
+    "TextPreprocessor": "data.text.preprocessor",
     "TrainingError": "core.errors",
-    "culprits": "insight.data_quality.influence",
-    "draw": "data.xo",
+    "influential_examples": "insight.data_quality.influence",
+    "make_xo": "data.xo",
     "error_table": "insight.data_quality.error_table",
     "evaluate": "training.metrics",
     "explain": "insight.explanation",
-    "explain_page": "page.explain",
-    "lesson": "training.experiment",
+    "explain_html": "page.explain",
+    "plan_training": "training.experiment",
     "load": "network",
-    "looks_for": "insight.attribution.patches",
+    "top_patches": "insight.attribution.patches",
     "mistakes": "insight.data_quality.mistakes",
     "nudge_curve": "insight.dynamics.nudge_curve",
-    "picture_curves": "insight.robustness.curves",
+    "example_robustness": "insight.robustness.curves",
     "read_data": "data.dataset",
-    "report": "data.inspection.report",
-    "set_curves": "insight.robustness.curves",
+    "inspect_data": "data.inspection.report",
+    "dataset_robustness": "insight.robustness.curves",
     "shuffle_test": "training.shuffle_test",
-    "spreadsheet": "insight.spreadsheet",
-    "suspects": "insight.data_quality.label_issues",
-    "teach": "training.experiment",
-    "teach_tricks": "insight.robustness.augmentation_training",
+    "export_spreadsheet": "insight.spreadsheet",
+    "find_label_issues": "insight.data_quality.label_issues",
+    "run_training": "training.experiment",
+    "train_with_augmentation": "insight.robustness.augmentation_training",
     "train": "training.train",
-    "what_mattered": "insight.attribution.saliency",
+    "attributions": "insight.attribution.saliency",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604

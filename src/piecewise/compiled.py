@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .engine.runtime.single_image import Single
-from .core.errors import LimitError
 from .core.constraints import THREADS, checked
+from .core.errors import LimitError
+from .engine.runtime.single_image import Single
 
 if TYPE_CHECKING:
     from .network import Network
@@ -29,8 +29,8 @@ class CompiledNetwork:
         self.net = deepcopy(net)
         self.threads: int | None = checked("threads", THREADS, threads)
         self._single = Single(net.architecture)
-        flat, averages = self.net.parameters.flat, self.net.running_stats.flat
-        self._single.weigh(flat, averages, net.preparation.fraction)
+        flat, running_stats = self.net.parameters.flat, self.net.running_stats.flat
+        self._single.weigh(flat, running_stats, net.preprocessor.scaling)
         self._together = self._single.threads(self.threads)
         self._shape = self._single.given.shape
         self._kind = self._single.given.dtype

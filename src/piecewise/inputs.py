@@ -7,14 +7,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .spec.architecture import Architecture
-from .data.preprocessing import Preparation
-from .data.text.preprocessor import TextPreparation
 from .core.errors import DataError, shown
-from .core.ghost_batch import GROUP
+from .core.ghost_batch import GROUP_SIZE
+from .data.preprocessing import Preprocessor
+from .data.text.preprocessor import TextPreprocessor
+from .spec.architecture import Architecture
 from .spec.parameters import all_finite, as_float32
 
-_BLOCK = 64 * GROUP
+_BLOCK = 64 * GROUP_SIZE
 """Inputs that are checked at a time, which bounds the memory for float32 copies."""
 
 Array = npt.NDArray[Any]
@@ -25,7 +25,7 @@ class Reader(Protocol):
     """What these functions need of a `Network`."""
 
     architecture: Architecture
-    preparation: Preparation
+    preprocessor: Preprocessor
 
 
 def as_array(values: npt.ArrayLike, name: str) -> Array:
@@ -41,8 +41,8 @@ def check_inputs(net: Reader, inputs: npt.ArrayLike) -> Array:
     array, shape = as_array(inputs, "pictures"), tuple(net.architecture.input)
     if net.architecture.reads_texts:
         return _check_words(array, *shape[1:])
-    if isinstance(net.preparation, TextPreparation) and array.ndim == 2:
-        array = net.preparation.rows(array)
+    if isinstance(net.preprocessor, TextPreprocessor) and array.ndim == 2:
+        array = net.preprocessor.rows(array)
     if array.ndim == 3 and shape[0] == 1 and array.shape[1:] == shape[1:]:
         array = array[:, None]  # grey pictures without their channel axis
     if array.ndim != 4 or array.shape[1:] != shape or not len(array):
@@ -103,7 +103,7 @@ def convert_inputs(net: Reader, checked: Array) -> Array:
     if net.architecture.reads_texts:
         return np.ascontiguousarray(checked, np.int64)
     is_bytes = checked.dtype == np.uint8
-    scaled = net.preparation.scale(checked) if is_bytes else as_float32(checked)
+    scaled = net.preprocessor.to_float(checked) if is_bytes else as_float32(checked)
     return np.ascontiguousarray(scaled, np.float32)
 
 

@@ -13,20 +13,27 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
+from .core.constraints import LOSS, SEED, checked
+from .core.errors import DataError, LimitError, shown
+from .core.version import __version__
+from .data.images.preprocessor import ImagePreprocessor
+from .data.preprocessing import Preprocessor
+from .inputs import (
+    as_array,
+    check_examples,
+    check_inputs,
+    convert_inputs,
+    engine_inputs,
+    layer_inputs,
+)
+from .reference.losses import softmax
 from .spec.architecture import Architecture
 from .spec.calibration import Calibration
-from .data.images.preprocessor import PicturePreparation
-from .data.preprocessing import Preparation
-from .core.errors import DataError, LimitError, shown
-from .inputs import as_array, check_examples, check_inputs, convert_inputs, engine_inputs, layer_inputs
 from .spec.layers import Layer
-from .core.constraints import LOSS, SEED, checked
 from .spec.parameters import Parameters, all_finite, first_values, given_values
-from .trace.backprop import Backprop
-from .reference.losses import softmax
-from .trace.walk import Walk
 from .spec.summary import summary, summary_html
-from .core.version import __version__
+from .trace.backprop import Backprop
+from .trace.walk import Walk
 
 if TYPE_CHECKING:
     from .compiled import CompiledNetwork
@@ -39,7 +46,7 @@ class Network:
 
     ``layers``: a text in the notation, or layer records. ``input``: (channels, rows, columns);
     for a network that begins with embed, (1, words of the dictionary, positions). ``classes``:
-    their number or their names. ``seed``: of the first weights. ``preparation``: how files and
+    their number or their names. ``seed``: of the first weights. ``preprocessor``: how files and
     bytes become inputs; without one, bytes 0..255 become -1..1.
 
     Raises NotationError (ShapeError where layers do not fit) or LimitError.
@@ -51,25 +58,25 @@ class Network:
         input: Sequence[int],
         classes: int | Iterable[str],
         seed: int = 0,
-        preparation: Preparation | None = None,
+        preprocessor: Preprocessor | None = None,
     ) -> None:
-        self._describe(Architecture(layers, input, classes), seed, preparation)
-        rows, averages = self.architecture.parameters, self.architecture.averages
+        self._describe(Architecture(layers, input, classes), seed, preprocessor)
+        rows, running_stats = self.architecture.parameters, self.architecture.running_stats
         self.parameters = Parameters(first_values(rows, self.seed), rows)
-        self.running_stats = Parameters(first_values(averages, self.seed), averages)
+        self.running_stats = Parameters(first_values(running_stats, self.seed), running_stats)
 
     def _describe(
-        self, architecture: Architecture, seed: int, preparation: Preparation | None
+        self, architecture: Architecture, seed: int, preprocessor: Preprocessor | None
     ) -> None:
         """Set everything but the parameters and running statistics."""
         self.architecture = architecture
         self.seed: int = checked("seed", SEED, seed)
-        self.preparation = PicturePreparation(self.input) if preparation is None else preparation
-        if not isinstance(self.preparation, Preparation):
-            raise LimitError(f"preparation: got {shown(preparation)}, wanted a Preparation")
-        if self.preparation.shape != self.input:
+        self.preprocessor = ImagePreprocessor(self.input) if preprocessor is None else preprocessor
+        if not isinstance(self.preprocessor, Preprocessor):
+            raise LimitError(f"preparation: got {shown(preprocessor)}, wanted a Preparation")
+        if self.preprocessor.shape != self.input:
             raise LimitError(
-                f"preparation: got one for {self.preparation.shape}, wanted {self.input}"
+                f"preparation: got one for {self.preprocessor.shape}, wanted {self.input}"
             )
         self.history: list[dict[str, Any]] = []
         """The training history: an entry per epoch."""
@@ -127,7 +134,7 @@ class Network:
             self.parameters.flat,
             self.running_stats.flat,
             given,
-            self.preparation.fraction,
+            self.preprocessor.scaling,
             threads,
         )
         _refuse_no_numbers(answers)
@@ -147,7 +154,7 @@ class Network:
         With a ``coverage`` below 1, None ("don't know") where the net is less sure than it was of
         that share of the pictures held out while it learned; LimitError if none were.
         """
-        least, logits = self.calibration.least(coverage), self.logits(pictures)
+        least, logits = self.calibration.threshold_for(coverage), self.logits(pictures)
         sure = (self.probabilities_of(logits).max(axis=1) >= least).tolist()
         answers = zip(logits.argmax(axis=1).tolist(), sure, strict=True)
         return [self.classes[index] if known else None for index, known in answers]
@@ -229,7 +236,7 @@ class Network:
         model = model_file.Model(
             self.architecture,
             self.seed,
-            self.preparation,
+            self.preprocessor,
             self.state,
             self.recipe,
             self.history,
@@ -245,10 +252,10 @@ class Network:
 
         model = model_file.read(path)
         net = cls.__new__(cls)  # without the first weights, which take time to draw
-        net._describe(model.architecture, model.seed, model.preparation)
-        rows, averages = model.architecture.parameters, model.architecture.averages
+        net._describe(model.architecture, model.seed, model.preprocessor)
+        rows, running_stats = model.architecture.parameters, model.architecture.running_stats
         net.parameters = Parameters(given_values(rows, model.arrays), rows)
-        net.running_stats = Parameters(given_values(averages, model.arrays), averages)
+        net.running_stats = Parameters(given_values(running_stats, model.arrays), running_stats)
         net.recipe, net.history = model.recipe, model.history
         net.calibration = model.calibration
         return net
@@ -258,14 +265,14 @@ class Network:
     def read_inputs(self, *files: str | os.PathLike[str]) -> npt.NDArray[Any]:
         """Files, read and preprocessed: an array (N, ...) for `logits`, `probabilities` and
         `predict`. DataError, naming the file, if one cannot be read."""
-        return self.preprocess(*(self.preparation.read(Path(file)) for file in files))
+        return self.preprocess(*(self.preprocessor.read(Path(file)) for file in files))
 
     def preprocess(self, *given: Any) -> npt.NDArray[Any]:
         """The same for what is in memory: pictures (rows, columns, channels) of bytes, sounds as
         `read_sound` returns them, or strings."""
         if not given:
             raise DataError("got nothing to prepare, wanted one or more")
-        return np.stack([self.preparation.fit(one) for one in given])
+        return np.stack([self.preprocessor.transform(one) for one in given])
 
     # Display.
 

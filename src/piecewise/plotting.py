@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .display.charts import BLUE, GREY, ORANGE
 from .core.errors import DataError, LimitError, PiecewiseError, did_you_mean, shown
+from .display.charts import BLUE, GREY, ORANGE
+from .display.images import ABOVE, BELOW, ZERO
+from .insight.attribution.saliency import Attribution
 from .insight.data_quality.error_table import ErrorTable
 from .insight.dynamics.kernel_history import kernels
-from .insight.attribution.saliency import Mattered
 from .insight.dynamics.nudge_curve import NudgeCurve
 from .insight.robustness.curves import Curve
+from .network import Network
+from .trace.walk import Walk
 from .training.history import History
 from .training.metrics import Scores
-from .network import Network
-from .display.images import ABOVE, BELOW, ZERO
-from .trace.walk import Walk
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -88,7 +88,7 @@ def plot_kernels(net: Network, layer: str, ax: Axes = None) -> Axes:
 
 
 def plot_mattered(
-    example: npt.ArrayLike, mattered: Mattered, ax: Axes = None, words: Sequence[str] = ()
+    example: npt.ArrayLike, mattered: Attribution, ax: Axes = None, words: Sequence[str] = ()
 ) -> Axes:
     """What mattered: orange speaks for the class, blue against it. It is laid over the ``example``
     (C, H, W), in grey; of a text (positions), it is a bar each, over the ``words`` that stand
@@ -121,12 +121,12 @@ def plot_curves(curves: Sequence[Curve], ax: Axes = None) -> Axes:
     cross is where the answer breaks."""
     ax = _axes(ax)
     for curve in curves:
-        dial = curve.dial
-        xs = [at / dial.as_it_is - 1 for at in range(len(dial.sizes))]
-        xs = list(dial.sizes) if len(curves) == 1 else xs
+        perturbation = curve.perturbation
+        xs = [at / perturbation.as_it_is - 1 for at in range(len(perturbation.sizes))]
+        xs = list(perturbation.sizes) if len(curves) == 1 else xs
         ys = curve.probabilities[:, curve.label].tolist()
-        ends = f"{dial.sizes[0]:g} to {dial.sizes[-1]:g} {dial.unit}"
-        (line,) = ax.plot(xs, ys, label=f"{dial.name}, {ends}")
+        ends = f"{perturbation.sizes[0]:g} to {perturbation.sizes[-1]:g} {perturbation.unit}"
+        (line,) = ax.plot(xs, ys, label=f"{perturbation.name}, {ends}")
         broken = sorted({one.number for one in (curve.below, curve.above) if one})
         if broken:
             crosses = [xs[at] for at in broken], [ys[at] for at in broken]
@@ -136,7 +136,7 @@ def plot_curves(curves: Sequence[Curve], ax: Axes = None) -> Axes:
     ax.set_ylim(-0.02, 1.02)
     told = "from one end of each dial to the other"
     if len(curves) == 1:
-        told = f"{curves[0].dial.name}, {curves[0].dial.unit}"
+        told = f"{curves[0].perturbation.name}, {curves[0].perturbation.unit}"
     return _titled(ax, "Tricks", told, "probability")
 
 
@@ -232,7 +232,7 @@ def _signed(ax: Axes, planes: Array, across: int, title: str) -> Axes:
     return ax
 
 
-def _laid_over(ax: Axes, grey: Float64, mattered: Mattered) -> None:
+def _laid_over(ax: Axes, grey: Float64, mattered: Attribution) -> None:
     """A picture (rows, columns) in grey, and over it what mattered, the more the less grey."""
     strength = np.abs(mattered.values)
     largest = float(strength.max(initial=0.0)) or 1.0

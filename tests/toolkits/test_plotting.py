@@ -13,19 +13,19 @@ import pytest
 
 import piecewise as pw
 from piecewise import plotting
-from piecewise.display.charts import BLUE, GREY, ORANGE
-from piecewise.data.text.preprocessor import TextPreparation
 from piecewise.core.errors import DataError, LimitError, PiecewiseError
-from piecewise.insight.data_quality.error_table import ErrorTable, error_table
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.display.charts import BLUE, GREY, ORANGE
 from piecewise.insight.attribution.saliency import grad_cam, occlusion
+from piecewise.insight.data_quality.error_table import ErrorTable, error_table
 from piecewise.insight.dynamics.nudge_curve import NudgeCurve, nudge_curve
-from piecewise.insight.robustness.curves import Curve, picture_curves
+from piecewise.insight.robustness.curves import Curve, example_robustness
 from piecewise.training.history import History
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-XO = pw.draw(96, 9, seed=3)
+XO = pw.make_xo(96, 9, seed=3)
 NO_FORMULA = r"a $\frac$"
 """Which Matplotlib would refuse to draw if it took it for one."""
 LAYERS = "conv 5 3, relu, pool 2, conv 3 2, relu, full"
@@ -39,9 +39,9 @@ def closed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def taught() -> tuple[pw.Network, History]:
-    net = pw.Network(LAYERS, (1, 9, 9), ("X", "O"), preparation=XO.preparation)
-    seen = XO.pictures[:16], XO.labels[:16]
-    return net, pw.train(net, XO.pictures, XO.labels, pw.Recipe(epochs=5), seen)
+    net = pw.Network(LAYERS, (1, 9, 9), ("X", "O"), preprocessor=XO.preprocessor)
+    seen = XO.inputs[:16], XO.labels[:16]
+    return net, pw.train(net, XO.inputs, XO.labels, pw.Recipe(epochs=5), seen)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def curves(taught: tuple[pw.Network, History]) -> list[Curve]:
     """Of a picture's own class, and of the other one, which loses from the start."""
     net, right = taught[0], int(XO.labels[0])
     return [
-        one for label in (right, 1 - right) for one in picture_curves(net, XO.pictures[0], label)
+        one for label in (right, 1 - right) for one in example_robustness(net, XO.inputs[0], label)
     ]
 
 
@@ -76,8 +76,8 @@ def test_a_history_is_its_losses(taught: tuple[pw.Network, History]) -> None:
 
 
 def test_a_history_without_validation_is_one_line(taught: tuple[pw.Network, History]) -> None:
-    net = pw.Network("full", (1, 9, 9), 2, preparation=XO.preparation)
-    history = pw.train(net, XO.pictures, XO.labels, pw.Recipe(epochs=2))
+    net = pw.Network("full", (1, 9, 9), 2, preprocessor=XO.preprocessor)
+    history = pw.train(net, XO.inputs, XO.labels, pw.Recipe(epochs=2))
     (line,) = plotting.plot_history(history).lines
     assert points(line) == ([1, 2], history.losses)
     (none,) = plotting.plot_history(History()).lines
@@ -94,7 +94,7 @@ def test_the_axes_that_are_given_are_drawn_on(taught: tuple[pw.Network, History]
 
 
 def test_the_planes_of_a_stack_are_its_numbers(taught: tuple[pw.Network, History]) -> None:
-    walk = taught[0].walk(XO.pictures[0])
+    walk = taught[0].walk(XO.inputs[0])
     ax = plotting.plot_stacks(walk, "conv1")
     found, stack = drawn(ax), walk["conv1"]
     assert found.shape == (2 * 8 + 1, 3 * 8 + 1)  # five maps of 7x7, three in a row
@@ -108,14 +108,14 @@ def test_the_planes_of_a_stack_are_its_numbers(taught: tuple[pw.Network, History
 
 
 def test_logits_are_one_row(taught: tuple[pw.Network, History]) -> None:
-    walk = taught[0].walk(XO.pictures[0])
+    walk = taught[0].walk(XO.inputs[0])
     found = drawn(plotting.plot_stacks(walk, "full1"))
     np.testing.assert_array_equal(found[1, 1:-1], walk.logits)
 
 
 def test_words_are_a_row(taught: tuple[pw.Network, History]) -> None:
-    words = TextPreparation("words", ("free", "home"), 4)
-    net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preparation=words)
+    words = TextPreprocessor("words", ("free", "home"), 4)
+    net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preprocessor=words)
     walk = net.walk(np.array([2, 3, 1, 0]))
     assert drawn(plotting.plot_stacks(walk, "input"))[1, 1:-1].tolist() == [2, 3, 1, 0]
     kernels = drawn(plotting.plot_kernels(net, "embed1"))
@@ -145,7 +145,7 @@ def test_of_very_many_kernels_some_are_drawn() -> None:
 
 
 def test_what_mattered_lies_over_the_picture(taught: tuple[pw.Network, History]) -> None:
-    net, example = taught[0], XO.pictures[1]
+    net, example = taught[0], XO.inputs[1]
     found = occlusion(net, example)
     ax = plotting.plot_mattered(example, found)
     np.testing.assert_array_equal(drawn(ax), example[0])
@@ -160,8 +160,8 @@ def test_what_mattered_lies_over_the_picture(taught: tuple[pw.Network, History])
 
 
 def test_what_mattered_of_a_text_are_bars_over_its_words() -> None:
-    words = TextPreparation("words", ("free", "home"), 4)
-    net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preparation=words)
+    words = TextPreprocessor("words", ("free", "home"), 4)
+    net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preprocessor=words)
     example = np.array([2, 3, 2, 0])
     found = occlusion(net, example)
     ax = plotting.plot_mattered(example, found, words=(NO_FORMULA, "b", "_c", ""))
@@ -186,7 +186,7 @@ def test_curves_are_probabilities_and_where_they_break(curves: list[Curve]) -> N
     for curve, breaks in zip(curves, broken, strict=True):
         xs, ys = points(next(lines))
         assert ys == curve.probabilities[:, curve.label].tolist()
-        assert (xs[0], xs[curve.dial.as_it_is], xs[-1]) == (-1, 0, 1)
+        assert (xs[0], xs[curve.perturbation.as_it_is], xs[-1]) == (-1, 0, 1)
         if breaks:
             crosses = points(next(lines))
             assert crosses == ([xs[at] for at in breaks], [ys[at] for at in breaks])
@@ -194,14 +194,14 @@ def test_curves_are_probabilities_and_where_they_break(curves: list[Curve]) -> N
 
 
 def test_one_curve_stands_over_its_own_sizes(curves: list[Curve]) -> None:
-    (turned,) = [one for one in curves[:5] if one.dial.name == "rotation"]
+    (turned,) = [one for one in curves[:5] if one.perturbation.name == "rotation"]
     ax = plotting.plot_curves([turned])
-    assert points(ax.lines[0])[0] == list(turned.dial.sizes)
+    assert points(ax.lines[0])[0] == list(turned.perturbation.sizes)
     assert ax.get_xlabel() == "rotation, degrees"
 
 
 def test_a_nudge_curve_with_its_slope(taught: tuple[pw.Network, History]) -> None:
-    curve = nudge_curve(taught[0], XO.pictures, XO.labels, "conv1.weight", (0, 0, 1, 1), points=9)
+    curve = nudge_curve(taught[0], XO.inputs, XO.labels, "conv1.weight", (0, 0, 1, 1), points=9)
     loss, slope, today = plotting.plot_nudge_curve(curve).lines
     assert points(loss) == (list(curve.values), list(curve.losses))
     assert points(today) == ([curve.value], [curve.loss])
@@ -220,7 +220,7 @@ def test_a_steep_slope_does_not_widen_the_plot() -> None:
 
 
 def test_an_error_table_is_bars_in_its_order(taught: tuple[pw.Network, History]) -> None:
-    table = error_table(taught[0], XO.pictures, XO.labels).sorted_by("error")
+    table = error_table(taught[0], XO.inputs, XO.labels).sorted_by("error")
     ax = plotting.plot_error_table(table)
     widths = [bar.get_width() for bar in ax.patches]
     assert widths == sorted(table.totals, reverse=True)[: plotting.MOST_BARS]
@@ -264,7 +264,7 @@ def test_of_many_classes_less_is_written(count: int, named: bool) -> None:
 def test_what_is_not_there_is_told(taught: tuple[pw.Network, History]) -> None:
     net = taught[0]
     with pytest.raises(LimitError, match=r"^layer: got 'conv9', wanted one of the walk's; did you"):
-        plotting.plot_stacks(net.walk(XO.pictures[0]), "conv9")
+        plotting.plot_stacks(net.walk(XO.inputs[0]), "conv9")
     with pytest.raises(LimitError, match=r"^layer: got 'relu1', wanted one with kernels"):
         plotting.plot_kernels(net, "relu1")
     assert not plt.get_fignums()  # nothing was drawn

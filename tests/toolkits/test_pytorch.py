@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from piecewise import Network
-from piecewise.spec.architecture import Architecture
-from piecewise.core.ghost_batch import Moment, groups
-from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from piecewise.core.ghost_batch import StepContext, groups
 from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.optimizers import adamw, sgd
+from piecewise.spec.architecture import Architecture
+from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 
 from ..networks import TEXTS, Array, Sample, assert_near, network, numbers_for, sample
 
@@ -25,7 +25,7 @@ F = torch.nn.functional
 Tensor = Any
 
 
-GROUP = 16
+GROUP_SIZE = 16
 CLEAR = 1e-4  # so that float32 rounds no value across a kink, here or there
 
 
@@ -59,8 +59,8 @@ def pooling(layer: Pool, x: Tensor) -> Tensor:
 
 
 def normalization(x: Tensor, own: dict[str, Tensor], training: bool) -> Tensor:
-    averages = (None, None) if training else (own["mean"], own["variance"])
-    return F.batch_norm(x, *averages, own["weight"], own["bias"], training, eps=Norm.epsilon)
+    running_stats = (None, None) if training else (own["mean"], own["variance"])
+    return F.batch_norm(x, *running_stats, own["weight"], own["bias"], training, eps=Norm.epsilon)
 
 
 def one_layer(layer: Layer, x: Tensor, own: dict[str, Tensor], training: bool) -> Tensor:
@@ -113,7 +113,7 @@ def judged(
     for name in rows:
         arrays[name].requires_grad_()
     x, right = torch.tensor(made.x), torch.tensor(made.right)
-    parts = zip(x.split(GROUP), right.split(GROUP), strict=True)
+    parts = zip(x.split(GROUP_SIZE), right.split(GROUP_SIZE), strict=True)
     answers = torch.cat([logits(made.architecture, arrays, part, training) for part, _ in parts])
     mean = losses(loss, answers, right).mean()
     names = sorted(rows)
@@ -190,7 +190,7 @@ def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
     notation: str, count: int, loss: str
 ) -> None:
     made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
-    moment, said = Moment(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
+    moment, said = StepContext(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
     found = model.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
     stages, parts = made.architecture.stages, (made.x[group] for group in groups(count))
     outputs = [model.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
@@ -198,7 +198,7 @@ def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
     assert_judged(mine, judged(made, loss, training=True), 1e-10, said)
 
     seen = []
-    for group in torch.tensor(made.x).split(GROUP):
+    for group in torch.tensor(made.x).split(GROUP_SIZE):
         module = torch.nn.BatchNorm2d(2, momentum=1.0, dtype=torch.float64)
         module(group)  # with this momentum the running averages are the group's
         values = group.numel() / 2

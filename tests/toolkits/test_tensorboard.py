@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from piecewise.data.xo import draw
+from piecewise.data.xo import make_xo
+from piecewise.network import Network
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
-from piecewise.network import Network
 
 
 @pytest.mark.parametrize("validated", [True, False])
 def test_a_run_folder_holds_its_history_as_events(tmp_path: Path, validated: bool) -> None:
-    lessons = draw(100, 9, seed=0)
-    given = lessons.pictures, lessons.labels
-    net = Network("full", (1, 9, 9), ("X", "O"), preparation=lessons.preparation)
+    lessons = make_xo(100, 9, seed=0)
+    given = lessons.inputs, lessons.labels
+    net = Network("full", (1, 9, 9), ("X", "O"), preprocessor=lessons.preprocessor)
     seen = given if validated else None
     train(net, *given, Recipe(epochs=4), seen, run=tmp_path / "run", events=True)
     found = EventAccumulator(str(tmp_path / "run"))

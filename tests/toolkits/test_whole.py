@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from benchmarks import whole
 
-from piecewise.data.xo import draw
+from piecewise.data.xo import make_xo
 
 pytest.importorskip("torch")
 
@@ -18,9 +18,9 @@ pytest.importorskip("torch")
 def test_both_learn_and_the_ratio_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drawings = draw(1_200, 28, seed=0)
+    drawings = make_xo(1_200, 28, seed=0)
     path = tmp_path / "xo.npz"
-    np.savez(path, images=drawings.pictures[:, 0], labels=drawings.labels,
+    np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
              class_names=["X", "O"], is_test=np.arange(1_200) >= 800)  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["whole", str(path), "--quick", "--rounds", "1"])
     whole.main()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from ..data.inspection.findings import Finding
 from ..data.inspection.duplicates import Repeated
-from ..data.inspection.report import FIRST_SKIPPED, Report
+from ..data.inspection.findings import Finding
+from ..data.inspection.report import FIRST_SKIPPED, DataReport
 from ..training.shuffle_test import Shuffled
 from .output import printable
 
@@ -17,7 +17,7 @@ CLASSES_SHOWN = 40
 _MARKS = {True: "! ", False: "- "}
 
 
-def report_lines(found: Report, width: int) -> Iterator[str]:
+def report_lines(found: DataReport, width: int) -> Iterator[str]:
     """The report as lines of at most ``width`` columns, serious findings first."""
     serious = [one for one in found.findings if one.serious]
     notes = [one for one in found.findings if not one.serious]
@@ -61,7 +61,7 @@ def _cut(name: str, room: int) -> str:
     return name if len(name) <= room else f"...{name[3 - room :]}"
 
 
-def _table(found: Report, width: int) -> Iterator[str]:
+def _table(found: DataReport, width: int) -> Iterator[str]:
     parts = list(found.parts)
     columns = [max(len(name), 7) + 2 for name in parts]
     names = [printable(name) for name in found.counts]
@@ -82,7 +82,7 @@ def _table(found: Report, width: int) -> Iterator[str]:
         yield f"{'all':<{first}}" + "".join(f"{n:>{wide},}" for n, wide in cells)
 
 
-def _facts(found: Report, width: int) -> Iterator[str]:
+def _facts(found: DataReport, width: int) -> Iterator[str]:
     yield from _fact("input", found.told, width)
     if found.sizes:
         sizes = {name: _size(size, found.unit) for name, size in found.sizes.items()}

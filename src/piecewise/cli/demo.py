@@ -12,13 +12,13 @@ import rich_click as click
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, TRICK_NAMES, TRICKY, Drawings, draw
-from ..training.recipe import Recipe
-from ..training.metrics import evaluate
-from ..training.train import train
+from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, TRICK_NAMES, TRICKY, XODataset, make_xo
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, halves, prose, table, titled
+from ..training.metrics import evaluate
+from ..training.recipe import Recipe
+from ..training.train import train
 from .options import OUTPUT, json_option
 from .output import Meter, check_place, data, print_json, say, show, words
 
@@ -59,7 +59,7 @@ def command(output: str | None, as_json: bool) -> None:
     if output is not None:
         check_place(output)
     clock = _Clock()
-    unseen = draw(TESTED_ON, SIZE, UNSEEN_SEED)
+    unseen = make_xo(TESTED_ON, SIZE, UNSEEN_SEED)
     if not as_json:
         _introduce(page, unseen)
     found = _found(console, unseen, clock)
@@ -73,24 +73,24 @@ def command(output: str | None, as_json: bool) -> None:
         say(console, f"saved {output}; try: piecewise predict {output} PICTURE")
 
 
-def _found(console: Console, unseen: Drawings, clock: _Clock) -> Found:
+def _found(console: Console, unseen: XODataset, clock: _Clock) -> Found:
     """Draw, teach and test."""
-    lessons = draw(TRAINED_ON, SIZE, seed=0)
+    lessons = make_xo(TRAINED_ON, SIZE, seed=0)
     clock.mark("drawing")
-    net = Network(LAYERS, (1, SIZE, SIZE), CLASSES, seed=0, preparation=lessons.preparation)
+    net = Network(LAYERS, (1, SIZE, SIZE), CLASSES, seed=0, preprocessor=lessons.preprocessor)
     errors = {"before": _error_table(net, unseen)}
 
     early = deepcopy(net)
-    train(early, lessons.pictures[:EARLY], lessons.labels[:EARLY], replace(RECIPE, epochs=1))
+    train(early, lessons.inputs[:EARLY], lessons.labels[:EARLY], replace(RECIPE, epochs=1))
     errors["during"] = _error_table(early, unseen)
     with Meter(console) as meter:
-        train(net, lessons.pictures, lessons.labels, RECIPE, on_progress=meter)
+        train(net, lessons.inputs, lessons.labels, RECIPE, on_progress=meter)
     errors["after"] = _error_table(net, unseen)
     clock.mark("learning")
-    accuracy = {"all": evaluate(net, unseen.pictures, unseen.labels).accuracy}
+    accuracy = {"all": evaluate(net, unseen.inputs, unseen.labels).accuracy}
     for trick in ("plain", *TRICK_NAMES):
-        alone = draw(TESTED_ON_EACH, SIZE, UNSEEN_SEED, TRICKY.alone(trick))
-        accuracy[trick] = evaluate(net, alone.pictures, alone.labels).accuracy
+        alone = make_xo(TESTED_ON_EACH, SIZE, UNSEEN_SEED, TRICKY.alone(trick))
+        accuracy[trick] = evaluate(net, alone.inputs, alone.labels).accuracy
     clock.mark("testing")
     deck = {name: _answer(net, plane) for name, plane in DECKS_OWN.items()}
     return Found(net, errors, accuracy, deck, clock.seconds)
@@ -108,9 +108,9 @@ class _Clock:
         self.seconds[name], self.last = now - self.last, now
 
 
-def _error_table(net: Network, drawings: Drawings) -> list[dict[str, Any]]:
+def _error_table(net: Network, drawings: XODataset) -> list[dict[str, Any]]:
     """The deck's error table of the first few pictures, answers as probabilities."""
-    answers = net.probabilities(drawings.pictures[:SHOWN])
+    answers = net.probabilities(drawings.inputs[:SHOWN])
     totals, _ = absolute(answers, drawings.labels[:SHOWN])
     return [
         {
@@ -125,7 +125,7 @@ def _error_table(net: Network, drawings: Drawings) -> list[dict[str, Any]]:
 def _answer(net: Network, plane: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:
     """What the net says of a picture of the deck (9, 9), brought to its size as a file would be."""
     pixels = np.rint((plane[:, :, None] + 1) * 127.5).astype(np.uint8)
-    probabilities = net.probabilities(net.preparation.fit(pixels)[None])[0]
+    probabilities = net.probabilities(net.preprocessor.transform(pixels)[None])[0]
     return {
         "label": CLASSES[int(probabilities.argmax())],
         "probabilities": dict(zip(CLASSES, probabilities.tolist(), strict=True)),
@@ -147,7 +147,7 @@ def _report(found: Found) -> dict[str, Any]:
     }
 
 
-def _introduce(console: Console, unseen: Drawings) -> None:
+def _introduce(console: Console, unseen: XODataset) -> None:
     show(console, Text(f"A ConvNet learns X from O: {LAYERS}\n", style="bold"))
     show(
         console,
@@ -157,7 +157,7 @@ def _introduce(console: Console, unseen: Drawings) -> None:
         ),
     )
     pictures, ascii_only = (
-        unseen.preparation.scale(unseen.pictures[:2, 0]),
+        unseen.preprocessor.to_float(unseen.inputs[:2, 0]),
         console.options.ascii_only,
     )
     drawn = zip(unseen.labels.tolist(), pictures, strict=False)

@@ -10,13 +10,13 @@ from typing import Any
 
 import rich_click as click
 
-from ..data.xo import CLASSES, draw
-from ..engine.runtime import code_cache
 from ..core.errors import PiecewiseError
+from ..data.xo import CLASSES, make_xo
+from ..engine.runtime import code_cache
+from ..network import Network
 from ..training.checkpoint import environment
 from ..training.recipe import Recipe
 from ..training.train import train
-from ..network import Network
 from .options import json_option
 from .output import data, print_json, printable
 
@@ -63,12 +63,12 @@ def _found() -> dict[str, Any]:
 
 def _taught() -> tuple[str, float]:
     """The digest of a small net's parameters, and the training speed in 28x28 images a second."""
-    lessons = draw(512, 28, seed=0)
+    lessons = make_xo(512, 28, seed=0)
     layers = "conv 8 5, norm, relu, pool 2, conv 16 5, relu, pool 2, dropout 0.3, full 16, full"
-    net = Network(layers, (1, 28, 28), CLASSES, 0, lessons.preparation)
-    train(net, lessons.pictures, lessons.labels, Recipe(epochs=1, batch_size=64))
+    net = Network(layers, (1, 28, 28), CLASSES, 0, lessons.preprocessor)
+    train(net, lessons.inputs, lessons.labels, Recipe(epochs=1, batch_size=64))
     digest, began = net.parameters_sha256, time.perf_counter()
-    train(net, lessons.pictures, lessons.labels, Recipe(epochs=8, batch_size=64))
+    train(net, lessons.inputs, lessons.labels, Recipe(epochs=8, batch_size=64))
     return digest, 8 * len(lessons) / (time.perf_counter() - began)
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import rich_click as click
 
-from ..data.dataset import DataSet, read_data
-from ..core.errors import DataError, shown
 from ..core.atomic_write import write_whole
+from ..core.errors import DataError, shown
+from ..data.dataset import Dataset, read_data
 from ..inputs import check_labels
-from ..training.metrics import scored
 from ..network import Network
+from ..training.metrics import scored
 from .options import OUTPUT, json_option
 from .output import Meter, check_free, data, print_json, say, tell_skipped, words, write_page
 from .score_text import score_lines
@@ -71,11 +71,13 @@ def command(**values: Any) -> None:
         _check_predictions(Path(predictions))
     console = words()
     with Meter(console) as meter:
-        dataset = read_data(options.source, net.preparation, classes=net.classes, on_progress=meter)
-    part = "test" if (dataset.parts == "test").any() else "all"
-    chosen = np.flatnonzero((dataset.parts == "test") | (part == "all"))
+        dataset = read_data(
+            options.source, net.preprocessor, classes=net.classes, on_progress=meter
+        )
+    part = "test" if (dataset.splits == "test").any() else "all"
+    chosen = np.flatnonzero((dataset.splits == "test") | (part == "all"))
     right = check_labels(net, dataset.labels[chosen])
-    logits = net.logits(dataset.pictures[chosen])
+    logits = net.logits(dataset.inputs[chosen])
     scores = scored(net.classes, logits, right)
     tell_skipped(dataset.skipped, console)
     if predictions is not None:
@@ -107,7 +109,7 @@ def _check_predictions(path: Path) -> None:
 
 
 def _write_predictions(
-    path: Path, net: Network, dataset: DataSet, chosen: Any, logits: npt.NDArray[np.float32]
+    path: Path, net: Network, dataset: Dataset, chosen: Any, logits: npt.NDArray[np.float32]
 ) -> None:
     """Write the predictions, all or none: wrong ones first, by falling confidence."""
     probabilities, right = net.probabilities_of(logits), dataset.labels[chosen]

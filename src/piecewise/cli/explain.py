@@ -15,7 +15,15 @@ import rich_click as click
 
 from ..insight.explanation import Explanation
 from ..network import Network
-from .one_input import NAME_SHOWN, InputOptions, check_output, class_number, print_warning, printable_lines, read_explanation
+from .one_input import (
+    NAME_SHOWN,
+    InputOptions,
+    check_output,
+    class_number,
+    print_warning,
+    printable_lines,
+    read_explanation,
+)
 from .options import DATA, OUTPUT, json_option, option, text_option
 from .output import Meter, data, print_json, say, words, write_page
 
@@ -146,5 +154,5 @@ def _patches(explanation: Explanation, source: str | None) -> list[dict[str, Any
 
     net = explanation.net
     with Meter(words()) as meter:
-        dataset = read_data(source, net.preparation, classes=net.classes, on_progress=meter)
+        dataset = read_data(source, net.preprocessor, classes=net.classes, on_progress=meter)
     return looks_data(net, explanation.feature_patches(dataset), dataset, Path(source))

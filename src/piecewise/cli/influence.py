@@ -11,14 +11,14 @@ import numpy.typing as npt
 import rich_click as click
 from rich.console import Console
 
-from ..data.dataset import DataSet, read_data
+from ..data.dataset import Dataset, read_data
+from ..insight.data_quality.influence import Influence, influential_examples
 from ..insight.data_quality.training_budget import Cost, cost
-from ..insight.data_quality.influence import Culprit, culprits
 from ..network import Network
+from .interrupts import Stopping
 from .one_input import InputOptions, class_number, read_explanation
 from .options import DATA, groups_option, json_option, text_option
 from .output import Meter, data, print_json, printable, say, words
-from .interrupts import Stopping
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -44,12 +44,12 @@ class _Result:
     """
 
     net: Network
-    dataset: DataSet
+    dataset: Dataset
     trained_on: npt.NDArray[np.int64]
     cost: Cost
     expected: int
     own: float
-    examples: Sequence[Culprit]
+    examples: Sequence[Influence]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -111,20 +111,20 @@ def _measured(
     with Stopping() as stopping, Meter(console, stopping.look) as meter:
         dataset = read_data(
             options.source,
-            net.preparation,
+            net.preprocessor,
             classes=net.classes,
             groups=options.groups,
             on_progress=meter,
         )
-        chosen = np.flatnonzero(dataset.parts == "train")
+        chosen = np.flatnonzero(dataset.splits == "train")
         grouped = None if dataset.groups is None else dataset.groups[chosen]
         left_out = len(chosen) if grouped is None else len(np.unique(grouped))
         price = cost(net, len(chosen), left_out)
         instead = "" if price.layers == net.notation else f" with smaller layers: {price.layers}"
         say(console, f"{price.nets:,} nets of {price.recipe.epochs} epochs are trained{instead}")
-        examples = culprits(
+        examples = influential_examples(
             net,
-            *dataset.part("train"),
+            *dataset.subset("train"),
             example[None],
             np.array([expected]),
             groups=grouped,
@@ -147,7 +147,7 @@ def _lines(result: _Result) -> Iterator[str]:
         yield _line(result.net, labels, one)
 
 
-def _line(net: Network, labels: npt.NDArray[np.int64], one: Culprit) -> str:
+def _line(net: Network, labels: npt.NDArray[np.int64], one: Influence) -> str:
     """The probability of the expected class without an example, and the probability of the
     example's own label by nets that were not trained on it."""
     which = (

@@ -7,13 +7,13 @@ from typing import Any
 
 import rich_click as click
 
-from ..data.dataset import read_data
-from ..data.inspection.report import Report, report
 from ..core.errors import DataError
+from ..data.dataset import read_data
+from ..data.inspection.report import DataReport, inspect_data
 from ..training.shuffle_test import Shuffled, shuffle_test
+from .data_report_text import report_lines, shuffled_lines
 from .options import TRAINING, groups_option, image_size_option, json_option
 from .output import Meter, data, print_json, words
-from .data_report_text import report_lines, shuffled_lines
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -60,7 +60,7 @@ def command(**values: Any) -> None:
             on_progress=meter,
             every_class=True,
         )
-    found = report(dataset)
+    found = inspect_data(dataset)
     shuffled: Shuffled | None = None
     unshuffled: DataError | None = None  # raised at the end, after the report
     if options.run_shuffle_test:
@@ -74,7 +74,7 @@ def command(**values: Any) -> None:
         raise unshuffled
 
 
-def _print(found: Report, shuffled: Shuffled | None, *, as_json: bool) -> None:
+def _print(found: DataReport, shuffled: Shuffled | None, *, as_json: bool) -> None:
     if as_json:
         told: dict[str, Any] = {"schema": SCHEMA, **found.to_json()}
         print_json({**told, **({"shuffle_test": shuffled.to_json()} if shuffled else {})})

@@ -8,12 +8,22 @@ from typing import Any
 
 import rich_click as click
 
-from ..data.dataset import DataSet, read_data
-from ..insight.data_quality.label_issues import Suspect, suspects
 from ..core.constraints import SEED, Whole
-from .options import NETWORK, OUTPUT, TRAINING, groups_option, image_size_option, json_option, limited_option, option, threads_option
-from .output import Meter, data, print_json, printable, say, tell_skipped, words
+from ..data.dataset import Dataset, read_data
+from ..insight.data_quality.label_issues import LabelIssue, find_label_issues
 from .interrupts import Stopping
+from .options import (
+    NETWORK,
+    OUTPUT,
+    TRAINING,
+    groups_option,
+    image_size_option,
+    json_option,
+    limited_option,
+    option,
+    threads_option,
+)
+from .output import Meter, data, print_json, printable, say, tell_skipped, words
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -77,7 +87,7 @@ def command(**values: Any) -> None:
         dataset = read_data(
             options.source, size=options.image_size, groups=options.groups, on_progress=meter
         )
-        found = suspects(
+        found = find_label_issues(
             dataset,
             options.limit,
             layers=options.layers,
@@ -86,7 +96,7 @@ def command(**values: Any) -> None:
             threads=options.threads,
         )
     tell_skipped(dataset.skipped, console)
-    looked_at = int((dataset.parts != "test").sum())
+    looked_at = int((dataset.splits != "test").sum())
     if options.as_json:
         listed = [one.to_json() for one in found]
         print_json(
@@ -99,7 +109,7 @@ def command(**values: Any) -> None:
     say(console, f"{len(found):,} label issues in {looked_at:,} examples outside the test split")
 
 
-def _lines(dataset: DataSet, found: list[Suspect], shown: list[Suspect]) -> Iterator[str]:
+def _lines(dataset: Dataset, found: list[LabelIssue], shown: list[LabelIssue]) -> Iterator[str]:
     """A line for each: how likely the label is wrong, the given and the likely label, the name."""
     if not shown:
         yield "no label issues"

@@ -46,11 +46,11 @@ class InputOptions:
 
 def read_explanation(net: Network, options: InputOptions, label: int | None = None) -> Explanation:
     """Read the input and explain the net's answer, or the class ``label``; DataError."""
-    preparation, text = net.preparation, options.text
-    if text is not None and preparation.reads != "texts":
-        raise DataError(f"--text: got a text, wanted a file: this net reads {preparation.reads}")
-    original = text if text is not None else preparation.read(Path(options.name))
-    example = preparation.fit(original)
+    preprocessor, text = net.preprocessor, options.text
+    if text is not None and preprocessor.reads != "texts":
+        raise DataError(f"--text: got a text, wanted a file: this net reads {preprocessor.reads}")
+    original = text if text is not None else preprocessor.read(Path(options.name))
+    example = preprocessor.transform(original)
     return explain(net, example, name=options.name, label=label, original=original)
 
 

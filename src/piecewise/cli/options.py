@@ -10,9 +10,9 @@ from typing import Any
 
 import rich_click as click
 
+from ..core.constraints import THREADS, Limit, Sides
 from ..core.errors import LimitError
 from ..training.recipe import knobs
-from ..core.constraints import THREADS, Limit, Sides
 
 DATA, NETWORK, TRAINING, OUTPUT = "Data", "Network", "Training", "Output"
 """The panels of the help."""
@@ -87,13 +87,15 @@ def groups_option(effect: str) -> Decorator:
 
 _NAMES = {
     "learning_rate": ("--learning-rate", "--lr"),
-    "tricks": ("--augment",),
-    "validation_share": ("--validation-fraction",),
+    "augmentation": ("--augment",),
+    "validation_fraction": ("--validation-fraction",),
 }
 """Names of options that are not those of the recipe's fields."""
 _METAVARS = {"Whole": "N", "Number": "X", "YesNo": "yes|no", "Choice": "NAME"}
 _DEFAULTS = {
-    **dict.fromkeys(("epochs", "batch_size", "learning_rate", "optimizer", "tricks"), FROM_DATA),
+    **dict.fromkeys(
+        ("epochs", "batch_size", "learning_rate", "optimizer", "augmentation"), FROM_DATA
+    ),
     "nesterov": "yes",
 }
 """Defaults of `piecewise train` that are not those of the recipe's fields."""
@@ -104,14 +106,14 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each field of a recipe; its value is None if the option is left out."""
     for field in reversed(knobs()):
         limit, meaning = field.metadata["limit"], field.metadata["meaning"]
-        range_ = _AUGMENTATIONS if field.name == "tricks" else limit.wanted
+        range_ = _AUGMENTATIONS if field.name == "augmentation" else limit.wanted
         default = _DEFAULTS.get(field.name) or limit.write(field.default)
         function = option(
             *_NAMES.get(field.name, (f"--{field.name.replace('_', '-')}",)),
             field.name,
             type=LimitType(limit),
             metavar=_METAVARS.get(type(limit).__name__, "TEXT"),
-            panel=DATA if field.name == "validation_share" else TRAINING,
+            panel=DATA if field.name == "validation_fraction" else TRAINING,
             unset=default,
             help=f"{meaning[0].upper()}{meaning[1:]} ({range_}).",
         )(function)

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from rich.console import Console, RenderableType
 
-from ..core.errors import DataError, ModelFileError
 from ..core.atomic_write import write_whole
+from ..core.errors import DataError, ModelFileError
 from ..core.progress import Progress
 
 WIDTH = 80

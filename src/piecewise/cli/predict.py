@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import rich_click as click
 
-from ..core.errors import DataError
 from ..core.constraints import Number
+from ..core.errors import DataError
 from ..network import Network
 from .options import DATA, OUTPUT, json_option, limited_option
 from .output import data, print_json, printable, say, words
@@ -62,7 +62,7 @@ def command(**values: Any) -> None:
     if not options.files and not options.texts:
         raise click.UsageError("predict wants a FILE, or --text")
     net = Network.load(options.net_file)
-    least = net.calibration.least(options.coverage)
+    least = net.calibration.threshold_for(options.coverage)
     read, unread = _read(net, options.files, options.texts)
     if not read and options.as_json:
         print_json([])
@@ -87,17 +87,19 @@ def _read(
     net: Network, files: tuple[str, ...], texts: tuple[str, ...]
 ) -> tuple[list[_Read], list[str]]:
     """What can be read, and a sentence for each file that cannot."""
-    preparation = net.preparation
-    if texts and preparation.reads != "texts":
-        raise DataError(f"--text: got a text, wanted files: this net reads {preparation.reads}")
+    preprocessor = net.preprocessor
+    if texts and preprocessor.reads != "texts":
+        raise DataError(f"--text: got a text, wanted files: this net reads {preprocessor.reads}")
     read, unread = [], []
     for file in files:
         try:
-            given = preparation.read(Path(file))
-            read.append(_Read(file, preparation.fit(given), preparation.remark(given)))
+            given = preprocessor.read(Path(file))
+            read.append(_Read(file, preprocessor.transform(given), preprocessor.warning(given)))
         except DataError as error:
             unread.append(str(error))
-    read += [_Read(text, preparation.fit(text), preparation.remark(text)) for text in texts]
+    read += [
+        _Read(text, preprocessor.transform(text), preprocessor.warning(text)) for text in texts
+    ]
     return read, unread
 
 

@@ -9,15 +9,27 @@ from typing import Any
 import numpy as np
 import rich_click as click
 
-from ..data.dataset import DataSet, read_data
-from ..insight.robustness.literal_matching import worth
-from ..insight.robustness.augmentation_training import Change, TaughtTricks, asked_tricks, changes, teach_tricks
-from ..insight.robustness.curves import Dial, SetCurve, SetCurves, dials, set_curves
-from ..network import Network
 from ..core.progress import OnProgress
+from ..data.dataset import Dataset, read_data
+from ..insight.robustness.augmentation_training import (
+    Change,
+    TaughtTricks,
+    asked_tricks,
+    changes,
+    train_with_augmentation,
+)
+from ..insight.robustness.curves import (
+    Perturbation,
+    SetCurve,
+    SetCurves,
+    dataset_robustness,
+    perturbations,
+)
+from ..insight.robustness.literal_matching import worth
+from ..network import Network
+from .interrupts import Stopping, undisturbed
 from .options import OUTPUT, TRAINING, json_option, threads_option
 from .output import Meter, check_place, data, print_json, say, tell_skipped, words
-from .interrupts import Stopping, undisturbed
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -71,15 +83,19 @@ def command(**values: Any) -> None:
     if output is not None:
         check_place(output)
     net = Network.load(options.net_file)
-    dials(net.preparation)  # refuses nets that read texts before the data are read
+    perturbations(net.preprocessor)  # refuses nets that read texts before the data are read
     asked = asked_tricks(net, options.train_with) if options.train_with else ()
     console, taught, after = words(), None, None
     with Stopping() as stopping, Meter(console, stopping.look) as meter:
-        dataset = read_data(options.source, net.preparation, classes=net.classes, on_progress=meter)
+        dataset = read_data(
+            options.source, net.preprocessor, classes=net.classes, on_progress=meter
+        )
         measured = _Measured(dataset, meter, threads)
         before = measured.curves(net, compared=True)
         if asked:
-            taught = teach_tricks(net, dataset, asked, on_progress=meter, threads=threads)
+            taught = train_with_augmentation(
+                net, dataset, asked, on_progress=meter, threads=threads
+            )
             after = measured.curves(taught.net)
     tell_skipped(dataset.skipped, console)
     if taught and output is not None:
@@ -100,23 +116,23 @@ def command(**values: Any) -> None:
 class _Measured:
     """The split that is measured, and the training examples for the literal comparison."""
 
-    def __init__(self, given: DataSet, on_progress: OnProgress, threads: int | None) -> None:
-        self.part = "test" if (given.parts == "test").any() else "all"
+    def __init__(self, given: Dataset, on_progress: OnProgress, threads: int | None) -> None:
+        self.part = "test" if (given.splits == "test").any() else "all"
         self.examples = (
-            given.part("test") if self.part == "test" else (given.pictures, given.labels)
+            given.subset("test") if self.part == "test" else (given.inputs, given.labels)
         )
-        self.learned = given.part("train") if self.part == "test" else None
+        self.learned = given.subset("train") if self.part == "test" else None
         self.on_progress, self.threads = on_progress, threads
 
     def curves(self, net: Network, compared: bool = False) -> SetCurves:
         """The curves of a net; ``compared``: with those of the literal comparison."""
         compare, (pictures, labels) = None, self.examples
         if compared and self.learned is not None and len(self.learned[1]):
-            sizes = sum(len(dial.sizes) for dial in dials(net.preparation))
+            sizes = sum(len(perturbation.sizes) for perturbation in perturbations(net.preprocessor))
             pixels = int(np.prod(net.input))
             some = worth(len(self.learned[1]), len(labels) * sizes, pixels)
             compare = self.learned[0][some], self.learned[1][some]
-        return set_curves(
+        return dataset_robustness(
             net, pictures, labels, compare, on_progress=self.on_progress, threads=self.threads
         )
 
@@ -137,12 +153,12 @@ def _lines(
     compared = f", compared with {before.literal_n:,} training examples" if before.literal_n else ""
     yield f"{before.n:,} pictures{compared}"
     yield ""
-    longest = max(len(curve.dial.sizes) for curve in before.curves)
+    longest = max(len(curve.perturbation.sizes) for curve in before.curves)
     yield f"{'':<31}{'accuracy':<{longest}}  lowest    area  literal"
     for number, curve in enumerate(before.curves):
         area = curve.literal_area
         literal = f"{area:9.3f}" if area is not None else f"{'-':>9}"
-        yield f"{_named(curve.dial):<31}{_line(curve, longest)}{literal}"
+        yield f"{_named(curve.perturbation):<31}{_line(curve, longest)}{literal}"
         if after is not None:
             yield f"{'  trained':<31}{_line(after.curves[number], longest)}"
     yield ""
@@ -154,9 +170,9 @@ def _lines(
         yield from _changed(taught, changes(before, after))
 
 
-def _named(dial: Dial) -> str:
-    first, last, unit = dial.sizes[0], dial.sizes[-1], _UNITS[dial.unit]
-    return f"{_NAMES.get(dial.name, dial.name)} {first:g} to {last:g} {unit}"
+def _named(perturbation: Perturbation) -> str:
+    first, last, unit = perturbation.sizes[0], perturbation.sizes[-1], _UNITS[perturbation.unit]
+    return f"{_NAMES.get(perturbation.name, perturbation.name)} {first:g} to {last:g} {unit}"
 
 
 def _line(curve: SetCurve, longest: int) -> str:

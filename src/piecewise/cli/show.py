@@ -7,8 +7,8 @@ from typing import Any
 import rich_click as click
 
 from ..core.errors import LimitError
-from ..training.recipe import Recipe
 from ..network import Network
+from ..training.recipe import Recipe
 from .options import json_option
 from .output import data, print_json, printable
 
@@ -29,7 +29,7 @@ def command(net_file: str, as_json: bool) -> None:
                 "parameters": net.architecture.parameter_count,
                 "parameters_sha256": net.parameters_sha256,
                 "seed": net.seed,
-                "preparation": net.preparation.to_json(),
+                "preprocessor": net.preprocessor.to_json(),
                 "recipe": net.recipe,
                 "calibration": net.calibration.to_json(),
                 "history": net.history,
@@ -43,7 +43,7 @@ def command(net_file: str, as_json: bool) -> None:
         net.summary(),
         "",
         f"classes      {', '.join(net.classes)}",
-        f"preparation  {net.preparation.told}",
+        f"preparation  {net.preprocessor.description}",
         f"recipe       {_recipe(net.recipe)}",
         f"calibration  {_calibration(net)}",
         f"sha256       {net.parameters_sha256}",
@@ -72,6 +72,6 @@ def _calibration(net: Network) -> str:
         return "not measured"
     steps = ", ".join(
         f"{100 * step.coverage:.0f} % answered: {100 * step.accuracy:.1f} % right"
-        for step in found.sure[::3]
+        for step in found.thresholds[::3]
     )
     return f"temperature {found.temperature:.2f}, fitted on {found.n:,} held-out answers; {steps}"

@@ -12,21 +12,34 @@ from typing import Any, NoReturn, Self
 import rich_click as click
 from rich.console import Console
 
-from ..data.dataset import DataSet, read_data
-from ..data.inspection.report import warnings
-from ..data.images.preprocessor import RESIZES
-from ..core.errors import LimitError, ModelFileError, NotationError, RunError
-from ..training.recipe import Recipe, knobs
-from ..training.metrics import Scores
-from ..training.experiment import Lesson, Taught, lesson, teach
-from ..training.train import TRAINING as TRAINING_STAGE
 from ..core.constraints import Whole
+from ..core.errors import CheckpointError, LimitError, ModelFileError, NotationError
+from ..core.progress import Progress
+from ..data.dataset import Dataset, read_data
+from ..data.images.preprocessor import RESIZES
+from ..data.inspection.report import warnings
 from ..network import Network
 from ..spec.notation import parse
-from ..core.progress import Progress
-from .options import DATA, FROM_DATA, NETWORK, OUTPUT, TRAINING, LimitType, groups_option, image_size_option, json_option, option, recipe_options, threads_option
-from .output import Meter, check_place, data, print_json, say, tell_skipped, words
+from ..training.experiment import TrainingPlan, TrainingResult, plan_training, run_training
+from ..training.metrics import Scores
+from ..training.recipe import Recipe, knobs
+from ..training.train import TRAINING as TRAINING_STAGE
 from .interrupts import Stopping, stop_listening, undisturbed
+from .options import (
+    DATA,
+    FROM_DATA,
+    NETWORK,
+    OUTPUT,
+    TRAINING,
+    LimitType,
+    groups_option,
+    image_size_option,
+    json_option,
+    option,
+    recipe_options,
+    threads_option,
+)
+from .output import Meter, check_place, data, print_json, say, tell_skipped, words
 from .score_text import group_lines, score_lines
 
 CLASSES_SHOWN = 20
@@ -167,7 +180,7 @@ def command(**values: Any) -> None:
     options.check()
     check_place(options.output)
     dataset = _read(options, console)
-    plan = lesson(
+    plan = plan_training(
         dataset,
         options.source,
         layers=options.layers,
@@ -179,11 +192,11 @@ def command(**values: Any) -> None:
     _print_plan(net, plan, console)
     try:
         taught = _taught(plan, net, console, options)
-    except RunError as error:  # the run folder failed; the net itself can still be saved
+    except CheckpointError as error:  # the run folder failed; the net itself can still be saved
         if not net.history:
             raise
         _save(net, options.output)
-        raise RunError(f"{error}; the net is saved as it is: {options.output}") from None
+        raise CheckpointError(f"{error}; the net is saved as it is: {options.output}") from None
     if taught is None:
         _stop(net, options.output, console)
     with undisturbed():
@@ -201,7 +214,7 @@ def command(**values: Any) -> None:
     say(console, f"saved {options.output}, {seconds:.1f} s in all")
 
 
-def _read(options: TrainOptions, console: Console) -> DataSet:
+def _read(options: TrainOptions, console: Console) -> Dataset:
     """Read the data and print what was skipped and what may be wrong with them."""
     with Meter(console) as meter:
         dataset = read_data(
@@ -220,17 +233,17 @@ def _read(options: TrainOptions, console: Console) -> DataSet:
     return dataset
 
 
-def _print_plan(net: Network, plan: Lesson, console: Console) -> None:
-    counts = ", ".join(f"{len(part.labels):,} for {name}" for name, part in plan.parts.items())
-    recipe = plan.plan.recipe
+def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
+    counts = ", ".join(f"{len(part.labels):,} for {name}" for name, part in plan.splits.items())
+    recipe = plan.setup.recipe
     scored = f", scored in {plan.folds} folds" if plan.folds else ""
     if plan.groups is not None:
         scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
-    augmentation = Recipe.knob("tricks").write(recipe.tricks)
+    augmentation = Recipe.knob("augmentation").write(recipe.augmentation)
     for line in (
-        f"{net.preparation.reads:<10} {counts}{scored}",
+        f"{net.preprocessor.reads:<10} {counts}{scored}",
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
-        f"input      {net.preparation.told}",
+        f"input      {net.preprocessor.description}",
         f"layers     {net.notation}",
         f"recipe     {recipe.epochs} epochs, batches of {recipe.batch_size}, learning rate "
         f"{recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
@@ -270,12 +283,14 @@ class _TrainingLog:
         self.stopping.look()
 
 
-def _taught(plan: Lesson, net: Network, console: Console, options: TrainOptions) -> Taught | None:
+def _taught(
+    plan: TrainingPlan, net: Network, console: Console, options: TrainOptions
+) -> TrainingResult | None:
     """Train with a meter; None if it was stopped."""
     with Stopping() as stopping:
-        log = _TrainingLog(console, plan.plan.recipe.epochs, stopping)
+        log = _TrainingLog(console, plan.setup.recipe.epochs, stopping)
         try:
-            return teach(
+            return run_training(
                 plan,
                 log,
                 net=net,
@@ -323,7 +338,7 @@ def _print_scores(name: str, scores: Scores) -> None:
     console.print()
 
 
-def _report(taught: Taught, seconds: float) -> dict[str, Any]:
+def _report(taught: TrainingResult, seconds: float) -> dict[str, Any]:
     net = taught.net
     return {
         "schema": SCHEMA,

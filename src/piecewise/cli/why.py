@@ -12,7 +12,14 @@ from ..core.errors import LimitError, shown
 from ..insight.explanation import Explanation
 from ..network import Network
 from ..trace.arithmetic import Why
-from .one_input import InputOptions, check_output, class_number, print_warning, printable_lines, read_explanation
+from .one_input import (
+    InputOptions,
+    check_output,
+    class_number,
+    print_warning,
+    printable_lines,
+    read_explanation,
+)
 from .options import NETWORK, OUTPUT, json_option, option, text_option
 from .output import data, print_json, say, words
 
@@ -149,8 +156,8 @@ def _print(why: Why, as_json: bool) -> None:
 
 def _write(explanation: Explanation, output: str, name: str, at: list[int]) -> None:
     """Write the spreadsheet."""
-    from ..insight.spreadsheet import spreadsheet  # noqa: PLC0415 - only spreadsheets need it
+    from ..insight.spreadsheet import export_spreadsheet  # noqa: PLC0415 - only spreadsheets need it
 
-    spreadsheet(explanation.walk, output, name, *_position(at))
+    export_spreadsheet(explanation.walk, output, name, *_position(at))
     say(words(), f"wrote {output}")
     print_warning(explanation)

@@ -45,7 +45,7 @@ class ModelFileError(PiecewiseError, ValueError):
     """A model file that cannot be read, or could not be written."""
 
 
-class RunError(PiecewiseError, ValueError):
+class CheckpointError(PiecewiseError, ValueError):
     """A run folder that cannot be used, or that holds another run."""
 
 

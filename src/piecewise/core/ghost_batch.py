@@ -11,21 +11,21 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-GROUP = 16
+GROUP_SIZE = 16
 
 
 def groups(count: int) -> Iterator[slice]:
     """The groups that ``count`` pictures go through in."""
-    for start in range(0, count, GROUP):
-        yield slice(start, min(start + GROUP, count))
+    for start in range(0, count, GROUP_SIZE):
+        yield slice(start, min(start + GROUP_SIZE, count))
 
 
-class Moment(NamedTuple):
+class StepContext(NamedTuple):
     """When and on which pictures of the data set a training step runs: what its draws hang on."""
 
     seed: int
     epoch: int
     pictures: npt.NDArray[Any]  # (N,) numbers of the pictures
 
-    def part(self, group: slice) -> Moment:
+    def part(self, group: slice) -> StepContext:
         return self._replace(pictures=self.pictures[group])

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.architecture import input_shape
 from ..core.errors import DataError, LimitError, shown
 from ..reference.reductions import total
+from ..spec.architecture import input_shape
 from .images.decoding import read_picture
-from .images.preprocessor import PicturePreparation, Pictures, decide_pictures
+from .images.preprocessor import ImagePreprocessor, Pictures, fit_image_preprocessor
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -37,23 +37,23 @@ class Levels:
     """Numbers from ``low`` to ``high`` become bytes from 0 to 255, those beyond the nearest; and
     drawings are brought to the preparation's ground."""
 
-    preparation: PicturePreparation
+    preprocessor: ImagePreprocessor
     low: float = 0.0
     high: float = 255.0
 
     def inputs(self, pictures: Array) -> Pictures:
         if pictures.dtype == np.uint8 and (self.low, self.high) == (0, 255):
-            return self.preparation.align(np.ascontiguousarray(pictures))
+            return self.preprocessor.align(np.ascontiguousarray(pictures))
         made = np.empty(pictures.shape, np.uint8)
         for start in range(0, len(pictures), _BLOCK):
             block = pictures[start : start + _BLOCK].astype(np.float64)
             inside = (np.clip(block, self.low, self.high) - self.low) / (self.high - self.low)
             made[start : start + _BLOCK] = np.rint(inside * 255)
-        return self.preparation.align(made)
+        return self.preprocessor.align(made)
 
     def read(self, paths: Sequence[Path]) -> Pictures:
         """Picture files -> bytes (N, C, H, W); DataError if one cannot be read."""
-        return np.stack([self.preparation.fit(read_picture(path)) for path in paths])
+        return np.stack([self.preprocessor.transform(read_picture(path)) for path in paths])
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Standard:
     """Numbers of which ``mean`` is taken off and which ``deviation`` divides; each (C, 1, 1), or
     (1, 1, columns) for a table."""
 
-    preparation: PicturePreparation
+    preprocessor: ImagePreprocessor
     mean: Float64
     deviation: Float64
 
@@ -182,7 +182,7 @@ def reading_of_files(paths: Sequence[Path], shape: Shape | None) -> Levels:
     """Decided from picture files, in whatever order they come."""
     some = sorted(set(paths))
     looked_at = (read_picture(path) for path in some[:: max(1, len(some) // _SAMPLE)])
-    found = decide_pictures(looked_at, shape and shape[1:])
+    found = fit_image_preprocessor(looked_at, shape and shape[1:])
     return Levels(found if shape is None else replace(found, shape=shape))
 
 
@@ -196,14 +196,14 @@ def reading_of_pictures(pictures: Array, weights: Float64) -> Reading:
     some = pictures[:: max(1, len(pictures) // _SAMPLE)]
     if pictures.dtype != np.uint8 and not _has_levels(some):
         return _standard(pictures, weights, shape, cells=(2, 3))
-    levels = Levels(PicturePreparation(shape))
+    levels = Levels(ImagePreprocessor(shape))
     if pictures.dtype != np.uint8:
         levels = replace(levels, low=float(pictures.min()), high=float(pictures.max()))
     if shape[0] not in _COLOURS:
         return levels
     looked_at = np.moveaxis(levels.inputs(some), 1, 3)
-    found = decide_pictures(looked_at, shape[1:])
-    return replace(levels, preparation=replace(found, shape=shape))
+    found = fit_image_preprocessor(looked_at, shape[1:])
+    return replace(levels, preprocessor=replace(found, shape=shape))
 
 
 def _has_levels(some: Array) -> bool:
@@ -241,4 +241,4 @@ def _standard(pictures: Array, weights: Float64, shape: Shape, cells: tuple[int,
         raise DataError("X: got values too large to be squared in float64")
     # What is always the same says nothing; only rounding would be made large.
     deviation[deviation <= 1e-12 * np.abs(mean)] = 1.0
-    return Standard(PicturePreparation(shape), mean, deviation)
+    return Standard(ImagePreprocessor(shape), mean, deviation)

@@ -12,35 +12,35 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.architecture import class_names
-from ..core.errors import DataError, LimitError, shown
 from ..core.constraints import Sides
+from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
-from .sources.folders import PARTS
-from .sources.discovery import Gathered, gather
-from .sources.groups import Suggested, groups_of, suggested
-from .modalities import MEDIA
+from ..spec.architecture import class_names
 from .images.preprocessor import RESIZES
-from .preprocessing import Preparation
 from .loading.loader import Reading, Sizes
-from .loading.subset import rows
 from .loading.prepared_cache import Stored, stored
+from .loading.subset import rows
+from .modalities import MODALITIES
+from .preprocessing import Preprocessor
+from .sources.discovery import Gathered, gather
+from .sources.folders import PARTS
+from .sources.groups import Suggested, groups_of, suggested
 
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
 
 
 @dataclass
-class DataSet:
+class Dataset:
     """Examples as a net takes them: pictures (N, C, H, W) as bytes, sounds as pictures (N, 1,
     bands, steps), texts as word numbers (N, positions); labels (N,) into ``classes``, and the part
     of each: "train", "validation" or "test"."""
 
-    pictures: npt.NDArray[Any]
+    inputs: npt.NDArray[Any]
     labels: Labels
     classes: tuple[str, ...]
-    parts: Names
-    preparation: Preparation
+    splits: Names
+    preprocessor: Preprocessor
     skipped: list[str] = field(default_factory=list)
     """A sentence for whatever could not be read."""
     groups: Names | None = None
@@ -51,14 +51,14 @@ class DataSet:
     """Groups that names, or fields, suggest."""
     sizes: Sizes | None = None
     """How large each was before it was prepared (N, 2), no number where that is not known; see
-    `Preparation.size`."""
+    `Preprocessor.size`."""
     not_kept: str | None = None
     """A sentence, if prepared inputs should have been kept and could not be."""
 
     def __post_init__(self) -> None:
-        self.labels, self.parts = np.asarray(self.labels), np.asarray(self.parts)
+        self.labels, self.splits = np.asarray(self.labels), np.asarray(self.splits)
         self._check_kinds()
-        counts = len(self.pictures), len(self.labels), len(self.parts)
+        counts = len(self.inputs), len(self.labels), len(self.splits)
         if len(set(counts)) > 1:
             told = "{} pictures, {} labels and {} parts".format(*counts)
             raise DataError(f"data set: got {told}, wanted as many of each")
@@ -68,10 +68,10 @@ class DataSet:
 
     def _check_kinds(self) -> None:
         """Whether labels are class numbers and parts are known ones; DataError."""
-        if not isinstance(self.preparation, Preparation):
-            raise DataError(f"data set: got {shown(self.preparation)}, wanted a Preparation")
+        if not isinstance(self.preprocessor, Preprocessor):
+            raise DataError(f"data set: got {shown(self.preprocessor)}, wanted a Preparation")
         labels, last = self.labels, len(self.classes) - 1
-        if labels.ndim != 1 or self.parts.ndim != 1:
+        if labels.ndim != 1 or self.splits.ndim != 1:
             raise DataError("data set: labels and parts want one value for each example")
         if labels.dtype.kind not in "iu" or (
             len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= last
@@ -79,7 +79,7 @@ class DataSet:
             raise DataError(
                 f"data set: labels want whole numbers from 0 to {last}, of a class each"
             )
-        strange = sorted(set(self.parts.tolist()) - set(PARTS.values()))
+        strange = sorted(set(self.splits.tolist()) - set(PARTS.values()))
         if strange:
             raise DataError(
                 f"data set: got the part {shown(strange[0])}, wanted train, validation or test"
@@ -88,15 +88,15 @@ class DataSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def part(self, name: str) -> tuple[npt.NDArray[Any], Labels]:
+    def subset(self, name: str) -> tuple[npt.NDArray[Any], Labels]:
         """The pictures and labels of one part; empty if there is no such part."""
-        chosen = self.parts == name
-        return rows(self.pictures, chosen), self.labels[chosen]
+        chosen = self.splits == name
+        return rows(self.inputs, chosen), self.labels[chosen]
 
 
 def read_data(
     path: str | os.PathLike[str],
-    preparation: Preparation | None = None,
+    preprocessor: Preprocessor | None = None,
     *,
     classes: Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
@@ -106,12 +106,12 @@ def read_data(
     on_progress: OnProgress | None = None,
     every_class: bool = False,
     cache: str | os.PathLike[str] | None = None,
-) -> DataSet:
+) -> Dataset:
     """Read a folder with a folder per class, a `.zip` of one, an `.npz`, or a table of texts.
 
-    Without a ``preparation`` it is decided from the examples not for testing: of pictures, ``size``
+    Without a ``preprocessor`` it is decided from the examples not for testing: of pictures, ``size``
     (rows, columns) if given, else their median size, its longer side at most ``most``; ``resize``
-    as in `PicturePreparation`. With ``classes`` (a net's), the labels are numbered by them.
+    as in `ImagePreprocessor`. With ``classes`` (a net's), the labels are numbered by them.
     ``groups``: see `groups_of`. ``on_progress``: called for each example that is read.
     ``every_class``: a class that is only tested is one, too, not a mistake. ``cache``: a
     folder of its own that keeps the inputs; when the same files are read again with the same
@@ -125,25 +125,25 @@ def read_data(
         size = Sides(1, 1_024).check(size)  # type: ignore[assignment]
     gathered = gather(place)
     grouped = None if groups is None else np.array(groups_of(gathered, groups, place))
-    if preparation is not None and preparation.reads != gathered.reads:
-        raise DataError(f"{place}: got {gathered.reads}, wanted {preparation.reads} for this net")
+    if preprocessor is not None and preprocessor.reads != gathered.reads:
+        raise DataError(f"{place}: got {gathered.reads}, wanted {preprocessor.reads} for this net")
     reading = Reading(gathered, place, on_progress)
     wishes = {"size": size, "most": most, "resize": RESIZES.check(resize)}
     if gathered.reads != "pictures":
         if size is not None or resize != "pad":
             raise DataError(f"{place}: got a size, or a way to resize, for {gathered.reads}")
         wishes = {}
-    found = _prepared(reading, preparation, wishes, cache)
+    found = _prepared(reading, preprocessor, wishes, cache)
     inputs, kept, skipped = found.prepared
     labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
     learned = np.full(len(parts), "train") if every_class else parts
     order = _class_order(gathered, labels, learned, place) if classes is None else classes
-    return DataSet(
+    return Dataset(
         inputs,
         _numbered(gathered, labels, _checked(order, place), place),
         _checked(order, place),
         parts,
-        found.preparation,
+        found.preprocessor,
         gathered.skipped + [sentence for _, sentence in skipped],
         None if grouped is None else grouped[kept],
         [gathered.names[index] for index in kept.tolist()],
@@ -154,10 +154,10 @@ def read_data(
 
 
 def as_dataset(
-    data: DataSet | str | os.PathLike[str], on_progress: OnProgress | None = None
-) -> DataSet:
+    data: Dataset | str | os.PathLike[str], on_progress: OnProgress | None = None
+) -> Dataset:
     """A data set as it is, or read from its path with the defaults of `read_data`; DataError."""
-    if isinstance(data, DataSet):
+    if isinstance(data, Dataset):
         return data
     if isinstance(data, str | os.PathLike):
         return read_data(data, on_progress=on_progress)
@@ -166,20 +166,20 @@ def as_dataset(
 
 def _prepared(
     reading: Reading,
-    preparation: Preparation | None,
+    preprocessor: Preprocessor | None,
     wishes: dict[str, Any],
     cache: str | os.PathLike[str] | None,
 ) -> Stored:
     """The examples prepared, now or by an earlier reading."""
-    decide = partial(MEDIA[reading.gathered.reads].decide, **wishes)
+    decide = partial(MODALITIES[reading.gathered.reads].fit, **wishes)
 
-    def decided() -> Preparation:
-        return preparation or reading.decided(decide)
+    def decided() -> Preprocessor:
+        return preprocessor or reading.decided(decide)
 
     if cache is None:
         return Stored(chosen := decided(), reading.prepared(chosen))
-    given = preparation and preparation.to_json()
-    return stored(Path(cache), reading, decided, {"preparation": given, **wishes})
+    given = preprocessor and preprocessor.to_json()
+    return stored(Path(cache), reading, decided, {"preprocessor": given, **wishes})
 
 
 def _checked(order: Sequence[str], place: Path) -> tuple[str, ...]:

@@ -7,22 +7,22 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..core.errors import DataError, shown
-from .images import decoding as pictures
-from .images.preprocessor import PicturePreparation, decide_pictures
-from .preprocessing import Preparation
 from .audio import decoding as sounds
-from .audio.preprocessor import SoundPreparation, decide_sounds
+from .audio.preprocessor import AudioPreprocessor, fit_audio_preprocessor
+from .images import decoding as pictures
+from .images.preprocessor import ImagePreprocessor, fit_image_preprocessor
+from .preprocessing import Preprocessor
 from .text import decoding as texts
-from .text.preprocessor import TextPreparation, decide_texts
+from .text.preprocessor import TextPreprocessor, fit_text_preprocessor
 
 
-class Medium(NamedTuple):
+class Modality(NamedTuple):
     """A kind of things: how the names of its files end, what prepares them, and what decides how,
     from some that were read."""
 
     suffixes: tuple[str, ...]
-    preparation: type[Preparation]
-    decide: Callable[..., Preparation]
+    preprocessor: type[Preprocessor]
+    fit: Callable[..., Preprocessor]
     sample: int = 500
     """Examples, at least, that the decision looks at where there are more."""
     worth_sharing: float = math.inf
@@ -30,20 +30,22 @@ class Medium(NamedTuple):
     and texts, are mostly Python's work, which one thread at a time does."""
 
 
-MEDIA = {
-    "pictures": Medium(pictures.SUFFIXES, PicturePreparation, decide_pictures, worth_sharing=2_000),
-    "sounds": Medium(sounds.SUFFIXES, SoundPreparation, decide_sounds),
-    "texts": Medium(texts.SUFFIXES, TextPreparation, decide_texts, sample=1_000_000),
+MODALITIES = {
+    "pictures": Modality(
+        pictures.SUFFIXES, ImagePreprocessor, fit_image_preprocessor, worth_sharing=2_000
+    ),
+    "sounds": Modality(sounds.SUFFIXES, AudioPreprocessor, fit_audio_preprocessor),
+    "texts": Modality(texts.SUFFIXES, TextPreprocessor, fit_text_preprocessor, sample=1_000_000),
 }
 """By the word for many of them."""
 
-KIND_OF = {suffix: word for word, medium in MEDIA.items() for suffix in medium.suffixes}
+KIND_OF = {suffix: word for word, medium in MODALITIES.items() for suffix in medium.suffixes}
 """The word by the end of a file's name."""
 
 
-def preparation_from_json(value: object, shape: tuple[int, int, int]) -> Preparation:
+def preprocessor_from_json(value: object, shape: tuple[int, int, int]) -> Preprocessor:
     """The preparation that its `to_json` wrote, for a network of this input shape; DataError."""
     reads = value.get("reads", "pictures") if isinstance(value, dict) else "pictures"
-    if not isinstance(reads, str) or reads not in MEDIA:
-        raise DataError(f"preparation: got {shown(reads)}, wanted one of {', '.join(MEDIA)}")
-    return MEDIA[reads].preparation.from_json(value, shape)
+    if not isinstance(reads, str) or reads not in MODALITIES:
+        raise DataError(f"preparation: got {shown(reads)}, wanted one of {', '.join(MODALITIES)}")
+    return MODALITIES[reads].preprocessor.from_json(value, shape)

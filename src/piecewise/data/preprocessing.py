@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Preparation(ABC):
+class Preprocessor(ABC):
     """What every kind of preparation can be asked."""
 
     if TYPE_CHECKING:  # fields of some kinds, worked out in others
@@ -25,7 +25,7 @@ class Preparation(ABC):
             """Channels, rows and columns of the net's input."""
 
         @property
-        def ground(self) -> str:
+        def background(self) -> str:
             """What lies outside of it when it is shifted: "dark" or "light", or "any" where there
             is nothing like it."""
 
@@ -41,7 +41,7 @@ class Preparation(ABC):
 
     @property
     @abstractmethod
-    def told(self) -> str:
+    def description(self) -> str:
         """What becomes of the data, in words."""
 
     @property
@@ -66,15 +66,15 @@ class Preparation(ABC):
         """How large what was read is: rows and columns, or 1 and how long."""
 
     @abstractmethod
-    def fit(self, given: Any) -> npt.NDArray[Any]:
+    def transform(self, given: Any) -> npt.NDArray[Any]:
         """What was read -> one example as the net takes it."""
 
-    def fit_all(self, given: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    def transform_batch(self, given: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
         """Many at once, if they lie in one array nearly as `fit` leaves them; else None."""
         return None
 
     @abstractmethod
-    def remark(self, given: Any) -> str | None:
+    def warning(self, given: Any) -> str | None:
         """What makes an answer about it doubtful, in words."""
 
     @abstractmethod
@@ -83,20 +83,20 @@ class Preparation(ABC):
 
     @classmethod
     @abstractmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> Preparation:
+    def from_json(cls, value: object, shape: tuple[int, int, int]) -> Preprocessor:
         """The preparation that `to_json` wrote, for a network of this input shape; DataError."""
 
-    def scale(self, examples: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def to_float(self, examples: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Bytes -> the numbers that the layers take, of the same shape; ink is +1."""
         return self.levels[examples]
 
     @property
     def levels(self) -> npt.NDArray[np.float32]:
         """The number that each of the 256 bytes becomes."""
-        a, b, c = self.fraction
+        a, b, c = self.scaling
         return np.asarray((a * np.arange(256, dtype=np.float32) + b) / c)
 
     @property
-    def fraction(self) -> npt.NDArray[np.float32]:
+    def scaling(self) -> npt.NDArray[np.float32]:
         """The numbers a, b, c that make (a * byte + b) / c of a byte."""
-        return np.array([2, -255, -255 if self.ground == "light" else 255], np.float32)
+        return np.array([2, -255, -255 if self.background == "light" else 255], np.float32)

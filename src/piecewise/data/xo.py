@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..core.portable_math import Float64, sine_cosine
-from ..engine.runtime.thread_pool import processors
 from ..core.constraints import SEED, Number, Whole, checked
+from ..core.portable_math import Float64, sine_cosine
 from ..core.rng import DRAWINGS, Key, fold, key_of, uniform
-from .images.preprocessor import PicturePreparation, Pictures
+from ..engine.runtime.thread_pool import processors
+from .images.preprocessor import ImagePreprocessor, Pictures
 
 CLASSES = ("X", "O")
 
@@ -72,7 +72,7 @@ FEATURES = {
 
 
 @dataclass(frozen=True)
-class Tricks:
+class XOVariation:
     """How far each of the deck's trickier cases may go; 0 (a factor of 1) leaves it out.
 
     ``translation``: of the picture's side, to each side. ``scaling``: the smallest and largest
@@ -81,35 +81,35 @@ class Tricks:
     """
 
     translation: float = 0.12
-    scaling: tuple[float, float] = (0.6, 1.1)
+    scale: tuple[float, float] = (0.6, 1.1)
     rotation: float = 30.0
-    weight: float = 1.6
+    stroke_width: float = 1.6
     noise: float = 0.08
 
     def __post_init__(self) -> None:
-        low, high = self.scaling
+        low, high = self.scale
         for name, limit, value in (
             ("translation", Number(0, 0.5), self.translation),
             ("smallest scaling", Number(0.2, 1), low),
             ("largest scaling", Number(1, 2), high),
             ("rotation", Number(0, 180), self.rotation),
-            ("weight", Number(1, 4), self.weight),
+            ("weight", Number(1, 4), self.stroke_width),
             ("noise", Number(0, 0.5), self.noise),
         ):
             checked(f"tricks: {name}", limit, value)
 
-    def alone(self, name: str) -> Tricks:
+    def alone(self, name: str) -> XOVariation:
         """Only the trick of this name; none for "plain"."""
         return PLAIN if name == "plain" else replace(PLAIN, **{name: getattr(self, name)})
 
 
-TRICKY = Tricks()
-PLAIN = Tricks(0.0, (1.0, 1.0), 0.0, 1.0, 0.0)
-TRICK_NAMES = tuple(field.name for field in fields(Tricks))
+TRICKY = XOVariation()
+PLAIN = XOVariation(0.0, (1.0, 1.0), 0.0, 1.0, 0.0)
+TRICK_NAMES = tuple(field.name for field in fields(XOVariation))
 
 
 @dataclass(frozen=True)
-class Drawings:
+class XODataset:
     """Pictures (N, 1, size, size) as bytes, white ink on black; labels (N,), 0 for X and 1 for O;
     and each picture's tricks.
 
@@ -118,24 +118,24 @@ class Drawings:
     "noise" the deviation of the grey levels, of the whole range.
     """
 
-    pictures: Pictures
+    inputs: Pictures
     labels: npt.NDArray[np.int64]
-    tricks: dict[str, Float64]
+    variations: dict[str, Float64]
     classes: tuple[str, ...] = CLASSES
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def preparation(self) -> PicturePreparation:
+    def preprocessor(self) -> ImagePreprocessor:
         """How these pictures become inputs."""
-        size = self.pictures.shape[2]
-        return PicturePreparation((1, size, size), "dark", margin=0.14)
+        size = self.inputs.shape[2]
+        return ImagePreprocessor((1, size, size), "dark", margin=0.14)
 
 
-def draw(
-    count: int, size: int = 28, seed: int = 0, tricks: Tricks = TRICKY, first: int = 0
-) -> Drawings:
+def make_xo(
+    count: int, size: int = 28, seed: int = 0, tricks: XOVariation = TRICKY, first: int = 0
+) -> XODataset:
     """``count`` X's and O's in turn, ``size`` pixels square (9 to 512).
 
     Picture ``first + i`` of a seed is the same however many are drawn with it.
@@ -160,7 +160,7 @@ def draw(
         columns = list(pool.map(draw_block, range(0, count, block)))
     labels = np.arange(first, first + count) % 2
     together = {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
-    return Drawings(pictures, labels, together)
+    return XODataset(pictures, labels, together)
 
 
 # A letter is a chain of straight pieces in a square from -1 to 1; the second half of them is the
@@ -173,7 +173,7 @@ _STROKE = 1 / 9  # a stroke's width, of the picture's side: one pixel in the dec
 
 
 def _draw(
-    numbers: npt.NDArray[np.int64], size: int, seed: int, tricks: Tricks
+    numbers: npt.NDArray[np.int64], size: int, seed: int, tricks: XOVariation
 ) -> tuple[Pictures, dict[str, Float64]]:
     """The pictures of these numbers and their tricks."""
     key = key_of(seed, DRAWINGS, numbers)
@@ -187,13 +187,13 @@ def _draw(
     return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8), values
 
 
-def _trick_values(drawn: Float64, size: int, tricks: Tricks) -> dict[str, Float64]:
+def _trick_values(drawn: Float64, size: int, tricks: XOVariation) -> dict[str, Float64]:
     """The tricks of each picture from six even numbers in [0, 1)."""
     even = 2 * drawn - 1
-    low, high = tricks.scaling
+    low, high = tricks.scale
     # As many thin strokes as thick ones: even between 1 / weight and 1, and between 1 and weight.
-    thick = 1 + even[:, 4] * (tricks.weight - 1)
-    thin = 1 / (1 - even[:, 4] * (tricks.weight - 1))
+    thick = 1 + even[:, 4] * (tricks.stroke_width - 1)
+    thin = 1 / (1 - even[:, 4] * (tricks.stroke_width - 1))
     width = np.where(even[:, 4] >= 0, thick, thin)
     return {
         "translation_x": even[:, 0] * tricks.translation * size,

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data.dataset import DataSet
+from ..core.version import __version__
+from ..data.dataset import Dataset
 from ..inputs import layer_inputs
 from ..network import Network
 from ..trace.vote_ledger import Ledger
 from ..trace.walk import Walk
-from ..core.version import __version__
-from .attribution.patches import Looks, looks_for
-from .attribution.saliency import Mattered, what_mattered
 from .attribution.coordinates import Places, places
-from .robustness.curves import Curve, picture_curves
+from .attribution.patches import TopPatches, top_patches
+from .attribution.saliency import Attribution, attributions
+from .robustness.curves import Curve, example_robustness
 
 FIRST_FEATURES, LAST_FEATURES = 8, 6
 """Features with matching patches: of the first convolution, and of the last one those with the
@@ -87,38 +87,38 @@ class Explanation:
         return self.walk.ledger(label, back_to=self.stack)
 
     @cached_property
-    def attributions(self) -> list[Mattered]:
+    def attributions(self) -> list[Attribution]:
         """How much each cell of the input matters for the class, by several methods."""
-        return what_mattered(self.net, self.example, self.label)
+        return attributions(self.net, self.example, self.label)
 
     @cached_property
     def curves(self) -> list[Curve]:
         """Votes and probabilities while the input is shifted, scaled, rotated and redrawn. Texts,
         and inputs of a single pixel, have none."""
         net = self.net
-        is_text = net.architecture.reads_texts or net.preparation.kind == "texts"
+        is_text = net.architecture.reads_texts or net.preprocessor.kind == "texts"
         if is_text or prod(net.input[1:]) < 2:
             return []
-        return picture_curves(net, self.example, self.label)
+        return example_robustness(net, self.example, self.label)
 
     @cached_property
     def axes(self) -> Places:
         """Where the cells of the input lie: pixels, hertz and seconds, or words."""
-        return places(self.net.preparation, self.example, self.original)
+        return places(self.net.preprocessor, self.example, self.original)
 
     @cached_property
     def warning(self) -> str | None:
         """What makes the answer doubtful, if anything does and the original is known."""
         if self.original is None:
             return None
-        return self.net.preparation.remark(self.original)
+        return self.net.preprocessor.warning(self.original)
 
     @cached_property
     def facts(self) -> list[list[str]]:
         """How the net was made, as names and values."""
         return net_facts(self.net)
 
-    def feature_patches(self, data: DataSet) -> list[Looks]:
+    def feature_patches(self, data: Dataset) -> list[TopPatches]:
         """The patches of the training split of ``data`` that match features best and worst: for the
         first features of the first convolution, and for those of the last one whose maps vote most
         for the class."""
@@ -131,9 +131,11 @@ class Explanation:
             votes = self.walk.ledger(self.label, back_to=last.name).by_map()
             order = np.argsort(-votes, kind="stable")[:LAST_FEATURES]
             chosen += [(last.name, map_) for map_ in order.tolist()]
-        pictures, _ = data.part("train")
-        names = [name for name, part in zip(data.names, data.parts, strict=True) if part == "train"]
-        return [looks_for(self.net, pictures, *one, most=MATCHES, names=names) for one in chosen]
+        pictures, _ = data.subset("train")
+        names = [
+            name for name, part in zip(data.names, data.splits, strict=True) if part == "train"
+        ]
+        return [top_patches(self.net, pictures, *one, most=MATCHES, names=names) for one in chosen]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: the answer, the votes, and how much each cell of the input matters."""
@@ -174,11 +176,13 @@ def explain(
 
 def net_facts(net: Network) -> list[list[str]]:
     """How a net was made, as names and values."""
-    recipe = ", ".join(f"{name} {value}" for name, value in net.recipe.items() if name != "tricks")
+    recipe = ", ".join(
+        f"{name} {value}" for name, value in net.recipe.items() if name != "augmentation"
+    )
     return [
         ["layers", net.notation],
         ["parameters", f"{net.architecture.parameter_count:,}"],
-        ["preparation", net.preparation.told],
+        ["preprocessor", net.preprocessor.description],
         ["recipe", recipe or "none"],
         [
             "probabilities",

@@ -19,10 +19,10 @@ from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import DataError, LimitError
 from ..core.atomic_write import write_whole
-from ..trace.walk import Walk
+from ..core.errors import DataError, LimitError
 from ..trace.arithmetic import Place, Term, Why, fused
+from ..trace.walk import Walk
 
 if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook, Worksheet
@@ -42,7 +42,7 @@ _MARK = "Made by piecewise"
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # no clock: the same number, the same file
 
 
-def spreadsheet(
+def export_spreadsheet(
     walk: Walk,
     path: str | os.PathLike[str],
     layer: str,

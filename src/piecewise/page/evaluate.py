@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data.dataset import DataSet
-from ..data.text.preprocessor import TextPreparation
-from ..insight.data_quality.error_table import table_of
-from ..insight.explanation import net_facts
-from ..insight.data_quality.mistakes import Mistakes, mistakes
-from ..training.metrics import Scores
-from ..network import Network
+from ..data.dataset import Dataset
+from ..data.text.preprocessor import TextPreprocessor
 from ..display.images import data_address, png
+from ..insight.data_quality.error_table import table_of
+from ..insight.data_quality.mistakes import Mistakes, mistakes
+from ..insight.explanation import net_facts
+from ..network import Network
+from ..training.metrics import Scores
 from .assemble import MOST_BYTES, page
 from .media import pixels_of
 
@@ -39,7 +39,7 @@ Indices = npt.NDArray[np.int64]
 
 def evaluate_page(
     net: Network,
-    data: DataSet,
+    data: Dataset,
     chosen: Indices,
     logits: npt.NDArray[np.float32],
     scores: Scores,
@@ -49,13 +49,13 @@ def evaluate_page(
     """The HTML of a page, one file of at most two million bytes, about the examples of ``data``
     that are ``chosen`` (N numbers), the net's answers about them (N, classes) and their scores;
     with the examples of the training part that are nearest to each mistake, if there are any."""
-    learned = data.parts == "train"
+    learned = data.splits == "train"
     learned[chosen] = False
     answers = _Answers(net, data, chosen, np.flatnonzero(learned), logits)
     rest = {
         "schema": 1,
         "name": _short(name),
-        "kind": net.preparation.kind,
+        "kind": net.preprocessor.kind,
         "scores": {
             key: value for key, value in scores.to_json().items()
             if key in ("n", "accuracy", "accuracy_interval", "macro_f1")
@@ -76,7 +76,7 @@ class _Answers:
     set, and the answers about the former."""
 
     net: Network
-    data: DataSet
+    data: Dataset
     chosen: Indices
     learned: Indices
     logits: npt.NDArray[np.float32]
@@ -87,8 +87,8 @@ class _Answers:
         names, train_names = (
             [data.names[index] for index in some.tolist()] for some in (self.chosen, learned)
         )
-        train = (data.pictures[learned], data.labels[learned]) if len(learned) else None
-        pictures, labels = data.pictures[self.chosen], data.labels[self.chosen]
+        train = (data.inputs[learned], data.labels[learned]) if len(learned) else None
+        pictures, labels = data.inputs[self.chosen], data.labels[self.chosen]
         return mistakes(self.net, pictures, labels, names, train, train_names)
 
     @cached_property
@@ -165,9 +165,9 @@ class _Answers:
     def looks(self, room: int) -> dict[str, Any]:
         """Texts as words; pictures side by side in one, from left to right, row by row; as many
         as so many bytes of a page have room for."""
-        if isinstance(self.net.preparation, TextPreparation):
+        if isinstance(self.net.preprocessor, TextPreprocessor):
             return {"texts": self._texts(room)}
-        _, height, width = self.net.preparation.shape
+        _, height, width = self.net.preprocessor.shape
         kept = self.shown[: MOST_PIXELS // (height * width)]
         while kept:
             sheet, across = _sheet(self.data, kept, height, width)
@@ -181,11 +181,11 @@ class _Answers:
         return {}
 
     def _texts(self, room: int) -> dict[int, str]:
-        preparation = self.net.preparation
-        assert isinstance(preparation, TextPreparation)
-        between, texts = " " if preparation.units == "words" else "", {}
+        preprocessor = self.net.preprocessor
+        assert isinstance(preprocessor, TextPreprocessor)
+        between, texts = " " if preprocessor.units == "words" else "", {}
         for index in self.shown:
-            words = preparation.written(self.data.pictures[index])
+            words = preprocessor.written(self.data.inputs[index])
             text = _short(between.join(filter(None, words)), 2 * LONGEST_NAME)
             room -= 6 * len(text.encode()) + 20
             if room < 0:
@@ -200,14 +200,14 @@ def _short(text: str, most: int = LONGEST_NAME) -> str:
 
 
 def _sheet(
-    data: DataSet, shown: list[int], height: int, width: int
+    data: Dataset, shown: list[int], height: int, width: int
 ) -> tuple[npt.NDArray[np.uint8], int]:
     """Pictures side by side, about as many across as make a square; and how many those are."""
     across = max(1, round((len(shown) * height / width) ** 0.5))
-    colour = data.pictures.shape[1] == 3
+    colour = data.inputs.shape[1] == 3
     down = -(-len(shown) // across)
     sheet = np.zeros((down * height, across * width, *((3,) if colour else ())), np.uint8)
     for place, index in enumerate(shown):
         top, left = place // across * height, place % across * width
-        sheet[top : top + height, left : left + width] = pixels_of(data.pictures[index])
+        sheet[top : top + height, left : left + width] = pixels_of(data.inputs[index])
     return sheet, across

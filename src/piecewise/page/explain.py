@@ -26,7 +26,7 @@ _SPARE = 5_000  # bytes for the title, which may be long, and for arrays' names
 _ROUND = 6  # digits of what is only drawn
 
 
-def explain_page(
+def explain_html(
     net: Network,
     example: npt.NDArray[Any],
     *,
@@ -46,7 +46,7 @@ def explain_page(
 
 
 def explanation_page(explanation: Explanation, looks: Sequence[dict[str, Any]] = ()) -> str:
-    """The HTML of a page about an explanation; see `explain_page`."""
+    """The HTML of a page about an explanation; see `explain_html`."""
     answer: str = explanation.net.classes[explanation.answer]
     name = explanation.name
     title = f"{answer} - {name}"[:LONGEST_TITLE] if name else answer
@@ -69,8 +69,8 @@ def _page_data(explanation: Explanation, looks: Sequence[dict[str, Any]]) -> dic
     rest = {
         "schema": 1,
         "name": explanation.name[:LONGEST_TITLE],
-        "kind": net.preparation.kind,
-        "ground": net.preparation.ground,
+        "kind": net.preprocessor.kind,
+        "background": net.preprocessor.background,
         "answer": explanation.answer,
         "explained": explanation.label,
         "order": named,
@@ -120,7 +120,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
     """Of a curve what is drawn: the probability of the class, and the answers."""
     plain: dict[str, Any] = _rounded(
         {
-            **curve.dial.to_json(),
+            **curve.perturbation.to_json(),
             "label": curve.label,
             "sure": curve.probabilities[:, curve.label].tolist(),
             "answers": curve.logits.argmax(axis=1).tolist(),
@@ -144,6 +144,6 @@ def _rounded(value: Any) -> Any:
 def _picture(explanation: Explanation) -> str | None:
     """The input as a picture to look at; texts have none."""
     example = explanation.example
-    if explanation.net.preparation.kind == "texts" or example.ndim != 3:
+    if explanation.net.preprocessor.kind == "texts" or example.ndim != 3:
         return None
     return picture_address(example)

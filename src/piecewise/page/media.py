@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.audio.decoding import Sound
+from ..display.images import data_address, png
 from ..insight.attribution.patches import wav_bytes
 from ..insight.robustness.literal_matching import as_bytes
-from ..display.images import data_address, png
 
 LONGEST_SOUND = 160_000
 """Samples that a page has room for: ten seconds at 16,000 a second."""

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..data.dataset import DataSet
 from ..data.audio.decoding import Sound
-from ..data.audio.preprocessor import SoundPreparation
-from ..insight.attribution.patches import Looks, Match, Originals, excerpt, wav_bytes
-from ..network import Network
+from ..data.audio.preprocessor import AudioPreprocessor
+from ..data.dataset import Dataset
 from ..display.images import data_address, png
+from ..insight.attribution.patches import Originals, PatchMatch, TopPatches, excerpt, wav_bytes
+from ..network import Network
 from .media import pixels_of
 
 MOST_BYTES = 700_000
@@ -21,16 +21,21 @@ MOST_BYTES = 700_000
 
 
 def looks_data(
-    net: Network, looks: Sequence[Looks], data: DataSet | None = None, place: Path | None = None
+    net: Network,
+    looks: Sequence[TopPatches],
+    data: Dataset | None = None,
+    place: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Plain values for a page. Sounds can be heard where ``data`` was read from ``place``, those of
     the first features, as far as a page has room."""
-    heard = isinstance(net.preparation, SoundPreparation) and data is not None and place is not None
+    heard = (
+        isinstance(net.preprocessor, AudioPreprocessor) and data is not None and place is not None
+    )
     originals = Originals(data, place) if heard and data and place else None
-    index = np.flatnonzero(data.parts == "train") if data is not None else None
+    index = np.flatnonzero(data.splits == "train") if data is not None else None
     room = MOST_BYTES
 
-    def match(one: Match) -> dict[str, Any]:
+    def match(one: PatchMatch) -> dict[str, Any]:
         nonlocal room
         picture, sound = _picture(one), None
         if originals is not None and index is not None and room > 0:
@@ -51,14 +56,14 @@ def looks_data(
     ]
 
 
-def _picture(match: Match) -> str | None:
+def _picture(match: PatchMatch) -> str | None:
     """A patch as a picture; texts have none."""
     if match.patch.ndim != 3 or not match.patch.size:
         return None
     return data_address(png(pixels_of(match.patch)))
 
 
-def _sound(net: Network, sound: Sound, match: Match) -> str:
-    preparation = net.preparation
-    assert isinstance(preparation, SoundPreparation)
-    return data_address(wav_bytes(excerpt(sound, preparation, match.field)), "audio/wav")
+def _sound(net: Network, sound: Sound, match: PatchMatch) -> str:
+    preprocessor = net.preprocessor
+    assert isinstance(preprocessor, AudioPreprocessor)
+    return data_address(wav_bytes(excerpt(sound, preprocessor, match.field)), "audio/wav")

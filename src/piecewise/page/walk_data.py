@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..core.windows import Windows
+from ..network import Network
 from ..spec.architecture import Stage
 from ..spec.layers import Connectivity, Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
-from ..network import Network
 from ..spec.notation import write_layer
-from ..trace.walk import Walk
 from ..trace.arithmetic import Place
-from ..core.windows import Windows
+from ..trace.walk import Walk
 
 Float32 = npt.NDArray[np.float32]
 

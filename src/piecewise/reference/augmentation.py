@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..core.ghost_batch import StepContext
 from ..core.portable_math import Float64, sine_cosine
-from ..core.ghost_batch import Moment
 from ..core.rng import NOISE, TRICKS, key_of, uniform
 from ..spec.augmentation import GROUND, Augmentation
 
@@ -51,11 +51,11 @@ class Shades(NamedTuple):
     columns: npt.NDArray[np.int64]
 
 
-def draws(tricks: Augmentation, height: int, width: int, moment: Moment) -> Draws:
+def draws(tricks: Augmentation, height: int, width: int, moment: StepContext) -> Draws:
     """Six even numbers for each picture, spread over what the tricks allow."""
     drawn = uniform(key_of(moment.seed, TRICKS, moment.epoch, moment.pictures), 6)
     even = 2 * drawn - 1
-    low, high = tricks.scaling
+    low, high = tricks.scale
     # A single row or column would turn into an almost empty one.
     rotation = tricks.rotation if min(height, width) > 1 else 0.0
     return Draws(
@@ -63,17 +63,17 @@ def draws(tricks: Augmentation, height: int, width: int, moment: Moment) -> Draw
         even[:, 1] * (tricks.shift[0] * height),
         low + drawn[:, 2] * (high - low),
         even[:, 3] * rotation,
-        even[:, 4] * tricks.weight,
-        (drawn[:, 5] < 0.5) & tricks.flip,
+        even[:, 4] * tricks.stroke_width,
+        (drawn[:, 5] < 0.5) & tricks.horizontal_flip,
     )
 
 
-def shades(tricks: Augmentation, height: int, width: int, moment: Moment) -> Shades:
+def shades(tricks: Augmentation, height: int, width: int, moment: StepContext) -> Shades:
     """Seven more even numbers for each picture, after those of `draws`."""
     drawn = uniform(key_of(moment.seed, TRICKS, moment.epoch, moment.pictures), 7, 6)
     return Shades(
         1 + (2 * drawn[:, 0] - 1) * tricks.contrast,
-        (2 * drawn[:, 1] - 1) * tricks.light,
+        (2 * drawn[:, 1] - 1) * tricks.brightness,
         drawn[:, 6] * tricks.noise,
         _band(tricks.widest(height), height, drawn[:, 2], drawn[:, 3]),
         _band(tricks.widest(width), width, drawn[:, 4], drawn[:, 5]),
@@ -87,7 +87,7 @@ def _band(widest: int, side: int, breadth: Float64, place: Float64) -> npt.NDArr
     return np.stack([first, first + cells])
 
 
-def trick(tricks: Augmentation, pictures: Pictures, ground: str, moment: Moment) -> Pictures:
+def trick(tricks: Augmentation, pictures: Pictures, ground: str, moment: StepContext) -> Pictures:
     """Prepared pictures (N, C, H, W) -> the same shape. ``ground``: that of their preparation; what
     comes from outside a drawing ("dark", "light") is ground, outside a photo ("any") the nearest
     pixel of its edge."""
@@ -164,9 +164,9 @@ def _largest_around(x: Float64) -> Float64:
     return x
 
 
-def _shaded(tricks: Augmentation, x: Float64, drawn: Shades, moment: Moment) -> Float64:
+def _shaded(tricks: Augmentation, x: Float64, drawn: Shades, moment: StepContext) -> Float64:
     """Contrast, light and noise; nothing is kept within bounds where none of them is wanted."""
-    if not (tricks.contrast or tricks.light or tricks.noise):
+    if not (tricks.contrast or tricks.brightness or tricks.noise):
         return x
     contrast, light, loudness = (part[:, None, None, None] for part in drawn[:3])
     x = x * contrast + light

@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..spec.layers import Convolution, Shape
 from ..core.windows import Windows
+from ..spec.layers import Convolution, Shape
 from .reductions import Array, Arrays, Draw, over_cells, total
 
 CACHES_INPUT = True

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..spec.layers import Dropout
 from ..core.rng import uniform
+from ..spec.layers import Dropout
 from .reductions import Array, Arrays, Draw
 
 CACHES_INPUT = False

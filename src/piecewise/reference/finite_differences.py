@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core.ghost_batch import StepContext
 from ..spec.architecture import Architecture
-from ..core.ghost_batch import Moment
 from ..spec.optimizers import NUDGE
 from .model import Gradients, mean_loss
 from .reductions import Array, Arrays
@@ -40,7 +40,7 @@ def nudges(
     x: Array,
     right: Array,
     loss: str,
-    moment: Moment | None = None,
+    moment: StepContext | None = None,
     weights: Array | None = None,
 ) -> Gradients:
     """What `run.gradients` gives, by nudging every parameter, in float64."""

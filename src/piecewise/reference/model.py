@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..spec.architecture import Architecture, Stage
-from ..core.ghost_batch import Moment, groups
-from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from ..core.ghost_batch import StepContext, groups
 from ..core.rng import DROPOUT, key_of
-from . import relu, convolution, dropout, embedding, fully_connected, batch_norm, pooling
+from ..spec.architecture import Architecture, Stage
+from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
 from .losses import LOSSES
 from .reductions import Array, Arrays, Draw
 
@@ -55,7 +55,7 @@ class Gradients(NamedTuple):
 
 
 def forward(
-    stages: Sequence[Stage], arrays: Arrays, x: Array, moment: Moment | None = None
+    stages: Sequence[Stage], arrays: Arrays, x: Array, moment: StepContext | None = None
 ) -> tuple[list[Array], list[Any]]:
     """One group through every stage: the stack each gives, and what each keeps for the way back."""
     outputs, kept = [], []
@@ -95,7 +95,7 @@ def gradients(
     x: Array,
     right: Array,
     loss: str = "cross-entropy",
-    moment: Moment | None = None,
+    moment: StepContext | None = None,
     weights: Array | None = None,
 ) -> Gradients:
     """The mean loss of pictures x with right classes (N), and its gradient.
@@ -122,7 +122,7 @@ def mean_loss(
     x: Array,
     right: Array,
     loss: str,
-    moment: Moment | None = None,
+    moment: StepContext | None = None,
     weights: Array | None = None,
 ) -> tuple[float, dict[str, Array]]:
     """The loss and the statistics that `gradients` would give, without the way back."""
@@ -147,7 +147,7 @@ def _answered(
     x: Array,
     right: Array,
     loss: str,
-    moment: Moment | None,
+    moment: StepContext | None,
     weights: Array | None,
 ) -> Iterator[_Answered]:
     """The groups of pictures x, each through every stage and the loss, times their weights."""
@@ -164,11 +164,11 @@ def _answered(
 
 def own(stage: Stage, arrays: Arrays) -> dict[str, Array]:
     """A stage's arrays by their short names."""
-    rows = stage.parameters + stage.averages
+    rows = stage.parameters + stage.running_stats
     return {row.tensor.name: arrays[row.name] for row in rows}
 
 
-def _draw(stage: Stage, moment: Moment | None) -> Draw | None:
+def _draw(stage: Stage, moment: StepContext | None) -> Draw | None:
     if moment is None:
         return None
     if not stage.layer.draws:
@@ -189,7 +189,7 @@ def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
     return {
         f"{stage.name}.{name}": array
         for stage, keeps in zip(stages, kept, strict=True)
-        if stage.averages
+        if stage.running_stats
         for name, array in OBSERVED[type(stage.layer)](keeps).items()
     }
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..spec.layers import Pool, Shape
 from ..core.windows import Windows
+from ..spec.layers import Pool, Shape
 from .convolution import pad
 from .reductions import Array, Arrays, Draw
 

@@ -15,18 +15,38 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.architecture import Architecture, class_names
-from ..data.arrays import Levels, Reading, Shape, as_pictures, given, reading_of_files, reading_of_pictures, reading_of_rows, shape_of
 from ..core.errors import DataError, LimitError
+from ..data.arrays import (
+    Levels,
+    Reading,
+    Shape,
+    as_pictures,
+    given,
+    reading_of_files,
+    reading_of_pictures,
+    reading_of_rows,
+    shape_of,
+)
+from ..network import Network
+from ..spec.architecture import Architecture, class_names
+from ..spec.augmentation import Augmentation
 from ..spec.layers import Layer
 from ..training.deduplicate import Examples, canonical, relative
-from ..training.defaults import Plan, plan_for, tricks_for
-from ..training.splits import held_out
+from ..training.defaults import Setup, augmentation_for, default_setup
 from ..training.recipe import Recipe
+from ..training.splits import held_out
 from ..training.train import train
-from .conventions import Manners, checked_labels, checked_weights, class_factors, classes_of, column_names, numbered, seed_of, threads_of
-from ..network import Network
-from ..spec.augmentation import Augmentation
+from .conventions import (
+    EstimatorConventions,
+    checked_labels,
+    checked_weights,
+    class_factors,
+    classes_of,
+    column_names,
+    numbered,
+    seed_of,
+    threads_of,
+)
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -43,9 +63,9 @@ _KNOBS = (
     "nesterov",
     "weight_decay",
     "loss",
-    "tricks",
+    "augmentation",
     "patience",
-    "validation_share",
+    "validation_fraction",
 )
 """Knobs of the recipe that are parameters under the same name; their meanings stand there."""
 
@@ -62,7 +82,7 @@ class _Taken(NamedTuple):
     """With what the network takes for pictures."""
 
 
-class ConvNetClassifier(Manners):
+class ConvNetClassifier(EstimatorConventions):
     """A ConvNet that learns classes from pictures, with the manners of a scikit-learn classifier.
 
     ``X`` is one of these, the same kind in all calls:
@@ -79,7 +99,7 @@ class ConvNetClassifier(Manners):
     All this is decided by the first `fit` or `partial_fit`, from what it is given.
 
     ``layers``: a text in the notation, or layer records. ``image_shape``: (rows, columns) or
-    (channels, rows, columns). From ``epochs`` to ``validation_share``: the knobs of `Recipe`;
+    (channels, rows, columns). From ``epochs`` to ``validation_fraction``: the knobs of `Recipe`;
     tricks also as text. What is None is chosen from the data (`training/defaults.py`); ``quick``
     chooses an eighth of the work. ``class_weight``: weights by label, or "balanced".
     ``warm_start``: `fit` goes on from the weights there are. ``random_state``: a seed; None takes
@@ -119,9 +139,9 @@ class ConvNetClassifier(Manners):
         nesterov: bool | None = None,
         weight_decay: float | None = None,
         loss: str | None = None,
-        tricks: Augmentation | str | None = None,
+        augmentation: Augmentation | str | None = None,
         patience: int | None = None,
-        validation_share: float | None = None,
+        validation_fraction: float | None = None,
         quick: bool = False,
         class_weight: dict[Any, float] | str | None = None,
         warm_start: bool = False,
@@ -132,8 +152,8 @@ class ConvNetClassifier(Manners):
         self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
         self.schedule, self.optimizer = schedule, optimizer
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
-        self.loss, self.tricks = loss, tricks
-        self.patience, self.validation_share = patience, validation_share
+        self.loss, self.augmentation = loss, augmentation
+        self.patience, self.validation_fraction = patience, validation_fraction
         self.quick, self.class_weight, self.warm_start = quick, class_weight, warm_start
         self.random_state, self.n_jobs = random_state, n_jobs
 
@@ -172,7 +192,7 @@ class ConvNetClassifier(Manners):
         plan = self._plan(taken, again=again)
         rate = plan.recipe.learning_rate / (1 if self.learning_rate is not None else 2)
         recipe = replace(plan.recipe, epochs=1, schedule="constant", patience=0, learning_rate=rate)
-        return self._learned(taken, Plan(plan.layers, recipe), again=again)
+        return self._learned(taken, Setup(plan.layers, recipe), again=again)
 
     def _taken(
         self, X: Any, y: Any, sample_weight: Any, *, again: bool, classes: Array | None = None
@@ -207,26 +227,26 @@ class ConvNetClassifier(Manners):
         examples = examples._replace(pictures=reading.inputs(examples.pictures))
         return _Taken(classes, reading, names, table, examples)
 
-    def _plan(self, taken: _Taken, *, again: bool) -> Plan:
+    def _plan(self, taken: _Taken, *, again: bool) -> Setup:
         """Layers and recipe: those that were said, the rest chosen."""
         said = {name: getattr(self, name) for name in _KNOBS if getattr(self, name) is not None}
-        preparation = taken.reading.preparation
-        if isinstance(self.tricks, str):
-            said["tricks"] = Recipe.knob("tricks").read(self.tricks)
-        elif self.tricks is None and not taken.table:
-            said["tricks"] = tricks_for(taken.examples.pictures, preparation)
+        preprocessor = taken.reading.preprocessor
+        if isinstance(self.augmentation, str):
+            said["augmentation"] = Recipe.knob("augmentation").read(self.augmentation)
+        elif self.augmentation is None and not taken.table:
+            said["augmentation"] = augmentation_for(taken.examples.pictures, preprocessor)
         layers = self.network_.notation if again else self.layers
         if layers is None and taken.table:
             layers = TABLE_LAYERS
         count, classes = len(taken.examples.labels), len(taken.classes)
         if layers is not None:
-            architecture = Architecture(layers, preparation.shape, classes)
+            architecture = Architecture(layers, preprocessor.shape, classes)
             if architecture.reads_texts:
                 raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
             layers = architecture.notation
-        return plan_for(
-            preparation.kind,
-            preparation.shape,
+        return default_setup(
+            preprocessor.kind,
+            preprocessor.shape,
             classes,
             count,
             layers=layers,
@@ -234,23 +254,23 @@ class ConvNetClassifier(Manners):
             **said,
         )
 
-    def _learned(self, taken: _Taken, plan: Plan, *, again: bool) -> Self:
+    def _learned(self, taken: _Taken, plan: Setup, *, again: bool) -> Self:
         """Train the network, the present one or a new one, and keep all that came of it."""
-        preparation, rounds = taken.reading.preparation, self._rounds if again else 0
+        preprocessor, rounds = taken.reading.preprocessor, self._rounds if again else 0
         if again:
             net = deepcopy(self.network_)  # if it fails, the present one stays
         else:
             self._seed = seed_of(self.random_state)
-            shape, names = preparation.shape, _names(taken.classes)
-            net = Network(plan.layers, shape, names, self._seed, preparation)
+            shape, names = preprocessor.shape, _names(taken.classes)
+            net = Network(plan.layers, shape, names, self._seed, preprocessor)
         # A round of its own each time: other orders, other draws. What is held out stays out.
         recipe = replace(plan.recipe, seed=(self._seed + rounds) % 2**64)
         losses = self._trained(net, taken, recipe)
         self.loss_curve_ = (self.loss_curve_ if again else []) + losses
         self.network_, self.recipe_, self.classes_ = net, recipe, taken.classes
         self._reading, self._rounds, self._table = taken.reading, rounds + 1, taken.table
-        self.image_shape_ = preparation.shape
-        self.n_features_in_ = int(np.prod(preparation.shape))
+        self.image_shape_ = preprocessor.shape
+        self.n_features_in_ = int(np.prod(preprocessor.shape))
         if not again:
             self.__dict__.pop("feature_names_in_", None)
             if taken.names is not None:
@@ -263,7 +283,7 @@ class ConvNetClassifier(Manners):
         weights = self._weights(taken)
         learn, validation = weights > 0, None
         if recipe.patience:
-            out = held_out(labels, self._seed, recipe.validation_share) & learn
+            out = held_out(labels, self._seed, recipe.validation_fraction) & learn
             if out.any():
                 validation = (pictures[out], labels[out])
                 learn &= ~out

@@ -12,15 +12,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.runtime.thread_pool import processors
-from ..core.errors import DataError, LimitError, NotFittedError, shown
 from ..core.constraints import SEED, checked, is_whole
+from ..core.errors import DataError, LimitError, NotFittedError, shown
+from ..engine.runtime.thread_pool import processors
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 
 
-class Manners:
+class EstimatorConventions:
     """Parameters: the arguments of ``__init__``, kept unchanged under their names."""
 
     @classmethod

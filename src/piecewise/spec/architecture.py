@@ -13,9 +13,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.constraints import (
+    LONGEST_AXIS,
+    LONGEST_NAME,
+    MOST_CLASSES,
+    MOST_LAYERS,
+    MOST_PARAMETERS,
+    MOST_VALUES,
+    Whole,
+    checked,
+    is_whole,
+)
 from ..core.errors import LimitError, ShapeError, shown
 from .layers import Connectivity, Layer, Misfit, Shape, Tensor, per_class_knob, too_many_values
-from ..core.constraints import LONGEST_AXIS, LONGEST_NAME, MOST_CLASSES, MOST_LAYERS, MOST_PARAMETERS, MOST_VALUES, Whole, checked, is_whole
 from .notation import Placed, parse_placed, write_layer, write_placed
 
 
@@ -46,7 +56,7 @@ class Stage:
     input: Shape
     output: Shape
     parameters: tuple[Row, ...]
-    averages: tuple[Row, ...]
+    running_stats: tuple[Row, ...]
 
     @property
     def multiplications(self) -> int:
@@ -81,7 +91,7 @@ class Architecture:
         self.notation = write_placed(_without_neurons(self.layers, len(self.classes)))[0]
         self.stages = self._stages(placed)
         self.parameters = tuple(row for stage in self.stages for row in stage.parameters)
-        self.averages = tuple(row for stage in self.stages for row in stage.averages)
+        self.running_stats = tuple(row for stage in self.stages for row in stage.running_stats)
 
     @property
     def parameter_count(self) -> int:
@@ -118,13 +128,13 @@ class Architecture:
             try:
                 output = layer.output(shape)
                 _refuse_tokens_after_others(layer, number)
-                tensors, averages = layer.parameters(shape), layer.averages(shape)
+                tensors, running_stats = layer.parameters(shape), layer.running_stats(shape)
             except Misfit as misfit:
                 raise self._error(str(misfit), number, layer, position) from None
             counts[layer.word] = counts.get(layer.word, 0) + 1
             name = f"{layer.word}{counts[layer.word]}"
             rows, used = _rows(name, tensors, used)
-            average_rows, kept = _rows(name, averages, kept)
+            average_rows, kept = _rows(name, running_stats, kept)
             stage = Stage(number, name, layer, shape, output, rows, average_rows)
             self._refuse_too_large(stage, used, position)
             stages.append(stage)

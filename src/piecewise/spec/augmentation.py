@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
-from ..core.errors import LimitError, did_you_mean, shown
 from ..core.constraints import Flag, Number, checked, refuse
+from ..core.errors import LimitError, did_you_mean, shown
 
 GROUND = -1.0
 """The ground of every drawing after its preparation; ink is +1."""
@@ -66,22 +66,24 @@ class Augmentation:
     translation: float | tuple[float, float] = _trick(
         _SHIFT, "shifted, up to this share of the height and of the width to each side", (0.0, 0.0)
     )
-    scaling: tuple[float, float] = _trick(_FACTORS, "made smaller and larger", (1.0, 1.0))
+    scale: tuple[float, float] = _trick(_FACTORS, "made smaller and larger", (1.0, 1.0))
     rotation: float = _trick(Number(0, 180), "turned, up to so many degrees to each side")
-    weight: float = _trick(
+    stroke_width: float = _trick(
         Number(0, 3), "strokes made thicker or thinner, up to so many pixels to each side"
     )
-    flip: bool = _trick(Flag(), "half of the pictures mirrored, left to right", default=False)
+    horizontal_flip: bool = _trick(
+        Flag(), "half of the pictures mirrored, left to right", default=False
+    )
     contrast: float = _trick(
         Number(0, 0.9), "numbers multiplied, by a factor up to this much above or below 1"
     )
-    light: float = _trick(
+    brightness: float = _trick(
         Number(0, 1), "made lighter or darker, up to this much (numbers run from -1 to 1)"
     )
     noise: float = _trick(
         Number(0, 1), "noise added to every cell, as loud as this at most, each picture in its own"
     )
-    masking: float = _trick(
+    band_masking: float = _trick(
         Number(0, 0.9), "a band of rows and one of columns made ground, up to this share of a side"
     )
 
@@ -105,12 +107,12 @@ class Augmentation:
     @property
     def moves(self) -> bool:
         """Whether pixels may change places, or strokes their weight."""
-        return replace(self, contrast=0.0, light=0.0, noise=0.0, masking=0.0).changes
+        return replace(self, contrast=0.0, brightness=0.0, noise=0.0, band_masking=0.0).changes
 
     def widest(self, side: int) -> int:
         """The cells of the widest band that masks a side of so many; 0.29 of 100 are 29, though
         their product falls short of it."""
-        return int(self.masking * side + 1e-6)
+        return int(self.band_masking * side + 1e-6)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file, as it gives them back; ``Augmentation(**values)`` reads them."""

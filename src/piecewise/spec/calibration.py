@@ -9,8 +9,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..core.errors import LimitError, shown
 from ..core.constraints import Number, Whole, checked
+from ..core.errors import LimitError, shown
 
 MOST_STEPS = 100
 
@@ -39,20 +39,22 @@ class Calibration:
 
     temperature: float = 1.0
     n: int = 0
-    sure: tuple[Sure, ...] = ()
+    thresholds: tuple[Sure, ...] = ()
 
     def __post_init__(self) -> None:
         checked("calibration: temperature", Number(0.01, 100), self.temperature)
         checked("calibration: n", Whole(0, 2**53), self.n)
-        if len(self.sure) > MOST_STEPS:
-            raise LimitError(f"calibration: got {len(self.sure)} steps, wanted {MOST_STEPS}")
+        if len(self.thresholds) > MOST_STEPS:
+            raise LimitError(f"calibration: got {len(self.thresholds)} steps, wanted {MOST_STEPS}")
 
-    def least(self, coverage: float) -> float:
+    def threshold_for(self, coverage: float) -> float:
         """The least probability of an answer, so that about the share ``coverage`` is answered."""
         checked("calibration: coverage", _FRACTION, coverage)
         if coverage in (0, 1):
             return 0.0 if coverage else math.inf
-        steps = [step for step in self.sure if step.coverage <= coverage] or list(self.sure[-1:])
+        steps = [step for step in self.thresholds if step.coverage <= coverage] or list(
+            self.thresholds[-1:]
+        )
         if not steps:
             raise LimitError(
                 f"coverage: got {coverage:g}, but nothing is known of how sure this net may be; "
@@ -68,7 +70,7 @@ class Calibration:
     def from_json(cls, plain: Any) -> Calibration:
         """From the plain values of a file; LimitError if they are not such."""
         try:
-            steps = tuple(Sure(**step) for step in plain["sure"][: MOST_STEPS + 1])
+            steps = tuple(Sure(**step) for step in plain["thresholds"][: MOST_STEPS + 1])
             return cls(plain["temperature"], plain["n"], steps)
         except (KeyError, TypeError):
             raise LimitError(f"calibration: got {shown(plain)}, wanted its plain values") from None

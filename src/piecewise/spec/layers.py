@@ -12,8 +12,8 @@ from enum import Enum
 from math import inf, prod, sqrt
 from typing import Any, ClassVar, NamedTuple
 
-from ..core.errors import LimitError
 from ..core.constraints import MOST_VALUES, SHARE, Choice, Flag, Limit, Sides, Whole, YesNo, checked
+from ..core.errors import LimitError
 from ..core.windows import Windows, partial, same, whole
 
 
@@ -113,7 +113,7 @@ class Layer:
         """What learning adjusts, for an input of this shape."""
         return ()
 
-    def averages(self, shape: Shape) -> tuple[Tensor, ...]:
+    def running_stats(self, shape: Shape) -> tuple[Tensor, ...]:
         """What training keeps a running average of, for an input of this shape."""
         return ()
 
@@ -123,7 +123,9 @@ class Layer:
 
     def windows(self, shape: Shape) -> tuple[Windows, Windows]:
         """The windows along the rows and along the columns, of a windowed kind."""
-        raise NotImplementedError(f"{type(self).__name__} in spec/layers.py does not define windows")
+        raise NotImplementedError(
+            f"{type(self).__name__} in spec/layers.py does not define windows"
+        )
 
 
 def knobs(kind: type[Layer]) -> tuple[Field[Any], ...]:
@@ -344,13 +346,13 @@ class Norm(Layer):
     identity_at_inference: ClassVar[bool] = False
     epsilon: ClassVar[float] = 1e-5
     """Added to the variance, so that a map that is all the same does not divide by zero."""
-    pace: ClassVar[float] = 0.1
+    momentum: ClassVar[float] = 0.1
     """How far a running average goes towards what a step has seen."""
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         return Tensor("weight", (shape.channels,), centre=1.0), Tensor("bias", (shape.channels,))
 
-    def averages(self, shape: Shape) -> tuple[Tensor, ...]:
+    def running_stats(self, shape: Shape) -> tuple[Tensor, ...]:
         variance = Tensor("variance", (shape.channels,), centre=1.0, least=0.0)
         return Tensor("mean", (shape.channels,)), variance
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, replace
 from typing import Any, NamedTuple, NoReturn
 
+from ..core.constraints import DEEPEST_REPEAT, LONGEST_NOTATION, MOST_LAYERS, Flag, Whole
 from ..core.errors import LimitError, NotationError, did_you_mean, shown
 from .layers import BY_WORD, Layer, knobs
-from ..core.constraints import DEEPEST_REPEAT, LONGEST_NOTATION, MOST_LAYERS, Flag, Whole
 
 _TOKEN = re.compile(r"[,()*=]|[^\s,()*=]+")
 _TIMES = Whole(1, MOST_LAYERS)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .architecture import Row
 from ..core.errors import LimitError, did_you_mean
 from ..core.rng import WEIGHTS, key_of, uniform
+from .architecture import Row
 
 Float32 = npt.NDArray[np.float32]
 

@@ -18,14 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 from safetensors.numpy import save as safetensors_bytes
 
+from ..core.atomic_write import write_whole
+from ..core.constraints import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
+from ..core.errors import ModelFileError, PiecewiseError, reason, shown
+from ..data.modalities import preprocessor_from_json
+from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
 from ..spec.calibration import Calibration
-from ..data.modalities import preparation_from_json
-from ..data.preprocessing import Preparation
-from ..core.errors import ModelFileError, PiecewiseError, reason, shown
-from ..core.constraints import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
 from . import safetensors_file
-from ..core.atomic_write import write_whole
 
 KEY = "piecewise"
 LARGEST_FILE = 8 + safetensors_file.LARGEST_HEADER + 4 * 2 * MOST_PARAMETERS
@@ -49,7 +49,7 @@ class Model:
 
     architecture: Architecture
     seed: int
-    preparation: Preparation
+    preprocessor: Preprocessor
     arrays: Mapping[str, safetensors_file.Float32]
     recipe: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -66,7 +66,7 @@ class _Header(BaseModel):
     input: Annotated[list[int], Field(min_length=3, max_length=3)]
     classes: Annotated[list[Short], Field(min_length=1, max_length=MOST_CLASSES)]
     seed: Annotated[int, Field(ge=0, lt=2**64)]
-    preparation: dict[str, Any]
+    preprocessor: dict[str, Any]
     recipe: dict[str, Any]
     history: Annotated[list[Entry], Field(max_length=1_000_000)]
     versions: dict[Short, Short]
@@ -98,7 +98,7 @@ def _header_text(model: Model, versions: Mapping[str, str]) -> str:
         "input": list(model.architecture.input),
         "classes": list(model.architecture.classes),
         "seed": model.seed,
-        "preparation": model.preparation.to_json(),
+        "preprocessor": model.preprocessor.to_json(),
         "recipe": model.recipe,
         "history": model.history,
         "versions": dict(versions),
@@ -129,9 +129,9 @@ def _read(place: Path) -> Model:
             raise ModelFileError("a safetensors file, but not one that piecewise wrote")
         header = safetensors_file.checked(_Header, safetensors_file.plain_values(text))
         architecture = Architecture(header.layers, header.input, header.classes)
-        preparation = preparation_from_json(header.preparation, architecture.input)
+        preprocessor = preprocessor_from_json(header.preprocessor, architecture.input)
         calibration = Calibration.from_json(header.calibration)
-        rows = architecture.parameters + architecture.averages
+        rows = architecture.parameters + architecture.running_stats
         wanted = {row.name: row.shape for row in rows}
         arrays = file.read(wanted, shown(architecture.notation))
     for row in rows:
@@ -140,7 +140,7 @@ def _read(place: Path) -> Model:
     return Model(
         architecture,
         header.seed,
-        preparation,
+        preprocessor,
         arrays,
         header.recipe,
         header.history,

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as safetensors_bytes
 
-from ..data.loading.prepared_cache import holds_inputs_only
-from ..core.errors import RunError, reason, shown
-from . import safetensors_file
-from ..core.locks import lock
-from .safetensors_file import Float32, Shape
 from ..core.atomic_write import write_whole
+from ..core.errors import CheckpointError, reason, shown
+from ..core.locks import lock
+from ..data.loading.prepared_cache import holds_inputs_only
+from . import safetensors_file
+from .safetensors_file import Float32, Shape
 
 STATE, HISTORY, NET = "state.safetensors", "history.jsonl", "net.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
@@ -42,7 +42,7 @@ Arrays = Mapping[str, Float32]
 Facts = Mapping[str, Any]
 
 
-class RunFolder:
+class RunDirectory:
     """An open run folder. One process at a time has it."""
 
     def __init__(self, place: Path) -> None:
@@ -67,11 +67,11 @@ class RunFolder:
                 if facts.get(_DIGEST) != _digest(arrays):
                     raise ValueError("its numbers are not as they were written")
                 return arrays, facts
-        except RunError:
+        except CheckpointError:
             raise
         except (OSError, ValueError, RecursionError) as error:
             words = f"cannot be read: {reason(error)}; remove it to start anew"
-            raise RunError(f"{state}: {words}") from None
+            raise CheckpointError(f"{state}: {words}") from None
 
     def keep(self, arrays: Arrays, facts: Facts) -> None:
         """Replace the state, whole or not at all."""
@@ -104,14 +104,14 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise RunError(
+            raise CheckpointError(
                 f"{self.place}: cannot be written: {reason(error)}; what was kept before "
                 "is as it was"
             ) from None
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[RunFolder]:
+def opened(path: str | os.PathLike[str]) -> Iterator[RunDirectory]:
     """The run folder at a path, made if there is none. RunError if another process has it open, or
     if there is something else."""
     place = Path(path)
@@ -119,9 +119,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[RunFolder]:
     try:
         with contextlib.suppress(OSError):  # where the file system knows no locks
             if not lock(handle):
-                raise RunError(f"{place}: another run is using this folder; take another one")
+                raise CheckpointError(
+                    f"{place}: another run is using this folder; take another one"
+                )
         _refuse_strangers(place)
-        yield RunFolder(place)
+        yield RunDirectory(place)
     finally:
         os.close(handle)
 
@@ -139,11 +141,11 @@ def _made(place: Path) -> int:
         place.mkdir(exist_ok=True)
         return os.open(place, os.O_RDONLY)
     except FileNotFoundError:
-        raise RunError(f"{place}: there is no folder {place.parent}") from None
+        raise CheckpointError(f"{place}: there is no folder {place.parent}") from None
     except FileExistsError:
-        raise RunError(f"{place}: a file, wanted a folder for the run") from None
+        raise CheckpointError(f"{place}: a file, wanted a folder for the run") from None
     except (OSError, ValueError) as error:
-        raise RunError(f"{place}: cannot be opened: {reason(error)}") from None
+        raise CheckpointError(f"{place}: cannot be opened: {reason(error)}") from None
 
 
 def _refuse_strangers(place: Path) -> None:
@@ -152,7 +154,7 @@ def _refuse_strangers(place: Path) -> None:
     try:
         names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise RunError(f"{place}: cannot be opened: {reason(error)}") from None
+        raise CheckpointError(f"{place}: cannot be opened: {reason(error)}") from None
     if STATE in names:
         return
     ours = _OURS if RECIPE in names else ()
@@ -160,7 +162,7 @@ def _refuse_strangers(place: Path) -> None:
         names.remove(PREPARED)
     for name in names:
         if name not in ours and not (ours and name.startswith("events.out.tfevents.")):
-            raise RunError(
+            raise CheckpointError(
                 f"{place}: holds {shown(name)} and no run; take an empty folder, or a new name"
             )
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..core.errors import RunError
+from ..core.errors import CheckpointError
 
 
 class Events:
@@ -18,7 +18,7 @@ class Events:
                 EventFileWriter,
             )
         except ImportError:
-            raise RunError(
+            raise CheckpointError(
                 "events want the package tensorboard, which is not installed; try: pip install "
                 "'piecewise-convnet[tensorboard]'"
             ) from None

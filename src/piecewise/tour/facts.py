@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.architecture import Architecture
-from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, draw
 from ..core.rng import key_of, uniform
+from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, make_xo
+from ..reference.finite_differences import nudges
 from ..reference.fully_connected import votes
 from ..reference.losses import absolute
-from ..reference.finite_differences import nudges
 from ..reference.model import gradients
+from ..spec.architecture import Architecture
 from ..trace.walk import Walk, walk
 
 Float64 = npt.NDArray[np.float64]
@@ -154,8 +154,8 @@ class Facts:
         and at such a tie the error has no slope. Five, because the errors of an even number of
         pictures can pull a bias just as hard up as down.
         """
-        drawings = draw(5, size=9, seed=1)
-        x = drawings.preparation.scale(drawings.pictures).astype(np.float64)
+        drawings = make_xo(5, size=9, seed=1)
+        x = drawings.preprocessor.to_float(drawings.inputs).astype(np.float64)
         right = drawings.labels
         arrays = {
             row.name: self.arrays[row.name]

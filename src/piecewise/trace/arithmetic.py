@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..reference.reductions import Array, Arrays
 from ..spec.architecture import Stage
 from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
-from ..reference.reductions import Array, Arrays
 
 
 class Place(NamedTuple):

@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..spec.architecture import Architecture, Stage
-from ..core.errors import LimitError, did_you_mean, shown
 from ..core.constraints import is_whole
-from . import gradient_arithmetic
+from ..core.errors import LimitError, did_you_mean, shown
 from ..reference.losses import LOSSES, answers, softmax
 from ..reference.model import PAIRS, own
 from ..reference.reductions import Array, Arrays
+from ..spec.architecture import Architecture, Stage
+from . import gradient_arithmetic
 from .arithmetic import Place, Term, Why
 from .gradient_arithmetic import ERROR, Back
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..spec.architecture import Stage
-from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from ..core.windows import Windows
 from ..reference.reductions import Array, Arrays
+from ..spec.architecture import Stage
+from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from .arithmetic import Place, Term, Why, one_over_deviation
 
 ERROR = "error of "

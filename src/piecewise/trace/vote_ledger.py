@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..reference.reductions import Array
 from ..spec.architecture import Stage
 from ..spec.layers import Connectivity
-from ..reference.reductions import Array
 from .arithmetic import Place, Why, fused
 
 

@@ -7,18 +7,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..spec.architecture import Architecture
-from ..core.errors import LimitError, did_you_mean, shown
 from ..core.constraints import LOSS, checked, is_whole
+from ..core.errors import LimitError, did_you_mean, shown
 from ..display.images import walk_html
-from . import vote_ledger
-from .backprop import LOGIT, Backprop
-from .exact import exact
-from .vote_ledger import Ledger
 from ..reference.losses import softmax
 from ..reference.model import forward, own
 from ..reference.reductions import Array, Arrays
+from ..spec.architecture import Architecture
+from . import vote_ledger
 from .arithmetic import Place, Source, Why, why
+from .backprop import LOGIT, Backprop
+from .exact import exact
+from .vote_ledger import Ledger
 
 
 class Walk(Mapping[str, Array]):
@@ -97,7 +97,9 @@ class Walk(Mapping[str, Array]):
             raise LimitError(f"back_to: got {shown(stack)}, wanted {wanted}")
         back = Backprop(self._architecture, self._arrays, self._stacks, label, LOGIT, stack)
         slope = back.errors[stack]
-        return vote_ledger.carried(label, stages[-1].name, stack, self.logits[label].item(), x, slope)
+        return vote_ledger.carried(
+            label, stages[-1].name, stack, self.logits[label].item(), x, slope
+        )
 
     def backprop(self, label: int, loss: str = "cross-entropy") -> Backprop:
         """The way back, for this class: how fast a loss ("logit": the class's logit) changes with

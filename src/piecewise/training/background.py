@@ -10,16 +10,16 @@ from copy import deepcopy
 
 import numpy.typing as npt
 
-from ..network import Network
 from ..core.progress import OnProgress, Progress
+from ..network import Network
 from .recipe import Recipe
 from .train import Validation, train
 
 
-class Live:
+class LiveTrainer:
     """Teaches copies of a network, one at a time, beside the caller.
 
-    Every `teach` begins with the same first weights and ends the one before it at once: whoever
+    Every `run_training` begins with the same first weights and ends the one before it at once: whoever
     turns a knob wants to see the last turn. The same call gives the same bits, whatever was
     cancelled before. ``net`` is what is copied each time and stays as it is; ``threads``: see
     `train`.
@@ -30,7 +30,7 @@ class Live:
         self._lock = threading.Lock()
         self._last: _Teaching | None = None
 
-    def teach(
+    def run_training(
         self,
         pictures: npt.ArrayLike,
         labels: npt.ArrayLike,

@@ -7,9 +7,9 @@ from math import fsum
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.calibration import Calibration, Sure
 from ..core.portable_math import exp, log
 from ..reference.losses import softmax, stable_exponentials
+from ..spec.calibration import Calibration, Sure
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1)
 """The shares of pictures answered that steps of sureness are looked for at."""

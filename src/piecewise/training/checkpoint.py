@@ -14,16 +14,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..core.errors import CheckpointError, LimitError, shown
+from ..core.progress import Epoch
+from ..core.version import __version__
 from ..engine.runtime.llvm_compiler import this_machine
 from ..engine.runtime.thread_pool import processors
-from ..core.errors import LimitError, RunError, shown
-from ..storage.tensorboard import Events
-from ..storage.run_directory import ENVIRONMENT, NET, RECIPE, Arrays, RunFolder, opened
-from ..storage.safetensors_file import Shape, checked
-from ..core.progress import Epoch
 from ..spec.augmentation import AUGMENTATION
-from ..core.version import __version__
-from .state import Best, Course, Mean
+from ..storage.run_directory import ENVIRONMENT, NET, RECIPE, Arrays, RunDirectory, opened
+from ..storage.safetensors_file import Shape, checked
+from ..storage.tensorboard import Events
+from .state import Best, Mean, TrainingState
 
 EVERY = 2.0
 """Seconds of training, at least, between two states that are kept."""
@@ -62,7 +62,7 @@ class _State(BaseModel):
 class Keeper:
     """Keeps a course of training in its folder."""
 
-    def __init__(self, folder: RunFolder, course: Course) -> None:
+    def __init__(self, folder: RunDirectory, course: TrainingState) -> None:
         self.folder, self.course, self.identity = folder, course, _identity(course)
         self.kept_at, self.took = time.monotonic(), 0.0
         self.events: Events | None = None
@@ -91,11 +91,11 @@ class Keeper:
     def keep(self) -> None:
         """The state as it is now."""
         began, course, net = time.monotonic(), self.course, self.course.net
-        arrays = {"parameters": net.parameters.flat, "averages": net.running_stats.flat}
+        arrays = {"parameters": net.parameters.flat, "running_stats": net.running_stats.flat}
         arrays |= {f"memory.{index}": array for index, array in enumerate(course.memory)}
         if course.best:
             arrays["best.parameters"] = course.best.parameters
-            arrays["best.averages"] = course.best.averages
+            arrays["best.averages"] = course.best.running_stats
         facts = {
             "of": self.identity,
             "step": course.step,
@@ -122,17 +122,17 @@ class Keeper:
         state, course = checked(_State, plain), self.course
         if not _possible(state, course):
             raise ValueError("its epochs and steps do not fit each other")
-        whole, averages = course.net.parameters.flat.shape, course.net.running_stats.flat.shape
-        wanted = {"parameters": whole, "averages": averages}
+        whole, running_stats = course.net.parameters.flat.shape, course.net.running_stats.flat.shape
+        wanted = {"parameters": whole, "running_stats": running_stats}
         wanted |= {f"memory.{index}": whole for index in range(len(course.memory))}
         if course.recipe.patience and course.validation and state.history:
-            wanted |= {"best.parameters": whole, "best.averages": averages}
+            wanted |= {"best.parameters": whole, "best.averages": running_stats}
         return wanted
 
 
 @contextmanager
 def keeping(
-    path: str | os.PathLike[str], course: Course, *, events: bool = False
+    path: str | os.PathLike[str], course: TrainingState, *, events: bool = False
 ) -> Iterator[Keeper]:
     """A keeper of the course in the folder at ``path``; the course goes on from what is there.
     ``events``: whether TensorBoard is told, too."""
@@ -165,14 +165,14 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _identity(course: Course) -> dict[str, Any]:
+def _identity(course: TrainingState) -> dict[str, Any]:
     """What a run is of: with the same of these it ends with the same bits."""
     net, data = course.net, [course.pictures, course.right, course.weights]
     return {
         "layers": net.notation,
         "input": list(net.input),
         "classes": list(net.classes),
-        "preparation": net.preparation.to_json(),
+        "preprocessor": net.preprocessor.to_json(),
         "recipe": course.recipe.to_json(),
         "first weights": net.parameters_sha256,
         "pictures": _digest(data),
@@ -184,7 +184,10 @@ def _as_now(of: Any) -> Any:
     """What a run is of, its tricks as they are written now: a state may be older than some of
     them, which it then had none of."""
     try:
-        recipe = {**of["recipe"], "tricks": AUGMENTATION.check(of["recipe"]["tricks"]).to_json()}
+        recipe = {
+            **of["recipe"],
+            "augmentation": AUGMENTATION.check(of["recipe"]["augmentation"]).to_json(),
+        }
         return {**of, "recipe": recipe}
     except (LimitError, LookupError, TypeError):
         return of  # something else, which is told by what differs
@@ -203,7 +206,9 @@ def _digest(arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def _refuse_another(folder: RunFolder, found: Any, wanted: dict[str, Any], name: str = "") -> None:
+def _refuse_another(
+    folder: RunDirectory, found: Any, wanted: dict[str, Any], name: str = ""
+) -> None:
     """RunError that names the first thing that differs."""
     for key, value in wanted.items():
         kept = found.get(key) if isinstance(found, dict) else None
@@ -214,12 +219,12 @@ def _refuse_another(folder: RunFolder, found: Any, wanted: dict[str, Any], name:
             differs = f"has {what} {shown(kept, 200)}, got {shown(value, 200)}"
             if what in _DIGESTS:
                 differs = f"is of other {what}"
-            raise RunError(
+            raise CheckpointError(
                 f"{folder.place}: its run {differs}; go on as it began, or take a new folder"
             )
 
 
-def _possible(state: _State, course: Course) -> bool:
+def _possible(state: _State, course: TrainingState) -> bool:
     """Whether a course can stand so: its steps counted, its epochs in a row."""
     epochs, rest = divmod(state.step, course.steps_an_epoch)
     taken = min(rest * course.recipe.batch_size, len(course.right))
@@ -237,13 +242,16 @@ def _possible(state: _State, course: Course) -> bool:
     )
 
 
-def _restore(course: Course, arrays: Arrays, state: _State) -> None:
+def _restore(course: TrainingState, arrays: Arrays, state: _State) -> None:
     """The course as it stood."""
     net = course.net
     course.memory = [arrays[f"memory.{index}"] for index in range(len(course.memory))]
     course.step, course.losses = state.step, Mean(state.loss, state.count)
     course.seconds = state.seconds
-    net.parameters.flat[:], net.running_stats.flat[:] = arrays["parameters"], arrays["averages"]
+    net.parameters.flat[:], net.running_stats.flat[:] = (
+        arrays["parameters"],
+        arrays["running_stats"],
+    )
     course.history.epochs[:] = [Epoch(**epoch.model_dump()) for epoch in state.history]
     net.history[:] = course.history.to_json()
     for epoch in course.history.epochs:

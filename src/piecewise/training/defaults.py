@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
-from ..spec.architecture import Architecture
+from ..core.portable_math import log
 from ..data.images.background import ink_box
 from ..data.images.preprocessor import Pictures
-from ..data.preprocessing import Preparation
-from ..core.portable_math import log
+from ..data.preprocessing import Preprocessor
+from ..spec.architecture import Architecture
 from ..spec.augmentation import Augmentation
 from .recipe import Recipe
 
@@ -31,10 +31,10 @@ FEWEST_THOROUGH = 15
 
 RATES = {"sgd": 0.05, "adamw": 4e-3}
 """The learning rate with another optimizer than the one that suits the kind."""
-PHOTO_TRICKS = Augmentation(
-    translation=0.1, scaling=(0.8, 1.25), rotation=12, contrast=0.3, light=0.2
+PHOTO_AUGMENTATION = Augmentation(
+    translation=0.1, scale=(0.8, 1.25), rotation=12, contrast=0.3, brightness=0.2
 )
-SOUND_TRICKS = Augmentation(translation=(0, 0.1), light=0.1, noise=0.3, masking=0.2)
+SOUND_AUGMENTATION = Augmentation(translation=(0, 0.1), brightness=0.1, noise=0.3, band_masking=0.2)
 LARGE = 40
 """Rows and columns from which small layers look at every second place."""
 FEW = 10_000
@@ -42,14 +42,14 @@ _SAMPLE = 500  # pictures, at least, that are looked at where there are more
 
 
 @dataclass(frozen=True)
-class Plan:
+class Setup:
     """What is going to be trained, and how."""
 
     layers: str
     recipe: Recipe
 
 
-def plan_for(
+def default_setup(
     kind: str,
     shape: Shape,
     classes: int,
@@ -58,10 +58,10 @@ def plan_for(
     layers: str | None = None,
     quick: bool = False,
     **knobs: Any,
-) -> Plan:
+) -> Setup:
     """Layers and recipe for ``count`` training inputs of a kind (see `KINDS`) and shape (channels,
     rows, columns). What is said, layers or knobs of the recipe, stays; the rest is chosen to go
-    with it, but for the tricks (see `tricks_for`). ``quick``: about an eighth of the work."""
+    with it, but for the tricks (see `augmentation_for`). ``quick``: about an eighth of the work."""
     chosen, said = KINDS[kind], Recipe(**{"optimizer": KINDS[kind].optimizer, **knobs})
     batch = said.batch_size if "batch_size" in knobs else batch_size_for(count)
     rate = chosen.learning_rate if said.optimizer == chosen.optimizer else RATES[said.optimizer]
@@ -85,35 +85,35 @@ def plan_for(
         "optimizer": chosen.optimizer,
         "nesterov": True,
     }
-    return Plan(layers, Recipe(**{**found, **knobs}))
+    return Setup(layers, Recipe(**{**found, **knobs}))
 
 
-def tricks_for(pictures: Pictures, preparation: Preparation) -> Augmentation:
+def augmentation_for(pictures: Pictures, preprocessor: Preprocessor) -> Augmentation:
     """How far training changes pictures (N, C, H, W): a little in any case, more where there are
     few of them, and up to twice as far where drawings themselves differ much in size. Nothing is
     mirrored: left and right may matter."""
-    if preparation.kind == "texts":
+    if preprocessor.kind == "texts":
         return Augmentation()
-    if preparation.kind == "photos":
-        return PHOTO_TRICKS
-    if preparation.kind == "sounds":
-        return SOUND_TRICKS
+    if preprocessor.kind == "photos":
+        return PHOTO_AUGMENTATION
+    if preprocessor.kind == "sounds":
+        return SOUND_AUGMENTATION
     far = max(
-        1 / 3 if len(pictures) < FEW else 0.0, min(1.0, _spread(pictures, preparation) / 0.25)
+        1 / 3 if len(pictures) < FEW else 0.0, min(1.0, _spread(pictures, preprocessor) / 0.25)
     )
     factor = round(1.1 + 0.3 * far, 3)
     return Augmentation(
         translation=round((2 + 2 * far) / 28, 3),
-        scaling=(round(1 / factor, 3), factor),
+        scale=(round(1 / factor, 3), factor),
         rotation=round(10 + 15 * far, 1),
-        weight=round(0.5 * far, 2),
+        stroke_width=round(0.5 * far, 2),
     )
 
 
-def _spread(pictures: Pictures, preparation: Preparation) -> float:
+def _spread(pictures: Pictures, preprocessor: Preprocessor) -> float:
     """How much the ink of drawings differs in size: the deviation of its logarithm."""
     some = pictures[:: max(1, len(pictures) // _SAMPLE), 0]
-    boxes = [ink_box(255 - one if preparation.ground == "light" else one) for one in some]
+    boxes = [ink_box(255 - one if preprocessor.background == "light" else one) for one in some]
     sides = [max(box[2] - box[0], box[3] - box[1]) for box in boxes if box]
     if not sides:
         return 0.0

@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.architecture import Architecture
-from ..data.dataset import DataSet, as_dataset
-from ..data.preprocessing import Preparation
-from ..data.loading.subset import rows
-from ..core.errors import DataError, LimitError, shown
 from ..core.constraints import Whole, checked
-from ..network import Network
+from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress, in_stage
+from ..data.dataset import Dataset, as_dataset
+from ..data.loading.subset import rows
+from ..data.preprocessing import Preprocessor
+from ..network import Network
+from ..spec.architecture import Architecture
 from .calibrate import calibrated
-from .defaults import Plan, plan_for, tricks_for
-from .splits import Groups, folds_of, held_out
-from .recipe import Recipe
+from .defaults import Setup, augmentation_for, default_setup
 from .metrics import Scores, evaluate, scored
+from .recipe import Recipe
+from .splits import Groups, folds_of, held_out
 from .train import train
 
 SMALL = 200
@@ -32,26 +32,26 @@ FOLDS, REPEATS = 5, 2
 Labels = npt.NDArray[np.int64]
 
 
-class Part(NamedTuple):
+class Split(NamedTuple):
     """Pictures (N, C, H, W) and their class numbers (N,)."""
 
-    pictures: npt.NDArray[Any]
+    inputs: npt.NDArray[Any]
     labels: Labels
 
-    def those(self, chosen: npt.NDArray[np.bool_]) -> Part:
+    def those(self, chosen: npt.NDArray[np.bool_]) -> Split:
         """Those that are chosen (N,)."""
-        return Part(rows(self.pictures, chosen), self.labels[chosen])
+        return Split(rows(self.inputs, chosen), self.labels[chosen])
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingPlan:
     """What is going to be taught: the parts of the data, the plan, and the folds (0: none)."""
 
     classes: tuple[str, ...]
-    preparation: Preparation
-    parts: dict[str, Part]
+    preprocessor: Preprocessor
+    splits: dict[str, Split]
     """"train", and "validation" and "test" where there are such parts."""
-    plan: Plan
+    setup: Setup
     folds: int
     groups: Groups = None
     """Of the training part, where examples are grouped."""
@@ -64,12 +64,12 @@ class Lesson:
 
     def network(self) -> Network:
         """The network before it has learned anything."""
-        seed, shape = self.plan.recipe.seed, self.preparation.shape
-        return Network(self.plan.layers, shape, self.classes, seed, self.preparation)
+        seed, shape = self.setup.recipe.seed, self.preprocessor.shape
+        return Network(self.setup.layers, shape, self.classes, seed, self.preprocessor)
 
 
 @dataclass
-class Taught:
+class TrainingResult:
     """What came of a lesson: the network; its scores by what they were measured on ("folds",
     "validation", "test"); and how many seconds each part took."""
 
@@ -80,15 +80,15 @@ class Taught:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def lesson(
-    data: DataSet | str | os.PathLike[str],
+def plan_training(
+    data: Dataset | str | os.PathLike[str],
     name: str | None = None,
     *,
     layers: str | None = None,
     quick: bool = False,
     folds: int | str | None = None,
     **knobs: Any,
-) -> Lesson:
+) -> TrainingPlan:
     """Choose what to train on the data and what to measure it on.
 
     ``data``: a data set, or its path, which is read with the defaults of `read_data`. ``name``: its
@@ -100,7 +100,7 @@ def lesson(
     (`choices.plan_for`). Raises DataError, LimitError, NotationError.
     """
     if name is None:
-        name = "data" if isinstance(data, DataSet) else str(data)
+        name = "data" if isinstance(data, Dataset) else str(data)
     data = as_dataset(data)
     parts, groups = _checked_parts(data, name)
     count = _fold_count(folds, parts, groups, len(data.classes))
@@ -112,13 +112,13 @@ def lesson(
         raise LimitError(
             f"patience: got {plan.recipe.patience}, but nothing to watch; wanted {wanted}"
         )
-    return Lesson(data.classes, data.preparation, parts, plan, count, groups)
+    return TrainingPlan(data.classes, data.preprocessor, parts, plan, count, groups)
 
 
-def _checked_parts(data: DataSet, name: str) -> tuple[dict[str, Part], Groups]:
+def _checked_parts(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]:
     """The splits that are not empty, and the groups of the training split; DataError if a network
     cannot learn from it."""
-    parts = {kind: Part(*data.part(kind)) for kind in ("train", "validation", "test")}
+    parts = {kind: Split(*data.subset(kind)) for kind in ("train", "validation", "test")}
     labels = parts["train"].labels
     if not len(labels):
         raise DataError(f"{name}: every example is for testing, wanted some to learn from")
@@ -127,13 +127,13 @@ def _checked_parts(data: DataSet, name: str) -> tuple[dict[str, Part], Groups]:
             f"{name}: examples of one class to learn from, wanted 2 or more; give each class a "
             "folder, or a label, of its own"
         )
-    groups = None if data.groups is None else data.groups[data.parts == "train"]
+    groups = None if data.groups is None else data.groups[data.splits == "train"]
     if groups is not None and len(np.unique(groups)) < 2:
         raise DataError(f"{name}: groups: all there is to learn from is of one, wanted 2 or more")
     return {kind: part for kind, part in parts.items() if len(part.labels)}, groups
 
 
-def _fold_count(folds: object, parts: dict[str, Part], groups: Groups, classes: int) -> int:
+def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes: int) -> int:
     """The number of folds: at most the examples of a class, or the groups; 0 for no folds."""
     counts = np.bincount(parts["train"].labels, minlength=classes)
     most = int(counts.max()) if groups is None else len(np.unique(groups))
@@ -147,51 +147,51 @@ def _fold_count(folds: object, parts: dict[str, Part], groups: Groups, classes: 
     return count if count > 1 else 0
 
 
-def _planned(data: DataSet, train_part: Part, **chosen: Any) -> Plan:
+def _planned(data: Dataset, train_part: Split, **chosen: Any) -> Setup:
     """Layers and recipe: those chosen by the caller, and defaults computed from the data."""
-    preparation = data.preparation
-    chosen = {"tricks": tricks_for(train_part.pictures, preparation), **chosen}
+    preprocessor = data.preprocessor
+    chosen = {"augmentation": augmentation_for(train_part.inputs, preprocessor), **chosen}
     count = len(train_part.labels)
-    plan = plan_for(preparation.kind, preparation.shape, len(data.classes), count, **chosen)
-    architecture = Architecture(plan.layers, preparation.shape, data.classes)
-    if architecture.reads_texts and preparation.reads != "texts":
+    plan = default_setup(preprocessor.kind, preprocessor.shape, len(data.classes), count, **chosen)
+    architecture = Architecture(plan.layers, preprocessor.shape, data.classes)
+    if architecture.reads_texts and preprocessor.reads != "texts":
         raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
     return plan
 
 
-def _with_validation(parts: dict[str, Part], recipe: Recipe, groups: Groups) -> dict[str, Part]:
+def _with_validation(parts: dict[str, Split], recipe: Recipe, groups: Groups) -> dict[str, Split]:
     """The splits with a validation split: if there is none, it is held out from training."""
     if "validation" in parts:
         return parts
     train_part = parts["train"]
-    out = held_out(train_part.labels, recipe.seed, recipe.validation_share, groups)
+    out = held_out(train_part.labels, recipe.seed, recipe.validation_fraction, groups)
     if not out.any():
         return parts
     return {**parts, "train": train_part.those(~out), "validation": train_part.those(out)}
 
 
-def teach(
-    given: Lesson | DataSet | str | os.PathLike[str],
+def run_training(
+    given: TrainingPlan | Dataset | str | os.PathLike[str],
     on_progress: OnProgress | None = None,
     *,
     net: Network | None = None,
     threads: int | None = None,
     run: str | os.PathLike[str] | None = None,
     events: bool = False,
-) -> Taught:
+) -> TrainingResult:
     """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
     and measure it.
 
-    A data set, or its path, gets the lesson of `lesson` with its defaults. ``threads``, ``run`` and
+    A data set, or its path, gets the lesson of `plan_training` with its defaults. ``threads``, ``run`` and
     ``events``: see `train`; folds are not saved in the run's folder, and a resumed run repeats
     them. ``on_progress`` gets the stages "fold 1 of 10" and so on, then "training". Ctrl-C raises
     KeyboardInterrupt; ``net`` then has the parameters of its last whole step.
     """
-    if not isinstance(given, Lesson):
-        name = "data" if isinstance(given, DataSet) else str(given)
-        given = lesson(as_dataset(given, on_progress), name)
-    taught, clock = Taught(net or given.network()), time.perf_counter()
-    if (taught.net.input, taught.net.classes) != (given.preparation.shape, given.classes):
+    if not isinstance(given, TrainingPlan):
+        name = "data" if isinstance(given, Dataset) else str(given)
+        given = plan_training(as_dataset(given, on_progress), name)
+    taught, clock = TrainingResult(net or given.network()), time.perf_counter()
+    if (taught.net.input, taught.net.classes) != (given.preprocessor.shape, given.classes):
         raise LimitError(f"net: got {shown(taught.net, 120)}, wanted one for the lesson's pictures")
     logits, right = None, None
     if given.folds:
@@ -199,38 +199,38 @@ def teach(
         taught.scores["folds"] = scored(taught.net.classes, logits, right, given.repeats)
         taught.groups = _by_group(given, logits.argmax(axis=1) == right)
         clock = _mark(taught, "folds", clock)
-    validation = given.parts.get("validation")
-    recipe, part = given.plan.recipe, given.parts["train"]
+    validation = given.splits.get("validation")
+    recipe, part = given.setup.recipe, given.splits["train"]
     train(
         taught.net, *part, recipe, validation, on_progress, threads, run=run, events=events
     )  # fmt: skip
     clock = _mark(taught, "training", clock)
     if validation:
-        logits, right = taught.net.logits(validation.pictures), validation.labels
+        logits, right = taught.net.logits(validation.inputs), validation.labels
         taught.scores["validation"] = scored(taught.net.classes, logits, right)
     if logits is not None and right is not None:
         taught.net.calibration = calibrated(logits, right, given.repeats if given.folds else 1)
-    if "test" in given.parts:
-        taught.scores["test"] = evaluate(taught.net, *given.parts["test"])
+    if "test" in given.splits:
+        taught.scores["test"] = evaluate(taught.net, *given.splits["test"])
     _mark(taught, "measuring", clock)
     return taught
 
 
-def _mark(taught: Taught, name: str, began: float) -> float:
+def _mark(taught: TrainingResult, name: str, began: float) -> float:
     now = time.perf_counter()
     taught.seconds[name] = now - began
     return now
 
 
 def _over_folds(
-    given: Lesson, on_progress: OnProgress | None, threads: int | None
+    given: TrainingPlan, on_progress: OnProgress | None, threads: int | None
 ) -> tuple[npt.NDArray[np.float32], Labels]:
     """The logits of every picture by networks that did not learn from it, once for each repeat,
     and the right classes."""
-    part = given.parts["train"]
+    part = given.splits["train"]
     labels = part.labels
     logits = np.empty((given.repeats, len(labels), len(given.classes)), np.float32)
-    recipe = given.plan.recipe
+    recipe = given.setup.recipe
     for repeat in range(given.repeats):
         fold = folds_of(labels, recipe.seed, repeat, given.folds, given.groups)
         for number in range(given.folds):
@@ -238,11 +238,11 @@ def _over_folds(
             title = f"fold {repeat * given.folds + number + 1} of {given.repeats * given.folds}"
             net = given.network()
             train(net, *part.those(~out), recipe, None, in_stage(on_progress, title), threads)
-            logits[repeat, out] = net.logits(part.those(out).pictures)
+            logits[repeat, out] = net.logits(part.those(out).inputs)
     return logits.reshape(-1, logits.shape[2]), np.tile(labels, given.repeats)
 
 
-def _by_group(given: Lesson, is_right: npt.NDArray[np.bool_]) -> dict[str, float]:
+def _by_group(given: TrainingPlan, is_right: npt.NDArray[np.bool_]) -> dict[str, float]:
     """The share that is right of each group, over all repeats."""
     if given.groups is None:
         return {}

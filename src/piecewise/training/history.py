@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..display.charts import BLUE, Line, chart_svg
 from ..core.progress import Epoch
+from ..display.charts import BLUE, Line, chart_svg
 
 SHOWN = 12
 """Epochs in a notebook's table: the first and the last ones."""

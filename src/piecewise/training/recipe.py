@@ -47,10 +47,10 @@ class Recipe:
     method: str = _knob(
         Choice(("backpropagation", "nudging")), "how gradients are computed", "backpropagation"
     )
-    tricks: Augmentation = _knob(  # noqa: RUF009 - nobody can change one
+    augmentation: Augmentation = _knob(  # noqa: RUF009 - nobody can change one
         AUGMENTATION, "how training inputs are augmented", Augmentation()
     )
-    validation_share: float = _knob(
+    validation_fraction: float = _knob(
         Number(0, 0.9),
         "fraction of each class that is used for validation if the data have no validation split",
         0.1,
@@ -71,7 +71,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""
-        return {**asdict(self), "tricks": self.tricks.to_json()}
+        return {**asdict(self), "augmentation": self.augmentation.to_json()}
 
     @staticmethod
     def knob(name: str) -> Limit:

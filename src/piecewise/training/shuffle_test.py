@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.architecture import Architecture
-from ..data.dataset import DataSet, as_dataset
 from ..core.errors import DataError
-from ..network import Network
 from ..core.progress import OnProgress, Progress
 from ..core.rng import COLUMNS, key_of, shuffled
+from ..data.dataset import Dataset, as_dataset
+from ..network import Network
+from ..spec.architecture import Architecture
 from ..spec.augmentation import Augmentation
-from .defaults import Plan, Shape, plan_for
-from .splits import Groups, folds_of, held_out
+from .defaults import Setup, Shape, default_setup
 from .metrics import wilson
+from .splits import Groups, folds_of, held_out
 from .train import train
 
 MOST = 3_000
@@ -108,7 +108,7 @@ _SENTENCES = {
 
 
 def shuffle_test(
-    data: DataSet | str | os.PathLike[str],
+    data: Dataset | str | os.PathLike[str],
     seed: int = 0,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
@@ -144,7 +144,7 @@ def shuffle_test(
 class _Shown:
     """Examples and the rounds (N,) that they are learned from in."""
 
-    data: DataSet
+    data: Dataset
     pictures: npt.NDArray[Any]
     labels: Labels
     fold: Labels
@@ -177,28 +177,28 @@ class _Shown:
             swapped = swapped[..., _order(self.seed, number, self.pictures.shape[-2], 1), :]
         return swapped
 
-    def _taught(self, plan: Plan, pictures: npt.NDArray[Any], number: int, count: int) -> Network:
+    def _taught(self, plan: Setup, pictures: npt.NDArray[Any], number: int, count: int) -> Network:
         """A net that learned from about ``count`` of a round's examples."""
         learned, seed = np.flatnonzero(self.fold == number), self.seed + number
         if count < len(learned):
             kept = held_out(self.labels[learned], seed, count / len(learned))
             learned = learned[kept]
-        preparation = self.data.preparation
-        net = Network(plan.layers, preparation.shape, self.data.classes, seed, preparation)
+        preprocessor = self.data.preprocessor
+        net = Network(plan.layers, preprocessor.shape, self.data.classes, seed, preprocessor)
         recipe = replace(plan.recipe, seed=seed)
         train(net, pictures[learned], self.labels[learned], recipe, threads=self.threads)
         return net
 
 
-def _chosen(data: DataSet, seed: int) -> tuple[npt.NDArray[Any], Labels, Groups]:
+def _chosen(data: Dataset, seed: int) -> tuple[npt.NDArray[Any], Labels, Groups]:
     """At most `MOST` examples that are not for testing, of every class its share."""
-    usable = np.flatnonzero(data.parts != "test")
+    usable = np.flatnonzero(data.splits != "test")
     if len(usable) > MOST:
         usable = usable[held_out(data.labels[usable], seed, MOST / len(usable))]
     labels = data.labels[usable]
     if (np.bincount(labels, minlength=1) > 1).sum() < 2:
         raise DataError("shuffle test: wanted two classes or more with two examples each, at least")
-    return data.pictures[usable], labels, None if data.groups is None else data.groups[usable]
+    return data.inputs[usable], labels, None if data.groups is None else data.groups[usable]
 
 
 def _rounds(labels: Labels, groups: Groups) -> int:
@@ -210,11 +210,11 @@ def _rounds(labels: Labels, groups: Groups) -> int:
     return min(ROUNDS, count)
 
 
-def _plan(data: DataSet, count: int, seed: int) -> Plan:
+def _plan(data: Dataset, count: int, seed: int) -> Setup:
     """Quick layers and a short recipe, without tricks."""
-    kind, shape = data.preparation.kind, data.preparation.shape
+    kind, shape = data.preprocessor.kind, data.preprocessor.shape
     said: dict[str, Any] = {"layers": _line_layers(shape)} if _is_line(kind, shape) else {}
-    plan = plan_for(
+    plan = default_setup(
         kind, shape, len(data.classes), count, quick=True, tricks=Augmentation(), seed=seed, **said
     )
     multiplications = Architecture(plan.layers, shape, data.classes).multiplications
@@ -222,7 +222,7 @@ def _plan(data: DataSet, count: int, seed: int) -> Plan:
     affordable = int(WORK / max(1, count * multiplications))
     useful = min(MOST_EPOCHS, steps * plan.recipe.batch_size // max(1, count))
     epochs = max(FEWEST_EPOCHS, min(useful, affordable))
-    return Plan(plan.layers, replace(plan.recipe, epochs=epochs))
+    return Setup(plan.layers, replace(plan.recipe, epochs=epochs))
 
 
 def _is_line(kind: str, shape: Shape) -> bool:
@@ -237,8 +237,8 @@ def _line_layers(shape: Shape) -> str:
     return f"conv 16 {kernel}, norm, relu, pool 1x2, full 32, relu, full"
 
 
-def _swaps_rows(data: DataSet) -> bool:
-    return data.preparation.reads == "pictures" and data.preparation.shape[1] >= FEWEST_COLUMNS
+def _swaps_rows(data: Dataset) -> bool:
+    return data.preprocessor.reads == "pictures" and data.preprocessor.shape[1] >= FEWEST_COLUMNS
 
 
 def _order(seed: int, number: int, count: int, axis: int) -> Labels:

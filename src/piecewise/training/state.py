@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import TrainingError
+from ..core.progress import Epoch
 from ..network import Network
 from ..spec.optimizers import MEMORIES
-from ..core.progress import Epoch
 from .history import History
 from .recipe import Recipe
 
@@ -48,7 +48,7 @@ class Best:
 
     epoch: Epoch
     parameters: Float32
-    averages: Float32
+    running_stats: Float32
 
     def is_beaten_by(self, epoch: Epoch) -> bool:
         """By a higher accuracy, or the same one at a lower loss."""
@@ -63,7 +63,7 @@ class Best:
 
 
 @dataclass
-class Course:
+class TrainingState:
     """What stays the same through a training run, and how far it has come."""
 
     net: Network
@@ -119,8 +119,8 @@ class Course:
         self.net.history.append(asdict(epoch))
         self.losses, self.seconds = Mean(), 0.0
         if self.is_best(epoch):
-            flat, averages = self.net.parameters.flat, self.net.running_stats.flat
-            self.best = Best(epoch, flat.copy(), averages.copy())
+            flat, running_stats = self.net.parameters.flat, self.net.running_stats.flat
+            self.best = Best(epoch, flat.copy(), running_stats.copy())
 
     def is_best(self, epoch: Epoch) -> bool:
         """Whether patience looks for such an epoch, and this one is better than all before it."""
@@ -132,7 +132,7 @@ class Course:
         """Give the net the numbers of its best epoch, if that was looked for."""
         if self.best:
             self.net.parameters.flat[:] = self.best.parameters
-            self.net.running_stats.flat[:] = self.best.averages
+            self.net.running_stats.flat[:] = self.best.running_stats
 
     def diverged(self) -> TrainingError:
         """The error of a loss that stopped being a number."""

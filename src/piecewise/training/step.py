@@ -9,24 +9,24 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.runtime import network_programs
-from ..engine.codegen.network_program import Purpose
-from ..engine.runtime.finite_differences import Nudged
-from ..core.ghost_batch import Moment
-from ..inputs import engine_inputs, layer_inputs
-from ..spec.layers import Norm
-from ..spec.optimizers import corrections
-from ..spec.parameters import all_finite
+from ..core.ghost_batch import StepContext
 from ..core.rng import Key, shuffled
+from ..engine.codegen.network_program import Purpose
+from ..engine.runtime import network_programs
+from ..engine.runtime.finite_differences import Nudged
+from ..inputs import engine_inputs, layer_inputs
+from ..reference.augmentation import trick
 from ..reference.finite_differences import nudges
 from ..reference.model import Gradients
 from ..reference.optimizers import adamw, sgd
-from ..reference.augmentation import trick
-from .state import Course, Float32, Losses
+from ..spec.layers import Norm
+from ..spec.optimizers import corrections
+from ..spec.parameters import all_finite
+from .state import Float32, Losses, TrainingState
 
 Order = npt.NDArray[np.int64]
 """The numbers of pictures, in the order they are taken."""
-Report = Callable[[], None]
+DataReport = Callable[[], None]
 """What a long step calls several times a second, to report progress; it may raise."""
 
 
@@ -44,12 +44,12 @@ class Stepper(Protocol):
 class Native:
     """Steps by backpropagation, on the engine."""
 
-    def __init__(self, course: Course, threads: int, _: Report) -> None:
+    def __init__(self, course: TrainingState, threads: int, _: DataReport) -> None:
         self.course, self.threads = course, threads
         net, recipe = course.net, course.recipe
         inputs = engine_inputs(net, course.pictures)
         nesterov = recipe.optimizer == "sgd" and recipe.nesterov
-        tricks = recipe.tricks
+        tricks = recipe.augmentation
         purpose = Purpose(
             "learn",
             inputs.dtype == np.uint8,
@@ -58,12 +58,12 @@ class Native:
             training=True,
             tricks=tricks.moves,
             weighted=course.weights is not None,
-            graded=bool(tricks.contrast or tricks.light),
+            graded=bool(tricks.contrast or tricks.brightness),
             noisy=bool(tricks.noise),
-            masked=bool(tricks.masking),
+            masked=bool(tricks.band_masking),
         )
         self.learner = network_programs.learner(net.architecture, purpose, recipe.seed)
-        self.learner.give(inputs, net.preparation.fraction)
+        self.learner.give(inputs, net.preprocessor.scaling)
         if course.weights is not None:
             self.learner.give_weights(course.weights)
         self.learner.context.write_float("momentum", recipe.momentum)
@@ -84,21 +84,21 @@ class Native:
         losses, done = learner.steps(
             order, course.right, course.recipe.batch_size, first, self._rates(steps), self.threads
         )
-        if not all_finite(learner.averages):
+        if not all_finite(learner.running_stats):
             return losses[:0]  # the net keeps what it had before these steps
         course.step += done
         net = course.net
         net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
-        net.running_stats.flat[:] = learner.averages[: net.running_stats.flat.size]
+        net.running_stats.flat[:] = learner.running_stats[: net.running_stats.flat.size]
         return losses[: done * course.recipe.batch_size]
 
     def _draw_for(self, epoch: int) -> None:
         """All draws are an epoch's."""
         recipe, self.epoch = self.course.recipe, epoch
         self.learner.draw_for(epoch)
-        if recipe.tricks.changes:
-            ground = self.course.net.preparation.ground
-            self.learner.trick(recipe.tricks, ground, recipe.seed, epoch)
+        if recipe.augmentation.changes:
+            ground = self.course.net.preprocessor.background
+            self.learner.trick(recipe.augmentation, ground, recipe.seed, epoch)
 
     def _rates(self, steps: int) -> npt.NDArray[np.float32]:
         """The rows that the program wants, for the next steps."""
@@ -114,7 +114,7 @@ class Nudging:
     """Steps by nudging every parameter, in float64; on the engine, or in the reference where
     pictures have weights."""
 
-    def __init__(self, course: Course, threads: int, report: Report) -> None:
+    def __init__(self, course: TrainingState, threads: int, report: DataReport) -> None:
         self.course, self.threads, self.report = course, threads, report
         self.order = shuffled
 
@@ -132,9 +132,9 @@ class Nudging:
         """The loss before the step; None if it, or what follows from it, is no finite number."""
         course, net, recipe = self.course, self.course.net, self.course.recipe
         x, right = layer_inputs(net, course.pictures[chosen]), course.right[chosen]
-        moment = Moment(recipe.seed, course.epoch, chosen)
-        if recipe.tricks.changes:
-            x = trick(recipe.tricks, x, net.preparation.ground, moment)
+        moment = StepContext(recipe.seed, course.epoch, chosen)
+        if recipe.augmentation.changes:
+            x = trick(recipe.augmentation, x, net.preprocessor.background, moment)
         given = (net.architecture, net.state, x, right, recipe.loss, moment)
         found: Nudged | Gradients
         if course.weights is None:
@@ -151,7 +151,7 @@ class Nudging:
         net.parameters.flat[:], course.memory = moved, memory
         for name, seen in found.observed.items():
             average = net.running_stats[name]
-            average += np.float32(Norm.pace) * (seen - average)
+            average += np.float32(Norm.momentum) * (seen - average)
         course.step += 1
         return found.loss
 

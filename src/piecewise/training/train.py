@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..spec.calibration import Calibration
-from ..engine.runtime.thread_pool import processors
-from ..core.errors import DataError, LimitError
-from ..inputs import check_examples
 from ..core.constraints import THREADS, checked
-from ..network import Network
+from ..core.errors import DataError, LimitError
 from ..core.progress import Epoch, OnProgress, Progress
 from ..core.rng import ORDER, key_of
+from ..engine.runtime.thread_pool import processors
+from ..inputs import check_examples
+from ..network import Network
 from ..reference.losses import LOSSES
-from .state import Course, Float32, Mean
+from ..spec.calibration import Calibration
 from .history import History
 from .recipe import Recipe
+from .state import Float32, Mean, TrainingState
 from .step import Native, Nudging, Stepper
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def train(
     """
     recipe = recipe or Recipe()
     given, right = check_examples(net, pictures, labels)
-    if recipe.tricks.changes and net.architecture.reads_texts:
+    if recipe.augmentation.changes and net.architecture.reads_texts:
         raise LimitError("tricks: got some for a network that reads texts; wanted none")
     shares = _checked_weights(weights, len(right))
     seen = validation and check_examples(net, *validation)
-    course = Course(net, recipe, given, right, shares, seen)
+    course = TrainingState(net, recipe, given, right, shares, seen)
     threads = _checked_threads(threads, recipe.batch_size * net.architecture.multiplications)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     keeper: AbstractContextManager[Keeper | None] = nullcontext()
@@ -96,19 +96,19 @@ def train(
     return course.history
 
 
-def _position(course: Course) -> Progress:
+def _position(course: TrainingState) -> Progress:
     """The step that training is at, with the mean loss of the epoch so far."""
     return Progress(TRAINING, course.step, course.steps, course.losses.value)
 
 
-def _report_position(course: Course, on_progress: OnProgress | None) -> None:
+def _report_position(course: TrainingState, on_progress: OnProgress | None) -> None:
     """Report from the middle of a step."""
     if on_progress:
         on_progress(_position(course))
 
 
 def _one_epoch(
-    course: Course, stepper: Stepper, on_progress: OnProgress | None, keeper: Keeper | None
+    course: TrainingState, stepper: Stepper, on_progress: OnProgress | None, keeper: Keeper | None
 ) -> None:
     """Once through the pictures, or through what is left of them, in an order of its own."""
     began, size, pace = time.perf_counter() - course.seconds, course.recipe.batch_size, 1
@@ -177,7 +177,7 @@ def _checked_weights(weights: npt.ArrayLike | None, count: int) -> Float32 | Non
     return checked
 
 
-def _measured(course: Course) -> tuple[float | None, float | None]:
+def _measured(course: TrainingState) -> tuple[float | None, float | None]:
     """Accuracy and mean loss on the validation pictures."""
     if course.validation is None:
         return None, None

@@ -15,9 +15,9 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ...core.errors import DataError, LimitError, shown
 from ...core.constraints import Whole, is_whole
-from ..preprocessing import Preparation
+from ...core.errors import DataError, LimitError, shown
+from ..preprocessing import Preprocessor
 from .decoding import Sound, read_sound, rounded
 from .spectrogram import LOWEST, Float64, band_powers, decibels, highest, mel_corners
 
@@ -40,7 +40,7 @@ _LONG = 1.5  # times what is looked at: then it is said
 
 
 @dataclass(frozen=True)
-class SoundPreparation(Preparation):
+class AudioPreprocessor(Preprocessor):
     """What is done to every sound.
 
     ``shape``: 1, bands, steps. ``rate``: samples a second, 8,000 or 16,000. ``hop``: samples from
@@ -70,7 +70,7 @@ class SoundPreparation(Preparation):
         return "sounds"
 
     @property
-    def ground(self) -> str:
+    def background(self) -> str:
         """Silence is dark."""
         return "dark"
 
@@ -90,7 +90,7 @@ class SoundPreparation(Preparation):
         return 1 << (2 * self.hop - 1).bit_length()
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The preparation in words."""
         step = 1000 * self.hop / self.rate
         return (
@@ -108,7 +108,7 @@ class SoundPreparation(Preparation):
     def size(given: Sound) -> tuple[float, float]:
         return 1, len(given.samples) / given.rate
 
-    def fit(self, sound: Sound) -> Pictures:
+    def transform(self, sound: Sound) -> Pictures:
         """A sound of any rate and length -> bytes (1, bands, frames), 255 its loudest cell.
 
         What is quiet at both ends is left out. What is shorter than the frames stands in the
@@ -148,7 +148,7 @@ class SoundPreparation(Preparation):
         start, end = _strongest(powers, start, end, self.frames)
         return start, end, (self.frames - (end - start)) // 2
 
-    def remark(self, sound: Sound) -> str | None:
+    def warning(self, sound: Sound) -> str | None:
         """What makes an answer about a sound doubtful, in words."""
         start, end = _extent(self._powers(sound))
         if start == end:
@@ -163,7 +163,7 @@ class SoundPreparation(Preparation):
         return {"reads": self.reads, "shape": list(self.shape), "rate": self.rate, "hop": self.hop}
 
     @classmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> SoundPreparation:
+    def from_json(cls, value: object, shape: tuple[int, int, int]) -> AudioPreprocessor:
         """The preparation that `to_json` wrote, for a network of this input shape."""
         if not isinstance(value, dict) or set(value) != set(_FIELDS) or value["reads"] != "sounds":
             raise DataError(f"preparation: got {shown(value)}, wanted {', '.join(_FIELDS)}")
@@ -179,7 +179,7 @@ class SoundPreparation(Preparation):
         return band_powers(samples, self.rate, self.window, self.hop, self.bands)
 
 
-def decide_sounds(sounds: Iterable[Sound]) -> SoundPreparation:
+def fit_audio_preprocessor(sounds: Iterable[Sound]) -> AudioPreprocessor:
     """The preparation for sounds of any rates and lengths, looked at one by one.
 
     16,000 samples a second if at least half of them have as many, else 8,000. Steps of 16 ms, or
@@ -196,13 +196,13 @@ def decide_sounds(sounds: Iterable[Sound]) -> SoundPreparation:
     while 3 * long > 2 * MOST_STEPS and 2 * hop <= _HOP.high:
         long, hop = (long + 1) // 2, 2 * hop
     frames = min(MOST_STEPS, max(16, (3 * long // 2 + 7) // 8 * 8))
-    return SoundPreparation((1, BANDS, frames), rate, hop)
+    return AudioPreprocessor((1, BANDS, frames), rate, hop)
 
 
 def _look(sound: Sound) -> tuple[bool, int]:
     """Whether a sound is worth 16,000 samples a second; how many steps of 16 ms it is long."""
     fast = sound.rate >= RATES[1]
-    start, end = _extent(SoundPreparation((1, BANDS, 1), RATES[0], 128)._powers(sound))
+    start, end = _extent(AudioPreprocessor((1, BANDS, 1), RATES[0], 128)._powers(sound))
     return fast, end - start
 
 

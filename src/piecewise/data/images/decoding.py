@@ -13,7 +13,16 @@ from PIL import Image
 
 from ...core.errors import DataError
 from ..file_bytes import called, content_of
-from .containers import MOST_SCANS, heif_size, kind_of, orientation, plain_jpeg, plain_png, too_many_scans, webp_sizes
+from .containers import (
+    MOST_SCANS,
+    heif_size,
+    kind_of,
+    orientation,
+    plain_jpeg,
+    plain_png,
+    too_many_scans,
+    webp_sizes,
+)
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic",

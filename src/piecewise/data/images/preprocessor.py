@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ...spec.architecture import input_shape
-from ...core.errors import DataError, LimitError, shown
 from ...core.constraints import Choice, Number
-from ..preprocessing import Preparation
-from .decoding import read_picture
+from ...core.errors import DataError, LimitError, shown
+from ...spec.architecture import input_shape
+from ..preprocessing import Preprocessor
 from .background import are_drawings, ground_level, have_light_ground, ink_box
+from .decoding import read_picture
 
 Pictures = npt.NDArray[np.uint8]
 
@@ -29,7 +29,7 @@ _BLOCK = 1_000  # pictures aligned at a time, so that what is worked out on the 
 
 
 @dataclass(frozen=True)
-class PicturePreparation(Preparation):
+class ImagePreprocessor(Preprocessor):
     """What is done to every picture.
 
     ``shape``: channels (1 grey, 3 colour), rows, columns. ``ground``: what drawings stand on,
@@ -43,27 +43,29 @@ class PicturePreparation(Preparation):
     unit: ClassVar[str] = "pixels"
 
     shape: tuple[int, int, int]
-    ground: str = "any"
+    background: str = "any"
     margin: float = 0.0
     resize: str = "pad"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(input_shape(self.shape)))
-        _GROUNDS.check(self.ground)
+        _GROUNDS.check(self.background)
         _MARGIN.check(self.margin)
         RESIZES.check(self.resize)
 
     @property
     def kind(self) -> str:
         """What is prepared: "drawings", ink on a plain ground, or "photos"."""
-        return "photos" if self.ground == "any" else "drawings"
+        return "photos" if self.background == "any" else "drawings"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         channels, height, width = self.shape
         colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
         where = (
-            f"on a {self.ground} ground" if self.ground != "any" else f"brought by {self.resize}"
+            f"on a {self.background} ground"
+            if self.background != "any"
+            else f"brought by {self.resize}"
         )
         return f"{channels}x{height}x{width}: {colour} {self.kind} {where}"
 
@@ -75,13 +77,13 @@ class PicturePreparation(Preparation):
     def size(given: Pictures) -> tuple[float, float]:
         return given.shape[0], given.shape[1]
 
-    def fit_all(self, given: Pictures) -> Pictures | None:
+    def transform_batch(self, given: Pictures) -> Pictures | None:
         stacks = given.transpose(0, 3, 1, 2)
         if stacks.shape[1:] != self.shape:
             return None
         return self.align(np.ascontiguousarray(stacks))
 
-    def fit(self, picture: Pictures) -> Pictures:
+    def transform(self, picture: Pictures) -> Pictures:
         """A picture (rows, columns, channels) of any size -> (C, H, W) of this preparation's.
 
         A drawing of another size: its ink is cut out, enlarged or shrunk to leave the margin, and
@@ -95,15 +97,15 @@ class PicturePreparation(Preparation):
         grey = np.asarray(image.convert("L"))
         image = image.convert("L" if channels == 1 else "RGB")
         other_size = (image.height, image.width) != (height, width)
-        if other_size and self.ground != "any" and are_drawings(grey[None])[0]:
+        if other_size and self.background != "any" and are_drawings(grey[None])[0]:
             return _stack(self._redrawn(image, grey))
         if other_size:
             image = _RESIZED[self.resize](image, (width, height))
         return np.asarray(self.align(_stack(np.asarray(image))[None])[0])
 
-    def remark(self, picture: Pictures) -> str | None:
+    def warning(self, picture: Pictures) -> str | None:
         """What makes an answer about a picture (rows, columns, channels) doubtful, in words."""
-        if self.ground == "any":
+        if self.background == "any":
             return None
         grey = np.asarray(_image(picture).convert("L"))
         if not are_drawings(grey[None])[0]:
@@ -113,13 +115,13 @@ class PicturePreparation(Preparation):
 
     def align(self, pictures: Pictures) -> Pictures:
         """Pictures (N, C, H, W) of this size -> the same, drawings on the wrong ground inverted."""
-        if self.ground == "any":
+        if self.background == "any":
             return pictures
         aligned = pictures
         for start in range(0, len(pictures), _BLOCK):
             block = pictures[start : start + _BLOCK]
             greys = block[:, 0]
-            wrong = have_light_ground(greys) != (self.ground == "light")
+            wrong = have_light_ground(greys) != (self.background == "light")
             wrong &= are_drawings(greys)
             if wrong.any():
                 aligned = pictures.copy() if aligned is pictures else aligned
@@ -138,32 +140,32 @@ class PicturePreparation(Preparation):
             framed = _framed(image.crop(box), (width, height), self.margin, paper)
             pixels = np.asarray(framed)
             pixels = _full_ink(255 - pixels if light else pixels, 255 - paper if light else paper)
-        return 255 - pixels if self.ground == "light" else pixels
+        return 255 - pixels if self.background == "light" else pixels
 
     def to_json(self) -> dict[str, Any]:
         return {"reads": self.reads, **asdict(self), "shape": list(self.shape)}
 
     @classmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> PicturePreparation:
+    def from_json(cls, value: object, shape: tuple[int, int, int]) -> ImagePreprocessor:
         """The preparation that `to_json` wrote, for a network of this input shape; DataError.
         ``resize`` came later than the others."""
-        wanted = {"shape", "ground", "margin"}
+        wanted = {"shape", "background", "margin"}
         if not isinstance(value, dict) or set(value) - {"reads", "resize"} != wanted:
             raise DataError(f"preparation: got {shown(value)}, wanted its shape, ground and margin")
         if value["shape"] != list(shape):
             raise DataError(f"preparation: got {shown(value['shape'])}, wanted {list(shape)}")
         try:
-            return cls(shape, value["ground"], value["margin"], value.get("resize", "pad"))
+            return cls(shape, value["background"], value["margin"], value.get("resize", "pad"))
         except LimitError as error:
             raise DataError(f"preparation: {error}") from None
 
 
-def decide_pictures(
+def fit_image_preprocessor(
     pictures: Iterable[Pictures],
     size: tuple[int, int] | None = None,
     most: int | None = None,
     resize: str = "pad",
-) -> PicturePreparation:
+) -> ImagePreprocessor:
     """The preparation for pictures (rows, columns, channels) of any sizes, looked at one by one.
 
     ``size`` (rows, columns) if it is given, else their median size, its longer side at most
@@ -177,11 +179,11 @@ def decide_pictures(
     longest = most or LONGEST_SIDE["photos" if are_photos else "drawings"]
     height, width = size or _median_size(looks, longest)
     if are_photos:
-        return PicturePreparation((channels, height, width), "any", resize=resize)
+        return ImagePreprocessor((channels, height, width), "any", resize=resize)
     light = sum(look.light for look in drawings)
     ground = "light" if 2 * light > len(drawings) else "dark"
     margin = min(0.45, round(float(np.median([look.free for look in drawings])), 3))
-    return PicturePreparation((channels, height, width), ground, margin, resize)
+    return ImagePreprocessor((channels, height, width), ground, margin, resize)
 
 
 class _Look(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..dataset import DataSet, Names
+from ..dataset import Dataset, Names
 from .findings import RANKS, SHOWN, Finding
 
 FEW = 10
@@ -26,11 +26,11 @@ class Counted(NamedTuple):
     baseline: float
 
 
-def counted(data: DataSet) -> Counted:
+def counted(data: Dataset) -> Counted:
     """The examples of a data set, counted."""
-    parts = [name for name in RANKS if (data.parts == name).any()]
+    parts = [name for name in RANKS if (data.splits == name).any()]
     table = {
-        name: np.bincount(data.labels[data.parts == name], minlength=len(data.classes))
+        name: np.bincount(data.labels[data.splits == name], minlength=len(data.classes))
         for name in parts
     }
     learned = table[parts[0]]
@@ -43,7 +43,7 @@ def counted(data: DataSet) -> Counted:
     return Counted(counts, data.classes[int(np.argmax(learned))], baseline)
 
 
-def class_findings(data: DataSet) -> list[Finding]:
+def class_findings(data: Dataset) -> list[Finding]:
     """What is wrong with the classes: too few examples, in one part only, too unlike in number,
     names that a slip of the hand may have made two."""
     counts, _, baseline = counted(data)
@@ -58,8 +58,8 @@ def class_findings(data: DataSet) -> list[Finding]:
     ]
 
 
-def _nothing_to_tell_apart(data: DataSet, learned: dict[str, int]) -> list[Finding]:
-    if not (data.parts != "test").any():
+def _nothing_to_tell_apart(data: Dataset, learned: dict[str, int]) -> list[Finding]:
+    if not (data.splits != "test").any():
         told = "every example is for testing, so there is nothing to learn from"
     elif sum(count > 0 for count in learned.values()) < 2:
         told = "all examples to learn from are of one class"
@@ -149,16 +149,16 @@ def _alike(classes: tuple[str, ...]) -> list[Finding]:
     )]  # fmt: skip
 
 
-def group_findings(data: DataSet) -> list[Finding]:
+def group_findings(data: Dataset) -> list[Finding]:
     """Groups that were named, or that names suggest, and whether the given parts divide them."""
     if data.groups is not None:
-        shared, count = _shared(data.groups, data.parts)
+        shared, count = _shared(data.groups, data.splits)
         across = [_divided(shared, count, "the groups", "--folds groups")] if shared else []
         return [*across, *_grouped(data, data.groups)]
     made = []
     for offer, groups in data.suggested:
         option = f"--groups '{offer.text}'"
-        shared, count = _shared(groups, data.parts)
+        shared, count = _shared(groups, data.splits)
         if shared:
             made.append(
                 _divided(shared, count, f"what {option} would name", f"{option} --folds groups")
@@ -174,7 +174,7 @@ def group_findings(data: DataSet) -> list[Finding]:
     return made
 
 
-def _grouped(data: DataSet, groups: Names) -> list[Finding]:
+def _grouped(data: Dataset, groups: Names) -> list[Finding]:
     """How many groups were named, and what makes them useless."""
     names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     pairs = np.unique(np.stack((data.labels, number), axis=1), axis=0)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.rng import NOISE, key_of, words
-from ..dataset import DataSet
+from ..dataset import Dataset
 from ..text.preprocessor import UNKNOWN
 from .findings import RANKS
 
@@ -88,7 +88,7 @@ class Repeated:
         return {"repeats": self.repeats, "clashes": self.clashes, "across": self.leaks}
 
 
-def repeated_in_groups(groups: Sequence[Indices], data: DataSet) -> Repeated:
+def repeated_in_groups(groups: Sequence[Indices], data: Dataset) -> Repeated:
     """Groups of equal examples as pairs: each with the first of its group; the first, if it is of
     another class; the first of an earlier part; the first to learn from of the same class."""
     rank, every, clashing, across, within = _ranks(data), [], [], [], []
@@ -105,7 +105,7 @@ def repeated_in_groups(groups: Sequence[Indices], data: DataSet) -> Repeated:
     return Repeated(_pairs(every), _pairs(clashing), _pairs(across), _pairs(within))
 
 
-def repeated_in_pairs(pairs: Indices, data: DataSet) -> Repeated:
+def repeated_in_pairs(pairs: Indices, data: Dataset) -> Repeated:
     """Pairs of nearly equal examples (n, 2)."""
     labels, parts = data.labels[pairs], _ranks(data)[pairs]
     divided = parts[:, 0] != parts[:, 1]
@@ -115,9 +115,9 @@ def repeated_in_pairs(pairs: Indices, data: DataSet) -> Repeated:
     return Repeated(pairs, pairs[unlike], across, pairs[~unlike & (parts == 0).all(axis=1)])
 
 
-def _ranks(data: DataSet) -> Indices:
+def _ranks(data: Dataset) -> Indices:
     """The place of each example's part among `RANKS` (N,)."""
-    return np.select([data.parts == name for name in RANKS], list(RANKS.values()), 0)
+    return np.select([data.splits == name for name in RANKS], list(RANKS.values()), 0)
 
 
 def _pairs(found: list[tuple[int, int]]) -> Indices:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..dataset import DataSet
+from ..dataset import Dataset
 
 SHOWN = 5
 """Pairs, or names, of a finding that are shown."""
@@ -40,7 +40,7 @@ class Finding:
 class Namer:
     """Names of examples without what all of them begin with: where the data set lies."""
 
-    def __init__(self, data: DataSet) -> None:
+    def __init__(self, data: Dataset) -> None:
         self.names, self.classes, self.labels = data.names, data.classes, data.labels
         lowest, highest = min(data.names, default=""), max(data.names, default="")
         same = [one == other for one, other in zip(lowest, highest, strict=False)] + [False]

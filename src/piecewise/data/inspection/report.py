@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..dataset import DataSet
+from ..dataset import Dataset
 from ..loading.subset import rows
-from ..text.preprocessor import UNKNOWN, TextPreparation
+from ..text.preprocessor import UNKNOWN, TextPreprocessor
 from .class_counts import class_findings, counted, group_findings
+from .duplicates import Indices, Repeated, equal_groups, repeated_in_groups, repeated_in_pairs
 from .findings import SHOWN, Finding, Namer
 from .near_duplicate_images import near_pairs
 from .near_duplicate_texts import near_texts
-from .duplicates import Indices, Repeated, equal_groups, repeated_in_groups, repeated_in_pairs
 
 FIRST_SKIPPED = 8
 FAR = 0.01
@@ -23,7 +23,7 @@ FAR = 0.01
 
 
 @dataclass(frozen=True)
-class Report:
+class DataReport:
     """What a data set is like. ``counts``: examples by class, and by part; ``sizes``: of the
     smallest, median and largest example (rows, columns) before it was prepared, in ``unit``, of
     those ``measured``; ``exact`` and ``near``: examples that repeat others; ``baseline``: what
@@ -70,9 +70,9 @@ class Report:
         }
 
 
-def report(data: DataSet) -> Report:
+def inspect_data(data: Dataset) -> DataReport:
     """All there is to say about a data set; some seconds where there are tens of thousands."""
-    groups = equal_groups(data.pictures)
+    groups = equal_groups(data.inputs)
     exact = repeated_in_groups(groups, data)
     near = repeated_in_pairs(_near(data, groups), data)
     namer, measured = Namer(data), _measured(data)
@@ -85,11 +85,11 @@ def report(data: DataSet) -> Report:
         *_repeats(exact, near, namer),
     ]
     counts, largest, baseline = counted(data)
-    return Report(
-        data.preparation.reads,
-        data.preparation.told,
+    return DataReport(
+        data.preprocessor.reads,
+        data.preprocessor.description,
         counts,
-        data.preparation.unit,
+        data.preprocessor.unit,
         measured,
         _sizes(data) if measured else {},
         tuple(data.skipped),
@@ -101,11 +101,11 @@ def report(data: DataSet) -> Report:
     )
 
 
-def warnings(data: DataSet) -> list[str]:
+def warnings(data: Dataset) -> list[str]:
     """Sentences on what is quickly found and should be known before training: examples that are
     both learned from and tested on, classes with too few examples, groups that may be on both
     sides of a split. About 0.2 s for 70,000 pictures of 28x28."""
-    exact = repeated_in_groups(equal_groups(data.pictures), data)
+    exact = repeated_in_groups(equal_groups(data.inputs), data)
     none = repeated_in_pairs(np.zeros((0, 2), np.int64), data)
     groups = group_findings(data)
     found = [
@@ -116,22 +116,22 @@ def warnings(data: DataSet) -> list[str]:
     return [f"{one.sentence}; {one.advice}" if one.advice else one.sentence for one in found]
 
 
-def _near(data: DataSet, groups: list[Indices]) -> Indices:
+def _near(data: Dataset, groups: list[Indices]) -> Indices:
     """Pairs that are nearly the same, of groups of equal ones the first only."""
     first = np.ones(len(data), np.bool_)
     for group in groups:
         first[group[1:]] = False
-    chosen, examples = np.flatnonzero(first), rows(data.pictures, first)
-    if isinstance(data.preparation, TextPreparation):
-        return chosen[near_texts(examples, data.preparation.units)]
-    return chosen[near_pairs(examples, data.preparation.kind)]
+    chosen, examples = np.flatnonzero(first), rows(data.inputs, first)
+    if isinstance(data.preprocessor, TextPreprocessor):
+        return chosen[near_texts(examples, data.preprocessor.units)]
+    return chosen[near_pairs(examples, data.preprocessor.kind)]
 
 
-def _measured(data: DataSet) -> int:
+def _measured(data: Dataset) -> int:
     return 0 if data.sizes is None else int(np.isfinite(data.sizes).all(axis=1).sum())
 
 
-def _sizes(data: DataSet) -> dict[str, tuple[float, float]]:
+def _sizes(data: Dataset) -> dict[str, tuple[float, float]]:
     """The smallest, median and largest example: its rows and columns."""
     assert data.sizes is not None
     known = data.sizes[np.isfinite(data.sizes).all(axis=1)].astype(np.float64)
@@ -143,7 +143,7 @@ def _sizes(data: DataSet) -> dict[str, tuple[float, float]]:
     }
 
 
-def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
+def _across(exact: Repeated, near: Repeated, data: Dataset, namer: Namer) -> list[Finding]:
     """Examples of a part that stand in an earlier one, too."""
     made = []
     if count := exact.leaks:
@@ -155,7 +155,7 @@ def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> lis
             namer.pairs(exact.across), "=",
         ))  # fmt: skip
     if count := near.leaks:
-        tested = int((data.parts != "train").sum())
+        tested = int((data.splits != "train").sum())
         made.append(Finding(
             "near-across", count > FAR * tested, count,
             f"{_examples(count)} for testing or validation nearly {_repeat(count)} one of an "
@@ -166,10 +166,10 @@ def _across(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> lis
     return made
 
 
-def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> list[Finding]:
+def _clashing(exact: Repeated, near: Repeated, data: Dataset, namer: Namer) -> list[Finding]:
     """Examples that repeat one of another class."""
     made = []
-    may_differ = isinstance(data.preparation, TextPreparation)  # by the one word that counts
+    may_differ = isinstance(data.preprocessor, TextPreprocessor)  # by the one word that counts
     for kind, mark, found, told, advice in (
         ("clash", "=", exact, "the same to the net as", "no net can tell them apart, so one of "
          "each is always wrong: correct a label, or remove them"),
@@ -185,14 +185,14 @@ def _clashing(exact: Repeated, near: Repeated, data: DataSet, namer: Namer) -> l
     return made
 
 
-def _empty(data: DataSet, namer: Namer) -> list[Finding]:
+def _empty(data: Dataset, namer: Namer) -> list[Finding]:
     """Examples with nothing in them that a net could see."""
-    examples = data.pictures.reshape(len(data), -1)
-    if isinstance(data.preparation, TextPreparation):
+    examples = data.inputs.reshape(len(data), -1)
+    if isinstance(data.preprocessor, TextPreprocessor):
         empty, told = (examples <= UNKNOWN).all(axis=1), "without a word that the net knows"
     else:
         empty, told = examples.max(axis=1) == examples.min(axis=1), "the same all over"
-        told += ", so silent" if data.preparation.reads == "sounds" else ", so blank"
+        told += ", so silent" if data.preprocessor.reads == "sounds" else ", so blank"
     if not empty.any():
         return []
     found = np.flatnonzero(empty).tolist()

@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from ...engine.runtime.thread_pool import processors
 from ...core.progress import OnProgress, Progress
-from ..sources.folders import Listed
+from ...engine.runtime.thread_pool import processors
 from ..sources.discovery import Files, Gathered
+from ..sources.folders import Listed
 from .ordered_map import in_order
 
 CHECKING = "checking"

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ...engine.runtime.thread_pool import processors
 from ...core.errors import DataError
 from ...core.progress import OnProgress, Progress
+from ...engine.runtime.thread_pool import processors
+from ..modalities import MODALITIES
+from ..preprocessing import Preprocessor
 from ..sources.discovery import Files, Gathered
 from .ordered_map import in_order
-from ..modalities import MEDIA
-from ..preprocessing import Preparation
 
 MOST_BYTES = 8 << 30
 """Of all prepared examples together."""
@@ -30,7 +30,7 @@ MOST_THREADS = 8
 _AT_ONCE = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
 _LOOKING, _READING = "looking", "reading"
 
-Decide = Callable[[Iterator[Any]], Preparation]
+Decide = Callable[[Iterator[Any]], Preprocessor]
 
 
 class Prepared(NamedTuple):
@@ -79,7 +79,7 @@ class Reading:
     place: Path
     on_progress: OnProgress | None = None
     sizes: Sizes = field(init=False)
-    """How large each was (N, 2), as far as it was looked at; see `Preparation.size`."""
+    """How large each was (N, 2), as far as it was looked at; see `Preprocessor.size`."""
 
     def __post_init__(self) -> None:
         self._kept: dict[int, Any] = {}
@@ -88,12 +88,12 @@ class Reading:
         if isinstance(self.gathered.raw, np.ndarray):
             self.sizes[:] = self.gathered.raw.shape[1:3]
 
-    def decided(self, decide: Decide) -> Preparation:
+    def decided(self, decide: Decide) -> Preprocessor:
         """The preparation that evenly many of the examples not for testing ask for."""
         chosen = np.flatnonzero(self.gathered.parts != "test")
         if not len(chosen):
             chosen = np.arange(len(self.gathered))
-        sample = MEDIA[self.gathered.reads].sample
+        sample = MODALITIES[self.gathered.reads].sample
         for indices in (chosen[:: max(1, len(chosen) // sample)], chosen):
             with closing(self._looked_at(indices.tolist())) as looked_at:
                 if (first := next(looked_at, None)) is not None:
@@ -113,21 +113,24 @@ class Reading:
                     self._kept[index] = found
                 yield found
 
-    def prepared(self, preparation: Preparation, opened: Open = InMemory) -> Prepared:
+    def prepared(self, preprocessor: Preprocessor, opened: Open = InMemory) -> Prepared:
         """All examples, prepared, in what ``opened`` makes room with; DataError if not one can be
         read, or they are too many."""
         raw, count = self.gathered.raw, len(self.gathered)
-        shape = (count, *preparation.example_shape)
-        self._check_room(shape, preparation)
-        if isinstance(raw, np.ndarray) and (fitted := preparation.fit_all(raw)) is not None:
+        shape = (count, *preprocessor.example_shape)
+        self._check_room(shape, preprocessor)
+        if (
+            isinstance(raw, np.ndarray)
+            and (fitted := preprocessor.transform_batch(raw)) is not None
+        ):
             if opened is InMemory:
                 return Prepared(fitted, np.arange(count), [])
-            (inputs := opened(shape, preparation.dtype)).add(fitted)
+            (inputs := opened(shape, preprocessor.dtype)).add(fitted)
             return Prepared(inputs.all(), np.arange(count), [])
-        inputs = opened(shape, preparation.dtype)
+        inputs = opened(shape, preprocessor.dtype)
         kept: list[int] = []
         skipped: list[tuple[int, str]] = []
-        with closing(self._each(range(count), preparation.fit, _READING)) as each:
+        with closing(self._each(range(count), preprocessor.transform, _READING)) as each:
             for index, found in each:
                 if isinstance(found, DataError):
                     skipped.append((index, str(found)))
@@ -139,12 +142,12 @@ class Reading:
             raise self._nothing()
         return Prepared(inputs.all(), np.array(kept), skipped)
 
-    def _check_room(self, shape: tuple[int, ...], preparation: Preparation) -> None:
-        needed = prod(shape) * preparation.dtype.itemsize
+    def _check_room(self, shape: tuple[int, ...], preprocessor: Preprocessor) -> None:
+        needed = prod(shape) * preprocessor.dtype.itemsize
         if needed > MOST_BYTES:
             one = "x".join(str(side) for side in shape[1:])
             raise DataError(
-                f"{self.place}: {shape[0]:,} {preparation.reads} of {one} are {needed:,} bytes, "
+                f"{self.place}: {shape[0]:,} {preprocessor.reads} of {one} are {needed:,} bytes, "
                 f"wanted at most {MOST_BYTES:,}; take a smaller size"
             )
 
@@ -179,14 +182,14 @@ class Reading:
             end = min(start + files, max(start + 1, end))
             runs.append(indices[start:end])
             start = end
-        gains = sizes[-1] >= MEDIA[self.gathered.reads].worth_sharing * len(sizes)
+        gains = sizes[-1] >= MODALITIES[self.gathered.reads].worth_sharing * len(sizes)
         return runs, min(processors(), MOST_THREADS) if gains else 1
 
     def _one(self, use: Callable[[Any], Any], index: int) -> Any:
         try:
             given = self._kept.get(index)
             given = self.gathered.raw[index] if given is None else given
-            self.sizes[index] = MEDIA[self.gathered.reads].preparation.size(given)
+            self.sizes[index] = MODALITIES[self.gathered.reads].preprocessor.size(given)
             return use(given)
         except DataError as error:
             return error

@@ -28,16 +28,16 @@ import numpy as np
 import numpy.lib.format as npy
 import numpy.typing as npt
 
-from ...engine.runtime.thread_pool import processors
-from ...core.errors import reason
 from ...core.atomic_write import remove_leftovers, write_whole, written_whole
+from ...core.errors import reason
 from ...core.progress import Progress
 from ...core.version import __version__
+from ...engine.runtime.thread_pool import processors
+from ..modalities import preprocessor_from_json
+from ..preprocessing import Preprocessor
 from .fingerprint import CHECKING, Contents, contents_of
-from .ordered_map import in_order
-from ..modalities import preparation_from_json
-from ..preprocessing import Preparation
 from .loader import MOST_BYTES, Prepared, Reading
+from .ordered_map import in_order
 
 INPUTS, NOTE = "inputs.npy", "made-of.json"
 LARGEST_NOTE = 64 << 20
@@ -52,13 +52,13 @@ _LIBRARIES = ("numpy", "pillow", "pillow-heif", "soundfile", "soxr")
 class Stored(NamedTuple):
     """The preparation, the examples prepared by it, and a sentence if they could not be kept."""
 
-    preparation: Preparation
+    preprocessor: Preprocessor
     prepared: Prepared
     told: str | None = None
 
 
 def stored(
-    folder: Path, reading: Reading, decided: Callable[[], Preparation], wishes: dict[str, Any]
+    folder: Path, reading: Reading, decided: Callable[[], Preprocessor], wishes: dict[str, Any]
 ) -> Stored:
     """The examples of a data set, prepared as ``decided`` says; from the folder if they are there,
     made of the same files by the same ``wishes`` (plain values), else made anew and kept in it.
@@ -72,12 +72,12 @@ def stored(
     found = _taken(folder, of, reading)
     if found:
         return found
-    preparation = decided()
+    preprocessor = decided()
     try:
-        return _made(folder, of, contents, reading, preparation)
+        return _made(folder, of, contents, reading, preprocessor)
     except _NotKeptError as error:
         told = f"{folder}: the prepared inputs are not kept: {error}"
-        return Stored(preparation, reading.prepared(preparation), told)
+        return Stored(preprocessor, reading.prepared(preprocessor), told)
 
 
 def holds_inputs_only(folder: Path) -> bool:
@@ -113,11 +113,11 @@ def _taken(folder: Path, of: dict[str, Any], reading: Reading) -> Stored | None:
         note = _read_note(folder / NOTE)
         if note["of"] != of:
             return None
-        preparation = preparation_from_json(note["preparation"], _three(note["shape"]))
+        preprocessor = preprocessor_from_json(note["preprocessor"], _three(note["shape"]))
         kept, skipped = _sorted_out(note["skipped"], len(reading.gathered))
-        shape = (len(kept), *preparation.example_shape)
-        inputs = _mapped(folder / INPUTS, shape, preparation.dtype, note["blocks"], reading)
-        return Stored(preparation, Prepared(inputs, kept, skipped))
+        shape = (len(kept), *preprocessor.example_shape)
+        inputs = _mapped(folder / INPUTS, shape, preprocessor.dtype, note["blocks"], reading)
+        return Stored(preprocessor, Prepared(inputs, kept, skipped))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
@@ -216,7 +216,7 @@ def _made(
     of: dict[str, Any],
     contents: Contents,
     reading: Reading,
-    preparation: Preparation,
+    preprocessor: Preprocessor,
 ) -> Stored:
     """All examples prepared into the folder, whose note comes last: without it there is nothing."""
     with _keeping():
@@ -225,15 +225,15 @@ def _made(
             (folder / name).unlink(missing_ok=True)
     with ExitStack() as until_written:
         writer = _Writer(folder / INPUTS, until_written)
-        prepared = reading.prepared(preparation, writer.opened)
+        prepared = reading.prepared(preprocessor, writer.opened)
     note = {
         "of": of,
-        "preparation": preparation.to_json(),
-        "shape": list(preparation.shape),
+        "preprocessor": preprocessor.to_json(),
+        "shape": list(preprocessor.shape),
         "skipped": prepared.skipped,
         "blocks": writer.digest,
     }
-    return Stored(preparation, prepared, _noted(folder, note, contents))
+    return Stored(preprocessor, prepared, _noted(folder, note, contents))
 
 
 class _Writer:

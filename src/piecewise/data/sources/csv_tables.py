@@ -16,12 +16,12 @@ from typing import IO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...core.errors import DataError, shown
 from ...core.constraints import LONGEST_NAME
-from .folders import PARTS
+from ...core.errors import DataError, shown
 from ..file_bytes import cannot_open
 from ..text.decoding import LONGEST_TEXT, composed, has_half
 from .csv_records import first_record, lines, records
+from .folders import PARTS
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 LARGEST_FILE = 1 << 30

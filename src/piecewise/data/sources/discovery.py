@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import NO_NAME, DataError
-from .folders import Listed, Listing, Place, list_files
-from ..modalities import MEDIA
-from .npz import read_npz
+from ..modalities import MODALITIES
 from . import csv_tables
+from .folders import Listed, Listing, Place, list_files
+from .npz import read_npz
 from .zip_archives import Member, list_zip
 
 WANTED = (
@@ -28,7 +28,7 @@ class Files(Sequence[Any]):
     """What is in files, each read when it is asked for; DataError where one cannot be read."""
 
     def __init__(self, files: list[Listed], reads: str) -> None:
-        self.files, self._read = files, MEDIA[reads].preparation.read
+        self.files, self._read = files, MODALITIES[reads].preprocessor.read
 
     def __len__(self) -> int:
         return len(self.files)
@@ -56,7 +56,7 @@ class Gathered:
     a class name, a part ("train", "validation", "test") and a name for people each."""
 
     reads: str
-    """A word of `MEDIA`."""
+    """A word of `MODALITIES`."""
     raw: Sequence[Any] | npt.NDArray[np.uint8]
     labels: list[str]
     parts: npt.NDArray[np.str_]

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from unicodedata import normalize
 
 from ...core.errors import DataError
-from ..modalities import KIND_OF, MEDIA
+from ..modalities import KIND_OF, MODALITIES
 
 PARTS = {
     "train": "train",
@@ -53,7 +53,7 @@ class Listed(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The files of a folder of class folders: their kind (a word of `MEDIA`), the files in the
+    """The files of a folder of class folders: their kind (a word of `MODALITIES`), the files in the
     order of their names, and a sentence for whatever is left out."""
 
     reads: str
@@ -70,7 +70,7 @@ def list_files(path: Place) -> Listing:
     homes = [(part, PARTS[part.name.lower()]) for part in parts] or [(path, "train")]
     labels = [(label, part) for home, part in homes for label in look(home).folders]
     counts = Counter(_reads(file) for label, _ in labels for file in look(label).files)
-    reads = max(MEDIA, key=lambda word: counts[word])  # of as many, the first
+    reads = max(MODALITIES, key=lambda word: counts[word])  # of as many, the first
     if not counts[reads]:
         raise DataError(_nothing(path, root))
     listed = [
@@ -136,7 +136,7 @@ def _nothing(path: Place, root: _Folder) -> str:
         return f"{path}: {_files(len(root.files))} in no folder of a class, {wanted}"
     kinds = (
         f"{word}: {' '.join(suffix[1:] for suffix in medium.suffixes)}"
-        for word, medium in MEDIA.items()
+        for word, medium in MODALITIES.items()
     )
     return f"{path}: no file in it to learn from; {wanted} ({'; '.join(kinds)})"
 

@@ -12,8 +12,8 @@ from unicodedata import normalize
 import numpy as np
 import numpy.typing as npt
 
-from ...core.errors import DataError, shown
 from ...core.constraints import LONGEST_NAME
+from ...core.errors import DataError, shown
 from .discovery import Files, Gathered
 
 MARK = "{group}"

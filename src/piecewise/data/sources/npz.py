@@ -14,8 +14,8 @@ import numpy.lib.format as npy
 import numpy.typing as npt
 
 from ...core.errors import DataError
-from .folders import PARTS
 from ..images.preprocessor import Pictures
+from .folders import PARTS
 
 LARGEST_ARRAY = 4 << 30
 """Bytes of one array, unpacked; checked against its header before it is."""

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.errors import DataError, shown
-from .folders import Listing, holds_classes, is_ours, list_files
 from ..modalities import KIND_OF
+from .folders import Listing, holds_classes, is_ours, list_files
 
 MOST_ENTRIES = 250_000
 """Files and folders of one archive; counted before its directory is taken apart."""

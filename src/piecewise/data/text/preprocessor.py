@@ -16,12 +16,12 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ...spec.architecture import input_shape
-from ...core.errors import DataError, LimitError, shown
 from ...core.constraints import Choice, Whole
-from ..preprocessing import Preparation
-from .vocabulary import LONGEST_WORD, UNITS, choose_units, most_frequent, split
+from ...core.errors import DataError, LimitError, shown
+from ...spec.architecture import input_shape
+from ..preprocessing import Preprocessor
 from .decoding import composed, has_half, read_text
+from .vocabulary import LONGEST_WORD, UNITS, choose_units, most_frequent, split
 
 Numbers = npt.NDArray[np.int64]
 
@@ -42,7 +42,7 @@ _POSITIONS = Whole(1, MOST_POSITIONS)
 
 
 @dataclass(frozen=True)
-class TextPreparation(Preparation):
+class TextPreprocessor(Preprocessor):
     """What is done to every text.
 
     ``units``: "words" or "letters". ``dictionary``: the known ones; the first of them has the
@@ -50,7 +50,7 @@ class TextPreparation(Preparation):
     """
 
     units: str
-    dictionary: tuple[str, ...]
+    vocabulary: tuple[str, ...]
     positions: int
 
     reads: ClassVar[str] = "texts"
@@ -59,13 +59,13 @@ class TextPreparation(Preparation):
     def __post_init__(self) -> None:
         _UNITS.check(self.units)
         object.__setattr__(self, "positions", _POSITIONS.check(self.positions))
-        object.__setattr__(self, "dictionary", _checked(self.dictionary, self.units))
+        object.__setattr__(self, "vocabulary", _checked(self.vocabulary, self.units))
         input_shape(self.shape)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(1, words of the dictionary with the two that stand in no list, positions)."""
-        return 1, len(self.dictionary) + _IMPLICIT, self.positions
+        return 1, len(self.vocabulary) + _IMPLICIT, self.positions
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -80,24 +80,24 @@ class TextPreparation(Preparation):
         return "texts"
 
     @property
-    def ground(self) -> str:
+    def background(self) -> str:
         return "any"
 
     @property
-    def fraction(self) -> npt.NDArray[np.float32]:
+    def scaling(self) -> npt.NDArray[np.float32]:
         return np.array([1, 0, 1], np.float32)
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What is done, in words."""
         return (
-            f"texts in {self.units}: a dictionary of {len(self.dictionary):,}, the first "
+            f"texts in {self.units}: a dictionary of {len(self.vocabulary):,}, the first "
             f"{self.positions} of each text"
         )
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        return {unit: number for number, unit in enumerate(self.dictionary, _IMPLICIT)}
+        return {unit: number for number, unit in enumerate(self.vocabulary, _IMPLICIT)}
 
     @staticmethod
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
@@ -108,7 +108,7 @@ class TextPreparation(Preparation):
     def size(given: str) -> tuple[float, float]:
         return 1, len(given.split())
 
-    def fit(self, text: str) -> Numbers:
+    def transform(self, text: str) -> Numbers:
         """A text of any length -> the numbers of its words (positions,)."""
         numbers = np.full(self.positions, NOTHING, np.int64)
         known = self._numbers
@@ -121,13 +121,13 @@ class TextPreparation(Preparation):
         not in the dictionary is "?", and "" is where the text has ended. With the ``text`` that
         they were made of, what is not in the dictionary is written as it stands there."""
         found = [] if text is None else split(text, self.units)[: self.positions]
-        names = ("", "?", *self.dictionary)
+        names = ("", "?", *self.vocabulary)
         return [
             found[place] if number == UNKNOWN and place < len(found) else names[number]
             for place, number in enumerate(numbers.tolist())
         ]
 
-    def remark(self, text: str) -> str | None:
+    def warning(self, text: str) -> str | None:
         """What makes an answer about a text doubtful, in words."""
         found = split(text, self.units)
         if not found:
@@ -162,20 +162,20 @@ class TextPreparation(Preparation):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
-        return {"reads": self.reads, **asdict(self), "dictionary": list(self.dictionary)}
+        return {"reads": self.reads, **asdict(self), "vocabulary": list(self.vocabulary)}
 
     @classmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> TextPreparation:
+    def from_json(cls, value: object, shape: tuple[int, int, int]) -> TextPreprocessor:
         """The preparation that `to_json` wrote, for a network of this input shape."""
         wanted = "its units, dictionary and positions"
         if not isinstance(value, dict) or set(value) - {"reads"} != {
             "units",
-            "dictionary",
+            "vocabulary",
             "positions",
         }:
             raise DataError(f"preparation: got {shown(value)}, wanted {wanted}")
         try:
-            made = cls(value["units"], value["dictionary"], value["positions"])
+            made = cls(value["units"], value["vocabulary"], value["positions"])
         except LimitError as error:
             raise DataError(f"preparation: {error}") from None
         if made.shape != tuple(shape):
@@ -183,7 +183,7 @@ class TextPreparation(Preparation):
         return made
 
 
-def decide_texts(texts: Iterable[str]) -> TextPreparation:
+def fit_text_preprocessor(texts: Iterable[str]) -> TextPreprocessor:
     """The preparation for texts: in words where these come back, else in letters; the units seen
     at least twice; as many positions as 19 of 20 texts have, within limits.
 
@@ -199,7 +199,7 @@ def decide_texts(texts: Iterable[str]) -> TextPreparation:
     lengths = sorted(lengths) or [0]
     enough = lengths[(19 * len(lengths) + 19) // 20 - 1]
     positions = -(-max(1, min(enough, _MOST_DECIDED[units])) // _STEP) * _STEP
-    return TextPreparation(units, most_frequent(counts, units), positions)
+    return TextPreprocessor(units, most_frequent(counts, units), positions)
 
 
 def _checked(dictionary: object, units: str) -> tuple[str, ...]:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from ...spec.architecture import Architecture
 from ..ir.intrinsics import declare_wide
-from ..ir.memory_plan import Driver, Plan, network_function
-from ..ir.thread_header import HEADER, LABELS_AT, LOSSES_AT
 from ..ir.llvm_text import WIDE_BYTES, Function, Module
+from ..ir.memory_plan import Driver, Plan, network_function
+from ..ir.target import Target
+from ..ir.thread_header import HEADER, LABELS_AT, LOSSES_AT
 from ..kernels.float64_kernels import loss as write_loss
-from ..ir.target import Machine
 from ..passes.base import Pass
 from ..passes.chain import passes_of
 from .function_writer import EntryWriter
@@ -38,17 +38,17 @@ class NudgeProgram:
 
 
 def assemble_nudges(
-    architecture: Architecture, machine: Machine, loss: str, *, training: bool, guard: int = 0
+    architecture: Architecture, machine: Target, loss: str, *, training: bool, guard: int = 0
 ) -> NudgeProgram:
     """Write the program. ``training``: dropout draws and norm takes the statistics of a group;
     ``guard``: bytes left free around every place (for tests)."""
     module, plan = Module(), Plan(HEADER, guard, apart=True)  # what is before a pass stays as it is
     inputs = 0 if architecture.reads_texts else WIDE_BYTES * architecture.input.values
-    averages = sum(row.size for row in architecture.averages)
+    running_stats = sum(row.size for row in architecture.running_stats)
     for name, size in (
         ("input", inputs),
         ("weights", 8 * architecture.parameter_count),
-        ("statistics", 8 * averages),
+        ("statistics", 8 * running_stats),
     ):
         plan.use(name, size, 0)
     passes = passes_of(architecture, training=training, backward=False, cell_bytes=WIDE_BYTES)
@@ -60,7 +60,7 @@ def assemble_nudges(
     function = module.add(Function("loss", pointers, real="double"))
     write_loss(function, loss, len(architecture.classes))
     places = _Places(plan, inputs, passes[-1].target)
-    _write_look(module, places, averages)
+    _write_look(module, places, running_stats)
     learning = []
     for number, made in enumerate(passes):
         rows = made.stage.parameters
@@ -71,7 +71,7 @@ def assemble_nudges(
     return NudgeProgram(module.text(), memory, plan, HEADER + inputs, learning)
 
 
-def _drivers(passes: Sequence[Pass], module: Module, machine: Machine, plan: Plan) -> list[Driver]:
+def _drivers(passes: Sequence[Pass], module: Module, machine: Target, plan: Plan) -> list[Driver]:
     """The functions that run the passes from one on, for the first and for all that learn."""
     kernels: dict[Hashable, str] = {}
     found = []
@@ -132,8 +132,8 @@ class _Writer(EntryWriter):
 
     def run(self, first: int, pictures: str) -> None:
         """The passes from one on, for the group in memory."""
-        averages, key = self.load_pointers("averages", "key")
-        pointers = (self.memory, self.weights, averages, self.statistics, key)
+        running_stats, key = self.load_pointers("running_stats", "key")
+        pointers = (self.memory, self.weights, running_stats, self.statistics, key)
         self.call_network(f"from{first}", pointers, pictures)
 
     def losses(self) -> str:
@@ -145,7 +145,7 @@ class _Writer(EntryWriter):
         return f.load(losses)
 
 
-def _write_look(module: Module, places: _Places, averages: int) -> None:
+def _write_look(module: Module, places: _Places, running_stats: int) -> None:
     """``look(context, thread)``: each picture's loss, and the statistics of each group."""
     w = _Writer("look", module, places)
     f = w.f
@@ -159,9 +159,12 @@ def _write_look(module: Module, places: _Places, averages: int) -> None:
         )
         moving = {
             "from": (w.statistics, 8),
-            "to": (f.at(w.load_context("seen", "ptr"), w.integer("mul", group, 8 * averages)), 8),
+            "to": (
+                f.at(w.load_context("seen", "ptr"), w.integer("mul", group, 8 * running_stats)),
+                8,
+            ),
         }
-        with f.loop("averages", averages, moving) as average:
+        with f.loop("running_stats", running_stats, moving) as average:
             f.store(f.load(average["from"], 0, "double"), average["to"], 0, "double")
     w.finish()
 

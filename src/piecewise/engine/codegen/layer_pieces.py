@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..kernels.single_image import BLOCK
-from ..kernels.convolution import Correlation
 from ..ir.window_terms import parts
+from ..kernels.convolution import Correlation
+from ..kernels.single_image import BLOCK
 
 _MOST = 32
 """Pieces of a layer."""

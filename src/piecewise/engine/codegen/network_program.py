@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from ...spec.architecture import Architecture
 from ...spec.layers import Norm
 from ..ir.intrinsics import declare
-from ..ir.memory_plan import Driver, Plan, network_function
-from ..ir.thread_header import HEADER
 from ..ir.llvm_text import Function, Module
-from ..kernels.input_packing import hand_out, lay
-from ..kernels.losses import loss
-from ..kernels.intensity_augmentation import mask, shade, shades_arguments
-from ..kernels.threefry import draw_order
+from ..ir.memory_plan import Driver, Plan, network_function
+from ..ir.target import Target
+from ..ir.thread_header import HEADER
 from ..kernels.geometric_augmentation import arguments, frames_size, trick
-from ..ir.target import Machine
+from ..kernels.input_packing import hand_out, lay
+from ..kernels.intensity_augmentation import mask, shade, shades_arguments
+from ..kernels.losses import loss
+from ..kernels.threefry import draw_order
 from ..passes.base import Pass
 from ..passes.chain import passes_of
 from .training_loop import Job, write_answer, write_learn
@@ -72,7 +72,7 @@ class Assembly:
 
 
 def assemble(
-    architecture: Architecture, machine: Machine, purpose: Purpose, guard: int = 0
+    architecture: Architecture, machine: Target, purpose: Purpose, guard: int = 0
 ) -> Assembly:
     """Write a program. ``guard``: bytes left free around every place (for tests)."""
     module, backward = Module(), purpose.name == "learn"
@@ -84,9 +84,9 @@ def assemble(
         backward=backward,
         every_stack=purpose.name == "walk",
     )
-    parameters, averages = (
+    parameters, running_stats = (
         architecture.parameter_count,
-        sum(row.size for row in architecture.averages),
+        sum(row.size for row in architecture.running_stats),
     )
     averages_at = 16 * -(-parameters // 16)
     forward = Driver(network_function("forward"), module, machine, plan, kernels, averages_at)
@@ -112,14 +112,14 @@ def assemble(
         calls += driver.calls
     job = Job(
         parameters,
-        averages,
+        running_stats,
         "" if architecture.reads_texts else "lay",
         0 if architecture.reads_texts else plan.places["input"].offset,
         plan.places[last.target].offset,
         plan.places[f"d.{last.target}"].offset if backward else 0,
         len(architecture.classes),
         purpose.optimizer,
-        Norm.pace,
+        Norm.momentum,
         plan.places["frames"].offset if purpose.tricks else None,
         purpose.weighted,
         purpose.shades,
@@ -132,7 +132,7 @@ def assemble(
 def _backward(
     passes: list[Pass],
     module: Module,
-    machine: Machine,
+    machine: Target,
     plan: Plan,
     kernels: dict[Hashable, str],
     averages_at: int,
@@ -151,7 +151,7 @@ def _backward(
 def _write_ends(
     module: Module,
     architecture: Architecture,
-    machine: Machine,
+    machine: Target,
     purpose: Purpose,
     job: Job,
     *,

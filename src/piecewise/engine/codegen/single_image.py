@@ -12,29 +12,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from ...core.windows import whole
 from ...spec.architecture import Architecture, Stage
 from ...spec.layers import Shape
-from ...core.windows import whole
+from ..ir.feature_maps import Stack
 from ..ir.intrinsics import declare
-from ..ir.memory_plan import Driver, Plan
 from ..ir.llvm_text import GROUP_BYTES, Function, Module
-from ..kernels.single_image import BLOCK, AloneEmitter, FirstAloneEmitter, hand_out_alone, in_blocks, look_up_alone, normalize_alone
+from ..ir.memory_plan import Driver, Plan
+from ..ir.target import Target
+from ..ir.window_terms import forward_terms
 from ..kernels.convolution import Correlation, row_table
 from ..kernels.elementwise import rectify
 from ..kernels.input_packing import number, scaled
-from ..ir.target import Machine
-from .weight_packing import blocks
+from ..kernels.single_image import (
+    BLOCK,
+    AloneEmitter,
+    FirstAloneEmitter,
+    hand_out_alone,
+    in_blocks,
+    look_up_alone,
+    normalize_alone,
+)
 from ..passes.base import Pass
+from ..passes.batch_norm import NormPass
 from ..passes.chain import passes_of
 from ..passes.convolution import ConvolutionPass
-from ..passes.fully_connected import FullPass
-from ..passes.batch_norm import NormPass
 from ..passes.elementwise import EmbedPass, ReluPass
+from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass, PoolWindows
 from .layer_pieces import Cutting, Piece, pieces, products
+from .weight_packing import blocks
 from .work_sharing import given_back, prelude, shared, told, write_share
-from ..ir.feature_maps import Stack
-from ..ir.window_terms import forward_terms
 
 _HEAD = 64
 """Where places begin in memory."""
@@ -89,7 +97,7 @@ class _Pieces(Driver):
 class _Driver(Driver):
     """Writes the program; ``packed_at`` goes along the weights."""
 
-    def __init__(self, module: Module, machine: Machine, plan: Plan, cutting: Cutting) -> None:
+    def __init__(self, module: Module, machine: Target, plan: Plan, cutting: Cutting) -> None:
         kernels: dict[Hashable, str] = {}
         names = ("memory", "packed", "input", "fraction", "answers")
         function = Function("alone", [f"ptr %{name}" for name in names], public=True)
@@ -123,7 +131,7 @@ class _Driver(Driver):
 
 def assemble_alone(
     architecture: Architecture,
-    machine: Machine,
+    machine: Target,
     *,
     bytes_in: bool,
     guard: int = 0,

@@ -11,9 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ...spec.optimizers import BETA1, BETA2, EPSILON
-from ..ir.program_context import ARRIVED, AT, CLAIM, DONE, GENERATION, LEAVING, SPARE, STOPPED, WEIGHTS
-from ..ir.thread_header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
 from ..ir.llvm_text import Loop, Module, splat
+from ..ir.program_context import (
+    ARRIVED,
+    AT,
+    CLAIM,
+    DONE,
+    GENERATION,
+    LEAVING,
+    SPARE,
+    STOPPED,
+    WEIGHTS,
+)
+from ..ir.thread_header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
 from .function_writer import EntryWriter
 
 _PAUSES = 2_000
@@ -28,7 +38,7 @@ class Job:
 
     parameters: int
     """Floats in the flat buffer."""
-    averages: int
+    running_stats: int
     lay: str
     """The kernel that lays pictures into lanes; none for words."""
     input: int
@@ -56,7 +66,7 @@ class Job:
     @property
     def shard_floats(self) -> int:
         """Parameters and statistics of a shard, in whole cache lines, not a power of two apart."""
-        lines = self.blocks + -(-self.averages // 16)
+        lines = self.blocks + -(-self.running_stats // 16)
         return 16 * (lines + 8 + lines % 2)
 
 
@@ -119,14 +129,14 @@ def write_answer(module: Module, job: Job, pause: str) -> None:
     w = _Writer("answer", module, job, pause)
     f = w.f
     memory, weights = w.thread_memory(), f.load("%context", WEIGHTS, "ptr")
-    averages, key, answers = w.load_pointers("averages", "key", "answers")
+    running_stats, key, answers = w.load_pointers("running_stats", "key", "answers")
     total = w.load_context("count")
     with f.repeat() as done:
         start = w.integer("mul", w.claim(), 16)
         f.leave(done, w.integer("icmp sge", start, total))
         count = w.minimum(w.integer("sub", total, start), "16")
         w.gather(memory, start, count, ordered=False)
-        w.call_network("forward", (memory, weights, averages, "null", key), count)
+        w.call_network("forward", (memory, weights, running_stats, "null", key), count)
         out = f.at(answers, w.integer("mul", start, 4 * job.classes))
         f.call("hand_out", f"ptr {f.at(memory, job.output)}", f"ptr {out}", f"i64 {count}")
     w.finish()
@@ -184,7 +194,7 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
     """Every claimed shard: its groups forward and back."""
     f, job = w.f, w.job
     weights = f.load("%context", WEIGHTS, "ptr")
-    averages, key = w.load_pointers("averages", "key")
+    running_stats, key = w.load_pointers("running_stats", "key")
     with f.repeat() as done:
         shard = w.claim()
         f.leave(done, w.integer("icmp sge", shard, shards))
@@ -200,7 +210,7 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
             count = w.minimum(w.integer("sub", pictures, inside), "16")
             position = w.integer("add", start, inside)
             w.gather(memory, position, count, ordered=True)
-            pointers = (memory, weights, averages, slot, key)
+            pointers = (memory, weights, running_stats, slot, key)
             w.call_network("forward", pointers, count)
             losses = f.at(memory, LOSSES_AT)
             logits, upstream = f.at(memory, job.output), f.at(memory, job.upstream)
@@ -259,14 +269,14 @@ def _settle(w: _Writer, pictures: str, shards: str) -> None:
         f.store(new, "%context", WEIGHTS, "ptr")
         f.store(old, "%context", SPARE, "ptr")
         f.store(w.integer("add", f.load("%context", DONE, "i64"), 1), "%context", DONE, "i64")
-        if job.averages:
+        if job.running_stats:
             n = f.broadcast(f.value(f"sitofp i64 {pictures} to float"))
-            blocks = -(-job.averages // 16)
+            blocks = -(-job.running_stats // 16)
             slots = f.at(w.load_context("shards", "ptr"), 64 * job.blocks)
             with f.loop(
-                "averages",
+                "running_stats",
                 blocks,
-                {"slot": (slots, 64), "average": (w.load_context("averages", "ptr"), 64)},
+                {"slot": (slots, 64), "average": (w.load_context("running_stats", "ptr"), 64)},
             ) as block:
                 mean = f.two("fdiv", _over_shards(w, block["slot"], shards), n)
                 average = f.load(block["average"], align=4)

@@ -10,11 +10,11 @@ from ...spec.architecture import Architecture
 from ...spec.layers import Norm
 from ..kernels.single_image import BLOCK
 from ..passes.base import Pass
+from ..passes.batch_norm import NormPass
 from ..passes.chain import passes_of
 from ..passes.convolution import ConvolutionPass
-from ..passes.fully_connected import FullPass
-from ..passes.batch_norm import NormPass
 from ..passes.elementwise import EmbedPass, ReluPass
+from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass
 from ..runtime.thread_pool import Array, Float32
 
@@ -29,7 +29,7 @@ def packed(architecture: Architecture, arrays: Mapping[str, Array]) -> Float32:
     parts = [np.zeros(0, np.float32)]
     for made in passes_of(architecture, training=False, backward=False):
         own = {row.tensor.name: arrays[row.name] for row in made.stage.parameters}
-        own |= {row.tensor.name: arrays[row.name] for row in made.stage.averages}
+        own |= {row.tensor.name: arrays[row.name] for row in made.stage.running_stats}
         parts += [part.ravel() for part in PACKERS[type(made)](made, own)]
     return np.concatenate(parts).astype(np.float32)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .llvm_text import Module, vector_of
-from .target import Machine
+from .target import Target
 
 
-def declare(module: Module, machine: Machine) -> None:
+def declare(module: Module, machine: Target) -> None:
     """Add the declarations that kernels for this machine may need."""
     for lanes in {machine.lanes, 16}:
         v, m = vector_of(lanes), vector_of(lanes, "i1")
@@ -28,7 +28,7 @@ def declare(module: Module, machine: Machine) -> None:
     }
 
 
-def declare_wide(module: Module, machine: Machine) -> None:
+def declare_wide(module: Module, machine: Target) -> None:
     """Add those of a program in float64."""
     for lanes in {machine.lanes, 16}:
         v = vector_of(lanes, "double")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from ...spec.architecture import Row
-from .llvm_text import Function, Module
-from .target import Machine
 from ..codegen.function_writer import Writer
+from .llvm_text import Function, Module
+from .target import Target
 
 LINE = 64
 """Bytes of a cache line; every place begins on one."""
@@ -72,7 +72,9 @@ class Plan:
 def network_function(name: str, real: str = "float") -> Function:
     """A function that runs passes on a group. ``real``: what all numbers are, "float" or
     "double"."""
-    pointers = [f"ptr %{what}" for what in ("memory", "parameters", "averages", "shard", "key")]
+    pointers = [
+        f"ptr %{what}" for what in ("memory", "parameters", "running_stats", "shard", "key")
+    ]
     return Function(name, [*pointers, "i64 %pictures"], real=real)
 
 
@@ -84,7 +86,7 @@ class Driver(Writer):
         self,
         f: Function,
         module: Module,
-        machine: Machine,
+        machine: Target,
         plan: Plan,
         kernels: dict[Hashable, str],
         averages_at: int = 0,
@@ -126,7 +128,7 @@ class Driver(Writer):
 
     def average(self, row: Row) -> str:
         """The pointer to a running average."""
-        return self.f.at("%averages", self.bytes * row.offset)
+        return self.f.at("%running_stats", self.bytes * row.offset)
 
     def statistic(self, row: Row) -> str:
         """The pointer to what the shard has seen for a running average."""

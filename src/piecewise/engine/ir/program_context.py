@@ -15,7 +15,7 @@ FIELDS = (
     "answers",  # logits out, a row a position
     "losses",  # float32 out, one a position
     "fraction",  # three floats: a byte becomes (a * byte + b) / c
-    "averages",
+    "running_stats",
     "shards",
     "state",  # velocity, or the first moments
     "second",  # the second moments

@@ -19,7 +19,7 @@ CHOICE = "PIECEWISE_VECTORS"
 """The environment variable that chooses a form smaller than the processor's own."""
 
 
-class Machine(NamedTuple):
+class Target(NamedTuple):
     """A form of vectors to compile for."""
 
     name: str
@@ -39,7 +39,7 @@ class Machine(NamedTuple):
         return 24 if self.registers >= 32 else 12
 
     @property
-    def wide(self) -> Machine:
+    def wide(self) -> Target:
         """The same vectors, of float64."""
         return self._replace(lanes=self.lanes // 2)
 
@@ -49,11 +49,11 @@ class Machine(NamedTuple):
         return self.name != "plain"
 
 
-def machine(processor: str, features: Mapping[str, bool], name: str | None = None) -> Machine:
+def machine(processor: str, features: Mapping[str, bool], name: str | None = None) -> Target:
     """The form ``name``, or the widest that a processor with these features has. LimitError if it
     does not have it."""
     if platform.machine().lower() in {"arm64", "aarch64"}:
-        return Machine("four", 4, 32, _written(features), processor, "yield")
+        return Target("four", 4, 32, _written(features), processor, "yield")
     own = [form for form in FORMS if _has(form, features)]
     if name is None:
         name = os.environ.get(CHOICE) or own[0]
@@ -62,7 +62,7 @@ def machine(processor: str, features: Mapping[str, bool], name: str | None = Non
             f"{CHOICE}: got {shown(name)}, wanted what this processor has: {', '.join(own)}"
         )
     if name == "avx512":
-        return Machine(name, 16, 32, _written(features) + ",-prefer-256-bit", processor, "pause")
+        return Target(name, 16, 32, _written(features) + ",-prefer-256-bit", processor, "pause")
     narrow = {
         key: on and not key.startswith(("avx512", "avx10", "evex")) for key, on in features.items()
     }
@@ -72,7 +72,7 @@ def machine(processor: str, features: Mapping[str, bool], name: str | None = Non
             for key in features
             if key.startswith(("avx", "fma", "f16c", "vaes", "vpcl", "xop"))
         }
-    return Machine(name, 8 if name == "avx2" else 4, 16, _written(narrow), processor, "pause")
+    return Target(name, 8 if name == "avx2" else 4, 16, _written(narrow), processor, "pause")
 
 
 def _has(form: str, features: Mapping[str, bool]) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..ir.feature_maps import Stack
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, number
 from ..ir.loop_notes import passing
-from ..ir.feature_maps import Stack
 from ..ir.window_terms import grouped, parts
 from .reductions import cell_sums
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from ..ir.llvm_text import GROUP_BYTES, SIZES, WIDE_BYTES, Function, Module
-from ..ir.target import Machine
-from ..ir.loop_notes import passing
 from ..ir.feature_maps import Stack
+from ..ir.llvm_text import GROUP_BYTES, SIZES, WIDE_BYTES, Function, Module
+from ..ir.loop_notes import passing
+from ..ir.target import Target
 from ..ir.window_terms import Run, Terms, grouped, indices, parts, runs, span_of, steps, table
 
 _WIDEST = 12
@@ -85,7 +85,7 @@ class Emitter:
     """Bytes from one source cell to the next."""
 
     def __init__(
-        self, function: Function, module: Module, machine: Machine, what: Correlation
+        self, function: Function, module: Module, machine: Target, what: Correlation
     ) -> None:
         self.f, self.module, self.machine, self.what = function, module, machine, what
         self.row_step = steps(what.rows)

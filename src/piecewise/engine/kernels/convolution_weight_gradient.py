@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Places
-from ..ir.target import Machine
 from ..ir.feature_maps import Stack
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Places
+from ..ir.target import Target
 from ..ir.window_terms import Terms, grouped, indices, parts, span_of
 
 _NEAR = 32 * 1024
@@ -82,7 +82,7 @@ class WeightEmitter:
     """Writes the function (source, upstream, sums): sums [feature][channel][ky][kx][16]."""
 
     def __init__(
-        self, function: Function, module: Module, machine: Machine, what: WeightGradient
+        self, function: Function, module: Module, machine: Target, what: WeightGradient
     ) -> None:
         self.f, self.module, self.what = function, module, what
         self.by_row, self.by_column = _met(what.rows), _met(what.columns)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from ..ir.feature_maps import Stack
 from ..ir.llvm_text import Function, Places, splat
 from ..ir.loop_notes import passing
-from ..ir.feature_maps import Stack
 from .threefry import picture_keys, threefry
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..ir.llvm_text import Function
 from ..ir.feature_maps import Stack
+from ..ir.llvm_text import Function
 
 
 def rectify(f: Function, stack: Stack) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..ir.llvm_text import GROUP_BYTES, Function
 from ..ir.feature_maps import Stack
+from ..ir.llvm_text import GROUP_BYTES, Function
 
 
 def look_up(f: Function, stack: Stack, *, relu: bool) -> None:

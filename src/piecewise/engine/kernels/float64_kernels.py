@@ -3,8 +3,8 @@ way back."""
 
 from __future__ import annotations
 
-from ..ir.llvm_text import WIDE_BYTES, Function, Loop, wide_number
 from ..ir.feature_maps import Stack
+from ..ir.llvm_text import WIDE_BYTES, Function, Loop, wide_number
 from .portable_math import exp, log
 from .reductions import cell_sums
 

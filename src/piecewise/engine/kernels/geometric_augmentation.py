@@ -13,9 +13,9 @@ from math import ceil, factorial, pi
 import numpy as np
 import numpy.typing as npt
 
-from ...spec.layers import Shape
 from ...core.rng import TRICKS, key_of
 from ...spec.augmentation import GROUND, Augmentation
+from ...spec.layers import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, splat, vector_of
 from .input_packing import number, scaled
 from .threefry import picture_keys, threefry
@@ -33,16 +33,16 @@ def told(
     words = np.zeros(12, np.uint32)
     words[:2] = key_of(seed, TRICKS, epoch)
     floats = words.view(np.float32)
-    low, high = tricks.scaling
+    low, high = tricks.scale
     down, right = tricks.shift
     floats[_RIGHT], floats[_DOWN] = right * shape[2], down * shape[1]
     floats[_SMALLEST], floats[_SPAN] = low, high - low
     floats[_TURN] = tricks.rotation / 90 if min(shape[1:]) > 1 else 0  # in quarters
-    floats[_WEIGHT] = tricks.weight
-    floats[_FLIP] = 0.5 * tricks.flip
+    floats[_WEIGHT] = tricks.stroke_width
+    floats[_FLIP] = 0.5 * tricks.horizontal_flip
     # How far outside the picture a pixel may look.
     floats[_OUT_X], floats[_OUT_Y] = (ground != "any" and side > 1 for side in (shape[2], shape[1]))
-    words[_PASSES] = ceil(tricks.weight)
+    words[_PASSES] = ceil(tricks.stroke_width)
     return words
 
 

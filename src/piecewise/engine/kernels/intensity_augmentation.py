@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ...spec.layers import Shape
 from ...core.rng import NOISE, TRICKS, key_of
 from ...spec.augmentation import GROUND, Augmentation
+from ...spec.layers import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, splat
 from .threefry import picture_keys, threefry
 
@@ -28,7 +28,11 @@ def shades_told(
     words = np.zeros(9, np.uint32)
     words[:2], words[2:4] = (key_of(seed, purpose, epoch) for purpose in (TRICKS, NOISE))
     floats = words.view(np.float32)
-    floats[_CONTRAST], floats[_LIGHT], floats[_NOISE] = tricks.contrast, tricks.light, tricks.noise
+    floats[_CONTRAST], floats[_LIGHT], floats[_NOISE] = (
+        tricks.contrast,
+        tricks.brightness,
+        tricks.noise,
+    )
     words[_ROWS], words[_COLUMNS] = (tricks.widest(side) for side in shape[1:])
     return words
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from ..ir.llvm_text import Function, Module, Places, splat, vector_of
 from ..ir.feature_maps import Stack
+from ..ir.llvm_text import Function, Module, Places, splat, vector_of
 from ..ir.window_terms import Run, Terms, runs, span_of, table
 
 MOST_WRITTEN = 36

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..ir.feature_maps import Stack
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Moving, Places
 from ..ir.loop_notes import passing
-from ..ir.feature_maps import Stack
 from ..ir.window_terms import Run, Terms, parts, runs, span_of, steps, table
 from .pooling import MOST_WRITTEN, Winners
 

@@ -7,8 +7,8 @@ as in a group, and has the same bits.
 
 from __future__ import annotations
 
-from ..ir.llvm_text import GROUP_BYTES, Function
 from ..ir.feature_maps import Stack
+from ..ir.llvm_text import GROUP_BYTES, Function
 from ..ir.window_terms import parts
 from .convolution import Emitter, Places, RowTerms, Sums
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from ...spec.architecture import Row, Stage
 from ...spec.layers import Layer, Shape
-from ..ir.memory_plan import Driver
+from ..ir.feature_maps import Stack
 from ..ir.llvm_text import GROUP_BYTES
+from ..ir.memory_plan import Driver
 from ..kernels.convolution import Correlation, Emitter, WideEmitter, row_table
 from ..kernels.reductions import add_up
-from ..ir.feature_maps import Stack
 
 
 @dataclass

@@ -5,7 +5,15 @@ from __future__ import annotations
 from ...spec.layers import Norm
 from ..ir.memory_plan import Driver
 from ..kernels import float64_kernels
-from ..kernels.batch_norm import KEPT_BYTES, NormBack, normalize, normalize_backward, note_statistics, observe, recall
+from ..kernels.batch_norm import (
+    KEPT_BYTES,
+    NormBack,
+    normalize,
+    normalize_backward,
+    note_statistics,
+    observe,
+    recall,
+)
 from .base import Pass
 
 
@@ -47,7 +55,7 @@ class NormPass(Pass):
         """In float64; the statistics are kept in the shard, where there is no way back."""
         source, stack, relu = self.given(d), self.input, self.relu
         find = d.statistic if self.training else d.average
-        mean, variance = (find(row) for row in self.stage.averages)
+        mean, variance = (find(row) for row in self.stage.running_stats)
         if self.training:
             observer = d.kernel(
                 "observe",
@@ -67,7 +75,7 @@ class NormPass(Pass):
 
     def _recall(self, d: Driver, kept: str) -> None:
         """Take the running averages."""
-        mean, variance = (d.average(row) for row in self.stage.averages)
+        mean, variance = (d.average(row) for row in self.stage.running_stats)
         channels = self.input.channels
         kernel = d.kernel(
             "recall",
@@ -96,7 +104,7 @@ class NormPass(Pass):
 
     def _note(self, d: Driver, kept: str) -> None:
         """Add the group's statistics to the shard's."""
-        mean, variance = (d.statistic(row) for row in self.stage.averages)
+        mean, variance = (d.statistic(row) for row in self.stage.running_stats)
         channels = self.input.channels
         kernel = d.kernel(
             "note",

@@ -8,10 +8,10 @@ from ...spec.architecture import Architecture, Stage
 from ...spec.layers import Layer, Pool
 from ..ir.llvm_text import GROUP_BYTES
 from .base import Pass
-from .convolution import ConvolutionPass
-from .fully_connected import FullPass
 from .batch_norm import NormPass
+from .convolution import ConvolutionPass
 from .elementwise import DropoutPass, EmbedPass, ReluPass
+from .fully_connected import FullPass
 from .pooling import PoolPass
 
 PASSES: dict[type[Layer], type[Pass]] = {

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...core.windows import Windows
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution
-from ...core.windows import Windows
-from ..ir.memory_plan import Driver
+from ..ir.feature_maps import Stack
 from ..ir.llvm_text import GROUP_BYTES
+from ..ir.memory_plan import Driver
+from ..ir.window_terms import backward_terms, forward_terms
 from ..kernels.convolution import Correlation
+from ..kernels.convolution_weight_gradient import WeightEmitter, WeightGradient
 from ..kernels.elementwise import divide
 from ..kernels.reductions import sum_cells
-from ..kernels.convolution_weight_gradient import WeightEmitter, WeightGradient
-from ..ir.feature_maps import Stack
-from ..ir.window_terms import backward_terms, forward_terms
 from .base import Pass, add_up_sums, correlation_kernel, rows_of, run_correlation
 from .pooling import PoolWindows
 

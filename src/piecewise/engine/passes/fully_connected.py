@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...spec.layers import Full, Shape
+from ..ir.feature_maps import Stack
 from ..ir.memory_plan import Driver
+from ..ir.window_terms import Terms
 from ..kernels.convolution import Correlation
 from ..kernels.fully_connected_weight_gradient import Outer, outer, turn, turned_row_bytes
-from ..ir.feature_maps import Stack
-from ..ir.window_terms import Terms
 from .base import Pass, add_up_sums, run_correlation
 
 _ONE: Terms = (((0, 0),),)

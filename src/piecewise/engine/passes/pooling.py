@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from ...spec.architecture import Stage
 from ...spec.layers import Pool
-from ..ir.memory_plan import Driver
+from ..ir.feature_maps import Stack
 from ..ir.llvm_text import GROUP_BYTES, Loop
+from ..ir.memory_plan import Driver
+from ..ir.window_terms import backward_terms, forward_terms
 from ..kernels.pooling import PoolRow, pool_row, winners_of
 from ..kernels.pooling_backward import Unpool, share, unpool
-from ..ir.feature_maps import Stack
-from ..ir.window_terms import backward_terms, forward_terms
 from .base import Pass
 
 _HIGHEST_BAND = 4

@@ -9,18 +9,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...spec.architecture import Architecture
 from ...core.errors import LimitError
-from ...core.ghost_batch import GROUP
+from ...core.ghost_batch import GROUP_SIZE
 from ...core.rng import Key, fold, key_of
-from ...spec.augmentation import Augmentation
 from ...core.version import __version__
+from ...spec.architecture import Architecture
+from ...spec.augmentation import Augmentation
 from ..codegen.network_program import Assembly, Purpose, assemble
-from .code_cache import cached
 from ..ir.program_context import CLAIM, DONE, SPARE, STOPPED, WEIGHTS
-from ..kernels.intensity_augmentation import shades_told
+from ..ir.target import Target
 from ..kernels.geometric_augmentation import told
-from ..ir.target import Machine
+from ..kernels.intensity_augmentation import shades_told
+from .code_cache import cached
 from .llvm_compiler import Native, compiled, compiler, loaded, this_machine
 from .thread_pool import MOST_THREADS, Array, Context, Float32, aligned, run_together
 
@@ -52,7 +52,7 @@ def refuse_too_large(text: str, memory: int) -> None:
         )
 
 
-def machine_code(text: str, form: Machine) -> Native:
+def machine_code(text: str, form: Target) -> Native:
     """LLVM text as machine code: from the cache if it was compiled before."""
     key = "\n".join([__version__, compiler(), form.processor, form.features, text])
     return loaded(cached(key, lambda: compiled(text, form)), form)
@@ -73,7 +73,7 @@ class Code:
     """Machine code for a network and a purpose. It can be run by many programs at once."""
 
     def __init__(
-        self, architecture: Architecture, purpose: Purpose, form: Machine, guard: int
+        self, architecture: Architecture, purpose: Purpose, form: Target, guard: int
     ) -> None:
         self.assembly: Assembly = assemble(architecture, form, purpose, guard)
         refuse_too_large(self.assembly.text, self.assembly.memory)
@@ -88,7 +88,7 @@ class Code:
 
 
 @lru_cache(64)
-def code_for(architecture: Architecture, purpose: Purpose, form: Machine, guard: int = 0) -> Code:
+def code_for(architecture: Architecture, purpose: Purpose, form: Target, guard: int = 0) -> Code:
     """The code, compiled when it is first wanted."""
     return Code(architecture, purpose, form, guard)
 
@@ -101,7 +101,7 @@ class Program:
         self,
         architecture: Architecture,
         purpose: Purpose,
-        form: Machine | None = None,
+        form: Target | None = None,
         guard: int = 0,
     ) -> None:
         self.architecture, self.purpose = architecture, purpose
@@ -135,31 +135,41 @@ class Answers(Program):
         architecture: Architecture,
         *,
         bytes_in: bool = False,
-        form: Machine | None = None,
+        form: Target | None = None,
         guard: int = 0,
         name: str = "answer",
     ) -> None:
         super().__init__(architecture, Purpose(name, bytes_in), form, guard)
 
     def logits(
-        self, pictures: Array, flat: Float32, averages: Float32, fraction: Float32, threads: int
+        self,
+        pictures: Array,
+        flat: Float32,
+        running_stats: Float32,
+        fraction: Float32,
+        threads: int,
     ) -> Float32:
         """Pictures (N, ...) -> (N, classes)."""
         with self.lock:
-            return self._logits(pictures, flat, averages, fraction, threads)
+            return self._logits(pictures, flat, running_stats, fraction, threads)
 
     def _logits(
-        self, pictures: Array, flat: Float32, averages: Float32, fraction: Float32, threads: int
+        self,
+        pictures: Array,
+        flat: Float32,
+        running_stats: Float32,
+        fraction: Float32,
+        threads: int,
     ) -> Float32:
         answers = np.empty((len(pictures), len(self.architecture.classes)), np.float32)
         self.give(pictures, fraction)
         self.context.point(WEIGHTS, flat)
-        self.context.write("averages", averages)
+        self.context.write("running_stats", running_stats)
         self.context.write("answers", answers)
         self.context.write("count", len(pictures))
         work = len(pictures) * self.architecture.multiplications
-        self.run(min(threads, len(pictures) // GROUP, 1 + work // WORTH_A_THREAD))
-        self.context.release("inputs", "answers", "averages", str(WEIGHTS))
+        self.run(min(threads, len(pictures) // GROUP_SIZE, 1 + work // WORTH_A_THREAD))
+        self.context.release("inputs", "answers", "running_stats", str(WEIGHTS))
         return answers
 
 
@@ -167,20 +177,20 @@ class Walker(Answers):
     """The way forward with every stack kept."""
 
     def __init__(
-        self, architecture: Architecture, form: Machine | None = None, guard: int = 0
+        self, architecture: Architecture, form: Target | None = None, guard: int = 0
     ) -> None:
         super().__init__(architecture, form=form, guard=guard, name="walk")
 
-    def stacks(self, picture: Array, flat: Float32, averages: Float32) -> dict[str, Float32]:
+    def stacks(self, picture: Array, flat: Float32, running_stats: Float32) -> dict[str, Float32]:
         """One picture -> each layer's stack by name, (C, H, W)."""
         places, found, before = self.assembly.plan.places, {}, picture
         with self.lock:
-            self._logits(picture[None], flat, averages, np.ones(3, np.float32), 1)
+            self._logits(picture[None], flat, running_stats, np.ones(3, np.float32), 1)
             for stage in self.architecture.stages:
                 place = places.get(stage.name)
                 if place is not None:  # dropout that lets everything through has none
                     lanes = self.memories[0][place.offset : place.offset + place.size]
-                    before = lanes.view(np.float32)[::GROUP].reshape(stage.output).copy()
+                    before = lanes.view(np.float32)[::GROUP_SIZE].reshape(stage.output).copy()
                 found[stage.name] = before
         return found
 
@@ -193,14 +203,14 @@ class Learner(Program):
         self,
         architecture: Architecture,
         purpose: Purpose,
-        form: Machine | None = None,
+        form: Target | None = None,
         guard: int = 0,
     ) -> None:
         super().__init__(architecture, purpose, form, guard)
         job = self.assembly.job
         size = 16 * job.blocks
         self.weights, self._spare = aligned(size), aligned(size)
-        self.averages = aligned(16 * -(-job.averages // 16))
+        self.running_stats = aligned(16 * -(-job.running_stats // 16))
         self.state = aligned(size)
         self.second = aligned(size if purpose.optimizer == "adamw" else 0)
         self.most_shards = max(1, min(MOST_SHARDS, SHARD_MEMORY // (4 * job.shard_floats)))
@@ -208,7 +218,7 @@ class Learner(Program):
         self._weights_given = 0
         self.draws = key_of(0)
         """Of seed and purpose: what dropout's draws hang on."""
-        self.context.write("averages", self.averages)
+        self.context.write("running_stats", self.running_stats)
         self.context.write("state", self.state)
         self.context.write("second", self.second)
         self.context.point(WEIGHTS, self.weights)
@@ -217,10 +227,10 @@ class Learner(Program):
         if purpose.changes:
             self.trick(Augmentation(), "any", 0, 0)
 
-    def begin(self, flat: Float32, averages: Float32) -> None:
+    def begin(self, flat: Float32, running_stats: Float32) -> None:
         """Start from these numbers."""
         self.now[: flat.size] = flat
-        self.averages[: averages.size] = averages
+        self.running_stats[: running_stats.size] = running_stats
 
     @property
     def now(self) -> Float32:
@@ -283,7 +293,7 @@ class Learner(Program):
         c, job = self.context, self.assembly.job
         if self.purpose.weighted:
             assert self._weights_given >= len(labels), "not every picture has a weight"
-        shards = min(-(-batch // GROUP), self.most_shards)
+        shards = min(-(-batch // GROUP_SIZE), self.most_shards)
         if self.shards.size < shards * job.shard_floats:
             self.shards = aligned(shards * job.shard_floats)
         start, stop = first * batch, min(len(order), (first + len(rates)) * batch)

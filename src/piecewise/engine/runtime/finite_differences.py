@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...spec.architecture import Architecture, Row
-from ...core.ghost_batch import GROUP, Moment, groups
-from ...spec.optimizers import NUDGE
+from ...core.ghost_batch import GROUP_SIZE, StepContext, groups
 from ...core.rng import DROPOUT, key_of
-from ..ir.thread_header import HEADER
-from ..ir.target import Machine
-from .llvm_compiler import this_machine
+from ...spec.architecture import Architecture, Row
+from ...spec.optimizers import NUDGE
 from ..codegen.finite_differences import assemble_nudges
+from ..ir.target import Target
+from ..ir.thread_header import HEADER
 from .compiled_program import WORTH_A_THREAD, machine_code, prepare_threads, refuse_too_large
+from .llvm_compiler import this_machine
 from .thread_pool import Array, Context, aligned, run_together
 
 Between = Callable[[], None] | None
@@ -48,7 +48,7 @@ class Nudger:
         loss: str,
         *,
         training: bool,
-        form: Machine | None = None,
+        form: Target | None = None,
         guard: int = 0,
     ) -> None:
         form = form or this_machine()
@@ -65,57 +65,59 @@ class Nudger:
         arrays: Mapping[str, Array],
         x: Array,
         right: Array,
-        moment: Moment | None,
+        moment: StepContext | None,
         threads: int,
         between: Between = None,
     ) -> Nudged:
         """Of parameters and averages by name, on pictures x, or words, with right classes."""
         assert (moment is not None) == self.training
         kind = np.int64 if self.architecture.reads_texts else np.float64
-        x, moment = np.ascontiguousarray(x, kind), moment or Moment(0, 0, np.arange(len(x)))
-        rows = self.architecture.averages
-        averages = _flat(rows, arrays)
+        x, moment = np.ascontiguousarray(x, kind), moment or StepContext(0, 0, np.arange(len(x)))
+        rows = self.architecture.running_stats
+        running_stats = _flat(rows, arrays)
         with self.lock:
             self._weights = _flat(self.architecture.parameters, arrays)
-            self._tell(averages, x, right, moment)
-            losses, seen = self._look(len(x), averages.size, threads)
+            self._tell(running_stats, x, right, moment)
+            losses, seen = self._look(len(x), running_stats.size, threads)
             slopes = self._slopes(len(x), threads, between)
-            self.context.release("inputs", "groups", "averages", "losses", "seen", "slopes")
-        observed = _mean_seen(seen, len(x)) if self.training else averages
+            self.context.release("inputs", "groups", "running_stats", "losses", "seen", "slopes")
+        observed = _mean_seen(seen, len(x)) if self.training else running_stats
         return Nudged(
             fsum(losses.tolist()) / len(x),
             _by_name(self.architecture.parameters, slopes),
             _by_name(rows, observed),
         )
 
-    def _tell(self, averages: Array, x: Array, right: Array, moment: Moment) -> None:
+    def _tell(self, running_stats: Array, x: Array, right: Array, moment: StepContext) -> None:
         """Tell the program what is nudged."""
         key = key_of(moment.seed, DROPOUT, moment.epoch)
         self.context.write("inputs", x)  # words are read where they lie
         self.context.write("groups", self._laid(x, right, moment.pictures))
         self.context.write("count", len(x))
         self.context.write("key", np.array([key.low, key.high], np.uint32))
-        self.context.write("averages", averages)
+        self.context.write("running_stats", running_stats)
         self.context.write_double("amount", NUDGE)
 
     def _laid(self, x: Array, right: Array, numbers: Array) -> Array:
         """The groups, each a header and an input; lanes without a picture get the last one's."""
-        count = -(-len(x) // GROUP)
-        lanes = np.minimum(np.arange(GROUP * count), len(x) - 1)
+        count = -(-len(x) // GROUP_SIZE)
+        lanes = np.minimum(np.arange(GROUP_SIZE * count), len(x) - 1)
         blocks = aligned(count * self.program.block, np.uint8).reshape(count, -1)
-        head = blocks[:, :HEADER].view(np.int64).reshape(count, -1, GROUP)
+        head = blocks[:, :HEADER].view(np.int64).reshape(count, -1, GROUP_SIZE)
         words = x.ctypes.data + np.arange(len(x)) * x[0].nbytes
         for place, told in enumerate((numbers, right, words)):  # as header.py says
-            head[:, place] = told[lanes].reshape(count, GROUP)
+            head[:, place] = told[lanes].reshape(count, GROUP_SIZE)
         if not self.architecture.reads_texts:
-            inputs = blocks[:, HEADER:].view(np.float64).reshape(count, -1, GROUP)
-            inputs[:] = x.reshape(len(x), -1)[lanes].reshape(count, GROUP, -1).transpose(0, 2, 1)
+            inputs = blocks[:, HEADER:].view(np.float64).reshape(count, -1, GROUP_SIZE)
+            inputs[:] = (
+                x.reshape(len(x), -1)[lanes].reshape(count, GROUP_SIZE, -1).transpose(0, 2, 1)
+            )
         return blocks
 
-    def _look(self, pictures: int, averages: int, threads: int) -> tuple[Array, Array]:
+    def _look(self, pictures: int, running_stats: int, threads: int) -> tuple[Array, Array]:
         """The loss of each picture, the statistics of each group."""
-        count = -(-pictures // GROUP)
-        losses, seen = aligned(GROUP * count, np.float64), np.zeros((count, averages))
+        count = -(-pictures // GROUP_SIZE)
+        losses, seen = aligned(GROUP_SIZE * count, np.float64), np.zeros((count, running_stats))
         self.context.write("losses", losses)
         self.context.write("seen", seen)
         work = pictures * self.architecture.multiplications

@@ -19,12 +19,12 @@ from time import perf_counter
 
 import numpy as np
 
+from ..codegen.work_sharing import LEAVE, MOST_HELPERS, SIZE, TAKEN, YIELDS, write_help
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Module
-from .llvm_compiler import Native, this_machine
 from .compiled_program import machine_code
+from .llvm_compiler import Native, this_machine
 from .thread_pool import aligned, yields
-from ..codegen.work_sharing import LEAVE, MOST_HELPERS, SIZE, TAKEN, YIELDS, write_help
 
 _LOOKING = 200e-6
 """Seconds that a helper looks for the next piece before it rests."""

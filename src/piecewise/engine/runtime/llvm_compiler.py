@@ -8,7 +8,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..ir.target import Machine, machine
+from ..ir.target import Target, machine
 
 # Level 1 of code generation and none of the optimiser's passes: the text is already what has to
 # run, and more would cost three times the time for nothing.
@@ -23,7 +23,7 @@ def _ready() -> None:
 
 
 @cache
-def this_machine(name: str | None = None) -> Machine:
+def this_machine(name: str | None = None) -> Target:
     """The processor this runs on, in one of its forms: ``name``, or the one that is asked for in
     the environment, or the widest. LimitError if it does not have it."""
     form = machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
@@ -56,7 +56,7 @@ class Native:
         return int(self._engine.get_function_address(name))
 
 
-def _target(form: Machine) -> Any:
+def _target(form: Target) -> Any:
     _ready()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
@@ -64,7 +64,7 @@ def _target(form: Machine) -> Any:
     )
 
 
-def compiled(text: str, form: Machine) -> bytes:
+def compiled(text: str, form: Target) -> bytes:
     """LLVM text as an object file. CompilationError where the text is not a valid module."""
     target = _target(form)
     module = _verified(text)
@@ -87,7 +87,7 @@ def _verified(text: str) -> Any:
     return module
 
 
-def loaded(code: bytes, form: Machine) -> Native:
+def loaded(code: bytes, form: Target) -> Native:
     """An object file as machine code that can be called."""
     target = _target(form)
     empty = llvm.parse_assembly("")

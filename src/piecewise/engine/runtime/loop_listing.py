@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ...spec.architecture import Architecture
 from ...core.errors import LimitError, did_you_mean, shown
+from ...spec.architecture import Architecture
 from ...spec.notation import write_layer
 from ..codegen.network_program import Assembly, Purpose, assemble
-from ..ir.target import Machine
-from .llvm_compiler import this_machine
 from ..ir.loop_notes import Note
+from ..ir.target import Target
 from ..passes.base import Pass
+from .llvm_compiler import this_machine
 
 _INDENT = "  "
 _WORDS = {"%pictures times": "once for each of the group", "%pictures": "the group's"}
@@ -29,7 +29,7 @@ class _Line(NamedTuple):
 
 
 def listing(
-    architecture: Architecture, layer: str | None = None, machine: Machine | None = None
+    architecture: Architecture, layer: str | None = None, machine: Target | None = None
 ) -> str:
     """The loops that run for a layer, or for all: forward, and back while learning. LimitError if
     there is no layer of that name."""
@@ -53,7 +53,7 @@ def listing(
     return "\n\n".join("\n".join(_aligned(part)) for part in parts)
 
 
-def _pass(made: Pass, answers: Assembly, learns: Assembly, machine: Machine) -> list[_Line]:
+def _pass(made: Pass, answers: Assembly, learns: Assembly, machine: Target) -> list[_Line]:
     """A layer, with those that are done on its way."""
     layers = ", ".join(write_layer(stage.layer) for stage in made.covers)
     shapes = f"{made.input.shape} -> {made.output.shape}"

@@ -7,14 +7,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...spec.architecture import Architecture
-from ...core.ghost_batch import Moment
+from ...core.ghost_batch import StepContext
 from ...core.rng import DROPOUT, key_of
+from ...spec.architecture import Architecture
 from ..codegen.network_program import Purpose
-from .finite_differences import Nudged, Nudger
 from .compiled_program import Answers, Learner, Walker
-from .thread_pool import Array, Float32, processors
+from .finite_differences import Nudged, Nudger
 from .single_image import Single
+from .thread_pool import Array, Float32, processors
 
 _KEPT = 32
 """Programs kept in memory; the one not used for longest makes room."""
@@ -40,7 +40,7 @@ def _walker(architecture: Architecture) -> Walker:
 def logits(
     architecture: Architecture,
     flat: Float32,
-    averages: Float32,
+    running_stats: Float32,
     pictures: Array,
     fraction: Float32,
     threads: int | None = None,
@@ -53,25 +53,25 @@ def logits(
     if len(pictures) <= _FEW:
         alone = _single(architecture, bytes_in)
         with alone.lock:
-            alone.weigh(flat, averages, fraction)
+            alone.weigh(flat, running_stats, fraction)
             together = alone.threads(threads)
             return np.stack([alone.logits(picture, together) for picture in pictures])
     program = _answers(architecture, bytes_in)
-    return program.logits(pictures, flat, averages, fraction, threads or processors())
+    return program.logits(pictures, flat, running_stats, fraction, threads or processors())
 
 
 def stacks(
-    architecture: Architecture, flat: Float32, averages: Float32, picture: Array
+    architecture: Architecture, flat: Float32, running_stats: Float32, picture: Array
 ) -> dict[str, Float32]:
     """One picture (C, H, W) float32, or words (positions) int64 -> the stack that each layer makes
     of it, by the layer's name."""
-    return _walker(architecture).stacks(picture, flat, averages)
+    return _walker(architecture).stacks(picture, flat, running_stats)
 
 
 def gradients(
     architecture: Architecture,
     flat: Float32,
-    averages: Float32,
+    running_stats: Float32,
     pictures: Array,
     right: Array,
     loss: str,
@@ -84,7 +84,7 @@ def gradients(
     learner = Learner(architecture, Purpose("learn", loss=loss, weighted=weighted))
     if weights is not None:
         learner.give_weights(weights)
-    learner.begin(flat, averages)
+    learner.begin(flat, running_stats)
     learner.give(pictures, np.ones(3, np.float32))
     losses = learner.slope(right, processors())
     return losses, learner.gradient
@@ -101,7 +101,7 @@ def nudges(
     x: Array,
     right: Array,
     loss: str,
-    moment: Moment | None = None,
+    moment: StepContext | None = None,
     threads: int | None = None,
     between: Callable[[], None] | None = None,
 ) -> Nudged:

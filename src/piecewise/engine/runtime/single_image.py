@@ -10,15 +10,15 @@ from math import prod
 import numpy as np
 
 from ...spec.architecture import Architecture
-from ..codegen.single_image import assemble_alone
-from .helper_threads import HELPERS, Block
-from ..ir.target import Machine
-from .llvm_compiler import this_machine
-from ..codegen.weight_packing import packed
 from ..codegen.layer_pieces import Cutting
-from .compiled_program import machine_code, refuse_too_large
-from .thread_pool import Array, Float32, aligned, processors
+from ..codegen.single_image import assemble_alone
+from ..codegen.weight_packing import packed
 from ..codegen.work_sharing import MOST_HELPERS
+from ..ir.target import Target
+from .compiled_program import machine_code, refuse_too_large
+from .helper_threads import HELPERS, Block
+from .llvm_compiler import this_machine
+from .thread_pool import Array, Float32, aligned, processors
 
 _LARGE = 25
 """Threads that are worth it for a picture that takes long enough to call helpers for it alone."""
@@ -32,7 +32,7 @@ class Single:
         architecture: Architecture,
         *,
         bytes_in: bool = False,
-        form: Machine | None = None,
+        form: Target | None = None,
         guard: int = 0,
         cutting: Cutting | None = None,
     ) -> None:
@@ -66,14 +66,14 @@ class Single:
         self._run = partial(run, *given, *blocks)
         self._run_alone = partial(run, *given, *blocks[1:] * 2, *[1] * self._shares)
 
-    def weigh(self, flat: Float32, averages: Float32, fraction: Float32) -> None:
+    def weigh(self, flat: Float32, running_stats: Float32, fraction: Float32) -> None:
         """Take these weights, unless they are what it has; ``fraction``: see `Program.give`."""
         self.fraction[:] = fraction
-        given = (flat, averages)
+        given = (flat, running_stats)
         if all(_same_bits(*both) for both in zip(given, self._weights, strict=True)):
             return
         rows = [(row, flat) for row in self.architecture.parameters]
-        rows += [(row, averages) for row in self.architecture.averages]
+        rows += [(row, running_stats) for row in self.architecture.running_stats]
         arrays = {
             row.name: array[row.offset : row.offset + row.size].reshape(row.shape)
             for row, array in rows
@@ -81,7 +81,7 @@ class Single:
         numbers = packed(self.architecture, arrays)
         self._packed = aligned(numbers.size)
         self._packed[:] = numbers
-        self._weights = (flat.copy(), averages.copy())
+        self._weights = (flat.copy(), running_stats.copy())
         self._bind()
 
     def threads(self, most: int | None) -> int:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..ir.program_context import AT, SIZE
 from ..ir.memory_plan import LINE
+from ..ir.program_context import AT, SIZE
 
 Array = npt.NDArray[Any]
 Float32 = npt.NDArray[np.float32]

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ...data.preprocessing import Preparation
-from ...data.audio.decoding import Sound
-from ...data.audio.preprocessor import SoundPreparation
-from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreparation
 from ...core.errors import DataError
+from ...data.audio.decoding import Sound
+from ...data.audio.preprocessor import AudioPreprocessor
+from ...data.preprocessing import Preprocessor
+from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
 from .receptive_field import Field
 
 Span = tuple[float, float]
@@ -87,7 +87,7 @@ class Places:
 
 
 def places(
-    preparation: Preparation, example: npt.NDArray[Any] | None = None, raw: object = None
+    preprocessor: Preprocessor, example: npt.NDArray[Any] | None = None, raw: object = None
 ) -> Places:
     """Where the cells of inputs stand.
 
@@ -96,22 +96,22 @@ def places(
     is quiet put before it); with a text, words that the net does not know are told, too. Of
     pictures, pixels are those of the input. DataError where a text comes without its numbers.
     """
-    if isinstance(preparation, SoundPreparation):
-        return _of_sounds(preparation, raw if isinstance(raw, Sound) else None)
-    if isinstance(preparation, TextPreparation):
+    if isinstance(preprocessor, AudioPreprocessor):
+        return _of_sounds(preprocessor, raw if isinstance(raw, Sound) else None)
+    if isinstance(preprocessor, TextPreprocessor):
         if example is None or example.ndim != 1:
             got = "no numbers" if example is None else f"an array of the shape {example.shape}"
             raise DataError(f"places: got {got}, wanted the words of a text (positions,)")
-        return _of_texts(preparation, example, raw if isinstance(raw, str) else None)
+        return _of_texts(preprocessor, example, raw if isinstance(raw, str) else None)
     if example is not None and example.ndim == 1:  # words of a net without their dictionary
         labels = [f"word {number}" for number in example.tolist()]
         return Places("texts", _one_row("words"), _counted("word", "words", labels))
-    _, height, width = preparation.shape
+    _, height, width = preprocessor.shape
     rows, columns = (
         _counted(name, "pixels", [f"{name} {index}" for index in range(size)])
         for name, size in (("row", height), ("column", width))
     )
-    return Places(preparation.kind, rows, columns)
+    return Places(preprocessor.kind, rows, columns)
 
 
 def _counted(name: str, unit: str, labels: list[str]) -> Axis:
@@ -123,17 +123,17 @@ def _one_row(unit: str) -> Axis:
     return _counted("text", unit, [""])
 
 
-def _of_sounds(preparation: SoundPreparation, sound: Sound | None) -> Places:
+def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Places:
     """Rows are bands; a step goes from half a hop before its middle to half a hop after it."""
-    first = 0 if sound is None else preparation.first_step(sound)
-    step = preparation.hop / preparation.rate
+    first = 0 if sound is None else preprocessor.first_step(sound)
+    step = preprocessor.hop / preprocessor.rate
     shift = 0.0 if sound is None else -0.5  # step n of a recording is centred on sample n * hop
     times = [
         ((first + index + shift) * step, (first + index + shift + 1) * step)
-        for index in range(preparation.frames)
+        for index in range(preprocessor.frames)
     ]
     seconds = [f"{(low + high) / 2:.3f} s" for low, high in times]
-    hertz = preparation.hertz
+    hertz = preprocessor.hertz
     bands = [f"{low:,.0f} to {high:,.0f} Hz" for low, high in hertz]
     return Places(
         "sounds",
@@ -142,12 +142,14 @@ def _of_sounds(preparation: SoundPreparation, sound: Sound | None) -> Places:
     )
 
 
-def _of_texts(preparation: TextPreparation, numbers: npt.NDArray[Any], text: str | None) -> Places:
-    written = preparation.written(numbers, text)
+def _of_texts(
+    preprocessor: TextPreprocessor, numbers: npt.NDArray[Any], text: str | None
+) -> Places:
+    written = preprocessor.written(numbers, text)
     labels = [
         f"{word} (unknown)" if number == UNKNOWN else word if number != NOTHING else ""
         for word, number in zip(written, numbers.tolist(), strict=True)
     ]
-    name = "word" if preparation.units == "words" else "letter"
-    columns = _counted(name, preparation.units, labels)
-    return Places("texts", _one_row(preparation.units), columns)
+    name = "word" if preprocessor.units == "words" else "letter"
+    columns = _counted(name, preprocessor.units, labels)
+    return Places("texts", _one_row(preprocessor.units), columns)

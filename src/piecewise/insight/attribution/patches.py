@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...spec.architecture import Stage
-from ...data.dataset import DataSet
-from ...data.sources.discovery import Gathered, gather
-from ...data.audio.decoding import Sound
-from ...data.audio.preprocessor import SoundPreparation
-from ...core.errors import DataError, LimitError, did_you_mean, shown
-from ...core.ghost_batch import GROUP
-from ...inputs import check_inputs
-from ...spec.layers import Convolution, Pool
 from ...core.constraints import Whole, checked, is_whole
+from ...core.errors import DataError, LimitError, did_you_mean, shown
+from ...core.ghost_batch import GROUP_SIZE
+from ...data.audio.decoding import Sound
+from ...data.audio.preprocessor import AudioPreprocessor
+from ...data.dataset import Dataset
+from ...data.sources.discovery import Gathered, gather
+from ...inputs import check_inputs
 from ...network import Network
+from ...spec.architecture import Stage
+from ...spec.layers import Convolution, Pool
 from ...trace.arithmetic import Place
-from .receptive_field import Field, receptive_field
 from .coordinates import places
+from .receptive_field import Field, receptive_field
 
 Array = npt.NDArray[Any]
 
@@ -40,7 +40,7 @@ _VALUES = 1 << 24  # numbers of inputs that go through the layers at a time
 
 
 @dataclass(frozen=True)
-class Match:
+class PatchMatch:
     """A place where a feature matches: the ``example``'s number among those given, and its name;
     the ``place`` and the ``value`` there; the ``field`` of the input that it depends on, in words
     in ``told``; and the ``patch``, the example's own numbers in it."""
@@ -60,14 +60,14 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Looks:
+class TopPatches:
     """What a feature looks for: the ``best`` matches, the largest number first, and the ``worst``,
     the smallest first; each of another example. ``looked_at``: examples, of those ``given``."""
 
     layer: str
     feature: int
-    best: tuple[Match, ...]
-    worst: tuple[Match, ...]
+    best: tuple[PatchMatch, ...]
+    worst: tuple[PatchMatch, ...]
     looked_at: int
     given: int
 
@@ -77,7 +77,7 @@ class Looks:
         return {**vars(self), "best": best, "worst": worst}
 
 
-def looks_for(
+def top_patches(
     net: Network,
     pictures: Array,
     layer: str,
@@ -85,7 +85,7 @@ def looks_for(
     most: int = 9,
     names: Sequence[str] = (),
     raw: Callable[[int], Any] | None = None,
-) -> Looks:
+) -> TopPatches:
     """The ``most`` examples of ``pictures`` (N, ...) with the largest, and with the smallest,
     number of a layer's map, and where in them that is.
 
@@ -103,7 +103,7 @@ def looks_for(
     chosen = np.arange(min(len(pictures), MOST_EXAMPLES)) * len(pictures)
     chosen //= max(1, len(chosen))
     probe = _probe(net, stage, int(feature))
-    step = max(GROUP, _VALUES // given[0].size // GROUP * GROUP)
+    step = max(GROUP_SIZE, _VALUES // given[0].size // GROUP_SIZE * GROUP_SIZE)
     blocks = [
         probe.logits(pictures[chosen[start : start + step]])
         for start in range(0, len(chosen), step)
@@ -116,7 +116,7 @@ def looks_for(
         )
         for sign, extremes in zip((1, -1), np.concatenate(blocks).T, strict=True)
     )
-    return Looks(stage.name, int(feature), best, worst, len(chosen), len(pictures))
+    return TopPatches(stage.name, int(feature), best, worst, len(chosen), len(pictures))
 
 
 def _stage(net: Network, layer: str, feature: int) -> Stage:
@@ -138,7 +138,7 @@ def _probe(net: Network, stage: Stage, feature: int) -> Network:
     Nothing is rounded on the way: all other maps count 0."""
     ends = Convolution(2, (1, 1), bias=False), Pool("all")
     layers = (*net.layers[: stage.number], *ends)
-    probe = Network(layers, net.input, 2, 0, net.preparation)
+    probe = Network(layers, net.input, 2, 0, net.preprocessor)
     signs = np.zeros((2, stage.output.channels, 1, 1), np.float32)
     signs[:, feature, 0, 0] = 1, -1
     for own, arrays in (
@@ -158,7 +158,7 @@ def _before(net: Network, name: str, stage: Stage) -> bool:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What `looks_for` was asked."""
+    """What `top_patches` was asked."""
 
     net: Network
     pictures: Array
@@ -167,7 +167,7 @@ class _Asked:
     names: Sequence[str]
     raw: Callable[[int], Any] | None
 
-    def match(self, index: int, sign: int) -> Match:
+    def match(self, index: int, sign: int) -> PatchMatch:
         """Where an example's map is largest (with ``sign`` -1 smallest), walked to."""
         net, example = self.net, self.pictures[index]
         example = example if example.ndim == 1 else example.reshape(net.input)
@@ -175,8 +175,8 @@ class _Asked:
         row, column = (int(at) for at in np.unravel_index((sign * plane).argmax(), plane.shape))
         field = receptive_field(net.architecture, self.layer, row, column)
         text = example if example.ndim == 1 else None
-        where = places(net.preparation, text, self.raw and self.raw(index))
-        return Match(
+        where = places(net.preprocessor, text, self.raw and self.raw(index))
+        return PatchMatch(
             index,
             str(self.names[index]) if len(self.names) else str(index),
             Place(self.layer, self.feature, row, column),
@@ -188,15 +188,15 @@ class _Asked:
 
 
 def excerpt(
-    sound: Sound, preparation: SoundPreparation, field: Field, seconds: float = 0.5
+    sound: Sound, preprocessor: AudioPreprocessor, field: Field, seconds: float = 0.5
 ) -> Sound:
     """What there is to hear of a field's steps: so many seconds of the recording around their
     middle, moved inside where it is near an end; the whole, if that is shorter."""
     if not seconds > 0:
         raise LimitError(f"seconds: got {shown(seconds)}, wanted more than 0")
     # The middle step is centred on its sample of the recording.
-    middle = preparation.first_step(sound) + (field.left + field.right - 1) / 2
-    centre = middle * preparation.hop / preparation.rate * sound.rate
+    middle = preprocessor.first_step(sound) + (field.left + field.right - 1) / 2
+    centre = middle * preprocessor.hop / preprocessor.rate * sound.rate
     count = min(len(sound.samples), max(1, round(seconds * sound.rate)))
     start = min(max(0, round(centre - count / 2)), len(sound.samples) - count)
     return Sound(sound.samples[start : start + count], sound.rate)
@@ -217,7 +217,7 @@ def wav_bytes(sound: Sound) -> bytes:
 class Originals:
     """What the examples of a data set were before they were prepared, read again by their names."""
 
-    def __init__(self, data: DataSet, place: Path) -> None:
+    def __init__(self, data: Dataset, place: Path) -> None:
         """``place``: where ``data`` was read from. DataError if ``data`` has no names."""
         if len(data.names) != len(data):
             raise DataError(

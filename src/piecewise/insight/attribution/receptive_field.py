@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...spec.architecture import Architecture, Stage
-from ...core.errors import LimitError, did_you_mean, shown
-from ...spec.layers import Connectivity
 from ...core.constraints import is_whole
+from ...core.errors import LimitError, did_you_mean, shown
+from ...spec.architecture import Architecture, Stage
+from ...spec.layers import Connectivity
 
 
 class Field(NamedTuple):

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreparation
-from ...core.errors import LimitError, shown
-from ...core.ghost_batch import GROUP
-from ...inputs import layer_inputs
-from ...spec.layers import Connectivity
 from ...core.constraints import is_whole
+from ...core.errors import LimitError, shown
+from ...core.ghost_batch import GROUP_SIZE
+from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
+from ...inputs import layer_inputs
 from ...network import Network
+from ...spec.layers import Connectivity
 from ...trace.backprop import LOGIT
 from .receptive_field import centres
 
@@ -41,7 +41,7 @@ _VALUES = 1 << 22  # numbers of covered inputs that are made at a time
 
 
 @dataclass(frozen=True)
-class Mattered:
+class Attribution:
     """How much each cell of an input mattered for a class.
 
     ``method``: how that was asked; ``told``: the same with its figures, in words. ``label``: the
@@ -60,7 +60,7 @@ class Mattered:
         return {**vars(self), "values": self.values.tolist()}
 
 
-def what_mattered(net: Network, example: Array, label: int | None = None) -> list[Mattered]:
+def attributions(net: Network, example: Array, label: int | None = None) -> list[Attribution]:
     """All that can be asked of a net about one input: Grad-CAM only where it has maps."""
     label = _label(net, example, label)
     found = [occlusion(net, example, label), gradient_times_input(net, example, label)]
@@ -71,7 +71,7 @@ def what_mattered(net: Network, example: Array, label: int | None = None) -> lis
 
 def occlusion(
     net: Network, example: Array, label: int | None = None, side: int | None = None
-) -> Mattered:
+) -> Attribution:
     """How far the logit of a class falls when parts of an input are covered.
 
     ``example``: (C, H, W), bytes or float32, or words (positions). ``label``: the answer's, if left
@@ -95,12 +95,12 @@ def occlusion(
     cover, name = _cover(net, x)
     falls = _falls(net, x, label, spans, cover)
     told = f"{high}x{wide} cells at a time covered with {name}"
-    return Mattered(OCCLUSION, label, _means(falls, spans, (height, width)), "logit", told)
+    return Attribution(OCCLUSION, label, _means(falls, spans, (height, width)), "logit", told)
 
 
-def _words_occluded(net: Network, words: Array, label: int, side: int | None) -> Mattered:
-    preparation, count = net.preparation, len(words)
-    units = preparation.units if isinstance(preparation, TextPreparation) else "words"
+def _words_occluded(net: Network, words: Array, label: int, side: int | None) -> Attribution:
+    preprocessor, count = net.preprocessor, len(words)
+    units = preprocessor.units if isinstance(preprocessor, TextPreprocessor) else "words"
     side = _checked_side(side, min(count, 1 if units == "words" else LETTERS), count)
     unknown = min(UNKNOWN, net.input[1] - 1)
     starts = range(count) if side == 1 else _starts(count, side)
@@ -111,10 +111,10 @@ def _words_occluded(net: Network, words: Array, label: int, side: int | None) ->
     values = _means(falls, [(slice(0, 1), span) for span in spans], (1, count))
     values[0, words == NOTHING] = 0
     told = f"{side} {units if side > 1 else units[:-1]} at a time made unknown"
-    return Mattered(OCCLUSION, label, values, "logit", told)
+    return Attribution(OCCLUSION, label, values, "logit", told)
 
 
-def gradient_times_input(net: Network, example: Array, label: int | None = None) -> Mattered:
+def gradient_times_input(net: Network, example: Array, label: int | None = None) -> Attribution:
     """The slope of a class's logit by each number of an input, times that number, the channels
     added up; of words that are looked up, of the numbers that stand for them. Arguments as of
     `occlusion`."""
@@ -127,12 +127,12 @@ def gradient_times_input(net: Network, example: Array, label: int | None = None)
     planes = products.sum(axis=1, keepdims=True) if _is_text(net, example) else products
     values = np.add.accumulate(planes, axis=0)[-1]
     told = "the logit's slope by each number, times the number"
-    return Mattered(GRADIENT, label, values.astype(np.float32), "logit", told)
+    return Attribution(GRADIENT, label, values.astype(np.float32), "logit", told)
 
 
 def grad_cam(
     net: Network, example: Array, label: int | None = None, layer: str | None = None
-) -> Mattered:
+) -> Attribution:
     """Grad-CAM: a layer's maps, each times the mean of the logit's slope by its cells, added up,
     and what is below zero made zero; brought to the input's cells, each of which takes the number
     whose receptive field has its middle nearest.
@@ -160,7 +160,7 @@ def grad_cam(
         strength += weight * plane
     values = _spread(net, layer, np.maximum(strength, 0), _is_text(net, example))
     told = f"the maps of {layer}, as far as the logit rises with them"
-    return Mattered(GRAD_CAM, label, values, "strength", told)
+    return Attribution(GRAD_CAM, label, values, "strength", told)
 
 
 def _spread(net: Network, layer: str, strength: Array, is_text: bool) -> Float32:
@@ -199,7 +199,7 @@ def _default(net: Network) -> str | None:
 def _is_text(net: Network, example: Array) -> bool:
     """Whether it is word numbers; of a net without embed they become the deck's picture."""
     return np.ndim(example) == 1 and (
-        net.architecture.reads_texts or isinstance(net.preparation, TextPreparation)
+        net.architecture.reads_texts or isinstance(net.preprocessor, TextPreprocessor)
     )
 
 
@@ -236,8 +236,8 @@ def _starts(size: int, side: int) -> list[int]:
 
 def _cover(net: Network, x: Float32) -> tuple[Float32, str]:
     """What an input is covered with, in its shape; and its name."""
-    if net.preparation.ground != "any":  # -1, whichever the ground: see `Preparation.scale`
-        name = "silence" if net.preparation.kind == "sounds" else "the ground"
+    if net.preprocessor.background != "any":  # -1, whichever the ground: see `Preprocessor.scale`
+        name = "silence" if net.preprocessor.kind == "sounds" else "the ground"
         return np.full_like(x, -1), name
     means = [fsum(plane) / len(plane) for plane in x.reshape(len(x), -1).tolist()]
     colours = np.array(means, np.float32)[:, None, None]
@@ -250,7 +250,9 @@ def _falls(net: Network, x: Array, label: int, spans: list[Any], cover: Array) -
         return []
     before = float(net.logits(x[None])[0, label])
     found: list[float] = []
-    for some in _blocks(spans, max(GROUP, _VALUES // max(1, x.size) // GROUP * GROUP)):
+    for some in _blocks(
+        spans, max(GROUP_SIZE, _VALUES // max(1, x.size) // GROUP_SIZE * GROUP_SIZE)
+    ):
         covered = np.repeat(x[None], len(some), axis=0)
         for one, span in zip(covered, some, strict=True):
             where = (..., *span) if isinstance(span, tuple) else (..., span)

@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...core.portable_math import exp, log
 from ...core.errors import DataError, shown
-from ...inputs import check_examples
-from ...training.train import train
-from ...network import Network
+from ...core.portable_math import exp, log
 from ...core.progress import OnProgress
+from ...inputs import check_examples
+from ...network import Network
 from ...reference.losses import stable_exponentials
-from .training_budget import SEEDS, Cost, cost
+from ...training.train import train
 from .parallel_training import side_by_side
+from .training_budget import SEEDS, Cost, cost
 
 BEYOND = 2.0
 """How far a harm must stand out, in units of the scatter that training has anyway, to count."""
@@ -37,7 +37,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Culprit:
+class Influence:
     """What was left out: its ``name`` and the ``indices`` of its examples.
 
     ``harm``: how much the mean loss (minus the logarithm of the right class's chance, 4.6 at most)
@@ -47,7 +47,7 @@ class Culprit:
     ``without``: by the nets that did not learn from this. ``answers`` and ``answers_without``: the
     classes they named. ``doubt``: the mean loss of its own labels by nets that did not learn from
     it: high if the label is wrong, or the example like no other. ``score``: what they are sorted
-    by, see `culprits`.
+    by, see `influential_examples`.
     """
 
     name: str
@@ -94,7 +94,7 @@ class _Found(NamedTuple):
     named: Labels
 
 
-def culprits(
+def influential_examples(
     net: Network,
     pictures: npt.ArrayLike,
     labels: npt.ArrayLike,
@@ -108,7 +108,7 @@ def culprits(
     seeds: int = SEEDS,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
-) -> list[Culprit]:
+) -> list[Influence]:
     """What made the net answer as it does, most harmful first: examples, or ``groups`` (N,) of
     them, each left out in turn while nets are taught anew (and ``net`` stays as it is).
 
@@ -157,7 +157,7 @@ class _Teacher:
 
         def taught(report: OnProgress) -> _Found:
             net, pictures = self.net, self.pictures
-            pupil = Network(self.price.layers, net.input, net.classes, seed, net.preparation)
+            pupil = Network(self.price.layers, net.input, net.classes, seed, net.preprocessor)
             weights = np.ones(len(self.labels), np.float32)
             if out:
                 pictures, weights[list(out)] = self._without(out), 0
@@ -204,7 +204,7 @@ def _ranked(
     left_out: dict[str, tuple[int, ...]],
     by_set: list[list[_Found]],
     question: _Question,
-) -> list[Culprit]:
+) -> list[Influence]:
     """Means over seeds, scores, and the order: by score, equal ones by what was left out first."""
     with_all, *without = by_set
     asks = bool(len(question.right))
@@ -220,7 +220,7 @@ def _ranked(
     ):
         score = doubt + (max(0.0, (harm - middle) / noise - BEYOND) if noise else 0.0)
         made.append(
-            Culprit(
+            Influence(
                 name,
                 indices,
                 score,

@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...data.dataset import DataSet, as_dataset
-from ...data.loading.subset import rows
-from ...core.portable_math import exp
+from ...core.constraints import SEED, Whole, checked
 from ...core.errors import DataError
+from ...core.portable_math import exp
+from ...core.progress import OnProgress
+from ...data.dataset import Dataset, as_dataset
+from ...data.loading.subset import rows
+from ...network import Network
+from ...reference.losses import log_softmax
 from ...training.calibrate import calibrated
-from ...training.defaults import Plan, plan_for, tricks_for
+from ...training.defaults import Setup, augmentation_for, default_setup
 from ...training.splits import folds_of
 from ...training.train import train
-from ...core.constraints import SEED, Whole, checked
-from ...network import Network
-from ...core.progress import OnProgress
-from ...reference.losses import log_softmax
 from .parallel_training import side_by_side
 
 FOLDS, REPEATS = 5, 2
@@ -40,7 +40,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Suspect:
+class LabelIssue:
     """An example whose label is doubted: its ``index`` in the data set, its ``name``, the ``part``
     it is of, the ``given`` label and the one that is likely; ``doubt``: how sure the nets are
     that the given one is wrong; ``sure``: how sure they are of the likely one."""
@@ -58,15 +58,15 @@ class Suspect:
         return dict(vars(self))
 
 
-def suspects(
-    data: DataSet | str | os.PathLike[str],
+def find_label_issues(
+    data: Dataset | str | os.PathLike[str],
     most: int | None = None,
     *,
     layers: str | None = None,
     seed: int = 0,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
-) -> list[Suspect]:
+) -> list[LabelIssue]:
     """The examples whose labels are most likely wrong, the surest first: the ``most`` first; if
     left out, all that the nets have another answer for.
 
@@ -91,20 +91,20 @@ def suspects(
 class _Asked:
     """What is not for testing, and the plan of the nets that are asked about it."""
 
-    data: DataSet
+    data: Dataset
     places: Labels
     """In the data set."""
     pictures: npt.NDArray[Any]
     labels: Labels
     groups: npt.NDArray[np.str_] | None
     folds: int
-    plan: Plan
+    plan: Setup
 
     @classmethod
-    def of(cls, data: DataSet, layers: str | None, seed: int) -> _Asked:
+    def of(cls, data: Dataset, layers: str | None, seed: int) -> _Asked:
         """DataError where there is too little to learn from."""
-        chosen = data.parts != "test"
-        pictures, labels = rows(data.pictures, chosen), data.labels[chosen]
+        chosen = data.splits != "test"
+        pictures, labels = rows(data.inputs, chosen), data.labels[chosen]
         groups = None if data.groups is None else np.asarray(data.groups)[chosen]
         counts = np.bincount(labels, minlength=len(data.classes))
         least = counts[counts > 0]
@@ -117,14 +117,14 @@ class _Asked:
         if folds < 2:
             raise DataError("data: groups: all there is to learn from is of one, wanted 2 or more")
         learned = len(labels) - -(-len(labels) // folds)
-        plan = plan_for(
-            data.preparation.kind,
-            data.preparation.shape,
+        plan = default_setup(
+            data.preprocessor.kind,
+            data.preprocessor.shape,
             len(data.classes),
             learned,
             layers=layers,
             quick=True,
-            tricks=tricks_for(pictures, data.preparation),
+            tricks=augmentation_for(pictures, data.preprocessor),
             seed=seed,
         )
         return cls(data, np.flatnonzero(chosen), pictures, labels, groups, folds, plan)
@@ -166,10 +166,10 @@ class _Asked:
         """Answers about what is left out."""
 
         def asked(report: OnProgress) -> npt.NDArray[np.float32]:
-            preparation = self.data.preparation
+            preprocessor = self.data.preprocessor
             recipe = self.plan.recipe
             net = Network(
-                self.plan.layers, preparation.shape, self.data.classes, recipe.seed, preparation
+                self.plan.layers, preprocessor.shape, self.data.classes, recipe.seed, preprocessor
             )
             learned = ~out & kept
             train(net, rows(self.pictures, learned), self.labels[learned], recipe, None, report, 1)
@@ -195,7 +195,7 @@ def _temperature(logits: Float64, labels: Labels) -> float:
     return calibrated(logits.astype(np.float32), labels).temperature
 
 
-def _ranked(data: DataSet, asked: _Asked, logits: Float64, most: int | None) -> list[Suspect]:
+def _ranked(data: Dataset, asked: _Asked, logits: Float64, most: int | None) -> list[LabelIssue]:
     """By the mean chance of the given label over the rounds, the least first; of equal ones, in the
     order of the data."""
     labels = asked.labels
@@ -209,12 +209,12 @@ def _ranked(data: DataSet, asked: _Asked, logits: Float64, most: int | None) -> 
     return [_suspect(data, asked, index, chances[index]) for index in order.tolist()]
 
 
-def _suspect(data: DataSet, asked: _Asked, index: int, chances: Float64) -> Suspect:
+def _suspect(data: Dataset, asked: _Asked, index: int, chances: Float64) -> LabelIssue:
     place, label = int(asked.places[index]), int(asked.labels[index])
-    return Suspect(
+    return LabelIssue(
         place,
         data.names[place] if len(data.names) else f"example {place}",
-        str(data.parts[place]),
+        str(data.splits[place]),
         data.classes[label],
         data.classes[int(chances.argmax())],
         float(1 - chances[label]),

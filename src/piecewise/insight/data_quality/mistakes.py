@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...spec.architecture import Architecture, Stage
-from ...engine.runtime import network_programs
-from ...core.errors import DataError, LimitError, shown
-from ...inputs import check_examples, engine_inputs
 from ...core.constraints import MOST_CLASSES, Whole, checked
+from ...core.errors import DataError, LimitError, shown
+from ...engine.runtime import network_programs
+from ...inputs import check_examples, engine_inputs
 from ...network import Network
+from ...spec.architecture import Architecture, Stage
 
 MOST = 20
 """Mistakes that are looked at closely, if nothing else is said."""
@@ -202,9 +202,9 @@ class _Read:
             return np.stack([np.ravel(net.walk(one)[self.stack]) for one in pictures])
         first = Architecture([one.layer for one in self.before], net.input, prod(self.shape))
         flat = net.parameters.flat[: sum(row.size for row in first.parameters)]
-        averages = net.running_stats.flat[: sum(row.size for row in first.averages)]
+        running_stats = net.running_stats.flat[: sum(row.size for row in first.running_stats)]
         given = engine_inputs(net, pictures)
-        return network_programs.logits(first, flat, averages, given, net.preparation.fraction)
+        return network_programs.logits(first, flat, running_stats, given, net.preprocessor.scaling)
 
 
 def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from ...engine.runtime.thread_pool import processors
 from ...core.constraints import THREADS, checked
 from ...core.progress import OnProgress, Progress
+from ...engine.runtime.thread_pool import processors
 
 Made = TypeVar("Made")
 

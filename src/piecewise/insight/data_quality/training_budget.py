@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...spec.architecture import Architecture
-from ...core.errors import LimitError
-from ...training.defaults import KINDS, plan_for
-from ...training.recipe import Recipe
 from ...core.constraints import Whole, checked
+from ...core.errors import LimitError
 from ...network import Network
+from ...spec.architecture import Architecture
+from ...training.defaults import KINDS, default_setup
+from ...training.recipe import Recipe
 
 PLENTY = 1.2e11
 """Multiplications forward, of all nets and epochs together, above which less than the net's own
@@ -105,17 +105,17 @@ def _affordable(
 def _small(net: Network, own: Recipe, examples: int, nets: int) -> Cost | None:
     """Small layers and what goes with them; None where the net's own are no larger."""
     reads_texts = net.architecture.reads_texts
-    kind = net.preparation.kind
+    kind = net.preprocessor.kind
     if reads_texts != (kind == "texts"):  # a text may be read as a picture, too
         kind = "texts" if reads_texts else "drawings"
-    plan = plan_for(
+    plan = default_setup(
         kind,
         net.input,
         len(net.classes),
         examples,
         layers=KINDS[kind].quick_layers(net.input, small=True),
         quick=True,
-        tricks=own.tricks,
+        tricks=own.augmentation,
         loss=own.loss,
         seed=own.seed,
     )

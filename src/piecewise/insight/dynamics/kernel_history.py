@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...display.charts import BLUE, Line, chart_svg
-from ...core.errors import DataError, LimitError, did_you_mean, reason, shown
 from ...core.atomic_write import written_whole
-from ...inputs import check_examples
 from ...core.constraints import Number, Whole, checked
-from ...network import Network
-from ...display.images import data_address, png, signed_colours
+from ...core.errors import DataError, LimitError, did_you_mean, reason, shown
 from ...core.progress import Progress
+from ...display.charts import BLUE, Line, chart_svg
+from ...display.images import data_address, png, signed_colours
+from ...inputs import check_examples
+from ...network import Network
 from ..data_quality.error_table import table_of
 
 Float32 = npt.NDArray[np.float32]
@@ -41,7 +41,7 @@ _SECONDS = Number(0.02, 60)
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class KernelSnapshot:
     """A layer's ``kernels`` (features, channels, rows, columns) after ``step`` steps. ``epoch``: as
     many are over; None where a run was taken up again. ``loss``: the mean loss of that epoch;
     ``error``: the total of the error table then. None where there is none."""
@@ -65,7 +65,7 @@ class Frame:
         return {**vars(self), "kernels": self.kernels.tolist()}
 
 
-class Film:
+class KernelHistory:
     """Give it to training as ``on_progress``, and it keeps the kernels of ``layer`` as they are now
     and at the end of each epoch: `train(net, pictures, labels, on_progress=Film(net))`.
 
@@ -97,12 +97,12 @@ class Film:
             )
         self._most = min(MOST_FRAMES, MOST_NUMBERS // size)
         self._every, self._count = 1, 0  # frames that were left out, and seen, since the start
-        self._kept: list[Frame] = []
+        self._kept: list[KernelSnapshot] = []
         self._start = None if self._examples is None else net.logits(self._examples[0])
-        self._last = Frame(0, 0, None, self._error(self._start), self._now().copy())
+        self._last = KernelSnapshot(0, 0, None, self._error(self._start), self._now().copy())
 
     @property
-    def frames(self) -> tuple[Frame, ...]:
+    def frames(self) -> tuple[KernelSnapshot, ...]:
         """The oldest first."""
         return (*self._kept, self._last)
 
@@ -135,9 +135,9 @@ class Film:
         of_all = kernels(self._net, self.layer)
         return of_all if self.feature is None else of_all[self.feature : self.feature + 1]
 
-    def _frame(self, step: int, epoch: int | None, loss: float | None) -> Frame:
+    def _frame(self, step: int, epoch: int | None, loss: float | None) -> KernelSnapshot:
         answers = None if self._examples is None else self._net.logits(self._examples[0])
-        return Frame(step, epoch, loss, self._error(answers), self._now().copy())
+        return KernelSnapshot(step, epoch, loss, self._error(answers), self._now().copy())
 
     def _error(self, logits: Float32 | None) -> float | None:
         if logits is None or self._examples is None:
@@ -206,7 +206,7 @@ class Film:
         """Of all frames, so that one colour is one number throughout."""
         return max(float(np.abs(frame.kernels).max()) for frame in self.frames)
 
-    def _enlarged(self, frame: Frame, wide: int) -> Pixels:
+    def _enlarged(self, frame: KernelSnapshot, wide: int) -> Pixels:
         """A frame as pixels, about so many wide or high."""
         drawn = montage(frame.kernels, self._largest())
         times = max(1, round(wide / max(drawn.shape[:2])))

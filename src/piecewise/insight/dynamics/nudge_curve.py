@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...display.charts import BLUE, Line, Mark, bars, chart_svg
-from ...core.errors import LimitError, did_you_mean, shown
-from ...inputs import check_examples, layer_inputs
 from ...core.constraints import LOSS, Whole, checked, is_whole
+from ...core.errors import LimitError, did_you_mean, shown
+from ...display.charts import BLUE, Line, Mark, bars, chart_svg
+from ...inputs import check_examples, layer_inputs
 from ...network import Network
-from ...spec.optimizers import NUDGE
-from ...spec.parameters import Parameters
 from ...reference.losses import LOSSES
 from ...reference.model import mean_loss
+from ...spec.optimizers import NUDGE
+from ...spec.parameters import Parameters
 
 Array = npt.NDArray[Any]
 Place = tuple[int, ...]

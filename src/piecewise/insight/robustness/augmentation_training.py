@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...data.dataset import DataSet
 from ...core.errors import DataError, LimitError, shown
-from ...training.calibrate import calibrated
-from ...training.splits import held_out
-from ...training.recipe import Recipe
-from ...training.experiment import Lesson, Part, lesson, teach
-from ...network import Network
 from ...core.progress import OnProgress, in_stage
+from ...data.dataset import Dataset
+from ...network import Network
 from ...spec.augmentation import Augmentation
-from .curves import Dial, SetCurves, dials, set_curves
+from ...training.calibrate import calibrated
+from ...training.experiment import Split, TrainingPlan, plan_training, run_training
+from ...training.recipe import Recipe
+from ...training.splits import held_out
+from .curves import Perturbation, SetCurves, dataset_robustness, perturbations
 
 ALL = "all"
 AS_IT_IS = "as it is"
@@ -88,7 +88,7 @@ class TaughtTricks:
     def to_json(self) -> dict[str, Any]:
         """Plain values: tricks, shares, longer, and the recipe and digest of the net."""
         return {
-            "tricks": list(self.tricks),
+            "augmentation": list(self.tricks),
             "shares": self.shares,
             "longer": self.longer,
             "recipe": self.net.recipe,
@@ -99,7 +99,9 @@ class TaughtTricks:
 def asked_tricks(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
     """The names of tricks, each once, in the order of the dials; "all" stands for every one there
     is. LimitError where a net cannot be taught them."""
-    known = list(dict.fromkeys(dial.trick for dial in dials(net.preparation)))
+    known = list(
+        dict.fromkeys(perturbation.trick for perturbation in perturbations(net.preprocessor))
+    )
     for name in tricks:
         if name not in (*known, ALL):
             wanted = f"one of {', '.join(known)}, or {ALL}"
@@ -113,8 +115,11 @@ def asked_tricks(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
         )
     asked = tuple(name for name in known if name in tricks or ALL in tricks)
     recipe = Recipe(**net.recipe)
-    if widened(recipe.tricks, dials(net.preparation), dict.fromkeys(asked, 1.0)) == recipe.tricks:
-        told = Recipe.knob("tricks").write(recipe.tricks)
+    if (
+        widened(recipe.augmentation, perturbations(net.preprocessor), dict.fromkeys(asked, 1.0))
+        == recipe.augmentation
+    ):
+        told = Recipe.knob("augmentation").write(recipe.augmentation)
         raise LimitError(
             f"tricks: this net was taught {' and '.join(asked)} as far as it goes here, or "
             f"further, already ({told}); wanted another trick"
@@ -123,27 +128,30 @@ def asked_tricks(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
 
 
 def widened(
-    tricks: Augmentation, turning: Sequence[Dial], shares: Mapping[str, float]
+    tricks: Augmentation, turning: Sequence[Perturbation], shares: Mapping[str, float]
 ) -> Augmentation:
     """The tricks of a recipe, each as far as it goes already, or as this share of its dials."""
-    far = {dial.name: shares.get(dial.trick, 0.0) * dial.reach for dial in turning}
-    smallest, largest = tricks.scaling
+    far = {
+        perturbation.name: shares.get(perturbation.trick, 0.0) * perturbation.reach
+        for perturbation in turning
+    }
+    smallest, largest = tricks.scale
     down, right = tricks.shift
     return replace(
         tricks,
         translation=(max(down, far.get("down", 0.0)), max(right, far.get("right", 0.0))),
-        scaling=(
+        scale=(
             min(smallest, 1 - far.get("scaling", 0.0)),
             max(largest, 1 + far.get("scaling", 0.0)),
         ),
         rotation=max(tricks.rotation, far.get("rotation", 0.0)),
-        weight=max(tricks.weight, far.get("weight", 0.0)),
+        stroke_width=max(tricks.stroke_width, far.get("weight", 0.0)),
     )
 
 
-def teach_tricks(
+def train_with_augmentation(
     net: Network,
-    data: DataSet,
+    data: Dataset,
     tricks: Sequence[str],
     *,
     on_progress: OnProgress | None = None,
@@ -158,13 +166,13 @@ def teach_tricks(
     than 2 %, it is taught once more with twice as many epochs; where the area of another trick
     fell, with that trick, too, half as far as its dial goes, then all the way. Of four nets at most
     that of the smallest fall is taken. A test part is not looked at. The same net, data
-    and tricks give the same bits, for any number of threads. ``on_progress``: see `teach`.
+    and tricks give the same bits, for any number of threads. ``on_progress``: see `run_training`.
 
     LimitError where the net cannot be taught these, DataError where the data are not such as it
     learned from.
     """
     asked = asked_tricks(net, tricks)
-    if (data.classes, data.preparation) != (net.classes, net.preparation):
+    if (data.classes, data.preprocessor) != (net.classes, net.preprocessor):
         raise DataError(
             "data: got other classes, or another preparation, than the net has; wanted what "
             "read_data gives with its preparation and classes"
@@ -206,26 +214,26 @@ class _School:
     """Where a net is taught anew, with this trick and that."""
 
     def __init__(
-        self, net: Network, data: DataSet, on_progress: OnProgress | None, threads: int | None
+        self, net: Network, data: Dataset, on_progress: OnProgress | None, threads: int | None
     ) -> None:
         self.net, self.on_progress, self.threads = net, on_progress, threads
-        self.dials = dials(net.preparation)
-        given = lesson(data, layers=net.notation, **net.recipe)
-        learned = {name: part for name, part in given.parts.items() if name != "test"}
-        self.whole = replace(given, parts=learned, folds=0)
+        self.perturbations = perturbations(net.preprocessor)
+        given = plan_training(data, layers=net.notation, **net.recipe)
+        learned = {name: part for name, part in given.splits.items() if name != "test"}
+        self.whole = replace(given, splits=learned, folds=0)
         self.holds_out = "validation" in learned
-        self.lesson = self.whole if self.holds_out else _divided(self.whole)
+        self.plan_training = self.whole if self.holds_out else _divided(self.whole)
 
-    def taught(self, given: Lesson, effort: _Effort, stage: str) -> Network:
+    def taught(self, given: TrainingPlan, effort: _Effort, stage: str) -> Network:
         """A net of a lesson, with these tricks added to its recipe, and epochs."""
         net = self.net
-        new = Network(net.layers, net.input, net.classes, net.seed, net.preparation)
-        recipe = given.plan.recipe
-        tricks = widened(recipe.tricks, self.dials, effort.shares)
+        new = Network(net.layers, net.input, net.classes, net.seed, net.preprocessor)
+        recipe = given.setup.recipe
+        tricks = widened(recipe.augmentation, self.perturbations, effort.shares)
         epochs = min(MOST_EPOCHS, effort.longer * recipe.epochs)
-        plan = replace(given.plan, recipe=replace(recipe, tricks=tricks, epochs=epochs))
+        plan = replace(given.setup, recipe=replace(recipe, augmentation=tricks, epochs=epochs))
         report = in_stage(self.on_progress, stage)
-        teach(replace(given, plan=plan), report, net=new, threads=self.threads)
+        run_training(replace(given, setup=plan), report, net=new, threads=self.threads)
         return new
 
     def chosen(self, asked: tuple[str, ...]) -> _Tried:
@@ -233,7 +241,7 @@ class _School:
         before = self._known(self.net if self.holds_out else self._control())
         effort, tried = _Effort(dict.fromkeys(asked, 1.0)), list[_Tried]()
         while len(tried) < ROUNDS:
-            new = self.taught(self.lesson, effort, effort.stage)
+            new = self.taught(self.plan_training, effort, effort.stage)
             after = self._known(new)
             falls = {name: 1 - after[name] / share for name, share in before.items() if share}
             tried.append(_Tried(new, effort, max(falls.values(), default=0.0)))
@@ -248,35 +256,37 @@ class _School:
         if self.holds_out:
             return tried.net
         new = self.taught(self.whole, tried.effort, f"{tried.effort.stage}, all pictures")
-        pictures, labels = self.lesson.parts["validation"]
+        pictures, labels = self.plan_training.splits["validation"]
         new.calibration = calibrated(tried.net.logits(pictures), labels)
         return new
 
     def _control(self) -> Network:
         """The net as it would be without the pictures that are held out now."""
-        return self.taught(self.lesson, _Effort({}), "teaching without the pictures held out")
+        return self.taught(
+            self.plan_training, _Effort({}), "teaching without the pictures held out"
+        )
 
     def _known(self, net: Network) -> dict[str, float]:
         """Of the pictures held out: the areas by trick, and the accuracy as they are."""
-        pictures, labels = self.lesson.parts["validation"]
+        pictures, labels = self.plan_training.splits["validation"]
         some = slice(None, None, -(-len(labels) // MOST))
         report = in_stage(self.on_progress, "comparing on pictures held out")
-        found = set_curves(
+        found = dataset_robustness(
             net, pictures[some], labels[some], on_progress=report, threads=self.threads
         )
         first = found.curves[0]
-        return {**found.areas, AS_IT_IS: first.accuracies[first.dial.as_it_is]}
+        return {**found.areas, AS_IT_IS: first.accuracies[first.perturbation.as_it_is]}
 
 
-def _divided(given: Lesson) -> Lesson:
+def _divided(given: TrainingPlan) -> TrainingPlan:
     """The same, with a fifth held out to choose on."""
-    part = given.parts["train"]
-    out = held_out(part.labels, given.plan.recipe.seed, SHARE, given.groups)
+    part = given.splits["train"]
+    out = held_out(part.labels, given.setup.recipe.seed, SHARE, given.groups)
     if not out.any():
         raise DataError(
             f"data: got {len(part.labels)} pictures to learn from, wanted two or more of some "
             "class, so that one can be held out"
         )
-    parts: dict[str, Part] = {"train": part.those(~out), "validation": part.those(out)}
+    parts: dict[str, Split] = {"train": part.those(~out), "validation": part.those(out)}
     groups = given.groups
-    return replace(given, parts=parts, groups=None if groups is None else np.asarray(groups)[~out])
+    return replace(given, splits=parts, groups=None if groups is None else np.asarray(groups)[~out])

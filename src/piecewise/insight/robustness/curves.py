@@ -20,17 +20,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...data.loading.ordered_map import in_order
-from ...data.preprocessing import Preparation
-from ...data.audio.preprocessor import SoundPreparation
 from ...core.errors import DataError, LimitError, shown
+from ...core.progress import OnProgress, Progress
+from ...data.audio.preprocessor import AudioPreprocessor
+from ...data.loading.ordered_map import in_order
+from ...data.preprocessing import Preprocessor
 from ...inputs import check_examples, check_labels, layer_inputs
 from ...network import Network
-from ...core.progress import OnProgress, Progress
 from ...reference.augmentation import Draws, as_drawn
 from ...trace.walk import Walk
-from .literal_matching import Literal, as_bytes, share_same
 from ..data_quality.parallel_training import checked_threads
+from .literal_matching import Literal, as_bytes, share_same
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ _BLOCK = 1 << 19  # numbers of pictures that are changed at a time
 
 
 @dataclass(frozen=True)
-class Dial:
+class Perturbation:
     """One way to change pictures. ``name``: "right", "down", "scaling", "rotation" or "weight";
     ``trick``: which of the knobs of `Augmentation` it belongs to; ``sizes``, evenly apart, in its
     ``unit``; ``drawn``: the same as `reference.tricks.Draws` counts them; ``reach``: what the knob
@@ -83,14 +83,14 @@ class Dial:
         return {**told, "sizes": list(self.sizes), "as_it_is": self.as_it_is}
 
 
-def dials(preparation: Preparation) -> tuple[Dial, ...]:
+def perturbations(preprocessor: Preprocessor) -> tuple[Perturbation, ...]:
     """The dials there are for what is prepared like this: of pictures a shift to the right and one
     down, scaling, rotation and stroke weight; of sounds a shift in time; LimitError for texts."""
-    _, height, width = preparation.shape
-    if preparation.kind == "texts":
+    _, height, width = preprocessor.shape
+    if preprocessor.kind == "texts":
         raise LimitError("tricks: got a net that reads texts, wanted one for pictures or sounds")
-    if isinstance(preparation, SoundPreparation):
-        seconds = preparation.hop / preparation.rate
+    if isinstance(preprocessor, AudioPreprocessor):
+        seconds = preprocessor.hop / preprocessor.rate
         found = [_shift("right", width, "seconds", seconds)]
     else:
         found = [_shift("right", width, "pixels"), _shift("down", height, "pixels")]
@@ -102,31 +102,31 @@ def dials(preparation: Preparation) -> tuple[Dial, ...]:
                 _dial("rotation", "degrees", ROTATIONS),
                 _dial("weight", "pixels", weights),
             ]
-    found = [dial for dial in found if len(dial.sizes) > 1]
+    found = [perturbation for perturbation in found if len(perturbation.sizes) > 1]
     if not found:
         raise LimitError(f"tricks: got inputs of {width} x {height}, wanted two pixels or more")
     return tuple(found)
 
 
-def _dials_of(net: Network) -> tuple[Dial, ...]:
+def _dials_of(net: Network) -> tuple[Perturbation, ...]:
     """The dials there are for a net; words without their preparation are texts, too."""
     if net.architecture.reads_texts:
         raise LimitError("tricks: got a net that reads texts, wanted one for pictures or sounds")
-    return dials(net.preparation)
+    return perturbations(net.preprocessor)
 
 
-def _shift(name: str, side: int, unit: str, per_pixel: float = 1.0) -> Dial:
+def _shift(name: str, side: int, unit: str, per_pixel: float = 1.0) -> Perturbation:
     """Whole pixels, so that nothing is blurred on the way."""
     reach = max(1, round(SHIFT * side)) if side > 1 else 0
     step = -(-reach // STEPS) or 1
     most = reach // step
     pixels = tuple(float(step * number) for number in range(-most, most + 1))
     sizes = tuple(round(one * per_pixel, 6) for one in pixels)
-    return Dial(name, "translation", unit, sizes, pixels, pixels[-1] / side)
+    return Perturbation(name, "translation", unit, sizes, pixels, pixels[-1] / side)
 
 
-def _dial(name: str, unit: str, sizes: tuple[float, ...]) -> Dial:
-    return Dial(name, name, unit, sizes, sizes, (sizes[-1] - sizes[0]) / 2)
+def _dial(name: str, unit: str, sizes: tuple[float, ...]) -> Perturbation:
+    return Perturbation(name, name, unit, sizes, sizes, (sizes[-1] - sizes[0]) / 2)
 
 
 def area(heights: Sequence[float]) -> float:
@@ -168,7 +168,7 @@ class Curve:
     (sizes, classes); ``same``: the share of pixels that are as they were, by literal comparison;
     and where ``label`` no longer wins, below and above "as it is" (None: nowhere)."""
 
-    dial: Dial
+    perturbation: Perturbation
     label: int
     logits: Float32
     probabilities: Float32
@@ -179,7 +179,7 @@ class Curve:
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields, those of the dial among them."""
         return {
-            **self.dial.to_json(),
+            **self.perturbation.to_json(),
             "label": self.label,
             "logits": self.logits.tolist(),
             "probabilities": self.probabilities.tolist(),
@@ -189,7 +189,9 @@ class Curve:
         }
 
 
-def picture_curves(net: Network, example: npt.ArrayLike, label: int | None = None) -> list[Curve]:
+def example_robustness(
+    net: Network, example: npt.ArrayLike, label: int | None = None
+) -> list[Curve]:
     """The curves of one example, as `Network.read` or a data set gives it, a curve a dial;
     ``label``: the number of the class that is watched, the net's answer if it is left out.
 
@@ -202,12 +204,14 @@ def picture_curves(net: Network, example: npt.ArrayLike, label: int | None = Non
         label = int(net.logits(picture)[0].argmax())
     check_labels(net, np.array([label]))
     as_it_is = _Votes(net.walk(picture[0]), int(label))
-    return [_curve(net, picture, dial, as_it_is) for dial in turning]
+    return [_curve(net, picture, perturbation, as_it_is) for perturbation in turning]
 
 
-def _curve(net: Network, picture: Float32, dial: Dial, as_it_is: _Votes) -> Curve:
-    ground, middle = net.preparation.ground, dial.as_it_is
-    turned = [dial.turned(picture, number, ground) for number in range(len(dial.sizes))]
+def _curve(net: Network, picture: Float32, perturbation: Perturbation, as_it_is: _Votes) -> Curve:
+    ground, middle = net.preprocessor.background, perturbation.as_it_is
+    turned = [
+        perturbation.turned(picture, number, ground) for number in range(len(perturbation.sizes))
+    ]
     logits = net.logits(np.concatenate(turned))
     was = as_bytes(picture)
     same = tuple(share_same(was, as_bytes(one)) for one in turned)
@@ -218,10 +222,10 @@ def _curve(net: Network, picture: Float32, dial: Dial, as_it_is: _Votes) -> Curv
         if number is None:
             return None
         lost = None if number == middle else as_it_is.lost(net.walk(turned[number][0]))
-        return Break(dial.sizes[number], number, answers[number], lost)
+        return Break(perturbation.sizes[number], number, answers[number], lost)
 
     below, above = broken(range(middle, -1, -1)), broken(range(middle, len(answers)))
-    return Curve(dial, label, logits, net.probabilities_of(logits), same, below, above)
+    return Curve(perturbation, label, logits, net.probabilities_of(logits), same, below, above)
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,7 @@ class SetCurve:
     """Of a whole set, the share that is answered rightly at each size of a dial; ``literal``: by
     literal comparison with the pictures learned from (None: there was nothing to compare with)."""
 
-    dial: Dial
+    perturbation: Perturbation
     accuracies: tuple[float, ...]
     literal: tuple[float, ...] | None = None
 
@@ -268,7 +272,7 @@ class SetCurve:
     def to_json(self) -> dict[str, Any]:
         """Plain values: the dial, accuracies and areas."""
         return {
-            **self.dial.to_json(),
+            **self.perturbation.to_json(),
             "accuracies": list(self.accuracies),
             "area": self.area,
             "literal_accuracies": None if self.literal is None else list(self.literal),
@@ -299,7 +303,7 @@ class SetCurves:
     def _by_trick(self, found: list[float]) -> dict[str, float]:
         of: dict[str, list[float]] = {}
         for curve, one in zip(self.curves, found, strict=True):
-            of.setdefault(curve.dial.trick, []).append(one)
+            of.setdefault(curve.perturbation.trick, []).append(one)
         return {trick: fsum(areas) / len(areas) for trick, areas in of.items()}
 
     def to_json(self) -> dict[str, Any]:
@@ -313,7 +317,7 @@ class SetCurves:
         }
 
 
-def set_curves(
+def dataset_robustness(
     net: Network,
     pictures: npt.ArrayLike,
     labels: npt.ArrayLike,
@@ -336,38 +340,42 @@ def set_curves(
     block = max(1, _BLOCK // given[0].size)
     starts = range(0, len(given), block)
     every = [
-        (dial, number, start)
-        for dial, start in product(range(len(turning)), starts)
-        for number in range(len(turning[dial].sizes))
+        (perturbation, number, start)
+        for perturbation, start in product(range(len(turning)), starts)
+        for number in range(len(turning[perturbation].sizes))
     ]
 
     def turned(one: tuple[int, int, int]) -> tuple[Float32, Labels | None]:
-        dial, number, start = one
+        perturbation, number, start = one
         some = layer_inputs(net, given[start : start + block])
-        changed = turning[dial].turned(some, number, net.preparation.ground)
+        changed = turning[perturbation].turned(some, number, net.preprocessor.background)
         return changed, literal.answers(changed) if literal else None
 
-    counts = [np.zeros((2, len(dial.sizes)), np.int64) for dial in turning]
-    done, of = 0, len(given) * sum(len(dial.sizes) for dial in turning)
+    counts = [np.zeros((2, len(perturbation.sizes)), np.int64) for perturbation in turning]
+    done, of = 0, len(given) * sum(len(perturbation.sizes) for perturbation in turning)
     with closing(in_order([[one] for one in every], turned, checked_threads(threads))) as coming:
-        for (dial, number, start), (changed, compared) in zip(every, coming, strict=True):
+        for (perturbation, number, start), (changed, compared) in zip(every, coming, strict=True):
             wanted = right[start : start + block]
-            counts[dial][0, number] += int((net.logits(changed).argmax(axis=1) == wanted).sum())
+            counts[perturbation][0, number] += int(
+                (net.logits(changed).argmax(axis=1) == wanted).sum()
+            )
             if compared is not None:
-                counts[dial][1, number] += int((compared == wanted).sum())
+                counts[perturbation][1, number] += int((compared == wanted).sum())
             done += len(wanted)
             if on_progress:
                 on_progress(Progress("measuring", done, of))
     curves = [
-        _set_curve(dial, found / len(given), literal is not None)
-        for dial, found in zip(turning, counts, strict=True)
+        _set_curve(perturbation, found / len(given), literal is not None)
+        for perturbation, found in zip(turning, counts, strict=True)
     ]
     return SetCurves(len(given), len(literal) if literal else 0, tuple(curves))
 
 
-def _set_curve(dial: Dial, found: npt.NDArray[np.float64], is_compared: bool) -> SetCurve:
+def _set_curve(
+    perturbation: Perturbation, found: npt.NDArray[np.float64], is_compared: bool
+) -> SetCurve:
     accuracies, literal = (tuple(row) for row in found.tolist())
-    return SetCurve(dial, accuracies, literal if is_compared else None)
+    return SetCurve(perturbation, accuracies, literal if is_compared else None)
 
 
 def _literal(net: Network, literal_to: tuple[npt.ArrayLike, npt.ArrayLike]) -> Literal:
