@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .nets import Array
+from piecewise.core.array_types import Array
 
 STEPS, RATE = 4, 0.001
 """The steps on one batch whose losses are compared."""

@@ -9,11 +9,12 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from piecewise.core.array_types import Array
 from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import Convolution, Full, Pool, Relu
 
 from .agreement import write_steps
-from .nets import ANSWERED, Array, Given, read_given
+from .nets import ANSWERED, Given, read_given
 from .workers import Answering, serve
 
 

@@ -10,10 +10,11 @@ from unittest.mock import patch
 
 import piecewise
 from piecewise import CompiledNetwork, Network, Recipe
+from piecewise.core.array_types import Array
 from piecewise.engine.runtime import network_programs, single_image
 
 from .agreement import RATE, SLOPES, STEPS, write_steps
-from .nets import ANSWERED, Array, read_given
+from .nets import ANSWERED, read_given
 from .peak import peak
 from .workers import Answering, serve
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .nets import ANSWERED, Array, Given
+from piecewise.core.array_types import Array
+
+from .nets import ANSWERED, Given
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from piecewise.core.array_types import Array
 from piecewise.core.rng import DROPOUT, key_of, uniform
 from piecewise.spec.architecture import Stage
 from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool
 
-from .networks import Array, starts
+from .networks import starts
 
 LANES = 16
 F = np.float32

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from piecewise.core.array_types import Array
 from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import DROPOUT, key_of
@@ -28,16 +29,7 @@ from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
 from piecewise.spec.architecture import Architecture
 
-from .networks import (
-    PICTURES,
-    TEXTS,
-    Array,
-    Sample,
-    margin,
-    numbers_for,
-    random_input,
-    random_layers,
-)
+from .networks import PICTURES, TEXTS, Sample, margin, numbers_for, random_input, random_layers
 
 TOLERANCE = 2e-5
 LEAST_MARGIN = 2e-5  # nearer to a kink, float32 may choose the other side

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from piecewise import Network, make_xo
+from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.engine.ir.target import Target
 from piecewise.engine.runtime import finite_differences, network_programs
@@ -21,7 +22,7 @@ from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import KINDS
 
 from .long import now_and_long
-from .networks import Array, Sample, assert_near, margin, numbers_for, sample
+from .networks import Sample, assert_near, margin, numbers_for, sample
 from .test_engine import GUARD, form
 
 DECK = "conv 3 3 mean, relu, pool 2, pool 2, full"

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.engine.codegen.network_program import Purpose
 from piecewise.engine.runtime.compiled_program import Answers, Learner
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Norm
 
 from .long import now_and_long
-from .networks import Array, Sample, numbers_for
+from .networks import Sample, numbers_for
 from .oracle import F, Group, Own, Shard, backward, by_loss, fma, forward, in_lanes
 from .test_engine import LEVELS, flat, form, write_key
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.engine.codegen.network_program import Purpose
 from piecewise.engine.runtime.compiled_program import Learner
 from piecewise.reference import model, optimizers
 from piecewise.spec.architecture import Architecture
 
-from .networks import Array, Sample, assert_near, numbers_for
+from .networks import Sample, assert_near, numbers_for
 from .test_engine import LEVELS, flat
 
 OPTIMIZERS = ("sgd", "nesterov", "adamw")

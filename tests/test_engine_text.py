@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.windows import Windows, partial, same, whole
 from piecewise.engine.ir.llvm_text import Function, Module, number, splat
 from piecewise.engine.ir.window_terms import (
@@ -32,7 +33,6 @@ from piecewise.engine.runtime.llvm_compiler import (
 )
 from piecewise.engine.runtime.thread_pool import aligned
 
-from .networks import Array
 from .test_engine import anything, seeds
 
 

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.engine.codegen.network_program import Purpose
 from piecewise.engine.ir.target import Target
@@ -17,7 +18,7 @@ from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.spec.architecture import Architecture
 
 from .long import now_and_long
-from .networks import Array, Sample, assert_near, numbers_for
+from .networks import Sample, assert_near, numbers_for
 from .test_engine import (
     LEVELS,
     Case,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import key_of
 from piecewise.reference import model
@@ -22,7 +23,7 @@ from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Layer, Shape, knobs
 from piecewise.spec.notation import parse
 
-from .networks import PICTURES, TEXTS, Array, assert_near, margin, numbers_for, sample
+from .networks import PICTURES, TEXTS, assert_near, margin, numbers_for, sample
 
 NUDGE = 1e-5
 TOLERANCE = 1e-7

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.core.array_types import Array
 from piecewise.core.rng import key_of
 from piecewise.core.windows import Windows, whole
 from piecewise.engine.codegen import single_image, weight_packing
@@ -20,7 +21,7 @@ from piecewise.insight.attribution.receptive_field import centres, receptive_fie
 from piecewise.insight.attribution.saliency import grad_cam
 from piecewise.page.walk_data import layers_of
 from piecewise.reference import model, pooling
-from piecewise.reference.reductions import Array, Draw
+from piecewise.reference.reductions import Draw
 from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer, Pool, Shape, Tensor
 from piecewise.spec.notation import parse

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import key_of
 from piecewise.reference import model
@@ -20,7 +21,7 @@ from piecewise.spec.layers import Shape
 from piecewise.spec.notation import parse
 from piecewise.trace.walk import walk
 
-from .networks import LOOPS, Array, assert_near, network, numbers_for, random_layers, sample
+from .networks import LOOPS, assert_near, network, numbers_for, random_layers, sample
 
 
 def stack(text: str) -> Array:

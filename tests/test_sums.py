@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.rng import key_of
 from piecewise.reference import batch_norm, convolution
-from piecewise.reference.reductions import Array, Draw, total
+from piecewise.reference.reductions import Draw, total
 from piecewise.spec.layers import Convolution, Norm
 from piecewise.spec.notation import parse
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .core.array_types import Float32
 from .core.constraints import THREADS, checked
 from .core.errors import LimitError
 from .engine.runtime.single_image import Single
 
 if TYPE_CHECKING:
     from .network import Network
-
-Float32 = npt.NDArray[np.float32]
 
 
 class CompiledNetwork:

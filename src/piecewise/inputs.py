@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from .core.array_types import Array, Labels
 from .core.errors import DataError, shown
 from .core.ghost_batch import GROUP_SIZE
 from .data.preprocessing import Preprocessor
@@ -16,9 +17,6 @@ from .spec.parameters import all_finite, as_float32
 
 _BLOCK = 64 * GROUP_SIZE
 """Inputs that are checked at a time, which bounds the memory for float32 copies."""
-
-Array = npt.NDArray[Any]
-Labels = npt.NDArray[np.int64]
 
 
 class Reader(Protocol):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
+from .core.array_types import Float32
 from .core.constraints import LOSS, SEED, checked
 from .core.errors import DataError, LimitError, shown
 from .core.version import __version__
@@ -37,8 +38,6 @@ from .trace.walk import Walk
 
 if TYPE_CHECKING:
     from .compiled import CompiledNetwork
-
-Float32 = npt.NDArray[np.float32]
 
 
 class Network:

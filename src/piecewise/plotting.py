@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .core.array_types import Array, Float64
 from .core.errors import DataError, LimitError, PiecewiseError, did_you_mean, shown
 from .display.charts import BLUE, GREY, ORANGE
 from .display.images import ABOVE, BELOW, ZERO
@@ -27,8 +28,6 @@ from .trace.walk import Walk
 from .training.history import History
 from .training.metrics import Scores
 
-Array = npt.NDArray[Any]
-Float64 = npt.NDArray[np.float64]
 Axes = Any
 """A `matplotlib.axes.Axes`."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from piecewise import Network
+from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext, groups
 from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
@@ -17,7 +18,7 @@ from piecewise.reference.optimizers import adamw, sgd
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 
-from ..networks import TEXTS, Array, Sample, assert_near, network, numbers_for, sample
+from ..networks import TEXTS, Sample, assert_near, network, numbers_for, sample
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)  # small networks: handing out their work takes longer than doing it

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Float64 = npt.NDArray[np.float64]
+from .array_types import Float64
 
 _LN2 = 0.6931471805599453
 _LN2_HIGH = 0.693147180369123816490  # 33 bits, so that its products with small numbers are exact

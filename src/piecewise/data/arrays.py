@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Array, Float64
 from ..core.errors import DataError, LimitError, shown
 from ..reference.reductions import total
 from ..spec.architecture import input_shape
 from .images.decoding import read_picture
 from .images.preprocessor import ImagePreprocessor, Pictures, fit_image_preprocessor
 
-Array = npt.NDArray[Any]
-Float64 = npt.NDArray[np.float64]
 Shape = tuple[int, int, int]
 
 LEVELS = 256

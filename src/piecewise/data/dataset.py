@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Labels
 from ..core.constraints import Sides
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
@@ -26,7 +27,6 @@ from .sources.discovery import Gathered, gather
 from .sources.folders import PARTS
 from .sources.groups import Suggested, groups_of, suggested
 
-Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
 
 

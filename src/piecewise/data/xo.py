@@ -13,8 +13,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float64
 from ..core.constraints import SEED, Number, Whole, checked
-from ..core.portable_math import Float64, sine_cosine
+from ..core.portable_math import sine_cosine
 from ..core.rng import DRAWINGS, Key, fold, key_of, uniform
 from ..engine.runtime.thread_pool import processors
 from .images.preprocessor import ImagePreprocessor, Pictures

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..core.array_types import Float32
 from ..core.windows import Windows
 from ..network import Network
 from ..spec.architecture import Stage
@@ -21,8 +21,6 @@ from ..spec.layers import Connectivity, Convolution, Dropout, Embed, Full, Layer
 from ..spec.notation import write_layer
 from ..trace.arithmetic import Place
 from ..trace.walk import Walk
-
-Float32 = npt.NDArray[np.float32]
 
 _MANTISSAS = (24, 16, 12, 8)
 """Bits of a number that are kept: all of them while there is room."""

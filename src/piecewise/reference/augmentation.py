@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float64
 from ..core.ghost_batch import StepContext
-from ..core.portable_math import Float64, sine_cosine
+from ..core.portable_math import sine_cosine
 from ..core.rng import NOISE, TRICKS, key_of, uniform
 from ..spec.augmentation import GROUND, Augmentation
 

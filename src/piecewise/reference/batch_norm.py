@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..spec.layers import Norm
-from .reductions import Array, Arrays, Draw, over_cells
+from .reductions import Arrays, Draw, over_cells
 
 CACHES_INPUT = False
 

@@ -7,9 +7,10 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..core.array_types import Array
 from ..core.windows import Windows
 from ..spec.layers import Convolution, Shape
-from .reductions import Array, Arrays, Draw, over_cells, total
+from .reductions import Arrays, Draw, over_cells, total
 
 CACHES_INPUT = True
 _PRODUCTS = 1 << 16

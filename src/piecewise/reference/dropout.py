@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.rng import uniform
 from ..spec.layers import Dropout
-from .reductions import Array, Arrays, Draw
+from .reductions import Arrays, Draw
 
 CACHES_INPUT = False
 

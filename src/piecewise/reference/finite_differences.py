@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.ghost_batch import StepContext
 from ..spec.architecture import Architecture
 from ..spec.optimizers import NUDGE
 from .model import Gradients, mean_loss
-from .reductions import Array, Arrays
+from .reductions import Arrays
 
 
 def nudge(loss: Callable[[], float], array: Array, amount: float = NUDGE) -> Array:

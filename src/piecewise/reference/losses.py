@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.portable_math import exp, log
-from .reductions import Array
 
 Loss = Callable[[Array, Array], tuple[Array, Array]]
 

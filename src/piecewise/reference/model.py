@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.ghost_batch import StepContext, groups
 from ..core.rng import DROPOUT, key_of
 from ..spec.architecture import Architecture, Stage
 from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
 from .losses import LOSSES
-from .reductions import Array, Arrays, Draw
+from .reductions import Arrays, Draw
 
 
 class Pair(Protocol):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..spec.optimizers import BETA1, BETA2, EPSILON, corrections
-from .reductions import Array
 
 
 def sgd(

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.windows import Windows
 from ..spec.layers import Pool, Shape
 from .convolution import pad
-from .reductions import Array, Arrays, Draw
+from .reductions import Arrays, Draw
 
 CACHES_INPUT = False
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..core.array_types import Array
 from ..core.rng import Key
 
-Array = npt.NDArray[Any]
 """float32 or float64: the reference works in the precision it is given."""
 Arrays = Mapping[str, Array]
 

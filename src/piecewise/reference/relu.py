@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..spec.layers import Relu
-from .reductions import Array, Arrays, Draw
+from .reductions import Arrays, Draw
 
 CACHES_INPUT = True
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Array, Float64
 from ..core.errors import DataError, LimitError
 from ..data.arrays import (
     Levels,
@@ -47,9 +48,6 @@ from .conventions import (
     seed_of,
     threads_of,
 )
-
-Array = npt.NDArray[Any]
-Float64 = npt.NDArray[np.float64]
 
 TABLE_LAYERS = "full 64, relu, full"
 """For rows of a table, where neighbours mean nothing to each other."""

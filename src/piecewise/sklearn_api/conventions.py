@@ -12,12 +12,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Array, Float64
 from ..core.constraints import SEED, checked, is_whole
 from ..core.errors import DataError, LimitError, NotFittedError, shown
 from ..engine.runtime.thread_pool import processors
-
-Array = npt.NDArray[Any]
-Float64 = npt.NDArray[np.float64]
 
 
 class EstimatorConventions:

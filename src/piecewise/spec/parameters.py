@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float32
 from ..core.errors import LimitError, did_you_mean
 from ..core.rng import WEIGHTS, key_of, uniform
 from .architecture import Row
-
-Float32 = npt.NDArray[np.float32]
 
 _DRAWN = 1 << 20  # first weights drawn at a time, so that drawing takes little memory
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 from safetensors.numpy import save as safetensors_bytes
 
+from ..core.array_types import Float32
 from ..core.atomic_write import write_whole
 from ..core.constraints import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
 from ..core.errors import ModelFileError, PiecewiseError, reason, shown
@@ -50,7 +51,7 @@ class Model:
     architecture: Architecture
     seed: int
     preprocessor: Preprocessor
-    arrays: Mapping[str, safetensors_file.Float32]
+    arrays: Mapping[str, Float32]
     recipe: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     calibration: Calibration = field(default_factory=Calibration)

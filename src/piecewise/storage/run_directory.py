@@ -24,12 +24,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as safetensors_bytes
 
+from ..core.array_types import Float32
 from ..core.atomic_write import write_whole
 from ..core.errors import CheckpointError, reason, shown
 from ..core.locks import lock
 from ..data.loading.prepared_cache import holds_inputs_only
 from . import safetensors_file
-from .safetensors_file import Float32, Shape
+from .safetensors_file import Shape
 
 STATE, HISTORY, NET = "state.safetensors", "history.jsonl", "net.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"

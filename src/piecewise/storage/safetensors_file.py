@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from ..core.array_types import Float32
 from ..core.errors import shown
 
 LARGEST_HEADER = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
 
-Float32 = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
 _Values = TypeVar("_Values", bound=BaseModel)
 

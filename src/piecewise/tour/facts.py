@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float64
 from ..core.rng import key_of, uniform
 from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, make_xo
 from ..reference.finite_differences import nudges
@@ -21,8 +22,6 @@ from ..reference.losses import absolute
 from ..reference.model import gradients
 from ..spec.architecture import Architecture
 from ..trace.walk import Walk, walk
-
-Float64 = npt.NDArray[np.float64]
 
 DECK_NET = "conv 3 3 mean, relu, pool 2, pool 2, full"
 DECK_ANSWERS = {"X": 0.92, "O": 0.51}

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..reference.reductions import Array, Arrays
+from ..core.array_types import Array
+from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
 from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 

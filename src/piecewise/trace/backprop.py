@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.constraints import is_whole
 from ..core.errors import LimitError, did_you_mean, shown
 from ..reference.losses import LOSSES, answers, softmax
 from ..reference.model import PAIRS, own
-from ..reference.reductions import Array, Arrays
+from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture, Stage
 from . import gradient_arithmetic
 from .arithmetic import Place, Term, Why

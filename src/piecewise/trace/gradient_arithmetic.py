@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.windows import Windows
-from ..reference.reductions import Array, Arrays
+from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
 from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from .arithmetic import Place, Term, Why, one_over_deviation

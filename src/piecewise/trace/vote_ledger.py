@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..reference.reductions import Array
+from ..core.array_types import Array
 from ..spec.architecture import Stage
 from ..spec.layers import Connectivity
 from .arithmetic import Place, Why, fused

@@ -7,12 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..core.array_types import Array
 from ..core.constraints import LOSS, checked, is_whole
 from ..core.errors import LimitError, did_you_mean, shown
 from ..display.images import walk_html
 from ..reference.losses import softmax
 from ..reference.model import forward, own
-from ..reference.reductions import Array, Arrays
+from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture
 from . import vote_ledger
 from .arithmetic import Place, Source, Why, why

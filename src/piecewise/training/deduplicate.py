@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Labels = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
+from ..core.array_types import Float64, Labels
 
 
 class Examples(NamedTuple):

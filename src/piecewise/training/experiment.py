@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Labels
 from ..core.constraints import Whole, checked
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress, in_stage
@@ -28,8 +29,6 @@ from .train import train
 SMALL = 200
 """With fewer pictures of some class, one part held out would say too little: folds say more."""
 FOLDS, REPEATS = 5, 2
-
-Labels = npt.NDArray[np.int64]
 
 
 class Split(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Labels
 from ..core.errors import DataError
 from ..core.progress import OnProgress, Progress
 from ..core.rng import COLUMNS, key_of, shuffled
@@ -52,8 +53,6 @@ METHOD = (
     "mean of paired differences, 95 % interval by rounds and by examples (variances clustered two "
     "ways, Cameron, Gelbach and Miller 2011, both added in full; Student's t, rounds less one)"
 )
-
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

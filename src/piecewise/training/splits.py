@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Labels
 from ..core.rng import SPLIT, key_of, shuffled
 
-Labels = npt.NDArray[np.int64]
 Groups = npt.NDArray[np.str_] | None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float32
 from ..core.errors import TrainingError
 from ..core.progress import Epoch
 from ..network import Network
@@ -17,7 +18,6 @@ from ..spec.optimizers import MEMORIES
 from .history import History
 from .recipe import Recipe
 
-Float32 = npt.NDArray[np.float32]
 Examples = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
 """Pictures that fit the network, and their class numbers."""
 Losses = npt.NDArray[Any]

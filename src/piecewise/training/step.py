@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float32
 from ..core.ghost_batch import StepContext
 from ..core.rng import Key, shuffled
 from ..engine.codegen.network_program import Purpose
@@ -22,7 +23,7 @@ from ..reference.optimizers import adamw, sgd
 from ..spec.layers import Norm
 from ..spec.optimizers import corrections
 from ..spec.parameters import all_finite
-from .state import Float32, Losses, TrainingState
+from .state import Losses, TrainingState
 
 Order = npt.NDArray[np.int64]
 """The numbers of pictures, in the order they are taken."""

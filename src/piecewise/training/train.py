@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float32
 from ..core.constraints import THREADS, checked
 from ..core.errors import DataError, LimitError
 from ..core.progress import Epoch, OnProgress, Progress
@@ -24,7 +25,7 @@ from ..reference.losses import LOSSES
 from ..spec.calibration import Calibration
 from .history import History
 from .recipe import Recipe
-from .state import Float32, Mean, TrainingState
+from .state import Mean, TrainingState
 from .step import Native, Nudging, Stepper
 
 if TYPE_CHECKING:

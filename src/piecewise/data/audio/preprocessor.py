@@ -15,11 +15,12 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float64
 from ...core.constraints import Whole, is_whole
 from ...core.errors import DataError, LimitError, shown
 from ..preprocessing import Preprocessor
 from .decoding import Sound, read_sound, rounded
-from .spectrogram import LOWEST, Float64, band_powers, decibels, highest, mel_corners
+from .spectrogram import LOWEST, band_powers, decibels, highest, mel_corners
 
 Pictures = npt.NDArray[np.uint8]
 

@@ -18,9 +18,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float64
 from ...core.portable_math import exp, log, sine_cosine
-
-Float64 = npt.NDArray[np.float64]
 
 LOWEST = 60.0
 """Hertz where the lowest band begins: below are the hum of mains, and hands on microphones."""

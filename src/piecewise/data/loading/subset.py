@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from ...core.array_types import Array
 
 IN_MEMORY = 256 << 20
 """Bytes that are copied into memory all the same."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ...core.array_types import Array, Float32
 from ...spec.architecture import Architecture
 from ...spec.layers import Norm
 from ..kernels.single_image import BLOCK
@@ -16,7 +17,6 @@ from ..passes.convolution import ConvolutionPass
 from ..passes.elementwise import EmbedPass, ReluPass
 from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass
-from ..runtime.thread_pool import Array, Float32
 
 
 def blocks(count: int) -> int:

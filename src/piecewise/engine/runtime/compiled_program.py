@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.array_types import Array, Float32
 from ...core.errors import LimitError
 from ...core.ghost_batch import GROUP_SIZE
 from ...core.rng import Key, fold, key_of
@@ -22,7 +23,7 @@ from ..kernels.geometric_augmentation import told
 from ..kernels.intensity_augmentation import shades_told
 from .code_cache import cached
 from .llvm_compiler import Native, compiled, compiler, loaded, this_machine
-from .thread_pool import MOST_THREADS, Array, Context, Float32, aligned, run_together
+from .thread_pool import MOST_THREADS, Context, aligned, run_together
 
 MOST_SHARDS = 16
 """Into how many parts a step's groups are gathered, at most."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...core.array_types import Array
 from ...core.ghost_batch import GROUP_SIZE, StepContext, groups
 from ...core.rng import DROPOUT, key_of
 from ...spec.architecture import Architecture, Row
@@ -19,7 +20,7 @@ from ..ir.target import Target
 from ..ir.thread_header import HEADER
 from .compiled_program import WORTH_A_THREAD, machine_code, prepare_threads, refuse_too_large
 from .llvm_compiler import this_machine
-from .thread_pool import Array, Context, aligned, run_together
+from .thread_pool import Context, aligned, run_together
 
 Between = Callable[[], None] | None
 _AT_ONCE = 1_500_000_000

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.array_types import Array, Float32
 from ...core.ghost_batch import StepContext
 from ...core.rng import DROPOUT, key_of
 from ...spec.architecture import Architecture
@@ -14,7 +15,7 @@ from ..codegen.network_program import Purpose
 from .compiled_program import Answers, Learner, Walker
 from .finite_differences import Nudged, Nudger
 from .single_image import Single
-from .thread_pool import Array, Float32, processors
+from .thread_pool import processors
 
 _KEPT = 32
 """Programs kept in memory; the one not used for longest makes room."""

@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from ...core.array_types import Array, Float32
 from ...spec.architecture import Architecture
 from ..codegen.layer_pieces import Cutting
 from ..codegen.single_image import assemble_alone
@@ -18,7 +19,7 @@ from ..ir.target import Target
 from .compiled_program import machine_code, refuse_too_large
 from .helper_threads import HELPERS, Block
 from .llvm_compiler import this_machine
-from .thread_pool import Array, Float32, aligned, processors
+from .thread_pool import aligned, processors
 
 _LARGE = 25
 """Threads that are worth it for a picture that takes long enough to call helpers for it alone."""

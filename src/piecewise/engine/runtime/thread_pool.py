@@ -15,13 +15,10 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Array
 from ..ir.memory_plan import LINE
 from ..ir.program_context import AT, SIZE
-
-Array = npt.NDArray[Any]
-Float32 = npt.NDArray[np.float32]
 
 
 def aligned(count: int, dtype: Any = np.float32) -> Array:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Array
 from ...core.constraints import Whole, checked, is_whole
 from ...core.errors import DataError, LimitError, did_you_mean, shown
 from ...core.ghost_batch import GROUP_SIZE
@@ -30,8 +30,6 @@ from ...spec.layers import Convolution, Pool
 from ...trace.arithmetic import Place
 from .coordinates import places
 from .receptive_field import Field, receptive_field
-
-Array = npt.NDArray[Any]
 
 MOST_EXAMPLES = 20_000
 """Examples that are looked at; of more, so many, spread evenly."""

@@ -14,8 +14,8 @@ from math import ceil, fsum, sqrt
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Array, Float32
 from ...core.constraints import is_whole
 from ...core.errors import LimitError, shown
 from ...core.ghost_batch import GROUP_SIZE
@@ -25,9 +25,6 @@ from ...network import Network
 from ...spec.layers import Connectivity
 from ...trace.backprop import LOGIT
 from .receptive_field import centres
-
-Array = npt.NDArray[Any]
-Float32 = npt.NDArray[np.float32]
 
 OCCLUSION, GRADIENT, GRAD_CAM = "occlusion", "gradient x input", "Grad-CAM"
 SHARE = 7

@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float64, Labels
 from ...core.errors import DataError, LimitError, did_you_mean, shown
 from ...inputs import check_examples
 from ...network import Network
 from ...reference.losses import answers
-
-Float64 = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
 SHOWN, SHOWN_HTML = 10, 100

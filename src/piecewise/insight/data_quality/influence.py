@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float64, Labels
 from ...core.errors import DataError, shown
 from ...core.portable_math import exp, log
 from ...core.progress import OnProgress
@@ -31,9 +32,6 @@ BEYOND = 2.0
 LEAST_CHANCE = 0.01
 """What chances from 0 to 1 are brought to from, before their logarithm: how wrong a net is beyond
 is an accident of its training, and would drown what is looked for."""
-
-Labels = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float64, Labels
 from ...core.constraints import SEED, Whole, checked
 from ...core.errors import DataError
 from ...core.portable_math import exp
@@ -34,9 +35,6 @@ FOLDS, REPEATS = 5, 2
 SURE = 0.9
 """How sure the first round must be of another label, for the second not to learn from an example.
 """
-
-Labels = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

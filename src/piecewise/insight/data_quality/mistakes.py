@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float32, Labels
 from ...core.constraints import MOST_CLASSES, Whole, checked
 from ...core.errors import DataError, LimitError, shown
 from ...engine.runtime import network_programs
@@ -27,8 +28,6 @@ MOST_WALKS = 2_000
 """Examples learned from that are walked one by one, where no net can end with the values that
 vote."""
 
-Labels = npt.NDArray[np.int64]
-Float32 = npt.NDArray[np.float32]
 Examples = tuple[npt.ArrayLike, npt.ArrayLike]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float32
 from ...core.atomic_write import written_whole
 from ...core.constraints import Number, Whole, checked
 from ...core.errors import DataError, LimitError, did_you_mean, reason, shown
@@ -22,7 +23,6 @@ from ...inputs import check_examples
 from ...network import Network
 from ..data_quality.error_table import table_of
 
-Float32 = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Examples = tuple[npt.ArrayLike, npt.ArrayLike] | None
 

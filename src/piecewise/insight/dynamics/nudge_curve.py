@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Array
 from ...core.constraints import LOSS, Whole, checked, is_whole
 from ...core.errors import LimitError, did_you_mean, shown
 from ...display.charts import BLUE, Line, Mark, bars, chart_svg
@@ -22,7 +23,6 @@ from ...reference.model import mean_loss
 from ...spec.optimizers import NUDGE
 from ...spec.parameters import Parameters
 
-Array = npt.NDArray[Any]
 Place = tuple[int, ...]
 
 POINTS = Whole(3, 1_001)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float32, Float64, Labels
 from ...core.errors import DataError, LimitError, shown
 from ...core.progress import OnProgress, Progress
 from ...data.audio.preprocessor import AudioPreprocessor
@@ -31,10 +32,6 @@ from ...reference.augmentation import Draws, as_drawn
 from ...trace.walk import Walk
 from ..data_quality.parallel_training import checked_threads
 from .literal_matching import Literal, as_bytes, share_same
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 SHIFT = 0.25
 """How far a picture is shifted to each side, of that side: in whole pixels."""

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Labels
 from ...core.errors import DataError
 
 Bytes = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
 
 WORK = 3e11
 """Multiplications that are worth an answer about what literal comparison would say."""

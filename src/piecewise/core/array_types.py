@@ -1,0 +1,20 @@
+"""Types of NumPy arrays, for annotations; this is the only file that defines any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Bool = npt.NDArray[np.bool_]
+Uint8 = npt.NDArray[np.uint8]
+Uint32 = npt.NDArray[np.uint32]
+Int64 = npt.NDArray[np.int64]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Strings = npt.NDArray[np.str_]
+
+Labels = Int64
+"""Class numbers (N,)."""
