@@ -135,7 +135,8 @@ def test_groups_are_left_out_together(
     labels[10:15] ^= 1
     net = taught(drawn, labels)
     told = list[Progress]()
-    found = influential_examples(net, drawn.inputs, labels, drawn.inputs[10:15], drawn.labels[10:15],
+    found = influential_examples(net, drawn.inputs, labels, drawn.inputs[10:15],
+                                 drawn.labels[10:15],
                      groups=groups, on_progress=told.append)  # fmt: skip
     assert len(found) == COUNT // 5
     assert (found[0].name, found[0].indices) == ("hand 2", (10, 11, 12, 13, 14))

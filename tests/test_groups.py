@@ -151,7 +151,8 @@ def test_no_pattern_takes_long(tmp_path: Path) -> None:
     """In C, so that no step can be counted; trying all ways would take thousands of years."""
     root = files(tmp_path / "set", "a" * 60)
     script = (
-        "import sys; from pathlib import Path; from piecewise.data.sources.discovery import gather\n"
+        "import sys; from pathlib import Path\n"
+        "from piecewise.data.sources.discovery import gather\n"
         "from piecewise.data.sources.groups import groups_of; root = Path(sys.argv[1])\n"
         "groups_of(gather(root), '*a' * 12 + '{group}_', root)"
     )

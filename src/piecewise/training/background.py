@@ -19,8 +19,8 @@ from .train import Validation, train
 class LiveTrainer:
     """Teaches copies of a network, one at a time, beside the caller.
 
-    Every `run_training` begins with the same first weights and ends the one before it at once: whoever
-    turns a knob wants to see the last turn. The same call gives the same bits, whatever was
+    Every `train` starts from the same initial weights and cancels the previous one at once.
+    The same call gives the same bits, whatever was
     cancelled before. ``net`` is what is copied each time and stays as it is; ``threads``: see
     `train`.
     """

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from ...spec.architecture import Architecture
+from ..ir.function_writer import EntryWriter
 from ..ir.intrinsics import declare_wide
 from ..ir.llvm_text import WIDE_BYTES, Function, Module
 from ..ir.memory_plan import Driver, Plan, network_function
@@ -20,7 +21,6 @@ from ..ir.thread_header import HEADER, LABELS_AT, LOSSES_AT
 from ..kernels.float64_kernels import loss as write_loss
 from ..passes.base import Pass
 from ..passes.chain import passes_of
-from .function_writer import EntryWriter
 
 
 @dataclass(frozen=True)

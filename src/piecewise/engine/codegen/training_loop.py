@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ...spec.optimizers import BETA1, BETA2, EPSILON
+from ..ir.function_writer import EntryWriter
 from ..ir.llvm_text import Loop, Module, splat
 from ..ir.program_context import (
     ARRIVED,
@@ -24,7 +25,6 @@ from ..ir.program_context import (
     WEIGHTS,
 )
 from ..ir.thread_header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
-from .function_writer import EntryWriter
 
 _PAUSES = 2_000
 """How often a thread at the barrier looks before it lets others run."""

@@ -9,8 +9,8 @@ what it saw has a piece that is free at that moment, however long it looked befo
 
 from __future__ import annotations
 
+from ..ir.function_writer import Writer
 from ..ir.llvm_text import Function, Module
-from .function_writer import Writer
 
 MOST_HELPERS = 7
 """Threads beside the one that was asked."""

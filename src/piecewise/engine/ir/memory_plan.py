@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from ...spec.architecture import Row
-from ..codegen.function_writer import Writer
+from .function_writer import Writer
 from .llvm_text import Function, Module
 from .target import Target
 

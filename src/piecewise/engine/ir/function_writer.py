@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir.llvm_text import Function, Module
-from ..ir.program_context import AT, CLAIM
+from .llvm_text import Function, Module
+from .program_context import AT, CLAIM
 
 
 class Writer:
