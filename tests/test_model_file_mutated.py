@@ -298,7 +298,7 @@ MEASURE = f"""
 {PEAK}
 import sys
 from piecewise import Network, errors
-from piecewise.files import model_file
+from piecewise.storage import model_file
 from tests.steps import at_most
 before = peak()
 try:

@@ -112,8 +112,8 @@ def read_data(
     Without a ``preprocessor`` one is fitted to the examples outside the test split: for pictures,
     ``size`` (rows, columns) if given, else their median size, its longer side at most
     ``most``; ``resize`` as in `ImagePreprocessor`. With ``classes`` (a net's), the labels are
-    numbered by them. ``groups``: see `groups_of`. ``on_progress``: called for each example that is read.
-    ``every_class``: a class that is only tested is one, too, not a mistake. ``cache``: a
+    numbered by them. ``groups``: see `groups_of`. ``on_progress``: called for each
+    example that is read. ``every_class``: a class that is only tested is one, too, not a mistake. ``cache``: a
     folder of its own that keeps the inputs; when the same files are read again with the same
     wishes, these are mapped from there, read-only, and nothing is decoded (`storing.py`). Raises
     DataError, or LimitError where a wish is outside its limits.

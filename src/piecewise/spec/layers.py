@@ -75,7 +75,7 @@ class Layer:
     """What every kind of layer can be asked.
 
     The class variables have no defaults: each kind declares every one of them, and
-    ``tests/test_house.py`` names those that are missing.
+    ``tests/test_layout.py`` names those that are missing.
     """
 
     __slots__ = ()

@@ -184,7 +184,8 @@ def run_training(
     A data set, or its path, gets the plan of `plan_training` with its defaults. ``threads``,
     ``run`` and ``events``: see `train`; folds are not saved in the run's folder, and a
     resumed run repeats them. ``on_progress`` gets the stages "fold 1 of 10" and so on,
-    then "training". Ctrl-C raises KeyboardInterrupt; ``net`` then has the parameters of its last whole step.
+    then "training". Ctrl-C raises KeyboardInterrupt; ``net`` then has the
+    parameters of its last whole step.
     """
     if not isinstance(given, TrainingPlan):
         name = "data" if isinstance(given, Dataset) else str(given)
