@@ -113,10 +113,10 @@ def read_data(
     ``size`` (rows, columns) if given, else their median size, its longer side at most
     ``most``; ``resize`` as in `ImagePreprocessor`. With ``classes`` (a net's), the labels are
     numbered by them. ``groups``: see `groups_of`. ``on_progress``: called for each
-    example that is read. ``every_class``: a class that is only tested is one, too, not a mistake. ``cache``: a
-    folder of its own that keeps the inputs; when the same files are read again with the same
-    wishes, these are mapped from there, read-only, and nothing is decoded (`storing.py`). Raises
-    DataError, or LimitError where a wish is outside its limits.
+    example that is read. ``every_class``: a class with test examples only is a class, not an error.
+    ``cache``: a folder for the prepared inputs; when the same files are read again with the same
+    options, they are memory-mapped from there and nothing is decoded. Raises
+    DataError, or LimitError where an option is outside its limits.
     """
     if not os.fspath(path):
         raise DataError("data: got no name, wanted that of a folder or a file")
