@@ -16,8 +16,8 @@ import click
 
 from piecewise.cli import main as command_line
 from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
-from piecewise.spec.augmentation import tricks
-from piecewise.spec.layers import KINDS, Layer, knobs
+from piecewise.spec.augmentation import augmentation_fields
+from piecewise.spec.layers import KINDS, Layer, layer_fields
 from piecewise.spec.notation import usage
 from piecewise.training.recipe import knobs as recipe_knobs
 
@@ -71,20 +71,22 @@ def layers_page() -> str:
 def _layer(kind: type[Layer]) -> str:
     meaning = " ".join((kind.__doc__ or "").split())
     lines = [f"## {kind.word}", "", meaning, "", f"    {usage(kind)}", ""]
-    if knobs(kind):
-        lines += _table(knobs(kind))
+    if layer_fields(kind):
+        lines += _table(layer_fields(kind))
     return "\n".join(lines)
 
 
 def recipe_page() -> str:
-    return "\n".join([RECIPE_HEAD, *_table(recipe_knobs()), TRICKS_HEAD, *_table(tricks())])
+    return "\n".join(
+        [RECIPE_HEAD, *_table(recipe_knobs()), TRICKS_HEAD, *_table(augmentation_fields())]
+    )
 
 
 def _table(fields: tuple[Field[Any], ...]) -> list[str]:
     rows = ["| knob | what it is | what it may be | if left out |", "|---|---|---|---|"]
     for knob in fields:
-        limit, meaning = knob.metadata["limit"], knob.metadata["meaning"]
-        rows.append(f"| {knob.name} | {meaning} | {limit.wanted} | {_default(knob)} |")
+        limit, meaning = knob.metadata["constraint"], knob.metadata["meaning"]
+        rows.append(f"| {knob.name} | {meaning} | {limit.description} | {_default(knob)} |")
     return [*rows, ""]
 
 
@@ -95,7 +97,7 @@ def _default(knob: Field[Any]) -> str:
         return "-"
     if isinstance(knob.default, bool):
         return "yes" if knob.default else "no"
-    written = knob.metadata["limit"].write(knob.default)
+    written = knob.metadata["constraint"].write(knob.default)
     return f"{written}"
 
 

@@ -67,7 +67,7 @@ def sealed(secret: bytes, key: str, code: bytes) -> bytes:
     return b"piecewise code 1\n" + hmac.new(secret, digest + code, "sha256").digest() + code
 
 
-def is_whole(path: Path, content: bytes) -> bool:
+def is_integer(path: Path, content: bytes) -> bool:
     info = path.lstat()
     kept = stat.S_ISREG(info.st_mode) and path.read_bytes() == content
     return kept and (not POSIX or (stat.S_IMODE(info.st_mode), info.st_uid) == (0o600, os.getuid()))

@@ -24,7 +24,7 @@ FACTS: dict[str, type] = {
 }
 """What each kind declares, and of which type."""
 TABLES: dict[str, dict[type[Layer], Any]] = {
-    "PAIRS in reference/model.py": model.PAIRS,
+    "PAIRS in reference/model.py": model.LAYER_FUNCTIONS,
     "_BY_KIND in trace/arithmetic.py": arithmetic._BY_KIND,
     "_ERRORS in trace/gradient_arithmetic.py": gradient_arithmetic._ERRORS,
     "PASSES in engine/passes/chain.py": chain.PASSES,
@@ -67,7 +67,7 @@ def _tables(kind: type[Layer]) -> Iterator[str]:
 
 
 def _pair(kind: type[Layer]) -> Iterator[str]:
-    pair = model.PAIRS.get(kind)
+    pair = model.LAYER_FUNCTIONS.get(kind)
     for name in ("forward", "backward"):
         function = getattr(pair, name, None)
         if not callable(function):

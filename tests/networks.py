@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from piecewise import Network
-from piecewise.core.ghost_batch import StepContext, groups
+from piecewise.core.ghost_batch import StepContext, ghost_batches
 from piecewise.reference import model
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Convolution, Pool, Relu, Shape
@@ -196,7 +196,7 @@ def margin(sample: Sample, moment: StepContext | None = None, *, zeros: bool = T
         return float(np.abs(values).min(initial=inf))
 
     nearest = inf
-    for group in groups(len(sample.x)):
+    for group in ghost_batches(len(sample.x)):
         x, part = sample.x[group], moment and moment.part(group)
         outputs, _ = model.forward(sample.architecture.stages, sample.arrays, x, part)
         for stage, given in zip(sample.architecture.stages, [x, *outputs[:-1]], strict=True):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from piecewise.core.array_types import Array
-from piecewise.core.rng import DROPOUT, key_of, uniform
+from piecewise.core.rng import DROPOUT, derive_key, uniform
 from piecewise.spec.architecture import Stage
 from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool
 
@@ -224,7 +224,7 @@ def normalized_back(x: Array, own: Own, up: Array, kept: Kept, group: Group) -> 
 
 def factors(layer: Dropout, stage: Stage, group: Group) -> Array:
     """(C, H, W, 16): what dropout multiplies with."""
-    key = key_of(group.seed, DROPOUT, group.epoch, group.pictures, stage.number)
+    key = derive_key(group.seed, DROPOUT, group.epoch, group.pictures, stage.number)
     drawn = uniform(key, stage.input.values)  # (16, values)
     kept = np.where(drawn < layer.rate, F(0), F(1 / (1 - layer.rate)))
     return kept.T.reshape(*stage.input, LANES)

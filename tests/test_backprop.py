@@ -10,7 +10,7 @@ import pytest
 
 import piecewise as pw
 from piecewise.core.errors import LimitError
-from piecewise.reference.finite_differences import nudge
+from piecewise.reference.finite_differences import numerical_gradient
 from piecewise.reference.model import logits
 from piecewise.spec.layers import KINDS
 from piecewise.trace.arithmetic import Why
@@ -97,7 +97,7 @@ def test_the_errors_of_the_pixels_are_what_nudging_them_finds() -> None:
     given = some_input(net, 2)
     wide = {name: array.astype(np.float64) for name, array in net.state.items()}
     x = given.astype(np.float64)[None]
-    slopes = nudge(lambda: float(logits(net.architecture, wide, x)[0, 1]), x, 1e-5)
+    slopes = numerical_gradient(lambda: float(logits(net.architecture, wide, x)[0, 1]), x, 1e-5)
     errors = net.backprop(given, 1, "logit").errors["input"]
     np.testing.assert_allclose(errors, slopes[0], atol=1e-4 * float(np.abs(slopes).max()))
 

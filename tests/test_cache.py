@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from piecewise.cli.main import status
-from piecewise.core.atomic_write import written_whole
+from piecewise.core.atomic_write import atomic_writer
 from piecewise.core.progress import Progress
 from piecewise.data.dataset import read_data
 from piecewise.data.loading import prepared_cache, subset
@@ -233,7 +233,7 @@ def test_a_disk_that_is_full_or_closed_costs_the_cache_only(
         if calls == 10:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    written = written_whole
+    written = atomic_writer
     monkeypatch.setattr(prepared_cache, "written_whole", lambda path: Failing(written(path), full))
     found = read_data(data, cache=cache)
     same(found, plain)

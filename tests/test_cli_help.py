@@ -50,7 +50,7 @@ def test_every_option_with_a_limit_names_its_range_and_its_default(name: str) ->
     for one in options_of(name):
         assert one.help
         if isinstance(one.type, options.LimitType) and one.name != "augmentation":
-            assert f"({one.type.limit.wanted})" in one.help
+            assert f"({one.type.limit.description})" in one.help
             assert "Default: " in one.help or one.required
 
 
@@ -62,7 +62,7 @@ def test_the_defaults_of_the_recipe_are_those_of_training() -> None:
         for field in knobs():
             default = written[field.name].rpartition("Default: ")[2].rstrip(".")
             if default != options.FROM_DATA:
-                value = field.metadata["limit"].write(getattr(recipe, field.name))
+                value = field.metadata["constraint"].write(getattr(recipe, field.name))
                 assert value == default, (kind, field.name)
 
 

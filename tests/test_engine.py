@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from piecewise.core.array_types import Array
 from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
-from piecewise.core.rng import DROPOUT, key_of
+from piecewise.core.rng import DROPOUT, derive_key
 from piecewise.engine.codegen.network_program import Purpose
 from piecewise.engine.ir.memory_plan import Plan
 from piecewise.engine.ir.target import FORMS, Target
@@ -82,7 +82,7 @@ def flat(made: Sample) -> tuple[Array, Array]:
 
 
 def write_key(program: Program, seed: int, epoch: int) -> None:
-    key = key_of(seed, DROPOUT, epoch)
+    key = derive_key(seed, DROPOUT, epoch)
     program.context.write("key", np.array([key.low, key.high], np.uint32))
 
 

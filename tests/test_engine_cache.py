@@ -24,7 +24,7 @@ from .code_cache import (
     asked,
     cache_folder,  # noqa: F401  # the fixture
     failing,
-    is_whole,
+    is_integer,
     name_of,
     odd_files,
     put,
@@ -55,8 +55,8 @@ def test_the_folder_and_its_files_are_as_described(folder: Path) -> None:
     secret = (folder / KEY).read_bytes()
     assert len(secret) == KEY_SIZE == 32
     assert {path.name for path in folder.iterdir()} == {KEY, name_of()}
-    assert is_whole(folder / name_of(), sealed(secret, TEXT, CODE))
-    assert is_whole(folder / KEY, secret)
+    assert is_integer(folder / name_of(), sealed(secret, TEXT, CODE))
+    assert is_integer(folder / KEY, secret)
     if POSIX:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
@@ -109,7 +109,7 @@ def test_odd_files_are_made_again_and_replaced(folder: Path, odd: Callable[[Path
     before = (folder / name_of()).read_bytes()
     odd(folder / name_of())
     assert asked()
-    assert is_whole(folder / name_of(), before)
+    assert is_integer(folder / name_of(), before)
     assert not asked()
     elsewhere = folder.parent / "elsewhere"
     assert not elsewhere.exists() or elsewhere.read_bytes() == before  # nothing goes through a link
@@ -126,7 +126,7 @@ def test_a_flipped_bit_in_any_byte_is_found(folder: Path) -> None:
         broken[position] ^= 1 << position % 8
         path.write_bytes(broken)
         assert asked(), position
-        assert is_whole(path, whole)
+        assert is_integer(path, whole)
     assert not asked()
 
 
@@ -137,7 +137,7 @@ def test_every_cut_is_found(folder: Path) -> None:
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         assert asked(), length
-        assert is_whole(path, whole)
+        assert is_integer(path, whole)
     assert not asked()
 
 

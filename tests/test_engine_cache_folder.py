@@ -28,7 +28,7 @@ from .code_cache import (
     asked,
     cache_folder,  # noqa: F401  # the fixture
     failing,
-    is_whole,
+    is_integer,
     linked,
     name_of,
     needs_modes,
@@ -58,8 +58,8 @@ def test_an_odd_key_is_made_anew(folder: Path, odd: Callable[[Path], None]) -> N
     after = (folder / KEY).read_bytes()
     assert after != before
     assert len(after) == KEY_SIZE
-    assert is_whole(folder / KEY, after)
-    assert is_whole(folder / name_of(), sealed(after, TEXT, CODE))
+    assert is_integer(folder / KEY, after)
+    assert is_integer(folder / name_of(), sealed(after, TEXT, CODE))
     assert not asked()
     assert {path.name for path in folder.iterdir()} == {KEY, name_of()}
 
@@ -69,7 +69,7 @@ def test_another_key_opens_nothing(folder: Path) -> None:
     (folder / KEY).write_bytes(b"k" * KEY_SIZE)
     assert asked()
     assert (folder / KEY).read_bytes() == b"k" * KEY_SIZE  # a good one stays
-    assert is_whole(folder / name_of(), sealed(b"k" * KEY_SIZE, TEXT, CODE))
+    assert is_integer(folder / name_of(), sealed(b"k" * KEY_SIZE, TEXT, CODE))
     assert not asked()
 
 
@@ -272,7 +272,7 @@ def test_what_was_given_away_is_not_used(folder: Path, what: str) -> None:
         assert asked("new")
         assert seen(folder) == before
     else:
-        assert is_whole(path, path.read_bytes())
+        assert is_integer(path, path.read_bytes())
         assert not asked()
 
 

@@ -23,7 +23,7 @@ from .code_cache import (
     asked,
     cache_folder,  # noqa: F401  # the fixture
     failing,
-    is_whole,
+    is_integer,
     name_of,
     needs_modes,
     sealed,
@@ -116,7 +116,7 @@ def test_a_key_that_someone_was_faster_with_is_used(
     monkeypatch.setattr(os, "link", slower)
     assert asked()
     assert (folder / KEY).read_bytes() == theirs
-    assert is_whole(folder / name_of(), sealed(theirs, TEXT, CODE))
+    assert is_integer(folder / name_of(), sealed(theirs, TEXT, CODE))
     assert not asked()
 
 

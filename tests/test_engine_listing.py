@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from piecewise import LimitError, Network
-from piecewise.core.windows import whole
+from piecewise.core.windows import complete_windows
 from piecewise.engine.codegen.network_program import Purpose, assemble
 from piecewise.engine.ir.llvm_text import Function, Module
 from piecewise.engine.ir.window_terms import backward_terms, forward_terms, meeting
@@ -100,10 +100,10 @@ def test_what_answering_and_learning_do_differently_is_shown() -> None:
 
 
 def test_cells_that_meet_are_written_as_formulas() -> None:
-    windows = whole(11, 3, 2, 1, 1)
+    windows = complete_windows(11, 3, 2, 1, 1)
     assert meeting(forward_terms(windows), "x", "kx") == "2 * x + kx - 1"
     assert meeting(backward_terms(windows), "x", "kx") == "(x - kx + 1) / 2"
-    assert meeting(forward_terms(whole(7, 1, 1, 0, 0)), "x", "kx") == "x"
+    assert meeting(forward_terms(complete_windows(7, 1, 1, 0, 0)), "x", "kx") == "x"
     assert meeting(((), ((0, 3),), ((0, 7),), ((0, 1),)), "x", "kx") == "."
 
 

@@ -16,7 +16,7 @@ from piecewise.engine.runtime.finite_differences import Nudged, Nudger
 from piecewise.engine.runtime.thread_pool import aligned
 from piecewise.inputs import layer_inputs
 from piecewise.reference import model
-from piecewise.reference.finite_differences import nudges
+from piecewise.reference.finite_differences import numerical_gradients
 from piecewise.reference.losses import LOSSES
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import KINDS
@@ -68,7 +68,7 @@ def assert_as_defined(found: Nudged, wanted: model.Gradients, said: str) -> None
 def test_the_engine_nudges_as_the_definition_does(seed: int, training: bool) -> None:
     made, loss = of(seed), list(LOSSES)[(seed // 3) % 3]
     moment = moment_for(made) if training else None
-    wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
     found = nudged(made, loss, moment, form(FORMS[seed % 3]), threads=1 + seed % 2)
     assert_as_defined(found, wanted, f"{made}, {loss}")
 
@@ -82,7 +82,7 @@ def test_these_networks_have_every_kind_of_layer() -> None:
 def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> None:
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
-    wanted = nudges(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
     found = network_programs.nudges(
         made.architecture, made.arrays, made.x, made.right, loss, moment
     )

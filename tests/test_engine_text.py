@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from piecewise.core.array_types import Array
-from piecewise.core.windows import Windows, partial, same, whole
+from piecewise.core.windows import Windows, complete_windows, partial_windows, same_windows
 from piecewise.engine.ir.llvm_text import Function, Module, number, splat
 from piecewise.engine.ir.window_terms import (
     Terms,
@@ -40,11 +40,11 @@ def random_windows(random: Random) -> Windows:
     size, window, stride = random.randint(1, 14), random.randint(1, 6), random.randint(1, 7)
     kind = random.choice(("whole", "padded", "partial", "same"))
     if kind == "same":
-        return same(size, window, stride)
+        return same_windows(size, window, stride)
     if kind == "partial":
-        return partial(size, window, stride)
+        return partial_windows(size, window, stride)
     around = random.randint(0, 4) if kind == "padded" else 0
-    return whole(size, min(window, size + 2 * around), stride, around, around)
+    return complete_windows(size, min(window, size + 2 * around), stride, around, around)
 
 
 def pairs(windows: Windows) -> set[tuple[int, int, int]]:

@@ -19,7 +19,7 @@ from piecewise.engine.ir.thread_header import HEADER
 from piecewise.engine.runtime.compiled_program import Learner
 from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.engine.runtime.thread_pool import aligned
-from piecewise.reference.augmentation import trick
+from piecewise.reference.augmentation import augment
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.augmentation import Augmentation
 
@@ -103,7 +103,7 @@ def test_the_engine_agrees_with_the_reference(shape: tuple[int, int, int], bytes
         for tricks in (ALL, *ALONE):
             program.trick(tricks, ground, 2**63 + 5, 3)
             found = by_engine(program, pictures, order)
-            wanted = trick(tricks, numbers[order], ground, StepContext(2**63 + 5, 3, order))
+            wanted = augment(tricks, numbers[order], ground, StepContext(2**63 + 5, 3, order))
             assert_allclose(found, wanted, 0, 1e-5, err_msg=f"{ground} {tricks}")
         program.trick(Augmentation(), ground, 0, 0)
         assert (by_engine(program, pictures, order) == numbers[order]).all()
@@ -125,7 +125,7 @@ def test_shades_agree_with_the_reference(shape: tuple[int, int, int], bytes_in: 
         for tricks in told:
             program.trick(tricks, "dark", 2**63 + 5, 3)
             found = by_engine(program, pictures, order)
-            right = trick(tricks, numbers[order], "dark", StepContext(2**63 + 5, 3, order))
+            right = augment(tricks, numbers[order], "dark", StepContext(2**63 + 5, 3, order))
             assert_allclose(found, right, 0, 1e-5, err_msg=str(tricks))
             assert (found == right).all() or wanted is not MASKED  # nothing is computed there
             assert (found != numbers[order]).any() or tricks.widest(max(shape)) == 0
@@ -185,7 +185,7 @@ def test_a_step_with_tricks_is_the_same_on_any_number_of_threads() -> None:
         found.add(losses.tobytes() + program.gradient.tobytes())
     assert len(found) == 1
     plain = Learner(program.architecture, Purpose("learn"))
-    plain.give(trick(ALL_TRICKS, numbers, "dark", moment(40)), FRACTION)
+    plain.give(augment(ALL_TRICKS, numbers, "dark", moment(40)), FRACTION)
     plain.slope(labels, 1)
     assert_allclose(program.gradient, plain.gradient, 0, 1e-4)
     assert np.abs(program.gradient).max() > 0.01

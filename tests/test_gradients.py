@@ -14,18 +14,18 @@ import pytest
 
 from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
-from piecewise.core.rng import key_of
+from piecewise.core.rng import derive_key
 from piecewise.reference import model
-from piecewise.reference.finite_differences import nudge, nudges
+from piecewise.reference.finite_differences import numerical_gradient, numerical_gradients
 from piecewise.reference.losses import LOSSES, softmax, softmax_backward
 from piecewise.reference.reductions import Draw
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layers import Layer, Shape, knobs
+from piecewise.spec.layers import Layer, Shape, layer_fields
 from piecewise.spec.notation import parse
 
 from .networks import PICTURES, TEXTS, assert_near, margin, numbers_for, sample
 
-NUDGE = 1e-5
+NUDGE_SIZE = 1e-5
 TOLERANCE = 1e-7
 LEAST_MARGIN = 1e-3  # a nudge of a parameter may grow on its way through a network
 
@@ -75,10 +75,10 @@ def slope(value: Callable[[], float], array: Array) -> Array:
     found = np.empty_like(array)
     for index in np.ndindex(array.shape):
         before = array[index]
-        array[index] = before + NUDGE
+        array[index] = before + NUDGE_SIZE
         up = value()
-        array[index] = before - NUDGE
-        found[index] = (up - value()) / (2 * NUDGE)
+        array[index] = before - NUDGE_SIZE
+        found[index] = (up - value()) / (2 * NUDGE_SIZE)
         array[index] = before
     return found
 
@@ -96,7 +96,7 @@ def test_a_layer_sends_back_what_nudging_its_input_and_arrays_finds(
 ) -> None:
     (layer,) = parse(notation)
     x, own = spaced((3, *shape), seed=1), own_arrays(layer, Shape(*shape))
-    assert_layer(layer, x, own, Draw(key_of(7, np.arange(3))) if training else None, notation)
+    assert_layer(layer, x, own, Draw(derive_key(7, np.arange(3))) if training else None, notation)
 
 
 def test_an_embedding_sends_back_what_nudging_its_table_finds() -> None:
@@ -115,7 +115,7 @@ def assert_layer(
     layer: Layer, x: Array, own: dict[str, Array], draw: Draw | None, said: str
 ) -> None:
     """For a random upstream, the gradients of a layer are those of upstream times output."""
-    pair = model.PAIRS[type(layer)]
+    pair = model.LAYER_FUNCTIONS[type(layer)]
     y, kept = pair.forward(layer, x, own, draw)
     upstream = np.random.default_rng(3).normal(0, 1, y.shape)
     dx, gradients = pair.backward(layer, upstream, own, kept)
@@ -133,7 +133,7 @@ def assert_layer(
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_loss_sends_back_what_nudging_the_logits_finds(loss: str) -> None:
     logits, right = spaced((4, 5), seed=4) * 3, np.array([1, 4, 0, 1])  # none within 0.01 of 1
-    assert min(np.abs(logits).min(), np.abs(logits - 1).min()) > 10 * NUDGE
+    assert min(np.abs(logits).min(), np.abs(logits - 1).min()) > 10 * NUDGE_SIZE
     upstream = np.random.default_rng(5).normal(0, 1, 4)
     gradient = upstream[:, None] * LOSSES[loss](logits, right)[1]
     assert_slope(gradient, lambda: fsum(upstream * LOSSES[loss](logits, right)[0]), logits, loss)
@@ -150,7 +150,7 @@ def test_a_whole_network_has_the_gradient_that_nudging_finds(seed: int) -> None:
     loss = list(LOSSES)[seed % 3]
     made = sample(seed, least=LEAST_MARGIN)
     given = (made.architecture, made.arrays, made.x, made.right, loss)
-    found, (mean, slopes, _) = model.gradients(*given), nudges(*given)
+    found, (mean, slopes, _) = model.gradients(*given), numerical_gradients(*given)
     assert found.loss == mean, made
     assert found.arrays.keys() == slopes.keys(), made
     for name, wanted in slopes.items():
@@ -208,7 +208,7 @@ def test_weights_multiply_the_loss_that_is_nudged(loss: str) -> None:
     made = sample(3, count=19, least=LEAST_MARGIN)
     weights = np.random.default_rng(1).integers(0, 4, 19) / 4
     given = (made.architecture, made.arrays, made.x, made.right, loss, None, weights)
-    found, wanted = model.gradients(*given), nudges(*given)
+    found, wanted = model.gradients(*given), numerical_gradients(*given)
     assert found.loss == wanted.loss
     for name, array in wanted.arrays.items():
         assert_near(found.arrays[name], array, TOLERANCE, f"{made}, {loss}: {name}", 1e-3)
@@ -238,7 +238,9 @@ def test_a_weight_multiplies_what_its_picture_alone_would_give(loss: str) -> Non
 def test_nudging_finds_the_slope_of_a_parabola_and_leaves_the_array_as_it_was() -> None:
     array = np.random.default_rng(7).normal(0, 1, (4, 5)) ** 5  # large and small
     before = array.copy()
-    assert_near(nudge(lambda: fsum(array.ravel() ** 2), array), 2 * before, 1e-8, "parabola")
+    assert_near(
+        numerical_gradient(lambda: fsum(array.ravel() ** 2), array), 2 * before, 1e-8, "parabola"
+    )
     assert array.tobytes() == before.tobytes()
 
 
@@ -251,7 +253,7 @@ def test_random_networks_reach_every_kind_of_layer_and_both_sides_of_every_knob(
         layers.update(architecture.layers)
     seen: dict[str, set[Any]] = {}
     for layer in layers:
-        for knob in knobs(type(layer)):
+        for knob in layer_fields(type(layer)):
             seen.setdefault(f"{layer.word}.{knob.name}", set()).add(getattr(layer, knob.name))
     assert {layer.word for layer in layers} == set(TEXTS)
     assert all(len(values) > 1 for values in seen.values()), seen

@@ -11,8 +11,8 @@ import pytest
 
 import piecewise as pw
 from piecewise.core.array_types import Array
-from piecewise.core.rng import key_of
-from piecewise.core.windows import Windows, whole
+from piecewise.core.rng import derive_key
+from piecewise.core.windows import Windows, complete_windows
 from piecewise.engine.codegen import single_image, weight_packing
 from piecewise.engine.passes.base import Pass
 from piecewise.engine.passes.chain import PASSES
@@ -44,7 +44,7 @@ class LpPool(Layer):
     identity_at_inference: ClassVar[bool] = False
 
     def windows(self, shape: Shape) -> tuple[Windows, Windows]:
-        return whole(shape.height, 2, 3), whole(shape.width, 2, 3)
+        return complete_windows(shape.height, 2, 3), complete_windows(shape.width, 2, 3)
 
     def output(self, shape: Shape) -> Shape:
         rows, columns = self.windows(shape)
@@ -142,11 +142,11 @@ def test_each_fact_and_each_entry_counts(
 def test_half_a_pair_and_half_a_pass_are_seen(
     kind: type[Layer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair, made = model.PAIRS[kind], PASSES[kind]
+    pair, made = model.LAYER_FUNCTIONS[kind], PASSES[kind]
     for name in ("forward", "backward", "CACHES_INPUT"):
         half = {key: value for key, value in vars(pair).items() if key != name}
         with monkeypatch.context() as patch:
-            patch.setitem(model.PAIRS, kind, SimpleNamespace(**half))
+            patch.setitem(model.LAYER_FUNCTIONS, kind, SimpleNamespace(**half))
             assert any(name in line for line in missing(kind))
     for name in ("forward", "backward"):
         with monkeypatch.context() as patch:
@@ -173,7 +173,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         backward=lambda _, *given: pooling.backward(SAME_WINDOWS, *given),
     )
     monkeypatch.setitem(BY_WORD, "lp", LpPool)
-    monkeypatch.setitem(model.PAIRS, LpPool, pair)
+    monkeypatch.setitem(model.LAYER_FUNCTIONS, LpPool, pair)
     monkeypatch.setitem(PASSES, LpPool, LpPass)
 
 
@@ -222,7 +222,7 @@ def test_what_a_kind_declares_is_true(kind: type[Layer]) -> None:
         nudged = x + 3 * (np.arange(6)[:, None] == 1) * (np.arange(7) == 2)
     tensors = layer.parameters(shape) + layer.running_stats(shape)
     arrays = {tensor.name: rng.uniform(0.5, 1, tensor.shape) for tensor in tensors}
-    pair = model.PAIRS[kind]
+    pair = model.LAYER_FUNCTIONS[kind]
     y, kept = pair.forward(layer, x, arrays, None)
     assert (kept is x) == pair.CACHES_INPUT
     assert (y.shape == x.shape and bool((y == x).all())) == kind.identity_at_inference
@@ -237,5 +237,7 @@ def test_what_a_kind_declares_is_true(kind: type[Layer]) -> None:
     if kind.fully_connected:
         sums = arrays["bias"] + arrays["weight"] @ x.ravel()
         np.testing.assert_allclose(y.ravel(), sums)
-    drawn = [pair.forward(layer, x, arrays, Draw(key_of(seed, np.arange(1))))[0] for seed in (0, 1)]
+    drawn = [
+        pair.forward(layer, x, arrays, Draw(derive_key(seed, np.arange(1))))[0] for seed in (0, 1)
+    ]
     assert (drawn[0] != drawn[1]).any() == kind.draws

@@ -8,35 +8,37 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.core.constraints import Choice, Limit, Number, Sides, Whole, YesNo
+from piecewise.core.constraints import Boolean, Choice, Constraint, Integer, Real, Size2D
 from piecewise.core.errors import LimitError
-from piecewise.spec.layers import KINDS, Convolution, Full, Layer, Pool, Shape, knobs
+from piecewise.spec.layers import KINDS, Convolution, Full, Layer, Pool, Shape, layer_fields
 from piecewise.spec.notation import parse
 
 ONE_OF_EACH = {kind: parse(kind.example)[0] for kind in KINDS}
-KNOBS = [(kind, knob.name, knob.metadata["limit"]) for kind in KINDS for knob in knobs(kind)]
+KNOBS = [
+    (kind, knob.name, knob.metadata["constraint"]) for kind in KINDS for knob in layer_fields(kind)
+]
 NAMES = [f"{kind.word}.{name}" for kind, name, _ in KNOBS]
 
 
-def bad_values(limit: Limit) -> list[Any]:
+def bad_values(limit: Constraint) -> list[Any]:
     """Values just outside a limit, and values of the wrong kind."""
     wrong = [object(), b"3", float("nan"), 2.5, "many", [], {}, np.array([3, 3])]
-    if isinstance(limit, Whole):
+    if isinstance(limit, Integer):
         return [*wrong, limit.low - 1, limit.high + 1, True, 10**50, (3, 3)]
-    if isinstance(limit, Sides):
+    if isinstance(limit, Size2D):
         low, high = limit.low - 1, limit.high + 1
         return [*wrong, low, high, (3, high), (low, 3), (3,), (3, 3, 3), True, 10**5000]
-    if isinstance(limit, Number):
+    if isinstance(limit, Real):
         return [*wrong, 1, 1.0, -0.1, True, float("inf")]
     if isinstance(limit, Choice):
         return [*wrong, "", limit.words[0].upper(), None]
-    assert isinstance(limit, YesNo)
+    assert isinstance(limit, Boolean)
     return [*wrong, 0, 1, "yes", None]
 
 
 @pytest.mark.parametrize(("kind", "name", "limit"), KNOBS, ids=NAMES)
 def test_a_knob_outside_its_limit_is_refused_with_what_was_wanted(
-    kind: type[Layer], name: str, limit: Limit
+    kind: type[Layer], name: str, limit: Constraint
 ) -> None:
     for value in bad_values(limit):
         with pytest.raises(LimitError) as caught:
@@ -49,13 +51,13 @@ def test_a_knob_outside_its_limit_is_refused_with_what_was_wanted(
 
 
 @pytest.mark.parametrize(("kind", "name", "limit"), KNOBS, ids=NAMES)
-def test_the_ends_of_a_limit_are_allowed(kind: type[Layer], name: str, limit: Limit) -> None:
+def test_the_ends_of_a_limit_are_allowed(kind: type[Layer], name: str, limit: Constraint) -> None:
     ends: list[Any] = [True, False]
-    if isinstance(limit, Whole | Sides):
+    if isinstance(limit, Integer | Size2D):
         ends = [limit.low, limit.high, np.int64(limit.low)]
     elif isinstance(limit, Choice):
         ends = list(limit.words)
-    elif isinstance(limit, Number):
+    elif isinstance(limit, Real):
         ends = [0, 0.999]
     for value in ends:
         made = dataclasses.replace(ONE_OF_EACH[kind], **{name: value})  # type: ignore[type-var]

@@ -213,7 +213,7 @@ def test_what_a_check_refuses_is_not_renamed(tmp_path: Path) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        atomic_write.write_whole(tmp_path / "a", b"content", check)
+        atomic_write.write_atomically(tmp_path / "a", b"content", check)
     assert seen == [b"content"]
     assert not list(tmp_path.iterdir())
 
@@ -231,7 +231,7 @@ def test_a_temporary_file_that_another_process_removes_is_made_anew(
         return handle, name
 
     monkeypatch.setattr(tempfile, "mkstemp", removed_at_once)
-    atomic_write.write_whole(path, b"content")
+    atomic_write.write_atomically(path, b"content")
     assert path.read_bytes() == b"content"
     assert len(made) == 3
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
@@ -245,6 +245,6 @@ def test_only_leftovers_of_the_same_file_that_nobody_holds_are_removed(tmp_path:
         atomic_write.remove_leftovers(tmp_path / "a")  # as another process would
         assert path.exists()
 
-    atomic_write.write_whole(tmp_path / "a", b"content", check)
+    atomic_write.write_atomically(tmp_path / "a", b"content", check)
     left = sorted(entry.name for entry in tmp_path.iterdir())
     assert left == [".a.0", ".a.part", ".b.0.part", "a", "a.0.part"]

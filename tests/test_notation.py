@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from piecewise.core.constraints import LONGEST_NOTATION, MOST_LAYERS
+from piecewise.core.constraints import MAX_LAYERS, MAX_NOTATION
 from piecewise.core.errors import NotationError, PiecewiseError, ShapeError
 from piecewise.network import Network
 from piecewise.spec.layers import KINDS, Convolution, Embed, Full, Layer, Norm, Pool, Relu
@@ -160,10 +160,10 @@ def test_a_mistake_is_told_with_its_position_and_what_to_write(
 def test_a_text_that_is_endless_or_no_text_is_refused_at_once() -> None:
     with pytest.raises(NotationError, match="wanted at most 20,000") as caught:
         parse("relu, " * 10_000_000)
-    assert caught.value.position == LONGEST_NOTATION
+    assert caught.value.position == MAX_NOTATION
     with pytest.raises(NotationError, match="got None, wanted a text such as"):
         parse(None)  # type: ignore[arg-type]
-    assert len(parse(f"{MOST_LAYERS} * (relu)")) == MOST_LAYERS
+    assert len(parse(f"{MAX_LAYERS} * (relu)")) == MAX_LAYERS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from piecewise.core.portable_math import exp, log, sine_cosine
-from piecewise.core.rng import Key, key_of, shuffled, threefry, uniform, words
+from piecewise.core.rng import Key, derive_key, permutation, random_words, threefry, uniform
 
 
 @pytest.mark.parametrize(
@@ -26,25 +26,27 @@ def test_the_generator_gives_the_published_words(
 
 
 def test_keys_of_many_pictures_are_the_keys_of_each() -> None:
-    together = uniform(key_of(7, 2, np.arange(5), 3), 9)
+    together = uniform(derive_key(7, 2, np.arange(5), 3), 9)
     for picture in range(5):
-        assert (together[picture] == uniform(key_of(7, 2, picture, 3), 9)).all()
+        assert (together[picture] == uniform(derive_key(7, 2, picture, 3), 9)).all()
 
 
 def test_a_longer_row_begins_with_the_shorter_one() -> None:
-    assert (words(key_of(1), 7) == words(key_of(1), 100)[:7]).all()
-    assert (words(key_of(1), 7, start=40) == words(key_of(1), 100)[40:47]).all()
+    assert (random_words(derive_key(1), 7) == random_words(derive_key(1), 100)[:7]).all()
+    assert (
+        random_words(derive_key(1), 7, start=40) == random_words(derive_key(1), 100)[40:47]
+    ).all()
 
 
 def test_every_step_of_the_path_and_both_halves_of_the_seed_matter() -> None:
     seeds = [0, 1, 2**32, 2**63, 2**64 - 1]
-    rows = [words(key_of(seed, *path), 4).tobytes() for seed in seeds for path in
+    rows = [random_words(derive_key(seed, *path), 4).tobytes() for seed in seeds for path in
             [(), (0,), (1,), (0, 0), (0, 1), (1, 0), (2**40,)]]  # fmt: skip
     assert len(set(rows)) == len(rows)
 
 
 def test_uniform_numbers_are_even_and_fit_into_float32() -> None:
-    drawn = uniform(key_of(3), 200_000)
+    drawn = uniform(derive_key(3), 200_000)
     assert 0 <= drawn.min() < 1e-4
     assert 1 - 1e-4 < drawn.max() < 1
     assert abs(drawn.mean() - 0.5) < 0.003
@@ -55,8 +57,8 @@ def test_uniform_numbers_are_even_and_fit_into_float32() -> None:
 
 def test_shuffling_is_a_permutation_and_every_place_is_as_likely() -> None:
     for count in (0, 1, 2, 17, 1000):
-        assert sorted(shuffled(key_of(5), count).tolist()) == list(range(count))
-    first = [int(shuffled(key_of(0, 3, epoch), 5)[0]) for epoch in range(2_000)]
+        assert sorted(permutation(derive_key(5), count).tolist()) == list(range(count))
+    first = [int(permutation(derive_key(0, 3, epoch), 5)[0]) for epoch in range(2_000)]
     assert np.abs(np.bincount(first, minlength=5) - 400).max() < 80
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
-from piecewise.core.rng import key_of
+from piecewise.core.rng import derive_key
 from piecewise.reference import model
 from piecewise.reference.fully_connected import votes
 from piecewise.reference.losses import LOSSES, log_softmax, softmax, softmax_backward
@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """A layer gives these numbers, "x -> y" and "upstream -> dx", in both precisions."""
     (record,) = parse(layer)
-    pair, wanted = model.PAIRS[type(record)], gradients or {}
+    pair, wanted = model.LAYER_FUNCTIONS[type(record)], gradients or {}
     (x, y), (upstream, dx) = (map(stack, way.split("->")) for way in (forward, backward))
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         own = {name: np.asarray(value, dtype) for name, value in (arrays or {}).items()}
@@ -224,7 +224,7 @@ def test_norm_trains_with_the_mean_and_deviation_of_the_group() -> None:
         "4 0 ; 0 0 -> 2 -2 ; 0 0",
         arrays={"weight": [3], "bias": [1], "mean": [50], "variance": [60]},
         gradients={"weight": [-4], "bias": [4]},
-        draw=Draw(key_of(1, np.arange(2))),
+        draw=Draw(derive_key(1, np.arange(2))),
         tolerance=1e-5,
     )
 
@@ -244,7 +244,7 @@ def test_an_embedding_looks_words_up_and_adds_up_the_gradients_of_a_word() -> No
     #                  1: 3 4                                 6 2 6               4 5 6
     #                  2: 5 6
     (layer,) = parse("embed 2")
-    pair, table = model.PAIRS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
+    pair, table = model.LAYER_FUNCTIONS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
     y, kept = pair.forward(layer, np.array([[2, 0, 2]]), {"weight": table}, None)
     assert y.tolist() == [[[[5, 1, 5]], [[6, 2, 6]]]]
     _, found = pair.backward(layer, stack("1 2 3 | 4 5 6"), {"weight": table}, kept)
@@ -295,8 +295,8 @@ def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0
 
 def test_dropout_zeroes_its_share_scales_the_rest_and_sends_gradients_the_same_way() -> None:
     (layer,) = parse("dropout 0.3")
-    pair, x = model.PAIRS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
-    y, kept = pair.forward(layer, x, {}, Draw(key_of(3, np.arange(20))))
+    pair, x = model.LAYER_FUNCTIONS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
+    y, kept = pair.forward(layer, x, {}, Draw(derive_key(3, np.arange(20))))
     assert set(np.unique(y)) == {np.float32(0), np.float32(7) * np.float32(1 / 0.7)}
     assert abs((y == 0).mean() - 0.3) < 4 * sqrt(0.3 * 0.7 / y.size)
     assert (abs((y == 0).mean(axis=(1, 2, 3)) - 0.3) < 5 * sqrt(0.3 * 0.7 / y[0].size)).all()
@@ -340,7 +340,7 @@ def test_a_layer_is_what_loops_over_single_cells_give(kind: str, seed: int) -> N
     layer = parse(random_layers(random, shape, 2, [kind], most=1))[0]
     x = numbers.integers(-3, 4, (2, *shape)).astype(float)  # with many ties
     own = {row.name: numbers.normal(0, 1, row.shape) for row in layer.parameters(shape)}
-    pair, said = model.PAIRS[type(layer)], f"seed {seed}: {layer} on {shape}"
+    pair, said = model.LAYER_FUNCTIONS[type(layer)], f"seed {seed}: {layer} on {shape}"
     y, kept = pair.forward(layer, x, own, None)
     upstream = numbers.normal(0, 1, y.shape)
     dx, slopes = pair.backward(layer, upstream, own, kept)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from piecewise.core.array_types import Array
-from piecewise.core.rng import key_of
+from piecewise.core.rng import derive_key
 from piecewise.reference import batch_norm, convolution
-from piecewise.reference.reductions import Draw, total
+from piecewise.reference.reductions import Draw, tree_sum
 from piecewise.spec.layers import Convolution, Norm
 from piecewise.spec.notation import parse
 
@@ -19,12 +19,12 @@ from piecewise.spec.notation import parse
 def test_total_adds_what_is_beyond_a_power_of_two_to_the_front() -> None:
     # a b c d | e  ->  a+e b | c d  ->  (a+e)+c | b+d  ->  ((a+e)+c)+(b+d)
     a = np.float32(2**24)  # the first whole number after which float32 skips one
-    assert total(np.array([a, 1, 1, 1, 1], np.float32)) == 2**24 + 2  # from the left: 2**24
-    assert total(np.array([a, 1, 1, 1, -a], np.float32)) == 3  # from the left: 0
+    assert tree_sum(np.array([a, 1, 1, 1, 1], np.float32)) == 2**24 + 2  # from the left: 2**24
+    assert tree_sum(np.array([a, 1, 1, 1, -a], np.float32)) == 3  # from the left: 0
     values = np.random.default_rng(0).normal(0, 1, (5, 1000))
     a, b, c, d, e = values
-    assert np.array_equal(total(values), ((a + e) + c) + (b + d))
-    assert not np.array_equal(total(values), a + b + c + d + e)
+    assert np.array_equal(tree_sum(values), ((a + e) + c) + (b + d))
+    assert not np.array_equal(tree_sum(values), a + b + c + d + e)
 
 
 def test_total_does_not_see_zeros_after_the_values() -> None:
@@ -32,7 +32,7 @@ def test_total_does_not_see_zeros_after_the_values() -> None:
     for count in range(1, 17):
         padded = values.copy()
         padded[count:] = 0
-        assert np.array_equal(total(values[:count]), total(padded)), count
+        assert np.array_equal(tree_sum(values[:count]), tree_sum(padded)), count
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -40,12 +40,12 @@ def test_total_is_the_sum_to_a_rounding_per_halving(dtype: type[np.floating[Any]
     random = np.random.default_rng(1)
     for count in range(1, 200):
         values = random.normal(0, 1, (count, 3)).astype(dtype)
-        found, rounding = total(values), np.finfo(dtype).eps * (log2(count) + 1)
+        found, rounding = tree_sum(values), np.finfo(dtype).eps * (log2(count) + 1)
         assert found.dtype == dtype
         for column in range(3):
             exact = fsum(values[:, column])
             assert abs(found[column] - exact) <= rounding * fsum(abs(values[:, column])), count
-    assert total(np.zeros((0, 2))).tolist() == [0, 0]
+    assert tree_sum(np.zeros((0, 2))).tolist() == [0, 0]
 
 
 def added(products: Array) -> Array:
@@ -82,7 +82,7 @@ def test_norms_statistics_and_slopes_are_added_picture_by_picture(count: int) ->
     random = np.random.default_rng(count)
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
     own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
-    _, kept = batch_norm.forward(Norm(), x, own, Draw(key_of(0)))
+    _, kept = batch_norm.forward(Norm(), x, own, Draw(derive_key(0)))
     _, slopes = batch_norm.backward(Norm(), upstream, own, kept)
     mean = added(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
     away = x.transpose(0, 2, 3, 1) - mean

@@ -18,7 +18,7 @@ from piecewise.data.xo import PLAIN, TRICKY, XODataset, make_xo
 from piecewise.insight.data_quality.label_issues import find_label_issues
 from piecewise.network import Network, load
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
-from piecewise.spec.calibration import Calibration, Sure
+from piecewise.spec.calibration import Calibration, ConfidenceThreshold
 from piecewise.storage import model_file
 from piecewise.training import experiment
 from piecewise.training.calibrate import COVERAGES, calibrated
@@ -280,7 +280,9 @@ def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
     net = Network("full", (1, 9, 9), ("X", "O"), seed=3)
     pictures = make_xo(40, 9, seed=0).inputs
     before = net.probabilities(pictures)
-    net.calibration = Calibration(2.0, 40, (Sure(1.0, 0.5, 0.9), Sure(0.5, 0.6, 1.0)))
+    net.calibration = Calibration(
+        2.0, 40, (ConfidenceThreshold(1.0, 0.5, 0.9), ConfidenceThreshold(0.5, 0.6, 1.0))
+    )
     assert (net.probabilities(pictures) != before).any()
     net.save(tmp_path / "net")
     other = load(tmp_path / "net")

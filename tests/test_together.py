@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from piecewise import LimitError, Network
-from piecewise.core.windows import whole
+from piecewise.core.windows import complete_windows
 from piecewise.engine.codegen.layer_pieces import Cutting, pieces
 from piecewise.engine.ir.feature_maps import Stack
 from piecewise.engine.ir.window_terms import forward_terms
@@ -296,7 +296,7 @@ def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def correlation(rows: int, columns: int, blocks: int) -> Correlation:
-    down, across = (forward_terms(whole(side, 1, 1)) for side in (rows, columns))
+    down, across = (forward_terms(complete_windows(side, 1, 1)) for side in (rows, columns))
     source, output = Stack(Shape(16, rows, columns)), Stack(Shape(blocks, rows, columns))
     return Correlation(source, output, down, across, 16, 1, 1, bias=True)
 

@@ -15,7 +15,12 @@ import pytest
 from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
 from piecewise.reference import augmentation as reference
-from piecewise.reference.augmentation import Draws, draws, shades, trick
+from piecewise.reference.augmentation import (
+    GeometricDraws,
+    augment,
+    geometric_draws,
+    intensity_draws,
+)
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 from piecewise.training.recipe import Recipe
 
@@ -37,21 +42,21 @@ SHADES_ALONE = [
     Augmentation(band_masking=0.9),
 ]
 NONE = np.zeros(1)
-STILL = Draws(NONE, NONE, np.ones(1), NONE, NONE, np.array([False]))
+STILL = GeometricDraws(NONE, NONE, np.ones(1), NONE, NONE, np.array([False]))
 
 
 def moment(count: int, seed: int = 5, epoch: int = 3) -> StepContext:
     return StepContext(seed, epoch, np.arange(count))
 
 
-def as_drawn(
+def apply_geometric(
     monkeypatch: pytest.MonkeyPatch, picture: Array, ground: str = "dark", **drawn: float
 ) -> Array:
     """One picture (H, W) after exactly these tricks."""
     chosen = STILL._replace(**{name: np.array([value]) for name, value in drawn.items()})
-    monkeypatch.setattr(reference, "draws", lambda *_: chosen)
+    monkeypatch.setattr(reference, "geometric_draws", lambda *_: chosen)
     stack = np.asarray(picture, np.float32)[None, None]
-    return np.asarray(trick(Augmentation(), stack, ground, moment(1))[0, 0])
+    return np.asarray(augment(Augmentation(), stack, ground, moment(1))[0, 0])
 
 
 def random_picture(height: int, width: int, seed: int = 0) -> Array:
@@ -60,41 +65,41 @@ def random_picture(height: int, width: int, seed: int = 0) -> Array:
 
 def test_a_shift_by_whole_pixels_moves_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(5, 7)
-    moved = as_drawn(monkeypatch, picture, right=2.0, down=-1.0)
+    moved = apply_geometric(monkeypatch, picture, right=2.0, down=-1.0)
     assert (moved[:-1, 2:] == picture[1:, :-2]).all()
     assert (moved[-1] == -1).all()
     assert (moved[:, :2] == -1).all()
-    photo = as_drawn(monkeypatch, picture, "any", right=2.0, down=-1.0)
+    photo = apply_geometric(monkeypatch, picture, "any", right=2.0, down=-1.0)
     assert (photo[:-1, 2:] == picture[1:, :-2]).all()
     assert (photo[:-1, :2] == picture[1:, :1]).all()
     assert (photo[-1, 2:] == picture[-1, :-2]).all()
 
 
 def test_half_a_pixel_is_half_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    moved = as_drawn(monkeypatch, np.array([[0, 1, 5], [0, 1, 5]]), right=0.5)
+    moved = apply_geometric(monkeypatch, np.array([[0, 1, 5], [0, 1, 5]]), right=0.5)
     assert moved[0].tolist() == [-0.5, 0.5, 3.0]
-    photo = as_drawn(monkeypatch, np.array([[0, 1, 5], [0, 1, 5]]), "any", right=0.5)
+    photo = apply_geometric(monkeypatch, np.array([[0, 1, 5], [0, 1, 5]]), "any", right=0.5)
     assert photo[0].tolist() == [0.0, 0.5, 3.0]
 
 
 def test_a_quarter_turn_is_clockwise(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(6, 6)
-    turned = as_drawn(monkeypatch, picture, rotation=90.0)
+    turned = apply_geometric(monkeypatch, picture, rotation=90.0)
     assert turned == pytest.approx(np.rot90(picture, -1), abs=1e-6)
 
 
 def test_a_flip_mirrors_left_and_right_before_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(4, 7)
-    assert (as_drawn(monkeypatch, picture, mirrored=True) == picture[:, ::-1]).all()
-    moved = as_drawn(monkeypatch, picture, mirrored=True, right=1.0)
+    assert (apply_geometric(monkeypatch, picture, mirrored=True) == picture[:, ::-1]).all()
+    moved = apply_geometric(monkeypatch, picture, mirrored=True, right=1.0)
     assert (moved[:, 1:] == picture[:, ::-1][:, :-1]).all()
 
 
 def test_twice_the_size_is_every_pixel_twice_as_far_out(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(9, 9)
-    larger = as_drawn(monkeypatch, picture, scaling=2.0)
+    larger = apply_geometric(monkeypatch, picture, scaling=2.0)
     assert larger[::2, ::2] == pytest.approx(picture[2:7, 2:7], abs=1e-6)
-    smaller = as_drawn(monkeypatch, picture, scaling=0.5)
+    smaller = apply_geometric(monkeypatch, picture, scaling=0.5)
     assert smaller[2:7, 2:7] == pytest.approx(picture[::2, ::2], abs=1e-6)
     assert (smaller[:1] == -1).all()
 
@@ -104,10 +109,10 @@ def test_a_dot_grows_and_a_block_shrinks(monkeypatch: pytest.MonkeyPatch) -> Non
     dot[3, 3] = 1
     block = -np.ones((7, 7))
     block[2:5, 2:5] = 1
-    assert (as_drawn(monkeypatch, dot, weight=1.0) == block).all()
-    assert (as_drawn(monkeypatch, block, weight=-1.0) == dot).all()
-    assert (as_drawn(monkeypatch, dot, weight=3.0) == 1).all()
-    between = as_drawn(monkeypatch, dot, weight=1.25)
+    assert (apply_geometric(monkeypatch, dot, weight=1.0) == block).all()
+    assert (apply_geometric(monkeypatch, block, weight=-1.0) == dot).all()
+    assert (apply_geometric(monkeypatch, dot, weight=3.0) == 1).all()
+    between = apply_geometric(monkeypatch, dot, weight=1.25)
     assert (between[2:5, 2:5] == 1).all()
     assert between[1, 1:6].tolist() == [-0.5] * 5  # a quarter of the way from -1 to 1
     assert (between[0] == -1).all()
@@ -116,21 +121,21 @@ def test_a_dot_grows_and_a_block_shrinks(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_no_tricks_leave_every_number_as_it_is() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 3, 9, 12)).astype(np.float32)
     for ground in ("dark", "light", "any"):
-        assert (trick(Augmentation(), pictures, ground, moment(20)) == pictures).all()
+        assert (augment(Augmentation(), pictures, ground, moment(20)) == pictures).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 12), (12, 1)])
 def test_a_line_is_never_left(shape: tuple[int, int]) -> None:
     line = np.ones((30, 1, *shape), np.float32)
     tricks = Augmentation(0.1, (1, 2), 180, horizontal_flip=True)
-    changed = trick(tricks, line, "dark", moment(30))
-    assert np.abs(draws(tricks, *shape, moment(30)).rotation).max() == 0
+    changed = augment(tricks, line, "dark", moment(30))
+    assert np.abs(geometric_draws(tricks, *shape, moment(30)).rotation).max() == 0
     middle = changed.reshape(30, 12)[:, 3:9]
     assert (middle == 1).all()
 
 
 def test_draws_are_spread_over_all_that_is_allowed() -> None:
-    drawn = draws(ALL, 10, 20, moment(20_000))
+    drawn = geometric_draws(ALL, 10, 20, moment(20_000))
     for values, low, high in (
         (drawn.right, -4, 4),
         (drawn.down, -2, 2),
@@ -148,19 +153,21 @@ def test_draws_are_spread_over_all_that_is_allowed() -> None:
 
 def test_a_picture_s_tricks_hang_on_seed_epoch_and_its_number() -> None:
     pictures = np.random.default_rng(0).normal(size=(40, 1, 8, 8)).astype(np.float32)
-    whole = trick(ALL, pictures, "dark", moment(40))
+    whole = augment(ALL, pictures, "dark", moment(40))
     chosen = np.array([31, 2, 17])
-    assert (trick(ALL, pictures[chosen], "dark", StepContext(5, 3, chosen)) == whole[chosen]).all()
+    assert (
+        augment(ALL, pictures[chosen], "dark", StepContext(5, 3, chosen)) == whole[chosen]
+    ).all()
     for other in (moment(40, seed=6), moment(40, epoch=4), StepContext(5, 3, np.arange(1, 41))):
-        changed = trick(ALL, pictures, "dark", other) != whole
+        changed = augment(ALL, pictures, "dark", other) != whole
         assert changed.any(axis=(1, 2, 3)).all()
 
 
 def test_a_shift_may_go_one_way_alone() -> None:
     down, right = (Augmentation(translation=pair) for pair in ((0.3, 0), (0, 0.3)))
-    both = draws(Augmentation(translation=0.3), 10, 20, moment(100))
+    both = geometric_draws(Augmentation(translation=0.3), 10, 20, moment(100))
     for tricks, wanted in ((down, (0 * both.right, both.down)), (right, (both.right, NONE))):
-        drawn = draws(tricks, 10, 20, moment(100))
+        drawn = geometric_draws(tricks, 10, 20, moment(100))
         assert (drawn.right == wanted[0]).all()
         assert (drawn.down == wanted[1]).all()
     assert np.abs(both.right).max() > 5.5
@@ -175,20 +182,20 @@ def numbers(count: int, shape: tuple[int, int, int], far: float = 1) -> Array:
 
 def test_contrast_and_light_are_one_line_through_a_picture_s_numbers() -> None:
     pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, brightness=0.2)
-    changed = trick(tricks, pictures, "any", moment(40))
-    drawn = shades(tricks, 5, 6, moment(40))
+    changed = augment(tricks, pictures, "any", moment(40))
+    drawn = intensity_draws(tricks, 5, 6, moment(40))
     for x, y, factor, light in zip(pictures, changed, drawn.contrast, drawn.light, strict=True):
         assert y == pytest.approx(factor * x + light, abs=1e-6)
         assert 0.5 <= factor <= 1.5
         assert abs(light) <= 0.2
-    far = trick(Augmentation(brightness=1), numbers(40, (3, 5, 6)), "any", moment(40))
+    far = augment(Augmentation(brightness=1), numbers(40, (3, 5, 6)), "any", moment(40))
     assert (far.min(), far.max()) == (-1, 1)
 
 
 def test_noise_is_even_and_every_cell_s_own() -> None:
     tricks, nothing = Augmentation(noise=0.8), np.zeros((2_000, 2, 2, 3), np.float32)
-    noise = trick(tricks, nothing, "any", moment(2_000))
-    loudness = shades(tricks, 2, 3, moment(2_000)).noise
+    noise = augment(tricks, nothing, "any", moment(2_000))
+    loudness = intensity_draws(tricks, 2, 3, moment(2_000)).noise
     assert np.histogram(loudness, 8, (0, 0.8))[0] == pytest.approx([250] * 8, abs=80)
     cells = noise.reshape(2_000, 12) / loudness[:, None]
     assert np.abs(cells).max() <= 1 + 1e-6
@@ -199,7 +206,7 @@ def test_noise_is_even_and_every_cell_s_own() -> None:
 
 def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
     pictures, tricks = numbers(4_000, (2, 7, 10), 3), Augmentation(band_masking=0.3)
-    changed = trick(tricks, pictures, "any", moment(4_000))
+    changed = augment(tricks, pictures, "any", moment(4_000))
     masked = changed == -1
     assert (masked[:, 0] == masked[:, 1]).all()
     assert (changed == pictures)[~masked].all()  # nothing else is touched, or kept within bounds
@@ -216,17 +223,17 @@ def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
 
 def test_masks_come_last_and_geometry_stays_as_it_is() -> None:
     pictures, all_of_them = numbers(40, (1, 8, 9)), replace(ALL, band_masking=0.4)
-    moved = trick(ALL, pictures, "dark", moment(40))
-    changed = trick(all_of_them, pictures, "dark", moment(40))
+    moved = augment(ALL, pictures, "dark", moment(40))
+    changed = augment(all_of_them, pictures, "dark", moment(40))
     assert ((changed == moved) | (changed == -1)).all()
     assert (changed != moved).any()
-    noisy = trick(replace(all_of_them, noise=1), pictures, "dark", moment(40))
+    noisy = augment(replace(all_of_them, noise=1), pictures, "dark", moment(40))
     assert (noisy[(changed == -1) & (moved != -1)] == -1).all()
 
 
 def test_new_draws_hang_together_with_no_others() -> None:
-    drawn = shades(SHADED, 900, 900, moment(20_000))
-    parts = [*draws(ALL, 9, 9, moment(20_000)), *drawn[:3]]
+    drawn = intensity_draws(SHADED, 900, 900, moment(20_000))
+    parts = [*geometric_draws(ALL, 9, 9, moment(20_000)), *drawn[:3]]
     for band in (drawn.rows, drawn.columns):
         first, after = band
         parts += [after - first, first / (900 - after + first)]
@@ -241,16 +248,22 @@ def test_new_draws_hang_together_with_no_others() -> None:
         (lambda: Augmentation(translation=(0, -0.1)), "translation: right: got -0.1, wanted a n"),
         (lambda: Augmentation(translation=(0.6, 0)), "translation: down: got 0.6, wanted a number"),
         (lambda: Augmentation(translation=(0.1,)), "translation: got .*, wanted one number from"),  # type: ignore[arg-type]
-        (lambda: Augmentation(scale=(0.1, 1)), "scaling: smallest: got 0.1, wanted"),
-        (lambda: Augmentation(scale=(1, 2.5)), "scaling: largest: got 2.5, wanted"),
-        (lambda: Augmentation(scale=1.5), "scaling: got 1.5, wanted the smallest and"),  # type: ignore[arg-type]
+        (lambda: Augmentation(scale=(0.1, 1)), "scale: smallest: got 0.1, wanted"),
+        (lambda: Augmentation(scale=(1, 2.5)), "scale: largest: got 2.5, wanted"),
+        (lambda: Augmentation(scale=1.5), "scale: got 1.5, wanted the smallest and"),  # type: ignore[arg-type]
         (lambda: Augmentation(rotation=181), "rotation: got 181, wanted"),
-        (lambda: Augmentation(stroke_width=float("nan")), "weight: got nan, wanted"),
-        (lambda: Augmentation(horizontal_flip=1), "flip: got 1, wanted True or False"),  # type: ignore[arg-type]
+        (lambda: Augmentation(stroke_width=float("nan")), "stroke_width: got nan, wanted"),
+        (lambda: Augmentation(horizontal_flip=1), "horizontal_flip: got 1, wanted True or False"),  # type: ignore[arg-type]
         (lambda: Augmentation(contrast=1), "contrast: got 1, wanted a number from 0 to 0.9"),
-        (lambda: Augmentation(brightness=-0.1), "light: got -0.1, wanted a number from 0 to 1"),
+        (
+            lambda: Augmentation(brightness=-0.1),
+            "brightness: got -0.1, wanted a number from 0 to 1",
+        ),
         (lambda: Augmentation(noise=1.5), "noise: got 1.5, wanted a number from 0 to 1"),
-        (lambda: Augmentation(band_masking=1), "masking: got 1, wanted a number from 0 to 0.9"),
+        (
+            lambda: Augmentation(band_masking=1),
+            "band_masking: got 1, wanted a number from 0 to 0.9",
+        ),
     ],
 )
 def test_what_is_outside_a_limit_is_refused(make: Callable[[], object], words: str) -> None:
@@ -266,13 +279,16 @@ def test_an_augmentation_says_whether_it_changes_anything() -> None:
     assert Augmentation(scale=[0.5, 1]) == Augmentation(scale=(0.5, 1))  # type: ignore[arg-type]
 
 
-def test_a_recipe_s_file_gives_its_tricks_back_and_those_of_older_files() -> None:
+def test_recipe_json_gives_its_augmentation_back_and_reads_one_number_translations() -> None:
     for tricks in (Augmentation(), ALL, SHADED, Augmentation(translation=(0, 0.1))):
         plain = json.loads(json.dumps(Recipe(augmentation=tricks).to_json()))
         assert plain == Recipe(augmentation=tricks).to_json()
         assert Recipe(**plain).augmentation == tricks
-    older = {"translation": 0.2, "scaling": [0.6, 1.4], "rotation": 60, "weight": 2.3, "flip": True}
-    assert Recipe(augmentation=older).augmentation == ALL  # type: ignore[arg-type]
+    one_number = {
+        "translation": 0.2, "scale": [0.6, 1.4], "rotation": 60, "stroke_width": 2.3,
+        "horizontal_flip": True,
+    }  # fmt: skip
+    assert Recipe(augmentation=one_number).augmentation == ALL  # type: ignore[arg-type]
 
 
 def test_the_widest_band_is_whole_cells() -> None:
@@ -286,9 +302,9 @@ def test_the_widest_band_is_whole_cells() -> None:
     [
         (
             "bogus",
-            "there is no 'bogus'; known are contrast, flip, light, masking, noise, rotation,",
+            "there is no 'bogus'; known are band_masking, brightness, contrast, horizontal_flip,",
         ),
-        ("rotatoin 3, flip", "there is no 'rotatoin'; did you mean 'rotation'?"),
+        ("rotatoin 3, horizontal_flip", "there is no 'rotatoin'; did you mean 'rotation'?"),
     ],
 )
 def test_a_trick_that_is_none_is_told_with_those_there_are(text: str, words: str) -> None:

@@ -31,7 +31,12 @@ from piecewise.insight.robustness.curves import (
 )
 from piecewise.insight.robustness.literal_matching import Literal, as_bytes, share_same, worth
 from piecewise.network import Network
-from piecewise.reference.augmentation import Draws, as_drawn, draws, trick
+from piecewise.reference.augmentation import (
+    GeometricDraws,
+    apply_geometric,
+    augment,
+    geometric_draws,
+)
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import plan_training, run_training
 from tests.test_tricks import ALL, moment
@@ -132,17 +137,17 @@ def test_sounds_are_shifted_in_time_and_texts_not_at_all() -> None:
 
 def test_a_dial_turns_pictures_as_training_does() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 2, 9, 12)).astype(np.float32)
-    drawn = draws(ALL, 9, 12, moment(20))
+    drawn = geometric_draws(ALL, 9, 12, moment(20))
     for ground in ("dark", "any"):
-        found = as_drawn(drawn, pictures, ground).astype(np.float32)
-        assert (found == trick(ALL, pictures, ground, moment(20))).all()
+        found = apply_geometric(drawn, pictures, ground).astype(np.float32)
+        assert (found == augment(ALL, pictures, ground, moment(20))).all()
         for perturbation in perturbations(ImagePreprocessor((2, 9, 12))):
             for number, size in enumerate(perturbation.drawn):
                 turned = perturbation.turned(pictures, number, ground)
                 none, changed = np.zeros(20), {perturbation.name: np.full(20, size)}
-                same = Draws(none, none, none + 1, none, none, none > 0)
+                same = GeometricDraws(none, none, none + 1, none, none, none > 0)
                 same = same._replace(**changed)
-                assert (turned == as_drawn(same, pictures, ground).astype(np.float32)).all()
+                assert (turned == apply_geometric(same, pictures, ground).astype(np.float32)).all()
                 assert (turned == pictures).all() == (number == perturbation.as_it_is)
 
 

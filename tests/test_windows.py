@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from piecewise.core.windows import Windows, partial, same, whole
+from piecewise.core.windows import Windows, complete_windows, partial_windows, same_windows
 
 SIZES = range(1, 12)
 WINDOWS = range(1, 8)
@@ -17,7 +17,7 @@ def test_whole_windows_are_those_that_fit_into_the_padded_axis() -> None:
     for size, window, stride, before, after in itertools.product(
         SIZES, WINDOWS, STRIDES, range(3), range(3)
     ):
-        found = whole(size, window, stride, before, after)
+        found = complete_windows(size, window, stride, before, after)
         starts = [s for s in range(0, 40, stride) if s + window <= before + size + after]
         assert found.count == len(starts), (size, window, stride, before, after)
         for index, start in enumerate(starts):
@@ -27,7 +27,7 @@ def test_whole_windows_are_those_that_fit_into_the_padded_axis() -> None:
 
 def test_partial_windows_begin_on_a_cell_and_go_on_until_every_cell_was_reached() -> None:
     for size, window, stride in itertools.product(SIZES, WINDOWS, STRIDES):
-        found = partial(size, window, stride)
+        found = partial_windows(size, window, stride)
         count = 1
         while (count - 1) * stride + window < size and count * stride < size:
             count += 1
@@ -40,16 +40,23 @@ def test_partial_windows_begin_on_a_cell_and_go_on_until_every_cell_was_reached(
 
 def test_same_gives_ceil_of_size_over_stride_with_the_odd_zero_at_the_end() -> None:
     for size, window, stride in itertools.product(SIZES, WINDOWS, STRIDES):
-        found = same(size, window, stride)
+        found = same_windows(size, window, stride)
         wanted = -(-size // stride)
-        zeros = next(z for z in range(99) if whole(size, window, stride, 0, z).count >= wanted)
+        zeros = next(
+            z for z in range(99) if complete_windows(size, window, stride, 0, z).count >= wanted
+        )
         assert found.count == wanted
         assert found.before == zeros // 2
         assert found.after == zeros - zeros // 2
 
 
 def test_offsets_name_the_padded_cell_that_each_window_has_there() -> None:
-    for made in (whole(7, 3, 2, 1, 1), partial(7, 2, 2), partial(8, 3, 2), same(7, 4, 3)):
+    for made in (
+        complete_windows(7, 3, 2, 1, 1),
+        partial_windows(7, 2, 2),
+        partial_windows(8, 3, 2),
+        same_windows(7, 4, 3),
+    ):
         padded = [None] * made.before + list(range(made.size)) + [None] * made.after
         for cell in range(made.window):
             met = padded[made.offset(cell)]
@@ -62,11 +69,11 @@ def test_offsets_name_the_padded_cell_that_each_window_has_there() -> None:
 @pytest.mark.parametrize(
     ("made", "count", "last"),
     [
-        (partial(7, 2, 2), 4, [6]),  # the deck: 7 -> 4, the last window hangs over
-        (whole(7, 2, 2), 3, [4, 5]),
-        (whole(9, 3, 1), 7, [6, 7, 8]),  # the deck: 9 -> 7
-        (same(28, 5, 2), 14, [25, 26, 27]),
-        (partial(3, 5, 5), 1, [0, 1, 2]),
+        (partial_windows(7, 2, 2), 4, [6]),  # the deck: 7 -> 4, the last window hangs over
+        (complete_windows(7, 2, 2), 3, [4, 5]),
+        (complete_windows(9, 3, 1), 7, [6, 7, 8]),  # the deck: 9 -> 7
+        (same_windows(28, 5, 2), 14, [25, 26, 27]),
+        (partial_windows(3, 5, 5), 1, [0, 1, 2]),
     ],
 )
 def test_worked_examples(made: Windows, count: int, last: list[int]) -> None:
@@ -75,4 +82,4 @@ def test_worked_examples(made: Windows, count: int, last: list[int]) -> None:
 
 
 def test_no_whole_window_fits_an_axis_that_is_too_short() -> None:
-    assert whole(2, 3, 1).count == 0
+    assert complete_windows(2, 3, 1).count == 0

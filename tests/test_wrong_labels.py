@@ -10,7 +10,7 @@ import pytest
 
 from piecewise.core.errors import DataError, LimitError
 from piecewise.core.progress import Progress
-from piecewise.core.rng import key_of, shuffled
+from piecewise.core.rng import derive_key, permutation
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.data.xo import PLAIN, make_xo
@@ -28,7 +28,7 @@ def data_of(count: int, planted: int, tested: int = 0, seed: int = 0) -> tuple[D
     """Drawn X's and O's, the last ones for testing; labels planted in the others, and where."""
     drawn = make_xo(count, size=SIZE, seed=seed, tricks=PLAIN)
     parts = np.where(np.arange(count) >= count - tested, "test", "train")
-    wrong = shuffled(key_of(seed, 99), count - tested)[:planted]
+    wrong = permutation(derive_key(seed, 99), count - tested)[:planted]
     labels = drawn.labels.copy()
     labels[wrong] = 1 - labels[wrong]
     names = [f"drawing {index}" for index in range(count)]
@@ -177,7 +177,7 @@ def test_an_error_of_who_is_told_ends_it_all(monkeypatch: pytest.MonkeyPatch) ->
 def test_real_letters_with_one_label_in_twenty_wrong() -> None:
     data = read_data(real("xo-unipen.npz"))
     train = np.flatnonzero(data.splits == "train")
-    wrong = train[shuffled(key_of(7, 99), len(train))[: round(0.05 * len(train))]]
+    wrong = train[permutation(derive_key(7, 99), len(train))[: round(0.05 * len(train))]]
     labels = data.labels.copy()
     labels[wrong] ^= 1
     told = find_label_issues(replace(data, labels=labels), 2 * len(wrong))

@@ -31,7 +31,7 @@ from .reference.losses import softmax
 from .spec.architecture import Architecture
 from .spec.calibration import Calibration
 from .spec.layers import Layer
-from .spec.parameters import Parameters, all_finite, first_values, given_values
+from .spec.parameters import Parameters, all_finite, flattened, initial_values
 from .spec.summary import summary, summary_html
 from .trace.backprop import Backprop
 from .trace.walk import Walk
@@ -61,8 +61,8 @@ class Network:
     ) -> None:
         self._describe(Architecture(layers, input, classes), seed, preprocessor)
         rows, running_stats = self.architecture.parameters, self.architecture.running_stats
-        self.parameters = Parameters(first_values(rows, self.seed), rows)
-        self.running_stats = Parameters(first_values(running_stats, self.seed), running_stats)
+        self.parameters = Parameters(initial_values(rows, self.seed), rows)
+        self.running_stats = Parameters(initial_values(running_stats, self.seed), running_stats)
 
     def _describe(
         self, architecture: Architecture, seed: int, preprocessor: Preprocessor | None
@@ -253,8 +253,8 @@ class Network:
         net = cls.__new__(cls)  # without the first weights, which take time to draw
         net._describe(model.architecture, model.seed, model.preprocessor)
         rows, running_stats = model.architecture.parameters, model.architecture.running_stats
-        net.parameters = Parameters(given_values(rows, model.arrays), rows)
-        net.running_stats = Parameters(given_values(running_stats, model.arrays), running_stats)
+        net.parameters = Parameters(flattened(rows, model.arrays), rows)
+        net.running_stats = Parameters(flattened(running_stats, model.arrays), running_stats)
         net.recipe, net.history = model.recipe, model.history
         net.calibration = model.calibration
         return net

@@ -11,7 +11,7 @@ import pytest
 
 from piecewise import Network
 from piecewise.core.array_types import Array
-from piecewise.core.ghost_batch import StepContext, groups
+from piecewise.core.ghost_batch import StepContext, ghost_batches
 from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.optimizers import adamw, sgd
@@ -193,7 +193,7 @@ def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
     made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
     moment, said = StepContext(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
     found = model.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
-    stages, parts = made.architecture.stages, (made.x[group] for group in groups(count))
+    stages, parts = made.architecture.stages, (made.x[group] for group in ghost_batches(count))
     outputs = [model.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
     mine = (np.concatenate(outputs)[:, :, 0, 0], found.loss, found.arrays)
     assert_judged(mine, judged(made, loss, training=True), 1e-10, said)

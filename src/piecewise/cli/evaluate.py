@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import rich_click as click
 
-from ..core.atomic_write import write_whole
+from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, shown
 from ..data.dataset import Dataset, read_data
 from ..inputs import check_labels
@@ -128,6 +128,6 @@ def _write_predictions(
         for index in order.tolist()
     ]
     try:
-        write_whole(path, ("\n".join(lines) + "\n").encode())
+        write_atomically(path, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         raise DataError(f"{path}: not written: {error.strerror}") from None

@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from ..core.constraints import SEED, Whole
+from ..core.constraints import SEED, Integer
 from ..data.dataset import Dataset, read_data
 from ..insight.data_quality.label_issues import LabelIssue, find_label_issues
 from .interrupts import Stopping
@@ -67,7 +67,7 @@ class LabelIssuesOptions:
 @threads_option
 @limited_option(
     "--limit",
-    limit=Whole(1, 1_000_000_000),
+    limit=Integer(1, 1_000_000_000),
     metavar="N",
     panel=OUTPUT,
     unset=f"the issues only, at most {LIMIT}; with --json all of them",

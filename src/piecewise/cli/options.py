@@ -10,7 +10,7 @@ from typing import Any
 
 import rich_click as click
 
-from ..core.constraints import THREADS, Limit, Sides
+from ..core.constraints import THREADS, Constraint, Size2D
 from ..core.errors import LimitError
 from ..training.recipe import knobs
 
@@ -25,7 +25,7 @@ Decorator = Callable[[Any], Any]
 class LimitType(click.ParamType[Any]):
     """A value of the command line, read and checked by a limit."""
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Constraint) -> None:
         self.limit = limit
         self.name = "value"
 
@@ -47,9 +47,11 @@ def option(*names: str, help: str, unset: str = "", **more: Any) -> Decorator:
     return decorator
 
 
-def limited_option(*names: str, limit: Limit, help: str, **more: Any) -> Decorator:
+def limited_option(*names: str, limit: Constraint, help: str, **more: Any) -> Decorator:
     """An option whose value a limit checks. ``{range}`` in ``help`` becomes the limit in words."""
-    return option(*names, type=LimitType(limit), help=help.replace("{range}", limit.wanted), **more)
+    return option(
+        *names, type=LimitType(limit), help=help.replace("{range}", limit.description), **more
+    )
 
 
 json_option: Decorator = option(
@@ -68,7 +70,7 @@ threads_option: Decorator = limited_option(
 )
 image_size_option: Decorator = limited_option(
     "--image-size",
-    limit=Sides(1, 1_024),
+    limit=Size2D(1, 1_024),
     metavar="SIZE",
     panel=DATA,
     unset=FROM_DATA,
@@ -105,8 +107,8 @@ _AUGMENTATIONS = "such as 'rotation 15, translation 0.1, flip', or none; see doc
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each field of a recipe; its value is None if the option is left out."""
     for field in reversed(knobs()):
-        limit, meaning = field.metadata["limit"], field.metadata["meaning"]
-        range_ = _AUGMENTATIONS if field.name == "augmentation" else limit.wanted
+        limit, meaning = field.metadata["constraint"], field.metadata["meaning"]
+        range_ = _AUGMENTATIONS if field.name == "augmentation" else limit.description
         default = _DEFAULTS.get(field.name) or limit.write(field.default)
         function = option(
             *_NAMES.get(field.name, (f"--{field.name.replace('_', '-')}",)),

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from rich.console import Console, RenderableType
 
-from ..core.atomic_write import write_whole
+from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, ModelFileError
 from ..core.progress import Progress
 
@@ -79,7 +79,7 @@ def check_free(path: str, is_ours: Callable[[Path], bool]) -> None:
 def write_page(path: str, html: str) -> None:
     """Write a page atomically and print its name; DataError if that fails."""
     try:
-        write_whole(Path(path), html.encode())
+        write_atomically(Path(path), html.encode())
     except OSError as error:
         raise DataError(f"{path}: not written: {error.strerror}") from None
     say(words(), f"wrote {path}")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import rich_click as click
 
-from ..core.constraints import Number
+from ..core.constraints import Real
 from ..core.errors import DataError
 from ..network import Network
 from .options import DATA, OUTPUT, json_option, limited_option
@@ -44,7 +44,7 @@ class PredictOptions:
 )
 @limited_option(
     "--coverage",
-    limit=Number(0, 1),
+    limit=Real(0, 1),
     metavar="FRACTION",
     panel=OUTPUT,
     default=1.0,

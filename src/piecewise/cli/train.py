@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Self
 import rich_click as click
 from rich.console import Console
 
-from ..core.constraints import Whole
+from ..core.constraints import Integer
 from ..core.errors import CheckpointError, LimitError, ModelFileError, NotationError
 from ..core.progress import Progress
 from ..data.dataset import Dataset, read_data
@@ -43,7 +43,7 @@ from .output import Meter, check_place, data, print_json, say, tell_skipped, wor
 from .score_text import group_lines, score_lines
 
 CLASSES_SHOWN = 20
-FOLDS = Whole(0, 1_000)
+FOLDS = Integer(0, 1_000)
 SCHEMA = 1
 """Of what --json prints."""
 
@@ -125,8 +125,8 @@ class TrainOptions:
     metavar="N|groups",
     panel=DATA,
     unset="5 for small data sets without a validation or test split, else 0",
-    help=f"Number of cross-validation folds ({FOLDS.wanted}), or groups for one fold a group; 0: "
-    "no cross-validation.",
+    help=f"Number of cross-validation folds ({FOLDS.description}), or groups for one fold a group; "
+    "0: no cross-validation.",
 )
 @option(
     "--layers",

@@ -16,14 +16,16 @@ from .locks import lock
 _ENDING = ".part"
 
 
-def write_whole(path: Path, content: bytes, check: Callable[[Path], None] | None = None) -> None:
-    """Put ``content`` at ``path``, as `written_whole` does."""
-    with written_whole(path, check) as file:
+def write_atomically(
+    path: Path, content: bytes, check: Callable[[Path], None] | None = None
+) -> None:
+    """Put ``content`` at ``path``, as `atomic_writer` does."""
+    with atomic_writer(path, check) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
+def atomic_writer(path: Path, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
     """A file that is at ``path`` once all is written: a temporary file beside it, brought to the
     disk, then renamed.
 

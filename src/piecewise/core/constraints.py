@@ -14,24 +14,24 @@ import numpy as np
 
 from .errors import LimitError, shown
 
-MOST_LAYERS = 1_000
-MOST_PARAMETERS = 100_000_000
-MOST_VALUES = 1 << 26  # values of one picture in one stack
-MOST_CLASSES = 65_536
-LONGEST_NAME = 1_000  # characters of a class's name
-LONGEST_NOTATION = 20_000  # characters
-DEEPEST_REPEAT = 8  # brackets inside brackets
-LONGEST_AXIS = 1 << 20  # cells of one axis of an input
+MAX_LAYERS = 1_000
+MAX_PARAMETERS = 100_000_000
+MAX_VALUES = 1 << 26  # values of one picture in one stack
+MAX_CLASSES = 65_536
+MAX_CLASS_NAME = 1_000  # characters of a class's name
+MAX_NOTATION = 20_000  # characters
+MAX_REPEAT_DEPTH = 8  # brackets inside brackets
+MAX_AXIS = 1 << 20  # cells of one axis of an input
 
 _WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]*\.?[0-9]+([eE][-+]?[0-9]{1,3})?|[0-9]+\.", re.ASCII)
 
 
-class Limit(Protocol):
+class Constraint(Protocol):
     """What one value may be."""
 
     @property
-    def wanted(self) -> str:
+    def description(self) -> str:
         """The limit in words, as in "wanted a whole number from 1 to 9"."""
 
     def check(self, value: object) -> Any:
@@ -44,12 +44,12 @@ class Limit(Protocol):
         """The word of the notation for a checked value; ``read`` gives the value back."""
 
 
-def refuse(value: object, limit: Limit) -> LimitError:
+def constraint_error(value: object, limit: Constraint) -> LimitError:
     """The error for a value outside its limit."""
-    return LimitError(f"got {shown(value)}, wanted {limit.wanted}")
+    return LimitError(f"got {shown(value)}, wanted {limit.description}")
 
 
-def checked(name: str, limit: Limit, value: object) -> Any:
+def checked(name: str, limit: Constraint, value: object) -> Any:
     """A value in its plain form; LimitError, beginning with its name, if it is outside."""
     try:
         return limit.check(value)
@@ -57,13 +57,13 @@ def checked(name: str, limit: Limit, value: object) -> Any:
         raise LimitError(f"{name}: {error}") from None
 
 
-def is_whole(value: object) -> TypeGuard[int]:
+def is_integer(value: object) -> TypeGuard[int]:
     """Whether a value is a whole number as Python or NumPy count it (True and 2.0 are not)."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
-class Whole:
+class Integer:
     """A whole number from ``low`` to ``high``; with ``optional``, it may be left out (None)."""
 
     low: int
@@ -71,19 +71,19 @@ class Whole:
     optional: bool = False
 
     @property
-    def wanted(self) -> str:
+    def description(self) -> str:
         return f"a whole number from {self.low} to {self.high:,}"
 
     def check(self, value: object) -> int | None:
         if value is None and self.optional:
             return None
-        if not (is_whole(value) and self.low <= value <= self.high):
-            raise refuse(value, self)
+        if not (is_integer(value) and self.low <= value <= self.high):
+            raise constraint_error(value, self)
         return int(value)
 
     def read(self, text: str) -> int | None:
         if not _WHOLE.fullmatch(text):
-            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
         return self.check(int(text))
 
     def write(self, value: int) -> str:
@@ -91,7 +91,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Sides:
+class Size2D:
     """Height and width, each from ``low`` to ``high``; one number means a square.
 
     ``word`` names the one word allowed in their place ("same", "all").
@@ -103,7 +103,7 @@ class Sides:
     optional: bool = False
 
     @property
-    def wanted(self) -> str:
+    def description(self) -> str:
         instead = f", or {self.word}" if self.word else ""
         return f"one whole number from {self.low} to {self.high:,} or two as HEIGHTxWIDTH{instead}"
 
@@ -113,12 +113,12 @@ class Sides:
         if isinstance(value, str):
             if value == self.word:
                 return value
-            raise refuse(value, self)
-        sides = (value, value) if is_whole(value) else value
+            raise constraint_error(value, self)
+        sides = (value, value) if is_integer(value) else value
         if not isinstance(sides, tuple | list) or len(sides) != 2:
-            raise refuse(value, self)
-        if not all(is_whole(side) and self.low <= int(side) <= self.high for side in sides):
-            raise refuse(value, self)
+            raise constraint_error(value, self)
+        if not all(is_integer(side) and self.low <= int(side) <= self.high for side in sides):
+            raise constraint_error(value, self)
         return int(sides[0]), int(sides[1])
 
     def read(self, text: str) -> tuple[int, int] | str | None:
@@ -126,11 +126,11 @@ class Sides:
             return text
         parts = text.split("x")
         if len(parts) > 2 or not all(_WHOLE.fullmatch(part) for part in parts):
-            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
         try:
             return self.check((int(parts[0]), int(parts[-1])))
         except LimitError:  # quote the word, not the pair made of it
-            raise LimitError(f"got '{text}', wanted {self.wanted}") from None
+            raise LimitError(f"got '{text}', wanted {self.description}") from None
 
     def write(self, value: tuple[int, int] | str) -> str:
         if isinstance(value, str):
@@ -140,7 +140,7 @@ class Sides:
 
 
 @dataclass(frozen=True)
-class Number:
+class Real:
     """A number from ``low`` to ``high``; with ``open``, ``high`` itself is left out."""
 
     low: float
@@ -148,20 +148,20 @@ class Number:
     open: bool = False
 
     @property
-    def wanted(self) -> str:
+    def description(self) -> str:
         end = "up to, but not including," if self.open else "to"
         return f"a number from {self.low:g} {end} {self.high:g}"
 
     def check(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-            raise refuse(value, self)
+            raise constraint_error(value, self)
         if not self.low <= value <= self.high or (self.open and value == self.high):
-            raise refuse(value, self)  # a NaN compares false and is refused
+            raise constraint_error(value, self)  # a NaN compares false and is refused
         return float(value) + 0.0  # -0.0 becomes 0.0
 
     def read(self, text: str) -> float:
         if not _DECIMAL.fullmatch(text):
-            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
         return self.check(float(text))
 
     def write(self, value: float) -> str:
@@ -175,12 +175,12 @@ class Choice:
     words: tuple[str, ...]
 
     @property
-    def wanted(self) -> str:
+    def description(self) -> str:
         return " or ".join(self.words)
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.words:
-            raise refuse(value, self)
+            raise constraint_error(value, self)
         return value
 
     def read(self, text: str) -> str:
@@ -191,11 +191,11 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class YesNo:
+class Boolean:
     """True or False; ``yes`` and ``no`` in the notation."""
 
     @property
-    def wanted(self) -> str:
+    def description(self) -> str:
         return "yes or no"
 
     def check(self, value: object) -> bool:
@@ -205,7 +205,7 @@ class YesNo:
 
     def read(self, text: str) -> bool:
         if text not in ("yes", "no"):
-            raise LimitError(f"got '{text[:40]}', wanted {self.wanted}")
+            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
         return text == "yes"
 
     def write(self, value: bool) -> str:
@@ -213,18 +213,18 @@ class YesNo:
 
 
 @dataclass(frozen=True)
-class Flag(YesNo):
+class Flag(Boolean):
     """True or False; in the notation the bare word is True and its absence False."""
 
     @property
-    def wanted(self) -> str:
+    def description(self) -> str:
         return "the bare word, or nothing"
 
 
-SHARE = Number(0, 1, open=True)
+FRACTION = Real(0, 1, open=True)
 """A part of a whole, but not all of it."""
 LOSS = Choice(("cross-entropy", "squared", "absolute"))
 """The number that learning descends."""
-SEED = Whole(0, 2**64 - 1)
+SEED = Integer(0, 2**64 - 1)
 """Of first weights, orders, drawings: any number of 64 bits."""
-THREADS = Whole(1, 256, optional=True)
+THREADS = Integer(1, 256, optional=True)

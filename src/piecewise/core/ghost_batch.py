@@ -14,7 +14,7 @@ import numpy.typing as npt
 GROUP_SIZE = 16
 
 
-def groups(count: int) -> Iterator[slice]:
+def ghost_batches(count: int) -> Iterator[slice]:
     """The groups that ``count`` pictures go through in."""
     for start in range(0, count, GROUP_SIZE):
         yield slice(start, min(start + GROUP_SIZE, count))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint32]
 
 # The first step of every path says what the numbers are for.
-WEIGHTS, DROPOUT, ORDER, DRAWINGS, SPLIT, TRICKS, NOISE, COLUMNS = range(1, 9)
+WEIGHTS, DROPOUT, ORDER, XO_DRAWS, SPLIT, AUGMENTATION_DRAWS, NOISE, COLUMNS = range(1, 9)
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 """By how many bits the steps of a round turn a word."""
@@ -47,20 +47,20 @@ def threefry(key: Key, low: Any, high: Any) -> tuple[Words, Words]:
     return x, y
 
 
-def key_of(seed: int, *path: Any) -> Key:
+def derive_key(seed: int, *path: Any) -> Key:
     """The key of a seed (0 to 2**64 - 1) and a path of whole numbers, or of arrays of them."""
     key = Key(*_halves(seed))
     for step in path:
-        key = fold(key, step)
+        key = fold_in(key, step)
     return key
 
 
-def fold(key: Key, step: Any) -> Key:
+def fold_in(key: Key, step: Any) -> Key:
     """The key one step further along a path."""
     return Key(*threefry(key, *_halves(step)))
 
 
-def words(key: Key, count: int, start: int = 0) -> Words:
+def random_words(key: Key, count: int, start: int = 0) -> Words:
     """``count`` random words along a new last axis, from the (even) number ``start`` on: words 2i
     and 2i + 1 are those of counter i.
     """
@@ -73,13 +73,13 @@ def words(key: Key, count: int, start: int = 0) -> Words:
 
 def uniform(key: Key, count: int, start: int = 0) -> npt.NDArray[np.float64]:
     """``count`` numbers from [0, 1) along a new last axis: multiples of 2**-24."""
-    return (words(key, count, start) >> np.uint32(8)).astype(np.float64) * 2.0**-24
+    return (random_words(key, count, start) >> np.uint32(8)).astype(np.float64) * 2.0**-24
 
 
-def shuffled(key: Key, count: int) -> npt.NDArray[np.int64]:
+def permutation(key: Key, count: int) -> npt.NDArray[np.int64]:
     """The numbers 0 to ``count`` - 1 in random order: by a random word each, equal ones by number.
     ``count`` is at most 2**32."""
-    drawn = words(key, count).astype(np.uint64) << np.uint64(32)
+    drawn = random_words(key, count).astype(np.uint64) << np.uint64(32)
     drawn |= np.arange(count, dtype=np.uint64)
     drawn.sort()  # no two are equal, so that every way to sort gives the same
     return (drawn & np.uint64(0xFFFFFFFF)).astype(np.int64)

@@ -46,13 +46,15 @@ class Windows:
         return slice(cell, cell + self.stride * (self.count - 1) + 1, self.stride)
 
 
-def whole(size: int, window: int, stride: int, before: int = 0, after: int = 0) -> Windows:
+def complete_windows(
+    size: int, window: int, stride: int, before: int = 0, after: int = 0
+) -> Windows:
     """The windows that lie wholly inside the padded axis; the count is 0 if not one does."""
     room = before + size + after - window
     return Windows(size, window, stride, before, room // stride + 1 if room >= 0 else 0)
 
 
-def partial(size: int, window: int, stride: int) -> Windows:
+def partial_windows(size: int, window: int, stride: int) -> Windows:
     """The windows that reach every cell a stride allows; the last may hang over the edge.
 
     A window always starts on a cell: with a stride longer than the window, one that would start
@@ -62,7 +64,7 @@ def partial(size: int, window: int, stride: int) -> Windows:
     return Windows(size, window, stride, 0, min(overhanging, -(-size // stride)))
 
 
-def same(size: int, window: int, stride: int) -> Windows:
+def same_windows(size: int, window: int, stride: int) -> Windows:
     """Zero padding that gives ceil(size / stride) windows, an odd cell of it at the end."""
     count = -(-size // stride)
     padding = max(0, (count - 1) * stride + window - size)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..core.array_types import Array, Float64
 from ..core.errors import DataError, LimitError, shown
-from ..reference.reductions import total
+from ..reference.reductions import tree_sum
 from ..spec.architecture import input_shape
 from .images.decoding import read_picture
 from .images.preprocessor import ImagePreprocessor, Pictures, fit_image_preprocessor
@@ -218,19 +218,19 @@ def reading_of_rows(rows: Array, weights: Float64) -> Reading:
 
 
 def _standard(pictures: Array, weights: Float64, shape: Shape, cells: tuple[int, ...]) -> Standard:
-    share = weights / total(weights)
+    share = weights / tree_sum(weights)
     many = int(np.prod([shape[axis - 1] for axis in cells], dtype=np.int64))
 
     def mean_of(change: Any) -> Float64:
         """The weighted mean over pictures and ``cells``; added up in an order that is the same on
         every machine, as the network depends on it."""
         blocks = [
-            total(change(pictures[at : at + _BLOCK]) * share[at : at + _BLOCK, None, None, None])
+            tree_sum(change(pictures[at : at + _BLOCK]) * share[at : at + _BLOCK, None, None, None])
             for at in range(0, len(pictures), _BLOCK)
         ]
-        summed = total(np.stack(blocks))
+        summed = tree_sum(np.stack(blocks))
         if cells:
-            summed = total(summed.reshape(len(summed), -1).T)[:, None, None]
+            summed = tree_sum(summed.reshape(len(summed), -1).T)[:, None, None]
         return np.asarray(summed / many)
 
     with np.errstate(over="ignore", invalid="ignore"):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.array_types import Labels
-from ..core.constraints import Sides
+from ..core.constraints import Size2D
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
 from ..spec.architecture import class_names
@@ -122,7 +122,7 @@ def read_data(
         raise DataError("data: got no name, wanted that of a folder or a file")
     place = Path(path)
     if size is not None:
-        size = Sides(1, 1_024).check(size)  # type: ignore[assignment]
+        size = Size2D(1, 1_024).check(size)  # type: ignore[assignment]
     gathered = gather(place)
     grouped = None if groups is None else np.array(groups_of(gathered, groups, place))
     if preprocessor is not None and preprocessor.reads != gathered.reads:

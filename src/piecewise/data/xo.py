@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.array_types import Float64
-from ..core.constraints import SEED, Number, Whole, checked
+from ..core.constraints import SEED, Integer, Real, checked
 from ..core.portable_math import sine_cosine
-from ..core.rng import DRAWINGS, Key, fold, key_of, uniform
+from ..core.rng import XO_DRAWS, Key, derive_key, fold_in, uniform
 from ..engine.runtime.thread_pool import processors
 from .images.preprocessor import ImagePreprocessor, Pictures
 
@@ -90,12 +90,12 @@ class XOVariation:
     def __post_init__(self) -> None:
         low, high = self.scale
         for name, limit, value in (
-            ("translation", Number(0, 0.5), self.translation),
-            ("smallest scaling", Number(0.2, 1), low),
-            ("largest scaling", Number(1, 2), high),
-            ("rotation", Number(0, 180), self.rotation),
-            ("weight", Number(1, 4), self.stroke_width),
-            ("noise", Number(0, 0.5), self.noise),
+            ("translation", Real(0, 0.5), self.translation),
+            ("smallest scaling", Real(0.2, 1), low),
+            ("largest scaling", Real(1, 2), high),
+            ("rotation", Real(0, 180), self.rotation),
+            ("weight", Real(1, 4), self.stroke_width),
+            ("noise", Real(0, 0.5), self.noise),
         ):
             checked(f"tricks: {name}", limit, value)
 
@@ -143,10 +143,10 @@ def make_xo(
     Raises LimitError.
     """
     for name, limit, value in (
-        ("count", Whole(1, 10_000_000), count),
-        ("size", Whole(9, 512), size),
+        ("count", Integer(1, 10_000_000), count),
+        ("size", Integer(9, 512), size),
         ("seed", SEED, seed),
-        ("first", Whole(0, 2**40), first),
+        ("first", Integer(0, 2**40), first),
     ):
         checked(f"draw: {name}", limit, value)
     pictures = np.empty((count, 1, size, size), np.uint8)
@@ -177,14 +177,14 @@ def _draw(
     numbers: npt.NDArray[np.int64], size: int, seed: int, tricks: XOVariation
 ) -> tuple[Pictures, dict[str, Float64]]:
     """The pictures of these numbers and their tricks."""
-    key = key_of(seed, DRAWINGS, numbers)
-    hand = 2 * uniform(fold(key, 0), _HAND) - 1  # (N, 16) from -1 to 1
-    values = _trick_values(uniform(fold(key, 1), 6), size, tricks)
+    key = derive_key(seed, XO_DRAWS, numbers)
+    hand = 2 * uniform(fold_in(key, 0), _HAND) - 1  # (N, 16) from -1 to 1
+    values = _trick_values(uniform(fold_in(key, 1), 6), size, tricks)
     starts, ends = _strokes(hand, numbers % 2 == 0)
     place = _Placing(values, size)
     ink = _ink(place(starts), place(ends), values["weight"], size)
     if tricks.noise:
-        ink = ink + values["noise"][:, None, None] * _bell(fold(key, 2), size)
+        ink = ink + values["noise"][:, None, None] * _bell(fold_in(key, 2), size)
     return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8), values
 
 

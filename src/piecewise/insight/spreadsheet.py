@@ -19,7 +19,7 @@ from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.atomic_write import write_whole
+from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, LimitError
 from ..trace.arithmetic import Place, Term, Why, fused
 from ..trace.walk import Walk
@@ -64,7 +64,7 @@ def export_spreadsheet(
         _Book(walk, _opened(walk, first)).write(made, first)
         content = made.read_bytes()
     try:
-        write_whole(Path(path), content)
+        write_atomically(Path(path), content)
     except OSError as error:
         raise DataError(f"{path}: not written: {error.strerror}") from None
 

@@ -30,7 +30,7 @@ MOST_CELLS = 1_000
 MOST_PIXELS = 4_000_000
 """Of all pictures together."""
 OF_A_CELL = 60
-LONGEST_NAME = 100
+MAX_CLASS_NAME = 100
 """Characters of a name, or of a text, that are shown."""
 _START = "evaluate.js"
 
@@ -186,7 +186,7 @@ class _Answers:
         between, texts = " " if preprocessor.units == "words" else "", {}
         for index in self.shown:
             words = preprocessor.written(self.data.inputs[index])
-            text = _short(between.join(filter(None, words)), 2 * LONGEST_NAME)
+            text = _short(between.join(filter(None, words)), 2 * MAX_CLASS_NAME)
             room -= 6 * len(text.encode()) + 20
             if room < 0:
                 break
@@ -194,7 +194,7 @@ class _Answers:
         return texts
 
 
-def _short(text: str, most: int = LONGEST_NAME) -> str:
+def _short(text: str, most: int = MAX_CLASS_NAME) -> str:
     """A text as it is shown; of a long one the beginning."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 

@@ -18,13 +18,13 @@ import numpy.typing as npt
 from ..core.array_types import Float64
 from ..core.ghost_batch import StepContext
 from ..core.portable_math import sine_cosine
-from ..core.rng import NOISE, TRICKS, key_of, uniform
-from ..spec.augmentation import GROUND, Augmentation
+from ..core.rng import AUGMENTATION_DRAWS, NOISE, derive_key, uniform
+from ..spec.augmentation import BACKGROUND, Augmentation
 
 Pictures = npt.NDArray[np.float32]
 
 
-class Draws(NamedTuple):
+class GeometricDraws(NamedTuple):
     """What happens to each of (N,) pictures."""
 
     right: Float64
@@ -39,7 +39,7 @@ class Draws(NamedTuple):
     mirrored: npt.NDArray[np.bool_]
 
 
-class Shades(NamedTuple):
+class IntensityDraws(NamedTuple):
     """What happens to the numbers of each of (N,) pictures."""
 
     contrast: Float64
@@ -52,14 +52,16 @@ class Shades(NamedTuple):
     columns: npt.NDArray[np.int64]
 
 
-def draws(tricks: Augmentation, height: int, width: int, moment: StepContext) -> Draws:
+def geometric_draws(
+    tricks: Augmentation, height: int, width: int, moment: StepContext
+) -> GeometricDraws:
     """Six even numbers for each picture, spread over what the tricks allow."""
-    drawn = uniform(key_of(moment.seed, TRICKS, moment.epoch, moment.pictures), 6)
+    drawn = uniform(derive_key(moment.seed, AUGMENTATION_DRAWS, moment.epoch, moment.pictures), 6)
     even = 2 * drawn - 1
     low, high = tricks.scale
     # A single row or column would turn into an almost empty one.
     rotation = tricks.rotation if min(height, width) > 1 else 0.0
-    return Draws(
+    return GeometricDraws(
         even[:, 0] * (tricks.shift[1] * width),
         even[:, 1] * (tricks.shift[0] * height),
         low + drawn[:, 2] * (high - low),
@@ -69,10 +71,14 @@ def draws(tricks: Augmentation, height: int, width: int, moment: StepContext) ->
     )
 
 
-def shades(tricks: Augmentation, height: int, width: int, moment: StepContext) -> Shades:
-    """Seven more even numbers for each picture, after those of `draws`."""
-    drawn = uniform(key_of(moment.seed, TRICKS, moment.epoch, moment.pictures), 7, 6)
-    return Shades(
+def intensity_draws(
+    tricks: Augmentation, height: int, width: int, moment: StepContext
+) -> IntensityDraws:
+    """Seven more even numbers for each picture, after those of `geometric_draws`."""
+    drawn = uniform(
+        derive_key(moment.seed, AUGMENTATION_DRAWS, moment.epoch, moment.pictures), 7, 6
+    )
+    return IntensityDraws(
         1 + (2 * drawn[:, 0] - 1) * tricks.contrast,
         (2 * drawn[:, 1] - 1) * tricks.brightness,
         drawn[:, 6] * tricks.noise,
@@ -88,26 +94,26 @@ def _band(widest: int, side: int, breadth: Float64, place: Float64) -> npt.NDArr
     return np.stack([first, first + cells])
 
 
-def trick(tricks: Augmentation, pictures: Pictures, ground: str, moment: StepContext) -> Pictures:
+def augment(tricks: Augmentation, pictures: Pictures, ground: str, moment: StepContext) -> Pictures:
     """Prepared pictures (N, C, H, W) -> the same shape. ``ground``: that of their preparation; what
     comes from outside a drawing ("dark", "light") is ground, outside a photo ("any") the nearest
     pixel of its edge."""
     height, width = pictures.shape[2:]
-    weighed = as_drawn(draws(tricks, height, width, moment), pictures, ground)
-    drawn_shades = shades(tricks, height, width, moment)
+    weighed = apply_geometric(geometric_draws(tricks, height, width, moment), pictures, ground)
+    drawn_shades = intensity_draws(tricks, height, width, moment)
     return _masked(_shaded(tricks, weighed, drawn_shades, moment), drawn_shades).astype(np.float32)
 
 
-def as_drawn(drawn: Draws, pictures: Pictures, ground: str) -> Float64:
+def apply_geometric(drawn: GeometricDraws, pictures: Pictures, ground: str) -> Float64:
     """Prepared pictures (N, C, H, W) -> the same shape, moved and made bolder or finer exactly as
     ``drawn`` says, of each picture or, with draws for one, of all alike. ``ground``: see
-    `trick`."""
+    `augment`."""
     rows, columns = _sources(drawn, *pictures.shape[2:])
     moved = _sampled(pictures.astype(np.float64), rows, columns, is_drawing=ground != "any")
     return _weighed(moved, drawn.weight)
 
 
-def _sources(drawn: Draws, height: int, width: int) -> tuple[Float64, Float64]:
+def _sources(drawn: GeometricDraws, height: int, width: int) -> tuple[Float64, Float64]:
     """Where each pixel comes from: rows and columns, both (N, H, W)."""
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     right, down = drawn.right[:, None, None], drawn.down[:, None, None]
@@ -124,7 +130,7 @@ def _sources(drawn: Draws, height: int, width: int) -> tuple[Float64, Float64]:
 def _sampled(x: Float64, rows: Float64, columns: Float64, *, is_drawing: bool) -> Float64:
     """The values of the pictures at places between the pixels, from the four around each."""
     height, width = x.shape[2:]
-    framed = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)), constant_values=GROUND)
+    framed = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)), constant_values=BACKGROUND)
     # A drawing fades into its ground within one pixel. Along an axis of one pixel nothing can move.
     out_y, out_x = (int(is_drawing and side > 1) for side in (height, width))
     rows = np.clip(rows, -out_y, height - 1 + out_y) + 1
@@ -165,22 +171,24 @@ def _largest_around(x: Float64) -> Float64:
     return x
 
 
-def _shaded(tricks: Augmentation, x: Float64, drawn: Shades, moment: StepContext) -> Float64:
+def _shaded(
+    tricks: Augmentation, x: Float64, drawn: IntensityDraws, moment: StepContext
+) -> Float64:
     """Contrast, light and noise; nothing is kept within bounds where none of them is wanted."""
     if not (tricks.contrast or tricks.brightness or tricks.noise):
         return x
     contrast, light, loudness = (part[:, None, None, None] for part in drawn[:3])
     x = x * contrast + light
     if tricks.noise:
-        key = key_of(moment.seed, NOISE, moment.epoch, moment.pictures)
+        key = derive_key(moment.seed, NOISE, moment.epoch, moment.pictures)
         x = x + (2 * uniform(key, x[0].size).reshape(x.shape) - 1) * loudness
     return np.clip(x, -1, 1)
 
 
-def _masked(x: Float64, drawn: Shades) -> Float64:
+def _masked(x: Float64, drawn: IntensityDraws) -> Float64:
     """Ground in a band of rows and one of columns."""
     rows, columns = (
         (band[0, :, None] <= np.arange(side)) & (np.arange(side) < band[1, :, None])
         for band, side in ((drawn.rows, x.shape[2]), (drawn.columns, x.shape[3]))
     )
-    return np.where((rows[:, :, None] | columns[:, None, :])[:, None], GROUND, x)
+    return np.where((rows[:, :, None] | columns[:, None, :])[:, None], BACKGROUND, x)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Norm
-from .reductions import Arrays, Draw, over_cells
+from .reductions import Arrays, Draw, sum_over_cells
 
 CACHES_INPUT = False
 
@@ -46,13 +46,13 @@ def forward(layer: Norm, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[A
 def backward(
     layer: Norm, upstream: Array, arrays: Arrays, kept: Kept
 ) -> tuple[Array, dict[str, Array]]:
-    """upstream like x -> dx like x, dweight (C), dbias (C), both by `over_cells`.
+    """upstream like x -> dx like x, dweight (C), dbias (C), both by `sum_over_cells`.
 
     While training every x also moves the mean and the deviation of its map: what all of them do
     together, a shift and a scaling, changes nothing and is taken out.
     """
     normal, scale = kept.normal, kept.scale
-    gradients = {"weight": over_cells(upstream * normal), "bias": over_cells(upstream)}
+    gradients = {"weight": sum_over_cells(upstream * normal), "bias": sum_over_cells(upstream)}
     if kept.training:
         shift, stretch = (_share(gradients[name], upstream) for name in ("bias", "weight"))
         upstream = upstream - shift[:, None, None] - normal * stretch[:, None, None]
@@ -65,7 +65,7 @@ def observed(kept: Kept) -> dict[str, Array]:
 
 
 def _mean(x: Array) -> Array:
-    return _share(over_cells(x), x)
+    return _share(sum_over_cells(x), x)
 
 
 def _share(summed: Array, x: Array) -> Array:

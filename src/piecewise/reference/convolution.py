@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ..core.array_types import Array
 from ..core.windows import Windows
 from ..spec.layers import Convolution, Shape
-from .reductions import Arrays, Draw, over_cells, total
+from .reductions import Arrays, Draw, sum_over_cells, tree_sum
 
 CACHES_INPUT = True
 _PRODUCTS = 1 << 16
@@ -58,14 +58,14 @@ def backward(
     dx = dpadded[:, :, rows.before :, columns.before :][:, :, : x.shape[2], : x.shape[3]]
 
     found = {"weight": _dweight(upstream, _patches(padded, rows, columns)).reshape(weight.shape)}
-    return dx, found | ({"bias": over_cells(upstream)} if layer.bias else {})
+    return dx, found | ({"bias": sum_over_cells(upstream)} if layer.bias else {})
 
 
 def _dweight(upstream: Array, patches: Array) -> Array:
     """upstream (N, O, OH, OW), patches (OH, OW, N, C, KH, KW) -> (O, C * KH * KW).
 
     Each picture's own patches one after the other, row by row and column by column; then the
-    pictures, by `total`.
+    pictures, by `tree_sum`.
     """
     high, wide, count, *cells = patches.shape
     slope = np.ascontiguousarray(upstream.transpose(2, 3, 0, 1))[..., None]  # (OH, OW, N, O, 1)
@@ -77,7 +77,7 @@ def _dweight(upstream: Array, patches: Array) -> Array:
             some = slice(start, start + at_once)
             for products in slope[row, some] * patch[some]:
                 pictures += products
-    return total(pictures)
+    return tree_sum(pictures)
 
 
 def _patches(padded: Array, rows: Windows, columns: Windows) -> Array:

@@ -13,12 +13,14 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.ghost_batch import StepContext
 from ..spec.architecture import Architecture
-from ..spec.optimizers import NUDGE
+from ..spec.optimizers import NUDGE_SIZE
 from .model import Gradients, mean_loss
 from .reductions import Arrays
 
 
-def nudge(loss: Callable[[], float], array: Array, amount: float = NUDGE) -> Array:
+def numerical_gradient(
+    loss: Callable[[], float], array: Array, amount: float = NUDGE_SIZE
+) -> Array:
     """How ``loss`` changes with each number of ``array``, per unit: (up - down) / (2 amount).
 
     ``array`` (float64) is adjusted in place, one number at a time, and left as it was.
@@ -35,7 +37,7 @@ def nudge(loss: Callable[[], float], array: Array, amount: float = NUDGE) -> Arr
     return slope
 
 
-def nudges(
+def numerical_gradients(
     architecture: Architecture,
     arrays: Arrays,
     x: Array,
@@ -51,6 +53,6 @@ def nudges(
     def now() -> float:
         return mean_loss(architecture, wide, x, right, loss, moment, weights)[0]
 
-    slopes = {row.name: nudge(now, wide[row.name]) for row in architecture.parameters}
+    slopes = {row.name: numerical_gradient(now, wide[row.name]) for row in architecture.parameters}
     mean, observed = mean_loss(architecture, wide, x, right, loss, moment, weights)
     return Gradients(mean, slopes, observed)

@@ -18,22 +18,22 @@ Loss = Callable[[Array, Array], tuple[Array, Array]]
 
 def absolute(logits: Array, right: Array) -> tuple[Array, Array]:
     """The deck's: |right answer - actual answer|, added up over the classes."""
-    difference = logits - answers(logits, right)
+    difference = logits - one_hot(logits, right)
     return _over_classes(np.abs(difference)), np.sign(difference)
 
 
 def squared(logits: Array, right: Array) -> tuple[Array, Array]:
     """(right answer - actual answer) squared, added up over the classes."""
-    difference = logits - answers(logits, right)
+    difference = logits - one_hot(logits, right)
     return _over_classes(difference * difference), 2 * difference
 
 
 def cross_entropy(logits: Array, right: Array) -> tuple[Array, Array]:
     """- log of the probability of the right class, probabilities by softmax."""
-    shifted, exponentials, sums = stable_exponentials(logits)
+    shifted, exponentials, sums = shifted_exponentials(logits)
     chosen = shifted[np.arange(len(right)), right]
     loss = log(sums).astype(logits.dtype) - chosen
-    return loss, exponentials / sums[:, None] - answers(logits, right)
+    return loss, exponentials / sums[:, None] - one_hot(logits, right)
 
 
 LOSSES: dict[str, Loss] = {
@@ -43,7 +43,7 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def stable_exponentials(logits: Array) -> tuple[Array, Array, Array]:
+def shifted_exponentials(logits: Array) -> tuple[Array, Array, Array]:
     """Logits (N, K) minus the largest of each row, the exponentials of that, none of which
     overflows, and their sums (N)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -53,13 +53,13 @@ def stable_exponentials(logits: Array) -> tuple[Array, Array, Array]:
 
 def softmax(logits: Array) -> Array:
     """Logits (N, K) -> probabilities (N, K): positive, and 1 in all for each picture."""
-    _, exponentials, sums = stable_exponentials(logits)
+    _, exponentials, sums = shifted_exponentials(logits)
     return np.asarray(exponentials / sums[:, None])
 
 
 def log_softmax(logits: Array) -> Array:
     """Logits (N, K) -> the logarithms of the probabilities (N, K)."""
-    shifted, _, sums = stable_exponentials(logits)
+    shifted, _, sums = shifted_exponentials(logits)
     return np.asarray(shifted - log(sums).astype(logits.dtype)[:, None])
 
 
@@ -69,7 +69,7 @@ def softmax_backward(upstream: Array, probabilities: Array) -> Array:
     return np.asarray(probabilities * (upstream - common))
 
 
-def answers(logits: Array, right: Array) -> Array:
+def one_hot(logits: Array, right: Array) -> Array:
     """The right answers (N, K): 1 for the right class, 0 for the others."""
     wanted = np.zeros_like(logits)
     wanted[np.arange(len(right)), right] = 1

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..core.array_types import Array
-from ..core.ghost_batch import StepContext, groups
-from ..core.rng import DROPOUT, key_of
+from ..core.ghost_batch import StepContext, ghost_batches
+from ..core.rng import DROPOUT, derive_key
 from ..spec.architecture import Architecture, Stage
 from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
 from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
@@ -18,7 +18,7 @@ from .losses import LOSSES
 from .reductions import Arrays, Draw
 
 
-class Pair(Protocol):
+class LayerFunctions(Protocol):
     """What a layer kind's file has; each for its own record and what it keeps."""
 
     CACHES_INPUT: bool
@@ -33,7 +33,7 @@ class Pair(Protocol):
     ) -> tuple[Array, dict[str, Array]]: ...
 
 
-PAIRS: dict[type[Layer], Pair] = {
+LAYER_FUNCTIONS: dict[type[Layer], LayerFunctions] = {
     Convolution: convolution,
     Relu: relu,
     Pool: pooling,
@@ -61,8 +61,8 @@ def forward(
     """One group through every stage: the stack each gives, and what each keeps for the way back."""
     outputs, kept = [], []
     for stage in stages:
-        pair = PAIRS[type(stage.layer)]
-        x, keeps = pair.forward(stage.layer, x, own(stage, arrays), _draw(stage, moment))
+        pair = LAYER_FUNCTIONS[type(stage.layer)]
+        x, keeps = pair.forward(stage.layer, x, stage_arrays(stage, arrays), _draw(stage, moment))
         outputs.append(x)
         kept.append(keeps)
     return outputs, kept
@@ -74,8 +74,8 @@ def backward(
     """From the gradient of the last stack to that of the input, and of every parameter."""
     gradients: dict[str, Array] = {}
     for stage, keeps in zip(reversed(stages), reversed(kept), strict=True):
-        pair = PAIRS[type(stage.layer)]
-        upstream, found = pair.backward(stage.layer, upstream, own(stage, arrays), keeps)
+        pair = LAYER_FUNCTIONS[type(stage.layer)]
+        upstream, found = pair.backward(stage.layer, upstream, stage_arrays(stage, arrays), keeps)
         gradients |= {f"{stage.name}.{name}": array for name, array in found.items()}
     return upstream, gradients
 
@@ -84,7 +84,7 @@ def logits(architecture: Architecture, arrays: Arrays, x: Array) -> Array:
     """Pictures (N, C, H, W), or words (N, positions) -> (N, classes)."""
     dtype = _dtype(arrays, x)
     answers = np.empty((len(x), len(architecture.classes)), dtype)
-    for group in groups(len(x)):
+    for group in ghost_batches(len(x)):
         outputs, _ = forward(architecture.stages, arrays, x[group])
         answers[group] = outputs[-1].reshape(answers[group].shape)
     return answers
@@ -152,7 +152,7 @@ def _answered(
     weights: Array | None,
 ) -> Iterator[_Answered]:
     """The groups of pictures x, each through every stage and the loss, times their weights."""
-    for group in groups(len(x)):
+    for group in ghost_batches(len(x)):
         part = moment and moment.part(group)
         outputs, kept = forward(architecture.stages, arrays, x[group], part)
         last = outputs[-1]
@@ -163,7 +163,7 @@ def _answered(
         yield _Answered(losses.tolist(), slope.reshape(last.shape), kept)
 
 
-def own(stage: Stage, arrays: Arrays) -> dict[str, Array]:
+def stage_arrays(stage: Stage, arrays: Arrays) -> dict[str, Array]:
     """A stage's arrays by their short names."""
     rows = stage.parameters + stage.running_stats
     return {row.tensor.name: arrays[row.name] for row in rows}
@@ -175,10 +175,12 @@ def _draw(stage: Stage, moment: StepContext | None) -> Draw | None:
     if not stage.layer.draws:
         return _NO_DRAW
     path = (DROPOUT, moment.epoch, moment.pictures, stage.number)
-    return Draw(key_of(moment.seed, *path))
+    return Draw(derive_key(moment.seed, *path))
 
 
-_NO_DRAW = Draw(key_of(0))  # says "training" to layers that draw nothing; folding keys takes time
+_NO_DRAW = Draw(
+    derive_key(0)
+)  # says "training" to layers that draw nothing; folding keys takes time
 
 
 def _dtype(arrays: Arrays, x: Array) -> np.dtype[Any]:
@@ -197,7 +199,7 @@ def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
 
 def _means(seen: Sequence[Mapping[str, Array]], count: int) -> dict[str, Array]:
     """The mean of the groups' statistics, each counted by its pictures, added group by group."""
-    sizes = [group.stop - group.start for group in groups(count)]
+    sizes = [group.stop - group.start for group in ghost_batches(count)]
     means = {name: np.zeros_like(array) for name, array in seen[0].items()} if seen else {}
     for name, mean in means.items():
         for one, size in zip(seen, sizes, strict=True):

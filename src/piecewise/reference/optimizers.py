@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.array_types import Array
-from ..spec.optimizers import BETA1, BETA2, EPSILON, corrections
+from ..spec.optimizers import BETA1, BETA2, EPSILON, bias_corrections
 
 
 def sgd(
@@ -54,6 +54,6 @@ def adamw(
     weights = weights - rate * decay * weights
     first = beta1 * first + (1 - beta1) * slope
     second = beta2 * second + (1 - beta2) * slope * slope
-    first_part, second_part = corrections(step, beta1, beta2)
+    first_part, second_part = bias_corrections(step, beta1, beta2)
     mean, square = first / first_part, second / second_part
     return weights - rate * mean / (np.sqrt(square) + epsilon), first, second

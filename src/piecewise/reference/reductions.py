@@ -20,7 +20,7 @@ class Draw(NamedTuple):
     pictures: Key
 
 
-def total(values: Array) -> Array:
+def tree_sum(values: Array) -> Array:
     """The sum over the first axis, as a tree: what lies beyond the largest power of two below the
     count is added to the front, until one is left.
 
@@ -35,11 +35,11 @@ def total(values: Array) -> Array:
     return summed[0] if len(summed) else np.zeros(values.shape[1:], values.dtype)
 
 
-def over_cells(x: Array) -> Array:
+def sum_over_cells(x: Array) -> Array:
     """(N, C, H, W) -> (C): each picture's own cells one after the other, row by row and column by
-    column; then the pictures, by `total`."""
+    column; then the pictures, by `tree_sum`."""
     cells = x.reshape(x.shape[0] * x.shape[1], -1).T
     maps = cells[0].copy()
     for cell in cells[1:]:
         maps += cell
-    return total(maps.reshape(x.shape[:2]))
+    return tree_sum(maps.reshape(x.shape[:2]))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.array_types import Array, Float64
-from ..core.constraints import SEED, checked, is_whole
+from ..core.constraints import SEED, checked, is_integer
 from ..core.errors import DataError, LimitError, NotFittedError, shown
 from ..engine.runtime.thread_pool import processors
 
@@ -231,6 +231,6 @@ def threads_of(n_jobs: Any) -> int | None:
     """Threads for scikit-learn's number of jobs: -1 is all processors, -2 all but one."""
     if n_jobs is None:
         return None
-    if not is_whole(n_jobs) or n_jobs == 0:
+    if not is_integer(n_jobs) or n_jobs == 0:
         raise LimitError(f"n_jobs: got {shown(n_jobs)}, wanted a whole number but 0, or None")
     return max(1, processors() + 1 + int(n_jobs)) if n_jobs < 0 else int(n_jobs)

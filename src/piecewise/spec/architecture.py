@@ -14,22 +14,30 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.constraints import (
-    LONGEST_AXIS,
-    LONGEST_NAME,
-    MOST_CLASSES,
-    MOST_LAYERS,
-    MOST_PARAMETERS,
-    MOST_VALUES,
-    Whole,
+    MAX_AXIS,
+    MAX_CLASS_NAME,
+    MAX_CLASSES,
+    MAX_LAYERS,
+    MAX_PARAMETERS,
+    MAX_VALUES,
+    Integer,
     checked,
-    is_whole,
+    is_integer,
 )
 from ..core.errors import LimitError, ShapeError, shown
-from .layers import Connectivity, Layer, Misfit, Shape, Tensor, per_class_knob, too_many_values
-from .notation import Placed, parse_placed, write_layer, write_placed
+from .layers import (
+    Connectivity,
+    InputShapeError,
+    Layer,
+    Shape,
+    Tensor,
+    per_class_field,
+    too_many_values,
+)
+from .notation import PositionedLayer, parse_with_positions, write_layer, write_with_positions
 
 
-class Row(NamedTuple):
+class ArrayEntry(NamedTuple):
     """One line of the parameter table: where an array lies in the flat buffer, and what it is
     filled with first (``tensor.centre``, ``tensor.spread``)."""
 
@@ -55,8 +63,8 @@ class Stage:
     layer: Layer
     input: Shape
     output: Shape
-    parameters: tuple[Row, ...]
-    running_stats: tuple[Row, ...]
+    parameters: tuple[ArrayEntry, ...]
+    running_stats: tuple[ArrayEntry, ...]
 
     @property
     def multiplications(self) -> int:
@@ -88,7 +96,7 @@ class Architecture:
         self._text, placed = _placed(layers)
         placed = _with_neurons(placed, len(self.classes))
         self.layers = tuple(layer for layer, _ in placed)
-        self.notation = write_placed(_without_neurons(self.layers, len(self.classes)))[0]
+        self.notation = write_with_positions(_without_neurons(self.layers, len(self.classes)))[0]
         self.stages = self._stages(placed)
         self.parameters = tuple(row for stage in self.stages for row in stage.parameters)
         self.running_stats = tuple(row for stage in self.stages for row in stage.running_stats)
@@ -120,7 +128,7 @@ class Architecture:
     def __hash__(self) -> int:
         return hash((self.layers, self.input, self.classes))
 
-    def _stages(self, placed: list[Placed]) -> tuple[Stage, ...]:
+    def _stages(self, placed: list[PositionedLayer]) -> tuple[Stage, ...]:
         stages: list[Stage] = []
         shape, used, kept = self.input, 0, 0
         counts: dict[str, int] = {}
@@ -129,7 +137,7 @@ class Architecture:
                 output = layer.output(shape)
                 _refuse_tokens_after_others(layer, number)
                 tensors, running_stats = layer.parameters(shape), layer.running_stats(shape)
-            except Misfit as misfit:
+            except InputShapeError as misfit:
                 raise self._error(str(misfit), number, layer, position) from None
             counts[layer.word] = counts.get(layer.word, 0) + 1
             name = f"{layer.word}{counts[layer.word]}"
@@ -143,17 +151,17 @@ class Architecture:
         return tuple(stages)
 
     def _refuse_too_large(self, stage: Stage, used: int, position: int) -> None:
-        if used > MOST_PARAMETERS:
+        if used > MAX_PARAMETERS:
             raise self._error(
                 f"with its {sum(row.size for row in stage.parameters):,} parameters, on an input "
-                f"of {stage.input}, there are {used:,}, wanted at most {MOST_PARAMETERS:,}; pool "
+                f"of {stage.input}, there are {used:,}, wanted at most {MAX_PARAMETERS:,}; pool "
                 "more before it, or take fewer features or neurons",
                 stage.number, stage.layer, position,
             )  # fmt: skip
         if too_many_values(stage.output):
             raise self._error(
                 f"its output, {stage.output}, has {stage.output.values:,} values, wanted at most "
-                f"{MOST_VALUES:,}; take fewer features or a smaller input",
+                f"{MAX_VALUES:,}; take fewer features or a smaller input",
                 stage.number, stage.layer, position,
             )  # fmt: skip
 
@@ -176,20 +184,20 @@ class Architecture:
 
 def class_names(classes: int | Iterable[str]) -> tuple[str, ...]:
     """The names of the classes: those given, or "0", "1", ... for a number."""
-    if is_whole(classes):
-        count: int = checked("classes", Whole(1, MOST_CLASSES), classes)
+    if is_integer(classes):
+        count: int = checked("classes", Integer(1, MAX_CLASSES), classes)
         return tuple(str(number) for number in range(count))
     no_order = isinstance(classes, str | Set | Mapping)
     if no_order or not isinstance(classes, Iterable):
         raise LimitError(f"classes: got {shown(classes)}, wanted a number or a list of names")
     names = tuple(str(name) if isinstance(name, str) else _no_name(name) for name in classes)
-    if not 1 <= len(names) <= MOST_CLASSES:
-        raise LimitError(f"classes: got {len(names):,} names, wanted 1 to {MOST_CLASSES:,}")
+    if not 1 <= len(names) <= MAX_CLASSES:
+        raise LimitError(f"classes: got {len(names):,} names, wanted 1 to {MAX_CLASSES:,}")
     for name in names:
-        if len(name) > LONGEST_NAME or not _is_text(name):
+        if len(name) > MAX_CLASS_NAME or not _is_text(name):
             raise LimitError(
-                f"classes: got the name {shown(name)}, wanted at most {LONGEST_NAME:,} characters, "
-                "all of them Unicode"
+                f"classes: got the name {shown(name)}, wanted at most {MAX_CLASS_NAME:,} "
+                "characters, all of them Unicode"
             )
     if len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
@@ -212,7 +220,7 @@ def _no_name(name: object) -> str:
 
 def input_shape(input: Sequence[int]) -> Shape:
     """(channels, rows, columns), checked."""
-    axis = Whole(1, LONGEST_AXIS)
+    axis = Integer(1, MAX_AXIS)
     wanted = "(channels, rows, columns) such as (1, 28, 28)"
     sides = input.tolist() if isinstance(input, np.ndarray) else input
     if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 3:
@@ -223,29 +231,29 @@ def input_shape(input: Sequence[int]) -> Shape:
         raise LimitError(f"input: {error} on each axis of {wanted}") from None
     if too_many_values(shape):
         raise LimitError(
-            f"input: got {shape}, {shape.values:,} values, wanted at most {MOST_VALUES:,}"
+            f"input: got {shape}, {shape.values:,} values, wanted at most {MAX_VALUES:,}"
         )
     return shape
 
 
-def _placed(layers: str | Iterable[Layer]) -> tuple[str, list[Placed]]:
+def _placed(layers: str | Iterable[Layer]) -> tuple[str, list[PositionedLayer]]:
     """The layers with their positions in a text: the given one, or the one written from records."""
     if isinstance(layers, str) or not isinstance(layers, Iterable):
-        return layers, parse_placed(layers)
+        return layers, parse_with_positions(layers)
     records = []
     for record in layers:  # counted while read: an endless one is refused too
         if not isinstance(record, Layer):
             raise LimitError(f"layers: got {shown(record)} among the records, wanted layers")
         records.append(record)
-        if len(records) > MOST_LAYERS:
-            raise LimitError(f"layers: got more than {MOST_LAYERS:,}; wanted fewer")
-    return write_placed(records)
+        if len(records) > MAX_LAYERS:
+            raise LimitError(f"layers: got more than {MAX_LAYERS:,}; wanted fewer")
+    return write_with_positions(records)
 
 
-def _with_neurons(placed: list[Placed], classes: int) -> list[Placed]:
+def _with_neurons(placed: list[PositionedLayer], classes: int) -> list[PositionedLayer]:
     """The layers with the last full's neurons filled in, if it left them out: one per class."""
     layers = _replaced([layer for layer, _ in placed], None, classes)
-    return [Placed(layer, one.position) for layer, one in zip(layers, placed, strict=True)]
+    return [PositionedLayer(layer, one.position) for layer, one in zip(layers, placed, strict=True)]
 
 
 def _without_neurons(layers: tuple[Layer, ...], classes: int) -> list[Layer]:
@@ -254,11 +262,11 @@ def _without_neurons(layers: tuple[Layer, ...], classes: int) -> list[Layer]:
 
 
 def _replaced(layers: Sequence[Layer], old: int | None, new: int | None) -> list[Layer]:
-    """The layers, the last one that has a `per_class_knob` with ``new`` there if it was ``old``."""
+    """The layers, with ``new`` for ``old`` in the `per_class_field` of the last that has one."""
     replaced = list(layers)
     for index in range(len(replaced) - 1, -1, -1):
         layer = replaced[index]
-        name = per_class_knob(type(layer))
+        name = per_class_field(type(layer))
         if name is not None:
             if getattr(layer, name) == old:
                 replaced[index] = replace(layer, **{name: new})  # type: ignore[type-var]
@@ -266,11 +274,13 @@ def _replaced(layers: Sequence[Layer], old: int | None, new: int | None) -> list
     return replaced
 
 
-def _rows(stage: str, tensors: tuple[Tensor, ...], offset: int) -> tuple[tuple[Row, ...], int]:
+def _rows(
+    stage: str, tensors: tuple[Tensor, ...], offset: int
+) -> tuple[tuple[ArrayEntry, ...], int]:
     """Table lines for the arrays of a stage, from an offset on; the next offset."""
     rows = []
     for tensor in tensors:
-        row = Row(f"{stage}.{tensor.name}", offset, tensor)
+        row = ArrayEntry(f"{stage}.{tensor.name}", offset, tensor)
         rows.append(row)
         offset += row.size
     return tuple(rows), offset
@@ -278,4 +288,6 @@ def _rows(stage: str, tensors: tuple[Tensor, ...], offset: int) -> tuple[tuple[R
 
 def _refuse_tokens_after_others(layer: Layer, number: int) -> None:
     if layer.reads_tokens and number > 1:
-        raise Misfit(f"{layer.word} reads the words themselves, so it can only be the first layer")
+        raise InputShapeError(
+            f"{layer.word} reads the words themselves, so it can only be the first layer"
+        )

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
-from ..core.constraints import Flag, Number, checked, refuse
+from ..core.constraints import Flag, Real, checked, constraint_error
 from ..core.errors import LimitError, did_you_mean, shown
 
-GROUND = -1.0
+BACKGROUND = -1.0
 """The ground of every drawing after its preparation; ink is +1."""
 
 
@@ -20,9 +20,9 @@ class _Two:
     """Two numbers, each with its own limit, and what stands ``between`` them in a text; with
     ``shared``, one number stands for both."""
 
-    wanted: str
+    description: str
     names: tuple[str, str]
-    limits: tuple[Number, Number]
+    limits: tuple[Real, Real]
     between: str
     shared: bool = False
 
@@ -31,7 +31,7 @@ class _Two:
             both = self.limits[0].check(value)
             return both, both
         if not isinstance(value, tuple | list) or len(value) != 2:
-            raise LimitError(f"got {shown(value)}, wanted {self.wanted}")
+            raise LimitError(f"got {shown(value)}, wanted {self.description}")
         first, second = map(checked, self.names, self.limits, value)
         return first, second
 
@@ -40,16 +40,16 @@ class _Two:
         return self.between.join(f"{number:.6g}" for number in told)
 
 
-def _trick(limit: Number | Flag | _Two, meaning: str, default: Any = 0.0) -> Any:
-    return field(default=default, metadata={"limit": limit, "meaning": meaning})
+def _trick(limit: Real | Flag | _Two, meaning: str, default: Any = 0.0) -> Any:
+    return field(default=default, metadata={"constraint": limit, "meaning": meaning})
 
 
 _SHIFT = _Two(
-    "one number from 0 to 0.5 or two, down and right", ("down", "right"), (Number(0, 0.5),) * 2,
+    "one number from 0 to 0.5 or two, down and right", ("down", "right"), (Real(0, 0.5),) * 2,
     " ", shared=True,
 )  # fmt: skip
 _FACTORS = _Two(
-    "the smallest and the largest factor", ("smallest", "largest"), (Number(0.2, 1), Number(1, 2)),
+    "the smallest and the largest factor", ("smallest", "largest"), (Real(0.2, 1), Real(1, 2)),
     "..",
 )  # fmt: skip
 
@@ -67,29 +67,29 @@ class Augmentation:
         _SHIFT, "shifted, up to this share of the height and of the width to each side", (0.0, 0.0)
     )
     scale: tuple[float, float] = _trick(_FACTORS, "made smaller and larger", (1.0, 1.0))
-    rotation: float = _trick(Number(0, 180), "turned, up to so many degrees to each side")
+    rotation: float = _trick(Real(0, 180), "turned, up to so many degrees to each side")
     stroke_width: float = _trick(
-        Number(0, 3), "strokes made thicker or thinner, up to so many pixels to each side"
+        Real(0, 3), "strokes made thicker or thinner, up to so many pixels to each side"
     )
     horizontal_flip: bool = _trick(
         Flag(), "half of the pictures mirrored, left to right", default=False
     )
     contrast: float = _trick(
-        Number(0, 0.9), "numbers multiplied, by a factor up to this much above or below 1"
+        Real(0, 0.9), "numbers multiplied, by a factor up to this much above or below 1"
     )
     brightness: float = _trick(
-        Number(0, 1), "made lighter or darker, up to this much (numbers run from -1 to 1)"
+        Real(0, 1), "made lighter or darker, up to this much (numbers run from -1 to 1)"
     )
     noise: float = _trick(
-        Number(0, 1), "noise added to every cell, as loud as this at most, each picture in its own"
+        Real(0, 1), "noise added to every cell, as loud as this at most, each picture in its own"
     )
     band_masking: float = _trick(
-        Number(0, 0.9), "a band of rows and one of columns made ground, up to this share of a side"
+        Real(0, 0.9), "a band of rows and one of columns made ground, up to this share of a side"
     )
 
     def __post_init__(self) -> None:
-        for trick in tricks():
-            name, limit = trick.name, trick.metadata["limit"]
+        for trick in augmentation_fields():
+            name, limit = trick.name, trick.metadata["constraint"]
             value = checked(f"augmentation: {name}", limit, getattr(self, name))
             object.__setattr__(self, name, value)
 
@@ -116,11 +116,11 @@ class Augmentation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file, as it gives them back; ``Augmentation(**values)`` reads them."""
-        values = {trick.name: getattr(self, trick.name) for trick in tricks()}
+        values = {trick.name: getattr(self, trick.name) for trick in augmentation_fields()}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
-def tricks() -> tuple[Field[Any], ...]:
+def augmentation_fields() -> tuple[Field[Any], ...]:
     """The tricks there are, each with its limit and meaning."""
     return fields(Augmentation)
 
@@ -129,18 +129,18 @@ def tricks() -> tuple[Field[Any], ...]:
 class _Tricks:
     """An Augmentation, or its knobs by name, as a file holds them."""
 
-    wanted: str = "an Augmentation"
+    description: str = "an Augmentation"
 
     def check(self, value: object) -> Augmentation:
         if isinstance(value, dict):
-            known = [trick.name for trick in tricks()]
+            known = [trick.name for trick in augmentation_fields()]
             unknown = sorted(str(name) for name in value.keys() - set(known))
             if unknown:
                 near = did_you_mean(unknown[0], known)
                 raise LimitError(f"augmentation: there is no {shown(unknown[0])}{near}")
             value = Augmentation(**value)
         if not isinstance(value, Augmentation):
-            raise refuse(value, self)
+            raise constraint_error(value, self)
         return value
 
     def read(self, text: str) -> Augmentation:
@@ -157,8 +157,8 @@ class _Tricks:
 
     def write(self, value: Augmentation) -> str:
         told = []
-        for trick in tricks():
-            set_to, limit = getattr(value, trick.name), trick.metadata["limit"]
+        for trick in augmentation_fields():
+            set_to, limit = getattr(value, trick.name), trick.metadata["constraint"]
             if set_to is True:
                 told.append(trick.name)
             elif set_to != trick.default:

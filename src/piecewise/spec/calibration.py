@@ -9,16 +9,16 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..core.constraints import Number, Whole, checked
+from ..core.constraints import Integer, Real, checked
 from ..core.errors import LimitError, shown
 
 MOST_STEPS = 100
 
-_FRACTION = Number(0, 1)
+_FRACTION = Real(0, 1)
 
 
 @dataclass(frozen=True)
-class Sure:
+class ConfidenceThreshold:
     """A step of sureness: where only answers of at least this ``probability`` count, the share
     ``coverage`` of the held-out pictures got one, and of those the share ``accuracy`` was right."""
 
@@ -39,11 +39,11 @@ class Calibration:
 
     temperature: float = 1.0
     n: int = 0
-    thresholds: tuple[Sure, ...] = ()
+    thresholds: tuple[ConfidenceThreshold, ...] = ()
 
     def __post_init__(self) -> None:
-        checked("calibration: temperature", Number(0.01, 100), self.temperature)
-        checked("calibration: n", Whole(0, 2**53), self.n)
+        checked("calibration: temperature", Real(0.01, 100), self.temperature)
+        checked("calibration: n", Integer(0, 2**53), self.n)
         if len(self.thresholds) > MOST_STEPS:
             raise LimitError(f"calibration: got {len(self.thresholds)} steps, wanted {MOST_STEPS}")
 
@@ -70,7 +70,9 @@ class Calibration:
     def from_json(cls, plain: Any) -> Calibration:
         """From the plain values of a file; LimitError if they are not such."""
         try:
-            steps = tuple(Sure(**step) for step in plain["thresholds"][: MOST_STEPS + 1])
+            steps = tuple(
+                ConfidenceThreshold(**step) for step in plain["thresholds"][: MOST_STEPS + 1]
+            )
             return cls(plain["temperature"], plain["n"], steps)
         except (KeyError, TypeError):
             raise LimitError(f"calibration: got {shown(plain)}, wanted its plain values") from None

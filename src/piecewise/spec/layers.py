@@ -12,9 +12,19 @@ from enum import Enum
 from math import inf, prod, sqrt
 from typing import Any, ClassVar, NamedTuple
 
-from ..core.constraints import MOST_VALUES, SHARE, Choice, Flag, Limit, Sides, Whole, YesNo, checked
+from ..core.constraints import (
+    FRACTION,
+    MAX_VALUES,
+    Boolean,
+    Choice,
+    Constraint,
+    Flag,
+    Integer,
+    Size2D,
+    checked,
+)
 from ..core.errors import LimitError
-from ..core.windows import Windows, partial, same, whole
+from ..core.windows import Windows, complete_windows, partial_windows, same_windows
 
 
 class Shape(NamedTuple):
@@ -44,22 +54,27 @@ class Tensor(NamedTuple):
     least: float = -inf
 
 
-def he_spread(inputs: int) -> float:
+def he_bound(inputs: int) -> float:
     """The spread that keeps the size of values through a layer and a ReLU, however deep
     (He, Zhang, Ren, Sun 2015: a variance of 2 / inputs)."""
     return sqrt(6 / inputs)
 
 
-class Misfit(Exception):  # noqa: N818
+class InputShapeError(Exception):
     """A layer cannot take the stack it gets; whoever knows its number and place tells the user."""
 
 
-def knob(
-    limit: Limit, meaning: str, *, key: str | None = None, per_class: bool = False, **default: Any
+def hyperparameter(
+    limit: Constraint,
+    meaning: str,
+    *,
+    key: str | None = None,
+    per_class: bool = False,
+    **default: Any,
 ) -> Any:
     """A field with its limit: ``key`` is its word in the notation, none if it goes by position;
     ``per_class``: the last such layer may leave it out (None), and gets the number of classes."""
-    metadata = {"limit": limit, "meaning": meaning, "key": key, "per_class": per_class}
+    metadata = {"constraint": limit, "meaning": meaning, "key": key, "per_class": per_class}
     return field(metadata=metadata, **default)
 
 
@@ -96,8 +111,8 @@ class Layer:
     """Whether it returns its input unchanged except in training."""
 
     def __post_init__(self) -> None:
-        for knob_field in knobs(type(self)):
-            name, limit = knob_field.name, knob_field.metadata["limit"]
+        for knob_field in layer_fields(type(self)):
+            name, limit = knob_field.name, knob_field.metadata["constraint"]
             value = checked(f"{self.word}: {name}", limit, getattr(self, name))
             object.__setattr__(self, name, value)
         self.settle()
@@ -128,14 +143,21 @@ class Layer:
         )
 
 
-def knobs(kind: type[Layer]) -> tuple[Field[Any], ...]:
+def layer_fields(kind: type[Layer]) -> tuple[Field[Any], ...]:
     """The knobs of a kind of layer, in the order of its record."""
     return fields(kind)  # type: ignore[arg-type]
 
 
-def per_class_knob(kind: type[Layer]) -> str | None:
+def per_class_field(kind: type[Layer]) -> str | None:
     """The name of the knob that the last layer of a kind may leave out: one per class."""
-    return next((knob.name for knob in knobs(kind) if knob.metadata["per_class"]), None)
+    return next(
+        (
+            hyperparameter.name
+            for hyperparameter in layer_fields(kind)
+            if hyperparameter.metadata["per_class"]
+        ),
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +173,22 @@ class Convolution(Layer):
     draws: ClassVar[bool] = False
     identity_at_inference: ClassVar[bool] = False
 
-    features: int = knob(Whole(1, 65_536), "feature maps, one kernel each")
-    kernel: tuple[int, int] = knob(Sides(1, 1_024), "rows and columns of a kernel")
-    stride: tuple[int, int] = knob(
-        Sides(1, 1_024), "cells from one patch to the next", key="stride", default=(1, 1)
+    features: int = hyperparameter(Integer(1, 65_536), "feature maps, one kernel each")
+    kernel: tuple[int, int] = hyperparameter(Size2D(1, 1_024), "rows and columns of a kernel")
+    stride: tuple[int, int] = hyperparameter(
+        Size2D(1, 1_024), "cells from one patch to the next", key="stride", default=(1, 1)
     )
-    padding: tuple[int, int] | str = knob(
-        Sides(0, 1_024, word="same"),
+    padding: tuple[int, int] | str = hyperparameter(
+        Size2D(0, 1_024, word="same"),
         "rows and columns of zeros on each side; same: as many as give ceil(input / stride)",
         key="pad",
         default=(0, 0),
     )
-    mean: bool = knob(
+    mean: bool = hyperparameter(
         Flag(), "the deck's match: divide by the number of products, no bias", key="mean",
         default=False,
     )  # fmt: skip
-    bias: bool = knob(YesNo(), "a number added to each map", key="bias", default=True)
+    bias: bool = hyperparameter(Boolean(), "a number added to each map", key="bias", default=True)
 
     def settle(self) -> None:
         if self.mean:
@@ -180,9 +202,9 @@ class Convolution(Layer):
     def _axis(self, axis: int, size: int) -> Windows:
         window, stride = self.kernel[axis], self.stride[axis]
         if self.padding == "same":
-            return same(size, window, stride)
+            return same_windows(size, window, stride)
         padding = int(self.padding[axis])
-        return whole(size, window, stride, padding, padding)
+        return complete_windows(size, window, stride, padding, padding)
 
     def output(self, shape: Shape) -> Shape:
         rows, columns = self.windows(shape)
@@ -192,7 +214,7 @@ class Convolution(Layer):
                 remedy = f"write 1x{width}: the input has one row"
             else:
                 remedy = "take a smaller kernel, pad=same, or pool less before it"
-            raise Misfit(
+            raise InputShapeError(
                 f"the kernel, {height}x{width}, is larger than its input, {shape}; {remedy}"
             )
         return Shape(self.features, rows.count, columns.count)
@@ -200,7 +222,7 @@ class Convolution(Layer):
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         products = shape.channels * prod(self.kernel)
         # The deck's features are small pictures: ink +1, ground -1.
-        spread = 1.0 if self.mean else he_spread(products)
+        spread = 1.0 if self.mean else he_bound(products)
         weight = Tensor("weight", (self.features, shape.channels, *self.kernel), spread=spread)
         return (weight, Tensor("bias", (self.features,))) if self.bias else (weight,)
 
@@ -237,19 +259,19 @@ class Pool(Layer):
     draws: ClassVar[bool] = False
     identity_at_inference: ClassVar[bool] = False
 
-    window: tuple[int, int] | str = knob(
-        Sides(1, 1_024, word="all"), "rows and columns of the window; all: the whole map"
+    window: tuple[int, int] | str = hyperparameter(
+        Size2D(1, 1_024, word="all"), "rows and columns of the window; all: the whole map"
     )
-    stride: tuple[int, int] | None = knob(
-        Sides(1, 1_024, optional=True),
+    stride: tuple[int, int] | None = hyperparameter(
+        Size2D(1, 1_024, optional=True),
         "cells from one window to the next; the window's sides if left out",
         key="stride",
         default=None,
     )
-    kind: str = knob(
+    kind: str = hyperparameter(
         Choice(("max", "average")), "which number is kept", key="kind", default="max"
     )  # fmt: skip
-    edge: str = knob(
+    edge: str = hyperparameter(
         Choice(("partial", "drop")),
         "partial: windows over the edge look at what is there; drop: they are left out",
         key="edge",
@@ -266,8 +288,10 @@ class Pool(Layer):
     def windows(self, shape: Shape) -> tuple[Windows, Windows]:
         """Where the windows stand, along the rows and along the columns."""
         if isinstance(self.window, str):
-            return whole(shape.height, shape.height, 1), whole(shape.width, shape.width, 1)
-        place = partial if self.edge == "partial" else whole
+            return complete_windows(shape.height, shape.height, 1), complete_windows(
+                shape.width, shape.width, 1
+            )
+        place = partial_windows if self.edge == "partial" else complete_windows
         strides = self.stride or self.window
         rows, columns = (
             place(shape[1 + axis], self.window[axis], strides[axis]) for axis in (0, 1)
@@ -277,7 +301,7 @@ class Pool(Layer):
     def output(self, shape: Shape) -> Shape:
         rows, columns = self.windows(shape)
         if not (rows.count and columns.count):
-            raise Misfit(
+            raise InputShapeError(
                 f"the window, {rows.window}x{columns.window}, is larger than its input, {shape}, "
                 "and edge=drop leaves nothing; take a smaller window or edge=partial"
             )
@@ -296,8 +320,8 @@ class Full(Layer):
     draws: ClassVar[bool] = False
     identity_at_inference: ClassVar[bool] = False
 
-    neurons: int | None = knob(
-        Whole(1, 1_048_576, optional=True),
+    neurons: int | None = hyperparameter(
+        Integer(1, 1_048_576, optional=True),
         "sums of votes; the last layer may leave it out: one per class",
         per_class=True,
         default=None,
@@ -305,12 +329,14 @@ class Full(Layer):
 
     def output(self, shape: Shape) -> Shape:
         if self.neurons is None:
-            raise Misfit("only the last full may leave out its neurons; write full 64, say")
+            raise InputShapeError(
+                "only the last full may leave out its neurons; write full 64, say"
+            )
         return Shape(self.neurons, 1, 1)
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         neurons = self.output(shape).channels
-        weight = Tensor("weight", (neurons, shape.values), spread=he_spread(shape.values))
+        weight = Tensor("weight", (neurons, shape.values), spread=he_bound(shape.values))
         return weight, Tensor("bias", (neurons,))
 
     def multiplications(self, shape: Shape) -> int:
@@ -329,7 +355,7 @@ class Dropout(Layer):
     draws: ClassVar[bool] = True
     identity_at_inference: ClassVar[bool] = True
 
-    rate: float = knob(SHARE, "the share set to zero")
+    rate: float = hyperparameter(FRACTION, "the share set to zero")
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,11 +396,11 @@ class Embed(Layer):
     draws: ClassVar[bool] = False
     identity_at_inference: ClassVar[bool] = False
 
-    channels: int = knob(Whole(1, 65_536), "numbers that stand for a word")
+    channels: int = hyperparameter(Integer(1, 65_536), "numbers that stand for a word")
 
     def output(self, shape: Shape) -> Shape:
         if shape.channels != 1:
-            raise Misfit(
+            raise InputShapeError(
                 f"embed reads texts, and its input is {shape}; make it the first layer, with "
                 "input=(1, words of the dictionary, positions)"
             )
@@ -390,4 +416,4 @@ BY_WORD: dict[str, type[Layer]] = {kind.word: kind for kind in KINDS}
 
 def too_many_values(shape: Shape) -> bool:
     """Whether one picture's stack is beyond the stated limit."""
-    return shape.values > MOST_VALUES
+    return shape.values > MAX_VALUES

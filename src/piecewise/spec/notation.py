@@ -14,16 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, replace
 from typing import Any, NamedTuple, NoReturn
 
-from ..core.constraints import DEEPEST_REPEAT, LONGEST_NOTATION, MOST_LAYERS, Flag, Whole
+from ..core.constraints import MAX_LAYERS, MAX_NOTATION, MAX_REPEAT_DEPTH, Flag, Integer
 from ..core.errors import LimitError, NotationError, did_you_mean, shown
-from .layers import BY_WORD, Layer, knobs
+from .layers import BY_WORD, Layer, layer_fields
 
 _TOKEN = re.compile(r"[,()*=]|[^\s,()*=]+")
-_TIMES = Whole(1, MOST_LAYERS)
+_TIMES = Integer(1, MAX_LAYERS)
 _LONGEST_FOLD = 32  # layers in the brackets that `write` makes
 
 
-class Placed(NamedTuple):
+class PositionedLayer(NamedTuple):
     """A layer and the position of its word in the text."""
 
     layer: Layer
@@ -37,10 +37,10 @@ class _Token(NamedTuple):
 
 def parse(text: str) -> tuple[Layer, ...]:
     """The layers a text stands for, repeats written out; NotationError if it stands for none."""
-    return tuple(layer for layer, _ in parse_placed(text))
+    return tuple(layer for layer, _ in parse_with_positions(text))
 
 
-def parse_placed(text: str) -> list[Placed]:
+def parse_with_positions(text: str) -> list[PositionedLayer]:
     """Like `parse`, each layer with its position in the text."""
     return _Parser(text).network()
 
@@ -50,21 +50,21 @@ def write(layers: Iterable[Layer]) -> str:
     return ", ".join(item for item, _ in _items([write_layer(layer) for layer in layers]))
 
 
-def write_placed(layers: Sequence[Layer]) -> tuple[str, list[Placed]]:
+def write_with_positions(layers: Sequence[Layer]) -> tuple[str, list[PositionedLayer]]:
     """The text of a list of layers, and each layer with its position in that text."""
     text = write(layers)
-    return text, parse_placed(text)
+    return text, parse_with_positions(text)
 
 
 def write_layer(layer: Layer) -> str:
     """The text of one layer, knobs at their default left out."""
     words = [layer.word]
-    for knob in knobs(type(layer)):
+    for knob in layer_fields(type(layer)):
         value = getattr(layer, knob.name)
         key = knob.metadata["key"]
         if knob.default is not MISSING and replace(layer, **{knob.name: knob.default}) == layer:  # type: ignore[type-var]
             continue
-        written = knob.metadata["limit"].write(value)
+        written = knob.metadata["constraint"].write(value)
         if key is None:
             words.append(written)
         else:
@@ -96,13 +96,13 @@ def _best_fold(written: list[str], start: int) -> tuple[int, int]:
 
 
 def _is_flag(knob: Field[Any]) -> bool:
-    return isinstance(knob.metadata["limit"], Flag)
+    return isinstance(knob.metadata["constraint"], Flag)
 
 
 def usage(kind: type[Layer]) -> str:
     """How a kind of layer is written: ``pool WINDOW [stride=SIZE] [kind=max|average] ...``."""
     words = [kind.word]
-    for knob in knobs(kind):
+    for knob in layer_fields(kind):
         key, name = knob.metadata["key"], knob.name.upper()
         if key is None:
             words.append(name if knob.default is MISSING else f"[{name}]")
@@ -122,11 +122,11 @@ class _Parser:
                 f"layers: got {shown(text)}, wanted a text such as 'conv 16 5, relu, full'",
                 text="", position=0,
             )  # fmt: skip
-        if len(text) > LONGEST_NOTATION:
+        if len(text) > MAX_NOTATION:
             raise NotationError(
                 f"layers: the text has {len(text):,} characters, wanted at most "
-                f"{LONGEST_NOTATION:,}; write repeats as N * (...)",
-                text=text, position=LONGEST_NOTATION,
+                f"{MAX_NOTATION:,}; write repeats as N * (...)",
+                text=text, position=MAX_NOTATION,
             )  # fmt: skip
         self.text = text
         self.tokens = [_Token(found.group(), found.start()) for found in _TOKEN.finditer(text)]
@@ -152,7 +152,7 @@ class _Parser:
 
     # The grammar, a method a rule.
 
-    def network(self) -> list[Placed]:
+    def network(self) -> list[PositionedLayer]:
         if not self.tokens:
             self.fail("there is no layer; write 'conv 8 3, relu, pool 2, full', say")
         layers = self.sequence(depth=0)
@@ -162,14 +162,14 @@ class _Parser:
             self.fail(f"got '{self.peek()[:40]}', wanted a comma between layers")
         return layers
 
-    def sequence(self, depth: int) -> list[Placed]:
-        layers = self.item(depth, room=MOST_LAYERS)
+    def sequence(self, depth: int) -> list[PositionedLayer]:
+        layers = self.item(depth, room=MAX_LAYERS)
         while self.peek() == ",":
             self.at += 1
-            layers += self.item(depth, room=MOST_LAYERS - len(layers))
+            layers += self.item(depth, room=MAX_LAYERS - len(layers))
         return layers
 
-    def item(self, depth: int, room: int) -> list[Placed]:
+    def item(self, depth: int, room: int) -> list[PositionedLayer]:
         start = self.position()
         if self.peek(1) == "*" or self.peek().isdecimal():
             layers = self.repeat(depth)
@@ -179,10 +179,10 @@ class _Parser:
             self.too_many(start)
         return layers
 
-    def repeat(self, depth: int) -> list[Placed]:
+    def repeat(self, depth: int) -> list[PositionedLayer]:
         start = self.position()
-        if depth == DEEPEST_REPEAT:
-            self.fail(f"brackets stand more than {DEEPEST_REPEAT} deep; write some repeats out")
+        if depth == MAX_REPEAT_DEPTH:
+            self.fail(f"brackets stand more than {MAX_REPEAT_DEPTH} deep; write some repeats out")
         try:
             times = _TIMES.read(self.peek())
         except LimitError as error:
@@ -200,11 +200,11 @@ class _Parser:
             self.fail(f"got {self.got()}, wanted ) to close the ( at position {opening}")
         self.at += 1
         assert times is not None
-        if times * len(layers) > MOST_LAYERS:  # before they are written out
+        if times * len(layers) > MAX_LAYERS:  # before they are written out
             self.too_many(start, f"{times:,} times {len(layers):,} layers are too many: ")
         return layers * times
 
-    def layer(self) -> Placed:
+    def layer(self) -> PositionedLayer:
         start, word = self.position(), self.peek()
         if word in ("", ",", ")", "(", "*", "="):
             self.fail(f"got {self.got()}, wanted a layer")
@@ -214,15 +214,15 @@ class _Parser:
         self.at += 1
         values = self.values(kind, start)
         try:
-            return Placed(kind(**values), start)
+            return PositionedLayer(kind(**values), start)
         except LimitError as error:  # knobs that contradict each other
             self.fail(str(error), start)
 
     def values(self, kind: type[Layer], start: int) -> dict[str, Any]:
         """The knobs of one layer, by field name."""
         values: dict[str, Any] = {}
-        waiting = [knob for knob in knobs(kind) if knob.metadata["key"] is None]
-        keyed = {knob.metadata["key"]: knob for knob in knobs(kind) if knob.metadata["key"]}
+        waiting = [knob for knob in layer_fields(kind) if knob.metadata["key"] is None]
+        keyed = {knob.metadata["key"]: knob for knob in layer_fields(kind) if knob.metadata["key"]}
         while self.peek() not in ("", ",", ")"):
             word = self.peek()
             if word in ("(", "*", "="):
@@ -261,14 +261,16 @@ class _Parser:
             values[knob.name] = True
             return
         if self.peek(1) != "=":
-            self.fail(f"{key} wants a value: {key}=, then {knob.metadata['limit'].wanted}")
+            self.fail(
+                f"{key} wants a value: {key}=, then {knob.metadata['constraint'].description}"
+            )
         self.at += 2
         values[knob.name] = self.value(kind, knob)
 
     def value(self, kind: type[Layer], knob: Field[Any]) -> Any:
-        limit = knob.metadata["limit"]
+        limit = knob.metadata["constraint"]
         if self.peek() in ("", ",", ")", "(", "*", "="):
-            self.fail(f"{kind.word}: {knob.name}: got {self.got()}, wanted {limit.wanted}")
+            self.fail(f"{kind.word}: {knob.name}: got {self.got()}, wanted {limit.description}")
         try:
             value = limit.read(self.peek())
         except LimitError as error:
@@ -282,6 +284,4 @@ class _Parser:
         return f"'{self.peek()[:40]}'" if self.at < len(self.tokens) else "the end of the text"
 
     def too_many(self, position: int, why: str = "") -> NoReturn:
-        self.fail(
-            f"{why}layer {MOST_LAYERS + 1:,} is here, wanted at most {MOST_LAYERS:,}", position
-        )
+        self.fail(f"{why}layer {MAX_LAYERS + 1:,} is here, wanted at most {MAX_LAYERS:,}", position)

@@ -8,16 +8,16 @@ BETA1, BETA2 = 0.9, 0.999
 EPSILON = 1e-8
 """Added to the deviation, so that a parameter without any slope does not divide by zero."""
 
-NUDGE = 1e-5
+NUDGE_SIZE = 1e-5
 """Near the best in float64: smaller, and rounding shows; larger, and the curve bends."""
 
 
-MEMORIES = {"sgd": 1, "adamw": 2}
+OPTIMIZER_STATE_ARRAYS = {"sgd": 1, "adamw": 2}
 """How many arrays like the parameters an optimizer keeps from step to step: the velocity, or the
 running means of the slope and of its square."""
 
 
-def corrections(step: int, beta1: float = BETA1, beta2: float = BETA2) -> tuple[float, float]:
+def bias_corrections(step: int, beta1: float = BETA1, beta2: float = BETA2) -> tuple[float, float]:
     """How much of the two means is there after ``step`` steps, counted from 1: both start at zero
     and are divided by this."""
     return 1 - _power(beta1, step), 1 - _power(beta2, step)

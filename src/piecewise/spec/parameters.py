@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ..core.array_types import Float32
 from ..core.errors import LimitError, did_you_mean
-from ..core.rng import WEIGHTS, key_of, uniform
-from .architecture import Row
+from ..core.rng import WEIGHTS, derive_key, uniform
+from .architecture import ArrayEntry
 
 _DRAWN = 1 << 20  # first weights drawn at a time, so that drawing takes little memory
 
@@ -20,7 +20,7 @@ class Parameters(Mapping[str, Float32]):
     """The arrays of a flat buffer by name, in table order: views that can be written into, and
     assigned (``parameters["conv1.weight"] = array`` copies the numbers in)."""
 
-    def __init__(self, flat: Float32, rows: Sequence[Row]) -> None:
+    def __init__(self, flat: Float32, rows: Sequence[ArrayEntry]) -> None:
         self._flat = flat
         self._rows = {row.name: row for row in rows}
 
@@ -60,19 +60,19 @@ class Parameters(Mapping[str, Float32]):
         return "\n".join([f"{self.flat.size:,} parameters", *lines])
 
 
-def first_values(rows: Sequence[Row], seed: int) -> Float32:
+def initial_values(rows: Sequence[ArrayEntry], seed: int) -> Float32:
     """A flat buffer of first values: each array drawn for itself, by its place in the table."""
     flat = np.empty(sum(row.size for row in rows), np.float32)
     for number, row in enumerate(rows):
         part = flat[row.offset : row.offset + row.size]
         part[:] = row.tensor.centre
         for start in range(0, row.size if row.tensor.spread else 0, _DRAWN):
-            drawn = uniform(key_of(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
+            drawn = uniform(derive_key(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
             part[start : start + _DRAWN] += row.tensor.spread * (2 * drawn - 1)
     return flat
 
 
-def given_values(rows: Sequence[Row], arrays: Mapping[str, Float32]) -> Float32:
+def flattened(rows: Sequence[ArrayEntry], arrays: Mapping[str, Float32]) -> Float32:
     """A flat buffer of arrays given by name."""
     flat = np.empty(sum(row.size for row in rows), np.float32)
     for row in rows:

@@ -19,8 +19,8 @@ from pydantic_core import PydanticKnownError
 from safetensors.numpy import save as safetensors_bytes
 
 from ..core.array_types import Float32
-from ..core.atomic_write import write_whole
-from ..core.constraints import LONGEST_NOTATION, MOST_CLASSES, MOST_PARAMETERS
+from ..core.atomic_write import write_atomically
+from ..core.constraints import MAX_CLASSES, MAX_NOTATION, MAX_PARAMETERS
 from ..core.errors import ModelFileError, PiecewiseError, reason, shown
 from ..data.modalities import preprocessor_from_json
 from ..data.preprocessing import Preprocessor
@@ -29,7 +29,7 @@ from ..spec.calibration import Calibration
 from . import safetensors_file
 
 KEY = "piecewise"
-LARGEST_FILE = 8 + safetensors_file.LARGEST_HEADER + 4 * 2 * MOST_PARAMETERS
+LARGEST_FILE = 8 + safetensors_file.LARGEST_HEADER + 4 * 2 * MAX_PARAMETERS
 
 Short = Annotated[str, Field(max_length=1_000)]
 
@@ -63,9 +63,9 @@ class _Header(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
     format: Literal[1]
-    layers: Annotated[str, Field(max_length=LONGEST_NOTATION)]
+    layers: Annotated[str, Field(max_length=MAX_NOTATION)]
     input: Annotated[list[int], Field(min_length=3, max_length=3)]
-    classes: Annotated[list[Short], Field(min_length=1, max_length=MOST_CLASSES)]
+    classes: Annotated[list[Short], Field(min_length=1, max_length=MAX_CLASSES)]
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     preprocessor: dict[str, Any]
     recipe: dict[str, Any]
@@ -86,7 +86,7 @@ def write(path: str | os.PathLike[str], model: Model, versions: Mapping[str, str
             if any(back[name].tobytes() != array.tobytes() for name, array in arrays.items()):
                 raise ModelFileError("the disk gave back other numbers; save it elsewhere")
 
-        write_whole(place, safetensors_bytes(arrays, metadata=metadata), check)
+        write_atomically(place, safetensors_bytes(arrays, metadata=metadata), check)
     except (OSError, PiecewiseError, ValueError) as error:
         raise ModelFileError(f"{place}: not written: {reason(error)}") from None
 

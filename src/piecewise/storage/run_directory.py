@@ -25,7 +25,7 @@ import numpy as np
 from safetensors.numpy import save as safetensors_bytes
 
 from ..core.array_types import Float32
-from ..core.atomic_write import write_whole
+from ..core.atomic_write import write_atomically
 from ..core.errors import CheckpointError, reason, shown
 from ..core.locks import lock
 from ..data.loading.prepared_cache import holds_inputs_only
@@ -98,7 +98,7 @@ class RunDirectory:
 
     def _write(self, name: str, content: bytes) -> None:
         with self._told():
-            write_whole(self.place / name, content)
+            write_atomically(self.place / name, content)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

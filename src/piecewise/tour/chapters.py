@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.console import RenderableType
 
 from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, FEATURES
-from ..spec.layers import KINDS, knobs
+from ..spec.layers import KINDS, layer_fields
 from ..spec.summary import summary
 from .drawing import Plane, beside, lines, ninths, numbers, picture, prose, table, titled, truncated
 from .facts import DECK_ANSWERS, SLIDE_ERRORS, Facts
@@ -216,7 +216,7 @@ def hyperparameters(facts: Facts) -> Blocks:
         [
             (kind.word if number == 0 else "", knob.name, knob.metadata["meaning"])
             for kind in KINDS
-            for number, knob in enumerate(knobs(kind))
+            for number, knob in enumerate(layer_fields(kind))
         ],
         left=3,
     )

@@ -19,7 +19,7 @@ Plane = npt.NDArray[np.floating[Any]]
 
 _ENDLESS = 1_000  # columns, when a block is asked how wide it would like to be
 
-INK, GROUND = "##", " ."
+INK, BACKGROUND = "##", " ."
 BLACK, WHITE = 16, 231  # the 256 colours' own, which no theme changes
 
 
@@ -39,7 +39,7 @@ def ninths(value: float) -> str:
 
 def picture(plane: Plane) -> Text:
     """Ink and ground, two characters a pixel."""
-    return _block(plane, lambda value: INK if value > 0 else GROUND)
+    return _block(plane, lambda value: INK if value > 0 else BACKGROUND)
 
 
 def halves(plane: Plane, *, ascii_only: bool) -> Text:

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.array_types import Float64
-from ..core.rng import key_of, uniform
+from ..core.rng import derive_key, uniform
 from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, make_xo
-from ..reference.finite_differences import nudges
+from ..reference.finite_differences import numerical_gradients
 from ..reference.fully_connected import votes
 from ..reference.losses import absolute
 from ..reference.model import gradients
@@ -158,11 +158,11 @@ class Facts:
         right = drawings.labels
         arrays = {
             row.name: self.arrays[row.name]
-            + 0.2 * (2 * uniform(key_of(2, number), row.size).reshape(row.shape) - 1)
+            + 0.2 * (2 * uniform(derive_key(2, number), row.size).reshape(row.shape) - 1)
             for number, row in enumerate(self.architecture.parameters)
         }
         slopes = gradients(self.architecture, arrays, x, right, "absolute").arrays
-        nudged = nudges(self.architecture, arrays, x, right, "absolute").arrays
+        nudged = numerical_gradients(self.architecture, arrays, x, right, "absolute").arrays
         samples = tuple(
             Nudged(name, index, float(nudged[name][index]), float(slopes[name][index]))
             for name, index in SAMPLES
@@ -182,7 +182,7 @@ class Facts:
         rows = []
         for step in range(STEPS[-1] + 1):
             found = gradients(self.architecture, one, x, right, "absolute")
-            error, slopes, _ = nudges(self.architecture, other, x, right, "absolute")
+            error, slopes, _ = numerical_gradients(self.architecture, other, x, right, "absolute")
             if step in STEPS:
                 rows.append((step, found.loss, error))
             for name in one:

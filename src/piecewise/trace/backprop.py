@@ -8,10 +8,10 @@ from types import MappingProxyType
 import numpy as np
 
 from ..core.array_types import Array
-from ..core.constraints import is_whole
+from ..core.constraints import is_integer
 from ..core.errors import LimitError, did_you_mean, shown
-from ..reference.losses import LOSSES, answers, softmax
-from ..reference.model import PAIRS, own
+from ..reference.losses import LOSSES, one_hot, softmax
+from ..reference.model import LAYER_FUNCTIONS, stage_arrays
 from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture, Stage
 from . import gradient_arithmetic
@@ -55,7 +55,7 @@ class Backprop:
         """The loss (1), and its slope by the logits (1, K)."""
         right = np.array([self.label])
         if self.of == LOGIT:
-            return self._logits[:, self.label], answers(self._logits, right)
+            return self._logits[:, self.label], one_hot(self._logits, right)
         return LOSSES[self.of](self._logits, right)
 
     def _way_back(self, upstream: Array, to: str) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -65,7 +65,7 @@ class Backprop:
             if to in errors:
                 break
             pair, mine, before = (
-                PAIRS[type(stage.layer)],
+                LAYER_FUNCTIONS[type(stage.layer)],
                 self._own(stage),
                 self._before[stage.name],
             )
@@ -82,7 +82,7 @@ class Backprop:
         )
 
     def _own(self, stage: Stage) -> dict[str, Array]:
-        return own(stage, self._arrays)
+        return stage_arrays(stage, self._arrays)
 
     def error(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Why:
         """The arithmetic of one error: that of a layer's number, by the layer's name, map, row and
@@ -152,7 +152,7 @@ def _checked(
     if len(index) != len(shape):
         raise LimitError(f"index: got {len(index)} numbers, wanted {len(shape)}, of {shape}")
     for name, one, side in zip(names, index, shape, strict=True):
-        if not is_whole(one) or not 0 <= one < side:
+        if not is_integer(one) or not 0 <= one < side:
             raise LimitError(
                 f"{name}: got {shown(one)}, wanted a whole number from 0 to {side - 1}"
             )

@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 
 from ..core.array_types import Array
-from ..core.constraints import LOSS, checked, is_whole
+from ..core.constraints import LOSS, checked, is_integer
 from ..core.errors import LimitError, did_you_mean, shown
 from ..display.images import walk_html
 from ..reference.losses import softmax
-from ..reference.model import forward, own
+from ..reference.model import forward, stage_arrays
 from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture
 from . import vote_ledger
@@ -64,7 +64,7 @@ class Walk(Mapping[str, Array]):
         names = list(self._stacks)
         stage = next(stage for stage in self._architecture.stages if stage.name == layer)
         before = names[names.index(layer) - 1]
-        source = Source(before, self._stacks[before], own(stage, self._arrays))
+        source = Source(before, self._stacks[before], stage_arrays(stage, self._arrays))
         return why(stage, place, self._value(place), source)
 
     def exact(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Fraction:
@@ -115,7 +115,7 @@ class Walk(Mapping[str, Array]):
         return self.why(last, *(int(at) for at in np.unravel_index(label, stack.shape)))
 
     def _checked_label(self, label: object) -> int:
-        if not is_whole(label) or not 0 <= label < self.logits.size:
+        if not is_integer(label) or not 0 <= label < self.logits.size:
             wanted = f"a class's number from 0 to {self.logits.size - 1}"
             raise LimitError(f"label: got {shown(label)}, wanted {wanted}")
         return int(label)
@@ -136,7 +136,7 @@ class Walk(Mapping[str, Array]):
         text = self._is_text(place.layer)
         shape = self._architecture.input if text else self._stacks[place.layer].shape
         for name, index, side in zip(("feature", "row", "column"), place[1:], shape, strict=True):
-            if not is_whole(index) or not 0 <= index < side:
+            if not is_integer(index) or not 0 <= index < side:
                 raise LimitError(
                     f"{name}: got {shown(index)}, wanted a whole number from 0 to {side - 1}"
                 )

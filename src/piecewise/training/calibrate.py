@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.portable_math import exp, log
-from ..reference.losses import softmax, stable_exponentials
-from ..spec.calibration import Calibration, Sure
+from ..reference.losses import shifted_exponentials, softmax
+from ..spec.calibration import Calibration, ConfidenceThreshold
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1)
 """The shares of pictures answered that steps of sureness are looked for at."""
@@ -40,7 +40,7 @@ def calibrated(
         answered = order[: max(1, round(coverage * len(order)))]
         least = float(sureness[answered[-1]])
         among = sureness >= least  # ties are answered too
-        steps.append(Sure(float(among.mean()), least, float(good[among].mean())))
+        steps.append(ConfidenceThreshold(float(among.mean()), least, float(good[among].mean())))
     return Calibration(temperature, len(right) // repeats, tuple(steps))
 
 
@@ -56,7 +56,7 @@ def _temperature(logits: npt.NDArray[np.float64], right: npt.NDArray[np.int64]) 
 
     def loss(warmth: float) -> float:
         heat = float(exp(warmth))
-        _, _, sums = stable_exponentials(logits / heat)
+        _, _, sums = shifted_exponentials(logits / heat)
         wholes = fsum(log(sums).tolist())
         return wholes + wholes / len(right) - chosen / heat
 

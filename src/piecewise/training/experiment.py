@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.array_types import Labels
-from ..core.constraints import Whole, checked
+from ..core.constraints import Integer, checked
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress, in_stage
 from ..data.dataset import Dataset, as_dataset
@@ -142,7 +142,7 @@ def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes:
         if groups is None:
             raise LimitError("folds: got 'groups', but the data have none; wanted a number")
         folds = most
-    count: int = min(checked("folds", Whole(0, 1_000), folds), most)
+    count: int = min(checked("folds", Integer(0, 1_000), folds), most)
     return count if count > 1 else 0
 
 

@@ -8,21 +8,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.constraints import LOSS, SEED, SHARE, Choice, Limit, Number, Whole, YesNo, checked
+from ..core.constraints import (
+    FRACTION,
+    LOSS,
+    SEED,
+    Boolean,
+    Choice,
+    Constraint,
+    Integer,
+    Real,
+    checked,
+)
 from ..spec.augmentation import AUGMENTATION, Augmentation
 
 
-def _knob(limit: Limit, meaning: str, default: Any) -> Any:
-    return field(default=default, metadata={"limit": limit, "meaning": meaning})
+def _knob(limit: Constraint, meaning: str, default: Any) -> Any:
+    return field(default=default, metadata={"constraint": limit, "meaning": meaning})
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The hyperparameters of learning; LimitError where one is outside its limit."""
 
-    epochs: int = _knob(Whole(1, 100_000), "passes over the training inputs", 5)
-    batch_size: int = _knob(Whole(1, 65_536), "inputs per step; multiples of 16 are fastest", 32)
-    learning_rate: float = _knob(Number(1e-9, 1e3), "step size of the optimizer", 0.05)
+    epochs: int = _knob(Integer(1, 100_000), "passes over the training inputs", 5)
+    batch_size: int = _knob(Integer(1, 65_536), "inputs per step; multiples of 16 are fastest", 32)
+    learning_rate: float = _knob(Real(1e-9, 1e3), "step size of the optimizer", 0.05)
     schedule: str = _knob(
         Choice(("one-cycle", "constant")),
         "how the learning rate changes; one-cycle: it rises for a quarter of the steps, then falls",
@@ -34,11 +44,11 @@ class Recipe:
         "sgd",
     )
     momentum: float = _knob(
-        SHARE, "with sgd: fraction of the last update that is added to the next one", 0.9
+        FRACTION, "with sgd: fraction of the last update that is added to the next one", 0.9
     )
-    nesterov: bool = _knob(YesNo(), "with sgd: whether to use Nesterov momentum", default=False)
+    nesterov: bool = _knob(Boolean(), "with sgd: whether to use Nesterov momentum", default=False)
     weight_decay: float = _knob(
-        Number(0, 1),
+        Real(0, 1),
         "factor of each parameter; with sgd, the product is added to the gradient; with adamw, it "
         "is multiplied by the learning rate and subtracted from the parameter at each step",
         5e-4,
@@ -51,12 +61,12 @@ class Recipe:
         AUGMENTATION, "how training inputs are augmented", Augmentation()
     )
     validation_fraction: float = _knob(
-        Number(0, 0.9),
+        Real(0, 0.9),
         "fraction of each class that is used for validation if the data have no validation split",
         0.1,
     )
     patience: int = _knob(
-        Whole(0, 100_000),
+        Integer(0, 100_000),
         "stop after this many epochs without a better validation accuracy, and restore the best "
         "epoch; 0: never",
         0,
@@ -65,7 +75,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for knob in knobs():
-            name, limit = knob.name, knob.metadata["limit"]
+            name, limit = knob.name, knob.metadata["constraint"]
             value = checked(f"recipe: {name}", limit, getattr(self, name))
             object.__setattr__(self, name, value)
 
@@ -74,9 +84,11 @@ class Recipe:
         return {**asdict(self), "augmentation": self.augmentation.to_json()}
 
     @staticmethod
-    def knob(name: str) -> Limit:
+    def knob(name: str) -> Constraint:
         """The limit of a knob, which also reads and writes it."""
-        limit: Limit = next(knob.metadata["limit"] for knob in knobs() if knob.name == name)
+        limit: Constraint = next(
+            knob.metadata["constraint"] for knob in knobs() if knob.name == name
+        )
         return limit
 
     def learning_rate_at(self, step: int, steps: int) -> float:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ..core.array_types import Labels
 from ..core.errors import DataError
 from ..core.progress import OnProgress, Progress
-from ..core.rng import COLUMNS, key_of, shuffled
+from ..core.rng import COLUMNS, derive_key, permutation
 from ..data.dataset import Dataset, as_dataset
 from ..network import Network
 from ..spec.architecture import Architecture
@@ -243,7 +243,7 @@ def _swaps_rows(data: Dataset) -> bool:
 def _order(seed: int, number: int, count: int, axis: int) -> Labels:
     """Another order of columns (axis 0) or rows (1) than their own, drawn for a round."""
     for trial in range(100):
-        order = shuffled(key_of(seed, COLUMNS, number, axis, trial), count)
+        order = permutation(derive_key(seed, COLUMNS, number, axis, trial), count)
         if (np.abs(np.diff(order)) > 1).any():  # neither as they are nor backwards
             return order
     return np.arange(count)[::-1]

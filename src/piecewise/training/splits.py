@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.array_types import Labels
-from ..core.rng import SPLIT, key_of, shuffled
+from ..core.rng import SPLIT, derive_key, permutation
 
 Groups = npt.NDArray[np.str_] | None
 
@@ -29,7 +29,7 @@ def held_out(
         of_class = np.flatnonzero(labels == label)
         if len(of_class) < 2:
             continue
-        order = shuffled(key_of(seed, SPLIT, label), len(of_class))
+        order = permutation(derive_key(seed, SPLIT, label), len(of_class))
         count = min(len(of_class) - 1, max(1, round(share * len(of_class))))
         out[of_class[order[:count]]] = True
     return out
@@ -43,14 +43,14 @@ def folds_of(labels: Labels, seed: int, repeat: int, folds: int, groups: Groups 
         counts, number = _counted(labels, groups)
         sizes, filled = counts.sum(axis=1), np.zeros(folds, np.int64)
         place = np.zeros(len(sizes), np.int64)
-        order = shuffled(key_of(seed, SPLIT, 0, 1 + repeat), len(sizes))
+        order = permutation(derive_key(seed, SPLIT, 0, 1 + repeat), len(sizes))
         for group in order[np.argsort(-sizes[order], kind="stable")]:  # the largest first
             place[group] = filled.argmin()
             filled[place[group]] += sizes[group]
         return place[number]
     for label in np.unique(labels).tolist():
         of_class = np.flatnonzero(labels == label)
-        order = shuffled(key_of(seed, SPLIT, label, 1 + repeat), len(of_class))
+        order = permutation(derive_key(seed, SPLIT, label, 1 + repeat), len(of_class))
         fold[of_class[order]] = (dealt + np.arange(len(of_class))) % folds
         dealt += len(of_class)  # so that the rest of a class does not always fall to the first
     return fold
@@ -65,7 +65,7 @@ def _groups_out(
     sizes, left = counts.sum(axis=1), counts.sum(axis=0)
     chosen = np.zeros(len(counts), bool)
     room = share * len(labels)
-    for group in shuffled(key_of(seed, SPLIT), len(counts)).tolist():
+    for group in permutation(derive_key(seed, SPLIT), len(counts)).tolist():
         if sizes[group] <= room and (left > counts[group]).all():
             chosen[group], room, left = True, room - sizes[group], left - counts[group]
     if not chosen.any():

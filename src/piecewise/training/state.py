@@ -14,7 +14,7 @@ from ..core.array_types import Float32
 from ..core.errors import TrainingError
 from ..core.progress import Epoch
 from ..network import Network
-from ..spec.optimizers import MEMORIES
+from ..spec.optimizers import OPTIMIZER_STATE_ARRAYS
 from .history import History
 from .recipe import Recipe
 
@@ -90,7 +90,9 @@ class TrainingState:
 
     def __post_init__(self) -> None:
         flat = self.net.parameters.flat
-        self.memory = [np.zeros_like(flat) for _ in range(MEMORIES[self.recipe.optimizer])]
+        self.memory = [
+            np.zeros_like(flat) for _ in range(OPTIMIZER_STATE_ARRAYS[self.recipe.optimizer])
+        ]
 
     @property
     def steps_an_epoch(self) -> int:

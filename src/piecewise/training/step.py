@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 from ..core.array_types import Float32
 from ..core.ghost_batch import StepContext
-from ..core.rng import Key, shuffled
+from ..core.rng import Key, permutation
 from ..engine.codegen.network_program import Purpose
 from ..engine.runtime import network_programs
 from ..engine.runtime.finite_differences import Nudged
 from ..inputs import engine_inputs, layer_inputs
-from ..reference.augmentation import trick
-from ..reference.finite_differences import nudges
+from ..reference.augmentation import augment
+from ..reference.finite_differences import numerical_gradients
 from ..reference.model import Gradients
 from ..reference.optimizers import adamw, sgd
 from ..spec.layers import Norm
-from ..spec.optimizers import corrections
+from ..spec.optimizers import bias_corrections
 from ..spec.parameters import all_finite
 from .state import Losses, TrainingState
 
@@ -107,7 +107,7 @@ class Native:
         rows[:, 0] = course.recipe.learning_rates(course.step, steps, course.steps)
         rows[:, 1] = rows[:, 0] * course.recipe.weight_decay
         if course.recipe.optimizer == "adamw":
-            rows[:, 2:] = [corrections(course.step + index + 1) for index in range(steps)]
+            rows[:, 2:] = [bias_corrections(course.step + index + 1) for index in range(steps)]
         return rows.astype(np.float32)
 
 
@@ -117,7 +117,7 @@ class Nudging:
 
     def __init__(self, course: TrainingState, threads: int, report: DataReport) -> None:
         self.course, self.threads, self.report = course, threads, report
-        self.order = shuffled
+        self.order = permutation
 
     def take(self, order: Order, first: int, steps: int) -> Losses:
         size, losses = self.course.recipe.batch_size, list[float]()
@@ -135,13 +135,13 @@ class Nudging:
         x, right = layer_inputs(net, course.pictures[chosen]), course.right[chosen]
         moment = StepContext(recipe.seed, course.epoch, chosen)
         if recipe.augmentation.changes:
-            x = trick(recipe.augmentation, x, net.preprocessor.background, moment)
+            x = augment(recipe.augmentation, x, net.preprocessor.background, moment)
         given = (net.architecture, net.state, x, right, recipe.loss, moment)
         found: Nudged | Gradients
         if course.weights is None:
             found = network_programs.nudges(*given, threads=self.threads, between=self.report)
         else:
-            found = nudges(*given, course.weights[chosen])
+            found = numerical_gradients(*given, course.weights[chosen])
         none = np.empty(0, np.float32)  # a net may have no parameters at all
         slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
         moved, *memory = self._moved(slope.astype(np.float32))

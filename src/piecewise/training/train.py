@@ -17,7 +17,7 @@ from ..core.array_types import Float32
 from ..core.constraints import THREADS, checked
 from ..core.errors import DataError, LimitError
 from ..core.progress import Epoch, OnProgress, Progress
-from ..core.rng import ORDER, key_of
+from ..core.rng import ORDER, derive_key
 from ..engine.runtime.thread_pool import processors
 from ..inputs import check_examples
 from ..network import Network
@@ -113,7 +113,7 @@ def _one_epoch(
 ) -> None:
     """Once through the pictures, or through what is left of them, in an order of its own."""
     began, size, pace = time.perf_counter() - course.seconds, course.recipe.batch_size, 1
-    order = stepper.order(key_of(course.recipe.seed, ORDER, course.epoch), len(course.right))
+    order = stepper.order(derive_key(course.recipe.seed, ORDER, course.epoch), len(course.right))
     first = course.step - course.epoch * course.steps_an_epoch
     while first < course.steps_an_epoch:
         steps = min(pace, course.steps_an_epoch - first)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.array_types import Float64
-from ...core.constraints import Whole, is_whole
+from ...core.constraints import Integer, is_integer
 from ...core.errors import DataError, LimitError, shown
 from ..preprocessing import Preprocessor
 from .decoding import Sound, read_sound, rounded
@@ -29,9 +29,9 @@ RATES = (8_000, 16_000)
 BANDS = 40
 MOST_STEPS = 96
 
-_HOP = Whole(16, 4_096)
-_BANDS = Whole(1, 256)
-_STEPS = Whole(1, 4_096)
+_HOP = Integer(16, 4_096)
+_BANDS = Integer(1, 256)
+_STEPS = Integer(1, 4_096)
 _FIELDS = ("reads", "shape", "rate", "hop")
 _QUIET = 10**-3.5  # of the loudest step's power: what is less, at both ends, is no part of a sound
 _FLOOR = -70.0  # decibels below the loudest cell that become byte 0
@@ -60,7 +60,7 @@ class AudioPreprocessor(Preprocessor):
             raise LimitError(f"shape: got {shown(self.shape)}, wanted 1, bands, steps")
         shape = (1, _BANDS.check(self.shape[1]), _STEPS.check(self.shape[2]))
         object.__setattr__(self, "shape", shape)
-        if not is_whole(self.rate) or self.rate not in RATES:
+        if not is_integer(self.rate) or self.rate not in RATES:
             raise LimitError(f"rate: got {shown(self.rate)}, wanted 8000 or 16000")
         object.__setattr__(self, "rate", int(self.rate))
         object.__setattr__(self, "hop", _HOP.check(self.hop))

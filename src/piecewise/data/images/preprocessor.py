@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ...core.constraints import Choice, Number
+from ...core.constraints import Choice, Real
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
@@ -21,7 +21,7 @@ from .decoding import read_picture
 Pictures = npt.NDArray[np.uint8]
 
 _GROUNDS = Choice(("dark", "light", "any"))
-_MARGIN = Number(0.0, 0.45)
+_MARGIN = Real(0.0, 0.45)
 RESIZES = Choice(("pad", "crop", "fit"))
 LONGEST_SIDE = {"drawings": 32, "photos": 64}
 """That pictures are brought to where nothing is said."""

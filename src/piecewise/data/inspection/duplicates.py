@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...core.rng import NOISE, key_of, words
+from ...core.rng import NOISE, derive_key, random_words
 from ..dataset import Dataset
 from ..text.preprocessor import UNKNOWN
 from .findings import RANKS
@@ -43,7 +43,7 @@ def _marks(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
     each times a fixed odd number, added up."""
     size = rows.shape[1] * rows.itemsize
     count = -(-size // 4)
-    drawn = words(key_of(0, NOISE, count), 2 * count).astype(np.uint64)
+    drawn = random_words(derive_key(0, NOISE, count), 2 * count).astype(np.uint64)
     factors = (drawn[::2] << np.uint64(32)) | drawn[1::2] | np.uint64(1)
     marks = np.empty(len(rows), np.uint64)
     step = max(1, _BLOCK // (4 * count))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.portable_math import sine_cosine
-from ...core.rng import NOISE, key_of, shuffled, uniform
+from ...core.rng import NOISE, derive_key, permutation, uniform
 
 Pairs = npt.NDArray[np.int64]
 Pictures = npt.NDArray[np.uint8]
@@ -104,8 +104,8 @@ def _candidates(described: npt.NDArray[np.int32]) -> Iterator[Pairs]:
     along = (waves @ described.T.astype(np.int64) // SCALE).astype(np.int32)
     room = MOST_PAIRS
     for table in range(TABLES):
-        key = key_of(0, NOISE, 1, table)
-        chosen = shuffled(key, len(along))[: WAVES + 1]
+        key = derive_key(0, NOISE, 1, table)
+        chosen = permutation(key, len(along))[: WAVES + 1]
         starts = np.floor(uniform(key, len(chosen)) * CELL).astype(np.int64)
         cell = np.zeros(len(described), np.int64)
         for wave, start in zip(chosen[:-1], starts, strict=False):

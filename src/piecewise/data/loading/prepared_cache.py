@@ -28,7 +28,7 @@ import numpy as np
 import numpy.lib.format as npy
 import numpy.typing as npt
 
-from ...core.atomic_write import remove_leftovers, write_whole, written_whole
+from ...core.atomic_write import atomic_writer, remove_leftovers, write_atomically
 from ...core.errors import reason
 from ...core.progress import Progress
 from ...core.version import __version__
@@ -258,7 +258,7 @@ class _Writer:
             size = prod(shape) * dtype.itemsize
             if shutil.disk_usage(self.path.parent).free < size + _SPARE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self.file = self.until_written.enter_context(written_whole(self.path))
+            self.file = self.until_written.enter_context(atomic_writer(self.path))
             self.file.write(bytes(_HEAD))
         return self
 
@@ -305,7 +305,7 @@ def _noted(folder: Path, note: dict[str, Any], contents: Contents) -> str | None
         why = f"{len(text):,} bytes of notes, wanted at most {LARGEST_NOTE:,}"
         if len(text) <= LARGEST_NOTE:
             try:
-                write_whole(folder / NOTE, text)
+                write_atomically(folder / NOTE, text)
                 return None
             except OSError as error:
                 why = reason(error)

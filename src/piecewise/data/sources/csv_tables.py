@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...core.constraints import LONGEST_NAME
+from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
 from ..file_bytes import cannot_open
 from ..text.decoding import LONGEST_TEXT, composed, has_half
@@ -181,8 +181,8 @@ def _wrong(row: _Row) -> str:
         return f"a text of {len(row.text):,} characters, wanted at most {LONGEST_TEXT:,}"
     if not row.label.strip():
         return "there is no label"
-    if len(row.label) > LONGEST_NAME:
-        return f"a label of {len(row.label):,} characters, wanted at most {LONGEST_NAME:,}"
+    if len(row.label) > MAX_CLASS_NAME:
+        return f"a label of {len(row.label):,} characters, wanted at most {MAX_CLASS_NAME:,}"
     if any(map(has_half, (row.text, row.label, *row.others, *row.others.values()))):
         return "it holds half of a character, as \\ud83d is without its other half"
     return ""

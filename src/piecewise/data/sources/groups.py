@@ -12,7 +12,7 @@ from unicodedata import normalize
 import numpy as np
 import numpy.typing as npt
 
-from ...core.constraints import LONGEST_NAME
+from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
 from .discovery import Files, Gathered
 
@@ -62,9 +62,9 @@ def groups_of(gathered: Gathered, text: str, place: Path) -> list[str]:
 
 
 def _checked(name: str, where: str) -> str:
-    if len(name) > LONGEST_NAME:
+    if len(name) > MAX_CLASS_NAME:
         raise DataError(
-            f"{where}: a group of {len(name):,} characters, wanted at most {LONGEST_NAME:,}"
+            f"{where}: a group of {len(name):,} characters, wanted at most {MAX_CLASS_NAME:,}"
         )
     return name
 

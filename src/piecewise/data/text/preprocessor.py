@@ -16,7 +16,7 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ...core.constraints import Choice, Whole
+from ...core.constraints import Choice, Integer
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
@@ -38,7 +38,7 @@ _MOST_DECIDED = {"words": 128, "letters": 400}  # positions
 _STEP = 8  # positions are a multiple of it, which halve well
 
 _UNITS = Choice(UNITS)
-_POSITIONS = Whole(1, MOST_POSITIONS)
+_POSITIONS = Integer(1, MOST_POSITIONS)
 
 
 @dataclass(frozen=True)

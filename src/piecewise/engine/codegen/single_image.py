@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ...core.windows import whole
+from ...core.windows import complete_windows
 from ...spec.architecture import Architecture, Stage
 from ...spec.layers import Shape
 from ..ir.feature_maps import Stack
@@ -248,8 +248,8 @@ class _Layer:
 
     def _correlate(self, d: Driver, made: Pass, piece: Piece, packed: tuple[int, int]) -> None:
         """The sums of a piece, part by part of a vector of sixteen."""
-        whole, stack = self.what, self.what.output
-        what = replace(whole, output=Stack(stack.shape._replace(channels=piece.blocks)))
+        complete_windows, stack = self.what, self.what.output
+        what = replace(complete_windows, output=Stack(stack.shape._replace(channels=piece.blocks)))
         emitter = FirstAloneEmitter if self.planar else AloneEmitter
         kernel = d.kernel(
             "correlate",
@@ -263,7 +263,7 @@ class _Layer:
         out = d.f.at(self._out(d), block * stack.channel_bytes + row * stack.row_bytes)
         weights = d.f.at("%packed", weight + GROUP_BYTES * block * what.output_stride)
         biases = d.f.at("%packed", bias + GROUP_BYTES * block)
-        rows = row_table(d.module, whole, emitter.weight_bytes, emitter.cell_bytes)
+        rows = row_table(d.module, complete_windows, emitter.weight_bytes, emitter.cell_bytes)
         given = _given(d, made, self.given, planar=self.planar)
         others = [given, d.f.at(rows, 24 * row), f"i64 {piece.rows}"]
         d.call_parts(kernel, [out, weights, biases], others)
@@ -285,8 +285,8 @@ def _full(d: _Driver, made: Pass, source: str, planar: bool) -> None:
     what = Correlation(
         made.input,
         out,
-        forward_terms(whole(shape.height, shape.height, 1)),
-        forward_terms(whole(shape.width, shape.width, 1)),
+        forward_terms(complete_windows(shape.height, shape.height, 1)),
+        forward_terms(complete_windows(shape.width, shape.width, 1)),
         shape.channels * cells,
         cells,
         shape.width,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from ...spec.architecture import Row
+from ...spec.architecture import ArrayEntry
 from .function_writer import Writer
 from .llvm_text import Function, Module
 from .target import Target
@@ -118,19 +118,19 @@ class Driver(Writer):
         self._used.add(name)
         return f"%at.{name}"
 
-    def weights(self, row: Row) -> str:
+    def weights(self, row: ArrayEntry) -> str:
         """The pointer to a line of the parameter table."""
         return self.f.at("%parameters", self.bytes * row.offset)
 
-    def gradient(self, row: Row) -> str:
+    def gradient(self, row: ArrayEntry) -> str:
         """The pointer to its gradient in the shard."""
         return self.f.at("%shard", self.bytes * row.offset)
 
-    def average(self, row: Row) -> str:
+    def average(self, row: ArrayEntry) -> str:
         """The pointer to a running average."""
         return self.f.at("%running_stats", self.bytes * row.offset)
 
-    def statistic(self, row: Row) -> str:
+    def statistic(self, row: ArrayEntry) -> str:
         """The pointer to what the shard has seen for a running average."""
         return self.f.at("%shard", self.bytes * (self.averages_at + row.offset))
 

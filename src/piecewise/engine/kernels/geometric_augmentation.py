@@ -13,8 +13,8 @@ from math import ceil, factorial, pi
 import numpy as np
 import numpy.typing as npt
 
-from ...core.rng import TRICKS, key_of
-from ...spec.augmentation import GROUND, Augmentation
+from ...core.rng import AUGMENTATION_DRAWS, derive_key
+from ...spec.augmentation import BACKGROUND, Augmentation
 from ...spec.layers import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, splat, vector_of
 from .input_packing import number, scaled
@@ -31,7 +31,7 @@ def told(
 ) -> npt.NDArray[np.uint32]:
     """What the kernel is told of an epoch: a key and how far everything goes."""
     words = np.zeros(12, np.uint32)
-    words[:2] = key_of(seed, TRICKS, epoch)
+    words[:2] = derive_key(seed, AUGMENTATION_DRAWS, epoch)
     floats = words.view(np.float32)
     low, high = tricks.scale
     down, right = tricks.shift
@@ -79,7 +79,7 @@ def trick(f: Function, shape: Shape, kind: str) -> None:
     size = shape.height * shape.width * (1 if kind == "i8" else 4)
     with f.loop("channels", shape.channels, {"out": ("%output", plane)}) as channel:
         with f.loop("blocks", _blocks(shape), {"out": ("%frames", GROUP_BYTES)}) as block:
-            f.store(f.constant(GROUND), block["out"])
+            f.store(f.constant(BACKGROUND), block["out"])
         _frame_pictures(f, shape, kind, fraction, f.two("mul", channel.index, str(size), "i64"))
         places.sample(channel["out"])
         _weigh(f, shape, channel["out"], weight, passes)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ...core.rng import NOISE, TRICKS, key_of
-from ...spec.augmentation import GROUND, Augmentation
+from ...core.rng import AUGMENTATION_DRAWS, NOISE, derive_key
+from ...spec.augmentation import BACKGROUND, Augmentation
 from ...spec.layers import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, splat
 from .threefry import picture_keys, threefry
@@ -26,7 +26,9 @@ def shades_told(
 ) -> npt.NDArray[np.uint32]:
     """What the kernels are told of an epoch: two keys and how far everything goes."""
     words = np.zeros(9, np.uint32)
-    words[:2], words[2:4] = (key_of(seed, purpose, epoch) for purpose in (TRICKS, NOISE))
+    words[:2], words[2:4] = (
+        derive_key(seed, purpose, epoch) for purpose in (AUGMENTATION_DRAWS, NOISE)
+    )
     floats = words.view(np.float32)
     floats[_CONTRAST], floats[_LIGHT], floats[_NOISE] = (
         tricks.contrast,
@@ -102,7 +104,7 @@ def mask(f: Function, shape: Shape) -> None:
         in_rows = _inside(f, row, rows)
         with f.loop("columns", shape.width, {"x": (row["x"], GROUP_BYTES)}) as column:
             masked = f.two("or", in_rows, _inside(f, column, columns), "<16 x i1>")
-            f.store(f.select(masked, f.constant(GROUND), f.load(column["x"])), column["x"])
+            f.store(f.select(masked, f.constant(BACKGROUND), f.load(column["x"])), column["x"])
 
 
 def _band(f: Function, drawn: tuple[str, str], widest: int, side: int) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ...spec.architecture import Row, Stage
+from ...spec.architecture import ArrayEntry, Stage
 from ...spec.layers import Layer, Shape
 from ..ir.feature_maps import Stack
 from ..ir.llvm_text import GROUP_BYTES
@@ -99,7 +99,7 @@ class Pass:
         raise NotImplementedError
 
 
-def add_up_sums(d: Driver, sums: str, row: Row) -> None:
+def add_up_sums(d: Driver, sums: str, row: ArrayEntry) -> None:
     """Add sums, sixteen to a number, to the gradient of a line of the parameter table."""
     kernel = d.kernel("add_up", (), "sums gradient count:count", add_up)
     d.call(kernel, sums, d.gradient(row), f"i64 {row.size}")

@@ -12,7 +12,7 @@ import numpy as np
 from ...core.array_types import Array, Float32
 from ...core.errors import LimitError
 from ...core.ghost_batch import GROUP_SIZE
-from ...core.rng import Key, fold, key_of
+from ...core.rng import Key, derive_key, fold_in
 from ...core.version import __version__
 from ...spec.architecture import Architecture
 from ...spec.augmentation import Augmentation
@@ -217,7 +217,7 @@ class Learner(Program):
         self.most_shards = max(1, min(MOST_SHARDS, SHARD_MEMORY // (4 * job.shard_floats)))
         self.shards = aligned(0)
         self._weights_given = 0
-        self.draws = key_of(0)
+        self.draws = derive_key(0)
         """Of seed and purpose: what dropout's draws hang on."""
         self.context.write("running_stats", self.running_stats)
         self.context.write("state", self.state)
@@ -246,7 +246,7 @@ class Learner(Program):
 
     def draw_for(self, epoch: int) -> None:
         """From now on dropout's draws are this epoch's."""
-        key = fold(self.draws, epoch)
+        key = fold_in(self.draws, epoch)
         self.context.write("key", np.array([key.low, key.high], np.uint32))
 
     def trick(self, tricks: Augmentation, ground: str, seed: int, epoch: int) -> None:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.array_types import Array
-from ...core.ghost_batch import GROUP_SIZE, StepContext, groups
-from ...core.rng import DROPOUT, key_of
-from ...spec.architecture import Architecture, Row
-from ...spec.optimizers import NUDGE
+from ...core.ghost_batch import GROUP_SIZE, StepContext, ghost_batches
+from ...core.rng import DROPOUT, derive_key
+from ...spec.architecture import Architecture, ArrayEntry
+from ...spec.optimizers import NUDGE_SIZE
 from ..codegen.finite_differences import assemble_nudges
 from ..ir.target import Target
 from ..ir.thread_header import HEADER
@@ -91,13 +91,13 @@ class Nudger:
 
     def _tell(self, running_stats: Array, x: Array, right: Array, moment: StepContext) -> None:
         """Tell the program what is nudged."""
-        key = key_of(moment.seed, DROPOUT, moment.epoch)
+        key = derive_key(moment.seed, DROPOUT, moment.epoch)
         self.context.write("inputs", x)  # words are read where they lie
         self.context.write("groups", self._laid(x, right, moment.pictures))
         self.context.write("count", len(x))
         self.context.write("key", np.array([key.low, key.high], np.uint32))
         self.context.write("running_stats", running_stats)
-        self.context.write_double("amount", NUDGE)
+        self.context.write_double("amount", NUDGE_SIZE)
 
     def _laid(self, x: Array, right: Array, numbers: Array) -> Array:
         """The groups, each a header and an input; lanes without a picture get the last one's."""
@@ -142,7 +142,7 @@ class Nudger:
                 self._run(f"nudge{number}", most)
                 if between:
                     between()
-        return slopes / (2 * NUDGE * pictures)
+        return slopes / (2 * NUDGE_SIZE * pictures)
 
     def _run(self, name: str, threads: int) -> None:
         """So many threads through one of the program's functions at once, or as many as there is
@@ -158,11 +158,11 @@ class Nudger:
 
 def _mean_seen(seen: Array, pictures: int) -> Array:
     """The mean of the groups' statistics, each counted by its pictures."""
-    sizes = np.array([group.stop - group.start for group in groups(pictures)])
+    sizes = np.array([group.stop - group.start for group in ghost_batches(pictures)])
     return np.asarray(np.add.accumulate(seen * sizes[:, None], axis=0)[-1] / pictures)
 
 
-def _flat(rows: tuple[Row, ...], arrays: Mapping[str, Array]) -> Array:
+def _flat(rows: tuple[ArrayEntry, ...], arrays: Mapping[str, Array]) -> Array:
     """The arrays of some lines of the table, one after the other."""
     flat = np.zeros(sum(row.size for row in rows))
     for row in rows:
@@ -170,6 +170,6 @@ def _flat(rows: tuple[Row, ...], arrays: Mapping[str, Array]) -> Array:
     return flat
 
 
-def _by_name(rows: tuple[Row, ...], flat: Array) -> dict[str, Array]:
+def _by_name(rows: tuple[ArrayEntry, ...], flat: Array) -> dict[str, Array]:
     """The other way round."""
     return {row.name: flat[row.offset : row.offset + row.size].reshape(row.shape) for row in rows}

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.array_types import Array, Float32
 from ...core.ghost_batch import StepContext
-from ...core.rng import DROPOUT, key_of
+from ...core.rng import DROPOUT, derive_key
 from ...spec.architecture import Architecture
 from ..codegen.network_program import Purpose
 from .compiled_program import Answers, Learner, Walker
@@ -116,5 +116,5 @@ def nudges(
 def learner(architecture: Architecture, purpose: Purpose, seed: int) -> Learner:
     """A new run of learning, its draws by ``seed``."""
     made = Learner(architecture, purpose)
-    made.draws = key_of(seed, DROPOUT)
+    made.draws = derive_key(seed, DROPOUT)
     return made

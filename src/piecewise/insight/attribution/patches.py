@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array
-from ...core.constraints import Whole, checked, is_whole
+from ...core.constraints import Integer, checked, is_integer
 from ...core.errors import DataError, LimitError, did_you_mean, shown
 from ...core.ghost_batch import GROUP_SIZE
 from ...data.audio.decoding import Sound
@@ -33,7 +33,7 @@ from .receptive_field import Field, receptive_field
 
 MOST_EXAMPLES = 20_000
 """Examples that are looked at; of more, so many, spread evenly."""
-_SHOWN = Whole(1, 1_000)
+_SHOWN = Integer(1, 1_000)
 _VALUES = 1 << 24  # numbers of inputs that go through the layers at a time
 
 
@@ -124,7 +124,7 @@ def _stage(net: Network, layer: str, feature: int) -> Stage:
         guess = did_you_mean(str(layer), stages)
         raise LimitError(f"layer: got {shown(layer)}, wanted one of {', '.join(stages)}{guess}")
     last = stage.output.channels - 1
-    if not is_whole(feature) or not 0 <= feature <= last:
+    if not is_integer(feature) or not 0 <= feature <= last:
         wanted = f"a whole number from 0 to {last}"
         raise LimitError(f"feature: got {shown(feature)}, wanted {wanted}")
     return stage

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...core.constraints import is_whole
+from ...core.constraints import is_integer
 from ...core.errors import LimitError, did_you_mean, shown
 from ...spec.architecture import Architecture, Stage
 from ...spec.layers import Connectivity
@@ -46,7 +46,7 @@ def receptive_field(architecture: Architecture, layer: str, row: int = 0, column
     stages = _until(architecture, layer)
     shape = stages[-1].output if stages else architecture.input
     for name, index, side in zip(("row", "column"), (row, column), shape[1:], strict=True):
-        if not is_whole(index) or not 0 <= index < side:
+        if not is_integer(index) or not 0 <= index < side:
             wanted = f"a whole number from 0 to {side - 1}"
             raise LimitError(f"{name}: got {shown(index)}, wanted {wanted}")
     sides: list[int] = []

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array, Float32
-from ...core.constraints import is_whole
+from ...core.constraints import is_integer
 from ...core.errors import LimitError, shown
 from ...core.ghost_batch import GROUP_SIZE
 from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
@@ -27,7 +27,7 @@ from ...trace.backprop import LOGIT
 from .receptive_field import centres
 
 OCCLUSION, GRADIENT, GRAD_CAM = "occlusion", "gradient x input", "Grad-CAM"
-SHARE = 7
+FRACTION = 7
 """A cover is as high and wide as a square a seventh as long as the input's sides (their geometric
 mean); the next one stands half of it further."""
 LETTERS = 3
@@ -72,7 +72,7 @@ def occlusion(
     """How far the logit of a class falls when parts of an input are covered.
 
     ``example``: (C, H, W), bytes or float32, or words (positions). ``label``: the answer's, if left
-    out. Squares of ``side`` cells (see `SHARE`), as far as there is room for them, half a side
+    out. Squares of ``side`` cells (see `FRACTION`), as far as there is room for them, half a side
     apart, are covered with the ground of drawings, with silence, or with a photo's own mean
     colour. Of texts ``side`` words (1), or letters (`LETTERS`), are made unknown: so a word that
     the net does not know cannot matter, and nothing is put where there is no text. A cell has
@@ -84,7 +84,7 @@ def occlusion(
         return _words_occluded(net, np.asarray(example), label, side)
     x = layer_inputs(net, np.asarray(example)[None])[0]
     _, height, width = x.shape
-    side = _checked_side(side, ceil(sqrt(height * width) / SHARE), max(height, width))
+    side = _checked_side(side, ceil(sqrt(height * width) / FRACTION), max(height, width))
     high, wide = min(side, height), min(side, width)
     tops, lefts = _starts(height, high), _starts(width, wide)
     _check_count(len(tops) * len(lefts), side)
@@ -205,14 +205,14 @@ def _label(net: Network, example: Array, label: int | None) -> int:
     if label is None:
         return int(net.logits(np.asarray(example)[None])[0].argmax())
     most = len(net.classes) - 1
-    if not is_whole(label) or not 0 <= label <= most:
+    if not is_integer(label) or not 0 <= label <= most:
         raise LimitError(f"label: got {shown(label)}, wanted a class's number from 0 to {most}")
     return int(label)
 
 
 def _checked_side(side: int | None, chosen: int, most: int) -> int:
     side = chosen if side is None else side
-    if not is_whole(side) or not 1 <= side <= most:
+    if not is_integer(side) or not 1 <= side <= most:
         raise LimitError(f"side: got {shown(side)}, wanted a whole number from 1 to {most}")
     return int(side)
 

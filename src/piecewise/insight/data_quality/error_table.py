@@ -16,7 +16,7 @@ from ...core.array_types import Float64, Labels
 from ...core.errors import DataError, LimitError, did_you_mean, shown
 from ...inputs import check_examples
 from ...network import Network
-from ...reference.losses import answers
+from ...reference.losses import one_hot
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
 SHOWN, SHOWN_HTML = 10, 100
@@ -54,7 +54,7 @@ class ErrorTable:
     """|right - actual|, (N, K)."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "errors", np.abs(answers(self.actual, self.labels) - self.actual))
+        object.__setattr__(self, "errors", np.abs(one_hot(self.actual, self.labels) - self.actual))
         object.__setattr__(self, "order", self.order or tuple(range(len(self.labels))))
 
     def __len__(self) -> int:

@@ -22,7 +22,7 @@ from ...core.portable_math import exp, log
 from ...core.progress import OnProgress
 from ...inputs import check_examples
 from ...network import Network
-from ...reference.losses import stable_exponentials
+from ...reference.losses import shifted_exponentials
 from ...training.train import train
 from .parallel_training import side_by_side
 from .training_budget import SEEDS, Cost, cost
@@ -191,7 +191,7 @@ class _Teacher:
 
 def _log_chances(logits: npt.NDArray[np.float32], right: Labels) -> Float64:
     """The logarithm of the chance of each right class, (N, classes) -> (N,), softly bounded."""
-    _, exponentials, _ = stable_exponentials(logits.astype(np.float64))
+    _, exponentials, _ = shifted_exponentials(logits.astype(np.float64))
     sums = np.array([math.fsum(row) for row in exponentials.tolist()])
     chances = exponentials[np.arange(len(right)), right] / sums
     return np.asarray(log(LEAST_CHANCE + (1 - LEAST_CHANCE) * chances))

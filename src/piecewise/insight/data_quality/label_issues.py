@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.array_types import Float64, Labels
-from ...core.constraints import SEED, Whole, checked
+from ...core.constraints import SEED, Integer, checked
 from ...core.errors import DataError
 from ...core.portable_math import exp
 from ...core.progress import OnProgress
@@ -75,7 +75,7 @@ def find_label_issues(
     NotationError.
     """
     for name, limit, value in (
-        ("most", Whole(1, 1_000_000_000, optional=True), most),
+        ("most", Integer(1, 1_000_000_000, optional=True), most),
         ("seed", SEED, seed),
     ):
         checked(f"suspects: {name}", limit, value)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.array_types import Float32, Labels
-from ...core.constraints import MOST_CLASSES, Whole, checked
+from ...core.constraints import MAX_CLASSES, Integer, checked
 from ...core.errors import DataError, LimitError, shown
 from ...engine.runtime import network_programs
 from ...inputs import check_examples, engine_inputs
@@ -22,7 +22,7 @@ from ...spec.architecture import Architecture, Stage
 MOST = 20
 """Mistakes that are looked at closely, if nothing else is said."""
 NEAREST = 3
-MOST_VALUES = 1 << 24
+MAX_VALUES = 1 << 24
 """Values of all examples learned from that are kept to compare with; of more, evenly many."""
 MOST_WALKS = 2_000
 """Examples learned from that are walked one by one, where no net can end with the values that
@@ -98,7 +98,7 @@ class Mistakes:
             if one not in self.classes:
                 raise LimitError(f"class: got {one!r}, wanted one of {', '.join(self.classes)}")
             return self.classes.index(one)
-        return int(checked("class", Whole(0, len(self.classes) - 1), one))
+        return int(checked("class", Integer(0, len(self.classes) - 1), one))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: n, classes, confusion, cells (right, answer, indices), mistakes, stack,
@@ -141,7 +141,7 @@ def mistakes(
     given, right = check_examples(net, pictures, labels)
     called = _names(names, len(right), "names")
     for name, value, low in (("most", most, 0), ("nearest", nearest, 1)):
-        checked(f"mistakes: {name}", Whole(low, 100_000), value)
+        checked(f"mistakes: {name}", Integer(low, 100_000), value)
     chances = net.probabilities_of(logits := net.logits(given))
     answers = logits.argmax(axis=1)
     sure = chances[np.arange(len(right)), answers]
@@ -189,7 +189,7 @@ class _Read:
         """The layers before the last."""
         self.stack = self.before[-1].name if self.before else "input"
         self.shape = self.before[-1].output if self.before else net.architecture.input
-        self.is_net = bool(self.before) and prod(self.shape) <= MOST_CLASSES
+        self.is_net = bool(self.before) and prod(self.shape) <= MAX_CLASSES
 
     def values(self, pictures: npt.NDArray[Any]) -> Float32:
         """Of pictures (N, ...): (N, values). All at once by the engine where the layers before the
@@ -225,7 +225,7 @@ class _Learned:
     ) -> None:
         self.voting, self.labels = voting, labels
         self.names = _names(names, len(labels), "train_names")
-        count = min(len(labels), max(1, MOST_VALUES // prod(voting.shape)))
+        count = min(len(labels), max(1, MAX_VALUES // prod(voting.shape)))
         if not voting.is_net:
             count = min(count, MOST_WALKS)
         self.places = np.arange(count) * len(labels) // count

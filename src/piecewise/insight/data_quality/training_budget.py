@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...core.constraints import Whole, checked
+from ...core.constraints import Integer, checked
 from ...core.errors import LimitError
 from ...network import Network
 from ...spec.architecture import Architecture
@@ -67,8 +67,8 @@ def cost(
     from sizes, so that the answer is the same on every machine.
     """
     for name, limit, value in (
-        ("epochs", Whole(1, 100_000, optional=True), epochs),
-        ("seeds", Whole(1, 100), seeds),
+        ("epochs", Integer(1, 100_000, optional=True), epochs),
+        ("seeds", Integer(1, 100), seeds),
     ):
         checked(f"culprits: {name}", limit, value)
     if not net.recipe:

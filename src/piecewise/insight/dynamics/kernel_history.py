@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.array_types import Float32
-from ...core.atomic_write import written_whole
-from ...core.constraints import Number, Whole, checked
+from ...core.atomic_write import atomic_writer
+from ...core.constraints import Integer, Real, checked
 from ...core.errors import DataError, LimitError, did_you_mean, reason, shown
 from ...core.progress import Progress
 from ...display.charts import BLUE, Line, chart_svg
@@ -37,7 +37,7 @@ SHOWN = 8
 ENDINGS = {".png": "PNG", ".gif": "GIF"}
 _WIDE = 480  # pixels of a saved frame, about
 _GREY = (128, 128, 128)  # between kernels: no number has this colour
-_SECONDS = Number(0.02, 60)
+_SECONDS = Real(0.02, 60)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class KernelHistory:
     ) -> None:
         self._net, self.layer = net, layer
         features = len(kernels(net, layer))
-        wanted = Whole(0, features - 1, optional=True)
+        wanted = Integer(0, features - 1, optional=True)
         self.feature: int | None = checked("film: feature", wanted, feature)
         self._examples = examples and check_examples(net, *examples)
         size = self._now().size
@@ -189,7 +189,7 @@ class KernelHistory:
         time = round(1_000 * checked("film: seconds", _SECONDS, seconds))
         times = [time] * len(others) + [max(time, 1_500)] if others else time
         try:
-            with written_whole(place) as file:
+            with atomic_writer(place) as file:
                 first.save(file, kind, save_all=True, append_images=others, duration=times, loop=0)
         except OSError as error:
             raise DataError(f"{place}: not written: {reason(error)}") from None

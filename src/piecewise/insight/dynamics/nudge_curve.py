@@ -13,19 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.array_types import Array
-from ...core.constraints import LOSS, Whole, checked, is_whole
+from ...core.constraints import LOSS, Integer, checked, is_integer
 from ...core.errors import LimitError, did_you_mean, shown
 from ...display.charts import BLUE, Line, Mark, bars, chart_svg
 from ...inputs import check_examples, layer_inputs
 from ...network import Network
 from ...reference.losses import LOSSES
 from ...reference.model import mean_loss
-from ...spec.optimizers import NUDGE
+from ...spec.optimizers import NUDGE_SIZE
 from ...spec.parameters import Parameters
 
 Place = tuple[int, ...]
 
-POINTS = Whole(3, 1_001)
+POINTS = Integer(3, 1_001)
 DOUBLINGS = 5
 """How often a reach that was not asked for is doubled where there would be nothing to see."""
 SEEN = 0.1
@@ -237,7 +237,7 @@ class _Turned:
             wide[self.name][self.index] = value
             return mean_loss(architecture, wide, x, self._right, self._loss)[0]
 
-        return (at(self.today + NUDGE) - at(self.today - NUDGE)) / (2 * NUDGE)
+        return (at(self.today + NUDGE_SIZE) - at(self.today - NUDGE_SIZE)) / (2 * NUDGE_SIZE)
 
 
 def _mean(numbers: Array) -> float:
@@ -251,8 +251,8 @@ def _checked_place(net: Network, name: str, index: int | Sequence[int]) -> tuple
             f"{did_you_mean(str(name), net.parameters)}"
         )
     shape = net.parameters[name].shape
-    given = (index,) if is_whole(index) else index
-    whole = isinstance(given, tuple | list) and all(is_whole(one) for one in given)
+    given = (index,) if is_integer(index) else index
+    whole = isinstance(given, tuple | list) and all(is_integer(one) for one in given)
     if not whole or len(given) != len(shape):  # type: ignore[arg-type]
         raise LimitError(
             f"index: got {shown(index)}, wanted {len(shape)} whole numbers, a place in {name} "

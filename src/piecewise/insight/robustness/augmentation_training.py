@@ -36,7 +36,7 @@ LONGEST = 4
 MOST_EPOCHS = 100_000  # that a recipe can hold
 ROUNDS = 4
 """Nets that are tried, at most."""
-SHARE = 0.2
+FRACTION = 0.2
 """Held out to choose on, where nothing is held out for validation."""
 MOST = 1_000
 """Pictures held out that are looked at, evenly many of more."""
@@ -281,7 +281,7 @@ class _School:
 def _divided(given: TrainingPlan) -> TrainingPlan:
     """The same, with a fifth held out to choose on."""
     part = given.splits["train"]
-    out = held_out(part.labels, given.setup.recipe.seed, SHARE, given.groups)
+    out = held_out(part.labels, given.setup.recipe.seed, FRACTION, given.groups)
     if not out.any():
         raise DataError(
             f"data: got {len(part.labels)} pictures to learn from, wanted two or more of some "

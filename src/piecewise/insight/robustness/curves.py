@@ -28,7 +28,7 @@ from ...data.loading.ordered_map import in_order
 from ...data.preprocessing import Preprocessor
 from ...inputs import check_examples, check_labels, layer_inputs
 from ...network import Network
-from ...reference.augmentation import Draws, as_drawn
+from ...reference.augmentation import GeometricDraws, apply_geometric
 from ...trace.walk import Walk
 from ..data_quality.parallel_training import checked_threads
 from .literal_matching import Literal, as_bytes, share_same
@@ -70,9 +70,9 @@ class Perturbation:
     def turned(self, pictures: Float32, number: int, ground: str) -> Float32:
         """Prepared pictures (N, C, H, W) at one of the sizes, by its number; the same shape."""
         none, size = np.zeros(1), np.array([self.drawn[number]])
-        still = Draws(none, none, np.ones(1), none, none, np.array([False]))
+        still = GeometricDraws(none, none, np.ones(1), none, none, np.array([False]))
         changed = still._replace(**{self.name: size})
-        return as_drawn(changed, pictures, ground).astype(np.float32)
+        return apply_geometric(changed, pictures, ground).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: what a curve stands over."""
