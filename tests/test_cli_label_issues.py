@@ -26,7 +26,7 @@ LITTLE = ["--layers", "conv 6 3, relu, pool 2, full"]
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Drawn X's and O's, three labels of them wrong; the last ones are for testing."""
-    path, drawn = tmp_path_factory.mktemp("suspects") / "xo.npz", make_xo(120, 12, tricks=PLAIN)
+    path, drawn = tmp_path_factory.mktemp("label-issues") / "xo.npz", make_xo(120, 12, tricks=PLAIN)
     labels = drawn.labels.copy()
     labels[PLANTED] ^= 1
     np.savez(path, images=drawn.inputs[:, 0], labels=labels, class_names=["X\x1b[31m", "O"],
@@ -70,13 +70,13 @@ def test_long_lists_and_empty_ones(
     def some(data: Any, *_: object, **__: object) -> list[Any]:
         return search.find_label_issues(data, 50, layers="full")
 
-    monkeypatch.setattr(label_issues, "suspects", some)
+    monkeypatch.setattr(label_issues, "find_label_issues", some)
     run(source)
     page, words = capsys.readouterr()
     assert len(page.splitlines()) == 1 + label_issues.LIMIT + 1
     assert page.endswith("and 30 more; --limit N shows them\n")
     assert "50 label issues in 100 examples" in words
-    monkeypatch.setattr(label_issues, "suspects", lambda *_, **__: [])
+    monkeypatch.setattr(label_issues, "find_label_issues", lambda *_, **__: [])
     run(source)
     assert capsys.readouterr().out == "no label issues\n"
 
@@ -87,7 +87,7 @@ def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
         on_progress(Progress("asking nets", 1, 2))
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(label_issues, "suspects", stopped)
+    monkeypatch.setattr(label_issues, "find_label_issues", stopped)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises((KeyboardInterrupt, click.Abort)):
         run(source)

@@ -142,7 +142,7 @@ def test_a_stop_leaves_nothing_half_done(
         on_progress(Progress("teaching rotation", 1, 2))
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(robustness, "teach_tricks", stopped)
+    monkeypatch.setattr(robustness, "train_with_augmentation", stopped)
     before, new = signal.getsignal(signal.SIGINT), tmp_path / "new"
     assert status(["robustness", *taught, "--train-with", "rotation", "-o", str(new)]) == 130
     assert capsys.readouterr().err.endswith("interrupted\n")

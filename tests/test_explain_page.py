@@ -236,7 +236,7 @@ def test_an_explanation_is_data_that_is_computed_once(
     plain = explained.to_json()
     assert (plain["explained"], plain["input"], plain["remark"]) == ("O", "x.png", None)
     assert explained.attributions is explained.attributions
-    monkeypatch.setattr(explanation, "what_mattered", None)  # nothing is computed a second time
+    monkeypatch.setattr(explanation, "attributions", None)  # nothing is computed a second time
     assert explained.to_json() == plain
     html = explain.explanation_page(explained)
     monkeypatch.undo()
