@@ -14,7 +14,7 @@ import pytest
 import piecewise as pw
 from piecewise.core.errors import DataError, LimitError
 from piecewise.data.text.preprocessor import TextPreprocessor
-from piecewise.insight.data_quality.error_table import CLASSES, SHOWN_HTML, ErrorTable, error_table
+from piecewise.insight.evaluation.error_table import CLASSES, SHOWN_HTML, ErrorTable, error_table
 from piecewise.reference.losses import LOSSES
 from piecewise.spec.calibration import Calibration
 

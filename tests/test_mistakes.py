@@ -8,8 +8,8 @@ import pytest
 from piecewise.core.errors import DataError, LimitError
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.data.xo import make_xo
-from piecewise.insight.data_quality import mistakes as module
-from piecewise.insight.data_quality.mistakes import Mistakes, mistakes
+from piecewise.insight.evaluation import mistakes as module
+from piecewise.insight.evaluation.mistakes import Mistakes, mistakes
 from piecewise.network import Network
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train

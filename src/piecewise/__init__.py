@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from .data.xo import make_xo as make_xo
     from .insight.attribution.patches import top_patches as top_patches
     from .insight.attribution.saliency import attributions as attributions
-    from .insight.data_quality.error_table import error_table as error_table
     from .insight.data_quality.influence import influential_examples as influential_examples
     from .insight.data_quality.label_issues import find_label_issues as find_label_issues
-    from .insight.data_quality.mistakes import mistakes as mistakes
     from .insight.dynamics.kernel_history import KernelHistory as KernelHistory
     from .insight.dynamics.nudge_curve import nudge_curve as nudge_curve
+    from .insight.evaluation.error_table import error_table as error_table
+    from .insight.evaluation.mistakes import mistakes as mistakes
     from .insight.explanation import Explanation as Explanation
     from .insight.explanation import explain as explain
     from .insight.robustness.augmentation_training import (
@@ -91,14 +91,14 @@ _HOMES = {
     "TrainingError": "core.errors",
     "influential_examples": "insight.data_quality.influence",
     "make_xo": "data.xo",
-    "error_table": "insight.data_quality.error_table",
+    "error_table": "insight.evaluation.error_table",
     "evaluate": "training.metrics",
     "explain": "insight.explanation",
     "explain_html": "page.explain",
     "plan_training": "training.experiment",
     "load": "network",
     "top_patches": "insight.attribution.patches",
-    "mistakes": "insight.data_quality.mistakes",
+    "mistakes": "insight.evaluation.mistakes",
     "nudge_curve": "insight.dynamics.nudge_curve",
     "example_robustness": "insight.robustness.curves",
     "read_data": "data.dataset",

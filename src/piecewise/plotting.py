@@ -19,9 +19,9 @@ from .core.errors import DataError, LimitError, PiecewiseError, did_you_mean, sh
 from .display.charts import BLUE, GREY, ORANGE
 from .display.images import ABOVE, BELOW, ZERO
 from .insight.attribution.saliency import Attribution
-from .insight.data_quality.error_table import ErrorTable
 from .insight.dynamics.kernel_history import kernels
 from .insight.dynamics.nudge_curve import NudgeCurve
+from .insight.evaluation.error_table import ErrorTable
 from .insight.robustness.curves import Curve
 from .network import Network
 from .trace.walk import Walk

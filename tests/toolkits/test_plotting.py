@@ -17,8 +17,8 @@ from piecewise.core.errors import DataError, LimitError, PiecewiseError
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.display.charts import BLUE, GREY, ORANGE
 from piecewise.insight.attribution.saliency import grad_cam, occlusion
-from piecewise.insight.data_quality.error_table import ErrorTable, error_table
 from piecewise.insight.dynamics.nudge_curve import NudgeCurve, nudge_curve
+from piecewise.insight.evaluation.error_table import ErrorTable, error_table
 from piecewise.insight.robustness.curves import Curve, example_robustness
 from piecewise.training.history import History
 

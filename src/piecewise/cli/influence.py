@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ..data.dataset import Dataset, read_data
 from ..insight.data_quality.influence import Influence, influential_examples
-from ..insight.data_quality.training_budget import Cost, cost
+from ..insight.retraining.cost import Cost, cost
 from ..network import Network
 from .interrupts import Stopping
 from .one_input import InputOptions, class_number, read_explanation

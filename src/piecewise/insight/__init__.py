@@ -1,1 +1,1 @@
-"""What is found out by asking a net: everything here rests on the net and the reference alone."""
+"""Explanations of nets, predictions and training data."""

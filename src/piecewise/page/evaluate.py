@@ -13,8 +13,8 @@ import numpy.typing as npt
 from ..data.dataset import Dataset
 from ..data.text.preprocessor import TextPreprocessor
 from ..display.images import data_address, png
-from ..insight.data_quality.error_table import table_of
-from ..insight.data_quality.mistakes import Mistakes, mistakes
+from ..insight.evaluation.error_table import table_of
+from ..insight.evaluation.mistakes import Mistakes, mistakes
 from ..insight.explanation import net_facts
 from ..network import Network
 from ..training.metrics import Scores

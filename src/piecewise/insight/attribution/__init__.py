@@ -1,1 +1,1 @@
-"""attribution."""
+"""What a prediction depends on: saliency maps, receptive fields, best matching patches."""

@@ -1,1 +1,1 @@
-"""data_quality."""
+"""Problems of the training data: wrong labels and harmful training examples."""

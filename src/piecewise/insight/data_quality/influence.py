@@ -24,8 +24,8 @@ from ...inputs import check_examples
 from ...network import Network
 from ...reference.losses import shifted_exponentials
 from ...training.train import train
-from .parallel_training import side_by_side
-from .training_budget import SEEDS, Cost, cost
+from ..retraining.cost import SEEDS, Cost, cost
+from ..retraining.parallel_training import side_by_side
 
 BEYOND = 2.0
 """How far a harm must stand out, in units of the scatter that training has anyway, to count."""

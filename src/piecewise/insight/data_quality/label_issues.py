@@ -29,7 +29,7 @@ from ...training.calibrate import calibrated
 from ...training.defaults import Setup, augmentation_for, default_setup
 from ...training.splits import folds_of
 from ...training.train import train
-from .parallel_training import side_by_side
+from ..retraining.parallel_training import side_by_side
 
 FOLDS, REPEATS = 5, 2
 SURE = 0.9

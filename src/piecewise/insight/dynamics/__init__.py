@@ -1,1 +1,1 @@
-"""dynamics."""
+"""How a net learns: kernels by epoch, and the loss as a function of one parameter."""

@@ -21,7 +21,7 @@ from ...display.charts import BLUE, Line, chart_svg
 from ...display.images import data_address, png, signed_colours
 from ...inputs import check_examples
 from ...network import Network
-from ..data_quality.error_table import table_of
+from ..evaluation.error_table import table_of
 
 Pixels = npt.NDArray[np.uint8]
 Examples = tuple[npt.ArrayLike, npt.ArrayLike] | None

@@ -1,1 +1,1 @@
-"""robustness."""
+"""How shifts, scaling, rotation and stroke width change predictions, and training against it."""

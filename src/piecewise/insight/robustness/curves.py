@@ -30,7 +30,7 @@ from ...inputs import check_examples, check_labels, layer_inputs
 from ...network import Network
 from ...reference.augmentation import GeometricDraws, apply_geometric
 from ...trace.walk import Walk
-from ..data_quality.parallel_training import checked_threads
+from ..retraining.parallel_training import checked_threads
 from .literal_matching import Literal, as_bytes, share_same
 
 SHIFT = 0.25

@@ -19,7 +19,6 @@ from piecewise.core.errors import DataError, LimitError
 from piecewise.core.progress import Epoch, Progress
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.display.images import ABOVE, BELOW, ZERO
-from piecewise.insight.data_quality.error_table import error_table
 from piecewise.insight.dynamics import kernel_history as module
 from piecewise.insight.dynamics.kernel_history import (
     CHANNELS,
@@ -29,6 +28,7 @@ from piecewise.insight.dynamics.kernel_history import (
     kernels,
     montage,
 )
+from piecewise.insight.evaluation.error_table import error_table
 
 XO = pw.make_xo(96, 9, seed=0)
 GIVEN = XO.inputs, XO.labels

@@ -30,7 +30,7 @@ from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import Split, plan_training, run_training
 from piecewise.training.recipe import Recipe
 from tests.real_data import real
-from tests.test_tricks_lab import DRAWN, KNOBS, LAYERS, data_of, taught
+from tests.test_robustness_curves import DRAWN, KNOBS, LAYERS, data_of, taught
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,9 @@ DRAWN = np.random.default_rng(6)
 WORDS = TextPreprocessor("words", ("free", "prize", "see", "you", "at", "home"), 8)
 
 
-def linear(shape: tuple[int, int, int], ground: str = "dark") -> pw.Network:
+def linear(shape: tuple[int, int, int], background: str = "dark") -> pw.Network:
     """Votes of the pixels themselves, weights and biases drawn."""
-    net = pw.Network("full", shape, 3, 0, ImagePreprocessor(shape, ground))
+    net = pw.Network("full", shape, 3, 0, ImagePreprocessor(shape, background))
     for name, array in net.parameters.items():
         net.parameters[name] = DRAWN.normal(0, 1, array.shape)
     return net
@@ -62,9 +62,9 @@ def test_channels_are_added_up() -> None:
 
 
 @pytest.mark.parametrize("background", ["dark", "light"])
-def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(ground: str) -> None:
+def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(background: str) -> None:
     """A covered cell votes as the ground does: what is missing is its vote less the ground's."""
-    net, example = linear((1, 5, 7), ground), bytes_of((1, 5, 7))
+    net, example = linear((1, 5, 7), background), bytes_of((1, 5, 7))
     x = layer_inputs(net, example[None])[0]
     found = occlusion(net, example, 1, side=1)
     wanted = (votes(net, x, 1) - votes(net, np.full_like(x, -1), 1))[0]

@@ -16,9 +16,9 @@ from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.data.xo import PLAIN, XODataset, make_xo
-from piecewise.insight.data_quality import training_budget as module
 from piecewise.insight.data_quality.influence import Influence, influential_examples
-from piecewise.insight.data_quality.training_budget import cost
+from piecewise.insight.retraining import cost as module
+from piecewise.insight.retraining.cost import cost
 from piecewise.network import Network
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.defaults import quick_layers, sound_layers, text_layers

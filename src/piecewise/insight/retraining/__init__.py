@@ -1,0 +1,1 @@
+"""Many small nets trained in parallel, and what that costs."""
