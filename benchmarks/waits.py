@@ -98,7 +98,7 @@ def influence(_: Path) -> float:
     plan = pw.plan_training(pw.Dataset(drawn.inputs, drawn.labels, drawn.classes,
                                 np.full(60, "train"), drawn.preprocessor))  # fmt: skip
     net = plan.network()
-    pw.train(net, drawn.inputs, drawn.labels, plan.setup.recipe)
+    pw.train(net, drawn.inputs, drawn.labels, plan.config.recipe)
     return seconds(lambda: influential_examples(net, drawn.inputs, drawn.labels))
 
 

@@ -29,7 +29,13 @@ from piecewise.spec.augmentation import Augmentation
 from piecewise.training import checkpoint, train
 from piecewise.training.recipe import Recipe
 
-FILES = ["environment.json", "history.jsonl", "net.safetensors", "recipe.json", "state.safetensors"]
+FILES = [
+    "checkpoint.safetensors",
+    "environment.json",
+    "history.jsonl",
+    "net.safetensors",
+    "recipe.json",
+]
 LESSONS = make_xo(90, size=9, seed=0)
 DROPPED = "conv 4 3, norm, relu, pool 2, dropout 0.2, full"
 TEXTS = np.random.default_rng(0).integers(0, 7, (90, 5))
@@ -74,7 +80,7 @@ class Run(NamedTuple):
         weights = np.arange(70) % 3 if self.weighted else None
         validation = (given[70:], right[70:]) if self.validated else None
         train.train(net, given[:70], right[:70], recipe, validation, on_progress, threads,
-                      weights=weights, run=folder)  # fmt: skip
+                      sample_weight=weights, run_dir=folder)  # fmt: skip
 
 
 RUNS = {

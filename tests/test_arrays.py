@@ -18,7 +18,7 @@ from piecewise.data.arrays import (
     reading_of_pictures,
     reading_of_rows,
 )
-from piecewise.training.deduplicate import canonical, relative
+from piecewise.training.deduplicate import deduplicate, normalize_weights
 
 from .lessons import PICTURES, TABLE, rng
 
@@ -78,14 +78,14 @@ def test_equal_pairs_are_put_together() -> None:
     pictures = np.array([[2.0, 0.0], [1.0, 5.0], [2.0, -0.0], [1.0, 5.0], [1.0, 5.0]])
     labels, weights = np.array([0, 1, 0, 1, 0]), np.array([1.0, 0.1, 2.0, 0.2, 4.0])
     for order in (np.arange(5), np.array([4, 3, 2, 1, 0])):
-        found = canonical(pictures[order], labels[order], weights[order])
+        found = deduplicate(pictures[order], labels[order], weights[order])
         assert sorted(zip(found.pictures.tolist(), found.labels.tolist(), strict=True)) == [
             ([1.0, 5.0], 0),
             ([1.0, 5.0], 1),
             ([2.0, 0.0], 0),
         ]
         assert sorted(found.weights.tolist()) == [0.1 + 0.2, 3.0, 4.0]
-    assert relative(np.array([3.0, 3.0])) is None
-    shares = relative(np.array([3.0, 1.0]))
+    assert normalize_weights(np.array([3.0, 3.0])) is None
+    shares = normalize_weights(np.array([3.0, 1.0]))
     assert shares is not None
     assert shares.tolist() == [1.5, 0.5]

@@ -9,7 +9,7 @@ import rich_click as click
 
 from piecewise.cli import options
 from piecewise.cli.main import COMMANDS, status
-from piecewise.training.defaults import KINDS, default_setup
+from piecewise.training.defaults import KINDS, default_config
 from piecewise.training.recipe import knobs
 
 Printed = pytest.CaptureFixture[str]
@@ -58,7 +58,7 @@ def test_the_defaults_of_the_recipe_are_those_of_training() -> None:
     written = {one.name: one.help or "" for one in options_of("train")}
     assert SHAPES.keys() == KINDS.keys()
     for kind, shape in SHAPES.items():
-        recipe = default_setup(kind, shape, 2, 500).recipe
+        recipe = default_config(kind, shape, 2, 500).recipe
         for field in knobs():
             default = written[field.name].rpartition("Default: ")[2].rstrip(".")
             if default != options.FROM_DATA:

@@ -16,7 +16,7 @@ from piecewise.core.errors import DataError, LimitError
 from piecewise.data.xo import make_xo
 from piecewise.sklearn_api import classifier
 from piecewise.sklearn_api.conventions import class_factors
-from piecewise.training.splits import held_out
+from piecewise.training.splits import validation_mask
 
 from .lessons import ANSWERS, KINDS, LABELS, PICTURES, SMALL, TABLE, UNSEEN, bits, rng, taught
 
@@ -28,7 +28,7 @@ def test_it_learns_pictures_with_what_it_chooses_itself() -> None:
     assert classifier.image_shape_ == (1, 9, 9)
     assert classifier.n_features_in_ == 81
     assert classifier.network_.preprocessor.background == "dark"
-    assert classifier.network_.recipe["tricks"]["rotation"] > 0
+    assert classifier.network_.recipe["augmentation"]["rotation"] > 0
     assert len(classifier.loss_curve_) == classifier.recipe_.epochs
     chances = classifier.predict_proba(UNSEEN.inputs)
     assert chances.shape == (100, 2)
@@ -82,9 +82,9 @@ def test_a_class_whose_rows_weigh_nothing_is_none() -> None:
 
 def test_threads_change_nothing() -> None:
     layers = "conv 16 3 pad=same, norm, relu, pool 2, dropout 0.3, full 16, relu, full"
-    one = taught(layers=layers, tricks="rotation 10", n_jobs=1)
-    assert taught(layers=layers, tricks="rotation 10", n_jobs=2) == one
-    assert taught(layers=layers, tricks="rotation 10", n_jobs=-1) == one
+    one = taught(layers=layers, augmentation="rotation 10", n_jobs=1)
+    assert taught(layers=layers, augmentation="rotation 10", n_jobs=2) == one
+    assert taught(layers=layers, augmentation="rotation 10", n_jobs=-1) == one
 
 
 def test_random_states_of_all_kinds() -> None:
@@ -245,10 +245,10 @@ def test_what_is_held_out_stays_held_out(monkeypatch: pytest.MonkeyPatch) -> Non
     seen: list[np.ndarray[Any, Any]] = []
 
     def spy(labels: Any, seed: int, share: float) -> Any:
-        seen.append(held_out(labels, seed, share))
+        seen.append(validation_mask(labels, seed, share))
         return seen[-1]
 
-    monkeypatch.setattr(classifier, "held_out", spy)
+    monkeypatch.setattr(classifier, "validation_mask", spy)
     drawings = make_xo(60, 9, seed=0)
     net = ConvNetClassifier("full", epochs=2, patience=1, warm_start=True)
     for _ in range(2):

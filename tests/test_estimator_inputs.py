@@ -38,9 +38,9 @@ def test_what_numbers_are_read_as() -> None:
         return ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(X, LABELS)._reading
 
     whole = reading(PICTURES)
-    assert (whole.low, whole.high, whole.preprocessor.ground) == (0, 255, "dark")
+    assert (whole.low, whole.high, whole.preprocessor.background) == (0, 255, "dark")
     light = reading(255 - PICTURES)
-    assert light.preprocessor.ground == "light"
+    assert light.preprocessor.background == "light"
     assert (light.inputs(255 - PICTURES[:, None])[:, 0] == 255 - PICTURES).all()
     divided = reading(PICTURES / 255)
     assert isinstance(divided, Levels)

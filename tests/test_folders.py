@@ -15,7 +15,7 @@ from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import read_picture
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.loading import loader
-from piecewise.training.splits import held_out
+from piecewise.training.splits import validation_mask
 
 from .test_data import refusal
 
@@ -196,17 +196,17 @@ def test_one_class_is_nothing_to_train_on(
 
 def test_a_tenth_of_each_class_is_held_out_by_the_seed() -> None:
     labels = np.random.default_rng(1).permutation([0] * 100 + [1] * 50 + [2] * 4 + [3] * 2 + [4])
-    out = held_out(labels, 8, 0.1)
+    out = validation_mask(labels, 8, 0.1)
     assert np.bincount(labels[out], minlength=5).tolist() == [10, 5, 1, 1, 0]
-    assert (held_out(labels, 8, 0.1) == out).all()
-    assert (held_out(labels, 9, 0.1) != out).any()
-    half = np.bincount(labels[held_out(labels, 8, 0.5)], minlength=5)
+    assert (validation_mask(labels, 8, 0.1) == out).all()
+    assert (validation_mask(labels, 9, 0.1) != out).any()
+    half = np.bincount(labels[validation_mask(labels, 8, 0.5)], minlength=5)
     assert half.tolist() == [50, 25, 2, 1, 0]
-    assert held_out(np.zeros(0, np.int64), 8, 0.1).shape == (0,)
-    two = held_out(np.repeat([0, 1], 100), 8, 0.1)
+    assert validation_mask(np.zeros(0, np.int64), 8, 0.1).shape == (0,)
+    two = validation_mask(np.repeat([0, 1], 100), 8, 0.1)
     assert (two[:100] != two[100:]).any()  # each class is drawn for itself
     # Another class does not change who is held out of this one.
-    same = held_out(np.where(labels == 1, 7, labels), 8, 0.1)
+    same = validation_mask(np.where(labels == 1, 7, labels), 8, 0.1)
     assert (same[labels == 0] == out[labels == 0]).all()
 
 

@@ -13,7 +13,7 @@ import piecewise as pw
 from piecewise.core.errors import DataError
 from piecewise.data.sources.discovery import gather
 from piecewise.data.sources.groups import groups_of, offers
-from piecewise.training.splits import folds_of, held_out
+from piecewise.training.splits import assign_folds, validation_mask
 
 from .real_data import real
 from .steps import HANG
@@ -40,20 +40,22 @@ def sides(groups: np.ndarray, out: np.ndarray) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_about_the_share_is_held_out_in_whole_groups(seed: int) -> None:
-    out = held_out(LABELS, seed, 0.2, PEOPLE)
+    out = validation_mask(LABELS, seed, 0.2, PEOPLE)
     sides(PEOPLE, out)
     assert 0.12 < out.mean() <= 0.2
     assert set(LABELS[~out].tolist()) == {0, 1, 2}
 
 
 def test_other_seeds_hold_out_other_groups() -> None:
-    chosen = {tuple(np.unique(PEOPLE[held_out(LABELS, seed, 0.2, PEOPLE)])) for seed in range(5)}
+    chosen = {
+        tuple(np.unique(PEOPLE[validation_mask(LABELS, seed, 0.2, PEOPLE)])) for seed in range(5)
+    }
     assert len(chosen) == 5
 
 
 def test_one_large_group_is_held_out_where_there_is_no_smaller_one() -> None:
     groups = np.repeat(["x", "y"], [60, 40])
-    out = held_out(np.arange(100) % 2, 0, 0.1, groups)
+    out = validation_mask(np.arange(100) % 2, 0, 0.1, groups)
     assert (out == (groups == "y")).all()
 
 
@@ -61,21 +63,21 @@ def test_a_group_that_alone_has_a_class_is_never_held_out() -> None:
     labels = np.array([0, 1] * 40 + [2] * 20)
     groups = np.array(["w", "x", "y", "z"] * 20 + ["alone"] * 20)
     for seed in range(20):
-        out = held_out(labels, seed, 0.4, groups)
+        out = validation_mask(labels, seed, 0.4, groups)
         assert out.any()
         assert "alone" not in groups[out]
-    assert not held_out(labels, 0, 0.5, np.full(100, "one")).any()
+    assert not validation_mask(labels, 0, 0.5, np.full(100, "one")).any()
 
 
 def test_folds_hold_whole_groups_and_about_as_many_each() -> None:
-    fold = folds_of(LABELS, 0, 0, 5, PEOPLE)
+    fold = assign_folds(LABELS, 0, 0, 5, PEOPLE)
     for number in range(5):
         sides(PEOPLE, fold == number)
     sizes = np.bincount(fold)
     assert len(sizes) == 5
     assert sizes.max() - sizes.min() <= max(np.unique(PEOPLE, return_counts=True)[1])
-    assert (fold != folds_of(LABELS, 0, 1, 5, PEOPLE)).any()
-    alone = folds_of(LABELS, 0, 0, 25, PEOPLE)
+    assert (fold != assign_folds(LABELS, 0, 1, 5, PEOPLE)).any()
+    alone = assign_folds(LABELS, 0, 0, 25, PEOPLE)
     assert len({(group, number) for group, number in zip(PEOPLE, alone, strict=True)}) == 25
 
 

@@ -314,7 +314,7 @@ def test_a_wrong_label_among_sixty_real_ones_is_found(name: str, tmp_path: Path)
         data, wrong = planted_set(tmp_path / "set.npz", name, draw_number)
         plan = plan_training(data, seed=draw_number)
         net = plan.network()
-        train(net, *data.subset("train"), plan.setup.recipe)
+        train(net, *data.subset("train"), plan.config.recipe)
         pictures, right = data.subset("test")
         missed = net.logits(pictures).argmax(axis=1) != right
         asked = (pictures[missed], right[missed]) if missed.any() else (pictures, right)

@@ -177,10 +177,10 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
 
     net, recipe = fresh(), pw.Recipe(epochs=4)
     with pytest.raises(Stopped):
-        pw.train(net, *GIVEN, recipe, on_progress=stop, run=tmp_path / "run")
+        pw.train(net, *GIVEN, recipe, on_progress=stop, run_dir=tmp_path / "run")
     again = fresh()
     film = KernelHistory(again)
-    pw.train(again, *GIVEN, recipe, on_progress=film, run=tmp_path / "run")
+    pw.train(again, *GIVEN, recipe, on_progress=film, run_dir=tmp_path / "run")
     whole = filmed(4)[1]
     assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 6), (3, 9), (4, 12)]
     for frame, wanted in zip(film.frames, whole.frames[2:], strict=True):

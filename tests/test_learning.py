@@ -283,7 +283,7 @@ def test_tricks_change_what_is_learned_and_stand_in_the_recipe() -> None:
         nets.append(net)
     digests = [net.parameters_sha256 for net in nets]
     assert digests[0] == digests[1] != digests[2] == digests[3]
-    assert nets[0].recipe["tricks"]["rotation"] == 20
+    assert nets[0].recipe["augmentation"]["rotation"] == 20
     assert Recipe(**nets[0].recipe).augmentation == tricks
 
 
@@ -318,7 +318,7 @@ def test_weights_say_how_much_each_picture_counts(method: str) -> None:
 
     def digest(given: Any, right: Any = labels) -> str:
         net = Network("conv 2 3, relu, full", (1, 9, 9), ("X", "O"))
-        train(net, few, right, recipe, weights=given)
+        train(net, few, right, recipe, sample_weight=given)
         return net.parameters_sha256
 
     ones = digest(np.ones(count))

@@ -35,7 +35,7 @@ def test_it_gives_the_bits_that_training_gives() -> None:
     train(wanted, LESSONS.inputs, LESSONS.labels, RECIPE)
     live = LiveTrainer(net())
     for _ in range(2):
-        found = live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG)
+        found = live.train(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG)
         assert found.parameters_sha256 == wanted.parameters_sha256
     assert evaluate(found, UNSEEN.inputs, UNSEEN.labels).accuracy > 0.98
 
@@ -49,13 +49,13 @@ def test_the_next_call_ends_the_one_before_at_once() -> None:
         reports[0].append(progress)
         running.set()
 
-    first = live.run_training(LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=reported)
+    first = live.train(LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=reported)
     assert running.wait(HANG)
     waiting = [
-        live.run_training(LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=of.append)
+        live.train(LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=of.append)
         for of in reports[1:]
     ]
-    last = live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE)
+    last = live.train(LESSONS.inputs, LESSONS.labels, RECIPE)
     before = [len(of) for of in reports]
     for future in (first, *waiting):
         with pytest.raises(CancelledError):
@@ -68,22 +68,22 @@ def test_the_next_call_ends_the_one_before_at_once() -> None:
 def test_it_can_be_cancelled_and_goes_on_to_be_of_use() -> None:
     live = LiveTrainer(net())
     live.cancel()
-    future = live.run_training(LESSONS.inputs, LESSONS.labels, ENDLESS)
+    future = live.train(LESSONS.inputs, LESSONS.labels, ENDLESS)
     live.cancel()
     with pytest.raises(CancelledError):
         future.result(HANG)
-    assert live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG).history
+    assert live.train(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG).history
 
 
 def test_the_future_itself_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
     live = LiveTrainer(net())
     running = threading.Event()
-    future = live.run_training(
+    future = live.train(
         LESSONS.inputs, LESSONS.labels, ENDLESS, on_progress=lambda _: running.set()
     )
     assert running.wait(HANG)
     assert future.cancel()
-    assert live.run_training(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG).history
+    assert live.train(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG).history
     assert future.cancelled()
     assert not capsys.readouterr().err
 
@@ -92,7 +92,7 @@ def test_a_progress_that_cancels_leaves_nobody_waiting() -> None:
     def refuse(_: Any) -> None:
         raise CancelledError
 
-    future = LiveTrainer(net()).run_training(LESSONS.inputs, LESSONS.labels, on_progress=refuse)
+    future = LiveTrainer(net()).train(LESSONS.inputs, LESSONS.labels, on_progress=refuse)
     with pytest.raises(CancelledError):
         future.result(HANG)
 
@@ -100,13 +100,13 @@ def test_a_progress_that_cancels_leaves_nobody_waiting() -> None:
 def test_what_training_raises_comes_out_of_the_future() -> None:
     live = LiveTrainer(net())
     with pytest.raises(DataError, match="labels: got 3"):
-        live.run_training(LESSONS.inputs, [0, 1, 0]).result(HANG)
+        live.train(LESSONS.inputs, [0, 1, 0]).result(HANG)
 
     def refuse(_: Any) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        live.run_training(LESSONS.inputs, LESSONS.labels, on_progress=refuse).result(HANG)
+        live.train(LESSONS.inputs, LESSONS.labels, on_progress=refuse).result(HANG)
 
 
 def test_what_is_given_stays_as_it_is() -> None:
@@ -114,7 +114,7 @@ def test_what_is_given_stays_as_it_is() -> None:
     before = given.parameters_sha256
     live = LiveTrainer(given)
     given.parameters.flat[:] = 0  # after it was given
-    found = live.run_training(LESSONS.inputs, LESSONS.labels, Recipe(epochs=1)).result(HANG)
+    found = live.train(LESSONS.inputs, LESSONS.labels, Recipe(epochs=1)).result(HANG)
     assert not given.history
     same = net()
     assert same.parameters_sha256 == before

@@ -111,7 +111,7 @@ def test_pinned_net_of_a_recipe_has_its_hash(name: str) -> None:
     recipe = pw.Recipe(**{"epochs": 3, "batch_size": 48, "seed": 5, **RECIPES[name]})
     weights = np.linspace(0.5, 1.5, 160, dtype=np.float32)
     pw.train(
-        net, made.inputs, made.labels, recipe, (other.inputs, other.labels), weights=weights
+        net, made.inputs, made.labels, recipe, (other.inputs, other.labels), sample_weight=weights
     )  # fmt: skip
     assert net.parameters_sha256 == RECIPE_HASHES[name]
 

@@ -203,12 +203,12 @@ def with_knobs(**knobs: Any) -> Run:
         (with_knobs(patience=2), "its run has recipe patience 1, got 2"),
         (with_knobs(optimizer="adamw"), "its run has recipe optimizer 'sgd', got 'adamw'"),
         (
-            with_knobs(tricks=Augmentation(rotation=5)),
-            "its run has recipe tricks rotation 0.0, got 5.0",
+            with_knobs(augmentation=Augmentation(rotation=5)),
+            "its run has recipe augmentation rotation 0.0, got 5.0",
         ),
         (
-            with_knobs(tricks=Augmentation(scale=(0.9, 1))),
-            "its run has recipe tricks scaling [1.0, 1.0], got [0.9, 1.0]",
+            with_knobs(augmentation=Augmentation(scale=(0.9, 1))),
+            "its run has recipe augmentation scale [1.0, 1.0], got [0.9, 1.0]",
         ),
         (
             SHORT._replace(layers="conv 4 3, pool 2, full"),
@@ -231,7 +231,7 @@ def test_another_net_is_told_by_what_differs(stopped: Path) -> None:
     net = Network(layers, (1, 9, 9), ("O", "X"))
     assert refusal(stopped, SHORT, net) == f"its run has classes ['X', 'O'], got ['O', 'X']{after}"
     net = Network(layers, (1, 9, 9), ("X", "O"), preprocessor=LESSONS.preprocessor)
-    assert refusal(stopped, SHORT, net).startswith("its run has preparation ")
+    assert refusal(stopped, SHORT, net).startswith("its run has preprocessor ")
 
 
 def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
@@ -249,10 +249,10 @@ def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
     kinds += [(floats.astype(kind), right) for kind in (np.float16, np.float64, ">f4")]
     kinds += [(floats[:39], right[:39]), (floats[:, :, ::-1], right)]
     for number, kind in enumerate(kinds):
-        train(SHORT.network(), *kind, recipe, run=memory / str(number))
+        train(SHORT.network(), *kind, recipe, run_dir=memory / str(number))
         for other_number in range(number):
             with pytest.raises(CheckpointError, match="its run is of other pictures; go on"):
-                train(SHORT.network(), *kind, recipe, run=memory / str(other_number))
+                train(SHORT.network(), *kind, recipe, run_dir=memory / str(other_number))
 
 
 def test_a_folder_with_other_things_is_refused_and_left_alone(memory: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_place_where_no_folder_can_be_is_told(memory: Path) -> None:
 
 
 def test_a_state_that_was_removed_is_begun_anew(stopped: Path) -> None:
-    (stopped / "state.safetensors").unlink()
+    (stopped / "checkpoint.safetensors").unlink()
     (stopped / "events.out.tfevents.1").write_text("")
     told = list[int]()
     net = SHORT.train(stopped, lambda progress: told.append(progress.done))
@@ -345,7 +345,7 @@ def test_a_disk_that_fails_at_any_write_is_told_and_costs_nothing(
 def test_a_file_that_may_grow_no_more_is_told(stopped: Path) -> None:
     import resource  # noqa: PLC0415  # only where there is one
 
-    before = (stopped / "state.safetensors").read_bytes()
+    before = (stopped / "checkpoint.safetensors").read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) - 1, hard))
@@ -354,7 +354,7 @@ def test_a_file_that_may_grow_no_more_is_told(stopped: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert words == "cannot be written: File too large; what was kept before is as it was"
-    assert (stopped / "state.safetensors").read_bytes() == before
+    assert (stopped / "checkpoint.safetensors").read_bytes() == before
     assert names(stopped) == FILES
     assert result(SHORT.train(stopped)) == result(SHORT.train())
 
@@ -371,14 +371,14 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_state(memory: Path) -> No
         run.train(memory / "run")
     words = "no longer a finite number; try a learning rate below 1000"
     assert words in str(caught.value)
-    state = (memory / "run" / "state.safetensors").read_bytes()
+    state = (memory / "run" / "checkpoint.safetensors").read_bytes()
     net, told = run.network(), list[int]()
     with every_step(), pytest.raises(TrainingError) as again:
         run.run_training(net, memory / "run", lambda progress: told.append(progress.done))
     assert str(again.value) == str(caught.value)
     assert told == [int(str(caught.value).split("step ")[1].split()[0]) - 1]  # the one before
     assert np.isfinite(net.parameters.flat).all()
-    assert (memory / "run" / "state.safetensors").read_bytes() == state
+    assert (memory / "run" / "checkpoint.safetensors").read_bytes() == state
 
 
 def test_where_there_are_no_locks_a_run_goes_on_all_the_same(

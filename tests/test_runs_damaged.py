@@ -34,7 +34,7 @@ def kept_state(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("run")
     with every_step(), pytest.raises(Stopped):
         RUN.train(folder, stopping(5))
-    return (folder / "state.safetensors").read_bytes()
+    return (folder / "checkpoint.safetensors").read_bytes()
 
 
 @pytest.fixture(scope="module", name="wanted")
@@ -47,7 +47,7 @@ class Folder:
 
     def __init__(self, place: Path, wanted: list[Any]) -> None:
         self.place, self.wanted = place, wanted
-        self.state = place / "state.safetensors"
+        self.state = place / "checkpoint.safetensors"
 
     def goes_on(self, content: bytes) -> bool:
         """Whether a run goes on from a state, and then to the same bits; if not, it says so and the
@@ -87,7 +87,9 @@ def run_folder_in_memory(memory: Path, wanted: list[Any]) -> Folder:
 def test_a_whole_state_is_gone_on_from(folder: Folder, kept: bytes) -> None:
     assert folder.goes_on(kept)
     assert folder.goes_on(folder.state.read_bytes())  # the last one
-    assert names(folder.place) == [name for name in FILES if name[0] not in "er"]
+    assert names(folder.place) == [
+        name for name in FILES if name not in ("environment.json", "recipe.json")
+    ]
 
 
 def cuts(folder: Folder, kept: bytes, pace: int) -> None:
@@ -206,10 +208,16 @@ def test_what_is_put_together_again_is_the_state(folder: Folder, kept: bytes) ->
 
 def test_a_state_older_than_some_tricks_is_gone_on_from(folder: Folder, kept: bytes) -> None:
     facts, arrays = taken_apart(kept)
-    older = {"translation": 0.0, "scaling": [1.0, 1.0], "rotation": 0, "weight": 0.0, "flip": False}
-    facts["of"]["recipe"]["tricks"] = older
+    older = {
+        "translation": 0.0,
+        "scale": [1.0, 1.0],
+        "rotation": 0,
+        "stroke_width": 0.0,
+        "horizontal_flip": False,
+    }
+    facts["of"]["recipe"]["augmentation"] = older
     assert folder.goes_on(put_together(facts, arrays))
-    facts["of"]["recipe"]["tricks"] = older | {"translation": 0.1}
+    facts["of"]["recipe"]["augmentation"] = older | {"translation": 0.1}
     assert not folder.goes_on(put_together(facts, arrays))
 
 
@@ -276,15 +284,15 @@ ARRAYS: list[tuple[Change, str]] = [
     (lambda arrays: arrays.update(odd=np.ones(2)), "the tensor 'odd' is one too many for this run"),
     (
         lambda arrays: arrays.update(running_stats=np.ones(9, np.float32)),
-        "the tensor averages: got F32 (9,), wanted F32 (8,)",
+        "the tensor running_stats: got F32 (9,), wanted F32 (8,)",
     ),
     (
         lambda arrays: arrays.update(running_stats=np.ones((8, 1), np.float32)),
-        "the tensor averages: got F32 (8, 1), wanted F32 (8,)",
+        "the tensor running_stats: got F32 (8, 1), wanted F32 (8,)",
     ),
     (
         lambda arrays: arrays.update(running_stats=np.ones(8)),
-        "the tensor averages: got F64 (8,), wante",
+        "the tensor running_stats: got F64 (8,), wante",
     ),
     (
         lambda arrays: arrays.update({"memory.0": arrays["memory.0"] * np.nan}),
@@ -292,7 +300,7 @@ ARRAYS: list[tuple[Change, str]] = [
     ),
     (
         lambda arrays: arrays.update(running_stats=np.full(8, np.inf, np.float32)),
-        "the tensor averages holds values that are not finite numbers",
+        "the tensor running_stats holds values that are not finite numbers",
     ),
 ]
 

@@ -61,7 +61,7 @@ def test_drawings_are_for_a_convnet_and_the_answer_is_the_same_twice() -> None:
     found = shuffle_test(tricky(600), on_progress=heard.append)
     assert found.verdict == "columns matter"
     assert found.axes == "columns and rows"
-    assert found.difference == pytest.approx(found.accuracy - found.swapped)
+    assert found.difference == pytest.approx(found.accuracy - found.shuffled_accuracy)
     assert found.n == 600
     assert heard[:10] == [Progress("shuffle test", done, 10) for done in range(1, 11)]
     assert shuffle_test(tricky(600), threads=1) == found

@@ -21,13 +21,13 @@ from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 from piecewise.spec.calibration import Calibration, ConfidenceThreshold
 from piecewise.storage import model_file
 from piecewise.training import experiment
-from piecewise.training.calibrate import COVERAGES, calibrated
-from piecewise.training.defaults import augmentation_for, default_setup
+from piecewise.training.calibrate import COVERAGES, calibrate
+from piecewise.training.defaults import augmentation_for, default_config
 from piecewise.training.experiment import REPEATS, plan_training, run_training
-from piecewise.training.metrics import Scores, wilson
+from piecewise.training.metrics import Scores, wilson_interval
 from piecewise.training.recipe import Recipe
 from piecewise.training.shuffle_test import shuffle_test
-from piecewise.training.splits import folds_of, held_out
+from piecewise.training.splits import assign_folds, validation_mask
 from piecewise.training.train import train
 
 
@@ -47,26 +47,26 @@ SMALL: dict[str, Any] = {"layers": "conv 4 3, relu, pool 2, full", "epochs": 4, 
 def test_the_chosen_layers_fit_every_size(side: int, channels: int, quick: bool) -> None:
     for shape in ((channels, side, side), (channels, side, 2 * side + 1)):
         for kind in ("drawings", "photos", "sounds"):
-            plan = default_setup(kind, shape, 10, 1_000, quick=quick)
+            plan = default_config(kind, shape, 10, 1_000, quick=quick)
             assert Network(plan.layers, shape, 10).architecture.parameter_count < 10_000_000
 
 
 def test_the_work_of_a_run_is_bounded_and_follows_from_the_data() -> None:
     digits = "drawings", (1, 28, 28)
     epochs = {
-        n: default_setup(*digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)
+        n: default_config(*digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)
     }
     assert list(epochs.values()) == sorted(epochs.values(), reverse=True)
     assert epochs[50] == 150
     assert epochs[1_000_000] == 2
-    quick, thorough = (default_setup(*digits, 10, 60_000, quick=quick) for quick in (True, False))
+    quick, thorough = (default_config(*digits, 10, 60_000, quick=quick) for quick in (True, False))
     assert quick.recipe.epochs * 5 < thorough.recipe.epochs
-    assert default_setup(*digits, 2, 2_500).layers != thorough.layers
+    assert default_config(*digits, 2, 2_500).layers != thorough.layers
 
 
 @pytest.mark.parametrize("positions", [1, 2, 40])
 def test_texts_are_looked_up_word_by_word(positions: int) -> None:
-    plan = default_setup("texts", (1, 500, positions), 2, 4_000)
+    plan = default_config("texts", (1, 500, positions), 2, 4_000)
     net = Network(plan.layers, (1, 500, positions), 2)
     assert net.architecture.reads_texts
     assert plan.recipe.optimizer == "adamw"
@@ -77,7 +77,7 @@ def test_texts_are_looked_up_word_by_word(positions: int) -> None:
 
 def test_what_is_said_stays_and_the_rest_goes_with_it() -> None:
     digits = "drawings", (1, 28, 28)
-    plan = default_setup(*digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
+    plan = default_config(*digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
     assert plan.layers == "full"
     assert (plan.recipe.batch_size, plan.recipe.momentum, plan.recipe.epochs) == (32, 0.5, 3)
     assert plan.recipe.learning_rate == pytest.approx(0.05)
@@ -105,20 +105,22 @@ def test_tricks_are_written_and_read_back() -> None:
         Augmentation(translation=0.124, scale=(0.845, 1.183), stroke_width=0.1234),
     ):
         assert AUGMENTATION.read(AUGMENTATION.write(tricks)) == tricks
-    for text in ("rotation", "turn 3", "rotation x", "scaling 1", "flip 2", ",", "rotation 1 2",
-                 "translation 0 0 0", "translation 0.1 0.6", "noise", "masking 1"):  # fmt: skip
+    for text in (
+        "rotation", "turn 3", "rotation x", "scale 1", "horizontal_flip 2", ",", "rotation 1 2",
+        "translation 0 0 0", "translation 0.1 0.6", "noise", "band_masking 1",
+    ):  # fmt: skip
         with pytest.raises(LimitError):
             AUGMENTATION.read(text)
 
 
 def test_every_fold_has_its_share_of_every_class() -> None:
     labels = np.repeat([0, 1, 2], [50, 23, 4])
-    fold = folds_of(labels, 1, 0, 5)
+    fold = assign_folds(labels, 1, 0, 5)
     counts = np.array([np.bincount(labels[fold == each], minlength=3) for each in range(5)])
     assert (counts.max(axis=0) - counts.min(axis=0)).tolist() <= [1, 1, 1]
     assert counts.sum(axis=1).max() - counts.sum(axis=1).min() <= 1
-    assert (fold != folds_of(labels, 1, 1, 5)).any()
-    assert (fold == folds_of(labels, 1, 0, 5)).all()
+    assert (fold != assign_folds(labels, 1, 1, 5)).any()
+    assert (fold == assign_folds(labels, 1, 0, 5)).all()
 
 
 def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
@@ -189,16 +191,16 @@ def test_one_fold_is_none_and_one_picture_a_class_is_learned_from() -> None:
 
 def test_no_class_is_held_out_whole() -> None:
     labels = np.repeat([0, 1], [2, 3])
-    assert np.bincount(labels[held_out(labels, 0, 0.9)]).tolist() == [1, 2]
+    assert np.bincount(labels[validation_mask(labels, 0, 0.9)]).tolist() == [1, 2]
 
 
 def test_another_optimizer_gets_another_learning_rate() -> None:
     of = "drawings", (1, 28, 28), 2, 10_000
-    assert default_setup(*of).recipe.learning_rate == 0.1
-    assert default_setup(*of, optimizer="adamw").recipe.learning_rate == 4e-3
-    assert default_setup(*of, optimizer="sgd").recipe.learning_rate == 0.1
+    assert default_config(*of).recipe.learning_rate == 0.1
+    assert default_config(*of, optimizer="adamw").recipe.learning_rate == 4e-3
+    assert default_config(*of, optimizer="sgd").recipe.learning_rate == 0.1
     with pytest.raises(LimitError, match="batch_size: got 'many'"):
-        default_setup(*of, batch_size="many")
+        default_config(*of, batch_size="many")
 
 
 @pytest.mark.parametrize("parts", [["test"] * 10, ["train"] * 10])
@@ -218,7 +220,7 @@ def test_a_path_is_read_as_read_data_reads_it(tmp_path: Path) -> None:
     np.savez(path, images=drawn.inputs[:, 0], labels=drawn.labels, classes=drawn.classes,
              split=["train", "validation"] * 20)  # fmt: skip
     by_data, by_path = plan_training(read_data(path), **SMALL), plan_training(str(path), **SMALL)
-    assert by_path.setup == by_data.setup
+    assert by_path.config == by_data.config
     assert by_path.preprocessor == by_data.preprocessor
     assert list(by_path.splits) == list(by_data.splits)
     for name, part in by_path.splits.items():
@@ -229,8 +231,12 @@ def test_a_path_is_read_as_read_data_reads_it(tmp_path: Path) -> None:
 def test_a_path_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn, stages = make_xo(40, 9, seed=0), set[str]()
     np.savez(tmp_path / "drawn.npz", images=drawn.inputs[:, 0], labels=drawn.labels)
-    quick = partial(default_setup, quick=True, epochs=1)
-    monkeypatch.setattr(experiment, "plan_for", lambda *of, tricks, **_: quick(*of, tricks=tricks))
+    quick = partial(default_config, quick=True, epochs=1)
+    monkeypatch.setattr(
+        experiment,
+        "default_config",
+        lambda *of, augmentation, **_: quick(*of, augmentation=augmentation),
+    )
     taught = run_training(tmp_path / "drawn.npz", lambda progress: stages.add(progress.stage))
     assert {"fold 1 of 10", "training"} <= stages
     same = run_training(read_data(tmp_path / "drawn.npz"))
@@ -258,7 +264,7 @@ def test_a_net_that_is_too_sure_is_cooled_and_one_that_is_not_sure_enough_is_war
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     right = np.array([random.choice(3, p=row / row.sum()) for row in chances])
     for factor in (0.5, 1.0, 3.0):
-        found = calibrated(logits * np.float32(factor), right)
+        found = calibrate(logits * np.float32(factor), right)
         assert found.temperature == pytest.approx(factor, rel=0.1)
         assert found.n == 4_000
 
@@ -268,12 +274,12 @@ def test_steps_of_sureness_say_how_many_were_answered_and_how_well() -> None:
     logits[:, 0] = np.linspace(0.1, 5, 100)
     right = np.zeros(100, int)
     right[:10] = 1  # the least sure answers are wrong
-    found = calibrated(logits, right)
+    found = calibrate(logits, right)
     assert [step.coverage for step in found.thresholds] == list(COVERAGES)
     by = {step.coverage: step.accuracy for step in found.thresholds}
     assert by[1.0] == pytest.approx(0.9)
     assert by[0.9] == by[0.5] == 1.0
-    assert calibrated(logits[:5], right[:5]) == Calibration()
+    assert calibrate(logits[:5], right[:5]) == Calibration()
 
 
 def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
@@ -302,16 +308,20 @@ def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     "plain",
     [
-        {"temperature": 0, "n": 1, "sure": []},
-        {"temperature": 1, "n": -1, "sure": []},
-        {"temperature": 1, "n": 1, "sure": [{"coverage": 2, "probability": 0, "accuracy": 0}]},
-        {"temperature": 1, "n": 1, "sure": [{}]},
+        {"temperature": 0, "n": 1, "thresholds": []},
+        {"temperature": 1, "n": -1, "thresholds": []},
         {
             "temperature": 1,
             "n": 1,
-            "sure": [{"coverage": 1, "probability": 0, "accuracy": 0}] * 101,
+            "thresholds": [{"coverage": 2, "probability": 0, "accuracy": 0}],
         },
-        {"temperature": 1, "n": 1, "sure": 3},
+        {"temperature": 1, "n": 1, "thresholds": [{}]},
+        {
+            "temperature": 1,
+            "n": 1,
+            "thresholds": [{"coverage": 1, "probability": 0, "accuracy": 0}] * 101,
+        },
+        {"temperature": 1, "n": 1, "thresholds": 3},
         {},
     ],
 )
@@ -329,9 +339,9 @@ def test_an_odd_calibration_in_a_file_is_refused(
 
 def test_wilsons_interval_is_that_of_the_books() -> None:
     # 81 of 263 (Newcombe 1998, Statistics in Medicine 17, table I): 0.2553 to 0.3662
-    assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert wilson(0, 20)[0] == 0
-    assert wilson(1, 20) == pytest.approx((0.8389, 1), abs=5e-5)
+    assert wilson_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson_interval(0, 20)[0] == 0
+    assert wilson_interval(1, 20) == pytest.approx((0.8389, 1), abs=5e-5)
 
 
 def test_scores_over_folds_count_pictures_once() -> None:
@@ -339,7 +349,7 @@ def test_scores_over_folds_count_pictures_once() -> None:
     assert scores.n == 10
     assert scores.accuracy == 0.9
     assert scores.baseline == 0.6
-    assert scores.interval == wilson(0.9, 10)
+    assert scores.interval == wilson_interval(0.9, 10)
 
 
 def test_patience_goes_back_to_the_best_epoch() -> None:
@@ -364,7 +374,7 @@ def test_patience_goes_back_to_the_best_epoch() -> None:
 
 @pytest.mark.parametrize("steps", [16, 64, 96])
 def test_of_each_band_of_a_sound_the_best_step_votes(steps: int) -> None:
-    plan = default_setup("sounds", (1, 40, steps), 3, 2_000)
+    plan = default_config("sounds", (1, 40, steps), 3, 2_000)
     net = Network(plan.layers, (1, 40, steps), 3)
     last = [stage for stage in net.architecture.stages if stage.name.startswith("pool")][-1]
     assert last.output.width == 1

@@ -19,7 +19,7 @@ def test_a_run_folder_holds_its_history_as_events(tmp_path: Path, validated: boo
     given = lessons.inputs, lessons.labels
     net = Network("full", (1, 9, 9), ("X", "O"), preprocessor=lessons.preprocessor)
     seen = given if validated else None
-    train(net, *given, Recipe(epochs=4), seen, run=tmp_path / "run", events=True)
+    train(net, *given, Recipe(epochs=4), seen, run_dir=tmp_path / "run", tensorboard=True)
     found = EventAccumulator(str(tmp_path / "run"))
     found.Reload()
     names = {"loss", "seconds"} | (

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ..data.inspection.duplicates import Repeated
 from ..data.inspection.findings import Finding
 from ..data.inspection.report import FIRST_SKIPPED, DataReport
-from ..training.shuffle_test import Shuffled
+from ..training.shuffle_test import ShuffleTestResult
 from .output import printable
 
 NAMES_SHOWN = 24
@@ -123,18 +123,20 @@ def _size(size: tuple[float, float], unit: str) -> str:
     return f"{columns:,.0f}" if unit == "words" else f"{columns:.3g}"
 
 
-def shuffled_lines(found: Shuffled, width: int) -> Iterator[str]:
+def shuffled_lines(found: ShuffleTestResult, width: int) -> Iterator[str]:
     """What came of the deck's test."""
     yield from wrapped(f"shuffle test: {found.sentence}.", width, "", "  ")
     if found.verdict == "too few columns":
         return
     low, high = found.interval
     yield from wrapped(
-        f"{100 * found.accuracy:.1f} % right as it is, {100 * found.swapped:.1f} % with "
-        f"{found.axes} swapped: {100 * found.difference:+.1f} points (95 % interval "
-        f"{100 * low:+.1f} to {100 * high:+.1f}); small nets that learned from {found.learned:,} "
-        f"examples each, {found.n:,} examples answered in {found.rounds} rounds, none of them for "
-        f"testing; the largest class is {100 * found.baseline:.1f} %",
+        f"{100 * found.accuracy:.1f} % right as it is, "
+        f"{100 * found.shuffled_accuracy:.1f} % with {found.axes} swapped: "
+        f"{100 * found.difference:+.1f} points (95 % interval "
+        f"{100 * low:+.1f} to {100 * high:+.1f}); small nets that learned from "
+        f"{found.train_size:,} examples each, {found.n:,} examples answered in "
+        f"{found.rounds} rounds, none of them for testing; the largest class is "
+        f"{100 * found.baseline:.1f} %",
         width, "  ",
     )  # fmt: skip
 

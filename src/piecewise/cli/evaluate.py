@@ -16,7 +16,7 @@ from ..core.errors import DataError, shown
 from ..data.dataset import Dataset, read_data
 from ..inputs import check_labels
 from ..network import Network
-from ..training.metrics import scored
+from ..training.metrics import scores_from_logits
 from .options import OUTPUT, json_option
 from .output import Meter, check_free, data, print_json, say, tell_skipped, words, write_page
 from .score_text import score_lines
@@ -78,7 +78,7 @@ def command(**values: Any) -> None:
     chosen = np.flatnonzero((dataset.splits == "test") | (part == "all"))
     right = check_labels(net, dataset.labels[chosen])
     logits = net.logits(dataset.inputs[chosen])
-    scores = scored(net.classes, logits, right)
+    scores = scores_from_logits(net.classes, logits, right)
     tell_skipped(dataset.skipped, console)
     if predictions is not None:
         _write_predictions(Path(predictions), net, dataset, chosen, logits)

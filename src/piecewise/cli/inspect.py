@@ -10,7 +10,7 @@ import rich_click as click
 from ..core.errors import DataError
 from ..data.dataset import read_data
 from ..data.inspection.report import DataReport, inspect_data
-from ..training.shuffle_test import Shuffled, shuffle_test
+from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
 from .options import TRAINING, groups_option, image_size_option, json_option
 from .output import Meter, data, print_json, words
@@ -61,7 +61,7 @@ def command(**values: Any) -> None:
             every_class=True,
         )
     found = inspect_data(dataset)
-    shuffled: Shuffled | None = None
+    shuffled: ShuffleTestResult | None = None
     unshuffled: DataError | None = None  # raised at the end, after the report
     if options.run_shuffle_test:
         try:
@@ -74,7 +74,7 @@ def command(**values: Any) -> None:
         raise unshuffled
 
 
-def _print(found: DataReport, shuffled: Shuffled | None, *, as_json: bool) -> None:
+def _print(found: DataReport, shuffled: ShuffleTestResult | None, *, as_json: bool) -> None:
     if as_json:
         told: dict[str, Any] = {"schema": SCHEMA, **found.to_json()}
         print_json({**told, **({"shuffle_test": shuffled.to_json()} if shuffled else {})})

@@ -101,9 +101,9 @@ class TrainOptions:
         """The folder that keeps the prepared inputs of a run."""
         if self.run_dir is None:
             return None
-        from ..storage.run_directory import place_of_inputs  # noqa: PLC0415 - only runs need it
+        from ..storage.run_directory import prepared_inputs_path  # noqa: PLC0415 - only runs need it
 
-        return place_of_inputs(self.run_dir)
+        return prepared_inputs_path(self.run_dir)
 
 
 @click.command(name="train")
@@ -235,7 +235,7 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
 
 def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
     counts = ", ".join(f"{len(part.labels):,} for {name}" for name, part in plan.splits.items())
-    recipe = plan.setup.recipe
+    recipe = plan.config.recipe
     scored = f", scored in {plan.folds} folds" if plan.folds else ""
     if plan.groups is not None:
         scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
@@ -288,15 +288,15 @@ def _taught(
 ) -> TrainingResult | None:
     """Train with a meter; None if it was stopped."""
     with Stopping() as stopping:
-        log = _TrainingLog(console, plan.setup.recipe.epochs, stopping)
+        log = _TrainingLog(console, plan.config.recipe.epochs, stopping)
         try:
             return run_training(
                 plan,
                 log,
                 net=net,
                 threads=options.threads,
-                run=options.run_dir,
-                events=options.tensorboard,
+                run_dir=options.run_dir,
+                tensorboard=options.tensorboard,
             )
         except KeyboardInterrupt:
             stop_listening()

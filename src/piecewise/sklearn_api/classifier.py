@@ -32,10 +32,10 @@ from ..network import Network
 from ..spec.architecture import Architecture, class_names
 from ..spec.augmentation import Augmentation
 from ..spec.layers import Layer
-from ..training.deduplicate import Examples, canonical, relative
-from ..training.defaults import Setup, augmentation_for, default_setup
+from ..training.deduplicate import Examples, deduplicate, normalize_weights
+from ..training.defaults import TrainingConfig, augmentation_for, default_config
 from ..training.recipe import Recipe
-from ..training.splits import held_out
+from ..training.splits import validation_mask
 from ..training.train import train
 from .conventions import (
     EstimatorConventions,
@@ -190,7 +190,7 @@ class ConvNetClassifier(EstimatorConventions):
         plan = self._plan(taken, again=again)
         rate = plan.recipe.learning_rate / (1 if self.learning_rate is not None else 2)
         recipe = replace(plan.recipe, epochs=1, schedule="constant", patience=0, learning_rate=rate)
-        return self._learned(taken, Setup(plan.layers, recipe), again=again)
+        return self._learned(taken, TrainingConfig(plan.layers, recipe), again=again)
 
     def _taken(
         self, X: Any, y: Any, sample_weight: Any, *, again: bool, classes: Array | None = None
@@ -213,19 +213,19 @@ class ConvNetClassifier(EstimatorConventions):
         if isinstance(found, list):
             paths = [found[index] for index in there.tolist()]
             reading: Reading = before or reading_of_files(paths, shape)
-            examples = canonical(_read(reading, paths), right, weights)
+            examples = deduplicate(_read(reading, paths), right, weights)
             return _Taken(classes, reading, None, table=False, examples=examples)
         table = self._table if again else found.ndim == 2 and shape is None
         pictures = as_pictures(found, shape)
         if len(there) < len(found):
             pictures = pictures[there]
-        examples = canonical(pictures, right, weights)
+        examples = deduplicate(pictures, right, weights)
         decide = reading_of_rows if table else reading_of_pictures
         reading = before or decide(examples.pictures, examples.weights)
         examples = examples._replace(pictures=reading.inputs(examples.pictures))
         return _Taken(classes, reading, names, table, examples)
 
-    def _plan(self, taken: _Taken, *, again: bool) -> Setup:
+    def _plan(self, taken: _Taken, *, again: bool) -> TrainingConfig:
         """Layers and recipe: those that were said, the rest chosen."""
         said = {name: getattr(self, name) for name in _KNOBS if getattr(self, name) is not None}
         preprocessor = taken.reading.preprocessor
@@ -242,7 +242,7 @@ class ConvNetClassifier(EstimatorConventions):
             if architecture.reads_texts:
                 raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
             layers = architecture.notation
-        return default_setup(
+        return default_config(
             preprocessor.kind,
             preprocessor.shape,
             classes,
@@ -252,7 +252,7 @@ class ConvNetClassifier(EstimatorConventions):
             **said,
         )
 
-    def _learned(self, taken: _Taken, plan: Setup, *, again: bool) -> Self:
+    def _learned(self, taken: _Taken, plan: TrainingConfig, *, again: bool) -> Self:
         """Train the network, the present one or a new one, and keep all that came of it."""
         preprocessor, rounds = taken.reading.preprocessor, self._rounds if again else 0
         if again:
@@ -281,7 +281,7 @@ class ConvNetClassifier(EstimatorConventions):
         weights = self._weights(taken)
         learn, validation = weights > 0, None
         if recipe.patience:
-            out = held_out(labels, self._seed, recipe.validation_fraction) & learn
+            out = validation_mask(labels, self._seed, recipe.validation_fraction) & learn
             if out.any():
                 validation = (pictures[out], labels[out])
                 learn &= ~out
@@ -289,9 +289,9 @@ class ConvNetClassifier(EstimatorConventions):
             pictures, labels, weights = pictures[learn], labels[learn], weights[learn]
         if not len(labels):
             raise DataError("X: every example has the weight 0, wanted some that count")
-        shares, threads = relative(weights), threads_of(self.n_jobs)
+        shares, threads = normalize_weights(weights), threads_of(self.n_jobs)
         return train(
-            net, pictures, labels, recipe, validation, threads=threads, weights=shares
+            net, pictures, labels, recipe, validation, threads=threads, sample_weight=shares
         ).losses
 
     def _weights(self, taken: _Taken) -> Float64:

@@ -125,7 +125,7 @@ def read(path: str | os.PathLike[str]) -> Model:
 def _read(place: Path) -> Model:
     """The model in a file; an error that does not name the file if there is none."""
     with safetensors_file.opened(place, "a model file (.safetensors)", LARGEST_FILE) as file:
-        text = file.texts.get(KEY)
+        text = file.metadata.get(KEY)
         if text is None:
             raise ModelFileError("a safetensors file, but not one that piecewise wrote")
         header = safetensors_file.checked(_Header, safetensors_file.plain_values(text))

@@ -1,6 +1,6 @@
 """A run folder: all that is left of a training run, and all it needs to go on.
 
-- `state.safetensors`: where training stands, all in one file that is replaced whole;
+- `checkpoint.safetensors`: where training stands, all in one file that is replaced whole;
 - `history.jsonl`: a line of JSON for each epoch that is through;
 - `recipe.json`, `environment.json`: what it was made with;
 - `net.safetensors`: the model file, as good as it was when training ended or was stopped;
@@ -32,7 +32,7 @@ from ..data.loading.prepared_cache import holds_inputs_only
 from . import safetensors_file
 from .safetensors_file import Shape
 
-STATE, HISTORY, NET = "state.safetensors", "history.jsonl", "net.safetensors"
+STATE, HISTORY, NET = "checkpoint.safetensors", "history.jsonl", "net.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
 PREPARED = "prepared"
 _OURS = (STATE, HISTORY, NET, RECIPE, ENVIRONMENT)
@@ -58,10 +58,10 @@ class RunDirectory:
             if not os.path.lexists(state):
                 return None
             with safetensors_file.opened(state, "the state of a run", LARGEST_STATE) as file:
-                text = file.texts.get(_TEXT)
+                text = file.metadata.get(_TEXT)
                 if text is None:
                     raise ValueError("not written by a run")
-                if file.texts.get(_DIGEST) != hashlib.sha256(text.encode()).hexdigest():
+                if file.metadata.get(_DIGEST) != hashlib.sha256(text.encode()).hexdigest():
                     raise ValueError("it is not as it was written")
                 facts = safetensors_file.plain_values(text)
                 arrays = file.read(wanted(facts), "this run")
@@ -129,7 +129,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[RunDirectory]:
         os.close(handle)
 
 
-def place_of_inputs(path: str | os.PathLike[str]) -> Path:
+def prepared_inputs_path(path: str | os.PathLike[str]) -> Path:
     """The folder in a run folder that prepared inputs are kept in. RunError as `opened`: nothing is
     put where no run can be."""
     with opened(path) as folder:

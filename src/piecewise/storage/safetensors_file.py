@@ -32,7 +32,7 @@ class Tensors:
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self.texts: dict[str, str] = file.metadata() or {}
+        self.metadata: dict[str, str] = file.metadata() or {}
 
     def read(self, wanted: Mapping[str, Shape], whose: str) -> dict[str, Float32]:
         """The tensors of these names and shapes; ValueError unless they are all there are, with

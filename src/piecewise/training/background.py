@@ -30,7 +30,7 @@ class LiveTrainer:
         self._lock = threading.Lock()
         self._last: _Teaching | None = None
 
-    def run_training(
+    def train(
         self,
         pictures: npt.ArrayLike,
         labels: npt.ArrayLike,

@@ -22,7 +22,7 @@ _WARMEST = 2.1
 _GOLDEN, _ROUNDS = 0.6180339887498949, 30
 
 
-def calibrated(
+def calibrate(
     logits: npt.NDArray[np.float32], right: npt.NDArray[np.int64], repeats: int = 1
 ) -> Calibration:
     """From logits (N, classes) of held-out pictures and their right classes (N,); the pictures in

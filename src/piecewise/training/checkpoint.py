@@ -132,14 +132,14 @@ class Keeper:
 
 @contextmanager
 def keeping(
-    path: str | os.PathLike[str], course: TrainingState, *, events: bool = False
+    path: str | os.PathLike[str], course: TrainingState, *, tensorboard: bool = False
 ) -> Iterator[Keeper]:
     """A keeper of the course in the folder at ``path``; the course goes on from what is there.
     ``events``: whether TensorBoard is told, too."""
     with opened(path) as folder:
         keeper = Keeper(folder, course)
         keeper.take_up()
-        keeper.events = Events(folder.place) if events else None
+        keeper.events = Events(folder.place) if tensorboard else None
         try:
             yield keeper
         except BaseException:

@@ -21,7 +21,7 @@ class Examples(NamedTuple):
     weights: Float64
 
 
-def canonical(pictures: npt.NDArray[Any], labels: Labels, weights: Float64) -> Examples:
+def deduplicate(pictures: npt.NDArray[Any], labels: Labels, weights: Float64) -> Examples:
     """The different pairs of picture and label, by label and then byte by byte, with the weights of
     equal ones added up; the same for the same numbers of the same type. Pictures of weight 0 have
     to be left out before."""
@@ -44,7 +44,7 @@ def canonical(pictures: npt.NDArray[Any], labels: Labels, weights: Float64) -> E
     return Examples(kept.reshape(len(first), *pictures.shape[1:]), labels[first], merged)
 
 
-def relative(weights: Float64) -> npt.NDArray[np.float32] | None:
+def normalize_weights(weights: Float64) -> npt.NDArray[np.float32] | None:
     """Weights as a step takes them: their mean is 1, so that only how they stand to each other
     matters; None if all are alike."""
     if (weights == weights[0]).all():

@@ -42,14 +42,14 @@ _SAMPLE = 500  # pictures, at least, that are looked at where there are more
 
 
 @dataclass(frozen=True)
-class Setup:
+class TrainingConfig:
     """What is going to be trained, and how."""
 
     layers: str
     recipe: Recipe
 
 
-def default_setup(
+def default_config(
     kind: str,
     shape: Shape,
     classes: int,
@@ -58,7 +58,7 @@ def default_setup(
     layers: str | None = None,
     quick: bool = False,
     **knobs: Any,
-) -> Setup:
+) -> TrainingConfig:
     """Layers and recipe for ``count`` training inputs of a kind (see `KINDS`) and shape (channels,
     rows, columns). What is said, layers or knobs of the recipe, stays; the rest is chosen to go
     with it, but for the tricks (see `augmentation_for`). ``quick``: about an eighth of the work."""
@@ -85,7 +85,7 @@ def default_setup(
         "optimizer": chosen.optimizer,
         "nesterov": True,
     }
-    return Setup(layers, Recipe(**{**found, **knobs}))
+    return TrainingConfig(layers, Recipe(**{**found, **knobs}))
 
 
 def augmentation_for(pictures: Pictures, preprocessor: Preprocessor) -> Augmentation:

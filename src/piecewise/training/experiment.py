@@ -19,11 +19,11 @@ from ..data.loading.subset import rows
 from ..data.preprocessing import Preprocessor
 from ..network import Network
 from ..spec.architecture import Architecture
-from .calibrate import calibrated
-from .defaults import Setup, augmentation_for, default_setup
-from .metrics import Scores, evaluate, scored
+from .calibrate import calibrate
+from .defaults import TrainingConfig, augmentation_for, default_config
+from .metrics import Scores, evaluate, scores_from_logits
 from .recipe import Recipe
-from .splits import Groups, folds_of, held_out
+from .splits import Groups, assign_folds, validation_mask
 from .train import train
 
 SMALL = 200
@@ -50,7 +50,7 @@ class TrainingPlan:
     preprocessor: Preprocessor
     splits: dict[str, Split]
     """"train", and "validation" and "test" where there are such parts."""
-    setup: Setup
+    config: TrainingConfig
     folds: int
     groups: Groups = None
     """Of the training part, where examples are grouped."""
@@ -63,8 +63,8 @@ class TrainingPlan:
 
     def network(self) -> Network:
         """The network before it has learned anything."""
-        seed, shape = self.setup.recipe.seed, self.preprocessor.shape
-        return Network(self.setup.layers, shape, self.classes, seed, self.preprocessor)
+        seed, shape = self.config.recipe.seed, self.preprocessor.shape
+        return Network(self.config.layers, shape, self.classes, seed, self.preprocessor)
 
 
 @dataclass
@@ -96,7 +96,7 @@ def plan_training(
     some class has fewer than 200 examples, the data are cross-validated in ``folds`` (5 if left
     out, 0: none). Groups stay together; with "groups", each group is a fold. ``layers``, and
     ``knobs`` of the recipe: those that you leave out get defaults computed from the data
-    (`choices.plan_for`). Raises DataError, LimitError, NotationError.
+    (`training/defaults.py`). Raises DataError, LimitError, NotationError.
     """
     if name is None:
         name = "data" if isinstance(data, Dataset) else str(data)
@@ -146,12 +146,12 @@ def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes:
     return count if count > 1 else 0
 
 
-def _planned(data: Dataset, train_part: Split, **chosen: Any) -> Setup:
+def _planned(data: Dataset, train_part: Split, **chosen: Any) -> TrainingConfig:
     """Layers and recipe: those chosen by the caller, and defaults computed from the data."""
     preprocessor = data.preprocessor
     chosen = {"augmentation": augmentation_for(train_part.inputs, preprocessor), **chosen}
     count = len(train_part.labels)
-    plan = default_setup(preprocessor.kind, preprocessor.shape, len(data.classes), count, **chosen)
+    plan = default_config(preprocessor.kind, preprocessor.shape, len(data.classes), count, **chosen)
     architecture = Architecture(plan.layers, preprocessor.shape, data.classes)
     if architecture.reads_texts and preprocessor.reads != "texts":
         raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
@@ -163,7 +163,7 @@ def _with_validation(parts: dict[str, Split], recipe: Recipe, groups: Groups) ->
     if "validation" in parts:
         return parts
     train_part = parts["train"]
-    out = held_out(train_part.labels, recipe.seed, recipe.validation_fraction, groups)
+    out = validation_mask(train_part.labels, recipe.seed, recipe.validation_fraction, groups)
     if not out.any():
         return parts
     return {**parts, "train": train_part.those(~out), "validation": train_part.those(out)}
@@ -175,8 +175,8 @@ def run_training(
     *,
     net: Network | None = None,
     threads: int | None = None,
-    run: str | os.PathLike[str] | None = None,
-    events: bool = False,
+    run_dir: str | os.PathLike[str] | None = None,
+    tensorboard: bool = False,
 ) -> TrainingResult:
     """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
     and measure it.
@@ -196,20 +196,23 @@ def run_training(
     logits, right = None, None
     if given.folds:
         logits, right = _over_folds(given, on_progress, threads)
-        taught.scores["folds"] = scored(taught.net.classes, logits, right, given.repeats)
+        taught.scores["folds"] = scores_from_logits(
+            taught.net.classes, logits, right, given.repeats
+        )
         taught.groups = _by_group(given, logits.argmax(axis=1) == right)
         clock = _mark(taught, "folds", clock)
     validation = given.splits.get("validation")
-    recipe, part = given.setup.recipe, given.splits["train"]
+    recipe, part = given.config.recipe, given.splits["train"]
     train(
-        taught.net, *part, recipe, validation, on_progress, threads, run=run, events=events
+        taught.net, *part, recipe, validation, on_progress, threads,
+        run_dir=run_dir, tensorboard=tensorboard,
     )  # fmt: skip
     clock = _mark(taught, "training", clock)
     if validation:
         logits, right = taught.net.logits(validation.inputs), validation.labels
-        taught.scores["validation"] = scored(taught.net.classes, logits, right)
+        taught.scores["validation"] = scores_from_logits(taught.net.classes, logits, right)
     if logits is not None and right is not None:
-        taught.net.calibration = calibrated(logits, right, given.repeats if given.folds else 1)
+        taught.net.calibration = calibrate(logits, right, given.repeats if given.folds else 1)
     if "test" in given.splits:
         taught.scores["test"] = evaluate(taught.net, *given.splits["test"])
     _mark(taught, "measuring", clock)
@@ -230,9 +233,9 @@ def _over_folds(
     part = given.splits["train"]
     labels = part.labels
     logits = np.empty((given.repeats, len(labels), len(given.classes)), np.float32)
-    recipe = given.setup.recipe
+    recipe = given.config.recipe
     for repeat in range(given.repeats):
-        fold = folds_of(labels, recipe.seed, repeat, given.folds, given.groups)
+        fold = assign_folds(labels, recipe.seed, repeat, given.folds, given.groups)
         for number in range(given.folds):
             out = fold == number
             title = f"fold {repeat * given.folds + number + 1} of {given.repeats * given.folds}"

@@ -35,7 +35,7 @@ class Scores:
     def interval(self) -> tuple[float, float]:
         """Where the share of right answers lies for all pictures of this kind, 95 times of 100
         (Wilson 1927): what is known from ``n`` of them."""
-        return wilson(self.accuracy, self.n)
+        return wilson_interval(self.accuracy, self.n)
 
     @property
     def baseline(self) -> float:
@@ -92,10 +92,10 @@ class Scores:
 def evaluate(net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike) -> Scores:
     """The scores of ``net`` on pictures (N, C, H, W) with class numbers (N,)."""
     given, right = check_examples(net, pictures, labels)
-    return scored(net.classes, net.logits(given), right)
+    return scores_from_logits(net.classes, net.logits(given), right)
 
 
-def scored(
+def scores_from_logits(
     classes: tuple[str, ...],
     logits: npt.NDArray[np.float32],
     right: npt.NDArray[np.int64],
@@ -112,7 +112,7 @@ _NORMAL = 1.959963984540054
 """Deviations to each side that hold 95 of 100."""
 
 
-def wilson(share: float, n: float) -> tuple[float, float]:
+def wilson_interval(share: float, n: float) -> tuple[float, float]:
     """The 95 % interval of a share found in ``n`` trials."""
     square = _NORMAL * _NORMAL / n
     middle = (share + square / 2) / (1 + square)

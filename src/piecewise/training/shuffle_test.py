@@ -26,9 +26,9 @@ from ..data.dataset import Dataset, as_dataset
 from ..network import Network
 from ..spec.architecture import Architecture
 from ..spec.augmentation import Augmentation
-from .defaults import Setup, Shape, default_setup
-from .metrics import wilson
-from .splits import Groups, folds_of, held_out
+from .defaults import Shape, TrainingConfig, default_config
+from .metrics import wilson_interval
+from .splits import Groups, assign_folds, validation_mask
 from .train import train
 
 MOST = 3_000
@@ -56,7 +56,7 @@ METHOD = (
 
 
 @dataclass(frozen=True)
-class Shuffled:
+class ShuffleTestResult:
     """What came of it. ``verdict``: "columns matter", "no difference", "too little" (data, to
     tell), "nothing learned" or "too few columns"; ``axes``: what was swapped, "columns" or "columns
     and rows"; ``n`` examples, and how many of them each net ``learned`` from; the accuracies of the
@@ -68,9 +68,9 @@ class Shuffled:
     axes: str
     columns: int
     rounds: int = 0
-    learned: int = 0
+    train_size: int = 0
     accuracy: float = 0.0
-    swapped: float = 0.0
+    shuffled_accuracy: float = 0.0
     difference: float = 0.0
     interval: tuple[float, float] = (-1.0, 1.0)
     baseline: float = 0.0
@@ -111,7 +111,7 @@ def shuffle_test(
     seed: int = 0,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
-) -> Shuffled:
+) -> ShuffleTestResult:
     """Whether the data (a data set, or its path) are for a ConvNet, by the deck's rule; never by
     their test part.
 
@@ -126,8 +126,8 @@ def shuffle_test(
     columns = pictures.shape[-1]
     axes = "columns and rows" if _swaps_rows(data) else "columns"
     if columns < FEWEST_COLUMNS:
-        return Shuffled("too few columns", len(labels), axes, columns)
-    fold = folds_of(labels, seed, 0, _rounds(labels, groups), groups)
+        return ShuffleTestResult("too few columns", len(labels), axes, columns)
+    fold = assign_folds(labels, seed, 0, _rounds(labels, groups), groups)
     shown = _Shown(data, pictures, labels, fold, seed, threads)
     baseline = float(np.bincount(labels).max() / len(labels))
     for trial in range(TRIES):
@@ -176,11 +176,13 @@ class _Shown:
             swapped = swapped[..., _order(self.seed, number, self.pictures.shape[-2], 1), :]
         return swapped
 
-    def _taught(self, plan: Setup, pictures: npt.NDArray[Any], number: int, count: int) -> Network:
+    def _taught(
+        self, plan: TrainingConfig, pictures: npt.NDArray[Any], number: int, count: int
+    ) -> Network:
         """A net that learned from about ``count`` of a round's examples."""
         learned, seed = np.flatnonzero(self.fold == number), self.seed + number
         if count < len(learned):
-            kept = held_out(self.labels[learned], seed, count / len(learned))
+            kept = validation_mask(self.labels[learned], seed, count / len(learned))
             learned = learned[kept]
         preprocessor = self.data.preprocessor
         net = Network(plan.layers, preprocessor.shape, self.data.classes, seed, preprocessor)
@@ -193,7 +195,7 @@ def _chosen(data: Dataset, seed: int) -> tuple[npt.NDArray[Any], Labels, Groups]
     """At most `MOST` examples that are not for testing, of every class its share."""
     usable = np.flatnonzero(data.splits != "test")
     if len(usable) > MOST:
-        usable = usable[held_out(data.labels[usable], seed, MOST / len(usable))]
+        usable = usable[validation_mask(data.labels[usable], seed, MOST / len(usable))]
     labels = data.labels[usable]
     if (np.bincount(labels, minlength=1) > 1).sum() < 2:
         raise DataError("shuffle test: wanted two classes or more with two examples each, at least")
@@ -209,19 +211,26 @@ def _rounds(labels: Labels, groups: Groups) -> int:
     return min(ROUNDS, count)
 
 
-def _plan(data: Dataset, count: int, seed: int) -> Setup:
+def _plan(data: Dataset, count: int, seed: int) -> TrainingConfig:
     """Quick layers and a short recipe, without tricks."""
     kind, shape = data.preprocessor.kind, data.preprocessor.shape
     said: dict[str, Any] = {"layers": _line_layers(shape)} if _is_line(kind, shape) else {}
-    plan = default_setup(
-        kind, shape, len(data.classes), count, quick=True, tricks=Augmentation(), seed=seed, **said
+    plan = default_config(
+        kind,
+        shape,
+        len(data.classes),
+        count,
+        quick=True,
+        augmentation=Augmentation(),
+        seed=seed,
+        **said,
     )
     multiplications = Architecture(plan.layers, shape, data.classes).multiplications
     steps = TEXT_STEPS if kind == "texts" else STEPS
     affordable = int(WORK / max(1, count * multiplications))
     useful = min(MOST_EPOCHS, steps * plan.recipe.batch_size // max(1, count))
     epochs = max(FEWEST_EPOCHS, min(useful, affordable))
-    return Setup(plan.layers, replace(plan.recipe, epochs=epochs))
+    return TrainingConfig(plan.layers, replace(plan.recipe, epochs=epochs))
 
 
 def _is_line(kind: str, shape: Shape) -> bool:
@@ -249,13 +258,13 @@ def _order(seed: int, number: int, count: int, axis: int) -> Labels:
     return np.arange(count)[::-1]
 
 
-def _judged(right: npt.NDArray[np.float64], learned: int, baseline: float) -> Shuffled:
+def _judged(right: npt.NDArray[np.float64], learned: int, baseline: float) -> ShuffleTestResult:
     """The verdict on which answers (rounds, 2, N) were right, with the columns as they are and
     swapped; no number where an example was learned from."""
     rounds, _, count = right.shape
     accuracy, swapped = (float(np.nanmean(right[:, way])) for way in (0, 1))
     low, high = interval(right[:, 0] - right[:, 1])
-    if wilson(max(accuracy, swapped), count)[0] <= baseline:
+    if wilson_interval(max(accuracy, swapped), count)[0] <= baseline:
         verdict = "nothing learned"
     elif low > 0:
         verdict = "columns matter"
@@ -263,7 +272,7 @@ def _judged(right: npt.NDArray[np.float64], learned: int, baseline: float) -> Sh
         verdict = "too little"
     else:
         verdict = "no difference"
-    return Shuffled(
+    return ShuffleTestResult(
         verdict, count, "columns", 0, rounds, learned, accuracy, swapped, accuracy - swapped,
         (low, high), baseline,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from ..core.rng import SPLIT, derive_key, permutation
 Groups = npt.NDArray[np.str_] | None
 
 
-def held_out(
+def validation_mask(
     labels: Labels, seed: int, share: float, groups: Groups = None
 ) -> npt.NDArray[np.bool_]:
     """Which examples are kept for validation: ``share`` of each class, drawn by the seed; at
@@ -35,7 +35,9 @@ def held_out(
     return out
 
 
-def folds_of(labels: Labels, seed: int, repeat: int, folds: int, groups: Groups = None) -> Labels:
+def assign_folds(
+    labels: Labels, seed: int, repeat: int, folds: int, groups: Groups = None
+) -> Labels:
     """The fold (0 to ``folds`` - 1) of each example: every class, or the groups, spread over all of
     them as evenly as it goes, drawn by seed and repeat."""
     fold, dealt = np.zeros(len(labels), np.int64), 0

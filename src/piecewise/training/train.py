@@ -46,9 +46,9 @@ def train(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
     *,
-    weights: npt.ArrayLike | None = None,
-    run: str | os.PathLike[str] | None = None,
-    events: bool = False,
+    sample_weight: npt.ArrayLike | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
+    tensorboard: bool = False,
 ) -> History:
     """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
     descent, each step as the recipe's optimizer makes it.
@@ -69,16 +69,16 @@ def train(
     given, right = check_examples(net, pictures, labels)
     if recipe.augmentation.changes and net.architecture.reads_texts:
         raise LimitError("tricks: got some for a network that reads texts; wanted none")
-    shares = _checked_weights(weights, len(right))
+    shares = _checked_weights(sample_weight, len(right))
     seen = validation and check_examples(net, *validation)
     course = TrainingState(net, recipe, given, right, shares, seen)
     threads = _checked_threads(threads, recipe.batch_size * net.architecture.multiplications)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     keeper: AbstractContextManager[Keeper | None] = nullcontext()
-    if run is not None:
+    if run_dir is not None:
         from .checkpoint import keeping  # noqa: PLC0415 - it loads what only files need
 
-        keeper = keeping(run, course, events=events)
+        keeper = keeping(run_dir, course, tensorboard=tensorboard)
     with (
         keeper as kept,
         np.errstate(over="ignore", invalid="ignore"),

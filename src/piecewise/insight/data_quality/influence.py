@@ -160,7 +160,7 @@ class _Teacher:
             if out:
                 pictures, weights[list(out)] = self._without(out), 0
             recipe = replace(self.price.recipe, seed=seed)
-            train(pupil, pictures, self.labels, recipe, None, report, 1, weights=weights)
+            train(pupil, pictures, self.labels, recipe, None, report, 1, sample_weight=weights)
             return self._answers(pupil, out)
 
         return taught

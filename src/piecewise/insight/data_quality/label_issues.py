@@ -25,9 +25,9 @@ from ...data.dataset import Dataset, as_dataset
 from ...data.loading.subset import rows
 from ...network import Network
 from ...reference.losses import log_softmax
-from ...training.calibrate import calibrated
-from ...training.defaults import Setup, augmentation_for, default_setup
-from ...training.splits import folds_of
+from ...training.calibrate import calibrate
+from ...training.defaults import TrainingConfig, augmentation_for, default_config
+from ...training.splits import assign_folds
 from ...training.train import train
 from ..retraining.parallel_training import side_by_side
 
@@ -96,7 +96,7 @@ class _Asked:
     labels: Labels
     groups: npt.NDArray[np.str_] | None
     folds: int
-    plan: Setup
+    plan: TrainingConfig
 
     @classmethod
     def of(cls, data: Dataset, layers: str | None, seed: int) -> _Asked:
@@ -115,7 +115,7 @@ class _Asked:
         if folds < 2:
             raise DataError("data: groups: all there is to learn from is of one, wanted 2 or more")
         learned = len(labels) - -(-len(labels) // folds)
-        plan = default_setup(
+        plan = default_config(
             data.preprocessor.kind,
             data.preprocessor.shape,
             len(data.classes),
@@ -141,7 +141,7 @@ class _Asked:
 
     def _fold(self, repeat: int) -> Labels:
         """The fold (N,) of each example in a round."""
-        return folds_of(self.labels, self.plan.recipe.seed, repeat, self.folds, self.groups)
+        return assign_folds(self.labels, self.plan.recipe.seed, repeat, self.folds, self.groups)
 
     def answers(self, on_progress: OnProgress | None, threads: int | None) -> Float64:
         """The logits (repeats, N, classes) by nets that did not learn from them."""
@@ -190,7 +190,7 @@ class _Asked:
 
 
 def _temperature(logits: Float64, labels: Labels) -> float:
-    return calibrated(logits.astype(np.float32), labels).temperature
+    return calibrate(logits.astype(np.float32), labels).temperature
 
 
 def _ranked(data: Dataset, asked: _Asked, logits: Float64, most: int | None) -> list[LabelIssue]:

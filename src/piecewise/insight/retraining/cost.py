@@ -11,7 +11,7 @@ from ...core.constraints import Integer, checked
 from ...core.errors import LimitError
 from ...network import Network
 from ...spec.architecture import Architecture
-from ...training.defaults import KINDS, default_setup
+from ...training.defaults import KINDS, default_config
 from ...training.recipe import Recipe
 
 PLENTY = 1.2e11
@@ -108,7 +108,7 @@ def _small(net: Network, own: Recipe, examples: int, nets: int) -> Cost | None:
     kind = net.preprocessor.kind
     if reads_texts != (kind == "texts"):  # a text may be read as a picture, too
         kind = "texts" if reads_texts else "drawings"
-    plan = default_setup(
+    plan = default_config(
         kind,
         net.input,
         len(net.classes),

@@ -19,10 +19,10 @@ from ...core.progress import OnProgress, in_stage
 from ...data.dataset import Dataset
 from ...network import Network
 from ...spec.augmentation import Augmentation
-from ...training.calibrate import calibrated
+from ...training.calibrate import calibrate
 from ...training.experiment import Split, TrainingPlan, plan_training, run_training
 from ...training.recipe import Recipe
-from ...training.splits import held_out
+from ...training.splits import validation_mask
 from .curves import Perturbation, SetCurves, dataset_robustness, perturbations
 
 ALL = "all"
@@ -228,12 +228,12 @@ class _School:
         """A net of a lesson, with these tricks added to its recipe, and epochs."""
         net = self.net
         new = Network(net.layers, net.input, net.classes, net.seed, net.preprocessor)
-        recipe = given.setup.recipe
+        recipe = given.config.recipe
         tricks = widened(recipe.augmentation, self.perturbations, effort.shares)
         epochs = min(MOST_EPOCHS, effort.longer * recipe.epochs)
-        plan = replace(given.setup, recipe=replace(recipe, augmentation=tricks, epochs=epochs))
+        plan = replace(given.config, recipe=replace(recipe, augmentation=tricks, epochs=epochs))
         report = in_stage(self.on_progress, stage)
-        run_training(replace(given, setup=plan), report, net=new, threads=self.threads)
+        run_training(replace(given, config=plan), report, net=new, threads=self.threads)
         return new
 
     def chosen(self, asked: tuple[str, ...]) -> _Tried:
@@ -257,7 +257,7 @@ class _School:
             return tried.net
         new = self.taught(self.whole, tried.effort, f"{tried.effort.stage}, all pictures")
         pictures, labels = self.plan_training.splits["validation"]
-        new.calibration = calibrated(tried.net.logits(pictures), labels)
+        new.calibration = calibrate(tried.net.logits(pictures), labels)
         return new
 
     def _control(self) -> Network:
@@ -281,7 +281,7 @@ class _School:
 def _divided(given: TrainingPlan) -> TrainingPlan:
     """The same, with a fifth held out to choose on."""
     part = given.splits["train"]
-    out = held_out(part.labels, given.setup.recipe.seed, FRACTION, given.groups)
+    out = validation_mask(part.labels, given.config.recipe.seed, FRACTION, given.groups)
     if not out.any():
         raise DataError(
             f"data: got {len(part.labels)} pictures to learn from, wanted two or more of some "
