@@ -11,7 +11,8 @@ from piecewise.engine.codegen import single_image, weight_packing
 from piecewise.engine.passes import chain
 from piecewise.page import walk_data
 from piecewise.reference import model
-from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer
+from piecewise.spec.layer import Connectivity, Layer
+from piecewise.spec.layers import BY_WORD, KINDS
 from piecewise.trace import arithmetic, gradient_arithmetic
 
 ROOT = Path(__file__).parents[1]

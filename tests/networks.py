@@ -17,7 +17,8 @@ from piecewise import Network
 from piecewise.core.ghost_batch import StepContext, ghost_batches
 from piecewise.reference import model
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layers import Convolution, Pool, Relu, Shape
+from piecewise.spec.layer import Shape
+from piecewise.spec.layers import Convolution, Pool, Relu
 from piecewise.spec.notation import parse
 
 Array = npt.NDArray[Any]

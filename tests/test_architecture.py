@@ -10,7 +10,8 @@ import pytest
 
 from piecewise.core.errors import LimitError, NotationError, ShapeError
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layers import Full, Layer, Relu
+from piecewise.spec.layer import Layer
+from piecewise.spec.layers import Full, Relu
 from piecewise.spec.summary import summary
 
 EXAMPLE = "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full"

@@ -20,7 +20,7 @@ from piecewise.reference.finite_differences import numerical_gradient, numerical
 from piecewise.reference.losses import LOSSES, softmax, softmax_backward
 from piecewise.reference.reductions import Draw
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layers import Layer, Shape, layer_fields
+from piecewise.spec.layer import Layer, Shape, layer_fields
 from piecewise.spec.notation import parse
 
 from .networks import PICTURES, TEXTS, assert_near, margin, numbers_for, sample

@@ -23,7 +23,8 @@ from piecewise.page.walk_data import layers_of
 from piecewise.reference import model, pooling
 from piecewise.reference.reductions import Draw
 from piecewise.spec.architecture import Architecture, Stage
-from piecewise.spec.layers import BY_WORD, KINDS, Connectivity, Layer, Pool, Shape, Tensor
+from piecewise.spec.layer import Connectivity, Layer, Shape, Tensor
+from piecewise.spec.layers import BY_WORD, KINDS, Pool
 from piecewise.spec.notation import parse
 
 from .layer_kinds import FACTS, TABLES, missing

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.spec.layers import KINDS, Layer
+from piecewise.spec.layer import Layer
+from piecewise.spec.layers import KINDS
 
 from .layer_kinds import missing
 

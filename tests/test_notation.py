@@ -9,7 +9,8 @@ import pytest
 from piecewise.core.constraints import MAX_LAYERS, MAX_NOTATION
 from piecewise.core.errors import NotationError, PiecewiseError, ShapeError
 from piecewise.network import Network
-from piecewise.spec.layers import KINDS, Convolution, Embed, Full, Layer, Norm, Pool, Relu
+from piecewise.spec.layer import Layer
+from piecewise.spec.layers import KINDS, Convolution, Embed, Full, Norm, Pool, Relu
 from piecewise.spec.notation import parse, write
 
 from .long import now_and_long

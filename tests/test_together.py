@@ -26,7 +26,7 @@ from piecewise.engine.runtime.helper_threads import HELPERS
 from piecewise.engine.runtime.llvm_compiler import this_machine
 from piecewise.engine.runtime.single_image import Single
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layers import Shape
+from piecewise.spec.layer import Shape
 
 from .networks import network, sample
 from .steps import HANG

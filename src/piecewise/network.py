@@ -30,7 +30,7 @@ from .inputs import (
 from .reference.losses import softmax
 from .spec.architecture import Architecture
 from .spec.calibration import Calibration
-from .spec.layers import Layer
+from .spec.layer import Layer
 from .spec.parameters import Parameters, all_finite, flattened, initial_values
 from .spec.summary import summary, summary_html
 from .trace.backprop import Backprop

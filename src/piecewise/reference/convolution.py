@@ -9,7 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..core.array_types import Array
 from ..core.windows import Windows
-from ..spec.layers import Convolution, Shape
+from ..spec.layer import Shape
+from ..spec.layers import Convolution
 from .reductions import Arrays, Draw, sum_over_cells, tree_sum
 
 CACHES_INPUT = True

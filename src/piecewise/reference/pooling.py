@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..core.windows import Windows
-from ..spec.layers import Pool, Shape
+from ..spec.layer import Shape
+from ..spec.layers import Pool
 from .convolution import pad
 from .reductions import Arrays, Draw
 

@@ -31,7 +31,7 @@ from ..data.arrays import (
 from ..network import Network
 from ..spec.architecture import Architecture, class_names
 from ..spec.augmentation import Augmentation
-from ..spec.layers import Layer
+from ..spec.layer import Layer
 from ..training.deduplicate import Examples, deduplicate, normalize_weights
 from ..training.defaults import TrainingConfig, augmentation_for, default_config
 from ..training.recipe import Recipe

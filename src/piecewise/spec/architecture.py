@@ -25,7 +25,7 @@ from ..core.constraints import (
     is_integer,
 )
 from ..core.errors import LimitError, ShapeError, shown
-from .layers import (
+from .layer import (
     Connectivity,
     InputShapeError,
     Layer,
@@ -39,7 +39,7 @@ from .notation import PositionedLayer, parse_with_positions, write_layer, write_
 
 class ArrayEntry(NamedTuple):
     """One line of the parameter table: where an array lies in the flat buffer, and what it is
-    filled with first (``tensor.centre``, ``tensor.spread``)."""
+    filled with first (``tensor.init_mean``, ``tensor.init_bound``)."""
 
     name: str
     offset: int

@@ -1,163 +1,19 @@
-"""The kinds of layer: one frozen record each, holding its knobs.
+"""The kinds of layer: one frozen record each, with its hyperparameters.
 
-A record knows its knobs and their limits (the table that the notation, the manual and the tests of
-bad values are made from), the shape it gives for a shape it gets, and its parameters. It computes
-nothing: what a layer means stands in `piecewise.reference`.
+The notation, the manual and the tests of invalid values are generated from these records. What a
+layer computes is defined in `piecewise.reference`.
 """
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
-from enum import Enum
-from math import inf, prod, sqrt
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
 
-from ..core.constraints import (
-    FRACTION,
-    MAX_VALUES,
-    Boolean,
-    Choice,
-    Constraint,
-    Flag,
-    Integer,
-    Size2D,
-    checked,
-)
+from ..core.constraints import FRACTION, Boolean, Choice, Flag, Integer, Size2D
 from ..core.errors import LimitError
 from ..core.windows import Windows, complete_windows, partial_windows, same_windows
-
-
-class Shape(NamedTuple):
-    """The stack of one picture: channels (or feature maps), rows, columns."""
-
-    channels: int
-    height: int
-    width: int
-
-    @property
-    def values(self) -> int:
-        return prod(self)
-
-    def __str__(self) -> str:
-        return f"{self.channels}x{self.height}x{self.width}"
-
-
-class Tensor(NamedTuple):
-    """An array that belongs to a layer: its name, its shape, and what it is filled with first:
-    numbers drawn evenly from ``centre - spread`` to ``centre + spread``, none ever below ``least``.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    centre: float = 0.0
-    spread: float = 0.0
-    least: float = -inf
-
-
-def he_bound(inputs: int) -> float:
-    """The spread that keeps the size of values through a layer and a ReLU, however deep
-    (He, Zhang, Ren, Sun 2015: a variance of 2 / inputs)."""
-    return sqrt(6 / inputs)
-
-
-class InputShapeError(Exception):
-    """A layer cannot take the stack it gets; whoever knows its number and place tells the user."""
-
-
-def hyperparameter(
-    limit: Constraint,
-    meaning: str,
-    *,
-    key: str | None = None,
-    per_class: bool = False,
-    **default: Any,
-) -> Any:
-    """A field with its limit: ``key`` is its word in the notation, none if it goes by position;
-    ``per_class``: the last such layer may leave it out (None), and gets the number of classes."""
-    metadata = {"constraint": limit, "meaning": meaning, "key": key, "per_class": per_class}
-    return field(metadata=metadata, **default)
-
-
-class Connectivity(Enum):
-    """Which input values an output value depends on."""
-
-    POINTWISE = "those at its own row and column"
-    WINDOWED = "those in one window of the input"
-    GLOBAL = "all of them"
-
-
-class Layer:
-    """What every kind of layer can be asked.
-
-    The class variables have no defaults: each kind declares every one of them, and
-    ``tests/test_layout.py`` names those that are missing.
-    """
-
-    __slots__ = ()
-
-    word: ClassVar[str]
-    """The word of the notation."""
-    example: ClassVar[str]
-    """One layer of this kind, as errors and the manual show it."""
-    connectivity: ClassVar[Connectivity]
-    """Which input values an output value depends on; a windowed kind defines ``windows``."""
-    fully_connected: ClassVar[bool]
-    """Whether each output value is a bias plus a weighted sum of all input values."""
-    reads_tokens: ClassVar[bool]
-    """Whether its input is token numbers, which pick rows of its weight; only a first layer can."""
-    draws: ClassVar[bool]
-    """Whether it draws random numbers while training."""
-    identity_at_inference: ClassVar[bool]
-    """Whether it returns its input unchanged except in training."""
-
-    def __post_init__(self) -> None:
-        for knob_field in layer_fields(type(self)):
-            name, limit = knob_field.name, knob_field.metadata["constraint"]
-            value = checked(f"{self.word}: {name}", limit, getattr(self, name))
-            object.__setattr__(self, name, value)
-        self.settle()
-
-    def settle(self) -> None:
-        """Bring knobs that depend on each other into one form; LimitError if they contradict."""
-
-    def output(self, shape: Shape) -> Shape:
-        """The shape it gives for the shape it gets; Misfit if it cannot take it."""
-        return shape
-
-    def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
-        """What learning adjusts, for an input of this shape."""
-        return ()
-
-    def running_stats(self, shape: Shape) -> tuple[Tensor, ...]:
-        """What training keeps a running average of, for an input of this shape."""
-        return ()
-
-    def multiplications(self, shape: Shape) -> int:
-        """Products of a weight and a value for one picture of this shape."""
-        return 0
-
-    def windows(self, shape: Shape) -> tuple[Windows, Windows]:
-        """The windows along the rows and along the columns, of a windowed kind."""
-        raise NotImplementedError(
-            f"{type(self).__name__} in spec/layers.py does not define windows"
-        )
-
-
-def layer_fields(kind: type[Layer]) -> tuple[Field[Any], ...]:
-    """The knobs of a kind of layer, in the order of its record."""
-    return fields(kind)  # type: ignore[arg-type]
-
-
-def per_class_field(kind: type[Layer]) -> str | None:
-    """The name of the knob that the last layer of a kind may leave out: one per class."""
-    return next(
-        (
-            hyperparameter.name
-            for hyperparameter in layer_fields(kind)
-            if hyperparameter.metadata["per_class"]
-        ),
-        None,
-    )
+from .layer import Connectivity, InputShapeError, Layer, Shape, Tensor, he_bound, hyperparameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +46,7 @@ class Convolution(Layer):
     )  # fmt: skip
     bias: bool = hyperparameter(Boolean(), "a number added to each map", key="bias", default=True)
 
-    def settle(self) -> None:
+    def canonicalize(self) -> None:
         if self.mean:
             object.__setattr__(self, "bias", False)
 
@@ -222,8 +78,10 @@ class Convolution(Layer):
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         products = shape.channels * prod(self.kernel)
         # The deck's features are small pictures: ink +1, ground -1.
-        spread = 1.0 if self.mean else he_bound(products)
-        weight = Tensor("weight", (self.features, shape.channels, *self.kernel), spread=spread)
+        init_bound = 1.0 if self.mean else he_bound(products)
+        weight = Tensor(
+            "weight", (self.features, shape.channels, *self.kernel), init_bound=init_bound
+        )
         return (weight, Tensor("bias", (self.features,))) if self.bias else (weight,)
 
     def multiplications(self, shape: Shape) -> int:
@@ -278,7 +136,7 @@ class Pool(Layer):
         default="partial",
     )
 
-    def settle(self) -> None:
+    def canonicalize(self) -> None:
         if self.window == "all":
             if self.stride is not None:
                 raise LimitError("pool: stride: pool all has one window, so it takes no stride")
@@ -336,7 +194,7 @@ class Full(Layer):
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         neurons = self.output(shape).channels
-        weight = Tensor("weight", (neurons, shape.values), spread=he_bound(shape.values))
+        weight = Tensor("weight", (neurons, shape.values), init_bound=he_bound(shape.values))
         return weight, Tensor("bias", (neurons,))
 
     def multiplications(self, shape: Shape) -> int:
@@ -372,14 +230,12 @@ class Norm(Layer):
     identity_at_inference: ClassVar[bool] = False
     epsilon: ClassVar[float] = 1e-5
     """Added to the variance, so that a map that is all the same does not divide by zero."""
-    momentum: ClassVar[float] = 0.1
-    """How far a running average goes towards what a step has seen."""
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
-        return Tensor("weight", (shape.channels,), centre=1.0), Tensor("bias", (shape.channels,))
+        return Tensor("weight", (shape.channels,), init_mean=1.0), Tensor("bias", (shape.channels,))
 
     def running_stats(self, shape: Shape) -> tuple[Tensor, ...]:
-        variance = Tensor("variance", (shape.channels,), centre=1.0, least=0.0)
+        variance = Tensor("variance", (shape.channels,), init_mean=1.0, minimum=0.0)
         return Tensor("mean", (shape.channels,)), variance
 
 
@@ -407,13 +263,8 @@ class Embed(Layer):
         return Shape(self.channels, 1, shape.width)
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
-        return (Tensor("weight", (shape.height, self.channels), spread=1.0),)
+        return (Tensor("weight", (shape.height, self.channels), init_bound=1.0),)
 
 
 KINDS: tuple[type[Layer], ...] = (Convolution, Relu, Pool, Full, Dropout, Norm, Embed)
 BY_WORD: dict[str, type[Layer]] = {kind.word: kind for kind in KINDS}
-
-
-def too_many_values(shape: Shape) -> bool:
-    """Whether one picture's stack is beyond the stated limit."""
-    return shape.values > MAX_VALUES

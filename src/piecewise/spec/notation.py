@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..core.constraints import MAX_LAYERS, MAX_NOTATION, MAX_REPEAT_DEPTH, Flag, Integer
 from ..core.errors import LimitError, NotationError, did_you_mean, shown
-from .layers import BY_WORD, Layer, layer_fields
+from .layer import Layer, layer_fields
+from .layers import BY_WORD
 
 _TOKEN = re.compile(r"[,()*=]|[^\s,()*=]+")
 _TIMES = Integer(1, MAX_LAYERS)

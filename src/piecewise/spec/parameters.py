@@ -41,7 +41,7 @@ class Parameters(Mapping[str, Float32]):
             raise LimitError(f"{name}: got the shape {given.shape}, wanted {array.shape}")
         if given.dtype.kind not in "fiub" or not all_finite(values := as_float32(given)):
             raise LimitError(f"{name}: got values that are not finite numbers")
-        least = self._rows[name].tensor.least
+        least = self._rows[name].tensor.minimum
         if values.size and values.min() < least:
             raise LimitError(f"{name}: got {values.min()}, wanted at least {least:g}")
         array[...] = values
@@ -65,10 +65,10 @@ def initial_values(rows: Sequence[ArrayEntry], seed: int) -> Float32:
     flat = np.empty(sum(row.size for row in rows), np.float32)
     for number, row in enumerate(rows):
         part = flat[row.offset : row.offset + row.size]
-        part[:] = row.tensor.centre
-        for start in range(0, row.size if row.tensor.spread else 0, _DRAWN):
+        part[:] = row.tensor.init_mean
+        for start in range(0, row.size if row.tensor.init_bound else 0, _DRAWN):
             drawn = uniform(derive_key(seed, WEIGHTS, number), min(_DRAWN, row.size - start), start)
-            part[start : start + _DRAWN] += row.tensor.spread * (2 * drawn - 1)
+            part[start : start + _DRAWN] += row.tensor.init_bound * (2 * drawn - 1)
     return flat
 
 

@@ -136,8 +136,8 @@ def _read(place: Path) -> Model:
         wanted = {row.name: row.shape for row in rows}
         arrays = file.read(wanted, shown(architecture.notation))
     for row in rows:
-        if arrays[row.name].min() < row.tensor.least:
-            raise ModelFileError(f"the tensor {row.name} holds values below {row.tensor.least:g}")
+        if arrays[row.name].min() < row.tensor.minimum:
+            raise ModelFileError(f"the tensor {row.name} holds values below {row.tensor.minimum:g}")
     return Model(
         architecture,
         header.seed,

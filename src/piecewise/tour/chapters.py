@@ -8,7 +8,8 @@ from typing import NamedTuple
 from rich.console import RenderableType
 
 from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, FEATURES
-from ..spec.layers import KINDS, layer_fields
+from ..spec.layer import layer_fields
+from ..spec.layers import KINDS
 from ..spec.summary import summary
 from .drawing import Plane, beside, lines, ninths, numbers, picture, prose, table, titled, truncated
 from .facts import DECK_ANSWERS, SLIDE_ERRORS, Facts

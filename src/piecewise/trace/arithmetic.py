@@ -17,7 +17,8 @@ import numpy as np
 from ..core.array_types import Array
 from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
-from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from ..spec.layer import Layer
+from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 
 
 class Place(NamedTuple):

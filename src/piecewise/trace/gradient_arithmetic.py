@@ -16,7 +16,8 @@ from ..core.array_types import Array
 from ..core.windows import Windows
 from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
-from ..spec.layers import Convolution, Dropout, Embed, Full, Layer, Norm, Pool, Relu
+from ..spec.layer import Layer
+from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from .arithmetic import Place, Term, Why, one_over_deviation
 
 ERROR = "error of "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..core.array_types import Array
 from ..spec.architecture import Stage
-from ..spec.layers import Connectivity
+from ..spec.layer import Connectivity
 from .arithmetic import Place, Why, fused
 
 

@@ -20,7 +20,7 @@ from ..reference.augmentation import augment
 from ..reference.finite_differences import numerical_gradients
 from ..reference.model import Gradients
 from ..reference.optimizers import adamw, sgd
-from ..spec.layers import Norm
+from ..spec.layer import Layer
 from ..spec.optimizers import bias_corrections
 from ..spec.parameters import all_finite
 from .state import Losses, TrainingState
@@ -152,7 +152,7 @@ class Nudging:
         net.parameters.flat[:], course.memory = moved, memory
         for name, seen in found.observed.items():
             average = net.running_stats[name]
-            average += np.float32(Norm.momentum) * (seen - average)
+            average += np.float32(Layer.momentum) * (seen - average)
         course.step += 1
         return found.loss
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from ...spec.architecture import Architecture
-from ...spec.layers import Norm
+from ...spec.layer import Layer
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Function, Module
 from ..ir.memory_plan import Driver, Plan, network_function
@@ -119,7 +119,7 @@ def assemble(
         plan.places[f"d.{last.target}"].offset if backward else 0,
         len(architecture.classes),
         purpose.optimizer,
-        Norm.momentum,
+        Layer.momentum,
         plan.places["frames"].offset if purpose.tricks else None,
         purpose.weighted,
         purpose.shades,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ...core.windows import complete_windows
 from ...spec.architecture import Architecture, Stage
-from ...spec.layers import Shape
+from ...spec.layer import Shape
 from ..ir.feature_maps import Stack
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import GROUP_BYTES, Function, Module

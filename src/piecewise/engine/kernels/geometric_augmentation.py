@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ...core.rng import AUGMENTATION_DRAWS, derive_key
 from ...spec.augmentation import BACKGROUND, Augmentation
-from ...spec.layers import Shape
+from ...spec.layer import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, splat, vector_of
 from .input_packing import number, scaled
 from .threefry import picture_keys, threefry

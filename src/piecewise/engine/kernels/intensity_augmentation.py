@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ...core.rng import AUGMENTATION_DRAWS, NOISE, derive_key
 from ...spec.augmentation import BACKGROUND, Augmentation
-from ...spec.layers import Shape
+from ...spec.layer import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, splat
 from .threefry import picture_keys, threefry
 

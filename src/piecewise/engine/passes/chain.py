@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...spec.architecture import Architecture, Stage
-from ...spec.layers import Layer, Pool
+from ...spec.layer import Layer
+from ...spec.layers import Pool
 from ..ir.llvm_text import GROUP_BYTES
 from .base import Pass
 from .batch_norm import NormPass

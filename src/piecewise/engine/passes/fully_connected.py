@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...spec.layers import Full, Shape
+from ...spec.layer import Shape
+from ...spec.layers import Full
 from ..ir.feature_maps import Stack
 from ..ir.memory_plan import Driver
 from ..ir.window_terms import Terms

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ...core.constraints import is_integer
 from ...core.errors import LimitError, did_you_mean, shown
 from ...spec.architecture import Architecture, Stage
-from ...spec.layers import Connectivity
+from ...spec.layer import Connectivity
 
 
 class Field(NamedTuple):

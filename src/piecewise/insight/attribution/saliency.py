@@ -22,7 +22,7 @@ from ...core.ghost_batch import GROUP_SIZE
 from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
 from ...inputs import layer_inputs
 from ...network import Network
-from ...spec.layers import Connectivity
+from ...spec.layer import Connectivity
 from ...trace.backprop import LOGIT
 from .receptive_field import centres
 
