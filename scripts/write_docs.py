@@ -1,8 +1,8 @@
-"""Writes the parts of the manual that follow from the code: the layers and the command line.
+"""Writes the generated pages of the documentation: layers, recipe, command line and API reference.
 
     python scripts/write_docs.py docs
 
-The tests compare what it would write with what stands there.
+`tests/test_docs.py` compares its output with the files in `docs`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+import api_reference
 from piecewise.cli import main as command_line
 from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
 from piecewise.spec.augmentation import augmentation_fields
@@ -133,7 +134,12 @@ def _panel(parameter: click.Parameter) -> int:
     return PANELS.index(getattr(parameter, "panel", None) or DATA)
 
 
-PAGES = {"layers.md": layers_page, "recipe.md": recipe_page, "command-line.md": commands_page}
+PAGES = {
+    "layers.md": layers_page,
+    "recipe.md": recipe_page,
+    "command-line.md": commands_page,
+    "api.md": api_reference.page,
+}
 
 if __name__ == "__main__":
     for file, page in PAGES.items():

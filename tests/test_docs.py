@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+import piecewise
 from piecewise.core.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -22,14 +23,24 @@ def script(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(ROOT / "scripts"))  # scripts import each other
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
     return module
 
 
-@pytest.mark.parametrize("name", ["layers.md", "recipe.md", "command-line.md"])
+@pytest.mark.parametrize("name", ["layers.md", "recipe.md", "command-line.md", "api.md"])
 def test_pages_written_from_the_code_are_up_to_date(name: str) -> None:
     wanted = script("write_docs").PAGES[name]()
     assert (ROOT / "docs" / name).read_text() == wanted, "run: python scripts/write_docs.py docs"
+
+
+def test_api_reference_has_an_entry_for_every_public_name() -> None:
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert set(piecewise.__all__) <= set(headings)
+    assert len(headings) == len(set(headings))
 
 
 def test_the_picture_is_drawn_from_the_tours_numbers() -> None:
@@ -55,7 +66,14 @@ def test_the_examples_of_the_manual_run_and_print_what_they_say(
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "docs/README.md",
+        "docs/api.md",
+        "docs/glossary.md",
+        "docs/decisions.md",
+        "docs/speed.md",
         "docs/layers.md",
+        "docs/recipe.md",
+        "docs/command-line.md",
         "docs/engine.md",
         "docs/data.md",
         "docs/learning.md",

@@ -1,0 +1,340 @@
+"""Writes the API reference from the signatures and docstrings of the public names.
+
+`scripts/write_docs.py` calls `page`. Docstrings have numpydoc sections (Parameters, Returns,
+Raises, Examples); a docstring without sections is printed as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import itertools
+import re
+import types
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import piecewise
+
+HEAD = """\
+# API reference
+
+<!-- Written by scripts/write_docs.py from the docstrings in src/piecewise. -->
+
+All names on this page except the returned objects are imported from the package:
+`import piecewise as pw`, then `pw.train(...)`. The [glossary](glossary.md) explains the terms,
+[compatibility.md](compatibility.md) says what may change between versions. Arrays have the shape
+(N, C, H, W): inputs, channels, rows, columns.
+"""
+
+TOPICS: dict[str, tuple[str, ...]] = {
+    "Networks and model files": ("Network", "load", "CompiledNetwork"),
+    "Data sets and preprocessing": (
+        "read_data",
+        "Dataset",
+        "make_xo",
+        "Preprocessor",
+        "ImagePreprocessor",
+        "AudioPreprocessor",
+        "TextPreprocessor",
+    ),
+    "Training": (
+        "train",
+        "Recipe",
+        "Augmentation",
+        "plan_training",
+        "run_training",
+        "LiveTrainer",
+        "Progress",
+        "OnProgress",
+    ),
+    "Evaluation": ("evaluate", "Scores", "mistakes", "error_table"),
+    "Explanations": (
+        "explain",
+        "Explanation",
+        "explain_html",
+        "export_spreadsheet",
+        "attributions",
+        "top_patches",
+        "nudge_curve",
+        "KernelHistory",
+    ),
+    "Robustness": ("example_robustness", "dataset_robustness", "train_with_augmentation"),
+    "Data quality": ("inspect_data", "find_label_issues", "influential_examples", "shuffle_test"),
+    "scikit-learn": ("ConvNetClassifier",),
+    "Errors": (
+        "PiecewiseError",
+        "CheckpointError",
+        "DataError",
+        "LimitError",
+        "ModelFileError",
+        "NotationError",
+        "NotFittedError",
+        "ShapeError",
+        "TrainingError",
+    ),
+    "Version": ("__version__",),
+}
+"""Every public name, by topic."""
+
+WIDTH = 88
+"""Signatures that are longer get one line per parameter."""
+
+MEMBERS = (types.FunctionType, classmethod, staticmethod, property, functools.cached_property)
+"""The kinds of attributes of a class that are documented."""
+
+PACKAGE = Path(piecewise.__file__).parent
+
+
+def page() -> str:
+    listed = [name for names in TOPICS.values() for name in names]
+    if sorted(listed) != sorted(piecewise.__all__):
+        raise SystemExit(f"TOPICS differs from __all__: {set(listed) ^ set(piecewise.__all__)}")
+    classes = _class_index()
+    lines, described = [HEAD], set(listed)
+    for topic, names in TOPICS.items():
+        lines += [f"## {topic}", ""]
+        returned: list[str] = []
+        for name in names:
+            value = getattr(piecewise, name)
+            lines += _entry(name, value)
+            returned += _returned_classes(value, classes)
+        for name in dict.fromkeys(returned):
+            if name not in described:
+                described.add(name)
+                value = getattr(import_module(classes[name]), name)
+                lines += _entry(name, value, returned=True)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip() + "\n")
+
+
+def _entry(name: str, value: Any, *, returned: bool = False) -> list[str]:
+    """The heading, the signature, the documentation and the members of a public name."""
+    if isinstance(value, type):
+        lines = [f"### {name}", ""]
+        if issubclass(value, Exception):
+            bases = ", ".join(f"`{base.__name__}`" for base in value.__bases__)
+            return [*lines, *_documentation(_docstring(value)), f"Bases: {bases}.", ""]
+        lines += ["*Returned object.*", ""] if returned else _signature(name, value)
+        members = _members(name, value, briefly=returned)
+        return [*lines, *_documentation(_docstring(value)), *members]
+    if callable(value) and not _is_alias(value):
+        return [f"### {name}", "", *_signature(name, value), *_documentation(_docstring(value))]
+    text = _documentation(_assignment_doc(name))
+    return [f"### {name}", "", *text, f"Type: `{_type(value)}`.", ""]
+
+
+def _is_alias(value: Any) -> bool:
+    return getattr(value, "__origin__", None) is not None
+
+
+def _type(value: Any) -> str:
+    return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", str(value)) if _is_alias(value) else "str"
+
+
+def _docstring(value: Any) -> str:
+    """The value's own docstring; generated or inherited ones say nothing."""
+    text = getattr(value, "__doc__", None) or ""
+    generated = isinstance(value, type) and text.startswith(f"{value.__name__}(")
+    return "" if generated else inspect.cleandoc(text)
+
+
+def _assignment_doc(name: str) -> str:
+    """The string below the assignment of a public name that is no class and no function."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        body = ast.parse(path.read_text("utf-8")).body
+        found = dict(_documented_assignments(body))
+        if name in found:
+            return found[name]
+    return ""
+
+
+def _documented_assignments(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """The names that are assigned in a body, each with the string below it."""
+    for statement, below in itertools.pairwise(body):
+        target: Any = None
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+        elif isinstance(statement, ast.AnnAssign):
+            target = statement.target
+        if isinstance(target, ast.Name) and isinstance(below, ast.Expr):
+            text = below.value.value if isinstance(below.value, ast.Constant) else None
+            if isinstance(text, str):
+                yield target.id, inspect.cleandoc(text)
+
+
+# Signatures
+
+
+def _signature(name: str, value: Any, prefix: str = "pw.") -> list[str]:
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return []
+    parameters = [_parameter(one) for one in signature.parameters.values() if one.name != "self"]
+    kinds = [one.kind for one in signature.parameters.values() if one.name != "self"]
+    if inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        parameters.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
+    text = f"{prefix}{name}({', '.join(parameters)})"
+    if len(text) > WIDTH:
+        text = f"{prefix}{name}(\n" + "".join(f"    {one},\n" for one in parameters) + ")"
+    return ["```text", text, "```", ""]
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    name = str(parameter).split(":")[0].split("=")[0]  # with its stars
+    if parameter.default is inspect.Parameter.empty:
+        return name
+    default = repr(parameter.default)
+    if isinstance(parameter.default, str):
+        default = f'"{parameter.default}"'
+    return f"{name}={'...' if default.startswith('<') else default}"
+
+
+# Docstrings
+
+
+def _documentation(text: str) -> list[str]:
+    """A docstring as Markdown: prose, then the sections that a reader needs."""
+    sections = _sections(text)
+    lines = _prose(sections.pop("", ""))
+    for title in ("Parameters", "Attributes", "Returns", "Yields", "Raises"):
+        if title in sections:
+            lines += [f"**{title}**", "", *_items(sections[title]), ""]
+    if "Notes" in sections:
+        lines += _prose(sections["Notes"])
+    for title in ("References", "Source"):
+        if title in sections:
+            lines += [f"**{title}**", "", *_prose(sections[title])]
+    if "Examples" in sections:
+        lines += ["**Examples**", "", "```python", sections["Examples"].strip(), "```", ""]
+    return lines
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The parts of a numpydoc docstring by their headings; what is above the first under ''."""
+    parts = re.split(r"^([A-Z][\w ]+)\n-{3,}\n", text, flags=re.MULTILINE)
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+def _prose(text: str) -> list[str]:
+    """Paragraphs and lists, each on lines of its own."""
+    lines: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        if re.match(r"(?:[-*.]|\.\. \[)", paragraph.strip()):
+            lines += [_plain(line) for line in paragraph.splitlines()] + [""]
+        elif paragraph:
+            lines += [_plain(" ".join(paragraph.split())), ""]
+    return lines
+
+
+def _items(text: str) -> list[str]:
+    """The entries of a section, each a list item with its type and description."""
+    lines: list[str] = []
+    for block in re.split(r"\n(?=\S)", text.strip("\n")):
+        head, _, body = block.partition("\n")
+        name, colon, kind = (piece.strip() for piece in head.partition(" : "))
+        entry = f"- **{name}** ({kind})" if colon else f"- **{name}**"
+        description = _plain(" ".join(body.split()))
+        lines.append(f"{entry}: {description}" if description else entry)
+    return lines
+
+
+def _plain(text: str) -> str:
+    """Markdown has single backticks where reStructuredText has two, and no roles."""
+    return re.sub(r":\w+:`", "`", text).replace("``", "`").replace("<", "&lt;").rstrip()
+
+
+# Members of classes
+
+
+def _members(name: str, value: type, *, briefly: bool) -> list[str]:
+    """The attributes of a class that its docstring does not list, then its methods."""
+    attributes: list[str] = []
+    methods: list[str] = []
+    listed = set(re.findall(r"^(\w+)(?:, \w+)* :", _docstring(value), re.MULTILINE))
+    for member, attribute in sorted(_public(value).items()):
+        if isinstance(attribute, (property, functools.cached_property)):
+            text = _docstring(getattr(attribute, "fget", None) or getattr(attribute, "func", None))
+            if member not in listed:
+                attributes.append(_attribute(member, text))
+        elif isinstance(attribute, (classmethod, staticmethod)) or inspect.isfunction(attribute):
+            describe = _brief_method if briefly else _method
+            methods += describe(name, member, getattr(value, member))
+    fields = [one for one in _fields(value) if one not in listed and one not in _public(value)]
+    texts = _field_docs(value)
+    attributes = [*(_attribute(one, texts.get(one, "")) for one in fields), *attributes]
+    if attributes and "Attributes" not in _sections(_docstring(value)):
+        attributes = ["**Attributes**", "", *attributes]
+    if briefly and methods:
+        methods = ["**Methods**", "", *methods, ""]
+    return [*attributes, "", *methods]
+
+
+def _public(value: type) -> dict[str, Any]:
+    """The public methods and properties that classes of this package define."""
+    return {
+        name: attribute
+        for base in reversed(value.__mro__)
+        if base.__module__.startswith("piecewise")
+        for name, attribute in vars(base).items()
+        if not name.startswith("_") and isinstance(attribute, MEMBERS)
+    }
+
+
+def _fields(value: type) -> list[str]:
+    """The public fields of a dataclass or named tuple, in their order."""
+    names: Iterable[str] = getattr(value, "__dataclass_fields__", getattr(value, "_fields", ()))
+    return [name for name in names if not name.startswith("_")]
+
+
+def _field_docs(value: type) -> dict[str, str]:
+    """The strings below the fields in the source of a class."""
+    tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(value))).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    return dict(_documented_assignments(tree.body))
+
+
+def _attribute(name: str, text: str) -> str:
+    summary = _plain(" ".join(text.split("\n\n", maxsplit=1)[0].split()))
+    label = name if name.startswith("`") else f"**{name}**"
+    return f"- {label}: {summary}" if summary else f"- {label}"
+
+
+def _method(owner: str, name: str, value: Any) -> list[str]:
+    signature = _signature(f"{owner}.{name}", value, prefix="")
+    return [f"#### {owner}.{name}", "", *signature, *_documentation(_docstring(value))]
+
+
+def _brief_method(owner: str, name: str, value: Any) -> list[str]:
+    call = " ".join("".join(_signature(name, value, prefix="")[1:-2]).split())
+    return [_attribute(f"`{call}`", _docstring(value))]
+
+
+# Returned objects
+
+
+def _class_index() -> dict[str, str]:
+    """The public classes of the package and the module of each."""
+    index: dict[str, str] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(("piecewise", *path.relative_to(PACKAGE).with_suffix("").parts))
+        for statement in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(statement, ast.ClassDef) and not statement.name.startswith("_"):
+                index.setdefault(statement.name, module)
+    return index
+
+
+def _returned_classes(value: Any, classes: dict[str, str]) -> list[str]:
+    """The classes of the package that a function, or a method of a class, returns."""
+    functions = [value]
+    if isinstance(value, type):
+        functions = [getattr(one, "fget", None) or getattr(one, "__func__", one)
+                     for one in _public(value).values()]  # fmt: skip
+    names: list[str] = []
+    for function in functions:
+        annotation = str(getattr(function, "__annotations__", {}).get("return", ""))
+        names += [one for one in re.findall(r"\w+", annotation) if one in classes]
+    return names
