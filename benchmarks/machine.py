@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from piecewise.engine.runtime.llvm_compiler import compiler, this_machine
+from piecewise.engine.runtime.llvm_compiler import compiler, host_target
 
 PACKAGES = ("numpy", "torch", "onnx", "onnxruntime")
 
@@ -19,7 +19,7 @@ def described() -> dict[str, str | int]:
         "processor": _processor(),
         "processors": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
-        "vectors": this_machine().name,
+        "vectors": host_target().name,
     }
 
 

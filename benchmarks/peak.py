@@ -8,7 +8,7 @@ import time
 from functools import cache
 
 from piecewise.engine.ir.llvm_text import Function, Module, vector_of
-from piecewise.engine.runtime.llvm_compiler import Native, compiled, loaded, this_machine
+from piecewise.engine.runtime.llvm_compiler import MachineCode, compiled, host_target, loaded
 from piecewise.engine.runtime.thread_pool import aligned
 
 CHAINS = 12
@@ -16,9 +16,9 @@ CHAINS = 12
 
 
 @cache
-def _kernel() -> tuple[Native, int]:
+def _kernel() -> tuple[MachineCode, int]:
     """The machine code, and how many operations a turn of it makes."""
-    form = this_machine()
+    form = host_target()
     vector = vector_of(form.lanes)
     function = Function("peak", ["ptr %memory", "i64 %turns"], form.lanes, public=True)
     a, b = function.load("%memory"), function.load("%memory", 64)

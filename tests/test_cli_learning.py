@@ -194,7 +194,7 @@ def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
     arguments = ["train", data, "-o", str(net), "--folds", "0", "--method", "nudging",
                  "--layers", layers]  # fmt: skip
     with interrupted(
-        arguments, "piecewise.engine.runtime.finite_differences", "Nudger._run", 3
+        arguments, "piecewise.engine.runtime.finite_differences", "FiniteDifferenceProgram._run", 3
     ) as process:
         calls, words = process.communicate(timeout=HANG)
     assert process.returncode == 130

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from piecewise import DataError, LimitError, Network
-from piecewise.engine.runtime.compiled_program import Answers
-from piecewise.engine.runtime.llvm_compiler import this_machine
-from piecewise.engine.runtime.single_image import Single
+from piecewise.engine.runtime.compiled_program import InferenceProgram
+from piecewise.engine.runtime.llvm_compiler import host_target
+from piecewise.engine.runtime.single_image import SingleImageProgram
 
 from .networks import network, sample
 
@@ -28,7 +28,7 @@ def forms() -> list[str]:
     found = []
     for name in ("avx512", "avx2", "four"):
         try:
-            this_machine(name)
+            host_target(name)
         except LimitError:
             continue
         found.append(name)
@@ -36,12 +36,12 @@ def forms() -> list[str]:
 
 
 def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
-    machine, flat, running_stats = this_machine(form), net.parameters.flat, net.running_stats.flat
+    machine, flat, running_stats = host_target(form), net.parameters.flat, net.running_stats.flat
     fraction = net.preprocessor.scaling
-    bytes_in = x.dtype == np.uint8
-    group = Answers(net.architecture, bytes_in=bytes_in, form=machine)
-    single = Single(net.architecture, bytes_in=bytes_in, form=machine, guard=64)
-    single.weigh(flat, running_stats, fraction)
+    uint8_input = x.dtype == np.uint8
+    group = InferenceProgram(net.architecture, uint8_input=uint8_input, form=machine)
+    single = SingleImageProgram(net.architecture, uint8_input=uint8_input, form=machine, guard=64)
+    single.set_weights(flat, running_stats, fraction)
     single.memory[:] = 0
     one_by_one = np.stack([single.logits(picture) for picture in x])
     wanted = group.logits(x, flat, running_stats, fraction, 1)

@@ -18,12 +18,16 @@ from piecewise.core.array_types import Array
 from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import DROPOUT, derive_key
-from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.codegen.network_program import ProgramSpec
 from piecewise.engine.ir.memory_plan import Plan
 from piecewise.engine.ir.target import FORMS, Target
 from piecewise.engine.ir.thread_header import HEADER
-from piecewise.engine.runtime.compiled_program import Answers, Learner, Program
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import (
+    CompiledProgram,
+    InferenceProgram,
+    TrainingProgram,
+)
+from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.engine.runtime.thread_pool import aligned
 from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
@@ -55,7 +59,7 @@ anything = given(st.integers(0, 2**32 - 1))
 def form(name: str) -> Target:
     """A form of vectors; skips the test where the processor does not have it."""
     try:
-        return this_machine(name)
+        return host_target(name)
     except LimitError as error:
         pytest.skip(str(error))
 
@@ -65,10 +69,10 @@ def fused_forms() -> list[Target]:
     found = []
     for name in FORMS[:-1]:
         try:
-            found.append(this_machine(name))
+            found.append(host_target(name))
         except LimitError:
             continue
-    return found or [this_machine()]
+    return found or [host_target()]
 
 
 def flat(made: Sample) -> tuple[Array, Array]:
@@ -81,7 +85,7 @@ def flat(made: Sample) -> tuple[Array, Array]:
     return parts[0], parts[1]
 
 
-def write_key(program: Program, seed: int, epoch: int) -> None:
+def write_key(program: CompiledProgram, seed: int, epoch: int) -> None:
     key = derive_key(seed, DROPOUT, epoch)
     program.context.write("key", np.array([key.low, key.high], np.uint32))
 
@@ -116,25 +120,25 @@ def all_apart() -> Iterator[None]:
         yield
 
 
-def guarded_memories(program: Program, threads: int) -> None:
+def guarded_memories(program: CompiledProgram, threads: int) -> None:
     """Give a program its memories, all of them filled."""
     inside = used(program)
     for _ in range(threads):
-        memory = aligned(program.assembly.memory, np.uint8)
+        memory = aligned(program.ir.memory, np.uint8)
         memory.view(np.uint32)[:] = np.where(inside.view(np.uint32) == 0, OUTSIDE, INSIDE)
         program.memories.append(memory)
 
 
-def used(program: Program) -> Array:
+def used(program: CompiledProgram) -> Array:
     """For each byte of a thread's memory, whether it belongs to the header or a place."""
-    inside = np.zeros(program.assembly.memory, np.uint8)
+    inside = np.zeros(program.ir.memory, np.uint8)
     inside[:HEADER] = 1
-    for place in program.assembly.plan.places.values():
+    for place in program.ir.plan.places.values():
         inside[place.offset : place.offset + place.size] = 1
     return inside
 
 
-def strayed(program: Program) -> Iterator[tuple[int, int]]:
+def strayed(program: CompiledProgram) -> Iterator[tuple[int, int]]:
     """(thread, byte) of what was written outside of all places."""
     outside = used(program) == 0
     for thread, memory in enumerate(program.memories):
@@ -153,7 +157,7 @@ class Case(NamedTuple):
     seed: int
     loss: str
     threads: int
-    most_shards: int
+    max_shards: int
     form: Target
     apart: bool
     """Whether no two places share memory."""
@@ -162,27 +166,31 @@ class Case(NamedTuple):
 
     def __str__(self) -> str:
         rest = f"{len(self.order)} of {len(self.pictures)} {self.pictures.dtype}, {self.loss}"
-        how = f"{self.threads} threads, {self.most_shards} shards, {self.form.name}"
+        how = f"{self.threads} threads, {self.max_shards} shards, {self.form.name}"
         how += ", all apart" if self.apart else ""
         how += ", weighted" if self.weights is not None else ""
         return f"{self.made}, seed {self.seed}, {rest}, {how}"
 
     @property
-    def bytes_in(self) -> bool:
+    def uint8_input(self) -> bool:
         return bool(self.pictures.dtype == np.uint8)
 
     @property
     def moment(self) -> StepContext:
         return StepContext(self.seed, 3, self.order)
 
-    def program(self, name: str = "answer", *, training: bool = False) -> Program:
+    def program(self, name: str = "infer", *, training: bool = False) -> CompiledProgram:
         """Made for it, with guards around every place."""
         architecture = self.made.architecture
-        purpose = Purpose(name, self.bytes_in, self.loss, weighted=self.weights is not None)
+        purpose = ProgramSpec(name, self.uint8_input, self.loss, weighted=self.weights is not None)
         with all_apart() if self.apart else nullcontext():
-            if name == "answer":
-                return Answers(architecture, bytes_in=self.bytes_in, form=self.form, guard=GUARD)
-            return Learner(architecture, replace(purpose, training=training), self.form, GUARD)
+            if name == "infer":
+                return InferenceProgram(
+                    architecture, uint8_input=self.uint8_input, form=self.form, guard=GUARD
+                )
+            return TrainingProgram(
+                architecture, replace(purpose, training=training), self.form, GUARD
+            )
 
     def chosen(self) -> Sample:
         order = self.order
@@ -231,13 +239,13 @@ class Learned(NamedTuple):
 def answered(this: Case) -> Array:
     """The engine's logits of the chosen pictures, all writing watched."""
     program = this.program()
-    assert isinstance(program, Answers)
+    assert isinstance(program, InferenceProgram)
     guarded_memories(program, this.threads)
     pictures = np.ascontiguousarray(this.pictures[this.order])
     weights = flat(this.made)  # kept for the second run
     found = program.logits(pictures, *weights, LEVELS, this.threads)
     fence = Fence(found.size)
-    program.context.write("answers", fence.array)
+    program.context.write("logits", fence.array)
     program.run(this.threads)
     assert fence.array.tobytes() == found.tobytes(), this
     assert fence.intact(), f"{this}: written beside the answers"
@@ -247,22 +255,22 @@ def answered(this: Case) -> Array:
 
 def learned(this: Case, *, training: bool) -> Learned:
     """The engine's losses, gradients and statistics, all writing watched."""
-    learner = this.program("learn", training=training)
-    assert isinstance(learner, Learner)
+    learner = this.program("train", training=training)
+    assert isinstance(learner, TrainingProgram)
     guarded_memories(learner, this.threads)
-    learner.most_shards = min(learner.most_shards, this.most_shards)
-    job, count = learner.assembly.job, len(this.order)
-    shards = min(learner.most_shards, -(-count // 16))
-    fence, losses_fence = Fence(shards * job.shard_floats), Fence(count)
+    learner.max_shards = min(learner.max_shards, this.max_shards)
+    layout, count = learner.ir.layout, len(this.order)
+    shards = min(learner.max_shards, -(-count // 16))
+    fence, losses_fence = Fence(shards * layout.shard_floats), Fence(count)
     learner.shards = fence.array
-    learner.begin(*flat(this.made))
-    learner.give(this.pictures, LEVELS)
+    learner.load_parameters(*flat(this.made))
+    learner.set_inputs(this.pictures, LEVELS)
     write_key(learner, this.seed, this.moment.epoch)
     if this.weights is not None:
-        learner.give_weights(this.weights)
+        learner.set_sample_weights(this.weights)
     labels = this.made.right.astype(np.int64)
     rates = np.zeros((1, 4), np.float32)
-    losses, _ = learner.steps(this.order, labels, count, 0, rates, this.threads)
+    losses, _ = learner.run_steps(this.order, labels, count, 0, rates, this.threads)
     found = fence.array.copy()
     learner.context.write("losses", losses_fence.array)
     learner.run(this.threads)
@@ -275,13 +283,13 @@ def learned(this: Case, *, training: bool) -> Learned:
 
 
 def _unpacked(
-    architecture: Architecture, learner: Learner, losses: Array, shards: Array
+    architecture: Architecture, learner: TrainingProgram, losses: Array, shards: Array
 ) -> Learned:
     gradients = {
         row.name: shards[0, row.offset : row.offset + row.size].reshape(row.shape)
         for row in architecture.parameters
     }
-    seen = shards[:, 16 * learner.assembly.job.blocks :].astype(np.float64).sum(axis=0)
+    seen = shards[:, 16 * learner.ir.layout.blocks :].astype(np.float64).sum(axis=0)
     observed = {
         row.name: seen[row.offset : row.offset + row.size] / len(losses)
         for row in architecture.running_stats

@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.codegen.network_program import ProgramSpec
 from piecewise.engine.ir.target import Target
-from piecewise.engine.runtime.compiled_program import Answers, Learner
+from piecewise.engine.runtime.compiled_program import InferenceProgram, TrainingProgram
 from piecewise.spec.architecture import Architecture
 
 from .networks import Sample, numbers_for
@@ -35,11 +35,11 @@ def made_for(text: str) -> Sample:
 
 def learned(made: Sample, machine: Target, threads: int) -> str:
     """The SHA-256 of weights and averages after three epochs of 100 pictures, 48 a step."""
-    purpose = Purpose("learn", False, "cross-entropy", "sgd", training=True)
-    learner = Learner(made.architecture, purpose, form=machine)
+    purpose = ProgramSpec("train", False, "cross-entropy", "sgd", training=True)
+    learner = TrainingProgram(made.architecture, purpose, form=machine)
     parameters, running_stats = flat(made)
-    learner.begin(parameters, running_stats)
-    learner.give(made.x.astype(np.float32), LEVELS)
+    learner.load_parameters(parameters, running_stats)
+    learner.set_inputs(made.x.astype(np.float32), LEVELS)
     learner.context.write_float("momentum", 0.9)
     learner.context.write_float("decay", 1e-4)
     rates = np.tile(np.array([0.01, 1e-6, 1, 1], np.float32), (3, 1))
@@ -47,12 +47,12 @@ def learned(made: Sample, machine: Target, threads: int) -> str:
     for epoch in range(3):
         write_key(learner, 7, epoch)
         order = np.random.default_rng(epoch).permutation(100)
-        losses, good = learner.steps(order, made.right.astype(np.int64), 48, 0, rates, threads)
+        losses, good = learner.run_steps(order, made.right.astype(np.int64), 48, 0, rates, threads)
         assert good == 3
         sums.update(losses.tobytes())
-    sums.update(learner.now[: parameters.size].tobytes())
+    sums.update(learner.current_weights[: parameters.size].tobytes())
     sums.update(learner.running_stats[: running_stats.size].tobytes())
-    assert not np.array_equal(learner.now[: parameters.size], parameters)
+    assert not np.array_equal(learner.current_weights[: parameters.size], parameters)
     assert not np.array_equal(learner.running_stats[: running_stats.size], running_stats)
     return sums.hexdigest()
 
@@ -73,7 +73,7 @@ def test_a_processor_that_cannot_fuse_gives_the_same_bits(vectors: str) -> None:
 def test_a_picture_gets_the_same_bits_alone_and_in_any_batch(seed: int) -> None:
     this = case(seed)
     architecture, numbers = this.made.architecture, flat(this.made)
-    answers = Answers(architecture, bytes_in=this.bytes_in, form=this.form)
+    answers = InferenceProgram(architecture, uint8_input=this.uint8_input, form=this.form)
     pictures = np.ascontiguousarray(np.resize(this.pictures, (50, *this.pictures.shape[1:])))
     at_once = answers.logits(pictures, *numbers, LEVELS, 3)
     for count in (1, 7, 16, 17):

@@ -150,7 +150,7 @@ def test_an_interrupted_call_ends_with_all_its_threads(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(thread_pool._pool(), "submit", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        thread_pool.run_together(together, 0, 4)
+        thread_pool.run_on_threads(together, 0, 4)
     assert sorted(ran) == [0, 1, 2, 3]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from piecewise.core.errors import LimitError
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.llvm_compiler import host_target
 
 LEARN = """
 import hashlib
@@ -29,7 +29,7 @@ for threads in (1, 2, 3, 4):
 @pytest.mark.parametrize("form", ["avx512", "avx2", "four"])
 def test_one_hash_over_threads_vectors_and_cache(form: str, tmp_path: Path) -> None:
     try:
-        this_machine(form)
+        host_target(form)
     except LimitError as error:
         pytest.skip(f"this processor has no such vectors: {error}")
     cache = tmp_path / "code"

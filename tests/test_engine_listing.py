@@ -9,12 +9,12 @@ import pytest
 
 from piecewise import LimitError, Network
 from piecewise.core.windows import complete_windows
-from piecewise.engine.codegen.network_program import Purpose, assemble
+from piecewise.engine.codegen.network_program import ProgramSpec, generate_network_ir
 from piecewise.engine.ir.llvm_text import Function, Module
 from piecewise.engine.ir.window_terms import backward_terms, forward_terms, meeting
 from piecewise.engine.kernels.convolution import Emitter
 from piecewise.engine.passes.convolution import ConvolutionPass
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.engine.runtime.loop_listing import listing
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import KINDS
@@ -30,17 +30,17 @@ NETS = {
     "by table": Architecture("conv 4 1x16, relu, conv 3 13x20 pad=same, full", (2, 14, 40), 3),
     "large pool": Architecture("conv 3 5, norm, pool 7 stride=2, relu, full", (1, 60, 61), 2),
 }
-LEARN = Purpose("learn", training=True, optimizer="sgd")
+LEARN = ProgramSpec("train", training=True, optimizer="sgd")
 
 
 @pytest.mark.parametrize("form", ["avx512", "avx2", "four"])
 @pytest.mark.parametrize("name", NETS)
 def test_the_multiplications_listed_are_those_written(name: str, form: str) -> None:
     try:
-        machine = this_machine(form)
+        machine = host_target(form)
     except LimitError:
         pytest.skip(f"this processor has no {form}")
-    made = assemble(NETS[name], machine, LEARN)
+    made = generate_network_ir(NETS[name], machine, LEARN)
     called = {kernel for _, kernel in made.calls}
     listed = 0
     for kernel in (*sorted(called), "loss"):
@@ -58,11 +58,11 @@ def test_the_multiplications_listed_are_those_written(name: str, form: str) -> N
 @pytest.mark.parametrize("form", ["avx512", "avx2"])
 def test_tiles_are_those_of_the_emitter(form: str) -> None:
     try:
-        machine = this_machine(form)
+        machine = host_target(form)
     except LimitError:
         pytest.skip(f"this processor has no {form}")
     architecture = NETS["pictures"]
-    made = assemble(architecture, machine, LEARN)
+    made = generate_network_ir(architecture, machine, LEARN)
     first = made.passes[0]
     assert isinstance(first, ConvolutionPass)
     what = first.correlation(first.convolved, relu=False)
@@ -126,7 +126,7 @@ def test_the_manual_shows_what_is_printed() -> None:
     shown = re.search(r"```text\n(.*?)```", page, re.DOTALL)
     assert shown is not None
     try:
-        machine = this_machine("avx512")
+        machine = host_target("avx512")
     except LimitError:
         pytest.skip("this processor has no avx512")
     architecture = Architecture("conv 16 5, relu, pool 2, full", (1, 28, 28), 10)

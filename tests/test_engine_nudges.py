@@ -12,7 +12,7 @@ from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.engine.ir.target import Target
 from piecewise.engine.runtime import finite_differences, network_programs
-from piecewise.engine.runtime.finite_differences import Nudged, Nudger
+from piecewise.engine.runtime.finite_differences import FiniteDifferenceProgram, FiniteDifferences
 from piecewise.engine.runtime.thread_pool import aligned
 from piecewise.inputs import layer_inputs
 from piecewise.reference import model
@@ -47,12 +47,14 @@ def moment_for(made: Sample) -> StepContext:
 
 def nudged(
     made: Sample, loss: str, moment: StepContext | None, machine: Target, threads: int = 1
-) -> Nudged:
-    program = Nudger(made.architecture, loss, training=moment is not None, form=machine)
+) -> FiniteDifferences:
+    program = FiniteDifferenceProgram(
+        made.architecture, loss, training=moment is not None, form=machine
+    )
     return program.nudges(made.arrays, made.x, made.right, moment, threads)
 
 
-def assert_as_defined(found: Nudged, wanted: model.Gradients, said: str) -> None:
+def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: str) -> None:
     largest = max((float(np.abs(a).max()) for a in wanted.arrays.values()), default=0.0)
     assert found.loss == pytest.approx(wanted.loss, rel=1e-13), said
     assert list(found.arrays) == list(wanted.arrays), said
@@ -83,12 +85,14 @@ def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> Non
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
     wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
-    found = network_programs.nudges(
+    found = network_programs.finite_differences(
         made.architecture, made.arrays, made.x, made.right, loss, moment
     )
     assert_as_defined(found, wanted, loss)
     other = moment._replace(epoch=3)
-    again = network_programs.nudges(made.architecture, made.arrays, made.x, made.right, loss, other)
+    again = network_programs.finite_differences(
+        made.architecture, made.arrays, made.x, made.right, loss, other
+    )
     assert again.loss != found.loss  # other values sit out
 
 
@@ -108,7 +112,9 @@ def test_the_bits_are_the_same_on_any_threads_and_vectors(monkeypatch: pytest.Mo
 def test_the_program_reads_nothing_unwritten_and_writes_only_into_its_places(seed: int) -> None:
     made = of(seed)
     moment = moment_for(made)
-    program = Nudger(made.architecture, "cross-entropy", training=True, guard=GUARD)
+    program = FiniteDifferenceProgram(
+        made.architecture, "cross-entropy", training=True, guard=GUARD
+    )
     memory = aligned(program.program.memory, np.uint8)
     memory[:] = 0xFF  # no numbers
     program.memories = [memory]
@@ -144,7 +150,9 @@ def test_steps_by_nudging_and_by_backpropagation_agree_on_the_decks_net(loss: st
         slopes = model.gradients(
             net.architecture, one, x[some].astype(np.float64), right[some], loss
         ).arrays
-        found = network_programs.nudges(net.architecture, other, x[some], right[some], loss).arrays
+        found = network_programs.finite_differences(
+            net.architecture, other, x[some], right[some], loss
+        ).arrays
         if step == 0:
             assert away(found, slopes) < 1e-6
         for name in one:
@@ -183,7 +191,7 @@ def test_losses_of_small_and_large_logits(loss: str, scale: float) -> None:
     made = numbers_for(Architecture("full", (3, 2, 2), 5), f"logits {scale}", 50)
     arrays = {name: scale * array for name, array in made.arrays.items()}
     given = (made.architecture, arrays, made.x, made.right, loss)
-    assert network_programs.nudges(*given).loss == pytest.approx(
+    assert network_programs.finite_differences(*given).loss == pytest.approx(
         model.mean_loss(*given)[0], rel=1e-14
     )
 
@@ -191,14 +199,16 @@ def test_losses_of_small_and_large_logits(loss: str, scale: float) -> None:
 def test_what_is_no_number_is_told() -> None:
     made = numbers_for(Architecture("conv 2 2, relu, full", (1, 3, 4), 2), "odd", 20)
     made.arrays["full1.bias"][1] = math.inf
-    found = network_programs.nudges(made.architecture, made.arrays, made.x, made.right, "squared")
+    found = network_programs.finite_differences(
+        made.architecture, made.arrays, made.x, made.right, "squared"
+    )
     assert not math.isfinite(found.loss)
 
 
 def test_a_network_without_parameters_has_a_loss_and_no_slopes() -> None:
     made = numbers_for(Architecture("pool all", (3, 4, 5), 3), "none", 20)
     given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
-    found = network_programs.nudges(*given)
+    found = network_programs.finite_differences(*given)
     assert found.arrays == {}
     assert found.loss == pytest.approx(model.mean_loss(*given)[0], rel=1e-14)
 
@@ -207,6 +217,9 @@ def test_away_from_kinks_nudges_are_the_gradient() -> None:
     made = sample(1, count=5, least=1e-3)
     assert margin(made) > 1e-3
     given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
-    slopes, found = model.gradients(*given).arrays, network_programs.nudges(*given).arrays
+    slopes, found = (
+        model.gradients(*given).arrays,
+        network_programs.finite_differences(*given).arrays,
+    )
     for name, slope in slopes.items():
         assert_near(found[name], slope, 1e-7, name)

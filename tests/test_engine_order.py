@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from piecewise.core.array_types import Array
-from piecewise.engine.codegen.network_program import Purpose
-from piecewise.engine.runtime.compiled_program import Answers, Learner
+from piecewise.engine.codegen.network_program import ProgramSpec
+from piecewise.engine.runtime.compiled_program import InferenceProgram, TrainingProgram
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import Norm
 
@@ -97,9 +97,9 @@ def weights_for(name: str) -> Array | None:
 class Oracle:
     """A net learning by the book: groups, shards, steps."""
 
-    def __init__(self, name: str, most_shards: int) -> None:
+    def __init__(self, name: str, max_shards: int) -> None:
         made = self.made = made_for(name)
-        self.loss, self.most_shards, self.weights = NETS[name].loss, most_shards, weights_for(name)
+        self.loss, self.max_shards, self.weights = NETS[name].loss, max_shards, weights_for(name)
         self.stages = made.architecture.stages
         self.arrays = {name: array.astype(F) for name, array in made.arrays.items()}
         self.x = made.x if made.architecture.reads_texts else made.x.astype(F)
@@ -119,7 +119,7 @@ class Oracle:
     def slope(self, order: Array) -> tuple[list[Array], Shard]:
         """The losses of a step's pictures, and the shards added up."""
         groups = [order[start : start + 16] for start in range(0, len(order), 16)]
-        count = min(len(groups), self.most_shards)
+        count = min(len(groups), self.max_shards)
         rows = self.made.architecture.parameters + self.made.architecture.running_stats
         total: Shard = {}
         losses = []
@@ -174,9 +174,9 @@ def joined(made: Sample, arrays: Own) -> tuple[Array, Array]:
 
 
 @cache
-def by_the_book(name: str, most_shards: int) -> Wanted:
+def by_the_book(name: str, max_shards: int) -> Wanted:
     made, order, net = made_for(name), order_of(), NETS[name]
-    oracle = Oracle(name, most_shards)
+    oracle = Oracle(name, max_shards)
     logits = oracle.logits()
     gradient, _ = joined(made, {**oracle.arrays, **oracle.slope(order[:BATCH])[1]})
     losses = []
@@ -203,35 +203,41 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
     text, _, loss, optimizer, *_ = NETS[name]
     parameters, running_stats = flat(made)
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
-    answers = Answers(made.architecture, form=machine)
+    answers = InferenceProgram(made.architecture, form=machine)
     weights = weights_for(name)
-    purpose = Purpose("learn", False, loss, optimizer, training=True, weighted=weights is not None)
-    nothing = Learner(made.architecture, replace(purpose, optimizer="none"), form=machine)
-    for most_shards in (1, 2, 16):
-        wanted = by_the_book(name, most_shards)
-        learner = Learner(made.architecture, purpose, form=machine)
+    purpose = ProgramSpec(
+        "train", False, loss, optimizer, training=True, weighted=weights is not None
+    )
+    nothing = TrainingProgram(made.architecture, replace(purpose, optimizer="none"), form=machine)
+    for max_shards in (1, 2, 16):
+        wanted = by_the_book(name, max_shards)
+        learner = TrainingProgram(made.architecture, purpose, form=machine)
         learner.context.write_float("momentum", float(MOMENTUM))
         learner.context.write_float("decay", float(DECAY))
         for threads in (1, 2):
-            said = f"{text}, {vectors}, {threads} threads, {most_shards} shards"
+            said = f"{text}, {vectors}, {threads} threads, {max_shards} shards"
             found = answers.logits(pictures, parameters, running_stats, LEVELS, threads)
             assert_bits(found, wanted.logits, f"{said}: logits")
             for one in (nothing, learner):
-                one.most_shards = most_shards
-                one.begin(parameters, running_stats)
-                one.state[:] = one.second[:] = 0
-                one.give(pictures, LEVELS)
+                one.max_shards = max_shards
+                one.load_parameters(parameters, running_stats)
+                one.optimizer_state[:] = one.second_moments[:] = 0
+                one.set_inputs(pictures, LEVELS)
                 write_key(one, SEED, EPOCH)
                 if weights is not None:
-                    one.give_weights(weights)
-            nothing.steps(order[:BATCH], made.right.astype(np.int64), BATCH, 0, RATES[:1], threads)
+                    one.set_sample_weights(weights)
+            nothing.run_steps(
+                order[:BATCH], made.right.astype(np.int64), BATCH, 0, RATES[:1], threads
+            )
             assert_bits(nothing.shards[: parameters.size], wanted.gradient, f"{said}: gradient")
-            losses, good = learner.steps(
+            losses, good = learner.run_steps(
                 order, made.right.astype(np.int64), BATCH, 0, RATES, threads
             )
             assert good == 2, said
             assert_bits(losses, wanted.losses, f"{said}: losses")
-            assert_bits(learner.now[: parameters.size], wanted.weights, f"{said}: weights")
+            assert_bits(
+                learner.current_weights[: parameters.size], wanted.weights, f"{said}: weights"
+            )
             assert_bits(
                 learner.running_stats[: running_stats.size],
                 wanted.running_stats,

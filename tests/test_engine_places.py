@@ -8,11 +8,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from piecewise.engine.codegen.network_program import Purpose, assemble
+from piecewise.engine.codegen.network_program import ProgramSpec, generate_network_ir
 from piecewise.engine.ir.memory_plan import LINE, Plan
 from piecewise.engine.ir.thread_header import HEADER
-from piecewise.engine.runtime.compiled_program import Learner
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import TrainingProgram
+from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.spec.architecture import Architecture
 
 from .networks import PICTURES, TEXTS, numbers_for, random_input, random_layers
@@ -88,31 +88,33 @@ def test_networks_have_plans_that_hold(seed: int) -> None:
     shape = random_input(random, kinds)
     architecture = Architecture(random_layers(random, shape, 3, kinds), shape, 3)
     for purpose in (
-        Purpose("answer"),
-        Purpose("learn"),
-        Purpose("learn", training=True),
+        ProgramSpec("infer"),
+        ProgramSpec("train"),
+        ProgramSpec("train", training=True),
     ):
-        made = assemble(architecture, this_machine(), purpose, GUARD)
+        made = generate_network_ir(architecture, host_target(), purpose, GUARD)
         assert_apart(made.plan, made.memory, GUARD)
 
 
-def learned(text: str = TEXT) -> Learner:
+def learned(text: str = TEXT) -> TrainingProgram:
     """A step down the slope in watched memory, each place with memory of its own."""
     made = numbers_for(Architecture(text, SHAPE, 3), "places", 20)
     with all_apart():
-        learner = Learner(made.architecture, Purpose("learn", training=True), guard=GUARD)
+        learner = TrainingProgram(
+            made.architecture, ProgramSpec("train", training=True), guard=GUARD
+        )
     guarded_memories(learner, 1)
-    learner.begin(*flat(made))
-    learner.give(made.x.astype(np.float32), LEVELS)
+    learner.load_parameters(*flat(made))
+    learner.set_inputs(made.x.astype(np.float32), LEVELS)
     order, rates = np.arange(20), np.zeros((1, 4), np.float32)
-    learner.steps(order, made.right.astype(np.int64), 20, 0, rates, 1)
+    learner.run_steps(order, made.right.astype(np.int64), 20, 0, rates, 1)
     return learner
 
 
 def places() -> list[str]:
     """Some of those that are written to their end: sums are rounded up to sixteen numbers."""
-    purpose = Purpose("learn", training=True)
-    plan = assemble(Architecture(TEXT, SHAPE, 3), this_machine(), purpose).plan
+    purpose = ProgramSpec("train", training=True)
+    plan = generate_network_ir(Architecture(TEXT, SHAPE, 3), host_target(), purpose).plan
     whole = [name for name, p in plan.places.items() if p.size >= LINE]
     return [name for name in whole if not name.endswith((".sums", ".cells"))][::3]
 
@@ -133,7 +135,7 @@ def test_a_place_that_is_a_line_too_small_is_caught(
 
     monkeypatch.setattr(Plan, "lay_out", shrunk)
     learner = learned(f"{TEXT}, dropout 0.{number:02}1")  # of its own, so that it is made anew
-    place = learner.assembly.plan.places[name]
+    place = learner.ir.plan.places[name]
     end = place.offset + place.size
     assert any(end <= byte < end + LINE for _, byte in strayed(learner)), name
 
@@ -157,7 +159,7 @@ def test_a_fence_sees_a_write_on_either_side() -> None:
 )
 def test_winners_are_kept_only_where_the_way_back_asks_for_them(text: str, kept: bool) -> None:
     architecture = Architecture(text, (1, 7, 7), 2)
-    for name in ("learn", "answer"):
-        places = assemble(architecture, this_machine(), Purpose(name)).plan.places
+    for name in ("train", "infer"):
+        places = generate_network_ir(architecture, host_target(), ProgramSpec(name)).plan.places
         found = any(place.endswith(".winners") for place in places)
-        assert found == (kept and name == "learn"), name
+        assert found == (kept and name == "train"), name

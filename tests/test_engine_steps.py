@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from piecewise.core.array_types import Array
-from piecewise.engine.codegen.network_program import Purpose
-from piecewise.engine.runtime.compiled_program import Learner
+from piecewise.engine.codegen.network_program import ProgramSpec
+from piecewise.engine.runtime.compiled_program import TrainingProgram
 from piecewise.reference import model, optimizers
 from piecewise.spec.architecture import Architecture
 
@@ -32,12 +32,12 @@ def rates_of(count: int, rate: float = RATE) -> Array:
     return np.stack(rows, 1).astype(np.float32)
 
 
-def learner_for(made: Sample, optimizer: str) -> Learner:
+def learner_for(made: Sample, optimizer: str) -> TrainingProgram:
     """A new one at the sample's numbers."""
-    purpose = Purpose("learn", False, "cross-entropy", optimizer, training=True)
-    learner = Learner(made.architecture, purpose)
-    learner.begin(*flat(made))
-    learner.give(made.x.astype(np.float32), LEVELS)
+    purpose = ProgramSpec("train", False, "cross-entropy", optimizer, training=True)
+    learner = TrainingProgram(made.architecture, purpose)
+    learner.load_parameters(*flat(made))
+    learner.set_inputs(made.x.astype(np.float32), LEVELS)
     learner.context.write_float("momentum", MOMENTUM)
     learner.context.write_float("decay", DECAY)
     return learner
@@ -67,23 +67,23 @@ def test_ten_steps_are_the_references(optimizer: str) -> None:
         else:
             nesterov = optimizer == "nesterov"
             weights, first = optimizers.sgd(weights, first, slope, RATE, MOMENTUM, DECAY, nesterov)
-    losses, good = learner.steps(order, labels, 24, 0, rates_of(10), 2)
+    losses, good = learner.run_steps(order, labels, 24, 0, rates_of(10), 2)
     assert (good, len(losses)) == (10, 240)
     moved = float(np.abs(weights - flat(made)[0]).max())
     assert moved > 0.1, "the steps are too small to be judged"
-    assert_near(learner.now[: weights.size], weights, 1e-5, optimizer)
-    assert_near(learner.state[: weights.size], first, 1e-4, f"{optimizer}: remembered")
+    assert_near(learner.current_weights[: weights.size], weights, 1e-5, optimizer)
+    assert_near(learner.optimizer_state[: weights.size], first, 1e-4, f"{optimizer}: remembered")
 
 
 def test_steps_taken_in_parts_are_the_same_as_at_once() -> None:
     made = made_for(SMALL)
     order, labels, rates = np.arange(48), made.right.astype(np.int64), rates_of(3)
     at_once, in_parts = learner_for(made, "adamw"), learner_for(made, "adamw")
-    losses, _ = at_once.steps(order, labels, 20, 0, rates, 2)  # of 20, 20 and 8 pictures
-    parts = [in_parts.steps(order, labels, 20, n, rates[n : n + 1], 1)[0] for n in range(3)]
+    losses, _ = at_once.run_steps(order, labels, 20, 0, rates, 2)  # of 20, 20 and 8 pictures
+    parts = [in_parts.run_steps(order, labels, 20, n, rates[n : n + 1], 1)[0] for n in range(3)]
     assert [len(part) for part in parts] == [20, 20, 8]
     assert np.concatenate(parts).tobytes() == losses.tobytes()
-    assert in_parts.now.tobytes() == at_once.now.tobytes()
+    assert in_parts.current_weights.tobytes() == at_once.current_weights.tobytes()
     assert in_parts.running_stats.tobytes() == at_once.running_stats.tobytes()
 
 
@@ -99,19 +99,19 @@ def test_learning_stops_before_the_step_that_is_not_finite(
     rates = rates_of(6)
     rates[3:, :2] = rate
     learner, stopped = learner_for(made, optimizer), learner_for(made, optimizer)
-    _, good = learner.steps(order, labels, 16, 0, rates, threads)
+    _, good = learner.run_steps(order, labels, 16, 0, rates, threads)
     assert 3 <= good < 6, f"{good} good steps"
     assert good == 3 or rate < 1e38
-    _, again = stopped.steps(order, labels, 16, 0, rates[:good], 1)
+    _, again = stopped.run_steps(order, labels, 16, 0, rates[:good], 1)
     assert again == good
     parameters, running_stats = flat(made)
     for found, wanted in (
-        (learner.now, stopped.now),
+        (learner.current_weights, stopped.current_weights),
         (learner.running_stats, stopped.running_stats),
     ):
         assert np.isfinite(found).all()
         assert found.tobytes() == wanted.tobytes()
-    assert not np.array_equal(learner.now[: parameters.size], parameters)
+    assert not np.array_equal(learner.current_weights[: parameters.size], parameters)
     assert not np.array_equal(learner.running_stats[: running_stats.size], running_stats)
 
 
@@ -121,13 +121,15 @@ def test_one_picture_that_is_no_number_stops_its_step(loss: str, threads: int) -
     made = made_for(SMALL)
     x = made.x.astype(np.float32)
     x[37, 1, 2, 3] = np.nan  # in the third step of 16
-    purpose = Purpose("learn", False, loss, "sgd", training=True)
-    learner = Learner(made.architecture, purpose)
-    learner.begin(*flat(made))
-    learner.give(x, LEVELS)
-    _, good = learner.steps(np.arange(48), made.right.astype(np.int64), 16, 0, rates_of(3), threads)
+    purpose = ProgramSpec("train", False, loss, "sgd", training=True)
+    learner = TrainingProgram(made.architecture, purpose)
+    learner.load_parameters(*flat(made))
+    learner.set_inputs(x, LEVELS)
+    _, good = learner.run_steps(
+        np.arange(48), made.right.astype(np.int64), 16, 0, rates_of(3), threads
+    )
     assert good == 2
-    assert np.isfinite(learner.now).all()
+    assert np.isfinite(learner.current_weights).all()
     assert np.isfinite(learner.running_stats).all()
 
 
@@ -135,12 +137,12 @@ def test_one_picture_that_is_no_number_stops_its_step(loss: str, threads: int) -
 def test_a_loss_without_end_stops_its_step_even_if_its_slope_is_finite(threads: int) -> None:
     made = numbers_for(Architecture("full", (1, 3, 3), 3), "endless", 48)
     made.arrays["full1.bias"][:] = 3e38  # two of them are more than float32 holds
-    learner = Learner(made.architecture, Purpose("learn", False, "absolute", "sgd"))
+    learner = TrainingProgram(made.architecture, ProgramSpec("train", False, "absolute", "sgd"))
     parameters, running_stats = flat(made)
-    learner.begin(parameters, running_stats)
-    learner.give(made.x.astype(np.float32), LEVELS)
+    learner.load_parameters(parameters, running_stats)
+    learner.set_inputs(made.x.astype(np.float32), LEVELS)
     order, labels = np.arange(48), made.right.astype(np.int64)
-    losses, good = learner.steps(order, labels, 48, 0, rates_of(1), threads)
+    losses, good = learner.run_steps(order, labels, 48, 0, rates_of(1), threads)
     assert good == 0
     assert np.isinf(losses).all()
-    assert np.array_equal(learner.now[: parameters.size], parameters)
+    assert np.array_equal(learner.current_weights[: parameters.size], parameters)

@@ -26,10 +26,10 @@ from piecewise.engine.ir.window_terms import (
 )
 from piecewise.engine.runtime.llvm_compiler import (
     CompilationError,
-    Native,
+    MachineCode,
     compiled,
+    host_target,
     loaded,
-    this_machine,
 )
 from piecewise.engine.runtime.thread_pool import aligned
 
@@ -126,9 +126,9 @@ def test_parts_are_larger_first() -> None:
     assert parts(7, 4, 2) == [4, 3]
 
 
-def ran(arguments: str, write: Callable[[Function], None], *arrays: Array | int) -> Native:
+def ran(arguments: str, write: Callable[[Function], None], *arrays: Array | int) -> MachineCode:
     """Compile a function and call it."""
-    machine, module = this_machine(), Module()
+    machine, module = host_target(), Module()
     lanes, v = 16, "<16 x float>"
     function = Function("tried", arguments.split(", "), lanes, public=True)
     write(function)
@@ -268,9 +268,9 @@ def test_equal_tables_are_written_once() -> None:
 )
 def test_an_invalid_program_is_not_compiled(body: str, complaint: str) -> None:
     valid = "define void @tried() {\nentry:\n  ret void\n}"
-    assert compiled(valid, this_machine())
+    assert compiled(valid, host_target())
     broken = valid.replace("  ret", f"  {body}\n  ret")
     with pytest.raises(CompilationError, match=r"^LLVM rejects the generated program: ") as caught:
-        compiled(broken, this_machine())
+        compiled(broken, host_target())
     assert complaint in str(caught.value)
     assert "a bug in piecewise" in str(caught.value)

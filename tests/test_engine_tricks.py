@@ -13,11 +13,11 @@ from numpy.testing import assert_allclose
 
 from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
-from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.codegen.network_program import ProgramSpec
 from piecewise.engine.ir.target import FORMS, Target
 from piecewise.engine.ir.thread_header import HEADER
-from piecewise.engine.runtime.compiled_program import Learner
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import TrainingProgram
+from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.engine.runtime.thread_pool import aligned
 from piecewise.reference.augmentation import augment
 from piecewise.spec.architecture import Architecture
@@ -28,11 +28,11 @@ from .test_tricks import ALL, ALONE, SHADED, moment
 
 Array = npt.NDArray[Any]
 FRACTION = np.array([2, -255, 255], np.float32)
-MOVED = {"augmentation": True}
+MOVED = {"geometric": True}
 
 
-GRADED, NOISY, MASKED = {"graded": True}, {"noisy": True}, {"masked": True}
-EVERYTHING = {"augmentation": True} | GRADED | NOISY | MASKED
+GRADED, NOISY, MASKED = {"intensity": True}, {"noise": True}, {"band_masking": True}
+EVERYTHING = {"geometric": True} | GRADED | NOISY | MASKED
 ALL_TRICKS = replace(
     SHADED, translation=(0.1, 0.2), scale=(0.6, 1.4), rotation=60, stroke_width=1.3
 )
@@ -41,36 +41,36 @@ ALL_TRICKS = replace(
 def learner(
     shape: tuple[int, int, int],
     *,
-    bytes_in: bool,
+    uint8_input: bool,
     form: Target | None = None,
     wanted: dict[str, Any] = MOVED,
-) -> Learner:
-    purpose = replace(Purpose("learn", bytes_in), **wanted)
-    return Learner(Architecture("full 2", shape, 2), purpose, form, guard=192)
+) -> TrainingProgram:
+    purpose = replace(ProgramSpec("train", uint8_input), **wanted)
+    return TrainingProgram(Architecture("full 2", shape, 2), purpose, form, guard=192)
 
 
-def by_engine(program: Learner, pictures: Array, order: Array) -> Array:
+def by_engine(program: TrainingProgram, pictures: Array, order: Array) -> Array:
     """What the pictures of an order are when they have been laid into lanes, a group at a time."""
-    program.give(pictures, FRACTION)
-    place, rates = program.assembly.plan.places["input"], np.zeros((1, 4), np.float32)
+    program.set_inputs(pictures, FRACTION)
+    place, rates = program.ir.plan.places["input"], np.zeros((1, 4), np.float32)
     found = []
     for start in range(0, len(order), 16):
         group = order[start : start + 16]
-        program.steps(group, np.zeros(len(pictures), np.int64), 16, 0, rates, 1)
+        program.run_steps(group, np.zeros(len(pictures), np.int64), 16, 0, rates, 1)
         laid = program.memories[0][place.offset : place.offset + place.size].view(np.float32)
         stack = laid.reshape(*pictures.shape[1:], 16)
         found.append(np.moveaxis(stack, 3, 0)[: len(group)].copy())
     return np.concatenate(found)
 
 
-def sample(shape: tuple[int, int, int], *, bytes_in: bool, seed: int = 0) -> tuple[Array, Array]:
+def sample(shape: tuple[int, int, int], *, uint8_input: bool, seed: int = 0) -> tuple[Array, Array]:
     """Forty smooth pictures, and the same as numbers."""
     rng = np.random.default_rng(seed)
     _, height, width = shape
     y, x = np.arange(height)[:, None], np.arange(width)
     waves = rng.uniform(-0.2, 0.2, (2, 40, shape[0], 1, 1))
     numbers = np.sin(waves[0] * x + waves[1] * y + rng.uniform(0, 6, (40, shape[0], 1, 1)))
-    if not bytes_in:
+    if not uint8_input:
         floats = numbers.astype(np.float32)
         return floats, floats
     data = np.rint(127.5 * numbers + 127.5).astype(np.uint8)
@@ -81,7 +81,7 @@ def forms() -> list[Target]:
     found = []
     for name in FORMS[:-1]:
         try:
-            found.append(this_machine(name))
+            found.append(host_target(name))
         except LimitError:
             continue
     return found
@@ -90,29 +90,31 @@ def forms() -> list[Target]:
 SHAPES = [(1, 28, 28), (3, 20, 33), (1, 9, 9), (2, 16, 5), (1, 1, 40), (3, 30, 1), (1, 1, 1)]
 NOW = {(shape, bool(number % 2)) for number, shape in enumerate(SHAPES)} | {(SHAPES[0], True)}
 given_as = pytest.mark.parametrize(
-    ("shape", "bytes_in"), now_and_long(product(SHAPES, (False, True)), NOW), ids=str
+    ("shape", "uint8_input"), now_and_long(product(SHAPES, (False, True)), NOW), ids=str
 )
 
 
 @given_as
-def test_the_engine_agrees_with_the_reference(shape: tuple[int, int, int], bytes_in: bool) -> None:
-    pictures, numbers = sample(shape, bytes_in=bytes_in)
+def test_the_engine_agrees_with_the_reference(
+    shape: tuple[int, int, int], uint8_input: bool
+) -> None:
+    pictures, numbers = sample(shape, uint8_input=uint8_input)
     order = np.random.default_rng(1).permutation(40)[:37].astype(np.int64)
-    program = learner(shape, bytes_in=bytes_in)
+    program = learner(shape, uint8_input=uint8_input)
     for ground in ("dark", "any"):
         for tricks in (ALL, *ALONE):
-            program.trick(tricks, ground, 2**63 + 5, 3)
+            program.set_augmentation(tricks, ground, 2**63 + 5, 3)
             found = by_engine(program, pictures, order)
             wanted = augment(tricks, numbers[order], ground, StepContext(2**63 + 5, 3, order))
             assert_allclose(found, wanted, 0, 1e-5, err_msg=f"{ground} {tricks}")
-        program.trick(Augmentation(), ground, 0, 0)
+        program.set_augmentation(Augmentation(), ground, 0, 0)
         assert (by_engine(program, pictures, order) == numbers[order]).all()
 
 
 @given_as
-def test_shades_agree_with_the_reference(shape: tuple[int, int, int], bytes_in: bool) -> None:
-    pictures, numbers = sample(shape, bytes_in=bytes_in)
-    if not bytes_in:
+def test_shades_agree_with_the_reference(shape: tuple[int, int, int], uint8_input: bool) -> None:
+    pictures, numbers = sample(shape, uint8_input=uint8_input)
+    if not uint8_input:
         pictures = numbers = 1.25 * pictures  # beyond the bounds that some of them keep
     order = np.random.default_rng(1).permutation(40)[:37].astype(np.int64)
     for wanted, told in (
@@ -121,9 +123,9 @@ def test_shades_agree_with_the_reference(shape: tuple[int, int, int], bytes_in: 
         (MASKED, [Augmentation(band_masking=0.9), Augmentation(band_masking=0.1)]),
         (EVERYTHING, [ALL_TRICKS]),
     ):
-        program = learner(shape, bytes_in=bytes_in, wanted=wanted)
+        program = learner(shape, uint8_input=uint8_input, wanted=wanted)
         for tricks in told:
-            program.trick(tricks, "dark", 2**63 + 5, 3)
+            program.set_augmentation(tricks, "dark", 2**63 + 5, 3)
             found = by_engine(program, pictures, order)
             right = augment(tricks, numbers[order], "dark", StepContext(2**63 + 5, 3, order))
             assert_allclose(found, right, 0, 1e-5, err_msg=str(tricks))
@@ -132,16 +134,20 @@ def test_shades_agree_with_the_reference(shape: tuple[int, int, int], bytes_in: 
 
 
 def test_a_program_holds_what_it_needs_and_begins_without_any() -> None:
-    pictures, numbers = sample((1, 5, 5), bytes_in=True)
+    pictures, numbers = sample((1, 5, 5), uint8_input=True)
     for wanted, there in (
-        (MOVED, ["trick"]),
-        (MASKED, ["lay", "mask"]),
-        (NOISY, ["lay", "shade"]),
-        (EVERYTHING, ["trick", "shade", "mask"]),
+        (MOVED, ["augment_geometry"]),
+        (MASKED, ["pack_input", "mask_bands"]),
+        (NOISY, ["pack_input", "augment_intensity"]),
+        (EVERYTHING, ["augment_geometry", "augment_intensity", "mask_bands"]),
     ):
-        program = learner((1, 5, 5), bytes_in=True, wanted=wanted)
-        text = program.assembly.text
-        found = [name for name in ("lay", "trick", "shade", "mask") if f" @{name}(" in text]
+        program = learner((1, 5, 5), uint8_input=True, wanted=wanted)
+        text = program.ir.text
+        found = [
+            name
+            for name in ("pack_input", "augment_geometry", "augment_intensity", "mask_bands")
+            if f" @{name}(" in text
+        ]
         assert found == there
         assert (by_engine(program, pictures, np.arange(40)) == numbers).all()
 
@@ -153,20 +159,20 @@ def test_a_program_holds_what_it_needs_and_begins_without_any() -> None:
 def test_the_bits_are_the_same_in_every_form(
     shape: tuple[int, int, int], wanted: dict[str, Any], tricks: Augmentation
 ) -> None:
-    pictures, _ = sample(shape, bytes_in=True)
+    pictures, _ = sample(shape, uint8_input=True)
     order = np.arange(40)
     found = []
     for form in forms():
-        program = learner(shape, bytes_in=True, form=form, wanted=wanted)
-        program.trick(tricks, "dark", 5, 3)
+        program = learner(shape, uint8_input=True, form=form, wanted=wanted)
+        program.set_augmentation(tricks, "dark", 5, 3)
         found.append(by_engine(program, pictures, order).tobytes())
     assert len(set(found)) == 1
 
 
 def test_a_picture_s_bits_hang_on_neither_batch_nor_place() -> None:
-    pictures, _ = sample((1, 12, 13), bytes_in=True)
-    program = learner((1, 12, 13), bytes_in=True, wanted=EVERYTHING)
-    program.trick(ALL_TRICKS, "any", 5, 3)
+    pictures, _ = sample((1, 12, 13), uint8_input=True)
+    program = learner((1, 12, 13), uint8_input=True, wanted=EVERYTHING)
+    program.set_augmentation(ALL_TRICKS, "any", 5, 3)
     whole = by_engine(program, pictures, np.arange(40))
     order = np.random.default_rng(1).permutation(40)
     assert (by_engine(program, pictures, order) == whole[order]).all()
@@ -174,35 +180,35 @@ def test_a_picture_s_bits_hang_on_neither_batch_nor_place() -> None:
 
 
 def test_a_step_with_tricks_is_the_same_on_any_number_of_threads() -> None:
-    pictures, numbers = sample((1, 12, 13), bytes_in=True)
+    pictures, numbers = sample((1, 12, 13), uint8_input=True)
     labels = np.arange(40) % 2
     found = set()
     for threads in (1, 2, 3):
-        program = learner((1, 12, 13), bytes_in=True, wanted=EVERYTHING)
-        program.trick(ALL_TRICKS, "dark", 5, 3)
-        program.give(pictures, FRACTION)
-        losses = program.slope(labels, threads)
+        program = learner((1, 12, 13), uint8_input=True, wanted=EVERYTHING)
+        program.set_augmentation(ALL_TRICKS, "dark", 5, 3)
+        program.set_inputs(pictures, FRACTION)
+        losses = program.compute_gradient(labels, threads)
         found.add(losses.tobytes() + program.gradient.tobytes())
     assert len(found) == 1
-    plain = Learner(program.architecture, Purpose("learn"))
-    plain.give(augment(ALL_TRICKS, numbers, "dark", moment(40)), FRACTION)
-    plain.slope(labels, 1)
+    plain = TrainingProgram(program.architecture, ProgramSpec("train"))
+    plain.set_inputs(augment(ALL_TRICKS, numbers, "dark", moment(40)), FRACTION)
+    plain.compute_gradient(labels, 1)
     assert_allclose(program.gradient, plain.gradient, 0, 1e-4)
     assert np.abs(program.gradient).max() > 0.01
 
 
 @pytest.mark.parametrize("shape", SHAPES[1::2], ids=str)
 def test_the_engine_writes_only_where_it_may(shape: tuple[int, int, int]) -> None:
-    pictures, _ = sample(shape, bytes_in=True)
-    program = learner(shape, bytes_in=True, wanted=EVERYTHING)
-    memory = aligned(program.assembly.memory, np.uint8)
+    pictures, _ = sample(shape, uint8_input=True)
+    program = learner(shape, uint8_input=True, wanted=EVERYTHING)
+    memory = aligned(program.ir.memory, np.uint8)
     memory[:] = 0xFF  # no numbers: what is read before it is written shows
     program.memories.append(memory)
     for tricks in (*ALONE, ALL_TRICKS):
-        program.trick(tricks, "dark", 5, 3)
+        program.set_augmentation(tricks, "dark", 5, 3)
         assert np.isfinite(by_engine(program, pictures, np.arange(40))).all()
     allowed = np.zeros(memory.size, bool)
     allowed[:HEADER] = True
-    for place in program.assembly.plan.places.values():
+    for place in program.ir.plan.places.values():
         allowed[place.offset : place.offset + place.size] = True
     assert (memory[~allowed] == 0xFF).all()

@@ -10,11 +10,11 @@ import pytest
 
 from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
-from piecewise.engine.codegen.network_program import Purpose
+from piecewise.engine.codegen.network_program import ProgramSpec
 from piecewise.engine.ir.target import Target
 from piecewise.engine.runtime import network_programs
-from piecewise.engine.runtime.compiled_program import Learner
-from piecewise.engine.runtime.llvm_compiler import this_machine
+from piecewise.engine.runtime.compiled_program import TrainingProgram
+from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.spec.architecture import Architecture
 
 from .long import now_and_long
@@ -70,7 +70,7 @@ def weighted(text: str, loss: str, machine: Target | None = None, threads: int =
     made, order = made_for(text, loss)
     pictures, weights = made.x.astype(np.float32), weights_for(COUNT + SPARE)
     assert 0 < (weights[order] == 0).sum() < COUNT
-    machine = machine or this_machine()
+    machine = machine or host_target()
     return Case(made, pictures, order, 4, loss, threads, 2, machine, False, weights)
 
 
@@ -148,10 +148,12 @@ def test_the_gradient_asked_for_by_itself_takes_weights() -> None:
         assert_near(found, wanted.arrays[row.name], 1e-5, row.name)
 
 
-def learner_for(made: Sample, loss: str, pictures: Array) -> Learner:
-    learner = Learner(made.architecture, Purpose("learn", False, loss, "sgd", weighted=True))
-    learner.begin(*flat(made))
-    learner.give(pictures, LEVELS)
+def learner_for(made: Sample, loss: str, pictures: Array) -> TrainingProgram:
+    learner = TrainingProgram(
+        made.architecture, ProgramSpec("train", False, loss, "sgd", weighted=True)
+    )
+    learner.load_parameters(*flat(made))
+    learner.set_inputs(pictures, LEVELS)
     return learner
 
 
@@ -168,12 +170,12 @@ def test_a_loss_that_is_not_finite_stops_its_step_though_it_counts_nothing(
     x[15] = wrong  # in the second step of 12
     learner, weights = learner_for(made, loss, x), np.ones(COUNT + SPARE, np.float32)
     weights[15] = 0
-    learner.give_weights(weights)
-    losses, good = learner.steps(order, labels, 12, 0, RATES, 2)
+    learner.set_sample_weights(weights)
+    losses, good = learner.run_steps(order, labels, 12, 0, RATES, 2)
     assert good == 1
     assert np.isnan(losses[15])
     assert np.isfinite(np.delete(losses[:24], 15)).all()
-    assert np.isfinite(learner.now).all()
+    assert np.isfinite(learner.current_weights).all()
 
 
 @pytest.mark.parametrize("weight", [np.inf, 3e38, np.nan], ids=str)
@@ -183,8 +185,8 @@ def test_a_weight_that_makes_a_loss_infinite_stops_its_step(weight: float) -> No
     labels, weights = made.right.astype(np.int64), weights_for(COUNT + SPARE)
     learner = learner_for(made, "squared", made.x.astype(np.float32))
     weights[30] = weight
-    learner.give_weights(weights)
-    assert learner.steps(np.arange(36), labels, 12, 0, RATES, 1)[1] == 2
+    learner.set_sample_weights(weights)
+    assert learner.run_steps(np.arange(36), labels, 12, 0, RATES, 1)[1] == 2
 
 
 def test_weights_are_kept_alive_and_belong_to_weighted_programs() -> None:
@@ -192,20 +194,20 @@ def test_weights_are_kept_alive_and_belong_to_weighted_programs() -> None:
     x, labels = made.x.astype(np.float32), made.right.astype(np.int64)
     learner = learner_for(made, "squared", x)
     with pytest.raises(AssertionError, match="not every picture has a weight"):
-        learner.steps(order, labels, 37, 0, RATES[:1], 1)
-    learner.give_weights(weights_for(COUNT + SPARE - 1))
+        learner.run_steps(order, labels, 37, 0, RATES[:1], 1)
+    learner.set_sample_weights(weights_for(COUNT + SPARE - 1))
     with pytest.raises(AssertionError, match="not every picture has a weight"):
-        learner.steps(order, labels, 37, 0, RATES[:1], 1)
+        learner.run_steps(order, labels, 37, 0, RATES[:1], 1)
     twos = np.full(COUNT + SPARE, 2, np.float32)
-    learner.give_weights(twos)
+    learner.set_sample_weights(twos)
     alive = weakref.ref(twos)
     del twos
     assert alive() is not None
-    doubled, _ = learner.steps(order, labels, 37, 0, 0 * RATES[:1], 1)
-    plain = Learner(made.architecture, Purpose("learn", False, "squared"))
-    plain.begin(*flat(made))
-    plain.give(x, LEVELS)
-    losses, _ = plain.steps(order, labels, 37, 0, 0 * RATES[:1], 1)
+    doubled, _ = learner.run_steps(order, labels, 37, 0, 0 * RATES[:1], 1)
+    plain = TrainingProgram(made.architecture, ProgramSpec("train", False, "squared"))
+    plain.load_parameters(*flat(made))
+    plain.set_inputs(x, LEVELS)
+    losses, _ = plain.run_steps(order, labels, 37, 0, 0 * RATES[:1], 1)
     assert doubled.tobytes() == (2 * losses).tobytes()
     with pytest.raises(AssertionError, match="the program reads no weights"):
-        plain.give_weights(np.ones(COUNT + SPARE, np.float32))
+        plain.set_sample_weights(np.ones(COUNT + SPARE, np.float32))

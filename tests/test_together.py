@@ -17,14 +17,14 @@ import pytest
 
 from piecewise import LimitError, Network
 from piecewise.core.windows import complete_windows
-from piecewise.engine.codegen.layer_pieces import Cutting, pieces
+from piecewise.engine.codegen.layer_pieces import SplitThresholds, pieces
 from piecewise.engine.ir.feature_maps import Stack
 from piecewise.engine.ir.window_terms import forward_terms
 from piecewise.engine.kernels.convolution import Correlation
 from piecewise.engine.runtime import helper_threads, single_image, thread_pool
 from piecewise.engine.runtime.helper_threads import HELPERS
-from piecewise.engine.runtime.llvm_compiler import this_machine
-from piecewise.engine.runtime.single_image import Single
+from piecewise.engine.runtime.llvm_compiler import host_target
+from piecewise.engine.runtime.single_image import SingleImageProgram
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layer import Shape
 
@@ -34,7 +34,7 @@ from .test_compiled import FIRST, forms
 
 pytestmark = pytest.mark.serial  # helpers come where a processor is free
 
-SMALLEST = Cutting(layer=0, piece=1, thread=1)
+SMALLEST = SplitThresholds(layer=0, piece=1, thread=1)
 """Every layer in as many pieces as there may be."""
 LARGE = "conv 64 3 pad=same, relu, pool 2, conv 64 3, relu, full 40, relu, full"
 SHAPE = (5, 24, 24)
@@ -68,7 +68,7 @@ def taken() -> int:
     return sum(HELPERS.block.taken(number) for number in range(7))
 
 
-def guarded(made: Single) -> np.ndarray:
+def guarded(made: SingleImageProgram) -> np.ndarray:
     """Where nothing may be written; it is filled with what would show in every sum."""
     free = np.ones(made.memory.size, bool)
     for place in made.plan.places.values():
@@ -78,13 +78,18 @@ def guarded(made: Single) -> np.ndarray:
 
 
 def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> None:
-    made = partial(Single, net.architecture, bytes_in=x.dtype == np.uint8, form=this_machine(form))
+    made = partial(
+        SingleImageProgram,
+        net.architecture,
+        uint8_input=x.dtype == np.uint8,
+        form=host_target(form),
+    )
     numbers = net.parameters.flat, net.running_stats.flat, net.preprocessor.scaling
-    alone = made(cutting=Cutting(layer=1 << 60))
-    alone.weigh(*numbers)
+    alone = made(cutting=SplitThresholds(layer=1 << 60))
+    alone.set_weights(*numbers)
     wanted = [alone.logits(picture).tobytes() for picture in x]
     together = made(guard=GUARD, cutting=SMALLEST)
-    together.weigh(*numbers)
+    together.set_weights(*numbers)
     free = guarded(together)
     for threads in (1, 2, 4):
         for picture, bits in zip(x, wanted, strict=True):
@@ -268,7 +273,7 @@ def test_ctrl_c_ends_it() -> None:
 
 
 def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, called = helper_threads.Helpers(), list[int]()
+    made, called = helper_threads.HelperThreads(), list[int]()
     monkeypatch.setattr(made, "_start", called.append)
     now = iter([10.0, 11.0, 11.0005])
     monkeypatch.setattr(helper_threads, "perf_counter", lambda: next(now))
@@ -277,7 +282,7 @@ def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> 
     assert called == []
     made.call(1, large=False)  # half a millisecond later
     assert called == [0]
-    other = helper_threads.Helpers()
+    other = helper_threads.HelperThreads()
     monkeypatch.setattr(other, "_start", called.append)
     monkeypatch.setattr(helper_threads, "perf_counter", lambda: 99.0)
     other.call(2, large=True)
@@ -288,7 +293,7 @@ def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    made = helper_threads.Helpers()
+    made = helper_threads.HelperThreads()
     monkeypatch.setattr(threading.Thread, "start", refuse)
     monkeypatch.setattr(single_image, "HELPERS", made)
     compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(1)[0]
@@ -307,7 +312,7 @@ def correlation(rows: int, columns: int, blocks: int) -> Correlation:
 @pytest.mark.parametrize("least", [1, 5_000, 50_000])
 def test_pieces_are_the_whole_once(rows: int, columns: int, blocks: int, least: int) -> None:
     met = np.zeros((rows, blocks), int)
-    found = pieces(correlation(rows, columns, blocks), rows, Cutting(0, least, 1))
+    found = pieces(correlation(rows, columns, blocks), rows, SplitThresholds(0, least, 1))
     for row, high, block, wide in found:
         assert high > 0 < wide
         met[row : row + high, block : block + wide] += 1
@@ -322,7 +327,7 @@ def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) ->
         ("conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full", (1, 28, 28), 1),
         ("conv 32 3 pad=same, relu, conv 32 3 pad=same, relu, pool 2, full", (3, 32, 32), 2),
     ):
-        made = Single(Architecture(layers, shape, 2))
+        made = SingleImageProgram(Architecture(layers, shape, 2))
         assert made.threads(None) == threads
         assert made.threads(1) == 1
         assert made.threads(5) == (5 if threads > 1 else 1)  # a small one is not even cut

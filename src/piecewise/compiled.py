@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .core.array_types import Float32
 from .core.constraints import THREADS, checked
 from .core.errors import LimitError
-from .engine.runtime.single_image import Single
+from .engine.runtime.single_image import SingleImageProgram
 
 if TYPE_CHECKING:
     from .network import Network
@@ -27,9 +27,9 @@ class CompiledNetwork:
     def __init__(self, net: Network, threads: int | None = None) -> None:
         self.net = deepcopy(net)
         self.threads: int | None = checked("threads", THREADS, threads)
-        self._single = Single(net.architecture)
+        self._single = SingleImageProgram(net.architecture)
         flat, running_stats = self.net.parameters.flat, self.net.running_stats.flat
-        self._single.weigh(flat, running_stats, net.preprocessor.scaling)
+        self._single.set_weights(flat, running_stats, net.preprocessor.scaling)
         self._together = self._single.threads(self.threads)
         self._shape = self._single.given.shape
         self._kind = self._single.given.dtype

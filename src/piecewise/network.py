@@ -164,7 +164,7 @@ class Network:
         from .engine.runtime import network_programs  # noqa: PLC0415
 
         given = layer_inputs(self, as_array(picture, "picture")[None])[0]
-        stacks = network_programs.stacks(
+        stacks = network_programs.feature_maps(
             self.architecture, self.parameters.flat, self.running_stats.flat, given
         )
         _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
@@ -223,7 +223,7 @@ class Network:
         given, right = check_examples(self, pictures, labels)
         x = convert_inputs(self, given)
         loss = checked("loss", LOSS, loss)
-        found = network_programs.nudges(self.architecture, self.state, x, right, loss)
+        found = network_programs.finite_differences(self.architecture, self.state, x, right, loss)
         return found.loss, found.arrays
 
     # Model files.

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..core.errors import CheckpointError, LimitError, shown
 from ..core.progress import Epoch
 from ..core.version import __version__
-from ..engine.runtime.llvm_compiler import this_machine
+from ..engine.runtime.llvm_compiler import host_target
 from ..engine.runtime.thread_pool import processors
 from ..spec.augmentation import AUGMENTATION
 from ..storage.run_directory import ENVIRONMENT, NET, RECIPE, Arrays, RunDirectory, opened
@@ -153,7 +153,7 @@ def keeping(
 
 def environment() -> dict[str, Any]:
     """What a run was made with; nothing of it changes a bit of the result."""
-    machine = this_machine()
+    machine = host_target()
     return {
         "piecewise": __version__,
         "python": platform.python_version(),

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from ..core.array_types import Float32
 from ..core.ghost_batch import StepContext
 from ..core.rng import Key, permutation
-from ..engine.codegen.network_program import Purpose
+from ..engine.codegen.network_program import ProgramSpec
 from ..engine.runtime import network_programs
-from ..engine.runtime.finite_differences import Nudged
+from ..engine.runtime.finite_differences import FiniteDifferences
 from ..inputs import engine_inputs, layer_inputs
 from ..reference.augmentation import augment
 from ..reference.finite_differences import numerical_gradients
@@ -51,30 +51,30 @@ class Native:
         inputs = engine_inputs(net, course.pictures)
         nesterov = recipe.optimizer == "sgd" and recipe.nesterov
         tricks = recipe.augmentation
-        purpose = Purpose(
-            "learn",
+        purpose = ProgramSpec(
+            "train",
             inputs.dtype == np.uint8,
             recipe.loss,
             "nesterov" if nesterov else recipe.optimizer,
             training=True,
-            tricks=tricks.moves,
+            geometric=tricks.moves,
             weighted=course.weights is not None,
-            graded=bool(tricks.contrast or tricks.brightness),
-            noisy=bool(tricks.noise),
-            masked=bool(tricks.band_masking),
+            intensity=bool(tricks.contrast or tricks.brightness),
+            noise=bool(tricks.noise),
+            band_masking=bool(tricks.band_masking),
         )
-        self.learner = network_programs.learner(net.architecture, purpose, recipe.seed)
-        self.learner.give(inputs, net.preprocessor.scaling)
+        self.learner = network_programs.training_program(net.architecture, purpose, recipe.seed)
+        self.learner.set_inputs(inputs, net.preprocessor.scaling)
         if course.weights is not None:
-            self.learner.give_weights(course.weights)
+            self.learner.set_sample_weights(course.weights)
         self.learner.context.write_float("momentum", recipe.momentum)
         self.learner.context.write_float("decay", recipe.weight_decay)
-        self.learner.begin(net.parameters.flat, net.running_stats.flat)
-        for number, kept in enumerate((self.learner.state, self.learner.second)):
+        self.learner.load_parameters(net.parameters.flat, net.running_stats.flat)
+        for number, kept in enumerate((self.learner.optimizer_state, self.learner.second_moments)):
             if number < len(course.memory):
                 kept[: course.memory[number].size] = course.memory[number]
                 course.memory[number] = kept[: course.memory[number].size]
-        self.order = self.learner.order
+        self.order = self.learner.shuffled_order
         self.epoch = -1
         """The epoch that draws are set to."""
 
@@ -82,24 +82,24 @@ class Native:
         course, learner = self.course, self.learner
         if self.epoch != course.epoch:
             self._draw_for(course.epoch)
-        losses, done = learner.steps(
+        losses, done = learner.run_steps(
             order, course.right, course.recipe.batch_size, first, self._rates(steps), self.threads
         )
         if not all_finite(learner.running_stats):
             return losses[:0]  # the net keeps what it had before these steps
         course.step += done
         net = course.net
-        net.parameters.flat[:] = learner.now[: net.parameters.flat.size]
+        net.parameters.flat[:] = learner.current_weights[: net.parameters.flat.size]
         net.running_stats.flat[:] = learner.running_stats[: net.running_stats.flat.size]
         return losses[: done * course.recipe.batch_size]
 
     def _draw_for(self, epoch: int) -> None:
         """All draws are an epoch's."""
         recipe, self.epoch = self.course.recipe, epoch
-        self.learner.draw_for(epoch)
+        self.learner.set_dropout_epoch(epoch)
         if recipe.augmentation.changes:
             ground = self.course.net.preprocessor.background
-            self.learner.trick(recipe.augmentation, ground, recipe.seed, epoch)
+            self.learner.set_augmentation(recipe.augmentation, ground, recipe.seed, epoch)
 
     def _rates(self, steps: int) -> npt.NDArray[np.float32]:
         """The rows that the program wants, for the next steps."""
@@ -137,9 +137,11 @@ class Nudging:
         if recipe.augmentation.changes:
             x = augment(recipe.augmentation, x, net.preprocessor.background, moment)
         given = (net.architecture, net.state, x, right, recipe.loss, moment)
-        found: Nudged | Gradients
+        found: FiniteDifferences | Gradients
         if course.weights is None:
-            found = network_programs.nudges(*given, threads=self.threads, between=self.report)
+            found = network_programs.finite_differences(
+                *given, threads=self.threads, between=self.report
+            )
         else:
             found = numerical_gradients(*given, course.weights[chosen])
         none = np.empty(0, np.float32)  # a net may have no parameters at all

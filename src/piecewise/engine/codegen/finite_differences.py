@@ -24,7 +24,7 @@ from ..passes.chain import passes_of
 
 
 @dataclass(frozen=True)
-class NudgeProgram:
+class FiniteDifferenceIR:
     """The text and what there is to know to run it."""
 
     text: str
@@ -37,9 +37,9 @@ class NudgeProgram:
     """The passes with parameters: number, and how many they are."""
 
 
-def assemble_nudges(
+def generate_finite_difference_ir(
     architecture: Architecture, machine: Target, loss: str, *, training: bool, guard: int = 0
-) -> NudgeProgram:
+) -> FiniteDifferenceIR:
     """Write the program. ``training``: dropout draws and norm takes the statistics of a group;
     ``guard``: bytes left free around every place (for tests)."""
     module, plan = Module(), Plan(HEADER, guard, apart=True)  # what is before a pass stays as it is
@@ -68,7 +68,7 @@ def assemble_nudges(
             learning.append((number, sum(row.size for row in rows)))
             _write_nudge(module, places, number, rows[0].offset)
     declare_wide(module, machine.wide)
-    return NudgeProgram(module.text(), memory, plan, HEADER + inputs, learning)
+    return FiniteDifferenceIR(module.text(), memory, plan, HEADER + inputs, learning)
 
 
 def _drivers(passes: Sequence[Pass], module: Module, machine: Target, plan: Plan) -> list[Driver]:
@@ -160,7 +160,10 @@ def _write_look(module: Module, places: _Places, running_stats: int) -> None:
         moving = {
             "from": (w.statistics, 8),
             "to": (
-                f.at(w.load_context("seen", "ptr"), w.integer("mul", group, 8 * running_stats)),
+                f.at(
+                    w.load_context("observed_stats", "ptr"),
+                    w.integer("mul", group, 8 * running_stats),
+                ),
                 8,
             ),
         }
@@ -176,14 +179,14 @@ def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> N
     f = w.f
     groups = w.integer("lshr", w.integer("add", w.load_context("count"), 15), 4)
     with f.repeat() as done:
-        taken = w.integer("mul", w.claim(), w.load_context("piece"))
+        taken = w.integer("mul", w.claim(), w.load_context("chunk"))
         first, stop = w.integer("add", w.load_context("first"), taken), w.load_context("stop")
         f.leave(done, w.integer("icmp sge", first, stop))
-        count = w.minimum(w.integer("sub", stop, first), w.load_context("piece"))
+        count = w.minimum(w.integer("sub", stop, first), w.load_context("chunk"))
         place = w.integer("mul", w.integer("add", first, offset), 8)
         moving = {
             "weight": (f.at(w.weights, place), 8),
-            "slope": (f.at(w.load_context("slopes", "ptr"), place), 8),
+            "slope": (f.at(w.load_context("gradients", "ptr"), place), 8),
         }
         with f.loop("groups", groups) as group:
             pictures = w.take(group.index)
@@ -198,7 +201,7 @@ def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> N
 def _difference(w: _Writer, number: int, weight: str, pictures: str) -> str:
     """How much larger a group's losses are with a parameter nudged up than with it down."""
     f, losses = w.f, []
-    value, amount = f.load(weight, 0, "double"), w.load_context("amount", "double")
+    value, amount = f.load(weight, 0, "double"), w.load_context("step_size", "double")
     for nudge in ("fadd", "fsub"):
         f.store(f.two(nudge, value, amount, "double"), weight, 0, "double")
         w.run(number, pictures)

@@ -14,7 +14,7 @@ _FEW_ROWS = 4
 """Fewer pieces than these are cut into blocks of features as well."""
 
 
-class Cutting(NamedTuple):
+class SplitThresholds(NamedTuple):
     """What is worth sharing, in multiplications."""
 
     layer: int = 400_000
@@ -24,12 +24,12 @@ class Cutting(NamedTuple):
     thread: int = 4_000_000
     """Of all shared layers together, for each thread beside the first."""
 
-    def of(self, work: int) -> Cutting:
+    def of(self, work: int) -> SplitThresholds:
         """The same for a network of so much work: one that is small stays whole."""
         return self if work >= self.thread else self._replace(layer=1 << 62)
 
 
-class Piece(NamedTuple):
+class WorkPiece(NamedTuple):
     """Some rows, of windows where a pooling follows, of some blocks of features."""
 
     first_row: int
@@ -44,7 +44,7 @@ def products(what: Correlation) -> int:
     return BLOCK * what.output.channels * what.source.channels * cells
 
 
-def pieces(what: Correlation, rows: int, cutting: Cutting) -> list[Piece]:
+def pieces(what: Correlation, rows: int, cutting: SplitThresholds) -> list[WorkPiece]:
     """The pieces of a layer of so many rows, or none where it is not worth it: rows if there are
     enough, or else blocks of features too."""
     work = products(what)
@@ -54,7 +54,7 @@ def pieces(what: Correlation, rows: int, cutting: Cutting) -> list[Piece]:
     by_row = _spans(rows, wanted, 1)
     together = 8 if len(what.columns) == 1 else 2  # blocks whose sums keep the processor busy
     by_block = _spans(what.output.channels, _FEW_ROWS // len(by_row), together)
-    found = [Piece(*row, *block) for row in by_row for block in by_block]
+    found = [WorkPiece(*row, *block) for row in by_row for block in by_block]
     return found if len(found) > 1 else []
 
 

@@ -20,48 +20,50 @@ from ..kernels.losses import loss
 from ..kernels.threefry import draw_order
 from ..passes.base import Pass
 from ..passes.chain import passes_of
-from .training_loop import Job, write_answer, write_learn
+from .training_loop import ProgramLayout, write_infer, write_train
 
 
 @dataclass(frozen=True)
-class Purpose:
+class ProgramSpec:
     """What a program is for: "answer", "walk" (answers, every stack kept) or "learn"."""
 
     name: str
-    bytes_in: bool = False
+    uint8_input: bool = False
     """Whether pictures come as bytes."""
     loss: str = "cross-entropy"
     optimizer: str = "none"
     training: bool = False
     """Whether dropout draws and norm takes the statistics of a group."""
-    tricks: bool = False
+    geometric: bool = False
     """Whether pixels are moved on their way into a step; how far is told at run time."""
     weighted: bool = False
     """Whether each picture's loss is multiplied by a weight of its own while learning."""
-    graded: bool = False
+    intensity: bool = False
     """Whether contrast and light are changed."""
-    noisy: bool = False
+    noise: bool = False
     """Whether noise is added."""
-    masked: bool = False
+    band_masking: bool = False
     """Whether bands become ground."""
 
     @property
-    def shades(self) -> tuple[str, ...]:
+    def intensity_kernels(self) -> tuple[str, ...]:
         """The functions that change pictures when they have been laid."""
-        return ("shade",) * (self.graded or self.noisy) + ("mask",) * self.masked
+        return ("augment_intensity",) * (self.intensity or self.noise) + (
+            "mask_bands",
+        ) * self.band_masking
 
     @property
-    def changes(self) -> bool:
+    def augments(self) -> bool:
         """Whether pictures are changed in any way."""
-        return self.tricks or bool(self.shades)
+        return self.geometric or bool(self.intensity_kernels)
 
 
 @dataclass(frozen=True)
-class Assembly:
+class NetworkIR:
     """The text and what there is to know to run it."""
 
     text: str
-    job: Job
+    layout: ProgramLayout
     memory: int
     """Bytes a thread needs."""
     plan: Plan
@@ -71,18 +73,18 @@ class Assembly:
     """(layer, kernel), in order."""
 
 
-def assemble(
-    architecture: Architecture, machine: Target, purpose: Purpose, guard: int = 0
-) -> Assembly:
+def generate_network_ir(
+    architecture: Architecture, machine: Target, purpose: ProgramSpec, guard: int = 0
+) -> NetworkIR:
     """Write a program. ``guard``: bytes left free around every place (for tests)."""
-    module, backward = Module(), purpose.name == "learn"
-    plan = Plan(HEADER, guard, apart=purpose.name == "walk")
+    module, backward = Module(), purpose.name == "train"
+    plan = Plan(HEADER, guard, apart=purpose.name == "feature maps")
     kernels: dict[Hashable, str] = {}
     passes = passes_of(
         architecture,
         training=purpose.training,
         backward=backward,
-        every_stack=purpose.name == "walk",
+        every_stack=purpose.name == "feature maps",
     )
     parameters, running_stats = (
         architecture.parameter_count,
@@ -94,8 +96,8 @@ def assemble(
     input_size = 64 * architecture.input.values
     if not architecture.reads_texts:
         plan.use("input", input_size, 0)
-    assert not (purpose.changes and architecture.reads_texts), "words know no tricks"
-    if purpose.tricks:
+    assert not (purpose.augments and architecture.reads_texts), "words know no tricks"
+    if purpose.geometric:
         plan.use("frames", frames_size(architecture.input), 0)
     for number, made in enumerate(passes):
         forward.time = number
@@ -110,23 +112,23 @@ def assemble(
     for driver in drivers:
         driver.finish()
         calls += driver.calls
-    job = Job(
+    layout = ProgramLayout(
         parameters,
         running_stats,
-        "" if architecture.reads_texts else "lay",
+        "" if architecture.reads_texts else "pack_input",
         0 if architecture.reads_texts else plan.places["input"].offset,
         plan.places[last.target].offset,
         plan.places[f"d.{last.target}"].offset if backward else 0,
         len(architecture.classes),
         purpose.optimizer,
         Layer.momentum,
-        plan.places["frames"].offset if purpose.tricks else None,
+        plan.places["frames"].offset if purpose.geometric else None,
         purpose.weighted,
-        purpose.shades,
+        purpose.intensity_kernels,
     )
-    _write_ends(module, architecture, machine, purpose, job, masked=last.relu)
+    _write_ends(module, architecture, machine, purpose, layout, masked=last.relu)
     declare(module, machine)
-    return Assembly(module.text(), job, memory, plan, passes, dict(module.functions), calls)
+    return NetworkIR(module.text(), layout, memory, plan, passes, dict(module.functions), calls)
 
 
 def _backward(
@@ -152,41 +154,42 @@ def _write_ends(
     module: Module,
     architecture: Architecture,
     machine: Target,
-    purpose: Purpose,
-    job: Job,
+    purpose: ProgramSpec,
+    layout: ProgramLayout,
     *,
     masked: bool,
 ) -> None:
     """Pictures in, losses and answers out, and the functions that Python calls."""
     classes = len(architecture.classes)
-    kind = "i8" if purpose.bytes_in else "float"
-    if purpose.tricks:
-        trick(module.add(Function("trick", arguments())), architecture.input, kind)
+    kind = "i8" if purpose.uint8_input else "float"
+    if purpose.geometric:
+        trick(module.add(Function("augment_geometry", arguments())), architecture.input, kind)
     elif not architecture.reads_texts:
         function = module.add(
             Function(
-                "lay", ["ptr noalias %pictures", "ptr noalias %fraction", "ptr noalias %output"]
+                "pack_input",
+                ["ptr noalias %pictures", "ptr noalias %fraction", "ptr noalias %output"],
             )
         )
         lay(function, architecture.input.values, kind)
-    for name in purpose.shades:
+    for name in purpose.intensity_kernels:
         function = module.add(Function(name, shades_arguments()))
-        if name == "mask":
+        if name == "mask_bands":
             mask(function, architecture.input)
         else:
             values = architecture.input.values
-            shade(function, values, graded=purpose.graded, noisy=purpose.noisy)
-    if purpose.name == "learn":
+            shade(function, values, graded=purpose.intensity, noisy=purpose.noise)
+    if purpose.name == "train":
         names = ["logits", "labels", "losses", "upstream", *["weights"] * purpose.weighted]
         pointers = [f"ptr noalias %{name}" for name in names]
         function = module.add(Function("loss", [*pointers, "i64 %pictures", "i64 %batch"]))
         loss(function, purpose.loss, classes, masked=masked, weighted=purpose.weighted)
-        write_learn(module, job, machine.pause)
+        write_train(module, layout, machine.pause)
         pointers = ["ptr noalias %key", "ptr noalias %drawn"]
         draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))
     else:
         function = module.add(
-            Function("hand_out", ["ptr noalias %logits", "ptr noalias %answers", "i64 %count"])
+            Function("unpack_logits", ["ptr noalias %logits", "ptr noalias %answers", "i64 %count"])
         )
         hand_out(function, classes)
-        write_answer(module, job, machine.pause)
+        write_infer(module, layout, machine.pause)

@@ -40,7 +40,7 @@ from ..passes.convolution import ConvolutionPass
 from ..passes.elementwise import EmbedPass, ReluPass
 from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass, PoolWindows
-from .layer_pieces import Cutting, Piece, pieces, products
+from .layer_pieces import SplitThresholds, WorkPiece, pieces, products
 from .weight_packing import blocks
 from .work_sharing import given_back, prelude, shared, told, write_share
 
@@ -49,7 +49,7 @@ _HEAD = 64
 
 
 @dataclass(frozen=True)
-class Alone:
+class SingleImageIR:
     """The text of the program ``alone(memory, packed, input, fraction, answers)``; with shared
     layers also ``(..., common, own, threads)``, blocks as in `share`."""
 
@@ -97,10 +97,12 @@ class _Pieces(Driver):
 class _Driver(Driver):
     """Writes the program; ``packed_at`` goes along the weights."""
 
-    def __init__(self, module: Module, machine: Target, plan: Plan, cutting: Cutting) -> None:
+    def __init__(
+        self, module: Module, machine: Target, plan: Plan, cutting: SplitThresholds
+    ) -> None:
         kernels: dict[Hashable, str] = {}
-        names = ("memory", "packed", "input", "fraction", "answers")
-        function = Function("alone", [f"ptr %{name}" for name in names], public=True)
+        names = ("memory", "packed", "input", "byte_scaling", "logits")
+        function = Function("infer_single", [f"ptr %{name}" for name in names], public=True)
         super().__init__(function, module, machine, plan, kernels)
         self.cutting, self.pieces = cutting, _Pieces(self, kernels)
         self.shared_products = 0
@@ -129,21 +131,21 @@ class _Driver(Driver):
             self.f.prelude += prelude()
 
 
-def assemble_alone(
+def generate_single_image_ir(
     architecture: Architecture,
     machine: Target,
     *,
-    bytes_in: bool,
+    uint8_input: bool,
     guard: int = 0,
-    cutting: Cutting | None = None,
-) -> Alone:
+    cutting: SplitThresholds | None = None,
+) -> SingleImageIR:
     """Write the program of a network."""
     module, plan = Module(), Plan(_HEAD, guard, apart=True)  # zeros between channels stay zeros
-    cutting = (cutting or Cutting()).of(architecture.multiplications)
+    cutting = (cutting or SplitThresholds()).of(architecture.multiplications)
     d = _Driver(module, machine, plan, cutting)
     passes = passes_of(architecture, training=False, backward=False)
     if not architecture.reads_texts:
-        _take(d, architecture.input, bytes_in=bytes_in)
+        _take(d, architecture.input, uint8_input=uint8_input)
     source, planar = "input", True
     for index, made in enumerate(passes):
         d.time = index
@@ -155,43 +157,43 @@ def assemble_alone(
         writer.write(d, made, source, planar)
         source, planar = made.target, False
     last = passes[-1].output
-    kernel = d.kernel("hand_out", last, "source answers", lambda f: hand_out_alone(f, last))
+    kernel = d.kernel("unpack_logits", last, "source answers", lambda f: hand_out_alone(f, last))
     d.call(kernel, d.place(source, in_blocks_of(last.shape).size), "%answers")
     memory = plan.lay_out()
     d.finish()
     declare(module, machine)
     threads = 1 + d.shared_products // cutting.thread
-    return Alone(module.text(), memory, plan, d.pieces.count > 0, threads)
+    return SingleImageIR(module.text(), memory, plan, d.pieces.count > 0, threads)
 
 
-def _take(d: _Driver, shape: Shape, *, bytes_in: bool) -> None:
+def _take(d: _Driver, shape: Shape, *, uint8_input: bool) -> None:
     """The picture's values as floats, [channel][row][column]."""
-    kind = "i8" if bytes_in else "float"
+    kind = "i8" if uint8_input else "float"
 
     def write(f: Function) -> None:
-        size = 1 if bytes_in else 4
-        numbers = [f.spread("%fraction", place) for place in (0, 4, 8)] if bytes_in else []
+        size = 1 if uint8_input else 4
+        numbers = [f.spread("%fraction", place) for place in (0, 4, 8)] if uint8_input else []
         lanes, rest = divmod(shape.values, 16)
         moving = {"x": ("%given", 16 * size), "y": ("%output", 64)}
         with f.loop("vectors", lanes, moving) as vector:
             x = f.load(vector["x"], 0, f"<16 x {kind}>", align=size)
-            if bytes_in:
+            if uint8_input:
                 wide = f.value(f"zext <16 x i8> {x} to <16 x i32>")
                 x = scaled(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
             f.store(x, vector["y"])
         for value in range(16 * lanes, 16 * lanes + rest):
             x = f.broadcast(number(f, f.load("%given", size * value, kind), kind))
-            x = scaled(f, x, numbers) if bytes_in else x
+            x = scaled(f, x, numbers) if uint8_input else x
             first = f.value(f"extractelement {f.vector} {x}, i64 0")
             f.store(first, "%output", 4 * value, "float")
 
-    kernel = d.kernel("take", shape, "given fraction output", write)
+    kernel = d.kernel("load_input", shape, "given fraction output", write)
     d.call(kernel, "%input", "%fraction", d.place("input", 4 * shape.values))
 
 
 def _lay_in_blocks(d: _Driver, shape: Shape) -> None:
     stack = Stack(shape)
-    kernel = d.kernel("in_blocks", stack, "source output", lambda f: in_blocks(f, stack))
+    kernel = d.kernel("pack_blocks", stack, "source output", lambda f: in_blocks(f, stack))
     source = d.place("input", 4 * shape.values)
     d.call(kernel, source, d.place("input.blocks", in_blocks_of(shape).size))
 
@@ -230,9 +232,9 @@ class _Layer:
         if d.pieces.count > first:
             d.share(first, self.what)
         else:
-            self._piece(d, made, Piece(0, rows, 0, outputs), packed)
+            self._piece(d, made, WorkPiece(0, rows, 0, outputs), packed)
 
-    def _piece(self, d: Driver, made: Pass, piece: Piece, packed: tuple[int, int]) -> None:
+    def _piece(self, d: Driver, made: Pass, piece: WorkPiece, packed: tuple[int, int]) -> None:
         if self.pool is None:
             self._correlate(d, made, piece, packed)
             return
@@ -246,7 +248,7 @@ class _Layer:
     def _out(self, d: Driver) -> str:
         return d.place(self.out, self.sums)
 
-    def _correlate(self, d: Driver, made: Pass, piece: Piece, packed: tuple[int, int]) -> None:
+    def _correlate(self, d: Driver, made: Pass, piece: WorkPiece, packed: tuple[int, int]) -> None:
         """The sums of a piece, part by part of a vector of sixteen."""
         complete_windows, stack = self.what, self.what.output
         what = replace(complete_windows, output=Stack(stack.shape._replace(channels=piece.blocks)))
@@ -297,7 +299,7 @@ def _full(d: _Driver, made: Pass, source: str, planar: bool) -> None:
 
 
 def _windows(
-    d: Driver, stage: Stage, given: str, target: str, *, relu: bool, piece: Piece | None = None
+    d: Driver, stage: Stage, given: str, target: str, *, relu: bool, piece: WorkPiece | None = None
 ) -> None:
     """A pooling, or a piece of one."""
     before, after = in_blocks_of(stage.input), in_blocks_of(stage.output)
@@ -342,7 +344,7 @@ def _rectify(d: _Driver, made: Pass, source: str, planar: bool) -> None:
 def _embed(d: _Driver, made: Pass, source: str, planar: bool) -> None:
     stack, relu = in_blocks_of(made.stage.output), made.relu
     kernel = d.kernel(
-        "look_up",
+        "embed",
         (stack, relu),
         "words weight output",
         lambda f: look_up_alone(f, stack, relu=relu),

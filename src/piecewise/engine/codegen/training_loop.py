@@ -16,12 +16,12 @@ from ..ir.llvm_text import Loop, Module, splat
 from ..ir.program_context import (
     ARRIVED,
     AT,
-    CLAIM,
-    DONE,
     GENERATION,
-    LEAVING,
-    SPARE,
+    NEXT_ITEM,
+    NEXT_WEIGHTS,
+    STEPS_DONE,
     STOPPED,
+    STOPPED_AT_BARRIER,
     WEIGHTS,
 )
 from ..ir.thread_header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
@@ -33,7 +33,7 @@ _LITTLE = 64
 
 
 @dataclass(frozen=True)
-class Job:
+class ProgramLayout:
     """What the functions have to know of the network."""
 
     parameters: int
@@ -73,9 +73,9 @@ class Job:
 class _Writer(EntryWriter):
     """Writes an entry function of training or inference."""
 
-    def __init__(self, name: str, module: Module, job: Job, pause: str) -> None:
+    def __init__(self, name: str, module: Module, layout: ProgramLayout, pause: str) -> None:
         super().__init__(name, module, pause)
-        self.job = job
+        self.layout = layout
 
     def thread_memory(self) -> str:
         """The memory of the thread that runs."""
@@ -93,7 +93,7 @@ class _Writer(EntryWriter):
             "label": (f.at(memory, LABELS_AT), 8),
             "place": (f.at(memory, WORDS_AT), 8),
         }
-        if self.job.weighted:
+        if self.layout.weighted:
             moving["weight"] = (f.at(memory, PICTURE_WEIGHTS_AT), 4)
         with f.loop("lanes", 16, moving) as lane:
             there = self.integer("icmp slt", lane.index, count)
@@ -102,34 +102,34 @@ class _Writer(EntryWriter):
             if ordered:
                 number = self.load_element("order", number)
                 f.store(self.load_element("labels", number), lane["label"], 0, "i64")
-                if self.job.weighted:
-                    weight = self.load_element("picture_weights", number, 4, "float")
+                if self.layout.weighted:
+                    weight = self.load_element("sample_weights", number, 4, "float")
                     f.store(weight, lane["weight"], 0, "float")
             f.store(number, lane["picture"], 0, "i64")
             f.store(f.at(inputs, self.integer("mul", number, stride)), lane["place"], 0, "ptr")
-        given = [f"ptr {f.at(memory, WORDS_AT)}", f"ptr {self.load_context('fraction', 'ptr')}"]
-        laid = f"ptr {f.at(memory, self.job.input)}"
-        if self.job.frames is not None:
-            numbers, frames = f.at(memory, PICTURES_AT), f.at(memory, self.job.frames)
+        given = [f"ptr {f.at(memory, WORDS_AT)}", f"ptr {self.load_context('byte_scaling', 'ptr')}"]
+        laid = f"ptr {f.at(memory, self.layout.input)}"
+        if self.layout.frames is not None:
+            numbers, frames = f.at(memory, PICTURES_AT), f.at(memory, self.layout.frames)
             given += [
-                f"ptr {self.load_context('tricks', 'ptr')}",
+                f"ptr {self.load_context('geometry', 'ptr')}",
                 f"ptr {numbers}",
                 f"ptr {frames}",
             ]
-            f.call("trick", *given, laid)
-        elif self.job.lay:
-            f.call(self.job.lay, *given, laid)
-        for kernel in self.job.shades:
-            numbers, told = f.at(memory, PICTURES_AT), self.load_context("shades", "ptr")
+            f.call("augment_geometry", *given, laid)
+        elif self.layout.lay:
+            f.call(self.layout.lay, *given, laid)
+        for kernel in self.layout.shades:
+            numbers, told = f.at(memory, PICTURES_AT), self.load_context("intensity", "ptr")
             f.call(kernel, laid, f"ptr {told}", f"ptr {numbers}")
 
 
-def write_answer(module: Module, job: Job, pause: str) -> None:
+def write_infer(module: Module, layout: ProgramLayout, pause: str) -> None:
     """``answer(context, thread)``: the logits of positions 0 to count - 1."""
-    w = _Writer("answer", module, job, pause)
+    w = _Writer("infer", module, layout, pause)
     f = w.f
     memory, weights = w.thread_memory(), f.load("%context", WEIGHTS, "ptr")
-    running_stats, key, answers = w.load_pointers("running_stats", "key", "answers")
+    running_stats, key, answers = w.load_pointers("running_stats", "key", "logits")
     total = w.load_context("count")
     with f.repeat() as done:
         start = w.integer("mul", w.claim(), 16)
@@ -137,14 +137,14 @@ def write_answer(module: Module, job: Job, pause: str) -> None:
         count = w.minimum(w.integer("sub", total, start), "16")
         w.gather(memory, start, count, ordered=False)
         w.call_network("forward", (memory, weights, running_stats, "null", key), count)
-        out = f.at(answers, w.integer("mul", start, 4 * job.classes))
-        f.call("hand_out", f"ptr {f.at(memory, job.output)}", f"ptr {out}", f"i64 {count}")
+        out = f.at(answers, w.integer("mul", start, 4 * layout.classes))
+        f.call("unpack_logits", f"ptr {f.at(memory, layout.output)}", f"ptr {out}", f"i64 {count}")
     w.finish()
 
 
-def write_learn(module: Module, job: Job, pause: str) -> None:
+def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
     """``learn(context, thread)``: steps ``first`` to ``stop`` - 1 of an epoch."""
-    w = _Writer("learn", module, job, pause)
+    w = _Writer("train", module, layout, pause)
     f = w.f
     out = f.label()
     first = w.load_context("first")
@@ -155,19 +155,21 @@ def write_learn(module: Module, job: Job, pause: str) -> None:
             w.integer("sub", w.load_context("count"), start), w.load_context("batch")
         )
         groups = w.integer("lshr", w.integer("add", pictures, 15), 4)
-        shards = w.minimum(groups, w.load_context("most_shards"))
+        shards = w.minimum(groups, w.load_context("max_shards"))
         _slopes(w, memory, start, pictures, groups, shards)
-        alone = job.blocks <= _LITTLE
+        alone = layout.blocks <= _LITTLE
         with _barrier(w):
             if alone:
-                _update(w, step.index, shards, "0", str(job.blocks))
+                _update(w, step.index, shards, "0", str(layout.blocks))
                 _settle(w, pictures, shards)
         f.leave(out, _stopped(w))
         if not alone:
             threads = w.load_context("threads")
             bounds = [
                 w.integer(
-                    "udiv", w.integer("mul", w.integer("add", "%thread", more), job.blocks), threads
+                    "udiv",
+                    w.integer("mul", w.integer("add", "%thread", more), layout.blocks),
+                    threads,
                 )
                 for more in (0, 1)
             ]
@@ -181,7 +183,7 @@ def write_learn(module: Module, job: Job, pause: str) -> None:
 
 
 def _stopped(w: _Writer) -> str:
-    return w.integer("icmp ne", w.f.load("%context", LEAVING, "i64"), 0)
+    return w.integer("icmp ne", w.f.load("%context", STOPPED_AT_BARRIER, "i64"), 0)
 
 
 def _stop(w: _Writer, condition: str) -> None:
@@ -192,16 +194,18 @@ def _stop(w: _Writer, condition: str) -> None:
 
 def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, shards: str) -> None:
     """Every claimed shard: its groups forward and back."""
-    f, job = w.f, w.job
+    f, layout = w.f, w.layout
     weights = f.load("%context", WEIGHTS, "ptr")
     running_stats, key = w.load_pointers("running_stats", "key")
     with f.repeat() as done:
         shard = w.claim()
         f.leave(done, w.integer("icmp sge", shard, shards))
-        slot = f.at(w.load_context("shards", "ptr"), w.integer("mul", shard, 4 * job.shard_floats))
+        slot = f.at(
+            w.load_context("shards", "ptr"), w.integer("mul", shard, 4 * layout.shard_floats)
+        )
         f.line(
             f"call void @llvm.memset.p0.i64(ptr align 64 {slot}, i8 0, "
-            f"i64 {4 * job.shard_floats}, i1 false)"
+            f"i64 {4 * layout.shard_floats}, i1 false)"
         )
         begin = w.integer("udiv", w.integer("mul", groups, shard), shards)
         end = w.integer("udiv", w.integer("mul", groups, w.integer("add", shard, 1)), shards)
@@ -213,9 +217,9 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
             pointers = (memory, weights, running_stats, slot, key)
             w.call_network("forward", pointers, count)
             losses = f.at(memory, LOSSES_AT)
-            logits, upstream = f.at(memory, job.output), f.at(memory, job.upstream)
+            logits, upstream = f.at(memory, layout.output), f.at(memory, layout.upstream)
             told = [logits, f.at(memory, LABELS_AT), losses, upstream]
-            if job.weighted:
+            if layout.weighted:
                 told.append(f.at(memory, PICTURE_WEIGHTS_AT))
             f.call("loss", *(f"ptr {place}" for place in told), f"i64 {count}", f"i64 {pictures}")
             w.call_network("backward", pointers, count)
@@ -242,8 +246,8 @@ def _barrier(w: _Writer) -> Iterator[None]:
     f.line(f"br i1 {is_last}, label %{last}, label %{wait}")
     f.begin(last)
     yield
-    f.store(f.load("%context", STOPPED, "i64"), "%context", LEAVING, "i64")
-    f.store("0", "%context", CLAIM, "i64")
+    f.store(f.load("%context", STOPPED, "i64"), "%context", STOPPED_AT_BARRIER, "i64")
+    f.store("0", "%context", NEXT_ITEM, "i64")
     f.store("0", arrived, 0, "i64")
     w.atomic_increment(f.at("%context", GENERATION), "release")
     f.line(f"br label %{after}")
@@ -260,19 +264,24 @@ def _barrier(w: _Writer) -> Iterator[None]:
 
 def _settle(w: _Writer, pictures: str, shards: str) -> None:
     """After a good step: the new weights are the weights, the running averages follow."""
-    f, job = w.f, w.job
-    if job.optimizer == "none":
+    f, layout = w.f, w.layout
+    if layout.optimizer == "none":
         return
     good = w.integer("icmp eq", f.load("%context", STOPPED, "i64"), 0)
     with f.when(good):
-        old, new = f.load("%context", WEIGHTS, "ptr"), f.load("%context", SPARE, "ptr")
+        old, new = f.load("%context", WEIGHTS, "ptr"), f.load("%context", NEXT_WEIGHTS, "ptr")
         f.store(new, "%context", WEIGHTS, "ptr")
-        f.store(old, "%context", SPARE, "ptr")
-        f.store(w.integer("add", f.load("%context", DONE, "i64"), 1), "%context", DONE, "i64")
-        if job.running_stats:
+        f.store(old, "%context", NEXT_WEIGHTS, "ptr")
+        f.store(
+            w.integer("add", f.load("%context", STEPS_DONE, "i64"), 1),
+            "%context",
+            STEPS_DONE,
+            "i64",
+        )
+        if layout.running_stats:
             n = f.broadcast(f.value(f"sitofp i64 {pictures} to float"))
-            blocks = -(-job.running_stats // 16)
-            slots = f.at(w.load_context("shards", "ptr"), 64 * job.blocks)
+            blocks = -(-layout.running_stats // 16)
+            slots = f.at(w.load_context("shards", "ptr"), 64 * layout.blocks)
             with f.loop(
                 "running_stats",
                 blocks,
@@ -280,13 +289,13 @@ def _settle(w: _Writer, pictures: str, shards: str) -> None:
             ) as block:
                 mean = f.two("fdiv", _over_shards(w, block["slot"], shards), n)
                 average = f.load(block["average"], align=4)
-                moved = f.fma(f.two("fsub", mean, average), splat(16, job.pace), average)
+                moved = f.fma(f.two("fsub", mean, average), splat(16, layout.pace), average)
                 f.store(moved, block["average"], align=4)
 
 
 def _over_shards(w: _Writer, slot: str, shards: str) -> str:
     """A block of sixteen floats added up over the shards, in their order."""
-    f, size = w.f, 4 * w.job.shard_floats
+    f, size = w.f, 4 * w.layout.shard_floats
     more = w.integer("sub", shards, 1)
     with f.loop(
         "shards", more, {"slot": (f.at(slot, size), size)}, [(f.vector, f.load(slot))]
@@ -297,17 +306,17 @@ def _over_shards(w: _Writer, slot: str, shards: str) -> str:
 
 def _update(w: _Writer, step: str, shards: str, begin: str, end: str) -> None:
     """Blocks ``begin`` to ``end`` - 1 of the parameters: one step down the slope."""
-    f, job = w.f, w.job
+    f, layout = w.f, w.layout
     place = w.integer("mul", begin, 64)
     pointers = {"slot": w.load_context("shards", "ptr")}
-    if job.optimizer != "none":
+    if layout.optimizer != "none":
         pointers |= {
             "old": f.load("%context", WEIGHTS, "ptr"),
-            "new": f.load("%context", SPARE, "ptr"),
-            "state": w.load_context("state", "ptr"),
+            "new": f.load("%context", NEXT_WEIGHTS, "ptr"),
+            "optimizer_state": w.load_context("optimizer_state", "ptr"),
         }
-    if job.optimizer == "adamw":
-        pointers["second"] = w.load_context("second", "ptr")
+    if layout.optimizer == "adamw":
+        pointers["second_moments"] = w.load_context("second_moments", "ptr")
     rates = f.at(w.load_context("rates", "ptr"), w.integer("mul", step, 16))
     numbers = [f.spread(rates, place_) for place_ in (0, 4, 8, 12)]
     numbers += [f.spread("%context", AT["momentum"]), f.spread("%context", AT["decay"])]
@@ -315,16 +324,16 @@ def _update(w: _Writer, step: str, shards: str, begin: str, end: str) -> None:
     zero = [(f.vector, "zeroinitializer")]
     with f.loop("blocks", w.integer("sub", end, begin), moving, zero) as block:
         slope = _over_shards(w, block["slot"], shards)
-        if job.optimizer == "none":
+        if layout.optimizer == "none":
             f.store(slope, block["slot"])
             new = slope
         else:
-            new = (_adamw if job.optimizer == "adamw" else _sgd)(w, block, slope, numbers)
+            new = (_adamw if layout.optimizer == "adamw" else _sgd)(w, block, slope, numbers)
             f.store(new, block["new"])
         # zero as long as everything is finite
         block.carried = [f.two("fadd", block.carried[0], f.two("fsub", new, new))]
     odd = f.two("fcmp uno", block.carried[0], "zeroinitializer")
-    if job.optimizer != "none":
+    if layout.optimizer != "none":
         _stop(w, f.value(f"call i1 @llvm.vector.reduce.or.v16i1(<16 x i1> {odd})"))
 
 
@@ -333,9 +342,9 @@ def _sgd(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
     rate, _, _, _, momentum, decay = numbers
     old = f.load(block["old"])
     slope = f.fma(decay, old, slope)
-    velocity = f.fma(momentum, f.load(block["state"]), slope)
-    f.store(velocity, block["state"])
-    step = f.fma(momentum, velocity, slope) if w.job.optimizer == "nesterov" else velocity
+    velocity = f.fma(momentum, f.load(block["optimizer_state"]), slope)
+    f.store(velocity, block["optimizer_state"])
+    step = f.fma(momentum, velocity, slope) if w.layout.optimizer == "nesterov" else velocity
     return f.fma(f.two("fmul", rate, f.constant(-1)), step, old)
 
 
@@ -346,12 +355,14 @@ def _adamw(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
     old = f.load(block["old"])
     old = f.fma(f.two("fmul", shrink, f.constant(-1)), old, old)
     first = f.fma(
-        f.constant(BETA1), f.load(block["state"]), f.two("fmul", f.constant(1 - BETA1), slope)
+        f.constant(BETA1),
+        f.load(block["optimizer_state"]),
+        f.two("fmul", f.constant(1 - BETA1), slope),
     )
     squared = f.two("fmul", f.two("fmul", f.constant(1 - BETA2), slope), slope)
-    second = f.fma(f.constant(BETA2), f.load(block["second"]), squared)
-    f.store(first, block["state"])
-    f.store(second, block["second"])
+    second = f.fma(f.constant(BETA2), f.load(block["second_moments"]), squared)
+    f.store(first, block["optimizer_state"])
+    f.store(second, block["second_moments"])
     deviation = f.value(
         f"call {f.vector} @llvm.sqrt.v16f32({f.vector} {f.two('fdiv', second, second_whole)})"
     )

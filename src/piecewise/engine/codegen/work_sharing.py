@@ -12,9 +12,9 @@ from __future__ import annotations
 from ..ir.function_writer import Writer
 from ..ir.llvm_text import Function, Module
 
-MOST_HELPERS = 7
+MAX_HELPERS = 7
 """Threads beside the one that was asked."""
-MOST_PIECES = 1 << 16
+MAX_PIECES = 1 << 16
 """Pieces of all layers of a network."""
 FREE, DONE, OWNER, TOLD, LEAVE, TAKEN = 0, 128, 256, 384, 512, 640
 """Where, in the block of memory that threads share, is told: which pieces are free, how many of
@@ -22,7 +22,7 @@ the helpers' are done, whether somebody has the helpers, what a piece is (`RUN` 
 whether helpers are to go, and how many pieces each ever took (128 bytes apart, as all that
 different threads write)."""
 RUN, MEMORY, PACKED, YIELDS = TOLD, TOLD + 8, TOLD + 16, TOLD + 24
-SIZE = TAKEN + 128 * MOST_HELPERS
+SIZE = TAKEN + 128 * MAX_HELPERS
 _LOOKS = 1024
 """How often a thread that waits looks before it lets others run: longer than a piece takes, so that
 on a busy machine none gives its processor away in the middle of a layer."""

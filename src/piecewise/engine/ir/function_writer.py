@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .llvm_text import Function, Module
-from .program_context import AT, CLAIM
+from .program_context import AT, NEXT_ITEM
 
 
 class Writer:
@@ -70,7 +70,7 @@ class EntryWriter(Writer):
 
     def claim(self) -> str:
         """The number of the next work item; no other thread gets it."""
-        return self.atomic_increment(self.f.at("%context", CLAIM), "monotonic")
+        return self.atomic_increment(self.f.at("%context", NEXT_ITEM), "monotonic")
 
     def call_network(self, function: str, pointers: Sequence[str], pictures: str) -> None:
         """Call a function that a `Driver` wrote: (memory, parameters, averages, shard, key) and

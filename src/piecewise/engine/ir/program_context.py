@@ -1,54 +1,54 @@
-"""What a running program is told, and what its threads tell each other: one block of memory.
+"""The program context: the memory block that passes arguments to a compiled program.
 
-Numbers and pointers are 8 bytes each, at the places named here. What threads write lies on cache
-lines of its own, far enough apart that a processor that fetches lines by the pair does not fetch
-another's.
+It holds numbers and pointers of 8 bytes each, at the offsets named here. Words that threads write
+lie on cache lines of their own, two lines apart, because some processors fetch lines in pairs.
 """
 
 from __future__ import annotations
 
 FIELDS = (
-    "inputs",  # pictures, one after the other
-    "stride",  # bytes from one picture to the next
-    "order",  # the number of the picture at each position
-    "labels",  # the right class of each picture
-    "answers",  # logits out, a row a position
-    "losses",  # float32 out, one a position
-    "fraction",  # three floats: a byte becomes (a * byte + b) / c
+    "inputs",  # the examples, one after the other
+    "stride",  # bytes from one example to the next
+    "order",  # the index of the example at each position
+    "labels",  # the class index of each example
+    "logits",  # output: one row per position
+    "losses",  # output: one float32 per position
+    "byte_scaling",  # three floats a, b, c: a byte becomes (a * byte + b) / c
     "running_stats",
     "shards",
-    "state",  # velocity, or the first moments
-    "second",  # the second moments
-    "rates",  # four floats a step: learning rate, decay, and AdamW's two corrections
+    "optimizer_state",  # the velocity, or AdamW's first moments
+    "second_moments",  # AdamW's second moments
+    "rates",  # four floats per step: learning rate, decay, and AdamW's two bias corrections
     "momentum",  # a float
     "decay",  # a float
-    "memories",  # a pointer a thread
-    "key",  # two words: seed, purpose and epoch of dropout
-    "yields",  # a function that lets another thread run
-    "first",  # the first step, counted in this epoch
+    "memories",  # one pointer per thread
+    "key",  # two words: the key of dropout's random numbers
+    "yields",  # the system's function that lets another thread run
+    "first",  # the first step, counted within the epoch
     "stop",  # the step to stop before
-    "batch",  # pictures a step
-    "count",  # positions in all
+    "batch",  # examples per step
+    "count",  # number of positions
     "threads",
-    "most_shards",
-    "tricks",  # twelve words: the key of an epoch and how far tricks go
-    "picture_weights",  # float32, how much each picture counts; only read by weighted programs
-    "groups",  # where parameters are nudged: groups, each a header and an input
-    "slopes",  # float64 out, one a parameter
-    "seen",  # float64 out, statistics, a row a group
-    "amount",  # a float64: how far a nudge goes
-    "piece",  # parameters claimed at once
-    "shades",  # nine words: two keys of an epoch and how far contrast, light, noise and masks go
+    "max_shards",
+    "geometry",  # twelve words: the epoch's key and the strength of the geometric augmentation
+    "sample_weights",  # one float32 per example; read by weighted programs only
+    "groups",  # finite differences: groups of examples, each a header and an input
+    "gradients",  # output of finite differences: one float64 per parameter
+    "observed_stats",  # output of finite differences: batch statistics, one float64 row per group
+    "step_size",  # finite differences: a float64, the step up and down
+    "chunk",  # finite differences: parameters that a thread claims at once
+    "intensity",  # nine words: two keys and the strength of contrast, brightness, noise and bands
 )
 AT = {name: 8 * index for index, name in enumerate(FIELDS)}
 
-WEIGHTS, SPARE = 1024, 1032
-"""Pointers to the weights and to where the next ones are written; they change places each step."""
-DONE = 1040
-"""Steps taken."""
-CLAIM, ARRIVED, GENERATION, STOPPED = 2048, 2560, 3072, 3584
-"""The next piece of work; threads at the barrier; how often it opened; whether a number was not
-finite."""
-LEAVING = 3072 + 64
-"""What STOPPED was when the barrier opened last: all threads see the same until the next one."""
+WEIGHTS, NEXT_WEIGHTS = 1024, 1032
+"""Pointers to the weights and to the buffer of the updated ones; each step swaps them."""
+STEPS_DONE = 1040
+"""The number of completed steps."""
+NEXT_ITEM, ARRIVED, GENERATION, STOPPED = 2048, 2560, 3072, 3584
+"""The next work item; the threads at the barrier; how often the barrier opened; whether a loss or
+weight was not finite."""
+STOPPED_AT_BARRIER = 3072 + 64
+"""The value of STOPPED when the barrier last opened: all threads read the same one until the next
+barrier."""
 SIZE = 4096

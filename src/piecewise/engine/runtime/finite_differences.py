@@ -15,12 +15,17 @@ from ...core.ghost_batch import GROUP_SIZE, StepContext, ghost_batches
 from ...core.rng import DROPOUT, derive_key
 from ...spec.architecture import Architecture, ArrayEntry
 from ...spec.optimizers import NUDGE_SIZE
-from ..codegen.finite_differences import assemble_nudges
+from ..codegen.finite_differences import generate_finite_difference_ir
 from ..ir.target import Target
 from ..ir.thread_header import HEADER
-from .compiled_program import WORTH_A_THREAD, machine_code, prepare_threads, refuse_too_large
-from .llvm_compiler import this_machine
-from .thread_pool import Context, aligned, run_together
+from .compiled_program import (
+    MULTIPLICATIONS_PER_THREAD,
+    check_program_size,
+    compile_cached,
+    prepare_threads,
+)
+from .llvm_compiler import host_target
+from .thread_pool import ProgramContext, aligned, run_on_threads
 
 Between = Callable[[], None] | None
 _AT_ONCE = 1_500_000_000
@@ -30,7 +35,7 @@ _PIECES = 4
 """Pieces that a thread's share is claimed in."""
 
 
-class Nudged(NamedTuple):
+class FiniteDifferences(NamedTuple):
     """The mean loss over the pictures, its slopes by parameter name, the statistics seen; all in
     float64."""
 
@@ -39,7 +44,7 @@ class Nudged(NamedTuple):
     observed: dict[str, Array]
 
 
-class Nudger:
+class FiniteDifferenceProgram:
     """The machine code that nudges a network. ``training``: whether it is nudged in a training
     step, or as it answers."""
 
@@ -52,13 +57,15 @@ class Nudger:
         form: Target | None = None,
         guard: int = 0,
     ) -> None:
-        form = form or this_machine()
-        made = assemble_nudges(architecture, form, loss, training=training, guard=guard)
-        refuse_too_large(made.text, made.memory)
+        form = form or host_target()
+        made = generate_finite_difference_ir(
+            architecture, form, loss, training=training, guard=guard
+        )
+        check_program_size(made.text, made.memory)
         self.architecture, self.training, self.program = architecture, training, made
-        self._native = machine_code(made.text, form)
+        self._native = compile_cached(made.text, form)
         self._weights = np.zeros(0)
-        self.context, self.lock = Context(), threading.Lock()
+        self.context, self.lock = ProgramContext(), threading.Lock()
         self.memories: list[Array] = []
 
     def nudges(
@@ -69,7 +76,7 @@ class Nudger:
         moment: StepContext | None,
         threads: int,
         between: Between = None,
-    ) -> Nudged:
+    ) -> FiniteDifferences:
         """Of parameters and averages by name, on pictures x, or words, with right classes."""
         assert (moment is not None) == self.training
         kind = np.int64 if self.architecture.reads_texts else np.float64
@@ -81,9 +88,11 @@ class Nudger:
             self._tell(running_stats, x, right, moment)
             losses, seen = self._look(len(x), running_stats.size, threads)
             slopes = self._slopes(len(x), threads, between)
-            self.context.release("inputs", "groups", "running_stats", "losses", "seen", "slopes")
+            self.context.release(
+                "inputs", "groups", "running_stats", "losses", "observed_stats", "gradients"
+            )
         observed = _mean_seen(seen, len(x)) if self.training else running_stats
-        return Nudged(
+        return FiniteDifferences(
             fsum(losses.tolist()) / len(x),
             _by_name(self.architecture.parameters, slopes),
             _by_name(rows, observed),
@@ -97,7 +106,7 @@ class Nudger:
         self.context.write("count", len(x))
         self.context.write("key", np.array([key.low, key.high], np.uint32))
         self.context.write("running_stats", running_stats)
-        self.context.write_double("amount", NUDGE_SIZE)
+        self.context.write_double("step_size", NUDGE_SIZE)
 
     def _laid(self, x: Array, right: Array, numbers: Array) -> Array:
         """The groups, each a header and an input; lanes without a picture get the last one's."""
@@ -120,25 +129,25 @@ class Nudger:
         count = -(-pictures // GROUP_SIZE)
         losses, seen = aligned(GROUP_SIZE * count, np.float64), np.zeros((count, running_stats))
         self.context.write("losses", losses)
-        self.context.write("seen", seen)
+        self.context.write("observed_stats", seen)
         work = pictures * self.architecture.multiplications
-        self._run("look", min(threads, count, 1 + work // WORTH_A_THREAD))
+        self._run("look", min(threads, count, 1 + work // MULTIPLICATIONS_PER_THREAD))
         return losses[:pictures], seen
 
     def _slopes(self, pictures: int, threads: int, between: Between) -> Array:
         """How the mean loss changes with each parameter, per unit; some parameters at a time, so
         that nobody waits long to interrupt it."""
         slopes = np.zeros(self.architecture.parameter_count)
-        self.context.write("slopes", slopes)
+        self.context.write("gradients", slopes)
         each = 2 * pictures * self.architecture.multiplications
         at_once = max(1, _AT_ONCE // max(1, each))
         for number, size in self.program.learning:
             for first in range(0, size, at_once):
                 count = min(at_once, size - first)
-                most = min(threads, 1 + count * each // WORTH_A_THREAD)
+                most = min(threads, 1 + count * each // MULTIPLICATIONS_PER_THREAD)
                 self.context.write("first", first)
                 self.context.write("stop", first + count)
-                self.context.write("piece", -(-count // (_PIECES * most)) if most > 1 else count)
+                self.context.write("chunk", -(-count // (_PIECES * most)) if most > 1 else count)
                 self._run(f"nudge{number}", most)
                 if between:
                     between()
@@ -153,7 +162,7 @@ class Nudger:
             memory[place.offset : place.offset + place.size].view(np.float64)[:] = self._weights
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         function: Callable[[int, int], None] = kind(self._native.address(name))
-        run_together(function, self.context.address, threads)
+        run_on_threads(function, self.context.address, threads)
 
 
 def _mean_seen(seen: Array, pictures: int) -> Array:

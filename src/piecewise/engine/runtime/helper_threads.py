@@ -19,12 +19,12 @@ from time import perf_counter
 
 import numpy as np
 
-from ..codegen.work_sharing import LEAVE, MOST_HELPERS, SIZE, TAKEN, YIELDS, write_help
+from ..codegen.work_sharing import LEAVE, MAX_HELPERS, SIZE, TAKEN, YIELDS, write_help
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Module
-from .compiled_program import machine_code
-from .llvm_compiler import Native, this_machine
-from .thread_pool import aligned, yields
+from .compiled_program import compile_cached
+from .llvm_compiler import MachineCode, host_target
+from .thread_pool import aligned, yield_function
 
 _LOOKING = 200e-6
 """Seconds that a helper looks for the next piece before it rests."""
@@ -35,20 +35,20 @@ _SHORTEST, _LONGEST = 0.001, 0.1
 _GOODBYE = 2.0
 """Seconds that the end of the program waits for each helper."""
 
-Help = Callable[[int, int, int], None]
+HelperFunction = Callable[[int, int, int], None]
 
 
-def _compiled() -> tuple[Native, Help]:
+def _compiled() -> tuple[MachineCode, HelperFunction]:
     """The native function, and what it stays as long as."""
-    module, form = Module(), this_machine()
+    module, form = Module(), host_target()
     write_help(module, form.pause)
     declare(module, form)
-    native = machine_code(module.text(), form)
+    native = compile_cached(module.text(), form)
     kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     return native, kind(native.address("help"))
 
 
-class Block:
+class SharedBlock:
     """Memory that threads share a layer through."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Block:
     def clear(self) -> None:
         """Nobody is here, nothing is free."""
         self._words[:] = 0
-        self._words[YIELDS // 8] = yields()
+        self._words[YIELDS // 8] = yield_function()
 
     def send_away(self) -> None:
         """Whoever looks here goes."""
@@ -70,17 +70,17 @@ class Block:
         return int(self._words[(TAKEN + 128 * number) // 8])
 
 
-class Helpers:
+class HelperThreads:
     """The helpers of this process. They help one caller at a time; others do without."""
 
     def __init__(self) -> None:
-        self.block = Block()
-        self._code: tuple[Native, Help] | None = None
+        self.block = SharedBlock()
+        self._code: tuple[MachineCode, HelperFunction] | None = None
         self._looks = 0
         self._begin()
 
     def _begin(self) -> None:
-        self._called = [False] * MOST_HELPERS
+        self._called = [False] * MAX_HELPERS
         self._calls: list[SimpleQueue[bool]] = []
         self._threads: list[threading.Thread] = []
         self._starting, self._ended = threading.Lock(), False
@@ -91,7 +91,7 @@ class Helpers:
         self._begin()
         self.block.clear()
 
-    def prepare(self) -> Help:
+    def prepare(self) -> HelperFunction:
         """What helpers run. It is compiled beforehand, so that no answer waits for it, and once:
         code must not go while a thread may be in it."""
         with self._starting:
@@ -167,10 +167,10 @@ def _told_to_go(calls: SimpleQueue[bool], rest: float) -> bool:
         return False
 
 
-def _looks(help_out: Help) -> int:
+def _looks(help_out: HelperFunction) -> int:
     """How many looks at nothing take as long as a helper is to look. It is measured where helpers
     are not yet wanted: on its way back to Python a thread may have to wait for others."""
-    nothing, tries = Block(), []
+    nothing, tries = SharedBlock(), []
     for _ in range(5):
         began = perf_counter()
         help_out(nothing.address, 0, 1_000)
@@ -178,7 +178,7 @@ def _looks(help_out: Help) -> int:
     return max(2_000, int(1_000 * _LOOKING / max(min(tries), 1e-6)))
 
 
-HELPERS = Helpers()
+HELPERS = HelperThreads()
 atexit.register(HELPERS.dismiss)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=HELPERS.after_fork)

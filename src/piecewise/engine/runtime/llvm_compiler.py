@@ -23,7 +23,7 @@ def _ready() -> None:
 
 
 @cache
-def this_machine(name: str | None = None) -> Target:
+def host_target(name: str | None = None) -> Target:
     """The processor this runs on, in one of its forms: ``name``, or the one that is asked for in
     the environment, or the widest. LimitError if it does not have it."""
     form = machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
@@ -46,7 +46,7 @@ class CompilationError(RuntimeError):
     """LLVM rejects a generated program. That is a bug in piecewise, whatever the network."""
 
 
-class Native:
+class MachineCode:
     """Machine code in memory: the addresses of its functions. It stays as long as this object."""
 
     def __init__(self, engine: Any) -> None:
@@ -87,7 +87,7 @@ def _verified(text: str) -> Any:
     return module
 
 
-def loaded(code: bytes, form: Target) -> Native:
+def loaded(code: bytes, form: Target) -> MachineCode:
     """An object file as machine code that can be called."""
     target = _target(form)
     empty = llvm.parse_assembly("")
@@ -95,4 +95,4 @@ def loaded(code: bytes, form: Target) -> Native:
     engine = llvm.create_mcjit_compiler(empty, target)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return Native(engine)
+    return MachineCode(engine)

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from ...core.errors import LimitError, did_you_mean, shown
 from ...spec.architecture import Architecture
 from ...spec.notation import write_layer
-from ..codegen.network_program import Assembly, Purpose, assemble
+from ..codegen.network_program import NetworkIR, ProgramSpec, generate_network_ir
 from ..ir.loop_notes import Note
 from ..ir.target import Target
 from ..passes.base import Pass
-from .llvm_compiler import this_machine
+from .llvm_compiler import host_target
 
 _INDENT = "  "
 _WORDS = {"%pictures times": "once for each of the group", "%pictures": "the group's"}
@@ -33,15 +33,17 @@ def listing(
 ) -> str:
     """The loops that run for a layer, or for all: forward, and back while learning. LimitError if
     there is no layer of that name."""
-    machine = machine or this_machine()
+    machine = machine or host_target()
     names = [stage.name for stage in architecture.stages]
     if layer is not None and layer not in names:
         raise LimitError(
             f"layer: got {shown(layer)}, wanted a layer of this network"
             f"{did_you_mean(str(layer), names)}"
         )
-    answers = assemble(architecture, machine, Purpose("answer"))
-    learns = assemble(architecture, machine, Purpose("learn", training=True, optimizer="sgd"))
+    answers = generate_network_ir(architecture, machine, ProgramSpec("infer"))
+    learns = generate_network_ir(
+        architecture, machine, ProgramSpec("train", training=True, optimizer="sgd")
+    )
     parts = [
         _pass(made, answers, learns, machine)
         for made in learns.passes
@@ -53,14 +55,14 @@ def listing(
     return "\n\n".join("\n".join(_aligned(part)) for part in parts)
 
 
-def _pass(made: Pass, answers: Assembly, learns: Assembly, machine: Target) -> list[_Line]:
+def _pass(made: Pass, answers: NetworkIR, learns: NetworkIR, machine: Target) -> list[_Line]:
     """A layer, with those that are done on its way."""
     layers = ", ".join(write_layer(stage.layer) for stage in made.covers)
     shapes = f"{made.input.shape} -> {made.output.shape}"
     vectors = f"vectors of {machine.lanes} pictures ({machine.name})"
     forward, learning, back = (
-        list(_calls(assembly, function, made.name))
-        for assembly, function in (
+        list(_calls(ir, function, made.name))
+        for ir, function in (
             (answers, "forward"),
             (learns, "forward"),
             (learns, "backward"),
@@ -85,16 +87,16 @@ def _pass(made: Pass, answers: Assembly, learns: Assembly, machine: Target) -> l
     return lines
 
 
-def _calls(assembly: Assembly, function: str, layer: str) -> Iterator[tuple[_Line, ...]]:
+def _calls(ir: NetworkIR, function: str, layer: str) -> Iterator[tuple[_Line, ...]]:
     """What a driver does for a layer: each call with the loops of its kernel, and the loops that
     calls stand in."""
-    for note in assembly.kernels[function].notes:
+    for note in ir.kernels[function].notes:
         if note.layer != layer:
             continue
         if not note.called:
             yield tuple(_nest([note], 1 + note.depth))
             continue
-        notes = assembly.kernels[note.called].notes
+        notes = ir.kernels[note.called].notes
         name = note.called.split(".")[0]
         head = notes[0]._replace(text=f"{name}: {notes[0].text}")
         given = dict(note.given)

@@ -11,10 +11,10 @@ from ...core.array_types import Array, Float32
 from ...core.ghost_batch import StepContext
 from ...core.rng import DROPOUT, derive_key
 from ...spec.architecture import Architecture
-from ..codegen.network_program import Purpose
-from .compiled_program import Answers, Learner, Walker
-from .finite_differences import Nudged, Nudger
-from .single_image import Single
+from ..codegen.network_program import ProgramSpec
+from .compiled_program import FeatureMapProgram, InferenceProgram, TrainingProgram
+from .finite_differences import FiniteDifferenceProgram, FiniteDifferences
+from .single_image import SingleImageProgram
 from .thread_pool import processors
 
 _KEPT = 32
@@ -24,18 +24,18 @@ _FEW = 2
 
 
 @lru_cache(_KEPT)
-def _answers(architecture: Architecture, bytes_in: bool) -> Answers:
-    return Answers(architecture, bytes_in=bytes_in)
+def _answers(architecture: Architecture, uint8_input: bool) -> InferenceProgram:
+    return InferenceProgram(architecture, uint8_input=uint8_input)
 
 
 @lru_cache(_KEPT)
-def _single(architecture: Architecture, bytes_in: bool) -> Single:
-    return Single(architecture, bytes_in=bytes_in)
+def _single(architecture: Architecture, uint8_input: bool) -> SingleImageProgram:
+    return SingleImageProgram(architecture, uint8_input=uint8_input)
 
 
 @lru_cache(_KEPT)
-def _walker(architecture: Architecture) -> Walker:
-    return Walker(architecture)
+def _walker(architecture: Architecture) -> FeatureMapProgram:
+    return FeatureMapProgram(architecture)
 
 
 def logits(
@@ -50,23 +50,23 @@ def logits(
 
     ``fraction``: the numbers a, b, c that make (a * byte + b) / c of a byte.
     """
-    bytes_in = pictures.dtype == np.uint8
+    uint8_input = pictures.dtype == np.uint8
     if len(pictures) <= _FEW:
-        alone = _single(architecture, bytes_in)
+        alone = _single(architecture, uint8_input)
         with alone.lock:
-            alone.weigh(flat, running_stats, fraction)
+            alone.set_weights(flat, running_stats, fraction)
             together = alone.threads(threads)
             return np.stack([alone.logits(picture, together) for picture in pictures])
-    program = _answers(architecture, bytes_in)
+    program = _answers(architecture, uint8_input)
     return program.logits(pictures, flat, running_stats, fraction, threads or processors())
 
 
-def stacks(
+def feature_maps(
     architecture: Architecture, flat: Float32, running_stats: Float32, picture: Array
 ) -> dict[str, Float32]:
     """One picture (C, H, W) float32, or words (positions) int64 -> the stack that each layer makes
     of it, by the layer's name."""
-    return _walker(architecture).stacks(picture, flat, running_stats)
+    return _walker(architecture).feature_maps(picture, flat, running_stats)
 
 
 def gradients(
@@ -82,21 +82,21 @@ def gradients(
     network as it answers. Pictures float32 or words. ``weights`` (N,): what each loss is
     multiplied by."""
     weighted = weights is not None
-    learner = Learner(architecture, Purpose("learn", loss=loss, weighted=weighted))
+    learner = TrainingProgram(architecture, ProgramSpec("train", loss=loss, weighted=weighted))
     if weights is not None:
-        learner.give_weights(weights)
-    learner.begin(flat, running_stats)
-    learner.give(pictures, np.ones(3, np.float32))
-    losses = learner.slope(right, processors())
+        learner.set_sample_weights(weights)
+    learner.load_parameters(flat, running_stats)
+    learner.set_inputs(pictures, np.ones(3, np.float32))
+    losses = learner.compute_gradient(right, processors())
     return losses, learner.gradient
 
 
 @lru_cache(_KEPT)
-def _nudger(architecture: Architecture, loss: str, training: bool) -> Nudger:
-    return Nudger(architecture, loss, training=training)
+def _nudger(architecture: Architecture, loss: str, training: bool) -> FiniteDifferenceProgram:
+    return FiniteDifferenceProgram(architecture, loss, training=training)
 
 
-def nudges(
+def finite_differences(
     architecture: Architecture,
     arrays: Mapping[str, Array],
     x: Array,
@@ -105,7 +105,7 @@ def nudges(
     moment: StepContext | None = None,
     threads: int | None = None,
     between: Callable[[], None] | None = None,
-) -> Nudged:
+) -> FiniteDifferences:
     """Each parameter nudged up and down: the mean loss, its slopes and the statistics seen, in
     float64. Without a moment: of the network as it answers. With one: of a training step.
     ``between`` is called several times a second, and ends it by raising."""
@@ -113,8 +113,10 @@ def nudges(
     return nudger.nudges(arrays, x, right, moment, threads or processors(), between)
 
 
-def learner(architecture: Architecture, purpose: Purpose, seed: int) -> Learner:
+def training_program(
+    architecture: Architecture, purpose: ProgramSpec, seed: int
+) -> TrainingProgram:
     """A new run of learning, its draws by ``seed``."""
-    made = Learner(architecture, purpose)
-    made.draws = derive_key(seed, DROPOUT)
+    made = TrainingProgram(architecture, purpose)
+    made.dropout_key = derive_key(seed, DROPOUT)
     return made

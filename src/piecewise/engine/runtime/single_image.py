@@ -11,48 +11,50 @@ import numpy as np
 
 from ...core.array_types import Array, Float32
 from ...spec.architecture import Architecture
-from ..codegen.layer_pieces import Cutting
-from ..codegen.single_image import assemble_alone
+from ..codegen.layer_pieces import SplitThresholds
+from ..codegen.single_image import generate_single_image_ir
 from ..codegen.weight_packing import packed
-from ..codegen.work_sharing import MOST_HELPERS
+from ..codegen.work_sharing import MAX_HELPERS
 from ..ir.target import Target
-from .compiled_program import machine_code, refuse_too_large
-from .helper_threads import HELPERS, Block
-from .llvm_compiler import this_machine
+from .compiled_program import check_program_size, compile_cached
+from .helper_threads import HELPERS, SharedBlock
+from .llvm_compiler import host_target
 from .thread_pool import aligned, processors
 
 _LARGE = 25
 """Threads that are worth it for a picture that takes long enough to call helpers for it alone."""
 
 
-class Single:
+class SingleImageProgram:
     """A network for one picture at a time: the same bits as `program.Answers`."""
 
     def __init__(
         self,
         architecture: Architecture,
         *,
-        bytes_in: bool = False,
+        uint8_input: bool = False,
         form: Target | None = None,
         guard: int = 0,
-        cutting: Cutting | None = None,
+        cutting: SplitThresholds | None = None,
     ) -> None:
-        form = form or this_machine()
-        made = assemble_alone(architecture, form, bytes_in=bytes_in, guard=guard, cutting=cutting)
-        refuse_too_large(made.text, made.memory)
+        form = form or host_target()
+        made = generate_single_image_ir(
+            architecture, form, uint8_input=uint8_input, guard=guard, cutting=cutting
+        )
+        check_program_size(made.text, made.memory)
         self._shares, self._worth = made.shares, made.threads
         if made.shares:
             HELPERS.prepare()
         self.architecture, self.plan = architecture, made.plan
-        self._native = machine_code(made.text, form)
-        kind = np.int64 if architecture.reads_texts else np.uint8 if bytes_in else np.float32
+        self._native = compile_cached(made.text, form)
+        kind = np.int64 if architecture.reads_texts else np.uint8 if uint8_input else np.float32
         shape = architecture.input[2:] if architecture.reads_texts else architecture.input
         self.memory = aligned(made.memory, np.uint8)
         self.given = aligned(prod(shape), kind).reshape(shape)
         self.fraction = np.ones(3, np.float32)
         self.answers = aligned(len(architecture.classes))
         self.lock = threading.Lock()
-        self._own = Block()
+        self._own = SharedBlock()
         self._weights = (np.zeros(0, np.float32), np.zeros(0, np.float32))
         self._packed = aligned(0)
         self._bind()
@@ -63,12 +65,12 @@ class Single:
         given = [buffer.ctypes.data for buffer in buffers]
         blocks = [HELPERS.block.address, self._own.address] if self._shares else []
         kinds = [ctypes.c_void_p] * len(given + blocks) + [ctypes.c_int64] * self._shares
-        run = ctypes.CFUNCTYPE(None, *kinds)(self._native.address("alone"))
+        run = ctypes.CFUNCTYPE(None, *kinds)(self._native.address("infer_single"))
         self._run = partial(run, *given, *blocks)
         self._run_alone = partial(run, *given, *blocks[1:] * 2, *[1] * self._shares)
 
-    def weigh(self, flat: Float32, running_stats: Float32, fraction: Float32) -> None:
-        """Take these weights, unless they are what it has; ``fraction``: see `Program.give`."""
+    def set_weights(self, flat: Float32, running_stats: Float32, fraction: Float32) -> None:
+        """Take these weights, unless they are what it has; ``fraction``: as in `set_inputs`."""
         self.fraction[:] = fraction
         given = (flat, running_stats)
         if all(_same_bits(*both) for both in zip(given, self._weights, strict=True)):
@@ -88,7 +90,7 @@ class Single:
     def threads(self, most: int | None) -> int:
         """How many answer together: as many as asked for, or as are worth it here."""
         wanted = min(self._worth, processors()) if most is None else most
-        return min(wanted, 1 + MOST_HELPERS) if self._shares else 1
+        return min(wanted, 1 + MAX_HELPERS) if self._shares else 1
 
     def logits(self, picture: Array, threads: int = 1) -> Float32:
         """A picture (C, H, W), or words (positions) -> (classes). The caller holds the lock.

@@ -29,7 +29,7 @@ def aligned(count: int, dtype: Any = np.float32) -> Array:
     return raw[start : start + count * size].view(dtype)
 
 
-MOST_THREADS = 64
+MAX_THREADS = 64
 """Threads that run at once, the callers' own left out."""
 _NO_QUOTA = 1 << 16
 _starting = threading.Lock()
@@ -38,14 +38,14 @@ _starting = threading.Lock()
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Threads that wait for native work."""
-    return ThreadPoolExecutor(max_workers=MOST_THREADS, thread_name_prefix="piecewise")
+    return ThreadPoolExecutor(max_workers=MAX_THREADS, thread_name_prefix="piecewise")
 
 
 if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def run_together(function: Callable[[int, int], None], address: int, threads: int) -> None:
+def run_on_threads(function: Callable[[int, int], None], address: int, threads: int) -> None:
     """``function(address, number)`` for the numbers 0 to ``threads`` - 1 at once, one of them on
     the calling thread. It comes back when all have, even if it is interrupted meanwhile."""
     numbers, done = count(), SimpleQueue[None]()
@@ -74,7 +74,7 @@ def run_together(function: Callable[[int, int], None], address: int, threads: in
 
 
 @cache
-def yields() -> int:
+def yield_function() -> int:
     """The address of the system's function that lets another thread run."""
     name = "SwitchToThread" if os.name == "nt" else "sched_yield"
     library = ctypes.WinDLL("kernel32") if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined]
@@ -105,14 +105,14 @@ def _quota() -> int:
     return _NO_QUOTA
 
 
-class Context:
+class ProgramContext:
     """The block of memory that a program is told through."""
 
     def __init__(self) -> None:
         self._block = aligned(SIZE, np.uint8)
         self._kept: dict[str, Any] = {}
         self.address = self._block.ctypes.data
-        self.write("yields", yields())
+        self.write("yields", yield_function())
 
     def write(self, name: str, value: Any) -> None:
         """A number, or an array, which is then kept alive."""
