@@ -116,7 +116,7 @@ def test_a_picture_a_person_drew_goes_in_and_an_answer_comes_out(
     draw_by_hand(drawn)
     assert status(["predict", str(net), str(drawn), "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)
-    assert told["label"] == "X"
+    assert told["predicted"] == "X"
     assert told["input"] == str(drawn)
     assert told["classes"] == ["X", "O"]
     assert sum(told["probabilities"]) == pytest.approx(1, abs=1e-6)
@@ -141,7 +141,7 @@ def test_folders_of_pictures_train_and_say_what_was_skipped(
     assert "broken.png: cannot be read as a picture" in printed.err
     picture = next((folder / "test" / "O").iterdir())
     assert status(["predict", str(path), str(picture), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["label"] == "O"
+    assert json.loads(capsys.readouterr().out)[0]["predicted"] == "O"
 
 
 def test_layers_and_knobs_can_be_said(data: Path, tmp_path: Path, capsys: Printed) -> None:
@@ -184,7 +184,7 @@ def test_demo_learns_and_knows_the_decks_tricky_x(tmp_path: Path, capsys: Printe
     told = json.loads(capsys.readouterr().out)
     assert told["n"] == 10_000
     assert told["accuracy"] >= 0.995
-    assert told["deck"]["tricky X"]["label"] == "X"
+    assert told["deck"]["tricky X"]["predicted"] == "X"
     assert min(told["accuracy_by_trick"].values()) >= 0.995
     before, during, after = (
         sum(row["error"] for row in told[f"errors_{when}"])
@@ -331,7 +331,7 @@ def test_one_bad_file_does_not_hide_the_other_answers(
     printed = capsys.readouterr()
     told = json.loads(printed.out)
     assert [answer["input"] for answer in told] == [files[0], files[2]]
-    assert [answer["remark"] for answer in told] == [None, "there is no ink in it"]
+    assert [answer["warning"] for answer in told] == [None, "there is no ink in it"]
     assert "nowhere.png: no such file" in printed.err
 
 

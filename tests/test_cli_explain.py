@@ -102,7 +102,7 @@ def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
     assert code == 0
     assert plain["ledger"]["total"] == plain["ledger"]["logit"] == max(plain["logits"])
     assert plain["carried_back"]["stack"] == "pool1"
-    assert {one["method"].lower() for one in plain["mattered"]} >= {"occlusion"}
+    assert {one["method"].lower() for one in plain["attributions"]} >= {"occlusion"}
 
 
 def test_a_report_is_written_whole(run: Run, place: Path) -> None:
@@ -124,8 +124,8 @@ def test_influential_examples_of_an_answer(run: Run) -> None:
     code, out, err = run(*arguments, "--json")
     plain = json.loads(out)
     assert code == 0
-    assert len(plain["culprits"]) == 60
-    assert plain["taught"]["nets"] == 122
+    assert len(plain["influences"]) == 60
+    assert plain["retraining"]["nets"] == 122
     assert "122 nets of 6 epochs are trained" in err
 
 

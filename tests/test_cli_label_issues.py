@@ -58,10 +58,10 @@ def test_in_json(source: str, capsys: Printed) -> None:
     run(source, "--json", *LITTLE)
     told = json.loads(capsys.readouterr().out)
     assert (told["schema"], told["n"], told["skipped"]) == (1, 100, [])
-    assert {one["index"] for one in told["suspects"][:3]} == set(PLANTED)
-    assert all(one["given"] != one["likely"] for one in told["suspects"])
+    assert {one["index"] for one in told["label_issues"][:3]} == set(PLANTED)
+    assert all(one["given"] != one["likely"] for one in told["label_issues"])
     run(source, "--json", "--limit", "2", "--threads", "1", *LITTLE)
-    assert json.loads(capsys.readouterr().out)["suspects"] == told["suspects"][:2]
+    assert json.loads(capsys.readouterr().out)["label_issues"] == told["label_issues"][:2]
 
 
 def test_long_lists_and_empty_ones(

@@ -96,7 +96,7 @@ def test_a_net_may_say_that_it_does_not_know(tmp_path: Path, capsys: Printed) ->
     capsys.readouterr()
     for coverage, least in (("1", 0), ("0.5", 1)):
         assert status(["predict", net, *files, "--coverage", coverage, "--json"]) == 0
-        labels = [each["label"] for each in json.loads(capsys.readouterr().out)]
+        labels = [each["predicted"] for each in json.loads(capsys.readouterr().out)]
         assert labels.count(None) >= least
         assert (labels.count(None) > 0) == (least > 0)
         assert status(["predict", net, *files, "--coverage", coverage]) == 0
@@ -141,7 +141,7 @@ def test_the_doctor_tells_what_is_wrong(capsys: Printed, monkeypatch: pytest.Mon
     assert status(["doctor", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert not told["works"]
-    assert told["why"] == "no such vectors"
+    assert told["error"] == "no such vectors"
 
 
 def test_words_that_nobody_hears_do_not_cost_the_net(tmp_path: Path) -> None:

@@ -43,11 +43,11 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> None:
     assert status(["robustness", *taught, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["schema"], told["part"], told["n"], told["literal_n"]) == (1, "test", 60, 200)
+    assert (told["schema"], told["split"], told["n"], told["literal_n"]) == (1, "test", 60, 200)
     assert told["skipped"] == []
     assert set(told["areas"]) == {"translation", "scaling", "rotation", "weight"}
     assert set(told["literal_areas"]) == set(told["areas"])
-    assert "taught" not in told
+    assert "trained" not in told
     perturbations = [curve["dial"] for curve in told["curves"]]
     assert perturbations == ["right", "down", "scaling", "rotation", "weight"]
     for curve in told["curves"]:
@@ -67,21 +67,21 @@ def test_teaching_a_trick_and_saving_the_net(
         == 0
     )
     told = json.loads(capsys.readouterr().out)
-    assert told["taught"]["tricks"] == ["translation"]
-    assert told["taught"]["literal_n"] == 0  # that is not measured twice
+    assert told["trained"]["tricks"] == ["translation"]
+    assert told["trained"]["literal_n"] == 0  # that is not measured twice
     change = told["changes"]["translation"]
     assert change["before"] == told["areas"]["translation"]
-    assert change["after"] == told["taught"]["areas"]["translation"] > change["before"]
+    assert change["after"] == told["trained"]["areas"]["translation"] > change["before"]
     assert change["gained"] >= 0.3
     net = Network.load(new)
-    assert net.parameters_sha256 == told["taught"]["parameters_sha256"]
-    assert net.recipe == told["taught"]["recipe"]
+    assert net.parameters_sha256 == told["trained"]["parameters_sha256"]
+    assert net.recipe == told["trained"]["recipe"]
     assert net.calibration.n == 20  # a tenth of what was learned from
     assert status(["robustness", str(new), taught[1], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["curves"] == [
         {**curve, "literal_accuracies": other["literal_accuracies"],
          "literal_area": other["literal_area"]}
-        for curve, other in zip(told["taught"]["curves"], told["curves"], strict=True)
+        for curve, other in zip(told["trained"]["curves"], told["curves"], strict=True)
     ]  # fmt: skip
     assert status(["robustness", str(new), taught[1], "--train-with", "translation"]) == 1
     assert "taught translation as far as it goes here" in capsys.readouterr().err
@@ -114,7 +114,7 @@ def test_all_of_it_where_nothing_is_for_testing(
     assert "40 pictures\n" in page
     assert status(["robustness", taught[0], data, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["part"], told["literal_n"], told["literal_areas"]) == ("all", 0, None)
+    assert (told["split"], told["literal_n"], told["literal_areas"]) == ("all", 0, None)
 
 
 def test_what_is_told_before_the_work(

@@ -234,7 +234,7 @@ def test_an_explanation_is_data_that_is_computed_once(
     assert explained.probabilities.tolist() == net.probabilities(example[None])[0].tolist()
     assert explained.ledger.logit == explained.logits[1]
     plain = explained.to_json()
-    assert (plain["explained"], plain["input"], plain["remark"]) == ("O", "x.png", None)
+    assert (plain["explained"], plain["input"], plain["warning"]) == ("O", "x.png", None)
     assert explained.attributions is explained.attributions
     monkeypatch.setattr(explanation, "attributions", None)  # nothing is computed a second time
     assert explained.to_json() == plain

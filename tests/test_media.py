@@ -94,7 +94,7 @@ def test_a_file_has_the_same_probabilities_by_every_road(
     by_name = {line["input"]: line["probabilities"] for line in lines}
     evaluated = [by_name[file] for file in files]
     assert by_python == alone == by_command == evaluated
-    wrong = [line["label"] != line["right"] for line in lines]
+    wrong = [line["predicted"] != line["label"] for line in lines]
     assert wrong == sorted(wrong, reverse=True)  # these come first
 
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:

@@ -48,7 +48,7 @@ def right(
     """How many files `piecewise predict` names rightly."""
     assert status(["predict", str(net), *map(str, files), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    return sum(answer["label"] == name for answer, name in zip(told, names, strict=True))
+    return sum(answer["predicted"] == name for answer, name in zip(told, names, strict=True))
 
 
 def draw_an_o(path: Path) -> None:
@@ -81,7 +81,7 @@ def test_messages_are_told_from_spam(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert told["test"]["macro_f1"] >= 0.94
     message = "URGENT! You have won a prize. Call 09061701461 now to claim"
     assert status(["predict", str(net), "--text", message, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["label"] == "spam"
+    assert json.loads(capsys.readouterr().out)[0]["predicted"] == "spam"
 
 
 def test_spoken_digits_are_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

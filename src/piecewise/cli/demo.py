@@ -114,7 +114,7 @@ def _error_table(net: Network, drawings: XODataset) -> list[dict[str, Any]]:
     totals, _ = absolute(answers, drawings.labels[:SHOWN])
     return [
         {
-            "right": CLASSES[label],
+            "label": CLASSES[label],
             "actual": dict(zip(CLASSES, row.tolist(), strict=True)),
             "error": float(total),
         }
@@ -127,7 +127,7 @@ def _answer(net: Network, plane: np.ndarray[Any, np.dtype[np.float32]]) -> dict[
     pixels = np.rint((plane[:, :, None] + 1) * 127.5).astype(np.uint8)
     probabilities = net.probabilities(net.preprocessor.transform(pixels)[None])[0]
     return {
-        "label": CLASSES[int(probabilities.argmax())],
+        "predicted": CLASSES[int(probabilities.argmax())],
         "probabilities": dict(zip(CLASSES, probabilities.tolist(), strict=True)),
     }
 
@@ -187,8 +187,8 @@ def _tell(console: Console, found: Found) -> None:
     shares = [(names.get(name, name), f"{100 * s:.2f} %") for name, s in found.accuracy.items()]
     show(console, table(("trick", "right"), shares))
     for name, answer in found.deck.items():
-        chance = 100 * answer["probabilities"][answer["label"]]
-        show(console, Text(f"The deck's {name} is an {answer['label']} ({chance:.1f} %)."))
+        chance = 100 * answer["probabilities"][answer["predicted"]]
+        show(console, Text(f"The deck's {name} is an {answer['predicted']} ({chance:.1f} %)."))
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.seconds.items())
     show(console, Text(f"\nThis took: {took}.", style="dim"))
 
@@ -198,7 +198,7 @@ def _error_rows(found: Found) -> RenderableType:
     times = list(found.errors.values())
     rows = []
     for number, each in enumerate(zip(*times, strict=True), 1):
-        cells = [f"{number}  {each[0]['right']}"]
+        cells = [f"{number}  {each[0]['label']}"]
         for entry in each:
             cells += [f"{entry['actual'][CLASSES[0]]:.2f}", f"{entry['error']:.2f}"]
         rows.append(cells)

@@ -53,11 +53,11 @@ def _found() -> dict[str, Any]:
     try:
         digest, speed = _taught()
     except PiecewiseError as error:
-        return {**found, "works": False, "why": str(error)}
+        return {**found, "works": False, "error": str(error)}
     found["speed"] = round(speed)
     found["works"] = digest == PINNED
     if digest != PINNED:
-        found["why"] = f"got the parameters {digest}, wanted {PINNED}; please report this"
+        found["error"] = f"got the parameters {digest}, wanted {PINNED}; please report this"
     return found
 
 

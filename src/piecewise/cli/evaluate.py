@@ -74,11 +74,11 @@ def command(**values: Any) -> None:
         dataset = read_data(
             options.source, net.preprocessor, classes=net.classes, on_progress=meter
         )
-    part = "test" if (dataset.splits == "test").any() else "all"
-    chosen = np.flatnonzero((dataset.splits == "test") | (part == "all"))
-    right = check_labels(net, dataset.labels[chosen])
+    split = "test" if (dataset.splits == "test").any() else "all"
+    chosen = np.flatnonzero((dataset.splits == "test") | (split == "all"))
+    labels = check_labels(net, dataset.labels[chosen])
     logits = net.logits(dataset.inputs[chosen])
-    scores = scores_from_logits(net.classes, logits, right)
+    scores = scores_from_logits(net.classes, logits, labels)
     tell_skipped(dataset.skipped, console)
     if predictions is not None:
         _write_predictions(Path(predictions), net, dataset, chosen, logits)
@@ -87,9 +87,9 @@ def command(**values: Any) -> None:
 
         write_page(report, evaluate_page(net, dataset, chosen, logits, scores, name=options.source))
     if options.as_json:
-        print_json({"schema": 1, **scores.to_json(), "part": part, "skipped": dataset.skipped})
+        print_json({"schema": 1, **scores.to_json(), "split": split, "skipped": dataset.skipped})
         return
-    say(console, f"on {'the test split' if part == 'test' else 'all examples'}:")
+    say(console, f"on {'the test split' if split == 'test' else 'all examples'}:")
     page = data()
     for line in score_lines(scores, page.width):
         page.print(line, markup=False)
@@ -112,15 +112,15 @@ def _write_predictions(
     path: Path, net: Network, dataset: Dataset, chosen: Any, logits: npt.NDArray[np.float32]
 ) -> None:
     """Write the predictions, all or none: wrong ones first, by falling confidence."""
-    probabilities, right = net.probabilities_of(logits), dataset.labels[chosen]
-    is_right = logits.argmax(axis=1) == right
-    order = np.lexsort((-probabilities.max(axis=1), is_right))
+    probabilities, labels = net.probabilities_of(logits), dataset.labels[chosen]
+    is_correct = logits.argmax(axis=1) == labels
+    order = np.lexsort((-probabilities.max(axis=1), is_correct))
     lines = [
         json.dumps(
             {
                 "input": dataset.names[int(chosen[index])],
-                "right": net.classes[int(right[index])],
-                "label": net.classes[int(logits[index].argmax())],
+                "label": net.classes[int(labels[index])],
+                "predicted": net.classes[int(logits[index].argmax())],
                 "probabilities": probabilities[index].tolist(),
                 "logits": logits[index].tolist(),
             }

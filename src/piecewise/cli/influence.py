@@ -54,9 +54,9 @@ class _Result:
     def to_json(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
-            "right": self.net.classes[self.expected],
-            "taught": self.cost.to_json(),
-            "culprits": [one.to_json() for one in self.examples],
+            "label": self.net.classes[self.expected],
+            "retraining": self.cost.to_json(),
+            "influences": [one.to_json() for one in self.examples],
         }
 
 

@@ -100,7 +100,7 @@ def command(**values: Any) -> None:
     if options.as_json:
         listed = [one.to_json() for one in found]
         print_json(
-            {"schema": SCHEMA, "n": looked_at, "suspects": listed, "skipped": dataset.skipped}
+            {"schema": SCHEMA, "n": looked_at, "label_issues": listed, "skipped": dataset.skipped}
         )
         return
     page = data()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -62,74 +62,80 @@ def command(**values: Any) -> None:
     if not options.files and not options.texts:
         raise click.UsageError("predict wants a FILE, or --text")
     net = Network.load(options.net_file)
-    least = net.calibration.threshold_for(options.coverage)
-    read, unread = _read(net, options.files, options.texts)
-    if not read and options.as_json:
+    threshold = net.calibration.threshold_for(options.coverage)
+    inputs, errors = _read(net, options.files, options.texts)
+    if not inputs and options.as_json:
         print_json([])
-    if read:
-        logits = net.logits(np.stack([entry.example for entry in read]))
-        _print_answers(net, read, logits, least, options.as_json)
-    for sentence in unread[:-1]:
+    if inputs:
+        logits = net.logits(np.stack([entry.example for entry in inputs]))
+        _print_predictions(net, inputs, logits, threshold, options.as_json)
+    for sentence in errors[:-1]:
         say(words(), sentence)
-    if unread:
-        raise DataError(unread[-1])
+    if errors:
+        raise DataError(errors[-1])
 
 
-class _Read(NamedTuple):
-    """A file, or a text, as the net takes it, and what makes an answer about it doubtful."""
+class _PredictInput(NamedTuple):
+    """A preprocessed file or text; ``warning``: what makes an answer about it doubtful."""
 
     name: str
     example: npt.NDArray[Any]
-    remark: str | None
+    warning: str | None
+
+    @classmethod
+    def of(cls, name: str, original: Any, preprocessor: Any) -> Self:
+        return cls(name, preprocessor.transform(original), preprocessor.warning(original))
 
 
 def _read(
     net: Network, files: tuple[str, ...], texts: tuple[str, ...]
-) -> tuple[list[_Read], list[str]]:
-    """What can be read, and a sentence for each file that cannot."""
+) -> tuple[list[_PredictInput], list[str]]:
+    """The inputs that can be read, and a message for each file that cannot."""
     preprocessor = net.preprocessor
     if texts and preprocessor.reads != "texts":
         raise DataError(f"--text: got a text, wanted files: this net reads {preprocessor.reads}")
-    read, unread = [], []
+    inputs, errors = [], []
     for file in files:
         try:
-            given = preprocessor.read(Path(file))
-            read.append(_Read(file, preprocessor.transform(given), preprocessor.warning(given)))
+            original = preprocessor.read(Path(file))
+            inputs.append(_PredictInput.of(file, original, preprocessor))
         except DataError as error:
-            unread.append(str(error))
-    read += [
-        _Read(text, preprocessor.transform(text), preprocessor.warning(text)) for text in texts
-    ]
-    return read, unread
+            errors.append(str(error))
+    inputs += [_PredictInput.of(text, text, preprocessor) for text in texts]
+    return inputs, errors
 
 
-def _print_answers(
-    net: Network, read: list[_Read], logits: Any, least: float, as_json: bool
+def _print_predictions(
+    net: Network, inputs: list[_PredictInput], logits: Any, threshold: float, as_json: bool
 ) -> None:
     probabilities = net.probabilities_of(logits)
-    found = list(zip(read, logits, probabilities, strict=True))
+    rows = list(zip(inputs, logits, probabilities, strict=True))
     if as_json:
-        print_json([_answer(net, *one, least) for one in found])
+        print_json([_prediction(net, *row, threshold) for row in rows])
         return
     console = data()
-    for entry, scores, chances in found:
-        order = np.argsort(-scores, kind="stable")[:CLASSES_SHOWN]
-        told = ", ".join(f"{net.classes[index]} {100 * chances[index]:.2f} %" for index in order)
-        label = net.classes[order[0]] if chances[order[0]] >= least else "don't know"
+    for entry, input_logits, input_probabilities in rows:
+        order = np.argsort(-input_logits, kind="stable")[:CLASSES_SHOWN]
+        listed = ", ".join(
+            f"{net.classes[index]} {100 * input_probabilities[index]:.2f} %" for index in order
+        )
+        is_sure = input_probabilities[order[0]] >= threshold
+        label = net.classes[order[0]] if is_sure else "don't know"
         name = entry.name if len(entry.name) <= NAME_SHOWN else f"{entry.name[:NAME_SHOWN]}..."
-        console.print(printable(f"{name}: {label}   ({told})"), soft_wrap=True)
-        if entry.remark:
-            say(words(), f"{name}: a doubtful answer: {entry.remark}")
+        console.print(printable(f"{name}: {label}   ({listed})"), soft_wrap=True)
+        if entry.warning:
+            say(words(), f"{name}: a doubtful answer: {entry.warning}")
 
 
-def _answer(
-    net: Network, entry: _Read, logits: Any, probabilities: Any, least: float
+def _prediction(
+    net: Network, entry: _PredictInput, logits: Any, probabilities: Any, threshold: float
 ) -> dict[str, Any]:
+    is_sure = probabilities.max() >= threshold
     return {
         "input": entry.name,
-        "label": net.classes[int(logits.argmax())] if probabilities.max() >= least else None,
+        "predicted": net.classes[int(logits.argmax())] if is_sure else None,
         "classes": list(net.classes),
         "probabilities": probabilities.tolist(),
         "logits": logits.tolist(),
-        "remark": entry.remark,
+        "warning": entry.warning,
     }

@@ -102,10 +102,10 @@ def command(**values: Any) -> None:
         with undisturbed():
             taught.net.save(output)
     if options.as_json:
-        report = {"schema": SCHEMA, "part": measured.part, **before.to_json()}
+        report = {"schema": SCHEMA, "split": measured.split, **before.to_json()}
         print_json({**report, **_taught(before, taught, after), "skipped": dataset.skipped})
         return
-    say(console, f"on {'the test split' if measured.part == 'test' else 'all examples'}:")
+    say(console, f"on {'the test split' if measured.split == 'test' else 'all examples'}:")
     page = data()
     for line in _lines(before, taught, after):
         page.print(line, markup=False)
@@ -117,11 +117,11 @@ class _Measured:
     """The split that is measured, and the training examples for the literal comparison."""
 
     def __init__(self, given: Dataset, on_progress: OnProgress, threads: int | None) -> None:
-        self.part = "test" if (given.splits == "test").any() else "all"
+        self.split = "test" if (given.splits == "test").any() else "all"
         self.examples = (
-            given.subset("test") if self.part == "test" else (given.inputs, given.labels)
+            given.subset("test") if self.split == "test" else (given.inputs, given.labels)
         )
-        self.learned = given.subset("train") if self.part == "test" else None
+        self.learned = given.subset("train") if self.split == "test" else None
         self.on_progress, self.threads = on_progress, threads
 
     def curves(self, net: Network, compared: bool = False) -> SetCurves:
@@ -143,7 +143,7 @@ def _taught(
     if taught is None or after is None:
         return {}
     changed = {change.trick: change.to_json() for change in changes(before, after)}
-    return {"taught": {**taught.to_json(), **after.to_json()}, "changes": changed}
+    return {"trained": {**taught.to_json(), **after.to_json()}, "changes": changed}
 
 
 def _lines(

@@ -142,7 +142,7 @@ class Explanation:
         return {
             "schema": 1,
             "input": self.name,
-            "label": self.net.classes[self.answer],
+            "predicted": self.net.classes[self.answer],
             "explained": self.net.classes[self.label],
             "classes": list(self.net.classes),
             "probabilities": self.probabilities.tolist(),
@@ -150,8 +150,8 @@ class Explanation:
             "temperature": self.net.calibration.temperature,
             "ledger": self.ledger.to_json(),
             "carried_back": self.carried_back.to_json(),
-            "mattered": [one.to_json() for one in self.attributions],
-            "remark": self.warning,
+            "attributions": [one.to_json() for one in self.attributions],
+            "warning": self.warning,
         }
 
 
