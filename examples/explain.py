@@ -24,8 +24,8 @@ walk = net.walk(picture)  # the activations of every layer
 ledger = walk.ledger()  # the votes for the predicted class
 print(f"predicted {net.classes[ledger.label]}, with a logit of {ledger.logit:.4f}")
 strongest = ledger.sorted()[0]
-print(f"strongest vote: {strongest.value:.4f} x {strongest.weight:.4f} at {strongest.place}")
-print(walk.why(*strongest.place))  # the arithmetic of that value
+print(f"strongest vote: {strongest.value:.4f} x {strongest.weight:.4f} at {strongest.position}")
+print(walk.why(*strongest.position))  # the arithmetic of that value
 for attribution in pw.attributions(net, picture):
     row, column = divmod(int(abs(attribution.values).argmax()), 9)
     print(f"{attribution.method}: row {row}, column {column} matters most")

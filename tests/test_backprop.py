@@ -27,8 +27,8 @@ def check(why: Why, value: float) -> None:
     """What an arithmetic comes to, in float64, against the number; far closer than its terms."""
     assert why.value == value
     products = [term.product for term in why.terms]
-    scale = fsum(map(abs, products)) / why.count
-    assert abs(fsum(products) / why.count - value) <= 4e-6 * scale + 1e-30, why
+    scale = fsum(map(abs, products)) / why.divisor
+    assert abs(fsum(products) / why.divisor - value) <= 4e-6 * scale + 1e-30, why
 
 
 def spots(shape: tuple[int, ...], random: Random, count: int) -> list[tuple[int, ...]]:
@@ -54,8 +54,8 @@ def test_gradients_and_errors_are_the_sums_of_their_terms(
                 assert term.source is not None
                 layer, *cell = term.source
                 assert term.weight == back.error(layer, *cell).value
-                if term.place and not name.startswith(("norm", "embed")):
-                    assert term.value == walk.why(*term.place).value
+                if term.position and not name.startswith(("norm", "embed")):
+                    assert term.value == walk.why(*term.position).value
     for name, errors in back.errors.items():
         for at in spots(errors.shape, random, 4) if errors.ndim == 3 else ():
             check(back.error(name, *at), float(errors[at]))
@@ -67,10 +67,10 @@ def test_errors_open_down_to_the_slope_of_the_loss() -> None:
     why = back.why("conv1.weight", 1, 0, 2, 1)
     assert why.terms[0].source is not None
     told = back.error(*why.terms[0].source)
-    layers = [told.place.layer]
-    while told.terms[0].place:
-        told = back.error(*told.terms[0].place)
-        layers.append(told.place.layer)
+    layers = [told.position.layer]
+    while told.terms[0].position:
+        told = back.error(*told.terms[0].position)
+        layers.append(told.position.layer)
     assert layers == [
         f"error of {name}"
         for name in ("conv1", "norm1", "relu1", "pool1", "full1", "relu2", "full2")

@@ -101,7 +101,7 @@ def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
     plain = json.loads(out)
     assert code == 0
     assert plain["ledger"]["total"] == plain["ledger"]["logit"] == max(plain["logits"])
-    assert plain["carried_back"]["stack"] == "pool1"
+    assert plain["carried_back"]["source_layer"] == "pool1"
     assert {one["method"].lower() for one in plain["attributions"]} >= {"occlusion"}
 
 

@@ -17,7 +17,7 @@ from piecewise.inputs import layer_inputs
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_html
 from piecewise.page.top_patches import looks_data
-from piecewise.trace.arithmetic import Place
+from piecewise.trace.arithmetic import Position
 from piecewise.trace.walk import Walk
 from piecewise.training.defaults import drawing_layers
 
@@ -41,13 +41,13 @@ def browser() -> Iterator[Browser]:
         yield made
 
 
-def places(walk: Walk, count: int, seed: int) -> list[Place]:
+def places(walk: Walk, count: int, seed: int) -> list[Position]:
     random = Random(seed)
     names = [name for name in walk if name != "input"]
     found = []
     for _ in range(count):
         name = random.choice(names)
-        found.append(Place(name, *(random.randrange(side) for side in walk[name].shape)))
+        found.append(Position(name, *(random.randrange(side) for side in walk[name].shape)))
     return found
 
 
@@ -57,7 +57,7 @@ def written(tmp_path: Path, net: pw.Network, example: Any, name: str = "it", **m
     return path
 
 
-def check_terms(page: Page, walk: Walk, asked: list[Place]) -> None:
+def check_terms(page: Page, walk: Walk, asked: list[Position]) -> None:
     """The page's terms, by its views, against the walk's own: the same, to the last bit."""
     told = page.evaluate(
         "places => places.map(place => [piecewise.walk.value(place), "

@@ -197,7 +197,7 @@ def test_a_new_windowed_kind_is_walked_and_what_it_lacks_is_named() -> None:
     old = pw.Network("conv 2 3, relu, pool 2 stride=3 edge=drop, full", (1, 9, 9), 2)
     example = np.random.default_rng(0).normal(size=(1, 9, 9)).astype(np.float32)
     walk = net.walk(example)
-    assert walk.voting_stack == "lp1"
+    assert walk.voting_layer == "lp1"
     for stack in ("lp1", "relu1"):
         known = stack.replace("lp", "pool")
         mine, theirs = walk.ledger(0, stack), old.walk(example).ledger(0, known)

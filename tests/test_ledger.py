@@ -54,13 +54,13 @@ def test_a_ledger_is_worked_by_hand() -> None:
     net.parameters["full1.weight"] = np.array([[2.0, -1.0], [0.5, 0.25]])
     net.parameters["full1.bias"] = np.array([1.0, 0.0])
     ledger = net.walk(np.array([[[3.0, 4.0]]], np.float32)).ledger()
-    assert (ledger.label, ledger.layer, ledger.stack) == (0, "full1", "input")
+    assert (ledger.label, ledger.layer, ledger.source_layer) == (0, "full1", "input")
     assert [vote.vote for vote in ledger.votes] == [6.0, -4.0]
     assert ledger.total == 1.0 + 6.0 - 4.0
-    assert [vote.place.column for vote in ledger.sorted()] == [0, 1]
+    assert [vote.position.column for vote in ledger.sorted()] == [0, 1]
     plain = json.loads(json.dumps(ledger.to_json()))
     assert plain["total"] == plain["logit"] == 3.0
-    assert plain["votes"][1] == {"place": ["input", 0, 0, 1], "value": 4.0, "weight": -1.0}
+    assert plain["votes"][1] == {"position": ["input", 0, 0, 1], "value": 4.0, "weight": -1.0}
     assert "-4" in str(ledger)
     assert str(ledger).endswith("their sum: the logit")
 
@@ -79,7 +79,7 @@ def by_hand(net: pw.Network, walk: object) -> tuple[np.ndarray, float]:
 def test_votes_are_carried_back_through_stacked_full_layers() -> None:
     net = drawn_net("pool 2, dropout 0.2, full 7, relu, dropout 0.5, full", (2, 4, 6), 3, 5)
     walk = net.walk(some_input(net, 5))
-    assert walk.voting_stack == "pool1"
+    assert walk.voting_layer == "pool1"
     ledger = walk.ledger(1, back_to="pool1")
     weights, bias = by_hand(net, walk)
     np.testing.assert_allclose(
@@ -89,7 +89,7 @@ def test_votes_are_carried_back_through_stacked_full_layers() -> None:
     assert ledger.carried
     assert ledger.total == float(walk.logits[1])
     assert [vote.value for vote in ledger.votes] == walk["pool1"].ravel().tolist()
-    maps = [fsum(v.vote for v in ledger.votes if v.place.feature == f) for f in range(2)]
+    maps = [fsum(v.vote for v in ledger.votes if v.position.feature == f) for f in range(2)]
     assert ledger.by_map().tolist() == maps
 
 
@@ -106,7 +106,7 @@ def test_a_net_without_full_layers_has_a_ledger() -> None:
     net = drawn_net("conv 2 3, pool all", (1, 6, 6), 2, 2)
     walk = net.walk(some_input(net, 2))
     ledger = walk.ledger()
-    assert (walk.voting_stack, ledger.carried) == ("conv1", True)
+    assert (walk.voting_layer, ledger.carried) == ("conv1", True)
     assert sum(vote.weight != 0 for vote in ledger.votes) == 1  # the winner's
 
 

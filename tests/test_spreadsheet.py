@@ -64,7 +64,7 @@ def test_libreoffice_gets_the_same_numbers(tmp_path: Path) -> None:
         for place, value in numbers(book).items():
             layer, _, cell = place.rstrip("]").partition("[")
             why = walks[name].why(layer, *map(int, cell.split(", ")))
-            assert np.float32(value) == np.float32(why.replayed), place
+            assert np.float32(value) == np.float32(why.recomputed), place
             largest = max((abs(term.product) for term in why.terms), default=0.0)
             assert abs(value - why.value) <= 4 * np.spacing(np.float32(largest)), place
             checked += 1

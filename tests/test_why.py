@@ -14,14 +14,14 @@ import piecewise as pw
 from piecewise.core.errors import LimitError
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import KINDS
-from piecewise.trace.arithmetic import _BY_KIND, Place, Why, fused
+from piecewise.trace.arithmetic import _BY_KIND, Position, Why, fused
 from piecewise.trace.walk import Walk
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .test_media import folder
 
 
-def spots(walk: Walk, count: int, seed: int) -> list[Place]:
+def spots(walk: Walk, count: int, seed: int) -> list[Position]:
     """Numbers drawn from all layers alike."""
     random = Random(seed)
     names = [name for name in walk if name != "input"]
@@ -29,20 +29,20 @@ def spots(walk: Walk, count: int, seed: int) -> list[Place]:
     for _ in range(count):
         name = random.choice(names)
         place = (random.randrange(side) for side in walk[name].shape)
-        found.append(Place(name, *place))
+        found.append(Position(name, *place))
     return found
 
 
-def check(net: pw.Network, walk: Walk, place: Place) -> Why:
+def check(net: pw.Network, walk: Walk, place: Position) -> Why:
     """One number against what its terms come to."""
     told = walk.why(*place)
     value = walk[place.layer][place[1:]]
     assert told.value == value
     stage = next(stage for stage in net.architecture.stages if stage.name == place.layer)
-    assert np.float32(told.replayed) == value, (stage, told)
+    assert np.float32(told.recomputed) == value, (stage, told)
     for term in told.terms:  # a value is the number that stands there
-        if term.place is not None and told.how != "value":
-            assert term.value == walk[term.place.layer][term.place[1:]]
+        if term.position is not None and told.operation != "value":
+            assert term.value == walk[term.position.layer][term.position[1:]]
     return told
 
 
@@ -76,11 +76,11 @@ def test_numbers_of_trained_nets_are_replayed_and_open_down_to_the_input(
     net = pw.run_training(pw.plan_training(data, epochs=2)).net
     walk = net.walk(data.inputs[0])
     last = list(walk)[-1]
-    for place in [Place(last, 0, 0, 0), *spots(walk, 60, 1)]:
+    for place in [Position(last, 0, 0, 0), *spots(walk, 60, 1)]:
         told = check(net, walk, place)
-        while told.how != "input":  # the first thing it is made of, and of that, ...
-            told = walk.why(*next(term.place for term in told.terms if term.place))
-        assert told.place.layer == "input"
+        while told.operation != "input":  # the first thing it is made of, and of that, ...
+            told = walk.why(*next(term.position for term in told.terms if term.position))
+        assert told.position.layer == "input"
     assert [walk.why(last, number).value for number in range(2)] == walk.logits.tolist()
 
 
@@ -92,11 +92,11 @@ def test_the_decks_match_is_exact() -> None:
     for at in range(1, 8):
         picture[0, at, at] = picture[0, at, 8 - at] = 1
     told = net.walk(picture).why("conv1", 0, 1, 1)
-    assert (told.how, told.count, len(told.terms)) == ("sum", 9, 9)
+    assert (told.operation, told.divisor, len(told.terms)) == ("sum", 9, 9)
     assert sum(Fraction(term.product) for term in told.terms) / 9 == 1
     middle = net.walk(picture).why("conv1", 0, 3, 3)
     assert Fraction(5, 9) == sum(Fraction(term.product) for term in middle.terms) / 9
-    assert middle.value == np.float32(5) / np.float32(9) == np.float32(middle.replayed)
+    assert middle.value == np.float32(5) / np.float32(9) == np.float32(middle.recomputed)
 
 
 def test_it_is_told_in_lines_and_in_json() -> None:
@@ -118,8 +118,8 @@ def test_it_is_told_in_lines_and_in_json() -> None:
         "them",
     ]
     plain = json.loads(json.dumps(told.to_json()))
-    assert plain["place"] == ["conv1", 0, 1, 1]
-    assert plain["terms"][1]["place"] == ["input", 0, 1, 1]
+    assert plain["position"] == ["conv1", 0, 1, 1]
+    assert plain["terms"][1]["position"] == ["input", 0, 1, 1]
 
 
 def test_it_is_of_the_weights_as_they_were() -> None:

@@ -117,7 +117,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"(probabilities: softmax of the logits / {net.calibration.temperature:.6g})"
     ledger = explanation.ledger
     yield ""
-    yield f"votes for {label} in {ledger.layer}, of the values of {ledger.stack}"
+    yield f"votes for {label} in {ledger.layer}, of the values of {ledger.source_layer}"
     yield from list(ledger.lines(2 * MAPS_SHOWN))[1:]
 
 

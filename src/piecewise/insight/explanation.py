@@ -70,7 +70,7 @@ class Explanation:
     @property
     def stack(self) -> str:
         """The name of the layer to whose maps votes are carried back."""
-        return self.walk.voting_stack
+        return self.walk.voting_layer
 
     @cached_property
     def ledger(self) -> Ledger:

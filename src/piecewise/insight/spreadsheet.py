@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, LimitError
-from ..trace.arithmetic import Place, Term, Why, fused
+from ..trace.arithmetic import Position, Term, Why, fused
 from ..trace.walk import Walk
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def export_spreadsheet(
     first = walk.why(layer, feature, row, column)
     if len(first.terms) + 2 > MOST_ROWS:
         raise LimitError(
-            f"{first.place}: got {len(first.terms):,} terms, wanted at most {MOST_ROWS - 2:,}; "
+            f"{first.position}: got {len(first.terms):,} terms, wanted at most {MOST_ROWS - 2:,}; "
             "take a number of an earlier layer"
         )
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def _opened(walk: Walk, first: Why) -> dict[Place, Why]:
+def _opened(walk: Walk, first: Why) -> dict[Position, Why]:
     """The numbers that get a block: all there are, or, without room for them, some of each layer,
     those with the largest share in the first number before others, so that what counts most is
     opened down to the pixels."""
@@ -86,10 +86,10 @@ def _opened(walk: Walk, first: Why) -> dict[Place, Why]:
     return opened if whole else _opened_within(walk, first, MOST_ROWS // len(walk))[0]
 
 
-def _opened_within(walk: Walk, first: Why, most: int) -> tuple[dict[Place, Why], bool]:
+def _opened_within(walk: Walk, first: Why, most: int) -> tuple[dict[Position, Why], bool]:
     """With at most so many rows of a layer, and whether that was room enough."""
-    opened, filled = {first.place: first}, set[str]()
-    rows = Counter({first.place.layer: len(first.terms) + 2})
+    opened, filled = {first.position: first}, set[str]()
+    rows = Counter({first.position.layer: len(first.terms) + 2})
     waiting = _parts(first, 1.0)
     heapify(waiting)
     while waiting:
@@ -108,14 +108,14 @@ def _opened_within(walk: Walk, first: Why, most: int) -> tuple[dict[Place, Why],
     return opened, not filled
 
 
-def _parts(why: Why, share: float) -> list[tuple[float, Place]]:
+def _parts(why: Why, share: float) -> list[tuple[float, Position]]:
     """What a number is made of, each with its share in the first one, its sign turned: that of its
     product among all, as far as they go in either direction."""
     whole = fsum(abs(term.product) for term in why.terms) or 1.0
     return [
-        (-share * abs(term.product) / whole, term.place)
+        (-share * abs(term.product) / whole, term.position)
         for term in why.terms
-        if term.place and term.place.layer != _INPUT
+        if term.position and term.position.layer != _INPUT
     ]
 
 
@@ -124,8 +124,8 @@ class _Book:
     """Blocks, and where their results stand: a sheet's name and a cell in it."""
 
     walk: Walk
-    opened: dict[Place, Why]
-    results: dict[Place, str] = field(default_factory=dict)
+    opened: dict[Position, Why]
+    results: dict[Position, str] = field(default_factory=dict)
 
     def write(self, path: Path, first: Why) -> None:
         """All sheets; that of the first number is seen when the file is opened."""
@@ -139,7 +139,7 @@ class _Book:
                 if blocks and name != _INPUT:
                     sheet = book.add_worksheet(name)
                     self._layer(book, sheet, blocks)
-                    if name == first.place.layer:
+                    if name == first.position.layer:
                         sheet.activate()
 
     def _input(self, book: Workbook) -> None:
@@ -155,7 +155,7 @@ class _Book:
             for y, cells in enumerate(plane):
                 for x, value in enumerate(cells):
                     sheet.write_number(top + 1 + y, x, value)
-                    self.results[Place(_INPUT, channel, y, x)] = _cell(_INPUT, top + 1 + y, x)
+                    self.results[Position(_INPUT, channel, y, x)] = _cell(_INPUT, top + 1 + y, x)
 
     def _layer(self, book: Workbook, sheet: Worksheet, blocks: list[Why]) -> None:
         bold = book.add_format({"bold": True})
@@ -175,32 +175,32 @@ class _Book:
         for term in why.terms:
             total = fused(term.weight, term.value, total)
             self._term(sheet, row, term)
-            if why.how == "sum" and not why.normal:
+            if why.operation == "sum" and not why.normal:
                 before = "" if row == start else f"+{_at(row - 1, _SUM)}"
                 formula = _rounded(f"({_at(row, _PRODUCT)}{before})")
                 sheet.write_formula(row, _SUM, f"={formula}", None, total)
             row += 1
-        sheet.write_string(row, _NUMBER, str(why.place), bold)
+        sheet.write_string(row, _NUMBER, str(why.position), bold)
         if why.terms:
-            sheet.write_formula(row, _SUM, _ending(why, start, row), bold, why.replayed)
+            sheet.write_formula(row, _SUM, _ending(why, start, row), bold, why.recomputed)
         else:
             sheet.write_number(row, _SUM, why.value, bold)
         steps = ", in norm's own steps: less the mean, times 1 / deviation, ..."
-        sheet.write_string(row, _OF, why.ending + (steps if why.normal else ""), bold)
-        self.results[why.place] = _cell(why.place.layer, row, _SUM)
+        sheet.write_string(row, _OF, why.summary + (steps if why.normal else ""), bold)
+        self.results[why.position] = _cell(why.position.layer, row, _SUM)
         return row + 2
 
     def _term(self, sheet: Worksheet, row: int, term: Term) -> None:
         """Weight, value and product; the value points to where it comes from, if that is there."""
         sheet.write_number(row, _WEIGHT, term.weight)
-        known = self.results.get(term.place) if term.place else None
+        known = self.results.get(term.position) if term.position else None
         if known:
             sheet.write_formula(row, _VALUE, f"={known}", None, term.value)
         else:
             sheet.write_number(row, _VALUE, term.value)
         product = f"={_at(row, _WEIGHT)}*{_at(row, _VALUE)}"
         sheet.write_formula(row, _PRODUCT, product, None, term.product)
-        told = " x ".join(filter(None, [term.name, term.place and str(term.place)]))
+        told = " x ".join(filter(None, [term.name, term.position and str(term.position)]))
         sheet.write_string(row, _OF, told)
 
 
@@ -211,10 +211,10 @@ def _ending(why: Why, start: int, end: int) -> str:
         away = _rounded(f"({_at(start, _VALUE)}-({mean}))")
         normal = _rounded(f"({away}*{scale})")
         return f"={_rounded(f'({normal}*({weight})+({bias}))')}"
-    if why.how != "sum":
+    if why.operation != "sum":
         return f"=MAX({_at(start, _PRODUCT)}:{_at(end - 1, _PRODUCT)})"
     last = _at(end - 1, _SUM)
-    return f"={last}" if why.count == 1 else f"={_rounded(f'({last}/{why.count})')}"
+    return f"={last}" if why.divisor == 1 else f"={_rounded(f'({last}/{why.divisor})')}"
 
 
 def _rounded(formula: str) -> str:

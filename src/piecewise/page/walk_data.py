@@ -20,7 +20,7 @@ from ..spec.architecture import Stage
 from ..spec.layer import Connectivity, Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from ..spec.notation import write_layer
-from ..trace.arithmetic import Place
+from ..trace.arithmetic import Position
 from ..trace.walk import Walk
 
 _MANTISSAS = (24, 16, 12, 8)
@@ -130,7 +130,7 @@ def _pool(layer: Pool, stage: Stage, walk: Walk) -> dict[str, Any]:
 
 def _norm(layer: Norm, stage: Stage, walk: Walk) -> dict[str, Any]:
     """Its terms are worked out where they are defined."""
-    whys = [walk.why(*Place(stage.name, one, 0, 0)) for one in range(stage.output.channels)]
+    whys = [walk.why(*Position(stage.name, one, 0, 0)) for one in range(stage.output.channels)]
     return {"terms": [[term.weight for term in why.terms] for why in whys]}
 
 

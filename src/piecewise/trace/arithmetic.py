@@ -21,7 +21,7 @@ from ..spec.layer import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a value stands: the layer's name ("input" for the picture), map, row, column. (A map
     below 0: it stands in no stack, and ``layer`` says all.)"""
 
@@ -43,8 +43,8 @@ class Term(NamedTuple):
     weight: float
     value: float
     name: str = ""
-    place: Place | None = None
-    source: Place | None = None
+    position: Position | None = None
+    source: Position | None = None
 
     @property
     def product(self) -> float:
@@ -56,12 +56,12 @@ class Term(NamedTuple):
             "weight": self.weight,
             "value": self.value,
             "name": self.name,
-            "place": None if self.place is None else list(self.place),
+            "position": None if self.position is None else list(self.position),
         }
         return plain | ({} if self.source is None else {"source": list(self.source)})
 
 
-class Normal(NamedTuple):
+class NormSteps(NamedTuple):
     """What norm does to a value, one step after the other: the mean is taken off, it is multiplied
     by ``scale`` (1 / deviation) and by the weight, and the bias is added."""
 
@@ -84,29 +84,29 @@ class Why:
     rounded once, as the engine does, or each for itself, as the way back does.
     """
 
-    place: Place
+    position: Position
     value: float
-    how: str
+    operation: str
     terms: tuple[Term, ...] = ()
-    count: int = 1
-    normal: Normal | None = None
+    divisor: int = 1
+    normal: NormSteps | None = None
     fused: bool = True
 
     @property
-    def replayed(self) -> float:
+    def recomputed(self) -> float:
         """What the terms come to, each sum rounded to float32 as it is where the number is made.
         It is a walk's number itself, bit by bit; an error or a gradient, some of which are put
         together in more steps, it is within its last digits."""
-        if self.how == "input":
+        if self.operation == "input":
             return self.value
         if self.normal:
             return self.normal.of(self.terms[0].value)
-        if self.how == "largest":
+        if self.operation == "largest":
             return max(term.product for term in self.terms)
         total = 0.0  # all there is where a patch lies on nothing but padding, without a bias
         for term in self.terms:
             total = self._added(term, total)
-        return float(np.float32(total) / np.float32(self.count))
+        return float(np.float32(total) / np.float32(self.divisor))
 
     def _added(self, term: Term, total: float) -> float:
         if self.fused:
@@ -114,20 +114,20 @@ class Why:
         return float(np.float32(np.float32(term.product) + np.float32(total)))
 
     @property
-    def ending(self) -> str:
+    def summary(self) -> str:
         """What the terms come to, in words; nothing where there is one, or none."""
-        if self.how == "largest":
+        if self.operation == "largest":
             return "the largest of them"
-        divided = f", divided by {self.count:,}" if self.count > 1 else ""
-        return f"their sum{divided}" if self.how == "sum" else ""
+        divided = f", divided by {self.divisor:,}" if self.divisor > 1 else ""
+        return f"their sum{divided}" if self.operation == "sum" else ""
 
     def lines(self) -> Iterator[str]:
         """The arithmetic, a line a term."""
-        yield f"{self.place} = {self.value:.9g}"
+        yield f"{self.position} = {self.value:.9g}"
         for term in self.terms:
             yield f"  {term.weight:>16.9g}{_times(term)}"
-        if self.ending:
-            yield f"  {self.replayed:>16.9g}  {self.ending}"
+        if self.summary:
+            yield f"  {self.recomputed:>16.9g}  {self.summary}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -135,10 +135,10 @@ class Why:
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields; places as lists."""
         return {
-            "place": list(self.place),
+            "position": list(self.position),
             "value": self.value,
-            "how": self.how,
-            "count": self.count,
+            "operation": self.operation,
+            "divisor": self.divisor,
             "terms": [term.to_json() for term in self.terms],
         }
 
@@ -147,17 +147,17 @@ class Why:
         rows = [
             _row(
                 f"{term.weight:.9g}",
-                "" if term.place is None else f"{term.value:.9g}",
+                "" if term.position is None else f"{term.value:.9g}",
                 f"{term.product:.9g}",
-                " x ".join(filter(None, [term.name, term.place and str(term.place)])),
+                " x ".join(filter(None, [term.name, term.position and str(term.position)])),
             )
             for term in self.terms
         ]
-        if self.ending:
-            rows.append(_row("", "", f"<b>{self.replayed:.9g}</b>", self.ending, plain=False))
+        if self.summary:
+            rows.append(_row("", "", f"<b>{self.recomputed:.9g}</b>", self.summary, plain=False))
         head = "".join(f"<th>{title}</th>" for title in ("weight", "value", "product", "of"))
         return (
-            f"<table><caption>{escape(str(self.place))} = {self.value:.9g}</caption>"
+            f"<table><caption>{escape(str(self.position))} = {self.value:.9g}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         )
 
@@ -183,13 +183,13 @@ def fused(a: float, b: float, c: float) -> float:
 
 
 def _times(term: Term) -> str:
-    if term.place is None:
+    if term.position is None:
         return f"  {term.name}"
     named = f" ({term.name})" if term.name else ""
-    return f" x {term.value:<16.9g} = {term.product:>16.9g}  {term.place}{named}"
+    return f" x {term.value:<16.9g} = {term.product:>16.9g}  {term.position}{named}"
 
 
-class Source(NamedTuple):
+class LayerInput(NamedTuple):
     """What a layer got: the name of the layer before it, that one's stack, the layer's arrays."""
 
     before: str
@@ -198,86 +198,88 @@ class Source(NamedTuple):
 
     def term(self, at: tuple[int, ...], weight: float = 1.0, name: str = "") -> Term:
         """The value at a cell (channel, row, column) of the stack before, weighed."""
-        return Term(float(weight), float(self.x[at]), name, Place(self.before, *map(int, at)))
+        return Term(float(weight), float(self.x[at]), name, Position(self.before, *map(int, at)))
 
 
-def why(stage: Stage, place: Place, value: float, source: Source) -> Why:
+def why(stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
     """The arithmetic of the number at a place of what a stage gave."""
-    return _BY_KIND[type(stage.layer)](stage.layer, stage, place, value, source)
+    return _BY_KIND[type(stage.layer)](stage.layer, stage, position, value, source)
 
 
 def _convolution(
-    layer: Convolution, stage: Stage, place: Place, value: float, source: Source
+    layer: Convolution, stage: Stage, position: Position, value: float, source: LayerInput
 ) -> Why:
     rows, columns = layer.windows(stage.input)
     weight, terms = source.arrays["weight"], []
     for channel in range(stage.input.channels):
-        for y in rows.cells(place.row):
-            for x in columns.cells(place.column):
+        for y in rows.cells(position.row):
+            for x in columns.cells(position.column):
                 at = (
-                    place.feature,
+                    position.feature,
                     channel,
-                    y - place.row * rows.stride + rows.before,
-                    x - place.column * columns.stride + columns.before,
+                    y - position.row * rows.stride + rows.before,
+                    x - position.column * columns.stride + columns.before,
                 )
                 name = f"{stage.name}.weight{list(at)}"
                 terms.append(source.term((channel, y, x), weight[at], name))
     if layer.bias:
-        terms.insert(0, _bias(stage, place, source))
-    return Why(place, value, "sum", tuple(terms), layer.divisor(stage.input))
+        terms.insert(0, _bias(stage, position, source))
+    return Why(position, value, "sum", tuple(terms), layer.divisor(stage.input))
 
 
-def _full(layer: Full, stage: Stage, place: Place, value: float, source: Source) -> Why:
-    votes = source.arrays["weight"][place.feature]
+def _full(layer: Full, stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
+    votes = source.arrays["weight"][position.feature]
     places = np.ndindex(*stage.input)
     terms = [
-        source.term(at, votes[number], f"{stage.name}.weight[{place.feature}, {number}]")
+        source.term(at, votes[number], f"{stage.name}.weight[{position.feature}, {number}]")
         for number, at in enumerate(places)
     ]
-    return Why(place, value, "sum", (_bias(stage, place, source), *terms))
+    return Why(position, value, "sum", (_bias(stage, position, source), *terms))
 
 
-def _bias(stage: Stage, place: Place, source: Source) -> Term:
-    bias = float(source.arrays["bias"][place.feature])
-    return Term(bias, 1.0, f"{stage.name}.bias[{place.feature}]")
+def _bias(stage: Stage, position: Position, source: LayerInput) -> Term:
+    bias = float(source.arrays["bias"][position.feature])
+    return Term(bias, 1.0, f"{stage.name}.bias[{position.feature}]")
 
 
-def _pool(layer: Pool, stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _pool(layer: Pool, stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
     rows, columns = layer.windows(stage.input)
     terms = tuple(
-        source.term((place.feature, y, x))
-        for y in rows.cells(place.row)
-        for x in columns.cells(place.column)
+        source.term((position.feature, y, x))
+        for y in rows.cells(position.row)
+        for x in columns.cells(position.column)
     )
     if layer.kind == "max":
-        return Why(place, value, "largest", terms)
-    return Why(place, value, "sum", terms, len(terms))
+        return Why(position, value, "largest", terms)
+    return Why(position, value, "sum", terms, len(terms))
 
 
-def _relu(layer: Relu, stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _relu(layer: Relu, stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
     zero = Term(0.0, 1.0, "zero")
-    return Why(place, value, "largest", (zero, source.term(place[1:])))
+    return Why(position, value, "largest", (zero, source.term(position[1:])))
 
 
-def _dropout(layer: Dropout, stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _dropout(
+    layer: Dropout, stage: Stage, position: Position, value: float, source: LayerInput
+) -> Why:
     """Only while training does anything sit out."""
-    return Why(place, value, "value", (source.term(place[1:]),))
+    return Why(position, value, "value", (source.term(position[1:]),))
 
 
-def _norm(layer: Norm, stage: Stage, place: Place, value: float, source: Source) -> Why:
+def _norm(layer: Norm, stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
     """(x - mean) / deviation, times the weight, plus the bias: a weight for x, one for the mean."""
-    feature, arrays = place.feature, source.arrays
-    normal = Normal(
+    feature, arrays = position.feature, source.arrays
+    normal = NormSteps(
         float(arrays["mean"][feature]),
         one_over_deviation(layer, arrays, feature),
         float(arrays["weight"][feature]),
         float(arrays["bias"][feature]),
     )
     scale = normal.weight * normal.scale
-    return Why(place, value, "sum", (
-        source.term(place[1:], scale, f"{stage.name}.weight[{feature}] / deviation"),
+    return Why(position, value, "sum", (
+        source.term(position[1:], scale, f"{stage.name}.weight[{feature}] / deviation"),
         Term(-scale * normal.mean, 1.0, f"{stage.name}.mean[{feature}], scaled and taken off"),
-        _bias(stage, place, source),
+        _bias(stage, position, source),
     ), normal=normal)  # fmt: skip
 
 
@@ -287,15 +289,15 @@ def one_over_deviation(layer: Norm, arrays: Arrays, feature: int) -> float:
     return float(1 / np.sqrt(variance[feature] + variance.dtype.type(layer.epsilon)))
 
 
-def _embed(layer: Embed, stage: Stage, place: Place, value: float, source: Source) -> Why:
-    word = int(source.x[place.column])
-    at = Place(source.before, 0, word, place.column)
-    number = float(source.arrays["weight"][word, place.feature])
-    name = f"{stage.name}.weight[{word}, {place.feature}]"
-    return Why(place, value, "value", (Term(number, 1.0, name, at),))
+def _embed(layer: Embed, stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
+    word = int(source.x[position.column])
+    at = Position(source.before, 0, word, position.column)
+    number = float(source.arrays["weight"][word, position.feature])
+    name = f"{stage.name}.weight[{word}, {position.feature}]"
+    return Why(position, value, "value", (Term(number, 1.0, name, at),))
 
 
-_BY_KIND: dict[type[Layer], Callable[[Any, Stage, Place, float, Source], Why]] = {
+_BY_KIND: dict[type[Layer], Callable[[Any, Stage, Position, float, LayerInput], Why]] = {
     Convolution: _convolution,
     Relu: _relu,
     Pool: _pool,

@@ -15,8 +15,8 @@ from ..reference.model import LAYER_FUNCTIONS, stage_arrays
 from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture, Stage
 from . import gradient_arithmetic
-from .arithmetic import Place, Term, Why
-from .gradient_arithmetic import ERROR, Back
+from .arithmetic import Position, Term, Why
+from .gradient_arithmetic import ERROR, BackwardInputs
 
 LOGIT = "logit"
 """Instead of a loss: the class's own logit."""
@@ -91,13 +91,13 @@ class Backprop:
         layer = layer.removeprefix(ERROR)
         errors = self._checked_errors(layer)
         at = _checked(("feature", "row", "column"), (feature, row, column), errors.shape)
-        place, value = Place(ERROR + layer, *at), float(errors[at])
+        position, value = Position(ERROR + layer, *at), float(errors[at])
         if layer == self._stages[-1].name:
             return Why(
-                place, value, "sum", self._first(int(np.ravel_multi_index(at, errors.shape)))
+                position, value, "sum", self._first(int(np.ravel_multi_index(at, errors.shape)))
             )
         stage = next(stage for stage in self._stages if self._before[stage.name] == layer)
-        return gradient_arithmetic.error(place, value, self._back(stage))
+        return gradient_arithmetic.error(position, value, self._back(stage))
 
     def why(self, parameter: str, *index: int) -> Why:
         """The arithmetic of the gradient of one parameter, by its array's name and its place there:
@@ -112,10 +112,10 @@ class Backprop:
         stage = next(stage for stage in self._stages if stage.name == name)
         return gradient_arithmetic.gradient(short, at, float(array[at]), self._back(stage))
 
-    def _back(self, stage: Stage) -> Back:
+    def _back(self, stage: Stage) -> BackwardInputs:
         before = self._before[stage.name]
         x = self._stacks[before]
-        return Back(before, x, self._own(stage), stage, self._errors[stage.name])
+        return BackwardInputs(before, x, self._own(stage), stage, self._errors[stage.name])
 
     def _first(self, number: int) -> tuple[Term, ...]:
         """The slope of the loss by a logit."""

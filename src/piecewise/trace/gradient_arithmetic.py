@@ -18,13 +18,13 @@ from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
 from ..spec.layer import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
-from .arithmetic import Place, Term, Why, one_over_deviation
+from .arithmetic import Position, Term, Why, one_over_deviation
 
 ERROR = "error of "
 """Before a layer's name: the errors of its numbers."""
 
 
-class Back(NamedTuple):
+class BackwardInputs(NamedTuple):
     """What the way back through a stage is made of: what it got (C, H, W), or words (positions), by
     name; its arrays; and the errors of what it gave."""
 
@@ -34,36 +34,38 @@ class Back(NamedTuple):
     stage: Stage
     upstream: Array
 
-    def value(self, at: tuple[int, ...]) -> tuple[float, Place]:
+    def value(self, at: tuple[int, ...]) -> tuple[float, Position]:
         """A value that the stage got, and where it stands."""
-        return float(self.x[at]), Place(self.before, *map(int, at))
+        return float(self.x[at]), Position(self.before, *map(int, at))
 
-    def error(self, at: tuple[int, ...]) -> tuple[float, Place]:
+    def error(self, at: tuple[int, ...]) -> tuple[float, Position]:
         """The error of a number that the stage gave, and where it stands."""
-        return float(self.upstream[at]), Place(ERROR + self.stage.name, *map(int, at))
+        return float(self.upstream[at]), Position(ERROR + self.stage.name, *map(int, at))
 
     def passed(self, at: tuple[int, ...], weight: float = 1.0, name: str = "") -> Term:
         """What a number's error gives to one before it, through a weight."""
-        error, place = self.error(at)
-        return Term(float(weight), error, name, place)
+        error, position = self.error(at)
+        return Term(float(weight), error, name, position)
 
-    def met(self, at: tuple[int, ...], value: float = 1.0, place: Place | None = None) -> Term:
+    def met(
+        self, at: tuple[int, ...], value: float = 1.0, position: Position | None = None
+    ) -> Term:
         """What a number's error gives to a parameter that met a value there."""
         error, source = self.error(at)
-        return Term(error, value, str(source), place, source)
+        return Term(error, value, str(source), position, source)
 
 
-def error(place: Place, value: float, back: Back) -> Why:
+def error(position: Position, value: float, back: BackwardInputs) -> Why:
     """The error of a number at a place of what the stage got."""
-    found, count = _ERRORS[type(back.stage.layer)](back.stage.layer, back, tuple(place[1:]))
-    return Why(place, value, "sum", tuple(found), count, fused=False)
+    found, count = _ERRORS[type(back.stage.layer)](back.stage.layer, back, tuple(position[1:]))
+    return Why(position, value, "sum", tuple(found), count, fused=False)
 
 
-def gradient(name: str, index: tuple[int, ...], value: float, back: Back) -> Why:
+def gradient(name: str, index: tuple[int, ...], value: float, back: BackwardInputs) -> Why:
     """The gradient of one parameter of the stage: ``name`` is its array's short name."""
     found, count = _GRADIENTS[type(back.stage.layer)](back.stage.layer, back, name, index)
-    place = Place(f"gradient of {back.stage.name}.{name}{list(index)}", -1, -1, -1)
-    return Why(place, value, "sum", tuple(found), count, fused=False)
+    position = Position(f"gradient of {back.stage.name}.{name}{list(index)}", -1, -1, -1)
+    return Why(position, value, "sum", tuple(found), count, fused=False)
 
 
 Terms = tuple[list[Term], int]
@@ -82,7 +84,7 @@ def _starts(windows: Windows) -> range:
     return range(first, first + windows.count * windows.stride, windows.stride)
 
 
-def _conv_error(layer: Convolution, back: Back, at: tuple[int, ...]) -> Terms:
+def _conv_error(layer: Convolution, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
     """Feature by feature, kernel row by kernel row, cell by cell."""
     stage = back.stage
     channel, y, x = at
@@ -97,7 +99,9 @@ def _conv_error(layer: Convolution, back: Back, at: tuple[int, ...]) -> Terms:
     return terms, layer.divisor(stage.input)
 
 
-def _conv_gradient(layer: Convolution, back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _conv_gradient(
+    layer: Convolution, back: BackwardInputs, name: str, index: tuple[int, ...]
+) -> Terms:
     """Patch by patch: a weight meets one cell of each, if it is not padding."""
     rows, columns = layer.windows(back.stage.input)
     terms = []
@@ -112,7 +116,7 @@ def _conv_gradient(layer: Convolution, back: Back, name: str, index: tuple[int, 
     return terms, layer.divisor(back.stage.input)
 
 
-def _full_error(layer: Full, back: Back, at: tuple[int, ...]) -> Terms:
+def _full_error(layer: Full, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
     number = int(np.ravel_multi_index(at, back.stage.input))
     weight, name = back.arrays["weight"], back.stage.name
     return [
@@ -121,7 +125,7 @@ def _full_error(layer: Full, back: Back, at: tuple[int, ...]) -> Terms:
     ], 1
 
 
-def _full_gradient(layer: Full, back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _full_gradient(layer: Full, back: BackwardInputs, name: str, index: tuple[int, ...]) -> Terms:
     at = (index[0], 0, 0)
     if name == "bias":
         return [back.met(at)], 1
@@ -129,16 +133,16 @@ def _full_gradient(layer: Full, back: Back, name: str, index: tuple[int, ...]) -
     return [back.met(at, *back.value(cell))], 1
 
 
-def _relu_error(layer: Relu, back: Back, at: tuple[int, ...]) -> Terms:
+def _relu_error(layer: Relu, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
     through = float(back.x[at] > 0)
     return [back.passed(at, through, "it was above zero" if through else "it was cut off")], 1
 
 
-def _dropout_error(layer: Dropout, back: Back, at: tuple[int, ...]) -> Terms:
+def _dropout_error(layer: Dropout, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
     return [back.passed(at)], 1
 
 
-def _pool_error(layer: Pool, back: Back, at: tuple[int, ...]) -> Terms:
+def _pool_error(layer: Pool, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
     """The windows that a cell lies in: all of a window's error to its winner, or equal shares."""
     rows, columns = layer.windows(back.stage.input)
     terms = []
@@ -154,13 +158,13 @@ def _pool_error(layer: Pool, back: Back, at: tuple[int, ...]) -> Terms:
     return terms, 1
 
 
-def _norm_error(layer: Norm, back: Back, at: tuple[int, ...]) -> Terms:
+def _norm_error(layer: Norm, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
     name = f"{back.stage.name}.weight[{at[0]}] / deviation"
     scale = one_over_deviation(layer, back.arrays, at[0])
     return [back.passed(at, scale * float(back.arrays["weight"][at[0]]), name)], 1
 
 
-def _norm_gradient(layer: Norm, back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _norm_gradient(layer: Norm, back: BackwardInputs, name: str, index: tuple[int, ...]) -> Terms:
     """Of the bias the errors; of the weight, errors times values brought to mean 0, deviation 1."""
     (feature,) = index
     scale = one_over_deviation(layer, back.arrays, feature)
@@ -168,27 +172,27 @@ def _norm_gradient(layer: Norm, back: Back, name: str, index: tuple[int, ...]) -
     terms = []
     for row, column in np.ndindex(*back.stage.output[1:]):
         at = (feature, row, column)
-        value, place = back.value(at)
-        normal = ((value - mean) * scale, place) if name == "weight" else (1.0, None)
+        value, position = back.value(at)
+        normal = ((value - mean) * scale, position) if name == "weight" else (1.0, None)
         terms.append(back.met(at, *normal))
     return terms, 1
 
 
-def _embed_error(layer: Embed, back: Back, at: tuple[int, ...]) -> Terms:
+def _embed_error(layer: Embed, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
     return [], 1  # a word is looked up: there is nothing between it and another
 
 
-def _embed_gradient(layer: Embed, back: Back, name: str, index: tuple[int, ...]) -> Terms:
+def _embed_gradient(layer: Embed, back: BackwardInputs, name: str, index: tuple[int, ...]) -> Terms:
     """The errors of the positions where the word stands."""
     word, feature = index
     stands = np.flatnonzero(back.x == word).tolist()
     return [
-        back.met((feature, 0, position), 1.0, Place(back.before, 0, word, position))
+        back.met((feature, 0, position), 1.0, Position(back.before, 0, word, position))
         for position in stands
     ], 1
 
 
-_ERRORS: dict[type[Layer], Callable[[Any, Back, tuple[int, ...]], Terms]] = {
+_ERRORS: dict[type[Layer], Callable[[Any, BackwardInputs, tuple[int, ...]], Terms]] = {
     Convolution: _conv_error,
     Relu: _relu_error,
     Pool: _pool_error,
@@ -197,7 +201,7 @@ _ERRORS: dict[type[Layer], Callable[[Any, Back, tuple[int, ...]], Terms]] = {
     Norm: _norm_error,
     Embed: _embed_error,
 }
-_GRADIENTS: dict[type[Layer], Callable[[Any, Back, str, tuple[int, ...]], Terms]] = {
+_GRADIENTS: dict[type[Layer], Callable[[Any, BackwardInputs, str, tuple[int, ...]], Terms]] = {
     Convolution: _conv_gradient,
     Full: _full_gradient,
     Norm: _norm_gradient,

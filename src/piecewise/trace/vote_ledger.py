@@ -13,13 +13,13 @@ import numpy.typing as npt
 from ..core.array_types import Array
 from ..spec.architecture import Stage
 from ..spec.layer import Connectivity
-from .arithmetic import Place, Why, fused
+from .arithmetic import Position, Why, fused
 
 
 class Vote(NamedTuple):
     """A value that stands somewhere, and the weight of its say."""
 
-    place: Place
+    position: Position
     value: float
     weight: float
 
@@ -40,7 +40,7 @@ class Ledger:
 
     label: int
     layer: str
-    stack: str
+    source_layer: str
     shape: tuple[int, int, int]
     logit: float
     bias: float
@@ -73,7 +73,7 @@ class Ledger:
         head, tail = (
             (votes, []) if len(votes) <= most else (votes[: most // 2], votes[-most // 2 :])
         )
-        yield f"votes for class {self.label} in {self.layer}, of the values of {self.stack}"
+        yield f"votes for class {self.label} in {self.layer}, of the values of {self.source_layer}"
         yield from map(_line, head)
         if tail:
             others = fsum(vote.vote for vote in votes[most // 2 : -most // 2])
@@ -91,7 +91,7 @@ class Ledger:
             **vars(self),
             "shape": list(self.shape),
             "votes": [
-                {"place": list(vote.place), "value": vote.value, "weight": vote.weight}
+                {"position": list(vote.position), "value": vote.value, "weight": vote.weight}
                 for vote in self.votes
             ],
             "total": self.total,
@@ -99,10 +99,10 @@ class Ledger:
 
 
 def _line(vote: Vote) -> str:
-    return f"  {vote.vote:>16.9g}  {vote.weight:>16.9g} x {vote.value:<16.9g} {vote.place}"
+    return f"  {vote.vote:>16.9g}  {vote.weight:>16.9g} x {vote.value:<16.9g} {vote.position}"
 
 
-def voting_stack(stages: tuple[Stage, ...]) -> str:
+def voting_layer(stages: tuple[Stage, ...]) -> str:
     """The stack whose values vote: what the first of the full layers at the end reads; if the last
     layer is none, what that reads."""
     first = len(stages) - 1
@@ -126,16 +126,16 @@ def _is_pointwise(stage: Stage) -> bool:
 def direct(label: int, why: Why, shape: tuple[int, int, int]) -> Ledger:
     """The ledger of a logit of a full layer, whose arithmetic is ``why``."""
     bias, *terms = why.terms
-    votes = tuple(Vote(term.place, term.value, term.weight) for term in terms if term.place)
-    layer = why.place.layer
-    return Ledger(label, layer, votes[0].place.layer, shape, why.value, bias.weight, votes)
+    votes = tuple(Vote(term.position, term.value, term.weight) for term in terms if term.position)
+    layer = why.position.layer
+    return Ledger(label, layer, votes[0].position.layer, shape, why.value, bias.weight, votes)
 
 
 def carried(label: int, layer: str, stack: str, logit: float, x: Array, slope: Array) -> Ledger:
     """The ledger of a logit by the values x (C, H, W) of an earlier stack, each with the logit's
     slope there: the net is linear as long as no ReLU and no window changes its mind."""
     votes = tuple(
-        Vote(Place(stack, *at), float(x[at]), float(slope[at])) for at in np.ndindex(*x.shape)
+        Vote(Position(stack, *at), float(x[at]), float(slope[at])) for at in np.ndindex(*x.shape)
     )
     rest = fsum([logit, *(-vote.vote for vote in votes)])
     shape = (x.shape[0], x.shape[1], x.shape[2])

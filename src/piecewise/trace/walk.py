@@ -16,7 +16,7 @@ from ..reference.model import forward, stage_arrays
 from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture
 from . import vote_ledger
-from .arithmetic import Place, Source, Why, why
+from .arithmetic import LayerInput, Position, Why, why
 from .backprop import LOGIT, Backprop
 from .exact import exact
 from .vote_ledger import Ledger
@@ -58,26 +58,26 @@ class Walk(Mapping[str, Array]):
         """The arithmetic of one number: that of a layer, by name, at a map, row and column. Its
         terms have places, with which the same can be asked on, down to "input". LimitError where
         there is no such number."""
-        place = self._checked(Place(layer, feature, row, column))
+        position = self._checked(Position(layer, feature, row, column))
         if layer == "input":
-            return Why(place, self._value(place), "input")
+            return Why(position, self._value(position), "input")
         names = list(self._stacks)
         stage = next(stage for stage in self._architecture.stages if stage.name == layer)
         before = names[names.index(layer) - 1]
-        source = Source(before, self._stacks[before], stage_arrays(stage, self._arrays))
-        return why(stage, place, self._value(place), source)
+        source = LayerInput(before, self._stacks[before], stage_arrays(stage, self._arrays))
+        return why(stage, position, self._value(position), source)
 
     def exact(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Fraction:
         """The same number as a fraction of weights and pixels, nothing rounded on the way.
         LimitError where norm is in it, or more terms than can be added."""
-        place = self._checked(Place(layer, feature, row, column))
-        return exact(place, lambda one: self.why(*one), list(self._stacks))
+        position = self._checked(Position(layer, feature, row, column))
+        return exact(position, lambda one: self.why(*one), list(self._stacks))
 
     @property
-    def voting_stack(self) -> str:
+    def voting_layer(self) -> str:
         """The name of the stack whose values vote: what the first of the full layers at the end
         reads."""
-        return vote_ledger.voting_stack(self._architecture.stages)
+        return vote_ledger.voting_layer(self._architecture.stages)
 
     def ledger(self, label: int | None = None, back_to: str | None = None) -> Ledger:
         """Every value's vote for a class, by number (the answer's, if left out).
@@ -90,7 +90,7 @@ class Walk(Mapping[str, Array]):
         stages, before = self._architecture.stages, [*self._stacks][-2]
         if stages[-1].layer.fully_connected and back_to in (None, before):
             return vote_ledger.direct(label, self._logit(label), stages[-1].input)
-        stack = self.voting_stack if back_to is None else back_to
+        stack = self.voting_layer if back_to is None else back_to
         x = self._stacks.get(stack)
         if x is None or x.ndim != 3 or stack == stages[-1].name:
             known = [name for name, one in self._stacks.items() if one.ndim == 3][:-1]
@@ -120,27 +120,29 @@ class Walk(Mapping[str, Array]):
             raise LimitError(f"label: got {shown(label)}, wanted {wanted}")
         return int(label)
 
-    def _value(self, place: Place) -> float:
-        if self._is_text(place.layer):  # the picture of a text: 1 where the word stands
-            return float(int(self._stacks["input"][place.column]) == place.row)
-        return float(self._stacks[place.layer][place[1:]])
+    def _value(self, position: Position) -> float:
+        if self._is_text(position.layer):  # the picture of a text: 1 where the word stands
+            return float(int(self._stacks["input"][position.column]) == position.row)
+        return float(self._stacks[position.layer][position[1:]])
 
     def _is_text(self, layer: str) -> bool:
         return layer == "input" and self._architecture.reads_texts
 
-    def _checked(self, place: Place) -> Place:
-        if place.layer not in self._stacks:
+    def _checked(self, position: Position) -> Position:
+        if position.layer not in self._stacks:
             known = ", ".join(self._stacks)
-            guess = did_you_mean(str(place.layer), self._stacks)
-            raise LimitError(f"layer: got {shown(place.layer)}, wanted one of {known}{guess}")
-        text = self._is_text(place.layer)
-        shape = self._architecture.input if text else self._stacks[place.layer].shape
-        for name, index, side in zip(("feature", "row", "column"), place[1:], shape, strict=True):
+            guess = did_you_mean(str(position.layer), self._stacks)
+            raise LimitError(f"layer: got {shown(position.layer)}, wanted one of {known}{guess}")
+        text = self._is_text(position.layer)
+        shape = self._architecture.input if text else self._stacks[position.layer].shape
+        for name, index, side in zip(
+            ("feature", "row", "column"), position[1:], shape, strict=True
+        ):
             if not is_integer(index) or not 0 <= index < side:
                 raise LimitError(
                     f"{name}: got {shown(index)}, wanted a whole number from 0 to {side - 1}"
                 )
-        return Place(place.layer, *(int(index) for index in place[1:]))
+        return Position(position.layer, *(int(index) for index in position[1:]))
 
 
 def walk(architecture: Architecture, arrays: Arrays, picture: Array) -> Walk:

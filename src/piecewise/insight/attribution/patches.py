@@ -27,7 +27,7 @@ from ...inputs import check_inputs
 from ...network import Network
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution, Pool
-from ...trace.arithmetic import Place
+from ...trace.arithmetic import Position
 from .coordinates import places
 from .receptive_field import Field, receptive_field
 
@@ -45,7 +45,7 @@ class PatchMatch:
 
     example: int
     name: str
-    place: Place
+    place: Position
     value: float
     field: Field
     told: str
@@ -177,7 +177,7 @@ class _Asked:
         return PatchMatch(
             index,
             str(self.names[index]) if len(self.names) else str(index),
-            Place(self.layer, self.feature, row, column),
+            Position(self.layer, self.feature, row, column),
             float(plane[row, column]),
             field,
             where.field_told(field),

@@ -237,11 +237,11 @@ class _Votes:
         return self._by_map(self.walk)
 
     def _by_map(self, walk: Walk) -> Float64:
-        return walk.ledger(self.label, back_to=self.walk.voting_stack).by_map()
+        return walk.ledger(self.label, back_to=self.walk.voting_layer).by_map()
 
     def lost(self, after: Walk) -> Lost:
         """The map whose votes for the class fell most from this walk to another."""
-        stack, was, became = self.walk.voting_stack, self.by_map, self._by_map(after)
+        stack, was, became = self.walk.voting_layer, self.by_map, self._by_map(after)
         feature = int((became - was).argmin())
         values = self.walk[stack][feature]
         row, column = divmod(int(values.argmax()), values.shape[1])
