@@ -19,9 +19,9 @@ from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import DROPOUT, derive_key
 from piecewise.engine.codegen.network_program import ProgramSpec
-from piecewise.engine.ir.memory_plan import Plan
+from piecewise.engine.ir.memory_plan import MemoryPlan
 from piecewise.engine.ir.target import FORMS, Target
-from piecewise.engine.ir.thread_header import HEADER
+from piecewise.engine.ir.thread_header import HEADER_BYTES
 from piecewise.engine.runtime.compiled_program import (
     CompiledProgram,
     InferenceProgram,
@@ -109,14 +109,14 @@ class Fence:
 @contextmanager
 def all_apart() -> Iterator[None]:
     """Programs made meanwhile give each place memory of its own, so that beside it lies nothing."""
-    lay_out = Plan.lay_out
+    assign_offsets = MemoryPlan.assign_offsets
 
-    def laid(plan: Plan) -> int:
-        plan.apart = True
-        return lay_out(plan)
+    def laid(plan: MemoryPlan) -> int:
+        plan.separate = True
+        return assign_offsets(plan)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Plan, "lay_out", laid)
+        patch.setattr(MemoryPlan, "assign_offsets", laid)
         yield
 
 
@@ -132,8 +132,8 @@ def guarded_memories(program: CompiledProgram, threads: int) -> None:
 def used(program: CompiledProgram) -> Array:
     """For each byte of a thread's memory, whether it belongs to the header or a place."""
     inside = np.zeros(program.ir.memory, np.uint8)
-    inside[:HEADER] = 1
-    for place in program.ir.plan.places.values():
+    inside[:HEADER_BYTES] = 1
+    for place in program.ir.plan.buffers.values():
         inside[place.offset : place.offset + place.size] = 1
     return inside
 

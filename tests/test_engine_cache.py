@@ -144,13 +144,13 @@ def test_every_cut_is_found(folder: Path) -> None:
 def test_code_of_another_key_is_not_taken_for_this_one(folder: Path) -> None:
     asked("one", b"1111")
     asked("two", b"2222")
-    one, two = folder / name_of("one"), folder / name_of("two")
-    contents = one.read_bytes(), two.read_bytes()
+    one, op = folder / name_of("one"), folder / name_of("two")
+    contents = one.read_bytes(), op.read_bytes()
     one.write_bytes(contents[1])
-    two.write_bytes(contents[0])
+    op.write_bytes(contents[0])
     assert asked("one", b"1111")
     assert asked("two", b"2222")
-    assert (one.read_bytes(), two.read_bytes()) == contents
+    assert (one.read_bytes(), op.read_bytes()) == contents
 
 
 def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:

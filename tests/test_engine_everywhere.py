@@ -15,13 +15,13 @@ from piecewise.engine.runtime.llvm_compiler import host_target
 LEARN = """
 import hashlib
 import piecewise as pw
-lessons = pw.make_xo(200, size=12, seed=3)
+dataset = pw.make_xo(200, size=12, seed=3)
 layers = "conv 5 3 pad=same, norm, relu, pool 2, conv 18 3, relu, pool 2, dropout 0.3, full 9, full"
 for threads in (1, 2, 3, 4):
-    net = pw.Network(layers, (1, 12, 12), ("X", "O"), seed=4, preparation=lessons.preparation)
+    net = pw.Network(layers, (1, 12, 12), ("X", "O"), seed=4, preprocessor=dataset.preprocessor)
     recipe = pw.Recipe(epochs=3, batch_size=72, seed=5)
-    pw.train(net, lessons.pictures, lessons.labels, recipe, threads=threads)
-    answers = net.logits(lessons.pictures).tobytes() + net.logits(lessons.pictures[:1]).tobytes()
+    pw.train(net, dataset.inputs, dataset.labels, recipe, threads=threads)
+    answers = net.logits(dataset.inputs).tobytes() + net.logits(dataset.inputs[:1]).tobytes()
     print(net.parameters_sha256, hashlib.sha256(answers).hexdigest())
 """
 

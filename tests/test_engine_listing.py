@@ -11,7 +11,7 @@ from piecewise import LimitError, Network
 from piecewise.core.windows import complete_windows
 from piecewise.engine.codegen.network_program import ProgramSpec, generate_network_ir
 from piecewise.engine.ir.llvm_text import Function, Module
-from piecewise.engine.ir.window_terms import backward_terms, forward_terms, meeting
+from piecewise.engine.ir.window_terms import backward_terms, forward_terms, source_formula
 from piecewise.engine.kernels.convolution import Emitter
 from piecewise.engine.passes.convolution import ConvolutionPass
 from piecewise.engine.runtime.llvm_compiler import host_target
@@ -101,10 +101,10 @@ def test_what_answering_and_learning_do_differently_is_shown() -> None:
 
 def test_cells_that_meet_are_written_as_formulas() -> None:
     windows = complete_windows(11, 3, 2, 1, 1)
-    assert meeting(forward_terms(windows), "x", "kx") == "2 * x + kx - 1"
-    assert meeting(backward_terms(windows), "x", "kx") == "(x - kx + 1) / 2"
-    assert meeting(forward_terms(complete_windows(7, 1, 1, 0, 0)), "x", "kx") == "x"
-    assert meeting(((), ((0, 3),), ((0, 7),), ((0, 1),)), "x", "kx") == "."
+    assert source_formula(forward_terms(windows), "x", "kx") == "2 * x + kx - 1"
+    assert source_formula(backward_terms(windows), "x", "kx") == "(x - kx + 1) / 2"
+    assert source_formula(forward_terms(complete_windows(7, 1, 1, 0, 0)), "x", "kx") == "x"
+    assert source_formula(((), ((0, 3),), ((0, 7),), ((0, 1),)), "x", "kx") == "."
 
 
 @pytest.mark.parametrize("name", ["conf1", "", "full9", 7])

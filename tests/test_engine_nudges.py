@@ -124,7 +124,7 @@ def test_the_program_reads_nothing_unwritten_and_writes_only_into_its_places(see
         assert array.tobytes() == found.arrays[name].tobytes(), f"{made}: {name}"
     free = np.ones(memory.size, bool)
     free[: program.program.plan.start] = False
-    for place in program.program.plan.places.values():
+    for place in program.program.plan.buffers.values():
         free[place.offset : place.offset + place.size] = False
     assert free.sum() > GUARD
     assert (memory[free] == 0xFF).all(), made

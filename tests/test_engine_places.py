@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from piecewise.engine.codegen.network_program import ProgramSpec, generate_network_ir
-from piecewise.engine.ir.memory_plan import LINE, Plan
-from piecewise.engine.ir.thread_header import HEADER
+from piecewise.engine.ir.memory_plan import LINE, MemoryPlan
+from piecewise.engine.ir.thread_header import HEADER_BYTES
 from piecewise.engine.runtime.compiled_program import TrainingProgram
 from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.spec.architecture import Architecture
@@ -37,8 +37,8 @@ def meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
     return bool(set(range(a[0], a[1] + 1)) & set(range(b[0], b[1] + 1)))
 
 
-def assert_apart(plan: Plan, memory: int, guard: int, *, always: bool = False) -> None:
-    places = sorted(plan.places.items(), key=lambda item: item[1].offset)
+def assert_apart(plan: MemoryPlan, memory: int, guard: int, *, always: bool = False) -> None:
+    places = sorted(plan.buffers.items(), key=lambda item: item[1].offset)
     for index, (name, one) in enumerate(places):
         assert one.offset % LINE == 0, name
         assert one.offset >= plan.start + guard, name
@@ -55,28 +55,28 @@ def assert_apart(plan: Plan, memory: int, guard: int, *, always: bool = False) -
 @anything
 def test_places_in_use_at_once_lie_apart(guard: int, apart: bool, seed: int) -> None:
     random = np.random.default_rng(seed)
-    plan, wanted = Plan(HEADER, guard, apart), dict[str, tuple[int, int]]()
+    plan, wanted = MemoryPlan(HEADER_BYTES, guard, apart), dict[str, tuple[int, int]]()
     for number in range(int(random.integers(1, 25))):
         name, size = f"place {number}", int(random.choice([1, 4, 64, 65, 640, 6400]))
         times = random.integers(0, 20, random.integers(1, 4)).tolist()
         for time in times:
             plan.use(name, size, time)
         wanted[name] = (min(times), max(times))
-    assert {name: (p.first, p.last) for name, p in plan.places.items()} == wanted
-    assert_apart(plan, plan.lay_out(), guard, always=apart)
+    assert {name: (p.first, p.last) for name, p in plan.buffers.items()} == wanted
+    assert_apart(plan, plan.assign_offsets(), guard, always=apart)
 
 
 def test_places_used_at_other_times_share_memory() -> None:
-    plan = Plan(HEADER)
+    plan = MemoryPlan(HEADER_BYTES)
     for time in range(10):
         plan.use(f"stack {time}", 1 << 20, time)
         plan.use(f"stack {time}", 1 << 20, time + 1)
-    assert plan.lay_out() < 3 << 20
-    assert {place.offset % (1 << 20) for place in plan.places.values()} == {HEADER}
+    assert plan.assign_offsets() < 3 << 20
+    assert {place.offset % (1 << 20) for place in plan.buffers.values()} == {HEADER_BYTES}
 
 
 def test_a_place_has_one_size() -> None:
-    plan = Plan(HEADER)
+    plan = MemoryPlan(HEADER_BYTES)
     plan.use("stack", 64, 0)
     with pytest.raises(AssertionError, match="stack: 64 bytes, then 128"):
         plan.use("stack", 128, 1)
@@ -115,7 +115,7 @@ def places() -> list[str]:
     """Some of those that are written to their end: sums are rounded up to sixteen numbers."""
     purpose = ProgramSpec("train", training=True)
     plan = generate_network_ir(Architecture(TEXT, SHAPE, 3), host_target(), purpose).plan
-    whole = [name for name, p in plan.places.items() if p.size >= LINE]
+    whole = [name for name, p in plan.buffers.items() if p.size >= LINE]
     return [name for name in whole if not name.endswith((".sums", ".cells"))][::3]
 
 
@@ -127,15 +127,15 @@ def test_nothing_is_written_beside_the_places() -> None:
 def test_a_place_that_is_a_line_too_small_is_caught(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, lay_out = places()[number], Plan.lay_out
+    name, assign_offsets = places()[number], MemoryPlan.assign_offsets
 
-    def shrunk(plan: Plan) -> int:
-        plan.places[name].size -= LINE
-        return lay_out(plan)
+    def shrunk(plan: MemoryPlan) -> int:
+        plan.buffers[name].size -= LINE
+        return assign_offsets(plan)
 
-    monkeypatch.setattr(Plan, "lay_out", shrunk)
+    monkeypatch.setattr(MemoryPlan, "assign_offsets", shrunk)
     learner = learned(f"{TEXT}, dropout 0.{number:02}1")  # of its own, so that it is made anew
-    place = learner.ir.plan.places[name]
+    place = learner.ir.plan.buffers[name]
     end = place.offset + place.size
     assert any(end <= byte < end + LINE for _, byte in strayed(learner)), name
 
@@ -160,6 +160,6 @@ def test_a_fence_sees_a_write_on_either_side() -> None:
 def test_winners_are_kept_only_where_the_way_back_asks_for_them(text: str, kept: bool) -> None:
     architecture = Architecture(text, (1, 7, 7), 2)
     for name in ("train", "infer"):
-        places = generate_network_ir(architecture, host_target(), ProgramSpec(name)).plan.places
+        places = generate_network_ir(architecture, host_target(), ProgramSpec(name)).plan.buffers
         found = any(place.endswith(".winners") for place in places)
         assert found == (kept and name == "train"), name

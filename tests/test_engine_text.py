@@ -13,14 +13,14 @@ import pytest
 
 from piecewise.core.array_types import Array
 from piecewise.core.windows import Windows, complete_windows, partial_windows, same_windows
-from piecewise.engine.ir.llvm_text import Function, Module, number, splat
+from piecewise.engine.ir.llvm_text import Function, Module, float_constant, splat
 from piecewise.engine.ir.window_terms import (
     Terms,
     backward_terms,
     forward_terms,
-    grouped,
-    parts,
+    run_lengths,
     runs,
+    split_evenly,
     steps,
     table,
 )
@@ -79,7 +79,7 @@ def test_runs_say_the_same_terms(seed: int) -> None:
     irregular: Terms = tuple(((0, place), (2, place + 1)) for place in odd)
     for terms in (forward_terms(windows), backward_terms(windows), irregular):
         found: list[tuple[tuple[int, int], ...]] = []
-        for run in runs(terms, parts(len(terms), random.randint(1, 5))) if terms else []:
+        for run in runs(terms, split_evenly(len(terms), random.randint(1, 5))) if terms else []:
             assert run.start == len(found)
             assert len(run.pattern) == run.span
             for turn in range(run.repeat):
@@ -108,22 +108,22 @@ def test_parts_are_few_and_nearly_equal() -> None:
     for count in range(1, 60):
         for most in range(1, 20):
             for unit in range(1, most + 1):
-                found = parts(count, most, unit)
+                found = split_evenly(count, most, unit)
                 assert sum(found) == count
                 assert min(found) > 0
                 assert max(found) <= most
                 assert all(span % unit == 0 for span in found[:-1])
                 assert len(found) == ceil(ceil(count / unit) / (most // unit))
                 assert max(found) - min(found[:-1], default=max(found)) <= unit
-                again = [span for span, repeat in grouped(found) for _ in range(repeat)]
+                again = [span for span, repeat in run_lengths(found) for _ in range(repeat)]
                 assert again == found
-    assert grouped([3, 3, 2, 2, 2, 3]) == [(3, 2), (2, 3), (3, 1)]
+    assert run_lengths([3, 3, 2, 2, 2, 3]) == [(3, 2), (2, 3), (3, 1)]
 
 
 def test_parts_are_larger_first() -> None:
-    assert parts(10, 4) == [4, 3, 3]
-    assert parts(12, 4) == [4, 4, 4]
-    assert parts(7, 4, 2) == [4, 3]
+    assert split_evenly(10, 4) == [4, 3, 3]
+    assert split_evenly(12, 4) == [4, 4, 4]
+    assert split_evenly(7, 4, 2) == [4, 3]
 
 
 def ran(arguments: str, write: Callable[[Function], None], *arrays: Array | int) -> MachineCode:
@@ -160,8 +160,8 @@ def test_a_loop_moves_its_pointers_and_carries_its_sums(
         turns = count if written else "%count"
         with f.loop("turns", turns, moving, first, at_least_once=sure) as turn:
             total, number = turn.carried
-            more = f.two("add", f.two("mul", number, "3", "i64"), turn.index, "i64")
-            turn.carried = [f.two("fadd", total, f.load(turn["x"])), more]
+            more = f.op("add", f.op("mul", number, "3", "i64"), turn.index, "i64")
+            turn.carried = [f.op("fadd", total, f.load(turn["x"])), more]
         f.store(turn.carried[0], "%y")
         f.store(turn.carried[1], "%y", 64, "i64")
 
@@ -178,7 +178,7 @@ def test_loops_inside_loops() -> None:
     def write(f: Function) -> None:
         with f.loop("i", "%count", {}, [("i64", "0")]) as outer:
             with f.loop("j", outer.index, {}, [("i64", outer.carried[0])]) as inner:
-                inner.carried = [f.two("add", inner.carried[0], inner.index, "i64")]
+                inner.carried = [f.op("add", inner.carried[0], inner.index, "i64")]
             outer.carried = inner.carried
         f.store(outer.carried[0], "%y", 0, "i64")
 
@@ -192,9 +192,9 @@ def test_what_repeats_goes_on_until_it_leaves_and_when_runs_if_so(count: int) ->
     def write(f: Function) -> None:
         with f.repeat() as done:
             before = f.load("%y", 0, "i64")
-            f.leave(done, f.two("icmp sge", before, "%count", "i64"))
-            f.store(f.two("add", before, "1", "i64"), "%y", 0, "i64")
-            with f.when(f.two("icmp eq", before, "3", "i64")):
+            f.break_if(done, f.op("icmp sge", before, "%count", "i64"))
+            f.store(f.op("add", before, "1", "i64"), "%y", 0, "i64")
+            with f.when(f.op("icmp eq", before, "3", "i64")):
                 f.store("-1", "%y", 8, "i64")
 
     y = filled(np.zeros(16))
@@ -211,10 +211,10 @@ def test_arithmetic_on_vectors() -> None:
         a, b, c = (f.load("%x", 64 * row) for row in range(3))
         f.store(f.relu(a), "%y")
         f.store(f.fma(b, c, b), "%y", 64)
-        f.store(f.spread("%x", 64 + 4 * 5), "%y", 128)
+        f.store(f.load_splat("%x", 64 + 4 * 5), "%y", 128)
         f.store(f.constant(0.1), "%y", 192)
         f.store(f.select(f.value(f"fcmp olt {f.vector} {b}, {c}"), b, c), "%y", 256)
-        f.store(f.tree(b), "%y", 320, "float")
+        f.store(f.sum_lanes(b), "%y", 320, "float")
         f.store(f.shuffle(b, c, list(range(1, 32, 2))), "%y", 384)
 
     y = filled(np.full(112, 5))
@@ -235,7 +235,7 @@ def test_arithmetic_on_vectors() -> None:
 def test_sixteen_rows_turn_into_columns() -> None:
     def write(f: Function) -> None:
         rows = [f.load("%x", 64 * row) for row in range(16)]
-        for row, column in enumerate(f.transposed(rows)):
+        for row, column in enumerate(f.transpose(rows)):
             f.store(column, "%y", 64 * row)
 
     x, y = filled(np.arange(256)), filled(np.zeros(256))
@@ -244,8 +244,8 @@ def test_sixteen_rows_turn_into_columns() -> None:
 
 
 def test_constants_are_rounded_to_float32_once() -> None:
-    assert number(0.1) == "0x3FB99999A0000000"
-    assert number(-2) == "0xC000000000000000"
+    assert float_constant(0.1) == "0x3FB99999A0000000"
+    assert float_constant(-2) == "0xC000000000000000"
     assert splat(2, 1) == "<float 0x3FF0000000000000, float 0x3FF0000000000000>"
     assert splat(3, 7, "i32") == "<i32 7, i32 7, i32 7>"
 

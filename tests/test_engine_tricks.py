@@ -15,7 +15,7 @@ from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
 from piecewise.engine.codegen.network_program import ProgramSpec
 from piecewise.engine.ir.target import FORMS, Target
-from piecewise.engine.ir.thread_header import HEADER
+from piecewise.engine.ir.thread_header import HEADER_BYTES
 from piecewise.engine.runtime.compiled_program import TrainingProgram
 from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.engine.runtime.thread_pool import aligned
@@ -52,7 +52,7 @@ def learner(
 def by_engine(program: TrainingProgram, pictures: Array, order: Array) -> Array:
     """What the pictures of an order are when they have been laid into lanes, a group at a time."""
     program.set_inputs(pictures, FRACTION)
-    place, rates = program.ir.plan.places["input"], np.zeros((1, 4), np.float32)
+    place, rates = program.ir.plan.buffers["input"], np.zeros((1, 4), np.float32)
     found = []
     for start in range(0, len(order), 16):
         group = order[start : start + 16]
@@ -208,7 +208,7 @@ def test_the_engine_writes_only_where_it_may(shape: tuple[int, int, int]) -> Non
         program.set_augmentation(tricks, "dark", 5, 3)
         assert np.isfinite(by_engine(program, pictures, np.arange(40))).all()
     allowed = np.zeros(memory.size, bool)
-    allowed[:HEADER] = True
-    for place in program.ir.plan.places.values():
+    allowed[:HEADER_BYTES] = True
+    for place in program.ir.plan.buffers.values():
         allowed[place.offset : place.offset + place.size] = True
     assert (memory[~allowed] == 0xFF).all()

@@ -18,7 +18,7 @@ import pytest
 from piecewise import LimitError, Network
 from piecewise.core.windows import complete_windows
 from piecewise.engine.codegen.layer_pieces import SplitThresholds, pieces
-from piecewise.engine.ir.feature_maps import Stack
+from piecewise.engine.ir.feature_maps import FeatureMapLayout
 from piecewise.engine.ir.window_terms import forward_terms
 from piecewise.engine.kernels.convolution import Correlation
 from piecewise.engine.runtime import helper_threads, single_image, thread_pool
@@ -48,17 +48,17 @@ def pictures(count: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
 @contextmanager
 def surely(count: int) -> Iterator[None]:
     """So many helpers look for pieces all the time."""
-    leave, help_out = threading.Event(), HELPERS.prepare()
+    break_if, help_out = threading.Event(), HELPERS.prepare()
 
     def serve(number: int) -> None:
-        while not leave.is_set():
+        while not break_if.is_set():
             help_out(HELPERS.block.address, number, 100)
 
     threads = [threading.Thread(target=serve, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     yield
-    leave.set()
+    break_if.set()
     for thread in threads:
         thread.join(HANG)
         assert not thread.is_alive()
@@ -71,7 +71,7 @@ def taken() -> int:
 def guarded(made: SingleImageProgram) -> np.ndarray:
     """Where nothing may be written; it is filled with what would show in every sum."""
     free = np.ones(made.memory.size, bool)
-    for place in made.plan.places.values():
+    for place in made.plan.buffers.values():
         free[place.offset : place.offset + place.size] = False
     made.memory[free] = 0xA5
     return free
@@ -302,7 +302,10 @@ def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def correlation(rows: int, columns: int, blocks: int) -> Correlation:
     down, across = (forward_terms(complete_windows(side, 1, 1)) for side in (rows, columns))
-    source, output = Stack(Shape(16, rows, columns)), Stack(Shape(blocks, rows, columns))
+    source, output = (
+        FeatureMapLayout(Shape(16, rows, columns)),
+        FeatureMapLayout(Shape(blocks, rows, columns)),
+    )
     return Correlation(source, output, down, across, 16, 1, 1, bias=True)
 
 

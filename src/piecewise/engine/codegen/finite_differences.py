@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from ...spec.architecture import Architecture
 from ..ir.function_writer import EntryWriter
 from ..ir.intrinsics import declare_wide
-from ..ir.llvm_text import WIDE_BYTES, Function, Module
-from ..ir.memory_plan import Driver, Plan, network_function
+from ..ir.llvm_text import FLOAT64_GROUP_BYTES, Function, Module
+from ..ir.memory_plan import MemoryPlan, NetworkWriter, network_function
 from ..ir.target import Target
-from ..ir.thread_header import HEADER, LABELS_AT, LOSSES_AT
+from ..ir.thread_header import HEADER_BYTES, LABELS_OFFSET, LOSSES_OFFSET
 from ..kernels.float64_kernels import loss as write_loss
 from ..passes.base import Pass
 from ..passes.chain import passes_of
@@ -30,7 +30,7 @@ class FiniteDifferenceIR:
     text: str
     memory: int
     """Bytes a thread needs."""
-    plan: Plan
+    plan: MemoryPlan
     block: int
     """Bytes of a group as it is given: its header and its input."""
     learning: list[tuple[int, int]]
@@ -42,8 +42,11 @@ def generate_finite_difference_ir(
 ) -> FiniteDifferenceIR:
     """Write the program. ``training``: dropout draws and norm takes the statistics of a group;
     ``guard``: bytes left free around every place (for tests)."""
-    module, plan = Module(), Plan(HEADER, guard, apart=True)  # what is before a pass stays as it is
-    inputs = 0 if architecture.reads_texts else WIDE_BYTES * architecture.input.values
+    module, plan = (
+        Module(),
+        MemoryPlan(HEADER_BYTES, guard, separate=True),
+    )  # what is before a pass stays as it is
+    inputs = 0 if architecture.reads_texts else FLOAT64_GROUP_BYTES * architecture.input.values
     running_stats = sum(row.size for row in architecture.running_stats)
     for name, size in (
         ("input", inputs),
@@ -51,9 +54,11 @@ def generate_finite_difference_ir(
         ("statistics", 8 * running_stats),
     ):
         plan.use(name, size, 0)
-    passes = passes_of(architecture, training=training, backward=False, cell_bytes=WIDE_BYTES)
+    passes = passes_of(
+        architecture, training=training, backward=False, cell_bytes=FLOAT64_GROUP_BYTES
+    )
     drivers = _drivers(passes, module, machine.wide, plan)
-    memory = plan.lay_out()
+    memory = plan.assign_offsets()
     for driver in drivers:
         driver.finish()
     pointers = [f"ptr noalias %{name}" for name in ("logits", "labels", "losses")]
@@ -68,19 +73,23 @@ def generate_finite_difference_ir(
             learning.append((number, sum(row.size for row in rows)))
             _write_nudge(module, places, number, rows[0].offset)
     declare_wide(module, machine.wide)
-    return FiniteDifferenceIR(module.text(), memory, plan, HEADER + inputs, learning)
+    return FiniteDifferenceIR(module.text(), memory, plan, HEADER_BYTES + inputs, learning)
 
 
-def _drivers(passes: Sequence[Pass], module: Module, machine: Target, plan: Plan) -> list[Driver]:
+def _drivers(
+    passes: Sequence[Pass], module: Module, machine: Target, plan: MemoryPlan
+) -> list[NetworkWriter]:
     """The functions that run the passes from one on, for the first and for all that learn."""
     kernels: dict[Hashable, str] = {}
     found = []
     for first, start in enumerate(passes):
         if first and not start.stage.parameters:
             continue
-        driver = Driver(network_function(f"from{first}", "double"), module, machine, plan, kernels)
+        driver = NetworkWriter(
+            network_function(f"from{first}", "double"), module, machine, plan, kernels
+        )
         for number, made in enumerate(passes[first:], first):
-            driver.time, driver.working_on = number, made.name
+            driver.time, driver.layer = number, made.name
             made.forward(driver)
         found.append(driver)
     return found
@@ -90,14 +99,14 @@ def _drivers(passes: Sequence[Pass], module: Module, machine: Target, plan: Plan
 class _Places:
     """Where things lie in a thread's memory."""
 
-    plan: Plan
+    plan: MemoryPlan
     inputs: int
     """Bytes of a group's input."""
     last: str
     """The name of the logits' place."""
 
     def at(self, name: str) -> int:
-        return self.plan.places[name].offset
+        return self.plan.buffers[name].offset
 
 
 class _Writer(EntryWriter):
@@ -107,7 +116,9 @@ class _Writer(EntryWriter):
         super().__init__(name, module, real="double")
         self.places = places
         slot = self.integer("shl", "%thread", 3)
-        self.memory = self.f.load(self.f.at(self.load_context("memories", "ptr"), slot), 0, "ptr")
+        self.memory = self.f.load(
+            self.f.at(self.load_context("thread_memories", "ptr"), slot), 0, "ptr"
+        )
         self.weights, self.statistics, self.logits = (
             self.f.at(self.memory, places.at(name))
             for name in ("weights", "statistics", places.last)
@@ -117,12 +128,12 @@ class _Writer(EntryWriter):
         """Take a group; how many pictures it has."""
         f, inputs = self.f, self.places.inputs
         block = f.at(
-            self.load_context("groups", "ptr"), self.integer("mul", group, HEADER + inputs)
+            self.load_context("groups", "ptr"), self.integer("mul", group, HEADER_BYTES + inputs)
         )
-        self._copy(block, self.memory, LOSSES_AT)
+        self._copy(block, self.memory, LOSSES_OFFSET)
         if inputs:
             input_ = f.at(self.memory, self.places.at("input"))
-            self._copy(f.at(block, HEADER), input_, inputs)
+            self._copy(f.at(block, HEADER_BYTES), input_, inputs)
         left = self.integer("sub", self.load_context("count"), self.integer("shl", group, 4))
         return self.minimum(left, "16")
 
@@ -139,8 +150,8 @@ class _Writer(EntryWriter):
     def losses(self) -> str:
         """The losses of the logits in memory."""
         f = self.f
-        losses = f.at(self.memory, LOSSES_AT)
-        pointers = (self.logits, f.at(self.memory, LABELS_AT), losses)
+        losses = f.at(self.memory, LOSSES_OFFSET)
+        pointers = (self.logits, f.at(self.memory, LABELS_OFFSET), losses)
         f.call("loss", *(f"ptr {p}" for p in pointers))
         return f.load(losses)
 
@@ -152,10 +163,11 @@ def _write_look(module: Module, places: _Places, running_stats: int) -> None:
     with f.repeat() as done:
         group = w.claim()
         start = w.integer("shl", group, 4)
-        f.leave(done, w.integer("icmp sge", start, w.load_context("count")))
+        f.break_if(done, w.integer("icmp sge", start, w.load_context("count")))
         w.run(0, w.take(group))
         f.store(
-            w.losses(), f.at(w.load_context("losses", "ptr"), w.integer("mul", group, WIDE_BYTES))
+            w.losses(),
+            f.at(w.load_context("losses", "ptr"), w.integer("mul", group, FLOAT64_GROUP_BYTES)),
         )
         moving = {
             "from": (w.statistics, 8),
@@ -181,7 +193,7 @@ def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> N
     with f.repeat() as done:
         taken = w.integer("mul", w.claim(), w.load_context("chunk"))
         first, stop = w.integer("add", w.load_context("first"), taken), w.load_context("stop")
-        f.leave(done, w.integer("icmp sge", first, stop))
+        f.break_if(done, w.integer("icmp sge", first, stop))
         count = w.minimum(w.integer("sub", stop, first), w.load_context("chunk"))
         place = w.integer("mul", w.integer("add", first, offset), 8)
         moving = {
@@ -194,7 +206,7 @@ def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> N
             with f.loop("parameters", count, moving) as parameter:
                 found = _difference(w, number, parameter["weight"], pictures)
                 old = f.load(parameter["slope"], 0, "double")
-                f.store(f.two("fadd", old, found, "double"), parameter["slope"], 0, "double")
+                f.store(f.op("fadd", old, found, "double"), parameter["slope"], 0, "double")
     w.finish()
 
 
@@ -203,9 +215,9 @@ def _difference(w: _Writer, number: int, weight: str, pictures: str) -> str:
     f, losses = w.f, []
     value, amount = f.load(weight, 0, "double"), w.load_context("step_size", "double")
     for nudge in ("fadd", "fsub"):
-        f.store(f.two(nudge, value, amount, "double"), weight, 0, "double")
+        f.store(f.op(nudge, value, amount, "double"), weight, 0, "double")
         w.run(number, pictures)
         losses.append(w.losses())
     f.store(value, weight, 0, "double")
     up, down = losses
-    return f.tree(f.select(f.first(pictures), f.two("fsub", up, down), "zeroinitializer"))
+    return f.sum_lanes(f.select(f.first_lanes(pictures), f.op("fsub", up, down), "zeroinitializer"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..ir.window_terms import parts
+from ..ir.window_terms import split_evenly
 from ..kernels.convolution import Correlation
 from ..kernels.single_image import BLOCK
 
@@ -60,5 +60,5 @@ def pieces(what: Correlation, rows: int, cutting: SplitThresholds) -> list[WorkP
 
 def _spans(count: int, wanted: int, unit: int) -> list[tuple[int, int]]:
     """(first, how many) of about so many equal spans."""
-    spans = parts(count, max(unit, -(-count // max(1, wanted))), unit)
+    spans = split_evenly(count, max(unit, -(-count // max(1, wanted))), unit)
     return [(sum(spans[:index]), span) for index, span in enumerate(spans)]

@@ -10,12 +10,12 @@ from ...spec.architecture import Architecture
 from ...spec.layer import Layer
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Function, Module
-from ..ir.memory_plan import Driver, Plan, network_function
+from ..ir.memory_plan import MemoryPlan, NetworkWriter, network_function
 from ..ir.target import Target
-from ..ir.thread_header import HEADER
-from ..kernels.geometric_augmentation import arguments, frames_size, trick
-from ..kernels.input_packing import hand_out, lay
-from ..kernels.intensity_augmentation import mask, shade, shades_arguments
+from ..ir.thread_header import HEADER_BYTES
+from ..kernels.geometric_augmentation import augment_geometry, frames_size, geometry_arguments
+from ..kernels.input_packing import pack_input, unpack_logits
+from ..kernels.intensity_augmentation import augment_intensity, intensity_arguments, mask_bands
 from ..kernels.losses import loss
 from ..kernels.threefry import draw_order
 from ..passes.base import Pass
@@ -66,7 +66,7 @@ class NetworkIR:
     layout: ProgramLayout
     memory: int
     """Bytes a thread needs."""
-    plan: Plan
+    plan: MemoryPlan
     passes: list[Pass]
     kernels: dict[str, Function]
     calls: list[tuple[str, str]]
@@ -78,20 +78,22 @@ def generate_network_ir(
 ) -> NetworkIR:
     """Write a program. ``guard``: bytes left free around every place (for tests)."""
     module, backward = Module(), purpose.name == "train"
-    plan = Plan(HEADER, guard, apart=purpose.name == "feature maps")
+    plan = MemoryPlan(HEADER_BYTES, guard, separate=purpose.name == "feature maps")
     kernels: dict[Hashable, str] = {}
     passes = passes_of(
         architecture,
         training=purpose.training,
         backward=backward,
-        every_stack=purpose.name == "feature maps",
+        keep_activations=purpose.name == "feature maps",
     )
     parameters, running_stats = (
         architecture.parameter_count,
         sum(row.size for row in architecture.running_stats),
     )
-    averages_at = 16 * -(-parameters // 16)
-    forward = Driver(network_function("forward"), module, machine, plan, kernels, averages_at)
+    statistics_offset = 16 * -(-parameters // 16)
+    forward = NetworkWriter(
+        network_function("forward"), module, machine, plan, kernels, statistics_offset
+    )
     calls: list[tuple[str, str]] = []
     input_size = 64 * architecture.input.values
     if not architecture.reads_texts:
@@ -101,14 +103,14 @@ def generate_network_ir(
         plan.use("frames", frames_size(architecture.input), 0)
     for number, made in enumerate(passes):
         forward.time = number
-        forward.working_on = made.name
+        forward.layer = made.name
         made.forward(forward)
     last = passes[-1]
     plan.use(last.target, last.output.size, len(passes))
     drivers = [forward]
     if backward:
-        drivers.append(_backward(passes, module, machine, plan, kernels, averages_at))
-    memory = plan.lay_out()
+        drivers.append(_backward(passes, module, machine, plan, kernels, statistics_offset))
+    memory = plan.assign_offsets()
     for driver in drivers:
         driver.finish()
         calls += driver.calls
@@ -116,13 +118,13 @@ def generate_network_ir(
         parameters,
         running_stats,
         "" if architecture.reads_texts else "pack_input",
-        0 if architecture.reads_texts else plan.places["input"].offset,
-        plan.places[last.target].offset,
-        plan.places[f"d.{last.target}"].offset if backward else 0,
+        0 if architecture.reads_texts else plan.buffers["input"].offset,
+        plan.buffers[last.target].offset,
+        plan.buffers[f"d.{last.target}"].offset if backward else 0,
         len(architecture.classes),
         purpose.optimizer,
         Layer.momentum,
-        plan.places["frames"].offset if purpose.geometric else None,
+        plan.buffers["frames"].offset if purpose.geometric else None,
         purpose.weighted,
         purpose.intensity_kernels,
     )
@@ -135,17 +137,19 @@ def _backward(
     passes: list[Pass],
     module: Module,
     machine: Target,
-    plan: Plan,
+    plan: MemoryPlan,
     kernels: dict[Hashable, str],
-    averages_at: int,
-) -> Driver:
-    backward = Driver(network_function("backward"), module, machine, plan, kernels, averages_at)
+    statistics_offset: int,
+) -> NetworkWriter:
+    backward = NetworkWriter(
+        network_function("backward"), module, machine, plan, kernels, statistics_offset
+    )
     backward.time = len(passes)
     passes[-1].upstream(backward)
     for number, made in enumerate(reversed(passes)):
         backward.time = len(passes) + 1 + number
-        backward.working_on = made.name
-        if made.stage.parameters or made.passes_on:
+        backward.layer = made.name
+        if made.stage.parameters or made.needs_input_gradient:
             made.backward(backward)
     return backward
 
@@ -163,7 +167,9 @@ def _write_ends(
     classes = len(architecture.classes)
     kind = "i8" if purpose.uint8_input else "float"
     if purpose.geometric:
-        trick(module.add(Function("augment_geometry", arguments())), architecture.input, kind)
+        augment_geometry(
+            module.add(Function("augment_geometry", geometry_arguments())), architecture.input, kind
+        )
     elif not architecture.reads_texts:
         function = module.add(
             Function(
@@ -171,14 +177,14 @@ def _write_ends(
                 ["ptr noalias %pictures", "ptr noalias %fraction", "ptr noalias %output"],
             )
         )
-        lay(function, architecture.input.values, kind)
+        pack_input(function, architecture.input.values, kind)
     for name in purpose.intensity_kernels:
-        function = module.add(Function(name, shades_arguments()))
+        function = module.add(Function(name, intensity_arguments()))
         if name == "mask_bands":
-            mask(function, architecture.input)
+            mask_bands(function, architecture.input)
         else:
             values = architecture.input.values
-            shade(function, values, graded=purpose.intensity, noisy=purpose.noise)
+            augment_intensity(function, values, graded=purpose.intensity, noisy=purpose.noise)
     if purpose.name == "train":
         names = ["logits", "labels", "losses", "upstream", *["weights"] * purpose.weighted]
         pointers = [f"ptr noalias %{name}" for name in names]
@@ -189,7 +195,7 @@ def _write_ends(
         draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))
     else:
         function = module.add(
-            Function("unpack_logits", ["ptr noalias %logits", "ptr noalias %answers", "i64 %count"])
+            Function("unpack_logits", ["ptr noalias %logits", "ptr noalias %output", "i64 %count"])
         )
-        hand_out(function, classes)
+        unpack_logits(function, classes)
         write_infer(module, layout, machine.pause)

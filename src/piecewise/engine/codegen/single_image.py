@@ -15,31 +15,32 @@ from typing import Any, NamedTuple
 from ...core.windows import complete_windows
 from ...spec.architecture import Architecture, Stage
 from ...spec.layer import Shape
-from ..ir.feature_maps import Stack
+from ..ir.feature_maps import FeatureMapLayout
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import GROUP_BYTES, Function, Module
-from ..ir.memory_plan import Driver, Plan
+from ..ir.memory_plan import MemoryPlan, NetworkWriter
 from ..ir.target import Target
 from ..ir.window_terms import forward_terms
 from ..kernels.convolution import Correlation, row_table
-from ..kernels.elementwise import rectify
-from ..kernels.input_packing import number, scaled
+from ..kernels.elementwise import relu
+from ..kernels.input_packing import scale_bytes, to_float
 from ..kernels.single_image import (
     BLOCK,
-    AloneEmitter,
-    FirstAloneEmitter,
-    hand_out_alone,
-    in_blocks,
-    look_up_alone,
-    normalize_alone,
+    PlanarImageEmitter,
+    SingleImageEmitter,
+    embed_single_image,
+    normalize_single_image,
+    to_channel_blocks,
+    unpack_single_image,
 )
 from ..passes.base import Pass
 from ..passes.batch_norm import NormPass
 from ..passes.chain import passes_of
 from ..passes.convolution import ConvolutionPass
-from ..passes.elementwise import EmbedPass, ReluPass
+from ..passes.embedding import EmbedPass
 from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass, PoolWindows
+from ..passes.relu import ReluPass
 from .layer_pieces import SplitThresholds, WorkPiece, pieces, products
 from .weight_packing import blocks
 from .work_sharing import given_back, prelude, shared, told, write_share
@@ -56,34 +57,34 @@ class SingleImageIR:
     text: str
     memory: int
     """Bytes; zeros at first."""
-    plan: Plan
+    plan: MemoryPlan
     shares: bool
     """Whether there are layers in pieces."""
     threads: int
     """How many threads are worth it."""
 
 
-def in_blocks_of(shape: Shape) -> Stack:
+def in_blocks_of(shape: Shape) -> FeatureMapLayout:
     """How a stack lies, as [block of channels][row][column][16]."""
-    return Stack(Shape(blocks(shape.channels), shape.height, shape.width))
+    return FeatureMapLayout(Shape(blocks(shape.channels), shape.height, shape.width))
 
 
-class _Pieces(Driver):
+class _Pieces(NetworkWriter):
     """Writes ``piece(memory, packed, number)``: one of the pieces of all shared layers."""
 
-    def __init__(self, of: _Driver, kernels: dict[Hashable, str]) -> None:
+    def __init__(self, of: _SingleImageWriter, kernels: dict[Hashable, str]) -> None:
         function = Function("piece", ["ptr %memory", "ptr %packed", "i64 %number"])
         super().__init__(function, of.module, of.machine, of.plan, kernels)
         self.count = 0
         self._labels: list[str] = []
-        self._end = self.f.label()
+        self._end = self.f.new_label()
 
     @contextmanager
     def next(self) -> Iterator[None]:
         """What is written inside is the next piece."""
         self.count += 1
-        self._labels.append(self.f.label())
-        self.f.begin(self._labels[-1])
+        self._labels.append(self.f.new_label())
+        self.f.begin_block(self._labels[-1])
         yield
         self.f.line(f"br label %{self._end}")
 
@@ -91,14 +92,14 @@ class _Pieces(Driver):
         super().finish()
         cases = " ".join(f"i64 {n}, label %{label}" for n, label in enumerate(self._labels))
         self.f.prelude.append(f"  switch i64 %number, label %{self._end} [ {cases} ]")
-        self.f.begin(self._end)
+        self.f.begin_block(self._end)
 
 
-class _Driver(Driver):
+class _SingleImageWriter(NetworkWriter):
     """Writes the program; ``packed_at`` goes along the weights."""
 
     def __init__(
-        self, module: Module, machine: Target, plan: Plan, cutting: SplitThresholds
+        self, module: Module, machine: Target, plan: MemoryPlan, cutting: SplitThresholds
     ) -> None:
         kernels: dict[Hashable, str] = {}
         names = ("memory", "packed", "input", "byte_scaling", "logits")
@@ -140,16 +141,19 @@ def generate_single_image_ir(
     cutting: SplitThresholds | None = None,
 ) -> SingleImageIR:
     """Write the program of a network."""
-    module, plan = Module(), Plan(_HEAD, guard, apart=True)  # zeros between channels stay zeros
+    module, plan = (
+        Module(),
+        MemoryPlan(_HEAD, guard, separate=True),
+    )  # zeros between channels stay zeros
     cutting = (cutting or SplitThresholds()).of(architecture.multiplications)
-    d = _Driver(module, machine, plan, cutting)
+    d = _SingleImageWriter(module, machine, plan, cutting)
     passes = passes_of(architecture, training=False, backward=False)
     if not architecture.reads_texts:
         _take(d, architecture.input, uint8_input=uint8_input)
     source, planar = "input", True
     for index, made in enumerate(passes):
         d.time = index
-        d.working_on = made.name
+        d.layer = made.name
         writer = WRITERS[type(made)]
         if planar and not writer.takes_planes:
             _lay_in_blocks(d, architecture.input)
@@ -157,50 +161,52 @@ def generate_single_image_ir(
         writer.write(d, made, source, planar)
         source, planar = made.target, False
     last = passes[-1].output
-    kernel = d.kernel("unpack_logits", last, "source answers", lambda f: hand_out_alone(f, last))
-    d.call(kernel, d.place(source, in_blocks_of(last.shape).size), "%answers")
-    memory = plan.lay_out()
+    kernel = d.kernel(
+        "unpack_logits", last, "source output", lambda f: unpack_single_image(f, last)
+    )
+    d.call(kernel, d.buffer(source, in_blocks_of(last.shape).size), "%logits")
+    memory = plan.assign_offsets()
     d.finish()
     declare(module, machine)
     threads = 1 + d.shared_products // cutting.thread
     return SingleImageIR(module.text(), memory, plan, d.pieces.count > 0, threads)
 
 
-def _take(d: _Driver, shape: Shape, *, uint8_input: bool) -> None:
+def _take(d: _SingleImageWriter, shape: Shape, *, uint8_input: bool) -> None:
     """The picture's values as floats, [channel][row][column]."""
     kind = "i8" if uint8_input else "float"
 
     def write(f: Function) -> None:
         size = 1 if uint8_input else 4
-        numbers = [f.spread("%fraction", place) for place in (0, 4, 8)] if uint8_input else []
+        numbers = [f.load_splat("%fraction", place) for place in (0, 4, 8)] if uint8_input else []
         lanes, rest = divmod(shape.values, 16)
         moving = {"x": ("%given", 16 * size), "y": ("%output", 64)}
         with f.loop("vectors", lanes, moving) as vector:
             x = f.load(vector["x"], 0, f"<16 x {kind}>", align=size)
             if uint8_input:
                 wide = f.value(f"zext <16 x i8> {x} to <16 x i32>")
-                x = scaled(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
+                x = scale_bytes(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
             f.store(x, vector["y"])
         for value in range(16 * lanes, 16 * lanes + rest):
-            x = f.broadcast(number(f, f.load("%given", size * value, kind), kind))
-            x = scaled(f, x, numbers) if uint8_input else x
+            x = f.broadcast(to_float(f, f.load("%given", size * value, kind), kind))
+            x = scale_bytes(f, x, numbers) if uint8_input else x
             first = f.value(f"extractelement {f.vector} {x}, i64 0")
             f.store(first, "%output", 4 * value, "float")
 
     kernel = d.kernel("load_input", shape, "given fraction output", write)
-    d.call(kernel, "%input", "%fraction", d.place("input", 4 * shape.values))
+    d.call(kernel, "%input", "%fraction", d.buffer("input", 4 * shape.values))
 
 
-def _lay_in_blocks(d: _Driver, shape: Shape) -> None:
-    stack = Stack(shape)
-    kernel = d.kernel("pack_blocks", stack, "source output", lambda f: in_blocks(f, stack))
-    source = d.place("input", 4 * shape.values)
-    d.call(kernel, source, d.place("input.blocks", in_blocks_of(shape).size))
+def _lay_in_blocks(d: _SingleImageWriter, shape: Shape) -> None:
+    stack = FeatureMapLayout(shape)
+    kernel = d.kernel("pack_blocks", stack, "source output", lambda f: to_channel_blocks(f, stack))
+    source = d.buffer("input", 4 * shape.values)
+    d.call(kernel, source, d.buffer("input.blocks", in_blocks_of(shape).size))
 
 
-def _given(d: Driver, made: Pass, source: str, *, planar: bool) -> str:
+def _given(d: NetworkWriter, made: Pass, source: str, *, planar: bool) -> str:
     shape = made.stage.input
-    return d.place(source, 4 * shape.values if planar else in_blocks_of(shape).size)
+    return d.buffer(source, 4 * shape.values if planar else in_blocks_of(shape).size)
 
 
 @dataclass
@@ -219,7 +225,7 @@ class _Layer:
     target: str = ""
     """Where the pooling goes."""
 
-    def write(self, d: _Driver, made: Pass) -> None:
+    def write(self, d: _SingleImageWriter, made: Pass) -> None:
         """The layer, in pieces where they are worth it."""
         outputs = self.what.output.channels
         rows = self.pool.output.height if self.pool else len(self.what.rows)
@@ -234,7 +240,9 @@ class _Layer:
         else:
             self._piece(d, made, WorkPiece(0, rows, 0, outputs), packed)
 
-    def _piece(self, d: Driver, made: Pass, piece: WorkPiece, packed: tuple[int, int]) -> None:
+    def _piece(
+        self, d: NetworkWriter, made: Pass, piece: WorkPiece, packed: tuple[int, int]
+    ) -> None:
         if self.pool is None:
             self._correlate(d, made, piece, packed)
             return
@@ -245,14 +253,18 @@ class _Layer:
         self._correlate(d, made, under, packed)
         _windows(d, self.pool, self._out(d), self.target, relu=self.relu, piece=piece)
 
-    def _out(self, d: Driver) -> str:
-        return d.place(self.out, self.sums)
+    def _out(self, d: NetworkWriter) -> str:
+        return d.buffer(self.out, self.sums)
 
-    def _correlate(self, d: Driver, made: Pass, piece: WorkPiece, packed: tuple[int, int]) -> None:
+    def _correlate(
+        self, d: NetworkWriter, made: Pass, piece: WorkPiece, packed: tuple[int, int]
+    ) -> None:
         """The sums of a piece, part by part of a vector of sixteen."""
         complete_windows, stack = self.what, self.what.output
-        what = replace(complete_windows, output=Stack(stack.shape._replace(channels=piece.blocks)))
-        emitter = FirstAloneEmitter if self.planar else AloneEmitter
+        what = replace(
+            complete_windows, output=FeatureMapLayout(stack.shape._replace(channels=piece.blocks))
+        )
+        emitter = PlanarImageEmitter if self.planar else SingleImageEmitter
         kernel = d.kernel(
             "correlate",
             (what, self.planar),
@@ -268,10 +280,10 @@ class _Layer:
         rows = row_table(d.module, complete_windows, emitter.weight_bytes, emitter.cell_bytes)
         given = _given(d, made, self.given, planar=self.planar)
         others = [given, d.f.at(rows, 24 * row), f"i64 {piece.rows}"]
-        d.call_parts(kernel, [out, weights, biases], others)
+        d.call_per_vector(kernel, [out, weights, biases], others)
 
 
-def _convolution(d: _Driver, made: ConvolutionPass, source: str, planar: bool) -> None:
+def _convolution(d: _SingleImageWriter, made: ConvolutionPass, source: str, planar: bool) -> None:
     stack = in_blocks_of(made.stage.output)
     out = f"{made.name}.rows" if made.pool else made.target
     what = made.correlation(stack, relu=made.relu and not made.pool)
@@ -279,7 +291,7 @@ def _convolution(d: _Driver, made: ConvolutionPass, source: str, planar: bool) -
     layer.write(d, made)
 
 
-def _full(d: _Driver, made: Pass, source: str, planar: bool) -> None:
+def _full(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
     """A kernel as large as the map, at one place."""
     shape = made.stage.input
     cells = shape.height * shape.width
@@ -299,16 +311,24 @@ def _full(d: _Driver, made: Pass, source: str, planar: bool) -> None:
 
 
 def _windows(
-    d: Driver, stage: Stage, given: str, target: str, *, relu: bool, piece: WorkPiece | None = None
+    d: NetworkWriter,
+    stage: Stage,
+    given: str,
+    target: str,
+    *,
+    relu: bool,
+    piece: WorkPiece | None = None,
 ) -> None:
     """A pooling, or a piece of one."""
     before, after = in_blocks_of(stage.input), in_blocks_of(stage.output)
-    out = d.place(target, after.size)
+    out = d.buffer(target, after.size)
     rows = None
     if piece:
         out = d.f.at(out, piece.first_block * after.channel_bytes)
         given = d.f.at(given, piece.first_block * before.channel_bytes)
-        before, after = (Stack(s.shape._replace(channels=piece.blocks)) for s in (before, after))
+        before, after = (
+            FeatureMapLayout(s.shape._replace(channels=piece.blocks)) for s in (before, after)
+        )
         rows = range(piece.first_row, piece.first_row + piece.rows)
     pool = PoolWindows(replace(stage, input=before.shape, output=after.shape))
     step = pool.rows.stride * before.row_bytes
@@ -317,47 +337,47 @@ def _windows(
         d.call(kernel, row["given"], row["out"], row["winners"])
 
 
-def _pool(d: _Driver, made: Pass, source: str, planar: bool) -> None:
+def _pool(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
     given = _given(d, made, source, planar=planar)
     _windows(d, made.stage, given, made.target, relu=made.relu)
 
 
-def _norm(d: _Driver, made: Pass, source: str, planar: bool) -> None:
+def _norm(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
     stack, relu = in_blocks_of(made.stage.input), made.relu
     kernel = d.kernel(
         "normalize",
         (stack, relu),
         "source numbers output",
-        lambda f: normalize_alone(f, stack, relu=relu),
+        lambda f: normalize_single_image(f, stack, relu=relu),
     )
     numbers = d.f.at("%packed", d.packed(4 * BLOCK * stack.channels))
     given = _given(d, made, source, planar=planar)
-    d.call(kernel, given, numbers, d.place(made.target, stack.size))
+    d.call(kernel, given, numbers, d.buffer(made.target, stack.size))
 
 
-def _rectify(d: _Driver, made: Pass, source: str, planar: bool) -> None:
+def _relu(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
     stack = in_blocks_of(made.stage.input)
-    kernel = d.kernel("rectify", stack, "source output", lambda f: rectify(f, stack))
-    d.call(kernel, _given(d, made, source, planar=planar), d.place(made.target, stack.size))
+    kernel = d.kernel("relu", stack, "source output", lambda f: relu(f, stack))
+    d.call(kernel, _given(d, made, source, planar=planar), d.buffer(made.target, stack.size))
 
 
-def _embed(d: _Driver, made: Pass, source: str, planar: bool) -> None:
+def _embed(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
     stack, relu = in_blocks_of(made.stage.output), made.relu
     kernel = d.kernel(
         "embed",
         (stack, relu),
         "words weight output",
-        lambda f: look_up_alone(f, stack, relu=relu),
+        lambda f: embed_single_image(f, stack, relu=relu),
     )
     weight = d.f.at("%packed", d.packed(made.stage.input.height * BLOCK * stack.channels))
-    d.call(kernel, "%input", weight, d.place(made.target, stack.size))
+    d.call(kernel, "%input", weight, d.buffer(made.target, stack.size))
 
 
 class _Writer(NamedTuple):
     """Writes the calls of a pass; ``takes_planes``: also on the input as it is stored, channel by
     channel, not in blocks of sixteen channels."""
 
-    write: Callable[[_Driver, Any, str, bool], None]
+    write: Callable[[_SingleImageWriter, Any, str, bool], None]
     takes_planes: bool
 
 
@@ -366,7 +386,7 @@ WRITERS: dict[type[Pass], _Writer] = {
     FullPass: _Writer(_full, takes_planes=True),
     PoolPass: _Writer(_pool, takes_planes=False),
     NormPass: _Writer(_norm, takes_planes=False),
-    ReluPass: _Writer(_rectify, takes_planes=False),
+    ReluPass: _Writer(_relu, takes_planes=False),
     EmbedPass: _Writer(_embed, takes_planes=True),
 }
 """How each pass runs for one picture at a time; a pass that only training has is not here."""

@@ -15,7 +15,7 @@ from ..ir.function_writer import EntryWriter
 from ..ir.llvm_text import Loop, Module, splat
 from ..ir.program_context import (
     ARRIVED,
-    AT,
+    FIELD_OFFSETS,
     GENERATION,
     NEXT_ITEM,
     NEXT_WEIGHTS,
@@ -24,7 +24,13 @@ from ..ir.program_context import (
     STOPPED_AT_BARRIER,
     WEIGHTS,
 )
-from ..ir.thread_header import LABELS_AT, LOSSES_AT, PICTURE_WEIGHTS_AT, PICTURES_AT, WORDS_AT
+from ..ir.thread_header import (
+    INPUTS_OFFSET,
+    LABELS_OFFSET,
+    LOSSES_OFFSET,
+    NUMBERS_OFFSET,
+    SAMPLE_WEIGHTS_OFFSET,
+)
 
 _PAUSES = 2_000
 """How often a thread at the barrier looks before it lets others run."""
@@ -39,7 +45,7 @@ class ProgramLayout:
     parameters: int
     """Floats in the flat buffer."""
     running_stats: int
-    lay: str
+    pack_input: str
     """The kernel that lays pictures into lanes; none for words."""
     input: int
     """Where it lays them in a thread's memory."""
@@ -80,7 +86,7 @@ class _Writer(EntryWriter):
     def thread_memory(self) -> str:
         """The memory of the thread that runs."""
         f = self.f
-        slot = f.at(self.load_context("memories", "ptr"), self.integer("shl", "%thread", 3))
+        slot = f.at(self.load_context("thread_memories", "ptr"), self.integer("shl", "%thread", 3))
         return f.load(slot, 0, "ptr")
 
     def gather(self, memory: str, start: str, count: str, *, ordered: bool) -> None:
@@ -89,12 +95,12 @@ class _Writer(EntryWriter):
         f = self.f
         inputs, stride = self.load_context("inputs", "ptr"), self.load_context("stride")
         moving = {
-            "picture": (f.at(memory, PICTURES_AT), 8),
-            "label": (f.at(memory, LABELS_AT), 8),
-            "place": (f.at(memory, WORDS_AT), 8),
+            "picture": (f.at(memory, NUMBERS_OFFSET), 8),
+            "label": (f.at(memory, LABELS_OFFSET), 8),
+            "place": (f.at(memory, INPUTS_OFFSET), 8),
         }
         if self.layout.weighted:
-            moving["weight"] = (f.at(memory, PICTURE_WEIGHTS_AT), 4)
+            moving["weight"] = (f.at(memory, SAMPLE_WEIGHTS_OFFSET), 4)
         with f.loop("lanes", 16, moving) as lane:
             there = self.integer("icmp slt", lane.index, count)
             moved = f.value(f"select i1 {there}, i64 {lane.index}, i64 0")
@@ -107,20 +113,23 @@ class _Writer(EntryWriter):
                     f.store(weight, lane["weight"], 0, "float")
             f.store(number, lane["picture"], 0, "i64")
             f.store(f.at(inputs, self.integer("mul", number, stride)), lane["place"], 0, "ptr")
-        given = [f"ptr {f.at(memory, WORDS_AT)}", f"ptr {self.load_context('byte_scaling', 'ptr')}"]
+        given = [
+            f"ptr {f.at(memory, INPUTS_OFFSET)}",
+            f"ptr {self.load_context('byte_scaling', 'ptr')}",
+        ]
         laid = f"ptr {f.at(memory, self.layout.input)}"
         if self.layout.frames is not None:
-            numbers, frames = f.at(memory, PICTURES_AT), f.at(memory, self.layout.frames)
+            numbers, frames = f.at(memory, NUMBERS_OFFSET), f.at(memory, self.layout.frames)
             given += [
                 f"ptr {self.load_context('geometry', 'ptr')}",
                 f"ptr {numbers}",
                 f"ptr {frames}",
             ]
             f.call("augment_geometry", *given, laid)
-        elif self.layout.lay:
-            f.call(self.layout.lay, *given, laid)
+        elif self.layout.pack_input:
+            f.call(self.layout.pack_input, *given, laid)
         for kernel in self.layout.shades:
-            numbers, told = f.at(memory, PICTURES_AT), self.load_context("intensity", "ptr")
+            numbers, told = f.at(memory, NUMBERS_OFFSET), self.load_context("intensity", "ptr")
             f.call(kernel, laid, f"ptr {told}", f"ptr {numbers}")
 
 
@@ -133,7 +142,7 @@ def write_infer(module: Module, layout: ProgramLayout, pause: str) -> None:
     total = w.load_context("count")
     with f.repeat() as done:
         start = w.integer("mul", w.claim(), 16)
-        f.leave(done, w.integer("icmp sge", start, total))
+        f.break_if(done, w.integer("icmp sge", start, total))
         count = w.minimum(w.integer("sub", total, start), "16")
         w.gather(memory, start, count, ordered=False)
         w.call_network("forward", (memory, weights, running_stats, "null", key), count)
@@ -146,7 +155,7 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
     """``learn(context, thread)``: steps ``first`` to ``stop`` - 1 of an epoch."""
     w = _Writer("train", module, layout, pause)
     f = w.f
-    out = f.label()
+    out = f.new_label()
     first = w.load_context("first")
     memory = w.thread_memory()
     with f.loop("steps", w.integer("sub", w.load_context("stop"), first)) as step:
@@ -162,7 +171,7 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
             if alone:
                 _update(w, step.index, shards, "0", str(layout.blocks))
                 _settle(w, pictures, shards)
-        f.leave(out, _stopped(w))
+        f.break_if(out, _stopped(w))
         if not alone:
             threads = w.load_context("threads")
             bounds = [
@@ -176,9 +185,9 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
             _update(w, step.index, shards, bounds[0], bounds[1])
             with _barrier(w):
                 _settle(w, pictures, shards)
-            f.leave(out, _stopped(w))
+            f.break_if(out, _stopped(w))
     f.line(f"br label %{out}")
-    f.begin(out)
+    f.begin_block(out)
     w.finish()
 
 
@@ -199,7 +208,7 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
     running_stats, key = w.load_pointers("running_stats", "key")
     with f.repeat() as done:
         shard = w.claim()
-        f.leave(done, w.integer("icmp sge", shard, shards))
+        f.break_if(done, w.integer("icmp sge", shard, shards))
         slot = f.at(
             w.load_context("shards", "ptr"), w.integer("mul", shard, 4 * layout.shard_floats)
         )
@@ -207,20 +216,20 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
             f"call void @llvm.memset.p0.i64(ptr align 64 {slot}, i8 0, "
             f"i64 {4 * layout.shard_floats}, i1 false)"
         )
-        begin = w.integer("udiv", w.integer("mul", groups, shard), shards)
+        begin_block = w.integer("udiv", w.integer("mul", groups, shard), shards)
         end = w.integer("udiv", w.integer("mul", groups, w.integer("add", shard, 1)), shards)
-        with f.loop("groups", w.integer("sub", end, begin), at_least_once=True) as group:
-            inside = w.integer("mul", w.integer("add", begin, group.index), 16)
+        with f.loop("groups", w.integer("sub", end, begin_block), at_least_once=True) as group:
+            inside = w.integer("mul", w.integer("add", begin_block, group.index), 16)
             count = w.minimum(w.integer("sub", pictures, inside), "16")
             position = w.integer("add", start, inside)
             w.gather(memory, position, count, ordered=True)
             pointers = (memory, weights, running_stats, slot, key)
             w.call_network("forward", pointers, count)
-            losses = f.at(memory, LOSSES_AT)
+            losses = f.at(memory, LOSSES_OFFSET)
             logits, upstream = f.at(memory, layout.output), f.at(memory, layout.upstream)
-            told = [logits, f.at(memory, LABELS_AT), losses, upstream]
+            told = [logits, f.at(memory, LABELS_OFFSET), losses, upstream]
             if layout.weighted:
-                told.append(f.at(memory, PICTURE_WEIGHTS_AT))
+                told.append(f.at(memory, SAMPLE_WEIGHTS_OFFSET))
             f.call("loss", *(f"ptr {place}" for place in told), f"i64 {count}", f"i64 {pictures}")
             w.call_network("backward", pointers, count)
             moving = {
@@ -230,36 +239,36 @@ def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, sha
             with f.loop("pictures", count, moving, at_least_once=True) as lane:
                 loss = f.load(lane["loss"], 0, "float")
                 f.store(loss, lane["out"], 0, "float")
-                _stop(w, f.two("fcmp uno", f.two("fsub", loss, loss, "float"), "0.0", "float"))
+                _stop(w, f.op("fcmp uno", f.op("fsub", loss, loss, "float"), "0.0", "float"))
 
 
 @contextmanager
 def _barrier(w: _Writer) -> Iterator[None]:
     """All threads meet; the last to arrive does what is written inside, then all go on."""
     f = w.f
-    last, wait, after = f.label(), f.label(), f.label()
+    last, wait, after = f.new_label(), f.new_label(), f.new_label()
     generation = f.at("%context", GENERATION)
     seen = w.atomic_load(generation)
     arrived = f.at("%context", ARRIVED)
     before = w.atomic_increment(arrived, "acq_rel")
     is_last = w.integer("icmp eq", w.integer("add", before, 1), w.load_context("threads"))
     f.line(f"br i1 {is_last}, label %{last}, label %{wait}")
-    f.begin(last)
+    f.begin_block(last)
     yield
     f.store(f.load("%context", STOPPED, "i64"), "%context", STOPPED_AT_BARRIER, "i64")
     f.store("0", "%context", NEXT_ITEM, "i64")
     f.store("0", arrived, 0, "i64")
     w.atomic_increment(f.at("%context", GENERATION), "release")
     f.line(f"br label %{after}")
-    f.begin(wait)
+    f.begin_block(wait)
     with f.repeat() as opened:
         with f.loop("pauses", _PAUSES):
             now = w.atomic_load(generation)
-            f.leave(opened, w.integer("icmp ne", now, seen))
+            f.break_if(opened, w.integer("icmp ne", now, seen))
             w.spin()
-        w.yield_thread(w.load_context("yields", "ptr"))
+        w.yield_thread(w.load_context("yield_function", "ptr"))
     f.line(f"br label %{after}")
-    f.begin(after)
+    f.begin_block(after)
 
 
 def _settle(w: _Writer, pictures: str, shards: str) -> None:
@@ -287,9 +296,9 @@ def _settle(w: _Writer, pictures: str, shards: str) -> None:
                 blocks,
                 {"slot": (slots, 64), "average": (w.load_context("running_stats", "ptr"), 64)},
             ) as block:
-                mean = f.two("fdiv", _over_shards(w, block["slot"], shards), n)
+                mean = f.op("fdiv", _over_shards(w, block["slot"], shards), n)
                 average = f.load(block["average"], align=4)
-                moved = f.fma(f.two("fsub", mean, average), splat(16, layout.pace), average)
+                moved = f.fma(f.op("fsub", mean, average), splat(16, layout.pace), average)
                 f.store(moved, block["average"], align=4)
 
 
@@ -300,14 +309,14 @@ def _over_shards(w: _Writer, slot: str, shards: str) -> str:
     with f.loop(
         "shards", more, {"slot": (f.at(slot, size), size)}, [(f.vector, f.load(slot))]
     ) as shard:
-        shard.carried = [f.two("fadd", shard.carried[0], f.load(shard["slot"]))]
+        shard.carried = [f.op("fadd", shard.carried[0], f.load(shard["slot"]))]
     return shard.carried[0]
 
 
-def _update(w: _Writer, step: str, shards: str, begin: str, end: str) -> None:
-    """Blocks ``begin`` to ``end`` - 1 of the parameters: one step down the slope."""
+def _update(w: _Writer, step: str, shards: str, begin_block: str, end: str) -> None:
+    """Blocks ``begin_block`` to ``end`` - 1 of the parameters: one step down the slope."""
     f, layout = w.f, w.layout
-    place = w.integer("mul", begin, 64)
+    place = w.integer("mul", begin_block, 64)
     pointers = {"slot": w.load_context("shards", "ptr")}
     if layout.optimizer != "none":
         pointers |= {
@@ -318,11 +327,14 @@ def _update(w: _Writer, step: str, shards: str, begin: str, end: str) -> None:
     if layout.optimizer == "adamw":
         pointers["second_moments"] = w.load_context("second_moments", "ptr")
     rates = f.at(w.load_context("rates", "ptr"), w.integer("mul", step, 16))
-    numbers = [f.spread(rates, place_) for place_ in (0, 4, 8, 12)]
-    numbers += [f.spread("%context", AT["momentum"]), f.spread("%context", AT["decay"])]
+    numbers = [f.load_splat(rates, place_) for place_ in (0, 4, 8, 12)]
+    numbers += [
+        f.load_splat("%context", FIELD_OFFSETS["momentum"]),
+        f.load_splat("%context", FIELD_OFFSETS["decay"]),
+    ]
     moving = {key: (f.at(pointer, place), 64) for key, pointer in pointers.items()}
     zero = [(f.vector, "zeroinitializer")]
-    with f.loop("blocks", w.integer("sub", end, begin), moving, zero) as block:
+    with f.loop("blocks", w.integer("sub", end, begin_block), moving, zero) as block:
         slope = _over_shards(w, block["slot"], shards)
         if layout.optimizer == "none":
             f.store(slope, block["slot"])
@@ -331,8 +343,8 @@ def _update(w: _Writer, step: str, shards: str, begin: str, end: str) -> None:
             new = (_adamw if layout.optimizer == "adamw" else _sgd)(w, block, slope, numbers)
             f.store(new, block["new"])
         # zero as long as everything is finite
-        block.carried = [f.two("fadd", block.carried[0], f.two("fsub", new, new))]
-    odd = f.two("fcmp uno", block.carried[0], "zeroinitializer")
+        block.carried = [f.op("fadd", block.carried[0], f.op("fsub", new, new))]
+    odd = f.op("fcmp uno", block.carried[0], "zeroinitializer")
     if layout.optimizer != "none":
         _stop(w, f.value(f"call i1 @llvm.vector.reduce.or.v16i1(<16 x i1> {odd})"))
 
@@ -345,7 +357,7 @@ def _sgd(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
     velocity = f.fma(momentum, f.load(block["optimizer_state"]), slope)
     f.store(velocity, block["optimizer_state"])
     step = f.fma(momentum, velocity, slope) if w.layout.optimizer == "nesterov" else velocity
-    return f.fma(f.two("fmul", rate, f.constant(-1)), step, old)
+    return f.fma(f.op("fmul", rate, f.constant(-1)), step, old)
 
 
 def _adamw(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
@@ -353,20 +365,20 @@ def _adamw(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
     f = w.f
     rate, shrink, first_whole, second_whole = numbers[:4]
     old = f.load(block["old"])
-    old = f.fma(f.two("fmul", shrink, f.constant(-1)), old, old)
+    old = f.fma(f.op("fmul", shrink, f.constant(-1)), old, old)
     first = f.fma(
         f.constant(BETA1),
         f.load(block["optimizer_state"]),
-        f.two("fmul", f.constant(1 - BETA1), slope),
+        f.op("fmul", f.constant(1 - BETA1), slope),
     )
-    squared = f.two("fmul", f.two("fmul", f.constant(1 - BETA2), slope), slope)
+    squared = f.op("fmul", f.op("fmul", f.constant(1 - BETA2), slope), slope)
     second = f.fma(f.constant(BETA2), f.load(block["second_moments"]), squared)
     f.store(first, block["optimizer_state"])
     f.store(second, block["second_moments"])
     deviation = f.value(
-        f"call {f.vector} @llvm.sqrt.v16f32({f.vector} {f.two('fdiv', second, second_whole)})"
+        f"call {f.vector} @llvm.sqrt.v16f32({f.vector} {f.op('fdiv', second, second_whole)})"
     )
-    step = f.two(
-        "fdiv", f.two("fdiv", first, first_whole), f.two("fadd", deviation, f.constant(EPSILON))
+    step = f.op(
+        "fdiv", f.op("fdiv", first, first_whole), f.op("fadd", deviation, f.constant(EPSILON))
     )
-    return f.fma(f.two("fmul", rate, f.constant(-1)), step, old)
+    return f.fma(f.op("fmul", rate, f.constant(-1)), step, old)

@@ -14,9 +14,10 @@ from ..passes.base import Pass
 from ..passes.batch_norm import NormPass
 from ..passes.chain import passes_of
 from ..passes.convolution import ConvolutionPass
-from ..passes.elementwise import EmbedPass, ReluPass
+from ..passes.embedding import EmbedPass
 from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass
+from ..passes.relu import ReluPass
 
 
 def blocks(count: int) -> int:
@@ -26,12 +27,12 @@ def blocks(count: int) -> int:
 
 def packed(architecture: Architecture, arrays: Mapping[str, Array]) -> Float32:
     """All weights in the form that the program reads, pass by pass."""
-    parts = [np.zeros(0, np.float32)]
+    split_evenly = [np.zeros(0, np.float32)]
     for made in passes_of(architecture, training=False, backward=False):
         own = {row.tensor.name: arrays[row.name] for row in made.stage.parameters}
         own |= {row.tensor.name: arrays[row.name] for row in made.stage.running_stats}
-        parts += [part.ravel() for part in PACKERS[type(made)](made, own)]
-    return np.concatenate(parts).astype(np.float32)
+        split_evenly += [part.ravel() for part in PACKERS[type(made)](made, own)]
+    return np.concatenate(split_evenly).astype(np.float32)
 
 
 def _pack_weights(made: Pass, own: Mapping[str, Array]) -> list[Array]:

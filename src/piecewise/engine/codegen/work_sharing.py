@@ -16,7 +16,7 @@ MAX_HELPERS = 7
 """Threads beside the one that was asked."""
 MAX_PIECES = 1 << 16
 """Pieces of all layers of a network."""
-FREE, DONE, OWNER, TOLD, LEAVE, TAKEN = 0, 128, 256, 384, 512, 640
+FREE, STEPS_DONE, OWNER, TOLD, LEAVE, TAKEN = 0, 128, 256, 384, 512, 640
 """Where, in the block of memory that threads share, is told: which pieces are free, how many of
 the helpers' are done, whether somebody has the helpers, what a piece is (`RUN` and what follows),
 whether helpers are to go, and how many pieces each ever took (128 bytes apart, as all that
@@ -94,17 +94,17 @@ def write_share(module: Module, pause: str) -> None:
     """``share(block, word, end)``: the pieces of ``word`` up to ``end``, until all are done."""
     w = _Writer("share", "ptr %block, i64 %word, i64 %end", module, pause)
     f = w.f
-    f.store("0", "%block", DONE, "i64")
+    f.store("0", "%block", STEPS_DONE, "i64")
     w.atomic_store("%word", "%block", "release")
     memory, packed = f.load("%block", MEMORY, "ptr"), f.load("%block", PACKED, "ptr")
     with f.repeat() as none_free:
         word, low, high = w.free()
-        f.leave(none_free, w.integer("icmp uge", low, high))
+        f.break_if(none_free, w.integer("icmp uge", low, high))
         with f.when(w.claimed(word, w.integer("add", word, 1))):
             f.call("piece", f"ptr {memory}", f"ptr {packed}", f"i64 {low}")
     theirs = w.integer("sub", "%end", low)
     with f.repeat() as all_done, f.loop("looks", _LOOKS * _HIGH) as turn:
-        f.leave(all_done, w.integer("icmp eq", w.look(DONE), theirs))
+        f.break_if(all_done, w.integer("icmp eq", w.look(STEPS_DONE), theirs))
         w.wait(turn.index)
     w.finish()
 
@@ -117,22 +117,22 @@ def write_help(module: Module, pause: str) -> None:
     place = w.integer("add", w.integer("mul", "%number", 128), TAKEN)
     taken = f.at("%block", place)
     with f.repeat() as nothing:
-        f.leave(nothing, w.integer("icmp ne", w.look(LEAVE), 0))
-        found = f.label()
+        f.break_if(nothing, w.integer("icmp ne", w.look(LEAVE), 0))
+        found = f.new_label()
         with f.loop("looks", "%looks") as turn:
             word, low, high = w.free()
             some = w.integer("icmp ult", low, high)
             allowed = w.integer(
                 "icmp ugt", w.integer("lshr", word, 32), w.integer("add", "%number", 1)
             )
-            f.leave(found, f.two("and", some, allowed, "i1"))
+            f.break_if(found, f.op("and", some, allowed, "i1"))
             w.wait(turn.index)
         f.line(f"br label %{nothing}")
-        f.begin(found)
+        f.begin_block(found)
         with f.when(w.claimed(word, w.integer("sub", word, _HIGH))):
             run, memory, packed = (f.load("%block", at, "ptr") for at in (RUN, MEMORY, PACKED))
             number = w.integer("sub", high, 1)
             f.line(f"call void {run}(ptr {memory}, ptr {packed}, i64 {number})")
             f.store(w.integer("add", f.load(taken, 0, "i64"), 1), taken, 0, "i64")
-            w.atomic_increment(f.at("%block", DONE), "release")
+            w.atomic_increment(f.at("%block", STEPS_DONE), "release")
     w.finish()

@@ -8,7 +8,7 @@ from ...spec.layer import Shape
 from .llvm_text import GROUP_BYTES
 
 
-class Stack(NamedTuple):
+class FeatureMapLayout(NamedTuple):
     """[channel][row][column][16] numbers, one after the other."""
 
     shape: Shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .llvm_text import Function, Module
-from .program_context import AT, NEXT_ITEM
+from .program_context import FIELD_OFFSETS, NEXT_ITEM
 
 
 class Writer:
@@ -16,7 +16,7 @@ class Writer:
 
     def integer(self, operation: str, a: str, b: str | int) -> str:
         """An instruction of two i64 operands."""
-        return self.f.two(operation, a, str(b), "i64")
+        return self.f.op(operation, a, str(b), "i64")
 
     def minimum(self, a: str, b: str) -> str:
         """The smaller of two signed i64 values."""
@@ -57,7 +57,7 @@ class EntryWriter(Writer):
 
     def load_context(self, name: str, kind: str = "i64") -> str:
         """A field of the context."""
-        return self.f.load("%context", AT[name], kind)
+        return self.f.load("%context", FIELD_OFFSETS[name], kind)
 
     def load_pointers(self, *names: str) -> list[str]:
         """Fields of the context that are pointers."""

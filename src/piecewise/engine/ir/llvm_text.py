@@ -12,33 +12,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
-from .loop_notes import Noted
+from .loop_notes import LoopNotes
 
 GROUP_BYTES = 64
 """Bytes of one cell's sixteen float32."""
-WIDE_BYTES = 128
+FLOAT64_GROUP_BYTES = 128
 """Of its sixteen float64."""
 SIZES = {"float": 4, "i32": 4, "double": 8, "i64": 8, "ptr": 8, "i8": 1, "i16": 2}
 """Bytes of the elements there are."""
 
-Moving = Mapping[str, tuple[str, int | str]]
+PointerSteps = Mapping[str, tuple[str, int | str]]
 """Pointers by name, and the bytes each moves by from turn to turn."""
 
 
-class Places(Protocol):
+class Pointers(Protocol):
     """Pointers by name: those of a loop, or a dictionary of them."""
 
     def __getitem__(self, name: str, /) -> str: ...
 
 
-def wide_number(value: float) -> str:
+def float64_constant(value: float) -> str:
     """A double constant: its bits."""
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
-def number(value: float) -> str:
+def float_constant(value: float) -> str:
     """A float constant: LLVM wants the bits of the double that equals the float32."""
-    return wide_number(struct.unpack("<f", struct.pack("<f", value))[0])
+    return float64_constant(struct.unpack("<f", struct.pack("<f", value))[0])
 
 
 def vector_of(lanes: int, element: str = "float") -> str:
@@ -48,7 +48,7 @@ def vector_of(lanes: int, element: str = "float") -> str:
 
 def splat(lanes: int, value: float, element: str = "float") -> str:
     """A constant vector, all lanes the same (without its type)."""
-    written = {"float": number, "double": wide_number}.get(element)
+    written = {"float": float_constant, "double": float64_constant}.get(element)
     text = written(value) if written else str(int(value))
     return "<" + ", ".join([f"{element} {text}"] * lanes) + ">"
 
@@ -76,7 +76,7 @@ class _Phi(NamedTuple):
     first: str
 
 
-class Function(Noted):
+class Function(LoopNotes):
     """One function being written. ``lanes``: how many pictures its vectors hold; ``real``: what its
     numbers are, "float" or "double"."""
 
@@ -115,12 +115,12 @@ class Function(Noted):
         self._count += 1
         return f"%v{self._count}"
 
-    def label(self) -> str:
-        """A new name for a block; `begin` puts it into its place."""
+    def new_label(self) -> str:
+        """A new name for a block; `begin_block` puts it into its place."""
         self._count += 1
         return f"b{self._count}"
 
-    def begin(self, label: str) -> None:
+    def begin_block(self, label: str) -> None:
         """From here on lines belong to the block ``label``."""
         self._lines.append(f"{label}:")
         self._block = label
@@ -157,7 +157,7 @@ class Function(Noted):
         zeros = f"<{self.lanes} x i32> zeroinitializer"
         return self.value(f"shufflevector {wide} {first}, {wide} poison, {zeros}")
 
-    def spread(self, pointer: str, offset: int | str = 0) -> str:
+    def load_splat(self, pointer: str, offset: int | str = 0) -> str:
         """The number at a place, in all lanes."""
         return self.broadcast(self.load(pointer, offset, self.real))
 
@@ -171,7 +171,7 @@ class Function(Noted):
         """A number in all lanes."""
         return splat(self.lanes, value, self.real)
 
-    def two(self, operation: str, a: str, b: str, kind: str = "") -> str:
+    def op(self, operation: str, a: str, b: str, kind: str = "") -> str:
         """An instruction of two operands of one type, such as "fadd" or "fcmp ogt"."""
         return self.value(f"{operation} {kind or self.vector} {a}, {b}")
 
@@ -186,20 +186,20 @@ class Function(Noted):
 
     def relu(self, value: str) -> str:
         """What is below zero becomes zero; what is no number stays so."""
-        below = self.two("fcmp olt", value, "zeroinitializer")
+        below = self.op("fcmp olt", value, "zeroinitializer")
         return self.select(below, "zeroinitializer", value)
 
-    def where_above(self, mask: str, value: str) -> str:
+    def where_positive(self, mask: str, value: str) -> str:
         """The value in the lanes whose mask is above zero, zero in the others."""
-        above = self.two("fcmp ogt", mask, "zeroinitializer")
+        above = self.op("fcmp ogt", mask, "zeroinitializer")
         return self.select(above, value, "zeroinitializer")
 
-    def first(self, count: str) -> str:
+    def first_lanes(self, count: str) -> str:
         """Which lanes are among the first ``count`` (an i64): sixteen i1."""
         wide = self.broadcast(self.cast("trunc", count, "i64", "i32"), "i32")
         return self.value(f"icmp slt {_indices(range(16))}, {wide}")
 
-    def tree(self, value: str, operation: str = "fadd") -> str:
+    def sum_lanes(self, value: str, operation: str = "fadd") -> str:
         """The sixteen lanes of a vector as one number: i + 8, then i + 4, i + 2, i + 1."""
         width = self.lanes
         while width > 1:
@@ -208,7 +208,7 @@ class Function(Noted):
                 self.shuffle(value, "poison", range(start, start + half), kind)
                 for start in (0, half)
             )
-            value = self.two(operation, low, high, vector_of(half, self.real))
+            value = self.op(operation, low, high, vector_of(half, self.real))
             width = half
         return self.value(f"extractelement <1 x {self.real}> {value}, i64 0")
 
@@ -217,7 +217,7 @@ class Function(Noted):
         kind = kind or self.vector
         return self.value(f"shufflevector {kind} {a}, {kind} {b}, {_indices(lanes)}")
 
-    def transposed(self, rows: Sequence[str], kind: str = "") -> list[str]:
+    def transpose(self, rows: Sequence[str], kind: str = "") -> list[str]:
         """Sixteen vectors of sixteen, rows made columns: four rounds of interleaving."""
         found = list(rows)
         for _ in range(4):
@@ -232,8 +232,8 @@ class Function(Noted):
     def nearest(self, value: str) -> str:
         """The nearest whole number, of two the even one; for values from -2**22 to 2**22, whose
         sum with 1.5 * 2**23 has no room for more."""
-        shifted = self.two("fadd", value, self.constant(1.5 * 2**23))
-        return self.two("fsub", shifted, self.constant(1.5 * 2**23))
+        shifted = self.op("fadd", value, self.constant(1.5 * 2**23))
+        return self.op("fsub", shifted, self.constant(1.5 * 2**23))
 
     # Control.
 
@@ -242,7 +242,7 @@ class Function(Noted):
         self,
         name: str,
         count: int | str,
-        moving: Moving | None = None,
+        moving: PointerSteps | None = None,
         carried: Sequence[tuple[str, str]] = (),
         *,
         at_least_once: bool = False,
@@ -268,16 +268,16 @@ class Function(Noted):
     def _turns(
         self,
         count: int | str,
-        moving: Moving,
+        moving: PointerSteps,
         carried: Sequence[tuple[str, str]],
         *,
         sure: bool,
     ) -> Iterator[Loop]:
         """A loop as blocks. ``sure``: its first turn comes without a look at ``count``."""
-        body, latch, after = self.label(), self.label(), self.label()
-        before, head = self._block, body if sure else self.label()
+        body, latch, after = self.new_label(), self.new_label(), self.new_label()
+        before, head = self._block, body if sure else self.new_label()
         self.line(f"br label %{head}")
-        self.begin(head)
+        self.begin_block(head)
         slots = len(self._lines)  # the phi lines are written when their second values are known
         phis = [_Phi(self._new(), "i64", "0")]
         phis += [_Phi(self._new(), "ptr", start) for start, _ in moving.values()]
@@ -288,11 +288,11 @@ class Function(Noted):
         if not sure:
             more = self.value(f"icmp slt i64 {index}, {count}")
             self.line(f"br i1 {more}, label %{body}, label %{after}")
-            self.begin(body)
+            self.begin_block(body)
         loop = Loop(index, dict(zip(moving, names, strict=False)), list(values))
         yield loop
         self.line(f"br label %{latch}")
-        self.begin(latch)
+        self.begin_block(latch)
         following = [self.value(f"add nuw nsw i64 {index}, 1")]
         following += [self.at(loop[key], step) for key, (_, step) in moving.items()]
         following += loop.carried
@@ -304,35 +304,35 @@ class Function(Noted):
         for slot, (phi, second) in enumerate(zip(phis, following, strict=True), slots):
             ways = f"[ {phi.first}, %{before} ], [ {second}, %{latch} ]"
             self._lines[slot] = f"  {phi.name} = phi {phi.kind} {ways}"
-        self.begin(after)
+        self.begin_block(after)
         if not sure:
             loop.carried = values
 
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
         """What is written inside runs only if the i1 value is true."""
-        yes, after = self.label(), self.label()
+        yes, after = self.new_label(), self.new_label()
         self.line(f"br i1 {condition}, label %{yes}, label %{after}")
-        self.begin(yes)
+        self.begin_block(yes)
         yield
         self.line(f"br label %{after}")
-        self.begin(after)
+        self.begin_block(after)
 
     @contextmanager
     def repeat(self) -> Iterator[str]:
-        """Runs again and again until `leave` is told the label that this gives."""
-        body, after = self.label(), self.label()
+        """Runs again and again until `break_if` is told the label that this gives."""
+        body, after = self.new_label(), self.new_label()
         self.line(f"br label %{body}")
-        self.begin(body)
+        self.begin_block(body)
         yield after
         self.line(f"br label %{body}")
-        self.begin(after)
+        self.begin_block(after)
 
-    def leave(self, label: str, condition: str) -> None:
+    def break_if(self, label: str, condition: str) -> None:
         """Go to the label if the i1 value is true."""
-        on = self.label()
+        on = self.new_label()
         self.line(f"br i1 {condition}, label %{label}, label %{on}")
-        self.begin(on)
+        self.begin_block(on)
 
     def call(self, function: str, *arguments: str) -> None:
         """Call a function; each argument with its type."""
@@ -379,10 +379,12 @@ class Module:
 
     def text(self) -> str:
         """All of it as LLVM reads it."""
-        parts = [*sorted(self.declarations), ""]
+        split_evenly = [*sorted(self.declarations), ""]
         for key, name in self._tables.items():
             values = ", ".join(f"i64 {n}" for n in key)
-            parts.append(f"{name} = internal constant [{len(key)} x i64] [{values}], align 64")
-        parts += [function.text() for function in self.functions.values()]
-        parts.append('attributes #0 = { nounwind "no-trapping-math"="true" }')
-        return "\n".join(parts)
+            split_evenly.append(
+                f"{name} = internal constant [{len(key)} x i64] [{values}], align 64"
+            )
+        split_evenly += [function.text() for function in self.functions.values()]
+        split_evenly.append('attributes #0 = { nounwind "no-trapping-math"="true" }')
+        return "\n".join(split_evenly)

@@ -29,7 +29,7 @@ def passing(masked: bool) -> str:
     return ", 0 where relu had made 0" if masked else ""
 
 
-class Noted:
+class LoopNotes:
     """What keeps the nest, and how many multiplications with an addition are written so far."""
 
     def __init__(self) -> None:

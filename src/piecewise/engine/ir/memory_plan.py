@@ -19,7 +19,7 @@ LINE = 64
 
 
 @dataclass
-class Place:
+class Buffer:
     """Some bytes of a thread's memory, in use from one pass to another."""
 
     size: int
@@ -30,28 +30,28 @@ class Place:
 
 
 @dataclass
-class Plan:
+class MemoryPlan:
     """Where everything lies in a thread's memory, from byte ``start`` on."""
 
     start: int
     guard: int = 0
     """Bytes left free around each place, which tests fill and look at."""
-    apart: bool = False
+    separate: bool = False
     """Whether every place has memory of its own, so that it can be read afterwards."""
-    places: dict[str, Place] = field(default_factory=dict)
+    buffers: dict[str, Buffer] = field(default_factory=dict)
 
     def use(self, name: str, size: int, time: int) -> None:
         """A place of ``size`` bytes is in use at this time, and at all times between its uses."""
-        place = self.places.setdefault(name, Place(size, time, time))
+        place = self.buffers.setdefault(name, Buffer(size, time, time))
         assert place.size == size, f"{name}: {place.size} bytes, then {size}"
         place.first, place.last = min(place.first, time), max(place.last, time)
 
-    def lay_out(self) -> int:
+    def assign_offsets(self) -> int:
         """Give every place its offset; the bytes needed in all. Large places first, each as low as
         it fits beside those that are in use at the same time."""
         end = self.start + self.guard
-        laid: list[Place] = []
-        for place in sorted(self.places.values(), key=lambda p: (-p.size, p.first)):
+        laid: list[Buffer] = []
+        for place in sorted(self.buffers.values(), key=lambda p: (-p.size, p.first)):
             offset = self.start + self.guard
             for other in sorted((o for o in laid if self._meet(o, place)), key=lambda o: o.offset):
                 if offset + self._room(place) <= other.offset:
@@ -62,10 +62,10 @@ class Plan:
             end = max(end, offset + self._room(place))
         return end + 16 * LINE  # kernels may read, never write, a little past a place
 
-    def _meet(self, a: Place, b: Place) -> bool:
-        return self.apart or (a.first <= b.last and b.first <= a.last)
+    def _meet(self, a: Buffer, b: Buffer) -> bool:
+        return self.separate or (a.first <= b.last and b.first <= a.last)
 
-    def _room(self, place: Place) -> int:
+    def _room(self, place: Buffer) -> int:
         return -(-place.size // LINE) * LINE + self.guard
 
 
@@ -78,7 +78,7 @@ def network_function(name: str, real: str = "float") -> Function:
     return Function(name, [*pointers, "i64 %pictures"], real=real)
 
 
-class Driver(Writer):
+class NetworkWriter(Writer):
     """Writes one function that calls kernels in turn, such as a `network_function`. ``kernels``:
     the names of those written so far, shared by the drivers of a program."""
 
@@ -87,9 +87,9 @@ class Driver(Writer):
         f: Function,
         module: Module,
         machine: Target,
-        plan: Plan,
+        plan: MemoryPlan,
         kernels: dict[Hashable, str],
-        averages_at: int = 0,
+        statistics_offset: int = 0,
     ) -> None:
         super().__init__(f, module, machine.pause)
         self.real, self.bytes = f.real, f.bytes
@@ -98,21 +98,21 @@ class Driver(Writer):
         """The number of the pass that is being written."""
         self.calls: list[tuple[str, str]] = []
         """(layer, kernel) of every call, in order."""
-        self.averages_at = averages_at
+        self.statistics_offset = statistics_offset
         """Where a shard keeps the statistics, in numbers."""
         self._kernels = kernels
         self._used: set[str] = set()
 
     @property
-    def working_on(self) -> str:
+    def layer(self) -> str:
         """The layer of the pass that is being written."""
         return self.f.layer
 
-    @working_on.setter
-    def working_on(self, layer: str) -> None:
+    @layer.setter
+    def layer(self, layer: str) -> None:
         self.f.layer = layer
 
-    def place(self, name: str, size: int) -> str:
+    def buffer(self, name: str, size: int) -> str:
         """The pointer to a place in use now."""
         self.plan.use(name, size, self.time)
         self._used.add(name)
@@ -132,7 +132,7 @@ class Driver(Writer):
 
     def statistic(self, row: ArrayEntry) -> str:
         """The pointer to what the shard has seen for a running average."""
-        return self.f.at("%shard", self.bytes * (self.averages_at + row.offset))
+        return self.f.at("%shard", self.bytes * (self.statistics_offset + row.offset))
 
     def kernel(
         self,
@@ -161,11 +161,11 @@ class Driver(Writer):
         self._call(kernel, arguments)
 
     def _call(self, kernel: str, arguments: Sequence[str]) -> None:
-        self.calls.append((self.working_on, kernel))
+        self.calls.append((self.layer, kernel))
         typed = [a if a.startswith("i64 ") else f"ptr {a}" for a in arguments]
         self.f.call(kernel, *typed)
 
-    def call_parts(self, kernel: str, stacks: list[str], others: list[str]) -> None:
+    def call_per_vector(self, kernel: str, stacks: list[str], others: list[str]) -> None:
         """Call a kernel that does ``machine.lanes`` pictures for all sixteen: ``stacks`` move on by
         so many lanes, ``others`` stay."""
         lanes = self.machine.lanes
@@ -182,7 +182,7 @@ class Driver(Writer):
     def finish(self) -> None:
         """When the plan is laid out: say where the places are, and be part of the module."""
         heads = [
-            f"  %at.{name} = getelementptr i8, ptr %memory, i64 {self.plan.places[name].offset}"
+            f"  %at.{name} = getelementptr i8, ptr %memory, i64 {self.plan.buffers[name].offset}"
             for name in sorted(self._used)
         ]
         self.f.prelude = heads

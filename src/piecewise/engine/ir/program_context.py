@@ -21,9 +21,9 @@ FIELDS = (
     "rates",  # four floats per step: learning rate, decay, and AdamW's two bias corrections
     "momentum",  # a float
     "decay",  # a float
-    "memories",  # one pointer per thread
+    "thread_memories",  # one pointer per thread
     "key",  # two words: the key of dropout's random numbers
-    "yields",  # the system's function that lets another thread run
+    "yield_function",  # the system's function that lets another thread run
     "first",  # the first step, counted within the epoch
     "stop",  # the step to stop before
     "batch",  # examples per step
@@ -39,7 +39,7 @@ FIELDS = (
     "chunk",  # finite differences: parameters that a thread claims at once
     "intensity",  # nine words: two keys and the strength of contrast, brightness, noise and bands
 )
-AT = {name: 8 * index for index, name in enumerate(FIELDS)}
+FIELD_OFFSETS = {name: 8 * index for index, name in enumerate(FIELDS)}
 
 WEIGHTS, NEXT_WEIGHTS = 1024, 1032
 """Pointers to the weights and to the buffer of the updated ones; each step swaps them."""
@@ -51,4 +51,4 @@ weight was not finite."""
 STOPPED_AT_BARRIER = 3072 + 64
 """The value of STOPPED when the barrier last opened: all threads read the same one until the next
 barrier."""
-SIZE = 4096
+CONTEXT_BYTES = 4096

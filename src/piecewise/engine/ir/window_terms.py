@@ -37,7 +37,7 @@ def backward_terms(windows: Windows) -> Terms:
     return tuple(tuple(sorted(terms)) for terms in met)
 
 
-def parts(count: int, most: int, unit: int = 1) -> list[int]:
+def split_evenly(count: int, most: int, unit: int = 1) -> list[int]:
     """``count`` cut into as few parts of at most ``most`` as it takes, as equal as they come (in
     whole units), larger ones first."""
     units = -(-count // unit)
@@ -48,7 +48,7 @@ def parts(count: int, most: int, unit: int = 1) -> list[int]:
     return spans
 
 
-def grouped(spans: list[int]) -> list[tuple[int, int]]:
+def run_lengths(spans: list[int]) -> list[tuple[int, int]]:
     """Spans as (span, how many in a row)."""
     found: list[tuple[int, int]] = []
     for span in spans:
@@ -59,7 +59,7 @@ def grouped(spans: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-class Run(NamedTuple):
+class TileRun(NamedTuple):
     """Tiles in a row that do the same, each some cells further on."""
 
     start: int
@@ -74,9 +74,9 @@ class Run(NamedTuple):
     pattern: Terms
 
 
-def runs(terms: Terms, spans: list[int]) -> list[Run]:
+def runs(terms: Terms, spans: list[int]) -> list[TileRun]:
     """Tiles of these spans, equal neighbours taken together."""
-    found: list[Run] = []
+    found: list[TileRun] = []
     start = 0
     for span in spans:
         tile = terms[start : start + span]
@@ -87,7 +87,7 @@ def runs(terms: Terms, spans: list[int]) -> list[Run]:
         if last and last.pattern == pattern and (last.repeat == 1 or last.step == step):
             found[-1] = last._replace(repeat=last.repeat + 1, step=step)
         else:
-            found.append(Run(start, 1, span, source, 0, pattern))
+            found.append(TileRun(start, 1, span, source, 0, pattern))
         start += span
     return found
 
@@ -102,7 +102,7 @@ def table(terms: Terms, weight_step: int, source_step: int) -> list[int]:
     return numbers
 
 
-def meeting(terms: Terms, cell: str, k: str) -> str:
+def source_formula(terms: Terms, cell: str, k: str) -> str:
     """The source cell that kernel cell ``k`` meets at output cell ``cell``, as a formula."""
     met = [(index, kernel, source) for index, row in enumerate(terms) for kernel, source in row]
     plus, minus = (f" + {k}", f" - {k}") if any(kernel for _, kernel, _ in met) else ("", "")
@@ -125,11 +125,11 @@ def _sum(first: str, second: str, number: int) -> str:
 def indices(rows: Terms, columns: Terms) -> tuple[str, str]:
     """A kernel cell and the source cell it meets as [row][column], written."""
     single = len(rows) == len(columns) == 1 and all(k == 0 for k, _ in (*rows[0], *columns[0]))
-    source = f"[{meeting(rows, 'y', 'ky')}][{meeting(columns, 'x', 'kx')}]"
+    source = f"[{source_formula(rows, 'y', 'ky')}][{source_formula(columns, 'x', 'kx')}]"
     return ("", "") if single else ("[ky][kx]", source)
 
 
-def span_of(counts: Iterable[int]) -> str:
+def range_text(counts: Iterable[int]) -> str:
     """Numbers of turns in words: "5", or "2 to 5"."""
     found = set(counts)
     return f"{min(found)}" if len(found) == 1 else f"{min(found)} to {max(found)}"

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..ir.feature_maps import Stack
-from ..ir.llvm_text import GROUP_BYTES, Function, Loop, number
+from ..ir.feature_maps import FeatureMapLayout
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop, float_constant
 from ..ir.loop_notes import passing
-from ..ir.window_terms import grouped, parts
+from ..ir.window_terms import run_lengths, split_evenly
 from .reductions import cell_sums
 
 KEPT_BYTES = 16
@@ -28,12 +28,12 @@ _MADE_NORMAL = "normal = (x - mean - off) / deviation"
 
 
 def _channels(
-    f: Function, stack: Stack, sizes: Mapping[str, tuple[str, int]]
+    f: Function, stack: FeatureMapLayout, sizes: Mapping[str, tuple[str, int]]
 ) -> Iterator[tuple[Loop, int]]:
     """Loops over channels, a few at a time: the pointers, and how many. ``sizes``: each pointer's
     start and its bytes a channel."""
     first = 0
-    for tile, repeat in grouped(parts(stack.channels, 4)):
+    for tile, repeat in run_lengths(split_evenly(stack.channels, 4)):
         moving = {
             key: (f.at(start, first * size), size * tile) for key, (start, size) in sizes.items()
         }
@@ -45,17 +45,17 @@ def _channels(
 def _mean(f: Function, total: str, mask: str, count: str) -> str:
     """The mean of a channel from its sums by picture."""
     present = f.select(mask, total, "zeroinitializer")
-    return f.two("fdiv", f.tree(present), count, "float")
+    return f.op("fdiv", f.sum_lanes(present), count, "float")
 
 
-def _present(f: Function, stack: Stack) -> tuple[str, str]:
+def _present(f: Function, stack: FeatureMapLayout) -> tuple[str, str]:
     """Which lanes hold a picture, and how many values a channel has in all."""
-    mask = f.first("%pictures")
-    values = f.two("mul", "%pictures", str(stack.cells), "i64")
+    mask = f.first_lanes("%pictures")
+    values = f.op("mul", "%pictures", str(stack.cells), "i64")
     return mask, f.cast("sitofp", values, "i64", "float")
 
 
-def observe(f: Function, stack: Stack, epsilon: float) -> None:
+def observe(f: Function, stack: FeatureMapLayout, epsilon: float) -> None:
     """The function (source, kept, pictures): all that is kept of each channel."""
     f.note("mean and deviation of each map over the group's pictures; off: how far off a mean is")
     mask, count = _present(f, stack)
@@ -70,16 +70,16 @@ def observe(f: Function, stack: Stack, epsilon: float) -> None:
             sums = list(cell.carried)
             with f.written("sum += (x - mean) * (x - mean), off += x - mean"):
                 for o in range(tile):
-                    away = f.two("fsub", f.load(cell["x"], o * size), wide[o])
+                    away = f.op("fsub", f.load(cell["x"], o * size), wide[o])
                     sums[2 * o] = f.fma(away, away, sums[2 * o])
-                    sums[2 * o + 1] = f.two("fadd", sums[2 * o + 1], away)
+                    sums[2 * o + 1] = f.op("fadd", sums[2 * o + 1], away)
             cell.carried = sums
         f.note(f"keep {tile} means, variances, deviations, offs")
         for o, mean in enumerate(means):
             totals = cell.carried[2 * o : 2 * o + 2]
             variance, off = (_mean(f, total, mask, count) for total in totals)
             scale = _keep(f, c["kept"], KEPT_BYTES * o, (mean, variance), epsilon)
-            less = f.value(f"fneg float {f.two('fmul', off, scale, 'float')}")
+            less = f.value(f"fneg float {f.op('fmul', off, scale, 'float')}")
             f.store(less, c["kept"], KEPT_BYTES * o + 12, "float")
 
 
@@ -98,15 +98,15 @@ def _keep(f: Function, kept: str, place: int, statistics: tuple[str, str], epsil
     """Write what is kept of a channel, from its mean and variance; gives 1 / deviation."""
     mean, variance = statistics
     f.store(mean, kept, place, "float")
-    lifted = f.two("fadd", variance, number(epsilon), "float")
+    lifted = f.op("fadd", variance, float_constant(epsilon), "float")
     deviation = f.value(f"call float @llvm.sqrt.f32(float {lifted})")
-    scale = f.two("fdiv", number(1), deviation, "float")
+    scale = f.op("fdiv", float_constant(1), deviation, "float")
     f.store(scale, kept, place + 4, "float")
     f.store(variance, kept, place + 8, "float")
     return scale
 
 
-def normalize(f: Function, stack: Stack, *, training: bool, relu: bool) -> None:
+def normalize(f: Function, stack: FeatureMapLayout, *, training: bool, relu: bool) -> None:
     """The function (source, kept, weight, bias, output)."""
     size = stack.channel_bytes
     moving = {
@@ -119,7 +119,7 @@ def normalize(f: Function, stack: Stack, *, training: bool, relu: bool) -> None:
     f.note("each value in deviations from the mean, stretched and shifted")
     with f.loop("maps", stack.channels, moving) as c:
         channel = _channel(f, c["kept"], training=training)
-        weight, bias = f.spread(c["weight"]), f.spread(c["bias"])
+        weight, bias = f.load_splat(c["weight"]), f.load_splat(c["bias"])
         cells = {key: (c[key], GROUP_BYTES) for key in ("x", "y")}
         with f.loop("cells", stack.cells, cells) as cell:
             with f.written(_MADE_NORMAL):
@@ -131,13 +131,13 @@ def normalize(f: Function, stack: Stack, *, training: bool, relu: bool) -> None:
 
 
 @dataclass(frozen=True)
-class NormBack:
+class NormBackward:
     """The way back of normalisation. ``training``: the statistics are the group's own."""
 
-    stack: Stack
+    stack: FeatureMapLayout
     training: bool
     masked: bool
-    passes_on: bool
+    needs_input_gradient: bool
 
 
 class _Channel(NamedTuple):
@@ -157,14 +157,14 @@ class _Channel(NamedTuple):
 
     def normal(self, f: Function, x: str) -> str:
         """A value with the mean taken away, in deviations."""
-        away = f.two("fsub", x, self.mean)
-        return f.fma(away, self.scale, self.off) if self.off else f.two("fmul", away, self.scale)
+        away = f.op("fsub", x, self.mean)
+        return f.fma(away, self.scale, self.off) if self.off else f.op("fmul", away, self.scale)
 
 
 def _channel(f: Function, kept: str, place: int = 0, *, training: bool) -> _Channel:
     """What `observe` kept of a channel, or, when not training, `recall`."""
     places = (0, 4, 12) if training else (0, 4)
-    return _Channel(*(f.spread(kept, place + more) for more in places))
+    return _Channel(*(f.load_splat(kept, place + more) for more in places))
 
 
 def _normal_form(*, training: bool) -> str:
@@ -172,10 +172,13 @@ def _normal_form(*, training: bool) -> str:
     return "normal" if training else "(x - mean) / deviation"
 
 
-def normalize_backward(f: Function, what: NormBack) -> None:
+def normalize_backward(f: Function, what: NormBackward) -> None:
     """The function (source, kept, weight, upstream, weight_gradient, bias_gradient, output,
     pictures). The source is also the mask."""
-    f.note("the slopes of weights and biases" + (", and of the input" if what.passes_on else ""))
+    f.note(
+        "the slopes of weights and biases"
+        + (", and of the input" if what.needs_input_gradient else "")
+    )
     mask, count = _present(f, what.stack)
     size = what.stack.channel_bytes
     sizes = {
@@ -192,20 +195,22 @@ def normalize_backward(f: Function, what: NormBack) -> None:
         channels = [_channel(f, c["kept"], place, training=what.training) for place in places]
         totals = _parameter_sums(f, what, c, channels)
         for o, channel in enumerate(channels):
-            dweight, dbias = (f.tree(total) for total in totals[2 * o : 2 * o + 2])
+            dweight, dbias = (f.sum_lanes(total) for total in totals[2 * o : 2 * o + 2])
             for key, more in (("dweight", dweight), ("dbias", dbias)):
                 old = f.load(c[key], 4 * o, "float")
-                f.store(f.two("fadd", old, more, "float"), c[key], 4 * o, "float")
-            if what.passes_on:
+                f.store(f.op("fadd", old, more, "float"), c[key], 4 * o, "float")
+            if what.needs_input_gradient:
                 place = {key: f.at(c[key], o * size) for key in ("x", "upstream", "out")}
-                factor = f.two("fmul", f.spread(c["weight"], 4 * o), channel.scale)
-                shift, stretch = (f.two("fdiv", s, count, "float") for s in (dbias, dweight))
+                factor = f.op("fmul", f.load_splat(c["weight"], 4 * o), channel.scale)
+                shift, stretch = (f.op("fdiv", s, count, "float") for s in (dbias, dweight))
                 less = f.broadcast(f.value(f"fneg float {stretch}"))
                 whole = channel._replace(factor=factor, shift=f.broadcast(shift), less=less)
                 _pass_on(f, what, place, whole, mask)
 
 
-def _parameter_sums(f: Function, what: NormBack, c: Loop, channels: list[_Channel]) -> list[str]:
+def _parameter_sums(
+    f: Function, what: NormBackward, c: Loop, channels: list[_Channel]
+) -> list[str]:
     """For each channel the sums by picture of upstream x normal form, and of upstream."""
     size = what.stack.channel_bytes
     cells = {key: (c[key], GROUP_BYTES) for key in ("x", "upstream")}
@@ -220,12 +225,14 @@ def _parameter_sums(f: Function, what: NormBack, c: Loop, channels: list[_Channe
             for o, normal in enumerate(normals):
                 upstream = f.load(cell["upstream"], o * size)
                 sums[2 * o] = f.fma(upstream, normal, sums[2 * o])
-                sums[2 * o + 1] = f.two("fadd", sums[2 * o + 1], upstream)
+                sums[2 * o + 1] = f.op("fadd", sums[2 * o + 1], upstream)
         cell.carried = sums
     return cell.carried
 
 
-def _pass_on(f: Function, what: NormBack, place: dict[str, str], c: _Channel, mask: str) -> None:
+def _pass_on(
+    f: Function, what: NormBackward, place: dict[str, str], c: _Channel, mask: str
+) -> None:
     """One channel's gradient of the source."""
     cells = {key: (start, GROUP_BYTES) for key, start in place.items()}
     told = "; shift and stretch: what all its values do together" if what.training else ""
@@ -235,14 +242,14 @@ def _pass_on(f: Function, what: NormBack, place: dict[str, str], c: _Channel, ma
             with f.written(_MADE_NORMAL):
                 normal = c.normal(f, x)
             with f.written("rest = slope - shift - normal * stretch"):
-                rest = f.fma(normal, c.less, f.two("fsub", rest, c.shift))
+                rest = f.fma(normal, c.less, f.op("fsub", rest, c.shift))
         kept = "rest" if what.training else "slope"
         f.note(f"keep {kept} * weight / deviation{passing(what.masked)}")
-        gradient = f.two("fmul", rest, c.factor)
+        gradient = f.op("fmul", rest, c.factor)
         if what.training:  # a lane without a picture has no part in the shift
             gradient = f.select(mask, gradient, "zeroinitializer")
         if what.masked:
-            gradient = f.where_above(x, gradient)
+            gradient = f.where_positive(x, gradient)
         f.store(gradient, cell["out"])
 
 
@@ -255,5 +262,5 @@ def note_statistics(f: Function, channels: int) -> None:
     with f.loop("maps", channels, moving) as c:
         f.note("mean and variance, times pictures, onto those of the shard")
         for key, place in (("mean", 0), ("variance", 8)):
-            seen = f.two("fmul", f.load(c["kept"], place, "float"), count, "float")
-            f.store(f.two("fadd", f.load(c[key], 0, "float"), seen, "float"), c[key], 0, "float")
+            seen = f.op("fmul", f.load(c["kept"], place, "float"), count, "float")
+            f.store(f.op("fadd", f.load(c[key], 0, "float"), seen, "float"), c[key], 0, "float")

@@ -13,11 +13,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from ..ir.feature_maps import Stack
-from ..ir.llvm_text import GROUP_BYTES, SIZES, WIDE_BYTES, Function, Module
+from ..ir.feature_maps import FeatureMapLayout
+from ..ir.llvm_text import FLOAT64_GROUP_BYTES, GROUP_BYTES, SIZES, Function, Module
 from ..ir.loop_notes import passing
 from ..ir.target import Target
-from ..ir.window_terms import Run, Terms, grouped, indices, parts, runs, span_of, steps, table
+from ..ir.window_terms import (
+    Terms,
+    TileRun,
+    indices,
+    range_text,
+    run_lengths,
+    runs,
+    split_evenly,
+    steps,
+    table,
+)
 
 _WIDEST = 12
 """Kernel columns that are still written out one by one."""
@@ -29,8 +39,8 @@ _MOST_BODIES = 10
 class Correlation:
     """What is summed. Strides of the weight are in numbers."""
 
-    source: Stack
-    output: Stack
+    source: FeatureMapLayout
+    output: FeatureMapLayout
     rows: Terms
     columns: Terms
     output_stride: int
@@ -59,7 +69,7 @@ class Correlation:
 
 
 Sums = list[str]
-Places = dict[str, str]
+PointerMap = dict[str, str]
 """Pointers by what they point at."""
 RowTerms = Callable[[str, str, Sums], Sums]
 """From pointers to a source and a weight: the sums with one kernel row's terms added."""
@@ -92,7 +102,7 @@ class Emitter:
         self.column_step = steps(what.columns)
         self.outputs, self.width = self.tile()
         stride = max(1, self.column_step[0])
-        self.column_runs = runs(what.columns, parts(len(what.columns), self.width, stride))
+        self.column_runs = runs(what.columns, split_evenly(len(what.columns), self.width, stride))
         widest = max((len(cell) for cell in what.columns), default=0)
         self.by_table = widest > _WIDEST or len(self.column_runs) > _MOST_BODIES
         if self.by_table:
@@ -105,7 +115,7 @@ class Emitter:
         return tile(self.what, self.machine.sums)
 
     def weight(self, pointer: str, offset: int) -> str:
-        return self.f.spread(pointer, offset)
+        return self.f.load_splat(pointer, offset)
 
     @property
     def keeps_values(self) -> bool:
@@ -115,7 +125,7 @@ class Emitter:
     def value(self, pointer: str, cell: int) -> str:
         return self.f.load(pointer, cell * self.cell_bytes)
 
-    def over_channels(self, place: Places, sums: Sums, terms: RowTerms) -> Sums:
+    def over_channels(self, place: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
         """The sums with the terms of every channel of the source."""
         f, what = self.f, self.what
         starts = {
@@ -153,7 +163,7 @@ class Emitter:
                 else:
                     self._tile(row, count, run)
 
-    def _tiles(self, place: Places) -> Iterator[tuple[Places, int, Run | None]]:
+    def _tiles(self, place: PointerMap) -> Iterator[tuple[PointerMap, int, TileRun | None]]:
         """Every tile of a row, written as loops: its pointers, how many outputs, which columns
         (none: to be looked up)."""
         if self.by_table:
@@ -164,10 +174,10 @@ class Emitter:
                 for both, run in self._column_tiles(outputs):
                     yield both, count, run
 
-    def _output_tiles(self, place: Places) -> Iterator[tuple[Places, int]]:
+    def _output_tiles(self, place: PointerMap) -> Iterator[tuple[PointerMap, int]]:
         f, what = self.f, self.what
         first = 0
-        for count, repeat in grouped(parts(what.output.channels, self.outputs)):
+        for count, repeat in run_lengths(split_evenly(what.output.channels, self.outputs)):
             weights = {"weight": self.weight_bytes * what.output_stride, "bias": self.weight_bytes}
             sizes = weights if what.bias else {"weight": weights["weight"]}
             sizes |= dict.fromkeys(self._written, what.output.channel_bytes)
@@ -178,7 +188,7 @@ class Emitter:
                 yield place | {key: tiles[key] for key in starts}, count
             first += count * repeat
 
-    def _column_tiles(self, place: Places) -> Iterator[tuple[Places, Run]]:
+    def _column_tiles(self, place: PointerMap) -> Iterator[tuple[PointerMap, TileRun]]:
         f = self.f
         for run in self.column_runs:
             cells = {"source": (run.source * self.cell_bytes, run.step * self.cell_bytes)}
@@ -196,7 +206,7 @@ class Emitter:
         """What moves along with the output."""
         return ["out", "mask"] if self.what.masked else ["out"]
 
-    def _tile(self, place: Places, count: int, run: Run) -> None:
+    def _tile(self, place: PointerMap, count: int, run: TileRun) -> None:
         self._fetch(place, count, run.span)
 
         def terms(source: str, weight: str, sums: Sums) -> Sums:
@@ -204,7 +214,7 @@ class Emitter:
 
         self._keep(place, self._sums(place, count, run.span, terms), run.span)
 
-    def _fetch(self, place: Places, count: int, span: int) -> None:
+    def _fetch(self, place: PointerMap, count: int, span: int) -> None:
         """Ask for what the tile will be masked by before the long sums."""
         if not self.what.masked:
             return
@@ -213,7 +223,7 @@ class Emitter:
             pointer = self.f.at(place["mask"], offset)
             self.f.line(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
 
-    def _columns_by_table(self, place: Places, count: int) -> None:
+    def _columns_by_table(self, place: PointerMap, count: int) -> None:
         """One column at a time, its terms looked up."""
         f, what = self.f, self.what
         columns = self.module.table(table(what.columns, self.weight_bytes, self.cell_bytes))
@@ -221,7 +231,7 @@ class Emitter:
         if what.masked:
             starts["mask"] = (place["mask"], what.output.cell_bytes)
         dk, dsource = self.column_step
-        widths = span_of(len(cell) for cell in what.columns)
+        widths = range_text(len(cell) for cell in what.columns)
         with f.loop("x", len(what.columns), starts, at_least_once=True) as x:
             terms = f.load(x["column"], 0, "i64")
             first_weight, first_source = (
@@ -244,7 +254,7 @@ class Emitter:
             inner = place | {key: x[key] for key in starts if key != "column"}
             self._keep(inner, self._sums(inner, count, 1, row), 1)
 
-    def _sums(self, place: Places, count: int, span: int, row_terms: RowTerms) -> Sums:
+    def _sums(self, place: PointerMap, count: int, span: int, row_terms: RowTerms) -> Sums:
         """The sums of a tile: what they start from, and all their terms."""
         what = self.what
         sums = ["zeroinitializer"] * (count * span)
@@ -265,7 +275,7 @@ class Emitter:
             }
             carried = [(self.f.vector, s) for s in sums]
             given = ("ky", place["terms"], starts, carried)
-            turns = span_of(lengths)
+            turns = range_text(lengths)
             with self.f.loop(*given, at_least_once=min(lengths) > 0, turns=turns) as ky:
                 ky.carried = row_terms(ky["source"], ky["weight"], ky.carried)
             return ky.carried
@@ -280,7 +290,7 @@ class Emitter:
             for k, place in cell:
                 by_cell.setdefault(k, []).append((column, place))
         loaded: dict[int, str] = {}
-        written = f", kx {span_of(by_cell)} written out" if len(by_cell) > 1 else ""
+        written = f", kx {range_text(by_cell)} written out" if len(by_cell) > 1 else ""
         with f.written(f"sum += {self.what.product}{written}"):
             for k in sorted(by_cell):
                 offsets = [o * self.what.output_stride + k for o in range(count)]
@@ -293,7 +303,7 @@ class Emitter:
                         sums[index] = f.fma(w, loaded[place], sums[index])
         return sums
 
-    def _keep(self, place: Places, sums: Sums, span: int) -> None:
+    def _keep(self, place: PointerMap, sums: Sums, span: int) -> None:
         f, what = self.f, self.what
         divided = f", divided by {what.divide}" if what.divide != 1 else ""
         relu = ", at least 0 (relu)" if what.relu else ""
@@ -303,7 +313,7 @@ class Emitter:
             offset = o * what.output.channel_bytes + column * what.output.cell_bytes
             value = total
             if what.divide != 1:
-                value = f.two("fdiv", value, f.constant(what.divide))
+                value = f.op("fdiv", value, f.constant(what.divide))
             if what.relu:
                 value = f.relu(value)
             if what.masked:
@@ -314,11 +324,11 @@ class Emitter:
             f.store(value, place["out"], offset)
 
 
-class WideEmitter(Emitter):
+class Float64Emitter(Emitter):
     """The same in float64."""
 
     weight_bytes = SIZES["double"]
-    cell_bytes = WIDE_BYTES
+    cell_bytes = FLOAT64_GROUP_BYTES
 
 
 def tile(what: Correlation, sums: int) -> tuple[int, int]:
@@ -331,8 +341,8 @@ def tile(what: Correlation, sums: int) -> tuple[int, int]:
     many = sums > 16
     most = (sums if single else min(sums, 20)) if many else 8
     tallest = most // 4 if many else 4
-    height = max(parts(outputs, tallest)) if single else _height(outputs, tallest)
-    width = max(parts(columns, min(8, 4 if many and height >= 3 else most // height)))
+    height = max(split_evenly(outputs, tallest)) if single else _height(outputs, tallest)
+    width = max(split_evenly(columns, min(8, 4 if many and height >= 3 else most // height)))
     return _height(outputs, min(16, most // width)), width
 
 
@@ -342,4 +352,4 @@ def _height(outputs: int, most: int) -> int:
     for height in range(most, max(1, 3 * most // 4), -1):
         if outputs % height == 0:
             return height
-    return max(parts(outputs, most))
+    return max(split_evenly(outputs, most))

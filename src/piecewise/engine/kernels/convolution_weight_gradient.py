@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..ir.feature_maps import Stack
-from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Places
+from ..ir.feature_maps import FeatureMapLayout
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Pointers
 from ..ir.target import Target
-from ..ir.window_terms import Terms, grouped, indices, parts, span_of
+from ..ir.window_terms import Terms, indices, range_text, run_lengths, split_evenly
 
 _NEAR = 32 * 1024
 """Bytes of upstream values that stay in the nearest cache while kernels go by."""
@@ -31,8 +31,8 @@ class WeightGradient:
     """``rows`` and ``columns`` are the forward terms: for each upstream cell, which kernel cell met
     which source cell."""
 
-    source: Stack
-    upstream: Stack
+    source: FeatureMapLayout
+    upstream: FeatureMapLayout
     rows: Terms
     columns: Terms
     kernel: tuple[int, int]
@@ -78,7 +78,7 @@ def _met(terms: Terms) -> dict[int, tuple[range, int]]:
     return found
 
 
-class WeightEmitter:
+class WeightGradientEmitter:
     """Writes the function (source, upstream, sums): sums [feature][channel][ky][kx][16]."""
 
     def __init__(
@@ -91,7 +91,7 @@ class WeightEmitter:
         # Sources that meet one kernel cell stream past, and want half of the room.
         room = _NEAR // 2 if what.kernel == (1, 1) else _NEAR
         near = room // (self.tile.features * what.upstream.row_bytes)
-        self.blocks = parts(what.upstream.shape.height, max(1, near))
+        self.blocks = split_evenly(what.upstream.shape.height, max(1, near))
         self.rows_met = ""
         """How many rows a kernel row met, in words."""
         self.is_first = ""
@@ -101,7 +101,7 @@ class WeightEmitter:
     def _chunks(self) -> list[tuple[int, int]]:
         """The kernel's columns as (first, how many) of each chunk; none where that would be too
         much code."""
-        chunks = _starts(parts(self.what.kernel[1], _WIDEST_CHUNK))
+        chunks = _starts(split_evenly(self.what.kernel[1], _WIDEST_CHUNK))
         met = [self._columns_met(first, span) for first, span in chunks]
         peeled = sum(len(outer) - len(inner) for inner, outer in met)
         fits = len(chunks) <= _MOST_CHUNKS and peeled <= _MOST_PEELED * len(chunks)
@@ -117,7 +117,7 @@ class WeightEmitter:
             room = (registers - 1 - c * widest) // (c * widest)
             if room < 1:
                 continue
-            f = max(parts(features, min(room, 8)))
+            f = max(split_evenly(features, min(room, 8)))
             gain = f * c * widest / (c * widest + f + 2)
             if gain > most:
                 best, most = _Tile(f, c), gain
@@ -152,12 +152,15 @@ class WeightEmitter:
                     place * what.source.row_bytes,
                 ]
         table = self.module.table(numbers)
-        self.rows_met = span_of(numbers[::3])
+        self.rows_met = range_text(numbers[::3])
         f.note("the weights' slopes, for each picture a sum of products")
-        moving, near = {"rows": (table, 24 * height)}, f"{span_of(self.blocks)} rows that stay near"
+        moving, near = (
+            {"rows": (table, 24 * height)},
+            f"{range_text(self.blocks)} rows that stay near",
+        )
         with f.loop("blocks", len(self.blocks), moving, what=near) as block:
             if len(self.blocks) > 1:
-                self.is_first = f.two("icmp eq", block.index, "0", "i64")
+                self.is_first = f.op("icmp eq", block.index, "0", "i64")
             self._block(block["rows"])
 
     def _block(self, table: str) -> None:
@@ -165,7 +168,7 @@ class WeightEmitter:
         f, what = self.f, self.what
         size, sums = what.upstream.channel_bytes, what.feature_bytes
         feature = 0
-        for count, repeat in grouped(parts(what.upstream.channels, self.tile.features)):
+        for count, repeat in run_lengths(split_evenly(what.upstream.channels, self.tile.features)):
             moving = {
                 "upstream": (f.at("%upstream", feature * size), count * size),
                 "sums": (f.at("%sums", feature * sums), count * sums),
@@ -174,12 +177,12 @@ class WeightEmitter:
                 self._features(table, features, count)
             feature += count * repeat
 
-    def _features(self, table: str, features: Places, count: int) -> None:
+    def _features(self, table: str, features: Pointers, count: int) -> None:
         """The sums of some rows and features: channels by the tile, each with its kernel rows."""
         f, what = self.f, self.what
         size, sums = what.source.channel_bytes, what.channel_bytes
         channel = 0
-        for channels, times in grouped(parts(what.source.channels, self.tile.channels)):
+        for channels, times in run_lengths(split_evenly(what.source.channels, self.tile.channels)):
             moving = {
                 "source": (f.at("%source", channel * size), channels * size),
                 "sums": (f.at(features["sums"], channel * sums), channels * sums),
@@ -215,14 +218,14 @@ class WeightEmitter:
 
     def _edge(self, y: Loop, tile: _Tile, columns: range) -> None:
         """Columns one by one."""
-        with self.f.written(f"{self._said(tile)}, x {span_of(columns or [0])} written out"):
+        with self.f.written(f"{self._said(tile)}, x {range_text(columns or [0])} written out"):
             for column in columns:
                 self._cell(y, tile, column)
 
     def _said(self, tile: _Tile) -> str:
         """What is added to which sums, written."""
         kernel, cell = indices(self.what.rows, self.what.columns)
-        chunk = span_of(range(tile.first, tile.first + tile.span))
+        chunk = range_text(range(tile.first, tile.first + tile.span))
         where = f", kx {chunk}" if self.chunks and kernel else ""
         return f"sum[f][c]{kernel} += slope[f][y][x] * x[c]{cell or '[y][x]'}{where}"
 
@@ -292,7 +295,9 @@ class WeightEmitter:
             "source": (f.at(y["source"], source * GROUP_BYTES), step * GROUP_BYTES),
         }
         carried = [(f.vector, total) for total in y.carried]
-        turns = span_of(len(self.by_column.get(k, _NEVER)[0]) for k in range(self.what.kernel[1]))
+        turns = range_text(
+            len(self.by_column.get(k, _NEVER)[0]) for k in range(self.what.kernel[1])
+        )
         with (
             f.loop("x", count, moving, carried, turns="" if self.chunks else turns) as x,
             f.written(self._said(tile)),

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from ..ir.feature_maps import Stack
-from ..ir.llvm_text import Function, Places, splat
+from ..ir.feature_maps import FeatureMapLayout
+from ..ir.llvm_text import Function, Pointers, splat
 from ..ir.loop_notes import passing
 from .threefry import picture_keys, threefry
 
 
 @dataclass(frozen=True)
-class Drop:
+class DropoutForward:
     """Dropout of a stack. ``layer``: its number in the network, which its random words hang on."""
 
-    stack: Stack
+    stack: FeatureMapLayout
     rate: float
     layer: int
     relu: bool
 
 
-def drop(f: Function, what: Drop) -> None:
+def drop(f: Function, what: DropoutForward) -> None:
     """The function (source, output, factors, key, pictures): ``key`` is that of seed, purpose and
     epoch, ``pictures`` the numbers of the group's; ``factors`` are kept for the way back."""
     f.note(f"each value sits out by a chance of {what.rate:g}")
@@ -40,7 +40,12 @@ def drop(f: Function, what: Drop) -> None:
 
 
 def _pair(
-    f: Function, what: Drop, place: Places, keys: tuple[str, str], counter: str, cells: int
+    f: Function,
+    what: DropoutForward,
+    place: Pointers,
+    keys: tuple[str, str],
+    counter: str,
+    cells: int,
 ) -> None:
     """Two cells, or a last one, share a counter, one word each."""
     f.note(f"draw for {cells} of each picture's values, by seed, epoch, picture, layer and cell")
@@ -51,15 +56,15 @@ def _pair(
     words = threefry(f, keys, f.broadcast(counter, "i32"), "zeroinitializer")
     bound = splat(16, ceil(what.rate * 2**24), "i32")  # word / 2**24 < rate, in whole numbers
     for cell in range(cells):
-        drawn = f.two("lshr", words[cell], splat(16, 8, "i32"), "<16 x i32>")
-        out = f.two("icmp ult", drawn, bound, "<16 x i32>")
+        drawn = f.op("lshr", words[cell], splat(16, 8, "i32"), "<16 x i32>")
+        out = f.op("icmp ult", drawn, bound, "<16 x i32>")
         factor = f.select(out, "zeroinitializer", f.constant(1 / (1 - what.rate)))
-        y = f.two("fmul", f.load(place["x"], cell * what.stack.cell_bytes), factor)
+        y = f.op("fmul", f.load(place["x"], cell * what.stack.cell_bytes), factor)
         f.store(f.relu(y) if what.relu else y, place["y"], cell * what.stack.cell_bytes)
         f.store(factor, place["factors"], cell * what.stack.cell_bytes)
 
 
-def drop_backward(f: Function, stack: Stack, *, masked: bool) -> None:
+def drop_backward(f: Function, stack: FeatureMapLayout, *, masked: bool) -> None:
     """The function (source, factors, upstream, output): the same factors; source is the mask."""
     moving = {
         key: (f"%{key}", stack.cell_bytes) for key in ("source", "factors", "upstream", "output")
@@ -67,7 +72,7 @@ def drop_backward(f: Function, stack: Stack, *, masked: bool) -> None:
     f.note("slopes of values that sat out are 0")
     with f.loop("values", stack.values, moving) as value:
         f.note(f"keep slope * factor{passing(masked)}")
-        gradient = f.two("fmul", f.load(value["upstream"]), f.load(value["factors"]))
+        gradient = f.op("fmul", f.load(value["upstream"]), f.load(value["factors"]))
         if masked:
-            gradient = f.where_above(f.load(value["source"]), gradient)
+            gradient = f.where_positive(f.load(value["source"]), gradient)
         f.store(gradient, value["output"])

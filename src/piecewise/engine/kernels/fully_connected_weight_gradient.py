@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir.llvm_text import GROUP_BYTES, Function
-from ..ir.window_terms import grouped, parts
+from ..ir.window_terms import run_lengths, split_evenly
 from .reductions import masked_load, masked_store
 
 
@@ -22,12 +22,12 @@ def turn(f: Function, values: int) -> None:
     f.note("each picture's values laid one after the other")
     with f.loop("blocks", -(-values // 16), moving, what="16 values of 16 pictures") as block:
         rows = [f.load(block["source"], index * GROUP_BYTES) for index in range(16)]
-        for index, column in enumerate(f.transposed(rows)):
+        for index, column in enumerate(f.transpose(rows)):
             f.store(column, block["turned"], index * row)
 
 
 @dataclass(frozen=True)
-class Outer:
+class FullWeightGradient:
     """A gradient of ``neurons`` x ``inputs`` weights. ``sums``: the most vectors that a tile may
     carry."""
 
@@ -46,7 +46,7 @@ class _Tile(NamedTuple):
     gradient: str
 
 
-def outer(f: Function, what: Outer) -> None:
+def outer(f: Function, what: FullWeightGradient) -> None:
     """The function (turned, upstream, gradient, count): a full layer's weight gradient, to which
     each of ``count`` pictures adds upstream times value, picture by picture.
 
@@ -54,18 +54,18 @@ def outer(f: Function, what: Outer) -> None:
     """
     f.note(f"the slopes of {what.neurons} x {what.inputs} weights, picture by picture")
     whole, rest = divmod(what.inputs, f.lanes)
-    spans = parts(whole, 4) if whole else []
+    spans = split_evenly(whole, 4) if whole else []
     wide = max(spans, default=1)
     row, vector = 4 * what.inputs, 4 * f.lanes
     neuron = 0
-    for count, repeat in grouped(parts(what.neurons, max(1, min(8, what.sums // wide)))):
+    for count, repeat in run_lengths(split_evenly(what.neurons, max(1, min(8, what.sums // wide)))):
         moving = {
             "upstream": (f.at("%upstream", neuron * GROUP_BYTES), count * GROUP_BYTES),
             "gradient": (f.at("%gradient", neuron * row), count * row),
         }
         with f.loop("neurons", repeat, moving, what=f"{count} at once") as tiles:
             start, upstream = 0, tiles["upstream"]
-            for span, times in grouped(spans):
+            for span, times in run_lengths(spans):
                 columns = {
                     "turned": (f.at("%turned", start * vector), span * vector),
                     "gradient": (f.at(tiles["gradient"], start * vector), span * vector),
@@ -85,7 +85,7 @@ def outer(f: Function, what: Outer) -> None:
         neuron += count * repeat
 
 
-def _add(f: Function, what: Outer, tile: _Tile, there: str = "") -> None:
+def _add(f: Function, what: FullWeightGradient, tile: _Tile, there: str = "") -> None:
     """All pictures' part of a tile. ``there``: which lanes are weights, if not all."""
     neurons, span, turned, upstream, gradient = tile
     vector = 4 * f.lanes
@@ -98,7 +98,7 @@ def _add(f: Function, what: Outer, tile: _Tile, there: str = "") -> None:
     carried = [(f.vector, value) for value in found]
     with f.loop("pictures", "%count", moving, carried, at_least_once=True) as n:
         values = [f.load(n["turned"], x * vector) for x in range(span)]
-        errors = [f.spread(n["upstream"], o * GROUP_BYTES) for o in range(neurons)]
+        errors = [f.load_splat(n["upstream"], o * GROUP_BYTES) for o in range(neurons)]
         pairs = [(error, value) for error in errors for value in values]
         with f.written("weight's slope[f][v] += slope[f] * value[v]"):
             n.carried = [f.fma(*pair, total) for pair, total in zip(pairs, n.carried, strict=True)]

@@ -17,7 +17,7 @@ from ...core.rng import AUGMENTATION_DRAWS, derive_key
 from ...spec.augmentation import BACKGROUND, Augmentation
 from ...spec.layer import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, splat, vector_of
-from .input_packing import number, scaled
+from .input_packing import scale_bytes, to_float
 from .threefry import picture_keys, threefry
 
 _INTS = "<16 x i32>"
@@ -26,7 +26,7 @@ _INTS = "<16 x i32>"
 _RIGHT, _DOWN, _SMALLEST, _SPAN, _TURN, _WEIGHT, _FLIP, _OUT_X, _OUT_Y, _PASSES = range(2, 12)
 
 
-def told(
+def geometry_parameters(
     tricks: Augmentation, shape: Shape, ground: str, seed: int, epoch: int
 ) -> npt.NDArray[np.uint32]:
     """What the kernel is told of an epoch: a key and how far everything goes."""
@@ -46,8 +46,8 @@ def told(
     return words
 
 
-def arguments() -> list[str]:
-    """Of the function that `trick` writes."""
+def geometry_arguments() -> list[str]:
+    """Of the function that `augment_geometry` writes."""
     names = ("pictures", "fraction", "tricks", "numbers", "frames", "output")
     return [f"ptr noalias %{name}" for name in names]
 
@@ -67,26 +67,26 @@ def _blocks(shape: Shape) -> int:
     return _frame(shape) + -(-(shape.width + 3) // 16)
 
 
-def trick(f: Function, shape: Shape, kind: str) -> None:
+def augment_geometry(f: Function, shape: Shape, kind: str) -> None:
     """The function (pictures, fraction, tricks, numbers, frames, output): as `lanes.lay`, changed
     as ``tricks`` tells for pictures of these ``numbers`` (sixteen i64)."""
-    fraction = [f.spread("%fraction", place) for place in (0, 4, 8)] if kind == "i8" else []
+    fraction = [f.load_splat("%fraction", place) for place in (0, 4, 8)] if kind == "i8" else []
     drawn = _draws(f)
     places = _Places(f, shape, drawn)
-    weight = f.two("fmul", _even(f, drawn[4]), _told(f, _WEIGHT))
+    weight = f.op("fmul", _even(f, drawn[4]), _told(f, _WEIGHT))
     passes = f.value(f"zext i32 {f.load('%tricks', 4 * _PASSES, 'i32')} to i64")
     plane = GROUP_BYTES * shape.height * shape.width
     size = shape.height * shape.width * (1 if kind == "i8" else 4)
     with f.loop("channels", shape.channels, {"out": ("%output", plane)}) as channel:
         with f.loop("blocks", _blocks(shape), {"out": ("%frames", GROUP_BYTES)}) as block:
             f.store(f.constant(BACKGROUND), block["out"])
-        _frame_pictures(f, shape, kind, fraction, f.two("mul", channel.index, str(size), "i64"))
+        _frame_pictures(f, shape, kind, fraction, f.op("mul", channel.index, str(size), "i64"))
         places.sample(channel["out"])
         _weigh(f, shape, channel["out"], weight, passes)
 
 
 def _told(f: Function, place: int) -> str:
-    return f.spread("%tricks", 4 * place)
+    return f.load_splat("%tricks", 4 * place)
 
 
 def _draws(f: Function) -> list[str]:
@@ -95,9 +95,9 @@ def _draws(f: Function) -> list[str]:
     words: list[str] = []
     for counter in range(3):
         words += threefry(f, keys, splat(16, counter, "i32"), "zeroinitializer")
-    drawn = [f.two("lshr", word, splat(16, 8, "i32"), _INTS) for word in words]
+    drawn = [f.op("lshr", word, splat(16, 8, "i32"), _INTS) for word in words]
     floats = [f.value(f"sitofp {_INTS} {word} to {f.vector}") for word in drawn]
-    return [f.two("fmul", value, f.constant(2.0**-24)) for value in floats]
+    return [f.op("fmul", value, f.constant(2.0**-24)) for value in floats]
 
 
 def _even(f: Function, drawn: str) -> str:
@@ -108,19 +108,19 @@ def _even(f: Function, drawn: str) -> str:
 def _sine_cosine(f: Function, turn: str) -> tuple[str, str]:
     """Sine and cosine of an angle in quarter turns, from -2 to 2: Taylor series of the rest."""
     nearest = f.nearest(turn)
-    rest = f.two("fsub", turn, nearest)
-    square = f.two("fmul", rest, rest)
-    parts = []
+    rest = f.op("fsub", turn, nearest)
+    square = f.op("fmul", rest, rest)
+    split_evenly = []
     for first in (1, 0):
         series = f.constant(_taylor(first + 10))
         for power in range(first + 8, -1, -2):
             series = f.fma(series, square, f.constant(_taylor(power)))
-        parts.append(series)
-    sine, cosine = f.two("fmul", parts[0], rest), parts[1]
+        split_evenly.append(series)
+    sine, cosine = f.op("fmul", split_evenly[0], rest), split_evenly[1]
     quarter = f.value(f"fptosi {f.vector} {nearest} to {_INTS}")
     odd = _bit(f, quarter, 1)
     back = _bit(f, quarter, 2)  # sines of half a turn and more
-    ahead = _bit(f, f.two("add", quarter, splat(16, 1, "i32"), _INTS), 2)
+    ahead = _bit(f, f.op("add", quarter, splat(16, 1, "i32"), _INTS), 2)
     return (
         _signed(f, back, f.select(odd, cosine, sine)),
         _signed(f, ahead, f.select(odd, sine, cosine)),
@@ -133,7 +133,7 @@ def _taylor(power: int) -> float:
 
 
 def _bit(f: Function, value: str, bit: int) -> str:
-    kept = f.two("and", value, splat(16, bit, "i32"), _INTS)
+    kept = f.op("and", value, splat(16, bit, "i32"), _INTS)
     return f.value(f"icmp ne {_INTS} {kept}, zeroinitializer")
 
 
@@ -147,17 +147,17 @@ class _Places:
     def __init__(self, f: Function, shape: Shape, drawn: Sequence[str]) -> None:
         self.f, self.shape = f, shape
         self.shift = [
-            f.two("fmul", _even(f, drawn[axis]), _told(f, place))
+            f.op("fmul", _even(f, drawn[axis]), _told(f, place))
             for axis, place in ((0, _RIGHT), (1, _DOWN))
         ]
         scaling = f.fma(drawn[2], _told(f, _SPAN), _told(f, _SMALLEST))
-        turned = _sine_cosine(f, f.two("fmul", _even(f, drawn[3]), _told(f, _TURN)))
-        sine, cosine = (f.two("fdiv", part, scaling) for part in turned)
+        turned = _sine_cosine(f, f.op("fmul", _even(f, drawn[3]), _told(f, _TURN)))
+        sine, cosine = (f.op("fdiv", part, scaling) for part in turned)
         mirrored = f.value(f"fcmp olt {f.vector} {drawn[5]}, {_told(f, _FLIP)}")
         self.x_by_x, self.x_by_y = (_signed(f, mirrored, part) for part in (cosine, sine))
         self.y_by_x, self.y_by_y = f.value(f"fneg {f.vector} {sine}"), cosine
         self.bounds = [
-            (f.two("fsub", f.constant(1), out), f.two("fadd", f.constant(side), out))
+            (f.op("fsub", f.constant(1), out), f.op("fadd", f.constant(side), out))
             for side, out in ((shape.width, _told(f, _OUT_X)), (shape.height, _told(f, _OUT_Y)))
         ]
         starts = [lane * _frame(shape) for lane in range(16)]
@@ -170,37 +170,35 @@ class _Places:
         middle = [(side - 1) / 2 for side in (shape.width, shape.height)]
         first = [(f.vector, f.constant(-half)) for half in middle]
         with f.loop("rows", shape.height, {"out": (output, row_size)}, first[1:]) as row:
-            y = f.two("fsub", row.carried[0], self.shift[1])
+            y = f.op("fsub", row.carried[0], self.shift[1])
             from_x = f.fma(self.x_by_y, y, f.constant(middle[0] + 1))  # counted in the frame
             from_y = f.fma(self.y_by_y, y, f.constant(middle[1] + 1))
             with f.loop(
                 "columns", shape.width, {"out": (row["out"], GROUP_BYTES)}, first[:1]
             ) as column:
-                x = f.two("fsub", column.carried[0], self.shift[0])
+                x = f.op("fsub", column.carried[0], self.shift[0])
                 places = f.fma(self.x_by_x, x, from_x), f.fma(self.y_by_x, x, from_y)
                 f.store(self._between(*places), column["out"])
-                column.carried = [f.two("fadd", column.carried[0], f.constant(1))]
-            row.carried = [f.two("fadd", row.carried[0], f.constant(1))]
+                column.carried = [f.op("fadd", column.carried[0], f.constant(1))]
+            row.carried = [f.op("fadd", row.carried[0], f.constant(1))]
 
     def _between(self, x: str, y: str) -> str:
         """What lies at these places, from the four pixels around each."""
         f, width = self.f, self.shape.width + 2
         left, across = self._cell(x, *self.bounds[0])
         top, along = self._cell(y, *self.bounds[1])
-        cell = f.two("add", left, f.two("mul", top, splat(16, width, "i32"), _INTS), _INTS)
-        cell = f.two("add", cell, self.starts, _INTS)
+        cell = f.op("add", left, f.op("mul", top, splat(16, width, "i32"), _INTS), _INTS)
+        cell = f.op("add", cell, self.starts, _INTS)
         corners = [self._gather(cell, step) for step in (0, 1, width, width + 1)]
-        upper, lower = (
-            f.fma(across, f.two("fsub", b, a), a) for a, b in (corners[:2], corners[2:])
-        )
-        return f.fma(along, f.two("fsub", lower, upper), upper)
+        upper, lower = (f.fma(across, f.op("fsub", b, a), a) for a, b in (corners[:2], corners[2:]))
+        return f.fma(along, f.op("fsub", lower, upper), upper)
 
     def _cell(self, place: str, low: str, high: str) -> tuple[str, str]:
         """The pixel before a place, kept between bounds, and how far the place is beyond it."""
         f = self.f
         place = _smallest(f, _largest(f, place, low), high)
         cell = f.value(f"fptosi {f.vector} {place} to {_INTS}")
-        return cell, f.two("fsub", place, f.value(f"sitofp {_INTS} {cell} to {f.vector}"))
+        return cell, f.op("fsub", place, f.value(f"sitofp {_INTS} {cell} to {f.vector}"))
 
     def _gather(self, cell: str, step: int) -> str:
         f = self.f
@@ -238,12 +236,12 @@ def _copy(f: Function, source: str, out: str, kind: str, fraction: list[str], la
         value = f.load(source, 0, vector_of(16, kind), align=1 if kind == "i8" else 4)
         if kind == "i8":
             value = f.value(f"uitofp <16 x i8> {value} to {f.vector}")
-            value = scaled(f, value, fraction)
+            value = scale_bytes(f, value, fraction)
         f.store(value, out, align=4)
         return
-    value = number(f, f.load(source, 0, kind), kind)
+    value = to_float(f, f.load(source, 0, kind), kind)
     if kind == "i8":
-        wide = scaled(f, f.broadcast(value), fraction)
+        wide = scale_bytes(f, f.broadcast(value), fraction)
         value = f.value(f"extractelement {f.vector} {wide}, i64 0")
     f.store(value, out, 0, "float")
 
@@ -255,24 +253,24 @@ def _weigh(f: Function, shape: Shape, output: str, weight: str, passes: str) -> 
     negative = f.value(f"fcmp olt {f.vector} {weight}, zeroinitializer")
     side = f.select(negative, f.constant(-1), f.constant(1))
     row_size = GROUP_BYTES * shape.width
-    with f.loop("passes", passes, carried=[(f.vector, f.two("fmul", weight, side))]) as turn:
+    with f.loop("passes", passes, carried=[(f.vector, f.op("fmul", weight, side))]) as turn:
         share = _smallest(f, _largest(f, turn.carried[0], "zeroinitializer"), f.constant(1))
         rows = {"in": (output, row_size), "out": ("%frames", row_size)}
         with f.loop("rows", shape.height, rows) as row:
             _along_row(f, row["in"], row["out"], shape.width, side)
         with f.loop("rows", shape.height, {"out": (output, row_size)}) as row:
             _across_rows(f, shape, row.index, row["out"], share, side)
-        turn.carried = [f.two("fsub", turn.carried[0], f.constant(1))]
+        turn.carried = [f.op("fsub", turn.carried[0], f.constant(1))]
 
 
 def _along_row(f: Function, source: str, out: str, width: int, side: str) -> None:
     """The largest of each cell of a row and those before and after it."""
-    first = f.two("fmul", f.load(source), side)
+    first = f.op("fmul", f.load(source), side)
     moving = {"out": (out, GROUP_BYTES)}
     with f.loop("columns", width, moving, [(f.vector, first)] * 2) as column:
         after = f.at(source, _times(f, _beside(f, column.index, width)[1], GROUP_BYTES))
         before, here = column.carried
-        following = f.two("fmul", f.load(after), side)
+        following = f.op("fmul", f.load(after), side)
         f.store(_largest(f, _largest(f, before, here), following), column["out"])
         column.carried = [here, following]
 
@@ -289,21 +287,21 @@ def _across_rows(f: Function, shape: Shape, row: str, out: str, share: str, side
         for name in ("here", "below"):
             largest = _largest(f, largest, f.load(column[name]))
         x = f.load(column["out"])
-        further = f.two("fsub", f.two("fmul", largest, side), x)
+        further = f.op("fsub", f.op("fmul", largest, side), x)
         f.store(f.fma(share, further, x), column["out"])
 
 
 def _beside(f: Function, index: str, count: int) -> tuple[str, str]:
     """The index before and the one after, or the same at the ends."""
-    inside = f.two("icmp sgt", index, "0", "i64")
-    before = f.value(f"select i1 {inside}, i64 {f.two('sub', index, '1', 'i64')}, i64 0")
-    after = f.two("add", index, "1", "i64")
-    inside = f.two("icmp slt", after, str(count), "i64")
+    inside = f.op("icmp sgt", index, "0", "i64")
+    before = f.value(f"select i1 {inside}, i64 {f.op('sub', index, '1', 'i64')}, i64 0")
+    after = f.op("add", index, "1", "i64")
+    inside = f.op("icmp slt", after, str(count), "i64")
     return before, f.value(f"select i1 {inside}, i64 {after}, i64 {count - 1}")
 
 
 def _times(f: Function, index: str, size: int) -> str:
-    return f.two("mul", index, str(size), "i64")
+    return f.op("mul", index, str(size), "i64")
 
 
 def _largest(f: Function, a: str, b: str) -> str:

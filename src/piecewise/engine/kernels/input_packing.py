@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..ir.llvm_text import GROUP_BYTES, Function
 
 
-def lay(f: Function, values: int, kind: str) -> None:
+def pack_input(f: Function, values: int, kind: str) -> None:
     """The function (pictures, fraction, output): ``pictures`` sixteen pointers, each to ``values``
     bytes (``kind`` "i8", made numbers by (a * byte + b) / c, the three ``fraction``) or floats."""
-    numbers = [f.spread("%fraction", place) for place in (0, 4, 8)] if kind == "i8" else []
+    numbers = [f.load_splat("%fraction", place) for place in (0, 4, 8)] if kind == "i8" else []
     size = 1 if kind == "i8" else 4
     if values < 16:
         with f.loop("lanes", 16, {"picture": ("%pictures", 8), "out": ("%output", 4)}) as lane:
@@ -16,14 +16,14 @@ def lay(f: Function, values: int, kind: str) -> None:
             with f.loop(
                 "values", values, {"x": (picture, size), "out": (lane["out"], GROUP_BYTES)}
             ) as value:
-                f.store(number(f, f.load(value["x"], 0, kind), kind), value["out"], 0, "float")
+                f.store(to_float(f, f.load(value["x"], 0, kind), kind), value["out"], 0, "float")
         if kind == "i8":
             with f.loop("values", values, {"out": ("%output", GROUP_BYTES)}) as value:
-                f.store(scaled(f, f.load(value["out"]), numbers), value["out"])
+                f.store(scale_bytes(f, f.load(value["out"]), numbers), value["out"])
         return
     whole = values // 16
     with f.loop("blocks", whole) as block:
-        _block(f, f.two("shl", block.index, "4", "i64"), kind, numbers)
+        _block(f, f.op("shl", block.index, "4", "i64"), kind, numbers)
     if values % 16:
         _block(f, str(values - 16), kind, numbers)  # some of them a second time
 
@@ -31,39 +31,39 @@ def lay(f: Function, values: int, kind: str) -> None:
 def _block(f: Function, first: str, kind: str, numbers: list[str]) -> None:
     """Sixteen values of each picture."""
     size = 1 if kind == "i8" else 4
-    offset = f.two("mul", first, str(size), "i64")
+    offset = f.op("mul", first, str(size), "i64")
     vector = f"<16 x {kind}>"
     rows = [
         f.load(f.load("%pictures", 8 * lane, "ptr"), offset, vector, align=size)
         for lane in range(16)
     ]
-    out = f.at("%output", f.two("mul", first, str(GROUP_BYTES), "i64"))
-    for index, column in enumerate(f.transposed(rows, vector)):
+    out = f.at("%output", f.op("mul", first, str(GROUP_BYTES), "i64"))
+    for index, column in enumerate(f.transpose(rows, vector)):
         value = column
         if kind == "i8":
             wide = f.value(f"zext {vector} {column} to <16 x i32>")
-            value = scaled(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
+            value = scale_bytes(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
         f.store(value, out, index * GROUP_BYTES)
 
 
-def number(f: Function, value: str, kind: str) -> str:
+def to_float(f: Function, value: str, kind: str) -> str:
     """One byte or float as a float."""
     return f.value(f"uitofp i8 {value} to float") if kind == "i8" else value
 
 
-def scaled(f: Function, value: str, numbers: list[str]) -> str:
+def scale_bytes(f: Function, value: str, numbers: list[str]) -> str:
     """Bytes, as floats, by the three numbers of the fraction."""
     a, b, c = numbers
-    return f.two("fdiv", f.fma(value, a, b), c)
+    return f.op("fdiv", f.fma(value, a, b), c)
 
 
-def hand_out(f: Function, classes: int) -> None:
-    """The function (logits, answers, count): [classes][16] -> [count][classes]."""
+def unpack_logits(f: Function, classes: int) -> None:
+    """The function (logits, output, count): [classes][16] -> [count][classes]."""
     with (
         f.loop(
             "pictures",
             "%count",
-            {"logit": ("%logits", 4), "out": ("%answers", 4 * classes)},
+            {"logit": ("%logits", 4), "out": ("%output", 4 * classes)},
             at_least_once=True,
         ) as n,
         f.loop("classes", classes, {"logit": (n["logit"], GROUP_BYTES), "out": (n["out"], 4)}) as c,

@@ -21,7 +21,7 @@ _CONTRAST, _LIGHT, _NOISE, _ROWS, _COLUMNS = range(4, 9)
 _GRADE, _ROW_BAND, _COLUMN_BAND, _LOUDNESS = range(3, 7)
 
 
-def shades_told(
+def intensity_parameters(
     tricks: Augmentation, shape: Shape, seed: int, epoch: int
 ) -> npt.NDArray[np.uint32]:
     """What the kernels are told of an epoch: two keys and how far everything goes."""
@@ -39,12 +39,12 @@ def shades_told(
     return words
 
 
-def shades_arguments() -> list[str]:
-    """Of the functions that `shade` and `mask` write."""
+def intensity_arguments() -> list[str]:
+    """Of the functions that `augment_intensity` and `mask` write."""
     return [f"ptr noalias %{name}" for name in ("stack", "shades", "numbers")]
 
 
-def shade(f: Function, values: int, *, graded: bool, noisy: bool) -> None:
+def augment_intensity(f: Function, values: int, *, graded: bool, noisy: bool) -> None:
     """The function (stack, shades, numbers): contrast and light (``graded``) and noise (``noisy``)
     for laid pictures of ``values`` cells and these ``numbers`` (sixteen i64)."""
     _Shade(f, graded=graded, noisy=noisy).every(values)
@@ -59,11 +59,11 @@ class _Shade:
         if graded:
             contrast, light = _even(f, _drawn(f, keys, _GRADE))
             self.factor = f.fma(contrast, _told(f, _CONTRAST), f.constant(1))
-            self.light = f.two("fmul", light, _told(f, _LIGHT))
+            self.light = f.op("fmul", light, _told(f, _LIGHT))
         if noisy:
             drawn = f.cast("sitofp", _drawn(f, keys, _LOUDNESS)[0], _INTS, f.vector)
-            most = f.two("fmul", _told(f, _NOISE), f.constant(2.0**-24))
-            self.loudness = f.two("fmul", drawn, most)
+            most = f.op("fmul", _told(f, _NOISE), f.constant(2.0**-24))
+            self.loudness = f.op("fmul", drawn, most)
             self.keys = picture_keys(f, f.at("%shades", 8), "%numbers")
 
     def every(self, values: int) -> None:
@@ -84,12 +84,12 @@ class _Shade:
                 x = f.fma(x, self.factor, self.light)
             if self.noisy:
                 x = f.fma(noise[cell], self.loudness, x)
-            x = f.select(f.two("fcmp olt", x, f.constant(-1)), f.constant(-1), x)
-            x = f.select(f.two("fcmp ogt", x, f.constant(1)), f.constant(1), x)
+            x = f.select(f.op("fcmp olt", x, f.constant(-1)), f.constant(-1), x)
+            x = f.select(f.op("fcmp ogt", x, f.constant(1)), f.constant(1), x)
             f.store(x, place, cell * GROUP_BYTES)
 
 
-def mask(f: Function, shape: Shape) -> None:
+def mask_bands(f: Function, shape: Shape) -> None:
     """The function (stack, shades, numbers): a band of rows and one of columns of each laid picture
     of this shape become ground."""
     keys = picture_keys(f, "%shades", "%numbers")
@@ -103,7 +103,7 @@ def mask(f: Function, shape: Shape) -> None:
     ):
         in_rows = _inside(f, row, rows)
         with f.loop("columns", shape.width, {"x": (row["x"], GROUP_BYTES)}) as column:
-            masked = f.two("or", in_rows, _inside(f, column, columns), "<16 x i1>")
+            masked = f.op("or", in_rows, _inside(f, column, columns), "<16 x i1>")
             f.store(f.select(masked, f.constant(BACKGROUND), f.load(column["x"])), column["x"])
 
 
@@ -111,31 +111,31 @@ def _band(f: Function, drawn: tuple[str, str], widest: int, side: int) -> tuple[
     """The first cell of a band and how many it has, in whole numbers: shares of 24 bits."""
     breadth, place = (f.cast("zext", word, _INTS, _WIDE) for word in drawn)
     most = f.cast("zext", f.load("%shades", 4 * widest, "i32"), "i32", "i64")
-    cells = _share(f, breadth, f.broadcast(f.two("add", most, "1", "i64"), "i64"))
-    first = _share(f, place, f.two("sub", splat(16, side + 1, "i64"), cells, _WIDE))
+    cells = _share(f, breadth, f.broadcast(f.op("add", most, "1", "i64"), "i64"))
+    first = _share(f, place, f.op("sub", splat(16, side + 1, "i64"), cells, _WIDE))
     return f.cast("trunc", first, _WIDE, _INTS), f.cast("trunc", cells, _WIDE, _INTS)
 
 
 def _share(f: Function, drawn: str, count: str) -> str:
     """One of 0 to ``count`` - 1."""
-    return f.two("lshr", f.two("mul", drawn, count, _WIDE), splat(16, 24, "i64"), _WIDE)
+    return f.op("lshr", f.op("mul", drawn, count, _WIDE), splat(16, 24, "i64"), _WIDE)
 
 
 def _inside(f: Function, place: Loop, band: tuple[str, str]) -> str:
     """Which pictures have the row or column of this turn in their band."""
     index = f.broadcast(f.cast("trunc", place.index, "i64", "i32"), "i32")
-    return f.two("icmp ult", f.two("sub", index, band[0], _INTS), band[1], _INTS)
+    return f.op("icmp ult", f.op("sub", index, band[0], _INTS), band[1], _INTS)
 
 
 def _told(f: Function, place: int) -> str:
-    return f.spread("%shades", 4 * place)
+    return f.load_splat("%shades", 4 * place)
 
 
 def _drawn(f: Function, keys: tuple[str, str], counter: int | str) -> tuple[str, str]:
     """Two whole numbers of 24 bits for each picture."""
     counters = splat(16, counter, "i32") if isinstance(counter, int) else counter
     first, second = (
-        f.two("lshr", word, splat(16, 8, "i32"), _INTS)
+        f.op("lshr", word, splat(16, 8, "i32"), _INTS)
         for word in threefry(f, keys, counters, "zeroinitializer")
     )
     return first, second

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from ..ir.feature_maps import Stack
-from ..ir.llvm_text import Function, Module, Places, splat, vector_of
-from ..ir.window_terms import Run, Terms, runs, span_of, table
+from ..ir.feature_maps import FeatureMapLayout
+from ..ir.llvm_text import Function, Module, Pointers, splat, vector_of
+from ..ir.window_terms import Terms, TileRun, range_text, runs, table
 
 MOST_WRITTEN = 36
 """Cells of a window that are still written out one by one."""
@@ -43,11 +43,11 @@ def winners_of(window: tuple[int, int]) -> Winners:
 
 
 @dataclass(frozen=True)
-class PoolRow:
+class PoolingRow:
     """A row of windows over ``rows`` rows of a source; all channels."""
 
-    source: Stack
-    output: Stack
+    source: FeatureMapLayout
+    output: FeatureMapLayout
     rows: int
     columns: Terms
     window_columns: int
@@ -62,7 +62,7 @@ _State = tuple[str, str]
 """What a window has come to: the largest so far, or the sum, and which cell it was."""
 
 
-def pool_row(f: Function, module: Module, what: PoolRow) -> None:
+def pool_row(f: Function, module: Module, what: PoolingRow) -> None:
     """The function (source, output, index): source at its first row under the windows, output and
     index (the winners) at theirs."""
     column_runs = runs(what.columns, [1] * len(what.columns))
@@ -83,7 +83,7 @@ def pool_row(f: Function, module: Module, what: PoolRow) -> None:
             _by_table(f, module, what, channel)
 
 
-def _run(f: Function, what: PoolRow, channel: Places, run: Run) -> None:
+def _run(f: Function, what: PoolingRow, channel: Pointers, run: TileRun) -> None:
     """Windows with the same cells, which are written out."""
     size, winner = what.source.cell_bytes, what.winners.size
     moving = {
@@ -104,7 +104,7 @@ def _run(f: Function, what: PoolRow, channel: Places, run: Run) -> None:
         _keep(f, what, x, state, f.constant(len(cells)))
 
 
-def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> None:
+def _by_table(f: Function, module: Module, what: PoolingRow, channel: Pointers) -> None:
     """Large windows: rows and columns in loops."""
     columns = module.table(table(what.columns, 1, what.source.cell_bytes))
     moving = {
@@ -121,15 +121,15 @@ def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> No
         with f.loop("ky", what.rows, {"source": (first, what.source.row_bytes)}, state) as ky:
             moving = {"source": (ky["source"], what.source.cell_bytes)}
             state = list(zip(kinds, ky.carried, strict=True))
-            widths = span_of(len(cell) for cell in what.columns)
+            widths = range_text(len(cell) for cell in what.columns)
             with f.loop("kx", count, moving, state, at_least_once=True, turns=widths) as kx:
                 f.note("one cell looked at")
-                row = f.two("mul", ky.index, str(what.window_columns), "i64")
-                cell = f.two("add", row, kx.index, "i64")
+                row = f.op("mul", ky.index, str(what.window_columns), "i64")
+                cell = f.op("add", row, kx.index, "i64")
                 value, winner = kx.carried
                 kx.carried = list(_met(f, what, (value, winner), cell, f.load(kx["source"])))
             ky.carried = kx.carried
-        cells = f.two("mul", count, str(what.rows), "i64")
+        cells = f.op("mul", count, str(what.rows), "i64")
         value, winner = ky.carried
         divisor = ""
         if what.kind == "average":
@@ -137,16 +137,16 @@ def _by_table(f: Function, module: Module, what: PoolRow, channel: Places) -> No
         _keep(f, what, x, (value, winner), divisor)
 
 
-def _met(f: Function, what: PoolRow, state: _State, cell: int | str, value: str) -> _State:
+def _met(f: Function, what: PoolingRow, state: _State, cell: int | str, value: str) -> _State:
     """The state after one more cell, number ``cell``. What is no number must not hide."""
     best, winner = state
     if what.kind == "average":
-        return (f.two("fadd", best, value) if best else value), winner
+        return (f.op("fadd", best, value) if best else value), winner
     if not best:
         return value, "zeroinitializer"
-    more = f.two("fcmp ogt", value, best)
-    none = f.two("fcmp uno", value, "zeroinitializer")
-    better = f.two("or", more, none, "<16 x i1>")
+    more = f.op("fcmp ogt", value, best)
+    none = f.op("fcmp uno", value, "zeroinitializer")
+    better = f.op("or", more, none, "<16 x i1>")
     if what.keeps_winner:
         element = what.winners.element
         short = cell if isinstance(cell, int) else f.cast("trunc", cell, "i64", element)
@@ -154,7 +154,7 @@ def _met(f: Function, what: PoolRow, state: _State, cell: int | str, value: str)
     return f.select(better, value, best), winner
 
 
-def _keep(f: Function, what: PoolRow, place: Places, state: _State, cells: str) -> None:
+def _keep(f: Function, what: PoolingRow, place: Pointers, state: _State, cells: str) -> None:
     """Write a window's number. ``cells``: how many it looked at, in all lanes, for an average."""
     value, winner = state
     f.note(
@@ -164,7 +164,7 @@ def _keep(f: Function, what: PoolRow, place: Places, state: _State, cells: str) 
         + (", and which cell won" if what.keeps_winner else "")
     )
     if what.kind == "average":
-        value = f.two("fdiv", value, cells)
+        value = f.op("fdiv", value, cells)
     f.store(f.relu(value) if what.relu else value, place["out"])
     if what.keeps_winner:
         f.store(winner, place["index"], 0, what.winners.vector, align=16)

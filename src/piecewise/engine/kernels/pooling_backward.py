@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..ir.feature_maps import Stack
-from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Moving, Places
+from ..ir.feature_maps import FeatureMapLayout
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Pointers, PointerSteps
 from ..ir.loop_notes import passing
-from ..ir.window_terms import Run, Terms, parts, runs, span_of, steps, table
+from ..ir.window_terms import Terms, TileRun, range_text, runs, split_evenly, steps, table
 from .pooling import MOST_WRITTEN, Winners
 
 
 @dataclass(frozen=True)
-class Unpool:
+class PoolingBackward:
     """The way back of a whole pooling. ``rows`` and ``columns`` are the backward terms."""
 
-    upstream: Stack
-    output: Stack
+    upstream: FeatureMapLayout
+    output: FeatureMapLayout
     rows: Terms
     columns: Terms
     window_columns: int
@@ -35,11 +35,11 @@ class _Cells(NamedTuple):
     cells: int
 
 
-def unpool(f: Function, module: Module, what: Unpool) -> None:
+def pooling_backward(f: Function, module: Module, what: PoolingBackward) -> None:
     """The function (upstream, index, output, mask): each cell adds what the windows it lay in hand
     back: all to the winner, or (average) their upstream, which is divided already."""
     down, across = (
-        runs(terms, parts(len(terms), stride, stride))
+        runs(terms, split_evenly(len(terms), stride, stride))
         for terms, stride in zip((what.rows, what.columns), what.strides, strict=True)
     )
     written = sum(
@@ -64,7 +64,9 @@ def unpool(f: Function, module: Module, what: Unpool) -> None:
             _rows(f, what, channel, rows, across)
 
 
-def _moving(f: Function, what: Unpool, place: Places, start: _Cells, step: _Cells) -> Moving:
+def _moving(
+    f: Function, what: PoolingBackward, place: Pointers, start: _Cells, step: _Cells
+) -> PointerSteps:
     """The four pointers moved on, and moving from turn to turn."""
     sizes = {
         "upstream": _Cells(GROUP_BYTES, 0),
@@ -81,7 +83,9 @@ def _moving(f: Function, what: Unpool, place: Places, start: _Cells, step: _Cell
     }
 
 
-def _rows(f: Function, what: Unpool, channel: Places, down: Run, across: list[Run]) -> None:
+def _rows(
+    f: Function, what: PoolingBackward, channel: Pointers, down: TileRun, across: list[TileRun]
+) -> None:
     """Tiles of cells with the same windows over them, which are written out."""
     wide, narrow = what.output.shape.width, what.upstream.shape.width
     start = _Cells(down.source * narrow, down.start * wide)
@@ -95,7 +99,7 @@ def _rows(f: Function, what: Unpool, channel: Places, down: Run, across: list[Ru
                 _tile(f, what, x, down.pattern, run.pattern)
 
 
-def _tile(f: Function, what: Unpool, place: Places, down: Terms, across: Terms) -> None:
+def _tile(f: Function, what: PoolingBackward, place: Pointers, down: Terms, across: Terms) -> None:
     """The cells of a tile, row by row."""
     wide, narrow = what.output.shape.width, what.upstream.shape.width
     met = sum(len(row) * len(column) for row in down for column in across)
@@ -112,16 +116,21 @@ def _tile(f: Function, what: Unpool, place: Places, down: Terms, across: Terms) 
 
 
 def _handed_back(
-    f: Function, what: Unpool, place: Places, value: str, window: int | str, cell: int | str
+    f: Function,
+    what: PoolingBackward,
+    place: Pointers,
+    value: str,
+    window: int | str,
+    cell: int | str,
 ) -> str:
     """The value and what a window hands back to its cell number ``cell``."""
     found = f.load(place["upstream"], _times(f, window, GROUP_BYTES))
     if what.kind == "max":
         vector, offset = what.winners.vector, _times(f, window, what.winners.size)
         index = f.load(place["index"], offset, vector, align=16)
-        won = f.two("icmp eq", index, what.winners.of_cell(f, cell), vector)
+        won = f.op("icmp eq", index, what.winners.of_cell(f, cell), vector)
         found = f.select(won, found, "zeroinitializer")
-    return f.two("fadd", value, found) if value else found
+    return f.op("fadd", value, found) if value else found
 
 
 _TAKEN = {
@@ -131,22 +140,22 @@ _TAKEN = {
 """What a cell takes of a window, in words."""
 
 
-def _note_kept(f: Function, what: Unpool, cells: int) -> None:
+def _note_kept(f: Function, what: PoolingBackward, cells: int) -> None:
     f.note(f"keep {cells} {'slopes' if cells > 1 else 'slope'}{passing(what.masked)}")
 
 
 def _times(f: Function, count: int | str, size: int) -> int | str:
-    return count * size if isinstance(count, int) else f.two("mul", count, str(size), "i64")
+    return count * size if isinstance(count, int) else f.op("mul", count, str(size), "i64")
 
 
-def _keep(f: Function, what: Unpool, place: Places, value: str, cell: int) -> None:
+def _keep(f: Function, what: PoolingBackward, place: Pointers, value: str, cell: int) -> None:
     """Write a cell's gradient, where the input was above zero if it went through ReLU."""
     if what.masked:
-        value = f.where_above(f.load(place["mask"], cell * GROUP_BYTES), value)
+        value = f.where_positive(f.load(place["mask"], cell * GROUP_BYTES), value)
     f.store(value, place["out"], cell * GROUP_BYTES)
 
 
-def _by_table(f: Function, module: Module, what: Unpool, channel: Places) -> None:
+def _by_table(f: Function, module: Module, what: PoolingBackward, channel: Pointers) -> None:
     """Large windows: which windows a cell lay in is looked up."""
     narrow, row_bytes = what.upstream.shape.width, what.output.row_bytes
     rows = module.table(table(what.rows, 1, narrow))
@@ -157,7 +166,9 @@ def _by_table(f: Function, module: Module, what: Unpool, channel: Places) -> Non
         with f.loop("x", len(what.columns), across) as x:
             row = [f.load(y["row"], place, "i64") for place in (0, 8, 16)]
             column = [f.load(x["column"], place, "i64") for place in (0, 8, 16)]
-            high, wide = (span_of(len(cell) for cell in axis) for axis in (what.rows, what.columns))
+            high, wide = (
+                range_text(len(cell) for cell in axis) for axis in (what.rows, what.columns)
+            )
             zero = [(f.vector, "zeroinitializer")]
             with f.loop("ky", row[0], {}, zero, turns=high) as ky:
                 with f.loop("kx", column[0], {}, [(f.vector, ky.carried[0])], turns=wide) as kx:
@@ -171,13 +182,13 @@ def _by_table(f: Function, module: Module, what: Unpool, channel: Places) -> Non
 
 
 def _looked_up(
-    f: Function, what: Unpool, down: tuple[list[str], Loop], across: tuple[list[str], Loop]
+    f: Function, what: PoolingBackward, down: tuple[list[str], Loop], across: tuple[list[str], Loop]
 ) -> tuple[str, str]:
     """A window and the number of its cell, from the lines of both tables and the turns of both
     loops."""
 
     def term(first: str, loop: Loop, step: int) -> str:
-        return f.two("add", first, f.two("mul", loop.index, str(step), "i64"), "i64")
+        return f.op("add", first, f.op("mul", loop.index, str(step), "i64"), "i64")
 
     (_, row_cell, row_window), ky = down
     (_, column_cell, column_window), kx = across
@@ -186,13 +197,17 @@ def _looked_up(
     window_row = term(row_window, ky, row_steps[1] * what.upstream.shape.width)
     cell_column = term(column_cell, kx, column_steps[0])
     window_column = term(column_window, kx, column_steps[1])
-    above = f.two("mul", cell_row, str(what.window_columns), "i64")
-    cell = f.cast("trunc", f.two("add", above, cell_column, "i64"), "i64", what.winners.element)
-    return f.two("add", window_row, window_column, "i64"), cell
+    above = f.op("mul", cell_row, str(what.window_columns), "i64")
+    cell = f.cast("trunc", f.op("add", above, cell_column, "i64"), "i64", what.winners.element)
+    return f.op("add", window_row, window_column, "i64"), cell
 
 
 def share(
-    f: Function, module: Module, upstream: Stack, rows: tuple[int, ...], columns: tuple[int, ...]
+    f: Function,
+    module: Module,
+    upstream: FeatureMapLayout,
+    rows: tuple[int, ...],
+    columns: tuple[int, ...],
 ) -> None:
     """The function (upstream): each window's upstream divided by the cells it covers, in place.
     ``rows``, ``columns``: how many of each every window covers."""
@@ -206,6 +221,6 @@ def share(
             with f.loop("x", len(columns), moving) as x:
                 f.note("slope / (rows * columns under the window)")
                 height, width = f.load(y["row"], 0, "i64"), f.load(x["column"], 0, "i64")
-                cells = f.two("mul", height, width, "i64")
+                cells = f.op("mul", height, width, "i64")
                 divisor = f.broadcast(f.cast("sitofp", cells, "i64", "float"))
-                f.store(f.two("fdiv", f.load(x["upstream"]), divisor), x["upstream"])
+                f.store(f.op("fdiv", f.load(x["upstream"]), divisor), x["upstream"])

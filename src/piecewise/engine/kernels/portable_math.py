@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import factorial
 from typing import NamedTuple
 
-from ..ir.llvm_text import Function, splat, vector_of, wide_number
+from ..ir.llvm_text import Function, float64_constant, splat, vector_of
 
 
 class _Format(NamedTuple):
@@ -55,33 +55,33 @@ _FORMATS = {
 }
 _ROUND = 1.5 * 2**52
 """Added to a float64, it rounds to a whole number, which is then in the lowest bits."""
-_ROUND_BITS = int(wide_number(_ROUND), 16)
+_ROUND_BITS = int(float64_constant(_ROUND), 16)
 
 
 def exp(f: Function, x: str) -> str:
     """e to the x for x of at most 88: 2**k times the Taylor series of the rest."""
     form, v = _FORMATS[f.real], f.vector
-    low = f.two("fcmp olt", x, f.constant(form.least))
+    low = f.op("fcmp olt", x, f.constant(form.least))
     x = f.select(low, f.constant(form.least), x)
     inverse = f.constant(1.4426950408889634)
     lifted = ""
     if f.real == "double":
         lifted = f.fma(x, inverse, f.constant(_ROUND))
-        k = f.two("fsub", lifted, f.constant(_ROUND))
+        k = f.op("fsub", lifted, f.constant(_ROUND))
     else:
-        k = f.nearest(f.two("fmul", x, inverse))
+        k = f.nearest(f.op("fmul", x, inverse))
     rest = f.fma(k, f.constant(-form.ln2_high), x)
     rest = f.fma(k, f.constant(-form.ln2_low), rest)
     series = _polynomial(f, [1 / factorial(n) for n in range(form.exp_degree + 1)], rest)
     if f.real == "double":
         bits = f.cast("bitcast", lifted, v, form.integers)
-        power = f.two("sub", bits, form.splat(_ROUND_BITS), form.integers)
+        power = f.op("sub", bits, form.splat(_ROUND_BITS), form.integers)
     else:
         power = f.cast("fptosi", k, v, form.integers)
     # In two steps, because 2**k may be too small for a number of full precision.
-    half = f.two("ashr", power, form.splat(1), form.integers)
-    for part in (half, f.two("sub", power, half, form.integers)):
-        series = f.two("fmul", series, _power_of_two(f, form, part))
+    half = f.op("ashr", power, form.splat(1), form.integers)
+    for part in (half, f.op("sub", power, half, form.integers)):
+        series = f.op("fmul", series, _power_of_two(f, form, part))
     return series
 
 
@@ -91,19 +91,19 @@ def log(f: Function, x: str) -> str:
     integers, shift = form.integers, form.splat(form.mantissa)
     bits = f.cast("bitcast", x, v, integers)
     # Counted from sqrt(1/2), so that the mantissa lies around 1.
-    moved = f.two("sub", bits, form.splat(form.sqrt_half), integers)
-    power = f.two("ashr", moved, shift, integers)
-    mantissa = f.two("sub", bits, f.two("shl", power, shift, integers), integers)
+    moved = f.op("sub", bits, form.splat(form.sqrt_half), integers)
+    power = f.op("ashr", moved, shift, integers)
+    mantissa = f.op("sub", bits, f.op("shl", power, shift, integers), integers)
     m = f.cast("bitcast", mantissa, integers, v)
-    t = f.two("fdiv", f.two("fsub", m, f.constant(1)), f.two("fadd", m, f.constant(1)))
-    square = f.two("fmul", t, t)
+    t = f.op("fdiv", f.op("fsub", m, f.constant(1)), f.op("fadd", m, f.constant(1)))
+    square = f.op("fmul", t, t)
     series = _polynomial(f, [2 / (2 * n + 1) for n in range(form.log_terms)], square)
     if f.real == "double":
-        lifted = f.two("add", power, form.splat(_ROUND_BITS), integers)
-        k = f.two("fsub", f.cast("bitcast", lifted, integers, v), f.constant(_ROUND))
+        lifted = f.op("add", power, form.splat(_ROUND_BITS), integers)
+        k = f.op("fsub", f.cast("bitcast", lifted, integers, v), f.constant(_ROUND))
     else:
         k = f.cast("sitofp", power, integers, v)
-    rest = f.fma(k, f.constant(form.ln2_low), f.two("fmul", t, series))
+    rest = f.fma(k, f.constant(form.ln2_low), f.op("fmul", t, series))
     return f.fma(k, f.constant(form.ln2_high), rest)
 
 
@@ -117,6 +117,6 @@ def _polynomial(f: Function, coefficients: list[float], x: str) -> str:
 
 def _power_of_two(f: Function, form: _Format, power: str) -> str:
     """2 to a whole number, written as a number's exponent."""
-    lifted = f.two("add", power, form.splat(form.bias), form.integers)
-    exponent = f.two("shl", lifted, form.splat(form.mantissa), form.integers)
+    lifted = f.op("add", power, form.splat(form.bias), form.integers)
+    exponent = f.op("shl", lifted, form.splat(form.mantissa), form.integers)
     return f.cast("bitcast", exponent, form.integers, f.vector)

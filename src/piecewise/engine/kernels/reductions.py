@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ..ir.feature_maps import Stack
+from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Function
-from ..ir.window_terms import grouped, parts
+from ..ir.window_terms import run_lengths, split_evenly
 
 
-def add_up(f: Function) -> None:
+def reduce_lanes(f: Function) -> None:
     """The function (sums, gradient, count): to each of ``count`` numbers of the gradient add the
     tree of its sixteen sums. Sixteen trees at a time: half of a round's additions are another's."""
-    blocks = f.two("lshr", f.two("add", "%count", "15", "i64"), "4", "i64")
+    blocks = f.op("lshr", f.op("add", "%count", "15", "i64"), "4", "i64")
     moving = {"sums": ("%sums", 16 * GROUP_BYTES), "gradient": ("%gradient", 64)}
     f.note("the 16 pictures' sums of each of %count numbers added up, onto those of the shard")
     turns = "%count / 16 rounded up,"
@@ -20,17 +20,17 @@ def add_up(f: Function) -> None:
         for half in (8, 4, 2, 1):
             pairs = zip(level[::2], level[1::2], strict=True)
             level = [_folded(f, a, b, half) for a, b in pairs]
-        done = f.two("shl", block.index, "4", "i64")
-        there = f.first(f.two("sub", "%count", done, "i64"))
+        done = f.op("shl", block.index, "4", "i64")
+        there = f.first_lanes(f.op("sub", "%count", done, "i64"))
         found = masked_load(f, block["gradient"], there)
-        masked_store(f, f.two("fadd", found, level[0]), block["gradient"], there)
+        masked_store(f, f.op("fadd", found, level[0]), block["gradient"], there)
 
 
 def _folded(f: Function, a: str, b: str, half: int) -> str:
     """Two vectors of partial trees, each ``2 * half`` lanes wide, as one of trees half as wide."""
     low = [lane for lane in range(32) if lane % (2 * half) < half]
     high = [lane for lane in range(32) if lane % (2 * half) >= half]
-    return f.two("fadd", f.shuffle(a, b, low), f.shuffle(a, b, high))
+    return f.op("fadd", f.shuffle(a, b, low), f.shuffle(a, b, high))
 
 
 def masked_load(f: Function, pointer: str, there: str) -> str:
@@ -47,12 +47,12 @@ def masked_store(f: Function, value: str, pointer: str, there: str) -> None:
     f.line(f"call void @llvm.masked.store.v{n}f32.p0({given})")
 
 
-def sum_cells(f: Function, upstream: Stack) -> None:
+def sum_cells(f: Function, upstream: FeatureMapLayout) -> None:
     """The function (upstream, sums): each channel's cells added up for each picture, row by row;
     sums [channel][16]."""
     f.note("the cells of each map added up, for each picture")
     channel, size = 0, upstream.channel_bytes
-    for count, repeat in grouped(parts(upstream.channels, 8)):
+    for count, repeat in run_lengths(split_evenly(upstream.channels, 8)):
         moving = {
             "upstream": (f.at("%upstream", channel * size), count * size),
             "sums": (f.at("%sums", channel * GROUP_BYTES), count * GROUP_BYTES),
@@ -64,13 +64,13 @@ def sum_cells(f: Function, upstream: Stack) -> None:
         channel += count * repeat
 
 
-def cell_sums(f: Function, stack: Stack, start: str, channels: int) -> list[str]:
+def cell_sums(f: Function, stack: FeatureMapLayout, start: str, channels: int) -> list[str]:
     """The cells of some channels added up, a vector a channel; the first begins at ``start``."""
     zero = [(f.vector, "zeroinitializer")] * channels
     with f.loop("cells", stack.cells, {"x": (start, stack.cell_bytes)}, zero) as cell:
         f.note(f"{channels} times sum += cell")
         cell.carried = [
-            f.two("fadd", total, f.load(cell["x"], o * stack.channel_bytes))
+            f.op("fadd", total, f.load(cell["x"], o * stack.channel_bytes))
             for o, total in enumerate(cell.carried)
         ]
     return cell.carried

@@ -7,16 +7,16 @@ as in a group, and has the same bits.
 
 from __future__ import annotations
 
-from ..ir.feature_maps import Stack
+from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Function
-from ..ir.window_terms import parts
-from .convolution import Emitter, Places, RowTerms, Sums
+from ..ir.window_terms import split_evenly
+from .convolution import Emitter, PointerMap, RowTerms, Sums
 
 BLOCK = 16
 """Features, or channels, that lie side by side."""
 
 
-class AloneEmitter(Emitter):
+class SingleImageEmitter(Emitter):
     """Writes the function (output, weight, bias, source, rows, count) of a correlation whose source
     is a stack in blocks of channels."""
 
@@ -26,21 +26,21 @@ class AloneEmitter(Emitter):
         """Few blocks of features, many columns: each value met is a load of its own."""
         outputs, columns = self.what.output.channels, len(self.what.columns)
         if columns == 1:
-            return max(parts(outputs, 8)), 1
-        height = max(parts(outputs, 2))
-        return height, max(parts(columns, min(10, self.machine.sums // height)))
+            return max(split_evenly(outputs, 8)), 1
+        height = max(split_evenly(outputs, 2))
+        return height, max(split_evenly(columns, min(10, self.machine.sums // height)))
 
     def weight(self, pointer: str, offset: int) -> str:
         return self.f.load(pointer, offset)
 
     def value(self, pointer: str, cell: int) -> str:
-        return self.f.spread(pointer, cell * self.cell_bytes)
+        return self.f.load_splat(pointer, cell * self.cell_bytes)
 
     @property
     def keeps_values(self) -> bool:
         return False  # a value comes from memory as the multiplication wants it
 
-    def over_channels(self, place: Places, sums: Sums, terms: RowTerms) -> Sums:
+    def over_channels(self, place: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
         """Blocks of channels, and the sixteen channels of each; the last block may hold fewer."""
         f, what = self.f, self.what
         size = self.weight_bytes * what.sum_stride
@@ -70,20 +70,22 @@ class AloneEmitter(Emitter):
         return c.carried
 
 
-class FirstAloneEmitter(AloneEmitter):
+class PlanarImageEmitter(SingleImageEmitter):
     """The same of the picture itself, which lies channel after channel."""
 
     cell_bytes = 4
     over_channels = Emitter.over_channels
 
 
-def in_blocks(f: Function, source: Stack) -> None:
+def to_channel_blocks(f: Function, source: FeatureMapLayout) -> None:
     """The function (source, output): a picture [channel][row][column] into blocks of channels; what
     a block has no channel for is zero already."""
     _each_channel(f, source, "%source", "%output", to_blocks=True)
 
 
-def _each_channel(f: Function, stack: Stack, given: str, out: str, *, to_blocks: bool) -> None:
+def _each_channel(
+    f: Function, stack: FeatureMapLayout, given: str, out: str, *, to_blocks: bool
+) -> None:
     """Every value of a stack from one form to the other, channel by channel."""
     block_bytes, plane_bytes = stack.cells * GROUP_BYTES, 4 * stack.cells
     lying = {"block": (block_bytes, 4, GROUP_BYTES), "plane": (BLOCK * plane_bytes, plane_bytes, 4)}
@@ -105,7 +107,7 @@ def _each_channel(f: Function, stack: Stack, given: str, out: str, *, to_blocks:
                     f.store(f.load(cell["x"], 0, "float"), cell["y"], 0, "float")
 
 
-def normalize_alone(f: Function, stack: Stack, *, relu: bool) -> None:
+def normalize_single_image(f: Function, stack: FeatureMapLayout, *, relu: bool) -> None:
     """The function (source, numbers, output): ``numbers`` mean, 1 / deviation, weight and bias,
     [block of channels][4][16]."""
     moving = {
@@ -119,18 +121,18 @@ def normalize_alone(f: Function, stack: Stack, *, relu: bool) -> None:
         )
         starts = {"x": (block["x"], GROUP_BYTES), "y": (block["y"], GROUP_BYTES)}
         with f.loop("cells", stack.cells, starts) as cell:
-            normal = f.two("fmul", f.two("fsub", f.load(cell["x"]), mean), scale)
+            normal = f.op("fmul", f.op("fsub", f.load(cell["x"]), mean), scale)
             y = f.fma(normal, weight, bias)
             f.store(f.relu(y) if relu else y, cell["y"])
 
 
-def look_up_alone(f: Function, stack: Stack, *, relu: bool) -> None:
+def embed_single_image(f: Function, stack: FeatureMapLayout, *, relu: bool) -> None:
     """The function (words, weight, output): ``words`` an i64 a position, ``weight``
     [word][block of channels][16]."""
     row = GROUP_BYTES * stack.channels
     moving = {"word": ("%words", 8), "out": ("%output", GROUP_BYTES)}
     with f.loop("positions", stack.cells, moving) as position:
-        found = f.two("mul", f.load(position["word"], 0, "i64"), str(row), "i64")
+        found = f.op("mul", f.load(position["word"], 0, "i64"), str(row), "i64")
         starts = {
             "weight": (f.at("%weight", found), GROUP_BYTES),
             "out": (position["out"], stack.channel_bytes),
@@ -140,7 +142,7 @@ def look_up_alone(f: Function, stack: Stack, *, relu: bool) -> None:
             f.store(f.relu(value) if relu else value, block["out"])
 
 
-def hand_out_alone(f: Function, stack: Stack) -> None:
-    """The function (source, answers): a stack in blocks, ``stack.channels`` true channels, as
+def unpack_single_image(f: Function, stack: FeatureMapLayout) -> None:
+    """The function (source, output): a stack in blocks, ``stack.channels`` true channels, as
     [channel][row][column]."""
-    _each_channel(f, stack, "%source", "%answers", to_blocks=False)
+    _each_channel(f, stack, "%source", "%output", to_blocks=False)

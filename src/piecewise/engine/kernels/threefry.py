@@ -11,20 +11,20 @@ _WORDS = "<16 x i32>"
 def threefry(f: Function, key: tuple[str, str], low: str, high: str) -> tuple[str, str]:
     """Two vectors of random words for the keys and the counters (``low``, ``high``)."""
     constant = splat(16, int(PARITY), "i32")
-    parity = f.two("xor", f.two("xor", constant, key[0], _WORDS), key[1], _WORDS)
+    parity = f.op("xor", f.op("xor", constant, key[0], _WORDS), key[1], _WORDS)
     schedule = (*key, parity)
-    x, y = f.two("add", low, key[0], _WORDS), f.two("add", high, key[1], _WORDS)
+    x, y = f.op("add", low, key[0], _WORDS), f.op("add", high, key[1], _WORDS)
     for block in range(5):
         for step in range(4):
             turn = splat(16, ROTATIONS[(4 * block + step) % 8], "i32")
-            x = f.two("add", x, y, _WORDS)
+            x = f.op("add", x, y, _WORDS)
             turned = f.value(
                 f"call {_WORDS} @llvm.fshl.v16i32({_WORDS} {y}, {_WORDS} {y}, {_WORDS} {turn})"
             )
-            y = f.two("xor", turned, x, _WORDS)
-        x = f.two("add", x, schedule[(block + 1) % 3], _WORDS)
-        y = f.two("add", y, schedule[(block + 2) % 3], _WORDS)
-        y = f.two("add", y, splat(16, block + 1, "i32"), _WORDS)
+            y = f.op("xor", turned, x, _WORDS)
+        x = f.op("add", x, schedule[(block + 1) % 3], _WORDS)
+        y = f.op("add", y, schedule[(block + 2) % 3], _WORDS)
+        y = f.op("add", y, splat(16, block + 1, "i32"), _WORDS)
     return x, y
 
 
@@ -34,7 +34,7 @@ def picture_keys(f: Function, key: str, pictures: str) -> tuple[str, str]:
     start = f.broadcast(f.load(key, 0, "i32"), "i32"), f.broadcast(f.load(key, 4, "i32"), "i32")
     numbers = f.load(pictures, 0, "<16 x i64>", align=8)
     low = f.cast("trunc", numbers, "<16 x i64>", _WORDS)
-    upper = f.two("lshr", numbers, splat(16, 32, "i64"), "<16 x i64>")
+    upper = f.op("lshr", numbers, splat(16, 32, "i64"), "<16 x i64>")
     return threefry(f, start, low, f.cast("trunc", upper, "<16 x i64>", _WORDS))
 
 
@@ -45,23 +45,23 @@ def draw_order(f: Function) -> None:
     wide = "<16 x i64>"
     key = tuple(f.broadcast(f.load("%key", place, "i32"), "i32") for place in (0, 4))
     lanes = "<" + ", ".join(f"i32 {lane}" for lane in range(16)) + ">"
-    blocks = f.two("lshr", f.two("add", "%count", "31", "i64"), "5", "i64")
+    blocks = f.op("lshr", f.op("add", "%count", "31", "i64"), "5", "i64")
     end = f.broadcast("%count", "i64")
     with f.loop("blocks", blocks, {"drawn": ("%drawn", 256)}) as block:
         first = f.broadcast(f.value(f"trunc i64 {block.index} to i32"), "i32")
-        scaled = f.two("shl", first, splat(16, 4, "i32"), _WORDS)
-        counter = f.two("add", scaled, lanes, _WORDS)
+        scaled = f.op("shl", first, splat(16, 4, "i32"), _WORDS)
+        counter = f.op("add", scaled, lanes, _WORDS)
         for half, words in enumerate(threefry(f, (key[0], key[1]), counter, "zeroinitializer")):
-            number = f.two(
+            number = f.op(
                 "add",
-                f.two("shl", counter, splat(16, 1, "i32"), _WORDS),
+                f.op("shl", counter, splat(16, 1, "i32"), _WORDS),
                 splat(16, half, "i32"),
                 _WORDS,
             )
             number, word = (
                 f.value(f"zext {_WORDS} {value} to {wide}") for value in (number, words)
             )
-            both = f.two("or", f.two("shl", word, splat(16, 32, "i64"), wide), number, wide)
+            both = f.op("or", f.op("shl", word, splat(16, 32, "i64"), wide), number, wide)
             there = f.value(f"icmp ult {wide} {number}, {end}")
             both = f.select(there, both, splat(16, -1, "i64"), wide)
             f.store(both, block["drawn"], 128 * half, wide)

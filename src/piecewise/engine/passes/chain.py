@@ -11,9 +11,11 @@ from ..ir.llvm_text import GROUP_BYTES
 from .base import Pass
 from .batch_norm import NormPass
 from .convolution import ConvolutionPass
-from .elementwise import DropoutPass, EmbedPass, ReluPass
+from .dropout import DropoutPass
+from .embedding import EmbedPass
 from .fully_connected import FullPass
 from .pooling import PoolPass
+from .relu import ReluPass
 
 PASSES: dict[type[Layer], type[Pass]] = {
     made.kind: made
@@ -27,7 +29,7 @@ def passes_of(
     *,
     training: bool,
     backward: bool,
-    every_stack: bool = False,
+    keep_activations: bool = False,
     cell_bytes: int = GROUP_BYTES,
 ) -> list[Pass]:
     """The passes of a network. ``training``: dropout draws and norm takes a group's statistics.
@@ -39,15 +41,15 @@ def passes_of(
         layer, last = stage.layer, found[-1] if found else None
         if layer.identity_at_inference and not training:
             if last:
-                last.covers.append(stage)
+                last.fused_stages.append(stage)
             continue
         kind = PASSES[type(layer)]
-        if not every_stack and last and kind.fuse(last, stage):
+        if not keep_activations and last and kind.fuse(last, stage):
             continue
         made = kind(stage, source, backward, training)
-        made.covers.append(stage)
+        made.fused_stages.append(stage)
         made.cell_bytes = cell_bytes
-        made.passes_on = any(p.stage.parameters for p in found)
+        made.needs_input_gradient = any(p.stage.parameters for p in found)
         made.masked = bool(last and last.relu)
         source = made.target
         found.append(made)
@@ -58,5 +60,5 @@ def _nothing(stage: Stage, cell_bytes: int) -> Pass:
     """The pass of a network that changes nothing: windows of one cell."""
     made = PoolPass(replace(stage, layer=Pool((1, 1))), "input", learns=False)
     made.cell_bytes = cell_bytes
-    made.covers.append(stage)
+    made.fused_stages.append(stage)
     return made

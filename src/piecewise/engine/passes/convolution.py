@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from ...core.windows import Windows
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution
-from ..ir.feature_maps import Stack
+from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES
-from ..ir.memory_plan import Driver
+from ..ir.memory_plan import NetworkWriter
 from ..ir.window_terms import backward_terms, forward_terms
 from ..kernels.convolution import Correlation
-from ..kernels.convolution_weight_gradient import WeightEmitter, WeightGradient
+from ..kernels.convolution_weight_gradient import WeightGradient, WeightGradientEmitter
 from ..kernels.elementwise import divide
 from ..kernels.reductions import sum_cells
-from .base import Pass, add_up_sums, correlation_kernel, rows_of, run_correlation
+from .base import Pass, correlation_kernel, reduce_sums, rows_of, run_correlation
 from .pooling import PoolWindows
 
 
@@ -42,7 +42,7 @@ class ConvolutionPass(Pass):
         return self.layer.kernel[0] * self.layer.kernel[1]
 
     @property
-    def convolved(self) -> Stack:
+    def convolved(self) -> FeatureMapLayout:
         """What the convolution makes, before a pooling."""
         return self.stack(self.stage.output)
 
@@ -50,10 +50,10 @@ class ConvolutionPass(Pass):
         if self.pool is not None or not PoolWindows(stage).fits_in_bands:
             return False
         self.pool = stage
-        self.covers.append(stage)
+        self.fused_stages.append(stage)
         return True
 
-    def correlation(self, output: Stack, *, relu: bool) -> Correlation:
+    def correlation(self, output: FeatureMapLayout, *, relu: bool) -> Correlation:
         """The sums of the way forward, into a stack of this form."""
         rows, columns = self.windows
         channels = self.input.channels
@@ -70,50 +70,50 @@ class ConvolutionPass(Pass):
             relu=relu,
         )
 
-    def _parameters(self, d: Driver) -> tuple[str, str]:
+    def _parameters(self, d: NetworkWriter) -> tuple[str, str]:
         """The pointers to weight and bias; without a bias any pointer does."""
         rows = self.stage.parameters
         weight = d.weights(rows[0])
         return weight, d.weights(rows[1]) if self.layer.bias else weight
 
-    def forward(self, d: Driver) -> None:
+    def forward(self, d: NetworkWriter) -> None:
         weight, bias = self._parameters(d)
         source, output = self.given(d), self.made(d)
         if self.pool is None:
             what = self.correlation(self.output, relu=self.relu)
-            run_correlation(d, "convolve", what, (source, weight, bias, output, output))
+            run_correlation(d, "convolution", what, (source, weight, bias, output, output))
         else:
             self._forward_pooled(
                 d, PoolWindows(self.pool, self.cell_bytes), (source, weight, bias, output)
             )
 
     def _forward_pooled(
-        self, d: Driver, pool: PoolWindows, places: tuple[str, str, str, str]
+        self, d: NetworkWriter, pool: PoolWindows, places: tuple[str, str, str, str]
     ) -> None:
         """On (source, weight, bias, output): a band of rows as high as the windows, then the
         windows of that band, and so on."""
         source, weight, bias, output = places
         height = pool.rows.window
         band = self.stack(self.stage.output._replace(height=height))
-        place = d.place(f"{self.name}.band", band.size)
+        place = d.buffer(f"{self.name}.band", band.size)
         what = self.correlation(band, relu=False)
-        convolve, rows = correlation_kernel(d, "convolve", what), rows_of(d, what)
+        convolve, rows = correlation_kernel(d, "convolution", what), rows_of(d, what)
         winners = output
         if self.learns:
-            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
         given = (rows, output, winners)
         for row, count, kernel in pool.forward(d, band, given, 24 * height, relu=self.relu):
             others = [weight, bias, row["given"], f"i64 {count}"]
-            d.call_parts(convolve, [source, place, place], others)
+            d.call_per_vector(convolve, [source, place, place], others)
             d.call(kernel, place, row["out"], row["winners"])
 
-    def backward(self, d: Driver) -> None:
+    def backward(self, d: NetworkWriter) -> None:
         made = self.convolved
         upstream = self.upstream(d)
         if self.pool is not None:
-            pooled, upstream = upstream, d.place(f"d.{self.name}.rows", made.size)
+            pooled, upstream = upstream, d.buffer(f"d.{self.name}.rows", made.size)
             pool = PoolWindows(self.pool, self.cell_bytes)
-            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
             pool.backward(d, made, (pooled, winners, upstream, upstream), masked=False)
         if self.layer.mean:
             products = self.input.channels * self.products
@@ -124,10 +124,10 @@ class ConvolutionPass(Pass):
         self._weights(d, upstream)
         if self.layer.bias:
             self._bias(d, upstream)
-        if self.passes_on:
+        if self.needs_input_gradient:
             self._hand_on(d, upstream)
 
-    def _weights(self, d: Driver, upstream: str) -> None:
+    def _weights(self, d: NetworkWriter, upstream: str) -> None:
         rows, columns = self.windows
         row = self.stage.parameters[0]
         what = WeightGradient(
@@ -139,24 +139,24 @@ class ConvolutionPass(Pass):
             self.layer.stride,
         )
         kernel = d.kernel(
-            "meet",
+            "weight_gradient",
             what,
             "source upstream sums",
-            lambda f: WeightEmitter(f, d.module, d.machine, what).emit(),
+            lambda f: WeightGradientEmitter(f, d.module, d.machine, what).emit(),
             d.machine.lanes,
         )
-        sums = d.place(f"{self.name}.sums", _sums_bytes(row.size))
-        d.call_parts(kernel, [self.given(d), upstream, sums], [])
-        add_up_sums(d, sums, row)
+        sums = d.buffer(f"{self.name}.sums", _sums_bytes(row.size))
+        d.call_per_vector(kernel, [self.given(d), upstream, sums], [])
+        reduce_sums(d, sums, row)
 
-    def _bias(self, d: Driver, upstream: str) -> None:
+    def _bias(self, d: NetworkWriter, upstream: str) -> None:
         made, row = self.convolved, self.stage.parameters[1]
-        sums = d.place(f"{self.name}.cells", _sums_bytes(row.size))
+        sums = d.buffer(f"{self.name}.cells", _sums_bytes(row.size))
         kernel = d.kernel("sum_cells", made, "upstream sums", lambda f: sum_cells(f, made))
         d.call(kernel, upstream, sums)
-        add_up_sums(d, sums, row)
+        reduce_sums(d, sums, row)
 
-    def _hand_on(self, d: Driver, upstream: str) -> None:
+    def _hand_on(self, d: NetworkWriter, upstream: str) -> None:
         rows, columns = self.windows
         what = Correlation(
             self.convolved,
@@ -172,9 +172,11 @@ class ConvolutionPass(Pass):
         )
         weight, _ = self._parameters(d)
         mask = self.mask(d, upstream)
-        run_correlation(d, "hand_on", what, (upstream, weight, weight, self.downstream(d), mask))
+        run_correlation(
+            d, "input_gradient", what, (upstream, weight, weight, self.downstream(d), mask)
+        )
 
 
 def _sums_bytes(count: int) -> int:
-    """Sixteen sums for each of ``count`` numbers, which `add_up` takes sixteen at a time."""
+    """Sixteen sums for each of ``count`` numbers, which `reduce_lanes` takes sixteen at a time."""
     return GROUP_BYTES * 16 * -(-count // 16)

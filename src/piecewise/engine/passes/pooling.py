@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from ...spec.architecture import Stage
 from ...spec.layers import Pool
-from ..ir.feature_maps import Stack
+from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Loop
-from ..ir.memory_plan import Driver
+from ..ir.memory_plan import NetworkWriter
 from ..ir.window_terms import backward_terms, forward_terms
-from ..kernels.pooling import PoolRow, pool_row, winners_of
-from ..kernels.pooling_backward import Unpool, share, unpool
+from ..kernels.pooling import PoolingRow, pool_row, winners_of
+from ..kernels.pooling_backward import PoolingBackward, pooling_backward, share
 from .base import Pass
 
 _HIGHEST_BAND = 4
@@ -23,7 +23,7 @@ class PoolWindows:
 
     def __init__(self, stage: Stage, cell_bytes: int = GROUP_BYTES) -> None:
         assert isinstance(stage.layer, Pool)
-        self.layer, self.output = stage.layer, Stack(stage.output, cell_bytes)
+        self.layer, self.output = stage.layer, FeatureMapLayout(stage.output, cell_bytes)
         self.rows, self.columns = stage.layer.windows(stage.input)
         self.winners = winners_of((self.rows.window, self.columns.window))
 
@@ -58,8 +58,8 @@ class PoolWindows:
 
     def forward(
         self,
-        d: Driver,
-        source: Stack,
+        d: NetworkWriter,
+        source: FeatureMapLayout,
         places: tuple[str, str, str],
         step: int,
         *,
@@ -84,9 +84,11 @@ class PoolWindows:
             with d.f.loop("bands", repeat, moving, what=over) as row:
                 yield row, count, kernel
 
-    def _kernel(self, d: Driver, source: Stack, count: int, *, relu: bool, keeps: bool) -> str:
+    def _kernel(
+        self, d: NetworkWriter, source: FeatureMapLayout, count: int, *, relu: bool, keeps: bool
+    ) -> str:
         """The kernel for one row of windows with ``count`` rows under it."""
-        what = PoolRow(
+        what = PoolingRow(
             source,
             self.output,
             count,
@@ -102,13 +104,18 @@ class PoolWindows:
         )
 
     def backward(
-        self, d: Driver, source: Stack, places: tuple[str, str, str, str], *, masked: bool
+        self,
+        d: NetworkWriter,
+        source: FeatureMapLayout,
+        places: tuple[str, str, str, str],
+        *,
+        masked: bool,
     ) -> None:
         """On (upstream, winners, output, mask): the gradient of ``source``."""
         upstream, winners, out, mask = places
         if self.layer.kind == "average":
             self._share(d, upstream)
-        what = Unpool(
+        what = PoolingBackward(
             self.output,
             source,
             backward_terms(self.rows),
@@ -120,11 +127,14 @@ class PoolWindows:
             self.winners,
         )
         kernel = d.kernel(
-            "unpool", what, "upstream index output mask", lambda f: unpool(f, d.module, what)
+            "pooling_backward",
+            what,
+            "upstream index output mask",
+            lambda f: pooling_backward(f, d.module, what),
         )
         d.call(kernel, upstream, winners, out, mask)
 
-    def _share(self, d: Driver, upstream: str) -> None:
+    def _share(self, d: NetworkWriter, upstream: str) -> None:
         """Divide the upstream by the cells that each window covers."""
         stack = self.output
         rows, columns = (
@@ -132,7 +142,7 @@ class PoolWindows:
             for windows in (self.rows, self.columns)
         )
         kernel = d.kernel(
-            "share",
+            "divide_by_window_size",
             (stack, rows, columns),
             "upstream",
             lambda f: share(f, d.module, stack, rows, columns),
@@ -156,25 +166,25 @@ class PoolPass(Pass):
     @property
     def keeps_winners(self) -> bool:
         """Whether the way back asks which cell won."""
-        return self.learns and self.passes_on and self.windows.layer.kind == "max"
+        return self.learns and self.needs_input_gradient and self.windows.layer.kind == "max"
 
-    def forward(self, d: Driver) -> None:
+    def forward(self, d: NetworkWriter) -> None:
         pool = self.windows
         source, output = self.given(d), self.made(d)
         winners = output
         if self.keeps_winners:
-            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
         step = pool.rows.stride * self.input.row_bytes
         places = (source, output, winners)
         for row, _, kernel in pool.forward(d, self.input, places, step, relu=self.relu):
             d.call(kernel, row["given"], row["out"], row["winners"])
 
-    def backward(self, d: Driver) -> None:
-        if not self.passes_on:
+    def backward(self, d: NetworkWriter) -> None:
+        if not self.needs_input_gradient:
             return
         pool = self.windows
         upstream = winners = self.upstream(d)
         if self.keeps_winners:
-            winners = d.place(f"{self.name}.winners", pool.winner_bytes)
+            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
         places = (upstream, winners, self.downstream(d), self.mask(d, upstream))
         pool.backward(d, self.input, places, masked=self.masked)

@@ -19,8 +19,8 @@ from ...spec.augmentation import Augmentation
 from ..codegen.network_program import NetworkIR, ProgramSpec, generate_network_ir
 from ..ir.program_context import NEXT_ITEM, NEXT_WEIGHTS, STEPS_DONE, STOPPED, WEIGHTS
 from ..ir.target import Target
-from ..kernels.geometric_augmentation import told
-from ..kernels.intensity_augmentation import shades_told
+from ..kernels.geometric_augmentation import geometry_parameters
+from ..kernels.intensity_augmentation import intensity_parameters
 from .code_cache import cached
 from .llvm_compiler import MachineCode, compiled, compiler, host_target, loaded
 from .thread_pool import MAX_THREADS, ProgramContext, aligned, run_on_threads
@@ -65,7 +65,7 @@ def prepare_threads(context: ProgramContext, memories: list[Array], size: int, t
     threads = max(1, min(threads, MAX_THREADS, MAX_MEMORY // size))
     while len(memories) < threads:
         memories.append(aligned(size, np.uint8))
-    context.write("memories", np.array([m.ctypes.data for m in memories], np.int64))
+    context.write("thread_memories", np.array([m.ctypes.data for m in memories], np.int64))
     context.at(NEXT_ITEM)[0] = 0
     return threads
 
@@ -188,7 +188,7 @@ class FeatureMapProgram(InferenceProgram):
         self, picture: Array, flat: Float32, running_stats: Float32
     ) -> dict[str, Float32]:
         """One picture -> each layer's stack by name, (C, H, W)."""
-        places, found, before = self.ir.plan.places, {}, picture
+        places, found, before = self.ir.plan.buffers, {}, picture
         with self.lock:
             self._logits(picture[None], flat, running_stats, np.ones(3, np.float32), 1)
             for stage in self.architecture.stages:
@@ -256,8 +256,8 @@ class TrainingProgram(CompiledProgram):
     def set_augmentation(self, tricks: Augmentation, ground: str, seed: int, epoch: int) -> None:
         """From now on pictures are changed as in this epoch; only if the purpose says so."""
         shape = self.architecture.input
-        self.context.write("geometry", told(tricks, shape, ground, seed, epoch))
-        self.context.write("intensity", shades_told(tricks, shape, seed, epoch))
+        self.context.write("geometry", geometry_parameters(tricks, shape, ground, seed, epoch))
+        self.context.write("intensity", intensity_parameters(tricks, shape, seed, epoch))
 
     def set_sample_weights(self, weights: Float32) -> None:
         """How much each picture counts, by its number as with labels: at least 0. Only if the

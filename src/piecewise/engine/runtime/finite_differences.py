@@ -17,7 +17,7 @@ from ...spec.architecture import Architecture, ArrayEntry
 from ...spec.optimizers import NUDGE_SIZE
 from ..codegen.finite_differences import generate_finite_difference_ir
 from ..ir.target import Target
-from ..ir.thread_header import HEADER
+from ..ir.thread_header import HEADER_BYTES
 from .compiled_program import (
     MULTIPLICATIONS_PER_THREAD,
     check_program_size,
@@ -113,12 +113,12 @@ class FiniteDifferenceProgram:
         count = -(-len(x) // GROUP_SIZE)
         lanes = np.minimum(np.arange(GROUP_SIZE * count), len(x) - 1)
         blocks = aligned(count * self.program.block, np.uint8).reshape(count, -1)
-        head = blocks[:, :HEADER].view(np.int64).reshape(count, -1, GROUP_SIZE)
+        head = blocks[:, :HEADER_BYTES].view(np.int64).reshape(count, -1, GROUP_SIZE)
         words = x.ctypes.data + np.arange(len(x)) * x[0].nbytes
         for place, told in enumerate((numbers, right, words)):  # as header.py says
             head[:, place] = told[lanes].reshape(count, GROUP_SIZE)
         if not self.architecture.reads_texts:
-            inputs = blocks[:, HEADER:].view(np.float64).reshape(count, -1, GROUP_SIZE)
+            inputs = blocks[:, HEADER_BYTES:].view(np.float64).reshape(count, -1, GROUP_SIZE)
             inputs[:] = (
                 x.reshape(len(x), -1)[lanes].reshape(count, GROUP_SIZE, -1).transpose(0, 2, 1)
             )
@@ -157,7 +157,7 @@ class FiniteDifferenceProgram:
         """So many threads through one of the program's functions at once, or as many as there is
         memory for, each with weights of its own."""
         threads = prepare_threads(self.context, self.memories, self.program.memory, threads)
-        place = self.program.plan.places["weights"]
+        place = self.program.plan.buffers["weights"]
         for memory in self.memories[:threads]:
             memory[place.offset : place.offset + place.size].view(np.float64)[:] = self._weights
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)

@@ -44,20 +44,20 @@ def listing(
     learns = generate_network_ir(
         architecture, machine, ProgramSpec("train", training=True, optimizer="sgd")
     )
-    parts = [
+    split_evenly = [
         _pass(made, answers, learns, machine)
         for made in learns.passes
-        if layer is None or layer in (stage.name for stage in made.covers)
+        if layer is None or layer in (stage.name for stage in made.fused_stages)
     ]
     if layer is None:
         notes = learns.kernels["loss"].notes
-        parts.append([_Line(0, f"loss: {notes[0].text}"), *_nest(notes[1:], 1)])
-    return "\n\n".join("\n".join(_aligned(part)) for part in parts)
+        split_evenly.append([_Line(0, f"loss: {notes[0].text}"), *_nest(notes[1:], 1)])
+    return "\n\n".join("\n".join(_aligned(part)) for part in split_evenly)
 
 
 def _pass(made: Pass, answers: NetworkIR, learns: NetworkIR, machine: Target) -> list[_Line]:
     """A layer, with those that are done on its way."""
-    layers = ", ".join(write_layer(stage.layer) for stage in made.covers)
+    layers = ", ".join(write_layer(stage.layer) for stage in made.fused_stages)
     shapes = f"{made.input.shape} -> {made.output.shape}"
     vectors = f"vectors of {machine.lanes} pictures ({machine.name})"
     forward, learning, back = (

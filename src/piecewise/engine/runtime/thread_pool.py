@@ -18,7 +18,7 @@ import numpy as np
 
 from ...core.array_types import Array
 from ..ir.memory_plan import LINE
-from ..ir.program_context import AT, SIZE
+from ..ir.program_context import CONTEXT_BYTES, FIELD_OFFSETS
 
 
 def aligned(count: int, dtype: Any = np.float32) -> Array:
@@ -109,10 +109,10 @@ class ProgramContext:
     """The block of memory that a program is told through."""
 
     def __init__(self) -> None:
-        self._block = aligned(SIZE, np.uint8)
+        self._block = aligned(CONTEXT_BYTES, np.uint8)
         self._kept: dict[str, Any] = {}
         self.address = self._block.ctypes.data
-        self.write("yields", yield_function())
+        self.write("yield_function", yield_function())
 
     def write(self, name: str, value: Any) -> None:
         """A number, or an array, which is then kept alive."""
@@ -120,7 +120,7 @@ class ProgramContext:
             assert value.flags.c_contiguous, f"{name} does not lie in one piece"
             self._kept[name] = value
             value = value.ctypes.data
-        self._block[AT[name] : AT[name] + 8].view(np.int64)[0] = value
+        self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 8].view(np.int64)[0] = value
 
     def release(self, *names: str) -> None:
         """Keep these arrays alive no longer."""
@@ -128,10 +128,10 @@ class ProgramContext:
             self._kept.pop(name, None)
 
     def write_float(self, name: str, value: float) -> None:
-        self._block[AT[name] : AT[name] + 4].view(np.float32)[0] = value
+        self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 4].view(np.float32)[0] = value
 
     def write_double(self, name: str, value: float) -> None:
-        self._block[AT[name] : AT[name] + 8].view(np.float64)[0] = value
+        self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 8].view(np.float64)[0] = value
 
     def point(self, place: int, array: Array) -> None:
         """A pointer to an array, which is then kept alive, at one of the places without a name."""
