@@ -1,0 +1,477 @@
+"""One word, one meaning: names that were replaced stay out of code, prose and the public API.
+
+Each check is a function of a text, so that a test can plant a violation and see it found.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "piecewise"
+
+REPLACED_NAMES = {
+    "DataSet": "Dataset",
+    "Preparation": "Preprocessor",
+    "PicturePreparation": "ImagePreprocessor",
+    "SoundPreparation": "AudioPreprocessor",
+    "TextPreparation": "TextPreprocessor",
+    "Drawings": "XODataset",
+    "Lesson": "TrainingPlan",
+    "Taught": "TrainingResult",
+    "Part": "Split",
+    "Film": "KernelHistory",
+    "Frame": "KernelSnapshot",
+    "Live": "LiveTrainer",
+    "what_mattered": "attributions",
+    "Mattered": "Attribution",
+    "looks_for": "top_patches",
+    "Looks": "TopPatches",
+    "Match": "PatchMatch",
+    "Suspect": "LabelIssue",
+    "Culprit": "Influence",
+    "picture_curves": "example_robustness",
+    "set_curves": "dataset_robustness",
+    "Dial": "Perturbation",
+    "teach_tricks": "train_with_augmentation",
+    "explain_page": "explain_html",
+    "RunError": "CheckpointError",
+    "Told": "OnProgress",
+    "Place": "Position, Entry or Slot",
+    "Places": "Pointers, Offsets or Coordinates",
+    "Sure": "ConfidenceThreshold",
+    "Moment": "StepContext",
+    "Draws": "GeometricDraws",
+    "Shades": "IntensityDraws",
+    "key_of": "derive_key",
+    "is_whole": "is_integer",
+    "write_whole": "write_atomically",
+    "written_whole": "atomic_writer",
+    "voting_stack": "voting_layer",
+}
+"""Identifiers of Python files, letter by letter."""
+
+REPLACED_WORDS = {
+    "told": "on_progress, description, message or text",
+    "slope": "gradient",
+    "slopes": "gradients",
+    "chances": "probabilities",
+    "culprits": "influence",
+    "suspects": "label_issues",
+    "moment": "context",
+}
+"""Words of identifiers: ``told``, ``_told`` and ``assert_told`` alike."""
+
+REPLACED_PHRASES = {
+    "told": "described, reported or printed",
+    "slopes?": "gradient",
+    "chances": "probabilities",
+    "suspects?": "label issue",
+    "the house": "the layout",
+    "doors?": "interface or entry point",
+    "floors": "folders",
+    "rooms": "space",
+    "wishes": "options",
+    "taken up": "resumed",
+    "way back": "backward pass",
+    "way forward": "forward pass",
+    "by lot": "at random",
+}
+"""Words of comments, strings and pages. A word of the deck is marked by asterisks: *slope*."""
+
+REPLACED_ATTRIBUTES = {
+    "Dataset": ("pictures", "parts", "part"),
+    "Preprocessor": ("fit", "fit_all", "told", "remark", "ground", "fraction"),
+    "Recipe": ("tricks", "validation_share"),
+    "Augmentation": ("weight", "light", "flip", "masking", "scaling"),
+    "Network": ("nudges", "chances", "averages", "arrays", "program", "read", "prepare", "right"),
+    "Calibration": ("sure", "least"),
+    "Why": ("how", "replayed", "ending", "place"),
+    "Mistake": ("right", "answer", "chance", "near"),
+    "Ledger": ("stack",),
+}
+"""Fields and methods by class."""
+
+STILL_BEING_RENAMED: tuple[str, ...] = (
+    # Take a file out when it is clean.
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "benchmarks/__main__.py",
+    "benchmarks/agreement.py",
+    "benchmarks/nets.py",
+    "benchmarks/ours.py",
+    "benchmarks/pytorch.py",
+    "benchmarks/whole.py",
+    "benchmarks/workers.py",
+    "docs/api.md",
+    "docs/data.md",
+    "docs/engine.md",
+    "docs/glossary.md",
+    "docs/see-through.md",
+    "docs/speed.md",
+    "docs/testing.md",
+    "examples/own_texts.py",
+    "scripts/draw_picture.py",
+    "scripts/fuzz_readers.py",
+    "src/piecewise/cli/data_report_text.py",
+    "src/piecewise/cli/doctor.py",
+    "src/piecewise/cli/inspect.py",
+    "src/piecewise/core/rng.py",
+    "src/piecewise/data/arrays.py",
+    "src/piecewise/data/audio/containers.py",
+    "src/piecewise/data/audio/preprocessor.py",
+    "src/piecewise/data/audio/spectrogram.py",
+    "src/piecewise/data/dataset.py",
+    "src/piecewise/data/images/background.py",
+    "src/piecewise/data/images/decoding.py",
+    "src/piecewise/data/images/preprocessor.py",
+    "src/piecewise/data/inspection/class_counts.py",
+    "src/piecewise/data/inspection/duplicates.py",
+    "src/piecewise/data/inspection/findings.py",
+    "src/piecewise/data/inspection/near_duplicate_images.py",
+    "src/piecewise/data/inspection/report.py",
+    "src/piecewise/data/loading/loader.py",
+    "src/piecewise/data/loading/prepared_cache.py",
+    "src/piecewise/data/sources/csv_tables.py",
+    "src/piecewise/data/sources/discovery.py",
+    "src/piecewise/data/sources/folders.py",
+    "src/piecewise/data/text/preprocessor.py",
+    "src/piecewise/display/images.py",
+    "src/piecewise/engine/__init__.py",
+    "src/piecewise/engine/codegen/finite_differences.py",
+    "src/piecewise/engine/codegen/network_program.py",
+    "src/piecewise/engine/codegen/single_image.py",
+    "src/piecewise/engine/codegen/training_loop.py",
+    "src/piecewise/engine/codegen/work_sharing.py",
+    "src/piecewise/engine/ir/llvm_text.py",
+    "src/piecewise/engine/ir/loop_notes.py",
+    "src/piecewise/engine/ir/memory_plan.py",
+    "src/piecewise/engine/kernels/batch_norm.py",
+    "src/piecewise/engine/kernels/convolution.py",
+    "src/piecewise/engine/kernels/convolution_weight_gradient.py",
+    "src/piecewise/engine/kernels/dropout.py",
+    "src/piecewise/engine/kernels/elementwise.py",
+    "src/piecewise/engine/kernels/embedding.py",
+    "src/piecewise/engine/kernels/float64_kernels.py",
+    "src/piecewise/engine/kernels/fully_connected_weight_gradient.py",
+    "src/piecewise/engine/kernels/geometric_augmentation.py",
+    "src/piecewise/engine/kernels/intensity_augmentation.py",
+    "src/piecewise/engine/kernels/losses.py",
+    "src/piecewise/engine/kernels/pooling.py",
+    "src/piecewise/engine/kernels/pooling_backward.py",
+    "src/piecewise/engine/kernels/single_image.py",
+    "src/piecewise/engine/passes/__init__.py",
+    "src/piecewise/engine/passes/base.py",
+    "src/piecewise/engine/passes/batch_norm.py",
+    "src/piecewise/engine/passes/chain.py",
+    "src/piecewise/engine/passes/convolution.py",
+    "src/piecewise/engine/passes/pooling.py",
+    "src/piecewise/engine/runtime/code_cache.py",
+    "src/piecewise/engine/runtime/compiled_program.py",
+    "src/piecewise/engine/runtime/finite_differences.py",
+    "src/piecewise/engine/runtime/helper_threads.py",
+    "src/piecewise/engine/runtime/network_programs.py",
+    "src/piecewise/engine/runtime/thread_pool.py",
+    "src/piecewise/insight/attribution/coordinates.py",
+    "src/piecewise/insight/attribution/patches.py",
+    "src/piecewise/insight/attribution/saliency.py",
+    "src/piecewise/insight/data_quality/influence.py",
+    "src/piecewise/insight/data_quality/label_issues.py",
+    "src/piecewise/insight/dynamics/kernel_history.py",
+    "src/piecewise/insight/dynamics/nudge_curve.py",
+    "src/piecewise/insight/evaluation/error_table.py",
+    "src/piecewise/insight/evaluation/mistakes.py",
+    "src/piecewise/insight/explanation.py",
+    "src/piecewise/insight/robustness/augmentation_training.py",
+    "src/piecewise/insight/robustness/curves.py",
+    "src/piecewise/insight/robustness/literal_matching.py",
+    "src/piecewise/insight/spreadsheet.py",
+    "src/piecewise/network.py",
+    "src/piecewise/page/assemble.py",
+    "src/piecewise/page/evaluate.py",
+    "src/piecewise/page/explain.py",
+    "src/piecewise/page/modules/answer.js",
+    "src/piecewise/page/modules/grid.js",
+    "src/piecewise/page/modules/layers.js",
+    "src/piecewise/page/modules/main.js",
+    "src/piecewise/page/modules/mattered.js",
+    "src/piecewise/page/modules/panel.js",
+    "src/piecewise/page/modules/style/2-answer-and-walk.css",
+    "src/piecewise/page/modules/style/6-narrow-and-print.css",
+    "src/piecewise/page/modules/text.js",
+    "src/piecewise/page/modules/tricks.js",
+    "src/piecewise/page/modules/types.d.ts",
+    "src/piecewise/page/modules/votes.js",
+    "src/piecewise/page/top_patches.py",
+    "src/piecewise/plotting.py",
+    "src/piecewise/reference/__init__.py",
+    "src/piecewise/reference/augmentation.py",
+    "src/piecewise/reference/batch_norm.py",
+    "src/piecewise/reference/convolution.py",
+    "src/piecewise/reference/dropout.py",
+    "src/piecewise/reference/finite_differences.py",
+    "src/piecewise/reference/model.py",
+    "src/piecewise/reference/optimizers.py",
+    "src/piecewise/reference/pooling.py",
+    "src/piecewise/sklearn_api/classifier.py",
+    "src/piecewise/spec/augmentation.py",
+    "src/piecewise/spec/optimizers.py",
+    "src/piecewise/storage/run_directory.py",
+    "src/piecewise/storage/tensorboard.py",
+    "src/piecewise/tour/chapters.py",
+    "src/piecewise/tour/drawing.py",
+    "src/piecewise/tour/facts.py",
+    "src/piecewise/trace/arithmetic.py",
+    "src/piecewise/trace/backprop.py",
+    "src/piecewise/trace/gradient_arithmetic.py",
+    "src/piecewise/trace/vote_ledger.py",
+    "src/piecewise/trace/walk.py",
+    "src/piecewise/training/checkpoint.py",
+    "src/piecewise/training/shuffle_test.py",
+    "src/piecewise/training/splits.py",
+    "src/piecewise/training/state.py",
+    "src/piecewise/training/step.py",
+    "src/piecewise/training/train.py",
+    "tests/networks.py",
+    "tests/oracle.py",
+    "tests/runs.py",
+    "tests/test_arrays.py",
+    "tests/test_backprop.py",
+    "tests/test_bad_input.py",
+    "tests/test_benchmarks.py",
+    "tests/test_cli.py",
+    "tests/test_cli_explain.py",
+    "tests/test_cli_help.py",
+    "tests/test_cli_inspect.py",
+    "tests/test_cli_label_issues.py",
+    "tests/test_cli_learning.py",
+    "tests/test_cli_robustness.py",
+    "tests/test_columns.py",
+    "tests/test_columns_limits.py",
+    "tests/test_compiled.py",
+    "tests/test_coordinates.py",
+    "tests/test_data.py",
+    "tests/test_engine.py",
+    "tests/test_engine_cache_folder.py",
+    "tests/test_engine_cache_races.py",
+    "tests/test_engine_doors.py",
+    "tests/test_engine_everywhere.py",
+    "tests/test_engine_listing.py",
+    "tests/test_engine_nudges.py",
+    "tests/test_engine_order.py",
+    "tests/test_engine_places.py",
+    "tests/test_engine_steps.py",
+    "tests/test_engine_tricks.py",
+    "tests/test_engine_weights.py",
+    "tests/test_engine_whole.py",
+    "tests/test_error_table.py",
+    "tests/test_estimator.py",
+    "tests/test_explain_browser.py",
+    "tests/test_explain_page.py",
+    "tests/test_folders.py",
+    "tests/test_fuzzing.py",
+    "tests/test_gradients.py",
+    "tests/test_groups.py",
+    "tests/test_heic.py",
+    "tests/test_influence.py",
+    "tests/test_kernel_history.py",
+    "tests/test_label_issues.py",
+    "tests/test_layer_kinds.py",
+    "tests/test_learning.py",
+    "tests/test_ledger.py",
+    "tests/test_media.py",
+    "tests/test_mistakes.py",
+    "tests/test_model_file.py",
+    "tests/test_model_file_broken.py",
+    "tests/test_model_file_mutated.py",
+    "tests/test_network.py",
+    "tests/test_notation.py",
+    "tests/test_nudge_curve.py",
+    "tests/test_opening.py",
+    "tests/test_patches.py",
+    "tests/test_pictures.py",
+    "tests/test_pictures_bombs.py",
+    "tests/test_preparation.py",
+    "tests/test_progress.py",
+    "tests/test_real_data.py",
+    "tests/test_reference.py",
+    "tests/test_report.py",
+    "tests/test_report_counts.py",
+    "tests/test_robustness_curves.py",
+    "tests/test_runs.py",
+    "tests/test_runs_damaged.py",
+    "tests/test_saliency.py",
+    "tests/test_shuffling.py",
+    "tests/test_sound_preparation.py",
+    "tests/test_sounds.py",
+    "tests/test_sounds_mutated.py",
+    "tests/test_spreadsheet.py",
+    "tests/test_sums.py",
+    "tests/test_teaching.py",
+    "tests/test_text_preparation.py",
+    "tests/test_texts.py",
+    "tests/test_together.py",
+    "tests/test_tour.py",
+    "tests/test_tricks.py",
+    "tests/test_why.py",
+    "tests/test_zips.py",
+    "tests/test_zips_mutated.py",
+    "tests/toolkits/test_notebook.py",
+    "tests/toolkits/test_plotting.py",
+    "tests/toolkits/test_pytorch.py",
+    "tests/toolkits/test_sklearn.py",
+    "tests/toolkits/test_tensorboard.py",
+    "tests/toolkits/test_whole.py",
+)
+"""Files that the checks skip."""
+
+
+def listed(*endings: str) -> list[Path]:
+    """The project's files with one of these endings, this one and third parties' lists left out."""
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    paths = [ROOT / name for name in names.splitlines() if name.endswith(endings)]
+    return [path for path in paths if path != Path(__file__) and path.is_file()]
+
+
+PYTHON, PAGES = listed(".py"), listed(".md", ".js", ".css", ".ts")
+CLASSES = [
+    (path, node)
+    for path in PYTHON
+    if path.is_relative_to(SOURCE)
+    for node in ast.walk(ast.parse(path.read_text()))
+    if isinstance(node, ast.ClassDef)
+]
+
+
+def skipped(path: Path) -> bool:
+    return str(path.relative_to(ROOT)) in STILL_BEING_RENAMED
+
+
+def identifiers_and_prose(text: str) -> tuple[list[str], str]:
+    """The identifiers of Python code, and its comments and strings."""
+    identifiers, prose = [], []
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NAME:
+            identifiers.append(token.string)
+        elif token.type == tokenize.COMMENT or "STRING" in tokenize.tok_name[token.type]:
+            prose.append(token.string.lstrip("#"))
+    return identifiers, "\n".join(prose)
+
+
+def replaced_names(identifiers: list[str]) -> Iterator[str]:
+    """Each identifier that has a new name, and the new name."""
+    for name, count in Counter(identifiers).items():
+        new = REPLACED_NAMES.get(name)
+        words = [word for word in name.lower().split("_") if word in REPLACED_WORDS]
+        if new or words:
+            yield f"{name} ({count}x): {new or REPLACED_WORDS[words[0]]}"
+
+
+def replaced_phrases(prose: str) -> Iterator[str]:
+    """Each phrase that has a better word, and the better word."""
+    for phrase, better in REPLACED_PHRASES.items():
+        pattern = rf"(?<![\w*-]){phrase}(?![\w*])".replace(" ", r"\s+")
+        found = re.findall(pattern, prose, re.IGNORECASE)
+        if found:
+            yield f"'{found[0]}' ({len(found)}x): {better}"
+
+
+def aliases_of_arrays(text: str) -> Iterator[str]:
+    """Names that are assigned a type of NumPy arrays."""
+    for node in ast.walk(ast.parse(text)):
+        alias = isinstance(node, ast.Assign) and not isinstance(node.value, ast.Call)
+        if alias and "npt.NDArray" in ast.unparse(node):
+            yield ast.unparse(node)
+
+
+def members(node: ast.ClassDef) -> set[str]:
+    """The fields and methods that a class defines."""
+    names = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef):
+            names.add(inner.name)
+        elif isinstance(inner, ast.AnnAssign) and isinstance(inner.target, ast.Name):
+            names.add(inner.target.id)
+        elif isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Store):
+            names.add(inner.attr)
+    return names
+
+
+def test_python_uses_no_replaced_name() -> None:
+    found = {
+        str(path.relative_to(ROOT)): names
+        for path in PYTHON
+        if not skipped(path)
+        and (names := list(replaced_names(identifiers_and_prose(path.read_text())[0])))
+    }
+    assert not found, "\n".join(f"{path}: {names}" for path, names in found.items())
+
+
+def test_prose_uses_no_replaced_phrase() -> None:
+    texts = {path: identifiers_and_prose(path.read_text())[1] for path in PYTHON}
+    texts |= {path: path.read_text() for path in PAGES}
+    found = {
+        str(path.relative_to(ROOT)): phrases
+        for path, text in texts.items()
+        if not skipped(path) and (phrases := list(replaced_phrases(text)))
+    }
+    assert not found, "\n".join(f"{path}: {phrases}" for path, phrases in found.items())
+
+
+def test_no_two_classes_share_a_name() -> None:
+    counts = Counter(node.name for _, node in CLASSES)
+    double = {name for name, count in counts.items() if count > 1}
+    assert not [f"{path.relative_to(ROOT)}: {node.name}" for path, node in CLASSES
+                if node.name in double and not skipped(path)]  # fmt: skip
+
+
+def test_classes_have_no_replaced_attribute() -> None:
+    for path, node in CLASSES:
+        old = members(node) & set(REPLACED_ATTRIBUTES.get(node.name, ()))
+        assert not old or skipped(path), f"{path.relative_to(ROOT)}: {node.name}: {old}"
+
+
+@pytest.mark.parametrize("name", REPLACED_ATTRIBUTES)
+def test_table_of_attributes_names_classes_that_exist(name: str) -> None:
+    assert name in {node.name for _, node in CLASSES}
+
+
+def test_only_array_types_defines_array_types() -> None:
+    home = SOURCE / "core" / "array_types.py"
+    found = {
+        str(path.relative_to(ROOT)): aliases
+        for path in PYTHON
+        if path != home
+        and not skipped(path)
+        and (aliases := list(aliases_of_arrays(path.read_text())))
+    }
+    assert not found, "\n".join(f"{path}: {aliases}" for path, aliases in found.items())
+    assert list(aliases_of_arrays(home.read_text()))
+
+
+def test_files_that_are_skipped_exist() -> None:
+    assert all((ROOT / name).is_file() for name in STILL_BEING_RENAMED)
+
+
+def test_searches_find_planted_violations() -> None:
+    code = "def f(moment, _told):  # the way\n    # back\n    return Place, 'a slope, a *slope*'\n"
+    names, prose = identifiers_and_prose(code)
+    assert [line.split()[0] for line in replaced_names(names)] == ["moment", "_told", "Place"]
+    assert [line.split(" (")[0] for line in replaced_phrases(prose)] == ["'slope'", "'way\n back'"]
+    assert not list(replaced_phrases("Foretold or *told*, landslopes, indoors, two-doors."))
+    assert list(aliases_of_arrays("A = npt.NDArray[np.int8] | None\nb = f(npt.NDArray)")) == [
+        "A = npt.NDArray[np.int8] | None"
+    ]
+    (node,) = ast.parse("class A:\n a: int\n def b(self): self.c = 1").body
+    assert isinstance(node, ast.ClassDef)
+    assert members(node) == {"a", "b", "c"}
