@@ -20,7 +20,7 @@ import numpy as np
 
 import piecewise as pw
 from piecewise.data.inspection.near_duplicate_images import near_pairs
-from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.sources.csv_tables import read_text_table
 from piecewise.data.text.preprocessor import fit_text_preprocessor
 from piecewise.engine.runtime.code_cache import cached
 from piecewise.insight.data_quality.influence import influential_examples
@@ -78,7 +78,7 @@ def messages(folder: Path) -> float:
     path.write_text("text,label\n" + "".join(f"{text},{len(text) % 2}\n" for text in texts))
 
     def read() -> None:
-        table = read_columns(path)
+        table = read_text_table(path)
         preprocessor = fit_text_preprocessor(table.texts)
         for text in table.texts:
             preprocessor.transform(text)

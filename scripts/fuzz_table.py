@@ -23,7 +23,7 @@ from piecewise.data.audio.decoding import read_sound
 from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import read_picture
-from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.sources.csv_tables import read_text_table
 from piecewise.data.sources.npz import read_npz
 from piecewise.data.text.decoding import read_text
 from piecewise.data.text.preprocessor import TextPreprocessor
@@ -253,7 +253,7 @@ READERS: dict[str, Reader] = {
     "npz": (as_file(".npz", read_npz), npz_seeds),
     "sounds": (check_sound, sound_seeds),
     "texts": (check_text, text_seeds),
-    "csv": (as_file(".csv", read_columns), table_seeds(",")),
-    "tsv": (as_file(".tsv", read_columns), table_seeds("\t")),
-    "jsonl": (as_file(".jsonl", read_columns), line_seeds),
+    "csv": (as_file(".csv", read_text_table), table_seeds(",")),
+    "tsv": (as_file(".tsv", read_text_table), table_seeds("\t")),
+    "jsonl": (as_file(".jsonl", read_text_table), line_seeds),
 }

@@ -14,7 +14,7 @@ from piecewise.core.progress import Progress
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.loading import prepared_cache
 
-FILES = [prepared_cache.INPUTS, prepared_cache.NOTE]
+FILES = [prepared_cache.INPUTS, prepared_cache.MANIFEST]
 
 
 def pictures_in(home: Path) -> Path:
@@ -53,13 +53,14 @@ def same(one: Dataset, other: Dataset) -> None:
 READ = """
 import os, sys, signal, threading
 from pathlib import Path
-from piecewise.data import in_order, media, preparing
 from piecewise.data.dataset import read_data
-from piecewise.data.images.preprocessor import PicturePreparation
-media.MEDIA["pictures"] = media.MEDIA["pictures"]._replace(worth_sharing=0)
-preparing.processors = lambda: 3
+from piecewise.data.images.preprocessor import ImagePreprocessor
+from piecewise.data.loading import loader, ordered_map
+from piecewise.data.modalities import MODALITIES
+MODALITIES["pictures"] = MODALITIES["pictures"]._replace(parallel_from_bytes=0)
+loader.processors = lambda: 3
 begun, there, released = [], threading.Event(), threading.Event()
-class Pool(in_order.ThreadPoolExecutor):
+class Pool(ordered_map.ThreadPoolExecutor):
     def shutdown(self, *given, **named):
         if there.is_set():
             released.set()
@@ -70,8 +71,8 @@ def counted(given, use, threads):
         if there.is_set():
             released.wait()  # so that nothing is read meanwhile
         return use(index)
-    return in_order.in_order(given, one, threads)
-in_order.ThreadPoolExecutor, preparing.in_order = Pool, counted
+    return ordered_map.ordered_map(given, one, threads)
+ordered_map.ThreadPoolExecutor, loader.ordered_map = Pool, counted
 def report(progress):
     if progress.stage == "reading" and progress.done == int(sys.argv[3]):
         there.set()
@@ -79,7 +80,7 @@ def report(progress):
         if sys.argv[4] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
 try:
-    chosen = PicturePreparation((3, 64, 64))
+    chosen = ImagePreprocessor((3, 64, 64))
     read_data(sys.argv[1], chosen, cache=sys.argv[2], on_progress=report)
 except KeyboardInterrupt:
     print([thread.name for thread in threading.enumerate()], flush=True)

@@ -11,12 +11,12 @@ from PIL import Image
 
 from piecewise.data import arrays
 from piecewise.data.arrays import (
-    Standard,
-    as_pictures,
-    given,
-    reading_of_files,
-    reading_of_pictures,
-    reading_of_rows,
+    Standardization,
+    as_array_or_paths,
+    fit_to_files,
+    fit_to_images,
+    fit_to_rows,
+    to_nchw,
 )
 from piecewise.training.deduplicate import deduplicate, normalize_weights
 
@@ -36,22 +36,22 @@ from .lessons import PICTURES, TABLE, rng
 )
 def test_which_axis_has_the_channels(sides: Any, said: Any, shape: Any, last: bool) -> None:
     numbers = np.arange(2.0 * np.prod(sides)).reshape(2, *sides)
-    found = as_pictures(numbers, said)
+    found = to_nchw(numbers, said)
     assert found.shape[1:] == shape
     assert (found == (np.moveaxis(numbers, 3, 1) if last else numbers)).all()
-    assert (as_pictures(numbers, shape) == found).all()  # as it is at predict
+    assert (to_nchw(numbers, shape) == found).all()  # as it is at predict
 
 
 def test_means_and_deviations_are_of_the_weighted_rows() -> None:
     weights = rng().integers(0, 4, 60).astype(float)
     repeated = np.repeat(TABLE, weights.astype(int), axis=0)
-    found = reading_of_rows(TABLE[:, None, None], weights)
-    assert isinstance(found, Standard)
+    found = fit_to_rows(TABLE[:, None, None], weights)
+    assert isinstance(found, Standardization)
     assert np.allclose(found.mean.ravel(), repeated.mean(axis=0), rtol=1e-12)
     assert np.allclose(found.deviation.ravel(), repeated.std(axis=0), rtol=1e-12)
     pictures = rng().normal(3, 2, (1_100, 2, 3, 4))  # more than a block of them
-    found = reading_of_pictures(pictures, np.ones(1_100))
-    assert isinstance(found, Standard)
+    found = fit_to_images(pictures, np.ones(1_100))
+    assert isinstance(found, Standardization)
     assert np.allclose(found.mean.ravel(), pictures.mean(axis=(0, 2, 3)), rtol=1e-12)
     assert np.allclose(found.deviation.ravel(), pictures.std(axis=(0, 2, 3)), rtol=1e-12)
 
@@ -64,14 +64,14 @@ def test_a_decision_about_many_files_does_not_hang_on_their_order(
     for number, path in enumerate(paths):
         Image.fromarray(PICTURES[number]).resize((9 + number % 2, 9)).save(path)
     for order in (paths, paths[::-1], paths[1:] + paths[:2]):
-        assert reading_of_files(order, None).preprocessor.shape == (1, 9, 9)
+        assert fit_to_files(order, None).preprocessor.shape == (1, 9, 9)
 
 
 def test_paths_are_told_from_other_texts() -> None:
-    assert given(["a.png", Path("b.png")]) == [Path("a.png"), Path("b.png")]
-    assert given(np.array([["1", "2.5"]])).tolist() == [[1, 2.5]]  # type: ignore[union-attr]
+    assert as_array_or_paths(["a.png", Path("b.png")]) == [Path("a.png"), Path("b.png")]
+    assert as_array_or_paths(np.array([["1", "2.5"]])).tolist() == [[1, 2.5]]  # type: ignore[union-attr]
     with pytest.raises(TypeError, match="argument must be"):
-        given(np.array([[{}, 1]], object))
+        as_array_or_paths(np.array([[{}, 1]], object))
 
 
 def test_equal_pairs_are_put_together() -> None:

@@ -166,8 +166,8 @@ def a_huge_line(root: Path) -> None:
 REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
     (nothing, "", "no file in it to learn from; wanted one folder per class"),
     (one_class, "", "examples of one class to learn from, wanted 2 or more"),
-    (one_class_but_tested, "", "the class 'spam' is in its part for testing alone"),
-    (all_broken, "", "not one of its 2 pictures can be read"),
+    (one_class_but_tested, "", "the class 'spam' occurs in the test split only"),
+    (all_broken, "", "none of its 2 pictures can be read"),
     (a_table_in_latin, ".csv", "which is not UTF-8"),
     (a_table_of_zeros, ".csv", "zero"),
     (a_huge_line, ".jsonl", "line 1"),

@@ -38,18 +38,18 @@ def folder_of_pictures(tmp_path: Path) -> Path:
 def test_what_was_read_once_is_mapped_and_not_decoded(data: Path, tmp_path: Path) -> None:
     cache, plain = tmp_path / "cache", read_data(data)
     first, second = Read(data, cache), Read(data, cache)
-    assert first.done == ["checking", "looking", "reading"]
+    assert first.done == ["checking", "fitting", "reading"]
     assert second.done == ["checking"]
     for read in (first, second):
         same(read.found, plain)
         assert isinstance(read.found.inputs, np.memmap)
         assert not read.found.inputs.flags.writeable
-        assert read.found.not_kept is None
+        assert read.found.cache_error is None
     assert len(plain.skipped) == 1
     assert names(cache) == FILES
     stored = np.load(cache / prepared_cache.INPUTS, mmap_mode="r", allow_pickle=False)
     assert np.array_equal(stored, plain.inputs)
-    assert (cache / prepared_cache.NOTE).stat().st_size < 2_000
+    assert (cache / prepared_cache.MANIFEST).stat().st_size < 2_000
 
 
 def packed(data: Path) -> Path:
@@ -84,7 +84,7 @@ def test_single_files_are_kept_too(data: Path, kind: Callable[[Path], Path]) -> 
         assert isinstance(read.found.inputs, np.memmap)
         assert (cache / prepared_cache.INPUTS).stat().st_size == 256 + plain.inputs.nbytes
         assert anew or read.done == ["checking"]
-    before = (cache / prepared_cache.NOTE).read_bytes()
+    before = (cache / prepared_cache.MANIFEST).read_bytes()
     content = bytearray(place.read_bytes())
     if kind is texts:
         content[-20] ^= 1
@@ -92,7 +92,7 @@ def test_single_files_are_kept_too(data: Path, kind: Callable[[Path], Path]) -> 
     else:
         place.write_bytes(content + bytes(1))  # a byte more, which readers pass over
     read_data(place, cache=cache)
-    assert (cache / prepared_cache.NOTE).read_bytes() != before
+    assert (cache / prepared_cache.MANIFEST).read_bytes() != before
 
 
 def a_byte(data: Path) -> None:
@@ -136,7 +136,7 @@ def test_any_other_wish_or_version_makes_it_anew(
         again = Read(data, cache, **wishes)
         assert not again.anew
         same(again.found, read_data(data, **wishes))
-    monkeypatch.setattr(prepared_cache, "_FORM", "piecewise inputs 2")
+    monkeypatch.setattr(prepared_cache, "_FORMAT", "piecewise inputs 3")
     assert Read(data, cache, preprocessor=chosen).anew
     monkeypatch.setattr(prepared_cache, "__version__", "another")
     assert Read(data, cache, preprocessor=chosen).anew
@@ -152,20 +152,20 @@ def flipped(at: int) -> Callable[[Path], None]:
 
 
 def forged(**values: Any) -> Callable[[Path], None]:
-    """A note with a right digest of its own, but of other values."""
+    """A manifest with other values and the correct checksum of these."""
 
     def forge(file: Path) -> None:
-        note = json.loads(file.read_bytes())["what"] | values
-        file.write_bytes(prepared_cache._written(note))
+        manifest = json.loads(file.read_bytes())["content"] | values
+        file.write_bytes(prepared_cache._manifest_bytes(manifest))
 
     return forge
 
 
 def unsealed(file: Path) -> None:
-    """Another preparation, which the note's digest does not fit."""
-    note = json.loads(file.read_bytes())
-    note["what"]["preprocessor"]["resize"] = "crop"
-    file.write_text(json.dumps(note, indent=1, sort_keys=True) + "\n")
+    """Another preprocessor, which the manifest's checksum does not match."""
+    manifest = json.loads(file.read_bytes())
+    manifest["content"]["preprocessor"]["resize"] = "crop"
+    file.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
 def grown(file: Path) -> None:
@@ -186,22 +186,22 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "empty": (prepared_cache.INPUTS, lambda file: os.truncate(file, 0)),
     "objects": (prepared_cache.INPUTS, pickled),
     "gone": (prepared_cache.INPUTS, Path.unlink),
-    "note gone": (prepared_cache.NOTE, Path.unlink),
-    "note empty": (prepared_cache.NOTE, lambda file: os.truncate(file, 0)),
-    "note cut": (prepared_cache.NOTE, lambda file: os.truncate(file, 300)),
-    "note flipped": (prepared_cache.NOTE, flipped(200)),
-    "note changed": (prepared_cache.NOTE, unsealed),
-    "note deep": (prepared_cache.NOTE, lambda file: file.write_text("[" * 100_000)),
-    "note foreign": (
-        prepared_cache.NOTE,
-        lambda file: file.write_text('{"what": [], "sha256": 1}'),
+    "manifest gone": (prepared_cache.MANIFEST, Path.unlink),
+    "manifest empty": (prepared_cache.MANIFEST, lambda file: os.truncate(file, 0)),
+    "manifest cut": (prepared_cache.MANIFEST, lambda file: os.truncate(file, 300)),
+    "manifest flipped": (prepared_cache.MANIFEST, flipped(200)),
+    "manifest changed": (prepared_cache.MANIFEST, unsealed),
+    "manifest deep": (prepared_cache.MANIFEST, lambda file: file.write_text("[" * 100_000)),
+    "manifest foreign": (
+        prepared_cache.MANIFEST,
+        lambda file: file.write_text('{"content": [], "sha256": 1}'),
     ),
-    "shape": (prepared_cache.NOTE, forged(shape=[3, 1_000, 1_000])),
-    "shapeless": (prepared_cache.NOTE, forged(shape=None)),
-    "skipped all": (prepared_cache.NOTE, forged(skipped=[[at, ""] for at in range(41)])),
-    "skipped none": (prepared_cache.NOTE, forged(skipped=[])),
-    "skipped beyond": (prepared_cache.NOTE, forged(skipped=[[41, ""]])),
-    "preprocessor": (prepared_cache.NOTE, forged(preprocessor={"reads": "pictures"})),
+    "shape": (prepared_cache.MANIFEST, forged(shape=[3, 1_000, 1_000])),
+    "shapeless": (prepared_cache.MANIFEST, forged(shape=None)),
+    "skipped all": (prepared_cache.MANIFEST, forged(skipped=[[at, ""] for at in range(41)])),
+    "skipped none": (prepared_cache.MANIFEST, forged(skipped=[])),
+    "skipped beyond": (prepared_cache.MANIFEST, forged(skipped=[[41, ""]])),
+    "preprocessor": (prepared_cache.MANIFEST, forged(preprocessor={"modality": "pictures"})),
 }
 
 
@@ -224,7 +224,9 @@ def test_a_disk_that_is_full_or_closed_costs_the_cache_only(
     for place in (data.parent / "file", data.parent / "missing" / "cache"):
         found = read_data(data, cache=place)
         same(found, plain)
-        assert (found.not_kept or "").startswith(f"{place}: the prepared inputs are not kept: ")
+        assert (found.cache_error or "").startswith(
+            f"{place}: the prepared inputs are not cached: "
+        )
     calls = 0
 
     def full(*_: object) -> None:
@@ -238,7 +240,7 @@ def test_a_disk_that_is_full_or_closed_costs_the_cache_only(
     found = read_data(data, cache=cache)
     same(found, plain)
     assert calls == 10
-    assert (found.not_kept or "").endswith(os.strerror(errno.ENOSPC))
+    assert (found.cache_error or "").endswith(os.strerror(errno.ENOSPC))
     assert names(cache) == []
 
 
@@ -268,7 +270,7 @@ def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
             a_byte(data)
 
     found = read_data(data, cache=cache, on_progress=report)
-    assert (found.not_kept or "").endswith("not kept: the data changed while they were read")
+    assert (found.cache_error or "").endswith("not cached: the data changed while they were read")
     assert names(cache) == [prepared_cache.INPUTS]
     assert Read(data, cache).anew
 
@@ -288,16 +290,16 @@ def test_rows_of_a_large_mapped_array_are_mapped(
     mapped = np.load(tmp_path / "all.npy", mmap_mode="r")
     out = np.arange(1_000) % 10 == 3
     together = (np.arange(1_000) >= 100) & (np.arange(1_000) < 600)
-    assert np.shares_memory(subset.rows(mapped, together), mapped)
-    assert not isinstance(subset.rows(mapped, ~out), np.memmap)  # small: in memory
+    assert np.shares_memory(subset.select_rows(mapped, together), mapped)
+    assert not isinstance(subset.select_rows(mapped, ~out), np.memmap)  # small: in memory
     monkeypatch.setattr(subset, "IN_MEMORY", 100)
     monkeypatch.setattr(subset, "_BLOCK", 100)
-    large = subset.rows(mapped, ~out)
-    again = subset.rows(large, out[:900])
+    large = subset.select_rows(mapped, ~out)
+    again = subset.select_rows(large, out[:900])
     for found, wanted in ((large, mapped[~out]), (again, mapped[~out][out[:900]])):
         assert isinstance(found, np.memmap)
         assert np.array_equal(found, wanted)
-    assert subset.rows(mapped, np.zeros(1_000, bool)).shape == (0, 3)
+    assert subset.select_rows(mapped, np.zeros(1_000, bool)).shape == (0, 3)
     assert names(tmp_path) == ["all.npy"]
 
 

@@ -84,25 +84,35 @@ def test_pairs_are_shown_as_a_finding_marks_them_whatever_its_name(tmp_path: Pat
         "  > do.",
     ]
     assert lines[: len(shown) + 2] == [*shown, "! named.", ""]
-    assert set(near.to_json()) == {"kind", "serious", "count", "sentence", "advice", "examples"}
+    assert set(near.to_json()) == {"kind", "serious", "count", "message", "advice", "examples"}
 
 
 def test_json_has_the_same_keys_for_every_set(folder: Path, capsys: Printed) -> None:
     assert status(["inspect", str(folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told) == {
-        "schema", "reads", "input", "examples", "parts", "classes", "sizes", "skipped", "repeats",
+        "schema", "modality", "preprocessing", "examples", "splits", "classes", "sizes", "skipped",
+        "duplicates",
         "largest_class", "baseline_accuracy", "findings",
     }  # fmt: skip
     assert told["schema"] == 1
     assert told["skipped"]["count"] == 10
     assert len(told["skipped"]["first"]) == 8
     assert told["classes"]["untaught"] == {"train": 0, "test": 1}
-    assert told["repeats"]["exact"] == {"repeats": 3, "clashes": 2, "across": 2}
+    assert told["duplicates"]["exact"] == {
+        "duplicates": 3, "label_conflicts": 2, "split_leaks": 2,
+    }  # fmt: skip
     kinds = [one["kind"] for one in told["findings"]]
-    assert kinds == ["across", "clash", "untaught", "one", "untested", "skewed"]
+    assert kinds == [
+        "split-leak",
+        "label-conflict",
+        "no-training-examples",
+        "single-example",
+        "no-test-examples",
+        "class-imbalance",
+    ]
     assert set(told["findings"][0]) == {
-        "kind", "serious", "count", "sentence", "advice", "examples",
+        "kind", "serious", "count", "message", "advice", "examples",
     }  # fmt: skip
 
 

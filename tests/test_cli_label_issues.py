@@ -26,7 +26,10 @@ LITTLE = ["--layers", "conv 6 3, relu, pool 2, full"]
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Drawn X's and O's, three labels of them wrong; the last ones are for testing."""
-    path, drawn = tmp_path_factory.mktemp("label-issues") / "xo.npz", make_xo(120, 12, tricks=PLAIN)
+    path, drawn = (
+        tmp_path_factory.mktemp("label-issues") / "xo.npz",
+        make_xo(120, 12, variation=PLAIN),
+    )
     labels = drawn.labels.copy()
     labels[PLANTED] ^= 1
     np.savez(path, images=drawn.inputs[:, 0], labels=labels, class_names=["X\x1b[31m", "O"],
@@ -44,7 +47,7 @@ def test_in_words(source: str, capsys: Printed) -> None:
     head, *lines = page.splitlines()
     assert head.split() == ["doubt", "given", "likely", "example"]
     assert len(lines) == 3
-    drawn = make_xo(120, 12, tricks=PLAIN).labels
+    drawn = make_xo(120, 12, variation=PLAIN).labels
     for line in lines:
         assert float(line.split()[0]) > 50
         names = ["X?[31m", "O"]

@@ -25,7 +25,7 @@ LITTLE = ["--layers", "conv 6 3, relu, pool 2, full", "--epochs", "6", "--batch-
 
 def saved(path: Path, count: int = 260, tested: int = 60) -> str:
     """An `.npz` of drawn X's and O's without tricks; the last ones are for testing."""
-    drawings = make_xo(count, size=SIZE, seed=0, tricks=PLAIN)
+    drawings = make_xo(count, size=SIZE, seed=0, variation=PLAIN)
     np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
              class_names=["X", "O"], is_test=np.arange(count) >= count - tested)  # fmt: skip
     return str(path)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from piecewise.core.errors import DataError
-from piecewise.data.sources.csv_tables import Columns, read_columns
+from piecewise.data.sources.csv_tables import TextTable, read_text_table
 from piecewise.data.text.decoding import LONGEST_TEXT
 
 from .real_data import real
@@ -22,22 +22,22 @@ def table(folder: Path, content: str | bytes, kind: str = "csv") -> Path:
     return path
 
 
-def read(folder: Path, content: str | bytes, kind: str = "csv") -> Columns:
-    return read_columns(table(folder, content, kind))
+def read(folder: Path, content: str | bytes, kind: str = "csv") -> TextTable:
+    return read_text_table(table(folder, content, kind))
 
 
 def refusal(folder: Path, content: str | bytes, kind: str = "csv") -> str:
     """The sentence with which a table is refused, after its name."""
     path = table(folder, content, kind)
     with pytest.raises(DataError) as caught:
-        read_columns(path)
+        read_text_table(path)
     sentence = str(caught.value)
     assert sentence.startswith(f"{path}: ")
     assert "\n" not in sentence
     return sentence.removeprefix(f"{path}: ")
 
 
-def left_out(found: Columns) -> list[str]:
+def left_out(found: TextTable) -> list[str]:
     """The sentences on what was left out, without the file's name."""
     return [sentence.partition(": ")[2] for sentence in found.skipped]
 
@@ -56,18 +56,18 @@ def test_texts_labels_and_parts_are_read(tmp_path: Path) -> None:
     found = read(tmp_path, "text,label,split\nhi,a,train\n yo ,b , Test\nhm,a,\nso,b,DEV\n")
     assert found.texts == ["hi", "yo ", "hm", "so"]
     assert found.labels == ["a", "b", "a", "b"]
-    assert found.parts.tolist() == ["train", "test", "train", "validation"]
+    assert found.splits.tolist() == ["train", "test", "train", "validation"]
     assert found.lines == [2, 3, 4, 5]
-    assert (found.others, found.skipped) == ({}, [])
+    assert (found.other_columns, found.skipped) == ({}, [])
 
 
 @pytest.mark.parametrize("word", ["validation", "valid", "val", "dev", "VALID"])
 def test_a_part_has_many_names(tmp_path: Path, word: str) -> None:
-    assert read(tmp_path, f"text,label,split\nhi,a,{word}\n").parts.tolist() == ["validation"]
+    assert read(tmp_path, f"text,label,split\nhi,a,{word}\n").splits.tolist() == ["validation"]
 
 
 def test_without_a_split_all_is_for_training(tmp_path: Path) -> None:
-    assert read(tmp_path, "text,label\nhi,a\nyo,b").parts.tolist() == ["train", "train"]
+    assert read(tmp_path, "text,label\nhi,a\nyo,b").splits.tolist() == ["train", "train"]
 
 
 def test_quotes_hold_commas_quotes_and_line_ends(tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ def test_lines_end_as_on_any_system(tmp_path: Path, end: str, mark: str) -> None
 def test_semicolons_and_tabs_divide_too(tmp_path: Path) -> None:
     assert read(tmp_path, "text;label\na, b;x\n").texts == ["a, b"]
     assert read(tmp_path, "text\tlabel\na, b; c\tx\n", "tsv").texts == ["a, b; c"]
-    assert read(tmp_path, "text;a,b;label\nhi;1,5;x\n").others == {"a,b": ["1,5"]}
-    assert read(tmp_path, "text,a;b,label\nhi,1;5,x\n").others == {"a;b": ["1;5"]}
+    assert read(tmp_path, "text;a,b;label\nhi;1,5;x\n").other_columns == {"a,b": ["1,5"]}
+    assert read(tmp_path, "text,a;b,label\nhi,1;5,x\n").other_columns == {"a;b": ["1;5"]}
 
 
 def test_what_spreadsheets_leave_is_passed_over(tmp_path: Path) -> None:
     found = read(tmp_path, '\n\ntext, "label",,\n"hi", "a",,\n')
-    assert (found.texts, found.labels, found.others, found.lines) == (["hi"], ["a"], {}, [4])
+    assert (found.texts, found.labels, found.other_columns, found.lines) == (["hi"], ["a"], {}, [4])
 
 
 def test_quotes_in_a_file_with_tabs_may_be_meant_as_they_stand(tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ def test_column_names_in_any_case_and_some_others(tmp_path: Path) -> None:
     for header in ("TEXT,Label", "message,class", "Sentence,category", "content,target"):
         assert read(tmp_path, f"{header}\nhi,a\n").texts == ["hi"]
     found = read(tmp_path, "set,text,message,label,class\ntest,t,m,l,c\n")
-    assert (found.texts, found.labels, found.parts.tolist()) == (["t"], ["l"], ["test"])
-    assert found.others == {"message": ["m"], "class": ["c"]}
+    assert (found.texts, found.labels, found.splits.tolist()) == (["t"], ["l"], ["test"])
+    assert found.other_columns == {"message": ["m"], "class": ["c"]}
 
 
 def test_further_columns_are_kept(tmp_path: Path) -> None:
     found = read(tmp_path, "text,label,Writer , 2\nhi,a,me,x\nyo,b,you,\n,b,none,\n")
-    assert found.others == {"Writer": ["me", "you"], "2": ["x", ""]}
+    assert found.other_columns == {"Writer": ["me", "you"], "2": ["x", ""]}
 
 
 def test_texts_and_labels_are_composed(tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ def test_objects_are_read(tmp_path: Path) -> None:
     found = read(tmp_path, content + "\n  \n", "jsonl")
     assert found.texts == ["hi\nyou", "yo", "x", "x", "x"]
     assert found.labels == ["a", "true", "3", "3", "0.5"]
-    assert found.parts.tolist() == ["test", *["train"] * 4]
-    assert found.others == {"who": ["7", "", "", "", "false"], "n": [""] * 5}
+    assert found.splits.tolist() == ["test", *["train"] * 4]
+    assert found.other_columns == {"who": ["7", "", "", "", "false"], "n": [""] * 5}
     assert found.lines == [1, 2, 3, 4, 5]
 
 
@@ -285,7 +285,7 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
         ("a.xlsx", "wanted a table of texts (csv tsv jsonl)"),
     ):
         with pytest.raises(DataError) as caught:
-            read_columns(tmp_path / name)
+            read_text_table(tmp_path / name)
         assert str(caught.value) == f"{tmp_path / name}: {words}"
 
 
@@ -294,9 +294,9 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
 
 def test_real_messages_are_read_as_the_standard_library_reads_them() -> None:
     path = real("sms-spam.csv")
-    found = read_columns(path)
+    found = read_text_table(path)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert found.labels == [row["label"] for row in rows]
-    assert found.parts.tolist() == [row["split"] for row in rows]
+    assert found.splits.tolist() == [row["split"] for row in rows]
     assert [text.strip() for text in found.texts] == [row["text"].strip() for row in rows]

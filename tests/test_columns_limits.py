@@ -24,7 +24,7 @@ from piecewise.data.sources.csv_records import (
     _Feed,
     records,
 )
-from piecewise.data.sources.csv_tables import LARGEST_FILE, read_columns
+from piecewise.data.sources.csv_tables import LARGEST_FILE, read_text_table
 from piecewise.data.text.decoding import LONGEST_TEXT
 
 from .test_columns import left_out, objects, read, refusal, table
@@ -53,7 +53,7 @@ def peak_of(folder: Path, content: bytes, kind: str, words: str) -> int:
     tracemalloc.start()
     try:
         with pytest.raises(DataError) as caught:
-            read_columns(path)
+            read_text_table(path)
         assert words in str(caught.value)
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -72,7 +72,7 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
     with pytest.raises(DataError, match="1,073,741,825 bytes, wanted at most 1,073,741,824"):
-        read_columns(path)
+        read_text_table(path)
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
@@ -208,7 +208,7 @@ def test_a_changed_table_is_read_or_told(memory: Path, kind: str) -> None:
         path = table(memory, bytes(content[: case % len(content) if case % 4 == 0 else None]), kind)
         sentence, made = f"{path}: ", None
         try:
-            made = read_columns(path)
+            made = read_text_table(path)
         except DataError as error:
             sentence = str(error)
             told += 1
@@ -218,7 +218,7 @@ def test_a_changed_table_is_read_or_told(memory: Path, kind: str) -> None:
             found += 1
             some += bool(made.skipped)
             assert len(made.texts) == len(made.labels) == len(made.lines) > 0
-            assert len(made.texts) == len(made.parts) >= len(made.skipped)
+            assert len(made.texts) == len(made.splits) >= len(made.skipped)
             assert sorted(set(made.lines)) == made.lines
-            assert all(len(values) == len(made.texts) for values in made.others.values())
+            assert all(len(values) == len(made.texts) for values in made.other_columns.values())
     assert min(told, found, some) > 100

@@ -197,7 +197,7 @@ def test_words_are_those_that_the_net_reads() -> None:
     assert found.told(0, 3) == "prize"
     assert found.field_told(Field(0, 6, 0, 4)) == "you won (unknown) a (unknown) prize"
     assert found.told(0, 5) == "no text"
-    assert WORDS.written(numbers, text)[:4] == ["you", "won", "a", "prize"]
+    assert WORDS.decode(numbers, text)[:4] == ["you", "won", "a", "prize"]
     with pytest.raises(DataError, match=r"places: got no numbers, wanted the words of a text"):
         places(WORDS)
 

@@ -243,7 +243,7 @@ def test_arrays_of_more_bytes_than_allowed_are_told(
     assert refusal(path).endswith(" bytes, wanted at most 600")
     monkeypatch.undo()
     monkeypatch.setattr(loader, "MOST_BYTES", 209)
-    words = "6 pictures of 1x5x7 are 210 bytes, wanted at most 209; take a smaller size"
+    words = "6 pictures of 1x5x7 are 210 bytes, wanted at most 209; choose a smaller size"
     assert refusal(path) == words
 
 

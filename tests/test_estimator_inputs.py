@@ -12,7 +12,7 @@ from PIL import Image
 import piecewise as pw
 from piecewise import ConvNetClassifier
 from piecewise.core.errors import DataError, LimitError, NotationError
-from piecewise.data.arrays import Levels, Standard, reading_of_pictures
+from piecewise.data.arrays import ByteScaling, Standardization, fit_to_images
 
 from .lessons import KINDS, LABELS, PICTURES, SMALL, TABLE, bits, rng, taught
 
@@ -41,16 +41,16 @@ def test_what_numbers_are_read_as() -> None:
     assert (whole.low, whole.high, whole.preprocessor.background) == (0, 255, "dark")
     light = reading(255 - PICTURES)
     assert light.preprocessor.background == "light"
-    assert (light.inputs(255 - PICTURES[:, None])[:, 0] == 255 - PICTURES).all()
+    assert (light.transform(255 - PICTURES[:, None])[:, 0] == 255 - PICTURES).all()
     divided = reading(PICTURES / 255)
-    assert isinstance(divided, Levels)
+    assert isinstance(divided, ByteScaling)
     assert (divided.low, divided.high) == (PICTURES.min() / 255, PICTURES.max() / 255)
-    assert (divided.inputs((PICTURES / 255)[:, None])[:, 0] == PICTURES).all()
+    assert (divided.transform((PICTURES / 255)[:, None])[:, 0] == PICTURES).all()
     noisy = reading(PICTURES + rng().normal(0, 1, PICTURES.shape))
-    assert isinstance(noisy, Standard)
+    assert isinstance(noisy, Standardization)
     assert noisy.mean.shape == (1, 1, 1)
     few = rng().normal(size=(4, 1, 3, 3))  # as many values as numbers: they mean no levels
-    assert isinstance(reading_of_pictures(few, np.ones(4)), Standard)
+    assert isinstance(fit_to_images(few, np.ones(4)), Standardization)
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)  # it is of a dark ground
     assert classifier.score(255 - PICTURES, classifier.predict(PICTURES)) > 0.9
 

@@ -99,7 +99,7 @@ def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Pa
         str(tmp_path / "b" / "broken.png"), str(tmp_path / "b" / "empty.jpg"),
     ]  # fmt: skip
     assert steps == [
-        Progress(stage, done, 4) for stage in ("looking", "reading") for done in range(1, 5)
+        Progress(stage, done, 4) for stage in ("fitting", "reading") for done in range(1, 5)
     ]
 
 
@@ -114,7 +114,7 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
         calls.append(path)
         return read_picture(path)
 
-    monkeypatch.setattr(loader, "KEPT", 3 * 12)
+    monkeypatch.setattr(loader, "REUSE_BYTES", 3 * 12)
     monkeypatch.setattr(ImagePreprocessor, "read", staticmethod(read))
     assert (read_data(root).inputs == whole.inputs).all()
     assert len(calls) == 8 + 5  # all once for the decision; five again
@@ -140,7 +140,7 @@ def test_a_folder_of_nothing_but_broken_pictures_is_told(tmp_path: Path) -> None
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").write_bytes(b"")
-    assert "not one of its 2 pictures can be read; " in refusal(tmp_path)
+    assert "none of its 2 pictures can be read; " in refusal(tmp_path)
 
 
 def test_names_that_are_not_text_are_told_before_training(tmp_path: Path) -> None:
@@ -213,5 +213,5 @@ def test_a_tenth_of_each_class_is_held_out_by_the_seed() -> None:
 def test_a_class_that_is_only_tested_is_no_class_of_the_net(tmp_path: Path) -> None:
     tree(tmp_path, "train/X/1.png", "train/O/1.png", "test/X/1.png", "test/x/1.png")
     assert refusal(tmp_path) == (
-        "the class 'x' is in its part for testing alone, wanted examples to learn it from, too"
+        "the class 'x' occurs in the test split only, wanted training examples of it, too"
     )

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from piecewise.core.errors import DataError
-from piecewise.data.images.containers import kind_of
+from piecewise.data.images.containers import detect_format
 from piecewise.data.images.decoding import read_picture
 
 from .steps import HANG
@@ -33,7 +33,7 @@ def script(name: str) -> ModuleType:
 
 table, fuzzing = script("fuzz_table"), script("fuzz_readers")
 PICTURES: list[bytes] = table.picture_seeds()
-IDS = [f"{number}-{kind_of(content)}" for number, content in enumerate(PICTURES)]
+IDS = [f"{number}-{detect_format(content)}" for number, content in enumerate(PICTURES)]
 
 
 @pytest.mark.parametrize("content", PICTURES, ids=IDS)
@@ -55,7 +55,7 @@ from collections import Counter
 from pathlib import Path
 sys.path.insert(0, {scripts!r})
 import fuzz_readers, fuzz_table
-from piecewise.data.images.containers import kind_of
+from piecewise.data.images.containers import detect_format
 from tests.steps import at_most
 def most():  # its own, while that of `resource` may be that of the process before it
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
@@ -69,8 +69,8 @@ for number in range({count}):
     with at_most({steps}):
         found, words = fuzz_readers.outcome(check, content)
     assert found != "failed", (number, words)
-    counts[kind_of(content), found] += 1
-for kind in map(kind_of, contents):
+    counts[detect_format(content), found] += 1
+for kind in map(detect_format, contents):
     assert min(counts[kind, "read"], counts[kind, "refused"]) > 5, counts
 print(most() - before)
 """
@@ -197,7 +197,7 @@ def test_files_lie_in_a_folder_of_the_process_that_goes_with_it(tmp_path: Path) 
 
 def test_there_are_pictures_of_very_many_tiny_pieces() -> None:
     for kind, piece in (("PNG", b"\0\0\0\1IDAT"), ("PNG", b"teSt"), ("JPEG", b"\xff\xfe\0\2")):
-        assert any(c.count(piece) > 100 for c in PICTURES if kind_of(c) == kind), piece
+        assert any(c.count(piece) > 100 for c in PICTURES if detect_format(c) == kind), piece
     whole = table.encoded(table.Image.new("L", (9, 7), 40), "PNG")
     assert np.array_equal(read_picture(table.in_tiny_chunks(whole)), read_picture(whole))
 

@@ -11,8 +11,8 @@ import pytest
 
 import piecewise as pw
 from piecewise.core.errors import DataError
-from piecewise.data.sources.discovery import gather
-from piecewise.data.sources.groups import groups_of, offers
+from piecewise.data.sources.discovery import discover
+from piecewise.data.sources.groups import assign_groups, grouping_options
 from piecewise.training.splits import assign_folds, validation_mask
 
 from .real_data import real
@@ -83,28 +83,32 @@ def test_folds_hold_whole_groups_and_about_as_many_each() -> None:
 
 def test_a_pattern_finds_the_group_in_a_files_name(tmp_path: Path) -> None:
     root = files(tmp_path / "set", "7_ann_1", "7_bob_1", "7_ann_2", "7_bob_x_2")
-    gathered = gather(root)
-    found = groups_of(gathered, "*_{group}_*", root)
+    gathered = discover(root)
+    found = assign_groups(gathered, "*_{group}_*", root)
     assert found == ["ann", "ann", "bob", "bob"] * 2
-    assert groups_of(gathered, "7_{group}", root)[2:4] == ["bob_1", "bob_x_2"]
+    assert assign_groups(gathered, "7_{group}", root)[2:4] == ["bob_1", "bob_x_2"]
     for wrong in ("", "ann", "{group}{group}", "*", "x" * 300 + "{group}"):
         with pytest.raises(DataError, match=r"^groups: got .*, wanted a pattern such as"):
-            groups_of(gathered, wrong, root)
+            assign_groups(gathered, wrong, root)
     with pytest.raises(DataError, match=r"7_ann_1\.png: its name does not fit the groups '8_"):
-        groups_of(gathered, "8_{group}_*", root)
+        assign_groups(gathered, "8_{group}_*", root)
 
 
 def test_a_pattern_is_no_regular_expression(tmp_path: Path) -> None:
     root = files(tmp_path / "set", "a.b+(1)_ann")
-    assert groups_of(gather(root), "a.b+(1)_{group}", root) == ["ann", "ann"]
+    assert assign_groups(discover(root), "a.b+(1)_{group}", root) == ["ann", "ann"]
     with pytest.raises(DataError, match="does not fit"):
-        groups_of(gather(root), "a?b+(1)_{group}", root)
+        assign_groups(discover(root), "a?b+(1)_{group}", root)
 
 
 def test_words_that_come_back_in_several_classes_are_offered(tmp_path: Path) -> None:
     names = [f"{{folder}}_{who}_{take}" for who in ("ann", "bob") for take in range(5)]
-    (offer,) = offers(gather(files(tmp_path / "set", *names)))
-    assert (offer.text, offer.groups, offer.some) == ("*_{group}_*", 2, ["ann", "bob"])
+    (offer,) = grouping_options(discover(files(tmp_path / "set", *names)))
+    assert (offer.pattern, offer.group_count, offer.sample_groups) == (
+        "*_{group}_*",
+        2,
+        ["ann", "bob"],
+    )
 
 
 @pytest.mark.parametrize("name", ["{{folder}}{}", "{{folder}}_{}", "IMG-{}", "{}_{{folder}}_x"])
@@ -112,14 +116,18 @@ def test_numbers_classes_and_what_is_always_the_same_are_not_offered(
     tmp_path: Path, name: str
 ) -> None:
     root = files(tmp_path / "set", *(name.format(number) for number in range(12)))
-    assert offers(gather(root)) == []
+    assert grouping_options(discover(root)) == []
 
 
 def test_real_speakers_and_writers_are_offered() -> None:
-    speakers = gather(real("spoken-digits.zip"))
-    assert [(offer.text, offer.groups) for offer in offers(speakers)] == [("*_{group}_*", 6)]
-    writers = gather(real("xo-unipen.npz"))
-    assert [(offer.text, offer.groups) for offer in offers(writers)] == [("writer", 274)]
+    speakers = discover(real("spoken-digits.zip"))
+    assert [(offer.pattern, offer.group_count) for offer in grouping_options(speakers)] == [
+        ("*_{group}_*", 6)
+    ]
+    writers = discover(real("xo-unipen.npz"))
+    assert [(offer.pattern, offer.group_count) for offer in grouping_options(writers)] == [
+        ("writer", 274)
+    ]
 
 
 def test_a_field_of_an_array_file_and_a_column_of_a_table(tmp_path: Path) -> None:
@@ -146,7 +154,7 @@ def test_a_name_too_long_for_a_group_is_told_and_never_suggested(tmp_path: Path)
     (tmp_path / "set.csv").write_text("\n".join(["text,label,author", *rows]))
     with pytest.raises(DataError, match="a group of 1,001 characters, wanted at most 1,000"):
         pw.read_data(tmp_path / "set.csv", groups="author")
-    assert pw.read_data(tmp_path / "set.csv").suggested == []
+    assert pw.read_data(tmp_path / "set.csv").group_suggestions == []
 
 
 def test_no_pattern_takes_long(tmp_path: Path) -> None:
@@ -154,12 +162,12 @@ def test_no_pattern_takes_long(tmp_path: Path) -> None:
     root = files(tmp_path / "set", "a" * 60)
     script = (
         "import sys; from pathlib import Path\n"
-        "from piecewise.data.sources.discovery import gather\n"
-        "from piecewise.data.sources.groups import groups_of; root = Path(sys.argv[1])\n"
-        "groups_of(gather(root), '*a' * 12 + '{group}_', root)"
+        "from piecewise.data.sources.discovery import discover\n"
+        "from piecewise.data.sources.groups import assign_groups; root = Path(sys.argv[1])\n"
+        "assign_groups(discover(root), '*a' * 12 + '{group}_', root)"
     )
     done = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True,
                           text=True, check=False, timeout=HANG)  # fmt: skip
     assert "does not fit" in done.stderr
     with pytest.raises(DataError, match=r"wanted at most 4 \* after"):
-        groups_of(gather(root), "{group}" + "*a" * 5, root)
+        assign_groups(discover(root), "{group}" + "*a" * 5, root)

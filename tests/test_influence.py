@@ -43,7 +43,7 @@ def taught(drawn: XODataset, labels: npt.NDArray[np.int64], seed: int = 0, **kno
 @pytest.fixture(scope="module")
 def planted() -> tuple[Network, XODataset, npt.NDArray[np.int64]]:
     """A net, what it learned from, and the labels, one of them wrong."""
-    drawn = make_xo(COUNT, size=SIZE, seed=4, tricks=PLAIN)
+    drawn = make_xo(COUNT, size=SIZE, seed=4, variation=PLAIN)
     labels = drawn.labels.copy()
     labels[PLANTED] ^= 1
     return taught(drawn, labels), drawn, labels
@@ -147,7 +147,7 @@ def test_groups_are_left_out_together(
 
 
 def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
-    drawn = make_xo(COUNT, size=SIZE, seed=4, tricks=PLAIN)
+    drawn = make_xo(COUNT, size=SIZE, seed=4, variation=PLAIN)
     net = taught(drawn, drawn.labels)
     whole = cost(net, COUNT, COUNT, seeds=1)
     assert cost(net, COUNT, COUNT).nets == 2 * whole.nets
@@ -247,7 +247,7 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
 
 def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PLENTY", 1)
-    drawn, told = make_xo(COUNT, size=SIZE, seed=4, tricks=PLAIN), list[Progress]()
+    drawn, told = make_xo(COUNT, size=SIZE, seed=4, variation=PLAIN), list[Progress]()
     large = "conv 64 5, relu, pool 2, full"
     net = Network(large, (1, SIZE, SIZE), drawn.classes, 0, drawn.preprocessor)
     net.recipe = Recipe(epochs=20).to_json()

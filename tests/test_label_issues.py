@@ -26,7 +26,7 @@ SIZE, LITTLE = 12, "conv 6 3, relu, pool 2, full"
 
 def data_of(count: int, planted: int, tested: int = 0, seed: int = 0) -> tuple[Dataset, set[int]]:
     """Drawn X's and O's, the last ones for testing; labels planted in the others, and where."""
-    drawn = make_xo(count, size=SIZE, seed=seed, tricks=PLAIN)
+    drawn = make_xo(count, size=SIZE, seed=seed, variation=PLAIN)
     parts = np.where(np.arange(count) >= count - tested, "test", "train")
     wrong = permutation(derive_key(seed, 99), count - tested)[:planted]
     labels = drawn.labels.copy()
@@ -111,7 +111,7 @@ def test_texts() -> None:
 def test_groups_stay_together() -> None:
     """Every picture is there five times. Of two of them all five labels are wrong: nets that
     learned from some of the five believe them, others do not."""
-    drawn = make_xo(30, size=SIZE, seed=3, tricks=PLAIN)
+    drawn = make_xo(30, size=SIZE, seed=3, variation=PLAIN)
     labels, wrong = drawn.labels.copy(), [4, 21]
     labels[wrong] ^= 1
     data = Dataset(drawn.inputs.repeat(5, axis=0), labels.repeat(5), drawn.classes,

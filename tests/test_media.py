@@ -79,7 +79,7 @@ def test_a_file_has_the_same_probabilities_by_every_road(
     files = sorted(str(file) for file in (root / "test").rglob("*.*"))
 
     net = pw.load(net_file)
-    assert net.preprocessor.reads == kind
+    assert net.preprocessor.modality == kind
     by_python = net.probabilities(net.read_inputs(*files)).tolist()
     alone = [net.probabilities(net.read_inputs(file)).tolist()[0] for file in files]
 
@@ -221,22 +221,22 @@ def test_texts_themselves_are_prepared_in_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"parts": ["train", "Test"]}, "got the part 'Test', wanted train, validation or test"),
-        ({"labels": [0, 2]}, "labels want whole numbers from 0 to 1"),
-        ({"labels": [0, -1]}, "labels want whole numbers from 0 to 1"),
-        ({"labels": [0.0, 1.0]}, "labels want whole numbers from 0 to 1"),
-        ({"labels": ["a", "b"]}, "labels want whole numbers from 0 to 1"),
-        ({"labels": [0, 1, 1]}, "got 2 pictures, 3 labels and 2 parts, wanted as many of each"),
-        ({"preprocessor": None}, "got None, wanted a Preparation"),
-        ({"groups": np.array(["x"])}, "got 1 groups for 2 pictures, wanted one each"),
+        ({"splits": ["train", "Test"]}, "got the split 'Test', wanted train, validation or test"),
+        ({"labels": [0, 2]}, "labels need to be class numbers, integers from 0 to 1"),
+        ({"labels": [0, -1]}, "labels need to be class numbers, integers from 0 to 1"),
+        ({"labels": [0.0, 1.0]}, "labels need to be class numbers, integers from 0 to 1"),
+        ({"labels": ["a", "b"]}, "labels need to be class numbers, integers from 0 to 1"),
+        ({"labels": [0, 1, 1]}, "got 2 inputs, 3 labels and 2 splits, wanted equally many"),
+        ({"preprocessor": None}, "got None, wanted a Preprocessor"),
+        ({"groups": np.array(["x"])}, "got 1 groups for 2 inputs, wanted one for each input"),
     ],
 )
 def test_a_data_set_that_does_not_fit_is_told_when_it_is_made(
     changed: dict[str, Any], words: str
 ) -> None:
     good: dict[str, Any] = {
-        "pictures": np.zeros((2, 1, 5, 5), np.uint8), "labels": [0, 1], "classes": ("a", "b"),
-        "parts": ["train", "test"], "preprocessor": pw.ImagePreprocessor((1, 5, 5)),
+        "inputs": np.zeros((2, 1, 5, 5), np.uint8), "labels": [0, 1], "classes": ("a", "b"),
+        "splits": ["train", "test"], "preprocessor": pw.ImagePreprocessor((1, 5, 5)),
     }  # fmt: skip
     assert len(pw.Dataset(**good)) == 2
     with pytest.raises(pw.DataError, match=words):
@@ -244,7 +244,7 @@ def test_a_data_set_that_does_not_fit_is_told_when_it_is_made(
 
 
 def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
-    with pytest.raises(pw.DataError, match="got no name"):
+    with pytest.raises(pw.DataError, match="got an empty path"):
         pw.read_data("")
     root = folder(tmp_path / "set", "texts", 2)
     wrong: Any = 5

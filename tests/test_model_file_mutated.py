@@ -214,7 +214,7 @@ def compare(model: model_file.Model, content: bytes) -> None:
     assert architecture == Architecture(inner["layers"], inner["input"], inner["classes"])
     assert list(architecture.classes) == inner["classes"]
     assert list(architecture.input) == inner["input"]
-    later = {"reads": "pictures", "resize": "pad"}  # files from before have neither
+    later = {"modality": "pictures", "resize": "pad"}  # files from before have neither
     assert model.preprocessor.to_json() == {**later, **inner["preprocessor"]}
     found = (model.seed, model.recipe, model.history)
     assert found == (inner["seed"], inner["recipe"], inner["history"])

@@ -13,21 +13,21 @@ import pytest
 
 from piecewise.core.errors import NO_NAME, DataError, reason
 from piecewise.data.audio.decoding import read_sound
-from piecewise.data.file_bytes import called, content_of
+from piecewise.data.file_bytes import name_in_errors, read_content
 from piecewise.data.images.decoding import read_picture
 from piecewise.data.text.decoding import read_text
 
 
 def refusal(file: Path | bytes | IO[bytes]) -> str:
     with pytest.raises(DataError) as caught:
-        content_of(file, "map", 5, "fold it")
+        read_content(file, "map", 5, "fold it")
     return str(caught.value)
 
 
 def test_what_is_called_how() -> None:
-    assert called(Path("a/b"), "c", "map") == called(b"", "c", "map") == "c"
-    assert called(Path("a/b"), None, "map") == str(Path("a/b"))
-    assert called(b"", None, "map") == called(io.BytesIO(), None, "map") == "map"
+    assert name_in_errors(Path("a/b"), "c", "map") == name_in_errors(b"", "c", "map") == "c"
+    assert name_in_errors(Path("a/b"), None, "map") == str(Path("a/b"))
+    assert name_in_errors(b"", None, "map") == name_in_errors(io.BytesIO(), None, "map") == "map"
 
 
 def test_as_many_bytes_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_as_many_bytes_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> No
     for content in (b"", b"a", b"12345"):
         path.write_bytes(content)
         for file in (path, content, io.BytesIO(content)):
-            assert content_of(file, "map", 5, "fold it") == content
+            assert read_content(file, "map", 5, "fold it") == content
     path.write_bytes(b"12345678")
     for file, size in ((path, 8), (b"12345678", 8), (io.BytesIO(b"12345678"), 6)):
         assert refusal(file) == f"{size} bytes, wanted at most 5; fold it"
@@ -49,7 +49,7 @@ def test_a_pipe_is_read_as_far_as_is_allowed(tmp_path: Path, content: bytes) -> 
     writer = threading.Thread(target=path.write_bytes, args=[content])
     writer.start()
     if len(content) == 5:
-        assert content_of(path, "map", 5, "fold it") == content
+        assert read_content(path, "map", 5, "fold it") == content
     else:
         assert refusal(path) == "6 bytes, wanted at most 5; fold it"
     writer.join()

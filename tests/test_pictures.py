@@ -203,7 +203,7 @@ def test_a_file_of_too_many_bytes_is_refused_before_it_is_read(
     with path.open("wb") as file:
         file.truncate(pictures.LARGEST_FILE + 1)  # no byte of it is on the disk
     words = "536,870,913 bytes, wanted at most 536,870,912; make the picture smaller first"
-    monkeypatch.setattr(pictures, "kind_of", None)
+    monkeypatch.setattr(pictures, "detect_format", None)
     assert refusal(path) == words
     monkeypatch.setattr(pictures, "LARGEST_FILE", 9)
     with pytest.raises(DataError, match=r"^x: 10 bytes, wanted at most 9; make"):

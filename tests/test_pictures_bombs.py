@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from piecewise.core.errors import DataError
-from piecewise.data.images.containers import MOST_CHUNKS, MOST_SCANS, scans_of
+from piecewise.data.images.containers import MOST_CHUNKS, MOST_SCANS, count_scans
 from piecewise.data.images.decoding import read_picture
 
 from .steps import HANG, at_most
@@ -111,13 +111,13 @@ def test_texts_and_profiles_that_unpack_to_very_much_are_passed_over(tmp_path: P
 def test_many_scans_of_a_jpeg_are_refused_before_they_are_gone_over() -> None:
     plain = encoded(Image.new("L", (4_000, 4_000), 90), "JPEG", progressive=True)
     last = plain.rindex(b"\xff\xda")
-    assert scans_of(plain) == 6
+    assert count_scans(plain) == 6
 
     def more(count: int) -> bytes:
         return plain[:-2] + plain[last:-2] * count + plain[-2:]
 
     small = encoded(colours(), "JPEG", progressive=True)
-    assert scans_of(more(MOST_SCANS - 6)) == MOST_SCANS
+    assert count_scans(more(MOST_SCANS - 6)) == MOST_SCANS
     extra = small[small.rindex(b"\xff\xda") : -2] * 20
     assert read_picture(small[:-2] + extra + small[-2:]).shape == (8, 8, 3)
     words = f"^x: more than {MOST_SCANS} scans; save it again"

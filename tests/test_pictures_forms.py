@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from piecewise.core.errors import DataError
-from piecewise.data.images.containers import orientation, plain_jpeg, plain_png, scans_of
+from piecewise.data.images.containers import count_scans, orientation, strip_jpeg, strip_png
 from piecewise.data.images.decoding import read_picture
 
 from .test_pictures import colours, encoded, read_back
@@ -271,13 +271,13 @@ def test_checksums_of_what_is_needed_are_compared() -> None:
 def test_a_png_is_left_with_what_its_pixels_need() -> None:
     parts = [chunk(b"tEXt", b"a\0b"), chunk(b"eXIf", b"e"), chunk(b"acTL", bytes(8))]
     content = png((2, 1), row(8, 7, 9), 8, 0, *parts)
-    found = plain_png(content)
+    found = strip_png(content)
     assert found.content == png((2, 1), row(8, 7, 9), 8, 0)
     assert found.exif == b"e"
-    assert found.clear is None
+    assert found.transparent is None
     unknown = content.replace(chunk(b"tEXt", b"a\0b"), chunk(b"ABCD", b""))
     with pytest.raises(ValueError, match="not known"):
-        plain_png(unknown)
+        strip_png(unknown)
 
 
 def test_a_png_of_any_bytes_is_plain_or_a_value_error() -> None:
@@ -291,7 +291,7 @@ def test_a_png_of_any_bytes_is_plain_or_a_value_error() -> None:
         tried.append(start + chunk(b"IHDR", header) + chunk(b"tRNS", bytes(count)))
     for content in tried:
         try:
-            plain_png(content)
+            strip_png(content)
         except ValueError:
             refused += 1
     assert len(tried) // 2 < refused < len(tried)
@@ -319,17 +319,17 @@ def test_a_jpeg_is_left_with_what_its_pixels_need() -> None:
         note(0xE2, b""),
     )
     content = plain[:2] + b"".join(notes) + plain[2:]
-    assert plain_jpeg(content) == (plain, b"II*\0")
-    assert plain_jpeg(plain) == (plain, b"")
+    assert strip_jpeg(content) == (plain, b"II*\0")
+    assert strip_jpeg(plain) == (plain, b"")
     adobe = cmyk()
-    assert plain_jpeg(adobe)[0] == adobe
+    assert strip_jpeg(adobe)[0] == adobe
     scan = content.index(b"\xff\xda")
     for end in range(2, len(content)):  # cut short in its scan, it is left to the decoder
         if end >= scan + 2:
-            assert plain_jpeg(content[:end])[0] == plain[: end - len(content)]
+            assert strip_jpeg(content[:end])[0] == plain[: end - len(content)]
             continue
         with pytest.raises(ValueError, match="no scan"):
-            plain_jpeg(content[:end])
+            strip_jpeg(content[:end])
 
 
 def by_pillow(content: bytes) -> npt.NDArray[Any]:
@@ -343,14 +343,14 @@ def test_what_decoders_pass_over_hides_no_notes() -> None:
     wanted, end = by_pillow(plain), 20  # of its first segment
     for strange in (b"\xff", b"\xff\xd3", b"\xff\x01", b"ab", b"\xff\0", b"\xff\xe5\0\1"):
         content = plain[:end] + strange + b"\xff\xfe\0\3a" + plain[end:]
-        assert plain_jpeg(content) == (plain, b"")
+        assert strip_jpeg(content) == (plain, b"")
         assert (read_picture(content) == wanted).all()
         if strange != b"\xff\x01":  # Pillow alone does not know it
             assert (by_pillow(content) == wanted).all()
     for ended in (b"\xff\xd8", b"\xff\xd9"):
         content = plain[:end] + ended + plain[end:]
         with pytest.raises(ValueError, match="no scan"):
-            plain_jpeg(content)
+            strip_jpeg(content)
         with pytest.raises(OSError, match=r"JPEG|jpeg|broken"):
             by_pillow(content)
 
@@ -364,5 +364,5 @@ def test_the_first_of_several_pictures_of_a_camera_is_read() -> None:
 def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
     plain = encoded(colours(), "JPEG")
     film = bytes(4) + b"\xff\xda\0\2" * 5_000  # as some telephones put a film there
-    assert scans_of(plain + film) == 1
+    assert count_scans(plain + film) == 1
     assert (read_picture(plain + film) == read_picture(plain)).all()

@@ -36,7 +36,7 @@ def photo(rows: int = 30, columns: int = 40, channels: int = 1) -> Pictures:
 
 def deck(count: int, light: bool = False) -> list[Pictures]:
     """Drawings of 28x28, white on black or black on white."""
-    pictures = make_xo(count, size=28, seed=4, tricks=PLAIN).inputs[:, 0, :, :, None]
+    pictures = make_xo(count, size=28, seed=4, variation=PLAIN).inputs[:, 0, :, :, None]
     return [255 - picture if light else picture for picture in pictures]
 
 
@@ -89,9 +89,9 @@ def test_a_set_is_of_drawings_if_nine_tenths_are() -> None:
 @pytest.mark.parametrize(
     ("paper", "background"), [(80, "dark"), (81, "any"), (174, "any"), (175, "light")]
 )
-def test_a_ground_is_near_black_or_near_white_or_it_is_no_drawing(paper: int, ground: str) -> None:
+def test_fit_background_only_near_black_or_white_is_drawing(paper: int, background: str) -> None:
     drawn = page((60, 60), paper, 255 if paper < 128 else 0, (10, 10, 50, 50), 5)
-    assert fit_image_preprocessor([drawn], None, 32).background == ground
+    assert fit_image_preprocessor([drawn], None, 32).background == background
 
 
 def test_colour_is_taken_for_colour_only_if_there_is_enough_of_it() -> None:
@@ -312,7 +312,7 @@ def test_a_photo_comes_into_a_frame_of_other_proportions_as_it_is_told() -> None
     wide = np.tile(thirds, (10, 1))[:, :, None]
     padded, cropped, fitted = (
         ImagePreprocessor((1, 10, 10), "any", resize=way).transform(wide)[0]
-        for way in ("pad", "crop", "fit")
+        for way in ("pad", "crop", "stretch")
     )
     assert (cropped == 120).all()
     assert (padded[[0, -1]] == 0).all()
@@ -322,8 +322,8 @@ def test_a_photo_comes_into_a_frame_of_other_proportions_as_it_is_told() -> None
         0
     ]
     assert (tall == 120).all()
-    with pytest.raises(LimitError, match="got 'stretch', wanted pad or crop or fit"):
-        ImagePreprocessor((1, 10, 10), "any", resize="stretch")
+    with pytest.raises(LimitError, match="got 'fit', wanted pad or crop or stretch"):
+        ImagePreprocessor((1, 10, 10), "any", resize="fit")
 
 
 def test_the_way_to_resize_is_kept_and_older_files_have_the_first() -> None:

@@ -87,6 +87,6 @@ def test_every_function_that_takes_long_reports_the_same_record(tmp_path: Path) 
     assert all(0 <= report.done <= report.total for report in reports)
     stages = list(dict.fromkeys(re.sub(r"\d+", "n", report.stage) for report in reports))
     assert stages == [
-        "checking", "looking", "training", "measuring", "asking nets, round n of n",
+        "checking", "fitting", "training", "measuring", "asking nets, round n of n",
         "teaching n nets, each without something", "shuffle test",
     ]  # fmt: skip

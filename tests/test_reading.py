@@ -1,4 +1,4 @@
-"""Files read by several threads: stopped at any moment, and the same for any number of them."""
+"""LazyFiles read by several threads: stopped at any moment, and the same for any number of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from piecewise.data.dataset import read_data
 from piecewise.data.loading import loader
 from piecewise.data.loading import ordered_map as ordered
 from piecewise.data.modalities import MODALITIES
-from piecewise.data.sources.discovery import gather
+from piecewise.data.sources.discovery import discover
 
 from .kept import FILES, Read, pictures_in, reading, same
 from .runs import names
@@ -78,7 +78,7 @@ def test_closing_begins_nothing_more_and_leaves_no_thread(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(ordered, "ThreadPoolExecutor", Pool)
     before = threads_now()
-    made = ordered.in_order([[0], *([1] * 60 for _ in range(8))], use, 2)
+    made = ordered.ordered_map([[0], *([1] * 60 for _ in range(8))], use, 2)
     assert next(made) == 0
     made.close()
     assert threads_now() == before
@@ -88,10 +88,12 @@ def test_closing_begins_nothing_more_and_leaves_no_thread(monkeypatch: pytest.Mo
 def test_whoever_has_enough_of_reading_leaves_no_thread(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(MODALITIES, "pictures", MODALITIES["pictures"]._replace(worth_sharing=0))
+    monkeypatch.setitem(
+        MODALITIES, "pictures", MODALITIES["pictures"]._replace(parallel_from_bytes=0)
+    )
     monkeypatch.setattr(loader, "processors", lambda: 3)
     monkeypatch.setattr(loader, "_AT_ONCE", (2, 1 << 20))
-    reader, before = loader.Reading(gather(data), data), threads_now()
+    reader, before = loader.DatasetLoader(discover(data), data), threads_now()
 
     def stop(*_: object) -> Any:
         raise KeyboardInterrupt
@@ -101,16 +103,18 @@ def test_whoever_has_enough_of_reading_leaves_no_thread(
         stop()
 
     with pytest.raises(KeyboardInterrupt):
-        reader.decided(look)
+        reader.fit_preprocessor(look)
     assert threads_now() == before
-    monkeypatch.setattr(loader.InMemory, "add", stop)
+    monkeypatch.setattr(loader.InMemoryWriter, "add", stop)
     with pytest.raises(KeyboardInterrupt):
-        reader.prepared(read_data(data).preprocessor)
+        reader.prepare(read_data(data).preprocessor)
     assert threads_now() == before
 
 
 def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MODALITIES, "pictures", MODALITIES["pictures"]._replace(worth_sharing=0))
+    monkeypatch.setitem(
+        MODALITIES, "pictures", MODALITIES["pictures"]._replace(parallel_from_bytes=0)
+    )
     monkeypatch.setattr(loader, "_AT_ONCE", (3, 1 << 20))
     found = []
     for threads in (1, 2, 5):

@@ -16,12 +16,12 @@ from PIL import Image
 
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.images.preprocessor import ImagePreprocessor
-from piecewise.data.inspection.duplicates import equal_groups, repeated_in_groups, repeated_in_pairs
+from piecewise.data.inspection.duplicates import classify_pairs, equal_groups, pairs_of_groups
 from piecewise.data.inspection.findings import Finding
 from piecewise.data.inspection.near_duplicate_images import _apart, near_pairs
 from piecewise.data.inspection.near_duplicate_texts import near_texts
 from piecewise.data.inspection.report import _near, inspect_data, warnings
-from piecewise.data.loading import subset as some_rows
+from piecewise.data.loading import subset
 from piecewise.data.xo import make_xo
 
 from .real_data import real
@@ -77,8 +77,10 @@ def darker(picture: np.ndarray) -> np.ndarray:
 def test_nothing_is_found_in_clean_data() -> None:
     told = inspect_data(drawings())
     assert told.findings == ()
-    assert told.to_json()["repeats"]["near"] == {"repeats": 0, "clashes": 0, "across": 0}
-    assert told.parts == {"train": 96, "test": 24}
+    assert told.to_json()["duplicates"]["near"] == {
+        "duplicates": 0, "label_conflicts": 0, "split_leaks": 0,
+    }  # fmt: skip
+    assert told.splits == {"train": 96, "test": 24}
     assert sum(of["test"] for of in told.counts.values()) == 24
     assert warnings(drawings()) == []
 
@@ -89,15 +91,15 @@ def test_equal_examples_are_found_and_named(part: str, label: int) -> None:
     data = drawings()
     told = found(with_more(data, data.inputs[:1], label, part))
     same_class = label == data.labels[0]
-    wanted = {"across"} if part == "test" else set()
-    wanted |= {"clash"} if not same_class else set()
-    assert set(told) == (wanted or {"repeats"})
+    wanted = {"split-leak"} if part == "test" else set()
+    wanted |= {"label-conflict"} if not same_class else set()
+    assert set(told) == (wanted or {"duplicates"})
     for one in told.values():
         assert one.count == 1
         assert one.serious is bool(wanted)
         assert [name.split(" ")[0] for name in one.examples[0]] == ["0.png", "planted0.png"]
     if not same_class:
-        assert {name.split("(")[1] for name in told["clash"].examples[0]} == {"X)", "O)"}
+        assert {name.split("(")[1] for name in told["label-conflict"].examples[0]} == {"X)", "O)"}
 
 
 @pytest.mark.parametrize("change", [saved_again, darker])
@@ -106,12 +108,12 @@ def test_nearly_equal_pictures_are_found(change: Callable[[np.ndarray], np.ndarr
     chosen = np.flatnonzero((data.labels == 0) & (data.splits == "train"))[:20]
     planted = np.stack([change(picture) for picture in data.inputs[chosen]])
     told = found(with_more(data, planted, 0, "train"))
-    assert set(told) == {"near"}
-    assert told["near"].count >= 19
+    assert set(told) == {"near-duplicates"}
+    assert told["near-duplicates"].count >= 19
     told = found(with_more(data, planted, 1, "test"))
-    assert set(told) == {"near-across", "near-clash"}
-    assert told["near-across"].count == told["near-clash"].count >= 19
-    assert told["near-across"].examples[0] == (f"{chosen[0]}.png", "planted0.png")
+    assert set(told) == {"near-split-leak", "near-label-conflict"}
+    assert told["near-split-leak"].count == told["near-label-conflict"].count >= 19
+    assert told["near-split-leak"].examples[0] == (f"{chosen[0]}.png", "planted0.png")
 
 
 def test_a_part_met_first_is_named_first() -> None:
@@ -159,7 +161,7 @@ def test_sounds_played_louder_are_found_and_their_lengths_told(tmp_path: Path) -
                 (place / f"{name}.wav").write_bytes(encoded(samples * volume, 8000, "wav PCM_16"))
     told = inspect_data(read_data(tmp_path))
     (one,) = told.findings
-    assert one.kind in ("near", "repeats")
+    assert one.kind in ("near-duplicates", "duplicates")
     assert one.examples == (("4.wav", "4soft.wav"),) or one.examples == (
         ("high/4.wav", "high/4soft.wav"),
     )
@@ -179,9 +181,9 @@ def test_texts_that_share_their_words_are_found(tmp_path: Path) -> None:
     planted = [" ".join([*words[1:], words[3]]), " ".join(words[::-1])]
     more = [(planted[0], "a", "test"), (LINES[2], "a", "test"), (planted[1], "b", "train")]
     told = {one.kind: one for one in inspect_data(table(tmp_path / "x.csv", rows + more)).findings}
-    assert told["across"].examples == (("line 4", "line 63"),)
-    assert ("line 2", "line 62") in told["near-across"].examples
-    assert told["near-clash"].examples[0] == ("line 2 (a)", "line 64 (b)")
+    assert told["split-leak"].examples == (("line 4", "line 63"),)
+    assert ("line 2", "line 62") in told["near-split-leak"].examples
+    assert told["near-label-conflict"].examples[0] == ("line 2 (a)", "line 64 (b)")
 
 
 def test_texts_with_unknown_words_are_not_called_equal() -> None:
@@ -226,12 +228,12 @@ def test_a_set_with_everything_twice_takes_no_longer() -> None:
     pairs = np.arange(count).reshape(-1, 2)
     Counted.count = 0
     with at_most(5_000_000):
-        told = repeated_in_groups(list(pairs), data)
+        told = pairs_of_groups(list(pairs), data)
     assert Counted.count < 10 * count  # looking at all of them for each: some billions
-    assert told.repeats == told.clashes == count // 2
-    assert told.leaks == count // 7
-    assert np.array_equal(told.across, repeated_in_pairs(pairs, data).across)
-    assert (data.splits[told.across] == ("train", "validation")).all()
+    assert told.duplicate_count == told.conflict_count == count // 2
+    assert told.leak_count == count // 7
+    assert np.array_equal(told.across_splits, classify_pairs(pairs, data).across_splits)
+    assert (data.splits[told.across_splits] == ("train", "validation")).all()
 
 
 def test_parts_are_added_from_the_first_to_the_last() -> None:
@@ -259,7 +261,7 @@ def test_pictures_are_not_copied_to_be_compared(
     pictures = RNG.integers(0, 256, (1_000, 1, 192, 192), dtype=np.uint8)
     groups = []
     if way == "in a file":  # as pictures that are too many lie
-        monkeypatch.setattr(some_rows, "IN_MEMORY", 1 << 20)
+        monkeypatch.setattr(subset, "IN_MEMORY", 1 << 20)
         pictures[200] = pictures[3]
         groups = [np.array([3, 200])]
         np.save(tmp_path / "pictures.npy", pictures)
@@ -294,7 +296,7 @@ def test_without_names_examples_are_numbered() -> None:
         labels=np.append(data.labels, data.labels[0]),
         splits=np.append(data.splits, "train"),
     )
-    assert found(again)["repeats"].examples == (("example 0", "example 120"),)
+    assert found(again)["duplicates"].examples == (("example 0", "example 120"),)
 
 
 def test_the_same_report_twice() -> None:
@@ -318,7 +320,7 @@ def test_a_drawing_with_a_dot_more_is_another() -> None:
     data = drawings()
     dotted = data.inputs[:9].copy()  # the next one has ink there
     dotted[:, :, 12:15, 2:5] = 255
-    assert inspect_data(with_more(data, dotted, 0, "train")).near.all.tolist() == []
+    assert inspect_data(with_more(data, dotted, 0, "train")).near.pairs.tolist() == []
 
 
 def test_equal_examples_are_counted_by_example_whatever_part_comes_first() -> None:
@@ -327,9 +329,9 @@ def test_equal_examples_are_counted_by_example_whatever_part_comes_first() -> No
     labels = np.concatenate([drawn.labels, [drawn.labels[0]] * 3, [1 - drawn.labels[0]] * 3])
     parts = ["test", *["train"] * 7, *["train"] * 6]
     told = found(Dataset(again, labels, drawn.classes, np.array(parts), drawn.preprocessor))
-    assert told["clash"].count == 3
-    assert told["across"].count == 1
-    assert told["repeats"].count == 4  # of three of one class two, of three of the other two
+    assert told["label-conflict"].count == 3
+    assert told["split-leak"].count == 1
+    assert told["duplicates"].count == 4  # of three of one class two, of three of the other two
 
 
 def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:
@@ -337,10 +339,10 @@ def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:
     blank = np.concatenate([drawn.inputs, np.full((1, 1, 12, 12), 7, np.uint8)])
     labels, parts = np.append(drawn.labels, 0), np.full(7, "train")
     told = found(Dataset(blank, labels, drawn.classes, parts, drawn.preprocessor))
-    assert told["empty"].sentence == "1 example is the same all over, so blank"
+    assert told["empty"].message == "1 example is the same all over, so blank"
     assert told["empty"].examples == (("example 6",),)
     rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4
     (tmp_path / "set.csv").write_text("\n".join([*rows, "zzz,a", "qqq,b"]))
     told = found(read_data(tmp_path / "set.csv"))
-    assert told["empty"].sentence == "2 examples are without a word that the net knows"
+    assert told["empty"].message == "2 examples are without a word that the net knows"
     assert told["empty"].examples == (("line 18",), ("line 19",))

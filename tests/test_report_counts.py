@@ -27,17 +27,24 @@ def test_classes_too_small_too_many_or_misspelled_are_told() -> None:
         data, labels=labels, splits=parts, classes=("X", "O", "one", "o ", "only tested")
     )
     told = found(changed)
-    assert set(told) == {"untaught", "one", "few", "untested", "skewed", "alike"}
-    assert told["untaught"].examples == (("only tested",),)
-    assert told["one"].examples == (("one",),)
-    assert told["few"].examples == (("o ",),)
-    assert {name for (name,) in told["untested"].examples} == {"one", "o "}
-    assert told["alike"].examples == (("O", "o "),)
-    largest, smallest = told["skewed"].examples[0]
+    assert set(told) == {
+        "no-training-examples",
+        "single-example",
+        "few-examples",
+        "no-test-examples",
+        "class-imbalance",
+        "similar-class-names",
+    }
+    assert told["no-training-examples"].examples == (("only tested",),)
+    assert told["single-example"].examples == (("one",),)
+    assert told["few-examples"].examples == (("o ",),)
+    assert {name for (name,) in told["no-test-examples"].examples} == {"one", "o "}
+    assert told["similar-class-names"].examples == (("O", "o "),)
+    largest, smallest = told["class-imbalance"].examples[0]
     assert (largest, smallest) == ("X", "one")
     counts = inspect_data(changed).counts
     tested = sum(of["test"] for of in counts.values())
-    assert inspect_data(changed).baseline == pytest.approx(counts["X"]["test"] / tested)
+    assert inspect_data(changed).baseline_accuracy == pytest.approx(counts["X"]["test"] / tested)
     assert len(warnings(changed)) == 3  # untaught, one, few
 
 
@@ -49,15 +56,15 @@ def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
         np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, writer=who,
                  class_names=["X", "O"], is_test=is_test)  # fmt: skip
         told = found(read_data(file))
-        assert "--groups 'writer'" in told["groups"].advice
-        assert told["groups"].count == 12
-        assert ("groups-across" in told) is divided
+        assert "--groups 'writer'" in told["suggested-groups"].advice
+        assert told["suggested-groups"].count == 12
+        assert ("group-leak" in told) is divided
         assert any("--groups 'writer'" in line for line in warnings(read_data(file)))
         named = read_data(file, groups="writer")
-        assert set(found(named)) == {"grouped", *(["groups-across"] if divided else [])}
-        assert found(named)["grouped"].sentence.startswith("12 groups, of ")
+        assert set(found(named)) == {"groups", *(["group-leak"] if divided else [])}
+        assert found(named)["groups"].message.startswith("12 groups, of ")
         assert len(warnings(named)) == divided
-    assert told["groups-across"].count == 12
+    assert told["group-leak"].count == 12
 
 
 def test_one_class_and_nothing_to_learn_from_are_told() -> None:
@@ -68,7 +75,7 @@ def test_one_class_and_nothing_to_learn_from_are_told() -> None:
     ):
         parts = np.full(12, part)
         data = Dataset(drawn.inputs, labels, drawn.classes, parts, drawn.preprocessor)
-        assert found(data)["one-class"].sentence == words
+        assert found(data)["one-class"].message == words
     parts = np.full(12, "train")
     good = Dataset(drawn.inputs, drawn.labels, drawn.classes, parts, drawn.preprocessor)
     assert "one-class" not in found(good)
@@ -77,9 +84,9 @@ def test_one_class_and_nothing_to_learn_from_are_told() -> None:
 @pytest.mark.parametrize(
     ("groups", "kind"),
     [
-        (["one"] * 12, "useless-groups"),
-        ([str(number) for number in range(12)], "useless-groups"),
-        (None, "class-in-group"),
+        (["one"] * 12, "uninformative-groups"),
+        ([str(number) for number in range(12)], "uninformative-groups"),
+        (None, "single-group-class"),
         (["x", "x", "y", "y"] * 3, None),
     ],
 )
@@ -90,4 +97,4 @@ def test_groups_that_cannot_work_are_told(groups: list[str] | None, kind: str | 
     data = Dataset(drawn.inputs, labels, drawn.classes, np.full(12, "train"), drawn.preprocessor,
                    groups=named)  # fmt: skip
     told = found(data)
-    assert {"useless-groups", "class-in-group"} & set(told) == ({kind} if kind else set())
+    assert {"uninformative-groups", "single-group-class"} & set(told) == ({kind} if kind else set())

@@ -44,7 +44,7 @@ from tests.test_tricks import ALL, moment
 Array = npt.NDArray[Any]
 SIZE = 12
 LAYERS = "conv 6 3, relu, pool 2, full"
-DRAWN = make_xo(300, size=SIZE, seed=0, tricks=PLAIN)
+DRAWN = make_xo(300, size=SIZE, seed=0, variation=PLAIN)
 KNOBS: dict[str, Any] = {
     "epochs": 6,
     "batch_size": 16,

@@ -11,7 +11,7 @@ import piecewise as pw
 from piecewise.core.errors import LimitError
 from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.images.preprocessor import ImagePreprocessor
-from piecewise.data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
+from piecewise.data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
 from piecewise.inputs import layer_inputs
 from piecewise.insight.attribution import saliency
 from piecewise.insight.attribution.saliency import (
@@ -223,7 +223,7 @@ def test_where_there_is_no_text_nothing_mattered() -> None:
     for side in (1, 2, 3):  # of three, one cover holds the prize and an end without text
         values = occlusion(net, words, 0, side).values[0]
         assert (values[:2] != 0).all()
-        assert not values[words == NOTHING].any()
+        assert not values[words == PADDING].any()
     assert occlusion(net, words, 0).values[0, 2] == 0
     known = WORDS.transform("free prize")
     values = occlusion(net, known, 0, side=3).values[0]

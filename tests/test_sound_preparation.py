@@ -13,8 +13,8 @@ import pytest
 
 from piecewise.core.errors import DataError, LimitError
 from piecewise.data.audio.decoding import Sound, read_sound
-from piecewise.data.audio.preprocessor import AudioPreprocessor, fit_audio_preprocessor, resampled
-from piecewise.data.audio.spectrogram import LOWEST, highest
+from piecewise.data.audio.preprocessor import AudioPreprocessor, fit_audio_preprocessor, resample
+from piecewise.data.audio.spectrogram import LOWEST_HERTZ, highest_hertz
 
 from .real_data import real
 from .sound_files import KINDS, encoded, steps, tone
@@ -29,7 +29,7 @@ def sound(samples: npt.ArrayLike, rate: int = 8_000) -> Sound:
 
 def row_of(preprocessor: AudioPreprocessor, hertz: float) -> int:
     """The row whose band has its middle nearest to a tone, on the mel scale."""
-    ends = (LOWEST, highest(preprocessor.rate))
+    ends = (LOWEST_HERTZ, highest_hertz(preprocessor.rate))
     low, high, tone = (float(np.log1p(f / 700)) for f in (*ends, hertz))
     return preprocessor.bands - round((tone - low) / (high - low) * (preprocessor.bands + 1))
 
@@ -169,17 +169,17 @@ SAME = {
 
 
 def test_resampled_samples_are_those_of_16_bits() -> None:
-    once = resampled(sound(tone(1_000, 44_100, 0.5), 44_100), 8_000)
+    once = resample(sound(tone(1_000, 44_100, 0.5), 44_100), 8_000)
     assert once.dtype == np.float32
     assert len(once) == 4_000
     assert (once * 32_768 == np.rint(once * 32_768)).all()
     assert np.abs(once - tone(1_000, 8_000))[200:-200].max() <= 2**-14
     same = sound(tone(1_000, 8_000))
-    assert resampled(same, 8_000) is same.samples
+    assert resample(same, 8_000) is same.samples
 
 
 def test_what_a_rate_cannot_carry_is_gone() -> None:
-    high = resampled(sound(tone(6_000, 44_100), 44_100), 8_000)
+    high = resample(sound(tone(6_000, 44_100), 44_100), 8_000)
     assert np.abs(high)[200:-200].max() <= 2**-14
 
 

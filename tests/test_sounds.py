@@ -119,7 +119,7 @@ def test_samples_are_rounded_to_what_16_bits_hold() -> None:
     wide = np.array([0.3, -0.3, 1.5 / 32_768, 2.5 / 32_768, 0.99999, 7, -7])
     wanted = [9_830, -9_830, 2, 2, 32_768, 32_768, -32_768]
     for given in (wide, wide.astype(np.float32)):
-        found = sounds.rounded(given)
+        found = sounds.round_to_16_bit(given)
         assert found.dtype == np.float32
         assert (found * 32_768).tolist() == wanted
 

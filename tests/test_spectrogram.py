@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pytest
 
 from piecewise.data.audio.spectrogram import (
-    LOWEST,
+    LOWEST_HERTZ,
     band_powers,
-    decibels,
-    highest,
+    highest_hertz,
     mel_bands,
     spectra,
+    to_decibels,
 )
 
 from .sound_files import chirp_in_noise
@@ -104,10 +104,10 @@ def test_the_bands_share_every_tone_between_their_ends(rate: int, window: int) -
     for band in range(40):
         total[first[band] : first[band] + shares.shape[1]] += shares[band]
     hertz = np.arange(len(total)) * rate / window
-    assert not total[(hertz <= LOWEST) | (hertz >= highest(rate))].any()
+    assert not total[(hertz <= LOWEST_HERTZ) | (hertz >= highest_hertz(rate))].any()
     _, second = tops = [hertz[first[b] + shares[b].argmax()] for b in (0, 39)]
     assert np.allclose(total[(hertz > tops[0] + 32) & (hertz < second - 32)], 1)
 
 
 def test_decibels() -> None:
-    assert np.allclose(decibels([1, 0.1, 0.5, 1e-9, 0], -70), [0, -10, -3.0102999566, -70, -70])
+    assert np.allclose(to_decibels([1, 0.1, 0.5, 1e-9, 0], -70), [0, -10, -3.0102999566, -70, -70])

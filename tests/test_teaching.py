@@ -84,7 +84,7 @@ def test_what_is_said_stays_and_the_rest_goes_with_it() -> None:
 
 
 def test_tricks_go_further_where_pictures_differ_more() -> None:
-    tidy, untidy = (make_xo(300, 28, seed=0, tricks=tricks) for tricks in (PLAIN, TRICKY))
+    tidy, untidy = (make_xo(300, 28, seed=0, variation=tricks) for tricks in (PLAIN, TRICKY))
     small, large = (augmentation_for(one.inputs, one.preprocessor) for one in (tidy, untidy))
     assert small.rotation < large.rotation
     assert small.shift < large.shift

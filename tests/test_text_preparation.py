@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from piecewise.core.errors import DataError, LimitError
-from piecewise.data.sources.csv_tables import read_columns
+from piecewise.data.sources.csv_tables import read_text_table
 from piecewise.data.text.preprocessor import (
     MOST_POSITIONS,
     MOST_WORDS,
@@ -235,12 +235,12 @@ def test_remarks() -> None:
 
 def test_the_picture_of_a_text_has_one_mark_in_each_column() -> None:
     numbers = np.stack([SMALL.transform("hello free"), SMALL.transform("what!")])
-    rows = SMALL.rows(numbers)
+    rows = SMALL.one_hot(numbers)
     assert rows.shape == (2, 1, 6, 6)
     assert rows.dtype == np.uint8
     assert rows.sum(axis=2).tolist() == [[[1] * 6]] * 2
     assert (rows.argmax(axis=2)[:, 0] == numbers).all()
-    assert SMALL.rows(numbers[:0]).shape == (0, 1, 6, 6)
+    assert SMALL.one_hot(numbers[:0]).shape == (0, 1, 6, 6)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_the_picture_of_a_text_has_one_mark_in_each_column() -> None:
 )
 def test_numbers_that_are_no_texts_are_told(numbers: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        SMALL.rows(numbers)
+        SMALL.one_hot(numbers)
 
 
 @given(st.text(st.characters(exclude_categories=[]), max_size=60), st.sampled_from(UNITS))
@@ -371,15 +371,15 @@ def test_a_wrong_preparation_is_told_when_it_is_made() -> None:
 
 def test_messages_are_read_decided_and_fitted_at_once() -> None:
     path = real("sms-spam.csv")
-    table = read_columns(path)
-    learned = [text for text, part in zip(table.texts, table.parts, strict=True) if part != "test"]
+    table = read_text_table(path)
+    learned = [text for text, part in zip(table.texts, table.splits, strict=True) if part != "test"]
     made = fit_text_preprocessor(learned)
     numbers = np.stack([made.transform(text) for text in table.texts])
     assert (len(table.texts), table.skipped) == (5_160, [])
     assert made.units == "words"
     assert 2_000 < len(made.vocabulary) < 5_000
     assert made.positions == 48
-    unknown = (numbers[table.parts == "test"] == 1).sum() / (
-        numbers[table.parts == "test"] > 0
+    unknown = (numbers[table.splits == "test"] == 1).sum() / (
+        numbers[table.splits == "test"] > 0
     ).sum()
     assert unknown < 0.1

@@ -15,8 +15,8 @@ from piecewise.data.xo import (
     DECK_X,
     FEATURES,
     PLAIN,
-    TRICK_NAMES,
     TRICKY,
+    VARIATION_NAMES,
     XOVariation,
     make_xo,
 )
@@ -67,7 +67,7 @@ def test_a_picture_does_not_depend_on_how_many_are_drawn() -> None:
 
 @pytest.mark.parametrize("size", [9, 10, 17, 28, 64])
 def test_pictures_have_ink_of_all_greys_on_a_dark_ground(size: int) -> None:
-    drawings = make_xo(100, size, seed=2, tricks=PLAIN)
+    drawings = make_xo(100, size, seed=2, variation=PLAIN)
     assert drawings.inputs.shape == (100, 1, size, size)
     assert drawings.inputs.dtype == np.uint8
     assert drawings.labels.tolist() == [0, 1] * 50
@@ -87,8 +87,8 @@ def centre_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
 
 
 def test_translation_moves_the_ink_by_what_it_says() -> None:
-    still = make_xo(200, 28, seed=1, tricks=PLAIN)
-    moved = make_xo(200, 28, seed=1, tricks=TRICKY.alone("translation"))
+    still = make_xo(200, 28, seed=1, variation=PLAIN)
+    moved = make_xo(200, 28, seed=1, variation=TRICKY.only("translation"))
     shift = centre_of_ink(moved.inputs) - centre_of_ink(still.inputs)
     said = np.stack([moved.variations["translation_x"], moved.variations["translation_y"]], axis=1)
     assert np.abs(said).max() > 0.9 * 0.12 * 28
@@ -106,21 +106,21 @@ def spread_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
 
 
 def test_scaling_and_weight_do_what_they_say() -> None:
-    still = make_xo(200, 64, seed=1, tricks=PLAIN)
-    scaled = make_xo(200, 64, seed=1, tricks=TRICKY.alone("scaling"))
+    still = make_xo(200, 64, seed=1, variation=PLAIN)
+    scaled = make_xo(200, 64, seed=1, variation=TRICKY.only("scale"))
     ratio = spread_of_ink(scaled.inputs) / spread_of_ink(still.inputs)
-    assert np.corrcoef(ratio, scaled.variations["scaling"])[0, 1] > 0.99
-    heavy = make_xo(200, 64, seed=1, tricks=TRICKY.alone("weight"))
+    assert np.corrcoef(ratio, scaled.variations["scale"])[0, 1] > 0.99
+    heavy = make_xo(200, 64, seed=1, variation=TRICKY.only("stroke_width"))
     more = heavy.inputs.mean(axis=(1, 2, 3)) / still.inputs.mean(axis=(1, 2, 3))
-    said = heavy.variations["weight"] / still.variations["weight"]
+    said = heavy.variations["stroke_width"] / still.variations["stroke_width"]
     assert np.corrcoef(more, said)[0, 1] > 0.99
     assert said.min() < 0.7
     assert said.max() > 1.5
 
 
 def test_rotation_turns_clockwise() -> None:
-    turned = make_xo(100, 65, seed=1, tricks=XOVariation(0, (1, 1), 45, 1, 0))
-    still = make_xo(100, 65, seed=1, tricks=PLAIN)
+    turned = make_xo(100, 65, seed=1, variation=XOVariation(0, (1, 1), 45, 1, 0))
+    still = make_xo(100, 65, seed=1, variation=PLAIN)
     quarter = np.argmax(turned.variations["rotation"] * (turned.labels == 0))
     # An X turned by almost 45 degrees is a plus: its middle column holds ink that it had not.
     assert turned.variations["rotation"][quarter] > 40
@@ -130,34 +130,36 @@ def test_rotation_turns_clockwise() -> None:
 
 
 def test_noise_only_adds_noise() -> None:
-    still = make_xo(50, 28, seed=1, tricks=PLAIN).inputs.astype(int)
-    noisy = make_xo(50, 28, seed=1, tricks=XOVariation(0, (1, 1), 0, 1, 0.1))
+    still = make_xo(50, 28, seed=1, variation=PLAIN).inputs.astype(int)
+    noisy = make_xo(50, 28, seed=1, variation=XOVariation(0, (1, 1), 0, 1, 0.1))
     change = (noisy.inputs - still)[(still > 100) & (still < 150)] / 255
     assert 0.04 < change.std() < 0.08  # each picture's deviation is drawn from 0 to 0.1
     assert abs(change.mean()) < 0.01
 
 
 def test_each_trick_can_be_had_alone() -> None:
-    assert TRICKY.alone("plain") == PLAIN
-    for name in TRICK_NAMES:
-        alone = TRICKY.alone(name)
-        changed = [other for other in TRICK_NAMES if getattr(alone, other) != getattr(PLAIN, other)]
+    assert TRICKY.only("plain") == PLAIN
+    for name in VARIATION_NAMES:
+        alone = TRICKY.only(name)
+        changed = [
+            other for other in VARIATION_NAMES if getattr(alone, other) != getattr(PLAIN, other)
+        ]
         assert changed == [name]
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: make_xo(0), "draw: count: got 0, wanted a whole number from 1"),
-        (lambda: make_xo(3, size=8), "draw: size: got 8, wanted a whole number from 9 to 512"),
-        (lambda: make_xo(3, first=-1), "draw: first: got -1"),
-        (lambda: make_xo(3, seed=-1), "draw: seed: got -1"),
+        (lambda: make_xo(0), "make_xo: count: got 0, wanted a whole number from 1"),
+        (lambda: make_xo(3, size=8), "make_xo: size: got 8, wanted a whole number from 9 to 512"),
+        (lambda: make_xo(3, first=-1), "make_xo: first: got -1"),
+        (lambda: make_xo(3, seed=-1), "make_xo: seed: got -1"),
         (
             lambda: XOVariation(translation=0.6),
-            "tricks: translation: got 0.6, wanted a number from 0",
+            "variation: translation: got 0.6, wanted a number from 0",
         ),
-        (lambda: XOVariation(scale=(0.1, 1)), "tricks: smallest scaling: got 0.1"),
-        (lambda: XOVariation(stroke_width=float("nan")), "tricks: weight: got nan"),
+        (lambda: XOVariation(scale=(0.1, 1)), "variation: smallest scale: got 0.1"),
+        (lambda: XOVariation(stroke_width=float("nan")), "variation: stroke width: got nan"),
     ],
 )
 def test_a_knob_outside_its_limit_is_refused(make: Any, words: str) -> None:

@@ -140,7 +140,7 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
 ) -> None:
     path = packed(tmp_path, *(f"{name}/{number}.png" for name in "ab" for number in range(4)))
     whole = read_data(path)
-    monkeypatch.setattr(loader, "KEPT", 3 * 12)
+    monkeypatch.setattr(loader, "REUSE_BYTES", 3 * 12)
     same(read_data(path), whole)
 
 
@@ -297,7 +297,7 @@ def test_a_picture_that_cannot_be_had_is_told_and_the_others_are_read(
 def test_nothing_but_pictures_that_cannot_be_had_is_told(tmp_path: Path) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png", method=zipfile.ZIP_LZMA)
     assert refusal(path) == (
-        f"not one of its 2 pictures can be read; {path}: b/1.png: packed by lzma, wanted deflate, "
+        f"none of its 2 pictures can be read; {path}: b/1.png: packed by lzma, wanted deflate, "
         "or as it is"
     )
 

@@ -40,7 +40,7 @@ def check_inputs(net: Reader, inputs: npt.ArrayLike) -> Array:
     if net.architecture.reads_texts:
         return _check_words(array, *shape[1:])
     if isinstance(net.preprocessor, TextPreprocessor) and array.ndim == 2:
-        array = net.preprocessor.rows(array)
+        array = net.preprocessor.one_hot(array)
     if array.ndim == 3 and shape[0] == 1 and array.shape[1:] == shape[1:]:
         array = array[:, None]  # grey pictures without their channel axis
     if array.ndim != 4 or array.shape[1:] != shape or not len(array):

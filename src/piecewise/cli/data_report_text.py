@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from ..data.inspection.duplicates import Repeated
+from ..data.inspection.duplicates import DuplicatePairs
 from ..data.inspection.findings import Finding
 from ..data.inspection.report import FIRST_SKIPPED, DataReport
 from ..training.shuffle_test import ShuffleTestResult
@@ -35,10 +35,10 @@ def report_lines(found: DataReport, width: int) -> Iterator[str]:
 
 
 def _finding_lines(finding: Finding, width: int) -> Iterator[str]:
-    yield from wrapped(f"{finding.sentence}.", width, _MARKS[finding.serious])
-    if finding.mark:
+    yield from wrapped(f"{finding.message}.", width, _MARKS[finding.serious])
+    if finding.symbol:
         for names in finding.examples:
-            yield from _pair(names, width, finding.mark)
+            yield from _pair(names, width, finding.symbol)
         if finding.count > len(finding.examples):
             yield "    ..."
     if finding.advice:
@@ -62,7 +62,7 @@ def _cut(name: str, room: int) -> str:
 
 
 def _table(found: DataReport, width: int) -> Iterator[str]:
-    parts = list(found.parts)
+    parts = list(found.splits)
     columns = [max(len(name), 7) + 2 for name in parts]
     names = [printable(name) for name in found.counts]
     room = max(5, min(NAMES_SHOWN, width - sum(columns)))
@@ -78,12 +78,12 @@ def _table(found: DataReport, width: int) -> Iterator[str]:
     if len(rows) > CLASSES_SHOWN:
         yield f"and {len(rows) - CLASSES_SHOWN:,} more classes"
     if len(rows) > 1:
-        cells = zip(found.parts.values(), columns, strict=True)
+        cells = zip(found.splits.values(), columns, strict=True)
         yield f"{'all':<{first}}" + "".join(f"{n:>{wide},}" for n, wide in cells)
 
 
 def _facts(found: DataReport, width: int) -> Iterator[str]:
-    yield from _fact("input", found.told, width)
+    yield from _fact("input", found.description, width)
     if found.sizes:
         sizes = {name: _size(size, found.unit) for name, size in found.sizes.items()}
         same = len(set(sizes.values())) == 1
@@ -95,8 +95,9 @@ def _facts(found: DataReport, width: int) -> Iterator[str]:
         yield from _fact("sizes", words, width)
     exact, near = _repeats("exact", found.exact), _repeats("near", found.near)
     yield from _fact("duplicates", f"{exact}, {near}", width)
-    where = " on the test split" if "test" in found.parts else ""
-    largest = f"always answering '{found.largest}': {100 * found.baseline:.1f} % right{where}"
+    where = " on the test split" if "test" in found.splits else ""
+    accuracy = f"{100 * found.baseline_accuracy:.1f} % right{where}"
+    largest = f"always answering '{found.largest_class}': {accuracy}"
     yield from _fact("baseline", largest, width)
     yield from _fact("skipped", f"{len(found.skipped):,}" if found.skipped else "nothing", width)
     for sentence in found.skipped[:FIRST_SKIPPED]:
@@ -105,11 +106,11 @@ def _facts(found: DataReport, width: int) -> Iterator[str]:
         yield f"    and {len(found.skipped) - FIRST_SKIPPED:,} more"
 
 
-def _repeats(name: str, found: Repeated) -> str:
-    if not found.repeats:
+def _repeats(name: str, found: DuplicatePairs) -> str:
+    if not found.duplicate_count:
         return f"no {name} ones"
-    counts = f"{found.leaks:,} across splits, {found.clashes:,} with conflicting labels"
-    return f"{found.repeats:,} {name} ({counts})"
+    counts = f"{found.leak_count:,} across splits, {found.conflict_count:,} with conflicting labels"
+    return f"{found.duplicate_count:,} {name} ({counts})"
 
 
 def _fact(name: str, words: str, width: int) -> Iterator[str]:

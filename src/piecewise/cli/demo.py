@@ -12,7 +12,7 @@ import rich_click as click
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, TRICK_NAMES, TRICKY, XODataset, make_xo
+from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, TRICKY, VARIATION_NAMES, XODataset, make_xo
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, halves, prose, table, titled
@@ -88,8 +88,8 @@ def _found(console: Console, unseen: XODataset, clock: _Clock) -> Found:
     errors["after"] = _error_table(net, unseen)
     clock.mark("learning")
     accuracy = {"all": evaluate(net, unseen.inputs, unseen.labels).accuracy}
-    for trick in ("plain", *TRICK_NAMES):
-        alone = make_xo(TESTED_ON_EACH, SIZE, UNSEEN_SEED, TRICKY.alone(trick))
+    for trick in ("plain", *VARIATION_NAMES):
+        alone = make_xo(TESTED_ON_EACH, SIZE, UNSEEN_SEED, TRICKY.only(trick))
         accuracy[trick] = evaluate(net, alone.inputs, alone.labels).accuracy
     clock.mark("testing")
     deck = {name: _answer(net, plane) for name, plane in DECKS_OWN.items()}

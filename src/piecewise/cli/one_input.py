@@ -47,8 +47,10 @@ class InputOptions:
 def read_explanation(net: Network, options: InputOptions, label: int | None = None) -> Explanation:
     """Read the input and explain the net's answer, or the class ``label``; DataError."""
     preprocessor, text = net.preprocessor, options.text
-    if text is not None and preprocessor.reads != "texts":
-        raise DataError(f"--text: got a text, wanted a file: this net reads {preprocessor.reads}")
+    if text is not None and preprocessor.modality != "texts":
+        raise DataError(
+            f"--text: got a text, wanted a file: this net reads {preprocessor.modality}"
+        )
     original = text if text is not None else preprocessor.read(Path(options.name))
     example = preprocessor.transform(original)
     return explain(net, example, name=options.name, label=label, original=original)

@@ -92,8 +92,8 @@ def _read(
 ) -> tuple[list[_PredictInput], list[str]]:
     """The inputs that can be read, and a message for each file that cannot."""
     preprocessor = net.preprocessor
-    if texts and preprocessor.reads != "texts":
-        raise DataError(f"--text: got a text, wanted files: this net reads {preprocessor.reads}")
+    if texts and preprocessor.modality != "texts":
+        raise DataError(f"--text: got a text, wanted files: this net reads {preprocessor.modality}")
     inputs, errors = [], []
     for file in files:
         try:

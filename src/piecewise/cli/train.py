@@ -226,8 +226,8 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
             cache=options.cache,
         )
     tell_skipped(dataset.skipped, console)
-    if dataset.not_kept:
-        say(console, dataset.not_kept)
+    if dataset.cache_error:
+        say(console, dataset.cache_error)
     for sentence in warnings(dataset):
         say(console, f"warning: {sentence}")
     return dataset
@@ -241,7 +241,7 @@ def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
         scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
     augmentation = Recipe.knob("augmentation").write(recipe.augmentation)
     for line in (
-        f"{net.preprocessor.reads:<10} {counts}{scored}",
+        f"{net.preprocessor.modality:<10} {counts}{scored}",
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
         f"input      {net.preprocessor.description}",
         f"layers     {net.notation}",

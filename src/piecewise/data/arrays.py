@@ -32,7 +32,7 @@ _COLOURS = (1, 3)
 
 
 @dataclass(frozen=True)
-class Levels:
+class ByteScaling:
     """Numbers from ``low`` to ``high`` become bytes from 0 to 255, those beyond the nearest; and
     drawings are brought to the preparation's ground."""
 
@@ -40,7 +40,7 @@ class Levels:
     low: float = 0.0
     high: float = 255.0
 
-    def inputs(self, pictures: Array) -> Pictures:
+    def transform(self, pictures: Array) -> Pictures:
         if pictures.dtype == np.uint8 and (self.low, self.high) == (0, 255):
             return self.preprocessor.align(np.ascontiguousarray(pictures))
         made = np.empty(pictures.shape, np.uint8)
@@ -50,13 +50,13 @@ class Levels:
             made[start : start + _BLOCK] = np.rint(inside * 255)
         return self.preprocessor.align(made)
 
-    def read(self, paths: Sequence[Path]) -> Pictures:
+    def read_files(self, paths: Sequence[Path]) -> Pictures:
         """Picture files -> bytes (N, C, H, W); DataError if one cannot be read."""
         return np.stack([self.preprocessor.transform(read_picture(path)) for path in paths])
 
 
 @dataclass(frozen=True)
-class Standard:
+class Standardization:
     """Numbers of which ``mean`` is taken off and which ``deviation`` divides; each (C, 1, 1), or
     (1, 1, columns) for a table."""
 
@@ -64,7 +64,7 @@ class Standard:
     mean: Float64
     deviation: Float64
 
-    def inputs(self, pictures: Array) -> npt.NDArray[np.float32]:
+    def transform(self, pictures: Array) -> npt.NDArray[np.float32]:
         made = np.empty(pictures.shape, np.float32)
         for start in range(0, len(pictures), _BLOCK):
             with np.errstate(over="ignore"):  # told below
@@ -75,11 +75,11 @@ class Standard:
         return made
 
 
-Reading = Levels | Standard
+InputScaling = ByteScaling | Standardization
 """How given numbers become a network's inputs."""
 
 
-def given(X: Any) -> Array | list[Path]:
+def as_array_or_paths(X: Any) -> Array | list[Path]:
     """What was given as pictures: finite numbers (N, ...), or paths of picture files.
 
     Bytes and float32 stay as they are, other numbers become float64. Raises DataError, and
@@ -123,7 +123,7 @@ def _numbers(array: Array) -> Array:
     return numbers
 
 
-def shape_of(shape: Any) -> Shape | None:
+def check_image_shape(shape: Any) -> Shape | None:
     """An image shape that was said: (rows, columns) or (channels, rows, columns); None if none."""
     if shape is None:
         return None
@@ -143,7 +143,7 @@ def _sides(shape: Sequence[int]) -> Shape:
     return channels, rows, columns
 
 
-def as_pictures(numbers: Array, shape: Shape | None) -> Array:
+def to_nchw(numbers: Array, shape: Shape | None) -> Array:
     """Numbers as `given` lets them through -> (N, C, H, W), a view where that is possible.
 
     ``shape``: (C, H, W) if it is known. Rows (N, features) go through it channel by channel, row
@@ -177,15 +177,15 @@ def _misfit(numbers: Array, shape: Shape) -> DataError:
     return DataError(f"X: got pictures {numbers.shape[1:]}, wanted {shape}")
 
 
-def reading_of_files(paths: Sequence[Path], shape: Shape | None) -> Levels:
+def fit_to_files(paths: Sequence[Path], shape: Shape | None) -> ByteScaling:
     """Decided from picture files, in whatever order they come."""
     some = sorted(set(paths))
     looked_at = (read_picture(path) for path in some[:: max(1, len(some) // _SAMPLE)])
     found = fit_image_preprocessor(looked_at, shape and shape[1:])
-    return Levels(found if shape is None else replace(found, shape=shape))
+    return ByteScaling(found if shape is None else replace(found, shape=shape))
 
 
-def reading_of_pictures(pictures: Array, weights: Float64) -> Reading:
+def fit_to_images(pictures: Array, weights: Float64) -> InputScaling:
     """Decided from pictures (N, C, H, W) and how often each counts (N,).
 
     Bytes, and numbers of no more levels than bytes have, are read as bytes; other numbers are
@@ -195,12 +195,12 @@ def reading_of_pictures(pictures: Array, weights: Float64) -> Reading:
     some = pictures[:: max(1, len(pictures) // _SAMPLE)]
     if pictures.dtype != np.uint8 and not _has_levels(some):
         return _standard(pictures, weights, shape, cells=(2, 3))
-    levels = Levels(ImagePreprocessor(shape))
+    levels = ByteScaling(ImagePreprocessor(shape))
     if pictures.dtype != np.uint8:
         levels = replace(levels, low=float(pictures.min()), high=float(pictures.max()))
     if shape[0] not in _COLOURS:
         return levels
-    looked_at = np.moveaxis(levels.inputs(some), 1, 3)
+    looked_at = np.moveaxis(levels.transform(some), 1, 3)
     found = fit_image_preprocessor(looked_at, shape[1:])
     return replace(levels, preprocessor=replace(found, shape=shape))
 
@@ -211,13 +211,15 @@ def _has_levels(some: Array) -> bool:
     return 1 < different <= LEVELS and 4 * different <= some.size
 
 
-def reading_of_rows(rows: Array, weights: Float64) -> Reading:
+def fit_to_rows(rows: Array, weights: Float64) -> InputScaling:
     """Decided from the rows of a table, as pictures (N, 1, 1, columns): every column is brought to
     mean 0 and deviation 1."""
     return _standard(rows, weights, _sides(rows.shape[1:]), cells=())
 
 
-def _standard(pictures: Array, weights: Float64, shape: Shape, cells: tuple[int, ...]) -> Standard:
+def _standard(
+    pictures: Array, weights: Float64, shape: Shape, cells: tuple[int, ...]
+) -> Standardization:
     share = weights / tree_sum(weights)
     many = int(np.prod([shape[axis - 1] for axis in cells], dtype=np.int64))
 
@@ -240,4 +242,4 @@ def _standard(pictures: Array, weights: Float64, shape: Shape, cells: tuple[int,
         raise DataError("X: got values too large to be squared in float64")
     # What is always the same says nothing; only rounding would be made large.
     deviation[deviation <= 1e-12 * np.abs(mean)] = 1.0
-    return Standard(ImagePreprocessor(shape), mean, deviation)
+    return Standardization(ImagePreprocessor(shape), mean, deviation)

@@ -1,4 +1,4 @@
-"""A data set: examples prepared, labelled and divided into parts."""
+"""Data set: examples with their labels, classes and splits, and `read_data`, which loads one."""
 
 from __future__ import annotations
 
@@ -10,88 +10,127 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Labels
+from ..core.array_types import Array, Labels, Strings
 from ..core.constraints import Size2D
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
 from ..spec.architecture import class_names
 from .images.preprocessor import RESIZES
-from .loading.loader import Reading, Sizes
-from .loading.prepared_cache import Stored, stored
-from .loading.subset import rows
+from .loading.loader import DatasetLoader, Sizes
+from .loading.prepared_cache import CachedDataset, load_or_prepare
+from .loading.subset import select_rows
 from .modalities import MODALITIES
 from .preprocessing import Preprocessor
-from .sources.discovery import Gathered, gather
-from .sources.folders import PARTS
-from .sources.groups import Suggested, groups_of, suggested
-
-Names = npt.NDArray[np.str_]
+from .sources.discovery import RawDataset, discover
+from .sources.folders import SPLITS
+from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
 
 
 @dataclass
 class Dataset:
-    """Examples as a net takes them: pictures (N, C, H, W) as bytes, sounds as pictures (N, 1,
-    bands, steps), texts as word numbers (N, positions); labels (N,) into ``classes``, and the part
-    of each: "train", "validation" or "test"."""
+    """Labelled examples, ready for a network.
 
-    inputs: npt.NDArray[Any]
+    Parameters
+    ----------
+    inputs : array (N, ...)
+        Images as uint8 (N, C, H, W); sounds as spectrograms, uint8 (N, 1, bands, steps); texts as
+        int64 word numbers (N, positions).
+    labels : int64 array (N,)
+        Class numbers: indices into ``classes``.
+    classes : tuple of str
+        The class names.
+    splits : str array (N,)
+        The split of each example: "train", "validation" or "test".
+    preprocessor : Preprocessor
+        How files become inputs.
+    skipped : list of str
+        One message for each file or record that could not be read.
+    groups : str array (N,), optional
+        Who drew, said or wrote each example. A split keeps the examples of a group together.
+    names : sequence of str
+        The file name or line of each example.
+    group_suggestions : sequence of GroupSuggestion
+        Groups that the names, or columns of the file, suggest.
+    sizes : float32 array (N, 2), optional
+        The size of each example before preprocessing, NaN if unknown; see `Preprocessor.size`.
+    cache_error : str, optional
+        Why the prepared inputs could not be cached, if they could not.
+
+    Raises
+    ------
+    DataError
+        If the arrays differ in length, or a label or split is not valid.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(4, size=12)
+    >>> data = pw.Dataset(xo.inputs, xo.labels, xo.classes, ["train"] * 3 + ["test"],
+    ...                   xo.preprocessor)
+    >>> inputs, labels = data.subset("train")
+    >>> inputs.shape, labels.tolist()
+    ((3, 1, 12, 12), [0, 1, 0])
+    """
+
+    inputs: Array
     labels: Labels
     classes: tuple[str, ...]
-    splits: Names
+    splits: Strings
     preprocessor: Preprocessor
     skipped: list[str] = field(default_factory=list)
-    """A sentence for whatever could not be read."""
-    groups: Names | None = None
-    """Who drew, said or wrote each (N,): what is of one group stays on one side of a split."""
+    groups: Strings | None = None
     names: Sequence[str] = ()
-    """What a person calls each."""
-    suggested: Sequence[Suggested] = ()
-    """Groups that names, or fields, suggest."""
+    group_suggestions: Sequence[GroupSuggestion] = ()
     sizes: Sizes | None = None
-    """How large each was before it was prepared (N, 2), no number where that is not known; see
-    `Preprocessor.size`."""
-    not_kept: str | None = None
-    """A sentence, if prepared inputs should have been kept and could not be."""
+    cache_error: str | None = None
 
     def __post_init__(self) -> None:
         self.labels, self.splits = np.asarray(self.labels), np.asarray(self.splits)
-        self._check_kinds()
+        self._check_values()
         counts = len(self.inputs), len(self.labels), len(self.splits)
         if len(set(counts)) > 1:
-            told = "{} pictures, {} labels and {} parts".format(*counts)
-            raise DataError(f"data set: got {told}, wanted as many of each")
+            got = "{} inputs, {} labels and {} splits".format(*counts)
+            raise DataError(f"data set: got {got}, wanted equally many")
         if self.groups is not None and len(self.groups) != len(self):
-            told = f"{len(self.groups)} groups for {len(self)} pictures"
-            raise DataError(f"data set: got {told}, wanted one each")
+            got = f"{len(self.groups)} groups for {len(self)} inputs"
+            raise DataError(f"data set: got {got}, wanted one for each input")
 
-    def _check_kinds(self) -> None:
-        """Whether labels are class numbers and parts are known ones; DataError."""
+    def _check_values(self) -> None:
         if not isinstance(self.preprocessor, Preprocessor):
-            raise DataError(f"data set: got {shown(self.preprocessor)}, wanted a Preparation")
+            raise DataError(f"data set: got {shown(self.preprocessor)}, wanted a Preprocessor")
         labels, last = self.labels, len(self.classes) - 1
         if labels.ndim != 1 or self.splits.ndim != 1:
-            raise DataError("data set: labels and parts want one value for each example")
+            raise DataError("data set: labels and splits need one value for each example")
         if labels.dtype.kind not in "iu" or (
             len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= last
         ):
+            raise DataError(f"data set: labels need to be class numbers, integers from 0 to {last}")
+        unknown = sorted(set(self.splits.tolist()) - set(SPLITS.values()))
+        if unknown:
             raise DataError(
-                f"data set: labels want whole numbers from 0 to {last}, of a class each"
-            )
-        strange = sorted(set(self.splits.tolist()) - set(PARTS.values()))
-        if strange:
-            raise DataError(
-                f"data set: got the part {shown(strange[0])}, wanted train, validation or test"
+                f"data set: got the split {shown(unknown[0])}, wanted train, validation or test"
             )
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def subset(self, name: str) -> tuple[npt.NDArray[Any], Labels]:
-        """The pictures and labels of one part; empty if there is no such part."""
-        chosen = self.splits == name
-        return rows(self.inputs, chosen), self.labels[chosen]
+    def subset(self, name: str) -> tuple[Array, Labels]:
+        """The inputs and labels of one split.
+
+        Parameters
+        ----------
+        name : str
+            "train", "validation" or "test".
+
+        Returns
+        -------
+        inputs : array (n, ...)
+        labels : int64 array (n,)
+            Both are empty if no example has this split.
+        """
+        selected = self.splits == name
+        return select_rows(self.inputs, selected), self.labels[selected]
 
 
 def read_data(
@@ -107,56 +146,96 @@ def read_data(
     every_class: bool = False,
     cache: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """Read a folder with a folder per class, a `.zip` of one, an `.npz`, or a table of texts.
+    r"""Read a data set of images, sounds or texts.
 
-    Without a ``preprocessor`` one is fitted to the examples outside the test split: for pictures,
-    ``size`` (rows, columns) if given, else their median size, its longer side at most
-    ``most``; ``resize`` as in `ImagePreprocessor`. With ``classes`` (a net's), the labels are
-    numbered by them. ``groups``: see `groups_of`. ``on_progress``: called for each
-    example that is read. ``every_class``: a class with test examples only is a class, not an error.
-    ``cache``: a folder for the prepared inputs; when the same files are read again with the same
-    options, they are memory-mapped from there and nothing is decoded. Raises
-    DataError, or LimitError where an option is outside its limits.
+    Parameters
+    ----------
+    path : path
+        A folder with one folder per class, a `.zip` of one, an `.npz` of images, or a `.csv`,
+        `.tsv` or `.jsonl` table of texts.
+    preprocessor : Preprocessor, optional
+        That of a trained network. By default, one is fitted to the examples outside the test
+        split.
+    classes : sequence of str, optional
+        Class names that number the labels, for example those of a trained network.
+    size : (int, int), optional
+        Rows and columns of the images. By default, the median size.
+    most : int, optional
+        The largest side of the default size, in pixels. By default 32 for drawings, 64 for photos.
+    resize : {"pad", "crop", "stretch"}
+        How images of other proportions are resized; see `ImagePreprocessor`.
+    groups : str, optional
+        The column, or the pattern of file names, that says who made each example.
+    on_progress : callable, optional
+        Called with a `Progress` after each example.
+    every_class : bool
+        Accept a class that occurs in the test split only.
+    cache : path, optional
+        A folder for the prepared inputs. When the same files are read again with the same options,
+        the inputs are memory-mapped from this folder, read-only, and no file is decoded.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read.
+    LimitError
+        If an option is outside its limits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import piecewise as pw
+    >>> path = Path(tempfile.mkdtemp()) / "words.csv"
+    >>> _ = path.write_text("text,label\\nhello there,yes\\nno way,no\\n")
+    >>> data = pw.read_data(path)
+    >>> data.classes, data.labels.tolist(), data.preprocessor.modality
+    (('no', 'yes'), [1, 0], 'texts')
     """
     if not os.fspath(path):
-        raise DataError("data: got no name, wanted that of a folder or a file")
-    place = Path(path)
+        raise DataError("data: got an empty path, wanted that of a folder or a file")
+    path = Path(path)
     if size is not None:
         size = Size2D(1, 1_024).check(size)  # type: ignore[assignment]
-    gathered = gather(place)
-    grouped = None if groups is None else np.array(groups_of(gathered, groups, place))
-    if preprocessor is not None and preprocessor.reads != gathered.reads:
-        raise DataError(f"{place}: got {gathered.reads}, wanted {preprocessor.reads} for this net")
-    reading = Reading(gathered, place, on_progress)
-    wishes = {"size": size, "most": most, "resize": RESIZES.check(resize)}
-    if gathered.reads != "pictures":
+    raw = discover(path)
+    group_names = None if groups is None else np.array(assign_groups(raw, groups, path))
+    if preprocessor is not None and preprocessor.modality != raw.modality:
+        raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
+    loader = DatasetLoader(raw, path, on_progress)
+    options = {"size": size, "most": most, "resize": RESIZES.check(resize)}
+    if raw.modality != "pictures":
         if size is not None or resize != "pad":
-            raise DataError(f"{place}: got a size, or a way to resize, for {gathered.reads}")
-        wishes = {}
-    found = _prepared(reading, preprocessor, wishes, cache)
-    inputs, kept, skipped = found.prepared
-    labels, parts = [gathered.labels[index] for index in kept.tolist()], gathered.parts[kept]
-    learned = np.full(len(parts), "train") if every_class else parts
-    order = _class_order(gathered, labels, learned, place) if classes is None else classes
+            raise DataError(f"{path}: got a size, or a way to resize, for {raw.modality}")
+        options = {}
+    prepared = _prepare(loader, preprocessor, options, cache)
+    inputs, indices, skipped = prepared.examples
+    labels, splits = [raw.labels[index] for index in indices.tolist()], raw.splits[indices]
+    learned = np.full(len(splits), "train") if every_class else splits
+    order = _class_order(raw, labels, learned, path) if classes is None else classes
+    names = _checked_names(order, path)
     return Dataset(
         inputs,
-        _numbered(gathered, labels, _checked(order, place), place),
-        _checked(order, place),
-        parts,
-        found.preprocessor,
-        gathered.skipped + [sentence for _, sentence in skipped],
-        None if grouped is None else grouped[kept],
-        [gathered.names[index] for index in kept.tolist()],
-        [one._replace(groups=one.groups[kept]) for one in suggested(gathered, place)],
-        reading.sizes[kept],
-        found.told,
+        _label_numbers(raw, labels, names, path),
+        names,
+        splits,
+        prepared.preprocessor,
+        raw.skipped + [message for _, message in skipped],
+        None if group_names is None else group_names[indices],
+        [raw.names[index] for index in indices.tolist()],
+        [one._replace(groups=one.groups[indices]) for one in suggest_groups(raw, path)],
+        loader.sizes[indices],
+        prepared.cache_error,
     )
 
 
 def as_dataset(
     data: Dataset | str | os.PathLike[str], on_progress: OnProgress | None = None
 ) -> Dataset:
-    """A data set as it is, or read from its path with the defaults of `read_data`; DataError."""
+    """A data set unchanged, or read from its path with the defaults of `read_data`; DataError."""
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | os.PathLike):
@@ -164,54 +243,59 @@ def as_dataset(
     raise DataError(f"data: got {shown(data)}, wanted a data set from read_data, or its path")
 
 
-def _prepared(
-    reading: Reading,
+def _prepare(
+    loader: DatasetLoader,
     preprocessor: Preprocessor | None,
-    wishes: dict[str, Any],
+    options: dict[str, Any],
     cache: str | os.PathLike[str] | None,
-) -> Stored:
-    """The examples prepared, now or by an earlier reading."""
-    decide = partial(MODALITIES[reading.gathered.reads].fit, **wishes)
+) -> CachedDataset:
+    """The prepared examples, from the cache if they are there."""
+    fit = partial(MODALITIES[loader.raw.modality].fit_preprocessor, **options)
 
-    def decided() -> Preprocessor:
-        return preprocessor or reading.decided(decide)
+    def get_preprocessor() -> Preprocessor:
+        return preprocessor or loader.fit_preprocessor(fit)
 
     if cache is None:
-        return Stored(chosen := decided(), reading.prepared(chosen))
-    given = preprocessor and preprocessor.to_json()
-    return stored(Path(cache), reading, decided, {"preprocessor": given, **wishes})
+        fitted = get_preprocessor()
+        return CachedDataset(fitted, loader.prepare(fitted))
+    of_net = preprocessor and preprocessor.to_json()
+    return load_or_prepare(
+        Path(cache), loader, get_preprocessor, {"preprocessor": of_net, **options}
+    )
 
 
-def _checked(order: Sequence[str], place: Path) -> tuple[str, ...]:
-    """Class names that a network can have; told now, not when the net is made."""
+def _checked_names(order: Sequence[str], path: Path) -> tuple[str, ...]:
+    """Class names that a network can have, checked before the network is made."""
     try:
         return class_names(order)
     except LimitError as error:
-        raise DataError(f"{place}: {error}") from None
+        raise DataError(f"{path}: {error}") from None
 
 
-def _class_order(gathered: Gathered, labels: list[str], parts: Names, place: Path) -> Sequence[str]:
-    """The file's own order, or that of the names; DataError for a class that is only tested."""
-    if gathered.order is not None:
-        return gathered.order
-    learned = {label for label, part in zip(labels, parts, strict=True) if part != "test"}
+def _class_order(raw: RawDataset, labels: list[str], splits: Strings, path: Path) -> Sequence[str]:
+    """The order of the file, or alphabetical; DataError for a class in the test split only."""
+    if raw.class_order is not None:
+        return raw.class_order
+    learned = {label for label, split in zip(labels, splits, strict=True) if split != "test"}
     if learned and (others := sorted(set(labels) - learned)):
         raise DataError(
-            f"{place}: the class {shown(others[0])} is in its part for testing alone, wanted "
-            "examples to learn it from, too"
+            f"{path}: the class {shown(others[0])} occurs in the test split only, wanted training "
+            "examples of it, too"
         )
     return sorted(learned or set(labels))
 
 
-def _numbered(gathered: Gathered, labels: list[str], order: tuple[str, ...], place: Path) -> Labels:
-    """The labels as places in the order of the classes; numbers without names are places already,
+def _label_numbers(
+    raw: RawDataset, labels: list[str], classes: tuple[str, ...], path: Path
+) -> Labels:
+    """Labels as indices into the classes. Numeric labels without class names are indices already,
     unless the classes are named by just these numbers."""
-    number = {name: index for index, name in enumerate(order)}
-    if gathered.numbers and not number.keys() >= set(labels):
-        number = {str(index): index for index in range(len(order))}
-    strange = next((label for label in labels if label not in number), None)
-    if strange is not None:
+    numbers = {name: index for index, name in enumerate(classes)}
+    if raw.numeric_labels and not numbers.keys() >= set(labels):
+        numbers = {str(index): index for index in range(len(classes))}
+    unknown = next((label for label in labels if label not in numbers), None)
+    if unknown is not None:
         raise DataError(
-            f"{place}: holds the class {shown(strange)}, wanted {shown(list(order), most=200)}"
+            f"{path}: holds the class {shown(unknown)}, wanted {shown(list(classes), most=200)}"
         )
-    return np.array([number[label] for label in labels], np.int64)
+    return np.array([numbers[label] for label in labels], np.int64)

@@ -10,12 +10,12 @@ from typing import IO
 from ..core.errors import NO_NAME, DataError, reason
 
 
-def called(file: Path | bytes | IO[bytes], name: str | None, kind: str) -> str:
+def name_in_errors(file: Path | bytes | IO[bytes], name: str | None, kind: str) -> str:
     """How errors call a file: as who gives it does, or by its path, or by its kind."""
     return name or (str(file) if isinstance(file, Path) else kind)
 
 
-def content_of(file: Path | bytes | IO[bytes], kind: str, most: int, remedy: str) -> bytes:
+def read_content(file: Path | bytes | IO[bytes], kind: str, most: int, remedy: str) -> bytes:
     """All bytes of a file; DataError if it cannot be read or has more than ``most``.
 
     ``kind``: what is wanted, as in "a folder, wanted a picture file"; ``remedy``: what to do about
@@ -38,10 +38,10 @@ def content_of(file: Path | bytes | IO[bytes], kind: str, most: int, remedy: str
     except DataError:
         raise
     except (OSError, ValueError) as error:
-        raise cannot_open(error, kind) from None
+        raise open_error(error, kind) from None
 
 
-def cannot_open(error: Exception, kind: str) -> DataError:
+def open_error(error: Exception, kind: str) -> DataError:
     """What is wrong with a file that could not be opened or read."""
     match error:
         case FileNotFoundError():

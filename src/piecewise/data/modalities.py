@@ -22,30 +22,34 @@ class Modality(NamedTuple):
 
     suffixes: tuple[str, ...]
     preprocessor: type[Preprocessor]
-    fit: Callable[..., Preprocessor]
-    sample: int = 500
+    fit_preprocessor: Callable[..., Preprocessor]
+    sample_size: int = 500
     """Examples, at least, that the decision looks at where there are more."""
-    worth_sharing: float = math.inf
+    parallel_from_bytes: float = math.inf
     """Bytes of a file, on average, from which on several threads gain: what is small, and sounds
     and texts, are mostly Python's work, which one thread at a time does."""
 
 
 MODALITIES = {
     "pictures": Modality(
-        pictures.SUFFIXES, ImagePreprocessor, fit_image_preprocessor, worth_sharing=2_000
+        pictures.SUFFIXES, ImagePreprocessor, fit_image_preprocessor, parallel_from_bytes=2_000
     ),
     "sounds": Modality(sounds.SUFFIXES, AudioPreprocessor, fit_audio_preprocessor),
-    "texts": Modality(texts.SUFFIXES, TextPreprocessor, fit_text_preprocessor, sample=1_000_000),
+    "texts": Modality(
+        texts.SUFFIXES, TextPreprocessor, fit_text_preprocessor, sample_size=1_000_000
+    ),
 }
 """By the word for many of them."""
 
-KIND_OF = {suffix: word for word, medium in MODALITIES.items() for suffix in medium.suffixes}
+MODALITY_OF_SUFFIX = {
+    suffix: word for word, medium in MODALITIES.items() for suffix in medium.suffixes
+}
 """The word by the end of a file's name."""
 
 
 def preprocessor_from_json(value: object, shape: tuple[int, int, int]) -> Preprocessor:
     """The preparation that its `to_json` wrote, for a network of this input shape; DataError."""
-    reads = value.get("reads", "pictures") if isinstance(value, dict) else "pictures"
+    reads = value.get("modality", "pictures") if isinstance(value, dict) else "pictures"
     if not isinstance(reads, str) or reads not in MODALITIES:
         raise DataError(f"preparation: got {shown(reads)}, wanted one of {', '.join(MODALITIES)}")
     return MODALITIES[reads].preprocessor.from_json(value, shape)

@@ -29,7 +29,7 @@ class Preprocessor(ABC):
             """What lies outside of it when it is shifted: "dark" or "light", or "any" where there
             is nothing like it."""
 
-    reads: ClassVar[str]
+    modality: ClassVar[str]
     """What it is for: "pictures", "sounds" or "texts"."""
     unit: ClassVar[str]
     """What the numbers of `size` count."""

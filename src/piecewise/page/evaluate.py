@@ -185,7 +185,7 @@ class _Answers:
         assert isinstance(preprocessor, TextPreprocessor)
         between, texts = " " if preprocessor.units == "words" else "", {}
         for index in self.shown:
-            words = preprocessor.written(self.data.inputs[index])
+            words = preprocessor.decode(self.data.inputs[index])
             text = _short(between.join(filter(None, words)), 2 * MAX_CLASS_NAME)
             room -= 6 * len(text.encode()) + 20
             if room < 0:

@@ -18,15 +18,15 @@ import numpy.typing as npt
 from ..core.array_types import Array, Float64
 from ..core.errors import DataError, LimitError
 from ..data.arrays import (
-    Levels,
-    Reading,
+    ByteScaling,
+    InputScaling,
     Shape,
-    as_pictures,
-    given,
-    reading_of_files,
-    reading_of_pictures,
-    reading_of_rows,
-    shape_of,
+    as_array_or_paths,
+    check_image_shape,
+    fit_to_files,
+    fit_to_images,
+    fit_to_rows,
+    to_nchw,
 )
 from ..network import Network
 from ..spec.architecture import Architecture, class_names
@@ -72,7 +72,7 @@ class _Taken(NamedTuple):
     """What came in, read and checked."""
 
     classes: Array
-    reading: Reading
+    reading: InputScaling
     names: Array | None
     """Of a data frame's columns."""
     table: bool
@@ -119,7 +119,7 @@ class ConvNetClassifier(EstimatorConventions):
     image_shape_: Shape
     n_features_in_: int
     feature_names_in_: Array
-    _reading: Reading
+    _reading: InputScaling
     _table: bool
     _rounds: int
 
@@ -198,7 +198,7 @@ class ConvNetClassifier(EstimatorConventions):
         """What is going to be learned. ``again``: read as before, with the classes of before."""
         if again:
             self._check_names(X)
-        found = given(X)
+        found = as_array_or_paths(X)
         labels = checked_labels(y, len(found))
         weights = checked_weights(sample_weight, len(found))
         there = np.flatnonzero(weights)
@@ -208,21 +208,21 @@ class ConvNetClassifier(EstimatorConventions):
         elif classes is None:
             classes = classes_of(labels)
         right, names = numbered(labels, classes), column_names(X)
-        shape = self.image_shape_ if again else shape_of(self.image_shape)
+        shape = self.image_shape_ if again else check_image_shape(self.image_shape)
         before = self._reading if again else None
         if isinstance(found, list):
             paths = [found[index] for index in there.tolist()]
-            reading: Reading = before or reading_of_files(paths, shape)
+            reading: InputScaling = before or fit_to_files(paths, shape)
             examples = deduplicate(_read(reading, paths), right, weights)
             return _Taken(classes, reading, None, table=False, examples=examples)
         table = self._table if again else found.ndim == 2 and shape is None
-        pictures = as_pictures(found, shape)
+        pictures = to_nchw(found, shape)
         if len(there) < len(found):
             pictures = pictures[there]
         examples = deduplicate(pictures, right, weights)
-        decide = reading_of_rows if table else reading_of_pictures
+        decide = fit_to_rows if table else fit_to_images
         reading = before or decide(examples.pictures, examples.weights)
-        examples = examples._replace(pictures=reading.inputs(examples.pictures))
+        examples = examples._replace(pictures=reading.transform(examples.pictures))
         return _Taken(classes, reading, names, table, examples)
 
     def _plan(self, taken: _Taken, *, again: bool) -> TrainingConfig:
@@ -308,10 +308,10 @@ class ConvNetClassifier(EstimatorConventions):
         NotFittedError before anything was learned."""
         self._check_fitted()
         self._check_names(X)
-        found = given(X)
+        found = as_array_or_paths(X)
         if isinstance(found, list):
             return _read(self._reading, found)
-        return self._reading.inputs(as_pictures(found, self.image_shape_))
+        return self._reading.transform(to_nchw(found, self.image_shape_))
 
     def _logits(self, X: Any) -> npt.NDArray[np.float32]:
         inputs = self.inputs(X)
@@ -340,10 +340,10 @@ class ConvNetClassifier(EstimatorConventions):
         return float(np.average(predicted == labels, weights=weights))
 
 
-def _read(reading: Reading, paths: list[Path]) -> Array:
-    if not isinstance(reading, Levels):
+def _read(reading: InputScaling, paths: list[Path]) -> Array:
+    if not isinstance(reading, ByteScaling):
         raise DataError("X: got paths of pictures, wanted arrays as those learned from")
-    return reading.read(paths)
+    return reading.read_files(paths)
 
 
 def _names(classes: Array) -> list[str]:

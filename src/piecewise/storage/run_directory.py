@@ -28,7 +28,7 @@ from ..core.array_types import Float32
 from ..core.atomic_write import write_atomically
 from ..core.errors import CheckpointError, reason, shown
 from ..core.locks import lock
-from ..data.loading.prepared_cache import holds_inputs_only
+from ..data.loading.prepared_cache import is_cache_folder
 from . import safetensors_file
 from .safetensors_file import Shape
 
@@ -159,7 +159,7 @@ def _refuse_strangers(place: Path) -> None:
     if STATE in names:
         return
     ours = _OURS if RECIPE in names else ()
-    if PREPARED in names and holds_inputs_only(place / PREPARED):
+    if PREPARED in names and is_cache_folder(place / PREPARED):
         names.remove(PREPARED)
     for name in names:
         if name not in ours and not (ours and name.startswith("events.out.tfevents.")):

@@ -15,7 +15,7 @@ from ..core.constraints import Integer, checked
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress, in_stage
 from ..data.dataset import Dataset, as_dataset
-from ..data.loading.subset import rows
+from ..data.loading.subset import select_rows
 from ..data.preprocessing import Preprocessor
 from ..network import Network
 from ..spec.architecture import Architecture
@@ -39,7 +39,7 @@ class Split(NamedTuple):
 
     def those(self, chosen: npt.NDArray[np.bool_]) -> Split:
         """Those that are chosen (N,)."""
-        return Split(rows(self.inputs, chosen), self.labels[chosen])
+        return Split(select_rows(self.inputs, chosen), self.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _planned(data: Dataset, train_part: Split, **chosen: Any) -> TrainingConfig:
     count = len(train_part.labels)
     plan = default_config(preprocessor.kind, preprocessor.shape, len(data.classes), count, **chosen)
     architecture = Architecture(plan.layers, preprocessor.shape, data.classes)
-    if architecture.reads_texts and preprocessor.reads != "texts":
+    if architecture.reads_texts and preprocessor.modality != "texts":
         raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
     return plan
 

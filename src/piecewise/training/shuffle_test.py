@@ -246,7 +246,7 @@ def _line_layers(shape: Shape) -> str:
 
 
 def _swaps_rows(data: Dataset) -> bool:
-    return data.preprocessor.reads == "pictures" and data.preprocessor.shape[1] >= FEWEST_COLUMNS
+    return data.preprocessor.modality == "pictures" and data.preprocessor.shape[1] >= FEWEST_COLUMNS
 
 
 def _order(seed: int, number: int, count: int, axis: int) -> Labels:

@@ -35,7 +35,7 @@ _TAILS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI", b"\0")
 """How what may follow the last frame of an MP3 begins: titles, in all their ways, and nothing."""
 
 
-def checked(content: bytes) -> bytes:
+def check_container(content: bytes) -> bytes:
     """What libsndfile is to read of a sound file; DataError if it was cut short or is coded in a
     way not read here, ValueError if it is of no kind known here."""
     mark, kind = content[:4], content[8:12]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import DataError
-from ..file_bytes import called, content_of
-from .containers import checked
+from ..file_bytes import name_in_errors, read_content
+from .containers import check_container
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 MOST_SECONDS = 600
@@ -45,10 +45,10 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
     """
     import soundfile  # noqa: PLC0415 -- it takes a while, and who reads no sounds needs it not
 
-    path = called(file, name, "sound")
+    path = name_in_errors(file, name, "sound")
     try:
         # What decodes the bytes gets no name, so that it can open no other file.
-        content = content_of(file, "sound file", LARGEST_FILE, "cut the sound into pieces first")
+        content = read_content(file, "sound file", LARGEST_FILE, "cut the sound into pieces first")
         return _decoded(content, soundfile.SoundFile)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -63,7 +63,7 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
 
 
 def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
-    with opened(io.BytesIO(checked(content))) as sound:
+    with opened(io.BytesIO(check_container(content))) as sound:
         frames = sound.frames
         _check_header(sound.samplerate, sound.channels, frames)
         peak = _peak(sound) if sound.subtype in _FLOATING else 1.0
@@ -122,11 +122,11 @@ def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     multiples of 2**-15 it hardly ever does, and what was recorded in 16 bits stays as it is. The
     channels' sum is exact in float32, and so is the same in any order.
     """
-    channels = rounded(_finite(block))
+    channels = round_to_16_bit(_finite(block))
     total = channels[:, 0]
     for channel in range(1, channels.shape[1]):
         total = total + channels[:, channel]
-    return rounded(total / np.float32(channels.shape[1]))
+    return round_to_16_bit(total / np.float32(channels.shape[1]))
 
 
 def _finite(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -135,6 +135,6 @@ def _finite(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return block
 
 
-def rounded(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def round_to_16_bit(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """The nearest samples that 16 bits can hold: whole multiples of 2**-15 from -1 to 1."""
     return np.asarray(np.rint(np.clip(samples, -1, 1) * _STEPS) / _STEPS, np.float32)

@@ -19,8 +19,8 @@ from ...core.array_types import Float64
 from ...core.constraints import Integer, is_integer
 from ...core.errors import DataError, LimitError, shown
 from ..preprocessing import Preprocessor
-from .decoding import Sound, read_sound, rounded
-from .spectrogram import LOWEST, band_powers, decibels, highest, mel_corners
+from .decoding import Sound, read_sound, round_to_16_bit
+from .spectrogram import LOWEST_HERTZ, band_powers, highest_hertz, mel_corners, to_decibels
 
 Pictures = npt.NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ MOST_STEPS = 96
 _HOP = Integer(16, 4_096)
 _BANDS = Integer(1, 256)
 _STEPS = Integer(1, 4_096)
-_FIELDS = ("reads", "shape", "rate", "hop")
+_FIELDS = ("modality", "shape", "rate", "hop")
 _QUIET = 10**-3.5  # of the loudest step's power: what is less, at both ends, is no part of a sound
 _FLOOR = -70.0  # decibels below the loudest cell that become byte 0
 _NOTHING = 1e-12  # a power that no sample of 16 bits makes: what roundings leave behind
@@ -48,7 +48,7 @@ class AudioPreprocessor(Preprocessor):
     one step to the next.
     """
 
-    reads: ClassVar[str] = "sounds"
+    modality: ClassVar[str] = "sounds"
     unit: ClassVar[str] = "seconds"
 
     shape: tuple[int, int, int]
@@ -95,8 +95,8 @@ class AudioPreprocessor(Preprocessor):
         """The preparation in words."""
         step = 1000 * self.hop / self.rate
         return (
-            f"sounds at {self.rate:,} Hz, {self.bands} bands of {LOWEST:,.0f} to "
-            f"{highest(self.rate):,.0f} Hz x {self.frames} steps of {step:g} ms "
+            f"sounds at {self.rate:,} Hz, {self.bands} bands of {LOWEST_HERTZ:,.0f} to "
+            f"{highest_hertz(self.rate):,.0f} Hz x {self.frames} steps of {step:g} ms "
             f"({self.frames * step / 1000:.1f} s)"
         )
 
@@ -122,7 +122,7 @@ class AudioPreprocessor(Preprocessor):
             return fitted
         powers = powers[::-1, start:end]
         ratios = powers / powers.max()  # twice as loud gives the same ratios, to the last bit
-        levels = 255 - decibels(ratios, _FLOOR) * (255 / _FLOOR)
+        levels = 255 - to_decibels(ratios, _FLOOR) * (255 / _FLOOR)
         fitted[0, :, left : left + end - start] = np.rint(levels).astype(np.uint8)
         return fitted
 
@@ -161,12 +161,21 @@ class AudioPreprocessor(Preprocessor):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
-        return {"reads": self.reads, "shape": list(self.shape), "rate": self.rate, "hop": self.hop}
+        return {
+            "modality": self.modality,
+            "shape": list(self.shape),
+            "rate": self.rate,
+            "hop": self.hop,
+        }
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> AudioPreprocessor:
         """The preparation that `to_json` wrote, for a network of this input shape."""
-        if not isinstance(value, dict) or set(value) != set(_FIELDS) or value["reads"] != "sounds":
+        if (
+            not isinstance(value, dict)
+            or set(value) != set(_FIELDS)
+            or value["modality"] != "sounds"
+        ):
             raise DataError(f"preparation: got {shown(value)}, wanted {', '.join(_FIELDS)}")
         if value["shape"] != list(shape):
             raise DataError(f"preparation: got {shown(value['shape'])}, wanted {list(shape)}")
@@ -176,7 +185,7 @@ class AudioPreprocessor(Preprocessor):
             raise DataError(f"preparation: {error}") from None
 
     def _powers(self, sound: Sound) -> Float64:
-        samples = resampled(sound, self.rate)
+        samples = resample(sound, self.rate)
         return band_powers(samples, self.rate, self.window, self.hop, self.bands)
 
 
@@ -207,7 +216,7 @@ def _look(sound: Sound) -> tuple[bool, int]:
     return fast, end - start
 
 
-def resampled(sound: Sound, rate: int) -> npt.NDArray[np.float32]:
+def resample(sound: Sound, rate: int) -> npt.NDArray[np.float32]:
     """The samples (n,) at another rate.
 
     Worked out in float64 and rounded to whole multiples of 2**-15, as `read_sound` gives them:
@@ -218,7 +227,7 @@ def resampled(sound: Sound, rate: int) -> npt.NDArray[np.float32]:
     import soxr  # noqa: PLC0415 -- sounds that have the rate already need it not
 
     wide = soxr.resample(sound.samples.astype(np.float64), sound.rate, rate, quality="VHQ")
-    return rounded(wide)
+    return round_to_16_bit(wide)
 
 
 def _extent(powers: Float64) -> tuple[int, int]:

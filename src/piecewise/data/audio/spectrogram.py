@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ...core.array_types import Float64
 from ...core.portable_math import exp, log, sine_cosine
 
-LOWEST = 60.0
+LOWEST_HERTZ = 60.0
 """Hertz where the lowest band begins: below are the hum of mains, and hands on microphones."""
 _HIGHEST = 39 / 80  # of the rate, where the highest band ends: next to what the rate can carry
 _TURN = 6.283185307179586
@@ -29,7 +29,7 @@ _BLOCK = 1 << 16  # samples in frames worked on at a time, so that what is made 
 _TEN_DECIBELS = 0.43429448190325176  # of a natural logarithm: 1 / ln 10, times ten below
 
 
-def highest(rate: int) -> float:
+def highest_hertz(rate: int) -> float:
     """Hertz where the highest band of sounds of this rate ends."""
     return _HIGHEST * rate
 
@@ -47,11 +47,11 @@ def spectra(samples: npt.ArrayLike, window: int, hop: int) -> Iterator[tuple[Flo
 
 
 def band_powers(samples: npt.ArrayLike, rate: int, window: int, hop: int, bands: int) -> Float64:
-    """Samples (n,) -> the power (bands, frames) in each band, the lowest first.
+    """Samples (n,) -> the power in each mel band (bands, frames), the lowest band first.
 
-    Bands are triangles as wide as they are apart on the mel scale of the HTK book (S. Young et
-    al., "The HTK Book", section 5.4: 2595 log10(1 + hertz / 700)), from `LOWEST` to `highest`, of
-    height 1. (librosa: ``filters.mel(htk=True, norm=None)``.)
+    A mel filter bank: overlapping triangles of height 1, evenly spaced on the mel scale of the HTK
+    book (S. Young et al., "The HTK Book", section 5.4: 2595 log10(1 + hertz / 700)), from
+    `LOWEST_HERTZ` to `highest_hertz`. (librosa: ``filters.mel(htk=True, norm=None)``.)
     """
     first, shares = mel_bands(rate, window, bands)
     powers = []
@@ -64,7 +64,7 @@ def band_powers(samples: npt.ArrayLike, rate: int, window: int, hop: int, bands:
     return np.concatenate(powers, 1)
 
 
-def decibels(ratio: npt.ArrayLike, floor: float) -> Float64:
+def to_decibels(ratio: npt.ArrayLike, floor: float) -> Float64:
     """Ratios of powers -> decibels, none below ``floor``."""
     least = float(exp(floor / 10 / _TEN_DECIBELS))
     return np.asarray(10 * _TEN_DECIBELS * log(np.maximum(ratio, least)))
@@ -72,7 +72,7 @@ def decibels(ratio: npt.ArrayLike, floor: float) -> Float64:
 
 def mel_corners(rate: int, bands: int) -> Float64:
     """Hertz where bands begin, are strongest and end: band i from i, by i + 1, to i + 2."""
-    low, high = log(1 + np.array([LOWEST, highest(rate)]) / 700)
+    low, high = log(1 + np.array([LOWEST_HERTZ, highest_hertz(rate)]) / 700)
     return np.asarray(700 * (exp(low + np.arange(bands + 2) * ((high - low) / (bands + 1))) - 1))
 
 

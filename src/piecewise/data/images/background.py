@@ -1,6 +1,6 @@
 """Is it a drawing, on what ground, and where is its ink: rules of thumb on grey pictures.
 
-The ground is judged by the rim, the outermost cells. `are_drawings` and `have_light_ground` take a
+The ground is judged by the rim, the outermost cells. `is_drawing` and `has_light_background` take a
 stack of pictures of one size, (N, rows, columns), and answer for each; the others take one.
 """
 
@@ -22,7 +22,7 @@ LEAST_CONTRAST = 40
 """Grey levels between ground and ink; below it there is no ink, only paper."""
 
 
-def are_drawings(greys: Greys) -> Marks:
+def is_drawing(greys: Greys) -> Marks:
     """Whether each is ink on a plain ground: three quarters of its rim are one level, so is half of
     it all, and that level is near black or near white."""
     ground = _ground(greys)
@@ -31,12 +31,12 @@ def are_drawings(greys: Greys) -> Marks:
     return np.asarray(plain & ((ground <= NEAR_BLACK) | (ground >= NEAR_WHITE)))
 
 
-def have_light_ground(greys: Greys) -> Marks:
+def has_light_background(greys: Greys) -> Marks:
     """Whether the ground of each drawing is light."""
     return _ground(greys) > 127
 
 
-def ground_level(grey: Greys) -> int:
+def background_level(grey: Greys) -> int:
     """The level of the ground of one picture (rows, columns)."""
     return int(_ground(grey[None])[0])
 
@@ -44,7 +44,7 @@ def ground_level(grey: Greys) -> int:
 def ink_box(ink: Greys) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom of the ink of one picture (rows, columns) where ink is light, right
     and bottom excluded; None if there is none."""
-    ground, strongest = ground_level(ink), int(ink.max())
+    ground, strongest = background_level(ink), int(ink.max())
     if strongest - ground < LEAST_CONTRAST:
         return None
     marks = ink > ground + (strongest - ground) / 3

@@ -35,7 +35,7 @@ _FIRST = {
 }
 
 
-def kind_of(content: bytes) -> str | None:
+def detect_format(content: bytes) -> str | None:
     """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM or HEIF, by the first bytes; None if it is none."""
     for first, kind in _FIRST.items():
         if content.startswith(first):
@@ -53,13 +53,13 @@ class Png(NamedTuple):
 
     content: bytes
     exif: bytes
-    clear: int | tuple[int, ...] | None
+    transparent: int | tuple[int, ...] | None
 
 
 _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
-def plain_png(content: bytes) -> Png:
+def strip_png(content: bytes) -> Png:
     """A PNG without its texts, profiles and animation; ValueError if a chunk that is needed is
     damaged or cut short, DataError if there are more than `MOST_CHUNKS`."""
     view, exif, clear = memoryview(content), b"", b""
@@ -122,7 +122,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 alone, which decoders pass over as well."""
 
 
-def plain_jpeg(content: bytes) -> tuple[bytes, bytes]:
+def strip_jpeg(content: bytes) -> tuple[bytes, bytes]:
     """A JPEG without profiles, further pictures and other notes before its first scan, and its EXIF
     data; ValueError if there is no scan, DataError if it has more than `MOST_CHUNKS` segments.
 
@@ -146,7 +146,7 @@ def plain_jpeg(content: bytes) -> tuple[bytes, bytes]:
     raise _too_many("segments")
 
 
-def scans_of(content: bytes) -> int:
+def count_scans(content: bytes) -> int:
     """How many scans a JPEG has, as far as it is whole; what follows its end does not count."""
     at, scans = 2, 0
     while (found := _MARKER.search(content, at)) and found[0][1] != _END:
@@ -155,9 +155,9 @@ def scans_of(content: bytes) -> int:
     return scans
 
 
-def too_many_scans(content: bytes) -> bool:
+def has_too_many_scans(content: bytes) -> bool:
     """Whether a JPEG has more scans than any is meant to have."""
-    return content.count(b"\xff\xda") > MOST_SCANS and scans_of(content) > MOST_SCANS
+    return content.count(b"\xff\xda") > MOST_SCANS and count_scans(content) > MOST_SCANS
 
 
 _ORIENTATION, _SHORT, _LONG = 274, 3, 4

@@ -12,15 +12,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from ...core.errors import DataError
-from ..file_bytes import called, content_of
+from ..file_bytes import name_in_errors, read_content
 from .containers import (
     MOST_SCANS,
+    detect_format,
+    has_too_many_scans,
     heif_size,
-    kind_of,
     orientation,
-    plain_jpeg,
-    plain_png,
-    too_many_scans,
+    strip_jpeg,
+    strip_png,
     webp_sizes,
 )
 
@@ -47,10 +47,10 @@ def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Pix
 
     ``name``: what bytes, or a file that is open already, are called.
     """
-    path = called(file, name, "picture")
+    path = name_in_errors(file, name, "picture")
     try:
-        content = content_of(file, "picture file", LARGEST_FILE, "make the picture smaller first")
-        kind = kind_of(content)
+        content = read_content(file, "picture file", LARGEST_FILE, "make the picture smaller first")
+        kind = detect_format(content)
         if kind is None:
             raise _unknown(content)
         with warnings.catch_warnings():
@@ -88,13 +88,13 @@ def _picture(content: bytes, kind: str) -> Pixels:
 def _by_pillow(content: bytes, kind: str) -> Pixels:
     exif, clear = b"", None
     if kind == "PNG":
-        content, exif, clear = plain_png(content)
+        content, exif, clear = strip_png(content)
     elif kind == "JPEG":
-        if too_many_scans(content):
+        if has_too_many_scans(content):
             raise DataError(
                 f"more than {MOST_SCANS} scans; save it again, as a plain JPEG or a PNG"
             )
-        content, exif = plain_jpeg(content)
+        content, exif = strip_jpeg(content)
     elif kind == "WEBP":
         _check_frame(content)
     with Image.open(io.BytesIO(content), formats=(kind,)) as image:

@@ -15,14 +15,14 @@ from ...core.constraints import Choice, Real
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
-from .background import are_drawings, ground_level, have_light_ground, ink_box
+from .background import background_level, has_light_background, ink_box, is_drawing
 from .decoding import read_picture
 
 Pictures = npt.NDArray[np.uint8]
 
 _GROUNDS = Choice(("dark", "light", "any"))
 _MARGIN = Real(0.0, 0.45)
-RESIZES = Choice(("pad", "crop", "fit"))
+RESIZES = Choice(("pad", "crop", "stretch"))
 LONGEST_SIDE = {"drawings": 32, "photos": 64}
 """That pictures are brought to where nothing is said."""
 _BLOCK = 1_000  # pictures aligned at a time, so that what is worked out on the way stays small
@@ -39,7 +39,7 @@ class ImagePreprocessor(Preprocessor):
     frame full, what is left over cut away on both sides), "fit" (whole, its proportions changed).
     """
 
-    reads: ClassVar[str] = "pictures"
+    modality: ClassVar[str] = "pictures"
     unit: ClassVar[str] = "pixels"
 
     shape: tuple[int, int, int]
@@ -97,7 +97,7 @@ class ImagePreprocessor(Preprocessor):
         grey = np.asarray(image.convert("L"))
         image = image.convert("L" if channels == 1 else "RGB")
         other_size = (image.height, image.width) != (height, width)
-        if other_size and self.background != "any" and are_drawings(grey[None])[0]:
+        if other_size and self.background != "any" and is_drawing(grey[None])[0]:
             return _stack(self._redrawn(image, grey))
         if other_size:
             image = _RESIZED[self.resize](image, (width, height))
@@ -108,9 +108,9 @@ class ImagePreprocessor(Preprocessor):
         if self.background == "any":
             return None
         grey = np.asarray(_image(picture).convert("L"))
-        if not are_drawings(grey[None])[0]:
+        if not is_drawing(grey[None])[0]:
             return "it is no drawing on a plain ground, as those were that the net learned from"
-        light = bool(have_light_ground(grey[None])[0])
+        light = bool(has_light_background(grey[None])[0])
         return "there is no ink in it" if ink_box(255 - grey if light else grey) is None else None
 
     def align(self, pictures: Pictures) -> Pictures:
@@ -121,8 +121,8 @@ class ImagePreprocessor(Preprocessor):
         for start in range(0, len(pictures), _BLOCK):
             block = pictures[start : start + _BLOCK]
             greys = block[:, 0]
-            wrong = have_light_ground(greys) != (self.background == "light")
-            wrong &= are_drawings(greys)
+            wrong = has_light_background(greys) != (self.background == "light")
+            wrong &= is_drawing(greys)
             if wrong.any():
                 aligned = pictures.copy() if aligned is pictures else aligned
                 aligned[start : start + _BLOCK][wrong] = 255 - block[wrong]
@@ -131,9 +131,9 @@ class ImagePreprocessor(Preprocessor):
     def _redrawn(self, image: Image.Image, grey: Pictures) -> Pictures:
         """A drawing of another size at this one, on this ground."""
         _, height, width = self.shape
-        light = bool(have_light_ground(grey[None])[0])
+        light = bool(has_light_background(grey[None])[0])
         box = ink_box(255 - grey if light else grey)
-        paper = ground_level(grey)
+        paper = background_level(grey)
         if box is None:
             pixels = np.zeros((height, width, len(image.getbands())), np.uint8)
         else:
@@ -143,14 +143,14 @@ class ImagePreprocessor(Preprocessor):
         return 255 - pixels if self.background == "light" else pixels
 
     def to_json(self) -> dict[str, Any]:
-        return {"reads": self.reads, **asdict(self), "shape": list(self.shape)}
+        return {"modality": self.modality, **asdict(self), "shape": list(self.shape)}
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> ImagePreprocessor:
         """The preparation that `to_json` wrote, for a network of this input shape; DataError.
         ``resize`` came later than the others."""
         wanted = {"shape", "background", "margin"}
-        if not isinstance(value, dict) or set(value) - {"reads", "resize"} != wanted:
+        if not isinstance(value, dict) or set(value) - {"modality", "resize"} != wanted:
             raise DataError(f"preparation: got {shown(value)}, wanted its shape, ground and margin")
         if value["shape"] != list(shape):
             raise DataError(f"preparation: got {shown(value['shape'])}, wanted {list(shape)}")
@@ -199,9 +199,9 @@ class _Look(NamedTuple):
 
 def _look(picture: Pictures) -> _Look:
     grey = np.asarray(_image(picture).convert("L"))
-    light = bool(have_light_ground(grey[None])[0])
+    light = bool(has_light_background(grey[None])[0])
     free = _free_share(255 - grey if light else grey)
-    drawing = bool(are_drawings(grey[None])[0])
+    drawing = bool(is_drawing(grey[None])[0])
     height, width = grey.shape
     return _Look(height, width, _has_colour(picture), drawing, light, free)
 
@@ -260,11 +260,11 @@ def _cropped(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR, box)
 
 
-def _fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _stretched(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR)
 
 
-_RESIZED = {"pad": _padded, "crop": _cropped, "fit": _fitted}
+_RESIZED = {"pad": _padded, "crop": _cropped, "stretch": _stretched}
 
 
 def _full_ink(ink: Pictures, paper: int) -> Pictures:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ...core.rng import NOISE, derive_key, random_words
 from ..dataset import Dataset
 from ..text.preprocessor import UNKNOWN
-from .findings import RANKS
+from .findings import SPLIT_RANKS
 
 Indices = npt.NDArray[np.int64]
 
@@ -58,37 +58,41 @@ def _marks(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
 
 
 @dataclass(frozen=True)
-class Repeated:
+class DuplicatePairs:
     """Repeats as pairs of examples, the earlier one first: ``all`` of them, those with two classes,
     those in two parts (the one that a net meets first, first), and those ``within`` a class of the
     part to learn from."""
 
-    all: Indices
-    clashing: Indices
-    across: Indices
-    within: Indices
+    pairs: Indices
+    label_conflicts: Indices
+    across_splits: Indices
+    within_class: Indices
 
     @property
-    def repeats(self) -> int:
+    def duplicate_count(self) -> int:
         """How many examples repeat another."""
-        return len(np.unique(self.all[:, 1]))
+        return len(np.unique(self.pairs[:, 1]))
 
     @property
-    def clashes(self) -> int:
+    def conflict_count(self) -> int:
         """How many examples repeat one of another class."""
-        return len(np.unique(self.clashing[:, 1]))
+        return len(np.unique(self.label_conflicts[:, 1]))
 
     @property
-    def leaks(self) -> int:
+    def leak_count(self) -> int:
         """How many examples repeat one of an earlier part."""
-        return len(np.unique(self.across[:, 1]))
+        return len(np.unique(self.across_splits[:, 1]))
 
     def to_json(self) -> dict[str, int]:
         """The three numbers: repeats, clashes, and leaks as "across"."""
-        return {"repeats": self.repeats, "clashes": self.clashes, "across": self.leaks}
+        return {
+            "duplicates": self.duplicate_count,
+            "label_conflicts": self.conflict_count,
+            "split_leaks": self.leak_count,
+        }
 
 
-def repeated_in_groups(groups: Sequence[Indices], data: Dataset) -> Repeated:
+def pairs_of_groups(groups: Sequence[Indices], data: Dataset) -> DuplicatePairs:
     """Groups of equal examples as pairs: each with the first of its group; the first, if it is of
     another class; the first of an earlier part; the first to learn from of the same class."""
     rank, every, clashing, across, within = _ranks(data), [], [], [], []
@@ -102,22 +106,22 @@ def repeated_in_groups(groups: Sequence[Indices], data: Dataset) -> Repeated:
         for label in np.unique(labels[parts == 0]):
             alike = group[(parts == 0) & (labels == label)]
             within += [(int(alike[0]), int(other)) for other in alike[1:]]
-    return Repeated(_pairs(every), _pairs(clashing), _pairs(across), _pairs(within))
+    return DuplicatePairs(_pairs(every), _pairs(clashing), _pairs(across), _pairs(within))
 
 
-def repeated_in_pairs(pairs: Indices, data: Dataset) -> Repeated:
+def classify_pairs(pairs: Indices, data: Dataset) -> DuplicatePairs:
     """Pairs of nearly equal examples (n, 2)."""
     labels, parts = data.labels[pairs], _ranks(data)[pairs]
     divided = parts[:, 0] != parts[:, 1]
     across, backwards = pairs[divided], parts[divided, 0] > parts[divided, 1]
     across[backwards] = across[backwards][:, ::-1]
     unlike = labels[:, 0] != labels[:, 1]
-    return Repeated(pairs, pairs[unlike], across, pairs[~unlike & (parts == 0).all(axis=1)])
+    return DuplicatePairs(pairs, pairs[unlike], across, pairs[~unlike & (parts == 0).all(axis=1)])
 
 
 def _ranks(data: Dataset) -> Indices:
-    """The place of each example's part among `RANKS` (N,)."""
-    return np.select([data.splits == name for name in RANKS], list(RANKS.values()), 0)
+    """The place of each example's part among `SPLIT_RANKS` (N,)."""
+    return np.select([data.splits == name for name in SPLIT_RANKS], list(SPLIT_RANKS.values()), 0)
 
 
 def _pairs(found: list[tuple[int, int]]) -> Indices:

@@ -11,7 +11,7 @@ from ..dataset import Dataset
 
 SHOWN = 5
 """Pairs, or names, of a finding that are shown."""
-RANKS = {"train": 0, "validation": 1, "test": 2}
+SPLIT_RANKS = {"train": 0, "validation": 1, "test": 2}
 """The parts, in the order in which a net meets them."""
 
 
@@ -26,18 +26,18 @@ class Finding:
     kind: str
     serious: bool
     count: int
-    sentence: str
+    message: str
     advice: str = ""
     examples: tuple[tuple[str, ...], ...] = ()
-    mark: str = ""
+    symbol: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields, without the mark."""
-        told = {name: value for name, value in vars(self).items() if name != "mark"}
+        told = {name: value for name, value in vars(self).items() if name != "symbol"}
         return {**told, "examples": [list(names) for names in self.examples]}
 
 
-class Namer:
+class ExampleNames:
     """Names of examples without what all of them begin with: where the data set lies."""
 
     def __init__(self, data: Dataset) -> None:

@@ -32,7 +32,7 @@ TILE = 4
 """Pixels of a side of the tiles that are compared before pixels are."""
 
 
-class Rest(NamedTuple):
+class Tolerance(NamedTuple):
     """How far pictures may be from each other after the best change of light, in contrasts."""
 
     tile: float
@@ -41,7 +41,11 @@ class Rest(NamedTuple):
     """A pixel, on average."""
 
 
-RESTS = {"drawings": Rest(0.2, 0.105), "photos": Rest(0.5, 0.2), "sounds": Rest(0.2, 0.05)}
+TOLERANCES = {
+    "drawings": Tolerance(0.2, 0.105),
+    "photos": Tolerance(0.5, 0.2),
+    "sounds": Tolerance(0.2, 0.05),
+}
 """Above what saving anew changes, and mostly below what different ones of the same class do."""
 TABLES, WAVES, CELL = 8, 7, 656  # of SCALE: 0.16
 MOST_COMPARED = 32
@@ -63,7 +67,7 @@ def near_pairs(pictures: Pictures, kind: str) -> Pairs:
         return np.zeros((0, 2), np.int64)
     pairs = chosen[np.unique(np.concatenate(likely), axis=0)]
     return np.concatenate([
-        _alike(pictures, pairs[start : start + _AT_ONCE], RESTS[kind])
+        _alike(pictures, pairs[start : start + _AT_ONCE], TOLERANCES[kind])
         for start in range(0, len(pairs), _AT_ONCE)
     ])  # fmt: skip
 
@@ -157,7 +161,7 @@ def _waves(parts: int) -> npt.NDArray[np.int64]:
     return np.array(made or [np.ones(parts)], np.int64)
 
 
-def _alike(pictures: Pictures, pairs: Pairs, rest: Rest) -> Pairs:
+def _alike(pictures: Pictures, pairs: Pairs, rest: Tolerance) -> Pairs:
     """Those of the pairs that are the same up to light, brightness and contrast: tile by tile, and
     then pixel by pixel."""
     height, width = pictures.shape[2:]

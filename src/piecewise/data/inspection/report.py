@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..dataset import Dataset
-from ..loading.subset import rows
+from ..loading.subset import select_rows
 from ..text.preprocessor import UNKNOWN, TextPreprocessor
-from .class_counts import class_findings, counted, group_findings
-from .duplicates import Indices, Repeated, equal_groups, repeated_in_groups, repeated_in_pairs
-from .findings import SHOWN, Finding, Namer
+from .class_counts import class_findings, count_classes, group_findings
+from .duplicates import DuplicatePairs, Indices, classify_pairs, equal_groups, pairs_of_groups
+from .findings import SHOWN, ExampleNames, Finding
 from .near_duplicate_images import near_pairs
 from .near_duplicate_texts import near_texts
 
@@ -29,21 +29,21 @@ class DataReport:
     those ``measured``; ``exact`` and ``near``: examples that repeat others; ``baseline``: what
     always naming the ``largest`` class would reach; ``findings``: the serious ones first."""
 
-    reads: str
-    told: str
+    modality: str
+    description: str
     counts: dict[str, dict[str, int]]
     unit: str
     measured: int
     sizes: dict[str, tuple[float, float]]
     skipped: tuple[str, ...]
-    exact: Repeated
-    near: Repeated
-    largest: str
-    baseline: float
+    exact: DuplicatePairs
+    near: DuplicatePairs
+    largest_class: str
+    baseline_accuracy: float
     findings: tuple[Finding, ...]
 
     @property
-    def parts(self) -> dict[str, int]:
+    def splits(self) -> dict[str, int]:
         """The parts there are, and how many examples each has."""
         names = next(iter(self.counts.values()), {})
         return {name: sum(of[name] for of in self.counts.values()) for name in names}
@@ -52,10 +52,10 @@ class DataReport:
         """Plain values: reads, input, examples, parts, classes, sizes, skipped, repeats,
         largest_class, baseline_accuracy, findings."""
         return {
-            "reads": self.reads,
-            "input": self.told,
-            "examples": sum(self.parts.values()),
-            "parts": self.parts,
+            "modality": self.modality,
+            "preprocessing": self.description,
+            "examples": sum(self.splits.values()),
+            "splits": self.splits,
             "classes": self.counts,
             "sizes": {
                 "unit": self.unit,
@@ -63,9 +63,9 @@ class DataReport:
                 **{name: list(size) for name, size in self.sizes.items()},
             },
             "skipped": {"count": len(self.skipped), "first": list(self.skipped[:FIRST_SKIPPED])},
-            "repeats": {"exact": self.exact.to_json(), "near": self.near.to_json()},
-            "largest_class": self.largest,
-            "baseline_accuracy": self.baseline,
+            "duplicates": {"exact": self.exact.to_json(), "near": self.near.to_json()},
+            "largest_class": self.largest_class,
+            "baseline_accuracy": self.baseline_accuracy,
             "findings": [finding.to_json() for finding in self.findings],
         }
 
@@ -73,9 +73,9 @@ class DataReport:
 def inspect_data(data: Dataset) -> DataReport:
     """All there is to say about a data set; some seconds where there are tens of thousands."""
     groups = equal_groups(data.inputs)
-    exact = repeated_in_groups(groups, data)
-    near = repeated_in_pairs(_near(data, groups), data)
-    namer, measured = Namer(data), _measured(data)
+    exact = pairs_of_groups(groups, data)
+    near = classify_pairs(_near(data, groups), data)
+    namer, measured = ExampleNames(data), _measured(data)
     found = [
         *_across(exact, near, data, namer),
         *_clashing(exact, near, data, namer),
@@ -84,9 +84,9 @@ def inspect_data(data: Dataset) -> DataReport:
         *_empty(data, namer),
         *_repeats(exact, near, namer),
     ]
-    counts, largest, baseline = counted(data)
+    counts, largest, baseline = count_classes(data)
     return DataReport(
-        data.preprocessor.reads,
+        data.preprocessor.modality,
         data.preprocessor.description,
         counts,
         data.preprocessor.unit,
@@ -105,15 +105,19 @@ def warnings(data: Dataset) -> list[str]:
     """Sentences on what is quickly found and should be known before training: examples that are
     both learned from and tested on, classes with too few examples, groups that may be on both
     sides of a split. About 0.2 s for 70,000 pictures of 28x28."""
-    exact = repeated_in_groups(equal_groups(data.inputs), data)
-    none = repeated_in_pairs(np.zeros((0, 2), np.int64), data)
+    exact = pairs_of_groups(equal_groups(data.inputs), data)
+    none = classify_pairs(np.zeros((0, 2), np.int64), data)
     groups = group_findings(data)
     found = [
-        *_across(exact, none, data, Namer(data)),
-        *(one for one in class_findings(data) if one.kind in ("one", "few", "untaught")),
+        *_across(exact, none, data, ExampleNames(data)),
+        *(
+            one
+            for one in class_findings(data)
+            if one.kind in ("single-example", "few-examples", "no-training-examples")
+        ),
         *([one for one in groups if one.serious] or [one for one in groups if one.advice]),
     ]
-    return [f"{one.sentence}; {one.advice}" if one.advice else one.sentence for one in found]
+    return [f"{one.message}; {one.advice}" if one.advice else one.message for one in found]
 
 
 def _near(data: Dataset, groups: list[Indices]) -> Indices:
@@ -121,7 +125,7 @@ def _near(data: Dataset, groups: list[Indices]) -> Indices:
     first = np.ones(len(data), np.bool_)
     for group in groups:
         first[group[1:]] = False
-    chosen, examples = np.flatnonzero(first), rows(data.inputs, first)
+    chosen, examples = np.flatnonzero(first), select_rows(data.inputs, first)
     if isinstance(data.preprocessor, TextPreprocessor):
         return chosen[near_texts(examples, data.preprocessor.units)]
     return chosen[near_pairs(examples, data.preprocessor.kind)]
@@ -143,56 +147,65 @@ def _sizes(data: Dataset) -> dict[str, tuple[float, float]]:
     }
 
 
-def _across(exact: Repeated, near: Repeated, data: Dataset, namer: Namer) -> list[Finding]:
+def _across(
+    exact: DuplicatePairs, near: DuplicatePairs, data: Dataset, namer: ExampleNames
+) -> list[Finding]:
     """Examples of a part that stand in an earlier one, too."""
     made = []
-    if count := exact.leaks:
+    if count := exact.leak_count:
         made.append(Finding(
-            "across", True, count,
+            "split-leak", True, count,
             f"{_examples(count)} for testing or validation {_repeat(count)} one of an earlier "
             "part: the same to the net",
             "scores on them say too much: take them out of one of the parts",
-            namer.pairs(exact.across), "=",
+            namer.pairs(exact.across_splits), "=",
         ))  # fmt: skip
-    if count := near.leaks:
+    if count := near.leak_count:
         tested = int((data.splits != "train").sum())
         made.append(Finding(
-            "near-across", count > FAR * tested, count,
+            "near-split-leak", count > FAR * tested, count,
             f"{_examples(count)} for testing or validation nearly {_repeat(count)} one of an "
             "earlier part",
             "look at them; if each pair is one thing twice, take it out of one of the parts",
-            namer.pairs(near.across), "~",
+            namer.pairs(near.across_splits), "~",
         ))  # fmt: skip
     return made
 
 
-def _clashing(exact: Repeated, near: Repeated, data: Dataset, namer: Namer) -> list[Finding]:
+def _clashing(
+    exact: DuplicatePairs, near: DuplicatePairs, data: Dataset, namer: ExampleNames
+) -> list[Finding]:
     """Examples that repeat one of another class."""
     made = []
     may_differ = isinstance(data.preprocessor, TextPreprocessor)  # by the one word that counts
-    for kind, mark, found, told, advice in (
-        ("clash", "=", exact, "the same to the net as", "no net can tell them apart, so one of "
-         "each is always wrong: correct a label, or remove them"),
-        ("near-clash", "~", near, "nearly the same as", "look at them: one label of each may be "
-         "wrong"),
+    for kind, symbol, found, description, advice in (
+        (
+            "label-conflict", "=", exact, "the same to the net as",
+            "no net can tell them apart, so one of each is always wrong: correct a label, or "
+            "remove them",
+        ),
+        (
+            "near-label-conflict", "~", near, "nearly the same as",
+            "look at them: one label of each may be wrong",
+        ),
     ):  # fmt: skip
-        if count := found.clashes:
+        if count := found.conflict_count:
             made.append(Finding(
                 kind, found is exact or not may_differ, count,
-                f"{_examples(count)} {'are' if count > 1 else 'is'} {told} one of another class",
-                advice, namer.pairs(found.clashing, labelled=True), mark,
+                f"{_examples(count)} {_are(count)} {description} one of another class",
+                advice, namer.pairs(found.label_conflicts, labelled=True), symbol,
             ))  # fmt: skip
     return made
 
 
-def _empty(data: Dataset, namer: Namer) -> list[Finding]:
+def _empty(data: Dataset, namer: ExampleNames) -> list[Finding]:
     """Examples with nothing in them that a net could see."""
     examples = data.inputs.reshape(len(data), -1)
     if isinstance(data.preprocessor, TextPreprocessor):
         empty, told = (examples <= UNKNOWN).all(axis=1), "without a word that the net knows"
     else:
         empty, told = examples.max(axis=1) == examples.min(axis=1), "the same all over"
-        told += ", so silent" if data.preprocessor.reads == "sounds" else ", so blank"
+        told += ", so silent" if data.preprocessor.modality == "sounds" else ", so blank"
     if not empty.any():
         return []
     found = np.flatnonzero(empty).tolist()
@@ -204,14 +217,14 @@ def _empty(data: Dataset, namer: Namer) -> list[Finding]:
     )]  # fmt: skip
 
 
-def _repeats(exact: Repeated, near: Repeated, namer: Namer) -> list[Finding]:
+def _repeats(exact: DuplicatePairs, near: DuplicatePairs, namer: ExampleNames) -> list[Finding]:
     """Examples to learn from that repeat one of their own class; worth a note."""
     made = []
     for kind, mark, found, told in (
-        ("repeats", "=", exact, "the same as"),
-        ("near", "~", near, "nearly the same as"),
+        ("duplicates", "=", exact, "the same as"),
+        ("near-duplicates", "~", near, "nearly the same as"),
     ):
-        pairs = found.within
+        pairs = found.within_class
         if count := len(np.unique(pairs[:, 1])):
             made.append(Finding(
                 kind, False, count,
@@ -229,3 +242,7 @@ def _examples(count: int) -> str:
 
 def _repeat(count: int) -> str:
     return "repeat" if count > 1 else "repeats"
+
+
+def _are(count: int) -> str:
+    return "are" if count > 1 else "is"

@@ -1,4 +1,4 @@
-"""What the files of a data set hold, as one number that any change changes."""
+"""Fingerprint (SHA-256) of the files of a data set, which any change of them changes."""
 
 from __future__ import annotations
 
@@ -10,73 +10,75 @@ from typing import NamedTuple
 
 from ...core.progress import OnProgress, Progress
 from ...engine.runtime.thread_pool import processors
-from ..sources.discovery import Files, Gathered
-from ..sources.folders import Listed
-from .ordered_map import in_order
+from ..sources.discovery import LazyFiles, RawDataset
+from ..sources.folders import LabeledFile
+from .ordered_map import ordered_map
 
 CHECKING = "checking"
-"""The stage that is reported."""
-_BLOCK = 1 << 20  # bytes that are read at a time
-_AT_ONCE = 64  # files that a thread takes at a time
+"""The stage that `OnProgress` reports."""
+_BLOCK = 1 << 20  # bytes read at a time
+_BATCH = 64  # files that a thread takes at a time
 
 Stamp = tuple[int, int, int] | None
 
 
-class Contents(NamedTuple):
-    """The SHA-256 of all names and contents together; the files, and of each what a change of it
-    most likely changes: its place on the disk, its size and its time, before it was read."""
+class Fingerprint(NamedTuple):
+    """The SHA-256 of all names and contents; the files; and the inode, size and modification time
+    of each, from before it was read."""
 
     digest: str
     paths: list[Path]
     stamps: list[Stamp]
 
-    def are_still(self) -> bool:
-        """Whether no file seems to have changed since."""
+    def is_unchanged(self) -> bool:
+        """Whether the inode, size and modification time of every file are still the same."""
         return [_stamp(path) for path in self.paths] == self.stamps
 
 
-def contents_of(gathered: Gathered, place: Path, on_progress: OnProgress | None = None) -> Contents:
-    """The bytes of every file hashed, with the names, labels and parts they have. A file that holds
-    the whole set is one. What cannot be read counts by the reason."""
-    loose = [file.place for file in _files(gathered) if isinstance(file.place, Path)]
-    paths = loose or [place]
-    stamps = [_stamp(path) for path in paths]
-    whole = hashlib.sha256(json.dumps([gathered.reads, str(place)]).encode())
-    if not loose:
-        whole.update(_hashed(place, on_progress))
-        return Contents(whole.hexdigest(), paths, stamps)
-    runs = [paths[at : at + _AT_ONCE] for at in range(0, len(paths), _AT_ONCE)]
-    with closing(in_order(runs, _hashed, processors())) as hashed:
-        for number, digest in enumerate(hashed):
-            named = [gathered.names[number], gathered.labels[number], str(gathered.parts[number])]
-            whole.update(json.dumps(named).encode() + digest)
+def fingerprint_of(
+    raw: RawDataset, path: Path, on_progress: OnProgress | None = None
+) -> Fingerprint:
+    """Hash the bytes of every file with its name, label and split. A data set in one file is one
+    hash. A file that cannot be read contributes the reason."""
+    files = [file.path for file in _files(raw) if isinstance(file.path, Path)]
+    paths = files or [path]
+    stamps = [_stamp(one) for one in paths]
+    total = hashlib.sha256(json.dumps([raw.modality, str(path)]).encode())
+    if not files:
+        total.update(_hash(path, on_progress))
+        return Fingerprint(total.hexdigest(), paths, stamps)
+    batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
+    with closing(ordered_map(batches, _hash, processors())) as digests:
+        for index, digest in enumerate(digests):
+            entry = [raw.names[index], raw.labels[index], str(raw.splits[index])]
+            total.update(json.dumps(entry).encode() + digest)
             if on_progress:
-                on_progress(Progress(CHECKING, number + 1, len(paths)))
-    return Contents(whole.hexdigest(), paths, stamps)
+                on_progress(Progress(CHECKING, index + 1, len(paths)))
+    return Fingerprint(total.hexdigest(), paths, stamps)
 
 
-def _files(gathered: Gathered) -> list[Listed]:
-    return gathered.raw.files if isinstance(gathered.raw, Files) else []
+def _files(raw: RawDataset) -> list[LabeledFile]:
+    return raw.examples.files if isinstance(raw.examples, LazyFiles) else []
 
 
-def _hashed(path: Path, on_progress: OnProgress | None = None) -> bytes:
-    """The SHA-256 of a file, or of the reason why there is none."""
-    found = hashlib.sha256()
+def _hash(path: Path, on_progress: OnProgress | None = None) -> bytes:
+    """The SHA-256 of a file, or of the reason why it cannot be read."""
+    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             blocks = -(-path.stat().st_size // _BLOCK)
-            for number, block in enumerate(iter(lambda: file.read(_BLOCK), b"")):
-                found.update(block)
+            for index, block in enumerate(iter(lambda: file.read(_BLOCK), b"")):
+                digest.update(block)
                 if on_progress:
-                    on_progress(Progress(CHECKING, number + 1, max(blocks, number + 1)))
+                    on_progress(Progress(CHECKING, index + 1, max(blocks, index + 1)))
     except OSError as error:
         return hashlib.sha256(f"not read: {error.errno}".encode()).digest()
-    return found.digest()
+    return digest.digest()
 
 
 def _stamp(path: Path) -> Stamp:
     try:
-        about = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return about.st_ino, about.st_size, about.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Examples read, several files at a time, and prepared: each once, and in one array."""
+"""Data loader: reads the examples of a data set in parallel and prepares them into one array."""
 
 from __future__ import annotations
 
@@ -12,196 +12,202 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Array, Float32, Int64
 from ...core.errors import DataError
 from ...core.progress import OnProgress, Progress
 from ...engine.runtime.thread_pool import processors
 from ..modalities import MODALITIES
 from ..preprocessing import Preprocessor
-from ..sources.discovery import Files, Gathered
-from .ordered_map import in_order
+from ..sources.discovery import LazyFiles, RawDataset
+from .ordered_map import ordered_map
 
 MOST_BYTES = 8 << 30
 """Of all prepared examples together."""
-KEPT = 256 << 20
-"""Bytes of what was looked at that are kept, so as not to be read twice."""
+REUSE_BYTES = 256 << 20
+"""Bytes of examples decoded to fit the preprocessor that are kept in memory for `prepare`."""
 MOST_THREADS = 8
-_AT_ONCE = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
-_LOOKING, _READING = "looking", "reading"
+_BATCH = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
+_FITTING, _READING = "fitting", "reading"  # stages that `OnProgress` reports
 
-Decide = Callable[[Iterator[Any]], Preprocessor]
+FitPreprocessor = Callable[[Iterator[Any]], Preprocessor]
 
 
-class Prepared(NamedTuple):
-    """Examples as the net takes them, which of those gathered they are, and a sentence for each of
-    the others, with its number."""
+class PreparedExamples(NamedTuple):
+    """The network's inputs, the index of each in the raw data set, and the index and message of
+    every example that could not be read."""
 
-    inputs: npt.NDArray[Any]
-    kept: npt.NDArray[np.int64]
+    inputs: Array
+    indices: Int64
     skipped: list[tuple[int, str]]
 
 
-class Inputs(Protocol):
-    """Where prepared examples go, in their order."""
+class InputWriter(Protocol):
+    """Collects prepared examples in their order."""
 
-    def add(self, examples: npt.NDArray[Any]) -> None:
-        """Some more of them (n, ...)."""
+    def add(self, examples: Array) -> None:
+        """Append examples (n, ...)."""
 
-    def all(self) -> npt.NDArray[Any]:
-        """All that were added."""
+    def all(self) -> Array:
+        """All examples added so far."""
 
 
-class InMemory:
-    """Prepared examples in an array; with room for ``shape`` and no more."""
+class InMemoryWriter:
+    """Collects prepared examples in an array with the capacity ``shape``."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.array, self.count = np.empty(shape, dtype), 0
 
-    def add(self, examples: npt.NDArray[Any]) -> None:
+    def add(self, examples: Array) -> None:
         self.array[self.count : self.count + len(examples)] = examples
         self.count += len(examples)
 
-    def all(self) -> npt.NDArray[Any]:
+    def all(self) -> Array:
         return self.array[: self.count]
 
 
-Sizes = npt.NDArray[np.float32]
-Open = Callable[[tuple[int, ...], np.dtype[Any]], Inputs]
-"""Makes room for inputs of this shape, or a few less, and type."""
+Sizes = Float32
+OpenWriter = Callable[[tuple[int, ...], np.dtype[Any]], InputWriter]
+"""Makes a writer for inputs of a type and at most this shape."""
 
 
 @dataclass
-class Reading:
-    """Reads a data set at ``place`` and reports to ``on_progress``."""
+class DatasetLoader:
+    """Reads the raw data set that was discovered at ``path``."""
 
-    gathered: Gathered
-    place: Path
+    raw: RawDataset
+    path: Path
     on_progress: OnProgress | None = None
     sizes: Sizes = field(init=False)
-    """How large each was (N, 2), as far as it was looked at; see `Preprocessor.size`."""
+    """The size of each example (N, 2), NaN until it is read; see `Preprocessor.size`."""
 
     def __post_init__(self) -> None:
-        self._kept: dict[int, Any] = {}
-        self._last = ""
-        self.sizes = np.full((len(self.gathered), 2), np.nan, np.float32)
-        if isinstance(self.gathered.raw, np.ndarray):
-            self.sizes[:] = self.gathered.raw.shape[1:3]
+        self._decoded: dict[int, Any] = {}
+        self._last_error = ""
+        self.sizes = np.full((len(self.raw), 2), np.nan, np.float32)
+        if isinstance(self.raw.examples, np.ndarray):
+            self.sizes[:] = self.raw.examples.shape[1:3]
 
-    def decided(self, decide: Decide) -> Preprocessor:
-        """The preparation that evenly many of the examples not for testing ask for."""
-        chosen = np.flatnonzero(self.gathered.parts != "test")
+    def fit_preprocessor(self, fit: FitPreprocessor) -> Preprocessor:
+        """Fit a preprocessor to an evenly spaced sample of the examples outside the test split."""
+        chosen = np.flatnonzero(self.raw.splits != "test")
         if not len(chosen):
-            chosen = np.arange(len(self.gathered))
-        sample = MODALITIES[self.gathered.reads].sample
-        for indices in (chosen[:: max(1, len(chosen) // sample)], chosen):
-            with closing(self._looked_at(indices.tolist())) as looked_at:
-                if (first := next(looked_at, None)) is not None:
-                    return decide(itertools.chain([first], looked_at))
-        raise self._nothing()
+            chosen = np.arange(len(self.raw))
+        sample_size = MODALITIES[self.raw.modality].sample_size
+        for indices in (chosen[:: max(1, len(chosen) // sample_size)], chosen):
+            with closing(self._readable(indices.tolist())) as examples:
+                if (first := next(examples, None)) is not None:
+                    return fit(itertools.chain([first], examples))
+        raise self._nothing_readable()
 
-    def _looked_at(self, indices: list[int]) -> Generator[Any, None, None]:
-        """What is in these examples, without those that cannot be read."""
-        room = KEPT
-        with closing(self._each(indices, _as_it_is, _LOOKING)) as each:
-            for index, found in each:
-                if isinstance(found, DataError):
-                    self._last = str(found)
+    def _readable(self, indices: list[int]) -> Generator[Any, None, None]:
+        """The decoded examples at these indices, without those that cannot be read."""
+        reusable = REUSE_BYTES
+        with closing(self._each(indices, _identity, _FITTING)) as results:
+            for index, example in results:
+                if isinstance(example, DataError):
+                    self._last_error = str(example)
                     continue
-                room -= _bytes_of(found)
-                if room >= 0:
-                    self._kept[index] = found
-                yield found
+                reusable -= _memory_of(example)
+                if reusable >= 0:
+                    self._decoded[index] = example
+                yield example
 
-    def prepared(self, preprocessor: Preprocessor, opened: Open = InMemory) -> Prepared:
-        """All examples, prepared, in what ``opened`` makes room with; DataError if not one can be
-        read, or they are too many."""
-        raw, count = self.gathered.raw, len(self.gathered)
+    def prepare(
+        self, preprocessor: Preprocessor, open_writer: OpenWriter = InMemoryWriter
+    ) -> PreparedExamples:
+        """Prepare all examples with a writer that ``open_writer`` makes; DataError if none can be
+        read, or if they need more than `MOST_BYTES`."""
+        count = len(self.raw)
         shape = (count, *preprocessor.example_shape)
-        self._check_room(shape, preprocessor)
-        if (
-            isinstance(raw, np.ndarray)
-            and (fitted := preprocessor.transform_batch(raw)) is not None
-        ):
-            if opened is InMemory:
-                return Prepared(fitted, np.arange(count), [])
-            (inputs := opened(shape, preprocessor.dtype)).add(fitted)
-            return Prepared(inputs.all(), np.arange(count), [])
-        inputs = opened(shape, preprocessor.dtype)
-        kept: list[int] = []
+        self._check_memory(shape, preprocessor)
+        if (inputs := self._transform_batch(preprocessor)) is not None:
+            if open_writer is not InMemoryWriter:
+                writer = open_writer(shape, preprocessor.dtype)
+                writer.add(inputs)
+                inputs = writer.all()
+            return PreparedExamples(inputs, np.arange(count), [])
+        writer = open_writer(shape, preprocessor.dtype)
+        indices: list[int] = []
         skipped: list[tuple[int, str]] = []
-        with closing(self._each(range(count), preprocessor.transform, _READING)) as each:
-            for index, found in each:
-                if isinstance(found, DataError):
-                    skipped.append((index, str(found)))
+        with closing(self._each(range(count), preprocessor.transform, _READING)) as results:
+            for index, result in results:
+                if isinstance(result, DataError):
+                    skipped.append((index, str(result)))
                 else:
-                    inputs.add(found[None])
-                    kept.append(index)
-        if not kept:
-            self._last = skipped[-1][1]
-            raise self._nothing()
-        return Prepared(inputs.all(), np.array(kept), skipped)
+                    writer.add(result[None])
+                    indices.append(index)
+        if not indices:
+            self._last_error = skipped[-1][1]
+            raise self._nothing_readable()
+        return PreparedExamples(writer.all(), np.array(indices), skipped)
 
-    def _check_room(self, shape: tuple[int, ...], preprocessor: Preprocessor) -> None:
+    def _transform_batch(self, preprocessor: Preprocessor) -> Array | None:
+        """All examples at once, where they lie in one array that allows it."""
+        examples = self.raw.examples
+        return preprocessor.transform_batch(examples) if isinstance(examples, np.ndarray) else None
+
+    def _check_memory(self, shape: tuple[int, ...], preprocessor: Preprocessor) -> None:
         needed = prod(shape) * preprocessor.dtype.itemsize
         if needed > MOST_BYTES:
-            one = "x".join(str(side) for side in shape[1:])
+            size = "x".join(str(side) for side in shape[1:])
             raise DataError(
-                f"{self.place}: {shape[0]:,} {preprocessor.reads} of {one} are {needed:,} bytes, "
-                f"wanted at most {MOST_BYTES:,}; take a smaller size"
+                f"{self.path}: {shape[0]:,} {preprocessor.modality} of {size} are {needed:,} "
+                f"bytes, wanted at most {MOST_BYTES:,}; choose a smaller size"
             )
 
-    def _nothing(self) -> DataError:
-        count, reads = len(self.gathered), self.gathered.reads
+    def _nothing_readable(self) -> DataError:
         return DataError(
-            f"{self.place}: not one of its {count:,} {reads} can be read; {self._last}"
+            f"{self.path}: none of its {len(self.raw):,} {self.raw.modality} can be read; "
+            f"{self._last_error}"
         )
 
     def _each(
-        self, indices: Sequence[int], use: Callable[[Any], Any], stage: str
+        self, indices: Sequence[int], function: Callable[[Any], Any], stage: str
     ) -> Generator[tuple[int, Any], None, None]:
-        """What ``use`` makes of each example, or the DataError of reading it, in this order."""
-        runs, threads = self._shared_out(indices)
-        with closing(in_order(runs, partial(self._one, use), threads)) as each:
-            for done, found in enumerate(each):
-                yield indices[done], found
+        """The index and ``function``'s result of each example, or the DataError of reading it."""
+        batches, threads = self._batches(indices)
+        with closing(ordered_map(batches, partial(self._one, function), threads)) as results:
+            for done, result in enumerate(results):
+                yield indices[done], result
                 if self.on_progress:
                     self.on_progress(Progress(stage, done + 1, len(indices)))
 
-    def _shared_out(self, indices: Sequence[int]) -> tuple[list[Sequence[int]], int]:
-        """These examples as they are taken at a time, and by how many threads."""
-        if not isinstance(self.gathered.raw, Files):
+    def _batches(self, indices: Sequence[int]) -> tuple[list[Sequence[int]], int]:
+        """The indices in batches for a thread each, and the number of threads."""
+        examples = self.raw.examples
+        if not isinstance(examples, LazyFiles):
             return [indices], 1
-        sizes = np.cumsum([self.gathered.raw.size(index) for index in indices])
-        files, size = _AT_ONCE
-        runs = list[Sequence[int]]()
+        sizes = np.cumsum([examples.size(index) for index in indices])
+        files, size = _BATCH
+        batches = list[Sequence[int]]()
         start = 0
         while start < len(indices):
             before = sizes[start - 1] if start else 0
             end = int(np.searchsorted(sizes, before + size, "right"))
             end = min(start + files, max(start + 1, end))
-            runs.append(indices[start:end])
+            batches.append(indices[start:end])
             start = end
-        gains = sizes[-1] >= MODALITIES[self.gathered.reads].worth_sharing * len(sizes)
-        return runs, min(processors(), MOST_THREADS) if gains else 1
+        parallel = sizes[-1] >= MODALITIES[self.raw.modality].parallel_from_bytes * len(sizes)
+        return batches, min(processors(), MOST_THREADS) if parallel else 1
 
-    def _one(self, use: Callable[[Any], Any], index: int) -> Any:
+    def _one(self, function: Callable[[Any], Any], index: int) -> Any:
         try:
-            given = self._kept.get(index)
-            given = self.gathered.raw[index] if given is None else given
-            self.sizes[index] = MODALITIES[self.gathered.reads].preprocessor.size(given)
-            return use(given)
+            example = self._decoded.get(index)
+            example = self.raw.examples[index] if example is None else example
+            self.sizes[index] = MODALITIES[self.raw.modality].preprocessor.size(example)
+            return function(example)
         except DataError as error:
             return error
 
 
-def _as_it_is(given: Any) -> Any:
-    return given
+def _identity(example: Any) -> Any:
+    return example
 
 
-def _bytes_of(given: Any) -> int:
-    """About how much memory an example takes."""
-    parts = given if isinstance(given, tuple) else (given,)
-    return sum(getattr(part, "nbytes", 0) or 100 for part in parts) + 4 * (
-        len(given) if isinstance(given, str) else 0
+def _memory_of(example: Any) -> int:
+    """The approximate memory of an example, in bytes."""
+    fields = example if isinstance(example, tuple) else (example,)
+    return sum(getattr(one, "nbytes", 0) or 100 for one in fields) + 4 * (
+        len(example) if isinstance(example, str) else 0
     )

@@ -1,4 +1,4 @@
-"""Many things done by a few threads, and had in their order."""
+"""A parallel map over a few threads whose results come in the order of the inputs."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def in_order(
-    given: Sequence[Sequence[Given]], use: Callable[[Given], Made], threads: int
-) -> Generator[Made, None, None]:
-    """What ``use`` makes of everything in ``given``, which is cut into what a thread takes at a
-    time; in this order, made a little ahead by so many threads.
+def ordered_map(
+    batches: Sequence[Sequence[Item]], function: Callable[[Item], Result], threads: int
+) -> Generator[Result, None, None]:
+    """Apply ``function`` to every item of every batch and yield the results in this order.
 
-    Closing it, as Ctrl-C does, waits for what is being done and begins nothing more: no thread is
-    left behind.
+    A thread works on one batch at a time; a few batches are computed ahead. Closing the generator,
+    as Ctrl-C does, starts no further item and waits for those that are running, so that no thread
+    is left behind.
     """
-    if threads < 2 or len(given) < 2:
-        for some in given:
-            yield from map(use, some)
+    if threads < 2 or len(batches) < 2:
+        for batch in batches:
+            yield from map(function, batch)
         return
-    enough = threading.Event()
+    cancelled = threading.Event()
 
-    def made(some: Sequence[Given]) -> list[Made]:
-        return [use(one) for one in some if not enough.is_set()]
+    def run(batch: Sequence[Item]) -> list[Result]:
+        return [function(item) for item in batch if not cancelled.is_set()]
 
     with ThreadPoolExecutor(threads) as pool:
-        ahead = deque[Future[list[Made]]]()
-        coming = iter(given)
+        pending = deque[Future[list[Result]]]()
+        remaining = iter(batches)
         try:
-            ahead.extend(pool.submit(made, some) for some in islice(coming, 2 * threads))
-            while ahead:
-                done = ahead.popleft().result()
-                ahead.extend(pool.submit(made, some) for some in islice(coming, 1))
-                yield from done
-        finally:  # whoever asked may have had enough
-            enough.set()
+            pending.extend(pool.submit(run, batch) for batch in islice(remaining, 2 * threads))
+            while pending:
+                results = pending.popleft().result()
+                pending.extend(pool.submit(run, batch) for batch in islice(remaining, 1))
+                yield from results
+        finally:  # the caller may have closed the generator early
+            cancelled.set()
             pool.shutdown(cancel_futures=True)

@@ -1,12 +1,12 @@
-"""Prepared inputs in a folder, so that a data set is decoded once.
+"""Cache of prepared inputs in a folder, so that a data set is decoded once.
 
-- `inputs.npy`: the inputs, as NumPy reads and maps them;
-- `made-of.json`: what they were made of, how, and the digests of both files.
+- `inputs.npy`: the inputs, as NumPy reads and memory-maps them;
+- `manifest.json`: what they were made from, with which options and versions, and checksums.
 
-They are taken only if all of that is the same and every byte is as it was written: the digest of
-the array is that of its blocks' digests, so that several threads can check it, which takes a small
-part of the time that decoding does. The first bytes of the array are not read as NumPy would, but
-compared with what they must be. What is not as it should be is made anew.
+A cached array is used only if the data, options and versions are the same and its checksum is
+correct. That checksum is the SHA-256 of the SHA-256 of each block, so that several threads can
+verify it in a fraction of the time that decoding takes. The header of the array is compared with
+the expected bytes, not parsed. Any mismatch makes the cache be written again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.lib.format as npy
-import numpy.typing as npt
 
+from ...core.array_types import Array, Int64
 from ...core.atomic_write import atomic_writer, remove_leftovers, write_atomically
 from ...core.errors import reason
 from ...core.progress import Progress
@@ -35,278 +35,286 @@ from ...core.version import __version__
 from ...engine.runtime.thread_pool import processors
 from ..modalities import preprocessor_from_json
 from ..preprocessing import Preprocessor
-from .fingerprint import CHECKING, Contents, contents_of
-from .loader import MOST_BYTES, Prepared, Reading
-from .ordered_map import in_order
+from .fingerprint import CHECKING, Fingerprint, fingerprint_of
+from .loader import MOST_BYTES, DatasetLoader, PreparedExamples
+from .ordered_map import ordered_map
 
-INPUTS, NOTE = "inputs.npy", "made-of.json"
-LARGEST_NOTE = 64 << 20
+INPUTS, MANIFEST = "inputs.npy", "manifest.json"
+LARGEST_MANIFEST = 64 << 20
 """Bytes; checked before it is read."""
-_FORM = "piecewise inputs 1"
-_BLOCK = 4 << 20  # bytes that are hashed by themselves
-_HEAD = 256  # bytes before the numbers
-_SPARE = 1 << 20  # bytes that a disk should have left
+_FORMAT = "piecewise inputs 2"
+_BLOCK = 4 << 20  # bytes with a checksum of their own
+_HEADER = 256  # bytes before the numbers
+_FREE = 1 << 20  # bytes of the disk that must stay free
 _LIBRARIES = ("numpy", "pillow", "pillow-heif", "soundfile", "soxr")
 
 
-class Stored(NamedTuple):
-    """The preparation, the examples prepared by it, and a sentence if they could not be kept."""
+class CachedDataset(NamedTuple):
+    """A preprocessor, the examples it prepared, and a message if they could not be cached."""
 
     preprocessor: Preprocessor
-    prepared: Prepared
-    told: str | None = None
+    examples: PreparedExamples
+    cache_error: str | None = None
 
 
-def stored(
-    folder: Path, reading: Reading, decided: Callable[[], Preprocessor], wishes: dict[str, Any]
-) -> Stored:
-    """The examples of a data set, prepared as ``decided`` says; from the folder if they are there,
-    made of the same files by the same ``wishes`` (plain values), else made anew and kept in it.
+def load_or_prepare(
+    folder: Path,
+    loader: DatasetLoader,
+    get_preprocessor: Callable[[], Preprocessor],
+    options: dict[str, Any],
+) -> CachedDataset:
+    """Load the prepared examples from the cache ``folder``, or prepare and cache them.
 
-    The inputs are mapped from the file, read-only. A folder that cannot be written into is told and
-    costs nothing more. Raises what reading does.
+    The cache is valid for the same files and the same ``options`` (plain values). The inputs are
+    memory-mapped, read-only. Where the folder cannot be written, the examples are prepared in
+    memory and `cache_error` says why. Raises what reading raises.
     """
-    contents = contents_of(reading.gathered, reading.place, reading.on_progress)
-    plain = json.dumps({"data": contents.digest, "wishes": wishes, "made by": _made_by()})
-    of = json.loads(plain)  # as it comes back out of the note
-    found = _taken(folder, of, reading)
-    if found:
-        return found
-    preprocessor = decided()
+    fingerprint = fingerprint_of(loader.raw, loader.path, loader.on_progress)
+    source = {"data": fingerprint.digest, "options": options, "versions": _versions()}
+    source = json.loads(json.dumps(source))  # as it is read back from the manifest
+    cached = _read_cache(folder, source, loader)
+    if cached:
+        return cached
+    preprocessor = get_preprocessor()
     try:
-        return _made(folder, of, contents, reading, preprocessor)
-    except _NotKeptError as error:
-        told = f"{folder}: the prepared inputs are not kept: {error}"
-        return Stored(preprocessor, reading.prepared(preprocessor), told)
+        return _write_cache(folder, source, fingerprint, loader, preprocessor)
+    except _NotCachedError as error:
+        message = f"{folder}: the prepared inputs are not cached: {error}"
+        return CachedDataset(preprocessor, loader.prepare(preprocessor), message)
 
 
-def holds_inputs_only(folder: Path) -> bool:
-    """Whether a folder is one that inputs are kept in: nothing else that anybody could miss."""
+def is_cache_folder(folder: Path) -> bool:
+    """Whether a folder holds nothing but a cache, so that it can be deleted."""
     try:
         names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     except OSError:
         return False
-    return names <= {INPUTS, NOTE}
+    return names <= {INPUTS, MANIFEST}
 
 
-def _made_by() -> dict[str, str | None]:
-    """Whatever could read the same file to other bytes."""
+def _versions() -> dict[str, str | None]:
+    """The versions of everything that could decode a file to other bytes."""
     from importlib import metadata  # noqa: PLC0415 - it takes a while to load
 
-    made_by: dict[str, str | None] = {"form": _FORM, "piecewise": __version__}
+    versions: dict[str, str | None] = {"format": _FORMAT, "piecewise": __version__}
     for name in _LIBRARIES:
         try:
-            made_by[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            made_by[name] = None
-    return made_by
+            versions[name] = None
+    return versions
 
 
-# Taken from the folder.
+# Reading the cache.
 
 
-def _taken(folder: Path, of: dict[str, Any], reading: Reading) -> Stored | None:
-    """What is in the folder; None if it is not just this, or not as it was written."""
+def _read_cache(
+    folder: Path, source: dict[str, Any], loader: DatasetLoader
+) -> CachedDataset | None:
+    """The cached examples; None if they are from another source, damaged or missing."""
     try:
-        for name in (INPUTS, NOTE):
+        for name in (INPUTS, MANIFEST):
             remove_leftovers(folder / name)
-        note = _read_note(folder / NOTE)
-        if note["of"] != of:
+        manifest = _read_manifest(folder / MANIFEST)
+        if manifest["source"] != source:
             return None
-        preprocessor = preprocessor_from_json(note["preprocessor"], _three(note["shape"]))
-        kept, skipped = _sorted_out(note["skipped"], len(reading.gathered))
-        shape = (len(kept), *preprocessor.example_shape)
-        inputs = _mapped(folder / INPUTS, shape, preprocessor.dtype, note["blocks"], reading)
-        return Stored(preprocessor, Prepared(inputs, kept, skipped))
+        preprocessor = preprocessor_from_json(manifest["preprocessor"], _shape(manifest["shape"]))
+        indices, skipped = _split_skipped(manifest["skipped"], len(loader.raw))
+        shape = (len(indices), *preprocessor.example_shape)
+        inputs = _map_inputs(folder / INPUTS, shape, preprocessor.dtype, manifest["sha256"], loader)
+        return CachedDataset(preprocessor, PreparedExamples(inputs, indices, skipped))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
-def _read_note(path: Path) -> Any:
-    """The plain values of the note; ValueError if it is not as it was written."""
+def _read_manifest(path: Path) -> Any:
+    """The content of the manifest; ValueError if its checksum is wrong."""
     with path.open("rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_NOTE:
-            raise ValueError("no note")
-        text = file.read(LARGEST_NOTE)
-    note = json.loads(text)
-    if text != _written(note["what"]):
-        raise ValueError("not as it was written")
-    return note["what"]
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_MANIFEST:
+            raise ValueError("not a manifest")
+        text = file.read(LARGEST_MANIFEST)
+    manifest = json.loads(text)
+    if text != _manifest_bytes(manifest["content"]):
+        raise ValueError("wrong checksum")
+    return manifest["content"]
 
 
-def _written(what: dict[str, Any]) -> bytes:
-    plain = json.dumps(what, sort_keys=True, allow_nan=False)
-    digest = hashlib.sha256(plain.encode()).hexdigest()
-    return json.dumps({"sha256": digest, "what": what}, indent=1, sort_keys=True).encode() + b"\n"
+def _manifest_bytes(content: dict[str, Any]) -> bytes:
+    plain = json.dumps(content, sort_keys=True, allow_nan=False)
+    manifest = {"sha256": hashlib.sha256(plain.encode()).hexdigest(), "content": content}
+    return json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def _three(shape: Any) -> tuple[int, int, int]:
-    channels, rows, columns = shape
+def _shape(value: Any) -> tuple[int, int, int]:
+    channels, rows, columns = value
     return channels, rows, columns
 
 
-def _sorted_out(skipped: Any, count: int) -> tuple[npt.NDArray[np.int64], list[tuple[int, str]]]:
-    """The numbers of the examples that are kept, and those that were skipped, of so many."""
-    left_out = [(int(index), str(sentence)) for index, sentence in skipped]
-    kept = np.ones(count, bool)
-    for index, _ in left_out:
+def _split_skipped(skipped: Any, count: int) -> tuple[Int64, list[tuple[int, str]]]:
+    """The indices of the examples that were prepared, and those that were skipped, of ``count``."""
+    messages = [(int(index), str(message)) for index, message in skipped]
+    prepared = np.ones(count, bool)
+    for index, _ in messages:
         if not 0 <= index < count:
-            raise ValueError("skipped what is not there")
-        kept[index] = False
-    if not kept.any():
-        raise ValueError("nothing kept")
-    return np.flatnonzero(kept), left_out
+            raise ValueError("a skipped index is out of range")
+        prepared[index] = False
+    if not prepared.any():
+        raise ValueError("every example is skipped")
+    return np.flatnonzero(prepared), messages
 
 
-def _mapped(
-    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], blocks: Any, reading: Reading
-) -> npt.NDArray[Any]:
-    """The array in a file, every byte of it checked; ValueError if it is another."""
+def _map_inputs(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], digest: Any, loader: DatasetLoader
+) -> Array:
+    """The array in a file, memory-mapped after its checksum is verified; ValueError."""
     size = prod(shape) * dtype.itemsize
     if size > MOST_BYTES:
         raise ValueError("too large")
     with path.open("rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_size != _HEAD + size:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size != _HEADER + size:
             raise ValueError("another size")
-        if file.read(_HEAD) != _head(shape, dtype):
-            raise ValueError("another array")
-        if _blocks_of(file, size, reading) != blocks:
-            raise ValueError("not as it was written")
-        return np.memmap(file, dtype, "r", _HEAD, shape)
+        if file.read(_HEADER) != _header(shape, dtype):
+            raise ValueError("another header")
+        if _digest_of_blocks(file, size, loader) != digest:
+            raise ValueError("wrong checksum")
+        return np.memmap(file, dtype, "r", _HEADER, shape)
 
 
-def _blocks_of(file: IO[bytes], size: int, reading: Reading) -> str:
-    """The digest of the digests of the blocks in a file, after its first bytes."""
-    one_reads = threading.Lock()
+def _digest_of_blocks(file: IO[bytes], size: int, loader: DatasetLoader) -> str:
+    """The SHA-256 of the SHA-256 of each block of a file after its header."""
+    lock = threading.Lock()
 
-    def digest(number: int) -> bytes:
-        with one_reads:
-            file.seek(_HEAD + number * _BLOCK)
+    def digest(index: int) -> bytes:
+        with lock:
+            file.seek(_HEADER + index * _BLOCK)
             block = file.read(_BLOCK)
         return hashlib.sha256(block).digest()
 
-    count, whole = -(-size // _BLOCK), hashlib.sha256()
-    with closing(in_order([[number] for number in range(count)], digest, processors())) as digests:
-        for number, one in enumerate(digests):
-            whole.update(one)
-            if reading.on_progress:
-                reading.on_progress(Progress(CHECKING, number + 1, count))
-    return whole.hexdigest()
+    count, total = -(-size // _BLOCK), hashlib.sha256()
+    blocks = [[index] for index in range(count)]
+    with closing(ordered_map(blocks, digest, processors())) as digests:
+        for index, one in enumerate(digests):
+            total.update(one)
+            if loader.on_progress:
+                loader.on_progress(Progress(CHECKING, index + 1, count))
+    return total.hexdigest()
 
 
-# Made anew.
+# Writing the cache.
 
 
-class _NotKeptError(Exception):
-    """Why inputs cannot be kept."""
+class _NotCachedError(Exception):
+    """Why inputs cannot be cached."""
 
 
 @contextmanager
-def _keeping() -> Iterator[None]:
+def _not_cached_on_os_error() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _NotKeptError(reason(error)) from None
+        raise _NotCachedError(reason(error)) from None
 
 
-def _made(
+def _write_cache(
     folder: Path,
-    of: dict[str, Any],
-    contents: Contents,
-    reading: Reading,
+    source: dict[str, Any],
+    fingerprint: Fingerprint,
+    loader: DatasetLoader,
     preprocessor: Preprocessor,
-) -> Stored:
-    """All examples prepared into the folder, whose note comes last: without it there is nothing."""
-    with _keeping():
+) -> CachedDataset:
+    """Prepare all examples into the folder. The manifest is written last: without it the cache is
+    not valid."""
+    with _not_cached_on_os_error():
         folder.mkdir(exist_ok=True)
-        for name in (NOTE, INPUTS):  # what they need may be needed
+        for name in (MANIFEST, INPUTS):  # frees their disk space for the new ones
             (folder / name).unlink(missing_ok=True)
     with ExitStack() as until_written:
-        writer = _Writer(folder / INPUTS, until_written)
-        prepared = reading.prepared(preprocessor, writer.opened)
-    note = {
-        "of": of,
+        writer = _InputsFileWriter(folder / INPUTS, until_written)
+        examples = loader.prepare(preprocessor, writer.open)
+    content = {
+        "source": source,
         "preprocessor": preprocessor.to_json(),
         "shape": list(preprocessor.shape),
-        "skipped": prepared.skipped,
-        "blocks": writer.digest,
+        "skipped": examples.skipped,
+        "sha256": writer.digest,
     }
-    return Stored(preprocessor, prepared, _noted(folder, note, contents))
+    error = _write_manifest(folder, content, fingerprint)
+    return CachedDataset(preprocessor, examples, error)
 
 
-class _Writer:
-    """Inputs that go straight into a file. They are written, and not mapped, so that a full disk is
-    an error like any other."""
+class _InputsFileWriter:
+    """Writes prepared inputs to an `.npy` file. They are written, not memory-mapped, so that a full
+    disk is an ordinary error."""
 
     def __init__(self, path: Path, until_written: ExitStack) -> None:
         self.path, self.until_written = path, until_written
         self.count, self._blocks = 0, hashlib.sha256()
-        self._block, self._room = hashlib.sha256(), _BLOCK
+        self._block, self._remaining = hashlib.sha256(), _BLOCK
 
     @property
     def digest(self) -> str:
-        """Of what was written, as `_blocks_of` has it; once, at the end."""
-        if self._room < _BLOCK:
+        """The checksum that `_digest_of_blocks` computes; to be read once, at the end."""
+        if self._remaining < _BLOCK:
             self._blocks.update(self._block.digest())
         return self._blocks.hexdigest()
 
-    def opened(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Writer:
+    def open(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _InputsFileWriter:
         self.shape, self.dtype = shape, dtype
-        with _keeping():
+        with _not_cached_on_os_error():
             size = prod(shape) * dtype.itemsize
-            if shutil.disk_usage(self.path.parent).free < size + _SPARE:
+            if shutil.disk_usage(self.path.parent).free < size + _FREE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.file = self.until_written.enter_context(atomic_writer(self.path))
-            self.file.write(bytes(_HEAD))
+            self.file.write(bytes(_HEADER))
         return self
 
-    def add(self, examples: npt.NDArray[Any]) -> None:
+    def add(self, examples: Array) -> None:
         content = np.ascontiguousarray(examples, self.dtype).reshape(-1).view(np.uint8).data
-        with _keeping():
+        with _not_cached_on_os_error():
             self.file.write(content)
         self.count += len(examples)
         while content:
-            part, content = content[: self._room], content[self._room :]
-            self._block.update(part)
-            self._room -= len(part)
-            if not self._room:
+            chunk, content = content[: self._remaining], content[self._remaining :]
+            self._block.update(chunk)
+            self._remaining -= len(chunk)
+            if not self._remaining:
                 self._blocks.update(self._block.digest())
-                self._block, self._room = hashlib.sha256(), _BLOCK
+                self._block, self._remaining = hashlib.sha256(), _BLOCK
 
-    def all(self) -> npt.NDArray[Any]:
-        """Put the file in its place, and map it."""
+    def all(self) -> Array:
+        """Rename the finished file to its path and memory-map it."""
         shape = (self.count, *self.shape[1:])
-        with _keeping():
+        with _not_cached_on_os_error():
             self.file.seek(0)
-            self.file.write(_head(shape, self.dtype))
-            about = os.fstat(self.file.fileno())
+            self.file.write(_header(shape, self.dtype))
+            status = os.fstat(self.file.fileno())
             self.until_written.close()
             with self.path.open("rb") as file:
-                if not os.path.samestat(os.fstat(file.fileno()), about):
+                if not os.path.samestat(os.fstat(file.fileno()), status):
                     raise OSError(errno.EBUSY, "another program writes there")
-                return np.memmap(file, self.dtype, "r", _HEAD, shape)
+                return np.memmap(file, self.dtype, "r", _HEADER, shape)
 
 
-def _head(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
-    """The first bytes of an `.npy`, always as many."""
-    described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+def _header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """The header of an `.npy` file, padded to `_HEADER` bytes."""
+    fields = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     magic = npy.magic(1, 0)
-    length = _HEAD - len(magic) - 2
-    return magic + length.to_bytes(2, "little") + repr(described).ljust(length - 1).encode() + b"\n"
+    length = _HEADER - len(magic) - 2
+    return magic + length.to_bytes(2, "little") + repr(fields).ljust(length - 1).encode() + b"\n"
 
 
-def _noted(folder: Path, note: dict[str, Any], contents: Contents) -> str | None:
-    """Write the note, or say why there is none."""
+def _write_manifest(folder: Path, content: dict[str, Any], fingerprint: Fingerprint) -> str | None:
+    """Write the manifest; a message if it could not be written."""
     why = "the data changed while they were read"
-    if contents.are_still():
-        text = _written(note)
-        why = f"{len(text):,} bytes of notes, wanted at most {LARGEST_NOTE:,}"
-        if len(text) <= LARGEST_NOTE:
+    if fingerprint.is_unchanged():
+        text = _manifest_bytes(content)
+        why = f"the manifest has {len(text):,} bytes, wanted at most {LARGEST_MANIFEST:,}"
+        if len(text) <= LARGEST_MANIFEST:
             try:
-                write_atomically(folder / NOTE, text)
+                write_atomically(folder / MANIFEST, text)
                 return None
             except OSError as error:
                 why = reason(error)
-    return f"{folder}: the prepared inputs are not kept: {why}"
+    return f"{folder}: the prepared inputs are not cached: {why}"

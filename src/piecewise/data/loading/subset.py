@@ -1,4 +1,4 @@
-"""Some of many examples, without a second copy of a large array in memory."""
+"""Select rows of a large array without a second copy of it in memory."""
 
 from __future__ import annotations
 
@@ -7,44 +7,43 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ...core.array_types import Array
+from ...core.array_types import Array, Bool, Int64
 
 IN_MEMORY = 256 << 20
-"""Bytes that are copied into memory all the same."""
+"""A selection of at most this many bytes is copied into memory."""
 _BLOCK = 4 << 20  # bytes copied at a time
 
 
-def rows(array: Array, chosen: npt.NDArray[np.bool_]) -> Array:
-    """The rows of an array (N, ...) that are chosen (N,).
+def select_rows(array: Array, mask: Bool) -> Array:
+    """The rows of an array (N, ...) where ``mask`` (N,) is true.
 
-    Rows that lie together are a view. Others are copied: of an array that lies in a file, where
-    they are large, into a file beside it that has no name and goes with the array; if that cannot
-    be, into memory.
+    Contiguous rows are a view; others are copied. A large selection from a memory-mapped file is
+    copied to an unnamed temporary file beside it, which is deleted with the array, or into memory
+    if that fails.
     """
-    places = np.flatnonzero(chosen)
-    if not len(places):
+    indices = np.flatnonzero(mask)
+    if not len(indices):
         return array[:0]
-    first, last = int(places[0]), int(places[-1])
-    if last - first + 1 == len(places):
+    first, last = int(indices[0]), int(indices[-1])
+    if last - first + 1 == len(indices):
         return array[first : last + 1]
-    size = len(places) * array[:1].nbytes
+    size = len(indices) * array[:1].nbytes
     if isinstance(array, np.memmap) and array.filename and size > IN_MEMORY:
         try:
-            return _in_a_file(array, places)
-        except OSError:  # no room on the disk; there may be some in memory
+            return _copy_to_file(array, indices)
+        except OSError:  # the disk is full; memory may suffice
             pass
-    return np.asarray(array[places])
+    return np.asarray(array[indices])
 
 
-def _in_a_file(array: np.memmap[Any, Any], places: npt.NDArray[np.int64]) -> Array:
+def _copy_to_file(array: np.memmap[Any, Any], indices: Int64) -> Array:
     step = max(1, _BLOCK // array[:1].nbytes)
     with tempfile.TemporaryFile(dir=Path(str(array.filename)).parent) as file:
-        for start in range(0, len(places), step):
-            file.write(np.ascontiguousarray(array[places[start : start + step]]).data)
+        for start in range(0, len(indices), step):
+            file.write(np.ascontiguousarray(array[indices[start : start + step]]).data)
         file.flush()
-        shape = (len(places), *array.shape[1:])
+        shape = (len(indices), *array.shape[1:])
         mapped: np.memmap[Any, Any] = np.memmap(file, array.dtype, "r", shape=shape)
-    mapped.filename = array.filename  # where some of these can be put in turn
+    mapped.filename = array.filename  # the folder for further selections from this one
     return mapped

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from ...core.errors import DataError
-from ..text.decoding import not_utf8
+from ..text.decoding import utf8_error
 
 LONGEST_LINE = 4_000_000
 """Bytes of a line."""
@@ -66,7 +66,7 @@ def _decoded(content: bytes, before: int) -> str:
     number = before + 1 + content.count(b"\r", 0, place)
     start = content.rfind(b"\r", 0, place) + 1
     if content[place]:
-        raise DataError(f"line {number:,}: {not_utf8(content[start:], place - start)}")
+        raise DataError(f"line {number:,}: {utf8_error(content[start:], place - start)}")
     raise DataError(
         f"line {number:,}: a zero byte after {place - start:,} bytes, as no text has; is it of "
         "another kind, or UTF-16? Save it as UTF-8"

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
-from ..file_bytes import cannot_open
-from ..text.decoding import LONGEST_TEXT, composed, has_half
+from ..file_bytes import open_error
+from ..text.decoding import LONGEST_TEXT, has_lone_surrogate, normalize_nfc
 from .csv_records import first_record, lines, records
-from .folders import PARTS
+from .folders import SPLITS
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 LARGEST_FILE = 1 << 30
@@ -38,15 +38,15 @@ _WANTED = "'text' and 'label', with 'split' (train, validation or test) if there
 _LARGEST_WHOLE = 2.0**53  # of numbers that are written as whole ones
 
 
-class Columns(NamedTuple):
+class TextTable(NamedTuple):
     """The examples of a table: a text, a label and a part ("train", "validation" or "test") each,
     further columns by name, and the line (from 1) that each begins on; a sentence for each line
     that was left out."""
 
     texts: list[str]
     labels: list[str]
-    parts: npt.NDArray[np.str_]
-    others: dict[str, list[str]]
+    splits: npt.NDArray[np.str_]
+    other_columns: dict[str, list[str]]
     lines: list[int]
     skipped: list[str]
 
@@ -73,7 +73,7 @@ class _Names(NamedTuple):
     split: int | None
 
 
-def read_columns(path: Path) -> Columns:
+def read_text_table(path: Path) -> TextTable:
     """Read a table of texts; DataError, naming the file, if it is none."""
     try:
         kind = path.suffix.lower()
@@ -97,7 +97,7 @@ def _opened(path: Path) -> IO[bytes]:
     try:
         file = path.open("rb")
     except (OSError, ValueError) as error:
-        raise cannot_open(error, "file") from None
+        raise open_error(error, "file") from None
     size = os.fstat(file.fileno()).st_size
     if size > LARGEST_FILE:
         file.close()
@@ -124,7 +124,7 @@ class _Gathered:
 
     def add(self, row: _Row) -> None:
         """One example, or a sentence on why it is none."""
-        part = PARTS.get(row.split.strip().lower() or "train")
+        part = SPLITS.get(row.split.strip().lower() or "train")
         if part is None:
             raise DataError(
                 f"line {row.line:,}: the split is {shown(row.split)}, wanted train, validation or "
@@ -137,8 +137,8 @@ class _Gathered:
         new = [name for name in row.others if name not in self.others]
         self._check_size(len(new))
         self.others |= {name: [""] * len(self.texts) for name in new}
-        self.texts.append(composed(row.text))
-        self.labels.append(composed(row.label.strip()))
+        self.texts.append(normalize_nfc(row.text))
+        self.labels.append(normalize_nfc(row.label.strip()))
         self.parts.append(part)
         self.lines.append(row.line)
         for name, values in self.others.items():
@@ -158,7 +158,7 @@ class _Gathered:
                 "leave out columns"
             )
 
-    def columns(self) -> Columns:
+    def columns(self) -> TextTable:
         """All of it, if most of it is good."""
         good, bad = len(self.texts), len(self.skipped)
         if bad > good:
@@ -170,7 +170,7 @@ class _Gathered:
         if not good:
             raise DataError("there is no example in it")
         parts = np.array(self.parts)
-        return Columns(self.texts, self.labels, parts, self.others, self.lines, self.skipped)
+        return TextTable(self.texts, self.labels, parts, self.others, self.lines, self.skipped)
 
 
 def _wrong(row: _Row) -> str:
@@ -183,7 +183,7 @@ def _wrong(row: _Row) -> str:
         return "there is no label"
     if len(row.label) > MAX_CLASS_NAME:
         return f"a label of {len(row.label):,} characters, wanted at most {MAX_CLASS_NAME:,}"
-    if any(map(has_half, (row.text, row.label, *row.others, *row.others.values()))):
+    if any(map(has_lone_surrogate, (row.text, row.label, *row.others, *row.others.values()))):
         return "it holds half of a character, as \\ud83d is without its other half"
     return ""
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from ...core.errors import NO_NAME, DataError
 from ..modalities import MODALITIES
 from . import csv_tables
-from .folders import Listed, Listing, Place, list_files
+from .folders import FolderListing, LabeledFile, Traversable, list_files
 from .npz import read_npz
-from .zip_archives import Member, list_zip
+from .zip_archives import ArchiveEntry, list_zip
 
 WANTED = (
     "a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv, .tsv or "
@@ -24,10 +24,10 @@ WANTED = (
 )
 
 
-class Files(Sequence[Any]):
+class LazyFiles(Sequence[Any]):
     """What is in files, each read when it is asked for; DataError where one cannot be read."""
 
-    def __init__(self, files: list[Listed], reads: str) -> None:
+    def __init__(self, files: list[LabeledFile], reads: str) -> None:
         self.files, self._read = files, MODALITIES[reads].preprocessor.read
 
     def __len__(self) -> int:
@@ -35,8 +35,8 @@ class Files(Sequence[Any]):
 
     def size(self, index: int) -> int:
         """The bytes of a file, unpacked; 0 where it cannot be looked at."""
-        place = self.files[index].place
-        if isinstance(place, Member):
+        place = self.files[index].path
+        if isinstance(place, ArchiveEntry):
             return place.info.file_size if place.info else 0
         try:
             return place.stat().st_size if isinstance(place, Path) else 0
@@ -44,26 +44,26 @@ class Files(Sequence[Any]):
             return 0
 
     def __getitem__(self, index: Any) -> Any:
-        place: Place = self.files[index].place
-        if isinstance(place, Path):
-            return self._read(place)
-        return self._read(place.read_bytes(), str(place))
+        path: Traversable = self.files[index].path
+        if isinstance(path, Path):
+            return self._read(path)
+        return self._read(path.read_bytes(), str(path))
 
 
 @dataclass
-class Gathered:
+class RawDataset:
     """Examples as they lie: pictures (N, rows, columns, channels), texts, or what is in files, with
     a class name, a part ("train", "validation", "test") and a name for people each."""
 
-    reads: str
+    modality: str
     """A word of `MODALITIES`."""
-    raw: Sequence[Any] | npt.NDArray[np.uint8]
+    examples: Sequence[Any] | npt.NDArray[np.uint8]
     labels: list[str]
-    parts: npt.NDArray[np.str_]
+    splits: npt.NDArray[np.str_]
     names: Sequence[str]
-    order: list[str] | None = None
+    class_order: list[str] | None = None
     """The class names in the order of the file, where it gives one."""
-    numbers: bool = False
+    numeric_labels: bool = False
     """Whether the labels are numbers that the file gives no names for."""
     fields: Mapping[str, Sequence[Any] | npt.NDArray[Any]] = field(default_factory=dict)
     """What else the file says of each, by name."""
@@ -74,7 +74,7 @@ class Gathered:
         return len(self.labels)
 
 
-def gather(place: Path) -> Gathered:
+def discover(place: Path) -> RawDataset:
     """What a data set holds; DataError if it is none."""
     suffix = place.suffix.lower()
     if _is_folder(place):
@@ -104,19 +104,19 @@ def _is_folder(place: Path) -> bool:
         raise DataError(f"{place}: {NO_NAME}") from None
 
 
-def _from_listing(listing: Listing) -> Gathered:
+def _from_listing(listing: FolderListing) -> RawDataset:
     files = listing.files
-    return Gathered(
-        listing.reads,
-        Files(files, listing.reads),
+    return RawDataset(
+        listing.modality,
+        LazyFiles(files, listing.modality),
         [entry.label for entry in files],
-        np.array([entry.part for entry in files]),
-        [str(entry.place) for entry in files],
+        np.array([entry.split for entry in files]),
+        [str(entry.path) for entry in files],
         skipped=listing.skipped,
     )
 
 
-def _from_npz(place: Path) -> Gathered:
+def _from_npz(place: Path) -> RawDataset:
     table = read_npz(place)
     given, numbers = table.labels, False
     if given.dtype.kind == "U" or table.classes is None:
@@ -131,17 +131,17 @@ def _from_npz(place: Path) -> Gathered:
             )
         labels, order = [table.classes[label] for label in given.tolist()], table.classes
     names = _Numbered(str(place), len(labels))
-    return Gathered(
-        "pictures", table.pictures, labels, table.parts, names, order, numbers, table.fields
+    return RawDataset(
+        "pictures", table.images, labels, table.splits, names, order, numbers, table.fields
     )
 
 
-def _from_columns(place: Path) -> Gathered:
-    table = csv_tables.read_columns(place)
+def _from_columns(place: Path) -> RawDataset:
+    table = csv_tables.read_text_table(place)
     names = [f"{place}: line {line}" for line in table.lines]
-    return Gathered(
-        "texts", table.texts, table.labels, table.parts, names,
-        fields=table.others, skipped=table.skipped,
+    return RawDataset(
+        "texts", table.texts, table.labels, table.splits, names,
+        fields=table.other_columns, skipped=table.skipped,
     )  # fmt: skip
 
 

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 from unicodedata import normalize
 
 from ...core.errors import DataError
-from ..modalities import KIND_OF, MODALITIES
+from ..modalities import MODALITIES, MODALITY_OF_SUFFIX
 
-PARTS = {
+SPLITS = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -29,7 +29,7 @@ PARTS = {
 _NOT_OURS = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # what systems leave in folders
 
 
-class Place(Protocol):
+class Traversable(Protocol):
     """A file or folder, as far as it is asked anything here: a path on disk, or one in an archive.
     As text it is what a person calls it."""
 
@@ -37,44 +37,44 @@ class Place(Protocol):
     def name(self) -> str: ...
     @property
     def suffix(self) -> str: ...
-    def iterdir(self) -> Iterator[Place]: ...
+    def iterdir(self) -> Iterator[Traversable]: ...
     def is_dir(self) -> bool: ...
     def is_file(self) -> bool: ...
     def read_bytes(self) -> bytes: ...
     def __hash__(self) -> int: ...
 
 
-class Listed(NamedTuple):
+class LabeledFile(NamedTuple):
     """A file and where it belongs."""
 
-    place: Place
+    path: Traversable
     label: str
-    part: str
+    split: str
 
 
-class Listing(NamedTuple):
+class FolderListing(NamedTuple):
     """The files of a folder of class folders: their kind (a word of `MODALITIES`), the files in the
     order of their names, and a sentence for whatever is left out."""
 
-    reads: str
-    files: list[Listed]
+    modality: str
+    files: list[LabeledFile]
     skipped: list[str]
 
 
-def list_files(path: Place) -> Listing:
+def list_files(path: Traversable) -> FolderListing:
     """The files under a folder of class folders that a net can learn from; DataError if there are
     none. Of several kinds, those that are most."""
     look = cache(_look)  # a folder of many files takes time to look into
     root = look(path)
-    parts = [part for part in root.folders if part.name.lower() in PARTS and look(part).folders]
-    homes = [(part, PARTS[part.name.lower()]) for part in parts] or [(path, "train")]
+    parts = [part for part in root.folders if part.name.lower() in SPLITS and look(part).folders]
+    homes = [(part, SPLITS[part.name.lower()]) for part in parts] or [(path, "train")]
     labels = [(label, part) for home, part in homes for label in look(home).folders]
     counts = Counter(_reads(file) for label, _ in labels for file in look(label).files)
     reads = max(MODALITIES, key=lambda word: counts[word])  # of as many, the first
     if not counts[reads]:
         raise DataError(_nothing(path, root))
     listed = [
-        Listed(file, normalize("NFC", label.name), part)
+        LabeledFile(file, normalize("NFC", label.name), part)
         for label, part in labels
         for file in look(label).files
         if _reads(file) == reads
@@ -84,48 +84,48 @@ def list_files(path: Place) -> Listing:
         skipped += _beside(part, look(part), [])
     for label, _ in labels:
         skipped += _left_out(look(label), reads)
-    return Listing(reads, listed, skipped)
+    return FolderListing(reads, listed, skipped)
 
 
-def is_ours(entry: Place) -> bool:
+def is_user_file(entry: Traversable) -> bool:
     """Whether it is neither hidden nor a system's."""
     return not entry.name.startswith(_NOT_OURS)
 
 
-def holds_classes(path: Place, folder: Place) -> bool:
+def is_wrapper_folder(path: Traversable, folder: Traversable) -> bool:
     """Whether a folder, the only one in ``path``, is no class and no part but holds them."""
     inside = _look(folder)
-    is_part = folder.name.lower() in PARTS and bool(inside.folders)
+    is_part = folder.name.lower() in SPLITS and bool(inside.folders)
     return bool(inside.folders) and not is_part and not inside.files
 
 
 class _Folder(NamedTuple):
     """What lies in a folder, in the order of the names."""
 
-    place: Place
-    folders: list[Place]
-    files: list[Place]
+    place: Traversable
+    folders: list[Traversable]
+    files: list[Traversable]
     """Those that something can be learned from."""
     others: int
 
 
-def _look(path: Place) -> _Folder:
+def _look(path: Traversable) -> _Folder:
     try:
         entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # on every system alike
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
-    entries = [entry for entry in entries if is_ours(entry)]
+    entries = [entry for entry in entries if is_user_file(entry)]
     files = [entry for entry in entries if _reads(entry) and entry.is_file()]
     folders = [entry for entry in entries if entry.is_dir()]
     return _Folder(path, folders, files, len(entries) - len(files) - len(folders))
 
 
-def _reads(file: Place) -> str:
+def _reads(file: Traversable) -> str:
     """The kind of a file by its name; empty for what nothing is learned from."""
-    return KIND_OF.get(file.suffix.lower(), "")
+    return MODALITY_OF_SUFFIX.get(file.suffix.lower(), "")
 
 
-def _nothing(path: Place, root: _Folder) -> str:
+def _nothing(path: Traversable, root: _Folder) -> str:
     """Why there is nothing to learn from."""
     wanted = "wanted one folder per class, with files inside"
     deeper = next((one for label in root.folders for one in _look(label).folders), None)
@@ -141,11 +141,11 @@ def _nothing(path: Place, root: _Folder) -> str:
     return f"{path}: no file in it to learn from; {wanted} ({'; '.join(kinds)})"
 
 
-def _beside(path: Place, root: _Folder, parts: list[Place]) -> list[str]:
+def _beside(path: Traversable, root: _Folder, parts: list[Traversable]) -> list[str]:
     """A sentence for whatever lies beside the classes, or beside the parts, and is not read."""
     told = []
     for folder in root.folders if parts else ():
-        if folder.name.lower() not in PARTS:
+        if folder.name.lower() not in SPLITS:
             told.append(f"{folder}: not read; it is no part, as {parts[0].name} beside it is")
         elif folder not in parts:
             told.append(f"{folder}: not read; there is no folder of a class in it")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ...core.errors import DataError
 from ..images.preprocessor import Pictures
-from .folders import PARTS
+from .folders import SPLITS
 
 LARGEST_ARRAY = 4 << 30
 """Bytes of one array, unpacked; checked against its header before it is."""
@@ -30,19 +30,19 @@ _WANTED = (
 )
 
 
-class Table(NamedTuple):
+class ImageArrays(NamedTuple):
     """What an `.npz` holds: pictures (N, rows, columns, channels), labels as names or numbers, the
     class names if the file gives them, the part of each picture, and whatever else it says of
     each."""
 
-    pictures: Pictures
+    images: Pictures
     labels: npt.NDArray[Any]
     classes: list[str] | None
-    parts: npt.NDArray[np.str_]
+    splits: npt.NDArray[np.str_]
     fields: dict[str, npt.NDArray[Any]]
 
 
-def read_npz(path: Path) -> Table:
+def read_npz(path: Path) -> ImageArrays:
     """Read an `.npz` of pictures; DataError, saying what is wrong, if it is none."""
     try:
         table = _table(_arrays(path, _is_known))
@@ -55,7 +55,7 @@ def read_npz(path: Path) -> Table:
 
 _LONGEST_NAME = 100
 _CLASS_KEYS = ("class_names", "classes")
-_PART_KEYS = {word: (f"x_{word}", f"y_{word}") for word in PARTS}
+_PART_KEYS = {word: (f"x_{word}", f"y_{word}") for word in SPLITS}
 _KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_PART_KEYS.values())
 
 
@@ -169,7 +169,7 @@ def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
     return texts
 
 
-def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
+def _table(arrays: dict[str, npt.NDArray[Any]]) -> ImageArrays:
     classes, up_to_one = _classes(arrays), _up_to_one(arrays)
     if "images" in arrays and "labels" in arrays:
         pictures, labels = _pair(arrays, "images", "labels", up_to_one)
@@ -180,10 +180,10 @@ def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
                 f"{labels.shape}"
             )
         parts = np.where(is_test.astype(bool), "test", "train")
-        return Table(pictures, labels, classes, parts, {})
+        return ImageArrays(pictures, labels, classes, parts, {})
     if "x_train" in arrays and "y_train" in arrays:
         found = [
-            (PARTS[word], *_pair(arrays, x, y, up_to_one))
+            (SPLITS[word], *_pair(arrays, x, y, up_to_one))
             for word, (x, y) in _PART_KEYS.items()
             if x in arrays
         ]
@@ -191,7 +191,9 @@ def _table(arrays: dict[str, npt.NDArray[Any]]) -> Table:
             raise DataError("its parts hold pictures of different sizes, wanted one size")
         parts = np.concatenate([np.full(len(labels), part) for part, _, labels in found])
         pictures = np.concatenate([pictures for _, pictures, _ in found])
-        return Table(pictures, np.concatenate([labels for *_, labels in found]), classes, parts, {})
+        return ImageArrays(
+            pictures, np.concatenate([labels for *_, labels in found]), classes, parts, {}
+        )
     held = ", ".join(f"'{name}'" for name in sorted(arrays)) or "none of them"
     raise DataError(f"got {held}, wanted {_WANTED}")
 

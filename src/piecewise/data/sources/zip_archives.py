@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.errors import DataError, shown
-from ..modalities import KIND_OF
-from .folders import Listing, holds_classes, is_ours, list_files
+from ..modalities import MODALITY_OF_SUFFIX
+from .folders import FolderListing, is_user_file, is_wrapper_folder, list_files
 
 MOST_ENTRIES = 250_000
-"""Files and folders of one archive; counted before its directory is taken apart."""
+"""LazyFiles and folders of one archive; counted before its directory is taken apart."""
 LARGEST_DIRECTORY = 128 << 20
 """Bytes of its directory; checked before it is read."""
 LARGEST_FILE = 64 << 20
@@ -42,18 +42,18 @@ _HEADER = struct.Struct("<4s22xHH")  # before each file: its mark, the lengths o
 
 
 @dataclass(slots=True, eq=False)
-class Member:
+class ArchiveEntry:
     """A file or folder in an archive, with what `folders.py` asks of a path."""
 
     archive: Path
-    inner: str
+    inner_path: str
     info: zipfile.ZipInfo | None = None
     """None for a folder."""
-    inside: list[Member] = field(default_factory=list, repr=False)
+    children: list[ArchiveEntry] = field(default_factory=list, repr=False)
 
     @property
     def name(self) -> str:
-        return self.inner.rpartition("/")[2]
+        return self.inner_path.rpartition("/")[2]
 
     @property
     def suffix(self) -> str:
@@ -61,10 +61,10 @@ class Member:
         return dot + kind if stem and kind else ""
 
     def __str__(self) -> str:
-        return f"{self.archive}: {self.inner}" if self.inner else str(self.archive)
+        return f"{self.archive}: {self.inner_path}" if self.inner_path else str(self.archive)
 
-    def iterdir(self) -> Iterator[Member]:
-        return iter(self.inside)
+    def iterdir(self) -> Iterator[ArchiveEntry]:
+        return iter(self.children)
 
     def is_dir(self) -> bool:
         return self.info is None
@@ -87,18 +87,18 @@ class Member:
             raise DataError(f"{self}: damaged in the archive") from None
 
 
-def list_zip(path: Path) -> Listing:
+def list_zip(path: Path) -> FolderListing:
     """The files of a `.zip` of class folders, which may lie in one folder more; DataError if there
     are none."""
     root = open_zip(path)
     nested = [f"{one}: an archive in the archive; it is not read" for one in _archives(root)]
-    inside = [entry for entry in root.inside if entry.is_dir() and is_ours(entry)]
-    top = inside[0] if len(inside) == 1 and holds_classes(root, inside[0]) else root
+    inside = [entry for entry in root.children if entry.is_dir() and is_user_file(entry)]
+    top = inside[0] if len(inside) == 1 and is_wrapper_folder(root, inside[0]) else root
     listing = list_files(top)
     return listing._replace(skipped=nested + listing.skipped)
 
 
-def open_zip(path: Path) -> Member:
+def open_zip(path: Path) -> ArchiveEntry:
     """The root of an archive as a folder; DataError, naming the file, if it is not fit to be
     read."""
     try:
@@ -150,7 +150,7 @@ def _check_whole(infos: list[zipfile.ZipInfo], end: int) -> None:
         if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
             word = "a link" if kind == stat.S_IFLNK else "no plain file"
             raise DataError(f"{_quoted(info)} is {word}, wanted files and folders only")
-        if info.orig_filename.lower().endswith(tuple(KIND_OF)):
+        if info.orig_filename.lower().endswith(tuple(MODALITY_OF_SUFFIX)):
             total += info.file_size
     if total > LARGEST_TOTAL:
         raise DataError(f"its files are {total:,} bytes unpacked, wanted at most {LARGEST_TOTAL:,}")
@@ -161,16 +161,16 @@ def _check_whole(infos: list[zipfile.ZipInfo], end: int) -> None:
         end = info.header_offset
 
 
-def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> Member:
+def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> ArchiveEntry:
     """The files and folders of an archive, as far down as classes can lie."""
-    root = Member(path, "")
+    root = ArchiveEntry(path, "")
     folders, listed, files = {"": root}, set[str](), set[str]()
 
-    def folder(parts: list[str]) -> Member:
+    def folder(parts: list[str]) -> ArchiveEntry:
         inner = "/".join(parts)
         if inner not in folders:
-            folders[inner] = Member(path, inner)
-            folder(parts[:-1]).inside.append(folders[inner])
+            folders[inner] = ArchiveEntry(path, inner)
+            folder(parts[:-1]).children.append(folders[inner])
         return folders[inner]
 
     for info in infos:
@@ -185,7 +185,7 @@ def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> Member:
         files.add(inner)
         home = folder(parts[:-1][:_DEEPEST])
         if len(parts) <= _DEEPEST:
-            home.inside.append(Member(path, inner, info))
+            home.children.append(ArchiveEntry(path, inner, info))
     both = next((inner for inner in folders if inner in files), None)
     if both is not None:
         raise DataError(f"{shown(both, 80)} is in it twice, as a file and as a folder")
@@ -209,12 +209,12 @@ def _quoted(info: zipfile.ZipInfo) -> str:
     return shown(info.orig_filename, 80)
 
 
-def _archives(folder: Member) -> Iterator[Member]:
+def _archives(folder: ArchiveEntry) -> Iterator[ArchiveEntry]:
     """The archives in an archive."""
-    for entry in sorted(folder.inside, key=lambda entry: entry.name):
-        if is_ours(entry) and entry.is_dir():
+    for entry in sorted(folder.children, key=lambda entry: entry.name):
+        if is_user_file(entry) and entry.is_dir():
             yield from _archives(entry)
-        elif is_ours(entry) and entry.suffix.lower() == ".zip":
+        elif is_user_file(entry) and entry.suffix.lower() == ".zip":
             yield entry
 
 

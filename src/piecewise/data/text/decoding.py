@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from ...core.errors import DataError
-from ..file_bytes import called, content_of
+from ..file_bytes import name_in_errors, read_content
 
 SUFFIXES = (".txt",)
 LONGEST_TEXT = 1_000_000
@@ -19,7 +19,7 @@ _MOST_BYTES = 4 * LONGEST_TEXT + 4  # of UTF-8 or UTF-16, and a byte order mark
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REMEDY, _SHORTER = "save it as UTF-8", "cut it into several texts"
 
-LATER = (
+NEW_CODE_POINTS = (
     "\u0cf3\u0ece\u2ffc-\u2fff\u31ef\U00010efd-\U00010eff\U0001123f-\U00011241"
     "\U00011b00-\U00011b09\U00011f00-\U00011f59\U0001342f\U00013439-\U00013455\U0001b132\U0001b155"
     "\U0001d2c0-\U0001d2d3\U0001df25-\U0001df2a\U0001e030-\U0001e06d\U0001e08f"
@@ -28,19 +28,20 @@ LATER = (
 """What Unicode calls letters, marks, digits or invisible since 15.0, as a range of `re`: the oldest
 Python here does not know them yet, so that they must be nothing but symbols for the others too."""
 
-_LATER = re.compile(f"([{LATER}])")
+_LATER = re.compile(f"([{NEW_CODE_POINTS}])")
 _HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
-    """A text file -> its text, composed as `composed` does: UTF-8, with or without a byte order
-    mark, or UTF-16 with one; DataError, naming the file, if it cannot be read or holds no text.
+    """Read a text file in UTF-8, or in UTF-16 with a byte order mark, normalized to NFC.
+
+    Raises DataError, which names the file, if it cannot be read or holds no text.
 
     ``name``: what bytes, or a file that is open already, are called.
     """
-    path = called(file, name, "text")
+    path = name_in_errors(file, name, "text")
     try:
-        text = _decoded(content_of(file, "file", _MOST_BYTES, _SHORTER))
+        text = _decoded(read_content(file, "file", _MOST_BYTES, _SHORTER))
         if len(text) > LONGEST_TEXT:
             raise DataError(
                 f"{len(text):,} characters, wanted at most {LONGEST_TEXT:,}; {_SHORTER}"
@@ -54,10 +55,10 @@ def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
             raise DataError("no text in it")
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    return composed(text)
+    return normalize_nfc(text)
 
 
-def composed(text: str) -> str:
+def normalize_nfc(text: str) -> str:
     """The text in Unicode's form C, where an accent is part of its letter as far as can be."""
     if text.isascii():
         return text
@@ -66,12 +67,12 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def has_half(text: str) -> bool:
+def has_lone_surrogate(text: str) -> bool:
     """Whether there is half of a character in it, which no UTF-8 can hold."""
     return not text.isascii() and _HALF.search(text) is not None
 
 
-def not_utf8(content: bytes, place: int) -> DataError:
+def utf8_error(content: bytes, place: int) -> DataError:
     """The error for a byte that is no UTF-8, ``place`` bytes from the start."""
     return DataError(
         f"after {place:,} bytes comes 0x{content[place]:02x}, which is not UTF-8; {_REMEDY}"
@@ -90,4 +91,4 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise not_utf8(content, error.start) from None
+        raise utf8_error(content, error.start) from None

@@ -20,7 +20,7 @@ from ...core.constraints import Choice, Integer
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
-from .decoding import composed, has_half, read_text
+from .decoding import has_lone_surrogate, normalize_nfc, read_text
 from .vocabulary import LONGEST_WORD, UNITS, choose_units, most_frequent, split
 
 Numbers = npt.NDArray[np.int64]
@@ -32,7 +32,7 @@ MOST_POSITIONS = 4_096
 MOST_BYTES = 1 << 30
 """Of the pictures of texts that are made at a time."""
 
-NOTHING, UNKNOWN = 0, 1
+PADDING, UNKNOWN = 0, 1
 _IMPLICIT = 2  # numbers that the dictionary does not list
 _MOST_DECIDED = {"words": 128, "letters": 400}  # positions
 _STEP = 8  # positions are a multiple of it, which halve well
@@ -53,7 +53,7 @@ class TextPreprocessor(Preprocessor):
     vocabulary: tuple[str, ...]
     positions: int
 
-    reads: ClassVar[str] = "texts"
+    modality: ClassVar[str] = "texts"
     unit: ClassVar[str] = "words"
 
     def __post_init__(self) -> None:
@@ -110,13 +110,13 @@ class TextPreprocessor(Preprocessor):
 
     def transform(self, text: str) -> Numbers:
         """A text of any length -> the numbers of its words (positions,)."""
-        numbers = np.full(self.positions, NOTHING, np.int64)
+        numbers = np.full(self.positions, PADDING, np.int64)
         known = self._numbers
         found = [known.get(unit, UNKNOWN) for unit in split(text, self.units)[: self.positions]]
         numbers[: len(found)] = found
         return numbers
 
-    def written(self, numbers: Numbers, text: str | None = None) -> list[str]:
+    def decode(self, numbers: Numbers, text: str | None = None) -> list[str]:
         """Numbers (positions,) -> the word or letter at each position as the net reads it: what is
         not in the dictionary is "?", and "" is where the text has ended. With the ``text`` that
         they were made of, what is not in the dictionary is written as it stands there."""
@@ -138,7 +138,7 @@ class TextPreprocessor(Preprocessor):
             return f"only its first {self.positions} {self.units} are looked at"
         return None
 
-    def rows(self, numbers: Numbers) -> npt.NDArray[np.uint8]:
+    def one_hot(self, numbers: Numbers) -> npt.NDArray[np.uint8]:
         """Numbers (N, positions) -> the deck's picture of each text (N, 1, words, positions): a row
         a word, a column a position, 1 where it stands, else 0."""
         _, words, positions = self.shape
@@ -162,13 +162,13 @@ class TextPreprocessor(Preprocessor):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
-        return {"reads": self.reads, **asdict(self), "vocabulary": list(self.vocabulary)}
+        return {"modality": self.modality, **asdict(self), "vocabulary": list(self.vocabulary)}
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> TextPreprocessor:
         """The preparation that `to_json` wrote, for a network of this input shape."""
         wanted = "its units, dictionary and positions"
-        if not isinstance(value, dict) or set(value) - {"reads"} != {
+        if not isinstance(value, dict) or set(value) - {"modality"} != {
             "units",
             "vocabulary",
             "positions",
@@ -225,4 +225,4 @@ def _checked(dictionary: object, units: str) -> tuple[str, ...]:
 
 def _is_plain(entry: str) -> bool:
     """Whether it is composed, and a text that UTF-8 can hold."""
-    return entry.isascii() or (not has_half(entry) and composed(entry) == entry)
+    return entry.isascii() or (not has_lone_surrogate(entry) and normalize_nfc(entry) == entry)

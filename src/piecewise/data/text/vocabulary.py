@@ -13,14 +13,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
-from .decoding import LATER, composed
+from .decoding import NEW_CODE_POINTS, normalize_nfc
 
 UNITS = ("words", "letters")
 LONGEST_WORD = 100
 """Characters of a word; of a longer one, as scripts without spaces have them, the first ones."""
 LONGEST_NUMBER = 8
 """Digits of a number; a longer one is as long."""
-MOST_FOUND = {"words": 20_000, "letters": 2_000}
+MAX_FITTED = {"words": 20_000, "letters": 2_000}
 """Units in a dictionary that is made of texts."""
 _FEW = 100  # letters that are taken even if they were seen only once
 _WORDS_KNOWN = 0.25
@@ -32,7 +32,7 @@ _INVISIBLE = re.compile(  # joiners, directions, variants: they change how a wor
     "[\u00ad\u034f\u061c\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e0fff]"
 )
-_LATER = re.compile(f"[{LATER}]")
+_LATER = re.compile(f"[{NEW_CODE_POINTS}]")
 _WORD = re.compile("L+(?:'L+)*|0+|['S]")
 
 
@@ -93,8 +93,8 @@ def _plain(text: str) -> str:
     """The text with what makes no difference taken out of it."""
     if text.isascii():
         return text.lower().translate(_PLAIN)
-    text = composed(_INVISIBLE.sub("", text))
-    return composed(text.casefold()).translate(_PLAIN)
+    text = normalize_nfc(_INVISIBLE.sub("", text))
+    return normalize_nfc(text.casefold()).translate(_PLAIN)
 
 
 def choose_units(texts: Iterable[str]) -> str:
@@ -117,4 +117,4 @@ def most_frequent(counts: Counter[str], units: str) -> tuple[str, ...]:
     least = 1 if units == "letters" and len(counts) <= _FEW else 2
     kept = (entry for entry in counts.items() if entry[1] >= least)
     order = sorted(kept, key=lambda entry: (-entry[1], entry[0]))
-    return tuple(unit for unit, _ in order[: MOST_FOUND[units]])
+    return tuple(unit for unit, _ in order[: MAX_FITTED[units]])

@@ -11,7 +11,7 @@ from ...core.errors import DataError
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.preprocessing import Preprocessor
-from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
+from ...data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
 from .receptive_field import Field
 
 Span = tuple[float, float]
@@ -145,9 +145,9 @@ def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Places:
 def _of_texts(
     preprocessor: TextPreprocessor, numbers: npt.NDArray[Any], text: str | None
 ) -> Places:
-    written = preprocessor.written(numbers, text)
+    written = preprocessor.decode(numbers, text)
     labels = [
-        f"{word} (unknown)" if number == UNKNOWN else word if number != NOTHING else ""
+        f"{word} (unknown)" if number == UNKNOWN else word if number != PADDING else ""
         for word, number in zip(written, numbers.tolist(), strict=True)
     ]
     name = "word" if preprocessor.units == "words" else "letter"

@@ -22,7 +22,7 @@ from ...core.ghost_batch import GROUP_SIZE
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.dataset import Dataset
-from ...data.sources.discovery import Gathered, gather
+from ...data.sources.discovery import RawDataset, discover
 from ...inputs import check_inputs
 from ...network import Network
 from ...spec.architecture import Stage
@@ -223,9 +223,9 @@ class Originals:
                 "from there"
             )
         self._names = data.names
-        self._gathered: Gathered = gather(place)
+        self._raw: RawDataset = discover(place)
         self._place = place
-        self._index = {name: index for index, name in enumerate(self._gathered.names)}
+        self._index = {name: index for index, name in enumerate(self._raw.names)}
 
     def __getitem__(self, index: int) -> Any:
         """A picture (rows, columns, channels), a `Sound` or a text, by its number in the data set.
@@ -236,4 +236,4 @@ class Originals:
                 f"{self._place}: holds no {self._names[index]}, which the data set was made of; "
                 "read the data set again"
             )
-        return self._gathered.raw[found]
+        return self._raw.examples[found]

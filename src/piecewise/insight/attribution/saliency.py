@@ -19,7 +19,7 @@ from ...core.array_types import Array, Float32
 from ...core.constraints import is_integer
 from ...core.errors import LimitError, shown
 from ...core.ghost_batch import GROUP_SIZE
-from ...data.text.preprocessor import NOTHING, UNKNOWN, TextPreprocessor
+from ...data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
 from ...inputs import layer_inputs
 from ...network import Network
 from ...spec.layer import Connectivity
@@ -102,11 +102,11 @@ def _words_occluded(net: Network, words: Array, label: int, side: int | None) ->
     unknown = min(UNKNOWN, net.input[1] - 1)
     starts = range(count) if side == 1 else _starts(count, side)
     spans = [slice(start, start + side) for start in starts]
-    spans = [span for span in spans if (words[span] != NOTHING).any()]
+    spans = [span for span in spans if (words[span] != PADDING).any()]
     _check_count(len(spans), side)
-    falls = _falls(net, words, label, spans, np.where(words == NOTHING, NOTHING, unknown))
+    falls = _falls(net, words, label, spans, np.where(words == PADDING, PADDING, unknown))
     values = _means(falls, [(slice(0, 1), span) for span in spans], (1, count))
-    values[0, words == NOTHING] = 0
+    values[0, words == PADDING] = 0
     told = f"{side} {units if side > 1 else units[:-1]} at a time made unknown"
     return Attribution(OCCLUSION, label, values, "logit", told)
 

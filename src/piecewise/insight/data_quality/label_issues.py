@@ -22,7 +22,7 @@ from ...core.errors import DataError
 from ...core.portable_math import exp
 from ...core.progress import OnProgress
 from ...data.dataset import Dataset, as_dataset
-from ...data.loading.subset import rows
+from ...data.loading.subset import select_rows
 from ...network import Network
 from ...reference.losses import log_softmax
 from ...training.calibrate import calibrate
@@ -102,7 +102,7 @@ class _Asked:
     def of(cls, data: Dataset, layers: str | None, seed: int) -> _Asked:
         """DataError where there is too little to learn from."""
         chosen = data.splits != "test"
-        pictures, labels = rows(data.inputs, chosen), data.labels[chosen]
+        pictures, labels = select_rows(data.inputs, chosen), data.labels[chosen]
         groups = None if data.groups is None else np.asarray(data.groups)[chosen]
         counts = np.bincount(labels, minlength=len(data.classes))
         least = counts[counts > 0]
@@ -170,8 +170,16 @@ class _Asked:
                 self.plan.layers, preprocessor.shape, self.data.classes, recipe.seed, preprocessor
             )
             learned = ~out & kept
-            train(net, rows(self.pictures, learned), self.labels[learned], recipe, None, report, 1)
-            return net.logits(rows(self.pictures, out), 1)
+            train(
+                net,
+                select_rows(self.pictures, learned),
+                self.labels[learned],
+                recipe,
+                None,
+                report,
+                1,
+            )
+            return net.logits(select_rows(self.pictures, out), 1)
 
         return asked
 

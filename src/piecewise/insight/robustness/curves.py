@@ -24,7 +24,7 @@ from ...core.array_types import Float32, Float64, Labels
 from ...core.errors import DataError, LimitError, shown
 from ...core.progress import OnProgress, Progress
 from ...data.audio.preprocessor import AudioPreprocessor
-from ...data.loading.ordered_map import in_order
+from ...data.loading.ordered_map import ordered_map
 from ...data.preprocessing import Preprocessor
 from ...inputs import check_examples, check_labels, layer_inputs
 from ...network import Network
@@ -350,7 +350,7 @@ def dataset_robustness(
 
     counts = [np.zeros((2, len(perturbation.sizes)), np.int64) for perturbation in turning]
     done, of = 0, len(given) * sum(len(perturbation.sizes) for perturbation in turning)
-    with closing(in_order([[one] for one in every], turned, checked_threads(threads))) as coming:
+    with closing(ordered_map([[one] for one in every], turned, checked_threads(threads))) as coming:
         for (perturbation, number, start), (changed, compared) in zip(every, coming, strict=True):
             wanted = right[start : start + block]
             counts[perturbation][0, number] += int(
