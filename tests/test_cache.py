@@ -236,7 +236,7 @@ def test_a_disk_that_is_full_or_closed_costs_the_cache_only(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     written = atomic_writer
-    monkeypatch.setattr(prepared_cache, "written_whole", lambda path: Failing(written(path), full))
+    monkeypatch.setattr(prepared_cache, "atomic_writer", lambda path: Failing(written(path), full))
     found = read_data(data, cache=cache)
     same(found, plain)
     assert calls == 10
@@ -310,7 +310,7 @@ from piecewise.data.dataset import read_data
 read_data(sys.argv[1] + "/small", cache=sys.argv[2] + "/small")
 before = peak()
 found = read_data(sys.argv[1] + "/large", cache=sys.argv[2] + "/large", size=(160, 160))
-print(found.pictures.nbytes >> 20, (peak() - before) >> 20)
+print(found.inputs.nbytes >> 20, (peak() - before) >> 20)
 """
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import piecewise
 from piecewise.spec.layer import Layer
 from piecewise.spec.layers import KINDS
 
@@ -185,6 +186,8 @@ def test_files_and_functions_stay_small(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
+            if node.name in piecewise.__all__:  # the API reference shows their long docstrings
+                length -= len((ast.get_docstring(node) or "").splitlines())
             assert length <= LONGEST_FUNCTION, f"{path.name}: {node.name} has {length} lines"
 
 
