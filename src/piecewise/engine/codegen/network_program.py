@@ -174,7 +174,7 @@ def _write_ends(
         function = module.add(
             Function(
                 "pack_input",
-                ["ptr noalias %pictures", "ptr noalias %fraction", "ptr noalias %output"],
+                ["ptr noalias %pictures", "ptr noalias %byte_scaling", "ptr noalias %output"],
             )
         )
         pack_input(function, architecture.input.values, kind)

@@ -51,7 +51,7 @@ _HEAD = 64
 
 @dataclass(frozen=True)
 class SingleImageIR:
-    """The text of the program ``alone(memory, packed, input, fraction, answers)``; with shared
+    """The text of the program ``alone(memory, packed, input, byte_scaling, logits)``; with shared
     layers also ``(..., common, own, threads)``, blocks as in `share`."""
 
     text: str
@@ -178,7 +178,9 @@ def _take(d: _SingleImageWriter, shape: Shape, *, uint8_input: bool) -> None:
 
     def write(f: Function) -> None:
         size = 1 if uint8_input else 4
-        numbers = [f.load_splat("%fraction", place) for place in (0, 4, 8)] if uint8_input else []
+        numbers = (
+            [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if uint8_input else []
+        )
         lanes, rest = divmod(shape.values, 16)
         moving = {"x": ("%given", 16 * size), "y": ("%output", 64)}
         with f.loop("vectors", lanes, moving) as vector:
@@ -193,8 +195,8 @@ def _take(d: _SingleImageWriter, shape: Shape, *, uint8_input: bool) -> None:
             first = f.value(f"extractelement {f.vector} {x}, i64 0")
             f.store(first, "%output", 4 * value, "float")
 
-    kernel = d.kernel("load_input", shape, "given fraction output", write)
-    d.call(kernel, "%input", "%fraction", d.buffer("input", 4 * shape.values))
+    kernel = d.kernel("load_input", shape, "given byte_scaling output", write)
+    d.call(kernel, "%input", "%byte_scaling", d.buffer("input", 4 * shape.values))
 
 
 def _lay_in_blocks(d: _SingleImageWriter, shape: Shape) -> None:

@@ -48,7 +48,7 @@ def geometry_parameters(
 
 def geometry_arguments() -> list[str]:
     """Of the function that `augment_geometry` writes."""
-    names = ("pictures", "fraction", "tricks", "numbers", "frames", "output")
+    names = ("pictures", "byte_scaling", "tricks", "numbers", "frames", "output")
     return [f"ptr noalias %{name}" for name in names]
 
 
@@ -68,9 +68,9 @@ def _blocks(shape: Shape) -> int:
 
 
 def augment_geometry(f: Function, shape: Shape, kind: str) -> None:
-    """The function (pictures, fraction, tricks, numbers, frames, output): as `lanes.lay`, changed
-    as ``tricks`` tells for pictures of these ``numbers`` (sixteen i64)."""
-    fraction = [f.load_splat("%fraction", place) for place in (0, 4, 8)] if kind == "i8" else []
+    """Write the kernel (pictures, byte_scaling, tricks, numbers, frames, output): as `pack_input`,
+    with geometric augmentation; ``numbers`` are the example numbers, sixteen i64."""
+    fraction = [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if kind == "i8" else []
     drawn = _draws(f)
     places = _Places(f, shape, drawn)
     weight = f.op("fmul", _even(f, drawn[4]), _told(f, _WEIGHT))

@@ -6,9 +6,10 @@ from ..ir.llvm_text import GROUP_BYTES, Function
 
 
 def pack_input(f: Function, values: int, kind: str) -> None:
-    """The function (pictures, fraction, output): ``pictures`` sixteen pointers, each to ``values``
-    bytes (``kind`` "i8", made numbers by (a * byte + b) / c, the three ``fraction``) or floats."""
-    numbers = [f.load_splat("%fraction", place) for place in (0, 4, 8)] if kind == "i8" else []
+    """Write the kernel (pictures, byte_scaling, output). ``pictures`` is sixteen pointers, each to
+    ``values`` floats or, if ``kind`` is "i8", bytes; a byte becomes (a * byte + b) / c with the
+    three numbers of ``byte_scaling``."""
+    numbers = [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if kind == "i8" else []
     size = 1 if kind == "i8" else 4
     if values < 16:
         with f.loop("lanes", 16, {"picture": ("%pictures", 8), "out": ("%output", 4)}) as lane:
