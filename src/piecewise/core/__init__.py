@@ -1,1 +1,1 @@
-"""core."""
+"""Shared basics: errors, constraints, random numbers, array types, atomic writes."""

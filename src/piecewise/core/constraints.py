@@ -1,7 +1,7 @@
-"""The kinds of limit a value can have, and the limits of a whole network.
+"""Constraints on values, and the limits of a network.
 
-A limit is one place for four things that must agree: what a value may be (`check`), how the
-notation reads and writes it (`read`, `write`), and the words an error and a manual use (`wanted`).
+A constraint checks a value (`check`), parses and formats it in the notation (`read`, `write`), and
+describes itself for errors and for the manual (`description`).
 """
 
 from __future__ import annotations
@@ -16,41 +16,41 @@ from .errors import LimitError, shown
 
 MAX_LAYERS = 1_000
 MAX_PARAMETERS = 100_000_000
-MAX_VALUES = 1 << 26  # values of one picture in one stack
+MAX_VALUES = 1 << 26  # activations of one example in one layer
 MAX_CLASSES = 65_536
-MAX_CLASS_NAME = 1_000  # characters of a class's name
+MAX_CLASS_NAME = 1_000  # characters of a class name
 MAX_NOTATION = 20_000  # characters
-MAX_REPEAT_DEPTH = 8  # brackets inside brackets
+MAX_REPEAT_DEPTH = 8  # nested brackets
 MAX_AXIS = 1 << 20  # cells of one axis of an input
 
-_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]*\.?[0-9]+([eE][-+]?[0-9]{1,3})?|[0-9]+\.", re.ASCII)
 
 
 class Constraint(Protocol):
-    """What one value may be."""
+    """The values that are allowed."""
 
     @property
     def description(self) -> str:
-        """The limit in words, as in "wanted a whole number from 1 to 9"."""
+        """The allowed values in words, as in "wanted a whole number from 1 to 9"."""
 
     def check(self, value: object) -> Any:
-        """The value in its plain form; LimitError if it is outside the limit."""
+        """The value in canonical form; LimitError if it is not allowed."""
 
     def read(self, text: str) -> Any:
-        """The value that a word of the notation stands for; LimitError if it stands for none."""
+        """Parse a word of the notation; LimitError if its value is not allowed."""
 
     def write(self, value: Any) -> str:
-        """The word of the notation for a checked value; ``read`` gives the value back."""
+        """Format a checked value for the notation, so that ``read`` returns it."""
 
 
 def constraint_error(value: object, limit: Constraint) -> LimitError:
-    """The error for a value outside its limit."""
+    """The error for a value that is not allowed."""
     return LimitError(f"got {shown(value)}, wanted {limit.description}")
 
 
 def checked(name: str, limit: Constraint, value: object) -> Any:
-    """A value in its plain form; LimitError, beginning with its name, if it is outside."""
+    """The value in canonical form; LimitError, beginning with its name, if it is not allowed."""
     try:
         return limit.check(value)
     except LimitError as error:
@@ -58,13 +58,13 @@ def checked(name: str, limit: Constraint, value: object) -> Any:
 
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Whether a value is a whole number as Python or NumPy count it (True and 2.0 are not)."""
+    """Whether a value is an integer of Python or NumPy (True and 2.0 are not)."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number from ``low`` to ``high``; with ``optional``, it may be left out (None)."""
+    """An integer from ``low`` to ``high``; with ``optional``, None is allowed, too."""
 
     low: int
     high: int
@@ -82,7 +82,7 @@ class Integer:
         return int(value)
 
     def read(self, text: str) -> int | None:
-        if not _WHOLE.fullmatch(text):
+        if not _DIGITS.fullmatch(text):
             raise LimitError(f"got '{text[:40]}', wanted {self.description}")
         return self.check(int(text))
 
@@ -94,7 +94,7 @@ class Integer:
 class Size2D:
     """Height and width, each from ``low`` to ``high``; one number means a square.
 
-    ``word`` names the one word allowed in their place ("same", "all").
+    ``word`` is a word that is allowed instead ("same", "all").
     """
 
     low: int
@@ -104,8 +104,8 @@ class Size2D:
 
     @property
     def description(self) -> str:
-        instead = f", or {self.word}" if self.word else ""
-        return f"one whole number from {self.low} to {self.high:,} or two as HEIGHTxWIDTH{instead}"
+        or_word = f", or {self.word}" if self.word else ""
+        return f"one whole number from {self.low} to {self.high:,} or two as HEIGHTxWIDTH{or_word}"
 
     def check(self, value: object) -> tuple[int, int] | str | None:
         if value is None and self.optional:
@@ -124,12 +124,12 @@ class Size2D:
     def read(self, text: str) -> tuple[int, int] | str | None:
         if text == self.word:
             return text
-        parts = text.split("x")
-        if len(parts) > 2 or not all(_WHOLE.fullmatch(part) for part in parts):
+        sides = text.split("x")
+        if len(sides) > 2 or not all(_DIGITS.fullmatch(side) for side in sides):
             raise LimitError(f"got '{text[:40]}', wanted {self.description}")
         try:
-            return self.check((int(parts[0]), int(parts[-1])))
-        except LimitError:  # quote the word, not the pair made of it
+            return self.check((int(sides[0]), int(sides[-1])))
+        except LimitError:  # quote the text, not the pair
             raise LimitError(f"got '{text}', wanted {self.description}") from None
 
     def write(self, value: tuple[int, int] | str) -> str:
@@ -141,7 +141,7 @@ class Size2D:
 
 @dataclass(frozen=True)
 class Real:
-    """A number from ``low`` to ``high``; with ``open``, ``high`` itself is left out."""
+    """A number from ``low`` to ``high``; with ``open``, less than ``high``."""
 
     low: float
     high: float
@@ -156,7 +156,7 @@ class Real:
         if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
             raise constraint_error(value, self)
         if not self.low <= value <= self.high or (self.open and value == self.high):
-            raise constraint_error(value, self)  # a NaN compares false and is refused
+            raise constraint_error(value, self)  # NaN compares false and is refused
         return float(value) + 0.0  # -0.0 becomes 0.0
 
     def read(self, text: str) -> float:
@@ -170,7 +170,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words."""
+    """One of several words."""
 
     words: tuple[str, ...]
 
@@ -214,7 +214,7 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Flag(Boolean):
-    """True or False; in the notation the bare word is True and its absence False."""
+    """True or False; in the notation, the bare word means True and its absence False."""
 
     @property
     def description(self) -> str:
@@ -222,9 +222,9 @@ class Flag(Boolean):
 
 
 FRACTION = Real(0, 1, open=True)
-"""A part of a whole, but not all of it."""
+"""A fraction less than 1."""
 LOSS = Choice(("cross-entropy", "squared", "absolute"))
-"""The number that learning descends."""
+"""The loss functions."""
 SEED = Integer(0, 2**64 - 1)
-"""Of first weights, orders, drawings: any number of 64 bits."""
+"""A seed: any unsigned integer of 64 bits."""
 THREADS = Integer(1, 256, optional=True)

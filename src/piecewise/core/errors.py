@@ -1,4 +1,8 @@
-"""Every error this package raises on purpose: what, where, got, wanted, try, in one sentence."""
+"""The package's exceptions, and helpers for their messages.
+
+A message says in one sentence what is wrong, where, what the value was, what is allowed and what to
+try.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,23 @@ from difflib import get_close_matches
 
 
 class PiecewiseError(Exception):
-    """The root of the package's own errors; the command line prints its text and exits with 1."""
+    """The base class of the package's errors; the command line prints the message and exits with 1."""
 
 
 class LimitError(PiecewiseError, ValueError):
-    """A value outside its stated limit (a knob of a layer, a size, a field of a recipe)."""
+    """A value that is not allowed: a hyperparameter of a layer or recipe, a size, an option."""
 
 
 class NotationError(PiecewiseError, ValueError):
-    """A text that is not a network, or names one that cannot be.
+    """A text that is not a valid network in the notation.
 
-    ``position`` counts characters of ``text`` from 0 and points at the first one that is wrong.
+    Parameters
+    ----------
+    message : str
+    text : str
+        The text that was parsed.
+    position : int
+        The index of the first wrong character of ``text``.
     """
 
     def __init__(self, message: str, *, text: str, position: int) -> None:
@@ -27,9 +37,14 @@ class NotationError(PiecewiseError, ValueError):
 
 
 class ShapeError(NotationError):
-    """Layers that are well written but do not fit each other, the input or the stated limits.
+    """Layers that do not fit each other, the input, the classes or the limits.
 
-    ``layer`` counts layers from 1, repeats written out.
+    Parameters
+    ----------
+    message, text, position
+        As in `NotationError`.
+    layer : int
+        The number of the layer, from 1, with repeats written out.
     """
 
     def __init__(self, message: str, *, text: str, position: int, layer: int) -> None:
@@ -38,27 +53,27 @@ class ShapeError(NotationError):
 
 
 class DataError(PiecewiseError, ValueError):
-    """Pictures or labels that cannot be read or do not fit the network."""
+    """Inputs or labels that cannot be read or do not fit the network."""
 
 
 class ModelFileError(PiecewiseError, ValueError):
-    """A model file that cannot be read, or could not be written."""
+    """A model file that cannot be read or written."""
 
 
 class CheckpointError(PiecewiseError, ValueError):
-    """A run folder that cannot be used, or that holds another run."""
+    """A run directory that cannot be used, or that holds another run."""
 
 
 class NotFittedError(PiecewiseError, ValueError, AttributeError):
-    """Something was asked of a classifier that has learned nothing yet."""
+    """A classifier is used before it is fitted."""
 
 
 class TrainingError(PiecewiseError, RuntimeError):
-    """Learning that cannot go on (a loss that is no longer a finite number)."""
+    """Training that cannot continue, because the loss is not a finite number."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'conv'?"`` when a known word is near, otherwise the known words listed."""
+    """``"; did you mean 'conv'?"`` if a known word is similar, otherwise the list of known words."""
     choices = sorted(known)
     near = get_close_matches(word[:40].lower(), choices, n=1, cutoff=0.6)
     if near:
@@ -67,22 +82,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: object, most: int = 40) -> str:
-    """A value as an error quotes it: its repr, cut when long."""
+    """The repr of a value for an error message, truncated to ``most`` characters."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 128:
-        return "a whole number of more than 38 digits"  # its decimal digits may be refused
+        return "a whole number of more than 38 digits"  # Python may refuse to print them
     text = repr(value)
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
 NO_NAME = "no file can have this name"
-"""What is wrong with a path that has a zero byte in it."""
+"""The message for a path that contains a null byte."""
 
 
 def reason(error: Exception) -> str:
-    """What an error says, without the number and the file's name that the system's errors carry,
-    and without characters that would do something to a terminal: a file may have put them there."""
+    """The message of an error, safe to print.
+
+    The error number and the file name of system errors are left out. Characters that are not
+    printable are escaped: they may come from a file and could control a terminal.
+    """
     text = (isinstance(error, OSError) and error.strerror) or str(error)
-    if isinstance(error, ValueError) and "embedded null" in text:  # more words follow in 3.13
+    if isinstance(error, ValueError) and "embedded null" in text:  # Python 3.13 adds words
         return NO_NAME
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text

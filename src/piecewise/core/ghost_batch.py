@@ -1,31 +1,33 @@
-"""Pictures go through a network in groups of 16, and a training step knows which pictures they are.
+"""Ghost batches of 16 examples, and the context of a training step.
 
-Statistics of batch normalisation are a group's, gradients are added group by group, and memory does
-not grow with the number of pictures.
+A network runs on 16 examples at a time. Batch normalization computes its statistics within a ghost
+batch, gradients are summed over ghost batches, and memory does not grow with the batch size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy.typing as npt
+from .array_types import Array
 
 GROUP_SIZE = 16
 
 
 def ghost_batches(count: int) -> Iterator[slice]:
-    """The groups that ``count`` pictures go through in."""
+    """Slices of up to 16 that divide ``count`` examples."""
     for start in range(0, count, GROUP_SIZE):
         yield slice(start, min(start + GROUP_SIZE, count))
 
 
 class StepContext(NamedTuple):
-    """When and on which pictures of the data set a training step runs: what its draws hang on."""
+    """The seed, the epoch and the examples of a training step; its random numbers depend on them."""
 
     seed: int
     epoch: int
-    pictures: npt.NDArray[Any]  # (N,) numbers of the pictures
+    indices: Array
+    """(N,) positions of the examples in the dataset."""
 
-    def part(self, group: slice) -> StepContext:
-        return self._replace(pictures=self.pictures[group])
+    def subset(self, batch: slice) -> StepContext:
+        """The same for some of the examples."""
+        return self._replace(indices=self.indices[batch])

@@ -1,4 +1,4 @@
-"""Locks that end with the process that holds them, however it ends."""
+"""File locks that the operating system releases when the process ends."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def lock(handle: int) -> bool:
-    """Take the lock of an open file or folder until it is closed; False if another has it. OSError
-    where the file system knows no locks.
+    """Lock an open file or folder until it is closed; False if another process holds the lock.
 
-    Windows has no such locks for folders: there it is always given.
+    Raises OSError on a file system without locks. Windows has no locks for folders; there the
+    function returns True without a lock.
     """
     if sys.platform == "win32":
         return True

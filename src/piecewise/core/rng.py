@@ -1,9 +1,10 @@
-"""Random numbers that are a function of what they are for, never of what was drawn before.
+"""A counter-based random number generator: Threefry-2x32.
 
-Every word is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random numbers:
-as easy as 1, 2, 3", 2011) of a key and a counter. The key is folded from a seed and a path such as
-(purpose, epoch, picture, layer), the counter is the cell. So the same numbers come out on every
-platform, in any order, on any number of threads, and after a resume.
+Random numbers are a function of a key and a counter, not of the numbers drawn before. Every word is
+Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
+3", 2011). The key is derived from a seed and a path such as (purpose, epoch, example, layer); the
+counter is the cell. The numbers are therefore the same on every platform, in any order, on any
+number of threads and after a resume.
 """
 
 from __future__ import annotations
@@ -11,30 +12,29 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Words = npt.NDArray[np.uint32]
+from .array_types import Float64, Int64, Uint32
 
-# The first step of every path says what the numbers are for.
+# The first element of every path: what the numbers are used for.
 WEIGHTS, DROPOUT, ORDER, XO_DRAWS, SPLIT, AUGMENTATION_DRAWS, NOISE, COLUMNS = range(1, 9)
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
-"""By how many bits the steps of a round turn a word."""
+"""Bits by which the steps of a round rotate a word."""
 PARITY = np.uint32(0x1BD11BDA)
-"""What the third word of a key is made with."""
+"""The constant from which the third word of a key is computed."""
 
 
 class Key(NamedTuple):
-    """Two words, or two arrays of words: a key for each element."""
+    """Two words, or two arrays of words with a key for each element."""
 
-    low: Words
-    high: Words
+    low: Uint32
+    high: Uint32
 
 
-def threefry(key: Key, low: Any, high: Any) -> tuple[Words, Words]:
+def threefry(key: Key, low: Any, high: Any) -> tuple[Uint32, Uint32]:
     """Two random words for each counter (``low``, ``high``), broadcast against the key."""
     schedule = (key.low, key.high, PARITY ^ key.low ^ key.high)
-    with np.errstate(over="ignore"):  # words wrap around, as they should
+    with np.errstate(over="ignore"):  # words wrap around
         x = np.asarray(low, np.uint32) + schedule[0]
         y = np.asarray(high, np.uint32) + schedule[1]
         for block in range(5):
@@ -48,7 +48,7 @@ def threefry(key: Key, low: Any, high: Any) -> tuple[Words, Words]:
 
 
 def derive_key(seed: int, *path: Any) -> Key:
-    """The key of a seed (0 to 2**64 - 1) and a path of whole numbers, or of arrays of them."""
+    """The key of a seed (0 to 2**64 - 1) and a path of integers or arrays of integers."""
     key = Key(*_halves(seed))
     for step in path:
         key = fold_in(key, step)
@@ -56,13 +56,14 @@ def derive_key(seed: int, *path: Any) -> Key:
 
 
 def fold_in(key: Key, step: Any) -> Key:
-    """The key one step further along a path."""
+    """The key of a path that is one element longer."""
     return Key(*threefry(key, *_halves(step)))
 
 
-def random_words(key: Key, count: int, start: int = 0) -> Words:
-    """``count`` random words along a new last axis, from the (even) number ``start`` on: words 2i
-    and 2i + 1 are those of counter i.
+def random_words(key: Key, count: int, start: int = 0) -> Uint32:
+    """Random words number ``start`` (even) to ``start + count - 1`` along a new last axis.
+
+    Words 2i and 2i + 1 are those of counter i.
     """
     counters = np.arange(start // 2, (start + count + 1) // 2, dtype=np.uint32)
     wide = Key(key.low[..., None], key.high[..., None])
@@ -71,21 +72,23 @@ def random_words(key: Key, count: int, start: int = 0) -> Words:
     return both.reshape(*both.shape[:-2], -1)[..., :count]
 
 
-def uniform(key: Key, count: int, start: int = 0) -> npt.NDArray[np.float64]:
-    """``count`` numbers from [0, 1) along a new last axis: multiples of 2**-24."""
+def uniform(key: Key, count: int, start: int = 0) -> Float64:
+    """``count`` uniform numbers in [0, 1) along a new last axis: multiples of 2**-24."""
     return (random_words(key, count, start) >> np.uint32(8)).astype(np.float64) * 2.0**-24
 
 
-def permutation(key: Key, count: int) -> npt.NDArray[np.int64]:
-    """The numbers 0 to ``count`` - 1 in random order: by a random word each, equal ones by number.
-    ``count`` is at most 2**32."""
+def permutation(key: Key, count: int) -> Int64:
+    """The integers 0 to ``count - 1`` in random order; ``count`` is at most 2**32.
+
+    They are sorted by a random word each, and by themselves where words are equal.
+    """
     drawn = random_words(key, count).astype(np.uint64) << np.uint64(32)
     drawn |= np.arange(count, dtype=np.uint64)
-    drawn.sort()  # no two are equal, so that every way to sort gives the same
+    drawn.sort()  # no two are equal, so every sorting algorithm gives the same order
     return (drawn & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def _halves(value: Any) -> tuple[Words, Words]:
+def _halves(value: Any) -> tuple[Uint32, Uint32]:
     wide = np.asarray(value, np.uint64)
     return (wide & np.uint64(0xFFFFFFFF)).astype(np.uint32), (wide >> np.uint64(32)).astype(
         np.uint32
