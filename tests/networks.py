@@ -198,7 +198,7 @@ def margin(sample: Sample, moment: StepContext | None = None, *, zeros: bool = T
 
     nearest = inf
     for group in ghost_batches(len(sample.x)):
-        x, part = sample.x[group], moment and moment.part(group)
+        x, part = sample.x[group], moment and moment.subset(group)
         outputs, _ = model.forward(sample.architecture.stages, sample.arrays, x, part)
         for stage, given in zip(sample.architecture.stages, [x, *outputs[:-1]], strict=True):
             if isinstance(stage.layer, Relu):

@@ -18,7 +18,7 @@ from piecewise.core.rng import derive_key
 from piecewise.reference import model
 from piecewise.reference.finite_differences import numerical_gradient, numerical_gradients
 from piecewise.reference.losses import LOSSES, softmax, softmax_backward
-from piecewise.reference.reductions import Draw
+from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layer import Layer, Shape, layer_fields
 from piecewise.spec.notation import parse
@@ -96,7 +96,9 @@ def test_a_layer_sends_back_what_nudging_its_input_and_arrays_finds(
 ) -> None:
     (layer,) = parse(notation)
     x, own = spaced((3, *shape), seed=1), own_arrays(layer, Shape(*shape))
-    assert_layer(layer, x, own, Draw(derive_key(7, np.arange(3))) if training else None, notation)
+    assert_layer(
+        layer, x, own, TrainingMode(derive_key(7, np.arange(3))) if training else None, notation
+    )
 
 
 def test_an_embedding_sends_back_what_nudging_its_table_finds() -> None:
@@ -112,7 +114,7 @@ def own_arrays(layer: Layer, shape: Shape) -> dict[str, Array]:
 
 
 def assert_layer(
-    layer: Layer, x: Array, own: dict[str, Array], draw: Draw | None, said: str
+    layer: Layer, x: Array, own: dict[str, Array], draw: TrainingMode | None, said: str
 ) -> None:
     """For a random upstream, the gradients of a layer are those of upstream times output."""
     pair = model.LAYER_FUNCTIONS[type(layer)]
@@ -220,14 +222,14 @@ def test_a_weight_multiplies_what_its_picture_alone_would_give(loss: str) -> Non
     weights = np.arange(count) % 4 / 2
     given = (made.architecture, made.arrays)
     alone = [model.gradients(*given, made.x[[n]], made.right[[n]], loss) for n in range(count)]
-    found = model.gradients(*given, made.x, made.right, loss, weights=weights)
+    found = model.gradients(*given, made.x, made.right, loss, sample_weight=weights)
     pairs = list(zip(weights, alone, strict=True))
     assert found.loss == pytest.approx(sum(w * one.loss for w, one in pairs) / count, rel=1e-12)
     for name, array in found.arrays.items():
         wanted = sum(w * one.arrays[name] for w, one in pairs) / count
         assert_near(array, wanted, 1e-12, f"{made}, {loss}: {name}", 1e-3)
     none, ones = (
-        model.gradients(*given, made.x, made.right, loss, weights=some)
+        model.gradients(*given, made.x, made.right, loss, sample_weight=some)
         for some in (None, np.ones(count))
     )
     assert none.loss == ones.loss

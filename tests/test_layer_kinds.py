@@ -21,7 +21,7 @@ from piecewise.insight.attribution.receptive_field import centres, receptive_fie
 from piecewise.insight.attribution.saliency import grad_cam
 from piecewise.page.walk_data import layers_of
 from piecewise.reference import model, pooling
-from piecewise.reference.reductions import Draw
+from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layer import Connectivity, Layer, Shape, Tensor
 from piecewise.spec.layers import BY_WORD, KINDS, Pool
@@ -239,6 +239,7 @@ def test_what_a_kind_declares_is_true(kind: type[Layer]) -> None:
         sums = arrays["bias"] + arrays["weight"] @ x.ravel()
         np.testing.assert_allclose(y.ravel(), sums)
     drawn = [
-        pair.forward(layer, x, arrays, Draw(derive_key(seed, np.arange(1))))[0] for seed in (0, 1)
+        pair.forward(layer, x, arrays, TrainingMode(derive_key(seed, np.arange(1))))[0]
+        for seed in (0, 1)
     ]
     assert (drawn[0] != drawn[1]).any() == kind.draws

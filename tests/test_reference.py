@@ -15,7 +15,7 @@ from piecewise.core.rng import derive_key
 from piecewise.reference import model
 from piecewise.reference.fully_connected import votes
 from piecewise.reference.losses import LOSSES, log_softmax, softmax, softmax_backward
-from piecewise.reference.reductions import Draw
+from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layer import Shape
 from piecewise.spec.notation import parse
@@ -37,7 +37,7 @@ def check(
     backward: str,
     arrays: dict[str, Any] | None = None,
     gradients: dict[str, Any] | None = None,
-    draw: Draw | None = None,
+    draw: TrainingMode | None = None,
     tolerance: float = 0.0,
 ) -> None:
     """A layer gives these numbers, "x -> y" and "upstream -> dx", in both precisions."""
@@ -224,7 +224,7 @@ def test_norm_trains_with_the_mean_and_deviation_of_the_group() -> None:
         "4 0 ; 0 0 -> 2 -2 ; 0 0",
         arrays={"weight": [3], "bias": [1], "mean": [50], "variance": [60]},
         gradients={"weight": [-4], "bias": [4]},
-        draw=Draw(derive_key(1, np.arange(2))),
+        draw=TrainingMode(derive_key(1, np.arange(2))),
         tolerance=1e-5,
     )
 
@@ -234,7 +234,7 @@ def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
     x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
     x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
     moment = StepContext(0, 0, np.arange(18))
-    found = model.gradients(made.architecture, made.arrays, x, made.right, moment=moment).observed
+    found = model.gradients(made.architecture, made.arrays, x, made.right, context=moment).observed
     assert found["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
     assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
 
@@ -296,7 +296,7 @@ def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0
 def test_dropout_zeroes_its_share_scales_the_rest_and_sends_gradients_the_same_way() -> None:
     (layer,) = parse("dropout 0.3")
     pair, x = model.LAYER_FUNCTIONS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
-    y, kept = pair.forward(layer, x, {}, Draw(derive_key(3, np.arange(20))))
+    y, kept = pair.forward(layer, x, {}, TrainingMode(derive_key(3, np.arange(20))))
     assert set(np.unique(y)) == {np.float32(0), np.float32(7) * np.float32(1 / 0.7)}
     assert abs((y == 0).mean() - 0.3) < 4 * sqrt(0.3 * 0.7 / y.size)
     assert (abs((y == 0).mean(axis=(1, 2, 3)) - 0.3) < 5 * sqrt(0.3 * 0.7 / y[0].size)).all()
@@ -325,7 +325,7 @@ def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: s
     given = (made.architecture, made.arrays)
     found = model.gradients(*given, made.x, made.right, loss, moment)
     one = [slice(n, n + 1) for n in range(20)]
-    alone = [model.gradients(*given, made.x[n], made.right[n], loss, moment.part(n)) for n in one]
+    alone = [model.gradients(*given, made.x[n], made.right[n], loss, moment.subset(n)) for n in one]
     assert found.loss == fsum(step.loss for step in alone) / 20
     for name, slope in found.arrays.items():
         wanted = sum(step.arrays[name] for step in alone) / 20
@@ -378,7 +378,7 @@ def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
         assert output.shape == (len(made.x), *stage.output), made
         output.setflags(write=False)
     dx, slopes = model.backward(stages, made.arrays, outputs[-1], kept)
-    found = model.gradients(made.architecture, made.arrays, made.x, made.right, moment=moment)
+    found = model.gradients(made.architecture, made.arrays, made.x, made.right, context=moment)
     assert dx.shape == made.x.shape, made
     for gradients in (slopes, found.arrays):
         shapes = {name: slope.shape for name, slope in gradients.items()}

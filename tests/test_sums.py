@@ -11,7 +11,7 @@ import pytest
 from piecewise.core.array_types import Array
 from piecewise.core.rng import derive_key
 from piecewise.reference import batch_norm, convolution
-from piecewise.reference.reductions import Draw, tree_sum
+from piecewise.reference.reductions import TrainingMode, tree_sum
 from piecewise.spec.layers import Convolution, Norm
 from piecewise.spec.notation import parse
 
@@ -82,12 +82,12 @@ def test_norms_statistics_and_slopes_are_added_picture_by_picture(count: int) ->
     random = np.random.default_rng(count)
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
     own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
-    _, kept = batch_norm.forward(Norm(), x, own, Draw(derive_key(0)))
+    _, kept = batch_norm.forward(Norm(), x, own, TrainingMode(derive_key(0)))
     _, slopes = batch_norm.backward(Norm(), upstream, own, kept)
     mean = added(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
     away = x.transpose(0, 2, 3, 1) - mean
     variance = added(away * away) / np.float32(count * 13 * 9)
-    slope, normal = upstream.transpose(0, 2, 3, 1), kept.normal.transpose(0, 2, 3, 1)
+    slope, normal = upstream.transpose(0, 2, 3, 1), kept.normalized.transpose(0, 2, 3, 1)
     assert np.array_equal(kept.mean, mean)
     assert np.array_equal(kept.variance, variance)
     assert np.array_equal(slopes["weight"], added(slope * normal))

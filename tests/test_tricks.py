@@ -90,16 +90,16 @@ def test_a_quarter_turn_is_clockwise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_flip_mirrors_left_and_right_before_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(4, 7)
-    assert (apply_geometric(monkeypatch, picture, mirrored=True) == picture[:, ::-1]).all()
-    moved = apply_geometric(monkeypatch, picture, mirrored=True, right=1.0)
+    assert (apply_geometric(monkeypatch, picture, flipped=True) == picture[:, ::-1]).all()
+    moved = apply_geometric(monkeypatch, picture, flipped=True, right=1.0)
     assert (moved[:, 1:] == picture[:, ::-1][:, :-1]).all()
 
 
 def test_twice_the_size_is_every_pixel_twice_as_far_out(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(9, 9)
-    larger = apply_geometric(monkeypatch, picture, scaling=2.0)
+    larger = apply_geometric(monkeypatch, picture, scale=2.0)
     assert larger[::2, ::2] == pytest.approx(picture[2:7, 2:7], abs=1e-6)
-    smaller = apply_geometric(monkeypatch, picture, scaling=0.5)
+    smaller = apply_geometric(monkeypatch, picture, scale=0.5)
     assert smaller[2:7, 2:7] == pytest.approx(picture[::2, ::2], abs=1e-6)
     assert (smaller[:1] == -1).all()
 
@@ -109,10 +109,10 @@ def test_a_dot_grows_and_a_block_shrinks(monkeypatch: pytest.MonkeyPatch) -> Non
     dot[3, 3] = 1
     block = -np.ones((7, 7))
     block[2:5, 2:5] = 1
-    assert (apply_geometric(monkeypatch, dot, weight=1.0) == block).all()
-    assert (apply_geometric(monkeypatch, block, weight=-1.0) == dot).all()
-    assert (apply_geometric(monkeypatch, dot, weight=3.0) == 1).all()
-    between = apply_geometric(monkeypatch, dot, weight=1.25)
+    assert (apply_geometric(monkeypatch, dot, stroke_width=1.0) == block).all()
+    assert (apply_geometric(monkeypatch, block, stroke_width=-1.0) == dot).all()
+    assert (apply_geometric(monkeypatch, dot, stroke_width=3.0) == 1).all()
+    between = apply_geometric(monkeypatch, dot, stroke_width=1.25)
     assert (between[2:5, 2:5] == 1).all()
     assert between[1, 1:6].tolist() == [-0.5] * 5  # a quarter of the way from -1 to 1
     assert (between[0] == -1).all()
@@ -139,14 +139,14 @@ def test_draws_are_spread_over_all_that_is_allowed() -> None:
     for values, low, high in (
         (drawn.right, -4, 4),
         (drawn.down, -2, 2),
-        (drawn.scaling, 0.6, 1.4),
+        (drawn.scale, 0.6, 1.4),
         (drawn.rotation, -60, 60),
-        (drawn.weight, -2.3, 2.3),
+        (drawn.stroke_width, -2.3, 2.3),
     ):
         counts, _ = np.histogram(values, bins=8, range=(low, high))
         assert counts.sum() == 20_000
         assert np.abs(counts - 2_500).max() < 250
-    assert abs(drawn.mirrored.sum() - 10_000) < 300
+    assert abs(drawn.flipped.sum() - 10_000) < 300
     parts = np.corrcoef(np.stack(drawn).astype(float))
     assert np.abs(parts - np.eye(6)).max() < 0.03
 
@@ -184,7 +184,9 @@ def test_contrast_and_light_are_one_line_through_a_picture_s_numbers() -> None:
     pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, brightness=0.2)
     changed = augment(tricks, pictures, "any", moment(40))
     drawn = intensity_draws(tricks, 5, 6, moment(40))
-    for x, y, factor, light in zip(pictures, changed, drawn.contrast, drawn.light, strict=True):
+    for x, y, factor, light in zip(
+        pictures, changed, drawn.contrast, drawn.brightness, strict=True
+    ):
         assert y == pytest.approx(factor * x + light, abs=1e-6)
         assert 0.5 <= factor <= 1.5
         assert abs(light) <= 0.2

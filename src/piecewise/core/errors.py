@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 
 class PiecewiseError(Exception):
-    """The base class of the package's errors; the command line prints the message and exits with 1."""
+    """The base class of the package's errors; the command line prints it and exits with 1."""
 
 
 class LimitError(PiecewiseError, ValueError):
@@ -73,7 +73,7 @@ class TrainingError(PiecewiseError, RuntimeError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'conv'?"`` if a known word is similar, otherwise the list of known words."""
+    """``"; did you mean 'conv'?"`` if a known word is similar, else all known words."""
     choices = sorted(known)
     near = get_close_matches(word[:40].lower(), choices, n=1, cutoff=0.6)
     if near:

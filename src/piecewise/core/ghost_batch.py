@@ -21,7 +21,7 @@ def ghost_batches(count: int) -> Iterator[slice]:
 
 
 class StepContext(NamedTuple):
-    """The seed, the epoch and the examples of a training step; its random numbers depend on them."""
+    """The seed, epoch and examples of a training step, which determine its random numbers."""
 
     seed: int
     epoch: int

@@ -1,11 +1,11 @@
-"""Training-time tricks: translation, scaling, rotation, stroke weight, mirroring; contrast, light,
-noise and masks.
+"""Augmentation in training: flip, scale, rotation, shift, stroke width; contrast, brightness, noise
+and band masking.
 
-What happens to a picture follows from seed, epoch and its number in the data set alone. In this
-order: it is mirrored, scaled and turned about its middle, shifted, and its strokes are made
-thicker or thinner. The first four are one sampling: every new pixel looks up where it comes from.
-Then its numbers are multiplied (contrast), something is added to all (light) and to each (noise),
-and they are kept within -1 and 1; a band of rows and one of columns become ground (masks).
+The changes of an image depend on the seed, the epoch and its index in the dataset only. An image is
+flipped, scaled and rotated about its center, and shifted, all in one resampling: every new pixel is
+interpolated at its source. Then its strokes are dilated or eroded. Then values are multiplied
+(contrast), a constant (brightness) and noise are added, and values are clipped to -1 to 1. Last, a
+band of rows and one of columns are set to the background (band masking).
 """
 
 from __future__ import annotations
@@ -13,125 +13,135 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Float64
+from ..core.array_types import Bool, Float32, Float64, Int64
 from ..core.ghost_batch import StepContext
 from ..core.portable_math import sine_cosine
 from ..core.rng import AUGMENTATION_DRAWS, NOISE, derive_key, uniform
 from ..spec.augmentation import BACKGROUND, Augmentation
 
-Pictures = npt.NDArray[np.float32]
-
 
 class GeometricDraws(NamedTuple):
-    """What happens to each of (N,) pictures."""
+    """The geometric changes of N images, (N,) each."""
 
     right: Float64
-    """Pixels, as is ``down``."""
+    """Pixels."""
     down: Float64
-    scaling: Float64
+    """Pixels."""
+    scale: Float64
     """A factor."""
     rotation: Float64
     """Degrees, clockwise."""
-    weight: Float64
-    """Pixels: above zero strokes become thicker, below zero thinner."""
-    mirrored: npt.NDArray[np.bool_]
+    stroke_width: Float64
+    """Pixels: dilation above zero, erosion below."""
+    flipped: Bool
+    """Left to right."""
 
 
 class IntensityDraws(NamedTuple):
-    """What happens to the numbers of each of (N,) pictures."""
+    """The changes of intensity of N images, (N,) each."""
 
     contrast: Float64
     """A factor."""
-    light: Float64
+    brightness: Float64
+    """A constant that is added."""
     noise: Float64
-    """How far noise goes, to each side."""
-    rows: npt.NDArray[np.int64]
-    """(2, N): the first row of a band that is masked, and the one after it."""
-    columns: npt.NDArray[np.int64]
+    """The largest absolute value of the noise."""
+    rows: Int64
+    """(2, N): the first row of the masked band, and the row after the band."""
+    columns: Int64
+    """(2, N), likewise."""
 
 
 def geometric_draws(
-    tricks: Augmentation, height: int, width: int, moment: StepContext
+    augmentation: Augmentation, height: int, width: int, context: StepContext
 ) -> GeometricDraws:
-    """Six even numbers for each picture, spread over what the tricks allow."""
-    drawn = uniform(derive_key(moment.seed, AUGMENTATION_DRAWS, moment.epoch, moment.pictures), 6)
-    even = 2 * drawn - 1
-    low, high = tricks.scale
-    # A single row or column would turn into an almost empty one.
-    rotation = tricks.rotation if min(height, width) > 1 else 0.0
+    """Random changes within the limits of the augmentation, of six uniform numbers an image."""
+    drawn = uniform(derive_key(context.seed, AUGMENTATION_DRAWS, context.epoch, context.indices), 6)
+    signed = 2 * drawn - 1
+    low, high = augmentation.scale
+    # A rotated single row or column would be almost empty.
+    rotation = augmentation.rotation if min(height, width) > 1 else 0.0
     return GeometricDraws(
-        even[:, 0] * (tricks.shift[1] * width),
-        even[:, 1] * (tricks.shift[0] * height),
+        signed[:, 0] * (augmentation.shift[1] * width),
+        signed[:, 1] * (augmentation.shift[0] * height),
         low + drawn[:, 2] * (high - low),
-        even[:, 3] * rotation,
-        even[:, 4] * tricks.stroke_width,
-        (drawn[:, 5] < 0.5) & tricks.horizontal_flip,
+        signed[:, 3] * rotation,
+        signed[:, 4] * augmentation.stroke_width,
+        (drawn[:, 5] < 0.5) & augmentation.horizontal_flip,
     )
 
 
 def intensity_draws(
-    tricks: Augmentation, height: int, width: int, moment: StepContext
+    augmentation: Augmentation, height: int, width: int, context: StepContext
 ) -> IntensityDraws:
-    """Seven more even numbers for each picture, after those of `geometric_draws`."""
+    """Likewise, of the next seven uniform numbers an image."""
     drawn = uniform(
-        derive_key(moment.seed, AUGMENTATION_DRAWS, moment.epoch, moment.pictures), 7, 6
+        derive_key(context.seed, AUGMENTATION_DRAWS, context.epoch, context.indices), 7, 6
     )
     return IntensityDraws(
-        1 + (2 * drawn[:, 0] - 1) * tricks.contrast,
-        (2 * drawn[:, 1] - 1) * tricks.brightness,
-        drawn[:, 6] * tricks.noise,
-        _band(tricks.widest(height), height, drawn[:, 2], drawn[:, 3]),
-        _band(tricks.widest(width), width, drawn[:, 4], drawn[:, 5]),
+        1 + (2 * drawn[:, 0] - 1) * augmentation.contrast,
+        (2 * drawn[:, 1] - 1) * augmentation.brightness,
+        drawn[:, 6] * augmentation.noise,
+        _band(augmentation.widest(height), height, drawn[:, 2], drawn[:, 3]),
+        _band(augmentation.widest(width), width, drawn[:, 4], drawn[:, 5]),
     )
 
 
-def _band(widest: int, side: int, breadth: Float64, place: Float64) -> npt.NDArray[np.int64]:
-    """A band of 0 to ``widest`` cells somewhere in a side, by two numbers from [0, 1): (2, N)."""
-    cells = (breadth * (widest + 1)).astype(np.int64)  # exact: 24 bits times 20
-    first = (place * (side - cells + 1)).astype(np.int64)
+def _band(widest: int, side: int, width: Float64, offset: Float64) -> Int64:
+    """Bands of 0 to ``widest`` cells of a side, from uniform numbers in [0, 1): (2, N)."""
+    cells = (width * (widest + 1)).astype(np.int64)  # exact: 24 bits times 20
+    first = (offset * (side - cells + 1)).astype(np.int64)
     return np.stack([first, first + cells])
 
 
-def augment(tricks: Augmentation, pictures: Pictures, ground: str, moment: StepContext) -> Pictures:
-    """Prepared pictures (N, C, H, W) -> the same shape. ``ground``: that of their preparation; what
-    comes from outside a drawing ("dark", "light") is ground, outside a photo ("any") the nearest
-    pixel of its edge."""
-    height, width = pictures.shape[2:]
-    weighed = apply_geometric(geometric_draws(tricks, height, width, moment), pictures, ground)
-    drawn_shades = intensity_draws(tricks, height, width, moment)
-    return _masked(_shaded(tricks, weighed, drawn_shades, moment), drawn_shades).astype(np.float32)
+def augment(
+    augmentation: Augmentation, images: Float32, background: str, context: StepContext
+) -> Float32:
+    """Augment preprocessed images (N, C, H, W).
+
+    ``background`` is that of their preprocessor. Pixels from outside a drawing ("dark", "light")
+    are background; outside a photo ("any"), they are the nearest pixel of the edge.
+    """
+    height, width = images.shape[2:]
+    changed = apply_geometric(
+        geometric_draws(augmentation, height, width, context), images, background
+    )
+    intensity = intensity_draws(augmentation, height, width, context)
+    return _mask_bands(
+        _change_intensity(augmentation, changed, intensity, context), intensity
+    ).astype(np.float32)
 
 
-def apply_geometric(drawn: GeometricDraws, pictures: Pictures, ground: str) -> Float64:
-    """Prepared pictures (N, C, H, W) -> the same shape, moved and made bolder or finer exactly as
-    ``drawn`` says, of each picture or, with draws for one, of all alike. ``ground``: see
-    `augment`."""
-    rows, columns = _sources(drawn, *pictures.shape[2:])
-    moved = _sampled(pictures.astype(np.float64), rows, columns, is_drawing=ground != "any")
-    return _weighed(moved, drawn.weight)
+def apply_geometric(drawn: GeometricDraws, images: Float32, background: str) -> Float64:
+    """Apply geometric changes to preprocessed images (N, C, H, W).
+
+    ``drawn`` holds the changes of each image, or of one for all. ``background``: see `augment`.
+    """
+    rows, columns = _source_coordinates(drawn, *images.shape[2:])
+    moved = _interpolate(images.astype(np.float64), rows, columns, is_drawing=background != "any")
+    return _dilate(moved, drawn.stroke_width)
 
 
-def _sources(drawn: GeometricDraws, height: int, width: int) -> tuple[Float64, Float64]:
-    """Where each pixel comes from: rows and columns, both (N, H, W)."""
-    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+def _source_coordinates(drawn: GeometricDraws, height: int, width: int) -> tuple[Float64, Float64]:
+    """The coordinates at which each new pixel is sampled: rows and columns, both (N, H, W)."""
+    center_x, center_y = (width - 1) / 2, (height - 1) / 2
     right, down = drawn.right[:, None, None], drawn.down[:, None, None]
-    x = np.arange(width) - middle_x - right  # from the middle, before the shift
-    y = np.arange(height)[:, None] - middle_y - down
+    x = np.arange(width) - center_x - right  # from the center, before the shift
+    y = np.arange(height)[:, None] - center_y - down
     sine, cosine = sine_cosine(drawn.rotation * (3.141592653589793 / 180))
-    sine, cosine = ((part / drawn.scaling)[:, None, None] for part in (sine, cosine))
-    side = np.where(drawn.mirrored, -1.0, 1.0)[:, None, None]
-    columns = side * (cosine * x + sine * y) + middle_x  # turned back and scaled back
-    rows = cosine * y - sine * x + middle_y
+    sine, cosine = ((one / drawn.scale)[:, None, None] for one in (sine, cosine))
+    side = np.where(drawn.flipped, -1.0, 1.0)[:, None, None]
+    columns = side * (cosine * x + sine * y) + center_x  # the inverse rotation and scale
+    rows = cosine * y - sine * x + center_y
     return rows, columns
 
 
-def _sampled(x: Float64, rows: Float64, columns: Float64, *, is_drawing: bool) -> Float64:
-    """The values of the pictures at places between the pixels, from the four around each."""
+def _interpolate(x: Float64, rows: Float64, columns: Float64, *, is_drawing: bool) -> Float64:
+    """Bilinear interpolation of the images at rows and columns."""
     height, width = x.shape[2:]
-    framed = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)), constant_values=BACKGROUND)
-    # A drawing fades into its ground within one pixel. Along an axis of one pixel nothing can move.
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)), constant_values=BACKGROUND)
+    # A drawing fades into its background within one pixel. An axis of one pixel cannot move.
     out_y, out_x = (int(is_drawing and side > 1) for side in (height, width))
     rows = np.clip(rows, -out_y, height - 1 + out_y) + 1
     columns = np.clip(columns, -out_x, width - 1 + out_x) + 1
@@ -139,9 +149,9 @@ def _sampled(x: Float64, rows: Float64, columns: Float64, *, is_drawing: bool) -
     along, across = (columns - left)[:, None], (rows - top)[:, None]
 
     def at(down: int, right: int) -> Any:
-        picture, channel = np.ogrid[: len(x), : x.shape[1]]
-        return framed[
-            picture[..., None, None],
+        image, channel = np.ogrid[: len(x), : x.shape[1]]
+        return padded[
+            image[..., None, None],
             channel[..., None, None],
             (top + down)[:, None],
             (left + right)[:, None],
@@ -152,18 +162,20 @@ def _sampled(x: Float64, rows: Float64, columns: Float64, *, is_drawing: bool) -
     return np.asarray(upper + across * (lower - upper))
 
 
-def _weighed(x: Float64, weight: Float64) -> Float64:
-    """Strokes thicker by the largest of each 3x3 neighbourhood, thinner by the smallest, once for
-    every whole pixel; the rest of the way is a mixture."""
-    side = np.where(weight < 0, -1.0, 1.0)[:, None, None, None]
-    for number in range(int(np.ceil(np.abs(weight).max(initial=0)))):
-        share = np.clip(np.abs(weight) - number, 0, 1)[:, None, None, None]
-        x = x + share * (side * _largest_around(side * x) - x)
+def _dilate(x: Float64, stroke_width: Float64) -> Float64:
+    """Dilation by the maximum of each 3x3 neighborhood, erosion by the minimum.
+
+    It is applied once for every pixel of stroke width, and mixed for the fraction of a pixel.
+    """
+    side = np.where(stroke_width < 0, -1.0, 1.0)[:, None, None, None]
+    for number in range(int(np.ceil(np.abs(stroke_width).max(initial=0)))):
+        fraction = np.clip(np.abs(stroke_width) - number, 0, 1)[:, None, None, None]
+        x = x + fraction * (side * _maximum_filter(side * x) - x)
     return x
 
 
-def _largest_around(x: Float64) -> Float64:
-    """The largest of each 3x3 neighbourhood, as far as it lies in the picture."""
+def _maximum_filter(x: Float64) -> Float64:
+    """The maximum of each 3x3 neighborhood, within the image."""
     for axis in (2, 3):
         after = np.concatenate([np.delete(x, 0, axis), x.take([-1], axis)], axis)
         before = np.concatenate([x.take([0], axis), np.delete(x, -1, axis)], axis)
@@ -171,22 +183,22 @@ def _largest_around(x: Float64) -> Float64:
     return x
 
 
-def _shaded(
-    tricks: Augmentation, x: Float64, drawn: IntensityDraws, moment: StepContext
+def _change_intensity(
+    augmentation: Augmentation, x: Float64, drawn: IntensityDraws, context: StepContext
 ) -> Float64:
-    """Contrast, light and noise; nothing is kept within bounds where none of them is wanted."""
-    if not (tricks.contrast or tricks.brightness or tricks.noise):
+    """Contrast, brightness and noise; values are clipped only if there is any of them."""
+    if not (augmentation.contrast or augmentation.brightness or augmentation.noise):
         return x
-    contrast, light, loudness = (part[:, None, None, None] for part in drawn[:3])
-    x = x * contrast + light
-    if tricks.noise:
-        key = derive_key(moment.seed, NOISE, moment.epoch, moment.pictures)
-        x = x + (2 * uniform(key, x[0].size).reshape(x.shape) - 1) * loudness
+    contrast, brightness, noise = (one[:, None, None, None] for one in drawn[:3])
+    x = x * contrast + brightness
+    if augmentation.noise:
+        key = derive_key(context.seed, NOISE, context.epoch, context.indices)
+        x = x + (2 * uniform(key, x[0].size).reshape(x.shape) - 1) * noise
     return np.clip(x, -1, 1)
 
 
-def _masked(x: Float64, drawn: IntensityDraws) -> Float64:
-    """Ground in a band of rows and one of columns."""
+def _mask_bands(x: Float64, drawn: IntensityDraws) -> Float64:
+    """Set a band of rows and one of columns to the background."""
     rows, columns = (
         (band[0, :, None] <= np.arange(side)) & (np.arange(side) < band[1, :, None])
         for band, side in ((drawn.rows, x.shape[2]), (drawn.columns, x.shape[3]))

@@ -1,9 +1,9 @@
-"""Batch normalisation (Ioffe, Szegedy 2015): each map to mean 0 and deviation 1, then scaled and
-shifted by two learned numbers.
+"""Batch normalization (Ioffe, Szegedy 2015): each map is normalized to mean 0 and deviation 1, then
+scaled and shifted by two learned numbers.
 
-While training, mean and variance are those of the group of pictures that is run together (ghost
-batches: Hoffer, Hubara, Soudry 2017); when the network answers, their running averages. A variance
-is the mean of the squared differences, divided by their number in both.
+In training, mean and variance are those of the ghost batch (Hoffer, Hubara, Soudry 2017); at
+inference, they are running statistics. Both use the biased variance, the mean of the squared
+differences.
 """
 
 from __future__ import annotations
@@ -14,60 +14,62 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Norm
-from .reductions import Arrays, Draw, sum_over_cells
+from .reductions import Arrays, TrainingMode, sum_over_cells
 
 CACHES_INPUT = False
 
 
-class Kept(NamedTuple):
-    """What the way back needs: the normalised values, 1 / deviation, and the group's statistics."""
+class BatchNormCache(NamedTuple):
+    """What the backward pass needs: normalized values, 1 / deviation and the batch's statistics."""
 
-    normal: Array  # like x
+    normalized: Array  # like x
     scale: Array  # (C, 1, 1)
     mean: Array  # (C,)
     variance: Array  # (C,)
     training: bool
 
 
-def forward(layer: Norm, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Kept]:
+def forward(
+    layer: Norm, x: Array, arrays: Arrays, training: TrainingMode | None
+) -> tuple[Array, BatchNormCache]:
     """x (N, C, H, W), weight (C), bias (C), mean (C), variance (C) -> y like x."""
-    if draw is None:
+    if training is None:
         mean, variance = arrays["mean"], arrays["variance"]
     else:
         mean = _mean(x)
-        away = x - mean[:, None, None]
-        variance = _mean(away * away)
+        centered = x - mean[:, None, None]
+        variance = _mean(centered * centered)
     scale = (1 / np.sqrt(variance + x.dtype.type(layer.epsilon)))[:, None, None]
-    normal = (x - mean[:, None, None]) * scale
-    y = normal * arrays["weight"][:, None, None] + arrays["bias"][:, None, None]
-    return y, Kept(normal, scale, mean, variance, draw is not None)
+    normalized = (x - mean[:, None, None]) * scale
+    y = normalized * arrays["weight"][:, None, None] + arrays["bias"][:, None, None]
+    return y, BatchNormCache(normalized, scale, mean, variance, training is not None)
 
 
 def backward(
-    layer: Norm, upstream: Array, arrays: Arrays, kept: Kept
+    layer: Norm, upstream: Array, arrays: Arrays, cached: BatchNormCache
 ) -> tuple[Array, dict[str, Array]]:
     """upstream like x -> dx like x, dweight (C), dbias (C), both by `sum_over_cells`.
 
-    While training every x also moves the mean and the deviation of its map: what all of them do
-    together, a shift and a scaling, changes nothing and is taken out.
+    In training, every x also changes the mean and the deviation of its map. A common shift or
+    scaling of a map does not change y, so that part of the gradient is subtracted.
     """
-    normal, scale = kept.normal, kept.scale
-    gradients = {"weight": sum_over_cells(upstream * normal), "bias": sum_over_cells(upstream)}
-    if kept.training:
-        shift, stretch = (_share(gradients[name], upstream) for name in ("bias", "weight"))
-        upstream = upstream - shift[:, None, None] - normal * stretch[:, None, None]
+    normalized, scale = cached.normalized, cached.scale
+    gradients = {"weight": sum_over_cells(upstream * normalized), "bias": sum_over_cells(upstream)}
+    if cached.training:
+        shift, stretch = (_per_value(gradients[name], upstream) for name in ("bias", "weight"))
+        upstream = upstream - shift[:, None, None] - normalized * stretch[:, None, None]
     return upstream * (arrays["weight"][:, None, None] * scale), gradients
 
 
-def observed(kept: Kept) -> dict[str, Array]:
-    """The group's statistics, for the running averages."""
-    return {"mean": kept.mean, "variance": kept.variance}
+def observed(cached: BatchNormCache) -> dict[str, Array]:
+    """The batch's statistics, for the running statistics."""
+    return {"mean": cached.mean, "variance": cached.variance}
 
 
 def _mean(x: Array) -> Array:
-    return _share(sum_over_cells(x), x)
+    return _per_value(sum_over_cells(x), x)
 
 
-def _share(summed: Array, x: Array) -> Array:
-    """A sum for each map (C), divided by how many values of x (N, C, H, W) it has."""
+def _per_value(summed: Array, x: Array) -> Array:
+    """A sum for each map (C), divided by the number of values of x (N, C, H, W) in a map."""
     return np.asarray(summed / x.dtype.type(x.size // x.shape[1]))

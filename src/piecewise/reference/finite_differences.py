@@ -1,7 +1,7 @@
-"""The deck's picture of learning: adjust each number up and down a bit, see how the error changes.
+"""Numerical gradients by central differences: the deck's nudges.
 
-Slow and without any calculus, so it judges backpropagation, which gives the same in one go, and
-the engine, which nudges too.
+Each parameter is changed by a small amount in both directions, and the change of the loss is
+measured. This is slow and needs no calculus: it verifies backpropagation and the engine.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .reductions import Arrays
 def numerical_gradient(
     loss: Callable[[], float], array: Array, amount: float = NUDGE_SIZE
 ) -> Array:
-    """How ``loss`` changes with each number of ``array``, per unit: (up - down) / (2 amount).
+    """The gradient of ``loss`` by each number of ``array``: (up - down) / (2 amount).
 
-    ``array`` (float64) is adjusted in place, one number at a time, and left as it was.
+    ``array`` (float64) is changed in place, one number at a time, and restored.
     """
-    slope = np.empty_like(array)
+    gradient = np.empty_like(array)
     for index in np.ndindex(array.shape):
         value = array[index]
         array[index] = value + amount
@@ -33,26 +33,29 @@ def numerical_gradient(
         array[index] = value - amount
         down = loss()
         array[index] = value
-        slope[index] = (up - down) / (2 * amount)
-    return slope
+        gradient[index] = (up - down) / (2 * amount)
+    return gradient
 
 
 def numerical_gradients(
     architecture: Architecture,
     arrays: Arrays,
     x: Array,
-    right: Array,
+    labels: Array,
     loss: str,
-    moment: StepContext | None = None,
-    weights: Array | None = None,
+    context: StepContext | None = None,
+    sample_weight: Array | None = None,
 ) -> Gradients:
-    """What `run.gradients` gives, by nudging every parameter, in float64."""
+    """The same as `model.gradients`, by central differences of every parameter, in float64."""
     wide = {name: array.astype(np.float64) for name, array in arrays.items()}
     x = x if architecture.reads_texts else x.astype(np.float64)
 
-    def now() -> float:
-        return mean_loss(architecture, wide, x, right, loss, moment, weights)[0]
+    def current_loss() -> float:
+        return mean_loss(architecture, wide, x, labels, loss, context, sample_weight)[0]
 
-    slopes = {row.name: numerical_gradient(now, wide[row.name]) for row in architecture.parameters}
-    mean, observed = mean_loss(architecture, wide, x, right, loss, moment, weights)
-    return Gradients(mean, slopes, observed)
+    gradients = {
+        row.name: numerical_gradient(current_loss, wide[row.name])
+        for row in architecture.parameters
+    }
+    mean, observed = mean_loss(architecture, wide, x, labels, loss, context, sample_weight)
+    return Gradients(mean, gradients, observed)

@@ -1,4 +1,4 @@
-"""Fully connected: every value gets a vote."""
+"""The fully connected layer: every input value has a vote for every neuron."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Full
-from .reductions import Arrays, Draw
+from .reductions import Arrays, TrainingMode
 
 CACHES_INPUT = True
 
 
-def forward(layer: Full, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Array]:
+def forward(
+    layer: Full, x: Array, arrays: Arrays, training: TrainingMode | None
+) -> tuple[Array, Array]:
     """x (N, C, H, W), weight (neurons, inputs), bias (neurons) -> y (N, neurons, 1, 1).
 
-    The inputs are the values in the order channel, row, column. Each y starts as the bias; then
-    come the votes, input by input.
+    The inputs are in the order channel, row, column. Each y starts as the bias, and the votes are
+    added input by input.
     """
     weight, values = arrays["weight"], x.reshape(len(x), -1)
     y = np.repeat(arrays["bias"][None], len(x), axis=0)
@@ -25,10 +27,10 @@ def forward(layer: Full, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[A
 
 
 def backward(
-    layer: Full, upstream: Array, arrays: Arrays, kept: Array
+    layer: Full, upstream: Array, arrays: Arrays, cached: Array
 ) -> tuple[Array, dict[str, Array]]:
-    """upstream (N, neurons, 1, 1), kept = x -> dx like x, dweight, dbias."""
-    weight, values = arrays["weight"], kept.reshape(len(kept), -1)
+    """upstream (N, neurons, 1, 1), cached: x -> dx like x, dweight, dbias."""
+    weight, values = arrays["weight"], cached.reshape(len(cached), -1)
     upstream = upstream.reshape(len(upstream), -1)
     dvalues = np.zeros_like(values)
     for f in range(len(weight)):
@@ -38,11 +40,11 @@ def backward(
     for n in range(len(values)):
         dweight += upstream[n, :, None] * values[n]
         dbias += upstream[n]
-    return dvalues.reshape(kept.shape), {"weight": dweight, "bias": dbias}
+    return dvalues.reshape(cached.shape), {"weight": dweight, "bias": dbias}
 
 
 def votes(values: Array, weight: Array) -> Array:
-    """Each value's say: values (inputs), weight (neurons, inputs) -> (neurons, inputs).
+    """The votes of all values: values (inputs), weight (neurons, inputs) -> (neurons, inputs).
 
     A neuron's votes and its bias add up to its output.
     """

@@ -1,7 +1,7 @@
-"""The number that learning descends: how far the answers are from the right ones.
+"""Loss functions and softmax.
 
-Every loss takes logits (N, K) and the right class of each picture (N) and gives the loss of each
-picture (N) and its gradient (N, K). The right answer is 1 for the right class and 0 for the others.
+Every loss takes logits (N, K) and labels (N) and returns the loss of each example (N) and its
+gradient (N, K). Targets are one-hot: 1 for the class of the label and 0 for the others.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from ..core.portable_math import exp, log
 Loss = Callable[[Array, Array], tuple[Array, Array]]
 
 
-def absolute(logits: Array, right: Array) -> tuple[Array, Array]:
-    """The deck's: |right answer - actual answer|, added up over the classes."""
-    difference = logits - one_hot(logits, right)
+def absolute(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """The deck's error: |target - logit|, summed over the classes."""
+    difference = logits - one_hot(logits, labels)
     return _over_classes(np.abs(difference)), np.sign(difference)
 
 
-def squared(logits: Array, right: Array) -> tuple[Array, Array]:
-    """(right answer - actual answer) squared, added up over the classes."""
-    difference = logits - one_hot(logits, right)
+def squared(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """(target - logit) squared, summed over the classes."""
+    difference = logits - one_hot(logits, labels)
     return _over_classes(difference * difference), 2 * difference
 
 
-def cross_entropy(logits: Array, right: Array) -> tuple[Array, Array]:
-    """- log of the probability of the right class, probabilities by softmax."""
+def cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """The negative logarithm of the softmax probability of the label."""
     shifted, exponentials, sums = shifted_exponentials(logits)
-    chosen = shifted[np.arange(len(right)), right]
+    chosen = shifted[np.arange(len(labels)), labels]
     loss = log(sums).astype(logits.dtype) - chosen
-    return loss, exponentials / sums[:, None] - one_hot(logits, right)
+    return loss, exponentials / sums[:, None] - one_hot(logits, labels)
 
 
 LOSSES: dict[str, Loss] = {
@@ -44,15 +44,15 @@ LOSSES: dict[str, Loss] = {
 
 
 def shifted_exponentials(logits: Array) -> tuple[Array, Array, Array]:
-    """Logits (N, K) minus the largest of each row, the exponentials of that, none of which
-    overflows, and their sums (N)."""
+    """Logits (N, K) minus the largest of each row, so that no exponential overflows; their
+    exponentials (N, K); and the sums of those (N)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = exp(shifted).astype(logits.dtype)
     return shifted, exponentials, _over_classes(exponentials)
 
 
 def softmax(logits: Array) -> Array:
-    """Logits (N, K) -> probabilities (N, K): positive, and 1 in all for each picture."""
+    """Logits (N, K) -> probabilities (N, K), which sum to 1 for each example."""
     _, exponentials, sums = shifted_exponentials(logits)
     return np.asarray(exponentials / sums[:, None])
 
@@ -69,15 +69,15 @@ def softmax_backward(upstream: Array, probabilities: Array) -> Array:
     return np.asarray(probabilities * (upstream - common))
 
 
-def one_hot(logits: Array, right: Array) -> Array:
-    """The right answers (N, K): 1 for the right class, 0 for the others."""
-    wanted = np.zeros_like(logits)
-    wanted[np.arange(len(right)), right] = 1
-    return wanted
+def one_hot(logits: Array, labels: Array) -> Array:
+    """One-hot targets (N, K) of labels (N)."""
+    targets = np.zeros_like(logits)
+    targets[np.arange(len(labels)), labels] = 1
+    return targets
 
 
 def _over_classes(values: Array) -> Array:
-    """(N, K) -> (N): added class by class."""
+    """(N, K) -> (N): summed class by class."""
     summed = values[:, 0].copy()
     for column in range(1, values.shape[1]):
         summed += values[:, column]

@@ -1,4 +1,4 @@
-"""A whole network, forward and backward, by the layers' pairs, in groups of 16 pictures."""
+"""A whole network: forward pass, backward pass, loss and gradients, in ghost batches of 16."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ..spec.layer import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
 from .losses import LOSSES
-from .reductions import Arrays, Draw
+from .reductions import Arrays, TrainingMode
 
 
 class LayerFunctions(Protocol):
-    """What a layer kind's file has; each for its own record and what it keeps."""
+    """The functions in the file of each kind of layer."""
 
     CACHES_INPUT: bool
-    """Whether ``forward`` keeps its input, and nothing else, for ``backward``."""
+    """Whether ``forward`` caches its input, and nothing else, for ``backward``."""
 
     def forward(
-        self, layer: Any, x: Array, arrays: Arrays, draw: Draw | None, /
+        self, layer: Any, x: Array, arrays: Arrays, training: TrainingMode | None, /
     ) -> tuple[Array, Any]: ...
 
     def backward(
-        self, layer: Any, upstream: Array, arrays: Arrays, kept: Any, /
+        self, layer: Any, upstream: Array, arrays: Arrays, cached: Any, /
     ) -> tuple[Array, dict[str, Array]]: ...
 
 
@@ -43,13 +43,13 @@ LAYER_FUNCTIONS: dict[type[Layer], LayerFunctions] = {
     Norm: batch_norm,
     Embed: embedding,
 }
-"""Where each kind of layer keeps its ``forward`` and ``backward``."""
+"""The file with ``forward`` and ``backward`` of each kind of layer."""
 OBSERVED: dict[type[Layer], Callable[[Any], dict[str, Array]]] = {Norm: batch_norm.observed}
-"""Each kind with running averages: reads the group's statistics from what ``forward`` keeps."""
+"""For each kind with running statistics: reads the batch's statistics from the cached values."""
 
 
 class Gradients(NamedTuple):
-    """The mean loss over the pictures, its gradient by parameter name, the statistics seen."""
+    """The mean loss, its gradients by parameter name, and the batch statistics by name."""
 
     loss: float
     arrays: dict[str, Array]
@@ -57,153 +57,157 @@ class Gradients(NamedTuple):
 
 
 def forward(
-    stages: Sequence[Stage], arrays: Arrays, x: Array, moment: StepContext | None = None
+    stages: Sequence[Stage], arrays: Arrays, x: Array, context: StepContext | None = None
 ) -> tuple[list[Array], list[Any]]:
-    """One group through every stage: the stack each gives, and what each keeps for the way back."""
-    outputs, kept = [], []
+    """A ghost batch through every stage: the activations, and the cached values for `backward`."""
+    outputs, cached = [], []
     for stage in stages:
-        pair = LAYER_FUNCTIONS[type(stage.layer)]
-        x, keeps = pair.forward(stage.layer, x, stage_arrays(stage, arrays), _draw(stage, moment))
+        functions = LAYER_FUNCTIONS[type(stage.layer)]
+        x, stage_cached = functions.forward(
+            stage.layer, x, stage_arrays(stage, arrays), _training_mode(stage, context)
+        )
         outputs.append(x)
-        kept.append(keeps)
-    return outputs, kept
+        cached.append(stage_cached)
+    return outputs, cached
 
 
 def backward(
-    stages: Sequence[Stage], arrays: Arrays, upstream: Array, kept: Sequence[Any]
+    stages: Sequence[Stage], arrays: Arrays, upstream: Array, cached: Sequence[Any]
 ) -> tuple[Array, dict[str, Array]]:
-    """From the gradient of the last stack to that of the input, and of every parameter."""
+    """From the gradient of the output to the gradient of the input and of every parameter."""
     gradients: dict[str, Array] = {}
-    for stage, keeps in zip(reversed(stages), reversed(kept), strict=True):
-        pair = LAYER_FUNCTIONS[type(stage.layer)]
-        upstream, found = pair.backward(stage.layer, upstream, stage_arrays(stage, arrays), keeps)
-        gradients |= {f"{stage.name}.{name}": array for name, array in found.items()}
+    for stage, stage_cached in zip(reversed(stages), reversed(cached), strict=True):
+        functions = LAYER_FUNCTIONS[type(stage.layer)]
+        upstream, of_stage = functions.backward(
+            stage.layer, upstream, stage_arrays(stage, arrays), stage_cached
+        )
+        gradients |= {f"{stage.name}.{name}": array for name, array in of_stage.items()}
     return upstream, gradients
 
 
 def logits(architecture: Architecture, arrays: Arrays, x: Array) -> Array:
-    """Pictures (N, C, H, W), or words (N, positions) -> (N, classes)."""
+    """Inputs (N, C, H, W), or tokens (N, positions) -> logits (N, classes)."""
     dtype = _dtype(arrays, x)
-    answers = np.empty((len(x), len(architecture.classes)), dtype)
-    for group in ghost_batches(len(x)):
-        outputs, _ = forward(architecture.stages, arrays, x[group])
-        answers[group] = outputs[-1].reshape(answers[group].shape)
-    return answers
+    result = np.empty((len(x), len(architecture.classes)), dtype)
+    for batch in ghost_batches(len(x)):
+        outputs, _ = forward(architecture.stages, arrays, x[batch])
+        result[batch] = outputs[-1].reshape(result[batch].shape)
+    return result
 
 
 def gradients(
     architecture: Architecture,
     arrays: Arrays,
     x: Array,
-    right: Array,
+    labels: Array,
     loss: str = "cross-entropy",
-    moment: StepContext | None = None,
-    weights: Array | None = None,
+    context: StepContext | None = None,
+    sample_weight: Array | None = None,
 ) -> Gradients:
-    """The mean loss of pictures x with right classes (N), and its gradient.
+    """The mean loss of inputs x (N, ...) with labels (N), and its gradients.
 
-    Without a moment: of the network as it answers. With one: of a training step. ``weights`` (N):
-    each picture's loss is multiplied by its own; the mean is still over the number of pictures.
+    Without a context, the network is at inference; with one, in a training step. ``sample_weight``
+    (N) multiplies the loss of each example; the mean is still over the number of examples.
     """
     dtype = _dtype(arrays, x)
     sums = {row.name: np.zeros(row.shape, dtype) for row in architecture.parameters}
-    losses, seen = [], []
-    for answered in _answered(architecture, arrays, x, right, loss, moment, weights):
-        upstream = answered.slope / dtype.type(len(x))
-        _, found = backward(architecture.stages, arrays, upstream, answered.kept)
-        for name, array in found.items():
+    losses, statistics = [], []
+    for batch in _batches(architecture, arrays, x, labels, loss, context, sample_weight):
+        upstream = batch.gradient / dtype.type(len(x))
+        _, batch_gradients = backward(architecture.stages, arrays, upstream, batch.cached)
+        for name, array in batch_gradients.items():
             sums[name] += array
-        losses += answered.losses
-        seen.append(_observed(architecture.stages, answered.kept))
-    return Gradients(fsum(losses) / len(losses), sums, _means(seen, len(x)))
+        losses += batch.losses
+        statistics.append(_batch_statistics(architecture.stages, batch.cached))
+    return Gradients(fsum(losses) / len(losses), sums, _mean_statistics(statistics, len(x)))
 
 
 def mean_loss(
     architecture: Architecture,
     arrays: Arrays,
     x: Array,
-    right: Array,
+    labels: Array,
     loss: str,
-    moment: StepContext | None = None,
-    weights: Array | None = None,
+    context: StepContext | None = None,
+    sample_weight: Array | None = None,
 ) -> tuple[float, dict[str, Array]]:
-    """The loss and the statistics that `gradients` would give, without the way back."""
-    losses, seen = [], []
-    for answered in _answered(architecture, arrays, x, right, loss, moment, weights):
-        losses += answered.losses
-        seen.append(_observed(architecture.stages, answered.kept))
-    return fsum(losses) / len(losses), _means(seen, len(x))
+    """The loss and the batch statistics of `gradients`, without the backward pass."""
+    losses, statistics = [], []
+    for batch in _batches(architecture, arrays, x, labels, loss, context, sample_weight):
+        losses += batch.losses
+        statistics.append(_batch_statistics(architecture.stages, batch.cached))
+    return fsum(losses) / len(losses), _mean_statistics(statistics, len(x))
 
 
-class _Answered(NamedTuple):
-    """A group on its way: its losses, their gradient like the last stack, what the stages kept."""
+class _BatchResult(NamedTuple):
+    """A ghost batch: its losses, their gradient by the output, and the cached values."""
 
     losses: list[float]
-    slope: Array
-    kept: list[Any]
+    gradient: Array
+    cached: list[Any]
 
 
-def _answered(
+def _batches(
     architecture: Architecture,
     arrays: Arrays,
     x: Array,
-    right: Array,
+    labels: Array,
     loss: str,
-    moment: StepContext | None,
-    weights: Array | None,
-) -> Iterator[_Answered]:
-    """The groups of pictures x, each through every stage and the loss, times their weights."""
-    for group in ghost_batches(len(x)):
-        part = moment and moment.part(group)
-        outputs, kept = forward(architecture.stages, arrays, x[group], part)
+    context: StepContext | None,
+    sample_weight: Array | None,
+) -> Iterator[_BatchResult]:
+    """Every ghost batch of x, through all stages and the loss, times the sample weights."""
+    for batch in ghost_batches(len(x)):
+        batch_context = context and context.subset(batch)
+        outputs, cached = forward(architecture.stages, arrays, x[batch], batch_context)
         last = outputs[-1]
-        losses, slope = LOSSES[loss](last.reshape(len(last), -1), right[group])
-        if weights is not None:
-            weight = np.asarray(weights[group], losses.dtype)
-            losses, slope = losses * weight, slope * weight[:, None]
-        yield _Answered(losses.tolist(), slope.reshape(last.shape), kept)
+        losses, gradient = LOSSES[loss](last.reshape(len(last), -1), labels[batch])
+        if sample_weight is not None:
+            batch_weight = np.asarray(sample_weight[batch], losses.dtype)
+            losses, gradient = losses * batch_weight, gradient * batch_weight[:, None]
+        yield _BatchResult(losses.tolist(), gradient.reshape(last.shape), cached)
 
 
 def stage_arrays(stage: Stage, arrays: Arrays) -> dict[str, Array]:
-    """A stage's arrays by their short names."""
+    """The arrays of a stage by their short names."""
     rows = stage.parameters + stage.running_stats
     return {row.tensor.name: arrays[row.name] for row in rows}
 
 
-def _draw(stage: Stage, moment: StepContext | None) -> Draw | None:
-    if moment is None:
+def _training_mode(stage: Stage, context: StepContext | None) -> TrainingMode | None:
+    if context is None:
         return None
     if not stage.layer.draws:
-        return _NO_DRAW
-    path = (DROPOUT, moment.epoch, moment.pictures, stage.number)
-    return Draw(derive_key(moment.seed, *path))
+        return _NO_KEYS
+    path = (DROPOUT, context.epoch, context.indices, stage.number)
+    return TrainingMode(derive_key(context.seed, *path))
 
 
-_NO_DRAW = Draw(
+_NO_KEYS = TrainingMode(
     derive_key(0)
-)  # says "training" to layers that draw nothing; folding keys takes time
+)  # for layers that draw no random numbers; deriving keys takes time
 
 
 def _dtype(arrays: Arrays, x: Array) -> np.dtype[Any]:
-    """The precision of a run: that of the parameters, or of the input if there are none."""
+    """The precision: that of the parameters, or of the input if there are none."""
     return next(iter(arrays.values()), x).dtype
 
 
-def _observed(stages: Sequence[Stage], kept: Sequence[Any]) -> dict[str, Array]:
+def _batch_statistics(stages: Sequence[Stage], cached: Sequence[Any]) -> dict[str, Array]:
     return {
         f"{stage.name}.{name}": array
-        for stage, keeps in zip(stages, kept, strict=True)
+        for stage, stage_cached in zip(stages, cached, strict=True)
         if stage.running_stats
-        for name, array in OBSERVED[type(stage.layer)](keeps).items()
+        for name, array in OBSERVED[type(stage.layer)](stage_cached).items()
     }
 
 
-def _means(seen: Sequence[Mapping[str, Array]], count: int) -> dict[str, Array]:
-    """The mean of the groups' statistics, each counted by its pictures, added group by group."""
-    sizes = [group.stop - group.start for group in ghost_batches(count)]
-    means = {name: np.zeros_like(array) for name, array in seen[0].items()} if seen else {}
+def _mean_statistics(batches: Sequence[Mapping[str, Array]], count: int) -> dict[str, Array]:
+    """The mean of the batches' statistics, weighted by their sizes, added batch by batch."""
+    sizes = [batch.stop - batch.start for batch in ghost_batches(count)]
+    means = {name: np.zeros_like(array) for name, array in batches[0].items()} if batches else {}
     for name, mean in means.items():
-        for one, size in zip(seen, sizes, strict=True):
-            mean += one[name] * mean.dtype.type(size)
+        for statistics, size in zip(batches, sizes, strict=True):
+            mean += statistics[name] * mean.dtype.type(size)
         mean /= mean.dtype.type(count)
     return means

@@ -1,7 +1,6 @@
-"""One step down the slope: weights in, weights out, and what is remembered from step to step.
+"""Optimizer steps: weights, gradient and optimizer state in; weights and state out.
 
-Everything is done number by number, in the precision of the arrays; what is given as one number is
-rounded to that precision where it meets them.
+All operations are elementwise, in the precision of the arrays; scalars are rounded to it.
 """
 
 from __future__ import annotations
@@ -15,21 +14,20 @@ from ..spec.optimizers import BETA1, BETA2, EPSILON, bias_corrections
 def sgd(
     weights: Array,
     velocity: Array,
-    slope: Array,
+    gradient: Array,
     rate: float,
     momentum: float,
     decay: float,
     nesterov: bool = False,
 ) -> tuple[Array, Array]:
-    """Gradient descent with momentum: the new weights, and the velocity to go on with.
+    """Gradient descent with momentum: the new weights and the new velocity.
 
-    With ``nesterov`` it goes where the velocity would take it next (Nesterov's momentum as in
-    Sutskever, Martens, Dahl, Hinton 2013, written for weights that already stand there). ``decay``
-    adds a share of each weight to its slope.
+    ``nesterov``: Nesterov momentum (Sutskever, Martens, Dahl, Hinton 2013), in the form whose
+    weights include the look-ahead. ``decay`` times each weight is added to its gradient.
     """
-    slope = slope + decay * weights
-    velocity = momentum * velocity + slope
-    update = slope + momentum * velocity if nesterov else velocity
+    gradient = gradient + decay * weights
+    velocity = momentum * velocity + gradient
+    update = gradient + momentum * velocity if nesterov else velocity
     return weights - rate * update, velocity
 
 
@@ -37,7 +35,7 @@ def adamw(
     weights: Array,
     first: Array,
     second: Array,
-    slope: Array,
+    gradient: Array,
     rate: float,
     decay: float,
     step: int,
@@ -46,14 +44,14 @@ def adamw(
     epsilon: float = EPSILON,
 ) -> tuple[Array, Array, Array]:
     """Adam with decoupled weight decay (Loshchilov, Hutter 2019): the new weights, and the running
-    means of the slope and of its square.
+    means of the gradient and of its square.
 
-    ``step`` counts from 1: both means start at zero and are scaled up for it. ``decay`` takes a
-    share of each weight, times ``rate``, before the step, and leaves its slope alone.
+    ``step`` counts from 1, for the bias correction of the means. ``rate * decay`` times each weight
+    is subtracted from it before the step; the gradient does not contain the decay.
     """
     weights = weights - rate * decay * weights
-    first = beta1 * first + (1 - beta1) * slope
-    second = beta2 * second + (1 - beta2) * slope * slope
-    first_part, second_part = bias_corrections(step, beta1, beta2)
-    mean, square = first / first_part, second / second_part
+    first = beta1 * first + (1 - beta1) * gradient
+    second = beta2 * second + (1 - beta2) * gradient * gradient
+    first_correction, second_correction = bias_corrections(step, beta1, beta2)
+    mean, square = first / first_correction, second / second_correction
     return weights - rate * mean / (np.sqrt(square) + epsilon), first, second

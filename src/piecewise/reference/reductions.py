@@ -1,4 +1,4 @@
-"""Sums in a fixed order, and the types the reference shares."""
+"""Sums in a fixed order, and the types that the reference shares."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.rng import Key
 
-"""float32 or float64: the reference works in the precision it is given."""
 Arrays = Mapping[str, Array]
+"""Arrays by name, all float32 or all float64: the reference computes in their precision."""
 
 
-class Draw(NamedTuple):
-    """What a layer needs to draw random numbers while training: a key for each picture."""
+class TrainingMode(NamedTuple):
+    """Marks a training step, and holds the random key of each example for the layer."""
 
-    pictures: Key
+    keys: Key
 
 
 def tree_sum(values: Array) -> Array:
-    """The sum over the first axis, as a tree: what lies beyond the largest power of two below the
-    count is added to the front, until one is left.
+    """The sum over the first axis, as a tree.
 
-    16 values: first i and i + 8, then i and i + 4, i + 2, i + 1. Any other count gives what it
-    would with zeros after it up to the next power of two.
+    In each round, the values after the largest power of two below the count are added to the first
+    values. For 16 values: i and i + 8, then i and i + 4, i + 2, i + 1. Any other count gives the
+    result of values padded with zeros to the next power of two.
     """
-    summed = values.copy()  # never a view: the sum is the caller's own
+    summed = values.copy()  # a copy, so that the caller may change the result
     while len(summed) > 1:
-        kept = 1 << (len(summed) - 1).bit_length() - 1
-        summed[: len(summed) - kept] += summed[kept:]
-        summed = summed[:kept]
+        half = 1 << (len(summed) - 1).bit_length() - 1
+        summed[: len(summed) - half] += summed[half:]
+        summed = summed[:half]
     return summed[0] if len(summed) else np.zeros(values.shape[1:], values.dtype)
 
 
 def sum_over_cells(x: Array) -> Array:
-    """(N, C, H, W) -> (C): each picture's own cells one after the other, row by row and column by
-    column; then the pictures, by `tree_sum`."""
+    """(N, C, H, W) -> (C): the cells of each example in row-major order, then the examples by
+    `tree_sum`."""
     cells = x.reshape(x.shape[0] * x.shape[1], -1).T
     maps = cells[0].copy()
     for cell in cells[1:]:

@@ -1,4 +1,4 @@
-"""ReLU: change everything negative to zero."""
+"""ReLU: negative values become zero."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Relu
-from .reductions import Arrays, Draw
+from .reductions import Arrays, TrainingMode
 
 CACHES_INPUT = True
 
 
-def forward(layer: Relu, x: Array, arrays: Arrays, draw: Draw | None) -> tuple[Array, Array]:
-    """x of any shape -> y of the same."""
+def forward(
+    layer: Relu, x: Array, arrays: Arrays, training: TrainingMode | None
+) -> tuple[Array, Array]:
+    """x of any shape -> y like x."""
     return np.where(x < 0, x.dtype.type(0), x), x
 
 
 def backward(
-    layer: Relu, upstream: Array, arrays: Arrays, kept: Array
+    layer: Relu, upstream: Array, arrays: Arrays, cached: Array
 ) -> tuple[Array, dict[str, Array]]:
-    """The gradient passes where x was positive; at zero it stops."""
-    return np.where(kept > 0, upstream, upstream.dtype.type(0)), {}
+    """The gradient passes where x was positive; at zero it is zero."""
+    return np.where(cached > 0, upstream, upstream.dtype.type(0)), {}

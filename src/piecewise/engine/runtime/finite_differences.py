@@ -102,7 +102,7 @@ class FiniteDifferenceProgram:
         """Tell the program what is nudged."""
         key = derive_key(moment.seed, DROPOUT, moment.epoch)
         self.context.write("inputs", x)  # words are read where they lie
-        self.context.write("groups", self._laid(x, right, moment.pictures))
+        self.context.write("groups", self._laid(x, right, moment.indices))
         self.context.write("count", len(x))
         self.context.write("key", np.array([key.low, key.high], np.uint32))
         self.context.write("running_stats", running_stats)
