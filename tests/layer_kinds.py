@@ -102,8 +102,8 @@ def _view(kind: type[Layer]) -> Iterator[str]:
     index = (MODULES / "views" / "index.js").read_text()
     if f'from "piecewise/views/{word}.js"' not in index or word not in _names("VIEWS", index):
         yield "VIEWS in page/modules/views/index.js does not list it"
-    if word not in _names("DEEDS", (MODULES / "layers.js").read_text()):
-        yield "DEEDS in page/modules/layers.js does not say what it does"
+    if word not in _names("LAYER_SUMMARIES", (MODULES / "layers.js").read_text()):
+        yield "LAYER_SUMMARIES in page/modules/layers.js does not say what it does"
 
 
 def _names(table: str, text: str) -> list[str]:

@@ -111,7 +111,7 @@ def test_a_report_is_written_whole(run: Run, place: Path) -> None:
     assert err.endswith("wrote report.html\n")
     html = (place / "report.html").read_text()
     assert html.startswith("<!doctype html>")
-    assert '"looks":[{"layer":"conv1"' in html
+    assert '"top_patches":[{"layer":"conv1"' in html
     code, _, err = run("explain", "drawing.png", "-o", "report.html")
     assert (code, (place / "report.html").read_text() != html) == (0, True)  # without the features
     code, _, err = run("explain", "drawing.png", "-o", "nowhere/report.html")

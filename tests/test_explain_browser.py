@@ -16,7 +16,7 @@ import piecewise as pw
 from piecewise.inputs import layer_inputs
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_html
-from piecewise.page.top_patches import looks_data
+from piecewise.page.top_patches import top_patches_data
 from piecewise.trace.arithmetic import Position
 from piecewise.trace.walk import Walk
 from piecewise.training.defaults import drawing_layers
@@ -95,9 +95,9 @@ def test_reports_of_trained_nets_of_each_kind(browser: Browser, tmp_path: Path, 
     data = pw.read_data(folder(tmp_path / "set", kind, 8))
     net = pw.run_training(pw.plan_training(data, epochs=2)).net
     file = next(path for path in sorted((tmp_path / "set").rglob("*")) if path.is_file())
-    given = net.preprocessor.read(file)
-    example = net.preprocessor.transform(given)
-    opened = Opened(browser, written(tmp_path, net, example, file.name, given=given))
+    original = net.preprocessor.read(file)
+    example = net.preprocessor.transform(original)
+    opened = Opened(browser, written(tmp_path, net, example, file.name, original=original))
     walk = net.walk(layer_inputs(net, example[None])[0])
     check_terms(opened.page, walk, places(walk, 60, 0))
     label = net.classes[int(walk.logits.argmax())]
@@ -145,18 +145,18 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layers = "conv 3 3 pad=same, norm, relu, pool 2, dropout 0.3, full 6, relu, full"
     net = pw.Network(layers, (1, 12, 12), ["X", "O"], 1, lessons.preprocessor)
     pw.train(net, lessons.inputs, lessons.labels, pw.Recipe(epochs=2))
-    looks = looks_data(net, [pw.top_patches(net, lessons.inputs, "conv1", 0, most=3)])
-    return written(tmp_path_factory.mktemp("small"), net, lessons.inputs[0], looks=looks)
+    patches = top_patches_data(net, [pw.top_patches(net, lessons.inputs, "conv1", 0, most=3)])
+    return written(tmp_path_factory.mktemp("small"), net, lessons.inputs[0], top_patches=patches)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, small: Path, scheme: str) -> None:
     opened = Opened(browser, small, scheme=scheme)
     sections = opened.page.eval_on_selector_all("main > section", "all => all.map(e => e.id)")
-    assert sections == ["", "walk", "votes", "mattered", "tricks", "looks", "made"]
+    assert sections == ["", "walk", "votes", "attribution", "robustness", "features", "net"]
     assert violations(opened.page) == []
     for layer in ("conv1", "norm1", "pool1", "full1", "input"):
-        opened.page.evaluate("layer => piecewise.begin([layer, 0, 0, 0])", layer)
+        opened.page.evaluate("layer => piecewise.openNumber([layer, 0, 0, 0])", layer)
         assert opened.page.is_visible(".panel")
         assert violations(opened.page) == [], layer
     opened.close()
@@ -242,7 +242,7 @@ def test_nothing_is_wider_than_the_window(
 ) -> None:
     opened = Opened(browser, digits[2], width=width, scheme=scheme)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    opened.page.evaluate("piecewise.begin(['conv2', 0, 3, 3])")
+    opened.page.evaluate("piecewise.openNumber(['conv2', 0, 3, 3])")
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     opened.close()
 
@@ -253,7 +253,7 @@ def test_no_open_number_is_wider_than_its_panel(
     opened = Opened(browser, digits[2], width=360)
     over = "(panel => panel.scrollWidth - panel.clientWidth)(document.querySelector('.panel'))"
     for layer in ("conv2", "norm2", "pool1", "full1", "full2"):
-        opened.page.evaluate("layer => piecewise.begin([layer, 0, 0, 0])", layer)
+        opened.page.evaluate("layer => piecewise.openNumber([layer, 0, 0, 0])", layer)
         assert opened.page.is_visible(".panel")
         assert opened.page.evaluate(over) <= 0, layer
     opened.close()
@@ -300,7 +300,7 @@ def test_naughty_names_are_shown_as_text(browser: Browser, tmp_path: Path) -> No
         page = opened.page
         page.click("text=show all")
         shown = page.evaluate(
-            "[...document.querySelectorAll('.chances tbody th')].map(e => e.textContent)"
+            "[...document.querySelectorAll('.probabilities tbody th')].map(e => e.textContent)"
         )
         assert sorted(shown) == sorted(some)
         assert page.evaluate("document.querySelector('.kicker').textContent") == some[-1]
@@ -354,7 +354,7 @@ def test_the_page_of_a_data_sets_answers(browser: Browser, tmp_path: Path) -> No
     wrong = 60 - int(scores.confusion.trace())
     assert wrong > 0
     assert page.locator(".card").count() == min(20, wrong)
-    assert page.locator(".card").first.locator(".near canvas").count() == 3
+    assert page.locator(".card").first.locator(".neighbors canvas").count() == 3
     drawn = page.evaluate(
         "(() => { const c = document.querySelector('.card canvas'); return [...c.getContext('2d')"
         ".getImageData(0, 0, 9, 9).data].filter((_, i) => i % 4 === 0) })()"

@@ -16,10 +16,10 @@ import piecewise as pw
 from piecewise.inputs import layer_inputs
 from piecewise.insight import explanation
 from piecewise.page import explain, walk_data
-from piecewise.page.assemble import MOST_BYTES, modules, page, script_json, style
+from piecewise.page.assemble import MAX_BYTES, modules, page, script_json, style
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_html
-from piecewise.page.walk_data import packed
+from piecewise.page.walk_data import pack_arrays
 from piecewise.spec.layers import KINDS
 from piecewise.trace.walk import Walk
 from piecewise.training.defaults import KINDS as CHOICES
@@ -35,7 +35,7 @@ def data_of(html: str) -> dict[str, Any]:
 
 
 def unpacked(told: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What `packed` packed, by another way than the page's."""
+    """What `pack_arrays` packed, by another way than the page's."""
     planes = np.frombuffer(gzip.decompress(b64decode(told["text"])), np.uint8).reshape(4, -1)
     flat = np.ascontiguousarray(planes.T).view("<f4").ravel()
     arrays, start = {}, 0
@@ -66,7 +66,7 @@ def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarr
     arrays = unpacked(told["arrays"])
     walk = net.walk(layer_inputs(net, example[None])[0])
     for name, stack in walk.items():
-        assert arrays[f"stack {name}"].tobytes() == stack.tobytes()
+        assert arrays[f"activation {name}"].tobytes() == stack.tobytes()
     for name, array in net.parameters.items():
         assert arrays[name].tobytes() == array.tobytes()
     assert told["logits"] == {str(at): one for at, one in enumerate(walk.logits.tolist())}
@@ -76,12 +76,12 @@ def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarr
         for one in (arrays["votes 0"].ravel().astype(float) * walk["pool1"].ravel().astype(float))
     ]
     assert abs(sum(votes) + told["votes"]["biases"]["0"] - told["logits"]["0"]) < 1e-5
-    assert [one["dial"] for one in told["curves"]] == [
+    assert [curve["perturbation"] for curve in told["robustness"]] == [
         "right", "down", "scaling", "rotation", "weight",
     ]  # fmt: skip
     for one in pw.attributions(net, example):
-        assert arrays[f"mattered {one.method}"].tobytes() == one.values.tobytes()
-    assert {one["method"].lower() for one in told["mattered"]} >= {"occlusion", "grad-cam"}
+        assert arrays[f"attribution {one.method}"].tobytes() == one.values.tobytes()
+    assert {one["method"].lower() for one in told["attributions"]} >= {"occlusion", "grad-cam"}
 
 
 def test_the_same_answer_gives_the_same_bytes(drawn: tuple[pw.Network, np.ndarray]) -> None:
@@ -95,7 +95,7 @@ def test_a_default_net_for_digits_fits_whole() -> None:
     layers = CHOICES["drawings"].layers((1, 28, 28))
     net = pw.Network(layers, (1, 28, 28), 10, 1, lessons.preprocessor)
     html = explain_html(net, lessons.inputs[0])
-    assert len(html.encode()) < MOST_BYTES
+    assert len(html.encode()) < MAX_BYTES
     told = data_of(html)["arrays"]
     assert told["bits"] == 24
     assert told["left_out"] == []
@@ -115,9 +115,9 @@ def test_a_page_is_never_too_large(layers: str, shape: tuple[int, ...], classes:
     net = pw.Network(layers, shape, classes, 1)
     example = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     html = explain_html(net, example, name="<" * 900)
-    assert len(html.encode()) <= MOST_BYTES
+    assert len(html.encode()) <= MAX_BYTES
     told = data_of(html)["arrays"]
-    assert "stack input" in told["shapes"]
+    assert "activation input" in told["shapes"]
     check_rounded(told, net.walk(layer_inputs(net, example[None])[0]))
 
 
@@ -133,7 +133,7 @@ def test_the_page_of_many_answers_is_never_too_large() -> None:
     )  # fmt: skip
     scores, logits = pw.evaluate(net, pictures, labels), net.logits(pictures)
     html = evaluate_page(net, data, np.arange(1_500), logits, scores, name="x")
-    assert len(html.encode()) <= MOST_BYTES
+    assert len(html.encode()) <= MAX_BYTES
 
 
 def test_a_very_large_net_leaves_stacks_out() -> None:
@@ -141,7 +141,7 @@ def test_a_very_large_net_leaves_stacks_out() -> None:
     net = pw.Network("2 * (conv 24 3 pad=same, relu), pool 4, full", shape, 4, 1)
     example = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     walk = net.walk(example)
-    told = packed(walk_data.arrays_of(net, walk), 1_600_000)
+    told = pack_arrays(walk_data.arrays_of(net, walk), 1_600_000)
     assert len(told.text) <= 1_600_000
     assert told.left_out
     check_rounded(told.to_json(), walk)
@@ -152,26 +152,26 @@ def check_rounded(told: dict[str, Any], walk: Walk) -> None:
     arrays, near = unpacked(told), 2.0 ** -told["bits"]
     last = list(walk)[-1]
     for name in ("input", last):
-        assert f"stack {name}" in arrays
-        np.testing.assert_allclose(arrays[f"stack {name}"], walk[name], rtol=near)
+        assert f"activation {name}" in arrays
+        np.testing.assert_allclose(arrays[f"activation {name}"], walk[name], rtol=near)
 
 
 def test_packing_keeps_as_many_bits_as_there_is_room_for() -> None:
     drawn = np.random.default_rng(0).normal(size=(2, 30_000)).astype(np.float32)
-    arrays = {"stack input": drawn[0], "weight": drawn[1]}
+    arrays = {"activation input": drawn[0], "weight": drawn[1]}
     before = 25
     for room in (320_000, 230_000, 185_000, 140_000):
-        found = packed(arrays, room)
+        found = pack_arrays(arrays, room)
         assert len(found.text) <= room
         assert found.bits < before
         before = found.bits
         near = 0.0 if found.bits == 24 else 2.0**-found.bits
         np.testing.assert_allclose(unpacked(found.to_json())["weight"], drawn[1], rtol=near)
-    assert packed(arrays, 60_000).left_out == ["weight"]
-    many = {**arrays, "mattered occlusion": drawn[0][:100], "huge": drawn.ravel()}
-    assert packed(many, 80_000).left_out == ["huge", "weight"]  # the input stays
-    assert packed(many, 5_000).left_out == ["huge", "weight", "stack input"]
-    assert packed(many, 10).shapes == {}
+    assert pack_arrays(arrays, 60_000).left_out == ["weight"]
+    many = {**arrays, "attribution occlusion": drawn[0][:100], "huge": drawn.ravel()}
+    assert pack_arrays(many, 80_000).left_out == ["huge", "weight"]  # the input stays
+    assert pack_arrays(many, 5_000).left_out == ["huge", "weight", "activation input"]
+    assert pack_arrays(many, 10).shapes == {}
 
 
 def test_every_kind_of_layer_has_a_view() -> None:
@@ -200,13 +200,13 @@ def test_data_cannot_end_their_script() -> None:
         text = script_json({trap: trap})
         assert not set("<>&") & set(text)
         assert json.loads(text) == {trap: trap}
-    html = page("</title><script>", "main.js", {})
+    html = page("</title><script>", "explain.js", {})
     assert html.count("<script") == 3
     assert "<title>&lt;/title&gt;&lt;script&gt;</title>" in html
 
 
 def test_a_page_states_that_it_asks_nobody() -> None:
-    html = page("x", "main.js", {})
+    html = page("x", "explain.js", {})
     rules = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
     assert rules
     assert rules[1].startswith("default-src &#x27;none&#x27;")

@@ -89,7 +89,7 @@ def test_everything_that_a_new_kind_lacks_is_named() -> None:
         "page/modules/views/lp.js does not export terms",
         "page/modules/views/lp.js does not export show",
         "VIEWS in page/modules/views/index.js does not list it",
-        "DEEDS in page/modules/layers.js does not say what it does",
+        "LAYER_SUMMARIES in page/modules/layers.js does not say what it does",
         "docs/layers.md does not describe it",
         "tests/test_reference.py does not mention it",
         "tests/test_gradients.py does not mention it",

@@ -150,9 +150,9 @@ def _patches(explanation: Explanation, source: str | None) -> list[dict[str, Any
     if source is None:
         return []
     from ..data.dataset import read_data  # noqa: PLC0415 - reports without data need it not
-    from ..page.top_patches import looks_data  # noqa: PLC0415
+    from ..page.top_patches import top_patches_data  # noqa: PLC0415
 
     net = explanation.net
     with Meter(words()) as meter:
         dataset = read_data(source, net.preprocessor, classes=net.classes, on_progress=meter)
-    return looks_data(net, explanation.feature_patches(dataset), dataset, Path(source))
+    return top_patches_data(net, explanation.feature_patches(dataset), dataset, Path(source))

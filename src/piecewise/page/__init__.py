@@ -1,1 +1,1 @@
-"""Pages that are one file each and need no network: modules of ES, a style, and data."""
+"""Reports as self-contained HTML files: JavaScript modules, style sheets and data in one file."""

@@ -1,8 +1,8 @@
-"""A page as one file: its modules, its style and its data, and nothing from anywhere else.
+"""Assembles an HTML report as one self-contained file: modules, style sheets and data.
 
-Modules are ES modules that import each other by names such as "piecewise/paint.js". In a file these
-names are mapped to addresses that hold the modules themselves; a server would map them to its own.
-What the page may do is stated in it: no address of a network, no script but these.
+The JavaScript consists of ES modules that import each other by names such as "piecewise/paint.js".
+An import map in the file maps these names to data URLs that hold the modules. The content security
+policy of the file forbids network requests and all other scripts.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-MOST_BYTES = 2_000_000
-"""Of a page."""
+MAX_BYTES = 2_000_000
+"""The largest size of a page."""
 BEGINNING = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" """
-"""Of every page."""
+"""The first characters of every page; they tell our files from others."""
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a page that was made here, which another may replace."""
+    """Whether piecewise wrote this page, so that another page may replace it."""
     try:
         with path.open("rb") as file:
             return file.read(len(BEGINNING)) == BEGINNING.encode()
@@ -37,29 +37,30 @@ def is_ours(path: Path) -> bool:
 
 @cache
 def modules() -> dict[str, str]:
-    """The text of every module, by the name it is imported by."""
-    room = files(__package__) / "modules"
-    found = {f"piecewise/{one.name}": one for one in room.iterdir() if one.name.endswith(".js")}
-    views = (room / "views").iterdir()
-    found |= {f"piecewise/views/{one.name}": one for one in views if one.name.endswith(".js")}
-    return {name: found[name].read_text("utf-8") for name in sorted(found)}
+    """The source of every module, by its import name."""
+    folder = files(__package__) / "modules"
+    paths = {f"piecewise/{path.name}": path for path in folder.iterdir()}
+    paths |= {f"piecewise/views/{path.name}": path for path in (folder / "views").iterdir()}
+    return {name: paths[name].read_text("utf-8") for name in sorted(paths) if name.endswith(".js")}
 
 
 @cache
 def style() -> str:
-    """The style of all pages: its files, one after another by name."""
+    """The style sheets of all pages, joined in the order of their names."""
     sheets = (files(__package__) / "modules" / "style").iterdir()
-    return "\n".join(one.read_text("utf-8") for one in sorted(sheets, key=lambda one: one.name))
+    return "\n".join(
+        sheet.read_text("utf-8") for sheet in sorted(sheets, key=lambda sheet: sheet.name)
+    )
 
 
 def page(title: str, start: str, data: dict[str, Any]) -> str:
-    """The HTML of a page that begins by running the module ``start`` on ``data``."""
-    names = {name: _module_address(text) for name, text in modules().items()}
-    imports = json.dumps({"imports": names}, sort_keys=True)
+    """The HTML of a page that runs the module ``start``, which reads ``data``."""
+    urls = {name: _module_url(text) for name, text in modules().items()}
+    imports = json.dumps({"imports": urls}, sort_keys=True)
     main = f'import "piecewise/{start}";'
-    told = script_json(data)
-    nonce = sha256(f"{imports}{main}{told}".encode()).hexdigest()  # no clock: the same data, page
-    rules = "; ".join([
+    data_json = script_json(data)
+    nonce = sha256(f"{imports}{main}{data_json}".encode()).hexdigest()  # reproducible
+    policy = "; ".join([
         "default-src 'none'",
         "img-src data:",
         "media-src data:",
@@ -70,16 +71,16 @@ def page(title: str, start: str, data: dict[str, Any]) -> str:
     ])  # fmt: skip
     return "\n".join(
         [
-            f'{BEGINNING}content="{escape(rules)}">',
+            f'{BEGINNING}content="{escape(policy)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(_plain(title))}</title>",
+            f"<title>{escape(_printable(title))}</title>",
             f"<style>{style()}</style>",
             f'<script type="importmap" nonce="{nonce}">{imports}</script>',
             "</head>",
             "<body>",
-            "<noscript><main><p>This page wants JavaScript.</p></main></noscript>",
-            f'<script type="application/json" id="data">{told}</script>',
+            "<noscript><main><p>This page needs JavaScript.</p></main></noscript>",
+            f'<script type="application/json" id="data">{data_json}</script>',
             f'<script type="module" nonce="{nonce}">{main}</script>',
             "</body>",
             "</html>",
@@ -89,17 +90,16 @@ def page(title: str, start: str, data: dict[str, Any]) -> str:
 
 
 def script_json(data: Any) -> str:
-    """Plain values as JSON that can end no script and open no comment."""
+    """Plain values as JSON that is safe inside a script element: without <, > and &."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _plain(text: str) -> str:
-    """A text as a title may hold it: without characters that cannot be shown."""
-    return "".join(mark if mark.isprintable() else "?" for mark in text)
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _module_address(text: str) -> str:
+def _module_url(text: str) -> str:
     return f"data:text/javascript;base64,{b64encode(text.encode()).decode()}"
 
 

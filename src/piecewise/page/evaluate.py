@@ -1,5 +1,4 @@
-"""The page of a data set's answers: mistakes first, the confusion matrix with its pictures, the
-deck's error table."""
+"""The HTML report about the predictions for a data set: mistakes, confusion matrix, error table."""
 
 from __future__ import annotations
 
@@ -8,206 +7,222 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..core.array_types import Float32, Int64, Uint8
 from ..data.dataset import Dataset
 from ..data.text.preprocessor import TextPreprocessor
 from ..display.images import data_address, png
 from ..insight.evaluation.error_table import table_of
-from ..insight.evaluation.mistakes import Mistakes, mistakes
+from ..insight.evaluation.mistakes import Mistake, Mistakes, mistakes
 from ..insight.explanation import net_facts
 from ..network import Network
 from ..training.metrics import Scores
-from .assemble import MOST_BYTES, page
+from .assemble import MAX_BYTES, page
 from .media import pixels_of
 
-MOST_SHOWN = 1_500
-"""Examples whose pictures and names are in the page, the wrong ones first."""
-MOST_LISTED = 500
-"""Lines of the error table, those with the largest error first."""
-MOST_CELLS = 1_000
-"""Of the confusion matrix, the wrong ones first, those with most examples before others."""
-MOST_PIXELS = 4_000_000
-"""Of all pictures together."""
-OF_A_CELL = 60
-MAX_CLASS_NAME = 100
-"""Characters of a name, or of a text, that are shown."""
+MAX_EXAMPLES = 1_500
+"""Examples whose images and names are in the page, the mistakes first."""
+MAX_TABLE_ROWS = 500
+"""Rows of the error table, the largest errors first."""
+MAX_CELLS = 1_000
+"""Cells of the confusion matrix, those with mistakes first, then those with the most examples."""
+MAX_PIXELS = 4_000_000
+"""Pixels of all images together."""
+MAX_CELL_EXAMPLES = 60
+MAX_NAME = 100
+"""Characters of a name; texts are cut at twice this length."""
 _START = "evaluate.js"
-
-Indices = npt.NDArray[np.int64]
 
 
 def evaluate_page(
-    net: Network,
-    data: Dataset,
-    chosen: Indices,
-    logits: npt.NDArray[np.float32],
-    scores: Scores,
-    *,
-    name: str,
+    net: Network, data: Dataset, chosen: Int64, logits: Float32, scores: Scores, *, name: str
 ) -> str:
-    """The HTML of a page, one file of at most two million bytes, about the examples of ``data``
-    that are ``chosen`` (N numbers), the net's answers about them (N, classes) and their scores;
-    with the examples of the training part that are nearest to each mistake, if there are any."""
-    learned = data.splits == "train"
-    learned[chosen] = False
-    answers = _Answers(net, data, chosen, np.flatnonzero(learned), logits)
-    rest = {
+    """Write the report about the predictions for some examples of a data set.
+
+    Parameters
+    ----------
+    net : Network
+        The network that made the predictions.
+    data : Dataset
+        The data set. The nearest examples of its training split are shown with each mistake.
+    chosen : array of int64 (N,)
+        The indices of the examples in ``data``.
+    logits : array of float32 (N, classes)
+        The logits of these examples.
+    scores : Scores
+        The scores of these predictions.
+    name : str
+        The name of the data set.
+
+    Returns
+    -------
+    str
+        An HTML page of at most two million bytes that needs no other file and no network.
+    """
+    in_training = data.splits == "train"
+    in_training[chosen] = False
+    predictions = _Predictions(net, data, chosen, np.flatnonzero(in_training), logits)
+    values = {
         "schema": 1,
-        "name": _short(name),
+        "name": _shortened(name),
         "kind": net.preprocessor.kind,
         "scores": {
             key: value for key, value in scores.to_json().items()
             if key in ("n", "accuracy", "accuracy_interval", "macro_f1")
         },
         "history": net.history,
-        "table": answers.table(),
+        "error_table": predictions.error_table(),
         "facts": net_facts(net),
-        **answers.examples(),
+        **predictions.to_json(),
     }  # fmt: skip
-    title = f"answers - {_short(name)}"
-    room = MOST_BYTES - len(page(title, _START, rest).encode())
-    return page(title, _START, {**rest, **answers.looks(room)})
+    title = f"predictions - {_shortened(name)}"
+    bytes_left = MAX_BYTES - len(page(title, _START, values).encode())
+    return page(title, _START, {**values, **predictions.example_data(bytes_left)})
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """The examples that are ``chosen``, and those ``learned`` from, by their numbers in the data
-    set, and the answers about the former."""
+class _Predictions:
+    """The examples ``chosen`` with their logits, and the training examples to compare mistakes
+    with, both as indices in the data set."""
 
     net: Network
     data: Dataset
-    chosen: Indices
-    learned: Indices
-    logits: npt.NDArray[np.float32]
+    chosen: Int64
+    train_indices: Int64
+    logits: Float32
 
     @cached_property
-    def found(self) -> Mistakes:
-        data, learned = self.data, self.learned
+    def mistakes(self) -> Mistakes:
+        data, train_indices = self.data, self.train_indices
         names, train_names = (
-            [data.names[index] for index in some.tolist()] for some in (self.chosen, learned)
+            [data.names[index] for index in indices.tolist()]
+            for indices in (self.chosen, train_indices)
         )
-        train = (data.inputs[learned], data.labels[learned]) if len(learned) else None
-        pictures, labels = data.inputs[self.chosen], data.labels[self.chosen]
-        return mistakes(self.net, pictures, labels, names, train, train_names)
+        has_train = len(train_indices) > 0
+        train = (data.inputs[train_indices], data.labels[train_indices]) if has_train else None
+        inputs, labels = data.inputs[self.chosen], data.labels[self.chosen]
+        return mistakes(self.net, inputs, labels, names, train, train_names)
 
     @cached_property
     def cells(self) -> list[dict[str, Any]]:
-        """Of the matrix, each with the data set's numbers of its first examples."""
+        """The cells of the confusion matrix with the indices of their first examples."""
         ordered = sorted(
-            self.found.cells.items(), key=lambda cell: (cell[0][0] == cell[0][1], -len(cell[1]))
+            self.mistakes.cells.items(),
+            key=lambda cell: (cell[0][0] == cell[0][1], -len(cell[1])),
         )
         return [
             {
-                "right": right,
-                "answer": answer,
+                "label": label,
+                "predicted": predicted,
                 "count": len(indices),
-                "examples": [int(self.chosen[index]) for index in indices[:OF_A_CELL]],
+                "examples": [int(self.chosen[index]) for index in indices[:MAX_CELL_EXAMPLES]],
             }
-            for (right, answer), indices in ordered[:MOST_CELLS]
+            for (label, predicted), indices in ordered[:MAX_CELLS]
         ]
 
     @cached_property
     def shown(self) -> list[int]:
-        """The examples that are shown, each once: first those that mistakes need."""
-        wanted: dict[int, None] = {}
-        for one in self.found.mistakes:
-            wanted[int(self.chosen[one.index])] = None
-            wanted |= {int(self.learned[near.index]): None for near in one.near}
+        """The indices of the examples in the page, those of mistakes first."""
+        indices: dict[int, None] = {}  # an ordered set
+        for mistake in self.mistakes.mistakes:
+            indices[int(self.chosen[mistake.index])] = None
+            indices |= {int(self.train_indices[near.index]): None for near in mistake.near}
         for cell in self.cells:
-            wanted |= dict.fromkeys(cell["examples"])
-        return list(wanted)[:MOST_SHOWN]
+            indices |= dict.fromkeys(cell["examples"])
+        return list(indices)[:MAX_EXAMPLES]
 
-    def table(self) -> dict[str, Any]:
-        """The deck's error table, its largest errors first."""
+    def error_table(self) -> dict[str, Any]:
+        """The deck's error table, the largest errors first."""
         table = table_of(self.net, self.logits, self.data.labels[self.chosen])
-        totals, order = table.totals, table.sorted_by("error").order[:MOST_LISTED]
+        totals, order = table.totals, table.sorted_by("error").order[:MAX_TABLE_ROWS]
         return {
-            "kind": table.answers,
+            "outputs": table.answers,
             "total": table.total,
             "n": len(table),
             "rows": [
                 {
-                    "name": _short(self.data.names[int(self.chosen[index])]),
-                    "right": _short(self.net.classes[int(table.labels[index])]),
-                    "answer": float(f"{table.actual[index, table.labels[index]]:.6g}"),
+                    "name": _shortened(self.data.names[int(self.chosen[index])]),
+                    "label": _shortened(self.net.classes[int(table.labels[index])]),
+                    "actual": float(f"{table.actual[index, table.labels[index]]:.6g}"),
                     "error": totals[index],
                 }
                 for index in order
             ],
         }
 
-    def examples(self) -> dict[str, Any]:
-        """Cells and mistakes by the numbers of their examples, and what these are called."""
-        plain = []
-        for one in self.found.mistakes:
-            told = one.to_json()
-            told |= {key: _short(told[key]) for key in ("name", "right", "answer")}
-            told["example"] = int(self.chosen[one.index])
-            told["near"] = [
-                {
-                    "label": _short(near.label),
-                    "distance": near.distance,
-                    "example": int(self.learned[near.index]),
-                }
-                for near in one.near
-            ]
-            plain.append(told)
-        met = sorted({side for cell in self.cells for side in (cell["right"], cell["answer"])})
+    def to_json(self) -> dict[str, Any]:
+        """The mistakes, the cells and the names of classes and examples as plain values."""
+        classes = sorted(
+            {label for cell in self.cells for label in (cell["label"], cell["predicted"])}
+        )
         return {
-            "mistakes": plain,
-            "compared": self.found.compared,
+            "mistakes": [self._mistake(mistake) for mistake in self.mistakes.mistakes],
+            "compared_examples": self.mistakes.compared,
             "cells": self.cells,
-            "classes": {index: _short(self.net.classes[index]) for index in met},
-            "names": {index: _short(self.data.names[index]) for index in self.shown},
+            "classes": {index: _shortened(self.net.classes[index]) for index in classes},
+            "names": {index: _shortened(self.data.names[index]) for index in self.shown},
         }
 
-    def looks(self, room: int) -> dict[str, Any]:
-        """Texts as words; pictures side by side in one, from left to right, row by row; as many
-        as so many bytes of a page have room for."""
+    def _mistake(self, mistake: Mistake) -> dict[str, Any]:
+        return {
+            "name": _shortened(mistake.name),
+            "label": _shortened(mistake.right),
+            "predicted": _shortened(mistake.answer),
+            "probability": mistake.probability,
+            "label_probability": mistake.chance,
+            "example": int(self.chosen[mistake.index]),
+            "neighbors": [
+                {
+                    "label": _shortened(near.label),
+                    "distance": near.distance,
+                    "example": int(self.train_indices[near.index]),
+                }
+                for near in mistake.near
+            ],
+        }
+
+    def example_data(self, bytes_left: int) -> dict[str, Any]:
+        """The examples as texts, or as one image that holds many small ones, row by row; as many
+        as fit into ``bytes_left``."""
         if isinstance(self.net.preprocessor, TextPreprocessor):
-            return {"texts": self._texts(room)}
+            return {"texts": self._texts(bytes_left)}
         _, height, width = self.net.preprocessor.shape
-        kept = self.shown[: MOST_PIXELS // (height * width)]
-        while kept:
-            sheet, across = _sheet(self.data, kept, height, width)
-            address = data_address(png(sheet))
-            places = {index: [at // across, at % across] for at, index in enumerate(kept)}
-            if len(address) + 30 * len(places) + 200 <= room:
-                down = -(-len(kept) // across)
-                size = {"size": [height, width], "across": across, "down": down}
-                return {"sheet": {"picture": address, **size, "places": places}}
-            kept = kept[: len(kept) // 2]
+        indices = self.shown[: MAX_PIXELS // (height * width)]
+        while indices:
+            sheet, columns = _image_sheet(self.data, indices, height, width)
+            url = data_address(png(sheet))
+            cells = {index: divmod(number, columns) for number, index in enumerate(indices)}
+            if len(url) + 30 * len(cells) + 200 <= bytes_left:
+                return {"sheet": {"image": url, "size": [height, width], "cells": cells}}
+            indices = indices[: len(indices) // 2]
         return {}
 
-    def _texts(self, room: int) -> dict[int, str]:
+    def _texts(self, bytes_left: int) -> dict[int, str]:
         preprocessor = self.net.preprocessor
         assert isinstance(preprocessor, TextPreprocessor)
-        between, texts = " " if preprocessor.units == "words" else "", {}
+        separator, texts = " " if preprocessor.units == "words" else "", {}
         for index in self.shown:
             words = preprocessor.decode(self.data.inputs[index])
-            text = _short(between.join(filter(None, words)), 2 * MAX_CLASS_NAME)
-            room -= 6 * len(text.encode()) + 20
-            if room < 0:
+            text = _shortened(separator.join(filter(None, words)), 2 * MAX_NAME)
+            bytes_left -= 6 * len(text.encode()) + 20
+            if bytes_left < 0:
                 break
             texts[index] = text
         return texts
 
 
-def _short(text: str, most: int = MAX_CLASS_NAME) -> str:
-    """A text as it is shown; of a long one the beginning."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def _shortened(text: str, length: int = MAX_NAME) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
-def _sheet(
-    data: Dataset, shown: list[int], height: int, width: int
-) -> tuple[npt.NDArray[np.uint8], int]:
-    """Pictures side by side, about as many across as make a square; and how many those are."""
-    across = max(1, round((len(shown) * height / width) ** 0.5))
-    colour = data.inputs.shape[1] == 3
-    down = -(-len(shown) // across)
-    sheet = np.zeros((down * height, across * width, *((3,) if colour else ())), np.uint8)
-    for place, index in enumerate(shown):
-        top, left = place // across * height, place % across * width
+def _image_sheet(data: Dataset, indices: list[int], height: int, width: int) -> tuple[Uint8, int]:
+    """Many images in one image that is roughly square, and its number of columns."""
+    columns = max(1, round((len(indices) * height / width) ** 0.5))
+    rows = -(-len(indices) // columns)
+    is_color = data.inputs.shape[1] == 3
+    sheet = np.zeros((rows * height, columns * width, *((3,) if is_color else ())), np.uint8)
+    for number, index in enumerate(indices):
+        top, left = number // columns * height, number % columns * width
         sheet[top : top + height, left : left + width] = pixels_of(data.inputs[index])
-    return sheet, across
+    return sheet, columns

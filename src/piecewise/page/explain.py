@@ -1,4 +1,4 @@
-"""The page that explains one answer of a net: from the pixels to the votes, every number open."""
+"""The HTML report that explains one prediction of a net, from the pixels to the votes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..insight.explanation import Explanation, explain
-from ..insight.robustness.curves import Curve
+from ..insight.robustness.curves import Break, Curve
 from ..network import Network
-from .assemble import MOST_BYTES, page, script_json
-from .media import picture_address, sound_address
-from .walk_data import arrays_of, layers_of, packed
+from .assemble import MAX_BYTES, page, script_json
+from .media import image_url, sound_url
+from .walk_data import arrays_of, layers_of, pack_arrays
 
-START = "main.js"
+START = "explain.js"
 CLASSES_SHOWN = 10
-"""Classes whose votes are in the page, the likeliest first."""
-LONGEST_TITLE = 1_000  # characters
-MOST_NAMED = 2_000
-"""Classes that are in the page at all, the likeliest first, if there is room for their names."""
-_NAMES = 400_000  # bytes
-_SPARE = 5_000  # bytes for the title, which may be long, and for arrays' names
-_ROUND = 6  # digits of what is only drawn
+"""Classes whose votes are in the page, the most probable first."""
+MAX_TITLE = 1_000  # characters
+MAX_CLASSES_NAMED = 2_000
+"""Classes named, the most probable first; fewer if their names need more than _NAME_BYTES."""
+_NAME_BYTES = 400_000
+_RESERVED_BYTES = 5_000  # for the title, which may be long, and the names of the arrays
+_DIGITS = 6  # of numbers that are only drawn
 
 
 def explain_html(
@@ -32,29 +32,46 @@ def explain_html(
     *,
     name: str = "",
     label: int | None = None,
-    given: Any = None,
-    looks: Sequence[dict[str, Any]] = (),
+    original: Any = None,
+    top_patches: Sequence[dict[str, Any]] = (),
 ) -> str:
-    """The HTML of a page, one file of at most two million bytes, about one prepared example.
+    """Write the report that explains the prediction for one input.
 
-    ``name``: how a person refers to it. ``label``: the class that is explained; the answer's if
-    left out. ``given``: what was read before it was prepared, so that the page can play a sound and
-    name the words of a text. ``looks``: patches that match features, as `looks.looks_data` returns
-    them.
+    Parameters
+    ----------
+    net : Network
+        The network to explain.
+    example : array
+        One preprocessed input: (C, H, W), or (positions,) of word numbers.
+    name : str
+        The name of the input, such as its file.
+    label : int, optional
+        The number of the class to explain. Default: the predicted class.
+    original : optional
+        The input before preprocessing. With it, the page plays a sound and names the words of a
+        text.
+    top_patches : sequence of dict
+        Patches that match features, as `page.top_patches.top_patches_data` returns them.
+
+    Returns
+    -------
+    str
+        An HTML page of at most two million bytes that needs no other file and no network.
     """
-    return explanation_page(explain(net, example, name=name, label=label, original=given), looks)
+    explanation = explain(net, example, name=name, label=label, original=original)
+    return explanation_page(explanation, top_patches)
 
 
-def explanation_page(explanation: Explanation, looks: Sequence[dict[str, Any]] = ()) -> str:
-    """The HTML of a page about an explanation; see `explain_html`."""
-    answer: str = explanation.net.classes[explanation.answer]
+def explanation_page(explanation: Explanation, top_patches: Sequence[dict[str, Any]] = ()) -> str:
+    """The HTML of the report about an explanation; see `explain_html`."""
+    predicted: str = explanation.net.classes[explanation.answer]
     name = explanation.name
-    title = f"{answer} - {name}"[:LONGEST_TITLE] if name else answer
-    return page(title, START, _page_data(explanation, looks))
+    title = f"{predicted} - {name}"[:MAX_TITLE] if name else predicted
+    return page(title, START, _page_data(explanation, top_patches))
 
 
-def _page_data(explanation: Explanation, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All data of the page, as plain values."""
+def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """All data of the page as plain values."""
     net, order = explanation.net, explanation.order
     shown = order[:CLASSES_SHOWN]
     if explanation.label not in shown:
@@ -64,86 +81,107 @@ def _page_data(explanation: Explanation, looks: Sequence[dict[str, Any]]) -> dic
     arrays = {
         **arrays_of(net, explanation.walk),
         **{f"votes {label}": gradient for label, gradient in gradients.items()},
-        **{f"mattered {one.method}": one.values for one in explanation.attributions},
+        **{f"attribution {one.method}": one.values for one in explanation.attributions},
     }
-    rest = {
+    data = {
         "schema": 1,
-        "name": explanation.name[:LONGEST_TITLE],
+        "name": explanation.name[:MAX_TITLE],
         "kind": net.preprocessor.kind,
         "background": net.preprocessor.background,
-        "answer": explanation.answer,
+        "predicted": explanation.answer,
         "explained": explanation.label,
         "order": named,
         "classes": {index: net.classes[index] for index in {*named, *shown}},
         "logits": {index: explanation.logits[index].item() for index in {*named, *shown}},
         "probabilities": {index: explanation.probabilities[index].item() for index in named},
-        "remark": explanation.warning,
-        "picture": _picture(explanation),
-        "sound": sound_address(explanation.original),
+        "warning": explanation.warning,
+        "image": _image(explanation),
+        "sound": sound_url(explanation.original),
         "layers": layers_of(net, explanation.walk),
         "votes": votes,
         "axes": explanation.axes.to_json(),
         "facts": explanation.facts,
-        "mattered": [
-            {"method": one.method, "label": one.label, "told": one.told}
+        "attributions": [
+            {"method": one.method, "label": one.label, "description": one.told}
             for one in explanation.attributions
         ],
-        "curves": [_curve(one) for one in explanation.curves],
-        "looks": list(looks),
+        "robustness": [_curve(one) for one in explanation.curves],
+        "top_patches": list(top_patches),
     }
-    without = page("", START, {**rest, "arrays": packed({}, 0).to_json()})
-    room = MOST_BYTES - _SPARE - len(without.encode())
-    return {**rest, "arrays": packed(arrays, room).to_json()}
+    without = page("", START, {**data, "arrays": pack_arrays({}, 0).to_json()})
+    max_length = MAX_BYTES - _RESERVED_BYTES - len(without.encode())
+    return {**data, "arrays": pack_arrays(arrays, max_length).to_json()}
 
 
 def _named(net: Network, order: list[int]) -> list[int]:
-    """As many of the classes in this order as a page has room to name."""
-    sizes = np.cumsum([len(script_json(net.classes[index])) + 60 for index in order[:MOST_NAMED]])
-    return order[: max(1, int(np.searchsorted(sizes, _NAMES, "right")))]
+    """The first classes of this order whose names fit into the page."""
+    sizes = np.cumsum(
+        [len(script_json(net.classes[index])) + 60 for index in order[:MAX_CLASSES_NAMED]]
+    )
+    return order[: max(1, int(np.searchsorted(sizes, _NAME_BYTES, "right")))]
 
 
 def _votes(
     explanation: Explanation, shown: list[int]
 ) -> tuple[dict[int, npt.NDArray[np.float32]], dict[str, Any]]:
-    """For each class that is shown, the gradients that its carried-back votes multiply the values
-    of the voting stack by; and the rest about the votes, with the sum of the biases."""
+    """The votes for each class in ``shown``: the weights (gradients) by which the values of the
+    voting layer are multiplied, and plain values with the sums of the biases."""
     ledgers = {label: explanation.votes_for(label) for label in shown}
     gradients = {
         label: np.array([vote.weight for vote in ledger.votes], np.float32).reshape(ledger.shape)
         for label, ledger in ledgers.items()
     }
     biases = {label: ledger.bias for label, ledger in ledgers.items()}
-    return gradients, {"stack": explanation.stack, "labels": shown, "biases": biases}
+    return gradients, {"layer": explanation.stack, "labels": shown, "biases": biases}
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
-    """Of a curve what is drawn: the probability of the class, and the answers."""
+    """The numbers of a robustness curve that the page draws."""
+    perturbation = curve.perturbation
     plain: dict[str, Any] = _rounded(
         {
-            **curve.perturbation.to_json(),
+            "perturbation": perturbation.name,
+            "unit": perturbation.unit,
+            "sizes": list(perturbation.sizes),
+            "unchanged_index": perturbation.as_it_is,
             "label": curve.label,
-            "sure": curve.probabilities[:, curve.label].tolist(),
-            "answers": curve.logits.argmax(axis=1).tolist(),
-            "same": list(curve.same),
-            "below": curve.below and curve.below.to_json(),
-            "above": curve.above and curve.above.to_json(),
+            "probabilities": curve.probabilities[:, curve.label].tolist(),
+            "predicted": curve.logits.argmax(axis=1).tolist(),
+            "equal_pixels": list(curve.same),
+            "below": curve.below and _changed_prediction(curve.below),
+            "above": curve.above and _changed_prediction(curve.above),
         }
     )
     return plain
 
 
+def _changed_prediction(change: Break) -> dict[str, Any]:
+    lost = change.lost
+    return {
+        "size": change.size,
+        "predicted": change.answer,
+        "lost": lost
+        and {
+            "layer": lost.stack,
+            "map": lost.feature,
+            "before": lost.before,
+            "after": lost.after,
+        },
+    }
+
+
 def _rounded(value: Any) -> Any:
-    """Plain values with the digits that a picture can show."""
+    """Plain values, rounded to the digits that a drawing can show."""
     if isinstance(value, float):
-        return float(f"{value:.{_ROUND}g}")
+        return float(f"{value:.{_DIGITS}g}")
     if isinstance(value, dict):
         return {name: _rounded(one) for name, one in value.items()}
     return [_rounded(one) for one in value] if isinstance(value, list) else value
 
 
-def _picture(explanation: Explanation) -> str | None:
-    """The input as a picture to look at; texts have none."""
+def _image(explanation: Explanation) -> str | None:
+    """The input as an image; None for texts."""
     example = explanation.example
     if explanation.net.preprocessor.kind == "texts" or example.ndim != 3:
         return None
-    return picture_address(example)
+    return image_url(example)

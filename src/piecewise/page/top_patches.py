@@ -1,4 +1,4 @@
-"""What features look for, as a page shows it: patches as pictures, words, or something to hear."""
+"""The top patches of features as data for a page: images, texts and sounds."""
 
 from __future__ import annotations
 
@@ -16,48 +16,52 @@ from ..insight.attribution.patches import Originals, PatchMatch, TopPatches, exc
 from ..network import Network
 from .media import pixels_of
 
-MOST_BYTES = 700_000
-"""Of pictures and sounds in a page."""
+MAX_BYTES = 700_000
+"""The largest size of all images and sounds of this section."""
 
 
-def looks_data(
+def top_patches_data(
     net: Network,
-    looks: Sequence[TopPatches],
+    features: Sequence[TopPatches],
     data: Dataset | None = None,
-    place: Path | None = None,
+    path: Path | None = None,
 ) -> list[dict[str, Any]]:
-    """Plain values for a page. Sounds can be heard where ``data`` was read from ``place``, those of
-    the first features, as far as a page has room."""
-    heard = (
-        isinstance(net.preprocessor, AudioPreprocessor) and data is not None and place is not None
-    )
-    originals = Originals(data, place) if heard and data and place else None
-    index = np.flatnonzero(data.splits == "train") if data is not None else None
-    room = MOST_BYTES
+    """The top patches of ``features`` as plain values for a page.
 
-    def match(one: PatchMatch) -> dict[str, Any]:
-        nonlocal room
-        picture, sound = _picture(one), None
-        if originals is not None and index is not None and room > 0:
-            sound = _sound(net, originals[int(index[one.example])], one)
-        room -= len(picture or "") + len(sound or "")
-        words = f"{one.name}: {one.told}"
-        plain = {"value": one.value, "words": words, "picture": picture, "sound": sound}
-        return plain if one.patch.ndim == 3 else {**plain, "words": one.told, "title": one.name}
+    If ``data`` are sounds that were read from ``path``, the patches of the first features get
+    sounds, up to MAX_BYTES.
+    """
+    has_sounds = (
+        isinstance(net.preprocessor, AudioPreprocessor) and data is not None and path is not None
+    )
+    originals = Originals(data, path) if has_sounds and data and path else None
+    train_indices = np.flatnonzero(data.splits == "train") if data is not None else None
+    bytes_left = MAX_BYTES
+
+    def plain(match: PatchMatch) -> dict[str, Any]:
+        nonlocal bytes_left
+        image, sound = _image(match), None
+        if originals is not None and train_indices is not None and bytes_left > 0:
+            sound = _sound(net, originals[int(train_indices[match.example])], match)
+        bytes_left -= len(image or "") + len(sound or "")
+        values = {"value": match.value, "image": image, "sound": sound}
+        if match.patch.ndim == 3:
+            return {**values, "description": f"{match.name}: {match.told}"}
+        return {**values, "description": match.told, "title": match.name}
 
     return [
         {
-            "layer": one.layer,
-            "feature": one.feature,
-            "best": [match(found) for found in one.best],
-            "worst": [match(found) for found in one.worst],
+            "layer": feature.layer,
+            "map": feature.feature,
+            "best": [plain(match) for match in feature.best],
+            "worst": [plain(match) for match in feature.worst],
         }
-        for one in looks
+        for feature in features
     ]
 
 
-def _picture(match: PatchMatch) -> str | None:
-    """A patch as a picture; texts have none."""
+def _image(match: PatchMatch) -> str | None:
+    """A patch as an image; None for texts."""
     if match.patch.ndim != 3 or not match.patch.size:
         return None
     return data_address(png(pixels_of(match.patch)))

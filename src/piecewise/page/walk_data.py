@@ -1,7 +1,7 @@
-"""A walk as a page holds it: every number that the engine computed, and which cells make which.
+"""Data of a walk for a page: all activations and parameters, packed, and the windows of each layer.
 
-A page computes no layer. It gets the stacks, the arrays, and for each layer a table of where its
-windows stand, so that it can look up what a number is made of.
+A page computes no layer. It looks up the terms of a number in these arrays, with a table of the
+windows of each layer.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from ..trace.arithmetic import Position
 from ..trace.walk import Walk
 
 _MANTISSAS = (24, 16, 12, 8)
-"""Bits of a number that are kept: all of them while there is room."""
-_LAST = ("stack input", "mattered ")
-"""Arrays that are left out when all others are."""
+"""Bits of the mantissas that may be kept, the most precise first."""
+_IMPORTANT = ("activation input", "attribution ")
+"""Arrays that are left out only after all others."""
 
 
-class Packed(NamedTuple):
-    """Arrays in one text; ``bits`` of each number are kept; ``left_out``: arrays there was no room
-    for."""
+class PackedArrays(NamedTuple):
+    """Arrays in one base64 text; ``bits``: of mantissas; ``left_out``: arrays that did not fit."""
 
     text: str
     shapes: dict[str, list[int]]
@@ -39,80 +38,89 @@ class Packed(NamedTuple):
     left_out: list[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: by name the shape of each array, in the order in which they lie."""
+        """Plain values; the shapes are in the order of the arrays."""
         return self._asdict()
 
 
-def packed(arrays: Mapping[str, Float32], most: int) -> Packed:
-    """Arrays as text of at most so many characters: whole if there is room, else fewer bits of each
-    number, else without the largest of them; the input and what mattered go last."""
-    kept = dict(arrays)
+def pack_arrays(arrays: Mapping[str, Float32], max_length: int) -> PackedArrays:
+    """Pack arrays into a text of at most ``max_length`` characters.
+
+    If they do not fit, mantissas are rounded to fewer bits; if that is not enough, the largest
+    arrays are left out, the input and the attributions last.
+    """
+    packed = dict(arrays)
     left_out: list[str] = []
-    while kept:
+    while packed:
         for bits in _MANTISSAS:
-            if _might_fit(kept, bits, most) and len(text := _text(kept, bits)) <= most:
-                shapes = {name: list(array.shape) for name, array in kept.items()}
-                return Packed(text, shapes, bits, left_out)
-        largest = max(kept, key=lambda name: (not name.startswith(_LAST), kept[name].size))
+            if (
+                _might_fit(packed, bits, max_length)
+                and len(text := _text(packed, bits)) <= max_length
+            ):
+                shapes = {name: list(array.shape) for name, array in packed.items()}
+                return PackedArrays(text, shapes, bits, left_out)
+        largest = max(packed, key=lambda name: (not name.startswith(_IMPORTANT), packed[name].size))
         left_out.append(largest)
-        del kept[largest]
-    return Packed(_text({"": np.zeros(0, np.float32)}, 24), {}, 24, left_out)
+        del packed[largest]
+    return PackedArrays(_text({"": np.zeros(0, np.float32)}, 24), {}, 24, left_out)
 
 
-def _might_fit(arrays: Mapping[str, Float32], bits: int, most: int) -> bool:
-    """Whether it is worth trying: numbers but zeros are rarely packed to less than half of their
-    bits, and a character of text holds six."""
-    numbers = sum(int(np.count_nonzero(array)) for array in arrays.values())
-    return numbers * bits / 6 / 2 <= most
+def _might_fit(arrays: Mapping[str, Float32], bits: int, max_length: int) -> bool:
+    """Whether packing is worth trying: gzip rarely halves the bits of numbers other than zero, and
+    a character of base64 holds six bits."""
+    nonzero = sum(int(np.count_nonzero(array)) for array in arrays.values())
+    return nonzero * bits / 6 / 2 <= max_length
 
 
 def _text(arrays: Mapping[str, Float32], bits: int) -> str:
-    """All numbers, little-endian, first bytes first: like stands beside like, which packs well."""
+    """All numbers as little-endian float32, first all first bytes, then all second bytes, and so
+    on: similar bytes next to each other compress well."""
     flat = np.concatenate([array.ravel() for array in arrays.values()]).astype("<f4")
     if bits < 24:
-        flat = _shortened(flat, bits)
+        flat = _rounded(flat, bits)
     planes = flat.view(np.uint8).reshape(-1, 4).T
     return b64encode(gzip.compress(np.ascontiguousarray(planes).tobytes(), 6, mtime=0)).decode()
 
 
-def _shortened(flat: Float32, bits: int) -> Float32:
-    """Numbers rounded to so many bits of their mantissa; those kept are exact in float32."""
+def _rounded(flat: Float32, bits: int) -> Float32:
+    """Round the mantissas to ``bits`` bits."""
     mantissa, exponent = np.frexp(flat.astype(np.float64))
-    shortened: Float32 = np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits).astype("<f4")
-    return shortened
+    rounded: Float32 = np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits).astype("<f4")
+    return rounded
 
 
 def arrays_of(net: Network, walk: Walk) -> dict[str, Float32]:
-    """By name: every stack ("stack conv1"), the input's first, and every array of the net; of a
-    table of words only the rows that are looked up."""
-    stacks = {f"stack {name}": np.asarray(stack, np.float32) for name, stack in walk.items()}
+    """All activations ("activation conv1"), the input first, and all parameters by name; of an
+    embedding only the rows of the words in the input."""
+    activations = {
+        f"activation {name}": np.asarray(values, np.float32) for name, values in walk.items()
+    }
     arrays = dict(net.parameters)
     for stage in net.architecture.stages:
         if stage.layer.reads_tokens:
             name = f"{stage.name}.weight"
             arrays[name] = np.ascontiguousarray(arrays[name][np.unique(walk["input"])])
-    return {**stacks, **arrays}
+    return {**activations, **arrays}
 
 
 def layers_of(net: Network, walk: Walk) -> list[dict[str, Any]]:
-    """What a page knows of each layer, the input first."""
+    """The description of each layer, the input first."""
     input_shape = list(net.input if net.architecture.reads_texts else walk["input"].shape)
     first = {"name": "input", "word": "input", "notation": "", "shape": input_shape}
-    layers, before = [first], "input"
+    layers, input_layer = [first], "input"
     for stage in net.architecture.stages:
         layers.append(
             {
                 "name": stage.name,
                 "word": stage.layer.word,
                 "notation": write_layer(stage.layer),
-                "before": before,
-                "input": list(stage.input),
+                "input_layer": input_layer,
+                "input_shape": list(stage.input),
                 "shape": list(stage.output),
                 **_windows(stage),
                 **PAGE_DATA[type(stage.layer)](stage.layer, stage, walk),
             }
         )
-        before = stage.name
+        input_layer = stage.name
     return layers
 
 
@@ -129,7 +137,7 @@ def _pool(layer: Pool, stage: Stage, walk: Walk) -> dict[str, Any]:
 
 
 def _norm(layer: Norm, stage: Stage, walk: Walk) -> dict[str, Any]:
-    """Its terms are worked out where they are defined."""
+    """The scale, mean and bias of each map, as `Walk.why` computes them."""
     whys = [walk.why(*Position(stage.name, one, 0, 0)) for one in range(stage.output.channels)]
     return {"terms": [[term.weight for term in why.terms] for why in whys]}
 
@@ -151,12 +159,12 @@ PAGE_DATA: dict[type[Layer], Callable[[Any, Stage, Walk], dict[str, Any]]] = {
     Norm: _norm,
     Embed: _embed,
 }
-"""What the view of each kind of layer reads besides the data that all layers have."""
+"""The data of each kind of layer beyond those that all layers have."""
 
 
 def _windows(stage: Stage) -> dict[str, list[list[int]]]:
-    """Of a windowed layer, for each window along both axes: the first cell it covers, how many,
-    and which cell of the window the first one is."""
+    """For each window of a windowed layer, along both axes: the first cell that it covers, how
+    many, and the index of the first one within the window."""
     if stage.layer.connectivity is not Connectivity.WINDOWED:
         return {}
     rows, columns = stage.layer.windows(stage.input)
@@ -164,9 +172,9 @@ def _windows(stage: Stage) -> dict[str, list[list[int]]]:
 
 
 def _table(windows: Windows) -> list[list[int]]:
-    found = []
+    rows = []
     for index in range(windows.count):
         cells = windows.cells(index)
         offset = cells.start - (index * windows.stride - windows.before)
-        found.append([cells.start, len(cells), offset])
-    return found
+        rows.append([cells.start, len(cells), offset])
+    return rows

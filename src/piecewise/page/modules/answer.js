@@ -1,27 +1,30 @@
-/** The answer: what went in, what the net says, and how sure it is. */
+/** The prediction: the input, the predicted class and the probabilities. */
 
 import { element, percent } from "piecewise/text.js";
 
-const FIRST = 10;
+const CLASSES_SHOWN = 10;
 
 /** @param {ExplainData} data */
 export function answerSection(data) {
-  const label = data.classes[data.answer];
+  const label = data.classes[data.predicted];
   const explained = data.classes[data.explained];
   const head = element(
     "div",
     { class: "verdict" },
     element("p", { class: "kicker", text: data.name || "an example" }),
     element("h1", {}, element("span", { class: "label", text: label })),
-    element("p", { class: "sure", text: `${percent(data.probabilities[data.answer])} sure` }),
-    data.remark
-      ? element("p", { class: "remark", text: `A doubtful answer: ${data.remark}.` })
+    element("p", {
+      class: "confidence",
+      text: `probability ${percent(data.probabilities[data.predicted])}`,
+    }),
+    data.warning
+      ? element("p", { class: "warning", text: `A doubtful answer: ${data.warning}.` })
       : null,
-    data.explained === data.answer
+    data.explained === data.predicted
       ? null
       : element("p", {
-          class: "remark",
-          text: `What follows is explained for the class ${explained}.`,
+          class: "warning",
+          text: `The sections below explain the class ${explained}.`,
         }),
   );
   return element(
@@ -41,7 +44,7 @@ function input(data) {
       "figure",
       { class: "input text" },
       element("blockquote", { text: words.join(data.axes.columns.unit === "letters" ? "" : " ") }),
-      element("figcaption", { text: "the text, as the net reads it" }),
+      element("figcaption", { text: "the text as the net reads it" }),
     );
   }
   const { rows, columns } = data.axes;
@@ -54,45 +57,45 @@ function input(data) {
   const [low, high] = ends(rows).map(Math.round);
   /** @type {Record<string, string>} */
   const caption = {
-    sounds: `the sound as a picture: ${from} to ${to} s from left to right, ${low} to ${high} Hz from below`,
+    sounds: `the spectrogram: ${from} to ${to} s from left to right, ${low} to ${high} Hz from bottom to top`,
   };
   const figure = element("figure", { class: `input ${data.kind}` });
-  if (data.picture) {
+  if (data.image) {
     figure.append(
-      element("img", { src: data.picture, alt: `The input: ${data.name || "an example"}` }),
+      element("img", { src: data.image, alt: `The input: ${data.name || "an example"}` }),
     );
   }
   if (data.sound)
     figure.append(element("audio", { controls: true, src: data.sound, "aria-label": "The sound" }));
   figure.append(
-    element("figcaption", { text: caption[data.kind] ?? "the picture, as the net sees it" }),
+    element("figcaption", { text: caption[data.kind] ?? "the image as the net reads it" }),
   );
   return figure;
 }
 
 /**
- * A bar a class, the likeliest first.
+ * A bar for each class, the most probable first.
  * @param {ExplainData} data
  */
 function bars(data) {
   const { order } = data;
   const body = element("tbody");
-  /** @param {number[]} some */
-  const add = (some) => body.append(...some.map((index) => bar(data, index)));
-  add(order.slice(0, FIRST));
+  /** @param {number[]} indices */
+  const add = (indices) => body.append(...indices.map((index) => bar(data, index)));
+  add(order.slice(0, CLASSES_SHOWN));
   const more = element("button", {
     type: "button",
     class: "more",
     text: `show all ${order.length} classes`,
     onclick: () => {
-      add(order.slice(FIRST));
+      add(order.slice(CLASSES_SHOWN));
       more.remove();
     },
   });
   const table = element(
     "table",
-    { class: "chances" },
-    element("caption", { text: "How likely each class is" }),
+    { class: "probabilities" },
+    element("caption", { text: "Probability of each class" }),
     element(
       "thead",
       { class: "quiet" },
@@ -105,7 +108,7 @@ function bars(data) {
     body,
   );
   table.querySelector("th:nth-child(2)")?.replaceWith(element("td"));
-  return element("div", { class: "bars" }, table, order.length > FIRST ? more : null);
+  return element("div", { class: "bars" }, table, order.length > CLASSES_SHOWN ? more : null);
 }
 
 /**
@@ -113,11 +116,11 @@ function bars(data) {
  * @param {number} index
  */
 function bar(data, index) {
-  const filled = element("span", { class: "chance" });
+  const filled = element("span", { class: "probability-bar" });
   filled.style.width = `${Math.max(0.5, 100 * data.probabilities[index])}%`;
   return element(
     "tr",
-    { class: index === data.answer ? "first" : null },
+    { class: index === data.predicted ? "first" : null },
     element("th", { scope: "row", text: data.classes[index] }),
     element("td", { class: "track", "aria-hidden": "true" }, filled),
     element("td", { class: "number", text: percent(data.probabilities[index]) }),

@@ -1,4 +1,4 @@
-/** The confusion matrix: each cell opens to the examples in it. */
+/** The confusion matrix. A click on a cell shows its examples. */
 
 import { exampleOf } from "piecewise/examples.js";
 import { element } from "piecewise/text.js";
@@ -6,16 +6,16 @@ import { element } from "piecewise/text.js";
 const MOST_CLASSES = 40;
 
 /**
- * The classes of a matrix that is not too large: of many, those that mistakes are most about.
+ * The classes that the matrix shows: if there are many, those with the most mistakes.
  * @param {EvaluateData} data
  */
-function chosen({ classes, cells }) {
+function shownClasses({ classes, cells }) {
   const wrong = new Map(Object.keys(classes).map((index) => [Number(index), 0]));
   const mistakesOf = (/** @type {number} */ index) => wrong.get(index) ?? 0;
-  for (const { right, answer, count } of cells) {
-    if (right === answer) continue;
-    wrong.set(right, mistakesOf(right) + count);
-    wrong.set(answer, mistakesOf(answer) + count);
+  for (const { label, predicted, count } of cells) {
+    if (label === predicted) continue;
+    wrong.set(label, mistakesOf(label) + count);
+    wrong.set(predicted, mistakesOf(predicted) + count);
   }
   const order = [...wrong.keys()].sort((a, b) => mistakesOf(b) - mistakesOf(a));
   return order.slice(0, MOST_CLASSES).sort((a, b) => a - b);
@@ -24,25 +24,28 @@ function chosen({ classes, cells }) {
 /** @param {EvaluateData} data */
 export function confusionSection(data) {
   const { classes, cells } = data;
-  const some = chosen(data);
-  const of = new Map(cells.map((cell) => [`${cell.right} ${cell.answer}`, cell]));
+  const shown = shownClasses(data);
+  const cellAt = new Map(cells.map((cell) => [`${cell.label} ${cell.predicted}`, cell]));
   const opened = element("div", { class: "opened-cell", "aria-live": "polite" });
   /** @param {ConfusionCell} cell */
-  const open = (cell) => opened.replaceChildren(...inside(data, cell));
+  const open = (cell) => opened.replaceChildren(...examplesOf(data, cell));
   const head = element(
     "tr",
     {},
-    element("td", { class: "quiet", text: "right \u2193 answer \u2192" }),
-    ...some.map((index) => element("th", { scope: "col", text: classes[index] })),
+    element("td", { class: "quiet", text: "true label \u2193 predicted \u2192" }),
+    ...shown.map((index) => element("th", { scope: "col", text: classes[index] })),
   );
-  const rows = some.map((right) => {
-    const total = some.reduce((sum, answer) => sum + (of.get(`${right} ${answer}`)?.count ?? 0), 0);
+  const rows = shown.map((label) => {
+    const total = shown.reduce(
+      (sum, predicted) => sum + (cellAt.get(`${label} ${predicted}`)?.count ?? 0),
+      0,
+    );
     return element(
       "tr",
       {},
-      element("th", { scope: "row", text: classes[right] }),
-      ...some.map((answer) =>
-        cellOf(data, of.get(`${right} ${answer}`), right === answer, total, open),
+      element("th", { scope: "row", text: classes[label] }),
+      ...shown.map((predicted) =>
+        cellOf(data, cellAt.get(`${label} ${predicted}`), label === predicted, total, open),
       ),
     );
   });
@@ -53,26 +56,26 @@ export function confusionSection(data) {
     element("tbody", {}, ...rows),
   );
   const left =
-    some.length < Object.keys(classes).length
-      ? ` Of ${Object.keys(classes).length} classes, those that mistakes are most about.`
+    shown.length < Object.keys(classes).length
+      ? ` Only the ${shown.length} of ${Object.keys(classes).length} classes with the most mistakes are shown.`
       : "";
   const worst = cells
-    .filter((cell) => cell.right !== cell.answer)
+    .filter((cell) => cell.label !== cell.predicted)
     .sort((a, b) => b.count - a.count)[0];
   open(worst ?? cells[0]);
   return element(
     "section",
     { id: "confusion" },
-    element("h2", { text: "All answers" }),
+    element("h2", { text: "Confusion matrix" }),
     element("p", {
       class: "hint",
       text:
-        "A row for each right class, a column for each answer. A cell opens to its examples, the surest first." +
+        "A row for each true label, a column for each predicted class. Click a cell to show its examples, the most confident first." +
         left,
     }),
     element(
       "div",
-      { class: "wide", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
+      { class: "scrolls", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
       table,
     ),
     opened,
@@ -82,22 +85,22 @@ export function confusionSection(data) {
 /**
  * @param {EvaluateData} data
  * @param {ConfusionCell | undefined} cell
- * @param {boolean} isRight
+ * @param {boolean} isCorrect
  * @param {number} total
  * @param {(cell: ConfusionCell) => void} open
  */
-function cellOf({ classes }, cell, isRight, total, open) {
+function cellOf({ classes }, cell, isCorrect, total, open) {
   if (!cell) return element("td", { class: "quiet", text: "\u00b7" });
-  const words = `${cell.count} of class ${classes[cell.right]} answered ${classes[cell.answer]}; show`;
+  const words = `${cell.count} of class ${classes[cell.label]} predicted as ${classes[cell.predicted]}; show`;
   const button = element("button", {
     type: "button",
     text: cell.count,
     "aria-label": words,
     onclick: () => open(cell),
   });
-  const share = Math.round(12 + (50 * cell.count) / total);
-  const td = element("td", { class: isRight ? "right" : "wrong" }, button);
-  td.style.background = `color-mix(in srgb, var(--${isRight ? "below" : "above"}) ${isRight ? 14 : share * 0.5}%, transparent)`;
+  const strength = Math.round(12 + (50 * cell.count) / total);
+  const td = element("td", { class: isCorrect ? "correct" : "wrong" }, button);
+  td.style.background = `color-mix(in srgb, var(--${isCorrect ? "below" : "above"}) ${isCorrect ? 14 : strength * 0.5}%, transparent)`;
   return td;
 }
 
@@ -105,9 +108,9 @@ function cellOf({ classes }, cell, isRight, total, open) {
  * @param {EvaluateData} data
  * @param {ConfusionCell} cell
  */
-function inside(data, cell) {
+function examplesOf(data, cell) {
   const { classes } = data;
-  const title = `${cell.count} of class ${classes[cell.right]}, answered ${classes[cell.answer]}`;
+  const title = `${cell.count} of class ${classes[cell.label]}, predicted as ${classes[cell.predicted]}`;
   const more = cell.count - cell.examples.length;
   return [
     element("h3", { text: title }),

@@ -1,17 +1,17 @@
-/** The page of a data set's answers, mistakes first. */
+/** The report about the predictions for a data set: the score, then the mistakes. */
 
-import { factsSection, pageOf, pageData } from "piecewise/frame.js";
+import { factsSection, renderPage, pageData } from "piecewise/frame.js";
 import { confusionSection } from "piecewise/confusion.js";
-import { errorSection } from "piecewise/errors.js";
+import { errorTableSection } from "piecewise/error_table.js";
 import { mistakesSection } from "piecewise/mistakes.js";
-import { unpackSheet } from "piecewise/examples.js";
+import { loadSheet } from "piecewise/examples.js";
 import { element, percent } from "piecewise/text.js";
 
 const TITLES = {
   mistakes: "mistakes",
-  confusion: "all answers",
+  confusion: "confusion matrix",
   errors: "errors",
-  made: "how it was made",
+  net: "the net",
 };
 
 /** @param {EvaluateData} data */
@@ -25,7 +25,7 @@ function headline({ name, scores, kind }) {
       { class: "verdict" },
       element("p", { class: "kicker", text: name }),
       element("h1", { text: percent(scores.accuracy) }),
-      element("p", { class: "sure", text: `of ${scores.n} ${kind} answered rightly` }),
+      element("p", { class: "confidence", text: `of ${scores.n} ${kind} are predicted correctly` }),
       element("p", {
         class: "hint",
         text: `95 % interval ${percent(low)} to ${percent(high)}; macro-F1 ${scores.macro_f1.toFixed(4)}`,
@@ -37,15 +37,15 @@ function headline({ name, scores, kind }) {
 async function start() {
   /** @type {EvaluateData} */
   const data = pageData();
-  await unpackSheet(data);
+  await loadSheet(data);
   const sections = [
     headline(data),
     mistakesSection(data),
     confusionSection(data),
-    errorSection(data),
+    errorTableSection(data),
     factsSection(data.facts),
   ];
-  pageOf(TITLES, sections, null);
+  renderPage(TITLES, sections, null);
 }
 
 start();

@@ -1,31 +1,31 @@
-/** Examples of a data set as small pictures, cut out of one large one, or as words. */
+/** Examples of a data set: small images, cut out of one large image, or texts. */
 
 import { element } from "piecewise/text.js";
 
 /** @type {?HTMLImageElement} */
-let sheet = null; // the large picture
+let sheet = null; // the large image
 
 /**
- * Unpack the large picture, if there is one; before any example is shown.
+ * Decode the large image, if there is one. This must be done before any example is shown.
  * @param {EvaluateData} data
  */
-export async function unpackSheet(data) {
+export async function loadSheet(data) {
   if (!data.sheet) return;
   sheet = new Image();
-  sheet.src = data.sheet.picture;
+  sheet.src = data.sheet.image;
   await sheet.decode();
 }
 
 /**
- * An example by its number: a picture, or its text, or its name alone.
+ * An example by its number: its image, its text, or only its name.
  * @param {EvaluateData} data
  * @param {number} index
  * @param {number} [side]
  */
 export function exampleOf(data, index, side = 56) {
   const name = data.names[index] ?? `example ${index}`;
-  const place = data.sheet?.places[index];
-  if (!data.sheet || !sheet || !place)
+  const cell = data.sheet?.cells[index];
+  if (!data.sheet || !sheet || !cell)
     return element("span", { class: "excerpt", text: data.texts?.[index] ?? name, title: name });
   const [height, width] = data.sheet.size;
   const scale = side / Math.max(height, width);
@@ -39,7 +39,7 @@ export function exampleOf(data, index, side = 56) {
   });
   cut
     .getContext("2d")
-    ?.drawImage(sheet, place[1] * width, place[0] * height, width, height, 0, 0, width, height);
+    ?.drawImage(sheet, cell[1] * width, cell[0] * height, width, height, 0, 0, width, height);
   Object.assign(cut.style, { width: `${width * scale}px`, height: `${height * scale}px` });
   return cut;
 }

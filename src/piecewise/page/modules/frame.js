@@ -1,4 +1,4 @@
-/** What all pages have: the top with its links, light and dark, how the net was made. */
+/** What all pages share: the header with its links, light and dark, the section about the net. */
 
 import { repaint } from "piecewise/paint.js";
 import { element } from "piecewise/text.js";
@@ -13,12 +13,12 @@ export function pageData() {
 }
 
 /**
- * Put a page together and say that it is ready.
+ * Assemble the page and mark it as ready.
  * @param {Record<string, string>} titles of the sections by their ids, for the links at the top
  * @param {(HTMLElement | null)[]} sections
  * @param {HTMLElement | null} aside
  */
-export function pageOf(titles, sections, aside) {
+export function renderPage(titles, sections, aside) {
   const shown = sections.filter((section) => section !== null);
   const links = shown
     .filter((section) => titles[section.id])
@@ -37,7 +37,6 @@ export function pageOf(titles, sections, aside) {
 }
 
 /**
- * @param {Array<[string, string]>} rows names and values
  * @param {[string, string][]} rows names and values
  */
 export function factsSection(rows) {
@@ -47,8 +46,8 @@ export function factsSection(rows) {
   ]);
   return element(
     "section",
-    { class: "made", id: "made" },
-    element("h2", { text: "How it was made" }),
+    { class: "net", id: "net" },
+    element("h2", { text: "The net" }),
     element("dl", {}, ...list),
   );
 }

@@ -1,4 +1,4 @@
-/** A plane of numbers to walk over: hover, arrow keys, and opening. */
+/** A plane of numbers as a button: point at a number, move with arrow keys, open it. */
 
 import { keepPainted } from "piecewise/paint.js";
 import { element, number } from "piecewise/text.js";
@@ -16,24 +16,27 @@ const MOVES = {
  * number there.
  *
  * @param {Plane} plane
- * @param {PlaneActions} on
+ * @param {PlaneActions} actions
  * @param {number} side the longer side, in pixels of the page
  */
-export function planeButton(plane, on, side) {
+export function planeButton(plane, actions, side) {
   const { rows, columns } = plane;
   const canvas = element("canvas", { "aria-hidden": "true" });
   const cursor = element("span", { class: "cursor", "aria-hidden": "true" });
   const button = element("button", { class: "plane", type: "button" }, canvas, cursor);
   const scale = side / Math.max(rows, columns);
-  const [high, wide] = [Math.max(rows === 1 ? 20 : 8, rows * scale), Math.max(8, columns * scale)];
-  canvas.style.height = `${high}px`;
-  button.style.width = `min(${wide + 2}px, 100%)`;
+  const [height, width] = [
+    Math.max(rows === 1 ? 20 : 8, rows * scale),
+    Math.max(8, columns * scale),
+  ];
+  canvas.style.height = `${height}px`;
+  button.style.width = `min(${width + 2}px, 100%)`;
   let [row, column] = [Math.floor(rows / 2), Math.floor(columns / 2)];
 
   const value = () => plane.values[plane.start + row * columns + column];
   const show = () => {
-    stand(cursor, plane, { top: row, left: column, high: 1, wide: 1 });
-    const words = `${on.name(row, column)}: ${number(value(), 6)}`;
+    placeOver(cursor, plane, { top: row, left: column, height: 1, width: 1 });
+    const words = `${actions.name(row, column)}: ${number(value(), 6)}`;
     button.setAttribute("aria-label", words);
     return words;
   };
@@ -41,16 +44,19 @@ export function planeButton(plane, on, side) {
   const move = (newRow, newColumn) => {
     row = Math.max(0, Math.min(rows - 1, newRow));
     column = Math.max(0, Math.min(columns - 1, newColumn));
-    on.told(show());
+    actions.onMove(show());
   };
   /** @param {PointerEvent | MouseEvent} event */
-  const at = (event) => {
+  const moveTo = (event) => {
     const box = canvas.getBoundingClientRect();
-    const share = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
-    move(Math.floor(share[0] * rows), Math.floor(share[1] * columns));
+    const fractions = [
+      (event.clientY - box.top) / box.height,
+      (event.clientX - box.left) / box.width,
+    ];
+    move(Math.floor(fractions[0] * rows), Math.floor(fractions[1] * columns));
   };
-  button.addEventListener("pointermove", at);
-  button.addEventListener("focus", () => on.told(show()));
+  button.addEventListener("pointermove", moveTo);
+  button.addEventListener("focus", () => actions.onMove(show()));
   button.addEventListener("keydown", (event) => {
     const step = MOVES[event.key];
     if (!step) return;
@@ -58,8 +64,8 @@ export function planeButton(plane, on, side) {
     move(row + step[0], column + step[1]);
   });
   button.addEventListener("click", (event) => {
-    if (event.detail) at(event); // by a pointer; keys open where the cursor is
-    on.open(row, column);
+    if (event.detail) moveTo(event); // a pointer; keys open the number under the cursor
+    actions.open(row, column);
   });
   keepPainted(canvas, plane);
   show();
@@ -67,17 +73,17 @@ export function planeButton(plane, on, side) {
 }
 
 /**
- * Lay a mark over cells of a plane: those from `top`, `left`, so many rows and columns.
+ * Place an element over a rectangle of cells of a plane.
  * @param {HTMLElement} mark
  * @param {Plane} plane
  * @param {CellSpan} span
  */
-function stand(mark, { rows, columns }, { top, left, high, wide }) {
+function placeOver(mark, { rows, columns }, { top, left, height, width }) {
   Object.assign(mark.style, {
     top: `${(100 * top) / rows}%`,
     left: `${(100 * left) / columns}%`,
-    width: `${(100 * wide) / columns}%`,
-    height: `${(100 * high) / rows}%`,
+    width: `${(100 * width) / columns}%`,
+    height: `${(100 * height) / rows}%`,
   });
 }
 
@@ -89,15 +95,15 @@ function stand(mark, { rows, columns }, { top, left, high, wide }) {
  */
 export function outline(button, plane, span) {
   const mark = element("span", { class: "outline", "aria-hidden": "true" });
-  stand(mark, plane, span);
+  placeOver(mark, plane, span);
   button.append(mark);
 }
 
 /**
- * One Tab stop for many buttons: Page Up, Page Down, Home and End go from one to another.
+ * Make many buttons one Tab stop (a roving tabindex): Page Up, Page Down, Home and End move between them.
  * @param {HTMLButtonElement[]} buttons
  */
-export function oneStop(buttons) {
+export function rovingTabIndex(buttons) {
   /** @param {number} index */
   const focus = (index) => {
     const target = buttons[Math.max(0, Math.min(buttons.length - 1, index))];

@@ -1,23 +1,23 @@
-/** The walk: every layer's maps, from the input to the votes. */
+/** The walk: the feature maps of every layer, from the input to the votes. */
 
-import { oneStop, outline, planeButton } from "piecewise/grid.js";
+import { rovingTabIndex, outline, planeButton } from "piecewise/grid.js";
 import { largestOf } from "piecewise/paint.js";
-import { element, number, placeWords } from "piecewise/text.js";
+import { element, number, describePosition } from "piecewise/text.js";
 import { termsOf } from "piecewise/views/index.js";
 
 /** @type {Record<string, string>} */
-const DEEDS = {
-  input: "what goes in",
-  conv: "each kernel is matched against every patch",
-  norm: "each map shifted and scaled",
-  relu: "everything negative becomes zero",
-  pool: "one number of each window is kept",
+const LAYER_SUMMARIES = {
+  input: "the input",
+  conv: "matches each kernel with every patch",
+  norm: "shifts and scales each map",
+  relu: "sets negative values to zero",
+  pool: "keeps one number of each window",
   full: "every value gets a vote",
-  dropout: "while it answers, everything passes",
-  embed: "each word becomes numbers",
+  dropout: "passes all values (it drops some only in training)",
+  embed: "turns each word into numbers",
 };
 const SIDE = 84;
-const FIRST = 64;
+const MAPS_SHOWN = 64;
 
 /**
  * @param {Walk} walk
@@ -31,29 +31,29 @@ export function walkSection(walk, open) {
     element("p", {
       class: "hint",
       text:
-        "Orange is above zero, blue below. Point at a number, or go to a map with Tab and move " +
-        "with the arrow keys (Page Down: the next map); click or press Enter to open it.",
+        "Orange is above zero, blue is below. Point at a number, or go to a map with Tab and move with " +
+        "the arrow keys (Page Down: the next map). Click or press Enter to see how it is computed.",
     }),
   );
-  const told = element("p", { class: "told", role: "status" });
+  const status = element("p", { class: "status", role: "status" });
   /** @type {Map<string, PlaneButton>} */
   const buttons = new Map();
   for (const layer of walk.layers.values())
-    section.append(layerBlock(walk, layer, told, open, buttons));
-  section.append(told);
-  /** @type {(place: Position | null) => void} */
-  const markPlace = (place) => mark(walk, buttons, place);
-  return { section, mark: markPlace };
+    section.append(layerBlock(walk, layer, status, open, buttons));
+  section.append(status);
+  /** @type {(position: Position | null) => void} */
+  const markPosition = (position) => mark(walk, buttons, position);
+  return { section, mark: markPosition };
 }
 
 /**
  * @param {Walk} walk
  * @param {Layer} layer
- * @param {HTMLElement} told
+ * @param {HTMLElement} status
  * @param {Open} open
  * @param {Map<string, PlaneButton>} buttons
  */
-function layerBlock(walk, layer, told, open, buttons) {
+function layerBlock(walk, layer, status, open, buttons) {
   const block = element(
     "div",
     { class: "layer" },
@@ -63,29 +63,32 @@ function layerBlock(walk, layer, told, open, buttons) {
       element("span", { class: "name", text: layer.name }),
       element("code", { text: layer.notation }),
       element("span", { class: "shape", text: layer.shape.join("\u00d7") }),
-      element("span", { class: "deed", text: DEEDS[layer.word] ?? "" }),
+      element("span", { class: "summary", text: LAYER_SUMMARIES[layer.word] ?? "" }),
     ),
   );
-  const stack = walk.stack(layer.name);
-  if (!stack) {
+  const activation = walk.activation(layer.name);
+  if (!activation) {
     block.append(
-      element("p", { class: "hint", text: "There was no room for its numbers in this page." }),
+      element("p", {
+        class: "hint",
+        text: "The numbers of this layer are left out, to keep the file small.",
+      }),
     );
   } else if (layer.name === "input" && walk.readsWords) {
-    block.append(wordList(walk, stack, open));
+    block.append(wordList(walk, activation, open));
   } else {
-    block.append(...maps(walk, layer, stack, told, open, buttons));
+    block.append(...maps(walk, layer, activation, status, open, buttons));
   }
   return block;
 }
 
 /**
  * @param {Walk} walk
- * @param {Matrix} stack
+ * @param {Matrix} activation
  * @param {Open} open
  */
-function wordList(walk, stack, open) {
-  const items = [...stack.values].map((word, position) =>
+function wordList(walk, activation, open) {
+  const items = [...activation.values].map((word, position) =>
     element(
       "li",
       {},
@@ -103,86 +106,86 @@ function wordList(walk, stack, open) {
 }
 
 /**
- * The maps of a stack; of single numbers a map, all of them as one row.
+ * The maps of an activation. If each map is a single number, all maps are shown as one row.
  * @param {Walk} walk
  * @param {Layer} layer
- * @param {Matrix} stack
- * @param {HTMLElement} told
+ * @param {Matrix} activation
+ * @param {HTMLElement} status
  * @param {Open} open
  * @param {Map<string, PlaneButton>} buttons
  */
-function maps(walk, layer, stack, told, open, buttons) {
-  const [count, rows, columns] = stack.shape;
-  const largest = largestOf(stack.values);
+function maps(walk, layer, activation, status, open, buttons) {
+  const [count, rows, columns] = activation.shape;
+  const largest = largestOf(activation.values);
   const single = rows === 1 && columns === 1;
   /** @type {HTMLButtonElement[]} */
-  const made = [];
+  const planeButtons = [];
   /** @param {number} map */
   const make = (map) => {
     const plane = single
-      ? { values: stack.values, start: 0, rows: 1, columns: count, largest }
-      : { values: stack.values, start: map * rows * columns, rows, columns, largest };
+      ? { values: activation.values, start: 0, rows: 1, columns: count, largest }
+      : { values: activation.values, start: map * rows * columns, rows, columns, largest };
     /** @type {(row: number, column: number) => Position} */
-    const place = (row, column) =>
+    const position = (row, column) =>
       single ? [layer.name, column, 0, 0] : [layer.name, map, row, column];
     const side = single ? Math.min(720, Math.max(120, 14 * count)) : SIDE;
     const button = planeButton(
       plane,
       {
-        name: (row, column) => placeWords(place(row, column), layer.shape),
-        told: (words) => {
-          told.textContent = words;
+        name: (row, column) => describePosition(position(row, column), layer.shape),
+        onMove: (words) => {
+          status.textContent = words;
         },
-        open: (row, column) => open(place(row, column)),
+        open: (row, column) => open(position(row, column)),
       },
       single ? side : Math.max(SIDE, Math.min(240, columns * 1.2)),
     );
     if (single) button.classList.add("line");
-    made.push(button);
+    planeButtons.push(button);
     buttons.set(single ? layer.name : `${layer.name} ${map}`, { button, plane, single });
     return button;
   };
   const list = element("div", { class: "maps" });
   const planes = single ? 1 : count;
-  for (let map = 0; map < Math.min(planes, FIRST); map++) list.append(make(map));
-  oneStop(made);
+  for (let map = 0; map < Math.min(planes, MAPS_SHOWN); map++) list.append(make(map));
+  rovingTabIndex(planeButtons);
   const scale = element("p", {
     class: "scale",
     text: `\u2212${number(largest)} to ${number(largest)}`,
   });
-  if (planes <= FIRST) return [list, scale];
+  if (planes <= MAPS_SHOWN) return [list, scale];
   const more = element("button", {
     type: "button",
     class: "more",
     text: `show all ${planes} maps`,
   });
   more.addEventListener("click", () => {
-    for (let map = FIRST; map < planes; map++) list.append(make(map));
-    oneStop(made);
+    for (let map = MAPS_SHOWN; map < planes; map++) list.append(make(map));
+    rovingTabIndex(planeButtons);
     more.remove();
   });
   return [list, scale, more];
 }
 
 /**
- * Outline, in the maps, the cells that the open number is made of, and the number itself.
+ * Outline the open number and the cells that it is computed from.
  * @param {Walk} walk
  * @param {Map<string, PlaneButton>} buttons
- * @param {Position | null} place
+ * @param {Position | null} position
  */
-function mark(walk, buttons, place) {
+function mark(walk, buttons, position) {
   for (const old of document.querySelectorAll(".outline")) old.remove();
-  for (const one of document.querySelectorAll(".plane.of")) one.classList.remove("of");
-  if (!place) return;
+  for (const one of document.querySelectorAll(".plane.used")) one.classList.remove("used");
+  if (!position) return;
   /** @type {Map<string, CellSpan & { map: number }>} */
   const spans = new Map();
-  spanned(spans, place);
-  for (const term of termsOf(walk, place)) if (term.place) spanned(spans, term.place);
+  extendSpan(spans, position);
+  for (const term of termsOf(walk, position)) if (term.position) extendSpan(spans, term.position);
   for (const [key, span] of spans) {
-    const found = buttons.get(key) ?? buttons.get(key.split(" ")[0]);
-    if (!found) continue;
-    found.button.classList.add("of");
-    outline(found.button, found.plane, found.single ? across(span) : span);
+    const target = buttons.get(key) ?? buttons.get(key.split(" ")[0]);
+    if (!target) continue;
+    target.button.classList.add("used");
+    outline(target.button, target.plane, target.single ? columnSpan(span) : span);
   }
 }
 
@@ -190,22 +193,22 @@ function mark(walk, buttons, place) {
  * @param {Map<string, CellSpan & { map: number }>} spans
  * @param {Position} position
  */
-function spanned(spans, [layer, map, row, column]) {
+function extendSpan(spans, [layer, map, row, column]) {
   const key = `${layer} ${map}`;
   const old = spans.get(key);
   if (!old) {
-    spans.set(key, { map, top: row, left: column, high: 1, wide: 1 });
+    spans.set(key, { map, top: row, left: column, height: 1, width: 1 });
     return;
   }
-  const bottom = Math.max(old.top + old.high, row + 1);
-  const right = Math.max(old.left + old.wide, column + 1);
+  const bottom = Math.max(old.top + old.height, row + 1);
+  const end = Math.max(old.left + old.width, column + 1);
   old.top = Math.min(old.top, row);
   old.left = Math.min(old.left, column);
-  old.high = bottom - old.top;
-  old.wide = right - old.left;
+  old.height = bottom - old.top;
+  old.width = end - old.left;
 }
 
 /** @param {{ map: number }} span */
-function across({ map }) {
-  return { top: 0, left: map, high: 1, wide: 1 };
+function columnSpan({ map }) {
+  return { top: 0, left: map, height: 1, width: 1 };
 }

@@ -1,4 +1,4 @@
-/** The most confident mistakes, each beside the examples learned from that are nearest to it. */
+/** The most confident mistakes, each with the nearest training examples. */
 
 import { exampleOf } from "piecewise/examples.js";
 import { element, number, percent } from "piecewise/text.js";
@@ -10,17 +10,17 @@ export function mistakesSection(data) {
   const section = element(
     "section",
     { class: "mistakes", id: "mistakes" },
-    element("h2", { text: `Mistakes, the surest first${few}` }),
+    element("h2", { text: `Mistakes, the most confident first${few}` }),
   );
   if (!data.mistakes.length) {
-    section.append(element("p", { text: "There are none." }));
+    section.append(element("p", { text: "There are no mistakes." }));
     return section;
   }
-  if (data.compared) {
+  if (data.compared_examples) {
     section.append(
       element("p", {
         class: "hint",
-        text: `Beside each, the nearest of ${data.compared} examples learned from, by the values that the last layer reads.`,
+        text: `Next to each are the nearest of ${data.compared_examples} training examples. The distance is measured between the inputs of the last layer.`,
       }),
     );
   }
@@ -43,14 +43,18 @@ function card(data, one) {
       element(
         "p",
         {},
-        element("strong", { text: one.answer }),
-        ` (${percent(one.probability)}), right is `,
-        element("strong", { text: one.right }),
-        ` (${percent(one.chance)})`,
+        element("strong", { text: one.predicted }),
+        ` (${percent(one.probability)}), true label `,
+        element("strong", { text: one.label }),
+        ` (${percent(one.label_probability)})`,
       ),
       element("p", { class: "quiet name", text: one.name }),
-      one.near.length
-        ? element("div", { class: "near" }, ...one.near.map((near) => neighbour(data, near)))
+      one.neighbors.length
+        ? element(
+            "div",
+            { class: "neighbors" },
+            ...one.neighbors.map((near) => neighbor(data, near)),
+          )
         : null,
     ),
   );
@@ -58,10 +62,10 @@ function card(data, one) {
 
 /**
  * @param {EvaluateData} data
- * @param {Neighbour} near
+ * @param {Neighbor} near
  */
-function neighbour(data, near) {
-  const words = `${near.label}, ${number(near.distance, 3)} away`;
+function neighbor(data, near) {
+  const words = `${near.label}, distance ${number(near.distance, 3)}`;
   return element(
     "figure",
     { class: "match" },

@@ -1,11 +1,11 @@
-/** Numbers as colours, and planes of them as pictures. The colours are the style's own. */
+/** Numbers as colours, and planes of numbers as images. The colours are defined in the style sheets. */
 
 /**
  * "#rrggbb" or "rgb(...)" -> [r, g, b]
  * @param {string} colour
  * @returns {Colour}
  */
-function parts(colour) {
+function rgb(colour) {
   if (colour.startsWith("#")) {
     const channel = (/** @type {number} */ at) => parseInt(colour.slice(at, at + 2), 16);
     return [channel(1), channel(3), channel(5)];
@@ -15,13 +15,13 @@ function parts(colour) {
 }
 
 /**
- * The style's colours as they are now: light or dark.
+ * The current colours of the style: light or dark.
  * @returns {Palette}
  */
 export function palette() {
   const style = getComputedStyle(document.documentElement);
   /** @param {string} name */
-  const named = (name) => parts(style.getPropertyValue(name).trim());
+  const named = (name) => rgb(style.getPropertyValue(name).trim());
   return { above: named("--above"), zero: named("--zero"), below: named("--below") };
 }
 
@@ -32,23 +32,23 @@ export function palette() {
  * @param {Palette} palette
  * @returns {Colour}
  */
-export function signed(value, largest, { above, zero, below }) {
-  const share = Math.max(-1, Math.min(1, value / (largest || 1)));
-  const full = share < 0 ? below : above;
-  const part = Math.abs(share);
+export function signedColour(value, largest, { above, zero, below }) {
+  const fraction = Math.max(-1, Math.min(1, value / (largest || 1)));
+  const end = fraction < 0 ? below : above;
+  const strength = Math.abs(fraction);
   const mixed = (/** @type {number} */ channel) =>
-    Math.round(zero[channel] + part * (full[channel] - zero[channel]));
+    Math.round(zero[channel] + strength * (end[channel] - zero[channel]));
   return [mixed(0), mixed(1), mixed(2)];
 }
 
 /**
- * Colour and readable ink of a cell, as style.
+ * Background colour and readable text colour of a cell.
  * @param {number} value
  * @param {number} largest
  * @param {Palette} colours
  */
 export function cellStyle(value, largest, colours) {
-  const [red, green, blue] = signed(value, largest, colours);
+  const [red, green, blue] = signedColour(value, largest, colours);
   const light = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
   const onWhite = 1.05 / (light + 0.05);
   const onBlack = (light + 0.05) / 0.05;
@@ -60,22 +60,22 @@ export function cellStyle(value, largest, colours) {
 
 /** @param {number} channel */
 function linear(channel) {
-  const share = channel / 255;
-  return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  const fraction = channel / 255;
+  return fraction <= 0.04045 ? fraction / 12.92 : ((fraction + 0.055) / 1.055) ** 2.4;
 }
 
 /**
- * 511 colours from the largest below zero to the largest above, as pixels of an image.
+ * 511 colours, from the most negative to the most positive number, as pixels of an image.
  * @param {Palette} colours
  */
-function shades(colours) {
+function colourTable(colours) {
   const bytes = new Uint8ClampedArray(4 * 511);
-  for (let i = 0; i < 511; i++) bytes.set([...signed(i - 255, 255, colours), 255], 4 * i);
+  for (let i = 0; i < 511; i++) bytes.set([...signedColour(i - 255, 255, colours), 255], 4 * i);
   return new Uint32Array(bytes.buffer);
 }
 
 /**
- * Paint a plane (rows x columns of a flat array, from `start`) on a canvas, a pixel a cell.
+ * Paint a plane (rows x columns of a flat array, from `start`) on a canvas, one pixel per cell.
  * @param {HTMLCanvasElement} canvas
  * @param {Plane} plane
  * @param {Uint32Array} pixels
@@ -95,7 +95,7 @@ export function paintPlane(canvas, { values, start, rows, columns, largest }, pi
 }
 
 /**
- * The largest of numbers, whatever their signs; 0 of none.
+ * The largest absolute value; 0 if there are no numbers.
  * @param {Iterable<number>} values
  */
 export function largestOf(values) {
@@ -107,10 +107,10 @@ export function largestOf(values) {
 /** @type {Set<() => void>} */
 const painters = new Set();
 /** @type {?Uint32Array} */
-let pixels = null; // until the page is there as a whole
+let pixels = null; // until the page is assembled
 
 /**
- * Paint on a canvas as soon as colours are known, and again whenever light becomes dark.
+ * Paint a plane on a canvas once the colours are known, and again when they change.
  * @param {HTMLCanvasElement} canvas
  * @param {Plane} plane
  */
@@ -123,6 +123,6 @@ export function keepPainted(canvas, plane) {
 }
 
 export function repaint() {
-  pixels = shades(palette());
+  pixels = colourTable(palette());
   for (const paint of painters) paint();
 }

@@ -1,75 +1,76 @@
-/** Where a number is open: its arithmetic, the way that led to it, and the way back. */
+/** The panel that shows how a number is computed, and the path of numbers that led to it. */
 
-import { element, placeWords, whole } from "piecewise/text.js";
+import { element, describePosition, exactNumber } from "piecewise/text.js";
 import { hasNumbers } from "piecewise/views/terms.js";
-import { shown, termsOf } from "piecewise/views/index.js";
+import { showTerms, termsOf } from "piecewise/views/index.js";
 
 const TYPED_INTO = "input, select, textarea";
 
-function noRoom() {
+function leftOutNote() {
   const words =
-    "There was no room in this page for all that it is made of; piecewise why prints it.";
+    "Some of its terms are left out, to keep the file small; piecewise why prints them.";
   return element("p", { class: "step", text: words });
 }
 
 /**
  * @param {Walk} walk
- * @param {(place: Position | null) => void} onOpen gets every place that is opened, null when all is closed
+ * @param {(position: Position | null) => void} onOpen called with each position that is opened, and with null when the panel closes
  */
 export function panel(walk, onOpen) {
   /** @type {Position[]} */
-  const trail = []; // places, the first one opened first
+  const trail = []; // positions, in the order in which they were opened
   const heading = element("h2", { id: "open-number", tabindex: "-1" });
-  const way = element("ol", { class: "trail", "aria-label": "The way to this number" });
+  const breadcrumbs = element("ol", { class: "trail", "aria-label": "Path to this number" });
   const body = element("div", { class: "arithmetic" });
   const back = element("button", {
     type: "button",
     text: "\u2190 back",
-    onclick: () => stepBack(),
+    onclick: () => goBack(),
   });
-  const close = element("button", { type: "button", text: "close", onclick: () => shut() });
+  const close = element("button", { type: "button", text: "close", onclick: () => closePanel() });
   const aside = element(
     "aside",
     { class: "panel", "aria-labelledby": "open-number", hidden: true },
     element("div", { class: "bar-of-buttons" }, back, close),
-    way,
+    breadcrumbs,
     heading,
     body,
   );
   /** @type {HTMLElement | null} */
   let returnTo = null;
 
-  /** @param {Position} place */
-  function open(place) {
-    if (walk.value(place) === undefined) return;
+  /** @param {Position} position */
+  function open(position) {
+    if (walk.value(position) === undefined) return;
     const focused = document.activeElement;
     if (!trail.length) returnTo = focused instanceof HTMLElement ? focused : null;
-    trail.push(place);
+    trail.push(position);
     render();
   }
 
   function render() {
-    const place = trail[trail.length - 1];
-    const layer = walk.layer(place[0]);
-    heading.textContent = `${placeWords(place, layer.shape)} = ${whole(walk.value(place))}`;
-    const terms = termsOf(walk, place);
+    const position = trail[trail.length - 1];
+    const layer = walk.layer(position[0]);
+    heading.textContent = `${describePosition(position, layer.shape)} = ${exactNumber(walk.value(position))}`;
+    const terms = termsOf(walk, position);
     const complete = terms.every(hasNumbers);
-    body.replaceChildren(...(complete ? shown(walk, place, terms, open) : [noRoom()]));
-    way.replaceChildren(...trail.map((one, index) => crumb(one, index)));
+    body.replaceChildren(...(complete ? showTerms(walk, position, terms, open) : [leftOutNote()]));
+    breadcrumbs.replaceChildren(...trail.map((one, index) => crumb(one, index)));
     back.disabled = trail.length < 2;
     aside.hidden = false;
     document.body.classList.add("opened");
     aside.scrollTop = 0;
     heading.focus({ preventScroll: true });
-    onOpen(place);
+    onOpen(position);
   }
 
   /**
-   * @param {Position} place
+   * @param {Position} position
    * @param {number} index
    */
-  function crumb(place, index) {
-    const words = place[0] === "input" ? "input" : `${place[0]}[${place.slice(1).join(", ")}]`;
+  function crumb(position, index) {
+    const words =
+      position[0] === "input" ? "input" : `${position[0]}[${position.slice(1).join(", ")}]`;
     const last = index === trail.length - 1;
     const inside = last
       ? element("span", { text: words, "aria-current": "true" })
@@ -83,12 +84,12 @@ export function panel(walk, onOpen) {
     render();
   }
 
-  function stepBack() {
-    if (trail.length < 2) shut();
+  function goBack() {
+    if (trail.length < 2) closePanel();
     else goTo(trail.length - 2);
   }
 
-  function shut() {
+  function closePanel() {
     trail.length = 0;
     aside.hidden = true;
     document.body.classList.remove("opened");
@@ -99,19 +100,19 @@ export function panel(walk, onOpen) {
   document.addEventListener("keydown", (event) => {
     const typing = event.target instanceof Element && event.target.matches(TYPED_INTO);
     if (aside.hidden || typing) return;
-    if (event.key === "Escape") shut();
-    else if (event.key === "Backspace") stepBack();
+    if (event.key === "Escape") closePanel();
+    else if (event.key === "Backspace") goBack();
     else return;
     event.preventDefault();
   });
 
   /**
-   * Open from elsewhere in the page: a new way begins.
-   * @param {Position} place
+   * Open a number from elsewhere in the page; this starts a new path.
+   * @param {Position} position
    */
-  function begin(place) {
+  function openNumber(position) {
     trail.length = 0;
-    open(place);
+    open(position);
   }
-  return { aside, begin };
+  return { aside, openNumber };
 }

@@ -1,4 +1,4 @@
-/** Light and dark: as the system says, until a person says otherwise. */
+/** Light and dark theme: the setting of the system, until the button is used. */
 
 import { element } from "piecewise/text.js";
 
@@ -8,17 +8,17 @@ export function themeButton(changed) {
   const root = document.documentElement;
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
   const button = element("button", { type: "button", class: "theme" });
-  const tell = () => {
+  const update = () => {
     button.textContent = isDark() ? "light" : "dark";
     button.setAttribute("aria-label", `Show this page ${isDark() ? "light" : "dark"}`);
     changed();
   };
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
-    tell();
+    update();
   });
-  dark.addEventListener("change", tell);
+  dark.addEventListener("change", update);
   matchMedia("print").addEventListener("change", changed); // paper is light
-  tell(); // which also paints all for the first time
+  update(); // this also paints all planes for the first time
   return button;
 }

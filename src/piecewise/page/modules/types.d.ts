@@ -1,11 +1,11 @@
 /**
- * The types of the pages' data and of what the modules share. They are read by the type checker
- * (`make check-page`) alone and are in no page. `page/explain.py`, `page/evaluate.py` and
+ * The types of the pages' data and of what the modules fraction. They are read by the type checker
+ * (`make check-page`) and are not part of a page. `page/explain.py`, `page/evaluate.py` and
  * `page/walk_data.py` write the data.
  */
 
 type Shape = [channels: number, rows: number, columns: number];
-/** Where a number stands. */
+/** The position of a number in an activation. */
 type Position = [layer: string, map: number, row: number, column: number];
 type Open = (position: Position) => void;
 type Matrix = { shape: number[]; values: Float32Array };
@@ -17,7 +17,7 @@ interface Term {
   weight: number | undefined;
   value: number | undefined;
   name: string;
-  place: Position | null;
+  position: Position | null;
 }
 
 /** A term whose numbers are both in the page. */
@@ -36,8 +36,8 @@ interface InputLayer {
 interface BaseLayer {
   name: string;
   notation: string;
-  before: string;
-  input: Shape;
+  input_layer: string;
+  input_shape: Shape;
   shape: Shape;
 }
 
@@ -100,78 +100,80 @@ interface PackedArrays {
   left_out: string[];
 }
 
-interface CurveBreak {
+/** The size nearest to the unchanged input at which the prediction changes. */
+interface ChangedPrediction {
   size: number;
-  number: number;
-  answer: number;
-  lost: { stack: string; feature: number; before: number; after: number } | null;
+  predicted: number;
+  /** The map whose votes for the class fell most. */
+  lost: { layer: string; map: number; before: number; after: number } | null;
 }
 
-interface Curve {
-  dial: string;
+/** Predictions for one input over the sizes of a perturbation. */
+interface RobustnessCurve {
+  perturbation: string;
   unit: string;
   sizes: number[];
-  as_it_is: number;
+  unchanged_index: number;
   label: number;
-  sure: number[];
-  answers: number[];
-  same: number[];
-  below: CurveBreak | null;
-  above: CurveBreak | null;
+  probabilities: number[];
+  predicted: number[];
+  equal_pixels: number[];
+  below: ChangedPrediction | null;
+  above: ChangedPrediction | null;
 }
 
-interface Mattered {
+interface Attribution {
   method: string;
   label: number;
-  told: string;
+  description: string;
 }
 
-interface Match {
+interface PatchMatch {
   value: number;
-  words: string;
+  description: string;
   title?: string;
-  picture: string | null;
+  image: string | null;
   sound: string | null;
 }
 
-interface Look {
+interface TopPatches {
   layer: string;
-  feature: number;
-  best: Match[];
-  worst: Match[];
+  map: number;
+  best: PatchMatch[];
+  worst: PatchMatch[];
 }
 
 /** The data of the page that explains one answer. */
 interface ExplainData {
   name: string;
   kind: "pictures" | "sounds" | "texts";
-  answer: number;
+  predicted: number;
   explained: number;
   order: number[];
   classes: Record<number, string>;
   logits: Record<number, number>;
   probabilities: Record<number, number>;
-  remark: string | null;
-  picture: string | null;
+  warning: string | null;
+  image: string | null;
   sound: string | null;
   layers: [InputLayer, ...Layer[]];
-  votes: { stack: string; labels: number[]; biases: Record<number, number> };
+  votes: { layer: string; labels: number[]; biases: Record<number, number> };
   axes: Axes;
   facts: [string, string][];
-  mattered: Mattered[];
-  curves: Curve[];
-  looks: Look[];
+  attributions: Attribution[];
+  robustness: RobustnessCurve[];
+  top_patches: TopPatches[];
   arrays: PackedArrays;
 }
 
 interface ConfusionCell {
-  right: number;
-  answer: number;
+  label: number;
+  predicted: number;
   count: number;
   examples: number[];
 }
 
-interface Neighbour {
+interface Neighbor {
   label: string;
   distance: number;
   example: number;
@@ -179,27 +181,26 @@ interface Neighbour {
 
 interface Mistake {
   name: string;
-  right: string;
-  answer: string;
+  label: string;
+  predicted: string;
   probability: number;
-  chance: number;
+  label_probability: number;
   example: number;
-  near: Neighbour[];
+  neighbors: Neighbor[];
 }
 
 interface ErrorRow {
   name: string;
-  right: string;
-  answer: number;
+  label: string;
+  actual: number;
   error: number;
 }
 
-interface Sheet {
-  picture: string;
+/** Many small images in one large image. */
+interface ImageSheet {
+  image: string;
   size: [height: number, width: number];
-  across: number;
-  down: number;
-  places: Record<number, [row: number, column: number]>;
+  cells: Record<number, [row: number, column: number]>;
 }
 
 /** The data of the page about the predictions for a data set. */
@@ -208,15 +209,15 @@ interface EvaluateData {
   kind: string;
   scores: { n: number; accuracy: number; accuracy_interval: [number, number]; macro_f1: number };
   history: { loss: number }[];
-  table: { kind: string; total: number; n: number; rows: ErrorRow[] };
+  error_table: { outputs: string; total: number; n: number; rows: ErrorRow[] };
   facts: [string, string][];
   mistakes: Mistake[];
-  compared: number;
+  compared_examples: number;
   cells: ConfusionCell[];
   classes: Record<number, string>;
   names: Record<number, string>;
   texts?: Record<number, string>;
-  sheet?: Sheet;
+  sheet?: ImageSheet;
 }
 
 /** A plane of numbers: rows x columns of a flat array, from `start`. */
@@ -228,22 +229,22 @@ interface Plane {
   largest: number;
 }
 
-/** Cells of a plane: those from `top`, `left`, so many rows and columns. */
+/** A rectangle of cells of a plane. */
 interface CellSpan {
   top: number;
   left: number;
-  high: number;
-  wide: number;
+  height: number;
+  width: number;
 }
 
-/** What a plane's button calls. */
+/** What the button of a plane calls: the name of a cell, and what to do when it is reached or opened. */
 interface PlaneActions {
   name: (row: number, column: number) => string;
-  told: (words: string) => void;
+  onMove: (text: string) => void;
   open: (row: number, column: number) => void;
 }
 
-/** The plane of a map, or of all maps of single numbers, by its button. */
+/** A button and its plane: one map, or all maps of a layer with a single number per map. */
 interface PlaneButton {
   button: HTMLButtonElement;
   plane: Plane;
@@ -253,9 +254,9 @@ interface PlaneButton {
 type Colour = [red: number, green: number, blue: number];
 type Palette = { above: Colour; zero: Colour; below: Colour };
 /** A cell of a small grid; null: padding. */
-type GridCell = { value: number; place?: Position | null; marked?: boolean } | null;
+type GridCell = { value: number; position?: Position | null; marked?: boolean } | null;
 
 interface Window {
-  /** For whoever wants to look closer in the console. */
+  /** For use in the console of the browser. */
   piecewise: object;
 }

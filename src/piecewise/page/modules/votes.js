@@ -1,10 +1,10 @@
-/** The votes: which values speak for a class, which against it, and how strongly. */
+/** The votes: which values vote for a class, which against it, and how strongly. */
 
-import { oneStop, planeButton } from "piecewise/grid.js";
+import { rovingTabIndex, planeButton } from "piecewise/grid.js";
 import { largestOf } from "piecewise/paint.js";
-import { element, number, placeWords } from "piecewise/text.js";
+import { element, number, describePosition } from "piecewise/text.js";
 
-const FIRST = 12;
+const MAPS_SHOWN = 12;
 
 /**
  * @param {Walk} walk
@@ -12,8 +12,8 @@ const FIRST = 12;
  */
 export function votesSection(walk, open) {
   const { votes, classes, explained } = walk.data;
-  const stack = walk.stack(votes.stack);
-  if (!stack) return null;
+  const activation = walk.activation(votes.layer);
+  if (!activation) return null;
   const choice = element(
     "select",
     { id: "vote-class" },
@@ -22,8 +22,8 @@ export function votesSection(walk, open) {
     ),
   );
   const body = element("div");
-  const told = element("p", { class: "told", role: "status" });
-  const show = () => body.replaceChildren(...ledger(walk, Number(choice.value), open, told));
+  const status = element("p", { class: "status", role: "status" });
+  const show = () => body.replaceChildren(...ledger(walk, Number(choice.value), open, status));
   choice.addEventListener("change", show);
   show();
   return element(
@@ -33,72 +33,79 @@ export function votesSection(walk, open) {
     element(
       "p",
       { class: "hint" },
-      `Every value of ${votes.stack} has a say for each class: value times weight, through all layers ` +
-        "after it. Together, with what the biases come to, they are the class\u2019s logit.",
+      `Every value of ${votes.layer} votes for each class. Its vote is its value times its weight through all later ` +
+        "layers. The sum of all votes and biases is the logit of the class.",
     ),
     element("p", {}, element("label", { for: "vote-class", text: "Votes for " }), choice),
     body,
-    told,
+    status,
   );
 }
 
 /**
- * Votes by map as small pictures and as bars, the strongest first; the values on demand.
+ * Votes by map, as small images and as bars, the strongest first.
  * @param {Walk} walk
  * @param {number} label
  * @param {Open} open
- * @param {HTMLElement} told
+ * @param {HTMLElement} status
  */
-function ledger(walk, label, open, told) {
+function ledger(walk, label, open, status) {
   const { votes, logits } = walk.data;
-  const stack = walk.stack(votes.stack);
-  const slope = walk.array(`votes ${label}`);
-  if (!stack || !slope)
-    return [element("p", { text: "There was no room for these in this page." })];
-  const { shape } = walk.layer(votes.stack);
+  const activation = walk.activation(votes.layer);
+  const weights = walk.array(`votes ${label}`);
+  if (!activation || !weights)
+    return [element("p", { text: "These votes are left out, to keep the file small." })];
+  const { shape } = walk.layer(votes.layer);
   const [count, rows, columns] = shape;
-  const says = Float32Array.from(stack.values, (value, i) => value * slope.values[i]);
+  const valueVotes = Float32Array.from(activation.values, (value, i) => value * weights.values[i]);
   const size = rows * columns;
   const sums = Array.from({ length: count }, (_, map) =>
-    says.subarray(map * size, (map + 1) * size).reduce((sum, one) => sum + one, 0),
+    valueVotes.subarray(map * size, (map + 1) * size).reduce((sum, one) => sum + one, 0),
   );
   const order = sums.map((_, map) => map).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
-  const strongest = largestOf(says);
+  const strongest = largestOf(valueVotes);
   /** @param {number} map */
-  const plane = (map) => ({ values: says, start: map * size, rows, columns, largest: strongest });
+  const plane = (map) => ({
+    values: valueVotes,
+    start: map * size,
+    rows,
+    columns,
+    largest: strongest,
+  });
   /** @param {number} map */
   const make = (map) =>
     planeButton(
       plane(map),
       {
-        name: (row, column) => `vote of ${placeWords([votes.stack, map, row, column], shape)}`,
-        told: (words) => {
-          told.textContent = words;
+        name: (row, column) =>
+          `vote of ${describePosition([votes.layer, map, row, column], shape)}`,
+        onMove: (words) => {
+          status.textContent = words;
         },
-        open: (row, column) => open([votes.stack, map, row, column]),
+        open: (row, column) => open([votes.layer, map, row, column]),
       },
       Math.min(72, 12 * Math.max(rows, columns)),
     );
   const body = element("tbody");
   /** @type {HTMLButtonElement[]} */
-  const made = [];
+  const planeButtons = [];
   const largest = Math.max(...sums.map(Math.abs), Math.abs(votes.biases[label]));
   let shown = 0;
   const more = element("button", { type: "button", class: "more" });
   const add = () => {
-    for (const map of order.slice(shown, shown + FIRST)) {
+    for (const map of order.slice(shown, shown + MAPS_SHOWN)) {
       const button = make(map);
-      made.push(button);
-      body.append(line(button, `map ${map}`, sums[map], largest));
+      planeButtons.push(button);
+      body.append(voteRow(button, `map ${map}`, sums[map], largest));
     }
-    shown = Math.min(order.length, shown + FIRST);
-    oneStop(made);
+    shown = Math.min(order.length, shown + MAPS_SHOWN);
+    rovingTabIndex(planeButtons);
     more.hidden = shown >= order.length;
-    more.textContent = `show more of ${order.length - shown} further maps`;
+    more.textContent = `show more maps (${order.length - shown} left)`;
   };
   more.addEventListener("click", add);
   add();
-  const foot = element("tfoot", {}, line("", "biases", votes.biases[label], largest));
+  const foot = element("tfoot", {}, voteRow("", "biases", votes.biases[label], largest));
   const total = element("tr", { class: "total" });
   total.append(
     element("td"),
@@ -110,7 +117,7 @@ function ledger(walk, label, open, told) {
   const head = element(
     "tr",
     {},
-    ...["its values\u2019 votes", "of", "together", ""].map((text) =>
+    ...["votes of its values", "map", "sum", ""].map((text) =>
       text ? element("th", { scope: "col", text }) : element("td"),
     ),
   );
@@ -124,7 +131,7 @@ function ledger(walk, label, open, told) {
  * @param {number} vote
  * @param {number} largest
  */
-function line(inside, name, vote, largest) {
+function voteRow(inside, name, vote, largest) {
   const bar = element("span", {
     class: vote < 0 ? "bar against" : "bar for",
     "aria-hidden": "true",

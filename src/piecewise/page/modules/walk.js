@@ -1,33 +1,33 @@
 /**
- * The numbers of a walk, as the page got them: every stack and every array, and who made which.
- * Nothing is computed here that a net computes; numbers are looked up.
+ * The numbers of a walk: every activation and every parameter, as the engine computed them.
+ * The page only looks numbers up; it computes no layer.
  */
 
 /**
- * Base64 -> bytes.
+ * Decode base64.
  * @param {string} text
  */
 function bytesOf(text) {
-  const marks = atob(text);
-  const bytes = new Uint8Array(marks.length);
-  for (let i = 0; i < marks.length; i++) bytes[i] = marks.charCodeAt(i);
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < characters.length; i++) bytes[i] = characters.charCodeAt(i);
   return bytes;
 }
 
 /**
- * Bytes of gzip -> bytes.
+ * Decompress gzip.
  * @param {Uint8Array<ArrayBuffer>} bytes
  */
-async function unzipped(bytes) {
+async function decompress(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /**
- * Planes of first, second, third and fourth bytes -> the float32 that they make.
+ * Join the first, second, third and fourth bytes of all numbers to float32.
  * @param {Uint8Array} planes
  */
-function joined(planes) {
+function joinBytes(planes) {
   const count = planes.length / 4;
   const bytes = new Uint8Array(planes.length);
   for (let byte = 0; byte < 4; byte++) {
@@ -40,8 +40,8 @@ function joined(planes) {
  * @param {PackedArrays} packed arrays by name, one after another
  * @returns {Promise<Map<string, Matrix>>}
  */
-export async function unpacked({ text, shapes }) {
-  const flat = joined(await unzipped(bytesOf(text)));
+export async function unpack({ text, shapes }) {
+  const flat = joinBytes(await decompress(bytesOf(text)));
   const arrays = new Map();
   let start = 0;
   for (const [name, shape] of Object.entries(shapes)) {
@@ -53,7 +53,7 @@ export async function unpacked({ text, shapes }) {
 }
 
 /**
- * Where a number of a place lies in a flat array of this shape.
+ * The index in a flat array of this shape.
  * @param {number[]} shape
  * @param {number[]} at
  */
@@ -64,7 +64,7 @@ export function offset(shape, at) {
 export class Walk {
   /**
    * @param {ExplainData} data
-   * @param {Map<string, Matrix>} arrays from `unpacked`
+   * @param {Map<string, Matrix>} arrays from `unpack`
    */
   constructor(data, arrays) {
     this.data = data;
@@ -83,11 +83,11 @@ export class Walk {
   }
 
   /**
-   * The stack of a layer {shape, values}, or undefined where there was no room for it.
+   * The activation of a layer, or undefined if it is left out of the page.
    * @param {string} name
    */
-  stack(name) {
-    return this.arrays.get(`stack ${name}`);
+  activation(name) {
+    return this.arrays.get(`activation ${name}`);
   }
 
   /** @param {string} name */
@@ -95,26 +95,26 @@ export class Walk {
     return this.arrays.get(name);
   }
 
-  /** Whether the input is words: one number a position. */
+  /** Whether the input is a text: one word number per position. */
   get readsWords() {
     return this.layers.size > 1 && this.data.layers[1].word === "embed";
   }
 
   /**
-   * The number at a place [layer, map, row, column]; undefined where the page has none. A text's
-   * input is the deck's picture of it: 1 where a word stands.
+   * The number at a position [layer, map, row, column]; undefined if it is left out. A
+   * text is one-hot: 1 at the row of the word at this position, else 0.
    * @param {Position} position
    * @returns {number | undefined}
    */
   value([name, ...at]) {
-    const stack = this.stack(name);
-    if (!stack) return undefined;
-    if (name === "input" && this.readsWords) return stack.values[at[2]] === at[1] ? 1 : 0;
-    return stack.values[offset(stack.shape, at)];
+    const activation = this.activation(name);
+    if (!activation) return undefined;
+    if (name === "input" && this.readsWords) return activation.values[at[2]] === at[1] ? 1 : 0;
+    return activation.values[offset(activation.shape, at)];
   }
 
   /**
-   * A number of an array of the net, by its place there.
+   * A number of a parameter of the net, by its index.
    * @param {string} name
    * @param {number[]} at
    * @returns {number | undefined}
@@ -124,14 +124,14 @@ export class Walk {
     return array && array.values[offset(array.shape, at)];
   }
 
-  /** What stands at each position of a text, "" after its end; nothing for other inputs. */
+  /** The word at each position of a text, "" after its end; undefined for other inputs. */
   get words() {
     const { kind, columns } = this.data.axes;
     return kind === "texts" ? columns.labels : undefined;
   }
 
   /**
-   * The word at a position of a text, in quotes; nothing for other inputs.
+   * The word at a position of a text, in quotes; empty for other inputs.
    * @param {number} position
    */
   wordAt(position) {
@@ -140,7 +140,7 @@ export class Walk {
   }
 
   /**
-   * A cell of the input in the terms of its preparation: pixels, or hertz and seconds.
+   * A cell of the input in the units of its preprocessing: pixels, or hertz and seconds.
    * @param {number} row
    * @param {number} column
    */

@@ -1,9 +1,9 @@
-/** Convolution, in the deck's steps: line up, multiply, add, (divide). */
+/** Convolution in the steps of the deck: line up, multiply, add, divide. */
 
 import { element, number } from "piecewise/text.js";
-import { biasTerm, ending, smallGrid } from "piecewise/views/terms.js";
+import { biasTerm, resultLine, smallGrid } from "piecewise/views/terms.js";
 
-const FIRST = 3;
+const CHANNELS_SHOWN = 3;
 
 /** @typedef {{channel: number, cells: (KnownTerm | null)[][], total: number}} Channel */
 
@@ -12,43 +12,43 @@ const FIRST = 3;
  * @type {View<ConvLayer>["terms"]}
  */
 export function terms(walk, layer, [, map, row, column]) {
-  const [top, high, downs] = layer.rows[row];
-  const [left, wide, overs] = layer.columns[column];
+  const [top, height, rowOffset] = layer.rows[row];
+  const [left, width, columnOffset] = layer.columns[column];
   /** @type {Term[]} */
-  const found = layer.bias ? [biasTerm(walk, layer, map)] : [];
-  for (let channel = 0; channel < layer.input[0]; channel++) {
-    for (let y = 0; y < high; y++) {
-      for (let x = 0; x < wide; x++) {
-        const at = [map, channel, downs + y, overs + x];
+  const result = layer.bias ? [biasTerm(walk, layer, map)] : [];
+  for (let channel = 0; channel < layer.input_shape[0]; channel++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const at = [map, channel, rowOffset + y, columnOffset + x];
         /** @type {Position} */
-        const place = [layer.before, channel, top + y, left + x];
-        found.push({
+        const position = [layer.input_layer, channel, top + y, left + x];
+        result.push({
           weight: walk.weight(`${layer.name}.weight`, at),
-          value: walk.value(place),
+          value: walk.value(position),
           name: `${layer.name}.weight[${at.join(", ")}]`,
-          place,
+          position,
         });
       }
     }
   }
-  return found;
+  return result;
 }
 
 /**
- * Patch, kernel and products of each channel, those that say most first; then the sum.
+ * Patch, kernel and products of each channel, those with the largest sums first; then the total.
  * @type {View<ConvLayer>["show"]}
  */
-export function show(walk, layer, place, found, open) {
-  const channels = byChannel(layer, place, found);
+export function show(walk, layer, position, terms, open) {
+  const channels = byChannel(layer, position, terms);
   const shown = element("div", { class: "channels" });
   const more = element("button", { type: "button", class: "more" });
   let count = 0;
   const add = () => {
-    const some = channels.slice(count, count + FIRST);
+    const some = channels.slice(count, count + CHANNELS_SHOWN);
     shown.append(...some.map((channel) => channelGrids(walk, layer, channel, open)));
     count += some.length;
     more.hidden = count >= channels.length;
-    more.textContent = `show more of ${channels.length - count} further channels`;
+    more.textContent = `show more channels (${channels.length - count} left)`;
   };
   more.addEventListener("click", add);
   add();
@@ -56,33 +56,36 @@ export function show(walk, layer, place, found, open) {
     element("p", {
       class: "step",
       text:
-        "Line the kernel up with the patch, multiply cell by cell, add up" +
+        "Line up the kernel with the patch, multiply cell by cell and add up the products" +
         (layer.bias ? ", and add the bias." : ".") +
         (layer.count > 1 ? ` Divide by the number of cells, ${layer.count}.` : ""),
     }),
     shown,
     more,
-    sum(walk, layer, place, channels, found),
+    sum(walk, layer, position, channels, terms),
   ];
 }
 
 /**
- * The terms of each input channel on the kernel's grid, and what they come to.
+ * The terms of each input channel on the kernel's grid, and their sum.
  * @param {ConvLayer} layer
  * @param {Position} position
- * @param {KnownTerm[]} found
+ * @param {KnownTerm[]} terms
  * @returns {Channel[]}
  */
-function byChannel(layer, [, , row, column], found) {
-  const [, high, downs] = layer.rows[row];
-  const [, wide, overs] = layer.columns[column];
+function byChannel(layer, [, , row, column], terms) {
+  const [, height, rowOffset] = layer.rows[row];
+  const [, width, columnOffset] = layer.columns[column];
   const first = layer.bias ? 1 : 0;
   const channels = [];
-  for (let channel = 0; channel < layer.input[0]; channel++) {
-    const own = found.slice(first + channel * high * wide, first + (channel + 1) * high * wide);
+  for (let channel = 0; channel < layer.input_shape[0]; channel++) {
+    const own = terms.slice(
+      first + channel * height * width,
+      first + (channel + 1) * height * width,
+    );
     const cells = Array.from({ length: layer.kernel[0] }, () => Array(layer.kernel[1]).fill(null));
     own.forEach((term, i) => {
-      cells[downs + Math.floor(i / wide)][overs + (i % wide)] = term;
+      cells[rowOffset + Math.floor(i / width)][columnOffset + (i % width)] = term;
     });
     const total = own.reduce((sum, term) => sum + term.weight * term.value, 0);
     channels.push({ channel, cells, total });
@@ -105,7 +108,7 @@ function channelGrids(walk, layer, { channel, cells, total }, open) {
       open,
       walk,
     );
-  const head = layer.input[0] > 1 ? `${layer.before}, map ${channel}: ` : "";
+  const head = layer.input_shape[0] > 1 ? `${layer.input_layer}, map ${channel}: ` : "";
   return element(
     "div",
     { class: "channel" },
@@ -113,7 +116,7 @@ function channelGrids(walk, layer, { channel, cells, total }, open) {
     element(
       "div",
       { class: "grids" },
-      grid("patch", (term) => ({ value: term.value, place: term.place })),
+      grid("patch", (term) => ({ value: term.value, position: term.position })),
       element("span", { class: "sign", "aria-hidden": "true", text: "\u00d7" }),
       grid("kernel", (term) => ({ value: term.weight })),
       element("span", { class: "sign", "aria-hidden": "true", text: "=" }),
@@ -125,14 +128,17 @@ function channelGrids(walk, layer, { channel, cells, total }, open) {
 /**
  * @param {Walk} walk
  * @param {ConvLayer} layer
- * @param {Position} place
+ * @param {Position} position
  * @param {Channel[]} channels
- * @param {KnownTerm[]} found
+ * @param {KnownTerm[]} terms
  */
-function sum(walk, layer, place, channels, found) {
-  const count = found.length - (layer.bias ? 1 : 0);
-  const bias = layer.bias ? ` + bias ${number(found[0].weight, 6)}` : "";
+function sum(walk, layer, position, channels, terms) {
+  const count = terms.length - (layer.bias ? 1 : 0);
+  const bias = layer.bias ? ` + bias ${number(terms[0].weight, 6)}` : "";
   const divided = layer.count > 1 ? `, divided by ${layer.count},` : "";
   const products = channels.reduce((total, { total: one }) => total + one, 0);
-  return ending(`${count} products: ${number(products, 6)}${bias}${divided}`, walk.value(place));
+  return resultLine(
+    `${count} products: ${number(products, 6)}${bias}${divided}`,
+    walk.value(position),
+  );
 }

@@ -1,24 +1,24 @@
 /** Dropout: while a net answers, everything is let through. */
 
 import { element } from "piecewise/text.js";
-import { ending, opens } from "piecewise/views/terms.js";
+import { openButton, resultLine } from "piecewise/views/terms.js";
 
 /** @type {View<PlainLayer>["terms"]} */
 export function terms(walk, layer, [, map, row, column]) {
   /** @type {Position} */
-  const place = [layer.before, map, row, column];
-  return [{ weight: 1, value: walk.value(place), name: "", place }];
+  const position = [layer.input_layer, map, row, column];
+  return [{ weight: 1, value: walk.value(position), name: "", position }];
 }
 
 /** @type {View<PlainLayer>["show"]} */
-export function show(walk, layer, place, found, open) {
-  const [term] = found;
+export function show(walk, layer, position, terms, open) {
+  const [term] = terms;
   const line = element(
     "p",
     { class: "step" },
-    "Let through as it is: ",
-    opens(term, open, layer.input),
-    ". Only while learning does a share of the values sit out.",
+    "Unchanged: ",
+    openButton(term, open, layer.input_shape),
+    ". Dropout sets a fraction of the values to zero, but only in training.",
   );
-  return [line, ending("the same", walk.value(place))];
+  return [line, resultLine("the same", walk.value(position))];
 }

@@ -1,41 +1,41 @@
 /** Fully connected: every value gets a vote. */
 
 import { element } from "piecewise/text.js";
-import { biasTerm, ending, rowsOf } from "piecewise/views/terms.js";
+import { biasTerm, resultLine, termTable } from "piecewise/views/terms.js";
 
 /**
  * Bias first, then the votes, value by value.
  * @type {View<PlainLayer>["terms"]}
  */
 export function terms(walk, layer, [, neuron]) {
-  const [maps, rows, columns] = layer.input;
-  const found = [biasTerm(walk, layer, neuron)];
+  const [maps, rows, columns] = layer.input_shape;
+  const result = [biasTerm(walk, layer, neuron)];
   for (let i = 0; i < maps * rows * columns; i++) {
     /** @type {Position} */
-    const place = [
-      layer.before,
+    const position = [
+      layer.input_layer,
       Math.floor(i / (rows * columns)),
       Math.floor(i / columns) % rows,
       i % columns,
     ];
-    found.push({
+    result.push({
       weight: walk.weight(`${layer.name}.weight`, [neuron, i]),
-      value: walk.value(place),
+      value: walk.value(position),
       name: `${layer.name}.weight[${neuron}, ${i}]`,
-      place,
+      position,
     });
   }
-  return found;
+  return result;
 }
 
 /** @type {View<PlainLayer>["show"]} */
-export function show(walk, layer, place, found, open) {
+export function show(walk, layer, position, terms, open) {
   return [
     element("p", {
       class: "step",
       text: "Every value gets a vote: value times weight. All votes and the bias are added up.",
     }),
-    rowsOf(walk, found, open),
-    ending(`sum of ${found.length - 1} votes and the bias`, walk.value(place)),
+    termTable(walk, terms, open),
+    resultLine(`sum of ${terms.length - 1} votes and the bias`, walk.value(position)),
   ];
 }

@@ -1,4 +1,4 @@
-/** The view of each kind of layer, by its word in the notation. */
+/** The view of each kind of layer, by its name in the notation. */
 
 import * as conv from "piecewise/views/conv.js";
 import * as dropout from "piecewise/views/dropout.js";
@@ -13,23 +13,23 @@ import * as relu from "piecewise/views/relu.js";
 export const VIEWS = { conv, dropout, embed, full, input, norm, pool, relu };
 
 /**
- * What a number at a place is made of: terms, in the engine's order.
+ * The terms of the number at a position, in the order in which the engine adds them.
  * @param {Walk} walk
- * @param {Position} place
+ * @param {Position} position
  */
-export function termsOf(walk, place) {
-  const layer = walk.layer(place[0]);
-  return VIEWS[layer.word].terms(walk, layer, place);
+export function termsOf(walk, position) {
+  const layer = walk.layer(position[0]);
+  return VIEWS[layer.word].terms(walk, layer, position);
 }
 
 /**
- * Elements that show how a number came to be; `open` is called with the place of another.
+ * Elements that show how a number is computed; `open` is called with the position of another number.
  * @param {Walk} walk
- * @param {Position} place
+ * @param {Position} position
  * @param {KnownTerm[]} terms
  * @param {Open} open
  */
-export function shown(walk, place, terms, open) {
-  const layer = walk.layer(place[0]);
-  return VIEWS[layer.word].show(walk, layer, place, terms, open);
+export function showTerms(walk, position, terms, open) {
+  const layer = walk.layer(position[0]);
+  return VIEWS[layer.word].show(walk, layer, position, terms, open);
 }

@@ -1,7 +1,7 @@
-/** The input: where every number ends. */
+/** The input: it is not computed from other numbers. */
 
 import { element } from "piecewise/text.js";
-import { ending } from "piecewise/views/terms.js";
+import { resultLine } from "piecewise/views/terms.js";
 
 /** @type {View<InputLayer>["terms"]} */
 export function terms() {
@@ -9,11 +9,11 @@ export function terms() {
 }
 
 /** @type {View<InputLayer>["show"]} */
-export function show(walk, layer, place) {
+export function show(walk, layer, position) {
   const words = walk.readsWords
-    ? `The picture of a text: a row a word, a column a position. Word number ${place[2]} ` +
-      `${walk.value(place) ? "stands" : "does not stand"} at position ${place[3]}${walk.wordAt(place[3])}.`
-    : `A number of the input itself: ${walk.cellWords(place[2], place[3])}. ` +
-      "Here the walk began.";
-  return [element("p", { class: "step", text: words }), ending("input", walk.value(place))];
+    ? `The text as a one-hot array: a row for each word, a column for each position. Word number ${position[2]} ` +
+      `${walk.value(position) ? "is" : "is not"} at position ${position[3]}${walk.wordAt(position[3])}.`
+    : `A number of the input: ${walk.cellWords(position[2], position[3])}. ` +
+      "The walk starts here.";
+  return [element("p", { class: "step", text: words }), resultLine("input", walk.value(position))];
 }

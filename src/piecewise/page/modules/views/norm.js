@@ -1,43 +1,43 @@
-/** Batch normalisation: shifted and scaled, the same for a whole map. */
+/** Batch normalization: one shift and one scale for each map. */
 
 import { element } from "piecewise/text.js";
-import { ending, rowsOf } from "piecewise/views/terms.js";
+import { resultLine, termTable } from "piecewise/views/terms.js";
 
 /**
- * The value times weight / deviation, the mean so scaled and taken off, and the bias.
+ * The value times weight / deviation, minus the mean scaled in the same way, plus the bias.
  * @type {View<NormLayer>["terms"]}
  */
 export function terms(walk, layer, [, map, row, column]) {
   const [scale, mean, bias] = layer.terms[map];
   /** @type {Position} */
-  const place = [layer.before, map, row, column];
+  const position = [layer.input_layer, map, row, column];
   return [
     {
       weight: scale,
-      value: walk.value(place),
+      value: walk.value(position),
       name: `${layer.name}.weight[${map}] / deviation`,
-      place,
+      position,
     },
     {
       weight: mean,
       value: 1,
-      name: `${layer.name}.mean[${map}], scaled and taken off`,
-      place: null,
+      name: `${layer.name}.mean[${map}], scaled and subtracted`,
+      position: null,
     },
-    { weight: bias, value: 1, name: `${layer.name}.bias[${map}]`, place: null },
+    { weight: bias, value: 1, name: `${layer.name}.bias[${map}]`, position: null },
   ];
 }
 
 /** @type {View<NormLayer>["show"]} */
-export function show(walk, layer, place, found, open) {
+export function show(walk, layer, position, terms, open) {
   return [
     element("p", {
       class: "step",
       text:
-        "The map's mean over the training pictures is taken off, and what is left is divided by " +
-        "their deviation; then it is scaled and shifted by two learned numbers.",
+        "Subtract the running mean of the map, divide by its running standard deviation, then scale " +
+        "and shift by two learned numbers (weight and bias).",
     }),
-    rowsOf(walk, found, open),
-    ending("their sum", walk.value(place)),
+    termTable(walk, terms, open),
+    resultLine("their sum", walk.value(position)),
   ];
 }

@@ -1,46 +1,50 @@
-/** Pooling: one number of each window. */
+/** Pooling: one number for each window. */
 
 import { element } from "piecewise/text.js";
-import { ending, smallGrid } from "piecewise/views/terms.js";
+import { resultLine, smallGrid } from "piecewise/views/terms.js";
 
 /**
  * The window's values, row by row.
  * @type {View<PoolLayer>["terms"]}
  */
 export function terms(walk, layer, [, map, row, column]) {
-  const [top, high] = layer.rows[row];
-  const [left, wide] = layer.columns[column];
+  const [top, height] = layer.rows[row];
+  const [left, width] = layer.columns[column];
   /** @type {Term[]} */
-  const found = [];
-  for (let y = top; y < top + high; y++) {
-    for (let x = left; x < left + wide; x++) {
+  const result = [];
+  for (let y = top; y < top + height; y++) {
+    for (let x = left; x < left + width; x++) {
       /** @type {Position} */
-      const place = [layer.before, map, y, x];
-      found.push({ weight: 1, value: walk.value(place), name: "", place });
+      const position = [layer.input_layer, map, y, x];
+      result.push({ weight: 1, value: walk.value(position), name: "", position });
     }
   }
-  return found;
+  return result;
 }
 
 /** @type {View<PoolLayer>["show"]} */
-export function show(walk, layer, place, found, open) {
-  const wide = layer.columns[place[3]][1];
+export function show(walk, layer, position, terms, open) {
+  const width = layer.columns[position[3]][1];
   const winner =
-    layer.kind === "max" ? found.findIndex((term) => term.value === walk.value(place)) : -1;
+    layer.kind === "max" ? terms.findIndex((term) => term.value === walk.value(position)) : -1;
   /** @type {GridCell[][]} */
   const cells = [];
-  found.forEach((term, i) => {
-    if (i % wide === 0) cells.push([]);
-    cells[cells.length - 1].push({ value: term.value, place: term.place, marked: i === winner });
+  terms.forEach((term, i) => {
+    if (i % width === 0) cells.push([]);
+    cells[cells.length - 1].push({
+      value: term.value,
+      position: term.position,
+      marked: i === winner,
+    });
   });
   const words =
     layer.kind === "max"
-      ? "From the window, the largest value is kept (marked)."
-      : `The ${found.length} values of the window are added up and divided by their number.`;
+      ? "The largest value of the window is kept (marked)."
+      : `The mean of the ${terms.length} values of the window.`;
   const end = layer.kind === "max" ? "the largest" : "their mean";
   return [
     element("p", { class: "step", text: words }),
     element("div", { class: "grids" }, smallGrid("window", cells, open, walk)),
-    ending(end, walk.value(place)),
+    resultLine(end, walk.value(position)),
   ];
 }

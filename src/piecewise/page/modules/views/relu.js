@@ -1,30 +1,32 @@
-/** ReLU: everything negative becomes zero. */
+/** ReLU: negative values become zero. */
 
 import { element } from "piecewise/text.js";
-import { ending, opens } from "piecewise/views/terms.js";
+import { openButton, resultLine } from "piecewise/views/terms.js";
 
 /**
- * Zero, and the value: the larger one stays.
+ * Zero and the value; the result is the larger one.
  * @type {View<PlainLayer>["terms"]}
  */
 export function terms(walk, layer, [, map, row, column]) {
   /** @type {Position} */
-  const place = [layer.before, map, row, column];
+  const position = [layer.input_layer, map, row, column];
   return [
-    { weight: 0, value: 1, name: "zero", place: null },
-    { weight: 1, value: walk.value(place), name: "", place },
+    { weight: 0, value: 1, name: "zero", position: null },
+    { weight: 1, value: walk.value(position), name: "", position },
   ];
 }
 
 /** @type {View<PlainLayer>["show"]} */
-export function show(walk, layer, place, found, open) {
-  const [, term] = found;
+export function show(walk, layer, position, terms, open) {
+  const [, term] = terms;
   const line = element(
     "p",
     { class: "step" },
     "The larger of 0 and ",
-    opens(term, open, layer.input),
-    term.value > 0 ? ": it is above zero, and stays." : ": it is not above zero, and becomes zero.",
+    openButton(term, open, layer.input_shape),
+    term.value > 0
+      ? ". It is above zero, so it stays."
+      : ". It is not above zero, so the result is zero.",
   );
-  return [line, ending("the larger", walk.value(place))];
+  return [line, resultLine("the larger", walk.value(position))];
 }

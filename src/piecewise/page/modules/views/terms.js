@@ -1,9 +1,9 @@
-/** What every view of a layer shares: terms, and how they look. */
+/** What the views of all layers share: terms, tables and grids. */
 
 import { cellStyle, largestOf, palette } from "piecewise/paint.js";
-import { brief, element, number, placeWords, whole } from "piecewise/text.js";
+import { shortNumber, element, number, describePosition, exactNumber } from "piecewise/text.js";
 
-const FIRST = 24;
+const ROWS_SHOWN = 24;
 
 /**
  * Whether the page has both numbers of a term.
@@ -15,7 +15,7 @@ export function hasNumbers(term) {
 }
 
 /**
- * A bias of a layer, as a term.
+ * The bias of a layer as a term.
  * @param {Walk} walk
  * @param {{ name: string }} layer
  * @param {number} map
@@ -23,36 +23,41 @@ export function hasNumbers(term) {
  */
 export function biasTerm(walk, layer, map) {
   const name = `${layer.name}.bias`;
-  return { weight: walk.weight(name, [map]), value: 1, name: `${name}[${map}]`, place: null };
+  return { weight: walk.weight(name, [map]), value: 1, name: `${name}[${map}]`, position: null };
 }
 
 /**
- * A number that opens: a button with a number on it.
- * @param {{ value: number, place?: Position | null }} term
+ * A button that shows a number and opens it.
+ * @param {{ value: number, position?: Position | null }} term
  * @param {Open} open
- * @param {Shape} shape of the layer it stands in
+ * @param {Shape} shape of its layer
  */
-export function opens({ value, place }, open, shape) {
-  if (!place) return element("span", { text: number(value) });
-  const words = `${placeWords(place, shape)}: ${whole(value)}; open`;
+export function openButton({ value, position }, open, shape) {
+  if (!position) return element("span", { text: number(value) });
+  const words = `${describePosition(position, shape)}: ${exactNumber(value)}; open`;
   return element("button", {
     type: "button",
     class: "opens",
     text: number(value),
     title: words,
     "aria-label": words,
-    onclick: () => open(place),
+    onclick: () => open(position),
   });
 }
 
 /**
- * The products as rows, the largest first; more of them on demand.
+ * A table of the products, the largest first.
  * @param {Walk} walk
  * @param {KnownTerm[]} terms
  * @param {Open} open
  * @param {{ titles?: string[] }} [options]
  */
-export function rowsOf(walk, terms, open, { titles = ["weight", "value", "product", "of"] } = {}) {
+export function termTable(
+  walk,
+  terms,
+  open,
+  { titles = ["weight", "value", "product", "of"] } = {},
+) {
   const order = [...terms].sort(
     (a, b) => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value),
   );
@@ -61,11 +66,11 @@ export function rowsOf(walk, terms, open, { titles = ["weight", "value", "produc
   const more = element("button", { type: "button", class: "more" });
   let shown = 0;
   const add = () => {
-    for (const term of order.slice(shown, shown + FIRST))
+    for (const term of order.slice(shown, shown + ROWS_SHOWN))
       body.append(row(walk, term, open, largest));
-    shown = Math.min(order.length, shown + FIRST);
+    shown = Math.min(order.length, shown + ROWS_SHOWN);
     more.hidden = shown === order.length;
-    more.textContent = `show ${Math.min(FIRST, order.length - shown)} more of ${order.length - shown}`;
+    more.textContent = `show more (${order.length - shown} left)`;
   };
   more.addEventListener("click", add);
   add();
@@ -86,14 +91,14 @@ export function rowsOf(walk, terms, open, { titles = ["weight", "value", "produc
  */
 function row(walk, term, open, largest) {
   const product = term.weight * term.value;
-  const shape = term.place ? walk.layer(term.place[0]).shape : null;
-  const value = shape ? opens(term, open, shape) : element("span", { text: "" });
+  const shape = term.position ? walk.layer(term.position[0]).shape : null;
+  const value = shape ? openButton(term, open, shape) : element("span", { text: "" });
   const bar = element("span", {
     class: product < 0 ? "bar against" : "bar for",
     "aria-hidden": "true",
   });
   bar.style.width = `${largest ? (60 * Math.abs(product)) / largest : 0}px`;
-  const of = [term.name, term.place && placeWords(term.place, shape)]
+  const of = [term.name, term.position && describePosition(term.position, shape)]
     .filter(Boolean)
     .join(" \u00d7 ");
   return element(
@@ -107,7 +112,7 @@ function row(walk, term, open, largest) {
 }
 
 /**
- * A small grid of numbers, coloured; cells may open.
+ * A small coloured grid of numbers; cells with a position open.
  * @param {string} title
  * @param {GridCell[][]} cells
  * @param {Open} open
@@ -137,11 +142,12 @@ export function smallGrid(title, cells, open, walk) {
  * @param {Walk} walk
  */
 function gridCell(cell, largest, colours, open, walk) {
-  if (!cell) return element("td", { class: "padding", title: "outside: nothing" }, "\u00a0");
-  const inside = cell.place
-    ? opens(cell, open, walk.layer(cell.place[0]).shape)
-    : element("span", { text: brief(cell.value, largest), title: whole(cell.value) });
-  if (cell.place) inside.textContent = brief(cell.value, largest);
+  if (!cell)
+    return element("td", { class: "padding", title: "padding: outside of the input" }, "\u00a0");
+  const inside = cell.position
+    ? openButton(cell, open, walk.layer(cell.position[0]).shape)
+    : element("span", { text: shortNumber(cell.value, largest), title: exactNumber(cell.value) });
+  if (cell.position) inside.textContent = shortNumber(cell.value, largest);
   const td = element("td", { class: cell.marked ? "marked" : null }, inside);
   const { background, color } = cellStyle(cell.value, largest, colours);
   td.style.background = background;
@@ -150,15 +156,15 @@ function gridCell(cell, largest, colours, open, walk) {
 }
 
 /**
- * A line of arithmetic that ends in the number itself.
+ * The last line of the arithmetic, with the number itself.
  * @param {string} words
  * @param {number | undefined} value
  */
-export function ending(words, value) {
+export function resultLine(words, value) {
   return element(
     "p",
     { class: "ending" },
     `${words} = `,
-    element("strong", { text: whole(value) }),
+    element("strong", { text: exactNumber(value) }),
   );
 }

@@ -1,0 +1,161 @@
+/** Robustness: the probability of the class while the input is shifted, scaled, rotated and redrawn. */
+
+import { svgElement, element, number, percent } from "piecewise/text.js";
+
+const [WIDE, HIGH, LEFT, BOTTOM] = [320, 170, 34, 24];
+
+/** @param {ExplainData} data */
+export function robustnessSection(data) {
+  const { robustness: curves, classes } = data;
+  if (!curves.length) return null;
+  return element(
+    "section",
+    { class: "robustness", id: "robustness" },
+    element("h2", { text: "Robustness: how far the input can be changed" }),
+    element("p", {
+      class: "hint",
+      text:
+        `The line shows the probability of ${classes[curves[0].label]}. The dots show literal ` +
+        "comparison: the fraction of pixels that are equal to those of the unchanged input.",
+    }),
+    element("div", { class: "figures" }, ...curves.map((curve) => figure(curve, classes))),
+  );
+}
+
+/**
+ * @param {RobustnessCurve} curve
+ * @param {Record<number, string>} classes
+ */
+function figure(curve, classes) {
+  const changes = [curve.below, curve.above].map((end) => end && changeText(curve, end, classes));
+  const description = changes.some(Boolean)
+    ? changes.filter(Boolean).join(" ")
+    : "The prediction does not change in this range.";
+  return element(
+    "figure",
+    { class: "curve" },
+    element("h3", { text: `${name(curve)} (${curve.unit})` }),
+    chart(curve, description),
+    element("p", { class: "change", text: description }),
+    element("details", {}, element("summary", { text: "as a table" }), table(curve, classes)),
+  );
+}
+
+/** @param {RobustnessCurve} curve */
+function name({ perturbation }) {
+  return (
+    {
+      right: "shifted right",
+      down: "shifted down",
+      scaling: "scaled",
+      rotation: "rotated",
+      weight: "stroke width changed",
+      stroke_width: "stroke width changed",
+    }[perturbation] ?? perturbation
+  );
+}
+
+/**
+ * @param {RobustnessCurve} curve
+ * @param {ChangedPrediction} end
+ * @param {Record<number, string>} classes
+ */
+function changeText(curve, end, classes) {
+  const lost = end.lost
+    ? ` The votes that fell most are those of map ${end.lost.map} of ${end.lost.layer}, from ${number(end.lost.before, 3)} to ${number(end.lost.after, 3)}.`
+    : "";
+  return `At ${number(end.size, 3)} ${curve.unit}, the prediction becomes ${classes[end.predicted] ?? `class ${end.predicted}`}.${lost}`;
+}
+
+/**
+ * @param {RobustnessCurve} curve
+ * @param {string} description
+ */
+function chart(curve, description) {
+  const { sizes, probabilities, equal_pixels: equal } = curve;
+  const span = sizes[sizes.length - 1] - sizes[0];
+  /** @param {number} size */
+  const x = (size) => LEFT + ((WIDE - LEFT - 8) * (size - sizes[0])) / span;
+  /** @param {number} fraction */
+  const y = (fraction) => 8 + (HIGH - BOTTOM - 8) * (1 - fraction);
+  const points = sizes.map((size, i) => `${x(size).toFixed(1)},${y(probabilities[i]).toFixed(1)}`);
+  const svg = svgElement("svg", {
+    viewBox: `0 0 ${WIDE} ${HIGH}`,
+    role: "img",
+    "aria-label": `${name(curve)}: ${description}`,
+  });
+  for (const fraction of [0, 0.5, 1]) {
+    svg.append(
+      svgElement("line", {
+        x1: LEFT,
+        x2: WIDE - 8,
+        y1: y(fraction),
+        y2: y(fraction),
+        class: "rule",
+      }),
+      svgElement("text", {
+        x: LEFT - 5,
+        y: y(fraction) + 4,
+        "text-anchor": "end",
+        text: `${100 * fraction}%`,
+      }),
+    );
+  }
+  for (const end of [curve.below, curve.above].filter((one) => one !== null)) {
+    svg.append(
+      svgElement("line", {
+        x1: x(end.size),
+        x2: x(end.size),
+        y1: y(1),
+        y2: y(0),
+        class: "change-mark",
+      }),
+    );
+  }
+  const anchors = { start: 0, middle: curve.unchanged_index, end: sizes.length - 1 };
+  for (const [anchor, index] of Object.entries(anchors)) {
+    svg.append(
+      svgElement("text", {
+        x: x(sizes[index]),
+        y: HIGH - 6,
+        "text-anchor": anchor,
+        text: number(sizes[index], 3),
+      }),
+    );
+  }
+  sizes.forEach((size, i) =>
+    svg.append(svgElement("circle", { cx: x(size), cy: y(equal[i]), r: 2.2, class: "literal" })),
+  );
+  svg.append(svgElement("polyline", { points: points.join(" "), class: "probability" }));
+  return svg;
+}
+
+/**
+ * @param {RobustnessCurve} curve
+ * @param {Record<number, string>} classes
+ */
+function table(curve, classes) {
+  const rows = curve.sizes.map((size, i) => {
+    const predicted = classes[curve.predicted[i]] ?? `class ${curve.predicted[i]}`;
+    const cells = [
+      number(size, 3),
+      percent(curve.probabilities[i]),
+      predicted,
+      percent(curve.equal_pixels[i]),
+    ];
+    return element("tr", {}, ...cells.map((text) => element("td", { text })));
+  });
+  const titles = [
+    curve.unit,
+    `probability of ${classes[curve.label]}`,
+    "prediction",
+    "equal pixels",
+  ];
+  const head = element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text })));
+  return element(
+    "table",
+    { class: "terms" },
+    element("thead", {}, head),
+    element("tbody", {}, ...rows),
+  );
+}
