@@ -278,7 +278,7 @@ def _norm(layer: Norm, stage: Stage, position: Position, value: float, source: L
     scale = normal.weight * normal.scale
     return Why(position, value, "sum", (
         source.term(position[1:], scale, f"{stage.name}.weight[{feature}] / deviation"),
-        Term(-scale * normal.mean, 1.0, f"{stage.name}.mean[{feature}], scaled and taken off"),
+        Term(-scale * normal.mean, 1.0, f"{stage.name}.mean[{feature}], scaled and subtracted"),
         _bias(stage, position, source),
     ), normal=normal)  # fmt: skip
 
