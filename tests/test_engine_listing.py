@@ -71,10 +71,10 @@ def test_tiles_are_those_of_the_emitter(form: str) -> None:
     text = listing(architecture, "conv1", machine)
     assert f"{height} at once" in text
     assert f"{width} columns at once" in text
-    assert f"{height * width} sums in registers: {height} x {width}, each begins at bias" in text
+    assert f"{height * width} sums in registers: {height} x {width}, each starts at bias" in text
     products = height * width * 5
     assert f"{products} times sum += weight[f][c][ky][kx] * x[c][y + ky][x + kx]" in text
-    assert f"vectors of {machine.lanes} pictures ({form})" in text
+    assert f"vectors of {machine.lanes} examples ({form})" in text
 
 
 def test_every_kind_of_layer_has_its_loops() -> None:
@@ -83,7 +83,7 @@ def test_every_kind_of_layer_has_its_loops() -> None:
         for stage in architecture.stages:
             text = listing(architecture, stage.name)
             assert text in whole_text
-            forward, back = text.split("\nback\n")
+            forward, back = text.split("\nbackward\n")
             assert "for " in forward
             first = stage.name == architecture.stages[0].name and not stage.parameters
             assert ("for " in back) != first, stage.name
@@ -93,10 +93,10 @@ def test_every_kind_of_layer_has_its_loops() -> None:
 
 def test_what_answering_and_learning_do_differently_is_shown() -> None:
     text = listing(NETS["pictures"], "norm1")
-    answering, learning = text.split("forward, learning")
-    assert "running averages" in answering
-    assert "over the group's pictures" in learning
-    assert "nothing to do" in listing(NETS["pictures"], "dropout1").split("forward, learning")[0]
+    answering, learning = text.split("forward, training")
+    assert "running statistics" in answering
+    assert "batch statistics of each channel" in learning
+    assert "nothing to do" in listing(NETS["pictures"], "dropout1").split("forward, training")[0]
 
 
 def test_cells_that_meet_are_written_as_formulas() -> None:

@@ -19,10 +19,10 @@ from piecewise.engine.ir.window_terms import (
     backward_terms,
     forward_terms,
     run_lengths,
-    runs,
     split_evenly,
-    steps,
-    table,
+    term_steps,
+    term_table,
+    tile_runs,
 )
 from piecewise.engine.runtime.llvm_compiler import (
     CompilationError,
@@ -79,7 +79,9 @@ def test_runs_say_the_same_terms(seed: int) -> None:
     irregular: Terms = tuple(((0, place), (2, place + 1)) for place in odd)
     for terms in (forward_terms(windows), backward_terms(windows), irregular):
         found: list[tuple[tuple[int, int], ...]] = []
-        for run in runs(terms, split_evenly(len(terms), random.randint(1, 5))) if terms else []:
+        for run in (
+            tile_runs(terms, split_evenly(len(terms), random.randint(1, 5))) if terms else []
+        ):
             assert run.start == len(found)
             assert len(run.pattern) == run.span
             for turn in range(run.repeat):
@@ -93,7 +95,7 @@ def test_runs_say_the_same_terms(seed: int) -> None:
 def test_a_table_and_its_steps_say_the_same_terms(seed: int) -> None:
     windows = random_windows(Random(seed))
     for terms in (forward_terms(windows), backward_terms(windows)):
-        assert said(table(terms, 4, 64), steps(terms)) == terms, windows
+        assert said(term_table(terms, 4, 64), term_steps(terms)) == terms, windows
 
 
 def said(numbers: list[int], step: tuple[int, int]) -> Terms:

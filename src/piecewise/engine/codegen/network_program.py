@@ -145,7 +145,7 @@ def _backward(
         network_function("backward"), module, machine, plan, kernels, statistics_offset
     )
     backward.time = len(passes)
-    passes[-1].upstream(backward)
+    passes[-1].output_gradient(backward)
     for number, made in enumerate(reversed(passes)):
         backward.time = len(passes) + 1 + number
         backward.layer = made.name
@@ -174,7 +174,7 @@ def _write_ends(
         function = module.add(
             Function(
                 "pack_input",
-                ["ptr noalias %pictures", "ptr noalias %byte_scaling", "ptr noalias %output"],
+                ["ptr noalias %examples", "ptr noalias %byte_scaling", "ptr noalias %output"],
             )
         )
         pack_input(function, architecture.input.values, kind)
@@ -184,11 +184,13 @@ def _write_ends(
             mask_bands(function, architecture.input)
         else:
             values = architecture.input.values
-            augment_intensity(function, values, graded=purpose.intensity, noisy=purpose.noise)
+            augment_intensity(
+                function, values, changes_levels=purpose.intensity, adds_noise=purpose.noise
+            )
     if purpose.name == "train":
         names = ["logits", "labels", "losses", "upstream", *["weights"] * purpose.weighted]
         pointers = [f"ptr noalias %{name}" for name in names]
-        function = module.add(Function("loss", [*pointers, "i64 %pictures", "i64 %batch"]))
+        function = module.add(Function("loss", [*pointers, "i64 %examples", "i64 %batch"]))
         loss(function, purpose.loss, classes, masked=masked, weighted=purpose.weighted)
         write_train(module, layout, machine.pause)
         pointers = ["ptr noalias %key", "ptr noalias %drawn"]

@@ -27,12 +27,12 @@ def blocks(count: int) -> int:
 
 def packed(architecture: Architecture, arrays: Mapping[str, Array]) -> Float32:
     """All weights in the form that the program reads, pass by pass."""
-    split_evenly = [np.zeros(0, np.float32)]
+    packed_arrays = [np.zeros(0, np.float32)]
     for made in passes_of(architecture, training=False, backward=False):
         own = {row.tensor.name: arrays[row.name] for row in made.stage.parameters}
         own |= {row.tensor.name: arrays[row.name] for row in made.stage.running_stats}
-        split_evenly += [part.ravel() for part in PACKERS[type(made)](made, own)]
-    return np.concatenate(split_evenly).astype(np.float32)
+        packed_arrays += [part.ravel() for part in PACKERS[type(made)](made, own)]
+    return np.concatenate(packed_arrays).astype(np.float32)
 
 
 def _pack_weights(made: Pass, own: Mapping[str, Array]) -> list[Array]:

@@ -72,7 +72,7 @@ class EntryWriter(Writer):
         """The number of the next work item; no other thread gets it."""
         return self.atomic_increment(self.f.at("%context", NEXT_ITEM), "monotonic")
 
-    def call_network(self, function: str, pointers: Sequence[str], pictures: str) -> None:
+    def call_network(self, function: str, pointers: Sequence[str], examples: str) -> None:
         """Call a function that a `Driver` wrote: (memory, parameters, averages, shard, key) and
-        the number of pictures in the group."""
-        self.f.call(function, *(f"ptr {pointer}" for pointer in pointers), f"i64 {pictures}")
+        the number of examples in the group."""
+        self.f.call(function, *(f"ptr {pointer}" for pointer in pointers), f"i64 {examples}")

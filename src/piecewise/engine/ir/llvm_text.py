@@ -48,8 +48,8 @@ def vector_of(lanes: int, element: str = "float") -> str:
 
 def splat(lanes: int, value: float, element: str = "float") -> str:
     """A constant vector, all lanes the same (without its type)."""
-    written = {"float": float_constant, "double": float64_constant}.get(element)
-    text = written(value) if written else str(int(value))
+    to_text = {"float": float_constant, "double": float64_constant}.get(element)
+    text = to_text(value) if to_text else str(int(value))
     return "<" + ", ".join([f"{element} {text}"] * lanes) + ">"
 
 
@@ -60,9 +60,9 @@ class Loop:
     holds the final ones.
     """
 
-    def __init__(self, index: str, moving: Mapping[str, str], carried: list[str]) -> None:
+    def __init__(self, index: str, strided: Mapping[str, str], carried: list[str]) -> None:
         self.index, self.carried = index, carried
-        self._moving = moving
+        self._moving = strided
 
     def __getitem__(self, name: str) -> str:
         return self._moving[name]
@@ -77,7 +77,7 @@ class _Phi(NamedTuple):
 
 
 class Function(LoopNotes):
-    """One function being written. ``lanes``: how many pictures its vectors hold; ``real``: what its
+    """One function being written. ``lanes``: how many examples its vectors hold; ``real``: what its
     numbers are, "float" or "double"."""
 
     def __init__(
@@ -242,33 +242,33 @@ class Function(LoopNotes):
         self,
         name: str,
         count: int | str,
-        moving: PointerSteps | None = None,
+        strided: PointerSteps | None = None,
         carried: Sequence[tuple[str, str]] = (),
         *,
         at_least_once: bool = False,
-        turns: str = "",
-        what: str = "",
+        trip_count: str = "",
+        remark: str = "",
     ) -> Iterator[Loop]:
         """Turns 0 to ``count`` - 1 (a number or an i64 value). ``moving``: pointers by name and the
         bytes they move by each turn; ``carried``: (type, first value) of what a turn hands on.
 
         In the readable nest ``turns`` says what an i64 value counts, ``what`` what a turn is.
         """
-        moving = moving or {}
-        with self.under(f"for {name}, {turns or count} times", what):
+        strided = strided or {}
+        with self.nested(f"for {name}, {trip_count or count} times", remark):
             if count == 1:
-                starts = {key: start for key, (start, _) in moving.items()}
+                starts = {key: start for key, (start, _) in strided.items()}
                 yield Loop("0", starts, [first for _, first in carried])
             else:
                 sure = at_least_once or (isinstance(count, int) and count > 0)
-                with self._turns(count, moving, carried, sure=sure) as loop:
+                with self._turns(count, strided, carried, sure=sure) as loop:
                     yield loop
 
     @contextmanager
     def _turns(
         self,
         count: int | str,
-        moving: PointerSteps,
+        strided: PointerSteps,
         carried: Sequence[tuple[str, str]],
         *,
         sure: bool,
@@ -280,21 +280,21 @@ class Function(LoopNotes):
         self.begin_block(head)
         slots = len(self._lines)  # the phi lines are written when their second values are known
         phis = [_Phi(self._new(), "i64", "0")]
-        phis += [_Phi(self._new(), "ptr", start) for start, _ in moving.values()]
+        phis += [_Phi(self._new(), "ptr", start) for start, _ in strided.values()]
         phis += [_Phi(self._new(), kind, first) for kind, first in carried]
         self._lines += [""] * len(phis)
         index, *names = (phi.name for phi in phis)
-        values = names[len(moving) :]
+        values = names[len(strided) :]
         if not sure:
             more = self.value(f"icmp slt i64 {index}, {count}")
             self.line(f"br i1 {more}, label %{body}, label %{after}")
             self.begin_block(body)
-        loop = Loop(index, dict(zip(moving, names, strict=False)), list(values))
+        loop = Loop(index, dict(zip(strided, names, strict=False)), list(values))
         yield loop
         self.line(f"br label %{latch}")
         self.begin_block(latch)
         following = [self.value(f"add nuw nsw i64 {index}, 1")]
-        following += [self.at(loop[key], step) for key, (_, step) in moving.items()]
+        following += [self.at(loop[key], step) for key, (_, step) in strided.items()]
         following += loop.carried
         if sure:
             more = self.value(f"icmp slt i64 {following[0]}, {count}")
@@ -379,12 +379,10 @@ class Module:
 
     def text(self) -> str:
         """All of it as LLVM reads it."""
-        split_evenly = [*sorted(self.declarations), ""]
+        sections = [*sorted(self.declarations), ""]
         for key, name in self._tables.items():
             values = ", ".join(f"i64 {n}" for n in key)
-            split_evenly.append(
-                f"{name} = internal constant [{len(key)} x i64] [{values}], align 64"
-            )
-        split_evenly += [function.text() for function in self.functions.values()]
-        split_evenly.append('attributes #0 = { nounwind "no-trapping-math"="true" }')
-        return "\n".join(split_evenly)
+            sections.append(f"{name} = internal constant [{len(key)} x i64] [{values}], align 64")
+        sections += [function.text() for function in self.functions.values()]
+        sections.append('attributes #0 = { nounwind "no-trapping-math"="true" }')
+        return "\n".join(sections)

@@ -16,17 +16,17 @@ class Note(NamedTuple):
     """What stands beside it."""
     products: int = 0
     """The multiplications with an addition that it stands for."""
-    called: str = ""
+    kernel: str = ""
     """The kernel that is called here, if one is,"""
-    given: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[tuple[str, str], ...] = ()
     """with these numbers by name,"""
     layer: str = ""
     """for this layer."""
 
 
-def passing(masked: bool) -> str:
-    """What is said of a slope that only passes where ReLU let its value through."""
-    return ", 0 where relu had made 0" if masked else ""
+def relu_mask_text(masked: bool) -> str:
+    """The listing's remark about a gradient that is zero where ReLU's output was zero."""
+    return ", 0 where relu was 0" if masked else ""
 
 
 class LoopNotes:
@@ -44,7 +44,7 @@ class LoopNotes:
         self.notes.append(Note(self._depth, text, remark, layer=self.layer))
 
     @contextmanager
-    def under(self, text: str, remark: str = "") -> Iterator[None]:
+    def nested(self, text: str, remark: str = "") -> Iterator[None]:
         """A line of the readable nest, and deeper what is noted inside."""
         self.note(text, remark)
         self._depth += 1
@@ -52,7 +52,7 @@ class LoopNotes:
         self._depth -= 1
 
     @contextmanager
-    def written(self, text: str) -> Iterator[None]:
+    def note_products(self, text: str) -> Iterator[None]:
         """What is written inside as a line of the readable nest: its multiplications counted."""
         before = self.products
         yield

@@ -75,7 +75,7 @@ def network_function(name: str, real: str = "float") -> Function:
     pointers = [
         f"ptr %{what}" for what in ("memory", "parameters", "running_stats", "shard", "key")
     ]
-    return Function(name, [*pointers, "i64 %pictures"], real=real)
+    return Function(name, [*pointers, "i64 %examples"], real=real)
 
 
 class NetworkWriter(Writer):
@@ -126,25 +126,25 @@ class NetworkWriter(Writer):
         """The pointer to its gradient in the shard."""
         return self.f.at("%shard", self.bytes * row.offset)
 
-    def average(self, row: ArrayEntry) -> str:
+    def running_stat(self, row: ArrayEntry) -> str:
         """The pointer to a running average."""
         return self.f.at("%running_stats", self.bytes * row.offset)
 
-    def statistic(self, row: ArrayEntry) -> str:
+    def shard_statistic(self, row: ArrayEntry) -> str:
         """The pointer to what the shard has seen for a running average."""
         return self.f.at("%shard", self.bytes * (self.statistics_offset + row.offset))
 
     def kernel(
         self,
         name: str,
-        what: Hashable,
+        spec: Hashable,
         arguments: str,
         write: Callable[[Function], None],
         lanes: int = 16,
     ) -> str:
         """The name of the function that ``write`` writes, the same one for the same ``what``.
         ``arguments``: its pointers' names, "count:" before a name for a whole number."""
-        key = (name, what)
+        key = (name, spec)
         if key not in self._kernels:
             given = [_declared(argument) for argument in arguments.split()]
             number = sum(existing.startswith(f"{name}.") for existing in self._kernels.values())
@@ -165,18 +165,18 @@ class NetworkWriter(Writer):
         typed = [a if a.startswith("i64 ") else f"ptr {a}" for a in arguments]
         self.f.call(kernel, *typed)
 
-    def call_per_vector(self, kernel: str, stacks: list[str], others: list[str]) -> None:
-        """Call a kernel that does ``machine.lanes`` pictures for all sixteen: ``stacks`` move on by
+    def call_per_vector(self, kernel: str, vectors: list[str], others: list[str]) -> None:
+        """Call a kernel that does ``machine.lanes`` examples for all sixteen: ``stacks`` move on by
         so many lanes, ``others`` stay."""
         lanes = self.machine.lanes
-        declared, given = self.module.functions[kernel].arguments, [*stacks, *others]
+        declared, given = self.module.functions[kernel].arguments, [*vectors, *others]
         if lanes == 16:
             self.f.note_call(kernel, declared, given)
         else:
-            with self.f.under(f"{16 // lanes} times", f"{lanes} pictures of the group at once"):
+            with self.f.nested(f"{16 // lanes} times", f"{lanes} examples at once"):
                 self.f.note_call(kernel, declared, given)
         for part in range(16 // lanes):
-            moved = [self.f.at(stack, self.bytes * part * lanes) for stack in stacks]
+            moved = [self.f.at(stack, self.bytes * part * lanes) for stack in vectors]
             self._call(kernel, [*moved, *others])
 
     def finish(self) -> None:

@@ -24,7 +24,7 @@ class Target(NamedTuple):
 
     name: str
     lanes: int
-    """Pictures a vector holds; a group of sixteen is 16 / lanes vectors."""
+    """Examples a vector holds; a group of sixteen is 16 / lanes vectors."""
     registers: int
     features: str
     """LLVM's target features, in its own notation."""

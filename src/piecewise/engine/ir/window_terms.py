@@ -74,7 +74,7 @@ class TileRun(NamedTuple):
     pattern: Terms
 
 
-def runs(terms: Terms, spans: list[int]) -> list[TileRun]:
+def tile_runs(terms: Terms, spans: list[int]) -> list[TileRun]:
     """Tiles of these spans, equal neighbours taken together."""
     found: list[TileRun] = []
     start = 0
@@ -92,7 +92,7 @@ def runs(terms: Terms, spans: list[int]) -> list[TileRun]:
     return found
 
 
-def table(terms: Terms, weight_step: int, source_step: int) -> list[int]:
+def term_table(terms: Terms, weight_step: int, source_step: int) -> list[int]:
     """Three numbers an output cell: how many terms, and where the first finds its weight and its
     source, in bytes."""
     numbers: list[int] = []
@@ -122,7 +122,7 @@ def _sum(first: str, second: str, number: int) -> str:
     return first + second + (f" {'-' if number < 0 else '+'} {abs(number)}" if number else "")
 
 
-def indices(rows: Terms, columns: Terms) -> tuple[str, str]:
+def index_formulas(rows: Terms, columns: Terms) -> tuple[str, str]:
     """A kernel cell and the source cell it meets as [row][column], written."""
     single = len(rows) == len(columns) == 1 and all(k == 0 for k, _ in (*rows[0], *columns[0]))
     source = f"[{source_formula(rows, 'y', 'ky')}][{source_formula(columns, 'x', 'kx')}]"
@@ -135,7 +135,7 @@ def range_text(counts: Iterable[int]) -> str:
     return f"{min(found)}" if len(found) == 1 else f"{min(found)} to {max(found)}"
 
 
-def steps(terms: Terms) -> Term:
+def term_steps(terms: Terms) -> Term:
     """How far kernel cell and source cell move from one term of a cell to the next."""
     for cell in terms:
         if len(cell) > 1:

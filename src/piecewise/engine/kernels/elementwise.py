@@ -6,18 +6,18 @@ from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import Function
 
 
-def relu(f: Function, stack: FeatureMapLayout) -> None:
+def relu(f: Function, layout: FeatureMapLayout) -> None:
     """The function (source, output): ReLU, where nothing before it could do it on the way."""
-    moving = {"x": ("%source", stack.cell_bytes), "y": ("%output", stack.cell_bytes)}
-    f.note("what is below 0 becomes 0")
-    with f.loop("values", stack.values, moving) as value:
-        f.note("keep the value, at least 0 (relu)")
+    strided = {"x": ("%source", layout.cell_bytes), "y": ("%output", layout.cell_bytes)}
+    f.note("negative values become 0")
+    with f.loop("values", layout.values, strided) as value:
+        f.note("store relu(value)")
         f.store(f.relu(f.load(value["x"])), value["y"])
 
 
-def divide(f: Function, stack: FeatureMapLayout, divisor: int) -> None:
+def divide(f: Function, layout: FeatureMapLayout, divisor: int) -> None:
     """The function (values): all of a stack divided, in place."""
-    f.note("slopes of sums from slopes of means")
-    with f.loop("values", stack.values, {"x": ("%values", stack.cell_bytes)}) as value:
-        f.note(f"slope / {divisor}")
+    f.note("gradient of sums from gradient of means")
+    with f.loop("values", layout.values, {"x": ("%values", layout.cell_bytes)}) as value:
+        f.note(f"store gradient / {divisor}")
         f.store(f.op("fdiv", f.load(value["x"]), f.constant(divisor)), value["x"])

@@ -1,6 +1,6 @@
-"""Training-time tricks on where pixels lie: pictures changed on their way into lanes.
+"""Training-time tricks on where pixels lie: images changed on their way into lanes.
 
-Each channel of the group is copied into frames, sixteen framed pictures one after the other; every
+Each channel of the group is copied into frames, sixteen framed images one after the other; every
 new pixel of all sixteen is then gathered from where it comes from. Stroke weight works on what has
 been laid.
 """
@@ -18,7 +18,7 @@ from ...spec.augmentation import BACKGROUND, Augmentation
 from ...spec.layer import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, splat, vector_of
 from .input_packing import scale_bytes, to_float
-from .threefry import picture_keys, threefry
+from .threefry import example_keys, threefry
 
 _INTS = "<16 x i32>"
 
@@ -27,39 +27,39 @@ _RIGHT, _DOWN, _SMALLEST, _SPAN, _TURN, _WEIGHT, _FLIP, _OUT_X, _OUT_Y, _PASSES 
 
 
 def geometry_parameters(
-    tricks: Augmentation, shape: Shape, ground: str, seed: int, epoch: int
+    augmentation: Augmentation, shape: Shape, ground: str, seed: int, epoch: int
 ) -> npt.NDArray[np.uint32]:
     """What the kernel is told of an epoch: a key and how far everything goes."""
     words = np.zeros(12, np.uint32)
     words[:2] = derive_key(seed, AUGMENTATION_DRAWS, epoch)
     floats = words.view(np.float32)
-    low, high = tricks.scale
-    down, right = tricks.shift
+    low, high = augmentation.scale
+    down, right = augmentation.shift
     floats[_RIGHT], floats[_DOWN] = right * shape[2], down * shape[1]
     floats[_SMALLEST], floats[_SPAN] = low, high - low
-    floats[_TURN] = tricks.rotation / 90 if min(shape[1:]) > 1 else 0  # in quarters
-    floats[_WEIGHT] = tricks.stroke_width
-    floats[_FLIP] = 0.5 * tricks.horizontal_flip
-    # How far outside the picture a pixel may look.
+    floats[_TURN] = augmentation.rotation / 90 if min(shape[1:]) > 1 else 0  # in quarters
+    floats[_WEIGHT] = augmentation.stroke_width
+    floats[_FLIP] = 0.5 * augmentation.horizontal_flip
+    # How far outside the image a pixel may look.
     floats[_OUT_X], floats[_OUT_Y] = (ground != "any" and side > 1 for side in (shape[2], shape[1]))
-    words[_PASSES] = ceil(tricks.stroke_width)
+    words[_PASSES] = ceil(augmentation.stroke_width)
     return words
 
 
 def geometry_arguments() -> list[str]:
     """Of the function that `augment_geometry` writes."""
-    names = ("pictures", "byte_scaling", "tricks", "numbers", "frames", "output")
+    names = ("images", "byte_scaling", "parameters", "numbers", "frames", "output")
     return [f"ptr noalias %{name}" for name in names]
 
 
 def frames_size(shape: Shape) -> int:
-    """Bytes of sixteen framed pictures of one channel, and of a row and a pixel more, which are
+    """Bytes of sixteen framed images of one channel, and of a row and a pixel more, which are
     read at the end but do not count; in whole blocks."""
     return GROUP_BYTES * _blocks(shape)
 
 
 def _frame(shape: Shape) -> int:
-    """The pixels of a picture with a pixel of ground around it."""
+    """The pixels of an image with a pixel of ground around it."""
     return (shape.height + 2) * (shape.width + 2)
 
 
@@ -68,30 +68,30 @@ def _blocks(shape: Shape) -> int:
 
 
 def augment_geometry(f: Function, shape: Shape, kind: str) -> None:
-    """Write the kernel (pictures, byte_scaling, tricks, numbers, frames, output): as `pack_input`,
-    with geometric augmentation; ``numbers`` are the example numbers, sixteen i64."""
-    fraction = [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if kind == "i8" else []
+    """Write the kernel (images, byte_scaling, tricks, numbers, frames, output): as `pack_input`,
+    with geometric augmentation; ``numbers`` are the image numbers, sixteen i64."""
+    scaling = [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if kind == "i8" else []
     drawn = _draws(f)
-    places = _Places(f, shape, drawn)
-    weight = f.op("fmul", _even(f, drawn[4]), _told(f, _WEIGHT))
-    passes = f.value(f"zext i32 {f.load('%tricks', 4 * _PASSES, 'i32')} to i64")
+    places = _Sampler(f, shape, drawn)
+    weight = f.op("fmul", _centered(f, drawn[4]), _parameter(f, _WEIGHT))
+    passes = f.value(f"zext i32 {f.load('%parameters', 4 * _PASSES, 'i32')} to i64")
     plane = GROUP_BYTES * shape.height * shape.width
     size = shape.height * shape.width * (1 if kind == "i8" else 4)
     with f.loop("channels", shape.channels, {"out": ("%output", plane)}) as channel:
         with f.loop("blocks", _blocks(shape), {"out": ("%frames", GROUP_BYTES)}) as block:
             f.store(f.constant(BACKGROUND), block["out"])
-        _frame_pictures(f, shape, kind, fraction, f.op("mul", channel.index, str(size), "i64"))
+        _frame_images(f, shape, kind, scaling, f.op("mul", channel.index, str(size), "i64"))
         places.sample(channel["out"])
-        _weigh(f, shape, channel["out"], weight, passes)
+        _stroke_width(f, shape, channel["out"], weight, passes)
 
 
-def _told(f: Function, place: int) -> str:
-    return f.load_splat("%tricks", 4 * place)
+def _parameter(f: Function, place: int) -> str:
+    return f.load_splat("%parameters", 4 * place)
 
 
 def _draws(f: Function) -> list[str]:
-    """Six numbers from [0, 1) for each picture."""
-    keys = picture_keys(f, "%tricks", "%numbers")
+    """Six numbers from [0, 1) for each image."""
+    keys = example_keys(f, "%parameters", "%numbers")
     words: list[str] = []
     for counter in range(3):
         words += threefry(f, keys, splat(16, counter, "i32"), "zeroinitializer")
@@ -100,7 +100,7 @@ def _draws(f: Function) -> list[str]:
     return [f.op("fmul", value, f.constant(2.0**-24)) for value in floats]
 
 
-def _even(f: Function, drawn: str) -> str:
+def _centered(f: Function, drawn: str) -> str:
     """The same number spread over -1 to 1."""
     return f.fma(drawn, f.constant(2), f.constant(-1))
 
@@ -110,13 +110,13 @@ def _sine_cosine(f: Function, turn: str) -> tuple[str, str]:
     nearest = f.nearest(turn)
     rest = f.op("fsub", turn, nearest)
     square = f.op("fmul", rest, rest)
-    split_evenly = []
+    series_values = []
     for first in (1, 0):
         series = f.constant(_taylor(first + 10))
         for power in range(first + 8, -1, -2):
             series = f.fma(series, square, f.constant(_taylor(power)))
-        split_evenly.append(series)
-    sine, cosine = f.op("fmul", split_evenly[0], rest), split_evenly[1]
+        series_values.append(series)
+    sine, cosine = f.op("fmul", series_values[0], rest), series_values[1]
     quarter = f.value(f"fptosi {f.vector} {nearest} to {_INTS}")
     odd = _bit(f, quarter, 1)
     back = _bit(f, quarter, 2)  # sines of half a turn and more
@@ -141,24 +141,27 @@ def _signed(f: Function, minus: str, value: str) -> str:
     return f.select(minus, f.value(f"fneg {f.vector} {value}"), value)
 
 
-class _Places:
-    """Where the pixels of sixteen pictures come from, each from its own place of its own frame."""
+class _Sampler:
+    """Where the pixels of sixteen images come from, each from its own place of its own frame."""
 
     def __init__(self, f: Function, shape: Shape, drawn: Sequence[str]) -> None:
         self.f, self.shape = f, shape
         self.shift = [
-            f.op("fmul", _even(f, drawn[axis]), _told(f, place))
+            f.op("fmul", _centered(f, drawn[axis]), _parameter(f, place))
             for axis, place in ((0, _RIGHT), (1, _DOWN))
         ]
-        scaling = f.fma(drawn[2], _told(f, _SPAN), _told(f, _SMALLEST))
-        turned = _sine_cosine(f, f.op("fmul", _even(f, drawn[3]), _told(f, _TURN)))
+        scaling = f.fma(drawn[2], _parameter(f, _SPAN), _parameter(f, _SMALLEST))
+        turned = _sine_cosine(f, f.op("fmul", _centered(f, drawn[3]), _parameter(f, _TURN)))
         sine, cosine = (f.op("fdiv", part, scaling) for part in turned)
-        mirrored = f.value(f"fcmp olt {f.vector} {drawn[5]}, {_told(f, _FLIP)}")
+        mirrored = f.value(f"fcmp olt {f.vector} {drawn[5]}, {_parameter(f, _FLIP)}")
         self.x_by_x, self.x_by_y = (_signed(f, mirrored, part) for part in (cosine, sine))
         self.y_by_x, self.y_by_y = f.value(f"fneg {f.vector} {sine}"), cosine
         self.bounds = [
             (f.op("fsub", f.constant(1), out), f.op("fadd", f.constant(side), out))
-            for side, out in ((shape.width, _told(f, _OUT_X)), (shape.height, _told(f, _OUT_Y)))
+            for side, out in (
+                (shape.width, _parameter(f, _OUT_X)),
+                (shape.height, _parameter(f, _OUT_Y)),
+            )
         ]
         starts = [lane * _frame(shape) for lane in range(16)]
         self.starts = f"<{', '.join(f'i32 {start}' for start in starts)}>"
@@ -211,42 +214,42 @@ class _Places:
         )
 
 
-def _frame_pictures(f: Function, shape: Shape, kind: str, fraction: list[str], offset: str) -> None:
-    """One channel of the sixteen pictures, ``offset`` bytes into each, into the frames."""
+def _frame_images(f: Function, shape: Shape, kind: str, scaling: list[str], offset: str) -> None:
+    """One channel of the sixteen images, ``offset`` bytes into each, into the frames."""
     size, width = 1 if kind == "i8" else 4, shape.width
     inside = f.at("%frames", 4 * (width + 3))
-    moving = {"picture": ("%pictures", 8), "out": (inside, 4 * _frame(shape))}
-    with f.loop("lanes", 16, moving) as lane:
-        start = f.at(f.load(lane["picture"], 0, "ptr"), offset)
+    strided = {"image": ("%images", 8), "out": (inside, 4 * _frame(shape))}
+    with f.loop("lanes", 16, strided) as lane:
+        start = f.at(f.load(lane["image"], 0, "ptr"), offset)
         rows = {"in": (start, size * width), "out": (lane["out"], 4 * (width + 2))}
         with f.loop("rows", shape.height, rows) as row:
             lanes = 16 if width >= 16 else 1
             moves = {"in": (row["in"], size * lanes), "out": (row["out"], 4 * lanes)}
             with f.loop("blocks", width // lanes, moves) as block:
-                _copy(f, block["in"], block["out"], kind, fraction, lanes)
+                _copy(f, block["in"], block["out"], kind, scaling, lanes)
             if width % lanes:  # some of them a second time
                 last = width - lanes
                 ends = f.at(row["in"], size * last), f.at(row["out"], 4 * last)
-                _copy(f, *ends, kind, fraction, lanes)
+                _copy(f, *ends, kind, scaling, lanes)
 
 
-def _copy(f: Function, source: str, out: str, kind: str, fraction: list[str], lanes: int) -> None:
+def _copy(f: Function, source: str, out: str, kind: str, scaling: list[str], lanes: int) -> None:
     """One or sixteen numbers of a row."""
     if lanes == 16:
         value = f.load(source, 0, vector_of(16, kind), align=1 if kind == "i8" else 4)
         if kind == "i8":
             value = f.value(f"uitofp <16 x i8> {value} to {f.vector}")
-            value = scale_bytes(f, value, fraction)
+            value = scale_bytes(f, value, scaling)
         f.store(value, out, align=4)
         return
     value = to_float(f, f.load(source, 0, kind), kind)
     if kind == "i8":
-        wide = scale_bytes(f, f.broadcast(value), fraction)
+        wide = scale_bytes(f, f.broadcast(value), scaling)
         value = f.value(f"extractelement {f.vector} {wide}, i64 0")
     f.store(value, out, 0, "float")
 
 
-def _weigh(f: Function, shape: Shape, output: str, weight: str, passes: str) -> None:
+def _stroke_width(f: Function, shape: Shape, output: str, weight: str, passes: str) -> None:
     """Strokes thicker or thinner, ``output`` [row][column][16] in place; the frames, which are
     larger, hold what lies between: the largest of three along each row. Smallest ones are the
     largest of what is turned about zero."""
@@ -266,8 +269,8 @@ def _weigh(f: Function, shape: Shape, output: str, weight: str, passes: str) -> 
 def _along_row(f: Function, source: str, out: str, width: int, side: str) -> None:
     """The largest of each cell of a row and those before and after it."""
     first = f.op("fmul", f.load(source), side)
-    moving = {"out": (out, GROUP_BYTES)}
-    with f.loop("columns", width, moving, [(f.vector, first)] * 2) as column:
+    strided = {"out": (out, GROUP_BYTES)}
+    with f.loop("columns", width, strided, [(f.vector, first)] * 2) as column:
         after = f.at(source, _times(f, _beside(f, column.index, width)[1], GROUP_BYTES))
         before, here = column.carried
         following = f.op("fmul", f.load(after), side)
@@ -278,11 +281,11 @@ def _along_row(f: Function, source: str, out: str, width: int, side: str) -> Non
 def _across_rows(f: Function, shape: Shape, row: str, out: str, share: str, side: str) -> None:
     """The largest of three rows of the frames, and the share of the way there."""
     above, below = _beside(f, row, shape.height)
-    moving = {
+    strided = {
         name: (f.at("%frames", _times(f, index, GROUP_BYTES * shape.width)), GROUP_BYTES)
         for name, index in (("above", above), ("here", row), ("below", below))
     }
-    with f.loop("columns", shape.width, {"out": (out, GROUP_BYTES)} | moving) as column:
+    with f.loop("columns", shape.width, {"out": (out, GROUP_BYTES)} | strided) as column:
         largest = f.load(column["above"])
         for name in ("here", "below"):
             largest = _largest(f, largest, f.load(column[name]))

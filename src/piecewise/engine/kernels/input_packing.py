@@ -1,4 +1,4 @@
-"""Pictures into lanes: sixteen rows of a data set, turned so that a picture is a lane."""
+"""Examples into lanes: sixteen rows of a data set, turned so that an example is a lane."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from ..ir.llvm_text import GROUP_BYTES, Function
 
 
 def pack_input(f: Function, values: int, kind: str) -> None:
-    """Write the kernel (pictures, byte_scaling, output). ``pictures`` is sixteen pointers, each to
+    """Write the kernel (examples, byte_scaling, output). ``examples`` is sixteen pointers, each to
     ``values`` floats or, if ``kind`` is "i8", bytes; a byte becomes (a * byte + b) / c with the
     three numbers of ``byte_scaling``."""
     numbers = [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if kind == "i8" else []
     size = 1 if kind == "i8" else 4
     if values < 16:
-        with f.loop("lanes", 16, {"picture": ("%pictures", 8), "out": ("%output", 4)}) as lane:
-            picture = f.load(lane["picture"], 0, "ptr")
+        with f.loop("lanes", 16, {"example": ("%examples", 8), "out": ("%output", 4)}) as lane:
+            example = f.load(lane["example"], 0, "ptr")
             with f.loop(
-                "values", values, {"x": (picture, size), "out": (lane["out"], GROUP_BYTES)}
+                "values", values, {"x": (example, size), "out": (lane["out"], GROUP_BYTES)}
             ) as value:
                 f.store(to_float(f, f.load(value["x"], 0, kind), kind), value["out"], 0, "float")
         if kind == "i8":
             with f.loop("values", values, {"out": ("%output", GROUP_BYTES)}) as value:
                 f.store(scale_bytes(f, f.load(value["out"]), numbers), value["out"])
         return
-    whole = values // 16
-    with f.loop("blocks", whole) as block:
+    full = values // 16
+    with f.loop("blocks", full) as block:
         _block(f, f.op("shl", block.index, "4", "i64"), kind, numbers)
     if values % 16:
         _block(f, str(values - 16), kind, numbers)  # some of them a second time
 
 
 def _block(f: Function, first: str, kind: str, numbers: list[str]) -> None:
-    """Sixteen values of each picture."""
+    """Sixteen values of each example."""
     size = 1 if kind == "i8" else 4
     offset = f.op("mul", first, str(size), "i64")
     vector = f"<16 x {kind}>"
     rows = [
-        f.load(f.load("%pictures", 8 * lane, "ptr"), offset, vector, align=size)
+        f.load(f.load("%examples", 8 * lane, "ptr"), offset, vector, align=size)
         for lane in range(16)
     ]
     out = f.at("%output", f.op("mul", first, str(GROUP_BYTES), "i64"))
@@ -62,7 +62,7 @@ def unpack_logits(f: Function, classes: int) -> None:
     """The function (logits, output, count): [classes][16] -> [count][classes]."""
     with (
         f.loop(
-            "pictures",
+            "examples",
             "%count",
             {"logit": ("%logits", 4), "out": ("%output", 4 * classes)},
             at_least_once=True,

@@ -1,4 +1,4 @@
-"""Training-time tricks on what pixels hold: contrast, light, noise and masks, in place on pictures
+"""Training-time tricks on what pixels hold: contrast, light, noise and masks, in place on images
 that have been laid."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ...core.rng import AUGMENTATION_DRAWS, NOISE, derive_key
 from ...spec.augmentation import BACKGROUND, Augmentation
 from ...spec.layer import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, splat
-from .threefry import picture_keys, threefry
+from .threefry import example_keys, threefry
 
 _INTS, _WIDE = "<16 x i32>", "<16 x i64>"
 
@@ -22,7 +22,7 @@ _GRADE, _ROW_BAND, _COLUMN_BAND, _LOUDNESS = range(3, 7)
 
 
 def intensity_parameters(
-    tricks: Augmentation, shape: Shape, seed: int, epoch: int
+    augmentation: Augmentation, shape: Shape, seed: int, epoch: int
 ) -> npt.NDArray[np.uint32]:
     """What the kernels are told of an epoch: two keys and how far everything goes."""
     words = np.zeros(9, np.uint32)
@@ -31,58 +31,58 @@ def intensity_parameters(
     )
     floats = words.view(np.float32)
     floats[_CONTRAST], floats[_LIGHT], floats[_NOISE] = (
-        tricks.contrast,
-        tricks.brightness,
-        tricks.noise,
+        augmentation.contrast,
+        augmentation.brightness,
+        augmentation.noise,
     )
-    words[_ROWS], words[_COLUMNS] = (tricks.widest(side) for side in shape[1:])
+    words[_ROWS], words[_COLUMNS] = (augmentation.widest(side) for side in shape[1:])
     return words
 
 
 def intensity_arguments() -> list[str]:
     """Of the functions that `augment_intensity` and `mask` write."""
-    return [f"ptr noalias %{name}" for name in ("stack", "shades", "numbers")]
+    return [f"ptr noalias %{name}" for name in ("pixels", "parameters", "numbers")]
 
 
-def augment_intensity(f: Function, values: int, *, graded: bool, noisy: bool) -> None:
+def augment_intensity(f: Function, values: int, *, changes_levels: bool, adds_noise: bool) -> None:
     """The function (stack, shades, numbers): contrast and light (``graded``) and noise (``noisy``)
-    for laid pictures of ``values`` cells and these ``numbers`` (sixteen i64)."""
-    _Shade(f, graded=graded, noisy=noisy).every(values)
+    for laid images of ``values`` cells and these ``numbers`` (sixteen i64)."""
+    _PixelAugmenter(f, changes_levels=changes_levels, adds_noise=adds_noise).every(values)
 
 
-class _Shade:
-    """The cells of sixteen pictures, two at a time: noise has two words for a counter."""
+class _PixelAugmenter:
+    """The cells of sixteen images, two at a time: noise has two words for a counter."""
 
-    def __init__(self, f: Function, *, graded: bool, noisy: bool) -> None:
-        self.f, self.graded, self.noisy = f, graded, noisy
-        keys = picture_keys(f, "%shades", "%numbers")
-        if graded:
-            contrast, light = _even(f, _drawn(f, keys, _GRADE))
-            self.factor = f.fma(contrast, _told(f, _CONTRAST), f.constant(1))
-            self.light = f.op("fmul", light, _told(f, _LIGHT))
-        if noisy:
-            drawn = f.cast("sitofp", _drawn(f, keys, _LOUDNESS)[0], _INTS, f.vector)
-            most = f.op("fmul", _told(f, _NOISE), f.constant(2.0**-24))
+    def __init__(self, f: Function, *, changes_levels: bool, adds_noise: bool) -> None:
+        self.f, self.changes_levels, self.adds_noise = f, changes_levels, adds_noise
+        keys = example_keys(f, "%parameters", "%numbers")
+        if changes_levels:
+            contrast, light = _centered(f, _random_words(f, keys, _GRADE))
+            self.factor = f.fma(contrast, _parameter(f, _CONTRAST), f.constant(1))
+            self.light = f.op("fmul", light, _parameter(f, _LIGHT))
+        if adds_noise:
+            drawn = f.cast("sitofp", _random_words(f, keys, _LOUDNESS)[0], _INTS, f.vector)
+            most = f.op("fmul", _parameter(f, _NOISE), f.constant(2.0**-24))
             self.loudness = f.op("fmul", drawn, most)
-            self.keys = picture_keys(f, f.at("%shades", 8), "%numbers")
+            self.keys = example_keys(f, f.at("%parameters", 8), "%numbers")
 
     def every(self, values: int) -> None:
         pairs, rest = divmod(values, 2)
         if pairs:
-            with self.f.loop("pairs", pairs, {"x": ("%stack", 2 * GROUP_BYTES)}) as pair:
+            with self.f.loop("pairs", pairs, {"x": ("%pixels", 2 * GROUP_BYTES)}) as pair:
                 self._cells(pair["x"], self.f.cast("trunc", pair.index, "i64", "i32"), 2)
         if rest:
-            self._cells(self.f.at("%stack", 2 * GROUP_BYTES * pairs), str(pairs), 1)
+            self._cells(self.f.at("%pixels", 2 * GROUP_BYTES * pairs), str(pairs), 1)
 
     def _cells(self, place: str, counter: str, cells: int) -> None:
         f = self.f
-        if self.noisy:
-            noise = _even(f, _drawn(f, self.keys, f.broadcast(counter, "i32")))
+        if self.adds_noise:
+            noise = _centered(f, _random_words(f, self.keys, f.broadcast(counter, "i32")))
         for cell in range(cells):
             x = f.load(place, cell * GROUP_BYTES)
-            if self.graded:
+            if self.changes_levels:
                 x = f.fma(x, self.factor, self.light)
-            if self.noisy:
+            if self.adds_noise:
                 x = f.fma(noise[cell], self.loudness, x)
             x = f.select(f.op("fcmp olt", x, f.constant(-1)), f.constant(-1), x)
             x = f.select(f.op("fcmp ogt", x, f.constant(1)), f.constant(1), x)
@@ -90,13 +90,13 @@ class _Shade:
 
 
 def mask_bands(f: Function, shape: Shape) -> None:
-    """The function (stack, shades, numbers): a band of rows and one of columns of each laid picture
+    """The function (stack, shades, numbers): a band of rows and one of columns of each laid image
     of this shape become ground."""
-    keys = picture_keys(f, "%shades", "%numbers")
-    rows = _band(f, _drawn(f, keys, _ROW_BAND), _ROWS, shape.height)
-    columns = _band(f, _drawn(f, keys, _COLUMN_BAND), _COLUMNS, shape.width)
+    keys = example_keys(f, "%parameters", "%numbers")
+    rows = _band(f, _random_words(f, keys, _ROW_BAND), _ROWS, shape.height)
+    columns = _band(f, _random_words(f, keys, _COLUMN_BAND), _COLUMNS, shape.width)
     row_size = GROUP_BYTES * shape.width
-    plane = {"x": ("%stack", row_size * shape.height)}
+    plane = {"x": ("%pixels", row_size * shape.height)}
     with (
         f.loop("channels", shape.channels, plane) as channel,
         f.loop("rows", shape.height, {"x": (channel["x"], row_size)}) as row,
@@ -110,29 +110,29 @@ def mask_bands(f: Function, shape: Shape) -> None:
 def _band(f: Function, drawn: tuple[str, str], widest: int, side: int) -> tuple[str, str]:
     """The first cell of a band and how many it has, in whole numbers: shares of 24 bits."""
     breadth, place = (f.cast("zext", word, _INTS, _WIDE) for word in drawn)
-    most = f.cast("zext", f.load("%shades", 4 * widest, "i32"), "i32", "i64")
-    cells = _share(f, breadth, f.broadcast(f.op("add", most, "1", "i64"), "i64"))
-    first = _share(f, place, f.op("sub", splat(16, side + 1, "i64"), cells, _WIDE))
+    most = f.cast("zext", f.load("%parameters", 4 * widest, "i32"), "i32", "i64")
+    cells = _scale_to(f, breadth, f.broadcast(f.op("add", most, "1", "i64"), "i64"))
+    first = _scale_to(f, place, f.op("sub", splat(16, side + 1, "i64"), cells, _WIDE))
     return f.cast("trunc", first, _WIDE, _INTS), f.cast("trunc", cells, _WIDE, _INTS)
 
 
-def _share(f: Function, drawn: str, count: str) -> str:
+def _scale_to(f: Function, drawn: str, count: str) -> str:
     """One of 0 to ``count`` - 1."""
     return f.op("lshr", f.op("mul", drawn, count, _WIDE), splat(16, 24, "i64"), _WIDE)
 
 
 def _inside(f: Function, place: Loop, band: tuple[str, str]) -> str:
-    """Which pictures have the row or column of this turn in their band."""
+    """Which images have the row or column of this turn in their band."""
     index = f.broadcast(f.cast("trunc", place.index, "i64", "i32"), "i32")
     return f.op("icmp ult", f.op("sub", index, band[0], _INTS), band[1], _INTS)
 
 
-def _told(f: Function, place: int) -> str:
-    return f.load_splat("%shades", 4 * place)
+def _parameter(f: Function, place: int) -> str:
+    return f.load_splat("%parameters", 4 * place)
 
 
-def _drawn(f: Function, keys: tuple[str, str], counter: int | str) -> tuple[str, str]:
-    """Two whole numbers of 24 bits for each picture."""
+def _random_words(f: Function, keys: tuple[str, str], counter: int | str) -> tuple[str, str]:
+    """Two whole numbers of 24 bits for each image."""
     counters = splat(16, counter, "i32") if isinstance(counter, int) else counter
     first, second = (
         f.op("lshr", word, splat(16, 8, "i32"), _INTS)
@@ -141,7 +141,7 @@ def _drawn(f: Function, keys: tuple[str, str], counter: int | str) -> tuple[str,
     return first, second
 
 
-def _even(f: Function, drawn: tuple[str, str]) -> list[str]:
+def _centered(f: Function, drawn: tuple[str, str]) -> list[str]:
     """Numbers of 24 bits spread over -1 to 1."""
     floats = [f.cast("sitofp", word, _INTS, f.vector) for word in drawn]
     return [f.fma(value, f.constant(2.0**-23), f.constant(-1)) for value in floats]

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import Function, Module, Pointers, splat, vector_of
-from ..ir.window_terms import Terms, TileRun, range_text, runs, table
+from ..ir.window_terms import Terms, TileRun, range_text, term_table, tile_runs
 
 MOST_WRITTEN = 36
 """Cells of a window that are still written out one by one."""
 
 
-class Winners(NamedTuple):
-    """How the numbers of the cells that won lie in memory: sixteen a window, one a picture."""
+class ArgmaxFormat(NamedTuple):
+    """How the numbers of the cells that won lie in memory: sixteen a window, one an example."""
 
     element: str
     """"i8" or "i32"."""
@@ -37,9 +37,9 @@ class Winners(NamedTuple):
         return f.broadcast(cell, self.element)
 
 
-def winners_of(window: tuple[int, int]) -> Winners:
+def argmax_format(window: tuple[int, int]) -> ArgmaxFormat:
     """The smallest numbers that can name every cell of a window."""
-    return Winners("i8" if prod(window) <= 256 else "i32")
+    return ArgmaxFormat("i8" if prod(window) <= 256 else "i32")
 
 
 @dataclass(frozen=True)
@@ -54,117 +54,114 @@ class PoolingRow:
     kind: str
     """"max" or "average"."""
     relu: bool
-    keeps_winner: bool
-    winners: Winners
+    stores_argmax: bool
+    argmax: ArgmaxFormat
 
 
 _State = tuple[str, str]
 """What a window has come to: the largest so far, or the sum, and which cell it was."""
 
 
-def pool_row(f: Function, module: Module, what: PoolingRow) -> None:
+def pool_row(f: Function, module: Module, spec: PoolingRow) -> None:
     """The function (source, output, index): source at its first row under the windows, output and
     index (the winners) at theirs."""
-    column_runs = runs(what.columns, [1] * len(what.columns))
-    bodies = what.rows * sum(len(run.pattern[0]) for run in column_runs)
-    moving = {
-        "source": ("%source", what.source.channel_bytes),
-        "out": ("%output", what.output.channel_bytes),
-        "index": ("%index", what.output.cells * what.winners.size),
+    column_runs = tile_runs(spec.columns, [1] * len(spec.columns))
+    bodies = spec.rows * sum(len(run.pattern[0]) for run in column_runs)
+    strided = {
+        "source": ("%source", spec.source.channel_bytes),
+        "out": ("%output", spec.output.channel_bytes),
+        "index": ("%index", spec.output.cells * spec.argmax.size),
     }
-    f.note(
-        f"the {'largest' if what.kind == 'max' else 'average'} of every window of a row of windows"
-    )
-    with f.loop("maps", what.output.channels, moving) as channel:
+    f.note(f"{spec.kind} of each window in one row of windows")
+    with f.loop("channels", spec.output.channels, strided) as channel:
         if bodies <= MOST_WRITTEN:
             for run in column_runs:
-                _run(f, what, channel, run)
+                _run(f, spec, channel, run)
         else:
-            _by_table(f, module, what, channel)
+            _by_table(f, module, spec, channel)
 
 
-def _run(f: Function, what: PoolingRow, channel: Pointers, run: TileRun) -> None:
+def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun) -> None:
     """Windows with the same cells, which are written out."""
-    size, winner = what.source.cell_bytes, what.winners.size
-    moving = {
+    size, best_cell = spec.source.cell_bytes, spec.argmax.size
+    strided = {
         "source": (f.at(channel["source"], run.source * size), run.step * size),
         "out": (f.at(channel["out"], run.start * size), size),
-        "index": (f.at(channel["index"], run.start * winner), winner),
+        "index": (f.at(channel["index"], run.start * best_cell), best_cell),
     }
-    with f.loop("windows", run.repeat, moving) as x:
+    with f.loop("windows", run.repeat, strided) as x:
         cells = [
-            (row * what.window_columns + k, row * what.source.row_bytes + place * size)
-            for row in range(what.rows)
+            (row * spec.window_columns + k, row * spec.source.row_bytes + place * size)
+            for row in range(spec.rows)
             for k, place in run.pattern[0]
         ]
-        f.note(f"{len(cells)} cells looked at, written out")
+        f.note(f"{'max' if spec.kind == 'max' else 'sum'} over {len(cells)} cells, unrolled")
         state = ("", "")
         for cell, offset in cells:
-            state = _met(f, what, state, cell, f.load(x["source"], offset))
-        _keep(f, what, x, state, f.constant(len(cells)))
+            state = _update(f, spec, state, cell, f.load(x["source"], offset))
+        _store(f, spec, x, state, f.constant(len(cells)))
 
 
-def _by_table(f: Function, module: Module, what: PoolingRow, channel: Pointers) -> None:
+def _by_table(f: Function, module: Module, spec: PoolingRow, channel: Pointers) -> None:
     """Large windows: rows and columns in loops."""
-    columns = module.table(table(what.columns, 1, what.source.cell_bytes))
-    moving = {
+    columns = module.table(term_table(spec.columns, 1, spec.source.cell_bytes))
+    strided = {
         "column": (columns, 24),
-        "out": (channel["out"], what.output.cell_bytes),
-        "index": (channel["index"], what.winners.size),
+        "out": (channel["out"], spec.output.cell_bytes),
+        "index": (channel["index"], spec.argmax.size),
     }
-    kinds = (f.vector, what.winners.vector)
-    with f.loop("windows", len(what.columns), moving) as x:
+    kinds = (f.vector, spec.argmax.vector)
+    with f.loop("windows", len(spec.columns), strided) as x:
         count = f.load(x["column"], 0, "i64")
         first = f.at(channel["source"], f.load(x["column"], 16, "i64"))
-        start = f.load(first) if what.kind == "max" else "zeroinitializer"
+        start = f.load(first) if spec.kind == "max" else "zeroinitializer"
         state = list(zip(kinds, (start, "zeroinitializer"), strict=True))
-        with f.loop("ky", what.rows, {"source": (first, what.source.row_bytes)}, state) as ky:
-            moving = {"source": (ky["source"], what.source.cell_bytes)}
+        with f.loop("ky", spec.rows, {"source": (first, spec.source.row_bytes)}, state) as ky:
+            strided = {"source": (ky["source"], spec.source.cell_bytes)}
             state = list(zip(kinds, ky.carried, strict=True))
-            widths = range_text(len(cell) for cell in what.columns)
-            with f.loop("kx", count, moving, state, at_least_once=True, turns=widths) as kx:
-                f.note("one cell looked at")
-                row = f.op("mul", ky.index, str(what.window_columns), "i64")
+            widths = range_text(len(cell) for cell in spec.columns)
+            with f.loop("kx", count, strided, state, at_least_once=True, trip_count=widths) as kx:
+                f.note("max = max(max, cell)" if spec.kind == "max" else "sum += cell")
+                row = f.op("mul", ky.index, str(spec.window_columns), "i64")
                 cell = f.op("add", row, kx.index, "i64")
-                value, winner = kx.carried
-                kx.carried = list(_met(f, what, (value, winner), cell, f.load(kx["source"])))
+                value, best_cell = kx.carried
+                kx.carried = list(_update(f, spec, (value, best_cell), cell, f.load(kx["source"])))
             ky.carried = kx.carried
-        cells = f.op("mul", count, str(what.rows), "i64")
-        value, winner = ky.carried
+        cells = f.op("mul", count, str(spec.rows), "i64")
+        value, best_cell = ky.carried
         divisor = ""
-        if what.kind == "average":
+        if spec.kind == "average":
             divisor = f.broadcast(f.cast("sitofp", cells, "i64", f.real))
-        _keep(f, what, x, (value, winner), divisor)
+        _store(f, spec, x, (value, best_cell), divisor)
 
 
-def _met(f: Function, what: PoolingRow, state: _State, cell: int | str, value: str) -> _State:
+def _update(f: Function, spec: PoolingRow, state: _State, cell: int | str, value: str) -> _State:
     """The state after one more cell, number ``cell``. What is no number must not hide."""
-    best, winner = state
-    if what.kind == "average":
-        return (f.op("fadd", best, value) if best else value), winner
+    best, best_cell = state
+    if spec.kind == "average":
+        return (f.op("fadd", best, value) if best else value), best_cell
     if not best:
         return value, "zeroinitializer"
     more = f.op("fcmp ogt", value, best)
     none = f.op("fcmp uno", value, "zeroinitializer")
     better = f.op("or", more, none, "<16 x i1>")
-    if what.keeps_winner:
-        element = what.winners.element
+    if spec.stores_argmax:
+        element = spec.argmax.element
         short = cell if isinstance(cell, int) else f.cast("trunc", cell, "i64", element)
-        winner = f.select(better, what.winners.of_cell(f, short), winner, what.winners.vector)
-    return f.select(better, value, best), winner
+        best_cell = f.select(better, spec.argmax.of_cell(f, short), best_cell, spec.argmax.vector)
+    return f.select(better, value, best), best_cell
 
 
-def _keep(f: Function, what: PoolingRow, place: Pointers, state: _State, cells: str) -> None:
+def _store(f: Function, spec: PoolingRow, place: Pointers, state: _State, cells: str) -> None:
     """Write a window's number. ``cells``: how many it looked at, in all lanes, for an average."""
-    value, winner = state
+    value, best_cell = state
     f.note(
-        "keep it"
-        + (" divided by the cells looked at" if what.kind == "average" else "")
-        + (", at least 0 (relu)" if what.relu else "")
-        + (", and which cell won" if what.keeps_winner else "")
+        f"store {'sum / number of cells' if spec.kind == 'average' else 'max'}"
+        + (", after relu" if spec.relu else "")
+        + (", and the argmax" if spec.stores_argmax else "")
     )
-    if what.kind == "average":
+    if spec.kind == "average":
         value = f.op("fdiv", value, cells)
-    f.store(f.relu(value) if what.relu else value, place["out"])
-    if what.keeps_winner:
-        f.store(winner, place["index"], 0, what.winners.vector, align=16)
+    f.store(f.relu(value) if spec.relu else value, place["out"])
+    if spec.stores_argmax:
+        f.store(best_cell, place["index"], 0, spec.argmax.vector, align=16)

@@ -1,4 +1,4 @@
-"""One picture alone: sixteen output features to a vector instead of sixteen pictures.
+"""One example alone: sixteen output features to a vector instead of sixteen examples.
 
 Weights lie as [block of features][channel][ky][kx][16], stacks as [block of channels][row]
 [column][16], so that a vector of weights meets one value at a time. Every output is the same chain
@@ -24,7 +24,7 @@ class SingleImageEmitter(Emitter):
 
     def tile(self) -> tuple[int, int]:
         """Few blocks of features, many columns: each value met is a load of its own."""
-        outputs, columns = self.what.output.channels, len(self.what.columns)
+        outputs, columns = self.spec.output.channels, len(self.spec.columns)
         if columns == 1:
             return max(split_evenly(outputs, 8)), 1
         height = max(split_evenly(outputs, 2))
@@ -42,28 +42,28 @@ class SingleImageEmitter(Emitter):
 
     def over_channels(self, place: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
         """Blocks of channels, and the sixteen channels of each; the last block may hold fewer."""
-        f, what = self.f, self.what
-        size = self.weight_bytes * what.sum_stride
-        whole, rest = divmod(what.source.channels, BLOCK)
-        block_bytes = what.source.cells * GROUP_BYTES
-        if whole:
+        f, spec = self.f, self.spec
+        size = self.weight_bytes * spec.sum_stride
+        full, rest = divmod(spec.source.channels, BLOCK)
+        block_bytes = spec.source.cells * GROUP_BYTES
+        if full:
             starts = {
                 "source": (place["source"], block_bytes),
                 "weight": (place["weight"], BLOCK * size),
             }
-            with f.loop("blocks", whole, starts, [(f.vector, s) for s in sums]) as block:
+            with f.loop("blocks", full, starts, [(f.vector, s) for s in sums]) as block:
                 block.carried = self._channels(
                     block["source"], block["weight"], block.carried, terms, BLOCK
                 )
             sums = block.carried
         if rest:
-            source = f.at(place["source"], whole * block_bytes)
-            weight = f.at(place["weight"], whole * BLOCK * size)
+            source = f.at(place["source"], full * block_bytes)
+            weight = f.at(place["weight"], full * BLOCK * size)
             sums = self._channels(source, weight, sums, terms, rest)
         return sums
 
     def _channels(self, source: str, weight: str, sums: Sums, terms: RowTerms, count: int) -> Sums:
-        f, size = self.f, self.weight_bytes * self.what.sum_stride
+        f, size = self.f, self.weight_bytes * self.spec.sum_stride
         starts = {"source": (source, 4), "weight": (weight, size)}
         with f.loop("c", count, starts, [(f.vector, s) for s in sums]) as c:
             c.carried = terms(c["source"], c["weight"], c.carried)
@@ -71,27 +71,27 @@ class SingleImageEmitter(Emitter):
 
 
 class PlanarImageEmitter(SingleImageEmitter):
-    """The same of the picture itself, which lies channel after channel."""
+    """The same of the example itself, which lies channel after channel."""
 
     cell_bytes = 4
     over_channels = Emitter.over_channels
 
 
 def to_channel_blocks(f: Function, source: FeatureMapLayout) -> None:
-    """The function (source, output): a picture [channel][row][column] into blocks of channels; what
-    a block has no channel for is zero already."""
+    """Write the kernel (source, output): copy an input [channel][row][column] into blocks of
+    channels. The unused channels of the last block are zero already."""
     _each_channel(f, source, "%source", "%output", to_blocks=True)
 
 
 def _each_channel(
-    f: Function, stack: FeatureMapLayout, given: str, out: str, *, to_blocks: bool
+    f: Function, layout: FeatureMapLayout, given: str, out: str, *, to_blocks: bool
 ) -> None:
     """Every value of a stack from one form to the other, channel by channel."""
-    block_bytes, plane_bytes = stack.cells * GROUP_BYTES, 4 * stack.cells
+    block_bytes, plane_bytes = layout.cells * GROUP_BYTES, 4 * layout.cells
     lying = {"block": (block_bytes, 4, GROUP_BYTES), "plane": (BLOCK * plane_bytes, plane_bytes, 4)}
     first, second = ("plane", "block") if to_blocks else ("block", "plane")
-    whole, rest = divmod(stack.channels, BLOCK)
-    for blocks, channels, done in ((whole, BLOCK, 0), (min(rest, 1), rest, whole)):
+    full, rest = divmod(layout.channels, BLOCK)
+    for blocks, channels, done in ((full, BLOCK, 0), (min(rest, 1), rest, full)):
         if not blocks:
             continue
         (x_block, x_channel, x_cell), (y_block, y_channel, y_cell) = lying[first], lying[second]
@@ -103,46 +103,46 @@ def _each_channel(
             inner = {"x": (block["x"], x_channel), "y": (block["y"], y_channel)}
             with f.loop("channels", channels, inner) as channel:
                 cells = {"x": (channel["x"], x_cell), "y": (channel["y"], y_cell)}
-                with f.loop("cells", stack.cells, cells) as cell:
+                with f.loop("cells", layout.cells, cells) as cell:
                     f.store(f.load(cell["x"], 0, "float"), cell["y"], 0, "float")
 
 
-def normalize_single_image(f: Function, stack: FeatureMapLayout, *, relu: bool) -> None:
+def normalize_single_image(f: Function, layout: FeatureMapLayout, *, relu: bool) -> None:
     """The function (source, numbers, output): ``numbers`` mean, 1 / deviation, weight and bias,
     [block of channels][4][16]."""
-    moving = {
-        "x": ("%source", stack.channel_bytes),
-        "y": ("%output", stack.channel_bytes),
+    strided = {
+        "x": ("%source", layout.channel_bytes),
+        "y": ("%output", layout.channel_bytes),
         "numbers": ("%numbers", 4 * GROUP_BYTES),
     }
-    with f.loop("blocks", stack.channels, moving) as block:
+    with f.loop("blocks", layout.channels, strided) as block:
         mean, scale, weight, bias = (
             f.load(block["numbers"], index * GROUP_BYTES) for index in range(4)
         )
         starts = {"x": (block["x"], GROUP_BYTES), "y": (block["y"], GROUP_BYTES)}
-        with f.loop("cells", stack.cells, starts) as cell:
+        with f.loop("cells", layout.cells, starts) as cell:
             normal = f.op("fmul", f.op("fsub", f.load(cell["x"]), mean), scale)
             y = f.fma(normal, weight, bias)
             f.store(f.relu(y) if relu else y, cell["y"])
 
 
-def embed_single_image(f: Function, stack: FeatureMapLayout, *, relu: bool) -> None:
+def embed_single_image(f: Function, layout: FeatureMapLayout, *, relu: bool) -> None:
     """The function (words, weight, output): ``words`` an i64 a position, ``weight``
     [word][block of channels][16]."""
-    row = GROUP_BYTES * stack.channels
-    moving = {"word": ("%words", 8), "out": ("%output", GROUP_BYTES)}
-    with f.loop("positions", stack.cells, moving) as position:
+    row = GROUP_BYTES * layout.channels
+    strided = {"word": ("%words", 8), "out": ("%output", GROUP_BYTES)}
+    with f.loop("positions", layout.cells, strided) as position:
         found = f.op("mul", f.load(position["word"], 0, "i64"), str(row), "i64")
         starts = {
             "weight": (f.at("%weight", found), GROUP_BYTES),
-            "out": (position["out"], stack.channel_bytes),
+            "out": (position["out"], layout.channel_bytes),
         }
-        with f.loop("blocks", stack.channels, starts) as block:
+        with f.loop("blocks", layout.channels, starts) as block:
             value = f.load(block["weight"])
             f.store(f.relu(value) if relu else value, block["out"])
 
 
-def unpack_single_image(f: Function, stack: FeatureMapLayout) -> None:
+def unpack_single_image(f: Function, layout: FeatureMapLayout) -> None:
     """The function (source, output): a stack in blocks, ``stack.channels`` true channels, as
     [channel][row][column]."""
-    _each_channel(f, stack, "%source", "%output", to_blocks=False)
+    _each_channel(f, layout, "%source", "%output", to_blocks=False)

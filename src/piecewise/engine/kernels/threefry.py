@@ -1,4 +1,4 @@
-"""Threefry in vectors: the same words as `piecewise.core.rng`, one picture a lane."""
+"""Threefry in vectors: the same words as `piecewise.core.rng`, one example a lane."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def threefry(f: Function, key: tuple[str, str], low: str, high: str) -> tuple[st
     return x, y
 
 
-def picture_keys(f: Function, key: str, pictures: str) -> tuple[str, str]:
-    """The keys of a group: ``key`` (two words in memory) folded with the numbers of its pictures
+def example_keys(f: Function, key: str, examples: str) -> tuple[str, str]:
+    """The keys of a group: ``key`` (two words in memory) folded with the numbers of its examples
     (sixteen i64)."""
     start = f.broadcast(f.load(key, 0, "i32"), "i32"), f.broadcast(f.load(key, 4, "i32"), "i32")
-    numbers = f.load(pictures, 0, "<16 x i64>", align=8)
+    numbers = f.load(examples, 0, "<16 x i64>", align=8)
     low = f.cast("trunc", numbers, "<16 x i64>", _WORDS)
     upper = f.op("lshr", numbers, splat(16, 32, "i64"), "<16 x i64>")
     return threefry(f, start, low, f.cast("trunc", upper, "<16 x i64>", _WORDS))
 
 
 def draw_order(f: Function) -> None:
-    """The function (key, drawn, count): for each of ``count`` pictures, and on to a multiple of 32,
+    """The function (key, drawn, count): for each of ``count`` examples, and on to a multiple of 32,
     an i64 whose upper half is its word and whose lower half its number; sorted, they are
     `randomness.shuffled`. Those past ``count`` are the largest there is."""
     wide = "<16 x i64>"
@@ -62,6 +62,6 @@ def draw_order(f: Function) -> None:
                 f.value(f"zext {_WORDS} {value} to {wide}") for value in (number, words)
             )
             both = f.op("or", f.op("shl", word, splat(16, 32, "i64"), wide), number, wide)
-            there = f.value(f"icmp ult {wide} {number}, {end}")
-            both = f.select(there, both, splat(16, -1, "i64"), wide)
+            present = f.value(f"icmp ult {wide} {number}, {end}")
+            both = f.select(present, both, splat(16, -1, "i64"), wide)
             f.store(both, block["drawn"], 128 * half, wide)

@@ -21,7 +21,7 @@ class Pass:
     stage: Stage
     source: str
     """The name of its input's place."""
-    learns: bool
+    needs_backward: bool
     """Whether a way back follows, for which some passes keep notes."""
     training: bool = False
     """Whether it runs as in training: norm uses the statistics of the group."""
@@ -48,38 +48,38 @@ class Pass:
         """The name of its output's place."""
         return self.name
 
-    def stack(self, shape: Shape) -> FeatureMapLayout:
+    def layout(self, shape: Shape) -> FeatureMapLayout:
         """How a stack of this shape lies."""
         return FeatureMapLayout(shape, self.cell_bytes)
 
     @property
     def input(self) -> FeatureMapLayout:
-        return self.stack(self.stage.input)
+        return self.layout(self.stage.input)
 
     @property
     def output(self) -> FeatureMapLayout:
-        return self.stack(self.fused_stages[-1].output)
+        return self.layout(self.fused_stages[-1].output)
 
-    def given(self, d: NetworkWriter) -> str:
+    def given(self, writer: NetworkWriter) -> str:
         """The pointer to its input."""
-        return d.buffer(self.source, self.input.size)
+        return writer.buffer(self.source, self.input.size)
 
-    def made(self, d: NetworkWriter) -> str:
+    def made(self, writer: NetworkWriter) -> str:
         """The pointer to its output."""
-        return d.buffer(self.target, self.output.size)
+        return writer.buffer(self.target, self.output.size)
 
-    def upstream(self, d: NetworkWriter) -> str:
+    def output_gradient(self, writer: NetworkWriter) -> str:
         """The gradient of what the pass made."""
-        return d.buffer(f"d.{self.target}", self.output.size)
+        return writer.buffer(f"d.{self.target}", self.output.size)
 
-    def downstream(self, d: NetworkWriter) -> str:
+    def input_gradient(self, writer: NetworkWriter) -> str:
         """The gradient of what the pass was given."""
-        return d.buffer(f"d.{self.source}", self.input.size)
+        return writer.buffer(f"d.{self.source}", self.input.size)
 
-    def mask(self, d: NetworkWriter, unused: str) -> str:
+    def relu_mask(self, writer: NetworkWriter, unused: str) -> str:
         """What tells where the gradient of the input passes: the input, if that went through ReLU;
         if not, any pointer does."""
-        return self.given(d) if self.masked else unused
+        return self.given(writer) if self.masked else unused
 
     @classmethod
     def fuse(cls, last: Pass, stage: Stage) -> bool:  # noqa: ARG003
@@ -90,50 +90,50 @@ class Pass:
         """Run the pooling that follows too, if this pass can; whether it does."""
         return False
 
-    def forward(self, d: NetworkWriter) -> None:
+    def forward(self, writer: NetworkWriter) -> None:
         """Write the calls that make the output of the input."""
         raise NotImplementedError
 
-    def backward(self, d: NetworkWriter) -> None:
+    def backward(self, writer: NetworkWriter) -> None:
         """Write the calls that make the gradients of parameters and input."""
         raise NotImplementedError
 
 
-def reduce_sums(d: NetworkWriter, sums: str, row: ArrayEntry) -> None:
+def reduce_sums(writer: NetworkWriter, sums: str, row: ArrayEntry) -> None:
     """Add sums, sixteen to a number, to the gradient of a line of the parameter table."""
-    kernel = d.kernel("reduce_lanes", (), "sums gradient count:count", reduce_lanes)
-    d.call(kernel, sums, d.gradient(row), f"i64 {row.size}")
+    kernel = writer.kernel("reduce_lanes", (), "sums gradient count:count", reduce_lanes)
+    writer.call(kernel, sums, writer.gradient(row), f"i64 {row.size}")
 
 
-def emitter_for(d: NetworkWriter) -> type[Emitter]:
+def emitter_for(writer: NetworkWriter) -> type[Emitter]:
     """What writes a driver's correlations."""
-    return Float64Emitter if d.real == "double" else Emitter
+    return Float64Emitter if writer.real == "double" else Emitter
 
 
-def rows_of(d: NetworkWriter, what: Correlation) -> str:
+def rows_of(writer: NetworkWriter, spec: Correlation) -> str:
     """The table that tells each output row its terms."""
-    emitter = emitter_for(d)
-    return row_table(d.module, what, emitter.weight_bytes, emitter.cell_bytes)
+    emitter = emitter_for(writer)
+    return row_table(writer.module, spec, emitter.weight_bytes, emitter.cell_bytes)
 
 
-def correlation_kernel(d: NetworkWriter, name: str, what: Correlation) -> str:
+def correlation_kernel(writer: NetworkWriter, name: str, spec: Correlation) -> str:
     """The kernel for some rows of a correlation."""
-    return d.kernel(
+    return writer.kernel(
         name,
-        what,
+        spec,
         "source output mask weight bias rows count:count",
-        lambda f: emitter_for(d)(f, d.module, d.machine, what).emit(),
-        d.machine.lanes,
+        lambda f: emitter_for(writer)(f, writer.module, writer.machine, spec).emit(),
+        writer.machine.lanes,
     )
 
 
 def run_correlation(
-    d: NetworkWriter, name: str, what: Correlation, places: tuple[str, str, str, str, str]
+    writer: NetworkWriter, name: str, spec: Correlation, places: tuple[str, str, str, str, str]
 ) -> None:
     """Run a correlation, all of its rows, on (source, weight, bias, output, mask)."""
-    kernel = correlation_kernel(d, name, what)
+    kernel = correlation_kernel(writer, name, spec)
     source, weight, bias, output, mask = places
-    table = rows_of(d, what)
-    d.call_per_vector(
-        kernel, [source, output, mask], [weight, bias, table, f"i64 {len(what.rows)}"]
+    table = rows_of(writer, spec)
+    writer.call_per_vector(
+        kernel, [source, output, mask], [weight, bias, table, f"i64 {len(spec.rows)}"]
     )

@@ -6,13 +6,13 @@ from ...spec.layers import Norm
 from ..ir.memory_plan import NetworkWriter
 from ..kernels import float64_kernels
 from ..kernels.batch_norm import (
-    KEPT_BYTES,
+    SAVED_BYTES,
     NormBackward,
+    add_statistics,
+    batch_statistics,
+    load_running_stats,
     normalize,
     normalize_backward,
-    note_statistics,
-    observe,
-    recall,
 )
 from .base import Pass
 
@@ -23,93 +23,95 @@ class NormPass(Pass):
 
     kind = Norm
 
-    def _kept(self, d: NetworkWriter) -> str:
+    def _saved(self, writer: NetworkWriter) -> str:
         """What the way forward notes of each channel."""
-        return d.buffer(f"{self.name}.kept", KEPT_BYTES * self.input.channels)
+        return writer.buffer(f"{self.name}.saved", SAVED_BYTES * self.input.channels)
 
-    def forward(self, d: NetworkWriter) -> None:
-        if d.real == "double":
-            self._forward_wide(d)
+    def forward(self, writer: NetworkWriter) -> None:
+        if writer.real == "double":
+            self._forward_wide(writer)
             return
-        source, kept, stack, relu = self.given(d), self._kept(d), self.input, self.relu
+        source, saved, layout, relu = self.given(writer), self._saved(writer), self.input, self.relu
         if self.training:
-            observer = d.kernel(
+            observer = writer.kernel(
                 "group_statistics",
-                stack,
-                "source kept count:pictures",
-                lambda f: observe(f, stack, Norm.epsilon),
+                layout,
+                "source saved count:examples",
+                lambda f: batch_statistics(f, layout, Norm.epsilon),
             )
-            d.call(observer, source, kept, "i64 %pictures")
+            writer.call(observer, source, saved, "i64 %examples")
         else:
-            self._recall(d, kept)
-        weight, bias = (d.weights(row) for row in self.stage.parameters)
-        kernel = d.kernel(
+            self._load_running_stats(writer, saved)
+        weight, bias = (writer.weights(row) for row in self.stage.parameters)
+        kernel = writer.kernel(
             "normalize",
-            (stack, self.training, relu),
-            "source kept weight bias output",
-            lambda f: normalize(f, stack, training=self.training, relu=relu),
+            (layout, self.training, relu),
+            "source saved weight bias output",
+            lambda f: normalize(f, layout, training=self.training, relu=relu),
         )
-        d.call(kernel, source, kept, weight, bias, self.made(d))
+        writer.call(kernel, source, saved, weight, bias, self.made(writer))
 
-    def _forward_wide(self, d: NetworkWriter) -> None:
-        """In float64; the statistics are kept in the shard, where there is no way back."""
-        source, stack, relu = self.given(d), self.input, self.relu
-        find = d.statistic if self.training else d.average
+    def _forward_wide(self, writer: NetworkWriter) -> None:
+        """In float64; the statistics are saved in the shard, where there is no way back."""
+        source, layout, relu = self.given(writer), self.input, self.relu
+        find = writer.shard_statistic if self.training else writer.running_stat
         mean, variance = (find(row) for row in self.stage.running_stats)
         if self.training:
-            observer = d.kernel(
+            observer = writer.kernel(
                 "group_statistics",
-                stack,
-                "source mean variance count:pictures",
-                lambda f: float64_kernels.observe(f, stack),
+                layout,
+                "source mean variance count:examples",
+                lambda f: float64_kernels.batch_statistics(f, layout),
             )
-            d.call(observer, source, mean, variance, "i64 %pictures")
-        weight, bias = (d.weights(row) for row in self.stage.parameters)
-        kernel = d.kernel(
+            writer.call(observer, source, mean, variance, "i64 %examples")
+        weight, bias = (writer.weights(row) for row in self.stage.parameters)
+        kernel = writer.kernel(
             "normalize",
-            (stack, relu),
+            (layout, relu),
             "source mean variance weight bias output",
-            lambda f: float64_kernels.normalize(f, stack, Norm.epsilon, relu=relu),
+            lambda f: float64_kernels.normalize(f, layout, Norm.epsilon, relu=relu),
         )
-        d.call(kernel, source, mean, variance, weight, bias, self.made(d))
+        writer.call(kernel, source, mean, variance, weight, bias, self.made(writer))
 
-    def _recall(self, d: NetworkWriter, kept: str) -> None:
+    def _load_running_stats(self, writer: NetworkWriter, saved: str) -> None:
         """Take the running averages."""
-        mean, variance = (d.average(row) for row in self.stage.running_stats)
+        mean, variance = (writer.running_stat(row) for row in self.stage.running_stats)
         channels = self.input.channels
-        kernel = d.kernel(
+        kernel = writer.kernel(
             "load_running_stats",
             channels,
-            "mean variance kept",
-            lambda f: recall(f, channels, Norm.epsilon),
+            "mean variance saved",
+            lambda f: load_running_stats(f, channels, Norm.epsilon),
         )
-        d.call(kernel, mean, variance, kept)
+        writer.call(kernel, mean, variance, saved)
 
-    def backward(self, d: NetworkWriter) -> None:
-        kept = self._kept(d)
-        what = NormBackward(self.input, self.training, self.masked, self.needs_input_gradient)
-        kernel = d.kernel(
+    def backward(self, writer: NetworkWriter) -> None:
+        saved = self._saved(writer)
+        spec = NormBackward(self.input, self.training, self.masked, self.needs_input_gradient)
+        kernel = writer.kernel(
             "normalize_backward",
-            what,
-            "source kept weight upstream weight_gradient bias_gradient output count:pictures",
-            lambda f: normalize_backward(f, what),
+            spec,
+            "source saved weight upstream weight_gradient bias_gradient output count:examples",
+            lambda f: normalize_backward(f, spec),
         )
         weight, bias = self.stage.parameters
-        upstream = self.upstream(d)
-        out = self.downstream(d) if self.needs_input_gradient else upstream
-        given = (self.given(d), kept, d.weights(weight), upstream)
-        d.call(kernel, *given, d.gradient(weight), d.gradient(bias), out, "i64 %pictures")
+        upstream = self.output_gradient(writer)
+        out = self.input_gradient(writer) if self.needs_input_gradient else upstream
+        given = (self.given(writer), saved, writer.weights(weight), upstream)
+        writer.call(
+            kernel, *given, writer.gradient(weight), writer.gradient(bias), out, "i64 %examples"
+        )
         if self.training:
-            self._note(d, kept)
+            self._add_statistics(writer, saved)
 
-    def _note(self, d: NetworkWriter, kept: str) -> None:
+    def _add_statistics(self, writer: NetworkWriter, saved: str) -> None:
         """Add the group's statistics to the shard's."""
-        mean, variance = (d.statistic(row) for row in self.stage.running_stats)
+        mean, variance = (writer.shard_statistic(row) for row in self.stage.running_stats)
         channels = self.input.channels
-        kernel = d.kernel(
+        kernel = writer.kernel(
             "add_statistics",
             channels,
-            "kept mean variance count:pictures",
-            lambda f: note_statistics(f, channels),
+            "saved mean variance count:examples",
+            lambda f: add_statistics(f, channels),
         )
-        d.call(kernel, kept, mean, variance, "i64 %pictures")
+        writer.call(kernel, saved, mean, variance, "i64 %examples")

@@ -58,7 +58,7 @@ def passes_of(
 
 def _nothing(stage: Stage, cell_bytes: int) -> Pass:
     """The pass of a network that changes nothing: windows of one cell."""
-    made = PoolPass(replace(stage, layer=Pool((1, 1))), "input", learns=False)
+    made = PoolPass(replace(stage, layer=Pool((1, 1))), "input", needs_backward=False)
     made.cell_bytes = cell_bytes
     made.fused_stages.append(stage)
     return made

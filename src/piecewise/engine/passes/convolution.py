@@ -44,7 +44,7 @@ class ConvolutionPass(Pass):
     @property
     def convolved(self) -> FeatureMapLayout:
         """What the convolution makes, before a pooling."""
-        return self.stack(self.stage.output)
+        return self.layout(self.stage.output)
 
     def fuse_pool(self, stage: Stage) -> bool:
         if self.pool is not None or not PoolWindows(stage).fits_in_bands:
@@ -70,67 +70,67 @@ class ConvolutionPass(Pass):
             relu=relu,
         )
 
-    def _parameters(self, d: NetworkWriter) -> tuple[str, str]:
+    def _parameters(self, writer: NetworkWriter) -> tuple[str, str]:
         """The pointers to weight and bias; without a bias any pointer does."""
         rows = self.stage.parameters
-        weight = d.weights(rows[0])
-        return weight, d.weights(rows[1]) if self.layer.bias else weight
+        weight = writer.weights(rows[0])
+        return weight, writer.weights(rows[1]) if self.layer.bias else weight
 
-    def forward(self, d: NetworkWriter) -> None:
-        weight, bias = self._parameters(d)
-        source, output = self.given(d), self.made(d)
+    def forward(self, writer: NetworkWriter) -> None:
+        weight, bias = self._parameters(writer)
+        source, output = self.given(writer), self.made(writer)
         if self.pool is None:
-            what = self.correlation(self.output, relu=self.relu)
-            run_correlation(d, "convolution", what, (source, weight, bias, output, output))
+            spec = self.correlation(self.output, relu=self.relu)
+            run_correlation(writer, "convolution", spec, (source, weight, bias, output, output))
         else:
             self._forward_pooled(
-                d, PoolWindows(self.pool, self.cell_bytes), (source, weight, bias, output)
+                writer, PoolWindows(self.pool, self.cell_bytes), (source, weight, bias, output)
             )
 
     def _forward_pooled(
-        self, d: NetworkWriter, pool: PoolWindows, places: tuple[str, str, str, str]
+        self, writer: NetworkWriter, pool: PoolWindows, places: tuple[str, str, str, str]
     ) -> None:
         """On (source, weight, bias, output): a band of rows as high as the windows, then the
         windows of that band, and so on."""
         source, weight, bias, output = places
         height = pool.rows.window
-        band = self.stack(self.stage.output._replace(height=height))
-        place = d.buffer(f"{self.name}.band", band.size)
-        what = self.correlation(band, relu=False)
-        convolve, rows = correlation_kernel(d, "convolution", what), rows_of(d, what)
+        band = self.layout(self.stage.output._replace(height=height))
+        place = writer.buffer(f"{self.name}.band", band.size)
+        spec = self.correlation(band, relu=False)
+        convolve, rows = correlation_kernel(writer, "convolution", spec), rows_of(writer, spec)
         winners = output
-        if self.learns:
-            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
+        if self.needs_backward:
+            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
         given = (rows, output, winners)
-        for row, count, kernel in pool.forward(d, band, given, 24 * height, relu=self.relu):
+        for row, count, kernel in pool.forward(writer, band, given, 24 * height, relu=self.relu):
             others = [weight, bias, row["given"], f"i64 {count}"]
-            d.call_per_vector(convolve, [source, place, place], others)
-            d.call(kernel, place, row["out"], row["winners"])
+            writer.call_per_vector(convolve, [source, place, place], others)
+            writer.call(kernel, place, row["out"], row["winners"])
 
-    def backward(self, d: NetworkWriter) -> None:
+    def backward(self, writer: NetworkWriter) -> None:
         made = self.convolved
-        upstream = self.upstream(d)
+        upstream = self.output_gradient(writer)
         if self.pool is not None:
-            pooled, upstream = upstream, d.buffer(f"d.{self.name}.rows", made.size)
+            pooled, upstream = upstream, writer.buffer(f"d.{self.name}.rows", made.size)
             pool = PoolWindows(self.pool, self.cell_bytes)
-            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
-            pool.backward(d, made, (pooled, winners, upstream, upstream), masked=False)
+            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
+            pool.backward(writer, made, (pooled, winners, upstream, upstream), masked=False)
         if self.layer.mean:
             products = self.input.channels * self.products
-            kernel = d.kernel(
+            kernel = writer.kernel(
                 "divide", (made, products), "values", lambda f: divide(f, made, products)
             )
-            d.call(kernel, upstream)
-        self._weights(d, upstream)
+            writer.call(kernel, upstream)
+        self._weight_gradient(writer, upstream)
         if self.layer.bias:
-            self._bias(d, upstream)
+            self._bias_gradient(writer, upstream)
         if self.needs_input_gradient:
-            self._hand_on(d, upstream)
+            self._input_gradient(writer, upstream)
 
-    def _weights(self, d: NetworkWriter, upstream: str) -> None:
+    def _weight_gradient(self, writer: NetworkWriter, upstream: str) -> None:
         rows, columns = self.windows
         row = self.stage.parameters[0]
-        what = WeightGradient(
+        spec = WeightGradient(
             self.input,
             self.convolved,
             forward_terms(rows),
@@ -138,27 +138,27 @@ class ConvolutionPass(Pass):
             self.layer.kernel,
             self.layer.stride,
         )
-        kernel = d.kernel(
+        kernel = writer.kernel(
             "weight_gradient",
-            what,
+            spec,
             "source upstream sums",
-            lambda f: WeightGradientEmitter(f, d.module, d.machine, what).emit(),
-            d.machine.lanes,
+            lambda f: WeightGradientEmitter(f, writer.module, writer.machine, spec).emit(),
+            writer.machine.lanes,
         )
-        sums = d.buffer(f"{self.name}.sums", _sums_bytes(row.size))
-        d.call_per_vector(kernel, [self.given(d), upstream, sums], [])
-        reduce_sums(d, sums, row)
+        sums = writer.buffer(f"{self.name}.sums", _sums_bytes(row.size))
+        writer.call_per_vector(kernel, [self.given(writer), upstream, sums], [])
+        reduce_sums(writer, sums, row)
 
-    def _bias(self, d: NetworkWriter, upstream: str) -> None:
+    def _bias_gradient(self, writer: NetworkWriter, upstream: str) -> None:
         made, row = self.convolved, self.stage.parameters[1]
-        sums = d.buffer(f"{self.name}.cells", _sums_bytes(row.size))
-        kernel = d.kernel("sum_cells", made, "upstream sums", lambda f: sum_cells(f, made))
-        d.call(kernel, upstream, sums)
-        reduce_sums(d, sums, row)
+        sums = writer.buffer(f"{self.name}.cells", _sums_bytes(row.size))
+        kernel = writer.kernel("sum_cells", made, "upstream sums", lambda f: sum_cells(f, made))
+        writer.call(kernel, upstream, sums)
+        reduce_sums(writer, sums, row)
 
-    def _hand_on(self, d: NetworkWriter, upstream: str) -> None:
+    def _input_gradient(self, writer: NetworkWriter, upstream: str) -> None:
         rows, columns = self.windows
-        what = Correlation(
+        spec = Correlation(
             self.convolved,
             self.input,
             backward_terms(rows),
@@ -168,12 +168,15 @@ class ConvolutionPass(Pass):
             kernel_columns=self.layer.kernel[1],
             bias=False,
             masked=self.masked,
-            back=True,
+            backward=True,
         )
-        weight, _ = self._parameters(d)
-        mask = self.mask(d, upstream)
+        weight, _ = self._parameters(writer)
+        mask = self.relu_mask(writer, upstream)
         run_correlation(
-            d, "input_gradient", what, (upstream, weight, weight, self.downstream(d), mask)
+            writer,
+            "input_gradient",
+            spec,
+            (upstream, weight, weight, self.input_gradient(writer), mask),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...spec.layers import Dropout
 from ..ir.memory_plan import NetworkWriter
-from ..kernels.dropout import DropoutForward, drop, drop_backward
+from ..kernels.dropout import DropoutForward, dropout, dropout_backward
 from .base import Pass
 
 
@@ -13,29 +13,35 @@ class DropoutPass(Pass):
 
     kind = Dropout
 
-    def _factors(self, d: NetworkWriter) -> str:
+    def _factors(self, writer: NetworkWriter) -> str:
         """What each value was multiplied by."""
-        return d.buffer(f"{self.name}.factors", self.input.size)
+        return writer.buffer(f"{self.name}.factors", self.input.size)
 
-    def forward(self, d: NetworkWriter) -> None:
+    def forward(self, writer: NetworkWriter) -> None:
         layer = self.stage.layer
         assert isinstance(layer, Dropout)
-        what = DropoutForward(self.input, layer.rate, self.stage.number, self.relu)
-        kernel = d.kernel(
-            "dropout", what, "source output factors key pictures", lambda f: drop(f, what)
+        spec = DropoutForward(self.input, layer.rate, self.stage.number, self.relu)
+        kernel = writer.kernel(
+            "dropout", spec, "source output factors key examples", lambda f: dropout(f, spec)
         )
-        factors = self._factors(d)
-        d.call(kernel, self.given(d), self.made(d), factors, "%key", "%memory")
+        factors = self._factors(writer)
+        writer.call(kernel, self.given(writer), self.made(writer), factors, "%key", "%memory")
 
-    def backward(self, d: NetworkWriter) -> None:
+    def backward(self, writer: NetworkWriter) -> None:
         if not self.needs_input_gradient:
             return
-        stack, masked = self.input, self.masked
-        kernel = d.kernel(
+        layout, masked = self.input, self.masked
+        kernel = writer.kernel(
             "dropout_backward",
-            (stack, masked),
+            (layout, masked),
             "source factors upstream output",
-            lambda f: drop_backward(f, stack, masked=masked),
+            lambda f: dropout_backward(f, layout, masked=masked),
         )
-        factors = self._factors(d)
-        d.call(kernel, self.mask(d, factors), factors, self.upstream(d), self.downstream(d))
+        factors = self._factors(writer)
+        writer.call(
+            kernel,
+            self.relu_mask(writer, factors),
+            factors,
+            self.output_gradient(writer),
+            self.input_gradient(writer),
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...spec.layers import Embed
 from ..ir.memory_plan import NetworkWriter
 from ..ir.thread_header import INPUTS_OFFSET
-from ..kernels.embedding import look_up, look_up_backward
+from ..kernels.embedding import embed, embed_backward
 from .base import Pass
 
 
@@ -14,26 +14,30 @@ class EmbedPass(Pass):
 
     kind = Embed
 
-    def given(self, d: NetworkWriter) -> str:
-        return d.f.at("%memory", INPUTS_OFFSET)
+    def given(self, writer: NetworkWriter) -> str:
+        return writer.f.at("%memory", INPUTS_OFFSET)
 
-    def forward(self, d: NetworkWriter) -> None:
-        stack, relu = self.output, self.relu
-        kernel = d.kernel(
+    def forward(self, writer: NetworkWriter) -> None:
+        layout, relu = self.output, self.relu
+        kernel = writer.kernel(
             "embedding",
-            (stack, relu),
+            (layout, relu),
             "words weight output",
-            lambda f: look_up(f, stack, relu=relu),
+            lambda f: embed(f, layout, relu=relu),
         )
-        d.call(kernel, self.given(d), d.weights(self.stage.parameters[0]), self.made(d))
+        writer.call(
+            kernel, self.given(writer), writer.weights(self.stage.parameters[0]), self.made(writer)
+        )
 
-    def backward(self, d: NetworkWriter) -> None:
-        stack = self.output
-        kernel = d.kernel(
+    def backward(self, writer: NetworkWriter) -> None:
+        layout = self.output
+        kernel = writer.kernel(
             "embedding_backward",
-            stack,
+            layout,
             "words upstream gradient count:count",
-            lambda f: look_up_backward(f, stack),
+            lambda f: embed_backward(f, layout),
         )
-        gradient = d.gradient(self.stage.parameters[0])
-        d.call(kernel, self.given(d), self.upstream(d), gradient, "i64 %pictures")
+        gradient = writer.gradient(self.stage.parameters[0])
+        writer.call(
+            kernel, self.given(writer), self.output_gradient(writer), gradient, "i64 %examples"
+        )

@@ -10,9 +10,9 @@ from ..ir.window_terms import Terms
 from ..kernels.convolution import Correlation
 from ..kernels.fully_connected_weight_gradient import (
     FullWeightGradient,
-    outer,
-    turn,
-    turned_row_bytes,
+    full_weight_gradient,
+    transpose_inputs,
+    transposed_row_bytes,
 )
 from .base import Pass, reduce_sums, run_correlation
 
@@ -28,46 +28,51 @@ class FullPass(Pass):
     @property
     def values(self) -> FeatureMapLayout:
         """The input, a value a channel."""
-        return self.stack(Shape(self.input.values, 1, 1))
+        return self.layout(Shape(self.input.values, 1, 1))
 
     @property
     def votes(self) -> FeatureMapLayout:
         """The output, a neuron a channel."""
-        return self.stack(Shape(self.output.values, 1, 1))
+        return self.layout(Shape(self.output.values, 1, 1))
 
-    def forward(self, d: NetworkWriter) -> None:
-        weight, bias = (d.weights(row) for row in self.stage.parameters)
+    def forward(self, writer: NetworkWriter) -> None:
+        weight, bias = (writer.weights(row) for row in self.stage.parameters)
         inputs = self.values.channels
-        what = Correlation(
+        spec = Correlation(
             self.values, self.votes, _ONE, _ONE, inputs, 1, 1, bias=True, relu=self.relu
         )
         run_correlation(
-            d, "fully_connected", what, (self.given(d), weight, bias, self.made(d), self.made(d))
+            writer,
+            "fully_connected",
+            spec,
+            (self.given(writer), weight, bias, self.made(writer), self.made(writer)),
         )
 
-    def backward(self, d: NetworkWriter) -> None:
+    def backward(self, writer: NetworkWriter) -> None:
         inputs, neurons = self.values.channels, self.votes.channels
         weight, bias = self.stage.parameters
-        upstream = self.upstream(d)
-        turned = d.buffer(f"{self.name}.turned", 16 * turned_row_bytes(inputs))
-        kernel = d.kernel("transpose", inputs, "source turned", lambda f: turn(f, inputs))
-        d.call(kernel, self.given(d), turned)
-        what = FullWeightGradient(inputs, neurons, d.machine.sums)
-        kernel = d.kernel(
-            "full_weight_gradient",
-            what,
-            "turned upstream gradient count:count",
-            lambda f: outer(f, what),
-            d.machine.lanes,
+        upstream = self.output_gradient(writer)
+        transposed = writer.buffer(f"{self.name}.transposed", 16 * transposed_row_bytes(inputs))
+        kernel = writer.kernel(
+            "transpose", inputs, "source transposed", lambda f: transpose_inputs(f, inputs)
         )
-        d.call(kernel, turned, upstream, d.gradient(weight), "i64 %pictures")
-        reduce_sums(d, upstream, bias)
+        writer.call(kernel, self.given(writer), transposed)
+        spec = FullWeightGradient(inputs, neurons, writer.machine.sums)
+        kernel = writer.kernel(
+            "full_weight_gradient",
+            spec,
+            "transposed upstream gradient count:count",
+            lambda f: full_weight_gradient(f, spec),
+            writer.machine.lanes,
+        )
+        writer.call(kernel, transposed, upstream, writer.gradient(weight), "i64 %examples")
+        reduce_sums(writer, upstream, bias)
         if self.needs_input_gradient:
-            self._hand_on(d, upstream)
+            self._input_gradient(writer, upstream)
 
-    def _hand_on(self, d: NetworkWriter, upstream: str) -> None:
+    def _input_gradient(self, writer: NetworkWriter, upstream: str) -> None:
         inputs = self.values.channels
-        what = Correlation(
+        spec = Correlation(
             self.votes,
             self.values,
             _ONE,
@@ -77,9 +82,15 @@ class FullPass(Pass):
             1,
             bias=False,
             masked=self.masked,
-            back=True,
+            backward=True,
         )
         row = self.stage.parameters[0]
-        weight, no_bias = d.weights(row), d.weights(row)
-        places = (upstream, weight, no_bias, self.downstream(d), self.mask(d, upstream))
-        run_correlation(d, "input_gradient", what, places)
+        weight, no_bias = writer.weights(row), writer.weights(row)
+        places = (
+            upstream,
+            weight,
+            no_bias,
+            self.input_gradient(writer),
+            self.relu_mask(writer, upstream),
+        )
+        run_correlation(writer, "input_gradient", spec, places)

@@ -10,8 +10,8 @@ from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Loop
 from ..ir.memory_plan import NetworkWriter
 from ..ir.window_terms import backward_terms, forward_terms
-from ..kernels.pooling import PoolingRow, pool_row, winners_of
-from ..kernels.pooling_backward import PoolingBackward, pooling_backward, share
+from ..kernels.pooling import PoolingRow, argmax_format, pool_row
+from ..kernels.pooling_backward import PoolingBackward, divide_by_window_size, pooling_backward
 from .base import Pass
 
 _HIGHEST_BAND = 4
@@ -25,7 +25,7 @@ class PoolWindows:
         assert isinstance(stage.layer, Pool)
         self.layer, self.output = stage.layer, FeatureMapLayout(stage.output, cell_bytes)
         self.rows, self.columns = stage.layer.windows(stage.input)
-        self.winners = winners_of((self.rows.window, self.columns.window))
+        self.winners = argmax_format((self.rows.window, self.columns.window))
 
     @property
     def fits_in_bands(self) -> bool:
@@ -58,7 +58,7 @@ class PoolWindows:
 
     def forward(
         self,
-        d: NetworkWriter,
+        writer: NetworkWriter,
         source: FeatureMapLayout,
         places: tuple[str, str, str],
         step: int,
@@ -71,24 +71,30 @@ class PoolWindows:
         a row."""
         given, output, winners = places
         for first, repeat, count in self._equal_rows(rows or range(self.rows.count)):
-            moving = {
-                "given": (d.f.at(given, first * step), step),
-                "out": (d.f.at(output, first * self.output.row_bytes), self.output.row_bytes),
+            strided = {
+                "given": (writer.f.at(given, first * step), step),
+                "out": (writer.f.at(output, first * self.output.row_bytes), self.output.row_bytes),
                 "winners": (
-                    d.f.at(winners, first * self.winner_row_bytes),
+                    writer.f.at(winners, first * self.winner_row_bytes),
                     self.winner_row_bytes,
                 ),
             }
-            kernel = self._kernel(d, source, count, relu=relu, keeps=winners != output)
-            over = f"a row of windows over {count} {'rows' if count > 1 else 'row'}"
-            with d.f.loop("bands", repeat, moving, what=over) as row:
+            kernel = self._kernel(writer, source, count, relu=relu, keeps=winners != output)
+            remark = f"one row of windows over {count} {'rows' if count > 1 else 'row'}"
+            with writer.f.loop("bands", repeat, strided, remark=remark) as row:
                 yield row, count, kernel
 
     def _kernel(
-        self, d: NetworkWriter, source: FeatureMapLayout, count: int, *, relu: bool, keeps: bool
+        self,
+        writer: NetworkWriter,
+        source: FeatureMapLayout,
+        count: int,
+        *,
+        relu: bool,
+        keeps: bool,
     ) -> str:
         """The kernel for one row of windows with ``count`` rows under it."""
-        what = PoolingRow(
+        spec = PoolingRow(
             source,
             self.output,
             count,
@@ -99,13 +105,13 @@ class PoolWindows:
             keeps and self.layer.kind == "max",
             self.winners,
         )
-        return d.kernel(
-            "pool_row", what, "source output index", lambda f: pool_row(f, d.module, what)
+        return writer.kernel(
+            "pool_row", spec, "source output index", lambda f: pool_row(f, writer.module, spec)
         )
 
     def backward(
         self,
-        d: NetworkWriter,
+        writer: NetworkWriter,
         source: FeatureMapLayout,
         places: tuple[str, str, str, str],
         *,
@@ -114,8 +120,8 @@ class PoolWindows:
         """On (upstream, winners, output, mask): the gradient of ``source``."""
         upstream, winners, out, mask = places
         if self.layer.kind == "average":
-            self._share(d, upstream)
-        what = PoolingBackward(
+            self._divide_by_window_size(writer, upstream)
+        spec = PoolingBackward(
             self.output,
             source,
             backward_terms(self.rows),
@@ -126,28 +132,28 @@ class PoolWindows:
             masked,
             self.winners,
         )
-        kernel = d.kernel(
+        kernel = writer.kernel(
             "pooling_backward",
-            what,
+            spec,
             "upstream index output mask",
-            lambda f: pooling_backward(f, d.module, what),
+            lambda f: pooling_backward(f, writer.module, spec),
         )
-        d.call(kernel, upstream, winners, out, mask)
+        writer.call(kernel, upstream, winners, out, mask)
 
-    def _share(self, d: NetworkWriter, upstream: str) -> None:
+    def _divide_by_window_size(self, writer: NetworkWriter, upstream: str) -> None:
         """Divide the upstream by the cells that each window covers."""
-        stack = self.output
+        layout = self.output
         rows, columns = (
             tuple(len(windows.cells(index)) for index in range(windows.count))
             for windows in (self.rows, self.columns)
         )
-        kernel = d.kernel(
+        kernel = writer.kernel(
             "divide_by_window_size",
-            (stack, rows, columns),
+            (layout, rows, columns),
             "upstream",
-            lambda f: share(f, d.module, stack, rows, columns),
+            lambda f: divide_by_window_size(f, writer.module, layout, rows, columns),
         )
-        d.call(kernel, upstream)
+        writer.call(kernel, upstream)
 
 
 class PoolPass(Pass):
@@ -164,27 +170,29 @@ class PoolPass(Pass):
         return PoolWindows(self.stage, self.cell_bytes)
 
     @property
-    def keeps_winners(self) -> bool:
+    def stores_argmax(self) -> bool:
         """Whether the way back asks which cell won."""
-        return self.learns and self.needs_input_gradient and self.windows.layer.kind == "max"
+        return (
+            self.needs_backward and self.needs_input_gradient and self.windows.layer.kind == "max"
+        )
 
-    def forward(self, d: NetworkWriter) -> None:
+    def forward(self, writer: NetworkWriter) -> None:
         pool = self.windows
-        source, output = self.given(d), self.made(d)
+        source, output = self.given(writer), self.made(writer)
         winners = output
-        if self.keeps_winners:
-            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
+        if self.stores_argmax:
+            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
         step = pool.rows.stride * self.input.row_bytes
         places = (source, output, winners)
-        for row, _, kernel in pool.forward(d, self.input, places, step, relu=self.relu):
-            d.call(kernel, row["given"], row["out"], row["winners"])
+        for row, _, kernel in pool.forward(writer, self.input, places, step, relu=self.relu):
+            writer.call(kernel, row["given"], row["out"], row["winners"])
 
-    def backward(self, d: NetworkWriter) -> None:
+    def backward(self, writer: NetworkWriter) -> None:
         if not self.needs_input_gradient:
             return
         pool = self.windows
-        upstream = winners = self.upstream(d)
-        if self.keeps_winners:
-            winners = d.buffer(f"{self.name}.winners", pool.winner_bytes)
-        places = (upstream, winners, self.downstream(d), self.mask(d, upstream))
-        pool.backward(d, self.input, places, masked=self.masked)
+        upstream = winners = self.output_gradient(writer)
+        if self.stores_argmax:
+            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
+        places = (upstream, winners, self.input_gradient(writer), self.relu_mask(writer, upstream))
+        pool.backward(writer, self.input, places, masked=self.masked)

@@ -20,10 +20,10 @@ class ReluPass(Pass):
         last.fused_stages.append(stage)
         return True
 
-    def forward(self, d: NetworkWriter) -> None:
-        stack = self.input
-        kernel = d.kernel("relu", stack, "source output", lambda f: relu(f, stack))
-        d.call(kernel, self.given(d), self.made(d))
+    def forward(self, writer: NetworkWriter) -> None:
+        layout = self.input
+        kernel = writer.kernel("relu", layout, "source output", lambda f: relu(f, layout))
+        writer.call(kernel, self.given(writer), self.made(writer))
 
-    def backward(self, d: NetworkWriter) -> None:
+    def backward(self, writer: NetworkWriter) -> None:
         assert not self.needs_input_gradient, "ReLU by itself is the first pass"

@@ -16,7 +16,7 @@ from ..passes.base import Pass
 from .llvm_compiler import host_target
 
 _INDENT = "  "
-_WORDS = {"%pictures times": "once for each of the group", "%pictures": "the group's"}
+_WORDS = {"%examples times": "once per example", "%examples": "the group's"}
 """What is said of numbers that are known only when a program runs."""
 
 
@@ -44,22 +44,22 @@ def listing(
     learns = generate_network_ir(
         architecture, machine, ProgramSpec("train", training=True, optimizer="sgd")
     )
-    split_evenly = [
+    paragraphs = [
         _pass(made, answers, learns, machine)
         for made in learns.passes
         if layer is None or layer in (stage.name for stage in made.fused_stages)
     ]
     if layer is None:
         notes = learns.kernels["loss"].notes
-        split_evenly.append([_Line(0, f"loss: {notes[0].text}"), *_nest(notes[1:], 1)])
-    return "\n\n".join("\n".join(_aligned(part)) for part in split_evenly)
+        paragraphs.append([_Line(0, f"loss: {notes[0].text}"), *_nest(notes[1:], 1)])
+    return "\n\n".join("\n".join(_aligned(lines)) for lines in paragraphs)
 
 
 def _pass(made: Pass, answers: NetworkIR, learns: NetworkIR, machine: Target) -> list[_Line]:
     """A layer, with those that are done on its way."""
     layers = ", ".join(write_layer(stage.layer) for stage in made.fused_stages)
     shapes = f"{made.input.shape} -> {made.output.shape}"
-    vectors = f"vectors of {machine.lanes} pictures ({machine.name})"
+    vectors = f"vectors of {machine.lanes} examples ({machine.name})"
     forward, learning, back = (
         list(_calls(ir, function, made.name))
         for ir, function in (
@@ -70,8 +70,8 @@ def _pass(made: Pass, answers: NetworkIR, learns: NetworkIR, machine: Target) ->
     )
     sections = {"forward": forward}
     if learning != forward:
-        sections = {"forward, answering": forward, "forward, learning": learning}
-    sections["back"] = back
+        sections = {"forward, inference": forward, "forward, training": learning}
+    sections["backward"] = back
     lines = [_Line(0, f"{made.name}: {layers}    {shapes}    {vectors}")]
     seen: set[tuple[_Line, ...]] = set()
     for title, blocks in sections.items():
@@ -93,13 +93,13 @@ def _calls(ir: NetworkIR, function: str, layer: str) -> Iterator[tuple[_Line, ..
     for note in ir.kernels[function].notes:
         if note.layer != layer:
             continue
-        if not note.called:
+        if not note.kernel:
             yield tuple(_nest([note], 1 + note.depth))
             continue
-        notes = ir.kernels[note.called].notes
-        name = note.called.split(".")[0]
+        notes = ir.kernels[note.kernel].notes
+        name = note.kernel.split(".")[0]
         head = notes[0]._replace(text=f"{name}: {notes[0].text}")
-        given = dict(note.given)
+        given = dict(note.arguments)
         yield (
             *_nest([head], 1 + note.depth, given),
             *_nest(notes[1:], 2 + note.depth, given),
