@@ -20,8 +20,8 @@ from piecewise.data.sources import csv_tables
 from piecewise.data.sources.csv_records import (
     LONGEST_LINE,
     LONGEST_RECORD,
-    MOST_AGAIN,
-    _Feed,
+    MAX_REPARSED,
+    _LineFeed,
     records,
 )
 from piecewise.data.sources.csv_tables import LARGEST_FILE, read_text_table
@@ -35,14 +35,14 @@ from .test_columns import left_out, objects, read, refusal, table
 @contextmanager
 def handed() -> Iterator[list[int]]:
     """The lengths of all lines that are given to the reader of records, some more than once."""
-    sizes, give = list[int](), _Feed.__next__
+    sizes, give = list[int](), _LineFeed.__next__
 
-    def counted(feed: _Feed) -> str:
+    def counted(feed: _LineFeed) -> str:
         line = give(feed)
         sizes.append(len(line))
         return line
 
-    with patch.object(_Feed, "__next__", counted):
+    with patch.object(_LineFeed, "__next__", counted):
         yield sizes
 
 
@@ -119,7 +119,7 @@ def test_quotes_that_end_where_the_next_begin_are_refused_in_time(memory: Path, 
         told = refusal(
             memory, f"text{mark}label\n" + begun * 12_000 + f"good{mark}x\n" * 12_010, kind
         )
-    assert sum(sizes) < MOST_AGAIN + 2 * LONGEST_RECORD
+    assert sum(sizes) < MAX_REPARSED + 2 * LONGEST_RECORD
     line = re.fullmatch(r"line ([\d,]+): too many quotes up to here are not closed, .*", told)
     assert line
     assert 2 < int(line[1].replace(",", "")) < 12_001
@@ -127,7 +127,7 @@ def test_quotes_that_end_where_the_next_begin_are_refused_in_time(memory: Path, 
 
 def test_lines_that_are_read_twice_are_no_fault() -> None:
     """As much again as there was so far, however large the file."""
-    lines, most = '"open' + "a" * 9_994 + "\tx\n", MOST_AGAIN // 10_000
+    lines, most = '"open' + "a" * 9_994 + "\tx\n", MAX_REPARSED // 10_000
     found = records((lines for _ in range(3 * most)), "\t", 2, 1)
     assert sum(len(record.cells) for record in found) == 6 * most
 

@@ -188,7 +188,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**DECK, "labels": np.zeros(6, "i4,i4")}, "labels.npy: holds [('f0', '<i4'), ('f1', '<i4')]"),
     ({"images": GREYS[:0], "labels": NUMBERS[:0]}, "there is not one example in it"),
     ({"x_train": GREYS, "y_train": NUMBERS, "x_test": GREYS[:, 1:], "y_test": NUMBERS},
-     "its parts hold pictures of different sizes, wanted one size"),
+     "its splits hold pictures of different sizes, wanted one size"),
     ({**DECK, "images": b""}, "images.npy: does not begin as an array does"),
     ({**DECK, "images": npy(GREYS)[:-1]}, "images.npy: cut short"),
     ({**DECK, "images": npy(GREYS) + b"\0"}, "images.npy: is longer than its header says"),

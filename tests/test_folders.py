@@ -63,7 +63,7 @@ def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None
     found = read_data(root)
     assert len(found) == 2
     assert found.skipped == [
-        f"{root / 'more'}: not read; it is no part, as train beside it is",
+        f"{root / 'more'}: not read; it is no split, as train beside it is",
         f"{root / 'test'}: not read; there is no folder of a class in it",
         f"{root / 'train'}: 1 file in no folder of a class",
     ]

@@ -1,7 +1,7 @@
-"""The lines of a text file, and the records of a `.csv` or `.tsv`, each with its place.
+"""CSV and TSV records, and the lines of a text file, each with its line number.
 
-A file is read line by line, each of a stated length at most, so that neither its size nor a quote
-that is never closed takes memory.
+A file is read line by line, each line up to a maximum length, so that neither a large file nor an
+unclosed quote takes much memory.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from ..text.decoding import utf8_error
 LONGEST_LINE = 4_000_000
 """Bytes of a line."""
 LONGEST_RECORD = 4_000_000
-"""Characters of a record, which quotes may spread over many lines."""
-MOST_AGAIN = 16 * LONGEST_RECORD
-"""Characters that are read again behind quotes that are not closed, beyond as many as the file had
-so far: where each line opens a quote that the next one closes, all of them are read twice."""
+"""Characters of a record; a quoted cell may contain many lines."""
+MAX_REPARSED = 16 * LONGEST_RECORD
+"""Characters that may be parsed again after unclosed quotes, beyond the characters read so far: a
+file in which each line opens a quote that the next one closes is parsed twice."""
 
-_ENDS = re.compile(r"[^\r]*\r\n?|[^\r]+")  # of what has one \n, at its end
+_ENDS = re.compile(r"[^\r]*\r\n?|[^\r]+")  # splits a chunk with a single \n, at its end
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Record(NamedTuple):
-    """The cells of a record, none if ``problem`` says what is wrong with it; ``line`` counts from
-    1."""
+    """The cells of a record and its line, from 1. A malformed record has a ``problem`` and no
+    cells."""
 
     line: int
     cells: list[str]
@@ -37,8 +37,8 @@ class Record(NamedTuple):
 
 
 def lines(file: IO[bytes]) -> Iterator[str]:
-    """The lines of a file in UTF-8, each with its end, a byte order mark left out; DataError,
-    naming the line, where there is none."""
+    """The lines of a UTF-8 file with their line ends, without the byte order mark; DataError,
+    naming the line, where it is not UTF-8."""
     number = 0
     while content := file.readline(LONGEST_LINE + 1):
         if not number and content.startswith(_UTF_16):
@@ -56,53 +56,53 @@ def lines(file: IO[bytes]) -> Iterator[str]:
 
 
 def _decoded(content: bytes, before: int) -> str:
-    """A line's text, or that of several where lines end as on old Macs."""
+    """The text of a line, or of several that end with a carriage return alone."""
     try:
         if b"\0" not in content:
             return content.decode()
-        place = content.index(b"\0")
+        offset = content.index(b"\0")
     except UnicodeDecodeError as error:
-        place = error.start
-    number = before + 1 + content.count(b"\r", 0, place)
-    start = content.rfind(b"\r", 0, place) + 1
-    if content[place]:
-        raise DataError(f"line {number:,}: {utf8_error(content[start:], place - start)}")
+        offset = error.start
+    number = before + 1 + content.count(b"\r", 0, offset)
+    start = content.rfind(b"\r", 0, offset) + 1
+    if content[offset]:
+        raise DataError(f"line {number:,}: {utf8_error(content[start:], offset - start)}")
     raise DataError(
-        f"line {number:,}: a zero byte after {place - start:,} bytes, as no text has; is it of "
+        f"line {number:,}: a zero byte after {offset - start:,} bytes, as no text has; is it of "
         "another kind, or UTF-16? Save it as UTF-8"
     )
 
 
 def first_record(line: str, delimiter: str) -> list[str]:
-    """The cells of a line that holds a whole record, as far as it is one."""
+    """The cells of a line that holds a complete record."""
     _allow_long_fields()
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
 
 
 def records(source: Iterator[str], delimiter: str, columns: int, line: int) -> Iterator[Record]:
-    """The records of lines, the first of which is ``line``, that should have so many columns.
+    """Parse lines, the first of which has the number ``line``, into records of ``columns`` cells.
 
-    Where a quote is not closed, only the line it stands on is lost: reading goes on with the next.
-    With tabs that line is taken as it stands: most such files know no quotes. DataError, naming the
-    line, where so many are not closed that reading on would take too long.
+    An unclosed quote costs only its own line: parsing resumes with the next line. In a TSV, that
+    line is split at its tabs, as most such files do not quote. Raises DataError, naming the line,
+    where so many quotes are unclosed that parsing would take too long.
     """
     _allow_long_fields()
-    feed = _Feed(source, line)
+    feed = _LineFeed(source, line)
     reader = csv.reader(feed, delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
-        feed.begin()
+        feed.begin_record()
         try:
             cells = next(reader)
-            whole = len(feed.taken) == 1 or len(cells) == columns
+            complete = len(feed.consumed) == 1 or len(cells) == columns
         except StopIteration:
             return
         except (csv.Error, _OpenQuoteError):
-            whole = False
-        if whole:
-            if cells:  # an empty line is none
+            complete = False
+        if complete:
+            if cells:  # an empty line is no record
                 yield Record(feed.line, cells)
             continue
-        first = feed.keep_first()
+        first = feed.rewind_after_first()
         if delimiter == "\t":
             yield Record(feed.line, first.rstrip("\r\n").split("\t"))
         else:
@@ -115,17 +115,17 @@ def records(source: Iterator[str], delimiter: str, columns: int, line: int) -> I
 
 
 class _OpenQuoteError(Exception):
-    """A record holds more than it may, inside quotes."""
+    """A quoted record is longer than `LONGEST_RECORD`."""
 
 
-class _Feed:
-    """Hands lines to the reader and keeps those of the present record."""
+class _LineFeed:
+    """Supplies lines to the CSV reader and remembers those of the current record."""
 
     def __init__(self, source: Iterator[str], line: int) -> None:
-        self.source, self.waiting = source, deque[str]()
-        self.taken: list[str] = []
+        self.source, self.pending = source, deque[str]()
+        self.consumed: list[str] = []
         self.size, self.line = 0, line
-        self.room = MOST_AGAIN  # characters that may still be read again
+        self.budget = MAX_REPARSED  # characters that may still be parsed again
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -133,36 +133,36 @@ class _Feed:
     def __next__(self) -> str:
         if self.size > LONGEST_RECORD:
             raise _OpenQuoteError
-        if self.waiting:
-            line = self.waiting.popleft()
+        if self.pending:
+            line = self.pending.popleft()
         else:
             line = next(self.source)
-            self.room += len(line)
-        self.taken.append(line)
+            self.budget += len(line)
+        self.consumed.append(line)
         self.size += len(line)
         return line
 
-    def begin(self) -> None:
-        """A new record begins behind the lines of the last one."""
-        self.line += len(self.taken)
-        self.taken, self.size = [], 0
+    def begin_record(self) -> None:
+        """Start a new record after the lines of the last one."""
+        self.line += len(self.consumed)
+        self.consumed, self.size = [], 0
 
-    def keep_first(self) -> str:
-        """Only the first line of the record is used up; the others are handed out again."""
-        first, *others = self.taken
-        self.room -= self.size - len(first)
-        if self.room < 0:
+    def rewind_after_first(self) -> str:
+        """Return the first line of the record and supply its other lines again."""
+        first, *others = self.consumed
+        self.budget -= self.size - len(first)
+        if self.budget < 0:
             raise DataError(
                 f"line {self.line:,}: too many quotes up to here are not closed, wanted each "
                 'closed where a column ends; write "" for a quote in a text, or save it again'
             )
-        self.waiting.extendleft(reversed(others))
-        self.taken = [first]
+        self.pending.extendleft(reversed(others))
+        self.consumed = [first]
         return first
 
 
 def _allow_long_fields() -> None:
-    """The standard library's own limit is one for the whole process; it is only ever raised."""
+    """Raise the standard library's limit, which is global to the process; never lower it."""
     most = LONGEST_LINE + LONGEST_RECORD
     if csv.field_size_limit() < most:
         csv.field_size_limit(most)

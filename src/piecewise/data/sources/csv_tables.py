@@ -1,7 +1,7 @@
-"""Tables of texts: `.csv`, `.tsv` and `.jsonl` with a text and its label in each record.
+"""CSV, TSV and JSON Lines (`.csv`, `.tsv`, `.jsonl`) tables with a text and a label per record.
 
-What is wrong with the file refuses all of it. What is wrong with one record leaves that out, by its
-line, unless more than half of them are wrong.
+A file with a wrong header or encoding is refused. A wrong record is skipped and named by its line,
+unless more than half of the records are wrong.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _TEXT = ("text", "message", "sentence", "content")
 _LABEL = ("label", "class", "category", "target")
 _SPLIT = ("split", "part", "set")
 _WANTED = "'text' and 'label', with 'split' (train, validation or test) if there is one"
-_LARGEST_WHOLE = 2.0**53  # of numbers that are written as whole ones
+_LARGEST_INTEGER = 2.0**53  # above it, floats are not exact integers
 
 
 class TextTable(NamedTuple):
-    """The examples of a table: a text, a label and a part ("train", "validation" or "test") each,
-    further columns by name, and the line (from 1) that each begins on; a sentence for each line
-    that was left out."""
+    """The examples of a table: a text, a label and a split ("train", "validation" or "test") each,
+    further columns by name, the line (from 1) that each record begins on, and a message for each
+    record that was skipped."""
 
     texts: list[str]
     labels: list[str]
@@ -51,8 +51,8 @@ class TextTable(NamedTuple):
     skipped: list[str]
 
 
-class _Row(NamedTuple):
-    """A record as the file has it."""
+class _TableRow(NamedTuple):
+    """A record with its cells by role."""
 
     line: int
     text: str
@@ -65,8 +65,8 @@ class _BadRecordError(Exception):
     """What is wrong with one record."""
 
 
-class _Names(NamedTuple):
-    """Which of a file's columns are the text, the label and the split; None for none."""
+class _ColumnRoles(NamedTuple):
+    """The indices of the text, label and split columns; None if there is no split."""
 
     text: int
     label: int
@@ -74,26 +74,26 @@ class _Names(NamedTuple):
 
 
 def read_text_table(path: Path) -> TextTable:
-    """Read a table of texts; DataError, naming the file, if it is none."""
+    """Read a table of texts; DataError, naming the file, if it is not one."""
     try:
         kind = path.suffix.lower()
         if kind not in SUFFIXES:
             raise DataError(f"wanted a table of texts ({' '.join(one[1:] for one in SUFFIXES)})")
         with _opened(path) as file:
-            found = _Gathered(path)
+            table = _TableBuilder(path)
             rows = _json_rows(file) if kind == ".jsonl" else _table_rows(file, kind)
             for row in rows:
-                if isinstance(row, _Row):
-                    found.add(row)
+                if isinstance(row, _TableRow):
+                    table.add(row)
                 else:
-                    found.skip(*row)
-            return found.columns()
+                    table.skip(*row)
+            return table.build()
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """The file, its size checked."""
+    """The open file, if it is not too large."""
     try:
         file = path.open("rb")
     except (OSError, ValueError) as error:
@@ -105,32 +105,32 @@ def _opened(path: Path) -> IO[bytes]:
     return file
 
 
-class _Gathered:
-    """Examples as they are read, and what was left out."""
+class _TableBuilder:
+    """Collects examples and skipped records."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.texts: list[str] = []
         self.labels: list[str] = []
-        self.parts: list[str] = []
+        self.splits: list[str] = []
         self.others: dict[str, list[str]] = {}
         self.lines: list[int] = []
         self.skipped: list[str] = []
 
     def skip(self, line: int, why: str) -> None:
-        """One record is left out."""
+        """Note that a record is skipped, and why."""
         self._check_size()
         self.skipped.append(f"{self.path}: line {line:,}: {why}")
 
-    def add(self, row: _Row) -> None:
-        """One example, or a sentence on why it is none."""
-        part = SPLITS.get(row.split.strip().lower() or "train")
-        if part is None:
+    def add(self, row: _TableRow) -> None:
+        """Add an example, or skip it if it is not valid."""
+        split = SPLITS.get(row.split.strip().lower() or "train")
+        if split is None:
             raise DataError(
                 f"line {row.line:,}: the split is {shown(row.split)}, wanted train, validation or "
                 "test"
             )
-        why = _wrong(row)
+        why = _why_invalid(row)
         if why:
             self.skip(row.line, why)
             return
@@ -139,13 +139,13 @@ class _Gathered:
         self.others |= {name: [""] * len(self.texts) for name in new}
         self.texts.append(normalize_nfc(row.text))
         self.labels.append(normalize_nfc(row.label.strip()))
-        self.parts.append(part)
+        self.splits.append(split)
         self.lines.append(row.line)
         for name, values in self.others.items():
             values.append(row.others.get(name, ""))
 
     def _check_size(self, more: int = 0) -> None:
-        """Whether there is room for a row, with columns that no other had."""
+        """Refuse another row, with ``more`` new columns, beyond the limits."""
         rows = len(self.texts) + len(self.skipped) + 1
         columns = 3 + len(self.others) + more
         if rows > MOST_ROWS:
@@ -158,8 +158,8 @@ class _Gathered:
                 "leave out columns"
             )
 
-    def columns(self) -> TextTable:
-        """All of it, if most of it is good."""
+    def build(self) -> TextTable:
+        """The table, if at least half of its records are valid."""
         good, bad = len(self.texts), len(self.skipped)
         if bad > good:
             first = self.skipped[0].removeprefix(f"{self.path}: ")
@@ -169,12 +169,12 @@ class _Gathered:
             )
         if not good:
             raise DataError("there is no example in it")
-        parts = np.array(self.parts)
-        return TextTable(self.texts, self.labels, parts, self.others, self.lines, self.skipped)
+        splits = np.array(self.splits)
+        return TextTable(self.texts, self.labels, splits, self.others, self.lines, self.skipped)
 
 
-def _wrong(row: _Row) -> str:
-    """Why a record is no example; empty if it is one."""
+def _why_invalid(row: _TableRow) -> str:
+    """Why a record is not an example; empty if it is one."""
     if not row.text.strip():
         return "there is no text"
     if len(row.text) > LONGEST_TEXT:
@@ -188,35 +188,35 @@ def _wrong(row: _Row) -> str:
     return ""
 
 
-def _find(names: Sequence[str]) -> _Names:
-    """Which columns are which; DataError, listing them, if that is not clear."""
+def _find_columns(names: Sequence[str]) -> _ColumnRoles:
+    """The text, label and split columns; DataError, listing the columns, if that is ambiguous."""
     lowered = [name.strip().casefold() for name in names]
 
-    def place(known: tuple[str, ...]) -> int | None:
-        found = [index for index, name in enumerate(lowered) if name == known[0]]
-        found = found or [index for index, name in enumerate(lowered) if name in known]
-        if len(found) > 1:
-            told = " and ".join(shown(names[index]) for index in found[:2])
-            raise DataError(f"the columns {told} may both be the {known[0]}; rename one")
-        return found[0] if found else None
+    def index_of(known: tuple[str, ...]) -> int | None:
+        matches = [index for index, name in enumerate(lowered) if name == known[0]]
+        matches = matches or [index for index, name in enumerate(lowered) if name in known]
+        if len(matches) > 1:
+            both = " and ".join(shown(names[index]) for index in matches[:2])
+            raise DataError(f"the columns {both} may both be the {known[0]}; rename one")
+        return matches[0] if matches else None
 
-    text, label, split = place(_TEXT), place(_LABEL), place(_SPLIT)
+    text, label, split = index_of(_TEXT), index_of(_LABEL), index_of(_SPLIT)
     if text is None or label is None:
-        told = ", ".join(shown(name) for name in names[:10]) or "none"
+        got = ", ".join(shown(name) for name in names[:10]) or "none"
         more = ", ..." if len(names) > 10 else ""
-        raise DataError(f"got the columns {told}{more}, wanted {_WANTED}")
-    return _Names(text, label, split)
+        raise DataError(f"got the columns {got}{more}, wanted {_WANTED}")
+    return _ColumnRoles(text, label, split)
 
 
 def _too_many_columns(count: int) -> DataError:
     return DataError(f"{count:,} columns, wanted at most {MOST_COLUMNS}; leave some out")
 
 
-# Values between commas, semicolons or tabs.
+# CSV and TSV: cells between commas, semicolons or tabs.
 
 
-def _table_rows(file: IO[bytes], kind: str) -> Iterator[_Row | tuple[int, str]]:
-    """The records of a table whose first line names its columns; a line and a sentence for one
+def _table_rows(file: IO[bytes], kind: str) -> Iterator[_TableRow | tuple[int, str]]:
+    """The records of a table whose first line names its columns; the line and a message for one
     that cannot be used."""
     source = lines(file)
     first, header = next(((n, one) for n, one in enumerate(source, 1) if one.strip()), (0, ""))
@@ -225,11 +225,11 @@ def _table_rows(file: IO[bytes], kind: str) -> Iterator[_Row | tuple[int, str]]:
     delimiter, names = _header(header, "\t" if kind == ".tsv" else ",;")
     if len(names) > MOST_COLUMNS:
         raise _too_many_columns(len(names))
-    places = _find(names)
+    roles = _find_columns(names)
     further = {
         index: name.strip()
         for index, name in enumerate(names)
-        if index not in places and name.strip()  # spreadsheets leave empty columns
+        if index not in roles and name.strip()  # spreadsheets leave empty columns
     }
     twice = [name for name in further.values() if list(further.values()).count(name) > 1]
     if twice:
@@ -242,88 +242,89 @@ def _table_rows(file: IO[bytes], kind: str) -> Iterator[_Row | tuple[int, str]]:
             count = f"{len(cells):,} column{'s' * (len(cells) > 1)}"
             yield record.line, f"{count}, wanted {len(names):,} as on the first line"
         else:
-            split = "" if places.split is None else cells[places.split]
+            split = "" if roles.split is None else cells[roles.split]
             others = {name: cells[index] for index, name in further.items()}
-            yield _Row(record.line, cells[places.text], cells[places.label], split, others)
+            yield _TableRow(record.line, cells[roles.text], cells[roles.label], split, others)
 
 
 def _header(line: str, delimiters: str) -> tuple[str, list[str]]:
-    """What stands between the columns, and their names."""
+    """The delimiter and the column names."""
     choices = [(delimiter, first_record(line, delimiter)) for delimiter in delimiters]
     return max(choices, key=lambda choice: len(choice[1]))  # the first of equals
 
 
-# An object on each line.
+# JSON Lines: an object on each line.
 
 
-def _json_rows(file: IO[bytes]) -> Iterator[_Row | tuple[int, str]]:
-    """The objects of a file with one on each line; a line and a sentence for what is none."""
-    unnamed: DataError | None = None
-    some = False
+def _json_rows(file: IO[bytes]) -> Iterator[_TableRow | tuple[int, str]]:
+    """The rows of a file with an object on each line; the line and a message for an invalid one."""
+    column_error: DataError | None = None
+    any_valid = False
     for number, line in enumerate(lines(file), 1):
         if not line.strip():
             continue
         try:
-            found = _object(line)
+            record = _json_object(line)
             try:
-                places = _find(list(found))
+                roles = _find_columns(list(record))
             except DataError as error:
-                unnamed = unnamed or error
+                column_error = column_error or error
                 raise _BadRecordError(str(error)) from None
-            some = True
-            yield _json_row(number, found, places)
+            any_valid = True
+            yield _json_row(number, record, roles)
         except _BadRecordError as error:
             yield number, str(error)
-    if unnamed and not some:
-        raise unnamed
+    if column_error and not any_valid:
+        raise column_error
 
 
-def _object(line: str) -> dict[str, object]:
+def _json_object(line: str) -> dict[str, object]:
     try:
-        found = json.loads(line, parse_constant=_no_constant)
+        record = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        record = None
+    if not isinstance(record, dict):
         raise _BadRecordError('no JSON object; wanted {"text": "...", "label": "..."}')
-    return found
+    return record
 
 
-def _no_constant(word: str) -> object:
-    raise ValueError(word)  # NaN and Infinity are no JSON
+def _refuse_constant(word: str) -> object:
+    raise ValueError(word)  # NaN and Infinity are not JSON
 
 
-def _json_row(line: int, found: dict[str, object], places: _Names) -> _Row:
-    names, values = list(found), list(found.values())
-    text, label = values[places.text], _written(values[places.label])
-    split = "" if places.split is None else values[places.split]
+def _json_row(line: int, record: dict[str, object], roles: _ColumnRoles) -> _TableRow:
+    names, values = list(record), list(record.values())
+    text, label = values[roles.text], _as_cell(values[roles.label])
+    split = "" if roles.split is None else values[roles.split]
     if not isinstance(text, str):
         raise _BadRecordError(
-            "there is no text" if text is None else f"the text is {_told(text)}, wanted a string"
+            "there is no text" if text is None else f"the text is {_quoted(text)}, wanted a string"
         )
     if label is None:
-        told = _told(values[places.label])
-        raise _BadRecordError(f"the label is {told}, wanted a string, a number, true or false")
-    written = {
-        name.strip(): _written(value) or ""
+        raise _BadRecordError(
+            f"the label is {_quoted(values[roles.label])}, wanted a string, a number, true or false"
+        )
+    others = {
+        name.strip(): _as_cell(value) or ""
         for index, (name, value) in enumerate(zip(names, values, strict=True))
-        if index not in places and name.strip()
+        if index not in roles and name.strip()
     }
-    return _Row(line, text, label, _split(split), written)
+    return _TableRow(line, text, label, _split_name(split), others)
 
 
-def _split(value: object) -> str:
-    return "" if value is None else value if isinstance(value, str) else _told(value)
+def _split_name(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else _quoted(value)
 
 
-def _told(value: object) -> str:
-    """A value as an error quotes it; what others lie in may do so deeper than can be shown."""
+def _quoted(value: object) -> str:
+    """A value in an error message; lists and objects may be nested too deeply to be shown."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
     return shown(value)
 
 
-def _written(value: object) -> str | None:
-    """A value as a table would have it; None for a list or an object."""
+def _as_cell(value: object) -> str | None:
+    """A value as the cell of a table; None for a list or an object."""
     match value:
         case str():
             return value
@@ -332,9 +333,9 @@ def _written(value: object) -> str | None:
         case bool():
             return "true" if value else "false"
         case float() if not math.isfinite(value):
-            return None  # too large a number
-        case float() if value.is_integer() and abs(value) < _LARGEST_WHOLE:
-            return str(int(value))  # 1.0 is the 1 of other lines
+            return None  # the number is too large
+        case float() if value.is_integer() and abs(value) < _LARGEST_INTEGER:
+            return str(int(value))  # 1.0 is the same label as 1
         case int() | float():
             return str(value)
     return None

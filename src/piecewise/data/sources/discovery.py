@@ -1,4 +1,4 @@
-"""What lies in a data set, found and named but not prepared: the same for all that can be read."""
+"""Dataset discovery: lists the examples, labels and splits of any supported source, unprepared."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Array, Strings, Uint8
 from ...core.errors import NO_NAME, DataError
 from ..modalities import MODALITIES
 from . import csv_tables
@@ -25,21 +25,21 @@ WANTED = (
 
 
 class LazyFiles(Sequence[Any]):
-    """What is in files, each read when it is asked for; DataError where one cannot be read."""
+    """Files that are read and decoded when they are indexed; DataError if one cannot be read."""
 
-    def __init__(self, files: list[LabeledFile], reads: str) -> None:
-        self.files, self._read = files, MODALITIES[reads].preprocessor.read
+    def __init__(self, files: list[LabeledFile], modality: str) -> None:
+        self.files, self._read = files, MODALITIES[modality].preprocessor.read
 
     def __len__(self) -> int:
         return len(self.files)
 
     def size(self, index: int) -> int:
-        """The bytes of a file, unpacked; 0 where it cannot be looked at."""
-        place = self.files[index].path
-        if isinstance(place, ArchiveEntry):
-            return place.info.file_size if place.info else 0
+        """The bytes of a file, uncompressed; 0 if unknown."""
+        path = self.files[index].path
+        if isinstance(path, ArchiveEntry):
+            return path.info.file_size if path.info else 0
         try:
-            return place.stat().st_size if isinstance(place, Path) else 0
+            return path.stat().st_size if isinstance(path, Path) else 0
         except OSError:
             return 0
 
@@ -52,56 +52,56 @@ class LazyFiles(Sequence[Any]):
 
 @dataclass
 class RawDataset:
-    """Examples as they lie: pictures (N, rows, columns, channels), texts, or what is in files, with
-    a class name, a part ("train", "validation", "test") and a name for people each."""
+    """Examples as they are stored: images (N, rows, columns, channels), texts or files, with the
+    class name, the split ("train", "validation" or "test") and the name of each."""
 
     modality: str
-    """A word of `MODALITIES`."""
-    examples: Sequence[Any] | npt.NDArray[np.uint8]
+    """A key of `MODALITIES`."""
+    examples: Sequence[Any] | Uint8
     labels: list[str]
-    splits: npt.NDArray[np.str_]
+    splits: Strings
     names: Sequence[str]
     class_order: list[str] | None = None
-    """The class names in the order of the file, where it gives one."""
+    """The class names in the order of the file, if it gives one."""
     numeric_labels: bool = False
-    """Whether the labels are numbers that the file gives no names for."""
-    fields: Mapping[str, Sequence[Any] | npt.NDArray[Any]] = field(default_factory=dict)
-    """What else the file says of each, by name."""
+    """Whether the labels are numbers and the file gives no class names."""
+    fields: Mapping[str, Sequence[Any] | Array] = field(default_factory=dict)
+    """Further columns or arrays of the file (N,), by name."""
     skipped: list[str] = field(default_factory=list)
-    """A sentence for whatever is left out."""
+    """A message for each file or record that is left out."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def discover(place: Path) -> RawDataset:
-    """What a data set holds; DataError if it is none."""
-    suffix = place.suffix.lower()
-    if _is_folder(place):
-        found = _from_listing(list_files(place))
+def discover(path: Path) -> RawDataset:
+    """List the examples of the data set at a path; DataError if there are none."""
+    suffix = path.suffix.lower()
+    if _is_folder(path):
+        raw = _from_listing(list_files(path))
     elif suffix == ".zip":
-        found = _from_listing(list_zip(place))
+        raw = _from_listing(list_zip(path))
     elif suffix == ".npz":
-        found = _from_npz(place)
+        raw = _from_npz(path)
     elif suffix in csv_tables.SUFFIXES:
-        found = _from_columns(place)
+        raw = _from_table(path)
     else:
-        raise DataError(f"{place}: wanted {WANTED}")
-    if not len(found):
-        raise DataError(f"{place}: there is not one example in it")
-    return found
+        raise DataError(f"{path}: wanted {WANTED}")
+    if not len(raw):
+        raise DataError(f"{path}: there is not one example in it")
+    return raw
 
 
-def _is_folder(place: Path) -> bool:
-    """Whether it is a folder rather than a file; DataError if it is neither."""
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder rather than a file; DataError if it is neither."""
     try:
-        return stat.S_ISDIR(place.stat().st_mode)
+        return stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
-        raise DataError(f"{place}: no such file or folder") from None
-    except OSError as error:  # a name too long, a folder closed
-        raise DataError(f"{place}: {error.strerror}") from None
-    except ValueError:  # a zero in it
-        raise DataError(f"{place}: {NO_NAME}") from None
+        raise DataError(f"{path}: no such file or folder") from None
+    except OSError as error:  # the name is too long, or access is denied
+        raise DataError(f"{path}: {error.strerror}") from None
+    except ValueError:  # a zero byte in it
+        raise DataError(f"{path}: {NO_NAME}") from None
 
 
 def _from_listing(listing: FolderListing) -> RawDataset:
@@ -109,50 +109,50 @@ def _from_listing(listing: FolderListing) -> RawDataset:
     return RawDataset(
         listing.modality,
         LazyFiles(files, listing.modality),
-        [entry.label for entry in files],
-        np.array([entry.split for entry in files]),
-        [str(entry.path) for entry in files],
+        [file.label for file in files],
+        np.array([file.split for file in files]),
+        [str(file.path) for file in files],
         skipped=listing.skipped,
     )
 
 
-def _from_npz(place: Path) -> RawDataset:
-    table = read_npz(place)
-    given, numbers = table.labels, False
-    if given.dtype.kind == "U" or table.classes is None:
-        numbers = given.dtype.kind != "U"
-        labels = [str(label) for label in given.tolist()]
-        order = [str(label) for label in np.unique(given).tolist()] if numbers else table.classes
+def _from_npz(path: Path) -> RawDataset:
+    content = read_npz(path)
+    labels, classes, numeric = content.labels, content.classes, False
+    if labels.dtype.kind == "U" or classes is None:
+        numeric = labels.dtype.kind != "U"
+        names = [str(label) for label in labels.tolist()]
+        order = [str(label) for label in np.unique(labels).tolist()] if numeric else classes
     else:
-        if len(given) and not 0 <= int(given.min()) <= int(given.max()) < len(table.classes):
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
             raise DataError(
-                f"{place}: labels from {given.min()} to {given.max()}, wanted 0 to "
-                f"{len(table.classes) - 1}, one for each of its {len(table.classes)} class names"
+                f"{path}: labels from {labels.min()} to {labels.max()}, wanted 0 to "
+                f"{len(classes) - 1}, one for each of its {len(classes)} class names"
             )
-        labels, order = [table.classes[label] for label in given.tolist()], table.classes
-    names = _Numbered(str(place), len(labels))
+        names, order = [classes[label] for label in labels.tolist()], classes
     return RawDataset(
-        "pictures", table.images, labels, table.splits, names, order, numbers, table.fields
-    )
+        "pictures", content.images, names, content.splits, _NumberedNames(str(path), len(names)),
+        order, numeric, content.fields,
+    )  # fmt: skip
 
 
-def _from_columns(place: Path) -> RawDataset:
-    table = csv_tables.read_text_table(place)
-    names = [f"{place}: line {line}" for line in table.lines]
+def _from_table(path: Path) -> RawDataset:
+    table = csv_tables.read_text_table(path)
+    names = [f"{path}: line {line}" for line in table.lines]
     return RawDataset(
         "texts", table.texts, table.labels, table.splits, names,
         fields=table.other_columns, skipped=table.skipped,
     )  # fmt: skip
 
 
-class _Numbered(Sequence[str]):
-    """Names for examples that have none: the file's, and their number in it."""
+class _NumberedNames(Sequence[str]):
+    """Names for examples without one: the path of the file and the index in it."""
 
-    def __init__(self, file: str, count: int) -> None:
-        self.file, self.numbers = file, range(count)
+    def __init__(self, path: str, count: int) -> None:
+        self.path, self.indices = path, range(count)
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.indices)
 
     def __getitem__(self, index: Any) -> Any:
-        return f"{self.file}: picture {self.numbers[index]}"
+        return f"{self.path}: picture {self.indices[index]}"

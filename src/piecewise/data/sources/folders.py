@@ -1,6 +1,6 @@
-"""Folders of files: one folder per class, optionally under train, validation and test.
+"""Folders of class folders: one folder per class, optionally under train, validation and test.
 
-The rules are the same wherever the folders lie: on disk, or in an archive (`zips.py`).
+The rules are the same for folders on disk and in a zip archive (`zip_archives.py`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ SPLITS = {
     "test": "test",
     "testing": "test",
 }
-"""Folder names that are parts of a data set, and the part each is."""
+"""The split of each folder name, or value of a split column, that names one."""
 
-_NOT_OURS = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # what systems leave in folders
+_SYSTEM_FILES = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # beginnings of their names
 
 
 class Traversable(Protocol):
-    """A file or folder, as far as it is asked anything here: a path on disk, or one in an archive.
-    As text it is what a person calls it."""
+    """A file or folder on disk (`pathlib.Path`) or in an archive, as in `importlib.resources.abc`.
+    ``str`` gives the path for messages."""
 
     @property
     def name(self) -> str: ...
@@ -45,7 +45,7 @@ class Traversable(Protocol):
 
 
 class LabeledFile(NamedTuple):
-    """A file and where it belongs."""
+    """A file with its class name and its split."""
 
     path: Traversable
     label: str
@@ -53,8 +53,8 @@ class LabeledFile(NamedTuple):
 
 
 class FolderListing(NamedTuple):
-    """The files of a folder of class folders: their kind (a word of `MODALITIES`), the files in the
-    order of their names, and a sentence for whatever is left out."""
+    """The files of a folder of class folders: their modality (a key of `MODALITIES`), the files
+    sorted by name, and a message for each group of files that is left out."""
 
     modality: str
     files: list[LabeledFile]
@@ -62,111 +62,118 @@ class FolderListing(NamedTuple):
 
 
 def list_files(path: Traversable) -> FolderListing:
-    """The files under a folder of class folders that a net can learn from; DataError if there are
-    none. Of several kinds, those that are most."""
-    look = cache(_look)  # a folder of many files takes time to look into
-    root = look(path)
-    parts = [part for part in root.folders if part.name.lower() in SPLITS and look(part).folders]
-    homes = [(part, SPLITS[part.name.lower()]) for part in parts] or [(path, "train")]
-    labels = [(label, part) for home, part in homes for label in look(home).folders]
-    counts = Counter(_reads(file) for label, _ in labels for file in look(label).files)
-    reads = max(MODALITIES, key=lambda word: counts[word])  # of as many, the first
-    if not counts[reads]:
-        raise DataError(_nothing(path, root))
-    listed = [
-        LabeledFile(file, normalize("NFC", label.name), part)
-        for label, part in labels
-        for file in look(label).files
-        if _reads(file) == reads
+    """List the files under a folder of class folders; DataError if there are none. Of several
+    modalities, the one with the most files is listed."""
+    scan = cache(_scan)  # scanning a folder of many files is slow
+    root = scan(path)
+    split_folders = [one for one in root.folders if _is_split(one) and scan(one).folders]
+    parents = [(one, SPLITS[one.name.lower()]) for one in split_folders] or [(path, "train")]
+    classes = [(folder, split) for parent, split in parents for folder in scan(parent).folders]
+    counts = Counter(_modality(file) for folder, _ in classes for file in scan(folder).files)
+    modality = max(MODALITIES, key=lambda name: counts[name])  # the first of equals
+    if not counts[modality]:
+        raise DataError(_why_empty(path, root))
+    files = [
+        LabeledFile(file, normalize("NFC", folder.name), split)
+        for folder, split in classes
+        for file in scan(folder).files
+        if _modality(file) == modality
     ]
-    skipped = _beside(path, root, parts)
-    for part in parts:
-        skipped += _beside(part, look(part), [])
-    for label, _ in labels:
-        skipped += _left_out(look(label), reads)
-    return FolderListing(reads, listed, skipped)
+    skipped = _skipped_beside_classes(path, root, split_folders)
+    for one in split_folders:
+        skipped += _skipped_beside_classes(one, scan(one), [])
+    for folder, _ in classes:
+        skipped += _skipped_in_class(scan(folder), modality)
+    return FolderListing(modality, files, skipped)
 
 
 def is_user_file(entry: Traversable) -> bool:
-    """Whether it is neither hidden nor a system's."""
-    return not entry.name.startswith(_NOT_OURS)
+    """Whether an entry is neither hidden nor made by the operating system."""
+    return not entry.name.startswith(_SYSTEM_FILES)
 
 
-def is_wrapper_folder(path: Traversable, folder: Traversable) -> bool:
-    """Whether a folder, the only one in ``path``, is no class and no part but holds them."""
-    inside = _look(folder)
-    is_part = folder.name.lower() in SPLITS and bool(inside.folders)
-    return bool(inside.folders) and not is_part and not inside.files
+def is_wrapper_folder(folder: Traversable) -> bool:
+    """Whether the only folder of an archive is neither a class nor a split, but contains them."""
+    contents = _scan(folder)
+    return bool(contents.folders) and not _is_split(folder) and not contents.files
 
 
-class _Folder(NamedTuple):
-    """What lies in a folder, in the order of the names."""
+def _is_split(folder: Traversable) -> bool:
+    return folder.name.lower() in SPLITS
 
-    place: Traversable
+
+class _FolderContents(NamedTuple):
+    """The entries of a folder, sorted by name: folders, files of a known modality, and how many
+    others."""
+
+    path: Traversable
     folders: list[Traversable]
     files: list[Traversable]
-    """Those that something can be learned from."""
-    others: int
+    other_count: int
 
 
-def _look(path: Traversable) -> _Folder:
+def _scan(path: Traversable) -> _FolderContents:
     try:
-        entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # on every system alike
+        entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # the same on every system
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     entries = [entry for entry in entries if is_user_file(entry)]
-    files = [entry for entry in entries if _reads(entry) and entry.is_file()]
+    files = [entry for entry in entries if _modality(entry) and entry.is_file()]
     folders = [entry for entry in entries if entry.is_dir()]
-    return _Folder(path, folders, files, len(entries) - len(files) - len(folders))
+    return _FolderContents(path, folders, files, len(entries) - len(files) - len(folders))
 
 
-def _reads(file: Traversable) -> str:
-    """The kind of a file by its name; empty for what nothing is learned from."""
+def _modality(file: Traversable) -> str:
+    """The modality of a file by its suffix; empty if it has none."""
     return MODALITY_OF_SUFFIX.get(file.suffix.lower(), "")
 
 
-def _nothing(path: Traversable, root: _Folder) -> str:
-    """Why there is nothing to learn from."""
+def _why_empty(path: Traversable, root: _FolderContents) -> str:
+    """The message for a folder without examples."""
     wanted = "wanted one folder per class, with files inside"
-    deeper = next((one for label in root.folders for one in _look(label).folders), None)
-    if deeper is not None and _look(deeper).files and not root.files:
-        inside = f"{root.folders[0].name}/{deeper.name}"
-        return f"{path}: its files lie a folder too deep, as in {inside}; {wanted}"
+    deeper = next((one for folder in root.folders for one in _scan(folder).folders), None)
+    if deeper is not None and _scan(deeper).files and not root.files:
+        example = f"{root.folders[0].name}/{deeper.name}"
+        return f"{path}: its files lie a folder too deep, as in {example}; {wanted}"
     if root.files:
         return f"{path}: {_files(len(root.files))} in no folder of a class, {wanted}"
     kinds = (
-        f"{word}: {' '.join(suffix[1:] for suffix in medium.suffixes)}"
-        for word, medium in MODALITIES.items()
+        f"{name}: {' '.join(suffix[1:] for suffix in modality.suffixes)}"
+        for name, modality in MODALITIES.items()
     )
     return f"{path}: no file in it to learn from; {wanted} ({'; '.join(kinds)})"
 
 
-def _beside(path: Traversable, root: _Folder, parts: list[Traversable]) -> list[str]:
-    """A sentence for whatever lies beside the classes, or beside the parts, and is not read."""
-    told = []
-    for folder in root.folders if parts else ():
-        if folder.name.lower() not in SPLITS:
-            told.append(f"{folder}: not read; it is no part, as {parts[0].name} beside it is")
-        elif folder not in parts:
-            told.append(f"{folder}: not read; there is no folder of a class in it")
-    if root.files:
-        told.append(f"{path}: {_files(len(root.files))} in no folder of a class")
-    return told
+def _skipped_beside_classes(
+    path: Traversable, contents: _FolderContents, split_folders: list[Traversable]
+) -> list[str]:
+    """A message for each entry beside the class folders, or the split folders, that is not read."""
+    messages = []
+    for folder in contents.folders if split_folders else ():
+        if not _is_split(folder):
+            messages.append(
+                f"{folder}: not read; it is no split, as {split_folders[0].name} beside it is"
+            )
+        elif folder not in split_folders:
+            messages.append(f"{folder}: not read; there is no folder of a class in it")
+    if contents.files:
+        messages.append(f"{path}: {_files(len(contents.files))} in no folder of a class")
+    return messages
 
 
-def _left_out(folder: _Folder, reads: str) -> list[str]:
-    """A sentence for whatever in the folder of a class is not read."""
-    known, told = sum(_reads(file) == reads for file in folder.files), []
-    others = len(folder.files) - known + folder.others
+def _skipped_in_class(folder: _FolderContents, modality: str) -> list[str]:
+    """A message for each kind of entry in a class folder that is not read."""
+    known, messages = sum(_modality(file) == modality for file in folder.files), []
+    others = len(folder.files) - known + folder.other_count
     if folder.folders:
-        told.append(
-            f"{folder.place}: {len(folder.folders):,} more folders in it; a class is one folder"
+        messages.append(
+            f"{folder.path}: {len(folder.folders):,} more folders in it; a class is one folder"
         )
     if others:
-        told.append(f"{folder.place}: {_files(others)} of other kinds than {reads}")
+        messages.append(f"{folder.path}: {_files(others)} of other kinds than {modality}")
     if not known:
-        told.append(f"{folder.place}: none of the {reads} in it, so it is no class")
-    return told
+        messages.append(f"{folder.path}: none of the {modality} in it, so it is no class")
+    return messages
 
 
 def _files(count: int) -> str:

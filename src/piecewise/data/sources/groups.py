@@ -1,4 +1,4 @@
-"""Groups: what one person drew, said or wrote, so that it can stay on one side of a split."""
+"""Groups: examples that one person drew, said or wrote, which a split must keep together."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Strings
 from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
 from .discovery import LazyFiles, RawDataset
@@ -21,12 +21,13 @@ _PEOPLE = {
     "author", "client", "group", "participant", "patient", "person", "speaker", "student",
     "subject", "user", "writer",
 }  # fmt: skip
-_LONGEST = 200  # characters of a pattern
-_MOST_STARS = 4  # after the group: with more, a name can be divided in too many ways
+_LONGEST_PATTERN = 200  # characters
+_MOST_STARS = 4  # after the group; with more, matching a name could take exponential time
 
 
 class GroupingOption(NamedTuple):
-    """A way to group the examples: what to write, how many groups come of it, and some of them."""
+    """A way to group the examples: the pattern or column name to pass as ``groups``, the number of
+    groups, and some of their names."""
 
     pattern: str
     group_count: int
@@ -34,31 +35,34 @@ class GroupingOption(NamedTuple):
 
 
 class GroupSuggestion(NamedTuple):
-    """An offer, and the group of each example (N,) by it."""
+    """A grouping option and the group of each example (N,)."""
 
     option: GroupingOption
-    groups: npt.NDArray[np.str_]
+    groups: Strings
 
 
-def assign_groups(gathered: RawDataset, text: str, place: Path) -> list[str]:
-    """The group of each example. ``text``: of an `.npz` or a table the name of a field or column;
-    of files a pattern over their names without the ending, with {group} where the group stands and
-    * for whatever lies around it, as in '*_{group}_*'. DataError where it does not fit."""
-    if not isinstance(text, str):
-        raise DataError(f"{place}: groups: got {shown(text)}, wanted a name or a pattern")
-    if not isinstance(gathered.examples, LazyFiles):
-        if text not in gathered.fields:
-            known = ", ".join(gathered.fields) or "it has none that says who"
-            raise DataError(f"{place}: groups: got {shown(text)}, wanted a field of it ({known})")
-        return [_checked(str(value), f"{place}: {text}") for value in gathered.fields[text]]
-    pattern = _pattern(text)
-    found = []
-    for file in gathered.examples.files:
-        match = pattern.fullmatch(_stem(file.path.name))
+def assign_groups(raw: RawDataset, pattern: str, path: Path) -> list[str]:
+    """The group of each example; DataError if the pattern does not fit.
+
+    For an `.npz` or a table, ``pattern`` is the name of a field or column. For files, it is a
+    pattern of their names without the suffix: {group} stands for the group and * for any text, as
+    in '*_{group}_*'.
+    """
+    if not isinstance(pattern, str):
+        raise DataError(f"{path}: groups: got {shown(pattern)}, wanted a name or a pattern")
+    if not isinstance(raw.examples, LazyFiles):
+        if pattern not in raw.fields:
+            known = ", ".join(raw.fields) or "it has none that says who"
+            raise DataError(f"{path}: groups: got {shown(pattern)}, wanted a field of it ({known})")
+        return [_checked(str(value), f"{path}: {pattern}") for value in raw.fields[pattern]]
+    regex = _compile(pattern)
+    groups = []
+    for file in raw.examples.files:
+        match = regex.fullmatch(_stem(file.path.name))
         if match is None:
-            raise DataError(f"{file.path}: its name does not fit the groups {shown(text)}")
-        found.append(_checked(match[1], str(file.path)))
-    return found
+            raise DataError(f"{file.path}: its name does not fit the groups {shown(pattern)}")
+        groups.append(_checked(match[1], str(file.path)))
+    return groups
 
 
 def _checked(name: str, where: str) -> str:
@@ -69,68 +73,69 @@ def _checked(name: str, where: str) -> str:
     return name
 
 
-def grouping_options(gathered: RawDataset) -> list[GroupingOption]:
-    """Ways to group the examples that their names, or fields beside them, suggest."""
-    if isinstance(gathered.examples, LazyFiles):
-        made = _of_names(
-            [_stem(file.path.name) for file in gathered.examples.files], gathered.labels
-        )
+def grouping_options(raw: RawDataset) -> list[GroupingOption]:
+    """Ways to group the examples that their names, or columns of the file, suggest."""
+    if isinstance(raw.examples, LazyFiles):
+        options = _from_names([_stem(file.path.name) for file in raw.examples.files], raw.labels)
     else:
-        made = [
-            _offer(name, [str(value) for value in values])
-            for name, values in gathered.fields.items()
+        options = [
+            _option(name, [str(value) for value in values])
+            for name, values in raw.fields.items()
             if name.lower() in _PEOPLE
         ]
-    return [offer for offer in made if 1 < offer.group_count <= len(gathered) / 2]
+    return [option for option in options if 1 < option.group_count <= len(raw) / 2]
 
 
-def suggest_groups(gathered: RawDataset, place: Path) -> list[GroupSuggestion]:
-    """The offers for what lies at ``place``, worked out."""
-    made = []
-    for offer in grouping_options(gathered):
-        with suppress(DataError):  # nothing where the group stands, or too long a name
-            made.append(
-                GroupSuggestion(offer, np.array(assign_groups(gathered, offer.pattern, place)))
-            )
-    return made
+def suggest_groups(raw: RawDataset, path: Path) -> list[GroupSuggestion]:
+    """The grouping options with the group of each example."""
+    suggestions = []
+    for option in grouping_options(raw):
+        with suppress(DataError):  # an empty group, or one with too long a name
+            groups = np.array(assign_groups(raw, option.pattern, path))
+            suggestions.append(GroupSuggestion(option, groups))
+    return suggestions
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    if text.count(PLACEHOLDER) != 1 or len(text) > _LONGEST:
-        raise DataError(f"groups: got {shown(text)}, wanted a pattern such as '*_{PLACEHOLDER}_*'")
-    before, after = text.split(PLACEHOLDER)
+def _compile(pattern: str) -> re.Pattern[str]:
+    """The regular expression of a pattern; its first group is the group."""
+    if pattern.count(PLACEHOLDER) != 1 or len(pattern) > _LONGEST_PATTERN:
+        raise DataError(
+            f"groups: got {shown(pattern)}, wanted a pattern such as '*_{PLACEHOLDER}_*'"
+        )
+    before, after = pattern.split(PLACEHOLDER)
     if after.count("*") > _MOST_STARS:
         raise DataError(
-            f"groups: got {shown(text)}, wanted at most {_MOST_STARS} * after {PLACEHOLDER}"
+            f"groups: got {shown(pattern)}, wanted at most {_MOST_STARS} * after {PLACEHOLDER}"
         )
-    # What was passed over before the group is not gone back into, so that no name takes long.
+    # Atomic groups: the text before the group is never matched again, so that no name takes long.
     skipped = "".join(f"(?>.*?{re.escape(one)})" for one in before.split("*")[1:])
     followed = ".*?".join(re.escape(one) for one in after.split("*"))
     return re.compile(f"{re.escape(before.split('*')[0])}{skipped}(.+?){followed}", re.DOTALL)
 
 
 def _stem(name: str) -> str:
-    """A file's name without its ending, composed, as it is typed."""
+    """A file name without its suffix, in Unicode's form C, which keyboards produce."""
     return normalize("NFC", name.rpartition(".")[0] or name)
 
 
-def _of_names(stems: Sequence[str], labels: Sequence[str]) -> list[GroupingOption]:
-    """The words, of names that all have as many, that come again and again in several classes."""
+def _from_names(stems: Sequence[str], labels: Sequence[str]) -> list[GroupingOption]:
+    """Options from names that all have the same number of words: a word that repeats and occurs in
+    several classes may be a person's name."""
     words = [re.split("[-_ ]", stem) for stem in stems]
-    marks = re.findall("[-_ ]", stems[0])
-    if len({len(one) for one in words}) > 1 or not marks:
+    separators = re.findall("[-_ ]", stems[0])
+    if len({len(one) for one in words}) > 1 or not separators:
         return []
-    made = []
-    for place, column in enumerate(zip(*words, strict=True)):
-        counts = len(set(column)), len(set(zip(column, labels, strict=True)))
-        is_a_name = any(mark.isalpha() for word in column for mark in word)
-        if is_a_name and 1 < counts[0] <= len(stems) / 4 and counts[1] >= 1.5 * counts[0]:
-            passed = "".join(f"*{mark}" for mark in marks[:place])
-            rest = "".join(f"{mark}*" for mark in marks[place : place + 1])
-            made.append(_offer(f"{passed}{PLACEHOLDER}{rest}", column))
-    return made
+    options = []
+    for position, column in enumerate(zip(*words, strict=True)):
+        values, pairs = len(set(column)), len(set(zip(column, labels, strict=True)))
+        has_letters = any(character.isalpha() for word in column for character in word)
+        if has_letters and 1 < values <= len(stems) / 4 and pairs >= 1.5 * values:
+            before = "".join(f"*{separator}" for separator in separators[:position])
+            after = "".join(f"{separator}*" for separator in separators[position : position + 1])
+            options.append(_option(f"{before}{PLACEHOLDER}{after}", column))
+    return options
 
 
-def _offer(text: str, values: Sequence[str]) -> GroupingOption:
-    different = sorted(set(values))
-    return GroupingOption(text, len(different), different[:2])
+def _option(pattern: str, values: Sequence[str]) -> GroupingOption:
+    groups = sorted(set(values))
+    return GroupingOption(pattern, len(groups), groups[:2])

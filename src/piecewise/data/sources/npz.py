@@ -1,4 +1,4 @@
-"""`.npz` files: arrays of pictures and labels."""
+"""NumPy `.npz` archives of image arrays and labels, loaded without pickle."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy as np
 import numpy.lib.format as npy
 import numpy.typing as npt
 
+from ...core.array_types import Uint8 as Images
 from ...core.errors import DataError
-from ..images.preprocessor import Pictures
 from .folders import SPLITS
 
 LARGEST_ARRAY = 4 << 30
-"""Bytes of one array, unpacked; checked against its header before it is."""
+"""Uncompressed bytes of one array; checked before it is read."""
 LARGEST_FILE = 8 << 30
-"""Bytes of all its arrays together, unpacked."""
+"""Uncompressed bytes of all arrays together."""
 
-_ONE = 1.01  # what was resized or averaged may be a little above 1
+_ONE = 1.01  # resizing and averaging may exceed 1 a little
 
 _WANTED = (
     "'images' and 'labels' (with 'class_names' or 'classes', and 'is_test'), or 'x_train', "
@@ -31,11 +31,10 @@ _WANTED = (
 
 
 class ImageArrays(NamedTuple):
-    """What an `.npz` holds: pictures (N, rows, columns, channels), labels as names or numbers, the
-    class names if the file gives them, the part of each picture, and whatever else it says of
-    each."""
+    """The content of an `.npz`: images (N, rows, columns, channels), labels (names or numbers), the
+    class names if the file has them, the split of each image, and further fields (N,)."""
 
-    images: Pictures
+    images: Images
     labels: npt.NDArray[Any]
     classes: list[str] | None
     splits: npt.NDArray[np.str_]
@@ -43,23 +42,25 @@ class ImageArrays(NamedTuple):
 
 
 def read_npz(path: Path) -> ImageArrays:
-    """Read an `.npz` of pictures; DataError, saying what is wrong, if it is none."""
+    """Read an `.npz` of images; DataError, naming the file, if it is not one."""
     try:
-        table = _table(_arrays(path, _is_known))
-        one_each = (len(table.labels),)
-        fields = _arrays(path, _is_other, lambda shape, dtype: shape == one_each and _plain(dtype))
-        return table._replace(fields=fields)
+        content = _content(_arrays(path, _is_known))
+        shape_of_field = (len(content.labels),)
+        fields = _arrays(
+            path, _is_other, lambda shape, dtype: shape == shape_of_field and _is_plain(dtype)
+        )
+        return content._replace(fields=fields)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
 _LONGEST_NAME = 100
 _CLASS_KEYS = ("class_names", "classes")
-_PART_KEYS = {word: (f"x_{word}", f"y_{word}") for word in SPLITS}
-_KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_PART_KEYS.values())
+_SPLIT_KEYS = {word: (f"x_{word}", f"y_{word}") for word in SPLITS}
+_KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_SPLIT_KEYS.values())
 
 
-_Fitting = Callable[[tuple[int, ...], np.dtype[Any]], bool]
+_Accepts = Callable[[tuple[int, ...], np.dtype[Any]], bool]
 
 
 def _is_known(name: str) -> bool:
@@ -70,7 +71,7 @@ def _is_other(name: str) -> bool:
     return name not in _KNOWN and len(name) <= _LONGEST_NAME
 
 
-def _plain(dtype: np.dtype[Any]) -> bool:
+def _is_plain(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "biuU" and 0 < dtype.itemsize <= 4 * _LONGEST_NAME
 
 
@@ -81,25 +82,25 @@ def _any(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
 def _arrays(
     path: Path,
     wanted: Callable[[str], bool],
-    fitting: _Fitting = _any,
+    accepts: _Accepts = _any,
 ) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a file by name: those whose names are ``wanted``, and of these those whose
-    shapes and types are ``fitting``."""
+    """The arrays of a file by name, if the name is ``wanted`` and the header ``accepts`` its shape
+    and type."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, wanted)
-            arrays = {name: _array(archive, members[name], fitting) for name in members}
+            arrays = {name: _array(archive, members[name], accepts) for name in members}
             return {name: array for name, array in arrays.items() if array is not None}
     except (DataError, MemoryError):
         raise
     except PermissionError:
         raise DataError("not allowed to read it") from None
-    except Exception:  # what the standard library raises for broken archives is of many kinds
+    except Exception:  # broken archives make the standard library raise many kinds
         raise DataError("not a whole .npz file; was it cut short?") from None
 
 
 def _members(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> dict[str, zipfile.ZipInfo]:
-    """The parts of an archive by the names of the arrays in them; others are passed over."""
+    """The wanted members of an archive, by the names of their arrays."""
     members = {
         member.filename.removesuffix(".npy"): member
         for member in archive.infolist()
@@ -114,14 +115,14 @@ def _members(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> dict[st
 def _array(
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
-    fitting: _Fitting,
+    accepts: _Accepts,
 ) -> npt.NDArray[Any] | None:
-    """One array, its header checked against its length before anything is allocated; None if it is
-    not fitting."""
+    """One array, its header checked against its size before memory is allocated; None if it is not
+    accepted."""
     name = member.filename
     with archive.open(member) as file:
         shape, fortran, dtype = _header(file, name)
-        if not fitting(shape, dtype):
+        if not accepts(shape, dtype):
             return None
         size = prod(shape) * dtype.itemsize
         if dtype.hasobject:
@@ -138,14 +139,14 @@ def _array(
         content = file.read(size)
         if len(content) != size:
             raise DataError(f"{name}: cut short")
-        if file.read(1):  # at the end, so that the archive compares its checksum
+        if file.read(1):  # reading to the end makes zipfile verify the checksum
             raise DataError(f"{name}: is longer than its header says")
     array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
     return _texts(array, name) if dtype.kind in "US" else array
 
 
 def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type."""
+    """Shape, whether the order is Fortran's, and dtype."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NumPy's remarks on old headers
@@ -169,37 +170,36 @@ def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
     return texts
 
 
-def _table(arrays: dict[str, npt.NDArray[Any]]) -> ImageArrays:
+def _content(arrays: dict[str, npt.NDArray[Any]]) -> ImageArrays:
     classes, up_to_one = _classes(arrays), _up_to_one(arrays)
     if "images" in arrays and "labels" in arrays:
-        pictures, labels = _pair(arrays, "images", "labels", up_to_one)
+        images, labels = _pair(arrays, "images", "labels", up_to_one)
         is_test = arrays.get("is_test", np.zeros(len(labels), bool))
         if is_test.shape != labels.shape or is_test.dtype.kind not in "biu":
             raise DataError(
                 f"'is_test' is {is_test.dtype} of the shape {is_test.shape}, wanted True or False, "
                 f"{labels.shape}"
             )
-        parts = np.where(is_test.astype(bool), "test", "train")
-        return ImageArrays(pictures, labels, classes, parts, {})
+        splits = np.where(is_test.astype(bool), "test", "train")
+        return ImageArrays(images, labels, classes, splits, {})
     if "x_train" in arrays and "y_train" in arrays:
-        found = [
+        pairs = [
             (SPLITS[word], *_pair(arrays, x, y, up_to_one))
-            for word, (x, y) in _PART_KEYS.items()
+            for word, (x, y) in _SPLIT_KEYS.items()
             if x in arrays
         ]
-        if len({pictures.shape[1:] for _, pictures, _ in found}) > 1:
-            raise DataError("its parts hold pictures of different sizes, wanted one size")
-        parts = np.concatenate([np.full(len(labels), part) for part, _, labels in found])
-        pictures = np.concatenate([pictures for _, pictures, _ in found])
-        return ImageArrays(
-            pictures, np.concatenate([labels for *_, labels in found]), classes, parts, {}
-        )
+        if len({images.shape[1:] for _, images, _ in pairs}) > 1:
+            raise DataError("its splits hold pictures of different sizes, wanted one size")
+        splits = np.concatenate([np.full(len(labels), split) for split, _, labels in pairs])
+        images = np.concatenate([images for _, images, _ in pairs])
+        all_labels = np.concatenate([labels for *_, labels in pairs])
+        return ImageArrays(images, all_labels, classes, splits, {})
     held = ", ".join(f"'{name}'" for name in sorted(arrays)) or "none of them"
     raise DataError(f"got {held}, wanted {_WANTED}")
 
 
 def _classes(arrays: dict[str, npt.NDArray[Any]]) -> list[str] | None:
-    """The class names, if the file gives them."""
+    """The class names, if the file has them."""
     key = next((key for key in _CLASS_KEYS if key in arrays), None)
     if key is None:
         return None
@@ -212,16 +212,16 @@ def _classes(arrays: dict[str, npt.NDArray[Any]]) -> list[str] | None:
 
 
 def _up_to_one(arrays: dict[str, npt.NDArray[Any]]) -> bool:
-    """Whether the pictures hold 0..1: decided for all parts together, so that 1 is the same."""
-    names = ("images", *(x for x, _ in _PART_KEYS.values()))
-    stacks = [arrays[name] for name in names if name in arrays and arrays[name].size]
-    return all(stack.dtype.kind in "biuf" and float(stack.max()) <= _ONE for stack in stacks)
+    """Whether the images hold 0..1: the same for all splits, so that they are scaled alike."""
+    names = ("images", *(x for x, _ in _SPLIT_KEYS.values()))
+    images = [arrays[name] for name in names if name in arrays and arrays[name].size]
+    return all(array.dtype.kind in "biuf" and float(array.max()) <= _ONE for array in images)
 
 
 def _pair(
     arrays: dict[str, npt.NDArray[Any]], x: str, y: str, up_to_one: bool
-) -> tuple[Pictures, npt.NDArray[Any]]:
-    """The pictures and labels of one part."""
+) -> tuple[Images, npt.NDArray[Any]]:
+    """The images and labels of one split."""
     if y not in arrays:
         raise DataError(f"got '{x}' without '{y}'")
     labels = arrays[y]
@@ -233,14 +233,14 @@ def _pair(
             f"(N,)"
         )
     if labels.dtype.kind != "U":
-        labels = labels.astype(np.int64)  # of one type in all parts
-    pictures = _as_pictures(arrays[x], x, up_to_one)
-    if len(pictures) != len(labels):
-        raise DataError(f"{len(pictures):,} pictures in '{x}' but {len(labels):,} labels in '{y}'")
-    return pictures, labels
+        labels = labels.astype(np.int64)  # one type in all splits
+    images = _to_bytes(arrays[x], x, up_to_one)
+    if len(images) != len(labels):
+        raise DataError(f"{len(images):,} pictures in '{x}' but {len(labels):,} labels in '{y}'")
+    return images, labels
 
 
-def _as_pictures(array: npt.NDArray[Any], name: str, up_to_one: bool) -> Pictures:
+def _to_bytes(array: npt.NDArray[Any], name: str, up_to_one: bool) -> Images:
     """(N, H, W), (N, H, W, C) or (N, C, H, W) of 0..255, or of 0..1 -> bytes (N, H, W, C)."""
     if array.ndim == 3:
         array = array[..., None]
@@ -261,7 +261,7 @@ def _as_pictures(array: npt.NDArray[Any], name: str, up_to_one: bool) -> Picture
             f"'{name}' holds {array.dtype} from {low:g} to {high:g}, wanted 0 to 255, or 0 to 1; "
             "scale it first"
         )
-    levels: npt.NDArray[Any] = array
+    scaled: npt.NDArray[Any] = array
     if up_to_one:
-        levels = np.minimum(array, 1) * np.float32(255)
-    return np.asarray(levels if levels.dtype.kind in "iu" else np.rint(levels), np.uint8)
+        scaled = np.minimum(array, 1) * np.float32(255)
+    return np.asarray(scaled if scaled.dtype.kind in "iu" else np.rint(scaled), np.uint8)

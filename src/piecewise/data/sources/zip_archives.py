@@ -1,7 +1,7 @@
-"""`.zip` files of class folders, read where they lie: nothing in them is ever unpacked to disk.
+"""Zip archives (`.zip`) of class folders, read in place: nothing is ever unpacked to disk.
 
-What is wrong with the archive refuses all of it: its directory, its names, links, parts that lie
-over each other, too much in it. What is wrong with one file leaves out that file, by name.
+An archive is refused as a whole for a damaged directory, unsafe names, links, overlapping entries
+or too much data. A single damaged file is skipped and named.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from ..modalities import MODALITY_OF_SUFFIX
 from .folders import FolderListing, is_user_file, is_wrapper_folder, list_files
 
 MOST_ENTRIES = 250_000
-"""LazyFiles and folders of one archive; counted before its directory is taken apart."""
+"""Files and folders of one archive; counted before its directory is parsed."""
 LARGEST_DIRECTORY = 128 << 20
 """Bytes of its directory; checked before it is read."""
 LARGEST_FILE = 64 << 20
-"""Bytes of one file, packed or unpacked; no more is ever asked for."""
+"""Bytes of one file, compressed or uncompressed."""
 LARGEST_TOTAL = 32 << 30
-"""Bytes of all its files together, unpacked, as its directory says."""
+"""Uncompressed bytes of all its files together, as its directory says."""
 MOST_TIMES = 500
-"""How many times its packed size a file above `_SMALL` may have."""
+"""The highest compression ratio of a file larger than `_SMALL`: a defence against zip bombs."""
 _SMALL = 1 << 20
 
-_DEEPEST = 5  # a top folder, a part, a class, a folder in it, and what shows that it is one
-_KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # nearly all there are
-_KINDS = {9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstandard"}
-_ENCRYPTED = 0x2041  # the bits of the three ways there are
-_DIRECTORY_MARK, _FILE_MARK = b"PK\1\2", b"PK\3\4"
-_HEADER = struct.Struct("<4s22xHH")  # before each file: its mark, the lengths of name and extras
+_DEEPEST = 5  # top folder, split, class, a folder in it, and a file that shows that it is one
+_KNOWN_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of nearly all archives
+_OTHER_METHODS = {9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstandard"}
+_ENCRYPTED = 0x2041  # flag bits of the three encryption methods
+_DIRECTORY_SIGNATURE, _FILE_SIGNATURE = b"PK\1\2", b"PK\3\4"
+_HEADER = struct.Struct("<4s22xHH")  # local file header: signature, lengths of name and extra field
 
 
 @dataclass(slots=True, eq=False)
 class ArchiveEntry:
-    """A file or folder in an archive, with what `folders.py` asks of a path."""
+    """A file or folder in an archive: a `Traversable`."""
 
     archive: Path
     inner_path: str
@@ -73,7 +73,7 @@ class ArchiveEntry:
         return self.info is not None
 
     def read_bytes(self) -> bytes:
-        """What the file holds, checked against its checksum; DataError if it cannot be had."""
+        """The content of the file, its checksum verified; DataError if it cannot be read."""
         if self.info is None:
             raise DataError(f"{self}: a folder, wanted a file")
         try:
@@ -88,33 +88,32 @@ class ArchiveEntry:
 
 
 def list_zip(path: Path) -> FolderListing:
-    """The files of a `.zip` of class folders, which may lie in one folder more; DataError if there
-    are none."""
+    """List the files of a `.zip` of class folders, which may lie in one top folder; DataError if
+    there are none."""
     root = open_zip(path)
     nested = [f"{one}: an archive in the archive; it is not read" for one in _archives(root)]
-    inside = [entry for entry in root.children if entry.is_dir() and is_user_file(entry)]
-    top = inside[0] if len(inside) == 1 and is_wrapper_folder(root, inside[0]) else root
+    folders = [entry for entry in root.children if entry.is_dir() and is_user_file(entry)]
+    top = folders[0] if len(folders) == 1 and is_wrapper_folder(folders[0]) else root
     listing = list_files(top)
     return listing._replace(skipped=nested + listing.skipped)
 
 
 def open_zip(path: Path) -> ArchiveEntry:
-    """The root of an archive as a folder; DataError, naming the file, if it is not fit to be
-    read."""
+    """The root folder of an archive; DataError, naming the file, if it is damaged or unsafe."""
     try:
         infos, end = _directory(path)
-        _check_whole(infos, end)
+        _check_entries(infos, end)
         return _tree(path, infos)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
 def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
-    """What an archive lists, and where its files end."""
+    """The entries of an archive, and the offset where its files end."""
     if not path.is_file():
         raise DataError("not a file")
     try:
-        with warnings.catch_warnings(), _Careful(path) as file:
+        with warnings.catch_warnings(), _LimitedFile(path) as file:
             warnings.simplefilter("ignore")
             with zipfile.ZipFile(file, metadata_encoding="utf-8") as archive:
                 return archive.infolist(), archive.start_dir
@@ -124,12 +123,12 @@ def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
         raise DataError("not allowed to read it") from None
     except UnicodeDecodeError:
         raise DataError("a name in it is not UTF-8; pack it again with another program") from None
-    except Exception:  # what the standard library raises for broken archives is of many kinds
+    except Exception:  # broken archives make the standard library raise many kinds
         raise DataError("not a whole .zip file; was it cut short?") from None
 
 
-class _Careful(io.FileIO):
-    """A file that does not give away more of a directory than the limits allow."""
+class _LimitedFile(io.FileIO):
+    """A file that refuses to read a directory beyond the limits."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > LARGEST_DIRECTORY:
@@ -137,13 +136,13 @@ class _Careful(io.FileIO):
                 f"its directory is {size:,} bytes, wanted at most {LARGEST_DIRECTORY:,}"
             )
         content = super().read(size) or b""
-        if (count := content.count(_DIRECTORY_MARK)) > MOST_ENTRIES:
+        if (count := content.count(_DIRECTORY_SIGNATURE)) > MOST_ENTRIES:
             raise DataError(f"{count:,} files and folders in it, wanted at most {MOST_ENTRIES:,}")
         return content
 
 
-def _check_whole(infos: list[zipfile.ZipInfo], end: int) -> None:
-    """Refuse links, parts that lie over each other, and more than can be meant."""
+def _check_entries(infos: list[zipfile.ZipInfo], end: int) -> None:
+    """Refuse links, overlapping entries and more than `LARGEST_TOTAL` bytes."""
     total = 0
     for info in infos:
         kind = stat.S_IFMT(info.external_attr >> 16)
@@ -162,47 +161,47 @@ def _check_whole(infos: list[zipfile.ZipInfo], end: int) -> None:
 
 
 def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> ArchiveEntry:
-    """The files and folders of an archive, as far down as classes can lie."""
+    """The tree of files and folders, as deep as classes can lie."""
     root = ArchiveEntry(path, "")
     folders, listed, files = {"": root}, set[str](), set[str]()
 
-    def folder(parts: list[str]) -> ArchiveEntry:
-        inner = "/".join(parts)
+    def folder(segments: list[str]) -> ArchiveEntry:
+        inner = "/".join(segments)
         if inner not in folders:
             folders[inner] = ArchiveEntry(path, inner)
-            folder(parts[:-1]).children.append(folders[inner])
+            folder(segments[:-1]).children.append(folders[inner])
         return folders[inner]
 
     for info in infos:
-        parts = _parts_of(info)
-        inner = "/".join(parts)
+        segments = _segments(info)
+        inner = "/".join(segments)
         if inner in listed:
             raise DataError(f"{_quoted(info)} is in it twice")
         listed.add(inner)
         if info.orig_filename.endswith("/"):
-            folder(parts[:_DEEPEST])
+            folder(segments[:_DEEPEST])
             continue
         files.add(inner)
-        home = folder(parts[:-1][:_DEEPEST])
-        if len(parts) <= _DEEPEST:
-            home.children.append(ArchiveEntry(path, inner, info))
+        parent = folder(segments[:-1][:_DEEPEST])
+        if len(segments) <= _DEEPEST:
+            parent.children.append(ArchiveEntry(path, inner, info))
     both = next((inner for inner in folders if inner in files), None)
     if both is not None:
         raise DataError(f"{shown(both, 80)} is in it twice, as a file and as a folder")
     return root
 
 
-def _parts_of(info: zipfile.ZipInfo) -> list[str]:
-    """The folders of an entry and its own name; DataError if it could lead out of the archive."""
+def _segments(info: zipfile.ZipInfo) -> list[str]:
+    """The segments of an entry's path; DataError if it could lead out of the archive."""
     name = info.orig_filename
-    parts = [part for part in name.split("/") if part not in {"", "."}]
-    wrong = name.startswith("/") or re.match("[A-Za-z]:", name) or "\\" in name or "\0" in name
-    if wrong or ".." in parts or not parts:
+    segments = [one for one in name.split("/") if one not in {"", "."}]
+    unsafe = name.startswith("/") or re.match("[A-Za-z]:", name) or "\\" in name or "\0" in name
+    if unsafe or ".." in segments or not segments:
         raise DataError(
             f"the name {_quoted(info)} in it, wanted one that stays inside: no .., no drive, no /"
             r" before it, no \ and no zero in it"
         )
-    return parts
+    return segments
 
 
 def _quoted(info: zipfile.ZipInfo) -> str:
@@ -210,7 +209,7 @@ def _quoted(info: zipfile.ZipInfo) -> str:
 
 
 def _archives(folder: ArchiveEntry) -> Iterator[ArchiveEntry]:
-    """The archives in an archive."""
+    """The archives nested in an archive."""
     for entry in sorted(folder.children, key=lambda entry: entry.name):
         if is_user_file(entry) and entry.is_dir():
             yield from _archives(entry)
@@ -219,12 +218,12 @@ def _archives(folder: ArchiveEntry) -> Iterator[ArchiveEntry]:
 
 
 def _check_file(info: zipfile.ZipInfo) -> None:
-    """Refuse what cannot be unpacked, or not without harm, by what the directory says of it."""
+    """Refuse a file that cannot be decompressed safely, by its directory entry."""
     size, packed = info.file_size, info.compress_size
     if info.flag_bits & _ENCRYPTED:
         raise DataError("encrypted, wanted an archive without a password")
-    if info.compress_type not in _KNOWN:
-        kind = _KINDS.get(info.compress_type, f"method {info.compress_type}")
+    if info.compress_type not in _KNOWN_METHODS:
+        kind = _OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
         raise DataError(f"packed by {kind}, wanted deflate, or as it is")
     if max(size, packed) > LARGEST_FILE:
         raise DataError(f"{max(size, packed):,} bytes, wanted at most {LARGEST_FILE:,}")
@@ -235,11 +234,11 @@ def _check_file(info: zipfile.ZipInfo) -> None:
 
 
 def _content(archive: Path, info: zipfile.ZipInfo) -> bytes:
-    """The bytes of a file in an archive, of which never more are unpacked than it should have."""
+    """The bytes of a file in an archive; never decompresses more than its stated size."""
     with archive.open("rb") as file:
         file.seek(info.header_offset)
-        mark, name, extras = _HEADER.unpack(file.read(_HEADER.size))
-        if mark != _FILE_MARK or file.read(name) != info.orig_filename.encode():
+        signature, name, extras = _HEADER.unpack(file.read(_HEADER.size))
+        if signature != _FILE_SIGNATURE or file.read(name) != info.orig_filename.encode():
             raise DataError("damaged in the archive")
         file.seek(extras, io.SEEK_CUR)
         content = file.read(info.compress_size)
