@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from piecewise.engine.runtime.llvm_compiler import compiler, host_target
+from piecewise.engine.runtime.llvm_compiler import compiler_version, host_target
 
 PACKAGES = ("numpy", "torch", "onnx", "onnxruntime")
 
@@ -25,7 +25,7 @@ def described() -> dict[str, str | int]:
 
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "piecewise": version("piecewise-convnet")}
-    return found | {"llvm": compiler()} | {name: version(name) for name in PACKAGES}
+    return found | {"llvm": compiler_version()} | {name: version(name) for name in PACKAGES}
 
 
 class Others:

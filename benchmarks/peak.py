@@ -8,7 +8,7 @@ import time
 from functools import cache
 
 from piecewise.engine.ir.llvm_text import Function, Module, vector_of
-from piecewise.engine.runtime.llvm_compiler import MachineCode, compiled, host_target, loaded
+from piecewise.engine.runtime.llvm_compiler import MachineCode, compile_ir, host_target, load_object
 from piecewise.engine.runtime.thread_pool import aligned
 
 CHAINS = 12
@@ -31,7 +31,7 @@ def _kernel() -> tuple[MachineCode, int]:
     module.add(function)
     arguments = ", ".join([vector] * 3)
     module.declarations.add(f"declare {vector} @llvm.fma.v{form.lanes}f32({arguments})")
-    return loaded(compiled(module.text(), form), form), 2 * CHAINS * form.lanes
+    return load_object(compile_ir(module.text(), form), form), 2 * CHAINS * form.lanes
 
 
 def peak(threads: int, turns: int = 2_000_000, tries: int = 5) -> float:

@@ -32,8 +32,8 @@ def cache_folder(
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Path]:
     """The cache's folder, not made yet; in both ways of reaching its files; without noise."""
-    monkeypatch.setattr(code_cache, "_PINNED", request.param and code_cache._PINNED)
-    monkeypatch.setenv(code_cache.CHOICE, str(tmp_path / "code"))
+    monkeypatch.setattr(code_cache, "_USE_DIR_FD", request.param and code_cache._USE_DIR_FD)
+    monkeypatch.setenv(code_cache.VARIABLE, str(tmp_path / "code"))
     yield tmp_path / "code"
     assert capfd.readouterr() == ("", "")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from piecewise.engine.runtime.code_cache import CHOICE
+from piecewise.engine.runtime.code_cache import VARIABLE
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,14 +19,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     place = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         place = place.parent  # what one process of them compiles, the others need not
-    before, folder = os.environ.get(CHOICE), place / "code"
+    before, folder = os.environ.get(VARIABLE), place / "code"
     folder.mkdir(0o700, exist_ok=True)
-    os.environ[CHOICE] = str(folder)
+    os.environ[VARIABLE] = str(folder)
     yield
     if before is None:
-        del os.environ[CHOICE]
+        del os.environ[VARIABLE]
     else:
-        os.environ[CHOICE] = before
+        os.environ[VARIABLE] = before
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -201,7 +201,7 @@ def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
     assert "nothing is saved" in words
     made = Network(layers, (1, 12, 12), 2).architecture
     a_step = 2 * made.parameter_count * made.multiplications  # of one picture
-    assert int(calls) < a_step / finite_differences._AT_ONCE
+    assert int(calls) < a_step / finite_differences._MULTIPLICATIONS_PER_CALL
 
 
 def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:

@@ -39,8 +39,8 @@ def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> No
     machine, flat, running_stats = host_target(form), net.parameters.flat, net.running_stats.flat
     fraction = net.preprocessor.scaling
     uint8_input = x.dtype == np.uint8
-    group = InferenceProgram(net.architecture, uint8_input=uint8_input, form=machine)
-    single = SingleImageProgram(net.architecture, uint8_input=uint8_input, form=machine, guard=64)
+    group = InferenceProgram(net.architecture, uint8_input=uint8_input, target=machine)
+    single = SingleImageProgram(net.architecture, uint8_input=uint8_input, target=machine, guard=64)
     single.set_weights(flat, running_stats, fraction)
     single.memory[:] = 0
     one_by_one = np.stack([single.logits(picture) for picture in x])

@@ -186,7 +186,7 @@ class Case(NamedTuple):
         with all_apart() if self.apart else nullcontext():
             if name == "infer":
                 return InferenceProgram(
-                    architecture, uint8_input=self.uint8_input, form=self.form, guard=GUARD
+                    architecture, uint8_input=self.uint8_input, target=self.form, guard=GUARD
                 )
             return TrainingProgram(
                 architecture, replace(purpose, training=training), self.form, GUARD

@@ -36,7 +36,7 @@ def made_for(text: str) -> Sample:
 def learned(made: Sample, machine: Target, threads: int) -> str:
     """The SHA-256 of weights and averages after three epochs of 100 pictures, 48 a step."""
     purpose = ProgramSpec("train", False, "cross-entropy", "sgd", training=True)
-    learner = TrainingProgram(made.architecture, purpose, form=machine)
+    learner = TrainingProgram(made.architecture, purpose, target=machine)
     parameters, running_stats = flat(made)
     learner.load_parameters(parameters, running_stats)
     learner.set_inputs(made.x.astype(np.float32), LEVELS)
@@ -73,7 +73,7 @@ def test_a_processor_that_cannot_fuse_gives_the_same_bits(vectors: str) -> None:
 def test_a_picture_gets_the_same_bits_alone_and_in_any_batch(seed: int) -> None:
     this = case(seed)
     architecture, numbers = this.made.architecture, flat(this.made)
-    answers = InferenceProgram(architecture, uint8_input=this.uint8_input, form=this.form)
+    answers = InferenceProgram(architecture, uint8_input=this.uint8_input, target=this.form)
     pictures = np.ascontiguousarray(np.resize(this.pictures, (50, *this.pictures.shape[1:])))
     at_once = answers.logits(pictures, *numbers, LEVELS, 3)
     for count in (1, 7, 16, 17):

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from piecewise.engine.runtime import code_cache
-from piecewise.engine.runtime.code_cache import HEAD, KEY, KEY_SIZE, MAGIC, UNFINISHED, cached
+from piecewise.engine.runtime.code_cache import (
+    HEADER_SIZE,
+    KEY_FILE,
+    KEY_SIZE,
+    MAGIC,
+    TEMPORARY_PREFIX,
+    cached,
+)
 
 from .code_cache import (
     CODE,
@@ -52,11 +59,11 @@ def test_every_key_has_its_own_code(folder: Path) -> None:
 
 def test_the_folder_and_its_files_are_as_described(folder: Path) -> None:
     asked()
-    secret = (folder / KEY).read_bytes()
+    secret = (folder / KEY_FILE).read_bytes()
     assert len(secret) == KEY_SIZE == 32
-    assert {path.name for path in folder.iterdir()} == {KEY, name_of()}
+    assert {path.name for path in folder.iterdir()} == {KEY_FILE, name_of()}
     assert is_integer(folder / name_of(), sealed(secret, TEXT, CODE))
-    assert is_integer(folder / KEY, secret)
+    assert is_integer(folder / KEY_FILE, secret)
     if POSIX:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
@@ -91,15 +98,17 @@ def test_it_is_light_to_import() -> None:
 ODD_CONTENTS: dict[str, Callable[[Path], None]] = {
     "gone": lambda path: path.unlink(),
     "empty": put(lambda content: b""),
-    "code alone": put(lambda content: content[HEAD:]),
+    "code alone": put(lambda content: content[HEADER_SIZE:]),
     "a byte long": put(lambda content: content + b"\0"),
     "zeros": put(lambda content: bytes(len(content))),
     "another version": put(lambda content: content.replace(b"code 1", b"code 2", 1)),
-    "no seal": put(lambda content: MAGIC + bytes(32) + content[HEAD:]),
+    "no seal": put(lambda content: MAGIC + bytes(32) + content[HEADER_SIZE:]),
     "an open seal": put(
-        lambda content: MAGIC + hashlib.sha256(content[HEAD:]).digest() + content[HEAD:]
+        lambda content: (
+            MAGIC + hashlib.sha256(content[HEADER_SIZE:]).digest() + content[HEADER_SIZE:]
+        )
     ),
-    "a seal of no secret": put(lambda content: sealed(b"", TEXT, content[HEAD:])),
+    "a seal of no secret": put(lambda content: sealed(b"", TEXT, content[HEADER_SIZE:])),
 }
 
 
@@ -120,7 +129,7 @@ def test_a_flipped_bit_in_any_byte_is_found(folder: Path) -> None:
     asked()
     path = folder / name_of()
     whole = path.read_bytes()
-    assert len(whole) == HEAD + len(CODE)
+    assert len(whole) == HEADER_SIZE + len(CODE)
     for position in range(len(whole)):
         broken = bytearray(whole)
         broken[position] ^= 1 << position % 8
@@ -155,8 +164,8 @@ def test_code_of_another_key_is_not_taken_for_this_one(folder: Path) -> None:
 
 def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:
     asked()
-    secret = (folder / KEY).read_bytes()
-    assert code_cache._head(secret, b"a" * 32, b"bc") != code_cache._head(
+    secret = (folder / KEY_FILE).read_bytes()
+    assert code_cache._header(secret, b"a" * 32, b"bc") != code_cache._header(
         secret, b"a" * 31 + b"b", b"c"
     )
     path = folder / name_of()
@@ -166,16 +175,16 @@ def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:
 
 def test_too_large_a_file_is_not_even_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked()
-    monkeypatch.setattr(code_cache, "MOST_OBJECT", len(CODE) - 1)
+    monkeypatch.setattr(code_cache, "MAX_CODE_SIZE", len(CODE) - 1)
     assert asked()
-    monkeypatch.setattr(code_cache, "MOST_OBJECT", len(CODE))
+    monkeypatch.setattr(code_cache, "MAX_CODE_SIZE", len(CODE))
     assert not asked()
 
 
 @pytest.mark.parametrize("what", ["code", "key"])
 def test_a_folder_in_a_files_place_only_costs_time(folder: Path, what: str) -> None:
     asked()
-    path = folder / (KEY if what == "key" else name_of())
+    path = folder / (KEY_FILE if what == "key" else name_of())
     path.unlink()
     path.mkdir()
     (path / "mine").touch()
@@ -184,7 +193,7 @@ def test_a_folder_in_a_files_place_only_costs_time(folder: Path, what: str) -> N
     assert (path / "mine").exists()
     assert asked("other") or what == "key"
     assert asked("other") == (what == "key")
-    assert not list(folder.glob(UNFINISHED + "*"))
+    assert not list(folder.glob(TEMPORARY_PREFIX + "*"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to count handles")

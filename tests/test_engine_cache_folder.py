@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from piecewise.engine.runtime import code_cache
-from piecewise.engine.runtime.code_cache import KEY, KEY_SIZE
+from piecewise.engine.runtime.code_cache import KEY_FILE, KEY_SIZE
 
 from .code_cache import (
     CODE,
@@ -52,23 +52,23 @@ ODD_KEYS: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("odd", odd_files(ODD_KEYS))
 def test_an_odd_key_is_made_anew(folder: Path, odd: Callable[[Path], None]) -> None:
     asked()
-    before = (folder / KEY).read_bytes()
-    odd(folder / KEY)
+    before = (folder / KEY_FILE).read_bytes()
+    odd(folder / KEY_FILE)
     assert asked()
-    after = (folder / KEY).read_bytes()
+    after = (folder / KEY_FILE).read_bytes()
     assert after != before
     assert len(after) == KEY_SIZE
-    assert is_integer(folder / KEY, after)
+    assert is_integer(folder / KEY_FILE, after)
     assert is_integer(folder / name_of(), sealed(after, TEXT, CODE))
     assert not asked()
-    assert {path.name for path in folder.iterdir()} == {KEY, name_of()}
+    assert {path.name for path in folder.iterdir()} == {KEY_FILE, name_of()}
 
 
 def test_another_key_opens_nothing(folder: Path) -> None:
     asked()
-    (folder / KEY).write_bytes(b"k" * KEY_SIZE)
+    (folder / KEY_FILE).write_bytes(b"k" * KEY_SIZE)
     assert asked()
-    assert (folder / KEY).read_bytes() == b"k" * KEY_SIZE  # a good one stays
+    assert (folder / KEY_FILE).read_bytes() == b"k" * KEY_SIZE  # a good one stays
     assert is_integer(folder / name_of(), sealed(b"k" * KEY_SIZE, TEXT, CODE))
     assert not asked()
 
@@ -104,11 +104,11 @@ def test_a_link_to_a_folder_is_not_used(folder: Path, monkeypatch: pytest.Monkey
     folder.rename(folder.parent / "real")
     folder.symlink_to("real")
     for written in (folder, f"{folder}/", f"{folder}/."):
-        monkeypatch.setenv(code_cache.CHOICE, str(written))
+        monkeypatch.setenv(code_cache.VARIABLE, str(written))
         assert asked()
         assert asked("new")
     assert seen(folder) == before
-    monkeypatch.setenv(code_cache.CHOICE, str(folder.parent / "real"))
+    monkeypatch.setenv(code_cache.VARIABLE, str(folder.parent / "real"))
     assert not asked()
 
 
@@ -132,7 +132,7 @@ def test_missing_folders_above_are_made_for_this_user_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = folder / "a" / "b"
-    monkeypatch.setenv(code_cache.CHOICE, str(deep))
+    monkeypatch.setenv(code_cache.VARIABLE, str(deep))
     assert asked()
     assert not asked()
     if POSIX:
@@ -142,12 +142,12 @@ def test_missing_folders_above_are_made_for_this_user_alone(
 @needs_modes
 def test_what_is_no_folder_or_no_file_is_not_opened(folder: Path) -> None:
     asked()
-    with code_cache._Folder(folder) as held:
+    with code_cache._CacheDirectory(folder) as held:
         os.mkfifo(folder / "pipe", 0o600)
         assert held.read("pipe", 0, 10) is None
-        assert held.read(KEY, 0, KEY_SIZE) is not None
-    with pytest.raises(OSError, match=r"Not a directory|not a folder"):
-        code_cache._Folder(folder / KEY)
+        assert held.read(KEY_FILE, 0, KEY_SIZE) is not None
+    with pytest.raises(OSError, match=r"Not a directory|not a private directory"):
+        code_cache._CacheDirectory(folder / KEY_FILE)
 
 
 @needs_modes
@@ -159,9 +159,9 @@ def test_links_and_junctions_are_known_where_opening_follows_them(
     """As on Windows, where nothing else tells them."""
     plain = SimpleNamespace(st_mode=stat.S_IFDIR, st_file_attributes=stat.FILE_ATTRIBUTE_DIRECTORY)
     junction = SimpleNamespace(st_mode=stat.S_IFDIR, st_file_attributes=0x410)
-    assert [code_cache._link(info) for info in (plain, junction)] == [False, True]  # type: ignore[arg-type]
+    assert [code_cache._is_link(info) for info in (plain, junction)] == [False, True]  # type: ignore[arg-type]
 
-    monkeypatch.setattr(code_cache, "_READ", os.O_RDONLY)
+    monkeypatch.setattr(code_cache, "_OPEN_READ", os.O_RDONLY)
     asked()
     if what == "code":
         linked(folder / name_of())
@@ -170,7 +170,7 @@ def test_links_and_junctions_are_known_where_opening_follows_them(
         assert not asked()
     else:
         number = folder.stat().st_ino
-        monkeypatch.setattr(code_cache, "_link", lambda info: info.st_ino == number)
+        monkeypatch.setattr(code_cache, "_is_link", lambda info: info.st_ino == number)
         assert asked()
         assert asked()
 
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_written_still_gives() -> None:
         told = subprocess.run(
             [sys.executable, "-c", READ_ONLY],
             check=False,
-            env=os.environ | {code_cache.CHOICE: f"{home}/code"},
+            env=os.environ | {code_cache.VARIABLE: f"{home}/code"},
             capture_output=True,
             text=True,
         )
@@ -235,7 +235,7 @@ def test_what_another_user_owns_is_not_used(
 ) -> None:
     """As it looks to this user when someone else made one of them."""
     asked()
-    path = {"code": folder / name_of(), "key": folder / KEY, "folder": folder}[what]
+    path = {"code": folder / name_of(), "key": folder / KEY_FILE, "folder": folder}[what]
     theirs, before = path.stat().st_ino, seen(folder)
 
     def as_theirs(real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
@@ -263,7 +263,7 @@ def test_what_another_user_owns_is_not_used(
 @pytest.mark.parametrize("what", ["code", "key", "folder"])
 def test_what_was_given_away_is_not_used(folder: Path, what: str) -> None:
     asked()
-    path = {"code": folder / name_of(), "key": folder / KEY, "folder": folder}[what]
+    path = {"code": folder / name_of(), "key": folder / KEY_FILE, "folder": folder}[what]
     before = seen(folder)
     os.chown(path, NOBODY, NOBODY)
     assert asked()
@@ -304,7 +304,7 @@ def test_no_folder_is_made_below_one_of_another_user(
 def test_it_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     asked()
     before = seen(folder)
-    monkeypatch.setenv(code_cache.CHOICE, word)
+    monkeypatch.setenv(code_cache.VARIABLE, word)
     monkeypatch.chdir(folder.parent)
     assert asked()
     assert asked()
@@ -322,8 +322,8 @@ PLACES = [
     ("win32", {"HOME": "/h", "LOCALAPPDATA": "/l"}, "/l/piecewise/code"),
     ("win32", {"HOME": "/h"}, None),
     ("win32", {"HOME": "/h", "LOCALAPPDATA": "l"}, None),
-    ("win32", {code_cache.CHOICE: "/c", "LOCALAPPDATA": "/l"}, "/c"),
-    ("linux", {code_cache.CHOICE: "/c", "HOME": "/h"}, "/c"),
+    ("win32", {code_cache.VARIABLE: "/c", "LOCALAPPDATA": "/l"}, "/c"),
+    ("linux", {code_cache.VARIABLE: "/c", "HOME": "/h"}, "/c"),
 ]
 
 
@@ -332,17 +332,17 @@ PLACES = [
 def test_where_it_stands(
     monkeypatch: pytest.MonkeyPatch, system: str, words: dict[str, str], place: str | None
 ) -> None:
-    for name in (code_cache.CHOICE, "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in (code_cache.VARIABLE, "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in words.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", system)
-    assert code_cache.place() == (Path(place) if place else None)
+    assert code_cache.cache_path() == (Path(place) if place else None)
 
 
 @needs_modes
 def test_it_stands_in_the_users_cache_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(code_cache.CHOICE)
+    monkeypatch.delenv(code_cache.VARIABLE)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     assert asked()
@@ -351,7 +351,7 @@ def test_it_stands_in_the_users_cache_folder(folder: Path, monkeypatch: pytest.M
 
 
 def test_without_a_home_it_only_takes_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (code_cache.CHOICE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in (code_cache.VARIABLE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it does where it finds none
     monkeypatch.chdir(folder.parent)
@@ -364,7 +364,7 @@ def test_a_folder_from_here_is_found_and_no_here_is_no_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
-    monkeypatch.setenv(code_cache.CHOICE, "code")
+    monkeypatch.setenv(code_cache.VARIABLE, "code")
     assert asked()
     assert not asked()
     assert (folder / name_of()).is_file()

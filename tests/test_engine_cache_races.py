@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 
 from piecewise.engine.runtime import code_cache
-from piecewise.engine.runtime.code_cache import HEAD, KEY, KEY_SIZE, UNFINISHED, cached
+from piecewise.engine.runtime.code_cache import (
+    HEADER_SIZE,
+    KEY_FILE,
+    KEY_SIZE,
+    TEMPORARY_PREFIX,
+    cached,
+)
 
 from .code_cache import (
     CODE,
@@ -42,7 +48,7 @@ def test_what_cannot_be_kept_is_made_every_time(
         broken.setattr(os, step, failing(number))
         assert asked()
         assert asked()
-    assert not folder.exists() or {path.name for path in folder.iterdir()} <= {KEY}
+    assert not folder.exists() or {path.name for path in folder.iterdir()} <= {KEY_FILE}
     assert asked()
     assert not asked()
 
@@ -51,7 +57,7 @@ def test_a_temporary_file_that_stands_there_is_not_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked()
-    standing = folder / (UNFINISHED + "07" * 8)
+    standing = folder / (TEMPORARY_PREFIX + "07" * 8)
     standing.write_bytes(b"someone's")
     with monkeypatch.context() as certain:
         certain.setattr(os, "urandom", lambda size: b"\7" * size)
@@ -79,7 +85,7 @@ def test_ctrl_c_leaves_nothing_half_done(
         broken.setattr(os, "link" if first else "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
             cached(TEXT, lambda: CODE)
-    assert {path.name for path in folder.iterdir()} == (set() if first else {KEY})
+    assert {path.name for path in folder.iterdir()} == (set() if first else {KEY_FILE})
     assert asked()
     assert not asked()
 
@@ -96,7 +102,7 @@ def test_a_disk_that_gets_full_halfway_leaves_no_part(folder: Path) -> None:
         assert asked(TEXT, CODE * 1_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert {path.name for path in folder.iterdir()} == {KEY, name_of("small")}
+    assert {path.name for path in folder.iterdir()} == {KEY_FILE, name_of("small")}
     assert not asked("small", b"small")
 
 
@@ -109,29 +115,29 @@ def test_a_key_that_someone_was_faster_with_is_used(
     real, theirs = os.link, b"t" * KEY_SIZE
 
     def slower(source: str, target: str, **at: Any) -> None:
-        (folder / KEY).write_bytes(theirs)
-        (folder / KEY).chmod(0o600)
+        (folder / KEY_FILE).write_bytes(theirs)
+        (folder / KEY_FILE).chmod(0o600)
         real(source, target, **at)
 
     monkeypatch.setattr(os, "link", slower)
     assert asked()
-    assert (folder / KEY).read_bytes() == theirs
+    assert (folder / KEY_FILE).read_bytes() == theirs
     assert is_integer(folder / name_of(), sealed(theirs, TEXT, CODE))
     assert not asked()
 
 
-@pytest.mark.skipif(not code_cache._PINNED, reason="folders cannot be held open here")
+@pytest.mark.skipif(not code_cache._USE_DIR_FD, reason="folders cannot be held open here")
 def test_another_folder_in_its_place_after_the_check_is_not_looked_into(tmp_path: Path) -> None:
     path = tmp_path / "code"
     path.mkdir(0o700)
-    with code_cache._Folder(path) as held:
+    with code_cache._CacheDirectory(path) as held:
         path.rename(tmp_path / "away")
         path.mkdir(0o700)
-        (path / KEY).write_bytes(b"f" * KEY_SIZE)
-        (path / KEY).chmod(0o600)
-        assert held.read(KEY, KEY_SIZE, KEY_SIZE) is None
+        (path / KEY_FILE).write_bytes(b"f" * KEY_SIZE)
+        (path / KEY_FILE).chmod(0o600)
+        assert held.read(KEY_FILE, KEY_SIZE, KEY_SIZE) is None
         held.write("new", b"content")
-    assert [file.name for file in path.iterdir()] == [KEY]
+    assert [file.name for file in path.iterdir()] == [KEY_FILE]
     assert (tmp_path / "away" / "new").read_bytes() == b"content"
 
 
@@ -146,16 +152,16 @@ def test_a_file_that_changes_its_size_while_read_is_none(
         info = real(handle)
         return os.stat_result((*info[:6], info.st_size + change, *info[7:10]))
 
-    with code_cache._Folder(folder) as held:
+    with code_cache._CacheDirectory(folder) as held:
         monkeypatch.setattr(os, "fstat", earlier)
-        assert held.read(KEY, 0, 99) is None
+        assert held.read(KEY_FILE, 0, 99) is None
         monkeypatch.undo()
-        assert held.read(KEY, 0, 99) == (folder / KEY).read_bytes()
+        assert held.read(KEY_FILE, 0, 99) == (folder / KEY_FILE).read_bytes()
 
 
 def worker(number: int, together: Any, results: Any) -> None:
     """Reads and writes the same few codes as all others, and spoils some."""
-    code_cache.MOST_FOLDER = 5 * 20_100
+    code_cache.MAX_CACHE_SIZE = 5 * 20_100
     wrong = misses = 0
     together.wait()
     for turn in range(150):
@@ -165,8 +171,8 @@ def worker(number: int, together: Any, results: Any) -> None:
         wrong += cached(f"code {which}", make) != right
         misses += make.calls
         if number == 0 and turn % 10 == 0:
-            place = Path(os.environ[code_cache.CHOICE])
-            victim = place / (KEY if turn % 50 == 40 else name_of(f"code {which}"))
+            place = Path(os.environ[code_cache.VARIABLE])
+            victim = place / (KEY_FILE if turn % 50 == 40 else name_of(f"code {which}"))
             try:
                 victim.write_bytes(b"spoiled" * (turn + 1))
             except OSError:
@@ -178,7 +184,7 @@ def test_many_processes_do_no_harm_to_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "code"
-    monkeypatch.setenv(code_cache.CHOICE, str(place))
+    monkeypatch.setenv(code_cache.VARIABLE, str(place))
     spawn = multiprocessing.get_context("spawn")
     together, results = spawn.Barrier(8), spawn.Queue()
     workers = [spawn.Process(target=worker, args=(n, together, results)) for n in range(8)]
@@ -190,7 +196,7 @@ def test_many_processes_do_no_harm_to_each_other(
         assert process.exitcode == 0
     assert [wrong for wrong, _ in told] == [0] * 8
     assert 8 <= sum(misses for _, misses in told) < 8 * 150  # made, and hit
-    assert all(path.name == KEY or len(path.name) == 64 for path in place.iterdir())
+    assert all(path.name == KEY_FILE or len(path.name) == 64 for path in place.iterdir())
 
 
 def first(number: int, together: Any, results: Any) -> None:
@@ -199,7 +205,7 @@ def first(number: int, together: Any, results: Any) -> None:
 
 
 def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(code_cache.CHOICE, str(tmp_path / "code"))
+    monkeypatch.setenv(code_cache.VARIABLE, str(tmp_path / "code"))
     spawn = multiprocessing.get_context("spawn")
     together, results = spawn.Barrier(8), spawn.Queue()
     workers = [spawn.Process(target=first, args=(n, together, results)) for n in range(8)]
@@ -215,8 +221,8 @@ def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_too_large_an_object_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (code_cache.MOST_OBJECT, code_cache.MOST_FOLDER) == (64 * 2**20, 256 * 2**20)
-    monkeypatch.setattr(code_cache, "MOST_OBJECT", len(CODE))
+    assert (code_cache.MAX_CODE_SIZE, code_cache.MAX_CACHE_SIZE) == (64 * 2**20, 256 * 2**20)
+    monkeypatch.setattr(code_cache, "MAX_CODE_SIZE", len(CODE))
     assert asked(TEXT, CODE + b"\0")
     assert asked(TEXT, CODE + b"\0")
     assert not folder.exists()
@@ -232,7 +238,7 @@ def aged(path: Path, seconds: float) -> None:
 def test_what_was_longest_of_no_use_goes_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code_cache, "MOST_FOLDER", 4 * (HEAD + len(CODE)))
+    monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 4 * (HEADER_SIZE + len(CODE)))
     for age, key in enumerate("abcd"):
         assert asked(key)
         aged(folder / name_of(key), 1000 - age)
@@ -240,15 +246,15 @@ def test_what_was_longest_of_no_use_goes_first(
     assert asked("e")
     kept = {key for key in "abcde" if (folder / name_of(key)).exists()}
     assert kept == set("acde")
-    assert asked("f", CODE * 2 + bytes(HEAD))  # twice as large
+    assert asked("f", CODE * 2 + bytes(HEADER_SIZE))  # twice as large
     kept = {key for key in "abcdef" if (folder / name_of(key)).exists()}
     assert kept == set("aef")
-    assert not asked("f", CODE * 2 + bytes(HEAD))
+    assert not asked("f", CODE * 2 + bytes(HEADER_SIZE))
     assert not asked("a")
 
 
 def test_the_limit_is_kept_to_the_byte(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code_cache, "MOST_FOLDER", 2 * (HEAD + len(CODE)))
+    monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 2 * (HEADER_SIZE + len(CODE)))
     assert asked("a")
     assert asked("b")
     assert not asked("a")
@@ -265,7 +271,7 @@ def test_what_cannot_be_removed_is_passed_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Windows a file that someone reads."""
-    monkeypatch.setattr(code_cache, "MOST_FOLDER", 3 * (HEAD + len(CODE)))
+    monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 3 * (HEADER_SIZE + len(CODE)))
     for age, key in enumerate("abc"):
         assert asked(key)
         aged(folder / name_of(key), 1000 - age)
@@ -283,24 +289,26 @@ def test_what_cannot_be_removed_is_passed_over(
 
 def test_only_its_own_files_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked("a")
-    monkeypatch.setattr(code_cache, "MOST_FOLDER", 0)
+    monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 0)
     mine = ["thesis.txt", name_of().upper(), name_of()[:-1], name_of() + "0", ".new", "g" * 64]
     for name in mine:
         (folder / name).write_bytes(b"mine")
         aged(folder / name, 1e6)
     (folder / ("0" * 64)).mkdir()  # and this cannot be removed
-    secret = (folder / KEY).read_bytes()
+    secret = (folder / KEY_FILE).read_bytes()
     assert asked("b")
-    assert {path.name for path in folder.iterdir()} == {*mine, KEY, "0" * 64, name_of("b")}
-    assert (folder / KEY).read_bytes() == secret
+    assert {path.name for path in folder.iterdir()} == {*mine, KEY_FILE, "0" * 64, name_of("b")}
+    assert (folder / KEY_FILE).read_bytes() == secret
 
 
 def test_what_stopped_writers_left_is_removed_after_a_while(folder: Path) -> None:
     asked("a")
     for name, age in itertools.product(("one", "two"), (0, 3000, 4000, -4000)):
-        path = folder / f"{UNFINISHED}{name}{age}"
+        path = folder / f"{TEMPORARY_PREFIX}{name}{age}"
         path.write_bytes(b"half")
         aged(path, age)
     assert asked("b")
-    left = {path.name for path in folder.glob(UNFINISHED + "*")}
-    assert left == {f"{UNFINISHED}{name}{age}" for name in ("one", "two") for age in (0, 3000)}
+    left = {path.name for path in folder.glob(TEMPORARY_PREFIX + "*")}
+    assert left == {
+        f"{TEMPORARY_PREFIX}{name}{age}" for name in ("one", "two") for age in (0, 3000)
+    }

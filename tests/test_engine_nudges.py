@@ -49,9 +49,9 @@ def nudged(
     made: Sample, loss: str, moment: StepContext | None, machine: Target, threads: int = 1
 ) -> FiniteDifferences:
     program = FiniteDifferenceProgram(
-        made.architecture, loss, training=moment is not None, form=machine
+        made.architecture, loss, training=moment is not None, target=machine
     )
-    return program.nudges(made.arrays, made.x, made.right, moment, threads)
+    return program.differences(made.arrays, made.x, made.right, moment, threads)
 
 
 def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: str) -> None:
@@ -97,7 +97,7 @@ def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> Non
 
 
 def test_the_bits_are_the_same_on_any_threads_and_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finite_differences, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(finite_differences, "MULTIPLICATIONS_PER_THREAD", 1)
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "bits", 40)
     bits = set()
     for vectors in FORMS:
@@ -115,16 +115,16 @@ def test_the_program_reads_nothing_unwritten_and_writes_only_into_its_places(see
     program = FiniteDifferenceProgram(
         made.architecture, "cross-entropy", training=True, guard=GUARD
     )
-    memory = aligned(program.program.memory, np.uint8)
+    memory = aligned(program.ir.memory, np.uint8)
     memory[:] = 0xFF  # no numbers
     program.memories = [memory]
-    found = program.nudges(made.arrays, made.x, made.right, moment, 1)
+    found = program.differences(made.arrays, made.x, made.right, moment, 1)
     wanted = nudged(made, "cross-entropy", moment, form("avx2"))
     for name, array in wanted.arrays.items():
         assert array.tobytes() == found.arrays[name].tobytes(), f"{made}: {name}"
     free = np.ones(memory.size, bool)
-    free[: program.program.plan.start] = False
-    for place in program.program.plan.buffers.values():
+    free[: program.ir.plan.start] = False
+    for place in program.ir.plan.buffers.values():
         free[place.offset : place.offset + place.size] = False
     assert free.sum() > GUARD
     assert (memory[free] == 0xFF).all(), made

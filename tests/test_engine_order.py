@@ -203,15 +203,15 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
     text, _, loss, optimizer, *_ = NETS[name]
     parameters, running_stats = flat(made)
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
-    answers = InferenceProgram(made.architecture, form=machine)
+    answers = InferenceProgram(made.architecture, target=machine)
     weights = weights_for(name)
     purpose = ProgramSpec(
         "train", False, loss, optimizer, training=True, weighted=weights is not None
     )
-    nothing = TrainingProgram(made.architecture, replace(purpose, optimizer="none"), form=machine)
+    nothing = TrainingProgram(made.architecture, replace(purpose, optimizer="none"), target=machine)
     for max_shards in (1, 2, 16):
         wanted = by_the_book(name, max_shards)
-        learner = TrainingProgram(made.architecture, purpose, form=machine)
+        learner = TrainingProgram(made.architecture, purpose, target=machine)
         learner.context.write_float("momentum", float(MOMENTUM))
         learner.context.write_float("decay", float(DECAY))
         for threads in (1, 2):

@@ -27,9 +27,9 @@ from piecewise.engine.ir.window_terms import (
 from piecewise.engine.runtime.llvm_compiler import (
     CompilationError,
     MachineCode,
-    compiled,
+    compile_ir,
     host_target,
-    loaded,
+    load_object,
 )
 from piecewise.engine.runtime.thread_pool import aligned
 
@@ -136,7 +136,7 @@ def ran(arguments: str, write: Callable[[Function], None], *arrays: Array | int)
     write(function)
     module.add(function)
     module.declarations.add(f"declare {v} @llvm.fma.v16f32({v}, {v}, {v})")
-    native = loaded(compiled(module.text(), machine), machine)
+    native = load_object(compile_ir(module.text(), machine), machine)
     kinds = [ctypes.c_int64 if isinstance(a, int) else ctypes.c_void_p for a in arrays]
     given: list[Any] = [a if isinstance(a, int) else a.ctypes.data for a in arrays]
     ctypes.CFUNCTYPE(None, *kinds)(native.address("tried"))(*given)
@@ -270,9 +270,9 @@ def test_equal_tables_are_written_once() -> None:
 )
 def test_an_invalid_program_is_not_compiled(body: str, complaint: str) -> None:
     valid = "define void @tried() {\nentry:\n  ret void\n}"
-    assert compiled(valid, host_target())
+    assert compile_ir(valid, host_target())
     broken = valid.replace("  ret", f"  {body}\n  ret")
     with pytest.raises(CompilationError, match=r"^LLVM rejects the generated program: ") as caught:
-        compiled(broken, host_target())
+        compile_ir(broken, host_target())
     assert complaint in str(caught.value)
     assert "a bug in piecewise" in str(caught.value)

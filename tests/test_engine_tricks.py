@@ -42,11 +42,11 @@ def learner(
     shape: tuple[int, int, int],
     *,
     uint8_input: bool,
-    form: Target | None = None,
+    target: Target | None = None,
     wanted: dict[str, Any] = MOVED,
 ) -> TrainingProgram:
     purpose = replace(ProgramSpec("train", uint8_input), **wanted)
-    return TrainingProgram(Architecture("full 2", shape, 2), purpose, form, guard=192)
+    return TrainingProgram(Architecture("full 2", shape, 2), purpose, target, guard=192)
 
 
 def by_engine(program: TrainingProgram, pictures: Array, order: Array) -> Array:
@@ -163,7 +163,7 @@ def test_the_bits_are_the_same_in_every_form(
     order = np.arange(40)
     found = []
     for form in forms():
-        program = learner(shape, uint8_input=True, form=form, wanted=wanted)
+        program = learner(shape, uint8_input=True, target=form, wanted=wanted)
         program.set_augmentation(tricks, "dark", 5, 3)
         found.append(by_engine(program, pictures, order).tobytes())
     assert len(set(found)) == 1

@@ -193,10 +193,10 @@ def test_weights_are_kept_alive_and_belong_to_weighted_programs() -> None:
     made, order = made_for(NO_NORM, "squared")
     x, labels = made.x.astype(np.float32), made.right.astype(np.int64)
     learner = learner_for(made, "squared", x)
-    with pytest.raises(AssertionError, match="not every picture has a weight"):
+    with pytest.raises(AssertionError, match="not every example has a weight"):
         learner.run_steps(order, labels, 37, 0, RATES[:1], 1)
     learner.set_sample_weights(weights_for(COUNT + SPARE - 1))
-    with pytest.raises(AssertionError, match="not every picture has a weight"):
+    with pytest.raises(AssertionError, match="not every example has a weight"):
         learner.run_steps(order, labels, 37, 0, RATES[:1], 1)
     twos = np.full(COUNT + SPARE, 2, np.float32)
     learner.set_sample_weights(twos)

@@ -17,7 +17,7 @@ import pytest
 
 from piecewise import LimitError, Network
 from piecewise.core.windows import complete_windows
-from piecewise.engine.codegen.layer_pieces import SplitThresholds, pieces
+from piecewise.engine.codegen.layer_pieces import SplitThresholds, split_layer
 from piecewise.engine.ir.feature_maps import FeatureMapLayout
 from piecewise.engine.ir.window_terms import forward_terms
 from piecewise.engine.kernels.convolution import Correlation
@@ -48,24 +48,24 @@ def pictures(count: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
 @contextmanager
 def surely(count: int) -> Iterator[None]:
     """So many helpers look for pieces all the time."""
-    break_if, help_out = threading.Event(), HELPERS.prepare()
+    leave, help_out = threading.Event(), HELPERS.compile()
 
     def serve(number: int) -> None:
-        while not break_if.is_set():
+        while not leave.is_set():
             help_out(HELPERS.block.address, number, 100)
 
     threads = [threading.Thread(target=serve, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     yield
-    break_if.set()
+    leave.set()
     for thread in threads:
         thread.join(HANG)
         assert not thread.is_alive()
 
 
 def taken() -> int:
-    return sum(HELPERS.block.taken(number) for number in range(7))
+    return sum(HELPERS.block.pieces_claimed(number) for number in range(7))
 
 
 def guarded(made: SingleImageProgram) -> np.ndarray:
@@ -82,18 +82,18 @@ def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> No
         SingleImageProgram,
         net.architecture,
         uint8_input=x.dtype == np.uint8,
-        form=host_target(form),
+        target=host_target(form),
     )
     numbers = net.parameters.flat, net.running_stats.flat, net.preprocessor.scaling
-    alone = made(cutting=SplitThresholds(layer=1 << 60))
+    alone = made(thresholds=SplitThresholds(layer=1 << 60))
     alone.set_weights(*numbers)
     wanted = [alone.logits(picture).tobytes() for picture in x]
-    together = made(guard=GUARD, cutting=SMALLEST)
+    together = made(guard=GUARD, thresholds=SMALLEST)
     together.set_weights(*numbers)
     free = guarded(together)
     for threads in (1, 2, 4):
         for picture, bits in zip(x, wanted, strict=True):
-            assert together.logits(picture, together.threads(threads)).tobytes() == bits, said
+            assert together.logits(picture, together.thread_count(threads)).tobytes() == bits, said
     assert (together.memory[free] == 0xA5).all(), said
 
 
@@ -137,9 +137,9 @@ def test_a_called_helper_comes() -> None:
 def wait_for_rest() -> None:
     """Until no helper is called any more: each waits in its queue, and looks nowhere."""
     until = time.monotonic() + HANG
-    while any(HELPERS._called) and time.monotonic() < until:
+    while any(HELPERS._awake) and time.monotonic() < until:
         time.sleep(0.01)
-    assert not any(HELPERS._called)
+    assert not any(HELPERS._awake)
 
 
 def test_helpers_rest_when_nobody_asks() -> None:
@@ -147,7 +147,7 @@ def test_helpers_rest_when_nobody_asks() -> None:
     for _ in range(50):
         compiled.logits(x)
     wait_for_rest()
-    assert all(calls.empty() for calls in HELPERS._calls)
+    assert all(calls.empty() for calls in HELPERS._queues)
     assert HELPERS._threads
 
 
@@ -233,7 +233,7 @@ def forever():
 asked = threading.Event()
 def rest():
     from piecewise.engine.runtime.helper_threads import HELPERS
-    while any(HELPERS._called):
+    while any(HELPERS._awake):
         time.sleep(0.01)
 """
 ENDS = {
@@ -274,18 +274,18 @@ def test_ctrl_c_ends_it() -> None:
 
 def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     made, called = helper_threads.HelperThreads(), list[int]()
-    monkeypatch.setattr(made, "_start", called.append)
+    monkeypatch.setattr(made, "_wake_helper", called.append)
     now = iter([10.0, 11.0, 11.0005])
     monkeypatch.setattr(helper_threads, "perf_counter", lambda: next(now))
-    made.call(2, large=False)
-    made.call(2, large=False)
+    made.wake(2, large=False)
+    made.wake(2, large=False)
     assert called == []
-    made.call(1, large=False)  # half a millisecond later
+    made.wake(1, large=False)  # half a millisecond later
     assert called == [0]
     other = helper_threads.HelperThreads()
-    monkeypatch.setattr(other, "_start", called.append)
+    monkeypatch.setattr(other, "_wake_helper", called.append)
     monkeypatch.setattr(helper_threads, "perf_counter", lambda: 99.0)
-    other.call(2, large=True)
+    other.wake(2, large=True)
     assert called == [0, 0, 1]
 
 
@@ -315,7 +315,7 @@ def correlation(rows: int, columns: int, blocks: int) -> Correlation:
 @pytest.mark.parametrize("least", [1, 5_000, 50_000])
 def test_pieces_are_the_whole_once(rows: int, columns: int, blocks: int, least: int) -> None:
     met = np.zeros((rows, blocks), int)
-    found = pieces(correlation(rows, columns, blocks), rows, SplitThresholds(0, least, 1))
+    found = split_layer(correlation(rows, columns, blocks), rows, SplitThresholds(0, least, 1))
     for row, high, block, wide in found:
         assert high > 0 < wide
         met[row : row + high, block : block + wide] += 1
@@ -331,11 +331,11 @@ def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) ->
         ("conv 32 3 pad=same, relu, conv 32 3 pad=same, relu, pool 2, full", (3, 32, 32), 2),
     ):
         made = SingleImageProgram(Architecture(layers, shape, 2))
-        assert made.threads(None) == threads
-        assert made.threads(1) == 1
-        assert made.threads(5) == (5 if threads > 1 else 1)  # a small one is not even cut
+        assert made.thread_count(None) == threads
+        assert made.thread_count(1) == 1
+        assert made.thread_count(5) == (5 if threads > 1 else 1)  # a small one is not even cut
     monkeypatch.setattr(single_image, "processors", lambda: 1)
-    assert made.threads(None) == 1
+    assert made.thread_count(None) == 1
 
 
 def test_a_number_of_threads_is_checked() -> None:
@@ -354,7 +354,7 @@ def test_a_container_has_the_processors_it_may_use(
     paths = [tmp_path / str(number) for number in range(max(1, len(told)))]
     for path, text in zip(paths, told, strict=False):
         path.write_text(text + "\n")
-    monkeypatch.setattr(thread_pool, "_QUOTAS", (tuple(map(str, paths)),))
-    thread_pool._quota.cache_clear()
-    assert thread_pool._quota() == (wanted or thread_pool._NO_QUOTA)
-    thread_pool._quota.cache_clear()
+    monkeypatch.setattr(thread_pool, "_QUOTA_FILES", (tuple(map(str, paths)),))
+    thread_pool._cgroup_quota.cache_clear()
+    assert thread_pool._cgroup_quota() == (wanted or thread_pool._NO_QUOTA)
+    thread_pool._cgroup_quota.cache_clear()

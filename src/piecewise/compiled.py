@@ -30,9 +30,9 @@ class CompiledNetwork:
         self._single = SingleImageProgram(net.architecture)
         flat, running_stats = self.net.parameters.flat, self.net.running_stats.flat
         self._single.set_weights(flat, running_stats, net.preprocessor.scaling)
-        self._together = self._single.threads(self.threads)
-        self._shape = self._single.given.shape
-        self._kind = self._single.given.dtype
+        self._together = self._single.thread_count(self.threads)
+        self._shape = self._single.input.shape
+        self._kind = self._single.input.dtype
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy is compiled anew: machine code stays where it is."""

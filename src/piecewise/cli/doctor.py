@@ -46,7 +46,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 def _found() -> dict[str, Any]:
     found: dict[str, Any] = {"schema": 1, **environment()}
-    place = code_cache.place()
+    place = code_cache.cache_path()
     found["machine"] = platform.machine()
     found["cache"] = str(place) if place else "off"
     found["extras"] = {name: find_spec(name) is not None for name in EXTRAS}

@@ -1,28 +1,33 @@
-"""The speed: a network compiled at run time to one native program.
+"""The native engine: a network compiled at run time to machine code by LLVM.
 
-One picture per lane, sixteen pictures a group: a stack lies as [channel][row][column][16] float32,
-so that every inner operation is one multiplication and addition of a weight with sixteen pictures'
-values, whatever the sizes. What a layer means stands in `piecewise.reference`; this room must agree
-with it and never imports it.
+A batch is processed in groups of sixteen examples, one example per vector lane. A group's feature
+maps are stored as [channel][row][column][16] float32, so that every inner operation is a fused
+multiply-add of one weight with the values of sixteen examples, whatever the layer's sizes.
+`piecewise.reference` defines what each layer computes; the engine agrees with it and never imports
+it.
 
-The order of every sum follows from shapes and recipe alone, never from threads or vectors:
+The order of every sum follows from the shapes and the recipe alone, not from the number of threads
+or the width of the vectors. A trained network therefore has the same bits on every machine:
 
-- an output of a convolution or a full layer is one chain of fused multiply-adds: the bias, then
-  channel, kernel row, kernel column (padding left out); its input's gradient: feature, kernel row,
-  kernel column, from zero;
-- a convolution's weight gradient is a chain per picture over the rows and columns of the output,
-  then the sixteen pictures of a group as a tree (i + 8, i + 4, i + 2, i + 1), then added to the
-  group's shard; norm's statistics and every bias likewise;
-- norm's mean of a group is rounded: the mean of (x - mean), likewise, is what it is off by, and a
-  normal value is (x - mean) / deviation - off / deviation, fused; running averages have no off;
-- norm's way back takes from a slope first its map's shift, then the normal value times its map's
-  stretch, fused, and multiplies what is left by weight / deviation, worked out once a map;
-- a full layer's weight gradient is one chain over the pictures of a shard;
-- where pictures have weights, a picture's is multiplied once into its loss, when that is complete,
-  and once into the slope of each of its logits, before that is divided by the batch's pictures;
-- shards are added in their order; which groups belong to which is a matter of the batch size.
+- An output of a convolution or a fully connected layer is one chain of fused multiply-adds: the
+  bias, then channel, kernel row, kernel column (padding is skipped). The gradient of its input is
+  one chain from zero: feature, kernel row, kernel column.
+- A convolution's weight gradient is one chain per example over the rows and columns of the output.
+  The sixteen examples of a group are then added as a tree (i + 8, i + 4, i + 2, i + 1), and the
+  result is added to the group's shard. Batch norm statistics and bias gradients are summed in the
+  same way.
+- Batch norm corrects the rounding of a group's mean: the correction is the mean of (x - mean), and
+  a normalized value is (x - mean) / deviation - correction / deviation, fused. Running averages
+  have no correction.
+- The backward pass of batch norm subtracts from a gradient first its channel's shift, then the
+  normalized value times its channel's scale, fused, and multiplies the rest by
+  weight / deviation, which is computed once per channel.
+- A fully connected layer's weight gradient is one chain over the examples of a shard.
+- A sample weight is multiplied into the example's finished loss, and into the gradient of each of
+  its logits before that is divided by the batch size.
+- Shards are added in order. The batch size alone decides which groups belong to which shard.
 
-Nudging (`nudges.py`) runs the way forward in float64, written by the same kernels: a difference of
-two losses needs it. What a parameter's nudges differ by is a tree over the pictures of a group,
-then added group by group.
+Finite differences (`codegen/finite_differences.py`) run the forward pass in float64, with the same
+kernels, because the difference of two losses needs that precision. The differences of a group's
+examples are added as a tree, and the groups in order.
 """

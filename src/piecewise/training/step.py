@@ -140,7 +140,7 @@ class Nudging:
         found: FiniteDifferences | Gradients
         if course.weights is None:
             found = network_programs.finite_differences(
-                *given, threads=self.threads, between=self.report
+                *given, threads=self.threads, callback=self.report
             )
         else:
             found = numerical_gradients(*given, course.weights[chosen])

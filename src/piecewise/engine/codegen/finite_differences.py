@@ -1,9 +1,11 @@
-"""The program that nudges: each parameter up and down a bit, in float64, and how the losses differ.
+"""Finite differences as LLVM IR: the float64 program behind `Network.numerical_gradients`.
 
-`from0` runs the whole network on a group, `fromN` what begins with pass N: a nudge changes nothing
-before its own pass. `look` gives losses and statistics as they are; `nudgeN` nudges the parameters
-of pass N. Threads claim a few parameters at a time, each nudges them in weights of its own; what a
-parameter gets is added group by group, whoever does it.
+Each parameter is nudged up and down by a small step, and the difference of the losses is summed.
+`forward_fromN` runs the forward pass from pass N on; a nudge changes nothing before its own pass,
+so `forward_from0` runs once per group. `evaluate` computes losses and batch statistics without a
+nudge; `differencesN` nudges the parameters of pass N. Threads claim a few parameters at a time and
+nudge them in their own copy of the weights. The differences of a parameter are added group by
+group, whichever thread computes them.
 """
 
 from __future__ import annotations
@@ -25,129 +27,129 @@ from ..passes.chain import passes_of
 
 @dataclass(frozen=True)
 class FiniteDifferenceIR:
-    """The text and what there is to know to run it."""
+    """The LLVM IR of the program, and what is needed to run it."""
 
     text: str
     memory: int
-    """Bytes a thread needs."""
+    """Bytes of memory per thread."""
     plan: MemoryPlan
-    block: int
-    """Bytes of a group as it is given: its header and its input."""
-    learning: list[tuple[int, int]]
-    """The passes with parameters: number, and how many they are."""
+    group_bytes: int
+    """Bytes of a group's header and input."""
+    parameter_counts: list[tuple[int, int]]
+    """(number, parameter count) of each pass that has parameters."""
 
 
 def generate_finite_difference_ir(
-    architecture: Architecture, machine: Target, loss: str, *, training: bool, guard: int = 0
+    architecture: Architecture, target: Target, loss: str, *, training: bool, guard: int = 0
 ) -> FiniteDifferenceIR:
-    """Write the program. ``training``: dropout draws and norm takes the statistics of a group;
-    ``guard``: bytes left free around every place (for tests)."""
-    module, plan = (
-        Module(),
-        MemoryPlan(HEADER_BYTES, guard, separate=True),
-    )  # what is before a pass stays as it is
-    inputs = 0 if architecture.reads_texts else FLOAT64_GROUP_BYTES * architecture.input.values
-    running_stats = sum(row.size for row in architecture.running_stats)
+    """Write the program. ``training``: dropout is active and batch norm uses the statistics of a
+    group. ``guard``: unused bytes around every buffer (for tests)."""
+    module = Module()
+    plan = MemoryPlan(
+        HEADER_BYTES, guard, separate=True
+    )  # the maps before the nudged pass must persist
+    input_bytes = 0 if architecture.reads_texts else FLOAT64_GROUP_BYTES * architecture.input.values
+    running_stat_count = sum(row.size for row in architecture.running_stats)
     for name, size in (
-        ("input", inputs),
+        ("input", input_bytes),
         ("weights", 8 * architecture.parameter_count),
-        ("statistics", 8 * running_stats),
+        ("statistics", 8 * running_stat_count),
     ):
         plan.use(name, size, 0)
     passes = passes_of(
         architecture, training=training, backward=False, cell_bytes=FLOAT64_GROUP_BYTES
     )
-    drivers = _drivers(passes, module, machine.wide, plan)
+    drivers = _write_forward_functions(passes, module, target.wide, plan)
     memory = plan.assign_offsets()
     for driver in drivers:
         driver.finish()
     pointers = [f"ptr noalias %{name}" for name in ("logits", "labels", "losses")]
     function = module.add(Function("loss", pointers, real="double"))
     write_loss(function, loss, len(architecture.classes))
-    places = _Places(plan, inputs, passes[-1].target)
-    _write_look(module, places, running_stats)
-    learning = []
-    for number, made in enumerate(passes):
-        rows = made.stage.parameters
+    offsets = _Offsets(plan, input_bytes, passes[-1].target)
+    _write_evaluate(module, offsets, running_stat_count)
+    parameter_counts = []
+    for number, layer_pass in enumerate(passes):
+        rows = layer_pass.stage.parameters
         if rows:
-            learning.append((number, sum(row.size for row in rows)))
-            _write_nudge(module, places, number, rows[0].offset)
-    declare_wide(module, machine.wide)
-    return FiniteDifferenceIR(module.text(), memory, plan, HEADER_BYTES + inputs, learning)
+            parameter_counts.append((number, sum(row.size for row in rows)))
+            _write_differences(module, offsets, number, rows[0].offset)
+    declare_wide(module, target.wide)
+    return FiniteDifferenceIR(
+        module.text(), memory, plan, HEADER_BYTES + input_bytes, parameter_counts
+    )
 
 
-def _drivers(
-    passes: Sequence[Pass], module: Module, machine: Target, plan: MemoryPlan
+def _write_forward_functions(
+    passes: Sequence[Pass], module: Module, target: Target, plan: MemoryPlan
 ) -> list[NetworkWriter]:
-    """The functions that run the passes from one on, for the first and for all that learn."""
+    """The forward pass from the first pass on, and from each pass with parameters on."""
     kernels: dict[Hashable, str] = {}
-    found = []
+    drivers = []
     for first, start in enumerate(passes):
         if first and not start.stage.parameters:
             continue
-        driver = NetworkWriter(
-            network_function(f"from{first}", "double"), module, machine, plan, kernels
-        )
-        for number, made in enumerate(passes[first:], first):
-            driver.time, driver.layer = number, made.name
-            made.forward(driver)
-        found.append(driver)
-    return found
+        function = network_function(f"forward_from{first}", "double")
+        driver = NetworkWriter(function, module, target, plan, kernels)
+        for number, layer_pass in enumerate(passes[first:], first):
+            driver.time, driver.layer = number, layer_pass.name
+            layer_pass.forward(driver)
+        drivers.append(driver)
+    return drivers
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where things lie in a thread's memory."""
+class _Offsets:
+    """The offsets of a thread's buffers."""
 
     plan: MemoryPlan
-    inputs: int
+    input_bytes: int
     """Bytes of a group's input."""
-    last: str
-    """The name of the logits' place."""
+    logits: str
+    """The name of the buffer of the logits."""
 
-    def at(self, name: str) -> int:
+    def of(self, name: str) -> int:
         return self.plan.buffers[name].offset
 
 
-class _Writer(EntryWriter):
+class _GroupWriter(EntryWriter):
     """Writes an entry function that works on the groups of the context, one at a time."""
 
-    def __init__(self, name: str, module: Module, places: _Places) -> None:
+    def __init__(self, name: str, module: Module, offsets: _Offsets) -> None:
         super().__init__(name, module, real="double")
-        self.places = places
+        self.offsets = offsets
         slot = self.integer("shl", "%thread", 3)
         self.memory = self.f.load(
             self.f.at(self.load_context("thread_memories", "ptr"), slot), 0, "ptr"
         )
         self.weights, self.statistics, self.logits = (
-            self.f.at(self.memory, places.at(name))
-            for name in ("weights", "statistics", places.last)
+            self.f.at(self.memory, offsets.of(buffer))
+            for buffer in ("weights", "statistics", offsets.logits)
         )
 
-    def take(self, group: str) -> str:
-        """Take a group; how many pictures it has."""
-        f, inputs = self.f, self.places.inputs
-        block = f.at(
-            self.load_context("groups", "ptr"), self.integer("mul", group, HEADER_BYTES + inputs)
-        )
-        self._copy(block, self.memory, LOSSES_OFFSET)
-        if inputs:
-            input_ = f.at(self.memory, self.places.at("input"))
-            self._copy(f.at(block, HEADER_BYTES), input_, inputs)
+    def load_group(self, group: str) -> str:
+        """Copy a group's header and input into memory. Returns its number of examples."""
+        f, input_bytes = self.f, self.offsets.input_bytes
+        size = self.integer("mul", group, HEADER_BYTES + input_bytes)
+        source = f.at(self.load_context("groups", "ptr"), size)
+        self._copy(source, self.memory, LOSSES_OFFSET)
+        if input_bytes:
+            packed = f.at(self.memory, self.offsets.of("input"))
+            self._copy(f.at(source, HEADER_BYTES), packed, input_bytes)
         left = self.integer("sub", self.load_context("count"), self.integer("shl", group, 4))
         return self.minimum(left, "16")
 
     def _copy(self, source: str, output: str, size: int) -> None:
-        places = f"ptr align 64 {output}, ptr align 64 {source}"
-        self.f.line(f"call void @llvm.memcpy.p0.p0.i64({places}, i64 {size}, i1 false)")
+        pointers = f"ptr align 64 {output}, ptr align 64 {source}"
+        self.f.line(f"call void @llvm.memcpy.p0.p0.i64({pointers}, i64 {size}, i1 false)")
 
-    def run(self, first: int, pictures: str) -> None:
-        """The passes from one on, for the group in memory."""
+    def run_forward(self, first: int, examples: str) -> None:
+        """The forward pass from pass ``first`` on, for the group in memory."""
         running_stats, key = self.load_pointers("running_stats", "key")
         pointers = (self.memory, self.weights, running_stats, self.statistics, key)
-        self.call_network(f"from{first}", pointers, pictures)
+        self.call_network(f"forward_from{first}", pointers, examples)
 
-    def losses(self) -> str:
+    def compute_losses(self) -> str:
         """The losses of the logits in memory."""
         f = self.f
         losses = f.at(self.memory, LOSSES_OFFSET)
@@ -156,68 +158,66 @@ class _Writer(EntryWriter):
         return f.load(losses)
 
 
-def _write_look(module: Module, places: _Places, running_stats: int) -> None:
-    """``look(context, thread)``: each picture's loss, and the statistics of each group."""
-    w = _Writer("look", module, places)
+def _write_evaluate(module: Module, offsets: _Offsets, running_stat_count: int) -> None:
+    """``evaluate(context, thread)``: the loss of each example, the statistics of each group."""
+    w = _GroupWriter("evaluate", module, offsets)
     f = w.f
     with f.repeat() as done:
         group = w.claim()
         start = w.integer("shl", group, 4)
         f.break_if(done, w.integer("icmp sge", start, w.load_context("count")))
-        w.run(0, w.take(group))
+        w.run_forward(0, w.load_group(group))
+        losses = w.compute_losses()
         f.store(
-            w.losses(),
+            losses,
             f.at(w.load_context("losses", "ptr"), w.integer("mul", group, FLOAT64_GROUP_BYTES)),
         )
+        row = w.integer("mul", group, 8 * running_stat_count)
         moving = {
             "from": (w.statistics, 8),
-            "to": (
-                f.at(
-                    w.load_context("observed_stats", "ptr"),
-                    w.integer("mul", group, 8 * running_stats),
-                ),
-                8,
-            ),
+            "to": (f.at(w.load_context("observed_stats", "ptr"), row), 8),
         }
-        with f.loop("running_stats", running_stats, moving) as average:
-            f.store(f.load(average["from"], 0, "double"), average["to"], 0, "double")
+        with f.loop("running_stats", running_stat_count, moving) as stat:
+            f.store(f.load(stat["from"], 0, "double"), stat["to"], 0, "double")
     w.finish()
 
 
-def _write_nudge(module: Module, places: _Places, number: int, offset: int) -> None:
-    """``nudgeN(context, thread)``: pass ``number``, whose parameters begin at ``offset``, from
-    parameter ``first`` to ``stop``: what their nudges differ by, added up over the pictures."""
-    w = _Writer(f"nudge{number}", module, places)
+def _write_differences(module: Module, offsets: _Offsets, number: int, offset: int) -> None:
+    """``differencesN(context, thread)``: for the parameters ``first`` to ``stop - 1`` of pass N,
+    the loss nudged up less the loss nudged down, summed over the examples. ``offset``: of the
+    pass's first parameter among all."""
+    w = _GroupWriter(f"differences{number}", module, offsets)
     f = w.f
     groups = w.integer("lshr", w.integer("add", w.load_context("count"), 15), 4)
     with f.repeat() as done:
-        taken = w.integer("mul", w.claim(), w.load_context("chunk"))
-        first, stop = w.integer("add", w.load_context("first"), taken), w.load_context("stop")
+        claimed = w.integer("mul", w.claim(), w.load_context("chunk"))
+        first, stop = w.integer("add", w.load_context("first"), claimed), w.load_context("stop")
         f.break_if(done, w.integer("icmp sge", first, stop))
         count = w.minimum(w.integer("sub", stop, first), w.load_context("chunk"))
-        place = w.integer("mul", w.integer("add", first, offset), 8)
+        start = w.integer("mul", w.integer("add", first, offset), 8)
         moving = {
-            "weight": (f.at(w.weights, place), 8),
-            "slope": (f.at(w.load_context("gradients", "ptr"), place), 8),
+            "weight": (f.at(w.weights, start), 8),
+            "gradient": (f.at(w.load_context("gradients", "ptr"), start), 8),
         }
         with f.loop("groups", groups) as group:
-            pictures = w.take(group.index)
-            w.run(0, pictures)
+            examples = w.load_group(group.index)
+            w.run_forward(0, examples)
             with f.loop("parameters", count, moving) as parameter:
-                found = _difference(w, number, parameter["weight"], pictures)
-                old = f.load(parameter["slope"], 0, "double")
-                f.store(f.op("fadd", old, found, "double"), parameter["slope"], 0, "double")
+                difference = _loss_difference(w, number, parameter["weight"], examples)
+                total = f.load(parameter["gradient"], 0, "double")
+                total = f.op("fadd", total, difference, "double")
+                f.store(total, parameter["gradient"], 0, "double")
     w.finish()
 
 
-def _difference(w: _Writer, number: int, weight: str, pictures: str) -> str:
-    """How much larger a group's losses are with a parameter nudged up than with it down."""
+def _loss_difference(w: _GroupWriter, number: int, weight: str, examples: str) -> str:
+    """A group's loss with one parameter nudged up, less its loss with it nudged down."""
     f, losses = w.f, []
-    value, amount = f.load(weight, 0, "double"), w.load_context("step_size", "double")
-    for nudge in ("fadd", "fsub"):
-        f.store(f.op(nudge, value, amount, "double"), weight, 0, "double")
-        w.run(number, pictures)
-        losses.append(w.losses())
+    value, step = f.load(weight, 0, "double"), w.load_context("step_size", "double")
+    for operation in ("fadd", "fsub"):
+        f.store(f.op(operation, value, step, "double"), weight, 0, "double")
+        w.run_forward(number, examples)
+        losses.append(w.compute_losses())
     f.store(value, weight, 0, "double")
     up, down = losses
-    return f.sum_lanes(f.select(f.first_lanes(pictures), f.op("fsub", up, down), "zeroinitializer"))
+    return f.sum_lanes(f.select(f.first_lanes(examples), f.op("fsub", up, down), "zeroinitializer"))

@@ -1,4 +1,4 @@
-"""How a layer of one picture is cut into pieces that threads may claim; by its shapes alone."""
+"""Work sharing: split one layer of a single input into pieces, by the layer's shapes alone."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from ..ir.window_terms import split_evenly
 from ..kernels.convolution import Correlation
 from ..kernels.single_image import BLOCK
 
-_MOST = 32
-"""Pieces of a layer."""
-_FEW_ROWS = 4
-"""Fewer pieces than these are cut into blocks of features as well."""
+_MAX_PIECES = 32
+"""Pieces of one layer, at most."""
+_MIN_ROW_PIECES = 4
+"""A layer with fewer pieces than this is also split by blocks of features."""
 
 
 class SplitThresholds(NamedTuple):
-    """What is worth sharing, in multiplications."""
+    """The work, in multiplications, that makes sharing worthwhile."""
 
     layer: int = 400_000
-    """The least of a layer: less would cost more to share than is won."""
+    """At least this much for a layer: sharing a smaller one costs more than it saves."""
     piece: int = 200_000
-    """The least of a piece: threads wait for the last one."""
+    """At least this much for a piece: all threads wait for the last piece."""
     thread: int = 4_000_000
-    """Of all shared layers together, for each thread beside the first."""
+    """In all shared layers together, for each thread after the first."""
 
-    def of(self, work: int) -> SplitThresholds:
-        """The same for a network of so much work: one that is small stays whole."""
+    def for_network(self, work: int) -> SplitThresholds:
+        """The thresholds for a network of this much work: a small network is never split."""
         return self if work >= self.thread else self._replace(layer=1 << 62)
 
 
 class WorkPiece(NamedTuple):
-    """Some rows, of windows where a pooling follows, of some blocks of features."""
+    """Some rows of some blocks of features; rows of pooling windows where a pooling is fused."""
 
     first_row: int
     rows: int
@@ -38,27 +38,30 @@ class WorkPiece(NamedTuple):
     blocks: int
 
 
-def products(what: Correlation) -> int:
+def multiplication_count(correlation: Correlation) -> int:
     """The multiplications of a correlation of blocks."""
-    cells = sum(map(len, what.rows)) * sum(map(len, what.columns))
-    return BLOCK * what.output.channels * what.source.channels * cells
+    cells = sum(map(len, correlation.rows)) * sum(map(len, correlation.columns))
+    return BLOCK * correlation.output.channels * correlation.source.channels * cells
 
 
-def pieces(what: Correlation, rows: int, cutting: SplitThresholds) -> list[WorkPiece]:
-    """The pieces of a layer of so many rows, or none where it is not worth it: rows if there are
-    enough, or else blocks of features too."""
-    work = products(what)
-    wanted = min(_MOST, work // max(1, cutting.piece))
-    if work < cutting.layer or wanted < 2:
+def split_layer(
+    correlation: Correlation, rows: int, thresholds: SplitThresholds
+) -> list[WorkPiece]:
+    """Split a layer of ``rows`` rows: by rows, and also by blocks of features where the rows are
+    few. The list is empty if sharing is not worthwhile."""
+    work = multiplication_count(correlation)
+    wanted = min(_MAX_PIECES, work // max(1, thresholds.piece))
+    if work < thresholds.layer or wanted < 2:
         return []
-    by_row = _spans(rows, wanted, 1)
-    together = 8 if len(what.columns) == 1 else 2  # blocks whose sums keep the processor busy
-    by_block = _spans(what.output.channels, _FEW_ROWS // len(by_row), together)
-    found = [WorkPiece(*row, *block) for row in by_row for block in by_block]
-    return found if len(found) > 1 else []
+    row_spans = _spans(rows, wanted, 1)
+    # this many blocks at once keep the processor's multipliers busy
+    unit = 8 if len(correlation.columns) == 1 else 2
+    block_spans = _spans(correlation.output.channels, _MIN_ROW_PIECES // len(row_spans), unit)
+    pieces = [WorkPiece(*row, *block) for row in row_spans for block in block_spans]
+    return pieces if len(pieces) > 1 else []
 
 
 def _spans(count: int, wanted: int, unit: int) -> list[tuple[int, int]]:
-    """(first, how many) of about so many equal spans."""
+    """Split a range into about ``wanted`` equal spans: (first, length) of each."""
     spans = split_evenly(count, max(unit, -(-count // max(1, wanted))), unit)
     return [(sum(spans[:index]), span) for index, span in enumerate(spans)]

@@ -1,5 +1,8 @@
-"""A network as one module of LLVM text: kernels, the ways forward and back, and the functions that
-Python calls."""
+"""Batch programs: the LLVM IR of a network's inference or training, as one module.
+
+The module holds the kernels, the forward and backward passes, and the entry functions that Python
+calls.
+"""
 
 from __future__ import annotations
 
@@ -25,179 +28,168 @@ from .training_loop import ProgramLayout, write_infer, write_train
 
 @dataclass(frozen=True)
 class ProgramSpec:
-    """What a program is for: "answer", "walk" (answers, every stack kept) or "learn"."""
+    """The options of a program. ``kind``: "infer", "feature maps" (inference that keeps the output
+    of every layer) or "train"."""
 
-    name: str
+    kind: str
     uint8_input: bool = False
-    """Whether pictures come as bytes."""
+    """Whether images are given as bytes."""
     loss: str = "cross-entropy"
     optimizer: str = "none"
     training: bool = False
-    """Whether dropout draws and norm takes the statistics of a group."""
+    """Whether dropout is active and batch norm uses the statistics of a group."""
     geometric: bool = False
-    """Whether pixels are moved on their way into a step; how far is told at run time."""
+    """Whether geometric augmentation is applied; its strength is set at run time."""
     weighted: bool = False
-    """Whether each picture's loss is multiplied by a weight of its own while learning."""
+    """Whether each example's loss is multiplied by a sample weight."""
     intensity: bool = False
-    """Whether contrast and light are changed."""
+    """Whether contrast and brightness are augmented."""
     noise: bool = False
     """Whether noise is added."""
     band_masking: bool = False
-    """Whether bands become ground."""
+    """Whether bands of rows and columns are masked."""
 
     @property
     def intensity_kernels(self) -> tuple[str, ...]:
-        """The functions that change pictures when they have been laid."""
-        return ("augment_intensity",) * (self.intensity or self.noise) + (
-            "mask_bands",
-        ) * self.band_masking
+        """The kernels that change images after they were packed into lanes."""
+        names = ["augment_intensity"] if self.intensity or self.noise else []
+        return (*names, *["mask_bands"] * self.band_masking)
 
     @property
     def augments(self) -> bool:
-        """Whether pictures are changed in any way."""
+        """Whether there is any augmentation."""
         return self.geometric or bool(self.intensity_kernels)
 
 
 @dataclass(frozen=True)
 class NetworkIR:
-    """The text and what there is to know to run it."""
+    """The LLVM IR of a program, and what is needed to run it."""
 
     text: str
     layout: ProgramLayout
     memory: int
-    """Bytes a thread needs."""
+    """Bytes of memory per thread."""
     plan: MemoryPlan
     passes: list[Pass]
     kernels: dict[str, Function]
     calls: list[tuple[str, str]]
-    """(layer, kernel), in order."""
+    """(layer, kernel) of every call, in order."""
 
 
 def generate_network_ir(
-    architecture: Architecture, machine: Target, purpose: ProgramSpec, guard: int = 0
+    architecture: Architecture, target: Target, spec: ProgramSpec, guard: int = 0
 ) -> NetworkIR:
-    """Write a program. ``guard``: bytes left free around every place (for tests)."""
-    module, backward = Module(), purpose.name == "train"
-    plan = MemoryPlan(HEADER_BYTES, guard, separate=purpose.name == "feature maps")
+    """Write a program. ``guard``: unused bytes around every buffer (for tests)."""
+    module, backward = Module(), spec.kind == "train"
+    every_map = spec.kind == "feature maps"
+    plan = MemoryPlan(HEADER_BYTES, guard, separate=every_map)
     kernels: dict[Hashable, str] = {}
     passes = passes_of(
-        architecture,
-        training=purpose.training,
-        backward=backward,
-        keep_activations=purpose.name == "feature maps",
+        architecture, training=spec.training, backward=backward, keep_activations=every_map
     )
-    parameters, running_stats = (
-        architecture.parameter_count,
-        sum(row.size for row in architecture.running_stats),
-    )
-    statistics_offset = 16 * -(-parameters // 16)
-    forward = NetworkWriter(
-        network_function("forward"), module, machine, plan, kernels, statistics_offset
-    )
-    calls: list[tuple[str, str]] = []
-    input_size = 64 * architecture.input.values
+    parameter_count = architecture.parameter_count
+    running_stat_count = sum(row.size for row in architecture.running_stats)
+    stats_at = 16 * -(-parameter_count // 16)
+    assert not (spec.augments and architecture.reads_texts), "texts have no augmentation"
     if not architecture.reads_texts:
-        plan.use("input", input_size, 0)
-    assert not (purpose.augments and architecture.reads_texts), "words know no tricks"
-    if purpose.geometric:
+        plan.use("input", 64 * architecture.input.values, 0)
+    if spec.geometric:
         plan.use("frames", frames_size(architecture.input), 0)
-    for number, made in enumerate(passes):
-        forward.time = number
-        forward.layer = made.name
-        made.forward(forward)
+    forward = NetworkWriter(network_function("forward"), module, target, plan, kernels, stats_at)
+    drivers = [_write_forward(passes, forward)]
     last = passes[-1]
     plan.use(last.target, last.output.size, len(passes))
-    drivers = [forward]
     if backward:
-        drivers.append(_backward(passes, module, machine, plan, kernels, statistics_offset))
+        driver = NetworkWriter(
+            network_function("backward"), module, target, plan, kernels, stats_at
+        )
+        drivers.append(_write_backward(passes, driver))
     memory = plan.assign_offsets()
+    calls: list[tuple[str, str]] = []
     for driver in drivers:
         driver.finish()
         calls += driver.calls
     layout = ProgramLayout(
-        parameters,
-        running_stats,
+        parameter_count,
+        running_stat_count,
         "" if architecture.reads_texts else "pack_input",
         0 if architecture.reads_texts else plan.buffers["input"].offset,
         plan.buffers[last.target].offset,
         plan.buffers[f"d.{last.target}"].offset if backward else 0,
         len(architecture.classes),
-        purpose.optimizer,
+        spec.optimizer,
         Layer.momentum,
-        plan.buffers["frames"].offset if purpose.geometric else None,
-        purpose.weighted,
-        purpose.intensity_kernels,
+        plan.buffers["frames"].offset if spec.geometric else None,
+        spec.weighted,
+        spec.intensity_kernels,
     )
-    _write_ends(module, architecture, machine, purpose, layout, masked=last.relu)
-    declare(module, machine)
+    _write_input(module, architecture, spec)
+    _write_entry(module, architecture, target, spec, layout, masked=last.relu)
+    declare(module, target)
     return NetworkIR(module.text(), layout, memory, plan, passes, dict(module.functions), calls)
 
 
-def _backward(
-    passes: list[Pass],
-    module: Module,
-    machine: Target,
-    plan: MemoryPlan,
-    kernels: dict[Hashable, str],
-    statistics_offset: int,
-) -> NetworkWriter:
-    backward = NetworkWriter(
-        network_function("backward"), module, machine, plan, kernels, statistics_offset
-    )
-    backward.time = len(passes)
-    passes[-1].output_gradient(backward)
-    for number, made in enumerate(reversed(passes)):
-        backward.time = len(passes) + 1 + number
-        backward.layer = made.name
-        if made.stage.parameters or made.needs_input_gradient:
-            made.backward(backward)
-    return backward
+def _write_forward(passes: list[Pass], driver: NetworkWriter) -> NetworkWriter:
+    for number, layer_pass in enumerate(passes):
+        driver.time = number
+        driver.layer = layer_pass.name
+        layer_pass.forward(driver)
+    return driver
 
 
-def _write_ends(
-    module: Module,
-    architecture: Architecture,
-    machine: Target,
-    purpose: ProgramSpec,
-    layout: ProgramLayout,
-    *,
-    masked: bool,
-) -> None:
-    """Pictures in, losses and answers out, and the functions that Python calls."""
-    classes = len(architecture.classes)
-    kind = "i8" if purpose.uint8_input else "float"
-    if purpose.geometric:
+def _write_backward(passes: list[Pass], driver: NetworkWriter) -> NetworkWriter:
+    driver.time = len(passes)
+    passes[-1].output_gradient(driver)
+    for number, layer_pass in enumerate(reversed(passes)):
+        driver.time = len(passes) + 1 + number
+        driver.layer = layer_pass.name
+        if layer_pass.stage.parameters or layer_pass.needs_input_gradient:
+            layer_pass.backward(driver)
+    return driver
+
+
+def _write_input(module: Module, architecture: Architecture, spec: ProgramSpec) -> None:
+    """The kernels that pack images into lanes and augment them."""
+    kind = "i8" if spec.uint8_input else "float"
+    values = architecture.input.values
+    if spec.geometric:
         augment_geometry(
             module.add(Function("augment_geometry", geometry_arguments())), architecture.input, kind
         )
     elif not architecture.reads_texts:
-        function = module.add(
-            Function(
-                "pack_input",
-                ["ptr noalias %examples", "ptr noalias %byte_scaling", "ptr noalias %output"],
-            )
-        )
-        pack_input(function, architecture.input.values, kind)
-    for name in purpose.intensity_kernels:
+        names = ("examples", "byte_scaling", "output")
+        function = module.add(Function("pack_input", [f"ptr noalias %{name}" for name in names]))
+        pack_input(function, values, kind)
+    for name in spec.intensity_kernels:
         function = module.add(Function(name, intensity_arguments()))
         if name == "mask_bands":
             mask_bands(function, architecture.input)
         else:
-            values = architecture.input.values
             augment_intensity(
-                function, values, changes_levels=purpose.intensity, adds_noise=purpose.noise
+                function, values, changes_levels=spec.intensity, adds_noise=spec.noise
             )
-    if purpose.name == "train":
-        names = ["logits", "labels", "losses", "upstream", *["weights"] * purpose.weighted]
+
+
+def _write_entry(
+    module: Module,
+    architecture: Architecture,
+    target: Target,
+    spec: ProgramSpec,
+    layout: ProgramLayout,
+    *,
+    masked: bool,
+) -> None:
+    """The functions that Python calls, and the kernels that write losses or logits."""
+    classes = len(architecture.classes)
+    if spec.kind == "train":
+        names = ["logits", "labels", "losses", "upstream", *["weights"] * spec.weighted]
         pointers = [f"ptr noalias %{name}" for name in names]
         function = module.add(Function("loss", [*pointers, "i64 %examples", "i64 %batch"]))
-        loss(function, purpose.loss, classes, masked=masked, weighted=purpose.weighted)
-        write_train(module, layout, machine.pause)
+        loss(function, spec.loss, classes, masked=masked, weighted=spec.weighted)
+        write_train(module, layout, target.pause)
         pointers = ["ptr noalias %key", "ptr noalias %drawn"]
         draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))
     else:
-        function = module.add(
-            Function("unpack_logits", ["ptr noalias %logits", "ptr noalias %output", "i64 %count"])
-        )
-        unpack_logits(function, classes)
-        write_infer(module, layout, machine.pause)
+        pointers = ["ptr noalias %logits", "ptr noalias %output"]
+        unpack_logits(module.add(Function("unpack_logits", [*pointers, "i64 %count"])), classes)
+        write_infer(module, layout, target.pause)

@@ -1,14 +1,13 @@
-"""A network for one picture at a time: what runs, and how its numbers lie.
+"""Single-input inference: the LLVM IR that runs a network on one example at a time.
 
-The passes are those of a group without a way back; here each is written for sixteen features in the
-lanes, weights as `packing` lays them. A layer with work enough is written as pieces, which helpers
-may claim; a sum is always one thread's.
+The passes are those of batch inference, but here the vector lanes hold sixteen features of one
+example, with weights packed by `weight_packing`. A layer with enough work is written as pieces,
+which helper threads may claim; no sum is ever divided between threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -41,355 +40,291 @@ from ..passes.embedding import EmbedPass
 from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass, PoolWindows
 from ..passes.relu import ReluPass
-from .layer_pieces import SplitThresholds, WorkPiece, pieces, products
-from .weight_packing import blocks
-from .work_sharing import given_back, prelude, shared, told, write_share
+from .layer_pieces import SplitThresholds, WorkPiece, split_layer
+from .single_image_writer import SingleImageWriter, blocked_maps
 
-_HEAD = 64
-"""Where places begin in memory."""
+_MEMORY_START = 64
+"""The offset of the first buffer in memory."""
 
 
 @dataclass(frozen=True)
 class SingleImageIR:
-    """The text of the program ``alone(memory, packed, input, byte_scaling, logits)``; with shared
-    layers also ``(..., common, own, threads)``, blocks as in `share`."""
+    """The LLVM IR of ``infer_single(memory, packed, input, byte_scaling, logits)``, and what is
+    needed to run it. With shared layers, three arguments follow: ``common`` and ``own``, blocks
+    as in `work_sharing`, and ``threads``."""
 
     text: str
     memory: int
-    """Bytes; zeros at first."""
+    """Bytes of memory; they must be zeros at first."""
     plan: MemoryPlan
     shares: bool
-    """Whether there are layers in pieces."""
+    """Whether some layers are split into pieces."""
     threads: int
-    """How many threads are worth it."""
-
-
-def in_blocks_of(shape: Shape) -> FeatureMapLayout:
-    """How a stack lies, as [block of channels][row][column][16]."""
-    return FeatureMapLayout(Shape(blocks(shape.channels), shape.height, shape.width))
-
-
-class _Pieces(NetworkWriter):
-    """Writes ``piece(memory, packed, number)``: one of the pieces of all shared layers."""
-
-    def __init__(self, of: _SingleImageWriter, kernels: dict[Hashable, str]) -> None:
-        function = Function("piece", ["ptr %memory", "ptr %packed", "i64 %number"])
-        super().__init__(function, of.module, of.machine, of.plan, kernels)
-        self.count = 0
-        self._labels: list[str] = []
-        self._end = self.f.new_label()
-
-    @contextmanager
-    def next(self) -> Iterator[None]:
-        """What is written inside is the next piece."""
-        self.count += 1
-        self._labels.append(self.f.new_label())
-        self.f.begin_block(self._labels[-1])
-        yield
-        self.f.line(f"br label %{self._end}")
-
-    def finish(self) -> None:
-        super().finish()
-        cases = " ".join(f"i64 {n}, label %{label}" for n, label in enumerate(self._labels))
-        self.f.prelude.append(f"  switch i64 %number, label %{self._end} [ {cases} ]")
-        self.f.begin_block(self._end)
-
-
-class _SingleImageWriter(NetworkWriter):
-    """Writes the program; ``packed_at`` goes along the weights."""
-
-    def __init__(
-        self, module: Module, machine: Target, plan: MemoryPlan, cutting: SplitThresholds
-    ) -> None:
-        kernels: dict[Hashable, str] = {}
-        names = ("memory", "packed", "input", "byte_scaling", "logits")
-        function = Function("infer_single", [f"ptr %{name}" for name in names], public=True)
-        super().__init__(function, module, machine, plan, kernels)
-        self.cutting, self.pieces = cutting, _Pieces(self, kernels)
-        self.shared_products = 0
-        self._packed_at = 0
-
-    def packed(self, floats: int) -> int:
-        """Where the next so many of the packed numbers begin, in bytes."""
-        self._packed_at += floats
-        return 4 * (self._packed_at - floats)
-
-    def share(self, first: int, what: Correlation) -> None:
-        """The pieces written since ``first`` are a layer."""
-        if not self.shared_products:
-            told(self)
-        self.shared_products += products(what)
-        shared(self, first, self.pieces.count - first)
-
-    def finish(self) -> None:
-        if self.pieces.count:
-            given_back(self)
-            self.f.arguments = [*self.f.arguments, "ptr %common", "ptr %own", "i64 %threads"]
-            self.pieces.finish()
-            write_share(self.module, self.machine.pause)
-        super().finish()
-        if self.pieces.count:
-            self.f.prelude += prelude()
+    """The number of threads that is worthwhile."""
 
 
 def generate_single_image_ir(
     architecture: Architecture,
-    machine: Target,
+    target: Target,
     *,
     uint8_input: bool,
     guard: int = 0,
-    cutting: SplitThresholds | None = None,
+    thresholds: SplitThresholds | None = None,
 ) -> SingleImageIR:
-    """Write the program of a network."""
-    module, plan = (
-        Module(),
-        MemoryPlan(_HEAD, guard, separate=True),
-    )  # zeros between channels stay zeros
-    cutting = (cutting or SplitThresholds()).of(architecture.multiplications)
-    d = _SingleImageWriter(module, machine, plan, cutting)
+    """Write the program of a network. ``guard``: unused bytes around every buffer (for tests)."""
+    module = Module()
+    plan = MemoryPlan(_MEMORY_START, guard, separate=True)  # padding channels must stay zero
+    thresholds = (thresholds or SplitThresholds()).for_network(architecture.multiplications)
+    d = SingleImageWriter(module, target, plan, thresholds)
     passes = passes_of(architecture, training=False, backward=False)
     if not architecture.reads_texts:
-        _take(d, architecture.input, uint8_input=uint8_input)
+        _load_input(d, architecture.input, uint8_input=uint8_input)
     source, planar = "input", True
-    for index, made in enumerate(passes):
+    for index, layer_pass in enumerate(passes):
         d.time = index
-        d.layer = made.name
-        writer = WRITERS[type(made)]
+        d.layer = layer_pass.name
+        writer = WRITERS[type(layer_pass)]
         if planar and not writer.takes_planes:
-            _lay_in_blocks(d, architecture.input)
+            _pack_blocks(d, architecture.input)
             source, planar = "input.blocks", False
-        writer.write(d, made, source, planar)
-        source, planar = made.target, False
+        writer.write(d, layer_pass, source, planar)
+        source, planar = layer_pass.target, False
     last = passes[-1].output
     kernel = d.kernel(
         "unpack_logits", last, "source output", lambda f: unpack_single_image(f, last)
     )
-    d.call(kernel, d.buffer(source, in_blocks_of(last.shape).size), "%logits")
+    d.call(kernel, d.buffer(source, blocked_maps(last.shape).size), "%logits")
     memory = plan.assign_offsets()
     d.finish()
-    declare(module, machine)
-    threads = 1 + d.shared_products // cutting.thread
+    declare(module, target)
+    threads = 1 + d.shared_multiplications // thresholds.thread
     return SingleImageIR(module.text(), memory, plan, d.pieces.count > 0, threads)
 
 
-def _take(d: _SingleImageWriter, shape: Shape, *, uint8_input: bool) -> None:
-    """The picture's values as floats, [channel][row][column]."""
+def _load_input(d: SingleImageWriter, shape: Shape, *, uint8_input: bool) -> None:
+    """Convert the input's values to floats, as [channel][row][column]."""
     kind = "i8" if uint8_input else "float"
 
     def write(f: Function) -> None:
         size = 1 if uint8_input else 4
-        numbers = (
-            [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if uint8_input else []
-        )
-        lanes, rest = divmod(shape.values, 16)
-        moving = {"x": ("%given", 16 * size), "y": ("%output", 64)}
-        with f.loop("vectors", lanes, moving) as vector:
+        scaling = [f.load_splat("%byte_scaling", at) for at in (0, 4, 8)] if uint8_input else []
+        vectors, rest = divmod(shape.values, 16)
+        moving = {"x": ("%source", 16 * size), "y": ("%output", 64)}
+        with f.loop("vectors", vectors, moving) as vector:
             x = f.load(vector["x"], 0, f"<16 x {kind}>", align=size)
             if uint8_input:
                 wide = f.value(f"zext <16 x i8> {x} to <16 x i32>")
-                x = scale_bytes(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
+                x = scale_bytes(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), scaling)
             f.store(x, vector["y"])
-        for value in range(16 * lanes, 16 * lanes + rest):
-            x = f.broadcast(to_float(f, f.load("%given", size * value, kind), kind))
-            x = scale_bytes(f, x, numbers) if uint8_input else x
+        for value in range(16 * vectors, 16 * vectors + rest):
+            x = f.broadcast(to_float(f, f.load("%source", size * value, kind), kind))
+            x = scale_bytes(f, x, scaling) if uint8_input else x
             first = f.value(f"extractelement {f.vector} {x}, i64 0")
             f.store(first, "%output", 4 * value, "float")
 
-    kernel = d.kernel("load_input", shape, "given byte_scaling output", write)
+    kernel = d.kernel("load_input", shape, "source byte_scaling output", write)
     d.call(kernel, "%input", "%byte_scaling", d.buffer("input", 4 * shape.values))
 
 
-def _lay_in_blocks(d: _SingleImageWriter, shape: Shape) -> None:
-    stack = FeatureMapLayout(shape)
-    kernel = d.kernel("pack_blocks", stack, "source output", lambda f: to_channel_blocks(f, stack))
+def _pack_blocks(d: SingleImageWriter, shape: Shape) -> None:
+    """Reorder the input from planes to blocks of sixteen channels."""
+    maps = FeatureMapLayout(shape)
+    kernel = d.kernel("pack_blocks", maps, "source output", lambda f: to_channel_blocks(f, maps))
     source = d.buffer("input", 4 * shape.values)
-    d.call(kernel, source, d.buffer("input.blocks", in_blocks_of(shape).size))
+    d.call(kernel, source, d.buffer("input.blocks", blocked_maps(shape).size))
 
 
-def _given(d: NetworkWriter, made: Pass, source: str, *, planar: bool) -> str:
-    shape = made.stage.input
-    return d.buffer(source, 4 * shape.values if planar else in_blocks_of(shape).size)
+def _input_of(d: NetworkWriter, layer_pass: Pass, source: str, *, planar: bool) -> str:
+    """The pointer to the pass's input."""
+    shape = layer_pass.stage.input
+    return d.buffer(source, 4 * shape.values if planar else blocked_maps(shape).size)
 
 
 @dataclass
-class _Layer:
-    """Sums of products, and a pooling behind them if one follows: all of it, or a piece."""
+class _CorrelationLayer:
+    """A convolution or fully connected layer, with the pooling that is fused into it, if any."""
 
-    what: Correlation
-    given: str
+    correlation: Correlation
+    source: str
     planar: bool
-    out: str
-    """Where the sums are kept,"""
-    sums: int
-    """in so many bytes."""
+    output: str
+    """The buffer of the correlation's output."""
+    output_bytes: int
     relu: bool
     pool: Stage | None = None
-    target: str = ""
-    """Where the pooling goes."""
+    pooled: str = ""
+    """The buffer of the pooling's output."""
 
-    def write(self, d: _SingleImageWriter, made: Pass) -> None:
-        """The layer, in pieces where they are worth it."""
-        outputs = self.what.output.channels
-        rows = self.pool.output.height if self.pool else len(self.what.rows)
-        weight = d.packed(BLOCK * outputs * self.what.output_stride)
-        packed = weight, d.packed(BLOCK * outputs) if self.what.bias else weight
+    def write(self, d: SingleImageWriter, layer_pass: Pass) -> None:
+        """Write the layer, split into pieces if that is worthwhile."""
+        blocks = self.correlation.output.channels
+        rows = self.pool.output.height if self.pool else len(self.correlation.rows)
+        weight = d.take_packed(BLOCK * blocks * self.correlation.output_stride)
+        packed = weight, d.take_packed(BLOCK * blocks) if self.correlation.bias else weight
         first = d.pieces.count
-        for piece in pieces(self.what, rows, d.cutting):
+        for piece in split_layer(self.correlation, rows, d.thresholds):
             with d.pieces.next():
-                self._piece(d.pieces, made, piece, packed)
+                self._write_piece(d.pieces, layer_pass, piece, packed)
         if d.pieces.count > first:
-            d.share(first, self.what)
+            d.share(first, self.correlation)
         else:
-            self._piece(d, made, WorkPiece(0, rows, 0, outputs), packed)
+            self._write_piece(d, layer_pass, WorkPiece(0, rows, 0, blocks), packed)
 
-    def _piece(
-        self, d: NetworkWriter, made: Pass, piece: WorkPiece, packed: tuple[int, int]
+    def _write_piece(
+        self, d: NetworkWriter, layer_pass: Pass, piece: WorkPiece, packed: tuple[int, int]
     ) -> None:
         if self.pool is None:
-            self._correlate(d, made, piece, packed)
+            self._correlate(d, layer_pass, piece, packed)
             return
         windows = PoolWindows(self.pool).rows
         start = windows.cells(piece.first_row).start
         stop = windows.cells(piece.first_row + piece.rows - 1).stop
-        under = piece._replace(first_row=start, rows=stop - start)
-        self._correlate(d, made, under, packed)
-        _windows(d, self.pool, self._out(d), self.target, relu=self.relu, piece=piece)
+        window_rows = piece._replace(first_row=start, rows=stop - start)
+        self._correlate(d, layer_pass, window_rows, packed)
+        source = self._output_pointer(d)
+        _write_pooling(d, self.pool, source, self.pooled, relu=self.relu, piece=piece)
 
-    def _out(self, d: NetworkWriter) -> str:
-        return d.buffer(self.out, self.sums)
+    def _output_pointer(self, d: NetworkWriter) -> str:
+        return d.buffer(self.output, self.output_bytes)
 
     def _correlate(
-        self, d: NetworkWriter, made: Pass, piece: WorkPiece, packed: tuple[int, int]
+        self, d: NetworkWriter, layer_pass: Pass, piece: WorkPiece, packed: tuple[int, int]
     ) -> None:
-        """The sums of a piece, part by part of a vector of sixteen."""
-        complete_windows, stack = self.what, self.what.output
-        what = replace(
-            complete_windows, output=FeatureMapLayout(stack.shape._replace(channels=piece.blocks))
-        )
+        """The correlation of one piece, one vector of lanes after the other."""
+        full, maps = self.correlation, self.correlation.output
+        own = replace(full, output=FeatureMapLayout(maps.shape._replace(channels=piece.blocks)))
         emitter = PlanarImageEmitter if self.planar else SingleImageEmitter
         kernel = d.kernel(
             "correlate",
-            (what, self.planar),
+            (own, self.planar),
             "output weight bias source rows count:count",
-            lambda f: emitter(f, d.module, d.machine, what).emit(),
+            lambda f: emitter(f, d.module, d.machine, own).emit(),
             d.machine.lanes,
         )
         block, row = piece.first_block, piece.first_row
         weight, bias = packed
-        out = d.f.at(self._out(d), block * stack.channel_bytes + row * stack.row_bytes)
-        weights = d.f.at("%packed", weight + GROUP_BYTES * block * what.output_stride)
+        output = d.f.at(self._output_pointer(d), block * maps.channel_bytes + row * maps.row_bytes)
+        weights = d.f.at("%packed", weight + GROUP_BYTES * block * own.output_stride)
         biases = d.f.at("%packed", bias + GROUP_BYTES * block)
-        rows = row_table(d.module, complete_windows, emitter.weight_bytes, emitter.cell_bytes)
-        given = _given(d, made, self.given, planar=self.planar)
-        others = [given, d.f.at(rows, 24 * row), f"i64 {piece.rows}"]
-        d.call_per_vector(kernel, [out, weights, biases], others)
+        table = row_table(d.module, full, emitter.weight_bytes, emitter.cell_bytes)
+        source = _input_of(d, layer_pass, self.source, planar=self.planar)
+        others = [source, d.f.at(table, 24 * row), f"i64 {piece.rows}"]
+        d.call_per_vector(kernel, [output, weights, biases], others)
 
 
-def _convolution(d: _SingleImageWriter, made: ConvolutionPass, source: str, planar: bool) -> None:
-    stack = in_blocks_of(made.stage.output)
-    out = f"{made.name}.rows" if made.pool else made.target
-    what = made.correlation(stack, relu=made.relu and not made.pool)
-    layer = _Layer(what, source, planar, out, stack.size, made.relu, made.pool, made.target)
-    layer.write(d, made)
+def _write_convolution(
+    d: SingleImageWriter, layer_pass: ConvolutionPass, source: str, planar: bool
+) -> None:
+    maps = blocked_maps(layer_pass.stage.output)
+    pool, target = layer_pass.pool, layer_pass.target
+    output = f"{layer_pass.name}.rows" if pool else target
+    correlation = layer_pass.correlation(maps, relu=layer_pass.relu and not pool)
+    relu = layer_pass.relu
+    layer = _CorrelationLayer(correlation, source, planar, output, maps.size, relu, pool, target)
+    layer.write(d, layer_pass)
 
 
-def _full(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
-    """A kernel as large as the map, at one place."""
-    shape = made.stage.input
+def _write_full(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
+    """A fully connected layer: a correlation whose kernel is as large as the map."""
+    shape = layer_pass.stage.input
     cells = shape.height * shape.width
-    out = in_blocks_of(made.stage.output)
-    what = Correlation(
-        made.input,
-        out,
+    maps = blocked_maps(layer_pass.stage.output)
+    correlation = Correlation(
+        layer_pass.input,
+        maps,
         forward_terms(complete_windows(shape.height, shape.height, 1)),
         forward_terms(complete_windows(shape.width, shape.width, 1)),
         shape.channels * cells,
         cells,
         shape.width,
         bias=True,
-        relu=made.relu,
+        relu=layer_pass.relu,
     )
-    _Layer(what, source, planar, made.target, out.size, made.relu).write(d, made)
+    target, relu = layer_pass.target, layer_pass.relu
+    layer = _CorrelationLayer(correlation, source, planar, target, maps.size, relu)
+    layer.write(d, layer_pass)
 
 
-def _windows(
+def _write_pooling(
     d: NetworkWriter,
     stage: Stage,
-    given: str,
+    source: str,
     target: str,
     *,
     relu: bool,
     piece: WorkPiece | None = None,
 ) -> None:
-    """A pooling, or a piece of one."""
-    before, after = in_blocks_of(stage.input), in_blocks_of(stage.output)
-    out = d.buffer(target, after.size)
+    """A pooling layer, or one piece of it."""
+    before, after = blocked_maps(stage.input), blocked_maps(stage.output)
+    output = d.buffer(target, after.size)
     rows = None
     if piece:
-        out = d.f.at(out, piece.first_block * after.channel_bytes)
-        given = d.f.at(given, piece.first_block * before.channel_bytes)
+        output = d.f.at(output, piece.first_block * after.channel_bytes)
+        source = d.f.at(source, piece.first_block * before.channel_bytes)
         before, after = (
             FeatureMapLayout(s.shape._replace(channels=piece.blocks)) for s in (before, after)
         )
         rows = range(piece.first_row, piece.first_row + piece.rows)
     pool = PoolWindows(replace(stage, input=before.shape, output=after.shape))
     step = pool.rows.stride * before.row_bytes
-    places = (given, out, out)
-    for row, _, kernel in pool.forward(d, before, places, step, relu=relu, rows=rows):
+    pointers = (source, output, output)
+    for row, _, kernel in pool.forward(d, before, pointers, step, relu=relu, rows=rows):
         d.call(kernel, row["given"], row["out"], row["winners"])
 
 
-def _pool(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
-    given = _given(d, made, source, planar=planar)
-    _windows(d, made.stage, given, made.target, relu=made.relu)
+def _write_pool(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
+    pointer = _input_of(d, layer_pass, source, planar=planar)
+    _write_pooling(d, layer_pass.stage, pointer, layer_pass.target, relu=layer_pass.relu)
 
 
-def _norm(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
-    stack, relu = in_blocks_of(made.stage.input), made.relu
+def _write_norm(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
+    maps, relu = blocked_maps(layer_pass.stage.input), layer_pass.relu
     kernel = d.kernel(
         "normalize",
-        (stack, relu),
+        (maps, relu),
         "source numbers output",
-        lambda f: normalize_single_image(f, stack, relu=relu),
+        lambda f: normalize_single_image(f, maps, relu=relu),
     )
-    numbers = d.f.at("%packed", d.packed(4 * BLOCK * stack.channels))
-    given = _given(d, made, source, planar=planar)
-    d.call(kernel, given, numbers, d.buffer(made.target, stack.size))
+    numbers = d.f.at("%packed", d.take_packed(4 * BLOCK * maps.channels))
+    pointer = _input_of(d, layer_pass, source, planar=planar)
+    d.call(kernel, pointer, numbers, d.buffer(layer_pass.target, maps.size))
 
 
-def _relu(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
-    stack = in_blocks_of(made.stage.input)
-    kernel = d.kernel("relu", stack, "source output", lambda f: relu(f, stack))
-    d.call(kernel, _given(d, made, source, planar=planar), d.buffer(made.target, stack.size))
+def _write_relu(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
+    maps = blocked_maps(layer_pass.stage.input)
+    kernel = d.kernel("relu", maps, "source output", lambda f: relu(f, maps))
+    pointer = _input_of(d, layer_pass, source, planar=planar)
+    d.call(kernel, pointer, d.buffer(layer_pass.target, maps.size))
 
 
-def _embed(d: _SingleImageWriter, made: Pass, source: str, planar: bool) -> None:
-    stack, relu = in_blocks_of(made.stage.output), made.relu
+def _write_embed(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
+    maps, relu = blocked_maps(layer_pass.stage.output), layer_pass.relu
     kernel = d.kernel(
         "embed",
-        (stack, relu),
+        (maps, relu),
         "words weight output",
-        lambda f: embed_single_image(f, stack, relu=relu),
+        lambda f: embed_single_image(f, maps, relu=relu),
     )
-    weight = d.f.at("%packed", d.packed(made.stage.input.height * BLOCK * stack.channels))
-    d.call(kernel, "%input", weight, d.buffer(made.target, stack.size))
+    floats = layer_pass.stage.input.height * BLOCK * maps.channels
+    weight = d.f.at("%packed", d.take_packed(floats))
+    d.call(kernel, "%input", weight, d.buffer(layer_pass.target, maps.size))
 
 
-class _Writer(NamedTuple):
-    """Writes the calls of a pass; ``takes_planes``: also on the input as it is stored, channel by
-    channel, not in blocks of sixteen channels."""
+class PassWriter(NamedTuple):
+    """Writes the calls of a pass. ``takes_planes``: the pass can also read the input as it is
+    stored, channel by channel, instead of in blocks of sixteen channels."""
 
-    write: Callable[[_SingleImageWriter, Any, str, bool], None]
+    write: Callable[[SingleImageWriter, Any, str, bool], None]
     takes_planes: bool
 
 
-WRITERS: dict[type[Pass], _Writer] = {
-    ConvolutionPass: _Writer(_convolution, takes_planes=True),
-    FullPass: _Writer(_full, takes_planes=True),
-    PoolPass: _Writer(_pool, takes_planes=False),
-    NormPass: _Writer(_norm, takes_planes=False),
-    ReluPass: _Writer(_relu, takes_planes=False),
-    EmbedPass: _Writer(_embed, takes_planes=True),
+WRITERS: dict[type[Pass], PassWriter] = {
+    ConvolutionPass: PassWriter(_write_convolution, takes_planes=True),
+    FullPass: PassWriter(_write_full, takes_planes=True),
+    PoolPass: PassWriter(_write_pool, takes_planes=False),
+    NormPass: PassWriter(_write_norm, takes_planes=False),
+    ReluPass: PassWriter(_write_relu, takes_planes=False),
+    EmbedPass: PassWriter(_write_embed, takes_planes=True),
 }
-"""How each pass runs for one picture at a time; a pass that only training has is not here."""
+"""For each kind of pass that runs at inference, the function that writes its calls."""
 assert GROUP_BYTES == 4 * BLOCK

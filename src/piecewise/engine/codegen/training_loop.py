@@ -1,7 +1,8 @@
-"""The functions that Python calls: `answer` and `learn`, each run by every thread at once.
+"""The training loop and the inference loop as LLVM IR: the entry functions `train` and `infer`.
 
-Threads claim pieces of work, groups or shards, by a counter: whoever is free takes the next. What
-a piece gives does not hang on who did it.
+Every thread runs the entry function. Threads claim work items (groups of examples, or shards of a
+batch) from an atomic counter. The result of an item does not depend on the thread that computed
+it.
 """
 
 from __future__ import annotations
@@ -32,52 +33,51 @@ from ..ir.thread_header import (
     SAMPLE_WEIGHTS_OFFSET,
 )
 
-_PAUSES = 2_000
-"""How often a thread at the barrier looks before it lets others run."""
-_LITTLE = 64
-"""Blocks of sixteen parameters that one thread updates alone, without a second barrier."""
+_POLLS = 2_000
+"""Polls of a thread at the barrier before it lets other threads run."""
+_SERIAL_UPDATE = 64
+"""Up to this many blocks of sixteen parameters are updated by one thread, which saves a barrier."""
 
 
 @dataclass(frozen=True)
 class ProgramLayout:
-    """What the functions have to know of the network."""
+    """The sizes and memory offsets that the entry functions need."""
 
-    parameters: int
-    """Floats in the flat buffer."""
-    running_stats: int
-    pack_input: str
-    """The kernel that lays pictures into lanes; none for words."""
-    input: int
-    """Where it lays them in a thread's memory."""
-    output: int
-    """Where the logits are."""
-    upstream: int
-    """Where their gradient goes."""
+    parameter_count: int
+    running_stat_count: int
+    pack_kernel: str
+    """The kernel that packs images into lanes; empty for texts."""
+    input_at: int
+    """The offset of the packed input in a thread's memory."""
+    logits_at: int
+    logits_gradient_at: int
     classes: int
     optimizer: str
     """"sgd", "nesterov", "adamw", or "none": only the gradient, in the first shard."""
-    pace: float
-    frames: int | None = None
-    """Where tricks keep their frames in a thread's memory; none without tricks."""
+    stats_momentum: float
+    """The momentum of batch norm's running averages."""
+    frames_at: int | None = None
+    """The offset of geometric augmentation's work buffer; None without it."""
     weighted: bool = False
-    """Whether pictures have weights."""
-    shades: tuple[str, ...] = ()
-    """The kernels that change pictures where they have been laid."""
+    """Whether examples have sample weights."""
+    intensity_kernels: tuple[str, ...] = ()
+    """The kernels that change images after they were packed into lanes."""
 
     @property
     def blocks(self) -> int:
         """Blocks of sixteen parameters."""
-        return -(-self.parameters // 16)
+        return -(-self.parameter_count // 16)
 
     @property
     def shard_floats(self) -> int:
-        """Parameters and statistics of a shard, in whole cache lines, not a power of two apart."""
-        lines = self.blocks + -(-self.running_stats // 16)
+        """Floats from one shard to the next: gradients and statistics in complete cache lines, not
+        a power of two apart."""
+        lines = self.blocks + -(-self.running_stat_count // 16)
         return 16 * (lines + 8 + lines % 2)
 
 
-class _Writer(EntryWriter):
-    """Writes an entry function of training or inference."""
+class _LoopWriter(EntryWriter):
+    """Writes an entry function."""
 
     def __init__(self, name: str, module: Module, layout: ProgramLayout, pause: str) -> None:
         super().__init__(name, module, pause)
@@ -90,55 +90,55 @@ class _Writer(EntryWriter):
         return f.load(slot, 0, "ptr")
 
     def gather(self, memory: str, start: str, count: str, *, ordered: bool) -> None:
-        """The group from position ``start`` on: its pictures' numbers, right classes, weights and
-        places. A lane without a picture gets the first one's once more."""
+        """Fill the group's header from position ``start`` on: the examples' indices, labels,
+        sample weights and addresses. Unused lanes repeat the first example. Then pack and augment
+        the input."""
         f = self.f
         inputs, stride = self.load_context("inputs", "ptr"), self.load_context("stride")
         moving = {
-            "picture": (f.at(memory, NUMBERS_OFFSET), 8),
+            "index": (f.at(memory, NUMBERS_OFFSET), 8),
             "label": (f.at(memory, LABELS_OFFSET), 8),
-            "place": (f.at(memory, INPUTS_OFFSET), 8),
+            "address": (f.at(memory, INPUTS_OFFSET), 8),
         }
         if self.layout.weighted:
             moving["weight"] = (f.at(memory, SAMPLE_WEIGHTS_OFFSET), 4)
         with f.loop("lanes", 16, moving) as lane:
-            there = self.integer("icmp slt", lane.index, count)
-            moved = f.value(f"select i1 {there}, i64 {lane.index}, i64 0")
-            number = self.integer("add", start, moved)
+            used = self.integer("icmp slt", lane.index, count)
+            offset = f.value(f"select i1 {used}, i64 {lane.index}, i64 0")
+            index = self.integer("add", start, offset)
             if ordered:
-                number = self.load_element("order", number)
-                f.store(self.load_element("labels", number), lane["label"], 0, "i64")
+                index = self.load_element("order", index)
+                f.store(self.load_element("labels", index), lane["label"], 0, "i64")
                 if self.layout.weighted:
-                    weight = self.load_element("sample_weights", number, 4, "float")
+                    weight = self.load_element("sample_weights", index, 4, "float")
                     f.store(weight, lane["weight"], 0, "float")
-            f.store(number, lane["picture"], 0, "i64")
-            f.store(f.at(inputs, self.integer("mul", number, stride)), lane["place"], 0, "ptr")
-        given = [
-            f"ptr {f.at(memory, INPUTS_OFFSET)}",
-            f"ptr {self.load_context('byte_scaling', 'ptr')}",
-        ]
-        laid = f"ptr {f.at(memory, self.layout.input)}"
-        if self.layout.frames is not None:
-            numbers, frames = f.at(memory, NUMBERS_OFFSET), f.at(memory, self.layout.frames)
-            given += [
-                f"ptr {self.load_context('geometry', 'ptr')}",
-                f"ptr {numbers}",
-                f"ptr {frames}",
-            ]
-            f.call("augment_geometry", *given, laid)
-        elif self.layout.pack_input:
-            f.call(self.layout.pack_input, *given, laid)
-        for kernel in self.layout.shades:
-            numbers, told = f.at(memory, NUMBERS_OFFSET), self.load_context("intensity", "ptr")
-            f.call(kernel, laid, f"ptr {told}", f"ptr {numbers}")
+            f.store(index, lane["index"], 0, "i64")
+            f.store(f.at(inputs, self.integer("mul", index, stride)), lane["address"], 0, "ptr")
+        self._pack(memory)
+
+    def _pack(self, memory: str) -> None:
+        """Pack the group's images into lanes, and augment them."""
+        f, layout = self.f, self.layout
+        indices = f"ptr {f.at(memory, NUMBERS_OFFSET)}"
+        packed = f"ptr {f.at(memory, layout.input_at)}"
+        scaling = self.load_context("byte_scaling", "ptr")
+        arguments = [f"ptr {f.at(memory, INPUTS_OFFSET)}", f"ptr {scaling}"]
+        if layout.frames_at is not None:
+            frames = f"ptr {f.at(memory, layout.frames_at)}"
+            geometry = f"ptr {self.load_context('geometry', 'ptr')}"
+            f.call("augment_geometry", *arguments, geometry, indices, frames, packed)
+        elif layout.pack_kernel:
+            f.call(layout.pack_kernel, *arguments, packed)
+        for kernel in layout.intensity_kernels:
+            f.call(kernel, packed, f"ptr {self.load_context('intensity', 'ptr')}", indices)
 
 
 def write_infer(module: Module, layout: ProgramLayout, pause: str) -> None:
-    """``answer(context, thread)``: the logits of positions 0 to count - 1."""
-    w = _Writer("infer", module, layout, pause)
+    """``infer(context, thread)``: the logits of positions 0 to count - 1."""
+    w = _LoopWriter("infer", module, layout, pause)
     f = w.f
     memory, weights = w.thread_memory(), f.load("%context", WEIGHTS, "ptr")
-    running_stats, key, answers = w.load_pointers("running_stats", "key", "logits")
+    running_stats, key, logits = w.load_pointers("running_stats", "key", "logits")
     total = w.load_context("count")
     with f.repeat() as done:
         start = w.integer("mul", w.claim(), 16)
@@ -146,33 +146,34 @@ def write_infer(module: Module, layout: ProgramLayout, pause: str) -> None:
         count = w.minimum(w.integer("sub", total, start), "16")
         w.gather(memory, start, count, ordered=False)
         w.call_network("forward", (memory, weights, running_stats, "null", key), count)
-        out = f.at(answers, w.integer("mul", start, 4 * layout.classes))
-        f.call("unpack_logits", f"ptr {f.at(memory, layout.output)}", f"ptr {out}", f"i64 {count}")
+        output = f.at(logits, w.integer("mul", start, 4 * layout.classes))
+        packed = f.at(memory, layout.logits_at)
+        f.call("unpack_logits", f"ptr {packed}", f"ptr {output}", f"i64 {count}")
     w.finish()
 
 
 def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
-    """``learn(context, thread)``: steps ``first`` to ``stop`` - 1 of an epoch."""
-    w = _Writer("train", module, layout, pause)
+    """``train(context, thread)``: steps ``first`` to ``stop`` - 1 of an epoch."""
+    w = _LoopWriter("train", module, layout, pause)
     f = w.f
     out = f.new_label()
     first = w.load_context("first")
     memory = w.thread_memory()
     with f.loop("steps", w.integer("sub", w.load_context("stop"), first)) as step:
         start = w.integer("mul", w.integer("add", first, step.index), w.load_context("batch"))
-        pictures = w.minimum(
+        examples = w.minimum(
             w.integer("sub", w.load_context("count"), start), w.load_context("batch")
         )
-        groups = w.integer("lshr", w.integer("add", pictures, 15), 4)
+        groups = w.integer("lshr", w.integer("add", examples, 15), 4)
         shards = w.minimum(groups, w.load_context("max_shards"))
-        _slopes(w, memory, start, pictures, groups, shards)
-        alone = layout.blocks <= _LITTLE
+        _compute_gradients(w, memory, start, examples, groups, shards)
+        serial = layout.blocks <= _SERIAL_UPDATE
         with _barrier(w):
-            if alone:
+            if serial:
                 _update(w, step.index, shards, "0", str(layout.blocks))
-                _settle(w, pictures, shards)
+                _commit_step(w, examples, shards)
         f.break_if(out, _stopped(w))
-        if not alone:
+        if not serial:
             threads = w.load_context("threads")
             bounds = [
                 w.integer(
@@ -184,67 +185,81 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
             ]
             _update(w, step.index, shards, bounds[0], bounds[1])
             with _barrier(w):
-                _settle(w, pictures, shards)
+                _commit_step(w, examples, shards)
             f.break_if(out, _stopped(w))
     f.line(f"br label %{out}")
     f.begin_block(out)
     w.finish()
 
 
-def _stopped(w: _Writer) -> str:
+def _stopped(w: _LoopWriter) -> str:
+    """Whether training has stopped; all threads read the same value after a barrier."""
     return w.integer("icmp ne", w.f.load("%context", STOPPED_AT_BARRIER, "i64"), 0)
 
 
-def _stop(w: _Writer, condition: str) -> None:
+def _stop(w: _LoopWriter, condition: str) -> None:
+    """Stop training at the next barrier if the condition holds."""
     with w.f.when(condition):
-        stopped = w.f.at("%context", STOPPED)  # several threads may say so at once
+        stopped = w.f.at("%context", STOPPED)  # several threads may write it at once
         w.atomic_store(1, stopped, "monotonic")
 
 
-def _slopes(w: _Writer, memory: str, start: str, pictures: str, groups: str, shards: str) -> None:
-    """Every claimed shard: its groups forward and back."""
+def _compute_gradients(
+    w: _LoopWriter, memory: str, start: str, examples: str, groups: str, shards: str
+) -> None:
+    """Claim shards; run the forward and backward pass of each of their groups."""
     f, layout = w.f, w.layout
     weights = f.load("%context", WEIGHTS, "ptr")
     running_stats, key = w.load_pointers("running_stats", "key")
+    shard_bytes = 4 * layout.shard_floats
     with f.repeat() as done:
         shard = w.claim()
         f.break_if(done, w.integer("icmp sge", shard, shards))
-        slot = f.at(
-            w.load_context("shards", "ptr"), w.integer("mul", shard, 4 * layout.shard_floats)
-        )
+        slot = f.at(w.load_context("shards", "ptr"), w.integer("mul", shard, shard_bytes))
         f.line(
-            f"call void @llvm.memset.p0.i64(ptr align 64 {slot}, i8 0, "
-            f"i64 {4 * layout.shard_floats}, i1 false)"
+            f"call void @llvm.memset.p0.i64(ptr align 64 {slot}, i8 0, i64 {shard_bytes}, i1 false)"
         )
-        begin_block = w.integer("udiv", w.integer("mul", groups, shard), shards)
+        begin = w.integer("udiv", w.integer("mul", groups, shard), shards)
         end = w.integer("udiv", w.integer("mul", groups, w.integer("add", shard, 1)), shards)
-        with f.loop("groups", w.integer("sub", end, begin_block), at_least_once=True) as group:
-            inside = w.integer("mul", w.integer("add", begin_block, group.index), 16)
-            count = w.minimum(w.integer("sub", pictures, inside), "16")
-            position = w.integer("add", start, inside)
+        with f.loop("groups", w.integer("sub", end, begin), at_least_once=True) as group:
+            offset = w.integer("mul", w.integer("add", begin, group.index), 16)
+            count = w.minimum(w.integer("sub", examples, offset), "16")
+            position = w.integer("add", start, offset)
             w.gather(memory, position, count, ordered=True)
             pointers = (memory, weights, running_stats, slot, key)
             w.call_network("forward", pointers, count)
-            losses = f.at(memory, LOSSES_OFFSET)
-            logits, upstream = f.at(memory, layout.output), f.at(memory, layout.upstream)
-            told = [logits, f.at(memory, LABELS_OFFSET), losses, upstream]
-            if layout.weighted:
-                told.append(f.at(memory, SAMPLE_WEIGHTS_OFFSET))
-            f.call("loss", *(f"ptr {place}" for place in told), f"i64 {count}", f"i64 {pictures}")
+            _call_loss(w, memory, count, examples)
             w.call_network("backward", pointers, count)
-            moving = {
-                "loss": (losses, 4),
-                "out": (f.at(w.load_context("losses", "ptr"), w.integer("mul", position, 4)), 4),
-            }
-            with f.loop("pictures", count, moving, at_least_once=True) as lane:
-                loss = f.load(lane["loss"], 0, "float")
-                f.store(loss, lane["out"], 0, "float")
-                _stop(w, f.op("fcmp uno", f.op("fsub", loss, loss, "float"), "0.0", "float"))
+            _store_losses(w, memory, position, count)
+
+
+def _call_loss(w: _LoopWriter, memory: str, count: str, examples: str) -> None:
+    """The group's losses and the gradient of its logits."""
+    f, layout = w.f, w.layout
+    offsets = [layout.logits_at, LABELS_OFFSET, LOSSES_OFFSET, layout.logits_gradient_at]
+    if layout.weighted:
+        offsets.append(SAMPLE_WEIGHTS_OFFSET)
+    pointers = [f"ptr {f.at(memory, offset)}" for offset in offsets]
+    f.call("loss", *pointers, f"i64 {count}", f"i64 {examples}")
+
+
+def _store_losses(w: _LoopWriter, memory: str, position: str, count: str) -> None:
+    """Copy the group's losses to the output; stop if one is not finite."""
+    f = w.f
+    moving = {
+        "loss": (f.at(memory, LOSSES_OFFSET), 4),
+        "out": (f.at(w.load_context("losses", "ptr"), w.integer("mul", position, 4)), 4),
+    }
+    with f.loop("examples", count, moving, at_least_once=True) as lane:
+        loss = f.load(lane["loss"], 0, "float")
+        f.store(loss, lane["out"], 0, "float")
+        _stop(w, f.op("fcmp uno", f.op("fsub", loss, loss, "float"), "0.0", "float"))
 
 
 @contextmanager
-def _barrier(w: _Writer) -> Iterator[None]:
-    """All threads meet; the last to arrive does what is written inside, then all go on."""
+def _barrier(w: _LoopWriter) -> Iterator[None]:
+    """A barrier of all threads. The last thread to arrive runs the code inside the block, then all
+    threads continue."""
     f = w.f
     last, wait, after = f.new_label(), f.new_label(), f.new_label()
     generation = f.at("%context", GENERATION)
@@ -262,7 +277,7 @@ def _barrier(w: _Writer) -> Iterator[None]:
     f.line(f"br label %{after}")
     f.begin_block(wait)
     with f.repeat() as opened:
-        with f.loop("pauses", _PAUSES):
+        with f.loop("polls", _POLLS):
             now = w.atomic_load(generation)
             f.break_if(opened, w.integer("icmp ne", now, seen))
             w.spin()
@@ -271,39 +286,39 @@ def _barrier(w: _Writer) -> Iterator[None]:
     f.begin_block(after)
 
 
-def _settle(w: _Writer, pictures: str, shards: str) -> None:
-    """After a good step: the new weights are the weights, the running averages follow."""
+def _commit_step(w: _LoopWriter, examples: str, shards: str) -> None:
+    """After a step with finite numbers: swap the weight buffers, count the step, and update the
+    running averages."""
     f, layout = w.f, w.layout
     if layout.optimizer == "none":
         return
-    good = w.integer("icmp eq", f.load("%context", STOPPED, "i64"), 0)
-    with f.when(good):
+    finite = w.integer("icmp eq", f.load("%context", STOPPED, "i64"), 0)
+    with f.when(finite):
         old, new = f.load("%context", WEIGHTS, "ptr"), f.load("%context", NEXT_WEIGHTS, "ptr")
         f.store(new, "%context", WEIGHTS, "ptr")
         f.store(old, "%context", NEXT_WEIGHTS, "ptr")
-        f.store(
-            w.integer("add", f.load("%context", STEPS_DONE, "i64"), 1),
-            "%context",
-            STEPS_DONE,
-            "i64",
-        )
-        if layout.running_stats:
-            n = f.broadcast(f.value(f"sitofp i64 {pictures} to float"))
-            blocks = -(-layout.running_stats // 16)
-            slots = f.at(w.load_context("shards", "ptr"), 64 * layout.blocks)
-            with f.loop(
-                "running_stats",
-                blocks,
-                {"slot": (slots, 64), "average": (w.load_context("running_stats", "ptr"), 64)},
-            ) as block:
-                mean = f.op("fdiv", _over_shards(w, block["slot"], shards), n)
-                average = f.load(block["average"], align=4)
-                moved = f.fma(f.op("fsub", mean, average), splat(16, layout.pace), average)
-                f.store(moved, block["average"], align=4)
+        done = w.integer("add", f.load("%context", STEPS_DONE, "i64"), 1)
+        f.store(done, "%context", STEPS_DONE, "i64")
+        if layout.running_stat_count:
+            _update_running_stats(w, examples, shards)
 
 
-def _over_shards(w: _Writer, slot: str, shards: str) -> str:
-    """A block of sixteen floats added up over the shards, in their order."""
+def _update_running_stats(w: _LoopWriter, examples: str, shards: str) -> None:
+    """Move the running averages towards the batch's statistics."""
+    f, layout = w.f, w.layout
+    n = f.broadcast(f.value(f"sitofp i64 {examples} to float"))
+    blocks = -(-layout.running_stat_count // 16)
+    slots = f.at(w.load_context("shards", "ptr"), 64 * layout.blocks)
+    moving = {"slot": (slots, 64), "average": (w.load_context("running_stats", "ptr"), 64)}
+    with f.loop("running_stats", blocks, moving) as block:
+        mean = f.op("fdiv", _sum_shards(w, block["slot"], shards), n)
+        average = f.load(block["average"], align=4)
+        momentum = splat(16, layout.stats_momentum)
+        f.store(f.fma(f.op("fsub", mean, average), momentum, average), block["average"], align=4)
+
+
+def _sum_shards(w: _LoopWriter, slot: str, shards: str) -> str:
+    """A block of sixteen floats, summed over the shards in order."""
     f, size = w.f, 4 * w.layout.shard_floats
     more = w.integer("sub", shards, 1)
     with f.loop(
@@ -313,72 +328,71 @@ def _over_shards(w: _Writer, slot: str, shards: str) -> str:
     return shard.carried[0]
 
 
-def _update(w: _Writer, step: str, shards: str, begin_block: str, end: str) -> None:
-    """Blocks ``begin_block`` to ``end`` - 1 of the parameters: one step down the slope."""
-    f, layout = w.f, w.layout
-    place = w.integer("mul", begin_block, 64)
+def _update(w: _LoopWriter, step: str, shards: str, begin: str, end: str) -> None:
+    """One optimizer step for the parameter blocks ``begin`` to ``end`` - 1."""
+    f, optimizer = w.f, w.layout.optimizer
+    start = w.integer("mul", begin, 64)
     pointers = {"slot": w.load_context("shards", "ptr")}
-    if layout.optimizer != "none":
+    if optimizer != "none":
         pointers |= {
             "old": f.load("%context", WEIGHTS, "ptr"),
             "new": f.load("%context", NEXT_WEIGHTS, "ptr"),
-            "optimizer_state": w.load_context("optimizer_state", "ptr"),
+            "state": w.load_context("optimizer_state", "ptr"),
         }
-    if layout.optimizer == "adamw":
-        pointers["second_moments"] = w.load_context("second_moments", "ptr")
+    if optimizer == "adamw":
+        pointers["second"] = w.load_context("second_moments", "ptr")
     rates = f.at(w.load_context("rates", "ptr"), w.integer("mul", step, 16))
-    numbers = [f.load_splat(rates, place_) for place_ in (0, 4, 8, 12)]
-    numbers += [
+    scalars = [f.load_splat(rates, offset) for offset in (0, 4, 8, 12)]
+    scalars += [
         f.load_splat("%context", FIELD_OFFSETS["momentum"]),
         f.load_splat("%context", FIELD_OFFSETS["decay"]),
     ]
-    moving = {key: (f.at(pointer, place), 64) for key, pointer in pointers.items()}
+    moving = {key: (f.at(pointer, start), 64) for key, pointer in pointers.items()}
     zero = [(f.vector, "zeroinitializer")]
-    with f.loop("blocks", w.integer("sub", end, begin_block), moving, zero) as block:
-        slope = _over_shards(w, block["slot"], shards)
-        if layout.optimizer == "none":
-            f.store(slope, block["slot"])
-            new = slope
+    with f.loop("blocks", w.integer("sub", end, begin), moving, zero) as block:
+        gradient = _sum_shards(w, block["slot"], shards)
+        if optimizer == "none":
+            f.store(gradient, block["slot"])
+            new = gradient
         else:
-            new = (_adamw if layout.optimizer == "adamw" else _sgd)(w, block, slope, numbers)
+            new = (_adamw if optimizer == "adamw" else _sgd)(w, block, gradient, scalars)
             f.store(new, block["new"])
-        # zero as long as everything is finite
+        # stays zero as long as all numbers are finite
         block.carried = [f.op("fadd", block.carried[0], f.op("fsub", new, new))]
-    odd = f.op("fcmp uno", block.carried[0], "zeroinitializer")
-    if layout.optimizer != "none":
-        _stop(w, f.value(f"call i1 @llvm.vector.reduce.or.v16i1(<16 x i1> {odd})"))
+    not_finite = f.op("fcmp uno", block.carried[0], "zeroinitializer")
+    if optimizer != "none":
+        _stop(w, f.value(f"call i1 @llvm.vector.reduce.or.v16i1(<16 x i1> {not_finite})"))
 
 
-def _sgd(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
+def _sgd(w: _LoopWriter, block: Loop, gradient: str, scalars: list[str]) -> str:
+    """SGD with momentum or Nesterov momentum: the new weights."""
     f = w.f
-    rate, _, _, _, momentum, decay = numbers
+    rate, _, _, _, momentum, decay = scalars
     old = f.load(block["old"])
-    slope = f.fma(decay, old, slope)
-    velocity = f.fma(momentum, f.load(block["optimizer_state"]), slope)
-    f.store(velocity, block["optimizer_state"])
-    step = f.fma(momentum, velocity, slope) if w.layout.optimizer == "nesterov" else velocity
+    gradient = f.fma(decay, old, gradient)
+    velocity = f.fma(momentum, f.load(block["state"]), gradient)
+    f.store(velocity, block["state"])
+    nesterov = w.layout.optimizer == "nesterov"
+    step = f.fma(momentum, velocity, gradient) if nesterov else velocity
     return f.fma(f.op("fmul", rate, f.constant(-1)), step, old)
 
 
-def _adamw(w: _Writer, block: Loop, slope: str, numbers: list[str]) -> str:
-    """``numbers``: rate, rate x decay, and the two corrections."""
+def _adamw(w: _LoopWriter, block: Loop, gradient: str, scalars: list[str]) -> str:
+    """AdamW: the new weights. ``scalars``: rate, rate x decay, and the two bias corrections."""
     f = w.f
-    rate, shrink, first_whole, second_whole = numbers[:4]
+    rate, shrink, first_correction, second_correction = scalars[:4]
     old = f.load(block["old"])
     old = f.fma(f.op("fmul", shrink, f.constant(-1)), old, old)
     first = f.fma(
-        f.constant(BETA1),
-        f.load(block["optimizer_state"]),
-        f.op("fmul", f.constant(1 - BETA1), slope),
+        f.constant(BETA1), f.load(block["state"]), f.op("fmul", f.constant(1 - BETA1), gradient)
     )
-    squared = f.op("fmul", f.op("fmul", f.constant(1 - BETA2), slope), slope)
-    second = f.fma(f.constant(BETA2), f.load(block["second_moments"]), squared)
-    f.store(first, block["optimizer_state"])
-    f.store(second, block["second_moments"])
-    deviation = f.value(
-        f"call {f.vector} @llvm.sqrt.v16f32({f.vector} {f.op('fdiv', second, second_whole)})"
-    )
+    squared = f.op("fmul", f.op("fmul", f.constant(1 - BETA2), gradient), gradient)
+    second = f.fma(f.constant(BETA2), f.load(block["second"]), squared)
+    f.store(first, block["state"])
+    f.store(second, block["second"])
+    corrected = f.op("fdiv", second, second_correction)
+    deviation = f.value(f"call {f.vector} @llvm.sqrt.v16f32({f.vector} {corrected})")
     step = f.op(
-        "fdiv", f.op("fdiv", first, first_whole), f.op("fadd", deviation, f.constant(EPSILON))
+        "fdiv", f.op("fdiv", first, first_correction), f.op("fadd", deviation, f.constant(EPSILON))
     )
     return f.fma(f.op("fmul", rate, f.constant(-1)), step, old)

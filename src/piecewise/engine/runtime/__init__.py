@@ -1,1 +1,1 @@
-"""runtime."""
+"""Runtime: compile LLVM IR, cache the machine code, and run it on threads."""

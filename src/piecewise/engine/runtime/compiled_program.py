@@ -1,4 +1,4 @@
-"""A network's machine code, and what Python asks of it."""
+"""Compiled batch programs: machine code with its memory, for inference and for training."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from ..ir.target import Target
 from ..kernels.geometric_augmentation import geometry_parameters
 from ..kernels.intensity_augmentation import intensity_parameters
 from .code_cache import cached
-from .llvm_compiler import MachineCode, compiled, compiler, host_target, loaded
+from .llvm_compiler import MachineCode, compile_ir, compiler_version, host_target, load_object
 from .thread_pool import MAX_THREADS, ProgramContext, aligned, run_on_threads
 
 MAX_SHARDS = 16
-"""Into how many parts a step's groups are gathered, at most."""
+"""Shards of a batch, at most: partial sums of the gradient that threads compute separately."""
 MAX_SHARD_BYTES = 1 << 28
-"""Bytes for all shards together; a net with more parameters takes fewer shards."""
+"""Bytes of all shards together; a network with more parameters has fewer shards."""
 MULTIPLICATIONS_PER_THREAD = 16_000_000
-"""Multiplications that take about as long as it takes to call another thread and wait for it."""
+"""Multiplications that take about as long as starting another thread and waiting for it."""
 MAX_LINES = 200_000
-"""Lines of LLVM text that are still compiled: about ten seconds' work."""
+"""Lines of LLVM IR that are still compiled: about ten seconds."""
 MAX_MEMORY = 1 << 32
-"""Bytes that all threads may need for their stacks."""
+"""Bytes of all threads' memory together."""
 
 
 def check_program_size(text: str, memory: int) -> None:
-    """LimitError where a program would take too long to compile or too much memory to run."""
+    """Raise LimitError if a program takes too long to compile or too much memory to run."""
     lines = text.count("\n")
     if lines > MAX_LINES:
         raise LimitError(
@@ -47,257 +47,248 @@ def check_program_size(text: str, memory: int) -> None:
         )
     if memory > MAX_MEMORY:
         raise LimitError(
-            f"layers: a thread would need {memory / 2**30:.1f} GB for the stacks of sixteen "
-            f"pictures, wanted at most {MAX_MEMORY / 2**30:.0f} GB; pool more, or take fewer "
+            f"layers: a thread would need {memory / 2**30:.1f} GB for the feature maps of sixteen "
+            f"examples, wanted at most {MAX_MEMORY / 2**30:.0f} GB; pool more, or take fewer "
             "features or a smaller input"
         )
 
 
-def compile_cached(text: str, form: Target) -> MachineCode:
-    """LLVM text as machine code: from the cache if it was compiled before."""
-    key = "\n".join([__version__, compiler(), form.processor, form.features, text])
-    return loaded(cached(key, lambda: compiled(text, form)), form)
+def compile_cached(text: str, target: Target) -> MachineCode:
+    """Compile LLVM IR to machine code, or load it from the code cache."""
+    key = "\n".join([__version__, compiler_version(), target.processor, target.features, text])
+    return load_object(cached(key, lambda: compile_ir(text, target)), target)
 
 
 def prepare_threads(context: ProgramContext, memories: list[Array], size: int, threads: int) -> int:
     """Allocate ``size`` bytes for each thread that has none yet, and reset the counter of work
-    items. How many threads run: as many as asked for, or as there is memory for."""
+    items. Returns the number of threads to run: ``threads``, or fewer if memory is limited."""
     threads = max(1, min(threads, MAX_THREADS, MAX_MEMORY // size))
     while len(memories) < threads:
         memories.append(aligned(size, np.uint8))
     context.write("thread_memories", np.array([m.ctypes.data for m in memories], np.int64))
-    context.at(NEXT_ITEM)[0] = 0
+    context.word(NEXT_ITEM)[0] = 0
     return threads
 
 
 class ProgramCode:
-    """Machine code for a network and a purpose. It can be run by many programs at once."""
+    """The machine code of a network for one spec. Several programs can share it."""
 
     def __init__(
-        self, architecture: Architecture, purpose: ProgramSpec, form: Target, guard: int
+        self, architecture: Architecture, spec: ProgramSpec, target: Target, guard: int
     ) -> None:
-        self.ir: NetworkIR = generate_network_ir(architecture, form, purpose, guard)
+        self.ir: NetworkIR = generate_network_ir(architecture, target, spec, guard)
         check_program_size(self.ir.text, self.ir.memory)
-        self._native = compile_cached(self.ir.text, form)
-        entry = "train" if purpose.name == "train" else "infer"
+        self._machine_code = compile_cached(self.ir.text, target)
+        entry = "train" if spec.kind == "train" else "infer"
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-        self.run: Callable[[int, int], None] = kind(self._native.address(entry))
+        self.run: Callable[[int, int], None] = kind(self._machine_code.address(entry))
         self.draw_order: Callable[[int, int, int], None] | None = None
-        if purpose.name == "train":
+        if spec.kind == "train":
             kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
-            self.draw_order = kind(self._native.address("draw_order"))
+            self.draw_order = kind(self._machine_code.address("draw_order"))
 
 
 @lru_cache(64)
 def program_code(
-    architecture: Architecture, purpose: ProgramSpec, form: Target, guard: int = 0
+    architecture: Architecture, spec: ProgramSpec, target: Target, guard: int = 0
 ) -> ProgramCode:
-    """The code, compiled when it is first wanted."""
-    return ProgramCode(architecture, purpose, form, guard)
+    """The code of a spec, compiled on first use."""
+    return ProgramCode(architecture, spec, target, guard)
 
 
 class CompiledProgram:
-    """A network's code for one purpose, with memory for its threads. One caller at a time: whoever
-    shares it holds the ``lock``."""
+    """A network's machine code with memory for its threads. It runs one call at a time: callers
+    that share a program hold its ``lock``."""
 
     def __init__(
         self,
         architecture: Architecture,
-        purpose: ProgramSpec,
-        form: Target | None = None,
+        spec: ProgramSpec,
+        target: Target | None = None,
         guard: int = 0,
     ) -> None:
-        self.architecture, self.purpose = architecture, purpose
-        self.machine = form or host_target()
-        code = program_code(architecture, purpose, self.machine, guard)
-        self.ir, self._run = code.ir, code.run
-        self._code = code
+        self.architecture, self.spec = architecture, spec
+        self._code = program_code(architecture, spec, target or host_target(), guard)
+        self.ir = self._code.ir
         self.context = ProgramContext()
         self.memories: list[Array] = []
         self.lock = threading.Lock()
 
     def run(self, threads: int) -> None:
-        """So many threads through the program at once, or as many as there is memory for."""
+        """Run the program on this many threads, or on fewer if memory is limited."""
         threads = prepare_threads(self.context, self.memories, self.ir.memory, threads)
         self.context.write("threads", threads)
-        run_on_threads(self._run, self.context.address, threads)
+        run_on_threads(self._code.run, self.context.address, threads)
 
-    def set_inputs(self, pictures: Array, fraction: Float32) -> None:
-        """The pictures, bytes or float32 or words in int64, one after the other in memory.
-        ``fraction``: the numbers a, b, c that make (a * byte + b) / c of a byte."""
-        self.context.write("inputs", pictures)
-        self.context.write("stride", pictures[0].nbytes)
-        self.context.write("byte_scaling", fraction)
+    def set_inputs(self, inputs: Array, scaling: Float32) -> None:
+        """Set the inputs: bytes, float32, or word indices in int64, contiguous. ``scaling``: the
+        numbers a, b, c that turn a byte into (a * byte + b) / c."""
+        self.context.write("inputs", inputs)
+        self.context.write("stride", inputs[0].nbytes)
+        self.context.write("byte_scaling", scaling)
 
 
 class InferenceProgram(CompiledProgram):
-    """The way forward of a network."""
+    """Batch inference: the forward pass of a network."""
 
     def __init__(
         self,
         architecture: Architecture,
         *,
         uint8_input: bool = False,
-        form: Target | None = None,
+        target: Target | None = None,
         guard: int = 0,
-        name: str = "infer",
+        kind: str = "infer",
     ) -> None:
-        super().__init__(architecture, ProgramSpec(name, uint8_input), form, guard)
+        super().__init__(architecture, ProgramSpec(kind, uint8_input), target, guard)
 
     def logits(
-        self,
-        pictures: Array,
-        flat: Float32,
-        running_stats: Float32,
-        fraction: Float32,
-        threads: int,
+        self, inputs: Array, flat: Float32, running_stats: Float32, scaling: Float32, threads: int
     ) -> Float32:
-        """Pictures (N, ...) -> (N, classes)."""
+        """Inputs (N, ...) -> logits (N, classes)."""
         with self.lock:
-            return self._logits(pictures, flat, running_stats, fraction, threads)
+            return self._logits(inputs, flat, running_stats, scaling, threads)
 
     def _logits(
-        self,
-        pictures: Array,
-        flat: Float32,
-        running_stats: Float32,
-        fraction: Float32,
-        threads: int,
+        self, inputs: Array, flat: Float32, running_stats: Float32, scaling: Float32, threads: int
     ) -> Float32:
-        answers = np.empty((len(pictures), len(self.architecture.classes)), np.float32)
-        self.set_inputs(pictures, fraction)
-        self.context.point(WEIGHTS, flat)
+        logits = np.empty((len(inputs), len(self.architecture.classes)), np.float32)
+        self.set_inputs(inputs, scaling)
+        self.context.set_pointer(WEIGHTS, flat)
         self.context.write("running_stats", running_stats)
-        self.context.write("logits", answers)
-        self.context.write("count", len(pictures))
-        work = len(pictures) * self.architecture.multiplications
-        self.run(min(threads, len(pictures) // GROUP_SIZE, 1 + work // MULTIPLICATIONS_PER_THREAD))
+        self.context.write("logits", logits)
+        self.context.write("count", len(inputs))
+        work = len(inputs) * self.architecture.multiplications
+        self.run(min(threads, len(inputs) // GROUP_SIZE, 1 + work // MULTIPLICATIONS_PER_THREAD))
         self.context.release("inputs", "logits", "running_stats", str(WEIGHTS))
-        return answers
+        return logits
 
 
 class FeatureMapProgram(InferenceProgram):
-    """The way forward with every stack kept."""
+    """Inference that keeps the feature maps of every layer."""
 
     def __init__(
-        self, architecture: Architecture, form: Target | None = None, guard: int = 0
+        self, architecture: Architecture, target: Target | None = None, guard: int = 0
     ) -> None:
-        super().__init__(architecture, form=form, guard=guard, name="feature maps")
+        super().__init__(architecture, target=target, guard=guard, kind="feature maps")
 
     def feature_maps(
-        self, picture: Array, flat: Float32, running_stats: Float32
+        self, example: Array, flat: Float32, running_stats: Float32
     ) -> dict[str, Float32]:
-        """One picture -> each layer's stack by name, (C, H, W)."""
-        places, found, before = self.ir.plan.buffers, {}, picture
+        """One input -> the feature maps (C, H, W) of each layer by name."""
+        buffers, maps, previous = self.ir.plan.buffers, {}, example
         with self.lock:
-            self._logits(picture[None], flat, running_stats, np.ones(3, np.float32), 1)
+            self._logits(example[None], flat, running_stats, np.ones(3, np.float32), 1)
             for stage in self.architecture.stages:
-                place = places.get(stage.name)
-                if place is not None:  # dropout that lets everything through has none
-                    lanes = self.memories[0][place.offset : place.offset + place.size]
-                    before = lanes.view(np.float32)[::GROUP_SIZE].reshape(stage.output).copy()
-                found[stage.name] = before
-        return found
+                buffer = buffers.get(stage.name)
+                if buffer is not None:  # dropout has none: at inference it changes nothing
+                    lanes = self.memories[0][buffer.offset : buffer.offset + buffer.size]
+                    previous = lanes.view(np.float32)[::GROUP_SIZE].reshape(stage.output).copy()
+                maps[stage.name] = previous
+        return maps
 
 
 class TrainingProgram(CompiledProgram):
-    """Steps down the slope, or the slope alone. If its purpose is weighted, the losses it gives are
-    those of the pictures times their weights."""
+    """Training steps with an optimizer, or the gradient alone if the spec's optimizer is "none".
+    With a weighted spec, losses are multiplied by the sample weights."""
 
     def __init__(
         self,
         architecture: Architecture,
-        purpose: ProgramSpec,
-        form: Target | None = None,
+        spec: ProgramSpec,
+        target: Target | None = None,
         guard: int = 0,
     ) -> None:
-        super().__init__(architecture, purpose, form, guard)
+        super().__init__(architecture, spec, target, guard)
         layout = self.ir.layout
         size = 16 * layout.blocks
-        self.weights, self._spare = aligned(size), aligned(size)
-        self.running_stats = aligned(16 * -(-layout.running_stats // 16))
+        self._weights, self._next_weights = aligned(size), aligned(size)
+        self.running_stats = aligned(16 * -(-layout.running_stat_count // 16))
         self.optimizer_state = aligned(size)
-        self.second_moments = aligned(size if purpose.optimizer == "adamw" else 0)
+        self.second_moments = aligned(size if spec.optimizer == "adamw" else 0)
         self.max_shards = max(1, min(MAX_SHARDS, MAX_SHARD_BYTES // (4 * layout.shard_floats)))
         self.shards = aligned(0)
-        self._weights_given = 0
+        self._sample_weight_count = 0
         self.dropout_key = derive_key(0)
-        """Of seed and purpose: what dropout's draws hang on."""
         self.context.write("running_stats", self.running_stats)
         self.context.write("optimizer_state", self.optimizer_state)
         self.context.write("second_moments", self.second_moments)
-        self.context.point(WEIGHTS, self.weights)
-        self.context.point(NEXT_WEIGHTS, self._spare)
+        self.context.set_pointer(WEIGHTS, self._weights)
+        self.context.set_pointer(NEXT_WEIGHTS, self._next_weights)
         self.set_dropout_epoch(0)
-        if purpose.augments:
+        if spec.augments:
             self.set_augmentation(Augmentation(), "any", 0, 0)
 
     def load_parameters(self, flat: Float32, running_stats: Float32) -> None:
-        """Start from these numbers."""
+        """Set the parameters and running statistics to start from."""
         self.current_weights[: flat.size] = flat
         self.running_stats[: running_stats.size] = running_stats
 
     @property
     def current_weights(self) -> Float32:
-        """The weights as they are (and what fills their last block)."""
-        first = self.context.at(WEIGHTS)[0] == self.weights.ctypes.data
-        return self.weights if first else self._spare
+        """The current weights, padded to a multiple of sixteen."""
+        first = self.context.word(WEIGHTS)[0] == self._weights.ctypes.data
+        return self._weights if first else self._next_weights
 
     @property
     def gradient(self) -> Float32:
-        """After `slope`: flat like the parameters."""
-        return self.shards[: self.ir.layout.parameters].copy()
+        """The gradient after `compute_gradient`, flat like the parameters."""
+        return self.shards[: self.ir.layout.parameter_count].copy()
 
     def set_dropout_epoch(self, epoch: int) -> None:
-        """From now on dropout's draws are this epoch's."""
+        """Use the dropout masks of this epoch from now on."""
         key = fold_in(self.dropout_key, epoch)
         self.context.write("key", np.array([key.low, key.high], np.uint32))
 
-    def set_augmentation(self, tricks: Augmentation, ground: str, seed: int, epoch: int) -> None:
-        """From now on pictures are changed as in this epoch; only if the purpose says so."""
+    def set_augmentation(
+        self, augmentation: Augmentation, background: str, seed: int, epoch: int
+    ) -> None:
+        """Augment images as in this epoch from now on; only if the spec augments."""
         shape = self.architecture.input
-        self.context.write("geometry", geometry_parameters(tricks, shape, ground, seed, epoch))
-        self.context.write("intensity", intensity_parameters(tricks, shape, seed, epoch))
+        self.context.write(
+            "geometry", geometry_parameters(augmentation, shape, background, seed, epoch)
+        )
+        self.context.write("intensity", intensity_parameters(augmentation, shape, seed, epoch))
 
     def set_sample_weights(self, weights: Float32) -> None:
-        """How much each picture counts, by its number as with labels: at least 0. Only if the
-        purpose is weighted, and then before the first step."""
-        assert self.purpose.weighted, "the program reads no weights"
+        """Set the sample weights, at least 0, in the order of the labels. Required before the
+        first step of a weighted spec, and refused otherwise."""
+        assert self.spec.weighted, "the program reads no weights"
         assert weights.dtype == np.float32, "weights are float32"
-        assert weights.ndim == 1, "a weight a picture"
-        self._weights_given = len(weights)
+        assert weights.ndim == 1, "one weight per example"
+        self._sample_weight_count = len(weights)
         self.context.write("sample_weights", weights)
 
     def shuffled_order(self, key: Key, count: int) -> Array:
-        """`randomness.shuffled`, quicker: the numbers 0 to ``count`` - 1 in the order of a key."""
-        words, drawn = (
-            np.array([key.low, key.high], np.uint32),
-            aligned(-(-count // 32) * 32, np.uint64),
-        )
+        """The numbers 0 to ``count`` - 1 in the order of a key: `rng.shuffled`, but faster."""
+        words = np.array([key.low, key.high], np.uint32)
+        drawn = aligned(-(-count // 32) * 32, np.uint64)
         assert self._code.draw_order is not None
         self._code.draw_order(words.ctypes.data, drawn.ctypes.data, count)
         drawn.sort()
         return (drawn[:count] & np.uint64(0xFFFFFFFF)).view(np.int64)
 
     def compute_gradient(self, labels: Array, threads: int) -> Float32:
-        """All pictures as one batch: their losses, and the gradient of the mean in `gradient`."""
-        nothing = np.zeros((1, 4), np.float32)
+        """Use all inputs as one batch. Returns their losses; the gradient of the mean loss is in
+        `gradient`."""
+        no_rates = np.zeros((1, 4), np.float32)
         order = np.arange(len(labels))
-        losses, _ = self.run_steps(order, labels, len(labels), 0, nothing, threads)
+        losses, _ = self.run_steps(order, labels, len(labels), 0, no_rates, threads)
         return losses
 
     def run_steps(
         self, order: Array, labels: Array, batch: int, first: int, rates: Float32, threads: int
     ) -> tuple[Float32, int]:
-        """Steps ``first`` on of an epoch, one for each row of ``rates`` (rate, rate x decay, and
-        AdamW's two corrections): the loss of each picture they ran on, and how many steps were
-        good; if fewer than wanted, the next one's loss or weights were not finite.
+        """Run the steps of an epoch from step ``first`` on, one for each row of ``rates`` (rate,
+        rate x decay, and AdamW's two bias corrections).
 
-        ``order``: the picture at each position of the epoch; ``labels``: of each picture, int64.
+        ``order``: the index of the example at each position; ``labels``: the class index of each
+        example, int64. Returns the losses of the examples and the number of completed steps. If
+        there are fewer than rows, the next step's loss or weights were not finite.
         """
         c, layout = self.context, self.ir.layout
-        if self.purpose.weighted:
-            assert self._weights_given >= len(labels), "not every picture has a weight"
+        if self.spec.weighted:
+            assert self._sample_weight_count >= len(labels), "not every example has a weight"
         shards = min(-(-batch // GROUP_SIZE), self.max_shards)
         if self.shards.size < shards * layout.shard_floats:
             self.shards = aligned(shards * layout.shard_floats)
@@ -317,6 +308,6 @@ class TrainingProgram(CompiledProgram):
         }
         for name, value in values.items():
             c.write(name, value)
-        c.at(STEPS_DONE)[0] = c.at(STOPPED)[0] = 0
+        c.word(STEPS_DONE)[0] = c.word(STOPPED)[0] = 0
         self.run(min(threads, shards))
-        return losses[start:stop], int(c.at(STEPS_DONE)[0])
+        return losses[start:stop], int(c.word(STEPS_DONE)[0])

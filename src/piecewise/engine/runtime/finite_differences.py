@@ -1,4 +1,4 @@
-"""A network's parameters nudged natively: what runs, and how its numbers lie."""
+"""Finite differences at run time: nudge each parameter with native code, in float64."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ from .compiled_program import (
 from .llvm_compiler import host_target
 from .thread_pool import ProgramContext, aligned, run_on_threads
 
-Between = Callable[[], None] | None
-_AT_ONCE = 1_500_000_000
-"""Multiplications between one look at what else there is to do and the next: a fraction of a
-second."""
-_PIECES = 4
-"""Pieces that a thread's share is claimed in."""
+Callback = Callable[[], None] | None
+_MULTIPLICATIONS_PER_CALL = 1_500_000_000
+"""Multiplications between two calls of the callback: a fraction of a second."""
+_CHUNKS_PER_THREAD = 4
+"""Chunks of parameters per thread and call."""
 
 
 class FiniteDifferences(NamedTuple):
-    """The mean loss over the pictures, its slopes by parameter name, the statistics seen; all in
+    """The mean loss, its numerical gradients by parameter name, and the batch statistics; all in
     float64."""
 
     loss: float
@@ -45,8 +44,8 @@ class FiniteDifferences(NamedTuple):
 
 
 class FiniteDifferenceProgram:
-    """The machine code that nudges a network. ``training``: whether it is nudged in a training
-    step, or as it answers."""
+    """The machine code that computes the finite differences of a network. ``training``: of a
+    training step, or else of inference."""
 
     def __init__(
         self,
@@ -54,125 +53,132 @@ class FiniteDifferenceProgram:
         loss: str,
         *,
         training: bool,
-        form: Target | None = None,
+        target: Target | None = None,
         guard: int = 0,
     ) -> None:
-        form = form or host_target()
-        made = generate_finite_difference_ir(
-            architecture, form, loss, training=training, guard=guard
+        target = target or host_target()
+        ir = generate_finite_difference_ir(
+            architecture, target, loss, training=training, guard=guard
         )
-        check_program_size(made.text, made.memory)
-        self.architecture, self.training, self.program = architecture, training, made
-        self._native = compile_cached(made.text, form)
+        check_program_size(ir.text, ir.memory)
+        self.architecture, self.training, self.ir = architecture, training, ir
+        self._machine_code = compile_cached(ir.text, target)
         self._weights = np.zeros(0)
         self.context, self.lock = ProgramContext(), threading.Lock()
         self.memories: list[Array] = []
 
-    def nudges(
+    def differences(
         self,
         arrays: Mapping[str, Array],
-        x: Array,
-        right: Array,
-        moment: StepContext | None,
+        inputs: Array,
+        labels: Array,
+        step_context: StepContext | None,
         threads: int,
-        between: Between = None,
+        callback: Callback = None,
     ) -> FiniteDifferences:
-        """Of parameters and averages by name, on pictures x, or words, with right classes."""
-        assert (moment is not None) == self.training
+        """Nudge each parameter. ``arrays``: parameters and running statistics by name; ``inputs``:
+        floats or word indices."""
+        assert (step_context is not None) == self.training
         kind = np.int64 if self.architecture.reads_texts else np.float64
-        x, moment = np.ascontiguousarray(x, kind), moment or StepContext(0, 0, np.arange(len(x)))
+        inputs = np.ascontiguousarray(inputs, kind)
+        step_context = step_context or StepContext(0, 0, np.arange(len(inputs)))
         rows = self.architecture.running_stats
         running_stats = _flat(rows, arrays)
         with self.lock:
             self._weights = _flat(self.architecture.parameters, arrays)
-            self._tell(running_stats, x, right, moment)
-            losses, seen = self._look(len(x), running_stats.size, threads)
-            slopes = self._slopes(len(x), threads, between)
+            self._set_inputs(running_stats, inputs, labels, step_context)
+            losses, stats = self._evaluate(len(inputs), running_stats.size, threads)
+            gradient = self._gradient(len(inputs), threads, callback)
             self.context.release(
                 "inputs", "groups", "running_stats", "losses", "observed_stats", "gradients"
             )
-        observed = _mean_seen(seen, len(x)) if self.training else running_stats
+        observed = _mean_stats(stats, len(inputs)) if self.training else running_stats
         return FiniteDifferences(
-            fsum(losses.tolist()) / len(x),
-            _by_name(self.architecture.parameters, slopes),
+            fsum(losses.tolist()) / len(inputs),
+            _by_name(self.architecture.parameters, gradient),
             _by_name(rows, observed),
         )
 
-    def _tell(self, running_stats: Array, x: Array, right: Array, moment: StepContext) -> None:
-        """Tell the program what is nudged."""
-        key = derive_key(moment.seed, DROPOUT, moment.epoch)
-        self.context.write("inputs", x)  # words are read where they lie
-        self.context.write("groups", self._laid(x, right, moment.indices))
-        self.context.write("count", len(x))
+    def _set_inputs(
+        self, running_stats: Array, inputs: Array, labels: Array, step_context: StepContext
+    ) -> None:
+        """Write the inputs of the program to its context."""
+        key = derive_key(step_context.seed, DROPOUT, step_context.epoch)
+        self.context.write("inputs", inputs)  # the program reads word indices from here
+        self.context.write("groups", self._pack_groups(inputs, labels, step_context.indices))
+        self.context.write("count", len(inputs))
         self.context.write("key", np.array([key.low, key.high], np.uint32))
         self.context.write("running_stats", running_stats)
         self.context.write_double("step_size", NUDGE_SIZE)
 
-    def _laid(self, x: Array, right: Array, numbers: Array) -> Array:
-        """The groups, each a header and an input; lanes without a picture get the last one's."""
-        count = -(-len(x) // GROUP_SIZE)
-        lanes = np.minimum(np.arange(GROUP_SIZE * count), len(x) - 1)
-        blocks = aligned(count * self.program.block, np.uint8).reshape(count, -1)
-        head = blocks[:, :HEADER_BYTES].view(np.int64).reshape(count, -1, GROUP_SIZE)
-        words = x.ctypes.data + np.arange(len(x)) * x[0].nbytes
-        for place, told in enumerate((numbers, right, words)):  # as header.py says
-            head[:, place] = told[lanes].reshape(count, GROUP_SIZE)
+    def _pack_groups(self, inputs: Array, labels: Array, indices: Array) -> Array:
+        """The groups, each a header and an input. Unused lanes repeat the last example."""
+        count = -(-len(inputs) // GROUP_SIZE)
+        lanes = np.minimum(np.arange(GROUP_SIZE * count), len(inputs) - 1)
+        groups = aligned(count * self.ir.group_bytes, np.uint8).reshape(count, -1)
+        header = groups[:, :HEADER_BYTES].view(np.int64).reshape(count, -1, GROUP_SIZE)
+        addresses = inputs.ctypes.data + np.arange(len(inputs)) * inputs[0].nbytes
+        for row, values in enumerate((indices, labels, addresses)):  # in thread_header's order
+            header[:, row] = values[lanes].reshape(count, GROUP_SIZE)
         if not self.architecture.reads_texts:
-            inputs = blocks[:, HEADER_BYTES:].view(np.float64).reshape(count, -1, GROUP_SIZE)
-            inputs[:] = (
-                x.reshape(len(x), -1)[lanes].reshape(count, GROUP_SIZE, -1).transpose(0, 2, 1)
-            )
-        return blocks
+            packed = groups[:, HEADER_BYTES:].view(np.float64).reshape(count, -1, GROUP_SIZE)
+            in_lanes = inputs.reshape(len(inputs), -1)[lanes].reshape(count, GROUP_SIZE, -1)
+            packed[:] = in_lanes.transpose(0, 2, 1)
+        return groups
 
-    def _look(self, pictures: int, running_stats: int, threads: int) -> tuple[Array, Array]:
-        """The loss of each picture, the statistics of each group."""
-        count = -(-pictures // GROUP_SIZE)
-        losses, seen = aligned(GROUP_SIZE * count, np.float64), np.zeros((count, running_stats))
+    def _evaluate(
+        self, examples: int, running_stat_count: int, threads: int
+    ) -> tuple[Array, Array]:
+        """Without a nudge: the loss of each example, the statistics of each group."""
+        count = -(-examples // GROUP_SIZE)
+        losses = aligned(GROUP_SIZE * count, np.float64)
+        stats = np.zeros((count, running_stat_count))
         self.context.write("losses", losses)
-        self.context.write("observed_stats", seen)
-        work = pictures * self.architecture.multiplications
-        self._run("look", min(threads, count, 1 + work // MULTIPLICATIONS_PER_THREAD))
-        return losses[:pictures], seen
+        self.context.write("observed_stats", stats)
+        work = examples * self.architecture.multiplications
+        self._run("evaluate", min(threads, count, 1 + work // MULTIPLICATIONS_PER_THREAD))
+        return losses[:examples], stats
 
-    def _slopes(self, pictures: int, threads: int, between: Between) -> Array:
-        """How the mean loss changes with each parameter, per unit; some parameters at a time, so
-        that nobody waits long to interrupt it."""
-        slopes = np.zeros(self.architecture.parameter_count)
-        self.context.write("gradients", slopes)
-        each = 2 * pictures * self.architecture.multiplications
-        at_once = max(1, _AT_ONCE // max(1, each))
-        for number, size in self.program.learning:
-            for first in range(0, size, at_once):
-                count = min(at_once, size - first)
+    def _gradient(self, examples: int, threads: int, callback: Callback) -> Array:
+        """The change of the mean loss per unit of each parameter. It runs a few parameters at a
+        time and calls the callback in between, so that an interrupt takes effect soon."""
+        sums = np.zeros(self.architecture.parameter_count)
+        self.context.write("gradients", sums)
+        each = 2 * examples * self.architecture.multiplications
+        per_call = max(1, _MULTIPLICATIONS_PER_CALL // max(1, each))
+        for number, size in self.ir.parameter_counts:
+            for first in range(0, size, per_call):
+                count = min(per_call, size - first)
                 most = min(threads, 1 + count * each // MULTIPLICATIONS_PER_THREAD)
+                chunk = -(-count // (_CHUNKS_PER_THREAD * most)) if most > 1 else count
                 self.context.write("first", first)
                 self.context.write("stop", first + count)
-                self.context.write("chunk", -(-count // (_PIECES * most)) if most > 1 else count)
-                self._run(f"nudge{number}", most)
-                if between:
-                    between()
-        return slopes / (2 * NUDGE_SIZE * pictures)
+                self.context.write("chunk", chunk)
+                self._run(f"differences{number}", most)
+                if callback:
+                    callback()
+        return sums / (2 * NUDGE_SIZE * examples)
 
     def _run(self, name: str, threads: int) -> None:
-        """So many threads through one of the program's functions at once, or as many as there is
-        memory for, each with weights of its own."""
-        threads = prepare_threads(self.context, self.memories, self.program.memory, threads)
-        place = self.program.plan.buffers["weights"]
+        """Run one of the program's functions on this many threads, or on fewer if memory is
+        limited, each with its own copy of the weights."""
+        threads = prepare_threads(self.context, self.memories, self.ir.memory, threads)
+        buffer = self.ir.plan.buffers["weights"]
         for memory in self.memories[:threads]:
-            memory[place.offset : place.offset + place.size].view(np.float64)[:] = self._weights
+            memory[buffer.offset : buffer.offset + buffer.size].view(np.float64)[:] = self._weights
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-        function: Callable[[int, int], None] = kind(self._native.address(name))
+        function: Callable[[int, int], None] = kind(self._machine_code.address(name))
         run_on_threads(function, self.context.address, threads)
 
 
-def _mean_seen(seen: Array, pictures: int) -> Array:
-    """The mean of the groups' statistics, each counted by its pictures."""
-    sizes = np.array([group.stop - group.start for group in ghost_batches(pictures)])
-    return np.asarray(np.add.accumulate(seen * sizes[:, None], axis=0)[-1] / pictures)
+def _mean_stats(stats: Array, examples: int) -> Array:
+    """The mean of the groups' statistics, weighted by the groups' sizes."""
+    sizes = np.array([group.stop - group.start for group in ghost_batches(examples)])
+    return np.asarray(np.add.accumulate(stats * sizes[:, None], axis=0)[-1] / examples)
 
 
 def _flat(rows: tuple[ArrayEntry, ...], arrays: Mapping[str, Array]) -> Array:
-    """The arrays of some lines of the table, one after the other."""
+    """The arrays of some rows of the parameter table as one flat array."""
     flat = np.zeros(sum(row.size for row in rows))
     for row in rows:
         flat[row.offset : row.offset + row.size] = arrays[row.name].ravel()
@@ -180,5 +186,5 @@ def _flat(rows: tuple[ArrayEntry, ...], arrays: Mapping[str, Array]) -> Array:
 
 
 def _by_name(rows: tuple[ArrayEntry, ...], flat: Array) -> dict[str, Array]:
-    """The other way round."""
+    """The inverse of `_flat`."""
     return {row.name: flat[row.offset : row.offset + row.size].reshape(row.shape) for row in rows}

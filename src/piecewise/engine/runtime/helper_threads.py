@@ -1,10 +1,10 @@
-"""Threads that help with the layers of one picture.
+"""Helper threads that compute pieces of a layer during single-input inference.
 
-A helper that is called looks for pieces of layers (`share`) without coming back to Python, and for
-a short while longer, so that it is still there for the next picture. Then it rests and costs
-nothing. It is called when pictures come one after another: for a small one alone it would be late.
-One that was called and found nothing, as on a machine whose processors are busy with something
-else, is left at rest for longer and longer.
+A helper that was woken polls for pieces (`work_sharing`) in native code. It keeps polling for a
+short time after the last piece, so that it is ready for the next input, and then sleeps. Helpers
+are woken when inputs follow each other closely; for one small input they would come too late. A
+helper that was woken and found no piece, as on a machine whose processors are busy, sleeps for
+longer and longer before it can be woken again.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from time import perf_counter
 
 import numpy as np
 
-from ..codegen.work_sharing import LEAVE, MAX_HELPERS, SIZE, TAKEN, YIELDS, write_help
+from ..codegen.work_sharing import EXIT, MAX_HELPERS, PIECES_CLAIMED, SIZE, YIELDS, write_help
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Module
 from .compiled_program import compile_cached
 from .llvm_compiler import MachineCode, host_target
 from .thread_pool import aligned, yield_function
 
-_LOOKING = 200e-6
-"""Seconds that a helper looks for the next piece before it rests."""
-_SOON = 0.001
-"""Seconds from one picture to the next within which they come one after another."""
-_SHORTEST, _LONGEST = 0.001, 0.1
-"""Seconds that a helper which found nothing is not called again."""
-_GOODBYE = 2.0
-"""Seconds that the end of the program waits for each helper."""
+_POLL_SECONDS = 200e-6
+"""Seconds for which a helper polls for the next piece before it sleeps."""
+_CLOSE = 0.001
+"""Inputs follow each other closely if at most this many seconds are between them."""
+_MIN_BACKOFF, _MAX_BACKOFF = 0.001, 0.1
+"""Seconds for which a helper that found no piece cannot be woken: doubled each time."""
+_EXIT_TIMEOUT = 2.0
+"""Seconds that the end of the process waits for each helper."""
 
 HelperFunction = Callable[[int, int, int], None]
 
 
-def _compiled() -> tuple[MachineCode, HelperFunction]:
-    """The native function, and what it stays as long as."""
-    module, form = Module(), host_target()
-    write_help(module, form.pause)
-    declare(module, form)
-    native = compile_cached(module.text(), form)
+def _compile() -> tuple[MachineCode, HelperFunction]:
+    """The native function `help`, with the machine code that must outlive it."""
+    module, target = Module(), host_target()
+    write_help(module, target.pause)
+    declare(module, target)
+    machine_code = compile_cached(module.text(), target)
     kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-    return native, kind(native.address("help"))
+    return machine_code, kind(machine_code.address("help"))
 
 
 class SharedBlock:
-    """Memory that threads share a layer through."""
+    """The memory block through which threads share a layer."""
 
     def __init__(self) -> None:
         self._words = aligned(SIZE // 8, np.int64)
@@ -57,128 +57,128 @@ class SharedBlock:
         self.clear()
 
     def clear(self) -> None:
-        """Nobody is here, nothing is free."""
+        """No owner, no free pieces."""
         self._words[:] = 0
         self._words[YIELDS // 8] = yield_function()
 
-    def send_away(self) -> None:
-        """Whoever looks here goes."""
-        self._words[LEAVE // 8] = 1
+    def request_exit(self) -> None:
+        """Ask the helpers that poll this block to exit."""
+        self._words[EXIT // 8] = 1
 
-    def taken(self, number: int) -> int:
-        """How many pieces a helper took."""
-        return int(self._words[(TAKEN + 128 * number) // 8])
+    def pieces_claimed(self, number: int) -> int:
+        """How many pieces a helper has claimed so far."""
+        return int(self._words[(PIECES_CLAIMED + 128 * number) // 8])
 
 
 class HelperThreads:
-    """The helpers of this process. They help one caller at a time; others do without."""
+    """The helper threads of this process. They help one caller at a time; other callers compute
+    without help."""
 
     def __init__(self) -> None:
         self.block = SharedBlock()
         self._code: tuple[MachineCode, HelperFunction] | None = None
-        self._looks = 0
-        self._begin()
+        self._polls = 0
+        self._reset()
 
-    def _begin(self) -> None:
-        self._called = [False] * MAX_HELPERS
-        self._calls: list[SimpleQueue[bool]] = []
+    def _reset(self) -> None:
+        self._awake = [False] * MAX_HELPERS
+        self._queues: list[SimpleQueue[bool]] = []
         self._threads: list[threading.Thread] = []
-        self._starting, self._ended = threading.Lock(), False
-        self._asked = 0.0
+        self._lock, self._ended = threading.Lock(), False
+        self._last_request = 0.0
 
     def after_fork(self) -> None:
-        """In a child, which has none of its parent's threads."""
-        self._begin()
+        """Start anew in a forked child, which has none of its parent's threads."""
+        self._reset()
         self.block.clear()
 
-    def prepare(self) -> HelperFunction:
-        """What helpers run. It is compiled beforehand, so that no answer waits for it, and once:
-        code must not go while a thread may be in it."""
-        with self._starting:
+    def compile(self) -> HelperFunction:
+        """The function that helpers run. It is compiled when a program with shared layers is made,
+        so that no inference waits for it, and only once, because a thread may still run it."""
+        with self._lock:
             if self._code is None:
-                self._code = _compiled()
-                self._looks = _looks(self._code[1])
+                self._code = _compile()
+                self._polls = _measure_polls(self._code[1])
         return self._code[1]
 
-    def call(self, count: int, *, large: bool) -> None:
-        """See that so many look for pieces. It waits for none of them, and it calls none for a
-        picture that comes alone, unless it is ``large``: they would come too late."""
+    def wake(self, count: int, *, large: bool) -> None:
+        """Wake this many helpers, without waiting for them. For the first input in a while it
+        wakes none, unless the input is ``large``: they would come too late."""
         for number in range(count):
-            if not self._called[number]:
+            if not self._awake[number]:
                 now = perf_counter()
-                if large or now - self._asked < _SOON:
-                    self._called[number] = True
-                    self._start(number)
+                if large or now - self._last_request < _CLOSE:
+                    self._awake[number] = True
+                    self._wake_helper(number)
                 else:
-                    self._asked = now
+                    self._last_request = now
                     return
 
-    def _start(self, number: int) -> None:
+    def _wake_helper(self, number: int) -> None:
         try:
-            with self._starting:
+            with self._lock:
                 while len(self._threads) <= number and not self._ended:
-                    self._hire()
-            self._calls[number].put(True)
+                    self._start_thread()
+            self._queues[number].put(True)
         except (RuntimeError, IndexError):
-            pass  # no more threads are to be had: it counts as called, and nobody comes
+            pass  # the system gives no more threads: the helper counts as awake but never comes
         except BaseException:
-            self._called[number] = False  # an interrupt
+            self._awake[number] = False  # an interrupt
             raise
 
-    def _hire(self) -> None:
-        number, calls = len(self._threads), SimpleQueue[bool]()
-        thread = threading.Thread(
-            target=self._serve, args=(number, calls), name=f"piecewise helper {number}", daemon=True
-        )
+    def _start_thread(self) -> None:
+        number, queue = len(self._threads), SimpleQueue[bool]()
+        name = f"piecewise helper {number}"
+        thread = threading.Thread(target=self._serve, args=(number, queue), name=name, daemon=True)
         thread.start()
-        self._calls.append(calls)
+        self._queues.append(queue)
         self._threads.append(thread)
 
-    def _serve(self, number: int, calls: SimpleQueue[bool]) -> None:
-        """What a helper does."""
-        help_out, rest = self.prepare(), 0.0
-        while calls.get():
-            before = self.block.taken(number)
-            help_out(self.block.address, number, self._looks)
-            if self.block.taken(number) != before:
-                rest = 0.0
+    def _serve(self, number: int, queue: SimpleQueue[bool]) -> None:
+        """The loop of a helper thread."""
+        run_help, backoff = self.compile(), 0.0
+        while queue.get():
+            before = self.block.pieces_claimed(number)
+            run_help(self.block.address, number, self._polls)
+            if self.block.pieces_claimed(number) != before:
+                backoff = 0.0
             else:
-                rest = min(_LONGEST, 2 * rest or _SHORTEST)
-                if _told_to_go(calls, rest):
+                backoff = min(_MAX_BACKOFF, 2 * backoff or _MIN_BACKOFF)
+                if _exit_requested(queue, backoff):
                     break
-            self._called[number] = False
+            self._awake[number] = False
 
-    def dismiss(self) -> None:
-        """At the end of the program: the threads end before what they run is gone."""
-        with self._starting:
+    def shut_down(self) -> None:
+        """At the end of the process: stop the threads before their code is freed."""
+        with self._lock:
             self._ended = True
-        self.block.send_away()
-        for calls in self._calls:
-            calls.put(False)
+        self.block.request_exit()
+        for queue in self._queues:
+            queue.put(False)
         for thread in self._threads:
-            thread.join(_GOODBYE)
+            thread.join(_EXIT_TIMEOUT)
 
 
-def _told_to_go(calls: SimpleQueue[bool], rest: float) -> bool:
-    """Whether that came within so many seconds."""
+def _exit_requested(queue: SimpleQueue[bool], seconds: float) -> bool:
+    """Wait for this many seconds, or until the process ends; whether it does."""
     try:
-        return not calls.get(timeout=rest)
+        return not queue.get(timeout=seconds)
     except Empty:
         return False
 
 
-def _looks(help_out: HelperFunction) -> int:
-    """How many looks at nothing take as long as a helper is to look. It is measured where helpers
-    are not yet wanted: on its way back to Python a thread may have to wait for others."""
-    nothing, tries = SharedBlock(), []
+def _measure_polls(run_help: HelperFunction) -> int:
+    """The number of polls that take `_POLL_SECONDS`. It is measured before helpers are needed,
+    because a thread that returns to Python may have to wait for the interpreter lock."""
+    empty, tries = SharedBlock(), []
     for _ in range(5):
-        began = perf_counter()
-        help_out(nothing.address, 0, 1_000)
-        tries.append(perf_counter() - began)
-    return max(2_000, int(1_000 * _LOOKING / max(min(tries), 1e-6)))
+        start = perf_counter()
+        run_help(empty.address, 0, 1_000)
+        tries.append(perf_counter() - start)
+    return max(2_000, int(1_000 * _POLL_SECONDS / max(min(tries), 1e-6)))
 
 
 HELPERS = HelperThreads()
-atexit.register(HELPERS.dismiss)
+atexit.register(HELPERS.shut_down)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=HELPERS.after_fork)

@@ -1,4 +1,7 @@
-"""The only importer of llvmlite.binding: the processor's features, and text to machine code."""
+"""The LLVM compiler: LLVM IR to machine code, and the features of this processor.
+
+No other module imports llvmlite.binding.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ import llvmlite.binding as llvm
 
 from ..ir.target import Target, machine
 
-# Level 1 of code generation and none of the optimiser's passes: the text is already what has to
-# run, and more would cost three times the time for nothing.
+# Code generation level 1 and no optimization passes: the generated IR is already vectorized and
+# scheduled, and the passes would take three times as long without making it faster.
 _LEVEL = 1
 
 
 @cache
-def _ready() -> None:
+def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
@@ -24,58 +27,59 @@ def _ready() -> None:
 
 @cache
 def host_target(name: str | None = None) -> Target:
-    """The processor this runs on, in one of its forms: ``name``, or the one that is asked for in
-    the environment, or the widest. LimitError if it does not have it."""
-    form = machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
-    if name is None and not form.fused:
+    """The host processor as a compilation target. ``name``: the vector instructions to use; by
+    default those that the environment asks for, or else the widest. Raises LimitError if the
+    processor does not have them."""
+    target = machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
+    if name is None and not target.fused:
         warnings.warn(
             "this processor has no fused multiply-add; the numbers are the same, but everything "
             "takes many times as long",
             stacklevel=2,
         )
-    return form
+    return target
 
 
-def compiler() -> str:
-    """What compiles here, and for which system: LLVM's version, the level, the triple."""
-    version = ".".join(str(part) for part in llvm.llvm_version_info)
+def compiler_version() -> str:
+    """LLVM's version, the code generation level and the target triple."""
+    version = ".".join(str(number) for number in llvm.llvm_version_info)
     return f"{version} O{_LEVEL} {llvm.get_default_triple()}"
 
 
 class CompilationError(RuntimeError):
-    """LLVM rejects a generated program. That is a bug in piecewise, whatever the network."""
+    """LLVM rejects a generated program. This is a bug in piecewise, whatever the network."""
 
 
 class MachineCode:
-    """Machine code in memory: the addresses of its functions. It stays as long as this object."""
+    """Machine code in memory. It is freed with this object."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
 
     def address(self, name: str) -> int:
+        """The address of a function."""
         return int(self._engine.get_function_address(name))
 
 
-def _target(form: Target) -> Any:
-    _ready()
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=form.processor, features=form.features, opt=_LEVEL, jit=True
+def _target_machine(target: Target) -> Any:
+    _initialize()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=target.processor, features=target.features, opt=_LEVEL, jit=True
     )
 
 
-def compiled(text: str, form: Target) -> bytes:
-    """LLVM text as an object file. CompilationError where the text is not a valid module."""
-    target = _target(form)
-    module = _verified(text)
+def compile_ir(text: str, target: Target) -> bytes:
+    """Compile LLVM IR to an object file. Raises CompilationError if the IR is not valid."""
+    target_machine = _target_machine(target)
+    module = _parse_verified(text)
     module.triple = llvm.get_default_triple()
-    module.data_layout = str(target.target_data)
-    return bytes(target.emit_object(module))
+    module.data_layout = str(target_machine.target_data)
+    return bytes(target_machine.emit_object(module))
 
 
-def _verified(text: str) -> Any:
-    """LLVM text as a module. Code generation does not check its input: what the verifier rejects
-    would crash the process or compute wrong numbers."""
+def _parse_verified(text: str) -> Any:
+    """Parse and verify LLVM IR. Code generation does not check its input: what the verifier
+    rejects would crash the process or compute wrong numbers."""
     try:
         module = llvm.parse_assembly(text)
         module.verify()
@@ -87,12 +91,12 @@ def _verified(text: str) -> Any:
     return module
 
 
-def loaded(code: bytes, form: Target) -> MachineCode:
-    """An object file as machine code that can be called."""
-    target = _target(form)
+def load_object(code: bytes, target: Target) -> MachineCode:
+    """Load an object file, so that its functions can be called."""
+    target_machine = _target_machine(target)
     empty = llvm.parse_assembly("")
     empty.triple = llvm.get_default_triple()
-    engine = llvm.create_mcjit_compiler(empty, target)
+    engine = llvm.create_mcjit_compiler(empty, target_machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return MachineCode(engine)

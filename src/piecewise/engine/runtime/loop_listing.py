@@ -1,4 +1,4 @@
-"""A program as its loops, for a reader: made of what was noted while the code was written."""
+"""The loop listing: a program's loops as text, built from notes taken during code generation."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .llvm_compiler import host_target
 
 _INDENT = "  "
 _WORDS = {"%examples times": "once per example", "%examples": "the group's"}
-"""What is said of numbers that are known only when a program runs."""
+"""Text for numbers that are known only at run time."""
 
 
-class _Line(NamedTuple):
-    """A line of a listing."""
+class _ListingLine(NamedTuple):
+    """One line of a listing."""
 
     depth: int
     text: str
@@ -29,55 +29,56 @@ class _Line(NamedTuple):
 
 
 def listing(
-    architecture: Architecture, layer: str | None = None, machine: Target | None = None
+    architecture: Architecture, layer: str | None = None, target: Target | None = None
 ) -> str:
-    """The loops that run for a layer, or for all: forward, and back while learning. LimitError if
-    there is no layer of that name."""
-    machine = machine or host_target()
+    """The loops of one layer, or of all layers: of the forward pass, and of the backward pass in
+    training. Raises LimitError if no layer has that name."""
+    target = target or host_target()
     names = [stage.name for stage in architecture.stages]
     if layer is not None and layer not in names:
         raise LimitError(
             f"layer: got {shown(layer)}, wanted a layer of this network"
             f"{did_you_mean(str(layer), names)}"
         )
-    answers = generate_network_ir(architecture, machine, ProgramSpec("infer"))
-    learns = generate_network_ir(
-        architecture, machine, ProgramSpec("train", training=True, optimizer="sgd")
-    )
-    paragraphs = [
-        _pass(made, answers, learns, machine)
-        for made in learns.passes
-        if layer is None or layer in (stage.name for stage in made.fused_stages)
+    inference = generate_network_ir(architecture, target, ProgramSpec("infer"))
+    spec = ProgramSpec("train", training=True, optimizer="sgd")
+    training = generate_network_ir(architecture, target, spec)
+    sections = [
+        _list_pass(layer_pass, inference, training, target)
+        for layer_pass in training.passes
+        if layer is None or layer in (stage.name for stage in layer_pass.fused_stages)
     ]
     if layer is None:
-        notes = learns.kernels["loss"].notes
-        paragraphs.append([_Line(0, f"loss: {notes[0].text}"), *_nest(notes[1:], 1)])
-    return "\n\n".join("\n".join(_aligned(lines)) for lines in paragraphs)
+        notes = training.kernels["loss"].notes
+        sections.append([_ListingLine(0, f"loss: {notes[0].text}"), *_nest(notes[1:], 1)])
+    return "\n\n".join("\n".join(_align_remarks(section)) for section in sections)
 
 
-def _pass(made: Pass, answers: NetworkIR, learns: NetworkIR, machine: Target) -> list[_Line]:
-    """A layer, with those that are done on its way."""
-    layers = ", ".join(write_layer(stage.layer) for stage in made.fused_stages)
-    shapes = f"{made.input.shape} -> {made.output.shape}"
-    vectors = f"vectors of {machine.lanes} examples ({machine.name})"
-    forward, learning, back = (
-        list(_calls(ir, function, made.name))
+def _list_pass(
+    layer_pass: Pass, inference: NetworkIR, training: NetworkIR, target: Target
+) -> list[_ListingLine]:
+    """The lines of one pass, which may run several layers."""
+    layers = ", ".join(write_layer(stage.layer) for stage in layer_pass.fused_stages)
+    shapes = f"{layer_pass.input.shape} -> {layer_pass.output.shape}"
+    vectors = f"vectors of {target.lanes} examples ({target.name})"
+    forward, forward_training, backward = (
+        list(_list_calls(ir, function, layer_pass.name))
         for ir, function in (
-            (answers, "forward"),
-            (learns, "forward"),
-            (learns, "backward"),
+            (inference, "forward"),
+            (training, "forward"),
+            (training, "backward"),
         )
     )
     sections = {"forward": forward}
-    if learning != forward:
-        sections = {"forward, inference": forward, "forward, training": learning}
-    sections["backward"] = back
-    lines = [_Line(0, f"{made.name}: {layers}    {shapes}    {vectors}")]
-    seen: set[tuple[_Line, ...]] = set()
+    if forward_training != forward:
+        sections = {"forward, inference": forward, "forward, training": forward_training}
+    sections["backward"] = backward
+    lines = [_ListingLine(0, f"{layer_pass.name}: {layers}    {shapes}    {vectors}")]
+    seen: set[tuple[_ListingLine, ...]] = set()
     for title, blocks in sections.items():
-        lines.append(_Line(0, title))
+        lines.append(_ListingLine(0, title))
         if not blocks:
-            lines.append(_Line(1, "nothing to do"))
+            lines.append(_ListingLine(1, "nothing to do"))
         for block in blocks:
             if block in seen and len(block) > 1:
                 lines.append(block[0]._replace(text=f"{block[0].text}: as above"))
@@ -87,9 +88,9 @@ def _pass(made: Pass, answers: NetworkIR, learns: NetworkIR, machine: Target) ->
     return lines
 
 
-def _calls(ir: NetworkIR, function: str, layer: str) -> Iterator[tuple[_Line, ...]]:
-    """What a driver does for a layer: each call with the loops of its kernel, and the loops that
-    calls stand in."""
+def _list_calls(ir: NetworkIR, function: str, layer: str) -> Iterator[tuple[_ListingLine, ...]]:
+    """The kernel calls of a layer in a function, each with the loops of its kernel, and the loops
+    around the calls."""
     for note in ir.kernels[function].notes:
         if note.layer != layer:
             continue
@@ -99,37 +100,37 @@ def _calls(ir: NetworkIR, function: str, layer: str) -> Iterator[tuple[_Line, ..
         notes = ir.kernels[note.kernel].notes
         name = note.kernel.split(".")[0]
         head = notes[0]._replace(text=f"{name}: {notes[0].text}")
-        given = dict(note.arguments)
+        arguments = dict(note.arguments)
         yield (
-            *_nest([head], 1 + note.depth, given),
-            *_nest(notes[1:], 2 + note.depth, given),
+            *_nest([head], 1 + note.depth, arguments),
+            *_nest(notes[1:], 2 + note.depth, arguments),
         )
 
 
 def _nest(
-    notes: Iterable[Note], depth: int, given: dict[str, str] | None = None
-) -> Iterator[_Line]:
-    """Notes as lines, ``given`` numbers put in; a loop of one turn about which nothing is said is
-    left out."""
+    notes: Iterable[Note], depth: int, arguments: dict[str, str] | None = None
+) -> Iterator[_ListingLine]:
+    """Notes as lines, with the call's arguments filled in. A loop that runs once and has no remark
+    is left out."""
     base: int | None = None
-    left_out: list[int] = []
+    omitted: list[int] = []
     for note in notes:
         base = note.depth if base is None else base
-        while left_out and note.depth <= left_out[-1]:
-            left_out.pop()
+        while omitted and note.depth <= omitted[-1]:
+            omitted.pop()
         text = note.text
-        for words in (given or {}, _WORDS):
+        for words in (arguments or {}, _WORDS):
             for name, number in words.items():
                 text = text.replace(name, number)
         text = re.sub(r", 1 times$", ", once", text)
         if text.endswith(", once") and not note.remark:
-            left_out.append(note.depth)
+            omitted.append(note.depth)
         else:
-            yield _Line(depth + note.depth - base - len(left_out), text, note.remark)
+            yield _ListingLine(depth + note.depth - base - len(omitted), text, note.remark)
 
 
-def _aligned(lines: list[_Line]) -> Iterator[str]:
-    """Lines with their remarks one under the other."""
+def _align_remarks(lines: list[_ListingLine]) -> Iterator[str]:
+    """Lines as text, with the remarks in one column."""
     texts = [_INDENT * line.depth + line.text for line in lines]
     width = max((len(t) for t, line in zip(texts, lines, strict=True) if line.remark), default=0)
     for text, line in zip(texts, lines, strict=True):

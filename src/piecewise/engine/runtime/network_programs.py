@@ -1,4 +1,8 @@
-"""The programs of a network, compiled when first wanted and kept."""
+"""The programs of a network: compiled on first use and kept in an LRU cache in memory.
+
+This is how the rest of the package calls the engine: logits, feature maps, gradients, finite
+differences and training.
+"""
 
 from __future__ import annotations
 
@@ -17,106 +21,107 @@ from .finite_differences import FiniteDifferenceProgram, FiniteDifferences
 from .single_image import SingleImageProgram
 from .thread_pool import processors
 
-_KEPT = 32
-"""Programs kept in memory; the one not used for longest makes room."""
-_FEW = 2
-"""Pictures that run one by one, which is quicker than a group that is nearly empty."""
+_MAX_PROGRAMS = 32
+"""Programs of each kind kept in memory; the least recently used one is dropped."""
+_MAX_SINGLE = 2
+"""Up to this many examples run one at a time, which is faster than a nearly empty group."""
 
 
-@lru_cache(_KEPT)
-def _answers(architecture: Architecture, uint8_input: bool) -> InferenceProgram:
+@lru_cache(_MAX_PROGRAMS)
+def _inference_program(architecture: Architecture, uint8_input: bool) -> InferenceProgram:
     return InferenceProgram(architecture, uint8_input=uint8_input)
 
 
-@lru_cache(_KEPT)
-def _single(architecture: Architecture, uint8_input: bool) -> SingleImageProgram:
+@lru_cache(_MAX_PROGRAMS)
+def _single_image_program(architecture: Architecture, uint8_input: bool) -> SingleImageProgram:
     return SingleImageProgram(architecture, uint8_input=uint8_input)
 
 
-@lru_cache(_KEPT)
-def _walker(architecture: Architecture) -> FeatureMapProgram:
+@lru_cache(_MAX_PROGRAMS)
+def _feature_map_program(architecture: Architecture) -> FeatureMapProgram:
     return FeatureMapProgram(architecture)
+
+
+@lru_cache(_MAX_PROGRAMS)
+def _finite_difference_program(
+    architecture: Architecture, loss: str, training: bool
+) -> FiniteDifferenceProgram:
+    return FiniteDifferenceProgram(architecture, loss, training=training)
 
 
 def logits(
     architecture: Architecture,
     flat: Float32,
     running_stats: Float32,
-    pictures: Array,
-    fraction: Float32,
+    inputs: Array,
+    scaling: Float32,
     threads: int | None = None,
 ) -> Float32:
-    """Pictures (N, C, H, W), bytes or float32, or words (N, positions) int64 -> (N, classes).
+    """Images (N, C, H, W), bytes or float32, or word indices (N, positions) int64 -> (N, classes).
 
-    ``fraction``: the numbers a, b, c that make (a * byte + b) / c of a byte.
+    ``scaling``: the numbers a, b, c that turn a byte into (a * byte + b) / c.
     """
-    uint8_input = pictures.dtype == np.uint8
-    if len(pictures) <= _FEW:
-        alone = _single(architecture, uint8_input)
-        with alone.lock:
-            alone.set_weights(flat, running_stats, fraction)
-            together = alone.threads(threads)
-            return np.stack([alone.logits(picture, together) for picture in pictures])
-    program = _answers(architecture, uint8_input)
-    return program.logits(pictures, flat, running_stats, fraction, threads or processors())
+    uint8_input = inputs.dtype == np.uint8
+    if len(inputs) <= _MAX_SINGLE:
+        single = _single_image_program(architecture, uint8_input)
+        with single.lock:
+            single.set_weights(flat, running_stats, scaling)
+            count = single.thread_count(threads)
+            return np.stack([single.logits(example, count) for example in inputs])
+    program = _inference_program(architecture, uint8_input)
+    return program.logits(inputs, flat, running_stats, scaling, threads or processors())
 
 
 def feature_maps(
-    architecture: Architecture, flat: Float32, running_stats: Float32, picture: Array
+    architecture: Architecture, flat: Float32, running_stats: Float32, example: Array
 ) -> dict[str, Float32]:
-    """One picture (C, H, W) float32, or words (positions) int64 -> the stack that each layer makes
-    of it, by the layer's name."""
-    return _walker(architecture).feature_maps(picture, flat, running_stats)
+    """One image (C, H, W) float32, or word indices (positions) int64 -> the feature maps of each
+    layer by the layer's name."""
+    return _feature_map_program(architecture).feature_maps(example, flat, running_stats)
 
 
 def gradients(
     architecture: Architecture,
     flat: Float32,
     running_stats: Float32,
-    pictures: Array,
-    right: Array,
+    inputs: Array,
+    labels: Array,
     loss: str,
-    weights: Float32 | None = None,
+    sample_weight: Float32 | None = None,
 ) -> tuple[Float32, Float32]:
-    """The loss of each picture, and the gradient of their mean, flat like the parameters; of the
-    network as it answers. Pictures float32 or words. ``weights`` (N,): what each loss is
-    multiplied by."""
-    weighted = weights is not None
-    learner = TrainingProgram(architecture, ProgramSpec("train", loss=loss, weighted=weighted))
-    if weights is not None:
-        learner.set_sample_weights(weights)
-    learner.load_parameters(flat, running_stats)
-    learner.set_inputs(pictures, np.ones(3, np.float32))
-    losses = learner.compute_gradient(right, processors())
-    return losses, learner.gradient
-
-
-@lru_cache(_KEPT)
-def _nudger(architecture: Architecture, loss: str, training: bool) -> FiniteDifferenceProgram:
-    return FiniteDifferenceProgram(architecture, loss, training=training)
+    """The loss of each example, and the gradient of the mean loss, flat like the parameters.
+    Dropout is inactive and batch norm uses its running averages. Inputs: float32 or word indices.
+    ``sample_weight`` (N,): multiplied into the losses."""
+    weighted = sample_weight is not None
+    program = TrainingProgram(architecture, ProgramSpec("train", loss=loss, weighted=weighted))
+    if sample_weight is not None:
+        program.set_sample_weights(sample_weight)
+    program.load_parameters(flat, running_stats)
+    program.set_inputs(inputs, np.ones(3, np.float32))
+    losses = program.compute_gradient(labels, processors())
+    return losses, program.gradient
 
 
 def finite_differences(
     architecture: Architecture,
     arrays: Mapping[str, Array],
-    x: Array,
-    right: Array,
+    inputs: Array,
+    labels: Array,
     loss: str,
-    moment: StepContext | None = None,
+    step_context: StepContext | None = None,
     threads: int | None = None,
-    between: Callable[[], None] | None = None,
+    callback: Callable[[], None] | None = None,
 ) -> FiniteDifferences:
-    """Each parameter nudged up and down: the mean loss, its slopes and the statistics seen, in
-    float64. Without a moment: of the network as it answers. With one: of a training step.
-    ``between`` is called several times a second, and ends it by raising."""
-    nudger = _nudger(architecture, loss, moment is not None)
-    return nudger.nudges(arrays, x, right, moment, threads or processors(), between)
+    """Nudge each parameter up and down: the mean loss, its numerical gradients and the batch
+    statistics, in float64. With a step context: of a training step; without: of inference.
+    ``callback`` is called several times per second; it may raise to stop."""
+    program = _finite_difference_program(architecture, loss, step_context is not None)
+    threads = threads or processors()
+    return program.differences(arrays, inputs, labels, step_context, threads, callback)
 
 
-def training_program(
-    architecture: Architecture, purpose: ProgramSpec, seed: int
-) -> TrainingProgram:
-    """A new run of learning, its draws by ``seed``."""
-    made = TrainingProgram(architecture, purpose)
-    made.dropout_key = derive_key(seed, DROPOUT)
-    return made
+def training_program(architecture: Architecture, spec: ProgramSpec, seed: int) -> TrainingProgram:
+    """A new training program. ``seed``: of its dropout."""
+    program = TrainingProgram(architecture, spec)
+    program.dropout_key = derive_key(seed, DROPOUT)
+    return program

@@ -1,4 +1,4 @@
-"""Memory and threads for native programs."""
+"""The thread pool of native programs, their context, and the number of usable processors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..ir.program_context import CONTEXT_BYTES, FIELD_OFFSETS
 
 
 def aligned(count: int, dtype: Any = np.float32) -> Array:
-    """Zeros that begin on a cache line."""
+    """An array of zeros that begins on a cache line."""
     size = np.dtype(dtype).itemsize
     raw = np.zeros(count * size + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
@@ -30,45 +30,46 @@ def aligned(count: int, dtype: Any = np.float32) -> Array:
 
 
 MAX_THREADS = 64
-"""Threads that run at once, the callers' own left out."""
+"""Threads of the pool; calling threads come on top."""
 _NO_QUOTA = 1 << 16
-_starting = threading.Lock()
+_submitting = threading.Lock()
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """Threads that wait for native work."""
+    """The threads that run native code."""
     return ThreadPoolExecutor(max_workers=MAX_THREADS, thread_name_prefix="piecewise")
 
 
-if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+if hasattr(os, "register_at_fork"):  # a forked child has none of its parent's threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def run_on_threads(function: Callable[[int, int], None], address: int, threads: int) -> None:
-    """``function(address, number)`` for the numbers 0 to ``threads`` - 1 at once, one of them on
-    the calling thread. It comes back when all have, even if it is interrupted meanwhile."""
+    """Run ``function(address, number)`` for the numbers 0 to ``threads`` - 1 at the same time, one
+    of them on the calling thread. Returns when all of them have, even after an interrupt."""
     numbers, done = count(), SimpleQueue[None]()
 
-    def take_part() -> None:
+    def run_next() -> None:
         number = next(numbers)
         if number < threads:
             function(address, number)
             done.put(None)
 
-    def call_others() -> None:
-        # They wait for each other inside, so nobody else's come between them.
-        with _starting:
+    def submit() -> None:
+        # The native threads wait for each other at barriers, so all tasks of one call must be
+        # queued together: no other call may put its tasks between them.
+        with _submitting:
             for _ in range(1, threads):
-                _pool().submit(take_part)
+                _pool().submit(run_next)
 
     try:
-        call_others()
+        submit()
     except BaseException:
-        call_others()  # nobody knows how many came; those too many find no number
+        submit()  # it is unknown how many were submitted; surplus tasks get no number and return
         raise
     finally:
-        take_part()
+        run_next()
         for _ in range(threads):
             done.get()
 
@@ -82,50 +83,51 @@ def yield_function() -> int:
 
 
 def processors() -> int:
-    """How many threads run at once here."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), _quota())
+        return min(len(os.sched_getaffinity(0)), _cgroup_quota())
     return os.cpu_count() or 1
 
 
-_QUOTAS = (
+_QUOTA_FILES = (
     ("/sys/fs/cgroup/cpu.max",),
     ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )
-"""Where Linux says how much time a container has, and in which time."""
+"""The files in which Linux gives a container's CPU quota and its period (cgroup v2 and v1)."""
 
 
 @cache
-def _quota() -> int:
-    """The processors that a container may use: threads beyond are stopped while others wait."""
-    for paths in _QUOTAS:
+def _cgroup_quota() -> int:
+    """The processors that a container may use. Linux pauses a container that uses more, while its
+    threads wait for each other."""
+    for paths in _QUOTA_FILES:
         with suppress(OSError, ValueError, ZeroDivisionError):
-            time, period = " ".join(Path(path).read_text() for path in paths).split()
-            return max(1, int(time) // int(period)) if int(time) > 0 else _NO_QUOTA
+            quota, period = " ".join(Path(path).read_text() for path in paths).split()
+            return max(1, int(quota) // int(period)) if int(quota) > 0 else _NO_QUOTA
     return _NO_QUOTA
 
 
 class ProgramContext:
-    """The block of memory that a program is told through."""
+    """The memory block that passes arguments to a program, as `ir.program_context` describes."""
 
     def __init__(self) -> None:
         self._block = aligned(CONTEXT_BYTES, np.uint8)
-        self._kept: dict[str, Any] = {}
+        self._referenced: dict[str, Any] = {}
         self.address = self._block.ctypes.data
         self.write("yield_function", yield_function())
 
     def write(self, name: str, value: Any) -> None:
-        """A number, or an array, which is then kept alive."""
+        """Write an integer, or the address of an array, which then stays referenced."""
         if isinstance(value, np.ndarray):
-            assert value.flags.c_contiguous, f"{name} does not lie in one piece"
-            self._kept[name] = value
+            assert value.flags.c_contiguous, f"{name} is not contiguous"
+            self._referenced[name] = value
             value = value.ctypes.data
         self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 8].view(np.int64)[0] = value
 
     def release(self, *names: str) -> None:
-        """Keep these arrays alive no longer."""
+        """Drop the references to these arrays."""
         for name in names:
-            self._kept.pop(name, None)
+            self._referenced.pop(name, None)
 
     def write_float(self, name: str, value: float) -> None:
         self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 4].view(np.float32)[0] = value
@@ -133,11 +135,12 @@ class ProgramContext:
     def write_double(self, name: str, value: float) -> None:
         self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 8].view(np.float64)[0] = value
 
-    def point(self, place: int, array: Array) -> None:
-        """A pointer to an array, which is then kept alive, at one of the places without a name."""
-        self._kept[str(place)] = array
-        self.at(place)[0] = array.ctypes.data
+    def set_pointer(self, offset: int, array: Array) -> None:
+        """Write the address of an array, which then stays referenced, at an offset without a
+        name."""
+        self._referenced[str(offset)] = array
+        self.word(offset)[0] = array.ctypes.data
 
-    def at(self, place: int) -> Array:
-        """The whole number at one of the places without a name."""
-        return self._block[place : place + 8].view(np.int64)
+    def word(self, offset: int) -> Array:
+        """A view of the 64-bit integer at an offset without a name."""
+        return self._block[offset : offset + 8].view(np.int64)
