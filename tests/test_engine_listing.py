@@ -52,7 +52,7 @@ def test_the_multiplications_listed_are_those_written(name: str, form: str) -> N
             assert "%v" not in note.text, kernel
         listed += written
     assert listed
-    assert "%" not in listing(NETS[name], machine=machine)
+    assert "%" not in listing(NETS[name], target=machine)
 
 
 @pytest.mark.parametrize("form", ["avx512", "avx2"])
