@@ -28,9 +28,10 @@ NAMES = [chapter.name for chapter in CHAPTERS]
 )
 @json_option
 def command(chapter: str | None, plain: bool, as_json: bool) -> None:
-    """Walk through the deck, from pixels to votes to learning, with every number computed anew.
+    """Walk through the deck (the slides "A toy ConvNet: X's and O's"), from pixels to votes to
+    learning.
 
-    On a terminal, the tour waits for Enter after each chapter.
+    All numbers are computed anew. On a terminal, the tour waits for Enter after each chapter.
     """
     if as_json and chapter:
         raise click.UsageError("--json prints all chapters; leave out --chapter")
@@ -41,25 +42,24 @@ def command(chapter: str | None, plain: bool, as_json: bool) -> None:
     console = data(plain)
     chosen = [_chapter(chapter)] if chapter else list(CHAPTERS)
     waits = len(chosen) > 1 and not plain and sys.stdin.isatty() and console.is_terminal
-    for place, one in enumerate(chosen):
-        number = CHAPTERS.index(one) + 1
-        console.rule(f"{number}  {one.title}", characters="-" if plain else "─")
+    for index, each in enumerate(chosen):
+        number = CHAPTERS.index(each) + 1
+        console.rule(f"{number}  {each.title}", characters="-" if plain else "─")
         console.print()
-        for block in one.show(facts):
+        for block in each.show(facts):
             show(console, block)
-        if waits and place + 1 < len(chosen) and not _goes_on():
+        if waits and index + 1 < len(chosen) and not _reader_continues():
             return
 
 
 def _chapter(name: str) -> Chapter:
-    index = int(name) - 1 if name.isdecimal() else NAMES.index(name)
-    return CHAPTERS[index]
+    return CHAPTERS[int(name) - 1 if name.isdecimal() else NAMES.index(name)]
 
 
-def _goes_on() -> bool:
+def _reader_continues() -> bool:
     """Whether the reader wants the next chapter."""
     try:
-        return not input("Enter goes on, q ends: ").strip().lower().startswith("q")
+        return not input("Enter: next chapter, q: quit: ").strip().lower().startswith("q")
     except EOFError:
         print(file=sys.stderr)  # noqa: T201
         return False

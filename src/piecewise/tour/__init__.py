@@ -1,1 +1,1 @@
-"""The deck as a walk: its facts computed, and the chapters that show them."""
+"""A tour through the deck in the terminal: its numbers, computed anew, and its chapters."""

@@ -18,7 +18,7 @@ Blocks = Iterator[RenderableType]
 
 
 class Chapter(NamedTuple):
-    """A chapter: the word that calls it, its title, and what it shows."""
+    """A chapter: its name on the command line, its title, and the generator of its blocks."""
 
     name: str
     title: str
@@ -27,85 +27,93 @@ class Chapter(NamedTuple):
 
 def literal(facts: Facts) -> Blocks:
     """Comparing pixel by pixel fails."""
-    found = facts.literal
-    yield prose("Here is an X, and the same X as a hand might draw it another time.")
+    pixels = facts.literal
+    yield prose(
+        "This tour follows the slides \"A toy ConvNet: X's and O's\", called the deck. It computes "
+        "every number of the slides anew."
+    )
+    yield prose("Here is an X, and another X as a person might draw it.")
     yield beside(titled("the X", picture(DECK_X)), titled("a trickier X", picture(DECK_TRICKY_X)))
     yield prose(
-        f"A computer that compares them pixel by pixel finds only {found['shared_ink']} of the X's "
-        f"{found['ink']} ink pixels in their places. Taken literally, these are two different "
-        "things. A ConvNet looks for pieces instead:"
+        f"A computer that compares them pixel by pixel finds only {pixels['shared_ink']} of the "
+        f"{pixels['ink']} ink pixels of the X at the same position. Computers are literal: to "
+        "them, these are two different images. A ConvNet compares pieces of images instead, which "
+        "are called features:"
     )
     best, tricky = facts.best_match(facts.x), facts.best_match(facts.tricky_x)
     yield beside(*(titled(name, picture(kernel)) for name, kernel in FEATURES.items()))
     yield table(
-        ("piece", "best match in the X", "in the trickier X"),
+        ("feature", "best match in the X", "in the trickier X"),
         [(name, ninths(best[name]), ninths(tricky[name])) for name in FEATURES],
     )
     yield prose(
-        "9/9 is a perfect match. The trickier X holds the cross perfectly and both diagonals "
-        "nearly: its pieces are those of an X, wherever they have moved to."
+        "9/9 is a perfect match. The trickier X contains the cross exactly and both diagonals "
+        "nearly. It consists of the pieces of an X, only at other positions."
     )
 
 
 def filtering(facts: Facts) -> Blocks:
     """One match, step by step."""
     kernel = FEATURES["\\"]
-    yield prose("How well does a piece match one place of the picture? Four steps tell.")
-    for title, row, column in (("A perfect place", 1, 1), ("The centre of the X", 3, 3)):
+    yield prose("How well does a feature match one patch of the image? Filtering takes four steps.")
+    for title, row, column in (("A perfect match", 1, 1), ("The center of the X", 3, 3)):
         patch = DECK_X[row : row + 3, column : column + 3]
         products = kernel * patch
         yield prose(f"{title}: rows {row}-{row + 2}, columns {column}-{column + 2}")
         yield beside(
             titled("1 line up", picture(kernel)),
-            titled("  the patch", picture(patch)),
-            titled("2 multiply", _whole_numbers(products)),
+            titled("the patch", picture(patch)),
+            titled("2 multiply", _integers(products)),
         )
         yield prose(
-            f"3 add up: {int(products.sum())}.   4 divide by the {products.size} pixels of the "
+            f"3 add up: {int(products.sum())}; 4 divide by the {products.size} pixels of the "
             f"feature: {ninths(float(products.mean()))} = {truncated(float(products.mean()))}"
         )
     yield prose(
-        "A pixel that agrees, ink on ink or ground on ground, counts +1; one that does not, -1."
+        "Ink is +1 and background is -1. A pixel that matches therefore adds +1, and a pixel that "
+        "does not match adds -1."
     )
 
 
 def maps(facts: Facts) -> Blocks:
-    """Every possible place, for each feature."""
+    """The match of each feature at every position."""
     yield prose(
-        "Convolution tries the match in every possible place. Nine by nine pixels leave seven by "
-        "seven places for a 3x3 feature; each feature makes one map. (Decimals are cut, as on the "
-        "slides.)"
+        "Convolution computes this match at every possible position. A 3x3 feature has 7x7 "
+        "positions in an image of 9x9 pixels. The matches of one feature form one map. (Decimals "
+        "are cut off, not rounded, as on the slides.)"
     )
     for (name, kernel), plane in zip(FEATURES.items(), facts.x["conv1"], strict=True):
         yield beside(titled(f"feature {name}", picture(kernel)), numbers(plane))
-    yield prose("The diagonals light up where the X has its arms, the cross where they meet.")
+    yield prose(
+        "The diagonals match best along the arms of the X; the cross matches best where they meet."
+    )
 
 
 def pooling(facts: Facts) -> Blocks:
-    """Each map shrunk by keeping the largest value of every window."""
+    """Each map shrinks to the largest value of every window."""
     yield prose(
-        "Pooling walks a window, 2x2 with a stride of 2, across each map and keeps the largest "
-        "value. Seven is odd: the last windows hang over the edge and look at what is there, so "
-        "7x7 becomes 4x4."
+        "Pooling moves a window of 2x2 with a stride of 2 across each map and keeps the largest "
+        "value. Since 7 is odd, the last windows extend over the edge and use only the values "
+        "inside, so 7x7 becomes 4x4."
     )
     for index, name in enumerate(FEATURES):
         yield beside(
             titled(f"map of {name}", numbers(facts.x["conv1"][index])),
             titled("pooled", numbers(facts.x["pool1"][index])),
         )
-    yield prose("Where exactly a piece was found is blurred a little; that it was found stays.")
+    yield prose("A pooled map still shows whether a feature matched, but less precisely where.")
 
 
 def relu(facts: Facts) -> Blocks:
-    """Everything negative to zero."""
-    yield prose("A rectified linear unit changes everything negative to zero, and nothing else.")
+    """Negative values become zero."""
+    yield prose("A rectified linear unit (ReLU) sets negative values to zero and keeps all others.")
     yield beside(
         titled("map of \\", numbers(facts.x["conv1"][0])),
         titled("after ReLU", numbers(facts.x["relu1"][0])),
     )
     yield prose(
-        "It does not matter whether ReLU comes before max pooling or after it: the X's pooled maps "
-        "come out the same both ways."
+        "ReLU may come before or after max pooling: the pooled maps of the X are the same in "
+        "either order."
     )
 
 
@@ -118,99 +126,105 @@ def stacking(facts: Facts) -> Blocks:
             for name, plane in zip(FEATURES, facts.x["pool2"], strict=True)
         )
     )
-    yield prose("The whole net, a line a layer, from 81 pixels to two answers:")
+    yield prose("The complete net from 81 pixels to two answers, one line per layer:")
     yield lines(summary(facts.architecture))
 
 
 def votes(facts: Facts) -> Blocks:
     """Every value gets a vote."""
     yield prose(
-        "The last maps, laid out in a row, are twelve values. Each one votes for X and for O: its "
-        "vote is its value times a weight that says how strongly it predicts that answer. The deck "
-        "leaves these weights open; here they are the smallest that answer 1 and 0 for the X, 0 "
-        "and 1 for an O."
+        "The last maps hold twelve values. Each value votes for X and for O: its vote is the value "
+        "times a weight, which states how strongly the value predicts that answer. The deck does "
+        "not give these weights. Here they are the smallest weights with which the answers are 1 "
+        "(X) and 0 (O) for the X, and 0 and 1 for an O."
     )
-    stack, weights = facts.x["pool2"], facts.arrays["full1.weight"]
-    places = [(name, row, column) for name in FEATURES for row in (0, 1) for column in (0, 1)]
+    pooled, weights = facts.x["pool2"], facts.parameters["full1.weight"]
+    cells = [(name, row, column) for name in FEATURES for row in (0, 1) for column in (0, 1)]
     rows = []
-    for number, (name, row, column) in enumerate(places):
+    for number, (name, row, column) in enumerate(cells):
         votes_x, votes_o = facts.votes[:, number]
         rows.append(
             (
-                f"{name} row {row} column {column}", truncated(float(stack.ravel()[number])),
+                f"{name} [{row}, {column}]", truncated(float(pooled.ravel()[number])),
                 f"{weights[0, number]:+.3f}", f"{votes_x:+.3f}",
                 f"{weights[1, number]:+.3f}", f"{votes_o:+.3f}",
             )
         )  # fmt: skip
     total_x, total_o = facts.votes.sum(axis=1)
     rows.append(("added up", "", "", f"{total_x:.3f}", "", f"{abs(total_o):.3f}"))
-    yield table(("value of the X", "", "weight", "vote X", "weight", "vote O"), rows)
-    yield prose("The same weights, asked about pictures they were not made for:")
-    pictures = {"the X": facts.x, "an O (ours)": facts.o, "the trickier X": facts.tricky_x}
+    yield table(("map [row, column] of the X", "", "weight", "vote X", "weight", "vote O"), rows)
+    yield prose("The answers with the same weights for these images:")
+    images = {"the X": facts.x, "an O (not in the deck)": facts.o, "the trickier X": facts.tricky_x}
     yield table(
-        ("picture", *CLASSES),
+        ("image", *CLASSES),
         [
-            (name, *(f"{abs(answer):.2f}" for answer in walked.logits))
-            for name, walked in pictures.items()
+            (name, *(f"{abs(answer):.2f}" for answer in image_walk.logits))
+            for name, image_walk in images.items()
         ],
     )
 
 
 def errors(facts: Facts) -> Blocks:
     """How wrong an answer is."""
-    yield prose("Error = |right answer - actual answer|. The deck's example, a picture of an X:")
-    right = {"X": 1, "O": 0}
+    yield prose(
+        "Error = |right answer - actual answer|. The example of the deck is an image of an X:"
+    )
+    right_answers = {"X": 1, "O": 0}
     rows = [
-        (name, str(right[name]), f"{DECK_ANSWERS[name]:.2f}", f"{facts.errors[name]:.2f}",
+        (name, str(right_answers[name]), f"{DECK_ANSWERS[name]:.2f}", f"{facts.errors[name]:.2f}",
          f"{SLIDE_ERRORS[name]:.2f}")
         for name in CLASSES
     ]  # fmt: skip
     rows.append(("total", "", "", f"{facts.errors['total']:.2f}", f"{SLIDE_ERRORS['total']:.2f}"))
-    yield table(("", "right", "actual", "error", "the slide prints"), rows)
+    yield table(("", "right", "actual", "error", "error on the slide"), rows)
     yield prose(
-        "The slide slips: from 0 to 0.51 it is 0.51, not 0.49, and the total is 0.59, not 0.57. "
-        "(The two answers stand for themselves; they are scores, not probabilities, and need not "
+        "The slide has a slip: the error of 0.51 compared with 0 is 0.51, not 0.49, so the total "
+        "is 0.59, not 0.57. (The two answers are scores, not probabilities, so they need not "
         "add up to 1.)"
     )
 
 
 def learning(facts: Facts) -> Blocks:
     """Nudging against backpropagation."""
-    found = facts.learning
+    result = facts.learning
     yield prose(
-        "Where do all the magic numbers come from? Gradient descent: adjust each feature pixel and "
-        "voting weight up and down a bit and see how the error changes. Backpropagation finds the "
-        "same slopes, all of them in one pass from the error back to the pixels."
+        "Where do all the magic numbers come from? From gradient descent. Nudge each feature pixel "
+        "and each voting weight up and down a bit, and measure how the error changes: this is the "
+        "gradient. Backpropagation computes all gradients in one backward pass from the error to "
+        "the pixels."
     )
     yield table(
-        ("number", "by nudging", "by backpropagation"),
+        ("gradient of", "by nudging", "by backpropagation"),
         [
-            (f"{sample.name}{list(sample.place)}", f"{sample.nudged:+.9f}",
+            (f"{sample.name}[{','.join(map(str, sample.indices))}]", f"{sample.nudged:+.9f}",
              f"{sample.backpropagated:+.9f}")
-            for sample in found.samples
+            for sample in result.samples
         ],
     )  # fmt: skip
     yield prose(
-        f"Over all {found.parameters} parameters the largest difference, measured against the "
-        f"largest slope, is {found.largest_difference:.0e}. Step after step down the slope, the "
-        f"error falls:"
+        f"The gradients of all {result.parameters} parameters differ by at most "
+        f"{result.largest_difference:.0e} of the largest one. Each step of gradient descent "
+        "changes the parameters against their gradients, and the error falls:"
     )
     yield table(
         ("steps", "error by nudging", "error by backpropagation"),
-        [(str(steps), f"{other:.6f}", f"{one:.6f}") for steps, one, other in found.errors],
+        [
+            (str(steps), f"{nudged:.6f}", f"{backpropagated:.6f}")
+            for steps, backpropagated, nudged in result.errors
+        ],
         left=0,
     )
     yield prose(
-        f"Nudging runs the net {2 * found.parameters} times a step; backpropagation once, "
-        "there and back."
+        f"For each step, nudging runs the net {2 * result.parameters} times. Backpropagation runs "
+        "it once forward and once backward."
     )
 
 
 def hyperparameters(facts: Facts) -> Blocks:
-    """The knobs that learning does not turn."""
+    """The knobs: numbers that are not learned."""
     yield prose(
-        "Some numbers are not learned; a person turns these knobs. How many of each layer, in what "
-        "order, is one more of them."
+        "Some numbers are not learned but chosen by a person: the hyperparameters, or knobs. The "
+        "number and order of the layers is a choice, too."
     )
     yield table(
         ("layer", "knob", "what it is"),
@@ -224,26 +238,26 @@ def hyperparameters(facts: Facts) -> Blocks:
 
 
 def beyond(facts: Facts) -> Blocks:
-    """Not just pictures."""
-    yield prose("What works on pictures works on whatever can be laid out like one:")
+    """Other inputs than images."""
+    yield prose("A ConvNet can learn from all inputs that can be arranged like an image:")
     yield table(
         ("", "columns", "rows"),
         [
-            ("picture", "pixels", "pixels"),
+            ("image", "pixels", "pixels"),
             ("sound", "time steps", "intensity in each frequency band"),
-            ("text", "position in the sentence", "words (or letters) of the dictionary"),
+            ("text", "position in the sentence", "words (or letters) of the vocabulary"),
         ],
         left=3,
     )
     yield prose(
-        "The test: neighbours must mean something. If the data is as useful after its columns are "
-        "shuffled, a ConvNet is the wrong tool. The toolkits the deck names, Caffe, CNTK, "
-        "Deeplearning4j, TensorFlow, Theano and Torch, train nets of exactly these layers."
+        "Neighboring rows and columns must be related. If the data are just as useful after their "
+        "columns are swapped, a ConvNet is the wrong tool. The toolkits that the deck names, "
+        "Caffe, CNTK, Deeplearning4j, TensorFlow, Theano and Torch, train nets of the same layers."
     )
-    yield prose("Now let one learn:  piecewise demo")
+    yield prose("Next, train a net: piecewise demo")
 
 
-def _whole_numbers(plane: Plane) -> RenderableType:
+def _integers(plane: Plane) -> RenderableType:
     return "\n".join(" ".join(f"{int(value):+d}" for value in line) for line in plane)
 
 
@@ -258,5 +272,5 @@ CHAPTERS = (
     Chapter("errors", "Error: how wrong is an answer", errors),
     Chapter("learning", "Learning: nudging and backpropagation", learning),
     Chapter("knobs", "Hyperparameters: the knobs", hyperparameters),
-    Chapter("beyond", "Not just pictures", beyond),
+    Chapter("beyond", "Not just images", beyond),
 )
