@@ -130,7 +130,7 @@ def test_shades_agree_with_the_reference(shape: tuple[int, int, int], uint8_inpu
             right = augment(tricks, numbers[order], "dark", StepContext(2**63 + 5, 3, order))
             assert_allclose(found, right, 0, 1e-5, err_msg=str(tricks))
             assert (found == right).all() or wanted is not MASKED  # nothing is computed there
-            assert (found != numbers[order]).any() or tricks.widest(max(shape)) == 0
+            assert (found != numbers[order]).any() or tricks.max_band(max(shape)) == 0
 
 
 def test_a_program_holds_what_it_needs_and_begins_without_any() -> None:

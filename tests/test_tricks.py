@@ -274,9 +274,9 @@ def test_what_is_outside_a_limit_is_refused(make: Callable[[], object], words: s
 
 
 def test_an_augmentation_says_whether_it_changes_anything() -> None:
-    assert not Augmentation().changes
-    assert all(one.changes and one.moves for one in (ALL, *ALONE))
-    assert all(one.changes and not one.moves for one in (SHADED, *SHADES_ALONE))
+    assert not Augmentation().changes_anything
+    assert all(one.changes_anything and one.changes_geometry for one in (ALL, *ALONE))
+    assert all(one.changes_anything and not one.changes_geometry for one in (SHADED, *SHADES_ALONE))
     assert Augmentation(translation=0.5) == Augmentation(translation=(0.5, 0.5))
     assert Augmentation(scale=[0.5, 1]) == Augmentation(scale=(0.5, 1))  # type: ignore[arg-type]
 
@@ -295,8 +295,8 @@ def test_recipe_json_gives_its_augmentation_back_and_reads_one_number_translatio
 
 def test_the_widest_band_is_whole_cells() -> None:
     tricks = Augmentation(band_masking=0.29)
-    assert [tricks.widest(side) for side in (1, 3, 4, 40, 100)] == [0, 0, 1, 11, 29]
-    assert Augmentation(band_masking=0.9).widest(1) == 0
+    assert [tricks.max_band(side) for side in (1, 3, 4, 40, 100)] == [0, 0, 1, 11, 29]
+    assert Augmentation(band_masking=0.9).max_band(1) == 0
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def intensity_draws(
         1 + (2 * drawn[:, 0] - 1) * augmentation.contrast,
         (2 * drawn[:, 1] - 1) * augmentation.brightness,
         drawn[:, 6] * augmentation.noise,
-        _band(augmentation.widest(height), height, drawn[:, 2], drawn[:, 3]),
-        _band(augmentation.widest(width), width, drawn[:, 4], drawn[:, 5]),
+        _band(augmentation.max_band(height), height, drawn[:, 2], drawn[:, 3]),
+        _band(augmentation.max_band(width), width, drawn[:, 4], drawn[:, 5]),
     )
 
 

@@ -1,1 +1,1 @@
-"""spec."""
+"""The specification of a network: layers, architecture, parameters, notation, augmentation."""

@@ -1,6 +1,6 @@
-"""A network described: its layers, the shape of every stack, the table of its parameters.
+"""The architecture of a network: layers, shapes of activations and the table of parameters.
 
-Everything here is known before a single number is allocated; the limits are checked on the way.
+Shapes are inferred and all limits checked before any array is allocated.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from .notation import PositionedLayer, parse_with_positions, write_layer, write_
 
 
 class ArrayEntry(NamedTuple):
-    """One line of the parameter table: where an array lies in the flat buffer, and what it is
-    filled with first (``tensor.init_mean``, ``tensor.init_bound``)."""
+    """One row of the parameter table: an array's name, its offset in the flat buffer, its shape and
+    its initialization."""
 
     name: str
     offset: int
@@ -56,7 +56,7 @@ class ArrayEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A layer in its place: numbered, named, with the shapes it gets and gives."""
+    """A layer of an architecture: its number, name, input and output shapes and arrays."""
 
     number: int
     name: str
@@ -68,7 +68,7 @@ class Stage:
 
     @property
     def multiplications(self) -> int:
-        """Products of a weight and a value, for one picture."""
+        """Products of a weight and a value, for one example."""
         return self.layer.multiplications(self.input)
 
     @property
@@ -78,11 +78,25 @@ class Stage:
 
 
 class Architecture:
-    """Layers that fit each other, an input and a number of classes.
+    """Layers that fit each other, an input shape and classes.
 
-    ``layers`` is a text in the notation or layer records; ``input`` (channels, rows, columns);
-    ``classes`` a number or the names. Raises NotationError, ShapeError (a NotationError that knows
-    the layer's number) or LimitError, before anything is allocated.
+    Parameters
+    ----------
+    layers : str or iterable of Layer
+        A text in the notation, or layer records.
+    input : (int, int, int)
+        Channels, rows, columns.
+    classes : int or iterable of str
+        The number of classes, or their names.
+
+    Raises
+    ------
+    NotationError
+        If the text is invalid.
+    ShapeError
+        If the layers do not fit each other, the input or the classes.
+    LimitError
+        If a size is not allowed.
     """
 
     def __init__(
@@ -93,11 +107,11 @@ class Architecture:
     ) -> None:
         self.classes = class_names(classes)
         self.input = input_shape(input)
-        self._text, placed = _placed(layers)
-        placed = _with_neurons(placed, len(self.classes))
-        self.layers = tuple(layer for layer, _ in placed)
+        self._text, positioned = _positioned(layers)
+        positioned = _with_neurons(positioned, len(self.classes))
+        self.layers = tuple(layer for layer, _ in positioned)
         self.notation = write_with_positions(_without_neurons(self.layers, len(self.classes)))[0]
-        self.stages = self._stages(placed)
+        self.stages = self._stages(positioned)
         self.parameters = tuple(row for stage in self.stages for row in stage.parameters)
         self.running_stats = tuple(row for stage in self.stages for row in stage.running_stats)
 
@@ -111,43 +125,43 @@ class Architecture:
 
     @property
     def multiplications(self) -> int:
-        """Products of a weight and a value, for one picture once through."""
+        """Products of a weight and a value, for one example and one forward pass."""
         return sum(stage.multiplications for stage in self.stages)
 
     @property
     def reads_texts(self) -> bool:
-        """Whether inputs are word numbers (N, positions) instead of pictures (N, C, H, W)."""
+        """Whether inputs are token numbers (N, positions) instead of images (N, C, H, W)."""
         return self.layers[0].reads_tokens
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Architecture):
             return NotImplemented
-        mine = (self.layers, self.input, self.classes)
-        return mine == (other.layers, other.input, other.classes)
+        own = (self.layers, self.input, self.classes)
+        return own == (other.layers, other.input, other.classes)
 
     def __hash__(self) -> int:
         return hash((self.layers, self.input, self.classes))
 
-    def _stages(self, placed: list[PositionedLayer]) -> tuple[Stage, ...]:
+    def _stages(self, positioned: list[PositionedLayer]) -> tuple[Stage, ...]:
         stages: list[Stage] = []
-        shape, used, kept = self.input, 0, 0
+        shape, used, stats_used = self.input, 0, 0
         counts: dict[str, int] = {}
-        for number, (layer, position) in enumerate(placed, 1):
+        for number, (layer, position) in enumerate(positioned, 1):
             try:
                 output = layer.output(shape)
                 _refuse_tokens_after_others(layer, number)
                 tensors, running_stats = layer.parameters(shape), layer.running_stats(shape)
-            except InputShapeError as misfit:
-                raise self._error(str(misfit), number, layer, position) from None
+            except InputShapeError as error:
+                raise self._error(str(error), number, layer, position) from None
             counts[layer.word] = counts.get(layer.word, 0) + 1
             name = f"{layer.word}{counts[layer.word]}"
             rows, used = _rows(name, tensors, used)
-            average_rows, kept = _rows(name, running_stats, kept)
-            stage = Stage(number, name, layer, shape, output, rows, average_rows)
+            stats_rows, stats_used = _rows(name, running_stats, stats_used)
+            stage = Stage(number, name, layer, shape, output, rows, stats_rows)
             self._refuse_too_large(stage, used, position)
             stages.append(stage)
             shape = output
-        self._refuse_wrong_end(stages[-1], placed[-1].position)
+        self._refuse_wrong_end(stages[-1], positioned[-1].position)
         return tuple(stages)
 
     def _refuse_too_large(self, stage: Stage, used: int, position: int) -> None:
@@ -183,14 +197,14 @@ class Architecture:
 
 
 def class_names(classes: int | Iterable[str]) -> tuple[str, ...]:
-    """The names of the classes: those given, or "0", "1", ... for a number."""
+    """The names of the classes; for a number, "0", "1", ..."""
     if is_integer(classes):
         count: int = checked("classes", Integer(1, MAX_CLASSES), classes)
         return tuple(str(number) for number in range(count))
-    no_order = isinstance(classes, str | Set | Mapping)
-    if no_order or not isinstance(classes, Iterable):
+    unordered = isinstance(classes, str | Set | Mapping)
+    if unordered or not isinstance(classes, Iterable):
         raise LimitError(f"classes: got {shown(classes)}, wanted a number or a list of names")
-    names = tuple(str(name) if isinstance(name, str) else _no_name(name) for name in classes)
+    names = tuple(str(name) if isinstance(name, str) else _refuse_name(name) for name in classes)
     if not 1 <= len(names) <= MAX_CLASSES:
         raise LimitError(f"classes: got {len(names):,} names, wanted 1 to {MAX_CLASSES:,}")
     for name in names:
@@ -200,13 +214,13 @@ def class_names(classes: int | Iterable[str]) -> tuple[str, ...]:
                 "characters, all of them Unicode"
             )
     if len(set(names)) < len(names):
-        twice = Counter(names).most_common(1)[0][0]
-        raise LimitError(f"classes: got {shown(twice)} more than once, wanted different names")
+        repeated = Counter(names).most_common(1)[0][0]
+        raise LimitError(f"classes: got {shown(repeated)} more than once, wanted different names")
     return names
 
 
 def _is_text(name: str) -> bool:
-    """Whether UTF-8 can hold it; a name from the file system may hold stray bytes."""
+    """Whether UTF-8 can encode it; file names may hold invalid bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -214,7 +228,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _no_name(name: object) -> str:
+def _refuse_name(name: object) -> str:
     raise LimitError(f"classes: got {shown(name)} among the names, wanted texts")
 
 
@@ -236,12 +250,12 @@ def input_shape(input: Sequence[int]) -> Shape:
     return shape
 
 
-def _placed(layers: str | Iterable[Layer]) -> tuple[str, list[PositionedLayer]]:
-    """The layers with their positions in a text: the given one, or the one written from records."""
+def _positioned(layers: str | Iterable[Layer]) -> tuple[str, list[PositionedLayer]]:
+    """A text and its layers with their positions; the text of records is written first."""
     if isinstance(layers, str) or not isinstance(layers, Iterable):
         return layers, parse_with_positions(layers)
     records = []
-    for record in layers:  # counted while read: an endless one is refused too
+    for record in layers:  # counted one by one, because an iterator may be endless
         if not isinstance(record, Layer):
             raise LimitError(f"layers: got {shown(record)} among the records, wanted layers")
         records.append(record)
@@ -250,34 +264,36 @@ def _placed(layers: str | Iterable[Layer]) -> tuple[str, list[PositionedLayer]]:
     return write_with_positions(records)
 
 
-def _with_neurons(placed: list[PositionedLayer], classes: int) -> list[PositionedLayer]:
-    """The layers with the last full's neurons filled in, if it left them out: one per class."""
-    layers = _replaced([layer for layer, _ in placed], None, classes)
-    return [PositionedLayer(layer, one.position) for layer, one in zip(layers, placed, strict=True)]
+def _with_neurons(positioned: list[PositionedLayer], classes: int) -> list[PositionedLayer]:
+    """The layers, with one neuron per class in the last full layer if it has no number."""
+    layers = _repositioned([layer for layer, _ in positioned], None, classes)
+    return [
+        PositionedLayer(layer, one.position) for layer, one in zip(layers, positioned, strict=True)
+    ]
 
 
 def _without_neurons(layers: tuple[Layer, ...], classes: int) -> list[Layer]:
-    """The layers as they are written: a last full with one neuron per class leaves it out."""
-    return _replaced(layers, classes, None)
+    """The layers without the number of neurons of the last full layer if it is one per class."""
+    return _repositioned(layers, classes, None)
 
 
-def _replaced(layers: Sequence[Layer], old: int | None, new: int | None) -> list[Layer]:
+def _repositioned(layers: Sequence[Layer], old: int | None, new: int | None) -> list[Layer]:
     """The layers, with ``new`` for ``old`` in the `per_class_field` of the last that has one."""
-    replaced = list(layers)
-    for index in range(len(replaced) - 1, -1, -1):
-        layer = replaced[index]
+    repositioned = list(layers)
+    for index in range(len(repositioned) - 1, -1, -1):
+        layer = repositioned[index]
         name = per_class_field(type(layer))
         if name is not None:
             if getattr(layer, name) == old:
-                replaced[index] = replace(layer, **{name: new})  # type: ignore[type-var]
+                repositioned[index] = replace(layer, **{name: new})  # type: ignore[type-var]
             break
-    return replaced
+    return repositioned
 
 
 def _rows(
     stage: str, tensors: tuple[Tensor, ...], offset: int
 ) -> tuple[tuple[ArrayEntry, ...], int]:
-    """Table lines for the arrays of a stage, from an offset on; the next offset."""
+    """Table rows for the arrays of a stage, from an offset, and the next offset."""
     rows = []
     for tensor in tensors:
         row = ArrayEntry(f"{stage}.{tensor.name}", offset, tensor)

@@ -1,6 +1,6 @@
-"""How sure a network may be: what was found on pictures that it did not learn from.
+"""Calibration: temperature and confidence thresholds, measured on held-out examples.
 
-What chooses these numbers stands in `training/calibrate.py`.
+`training/calibrate.py` computes these numbers.
 """
 
 from __future__ import annotations
@@ -12,15 +12,24 @@ from typing import Any
 from ..core.constraints import Integer, Real, checked
 from ..core.errors import LimitError, shown
 
-MOST_STEPS = 100
+MAX_THRESHOLDS = 100
 
 _FRACTION = Real(0, 1)
 
 
 @dataclass(frozen=True)
 class ConfidenceThreshold:
-    """A step of sureness: where only answers of at least this ``probability`` count, the share
-    ``coverage`` of the held-out pictures got one, and of those the share ``accuracy`` was right."""
+    """A confidence threshold and what it gives on the held-out examples.
+
+    Parameters
+    ----------
+    coverage : float
+        The fraction of the examples whose largest probability reaches the threshold.
+    probability : float
+        The threshold.
+    accuracy : float
+        The accuracy on those examples.
+    """
 
     coverage: float
     probability: float
@@ -28,14 +37,22 @@ class ConfidenceThreshold:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            checked(f"calibration: sure {field.name}", _FRACTION, getattr(self, field.name))
+            checked(f"calibration: thresholds: {field.name}", _FRACTION, getattr(self, field.name))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """``temperature``: what logits are divided by before they become probabilities (Guo, Pleiss,
-    Sun, Weinberger 2017); above 1 for a network that is surer than it is right. ``n``: on how many
-    held-out pictures it was chosen; 0 if it was not. ``sure``: steps from most to least answers."""
+    """Temperature scaling (Guo, Pleiss, Sun, Weinberger 2017) and confidence thresholds.
+
+    Parameters
+    ----------
+    temperature : float
+        Logits are divided by it before the softmax; above 1 for an overconfident network.
+    n : int
+        The number of held-out examples on which it was measured; 0 if there were none.
+    thresholds : tuple of ConfidenceThreshold
+        From the largest to the smallest coverage.
+    """
 
     temperature: float = 1.0
     n: int = 0
@@ -44,23 +61,29 @@ class Calibration:
     def __post_init__(self) -> None:
         checked("calibration: temperature", Real(0.01, 100), self.temperature)
         checked("calibration: n", Integer(0, 2**53), self.n)
-        if len(self.thresholds) > MOST_STEPS:
-            raise LimitError(f"calibration: got {len(self.thresholds)} steps, wanted {MOST_STEPS}")
+        if len(self.thresholds) > MAX_THRESHOLDS:
+            raise LimitError(
+                f"calibration: got {len(self.thresholds)} thresholds, "
+                f"wanted at most {MAX_THRESHOLDS}"
+            )
 
     def threshold_for(self, coverage: float) -> float:
-        """The least probability of an answer, so that about the share ``coverage`` is answered."""
+        """The confidence threshold that about the fraction ``coverage`` of all examples reaches.
+
+        Raises LimitError if there are no thresholds: too few examples were held out in training.
+        """
         checked("calibration: coverage", _FRACTION, coverage)
         if coverage in (0, 1):
             return 0.0 if coverage else math.inf
-        steps = [step for step in self.thresholds if step.coverage <= coverage] or list(
+        thresholds = [one for one in self.thresholds if one.coverage <= coverage] or list(
             self.thresholds[-1:]
         )
-        if not steps:
+        if not thresholds:
             raise LimitError(
                 f"coverage: got {coverage:g}, but nothing is known of how sure this net may be; "
                 "too little was held out while it learned, or nothing"
             )
-        return steps[0].probability
+        return thresholds[0].probability
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
@@ -68,11 +91,11 @@ class Calibration:
 
     @classmethod
     def from_json(cls, plain: Any) -> Calibration:
-        """From the plain values of a file; LimitError if they are not such."""
+        """From the plain values of a file; LimitError if they are invalid."""
         try:
-            steps = tuple(
-                ConfidenceThreshold(**step) for step in plain["thresholds"][: MOST_STEPS + 1]
+            thresholds = tuple(
+                ConfidenceThreshold(**one) for one in plain["thresholds"][: MAX_THRESHOLDS + 1]
             )
-            return cls(plain["temperature"], plain["n"], steps)
+            return cls(plain["temperature"], plain["n"], thresholds)
         except (KeyError, TypeError):
             raise LimitError(f"calibration: got {shown(plain)}, wanted its plain values") from None

@@ -18,8 +18,8 @@ from .layer import Connectivity, InputShapeError, Layer, Shape, Tensor, he_bound
 
 @dataclass(frozen=True, slots=True)
 class Convolution(Layer):
-    """Slides each kernel over all channels: products added up, plus a bias (the deck: divided by
-    their number, no bias)."""
+    """Convolution: the sum of the products of a kernel and a patch, plus a bias; with ``mean``, the
+    deck's match, divided by the number of products and without a bias."""
 
     word: ClassVar[str] = "conv"
     example: ClassVar[str] = "conv 16 5x5 stride=2 pad=same"
@@ -51,7 +51,7 @@ class Convolution(Layer):
             object.__setattr__(self, "bias", False)
 
     def windows(self, shape: Shape) -> tuple[Windows, Windows]:
-        """Where the patches stand, along the rows and along the columns."""
+        """The patches along the rows and along the columns."""
         rows, columns = (self._axis(axis, shape[1 + axis]) for axis in (0, 1))
         return rows, columns
 
@@ -77,7 +77,7 @@ class Convolution(Layer):
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         products = shape.channels * prod(self.kernel)
-        # The deck's features are small pictures: ink +1, ground -1.
+        # The deck's features are small images of values -1 and +1.
         init_bound = 1.0 if self.mean else he_bound(products)
         weight = Tensor(
             "weight", (self.features, shape.channels, *self.kernel), init_bound=init_bound
@@ -88,13 +88,13 @@ class Convolution(Layer):
         return self.output(shape).values * shape.channels * prod(self.kernel)
 
     def divisor(self, shape: Shape) -> int:
-        """What a sum of products is divided by: their number, with ``mean``."""
+        """The divisor of the sum of products: their number with ``mean``, else 1."""
         return shape.channels * prod(self.kernel) if self.mean else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Relu(Layer):
-    """Changes everything negative to zero."""
+    """ReLU: negative values become zero."""
 
     word: ClassVar[str] = "relu"
     example: ClassVar[str] = "relu"
@@ -107,7 +107,7 @@ class Relu(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Pool(Layer):
-    """Keeps one number of each window: the largest, or the average."""
+    """Pooling: the maximum or the average of every window."""
 
     word: ClassVar[str] = "pool"
     example: ClassVar[str] = "pool 3 stride=2"
@@ -127,11 +127,14 @@ class Pool(Layer):
         default=None,
     )
     kind: str = hyperparameter(
-        Choice(("max", "average")), "which number is kept", key="kind", default="max"
-    )  # fmt: skip
+        Choice(("max", "average")),
+        "the largest value of a window, or the average",
+        key="kind",
+        default="max",
+    )
     edge: str = hyperparameter(
         Choice(("partial", "drop")),
-        "partial: windows over the edge look at what is there; drop: they are left out",
+        "partial: windows past the edge use the cells that exist; drop: they are left out",
         key="edge",
         default="partial",
     )
@@ -144,15 +147,15 @@ class Pool(Layer):
             object.__setattr__(self, "stride", None)
 
     def windows(self, shape: Shape) -> tuple[Windows, Windows]:
-        """Where the windows stand, along the rows and along the columns."""
+        """The windows along the rows and along the columns."""
         if isinstance(self.window, str):
             return complete_windows(shape.height, shape.height, 1), complete_windows(
                 shape.width, shape.width, 1
             )
-        place = partial_windows if self.edge == "partial" else complete_windows
+        windows = partial_windows if self.edge == "partial" else complete_windows
         strides = self.stride or self.window
         rows, columns = (
-            place(shape[1 + axis], self.window[axis], strides[axis]) for axis in (0, 1)
+            windows(shape[1 + axis], self.window[axis], strides[axis]) for axis in (0, 1)
         )
         return rows, columns
 
@@ -168,7 +171,7 @@ class Pool(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Full(Layer):
-    """Fully connected: every value gets a vote for every neuron."""
+    """The fully connected layer: every value has a vote for every neuron."""
 
     word: ClassVar[str] = "full"
     example: ClassVar[str] = "full 128"
@@ -203,7 +206,8 @@ class Full(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Dropout(Layer):
-    """While training, sets a share of the values to zero and scales the others up to make good."""
+    """Dropout: in training, a random fraction of the values becomes zero, and the others are scaled
+    up so that their expected sum is the same."""
 
     word: ClassVar[str] = "dropout"
     example: ClassVar[str] = "dropout 0.5"
@@ -213,13 +217,13 @@ class Dropout(Layer):
     draws: ClassVar[bool] = True
     identity_at_inference: ClassVar[bool] = True
 
-    rate: float = hyperparameter(FRACTION, "the share set to zero")
+    rate: float = hyperparameter(FRACTION, "the fraction that becomes zero")
 
 
 @dataclass(frozen=True, slots=True)
 class Norm(Layer):
-    """Batch normalisation: each map shifted and scaled to mean 0 and deviation 1, then by two
-    learned numbers."""
+    """Batch normalization: each map is normalized to mean 0 and deviation 1, then scaled and
+    shifted by two learned numbers."""
 
     word: ClassVar[str] = "norm"
     example: ClassVar[str] = "norm"
@@ -229,7 +233,7 @@ class Norm(Layer):
     draws: ClassVar[bool] = False
     identity_at_inference: ClassVar[bool] = False
     epsilon: ClassVar[float] = 1e-5
-    """Added to the variance, so that a map that is all the same does not divide by zero."""
+    """Added to the variance, so that a constant map does not divide by zero."""
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         return Tensor("weight", (shape.channels,), init_mean=1.0), Tensor("bias", (shape.channels,))
@@ -241,8 +245,8 @@ class Norm(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Embed(Layer):
-    """Looks each position's word up in a learned table: the picture of a text, one row a word of
-    the dictionary and one column a position, becomes channels in a single row."""
+    """Embedding: each position's token selects a row of a learned table. The input shape is (1,
+    size of the vocabulary, positions); the output has one row of positions."""
 
     word: ClassVar[str] = "embed"
     example: ClassVar[str] = "embed 32"
@@ -252,13 +256,13 @@ class Embed(Layer):
     draws: ClassVar[bool] = False
     identity_at_inference: ClassVar[bool] = False
 
-    channels: int = hyperparameter(Integer(1, 65_536), "numbers that stand for a word")
+    channels: int = hyperparameter(Integer(1, 65_536), "numbers in the vector of a token")
 
     def output(self, shape: Shape) -> Shape:
         if shape.channels != 1:
             raise InputShapeError(
                 f"embed reads texts, and its input is {shape}; make it the first layer, with "
-                "input=(1, words of the dictionary, positions)"
+                "input=(1, size of the vocabulary, positions)"
             )
         return Shape(self.channels, 1, shape.width)
 

@@ -1,10 +1,10 @@
-"""The text form of a network's layers, both ways.
+"""Reads and writes the notation: the text form of a list of layers.
 
     conv 16 5x5, relu, pool 2, 2 * (conv 32 3 pad=same, relu), pool 3 stride=2, full 128, relu, full
 
-A list is items between commas; an item is a layer or ``N * ( list )``; a layer is its word, then
-the knobs that go by position, then ``key=value`` or a bare word. Which knobs there are, and what
-they may be, is read from the records in `layers`: nothing here knows a kind of layer by name.
+A list has items between commas; an item is a layer or ``N * ( list )``; a layer is its word, then
+positional hyperparameters, then ``key=value`` or a bare word. The hyperparameters and their
+constraints come from the records in `layers`; this file names no kind of layer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .layers import BY_WORD
 
 _TOKEN = re.compile(r"[,()*=]|[^\s,()*=]+")
 _TIMES = Integer(1, MAX_LAYERS)
-_LONGEST_FOLD = 32  # layers in the brackets that `write` makes
+_LONGEST_FOLD = 32  # layers in the brackets that `write` writes
 
 
 class PositionedLayer(NamedTuple):
@@ -37,7 +37,7 @@ class _Token(NamedTuple):
 
 
 def parse(text: str) -> tuple[Layer, ...]:
-    """The layers a text stands for, repeats written out; NotationError if it stands for none."""
+    """The layers of a text, with repeats written out; NotationError if it is invalid."""
     return tuple(layer for layer, _ in parse_with_positions(text))
 
 
@@ -47,7 +47,7 @@ def parse_with_positions(text: str) -> list[PositionedLayer]:
 
 
 def write(layers: Iterable[Layer]) -> str:
-    """The text of a list of layers, repeats folded; `parse` gives the same layers back."""
+    """The text of a list of layers, with repeats folded; `parse` returns the same layers."""
     return ", ".join(item for item, _ in _items([write_layer(layer) for layer in layers]))
 
 
@@ -58,23 +58,23 @@ def write_with_positions(layers: Sequence[Layer]) -> tuple[str, list[PositionedL
 
 
 def write_layer(layer: Layer) -> str:
-    """The text of one layer, knobs at their default left out."""
+    """The text of one layer, without hyperparameters at their defaults."""
     words = [layer.word]
-    for knob in layer_fields(type(layer)):
-        value = getattr(layer, knob.name)
-        key = knob.metadata["key"]
-        if knob.default is not MISSING and replace(layer, **{knob.name: knob.default}) == layer:  # type: ignore[type-var]
+    for field in layer_fields(type(layer)):
+        value = getattr(layer, field.name)
+        key = field.metadata["key"]
+        if field.default is not MISSING and replace(layer, **{field.name: field.default}) == layer:  # type: ignore[type-var]
             continue
-        written = knob.metadata["constraint"].write(value)
+        written = field.metadata["constraint"].write(value)
         if key is None:
             words.append(written)
         else:
-            words.append(key if _is_flag(knob) else f"{key}={written}")
+            words.append(key if _is_flag(field) else f"{key}={written}")
     return " ".join(words)
 
 
 def _items(written: list[str]) -> Iterator[tuple[str, int]]:
-    """The items of a list and how many layers each stands for, two or more alike runs folded."""
+    """The items of a list and the number of layers of each, with equal runs folded."""
     start = 0
     while start < len(written):
         length, times = _best_fold(written, start)
@@ -84,7 +84,7 @@ def _items(written: list[str]) -> Iterator[tuple[str, int]]:
 
 
 def _best_fold(written: list[str], start: int) -> tuple[int, int]:
-    """The run of layers from ``start`` whose repeats cover most: its length and its times."""
+    """The run of layers from ``start`` whose repeats cover the most layers: length and repeats."""
     best = (1, 1)
     for length in range(1, min(_LONGEST_FOLD, (len(written) - start) // 2) + 1):
         run, times = written[start : start + length], 1
@@ -96,18 +96,18 @@ def _best_fold(written: list[str], start: int) -> tuple[int, int]:
     return best
 
 
-def _is_flag(knob: Field[Any]) -> bool:
-    return isinstance(knob.metadata["constraint"], Flag)
+def _is_flag(field: Field[Any]) -> bool:
+    return isinstance(field.metadata["constraint"], Flag)
 
 
 def usage(kind: type[Layer]) -> str:
     """How a kind of layer is written: ``pool WINDOW [stride=SIZE] [kind=max|average] ...``."""
     words = [kind.word]
-    for knob in layer_fields(kind):
-        key, name = knob.metadata["key"], knob.name.upper()
+    for field in layer_fields(kind):
+        key, name = field.metadata["key"], field.name.upper()
         if key is None:
-            words.append(name if knob.default is MISSING else f"[{name}]")
-        elif _is_flag(knob):
+            words.append(name if field.default is MISSING else f"[{name}]")
+        elif _is_flag(field):
             words.append(f"[{key}]")
         else:
             words.append(f"[{key}={name}]")
@@ -130,10 +130,10 @@ class _Parser:
                 text=text, position=MAX_NOTATION,
             )  # fmt: skip
         self.text = text
-        self.tokens = [_Token(found.group(), found.start()) for found in _TOKEN.finditer(text)]
+        self.tokens = [_Token(match.group(), match.start()) for match in _TOKEN.finditer(text)]
         self.at = 0
 
-    # What stands at the present place.
+    # The current token.
 
     def peek(self, ahead: int = 0) -> str:
         """The text of a coming token, empty past the end."""
@@ -141,17 +141,17 @@ class _Parser:
         return self.tokens[index].text if index < len(self.tokens) else ""
 
     def position(self, index: int | None = None) -> int:
-        """Where a token starts; the end of the text past the last one."""
+        """The position of a token, or the end of the text."""
         index = self.at if index is None else index
         return self.tokens[index].position if index < len(self.tokens) else len(self.text)
 
     def fail(self, message: str, position: int | None = None) -> NoReturn:
-        place = self.position() if position is None else position
+        position = self.position() if position is None else position
         raise NotationError(
-            f"layers, position {place}: {message}", text=self.text, position=place
+            f"layers, position {position}: {message}", text=self.text, position=position
         ) from None
 
-    # The grammar, a method a rule.
+    # The grammar: one method for each rule.
 
     def network(self) -> list[PositionedLayer]:
         if not self.tokens:
@@ -164,35 +164,37 @@ class _Parser:
         return layers
 
     def sequence(self, depth: int) -> list[PositionedLayer]:
-        layers = self.item(depth, room=MAX_LAYERS)
+        layers = self.item(depth, limit=MAX_LAYERS)
         while self.peek() == ",":
             self.at += 1
-            layers += self.item(depth, room=MAX_LAYERS - len(layers))
+            layers += self.item(depth, limit=MAX_LAYERS - len(layers))
         return layers
 
-    def item(self, depth: int, room: int) -> list[PositionedLayer]:
+    def item(self, depth: int, limit: int) -> list[PositionedLayer]:
         start = self.position()
         if self.peek(1) == "*" or self.peek().isdecimal():
             layers = self.repeat(depth)
         else:
             layers = [self.layer()]
-        if len(layers) > room:
+        if len(layers) > limit:
             self.too_many(start)
         return layers
 
     def repeat(self, depth: int) -> list[PositionedLayer]:
         start = self.position()
         if depth == MAX_REPEAT_DEPTH:
-            self.fail(f"brackets stand more than {MAX_REPEAT_DEPTH} deep; write some repeats out")
+            self.fail(
+                f"brackets are nested more than {MAX_REPEAT_DEPTH} deep; write some repeats out"
+            )
         try:
             times = _TIMES.read(self.peek())
         except LimitError as error:
             self.fail(f"number of repeats: {error}")
-        for wanted in ("*", "("):
+        for symbol in ("*", "("):
             self.at += 1
-            if self.peek() != wanted:
+            if self.peek() != symbol:
                 self.fail(
-                    f"got {self.got()}, wanted '{wanted}'; repeats are written 2 * (conv 8 3, relu)"
+                    f"got {self.got()}, wanted '{symbol}'; repeats are written 2 * (conv 8 3, relu)"
                 )
         opening = self.position()
         self.at += 1
@@ -216,28 +218,30 @@ class _Parser:
         values = self.values(kind, start)
         try:
             return PositionedLayer(kind(**values), start)
-        except LimitError as error:  # knobs that contradict each other
+        except LimitError as error:  # hyperparameters that contradict each other
             self.fail(str(error), start)
 
     def values(self, kind: type[Layer], start: int) -> dict[str, Any]:
-        """The knobs of one layer, by field name."""
+        """The hyperparameters of one layer, by field name."""
         values: dict[str, Any] = {}
-        waiting = [knob for knob in layer_fields(kind) if knob.metadata["key"] is None]
-        keyed = {knob.metadata["key"]: knob for knob in layer_fields(kind) if knob.metadata["key"]}
+        positional = [field for field in layer_fields(kind) if field.metadata["key"] is None]
+        keyed = {
+            field.metadata["key"]: field for field in layer_fields(kind) if field.metadata["key"]
+        }
         while self.peek() not in ("", ",", ")"):
             word = self.peek()
             if word in ("(", "*", "="):
                 self.fail(f"got '{word}', wanted a comma or a knob of {kind.word}: {usage(kind)}")
             if word in keyed or self.peek(1) == "=":
                 self.keyed(kind, keyed, values)
-            elif waiting and word not in BY_WORD:
-                knob = waiting.pop(0)
-                values[knob.name] = self.value(kind, knob)
+            elif positional and word not in BY_WORD:
+                field = positional.pop(0)
+                values[field.name] = self.value(kind, field)
             elif word in BY_WORD:
-                self.fail(f"two layers stand side by side; put a comma before {word}")
+                self.fail(f"there is no comma between two layers; put one before {word}")
             else:
                 self.fail(f"'{word[:40]}' is one too many for {kind.word}: {usage(kind)}")
-        missing = [knob.name for knob in waiting if knob.default is MISSING]
+        missing = [field.name for field in positional if field.default is MISSING]
         if missing:
             self.fail(
                 f"{kind.word} wants its {' and '.join(missing)}; write {kind.example}, say", start
@@ -249,37 +253,39 @@ class _Parser:
     ) -> None:
         """One ``key=value`` or bare word, put into ``values``."""
         key = self.peek()
-        knob = keyed.get(key)
-        if knob is None:
+        field = keyed.get(key)
+        if field is None:
             near = did_you_mean(key, keyed) if keyed else f"; write {kind.example}"
             self.fail(f"{kind.word} has no knob '{key[:40]}'{near}")
-        if knob.name in values:
-            self.fail(f"{key} is said twice; take one out")
-        if _is_flag(knob):
+        if field.name in values:
+            self.fail(f"{key} appears twice; take one out")
+        if _is_flag(field):
             if self.peek(1) == "=":
-                self.fail(f"{key} takes no value; write {key} alone")
+                self.fail(f"{key} takes no value; write just {key}")
             self.at += 1
-            values[knob.name] = True
+            values[field.name] = True
             return
         if self.peek(1) != "=":
             self.fail(
-                f"{key} wants a value: {key}=, then {knob.metadata['constraint'].description}"
+                f"{key} wants a value: {key}=, then {field.metadata['constraint'].description}"
             )
         self.at += 2
-        values[knob.name] = self.value(kind, knob)
+        values[field.name] = self.value(kind, field)
 
-    def value(self, kind: type[Layer], knob: Field[Any]) -> Any:
-        limit = knob.metadata["constraint"]
+    def value(self, kind: type[Layer], field: Field[Any]) -> Any:
+        constraint = field.metadata["constraint"]
         if self.peek() in ("", ",", ")", "(", "*", "="):
-            self.fail(f"{kind.word}: {knob.name}: got {self.got()}, wanted {limit.description}")
+            self.fail(
+                f"{kind.word}: {field.name}: got {self.got()}, wanted {constraint.description}"
+            )
         try:
-            value = limit.read(self.peek())
+            value = constraint.read(self.peek())
         except LimitError as error:
-            self.fail(f"{kind.word}: {knob.name}: {error}")
+            self.fail(f"{kind.word}: {field.name}: {error}")
         self.at += 1
         return value
 
-    # Words for mistakes.
+    # Error messages.
 
     def got(self) -> str:
         return f"'{self.peek()[:40]}'" if self.at < len(self.tokens) else "the end of the text"

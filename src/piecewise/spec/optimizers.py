@@ -1,30 +1,32 @@
-"""AdamW's numbers: those its authors propose (Kingma, Ba 2015; Loshchilov, Hutter 2019);
-and how far a nudge goes."""
+"""Constants of the optimizers, and the step of numerical gradients.
+
+AdamW uses the values of its authors (Kingma, Ba 2015; Loshchilov, Hutter 2019).
+"""
 
 from __future__ import annotations
 
 BETA1, BETA2 = 0.9, 0.999
-"""How much of the running means of the slope, and of its square, a step keeps."""
+"""The decay rates of the running means of the gradient and of its square."""
 EPSILON = 1e-8
-"""Added to the deviation, so that a parameter without any slope does not divide by zero."""
+"""Added to the denominator, so that a gradient of zero does not divide by zero."""
 
 NUDGE_SIZE = 1e-5
-"""Near the best in float64: smaller, and rounding shows; larger, and the curve bends."""
+"""The step of central differences in float64: a smaller one increases the rounding error, a larger
+one the truncation error."""
 
 
 OPTIMIZER_STATE_ARRAYS = {"sgd": 1, "adamw": 2}
-"""How many arrays like the parameters an optimizer keeps from step to step: the velocity, or the
-running means of the slope and of its square."""
+"""The number of state arrays of an optimizer, each like the parameters: the velocity, or the
+running means of the gradient and of its square."""
 
 
 def bias_corrections(step: int, beta1: float = BETA1, beta2: float = BETA2) -> tuple[float, float]:
-    """How much of the two means is there after ``step`` steps, counted from 1: both start at zero
-    and are divided by this."""
+    """The divisors of AdamW's running means after ``step`` steps (from 1), which start at zero."""
     return 1 - _power(beta1, step), 1 - _power(beta2, step)
 
 
 def _power(base: float, exponent: int) -> float:
-    """``base ** exponent`` by multiplications: the library's may round by processor."""
+    """``base ** exponent`` by multiplications, whose rounding is the same on every processor."""
     power = 1.0
     while exponent:
         if exponent % 2:

@@ -8,11 +8,11 @@ from .architecture import Architecture
 from .notation import write_layer
 
 _TITLES = ("name", "layer", "output", "parameters", "multiplications")
-_TEXT_COLUMNS = 3  # the rest are numbers and stand on the right
+_TEXT_COLUMNS = 3  # the others are right-aligned numbers
 
 
 def summary(architecture: Architecture) -> str:
-    """A line a layer: name, layer, shape of its output, parameters, multiplications a picture."""
+    """One line for each layer: name, layer, output shape, parameters, multiplications."""
     rows = [_TITLES, *_rows(architecture)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
     lines = []

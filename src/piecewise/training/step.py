@@ -57,7 +57,7 @@ class Native:
             recipe.loss,
             "nesterov" if nesterov else recipe.optimizer,
             training=True,
-            geometric=tricks.moves,
+            geometric=tricks.changes_geometry,
             weighted=course.weights is not None,
             intensity=bool(tricks.contrast or tricks.brightness),
             noise=bool(tricks.noise),
@@ -97,7 +97,7 @@ class Native:
         """All draws are an epoch's."""
         recipe, self.epoch = self.course.recipe, epoch
         self.learner.set_dropout_epoch(epoch)
-        if recipe.augmentation.changes:
+        if recipe.augmentation.changes_anything:
             ground = self.course.net.preprocessor.background
             self.learner.set_augmentation(recipe.augmentation, ground, recipe.seed, epoch)
 
@@ -134,7 +134,7 @@ class Nudging:
         course, net, recipe = self.course, self.course.net, self.course.recipe
         x, right = layer_inputs(net, course.pictures[chosen]), course.right[chosen]
         moment = StepContext(recipe.seed, course.epoch, chosen)
-        if recipe.augmentation.changes:
+        if recipe.augmentation.changes_anything:
             x = augment(recipe.augmentation, x, net.preprocessor.background, moment)
         given = (net.architecture, net.state, x, right, recipe.loss, moment)
         found: FiniteDifferences | Gradients

@@ -67,7 +67,7 @@ def train(
     """
     recipe = recipe or Recipe()
     given, right = check_examples(net, pictures, labels)
-    if recipe.augmentation.changes and net.architecture.reads_texts:
+    if recipe.augmentation.changes_anything and net.architecture.reads_texts:
         raise LimitError("tricks: got some for a network that reads texts; wanted none")
     shares = _checked_weights(sample_weight, len(right))
     seen = validation and check_examples(net, *validation)

@@ -35,7 +35,7 @@ def intensity_parameters(
         augmentation.brightness,
         augmentation.noise,
     )
-    words[_ROWS], words[_COLUMNS] = (augmentation.widest(side) for side in shape[1:])
+    words[_ROWS], words[_COLUMNS] = (augmentation.max_band(side) for side in shape[1:])
     return words
 
 
