@@ -13,15 +13,15 @@ from piecewise.data.dataset import read_data
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.insight.robustness import augmentation_training
 from piecewise.insight.robustness.augmentation_training import (
-    Change,
-    asked_tricks,
-    changes,
+    AreaChange,
+    area_changes,
+    checked_kinds,
     train_with_augmentation,
     widened,
 )
 from piecewise.insight.robustness.curves import (
-    SetCurve,
-    SetCurves,
+    DatasetCurve,
+    DatasetRobustness,
     dataset_robustness,
     perturbations,
 )
@@ -60,12 +60,14 @@ def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) ->
         net, data, ["translation"], on_progress=reports.append, threads=1
     )
     assert net.parameters_sha256 == digest
-    changed = {one.trick: one for one in changes(before, dataset_robustness(found.net, *tested))}
+    changed = {
+        one.kind: one for one in area_changes(before, dataset_robustness(found.net, *tested))
+    }
     gained = changed["translation"].gained
     assert gained is not None
     assert gained >= 0.3
     assert min(one.risen or 0.0 for one in changed.values()) > -0.05
-    assert found.shares["translation"] == 1
+    assert found.ranges["translation"] == 1
     assert found.net.recipe["tricks"]["translation"] == [0.25, 0.25]
     assert found.net.recipe["epochs"] == KNOBS["epochs"]
     assert {one.stage for one in reports} >= {"comparing on pictures held out"}
@@ -83,21 +85,21 @@ def scripted(monkeypatch: pytest.MonkeyPatch, areas: list[dict[str, float]]) -> 
     """Have the lab measure these areas, one after the other. "as it is" belongs to the first."""
     coming = iter(areas)
     turning = {
-        perturbation.trick: perturbation for perturbation in perturbations(DRAWN.preprocessor)
+        perturbation.kind: perturbation for perturbation in perturbations(DRAWN.preprocessor)
     }
 
-    def measured(*_: object, **__: object) -> SetCurves:
+    def measured(*_: object, **__: object) -> DatasetRobustness:
         given = {"translation": 0.5, "scaling": 0.9, "rotation": 0.5, "weight": 0.8} | next(coming)
         whole = given.pop("as it is", 0.5)
         curves = [
-            SetCurve(turning[trick], (height,) * len(turning[trick].sizes))
+            DatasetCurve(turning[trick], (height,) * len(turning[trick].sizes))
             for trick, height in given.items()
         ]
         heights = list(curves[0].accuracies)
-        middle = curves[0].perturbation.as_it_is
+        middle = curves[0].perturbation.unchanged_index
         heights[middle - 1] += heights[middle] - whole  # the area stays
         heights[middle] = whole
-        return SetCurves(1, 0, (replace(curves[0], accuracies=tuple(heights)), *curves[1:]))
+        return DatasetRobustness(1, 0, (replace(curves[0], accuracies=tuple(heights)), *curves[1:]))
 
     monkeypatch.setattr(augmentation_training, "set_curves", measured)
 
@@ -108,14 +110,14 @@ def test_what_would_be_forgotten_is_taught_a_little(
     data = data_of()
     scripted(monkeypatch, [{}, {"scaling": 0.6}, {"scaling": 0.7, "weight": 0.7}, {}])
     found = train_with_augmentation(net, data, ["rotation"])
-    assert found.tricks == ("rotation",)
-    assert found.shares == {"rotation": 1, "scaling": 1, "weight": 0.5}
+    assert found.kinds == ("rotation",)
+    assert found.ranges == {"rotation": 1, "scaling": 1, "weight": 0.5}
     assert found.net.recipe["tricks"]["scaling"] == [0.5, 1.5]
     scripted(monkeypatch, [{}, {"scaling": 0.89}])  # a fall of 1 % is none
-    assert train_with_augmentation(net, data, ["rotation"]).shares == {"rotation": 1}
+    assert train_with_augmentation(net, data, ["rotation"]).ranges == {"rotation": 1}
     falls = [{"scaling": height} for height in (0.6, 0.8, 0.7)]  # the least fall is taken
     scripted(monkeypatch, [{}, *falls])
-    assert train_with_augmentation(net, data, ["rotation"]).shares == {
+    assert train_with_augmentation(net, data, ["rotation"]).ranges == {
         "rotation": 1,
         "scaling": 0.5,
     }
@@ -127,19 +129,19 @@ def test_a_net_that_learns_less_well_is_taught_for_longer(
     data = data_of()
     scripted(monkeypatch, [{}, {"scaling": 0.1, "rotation": 0.9, "weight": 0.1}, {}])
     both = train_with_augmentation(net, data, ["scaling", "rotation", "scaling"])
-    assert both.shares == {"scaling": 1, "rotation": 1}
-    assert both.longer == 2
+    assert both.ranges == {"scaling": 1, "rotation": 1}
+    assert both.epochs_factor == 2
     assert both.net.recipe["epochs"] == 2 * KNOBS["epochs"]
     falls = [{"as it is": 0.4}, {"as it is": 0.4}, {"weight": 0.7}, {}]
     scripted(monkeypatch, [{}, *falls])
     found = train_with_augmentation(net, data, ["rotation"])
-    assert found.shares == {"rotation": 1, "weight": 0.5}
-    assert found.longer == 4
+    assert found.ranges == {"rotation": 1, "weight": 0.5}
+    assert found.epochs_factor == 4
     scripted(monkeypatch, [{}, *[{"as it is": height} for height in (0.3, 0.2, 0.1)]])
     found = train_with_augmentation(
         net, data, ["rotation"]
     )  # no longer than that; the first was best
-    assert (found.longer, found.net.recipe["epochs"]) == (1, KNOBS["epochs"])
+    assert (found.epochs_factor, found.net.recipe["epochs"]) == (1, KNOBS["epochs"])
 
 
 def test_a_small_set_is_divided_to_choose_and_then_learned_whole() -> None:
@@ -153,7 +155,7 @@ def test_a_small_set_is_divided_to_choose_and_then_learned_whole() -> None:
     assert found.net.calibration.n == 12  # a fifth of 60
     whole = replace(
         Recipe(**small.recipe),
-        augmentation=widened(Augmentation(), perturbations(data.preprocessor), found.shares),
+        augmentation=widened(Augmentation(), perturbations(data.preprocessor), found.ranges),
     )
     given = plan_training(data, layers=LAYERS, folds=0, **vars(whole))
     given = replace(given, splits={"train": Split(data.inputs, data.labels)})
@@ -169,26 +171,26 @@ def test_what_cannot_be_taught(net: Network) -> None:
         ([], "got none to teach"),
     ):
         with pytest.raises(LimitError, match=words):
-            asked_tricks(net, tricks)
-    assert asked_tricks(net, ["weight", "scaling", "weight"]) == ("scaling", "weight")
-    assert asked_tricks(net, ["all"]) == ("translation", "scaling", "rotation", "weight")
+            checked_kinds(net, tricks)
+    assert checked_kinds(net, ["weight", "scaling", "weight"]) == ("scaling", "weight")
+    assert checked_kinds(net, ["all"]) == ("translation", "scaling", "rotation", "weight")
     with pytest.raises(LimitError, match="holds no recipe"):
-        asked_tricks(Network(LAYERS, net.input, net.classes), ["all"])
+        checked_kinds(Network(LAYERS, net.input, net.classes), ["all"])
     turned = taught(data_of(60, 0), tricks=Augmentation(rotation=90), epochs=1)
     with pytest.raises(LimitError, match=r"taught rotation as far as it goes here.*rotation 90"):
-        asked_tricks(turned, ["rotation"])
+        checked_kinds(turned, ["rotation"])
     with pytest.raises(DataError, match="got other classes, or another preparation"):
         train_with_augmentation(net, replace(data_of(), classes=("O", "X")), ["all"])
 
 
 def test_changes_in_words_of_what_was_missing() -> None:
-    change = Change("rotation", 0.8, 0.9)
+    change = AreaChange("rotation", 0.8, 0.9)
     assert change.gained == pytest.approx(0.5)
     assert change.risen == pytest.approx(0.125)
     assert change.to_json().keys() == {"before", "after", "gained", "risen"}
-    assert Change("rotation", 0.8, 0.76).risen == pytest.approx(-0.05)
-    assert Change("rotation", 1.0, 0.9).gained is None
-    assert Change("rotation", 0.0, 0.9).risen is None
+    assert AreaChange("rotation", 0.8, 0.76).risen == pytest.approx(-0.05)
+    assert AreaChange("rotation", 1.0, 0.9).gained is None
+    assert AreaChange("rotation", 0.0, 0.9).risen is None
 
 
 @pytest.mark.long
@@ -201,7 +203,7 @@ def test_people_s_letters_taught_each_trick(seed: int) -> None:
     for name in before.areas:
         found = train_with_augmentation(net, data, [name])
         changed = {
-            one.trick: one for one in changes(before, dataset_robustness(found.net, *tested))
+            one.kind: one for one in area_changes(before, dataset_robustness(found.net, *tested))
         }
         gained = changed[name].gained
         assert gained is not None

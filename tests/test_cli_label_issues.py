@@ -62,7 +62,7 @@ def test_in_json(source: str, capsys: Printed) -> None:
     told = json.loads(capsys.readouterr().out)
     assert (told["schema"], told["n"], told["skipped"]) == (1, 100, [])
     assert {one["index"] for one in told["label_issues"][:3]} == set(PLANTED)
-    assert all(one["given"] != one["likely"] for one in told["label_issues"])
+    assert all(one["label"] != one["predicted"] for one in told["label_issues"])
     run(source, "--json", "--limit", "2", "--threads", "1", *LITTLE)
     assert json.loads(capsys.readouterr().out)["label_issues"] == told["label_issues"][:2]
 

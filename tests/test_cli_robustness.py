@@ -48,7 +48,7 @@ def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> N
     assert set(told["areas"]) == {"translation", "scaling", "rotation", "weight"}
     assert set(told["literal_areas"]) == set(told["areas"])
     assert "trained" not in told
-    perturbations = [curve["dial"] for curve in told["curves"]]
+    perturbations = [curve["name"] for curve in told["curves"]]
     assert perturbations == ["right", "down", "scaling", "rotation", "weight"]
     for curve in told["curves"]:
         heights = curve["accuracies"]
@@ -67,7 +67,7 @@ def test_teaching_a_trick_and_saving_the_net(
         == 0
     )
     told = json.loads(capsys.readouterr().out)
-    assert told["trained"]["tricks"] == ["translation"]
+    assert told["trained"]["kinds"] == ["translation"]
     assert told["trained"]["literal_n"] == 0  # that is not measured twice
     change = told["changes"]["translation"]
     assert change["before"] == told["areas"]["translation"]

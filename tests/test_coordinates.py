@@ -17,7 +17,7 @@ from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.audio.spectrogram import mel_bands
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.text.preprocessor import TextPreprocessor
-from piecewise.insight.attribution.coordinates import places
+from piecewise.insight.attribution.coordinates import input_coordinates
 from piecewise.insight.attribution.receptive_field import Field, centres, receptive_field
 from piecewise.spec.architecture import Architecture
 
@@ -136,7 +136,7 @@ def test_a_click_is_found_where_it_is_in_the_recording(rate: int, frames: int, h
         sound = recorded(seconds, click, rate)
         prepared = preprocessor.transform(sound)[0]
         column = int(prepared.astype(np.int64).sum(axis=0).argmax())
-        low, high = places(preprocessor, raw=sound).columns.spans[column]
+        low, high = input_coordinates(preprocessor, raw=sound).columns.spans[column]
         step = preprocessor.hop / preprocessor.rate
         assert high - low == pytest.approx(step)
         assert abs((low + high) / 2 - click) <= step
@@ -148,13 +148,13 @@ def test_a_click_is_found_where_it_is_in_the_recording(rate: int, frames: int, h
 def test_a_click_in_the_middle_of_a_step_is_told_to_the_sample(frames: int) -> None:
     preprocessor, sound = AudioPreprocessor((1, 20, frames)), recorded(0.9, 4_096 / 8_000, 8_000)
     column = int(preprocessor.transform(sound)[0].astype(np.int64).sum(axis=0).argmax())
-    low, high = places(preprocessor, raw=sound).columns.spans[column]
+    low, high = input_coordinates(preprocessor, raw=sound).columns.spans[column]
     assert (low + high) / 2 == pytest.approx(4_096 / 8_000, abs=2 / 8_000)
 
 
 def test_without_its_recording_a_sound_has_the_seconds_of_its_picture() -> None:
     preprocessor = AudioPreprocessor((1, 20, 40), 8_000, 80)
-    found = places(preprocessor)
+    found = input_coordinates(preprocessor)
     assert found.columns.spans[0] == (0.0, 0.01)
     assert found.columns.spans[-1] == pytest.approx((0.39, 0.4))
     assert found.columns.labels[2] == "0.025 s"
@@ -183,7 +183,7 @@ def test_a_tone_is_loudest_in_a_row_that_listens_to_it(hertz: int) -> None:
     preprocessor = AudioPreprocessor((1, 40, 32))
     tone = np.sin(np.arange(4_000) * (hertz * 2 * np.pi / 8_000)).astype(np.float32)
     prepared = preprocessor.transform(Sound(tone, 8_000))[0].astype(np.int64)
-    low, high = places(preprocessor).rows.spans[int(prepared.sum(axis=1).argmax())]
+    low, high = input_coordinates(preprocessor).rows.spans[int(prepared.sum(axis=1).argmax())]
     assert low < hertz < high
     assert high - low < 0.4 * hertz
 
@@ -191,39 +191,44 @@ def test_a_tone_is_loudest_in_a_row_that_listens_to_it(hertz: int) -> None:
 def test_words_are_those_that_the_net_reads() -> None:
     text = "You won a PRIZE"
     numbers = WORDS.transform(text)
-    found = places(WORDS, numbers, text)
+    found = input_coordinates(WORDS, numbers, text)
     assert found.columns.labels == ("you", "won (unknown)", "a (unknown)", "prize", "", "")
-    assert places(WORDS, numbers).columns.labels[1] == "? (unknown)"
-    assert found.told(0, 3) == "prize"
-    assert found.field_told(Field(0, 6, 0, 4)) == "you won (unknown) a (unknown) prize"
-    assert found.told(0, 5) == "no text"
+    assert input_coordinates(WORDS, numbers).columns.labels[1] == "? (unknown)"
+    assert found.describe(0, 3) == "prize"
+    assert found.describe_field(Field(0, 6, 0, 4)) == "you won (unknown) a (unknown) prize"
+    assert found.describe(0, 5) == "no text"
     assert WORDS.decode(numbers, text)[:4] == ["you", "won", "a", "prize"]
-    with pytest.raises(DataError, match=r"places: got no numbers, wanted the words of a text"):
-        places(WORDS)
+    with pytest.raises(
+        DataError, match=r"input_coordinates: got no numbers, wanted the words of a text"
+    ):
+        input_coordinates(WORDS)
 
 
 def test_letters_are_put_together() -> None:
     letters = TextPreprocessor("letters", tuple("abc "), 6)
-    found = places(letters, letters.transform("ab ca"))
-    assert found.field_told(Field(0, 1, 1, 4)) == "b c"
+    found = input_coordinates(letters, letters.transform("ab ca"))
+    assert found.describe_field(Field(0, 1, 1, 4)) == "b c"
     assert (found.columns.name, found.columns.unit) == ("letter", "letters")
 
 
 def test_cells_in_words() -> None:
-    found = places(ImagePreprocessor((1, 9, 12), "dark"))
+    found = input_coordinates(ImagePreprocessor((1, 9, 12), "dark"))
     assert found.kind == "drawings"
-    assert found.told(3, 5) == "row 3, column 5"
-    assert found.field_told(Field(3, 6, 5, 9)) == "rows 3 to 5, columns 5 to 8"
-    sounds = places(AudioPreprocessor((1, 40, 32), 8_000, 80))
-    assert sounds.field_told(Field(38, 40, 2, 5)) == "0.020 to 0.050 s, 60 to 167 Hz"
-    assert places(ImagePreprocessor((1, 9, 3)), np.array([4, 2, 0])).told(0, 1) == "word 2"
+    assert found.describe(3, 5) == "row 3, column 5"
+    assert found.describe_field(Field(3, 6, 5, 9)) == "rows 3 to 5, columns 5 to 8"
+    sounds = input_coordinates(AudioPreprocessor((1, 40, 32), 8_000, 80))
+    assert sounds.describe_field(Field(38, 40, 2, 5)) == "0.020 to 0.050 s, 60 to 167 Hz"
+    assert (
+        input_coordinates(ImagePreprocessor((1, 9, 3)), np.array([4, 2, 0])).describe(0, 1)
+        == "word 2"
+    )
 
 
 def test_places_are_plain_values_for_a_page() -> None:
     for found in (
-        places(ImagePreprocessor((3, 4, 6))),
-        places(AudioPreprocessor((1, 4, 6))),
-        places(WORDS, WORDS.transform("see you")),
+        input_coordinates(ImagePreprocessor((3, 4, 6))),
+        input_coordinates(AudioPreprocessor((1, 4, 6))),
+        input_coordinates(WORDS, WORDS.transform("see you")),
     ):
         plain = json.loads(json.dumps(found.to_json()))
         assert plain["kind"] == found.kind

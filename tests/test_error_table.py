@@ -43,7 +43,7 @@ def test_the_decks_table_has_its_true_numbers() -> None:
     for loss in ("absolute", "squared"):
         table = error_table(deck_net(loss), XO.inputs[:1], XO.labels[:1])
         assert [row.class_name for row in table.rows(0)] == ["X", "O"]
-        assert [row.right for row in table.rows(0)] == [1, 0]
+        assert [row.target for row in table.rows(0)] == [1, 0]
         assert [row.actual for row in table.rows(0)] == pytest.approx([0.92, 0.51], abs=1e-7)
         assert [row.error for row in table.rows(0)] == pytest.approx([0.08, 0.51], abs=1e-7)
         assert table.total == pytest.approx(0.59, abs=1e-7)
@@ -63,7 +63,7 @@ def test_answers_are_what_the_loss_is_of(loss: str) -> None:
     net = taught(loss)
     table = error_table(net, XO.inputs, XO.labels)
     logits = net.logits(XO.inputs)
-    assert table.answers == ("probabilities" if loss == "cross-entropy" else "logits")
+    assert table.outputs == ("probabilities" if loss == "cross-entropy" else "logits")
     wanted = net.probabilities_of(logits) if loss == "cross-entropy" else logits
     np.testing.assert_array_equal(table.actual, wanted)
     right = np.eye(2)[XO.labels]
@@ -71,8 +71,8 @@ def test_answers_are_what_the_loss_is_of(loss: str) -> None:
     assert table.totals == pytest.approx(table.errors.sum(axis=1))
     assert table.total == pytest.approx(table.errors.sum())
     assert table.mean == pytest.approx(table.errors.sum() / 120)
-    assert f"actual answers: {table.answers}" in str(table)
-    assert f"Actual answers are {table.answers}" in table._repr_html_()
+    assert f"actual answers: {table.outputs}" in str(table)
+    assert f"Actual answers are {table.outputs}" in table._repr_html_()
 
 
 def test_of_the_absolute_loss_it_is_the_loss_itself() -> None:
@@ -84,7 +84,7 @@ def test_of_the_absolute_loss_it_is_the_loss_itself() -> None:
 def test_a_net_that_was_not_taught_has_probabilities() -> None:
     net = deck_net(None)
     table = error_table(net, XO.inputs[:1], XO.labels[:1])
-    assert table.answers == "probabilities"
+    assert table.outputs == "probabilities"
     assert sum(row.actual for row in table.rows(0)) == pytest.approx(1)
     net.calibration = Calibration(temperature=0.1)  # these as they are told to people
     chance = 1 / (1 + np.exp(-(0.92 - 0.51) / 0.1))
@@ -109,15 +109,15 @@ def test_it_can_be_sorted() -> None:
     wanted = {
         "index": (0, 1, 2, 3),
         "name": (3, 1, 2, 0),
-        "right": (0, 1, 2, 3),
-        "answer": (0, 3, 1, 2),
+        "label": (0, 1, 2, 3),
+        "predicted": (0, 3, 1, 2),
         "error": (1, 3, 0, 2),
     }
     for what, order in wanted.items():
         there = table.sorted_by(what)
         assert there.order == order, what
         assert there.sorted_by("index").order == (0, 1, 2, 3)
-        assert [one["index"] for one in there.to_json()["pictures"]] == list(order)
+        assert [one["index"] for one in there.to_json()["examples"]] == list(order)
         assert there.total == table.total
         assert re.findall(r'data-index="(\d)"', there._repr_html_()) == [str(one) for one in order]
         heads = [line.split(" (")[0] for line in there.lines() if re.match(r"\w \(", line)]
@@ -133,13 +133,13 @@ def test_its_json_is_plain() -> None:
     plain = json.loads(json.dumps(table.to_json()))
     assert plain["total"] == table.total
     assert plain["n"] == 3
-    for number, one in enumerate(plain["pictures"]):
+    for number, one in enumerate(plain["examples"]):
         assert one["name"] == "abc"[number]
-        assert one["right"] == "XO"[XO.labels[number]]
+        assert one["label"] == "XO"[XO.labels[number]]
         assert one["error"] == table.totals[number]
         assert [row["actual"] for row in one["rows"]] == table.actual[number].tolist()
         best = max(one["rows"], key=lambda row: row["actual"])
-        assert one["answer"] == best["class_name"]
+        assert one["predicted"] == best["class_name"]
 
 
 class Page(HTMLParser):
@@ -180,8 +180,8 @@ def test_its_page_can_be_sorted_and_holds_text_alone() -> None:
             assert body == {
                 "data-index": str(index),
                 "data-name": names[index],
-                "data-right": classes[labels[index]],
-                "data-answer": classes[0],
+                "data-label": classes[labels[index]],
+                "data-predicted": classes[0],
                 "data-error": repr(table.totals[index]),
             }
             assert names[index] in page.cells

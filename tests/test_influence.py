@@ -61,15 +61,15 @@ def test_a_wrong_label_is_the_first_culprit(
     assert (first.name, first.indices) == (f"drawing {PLANTED}", (PLANTED,))
     assert first.harm == max(one.harm for one in found) > 0.3
     assert first.probability is not None
-    assert first.without is not None
-    assert first.without > first.probability
-    assert first.doubt > 3 * sorted(one.doubt for one in found)[COUNT // 2]
+    assert first.probability_without is not None
+    assert first.probability_without > first.probability
+    assert first.label_loss > 3 * sorted(one.label_loss for one in found)[COUNT // 2]
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     assert sorted(one.indices[0] for one in found) == list(range(COUNT))
     assert net.parameters_sha256 == before
     plain = first.to_json()
     assert plain["indices"] == [PLANTED]
-    assert plain["changes"] == (plain["answers"] != plain["answers_without"])
+    assert plain["changes_prediction"] == (plain["predictions"] != plain["predictions_without"])
 
 
 def test_with_no_question_the_labels_themselves_are_doubted(
@@ -79,9 +79,9 @@ def test_with_no_question_the_labels_themselves_are_doubted(
     found = influential_examples(net, drawn.inputs, labels)
     assert found[0].indices == (PLANTED,)
     assert found[0].name == f"example {PLANTED}"
-    assert all(one.score == one.doubt and one.harm == 0 for one in found)
+    assert all(one.score == one.label_loss and one.harm == 0 for one in found)
     assert found[0].probability is None
-    assert found[0].answers == ()
+    assert found[0].predictions == ()
 
 
 def test_the_net_without_it_knows_nothing_of_it(
@@ -96,7 +96,7 @@ def test_the_net_without_it_knows_nothing_of_it(
 
     def without(pictures: Any, right: Any, which: int) -> float | None:
         found = influential_examples(net, pictures, right, *asked, epochs=3)
-        return next(one.without for one in found if one.indices == (which,))
+        return next(one.probability_without for one in found if one.indices == (which,))
 
     assert without(changed, others, 20) == without(drawn.inputs, labels, 20)
     assert without(changed, others, 21) != without(drawn.inputs, labels, 21)
@@ -110,7 +110,7 @@ def test_the_net_with_all_is_the_net_taught_by_the_same_recipe(
     found = influential_examples(net, drawn.inputs, labels, asked, right, seeds=1)
     chances = net.probabilities(asked)[np.arange(5), right]
     assert found[0].probability == pytest.approx(float(chances.mean()), abs=1e-6)
-    assert found[0].answers == tuple(net.predict(asked))
+    assert found[0].predictions == tuple(net.predict(asked))
 
 
 def test_the_same_for_any_threads_and_other_bits_for_other_seeds(
@@ -141,9 +141,9 @@ def test_groups_are_left_out_together(
     assert len(found) == COUNT // 5
     assert (found[0].name, found[0].indices) == ("hand 2", (10, 11, 12, 13, 14))
     assert told[-1] == Progress("teaching 18 nets, each without something", 18 * 20, 18 * 20)
-    assert found[0].without is not None
+    assert found[0].probability_without is not None
     assert found[0].probability is not None
-    assert found[0].without > found[0].probability
+    assert found[0].probability_without > found[0].probability
 
 
 def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
@@ -161,9 +161,9 @@ def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
     assert short.work <= 1.2e11
     assert cost(net, COUNT, COUNT, epochs=5_000).recipe.epochs == 5_000
     assert short.to_json()["recipe"]["batch_size"] == 16
-    with pytest.raises(LimitError, match="leave out groups of examples, take fewer examples or"):
+    with pytest.raises(LimitError, match="leave out groups of examples, use fewer examples or"):
         cost(net, 9_900, 9_900, seeds=1)
-    with pytest.raises(LimitError, match=r"nets to be taught, .* wanted at most 10,000 nets"):
+    with pytest.raises(LimitError, match=r"nets to train, .* wanted at most 10,000 nets"):
         influential_examples(net, drawn.inputs, drawn.labels, epochs=100_000, seeds=100)
     wider = cost(net, COUNT, COUNT, layers="conv 200 3, relu, pool 2, full", epochs=1)
     assert wider.work > 2 * cost(net, COUNT, COUNT, epochs=1).work
@@ -172,7 +172,7 @@ def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
 def test_what_is_refused(planted: tuple[Network, XODataset, npt.NDArray[np.int64]]) -> None:
     net, drawn, labels = planted
     given = net, drawn.inputs, labels
-    with pytest.raises(DataError, match="got asked or right alone, wanted both"):
+    with pytest.raises(DataError, match="got queries or expected only, wanted both"):
         influential_examples(*given, drawn.inputs[0])
     with pytest.raises(DataError, match="got 2 names, wanted 40"):
         influential_examples(*given, names=["a", "b"])
@@ -180,9 +180,11 @@ def test_what_is_refused(planted: tuple[Network, XODataset, npt.NDArray[np.int64
         influential_examples(*given, groups=["a"])
     with pytest.raises(DataError, match="wanted two or more, so that something is left"):
         influential_examples(*given, groups=["a"] * COUNT)
-    with pytest.raises(LimitError, match="culprits: seeds: got 0, wanted a whole number from 1"):
+    with pytest.raises(
+        LimitError, match="influential_examples: seeds: got 0, wanted a whole number from 1"
+    ):
         influential_examples(*given, seeds=0)
-    with pytest.raises(LimitError, match="culprits: epochs: got 0"):
+    with pytest.raises(LimitError, match="influential_examples: epochs: got 0"):
         influential_examples(*given, epochs=0)
     fresh = Network(LITTLE, (1, SIZE, SIZE), 2, 0)
     with pytest.raises(LimitError, match="holds no recipe"):

@@ -1,4 +1,4 @@
-"""The film: frames of the net as it was, the same net with it as without, files that hold it."""
+"""KernelHistory: snapshots of the kernels, training left unchanged, files that hold them."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def filmed(
 def test_frames_are_the_net_as_it_was_after_each_epoch() -> None:
     net, film = filmed(4)
     first = fresh().parameters["conv1.weight"]
-    np.testing.assert_array_equal(film.frames[0].kernels, first)
-    assert [frame.epoch for frame in film.frames] == [0, 1, 2, 3, 4]
-    assert [frame.step for frame in film.frames] == [0, 3, 6, 9, 12]
-    assert [frame.loss for frame in film.frames] == [None, *(one["loss"] for one in net.history)]
+    np.testing.assert_array_equal(film.snapshots[0].kernels, first)
+    assert [frame.epoch for frame in film.snapshots] == [0, 1, 2, 3, 4]
+    assert [frame.step for frame in film.snapshots] == [0, 3, 6, 9, 12]
+    assert [frame.loss for frame in film.snapshots] == [None, *(one["loss"] for one in net.history)]
     seen: list[np.ndarray] = []
 
     def looking(progress: Progress) -> None:
@@ -64,9 +64,9 @@ def test_frames_are_the_net_as_it_was_after_each_epoch() -> None:
 
     other = fresh()
     pw.train(other, *GIVEN, pw.Recipe(epochs=4), on_progress=looking)
-    for frame, wanted in zip(film.frames[1:], seen, strict=True):
+    for frame, wanted in zip(film.snapshots[1:], seen, strict=True):
         np.testing.assert_array_equal(frame.kernels, wanted)
-    assert len({frame.kernels.tobytes() for frame in film.frames}) == 5
+    assert len({frame.kernels.tobytes() for frame in film.snapshots}) == 5
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -95,25 +95,25 @@ def test_errors_are_those_of_the_error_table_then(loss: str) -> None:
 
     recipe = pw.Recipe(epochs=3, loss=loss, learning_rate=0.01)
     pw.train(net, *GIVEN, recipe, on_progress=both)
-    assert [frame.error for frame in film.frames[1:]] == wanted
+    assert [frame.error for frame in film.snapshots[1:]] == wanted
     before = fresh()
     before.recipe = net.recipe  # so that the answers of the start are what those later are
-    assert film.frames[0].error == error_table(before, *EXAMPLES).total
-    assert wanted[-1] < (film.frames[0].error or 0)
+    assert film.snapshots[0].error == error_table(before, *EXAMPLES).total
+    assert wanted[-1] < (film.snapshots[0].error or 0)
 
 
 def test_one_feature_can_be_filmed() -> None:
     whole, one = filmed(2)[1], filmed(2, feature=2)[1]
-    for frame, other in zip(whole.frames, one.frames, strict=True):
+    for frame, other in zip(whole.snapshots, one.snapshots, strict=True):
         np.testing.assert_array_equal(frame.kernels[2:3], other.kernels)
 
 
 def test_votes_are_kernels_over_the_stack_that_votes() -> None:
     net, film = filmed(1, layer="full1")
-    assert film.frames[1].kernels.shape == (2, 3, 4, 4)
+    assert film.snapshots[1].kernels.shape == (2, 3, 4, 4)
     picture = XO.inputs[0]
     walk = net.walk(picture)
-    votes = film.frames[1].kernels.astype(np.float64) * walk["pool1"]
+    votes = film.snapshots[1].kernels.astype(np.float64) * walk["pool1"]
     logits = votes.sum(axis=(1, 2, 3)) + net.parameters["full1.bias"]
     np.testing.assert_allclose(logits, walk.logits, rtol=1e-5)
 
@@ -142,13 +142,13 @@ def tell(film: KernelHistory, epochs: range) -> None:
 def test_many_epochs_are_thinned_evenly(epochs: int) -> None:
     film = KernelHistory(fresh(), feature=0)
     tell(film, range(1, epochs + 1))
-    numbers = [frame.epoch or 0 for frame in film.frames]
+    numbers = [frame.epoch or 0 for frame in film.snapshots]
     assert numbers[0] == 0
     assert numbers[-1] == epochs
     assert min(epochs + 1, MOST_FRAMES // 2) <= len(film) <= MOST_FRAMES
     apart = {after - before for before, after in pairwise(numbers[:-1])}
     assert len(apart) <= 1
-    for frame in film.frames[1:]:
+    for frame in film.snapshots[1:]:
         assert frame.kernels[0, 0, 0, 0] == frame.epoch
         assert frame.step == 10 * (frame.epoch or 0)
 
@@ -158,10 +158,10 @@ def test_of_large_kernels_fewer_frames_are_kept(monkeypatch: pytest.MonkeyPatch)
     film = KernelHistory(fresh())
     tell(film, range(1, 50))
     assert 2 <= len(film) <= 4
-    assert film.frames[-1].epoch == 49
+    assert film.snapshots[-1].epoch == 49
     monkeypatch.setattr(module, "MOST_NUMBERS", 3 * 27 - 1)
     with pytest.raises(
-        LimitError, match=r"^film: got 27 numbers of conv1, wanted at most 26; choos"
+        LimitError, match=r"^KernelHistory: got 27 numbers of conv1, wanted at most 26; choos"
     ):
         KernelHistory(fresh())
     assert len(KernelHistory(fresh(), feature=1)) == 1
@@ -182,8 +182,8 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
     film = KernelHistory(again)
     pw.train(again, *GIVEN, recipe, on_progress=film, run_dir=tmp_path / "run")
     whole = filmed(4)[1]
-    assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 6), (3, 9), (4, 12)]
-    for frame, wanted in zip(film.frames, whole.frames[2:], strict=True):
+    assert [(frame.epoch, frame.step) for frame in film.snapshots] == [(None, 6), (3, 9), (4, 12)]
+    for frame, wanted in zip(film.snapshots, whole.snapshots[2:], strict=True):
         np.testing.assert_array_equal(frame.kernels, wanted.kernels)
 
 
@@ -191,9 +191,9 @@ def test_a_film_that_was_begun_begins_anew_there() -> None:
     film = KernelHistory(fresh(), feature=0)
     tell(film, range(1, 300))
     film(Progress("training", 5_000, 10_000, 0.5, resumed=True))
-    assert [(frame.epoch, frame.step) for frame in film.frames] == [(None, 5_000)]
+    assert [(frame.epoch, frame.step) for frame in film.snapshots] == [(None, 5_000)]
     tell(film, range(501, 550))
-    assert [frame.epoch for frame in film.frames] == [None, *range(501, 550)]
+    assert [frame.epoch for frame in film.snapshots] == [None, *range(501, 550)]
 
 
 @pytest.mark.parametrize("ending", [".png", ".gif", ".PNG"])
@@ -201,10 +201,10 @@ def test_a_saved_film_has_its_frames(tmp_path: Path, ending: str) -> None:
     film = filmed(4)[1]
     path = tmp_path / f"film{ending}"
     film.save(path, seconds=0.1)
-    largest = max(float(np.abs(frame.kernels).max()) for frame in film.frames)
+    largest = max(float(np.abs(frame.kernels).max()) for frame in film.snapshots)
     again, times = Image.open(BytesIO(path.read_bytes())), []
     assert getattr(again, "n_frames", 1) == 5
-    for number, frame in enumerate(film.frames):
+    for number, frame in enumerate(film.snapshots):
         again.seek(number)
         times.append(round(again.info["duration"]))
         pixels = np.asarray(again.convert("RGB")).astype(int)
@@ -240,11 +240,11 @@ def test_what_cannot_be_saved_leaves_what_was_there(
     assert path.read_bytes() == b"before"
     assert len(list(tmp_path.iterdir())) == 1
     with pytest.raises(
-        LimitError, match=r"^film: got '.mp4', wanted a file's name that ends in .png"
+        LimitError, match=r"^KernelHistory: got '.mp4', wanted a file's name that ends in .png"
     ):
         film.save(tmp_path / "film.mp4")
     with pytest.raises(
-        LimitError, match=r"^film: seconds: got 0, wanted a number from 0.02 to 60$"
+        LimitError, match=r"^KernelHistory: seconds: got 0, wanted a number from 0.02 to 60$"
     ):
         film.save(path, seconds=0)
     monkeypatch.undo()
@@ -274,23 +274,23 @@ def test_its_page_shows_frames_and_how_the_error_fell() -> None:
     assert (told[0], told[-1]) == ("epoch 0", "epoch 20")
     addresses = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     last = Image.open(BytesIO(b64decode(addresses[-1])))
-    largest = max(float(np.abs(frame.kernels).max()) for frame in film.frames)
-    wanted = montage(film.frames[-1].kernels, largest)
+    largest = max(float(np.abs(frame.kernels).max()) for frame in film.snapshots)
+    wanted = montage(film.snapshots[-1].kernels, largest)
     side = last.size[0] // wanted.shape[1]
     np.testing.assert_array_equal(np.asarray(last.convert("RGB"))[::side, ::side], wanted)
     assert page.count("<svg xmlns") == 2
-    assert f"loss {film.frames[-1].loss:.4g}" in page
+    assert f"loss {film.snapshots[-1].loss:.4g}" in page
     assert "error by" not in KernelHistory(fresh())._repr_html_()
     assert "not all drawn" in KernelHistory(fresh("conv 40 3, relu, full"))._repr_html_()
-    assert repr(film).startswith("Film(conv1: 21 frames, to epoch 20, loss ")
-    assert list(film.lines())[-1] == film.frames[-1].told
+    assert repr(film).startswith("KernelHistory(conv1: 21 frames, to epoch 20, loss ")
+    assert list(film.lines())[-1] == film.snapshots[-1].description
 
 
 def test_its_json_is_plain() -> None:
     _, film = filmed(2, feature=1, examples=EXAMPLES)
     plain = json.loads(json.dumps(film.to_json()))
-    assert (plain["layer"], plain["feature"], len(plain["frames"])) == ("conv1", 1, 3)
-    for one, frame in zip(plain["frames"], film.frames, strict=True):
+    assert (plain["layer"], plain["feature"], len(plain["snapshots"])) == ("conv1", 1, 3)
+    for one, frame in zip(plain["snapshots"], film.snapshots, strict=True):
         assert np.float32(one["kernels"]).tobytes() == frame.kernels.tobytes()
         assert (one["epoch"], one["step"], one["loss"]) == (frame.epoch, frame.step, frame.loss)
         assert one["error"] == frame.error
@@ -302,7 +302,9 @@ def test_what_cannot_be_filmed_is_told() -> None:
         with pytest.raises(LimitError, match=rf"^layer: got '{layer}', wanted one with kernels; "):
             KernelHistory(net, layer)
     for feature in (3, -1, 1.0, True, "0"):
-        with pytest.raises(LimitError, match=r"^film: feature: got .* a whole number from 0 to 2$"):
+        with pytest.raises(
+            LimitError, match=r"^KernelHistory: feature: got .* a whole number from 0 to 2$"
+        ):
             KernelHistory(net, feature=feature)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"^labels: got 1, wanted 40, one per picture$"):
         KernelHistory(net, examples=(UNSEEN.inputs, [0]))

@@ -50,14 +50,14 @@ def test_planted_labels_come_first(found: tuple[Dataset, set[int], list[LabelIss
             data.classes[data.labels[one.index]],
             data.classes[1 - data.labels[one.index]],
         )
-        assert (one.given, one.likely) == (given, other)
+        assert (one.label, one.predicted) == (given, other)
         assert one.name == f"drawing {one.index}"
-        assert one.part == "train"
-        assert one.doubt == pytest.approx(
-            one.sure
+        assert one.split == "train"
+        assert one.error_probability == pytest.approx(
+            one.probability
         )  # of two classes, what one has not, the other has
-        assert one.doubt > 0.6
-    assert all(one.given != one.likely for one in told)
+        assert one.error_probability > 0.6
+    assert all(one.label != one.predicted for one in told)
     assert len(told) < 30
 
 
@@ -82,7 +82,7 @@ def test_a_validation_part_is_looked_at(
     parts[:100] = "validation"
     told = find_label_issues(replace(data, splits=parts), 10, layers=LITTLE)
     assert len(wrong & {one.index for one in told}) >= 9
-    assert {one.part for one in told} == {"train", "validation"}
+    assert {one.split for one in told} == {"train", "validation"}
 
 
 def test_as_many_as_asked_for_and_progress() -> None:
@@ -146,9 +146,11 @@ def test_what_is_refused() -> None:
     anything: Any = [1]
     with pytest.raises(DataError, match="wanted a data set from read_data, or its path"):
         find_label_issues(anything)
-    with pytest.raises(LimitError, match="suspects: most: got 0, wanted a whole number from 1"):
+    with pytest.raises(
+        LimitError, match="find_label_issues: most: got 0, wanted a whole number from 1"
+    ):
         find_label_issues(data, 0)
-    with pytest.raises(LimitError, match="suspects: seed: got -1"):
+    with pytest.raises(LimitError, match="find_label_issues: seed: got -1"):
         find_label_issues(data, seed=-1)
     with pytest.raises(DataError, match="wanted 2 classes or more"):
         find_label_issues(replace(data, labels=np.zeros(20, int)))
@@ -182,4 +184,4 @@ def test_real_letters_with_one_label_in_twenty_wrong() -> None:
     labels[wrong] ^= 1
     told = find_label_issues(replace(data, labels=labels), 2 * len(wrong))
     assert len({one.index for one in told} & set(wrong.tolist())) >= 0.8 * len(wrong)
-    assert all(one.part == "train" for one in told)
+    assert all(one.split == "train" for one in told)

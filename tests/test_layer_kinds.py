@@ -203,7 +203,7 @@ def test_a_new_windowed_kind_is_walked_and_what_it_lacks_is_named() -> None:
         mine, theirs = walk.ledger(0, stack), old.walk(example).ledger(0, known)
         assert [vote.vote for vote in mine.votes] == [vote.vote for vote in theirs.votes]
     found = grad_cam(net, example, 0)
-    assert found.told.startswith("the maps of relu1,")
+    assert found.description.startswith("the maps of relu1,")
     np.testing.assert_array_equal(found.values, grad_cam(old, example, 0).values)
     for unknown in (lambda: walk.why("lp1", 0), lambda: layers_of(net, walk)):
         with pytest.raises(KeyError, match="LpPool"):

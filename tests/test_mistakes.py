@@ -63,26 +63,28 @@ def test_the_surest_mistakes_come_first(net: Network, found: Mistakes) -> None:
     assert told == sorted(chances[wrong].max(axis=1).tolist())[::-1][:9]
     for one in found.mistakes:
         label = int(UNSEEN.labels[one.index])
-        assert (one.right, one.answer) == (UNSEEN.classes[label], UNSEEN.classes[1 - label])
-        assert one.chance == pytest.approx(1 - one.probability, abs=1e-6)
+        assert (one.label, one.predicted) == (UNSEEN.classes[label], UNSEEN.classes[1 - label])
+        assert one.label_probability == pytest.approx(1 - one.probability, abs=1e-6)
         assert one.name == f"unseen {one.index}"
 
 
 def test_what_is_near_by_the_values_that_vote(net: Network, found: Mistakes) -> None:
     """Measured anew, by walks."""
-    assert found.stack == "relu2"
+    assert found.layer == "relu2"
     assert found.compared == 80
     stacks = np.array([net.walk(one)["relu2"].ravel() for one in LEARNED.inputs], np.float64)
     for one in found.mistakes:
         own = net.walk(UNSEEN.inputs[one.index])["relu2"].ravel()
         distances = np.sqrt(((stacks - own) ** 2).sum(axis=1))
         order = np.argsort(distances, kind="stable")[:3]
-        assert [near.index for near in one.near] == order.tolist()
-        assert [near.distance for near in one.near] == pytest.approx(distances[order], rel=1e-9)
-        assert [near.label for near in one.near] == [
+        assert [neighbor.index for neighbor in one.neighbors] == order.tolist()
+        assert [neighbor.distance for neighbor in one.neighbors] == pytest.approx(
+            distances[order], rel=1e-9
+        )
+        assert [neighbor.label for neighbor in one.neighbors] == [
             LEARNED.classes[LEARNED.labels[at]] for at in order
         ]
-        assert one.near[0].name == f"example {order[0]}"
+        assert one.neighbors[0].name == f"example {order[0]}"
 
 
 def test_a_mistake_that_was_learned_from_is_nearest_to_itself(net: Network) -> None:
@@ -90,9 +92,11 @@ def test_a_mistake_that_was_learned_from_is_nearest_to_itself(net: Network) -> N
     found = mistakes(net, LEARNED.inputs, wrong, train=(LEARNED.inputs, LEARNED.labels))
     assert len(found.mistakes) == 20
     assert all(
-        one.near[0].index == one.index for one in found.mistakes if one.near[0].distance == 0
+        one.neighbors[0].index == one.index
+        for one in found.mistakes
+        if one.neighbors[0].distance == 0
     )
-    assert sum(one.near[0].distance == 0 for one in found.mistakes) == 20
+    assert sum(one.neighbors[0].distance == 0 for one in found.mistakes) == 20
 
 
 @pytest.mark.parametrize("walked", [False, True])
@@ -106,14 +110,14 @@ def test_votes_of_maps_are_compared_too(
 ) -> None:
     """By a net of the layers before the votes; one by one, and fewer, where there can be none."""
     if walked:
-        monkeypatch.setattr(module, "MOST_CLASSES", 1)
+        monkeypatch.setattr(module, "MAX_CLASSES", 1)
         monkeypatch.setattr(module, "MOST_WALKS", 30)
     compared = 30 if walked else 80
     one = taught(layers)
     learned = LEARNED.inputs, LEARNED.labels
     wrong = 1 - one.logits(UNSEEN.inputs).argmax(axis=1)
     told = mistakes(one, UNSEEN.inputs[:9], wrong[:9], train=learned, most=2, nearest=1)
-    assert (told.stack, told.compared) == (stack, compared)
+    assert (told.layer, told.compared) == (stack, compared)
     places = [index * 80 // compared for index in range(compared)]
     for each in told.mistakes:
         own = one.walk(UNSEEN.inputs[each.index])[stack].astype(np.float64)
@@ -121,8 +125,8 @@ def test_votes_of_maps_are_compared_too(
             float((((one.walk(LEARNED.inputs[at])[stack] - own) ** 2).sum()) ** 0.5)
             for at in places
         ]
-        assert each.near[0].index == places[int(np.argmin(distances))]
-        assert each.near[0].distance == pytest.approx(min(distances))
+        assert each.neighbors[0].index == places[int(np.argmin(distances))]
+        assert each.neighbors[0].distance == pytest.approx(min(distances))
 
 
 def test_texts_are_compared_by_what_votes() -> None:
@@ -133,8 +137,8 @@ def test_texts_are_compared_by_what_votes() -> None:
     )
     wrong = 1 - one.logits(words).argmax(axis=1)
     told = mistakes(one, words, wrong, train=(words, wrong), most=5)
-    assert told.stack == "pool1"
-    assert all(each.near[0].distance == 0 for each in told.mistakes)
+    assert told.layer == "pool1"
+    assert all(each.neighbors[0].distance == 0 for each in told.mistakes)
 
 
 def test_no_mistakes_and_plain_values(net: Network, found: Mistakes) -> None:
@@ -142,9 +146,11 @@ def test_no_mistakes_and_plain_values(net: Network, found: Mistakes) -> None:
     assert (none.mistakes, none.compared) == ((), 0)
     plain = found.to_json()
     assert plain["confusion"] == found.confusion.tolist()
-    cell = next(one for one in plain["cells"] if (one["right"], one["answer"]) == ("X", "O"))
+    cell = next(one for one in plain["cells"] if (one["label"], one["predicted"]) == ("X", "O"))
     assert cell["indices"] == list(found.cell("X", "O"))
-    assert plain["mistakes"][0]["near"][0]["distance"] == found.mistakes[0].near[0].distance
+    assert (
+        plain["mistakes"][0]["neighbors"][0]["distance"] == found.mistakes[0].neighbors[0].distance
+    )
 
 
 def test_what_is_refused(net: Network) -> None:

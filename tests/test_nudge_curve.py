@@ -69,11 +69,11 @@ def test_a_curve_is_worked_by_hand() -> None:
     found = nudge_curve(linear(), PIXEL, [0], "full1.weight", (0, 0), 1, 5, "squared")
     assert found.values == (-0.5, 0.0, 0.5, 1.0, 1.5)
     assert found.losses == (4.0, 1.0, 0.0, 1.0, 4.0)  # (1 - 2 w) squared
-    assert (found.value, found.loss, found.slope) == (0.5, 0.0, 0.0)
-    assert found.nudged == pytest.approx(0, abs=1e-9)
+    assert (found.value, found.loss, found.gradient) == (0.5, 0.0, 0.0)
+    assert found.numerical_gradient == pytest.approx(0, abs=1e-9)
     found = nudge_curve(linear(0.25), PIXEL, [0], "full1.weight", (0, 0), 1, 9, "squared")
-    assert found.slope == -2.0  # 2 (2 w - 1) 2
-    assert found.nudged == pytest.approx(-2, rel=1e-9)
+    assert found.gradient == -2.0  # 2 (2 w - 1) 2
+    assert found.numerical_gradient == pytest.approx(-2, rel=1e-9)
     assert found.lowest == (0.5, 0.0)
 
 
@@ -91,10 +91,12 @@ def test_both_ways_to_a_slope_agree(net: pw.Network, loss: str) -> None:
         ("full1.weight", (1, 3)),
     ):
         found = nudge_curve(net, *GIVEN, name, index, points=3, loss=loss)
-        assert found.slope == slopes[name][index]
-        assert found.nudged == pytest.approx(nudged[name][index], rel=1e-6, abs=1e-9)
-        assert found.nudged == pytest.approx(found.slope, rel=1e-4, abs=1e-4 * largest)
-        seen += abs(found.slope) > 0.01 * largest
+        assert found.gradient == slopes[name][index]
+        assert found.numerical_gradient == pytest.approx(nudged[name][index], rel=1e-6, abs=1e-9)
+        assert found.numerical_gradient == pytest.approx(
+            found.gradient, rel=1e-4, abs=1e-4 * largest
+        )
+        seen += abs(found.gradient) > 0.01 * largest
     assert seen >= 3
 
 
@@ -102,16 +104,18 @@ def test_words_have_a_curve_too() -> None:
     net = pw.Network("embed 4, conv 3 1x2, relu, full", WORDS.shape, 2, preprocessor=WORDS)
     given = net.preprocess("free prize", "at prize", "at")
     found = nudge_curve(net, given, [1, 1, 0], "embed1.weight", (2, 1))  # "free"
-    assert found.slope != 0
-    assert found.nudged == pytest.approx(found.slope, 1e-4)
+    assert found.gradient != 0
+    assert found.numerical_gradient == pytest.approx(found.gradient, 1e-4)
     unheard = nudge_curve(net, given, [1, 1, 0], "embed1.weight", (4, 1))  # "you"
-    assert (unheard.slope, unheard.nudged, len(set(unheard.losses))) == (0, 0, 1)
+    assert (unheard.gradient, unheard.numerical_gradient, len(set(unheard.losses))) == (0, 0, 1)
 
 
 def test_the_slope_touches_the_curve(net: pw.Network) -> None:
     found = nudge_curve(net, *GIVEN, "full1.weight", (0, 2), reach=0.02, points=3)
     below, _, above = found.losses
-    assert (above - below) / (found.values[2] - found.values[0]) == pytest.approx(found.slope, 0.01)
+    assert (above - below) / (found.values[2] - found.values[0]) == pytest.approx(
+        found.gradient, 0.01
+    )
 
 
 def test_the_net_is_left_as_it_was(net: pw.Network, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +151,7 @@ def test_the_reach_follows_from_the_size_of_the_parameter() -> None:
     flat = nudge_curve(linear(), np.zeros_like(PIXEL), [0], "full1.weight", (0, 0))
     assert flat.values[-1] == 0.5 + 2 * 0.5 * 2**module.DOUBLINGS
     assert len(set(flat.losses)) == 1
-    assert flat.slope == 0
+    assert flat.gradient == 0
     slow = pw.Network("full", (1, 1, 1), 2)
     slow.parameters["full1.weight"] = np.array([[1e-4], [0.0]])
     found = nudge_curve(slow, PIXEL, [0], "full1.weight", (0, 0))
@@ -166,10 +170,10 @@ def test_it_goes_no_further_than_float32() -> None:
 def test_many_examples_are_not_nudged(monkeypatch: pytest.MonkeyPatch, net: pw.Network) -> None:
     each = 2 * 64 * net.architecture.multiplications
     monkeypatch.setattr(module, "MOST_NUDGED", each)
-    assert nudge_curve(net, *GIVEN, "full1.bias", 0, points=3).nudged is not None
+    assert nudge_curve(net, *GIVEN, "full1.bias", 0, points=3).numerical_gradient is not None
     monkeypatch.setattr(module, "MOST_NUDGED", each - 1)
     found = nudge_curve(net, *GIVEN, "full1.bias", 0, points=3)
-    assert found.nudged is None
+    assert found.numerical_gradient is None
     assert "nudging" not in str(found) + found._repr_html_()
 
 
@@ -216,7 +220,9 @@ def test_the_page_is_the_curve() -> None:
         [150 * (high - 2.25) / high, 150 * (high + 1.75) / high], abs=0.01
     )
     assert "today 0.25" in page
-    assert f"backpropagation {found.slope:.6g}, by nudging {found.nudged:.6g}" in page
+    assert (
+        f"backpropagation {found.gradient:.6g}, by nudging {found.numerical_gradient:.6g}" in page
+    )
 
 
 def test_its_json_is_plain(net: pw.Network) -> None:
@@ -226,8 +232,11 @@ def test_its_json_is_plain(net: pw.Network) -> None:
     assert plain["values"] == list(found.values)
     assert plain["losses"] == list(found.losses)
     assert (plain["value"], plain["loss"]) == (found.values[2], found.losses[2])
-    assert (plain["slope"], plain["nudged"]) == (found.slope, found.nudged)
-    assert (plain["name"], plain["of"], plain["n"]) == ("conv1.weight", "cross-entropy", 64)
+    assert (plain["gradient"], plain["numerical_gradient"]) == (
+        found.gradient,
+        found.numerical_gradient,
+    )
+    assert (plain["name"], plain["loss_name"], plain["n"]) == ("conv1.weight", "cross-entropy", 64)
 
 
 def test_what_cannot_be_turned_is_told(net: pw.Network) -> None:

@@ -48,14 +48,14 @@ def crosses(count: int) -> tuple[pw.Network, np.ndarray, list[tuple[int, int]]]:
 def test_the_best_patches_are_the_planted_ones() -> None:
     net, pictures, at = crosses(40)
     found = top_patches(net, pictures, "conv1", 1, most=5, names=[f"p{n}" for n in range(40)])
-    assert [match.example for match in found.best] == [0, 3, 6, 9, 12]
+    assert [match.index for match in found.best] == [0, 3, 6, 9, 12]
     for match, (row, column) in zip(found.best, at, strict=False):
-        assert match.place == ("conv1", 1, row, column)
+        assert match.position == ("conv1", 1, row, column)
         assert match.field == (row, row + 3, column, column + 3)
         np.testing.assert_array_equal(match.patch[0] > 0, CROSS > 0)
-        assert match.name == f"p{match.example}"
-        assert match.told.startswith(f"rows {row} to {row + 2}, columns {column}")
-    assert (found.looked_at, found.given) == (40, 40)
+        assert match.name == f"p{match.index}"
+        assert match.description.startswith(f"rows {row} to {row + 2}, columns {column}")
+    assert (found.n_searched, found.n_examples) == (40, 40)
 
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
@@ -78,8 +78,8 @@ def test_all_that_is_told_is_what_the_walks_hold(kinds: tuple[str, ...], seed: i
         assert [match.value for match in found.best] == sorted(largest, reverse=True)[:4]
         assert [match.value for match in found.worst] == sorted(smallest)[:4]
         for match in found.best + found.worst:
-            assert walks[match.example][stage.name][match.place[1:]] == match.value
-        assert len({match.example for match in found.best}) == 4
+            assert walks[match.index][stage.name][match.position[1:]] == match.value
+        assert len({match.index for match in found.best}) == 4
 
 
 def test_a_later_layer_of_the_same_name_and_shape_has_no_say() -> None:
@@ -94,8 +94,8 @@ def test_equal_matches_come_in_the_order_of_the_examples() -> None:
     net, pictures, _ = crosses(9)
     pictures[4:] = pictures[0]
     found = top_patches(net, pictures, "conv1", 1, most=4)
-    assert [match.example for match in found.best] == [0, 4, 5, 6]
-    assert {match.place for match in found.best} == {found.best[0].place}
+    assert [match.index for match in found.best] == [0, 4, 5, 6]
+    assert {match.position for match in found.best} == {found.best[0].position}
 
 
 def test_of_too_many_examples_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,8 +103,8 @@ def test_of_too_many_examples_some_are_looked_at(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(patches, "MOST_EXAMPLES", 10)
     monkeypatch.setattr(patches, "_VALUES", 1)  # and a group at a time
     found = top_patches(net, pictures, "conv1", 1, most=10)
-    assert sorted(match.example for match in found.best) == list(range(0, 40, 4))
-    assert (found.looked_at, found.given) == (10, 40)
+    assert sorted(match.index for match in found.best) == list(range(0, 40, 4))
+    assert (found.n_searched, found.n_examples) == (10, 40)
 
 
 def test_words_of_the_best_places_are_told() -> None:
@@ -121,11 +121,11 @@ def test_words_of_the_best_places_are_told() -> None:
             weight[0, 0, 2, 0] = weight[0, 0, 3, 1] = 1
         net.parameters["conv1.weight"] = weight
         found = top_patches(net, given, "conv1", 0, most=2, raw=texts.__getitem__)
-        assert (found.best[0].example, found.best[0].value) == (2, 2.0)
-        assert found.best[0].told == "free prize"
+        assert (found.best[0].index, found.best[0].value) == (2, 2.0)
+        assert found.best[0].description == "free prize"
         assert found.best[0].patch.tolist() == [2, 3]
         edge = top_patches(net, given[2:3], "conv1", 0, raw=lambda _: texts[2]).worst[0]
-        assert edge.told == "a (unknown) free"
+        assert edge.description == "a (unknown) free"
         assert side == weight[0, ..., 0].size
 
 
@@ -152,7 +152,7 @@ def test_the_half_second_to_listen_to_has_the_beep_in_it(
     sound = plain_sound(seconds, beep, rate)
     given = preprocessor.transform(sound)[None]
     match = top_patches(net, given, "conv1", 0, raw=lambda _: sound).best[0]
-    low, high = (float(word) for word in match.told.split(" s,")[0].split(" to "))
+    low, high = (float(word) for word in match.description.split(" s,")[0].split(" to "))
     assert low < beep + 0.05 < high
     heard = excerpt(sound, preprocessor, match.field)
     assert (len(heard.samples), heard.rate) == (rate // 2, rate)
@@ -191,8 +191,8 @@ def test_a_wav_file_gives_its_samples_back() -> None:
 def test_looks_are_plain_values_for_a_page() -> None:
     net, pictures, _ = crosses(6)
     plain = json.loads(json.dumps(top_patches(net, pictures, "relu1", 1, most=2).to_json()))
-    assert list(plain) == ["layer", "feature", "best", "worst", "looked_at", "given"]
-    assert plain["best"][0]["place"][:2] == ["relu1", 1]
+    assert list(plain) == ["layer", "feature", "best", "worst", "n_searched", "n_examples"]
+    assert plain["best"][0]["position"][:2] == ["relu1", 1]
     assert np.array(plain["best"][0]["patch"]).shape == (1, 3, 3)
 
 

@@ -29,7 +29,12 @@ from piecewise.insight.robustness.curves import (
     example_robustness,
     perturbations,
 )
-from piecewise.insight.robustness.literal_matching import Literal, as_bytes, share_same, worth
+from piecewise.insight.robustness.literal_matching import (
+    LiteralMatcher,
+    as_bytes,
+    unchanged_fraction,
+    worth,
+)
 from piecewise.network import Network
 from piecewise.reference.augmentation import (
     GeometricDraws,
@@ -84,7 +89,7 @@ def test_dials_are_symmetrical_even_and_within_what_can_be_trained() -> None:
     for side, other in [(2, 2), (3, 7), (9, 9), (28, 28), (33, 20), (100, 100), (1, 40), (200, 64)]:
         for perturbation in perturbations(ImagePreprocessor((1, side, other), "dark")):
             sizes = np.array(perturbation.sizes)
-            middle = sizes[perturbation.as_it_is]
+            middle = sizes[perturbation.unchanged_index]
             assert middle == (1 if perturbation.name == "scaling" else 0)
             assert sizes - middle == pytest.approx(middle - sizes[::-1])
             assert np.diff(sizes) == pytest.approx(sizes[1] - sizes[0])
@@ -100,11 +105,11 @@ def test_the_dials_of_a_picture_of_28_pixels() -> None:
     }
     assert list(told) == ["right", "down", "scaling", "rotation", "weight"]
     assert told["right"].sizes == tuple(range(-7, 8))
-    assert told["right"].reach == 7 / 28
+    assert told["right"].training_range == 7 / 28
     assert told["scaling"].sizes == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
     assert told["rotation"].sizes[::9] == (-45, 0, 45)
     assert told["weight"].sizes[::8] == (-1, 0, 1)
-    assert [perturbation.trick for perturbation in told.values()][:3] == [
+    assert [perturbation.kind for perturbation in told.values()][:3] == [
         "translation",
         "translation",
         "scaling",
@@ -127,7 +132,7 @@ def test_a_line_is_only_shifted_and_made_no_thicker() -> None:
 
 def test_sounds_are_shifted_in_time_and_texts_not_at_all() -> None:
     (time,) = perturbations(AudioPreprocessor((1, 40, 64), rate=8_000, hop=160))
-    assert (time.name, time.trick, time.unit) == ("right", "translation", "seconds")
+    assert (time.name, time.kind, time.unit) == ("right", "translation", "seconds")
     assert time.drawn[-1] == 16  # a quarter of 64 steps, of 20 ms each
     assert time.sizes[-1] == pytest.approx(0.32)
     texts = TextPreprocessor("words", ("a", "b"), 3)
@@ -143,12 +148,12 @@ def test_a_dial_turns_pictures_as_training_does() -> None:
         assert (found == augment(ALL, pictures, ground, moment(20))).all()
         for perturbation in perturbations(ImagePreprocessor((2, 9, 12))):
             for number, size in enumerate(perturbation.drawn):
-                turned = perturbation.turned(pictures, number, ground)
+                turned = perturbation.apply(pictures, number, ground)
                 none, changed = np.zeros(20), {perturbation.name: np.full(20, size)}
                 same = GeometricDraws(none, none, none + 1, none, none, none > 0)
                 same = same._replace(**changed)
                 assert (turned == apply_geometric(same, pictures, ground).astype(np.float32)).all()
-                assert (turned == pictures).all() == (number == perturbation.as_it_is)
+                assert (turned == pictures).all() == (number == perturbation.unchanged_index)
 
 
 # Literal comparison.
@@ -157,12 +162,12 @@ def test_a_dial_turns_pictures_as_training_does() -> None:
 def test_the_deck_s_two_x_are_hardly_the_same_literally() -> None:
     first, second = (as_bytes(picture[None]) for picture in (DECK_X, DECK_TRICKY_X))
     differ = int((DECK_X != DECK_TRICKY_X).sum())
-    assert share_same(first, second) == 1 - differ / 81
+    assert unchanged_fraction(first, second) == 1 - differ / 81
     assert ((DECK_X > 0) & (DECK_TRICKY_X > 0)).sum() == 5  # of 13 pixels of ink
-    assert share_same(first, first) == 1
-    assert share_same(first, 255 - first) == 0
+    assert unchanged_fraction(first, first) == 1
+    assert unchanged_fraction(first, 255 - first) == 0
     half = np.full((1, 2, 2), 51, np.uint8)
-    assert share_same(half, np.zeros_like(half)) == 0.8
+    assert unchanged_fraction(half, np.zeros_like(half)) == 0.8
 
 
 def test_bytes_are_found_again_on_either_ground() -> None:
@@ -184,14 +189,14 @@ def test_the_nearest_picture_pixel_by_pixel(
     lessons = rng.integers(0, 4, (50, 1, 3, 3)).astype(np.uint8) * 85
     asked = rng.integers(0, 4, (40, 1, 3, 3)).astype(np.uint8) * 85
     lessons[30:40] = lessons[:10]  # of equally near ones the first
-    found = Literal(lessons, np.arange(50)).answers((asked / 127.5 - 1).astype(np.float32))
+    found = LiteralMatcher(lessons, np.arange(50)).answers((asked / 127.5 - 1).astype(np.float32))
     apart = [
         [sum((int(a) - int(b)) ** 2 for a, b in zip(x.flat, y.flat, strict=True)) for y in lessons]
         for x in asked
     ]
     assert found.tolist() == [row.index(min(row)) for row in apart]
     with pytest.raises(DataError, match="got 0 pictures and 0 labels, wanted one or more"):
-        Literal(lessons[:0], np.arange(0))
+        LiteralMatcher(lessons[:0], np.arange(0))
 
 
 def test_how_many_are_worth_comparing_with() -> None:
@@ -225,14 +230,14 @@ def test_a_dot_that_is_shifted_to_the_other_half() -> None:
     assert right.logits.argmax(axis=1).tolist() == [0, 0, 0, 0, 1]
     assert right.below is None
     assert right.above is not None
-    assert (right.above.size, right.above.number, right.above.answer) == (2, 4, 1)
+    assert (right.above.size, right.above.size_index, right.above.predicted) == (2, 4, 1)
     # 31 pixels of ground and one of ink, three votes each; then 32 of ground.
-    assert right.above.lost == ("conv1", 0, -90, -96, 5, 2)
-    assert right.same == (1 - 2 / 64, 1 - 2 / 64, 1, 1 - 2 / 64, 1 - 2 / 64)
+    assert right.above.lost_match == ("conv1", 0, -90, -96, 5, 2)
+    assert right.equal_pixels == (1 - 2 / 64, 1 - 2 / 64, 1, 1 - 2 / 64, 1 - 2 / 64)
     watched = example_robustness(net, picture, 1)[0]  # never its answer while it lies on the left
     assert watched.below == watched.above
     assert watched.above is not None
-    assert (watched.above.size, watched.above.lost) == (0, None)
+    assert (watched.above.size, watched.above.lost_match) == (0, None)
 
 
 def test_a_picture_s_curves_are_what_the_net_says(net: Network) -> None:
@@ -243,11 +248,11 @@ def test_a_picture_s_curves_are_what_the_net_says(net: Network) -> None:
         for curve in curves:
             picture = net.preprocessor.to_float(example)[None]
             for number in range(len(curve.perturbation.sizes)):
-                turned = curve.perturbation.turned(picture, number, "dark")
+                turned = curve.perturbation.apply(picture, number, "dark")
                 assert (curve.logits[number] == net.logits(turned)[0]).all()
                 assert (curve.probabilities[number] == net.probabilities(turned)[0]).all()
-            assert curve.same[curve.perturbation.as_it_is] == 1
-            assert min(curve.same) > 0.5
+            assert curve.equal_pixels[curve.perturbation.unchanged_index] == 1
+            assert min(curve.equal_pixels) > 0.5
             assert curve.label == int(net.logits(picture)[0].argmax())
 
 
@@ -262,22 +267,26 @@ def test_where_a_curve_breaks_and_what_was_lost(net: Network) -> None:
 
 def check_breaks(net: Network, picture: Array, curve: Curve) -> int:
     """How many breaks a curve has, each looked at."""
-    wins, middle, found = curve.logits.argmax(axis=1) == curve.label, curve.perturbation.as_it_is, 0
+    wins, middle, found = (
+        curve.logits.argmax(axis=1) == curve.label,
+        curve.perturbation.unchanged_index,
+        0,
+    )
     for broken, outwards in ((curve.below, wins[middle::-1]), (curve.above, wins[middle:])):
         if broken is None:
             assert outwards.all()
             continue
-        assert abs(broken.number - middle) == int(outwards.argmin())
-        assert curve.perturbation.sizes[broken.number] == broken.size
-        assert broken.answer == int(curve.logits[broken.number].argmax()) != curve.label
-        if broken.number == middle:
+        assert abs(broken.size_index - middle) == int(outwards.argmin())
+        assert curve.perturbation.sizes[broken.size_index] == broken.size
+        assert broken.predicted == int(curve.logits[broken.size_index].argmax()) != curve.label
+        if broken.size_index == middle:
             continue
         found += 1
-        turned = curve.perturbation.turned(picture[None], broken.number, "dark")[0]
+        turned = curve.perturbation.apply(picture[None], broken.size_index, "dark")[0]
         before, after = net.walk(picture), net.walk(turned)
-        lost = broken.lost
+        lost = broken.lost_match
         assert lost is not None
-        assert lost.stack == "pool1"
+        assert lost.layer == "pool1"
         votes = [walk.ledger(curve.label, back_to="pool1").by_map() for walk in (before, after)]
         assert (lost.before, lost.after) == (votes[0][lost.feature], votes[1][lost.feature])
         assert lost.before - lost.after == max(votes[0] - votes[1]) > 0
@@ -291,11 +300,11 @@ def test_curves_are_plain_values(net: Network) -> None:
     curves = example_robustness(net, DRAWN.inputs[0])
     told = json.loads(json.dumps([curve.to_json() for curve in curves], allow_nan=False))
     for curve, values in zip(curves, told, strict=True):
-        assert values["dial"] == curve.perturbation.name
+        assert values["name"] == curve.perturbation.name
         assert len(values["sizes"]) == len(values["logits"]) == len(values["same"])
         assert (values["below"] is None) == (curve.below is None)
-        if curve.above and curve.above.lost:
-            assert values["above"]["lost"]["feature"] == curve.above.lost.feature
+        if curve.above and curve.above.lost_match:
+            assert values["above"]["lost_match"]["feature"] == curve.above.lost_match.feature
 
 
 def test_examples_and_labels_that_do_not_fit(net: Network) -> None:
@@ -329,14 +338,14 @@ def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.Mo
     lessons = DRAWN.inputs[:40], DRAWN.labels[:40]
     reports: list[Progress] = []
     found = dataset_robustness(net, tested, right, lessons, on_progress=reports.append)
-    compared = Literal(as_bytes(layer_inputs(net, lessons[0])), lessons[1])
+    compared = LiteralMatcher(as_bytes(layer_inputs(net, lessons[0])), lessons[1])
     for curve in found.curves:
         assert curve.literal is not None
         for number, accuracy in enumerate(curve.accuracies):
-            turned = curve.perturbation.turned(layer_inputs(net, tested), number, "dark")
+            turned = curve.perturbation.apply(layer_inputs(net, tested), number, "dark")
             assert accuracy == (net.logits(turned).argmax(axis=1) == right).mean()
             assert curve.literal[number] == (compared.answers(turned) == right).mean()
-        assert curve.accuracies[curve.perturbation.as_it_is] >= 0.97
+        assert curve.accuracies[curve.perturbation.unchanged_index] >= 0.97
     assert (found.n, found.literal_n) == (100, 40)
     sizes = sum(len(curve.perturbation.sizes) for curve in found.curves)
     assert reports[-1] == Progress("measuring", 100 * sizes, 100 * sizes)

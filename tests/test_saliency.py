@@ -69,7 +69,7 @@ def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(background: str
     found = occlusion(net, example, 1, side=1)
     wanted = (votes(net, x, 1) - votes(net, np.full_like(x, -1), 1))[0]
     np.testing.assert_allclose(found.values, wanted, atol=3e-6)
-    assert found.told == "1x1 cells at a time covered with the ground"
+    assert found.description == "1x1 cells at a time covered with the ground"
 
 
 def test_a_cell_has_the_mean_of_the_covers_that_it_lay_under() -> None:
@@ -97,7 +97,7 @@ def test_a_photo_is_covered_with_its_own_mean_colour() -> None:
     wanted = (votes(net, x, 0) - votes(net, colour, 0)).sum(axis=0)
     found = occlusion(net, example, 0, side=1)
     np.testing.assert_allclose(found.values, wanted, atol=3e-6)
-    assert "its mean colour" in found.told
+    assert "its mean colour" in found.description
 
 
 def test_a_sound_is_covered_with_silence() -> None:
@@ -109,7 +109,7 @@ def test_a_sound_is_covered_with_silence() -> None:
     beep[0, 4, 8] = 255
     found = occlusion(net, beep, 0, side=1)
     assert np.argwhere(found.values).tolist() == [[4, 8]]
-    assert "silence" in found.told
+    assert "silence" in found.description
 
 
 def quadrant() -> tuple[pw.Network, np.ndarray]:
@@ -147,7 +147,7 @@ def test_grad_cam_is_worked_by_hand() -> None:
     np.testing.assert_allclose(found.values, np.full((12, 12), 0.09), rtol=1e-6)
     example[:, :, 6:] = 0  # no ink: matches of -1, which ReLU ends
     left = grad_cam(net, example, 1)
-    assert left.told == "the maps of relu1, as far as the logit rises with them"
+    assert left.description == "the maps of relu1, as far as the logit rises with them"
     np.testing.assert_allclose(left.values[:, :5], 0.09, rtol=1e-6)
     assert not left.values[:, 8:].any()
     # Patch 4 has columns 4 to 6, of which one is empty: (2 - 1) / 3; its middle is pixel 5.
@@ -184,7 +184,7 @@ def test_grad_cam_takes_the_last_convolution_or_the_layer_asked_for() -> None:
     )
     example = bytes_of((3, 14, 17))
     found = {name: grad_cam(net, example, 0, name) for name in ("conv1", "pool1", "relu2", "pool2")}
-    assert "relu2" in grad_cam(net, example, 0).told
+    assert "relu2" in grad_cam(net, example, 0).description
     np.testing.assert_array_equal(grad_cam(net, example, 0).values, found["relu2"].values)
     for one in found.values():
         assert one.values.shape == (14, 17)
@@ -250,7 +250,7 @@ def test_the_answer_is_asked_about_if_no_class_is_said() -> None:
         assert one.label == label
         plain = json.loads(json.dumps(one.to_json()))
         assert np.float32(plain["values"]).tolist() == one.values.tolist()
-        assert list(plain) == ["method", "label", "values", "unit", "told"]
+        assert list(plain) == ["method", "label", "values", "unit", "description"]
     assert [one.method for one in attributions(net, example)] == ["occlusion", "gradient x input"]
 
 

@@ -121,12 +121,12 @@ def plot_curves(curves: Sequence[Curve], ax: Axes = None) -> Axes:
     ax = _axes(ax)
     for curve in curves:
         perturbation = curve.perturbation
-        xs = [at / perturbation.as_it_is - 1 for at in range(len(perturbation.sizes))]
+        xs = [at / perturbation.unchanged_index - 1 for at in range(len(perturbation.sizes))]
         xs = list(perturbation.sizes) if len(curves) == 1 else xs
         ys = curve.probabilities[:, curve.label].tolist()
         ends = f"{perturbation.sizes[0]:g} to {perturbation.sizes[-1]:g} {perturbation.unit}"
         (line,) = ax.plot(xs, ys, label=f"{perturbation.name}, {ends}")
-        broken = sorted({one.number for one in (curve.below, curve.above) if one})
+        broken = sorted({one.size_index for one in (curve.below, curve.above) if one})
         if broken:
             crosses = [xs[at] for at in broken], [ys[at] for at in broken]
             ax.plot(*crosses, "x", color=line.get_color(), label="_breaks")
@@ -146,12 +146,14 @@ def plot_nudge_curve(curve: NudgeCurve, ax: Axes = None) -> Axes:
     ax.plot(curve.values, curve.losses, color=ORANGE, label="loss")
     heights = ax.get_ylim()
     ends = curve.values[0], curve.values[-1]
-    touching = [curve.loss + curve.slope * (end - curve.value) for end in ends]
-    ax.plot(ends, touching, "--", color=BLUE, label=f"slope {curve.slope:.4g}")
+    touching = [curve.loss + curve.gradient * (end - curve.value) for end in ends]
+    ax.plot(ends, touching, "--", color=BLUE, label=f"slope {curve.gradient:.4g}")
     ax.set_ylim(heights)  # the line that touches does not widen the plot
     ax.plot([curve.value], [curve.loss], "o", color=ORANGE, label=f"today {curve.value:.4g}")
     ax.legend()
-    return _titled(ax, f"Nudging {curve.told}", curve.told, f"mean {curve.of} loss")
+    return _titled(
+        ax, f"Nudging {curve.parameter}", curve.parameter, f"mean {curve.loss_name} loss"
+    )
 
 
 def plot_error_table(table: ErrorTable, ax: Axes = None) -> Axes:
@@ -159,8 +161,8 @@ def plot_error_table(table: ErrorTable, ax: Axes = None) -> Axes:
     many pictures the first `MOST_BARS`. Bars of wrong answers are orange, the others grey."""
     ax = _axes(ax)
     drawn, totals = table.order[:MOST_BARS], table.totals
-    wrong = [table.answer(index) != table.right(index) for index in drawn]
-    names = [f"{table.name(index)} ({table.right(index)})" for index in drawn]
+    wrong = [table.predicted(index) != table.label(index) for index in drawn]
+    names = [f"{table.name(index)} ({table.label(index)})" for index in drawn]
     heights = [totals[index] for index in drawn]
     ax.barh(range(len(drawn)), heights, color=[ORANGE if one else GREY for one in wrong])
     ax.set_yticks(range(len(drawn)), names, **_AS_IT_IS)
@@ -168,7 +170,7 @@ def plot_error_table(table: ErrorTable, ax: Axes = None) -> Axes:
     left = len(table) - len(drawn)
     more = f" ({left:,} of them not drawn)" if left else ""
     title = f"Total error of {len(table):,} pictures{more}: {table.total:.2f}"
-    return _titled(ax, title, f"error: |right - actual|, of {table.answers}, added up", "")
+    return _titled(ax, title, f"error: |right - actual|, of {table.outputs}, added up", "")
 
 
 def plot_confusion(scores: Scores, ax: Axes = None) -> Axes:

@@ -179,14 +179,14 @@ def test_what_mattered_of_a_text_are_bars_over_its_words() -> None:
 
 
 def test_curves_are_probabilities_and_where_they_break(curves: list[Curve]) -> None:
-    broken = [sorted({one.number for one in (c.below, c.above) if one}) for c in curves]
+    broken = [sorted({one.size_index for one in (c.below, c.above) if one}) for c in curves]
     assert any(broken)
     assert not all(broken)
     lines = iter(plotting.plot_curves(curves).lines)
     for curve, breaks in zip(curves, broken, strict=True):
         xs, ys = points(next(lines))
         assert ys == curve.probabilities[:, curve.label].tolist()
-        assert (xs[0], xs[curve.perturbation.as_it_is], xs[-1]) == (-1, 0, 1)
+        assert (xs[0], xs[curve.perturbation.unchanged_index], xs[-1]) == (-1, 0, 1)
         if breaks:
             crosses = points(next(lines))
             assert crosses == ([xs[at] for at in breaks], [ys[at] for at in breaks])
@@ -207,7 +207,7 @@ def test_a_nudge_curve_with_its_slope(taught: tuple[pw.Network, History]) -> Non
     assert points(today) == ([curve.value], [curve.loss])
     xs, ys = points(slope)
     assert xs == [curve.values[0], curve.values[-1]]
-    assert (ys[1] - ys[0]) / (xs[1] - xs[0]) == pytest.approx(curve.slope)
+    assert (ys[1] - ys[0]) / (xs[1] - xs[0]) == pytest.approx(curve.gradient)
     assert (ys[0] + ys[1]) / 2 == pytest.approx(curve.loss)  # it touches in the middle
 
 
@@ -226,7 +226,7 @@ def test_an_error_table_is_bars_in_its_order(taught: tuple[pw.Network, History])
     assert widths == sorted(table.totals, reverse=True)[: plotting.MOST_BARS]
     assert ax.yaxis_inverted()
     first = table.order[0]
-    assert ax.get_yticklabels()[0].get_text() == f"picture {first} ({table.right(first)})"
+    assert ax.get_yticklabels()[0].get_text() == f"picture {first} ({table.label(first)})"
     assert ax.get_title().startswith("Total error of 96 pictures (76 of them not drawn): ")
 
 

@@ -111,7 +111,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield f"{short}: {net.classes[explanation.answer]}   ({probabilities})"
     yield ""
     label, carried = net.classes[explanation.label], explanation.carried_back
-    yield f"what the maps of {explanation.stack} say for {label}, map by map:"
+    yield f"what the maps of {explanation.voting_layer} say for {label}, map by map:"
     yield from _map_lines(carried.by_map(), carried.bias, carried.logit)
     if abs(net.calibration.temperature - 1) > 1e-9:
         yield f"(probabilities: softmax of the logits / {net.calibration.temperature:.6g})"

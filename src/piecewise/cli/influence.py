@@ -153,10 +153,11 @@ def _line(net: Network, labels: npt.NDArray[np.int64], one: Influence) -> str:
     which = (
         f"labelled {net.classes[labels[0]]}" if len(labels) == 1 else f"{len(labels):,} examples"
     )
-    changes = f", the answer is {one.answers_without[0]}" if one.changes else ""
+    changes = f", the answer is {one.predictions_without[0]}" if one.changes_prediction else ""
+    without = _percent(one.probability_without or 0.0)
     return (
-        f"  {_percent(one.without or 0.0):>7}{changes}   {one.name} ({which}, by nets without it "
-        f"{_percent(one.own_chance)} likely)"
+        f"  {without:>7}{changes}   {one.name} ({which}, by nets without it "
+        f"{_percent(one.label_probability)} likely)"
     )
 
 

@@ -118,7 +118,8 @@ def _lines(dataset: Dataset, found: list[LabelIssue], shown: list[LabelIssue]) -
     wide = max(len("given"), *(len(name) for name in names))
     yield f"  doubt  {'given':<{wide}}  {'likely':<{wide}}  example"
     for one in shown:
-        given, likely = printable(one.given), printable(one.likely)
-        yield f"{100 * one.doubt:5.1f} %  {given:<{wide}}  {likely:<{wide}}  {printable(one.name)}"
+        given, likely = printable(one.label), printable(one.predicted)
+        wrong = f"{100 * one.error_probability:5.1f} %"
+        yield f"{wrong}  {given:<{wide}}  {likely:<{wide}}  {printable(one.name)}"
     if len(shown) < len(found):
         yield f"and {len(found) - len(shown):,} more; --limit N shows them"

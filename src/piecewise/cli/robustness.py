@@ -12,16 +12,16 @@ import rich_click as click
 from ..core.progress import OnProgress
 from ..data.dataset import Dataset, read_data
 from ..insight.robustness.augmentation_training import (
-    Change,
-    TaughtTricks,
-    asked_tricks,
-    changes,
+    AreaChange,
+    AugmentationResult,
+    area_changes,
+    checked_kinds,
     train_with_augmentation,
 )
 from ..insight.robustness.curves import (
+    DatasetCurve,
+    DatasetRobustness,
     Perturbation,
-    SetCurve,
-    SetCurves,
     dataset_robustness,
     perturbations,
 )
@@ -84,7 +84,7 @@ def command(**values: Any) -> None:
         check_place(output)
     net = Network.load(options.net_file)
     perturbations(net.preprocessor)  # refuses nets that read texts before the data are read
-    asked = asked_tricks(net, options.train_with) if options.train_with else ()
+    asked = checked_kinds(net, options.train_with) if options.train_with else ()
     console, taught, after = words(), None, None
     with Stopping() as stopping, Meter(console, stopping.look) as meter:
         dataset = read_data(
@@ -124,7 +124,7 @@ class _Measured:
         self.learned = given.subset("train") if self.split == "test" else None
         self.on_progress, self.threads = on_progress, threads
 
-    def curves(self, net: Network, compared: bool = False) -> SetCurves:
+    def curves(self, net: Network, compared: bool = False) -> DatasetRobustness:
         """The curves of a net; ``compared``: with those of the literal comparison."""
         compare, (pictures, labels) = None, self.examples
         if compared and self.learned is not None and len(self.learned[1]):
@@ -138,16 +138,16 @@ class _Measured:
 
 
 def _taught(
-    before: SetCurves, taught: TaughtTricks | None, after: SetCurves | None
+    before: DatasetRobustness, taught: AugmentationResult | None, after: DatasetRobustness | None
 ) -> dict[str, Any]:
     if taught is None or after is None:
         return {}
-    changed = {change.trick: change.to_json() for change in changes(before, after)}
+    changed = {change.kind: change.to_json() for change in area_changes(before, after)}
     return {"trained": {**taught.to_json(), **after.to_json()}, "changes": changed}
 
 
 def _lines(
-    before: SetCurves, taught: TaughtTricks | None, after: SetCurves | None
+    before: DatasetRobustness, taught: AugmentationResult | None, after: DatasetRobustness | None
 ) -> Iterator[str]:
     """A line a dial: how far it goes, the curve, the accuracy where it is lowest, the areas."""
     compared = f", compared with {before.literal_n:,} training examples" if before.literal_n else ""
@@ -167,15 +167,19 @@ def _lines(
     yield "compared pixel by pixel"
     if taught is not None and after is not None:
         yield ""
-        yield from _changed(taught, changes(before, after))
+        yield from _changed(taught, area_changes(before, after))
 
 
 def _named(perturbation: Perturbation) -> str:
-    first, last, unit = perturbation.sizes[0], perturbation.sizes[-1], _UNITS[perturbation.unit]
+    first, last, unit = (
+        perturbation.sizes[0],
+        perturbation.sizes[-1],
+        _UNITS[perturbation.unit],
+    )
     return f"{_NAMES.get(perturbation.name, perturbation.name)} {first:g} to {last:g} {unit}"
 
 
-def _line(curve: SetCurve, longest: int) -> str:
+def _line(curve: DatasetCurve, longest: int) -> str:
     bars = _bars(curve.accuracies)
     return f"{bars:<{longest}}{100 * min(curve.accuracies):6.1f} %{curve.area:8.3f}"
 
@@ -186,16 +190,16 @@ def _bars(heights: Sequence[float]) -> str:
     return "".join(BARS[max(0, min(last, int(height * len(BARS))))] for height in heights)
 
 
-def _changed(taught: TaughtTricks, changed: Sequence[Change]) -> Iterator[str]:
+def _changed(taught: AugmentationResult, changed: Sequence[AreaChange]) -> Iterator[str]:
     """What became of each trick."""
     for change in changed:
         risen = f"{100 * (change.risen or 0):+6.1f} %"
         if change.after > change.before and change.gained is not None:
             risen += f", {100 * change.gained:.0f} % of what was missing"
-        how = "" if change.trick in taught.tricks else "not "
-        far = taught.shares.get(change.trick, 0.0)
+        how = "" if change.kind in taught.kinds else "not "
+        far = taught.ranges.get(change.kind, 0.0)
         if how and far:
             how = f"{100 * far:.0f} % "
-        yield f"{change.trick:<13}{change.before:.3f} -> {change.after:.3f} {risen} ({how}trained)"
-    if taught.longer > 1:
-        yield f"(trained for {taught.longer} times as many epochs as before)"
+        yield f"{change.kind:<13}{change.before:.3f} -> {change.after:.3f} {risen} ({how}trained)"
+    if taught.epochs_factor > 1:
+        yield f"(trained for {taught.epochs_factor} times as many epochs as before)"

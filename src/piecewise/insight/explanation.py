@@ -17,7 +17,7 @@ from ..inputs import layer_inputs
 from ..network import Network
 from ..trace.vote_ledger import Ledger
 from ..trace.walk import Walk
-from .attribution.coordinates import Places, places
+from .attribution.coordinates import Coordinates, input_coordinates
 from .attribution.patches import TopPatches, top_patches
 from .attribution.saliency import Attribution, attributions
 from .robustness.curves import Curve, example_robustness
@@ -68,7 +68,7 @@ class Explanation:
         return probabilities
 
     @property
-    def stack(self) -> str:
+    def voting_layer(self) -> str:
         """The name of the layer to whose maps votes are carried back."""
         return self.walk.voting_layer
 
@@ -79,12 +79,12 @@ class Explanation:
 
     @cached_property
     def carried_back(self) -> Ledger:
-        """The votes for the class, carried back to the maps of ``stack``."""
+        """The votes for the class, carried back to the maps of ``voting_layer``."""
         return self.votes_for(self.label)
 
     def votes_for(self, label: int) -> Ledger:
-        """The votes for any class, carried back to the maps of ``stack``."""
-        return self.walk.ledger(label, back_to=self.stack)
+        """The votes for any class, carried back to the maps of ``voting_layer``."""
+        return self.walk.ledger(label, back_to=self.voting_layer)
 
     @cached_property
     def attributions(self) -> list[Attribution]:
@@ -102,9 +102,9 @@ class Explanation:
         return example_robustness(net, self.example, self.label)
 
     @cached_property
-    def axes(self) -> Places:
+    def coordinates(self) -> Coordinates:
         """Where the cells of the input lie: pixels, hertz and seconds, or words."""
-        return places(self.net.preprocessor, self.example, self.original)
+        return input_coordinates(self.net.preprocessor, self.example, self.original)
 
     @cached_property
     def warning(self) -> str | None:

@@ -126,7 +126,9 @@ class _Predictions:
         indices: dict[int, None] = {}  # an ordered set
         for mistake in self.mistakes.mistakes:
             indices[int(self.chosen[mistake.index])] = None
-            indices |= {int(self.train_indices[near.index]): None for near in mistake.near}
+            indices |= {
+                int(self.train_indices[neighbor.index]): None for neighbor in mistake.neighbors
+            }
         for cell in self.cells:
             indices |= dict.fromkeys(cell["examples"])
         return list(indices)[:MAX_EXAMPLES]
@@ -136,7 +138,7 @@ class _Predictions:
         table = table_of(self.net, self.logits, self.data.labels[self.chosen])
         totals, order = table.totals, table.sorted_by("error").order[:MAX_TABLE_ROWS]
         return {
-            "outputs": table.answers,
+            "outputs": table.outputs,
             "total": table.total,
             "n": len(table),
             "rows": [
@@ -166,18 +168,18 @@ class _Predictions:
     def _mistake(self, mistake: Mistake) -> dict[str, Any]:
         return {
             "name": _shortened(mistake.name),
-            "label": _shortened(mistake.right),
-            "predicted": _shortened(mistake.answer),
+            "label": _shortened(mistake.label),
+            "predicted": _shortened(mistake.predicted),
             "probability": mistake.probability,
-            "label_probability": mistake.chance,
+            "label_probability": mistake.label_probability,
             "example": int(self.chosen[mistake.index]),
             "neighbors": [
                 {
-                    "label": _shortened(near.label),
-                    "distance": near.distance,
-                    "example": int(self.train_indices[near.index]),
+                    "label": _shortened(neighbor.label),
+                    "distance": neighbor.distance,
+                    "example": int(self.train_indices[neighbor.index]),
                 }
-                for near in mistake.near
+                for neighbor in mistake.neighbors
             ],
         }
 

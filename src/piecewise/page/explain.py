@@ -99,10 +99,10 @@ def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) 
         "sound": sound_url(explanation.original),
         "layers": layers_of(net, explanation.walk),
         "votes": votes,
-        "axes": explanation.axes.to_json(),
+        "axes": explanation.coordinates.to_json(),
         "facts": explanation.facts,
         "attributions": [
-            {"method": one.method, "label": one.label, "description": one.told}
+            {"method": one.method, "label": one.label, "description": one.description}
             for one in explanation.attributions
         ],
         "robustness": [_curve(one) for one in explanation.curves],
@@ -132,7 +132,7 @@ def _votes(
         for label, ledger in ledgers.items()
     }
     biases = {label: ledger.bias for label, ledger in ledgers.items()}
-    return gradients, {"layer": explanation.stack, "labels": shown, "biases": biases}
+    return gradients, {"layer": explanation.voting_layer, "labels": shown, "biases": biases}
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
@@ -143,11 +143,11 @@ def _curve(curve: Curve) -> dict[str, Any]:
             "perturbation": perturbation.name,
             "unit": perturbation.unit,
             "sizes": list(perturbation.sizes),
-            "unchanged_index": perturbation.as_it_is,
+            "unchanged_index": perturbation.unchanged_index,
             "label": curve.label,
             "probabilities": curve.probabilities[:, curve.label].tolist(),
             "predicted": curve.logits.argmax(axis=1).tolist(),
-            "equal_pixels": list(curve.same),
+            "equal_pixels": list(curve.equal_pixels),
             "below": curve.below and _changed_prediction(curve.below),
             "above": curve.above and _changed_prediction(curve.above),
         }
@@ -156,13 +156,13 @@ def _curve(curve: Curve) -> dict[str, Any]:
 
 
 def _changed_prediction(change: Break) -> dict[str, Any]:
-    lost = change.lost
+    lost = change.lost_match
     return {
         "size": change.size,
-        "predicted": change.answer,
+        "predicted": change.predicted,
         "lost": lost
         and {
-            "layer": lost.stack,
+            "layer": lost.layer,
             "map": lost.feature,
             "before": lost.before,
             "after": lost.after,

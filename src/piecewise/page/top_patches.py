@@ -42,12 +42,12 @@ def top_patches_data(
         nonlocal bytes_left
         image, sound = _image(match), None
         if originals is not None and train_indices is not None and bytes_left > 0:
-            sound = _sound(net, originals[int(train_indices[match.example])], match)
+            sound = _sound(net, originals[int(train_indices[match.index])], match)
         bytes_left -= len(image or "") + len(sound or "")
         values = {"value": match.value, "image": image, "sound": sound}
         if match.patch.ndim == 3:
-            return {**values, "description": f"{match.name}: {match.told}"}
-        return {**values, "description": match.told, "title": match.name}
+            return {**values, "description": f"{match.name}: {match.description}"}
+        return {**values, "description": match.description, "title": match.name}
 
     return [
         {

@@ -31,7 +31,7 @@ class Axis:
     spans: tuple[Span, ...]
     labels: tuple[str, ...]
 
-    def told(self, start: int, stop: int) -> str:
+    def describe(self, start: int, stop: int) -> str:
         """The cells from ``start`` to before ``stop``, in words."""
         if stop <= start:
             return f"no {self.name}"
@@ -57,7 +57,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Places:
+class Coordinates:
     """Both axes of an input. ``kind``: that of its preparation, "texts" where its cells are
     positions, with no rows of their own."""
 
@@ -65,16 +65,16 @@ class Places:
     rows: Axis
     columns: Axis
 
-    def told(self, row: int, column: int) -> str:
+    def describe(self, row: int, column: int) -> str:
         """One cell, in words."""
-        return self.field_told(Field(row, row + 1, column, column + 1))
+        return self.describe_field(Field(row, row + 1, column, column + 1))
 
-    def field_told(self, field: Field) -> str:
+    def describe_field(self, field: Field) -> str:
         """The cells of a field, in words."""
-        columns = self.columns.told(field.left, field.right)
+        columns = self.columns.describe(field.left, field.right)
         if self.kind == "texts":
             return columns
-        rows = self.rows.told(field.top, field.bottom)
+        rows = self.rows.describe(field.top, field.bottom)
         return f"{columns}, {rows}" if self.kind == "sounds" else f"{rows}, {columns}"
 
     def to_json(self) -> dict[str, Any]:
@@ -86,9 +86,9 @@ class Places:
         }
 
 
-def places(
+def input_coordinates(
     preprocessor: Preprocessor, example: npt.NDArray[Any] | None = None, raw: object = None
-) -> Places:
+) -> Coordinates:
     """Where the cells of inputs stand.
 
     ``example``: the input itself, which texts need. ``raw``: what it was made of: with a `Sound`,
@@ -101,17 +101,19 @@ def places(
     if isinstance(preprocessor, TextPreprocessor):
         if example is None or example.ndim != 1:
             got = "no numbers" if example is None else f"an array of the shape {example.shape}"
-            raise DataError(f"places: got {got}, wanted the words of a text (positions,)")
+            raise DataError(
+                f"input_coordinates: got {got}, wanted the words of a text (positions,)"
+            )
         return _of_texts(preprocessor, example, raw if isinstance(raw, str) else None)
     if example is not None and example.ndim == 1:  # words of a net without their dictionary
         labels = [f"word {number}" for number in example.tolist()]
-        return Places("texts", _one_row("words"), _counted("word", "words", labels))
+        return Coordinates("texts", _one_row("words"), _counted("word", "words", labels))
     _, height, width = preprocessor.shape
     rows, columns = (
         _counted(name, "pixels", [f"{name} {index}" for index in range(size)])
         for name, size in (("row", height), ("column", width))
     )
-    return Places(preprocessor.kind, rows, columns)
+    return Coordinates(preprocessor.kind, rows, columns)
 
 
 def _counted(name: str, unit: str, labels: list[str]) -> Axis:
@@ -123,7 +125,7 @@ def _one_row(unit: str) -> Axis:
     return _counted("text", unit, [""])
 
 
-def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Places:
+def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Coordinates:
     """Rows are bands; a step goes from half a hop before its middle to half a hop after it."""
     first = 0 if sound is None else preprocessor.first_step(sound)
     step = preprocessor.hop / preprocessor.rate
@@ -135,7 +137,7 @@ def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Places:
     seconds = [f"{(low + high) / 2:.3f} s" for low, high in times]
     hertz = preprocessor.hertz
     bands = [f"{low:,.0f} to {high:,.0f} Hz" for low, high in hertz]
-    return Places(
+    return Coordinates(
         "sounds",
         Axis("band", "hertz", tuple(hertz), tuple(bands)),
         Axis("step", "seconds", tuple(times), tuple(seconds)),
@@ -144,7 +146,7 @@ def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Places:
 
 def _of_texts(
     preprocessor: TextPreprocessor, numbers: npt.NDArray[Any], text: str | None
-) -> Places:
+) -> Coordinates:
     written = preprocessor.decode(numbers, text)
     labels = [
         f"{word} (unknown)" if number == UNKNOWN else word if number != PADDING else ""
@@ -152,4 +154,4 @@ def _of_texts(
     ]
     name = "word" if preprocessor.units == "words" else "letter"
     columns = _counted(name, preprocessor.units, labels)
-    return Places("texts", _one_row(preprocessor.units), columns)
+    return Coordinates("texts", _one_row(preprocessor.units), columns)

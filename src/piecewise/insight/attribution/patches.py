@@ -28,7 +28,7 @@ from ...network import Network
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution, Pool
 from ...trace.arithmetic import Position
-from .coordinates import places
+from .coordinates import input_coordinates
 from .receptive_field import Field, receptive_field
 
 MOST_EXAMPLES = 20_000
@@ -39,35 +39,64 @@ _VALUES = 1 << 24  # numbers of inputs that go through the layers at a time
 
 @dataclass(frozen=True)
 class PatchMatch:
-    """A place where a feature matches: the ``example``'s number among those given, and its name;
-    the ``place`` and the ``value`` there; the ``field`` of the input that it depends on, in words
-    in ``told``; and the ``patch``, the example's own numbers in it."""
+    """A patch of an example, and how much it activates a feature.
 
-    example: int
+    Attributes
+    ----------
+    index : int
+        Index of the example.
+    name : str
+        Name of the example.
+    position : Position
+        Layer, feature, row and column of the activation.
+    value : float
+        The activation.
+    field : Field
+        Receptive field of the activation, in cells of the input.
+    description : str
+        The receptive field in words.
+    patch : array
+        The input values in the receptive field.
+    """
+
+    index: int
     name: str
-    place: Position
+    position: Position
     value: float
     field: Field
-    told: str
+    description: str
     patch: Array
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields."""
-        plain = {**vars(self), "place": list(self.place), "field": list(self.field)}
+        plain = {**vars(self), "position": list(self.position), "field": list(self.field)}
         return {**plain, "patch": self.patch.tolist()}
 
 
 @dataclass(frozen=True)
 class TopPatches:
-    """What a feature looks for: the ``best`` matches, the largest number first, and the ``worst``,
-    the smallest first; each of another example. ``looked_at``: examples, of those ``given``."""
+    """The patches that activate a feature most and least; at most one per example.
+
+    Attributes
+    ----------
+    layer, feature : str, int
+        The feature.
+    best : tuple of PatchMatch
+        The largest activations, largest first.
+    worst : tuple of PatchMatch
+        The smallest activations, smallest first.
+    n_searched : int
+        Number of examples that were searched.
+    n_examples : int
+        Number of examples that were passed.
+    """
 
     layer: str
     feature: int
     best: tuple[PatchMatch, ...]
     worst: tuple[PatchMatch, ...]
-    looked_at: int
-    given: int
+    n_searched: int
+    n_examples: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields."""
@@ -84,20 +113,54 @@ def top_patches(
     names: Sequence[str] = (),
     raw: Callable[[int], Any] | None = None,
 ) -> TopPatches:
-    """The ``most`` examples of ``pictures`` (N, ...) with the largest, and with the smallest,
-    number of a layer's map, and where in them that is.
+    """Find the patches of examples that activate a feature most and least.
 
-    Of equal ones the first. (After a ReLU the smallest are zeros, all alike: the layer before it
-    tells what matches worst.) ``names``: of the examples. ``raw``: gives what an example was
-    before it was prepared, by its number, so that seconds are told as in its recording, and unknown
-    words as they were written (see `places`). More than `MOST_EXAMPLES` are sampled evenly.
-    LimitError where there is no such map, DataError where the examples do not fit.
+    Of equal activations, the first example counts. After a ReLU the smallest activations are all
+    zero; for the worst matches, use the layer before it.
+
+    Parameters
+    ----------
+    net : Network
+        The net.
+    pictures : array (N, channels, height, width) or (N, positions)
+        Preprocessed examples. Of more than 20,000, every n-th is searched.
+    layer : str
+        Name of the layer, such as "conv1".
+    feature : int
+        Channel of the layer's output, from 0.
+    most : int, default 9
+        Number of patches on each side, at most 1,000.
+    names : sequence of str, optional
+        One name per example; its index by default.
+    raw : callable, optional
+        Returns the original of an example by its index. With it, descriptions give the seconds of
+        the recording, and unknown words as they were written.
+
+    Returns
+    -------
+    TopPatches
+
+    Raises
+    ------
+    LimitError
+        If the layer or the feature does not exist.
+    DataError
+        If the examples do not fit the net.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(20, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> top = pw.top_patches(net, xo.inputs, "conv1", 0, most=3)
+    >>> len(top.best), top.best[0].patch.shape
+    (3, (1, 3, 3))
     """
     stage = _stage(net, layer, feature)
     count, given = int(checked("most", _SHOWN, most)), check_inputs(net, pictures[:1])
     if len(names) not in (0, len(pictures)):
         got = f"{len(names)} names for {len(pictures)} examples"
-        raise DataError(f"looks_for: got {got}, wanted one each")
+        raise DataError(f"top_patches: got {got}, wanted one each")
     chosen = np.arange(min(len(pictures), MOST_EXAMPLES)) * len(pictures)
     chosen //= max(1, len(chosen))
     probe = _probe(net, stage, int(feature))
@@ -173,14 +236,14 @@ class _Asked:
         row, column = (int(at) for at in np.unravel_index((sign * plane).argmax(), plane.shape))
         field = receptive_field(net.architecture, self.layer, row, column)
         text = example if example.ndim == 1 else None
-        where = places(net.preprocessor, text, self.raw and self.raw(index))
+        where = input_coordinates(net.preprocessor, text, self.raw and self.raw(index))
         return PatchMatch(
             index,
             str(self.names[index]) if len(self.names) else str(index),
             Position(self.layer, self.feature, row, column),
             float(plane[row, column]),
             field,
-            where.field_told(field),
+            where.describe_field(field),
             np.array(field.cut(example)),
         )
 

@@ -39,18 +39,27 @@ _VALUES = 1 << 22  # numbers of covered inputs that are made at a time
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much each cell of an input mattered for a class.
+    """A saliency map: how much each cell of an input contributes to the score of a class.
 
-    ``method``: how that was asked; ``told``: the same with its figures, in words. ``label``: the
-    class's number. ``values``: (rows, columns) of the input; of a text (1, positions); above zero
-    speaks for the class. ``unit``: what they count: "logit", or "strength", which has no measure.
+    Attributes
+    ----------
+    method : str
+        "occlusion", "gradient x input" or "Grad-CAM".
+    label : int
+        Class number.
+    values : float32 array (rows, columns) of the input, or (1, positions) of a text
+        Values above zero are evidence for the class, below zero against it.
+    unit : str
+        "logit", or "strength" for values without a unit.
+    description : str
+        The method and its parameters in words.
     """
 
     method: str
     label: int
     values: Float32
     unit: str
-    told: str = ""
+    description: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields; ``values`` a list of rows."""
@@ -58,7 +67,47 @@ class Attribution:
 
 
 def attributions(net: Network, example: Array, label: int | None = None) -> list[Attribution]:
-    """All that can be asked of a net about one input: Grad-CAM only where it has maps."""
+    """Compute saliency maps of one input by all methods that fit the net.
+
+    Occlusion (Zeiler and Fergus, 2014), gradient x input (Shrikumar et al., 2016) and, for nets
+    with feature maps, Grad-CAM (Selvaraju et al., 2017).
+
+    Parameters
+    ----------
+    net : Network
+        The net.
+    example : array (channels, height, width) or (positions,)
+        A preprocessed input.
+    label : int, optional
+        Class number; the predicted class by default.
+
+    Returns
+    -------
+    list of Attribution
+
+    Raises
+    ------
+    LimitError
+        If there is no such class.
+    DataError
+        If the example does not fit the net.
+
+    References
+    ----------
+    M. Zeiler and R. Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
+    A. Shrikumar et al., "Not Just a Black Box: Learning Important Features Through Propagating
+    Activation Differences", 2016.
+    R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+    Localization", ICCV 2017.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(1, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> [one.method for one in pw.attributions(net, xo.inputs[0])]
+    ['occlusion', 'gradient x input', 'Grad-CAM']
+    """
     label = _label(net, example, label)
     found = [occlusion(net, example, label), gradient_times_input(net, example, label)]
     if _maps(net):
@@ -91,8 +140,10 @@ def occlusion(
     spans = [(slice(top, top + high), slice(left, left + wide)) for top in tops for left in lefts]
     cover, name = _cover(net, x)
     falls = _falls(net, x, label, spans, cover)
-    told = f"{high}x{wide} cells at a time covered with {name}"
-    return Attribution(OCCLUSION, label, _means(falls, spans, (height, width)), "logit", told)
+    description = f"{high}x{wide} cells at a time covered with {name}"
+    return Attribution(
+        OCCLUSION, label, _means(falls, spans, (height, width)), "logit", description
+    )
 
 
 def _words_occluded(net: Network, words: Array, label: int, side: int | None) -> Attribution:
@@ -107,8 +158,8 @@ def _words_occluded(net: Network, words: Array, label: int, side: int | None) ->
     falls = _falls(net, words, label, spans, np.where(words == PADDING, PADDING, unknown))
     values = _means(falls, [(slice(0, 1), span) for span in spans], (1, count))
     values[0, words == PADDING] = 0
-    told = f"{side} {units if side > 1 else units[:-1]} at a time made unknown"
-    return Attribution(OCCLUSION, label, values, "logit", told)
+    description = f"{side} {units if side > 1 else units[:-1]} at a time made unknown"
+    return Attribution(OCCLUSION, label, values, "logit", description)
 
 
 def gradient_times_input(net: Network, example: Array, label: int | None = None) -> Attribution:
@@ -123,8 +174,8 @@ def gradient_times_input(net: Network, example: Array, label: int | None = None)
     # In a column of a text's picture all but one are zero: their sum is exact in any order.
     planes = products.sum(axis=1, keepdims=True) if _is_text(net, example) else products
     values = np.add.accumulate(planes, axis=0)[-1]
-    told = "the logit's slope by each number, times the number"
-    return Attribution(GRADIENT, label, values.astype(np.float32), "logit", told)
+    description = "the logit's slope by each number, times the number"
+    return Attribution(GRADIENT, label, values.astype(np.float32), "logit", description)
 
 
 def grad_cam(
@@ -156,8 +207,8 @@ def grad_cam(
     for weight, plane in zip(weights, stack, strict=True):
         strength += weight * plane
     values = _spread(net, layer, np.maximum(strength, 0), _is_text(net, example))
-    told = f"the maps of {layer}, as far as the logit rises with them"
-    return Attribution(GRAD_CAM, label, values, "strength", told)
+    description = f"the maps of {layer}, as far as the logit rises with them"
+    return Attribution(GRAD_CAM, label, values, "strength", description)
 
 
 def _spread(net: Network, layer: str, strength: Array, is_text: bool) -> Float32:

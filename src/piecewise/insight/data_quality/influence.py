@@ -36,16 +36,30 @@ is an accident of its training, and would drown what is looked for."""
 
 @dataclass(frozen=True)
 class Influence:
-    """What was left out: its ``name`` and the ``indices`` of its examples.
+    """The influence of one training example, or of one group of them, on predictions.
 
-    ``harm``: how much the mean loss (minus the logarithm of the right class's chance, 4.6 at most)
-    of what was asked falls without it; ``noise``: the scatter
-    of that over all that was left out, the middle half of it, as a deviation. ``probability``: of
-    the right class, mean over what was asked, by nets that learned from it all;
-    ``without``: by the nets that did not learn from this. ``answers`` and ``answers_without``: the
-    classes they named. ``doubt``: the mean loss of its own labels by nets that did not learn from
-    it: high if the label is wrong, or the example like no other. ``score``: what they are sorted
-    by, see `influential_examples`.
+    Attributes
+    ----------
+    name : str
+        Name of the example or group.
+    indices : tuple of int
+        Indices of its training examples.
+    score : float
+        The score that results are sorted by; see `influential_examples`.
+    harm : float
+        Decrease of the mean loss of the queries when the nets train without it. Losses are cut off
+        at 4.6, a probability of 1 %.
+    noise : float
+        Standard deviation of ``harm`` over all that was left out, estimated by the median absolute
+        deviation.
+    label_loss : float
+        Mean loss of its own labels by nets that did not train on it. It is high for wrong labels
+        and for unusual examples.
+    probability, probability_without : float or None
+        Mean probability of the expected classes by nets trained on all examples, and by nets
+        trained without it.
+    predictions, predictions_without : tuple of str
+        Predicted classes of the queries by the same nets.
     """
 
     name: str
@@ -53,26 +67,29 @@ class Influence:
     score: float
     harm: float
     noise: float
-    doubt: float
+    label_loss: float
     probability: float | None
-    without: float | None
-    answers: tuple[str, ...]
-    answers_without: tuple[str, ...]
+    probability_without: float | None
+    predictions: tuple[str, ...]
+    predictions_without: tuple[str, ...]
 
     @property
-    def changes(self) -> bool:
-        """Whether any answer to what was asked is another one without it."""
-        return self.answers != self.answers_without
+    def changes_prediction(self) -> bool:
+        """Whether the prediction of any query changes without it."""
+        return self.predictions != self.predictions_without
 
     @property
-    def own_chance(self) -> float:
-        """How likely nets without it find its own labels: the mean, as the doubt has it."""
-        return max(0.0, (math.exp(-self.doubt) - LEAST_CHANCE) / (1 - LEAST_CHANCE))
+    def label_probability(self) -> float:
+        """Mean probability of its own labels by nets that did not train on it (geometric mean)."""
+        return max(0.0, (math.exp(-self.label_loss) - LEAST_CHANCE) / (1 - LEAST_CHANCE))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields, and whether the answer changes."""
-        lists = {"indices": list(self.indices), "answers": list(self.answers)}
-        without = {"answers_without": list(self.answers_without), "changes": self.changes}
+        """The fields as plain values, and whether a prediction changes."""
+        lists = {"indices": list(self.indices), "predictions": list(self.predictions)}
+        without = {
+            "predictions_without": list(self.predictions_without),
+            "changes_prediction": self.changes_prediction,
+        }
         return {**vars(self), **lists, **without}
 
 
@@ -96,8 +113,8 @@ def influential_examples(
     net: Network,
     pictures: npt.ArrayLike,
     labels: npt.ArrayLike,
-    asked: npt.ArrayLike | None = None,
-    right: npt.ArrayLike | None = None,
+    queries: npt.ArrayLike | None = None,
+    expected: npt.ArrayLike | None = None,
     *,
     groups: Sequence[str] | npt.NDArray[np.str_] | None = None,
     names: Sequence[str] = (),
@@ -107,23 +124,73 @@ def influential_examples(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> list[Influence]:
-    """What made the net answer as it does, most harmful first: examples, or ``groups`` (N,) of
-    them, each left out in turn while nets are taught anew (and ``net`` stays as it is).
+    """Find the training examples that caused predictions, by leave-one-out retraining.
 
-    ``pictures`` and ``labels`` (N,): what it learned from, with ``names`` if there are any.
-    ``asked`` and ``right`` (M,): what was answered wrongly, and the classes that a person says are
-    right. The ``score`` that sorts is how far the loss of these falls beyond the scatter that
-    training has anyway (`BEYOND`), in units of it, plus the `doubt` of the left-out label itself: a
-    label that nets without it doubt is the likelier cause. With no question, the doubt alone.
+    New nets are trained, each without one example or group (``net`` is not changed). The score is
+    the decrease of the queries' loss that exceeds the noise of training, in units of this noise,
+    plus the loss of the left-out labels themselves: among equally harmful examples, one with a
+    doubtful label is the likelier cause. Without queries, the score is the label loss alone. Basu
+    et al. (2021) show why faster approximations by influence functions (Koh and Liang, 2017) are
+    fragile for deep nets.
 
-    What is taught is ``layers`` for ``epochs``, or what the net itself was; where that is much
-    work, its recipe is cut short, and small layers learn in the place of large ones (`cost` tells
-    which). ``seeds``: over so many it is averaged. ``on_progress``, ``threads``: see
-    `side_by_side`. The same arguments give the same bits, for any number of threads. Raises
-    DataError, LimitError, TrainingError.
+    Parameters
+    ----------
+    net : Network
+        The net whose layers, recipe and preprocessor are used.
+    pictures : array (N, channels, height, width) or (N, positions)
+        The training examples.
+    labels : array of int (N,)
+        Their class numbers.
+    queries : array (M, ...) or one example, optional
+        Inputs whose predictions are to be explained, such as mistakes.
+    expected : array of int (M,) or int, optional
+        The true labels of the queries.
+    groups : sequence of str (N,), optional
+        Leaves out one group at a time instead of one example.
+    names : sequence of str (N,), optional
+        Names of the examples.
+    layers, epochs : str, int, optional
+        Layers and epochs of the nets that are trained. By default those of ``net``, or fewer
+        epochs and small layers where the cost is high (`retraining_cost`).
+    seeds : int, default 2
+        Number of seeds that results are averaged over.
+    on_progress : callable, optional
+        Receives `Progress`.
+    threads : int, optional
+        Number of threads; all processors by default. The result is the same for any number.
+
+    Returns
+    -------
+    list of Influence
+        The highest score first.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit the net or each other.
+    LimitError
+        If the net has no recipe, or the cost is too high.
+    TrainingError
+        If training diverges.
+
+    References
+    ----------
+    P. W. Koh and P. Liang, "Understanding Black-box Predictions via Influence Functions", ICML
+    2017.
+    S. Basu, P. Pope and S. Feizi, "Influence Functions in Deep Learning Are Fragile", ICLR 2021.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(12, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), xo.classes, 0, xo.preprocessor)
+    >>> history = pw.train(net, xo.inputs, xo.labels, pw.Recipe(epochs=2, batch_size=4))
+    >>> ranking = pw.influential_examples(net, xo.inputs, xo.labels, epochs=2, seeds=1)
+    >>> len(ranking)
+    12
     """
     given, known = check_examples(net, pictures, labels)
-    question = _question(net, asked, right)
+    question = _question(net, queries, expected)
     left_out = _left_out(len(known), groups, names)
     price = cost(net, len(known), len(left_out), layers=layers, epochs=epochs, seeds=seeds)
     teacher = _Teacher(net, given, known, question, price)
@@ -213,10 +280,10 @@ def _ranked(
         harms = [_mean([one.asked for one in some]) - before for some in without]
     noise, middle = _scatter(harms), _middle(harms)
     made = []
-    for (name, indices), some, harm, doubt in zip(
+    for (name, indices), some, harm, label_loss in zip(
         left_out.items(), without, harms, doubts, strict=True
     ):
-        score = doubt + (max(0.0, (harm - middle) / noise - BEYOND) if noise else 0.0)
+        score = label_loss + (max(0.0, (harm - middle) / noise - BEYOND) if noise else 0.0)
         made.append(
             Influence(
                 name,
@@ -224,7 +291,7 @@ def _ranked(
                 score,
                 harm,
                 noise,
-                doubt,
+                label_loss,
                 _chance(with_all) if asks else None,
                 _chance(some) if asks else None,
                 _named(classes, with_all),
@@ -271,7 +338,9 @@ def _scatter(numbers: list[float]) -> float:
 def _question(net: Network, asked: npt.ArrayLike | None, right: npt.ArrayLike | None) -> _Question:
     """What was asked, checked; one picture without its first axis is one, too."""
     if (asked is None) != (right is None):
-        raise DataError("culprits: got asked or right alone, wanted both, or none of them")
+        raise DataError(
+            "influential_examples: got queries or expected only, wanted both or neither"
+        )
     if asked is None or right is None:
         return _Question(np.empty(0), np.empty(0, np.int64))
     given = np.asarray(asked)
@@ -286,7 +355,9 @@ def _left_out(
     """What is left out in turn, by its name: each example, or each group, in the order of the
     first of each."""
     if len(names) not in (0, count):
-        raise DataError(f"culprits: got {len(names)} names, wanted {count}, one per picture")
+        raise DataError(
+            f"influential_examples: got {len(names)} names, wanted {count}, one per picture"
+        )
     sets: dict[str, tuple[int, ...]]
     if groups is None:
         told = list(names) or [f"example {index}" for index in range(count)]
@@ -295,14 +366,16 @@ def _left_out(
         sets = {name: (index,) for index, name in enumerate(told)}
     else:
         if len(groups) != count:
-            raise DataError(f"culprits: got {len(groups)} groups, wanted {count}, one per picture")
+            raise DataError(
+                f"influential_examples: got {len(groups)} groups, wanted {count}, one per picture"
+            )
         found: dict[str, list[int]] = {}
         for index, group in enumerate(groups):
             found.setdefault(str(group), []).append(index)
         sets = {name: tuple(indices) for name, indices in found.items()}
     if len(sets) < 2:
         raise DataError(
-            f"culprits: got {shown(sorted(sets))} to leave out, wanted two or more, so that "
-            "something is left to learn from"
+            f"influential_examples: got {shown(sorted(sets))} to leave out, wanted two or more: "
+            "nets train on the rest"
         )
     return sets

@@ -32,7 +32,7 @@ from ...training.train import train
 from ..retraining.parallel_training import side_by_side
 
 FOLDS, REPEATS = 5, 2
-SURE = 0.9
+CONFIDENT = 0.9
 """How sure the first round must be of another label, for the second not to learn from an example.
 """
 
@@ -45,11 +45,11 @@ class LabelIssue:
 
     index: int
     name: str
-    part: str
-    given: str
-    likely: str
-    doubt: float
-    sure: float
+    split: str
+    label: str
+    predicted: str
+    error_probability: float
+    probability: float
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields."""
@@ -78,7 +78,7 @@ def find_label_issues(
         ("most", Integer(1, 1_000_000_000, optional=True), most),
         ("seed", SEED, seed),
     ):
-        checked(f"suspects: {name}", limit, value)
+        checked(f"find_label_issues: {name}", limit, value)
     data = as_dataset(data, on_progress)
     asked = _Asked.of(data, layers, seed)
     logits = asked.answers(on_progress, threads)
@@ -122,7 +122,7 @@ class _Asked:
             learned,
             layers=layers,
             quick=True,
-            tricks=augmentation_for(pictures, data.preprocessor),
+            augmentation=augmentation_for(pictures, data.preprocessor),
             seed=seed,
         )
         return cls(data, np.flatnonzero(chosen), pictures, labels, groups, folds, plan)
@@ -189,7 +189,7 @@ class _Asked:
         chances = exp(log_softmax(logits / _temperature(logits, self.labels)))
         others = chances.copy()
         others[np.arange(len(others)), self.labels] = 0
-        kept = others.max(axis=1) <= SURE
+        kept = others.max(axis=1) <= CONFIDENT
         for label in np.unique(self.labels).tolist():
             of_class = self.labels == label
             if 2 * kept[of_class].sum() < of_class.sum():
@@ -212,10 +212,10 @@ def _ranked(data: Dataset, asked: _Asked, logits: Float64, most: int | None) -> 
     order = order[asked.judged[order]]
     likely = chances.argmax(axis=1)
     order = order[likely[order] != labels[order]] if most is None else order[:most]
-    return [_suspect(data, asked, index, chances[index]) for index in order.tolist()]
+    return [_issue(data, asked, index, chances[index]) for index in order.tolist()]
 
 
-def _suspect(data: Dataset, asked: _Asked, index: int, chances: Float64) -> LabelIssue:
+def _issue(data: Dataset, asked: _Asked, index: int, chances: Float64) -> LabelIssue:
     place, label = int(asked.places[index]), int(asked.labels[index])
     return LabelIssue(
         place,

@@ -53,7 +53,7 @@ class KernelSnapshot:
     kernels: Float32
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """When it was, and how wrong the net then was."""
         parts = [f"step {self.step:,}" if self.epoch is None else f"epoch {self.epoch}"]
         parts += [f"loss {self.loss:.4g}"] if self.loss is not None else []
@@ -67,7 +67,7 @@ class KernelSnapshot:
 
 class KernelHistory:
     """Give it to training as ``on_progress``, and it keeps the kernels of ``layer`` as they are now
-    and at the end of each epoch: `train(net, pictures, labels, on_progress=Film(net))`.
+    and at the end of each epoch: `train(net, pictures, labels, on_progress=KernelHistory(net))`.
 
     ``feature``: only that one's kernel. ``examples``: pictures and class numbers, whose total error
     (`error_table`) is then noted, too; that asks the net about all of them after every epoch. The
@@ -87,13 +87,13 @@ class KernelHistory:
         self._net, self.layer = net, layer
         features = len(kernels(net, layer))
         wanted = Integer(0, features - 1, optional=True)
-        self.feature: int | None = checked("film: feature", wanted, feature)
+        self.feature: int | None = checked("KernelHistory: feature", wanted, feature)
         self._examples = examples and check_examples(net, *examples)
         size = self._now().size
         if 3 * size > MOST_NUMBERS:
             raise LimitError(
-                f"film: got {size:,} numbers of {layer}, wanted at most {MOST_NUMBERS // 3:,}; "
-                "choose one feature"
+                f"KernelHistory: got {size:,} numbers of {layer}, wanted at most "
+                f"{MOST_NUMBERS // 3:,}; choose one feature"
             )
         self._most = min(MOST_FRAMES, MOST_NUMBERS // size)
         self._every, self._count = 1, 0  # frames that were left out, and seen, since the start
@@ -102,12 +102,12 @@ class KernelHistory:
         self._last = KernelSnapshot(0, 0, None, self._error(self._start), self._now().copy())
 
     @property
-    def frames(self) -> tuple[KernelSnapshot, ...]:
+    def snapshots(self) -> tuple[KernelSnapshot, ...]:
         """The oldest first."""
         return (*self._kept, self._last)
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.snapshots)
 
     def __call__(self, progress: Progress) -> None:
         """Look at the net, if an epoch has just ended."""
@@ -147,30 +147,32 @@ class KernelHistory:
     # How it looks.
 
     def __repr__(self) -> str:
-        return f"Film({self.layer}: {len(self)} frames, to {self._last.told})"
+        return f"KernelHistory({self.layer}: {len(self)} frames, to {self._last.description})"
 
     def lines(self) -> Iterator[str]:
         """A line a frame."""
-        return (frame.told for frame in self.frames)
+        return (frame.description for frame in self.snapshots)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: layer, feature (None: all), frames."""
-        frames = [frame.to_json() for frame in self.frames]
-        return {"layer": self.layer, "feature": self.feature, "frames": frames}
+        frames = [frame.to_json() for frame in self.snapshots]
+        return {"layer": self.layer, "feature": self.feature, "snapshots": frames}
 
     def _repr_html_(self) -> str:
         """Some frames side by side, evenly chosen; and how loss and error fell."""
-        frames, last = self.frames, len(self) - 1
+        frames, last = self.snapshots, len(self) - 1
         chosen = sorted({round(at * last / (SHOWN - 1)) for at in range(SHOWN)})
-        pictures = "".join(
-            '<figure style="display:inline-block;margin:4px;vertical-align:top">'
-            f'<img src="{data_address(png(self._enlarged(frames[at], 112)))}" '
-            f'alt="{escape(self.layer)}, {frames[at].told}" '
-            f'style="image-rendering:pixelated"><figcaption>{frames[at].told.replace(", ", "<br>")}'
-            "</figcaption></figure>"
-            for at in chosen
-        )
+        pictures = "".join(self._figure(frames[at]) for at in chosen)
         return f"<div><p><b>{escape(self._title())}</b></p>{pictures}<br>{self._charts()}</div>"
+
+    def _figure(self, snapshot: KernelSnapshot) -> str:
+        description = snapshot.description
+        return (
+            '<figure style="display:inline-block;margin:4px;vertical-align:top">'
+            f'<img src="{data_address(png(self._enlarged(snapshot, 112)))}" '
+            f'alt="{escape(self.layer)}, {description}" style="image-rendering:pixelated">'
+            f"<figcaption>{description.replace(', ', '<br>')}</figcaption></figure>"
+        )
 
     def save(self, path: str | os.PathLike[str], seconds: float = 0.25) -> None:
         """Write the film, ``seconds`` a frame and the last one longer, as an animated PNG or GIF,
@@ -182,11 +184,11 @@ class KernelHistory:
         kind = ENDINGS.get(place.suffix.lower())
         if kind is None:
             raise LimitError(
-                f"film: got {shown(place.suffix)}, wanted a file's name that ends in "
+                f"KernelHistory: got {shown(place.suffix)}, wanted a file's name that ends in "
                 f"{' or '.join(ENDINGS)}"
             )
-        first, *others = [Image.fromarray(self._enlarged(one, _WIDE)) for one in self.frames]
-        time = round(1_000 * checked("film: seconds", _SECONDS, seconds))
+        first, *others = [Image.fromarray(self._enlarged(one, _WIDE)) for one in self.snapshots]
+        time = round(1_000 * checked("KernelHistory: seconds", _SECONDS, seconds))
         times = [time] * len(others) + [max(time, 1_500)] if others else time
         try:
             with atomic_writer(place) as file:
@@ -204,7 +206,7 @@ class KernelHistory:
 
     def _largest(self) -> float:
         """Of all frames, so that one colour is one number throughout."""
-        return max(float(np.abs(frame.kernels).max()) for frame in self.frames)
+        return max(float(np.abs(frame.kernels).max()) for frame in self.snapshots)
 
     def _enlarged(self, frame: KernelSnapshot, wide: int) -> Pixels:
         """A frame as pixels, about so many wide or high."""
@@ -213,7 +215,7 @@ class KernelHistory:
         return drawn.repeat(times, axis=0).repeat(times, axis=1)
 
     def _charts(self) -> str:
-        frames = self.frames
+        frames = self.snapshots
         losses = [(frame.step, frame.loss) for frame in frames if frame.loss is not None]
         errors = [(frame.step, frame.error) for frame in frames if frame.error is not None]
         charts = []

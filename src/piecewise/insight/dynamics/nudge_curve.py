@@ -47,12 +47,12 @@ class NudgeCurve:
 
     name: str
     index: tuple[int, ...]
-    of: str
+    loss_name: str
     n: int
     values: tuple[float, ...]
     losses: tuple[float, ...]
-    slope: float
-    nudged: float | None
+    gradient: float
+    numerical_gradient: float | None
 
     @property
     def value(self) -> float:
@@ -72,7 +72,7 @@ class NudgeCurve:
         return self.values[best], self.losses[best]
 
     @property
-    def told(self) -> str:
+    def parameter(self) -> str:
         """The parameter's name and place."""
         return f"{self.name}[{', '.join(map(str, self.index))}]"
 
@@ -83,15 +83,15 @@ class NudgeCurve:
         first = middle % step  # so that today's is among those that are drawn
         losses = self.losses[first::step]
         pictures = f"{self.n:,} picture{'s' * (self.n != 1)}"
-        yield f"{self.of} loss of {pictures} over {self.told}"
+        yield f"{self.loss_name} loss of {pictures} over {self.parameter}"
         yield f"  {max(self.losses):.6g}"
         yield from (f"  {row}" for row in bars(losses))
         mark = middle // step
         yield f"  {'^':>{mark + 1}} today {self.value:.6g}: loss {self.loss:.6g}"
         yield f"  from {self.values[0]:.6g} to {self.values[-1]:.6g}, lowest {min(self.losses):.6g}"
-        yield f"  slope by backpropagation {self.slope:.6g}"
-        if self.nudged is not None:
-            yield f"  slope by nudging         {self.nudged:.6g}"
+        yield f"  slope by backpropagation {self.gradient:.6g}"
+        if self.numerical_gradient is not None:
+            yield f"  slope by nudging         {self.numerical_gradient:.6g}"
         yield f"  {self._advice()}"
 
     def __str__(self) -> str:
@@ -111,10 +111,10 @@ class NudgeCurve:
     def _repr_html_(self) -> str:
         """The curve with today's value on it, and the slope as a line that touches it."""
         ends = self.values[0], self.values[-1]
-        touching = [self.loss + self.slope * (end - self.value) for end in ends]
+        touching = [self.loss + self.gradient * (end - self.value) for end in ends]
         chart = chart_svg(
-            f"{self.of} loss over {self.told}",
-            self.told,
+            f"{self.loss_name} loss over {self.parameter}",
+            self.parameter,
             "mean loss",
             [
                 Line("loss", self.values, self.losses),
@@ -122,16 +122,18 @@ class NudgeCurve:
             ],
             Mark(f"today {self.value:.4g}", self.value, self.loss),
         )
-        nudged = "" if self.nudged is None else f", by nudging {self.nudged:.6g}"
+        nudged = (
+            "" if self.numerical_gradient is None else f", by nudging {self.numerical_gradient:.6g}"
+        )
         return (
-            f"<div>{chart}<p>Slope by backpropagation {self.slope:.6g}{nudged}. "
+            f"<div>{chart}<p>Slope by backpropagation {self.gradient:.6g}{nudged}. "
             f"{self._advice()}</p></div>"
         )
 
     def _advice(self) -> str:
-        if self.slope == 0:
+        if self.gradient == 0:
             return "A small nudge changes nothing."
-        return f"Down the slope lie {'smaller' if self.slope > 0 else 'larger'} values."
+        return f"Down the slope lie {'smaller' if self.gradient > 0 else 'larger'} values."
 
 
 def nudge_curve(

@@ -23,14 +23,14 @@ SHOWN, SHOWN_HTML = 10, 100
 """Pictures in a terminal, and in a notebook."""
 CLASSES = 10
 """Classes of a picture that are shown, of more the right one and those with the largest errors."""
-SORTS = ("index", "name", "right", "answer", "error")
+SORTS = ("index", "name", "label", "predicted", "error")
 
 
-class Row(NamedTuple):
+class ErrorRow(NamedTuple):
     """A line of the table: of a picture and a class."""
 
     class_name: str
-    right: float
+    target: float
     actual: float
     error: float
 
@@ -45,7 +45,7 @@ class ErrorTable:
     """
 
     classes: tuple[str, ...]
-    answers: str
+    outputs: str
     labels: Labels
     actual: Float64
     names: tuple[str, ...] = ()
@@ -78,19 +78,19 @@ class ErrorTable:
     def name(self, index: int) -> str:
         return self.names[index] if self.names else f"picture {index}"
 
-    def right(self, index: int) -> str:
+    def label(self, index: int) -> str:
         """The name of a picture's right class."""
         return self.classes[int(self.labels[index])]
 
-    def answer(self, index: int) -> str:
+    def predicted(self, index: int) -> str:
         """The name of the class with a picture's largest actual answer."""
         return self.classes[int(self.actual[index].argmax())]
 
-    def rows(self, index: int) -> list[Row]:
+    def rows(self, index: int) -> list[ErrorRow]:
         """The lines of a picture, a class each."""
         columns = self.actual[index].tolist(), self.errors[index].tolist()
         return [
-            Row(name, float(number == self.labels[index]), actual, error)
+            ErrorRow(name, float(number == self.labels[index]), actual, error)
             for number, (name, actual, error) in enumerate(zip(self.classes, *columns, strict=True))
         ]
 
@@ -106,8 +106,8 @@ class ErrorTable:
         keys: Sequence[Any] = {
             "index": lambda: numbers,
             "name": lambda: [self.name(index) for index in numbers] if self.names else numbers,
-            "right": self.labels.tolist,
-            "answer": self.actual.argmax(axis=1).tolist,
+            "label": self.labels.tolist,
+            "predicted": self.actual.argmax(axis=1).tolist,
             "error": lambda: [-total for total in self.totals],
         }[what]()
         return replace(self, order=tuple(sorted(numbers, key=lambda index: keys[index])))
@@ -115,15 +115,15 @@ class ErrorTable:
     def lines(self, most: int = SHOWN) -> Iterator[str]:
         """The table of the first pictures, a line a class, and the total of all."""
         totals = self.totals
-        yield f"actual answers: {self.answers}"
+        yield f"actual answers: {self.outputs}"
         for index in self.order[:most]:
             width = max(map(len, self.classes))
-            yield f"{self.name(index)} ({self.right(index)})"
+            yield f"{self.name(index)} ({self.label(index)})"
             yield f"  {'':{width}}  right    actual     error"
             rows, others = _chosen(self.rows(index))
             for row in rows:
                 yield (
-                    f"  {row.class_name:{width}}  {row.right:5.0f}  {row.actual:8.2f}  "
+                    f"  {row.class_name:{width}}  {row.target:5.0f}  {row.actual:8.2f}  "
                     f"{row.error:8.2f}"
                 )
             if others:
@@ -141,17 +141,17 @@ class ErrorTable:
         """Plain values: the pictures in their order, each with its rows; and the total."""
         totals = self.totals
         return {
-            "answers": self.answers,
+            "outputs": self.outputs,
             "classes": list(self.classes),
             "n": len(self),
             "total": self.total,
             "mean": self.mean,
-            "pictures": [
+            "examples": [
                 {
                     "index": index,
                     "name": self.name(index),
-                    "right": self.right(index),
-                    "answer": self.answer(index),
+                    "label": self.label(index),
+                    "predicted": self.predicted(index),
                     "error": totals[index],
                     "rows": [row._asdict() for row in self.rows(index)],
                 }
@@ -168,7 +168,7 @@ class ErrorTable:
         left = len(self) - SHOWN_HTML
         more = f"and {left:,} pictures more; " if left > 0 else ""
         return (
-            f"<table><caption>Actual answers are {self.answers}; error = |right - actual|</caption>"
+            f"<table><caption>Actual answers are {self.outputs}; error = |right - actual|</caption>"
             f"<thead><tr>{head}</tr></thead>{bodies}<tfoot><tr>"
             f'<th scope="row" colspan="4">{more}total of {len(self):,} pictures '
             f"({self.mean:.4f} a picture)</th><td>{self.total:.2f}</td></tr></tfoot></table>"
@@ -182,7 +182,7 @@ class ErrorTable:
         rows, others = _chosen(self.rows(index))
         total, name = fsum(self.errors[index].tolist()), escape(self.name(index))
         cells = [
-            f"<td>{escape(row.class_name)}</td><td>{row.right:.0f}</td><td>{row.actual:.4f}</td>"
+            f"<td>{escape(row.class_name)}</td><td>{row.target:.0f}</td><td>{row.actual:.4f}</td>"
             f"<td>{row.error:.4f}</td>"
             for row in rows
         ]
@@ -192,8 +192,8 @@ class ErrorTable:
         cells.append(f'<th colspan="3">total</th><td>{total:.4f}</td>')
         cells[0] = f'<th scope="rowgroup" rowspan="{len(cells)}">{name}</th>{cells[0]}'
         told = (
-            f'data-index="{index}" data-name="{name}" data-right="{escape(self.right(index))}" '
-            f'data-answer="{escape(self.answer(index))}" data-error="{total!r}"'
+            f'data-index="{index}" data-name="{name}" data-label="{escape(self.label(index))}" '
+            f'data-predicted="{escape(self.predicted(index))}" data-error="{total!r}"'
         )
         return f"<tbody {told}>{''.join(f'<tr>{row}</tr>' for row in cells)}</tbody>"
 
@@ -220,10 +220,12 @@ def table_of(
     return ErrorTable(net.classes, kind, right, actual.astype(np.float64), tuple(names))
 
 
-def _chosen(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+def _chosen(rows: list[ErrorRow]) -> tuple[list[ErrorRow], list[ErrorRow]]:
     """The rows of a picture that are shown, in their order, and the others."""
     if len(rows) <= CLASSES:
         return rows, []
-    ranked = sorted(range(len(rows)), key=lambda number: (-rows[number].right, -rows[number].error))
+    ranked = sorted(
+        range(len(rows)), key=lambda number: (-rows[number].target, -rows[number].error)
+    )
     shown_ones = sorted(ranked[:CLASSES])
     return [rows[number] for number in shown_ones], [rows[number] for number in ranked[CLASSES:]]

@@ -32,7 +32,7 @@ Examples = tuple[npt.ArrayLike, npt.ArrayLike]
 
 
 @dataclass(frozen=True)
-class Near:
+class Neighbor:
     """An example learned from: its ``index`` and ``name`` there, its ``label``, and how far what
     the last layer reads of it is from what it reads of the mistake (the root of the squares' sum).
     """
@@ -54,15 +54,15 @@ class Mistake:
 
     index: int
     name: str
-    right: str
-    answer: str
+    label: str
+    predicted: str
     probability: float
-    chance: float
-    near: tuple[Near, ...] = ()
+    label_probability: float
+    neighbors: tuple[Neighbor, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields."""
-        return {**vars(self), "near": [one.to_json() for one in self.near]}
+        return {**vars(self), "neighbors": [one.to_json() for one in self.neighbors]}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Mistakes:
     n: int
     cells: dict[tuple[int, int], tuple[int, ...]]
     mistakes: tuple[Mistake, ...]
-    stack: str
+    layer: str
     compared: int = 0
 
     @property
@@ -109,14 +109,14 @@ class Mistakes:
             "confusion": self.confusion.tolist(),
             "cells": [
                 {
-                    "right": self.classes[right],
-                    "answer": self.classes[answer],
+                    "label": self.classes[label],
+                    "predicted": self.classes[predicted],
                     "indices": list(indices),
                 }
-                for (right, answer), indices in sorted(self.cells.items())
+                for (label, predicted), indices in sorted(self.cells.items())
             ],
             "mistakes": [one.to_json() for one in self.mistakes],
-            "stack": self.stack,
+            "layer": self.layer,
             "compared": self.compared,
         }
 
@@ -151,7 +151,7 @@ def mistakes(
         cells.setdefault((int(right[index]), int(answers[index])), []).append(index)
     chosen = order[answers[order] != right[order]][:most]
     voting = _Read(net)
-    near: list[tuple[Near, ...]] = [()] * len(chosen)
+    near: list[tuple[Neighbor, ...]] = [()] * len(chosen)
     compared = 0
     if train is not None:
         if not isinstance(train, tuple | list) or len(train) != 2:
@@ -231,11 +231,11 @@ class _Learned:
         self.places = np.arange(count) * len(labels) // count
         self.columns = voting.values(pictures[self.places]).astype(np.float64).T.copy()
 
-    def near(self, pictures: npt.NDArray[Any], nearest: int) -> list[tuple[Near, ...]]:
+    def near(self, pictures: npt.NDArray[Any], nearest: int) -> list[tuple[Neighbor, ...]]:
         """The nearest of each picture, equally near ones in the order of the examples."""
         return [self._near(row, nearest) for row in self.voting.values(pictures).tolist()]
 
-    def _near(self, row: list[float], nearest: int) -> tuple[Near, ...]:
+    def _near(self, row: list[float], nearest: int) -> tuple[Neighbor, ...]:
         squares = np.zeros(len(self.places))
         for column, value in zip(self.columns, row, strict=True):  # in this order on every machine
             away = column - value
@@ -243,6 +243,8 @@ class _Learned:
         order = np.argsort(squares, kind="stable")[:nearest]
         classes = self.voting.net.classes
         return tuple(
-            Near(place, self.names[place], classes[self.labels[place]], float(squares[at]) ** 0.5)
+            Neighbor(
+                place, self.names[place], classes[self.labels[place]], float(squares[at]) ** 0.5
+            )
             for at, place in zip(order.tolist(), self.places[order].tolist(), strict=True)
         )

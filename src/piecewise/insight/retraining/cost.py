@@ -70,18 +70,18 @@ def cost(
         ("epochs", Integer(1, 100_000, optional=True), epochs),
         ("seeds", Integer(1, 100), seeds),
     ):
-        checked(f"culprits: {name}", limit, value)
+        checked(f"influential_examples: {name}", limit, value)
     if not net.recipe:
         raise LimitError(
-            "culprits: got a net that holds no recipe, wanted one that has learned: train it first"
+            "influential_examples: got a net without a recipe, wanted a trained one; train it first"
         )
     nets = seeds * (left_out + 1)
     found = _affordable(net, examples, nets, layers, epochs)
     if found.work > MOST_WORK or nets > MOST_NETS:
         raise LimitError(
-            f"culprits: {nets:,} nets to be taught, {found.work:.1e} multiplications, wanted at "
-            f"most {MOST_NETS:,} nets and {MOST_WORK:.0e}; leave out groups of examples, take "
-            "fewer examples or epochs, or quicker layers"
+            f"influential_examples: got {nets:,} nets to train, {found.work:.1e} multiplications, "
+            f"wanted at most {MOST_NETS:,} nets and {MOST_WORK:.0e}; leave out groups of examples, "
+            "use fewer examples or epochs, or smaller layers"
         )
     return found
 
@@ -115,7 +115,7 @@ def _small(net: Network, own: Recipe, examples: int, nets: int) -> Cost | None:
         examples,
         layers=KINDS[kind].quick_layers(net.input, small=True),
         quick=True,
-        tricks=own.augmentation,
+        augmentation=own.augmentation,
         loss=own.loss,
         seed=own.seed,
     )

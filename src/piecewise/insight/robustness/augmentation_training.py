@@ -23,7 +23,7 @@ from ...training.calibrate import calibrate
 from ...training.experiment import Split, TrainingPlan, plan_training, run_training
 from ...training.recipe import Recipe
 from ...training.splits import validation_mask
-from .curves import Perturbation, SetCurves, dataset_robustness, perturbations
+from .curves import DatasetRobustness, Perturbation, dataset_robustness, perturbations
 
 ALL = "all"
 AS_IT_IS = "as it is"
@@ -43,10 +43,10 @@ MOST = 1_000
 
 
 @dataclass(frozen=True)
-class Change:
+class AreaChange:
     """What teaching did to the area of one trick."""
 
-    trick: str
+    kind: str
     before: float
     after: float
 
@@ -68,39 +68,39 @@ class Change:
         return {**areas, "gained": self.gained, "risen": self.risen}
 
 
-def changes(before: SetCurves, after: SetCurves) -> list[Change]:
+def area_changes(before: DatasetRobustness, after: DatasetRobustness) -> list[AreaChange]:
     """By trick, what became of the areas of the same set."""
     areas = after.areas
-    return [Change(trick, area, areas[trick]) for trick, area in before.areas.items()]
+    return [AreaChange(trick, area, areas[trick]) for trick, area in before.areas.items()]
 
 
 @dataclass(frozen=True)
-class TaughtTricks:
+class AugmentationResult:
     """The net that was taught; the ``tricks`` that were asked for; how far each was taught, as a
     share of its dial: 1 if asked for, and as much as it took of those that would have been
     forgotten; and how many times as many epochs as before it took (``longer``)."""
 
     net: Network
-    tricks: tuple[str, ...]
-    shares: dict[str, float]
-    longer: int
+    kinds: tuple[str, ...]
+    ranges: dict[str, float]
+    epochs_factor: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: tricks, shares, longer, and the recipe and digest of the net."""
         return {
-            "augmentation": list(self.tricks),
-            "shares": self.shares,
-            "longer": self.longer,
+            "kinds": list(self.kinds),
+            "ranges": self.ranges,
+            "epochs_factor": self.epochs_factor,
             "recipe": self.net.recipe,
             "parameters_sha256": self.net.parameters_sha256,
         }
 
 
-def asked_tricks(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
+def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
     """The names of tricks, each once, in the order of the dials; "all" stands for every one there
     is. LimitError where a net cannot be taught them."""
     known = list(
-        dict.fromkeys(perturbation.trick for perturbation in perturbations(net.preprocessor))
+        dict.fromkeys(perturbation.kind for perturbation in perturbations(net.preprocessor))
     )
     for name in tricks:
         if name not in (*known, ALL):
@@ -132,7 +132,7 @@ def widened(
 ) -> Augmentation:
     """The tricks of a recipe, each as far as it goes already, or as this share of its dials."""
     far = {
-        perturbation.name: shares.get(perturbation.trick, 0.0) * perturbation.reach
+        perturbation.name: shares.get(perturbation.kind, 0.0) * perturbation.training_range
         for perturbation in turning
     }
     smallest, largest = tricks.scale
@@ -156,7 +156,7 @@ def train_with_augmentation(
     *,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
-) -> TaughtTricks:
+) -> AugmentationResult:
     """A new net with the layers, the seed and the recipe of ``net``, taught on the part of the data
     that is for training, and ``tricks`` with it ("translation", "scaling", "rotation", "weight",
     or "all"), as far as the dials go. ``net`` stays as it is.
@@ -171,7 +171,7 @@ def train_with_augmentation(
     LimitError where the net cannot be taught these, DataError where the data are not such as it
     learned from.
     """
-    asked = asked_tricks(net, tricks)
+    asked = checked_kinds(net, tricks)
     if (data.classes, data.preprocessor) != (net.classes, net.preprocessor):
         raise DataError(
             "data: got other classes, or another preparation, than the net has; wanted what "
@@ -179,7 +179,9 @@ def train_with_augmentation(
         )
     school = _School(net, data, on_progress, threads)
     tried = school.chosen(asked)
-    return TaughtTricks(school.finished(tried), asked, tried.effort.shares, tried.effort.longer)
+    return AugmentationResult(
+        school.finished(tried), asked, tried.effort.shares, tried.effort.longer
+    )
 
 
 class _Effort(NamedTuple):
@@ -275,7 +277,7 @@ class _School:
             net, pictures[some], labels[some], on_progress=report, threads=self.threads
         )
         first = found.curves[0]
-        return {**found.areas, AS_IT_IS: first.accuracies[first.perturbation.as_it_is]}
+        return {**found.areas, AS_IT_IS: first.accuracies[first.perturbation.unchanged_index]}
 
 
 def _divided(given: TrainingPlan) -> TrainingPlan:

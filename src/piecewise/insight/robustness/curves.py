@@ -31,7 +31,7 @@ from ...network import Network
 from ...reference.augmentation import GeometricDraws, apply_geometric
 from ...trace.walk import Walk
 from ..retraining.parallel_training import checked_threads
-from .literal_matching import Literal, as_bytes, share_same
+from .literal_matching import LiteralMatcher, as_bytes, unchanged_fraction
 
 SHIFT = 0.25
 """How far a picture is shifted to each side, of that side: in whole pixels."""
@@ -56,18 +56,18 @@ class Perturbation:
     has to be for training to go as far as the dial."""
 
     name: str
-    trick: str
+    kind: str
     unit: str
     sizes: tuple[float, ...]
     drawn: tuple[float, ...]
-    reach: float
+    training_range: float
 
     @property
-    def as_it_is(self) -> int:
+    def unchanged_index(self) -> int:
         """The number of the size that changes nothing: the middle one."""
         return len(self.sizes) // 2
 
-    def turned(self, pictures: Float32, number: int, ground: str) -> Float32:
+    def apply(self, pictures: Float32, number: int, ground: str) -> Float32:
         """Prepared pictures (N, C, H, W) at one of the sizes, by its number; the same shape."""
         none, size = np.zeros(1), np.array([self.drawn[number]])
         still = GeometricDraws(none, none, np.ones(1), none, none, np.array([False]))
@@ -76,8 +76,13 @@ class Perturbation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: what a curve stands over."""
-        told = {"dial": self.name, "trick": self.trick, "unit": self.unit}
-        return {**told, "sizes": list(self.sizes), "as_it_is": self.as_it_is}
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "unit": self.unit,
+            "sizes": list(self.sizes),
+            "unchanged_index": self.unchanged_index,
+        }
 
 
 def perturbations(preprocessor: Preprocessor) -> tuple[Perturbation, ...]:
@@ -132,11 +137,11 @@ def area(heights: Sequence[float]) -> float:
     return fsum([*heights[1:-1], heights[0] / 2, heights[-1] / 2]) / (len(heights) - 1)
 
 
-class Lost(NamedTuple):
+class LostMatch(NamedTuple):
     """The match that was lost: the map of the ``stack`` that votes, whose votes for the label fell
     most, from ``before`` to ``after``; and where the map's strongest value stood, before."""
 
-    stack: str
+    layer: str
     feature: int
     before: float
     after: float
@@ -149,14 +154,14 @@ class Break(NamedTuple):
     ``lost`` is None if it is the picture as it is that is taken for another class."""
 
     size: float
-    number: int
+    size_index: int
     """Of the size, among the dial's."""
-    answer: int
-    lost: Lost | None
+    predicted: int
+    lost_match: LostMatch | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields."""
-        return {**self._asdict(), "lost": self.lost and self.lost._asdict()}
+        return {**self._asdict(), "lost_match": self.lost_match and self.lost_match._asdict()}
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ class Curve:
     label: int
     logits: Float32
     probabilities: Float32
-    same: tuple[float, ...]
+    equal_pixels: tuple[float, ...]
     below: Break | None
     above: Break | None
 
@@ -180,7 +185,7 @@ class Curve:
             "label": self.label,
             "logits": self.logits.tolist(),
             "probabilities": self.probabilities.tolist(),
-            "same": list(self.same),
+            "equal_pixels": list(self.equal_pixels),
             "below": self.below and self.below.to_json(),
             "above": self.above and self.above.to_json(),
         }
@@ -205,13 +210,13 @@ def example_robustness(
 
 
 def _curve(net: Network, picture: Float32, perturbation: Perturbation, as_it_is: _Votes) -> Curve:
-    ground, middle = net.preprocessor.background, perturbation.as_it_is
+    ground, middle = net.preprocessor.background, perturbation.unchanged_index
     turned = [
-        perturbation.turned(picture, number, ground) for number in range(len(perturbation.sizes))
+        perturbation.apply(picture, number, ground) for number in range(len(perturbation.sizes))
     ]
     logits = net.logits(np.concatenate(turned))
     was = as_bytes(picture)
-    same = tuple(share_same(was, as_bytes(one)) for one in turned)
+    same = tuple(unchanged_fraction(was, as_bytes(one)) for one in turned)
     answers, label = logits.argmax(axis=1).tolist(), as_it_is.label
 
     def broken(outwards: range) -> Break | None:
@@ -239,17 +244,17 @@ class _Votes:
     def _by_map(self, walk: Walk) -> Float64:
         return walk.ledger(self.label, back_to=self.walk.voting_layer).by_map()
 
-    def lost(self, after: Walk) -> Lost:
+    def lost(self, after: Walk) -> LostMatch:
         """The map whose votes for the class fell most from this walk to another."""
         stack, was, became = self.walk.voting_layer, self.by_map, self._by_map(after)
         feature = int((became - was).argmin())
         values = self.walk[stack][feature]
         row, column = divmod(int(values.argmax()), values.shape[1])
-        return Lost(stack, feature, float(was[feature]), float(became[feature]), row, column)
+        return LostMatch(stack, feature, float(was[feature]), float(became[feature]), row, column)
 
 
 @dataclass(frozen=True)
-class SetCurve:
+class DatasetCurve:
     """Of a whole set, the share that is answered rightly at each size of a dial; ``literal``: by
     literal comparison with the pictures learned from (None: there was nothing to compare with)."""
 
@@ -278,13 +283,13 @@ class SetCurve:
 
 
 @dataclass(frozen=True)
-class SetCurves:
+class DatasetRobustness:
     """The curves of a set of ``n`` pictures; and with how many others, ``literal_n``, they were
     compared pixel by pixel (0: not)."""
 
     n: int
     literal_n: int
-    curves: tuple[SetCurve, ...]
+    curves: tuple[DatasetCurve, ...]
 
     @property
     def areas(self) -> dict[str, float]:
@@ -300,7 +305,7 @@ class SetCurves:
     def _by_trick(self, found: list[float]) -> dict[str, float]:
         of: dict[str, list[float]] = {}
         for curve, one in zip(self.curves, found, strict=True):
-            of.setdefault(curve.perturbation.trick, []).append(one)
+            of.setdefault(curve.perturbation.kind, []).append(one)
         return {trick: fsum(areas) / len(areas) for trick, areas in of.items()}
 
     def to_json(self) -> dict[str, Any]:
@@ -322,7 +327,7 @@ def dataset_robustness(
     *,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
-) -> SetCurves:
+) -> DatasetRobustness:
     """The curves of pictures (N, C, H, W) with class numbers (N,), a curve a dial.
 
     ``literal_to``: pictures and class numbers that each is compared with pixel by pixel, too.
@@ -345,7 +350,7 @@ def dataset_robustness(
     def turned(one: tuple[int, int, int]) -> tuple[Float32, Labels | None]:
         perturbation, number, start = one
         some = layer_inputs(net, given[start : start + block])
-        changed = turning[perturbation].turned(some, number, net.preprocessor.background)
+        changed = turning[perturbation].apply(some, number, net.preprocessor.background)
         return changed, literal.answers(changed) if literal else None
 
     counts = [np.zeros((2, len(perturbation.sizes)), np.int64) for perturbation in turning]
@@ -365,20 +370,22 @@ def dataset_robustness(
         _set_curve(perturbation, found / len(given), literal is not None)
         for perturbation, found in zip(turning, counts, strict=True)
     ]
-    return SetCurves(len(given), len(literal) if literal else 0, tuple(curves))
+    return DatasetRobustness(len(given), len(literal) if literal else 0, tuple(curves))
 
 
 def _set_curve(
     perturbation: Perturbation, found: npt.NDArray[np.float64], is_compared: bool
-) -> SetCurve:
+) -> DatasetCurve:
     accuracies, literal = (tuple(row) for row in found.tolist())
-    return SetCurve(perturbation, accuracies, literal if is_compared else None)
+    return DatasetCurve(perturbation, accuracies, literal if is_compared else None)
 
 
-def _literal(net: Network, literal_to: tuple[npt.ArrayLike, npt.ArrayLike]) -> Literal:
+def _literal(net: Network, literal_to: tuple[npt.ArrayLike, npt.ArrayLike]) -> LiteralMatcher:
     if not isinstance(literal_to, tuple | list) or len(literal_to) != 2:
         raise DataError(f"literal_to: got {shown(literal_to)}, wanted two: pictures and labels")
     given, right = check_examples(net, *literal_to)
     block = max(1, _BLOCK // given[0].size)
     blocks = (given[start : start + block] for start in range(0, len(given), block))
-    return Literal(np.concatenate([as_bytes(layer_inputs(net, some)) for some in blocks]), right)
+    return LiteralMatcher(
+        np.concatenate([as_bytes(layer_inputs(net, some)) for some in blocks]), right
+    )

@@ -30,7 +30,7 @@ def as_bytes(pictures: npt.NDArray[Any]) -> Bytes:
     return rounded
 
 
-def share_same(first: Bytes, second: Bytes) -> float:
+def unchanged_fraction(first: Bytes, second: Bytes) -> float:
     """The share of the pixels of two pictures that are the same. In black and white that is what
     it says; between the two, a pixel counts as far as it is the same (1 less the difference, from
     0 to 1)."""
@@ -38,7 +38,7 @@ def share_same(first: Bytes, second: Bytes) -> float:
     return 1 - int(apart) / (255 * first.size)
 
 
-class Literal:
+class LiteralMatcher:
     """Pictures and their class numbers, to which others are compared pixel by pixel."""
 
     def __init__(self, pictures: Bytes, labels: Labels) -> None:
