@@ -161,5 +161,5 @@ def test_winners_are_kept_only_where_the_way_back_asks_for_them(text: str, kept:
     architecture = Architecture(text, (1, 7, 7), 2)
     for name in ("train", "infer"):
         places = generate_network_ir(architecture, host_target(), ProgramSpec(name)).plan.buffers
-        found = any(place.endswith(".winners") for place in places)
+        found = any(place.endswith(".argmax") for place in places)
         assert found == (kept and name == "train"), name

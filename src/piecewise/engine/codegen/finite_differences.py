@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ...spec.architecture import Architecture
 from ..ir.function_writer import EntryWriter
-from ..ir.intrinsics import declare_wide
+from ..ir.intrinsics import declare_float64
 from ..ir.llvm_text import FLOAT64_GROUP_BYTES, Function, Module
 from ..ir.memory_plan import MemoryPlan, NetworkWriter, network_function
 from ..ir.target import Target
@@ -59,7 +59,7 @@ def generate_finite_difference_ir(
     passes = passes_of(
         architecture, training=training, backward=False, cell_bytes=FLOAT64_GROUP_BYTES
     )
-    drivers = _write_forward_functions(passes, module, target.wide, plan)
+    drivers = _write_forward_functions(passes, module, target.float64, plan)
     memory = plan.assign_offsets()
     for driver in drivers:
         driver.finish()
@@ -74,7 +74,7 @@ def generate_finite_difference_ir(
         if rows:
             parameter_counts.append((number, sum(row.size for row in rows)))
             _write_differences(module, offsets, number, rows[0].offset)
-    declare_wide(module, target.wide)
+    declare_float64(module, target.float64)
     return FiniteDifferenceIR(
         module.text(), memory, plan, HEADER_BYTES + input_bytes, parameter_counts
     )

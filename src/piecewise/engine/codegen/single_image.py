@@ -269,7 +269,7 @@ def _write_pooling(
     step = pool.rows.stride * before.row_bytes
     pointers = (source, output, output)
     for row, _, kernel in pool.forward(d, before, pointers, step, relu=relu, rows=rows):
-        d.call(kernel, row["given"], row["out"], row["winners"])
+        d.call(kernel, row["source"], row["out"], row["argmax"])
 
 
 def _write_pool(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:

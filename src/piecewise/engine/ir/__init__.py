@@ -1,1 +1,1 @@
-"""ir."""
+"""LLVM text and what kernels and passes share: memory plan, program context, window terms."""

@@ -1,4 +1,4 @@
-"""How a stack lies in memory."""
+"""The memory layout of feature maps."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from .llvm_text import GROUP_BYTES
 
 
 class FeatureMapLayout(NamedTuple):
-    """[channel][row][column][16] numbers, one after the other."""
+    """The layout of one layer's feature maps for a group: [channel][row][column][16],
+    contiguous."""
 
     shape: Shape
     cell_bytes: int = GROUP_BYTES
-    """Of the sixteen numbers of a cell: 64, or 128 in float64."""
+    """Bytes of a cell's sixteen values: 64 for float32, 128 for float64."""
 
     @property
     def channels(self) -> int:
@@ -21,25 +22,25 @@ class FeatureMapLayout(NamedTuple):
 
     @property
     def values(self) -> int:
-        """Cells of all channels."""
+        """The number of cells in all channels."""
         return self.shape.values
 
     @property
     def cells(self) -> int:
-        """Cells of one channel."""
+        """The number of cells in one channel."""
         return self.shape.height * self.shape.width
 
     @property
     def row_bytes(self) -> int:
-        """From one row to the next."""
+        """Bytes from one row to the next."""
         return self.shape.width * self.cell_bytes
 
     @property
     def channel_bytes(self) -> int:
-        """From one channel to the next."""
+        """Bytes from one channel to the next."""
         return self.cells * self.cell_bytes
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Bytes of all channels."""
         return self.channels * self.channel_bytes

@@ -1,4 +1,4 @@
-"""What writers of functions have in common: i64 arithmetic, atomics, and reads of the context."""
+"""Base classes of function writers: i64 arithmetic, atomics, and loads from the program context."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .program_context import FIELD_OFFSETS, NEXT_ITEM
 
 
 class Writer:
-    """Writes one function of a module. ``pause``: the instruction of a thread that waits."""
+    """Writes one function of a module. ``pause`` is the instruction of a spin-wait loop."""
 
     def __init__(self, f: Function, module: Module, pause: str = "") -> None:
         self.f, self.module, self.pause = f, module, pause
 
     def integer(self, operation: str, a: str, b: str | int) -> str:
-        """An instruction of two i64 operands."""
+        """Write an instruction on two i64 operands and return its result."""
         return self.f.op(operation, a, str(b), "i64")
 
     def minimum(self, a: str, b: str) -> str:
@@ -24,23 +24,23 @@ class Writer:
         return self.f.value(f"select i1 {less}, i64 {a}, i64 {b}")
 
     def atomic_load(self, pointer: str) -> str:
-        """An i64 that other threads write."""
+        """Load an i64 that other threads write."""
         return self.f.value(f"load atomic i64, ptr {pointer} acquire, align 8")
 
     def atomic_store(self, value: str | int, pointer: str, ordering: str) -> None:
-        """Write an i64 that other threads read."""
+        """Store an i64 that other threads read."""
         self.f.line(f"store atomic i64 {value}, ptr {pointer} {ordering}, align 8")
 
     def atomic_increment(self, pointer: str, ordering: str) -> str:
-        """Add 1 to an i64; its value before."""
+        """Add 1 to an i64 and return the value before."""
         return self.f.value(f"atomicrmw add ptr {pointer}, i64 1 {ordering}")
 
     def spin(self) -> None:
-        """Tell the processor that this thread waits."""
+        """Write the processor's hint for a spin-wait loop."""
         self.f.line(f'call void asm sideeffect "{self.pause}", ""()')
 
     def yield_thread(self, function: str) -> None:
-        """Let another thread run, by the system's function at this address."""
+        """Let another thread run: call the system function at this address."""
         self.f.value(f"call i32 {function}()")
 
     def finish(self) -> None:
@@ -56,15 +56,15 @@ class EntryWriter(Writer):
         super().__init__(function, module, pause)
 
     def load_context(self, name: str, kind: str = "i64") -> str:
-        """A field of the context."""
+        """Load a field of the program context."""
         return self.f.load("%context", FIELD_OFFSETS[name], kind)
 
     def load_pointers(self, *names: str) -> list[str]:
-        """Fields of the context that are pointers."""
+        """Load fields of the program context that are pointers."""
         return [self.load_context(name, "ptr") for name in names]
 
     def load_element(self, name: str, index: str, size: int = 8, kind: str = "i64") -> str:
-        """An element of an array that the context points to."""
+        """Load an element of an array that the program context points to."""
         pointer = self.f.at(self.load_context(name, "ptr"), self.integer("mul", index, size))
         return self.f.load(pointer, 0, kind)
 
@@ -73,6 +73,6 @@ class EntryWriter(Writer):
         return self.atomic_increment(self.f.at("%context", NEXT_ITEM), "monotonic")
 
     def call_network(self, function: str, pointers: Sequence[str], examples: str) -> None:
-        """Call a function that a `Driver` wrote: (memory, parameters, averages, shard, key) and
-        the number of examples in the group."""
+        """Call a function of a `NetworkWriter`: (memory, parameters, running statistics, shard,
+        key) and the number of examples in the group."""
         self.f.call(function, *(f"ptr {pointer}" for pointer in pointers), f"i64 {examples}")

@@ -1,4 +1,4 @@
-"""What every module says of LLVM's own functions."""
+"""Declarations of the LLVM intrinsics that kernels use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .target import Target
 
 
 def declare(module: Module, machine: Target) -> None:
-    """Add the declarations that kernels for this machine may need."""
+    """Declare the intrinsics of float32 programs for this machine."""
     for lanes in {machine.lanes, 16}:
         v, m = vector_of(lanes), vector_of(lanes, "i1")
         module.declarations |= {
@@ -28,8 +28,8 @@ def declare(module: Module, machine: Target) -> None:
     }
 
 
-def declare_wide(module: Module, machine: Target) -> None:
-    """Add those of a program in float64."""
+def declare_float64(module: Module, machine: Target) -> None:
+    """Declare the additional intrinsics of float64 programs."""
     for lanes in {machine.lanes, 16}:
         v = vector_of(lanes, "double")
         module.declarations.add(f"declare {v} @llvm.fma.v{lanes}f64({v}, {v}, {v})")

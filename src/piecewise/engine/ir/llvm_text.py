@@ -1,8 +1,8 @@
-"""LLVM's intermediate representation, written as text.
+"""A builder for LLVM intermediate representation (IR) in text form.
 
-A `Function` is written from top to bottom. Values are the names that LLVM gives them ("%17");
-`loop` opens a counted loop whose pointers move and whose sums are carried from turn to turn. What
-`note` is told, and every loop, is also kept as the readable nest that `listing` prints.
+A `Function` collects instructions from top to bottom. Values are strings that name LLVM values
+("%v17"). `Function.loop` opens a counted loop with strided pointers and loop-carried values. Each
+loop and each `note` also becomes a line of the loop listing (`loop_notes`).
 """
 
 from __future__ import annotations
@@ -15,61 +15,61 @@ from typing import NamedTuple, Protocol
 from .loop_notes import LoopNotes
 
 GROUP_BYTES = 64
-"""Bytes of one cell's sixteen float32."""
+"""Bytes of one cell in float32: sixteen values, one per example of a group."""
 FLOAT64_GROUP_BYTES = 128
-"""Of its sixteen float64."""
+"""Bytes of one cell in float64."""
 SIZES = {"float": 4, "i32": 4, "double": 8, "i64": 8, "ptr": 8, "i8": 1, "i16": 2}
-"""Bytes of the elements there are."""
+"""Bytes of the scalar types."""
 
 PointerSteps = Mapping[str, tuple[str, int | str]]
-"""Pointers by name, and the bytes each moves by from turn to turn."""
+"""Pointers by name, each with the bytes it advances per iteration."""
 
 
 class Pointers(Protocol):
-    """Pointers by name: those of a loop, or a dictionary of them."""
+    """Pointers by name: a `Loop` or a dictionary."""
 
     def __getitem__(self, name: str, /) -> str: ...
 
 
 def float64_constant(value: float) -> str:
-    """A double constant: its bits."""
+    """A double constant as LLVM text: its bits in hexadecimal."""
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
 def float_constant(value: float) -> str:
-    """A float constant: LLVM wants the bits of the double that equals the float32."""
+    """A float constant as LLVM text: the bits of the double that equals the float32."""
     return float64_constant(struct.unpack("<f", struct.pack("<f", value))[0])
 
 
 def vector_of(lanes: int, element: str = "float") -> str:
-    """The type of ``lanes`` elements."""
+    """The vector type of ``lanes`` elements."""
     return f"<{lanes} x {element}>"
 
 
 def splat(lanes: int, value: float, element: str = "float") -> str:
-    """A constant vector, all lanes the same (without its type)."""
+    """A constant vector with equal lanes, without its type."""
     to_text = {"float": float_constant, "double": float64_constant}.get(element)
     text = to_text(value) if to_text else str(int(value))
     return "<" + ", ".join([f"{element} {text}"] * lanes) + ">"
 
 
 class Loop:
-    """An open loop: its ``index``, its moving pointers and carried values by number.
+    """An open loop: ``index``, strided pointers by name, and ``carried`` values.
 
-    Set ``carried`` to the values of the next turn before the loop closes; after it, ``carried``
-    holds the final ones.
+    Set ``carried`` to the values for the next iteration before the loop closes. After the loop it
+    holds the final values.
     """
 
     def __init__(self, index: str, strided: Mapping[str, str], carried: list[str]) -> None:
         self.index, self.carried = index, carried
-        self._moving = strided
+        self._pointers = strided
 
     def __getitem__(self, name: str) -> str:
-        return self._moving[name]
+        return self._pointers[name]
 
 
 class _Phi(NamedTuple):
-    """A value that a loop hands on: its name, its type, what it is in the first turn."""
+    """The phi instruction of a loop-carried value: name, type, and value on entry."""
 
     name: str
     kind: str
@@ -77,8 +77,8 @@ class _Phi(NamedTuple):
 
 
 class Function(LoopNotes):
-    """One function being written. ``lanes``: how many examples its vectors hold; ``real``: what its
-    numbers are, "float" or "double"."""
+    """One function under construction. ``lanes`` is the number of examples per vector, ``real`` the
+    type of its numbers, "float" or "double"."""
 
     def __init__(
         self,
@@ -97,16 +97,16 @@ class Function(LoopNotes):
         self._count = 0
         self._block = "entry"
         self.prelude: list[str] = []
-        """Lines to stand before all others."""
+        """Lines that come before all others."""
 
     # Plain lines.
 
     def line(self, text: str) -> None:
-        """An instruction that gives nothing."""
+        """Append an instruction without a result."""
         self._lines.append("  " + text)
 
     def value(self, text: str) -> str:
-        """A new value: what the instruction gives."""
+        """Append an instruction and return its result."""
         name = self._new()
         self._lines.append(f"  {name} = {text}")
         return name
@@ -116,25 +116,25 @@ class Function(LoopNotes):
         return f"%v{self._count}"
 
     def new_label(self) -> str:
-        """A new name for a block; `begin_block` puts it into its place."""
+        """A new block label, to be placed with `begin_block`."""
         self._count += 1
         return f"b{self._count}"
 
     def begin_block(self, label: str) -> None:
-        """From here on lines belong to the block ``label``."""
+        """Start the block ``label``."""
         self._lines.append(f"{label}:")
         self._block = label
 
     # Memory.
 
     def at(self, pointer: str, offset: int | str) -> str:
-        """The pointer moved by bytes."""
+        """The pointer plus ``offset`` bytes."""
         if offset in {0, "0"}:
             return pointer
         return self.value(f"getelementptr i8, ptr {pointer}, i64 {offset}")
 
     def load(self, pointer: str, offset: int | str = 0, kind: str = "", align: int = 0) -> str:
-        """What is in memory: a vector of numbers, or another ``kind``."""
+        """Load a vector of numbers, or a value of type ``kind``."""
         kind = kind or self.vector
         align = align or _alignment(kind)
         return self.value(f"load {kind}, ptr {self.at(pointer, offset)}, align {align}")
@@ -142,7 +142,7 @@ class Function(LoopNotes):
     def store(
         self, value: str, pointer: str, offset: int | str = 0, kind: str = "", align: int = 0
     ) -> None:
-        """Write a value of a ``kind`` to memory."""
+        """Store a vector of numbers, or a value of type ``kind``."""
         kind = kind or self.vector
         align = align or _alignment(kind)
         self.line(f"store {kind} {value}, ptr {self.at(pointer, offset)}, align {align}")
@@ -150,7 +150,7 @@ class Function(LoopNotes):
     # Arithmetic on vectors of numbers.
 
     def broadcast(self, scalar: str, kind: str = "") -> str:
-        """A scalar in all lanes."""
+        """A vector with a scalar in all lanes."""
         kind = kind or self.real
         wide = vector_of(self.lanes, kind)
         first = self.value(f"insertelement {wide} poison, {kind} {scalar}, i64 0")
@@ -158,49 +158,49 @@ class Function(LoopNotes):
         return self.value(f"shufflevector {wide} {first}, {wide} poison, {zeros}")
 
     def load_splat(self, pointer: str, offset: int | str = 0) -> str:
-        """The number at a place, in all lanes."""
+        """Load a scalar and broadcast it to all lanes."""
         return self.broadcast(self.load(pointer, offset, self.real))
 
     def fma(self, a: str, b: str, c: str) -> str:
-        """a * b + c, rounded once."""
+        """Fused multiply-add: a * b + c, rounded once."""
         v, bits = self.vector, 8 * self.bytes
         self.products += 1
         return self.value(f"call {v} @llvm.fma.v{self.lanes}f{bits}({v} {a}, {v} {b}, {v} {c})")
 
     def constant(self, value: float) -> str:
-        """A number in all lanes."""
+        """A constant in all lanes."""
         return splat(self.lanes, value, self.real)
 
     def op(self, operation: str, a: str, b: str, kind: str = "") -> str:
-        """An instruction of two operands of one type, such as "fadd" or "fcmp ogt"."""
+        """A binary instruction such as "fadd" or "fcmp ogt"."""
         return self.value(f"{operation} {kind or self.vector} {a}, {b}")
 
     def cast(self, operation: str, value: str, kind: str, wanted: str) -> str:
-        """A value of one type as another, by an instruction such as "trunc"."""
+        """A conversion instruction such as "trunc" or "bitcast"."""
         return self.value(f"{operation} {kind} {value} to {wanted}")
 
     def select(self, condition: str, yes: str, no: str, kind: str = "") -> str:
-        """Lane by lane one of two, by a vector of i1."""
+        """Per lane ``yes`` or ``no``, by a vector of i1."""
         kind, truth = kind or self.vector, vector_of(self.lanes, "i1")
         return self.value(f"select {truth} {condition}, {kind} {yes}, {kind} {no}")
 
     def relu(self, value: str) -> str:
-        """What is below zero becomes zero; what is no number stays so."""
+        """ReLU; NaN stays NaN."""
         below = self.op("fcmp olt", value, "zeroinitializer")
         return self.select(below, "zeroinitializer", value)
 
     def where_positive(self, mask: str, value: str) -> str:
-        """The value in the lanes whose mask is above zero, zero in the others."""
+        """The value in lanes whose mask is above zero, zero in the others."""
         above = self.op("fcmp ogt", mask, "zeroinitializer")
         return self.select(above, value, "zeroinitializer")
 
     def first_lanes(self, count: str) -> str:
-        """Which lanes are among the first ``count`` (an i64): sixteen i1."""
+        """The mask of the first ``count`` lanes (an i64): sixteen i1."""
         wide = self.broadcast(self.cast("trunc", count, "i64", "i32"), "i32")
         return self.value(f"icmp slt {_indices(range(16))}, {wide}")
 
     def sum_lanes(self, value: str, operation: str = "fadd") -> str:
-        """The sixteen lanes of a vector as one number: i + 8, then i + 4, i + 2, i + 1."""
+        """The sum of all lanes, added pairwise: i and i + 8, then i + 4, i + 2, i + 1."""
         width = self.lanes
         while width > 1:
             kind, half = vector_of(width, self.real), width // 2
@@ -213,25 +213,25 @@ class Function(LoopNotes):
         return self.value(f"extractelement <1 x {self.real}> {value}, i64 0")
 
     def shuffle(self, a: str, b: str, lanes: Sequence[int], kind: str = "") -> str:
-        """Lanes of two vectors, counted through both, as one vector."""
+        """Lanes of two vectors, numbered through both, as one vector."""
         kind = kind or self.vector
         return self.value(f"shufflevector {kind} {a}, {kind} {b}, {_indices(lanes)}")
 
     def transpose(self, rows: Sequence[str], kind: str = "") -> list[str]:
-        """Sixteen vectors of sixteen, rows made columns: four rounds of interleaving."""
-        found = list(rows)
+        """Transpose sixteen vectors of sixteen lanes, by four rounds of interleaving."""
+        vectors = list(rows)
         for _ in range(4):
-            pairs = [(found[index], found[index + 8]) for index in range(8)]
-            found = [
+            pairs = [(vectors[index], vectors[index + 8]) for index in range(8)]
+            vectors = [
                 self.shuffle(a, b, [lane // 2 + 16 * (lane % 2) + half for lane in range(16)], kind)
                 for a, b in pairs
                 for half in (0, 8)
             ]
-        return found
+        return vectors
 
     def nearest(self, value: str) -> str:
-        """The nearest whole number, of two the even one; for values from -2**22 to 2**22, whose
-        sum with 1.5 * 2**23 has no room for more."""
+        """Round to the nearest integer, ties to even, for values from -2**22 to 2**22: adding 1.5 *
+        2**23 drops the fraction."""
         shifted = self.op("fadd", value, self.constant(1.5 * 2**23))
         return self.op("fsub", shifted, self.constant(1.5 * 2**23))
 
@@ -249,10 +249,12 @@ class Function(LoopNotes):
         trip_count: str = "",
         remark: str = "",
     ) -> Iterator[Loop]:
-        """Turns 0 to ``count`` - 1 (a number or an i64 value). ``moving``: pointers by name and the
-        bytes they move by each turn; ``carried``: (type, first value) of what a turn hands on.
+        """Open a loop over 0 to ``count`` - 1 (an integer or an i64 value). ``strided`` gives
+        pointers by name and the bytes each advances per iteration, ``carried`` the (type, initial
+        value) of loop-carried values.
 
-        In the readable nest ``turns`` says what an i64 value counts, ``what`` what a turn is.
+        In the loop listing, ``trip_count`` describes a count that is an i64 value, and ``remark``
+        describes one iteration.
         """
         strided = strided or {}
         with self.nested(f"for {name}, {trip_count or count} times", remark):
@@ -261,11 +263,11 @@ class Function(LoopNotes):
                 yield Loop("0", starts, [first for _, first in carried])
             else:
                 sure = at_least_once or (isinstance(count, int) and count > 0)
-                with self._turns(count, strided, carried, sure=sure) as loop:
+                with self._loop_blocks(count, strided, carried, sure=sure) as loop:
                     yield loop
 
     @contextmanager
-    def _turns(
+    def _loop_blocks(
         self,
         count: int | str,
         strided: PointerSteps,
@@ -273,7 +275,8 @@ class Function(LoopNotes):
         *,
         sure: bool,
     ) -> Iterator[Loop]:
-        """A loop as blocks. ``sure``: its first turn comes without a look at ``count``."""
+        """The loop as basic blocks. If ``sure``, the first iteration runs without a test of
+        ``count``."""
         body, latch, after = self.new_label(), self.new_label(), self.new_label()
         before, head = self._block, body if sure else self.new_label()
         self.line(f"br label %{head}")
@@ -302,15 +305,15 @@ class Function(LoopNotes):
         else:
             self.line(f"br label %{head}")
         for slot, (phi, second) in enumerate(zip(phis, following, strict=True), slots):
-            ways = f"[ {phi.first}, %{before} ], [ {second}, %{latch} ]"
-            self._lines[slot] = f"  {phi.name} = phi {phi.kind} {ways}"
+            edges = f"[ {phi.first}, %{before} ], [ {second}, %{latch} ]"
+            self._lines[slot] = f"  {phi.name} = phi {phi.kind} {edges}"
         self.begin_block(after)
         if not sure:
             loop.carried = values
 
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
-        """What is written inside runs only if the i1 value is true."""
+        """Open a block that runs only if the i1 value is true."""
         yes, after = self.new_label(), self.new_label()
         self.line(f"br i1 {condition}, label %{yes}, label %{after}")
         self.begin_block(yes)
@@ -320,7 +323,7 @@ class Function(LoopNotes):
 
     @contextmanager
     def repeat(self) -> Iterator[str]:
-        """Runs again and again until `break_if` is told the label that this gives."""
+        """Open an endless loop; `break_if` leaves it through the label that this yields."""
         body, after = self.new_label(), self.new_label()
         self.line(f"br label %{body}")
         self.begin_block(body)
@@ -329,17 +332,17 @@ class Function(LoopNotes):
         self.begin_block(after)
 
     def break_if(self, label: str, condition: str) -> None:
-        """Go to the label if the i1 value is true."""
+        """Jump to the label if the i1 value is true."""
         on = self.new_label()
         self.line(f"br i1 {condition}, label %{label}, label %{on}")
         self.begin_block(on)
 
     def call(self, function: str, *arguments: str) -> None:
-        """Call a function; each argument with its type."""
+        """Call a function; each argument comes with its type."""
         self.line(f"call void @{function}({', '.join(arguments)})")
 
     def text(self) -> str:
-        """The function as LLVM reads it."""
+        """The function as LLVM text."""
         linkage = "" if self._public else "internal "
         head = f"define {linkage}void @{self.name}({', '.join(self.arguments)}) #0 {{"
         return "\n".join([head, "entry:", *self.prelude, *self._lines, "  ret void", "}", ""])
@@ -351,7 +354,7 @@ def _indices(lanes: Sequence[int]) -> str:
 
 
 def _alignment(kind: str) -> int:
-    """A type's own alignment in bytes, at most a cache line."""
+    """The natural alignment of a type in bytes, at most a cache line."""
     if kind in SIZES:
         return SIZES[kind]
     lanes, _, element = kind.strip("<>").split()
@@ -359,26 +362,26 @@ def _alignment(kind: str) -> int:
 
 
 class Module:
-    """Functions and tables that are compiled together."""
+    """Functions and constant tables that are compiled together."""
 
     def __init__(self) -> None:
         self.functions: dict[str, Function] = {}
         self._tables: dict[tuple[int, ...], str] = {}
         self.declarations: set[str] = set()
-        """Of what LLVM has built in."""
+        """Declarations of LLVM intrinsics."""
 
     def add(self, function: Function) -> Function:
-        """Take in a function, and give it back."""
+        """Add a function and return it."""
         self.functions[function.name] = function
         return function
 
     def table(self, numbers: Sequence[int]) -> str:
-        """The name of a constant array of i64."""
+        """The name of a constant array of i64; equal arrays share one."""
         key = tuple(int(n) for n in numbers)
         return self._tables.setdefault(key, f"@table{len(self._tables)}")
 
     def text(self) -> str:
-        """All of it as LLVM reads it."""
+        """The module as LLVM text."""
         sections = [*sorted(self.declarations), ""]
         for key, name in self._tables.items():
             values = ", ".join(f"i64 {n}" for n in key)

@@ -1,4 +1,4 @@
-"""The readable nest of a function: noted by what writes the function, while it writes it."""
+"""The loop listing of a function, recorded while its code is written."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 
 class Note(NamedTuple):
-    """A line of the readable nest."""
+    """One line of the loop listing."""
 
     depth: int
     text: str
     remark: str = ""
-    """What stands beside it."""
+    """Text beside the line."""
     products: int = 0
-    """The multiplications with an addition that it stands for."""
+    """The number of fused multiply-adds that the line stands for."""
     kernel: str = ""
-    """The kernel that is called here, if one is,"""
+    """The kernel that is called here, or an empty string."""
     arguments: tuple[tuple[str, str], ...] = ()
-    """with these numbers by name,"""
+    """The integer arguments of that call, by name."""
     layer: str = ""
-    """for this layer."""
+    """The layer that the code belongs to."""
 
 
 def relu_mask_text(masked: bool) -> str:
@@ -30,22 +30,22 @@ def relu_mask_text(masked: bool) -> str:
 
 
 class LoopNotes:
-    """What keeps the nest, and how many multiplications with an addition are written so far."""
+    """Records the lines of the loop listing and counts fused multiply-adds."""
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
         self.products = 0
         self.layer = ""
-        """The layer that what is written is for, where a function does several."""
+        """The layer that the code being written belongs to, in a function of several layers."""
         self._depth = 0
 
     def note(self, text: str, remark: str = "") -> None:
-        """A line of the readable nest."""
+        """Record a line."""
         self.notes.append(Note(self._depth, text, remark, layer=self.layer))
 
     @contextmanager
     def nested(self, text: str, remark: str = "") -> Iterator[None]:
-        """A line of the readable nest, and deeper what is noted inside."""
+        """Record a line and indent the lines recorded inside."""
         self.note(text, remark)
         self._depth += 1
         yield
@@ -53,7 +53,7 @@ class LoopNotes:
 
     @contextmanager
     def note_products(self, text: str) -> Iterator[None]:
-        """What is written inside as a line of the readable nest: its multiplications counted."""
+        """Record the code written inside as one line, with its number of fused multiply-adds."""
         before = self.products
         yield
         count = self.products - before
@@ -63,7 +63,7 @@ class LoopNotes:
             )
 
     def note_call(self, kernel: str, arguments: Sequence[str], given: Sequence[str]) -> None:
-        """A call of a kernel with these declared arguments as a line of the readable nest."""
+        """Record a call of a kernel with these declared arguments."""
         numbers = tuple(
             (declared.removeprefix("i64 "), value.removeprefix("i64 "))
             for declared, value in zip(arguments, given, strict=True)

@@ -1,7 +1,7 @@
-"""What passes are written with: kernels made once for each form, and places in a thread's memory.
+"""The memory plan of a thread, and the writer of functions that call kernels.
 
-A pass says where its numbers lie by name; when all passes are written, the `Plan` knows when each
-place is used and lays them out so that places never in use together may share memory.
+A pass asks for buffers by name. When all passes are written, `MemoryPlan` knows when each buffer is
+in use and assigns offsets, so that buffers with disjoint lifetimes may share memory.
 """
 
 from __future__ import annotations
@@ -15,62 +15,65 @@ from .llvm_text import Function, Module
 from .target import Target
 
 LINE = 64
-"""Bytes of a cache line; every place begins on one."""
+"""Bytes of a cache line; every buffer is aligned to one."""
 
 
 @dataclass
 class Buffer:
-    """Some bytes of a thread's memory, in use from one pass to another."""
+    """Some bytes of a thread's memory, in use from pass ``first`` to pass ``last``."""
 
     size: int
     first: int
     last: int
     offset: int = -1
-    """Where it begins; known when the plan is laid out."""
+    """Where it begins in bytes; set by `MemoryPlan.assign_offsets`."""
 
 
 @dataclass
 class MemoryPlan:
-    """Where everything lies in a thread's memory, from byte ``start`` on."""
+    """The buffers of a thread's memory, from byte ``start`` on."""
 
     start: int
     guard: int = 0
-    """Bytes left free around each place, which tests fill and look at."""
+    """Free bytes around each buffer, in which tests detect stray writes."""
     separate: bool = False
-    """Whether every place has memory of its own, so that it can be read afterwards."""
+    """Whether no two buffers share memory, so that all can be read afterwards."""
     buffers: dict[str, Buffer] = field(default_factory=dict)
 
     def use(self, name: str, size: int, time: int) -> None:
-        """A place of ``size`` bytes is in use at this time, and at all times between its uses."""
-        place = self.buffers.setdefault(name, Buffer(size, time, time))
-        assert place.size == size, f"{name}: {place.size} bytes, then {size}"
-        place.first, place.last = min(place.first, time), max(place.last, time)
+        """Record that a buffer of ``size`` bytes is in use at this time. It stays in use between
+        its first and its last time."""
+        buffer = self.buffers.setdefault(name, Buffer(size, time, time))
+        assert buffer.size == size, f"{name}: {buffer.size} bytes, then {size}"
+        buffer.first, buffer.last = min(buffer.first, time), max(buffer.last, time)
 
     def assign_offsets(self) -> int:
-        """Give every place its offset; the bytes needed in all. Large places first, each as low as
-        it fits beside those that are in use at the same time."""
+        """Assign an offset to every buffer and return the total bytes. Large buffers come first,
+        each at the lowest offset that is free during its lifetime."""
         end = self.start + self.guard
-        laid: list[Buffer] = []
-        for place in sorted(self.buffers.values(), key=lambda p: (-p.size, p.first)):
+        placed: list[Buffer] = []
+        for buffer in sorted(self.buffers.values(), key=lambda p: (-p.size, p.first)):
             offset = self.start + self.guard
-            for other in sorted((o for o in laid if self._meet(o, place)), key=lambda o: o.offset):
-                if offset + self._room(place) <= other.offset:
+            for other in sorted(
+                (o for o in placed if self._overlap(o, buffer)), key=lambda o: o.offset
+            ):
+                if offset + self._padded_size(buffer) <= other.offset:
                     break
-                offset = max(offset, other.offset + self._room(other))
-            place.offset = offset
-            laid.append(place)
-            end = max(end, offset + self._room(place))
+                offset = max(offset, other.offset + self._padded_size(other))
+            buffer.offset = offset
+            placed.append(buffer)
+            end = max(end, offset + self._padded_size(buffer))
         return end + 16 * LINE  # kernels may read, never write, a little past a place
 
-    def _meet(self, a: Buffer, b: Buffer) -> bool:
+    def _overlap(self, a: Buffer, b: Buffer) -> bool:
         return self.separate or (a.first <= b.last and b.first <= a.last)
 
-    def _room(self, place: Buffer) -> int:
-        return -(-place.size // LINE) * LINE + self.guard
+    def _padded_size(self, buffer: Buffer) -> int:
+        return -(-buffer.size // LINE) * LINE + self.guard
 
 
 def network_function(name: str, real: str = "float") -> Function:
-    """A function that runs passes on a group. ``real``: what all numbers are, "float" or
+    """A function that runs passes on a group. ``real`` is the type of all numbers, "float" or
     "double"."""
     pointers = [
         f"ptr %{what}" for what in ("memory", "parameters", "running_stats", "shard", "key")
@@ -79,8 +82,8 @@ def network_function(name: str, real: str = "float") -> Function:
 
 
 class NetworkWriter(Writer):
-    """Writes one function that calls kernels in turn, such as a `network_function`. ``kernels``:
-    the names of those written so far, shared by the drivers of a program."""
+    """Writes one function that calls kernels in turn, such as a `network_function`. ``kernels``
+    holds the names of the kernels written so far; the writers of a program share it."""
 
     def __init__(
         self,
@@ -99,7 +102,7 @@ class NetworkWriter(Writer):
         self.calls: list[tuple[str, str]] = []
         """(layer, kernel) of every call, in order."""
         self.statistics_offset = statistics_offset
-        """Where a shard keeps the statistics, in numbers."""
+        """Where a shard keeps batch statistics, counted in numbers."""
         self._kernels = kernels
         self._used: set[str] = set()
 
@@ -113,25 +116,25 @@ class NetworkWriter(Writer):
         self.f.layer = layer
 
     def buffer(self, name: str, size: int) -> str:
-        """The pointer to a place in use now."""
+        """The pointer to a buffer that is in use now."""
         self.plan.use(name, size, self.time)
         self._used.add(name)
         return f"%at.{name}"
 
     def weights(self, row: ArrayEntry) -> str:
-        """The pointer to a line of the parameter table."""
+        """The pointer to the parameters of a row of the parameter table."""
         return self.f.at("%parameters", self.bytes * row.offset)
 
     def gradient(self, row: ArrayEntry) -> str:
-        """The pointer to its gradient in the shard."""
+        """The pointer to their gradient in the shard."""
         return self.f.at("%shard", self.bytes * row.offset)
 
     def running_stat(self, row: ArrayEntry) -> str:
-        """The pointer to a running average."""
+        """The pointer to a running statistic."""
         return self.f.at("%running_stats", self.bytes * row.offset)
 
     def shard_statistic(self, row: ArrayEntry) -> str:
-        """The pointer to what the shard has seen for a running average."""
+        """The pointer to the shard's sum for a running statistic."""
         return self.f.at("%shard", self.bytes * (self.statistics_offset + row.offset))
 
     def kernel(
@@ -142,8 +145,8 @@ class NetworkWriter(Writer):
         write: Callable[[Function], None],
         lanes: int = 16,
     ) -> str:
-        """The name of the function that ``write`` writes, the same one for the same ``what``.
-        ``arguments``: its pointers' names, "count:" before a name for a whole number."""
+        """The name of a kernel. ``write`` writes it once for each (name, spec). ``arguments`` lists
+        its pointers; "count:" before a name marks an integer."""
         key = (name, spec)
         if key not in self._kernels:
             given = [_declared(argument) for argument in arguments.split()]
@@ -155,7 +158,7 @@ class NetworkWriter(Writer):
         return self._kernels[key]
 
     def call(self, kernel: str, *arguments: str) -> None:
-        """Call a kernel; an argument that starts with "i64 " is a number, others are pointers."""
+        """Call a kernel. Arguments that start with "i64 " are integers, others pointers."""
         declared = self.module.functions[kernel].arguments
         self.f.note_call(kernel, declared, arguments)
         self._call(kernel, arguments)
@@ -166,8 +169,8 @@ class NetworkWriter(Writer):
         self.f.call(kernel, *typed)
 
     def call_per_vector(self, kernel: str, vectors: list[str], others: list[str]) -> None:
-        """Call a kernel that does ``machine.lanes`` examples for all sixteen: ``stacks`` move on by
-        so many lanes, ``others`` stay."""
+        """Call a kernel that processes ``machine.lanes`` examples, once per vector of the group.
+        ``vectors`` are pointers that advance by one vector per call, ``others`` stay the same."""
         lanes = self.machine.lanes
         declared, given = self.module.functions[kernel].arguments, [*vectors, *others]
         if lanes == 16:
@@ -180,16 +183,17 @@ class NetworkWriter(Writer):
             self._call(kernel, [*moved, *others])
 
     def finish(self) -> None:
-        """When the plan is laid out: say where the places are, and be part of the module."""
-        heads = [
+        """Compute the buffers' pointers at the function's start and add it to the module. The plan
+        must have its offsets."""
+        pointers = [
             f"  %at.{name} = getelementptr i8, ptr %memory, i64 {self.plan.buffers[name].offset}"
             for name in sorted(self._used)
         ]
-        self.f.prelude = heads
+        self.f.prelude = pointers
         super().finish()
 
 
 def _declared(argument: str) -> str:
-    """An argument of a kernel as LLVM declares it."""
+    """The LLVM declaration of a kernel's argument."""
     name = argument.removeprefix("count:")
     return f"ptr noalias %{name}" if name == argument else f"i64 %{name}"

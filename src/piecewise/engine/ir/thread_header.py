@@ -1,17 +1,15 @@
-"""The beginning of a thread's memory: the group it works on.
-
-Each name is where its sixteen numbers begin, in bytes.
-"""
+"""The header of a thread's memory: byte offsets of the group's sixteen example numbers, labels and
+so on."""
 
 NUMBERS_OFFSET = 0
 """The numbers of the group's examples, i64."""
 LABELS_OFFSET = 128
-"""Their right classes, i64."""
+"""Their labels, i64."""
 INPUTS_OFFSET = 256
-"""Pointers to what each example is made of."""
+"""Pointers to their inputs."""
 LOSSES_OFFSET = 384
-"""Their losses, float32; float64, and as long as two, where parameters are nudged."""
+"""Their losses: float32, or float64 in programs of finite differences."""
 SAMPLE_WEIGHTS_OFFSET = 448
-"""How much they count, float32; only if the program is weighted."""
+"""Their sample weights, float32, in weighted programs."""
 HEADER_BYTES = 512
-"""Bytes of all this; the places of stacks come after it."""
+"""Bytes of the header; the buffers follow."""

@@ -1,8 +1,8 @@
-"""The passes: one a layer, or several layers in one: what runs, in order, forward and back.
+"""Passes: one per layer, or one for several fused layers; each writes its kernel calls for the
+forward and the backward pass.
 
-ReLU is done where its input is stored, by whichever pass stores it, and on the way back where its
-gradient is stored, by a look at the same numbers: above zero or not. A largest-value pooling whose
-windows do not overlap is done while the rows of the convolution before it are still near.
-(Whichever of the two comes first: the largest of what ReLU lets through is what ReLU lets through
-of the largest.)
+ReLU is fused into the pass that stores its input. In the backward pass it masks the gradient: the
+gradient is zero where the stored value is not above zero. Max pooling with non-overlapping windows
+is fused into the convolution before it, band by band, while the rows are in the cache. ReLU and max
+pooling commute, so their order does not matter.
 """

@@ -1,4 +1,4 @@
-"""What every pass can be asked, and what several of them do."""
+"""The base class of passes, and helpers that several passes share."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from ..kernels.reductions import reduce_lanes
 
 @dataclass
 class Pass:
-    """A layer that runs."""
+    """A layer of the network, with the layers that are fused into it."""
 
     stage: Stage
     source: str
-    """The name of its input's place."""
+    """The name of its input buffer."""
     needs_backward: bool
-    """Whether a way back follows, for which some passes keep notes."""
+    """Whether a backward pass follows, for which some passes save values."""
     training: bool = False
-    """Whether it runs as in training: norm uses the statistics of the group."""
+    """Whether it runs in training mode, where batch norm uses the group's statistics."""
     relu: bool = False
-    """Whether its output goes through ReLU."""
+    """Whether ReLU is applied to its output."""
     masked: bool = False
-    """Whether its input went through ReLU."""
+    """Whether its input is the output of a ReLU."""
     needs_input_gradient: bool = False
-    """Whether a pass before it has parameters, and so wants the gradient of this one's input."""
+    """Whether an earlier pass has parameters, so that the input gradient is needed."""
     fused_stages: list[Stage] = field(default_factory=list)
-    """The stages that are done in this pass."""
+    """The stages of the architecture that this pass computes."""
     cell_bytes: int = GROUP_BYTES
-    """Of the sixteen numbers of a cell."""
+    """Bytes of a cell's sixteen values."""
 
     kind: ClassVar[type[Layer]]
-    """The kind of layer it runs."""
+    """The kind of layer that it computes."""
 
     @property
     def name(self) -> str:
@@ -45,11 +45,11 @@ class Pass:
 
     @property
     def target(self) -> str:
-        """The name of its output's place."""
+        """The name of its output buffer."""
         return self.name
 
     def layout(self, shape: Shape) -> FeatureMapLayout:
-        """How a stack of this shape lies."""
+        """The memory layout of feature maps of this shape."""
         return FeatureMapLayout(shape, self.cell_bytes)
 
     @property
@@ -60,64 +60,65 @@ class Pass:
     def output(self) -> FeatureMapLayout:
         return self.layout(self.fused_stages[-1].output)
 
-    def given(self, writer: NetworkWriter) -> str:
+    def input_pointer(self, writer: NetworkWriter) -> str:
         """The pointer to its input."""
         return writer.buffer(self.source, self.input.size)
 
-    def made(self, writer: NetworkWriter) -> str:
+    def output_pointer(self, writer: NetworkWriter) -> str:
         """The pointer to its output."""
         return writer.buffer(self.target, self.output.size)
 
     def output_gradient(self, writer: NetworkWriter) -> str:
-        """The gradient of what the pass made."""
+        """The pointer to the gradient of its output."""
         return writer.buffer(f"d.{self.target}", self.output.size)
 
     def input_gradient(self, writer: NetworkWriter) -> str:
-        """The gradient of what the pass was given."""
+        """The pointer to the gradient of its input."""
         return writer.buffer(f"d.{self.source}", self.input.size)
 
     def relu_mask(self, writer: NetworkWriter, unused: str) -> str:
-        """What tells where the gradient of the input passes: the input, if that went through ReLU;
-        if not, any pointer does."""
-        return self.given(writer) if self.masked else unused
+        """The values that mask the input gradient: the input, if it is the output of a ReLU.
+        Otherwise any pointer is valid, such as ``unused``."""
+        return self.input_pointer(writer) if self.masked else unused
 
     @classmethod
     def fuse(cls, last: Pass, stage: Stage) -> bool:  # noqa: ARG003
-        """Have the pass before, ``last``, run this stage too, if it can; whether it does."""
+        """Let the pass before, ``last``, compute this stage too, if it can. Returns whether it
+        does."""
         return False
 
     def fuse_pool(self, stage: Stage) -> bool:
-        """Run the pooling that follows too, if this pass can; whether it does."""
+        """Compute the pooling that follows too, if possible. Returns whether it does."""
         return False
 
     def forward(self, writer: NetworkWriter) -> None:
-        """Write the calls that make the output of the input."""
+        """Write the kernel calls that compute the output."""
         raise NotImplementedError
 
     def backward(self, writer: NetworkWriter) -> None:
-        """Write the calls that make the gradients of parameters and input."""
+        """Write the kernel calls that compute the gradients of parameters and input."""
         raise NotImplementedError
 
 
 def reduce_sums(writer: NetworkWriter, sums: str, row: ArrayEntry) -> None:
-    """Add sums, sixteen to a number, to the gradient of a line of the parameter table."""
+    """Add sums, sixteen per parameter, to the gradient of a row of the parameter table."""
     kernel = writer.kernel("reduce_lanes", (), "sums gradient count:count", reduce_lanes)
     writer.call(kernel, sums, writer.gradient(row), f"i64 {row.size}")
 
 
 def emitter_for(writer: NetworkWriter) -> type[Emitter]:
-    """What writes a driver's correlations."""
+    """The emitter class of a writer's correlations."""
     return Float64Emitter if writer.real == "double" else Emitter
 
 
-def rows_of(writer: NetworkWriter, spec: Correlation) -> str:
-    """The table that tells each output row its terms."""
+def term_table_of(writer: NetworkWriter, spec: Correlation) -> str:
+    """The table with the terms of each output row."""
     emitter = emitter_for(writer)
     return row_table(writer.module, spec, emitter.weight_bytes, emitter.cell_bytes)
 
 
 def correlation_kernel(writer: NetworkWriter, name: str, spec: Correlation) -> str:
-    """The kernel for some rows of a correlation."""
+    """The kernel that computes some rows of a correlation."""
     return writer.kernel(
         name,
         spec,
@@ -128,12 +129,12 @@ def correlation_kernel(writer: NetworkWriter, name: str, spec: Correlation) -> s
 
 
 def run_correlation(
-    writer: NetworkWriter, name: str, spec: Correlation, places: tuple[str, str, str, str, str]
+    writer: NetworkWriter, name: str, spec: Correlation, buffers: tuple[str, str, str, str, str]
 ) -> None:
-    """Run a correlation, all of its rows, on (source, weight, bias, output, mask)."""
+    """Compute all rows of a correlation on (source, weight, bias, output, mask)."""
     kernel = correlation_kernel(writer, name, spec)
-    source, weight, bias, output, mask = places
-    table = rows_of(writer, spec)
+    source, weight, bias, output, mask = buffers
+    table = term_table_of(writer, spec)
     writer.call_per_vector(
         kernel, [source, output, mask], [weight, bias, table, f"i64 {len(spec.rows)}"]
     )

@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch normalization."""
 
 from __future__ import annotations
 
@@ -18,20 +18,25 @@ from .base import Pass
 
 
 class NormPass(Pass):
-    """Each map shifted and scaled: in training by the statistics of the group, else by the running
-    averages."""
+    """Normalizes each channel: by the group's statistics in training, otherwise by the running
+    statistics. Then scales and shifts it."""
 
     kind = Norm
 
     def _saved(self, writer: NetworkWriter) -> str:
-        """What the way forward notes of each channel."""
+        """The statistics of each channel that the backward pass uses."""
         return writer.buffer(f"{self.name}.saved", SAVED_BYTES * self.input.channels)
 
     def forward(self, writer: NetworkWriter) -> None:
         if writer.real == "double":
-            self._forward_wide(writer)
+            self._forward_float64(writer)
             return
-        source, saved, layout, relu = self.given(writer), self._saved(writer), self.input, self.relu
+        source, saved, layout, relu = (
+            self.input_pointer(writer),
+            self._saved(writer),
+            self.input,
+            self.relu,
+        )
         if self.training:
             observer = writer.kernel(
                 "group_statistics",
@@ -49,11 +54,11 @@ class NormPass(Pass):
             "source saved weight bias output",
             lambda f: normalize(f, layout, training=self.training, relu=relu),
         )
-        writer.call(kernel, source, saved, weight, bias, self.made(writer))
+        writer.call(kernel, source, saved, weight, bias, self.output_pointer(writer))
 
-    def _forward_wide(self, writer: NetworkWriter) -> None:
-        """In float64; the statistics are saved in the shard, where there is no way back."""
-        source, layout, relu = self.given(writer), self.input, self.relu
+    def _forward_float64(self, writer: NetworkWriter) -> None:
+        """In float64. The statistics go to the shard, because there is no backward pass."""
+        source, layout, relu = self.input_pointer(writer), self.input, self.relu
         find = writer.shard_statistic if self.training else writer.running_stat
         mean, variance = (find(row) for row in self.stage.running_stats)
         if self.training:
@@ -71,10 +76,10 @@ class NormPass(Pass):
             "source mean variance weight bias output",
             lambda f: float64_kernels.normalize(f, layout, Norm.epsilon, relu=relu),
         )
-        writer.call(kernel, source, mean, variance, weight, bias, self.made(writer))
+        writer.call(kernel, source, mean, variance, weight, bias, self.output_pointer(writer))
 
     def _load_running_stats(self, writer: NetworkWriter, saved: str) -> None:
-        """Take the running averages."""
+        """Write the call that loads the running statistics."""
         mean, variance = (writer.running_stat(row) for row in self.stage.running_stats)
         channels = self.input.channels
         kernel = writer.kernel(
@@ -97,9 +102,9 @@ class NormPass(Pass):
         weight, bias = self.stage.parameters
         upstream = self.output_gradient(writer)
         out = self.input_gradient(writer) if self.needs_input_gradient else upstream
-        given = (self.given(writer), saved, writer.weights(weight), upstream)
+        arguments = (self.input_pointer(writer), saved, writer.weights(weight), upstream)
         writer.call(
-            kernel, *given, writer.gradient(weight), writer.gradient(bias), out, "i64 %examples"
+            kernel, *arguments, writer.gradient(weight), writer.gradient(bias), out, "i64 %examples"
         )
         if self.training:
             self._add_statistics(writer, saved)

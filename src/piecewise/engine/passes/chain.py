@@ -18,10 +18,18 @@ from .pooling import PoolPass
 from .relu import ReluPass
 
 PASSES: dict[type[Layer], type[Pass]] = {
-    made.kind: made
-    for made in (ConvolutionPass, FullPass, PoolPass, NormPass, DropoutPass, ReluPass, EmbedPass)
+    new_pass.kind: new_pass
+    for new_pass in (
+        ConvolutionPass,
+        FullPass,
+        PoolPass,
+        NormPass,
+        DropoutPass,
+        ReluPass,
+        EmbedPass,
+    )
 }
-"""How each kind of layer runs."""
+"""The pass class of each kind of layer."""
 
 
 def passes_of(
@@ -32,13 +40,13 @@ def passes_of(
     keep_activations: bool = False,
     cell_bytes: int = GROUP_BYTES,
 ) -> list[Pass]:
-    """The passes of a network. ``training``: dropout draws and norm takes a group's statistics.
-    ``backward``: a way back follows. ``every_stack``: each layer's output stays to be read.
-    ``cell_bytes``: of the sixteen numbers of a cell."""
-    found: list[Pass] = []
+    """The passes of a network. ``training``: dropout and batch norm run in training mode.
+    ``backward``: a backward pass follows. ``keep_activations``: every layer's output can be read
+    afterwards, so nothing is fused. ``cell_bytes``: bytes of a cell's sixteen values."""
+    passes: list[Pass] = []
     source = "input"
     for stage in architecture.stages:
-        layer, last = stage.layer, found[-1] if found else None
+        layer, last = stage.layer, passes[-1] if passes else None
         if layer.identity_at_inference and not training:
             if last:
                 last.fused_stages.append(stage)
@@ -46,19 +54,19 @@ def passes_of(
         kind = PASSES[type(layer)]
         if not keep_activations and last and kind.fuse(last, stage):
             continue
-        made = kind(stage, source, backward, training)
-        made.fused_stages.append(stage)
-        made.cell_bytes = cell_bytes
-        made.needs_input_gradient = any(p.stage.parameters for p in found)
-        made.masked = bool(last and last.relu)
-        source = made.target
-        found.append(made)
-    return found or [_nothing(architecture.stages[-1], cell_bytes)]
+        new_pass = kind(stage, source, backward, training)
+        new_pass.fused_stages.append(stage)
+        new_pass.cell_bytes = cell_bytes
+        new_pass.needs_input_gradient = any(p.stage.parameters for p in passes)
+        new_pass.masked = bool(last and last.relu)
+        source = new_pass.target
+        passes.append(new_pass)
+    return passes or [_identity_pass(architecture.stages[-1], cell_bytes)]
 
 
-def _nothing(stage: Stage, cell_bytes: int) -> Pass:
-    """The pass of a network that changes nothing: windows of one cell."""
-    made = PoolPass(replace(stage, layer=Pool((1, 1))), "input", needs_backward=False)
-    made.cell_bytes = cell_bytes
-    made.fused_stages.append(stage)
-    return made
+def _identity_pass(stage: Stage, cell_bytes: int) -> Pass:
+    """The pass of a network without an effect at inference: pooling with 1x1 windows."""
+    new_pass = PoolPass(replace(stage, layer=Pool((1, 1))), "input", needs_backward=False)
+    new_pass.cell_bytes = cell_bytes
+    new_pass.fused_stages.append(stage)
+    return new_pass

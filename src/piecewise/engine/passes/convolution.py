@@ -1,4 +1,4 @@
-"""Convolution, with a pooling on its heels where that fits."""
+"""Convolution, with a fused max pooling where possible."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..kernels.convolution import Correlation
 from ..kernels.convolution_weight_gradient import WeightGradient, WeightGradientEmitter
 from ..kernels.elementwise import divide
 from ..kernels.reductions import sum_cells
-from .base import Pass, correlation_kernel, reduce_sums, rows_of, run_correlation
+from .base import Pass, correlation_kernel, reduce_sums, run_correlation, term_table_of
 from .pooling import PoolWindows
 
 
 @dataclass
 class ConvolutionPass(Pass):
-    """Kernels slid over all channels. ``pool``: the pooling stage it does on its way, if any."""
+    """Convolution. ``pool`` is the pooling stage fused into it, if any."""
 
     kind = Convolution
     pool: Stage | None = None
@@ -33,17 +33,17 @@ class ConvolutionPass(Pass):
 
     @property
     def windows(self) -> tuple[Windows, Windows]:
-        """Where the patches stand, along the rows and along the columns."""
+        """The windows along rows and columns."""
         return self.layer.windows(self.stage.input)
 
     @property
     def products(self) -> int:
-        """Cells of a kernel, in one channel."""
+        """Kernel cells per channel."""
         return self.layer.kernel[0] * self.layer.kernel[1]
 
     @property
     def convolved(self) -> FeatureMapLayout:
-        """What the convolution makes, before a pooling."""
+        """The layout of the convolution's output, before a pooling."""
         return self.layout(self.stage.output)
 
     def fuse_pool(self, stage: Stage) -> bool:
@@ -54,7 +54,7 @@ class ConvolutionPass(Pass):
         return True
 
     def correlation(self, output: FeatureMapLayout, *, relu: bool) -> Correlation:
-        """The sums of the way forward, into a stack of this form."""
+        """The sums of the forward pass, for an output of this layout."""
         rows, columns = self.windows
         channels = self.input.channels
         return Correlation(
@@ -71,14 +71,14 @@ class ConvolutionPass(Pass):
         )
 
     def _parameters(self, writer: NetworkWriter) -> tuple[str, str]:
-        """The pointers to weight and bias; without a bias any pointer does."""
+        """Pointers to weight and bias; without a bias any pointer is valid."""
         rows = self.stage.parameters
         weight = writer.weights(rows[0])
         return weight, writer.weights(rows[1]) if self.layer.bias else weight
 
     def forward(self, writer: NetworkWriter) -> None:
         weight, bias = self._parameters(writer)
-        source, output = self.given(writer), self.made(writer)
+        source, output = self.input_pointer(writer), self.output_pointer(writer)
         if self.pool is None:
             spec = self.correlation(self.output, relu=self.relu)
             run_correlation(writer, "convolution", spec, (source, weight, bias, output, output))
@@ -88,37 +88,40 @@ class ConvolutionPass(Pass):
             )
 
     def _forward_pooled(
-        self, writer: NetworkWriter, pool: PoolWindows, places: tuple[str, str, str, str]
+        self, writer: NetworkWriter, pool: PoolWindows, buffers: tuple[str, str, str, str]
     ) -> None:
-        """On (source, weight, bias, output): a band of rows as high as the windows, then the
-        windows of that band, and so on."""
-        source, weight, bias, output = places
+        """Convolution and pooling on (source, weight, bias, output), band by band: as many rows as
+        a window is high, then their windows."""
+        source, weight, bias, output = buffers
         height = pool.rows.window
         band = self.layout(self.stage.output._replace(height=height))
-        place = writer.buffer(f"{self.name}.band", band.size)
+        band_pointer = writer.buffer(f"{self.name}.band", band.size)
         spec = self.correlation(band, relu=False)
-        convolve, rows = correlation_kernel(writer, "convolution", spec), rows_of(writer, spec)
-        winners = output
+        convolve, rows = (
+            correlation_kernel(writer, "convolution", spec),
+            term_table_of(writer, spec),
+        )
+        argmax = output
         if self.needs_backward:
-            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
-        given = (rows, output, winners)
-        for row, count, kernel in pool.forward(writer, band, given, 24 * height, relu=self.relu):
-            others = [weight, bias, row["given"], f"i64 {count}"]
-            writer.call_per_vector(convolve, [source, place, place], others)
-            writer.call(kernel, place, row["out"], row["winners"])
+            argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
+        pointers = (rows, output, argmax)
+        for row, count, kernel in pool.forward(writer, band, pointers, 24 * height, relu=self.relu):
+            others = [weight, bias, row["source"], f"i64 {count}"]
+            writer.call_per_vector(convolve, [source, band_pointer, band_pointer], others)
+            writer.call(kernel, band_pointer, row["out"], row["argmax"])
 
     def backward(self, writer: NetworkWriter) -> None:
-        made = self.convolved
+        layout = self.convolved
         upstream = self.output_gradient(writer)
         if self.pool is not None:
-            pooled, upstream = upstream, writer.buffer(f"d.{self.name}.rows", made.size)
+            pooled, upstream = upstream, writer.buffer(f"d.{self.name}.rows", layout.size)
             pool = PoolWindows(self.pool, self.cell_bytes)
-            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
-            pool.backward(writer, made, (pooled, winners, upstream, upstream), masked=False)
+            argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
+            pool.backward(writer, layout, (pooled, argmax, upstream, upstream), masked=False)
         if self.layer.mean:
             products = self.input.channels * self.products
             kernel = writer.kernel(
-                "divide", (made, products), "values", lambda f: divide(f, made, products)
+                "divide", (layout, products), "values", lambda f: divide(f, layout, products)
             )
             writer.call(kernel, upstream)
         self._weight_gradient(writer, upstream)
@@ -146,13 +149,13 @@ class ConvolutionPass(Pass):
             writer.machine.lanes,
         )
         sums = writer.buffer(f"{self.name}.sums", _sums_bytes(row.size))
-        writer.call_per_vector(kernel, [self.given(writer), upstream, sums], [])
+        writer.call_per_vector(kernel, [self.input_pointer(writer), upstream, sums], [])
         reduce_sums(writer, sums, row)
 
     def _bias_gradient(self, writer: NetworkWriter, upstream: str) -> None:
-        made, row = self.convolved, self.stage.parameters[1]
+        layout, row = self.convolved, self.stage.parameters[1]
         sums = writer.buffer(f"{self.name}.cells", _sums_bytes(row.size))
-        kernel = writer.kernel("sum_cells", made, "upstream sums", lambda f: sum_cells(f, made))
+        kernel = writer.kernel("sum_cells", layout, "upstream sums", lambda f: sum_cells(f, layout))
         writer.call(kernel, upstream, sums)
         reduce_sums(writer, sums, row)
 
@@ -181,5 +184,5 @@ class ConvolutionPass(Pass):
 
 
 def _sums_bytes(count: int) -> int:
-    """Sixteen sums for each of ``count`` numbers, which `reduce_lanes` takes sixteen at a time."""
+    """Bytes of sixteen sums per parameter; `reduce_lanes` reads sixteen parameters at a time."""
     return GROUP_BYTES * 16 * -(-count // 16)

@@ -1,4 +1,4 @@
-"""Dropout while training."""
+"""Dropout."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .base import Pass
 
 
 class DropoutPass(Pass):
-    """A share of the values sits out; only while training is there such a pass."""
+    """Sets a fraction of the values to zero; exists only in training."""
 
     kind = Dropout
 
     def _factors(self, writer: NetworkWriter) -> str:
-        """What each value was multiplied by."""
+        """The factor that each value was multiplied by."""
         return writer.buffer(f"{self.name}.factors", self.input.size)
 
     def forward(self, writer: NetworkWriter) -> None:
@@ -25,7 +25,14 @@ class DropoutPass(Pass):
             "dropout", spec, "source output factors key examples", lambda f: dropout(f, spec)
         )
         factors = self._factors(writer)
-        writer.call(kernel, self.given(writer), self.made(writer), factors, "%key", "%memory")
+        writer.call(
+            kernel,
+            self.input_pointer(writer),
+            self.output_pointer(writer),
+            factors,
+            "%key",
+            "%memory",
+        )
 
     def backward(self, writer: NetworkWriter) -> None:
         if not self.needs_input_gradient:

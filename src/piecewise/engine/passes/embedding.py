@@ -1,4 +1,4 @@
-"""Embedding: the first pass of a network that reads texts."""
+"""Embedding, the first pass of a network that reads texts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .base import Pass
 
 
 class EmbedPass(Pass):
-    """Words looked up: always the first pass, its input is the words themselves."""
+    """Looks up the embedding vector of each token. Its input is the token numbers."""
 
     kind = Embed
 
-    def given(self, writer: NetworkWriter) -> str:
+    def input_pointer(self, writer: NetworkWriter) -> str:
         return writer.f.at("%memory", INPUTS_OFFSET)
 
     def forward(self, writer: NetworkWriter) -> None:
@@ -26,7 +26,10 @@ class EmbedPass(Pass):
             lambda f: embed(f, layout, relu=relu),
         )
         writer.call(
-            kernel, self.given(writer), writer.weights(self.stage.parameters[0]), self.made(writer)
+            kernel,
+            self.input_pointer(writer),
+            writer.weights(self.stage.parameters[0]),
+            self.output_pointer(writer),
         )
 
     def backward(self, writer: NetworkWriter) -> None:
@@ -39,5 +42,9 @@ class EmbedPass(Pass):
         )
         gradient = writer.gradient(self.stage.parameters[0])
         writer.call(
-            kernel, self.given(writer), self.output_gradient(writer), gradient, "i64 %examples"
+            kernel,
+            self.input_pointer(writer),
+            self.output_gradient(writer),
+            gradient,
+            "i64 %examples",
         )

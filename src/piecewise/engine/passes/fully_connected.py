@@ -1,4 +1,4 @@
-"""Fully connected: a correlation of one cell."""
+"""Fully connected layers, as a correlation of one cell."""
 
 from __future__ import annotations
 
@@ -21,42 +21,48 @@ _ONE: Terms = (((0, 0),),)
 
 
 class FullPass(Pass):
-    """Every value gets a vote: input and output are so many channels of one cell."""
+    """A fully connected layer: input and output are channels of one cell."""
 
     kind = Full
 
     @property
     def values(self) -> FeatureMapLayout:
-        """The input, a value a channel."""
+        """The input, one channel per value."""
         return self.layout(Shape(self.input.values, 1, 1))
 
     @property
-    def votes(self) -> FeatureMapLayout:
-        """The output, a neuron a channel."""
+    def outputs(self) -> FeatureMapLayout:
+        """The output, one channel per neuron."""
         return self.layout(Shape(self.output.values, 1, 1))
 
     def forward(self, writer: NetworkWriter) -> None:
         weight, bias = (writer.weights(row) for row in self.stage.parameters)
         inputs = self.values.channels
         spec = Correlation(
-            self.values, self.votes, _ONE, _ONE, inputs, 1, 1, bias=True, relu=self.relu
+            self.values, self.outputs, _ONE, _ONE, inputs, 1, 1, bias=True, relu=self.relu
         )
         run_correlation(
             writer,
             "fully_connected",
             spec,
-            (self.given(writer), weight, bias, self.made(writer), self.made(writer)),
+            (
+                self.input_pointer(writer),
+                weight,
+                bias,
+                self.output_pointer(writer),
+                self.output_pointer(writer),
+            ),
         )
 
     def backward(self, writer: NetworkWriter) -> None:
-        inputs, neurons = self.values.channels, self.votes.channels
+        inputs, neurons = self.values.channels, self.outputs.channels
         weight, bias = self.stage.parameters
         upstream = self.output_gradient(writer)
         transposed = writer.buffer(f"{self.name}.transposed", 16 * transposed_row_bytes(inputs))
         kernel = writer.kernel(
             "transpose", inputs, "source transposed", lambda f: transpose_inputs(f, inputs)
         )
-        writer.call(kernel, self.given(writer), transposed)
+        writer.call(kernel, self.input_pointer(writer), transposed)
         spec = FullWeightGradient(inputs, neurons, writer.machine.sums)
         kernel = writer.kernel(
             "full_weight_gradient",
@@ -73,7 +79,7 @@ class FullPass(Pass):
     def _input_gradient(self, writer: NetworkWriter, upstream: str) -> None:
         inputs = self.values.channels
         spec = Correlation(
-            self.votes,
+            self.outputs,
             self.values,
             _ONE,
             _ONE,
@@ -86,11 +92,11 @@ class FullPass(Pass):
         )
         row = self.stage.parameters[0]
         weight, no_bias = writer.weights(row), writer.weights(row)
-        places = (
+        buffers = (
             upstream,
             weight,
             no_bias,
             self.input_gradient(writer),
             self.relu_mask(writer, upstream),
         )
-        run_correlation(writer, "input_gradient", spec, places)
+        run_correlation(writer, "input_gradient", spec, buffers)

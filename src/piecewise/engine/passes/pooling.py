@@ -1,4 +1,4 @@
-"""Pooling by itself, and the windows that a convolution's pass uses too."""
+"""Pooling as a pass of its own, and the windows that fused pooling uses too."""
 
 from __future__ import annotations
 
@@ -15,71 +15,71 @@ from ..kernels.pooling_backward import PoolingBackward, divide_by_window_size, p
 from .base import Pass
 
 _HIGHEST_BAND = 4
-"""Rows and columns of the largest windows that follow a convolution's rows."""
+"""The largest window height and width that is fused into a convolution."""
 
 
 class PoolWindows:
-    """The windows of a pooling stage, row of windows by row of windows."""
+    """The windows of a pooling stage, computed one row of windows at a time."""
 
     def __init__(self, stage: Stage, cell_bytes: int = GROUP_BYTES) -> None:
         assert isinstance(stage.layer, Pool)
         self.layer, self.output = stage.layer, FeatureMapLayout(stage.output, cell_bytes)
         self.rows, self.columns = stage.layer.windows(stage.input)
-        self.winners = argmax_format((self.rows.window, self.columns.window))
+        self.argmax = argmax_format((self.rows.window, self.columns.window))
 
     @property
     def fits_in_bands(self) -> bool:
-        """Whether it can follow a convolution's rows band by band."""
+        """Whether it can be fused into a convolution, band by band."""
         return self.layer.kind == "max" and all(
             windows.stride == windows.window <= _HIGHEST_BAND
             for windows in (self.rows, self.columns)
         )
 
     @property
-    def winner_row_bytes(self) -> int:
-        """Bytes of the winners of a row of windows."""
-        return self.output.shape.width * self.winners.size
+    def argmax_row_bytes(self) -> int:
+        """Bytes of the argmax of a row of windows."""
+        return self.output.shape.width * self.argmax.size
 
     @property
-    def winner_bytes(self) -> int:
-        """Bytes of all winners."""
-        return self.output.channels * self.output.shape.height * self.winner_row_bytes
+    def argmax_bytes(self) -> int:
+        """Bytes of the argmax of all windows."""
+        return self.output.channels * self.output.shape.height * self.argmax_row_bytes
 
     def _equal_rows(self, rows: range) -> list[tuple[int, int, int]]:
-        """Rows of windows as (first, how many, rows under each)."""
-        found: list[tuple[int, int, int]] = []
+        """Rows of windows with the same height, as (first, count, source rows per window)."""
+        groups: list[tuple[int, int, int]] = []
         for index in rows:
             count = len(self.rows.cells(index))
-            if found and found[-1][2] == count:
-                found[-1] = (found[-1][0], found[-1][1] + 1, count)
+            if groups and groups[-1][2] == count:
+                groups[-1] = (groups[-1][0], groups[-1][1] + 1, count)
             else:
-                found.append((index, 1, count))
-        return found
+                groups.append((index, 1, count))
+        return groups
 
     def forward(
         self,
         writer: NetworkWriter,
         source: FeatureMapLayout,
-        places: tuple[str, str, str],
+        buffers: tuple[str, str, str],
         step: int,
         *,
         relu: bool,
         rows: range | None = None,
     ) -> Iterator[tuple[Loop, int, str]]:
-        """For every row of windows, or for these, written as loops: the pointers to (given, out,
-        winners), the rows under it, and the kernel to call on them; ``given`` moves ``step`` bytes
-        a row."""
-        given, output, winners = places
+        """Open loops over all rows of windows, or over ``rows``. Yields the loop with the pointers
+        "source", "out" and "argmax", the number of source rows, and the kernel to call. "source"
+        advances ``step`` bytes per row of windows."""
+        source_start, output, argmax = buffers
         for first, repeat, count in self._equal_rows(rows or range(self.rows.count)):
             strided = {
-                "given": (writer.f.at(given, first * step), step),
+                "source": (writer.f.at(source_start, first * step), step),
                 "out": (writer.f.at(output, first * self.output.row_bytes), self.output.row_bytes),
-                "winners": (
-                    writer.f.at(winners, first * self.winner_row_bytes),
-                    self.winner_row_bytes,
+                "argmax": (
+                    writer.f.at(argmax, first * self.argmax_row_bytes),
+                    self.argmax_row_bytes,
                 ),
             }
-            kernel = self._kernel(writer, source, count, relu=relu, keeps=winners != output)
+            kernel = self._kernel(writer, source, count, relu=relu, stores_argmax=argmax != output)
             remark = f"one row of windows over {count} {'rows' if count > 1 else 'row'}"
             with writer.f.loop("bands", repeat, strided, remark=remark) as row:
                 yield row, count, kernel
@@ -91,9 +91,9 @@ class PoolWindows:
         count: int,
         *,
         relu: bool,
-        keeps: bool,
+        stores_argmax: bool,
     ) -> str:
-        """The kernel for one row of windows with ``count`` rows under it."""
+        """The kernel for one row of windows over ``count`` source rows."""
         spec = PoolingRow(
             source,
             self.output,
@@ -102,8 +102,8 @@ class PoolWindows:
             self.columns.window,
             self.layer.kind,
             relu,
-            keeps and self.layer.kind == "max",
-            self.winners,
+            stores_argmax and self.layer.kind == "max",
+            self.argmax,
         )
         return writer.kernel(
             "pool_row", spec, "source output index", lambda f: pool_row(f, writer.module, spec)
@@ -113,12 +113,12 @@ class PoolWindows:
         self,
         writer: NetworkWriter,
         source: FeatureMapLayout,
-        places: tuple[str, str, str, str],
+        buffers: tuple[str, str, str, str],
         *,
         masked: bool,
     ) -> None:
-        """On (upstream, winners, output, mask): the gradient of ``source``."""
-        upstream, winners, out, mask = places
+        """Compute the gradient of ``source`` from (upstream, argmax, output, mask)."""
+        upstream, argmax, out, mask = buffers
         if self.layer.kind == "average":
             self._divide_by_window_size(writer, upstream)
         spec = PoolingBackward(
@@ -130,7 +130,7 @@ class PoolWindows:
             (self.rows.stride, self.columns.stride),
             self.layer.kind,
             masked,
-            self.winners,
+            self.argmax,
         )
         kernel = writer.kernel(
             "pooling_backward",
@@ -138,10 +138,10 @@ class PoolWindows:
             "upstream index output mask",
             lambda f: pooling_backward(f, writer.module, spec),
         )
-        writer.call(kernel, upstream, winners, out, mask)
+        writer.call(kernel, upstream, argmax, out, mask)
 
     def _divide_by_window_size(self, writer: NetworkWriter, upstream: str) -> None:
-        """Divide the upstream by the cells that each window covers."""
+        """Divide the upstream gradient by the cells of each window."""
         layout = self.output
         rows, columns = (
             tuple(len(windows.cells(index)) for index in range(windows.count))
@@ -157,7 +157,7 @@ class PoolWindows:
 
 
 class PoolPass(Pass):
-    """Pooling that no convolution does on its way."""
+    """Pooling that is not fused into a convolution."""
 
     kind = Pool
 
@@ -171,28 +171,28 @@ class PoolPass(Pass):
 
     @property
     def stores_argmax(self) -> bool:
-        """Whether the way back asks which cell won."""
+        """Whether the backward pass needs the argmax of each window."""
         return (
             self.needs_backward and self.needs_input_gradient and self.windows.layer.kind == "max"
         )
 
     def forward(self, writer: NetworkWriter) -> None:
         pool = self.windows
-        source, output = self.given(writer), self.made(writer)
-        winners = output
+        source, output = self.input_pointer(writer), self.output_pointer(writer)
+        argmax = output
         if self.stores_argmax:
-            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
+            argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
         step = pool.rows.stride * self.input.row_bytes
-        places = (source, output, winners)
-        for row, _, kernel in pool.forward(writer, self.input, places, step, relu=self.relu):
-            writer.call(kernel, row["given"], row["out"], row["winners"])
+        buffers = (source, output, argmax)
+        for row, _, kernel in pool.forward(writer, self.input, buffers, step, relu=self.relu):
+            writer.call(kernel, row["source"], row["out"], row["argmax"])
 
     def backward(self, writer: NetworkWriter) -> None:
         if not self.needs_input_gradient:
             return
         pool = self.windows
-        upstream = winners = self.output_gradient(writer)
+        upstream = argmax = self.output_gradient(writer)
         if self.stores_argmax:
-            winners = writer.buffer(f"{self.name}.winners", pool.winner_bytes)
-        places = (upstream, winners, self.input_gradient(writer), self.relu_mask(writer, upstream))
-        pool.backward(writer, self.input, places, masked=self.masked)
+            argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
+        buffers = (upstream, argmax, self.input_gradient(writer), self.relu_mask(writer, upstream))
+        pool.backward(writer, self.input, buffers, masked=self.masked)

@@ -1,4 +1,4 @@
-"""ReLU: fused into the pass before it where there is one, otherwise a pass of its own."""
+"""ReLU, fused into the pass before it, or a pass of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import Pass
 
 
 class ReluPass(Pass):
-    """ReLU by itself: of the network's input, or where every stack is kept."""
+    """ReLU of the network's input, or where every activation is kept."""
 
     kind = Relu
 
@@ -23,7 +23,7 @@ class ReluPass(Pass):
     def forward(self, writer: NetworkWriter) -> None:
         layout = self.input
         kernel = writer.kernel("relu", layout, "source output", lambda f: relu(f, layout))
-        writer.call(kernel, self.given(writer), self.made(writer))
+        writer.call(kernel, self.input_pointer(writer), self.output_pointer(writer))
 
     def backward(self, writer: NetworkWriter) -> None:
         assert not self.needs_input_gradient, "ReLU by itself is the first pass"

@@ -11,7 +11,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..ir.target import Target, machine
+from ..ir.target import Target, choose_target
 
 # Code generation level 1 and no optimization passes: the generated IR is already vectorized and
 # scheduled, and the passes would take three times as long without making it faster.
@@ -30,7 +30,7 @@ def host_target(name: str | None = None) -> Target:
     """The host processor as a compilation target. ``name``: the vector instructions to use; by
     default those that the environment asks for, or else the widest. Raises LimitError if the
     processor does not have them."""
-    target = machine(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
+    target = choose_target(llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()), name)
     if name is None and not target.fused:
         warnings.warn(
             "this processor has no fused multiply-add; the numbers are the same, but everything "
