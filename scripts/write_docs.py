@@ -7,8 +7,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from dataclasses import MISSING, Field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,45 +27,60 @@ from piecewise.spec.notation import usage
 from piecewise.training.recipe import knobs as recipe_knobs
 
 LAYERS_HEAD = """\
-# Layers and their notation
+# Layers and notation
 
-<!-- Written by scripts/write_docs.py from the records in src/piecewise/spec/layers.py. -->
+<!-- Written by scripts/write_docs.py from src/piecewise/spec/layers.py. -->
 
-A network is a list of layers between commas; `N * ( ... )` repeats a part of it:
+A network is a list of layers, separated by commas. `N * (...)` repeats a group of layers:
 
     conv 16 5, relu, pool 2, 2 * (conv 32 3 pad=same, relu), pool 3 stride=2, full 128, relu, full
 
-A SIZE is one number for a square, or HEIGHTxWIDTH. Each kind of layer numbers its own: the arrays
-of the second convolution are `conv2.weight` and `conv2.bias`.
+- The input has the shape (channels, rows, columns). Every layer takes the activations of the layer before it.
+- A size is one number for a square, such as `5`, or HEIGHTxWIDTH, such as `1x5`.
+- Each kind of layer is numbered on its own. The parameters of the second convolution are
+  `conv2.weight` and `conv2.bias`.
+- `full` is a fully connected (dense) layer, `norm` is batch normalization, and `edge=partial` is
+  what other packages call ceil mode. The last layer is a `full` with one output per class; softmax
+  follows it.
+
+`piecewise.Network("...", input=(1, 28, 28), classes=10)` builds a net, and its `summary()` lists shapes
+and parameters. The [glossary](glossary.md) explains the terms.
 """
 
 RECIPE_HEAD = """\
-# The recipe
+# Hyperparameters and data augmentation
 
 <!-- Written by scripts/write_docs.py from src/piecewise/training/recipe.py. -->
 
-`pw.Recipe(...)` holds everything about a training run but the network and the pictures. `piecewise
-train` has options for some of them (`--learning-rate`); it chooses the epochs by the number of
-pictures.
+`pw.Recipe(...)` holds all hyperparameters of a training run. `piecewise train` has an option for
+most of them, such as `--learning-rate`. Options that you leave out there get
+[defaults computed from the data](learning.md#defaults-computed-from-the-data); the table has the defaults of
+`pw.Recipe`.
+
+## Hyperparameters
 """
 
-TRICKS_HEAD = """\
-## Tricks
+AUGMENTATION_HEAD = """\
+## Data augmentation
 
-`pw.Augmentation(...)`, or a text such as `rotation 15, scaling 0.8..1.25, translation 0 0.1, flip`:
-how far pictures are changed on their way into a step, each in its own way in each epoch. They are
-mirrored, scaled and turned, shifted, and their strokes made bolder or finer; then come contrast,
-light and noise, after which no number is beyond -1 or 1; then masks. A sound's picture has time
-from left to right: `translation 0 0.1` shifts it in time alone.
+`pw.Augmentation(...)`, or a text such as `rotation 15, scale 0.8..1.25, translation 0 0.1`, says
+how far training inputs are changed at random. Each input is changed in another way in each epoch, which
+makes it harder to overfit. The deck calls these changes tricks.
+
+The order is: mirror, scale, rotate and translate; stroke width; contrast, brightness and noise, after which all
+values are clipped to -1..1; masks. In a spectrogram, time runs from left to right, so `translation 0 0.1`
+shifts a sound in time only.
 """
 
 COMMANDS_HEAD = """\
-# The command line
+# Command line
 
-<!-- Written by scripts/write_docs.py from the commands themselves. -->
+<!-- Written by scripts/write_docs.py from the commands in src/piecewise/cli. -->
 
-Results go to standard output, messages and progress to standard error. `--json` prints plain
-values. Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
+Results go to standard output, messages and progress to standard error. `--json` prints the results as JSON.
+The exit status is 0 for success, 1 for an error, 2 for wrong usage and 130 after Ctrl-C.
+[data.md](data.md) describes DATA, [learning.md](learning.md) training, [see-through.md](see-through.md) the
+explanations.
 """
 
 
@@ -71,8 +89,8 @@ def layers_page() -> str:
 
 
 def _layer(kind: type[Layer]) -> str:
-    meaning = " ".join((kind.__doc__ or "").split())
-    lines = [f"## {kind.word}", "", meaning, "", f"    {usage(kind)}", ""]
+    description = re.split(r"\n[A-Z]\w+\n-{3,}\n", inspect.cleandoc(kind.__doc__ or ""))[0]
+    lines = [f"## {kind.word}", "", " ".join(description.split()), "", f"    {usage(kind)}", ""]
     if layer_fields(kind):
         lines += _table(layer_fields(kind))
     return "\n".join(lines)
@@ -80,35 +98,34 @@ def _layer(kind: type[Layer]) -> str:
 
 def recipe_page() -> str:
     return "\n".join(
-        [RECIPE_HEAD, *_table(recipe_knobs()), TRICKS_HEAD, *_table(augmentation_fields())]
+        [RECIPE_HEAD, *_table(recipe_knobs()), AUGMENTATION_HEAD, *_table(augmentation_fields())]
     )
 
 
 def _table(fields: tuple[Field[Any], ...]) -> list[str]:
-    rows = ["| knob | what it is | what it may be | if left out |", "|---|---|---|---|"]
-    for knob in fields:
-        limit, meaning = knob.metadata["constraint"], knob.metadata["meaning"]
-        rows.append(f"| {knob.name} | {meaning} | {limit.description} | {_default(knob)} |")
+    rows = ["| name | meaning | values | default |", "|---|---|---|---|"]
+    for field in fields:
+        constraint, meaning = field.metadata["constraint"], field.metadata["meaning"]
+        rows.append(f"| {field.name} | {meaning} | {constraint.description} | {_default(field)} |")
     return [*rows, ""]
 
 
-def _default(knob: Field[Any]) -> str:
-    if knob.default is MISSING:
-        return "must be said"
-    if knob.default is None:
+def _default(field: Field[Any]) -> str:
+    if field.default is MISSING:
+        return "required"
+    if field.default is None:
         return "-"
-    if isinstance(knob.default, bool):
-        return "yes" if knob.default else "no"
-    written = knob.metadata["constraint"].write(knob.default)
-    return f"{written}"
+    if isinstance(field.default, bool):
+        return "yes" if field.default else "no"
+    return str(field.metadata["constraint"].write(field.default))
 
 
 def commands_page() -> str:
-    parts = [COMMANDS_HEAD]
-    for name, home in command_line.COMMANDS.items():
-        module = __import__(f"piecewise.cli.{home.module}", fromlist=["command"])
-        parts.append(_command(name, module.command))
-    return "\n".join(parts)
+    sections = [COMMANDS_HEAD]
+    for name, entry in command_line.COMMANDS.items():
+        module = import_module(f"piecewise.cli.{entry.module}")
+        sections.append(_command(name, module.command))
+    return "\n".join(sections)
 
 
 def _command(name: str, command: click.Command) -> str:
@@ -117,7 +134,7 @@ def _command(name: str, command: click.Command) -> str:
     lines = [f"## {name}", "", f"    piecewise {name} {pieces}", ""]
     for paragraph in (command.help or "").split("\n\n"):
         lines += [" ".join(paragraph.split()), ""]
-    lines += ["| group | option | what it does |", "|---|---|---|"]
+    lines += ["| group | option | description |", "|---|---|---|"]
     for parameter in sorted(command.params, key=_panel):
         record = parameter.get_help_record(context)
         if record and isinstance(parameter, click.Option):

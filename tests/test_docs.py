@@ -60,6 +60,12 @@ def test_the_examples_of_the_manual_run_and_print_what_they_say(
     assert found.failed == 0
 
 
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize(
     "page",
     [
@@ -88,8 +94,10 @@ def test_the_examples_of_the_manual_run_and_print_what_they_say(
 )
 def test_links_and_paths_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
-    for link in re.findall(r"\]\(([^)#]+)\)", text):
-        assert (ROOT / page).parent.joinpath(link).exists(), link
+    for link, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        target = (ROOT / page).parent / link if link else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), f"{link}#{anchor}"
     for path in re.findall(r"`((?:src|tests|scripts|docs)/[\w/.-]+\.\w+)`", text):
         made_up = path == "src/piecewise/reference/scale.py"  # the layer one might add
         assert (ROOT / path).exists() or made_up, path
