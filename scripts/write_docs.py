@@ -35,7 +35,8 @@ A network is a list of layers, separated by commas. `N * (...)` repeats a group 
 
     conv 16 5, relu, pool 2, 2 * (conv 32 3 pad=same, relu), pool 3 stride=2, full 128, relu, full
 
-- The input has the shape (channels, rows, columns). Every layer takes the activations of the layer before it.
+- The input has the shape (channels, rows, columns). Every layer takes the activations of the layer
+  before it.
 - A size is one number for a square, such as `5`, or HEIGHTxWIDTH, such as `1x5`.
 - Each kind of layer is numbered on its own. The parameters of the second convolution are
   `conv2.weight` and `conv2.bias`.
@@ -43,8 +44,8 @@ A network is a list of layers, separated by commas. `N * (...)` repeats a group 
   what other packages call ceil mode. The last layer is a `full` with one output per class; softmax
   follows it.
 
-`piecewise.Network("...", input=(1, 28, 28), classes=10)` builds a net, and its `summary()` lists shapes
-and parameters. The [glossary](glossary.md) explains the terms.
+`pw.Network("...", input=(1, 28, 28), classes=10)` builds a net, and its `summary()` lists shapes and
+parameters. The [glossary](glossary.md) explains the terms.
 """
 
 RECIPE_HEAD = """\
@@ -54,8 +55,8 @@ RECIPE_HEAD = """\
 
 `pw.Recipe(...)` holds all hyperparameters of a training run. `piecewise train` has an option for
 most of them, such as `--learning-rate`. Options that you leave out there get
-[defaults computed from the data](learning.md#defaults-computed-from-the-data); the table has the defaults of
-`pw.Recipe`.
+[defaults computed from the data](learning.md#defaults-computed-from-the-data). The table has the
+defaults of `pw.Recipe`.
 
 ## Hyperparameters
 """
@@ -64,12 +65,12 @@ AUGMENTATION_HEAD = """\
 ## Data augmentation
 
 `pw.Augmentation(...)`, or a text such as `rotation 15, scale 0.8..1.25, translation 0 0.1`, says
-how far training inputs are changed at random. Each input is changed in another way in each epoch, which
-makes it harder to overfit. The deck calls these changes tricks.
+how far training inputs are changed at random. Each input is changed in another way in each epoch,
+so the net overfits less. The deck calls these changes tricks.
 
-The order is: mirror, scale, rotate and translate; stroke width; contrast, brightness and noise, after which all
-values are clipped to -1..1; masks. In a spectrogram, time runs from left to right, so `translation 0 0.1`
-shifts a sound in time only.
+The changes are made in this order: mirroring, scaling, rotation, translation, stroke width,
+contrast, brightness, noise, clipping to -1..1, masks. In a spectrogram, time runs from left to right,
+so `translation 0 0.1` shifts a sound in time only.
 """
 
 COMMANDS_HEAD = """\
@@ -77,10 +78,10 @@ COMMANDS_HEAD = """\
 
 <!-- Written by scripts/write_docs.py from the commands in src/piecewise/cli. -->
 
-Results go to standard output, messages and progress to standard error. `--json` prints the results as JSON.
-The exit status is 0 for success, 1 for an error, 2 for wrong usage and 130 after Ctrl-C.
-[data.md](data.md) describes DATA, [learning.md](learning.md) training, [see-through.md](see-through.md) the
-explanations.
+Results go to standard output, messages and progress to standard error. `--json` prints the results
+as JSON. The exit status is 0 for success, 1 for an error, 2 for wrong usage and 130 after Ctrl-C.
+[data.md](data.md) describes DATA, [learning.md](learning.md) training, and
+[see-through.md](see-through.md) the explanations.
 """
 
 
