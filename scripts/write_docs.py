@@ -44,8 +44,8 @@ A network is a list of layers, separated by commas. `N * (...)` repeats a group 
   what other packages call ceil mode. The last layer is a `full` with one output per class; softmax
   follows it.
 
-`pw.Network("...", input=(1, 28, 28), classes=10)` builds a net, and its `summary()` lists shapes and
-parameters. The [glossary](glossary.md) explains the terms.
+`pw.Network("...", input=(1, 28, 28), classes=10)` builds a net, and its `summary()` lists shapes
+and parameters. The [glossary](glossary.md) explains the terms.
 """
 
 RECIPE_HEAD = """\
@@ -69,8 +69,8 @@ how far training inputs are changed at random. Each input is changed in another 
 so the net overfits less. The deck calls these changes tricks.
 
 The changes are made in this order: mirroring, scaling, rotation, translation, stroke width,
-contrast, brightness, noise, clipping to -1..1, masks. In a spectrogram, time runs from left to right,
-so `translation 0 0.1` shifts a sound in time only.
+contrast, brightness, noise, clipping to -1..1, masks. In a spectrogram, time runs from left to
+right, so `translation 0 0.1` shifts a sound in time only.
 """
 
 COMMANDS_HEAD = """\
