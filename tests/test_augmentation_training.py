@@ -40,10 +40,10 @@ def net() -> Network:
 
 def test_tricks_are_widened_never_narrowed() -> None:
     turning = perturbations(ImagePreprocessor((1, 28, 56), "dark"))
-    every = dict.fromkeys(("translation", "scaling", "rotation", "weight"), 1.0)
+    every = dict.fromkeys(("translation", "scale", "rotation", "stroke_width"), 1.0)
     wide = widened(Augmentation(horizontal_flip=True, noise=0.1), turning, every)
     assert wide == Augmentation(0.25, (0.5, 1.5), 45, 1, horizontal_flip=True, noise=0.1)
-    half = widened(Augmentation(), turning, {"scaling": 0.5, "rotation": 0.5})
+    half = widened(Augmentation(), turning, {"scale": 0.5, "rotation": 0.5})
     assert half == Augmentation(0, (0.75, 1.25), 22.5, 0)
     wider = Augmentation(0.4, (0.3, 1.9), 90, 2)
     assert widened(wider, turning, every) == wider
@@ -68,7 +68,7 @@ def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) ->
     assert gained >= 0.3
     assert min(one.risen or 0.0 for one in changed.values()) > -0.05
     assert found.ranges["translation"] == 1
-    assert found.net.recipe["tricks"]["translation"] == [0.25, 0.25]
+    assert found.net.recipe["augmentation"]["translation"] == [0.25, 0.25]
     assert found.net.recipe["epochs"] == KNOBS["epochs"]
     assert {one.stage for one in reports} >= {"comparing on pictures held out"}
     assert any(one.stage.startswith("teaching translation") for one in reports)
@@ -89,7 +89,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch, areas: list[dict[str, float]]) -> 
     }
 
     def measured(*_: object, **__: object) -> DatasetRobustness:
-        given = {"translation": 0.5, "scaling": 0.9, "rotation": 0.5, "weight": 0.8} | next(coming)
+        given = {"translation": 0.5, "scale": 0.9, "rotation": 0.5, "stroke_width": 0.8} | next(
+            coming
+        )
         whole = given.pop("as it is", 0.5)
         curves = [
             DatasetCurve(turning[trick], (height,) * len(turning[trick].sizes))
@@ -101,25 +103,25 @@ def scripted(monkeypatch: pytest.MonkeyPatch, areas: list[dict[str, float]]) -> 
         heights[middle] = whole
         return DatasetRobustness(1, 0, (replace(curves[0], accuracies=tuple(heights)), *curves[1:]))
 
-    monkeypatch.setattr(augmentation_training, "set_curves", measured)
+    monkeypatch.setattr(augmentation_training, "dataset_robustness", measured)
 
 
 def test_what_would_be_forgotten_is_taught_a_little(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = data_of()
-    scripted(monkeypatch, [{}, {"scaling": 0.6}, {"scaling": 0.7, "weight": 0.7}, {}])
+    scripted(monkeypatch, [{}, {"scale": 0.6}, {"scale": 0.7, "stroke_width": 0.7}, {}])
     found = train_with_augmentation(net, data, ["rotation"])
     assert found.kinds == ("rotation",)
-    assert found.ranges == {"rotation": 1, "scaling": 1, "weight": 0.5}
-    assert found.net.recipe["tricks"]["scaling"] == [0.5, 1.5]
-    scripted(monkeypatch, [{}, {"scaling": 0.89}])  # a fall of 1 % is none
+    assert found.ranges == {"rotation": 1, "scale": 1, "stroke_width": 0.5}
+    assert found.net.recipe["augmentation"]["scale"] == [0.5, 1.5]
+    scripted(monkeypatch, [{}, {"scale": 0.89}])  # a fall of 1 % is none
     assert train_with_augmentation(net, data, ["rotation"]).ranges == {"rotation": 1}
-    falls = [{"scaling": height} for height in (0.6, 0.8, 0.7)]  # the least fall is taken
+    falls = [{"scale": height} for height in (0.6, 0.8, 0.7)]  # the least fall is taken
     scripted(monkeypatch, [{}, *falls])
     assert train_with_augmentation(net, data, ["rotation"]).ranges == {
         "rotation": 1,
-        "scaling": 0.5,
+        "scale": 0.5,
     }
 
 
@@ -127,15 +129,15 @@ def test_a_net_that_learns_less_well_is_taught_for_longer(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = data_of()
-    scripted(monkeypatch, [{}, {"scaling": 0.1, "rotation": 0.9, "weight": 0.1}, {}])
-    both = train_with_augmentation(net, data, ["scaling", "rotation", "scaling"])
-    assert both.ranges == {"scaling": 1, "rotation": 1}
+    scripted(monkeypatch, [{}, {"scale": 0.1, "rotation": 0.9, "stroke_width": 0.1}, {}])
+    both = train_with_augmentation(net, data, ["scale", "rotation", "scale"])
+    assert both.ranges == {"scale": 1, "rotation": 1}
     assert both.epochs_factor == 2
     assert both.net.recipe["epochs"] == 2 * KNOBS["epochs"]
-    falls = [{"as it is": 0.4}, {"as it is": 0.4}, {"weight": 0.7}, {}]
+    falls = [{"as it is": 0.4}, {"as it is": 0.4}, {"stroke_width": 0.7}, {}]
     scripted(monkeypatch, [{}, *falls])
     found = train_with_augmentation(net, data, ["rotation"])
-    assert found.ranges == {"rotation": 1, "weight": 0.5}
+    assert found.ranges == {"rotation": 1, "stroke_width": 0.5}
     assert found.epochs_factor == 4
     scripted(monkeypatch, [{}, *[{"as it is": height} for height in (0.3, 0.2, 0.1)]])
     found = train_with_augmentation(
@@ -166,17 +168,20 @@ def test_what_cannot_be_taught(net: Network) -> None:
     for tricks, words in (
         (
             ["turning"],
-            "got 'turning', wanted one of translation, scaling, rotation, weight, or all",
+            "got 'turning', wanted one of translation, scale, rotation, stroke_width, or all",
         ),
         ([], "got none to teach"),
     ):
         with pytest.raises(LimitError, match=words):
             checked_kinds(net, tricks)
-    assert checked_kinds(net, ["weight", "scaling", "weight"]) == ("scaling", "weight")
-    assert checked_kinds(net, ["all"]) == ("translation", "scaling", "rotation", "weight")
+    assert checked_kinds(net, ["stroke_width", "scale", "stroke_width"]) == (
+        "scale",
+        "stroke_width",
+    )
+    assert checked_kinds(net, ["all"]) == ("translation", "scale", "rotation", "stroke_width")
     with pytest.raises(LimitError, match="holds no recipe"):
         checked_kinds(Network(LAYERS, net.input, net.classes), ["all"])
-    turned = taught(data_of(60, 0), tricks=Augmentation(rotation=90), epochs=1)
+    turned = taught(data_of(60, 0), augmentation=Augmentation(rotation=90), epochs=1)
     with pytest.raises(LimitError, match=r"taught rotation as far as it goes here.*rotation 90"):
         checked_kinds(turned, ["rotation"])
     with pytest.raises(DataError, match="got other classes, or another preparation"):
@@ -198,7 +203,7 @@ def test_changes_in_words_of_what_was_missing() -> None:
 def test_people_s_letters_taught_each_trick(seed: int) -> None:
     data = read_data(real("xo-unipen.npz"))
     tested = data.subset("test")
-    net = run_training(plan_training(data, tricks=Augmentation(), seed=seed)).net
+    net = run_training(plan_training(data, augmentation=Augmentation(), seed=seed)).net
     before = dataset_robustness(net, *tested)
     for name in before.areas:
         found = train_with_augmentation(net, data, [name])

@@ -45,17 +45,17 @@ def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> N
     told = json.loads(capsys.readouterr().out)
     assert (told["schema"], told["split"], told["n"], told["literal_n"]) == (1, "test", 60, 200)
     assert told["skipped"] == []
-    assert set(told["areas"]) == {"translation", "scaling", "rotation", "weight"}
+    assert set(told["areas"]) == {"translation", "scale", "rotation", "stroke_width"}
     assert set(told["literal_areas"]) == set(told["areas"])
     assert "trained" not in told
     perturbations = [curve["name"] for curve in told["curves"]]
-    assert perturbations == ["right", "down", "scaling", "rotation", "weight"]
+    assert perturbations == ["right", "down", "scale", "rotation", "stroke_width"]
     for curve in told["curves"]:
         heights = curve["accuracies"]
         assert len(curve["sizes"]) == len(heights) == len(curve["literal_accuracies"])
         wide = curve["sizes"][-1] - curve["sizes"][0]
         assert curve["area"] == pytest.approx(np.trapezoid(heights, curve["sizes"]) / wide)
-        assert heights[curve["as_it_is"]] >= 0.9
+        assert heights[curve["unchanged_index"]] >= 0.9
 
 
 def test_teaching_a_trick_and_saving_the_net(
@@ -89,7 +89,8 @@ def test_teaching_a_trick_and_saving_the_net(
 
 def test_curves_in_words(taught: tuple[str, str], capsys: Printed) -> None:
     assert (
-        status(["robustness", *taught, "--train-with", "rotation", "--train-with", "weight"]) == 0
+        status(["robustness", *taught, "--train-with", "rotation", "--train-with", "stroke_width"])
+        == 0
     )
     page, words = capsys.readouterr()
     assert "on the test split:" in words
@@ -123,7 +124,7 @@ def test_what_is_told_before_the_work(
     assert status(["robustness", *taught, "-o", str(tmp_path / "new")]) == 2
     assert "wants --train-with TRICK" in capsys.readouterr().err
     assert status(["robustness", *taught, "--train-with", "turning"]) == 1
-    assert "got 'turning', wanted one of translation, scaling" in capsys.readouterr().err
+    assert "got 'turning', wanted one of translation, scale" in capsys.readouterr().err
     nowhere = str(tmp_path / "none" / "new")
     assert status(["robustness", *taught, "--train-with", "all", "-o", nowhere]) == 1
     assert "there is no folder" in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarr
     ]
     assert abs(sum(votes) + told["votes"]["biases"]["0"] - told["logits"]["0"]) < 1e-5
     assert [curve["perturbation"] for curve in told["robustness"]] == [
-        "right", "down", "scaling", "rotation", "weight",
+        "right", "down", "scale", "rotation", "stroke_width",
     ]  # fmt: skip
     for one in pw.attributions(net, example):
         assert arrays[f"attribution {one.method}"].tobytes() == one.values.tobytes()

@@ -90,7 +90,7 @@ def test_dials_are_symmetrical_even_and_within_what_can_be_trained() -> None:
         for perturbation in perturbations(ImagePreprocessor((1, side, other), "dark")):
             sizes = np.array(perturbation.sizes)
             middle = sizes[perturbation.unchanged_index]
-            assert middle == (1 if perturbation.name == "scaling" else 0)
+            assert middle == (1 if perturbation.name == "scale" else 0)
             assert sizes - middle == pytest.approx(middle - sizes[::-1])
             assert np.diff(sizes) == pytest.approx(sizes[1] - sizes[0])
             assert sizes[1] > sizes[0]
@@ -103,16 +103,16 @@ def test_the_dials_of_a_picture_of_28_pixels() -> None:
         perturbation.name: perturbation
         for perturbation in perturbations(ImagePreprocessor((1, 28, 28), "dark"))
     }
-    assert list(told) == ["right", "down", "scaling", "rotation", "weight"]
+    assert list(told) == ["right", "down", "scale", "rotation", "stroke_width"]
     assert told["right"].sizes == tuple(range(-7, 8))
     assert told["right"].training_range == 7 / 28
-    assert told["scaling"].sizes == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
+    assert told["scale"].sizes == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
     assert told["rotation"].sizes[::9] == (-45, 0, 45)
-    assert told["weight"].sizes[::8] == (-1, 0, 1)
+    assert told["stroke_width"].sizes[::8] == (-1, 0, 1)
     assert [perturbation.kind for perturbation in told.values()][:3] == [
         "translation",
         "translation",
-        "scaling",
+        "scale",
     ]
 
 
@@ -301,7 +301,7 @@ def test_curves_are_plain_values(net: Network) -> None:
     told = json.loads(json.dumps([curve.to_json() for curve in curves], allow_nan=False))
     for curve, values in zip(curves, told, strict=True):
         assert values["name"] == curve.perturbation.name
-        assert len(values["sizes"]) == len(values["logits"]) == len(values["same"])
+        assert len(values["sizes"]) == len(values["logits"]) == len(values["equal_pixels"])
         assert (values["below"] is None) == (curve.below is None)
         if curve.above and curve.above.lost_match:
             assert values["above"]["lost_match"]["feature"] == curve.above.lost_match.feature
@@ -362,7 +362,7 @@ def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.Mo
 def test_areas_by_trick(net: Network) -> None:
     found = dataset_robustness(net, DRAWN.inputs[:20], DRAWN.labels[:20])
     of = {curve.perturbation.name: curve.area for curve in found.curves}
-    assert list(found.areas) == ["translation", "scaling", "rotation", "weight"]
+    assert list(found.areas) == ["translation", "scale", "rotation", "stroke_width"]
     assert found.areas["translation"] == (of["right"] + of["down"]) / 2
     assert found.areas["translation"] < 1
     assert found.areas["rotation"] == of["rotation"]
@@ -372,7 +372,7 @@ def test_areas_by_trick(net: Network) -> None:
     for curve, values in zip(found.curves, told["curves"], strict=True):
         assert values["accuracies"] == list(curve.accuracies)
         assert values["area"] == curve.area
-        assert values["sizes"][values["as_it_is"]] in (0, 1)
+        assert values["sizes"][values["unchanged_index"]] in (0, 1)
 
 
 def test_whoever_has_seen_enough_leaves_no_thread_behind(net: Network) -> None:

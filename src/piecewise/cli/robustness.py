@@ -35,7 +35,12 @@ SCHEMA = 1
 """Of what --json prints."""
 BARS = "▁▂▃▄▅▆▇█"
 _UNITS = {"pixels": "px", "seconds": "s", "degrees": "deg", "times": "x"}
-_NAMES = {"right": "shift right", "down": "shift down", "weight": "stroke weight"}
+_NAMES = {
+    "right": "shift right",
+    "down": "shift down",
+    "scale": "scaling",
+    "stroke_width": "stroke width",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class RobustnessOptions:
     multiple=True,
     panel=TRAINING,
     help="Train the net again by its own recipe with this augmentation, over the whole range that "
-    "is measured: translation, scaling, rotation, weight, or all. May be repeated.",
+    "is measured: translation, scale, rotation, stroke_width, or all. May be repeated.",
 )
 @threads_option
 @click.option(

@@ -141,11 +141,11 @@ def widened(
         tricks,
         translation=(max(down, far.get("down", 0.0)), max(right, far.get("right", 0.0))),
         scale=(
-            min(smallest, 1 - far.get("scaling", 0.0)),
-            max(largest, 1 + far.get("scaling", 0.0)),
+            min(smallest, 1 - far.get("scale", 0.0)),
+            max(largest, 1 + far.get("scale", 0.0)),
         ),
         rotation=max(tricks.rotation, far.get("rotation", 0.0)),
-        stroke_width=max(tricks.stroke_width, far.get("weight", 0.0)),
+        stroke_width=max(tricks.stroke_width, far.get("stroke_width", 0.0)),
     )
 
 
@@ -158,8 +158,8 @@ def train_with_augmentation(
     threads: int | None = None,
 ) -> AugmentationResult:
     """A new net with the layers, the seed and the recipe of ``net``, taught on the part of the data
-    that is for training, and ``tricks`` with it ("translation", "scaling", "rotation", "weight",
-    or "all"), as far as the dials go. ``net`` stays as it is.
+    that is for training, and ``tricks`` with it (translation, scale, rotation, stroke_width,
+    or all), as far as the dials go. ``net`` stays as it is.
 
     The net is compared with what it was on the validation part, or else on a fifth that is held out
     first. Where it knows less of pictures as they are, or of a trick that was asked for, by more

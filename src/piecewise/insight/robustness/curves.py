@@ -50,7 +50,7 @@ _BLOCK = 1 << 19  # numbers of pictures that are changed at a time
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One way to change pictures. ``name``: "right", "down", "scaling", "rotation" or "weight";
+    """One way to change pictures. ``name``: "right", "down", "scale", "rotation" or "stroke_width";
     ``trick``: which of the knobs of `Augmentation` it belongs to; ``sizes``, evenly apart, in its
     ``unit``; ``drawn``: the same as `reference.tricks.Draws` counts them; ``reach``: what the knob
     has to be for training to go as far as the dial."""
@@ -100,9 +100,9 @@ def perturbations(preprocessor: Preprocessor) -> tuple[Perturbation, ...]:
             reach = round(min(MOST_WEIGHT, WEIGHT * min(height, width)), 2)
             weights = tuple(reach * number / STEPS for number in range(-STEPS, STEPS + 1))
             found += [
-                _dial("scaling", "times", SCALINGS),
+                _dial("scale", "times", SCALINGS),
                 _dial("rotation", "degrees", ROTATIONS),
-                _dial("weight", "pixels", weights),
+                _dial("stroke_width", "pixels", weights),
             ]
     found = [perturbation for perturbation in found if len(perturbation.sizes) > 1]
     if not found:

@@ -47,9 +47,9 @@ function name({ perturbation }) {
     {
       right: "shifted right",
       down: "shifted down",
-      scaling: "scaled",
+      scale: "scaled",
       rotation: "rotated",
-      weight: "stroke width changed",
+      stroke_width: "stroke width changed",
       stroke_width: "stroke width changed",
     }[perturbation] ?? perturbation
   );
