@@ -125,9 +125,9 @@ def names(folder: Path) -> list[str]:
 def every_step() -> Iterator[None]:
     """Training looks up after every step, and keeps every state."""
     with (
-        patch.object(train, "_LOOK_UP", 0.0),
-        patch.object(checkpoint, "EVERY", 0.0),
-        patch.object(checkpoint, "TIMES", 0.0),
+        patch.object(train, "_REPORT_INTERVAL", 0.0),
+        patch.object(checkpoint, "INTERVAL", 0.0),
+        patch.object(checkpoint, "COST_FACTOR", 0.0),
     ):
         yield
 

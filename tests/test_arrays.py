@@ -79,12 +79,12 @@ def test_equal_pairs_are_put_together() -> None:
     labels, weights = np.array([0, 1, 0, 1, 0]), np.array([1.0, 0.1, 2.0, 0.2, 4.0])
     for order in (np.arange(5), np.array([4, 3, 2, 1, 0])):
         found = deduplicate(pictures[order], labels[order], weights[order])
-        assert sorted(zip(found.pictures.tolist(), found.labels.tolist(), strict=True)) == [
+        assert sorted(zip(found.inputs.tolist(), found.labels.tolist(), strict=True)) == [
             ([1.0, 5.0], 0),
             ([1.0, 5.0], 1),
             ([2.0, 0.0], 0),
         ]
-        assert sorted(found.weights.tolist()) == [0.1 + 0.2, 3.0, 4.0]
+        assert sorted(found.sample_weight.tolist()) == [0.1 + 0.2, 3.0, 4.0]
     assert normalize_weights(np.array([3.0, 3.0])) is None
     shares = normalize_weights(np.array([3.0, 1.0]))
     assert shares is not None

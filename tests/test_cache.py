@@ -376,5 +376,5 @@ def test_a_folder_of_other_things_is_no_place_for_inputs(
     for place in (data, data.parent / "mine"):
         before = sorted(place.rglob("*"))
         assert status(["train", str(data), "-o", net, *LITTLE, "--run-dir", str(place)]) == 1
-        assert "and no run; take an empty folder" in capsys.readouterr().err
+        assert "and no run; use an empty" in capsys.readouterr().err
         assert sorted(place.rglob("*")) == before

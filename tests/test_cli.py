@@ -206,7 +206,7 @@ def test_demo_in_words_fits_into_80_columns(capsys: Printed) -> None:
 
 BAD = [
     (["predict", "nowhere.safetensors", "x.png"], "nowhere.safetensors: No such file or directory"),
-    (["predict", "{empty}", "x.png"], "not a whole safetensors file"),
+    (["predict", "{empty}", "x.png"], "not a complete safetensors file"),
     (["predict", "{net}", "nowhere.png"], "nowhere.png: no such file"),
     (["predict", "{net}", "{empty}"], "empty.bin: cannot be read as a picture"),
     (["predict", "{net}", "{here}"], "a folder, wanted a picture file"),
@@ -221,7 +221,7 @@ BAD = [
     (["train", "{data}", "-o", "{here}"], "a folder, wanted the name of a file"),
     (["train", "{data}", "-o", "/dev/null"], "/dev/null: there is something that is no model file"),
     (["train", "{data}", "-o", "{here}/a", "--layers", "conv 8 99, full"], "is larger than its"),
-    (["show", "{empty}"], "not a whole safetensors file"),
+    (["show", "{empty}"], "not a complete safetensors file"),
 ]
 
 

@@ -328,12 +328,12 @@ def test_weights_say_how_much_each_picture_counts(method: str) -> None:
     others = np.where(weights == 0, 1 - labels, labels)  # what counts nothing may be anything
     assert digest(weights, others) == digest(weights)
     for wrong in (np.ones(3), -np.ones(count), np.full(count, np.nan), np.full(count, "1")):
-        with pytest.raises(DataError, match="weights: got"):
+        with pytest.raises(DataError, match="sample_weight: got"):
             digest(wrong)
 
 
 def test_words_know_no_tricks() -> None:
     net = Network("embed 2, full", (1, 5, 4), 2)
     recipe = Recipe(augmentation=Augmentation(horizontal_flip=True))
-    with pytest.raises(LimitError, match="tricks: got some for a network that reads texts"):
+    with pytest.raises(LimitError, match="augmentation: got one for a network that reads texts"):
         train(net, np.zeros((3, 4), int), [0, 1, 0], recipe)

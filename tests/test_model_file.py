@@ -149,7 +149,9 @@ def test_a_disk_that_gives_back_other_numbers_is_found_out(
         os.pwrite(handle, b"\x01", os.fstat(handle).st_size - 4)
 
     monkeypatch.setattr(os, "fsync", corrupt)
-    with pytest.raises(ModelFileError, match="not written: the disk gave back other numbers; sav"):
+    with pytest.raises(
+        ModelFileError, match="not written: the disk returned other values than were written; sav"
+    ):
         small_net().save(path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

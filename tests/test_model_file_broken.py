@@ -45,13 +45,13 @@ def put_together(outer: Any, inner: Any, body: bytes) -> bytes:
 
 OTHER = safetensors_bytes({"a": np.ones(2, np.float32)})
 KINDS: list[tuple[bytes, str]] = [
-    (b"", "not a whole safetensors file; was it cut short, or is it another kind?"),
-    (b"a text, not a net\n", "not a whole safetensors file; was it cut short, or is it another"),
-    (b"\x89PNG\r\n\x1a\n" + bytes(99), "not a whole safetensors file; was it cut short, or is"),
-    (struct.pack("<Q", 2**63) + bytes(99), "not a whole safetensors file; was it cut short, or"),
-    (struct.pack("<Q", 99) + bytes(99), "not a whole safetensors file: "),
+    (b"", "not a complete safetensors file; it may be truncated or of another format"),
+    (b"a text, not a net\n", "not a complete safetensors file; it may be truncated or of another"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(99), "not a complete safetensors file; it may be truncated"),
+    (struct.pack("<Q", 2**63) + bytes(99), "not a complete safetensors file; it may be truncated"),
+    (struct.pack("<Q", 99) + bytes(99), "not a complete safetensors file: "),
     (struct.pack("<Q", 2) + b"{}", "a safetensors file, but not one that piecewise wrote"),
-    (struct.pack("<Q", 99_999) + b"[" * 99_999, "not a whole safetensors file: "),
+    (struct.pack("<Q", 99_999) + b"[" * 99_999, "not a complete safetensors file: "),
     (OTHER, "a safetensors file, but not one that piecewise wrote"),
 ]
 
@@ -69,7 +69,7 @@ def test_what_is_no_file_or_far_too_large_is_told(tmp_path: Path) -> None:
     assert refusal(tmp_path / ("a" * 300)) == "File name too long"
     assert "no file can have this name" in refusal(tmp_path / "zero\0")
     os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
-    assert refusal(tmp_path / "pipe") == "no file, wanted a model file (.safetensors)"
+    assert refusal(tmp_path / "pipe") == "not a regular file, wanted a model file (.safetensors)"
     path = tmp_path / "large"
     path.write_bytes(struct.pack("<Q", 40_000_000))
     os.truncate(path, 50_000_000)  # holes take no room on the disk
@@ -126,7 +126,9 @@ def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": 2}, "its format: Input should be 1, got 2"),
+        ({"format": 1}, "its format is 1, this version reads format 2; train the network again"),
+        ({"format": 3}, "its format is 3, this version reads format 2; install the version of"),
+        ({"format": "2"}, "its format: Input should be 2, got '2'"),
         ({"layers": "conv 2 3 full"}, "layers, position "),
         ({"layers": "conv 2 3, full 4"}, "the network ends with 4 values"),
         ({"layers": "full 1048576, full 99, full"}, "wanted at most 100,000,000; pool more"),
@@ -167,7 +169,7 @@ def test_a_header_that_is_no_json_is_told(tmp_path: Path, text: str) -> None:
     path = written(tmp_path)
     outer, _, body = taken_apart(path.read_bytes())
     path.write_bytes(put_together(outer, text, body))
-    assert refusal(path).startswith(("its header is not JSON", "its the header", "not a whole"))
+    assert refusal(path).startswith(("its header is not JSON", "its header", "not a complete"))
 
 
 def test_values_in_values_are_told_however_deep(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_values_in_values_are_told_however_deep(tmp_path: Path) -> None:
     for depth in range(700, 1_000):  # a parser's depth is one thing, a printer's another
         deep = text.replace('"*"', "[" * depth + "]" * depth)
         path.write_bytes(put_together(outer, deep, body))
-        assert refusal(path).startswith(("its format: Input should be 1", "its header is not JSON"))
+        assert refusal(path).startswith(("its format: Input should be 2", "its header is not JSON"))
 
 
 def loaded(path: Path, content: bytes) -> bool:
@@ -269,7 +271,7 @@ def test_a_panic_of_the_reader_is_told_and_ctrl_c_is_not_caught(
     monkeypatch.setattr(
         safetensors_file, "safe_open", failing(panic("called `unwrap` on a `None`"))
     )
-    assert refusal(path) == "not a whole safetensors file: its reader gave up"
+    assert refusal(path) == "not a complete safetensors file: its reader failed"
     monkeypatch.setattr(safetensors_file, "safe_open", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         Network.load(path)

@@ -199,18 +199,18 @@ def refusal(path: Path) -> str | None:
     return None
 
 
-def compare(model: model_file.Model, content: bytes) -> None:
+def compare(model: model_file.SavedModel, content: bytes) -> None:
     """A model with what stands in its file."""
     outer, inner, body = taken_apart(content)
     architecture = model.architecture
     about = {name: held for name, held in outer.items() if name != "__metadata__"}
-    assert set(model.arrays) == set(about)
+    assert set(model.tensors) == set(about)
     for name, held in about.items():
         first, last = held["data_offsets"]
-        assert model.arrays[name].dtype == np.float32
-        assert list(model.arrays[name].shape) == held["shape"]
-        assert model.arrays[name].tobytes() == body[first:last]
-        assert np.isfinite(model.arrays[name]).all()
+        assert model.tensors[name].dtype == np.float32
+        assert list(model.tensors[name].shape) == held["shape"]
+        assert model.tensors[name].tobytes() == body[first:last]
+        assert np.isfinite(model.tensors[name]).all()
     assert architecture == Architecture(inner["layers"], inner["input"], inner["classes"])
     assert list(architecture.classes) == inner["classes"]
     assert list(architecture.input) == inner["input"]

@@ -27,6 +27,7 @@ from .runs import FILES, LESSONS, LONGER, RUNS, Disk, Run, at, every_step, names
 from .steps import HANG
 
 SHORT = RUNS["short"]
+OTHER_RUN = "; use the options and data it began with, or a new directory"
 
 
 class Stopped(Exception):
@@ -169,7 +170,7 @@ def test_one_process_at_a_time_has_a_folder(memory: Path, stop: signal.Signals) 
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "1\n"
-        words = "another run is using this folder; take another one"
+        words = "another run is using this directory; use another one"
         assert refusal(memory / "run", LONGER) == words
         other.send_signal(stop)
         _, errors = other.communicate(timeout=HANG)
@@ -214,20 +215,23 @@ def with_knobs(**knobs: Any) -> Run:
             SHORT._replace(layers="conv 4 3, pool 2, full"),
             "its run has layers 'conv 4 3, relu, pool 2, full', got 'conv 4 3, pool 2, full'",
         ),
-        (SHORT._replace(kind="floats"), "its run is of other pictures"),
-        (SHORT._replace(weighted=True), "its run is of other pictures"),
-        (SHORT._replace(validated=False), "its run is of other validation"),
+        (SHORT._replace(kind="floats"), "its run has other training data"),
+        (SHORT._replace(weighted=True), "its run has other training data"),
+        (SHORT._replace(validated=False), "its run has other validation data"),
     ],
 )
 def test_another_run_is_told_by_what_differs(stopped: Path, run: Run, words: str) -> None:
-    assert refusal(stopped, run) == f"{words}; go on as it began, or take a new folder"
+    assert (
+        refusal(stopped, run)
+        == f"{words}; use the options and data it began with, or a new directory"
+    )
     assert result(SHORT.train(stopped)) == result(SHORT.train())
 
 
 def test_another_net_is_told_by_what_differs(stopped: Path) -> None:
-    layers, after = SHORT.layers, "; go on as it began, or take a new folder"
+    layers, after = SHORT.layers, OTHER_RUN
     net = Network(layers, (1, 9, 9), ("X", "O"), seed=1)
-    assert refusal(stopped, SHORT, net) == f"its run is of other first weights{after}"
+    assert refusal(stopped, SHORT, net) == f"its run has other initial parameters{after}"
     net = Network(layers, (1, 9, 9), ("O", "X"))
     assert refusal(stopped, SHORT, net) == f"its run has classes ['X', 'O'], got ['O', 'X']{after}"
     net = Network(layers, (1, 9, 9), ("X", "O"), preprocessor=LESSONS.preprocessor)
@@ -251,12 +255,14 @@ def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
     for number, kind in enumerate(kinds):
         train(SHORT.network(), *kind, recipe, run_dir=memory / str(number))
         for other_number in range(number):
-            with pytest.raises(CheckpointError, match="its run is of other pictures; go on"):
+            with pytest.raises(
+                CheckpointError, match="its run has other training data; use the options"
+            ):
                 train(SHORT.network(), *kind, recipe, run_dir=memory / str(other_number))
 
 
 def test_a_folder_with_other_things_is_refused_and_left_alone(memory: Path) -> None:
-    words = "holds 'thesis.txt' and no run; take an empty folder, or a new name"
+    words = "holds 'thesis.txt' and no run; use an empty or a new directory"
     for name in ("thesis.txt", "net.safetensors", "history.jsonl", "events.out.tfevents.1"):
         (place := memory / f"in {name}").mkdir()
         (place / name).write_text("mine")
@@ -275,9 +281,9 @@ def test_a_place_where_no_folder_can_be_is_told(memory: Path) -> None:
     (memory / "file").write_text("mine")
     (memory / "link").symlink_to(memory / "nowhere")
     for name, words in (
-        ("file", "a file, wanted a folder for the run"),
-        ("link", "a file, wanted a folder for the run"),
-        ("missing/run", f"there is no folder {memory / 'missing'}"),
+        ("file", "a file, wanted a directory for the run"),
+        ("link", "a file, wanted a directory for the run"),
+        ("missing/run", f"there is no directory {memory / 'missing'}"),
         ("file/run", "cannot be opened: Not a directory"),
         ("a" * 256, "cannot be opened: File name too long"),
         ("zero\0", "cannot be opened: no file can have this name"),
@@ -353,7 +359,7 @@ def test_a_file_that_may_grow_no_more_is_told(stopped: Path) -> None:
             words = refusal_while_running(stopped)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert words == "cannot be written: File too large; what was kept before is as it was"
+    assert words == "cannot be written: File too large; the last checkpoint is unchanged"
     assert (stopped / "checkpoint.safetensors").read_bytes() == before
     assert names(stopped) == FILES
     assert result(SHORT.train(stopped)) == result(SHORT.train())
@@ -397,4 +403,4 @@ def test_where_there_are_no_locks_a_run_goes_on_all_the_same(
 def test_every_field_of_a_recipe_is_part_of_what_a_run_is(stopped: Path) -> None:
     kept = json.loads((stopped / "recipe.json").read_text())
     assert set(kept["recipe"]) == {field.name for field in dataclasses.fields(Recipe)}
-    assert run_directory.STATE in names(stopped)
+    assert run_directory.CHECKPOINT in names(stopped)

@@ -22,10 +22,10 @@ from piecewise.storage import run_directory, safetensors_file
 from .runs import FILES, RUNS, every_step, names, result
 from .test_model_file_broken import edited
 from .test_model_file_mutated import bytes_changed
-from .test_runs import Stopped, stopping, told_by
+from .test_runs import OTHER_RUN, Stopped, stopping, told_by
 
 RUN = RUNS["patience, norm, adamw"]
-REMEDY = "; remove it to start anew"
+REMEDY = "; remove it to start the run again"
 
 
 @pytest.fixture(scope="module", name="kept")
@@ -60,7 +60,7 @@ class Folder:
         except CheckpointError as error:
             told = str(error)
             assert told.startswith((f"{self.state}: cannot be read: ", f"{self.place}: its run "))
-            assert told.endswith((REMEDY, "; go on as it began, or take a new folder"))
+            assert told.endswith((REMEDY, OTHER_RUN))
             assert "\n" not in told
             assert len(told) < 800
             assert (net.parameters_sha256, net.history) == (before, [])
@@ -129,22 +129,22 @@ def test_every_bit_of_a_number_counts(folder: Folder, kept: bytes) -> None:
         changed = bytearray(kept)
         changed[place] ^= 1 << place % 8
         words = folder.refusal(bytes(changed))
-        assert words.startswith(("its numbers are not as they were written", "the tensor "))
+        assert words.startswith(("its arrays are damaged", "the tensor "))
 
 
 def test_every_digit_of_a_text_counts(folder: Folder, kept: bytes) -> None:
     place = kept.index(b'\\"loss\\":') + len(b'\\"loss\\":')
     digit = kept[place + 2 : place + 3]
     changed = kept[: place + 2] + (b"1" if digit != b"1" else b"2") + kept[place + 3 :]
-    assert folder.refusal(changed) == "it is not as it was written"
+    assert folder.refusal(changed) == "its header is damaged"
 
 
 def test_what_is_no_state_is_told(folder: Folder, kept: bytes) -> None:
-    cut_short = "not a whole safetensors file; was it cut short, or is it another kind?"
+    cut_short = "not a complete safetensors file; it may be truncated or of another format"
     other = safetensors_bytes({"a": np.ones(2, np.float32)})
     assert folder.refusal(b"") == cut_short
     assert folder.refusal(b"a text, not a state") == cut_short
-    assert folder.refusal(other) == "not written by a run"
+    assert folder.refusal(other) == "not a checkpoint"
     assert folder.refusal(struct.pack("<Q", 2**40) + bytes(99)) == cut_short
     head = struct.pack("<Q", safetensors_file.LARGEST_HEADER + 1)
     assert folder.refusal(head + bytes(safetensors_file.LARGEST_HEADER + 9)).startswith(
@@ -161,18 +161,18 @@ def told(folder: Folder) -> str:
 def test_what_is_no_file_is_told(folder: Folder) -> None:
     state = folder.state
     state.mkdir()
-    words = f"{state}: cannot be read: a folder, wanted the state of a run{REMEDY}"
+    words = f"{state}: cannot be read: a folder, wanted a checkpoint{REMEDY}"
     assert told(folder) == words
     state.rmdir()
     os.mkfifo(state)
-    words = f"{state}: cannot be read: no file, wanted the state of a run{REMEDY}"
+    words = f"{state}: cannot be read: not a regular file, wanted a checkpoint{REMEDY}"
     assert told(folder) == words
     state.unlink()
     state.symlink_to(folder.place / "nowhere")
     assert told(folder) == f"{state}: cannot be read: No such file or directory{REMEDY}"
     state.unlink()
     state.write_bytes(b"")
-    os.truncate(state, run_directory.LARGEST_STATE + 1)  # holes take no room
+    os.truncate(state, run_directory.LARGEST_CHECKPOINT + 1)  # holes take no room
     assert "8,589,934,593 bytes, wanted at most 8,589,934,592" in told(folder)
 
 
@@ -183,7 +183,7 @@ def taken_apart(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """The plain values of a state, and its arrays."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    facts = json.loads(header.pop("__metadata__")["piecewise.run"])
+    facts = json.loads(header.pop("__metadata__")["piecewise.checkpoint"])
     arrays = {}
     for name, about in header.items():
         first, last = (8 + length + place for place in about["data_offsets"])
@@ -199,7 +199,7 @@ def put_together(facts: Any, arrays: dict[str, Any]) -> bytes:
         facts = {**facts, "sha256": digest.hexdigest()}
     text = facts if isinstance(facts, str) else json.dumps(facts)
     whole = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-    return safetensors_bytes(arrays, metadata={"piecewise.run": text, "sha256": whole})
+    return safetensors_bytes(arrays, metadata={"piecewise.checkpoint": text, "sha256": whole})
 
 
 def test_what_is_put_together_again_is_the_state(folder: Folder, kept: bytes) -> None:
@@ -215,9 +215,9 @@ def test_a_state_older_than_some_tricks_is_gone_on_from(folder: Folder, kept: by
         "stroke_width": 0.0,
         "horizontal_flip": False,
     }
-    facts["of"]["recipe"]["augmentation"] = older
+    facts["run"]["recipe"]["augmentation"] = older
     assert folder.goes_on(put_together(facts, arrays))
-    facts["of"]["recipe"]["augmentation"] = older | {"translation": 0.1}
+    facts["run"]["recipe"]["augmentation"] = older | {"translation": 0.1}
     assert not folder.goes_on(put_together(facts, arrays))
 
 
@@ -243,7 +243,7 @@ FITTING = "its epochs and steps do not fit each other"
         ({"history": []}, FITTING),
         ({"history": {}}, "its history: Input should be a valid list, got {}"),
         ({"history": [[]]}, "its history.0: Input should be a valid dictionary"),
-        ({"sha256": None}, "its numbers are not as they were written"),
+        ({"sha256": None}, "its arrays are damaged"),
     ],
 )
 def test_plain_values_that_cannot_be_are_told(
@@ -279,8 +279,14 @@ def test_an_epoch_that_cannot_be_is_told(
 
 Change = Callable[[dict[str, Any]], object]
 ARRAYS: list[tuple[Change, str]] = [
-    (lambda arrays: arrays.pop("memory.1"), "the tensor 'memory.1' is missing for this run"),
-    (lambda arrays: arrays.pop("best.averages"), "the tensor 'best.averages' is missing for this"),
+    (
+        lambda arrays: arrays.pop("optimizer_state.1"),
+        "the tensor 'optimizer_state.1' is missing for this run",
+    ),
+    (
+        lambda arrays: arrays.pop("best.running_stats"),
+        "the tensor 'best.running_stats' is missing for this",
+    ),
     (lambda arrays: arrays.update(odd=np.ones(2)), "the tensor 'odd' is one too many for this run"),
     (
         lambda arrays: arrays.update(running_stats=np.ones(9, np.float32)),
@@ -295,8 +301,8 @@ ARRAYS: list[tuple[Change, str]] = [
         "the tensor running_stats: got F64 (8,), wante",
     ),
     (
-        lambda arrays: arrays.update({"memory.0": arrays["memory.0"] * np.nan}),
-        "the tensor memory.0 holds values that are not finite numbers",
+        lambda arrays: arrays.update({"optimizer_state.0": arrays["optimizer_state.0"] * np.nan}),
+        "the tensor optimizer_state.0 holds values that are not finite numbers",
     ),
     (
         lambda arrays: arrays.update(running_stats=np.full(8, np.inf, np.float32)),
@@ -329,7 +335,7 @@ def deep(depth: int) -> Any:
 def test_values_in_values_are_told_however_deep(folder: Folder, kept: bytes) -> None:
     facts, arrays = taken_apart(kept)
     for depth in (10, 300, *range(700, 1_000)):
-        for name in ("of", "step", "history"):
+        for name in ("run", "step", "history"):
             text = json.dumps(facts | {name: "*"}).replace('"*"', "[" * depth + "]" * depth)
             assert not folder.goes_on(put_together(text, arrays))
 

@@ -232,7 +232,7 @@ class Network:
         """Write the model file, whole or not at all, and read it back, or ModelFileError."""
         from .storage import model_file  # noqa: PLC0415 - it loads what only files need
 
-        model = model_file.Model(
+        model = model_file.SavedModel(
             self.architecture,
             self.seed,
             self.preprocessor,
@@ -253,8 +253,8 @@ class Network:
         net = cls.__new__(cls)  # without the first weights, which take time to draw
         net._describe(model.architecture, model.seed, model.preprocessor)
         rows, running_stats = model.architecture.parameters, model.architecture.running_stats
-        net.parameters = Parameters(flattened(rows, model.arrays), rows)
-        net.running_stats = Parameters(flattened(running_stats, model.arrays), running_stats)
+        net.parameters = Parameters(flattened(rows, model.tensors), rows)
+        net.running_stats = Parameters(flattened(running_stats, model.tensors), running_stats)
         net.recipe, net.history = model.recipe, model.history
         net.calibration = model.calibration
         return net

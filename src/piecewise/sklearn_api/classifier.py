@@ -32,7 +32,7 @@ from ..network import Network
 from ..spec.architecture import Architecture, class_names
 from ..spec.augmentation import Augmentation
 from ..spec.layer import Layer
-from ..training.deduplicate import Examples, deduplicate, normalize_weights
+from ..training.deduplicate import WeightedExamples, deduplicate, normalize_weights
 from ..training.defaults import TrainingConfig, augmentation_for, default_config
 from ..training.recipe import Recipe
 from ..training.splits import validation_mask
@@ -76,7 +76,7 @@ class _Taken(NamedTuple):
     names: Array | None
     """Of a data frame's columns."""
     table: bool
-    examples: Examples
+    examples: WeightedExamples
     """With what the network takes for pictures."""
 
 
@@ -221,8 +221,8 @@ class ConvNetClassifier(EstimatorConventions):
             pictures = pictures[there]
         examples = deduplicate(pictures, right, weights)
         decide = fit_to_rows if table else fit_to_images
-        reading = before or decide(examples.pictures, examples.weights)
-        examples = examples._replace(pictures=reading.transform(examples.pictures))
+        reading = before or decide(examples.inputs, examples.sample_weight)
+        examples = examples._replace(inputs=reading.transform(examples.inputs))
         return _Taken(classes, reading, names, table, examples)
 
     def _plan(self, taken: _Taken, *, again: bool) -> TrainingConfig:
@@ -232,7 +232,7 @@ class ConvNetClassifier(EstimatorConventions):
         if isinstance(self.augmentation, str):
             said["augmentation"] = Recipe.knob("augmentation").read(self.augmentation)
         elif self.augmentation is None and not taken.table:
-            said["augmentation"] = augmentation_for(taken.examples.pictures, preprocessor)
+            said["augmentation"] = augmentation_for(taken.examples.inputs, preprocessor)
         layers = self.network_.notation if again else self.layers
         if layers is None and taken.table:
             layers = TABLE_LAYERS
@@ -296,7 +296,7 @@ class ConvNetClassifier(EstimatorConventions):
 
     def _weights(self, taken: _Taken) -> Float64:
         """How much each example counts, by its own weight and by that of its class."""
-        right, weights = taken.examples.labels, taken.examples.weights
+        right, weights = taken.examples.labels, taken.examples.sample_weight
         counts = np.bincount(right, weights, minlength=len(taken.classes)).astype(np.float64)
         factors = class_factors(self.class_weight, taken.classes, counts)[right]
         return np.asarray(weights * factors)

@@ -1,7 +1,7 @@
-"""The model file: one .safetensors with the tensors by name and the rest as JSON beside them.
+"""The model file: a .safetensors file with the parameters, and a JSON header for everything else.
 
-It holds no code: a text in the notation, plain values, and numbers. The reader believes nothing:
-names and shapes are checked against the table that the notation gives before a tensor is read.
+It holds no code: the layers as text in the notation, JSON values, and float32 tensors. The reader
+checks the names and shapes of the tensors against the layers before it reads one.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ from ..data.modalities import preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
 from ..spec.calibration import Calibration
-from . import safetensors_file
+from .safetensors_file import LARGEST_HEADER, open_safetensors, parse_json, validate
 
 KEY = "piecewise"
-LARGEST_FILE = 8 + safetensors_file.LARGEST_HEADER + 4 * 2 * MAX_PARAMETERS
+FORMAT = 2
+"""The version of the header's fields; a file of another version is refused."""
+LARGEST_FILE = 8 + LARGEST_HEADER + 4 * 2 * MAX_PARAMETERS
 
 Short = Annotated[str, Field(max_length=1_000)]
 
 
 def _entry(value: object) -> dict[str, Any]:
-    """An entry of a history as it is: a form's own check would copy it, and there may be many."""
+    """An epoch of the history, not copied: pydantic would copy it, and there may be 100,000."""
     if not isinstance(value, dict):
         raise PydanticKnownError("dict_type")
     return value
@@ -45,24 +47,25 @@ Entry = Annotated[dict[str, Any], PlainValidator(_entry)]
 
 
 @dataclass
-class Model:
-    """All that a model file holds."""
+class SavedModel:
+    """The contents of a model file."""
 
     architecture: Architecture
     seed: int
     preprocessor: Preprocessor
-    arrays: Mapping[str, Float32]
+    tensors: Mapping[str, Float32]
+    """Parameters and running statistics."""
     recipe: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     calibration: Calibration = field(default_factory=Calibration)
 
 
-class _Header(BaseModel):
-    """The JSON of a model file. Later versions may add fields; they do not change these."""
+class _ModelHeader(BaseModel):
+    """The JSON header of a model file. A later version may add fields without a new format."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    format: Literal[1]
+    format: Literal[2]
     layers: Annotated[str, Field(max_length=MAX_NOTATION)]
     input: Annotated[list[int], Field(min_length=3, max_length=3)]
     classes: Annotated[list[Short], Field(min_length=1, max_length=MAX_CLASSES)]
@@ -74,27 +77,29 @@ class _Header(BaseModel):
     calibration: dict[str, Any] = Calibration().to_json()
 
 
-def write(path: str | os.PathLike[str], model: Model, versions: Mapping[str, str]) -> None:
-    """Write a model file and read it back; ModelFileError, and nothing changed, if it fails."""
-    place = Path(path)
+def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str, str]) -> None:
+    """Write a model file atomically and read it back; ModelFileError if that fails."""
+    path = Path(path)
     try:
         metadata = {KEY: _header_text(model, versions)}
-        arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in model.arrays.items()}
+        arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in model.tensors.items()}
 
         def check(written: Path) -> None:
-            back = _read(written).arrays
-            if any(back[name].tobytes() != array.tobytes() for name, array in arrays.items()):
-                raise ModelFileError("the disk gave back other numbers; save it elsewhere")
+            saved = _read(written).tensors
+            if any(saved[name].tobytes() != array.tobytes() for name, array in arrays.items()):
+                raise ModelFileError(
+                    "the disk returned other values than were written; save it elsewhere"
+                )
 
-        write_atomically(place, safetensors_bytes(arrays, metadata=metadata), check)
+        write_atomically(path, safetensors_bytes(arrays, metadata=metadata), check)
     except (OSError, PiecewiseError, ValueError) as error:
-        raise ModelFileError(f"{place}: not written: {reason(error)}") from None
+        raise ModelFileError(f"{path}: not written: {reason(error)}") from None
 
 
-def _header_text(model: Model, versions: Mapping[str, str]) -> str:
-    """The JSON of a model; ModelFileError where the reader would refuse it."""
-    plain = {
-        "format": 1,
+def _header_text(model: SavedModel, versions: Mapping[str, str]) -> str:
+    """The JSON header of a model; ModelFileError if the reader would refuse it."""
+    header = {
+        "format": FORMAT,
         "layers": model.architecture.notation,
         "input": list(model.architecture.input),
         "classes": list(model.architecture.classes),
@@ -105,45 +110,62 @@ def _header_text(model: Model, versions: Mapping[str, str]) -> str:
         "versions": dict(versions),
         "calibration": model.calibration.to_json(),
     }
-    safetensors_file.checked(_Header, plain)
+    validate(_ModelHeader, header)
     try:
-        text = json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ModelFileError(f"its recipe or history is not JSON: {error}") from None
     return text
 
 
-def read(path: str | os.PathLike[str]) -> Model:
-    """The model in a file; ModelFileError, saying what is wrong, if there is none."""
+def read(path: str | os.PathLike[str]) -> SavedModel:
+    """Read a model file; ModelFileError says what is wrong with it."""
     try:
         return _read(Path(path))
     except (OSError, PiecewiseError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{Path(path)}: {reason(error)}") from None
 
 
-def _read(place: Path) -> Model:
-    """The model in a file; an error that does not name the file if there is none."""
-    with safetensors_file.opened(place, "a model file (.safetensors)", LARGEST_FILE) as file:
+def _read(path: Path) -> SavedModel:
+    """As `read`, with errors that do not name the file."""
+    with open_safetensors(path, "a model file (.safetensors)", LARGEST_FILE) as file:
         text = file.metadata.get(KEY)
         if text is None:
             raise ModelFileError("a safetensors file, but not one that piecewise wrote")
-        header = safetensors_file.checked(_Header, safetensors_file.plain_values(text))
+        values = parse_json(text)
+        _check_format(values)
+        header = validate(_ModelHeader, values)
         architecture = Architecture(header.layers, header.input, header.classes)
         preprocessor = preprocessor_from_json(header.preprocessor, architecture.input)
         calibration = Calibration.from_json(header.calibration)
         rows = architecture.parameters + architecture.running_stats
-        wanted = {row.name: row.shape for row in rows}
-        arrays = file.read(wanted, shown(architecture.notation))
+        shapes = {row.name: row.shape for row in rows}
+        tensors = file.read(shapes, shown(architecture.notation))
     for row in rows:
-        if arrays[row.name].min() < row.tensor.minimum:
+        if tensors[row.name].min() < row.tensor.minimum:
             raise ModelFileError(f"the tensor {row.name} holds values below {row.tensor.minimum:g}")
-    return Model(
+    return SavedModel(
         architecture,
         header.seed,
         preprocessor,
-        arrays,
+        tensors,
         header.recipe,
         header.history,
         calibration,
+    )
+
+
+def _check_format(header: Any) -> None:
+    """Refuse the format of another version of piecewise, and say what to do about it."""
+    number = header.get("format") if isinstance(header, dict) else None
+    if type(number) is not int or number == FORMAT:
+        return  # anything but an integer is left to the schema
+    remedy = (
+        "train the network again"
+        if number < FORMAT
+        else "install the version of piecewise that wrote it"
+    )
+    raise ModelFileError(
+        f"its format is {shown(number)}, this version reads format {FORMAT}; {remedy}"
     )

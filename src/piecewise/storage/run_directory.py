@@ -1,14 +1,14 @@
-"""A run folder: all that is left of a training run, and all it needs to go on.
+"""The run directory: checkpoint, training history, recipe and model file of one training run.
 
-- `checkpoint.safetensors`: where training stands, all in one file that is replaced whole;
-- `history.jsonl`: a line of JSON for each epoch that is through;
-- `recipe.json`, `environment.json`: what it was made with;
-- `net.safetensors`: the model file, as good as it was when training ended or was stopped;
-- event files for TensorBoard, where they were asked for;
-- `prepared/`: the data set as the net takes it (`data/loading/prepared_cache.py`).
+- `checkpoint.safetensors`: the state of training, in one file that is replaced atomically;
+- `history.jsonl`: one JSON line per epoch;
+- `recipe.json`, `environment.json`: the recipe, and the software and machine;
+- `net.safetensors`: the model file at the end of training, or at an interruption;
+- TensorBoard event files, if requested;
+- `prepared/`: the preprocessed data set (`data/loading/prepared_cache.py`).
 
-Only the state is read again; the rest is written from it. It holds digests of its text and of its
-numbers, so that one that was damaged is not gone on from.
+Only the checkpoint is read again; the other files are written from it. It holds SHA-256 digests of
+its JSON and of its arrays, so that a damaged checkpoint is detected.
 """
 
 from __future__ import annotations
@@ -29,147 +29,154 @@ from ..core.atomic_write import write_atomically
 from ..core.errors import CheckpointError, reason, shown
 from ..core.locks import lock
 from ..data.loading.prepared_cache import is_cache_folder
-from . import safetensors_file
-from .safetensors_file import Shape
+from .safetensors_file import Shape, open_safetensors, parse_json
 
-STATE, HISTORY, NET = "checkpoint.safetensors", "history.jsonl", "net.safetensors"
+CHECKPOINT, HISTORY, NET = "checkpoint.safetensors", "history.jsonl", "net.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
 PREPARED = "prepared"
-_OURS = (STATE, HISTORY, NET, RECIPE, ENVIRONMENT)
-LARGEST_STATE = 8 << 30
-_TEXT, _DIGEST = "piecewise.run", "sha256"
+_RUN_FILES = (CHECKPOINT, HISTORY, NET, RECIPE, ENVIRONMENT)
+LARGEST_CHECKPOINT = 8 << 30
+_HEADER, _DIGEST = "piecewise.checkpoint", "sha256"
 
 Arrays = Mapping[str, Float32]
-Facts = Mapping[str, Any]
+Header = Mapping[str, Any]
 
 
 class RunDirectory:
-    """An open run folder. One process at a time has it."""
+    """A run directory that this process has locked."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-    def read(self, wanted: Callable[[Any], Mapping[str, Shape]]) -> tuple[Arrays, Any] | None:
-        """The arrays and plain values of the last `keep`; None before the first. ``wanted`` says
-        which arrays go with the values, or ValueError. RunError if the file is not one of these,
-        or not as it was written."""
-        state = self.place / STATE
+    def load_checkpoint(
+        self, expected_arrays: Callable[[Any], Mapping[str, Shape]]
+    ) -> tuple[Arrays, Any] | None:
+        """The arrays and the header of the checkpoint; None if there is none.
+
+        ``expected_arrays`` returns the names and shapes of the arrays for a header, or raises
+        ValueError. Raises CheckpointError if the file is damaged or not a checkpoint.
+        """
+        path = self.path / CHECKPOINT
         try:
-            if not os.path.lexists(state):
+            if not os.path.lexists(path):
                 return None
-            with safetensors_file.opened(state, "the state of a run", LARGEST_STATE) as file:
-                text = file.metadata.get(_TEXT)
+            with open_safetensors(path, "a checkpoint", LARGEST_CHECKPOINT) as file:
+                text = file.metadata.get(_HEADER)
                 if text is None:
-                    raise ValueError("not written by a run")
+                    raise ValueError("not a checkpoint")
                 if file.metadata.get(_DIGEST) != hashlib.sha256(text.encode()).hexdigest():
-                    raise ValueError("it is not as it was written")
-                facts = safetensors_file.plain_values(text)
-                arrays = file.read(wanted(facts), "this run")
-                if facts.get(_DIGEST) != _digest(arrays):
-                    raise ValueError("its numbers are not as they were written")
-                return arrays, facts
+                    raise ValueError("its header is damaged")
+                header = parse_json(text)
+                arrays = file.read(expected_arrays(header), "this run")
+                if header.get(_DIGEST) != _digest(arrays):
+                    raise ValueError("its arrays are damaged")
+                return arrays, header
         except CheckpointError:
             raise
         except (OSError, ValueError, RecursionError) as error:
-            words = f"cannot be read: {reason(error)}; remove it to start anew"
-            raise CheckpointError(f"{state}: {words}") from None
+            raise CheckpointError(
+                f"{path}: cannot be read: {reason(error)}; remove it to start the run again"
+            ) from None
 
-    def keep(self, arrays: Arrays, facts: Facts) -> None:
-        """Replace the state, whole or not at all."""
+    def save_checkpoint(self, arrays: Arrays, header: Header) -> None:
+        """Replace the checkpoint atomically."""
         plain = {name: np.ascontiguousarray(array, "<f4") for name, array in arrays.items()}
-        facts = {**facts, _DIGEST: _digest(plain)}
-        text = json.dumps(facts, allow_nan=False, separators=(",", ":"))
-        texts = {_TEXT: text, _DIGEST: hashlib.sha256(text.encode()).hexdigest()}
-        self._write(STATE, safetensors_bytes(plain, metadata=texts))
+        header = {**header, _DIGEST: _digest(plain)}
+        text = json.dumps(header, allow_nan=False, separators=(",", ":"))
+        metadata = {_HEADER: text, _DIGEST: hashlib.sha256(text.encode()).hexdigest()}
+        self._write(CHECKPOINT, safetensors_bytes(plain, metadata=metadata))
 
     def write_json(self, name: str, value: Any) -> None:
-        """A file of plain values, for a reader."""
+        """Write a JSON file for human readers."""
         self._write(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
     def write_history(self, epochs: Sequence[Mapping[str, Any]]) -> None:
-        """All epochs anew, a line each."""
+        """Replace the history: one JSON line per epoch."""
         lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in epochs]
         self._write(HISTORY, "".join(lines).encode())
 
     def append_history(self, epoch: Mapping[str, Any]) -> None:
-        """One more line."""
-        with self._told(), (self.place / HISTORY).open("a", encoding="utf-8") as file:
+        """Append one epoch to the history."""
+        with self._write_errors(), (self.path / HISTORY).open("a", encoding="utf-8") as file:
             file.write(json.dumps(epoch, allow_nan=False) + "\n")
 
     def _write(self, name: str, content: bytes) -> None:
-        with self._told():
-            write_atomically(self.place / name, content)
+        with self._write_errors():
+            write_atomically(self.path / name, content)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _write_errors(self) -> Iterator[None]:
+        """Raise CheckpointError for an OSError."""
         try:
             yield
         except OSError as error:
             raise CheckpointError(
-                f"{self.place}: cannot be written: {reason(error)}; what was kept before "
-                "is as it was"
+                f"{self.path}: cannot be written: {reason(error)}; the last checkpoint is unchanged"
             ) from None
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[RunDirectory]:
-    """The run folder at a path, made if there is none. RunError if another process has it open, or
-    if there is something else."""
-    place = Path(path)
-    handle = _made(place)
+def open_run_directory(path: str | os.PathLike[str]) -> Iterator[RunDirectory]:
+    """Open the run directory at a path, or create it.
+
+    Raises CheckpointError if another process uses it, or if it holds other files.
+    """
+    directory = Path(path)
+    handle = _open_or_create(directory)
     try:
-        with contextlib.suppress(OSError):  # where the file system knows no locks
+        with contextlib.suppress(OSError):  # a file system without locks
             if not lock(handle):
                 raise CheckpointError(
-                    f"{place}: another run is using this folder; take another one"
+                    f"{directory}: another run is using this directory; use another one"
                 )
-        _refuse_strangers(place)
-        yield RunDirectory(place)
+        _check_contents(directory)
+        yield RunDirectory(directory)
     finally:
         os.close(handle)
 
 
 def prepared_inputs_path(path: str | os.PathLike[str]) -> Path:
-    """The folder in a run folder that prepared inputs are kept in. RunError as `opened`: nothing is
-    put where no run can be."""
-    with opened(path) as folder:
-        return folder.place / PREPARED
+    """The directory for preprocessed inputs in a run directory; raises as `open_run_directory`."""
+    with open_run_directory(path) as directory:
+        return directory.path / PREPARED
 
 
-def _made(place: Path) -> int:
-    """The handle of the folder, made if there is none."""
+def _open_or_create(directory: Path) -> int:
+    """The file descriptor of the directory."""
     try:
-        place.mkdir(exist_ok=True)
-        return os.open(place, os.O_RDONLY)
+        directory.mkdir(exist_ok=True)
+        return os.open(directory, os.O_RDONLY)
     except FileNotFoundError:
-        raise CheckpointError(f"{place}: there is no folder {place.parent}") from None
+        raise CheckpointError(f"{directory}: there is no directory {directory.parent}") from None
     except FileExistsError:
-        raise CheckpointError(f"{place}: a file, wanted a folder for the run") from None
+        raise CheckpointError(f"{directory}: a file, wanted a directory for the run") from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{place}: cannot be opened: {reason(error)}") from None
+        raise CheckpointError(f"{directory}: cannot be opened: {reason(error)}") from None
 
 
-def _refuse_strangers(place: Path) -> None:
-    """A folder that holds other things and no run is not for runs. A run begins with its recipe;
-    before it there may be inputs."""
+def _check_contents(directory: Path) -> None:
+    """Refuse a directory that holds other files and no run.
+
+    A new run writes its recipe first; only preprocessed inputs may be there before it.
+    """
     try:
-        names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
+        names = sorted(path.name for path in directory.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise CheckpointError(f"{place}: cannot be opened: {reason(error)}") from None
-    if STATE in names:
+        raise CheckpointError(f"{directory}: cannot be opened: {reason(error)}") from None
+    if CHECKPOINT in names:
         return
-    ours = _OURS if RECIPE in names else ()
-    if PREPARED in names and is_cache_folder(place / PREPARED):
+    run_files = _RUN_FILES if RECIPE in names else ()
+    if PREPARED in names and is_cache_folder(directory / PREPARED):
         names.remove(PREPARED)
     for name in names:
-        if name not in ours and not (ours and name.startswith("events.out.tfevents.")):
+        if name not in run_files and not (run_files and name.startswith("events.out.tfevents.")):
             raise CheckpointError(
-                f"{place}: holds {shown(name)} and no run; take an empty folder, or a new name"
+                f"{directory}: holds {shown(name)} and no run; use an empty or a new directory"
             )
 
 
 def _digest(arrays: Arrays) -> str:
-    """Of the numbers; names and shapes are checked apart from it."""
+    """The SHA-256 of the arrays' values; names and shapes are checked separately."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(np.ascontiguousarray(arrays[name], "<f4").data)

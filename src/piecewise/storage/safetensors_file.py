@@ -1,8 +1,8 @@
-"""Tensors by name and a JSON text in one .safetensors file, read with nothing believed.
+"""Reading .safetensors files (named tensors and JSON metadata) from untrusted sources.
 
-Before a tensor is read its file's length, its header's length, and its name, type and shape are
-checked; so no file makes its reader take more memory than its tensors wanted and 32 times its
-header, a gigabyte at most.
+The sizes of the file and of its header, and the name, dtype and shape of every tensor, are checked
+before a tensor is read. So a reader needs at most the memory of the expected tensors plus 32 times
+that of the header, 1 GiB at most.
 """
 
 from __future__ import annotations
@@ -24,30 +24,33 @@ from ..core.errors import shown
 LARGEST_HEADER = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
 
 Shape = tuple[int, ...]
-_Values = TypeVar("_Values", bound=BaseModel)
+_Record = TypeVar("_Record", bound=BaseModel)
 
 
-class Tensors:
-    """An open file."""
+class SafetensorsFile:
+    """An open .safetensors file."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self.metadata: dict[str, str] = file.metadata() or {}
 
-    def read(self, wanted: Mapping[str, Shape], whose: str) -> dict[str, Float32]:
-        """The tensors of these names and shapes; ValueError unless they are all there are, with
-        finite numbers. ``whose`` they are, an error says."""
+    def read(self, shapes: Mapping[str, Shape], owner: str) -> dict[str, Float32]:
+        """The tensors of these names and shapes.
+
+        Raises ValueError, which names the ``owner``, unless the file has exactly these tensors, as
+        finite float32 numbers.
+        """
         names = set(self._file.keys())
-        if names != set(wanted):
-            odd = sorted(names ^ set(wanted))[0]
-            state = "missing" if odd in wanted else "one too many"
-            raise ValueError(f"the tensor {shown(odd)} is {state} for {whose}")
-        for name, shape in wanted.items():
-            found = self._file.get_slice(name)
-            got = found.get_dtype(), tuple(found.get_shape())
+        if names != set(shapes):
+            name = sorted(names ^ set(shapes))[0]
+            problem = "missing" if name in shapes else "one too many"
+            raise ValueError(f"the tensor {shown(name)} is {problem} for {owner}")
+        for name, shape in shapes.items():
+            tensor = self._file.get_slice(name)
+            got = tensor.get_dtype(), tuple(tensor.get_shape())
             if got != ("F32", shape):
                 raise ValueError(f"the tensor {name}: got {got[0]} {got[1]}, wanted F32 {shape}")
-        arrays = {name: self._file.get_tensor(name) for name in wanted}
+        arrays = {name: self._file.get_tensor(name) for name in shapes}
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise ValueError(f"the tensor {name} holds values that are not finite numbers")
@@ -55,59 +58,63 @@ class Tensors:
 
 
 @contextmanager
-def opened(place: Path, kind: str, largest: int) -> Iterator[Tensors]:
-    """The tensors in a file of this kind of at most ``largest`` bytes. OSError where there is none,
-    ValueError if it is something else."""
-    _check_sizes(place, kind, largest)
+def open_safetensors(path: Path, kind: str, max_bytes: int) -> Iterator[SafetensorsFile]:
+    """Open a file of at most ``max_bytes`` bytes; error messages say that a ``kind`` was wanted.
+
+    Raises OSError if it cannot be opened, ValueError if it is not a .safetensors file.
+    """
+    _check_sizes(path, kind, max_bytes)
     try:
-        with safe_open(place, framework="numpy") as file:
-            yield Tensors(file)
+        with safe_open(path, framework="numpy") as file:
+            yield SafetensorsFile(file)
     except SafetensorError as error:
-        words = str(error)[:200]  # it may quote all of the header
-        raise ValueError(f"not a whole safetensors file: {words}") from None
+        message = str(error)[:200]  # it may quote the complete header
+        raise ValueError(f"not a complete safetensors file: {message}") from None
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise
-        raise ValueError("not a whole safetensors file: its reader gave up") from None
+        raise ValueError("not a complete safetensors file: its reader failed") from None
 
 
-def _check_sizes(place: Path, kind: str, largest: int) -> None:
-    """Refuse what it cannot be by its first bytes, before anything is read whole."""
-    size = place.stat().st_size
-    if not place.is_file():  # to open a pipe would wait for someone to write into it
-        raise ValueError(f"{'a folder' if place.is_dir() else 'no file'}, wanted {kind}")
-    if size > largest:
-        raise ValueError(f"{size:,} bytes, wanted at most {largest:,}")
-    with place.open("rb") as file:
+def _check_sizes(path: Path, kind: str, max_bytes: int) -> None:
+    """Refuse a file by its size and its first 8 bytes, before anything else is read."""
+    size = path.stat().st_size
+    if not path.is_file():  # opening a named pipe would block
+        raise ValueError(f"{'a folder' if path.is_dir() else 'not a regular file'}, wanted {kind}")
+    if size > max_bytes:
+        raise ValueError(f"{size:,} bytes, wanted at most {max_bytes:,}")
+    with path.open("rb") as file:
         start = file.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > size - 8:
-        raise ValueError("not a whole safetensors file; was it cut short, or is it another kind?")
+        raise ValueError(
+            "not a complete safetensors file; it may be truncated or of another format"
+        )
     if length > LARGEST_HEADER:
         raise ValueError(f"a header of {length:,} bytes, wanted at most {LARGEST_HEADER:,}")
 
 
-def plain_values(text: str) -> Any:
-    """What a JSON text says; ValueError if it is none."""
+def parse_json(text: str) -> Any:
+    """The value of a JSON text with finite numbers; ValueError if it is not valid."""
     try:
         return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         raise ValueError("its header is not JSON") from None
 
 
-def checked(form: type[_Values], plain: Any) -> _Values:
-    """Plain values in the form they should have; ValueError names the first that has another."""
+def validate(schema: type[_Record], value: Any) -> _Record:
+    """The value as a record of the schema; ValueError names the first field that does not fit."""
     try:
-        return form.model_validate(plain)
+        return schema.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the header"
-        raise ValueError(f"its {where}: {first['msg']}, got {shown(first['input'])}") from None
+        field = ".".join(str(key) for key in first["loc"]) or "header"
+        raise ValueError(f"its {field}: {first['msg']}, got {shown(first['input'])}") from None
 
 
-def _finite(word: str) -> float:
-    """A number of the header; JSON has neither NaN nor Infinity, and 1e999 would be one."""
-    number = float(word)
+def _finite(text: str) -> float:
+    """A finite number; JSON has neither NaN nor Infinity, and 1e999 would become one."""
+    number = float(text)
     if not math.isfinite(number):
-        raise ValueError(word)
+        raise ValueError(text)
     return number

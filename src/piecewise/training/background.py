@@ -1,4 +1,4 @@
-"""Live retraining: the same network, taught anew whenever its pictures or its recipe change."""
+"""Training on a background thread: a new call cancels the training that runs (`LiveTrainer`)."""
 
 from __future__ import annotations
 
@@ -17,90 +17,120 @@ from .train import Validation, train
 
 
 class LiveTrainer:
-    """Teaches copies of a network, one at a time, beside the caller.
+    """Trains copies of a network on a background thread, one at a time.
 
-    Every `train` starts from the same initial weights and cancels the previous one at once.
-    The same call gives the same bits, whatever was
-    cancelled before. ``net`` is what is copied each time and stays as it is; ``threads``: see
-    `train`.
+    Every call of `train` starts from the same initial parameters and cancels the previous one. The
+    result of a call is that of `piecewise.train`, bit for bit, whatever was cancelled before.
+
+    Parameters
+    ----------
+    net : Network
+        The network to copy. It is copied at once and never changed.
+    threads : int, optional
+        The number of threads; see `piecewise.train`.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(40, size=9, seed=0)
+    >>> live = pw.LiveTrainer(pw.Network("full", (1, 9, 9), ("X", "O")))
+    >>> future = live.train(xo.inputs, xo.labels, pw.Recipe(epochs=2))
+    >>> len(future.result().history)
+    2
     """
 
     def __init__(self, net: Network, threads: int | None = None) -> None:
         self._net, self._threads = deepcopy(net), threads
         self._lock = threading.Lock()
-        self._last: _Teaching | None = None
+        self._last: _BackgroundRun | None = None
 
     def train(
         self,
-        pictures: npt.ArrayLike,
+        inputs: npt.ArrayLike,
         labels: npt.ArrayLike,
         recipe: Recipe | None = None,
         validation: Validation = None,
         on_progress: OnProgress | None = None,
     ) -> Future[Network]:
-        """Begin anew with these pictures, which must not change meanwhile; the trained network
-        comes in the future.
+        """Cancel the current training and start a new one.
 
-        Its ``result()`` raises CancelledError if a later call, or `cancel`, came before it was
-        done, else whatever `train` raises. ``on_progress`` is called on the
-        thread that trains.
+        Parameters
+        ----------
+        inputs : array (N, C, H, W)
+            The training inputs. They must not change while training runs.
+        labels : array of int (N,)
+            The class number of each input.
+        recipe : Recipe, optional
+            The hyperparameters.
+        validation : (inputs, labels), optional
+            A validation split.
+        on_progress : callable, optional
+            Called with a `Progress` on the background thread.
+
+        Returns
+        -------
+        concurrent.futures.Future of Network
+            Its ``result()`` is the trained network. It raises CancelledError if a later call or
+            `cancel` ended this training, else whatever `piecewise.train` raised.
         """
 
-        def taught(report: OnProgress) -> Network:
+        def train_copy(report: OnProgress) -> Network:
             net = deepcopy(self._net)
-            train(net, pictures, labels, recipe, validation, report, self._threads)
+            train(net, inputs, labels, recipe, validation, report, self._threads)
             return net
 
         with self._lock:
-            before, self._last = self._last, _Teaching(taught, on_progress)
-            if before:
-                before.cancel()
-            self._last.start(before)
+            previous, self._last = self._last, _BackgroundRun(train_copy, on_progress)
+            if previous:
+                previous.cancel()
+            self._last.start(previous)
             return self._last.future
 
     def cancel(self) -> None:
-        """End what is being taught, if anything is."""
+        """Cancel the current training, if there is one."""
         with self._lock:
             if self._last:
                 self._last.cancel()
 
 
-class _Teaching:
-    """One network being taught on a thread of its own. Its future is also what cancels it."""
+class _BackgroundRun:
+    """One training on its own thread. Cancelling its future cancels the training, too."""
 
     def __init__(
-        self, taught: Callable[[OnProgress], Network], on_progress: OnProgress | None
+        self, train_copy: Callable[[OnProgress], Network], on_progress: OnProgress | None
     ) -> None:
         self.future: Future[Network] = Future()
-        self._taught, self._on_progress = taught, on_progress
-        self._left = threading.Event()
+        self._train_copy, self._on_progress = train_copy, on_progress
+        self._ended = threading.Event()
 
-    def start(self, before: _Teaching | None) -> None:
-        """Begin as soon as the one before has left."""
-        run = threading.Thread(target=self._run, args=(before,), name="piecewise live", daemon=True)
+    def start(self, previous: _BackgroundRun | None) -> None:
+        """Start the thread; it waits for the previous run to end."""
+        run = threading.Thread(
+            target=self._run, args=(previous,), name="piecewise live", daemon=True
+        )
         run.start()
 
     def cancel(self) -> None:
-        """Stop at the next report. Whoever waits for the result gets CancelledError at once."""
+        """Stop at the next progress report; ``result()`` raises CancelledError at once."""
         self.future.cancel()
 
-    def _run(self, before: _Teaching | None) -> None:
-        if before:
-            before._left.wait()
+    def _run(self, previous: _BackgroundRun | None) -> None:
+        if previous:
+            previous._ended.wait()
         try:
             self._check_cancelled()
-            net = self._taught(self._report)
+            net = self._train_copy(self._report)
         except CancelledError:
             self.future.cancel()
         except BaseException as error:
-            with suppress(InvalidStateError):  # cancelled meanwhile: nobody waits
+            with suppress(InvalidStateError):  # cancelled meanwhile
                 self.future.set_exception(error)
         else:
             with suppress(InvalidStateError):
                 self.future.set_result(net)
         finally:
-            del self._taught  # and with it the pictures
-            self._left.set()
+            del self._train_copy  # frees the inputs
+            self._ended.set()
 
     def _report(self, progress: Progress) -> None:
         self._check_cancelled()

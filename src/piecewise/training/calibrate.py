@@ -1,75 +1,77 @@
-"""Choosing how sure a network may be, from its answers about pictures it did not learn from."""
+"""Calibration: fit the temperature and the confidence thresholds on held-out examples."""
 
 from __future__ import annotations
 
 from math import fsum
 
 import numpy as np
-import numpy.typing as npt
 
+from ..core.array_types import Float32, Float64, Labels
 from ..core.portable_math import exp, log
 from ..reference.losses import shifted_exponentials, softmax
 from ..spec.calibration import Calibration, ConfidenceThreshold
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1)
-"""The shares of pictures answered that steps of sureness are looked for at."""
-_ENOUGH = 1_000_000
-"""Logits that a temperature is chosen by; of more pictures, evenly many are looked at."""
-FEWEST = 10
-"""With fewer held-out pictures nothing is chosen."""
-_WARMEST = 2.1
-"""The largest logarithm of a temperature, about 8; the least is its opposite, about 1/8."""
-_GOLDEN, _ROUNDS = 0.6180339887498949, 30
+"""The fractions of examples to find a confidence threshold for."""
+_MAX_LOGITS = 1_000_000
+"""Logits that the temperature is fitted on, at most; of more examples, every k-th is used."""
+MIN_EXAMPLES = 10
+"""With fewer held-out examples, the network is not calibrated."""
+_MAX_LOG_TEMPERATURE = 2.1
+"""The temperature is searched for from exp(-2.1) to exp(2.1): about 1/8 to 8."""
+_GOLDEN_RATIO, _ITERATIONS = 0.6180339887498949, 30
 
 
-def calibrate(
-    logits: npt.NDArray[np.float32], right: npt.NDArray[np.int64], repeats: int = 1
-) -> Calibration:
-    """From logits (N, classes) of held-out pictures and their right classes (N,); the pictures in
-    all, ``repeats`` times."""
-    if len(right) < FEWEST:
+def calibrate(logits: Float32, labels: Labels, repeats: int = 1) -> Calibration:
+    """Fit a calibration to the logits (N, classes) and labels (N,) of held-out examples.
+
+    ``repeats``: how many times each example occurs (once for each repeat of cross-validation).
+    """
+    if len(labels) < MIN_EXAMPLES:
         return Calibration()
-    some = slice(None, None, -(-logits.size // _ENOUGH))
-    warm = _temperature(logits[some].astype(np.float64), right[some])
-    temperature = float(np.float32(warm))
-    sureness = softmax(logits / np.float32(temperature)).max(axis=1)
-    good = logits.argmax(axis=1) == right
-    order = np.argsort(-sureness, kind="stable")
-    steps = []
+    sample = slice(None, None, -(-logits.size // _MAX_LOGITS))
+    fitted = _fit_temperature(logits[sample].astype(np.float64), labels[sample])
+    temperature = float(np.float32(fitted))
+    confidence = softmax(logits / np.float32(temperature)).max(axis=1)
+    correct = logits.argmax(axis=1) == labels
+    order = np.argsort(-confidence, kind="stable")
+    thresholds = []
     for coverage in COVERAGES:
         answered = order[: max(1, round(coverage * len(order)))]
-        least = float(sureness[answered[-1]])
-        among = sureness >= least  # ties are answered too
-        steps.append(ConfidenceThreshold(float(among.mean()), least, float(good[among].mean())))
-    return Calibration(temperature, len(right) // repeats, tuple(steps))
+        threshold = float(confidence[answered[-1]])
+        covered = confidence >= threshold  # includes ties
+        thresholds.append(
+            ConfidenceThreshold(float(covered.mean()), threshold, float(correct[covered].mean()))
+        )
+    return Calibration(temperature, len(labels) // repeats, tuple(thresholds))
 
 
-def _temperature(logits: npt.NDArray[np.float64], right: npt.NDArray[np.int64]) -> float:
-    """The temperature with the least cross-entropy, by golden section over its logarithm.
+def _fit_temperature(logits: Float64, labels: Labels) -> float:
+    """The temperature with the least cross-entropy, by golden-section search over its logarithm.
 
-    One picture more counts as if all classes were right alike, so that a net that made no mistake
-    among a few pictures is not taken for one that makes none.
+    The loss includes one more example whose target is uniform over the classes. It keeps the
+    temperature of a network without errors on a few examples away from 0.
     """
     logits = logits - logits.max(axis=1, keepdims=True)
-    chosen = fsum(logits[np.arange(len(right)), right].tolist())
-    chosen += fsum(logits.ravel().tolist()) / logits.size
+    target_sum = fsum(logits[np.arange(len(labels)), labels].tolist())
+    target_sum += fsum(logits.ravel().tolist()) / logits.size
 
-    def loss(warmth: float) -> float:
-        heat = float(exp(warmth))
-        _, _, sums = shifted_exponentials(logits / heat)
-        wholes = fsum(log(sums).tolist())
-        return wholes + wholes / len(right) - chosen / heat
+    def loss(log_temperature: float) -> float:
+        temperature = float(exp(log_temperature))
+        _, _, sums = shifted_exponentials(logits / temperature)
+        log_sum = fsum(log(sums).tolist())
+        return log_sum + log_sum / len(labels) - target_sum / temperature
 
-    low, high = -_WARMEST, _WARMEST
-    a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    low, high = -_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE
+    a, b = high - _GOLDEN_RATIO * (high - low), low + _GOLDEN_RATIO * (high - low)
     at_a, at_b = loss(a), loss(b)
-    for _ in range(_ROUNDS):
+    for _ in range(_ITERATIONS):
         if at_a <= at_b:
             high, b, at_b = b, a, at_a
-            a = high - _GOLDEN * (high - low)
+            a = high - _GOLDEN_RATIO * (high - low)
             at_a = loss(a)
         else:
             low, a, at_a = a, b, at_b
-            b = low + _GOLDEN * (high - low)
+            b = low + _GOLDEN_RATIO * (high - low)
             at_b = loss(b)
     return float(exp((low + high) / 2))

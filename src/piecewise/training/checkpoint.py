@@ -1,4 +1,4 @@
-"""Where training stands, kept in a run folder and taken up again."""
+"""Checkpoints: save the state of a training run to its run directory, and resume from it."""
 
 from __future__ import annotations
 
@@ -20,139 +20,154 @@ from ..core.version import __version__
 from ..engine.runtime.llvm_compiler import host_target
 from ..engine.runtime.thread_pool import processors
 from ..spec.augmentation import AUGMENTATION
-from ..storage.run_directory import ENVIRONMENT, NET, RECIPE, Arrays, RunDirectory, opened
-from ..storage.safetensors_file import Shape, checked
-from ..storage.tensorboard import Events
-from .state import Best, Mean, TrainingState
+from ..storage.run_directory import (
+    ENVIRONMENT,
+    NET,
+    RECIPE,
+    Arrays,
+    RunDirectory,
+    open_run_directory,
+)
+from ..storage.safetensors_file import Shape, validate
+from ..storage.tensorboard import TensorBoardWriter
+from .early_stopping import BestEpoch
+from .state import RunningMean, TrainingState
 
-EVERY = 2.0
-"""Seconds of training, at least, between two states that are kept."""
-TIMES = 10.0
-"""How many times as long as keeping the last one took they are apart, at least."""
+INTERVAL = 2.0
+"""Seconds between two checkpoints, at least."""
+COST_FACTOR = 10.0
+"""The interval is at least this many times the seconds that the last checkpoint took to write."""
+
+_Count = Annotated[int, Field(ge=0)]
 
 
-_Counted = Annotated[int, Field(ge=0)]
-
-
-class _Epoch(BaseModel):
-    """An epoch of a state, as `Epoch` has it."""
+class _EpochRecord(BaseModel):
+    """The JSON of an `Epoch`."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
-    epoch: _Counted
+    epoch: _Count
     loss: float
     validation_accuracy: float | None
     validation_loss: float | None
     seconds: float
 
 
-class _State(BaseModel):
-    """The plain values of a state."""
+class _Checkpoint(BaseModel):
+    """The JSON of a checkpoint; its arrays are stored beside it."""
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 
-    of: dict[str, Any]
-    step: _Counted
+    run: dict[str, Any]
+    """See `_run_identity`."""
+    step: _Count
     loss: float
-    count: _Counted
+    """The sum of the current epoch's losses."""
+    count: _Count
+    """The number of these losses."""
     seconds: float
-    history: Annotated[list[_Epoch], Field(max_length=100_000)]
+    history: Annotated[list[_EpochRecord], Field(max_length=100_000)]
 
 
-class Keeper:
-    """Keeps a course of training in its folder."""
+class CheckpointWriter:
+    """Saves the checkpoints of a run to its run directory."""
 
-    def __init__(self, folder: RunDirectory, course: TrainingState) -> None:
-        self.folder, self.course, self.identity = folder, course, _identity(course)
-        self.kept_at, self.took = time.monotonic(), 0.0
-        self.events: Events | None = None
+    def __init__(self, directory: RunDirectory, state: TrainingState) -> None:
+        self.directory, self.state, self.identity = directory, state, _run_identity(state)
+        self.saved_at, self.save_seconds = time.monotonic(), 0.0
+        self.tensorboard: TensorBoardWriter | None = None
 
-    def take_up(self) -> None:
-        """Go on from the state in the folder, if there is one; else begin the folder."""
-        saved = self.folder.read(self._wanted)
-        if saved is None:
-            self.folder.write_json(RECIPE, self.identity)
-            self.folder.write_json(ENVIRONMENT, environment())
+    def resume(self) -> None:
+        """Load the last checkpoint into the state; without one, write the files of a new run."""
+        checkpoint = self.directory.load_checkpoint(self._expected_arrays)
+        if checkpoint is None:
+            self.directory.write_json(RECIPE, self.identity)
+            self.directory.write_json(ENVIRONMENT, environment())
         else:
-            arrays, plain = saved
-            _restore(self.course, arrays, checked(_State, plain))
-        self.folder.write_history(self.course.history.to_json())
+            arrays, header = checkpoint
+            _restore(self.state, arrays, validate(_Checkpoint, header))
+        self.directory.write_history(self.state.history.to_json())
 
-    def note(self, finished: Epoch | None) -> None:
-        """After some steps, and at the end of every epoch: keep what is due."""
-        if finished:
-            self.folder.append_history(asdict(finished))
-            if self.events:
-                numbers = asdict(finished)
-                self.events.write(numbers.pop("epoch"), numbers)
-        if time.monotonic() - self.kept_at >= max(EVERY, TIMES * self.took):
-            self.keep()
+    def after_steps(self, epoch: Epoch | None) -> None:
+        """Log an epoch that has just ended, and save a checkpoint if one is due."""
+        if epoch:
+            self.directory.append_history(asdict(epoch))
+            if self.tensorboard:
+                scalars = asdict(epoch)
+                self.tensorboard.write(scalars.pop("epoch"), scalars)
+        if time.monotonic() - self.saved_at >= max(INTERVAL, COST_FACTOR * self.save_seconds):
+            self.save()
 
-    def keep(self) -> None:
-        """The state as it is now."""
-        began, course, net = time.monotonic(), self.course, self.course.net
+    def save(self) -> None:
+        """Save the current state."""
+        began, state, net = time.monotonic(), self.state, self.state.net
         arrays = {"parameters": net.parameters.flat, "running_stats": net.running_stats.flat}
-        arrays |= {f"memory.{index}": array for index, array in enumerate(course.memory)}
-        if course.best:
-            arrays["best.parameters"] = course.best.parameters
-            arrays["best.averages"] = course.best.running_stats
-        facts = {
-            "of": self.identity,
-            "step": course.step,
-            "loss": course.losses.total,
-            "count": course.losses.count,
-            "seconds": course.seconds,
-            "history": course.history.to_json(),
+        arrays |= {f"optimizer_state.{i}": array for i, array in enumerate(state.optimizer_state)}
+        if best := state.early_stopping.best:
+            arrays["best.parameters"] = best.parameters
+            arrays["best.running_stats"] = best.running_stats
+        header = {
+            "run": self.identity,
+            "step": state.step,
+            "loss": state.loss.total,
+            "count": state.loss.count,
+            "seconds": state.seconds,
+            "history": state.history.to_json(),
         }
-        self.folder.keep(arrays, facts)
-        self.kept_at = time.monotonic()
-        self.took = self.kept_at - began
+        self.directory.save_checkpoint(arrays, header)
+        self.saved_at = time.monotonic()
+        self.save_seconds = self.saved_at - began
 
-    def close(self) -> None:
-        """All is through, or it is stopped: the last state, and what is written from it."""
-        self.keep()
-        self.folder.write_history(self.course.history.to_json())
-        self.course.net.save(self.folder.place / NET)
+    def finish(self) -> None:
+        """Save the last checkpoint, the history and the model file."""
+        self.save()
+        self.directory.write_history(self.state.history.to_json())
+        self.state.net.save(self.directory.path / NET)
 
-    def _wanted(self, plain: Any) -> dict[str, Shape]:
-        """The arrays that go with the plain values of a state; RunError if they are another run's,
-        ValueError if they cannot be any's."""
-        of = _as_now(plain.get("of") if isinstance(plain, dict) else None)
-        _refuse_another(self.folder, of, self.identity)
-        state, course = checked(_State, plain), self.course
-        if not _possible(state, course):
+    def _expected_arrays(self, header: Any) -> dict[str, Shape]:
+        """The names and shapes of the arrays of a checkpoint with this header.
+
+        Raises CheckpointError for the checkpoint of another run, ValueError for an invalid one.
+        """
+        saved = header.get("run") if isinstance(header, dict) else None
+        _check_same_run(self.directory, _with_all_augmentations(saved), self.identity)
+        checkpoint, state = validate(_Checkpoint, header), self.state
+        if not _is_consistent(checkpoint, state):
             raise ValueError("its epochs and steps do not fit each other")
-        whole, running_stats = course.net.parameters.flat.shape, course.net.running_stats.flat.shape
-        wanted = {"parameters": whole, "running_stats": running_stats}
-        wanted |= {f"memory.{index}": whole for index in range(len(course.memory))}
-        if course.recipe.patience and course.validation and state.history:
-            wanted |= {"best.parameters": whole, "best.averages": running_stats}
-        return wanted
+        parameters = state.net.parameters.flat.shape
+        running_stats = state.net.running_stats.flat.shape
+        shapes = {"parameters": parameters, "running_stats": running_stats}
+        shapes |= {f"optimizer_state.{i}": parameters for i in range(len(state.optimizer_state))}
+        if state.recipe.patience and state.validation and checkpoint.history:
+            shapes |= {"best.parameters": parameters, "best.running_stats": running_stats}
+        return shapes
 
 
 @contextmanager
-def keeping(
-    path: str | os.PathLike[str], course: TrainingState, *, tensorboard: bool = False
-) -> Iterator[Keeper]:
-    """A keeper of the course in the folder at ``path``; the course goes on from what is there.
-    ``events``: whether TensorBoard is told, too."""
-    with opened(path) as folder:
-        keeper = Keeper(folder, course)
-        keeper.take_up()
-        keeper.events = Events(folder.place) if tensorboard else None
+def open_checkpoints(
+    path: str | os.PathLike[str], state: TrainingState, *, tensorboard: bool = False
+) -> Iterator[CheckpointWriter]:
+    """A writer for the run directory at ``path``; the state resumes from its last checkpoint.
+
+    If training is interrupted between two steps, the writer saves a last checkpoint.
+    """
+    with open_run_directory(path) as directory:
+        writer = CheckpointWriter(directory, state)
+        writer.resume()
+        writer.tensorboard = TensorBoardWriter(directory.path) if tensorboard else None
         try:
-            yield keeper
+            yield writer
         except BaseException:
-            if course.whole and course.step:
-                keeper.close()
+            if state.consistent and state.step:
+                writer.finish()
             raise
         finally:
-            if keeper.events:
-                keeper.events.close()
+            if writer.tensorboard:
+                writer.tensorboard.close()
 
 
 def environment() -> dict[str, Any]:
-    """What a run was made with; nothing of it changes a bit of the result."""
+    """The software and the machine of a run; they do not change its result."""
     machine = host_target()
     return {
         "piecewise": __version__,
@@ -165,36 +180,37 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _identity(course: TrainingState) -> dict[str, Any]:
-    """What a run is of: with the same of these it ends with the same bits."""
-    net, data = course.net, [course.pictures, course.right, course.weights]
+def _run_identity(state: TrainingState) -> dict[str, Any]:
+    """All that determines the result of a run: two runs with the same identity end with the same
+    bits. Arrays are represented by their SHA-256."""
+    net, examples = state.net, [state.inputs, state.labels, state.sample_weight]
     return {
         "layers": net.notation,
         "input": list(net.input),
         "classes": list(net.classes),
         "preprocessor": net.preprocessor.to_json(),
-        "recipe": course.recipe.to_json(),
-        "first weights": net.parameters_sha256,
-        "pictures": _digest(data),
-        "validation": _digest(course.validation or ()),
+        "recipe": state.recipe.to_json(),
+        "initial_parameters": net.parameters_sha256,
+        "training_data": _digest(examples),
+        "validation_data": _digest(state.validation or ()),
     }
 
 
-def _as_now(of: Any) -> Any:
-    """What a run is of, its tricks as they are written now: a state may be older than some of
-    them, which it then had none of."""
+def _with_all_augmentations(identity: Any) -> Any:
+    """A saved identity with defaults for augmentations that were added after it was saved."""
     try:
-        recipe = {
-            **of["recipe"],
-            "augmentation": AUGMENTATION.check(of["recipe"]["augmentation"]).to_json(),
-        }
-        return {**of, "recipe": recipe}
+        augmentation = AUGMENTATION.check(identity["recipe"]["augmentation"]).to_json()
+        return {**identity, "recipe": {**identity["recipe"], "augmentation": augmentation}}
     except (LimitError, LookupError, TypeError):
-        return of  # something else, which is told by what differs
+        return identity  # invalid: `_check_same_run` reports what differs
 
 
-_DIGESTS = ("first weights", "pictures", "validation")
-"""What only its digest says; to show that would tell nobody anything."""
+_DIGESTS = {
+    "initial_parameters": "initial parameters",
+    "training_data": "training data",
+    "validation_data": "validation data",
+}
+"""The keys of an identity whose value is a digest, which an error message does not show."""
 
 
 def _digest(arrays: Any) -> str:
@@ -206,54 +222,57 @@ def _digest(arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def _refuse_another(
-    folder: RunDirectory, found: Any, wanted: dict[str, Any], name: str = ""
+def _check_same_run(
+    directory: RunDirectory, saved: Any, identity: dict[str, Any], prefix: str = ""
 ) -> None:
-    """RunError that names the first thing that differs."""
-    for key, value in wanted.items():
-        kept = found.get(key) if isinstance(found, dict) else None
-        what = f"{name} {key}".strip()
+    """Raise CheckpointError for the first key whose saved value differs from ``identity``."""
+    for key, value in identity.items():
+        saved_value = saved.get(key) if isinstance(saved, dict) else None
+        name = f"{prefix} {key}".strip()
         if isinstance(value, dict):
-            _refuse_another(folder, kept, value, what)
-        elif kept != value:
-            differs = f"has {what} {shown(kept, 200)}, got {shown(value, 200)}"
-            if what in _DIGESTS:
-                differs = f"is of other {what}"
+            _check_same_run(directory, saved_value, value, name)
+        elif saved_value != value:
+            difference = f"has {name} {shown(saved_value, 200)}, got {shown(value, 200)}"
+            if name in _DIGESTS:
+                difference = f"has other {_DIGESTS[name]}"
             raise CheckpointError(
-                f"{folder.place}: its run {differs}; go on as it began, or take a new folder"
+                f"{directory.path}: its run {difference}; use the options and data it began with, "
+                "or a new directory"
             )
 
 
-def _possible(state: _State, course: TrainingState) -> bool:
-    """Whether a course can stand so: its steps counted, its epochs in a row."""
-    epochs, rest = divmod(state.step, course.steps_an_epoch)
-    taken = min(rest * course.recipe.batch_size, len(course.right))
-    numbers = [epoch.epoch for epoch in state.history]
-    measured = {
+def _is_consistent(checkpoint: _Checkpoint, state: TrainingState) -> bool:
+    """Whether the step, the count of losses and the history of a checkpoint fit each other."""
+    epochs, steps = divmod(checkpoint.step, state.steps_per_epoch)
+    examples = min(steps * state.recipe.batch_size, len(state.labels))
+    numbers = [epoch.epoch for epoch in checkpoint.history]
+    validated = {
         value is not None
-        for epoch in state.history
+        for epoch in checkpoint.history
         for value in (epoch.validation_accuracy, epoch.validation_loss)
     }
     return (
-        state.step <= course.steps
-        and state.count == taken
+        checkpoint.step <= state.total_steps
+        and checkpoint.count == examples
         and numbers == list(range(1, epochs + 1))
-        and measured <= {course.validation is not None}
+        and validated <= {state.validation is not None}
     )
 
 
-def _restore(course: TrainingState, arrays: Arrays, state: _State) -> None:
-    """The course as it stood."""
-    net = course.net
-    course.memory = [arrays[f"memory.{index}"] for index in range(len(course.memory))]
-    course.step, course.losses = state.step, Mean(state.loss, state.count)
-    course.seconds = state.seconds
-    net.parameters.flat[:], net.running_stats.flat[:] = (
-        arrays["parameters"],
-        arrays["running_stats"],
-    )
-    course.history.epochs[:] = [Epoch(**epoch.model_dump()) for epoch in state.history]
-    net.history[:] = course.history.to_json()
-    for epoch in course.history.epochs:
-        if course.is_best(epoch):
-            course.best = Best(epoch, arrays["best.parameters"], arrays["best.averages"])
+def _restore(state: TrainingState, arrays: Arrays, checkpoint: _Checkpoint) -> None:
+    """Set the state to that of a checkpoint."""
+    net, early_stopping = state.net, state.early_stopping
+    state.optimizer_state = [
+        arrays[f"optimizer_state.{index}"] for index in range(len(state.optimizer_state))
+    ]
+    state.step, state.loss = checkpoint.step, RunningMean(checkpoint.loss, checkpoint.count)
+    state.seconds = checkpoint.seconds
+    net.parameters.flat[:] = arrays["parameters"]
+    net.running_stats.flat[:] = arrays["running_stats"]
+    state.history.epochs[:] = [Epoch(**epoch.model_dump()) for epoch in checkpoint.history]
+    net.history[:] = state.history.to_json()
+    for epoch in state.history.epochs:
+        if early_stopping.is_better(epoch):
+            early_stopping.best = BestEpoch(
+                epoch, arrays["best.parameters"], arrays["best.running_stats"]
+            )

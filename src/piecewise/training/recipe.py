@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from ..core.array_types import Float64
 from ..core.constraints import (
     FRACTION,
     LOSS,
@@ -20,6 +18,7 @@ from ..core.constraints import (
     checked,
 )
 from ..spec.augmentation import AUGMENTATION, Augmentation
+from .schedule import SCHEDULES, learning_rates
 
 
 def _knob(limit: Constraint, meaning: str, default: Any) -> Any:
@@ -34,7 +33,7 @@ class Recipe:
     batch_size: int = _knob(Integer(1, 65_536), "inputs per step; multiples of 16 are fastest", 32)
     learning_rate: float = _knob(Real(1e-9, 1e3), "step size of the optimizer", 0.05)
     schedule: str = _knob(
-        Choice(("one-cycle", "constant")),
+        Choice(SCHEDULES),
         "how the learning rate changes; one-cycle: it rises for a quarter of the steps, then falls",
         "one-cycle",
     )
@@ -95,14 +94,9 @@ class Recipe:
         """The learning rate of one of ``steps`` steps, counted from 0."""
         return float(self.learning_rates(step, 1, steps)[0])
 
-    def learning_rates(self, first: int, count: int, steps: int) -> npt.NDArray[np.float64]:
+    def learning_rates(self, first: int, count: int, steps: int) -> Float64:
         """The learning rates of ``count`` of ``steps`` steps, from ``first`` on."""
-        if self.schedule == "constant":
-            return np.full(count, self.learning_rate)
-        rise, step = max(1, steps // 4), np.arange(first, first + count)
-        up = self.learning_rate * (step + 1) / rise
-        down = self.learning_rate * (steps - step) / (steps - rise + 1)
-        return np.where(step < rise, up, down)
+        return learning_rates(self.schedule, self.learning_rate, first, count, steps)
 
 
 def knobs() -> tuple[Field[Any], ...]:

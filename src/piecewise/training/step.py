@@ -1,4 +1,4 @@
-"""What takes steps: natively by backpropagation, or by nudging every parameter."""
+"""Training steps: by backpropagation on the engine, or by finite differences ("nudging")."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Float32
+from ..core.array_types import Array, Float32, Int64
 from ..core.ghost_batch import StepContext
 from ..core.rng import Key, permutation
 from ..engine.codegen.network_program import ProgramSpec
@@ -23,104 +22,112 @@ from ..reference.optimizers import adamw, sgd
 from ..spec.layer import Layer
 from ..spec.optimizers import bias_corrections
 from ..spec.parameters import all_finite
-from .state import Losses, TrainingState
+from .state import TrainingState
 
-Order = npt.NDArray[np.int64]
-"""The numbers of pictures, in the order they are taken."""
-DataReport = Callable[[], None]
-"""What a long step calls several times a second, to report progress; it may raise."""
+ReportProgress = Callable[[], None]
+"""Called several times a second during a long step; it may raise an exception to stop training."""
 
 
-class Stepper(Protocol):
-    """Takes ``steps`` steps of the course's epoch from ``first`` on, in this order of pictures.
+class StepRunner(Protocol):
+    """Runs training steps and updates the training state."""
 
-    Gives the loss of each picture; fewer losses than pictures say that the next step went wrong.
-    """
+    def order(self, key: Key, count: int) -> Int64:
+        """A random permutation of ``count`` examples: the order of an epoch."""
 
-    def order(self, key: Key, count: int) -> Order: ...
+    def run(self, order: Int64, first: int, steps: int) -> Array:
+        """Run the steps ``first`` to ``first + steps - 1`` of the current epoch.
 
-    def take(self, order: Order, first: int, steps: int) -> Losses: ...
+        Returns the loss of each example. If a step gives a value that is not finite, it is undone,
+        and the result ends with the examples of the step before it.
+        """
 
 
-class Native:
-    """Steps by backpropagation, on the engine."""
+class BackpropagationSteps:
+    """Steps by backpropagation, compiled and run by the engine."""
 
-    def __init__(self, course: TrainingState, threads: int, _: DataReport) -> None:
-        self.course, self.threads = course, threads
-        net, recipe = course.net, course.recipe
-        inputs = engine_inputs(net, course.pictures)
+    def __init__(self, state: TrainingState, threads: int, _: ReportProgress) -> None:
+        self.state, self.threads = state, threads
+        net, recipe = state.net, state.recipe
+        inputs = engine_inputs(net, state.inputs)
         nesterov = recipe.optimizer == "sgd" and recipe.nesterov
-        tricks = recipe.augmentation
-        purpose = ProgramSpec(
+        augmentation = recipe.augmentation
+        spec = ProgramSpec(
             "train",
             inputs.dtype == np.uint8,
             recipe.loss,
             "nesterov" if nesterov else recipe.optimizer,
             training=True,
-            geometric=tricks.changes_geometry,
-            weighted=course.weights is not None,
-            intensity=bool(tricks.contrast or tricks.brightness),
-            noise=bool(tricks.noise),
-            band_masking=bool(tricks.band_masking),
+            geometric=augmentation.changes_geometry,
+            weighted=state.sample_weight is not None,
+            intensity=bool(augmentation.contrast or augmentation.brightness),
+            noise=bool(augmentation.noise),
+            band_masking=bool(augmentation.band_masking),
         )
-        self.learner = network_programs.training_program(net.architecture, purpose, recipe.seed)
-        self.learner.set_inputs(inputs, net.preprocessor.scaling)
-        if course.weights is not None:
-            self.learner.set_sample_weights(course.weights)
-        self.learner.context.write_float("momentum", recipe.momentum)
-        self.learner.context.write_float("decay", recipe.weight_decay)
-        self.learner.load_parameters(net.parameters.flat, net.running_stats.flat)
-        for number, kept in enumerate((self.learner.optimizer_state, self.learner.second_moments)):
-            if number < len(course.memory):
-                kept[: course.memory[number].size] = course.memory[number]
-                course.memory[number] = kept[: course.memory[number].size]
-        self.order = self.learner.shuffled_order
+        self.program = network_programs.training_program(net.architecture, spec, recipe.seed)
+        self.program.set_inputs(inputs, net.preprocessor.scaling)
+        if state.sample_weight is not None:
+            self.program.set_sample_weights(state.sample_weight)
+        self.program.context.write_float("momentum", recipe.momentum)
+        self.program.context.write_float("decay", recipe.weight_decay)
+        self.program.load_parameters(net.parameters.flat, net.running_stats.flat)
+        for number, array in enumerate((self.program.optimizer_state, self.program.second_moments)):
+            if number < len(state.optimizer_state):
+                array[: state.optimizer_state[number].size] = state.optimizer_state[number]
+                state.optimizer_state[number] = array[: state.optimizer_state[number].size]
+        self.order = self.program.shuffled_order
         self.epoch = -1
-        """The epoch that draws are set to."""
+        """The epoch whose random numbers the program uses."""
 
-    def take(self, order: Order, first: int, steps: int) -> Losses:
-        course, learner = self.course, self.learner
-        if self.epoch != course.epoch:
-            self._draw_for(course.epoch)
-        losses, done = learner.run_steps(
-            order, course.right, course.recipe.batch_size, first, self._rates(steps), self.threads
+    def run(self, order: Int64, first: int, steps: int) -> Array:
+        state, program = self.state, self.program
+        if self.epoch != state.epoch:
+            self._start_epoch(state.epoch)
+        losses, done = program.run_steps(
+            order,
+            state.labels,
+            state.recipe.batch_size,
+            first,
+            self._settings(steps),
+            self.threads,
         )
-        if not all_finite(learner.running_stats):
-            return losses[:0]  # the net keeps what it had before these steps
-        course.step += done
-        net = course.net
-        net.parameters.flat[:] = learner.current_weights[: net.parameters.flat.size]
-        net.running_stats.flat[:] = learner.running_stats[: net.running_stats.flat.size]
-        return losses[: done * course.recipe.batch_size]
+        if not all_finite(program.running_stats):
+            return losses[:0]  # the net keeps its values from before these steps
+        state.step += done
+        net = state.net
+        net.parameters.flat[:] = program.current_weights[: net.parameters.flat.size]
+        net.running_stats.flat[:] = program.running_stats[: net.running_stats.flat.size]
+        return losses[: done * state.recipe.batch_size]
 
-    def _draw_for(self, epoch: int) -> None:
-        """All draws are an epoch's."""
-        recipe, self.epoch = self.course.recipe, epoch
-        self.learner.set_dropout_epoch(epoch)
+    def _start_epoch(self, epoch: int) -> None:
+        """Seed dropout and augmentation for an epoch."""
+        recipe, self.epoch = self.state.recipe, epoch
+        self.program.set_dropout_epoch(epoch)
         if recipe.augmentation.changes_anything:
-            ground = self.course.net.preprocessor.background
-            self.learner.set_augmentation(recipe.augmentation, ground, recipe.seed, epoch)
+            background = self.state.net.preprocessor.background
+            self.program.set_augmentation(recipe.augmentation, background, recipe.seed, epoch)
 
-    def _rates(self, steps: int) -> npt.NDArray[np.float32]:
-        """The rows that the program wants, for the next steps."""
-        course, rows = self.course, np.zeros((steps, 4))
-        rows[:, 0] = course.recipe.learning_rates(course.step, steps, course.steps)
-        rows[:, 1] = rows[:, 0] * course.recipe.weight_decay
-        if course.recipe.optimizer == "adamw":
-            rows[:, 2:] = [bias_corrections(course.step + index + 1) for index in range(steps)]
+    def _settings(self, steps: int) -> Float32:
+        """A row per step: learning rate, weight decay, and AdamW's two bias corrections."""
+        state, rows = self.state, np.zeros((steps, 4))
+        rows[:, 0] = state.recipe.learning_rates(state.step, steps, state.total_steps)
+        rows[:, 1] = rows[:, 0] * state.recipe.weight_decay
+        if state.recipe.optimizer == "adamw":
+            rows[:, 2:] = [bias_corrections(state.step + index + 1) for index in range(steps)]
         return rows.astype(np.float32)
 
 
-class Nudging:
-    """Steps by nudging every parameter, in float64; on the engine, or in the reference where
-    pictures have weights."""
+class FiniteDifferenceSteps:
+    """Steps by central differences in float64: each parameter is nudged up and down.
 
-    def __init__(self, course: TrainingState, threads: int, report: DataReport) -> None:
-        self.course, self.threads, self.report = course, threads, report
+    They run on the engine; with sample weights, they run on the reference.
+    """
+
+    def __init__(self, state: TrainingState, threads: int, report: ReportProgress) -> None:
+        self.state, self.threads, self.report = state, threads, report
         self.order = permutation
 
-    def take(self, order: Order, first: int, steps: int) -> Losses:
-        size, losses = self.course.recipe.batch_size, list[float]()
+    def run(self, order: Int64, first: int, steps: int) -> Array:
+        size, losses = self.state.recipe.batch_size, list[float]()
         for step in range(first, first + steps):
             chosen = order[step * size : (step + 1) * size]
             loss = self._step(chosen)
@@ -129,42 +136,44 @@ class Nudging:
             losses += [loss] * len(chosen)
         return np.array(losses)
 
-    def _step(self, chosen: Order) -> float | None:
-        """The loss before the step; None if it, or what follows from it, is no finite number."""
-        course, net, recipe = self.course, self.course.net, self.course.recipe
-        x, right = layer_inputs(net, course.pictures[chosen]), course.right[chosen]
-        moment = StepContext(recipe.seed, course.epoch, chosen)
+    def _step(self, chosen: Int64) -> float | None:
+        """Take one step; the loss before it, or None if a value is not finite."""
+        state, net, recipe = self.state, self.state.net, self.state.recipe
+        x, labels = layer_inputs(net, state.inputs[chosen]), state.labels[chosen]
+        context = StepContext(recipe.seed, state.epoch, chosen)
         if recipe.augmentation.changes_anything:
-            x = augment(recipe.augmentation, x, net.preprocessor.background, moment)
-        given = (net.architecture, net.state, x, right, recipe.loss, moment)
-        found: FiniteDifferences | Gradients
-        if course.weights is None:
-            found = network_programs.finite_differences(
-                *given, threads=self.threads, callback=self.report
+            x = augment(recipe.augmentation, x, net.preprocessor.background, context)
+        arguments = (net.architecture, net.state, x, labels, recipe.loss, context)
+        result: FiniteDifferences | Gradients
+        if state.sample_weight is None:
+            result = network_programs.finite_differences(
+                *arguments, threads=self.threads, callback=self.report
             )
         else:
-            found = numerical_gradients(*given, course.weights[chosen])
-        none = np.empty(0, np.float32)  # a net may have no parameters at all
-        slope = np.concatenate([none, *(found.arrays[name].ravel() for name in net.parameters)])
-        moved, *memory = self._moved(slope.astype(np.float32))
-        if not math.isfinite(found.loss):
+            result = numerical_gradients(*arguments, state.sample_weight[chosen])
+        empty = np.empty(0, np.float32)  # a net may have no parameters
+        gradient = np.concatenate(
+            [empty, *(result.arrays[name].ravel() for name in net.parameters)]
+        )
+        updated, *optimizer_state = self._update(gradient.astype(np.float32))
+        if not math.isfinite(result.loss):
             return None
-        if not all(np.isfinite(array).all() for array in (slope, moved, *memory)):
+        if not all(np.isfinite(array).all() for array in (gradient, updated, *optimizer_state)):
             return None
-        net.parameters.flat[:], course.memory = moved, memory
-        for name, seen in found.observed.items():
+        net.parameters.flat[:], state.optimizer_state = updated, optimizer_state
+        for name, batch_value in result.observed.items():
             average = net.running_stats[name]
-            average += np.float32(Layer.momentum) * (seen - average)
-        course.step += 1
-        return found.loss
+            average += np.float32(Layer.momentum) * (batch_value - average)
+        state.step += 1
+        return result.loss
 
-    def _moved(self, slope: Float32) -> tuple[Float32, ...]:
-        """The parameters after a step, and what the optimizer remembers for the next."""
-        course, recipe, flat = self.course, self.course.recipe, self.course.net.parameters.flat
-        rate = recipe.learning_rate_at(course.step, course.steps)
+    def _update(self, gradient: Float32) -> tuple[Float32, ...]:
+        """The parameters after an optimizer step, and the new optimizer state."""
+        state, recipe, flat = self.state, self.state.recipe, self.state.net.parameters.flat
+        rate = recipe.learning_rate_at(state.step, state.total_steps)
         decay = recipe.weight_decay
         if recipe.optimizer == "adamw":
-            first, second = course.memory
-            return adamw(flat, first, second, slope, rate, decay, course.step + 1)
-        (velocity,) = course.memory
-        return sgd(flat, velocity, slope, rate, recipe.momentum, decay, recipe.nesterov)
+            first, second = state.optimizer_state
+            return adamw(flat, first, second, gradient, rate, decay, state.step + 1)
+        (velocity,) = state.optimizer_state
+        return sgd(flat, velocity, gradient, rate, recipe.momentum, decay, recipe.nesterov)

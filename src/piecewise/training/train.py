@@ -1,4 +1,4 @@
-"""Gradient descent: the slope of the loss, and a step down it, until the recipe is done."""
+"""The training loop: minibatch gradient descent, validation, progress reports and checkpoints."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from ..reference.losses import LOSSES
 from ..spec.calibration import Calibration
 from .history import History
 from .recipe import Recipe
-from .state import Mean, TrainingState
-from .step import Native, Nudging, Stepper
+from .state import RunningMean, TrainingState
+from .step import BackpropagationSteps, FiniteDifferenceSteps, StepRunner
 
 if TYPE_CHECKING:
-    from .checkpoint import Keeper
+    from .checkpoint import CheckpointWriter
 
 Validation = tuple[npt.ArrayLike, npt.ArrayLike] | None
-"""Pictures and labels, or nothing."""
+"""The inputs and labels of a validation split, or None."""
 TRAINING = "training"
-"""The stage that training reports."""
+"""The stage that progress reports of training name."""
 
 
 def train(
     net: Network,
-    pictures: npt.ArrayLike,
+    inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
     recipe: Recipe | None = None,
     validation: Validation = None,
@@ -50,145 +50,207 @@ def train(
     run_dir: str | os.PathLike[str] | None = None,
     tensorboard: bool = False,
 ) -> History:
-    """Teach ``net`` the labels (N,) of pictures (N, C, H, W), in place; by stochastic gradient
-    descent, each step as the recipe's optimizer makes it.
+    """Train a network in place by minibatch gradient descent.
 
-    ``validation``: pictures and labels it is measured on after each epoch. ``threads``: as many as
-    there are processors, if left out, fewer where there is little to do; the result is the same for
-    any number. ``weights`` (N,): how many times its slope each picture counts, 1 if left out.
-    ``run``: a folder that keeps where training stands; after a stop or a kill, the same call goes
-    on from there and ends with the same bits as if nothing had happened; with ``events`` it gets
-    event files for TensorBoard, too.
+    The same network, data and recipe give the same bits on every machine and for any number of
+    threads. Ctrl-C, or an exception from ``on_progress``, leaves the network with the parameters of
+    its last complete step and the history so far.
 
-    Ctrl-C, or whatever ``on_progress`` raises, leaves the net as after its last whole step, with
-    the history so far. Raises DataError where arrays do not fit, RunError where the folder holds
-    something else, and TrainingError where the loss stops being a number; the net then keeps the
-    last good weights.
+    Parameters
+    ----------
+    net : Network
+        The network to train. Its parameters, running statistics, recipe and history are replaced.
+    inputs : array (N, C, H, W)
+        uint8, which the network's preprocessor scales, or float32. For a network that reads texts:
+        token numbers (N, positions).
+    labels : array of int (N,)
+        The class number of each input.
+    recipe : Recipe, optional
+        The hyperparameters; the defaults of `Recipe` if left out.
+    validation : (inputs, labels), optional
+        A validation split; the network is measured on it after each epoch.
+    on_progress : callable, optional
+        Called with a `Progress` several times a second and at the end of every epoch.
+    threads : int, optional
+        The number of threads; chosen from the processors and the work of a step if left out.
+    sample_weight : array (N,), optional
+        The weight of each example in the gradient, 0 or more; 1 if left out.
+    run_dir : path, optional
+        A directory for checkpoints. After an interruption, the same call resumes from the last
+        checkpoint and ends with the same bits as an uninterrupted run.
+    tensorboard : bool
+        Whether to write TensorBoard event files to ``run_dir``, too.
+
+    Returns
+    -------
+    History
+        The loss and the validation scores of every epoch.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit the network.
+    LimitError
+        If the recipe augments the inputs of a network that reads texts.
+    CheckpointError
+        If ``run_dir`` cannot be used, or holds another run.
+    TrainingError
+        If the loss stops being a finite number; the network keeps its last finite parameters.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(160, size=9, seed=0)
+    >>> net = pw.Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+    >>> history = pw.train(net, xo.inputs, xo.labels, pw.Recipe(epochs=4, learning_rate=0.1))
+    >>> len(history.epochs)
+    4
+    >>> history.losses[-1] < history.losses[0]
+    True
     """
     recipe = recipe or Recipe()
-    given, right = check_examples(net, pictures, labels)
+    checked_inputs, checked_labels = check_examples(net, inputs, labels)
     if recipe.augmentation.changes_anything and net.architecture.reads_texts:
-        raise LimitError("tricks: got some for a network that reads texts; wanted none")
-    shares = _checked_weights(sample_weight, len(right))
-    seen = validation and check_examples(net, *validation)
-    course = TrainingState(net, recipe, given, right, shares, seen)
-    threads = _checked_threads(threads, recipe.batch_size * net.architecture.multiplications)
+        raise LimitError("augmentation: got one for a network that reads texts; wanted none")
+    weights = _checked_weights(sample_weight, len(checked_labels))
+    checked_validation = validation and check_examples(net, *validation)
+    state = TrainingState(net, recipe, checked_inputs, checked_labels, weights, checked_validation)
+    threads = _thread_count(threads, recipe.batch_size * net.architecture.multiplications)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
-    keeper: AbstractContextManager[Keeper | None] = nullcontext()
+    checkpoints: AbstractContextManager[CheckpointWriter | None] = nullcontext()
     if run_dir is not None:
-        from .checkpoint import keeping  # noqa: PLC0415 - it loads what only files need
+        from .checkpoint import open_checkpoints  # noqa: PLC0415 - only runs with files need it
 
-        keeper = keeping(run_dir, course, tensorboard=tensorboard)
+        checkpoints = open_checkpoints(run_dir, state, tensorboard=tensorboard)
     with (
-        keeper as kept,
-        np.errstate(over="ignore", invalid="ignore"),
-    ):  # raises TrainingError instead
-        if on_progress and course.step:
-            on_progress(replace(_position(course), resumed=True))
-        if not course.done:
-            nudged = recipe.method == "nudging"
-            report = partial(_report_position, course, on_progress)
-            stepper: Stepper = (Nudging if nudged else Native)(course, threads, report)
-        while not course.done:
-            _one_epoch(course, stepper, on_progress, kept)
-        course.go_back_to_best()
-        if kept:
-            kept.close()
-    return course.history
+        checkpoints as writer,
+        np.errstate(over="ignore", invalid="ignore"),  # raises TrainingError instead
+    ):
+        _run_epochs(state, on_progress, threads, writer)
+    return state.history
 
 
-def _position(course: TrainingState) -> Progress:
-    """The step that training is at, with the mean loss of the epoch so far."""
-    return Progress(TRAINING, course.step, course.steps, course.losses.value)
-
-
-def _report_position(course: TrainingState, on_progress: OnProgress | None) -> None:
-    """Report from the middle of a step."""
-    if on_progress:
-        on_progress(_position(course))
-
-
-def _one_epoch(
-    course: TrainingState, stepper: Stepper, on_progress: OnProgress | None, keeper: Keeper | None
+def _run_epochs(
+    state: TrainingState,
+    on_progress: OnProgress | None,
+    threads: int,
+    writer: CheckpointWriter | None,
 ) -> None:
-    """Once through the pictures, or through what is left of them, in an order of its own."""
-    began, size, pace = time.perf_counter() - course.seconds, course.recipe.batch_size, 1
-    order = stepper.order(derive_key(course.recipe.seed, ORDER, course.epoch), len(course.right))
-    first = course.step - course.epoch * course.steps_an_epoch
-    while first < course.steps_an_epoch:
-        steps = min(pace, course.steps_an_epoch - first)
-        before, course.whole = time.perf_counter(), False
-        found = stepper.take(order, first, steps)
-        pace = _pace(steps, time.perf_counter() - before)
-        if len(found) < len(order[first * size : (first + steps) * size]):
-            raise course.diverged()
-        course.losses.add(found)
-        course.seconds = time.perf_counter() - began
+    """Train from the current state to the end of the recipe, or until early stopping ends it."""
+    if on_progress and state.step:
+        on_progress(replace(_progress(state), resumed=True))
+    if not state.done:
+        nudging = state.recipe.method == "nudging"
+        report = partial(_report_within_step, state, on_progress)
+        runner: StepRunner = (FiniteDifferenceSteps if nudging else BackpropagationSteps)(
+            state, threads, report
+        )
+    while not state.done:
+        _run_epoch(state, runner, on_progress, writer)
+    state.early_stopping.restore_best(state.net)
+    if writer:
+        writer.finish()
+
+
+def _progress(state: TrainingState) -> Progress:
+    """The current step, with the mean loss of the epoch so far."""
+    return Progress(TRAINING, state.step, state.total_steps, state.loss.value)
+
+
+def _report_within_step(state: TrainingState, on_progress: OnProgress | None) -> None:
+    """Report progress in the middle of a long step."""
+    if on_progress:
+        on_progress(_progress(state))
+
+
+def _run_epoch(
+    state: TrainingState,
+    runner: StepRunner,
+    on_progress: OnProgress | None,
+    writer: CheckpointWriter | None,
+) -> None:
+    """Run the remaining steps of the current epoch, several between two progress reports."""
+    began, batch, chunk = time.perf_counter() - state.seconds, state.recipe.batch_size, 1
+    order = runner.order(derive_key(state.recipe.seed, ORDER, state.epoch), len(state.labels))
+    first = state.step - state.epoch * state.steps_per_epoch
+    while first < state.steps_per_epoch:
+        steps = min(chunk, state.steps_per_epoch - first)
+        before, state.consistent = time.perf_counter(), False
+        losses = runner.run(order, first, steps)
+        chunk = _next_chunk(steps, time.perf_counter() - before)
+        if len(losses) < len(order[first * batch : (first + steps) * batch]):
+            raise state.diverged()
+        state.loss.add(losses)
+        state.seconds = time.perf_counter() - began
         first += steps
-        finished = None
-        if first == course.steps_an_epoch:
-            accuracy, loss = _measured(course)
-            course.seconds = time.perf_counter() - began
-            finished = Epoch(course.epoch + 1, course.losses.value, accuracy, loss, course.seconds)
-            course.close(finished)
-        course.whole = True
-        if keeper:
-            keeper.note(finished)
+        epoch = _end_epoch(state, began) if first == state.steps_per_epoch else None
+        state.consistent = True
+        if writer:
+            writer.after_steps(epoch)
         if on_progress:
-            lately = Mean()
-            lately.add(found)
-            on_progress(Progress(TRAINING, course.step, course.steps, lately.value, finished))
+            recent = RunningMean()
+            recent.add(losses)
+            on_progress(Progress(TRAINING, state.step, state.total_steps, recent.value, epoch))
 
 
-_LOOK_UP = 0.05
+def _end_epoch(state: TrainingState, began: float) -> Epoch:
+    """Measure the network on the validation split and record the epoch."""
+    accuracy, loss = _validate(state)
+    state.seconds = time.perf_counter() - began
+    epoch = Epoch(state.epoch + 1, state.loss.value, accuracy, loss, state.seconds)
+    state.end_epoch(epoch)
+    return epoch
+
+
+_REPORT_INTERVAL = 0.05
 """Seconds between two progress reports, and between two checks for Ctrl-C."""
 
 
-def _pace(steps: int, seconds: float) -> int:
-    """How many steps to take at once, when so many took so long."""
-    return max(1, min(4 * steps, int(steps * _LOOK_UP / max(seconds, 1e-6))))
+def _next_chunk(steps: int, seconds: float) -> int:
+    """How many steps to run before the next report, if the last ``steps`` took ``seconds``."""
+    return max(1, min(4 * steps, int(steps * _REPORT_INTERVAL / max(seconds, 1e-6))))
 
 
-_WORTH_MEETING = 2_000_000
-"""Multiplications of a step, on the way forward, that are worth another thread: threads meet after
-every step, and wait for one that something else keeps busy."""
+_WORK_PER_THREAD = 2_000_000
+"""Multiplications of a step's forward pass that are worth another thread. Threads synchronize after
+every step and wait for the slowest one."""
 
 
-def _checked_threads(threads: object, work: int) -> int:
-    """As many as asked for; or as there are processors and there is work for."""
-    asked: int | None = checked("threads", THREADS, threads)
-    return min(processors(), 1 + work // _WORTH_MEETING) if asked is None else asked
+def _thread_count(threads: object, work: int) -> int:
+    """The requested number; or as many as there are processors and there is work for."""
+    requested: int | None = checked("threads", THREADS, threads)
+    return min(processors(), 1 + work // _WORK_PER_THREAD) if requested is None else requested
 
 
 def _checked_weights(weights: npt.ArrayLike | None, count: int) -> Float32 | None:
     if weights is None:
         return None
-    given = np.asarray(weights)
-    if given.shape != (count,) or given.dtype.kind not in "fiub":
+    array = np.asarray(weights)
+    if array.shape != (count,) or array.dtype.kind not in "fiub":
         raise DataError(
-            f"weights: got {given.dtype} of the shape {given.shape}, wanted numbers ({count},), "
-            "one per picture"
+            f"sample_weight: got {array.dtype} of the shape {array.shape}, wanted numbers "
+            f"({count},), one per input"
         )
     with np.errstate(over="ignore"):
-        checked = given.astype(np.float32)
-    if not np.isfinite(checked).all() or (checked < 0).any():
-        raise DataError("weights: got some that are no finite numbers from 0 on")
-    if not checked.any():
-        raise DataError("weights: got nothing but zeros, wanted some above")
-    return checked
+        converted = array.astype(np.float32)
+    if not np.isfinite(converted).all() or (converted < 0).any():
+        raise DataError("sample_weight: got negative or non-finite weights, wanted 0 or more")
+    if not converted.any():
+        raise DataError("sample_weight: got only zeros, wanted at least one weight above 0")
+    return converted
 
 
-def _measured(course: TrainingState) -> tuple[float | None, float | None]:
-    """Accuracy and mean loss on the validation pictures."""
-    if course.validation is None:
+def _validate(state: TrainingState) -> tuple[float | None, float | None]:
+    """Accuracy and mean loss on the validation split; None without one."""
+    if state.validation is None:
         return None, None
-    pictures, right = course.validation
+    inputs, labels = state.validation
     try:
-        logits = course.net.logits(pictures)
-    except LimitError:  # answers beyond float32: the next loss would be
-        raise course.diverged() from None
-    losses, loss = Mean(), LOSSES[course.recipe.loss]
-    losses.add(loss(logits, right)[0])
-    if not math.isfinite(losses.value):
-        raise course.diverged()
-    return float((logits.argmax(axis=1) == right).mean()), losses.value
+        logits = state.net.logits(inputs)
+    except LimitError:  # logits beyond float32 give an infinite loss at the next step
+        raise state.diverged() from None
+    mean, loss = RunningMean(), LOSSES[state.recipe.loss]
+    mean.add(loss(logits, labels)[0])
+    if not math.isfinite(mean.value):
+        raise state.diverged()
+    return float((logits.argmax(axis=1) == labels).mean()), mean.value
