@@ -144,7 +144,7 @@ def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
         ({"classes": ["X", "O", "\ud800"]}, "its classes.2: "),
         ({"seed": -1}, "its seed: Input should be greater than or equal to 0, got -1"),
         ({"seed": 2**64}, "its seed: Input should be less than 18446744073709551616"),
-        ({"preprocessor": {}}, "preparation: got {}, wanted its shape, ground and margin"),
+        ({"preprocessor": {}}, "preprocessing: got {}, wanted its shape, background and margin"),
         ({"recipe": None}, "its recipe: Input should be a valid dictionary, got None"),
         ({"history": [1]}, "its history.0: Input should be a valid dictionary, got 1"),
         ({"versions": {"piecewise": 1}}, "its versions.piecewise: Input should be a valid string"),

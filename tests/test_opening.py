@@ -13,7 +13,7 @@ import pytest
 
 from piecewise.core.errors import NO_NAME, DataError, reason
 from piecewise.data.audio.decoding import read_sound
-from piecewise.data.file_bytes import name_in_errors, read_content
+from piecewise.data.file_bytes import display_name, read_content
 from piecewise.data.images.decoding import read_picture
 from piecewise.data.text.decoding import read_text
 
@@ -25,9 +25,9 @@ def refusal(file: Path | bytes | IO[bytes]) -> str:
 
 
 def test_what_is_called_how() -> None:
-    assert name_in_errors(Path("a/b"), "c", "map") == name_in_errors(b"", "c", "map") == "c"
-    assert name_in_errors(Path("a/b"), None, "map") == str(Path("a/b"))
-    assert name_in_errors(b"", None, "map") == name_in_errors(io.BytesIO(), None, "map") == "map"
+    assert display_name(Path("a/b"), "c", "map") == display_name(b"", "c", "map") == "c"
+    assert display_name(Path("a/b"), None, "map") == str(Path("a/b"))
+    assert display_name(b"", None, "map") == display_name(io.BytesIO(), None, "map") == "map"
 
 
 def test_as_many_bytes_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_align_is_fit_for_many_pictures_at_once() -> None:
 
 
 def test_a_net_of_other_stacks_than_pictures_says_so() -> None:
-    with pytest.raises(DataError, match="pictures: got grey or colour, wanted stacks of 2 channel"):
+    with pytest.raises(DataError, match="pictures: got grey or colour, wanted arrays of 2 channel"):
         ImagePreprocessor((2, 9, 9)).transform(photo())
 
 
@@ -267,11 +267,11 @@ GOOD: dict[str, Any] = {"shape": [1, 28, 28], "background": "dark", "margin": 0.
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "got None, wanted its shape, ground and margin"),
+        (None, "got None, wanted its shape, background and margin"),
         ([1, 28, 28], "got [1, 28, 28], wanted its shape"),
         ({}, "got {}, wanted its shape"),
-        ({"shape": [1, 28, 28], "background": "dark"}, "wanted its shape, ground and margin"),
-        ({**GOOD, "more": 1}, "wanted its shape, ground and margin"),
+        ({"shape": [1, 28, 28], "background": "dark"}, "wanted its shape, background and margin"),
+        ({**GOOD, "more": 1}, "wanted its shape, background and margin"),
         ({**GOOD, "shape": [1, 28, 27]}, "got [1, 28, 27], wanted [1, 28, 28]"),
         ({**GOOD, "shape": None}, "got None, wanted [1, 28, 28]"),
         ({**GOOD, "background": "blue"}, "got 'blue', wanted dark or light or any"),
@@ -288,7 +288,7 @@ def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
     assert ImagePreprocessor.from_json(GOOD, (1, 28, 28)).margin == 0.1
     with pytest.raises(DataError) as caught:
         ImagePreprocessor.from_json(value, (1, 28, 28))
-    assert str(caught.value).startswith("preparation: ")
+    assert str(caught.value).startswith("preprocessing: ")
     assert words in str(caught.value)
 
 

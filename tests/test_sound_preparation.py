@@ -104,7 +104,7 @@ def test_of_what_is_longer_the_strongest_stretch_is_looked_at() -> None:
         np.abs(picture.astype(int) - SLOW.transform(sound(strong)))[0, :, 2:-2] <= 20
     ).mean() > 0.95
     remark = SLOW.warning(sound(samples))
-    assert remark == "it lasts 7.2 s, of which the strongest 0.8 s are looked at"
+    assert remark == "it lasts 7.2 s, of which the loudest 0.8 s are used"
     assert SLOW.warning(sound(strong)) is None
 
 
@@ -277,13 +277,13 @@ def test_it_goes_through_a_file() -> None:
     ],
 )
 def test_a_file_that_says_something_else_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match=r"^preparation: "):
+    with pytest.raises(DataError, match=r"^preprocessing: "):
         AudioPreprocessor.from_json(SLOW.to_json() | change, (1, 40, 48))
 
 
 @pytest.mark.parametrize("value", [None, [], 1, {}, {"shape": [1, 40, 48]}])
 def test_what_is_no_preparation_is_refused(value: object) -> None:
-    with pytest.raises(DataError, match=r"^preparation: got "):
+    with pytest.raises(DataError, match=r"^preprocessing: got "):
         AudioPreprocessor.from_json(value, (1, 40, 48))
 
 
@@ -305,5 +305,5 @@ def test_shapes_outside_the_limits_are_refused(shape: Any) -> None:
     with pytest.raises(LimitError):
         AudioPreprocessor(shape, 8_000, 128)
     if isinstance(shape, tuple):
-        with pytest.raises(DataError, match=r"^preparation: "):
+        with pytest.raises(DataError, match=r"^preprocessing: "):
             AudioPreprocessor.from_json(SLOW.to_json() | {"shape": list(shape)}, shape)

@@ -27,7 +27,7 @@ from piecewise.data.text.vocabulary import (
     UNITS,
     choose_units,
     letters,
-    split,
+    tokenize,
     words,
 )
 
@@ -215,13 +215,13 @@ def test_a_text_becomes_the_numbers_of_its_words() -> None:
 def test_letters_are_numbered_too() -> None:
     made = TextPreprocessor("letters", (" ", "é"), 4)
     assert made.transform("E\u0301  xe").tolist() == [3, 2, 1, 1]
-    assert made.description == "texts in letters: a dictionary of 2, the first 4 of each text"
+    assert made.description == "texts in letters: a vocabulary of 2, the first 4 of each text"
 
 
 def test_what_it_is_called() -> None:
     assert (SMALL.kind, SMALL.background, SMALL.shape) == ("texts", "any", (1, 6, 6))
     many = TextPreprocessor("words", tuple(f"a{number}" for number in range(3_412)), 64)
-    assert many.description == "texts in words: a dictionary of 3,412, the first 64 of each text"
+    assert many.description == "texts in words: a vocabulary of 3,412, the first 64 of each text"
 
 
 def test_remarks() -> None:
@@ -230,7 +230,7 @@ def test_remarks() -> None:
     assert SMALL.warning("bonjour") == "none of its words is one that the net has learned"
     assert SMALL.warning("a b c d e f hello").startswith("none of its words")  # type: ignore[union-attr]
     assert SMALL.warning("hello " * 6) is None
-    assert SMALL.warning("hello " * 7) == "only its first 6 words are looked at"
+    assert SMALL.warning("hello " * 7) == "only its first 6 words are read"
 
 
 def test_the_picture_of_a_text_has_one_mark_in_each_column() -> None:
@@ -269,7 +269,7 @@ def test_any_text_fits_and_any_texts_decide(text: str, units: str) -> None:
     found = made.transform(text)
     assert found.shape == (made.positions,)
     assert 1 not in found  # all were seen twice
-    assert [one for one in split(text, units) if one.isspace() and one != " "] == []
+    assert [one for one in tokenize(text, units) if one.isspace() and one != " "] == []
     SMALL.warning(text)
 
 
@@ -289,10 +289,10 @@ def test_json_gives_back_the_same_preparation() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "got None, wanted its units, dictionary and positions"),
+        (None, "got None, wanted its units, vocabulary and positions"),
         ([], "got [], wanted its units"),
-        ({"units": "words", "positions": 6}, "wanted its units, dictionary and positions"),
-        ({**GOOD, "more": 1}, "wanted its units, dictionary and positions"),
+        ({"units": "words", "positions": 6}, "wanted its units, vocabulary and positions"),
+        ({**GOOD, "more": 1}, "wanted its units, vocabulary and positions"),
         ({**GOOD, "units": "pictures"}, "got 'pictures', wanted words or letters"),
         ({**GOOD, "units": ["words"]}, "got ['words'], wanted words or letters"),
         ({**GOOD, "positions": 0}, "got 0, wanted a whole number from 1 to 4,096"),
@@ -321,7 +321,7 @@ def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
     assert TextPreprocessor.from_json(GOOD, (1, 4, 6)).vocabulary == ("free", "é")
     with pytest.raises(DataError) as caught:
         TextPreprocessor.from_json(value, (1, 4, 6))
-    assert str(caught.value).startswith("preparation: ")
+    assert str(caught.value).startswith("preprocessing: ")
     assert words in str(caught.value)
 
 

@@ -191,7 +191,7 @@ def read_data(
     >>> from pathlib import Path
     >>> import piecewise as pw
     >>> path = Path(tempfile.mkdtemp()) / "words.csv"
-    >>> _ = path.write_text("text,label\\nhello there,yes\\nno way,no\\n")
+    >>> _ = path.write_text("text,label\nhello there,yes\nno way,no\n")
     >>> data = pw.read_data(path)
     >>> data.classes, data.labels.tolist(), data.preprocessor.modality
     (('no', 'yes'), [1, 0], 'texts')

@@ -1,4 +1,4 @@
-"""The kinds of things that nets learn from, each with its files and its preparation."""
+"""Modalities: images, sounds and texts, each with its file suffixes and its preprocessor."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .text.preprocessor import TextPreprocessor, fit_text_preprocessor
 
 
 class Modality(NamedTuple):
-    """A kind of things: how the names of its files end, what prepares them, and what decides how,
-    from some that were read."""
+    """A kind of data: its file suffixes, its preprocessor, and the function that fits one to
+    examples."""
 
     suffixes: tuple[str, ...]
     preprocessor: type[Preprocessor]
     fit_preprocessor: Callable[..., Preprocessor]
     sample_size: int = 500
-    """Examples, at least, that the decision looks at where there are more."""
+    """The number of examples, at least, that a preprocessor is fitted to, if there are as many."""
     parallel_from_bytes: float = math.inf
-    """Bytes of a file, on average, from which on several threads gain: what is small, and sounds
-    and texts, are mostly Python's work, which one thread at a time does."""
+    """The average file size in bytes from which several threads are faster. Small images, sounds
+    and texts are mostly Python's work, which holds the global interpreter lock."""
 
 
 MODALITIES = {
@@ -39,17 +39,18 @@ MODALITIES = {
         texts.SUFFIXES, TextPreprocessor, fit_text_preprocessor, sample_size=1_000_000
     ),
 }
-"""By the word for many of them."""
+"""By the name of the modality."""
 
 MODALITY_OF_SUFFIX = {
-    suffix: word for word, medium in MODALITIES.items() for suffix in medium.suffixes
+    suffix: name for name, modality in MODALITIES.items() for suffix in modality.suffixes
 }
-"""The word by the end of a file's name."""
+"""The name of the modality by file suffix."""
 
 
 def preprocessor_from_json(value: object, shape: tuple[int, int, int]) -> Preprocessor:
-    """The preparation that its `to_json` wrote, for a network of this input shape; DataError."""
-    reads = value.get("modality", "pictures") if isinstance(value, dict) else "pictures"
-    if not isinstance(reads, str) or reads not in MODALITIES:
-        raise DataError(f"preparation: got {shown(reads)}, wanted one of {', '.join(MODALITIES)}")
-    return MODALITIES[reads].preprocessor.from_json(value, shape)
+    """The preprocessor that `to_json` wrote, for a network of this input shape; DataError."""
+    modality = value.get("modality", "pictures") if isinstance(value, dict) else "pictures"
+    if not isinstance(modality, str) or modality not in MODALITIES:
+        wanted = ", ".join(MODALITIES)
+        raise DataError(f"preprocessing: got {shown(modality)}, wanted one of {wanted}")
+    return MODALITIES[modality].preprocessor.from_json(value, shape)

@@ -1,8 +1,9 @@
-"""How a file becomes a network's input: decided once from the training data, then fixed.
+"""Preprocessing: the base class of what turns a file into a network's input.
 
-The preparation belongs to the net and travels in its file; nothing else turns files into inputs.
-It has three steps: `read` a file, `fit` what was read to bytes (or word numbers) of the net's size,
-and `scale` bytes to numbers from -1 to 1, which happens last, on their way into the layers.
+A preprocessor is fitted to the training data once and then fixed. It belongs to the network and is
+saved in its file; nothing else turns files into inputs. It has three steps: `read` decodes a file,
+`transform` makes bytes (or word numbers) of the network's input shape, and `to_float` maps bytes
+to numbers from -1 to 1 as the last step before the layers.
 """
 
 from __future__ import annotations
@@ -12,91 +13,104 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
+
+from ..core.array_types import Array, Float32, Uint8
 
 
 class Preprocessor(ABC):
-    """What every kind of preparation can be asked."""
+    """The interface of `ImagePreprocessor`, `AudioPreprocessor` and `TextPreprocessor`."""
 
-    if TYPE_CHECKING:  # fields of some kinds, worked out in others
+    if TYPE_CHECKING:  # fields in some subclasses, properties in others
 
         @property
         def shape(self) -> tuple[int, int, int]:
-            """Channels, rows and columns of the net's input."""
+            """The shape of the network's input: channels, rows and columns."""
 
         @property
         def background(self) -> str:
-            """What lies outside of it when it is shifted: "dark" or "light", or "any" where there
-            is nothing like it."""
+            """What augmentation fills in where it shifts an input: "dark", "light", or "any" if
+            there is no background."""
 
     modality: ClassVar[str]
-    """What it is for: "pictures", "sounds" or "texts"."""
+    """The kind of data: "pictures", "sounds" or "texts"."""
     unit: ClassVar[str]
-    """What the numbers of `size` count."""
+    """The unit of `size`."""
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What is prepared, more closely: "drawings", "photos", "sounds" or "texts"."""
+        """The kind of input in more detail: "drawings", "photos", "sounds" or "texts"."""
 
     @property
     @abstractmethod
     def description(self) -> str:
-        """What becomes of the data, in words."""
+        """A one-line description of the preprocessing."""
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """The shape of what `fit` gives."""
+        """The shape of one transformed example."""
         return self.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of what `fit` gives."""
+        """The dtype of a transformed example."""
         return np.dtype(np.uint8)
 
     @staticmethod
     @abstractmethod
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Any:
-        """What is in a file; DataError, naming it, if it cannot be read. ``name``: what bytes, or
-        a file that is open already, are called."""
+        """Read and decode a file.
+
+        Parameters
+        ----------
+        file : path, bytes or open binary file
+            What to read.
+        name : str, optional
+            Stands for the file in error messages.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read. The message names the file.
+        """
 
     @staticmethod
     @abstractmethod
-    def size(given: Any) -> tuple[float, float]:
-        """How large what was read is: rows and columns, or 1 and how long."""
+    def size(example: Any) -> tuple[float, float]:
+        """The size of a decoded example: rows and columns, or 1 and its length, in `unit`."""
 
     @abstractmethod
-    def transform(self, given: Any) -> npt.NDArray[Any]:
-        """What was read -> one example as the net takes it."""
+    def transform(self, example: Any) -> Array:
+        """Transform one decoded example into an array of `example_shape`."""
 
-    def transform_batch(self, given: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-        """Many at once, if they lie in one array nearly as `fit` leaves them; else None."""
+    def transform_batch(self, examples: Array) -> Array | None:
+        """Transform decoded examples in one array at once; None if they need one by one."""
         return None
 
     @abstractmethod
-    def warning(self, given: Any) -> str | None:
-        """What makes an answer about it doubtful, in words."""
+    def warning(self, example: Any) -> str | None:
+        """Why a prediction for a decoded example is doubtful; None if it is not."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a file, ``reads`` among them."""
+        """Plain values for a file, ``modality`` among them."""
 
     @classmethod
     @abstractmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> Preprocessor:
-        """The preparation that `to_json` wrote, for a network of this input shape; DataError."""
+        """The preprocessor that `to_json` wrote, for a network of this input shape; DataError."""
 
-    def to_float(self, examples: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Bytes -> the numbers that the layers take, of the same shape; ink is +1."""
+    def to_float(self, examples: Uint8) -> Float32:
+        """Map bytes to the numbers that the layers read, of the same shape; ink is +1."""
         return self.levels[examples]
 
     @property
-    def levels(self) -> npt.NDArray[np.float32]:
-        """The number that each of the 256 bytes becomes."""
+    def levels(self) -> Float32:
+        """The number that each of the 256 byte values becomes."""
         a, b, c = self.scaling
         return np.asarray((a * np.arange(256, dtype=np.float32) + b) / c)
 
     @property
-    def scaling(self) -> npt.NDArray[np.float32]:
-        """The numbers a, b, c that make (a * byte + b) / c of a byte."""
+    def scaling(self) -> Float32:
+        """The numbers a, b, c with which a byte becomes (a * byte + b) / c."""
         return np.array([2, -255, -255 if self.background == "light" else 255], np.float32)

@@ -1,1 +1,1 @@
-"""Sounds: from files to samples, and from samples to the deck's picture of a sound."""
+"""Audio: decoding files, spectrograms, and preprocessing into the input of a network."""

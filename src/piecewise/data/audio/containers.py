@@ -1,8 +1,7 @@
-"""What sound files say of themselves, read here before libsndfile sees them.
+"""Audio containers: format, codec and completeness, checked before libsndfile decodes them.
 
-It would read what is left of a file that was cut short, guess how long an MP3 is, and try dozens
-of kinds that nobody has tested for years. So the kinds there are, how their sound is coded and
-that all of it is there is looked up first; what is not understood goes no further.
+libsndfile reads truncated files without an error, guesses the length of an MP3, and supports dozens
+of rarely tested formats. So the container is parsed here first, and anything unknown is refused.
 """
 
 from __future__ import annotations
@@ -13,31 +12,31 @@ from typing import NamedTuple
 
 from ...core.errors import DataError, shown
 
-# Whole numbers, floating point, and the two laws of telephones. The others are rare, and older
-# libsndfiles could be harmed through them.
+# Integers, floats, A-law and mu-law. Other codecs are rare, and older versions of libsndfile have
+# security bugs in them.
 _WAV_CODINGS = (1, 3, 6, 7)
-_WAV_EXTENDED = 0xFFFE  # the coding stands further on
+_WAV_EXTENDED = 0xFFFE  # the codec is in the extension of the chunk
 _AIFF_CODINGS = (b"NONE", b"sowt", b"twos", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
 _AIFF_LAWS = (b"ulaw", b"ULAW", b"alaw", b"ALAW")
 _OGG_CODINGS = (b"\x01vorbis", b"OpusHead")
-_UNKNOWN = 0xFFFFFFFF  # a length, from what wrote a WAV without knowing how long it would become
+_UNKNOWN = 0xFFFFFFFF  # the length that streaming encoders write
 
-_MOST_CHUNKS = 1_000  # of a WAV or AIFF file before its samples; there are seldom more than ten
-_MOST_PIECES = 300_000  # pages of Ogg or frames of MP3: the shortest there are, for ten minutes
-_MOST_TITLES, _MOST_ZEROS = 8, 1 << 20  # before the first frame of an MP3
+_MOST_CHUNKS = 1_000  # before the samples of a WAV or AIFF file, which seldom has more than ten
+_MOST_PIECES = 300_000  # Ogg pages or MP3 frames: ten minutes of the shortest
+_MOST_TAGS, _MOST_ZEROS = 8, 1 << 20  # ID3 tags and zero bytes before the first frame of an MP3
 
-_KILOBITS = {  # by version of MPEG: of a frame of layer III, by the number in its header
+_KILOBITS = {  # bit rates of MPEG layer III by version, indexed by the header field
     1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _MPEG_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _TAILS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI", b"\0")
-"""How what may follow the last frame of an MP3 begins: titles, in all their ways, and nothing."""
+"""The starts of what may follow the last frame of an MP3: tags, or padding."""
 
 
 def check_container(content: bytes) -> bytes:
-    """What libsndfile is to read of a sound file; DataError if it was cut short or is coded in a
-    way not read here, ValueError if it is of no kind known here."""
+    """The bytes that libsndfile may decode; DataError if the file is truncated or its codec is not
+    supported, ValueError if its format is unknown."""
     mark, kind = content[:4], content[8:12]
     if mark == b"RIFF" and kind == b"WAVE":
         _check_wav(content)
@@ -48,7 +47,7 @@ def check_container(content: bytes) -> bytes:
     elif mark == b"fLaC":
         _check_flac(content)
     else:
-        return _frames_alone(content)
+        return _mp3_frames(content)
     return content
 
 
@@ -81,8 +80,7 @@ def _check_aiff(content: bytes) -> None:
 
 
 def _chunks(content: bytes, form: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and size of each chunk of a WAV or AIFF file; the last may promise more than
-    there is."""
+    """Name, start and size of each chunk of a WAV or AIFF file; the last may be truncated."""
     at = 12
     for _ in range(_MOST_CHUNKS):
         if at + 8 > len(content):
@@ -93,8 +91,8 @@ def _chunks(content: bytes, form: str) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _check_flac(content: bytes) -> None:
-    """FLAC says how many samples there are, which is compared with what comes out; where it does
-    not, libsndfile loses its way at the end."""
+    """Refuse a FLAC without a sample count, which truncation is detected by; libsndfile fails at
+    the end of such a file."""
     count = int.from_bytes(content[21:26]) & (1 << 36) - 1
     if len(content) >= 26 and not count:
         raise DataError("does not say how many samples it has, if any; save it once more")
@@ -142,38 +140,38 @@ def _cut(content: bytes, wanted: str) -> DataError:
 
 
 class _Frame(NamedTuple):
-    """A frame of MPEG's layer III, by its header of four bytes."""
+    """An MPEG layer III frame: its header of four bytes, and its size."""
 
     header: bytes
     size: int
 
     @property
-    def side(self) -> int:
-        """Where what belongs to a whole file stands in its first frame."""
-        few = self.header[3] >> 6 == 3  # one channel
+    def info_offset(self) -> int:
+        """The offset of the Xing or Info tag in the first frame of a file."""
+        mono = self.header[3] >> 6 == 3
         if self.header[1] >> 3 & 3 == 3:
-            return 21 if few else 36
-        return 13 if few else 21
+            return 21 if mono else 36
+        return 13 if mono else 21
 
 
 def _frame(content: bytes, at: int) -> _Frame | None:
-    """The frame that begins at a byte, if one does."""
+    """The frame at an offset, if there is one."""
     header = content[at : at + 4]
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return None
-    version, place, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or place in (0, 15) or rate == 3:
+    version, bit_rate, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or bit_rate in (0, 15) or rate == 3:
         return None
     first = version == 3
-    kilobits = _KILOBITS[1 if first else 2][place]
+    kilobits = _KILOBITS[1 if first else 2][bit_rate]
     size = (144_000 if first else 72_000) * kilobits // _MPEG_RATES[version][rate]
     return _Frame(header, size + (header[2] >> 1 & 1))
 
 
-def _frames_alone(content: bytes) -> bytes:
-    """The frames of an MP3 without the titles around them, the first one saying how many there are:
-    without it, the length would be guessed from the first frame's size."""
-    begin = at = _after_title(content)
+def _mp3_frames(content: bytes) -> bytes:
+    """The frames of an MP3 without tags, with a first frame that states their number: without it,
+    libsndfile would guess the length from the first frame."""
+    begin = at = _after_tags(content)
     first, count = _frame(content, at), 0
     if first is None:
         raise ValueError("no frame")
@@ -184,51 +182,51 @@ def _frames_alone(content: bytes) -> bytes:
         if len(content) - at < 4 and content[at] == 0xFF:
             raise _cut(content, "a whole frame at its end")
         raise DataError(f"damaged at byte {at:,}: no frame of the same kind begins there")
-    told = _told_count(content, begin, first)
-    if told is None:
-        return _counted(first, count) + content[begin:at]
-    if told > count:
-        raise DataError(f"cut short: {count:,} frames, wanted {told:,}; get the whole file")
-    if told < count - 1:  # several files, one behind the other
-        return _counted(first, count - 1) + content[begin + first.size : at]
+    stated = _stated_count(content, begin, first)
+    if stated is None:
+        return _info_frame(first, count) + content[begin:at]
+    if stated > count:
+        raise DataError(f"cut short: {count:,} frames, wanted {stated:,}; get the whole file")
+    if stated < count - 1:  # several concatenated files
+        return _info_frame(first, count - 1) + content[begin + first.size : at]
     return content[begin:at]
 
 
-def _after_title(content: bytes) -> int:
-    """Where an MP3 begins, behind its title (ID3, version 2) and what fills it up."""
+def _after_tags(content: bytes) -> int:
+    """The offset of the first MP3 frame, after ID3v2 tags and padding."""
     at = 0
-    for _ in range(_MOST_TITLES):
+    for _ in range(_MOST_TAGS):
         if not content.startswith(b"ID3", at) or len(content) < at + 10:
             break
         size = 0
         for byte in content[at + 6 : at + 10]:
             size = size << 7 | byte & 127
         at += 10 + size + (10 if content[at + 5] & 16 else 0)
-    filling = content[at : at + _MOST_ZEROS]
-    return at + len(filling) - len(filling.lstrip(b"\0"))
+    padding = content[at : at + _MOST_ZEROS]
+    return at + len(padding) - len(padding.lstrip(b"\0"))
 
 
 def _alike(frame: _Frame, first: _Frame) -> bool:
-    """Whether frames are of one sound: same version and rate, as many channels."""
+    """Whether frames have the same version, sample rate and number of channels."""
     (_, a, b, c), (_, d, e, f) = frame.header, first.header
     return (a >> 1, b & 12, c >> 6 == 3) == (d >> 1, e & 12, f >> 6 == 3)
 
 
-def _told_count(content: bytes, at: int, first: _Frame) -> int | None:
-    """How many frames come after the first, as the first says; None if it does not."""
-    place = at + first.side
-    flags, count = struct.unpack_from(">II", content[place + 4 : place + 12].ljust(8, b"\0"))
-    if content[place : place + 4] in (b"Xing", b"Info") and flags & 1:
+def _stated_count(content: bytes, at: int, first: _Frame) -> int | None:
+    """The number of frames after the first, from its Xing or Info tag; None without a tag."""
+    offset = at + first.info_offset
+    flags, count = struct.unpack_from(">II", content[offset + 4 : offset + 12].ljust(8, b"\0"))
+    if content[offset : offset + 4] in (b"Xing", b"Info") and flags & 1:
         return int(count)
     return None
 
 
-def _counted(first: _Frame, count: int) -> bytes:
-    """A frame without sound that says how many come after it."""
+def _info_frame(first: _Frame, count: int) -> bytes:
+    """A silent frame with an Info tag that states how many frames follow."""
     _, version, rate, channels = first.header
     header = bytes([0xFF, version | 1, 0x90 | rate & 12, channels])
     frame = _frame(header, 0)
     if frame is None:
         raise ValueError("no frame")
-    made = header.ljust(first.side, b"\0") + b"Info" + struct.pack(">II", 1, count)
-    return made.ljust(frame.size, b"\0")
+    content = header.ljust(first.info_offset, b"\0") + b"Info" + struct.pack(">II", 1, count)
+    return content.ljust(frame.size, b"\0")

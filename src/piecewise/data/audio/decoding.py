@@ -1,4 +1,4 @@
-"""Sound files to arrays of samples."""
+"""Audio decoding: WAV, FLAC, Ogg, MP3 and AIFF files to mono samples."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import DataError
-from ..file_bytes import name_in_errors, read_content
+from ..file_bytes import display_name, read_content
 from .containers import check_container
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 MOST_SECONDS = 600
-"""Of one sound; checked against its header before any sample is decoded, as the next two are."""
+"""Of one sound; its header is checked before any sample is decoded, as for the next two."""
 MOST_SAMPLES = 1 << 26
-"""Of one sound, all its channels together."""
+"""Of one sound, in all its channels."""
 MOST_CHANNELS = 64
 SLOWEST, FASTEST = 1_000, 768_000
 """Samples a second."""
 LARGEST_FILE = 1 << 29
-"""Bytes of one sound file; no more is ever read."""
+"""Bytes of one sound file."""
 
-_FLOATING = ("FLOAT", "DOUBLE")  # codings, as libsndfile calls them
-_BLOCK = 1 << 20  # samples decoded at a time, so that a header that lies makes nothing large
+_FLOATING = ("FLOAT", "DOUBLE")  # encodings, in libsndfile's words
+_BLOCK = 1 << 20  # samples decoded at a time, so that a wrong header cannot allocate much memory
 _STEPS = 32_768  # of 16-bit samples, from 0 to 1
 
 
 class Sound(NamedTuple):
-    """What was recorded: ``samples`` (n,), from -1 to 1, ``rate`` of them a second."""
+    """A mono recording: ``samples`` (n,) from -1 to 1, at ``rate`` samples per second."""
 
     samples: npt.NDArray[np.float32]
     rate: int
 
 
 def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound:
-    """A sound file -> its samples, the mean of its channels; DataError, naming the file, if it
-    cannot be read.
+    """Decode a sound file to mono samples, the mean of its channels.
 
-    ``name``: what bytes, or a file that is open already, are called.
+    ``name`` stands for the file in error messages. Raises DataError, naming the file, if it cannot
+    be read.
     """
-    import soundfile  # noqa: PLC0415 -- it takes a while, and who reads no sounds needs it not
+    import soundfile  # noqa: PLC0415 -- slow to import, and needed for sounds only
 
-    path = name_in_errors(file, name, "sound")
+    path = display_name(file, name, "sound")
     try:
-        # What decodes the bytes gets no name, so that it can open no other file.
+        # The decoder gets bytes, not a name, so that it can open no other file.
         content = read_content(file, "sound file", LARGEST_FILE, "cut the sound into pieces first")
         return _decoded(content, soundfile.SoundFile)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except MemoryError:
         raise
-    except Exception:  # what libsndfile has to say is of many kinds
+    except Exception:  # libsndfile raises many kinds
         kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
         raise DataError(
             f"{path}: cannot be read as a sound; it may be empty, cut short or of another kind "
@@ -94,8 +94,8 @@ def _check_header(rate: int, channels: int, frames: int) -> None:
 
 
 def _peak(sound: Any) -> float:
-    """The loudest sample of an open file of floating point numbers, 1 at least: they may be beyond
-    it, where others would be cut off."""
+    """The peak of an open floating-point file, at least 1: unlike integers, floats are not clipped
+    at 1."""
     peak = 1.0
     while len(block := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
         peak = max(peak, float(np.abs(_finite(block)).max()))
@@ -104,7 +104,7 @@ def _peak(sound: Any) -> float:
 
 
 def _blocks(sound: Any, peak: float) -> Iterator[npt.NDArray[np.float32]]:
-    """The samples of an open file as shares of its ``peak``, block by block, in one channel."""
+    """The mono samples of an open file as fractions of its ``peak``, block by block."""
     left = sound.frames
     while left > 0:
         wanted = min(left, max(1, _BLOCK // sound.channels))
@@ -116,11 +116,11 @@ def _blocks(sound: Any, peak: float) -> Iterator[npt.NDArray[np.float32]]:
 
 
 def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(n, channels) -> their mean (n,) as 16-bit samples have it.
+    """The mean of the channels (n, channels), rounded to 16-bit samples (n,).
 
-    What decoders make of MP3 and Ogg differs in its last bits between processors. Rounded to whole
-    multiples of 2**-15 it hardly ever does, and what was recorded in 16 bits stays as it is. The
-    channels' sum is exact in float32, and so is the same in any order.
+    Decoded MP3 and Ogg samples differ in their last bits between processors. Rounding to multiples
+    of 2**-15 removes nearly all differences and keeps 16-bit recordings unchanged. The sum of the
+    channels is exact in float32, so its order does not matter.
     """
     channels = round_to_16_bit(_finite(block))
     total = channels[:, 0]
@@ -136,5 +136,5 @@ def _finite(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def round_to_16_bit(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """The nearest samples that 16 bits can hold: whole multiples of 2**-15 from -1 to 1."""
+    """Round to the nearest 16-bit samples: multiples of 2**-15 from -1 to 1."""
     return np.asarray(np.rint(np.clip(samples, -1, 1) * _STEPS) / _STEPS, np.float32)

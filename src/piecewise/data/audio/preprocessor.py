@@ -1,8 +1,7 @@
-"""How a sound becomes a network's input: decided once from the training sounds, then fixed.
+"""Audio preprocessing: a sound becomes a mel spectrogram in decibels, the deck's picture of it.
 
-A sound becomes the deck's picture: rows are bands of tones, the highest on top, columns are steps
-in time, and a cell is the lighter the stronger its tones are then. So all that is known of
-pictures holds of sounds.
+Rows are frequency bands, the highest on top; columns are steps in time; a cell is lighter the
+stronger its band is at that time. So a sound is an image to a network.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from .spectrogram import LOWEST_HERTZ, band_powers, highest_hertz, mel_corners, 
 Pictures = npt.NDArray[np.uint8]
 
 RATES = (8_000, 16_000)
-"""Samples a second that a net can be made for; sounds of other rates are resampled."""
+"""Sample rates of a network's input, in Hz; sounds of other rates are resampled."""
 BANDS = 40
 MOST_STEPS = 96
 
@@ -33,19 +32,37 @@ _HOP = Integer(16, 4_096)
 _BANDS = Integer(1, 256)
 _STEPS = Integer(1, 4_096)
 _FIELDS = ("modality", "shape", "rate", "hop")
-_QUIET = 10**-3.5  # of the loudest step's power: what is less, at both ends, is no part of a sound
-_FLOOR = -70.0  # decibels below the loudest cell that become byte 0
-_NOTHING = 1e-12  # a power that no sample of 16 bits makes: what roundings leave behind
-_SHARE = 19, 20  # of the training sounds are seen whole, however they are shifted
-_LONG = 1.5  # times what is looked at: then it is said
+_QUIET = 10**-3.5  # of the loudest step's power; quieter steps at both ends are trimmed
+_FLOOR = -70.0  # decibels relative to the loudest cell that become byte 0
+_SILENCE = 1e-12  # a power below that of any 16-bit sample: rounding errors
+_FITTING = 19, 20  # of the training sounds fit completely, even when shifted
+_LONG = 1.5  # times the input's length; longer sounds get a warning
 
 
 @dataclass(frozen=True)
 class AudioPreprocessor(Preprocessor):
-    """What is done to every sound.
+    """Preprocessing of sounds into mel spectrograms, uint8 (1, bands, steps).
 
-    ``shape``: 1, bands, steps. ``rate``: samples a second, 8,000 or 16,000. ``hop``: samples from
-    one step to the next.
+    Parameters
+    ----------
+    shape : (int, int, int)
+        1, the number of mel bands and the number of time steps.
+    rate : {8000, 16000}
+        The sample rate in Hz.
+    hop : int, default 128
+        Samples from one step to the next.
+
+    Raises
+    ------
+    LimitError
+        If a value is outside its limits.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> preprocessor = pw.AudioPreprocessor((1, 40, 64))
+    >>> preprocessor.description
+    'sounds at 8,000 Hz, 40 bands of 60 to 3,900 Hz x 64 steps of 16 ms (1.0 s)'
     """
 
     modality: ClassVar[str] = "sounds"
@@ -67,32 +84,32 @@ class AudioPreprocessor(Preprocessor):
 
     @property
     def kind(self) -> str:
-        """What is prepared."""
+        """Always "sounds"."""
         return "sounds"
 
     @property
     def background(self) -> str:
-        """Silence is dark."""
+        """Always "dark": silence is byte 0."""
         return "dark"
 
     @property
     def bands(self) -> int:
-        """Rows."""
+        """The number of mel bands (rows)."""
         return self.shape[1]
 
     @property
     def frames(self) -> int:
-        """Columns: steps in time."""
+        """The number of time steps (columns)."""
         return self.shape[2]
 
     @property
     def window(self) -> int:
-        """How many samples a step looks at: a power of two, twice the hop or somewhat more."""
+        """The samples of a Fourier window: a power of two, at least twice the hop."""
         return 1 << (2 * self.hop - 1).bit_length()
 
     @property
     def description(self) -> str:
-        """The preparation in words."""
+        """A one-line description of the preprocessing."""
         step = 1000 * self.hop / self.rate
         return (
             f"sounds at {self.rate:,} Hz, {self.bands} bands of {LOWEST_HERTZ:,.0f} to "
@@ -102,47 +119,56 @@ class AudioPreprocessor(Preprocessor):
 
     @staticmethod
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound:
-        """A sound file; DataError, naming it, if it cannot be read."""
+        """Decode a sound file; DataError, naming it, if it cannot be read."""
         return read_sound(file, name)
 
     @staticmethod
-    def size(given: Sound) -> tuple[float, float]:
-        return 1, len(given.samples) / given.rate
+    def size(sound: Sound) -> tuple[float, float]:
+        return 1, len(sound.samples) / sound.rate
 
     def transform(self, sound: Sound) -> Pictures:
-        """A sound of any rate and length -> bytes (1, bands, frames), 255 its loudest cell.
+        """Preprocess one sound.
 
-        What is quiet at both ends is left out. What is shorter than the frames stands in the
-        middle of them; of what is longer, the stretch with most in it is looked at.
+        Silence at both ends is trimmed. A short sound is centred; of a long sound, the window with
+        the most power is used.
+
+        Parameters
+        ----------
+        sound : Sound
+            Samples of any rate and length.
+
+        Returns
+        -------
+        uint8 array (1, bands, frames)
+            Decibels, scaled so that the loudest cell is 255.
         """
-        fitted = np.zeros(self.shape, np.uint8)
+        spectrogram = np.zeros(self.shape, np.uint8)
         powers = self._powers(sound)
-        start, end, left = self._stretch(powers)
+        start, end, left = self._window_of(powers)
         if start == end:
-            return fitted
+            return spectrogram
         powers = powers[::-1, start:end]
         ratios = powers / powers.max()  # twice as loud gives the same ratios, to the last bit
         levels = 255 - to_decibels(ratios, _FLOOR) * (255 / _FLOOR)
-        fitted[0, :, left : left + end - start] = np.rint(levels).astype(np.uint8)
-        return fitted
+        spectrogram[0, :, left : left + end - start] = np.rint(levels).astype(np.uint8)
+        return spectrogram
 
     def first_step(self, sound: Sound) -> int:
-        """Where the first column that `fit` makes of a sound stands in it, in steps from its
-        beginning; below 0 where a short sound has quiet put before it. Step n is centred on sample
-        n * hop. 0 for silence."""
-        start, _, left = self._stretch(self._powers(sound))
+        """The time step of the sound in the first column of `transform`; negative if a short sound
+        is padded. Step n is centred on sample n * hop. 0 for silence."""
+        start, _, left = self._window_of(self._powers(sound))
         return start - left
 
     @property
     def hertz(self) -> list[tuple[float, float]]:
-        """The tones from which to which each row listens, the highest on top. Rows overlap: each
-        listens most in the middle (on the mel scale), where the next ones begin."""
+        """The lowest and highest frequency of each row in Hz, the highest row first. Bands overlap:
+        each is most sensitive in its middle (on the mel scale), where its neighbours begin."""
         corners = mel_corners(self.rate, self.bands).tolist()
         return list(zip(corners, corners[2:], strict=False))[::-1]
 
-    def _stretch(self, powers: Float64) -> tuple[int, int, int]:
-        """The steps of powers (bands, steps) that are looked at, from the first to before the
-        last, and the column where they begin; no steps in silence."""
+    def _window_of(self, powers: Float64) -> tuple[int, int, int]:
+        """The first step of powers (bands, steps) that is used, the step after the last, and the
+        column of the first; an empty range for silence."""
         start, end = _extent(powers)
         if start == end:
             return 0, 0, 0
@@ -150,14 +176,14 @@ class AudioPreprocessor(Preprocessor):
         return start, end, (self.frames - (end - start)) // 2
 
     def warning(self, sound: Sound) -> str | None:
-        """What makes an answer about a sound doubtful, in words."""
+        """Why a prediction for a sound is doubtful; None if it is not."""
         start, end = _extent(self._powers(sound))
         if start == end:
             return "there is no sound in it"
         if end - start <= _LONG * self.frames:
             return None
         long, most = ((n * self.hop) / self.rate for n in (end - start, self.frames))
-        return f"it lasts {long:.1f} s, of which the strongest {most:.1f} s are looked at"
+        return f"it lasts {long:.1f} s, of which the loudest {most:.1f} s are used"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
@@ -170,19 +196,19 @@ class AudioPreprocessor(Preprocessor):
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> AudioPreprocessor:
-        """The preparation that `to_json` wrote, for a network of this input shape."""
+        """The preprocessor that `to_json` wrote, for a network of this input shape."""
         if (
             not isinstance(value, dict)
             or set(value) != set(_FIELDS)
             or value["modality"] != "sounds"
         ):
-            raise DataError(f"preparation: got {shown(value)}, wanted {', '.join(_FIELDS)}")
+            raise DataError(f"preprocessing: got {shown(value)}, wanted {', '.join(_FIELDS)}")
         if value["shape"] != list(shape):
-            raise DataError(f"preparation: got {shown(value['shape'])}, wanted {list(shape)}")
+            raise DataError(f"preprocessing: got {shown(value['shape'])}, wanted {list(shape)}")
         try:
             return cls(shape, value["rate"], value["hop"])
         except LimitError as error:
-            raise DataError(f"preparation: {error}") from None
+            raise DataError(f"preprocessing: {error}") from None
 
     def _powers(self, sound: Sound) -> Float64:
         samples = resample(sound, self.rate)
@@ -190,18 +216,18 @@ class AudioPreprocessor(Preprocessor):
 
 
 def fit_audio_preprocessor(sounds: Iterable[Sound]) -> AudioPreprocessor:
-    """The preparation for sounds of any rates and lengths, looked at one by one.
+    """Fit a preprocessor to sounds of any rates and lengths, read one by one.
 
-    16,000 samples a second if at least half of them have as many, else 8,000. Steps of 16 ms, or
-    of twice that, and so on, until 19 of 20 sounds, without the quiet at their ends, are not
-    longer than two thirds of `MOST_STEPS`; then as many steps as these need, and half of that
-    again: with quiet around it, a sound can be shifted, and nets know new speakers better.
+    The rate is 16,000 Hz if at least half of the sounds have that rate or a higher one, else 8,000
+    Hz. A step is 16 ms, doubled until 95 % of the trimmed sounds need at most two thirds of
+    `MOST_STEPS`. The number of steps is what these need and half of that again: the padding lets
+    augmentation shift sounds, which improves accuracy on new speakers.
     """
-    looks = [_look(sound) for sound in sounds]
-    rate = RATES[2 * sum(look[0] for look in looks) >= len(looks)] if looks else RATES[0]
-    lengths = sorted(look[1] for look in looks if look[1])
-    part, whole = _SHARE
-    long = lengths[(part * len(lengths) + whole - 1) // whole - 1] if lengths else 1
+    stats = [_stats(sound) for sound in sounds]
+    rate = RATES[2 * sum(one[0] for one in stats) >= len(stats)] if stats else RATES[0]
+    lengths = sorted(one[1] for one in stats if one[1])
+    fit, of = _FITTING
+    long = lengths[(fit * len(lengths) + of - 1) // of - 1] if lengths else 1
     hop = 16 * rate // 1_000
     while 3 * long > 2 * MOST_STEPS and 2 * hop <= _HOP.high:
         long, hop = (long + 1) // 2, 2 * hop
@@ -209,8 +235,8 @@ def fit_audio_preprocessor(sounds: Iterable[Sound]) -> AudioPreprocessor:
     return AudioPreprocessor((1, BANDS, frames), rate, hop)
 
 
-def _look(sound: Sound) -> tuple[bool, int]:
-    """Whether a sound is worth 16,000 samples a second; how many steps of 16 ms it is long."""
+def _stats(sound: Sound) -> tuple[bool, int]:
+    """Whether a sound has at least 16,000 samples per second, and its trimmed length in steps."""
     fast = sound.rate >= RATES[1]
     start, end = _extent(AudioPreprocessor((1, BANDS, 1), RATES[0], 128)._powers(sound))
     return fast, end - start
@@ -219,30 +245,30 @@ def _look(sound: Sound) -> tuple[bool, int]:
 def resample(sound: Sound, rate: int) -> npt.NDArray[np.float32]:
     """The samples (n,) at another rate.
 
-    Worked out in float64 and rounded to whole multiples of 2**-15, as `read_sound` gives them:
-    soxr adds in an order that the processor chooses, and this is far coarser than what that does.
+    Computed in float64 and rounded to 16-bit samples, as `read_sound` returns them. soxr's order of
+    addition depends on the processor; rounding is far coarser than the differences.
     """
     if sound.rate == rate:
         return sound.samples
-    import soxr  # noqa: PLC0415 -- sounds that have the rate already need it not
+    import soxr  # noqa: PLC0415 -- not needed by sounds that have the rate already
 
     wide = soxr.resample(sound.samples.astype(np.float64), sound.rate, rate, quality="VHQ")
     return round_to_16_bit(wide)
 
 
 def _extent(powers: Float64) -> tuple[int, int]:
-    """The first step of powers (bands, frames) that is no silence, and the one after the last; the
-    same number twice if there is none."""
+    """The first step of powers (bands, frames) that is not silent, and the step after the last; an
+    empty range if all are silent."""
     totals = np.add.accumulate(powers, axis=0)[-1]
     loudest = totals.max()
-    if loudest < _NOTHING:
+    if loudest < _SILENCE:
         return 0, 0
     loud = np.flatnonzero(totals >= loudest * _QUIET)
     return int(loud[0]), int(loud[-1]) + 1
 
 
 def _strongest(powers: Float64, start: int, end: int, most: int) -> tuple[int, int]:
-    """The ``most`` steps in a row, of those from ``start`` to ``end``, that hold most power; the
+    """The range of ``most`` consecutive steps from ``start`` to ``end`` with the most power; the
     first of equals."""
     if end - start <= most:
         return start, end

@@ -1,1 +1,1 @@
-"""Pictures: from files to bytes, and from bytes to what a net takes."""
+"""Images: decoding files, and preprocessing pixels into the input of a network."""

@@ -1,7 +1,7 @@
-"""Picture files as bytes, before anything decodes them: of which kind, whole, and which way up.
+"""Image containers: format, completeness and EXIF orientation, checked before decoding.
 
-What is not needed for the pixels (texts, colour profiles, further frames) is where broken and
-malicious files differ most; here it is passed over, or counted.
+Data that the pixels do not need (texts, colour profiles, further frames) are the usual way to
+attack a decoder; here they are removed or limited.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import NamedTuple
 from ...core.errors import DataError
 
 MOST_SCANS = 100
-"""Of one JPEG, which each go over the whole picture; a progressive one has about ten."""
+"""Of one JPEG; each scan covers the whole image, and a progressive JPEG has about ten."""
 MOST_CHUNKS = 100_000
-"""Of one PNG, and segments of one JPEG before its first scan; the largest file there may be, in
-chunks of the usual 8 KiB, has fewer."""
+"""Chunks of one PNG, and segments of one JPEG before its first scan. The largest accepted file in
+the usual chunks of 8 KiB has fewer."""
 
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-_FIRST = {
+_SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
     b"GIF87a": "GIF",
@@ -29,15 +29,15 @@ _FIRST = {
     b"BM": "BMP",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",  # more than 4 GB could be in it
+    b"II+\0": "TIFF",  # BigTIFF
     b"MM\0+": "TIFF",
     **{b"P%d" % number: "PPM" for number in range(1, 7)},
 }
 
 
 def detect_format(content: bytes) -> str | None:
-    """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM or HEIF, by the first bytes; None if it is none."""
-    for first, kind in _FIRST.items():
+    """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM or HEIF, by the signature; None for other formats."""
+    for first, kind in _SIGNATURES.items():
         if content.startswith(first):
             return kind
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
@@ -48,8 +48,8 @@ def detect_format(content: bytes) -> str | None:
 
 
 class Png(NamedTuple):
-    """What pixels come from: the chunks needed, the EXIF data, and the level or colour (as 8 bits,
-    grey of 16 bits as 16) that is transparent."""
+    """The chunks that decoding needs, the EXIF data, and the transparent grey level or colour (of 8
+    bits each, or one grey level of 16 bits)."""
 
     content: bytes
     exif: bytes
@@ -60,8 +60,8 @@ _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
 def strip_png(content: bytes) -> Png:
-    """A PNG without its texts, profiles and animation; ValueError if a chunk that is needed is
-    damaged or cut short, DataError if there are more than `MOST_CHUNKS`."""
+    """A PNG without texts, profiles and animation; ValueError if a needed chunk is damaged or
+    truncated, DataError if there are more than `MOST_CHUNKS`."""
     view, exif, clear = memoryview(content), b"", b""
     kept = [view[:8]]
     for kind, at, after in _chunks(content):
@@ -73,15 +73,15 @@ def strip_png(content: bytes) -> Png:
             clear = bytes(body) if kind == b"tRNS" else clear
         elif kind == b"eXIf":
             exif = bytes(body)
-        elif not kind[0] & 32:  # the picture is not to be understood without it
+        elif not kind[0] & 32:  # a critical chunk
             raise ValueError("a chunk that is not known")
     if len(content) < 26:
         raise ValueError("no header")
-    return Png(b"".join(kept), exif, _clear(clear, *content[24:26]))
+    return Png(b"".join(kept), exif, _transparent_level(clear, *content[24:26]))
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of each chunk of a PNG; ValueError if one is cut short."""
+    """Type, start and end of each chunk of a PNG; ValueError if one is truncated."""
     at = 8
     for _ in range(MOST_CHUNKS):
         kind, after = content[at + 4 : at + 8], at + 12 + int.from_bytes(content[at : at + 4])
@@ -100,8 +100,8 @@ def _too_many(what: str) -> DataError:
     )
 
 
-def _clear(levels: bytes, depth: int, colour: int) -> int | tuple[int, ...] | None:
-    """The transparent level of a grey PNG, or colour of one in colour, as its pixels are read."""
+def _transparent_level(levels: bytes, depth: int, colour: int) -> int | tuple[int, ...] | None:
+    """The transparent grey level or colour of a PNG, at the bit depth of the decoded pixels."""
     if not levels or colour not in {0, 2}:
         return None
     if depth not in {1, 2, 4, 8, 16} or len(levels) < (2 if colour == 0 else 6):
@@ -114,20 +114,20 @@ def _clear(levels: bytes, depth: int, colour: int) -> int | tuple[int, ...] | No
 
 _START, _END, _SCAN, _COMMENT, _EXIF = 0xD8, 0xD9, 0xDA, 0xFE, 0xE1
 _PASSED_OVER = (_COMMENT, *(0xE0 + number for number in range(1, 16) if number != 14))
-"""Notes of cameras and programs; all but the first, JFIF's, and Adobe's, which tell of colours."""
+"""Application segments and comments, except JFIF's and Adobe's, which describe the colours."""
 
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-"""What a segment, or a scan's end, begins with: no stuffing, no filling, and no marker that stands
-alone, which decoders pass over as well."""
+"""The start of a segment, or the end of a scan: not a stuffed or fill byte, and not a marker
+without a segment, which decoders skip, too."""
 
 
 def strip_jpeg(content: bytes) -> tuple[bytes, bytes]:
-    """A JPEG without profiles, further pictures and other notes before its first scan, and its EXIF
-    data; ValueError if there is no scan, DataError if it has more than `MOST_CHUNKS` segments.
+    """A JPEG without profiles, thumbnails and comments before its first scan, and its EXIF data;
+    ValueError if there is no scan, DataError if there are more than `MOST_CHUNKS` segments.
 
-    All before the scan is gone over as decoders do. Had anything strange on the way ended that,
-    whatever follows would be kept.
+    Segments are parsed as decoders parse them: stopping at an unknown one would keep everything
+    after it.
     """
     view, exif, at = memoryview(content), b"", 2
     kept = [view[:2]]
@@ -147,7 +147,7 @@ def strip_jpeg(content: bytes) -> tuple[bytes, bytes]:
 
 
 def count_scans(content: bytes) -> int:
-    """How many scans a JPEG has, as far as it is whole; what follows its end does not count."""
+    """The number of scans of a JPEG, up to its end or where it is truncated."""
     at, scans = 2, 0
     while (found := _MARKER.search(content, at)) and found[0][1] != _END:
         scans += found[0][1] == _SCAN
@@ -156,7 +156,7 @@ def count_scans(content: bytes) -> int:
 
 
 def has_too_many_scans(content: bytes) -> bool:
-    """Whether a JPEG has more scans than any is meant to have."""
+    """Whether a JPEG has more than `MOST_SCANS` scans."""
     return content.count(b"\xff\xda") > MOST_SCANS and count_scans(content) > MOST_SCANS
 
 
@@ -164,8 +164,7 @@ _ORIENTATION, _SHORT, _LONG = 274, 3, 4
 
 
 def orientation(exif: bytes) -> int:
-    """Which way up a picture is, 1 (as it lies) to 8, by its EXIF data; 1 if they say nothing or
-    are broken: that is no reason not to see the picture."""
+    """The EXIF orientation, 1 (upright) to 8; 1 if it is missing or the EXIF data are broken."""
     tags = exif.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tags[:4])
     if order is None:
@@ -176,8 +175,10 @@ def orientation(exif: bytes) -> int:
         for at in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind = struct.unpack_from(f"{order}HH", tags, at)
             if tag == _ORIENTATION and kind in {_SHORT, _LONG}:
-                (way,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), tags, at + 8)
-                return way if 1 <= way <= 8 else 1
+                (value,) = struct.unpack_from(
+                    order + ("H" if kind == _SHORT else "I"), tags, at + 8
+                )
+                return value if 1 <= value <= 8 else 1
     except struct.error:
         pass
     return 1
@@ -187,19 +188,19 @@ _EXTENT = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
 
 
 def heif_size(content: bytes) -> tuple[int, int]:
-    """Columns and rows of the largest picture in a HEIC or HEIF, as its header says: that of the
-    main one may be cut out of it only after it has been unpacked."""
+    """Columns and rows of the largest image in a HEIC or HEIF, from its header: the primary image
+    may be a crop of it, made after decoding."""
     sizes = [(int.from_bytes(one), int.from_bytes(two)) for one, two in _EXTENT.findall(content)]
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
 def webp_sizes(content: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Columns and rows of an animated WebP, and of its first frame; None if it is not animated."""
+    """Columns and rows of an animated WebP and of its first frame; None if it is not animated."""
     frame = content.find(b"ANMF", 30)
     if content[12:16] != b"VP8X" or frame < 0:
         return None
-    whole, first = (
+    canvas, first = (
         [int.from_bytes(content[at : at + 3], "little") + 1 for at in (start, start + 3)]
         for start in (24, frame + 14)
     )
-    return (whole[0], whole[1]), (first[0], first[1])
+    return (canvas[0], canvas[1]), (first[0], first[1])

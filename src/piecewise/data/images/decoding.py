@@ -1,4 +1,4 @@
-"""Picture files to arrays of bytes."""
+"""Image decoding: PNG, JPEG, GIF, BMP, WebP, TIFF, PPM and HEIC files to pixel arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ...core.errors import DataError
-from ..file_bytes import name_in_errors, read_content
+from ..file_bytes import display_name, read_content
 from .containers import (
     MOST_SCANS,
     detect_format,
@@ -29,32 +29,33 @@ SUFFIXES = (
     ".heif",
 )  # fmt: skip
 MOST_PIXELS = 64_000_000
-"""Of one picture; checked against its header before any pixel is unpacked."""
+"""Of one image; its header is checked before any pixel is decoded."""
 LARGEST_FILE = 512 << 20
-"""Bytes of one picture file; checked before it is read."""
+"""Bytes of one image file; checked before it is read."""
 
-_BAND = 1 << 21  # pixels that are converted at a time, so that copies of a large picture are small
-_SPARE = 1 << 22  # pixels that may be unpacked though they are not the picture's
-_FRACTIONS = 1.01  # what was resized or averaged may be a little above 1
+_BAND = 1 << 21  # pixels converted at a time, to limit temporary memory
+_MOST_EXTRA = 1 << 22  # pixels that may be decoded though they lie outside the image
+_FRACTIONS = 1.01  # resizing and averaging may exceed 1 a little
 _GREY_MODES = ("1", "L", "LA")
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Pixels:
-    """A picture file -> (rows, columns, 1 or 3), turned as its EXIF data says, transparency on
-    white, the first frame of several; DataError, naming the file, if it cannot be read.
+    """Decode an image file to uint8 pixels (rows, columns, 1 or 3).
 
-    ``name``: what bytes, or a file that is open already, are called.
+    The EXIF orientation is applied, transparency is blended with white, and of an animation the
+    first frame is read. ``name`` stands for the file in error messages. Raises DataError, naming
+    the file, if it cannot be read.
     """
-    path = name_in_errors(file, name, "picture")
+    path = display_name(file, name, "picture")
     try:
         content = read_content(file, "picture file", LARGEST_FILE, "make the picture smaller first")
         kind = detect_format(content)
         if kind is None:
             raise _unknown(content)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on files that it reads all the same
+            warnings.simplefilter("ignore")  # Pillow warns about files that it can read
             return _picture(content, kind)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -69,7 +70,7 @@ def _unknown(content: bytes) -> DataError:
 
 
 def _picture(content: bytes, kind: str) -> Pixels:
-    """The pixels of a file of a known kind; DataError if they cannot be had."""
+    """The pixels of a file of a known format; DataError if it cannot be decoded."""
     try:
         if kind == "HEIF":
             return _pixels(_heif(content))
@@ -78,7 +79,7 @@ def _picture(content: bytes, kind: str) -> Pixels:
         raise
     except Image.DecompressionBombError:  # far too large; Pillow does not say how large
         raise _too_large("too many") from None
-    except Exception:  # what decoders raise for broken files is of many kinds
+    except Exception:  # broken files make decoders raise many kinds
         raise DataError(
             f"cannot be read as a picture: this {kind} file is cut short, damaged or of a rare "
             "form; copy it again, or save it as a PNG"
@@ -86,9 +87,9 @@ def _picture(content: bytes, kind: str) -> Pixels:
 
 
 def _by_pillow(content: bytes, kind: str) -> Pixels:
-    exif, clear = b"", None
+    exif, transparent = b"", None
     if kind == "PNG":
-        content, exif, clear = strip_png(content)
+        content, exif, transparent = strip_png(content)
     elif kind == "JPEG":
         if has_too_many_scans(content):
             raise DataError(
@@ -102,11 +103,11 @@ def _by_pillow(content: bytes, kind: str) -> Pixels:
         if kind == "TIFF":
             _check_tiles(image)
         image.load()
-        if clear is not None:  # Pillow's own is not brought to the depth that pixels are read at
-            image.info["transparency"] = clear
+        if transparent is not None:  # Pillow's own value has another bit depth than the pixels
+            image.info["transparency"] = transparent
         if kind == "WEBP":
             exif = image.info.get("exif", b"")
-        return _upright(_pixels(image), orientation(exif))
+        return _apply_orientation(_pixels(image), orientation(exif))
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -121,9 +122,9 @@ def _too_large(got: str) -> DataError:
 
 
 def _check_tiles(image: Any) -> None:
-    """Refuse a small TIFF of large tiles: each is unpacked whole."""
+    """Refuse a small TIFF with large tiles: a tile is decoded completely."""
     columns, rows = (image.tag_v2.get(tag, 0) for tag in (322, 323))
-    if columns * rows > max(_SPARE, 4 * image.width * image.height):
+    if columns * rows > max(_MOST_EXTRA, 4 * image.width * image.height):
         raise DataError(
             f"{image.width}x{image.height} pixels in tiles of {columns}x{rows}; save it again, "
             "without tiles"
@@ -131,13 +132,13 @@ def _check_tiles(image: Any) -> None:
 
 
 def _check_frame(content: bytes) -> None:
-    """Refuse a small first frame on a large empty canvas, which is filled and copied for it."""
+    """Refuse a small first frame on a large canvas, which would be allocated for it."""
     sizes = webp_sizes(content)
     if sizes is None:
         return
     _check_size(sizes[0])
     (columns, rows), first = sizes
-    if columns * rows > max(_SPARE, 4 * first[0] * first[1]):
+    if columns * rows > max(_MOST_EXTRA, 4 * first[0] * first[1]):
         raise DataError(
             f"a first frame of {first[0]}x{first[1]} in {columns}x{rows} pixels; save its first "
             "frame alone, as a PNG"
@@ -145,10 +146,10 @@ def _check_frame(content: bytes) -> None:
 
 
 def _heif(content: bytes) -> Image.Image:
-    """The main picture of a HEIC or HEIF file, turned already."""
+    """The primary image of a HEIC or HEIF file, its orientation applied."""
     try:
-        # An extra, which takes long to load. It is not made known to Pillow: what that reads, and
-        # how, is the same whether it is installed or not.
+        # An optional dependency, slow to import. It is not registered with Pillow, so that Pillow
+        # reads the same files in the same way whether it is installed or not.
         import pillow_heif  # noqa: PLC0415
     except ImportError:
         raise DataError(
@@ -161,21 +162,21 @@ def _heif(content: bytes) -> Image.Image:
     return image
 
 
-def _upright(pixels: Pixels, way: int) -> Pixels:
-    """Pixels turned and mirrored as one of the eight ways of EXIF says."""
-    if way >= 5:
+def _apply_orientation(pixels: Pixels, orientation: int) -> Pixels:
+    """Apply one of the eight EXIF orientations."""
+    if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
-    if way in {3, 4, 7, 8}:
+    if orientation in {3, 4, 7, 8}:
         pixels = pixels[::-1]
-    if way in {2, 3, 6, 7}:
+    if orientation in {2, 3, 6, 7}:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
 
 
 def _pixels(image: Image.Image) -> Pixels:
-    """The bytes of a picture that is loaded, (rows, columns, 1 or 3)."""
+    """The pixels of a loaded image, uint8 (rows, columns, 1 or 3)."""
     if image.mode.startswith("I") or image.mode == "F":
-        return _shrunk_to_bytes(np.asarray(image), image.info.get("transparency"))
+        return _to_bytes(np.asarray(image), image.info.get("transparency"))
     rows = max(1, _BAND // image.width)
     if image.height <= rows:
         return _band(image)
@@ -201,26 +202,26 @@ def _band(image: Image.Image) -> Pixels:
     return np.asarray(image).reshape(image.height, image.width, -1)
 
 
-def _shrunk_to_bytes(levels: npt.NDArray[Any], clear: object) -> Pixels:
-    """Grey levels of more than 8 bits -> bytes, the level ``clear`` white."""
+def _to_bytes(levels: npt.NDArray[Any], transparent: object) -> Pixels:
+    """Scale grey levels of more than 8 bits to bytes; ``transparent`` becomes white."""
     finite = levels[np.isfinite(levels)] if levels.dtype.kind == "f" else levels
-    white = _white(float(finite.max(initial=0)), levels.dtype.kind == "f")
+    white = _white_level(float(finite.max(initial=0)), levels.dtype.kind == "f")
     pixels = np.empty((*levels.shape, 1), np.uint8)
     rows = max(1, _BAND // levels.shape[1])
     for top in range(0, len(levels), rows):
-        part = levels[top : top + rows]
-        wide = np.nan_to_num(part.astype(np.float64), posinf=white)
-        shrunk = np.rint(np.clip(wide, 0, white) * 255 / white)
-        if clear is not None:
-            shrunk[part == clear] = 255
-        pixels[top : top + rows, :, 0] = shrunk
+        block = levels[top : top + rows]
+        wide = np.nan_to_num(block.astype(np.float64), posinf=white)
+        scaled = np.rint(np.clip(wide, 0, white) * 255 / white)
+        if transparent is not None:
+            scaled[block == transparent] = 255
+        pixels[top : top + rows, :, 0] = scaled
     return pixels
 
 
-def _white(highest: float, fractions: bool) -> float:
-    """The level that is white: 1 for fractions, else the highest number of the fewest bits that
-    hold what there is, 8, 12, 16, 20 and so on. Cameras and scanners of 12 bits write them as 16,
-    unscaled; by 16 bits all of it would be nearly black."""
+def _white_level(highest: float, fractions: bool) -> float:
+    """The level of white: 1 for fractions, else the largest number of 8, 12, 16, 20... bits, the
+    fewest that hold the highest level. 12-bit cameras and scanners write 16-bit files without
+    scaling; white at 16 bits would make these nearly black."""
     if fractions and highest <= _FRACTIONS:
         return 1.0
     white = 255.0

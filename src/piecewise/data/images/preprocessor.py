@@ -1,4 +1,4 @@
-"""Pictures as a network takes them: size, colour, ground."""
+"""Image preprocessing: resizing, colour or grey, and a uniform background for drawings."""
 
 from __future__ import annotations
 
@@ -20,23 +20,43 @@ from .decoding import read_picture
 
 Pictures = npt.NDArray[np.uint8]
 
-_GROUNDS = Choice(("dark", "light", "any"))
+_BACKGROUNDS = Choice(("dark", "light", "any"))
 _MARGIN = Real(0.0, 0.45)
 RESIZES = Choice(("pad", "crop", "stretch"))
 LONGEST_SIDE = {"drawings": 32, "photos": 64}
-"""That pictures are brought to where nothing is said."""
-_BLOCK = 1_000  # pictures aligned at a time, so that what is worked out on the way stays small
+"""The default longer side, in pixels."""
+_BLOCK = 1_000  # images processed at a time, to limit temporary memory
 
 
 @dataclass(frozen=True)
 class ImagePreprocessor(Preprocessor):
-    """What is done to every picture.
+    """Preprocessing of image files into network inputs, uint8 (C, H, W).
 
-    ``shape``: channels (1 grey, 3 colour), rows, columns. ``ground``: what drawings stand on,
-    "dark" or "light"; "any" for photos. ``margin``: the share of a side left free on each side
-    when a drawing of another size is brought to this one; 0 for photos. ``resize``: how a photo
-    comes into a frame of other proportions: "pad" (whole, the rest of the frame black), "crop" (the
-    frame full, what is left over cut away on both sides), "fit" (whole, its proportions changed).
+    Parameters
+    ----------
+    shape : (int, int, int)
+        Channels (1 for grey, 3 for colour), rows and columns of the input, in pixels.
+    background : {"any", "dark", "light"}
+        The background of drawings; "any" for photos.
+    margin : float, default 0
+        For drawings: the fraction of the side that stays empty on each side of the ink when a
+        drawing of another size is resized.
+    resize : {"pad", "crop", "stretch"}
+        How photos of other proportions are resized: "pad" adds a black border, "crop" cuts off
+        the edges, "stretch" changes the proportions.
+
+    Raises
+    ------
+    LimitError
+        If a value is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import piecewise as pw
+    >>> preprocessor = pw.ImagePreprocessor((1, 8, 8))
+    >>> preprocessor.transform(np.zeros((20, 30, 3), np.uint8)).shape
+    (1, 8, 8)
     """
 
     modality: ClassVar[str] = "pictures"
@@ -49,25 +69,25 @@ class ImagePreprocessor(Preprocessor):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(input_shape(self.shape)))
-        _GROUNDS.check(self.background)
+        _BACKGROUNDS.check(self.background)
         _MARGIN.check(self.margin)
         RESIZES.check(self.resize)
 
     @property
     def kind(self) -> str:
-        """What is prepared: "drawings", ink on a plain ground, or "photos"."""
+        """The kind of image: "drawings" (ink on a plain background) or "photos"."""
         return "photos" if self.background == "any" else "drawings"
 
     @property
     def description(self) -> str:
         channels, height, width = self.shape
         colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
-        where = (
-            f"on a {self.background} ground"
+        how = (
+            f"on a {self.background} background"
             if self.background != "any"
-            else f"brought by {self.resize}"
+            else f"resized by {self.resize}"
         )
-        return f"{channels}x{height}x{width}: {colour} {self.kind} {where}"
+        return f"{channels}x{height}x{width}: {colour} {self.kind} {how}"
 
     @staticmethod
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Pictures:
@@ -84,37 +104,51 @@ class ImagePreprocessor(Preprocessor):
         return self.align(np.ascontiguousarray(stacks))
 
     def transform(self, picture: Pictures) -> Pictures:
-        """A picture (rows, columns, channels) of any size -> (C, H, W) of this preparation's.
+        """Preprocess one image.
 
-        A drawing of another size: its ink is cut out, enlarged or shrunk to leave the margin, and
-        made full on a ground made even. A photo comes into the frame as ``resize`` says; then as
-        `align`. Raises DataError if the net does not read pictures.
+        The ink of a drawing of another size is cropped, resized to leave the margin, and stretched
+        to full contrast on an even background. A photo is resized as ``resize`` says. Drawings on
+        the other background are inverted.
+
+        Parameters
+        ----------
+        picture : uint8 array (rows, columns, channels)
+            A decoded image of any size.
+
+        Returns
+        -------
+        uint8 array (C, H, W)
+
+        Raises
+        ------
+        DataError
+            If the network's input has neither 1 nor 3 channels.
         """
         channels, height, width = self.shape
         if channels not in (1, 3):
-            raise DataError(f"pictures: got grey or colour, wanted stacks of {channels} channels")
+            raise DataError(f"pictures: got grey or colour, wanted arrays of {channels} channels")
         image = _image(picture)
         grey = np.asarray(image.convert("L"))
         image = image.convert("L" if channels == 1 else "RGB")
         other_size = (image.height, image.width) != (height, width)
         if other_size and self.background != "any" and is_drawing(grey[None])[0]:
-            return _stack(self._redrawn(image, grey))
+            return _channels_first(self._redrawn(image, grey))
         if other_size:
             image = _RESIZED[self.resize](image, (width, height))
-        return np.asarray(self.align(_stack(np.asarray(image))[None])[0])
+        return np.asarray(self.align(_channels_first(np.asarray(image))[None])[0])
 
     def warning(self, picture: Pictures) -> str | None:
-        """What makes an answer about a picture (rows, columns, channels) doubtful, in words."""
+        """Why a prediction for a decoded image is doubtful; None if it is not."""
         if self.background == "any":
             return None
         grey = np.asarray(_image(picture).convert("L"))
         if not is_drawing(grey[None])[0]:
-            return "it is no drawing on a plain ground, as those were that the net learned from"
+            return "it is no drawing on a plain background, unlike the training images"
         light = bool(has_light_background(grey[None])[0])
         return "there is no ink in it" if ink_box(255 - grey if light else grey) is None else None
 
     def align(self, pictures: Pictures) -> Pictures:
-        """Pictures (N, C, H, W) of this size -> the same, drawings on the wrong ground inverted."""
+        """Invert the drawings (N, C, H, W) of this size that have the other background."""
         if self.background == "any":
             return pictures
         aligned = pictures
@@ -129,7 +163,7 @@ class ImagePreprocessor(Preprocessor):
         return aligned
 
     def _redrawn(self, image: Image.Image, grey: Pictures) -> Pictures:
-        """A drawing of another size at this one, on this ground."""
+        """Resize a drawing and give it this background."""
         _, height, width = self.shape
         light = bool(has_light_background(grey[None])[0])
         box = ink_box(255 - grey if light else grey)
@@ -139,7 +173,9 @@ class ImagePreprocessor(Preprocessor):
         else:
             framed = _framed(image.crop(box), (width, height), self.margin, paper)
             pixels = np.asarray(framed)
-            pixels = _full_ink(255 - pixels if light else pixels, 255 - paper if light else paper)
+            pixels = _stretch_contrast(
+                255 - pixels if light else pixels, 255 - paper if light else paper
+            )
         return 255 - pixels if self.background == "light" else pixels
 
     def to_json(self) -> dict[str, Any]:
@@ -147,17 +183,19 @@ class ImagePreprocessor(Preprocessor):
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> ImagePreprocessor:
-        """The preparation that `to_json` wrote, for a network of this input shape; DataError.
-        ``resize`` came later than the others."""
+        """The preprocessor that `to_json` wrote, for a network of this input shape; DataError.
+        Older files lack ``resize``."""
         wanted = {"shape", "background", "margin"}
         if not isinstance(value, dict) or set(value) - {"modality", "resize"} != wanted:
-            raise DataError(f"preparation: got {shown(value)}, wanted its shape, ground and margin")
+            raise DataError(
+                f"preprocessing: got {shown(value)}, wanted its shape, background and margin"
+            )
         if value["shape"] != list(shape):
-            raise DataError(f"preparation: got {shown(value['shape'])}, wanted {list(shape)}")
+            raise DataError(f"preprocessing: got {shown(value['shape'])}, wanted {list(shape)}")
         try:
             return cls(shape, value["background"], value["margin"], value.get("resize", "pad"))
         except LimitError as error:
-            raise DataError(f"preparation: {error}") from None
+            raise DataError(f"preprocessing: {error}") from None
 
 
 def fit_image_preprocessor(
@@ -166,44 +204,44 @@ def fit_image_preprocessor(
     most: int | None = None,
     resize: str = "pad",
 ) -> ImagePreprocessor:
-    """The preparation for pictures (rows, columns, channels) of any sizes, looked at one by one.
+    """Fit a preprocessor to images (rows, columns, channels) of any sizes, read one by one.
 
-    ``size`` (rows, columns) if it is given, else their median size, its longer side at most
-    ``most`` (`LONGEST_SIDE` if left out). Grey if no picture has colour; a set of drawings if
-    nearly all are.
+    The size is ``size`` (rows, columns), by default the median size with a longer side of at most
+    ``most`` (by default `LONGEST_SIDE`). The input is grey if no image has colour. The images are
+    treated as drawings if at least 90 % of them are.
     """
-    looks = [_look(picture) for picture in pictures]
-    drawings = [look for look in looks if look.drawing]
-    channels = 3 if any(look.colour for look in looks) else 1
-    are_photos = channels == 3 or len(drawings) < 0.9 * len(looks)
+    stats = [_stats(picture) for picture in pictures]
+    drawings = [one for one in stats if one.is_drawing]
+    channels = 3 if any(one.has_colour for one in stats) else 1
+    are_photos = channels == 3 or len(drawings) < 0.9 * len(stats)
     longest = most or LONGEST_SIDE["photos" if are_photos else "drawings"]
-    height, width = size or _median_size(looks, longest)
+    height, width = size or _median_size(stats, longest)
     if are_photos:
         return ImagePreprocessor((channels, height, width), "any", resize=resize)
-    light = sum(look.light for look in drawings)
-    ground = "light" if 2 * light > len(drawings) else "dark"
-    margin = min(0.45, round(float(np.median([look.free for look in drawings])), 3))
-    return ImagePreprocessor((channels, height, width), ground, margin, resize)
+    light = sum(one.is_light for one in drawings)
+    background = "light" if 2 * light > len(drawings) else "dark"
+    margin = min(0.45, round(float(np.median([one.margin for one in drawings])), 3))
+    return ImagePreprocessor((channels, height, width), background, margin, resize)
 
 
-class _Look(NamedTuple):
-    """What a decision asks of one picture; ``light`` and ``free`` mean something for drawings."""
+class _ImageStats(NamedTuple):
+    """Properties of one image; ``is_light`` and ``margin`` are meaningful for drawings only."""
 
     height: int
     width: int
-    colour: bool
-    drawing: bool
-    light: bool
-    free: float
+    has_colour: bool
+    is_drawing: bool
+    is_light: bool
+    margin: float
 
 
-def _look(picture: Pictures) -> _Look:
+def _stats(picture: Pictures) -> _ImageStats:
     grey = np.asarray(_image(picture).convert("L"))
     light = bool(has_light_background(grey[None])[0])
-    free = _free_share(255 - grey if light else grey)
+    margin = _margin_of(255 - grey if light else grey)
     drawing = bool(is_drawing(grey[None])[0])
     height, width = grey.shape
-    return _Look(height, width, _has_colour(picture), drawing, light, free)
+    return _ImageStats(height, width, _has_colour(picture), drawing, light, margin)
 
 
 def _image(picture: Pictures) -> Image.Image:
@@ -220,27 +258,29 @@ def _has_colour(picture: Pictures) -> bool:
     return bool((spread > 24).mean() > 0.005)  # a few tinted pixels are a scanner's
 
 
-def _median_size(looks: list[_Look], most: int) -> tuple[int, int]:
-    height = float(np.median([look.height for look in looks]))
-    width = float(np.median([look.width for look in looks]))
+def _median_size(stats: list[_ImageStats], most: int) -> tuple[int, int]:
+    height = float(np.median([one.height for one in stats]))
+    width = float(np.median([one.width for one in stats]))
     shrink = min(1.0, most / max(height, width))
     return max(1, round(height * shrink)), max(1, round(width * shrink))
 
 
-def _free_share(ink: Pictures) -> float:
-    """The share of a side that is free on each side of the ink, along its longer extent."""
+def _margin_of(ink: Pictures) -> float:
+    """The empty fraction of a side on each side of the ink, along its longer extent."""
     left, top, right, bottom = ink_box(ink) or (0, 0, ink.shape[1], ink.shape[0])
     extent = max((right - left) / ink.shape[1], (bottom - top) / ink.shape[0])
     return float(1 - extent) / 2
 
 
-def _framed(image: Image.Image, size: tuple[int, int], margin: float, ground: int) -> Image.Image:
-    """The image, its proportions kept, in the middle of a frame (width, height) with a margin."""
-    room = [side * (1 - 2 * margin) for side in size]
-    factor = min(room[0] / image.width, room[1] / image.height)
+def _framed(
+    image: Image.Image, size: tuple[int, int], margin: float, background: int
+) -> Image.Image:
+    """Resize and centre an image in a frame (width, height) with a margin, keeping proportions."""
+    width, height = (side * (1 - 2 * margin) for side in size)
+    factor = min(width / image.width, height / image.height)
     inner = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     image = image.resize(inner, Image.Resampling.BILINEAR)
-    frame = Image.new(image.mode, size, ground if image.mode == "L" else (ground,) * 3)
+    frame = Image.new(image.mode, size, background if image.mode == "L" else (background,) * 3)
     frame.paste(image, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
     return frame
 
@@ -250,13 +290,13 @@ def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _cropped(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The middle of the image in the frame (width, height), which it fills."""
-    part = [min(own, other * side / beside) for own, other, side, beside in (
+    """Resize the centre of an image to fill the frame (width, height)."""
+    crop = [min(own, other * side / beside) for own, other, side, beside in (
         (image.width, image.height, size[0], size[1]),
         (image.height, image.width, size[1], size[0]),
     )]  # fmt: skip
-    left, top = (image.width - part[0]) / 2, (image.height - part[1]) / 2
-    box = (left, top, left + part[0], top + part[1])
+    left, top = (image.width - crop[0]) / 2, (image.height - crop[1]) / 2
+    box = (left, top, left + crop[0], top + crop[1])
     return image.resize(size, Image.Resampling.BILINEAR, box)
 
 
@@ -267,16 +307,16 @@ def _stretched(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 _RESIZED = {"pad": _padded, "crop": _cropped, "stretch": _stretched}
 
 
-def _full_ink(ink: Pictures, paper: int) -> Pictures:
-    """Light ink on a ground of the level ``paper``, spread out: the ground and what is darker
-    becomes 0, the strongest tenth of the ink 255, however faint shrinking made it. (Not by the
-    strongest pixel: that is where strokes cross.)"""
-    above = np.maximum(ink.astype(np.int64) - paper, 0)
-    marks = above[above > above.max() // 3]
-    full = int(np.sort(marks)[9 * (marks.size - 1) // 10]) if marks.size else 1
-    return np.asarray(np.minimum(above * 255 // max(1, full), 255), np.uint8)
+def _stretch_contrast(ink: Pictures, paper: int) -> Pictures:
+    """Stretch the contrast of light ink on a background of level ``paper``: background and darker
+    become 0, the lightest tenth of the ink 255. (The lightest pixel alone is no measure: it lies
+    where strokes cross.)"""
+    strength = np.maximum(ink.astype(np.int64) - paper, 0)
+    strong = strength[strength > strength.max() // 3]
+    full = int(np.sort(strong)[9 * (strong.size - 1) // 10]) if strong.size else 1
+    return np.asarray(np.minimum(strength * 255 // max(1, full), 255), np.uint8)
 
 
-def _stack(pixels: Pictures) -> Pictures:
+def _channels_first(pixels: Pictures) -> Pictures:
     """(rows, columns) or (rows, columns, channels) -> (channels, rows, columns)."""
     return np.moveaxis(np.atleast_3d(pixels), 2, 0)

@@ -1,1 +1,1 @@
-"""Texts: from files and tables to sentences, and from sentences to numbers of words."""
+"""Text: decoding files, tokenization, and preprocessing into the input of a network."""

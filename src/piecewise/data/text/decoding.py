@@ -1,4 +1,4 @@
-"""Text files to texts."""
+"""Text decoding: UTF-8 and UTF-16 files to NFC-normalized strings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import IO
 
 from ...core.errors import DataError
-from ..file_bytes import name_in_errors, read_content
+from ..file_bytes import display_name, read_content
 
 SUFFIXES = (".txt",)
 LONGEST_TEXT = 1_000_000
-"""Characters of one text; no more than their bytes are ever asked of a file."""
+"""Characters of one text; a file is not read beyond their bytes."""
 
 _MOST_BYTES = 4 * LONGEST_TEXT + 4  # of UTF-8 or UTF-16, and a byte order mark
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -25,11 +25,11 @@ NEW_CODE_POINTS = (
     "\U0001d2c0-\U0001d2d3\U0001df25-\U0001df2a\U0001e030-\U0001e06d\U0001e08f"
     "\U0001e4d0-\U0001e4f9\U0002b739\U0002ebf0-\U0002ee5d\U00031350-\U000323af"
 )
-"""What Unicode calls letters, marks, digits or invisible since 15.0, as a range of `re`: the oldest
-Python here does not know them yet, so that they must be nothing but symbols for the others too."""
+"""Letters, marks, digits and invisible characters that are new in Unicode 15.0 or later, as a range
+of `re`. The oldest supported Python does not know them, so every Python treats them as symbols."""
 
 _LATER = re.compile(f"([{NEW_CODE_POINTS}])")
-_HALF = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
@@ -39,7 +39,7 @@ def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
 
     ``name``: what bytes, or a file that is open already, are called.
     """
-    path = name_in_errors(file, name, "text")
+    path = display_name(file, name, "text")
     try:
         text = _decoded(read_content(file, "file", _MOST_BYTES, _SHORTER))
         if len(text) > LONGEST_TEXT:
@@ -59,23 +59,23 @@ def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
 
 
 def normalize_nfc(text: str) -> str:
-    """The text in Unicode's form C, where an accent is part of its letter as far as can be."""
+    """The text in Unicode's form C, in which letters and accents are composed."""
     if text.isascii():
         return text
-    if _LATER.search(text):  # a Python that knows these could order the marks around them anew
+    if _LATER.search(text):  # a newer Python could reorder the marks around them
         return "".join(unicodedata.normalize("NFC", piece) for piece in _LATER.split(text))
     return unicodedata.normalize("NFC", text)
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Whether there is half of a character in it, which no UTF-8 can hold."""
-    return not text.isascii() and _HALF.search(text) is not None
+    """Whether it has a lone surrogate, half of a character, which UTF-8 cannot encode."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
-def utf8_error(content: bytes, place: int) -> DataError:
-    """The error for a byte that is no UTF-8, ``place`` bytes from the start."""
+def utf8_error(content: bytes, offset: int) -> DataError:
+    """The error for an invalid UTF-8 byte, ``offset`` bytes from the start."""
     return DataError(
-        f"after {place:,} bytes comes 0x{content[place]:02x}, which is not UTF-8; {_REMEDY}"
+        f"after {offset:,} bytes comes 0x{content[offset]:02x}, which is not UTF-8; {_REMEDY}"
     )
 
 

@@ -1,7 +1,7 @@
-"""How a text becomes a network's input: decided once from the training texts, then fixed.
+"""Text preprocessing: a text becomes the vocabulary indices of its first words or letters.
 
-A text becomes the numbers of its first words in a dictionary, or of its first letters. Number 0
-stands for nothing, where a text is shorter; number 1 for whatever is not in the dictionary.
+Index 0 is padding, after a shorter text; index 1 stands for any word that is not in the vocabulary.
+The vocabulary is fitted to the training texts once and then fixed.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
 from .decoding import has_lone_surrogate, normalize_nfc, read_text
-from .vocabulary import LONGEST_WORD, UNITS, choose_units, most_frequent, split
+from .vocabulary import LONGEST_WORD, UNITS, choose_units, most_frequent, tokenize
 
 Numbers = npt.NDArray[np.int64]
 
 MOST_WORDS = 50_000
-"""Entries of a dictionary."""
+"""Entries of a vocabulary."""
 MOST_POSITIONS = 4_096
-"""Words or letters of a text that are looked at."""
+"""Words or letters that are read of a text."""
 MOST_BYTES = 1 << 30
-"""Of the pictures of texts that are made at a time."""
+"""Of the one-hot images of texts made at a time."""
 
 PADDING, UNKNOWN = 0, 1
-_IMPLICIT = 2  # numbers that the dictionary does not list
-_MOST_DECIDED = {"words": 128, "letters": 400}  # positions
-_STEP = 8  # positions are a multiple of it, which halve well
+_IMPLICIT = 2  # indices before the vocabulary: padding and unknown
+_MOST_FITTED = {"words": 128, "letters": 400}  # positions
+_STEP = 8  # positions are a multiple of it, so that pooling can halve them
 
 _UNITS = Choice(UNITS)
 _POSITIONS = Integer(1, MOST_POSITIONS)
@@ -43,10 +43,28 @@ _POSITIONS = Integer(1, MOST_POSITIONS)
 
 @dataclass(frozen=True)
 class TextPreprocessor(Preprocessor):
-    """What is done to every text.
+    """Preprocessing of texts into network inputs, int64 vocabulary indices (positions,).
 
-    ``units``: "words" or "letters". ``dictionary``: the known ones; the first of them has the
-    number 2. ``positions``: how many of them are looked at, from the start of a text.
+    Parameters
+    ----------
+    units : {"words", "letters"}
+        How a text is tokenized.
+    vocabulary : tuple of str
+        The known words or letters. Entry i has the index i + 2; 0 is padding, 1 is unknown.
+    positions : int
+        The number of words or letters that are read from the start of a text.
+
+    Raises
+    ------
+    LimitError
+        If a value is outside its limits.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> preprocessor = pw.TextPreprocessor("words", ("good", "bad"), 4)
+    >>> preprocessor.transform("A bad idea").tolist()
+    [1, 3, 1, 0]
     """
 
     units: str
@@ -64,7 +82,7 @@ class TextPreprocessor(Preprocessor):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(1, words of the dictionary with the two that stand in no list, positions)."""
+        """(1, vocabulary size with padding and unknown, positions)."""
         return 1, len(self.vocabulary) + _IMPLICIT, self.positions
 
     @property
@@ -89,15 +107,15 @@ class TextPreprocessor(Preprocessor):
 
     @property
     def description(self) -> str:
-        """What is done, in words."""
+        """A one-line description of the preprocessing."""
         return (
-            f"texts in {self.units}: a dictionary of {len(self.vocabulary):,}, the first "
+            f"texts in {self.units}: a vocabulary of {len(self.vocabulary):,}, the first "
             f"{self.positions} of each text"
         )
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {unit: number for number, unit in enumerate(self.vocabulary, _IMPLICIT)}
+    def _indices(self) -> dict[str, int]:
+        return {unit: index for index, unit in enumerate(self.vocabulary, _IMPLICIT)}
 
     @staticmethod
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
@@ -105,42 +123,54 @@ class TextPreprocessor(Preprocessor):
         return read_text(file, name)
 
     @staticmethod
-    def size(given: str) -> tuple[float, float]:
-        return 1, len(given.split())
+    def size(text: str) -> tuple[float, float]:
+        return 1, len(text.split())
 
     def transform(self, text: str) -> Numbers:
-        """A text of any length -> the numbers of its words (positions,)."""
+        """Preprocess one text.
+
+        Parameters
+        ----------
+        text : str
+            A text of any length.
+
+        Returns
+        -------
+        int64 array (positions,)
+            The vocabulary index of each word or letter.
+        """
         numbers = np.full(self.positions, PADDING, np.int64)
-        known = self._numbers
-        found = [known.get(unit, UNKNOWN) for unit in split(text, self.units)[: self.positions]]
-        numbers[: len(found)] = found
+        known = self._indices
+        indices = [
+            known.get(unit, UNKNOWN) for unit in tokenize(text, self.units)[: self.positions]
+        ]
+        numbers[: len(indices)] = indices
         return numbers
 
     def decode(self, numbers: Numbers, text: str | None = None) -> list[str]:
-        """Numbers (positions,) -> the word or letter at each position as the net reads it: what is
-        not in the dictionary is "?", and "" is where the text has ended. With the ``text`` that
-        they were made of, what is not in the dictionary is written as it stands there."""
-        found = [] if text is None else split(text, self.units)[: self.positions]
+        """The word or letter of each index (positions,): "?" if it is unknown, "" for padding. With
+        the original ``text``, unknown words are shown as they stand there."""
+        units = [] if text is None else tokenize(text, self.units)[: self.positions]
         names = ("", "?", *self.vocabulary)
         return [
-            found[place] if number == UNKNOWN and place < len(found) else names[number]
-            for place, number in enumerate(numbers.tolist())
+            units[position] if number == UNKNOWN and position < len(units) else names[number]
+            for position, number in enumerate(numbers.tolist())
         ]
 
     def warning(self, text: str) -> str | None:
-        """What makes an answer about a text doubtful, in words."""
-        found = split(text, self.units)
-        if not found:
+        """Why a prediction for a text is doubtful; None if it is not."""
+        units = tokenize(text, self.units)
+        if not units:
             return "there is no text in it"
-        if not any(unit in self._numbers for unit in found[: self.positions]):
+        if not any(unit in self._indices for unit in units[: self.positions]):
             return f"none of its {self.units} is one that the net has learned"
-        if len(found) > self.positions:
-            return f"only its first {self.positions} {self.units} are looked at"
+        if len(units) > self.positions:
+            return f"only its first {self.positions} {self.units} are read"
         return None
 
     def one_hot(self, numbers: Numbers) -> npt.NDArray[np.uint8]:
-        """Numbers (N, positions) -> the deck's picture of each text (N, 1, words, positions): a row
-        a word, a column a position, 1 where it stands, else 0."""
+        """Indices (N, positions) as one-hot images (N, 1, words, positions), the deck's picture of
+        a text: a row for each word of the vocabulary, a column for each position."""
         _, words, positions = self.shape
         if numbers.ndim != 2 or numbers.shape[1] != positions or numbers.dtype.kind not in "iu":
             raise DataError(
@@ -157,8 +187,8 @@ class TextPreprocessor(Preprocessor):
                 f"texts: the pictures of {len(numbers):,} texts are {needed:,} bytes, wanted at "
                 f"most {MOST_BYTES:,}; take fewer at a time"
             )
-        stands = np.equal(numbers[:, None, None], np.arange(words)[:, None])
-        return np.asarray(stands.view(np.uint8))
+        is_word = np.equal(numbers[:, None, None], np.arange(words)[:, None])
+        return np.asarray(is_word.view(np.uint8))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
@@ -166,63 +196,63 @@ class TextPreprocessor(Preprocessor):
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> TextPreprocessor:
-        """The preparation that `to_json` wrote, for a network of this input shape."""
-        wanted = "its units, dictionary and positions"
+        """The preprocessor that `to_json` wrote, for a network of this input shape."""
+        wanted = "its units, vocabulary and positions"
         if not isinstance(value, dict) or set(value) - {"modality"} != {
             "units",
             "vocabulary",
             "positions",
         }:
-            raise DataError(f"preparation: got {shown(value)}, wanted {wanted}")
+            raise DataError(f"preprocessing: got {shown(value)}, wanted {wanted}")
         try:
-            made = cls(value["units"], value["vocabulary"], value["positions"])
+            preprocessor = cls(value["units"], value["vocabulary"], value["positions"])
         except LimitError as error:
-            raise DataError(f"preparation: {error}") from None
-        if made.shape != tuple(shape):
-            raise DataError(f"preparation: got {made.shape}, wanted {tuple(shape)}")
-        return made
+            raise DataError(f"preprocessing: {error}") from None
+        if preprocessor.shape != tuple(shape):
+            raise DataError(f"preprocessing: got {preprocessor.shape}, wanted {tuple(shape)}")
+        return preprocessor
 
 
 def fit_text_preprocessor(texts: Iterable[str]) -> TextPreprocessor:
-    """The preparation for texts: in words where these come back, else in letters; the units seen
-    at least twice; as many positions as 19 of 20 texts have, within limits.
+    """Fit a preprocessor to texts: words if these repeat, else letters; a vocabulary of those that
+    occur at least twice; as many positions as 95 % of the texts need, within limits.
 
-    The units of one text at a time are held, and a count of each that there is.
+    Memory holds the units of one text at a time, and the counts.
     """
-    held = list(texts)
-    units = choose_units(held)
+    texts = list(texts)
+    units = choose_units(texts)
     counts, lengths = Counter[str](), []
-    for text in held:
-        found = split(text, units)
-        counts.update(found)
-        lengths.append(len(found))
+    for text in texts:
+        tokens = tokenize(text, units)
+        counts.update(tokens)
+        lengths.append(len(tokens))
     lengths = sorted(lengths) or [0]
     enough = lengths[(19 * len(lengths) + 19) // 20 - 1]
-    positions = -(-max(1, min(enough, _MOST_DECIDED[units])) // _STEP) * _STEP
+    positions = -(-max(1, min(enough, _MOST_FITTED[units])) // _STEP) * _STEP
     return TextPreprocessor(units, most_frequent(counts, units), positions)
 
 
-def _checked(dictionary: object, units: str) -> tuple[str, ...]:
-    """A dictionary whose entries are what its name says; LimitError if they are not."""
-    if not isinstance(dictionary, list | tuple):
-        raise LimitError(f"dictionary: got {shown(dictionary)}, wanted a list of {units}")
-    if len(dictionary) > MOST_WORDS:
+def _checked(vocabulary: object, units: str) -> tuple[str, ...]:
+    """A valid vocabulary of words or letters; LimitError if it is not."""
+    if not isinstance(vocabulary, list | tuple):
+        raise LimitError(f"vocabulary: got {shown(vocabulary)}, wanted a list of {units}")
+    if len(vocabulary) > MOST_WORDS:
         raise LimitError(
-            f"dictionary: got {len(dictionary):,} entries, wanted at most {MOST_WORDS:,}"
+            f"vocabulary: got {len(vocabulary):,} entries, wanted at most {MOST_WORDS:,}"
         )
     longest = LONGEST_WORD if units == "words" else 1
-    for entry in dictionary:
+    for entry in vocabulary:
         if not isinstance(entry, str) or not 1 <= len(entry) <= longest or not _is_plain(entry):
             wanted = f"{units} of 1 to {longest} characters" if longest > 1 else "single characters"
             raise LimitError(
-                f"dictionary: got {shown(entry)} among its {units}, wanted {wanted} in Unicode's "
+                f"vocabulary: got {shown(entry)} among its {units}, wanted {wanted} in Unicode's "
                 "composed form"
             )
-    if len(set(dictionary)) < len(dictionary):
-        raise LimitError("dictionary: got an entry more than once, wanted different ones")
-    return tuple(dictionary)
+    if len(set(vocabulary)) < len(vocabulary):
+        raise LimitError("vocabulary: got an entry more than once, wanted different ones")
+    return tuple(vocabulary)
 
 
 def _is_plain(entry: str) -> bool:
-    """Whether it is composed, and a text that UTF-8 can hold."""
+    """Whether it is NFC-normalized and can be encoded as UTF-8."""
     return entry.isascii() or (not has_lone_surrogate(entry) and normalize_nfc(entry) == entry)
