@@ -175,9 +175,9 @@ class Function(LoopNotes):
         """A binary instruction such as "fadd" or "fcmp ogt"."""
         return self.value(f"{operation} {kind or self.vector} {a}, {b}")
 
-    def cast(self, operation: str, value: str, kind: str, wanted: str) -> str:
+    def cast(self, operation: str, value: str, kind: str, target: str) -> str:
         """A conversion instruction such as "trunc" or "bitcast"."""
-        return self.value(f"{operation} {kind} {value} to {wanted}")
+        return self.value(f"{operation} {kind} {value} to {target}")
 
     def select(self, condition: str, yes: str, no: str, kind: str = "") -> str:
         """Per lane ``yes`` or ``no``, by a vector of i1."""

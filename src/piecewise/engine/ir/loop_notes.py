@@ -62,11 +62,11 @@ class LoopNotes:
                 Note(self._depth, f"{count} times {text}", "", count, layer=self.layer)
             )
 
-    def note_call(self, kernel: str, arguments: Sequence[str], given: Sequence[str]) -> None:
+    def note_call(self, kernel: str, arguments: Sequence[str], values: Sequence[str]) -> None:
         """Record a call of a kernel with these declared arguments."""
         numbers = tuple(
             (declared.removeprefix("i64 "), value.removeprefix("i64 "))
-            for declared, value in zip(arguments, given, strict=True)
+            for declared, value in zip(arguments, values, strict=True)
             if declared.startswith("i64 ")
         )
         self.notes.append(Note(self._depth, "", "", 0, kernel, numbers, self.layer))

@@ -63,7 +63,7 @@ class MemoryPlan:
             buffer.offset = offset
             placed.append(buffer)
             end = max(end, offset + self._padded_size(buffer))
-        return end + 16 * LINE  # kernels may read, never write, a little past a place
+        return end + 16 * LINE  # kernels may read, never write, a little past a buffer
 
     def _overlap(self, a: Buffer, b: Buffer) -> bool:
         return self.separate or (a.first <= b.last and b.first <= a.last)
@@ -149,9 +149,9 @@ class NetworkWriter(Writer):
         its pointers; "count:" before a name marks an integer."""
         key = (name, spec)
         if key not in self._kernels:
-            given = [_declared(argument) for argument in arguments.split()]
+            declared = [_declared(argument) for argument in arguments.split()]
             number = sum(existing.startswith(f"{name}.") for existing in self._kernels.values())
-            function = Function(f"{name}.{number}", given, lanes, real=self.real)
+            function = Function(f"{name}.{number}", declared, lanes, real=self.real)
             write(function)
             self.module.add(function)
             self._kernels[key] = function.name
@@ -172,12 +172,12 @@ class NetworkWriter(Writer):
         """Call a kernel that processes ``machine.lanes`` examples, once per vector of the group.
         ``vectors`` are pointers that advance by one vector per call, ``others`` stay the same."""
         lanes = self.machine.lanes
-        declared, given = self.module.functions[kernel].arguments, [*vectors, *others]
+        declared, values = self.module.functions[kernel].arguments, [*vectors, *others]
         if lanes == 16:
-            self.f.note_call(kernel, declared, given)
+            self.f.note_call(kernel, declared, values)
         else:
             with self.f.nested(f"{16 // lanes} times", f"{lanes} examples at once"):
-                self.f.note_call(kernel, declared, given)
+                self.f.note_call(kernel, declared, values)
         for part in range(16 // lanes):
             moved = [self.f.at(stack, self.bytes * part * lanes) for stack in vectors]
             self._call(kernel, [*moved, *others])

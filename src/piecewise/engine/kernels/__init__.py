@@ -1,1 +1,1 @@
-"""What runs inside: each function here writes one kernel, the loops over numbers in memory."""
+"""Kernels: each function writes one LLVM function, the loops over numbers in memory."""

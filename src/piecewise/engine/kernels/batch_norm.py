@@ -1,9 +1,9 @@
-"""Batch normalisation: statistics over a group's examples and cells, channel by channel.
+"""Batch normalization: statistics of each channel over a group's examples and cells.
 
-A channel's cells are added up for each example in its lane, lanes without an example are set to
-zero, and the tree of the lanes is divided by the number of values. The mean of the differences to
-a mean made so is what its rounding left, which is not little against a small deviation: it is taken
-from each value, too.
+Each lane adds up a channel's cells for its example. Lanes without an example are set to zero, the
+lanes are summed as a tree, and the sum is divided by the number of values. The computed mean has a
+rounding error, which matters if the standard deviation is small. The mean of x - mean estimates
+that error, and it is subtracted from each value too.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..ir.window_terms import run_lengths, split_evenly
 from .reductions import cell_sums
 
 SAVED_BYTES = 16
-"""What the way back needs of a channel: mean, 1 / deviation, variance, and while training what the
-mean is off by, in deviations, its sign turned."""
+"""Bytes that the backward pass needs per channel: mean, 1 / standard deviation, variance, and in
+training the negative rounding error of the mean in standard deviations."""
 
 
 _NORMALIZED = "normalized = (x - mean - offset) / std"
@@ -30,8 +30,8 @@ _NORMALIZED = "normalized = (x - mean - offset) / std"
 def _channels(
     f: Function, layout: FeatureMapLayout, sizes: Mapping[str, tuple[str, int]]
 ) -> Iterator[tuple[Loop, int]]:
-    """Loops over channels, a few at a time: the pointers, and how many. ``sizes``: each pointer's
-    start and its bytes a channel."""
+    """Open loops over channels, a tile of channels at a time. Yields the loop and the channels of
+    its tile. ``sizes`` gives each pointer's start and its bytes per channel."""
     first = 0
     for tile, repeat in run_lengths(split_evenly(layout.channels, 4)):
         strided = {
@@ -43,20 +43,20 @@ def _channels(
 
 
 def _mean(f: Function, total: str, mask: str, count: str) -> str:
-    """The mean of a channel from its sums by example."""
+    """The mean of a channel from its sums per example."""
     present = f.select(mask, total, "zeroinitializer")
     return f.op("fdiv", f.sum_lanes(present), count, "float")
 
 
 def _present(f: Function, layout: FeatureMapLayout) -> tuple[str, str]:
-    """Which lanes hold an example, and how many values a channel has in all."""
+    """The mask of lanes with an example, and the number of values per channel."""
     mask = f.first_lanes("%examples")
     values = f.op("mul", "%examples", str(layout.cells), "i64")
     return mask, f.cast("sitofp", values, "i64", "float")
 
 
 def batch_statistics(f: Function, layout: FeatureMapLayout, epsilon: float) -> None:
-    """The function (source, kept, examples): all that is kept of each channel."""
+    """Write the kernel (source, saved, examples): the group's statistics of each channel."""
     f.note("batch statistics of each channel; offset: the rounding error of the mean")
     mask, count = _present(f, layout)
     size = layout.channel_bytes
@@ -77,15 +77,15 @@ def batch_statistics(f: Function, layout: FeatureMapLayout, epsilon: float) -> N
         f.note(f"store {tile} means, variances, standard deviations and offsets")
         for o, mean in enumerate(means):
             totals = cell.carried[2 * o : 2 * o + 2]
-            variance, off = (_mean(f, total, mask, count) for total in totals)
+            variance, offset = (_mean(f, total, mask, count) for total in totals)
             scale = _store_statistics(f, c["saved"], SAVED_BYTES * o, (mean, variance), epsilon)
-            less = f.value(f"fneg float {f.op('fmul', off, scale, 'float')}")
-            f.store(less, c["saved"], SAVED_BYTES * o + 12, "float")
+            negative = f.value(f"fneg float {f.op('fmul', offset, scale, 'float')}")
+            f.store(negative, c["saved"], SAVED_BYTES * o + 12, "float")
 
 
 def load_running_stats(f: Function, channels: int, epsilon: float) -> None:
-    """The function (mean, variance, kept): the running averages in the form of `observe`; they are
-    not off."""
+    """Write the kernel (mean, variance, saved): the running statistics in the form of
+    `batch_statistics`, without a rounding error."""
     strided = {"mean": ("%mean", 4), "variance": ("%variance", 4), "saved": ("%saved", SAVED_BYTES)}
     f.note("mean and standard deviation of each channel from the running statistics")
     with f.loop("channels", channels, strided) as c:
@@ -95,21 +95,21 @@ def load_running_stats(f: Function, channels: int, epsilon: float) -> None:
 
 
 def _store_statistics(
-    f: Function, saved: str, place: int, statistics: tuple[str, str], epsilon: float
+    f: Function, saved: str, offset: int, statistics: tuple[str, str], epsilon: float
 ) -> str:
-    """Write what is kept of a channel, from its mean and variance; gives 1 / deviation."""
+    """Store a channel's mean, variance and 1 / standard deviation; returns the last one."""
     mean, variance = statistics
-    f.store(mean, saved, place, "float")
-    lifted = f.op("fadd", variance, float_constant(epsilon), "float")
-    deviation = f.value(f"call float @llvm.sqrt.f32(float {lifted})")
+    f.store(mean, saved, offset, "float")
+    stabilized = f.op("fadd", variance, float_constant(epsilon), "float")
+    deviation = f.value(f"call float @llvm.sqrt.f32(float {stabilized})")
     scale = f.op("fdiv", float_constant(1), deviation, "float")
-    f.store(scale, saved, place + 4, "float")
-    f.store(variance, saved, place + 8, "float")
+    f.store(scale, saved, offset + 4, "float")
+    f.store(variance, saved, offset + 8, "float")
     return scale
 
 
 def normalize(f: Function, layout: FeatureMapLayout, *, training: bool, relu: bool) -> None:
-    """The function (source, kept, weight, bias, output)."""
+    """Write the kernel (source, saved, weight, bias, output)."""
     size = layout.channel_bytes
     strided = {
         "x": ("%source", size),
@@ -134,7 +134,7 @@ def normalize(f: Function, layout: FeatureMapLayout, *, training: bool, relu: bo
 
 @dataclass(frozen=True)
 class NormBackward:
-    """The way back of normalisation. ``training``: the statistics are the group's own."""
+    """The backward pass of batch norm. ``training``: the statistics are the group's own."""
 
     layout: FeatureMapLayout
     training: bool
@@ -147,40 +147,40 @@ class _Channel(NamedTuple):
 
     mean: str
     scale: str
-    """1 / deviation."""
-    off: str = ""
-    """While training, what the mean is off by, in deviations, its sign turned as it is added."""
+    """1 / standard deviation."""
+    offset: str = ""
+    """In training, the negative rounding error of the mean in standard deviations."""
     factor: str = ""
-    """Weight / deviation."""
-    shift: str = ""
-    """While training, what all values of the channel do together is taken out: this much."""
-    less: str = ""
-    """And so much of each value's normal form, below zero as it is added."""
+    """Weight / standard deviation."""
+    mean_gradient: str = ""
+    """In training, the mean gradient of the channel, which is subtracted."""
+    projection: str = ""
+    """In training, the negative mean of gradient * normalized value."""
 
     def normal(self, f: Function, x: str) -> str:
-        """A value with the mean taken away, in deviations."""
+        """The normalized value."""
         difference = f.op("fsub", x, self.mean)
         return (
-            f.fma(difference, self.scale, self.off)
-            if self.off
+            f.fma(difference, self.scale, self.offset)
+            if self.offset
             else f.op("fmul", difference, self.scale)
         )
 
 
-def _channel(f: Function, saved: str, place: int = 0, *, training: bool) -> _Channel:
-    """What `batch_statistics` kept of a channel, or, when not training, `load_running_stats`."""
-    places = (0, 4, 12) if training else (0, 4)
-    return _Channel(*(f.load_splat(saved, place + more) for more in places))
+def _channel(f: Function, saved: str, offset: int = 0, *, training: bool) -> _Channel:
+    """The numbers that `batch_statistics` or `load_running_stats` stored for a channel."""
+    offsets = (0, 4, 12) if training else (0, 4)
+    return _Channel(*(f.load_splat(saved, offset + more) for more in offsets))
 
 
 def _normal_form(*, training: bool) -> str:
-    """A value's normal form in words."""
+    """The normalized value, as the loop listing shows it."""
     return "normalized" if training else "(x - mean) / std"
 
 
 def normalize_backward(f: Function, spec: NormBackward) -> None:
-    """The function (source, kept, weight, upstream, weight_gradient, bias_gradient, output,
-    examples). The source is also the mask."""
+    """Write the kernel (source, saved, weight, upstream, weight_gradient, bias_gradient, output,
+    examples). The source is also the ReLU mask."""
     inputs = " and input" if spec.needs_input_gradient else ""
     f.note(f"gradients of weight, bias{inputs}")
     mask, count = _present(f, spec.layout)
@@ -195,27 +195,33 @@ def normalize_backward(f: Function, spec: NormBackward) -> None:
         "dbias": ("%bias_gradient", 4),
     }
     for c, tile in _channels(f, spec.layout, sizes):
-        places = (SAVED_BYTES * o for o in range(tile))
-        channels = [_channel(f, c["saved"], place, training=spec.training) for place in places]
+        offsets = (SAVED_BYTES * o for o in range(tile))
+        channels = [_channel(f, c["saved"], offset, training=spec.training) for offset in offsets]
         totals = _parameter_sums(f, spec, c, channels)
         for o, channel in enumerate(channels):
-            dweight, dbias = (f.sum_lanes(total) for total in totals[2 * o : 2 * o + 2])
-            for key, more in (("dweight", dweight), ("dbias", dbias)):
+            weight_gradient, bias_gradient = (
+                f.sum_lanes(total) for total in totals[2 * o : 2 * o + 2]
+            )
+            for key, more in (("dweight", weight_gradient), ("dbias", bias_gradient)):
                 old = f.load(c[key], 4 * o, "float")
                 f.store(f.op("fadd", old, more, "float"), c[key], 4 * o, "float")
             if spec.needs_input_gradient:
-                place = {key: f.at(c[key], o * size) for key in ("x", "upstream", "out")}
+                pointers = {key: f.at(c[key], o * size) for key in ("x", "upstream", "out")}
                 factor = f.op("fmul", f.load_splat(c["weight"], 4 * o), channel.scale)
-                shift, stretch = (f.op("fdiv", s, count, "float") for s in (dbias, dweight))
-                less = f.broadcast(f.value(f"fneg float {stretch}"))
-                whole = channel._replace(factor=factor, shift=f.broadcast(shift), less=less)
-                _source_gradient(f, spec, place, whole, mask)
+                mean_gradient, projected = (
+                    f.op("fdiv", s, count, "float") for s in (bias_gradient, weight_gradient)
+                )
+                negative = f.broadcast(f.value(f"fneg float {projected}"))
+                numbers = channel._replace(
+                    factor=factor, mean_gradient=f.broadcast(mean_gradient), projection=negative
+                )
+                _source_gradient(f, spec, pointers, numbers, mask)
 
 
 def _parameter_sums(
     f: Function, spec: NormBackward, c: Loop, channels: list[_Channel]
 ) -> list[str]:
-    """For each channel the sums by example of upstream x normal form, and of upstream."""
+    """For each channel the sums per example of gradient * normalized value and of the gradient."""
     size = spec.layout.channel_bytes
     cells = {key: (c[key], GROUP_BYTES) for key in ("x", "upstream")}
     zero = [(f.vector, "zeroinitializer")] * (2 * len(channels))
@@ -237,10 +243,10 @@ def _parameter_sums(
 
 
 def _source_gradient(
-    f: Function, spec: NormBackward, place: dict[str, str], c: _Channel, mask: str
+    f: Function, spec: NormBackward, pointers: dict[str, str], c: _Channel, mask: str
 ) -> None:
-    """One channel's gradient of the source."""
-    cells = {key: (start, GROUP_BYTES) for key, start in place.items()}
+    """The input gradient of one channel."""
+    cells = {key: (start, GROUP_BYTES) for key, start in pointers.items()}
     means = "; mean_gradient, projection: over all its cells" if spec.training else ""
     with f.loop("cells", spec.layout.cells, cells, remark=f"of one channel{means}") as cell:
         x, rest = f.load(cell["x"]), f.load(cell["upstream"])
@@ -248,7 +254,7 @@ def _source_gradient(
             with f.note_products(_NORMALIZED):
                 normal = c.normal(f, x)
             with f.note_products("centered = gradient - mean_gradient - normalized * projection"):
-                rest = f.fma(normal, c.less, f.op("fsub", rest, c.shift))
+                rest = f.fma(normal, c.projection, f.op("fsub", rest, c.mean_gradient))
         value = "centered" if spec.training else "gradient"
         f.note(f"store {value} * weight / std{relu_mask_text(spec.masked)}")
         gradient = f.op("fmul", rest, c.factor)
@@ -260,13 +266,13 @@ def _source_gradient(
 
 
 def add_statistics(f: Function, channels: int) -> None:
-    """The function (kept, mean, variance, examples): a group's statistics, counted by its
-    examples, added to the shard's."""
+    """Write the kernel (saved, mean, variance, examples): add the group's statistics, weighted by
+    its number of examples, to the shard's."""
     count = f.cast("sitofp", "%examples", "i64", "float")
     strided = {"saved": ("%saved", SAVED_BYTES), "mean": ("%mean", 4), "variance": ("%variance", 4)}
     f.note("add the group's statistics to the shard's")
     with f.loop("channels", channels, strided) as c:
         f.note("shard's mean and variance += number of examples * mean and variance")
-        for key, place in (("mean", 0), ("variance", 8)):
-            seen = f.op("fmul", f.load(c["saved"], place, "float"), count, "float")
+        for key, offset in (("mean", 0), ("variance", 8)):
+            seen = f.op("fmul", f.load(c["saved"], offset, "float"), count, "float")
             f.store(f.op("fadd", f.load(c[key], 0, "float"), seen, "float"), c[key], 0, "float")

@@ -1,10 +1,10 @@
-"""Sums of weights times source cells: the way forward of convolution and full, and the way back to
+"""Correlation: the forward pass of convolution and fully connected layers, and the gradients of
 their inputs.
 
-    output[o][y][x] = first[o] + sum over c, ky, kx of weight[o][c][ky][kx] * source[c][..][..]
+output[o][y][x] = bias[o] + sum over c, ky, kx of weight[o][c][ky][kx] * source[c][..][..]
 
-A tile is some outputs o by some columns x; its sums stay in registers while c, ky and kx go by.
-Going back, o and c change their roles and the source is the upstream gradient.
+A tile is a block of outputs o by a block of columns x. Its sums stay in registers over the loops of
+c, ky and kx. For an input gradient, o and c swap roles and the source is the upstream gradient.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from ..ir.window_terms import (
 )
 
 _WIDEST = 12
-"""Kernel columns that are still written out one by one."""
+"""The widest kernel row that is unrolled."""
 _MOST_BODIES = 10
-"""Different tiles along the columns that are still written out one by one."""
+"""The most different tiles along the columns that are unrolled."""
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """What is summed. Strides of the weight are in numbers."""
+    """The terms of a correlation. Strides of the weight count numbers."""
 
     source: FeatureMapLayout
     output: FeatureMapLayout
@@ -50,8 +50,8 @@ class Correlation:
     divide: int = 1
     relu: bool = False
     masked: bool = False
-    """Whether the output is a gradient that only passes where another stack, of the output's
-    form, is above zero."""
+    """Whether the output is a gradient that is zero where a mask, with the output's layout, is not
+    above zero."""
     backward: bool = False
     """Whether it computes an input gradient: the source is the upstream gradient."""
 
@@ -70,24 +70,25 @@ class Correlation:
 
 Sums = list[str]
 PointerMap = dict[str, str]
-"""Pointers by what they point at."""
+"""Pointers by name."""
 RowTerms = Callable[[str, str, Sums], Sums]
-"""From pointers to a source and a weight: the sums with one kernel row's terms added."""
+"""Takes pointers to a source and a weight, and sums; returns the sums plus the terms of one kernel
+row."""
 
 
 def row_table(
     module: Module, spec: Correlation, weight_bytes: int = 4, cell_bytes: int = GROUP_BYTES
 ) -> str:
-    """The table that tells each output row its terms."""
+    """The table with the terms of each output row."""
     row_bytes = spec.source.shape.width * cell_bytes
     return module.table(term_table(spec.rows, weight_bytes * spec.kernel_columns, row_bytes))
 
 
 class Emitter:
-    """Writes one correlation as a function (source, output, mask, weight, bias, rows, count): of
-    ``count`` output rows, whose lines of the table of rows begin at ``rows``.
+    """Writes one correlation as a kernel (source, output, mask, weight, bias, rows, count) for
+    ``count`` output rows. ``rows`` points to their entries in the row table.
 
-    Here a vector holds a source value of many examples, and meets one weight at a time.
+    A vector holds a source value of several examples and is multiplied by one weight at a time.
     """
 
     weight_bytes = 4
@@ -113,7 +114,7 @@ class Emitter:
     # What a weight and a source value are.
 
     def tile(self) -> tuple[int, int]:
-        """Outputs and columns of a tile."""
+        """Outputs and columns per tile."""
         return tile(self.spec, self.machine.sums)
 
     def weight(self, pointer: str, offset: int) -> str:
@@ -121,18 +122,18 @@ class Emitter:
 
     @property
     def keeps_values(self) -> bool:
-        """Whether a source value stays in its register for the kernel columns after."""
+        """Whether a loaded source value stays in its register for later kernel columns."""
         return self.machine.registers >= 32
 
     def value(self, pointer: str, cell: int) -> str:
         return self.f.load(pointer, cell * self.cell_bytes)
 
-    def over_channels(self, place: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
-        """The sums with the terms of every channel of the source."""
+    def over_channels(self, pointers: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
+        """The sums with the terms of all source channels."""
         f, spec = self.f, self.spec
         starts = {
-            "source": (place["source"], spec.source.cells * self.cell_bytes),
-            "weight": (place["weight"], self.weight_bytes * spec.sum_stride),
+            "source": (pointers["source"], spec.source.cells * self.cell_bytes),
+            "weight": (pointers["weight"], self.weight_bytes * spec.sum_stride),
         }
         carried = [(f.vector, s) for s in sums]
         with f.loop(spec.axis_names[1], spec.source.channels, starts, carried) as c:
@@ -146,51 +147,52 @@ class Emitter:
     # The loops.
 
     def emit(self) -> None:
-        """The rows, each with all outputs and columns."""
+        """Write the loop over rows, each with all outputs and columns."""
         f, spec = self.f, self.spec
         strided = {"row": ("%rows", 24), "out": ("%output", spec.output.row_bytes)}
         if spec.masked:
             strided["mask"] = ("%mask", spec.output.row_bytes)
         f.note(f"{spec.output.channels} {spec.axis_names[0]}, each cell a sum of products")
         with f.loop("y", "%count", strided, at_least_once=True) as y:
-            place = {key: y[key] for key in strided if key != "row"} | {
+            pointers = {key: y[key] for key in strided if key != "row"} | {
                 "terms": f.load(y["row"], 0, "i64"),
                 "weight": f.at("%weight", f.load(y["row"], 8, "i64")),
                 "source": f.at("%source", f.load(y["row"], 16, "i64")),
                 "bias": "%bias",
             }
-            for row, count, run in self._tiles(place):
+            for row, count, run in self._tiles(pointers):
                 if run is None:
                     self._columns_by_table(row, count)
                 else:
                     self._tile(row, count, run)
 
-    def _tiles(self, place: PointerMap) -> Iterator[tuple[PointerMap, int, TileRun | None]]:
-        """Every tile of a row, written as loops: its pointers, how many outputs, which columns
-        (none: to be looked up)."""
+    def _tiles(self, pointers: PointerMap) -> Iterator[tuple[PointerMap, int, TileRun | None]]:
+        """Open the loops over the tiles of a row. Yields the pointers, the outputs per tile, and
+        the columns, or None if they come from a table."""
         if self.by_table:
-            for outputs, count in self._output_tiles(place):
+            for outputs, count in self._output_tiles(pointers):
                 yield outputs, count, None
         else:
-            for outputs, count in self._output_tiles(place):
+            for outputs, count in self._output_tiles(pointers):
                 for both, run in self._column_tiles(outputs):
                     yield both, count, run
 
-    def _output_tiles(self, place: PointerMap) -> Iterator[tuple[PointerMap, int]]:
+    def _output_tiles(self, pointers: PointerMap) -> Iterator[tuple[PointerMap, int]]:
         f, spec = self.f, self.spec
         first = 0
         for count, repeat in run_lengths(split_evenly(spec.output.channels, self.outputs)):
             weights = {"weight": self.weight_bytes * spec.output_stride, "bias": self.weight_bytes}
             sizes = weights if spec.bias else {"weight": weights["weight"]}
-            sizes |= dict.fromkeys(self._written, spec.output.channel_bytes)
+            sizes |= dict.fromkeys(self._output_pointers, spec.output.channel_bytes)
             starts = {
-                key: (f.at(place[key], first * size), count * size) for key, size in sizes.items()
+                key: (f.at(pointers[key], first * size), count * size)
+                for key, size in sizes.items()
             }
             with f.loop(spec.axis_names[0], repeat, starts, remark=f"{count} at once") as tiles:
-                yield place | {key: tiles[key] for key in starts}, count
+                yield pointers | {key: tiles[key] for key in starts}, count
             first += count * repeat
 
-    def _column_tiles(self, place: PointerMap) -> Iterator[tuple[PointerMap, TileRun]]:
+    def _column_tiles(self, pointers: PointerMap) -> Iterator[tuple[PointerMap, TileRun]]:
         f = self.f
         for run in self.column_runs:
             cells = {"source": (run.source * self.cell_bytes, run.step * self.cell_bytes)}
@@ -198,40 +200,42 @@ class Emitter:
                 run.start * self.spec.output.cell_bytes,
                 run.span * self.spec.output.cell_bytes,
             )
-            cells |= dict.fromkeys(self._written, output_step)
-            starts = {key: (f.at(place[key], first), step) for key, (first, step) in cells.items()}
+            cells |= dict.fromkeys(self._output_pointers, output_step)
+            starts = {
+                key: (f.at(pointers[key], first), step) for key, (first, step) in cells.items()
+            }
             with f.loop("x", run.repeat, starts, remark=f"{run.span} columns at once") as columns:
-                yield place | {key: columns[key] for key in starts}, run
+                yield pointers | {key: columns[key] for key in starts}, run
 
     @property
-    def _written(self) -> list[str]:
-        """What moves along with the output."""
+    def _output_pointers(self) -> list[str]:
+        """The pointers that advance with the output."""
         return ["out", "mask"] if self.spec.masked else ["out"]
 
-    def _tile(self, place: PointerMap, count: int, run: TileRun) -> None:
-        self._fetch(place, count, run.span)
+    def _tile(self, pointers: PointerMap, count: int, run: TileRun) -> None:
+        self._prefetch_mask(pointers, count, run.span)
 
         def terms(source: str, weight: str, sums: Sums) -> Sums:
             return self.row_terms(source, weight, sums, count, run.pattern)
 
-        self._store(place, self._sums(place, count, run.span, terms), run.span)
+        self._store(pointers, self._sums(pointers, count, run.span, terms), run.span)
 
-    def _fetch(self, place: PointerMap, count: int, span: int) -> None:
-        """Ask for what the tile will be masked by before the long sums."""
+    def _prefetch_mask(self, pointers: PointerMap, count: int, span: int) -> None:
+        """Prefetch the tile's mask before the long sums."""
         if not self.spec.masked:
             return
         for o, column in product(range(count), range(span)):
             offset = o * self.spec.output.channel_bytes + column * self.spec.output.cell_bytes
-            pointer = self.f.at(place["mask"], offset)
+            pointer = self.f.at(pointers["mask"], offset)
             self.f.line(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
 
-    def _columns_by_table(self, place: PointerMap, count: int) -> None:
-        """One column at a time, its terms looked up."""
+    def _columns_by_table(self, pointers: PointerMap, count: int) -> None:
+        """One column at a time, with its terms from a table."""
         f, spec = self.f, self.spec
         columns = self.module.table(term_table(spec.columns, self.weight_bytes, self.cell_bytes))
-        starts = {"column": (columns, 24), "out": (place["out"], spec.output.cell_bytes)}
+        starts = {"column": (columns, 24), "out": (pointers["out"], spec.output.cell_bytes)}
         if spec.masked:
-            starts["mask"] = (place["mask"], spec.output.cell_bytes)
+            starts["mask"] = (pointers["mask"], spec.output.cell_bytes)
         dk, dsource = self.column_step
         widths = range_text(len(cell) for cell in spec.columns)
         with f.loop("x", len(spec.columns), starts, at_least_once=True) as x:
@@ -253,21 +257,21 @@ class Emitter:
                     )
                 return kx.carried
 
-            inner = place | {key: x[key] for key in starts if key != "column"}
+            inner = pointers | {key: x[key] for key in starts if key != "column"}
             self._store(inner, self._sums(inner, count, 1, row), 1)
 
-    def _sums(self, place: PointerMap, count: int, span: int, row_terms: RowTerms) -> Sums:
-        """The sums of a tile: what they start from, and all their terms."""
+    def _sums(self, pointers: PointerMap, count: int, span: int, row_terms: RowTerms) -> Sums:
+        """The sums of a tile: bias or zero, plus all terms."""
         spec = self.spec
         sums = ["zeroinitializer"] * (count * span)
         if spec.bias:
-            firsts = [self.weight(place["bias"], self.weight_bytes * o) for o in range(count)]
+            firsts = [self.weight(pointers["bias"], self.weight_bytes * o) for o in range(count)]
             sums = [first for first in firsts for _ in range(span)]
         first = "bias" if spec.bias else "0"
         self.f.note(f"{count * span} sums in registers: {count} x {span}, each starts at {first}")
         lengths = {len(row) for row in spec.rows}
         if lengths == {1}:
-            return self.over_channels(place, sums, row_terms)
+            return self.over_channels(pointers, sums, row_terms)
 
         def kernel_rows(source: str, weight: str, sums: Sums) -> Sums:
             dk, dsource = self.row_step
@@ -276,36 +280,36 @@ class Emitter:
                 "weight": (weight, self.weight_bytes * dk * spec.kernel_columns),
             }
             carried = [(self.f.vector, s) for s in sums]
-            given = ("ky", place["terms"], starts, carried)
+            arguments = ("ky", pointers["terms"], starts, carried)
             turns = range_text(lengths)
-            with self.f.loop(*given, at_least_once=min(lengths) > 0, trip_count=turns) as ky:
+            with self.f.loop(*arguments, at_least_once=min(lengths) > 0, trip_count=turns) as ky:
                 ky.carried = row_terms(ky["source"], ky["weight"], ky.carried)
             return ky.carried
 
-        return self.over_channels(place, sums, kernel_rows)
+        return self.over_channels(pointers, sums, kernel_rows)
 
     def row_terms(self, source: str, weight: str, sums: Sums, count: int, pattern: Terms) -> Sums:
-        """One kernel row's terms for the tile: kernel columns in order, each for all its cells."""
+        """Add one kernel row's terms to the tile's sums, in the order of the kernel columns."""
         f, span, sums = self.f, len(pattern), list(sums)
         by_cell: dict[int, list[tuple[int, int]]] = {}
         for column, cell in enumerate(pattern):
-            for k, place in cell:
-                by_cell.setdefault(k, []).append((column, place))
+            for k, source_cell in cell:
+                by_cell.setdefault(k, []).append((column, source_cell))
         loaded: dict[int, str] = {}
         unrolled = f", kx {range_text(by_cell)} unrolled" if len(by_cell) > 1 else ""
         with f.note_products(f"sum += {self.spec.product}{unrolled}"):
             for k in sorted(by_cell):
                 offsets = [o * self.spec.output_stride + k for o in range(count)]
                 weights = [self.weight(weight, self.weight_bytes * offset) for offset in offsets]
-                for column, place in by_cell[k]:
-                    if place not in loaded or not self.keeps_values:
-                        loaded[place] = self.value(source, place)
+                for column, source_cell in by_cell[k]:
+                    if source_cell not in loaded or not self.keeps_values:
+                        loaded[source_cell] = self.value(source, source_cell)
                     for o, w in enumerate(weights):
                         index = o * span + column
-                        sums[index] = f.fma(w, loaded[place], sums[index])
+                        sums[index] = f.fma(w, loaded[source_cell], sums[index])
         return sums
 
-    def _store(self, place: PointerMap, sums: Sums, span: int) -> None:
+    def _store(self, pointers: PointerMap, sums: Sums, span: int) -> None:
         f, spec = self.f, self.spec
         divided = f", divided by {spec.divide}" if spec.divide != 1 else ""
         relu = ", after relu" if spec.relu else ""
@@ -320,10 +324,10 @@ class Emitter:
                 value = f.relu(value)
             if spec.masked:
                 above = f.value(
-                    f"fcmp ogt {f.vector} {f.load(place['mask'], offset)}, zeroinitializer"
+                    f"fcmp ogt {f.vector} {f.load(pointers['mask'], offset)}, zeroinitializer"
                 )
                 value = f.select(above, value, "zeroinitializer")
-            f.store(value, place["out"], offset)
+            f.store(value, pointers["out"], offset)
 
 
 class Float64Emitter(Emitter):
@@ -334,8 +338,8 @@ class Float64Emitter(Emitter):
 
 
 def tile(spec: Correlation, sums: int) -> tuple[int, int]:
-    """Outputs and columns of a tile: near four by four, wider where there are few outputs and
-    taller where there are few columns. Every value loaded is then used about four times."""
+    """Outputs and columns per tile: about four by four, wider for few outputs and taller for few
+    columns. Each loaded value is then used about four times."""
     outputs, columns = spec.output.channels, len(spec.columns)
     # A value that meets one weight of an output has to meet more outputs. Sixteen registers hold
     # eight sums beside the weights; with twelve something spills, and halves the speed.
@@ -349,8 +353,8 @@ def tile(spec: Correlation, sums: int) -> tuple[int, int]:
 
 
 def _height(outputs: int, most: int) -> int:
-    """Outputs of a tile: near ``most``, and a divisor where there is one, because every other
-    height is another piece of code."""
+    """Outputs per tile: a divisor near ``most`` if there is one, because a remainder needs a second
+    tile size."""
     for height in range(most, max(1, 3 * most // 4), -1):
         if outputs % height == 0:
             return height

@@ -1,4 +1,4 @@
-"""Dropout: which values sit out is a function of seed, epoch, example, layer and cell."""
+"""Dropout. The zeroed values depend only on seed, epoch, example, layer and cell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from .threefry import example_keys, threefry
 
 @dataclass(frozen=True)
 class DropoutForward:
-    """Dropout of a stack. ``layer``: its number in the network, which its random words hang on."""
+    """The forward pass of dropout. ``layer`` is the layer's number in the network, which selects
+    its random words."""
 
     layout: FeatureMapLayout
     rate: float
@@ -22,8 +23,9 @@ class DropoutForward:
 
 
 def dropout(f: Function, spec: DropoutForward) -> None:
-    """The function (source, output, factors, key, examples): ``key`` is that of seed, purpose and
-    epoch, ``examples`` the numbers of the group's; ``factors`` are kept for the way back."""
+    """Write the kernel (source, output, factors, key, examples). ``key`` holds the key of seed,
+    purpose and epoch, ``examples`` the example numbers. ``factors`` are saved for the backward
+    pass."""
     f.note(f"each value becomes 0 with probability {spec.rate:g}")
     pairs, rest = divmod(spec.layout.values, 2)
     keys = threefry(
@@ -42,29 +44,29 @@ def dropout(f: Function, spec: DropoutForward) -> None:
 def _pair(
     f: Function,
     spec: DropoutForward,
-    place: Pointers,
+    pointers: Pointers,
     keys: tuple[str, str],
     counter: str,
     cells: int,
 ) -> None:
-    """Two cells, or a last one, share a counter, one word each."""
+    """Two cells, or the last one, from one counter of the random number generator."""
     f.note(f"{cells} random numbers from seed, epoch, example, layer and cell")
     f.note(
         f"store 0 or value / {1 - spec.rate:g}{', after relu' if spec.relu else ''}, and the factor"
     )
     words = threefry(f, keys, f.broadcast(counter, "i32"), "zeroinitializer")
-    bound = splat(16, ceil(spec.rate * 2**24), "i32")  # word / 2**24 < rate, in whole numbers
+    bound = splat(16, ceil(spec.rate * 2**24), "i32")  # word / 2**24 < rate, as integers
     for cell in range(cells):
         drawn = f.op("lshr", words[cell], splat(16, 8, "i32"), "<16 x i32>")
         out = f.op("icmp ult", drawn, bound, "<16 x i32>")
         factor = f.select(out, "zeroinitializer", f.constant(1 / (1 - spec.rate)))
-        y = f.op("fmul", f.load(place["x"], cell * spec.layout.cell_bytes), factor)
-        f.store(f.relu(y) if spec.relu else y, place["y"], cell * spec.layout.cell_bytes)
-        f.store(factor, place["factors"], cell * spec.layout.cell_bytes)
+        y = f.op("fmul", f.load(pointers["x"], cell * spec.layout.cell_bytes), factor)
+        f.store(f.relu(y) if spec.relu else y, pointers["y"], cell * spec.layout.cell_bytes)
+        f.store(factor, pointers["factors"], cell * spec.layout.cell_bytes)
 
 
 def dropout_backward(f: Function, layout: FeatureMapLayout, *, masked: bool) -> None:
-    """The function (source, factors, upstream, output): the same factors; source is the mask."""
+    """Write the kernel (source, factors, upstream, output). The source is the ReLU mask."""
     strided = {
         key: (f"%{key}", layout.cell_bytes) for key in ("source", "factors", "upstream", "output")
     }

@@ -1,4 +1,4 @@
-"""What is done to every value by itself."""
+"""Elementwise kernels: ReLU and division."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..ir.llvm_text import Function
 
 
 def relu(f: Function, layout: FeatureMapLayout) -> None:
-    """The function (source, output): ReLU, where nothing before it could do it on the way."""
+    """Write the kernel (source, output): ReLU where it is not fused into another kernel."""
     strided = {"x": ("%source", layout.cell_bytes), "y": ("%output", layout.cell_bytes)}
     f.note("negative values become 0")
     with f.loop("values", layout.values, strided) as value:
@@ -16,7 +16,7 @@ def relu(f: Function, layout: FeatureMapLayout) -> None:
 
 
 def divide(f: Function, layout: FeatureMapLayout, divisor: int) -> None:
-    """The function (values): all of a stack divided, in place."""
+    """Write the kernel (values): divide all values in place."""
     f.note("gradient of sums from gradient of means")
     with f.loop("values", layout.values, {"x": ("%values", layout.cell_bytes)}) as value:
         f.note(f"store gradient / {divisor}")

@@ -1,4 +1,4 @@
-"""Embedding: a row of the table for each position's word."""
+"""Embedding: the embedding vector of the token at each position."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from ..ir.llvm_text import GROUP_BYTES, Function
 
 
 def embed(f: Function, layout: FeatureMapLayout, *, relu: bool) -> None:
-    """The function (words, weight, output): ``words`` sixteen pointers, one an example, each to as
-    many i64 as there are positions; ``output`` [channel][position][16]."""
+    """Write the kernel (words, weight, output). ``words`` is sixteen pointers to the token numbers
+    (i64) of an example, ``output`` [channel][position][16]."""
     f.note("embedding vector of the token at each position")
     with f.loop("examples", 16, {"words": ("%words", 8), "out": ("%output", f.bytes)}) as lane:
         words = f.load(lane["words"], 0, "ptr")
@@ -28,8 +28,8 @@ def embed(f: Function, layout: FeatureMapLayout, *, relu: bool) -> None:
 
 
 def embed_backward(f: Function, layout: FeatureMapLayout) -> None:
-    """The function (words, upstream, gradient, count): example by example, position by position,
-    added to the row of the word."""
+    """Write the kernel (words, upstream, gradient, count): add each position's gradient to its
+    token's row, example by example."""
     examples = {"words": ("%words", 8), "upstream": ("%upstream", 4)}
     f.note("add the gradient of each position to its token's embedding vector")
     with f.loop("examples", "%count", examples, at_least_once=True) as lane:
@@ -47,5 +47,5 @@ def embed_backward(f: Function, layout: FeatureMapLayout) -> None:
 
 
 def _row(f: Function, table: str, word: str, layout: FeatureMapLayout) -> str:
-    """The pointer to the row of the word at a place."""
+    """The pointer to a token's row."""
     return f.at(table, f.op("mul", f.load(word, 0, "i64"), str(f.bytes * layout.channels), "i64"))

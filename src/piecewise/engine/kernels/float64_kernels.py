@@ -89,8 +89,10 @@ def normalize(f: Function, layout: FeatureMapLayout, epsilon: float, *, relu: bo
     strided |= {name: (f"%{name}", f.bytes) for name in ("mean", "variance", "weight", "bias")}
     with f.loop("channels", layout.channels, strided) as c:
         mean, weight, bias = (f.load_splat(c[name]) for name in ("mean", "weight", "bias"))
-        lifted = f.op("fadd", f.load(c["variance"], 0, f.real), float64_constant(epsilon), f.real)
-        deviation = f.broadcast(f.value(f"call double @llvm.sqrt.f64(double {lifted})"))
+        stabilized = f.op(
+            "fadd", f.load(c["variance"], 0, f.real), float64_constant(epsilon), f.real
+        )
+        deviation = f.broadcast(f.value(f"call double @llvm.sqrt.f64(double {stabilized})"))
         cells = {name: (c[name], layout.cell_bytes) for name in ("source", "output")}
         with f.loop("cells", layout.cells, cells) as cell:
             normal = f.op("fdiv", f.op("fsub", f.load(cell["source"]), mean), deviation)

@@ -1,4 +1,5 @@
-"""A full layer's weight gradient: every error times every value, example by example."""
+"""The weight gradient of a fully connected layer: the outer products of gradients and inputs, added
+example by example."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from .reductions import masked_load, masked_store
 
 
 def transposed_row_bytes(values: int) -> int:
-    """Bytes of an example's values, rounded up to whole vectors of sixteen."""
+    """Bytes of an example's values, rounded up to full vectors of sixteen."""
     return 4 * 16 * -(-values // 16)
 
 
 def transpose_inputs(f: Function, values: int) -> None:
-    """The function (source, turned): [values][16] -> [16][values rounded up to 16]."""
+    """Write the kernel (source, transposed): [values][16] -> [16][values rounded up to 16]."""
     row = transposed_row_bytes(values)
     strided = {"source": ("%source", 16 * GROUP_BYTES), "transposed": ("%transposed", 64)}
     f.note("transpose the inputs: each example's values side by side")
@@ -28,8 +29,8 @@ def transpose_inputs(f: Function, values: int) -> None:
 
 @dataclass(frozen=True)
 class FullWeightGradient:
-    """A gradient of ``neurons`` x ``inputs`` weights. ``sums``: the most vectors that a tile may
-    carry."""
+    """The gradient of ``neurons`` x ``inputs`` weights. ``sums`` is the largest number of vectors
+    per tile."""
 
     inputs: int
     neurons: int
@@ -37,7 +38,7 @@ class FullWeightGradient:
 
 
 class _OuterProductTile(NamedTuple):
-    """Some neurons by some vectors of inputs, and where their numbers begin."""
+    """A tile of neurons by vectors of inputs, with pointers to its numbers."""
 
     neurons: int
     span: int
@@ -47,10 +48,11 @@ class _OuterProductTile(NamedTuple):
 
 
 def full_weight_gradient(f: Function, spec: FullWeightGradient) -> None:
-    """The function (turned, upstream, gradient, count): a full layer's weight gradient, to which
-    each of ``count`` examples adds upstream times value, example by example.
+    """Write the kernel (transposed, upstream, gradient, count), where each of ``count`` examples
+    adds gradient times value.
 
-    turned [16][inputs rounded up], upstream [neurons][16], gradient [neurons][inputs].
+    The layouts are transposed [16][inputs rounded up], upstream [neurons][16] and gradient
+    [neurons][inputs].
     """
     f.note(f"gradient of {spec.neurons} x {spec.inputs} weights, added example by example")
     full, rest = divmod(spec.inputs, f.lanes)
@@ -81,8 +83,8 @@ def full_weight_gradient(f: Function, spec: FullWeightGradient) -> None:
                     )
                 start += span * times
             if rest:
-                place = full * vector
-                transposed, gradient = f.at("%transposed", place), f.at(tiles["gradient"], place)
+                offset = full * vector
+                transposed, gradient = f.at("%transposed", offset), f.at(tiles["gradient"], offset)
                 mask = "<" + ", ".join(f"i1 {int(lane < rest)}" for lane in range(f.lanes)) + ">"
                 with f.nested(f"for the last {rest} values", f"{count} in registers"):
                     _add_examples(
@@ -94,27 +96,27 @@ def full_weight_gradient(f: Function, spec: FullWeightGradient) -> None:
 def _add_examples(
     f: Function, spec: FullWeightGradient, tile: _OuterProductTile, mask: str = ""
 ) -> None:
-    """All examples' part of a tile. ``mask``: which lanes are weights, if not all."""
+    """Add all examples to a tile. ``mask``: the lanes that are weights, if not all."""
     neurons, span, transposed, upstream, gradient = tile
     vector = 4 * f.lanes
-    places = [o * 4 * spec.inputs + x * vector for o in range(neurons) for x in range(span)]
+    offsets = [o * 4 * spec.inputs + x * vector for o in range(neurons) for x in range(span)]
     if mask:
-        found = [masked_load(f, f.at(gradient, place), mask) for place in places]
+        sums = [masked_load(f, f.at(gradient, offset), mask) for offset in offsets]
     else:
-        found = [f.load(gradient, place, align=4) for place in places]
+        sums = [f.load(gradient, offset, align=4) for offset in offsets]
     strided = {
         "transposed": (transposed, transposed_row_bytes(spec.inputs)),
         "upstream": (upstream, 4),
     }
-    carried = [(f.vector, value) for value in found]
+    carried = [(f.vector, value) for value in sums]
     with f.loop("examples", "%count", strided, carried, at_least_once=True) as n:
         values = [f.load(n["transposed"], x * vector) for x in range(span)]
         errors = [f.load_splat(n["upstream"], o * GROUP_BYTES) for o in range(neurons)]
         pairs = [(error, value) for error in errors for value in values]
         with f.note_products("weight_gradient[f][v] += gradient[f] * value[v]"):
             n.carried = [f.fma(*pair, total) for pair, total in zip(pairs, n.carried, strict=True)]
-    for place, value in zip(places, n.carried, strict=True):
+    for offset, value in zip(offsets, n.carried, strict=True):
         if mask:
-            masked_store(f, value, f.at(gradient, place), mask)
+            masked_store(f, value, f.at(gradient, offset), mask)
         else:
-            f.store(value, gradient, place, align=4)
+            f.store(value, gradient, offset, align=4)

@@ -1,8 +1,9 @@
-"""Training-time tricks on where pixels lie: images changed on their way into lanes.
+"""Geometric augmentation: shift, scale, rotation, flip and stroke width, while images are packed
+into lanes.
 
-Each channel of the group is copied into frames, sixteen framed images one after the other; every
-new pixel of all sixteen is then gathered from where it comes from. Stroke weight works on what has
-been laid.
+Each channel of a group is copied into frames: sixteen images one after the other, each with a
+border of background. Every output pixel is then interpolated between four pixels of its frame,
+gathered for all sixteen images at once. Stroke width is changed afterwards, on the packed images.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from .threefry import example_keys, threefry
 
 _INTS = "<16 x i32>"
 
-# Where a kernel is told, in words of four bytes; the first two are the key.
-_RIGHT, _DOWN, _SMALLEST, _SPAN, _TURN, _WEIGHT, _FLIP, _OUT_X, _OUT_Y, _PASSES = range(2, 12)
+# Word offsets of the parameters; the first two words are the key.
+_RIGHT, _DOWN, _SMALLEST, _SPAN, _ROTATION, _STROKE_WIDTH, _FLIP, _BORDER_X, _BORDER_Y, _PASSES = (
+    range(2, 12)
+)
 
 
 def geometry_parameters(
     augmentation: Augmentation, shape: Shape, ground: str, seed: int, epoch: int
 ) -> npt.NDArray[np.uint32]:
-    """What the kernel is told of an epoch: a key and how far everything goes."""
+    """The kernel's parameters for an epoch: a key and the strength of each transformation."""
     words = np.zeros(12, np.uint32)
     words[:2] = derive_key(seed, AUGMENTATION_DRAWS, epoch)
     floats = words.view(np.float32)
@@ -37,29 +40,31 @@ def geometry_parameters(
     down, right = augmentation.shift
     floats[_RIGHT], floats[_DOWN] = right * shape[2], down * shape[1]
     floats[_SMALLEST], floats[_SPAN] = low, high - low
-    floats[_TURN] = augmentation.rotation / 90 if min(shape[1:]) > 1 else 0  # in quarters
-    floats[_WEIGHT] = augmentation.stroke_width
+    floats[_ROTATION] = augmentation.rotation / 90 if min(shape[1:]) > 1 else 0  # in quarters
+    floats[_STROKE_WIDTH] = augmentation.stroke_width
     floats[_FLIP] = 0.5 * augmentation.horizontal_flip
     # How far outside the image a pixel may look.
-    floats[_OUT_X], floats[_OUT_Y] = (ground != "any" and side > 1 for side in (shape[2], shape[1]))
+    floats[_BORDER_X], floats[_BORDER_Y] = (
+        ground != "any" and side > 1 for side in (shape[2], shape[1])
+    )
     words[_PASSES] = ceil(augmentation.stroke_width)
     return words
 
 
 def geometry_arguments() -> list[str]:
-    """Of the function that `augment_geometry` writes."""
+    """The declared arguments of the kernel of `augment_geometry`."""
     names = ("images", "byte_scaling", "parameters", "numbers", "frames", "output")
     return [f"ptr noalias %{name}" for name in names]
 
 
 def frames_size(shape: Shape) -> int:
-    """Bytes of sixteen framed images of one channel, and of a row and a pixel more, which are
-    read at the end but do not count; in whole blocks."""
+    """Bytes of sixteen framed images of one channel, in full vectors. The last gather may read up
+    to a row and a pixel more, with weight zero."""
     return GROUP_BYTES * _blocks(shape)
 
 
 def _frame(shape: Shape) -> int:
-    """The pixels of an image with a pixel of ground around it."""
+    """Pixels of an image with a border of one background pixel."""
     return (shape.height + 2) * (shape.width + 2)
 
 
@@ -68,12 +73,14 @@ def _blocks(shape: Shape) -> int:
 
 
 def augment_geometry(f: Function, shape: Shape, kind: str) -> None:
-    """Write the kernel (images, byte_scaling, tricks, numbers, frames, output): as `pack_input`,
-    with geometric augmentation; ``numbers`` are the image numbers, sixteen i64."""
-    scaling = [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if kind == "i8" else []
+    """Write the kernel (images, byte_scaling, parameters, numbers, frames, output): `pack_input`
+    with geometric augmentation. ``numbers`` are the image numbers, sixteen i64."""
+    scaling = (
+        [f.load_splat("%byte_scaling", offset) for offset in (0, 4, 8)] if kind == "i8" else []
+    )
     drawn = _draws(f)
-    places = _Sampler(f, shape, drawn)
-    weight = f.op("fmul", _centered(f, drawn[4]), _parameter(f, _WEIGHT))
+    sampler = _Sampler(f, shape, drawn)
+    weight = f.op("fmul", _centered(f, drawn[4]), _parameter(f, _STROKE_WIDTH))
     passes = f.value(f"zext i32 {f.load('%parameters', 4 * _PASSES, 'i32')} to i64")
     plane = GROUP_BYTES * shape.height * shape.width
     size = shape.height * shape.width * (1 if kind == "i8" else 4)
@@ -81,16 +88,16 @@ def augment_geometry(f: Function, shape: Shape, kind: str) -> None:
         with f.loop("blocks", _blocks(shape), {"out": ("%frames", GROUP_BYTES)}) as block:
             f.store(f.constant(BACKGROUND), block["out"])
         _frame_images(f, shape, kind, scaling, f.op("mul", channel.index, str(size), "i64"))
-        places.sample(channel["out"])
+        sampler.sample(channel["out"])
         _stroke_width(f, shape, channel["out"], weight, passes)
 
 
-def _parameter(f: Function, place: int) -> str:
-    return f.load_splat("%parameters", 4 * place)
+def _parameter(f: Function, offset: int) -> str:
+    return f.load_splat("%parameters", 4 * offset)
 
 
 def _draws(f: Function) -> list[str]:
-    """Six numbers from [0, 1) for each image."""
+    """Six random numbers from [0, 1) for each image."""
     keys = example_keys(f, "%parameters", "%numbers")
     words: list[str] = []
     for counter in range(3):
@@ -101,12 +108,13 @@ def _draws(f: Function) -> list[str]:
 
 
 def _centered(f: Function, drawn: str) -> str:
-    """The same number spread over -1 to 1."""
+    """A random number from [0, 1) rescaled to [-1, 1)."""
     return f.fma(drawn, f.constant(2), f.constant(-1))
 
 
 def _sine_cosine(f: Function, turn: str) -> tuple[str, str]:
-    """Sine and cosine of an angle in quarter turns, from -2 to 2: Taylor series of the rest."""
+    """Sine and cosine of an angle in quarter turns, from -2 to 2: rounded to a multiple of a
+    quarter turn, and a Taylor series of the remainder."""
     nearest = f.nearest(turn)
     rest = f.op("fsub", turn, nearest)
     square = f.op("fmul", rest, rest)
@@ -128,13 +136,13 @@ def _sine_cosine(f: Function, turn: str) -> tuple[str, str]:
 
 
 def _taylor(power: int) -> float:
-    """The coefficient of sine (odd) or cosine (even) of an angle in quarter turns."""
+    """The Taylor coefficient of sine (odd) or cosine (even) of an angle in quarter turns."""
     return float((-1) ** (power // 2) * (pi / 2) ** power / factorial(power))
 
 
 def _bit(f: Function, value: str, bit: int) -> str:
-    kept = f.op("and", value, splat(16, bit, "i32"), _INTS)
-    return f.value(f"icmp ne {_INTS} {kept}, zeroinitializer")
+    masked = f.op("and", value, splat(16, bit, "i32"), _INTS)
+    return f.value(f"icmp ne {_INTS} {masked}, zeroinitializer")
 
 
 def _signed(f: Function, minus: str, value: str) -> str:
@@ -142,16 +150,16 @@ def _signed(f: Function, minus: str, value: str) -> str:
 
 
 class _Sampler:
-    """Where the pixels of sixteen images come from, each from its own place of its own frame."""
+    """Computes the source coordinates of all pixels of sixteen images and interpolates there."""
 
     def __init__(self, f: Function, shape: Shape, drawn: Sequence[str]) -> None:
         self.f, self.shape = f, shape
         self.shift = [
-            f.op("fmul", _centered(f, drawn[axis]), _parameter(f, place))
-            for axis, place in ((0, _RIGHT), (1, _DOWN))
+            f.op("fmul", _centered(f, drawn[axis]), _parameter(f, offset))
+            for axis, offset in ((0, _RIGHT), (1, _DOWN))
         ]
         scaling = f.fma(drawn[2], _parameter(f, _SPAN), _parameter(f, _SMALLEST))
-        turned = _sine_cosine(f, f.op("fmul", _centered(f, drawn[3]), _parameter(f, _TURN)))
+        turned = _sine_cosine(f, f.op("fmul", _centered(f, drawn[3]), _parameter(f, _ROTATION)))
         sine, cosine = (f.op("fdiv", part, scaling) for part in turned)
         mirrored = f.value(f"fcmp olt {f.vector} {drawn[5]}, {_parameter(f, _FLIP)}")
         self.x_by_x, self.x_by_y = (_signed(f, mirrored, part) for part in (cosine, sine))
@@ -159,15 +167,15 @@ class _Sampler:
         self.bounds = [
             (f.op("fsub", f.constant(1), out), f.op("fadd", f.constant(side), out))
             for side, out in (
-                (shape.width, _parameter(f, _OUT_X)),
-                (shape.height, _parameter(f, _OUT_Y)),
+                (shape.width, _parameter(f, _BORDER_X)),
+                (shape.height, _parameter(f, _BORDER_Y)),
             )
         ]
         starts = [lane * _frame(shape) for lane in range(16)]
         self.starts = f"<{', '.join(f'i32 {start}' for start in starts)}>"
 
     def sample(self, output: str) -> None:
-        """Every pixel of one channel."""
+        """Write all pixels of one channel."""
         f, shape = self.f, self.shape
         row_size = GROUP_BYTES * shape.width
         middle = [(side - 1) / 2 for side in (shape.width, shape.height)]
@@ -180,13 +188,13 @@ class _Sampler:
                 "columns", shape.width, {"out": (row["out"], GROUP_BYTES)}, first[:1]
             ) as column:
                 x = f.op("fsub", column.carried[0], self.shift[0])
-                places = f.fma(self.x_by_x, x, from_x), f.fma(self.y_by_x, x, from_y)
-                f.store(self._between(*places), column["out"])
+                coordinates = f.fma(self.x_by_x, x, from_x), f.fma(self.y_by_x, x, from_y)
+                f.store(self._between(*coordinates), column["out"])
                 column.carried = [f.op("fadd", column.carried[0], f.constant(1))]
             row.carried = [f.op("fadd", row.carried[0], f.constant(1))]
 
     def _between(self, x: str, y: str) -> str:
-        """What lies at these places, from the four pixels around each."""
+        """Bilinear interpolation at these coordinates."""
         f, width = self.f, self.shape.width + 2
         left, across = self._cell(x, *self.bounds[0])
         top, along = self._cell(y, *self.bounds[1])
@@ -196,12 +204,12 @@ class _Sampler:
         upper, lower = (f.fma(across, f.op("fsub", b, a), a) for a, b in (corners[:2], corners[2:]))
         return f.fma(along, f.op("fsub", lower, upper), upper)
 
-    def _cell(self, place: str, low: str, high: str) -> tuple[str, str]:
-        """The pixel before a place, kept between bounds, and how far the place is beyond it."""
+    def _cell(self, coordinate: str, low: str, high: str) -> tuple[str, str]:
+        """The pixel before a coordinate, clamped to bounds, and the fraction beyond it."""
         f = self.f
-        place = _smallest(f, _largest(f, place, low), high)
-        cell = f.value(f"fptosi {f.vector} {place} to {_INTS}")
-        return cell, f.op("fsub", place, f.value(f"sitofp {_INTS} {cell} to {f.vector}"))
+        coordinate = _smallest(f, _largest(f, coordinate, low), high)
+        cell = f.value(f"fptosi {f.vector} {coordinate} to {_INTS}")
+        return cell, f.op("fsub", coordinate, f.value(f"sitofp {_INTS} {cell} to {f.vector}"))
 
     def _gather(self, cell: str, step: int) -> str:
         f = self.f
@@ -215,7 +223,7 @@ class _Sampler:
 
 
 def _frame_images(f: Function, shape: Shape, kind: str, scaling: list[str], offset: str) -> None:
-    """One channel of the sixteen images, ``offset`` bytes into each, into the frames."""
+    """Copy one channel of the sixteen images, ``offset`` bytes into each, into the frames."""
     size, width = 1 if kind == "i8" else 4, shape.width
     inside = f.at("%frames", 4 * (width + 3))
     strided = {"image": ("%images", 8), "out": (inside, 4 * _frame(shape))}
@@ -234,7 +242,7 @@ def _frame_images(f: Function, shape: Shape, kind: str, scaling: list[str], offs
 
 
 def _copy(f: Function, source: str, out: str, kind: str, scaling: list[str], lanes: int) -> None:
-    """One or sixteen numbers of a row."""
+    """Copy one or sixteen numbers of a row."""
     if lanes == 16:
         value = f.load(source, 0, vector_of(16, kind), align=1 if kind == "i8" else 4)
         if kind == "i8":
@@ -250,24 +258,23 @@ def _copy(f: Function, source: str, out: str, kind: str, scaling: list[str], lan
 
 
 def _stroke_width(f: Function, shape: Shape, output: str, weight: str, passes: str) -> None:
-    """Strokes thicker or thinner, ``output`` [row][column][16] in place; the frames, which are
-    larger, hold what lies between: the largest of three along each row. Smallest ones are the
-    largest of what is turned about zero."""
+    """Dilate or erode strokes in ``output`` [row][column][16], in place. The frames hold the
+    maximum of three columns in between. Erosion is dilation of the negative image."""
     negative = f.value(f"fcmp olt {f.vector} {weight}, zeroinitializer")
     side = f.select(negative, f.constant(-1), f.constant(1))
     row_size = GROUP_BYTES * shape.width
-    with f.loop("passes", passes, carried=[(f.vector, f.op("fmul", weight, side))]) as turn:
-        share = _smallest(f, _largest(f, turn.carried[0], "zeroinitializer"), f.constant(1))
+    with f.loop("passes", passes, carried=[(f.vector, f.op("fmul", weight, side))]) as dilation:
+        step = _smallest(f, _largest(f, dilation.carried[0], "zeroinitializer"), f.constant(1))
         rows = {"in": (output, row_size), "out": ("%frames", row_size)}
         with f.loop("rows", shape.height, rows) as row:
             _along_row(f, row["in"], row["out"], shape.width, side)
         with f.loop("rows", shape.height, {"out": (output, row_size)}) as row:
-            _across_rows(f, shape, row.index, row["out"], share, side)
-        turn.carried = [f.op("fsub", turn.carried[0], f.constant(1))]
+            _across_rows(f, shape, row.index, row["out"], step, side)
+        dilation.carried = [f.op("fsub", dilation.carried[0], f.constant(1))]
 
 
 def _along_row(f: Function, source: str, out: str, width: int, side: str) -> None:
-    """The largest of each cell of a row and those before and after it."""
+    """The maximum of each cell of a row and its two neighbors."""
     first = f.op("fmul", f.load(source), side)
     strided = {"out": (out, GROUP_BYTES)}
     with f.loop("columns", width, strided, [(f.vector, first)] * 2) as column:
@@ -278,8 +285,8 @@ def _along_row(f: Function, source: str, out: str, width: int, side: str) -> Non
         column.carried = [here, following]
 
 
-def _across_rows(f: Function, shape: Shape, row: str, out: str, share: str, side: str) -> None:
-    """The largest of three rows of the frames, and the share of the way there."""
+def _across_rows(f: Function, shape: Shape, row: str, out: str, step: str, side: str) -> None:
+    """Move each pixel by a fraction towards the maximum of three rows of the frames."""
     above, below = _beside(f, row, shape.height)
     strided = {
         name: (f.at("%frames", _times(f, index, GROUP_BYTES * shape.width)), GROUP_BYTES)
@@ -290,12 +297,12 @@ def _across_rows(f: Function, shape: Shape, row: str, out: str, share: str, side
         for name in ("here", "below"):
             largest = _largest(f, largest, f.load(column[name]))
         x = f.load(column["out"])
-        further = f.op("fsub", f.op("fmul", largest, side), x)
-        f.store(f.fma(share, further, x), column["out"])
+        difference = f.op("fsub", f.op("fmul", largest, side), x)
+        f.store(f.fma(step, difference, x), column["out"])
 
 
 def _beside(f: Function, index: str, count: int) -> tuple[str, str]:
-    """The index before and the one after, or the same at the ends."""
+    """The index before and the one after, clamped."""
     inside = f.op("icmp sgt", index, "0", "i64")
     before = f.value(f"select i1 {inside}, i64 {f.op('sub', index, '1', 'i64')}, i64 0")
     after = f.op("add", index, "1", "i64")

@@ -1,4 +1,5 @@
-"""Examples into lanes: sixteen rows of a data set, turned so that an example is a lane."""
+"""Input packing: the rows of sixteen examples transposed, one example per lane; and the reverse for
+logits."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ def pack_input(f: Function, values: int, kind: str) -> None:
     """Write the kernel (examples, byte_scaling, output). ``examples`` is sixteen pointers, each to
     ``values`` floats or, if ``kind`` is "i8", bytes; a byte becomes (a * byte + b) / c with the
     three numbers of ``byte_scaling``."""
-    numbers = [f.load_splat("%byte_scaling", place) for place in (0, 4, 8)] if kind == "i8" else []
+    numbers = (
+        [f.load_splat("%byte_scaling", offset) for offset in (0, 4, 8)] if kind == "i8" else []
+    )
     size = 1 if kind == "i8" else 4
     if values < 16:
         with f.loop("lanes", 16, {"example": ("%examples", 8), "out": ("%output", 4)}) as lane:
@@ -30,7 +33,7 @@ def pack_input(f: Function, values: int, kind: str) -> None:
 
 
 def _block(f: Function, first: str, kind: str, numbers: list[str]) -> None:
-    """Sixteen values of each example."""
+    """Transpose sixteen values of each example."""
     size = 1 if kind == "i8" else 4
     offset = f.op("mul", first, str(size), "i64")
     vector = f"<16 x {kind}>"
@@ -48,18 +51,18 @@ def _block(f: Function, first: str, kind: str, numbers: list[str]) -> None:
 
 
 def to_float(f: Function, value: str, kind: str) -> str:
-    """One byte or float as a float."""
+    """A byte or a float as a float."""
     return f.value(f"uitofp i8 {value} to float") if kind == "i8" else value
 
 
 def scale_bytes(f: Function, value: str, numbers: list[str]) -> str:
-    """Bytes, as floats, by the three numbers of the fraction."""
+    """Bytes, as floats, by the three numbers of the byte scaling."""
     a, b, c = numbers
     return f.op("fdiv", f.fma(value, a, b), c)
 
 
 def unpack_logits(f: Function, classes: int) -> None:
-    """The function (logits, output, count): [classes][16] -> [count][classes]."""
+    """Write the kernel (logits, output, count): [classes][16] -> [count][classes]."""
     with (
         f.loop(
             "examples",

@@ -1,4 +1,4 @@
-"""Pooling: one row of windows at a time. The way back is in `unpooling`."""
+"""Max and average pooling, one row of windows at a time."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from ..ir.llvm_text import Function, Module, Pointers, splat, vector_of
 from ..ir.window_terms import Terms, TileRun, range_text, term_table, tile_runs
 
 MOST_WRITTEN = 36
-"""Cells of a window that are still written out one by one."""
+"""The most cells of a window that are unrolled."""
 
 
 class ArgmaxFormat(NamedTuple):
-    """How the numbers of the cells that won lie in memory: sixteen a window, one an example."""
+    """The memory format of the argmax: the number of the largest cell, sixteen per window."""
 
     element: str
     """"i8" or "i32"."""
 
     @property
     def vector(self) -> str:
-        """The type of one window's winners."""
+        """The type of one window's argmax."""
         return vector_of(16, self.element)
 
     @property
     def size(self) -> int:
-        """Bytes of one window's winners."""
+        """Bytes of one window's argmax."""
         return 16 if self.element == "i8" else 64
 
     def of_cell(self, f: Function, cell: int | str) -> str:
-        """A cell's number, or a value of the element's type, in all lanes."""
+        """A cell's number in all lanes."""
         if isinstance(cell, int):
             return splat(16, cell, self.element)
         return f.broadcast(cell, self.element)
 
 
 def argmax_format(window: tuple[int, int]) -> ArgmaxFormat:
-    """The smallest numbers that can name every cell of a window."""
+    """The smallest format that can number every cell of a window."""
     return ArgmaxFormat("i8" if prod(window) <= 256 else "i32")
 
 
 @dataclass(frozen=True)
 class PoolingRow:
-    """A row of windows over ``rows`` rows of a source; all channels."""
+    """A row of windows over ``rows`` source rows, for all channels."""
 
     source: FeatureMapLayout
     output: FeatureMapLayout
@@ -59,12 +59,12 @@ class PoolingRow:
 
 
 _State = tuple[str, str]
-"""What a window has come to: the largest so far, or the sum, and which cell it was."""
+"""The running maximum or sum of a window, and the argmax."""
 
 
 def pool_row(f: Function, module: Module, spec: PoolingRow) -> None:
-    """The function (source, output, index): source at its first row under the windows, output and
-    index (the winners) at theirs."""
+    """Write the kernel (source, output, index), with pointers to the first row of each; ``index``
+    is the argmax."""
     column_runs = tile_runs(spec.columns, [1] * len(spec.columns))
     bodies = spec.rows * sum(len(run.pattern[0]) for run in column_runs)
     strided = {
@@ -82,7 +82,7 @@ def pool_row(f: Function, module: Module, spec: PoolingRow) -> None:
 
 
 def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun) -> None:
-    """Windows with the same cells, which are written out."""
+    """Consecutive windows with the same cells, unrolled."""
     size, best_cell = spec.source.cell_bytes, spec.argmax.size
     strided = {
         "source": (f.at(channel["source"], run.source * size), run.step * size),
@@ -91,9 +91,9 @@ def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun) -> None
     }
     with f.loop("windows", run.repeat, strided) as x:
         cells = [
-            (row * spec.window_columns + k, row * spec.source.row_bytes + place * size)
+            (row * spec.window_columns + k, row * spec.source.row_bytes + column * size)
             for row in range(spec.rows)
-            for k, place in run.pattern[0]
+            for k, column in run.pattern[0]
         ]
         f.note(f"{'max' if spec.kind == 'max' else 'sum'} over {len(cells)} cells, unrolled")
         state = ("", "")
@@ -103,7 +103,7 @@ def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun) -> None
 
 
 def _by_table(f: Function, module: Module, spec: PoolingRow, channel: Pointers) -> None:
-    """Large windows: rows and columns in loops."""
+    """Large windows: loops over rows and columns."""
     columns = module.table(term_table(spec.columns, 1, spec.source.cell_bytes))
     strided = {
         "column": (columns, 24),
@@ -136,7 +136,7 @@ def _by_table(f: Function, module: Module, spec: PoolingRow, channel: Pointers) 
 
 
 def _update(f: Function, spec: PoolingRow, state: _State, cell: int | str, value: str) -> _State:
-    """The state after one more cell, number ``cell``. What is no number must not hide."""
+    """The state after one more cell, number ``cell``. NaN counts as the largest value."""
     best, best_cell = state
     if spec.kind == "average":
         return (f.op("fadd", best, value) if best else value), best_cell
@@ -152,8 +152,8 @@ def _update(f: Function, spec: PoolingRow, state: _State, cell: int | str, value
     return f.select(better, value, best), best_cell
 
 
-def _store(f: Function, spec: PoolingRow, place: Pointers, state: _State, cells: str) -> None:
-    """Write a window's number. ``cells``: how many it looked at, in all lanes, for an average."""
+def _store(f: Function, spec: PoolingRow, pointers: Pointers, state: _State, cells: str) -> None:
+    """Store a window's result. ``cells`` is its number of cells in all lanes, for an average."""
     value, best_cell = state
     f.note(
         f"store {'sum / number of cells' if spec.kind == 'average' else 'max'}"
@@ -162,6 +162,6 @@ def _store(f: Function, spec: PoolingRow, place: Pointers, state: _State, cells:
     )
     if spec.kind == "average":
         value = f.op("fdiv", value, cells)
-    f.store(f.relu(value) if spec.relu else value, place["out"])
+    f.store(f.relu(value) if spec.relu else value, pointers["out"])
     if spec.stores_argmax:
-        f.store(best_cell, place["index"], 0, spec.argmax.vector, align=16)
+        f.store(best_cell, pointers["index"], 0, spec.argmax.vector, align=16)

@@ -1,4 +1,4 @@
-"""The way back of pooling, cell by cell."""
+"""The backward pass of pooling, cell by cell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .pooling import MOST_WRITTEN, ArgmaxFormat
 
 @dataclass(frozen=True)
 class PoolingBackward:
-    """The way back of a whole pooling. ``rows`` and ``columns`` are the backward terms."""
+    """The backward pass of a pooling. ``rows`` and ``columns`` are the backward terms."""
 
     upstream: FeatureMapLayout
     output: FeatureMapLayout
@@ -37,15 +37,15 @@ class PoolingBackward:
 
 
 class _Offset(NamedTuple):
-    """So many windows of the upstream, and so many cells of the output."""
+    """An offset of windows in the upstream gradient and of cells in the output."""
 
     windows: int
     cells: int
 
 
 def pooling_backward(f: Function, module: Module, spec: PoolingBackward) -> None:
-    """The function (upstream, index, output, mask): each cell adds what the windows it lay in hand
-    back: all to the winner, or (average) their upstream, which is divided already."""
+    """Write the kernel (upstream, index, output, mask): each cell adds the gradients of the windows
+    whose argmax it is, or, for an average, of all its windows."""
     down, across = (
         tile_runs(terms, split_evenly(len(terms), stride, stride))
         for terms, stride in zip((spec.rows, spec.columns), spec.strides, strict=True)
@@ -72,10 +72,10 @@ def pooling_backward(f: Function, module: Module, spec: PoolingBackward) -> None
             _rows(f, spec, channel, rows, across)
 
 
-def _moving(
-    f: Function, spec: PoolingBackward, place: Pointers, start: _Offset, step: _Offset
+def _advance(
+    f: Function, spec: PoolingBackward, pointers: Pointers, start: _Offset, step: _Offset
 ) -> PointerSteps:
-    """The four pointers moved on, and moving from turn to turn."""
+    """The four pointers plus ``start``, advancing by ``step`` per iteration."""
     sizes = {
         "upstream": _Offset(GROUP_BYTES, 0),
         "index": _Offset(spec.argmax.size, 0),
@@ -84,7 +84,7 @@ def _moving(
     }
     return {
         key: (
-            f.at(place[key], start.windows * size.windows + start.cells * size.cells),
+            f.at(pointers[key], start.windows * size.windows + start.cells * size.cells),
             step.windows * size.windows + step.cells * size.cells,
         )
         for key, size in sizes.items()
@@ -94,20 +94,22 @@ def _moving(
 def _rows(
     f: Function, spec: PoolingBackward, channel: Pointers, down: TileRun, across: list[TileRun]
 ) -> None:
-    """Tiles of cells with the same windows over them, which are written out."""
+    """Tiles of cells with the same windows, unrolled."""
     wide, narrow = spec.output.shape.width, spec.upstream.shape.width
     start = _Offset(down.source * narrow, down.start * wide)
     step = _Offset(down.step * narrow, down.span * wide)
     remark = f"{down.span} rows of cells at once"
-    with f.loop("rows", down.repeat, _moving(f, spec, channel, start, step), remark=remark) as y:
+    with f.loop("rows", down.repeat, _advance(f, spec, channel, start, step), remark=remark) as y:
         for run in across:
             start, step = _Offset(run.source, run.start), _Offset(run.step, run.span)
-            remark, strided = f"{run.span} columns at once", _moving(f, spec, y, start, step)
+            remark, strided = f"{run.span} columns at once", _advance(f, spec, y, start, step)
             with f.loop("columns", run.repeat, strided, remark=remark) as x:
                 _tile(f, spec, x, down.pattern, run.pattern)
 
 
-def _tile(f: Function, spec: PoolingBackward, place: Pointers, down: Terms, across: Terms) -> None:
+def _tile(
+    f: Function, spec: PoolingBackward, pointers: Pointers, down: Terms, across: Terms
+) -> None:
     """The cells of a tile, row by row."""
     wide, narrow = spec.output.shape.width, spec.upstream.shape.width
     terms = sum(len(row) * len(column) for row in down for column in across)
@@ -119,33 +121,33 @@ def _tile(f: Function, spec: PoolingBackward, place: Pointers, down: Terms, acro
             for ky, oy in row_terms:
                 for kx, ox in column_terms:
                     window, cell = oy * narrow + ox, ky * spec.window_columns + kx
-                    value = _window_gradient(f, spec, place, value, window, cell)
-            _store(f, spec, place, value or "zeroinitializer", row * wide + column)
+                    value = _window_gradient(f, spec, pointers, value, window, cell)
+            _store(f, spec, pointers, value or "zeroinitializer", row * wide + column)
 
 
 def _window_gradient(
     f: Function,
     spec: PoolingBackward,
-    place: Pointers,
+    pointers: Pointers,
     value: str,
     window: int | str,
     cell: int | str,
 ) -> str:
-    """The value and what a window hands back to its cell number ``cell``."""
-    found = f.load(place["upstream"], _times(f, window, GROUP_BYTES))
+    """``value`` plus the gradient of cell number ``cell`` of a window."""
+    gradient = f.load(pointers["upstream"], _times(f, window, GROUP_BYTES))
     if spec.kind == "max":
         vector, offset = spec.argmax.vector, _times(f, window, spec.argmax.size)
-        index = f.load(place["index"], offset, vector, align=16)
+        index = f.load(pointers["index"], offset, vector, align=16)
         won = f.op("icmp eq", index, spec.argmax.of_cell(f, cell), vector)
-        found = f.select(won, found, "zeroinitializer")
-    return f.op("fadd", value, found) if value else found
+        gradient = f.select(won, gradient, "zeroinitializer")
+    return f.op("fadd", value, gradient) if value else gradient
 
 
 _TERM = {
     "max": "gradient of the window if the cell is its argmax",
     "average": "gradient of the window / its cells",
 }
-"""What a window adds to the gradient of one of its cells, as the loop listing shows it."""
+"""The contribution of a window to the gradient of one of its cells, for the listing."""
 
 
 def _note_stored(f: Function, spec: PoolingBackward, cells: int) -> None:
@@ -156,15 +158,15 @@ def _times(f: Function, count: int | str, size: int) -> int | str:
     return count * size if isinstance(count, int) else f.op("mul", count, str(size), "i64")
 
 
-def _store(f: Function, spec: PoolingBackward, place: Pointers, value: str, cell: int) -> None:
-    """Write a cell's gradient, where the input was above zero if it went through ReLU."""
+def _store(f: Function, spec: PoolingBackward, pointers: Pointers, value: str, cell: int) -> None:
+    """Store a cell's gradient, masked by ReLU if its input went through one."""
     if spec.masked:
-        value = f.where_positive(f.load(place["mask"], cell * GROUP_BYTES), value)
-    f.store(value, place["out"], cell * GROUP_BYTES)
+        value = f.where_positive(f.load(pointers["mask"], cell * GROUP_BYTES), value)
+    f.store(value, pointers["out"], cell * GROUP_BYTES)
 
 
 def _by_table(f: Function, module: Module, spec: PoolingBackward, channel: Pointers) -> None:
-    """Large windows: which windows a cell lay in is looked up."""
+    """Large windows: each cell's windows come from tables."""
     narrow, row_bytes = spec.upstream.shape.width, spec.output.row_bytes
     rows = module.table(term_table(spec.rows, 1, narrow))
     columns = module.table(term_table(spec.columns, 1, 1))
@@ -172,8 +174,8 @@ def _by_table(f: Function, module: Module, spec: PoolingBackward, channel: Point
     with f.loop("y", len(spec.rows), down) as y:
         across = {"column": (columns, 24)} | {key: (y[key], GROUP_BYTES) for key in ("out", "mask")}
         with f.loop("x", len(spec.columns), across) as x:
-            row = [f.load(y["row"], place, "i64") for place in (0, 8, 16)]
-            column = [f.load(x["column"], place, "i64") for place in (0, 8, 16)]
+            row = [f.load(y["row"], offset, "i64") for offset in (0, 8, 16)]
+            column = [f.load(x["column"], offset, "i64") for offset in (0, 8, 16)]
             high, wide = (
                 range_text(len(cell) for cell in axis) for axis in (spec.rows, spec.columns)
             )
@@ -183,7 +185,7 @@ def _by_table(f: Function, module: Module, spec: PoolingBackward, channel: Point
                     "kx", column[0], {}, [(f.vector, ky.carried[0])], trip_count=wide
                 ) as kx:
                     f.note(f"cell += {_TERM[spec.kind]}")
-                    window, cell = _looked_up(f, spec, (row, ky), (column, kx))
+                    window, cell = _window_and_cell(f, spec, (row, ky), (column, kx))
                     value = _window_gradient(f, spec, channel, kx.carried[0], window, cell)
                     kx.carried = [value]
                 ky.carried = kx.carried
@@ -191,11 +193,10 @@ def _by_table(f: Function, module: Module, spec: PoolingBackward, channel: Point
             _store(f, spec, x, ky.carried[0], 0)
 
 
-def _looked_up(
+def _window_and_cell(
     f: Function, spec: PoolingBackward, down: tuple[list[str], Loop], across: tuple[list[str], Loop]
 ) -> tuple[str, str]:
-    """A window and the number of its cell, from the lines of both tables and the turns of both
-    loops."""
+    """A window and the number of its cell, from table entries and loop indices."""
 
     def term(first: str, loop: Loop, step: int) -> str:
         return f.op("add", first, f.op("mul", loop.index, str(step), "i64"), "i64")
@@ -219,8 +220,8 @@ def divide_by_window_size(
     rows: tuple[int, ...],
     columns: tuple[int, ...],
 ) -> None:
-    """The function (upstream): each window's upstream divided by the cells it covers, in place.
-    ``rows``, ``columns``: how many of each every window covers."""
+    """Write the kernel (upstream): divide each window's gradient by its number of cells, in place.
+    ``rows`` and ``columns`` give the size of every window."""
     down, across = module.table(rows), module.table(columns)
     channels = {"upstream": ("%upstream", upstream.channel_bytes)}
     f.note("gradient of each window divided by its number of cells")

@@ -1,6 +1,6 @@
-"""exp and log from additions and multiplications alone, so that their bits are the same everywhere.
+"""exp and log from additions and multiplications only, with the same bits on every machine.
 
-Both work in the precision of the function that they are written into.
+Both use the precision of the function that they are written into.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from ..ir.llvm_text import Function, float64_constant, splat, vector_of
 
 
 class _Format(NamedTuple):
-    """A floating-point format, and how far the series go in it."""
+    """A floating-point format and the length of the series in it."""
 
     element: str
     """The integer type of the same size."""
     mantissa: int
     """Bits of the mantissa."""
     bias: int
-    """Of the exponent."""
+    """The exponent's bias."""
     sqrt_half: int
     """The bits of sqrt(1/2)."""
     ln2_high: float
-    """The logarithm of 2 in so few bits that its products with small whole numbers are exact."""
+    """The leading bits of log(2): few enough that products with small integers are exact."""
     ln2_low: float
-    """The rest of it."""
+    """log(2) - ln2_high."""
     least: float
-    """exp of anything below is 0."""
+    """The lower bound of exp's argument; below it exp is 0."""
     exp_degree: int
     log_terms: int
 
@@ -54,12 +54,12 @@ _FORMATS = {
     ),
 }
 _ROUND = 1.5 * 2**52
-"""Added to a float64, it rounds to a whole number, which is then in the lowest bits."""
+"""Adding it to a float64 rounds to an integer, which is then in the lowest bits."""
 _ROUND_BITS = int(float64_constant(_ROUND), 16)
 
 
 def exp(f: Function, x: str) -> str:
-    """e to the x for x of at most 88: 2**k times the Taylor series of the rest."""
+    """e to the x for x of at most 88: 2**k times the Taylor series of the remainder."""
     form, v = _FORMATS[f.real], f.vector
     low = f.op("fcmp olt", x, f.constant(form.least))
     x = f.select(low, f.constant(form.least), x)
@@ -80,8 +80,8 @@ def exp(f: Function, x: str) -> str:
         power = f.cast("fptosi", k, v, form.integers)
     # In two steps, because 2**k may be too small for a number of full precision.
     half = f.op("ashr", power, form.splat(1), form.integers)
-    for part in (half, f.op("sub", power, half, form.integers)):
-        series = f.op("fmul", series, _power_of_two(f, form, part))
+    for value in (half, f.op("sub", power, half, form.integers)):
+        series = f.op("fmul", series, _power_of_two(f, form, value))
     return series
 
 
@@ -116,7 +116,7 @@ def _polynomial(f: Function, coefficients: list[float], x: str) -> str:
 
 
 def _power_of_two(f: Function, form: _Format, power: str) -> str:
-    """2 to a whole number, written as a number's exponent."""
+    """2 to an integer power, built from exponent bits."""
     lifted = f.op("add", power, form.splat(form.bias), form.integers)
     exponent = f.op("shl", lifted, form.splat(form.mantissa), form.integers)
     return f.cast("bitcast", exponent, form.integers, f.vector)

@@ -1,4 +1,4 @@
-"""Sums over the lanes of a group, and over the cells of a map."""
+"""Reductions: sums over the lanes of a group and over the cells of a channel."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ..ir.window_terms import run_lengths, split_evenly
 
 
 def reduce_lanes(f: Function) -> None:
-    """The function (sums, gradient, count): to each of ``count`` numbers of the gradient add the
-    tree of its sixteen sums. Sixteen trees at a time: half of a round's additions are another's."""
+    """Write the kernel (sums, gradient, count): add the sum of sixteen lanes to each of ``count``
+    gradients. Sixteen trees are reduced together, which halves the additions of each round."""
     blocks = f.op("lshr", f.op("add", "%count", "15", "i64"), "4", "i64")
     strided = {"sums": ("%sums", 16 * GROUP_BYTES), "gradient": ("%gradient", 64)}
     f.note("sum each of %count gradients over the 16 examples and add it to the shard's")
@@ -22,8 +22,8 @@ def reduce_lanes(f: Function) -> None:
             level = [_folded(f, a, b, half) for a, b in pairs]
         done = f.op("shl", block.index, "4", "i64")
         mask = f.first_lanes(f.op("sub", "%count", done, "i64"))
-        found = masked_load(f, block["gradient"], mask)
-        masked_store(f, f.op("fadd", found, level[0]), block["gradient"], mask)
+        old = masked_load(f, block["gradient"], mask)
+        masked_store(f, f.op("fadd", old, level[0]), block["gradient"], mask)
 
 
 def _folded(f: Function, a: str, b: str, half: int) -> str:
@@ -34,22 +34,22 @@ def _folded(f: Function, a: str, b: str, half: int) -> str:
 
 
 def masked_load(f: Function, pointer: str, mask: str) -> str:
-    """The floats at a place, zero where the mask says no."""
+    """Load floats where the mask is set, zero elsewhere."""
     v, n = f.vector, f.lanes
-    given = f"ptr align 4 {pointer}, <{n} x i1> {mask}, {v} zeroinitializer"
-    return f.value(f"call {v} @llvm.masked.load.v{n}f32.p0({given})")
+    arguments = f"ptr align 4 {pointer}, <{n} x i1> {mask}, {v} zeroinitializer"
+    return f.value(f"call {v} @llvm.masked.load.v{n}f32.p0({arguments})")
 
 
 def masked_store(f: Function, value: str, pointer: str, mask: str) -> None:
-    """Floats to a place, only where the mask says yes."""
+    """Store floats where the mask is set."""
     v, n = f.vector, f.lanes
-    given = f"{v} {value}, ptr align 4 {pointer}, <{n} x i1> {mask}"
-    f.line(f"call void @llvm.masked.store.v{n}f32.p0({given})")
+    arguments = f"{v} {value}, ptr align 4 {pointer}, <{n} x i1> {mask}"
+    f.line(f"call void @llvm.masked.store.v{n}f32.p0({arguments})")
 
 
 def sum_cells(f: Function, upstream: FeatureMapLayout) -> None:
-    """The function (upstream, sums): each channel's cells added up for each example, row by row;
-    sums [channel][16]."""
+    """Write the kernel (upstream, sums): the sum of each channel's cells for each example, row by
+    row; sums [channel][16]."""
     f.note("sum of the cells of each channel, per example")
     channel, size = 0, upstream.channel_bytes
     for count, repeat in run_lengths(split_evenly(upstream.channels, 8)):
@@ -65,7 +65,8 @@ def sum_cells(f: Function, upstream: FeatureMapLayout) -> None:
 
 
 def cell_sums(f: Function, layout: FeatureMapLayout, start: str, channels: int) -> list[str]:
-    """The cells of some channels added up, a vector a channel; the first begins at ``start``."""
+    """The sums of the cells of some channels, one vector per channel; the first starts at
+    ``start``."""
     zero = [(f.vector, "zeroinitializer")] * channels
     with f.loop("cells", layout.cells, {"x": (start, layout.cell_bytes)}, zero) as cell:
         f.note(f"{channels} times sum += cell")

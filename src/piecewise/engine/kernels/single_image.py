@@ -1,8 +1,8 @@
-"""One example alone: sixteen output features to a vector instead of sixteen examples.
+"""Kernels for a single input, with sixteen channels instead of sixteen examples per vector.
 
-Weights lie as [block of features][channel][ky][kx][16], stacks as [block of channels][row]
-[column][16], so that a vector of weights meets one value at a time. Every output is the same chain
-as in a group, and has the same bits.
+Weights have the layout [block of features][channel][ky][kx][16], feature maps [block of
+channels][row][column][16]. A vector of weights is multiplied by one value at a time. Each output is
+the same sum in the same order as in a group, so it has the same bits.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from ..ir.window_terms import split_evenly
 from .convolution import Emitter, PointerMap, RowTerms, Sums
 
 BLOCK = 16
-"""Features, or channels, that lie side by side."""
+"""Features, or channels, per vector."""
 
 
 class SingleImageEmitter(Emitter):
-    """Writes the function (output, weight, bias, source, rows, count) of a correlation whose source
-    is a stack in blocks of channels."""
+    """Writes the kernel (output, weight, bias, source, rows, count) of a correlation whose source
+    is in blocks of channels."""
 
     weight_bytes = GROUP_BYTES
 
     def tile(self) -> tuple[int, int]:
-        """Few blocks of features, many columns: each value met is a load of its own."""
+        """Few blocks of features and many columns, because each value needs a load."""
         outputs, columns = self.spec.output.channels, len(self.spec.columns)
         if columns == 1:
             return max(split_evenly(outputs, 8)), 1
@@ -40,16 +40,17 @@ class SingleImageEmitter(Emitter):
     def keeps_values(self) -> bool:
         return False  # a value comes from memory as the multiplication wants it
 
-    def over_channels(self, place: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
-        """Blocks of channels, and the sixteen channels of each; the last block may hold fewer."""
+    def over_channels(self, pointers: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
+        """Loops over blocks of channels and the sixteen channels of each; the last block may be
+        smaller."""
         f, spec = self.f, self.spec
         size = self.weight_bytes * spec.sum_stride
         full, rest = divmod(spec.source.channels, BLOCK)
         block_bytes = spec.source.cells * GROUP_BYTES
         if full:
             starts = {
-                "source": (place["source"], block_bytes),
-                "weight": (place["weight"], BLOCK * size),
+                "source": (pointers["source"], block_bytes),
+                "weight": (pointers["weight"], BLOCK * size),
             }
             with f.loop("blocks", full, starts, [(f.vector, s) for s in sums]) as block:
                 block.carried = self._channels(
@@ -57,8 +58,8 @@ class SingleImageEmitter(Emitter):
                 )
             sums = block.carried
         if rest:
-            source = f.at(place["source"], full * block_bytes)
-            weight = f.at(place["weight"], full * BLOCK * size)
+            source = f.at(pointers["source"], full * block_bytes)
+            weight = f.at(pointers["weight"], full * BLOCK * size)
             sums = self._channels(source, weight, sums, terms, rest)
         return sums
 
@@ -71,7 +72,7 @@ class SingleImageEmitter(Emitter):
 
 
 class PlanarImageEmitter(SingleImageEmitter):
-    """The same of the example itself, which lies channel after channel."""
+    """The same for the network's input, which is stored channel after channel."""
 
     cell_bytes = 4
     over_channels = Emitter.over_channels
@@ -84,19 +85,22 @@ def to_channel_blocks(f: Function, source: FeatureMapLayout) -> None:
 
 
 def _each_channel(
-    f: Function, layout: FeatureMapLayout, given: str, out: str, *, to_blocks: bool
+    f: Function, layout: FeatureMapLayout, source: str, out: str, *, to_blocks: bool
 ) -> None:
-    """Every value of a stack from one form to the other, channel by channel."""
+    """Copy all values from one layout to the other, channel by channel."""
     block_bytes, plane_bytes = layout.cells * GROUP_BYTES, 4 * layout.cells
-    lying = {"block": (block_bytes, 4, GROUP_BYTES), "plane": (BLOCK * plane_bytes, plane_bytes, 4)}
+    strides = {
+        "block": (block_bytes, 4, GROUP_BYTES),
+        "plane": (BLOCK * plane_bytes, plane_bytes, 4),
+    }
     first, second = ("plane", "block") if to_blocks else ("block", "plane")
     full, rest = divmod(layout.channels, BLOCK)
     for blocks, channels, done in ((full, BLOCK, 0), (min(rest, 1), rest, full)):
         if not blocks:
             continue
-        (x_block, x_channel, x_cell), (y_block, y_channel, y_cell) = lying[first], lying[second]
+        (x_block, x_channel, x_cell), (y_block, y_channel, y_cell) = strides[first], strides[second]
         starts = {
-            "x": (f.at(given, done * x_block), x_block),
+            "x": (f.at(source, done * x_block), x_block),
             "y": (f.at(out, done * y_block), y_block),
         }
         with f.loop("blocks", blocks, starts) as block:
@@ -108,8 +112,8 @@ def _each_channel(
 
 
 def normalize_single_image(f: Function, layout: FeatureMapLayout, *, relu: bool) -> None:
-    """The function (source, numbers, output): ``numbers`` mean, 1 / deviation, weight and bias,
-    [block of channels][4][16]."""
+    """Write the kernel (source, numbers, output). ``numbers`` are mean, 1 / standard deviation,
+    weight and bias, [block of channels][4][16]."""
     strided = {
         "x": ("%source", layout.channel_bytes),
         "y": ("%output", layout.channel_bytes),
@@ -127,14 +131,14 @@ def normalize_single_image(f: Function, layout: FeatureMapLayout, *, relu: bool)
 
 
 def embed_single_image(f: Function, layout: FeatureMapLayout, *, relu: bool) -> None:
-    """The function (words, weight, output): ``words`` an i64 a position, ``weight``
-    [word][block of channels][16]."""
+    """Write the kernel (words, weight, output). ``words`` is one token number (i64) per position,
+    ``weight`` [token][block of channels][16]."""
     row = GROUP_BYTES * layout.channels
     strided = {"word": ("%words", 8), "out": ("%output", GROUP_BYTES)}
     with f.loop("positions", layout.cells, strided) as position:
-        found = f.op("mul", f.load(position["word"], 0, "i64"), str(row), "i64")
+        row_offset = f.op("mul", f.load(position["word"], 0, "i64"), str(row), "i64")
         starts = {
-            "weight": (f.at("%weight", found), GROUP_BYTES),
+            "weight": (f.at("%weight", row_offset), GROUP_BYTES),
             "out": (position["out"], layout.channel_bytes),
         }
         with f.loop("blocks", layout.channels, starts) as block:
@@ -143,6 +147,6 @@ def embed_single_image(f: Function, layout: FeatureMapLayout, *, relu: bool) -> 
 
 
 def unpack_single_image(f: Function, layout: FeatureMapLayout) -> None:
-    """The function (source, output): a stack in blocks, ``stack.channels`` true channels, as
-    [channel][row][column]."""
+    """Write the kernel (source, output): feature maps in blocks, with ``layout.channels`` used
+    channels, as [channel][row][column]."""
     _each_channel(f, layout, "%source", "%output", to_blocks=False)

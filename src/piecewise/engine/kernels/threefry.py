@@ -1,4 +1,5 @@
-"""Threefry in vectors: the same words as `piecewise.core.rng`, one example a lane."""
+"""The Threefry random number generator in vectors, one example per lane: the same words as
+`piecewise.core.rng`."""
 
 from __future__ import annotations
 
@@ -9,19 +10,19 @@ _WORDS = "<16 x i32>"
 
 
 def threefry(f: Function, key: tuple[str, str], low: str, high: str) -> tuple[str, str]:
-    """Two vectors of random words for the keys and the counters (``low``, ``high``)."""
+    """Two vectors of random words from keys and counters (``low``, ``high``)."""
     constant = splat(16, int(PARITY), "i32")
     parity = f.op("xor", f.op("xor", constant, key[0], _WORDS), key[1], _WORDS)
     schedule = (*key, parity)
     x, y = f.op("add", low, key[0], _WORDS), f.op("add", high, key[1], _WORDS)
     for block in range(5):
         for step in range(4):
-            turn = splat(16, ROTATIONS[(4 * block + step) % 8], "i32")
+            distance = splat(16, ROTATIONS[(4 * block + step) % 8], "i32")
             x = f.op("add", x, y, _WORDS)
-            turned = f.value(
-                f"call {_WORDS} @llvm.fshl.v16i32({_WORDS} {y}, {_WORDS} {y}, {_WORDS} {turn})"
+            rotated = f.value(
+                f"call {_WORDS} @llvm.fshl.v16i32({_WORDS} {y}, {_WORDS} {y}, {_WORDS} {distance})"
             )
-            y = f.op("xor", turned, x, _WORDS)
+            y = f.op("xor", rotated, x, _WORDS)
         x = f.op("add", x, schedule[(block + 1) % 3], _WORDS)
         y = f.op("add", y, schedule[(block + 2) % 3], _WORDS)
         y = f.op("add", y, splat(16, block + 1, "i32"), _WORDS)
@@ -29,7 +30,7 @@ def threefry(f: Function, key: tuple[str, str], low: str, high: str) -> tuple[st
 
 
 def example_keys(f: Function, key: str, examples: str) -> tuple[str, str]:
-    """The keys of a group: ``key`` (two words in memory) folded with the numbers of its examples
+    """The keys of a group's examples: ``key`` (two words in memory) folded with the example numbers
     (sixteen i64)."""
     start = f.broadcast(f.load(key, 0, "i32"), "i32"), f.broadcast(f.load(key, 4, "i32"), "i32")
     numbers = f.load(examples, 0, "<16 x i64>", align=8)
@@ -39,11 +40,11 @@ def example_keys(f: Function, key: str, examples: str) -> tuple[str, str]:
 
 
 def draw_order(f: Function) -> None:
-    """The function (key, drawn, count): for each of ``count`` examples, and on to a multiple of 32,
-    an i64 whose upper half is its word and whose lower half its number; sorted, they are
-    `randomness.shuffled`. Those past ``count`` are the largest there is."""
+    """Write the function (key, drawn, count) for shuffling. For each of ``count`` examples, padded
+    to a multiple of 32, it stores an i64 with a random word above the example number. Sorting them
+    gives the order of `rng.permutation`. Padding is the largest i64."""
     wide = "<16 x i64>"
-    key = tuple(f.broadcast(f.load("%key", place, "i32"), "i32") for place in (0, 4))
+    key = tuple(f.broadcast(f.load("%key", offset, "i32"), "i32") for offset in (0, 4))
     lanes = "<" + ", ".join(f"i32 {lane}" for lane in range(16)) + ">"
     blocks = f.op("lshr", f.op("add", "%count", "31", "i64"), "5", "i64")
     end = f.broadcast("%count", "i64")
