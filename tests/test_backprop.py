@@ -75,7 +75,7 @@ def test_errors_open_down_to_the_slope_of_the_loss() -> None:
         f"error of {name}"
         for name in ("conv1", "norm1", "relu1", "pool1", "full1", "relu2", "full2")
     ]
-    assert [term.name for term in told.terms] == ["its probability, by softmax", "the right answer"]
+    assert [term.name for term in told.terms] == ["its probability, by softmax", "the target"]
     assert str(why).split("\n")[0].startswith("gradient of conv1.weight[1, 0, 2, 1] = ")
 
 

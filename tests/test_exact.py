@@ -98,7 +98,7 @@ def test_norm_has_no_fraction() -> None:
 
 
 def test_too_many_terms_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("piecewise.trace.exact.MOST_TERMS", 100)
+    monkeypatch.setattr("piecewise.trace.exact.MAX_TERMS", 100)
     walk = pw.Network("conv 4 3, full", (1, 9, 9), 2).walk(np.ones((1, 9, 9), np.float32))
     assert walk.exact("conv1", 0, 0, 0) == walk.exact("conv1", 0, 1, 1)
     with pytest.raises(LimitError, match="more than 100 terms, too many to add as fractions"):

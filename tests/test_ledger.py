@@ -123,7 +123,7 @@ def test_long_ledgers_are_told_short() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ((3, None), "label: got 3, wanted a class's number from 0 to 1"),
+        ((3, None), "label: got 3, wanted a class number from 0 to 1"),
         ((0, "full1"), "back_to: got 'full1', wanted one of input, conv1"),
         ((0, "pool9"), "back_to: got 'pool9', wanted one of input, conv1"),
     ],

@@ -1,1 +1,1 @@
-"""trace."""
+"""One input through a network, with the arithmetic of every activation, gradient and vote."""

@@ -1,7 +1,7 @@
-"""The arithmetic of one number in a walk: which values it is made of, by which weights, how.
+"""The arithmetic of one activation: its terms, each a weight times a value.
 
-Nothing is computed anew: values and weights are those that the walk holds, and what they come to
-is the number that stands there. Numbers are told in nine digits, which no two float32 share.
+Values and weights are those of the walk, and the result equals the activation. Numbers are printed
+with nine digits, which distinguish all float32 numbers.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 
 
 class Position(NamedTuple):
-    """Where a value stands: the layer's name ("input" for the picture), map, row, column. (A map
-    below 0: it stands in no stack, and ``layer`` says all.)"""
+    """The position of a value: layer name ("input" for the input), feature map, row, column.
+
+    A gradient of a parameter has the feature -1, and a description of the parameter as ``layer``.
+    """
 
     layer: str
     feature: int
@@ -37,8 +39,11 @@ class Position(NamedTuple):
 
 
 class Term(NamedTuple):
-    """A weight, by name, times a value that stands somewhere; a bias has no place, and the value
-    1. ``source``: where the weight itself stands, if it is a number that can be opened, too."""
+    """A weight times a value at a position.
+
+    ``name`` is the name of the weight. A bias has no position, and the value 1. In the backward
+    pass, ``source`` is the position of the error that is the weight.
+    """
 
     weight: float
     value: float
@@ -48,10 +53,10 @@ class Term(NamedTuple):
 
     @property
     def product(self) -> float:
-        return self.weight * self.value + 0.0  # nothing is nothing, whatever its sign
+        return self.weight * self.value + 0.0  # -0.0 becomes 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields, places as lists; a source where there is one."""
+        """The fields as plain values, positions as lists; ``source`` only if there is one."""
         plain: dict[str, Any] = {
             "weight": self.weight,
             "value": self.value,
@@ -62,26 +67,46 @@ class Term(NamedTuple):
 
 
 class NormSteps(NamedTuple):
-    """What norm does to a value, one step after the other: the mean is taken off, it is multiplied
-    by ``scale`` (1 / deviation) and by the weight, and the bias is added."""
+    """The steps of batch normalization: subtract the mean, multiply by ``scale`` (1 / deviation)
+    and by the weight, add the bias."""
 
     mean: float
     scale: float
     weight: float
     bias: float
 
-    def of(self, value: float) -> float:
-        """As the engine rounds: each step to float32, the last two at once."""
-        away = np.float32(value) - np.float32(self.mean)
-        return fused(float(away * np.float32(self.scale)), self.weight, self.bias)
+    def apply(self, value: float) -> float:
+        """The steps, rounded as in the engine: each to float32, the last two fused."""
+        centered = np.float32(value) - np.float32(self.mean)
+        return fused(float(centered * np.float32(self.scale)), self.weight, self.bias)
 
 
 @dataclass(frozen=True)
 class Why:
-    """Why a number is what it is. ``how``: "sum" (of the products; divided by ``count``, if that is
-    not 1), "largest" (of the products), "value" (one that is looked up or let through), or "input".
-    ``normal``: of norm, the same in its own steps. ``fused``: whether a product and its sum are
-    rounded once, as the engine does, or each for itself, as the way back does.
+    """The arithmetic of a number: its terms and the operation that combines them.
+
+    Attributes
+    ----------
+    position : Position
+    value : float
+        The number itself.
+    operation : {"sum", "largest", "value", "input"}
+        The sum of the products, divided by ``divisor``; the largest product; one value, looked up
+        or unchanged; or an input value.
+    terms : tuple of Term
+    divisor : int
+    normal : NormSteps or None
+        For batch normalization, the same arithmetic in its own steps.
+    fused : bool
+        Whether a product and its sum are rounded once (forward pass) or separately (backward pass).
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> net = pw.Network("conv 1 3, full", input=(1, 9, 9), classes=2)
+    >>> why = net.walk(pw.make_xo(1, size=9, seed=0).inputs[0].astype("float32")).why("conv1", 0)
+    >>> why.operation, len(why.terms), why.recomputed == why.value
+    ('sum', 10, True)
     """
 
     position: Position
@@ -94,16 +119,18 @@ class Why:
 
     @property
     def recomputed(self) -> float:
-        """What the terms come to, each sum rounded to float32 as it is where the number is made.
-        It is a walk's number itself, bit by bit; an error or a gradient, some of which are put
-        together in more steps, it is within its last digits."""
+        """The number, computed from the terms with the roundings of the engine.
+
+        It equals the activation bit by bit. An error or a gradient, some of which the backward pass
+        sums in more steps, is equal up to the last digits.
+        """
         if self.operation == "input":
             return self.value
         if self.normal:
-            return self.normal.of(self.terms[0].value)
+            return self.normal.apply(self.terms[0].value)
         if self.operation == "largest":
             return max(term.product for term in self.terms)
-        total = 0.0  # all there is where a patch lies on nothing but padding, without a bias
+        total = 0.0  # of a patch of padding without a bias
         for term in self.terms:
             total = self._added(term, total)
         return float(np.float32(total) / np.float32(self.divisor))
@@ -115,14 +142,14 @@ class Why:
 
     @property
     def summary(self) -> str:
-        """What the terms come to, in words; nothing where there is one, or none."""
+        """The operation in words; empty for a single value."""
         if self.operation == "largest":
             return "the largest of them"
         divided = f", divided by {self.divisor:,}" if self.divisor > 1 else ""
         return f"their sum{divided}" if self.operation == "sum" else ""
 
     def lines(self) -> Iterator[str]:
-        """The arithmetic, a line a term."""
+        """Lines of text, one for each term."""
         yield f"{self.position} = {self.value:.9g}"
         for term in self.terms:
             yield f"  {term.weight:>16.9g}{_times(term)}"
@@ -133,7 +160,7 @@ class Why:
         return "\n".join(self.lines())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields; places as lists."""
+        """The fields as plain values, positions as lists."""
         return {
             "position": list(self.position),
             "value": self.value,
@@ -143,7 +170,7 @@ class Why:
         }
 
     def _repr_html_(self) -> str:
-        """A table, a row a term."""
+        """A table with one row for each term."""
         rows = [
             _row(
                 f"{term.weight:.9g}",
@@ -154,7 +181,7 @@ class Why:
             for term in self.terms
         ]
         if self.summary:
-            rows.append(_row("", "", f"<b>{self.recomputed:.9g}</b>", self.summary, plain=False))
+            rows.append(_row("", "", f"<b>{self.recomputed:.9g}</b>", self.summary, escaped=False))
         head = "".join(f"<th>{title}</th>" for title in ("weight", "value", "product", "of"))
         return (
             f"<table><caption>{escape(str(self.position))} = {self.value:.9g}</caption>"
@@ -162,16 +189,16 @@ class Why:
         )
 
 
-def _row(*cells: str, plain: bool = True) -> str:
-    shown = (escape(cell) if plain else cell for cell in cells)
+def _row(*cells: str, escaped: bool = True) -> str:
+    shown = (escape(cell) if escaped else cell for cell in cells)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in shown) + "</tr>"
 
 
 def fused(a: float, b: float, c: float) -> float:
     """a * b + c of three float32 numbers, rounded once to float32.
 
-    In float64 the product is exact. Where the sum is not, its last bit is made odd, so that
-    rounding it to float32 cannot mistake it for a tie.
+    In float64 the product is exact. Where the sum is not, its last bit is made odd (round to
+    odd), so that the second rounding, to float32, does not mistake it for a tie.
     """
     product = a * b
     total = product + c
@@ -190,19 +217,19 @@ def _times(term: Term) -> str:
 
 
 class LayerInput(NamedTuple):
-    """What a layer got: the name of the layer before it, that one's stack, the layer's arrays."""
+    """The input of a layer: name and activations of the layer before it, and its own arrays."""
 
     before: str
     x: Array
     arrays: Arrays
 
     def term(self, at: tuple[int, ...], weight: float = 1.0, name: str = "") -> Term:
-        """The value at a cell (channel, row, column) of the stack before, weighed."""
+        """A weight times the input value at (channel, row, column)."""
         return Term(float(weight), float(self.x[at]), name, Position(self.before, *map(int, at)))
 
 
 def why(stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
-    """The arithmetic of the number at a place of what a stage gave."""
+    """The arithmetic of the activation of a stage at a position."""
     return _BY_KIND[type(stage.layer)](stage.layer, stage, position, value, source)
 
 
@@ -262,12 +289,12 @@ def _relu(layer: Relu, stage: Stage, position: Position, value: float, source: L
 def _dropout(
     layer: Dropout, stage: Stage, position: Position, value: float, source: LayerInput
 ) -> Why:
-    """Only while training does anything sit out."""
+    """At inference, dropout returns its input."""
     return Why(position, value, "value", (source.term(position[1:]),))
 
 
 def _norm(layer: Norm, stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
-    """(x - mean) / deviation, times the weight, plus the bias: a weight for x, one for the mean."""
+    """(x - mean) / deviation, times the weight, plus the bias, as a sum of three terms."""
     feature, arrays = position.feature, source.arrays
     normal = NormSteps(
         float(arrays["mean"][feature]),
@@ -284,7 +311,7 @@ def _norm(layer: Norm, stage: Stage, position: Position, value: float, source: L
 
 
 def one_over_deviation(layer: Norm, arrays: Arrays, feature: int) -> float:
-    """What norm multiplies a map by, before its weight; rounded as the net rounds it."""
+    """1 / deviation of a map, rounded as in the network."""
     variance = arrays["variance"]
     return float(1 / np.sqrt(variance[feature] + variance.dtype.type(layer.epsilon)))
 

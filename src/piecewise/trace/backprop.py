@@ -1,4 +1,4 @@
-"""One picture's way back: how fast the loss changes with every number, and why."""
+"""Backpropagation through one input, with the arithmetic of every error and gradient."""
 
 from __future__ import annotations
 
@@ -19,65 +19,90 @@ from .arithmetic import Position, Term, Why
 from .gradient_arithmetic import ERROR, BackwardInputs
 
 LOGIT = "logit"
-"""Instead of a loss: the class's own logit."""
+"""Instead of a loss: the logit of the class."""
 
 
 class Backprop:
-    """The slope of a loss for the class ``label`` by every number of a walk.
+    """The gradients of a loss by every activation and parameter, for one input and class.
 
-    ``errors``: by the layers' names, "input" first, arrays like their stacks: how fast the loss
-    changes with each number that the layer gave. ``gradients``: the same by parameter. ``loss``:
-    the loss itself; ``of``: which. With ``down_to``, the way back ends at that stack, and what is
-    before it has neither.
+    `Network.backprop` and `Walk.backprop` make it.
+
+    Attributes
+    ----------
+    label : int
+        The number of the class.
+    of : str
+        The name of the loss, or "logit".
+    loss : float
+        The loss.
+    errors : mapping of str to ndarray
+        By layer name, "input" first: the gradients of the loss by the activations.
+    gradients : mapping of str to ndarray
+        By parameter name: the gradients of the loss by the parameters.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> net = pw.Network("conv 8 3, relu, full", input=(1, 9, 9), classes=2)
+    >>> walk = net.walk(pw.make_xo(1, size=9, seed=0).inputs[0].astype("float32"))
+    >>> back = walk.backprop(label=0)
+    >>> back.gradients["conv1.weight"].shape
+    (8, 1, 3, 3)
+    >>> len(back.why("conv1.weight", 5, 0, 1, 1).terms)
+    49
     """
 
     def __init__(
         self,
         architecture: Architecture,
         arrays: Arrays,
-        stacks: Mapping[str, Array],
+        activations: Mapping[str, Array],
         label: int,
         loss: str,
         down_to: str = "input",
     ) -> None:
         self.label, self.of = label, loss
-        self._stages, self._arrays, self._stacks = architecture.stages, arrays, stacks
-        self._before = dict(zip([*stacks][1:], stacks, strict=False))
-        *_, last = stacks.values()
+        self._stages, self._arrays, self._activations = architecture.stages, arrays, activations
+        self._before = dict(zip([*activations][1:], activations, strict=False))
+        *_, last = activations.values()
         self._logits = last.reshape(1, -1)
-        losses, slope = self._slope()
+        losses, gradient = self._loss_gradient()
         self.loss = float(losses[0])
-        self._errors, self._gradients = self._way_back(slope.reshape(last.shape), down_to)
+        self._errors, self._gradients = self._backward(gradient.reshape(last.shape), down_to)
         self.errors: Mapping[str, Array] = MappingProxyType(self._errors)
         self.gradients: Mapping[str, Array] = MappingProxyType(self._gradients)
 
-    def _slope(self) -> tuple[Array, Array]:
-        """The loss (1), and its slope by the logits (1, K)."""
-        right = np.array([self.label])
+    def _loss_gradient(self) -> tuple[Array, Array]:
+        """The loss (1) and its gradient by the logits (1, K)."""
+        target = np.array([self.label])
         if self.of == LOGIT:
-            return self._logits[:, self.label], one_hot(self._logits, right)
-        return LOSSES[self.of](self._logits, right)
+            return self._logits[:, self.label], one_hot(self._logits, target)
+        return LOSSES[self.of](self._logits, target)
 
-    def _way_back(self, upstream: Array, to: str) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Errors and gradients, by each layer's own ``backward``, of the walk's own numbers."""
+    def _backward(self, upstream: Array, to: str) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The errors and gradients, by each layer's ``backward``, from the walk's activations."""
         errors, gradients = {self._stages[-1].name: upstream}, dict[str, Array]()
         for stage in reversed(self._stages):
             if to in errors:
                 break
-            pair, mine, before = (
+            functions, own_arrays, before = (
                 LAYER_FUNCTIONS[type(stage.layer)],
                 self._own(stage),
                 self._before[stage.name],
             )
-            kept = self._stacks[before][None]
-            if not pair.CACHES_INPUT:
-                _, kept = pair.forward(stage.layer, kept, mine, None)
-            upstream, found = pair.backward(stage.layer, upstream[None], mine, kept)
+            cached = self._activations[before][None]
+            if not functions.CACHES_INPUT:
+                _, cached = functions.forward(stage.layer, cached, own_arrays, None)
+            upstream, parameter_gradients = functions.backward(
+                stage.layer, upstream[None], own_arrays, cached
+            )
             upstream = errors[before] = upstream[0]
-            gradients |= {f"{stage.name}.{name}": array for name, array in found.items()}
+            gradients |= {
+                f"{stage.name}.{name}": array for name, array in parameter_gradients.items()
+            }
         order = [row.name for stage in self._stages for row in stage.parameters]
         return (
-            {name: errors[name] for name in self._stacks if name in errors},
+            {name: errors[name] for name in self._activations if name in errors},
             {name: gradients[name] for name in order if name in gradients},
         )
 
@@ -85,24 +110,59 @@ class Backprop:
         return stage_arrays(stage, self._arrays)
 
     def error(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Why:
-        """The arithmetic of one error: that of a layer's number, by the layer's name, map, row and
-        column. Its terms are errors of the next layer, down to the slope of the loss. LimitError
-        where there is no such number."""
+        """The arithmetic of the error of one activation.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name.
+        feature, row, column : int
+            The index of the feature map, the row and the column.
+
+        Returns
+        -------
+        Why
+            Its terms are errors of the next layer, up to the gradient of the loss.
+
+        Raises
+        ------
+        LimitError
+            If there is no such activation.
+        """
         layer = layer.removeprefix(ERROR)
         errors = self._checked_errors(layer)
         at = _checked(("feature", "row", "column"), (feature, row, column), errors.shape)
         position, value = Position(ERROR + layer, *at), float(errors[at])
         if layer == self._stages[-1].name:
             return Why(
-                position, value, "sum", self._first(int(np.ravel_multi_index(at, errors.shape)))
+                position,
+                value,
+                "sum",
+                self._loss_terms(int(np.ravel_multi_index(at, errors.shape))),
             )
         stage = next(stage for stage in self._stages if self._before[stage.name] == layer)
         return gradient_arithmetic.error(position, value, self._back(stage))
 
     def why(self, parameter: str, *index: int) -> Why:
-        """The arithmetic of the gradient of one parameter, by its array's name and its place there:
-        the errors of the numbers it is in, times the values it meets. LimitError where there is
-        none."""
+        """The arithmetic of the gradient of one parameter.
+
+        Parameters
+        ----------
+        parameter : str
+            The name of the array, such as "conv1.weight".
+        *index : int
+            The index in the array.
+
+        Returns
+        -------
+        Why
+            Its terms are errors of the layer's output times values of its input.
+
+        Raises
+        ------
+        LimitError
+            If there is no such parameter.
+        """
         array = self._gradients.get(parameter)
         if array is None:
             guess = did_you_mean(str(parameter), self._gradients)
@@ -114,23 +174,23 @@ class Backprop:
 
     def _back(self, stage: Stage) -> BackwardInputs:
         before = self._before[stage.name]
-        x = self._stacks[before]
+        x = self._activations[before]
         return BackwardInputs(before, x, self._own(stage), stage, self._errors[stage.name])
 
-    def _first(self, number: int) -> tuple[Term, ...]:
-        """The slope of the loss by a logit."""
-        logit, right = float(self._logits[0, number]), float(number == self.label)
+    def _loss_terms(self, number: int) -> tuple[Term, ...]:
+        """The terms of the gradient of the loss by a logit."""
+        logit, target = float(self._logits[0, number]), float(number == self.label)
         if self.of == "cross-entropy":
-            chance = float(softmax(self._logits)[0, number])
-            return Term(1.0, chance, "its probability, by softmax"), Term(
-                -1.0, right, "the right answer"
+            probability = float(softmax(self._logits)[0, number])
+            return Term(1.0, probability, "its probability, by softmax"), Term(
+                -1.0, target, "the target"
             )
         if self.of == "squared":
-            return Term(2.0, logit, "its answer"), Term(-2.0, right, "the right answer")
+            return Term(2.0, logit, "its logit"), Term(-2.0, target, "the target")
         if self.of == "absolute":
-            side = float(np.sign(logit - right))
-            return (Term(1.0, side, "the side on which its answer is of the right one"),)
-        return (Term(1.0, right, "the class asked about"),)
+            side = float(np.sign(logit - target))
+            return (Term(1.0, side, "the sign of its logit minus the target"),)
+        return (Term(1.0, target, "the class asked about"),)
 
     def _checked_errors(self, layer: str) -> Array:
         errors = self._errors.get(layer)
@@ -141,14 +201,14 @@ class Backprop:
                 f"{next(iter(self._gradients), 'conv1.weight')}{guess}"
             )
         if errors.ndim != 3:
-            raise LimitError(f"layer: got {shown(layer)}: words are looked up, and have no slope")
+            raise LimitError(f"layer: got {shown(layer)}: tokens have no gradient")
         return errors
 
 
 def _checked(
     names: tuple[str, ...], index: tuple[int, ...], shape: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """A place in an array; LimitError if there is none."""
+    """A checked index of an array; LimitError if it is outside."""
     if len(index) != len(shape):
         raise LimitError(f"index: got {len(index)} numbers, wanted {len(shape)}, of {shape}")
     for name, one, side in zip(names, index, shape, strict=True):

@@ -1,4 +1,4 @@
-"""A number of a walk as an exact fraction of weights and pixels, nothing rounded on the way."""
+"""An activation as an exact fraction of weights and inputs, without rounding."""
 
 from __future__ import annotations
 
@@ -8,44 +8,50 @@ from fractions import Fraction
 from ..core.errors import LimitError
 from .arithmetic import Position, Why
 
-MOST_TERMS = 1_000_000
-"""Of all numbers that one number is made of."""
+MAX_TERMS = 1_000_000
+"""The largest number of terms, over all activations that are used."""
 
 
-def exact(position: Position, why: Callable[[Position], Why], stacks: Sequence[str]) -> Fraction:
-    """The number at a place, opened down to the input by ``why``; ``stacks``: their names, in the
-    order they are made. LimitError for a net with norm,
-    whose square roots are no fractions, or where too many numbers are in it."""
-    opened, waiting, terms = dict[Position, Why](), [position], 0
+def exact(position: Position, why: Callable[[Position], Why], layers: Sequence[str]) -> Fraction:
+    """The activation at a position as a fraction, computed from the input.
+
+    ``why`` returns the arithmetic of an activation; ``layers`` are the layers' names in forward
+    order. Raises LimitError for norm, whose square roots are no fractions, and for more than
+    `MAX_TERMS` terms.
+    """
+    arithmetic, waiting, terms = dict[Position, Why](), [position], 0
     while waiting:
-        here = waiting.pop()
-        if here in opened:
+        source = waiting.pop()
+        if source in arithmetic:
             continue
-        found = opened[here] = why(here)
-        terms += len(found.terms)
-        if terms > MOST_TERMS:
+        of_source = arithmetic[source] = why(source)
+        terms += len(of_source.terms)
+        if terms > MAX_TERMS:
             raise LimitError(
-                f"{position}: it is made of more than {MOST_TERMS:,} terms, too many to add as "
+                f"{position}: it is made of more than {MAX_TERMS:,} terms, too many to add as "
                 "fractions; ask for a number of an earlier layer"
             )
-        if found.normal:
+        if of_source.normal:
             raise LimitError(
-                f"{here}: norm divides by a square root, which is no fraction; ask for a number "
+                f"{source}: norm divides by a square root, which is no fraction; ask for a number "
                 "before it"
             )
-        waiting += [term.position for term in found.terms if term.position]
-    number = {name: index for index, name in enumerate(stacks)}
-    known = dict[Position, Fraction]()
-    for here in sorted(opened, key=lambda one: number[one.layer]):  # what it is made of comes first
-        known[here] = _value(opened[here], known)
-    return known[position]
+        waiting += [term.position for term in of_source.terms if term.position]
+    order = {name: index for index, name in enumerate(layers)}
+    values = dict[Position, Fraction]()
+    for source in sorted(arithmetic, key=lambda one: order[one.layer]):  # forward order
+        values[source] = _value(arithmetic[source], values)
+    return values[position]
 
 
-def _value(why: Why, known: dict[Position, Fraction]) -> Fraction:
+def _value(why: Why, values: dict[Position, Fraction]) -> Fraction:
+    """The fraction of one activation, from those of its terms."""
     if why.operation == "input":
         return Fraction(why.value)
     products = [
-        Fraction(term.weight) * (known[term.position] if term.position else Fraction(term.value))
+        Fraction(term.weight) * (values[term.position] if term.position else Fraction(term.value))
         for term in why.terms
     ]
-    return max(products) if why.operation == "largest" else sum(products, Fraction(0)) / why.divisor
+    if why.operation == "largest":
+        return max(products)
+    return sum(products, Fraction(0)) / why.divisor

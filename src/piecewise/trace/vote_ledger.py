@@ -1,4 +1,4 @@
-"""The ledger of a decision: every value's vote for a class, adding up to its logit."""
+"""The vote ledger: every value's vote for a class; the votes and the bias add up to its logit."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from math import fsum
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Array
+from ..core.array_types import Array, Float64
 from ..spec.architecture import Stage
 from ..spec.layer import Connectivity
 from .arithmetic import Position, Why, fused
 
 
 class Vote(NamedTuple):
-    """A value that stands somewhere, and the weight of its say."""
+    """A value at a position, and its weight for the class."""
 
     position: Position
     value: float
@@ -25,17 +24,39 @@ class Vote(NamedTuple):
 
     @property
     def vote(self) -> float:
-        """For the class above zero, against it below."""
+        """Weight times value: above zero for the class, below zero against it."""
         return self.weight * self.value
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """All votes for one class, in the order in which the engine adds them, after the ``bias``.
+    """All votes for one class, in the order in which the engine adds them after the bias.
 
-    ``layer``: whose votes they are; ``stack``, of this ``shape``, holds the values. With
-    ``carried``, ``layer`` is the last of several: a vote is then what a value comes to through all
-    of them, and the bias what their own biases come to (and what rounding leaves).
+    Attributes
+    ----------
+    label : int
+        The number of the class.
+    layer : str
+        The layer whose output is the logit.
+    source_layer : str
+        The layer whose activations vote.
+    shape : (int, int, int)
+        The shape of those activations.
+    logit, bias : float
+    votes : tuple of Vote
+    carried : bool
+        Whether the votes are carried back through several layers: a weight is then the gradient of
+        the logit by the activation, and the bias is the logit minus all votes.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> net = pw.Network("full", input=(1, 9, 9), classes=["X", "O"])
+    >>> ledger = net.walk(pw.make_xo(1, size=9, seed=0).inputs[0].astype("float32")).ledger()
+    >>> len(ledger.votes)
+    81
+    >>> ledger.total == ledger.logit
+    True
     """
 
     label: int
@@ -49,8 +70,11 @@ class Ledger:
 
     @property
     def total(self) -> float:
-        """What all comes to: each product and its sum with those before it rounded once, as the
-        engine does, so that it is the logit bit by bit; carried votes are added exactly."""
+        """The sum of the bias and all votes.
+
+        It is rounded as the engine rounds, with fused multiply-adds, so that it equals the logit
+        bit by bit; carried votes are added exactly.
+        """
         if self.carried:
             return fsum([self.bias, *(vote.vote for vote in self.votes)])
         total = self.bias
@@ -59,16 +83,16 @@ class Ledger:
         return total
 
     def sorted(self) -> list[Vote]:
-        """The votes, the strongest for the class first, the strongest against it last."""
+        """The votes from the strongest for the class to the strongest against it."""
         return sorted(self.votes, key=lambda vote: -vote.vote)
 
-    def by_map(self) -> npt.NDArray[np.float64]:
-        """The votes of each map of the stack added up (maps,)."""
+    def by_map(self) -> Float64:
+        """The sum of the votes of each feature map, shape (maps,)."""
         votes = np.array([vote.vote for vote in self.votes]).reshape(self.shape[0], -1)
         return np.array([fsum(row) for row in votes.tolist()])
 
     def lines(self, most: int = 20) -> Iterator[str]:
-        """The strongest votes for and against, a line each, what the others come to, the sum."""
+        """Lines of text: the strongest votes for and against, the sum of the others, the total."""
         votes = self.sorted()
         head, tail = (
             (votes, []) if len(votes) <= most else (votes[: most // 2], votes[-most // 2 :])
@@ -86,7 +110,7 @@ class Ledger:
         return "\n".join(self.lines())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields, and the total; votes in the engine's order."""
+        """The fields and the total as plain values; votes in the engine's order."""
         return {
             **vars(self),
             "shape": list(self.shape),
@@ -103,15 +127,15 @@ def _line(vote: Vote) -> str:
 
 
 def voting_layer(stages: tuple[Stage, ...]) -> str:
-    """The stack whose values vote: what the first of the full layers at the end reads; if the last
-    layer is none, what that reads."""
+    """The layer whose activations vote: the input of the first of the final full layers, or of
+    the last layer if that is not full."""
     first = len(stages) - 1
     while first and (_is_full(stages[first]) or _is_pointwise(stages[first])):
         first -= 1
     full = (number for number in range(first, len(stages)) if _is_full(stages[number]))
     number = next(full, len(stages) - 1)
     while number and stages[number - 1].layer.identity_at_inference:
-        number -= 1  # while a net answers, its values are those before it
+        number -= 1  # at inference, its output is its input
     return stages[number - 1].name if number else "input"
 
 
@@ -124,19 +148,23 @@ def _is_pointwise(stage: Stage) -> bool:
 
 
 def direct(label: int, why: Why, shape: tuple[int, int, int]) -> Ledger:
-    """The ledger of a logit of a full layer, whose arithmetic is ``why``."""
+    """The ledger of a logit of a full layer, from its arithmetic."""
     bias, *terms = why.terms
     votes = tuple(Vote(term.position, term.value, term.weight) for term in terms if term.position)
     layer = why.position.layer
     return Ledger(label, layer, votes[0].position.layer, shape, why.value, bias.weight, votes)
 
 
-def carried(label: int, layer: str, stack: str, logit: float, x: Array, slope: Array) -> Ledger:
-    """The ledger of a logit by the values x (C, H, W) of an earlier stack, each with the logit's
-    slope there: the net is linear as long as no ReLU and no window changes its mind."""
+def carried(label: int, layer: str, source: str, logit: float, x: Array, gradient: Array) -> Ledger:
+    """The ledger of a logit by the activations x (C, H, W) of an earlier layer.
+
+    The weights are the gradient of the logit: the net is piecewise linear, so the logit is the sum
+    of the activations times the gradient, plus a constant.
+    """
     votes = tuple(
-        Vote(Position(stack, *at), float(x[at]), float(slope[at])) for at in np.ndindex(*x.shape)
+        Vote(Position(source, *cell), float(x[cell]), float(gradient[cell]))
+        for cell in np.ndindex(*x.shape)
     )
-    rest = fsum([logit, *(-vote.vote for vote in votes)])
+    remainder = fsum([logit, *(-vote.vote for vote in votes)])
     shape = (x.shape[0], x.shape[1], x.shape[2])
-    return Ledger(label, layer, stack, shape, logit, rest, votes, carried=True)
+    return Ledger(label, layer, source, shape, logit, remainder, votes, carried=True)

@@ -1,4 +1,4 @@
-"""One picture through a network with every stack kept."""
+"""A walk: one input through a network, with the activations of every layer."""
 
 from __future__ import annotations
 
@@ -23,118 +23,206 @@ from .vote_ledger import Ledger
 
 
 class Walk(Mapping[str, Array]):
-    """The stacks of one picture by the layers' names, "input" first: each (C, H, W); of a text, the
-    input is its words (positions).
+    """The activations of one input by layer name, in forward order, "input" first.
 
-    ``logits`` and ``probabilities`` are those of the classes (K,).
+    `Network.walk` makes it. Activations have the shape (channels, rows, columns); the input of a
+    text has the shape (positions,). The parameters are copied, so that later training does not
+    change a walk.
+
+    Attributes
+    ----------
+    logits : ndarray of shape (K,)
+    probabilities : ndarray of shape (K,)
+        The softmax of the logits.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> net = pw.Network("conv 8 3, relu, pool 2, full", input=(1, 9, 9), classes=["X", "O"])
+    >>> walk = net.walk(pw.make_xo(1, size=9, seed=0).inputs[0].astype("float32"))
+    >>> list(walk)
+    ['input', 'conv1', 'relu1', 'pool1', 'full1']
+    >>> walk["pool1"].shape
+    (8, 4, 4)
     """
 
     def __init__(
-        self, architecture: Architecture, arrays: Arrays, stacks: dict[str, Array]
+        self, architecture: Architecture, arrays: Arrays, activations: dict[str, Array]
     ) -> None:
-        self._architecture, self._stacks = architecture, stacks
-        self._arrays = {name: array.copy() for name, array in arrays.items()}  # as they are now
-        *_, last = stacks.values()
+        self._architecture, self._activations = architecture, activations
+        self._arrays = {name: array.copy() for name, array in arrays.items()}
+        *_, last = activations.values()
         self.logits = last.reshape(-1)
         self.probabilities = softmax(self.logits[None])[0]
 
     def __getitem__(self, name: str) -> Array:
-        return self._stacks[name]
+        return self._activations[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._stacks)
+        return iter(self._activations)
 
     def __len__(self) -> int:
-        return len(self._stacks)
+        return len(self._activations)
 
     def __repr__(self) -> str:
-        return f"Walk({', '.join(self._stacks)})"
+        return f"Walk({', '.join(self._activations)})"
 
     def _repr_html_(self) -> str:
-        """Every stack as a row of small pictures, and the logits, for a notebook."""
-        return walk_html(self._stacks, self._architecture.classes, self.logits.tolist())
+        """The activations as images, and the logits, for a notebook."""
+        return walk_html(self._activations, self._architecture.classes, self.logits.tolist())
 
     def why(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Why:
-        """The arithmetic of one number: that of a layer, by name, at a map, row and column. Its
-        terms have places, with which the same can be asked on, down to "input". LimitError where
-        there is no such number."""
+        """The arithmetic of one activation.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name, such as "conv1", or "input".
+        feature, row, column : int
+            The index of the feature map, the row and the column.
+
+        Returns
+        -------
+        Why
+            The terms, each with the position of its value, from which the next `why` can start:
+            ``walk.why(*term.position)``.
+
+        Raises
+        ------
+        LimitError
+            If there is no such activation.
+
+        Examples
+        --------
+        >>> import piecewise as pw
+        >>> net = pw.Network("conv 8 3, relu, full", input=(1, 9, 9), classes=2)
+        >>> walk = net.walk(pw.make_xo(1, size=9, seed=0).inputs[0].astype("float32"))
+        >>> why = walk.why("conv1", 5, 4, 6)
+        >>> why.recomputed == why.value
+        True
+        """
         position = self._checked(Position(layer, feature, row, column))
         if layer == "input":
             return Why(position, self._value(position), "input")
-        names = list(self._stacks)
+        names = list(self._activations)
         stage = next(stage for stage in self._architecture.stages if stage.name == layer)
         before = names[names.index(layer) - 1]
-        source = LayerInput(before, self._stacks[before], stage_arrays(stage, self._arrays))
+        source = LayerInput(before, self._activations[before], stage_arrays(stage, self._arrays))
         return why(stage, position, self._value(position), source)
 
     def exact(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Fraction:
-        """The same number as a fraction of weights and pixels, nothing rounded on the way.
-        LimitError where norm is in it, or more terms than can be added."""
+        """The same activation as an exact fraction of weights and inputs, without rounding.
+
+        Parameters are those of `why`. Raises LimitError if a norm layer is involved, or more terms
+        than can be added.
+        """
         position = self._checked(Position(layer, feature, row, column))
-        return exact(position, lambda one: self.why(*one), list(self._stacks))
+        return exact(position, lambda source: self.why(*source), list(self._activations))
 
     @property
     def voting_layer(self) -> str:
-        """The name of the stack whose values vote: what the first of the full layers at the end
-        reads."""
+        """The layer whose activations vote: the input of the first of the final full layers."""
         return vote_ledger.voting_layer(self._architecture.stages)
 
     def ledger(self, label: int | None = None, back_to: str | None = None) -> Ledger:
-        """Every value's vote for a class, by number (the answer's, if left out).
+        """The votes of all values for a class.
 
-        Of the last layer, a full one, they add up to the logit as the engine computed it. With
-        ``back_to``, a stack's name, they are carried back to its values through the layers after
-        it; LimitError where there is no such class or stack.
+        Parameters
+        ----------
+        label : int, optional
+            The number of the class; by default, the predicted one.
+        back_to : str, optional
+            The layer whose activations vote. By default, the input of the last layer, if that is
+            full; the votes then add up to the logit bit by bit. For an earlier layer, a vote is the
+            activation times the gradient of the logit.
+
+        Returns
+        -------
+        Ledger
+
+        Raises
+        ------
+        LimitError
+            If there is no such class or layer.
+
+        Examples
+        --------
+        >>> import piecewise as pw
+        >>> net = pw.Network("conv 8 3, relu, full", input=(1, 9, 9), classes=2)
+        >>> walk = net.walk(pw.make_xo(1, size=9, seed=0).inputs[0].astype("float32"))
+        >>> ledger = walk.ledger(0)
+        >>> ledger.total == ledger.logit
+        True
         """
         label = int(self.logits.argmax()) if label is None else self._checked_label(label)
-        stages, before = self._architecture.stages, [*self._stacks][-2]
-        if stages[-1].layer.fully_connected and back_to in (None, before):
+        stages, last_input = self._architecture.stages, [*self._activations][-2]
+        if stages[-1].layer.fully_connected and back_to in (None, last_input):
             return vote_ledger.direct(label, self._logit(label), stages[-1].input)
-        stack = self.voting_layer if back_to is None else back_to
-        x = self._stacks.get(stack)
-        if x is None or x.ndim != 3 or stack == stages[-1].name:
-            known = [name for name, one in self._stacks.items() if one.ndim == 3][:-1]
-            wanted = f"one of {', '.join(known)}" if known else "a net with a layer after its words"
-            raise LimitError(f"back_to: got {shown(stack)}, wanted {wanted}")
-        back = Backprop(self._architecture, self._arrays, self._stacks, label, LOGIT, stack)
-        slope = back.errors[stack]
+        source = self.voting_layer if back_to is None else back_to
+        x = self._activations.get(source)
+        if x is None or x.ndim != 3 or source == stages[-1].name:
+            known = [name for name, one in self._activations.items() if one.ndim == 3][:-1]
+            wanted = (
+                f"one of {', '.join(known)}" if known else "a net with a layer after its embedding"
+            )
+            raise LimitError(f"back_to: got {shown(source)}, wanted {wanted}")
+        back = Backprop(self._architecture, self._arrays, self._activations, label, LOGIT, source)
+        gradient = back.errors[source]
         return vote_ledger.carried(
-            label, stages[-1].name, stack, self.logits[label].item(), x, slope
+            label, stages[-1].name, source, self.logits[label].item(), x, gradient
         )
 
     def backprop(self, label: int, loss: str = "cross-entropy") -> Backprop:
-        """The way back, for this class: how fast a loss ("logit": the class's logit) changes with
-        every number of the walk and with every parameter."""
+        """Backpropagation for one class: the gradient by every activation and parameter.
+
+        Parameters
+        ----------
+        label : int
+            The number of the class.
+        loss : {"cross-entropy", "squared", "absolute", "logit"}
+            The loss, or the logit of the class.
+
+        Returns
+        -------
+        Backprop
+
+        Raises
+        ------
+        LimitError
+            If there is no such class or loss.
+        """
         label = self._checked_label(label)
         if loss != LOGIT:
             checked("loss", LOSS, loss)
-        return Backprop(self._architecture, self._arrays, self._stacks, label, loss)
+        return Backprop(self._architecture, self._arrays, self._activations, label, loss)
 
     def _logit(self, label: int) -> Why:
-        *_, (last, stack) = self._stacks.items()
-        return self.why(last, *(int(at) for at in np.unravel_index(label, stack.shape)))
+        *_, (last, activation) = self._activations.items()
+        return self.why(last, *(int(at) for at in np.unravel_index(label, activation.shape)))
 
     def _checked_label(self, label: object) -> int:
         if not is_integer(label) or not 0 <= label < self.logits.size:
-            wanted = f"a class's number from 0 to {self.logits.size - 1}"
+            wanted = f"a class number from 0 to {self.logits.size - 1}"
             raise LimitError(f"label: got {shown(label)}, wanted {wanted}")
         return int(label)
 
     def _value(self, position: Position) -> float:
-        if self._is_text(position.layer):  # the picture of a text: 1 where the word stands
-            return float(int(self._stacks["input"][position.column]) == position.row)
-        return float(self._stacks[position.layer][position[1:]])
+        if self._is_text(
+            position.layer
+        ):  # the one-hot input of a text: 1 for the token at a position
+            return float(int(self._activations["input"][position.column]) == position.row)
+        return float(self._activations[position.layer][position[1:]])
 
     def _is_text(self, layer: str) -> bool:
         return layer == "input" and self._architecture.reads_texts
 
     def _checked(self, position: Position) -> Position:
-        if position.layer not in self._stacks:
-            known = ", ".join(self._stacks)
-            guess = did_you_mean(str(position.layer), self._stacks)
+        if position.layer not in self._activations:
+            known = ", ".join(self._activations)
+            guess = did_you_mean(str(position.layer), self._activations)
             raise LimitError(f"layer: got {shown(position.layer)}, wanted one of {known}{guess}")
         text = self._is_text(position.layer)
-        shape = self._architecture.input if text else self._stacks[position.layer].shape
+        shape = self._architecture.input if text else self._activations[position.layer].shape
         for name, index, side in zip(
             ("feature", "row", "column"), position[1:], shape, strict=True
         ):
@@ -145,10 +233,10 @@ class Walk(Mapping[str, Array]):
         return Position(position.layer, *(int(index) for index in position[1:]))
 
 
-def walk(architecture: Architecture, arrays: Arrays, picture: Array) -> Walk:
-    """Picture (C, H, W), or words (positions) -> every stack it becomes."""
-    outputs, _ = forward(architecture.stages, arrays, picture[None])
-    stacks = {"input": picture}
+def walk(architecture: Architecture, arrays: Arrays, example: Array) -> Walk:
+    """The walk of an input (C, H, W), or of tokens (positions)."""
+    outputs, _ = forward(architecture.stages, arrays, example[None])
+    activations = {"input": example}
     for stage, output in zip(architecture.stages, outputs, strict=True):
-        stacks[stage.name] = output[0]
-    return Walk(architecture, arrays, stacks)
+        activations[stage.name] = output[0]
+    return Walk(architecture, arrays, activations)
