@@ -99,9 +99,9 @@ def test_few_pictures_follow_every_change_of_the_weights() -> None:
 
 def test_what_does_not_fit_is_told() -> None:
     compiled = Network("full", (1, 3, 3), 2).compile()
-    with pytest.raises(DataError, match="pictures"):
+    with pytest.raises(DataError, match="inputs"):
         compiled.logits(np.zeros((2, 2), np.float32))
-    with pytest.raises(LimitError, match="no finite numbers"):
+    with pytest.raises(LimitError, match="are not finite numbers"):
         compiled.logits(np.full((1, 3, 3), np.nan, np.float32))
     words = Network("embed 3, full", (1, 5, 4), 2)
     assert words.compile().logits(np.array([0, 1, 2, 4])).shape == (2,)

@@ -88,7 +88,7 @@ def test_networks_that_hardly_do_anything(layers: str) -> None:
 def test_a_gradient_that_is_no_number_is_told(neurons: int) -> None:
     net = Network(f"full {neurons}, full", SHAPE, 3)
     net.parameters.flat[:] = 1e30
-    with pytest.raises(LimitError, match="the losses are beyond what float32 holds"):
+    with pytest.raises(LimitError, match="the losses are not finite float32 numbers"):
         net.gradients(pictures(100), np.zeros(100, int))
 
 

@@ -306,5 +306,5 @@ def test_what_cannot_be_filmed_is_told() -> None:
             LimitError, match=r"^KernelHistory: feature: got .* a whole number from 0 to 2$"
         ):
             KernelHistory(net, feature=feature)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"^labels: got 1, wanted 40, one per picture$"):
+    with pytest.raises(DataError, match=r"^labels: got 1, wanted 40, one per input$"):
         KernelHistory(net, examples=(UNSEEN.inputs, [0]))

@@ -30,6 +30,7 @@ ORDER = (
 ROOT_FILES = {
     "inputs.py": "network",
     "network.py": "network",
+    "network_base.py": "network",
     "compiled.py": "network",
     "plotting.py": "plotting",
     "__init__.py": "top",

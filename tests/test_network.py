@@ -160,7 +160,7 @@ def test_pictures_that_do_not_fit_are_refused(pictures: Any, words: str) -> None
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        ([0, 1], "labels: got 2, wanted 20, one per picture"),
+        ([0, 1], "labels: got 2, wanted 20, one per input"),
         ([2] * 20, "got numbers from 2 to 2, wanted 0 to 1"),
         ([-1] * 20, "got numbers from -1 to -1"),
         ([0.0] * 20, "got float64 of the shape (20,), wanted class numbers (N,)"),
@@ -182,7 +182,7 @@ def test_answers_that_float32_cannot_hold_are_told() -> None:
     for weight in (3e38, np.nan):
         net.parameters["full1.weight"][...] = weight
         for ask in (net.logits, lambda pictures: net.walk(pictures[0])):
-            with pytest.raises(LimitError, match="beyond what float32 holds; the weights are too"):
+            with pytest.raises(LimitError, match="are not finite float32 numbers; the parameters"):
                 ask(np.ones((1, 1, 1, 1), np.float32))
 
 
@@ -192,7 +192,7 @@ def test_an_unknown_loss_or_seed_is_refused() -> None:
         net.gradients(pictures, labels, loss="hinge")
     with pytest.raises(LimitError, match="seed: got -1, wanted a whole number from 0"):
         Network(SMALL, (1, 9, 9), 2, seed=-1)
-    with pytest.raises(LimitError, match="preparation: got one for"):
+    with pytest.raises(LimitError, match="preprocessor: got one for"):
         Network(SMALL, (1, 9, 9), 2, preprocessor=ImagePreprocessor((1, 8, 8)))
 
 
@@ -202,7 +202,7 @@ def test_texts_are_word_numbers_through_embed() -> None:
     assert net.logits(words).shape == (3, 2)
     assert net.parameters["embed1.weight"].shape == (50, 4)
     for wrong in (words - 1, words + 40, words[:, :11], words.astype(np.float32)):
-        with pytest.raises(DataError, match="words: got"):
+        with pytest.raises(DataError, match="tokens: got"):
             net.logits(wrong)
 
 

@@ -163,7 +163,7 @@ def test_it_goes_no_further_than_float32() -> None:
     found = nudge_curve(net, PIXEL, [0], "full1.weight", (0, 0))
     assert np.isfinite(found.values).all()
     assert 1e37 < found.values[-1] < 3.5e38
-    with pytest.raises(LimitError, match=r"^the answers are beyond what float32 holds"):
+    with pytest.raises(LimitError, match=r"^the logits are not finite float32 numbers"):
         nudge_curve(net, PIXEL, [0], "full1.weight", (0, 0), reach=3e38)
 
 
@@ -262,7 +262,7 @@ def test_what_cannot_be_turned_is_told(net: pw.Network) -> None:
     assert "float32 holds and tells apart" in told(*bias, reach=1e-12)
     assert "float32 holds and tells apart" in told(*bias, reach=1e300)
     assert told(*bias, loss="logit").startswith("loss: got 'logit', wanted cross-entropy or")
-    with pytest.raises(DataError, match=r"^labels: got 1, wanted 64, one per picture$"):
+    with pytest.raises(DataError, match=r"^labels: got 1, wanted 64, one per input$"):
         nudge_curve(net, XO.inputs, [0], *bias)
 
 

@@ -206,7 +206,7 @@ def test_what_is_not_there_is_told() -> None:
         top_patches(net, pictures, "conv1", 1, most=0)
     with pytest.raises(DataError, match="got 2 names for 6 examples, wanted one each"):
         top_patches(net, pictures, "conv1", 1, names=["a", "b"])
-    with pytest.raises(DataError, match="pictures: got the shape"):
+    with pytest.raises(DataError, match="inputs: got the shape"):
         top_patches(net, pictures[:0], "conv1", 1)
 
 

@@ -1,4 +1,4 @@
-"""A network made ready to answer about single pictures as fast as it can."""
+"""A network compiled for low-latency inference on single inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .core.array_types import Float32
+from .core.array_types import Array, Float32
 from .core.constraints import THREADS, checked
 from .core.errors import LimitError
 from .engine.runtime.single_image import SingleImageProgram
@@ -18,59 +18,105 @@ if TYPE_CHECKING:
 
 
 class CompiledNetwork:
-    """A network with the weights it had when this was made: later training does not change it.
+    """A copy of a network, compiled for low-latency inference on single inputs.
 
-    It answers what `Network` answers, with the same bits, and skips what takes time: a float32
-    picture of the network's shape goes straight through. ``threads``: see `Network.compile`.
+    It gives the same bits as `Network`. Training the network later does not change it. A float32
+    input of the network's shape needs no conversion and is the fastest.
+
+    Parameters
+    ----------
+    net : Network
+        The network to copy.
+    threads : int, optional
+        The largest number of threads; chosen by the size of the network if left out.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> net = pw.Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+    >>> net.compile().logits(pw.make_xo(1, size=9).inputs[0]).shape
+    (2,)
     """
 
     def __init__(self, net: Network, threads: int | None = None) -> None:
         self.net = deepcopy(net)
         self.threads: int | None = checked("threads", THREADS, threads)
-        self._single = SingleImageProgram(net.architecture)
+        self._program = SingleImageProgram(net.architecture)
         flat, running_stats = self.net.parameters.flat, self.net.running_stats.flat
-        self._single.set_weights(flat, running_stats, net.preprocessor.scaling)
-        self._together = self._single.thread_count(self.threads)
-        self._shape = self._single.input.shape
-        self._kind = self._single.input.dtype
+        self._program.set_weights(flat, running_stats, net.preprocessor.scaling)
+        self._thread_count = self._program.thread_count(self.threads)
+        self._shape = self._program.input.shape
+        self._dtype = self._program.input.dtype
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is compiled anew: machine code stays where it is."""
+        """Pickle the network; the copy is compiled again."""
         return CompiledNetwork, (self.net, self.threads)
 
-    def logits(self, pictures: npt.ArrayLike) -> Float32:
-        """One picture (C, H, W) -> (classes); or several, as `Network.logits`: (N, C, H, W) ->
-        (N, classes). Words (positions), or (N, positions), for a network that reads texts.
+    def logits(self, inputs: npt.ArrayLike) -> Float32:
+        """The scores before softmax.
 
-        Raises DataError where an array does not fit, LimitError where the answers are beyond
-        float32, or the picture holds what is no number.
+        Parameters
+        ----------
+        inputs : array (C, H, W) or (N, C, H, W)
+            One input or several; token numbers (positions,) or (N, positions) for texts.
+
+        Returns
+        -------
+        array of float32 (classes,) or (N, classes)
+
+        Raises
+        ------
+        DataError
+            If the array does not fit the network.
+        LimitError
+            If an input or a logit is not a finite float32 number.
         """
-        given = np.asarray(pictures)
-        if given.shape != self._shape or given.dtype != self._kind or given.dtype.kind == "i":
-            return self._checked(given)
-        with self._single.lock:
-            answers = self._single.logits(given, self._together)
-        if not np.isfinite(answers).all():
+        array = np.asarray(inputs)
+        if array.shape != self._shape or array.dtype != self._dtype or array.dtype.kind == "i":
+            return self._checked_logits(array)
+        with self._program.lock:
+            logits = self._program.logits(array, self._thread_count)
+        if not np.isfinite(logits).all():
             raise LimitError(
-                "the answers are no finite numbers; the picture or the weights hold what is none, "
-                "or too large ones"
+                "the logits are not finite numbers; the input or the parameters are too large or "
+                "not finite"
             )
-        return answers
+        return logits
 
-    def _checked(self, given: npt.NDArray[Any]) -> Float32:
-        """The way of what has to be looked at first."""
-        if given.shape == self._shape:
-            answers: Float32 = self.net.logits(given[None], self.threads)[0]
-            return answers
-        return self.net.logits(given, self.threads)
+    def _checked_logits(self, array: Array) -> Float32:
+        """The logits of an array that needs a check or a conversion first."""
+        if array.shape == self._shape:
+            logits: Float32 = self.net.logits(array[None], self.threads)[0]
+            return logits
+        return self.net.logits(array, self.threads)
 
-    def probabilities(self, pictures: npt.ArrayLike) -> Float32:
-        """How likely each class is, of one picture or of several."""
-        logits = self.logits(pictures)
+    def probabilities(self, inputs: npt.ArrayLike) -> Float32:
+        """The probability of each class.
+
+        Parameters
+        ----------
+        inputs : array
+            One input or several; see `logits`.
+
+        Returns
+        -------
+        array of float32 (classes,) or (N, classes)
+        """
+        logits = self.logits(inputs)
         return self.net.probabilities_of(np.atleast_2d(logits)).reshape(logits.shape)
 
-    def predict(self, pictures: npt.ArrayLike) -> str | list[str]:
-        """The name of the likeliest class: of one picture, or of each."""
-        logits = self.logits(pictures)
+    def predict(self, inputs: npt.ArrayLike) -> str | list[str]:
+        """The name of the most probable class.
+
+        Parameters
+        ----------
+        inputs : array
+            One input or several; see `logits`.
+
+        Returns
+        -------
+        str, or list of str for several inputs
+        """
+        logits = self.logits(inputs)
         names = [self.net.classes[index] for index in np.atleast_2d(logits).argmax(axis=1)]
         return names[0] if logits.ndim == 1 else names

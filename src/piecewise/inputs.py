@@ -1,4 +1,4 @@
-"""Checks of arrays: whether inputs and labels fit a network, and their form for its layers."""
+"""Check inputs and labels against a network, and convert them for its layers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .spec.architecture import Architecture
 from .spec.parameters import all_finite, as_float32
 
 _BLOCK = 64 * GROUP_SIZE
-"""Inputs that are checked at a time, which bounds the memory for float32 copies."""
+"""Inputs per block of a check, which bounds the memory for float32 copies."""
 
 
-class Reader(Protocol):
-    """What these functions need of a `Network`."""
+class HasInputs(Protocol):
+    """The attributes of a `Network` that these functions use."""
 
     architecture: Architecture
     preprocessor: Preprocessor
@@ -34,40 +34,40 @@ def as_array(values: npt.ArrayLike, name: str) -> Array:
         raise DataError(f"{name}: got {shown(values)}, wanted one array, no ragged lists") from None
 
 
-def check_inputs(net: Reader, inputs: npt.ArrayLike) -> Array:
+def check_inputs(net: HasInputs, inputs: npt.ArrayLike) -> Array:
     """The inputs (N, ...) as an array of their own type; DataError if they do not fit the net."""
-    array, shape = as_array(inputs, "pictures"), tuple(net.architecture.input)
+    array, shape = as_array(inputs, "inputs"), tuple(net.architecture.input)
     if net.architecture.reads_texts:
-        return _check_words(array, *shape[1:])
+        return _check_tokens(array, *shape[1:])
     if isinstance(net.preprocessor, TextPreprocessor) and array.ndim == 2:
         array = net.preprocessor.one_hot(array)
     if array.ndim == 3 and shape[0] == 1 and array.shape[1:] == shape[1:]:
-        array = array[:, None]  # grey pictures without their channel axis
+        array = array[:, None]  # grayscale images without their channel axis
     if array.ndim != 4 or array.shape[1:] != shape or not len(array):
         wanted = ", ".join(str(side) for side in shape)
-        raise DataError(f"pictures: got the shape {array.shape}, wanted (N, {wanted})")
+        raise DataError(f"inputs: got the shape {array.shape}, wanted (N, {wanted})")
     if array.dtype != np.uint8 and array.dtype.kind != "f":
-        raise DataError(f"pictures: got {array.dtype}, wanted float32, or uint8 from 0 to 255")
+        raise DataError(f"inputs: got {array.dtype}, wanted float32, or uint8 from 0 to 255")
     if array.dtype.kind == "f" and not all(
         all_finite(as_float32(array[start : start + _BLOCK]))
         for start in range(0, len(array), _BLOCK)
     ):
-        raise DataError("pictures: got values that are not finite numbers")
+        raise DataError("inputs: got values that are not finite numbers")
     return array
 
 
-def _check_words(array: Array, words: int, positions: int) -> Array:
+def _check_tokens(array: Array, vocabulary: int, positions: int) -> Array:
     if array.ndim != 2 or array.shape[1] != positions or not len(array):
         raise DataError(
-            f"words: got the shape {array.shape}, wanted (N, {positions}): this network reads "
-            "texts, as word numbers"
+            f"tokens: got the shape {array.shape}, wanted (N, {positions}): this network reads "
+            "texts, as token numbers"
         )
-    if array.dtype.kind not in "iu" or not 0 <= int(array.min()) <= int(array.max()) < words:
-        raise DataError(f"words: got {array.dtype}, wanted whole numbers from 0 to {words - 1}")
+    if array.dtype.kind not in "iu" or not 0 <= int(array.min()) <= int(array.max()) < vocabulary:
+        raise DataError(f"tokens: got {array.dtype}, wanted integers from 0 to {vocabulary - 1}")
     return array
 
 
-def check_labels(net: Reader, labels: npt.ArrayLike) -> Labels:
+def check_labels(net: HasInputs, labels: npt.ArrayLike) -> Labels:
     """Class numbers (N,) as int64; DataError if one of them is not a class."""
     array, classes = as_array(labels, "labels"), len(net.architecture.classes)
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -82,22 +82,22 @@ def check_labels(net: Reader, labels: npt.ArrayLike) -> Labels:
 
 
 def check_examples(
-    net: Reader, inputs: npt.ArrayLike, labels: npt.ArrayLike
+    net: HasInputs, inputs: npt.ArrayLike, labels: npt.ArrayLike
 ) -> tuple[Array, Labels]:
-    """`check_inputs` and `check_labels`, and that there is a label per input."""
+    """`check_inputs` and `check_labels`; DataError unless there is one label per input."""
     array, numbers = check_inputs(net, inputs), check_labels(net, labels)
     if len(array) != len(numbers):
-        raise DataError(f"labels: got {len(numbers)}, wanted {len(array)}, one per picture")
+        raise DataError(f"labels: got {len(numbers)}, wanted {len(array)}, one per input")
     return array, numbers
 
 
-def layer_inputs(net: Reader, inputs: npt.ArrayLike) -> Array:
-    """Inputs, checked, in the form that the layers take; see `convert_inputs`."""
+def layer_inputs(net: HasInputs, inputs: npt.ArrayLike) -> Array:
+    """`check_inputs`, then `convert_inputs`."""
     return convert_inputs(net, check_inputs(net, inputs))
 
 
-def convert_inputs(net: Reader, checked: Array) -> Array:
-    """Checked inputs as the layers take them: contiguous float32, or int64 for words."""
+def convert_inputs(net: HasInputs, checked: Array) -> Array:
+    """Checked inputs for the layers: contiguous float32, or int64 for tokens."""
     if net.architecture.reads_texts:
         return np.ascontiguousarray(checked, np.int64)
     is_bytes = checked.dtype == np.uint8
@@ -105,7 +105,7 @@ def convert_inputs(net: Reader, checked: Array) -> Array:
     return np.ascontiguousarray(scaled, np.float32)
 
 
-def engine_inputs(net: Reader, checked: Array) -> Array:
-    """Checked inputs as the engine takes them: contiguous; bytes stay bytes, which it scales."""
+def engine_inputs(net: HasInputs, checked: Array) -> Array:
+    """Checked inputs for the engine: contiguous; it scales uint8 itself."""
     is_bytes = checked.dtype == np.uint8 and not net.architecture.reads_texts
     return np.ascontiguousarray(checked) if is_bytes else convert_inputs(net, checked)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Sequence
 from math import fsum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import PIL
 
-from .core.array_types import Float32
-from .core.constraints import LOSS, SEED, checked
-from .core.errors import DataError, LimitError, shown
+from .core.array_types import Float32, Float64
+from .core.constraints import LOSS, checked
+from .core.errors import LimitError
 from .core.version import __version__
-from .data.images.preprocessor import ImagePreprocessor
-from .data.preprocessing import Preprocessor
 from .inputs import (
     as_array,
     check_examples,
@@ -27,12 +22,8 @@ from .inputs import (
     engine_inputs,
     layer_inputs,
 )
-from .reference.losses import softmax
-from .spec.architecture import Architecture
-from .spec.calibration import Calibration
-from .spec.layer import Layer
-from .spec.parameters import Parameters, all_finite, flattened, initial_values
-from .spec.summary import summary, summary_html
+from .network_base import NetworkBase
+from .spec.parameters import Parameters, all_finite, flattened
 from .trace.backprop import Backprop
 from .trace.walk import Walk
 
@@ -40,146 +31,205 @@ if TYPE_CHECKING:
     from .compiled import CompiledNetwork
 
 
-class Network:
-    """A ConvNet that says which class a picture (or a text) belongs to.
+class Network(NetworkBase):
+    """A ConvNet: an architecture with its parameters.
 
-    ``layers``: a text in the notation, or layer records. ``input``: (channels, rows, columns);
-    for a network that begins with embed, (1, words of the dictionary, positions). ``classes``:
-    their number or their names. ``seed``: of the first weights. ``preprocessor``: how files and
-    bytes become inputs; without one, bytes 0..255 become -1..1.
+    Parameters
+    ----------
+    layers : str or iterable of Layer
+        The layers as text in the notation, or as layer records.
+    input : (int, int, int)
+        The shape of an input: channels, rows, columns. For a network that begins with embed:
+        (1, tokens of the vocabulary, positions).
+    classes : int or iterable of str
+        The number of classes, or their names.
+    seed : int
+        Seeds the initial parameters.
+    preprocessor : Preprocessor, optional
+        Turns files and bytes into inputs; by default, bytes from 0 to 255 are scaled to -1 to 1.
 
-    Raises NotationError (ShapeError where layers do not fit) or LimitError.
+    Attributes
+    ----------
+    parameters, running_stats : Parameters
+        The trained arrays, and the batch-norm statistics, by name.
+    recipe, history : dict, list of dict
+        The recipe and the epochs of the last training.
+    calibration : Calibration
+        The temperature and the confidence thresholds, fitted on held-out examples.
+
+    Raises
+    ------
+    NotationError
+        If the layers are not valid; ShapeError, a subclass, if they do not fit each other.
+    LimitError
+        If a number is not allowed.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> net = pw.Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+    >>> net.parameters["conv1.weight"].shape
+    (4, 1, 3, 3)
     """
-
-    def __init__(
-        self,
-        layers: str | Iterable[Layer],
-        input: Sequence[int],
-        classes: int | Iterable[str],
-        seed: int = 0,
-        preprocessor: Preprocessor | None = None,
-    ) -> None:
-        self._describe(Architecture(layers, input, classes), seed, preprocessor)
-        rows, running_stats = self.architecture.parameters, self.architecture.running_stats
-        self.parameters = Parameters(initial_values(rows, self.seed), rows)
-        self.running_stats = Parameters(initial_values(running_stats, self.seed), running_stats)
-
-    def _describe(
-        self, architecture: Architecture, seed: int, preprocessor: Preprocessor | None
-    ) -> None:
-        """Set everything but the parameters and running statistics."""
-        self.architecture = architecture
-        self.seed: int = checked("seed", SEED, seed)
-        self.preprocessor = ImagePreprocessor(self.input) if preprocessor is None else preprocessor
-        if not isinstance(self.preprocessor, Preprocessor):
-            raise LimitError(f"preparation: got {shown(preprocessor)}, wanted a Preparation")
-        if self.preprocessor.shape != self.input:
-            raise LimitError(
-                f"preparation: got one for {self.preprocessor.shape}, wanted {self.input}"
-            )
-        self.history: list[dict[str, Any]] = []
-        """The training history: an entry per epoch."""
-        self.recipe: dict[str, Any] = {}
-        """The recipe of the last training."""
-        self.calibration = Calibration()
-        """Temperature and confidence thresholds, from held-out examples."""
-
-    # Description.
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        return self.architecture.layers
-
-    @property
-    def notation(self) -> str:
-        """The layers as text; `Network` of it gives the same layers."""
-        return self.architecture.notation
-
-    @property
-    def input(self) -> tuple[int, int, int]:
-        return tuple(self.architecture.input)  # type: ignore[return-value]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.architecture.classes
-
-    @property
-    def state(self) -> dict[str, Float32]:
-        """Parameters and running statistics by name: all that a prediction depends on."""
-        return {**self.parameters, **self.running_stats}
-
-    @property
-    def parameters_sha256(self) -> str:
-        """SHA-256 of the parameters, then the running statistics, as little-endian float32."""
-        digest = hashlib.sha256(self.parameters.flat.astype("<f4").tobytes())
-        digest.update(self.running_stats.flat.astype("<f4").tobytes())
-        return digest.hexdigest()
 
     # Predictions.
 
-    def logits(self, pictures: npt.ArrayLike, threads: int | None = None) -> Float32:
-        """Pictures float32 (N, C, H, W), or uint8 through the preparation; for a network that
-        begins with embed word numbers (N, positions) -> (N, classes). ``threads``: at most; as many
-        as there are processors, if left out. The answers are the same for any number.
+    def logits(self, inputs: npt.ArrayLike, threads: int | None = None) -> Float32:
+        """The scores before softmax.
 
-        Raises DataError where the array does not fit the network, LimitError where the answers are
-        beyond float32.
+        Parameters
+        ----------
+        inputs : array (N, C, H, W)
+            float32, or uint8, which the preprocessor scales. For a network that begins with embed:
+            token numbers (N, positions).
+        threads : int, optional
+            The largest number of threads; that of the processors if left out. The result does not
+            depend on it.
+
+        Returns
+        -------
+        array of float32 (N, classes)
+
+        Raises
+        ------
+        DataError
+            If the array does not fit the network.
+        LimitError
+            If a logit is not a finite float32 number.
+
+        Examples
+        --------
+        >>> import piecewise as pw
+        >>> net = pw.Network("full", (1, 9, 9), ("X", "O"))
+        >>> net.logits(pw.make_xo(20, size=9).inputs).shape
+        (20, 2)
         """
-        from .engine.runtime import network_programs  # noqa: PLC0415 - it loads a compiler, only to be run
+        from .engine.runtime import network_programs  # noqa: PLC0415 - it loads the compiler
 
-        given = engine_inputs(self, check_inputs(self, pictures))
-        answers = network_programs.logits(
+        logits = network_programs.logits(
             self.architecture,
             self.parameters.flat,
             self.running_stats.flat,
-            given,
+            engine_inputs(self, check_inputs(self, inputs)),
             self.preprocessor.scaling,
             threads,
         )
-        _refuse_no_numbers(answers)
-        return answers
+        _check_finite(logits)
+        return logits
 
-    def probabilities(self, pictures: npt.ArrayLike) -> Float32:
-        """How likely each class is: (N, classes), each row adds up to 1."""
-        return self.probabilities_of(self.logits(pictures))
+    def probabilities(self, inputs: npt.ArrayLike) -> Float32:
+        """The probability of each class.
 
-    def probabilities_of(self, logits: Float32) -> Float32:
-        """Logits (N, classes) -> probabilities: softmax, at the calibration's temperature."""
-        return softmax(logits / np.float32(self.calibration.temperature))
+        Parameters
+        ----------
+        inputs : array (N, C, H, W) or (N, positions)
+            As for `logits`.
 
-    def predict(self, pictures: npt.ArrayLike, coverage: float = 1.0) -> list[str | None]:
-        """The name of the likeliest class of each picture.
-
-        With a ``coverage`` below 1, None ("don't know") where the net is less sure than it was of
-        that share of the pictures held out while it learned; LimitError if none were.
+        Returns
+        -------
+        array of float32 (N, classes)
+            Each row sums to 1.
         """
-        least, logits = self.calibration.threshold_for(coverage), self.logits(pictures)
-        sure = (self.probabilities_of(logits).max(axis=1) >= least).tolist()
-        answers = zip(logits.argmax(axis=1).tolist(), sure, strict=True)
-        return [self.classes[index] if known else None for index, known in answers]
+        return self.probabilities_of(self.logits(inputs))
 
-    def walk(self, picture: npt.ArrayLike) -> Walk:
-        """One picture (C, H, W) with every stack it becomes, by layer name, and the arithmetic of
-        every number in them (`Walk.why`); raises what `logits` does."""
+    def predict(self, inputs: npt.ArrayLike, coverage: float = 1.0) -> list[str | None]:
+        """The name of the most probable class of each input.
+
+        Parameters
+        ----------
+        inputs : array (N, C, H, W) or (N, positions)
+            As for `logits`.
+        coverage : float
+            Below 1, the prediction is None ("don't know") if its probability is lower than it was
+            for this fraction of the held-out examples (selective prediction).
+
+        Returns
+        -------
+        list of str or None
+
+        Raises
+        ------
+        LimitError
+            If the network is not calibrated and ``coverage`` is below 1.
+
+        Examples
+        --------
+        >>> import piecewise as pw
+        >>> net = pw.Network("full", (1, 9, 9), ("X", "O"))
+        >>> len(net.predict(pw.make_xo(20, size=9).inputs))
+        20
+        """
+        threshold, logits = self.calibration.threshold_for(coverage), self.logits(inputs)
+        confident = (self.probabilities_of(logits).max(axis=1) >= threshold).tolist()
+        predictions = zip(logits.argmax(axis=1).tolist(), confident, strict=True)
+        return [self.classes[index] if known else None for index, known in predictions]
+
+    def walk(self, input: npt.ArrayLike) -> Walk:
+        """The activations of every layer for one input, and the arithmetic of each value.
+
+        Parameters
+        ----------
+        input : array (C, H, W) or (positions,)
+            One input, without the batch axis.
+
+        Returns
+        -------
+        Walk
+            The activations by layer name; `Walk.why` explains a value.
+
+        Raises
+        ------
+        DataError, LimitError
+            As `logits`.
+
+        Examples
+        --------
+        >>> import piecewise as pw
+        >>> net = pw.Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+        >>> list(net.walk(pw.make_xo(2, size=9).inputs[0]))
+        ['input', 'conv1', 'relu1', 'pool1', 'full1']
+        """
         from .engine.runtime import network_programs  # noqa: PLC0415
 
-        given = layer_inputs(self, as_array(picture, "picture")[None])[0]
-        stacks = network_programs.feature_maps(
-            self.architecture, self.parameters.flat, self.running_stats.flat, given
+        x = layer_inputs(self, as_array(input, "input")[None])[0]
+        activations = network_programs.feature_maps(
+            self.architecture, self.parameters.flat, self.running_stats.flat, x
         )
-        _refuse_no_numbers(stacks[self.architecture.stages[-1].name])
-        return Walk(self.architecture, self.state, {"input": given, **stacks})
+        _check_finite(activations[self.architecture.stages[-1].name])
+        return Walk(self.architecture, self.state, {"input": x, **activations})
 
-    def backprop(self, picture: npt.ArrayLike, label: int, loss: str = "cross-entropy") -> Backprop:
-        """One picture (C, H, W), or words (positions), and the way back from the loss for the class
-        ``label``: the slope by every number, and the arithmetic of each (`Backprop.why`,
-        `Backprop.error`). ``loss`` may be "logit": that of the class itself."""
-        return self.walk(picture).backprop(label, loss)
+    def backprop(self, input: npt.ArrayLike, label: int, loss: str = "cross-entropy") -> Backprop:
+        """Backpropagation for one input: the gradient of the loss by every value.
+
+        Parameters
+        ----------
+        input : array (C, H, W) or (positions,)
+            One input, without the batch axis.
+        label : int
+            The class number.
+        loss : str
+            A loss function, or "logit" for the gradient of the class's logit.
+
+        Returns
+        -------
+        Backprop
+            The gradients; `Backprop.why` explains one.
+        """
+        return self.walk(input).backprop(label, loss)
 
     def compile(self, threads: int | None = None) -> CompiledNetwork:
-        """The network as it is now, ready to answer about single pictures as fast as it can.
-        ``threads``: at most; as many as are worth it, if left out: one for a small network. The
-        answers are the same for any number."""
+        """A copy of the network that is compiled for low latency on single inputs.
+
+        Parameters
+        ----------
+        threads : int, optional
+            The largest number of threads; chosen by the size of the network if left out. The result
+            does not depend on it.
+
+        Returns
+        -------
+        CompiledNetwork
+        """
         from .compiled import CompiledNetwork  # noqa: PLC0415
 
         return CompiledNetwork(self, threads)
@@ -187,50 +237,96 @@ class Network:
     # Gradients.
 
     def gradients(
-        self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
+        self, inputs: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
     ) -> tuple[float, dict[str, Float32]]:
-        """The mean loss over the pictures and its gradient by parameter name, by backpropagation.
+        """The mean loss and its gradient by backpropagation, in inference mode.
 
-        ``labels`` (N,) class numbers. The gradient is that of the network as it answers: dropout
-        lets everything through, norm uses its running averages.
+        Dropout is off, and batch norm uses its running statistics.
+
+        Parameters
+        ----------
+        inputs : array (N, C, H, W) or (N, positions)
+            As for `logits`.
+        labels : array of int (N,)
+            The class number of each input.
+        loss : str
+            "cross-entropy", "squared" or "absolute".
+
+        Returns
+        -------
+        (float, dict of str to array of float32)
+            The mean loss, and its gradient by parameter name.
+
+        Raises
+        ------
+        DataError
+            If the arrays do not fit the network.
+        LimitError
+            If a loss is not a finite float32 number, or there is no such loss.
         """
         from .engine.runtime import network_programs  # noqa: PLC0415
 
-        given, right = check_examples(self, pictures, labels)
+        x, class_numbers = check_examples(self, inputs, labels)
         losses, flat = network_programs.gradients(
             self.architecture,
             self.parameters.flat,
             self.running_stats.flat,
-            convert_inputs(self, given),
-            right,
+            convert_inputs(self, x),
+            class_numbers,
             checked("loss", LOSS, loss),
         )
         if not all_finite(losses):
             raise LimitError(
-                "the losses are beyond what float32 holds; the weights are too large or no numbers"
+                "the losses are not finite float32 numbers; the parameters are too large or not "
+                "finite"
             )
         return fsum(losses.tolist()) / len(losses), dict(
             Parameters(flat, self.architecture.parameters)
         )
 
     def numerical_gradients(
-        self, pictures: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
-    ) -> tuple[float, dict[str, npt.NDArray[np.float64]]]:
-        """The result of `gradients` by central differences, as the deck does it: each parameter is
-        nudged up and down, in float64, two runs per parameter."""
+        self, inputs: npt.ArrayLike, labels: npt.ArrayLike, loss: str = "cross-entropy"
+    ) -> tuple[float, dict[str, Float64]]:
+        """The result of `gradients` by central differences (the deck's nudges) in float64.
+
+        Parameters
+        ----------
+        inputs, labels, loss
+            As for `gradients`. It takes two forward passes per parameter.
+
+        Returns
+        -------
+        (float, dict of str to array of float64)
+            The mean loss, and its gradient by parameter name.
+        """
         from .engine.runtime import network_programs  # noqa: PLC0415
 
-        given, right = check_examples(self, pictures, labels)
-        x = convert_inputs(self, given)
-        loss = checked("loss", LOSS, loss)
-        found = network_programs.finite_differences(self.architecture, self.state, x, right, loss)
-        return found.loss, found.arrays
+        x, class_numbers = check_examples(self, inputs, labels)
+        result = network_programs.finite_differences(
+            self.architecture,
+            self.state,
+            convert_inputs(self, x),
+            class_numbers,
+            checked("loss", LOSS, loss),
+        )
+        return result.loss, result.arrays
 
     # Model files.
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file, whole or not at all, and read it back, or ModelFileError."""
-        from .storage import model_file  # noqa: PLC0415 - it loads what only files need
+        """Write the model file (.safetensors) atomically, and read it back to verify it.
+
+        Parameters
+        ----------
+        path : path
+            The path of the model file.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be written; an existing file then stays as it is.
+        """
+        from .storage import model_file  # noqa: PLC0415 - only files need it
 
         model = model_file.SavedModel(
             self.architecture,
@@ -246,11 +342,36 @@ class Network:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """The network in a model file; ModelFileError, saying what is wrong, if there is none."""
+        """Load the network of a model file.
+
+        Parameters
+        ----------
+        path : path
+            The path of the model file.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ModelFileError
+            If the file cannot be read, or is not a model file of this format.
+
+        Examples
+        --------
+        >>> import piecewise as pw, tempfile
+        >>> net = pw.Network("full", (1, 9, 9), ("X", "O"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(f"{folder}/net.safetensors")
+        ...     same = pw.load(f"{folder}/net.safetensors")
+        >>> same.parameters_sha256 == net.parameters_sha256
+        True
+        """
         from .storage import model_file  # noqa: PLC0415
 
         model = model_file.read(path)
-        net = cls.__new__(cls)  # without the first weights, which take time to draw
+        net = cls.__new__(cls)  # without drawing initial parameters
         net._describe(model.architecture, model.seed, model.preprocessor)
         rows, running_stats = model.architecture.parameters, model.architecture.running_stats
         net.parameters = Parameters(flattened(rows, model.tensors), rows)
@@ -259,48 +380,11 @@ class Network:
         net.calibration = model.calibration
         return net
 
-    # Inputs from files.
 
-    def read_inputs(self, *files: str | os.PathLike[str]) -> npt.NDArray[Any]:
-        """Files, read and preprocessed: an array (N, ...) for `logits`, `probabilities` and
-        `predict`. DataError, naming the file, if one cannot be read."""
-        return self.preprocess(*(self.preprocessor.read(Path(file)) for file in files))
-
-    def preprocess(self, *given: Any) -> npt.NDArray[Any]:
-        """The same for what is in memory: pictures (rows, columns, channels) of bytes, sounds as
-        `read_sound` returns them, or strings."""
-        if not given:
-            raise DataError("got nothing to prepare, wanted one or more")
-        return np.stack([self.preprocessor.transform(one) for one in given])
-
-    # Display.
-
-    def __repr__(self) -> str:
-        names = self.classes
-        numbered = names == tuple(str(number) for number in range(len(names)))
-        classes = len(names) if numbered else list(names)
-        return (
-            f'Network("{self.notation}", input={self.input}, classes={classes}, seed={self.seed})'
-        )
-
-    def summary(self) -> str:
-        """A line a layer: name, layer, shape of its output, parameters, multiplications."""
-        return summary(self.architecture)
-
-    def loop_listing(self, layer: str | None = None) -> str:
-        """The loops that run for a layer, or for all, with tiles; LimitError if there is none."""
-        from .engine.runtime import loop_listing  # noqa: PLC0415
-
-        return loop_listing.listing(self.architecture, layer)
-
-    def _repr_html_(self) -> str:
-        return summary_html(self.architecture)
-
-
-def _refuse_no_numbers(answers: Float32) -> None:
-    if not all_finite(answers):
+def _check_finite(logits: Float32) -> None:
+    if not all_finite(logits):
         raise LimitError(
-            "the answers are beyond what float32 holds; the weights are too large or no numbers"
+            "the logits are not finite float32 numbers; the parameters are too large or not finite"
         )
 
 
