@@ -11,17 +11,15 @@ from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from piecewise import Network
+from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext, ghost_batches
 from piecewise.reference import model
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layer import Shape
 from piecewise.spec.layers import Convolution, Pool, Relu
 from piecewise.spec.notation import parse
-
-Array = npt.NDArray[Any]
 
 PICTURES = ("conv", "pool", "relu", "norm", "dropout", "full")
 TEXTS = ("embed", *PICTURES)
@@ -186,7 +184,7 @@ def network(sample: Sample) -> Network:
     return net
 
 
-def margin(sample: Sample, moment: StepContext | None = None, *, zeros: bool = True) -> float:
+def margin(sample: Sample, context: StepContext | None = None, *, zeros: bool = True) -> float:
     """How far the values at kinks are from them: what a ReLU gets from 0, the largest of a window
     from the next (equals aside: they are copies of one value, or zeros behind a ReLU), and
     logits from right answers, where the absolute loss has its kink. Without ``zeros``, what is 0
@@ -198,7 +196,7 @@ def margin(sample: Sample, moment: StepContext | None = None, *, zeros: bool = T
 
     nearest = inf
     for group in ghost_batches(len(sample.x)):
-        x, part = sample.x[group], moment and moment.subset(group)
+        x, part = sample.x[group], context and context.subset(group)
         outputs, _ = model.forward(sample.architecture.stages, sample.arrays, x, part)
         for stage, given in zip(sample.architecture.stages, [x, *outputs[:-1]], strict=True):
             if isinstance(stage.layer, Relu):

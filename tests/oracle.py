@@ -267,14 +267,14 @@ def by_loss(
         powers = exp(below)
         for power in powers:
             total = total + power
-        slope, total = powers / total - wanted, log(total) - below[right, np.arange(LANES)]
+        gradient, total = powers / total - wanted, log(total) - below[right, np.arange(LANES)]
     else:
         for part in away:
             total = total + (np.abs(part) if loss == "absolute" else part * part)
-        slope = np.sign(away) if loss == "absolute" else F(2) * away
+        gradient = np.sign(away) if loss == "absolute" else F(2) * away
     if weights is not None:
-        total, slope = total * weights, slope * weights
-    return total, np.where(group.there, slope / F(batch), F(0))
+        total, gradient = total * weights, gradient * weights
+    return total, np.where(group.there, gradient / F(batch), F(0))
 
 
 def forward(

@@ -66,16 +66,16 @@ def test_errors_open_down_to_the_slope_of_the_loss() -> None:
     back = net.backprop(some_input(net, 4), 0)
     why = back.why("conv1.weight", 1, 0, 2, 1)
     assert why.terms[0].source is not None
-    told = back.error(*why.terms[0].source)
-    layers = [told.position.layer]
-    while told.terms[0].position:
-        told = back.error(*told.terms[0].position)
-        layers.append(told.position.layer)
+    arithmetic = back.error(*why.terms[0].source)
+    layers = [arithmetic.position.layer]
+    while arithmetic.terms[0].position:
+        arithmetic = back.error(*arithmetic.terms[0].position)
+        layers.append(arithmetic.position.layer)
     assert layers == [
         f"error of {name}"
         for name in ("conv1", "norm1", "relu1", "pool1", "full1", "relu2", "full2")
     ]
-    assert [term.name for term in told.terms] == ["its probability, by softmax", "the target"]
+    assert [term.name for term in arithmetic.terms] == ["its probability, by softmax", "the target"]
     assert str(why).split("\n")[0].startswith("gradient of conv1.weight[1, 0, 2, 1] = ")
 
 
@@ -97,9 +97,9 @@ def test_the_errors_of_the_pixels_are_what_nudging_them_finds() -> None:
     given = some_input(net, 2)
     wide = {name: array.astype(np.float64) for name, array in net.state.items()}
     x = given.astype(np.float64)[None]
-    slopes = numerical_gradient(lambda: float(logits(net.architecture, wide, x)[0, 1]), x, 1e-5)
+    numerical = numerical_gradient(lambda: float(logits(net.architecture, wide, x)[0, 1]), x, 1e-5)
     errors = net.backprop(given, 1, "logit").errors["input"]
-    np.testing.assert_allclose(errors, slopes[0], atol=1e-4 * float(np.abs(slopes).max()))
+    np.testing.assert_allclose(errors, numerical[0], atol=1e-4 * float(np.abs(numerical).max()))
 
 
 def test_no_kind_of_layer_is_forgotten() -> None:
@@ -114,7 +114,7 @@ def back() -> Backprop:
     return pw.Network("conv 2 2, full", (1, 3, 4), 2).backprop(np.ones((1, 3, 4), np.float32), 0)
 
 
-def test_what_is_not_there_is_told(back: Backprop) -> None:
+def test_backprop_unknown_position_raises(back: Backprop) -> None:
     for asked, words in [
         (("conv1.wieght", 0), "parameter: got 'conv1.wieght', wanted one of the net's; did you"),
         (("conv1.weight", 0), "index: got 1 numbers, wanted 4, of (2, 1, 2, 2)"),

@@ -1,4 +1,4 @@
-"""What people's folders hold besides good files: each told by name, and training goes on."""
+"""What people's folders hold besides good files: each is named, and training continues."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ def test_odd_files_are_learned_and_broken_ones_named(
     (root / "train" / "__MACOSX").mkdir()
     arguments = ["train", str(root), "-o", str(tmp_path / "net.safetensors"), "--epochs", "1"]
     assert status([*arguments, "--json", "--folds", "0", "--validation-fraction", "0"]) == 0
-    told = capsys.readouterr()
-    skipped = json.loads(told.out)["skipped"]
-    assert f"{kind:<10} {16 + len(GOOD[kind])} for train" in told.err
+    captured = capsys.readouterr()
+    skipped = json.loads(captured.out)["skipped"]
+    assert f"{kind:<10} {16 + len(GOOD[kind])} for train" in captured.err
     assert len(skipped) == len(BAD[kind])
     for name in BAD[kind]:
         (sentence,) = (one for one in skipped if f"{root / 'train' / 'ham' / name}: " in one)
@@ -187,9 +187,9 @@ def test_what_nothing_can_be_learned_from_is_one_sentence(
     make(root)
     source = root.with_suffix(suffix) if suffix else root
     assert status(["train", str(source), "-o", str(tmp_path / "net.safetensors")]) == 1
-    *before, told = capsys.readouterr().err.splitlines()
-    assert told.startswith(f"piecewise: {source}: ")
-    assert words in told
+    *before, message = capsys.readouterr().err.splitlines()
+    assert message.startswith(f"piecewise: {source}: ")
+    assert words in message
     assert all(line.startswith(("skipped: ", "warning: ")) for line in before)
     assert not (tmp_path / "net.safetensors").exists()
 
@@ -213,6 +213,6 @@ def test_quoted_newlines_and_doubled_quotes_are_text(
     table.write_text("text,label\n" + "\n".join(rows * 4) + "\n")
     net = tmp_path / "net.safetensors"
     assert status(["train", str(table), "-o", str(net), "--epochs", "1", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert len(told["skipped"]) == 4
-    assert all("there is no text" in sentence for sentence in told["skipped"])
+    report = json.loads(capsys.readouterr().out)
+    assert len(report["skipped"]) == 4
+    assert all("there is no text" in sentence for sentence in report["skipped"])

@@ -24,7 +24,7 @@ from piecewise.spec.architecture import Architecture
 from piecewise.spec.augmentation import Augmentation
 
 from .long import now_and_long
-from .test_tricks import ALL, ALONE, SHADED, moment
+from .test_tricks import ALL, ALONE, SHADED, step_context
 
 Array = npt.NDArray[Any]
 FRACTION = np.array([2, -255, 255], np.float32)
@@ -191,7 +191,7 @@ def test_a_step_with_tricks_is_the_same_on_any_number_of_threads() -> None:
         found.add(losses.tobytes() + program.gradient.tobytes())
     assert len(found) == 1
     plain = TrainingProgram(program.architecture, ProgramSpec("train"))
-    plain.set_inputs(augment(ALL_TRICKS, numbers, "dark", moment(40)), FRACTION)
+    plain.set_inputs(augment(ALL_TRICKS, numbers, "dark", step_context(40)), FRACTION)
     plain.compute_gradient(labels, 1)
     assert_allclose(program.gradient, plain.gradient, 0, 1e-4)
     assert np.abs(program.gradient).max() > 0.01

@@ -70,7 +70,7 @@ def spaced(shape: tuple[int, ...], seed: int) -> Array:
     return (2 * steps.reshape(shape) + 1) / 100
 
 
-def slope(value: Callable[[], float], array: Array) -> Array:
+def gradient_of(value: Callable[[], float], array: Array) -> Array:
     """How ``value`` changes with each number of ``array``, by central differences."""
     found = np.empty_like(array)
     for index in np.ndindex(array.shape):
@@ -86,7 +86,7 @@ def slope(value: Callable[[], float], array: Array) -> Array:
 def assert_slope(found: Array, value: Callable[[], float], array: Array, said: object) -> None:
     """``found`` is the gradient of ``value`` with respect to ``array``, and not zero."""
     assert np.abs(found).max() > 1e-3, f"{said}: no gradient"
-    assert_near(found, slope(value, array), TOLERANCE, said)
+    assert_near(found, gradient_of(value, array), TOLERANCE, said)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
@@ -152,10 +152,10 @@ def test_a_whole_network_has_the_gradient_that_nudging_finds(seed: int) -> None:
     loss = list(LOSSES)[seed % 3]
     made = sample(seed, least=LEAST_MARGIN)
     given = (made.architecture, made.arrays, made.x, made.right, loss)
-    found, (mean, slopes, _) = model.gradients(*given), numerical_gradients(*given)
+    found, (mean, numerical, _) = model.gradients(*given), numerical_gradients(*given)
     assert found.loss == mean, made
-    assert found.arrays.keys() == slopes.keys(), made
-    for name, wanted in slopes.items():
+    assert found.arrays.keys() == numerical.keys(), made
+    for name, wanted in numerical.items():
         assert np.abs(wanted).max() > 1e-4, f"{made}, {loss}: {name} has no gradient"
         assert_near(found.arrays[name], wanted, TOLERANCE, f"{made}, {loss}: {name}")
 
@@ -187,13 +187,16 @@ def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -
 def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds(
     notation: str, count: int, loss: str
 ) -> None:
-    architecture, moment = Architecture(notation, (2, 4, 5), 3), StepContext(3, 1, np.arange(count))
+    architecture, context = (
+        Architecture(notation, (2, 4, 5), 3),
+        StepContext(3, 1, np.arange(count)),
+    )
     made = next(
         made
         for made in (numbers_for(architecture, f"try {n}", count) for n in range(500))
-        if margin(made, moment) > 2e-4
+        if margin(made, context) > 2e-4
     )
-    given = (made.architecture, made.arrays, made.x, made.right, loss, moment)
+    given = (made.architecture, made.arrays, made.x, made.right, loss, context)
     for row in architecture.parameters:
         said = f"{made}, {count} pictures, {loss}: {row.name}"
         array = made.arrays[row.name]

@@ -100,7 +100,7 @@ def test_everything_that_a_new_kind_lacks_is_named() -> None:
     assert "does not declare word" not in found
 
 
-def test_a_kind_that_declares_nothing_is_told_all_of_it() -> None:
+def test_missing_entries_of_an_empty_kind_are_all_named() -> None:
     found = "\n".join(missing(Bare))
     for name, wanted in FACTS.items():
         assert f"Bare: spec/layers.py does not declare {name}, a {wanted.__name__}" in found

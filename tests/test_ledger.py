@@ -110,7 +110,7 @@ def test_a_net_without_full_layers_has_a_ledger() -> None:
     assert sum(vote.weight != 0 for vote in ledger.votes) == 1  # the winner's
 
 
-def test_long_ledgers_are_told_short() -> None:
+def test_ledger_lines_are_cut_in_the_middle() -> None:
     net = drawn_net("full", (1, 10, 10), 2, 3)
     ledger: Ledger = net.walk(some_input(net, 3)).ledger()
     lines = list(ledger.lines())
@@ -128,7 +128,7 @@ def test_long_ledgers_are_told_short() -> None:
         ((0, "pool9"), "back_to: got 'pool9', wanted one of input, conv1"),
     ],
 )
-def test_what_is_not_there_is_told(asked: tuple[int, str | None], words: str) -> None:
+def test_ledger_unknown_class_or_layer_raises(asked: tuple[int, str | None], words: str) -> None:
     walk = pw.Network("conv 2 2, full", (1, 3, 4), 2).walk(np.zeros((1, 3, 4), np.float32))
     with pytest.raises(LimitError) as caught:
         walk.ledger(*asked)

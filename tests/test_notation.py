@@ -147,9 +147,7 @@ def test_thousands_of_broken_notations_give_a_notation_error_with_a_position(cou
         ("1*(" * 9 + "relu" + ")" * 9, 24, "brackets are nested more than 8 deep"),
     ],
 )
-def test_a_mistake_is_told_with_its_position_and_what_to_write(
-    text: str, position: int, words: str
-) -> None:
+def test_notation_error_names_position_and_remedy(text: str, position: int, words: str) -> None:
     with pytest.raises(NotationError) as caught:
         parse(text)
     assert caught.value.position == position
@@ -200,7 +198,7 @@ def test_records_are_written_in_their_shortest_form(layers: list[Layer], text: s
         ("conv 65536 20 pad=1024, full", 1, 0, "values, wanted at most 67,108,864"),
     ],
 )
-def test_layers_that_do_not_fit_are_told_by_number_position_and_sizes(
+def test_shape_error_names_number_position_and_sizes(
     text: str, layer: int, position: int, words: str
 ) -> None:
     with pytest.raises(ShapeError) as caught:
@@ -210,7 +208,7 @@ def test_layers_that_do_not_fit_are_told_by_number_position_and_sizes(
     assert words in str(caught.value)
 
 
-def test_a_one_row_input_is_told_to_take_a_one_row_kernel() -> None:
+def test_shape_error_of_one_row_input_suggests_one_row_kernel() -> None:
     with pytest.raises(ShapeError, match="write 1x5: the input has one row"):
         Network("conv 8 5, full", input=(64, 1, 128), classes=2)
 

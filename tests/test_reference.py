@@ -49,13 +49,17 @@ def check(
         given = x.astype(dtype)
         found, kept = pair.forward(record, given, own, draw)
         assert (kept is given) == pair.CACHES_INPUT
-        back, slopes = pair.backward(record, upstream.astype(dtype), own, kept)
+        back, parameter_gradients = pair.backward(record, upstream.astype(dtype), own, kept)
         assert_near(found, y, tolerance, f"{layer}: y")
         assert_near(back, dx, tolerance, f"{layer}: dx")
-        assert slopes.keys() == wanted.keys()
-        for name, slope in slopes.items():
-            assert_near(slope, wanted[name], tolerance, f"{layer}: {name}")
-        assert {found.dtype, back.dtype, *(slope.dtype for slope in slopes.values())} == {dtype}
+        assert parameter_gradients.keys() == wanted.keys()
+        for name, gradient in parameter_gradients.items():
+            assert_near(gradient, wanted[name], tolerance, f"{layer}: {name}")
+        assert {
+            found.dtype,
+            back.dtype,
+            *(gradient.dtype for gradient in parameter_gradients.values()),
+        } == {dtype}
 
 
 def test_a_convolution_with_stride_2_skips_every_other_patch() -> None:
@@ -233,8 +237,8 @@ def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
     made = numbers_for(Architecture("norm", (2, 1, 1), 2), "norm", 18)
     x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
     x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
-    moment = StepContext(0, 0, np.arange(18))
-    found = model.gradients(made.architecture, made.arrays, x, made.right, context=moment).observed
+    context = StepContext(0, 0, np.arange(18))
+    found = model.gradients(made.architecture, made.arrays, x, made.right, context=context).observed
     assert found["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
     assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
 
@@ -263,12 +267,12 @@ def test_softmax_gives_shares_and_does_not_overflow() -> None:
     found = softmax(np.array([[0, log(3)], [1000, 1000]]))
     assert found == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]), rel=1e-15)
     assert softmax(np.array([[0, -5000.0]])).tolist() == [[1, 0]]
-    slope = softmax_backward(np.array([[4.0, 0]]), np.array([[0.25, 0.75]]))
-    assert slope.tolist() == [[0.75, -0.75]]
+    gradient = softmax_backward(np.array([[4.0, 0]]), np.array([[0.25, 0.75]]))
+    assert gradient.tolist() == [[0.75, -0.75]]
 
 
 @pytest.mark.parametrize(
-    ("loss", "logits", "right", "wanted", "slope"),
+    ("loss", "logits", "right", "wanted", "gradient"),
     [
         ("absolute", [0.5, 2, 0], 0, 2.5, [-1, 1, 0]),  # |1 - 0.5| + |0 - 2| + |0 - 0|
         ("squared", [3, -1, 0], 0, 5, [4, -2, 0]),  # 4 + 1 + 0
@@ -278,19 +282,19 @@ def test_softmax_gives_shares_and_does_not_overflow() -> None:
     ],
 )
 def test_a_loss_and_its_slope(
-    loss: str, logits: list[float], right: int, wanted: float, slope: list[float]
+    loss: str, logits: list[float], right: int, wanted: float, gradient: list[float]
 ) -> None:
     other = [1.0, 0, 0]  # a second picture in the group changes nothing for the first
     found = LOSSES[loss](np.array([logits, other]), np.array([right, 1]))
     assert found[0][0] == pytest.approx(wanted, rel=1e-15)
-    assert found[1][0] == pytest.approx(slope, rel=1e-15)
+    assert found[1][0] == pytest.approx(gradient, rel=1e-15)
 
 
 def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0.5") -> Array:
     """What dropout makes of a picture of ones, for each of these pictures of a data set."""
-    moment = StepContext(seed, epoch, np.array(pictures))
+    context = StepContext(seed, epoch, np.array(pictures))
     x = np.ones((len(pictures), 2, 5, 7), np.float32)
-    return model.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, moment)[0][-1]
+    return model.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, context)[0][-1]
 
 
 def test_dropout_zeroes_its_share_scales_the_rest_and_sends_gradients_the_same_way() -> None:
@@ -321,15 +325,17 @@ def test_dropout_draws_by_seed_epoch_picture_and_layer_however_pictures_are_grou
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: str) -> None:
     made = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
-    moment = StepContext(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
+    context = StepContext(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
     given = (made.architecture, made.arrays)
-    found = model.gradients(*given, made.x, made.right, loss, moment)
+    found = model.gradients(*given, made.x, made.right, loss, context)
     one = [slice(n, n + 1) for n in range(20)]
-    alone = [model.gradients(*given, made.x[n], made.right[n], loss, moment.subset(n)) for n in one]
+    alone = [
+        model.gradients(*given, made.x[n], made.right[n], loss, context.subset(n)) for n in one
+    ]
     assert found.loss == fsum(step.loss for step in alone) / 20
-    for name, slope in found.arrays.items():
+    for name, gradient in found.arrays.items():
         wanted = sum(step.arrays[name] for step in alone) / 20
-        assert_near(slope, wanted, 1e-13, f"{loss}: {name}")
+        assert_near(gradient, wanted, 1e-13, f"{loss}: {name}")
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -343,12 +349,12 @@ def test_a_layer_is_what_loops_over_single_cells_give(kind: str, seed: int) -> N
     pair, said = model.LAYER_FUNCTIONS[type(layer)], f"seed {seed}: {layer} on {shape}"
     y, kept = pair.forward(layer, x, own, None)
     upstream = numbers.normal(0, 1, y.shape)
-    dx, slopes = pair.backward(layer, upstream, own, kept)
+    dx, parameter_gradients = pair.backward(layer, upstream, own, kept)
     wanted_y, wanted = LOOPS[kind](layer, x, own, upstream)
     assert_near(y, wanted_y, 1e-12, f"{said}: y", least=1)
-    assert slopes.keys() | {"x"} == wanted.keys(), said
-    for name, slope in {**slopes, "x": dx}.items():
-        assert_near(slope, wanted[name], 1e-12, f"{said}: {name}", least=1)
+    assert parameter_gradients.keys() | {"x"} == wanted.keys(), said
+    for name, gradient in {**parameter_gradients, "x": dx}.items():
+        assert_near(gradient, wanted[name], 1e-12, f"{said}: {name}", least=1)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -370,19 +376,25 @@ def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
     seed: int, precision: type[np.floating[Any]]
 ) -> None:
     made = sample(seed).to(precision)
-    stages, moment = made.architecture.stages, StepContext(seed, 1, np.arange(len(made.x)))
+    stages, context = made.architecture.stages, StepContext(seed, 1, np.arange(len(made.x)))
     for given in (made.x, made.right, *made.arrays.values()):
         given.setflags(write=False)
-    outputs, kept = model.forward(stages, made.arrays, made.x, moment)
+    outputs, kept = model.forward(stages, made.arrays, made.x, context)
     for stage, output in zip(stages, outputs, strict=True):
         assert output.shape == (len(made.x), *stage.output), made
         output.setflags(write=False)
-    dx, slopes = model.backward(stages, made.arrays, outputs[-1], kept)
-    found = model.gradients(made.architecture, made.arrays, made.x, made.right, context=moment)
+    dx, parameter_gradients = model.backward(stages, made.arrays, outputs[-1], kept)
+    found = model.gradients(made.architecture, made.arrays, made.x, made.right, context=context)
     assert dx.shape == made.x.shape, made
-    for gradients in (slopes, found.arrays):
-        shapes = {name: slope.shape for name, slope in gradients.items()}
+    for gradients in (parameter_gradients, found.arrays):
+        shapes = {name: gradient.shape for name, gradient in gradients.items()}
         assert shapes == {row.name: row.shape for row in made.architecture.parameters}, made
     assert found.observed.keys() == {row.name for row in made.architecture.running_stats}, made
-    every = [*outputs, dx, *slopes.values(), *found.arrays.values(), *found.observed.values()]
+    every = [
+        *outputs,
+        dx,
+        *parameter_gradients.values(),
+        *found.arrays.values(),
+        *found.observed.values(),
+    ]
     assert {array.dtype for array in every} == {np.dtype(precision)}, made

@@ -44,7 +44,7 @@ from piecewise.reference.augmentation import (
 )
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import plan_training, run_training
-from tests.test_tricks import ALL, moment
+from tests.test_tricks import ALL, step_context
 
 Array = npt.NDArray[Any]
 SIZE = 12
@@ -142,10 +142,10 @@ def test_sounds_are_shifted_in_time_and_texts_not_at_all() -> None:
 
 def test_a_dial_turns_pictures_as_training_does() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 2, 9, 12)).astype(np.float32)
-    drawn = geometric_draws(ALL, 9, 12, moment(20))
+    drawn = geometric_draws(ALL, 9, 12, step_context(20))
     for ground in ("dark", "any"):
         found = apply_geometric(drawn, pictures, ground).astype(np.float32)
-        assert (found == augment(ALL, pictures, ground, moment(20))).all()
+        assert (found == augment(ALL, pictures, ground, step_context(20))).all()
         for perturbation in perturbations(ImagePreprocessor((2, 9, 12))):
             for number, size in enumerate(perturbation.drawn):
                 turned = perturbation.apply(pictures, number, ground)

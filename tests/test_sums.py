@@ -69,12 +69,19 @@ def test_a_convolutions_slopes_are_added_picture_by_picture(count: int) -> None:
     weight = random.normal(0, 1, (4, 3, 3, 2)).astype(np.float32)
     upstream = random.normal(0, 1, (count, 4, 21, 31)).astype(np.float32)
     own = {"weight": weight, "bias": np.zeros(4, np.float32)}
-    _, slopes = convolution.backward(layer, upstream, own, x)
-    padded, slope = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), upstream.transpose(0, 2, 3, 1)
+    _, gradients = convolution.backward(layer, upstream, own, x)
+    padded, upstream_cells = (
+        np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))),
+        upstream.transpose(0, 2, 3, 1),
+    )
     for c, ky, kx in np.ndindex(3, 3, 2):
         met = padded[:, c, ky : ky + 41 : 2, kx : kx + 31, None]
-        assert np.array_equal(slopes["weight"][:, c, ky, kx], added(met * slope)), (c, ky, kx)
-    assert np.array_equal(slopes["bias"], added(slope))
+        assert np.array_equal(gradients["weight"][:, c, ky, kx], added(met * upstream_cells)), (
+            c,
+            ky,
+            kx,
+        )
+    assert np.array_equal(gradients["bias"], added(upstream_cells))
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
@@ -83,12 +90,12 @@ def test_norms_statistics_and_slopes_are_added_picture_by_picture(count: int) ->
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
     own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
     _, kept = batch_norm.forward(Norm(), x, own, TrainingMode(derive_key(0)))
-    _, slopes = batch_norm.backward(Norm(), upstream, own, kept)
+    _, gradients = batch_norm.backward(Norm(), upstream, own, kept)
     mean = added(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
     away = x.transpose(0, 2, 3, 1) - mean
     variance = added(away * away) / np.float32(count * 13 * 9)
-    slope, normal = upstream.transpose(0, 2, 3, 1), kept.normalized.transpose(0, 2, 3, 1)
+    upstream_cells, normal = upstream.transpose(0, 2, 3, 1), kept.normalized.transpose(0, 2, 3, 1)
     assert np.array_equal(kept.mean, mean)
     assert np.array_equal(kept.variance, variance)
-    assert np.array_equal(slopes["weight"], added(slope * normal))
-    assert np.array_equal(slopes["bias"], added(slope))
+    assert np.array_equal(gradients["weight"], added(upstream_cells * normal))
+    assert np.array_equal(gradients["bias"], added(upstream_cells))

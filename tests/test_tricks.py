@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.errors import LimitError
 from piecewise.core.ghost_batch import StepContext
 from piecewise.reference import augmentation as reference
@@ -23,8 +22,6 @@ from piecewise.reference.augmentation import (
 )
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 from piecewise.training.recipe import Recipe
-
-Array = npt.NDArray[Any]
 
 ALL = Augmentation(0.2, (0.6, 1.4), 60, 2.3, horizontal_flip=True)
 ALONE = [
@@ -45,7 +42,7 @@ NONE = np.zeros(1)
 STILL = GeometricDraws(NONE, NONE, np.ones(1), NONE, NONE, np.array([False]))
 
 
-def moment(count: int, seed: int = 5, epoch: int = 3) -> StepContext:
+def step_context(count: int, seed: int = 5, epoch: int = 3) -> StepContext:
     return StepContext(seed, epoch, np.arange(count))
 
 
@@ -56,7 +53,7 @@ def apply_geometric(
     chosen = STILL._replace(**{name: np.array([value]) for name, value in drawn.items()})
     monkeypatch.setattr(reference, "geometric_draws", lambda *_: chosen)
     stack = np.asarray(picture, np.float32)[None, None]
-    return np.asarray(augment(Augmentation(), stack, ground, moment(1))[0, 0])
+    return np.asarray(augment(Augmentation(), stack, ground, step_context(1))[0, 0])
 
 
 def random_picture(height: int, width: int, seed: int = 0) -> Array:
@@ -121,21 +118,21 @@ def test_a_dot_grows_and_a_block_shrinks(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_no_tricks_leave_every_number_as_it_is() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 3, 9, 12)).astype(np.float32)
     for ground in ("dark", "light", "any"):
-        assert (augment(Augmentation(), pictures, ground, moment(20)) == pictures).all()
+        assert (augment(Augmentation(), pictures, ground, step_context(20)) == pictures).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 12), (12, 1)])
 def test_a_line_is_never_left(shape: tuple[int, int]) -> None:
     line = np.ones((30, 1, *shape), np.float32)
     tricks = Augmentation(0.1, (1, 2), 180, horizontal_flip=True)
-    changed = augment(tricks, line, "dark", moment(30))
-    assert np.abs(geometric_draws(tricks, *shape, moment(30)).rotation).max() == 0
+    changed = augment(tricks, line, "dark", step_context(30))
+    assert np.abs(geometric_draws(tricks, *shape, step_context(30)).rotation).max() == 0
     middle = changed.reshape(30, 12)[:, 3:9]
     assert (middle == 1).all()
 
 
 def test_draws_are_spread_over_all_that_is_allowed() -> None:
-    drawn = geometric_draws(ALL, 10, 20, moment(20_000))
+    drawn = geometric_draws(ALL, 10, 20, step_context(20_000))
     for values, low, high in (
         (drawn.right, -4, 4),
         (drawn.down, -2, 2),
@@ -153,21 +150,25 @@ def test_draws_are_spread_over_all_that_is_allowed() -> None:
 
 def test_a_picture_s_tricks_hang_on_seed_epoch_and_its_number() -> None:
     pictures = np.random.default_rng(0).normal(size=(40, 1, 8, 8)).astype(np.float32)
-    whole = augment(ALL, pictures, "dark", moment(40))
+    whole = augment(ALL, pictures, "dark", step_context(40))
     chosen = np.array([31, 2, 17])
     assert (
         augment(ALL, pictures[chosen], "dark", StepContext(5, 3, chosen)) == whole[chosen]
     ).all()
-    for other in (moment(40, seed=6), moment(40, epoch=4), StepContext(5, 3, np.arange(1, 41))):
+    for other in (
+        step_context(40, seed=6),
+        step_context(40, epoch=4),
+        StepContext(5, 3, np.arange(1, 41)),
+    ):
         changed = augment(ALL, pictures, "dark", other) != whole
         assert changed.any(axis=(1, 2, 3)).all()
 
 
 def test_a_shift_may_go_one_way_alone() -> None:
     down, right = (Augmentation(translation=pair) for pair in ((0.3, 0), (0, 0.3)))
-    both = geometric_draws(Augmentation(translation=0.3), 10, 20, moment(100))
+    both = geometric_draws(Augmentation(translation=0.3), 10, 20, step_context(100))
     for tricks, wanted in ((down, (0 * both.right, both.down)), (right, (both.right, NONE))):
-        drawn = geometric_draws(tricks, 10, 20, moment(100))
+        drawn = geometric_draws(tricks, 10, 20, step_context(100))
         assert (drawn.right == wanted[0]).all()
         assert (drawn.down == wanted[1]).all()
     assert np.abs(both.right).max() > 5.5
@@ -182,22 +183,22 @@ def numbers(count: int, shape: tuple[int, int, int], far: float = 1) -> Array:
 
 def test_contrast_and_light_are_one_line_through_a_picture_s_numbers() -> None:
     pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, brightness=0.2)
-    changed = augment(tricks, pictures, "any", moment(40))
-    drawn = intensity_draws(tricks, 5, 6, moment(40))
+    changed = augment(tricks, pictures, "any", step_context(40))
+    drawn = intensity_draws(tricks, 5, 6, step_context(40))
     for x, y, factor, light in zip(
         pictures, changed, drawn.contrast, drawn.brightness, strict=True
     ):
         assert y == pytest.approx(factor * x + light, abs=1e-6)
         assert 0.5 <= factor <= 1.5
         assert abs(light) <= 0.2
-    far = augment(Augmentation(brightness=1), numbers(40, (3, 5, 6)), "any", moment(40))
+    far = augment(Augmentation(brightness=1), numbers(40, (3, 5, 6)), "any", step_context(40))
     assert (far.min(), far.max()) == (-1, 1)
 
 
 def test_noise_is_even_and_every_cell_s_own() -> None:
     tricks, nothing = Augmentation(noise=0.8), np.zeros((2_000, 2, 2, 3), np.float32)
-    noise = augment(tricks, nothing, "any", moment(2_000))
-    loudness = intensity_draws(tricks, 2, 3, moment(2_000)).noise
+    noise = augment(tricks, nothing, "any", step_context(2_000))
+    loudness = intensity_draws(tricks, 2, 3, step_context(2_000)).noise
     assert np.histogram(loudness, 8, (0, 0.8))[0] == pytest.approx([250] * 8, abs=80)
     cells = noise.reshape(2_000, 12) / loudness[:, None]
     assert np.abs(cells).max() <= 1 + 1e-6
@@ -208,7 +209,7 @@ def test_noise_is_even_and_every_cell_s_own() -> None:
 
 def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
     pictures, tricks = numbers(4_000, (2, 7, 10), 3), Augmentation(band_masking=0.3)
-    changed = augment(tricks, pictures, "any", moment(4_000))
+    changed = augment(tricks, pictures, "any", step_context(4_000))
     masked = changed == -1
     assert (masked[:, 0] == masked[:, 1]).all()
     assert (changed == pictures)[~masked].all()  # nothing else is touched, or kept within bounds
@@ -225,17 +226,17 @@ def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
 
 def test_masks_come_last_and_geometry_stays_as_it_is() -> None:
     pictures, all_of_them = numbers(40, (1, 8, 9)), replace(ALL, band_masking=0.4)
-    moved = augment(ALL, pictures, "dark", moment(40))
-    changed = augment(all_of_them, pictures, "dark", moment(40))
+    moved = augment(ALL, pictures, "dark", step_context(40))
+    changed = augment(all_of_them, pictures, "dark", step_context(40))
     assert ((changed == moved) | (changed == -1)).all()
     assert (changed != moved).any()
-    noisy = augment(replace(all_of_them, noise=1), pictures, "dark", moment(40))
+    noisy = augment(replace(all_of_them, noise=1), pictures, "dark", step_context(40))
     assert (noisy[(changed == -1) & (moved != -1)] == -1).all()
 
 
 def test_new_draws_hang_together_with_no_others() -> None:
-    drawn = intensity_draws(SHADED, 900, 900, moment(20_000))
-    parts = [*geometric_draws(ALL, 9, 9, moment(20_000)), *drawn[:3]]
+    drawn = intensity_draws(SHADED, 900, 900, step_context(20_000))
+    parts = [*geometric_draws(ALL, 9, 9, step_context(20_000)), *drawn[:3]]
     for band in (drawn.rows, drawn.columns):
         first, after = band
         parts += [after - first, first / (900 - after + first)]
@@ -309,6 +310,6 @@ def test_the_widest_band_is_whole_cells() -> None:
         ("rotatoin 3, horizontal_flip", "there is no 'rotatoin'; did you mean 'rotation'?"),
     ],
 )
-def test_a_trick_that_is_none_is_told_with_those_there_are(text: str, words: str) -> None:
+def test_augmentation_unknown_name_lists_known_names(text: str, words: str) -> None:
     with pytest.raises(LimitError, match=f"augmentation: {re.escape(words)}"):
         AUGMENTATION.read(text)

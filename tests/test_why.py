@@ -35,15 +35,15 @@ def spots(walk: Walk, count: int, seed: int) -> list[Position]:
 
 def check(net: pw.Network, walk: Walk, place: Position) -> Why:
     """One number against what its terms come to."""
-    told = walk.why(*place)
+    arithmetic = walk.why(*place)
     value = walk[place.layer][place[1:]]
-    assert told.value == value
+    assert arithmetic.value == value
     stage = next(stage for stage in net.architecture.stages if stage.name == place.layer)
-    assert np.float32(told.recomputed) == value, (stage, told)
-    for term in told.terms:  # a value is the number that stands there
-        if term.position is not None and told.operation != "value":
+    assert np.float32(arithmetic.recomputed) == value, (stage, arithmetic)
+    for term in arithmetic.terms:  # a value is the number that stands there
+        if term.position is not None and arithmetic.operation != "value":
             assert term.value == walk[term.position.layer][term.position[1:]]
-    return told
+    return arithmetic
 
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
@@ -77,10 +77,12 @@ def test_numbers_of_trained_nets_are_replayed_and_open_down_to_the_input(
     walk = net.walk(data.inputs[0])
     last = list(walk)[-1]
     for place in [Position(last, 0, 0, 0), *spots(walk, 60, 1)]:
-        told = check(net, walk, place)
-        while told.operation != "input":  # the first thing it is made of, and of that, ...
-            told = walk.why(*next(term.position for term in told.terms if term.position))
-        assert told.position.layer == "input"
+        arithmetic = check(net, walk, place)
+        while arithmetic.operation != "input":  # the first thing it is made of, and of that, ...
+            arithmetic = walk.why(
+                *next(term.position for term in arithmetic.terms if term.position)
+            )
+        assert arithmetic.position.layer == "input"
     assert [walk.why(last, number).value for number in range(2)] == walk.logits.tolist()
 
 
@@ -91,21 +93,21 @@ def test_the_decks_match_is_exact() -> None:
     picture = -np.ones((1, 9, 9), np.float32)
     for at in range(1, 8):
         picture[0, at, at] = picture[0, at, 8 - at] = 1
-    told = net.walk(picture).why("conv1", 0, 1, 1)
-    assert (told.operation, told.divisor, len(told.terms)) == ("sum", 9, 9)
-    assert sum(Fraction(term.product) for term in told.terms) / 9 == 1
+    arithmetic = net.walk(picture).why("conv1", 0, 1, 1)
+    assert (arithmetic.operation, arithmetic.divisor, len(arithmetic.terms)) == ("sum", 9, 9)
+    assert sum(Fraction(term.product) for term in arithmetic.terms) / 9 == 1
     middle = net.walk(picture).why("conv1", 0, 3, 3)
     assert Fraction(5, 9) == sum(Fraction(term.product) for term in middle.terms) / 9
     assert middle.value == np.float32(5) / np.float32(9) == np.float32(middle.recomputed)
 
 
-def test_it_is_told_in_lines_and_in_json() -> None:
+def test_why_prints_lines_and_json() -> None:
     net = pw.Network("conv 1 2, relu, pool 2, full", (1, 3, 3), 2)
     net.parameters["conv1.weight"] = np.full((1, 1, 2, 2), 0.5)
     net.parameters["conv1.bias"] = np.array([0.25])
     walk = net.walk(np.ones((1, 3, 3), np.float32))
-    told = walk.why("conv1", 0, 1, 1)
-    lines = str(told).split("\n")
+    arithmetic = walk.why("conv1", 0, 1, 1)
+    lines = str(arithmetic).split("\n")
     assert lines[0] == "conv1[0, 1, 1] = 2.25"
     assert lines[1].split() == ["0.25", "conv1.bias[0]"]
     assert lines[2].split()[:6] == ["0.5", "x", "1", "=", "0.5", "input[0,"]
@@ -117,7 +119,7 @@ def test_it_is_told_in_lines_and_in_json() -> None:
         "of",
         "them",
     ]
-    plain = json.loads(json.dumps(told.to_json()))
+    plain = json.loads(json.dumps(arithmetic.to_json()))
     assert plain["position"] == ["conv1", 0, 1, 1]
     assert plain["terms"][1]["position"] == ["input", 0, 1, 1]
 
@@ -139,7 +141,7 @@ def test_it_is_of_the_weights_as_they_were() -> None:
         (("conv1", 0, 0, 1.0), "column: got 1.0, wanted a whole number from 0 to 2"),
     ],
 )
-def test_numbers_that_are_not_there_are_told(asked: tuple[str, int], words: str) -> None:
+def test_why_unknown_position_raises(asked: tuple[str, int], words: str) -> None:
     walk = pw.Network("conv 2 2, full", (1, 3, 4), 2).walk(np.zeros((1, 3, 4), np.float32))
     with pytest.raises(LimitError) as caught:
         walk.why(*asked)
