@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks`."""
+"""The command line of the benchmarks: `python -m benchmarks`."""
 
 from __future__ import annotations
 
@@ -12,60 +12,65 @@ from pathlib import Path
 from typing import Any
 
 from . import machine, report
-from .compiling import compiling
-from .nets import NETS
-from .rounds import REST, measured, team
+from .compile_time import measure_compile_time
+from .networks import NETS
+from .rounds import REST, measure_network, start_workers
 
-CLAIM = (
-    "Other toolkits with the same networks and weights: beforehand they agree in logits, and those "
-    "that learn in slopes and losses; then they are timed in turn. Ratios are how many times as "
-    "fast piecewise is: above 1 it is the faster one. Figures are medians, with the lowest and the "
-    "highest of the rounds in brackets."
+SUMMARY = (
+    "Other toolkits run the same networks with the same weights. Before they are timed in turn, "
+    "their logits are compared, and for training also their gradients and losses. Ratios say how "
+    "many times as fast piecewise is: above 1, piecewise is faster. Values are medians, with the "
+    "lowest and the highest of the rounds in brackets."
 )
 QUICK = ("xo", "1x1")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, or read what was measured; print it, and write it where wanted."""
-    chosen = _parsed(arguments)
-    if chosen.read:
-        found = json.loads(chosen.read.read_text(encoding="utf-8"))
+    """Measure, or read saved results; print them, and write them to files on request."""
+    options = _parsed(arguments)
+    if options.read:
+        results = json.loads(options.read.read_text(encoding="utf-8"))
     else:
-        found = everything(chosen, "python -m benchmarks " + shlex.join(arguments))
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    if chosen.write:
-        report.write(found, chosen.write)
-    print(report.page(found))
+        results = everything(options, "python -m benchmarks " + shlex.join(arguments))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if options.write:
+        report.write(results, options.write)
+    print(report.page(results))
 
 
-def everything(chosen: argparse.Namespace, command: str) -> dict[str, Any]:
-    """All that is measured, under a header that says how."""
-    others = machine.Others()
+def everything(options: argparse.Namespace, command: str) -> dict[str, Any]:
+    """Measure everything. The header records the conditions."""
+    others = machine.OtherPrograms()
     header = {
-        "claim": CLAIM,
-        "n": f"{chosen.rounds} rounds of about {chosen.seconds:g} s for each figure",
-        "machine": machine.described(),
+        "summary": SUMMARY,
+        "measurement": f"{options.rounds} rounds of about {options.seconds:g} s for each value",
+        "machine": machine.describe_machine(),
         "versions": machine.versions(),
         "command": command.strip(),
     }
     agreement, figures = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for threads in chosen.threads:
-            with team(threads, chosen.rest) as group:
-                for name in chosen.only:
+        for threads in options.threads:
+            with start_workers(threads, options.rest) as group:
+                for name in options.only:
                     for batch in NETS[name].batches:
-                        found = measured(
-                            group, name, batch, chosen.rounds, chosen.seconds, Path(folder)
+                        results = measure_network(
+                            group, name, batch, options.rounds, options.seconds, Path(folder)
                         )
-                        agreement.append(found["agreement"])
-                        figures += found["figures"]
-                        for figure in found["figures"]:
-                            print(report.line(figure), file=sys.stderr, flush=True)
-    times = [compiling(name, chosen.rounds) for name in chosen.only]
-    header["taken by other programs"] = f"{others.share()} of the processors' time meanwhile"
-    return {"header": header, "agreement": agreement, "figures": figures, "compiling": times}
+                        agreement.append(results["agreement"])
+                        figures += results["measurements"]
+                        for measurement in results["measurements"]:
+                            print(report.line(measurement), file=sys.stderr, flush=True)
+    times = [measure_compile_time(name, options.rounds) for name in options.only]
+    header["load of other programs"] = f"{others.load()} of the processors' time"
+    return {
+        "header": header,
+        "agreement": agreement,
+        "measurements": figures,
+        "compile time": times,
+    }
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -73,18 +78,18 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--only", type=_nets, help=f"networks, of {','.join(NETS)}")
     add("--threads", type=_counts, default=[1, 2], help="numbers of threads, such as 1,2")
-    add("--rounds", type=int, help="how many times each figure is measured")
-    add("--seconds", type=float, help="how long it is measured each time")
-    add("--quick", action="store_true", help="a few seconds, to see whether it works")
-    add("--json", type=Path, help="file to write what was measured to")
-    add("--read", type=Path, help="such a file, instead of measuring")
-    add("--write", type=Path, help="page to write the tables into")
-    chosen = parser.parse_args(arguments)
-    chosen.rounds = chosen.rounds or (2 if chosen.quick else 7)
-    chosen.seconds = chosen.seconds or (0.02 if chosen.quick else 0.5)
-    chosen.rest = 0.02 if chosen.quick else REST
-    chosen.only = chosen.only or list(QUICK if chosen.quick else NETS)
-    return chosen
+    add("--rounds", type=int, help="how many times each value is measured")
+    add("--seconds", type=float, help="how long each measurement takes")
+    add("--quick", action="store_true", help="a few seconds, to check that everything runs")
+    add("--json", type=Path, help="JSON file to write the results to")
+    add("--read", type=Path, help="JSON file to read results from, instead of measuring")
+    add("--write", type=Path, help="Markdown page to write the tables into")
+    options = parser.parse_args(arguments)
+    options.rounds = options.rounds or (2 if options.quick else 7)
+    options.seconds = options.seconds or (0.02 if options.quick else 0.5)
+    options.rest = 0.02 if options.quick else REST
+    options.only = options.only or list(QUICK if options.quick else NETS)
+    return options
 
 
 def _nets(text: str) -> list[str]:

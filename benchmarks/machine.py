@@ -1,4 +1,4 @@
-"""What a figure has to say of itself: the machine and the versions it was measured with."""
+"""The machine and the versions that results were measured with."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from piecewise.engine.runtime.llvm_compiler import compiler_version, host_target
 PACKAGES = ("numpy", "torch", "onnx", "onnxruntime")
 
 
-def described() -> dict[str, str | int]:
-    """The processor, how many there are, the system, and the vectors that are used."""
+def describe_machine() -> dict[str, str | int]:
+    """The processor, the number of processors, the system, and the vector instructions."""
     return {
         "processor": _processor(),
         "processors": os.cpu_count() or 1,
@@ -24,27 +24,33 @@ def described() -> dict[str, str | int]:
 
 
 def versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "piecewise": version("piecewise-convnet")}
-    return found | {"llvm": compiler_version()} | {name: version(name) for name in PACKAGES}
+    results = {"python": platform.python_version(), "piecewise": version("piecewise-convnet")}
+    return results | {"llvm": compiler_version()} | {name: version(name) for name in PACKAGES}
 
 
-class Others:
-    """How busy other programs keep the processors meanwhile: what they do shows in every figure."""
+class OtherPrograms:
+    """The load of other programs during the measurement; it affects every result."""
 
     def __init__(self) -> None:
-        self._began, self._busy, self._own = time.perf_counter(), _busy(), _own()
+        self._began, self._busy_seconds, self._own_seconds = (
+            time.perf_counter(),
+            _busy_seconds(),
+            _own_seconds(),
+        )
 
-    def share(self) -> str:
-        """Of all processors' time since the beginning, as text. Ask it when all children ended."""
-        if self._busy is None:
+    def load(self) -> str:
+        """The fraction of all processors' time, as text; call it after all children ended."""
+        if self._busy_seconds is None:
             return "unknown"
         whole = (time.perf_counter() - self._began) * (os.cpu_count() or 1)
-        others = (_busy() or 0.0) - self._busy - (_own() - self._own)
+        others = (
+            (_busy_seconds() or 0.0) - self._busy_seconds - (_own_seconds() - self._own_seconds)
+        )
         return f"{max(0.0, others / whole):.1%}"
 
 
-def _busy() -> float | None:
-    """Seconds of all processors that were not idle, since the system started; None if unknown."""
+def _busy_seconds() -> float | None:
+    """Busy seconds of all processors since the system started; None if unknown."""
     table = Path("/proc/stat")
     if not table.exists():
         return None
@@ -53,13 +59,13 @@ def _busy() -> float | None:
     return float(sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
 
 
-def _own() -> float:
-    """Seconds of this process and of its children that have ended."""
+def _own_seconds() -> float:
+    """CPU seconds of this process and of its ended children."""
     return sum(os.times()[:4])
 
 
 def _processor() -> str:
-    """Its name; where it gives only a maker's, its family and model too."""
+    """The processor's model name, family and model number."""
     table = Path("/proc/cpuinfo")
     if not table.exists():
         return platform.processor() or platform.machine()

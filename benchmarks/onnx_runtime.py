@@ -14,12 +14,12 @@ from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import Convolution, Full, Pool, Relu
 
 from .agreement import write_steps
-from .nets import ANSWERED, Given, read_given
-from .workers import Answering, serve
+from .networks import BATCH_IMAGES, BenchmarkInputs, read_inputs
+from .workers import InferenceWorker, serve
 
 
 def nodes(stage: Stage, source: str, last: bool) -> list[Any]:
-    """A layer as nodes of a graph, padding written out."""
+    """A layer as nodes of a graph, with explicit padding."""
     layer, name = stage.layer, "logits" if last else stage.name
     make = helper.make_node
     match layer:
@@ -49,9 +49,9 @@ def nodes(stage: Stage, source: str, last: bool) -> list[Any]:
     raise NotImplementedError(layer.word)
 
 
-def graph(given: Given) -> bytes:
+def graph(inputs: BenchmarkInputs) -> bytes:
     """The network as an ONNX file."""
-    net = given.net
+    net = inputs.net
     made: list[Any] = []
     source = "pictures"
     stages = Architecture(net.layers, net.input, net.classes).stages
@@ -62,17 +62,17 @@ def graph(given: Given) -> bytes:
     whole = helper.make_graph(
         made,
         "net",
-        [helper.make_tensor_value_info("pictures", kind, ["n", *net.input])],
-        [helper.make_tensor_value_info("logits", kind, ["n", net.classes])],
-        [numpy_helper.from_array(array, name) for name, array in given.weights.items()],
+        [helper.make_tensor_value_info("pictures", kind, ["measurement", *net.input])],
+        [helper.make_tensor_value_info("logits", kind, ["measurement", net.classes])],
+        [numpy_helper.from_array(array, name) for name, array in inputs.weights.items()],
     )
     model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
 
-class OnnxRuntime(Answering):
-    """A session, and what is asked of it."""
+class OnnxRuntime(InferenceWorker):
+    """An inference session and its commands."""
 
     def __init__(self, threads: int) -> None:
         self.options = onnxruntime.SessionOptions()
@@ -80,20 +80,20 @@ class OnnxRuntime(Answering):
         self.options.inter_op_num_threads = 1
 
     def prepare(self, path: str, batch: int) -> str:
-        self.given, self.batch = read_given(path), batch
+        self.inputs, self.batch = read_inputs(path), batch
         self.session = onnxruntime.InferenceSession(
-            graph(self.given), self.options, providers=["CPUExecutionProvider"]
+            graph(self.inputs), self.options, providers=["CPUExecutionProvider"]
         )
         return "CPUExecutionProvider"
 
     def check(self, path: str, threads: int) -> None:
         """The logits of the first batch."""
-        write_steps(path, self._logits(self.given.pictures[: self.batch]), [], [])
+        write_steps(path, self._logits(self.inputs.pictures[: self.batch]), [], [])
 
-    def whole(self, threads: int) -> None:
-        self._logits(self.given.pictures[:ANSWERED])
+    def infer_batch(self, threads: int) -> None:
+        self._logits(self.inputs.pictures[:BATCH_IMAGES])
 
-    def one(self, picture: Array, threads: int) -> None:
+    def infer_one(self, picture: Array, threads: int) -> None:
         self._logits(picture)
 
     def _logits(self, pictures: Array) -> Array:
@@ -103,4 +103,4 @@ class OnnxRuntime(Answering):
 
 if __name__ == "__main__":
     worker = OnnxRuntime(int(sys.argv[1]))
-    serve({name: getattr(worker, name) for name in ("prepare", "check", "answer", "single")})
+    serve({name: getattr(worker, name) for name in ("prepare", "check", "infer", "single")})

@@ -1,4 +1,4 @@
-"""The most multiply-adds the machine can do: independent chains in registers, nothing else."""
+"""Peak performance: fused multiply-adds per second of independent chains in registers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from piecewise.engine.runtime.llvm_compiler import MachineCode, compile_ir, host
 from piecewise.engine.runtime.thread_pool import aligned
 
 CHAINS = 12
-"""Enough to keep two units of four cycles busy, few enough for sixteen registers."""
+"""Chains: enough for two units with a latency of four cycles, few enough for 16 registers."""
 
 
 @cache
 def _kernel() -> tuple[MachineCode, int]:
-    """The machine code, and how many operations a turn of it makes."""
+    """The machine code, and the number of operations per iteration."""
     form = host_target()
     vector = vector_of(form.lanes)
     function = Function("peak", ["ptr %memory", "i64 %turns"], form.lanes, public=True)
@@ -35,13 +35,13 @@ def _kernel() -> tuple[MachineCode, int]:
 
 
 def peak(threads: int, turns: int = 2_000_000, tries: int = 5) -> float:
-    """Operations a second of all threads together: the best of some tries, so that what comes
-    between takes nothing off it."""
+    """Operations per second of all threads together: the best of several tries, because other
+    programs may interrupt one."""
     return max(_once(threads, turns) for _ in range(tries))
 
 
 def _once(threads: int, turns: int) -> float:
-    """All threads begin at once, and the last one's end counts."""
+    """One try: all threads start together, and the last one to finish counts."""
     native, operations = _kernel()
     run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(native.address("peak"))
     start = threading.Barrier(threads + 1)

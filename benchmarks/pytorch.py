@@ -13,19 +13,19 @@ from piecewise.core.array_types import Array
 from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import Convolution, Full, Pool, Relu
 
-from .agreement import RATE, SLOPES, STEPS, write_steps
-from .nets import ANSWERED, Given, read_given
-from .workers import Answering, serve
+from .agreement import GRADIENTS, RATE, STEPS, write_steps
+from .networks import BATCH_IMAGES, BenchmarkInputs, read_inputs
+from .workers import InferenceWorker, serve
 
 SLOW = 1e-4
 STEPPERS: dict[str, dict[str, bool]] = {
-    "as it comes": {}, "foreach": {"foreach": True}, "fused": {"fused": True},
+    "default": {}, "foreach": {"foreach": True}, "fused": {"fused": True},
 }  # fmt: skip
 Tensor = Any
 
 
 def module(stage: Stage, tuned: bool) -> Any:
-    """A layer as PyTorch's users write it."""
+    """A layer as a PyTorch module."""
     layer, nn = stage.layer, torch.nn
     match layer:
         case Convolution():
@@ -34,7 +34,7 @@ def module(stage: Stage, tuned: bool) -> Any:
             return nn.Conv2d(stage.input.channels, layer.features, layer.kernel, padding=padding)
         case Relu():
             return nn.ReLU(inplace=True)
-        case Pool(window="all"):  # the faster of two, by the order of channels
+        case Pool(window="all"):  # which of the two is faster depends on the memory format
             return nn.AdaptiveMaxPool2d(1) if tuned else nn.MaxPool2d(stage.input[1:])
         case Pool():
             assert not isinstance(layer.window, str)
@@ -46,76 +46,76 @@ def module(stage: Stage, tuned: bool) -> Any:
     raise NotImplementedError(layer.word)
 
 
-def model(given: Given, tuned: bool) -> Any:
-    """The network in PyTorch, with the given weights."""
-    net = given.net
+def model(inputs: BenchmarkInputs, tuned: bool) -> Any:
+    """The network in PyTorch."""
+    net = inputs.net
     modules: list[Any] = []
     for stage in Architecture(net.layers, net.input, net.classes).stages:
         if isinstance(stage.layer, Full) and not any(
             isinstance(m, torch.nn.Flatten) for m in modules
         ):
-            modules.append(torch.nn.Flatten())  # what follows it is flat already
+            modules.append(torch.nn.Flatten())  # later layers are flat already
         modules.append(module(stage, tuned))
     return torch.nn.Sequential(*modules)
 
 
-class PyTorch(Answering):
-    """A model, batches as tensors in memory, and what is asked of them."""
+class PyTorch(InferenceWorker):
+    """A model, its batches as tensors in memory, and its commands."""
 
     def __init__(self, tuned: bool) -> None:
-        self.tuned, self.stepper = tuned, "as it comes"
+        self.tuned, self.stepper = tuned, "default"
 
     def prepare(self, path: str, batch: int) -> str:
-        """Make all of it ready, and choose the fastest of its ways to make a step."""
-        self.given = read_given(path)
-        self.model = model(self.given, self.tuned)
-        self._from_the_start()
-        pictures = torch.from_numpy(self.given.pictures)
+        """Build the model and its batches, and choose the fastest optimizer implementation."""
+        self.inputs = read_inputs(path)
+        self.model = model(self.inputs, self.tuned)
+        self._reset()
+        pictures = torch.from_numpy(self.inputs.pictures)
         form = torch.channels_last if self.tuned else torch.contiguous_format
         self.model.to(memory_format=form)
-        labels = torch.from_numpy(self.given.labels).split(batch)
+        labels = torch.from_numpy(self.inputs.labels).split(batch)
         cut = [part.contiguous(memory_format=form) for part in pictures.split(batch)]
         self.batches = list(zip(cut, labels, strict=True))
-        self.answered = pictures[:ANSWERED].contiguous(memory_format=form)
-        self.stepper = min(STEPPERS, key=self._pace)
+        self.answered = pictures[:BATCH_IMAGES].contiguous(memory_format=form)
+        self.stepper = min(STEPPERS, key=self._step_seconds)
         return f"SGD {self.stepper}"
 
     def check(self, path: str, threads: int) -> None:
-        """What `write_steps` writes; a slope is what a step of rate 1 takes off the weights."""
+        """Write the results for `distance`; with rate 1, a step subtracts the gradient."""
         first = self.batches[:1]
-        self._from_the_start()
+        self._reset()
         with torch.inference_mode():
             logits = self.model(first[0][0]).numpy()
         optimizer = self._optimizer(RATE)
         losses = [self._steps(1, optimizer, first) for _ in range(STEPS)]
-        slopes = []
-        for number in range(SLOPES):
-            self._from_the_start()
+        gradients = []
+        for number in range(GRADIENTS):
+            self._reset()
             self._steps(1, self._optimizer(1.0), self.batches[number : number + 1])
-            pairs = zip(self.given.weights.items(), self.model.parameters(), strict=True)
-            slopes.append({name: old - now.detach().numpy() for (name, old), now in pairs})
-        write_steps(path, logits, slopes, losses)
+            pairs = zip(self.inputs.weights.items(), self.model.parameters(), strict=True)
+            gradients.append({name: old - now.detach().numpy() for (name, old), now in pairs})
+        write_steps(path, logits, gradients, losses)
 
     def train(self, times: int, threads: int) -> float:
-        """Seconds for so many times through the pictures."""
-        self._from_the_start()
+        """Seconds for this many epochs."""
+        self._reset()
         optimizer = self._optimizer(SLOW)
         began = time.perf_counter()
         self._steps(times * len(self.batches), optimizer, self.batches)
         return time.perf_counter() - began
 
-    def whole(self, threads: int) -> None:
+    def infer_batch(self, threads: int) -> None:
         with torch.inference_mode():
             self.model(self.answered).numpy()
 
-    def one(self, picture: Array, threads: int) -> None:
+    def infer_one(self, picture: Array, threads: int) -> None:
         form = torch.channels_last if self.tuned else torch.contiguous_format
         with torch.inference_mode():
             self.model(torch.from_numpy(picture).contiguous(memory_format=form)).numpy()
 
-    def _from_the_start(self) -> None:
+    def _reset(self) -> None:
         with torch.no_grad():
-            arrays = self.given.weights.values()
+            arrays = self.inputs.weights.values()
             for own, array in zip(self.model.parameters(), arrays, strict=True):
                 own.copy_(torch.from_numpy(array))
 
@@ -125,7 +125,7 @@ class PyTorch(Answering):
         )
 
     def _steps(self, steps: int, optimizer: Any, batches: list[tuple[Tensor, Tensor]]) -> float:
-        """So many steps, one batch after the other; the last one's loss."""
+        """Run this many steps; the loss of the last one."""
         for pictures, labels in islice(cycle(batches), steps):
             optimizer.zero_grad(set_to_none=True)
             loss = torch.nn.functional.cross_entropy(self.model(pictures), labels)
@@ -133,8 +133,8 @@ class PyTorch(Answering):
             optimizer.step()
         return float(loss.detach())
 
-    def _pace(self, stepper: str) -> float:
-        """Seconds a step takes with one of the ways, the best of some."""
+    def _step_seconds(self, stepper: str) -> float:
+        """Seconds of two steps with one optimizer implementation, the best of several tries."""
         self.stepper, best, until = stepper, float("inf"), time.perf_counter() + 0.1
         optimizer = self._optimizer(SLOW)
         for number in count():
@@ -150,5 +150,5 @@ class PyTorch(Answering):
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[2]))
     worker = PyTorch(tuned=sys.argv[1] == "tuned")
-    doors = ("prepare", "check", "train", "answer", "single")
-    serve({name: getattr(worker, name) for name in doors})
+    commands = ("prepare", "check", "train", "infer", "single")
+    serve({name: getattr(worker, name) for name in commands})

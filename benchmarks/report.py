@@ -1,4 +1,4 @@
-"""What was measured as tables: for the terminal and for the page."""
+"""Reports of the results: tables in Markdown, and lines for the terminal."""
 
 from __future__ import annotations
 
@@ -7,79 +7,96 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .agreement import CLOSE
-from .nets import NETS
+from .agreement import TOLERANCES
+from .networks import NETS
 from .rounds import OURS
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 BEST = "the fastest other"
 TITLES = {
-    "train": "Learning: pictures a second, and how many times as fast as",
-    "answer": "Answering 512 pictures: pictures a second, and how many times as fast as",
+    "train": "Training: images per second, and how many times as fast as",
+    "infer": "Inference on 512 images: images per second, and how many times as fast as",
 }
-Found = dict[str, Any]
+Results = dict[str, Any]
 
 
-def page(found: Found) -> str:
-    """All tables in Markdown, under a header that says how they came about."""
-    parts = [_header(found["header"]), _agreement(found["agreement"]), _peak(found["figures"])]
+def page(results: Results) -> str:
+    """All tables in Markdown, under a header with the conditions."""
+    parts = [
+        _header(results["header"]),
+        _agreement(results["agreement"]),
+        _peak(results["measurements"]),
+    ]
     parts += ["### The networks", nets()]
     for what, title in TITLES.items():
-        figures = [figure for figure in found["figures"] if figure["what"] == what]
-        parts += [f"### {title}", _paces(figures)]
-    parts += ["### One picture: microseconds, each toolkit with its better number of threads"]
-    parts += [_singles(found["figures"])]
-    parts += ["### Seconds until the first answer and the first step", _compiling(found)]
+        figures = [
+            measurement for measurement in results["measurements"] if measurement["what"] == what
+        ]
+        parts += [f"### {title}", _throughput_table(figures)]
+    parts += ["### One image: microseconds, each toolkit with its better number of threads"]
+    parts += [_latency_table(results["measurements"])]
+    parts += [
+        "### Seconds until the first inference and the first training step",
+        _compile_times(results),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def write(found: Found, path: Path) -> None:
-    """Put the tables in the place of those in a page."""
+def write(results: Results, path: Path) -> None:
+    """Replace the tables of a page."""
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    path.write_text(f"{before}{BEGIN}\n\n{page(found)}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{BEGIN}\n\n{page(results)}\n{END}{after}", encoding="utf-8")
 
 
-def line(figure: Found) -> str:
-    """One figure in a line of a terminal."""
+def line(measurement: Results) -> str:
+    """One measurement as a line of text."""
     ratios = ", ".join(
-        f"{name} {_spread(ratio)}" for name, ratio in figure["times as fast as"].items()
+        f"{name} {_spread(ratio)}" for name, ratio in measurement["times as fast as"].items()
     )
-    mine = figure["toolkits"][OURS]
+    mine = measurement["toolkits"][OURS]
     return (
-        f"{_place(figure):24} {figure['what']:6} {_whole(mine['figure'])} {figure['unit']}, "
-        f"{mine['share of peak']['median']:.0%} of the peak; times as fast as {ratios}"
+        f"{_setting(measurement):24} {measurement['what']:6} "
+        f"{_rounded(mine['value'])} {measurement['unit']}, "
+        f"{mine['fraction of peak']['median']:.0%} of the peak; times as fast as {ratios}"
     )
 
 
-def _header(header: Found) -> str:
+def _header(header: Results) -> str:
     machine = ", ".join(f"{name}: {value}" for name, value in header["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in header["versions"].items())
     return (
-        f"{header['claim']}\n\n- n: {header['n']}\n- machine: {machine}\n- versions: {versions}\n"
-        f"- taken by other programs: {header['taken by other programs']}\n"
+        f"{header['summary']}\n\n- measurement: {header['measurement']}\n- machine: {machine}\n"
+        f"- versions: {versions}\n"
+        f"- load of other programs: {header['load of other programs']}\n"
         f"- command: `{header['command']}`"
     )
 
 
-def _agreement(checks: list[Found]) -> str:
-    """How far apart the toolkits were at most."""
+def _agreement(checks: list[Results]) -> str:
+    """The largest differences between the toolkits."""
     worst = {
-        name: max(far.get(name, 0.0) for check in checks for far in check["apart"].values())
-        for name in CLOSE
+        name: max(
+            difference.get(name, 0.0)
+            for check in checks
+            for difference in check["differences"].values()
+        )
+        for name in TOLERANCES
     }
     said = ", ".join(
-        f"{name} {worst[name]:.0e} (at most {most:.0e})" for name, most in CLOSE.items()
+        f"{name} {worst[name]:.0e} (at most {most:.0e})" for name, most in TOLERANCES.items()
     )
-    return f"Farthest that another toolkit was from piecewise, before anything was timed: {said}."
+    return f"Largest differences between another toolkit and piecewise: {said}."
 
 
-def _peak(figures: list[Found]) -> str:
-    """What the machine did at most, with each number of threads."""
+def _peak(figures: list[Results]) -> str:
+    """The peak of the machine, for each number of threads."""
     said = []
-    for threads in dict.fromkeys(figure["threads"] for figure in figures):
-        peaks = [figure["peak"] for figure in figures if figure["threads"] == threads]
+    for threads in dict.fromkeys(measurement["threads"] for measurement in figures):
+        peaks = [
+            measurement["peak"] for measurement in figures if measurement["threads"] == threads
+        ]
         low, high = (
             pick(peak[end] for peak in peaks) for pick, end in ((min, "low"), (max, "high"))
         )
@@ -88,40 +105,49 @@ def _peak(figures: list[Found]) -> str:
             f"{threads} {'thread' if threads == 1 else 'threads'} "
             f"{middle / 1e9:.0f} ({low / 1e9:.0f}..{high / 1e9:.0f})"
         )
-    return f"Peak, in thousand million multiplications and additions a second: {', '.join(said)}."
+    return f"Peak, in billions of multiplications and additions per second: {', '.join(said)}."
 
 
-def _paces(figures: list[Found]) -> str:
+def _throughput_table(figures: list[Results]) -> str:
     others = [name for name in _names(figures) if name != OURS]
-    head = ["net", "batch", "threads", OURS, *others, BEST, "share of peak", "best other's share"]
+    head = [
+        "net",
+        "batch",
+        "threads",
+        OURS,
+        *others,
+        BEST,
+        "fraction of peak",
+        "best other's fraction",
+    ]
     rows = []
-    for figure in figures:
-        ratios, lines = figure["times as fast as"], figure["toolkits"]
-        shares = [lines[name]["share of peak"]["median"] for name in others]
-        where = [figure["net"], figure["batch"], figure["threads"]]
-        if figure["what"] == "answer":
+    for measurement in figures:
+        ratios, lines = measurement["times as fast as"], measurement["toolkits"]
+        shares = [lines[name]["fraction of peak"]["median"] for name in others]
+        where = [measurement["net"], measurement["batch"], measurement["threads"]]
+        if measurement["what"] == "infer":
             where[1] = 512
         rows.append(
             [
                 *where,
-                _whole(lines[OURS]["figure"]),
+                _rounded(lines[OURS]["value"]),
                 *(_spread(ratios[name]) for name in (*others, BEST)),
-                f"{lines[OURS]['share of peak']['median']:.0%}",
+                f"{lines[OURS]['fraction of peak']['median']:.0%}",
                 f"{max(shares):.0%}",
             ]
         )
     return _table(head, rows)
 
 
-def _singles(figures: list[Found]) -> str:
-    """Each toolkit with the number of threads that serves it better."""
-    single = [figure for figure in figures if figure["what"] == "single"]
+def _latency_table(figures: list[Results]) -> str:
+    """The latency of each toolkit, with the number of threads that is faster for it."""
+    single = [measurement for measurement in figures if measurement["what"] == "single"]
     names = _names(single)
     rows = []
-    for net in dict.fromkeys(figure["net"] for figure in single):
-        lines = [figure["toolkits"] for figure in single if figure["net"] == net]
+    for net in dict.fromkeys(measurement["net"] for measurement in single):
+        lines = [measurement["toolkits"] for measurement in single if measurement["net"] == net]
         best = {
-            name: min((each[name]["figure"] for each in lines), key=lambda one: one["median"])
+            name: min((each[name]["value"] for each in lines), key=lambda one: one["median"])
             for name in names
         }
         ratio = min(best[name]["median"] for name in names if name != OURS) / best[OURS]["median"]
@@ -129,43 +155,43 @@ def _singles(figures: list[Found]) -> str:
     return _table(["net", *names, f"times as fast as {BEST}"], rows)
 
 
-def _compiling(found: Found) -> str:
+def _compile_times(results: Results) -> str:
     rows = [
         [
             one["net"],
-            *(_spread(one[kind][what], 3) for what in ("answer", "train") for kind in KINDS),
+            *(_spread(one[kind][what], 3) for what in ("infer", "train") for kind in KINDS),
         ]
-        for one in found["compiling"]
+        for one in results["compile time"]
     ]
     return _table(
-        ["net", *(f"{what}, {kind}" for what in ("answer", "step") for kind in KINDS)], rows
+        ["net", *(f"{what}, {kind}" for what in ("infer", "step") for kind in KINDS)], rows
     )
 
 
 KINDS = ("cold", "cached")
 
 
-def _names(figures: list[Found]) -> list[str]:
-    return list(dict.fromkeys(name for figure in figures for name in figure["toolkits"]))
+def _names(figures: list[Results]) -> list[str]:
+    return list(dict.fromkeys(name for measurement in figures for name in measurement["toolkits"]))
 
 
-def _place(figure: Found) -> str:
-    return f"{figure['net']}, {figure['batch']}, {figure['threads']} threads"
+def _setting(measurement: Results) -> str:
+    return f"{measurement['net']}, {measurement['batch']}, {measurement['threads']} threads"
 
 
-def _whole(one: Found) -> str:
+def _rounded(one: Results) -> str:
     return f"{one['median']:,.0f}"
 
 
-def _spread(one: Found, digits: int = 2) -> str:
-    """The median, and from where to where."""
+def _spread(one: Results, digits: int = 2) -> str:
+    """The median, the lowest and the highest value."""
     return "{median:.{n}f} ({low:.{n}f}..{high:.{n}f})".format(**one, n=digits)
 
 
 def _table(head: list[Any], rows: Iterable[list[Any]]) -> str:
-    """A table in Markdown; nothing if it has no rows."""
-    found = list(rows)
-    return "\n".join(_lines([head, ["---"] * len(head), *found])) if found else ""
+    """A table in Markdown; empty if it has no rows."""
+    results = list(rows)
+    return "\n".join(_lines([head, ["---"] * len(head), *results])) if results else ""
 
 
 def _lines(rows: Iterable[list[Any]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Toolkits side by side: round by round, one after the other, each at rest while another runs."""
+"""Timing in rounds: the toolkits run in turn, and each is idle while another runs."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from statistics import median
 from typing import Any
 
 from .agreement import distance
-from .nets import ANSWERED, NETS, Net, operations, write_given
+from .networks import BATCH_IMAGES, NETS, Net, operations, write_inputs
 from .workers import Worker
 
 OURS = "piecewise"
-MEMORY_KEPT = {
+KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
-"""glibc hands no memory back between steps: without it PyTorch pays for page faults at each one."""
+"""Make glibc keep freed memory; without this, PyTorch has page faults in every step."""
 REST = 0.2
-"""Seconds after which the threads of a toolkit that was asked look for no more work."""
+"""Seconds after which the threads of a toolkit stop polling for work."""
 PEAK = "peak"
-KINDS = ("train", "answer", "single")
-"""What is measured: learning, answering a batch, answering one picture."""
+KINDS = ("train", "infer", "single")
+"""What is measured: training, inference on a batch, inference on one image."""
 
 
 @dataclass(frozen=True)
 class Toolkit:
-    """A toolkit in one of its configurations: how its worker is started, and what it can do."""
+    """A toolkit in one configuration: how its worker is started, and the commands it knows."""
 
     name: str
     module: str
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    doors: tuple[str, ...] = KINDS
+    commands: tuple[str, ...] = KINDS
 
 
 def toolkits(threads: int) -> list[Toolkit]:
-    """All that are compared, this package first."""
+    """All toolkits, piecewise first."""
     count = str(threads)
     return [
-        Toolkit(OURS, "ours"),
+        Toolkit(OURS, "piecewise_worker"),
         Toolkit("PyTorch as installed", "pytorch", ("installed", count)),
-        Toolkit("PyTorch tuned", "pytorch", ("tuned", count), MEMORY_KEPT),
-        Toolkit("ONNX Runtime", "onnx_runtime", (count,), doors=("answer", "single")),
+        Toolkit("PyTorch tuned", "pytorch", ("tuned", count), KEEP_MEMORY),
+        Toolkit("ONNX Runtime", "onnx_runtime", (count,), commands=("infer", "single")),
     ]
 
 
 @dataclass
-class Team:
-    """A worker of each toolkit, all for the same number of threads."""
+class WorkerGroup:
+    """One worker per toolkit, all with the same number of threads."""
 
     threads: int
     toolkits: list[Toolkit]
@@ -61,35 +61,35 @@ class Team:
     rest: float
 
     def ask(self, toolkit: str, what: str, **values: Any) -> Any:
-        """What the worker answers; then a rest, so that its threads do not disturb the next."""
+        """The worker's answer. A pause follows, so that its threads do not disturb the next one."""
         answer = self.workers[toolkit].ask(what, **values)
         time.sleep(0.0 if toolkit == OURS else self.rest)
         return answer
 
-    def who(self, what: str) -> list[str]:
-        return [toolkit.name for toolkit in self.toolkits if what in toolkit.doors]
+    def toolkits_for(self, what: str) -> list[str]:
+        return [toolkit.name for toolkit in self.toolkits if what in toolkit.commands]
 
 
 @contextmanager
-def team(threads: int, rest: float = REST) -> Iterator[Team]:
-    """Workers that end with the block."""
+def start_workers(threads: int, rest: float = REST) -> Iterator[WorkerGroup]:
+    """Start the workers; they end with the block."""
     with ExitStack() as stack:
         workers = {}
         for one in toolkits(threads):
             worker = Worker(one.module, *one.arguments, environment=one.environment)
             stack.callback(worker.close)
             workers[one.name] = worker
-        yield Team(threads, toolkits(threads), workers, rest)
+        yield WorkerGroup(threads, toolkits(threads), workers, rest)
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """The median of some rounds, the lowest and the highest, to four digits."""
-    found = {"median": median(values), "low": min(values), "high": max(values)}
-    return {name: float(f"{value:.4g}") for name, value in found.items()}
+    """The median, the lowest and the highest of some rounds, to four digits."""
+    timings = {"median": median(values), "low": min(values), "high": max(values)}
+    return {name: float(f"{value:.4g}") for name, value in timings.items()}
 
 
-def measured(
-    group: Team,
+def measure_network(
+    group: WorkerGroup,
     name: str,
     batch: int,
     rounds: int,
@@ -97,24 +97,29 @@ def measured(
     folder: Path,
     kinds: Sequence[str] = KINDS,
 ) -> dict[str, Any]:
-    """A network at one batch size: how far the toolkits are apart, and then the figures of each
-    thing that is measured."""
-    net, given = NETS[name], folder / f"{name}.npz"
-    if not given.exists():
-        write_given(net, given)
-    place = {"net": name, "batch": batch, "threads": group.threads}
-    chosen = {one: group.ask(one, "prepare", path=str(given), batch=batch) for one in group.workers}
-    agreed = _agreement(group, f"{name}, batch {batch}", folder)
-    figures = []
+    """Measure a network at one batch size: the differences between the toolkits, and then the
+    times of each kind."""
+    net, inputs = NETS[name], folder / f"{name}.npz"
+    if not inputs.exists():
+        write_inputs(net, inputs)
+    setting = {"net": name, "batch": batch, "threads": group.threads}
+    backends = {
+        one: group.ask(one, "prepare", path=str(inputs), batch=batch) for one in group.workers
+    }
+    differences = _agreement(group, f"{name}, batch {batch}", folder)
+    measurements = []
     for what in kinds:
         if what == "train" or (batch == net.batches[0] and not (what == "single" and net.probe)):
-            found = _rounds(group, what, rounds, seconds)
-            figures.append(place | figure(net, what, found))
-    return {"agreement": place | {"apart": agreed, "ways": chosen}, "figures": figures}
+            timings = _rounds(group, what, rounds, seconds)
+            measurements.append(setting | summarize_rounds(net, what, timings))
+    return {
+        "agreement": setting | {"differences": differences, "backends": backends},
+        "measurements": measurements,
+    }
 
 
-def _agreement(group: Team, said: str, folder: Path) -> dict[str, dict[str, float]]:
-    """How far each other toolkit is from this package; AssertionError if it is too far."""
+def _agreement(group: WorkerGroup, said: str, folder: Path) -> dict[str, dict[str, float]]:
+    """The differences between the other toolkits and piecewise; AssertionError if too large."""
     paths = {name: folder / f"{name}.steps.npz" for name in group.workers}
     for name, path in paths.items():
         group.ask(name, "check", path=str(path), threads=group.threads)
@@ -125,23 +130,23 @@ def _agreement(group: Team, said: str, folder: Path) -> dict[str, dict[str, floa
     }
 
 
-def _rounds(group: Team, what: str, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """The seconds that each toolkit took for one time, round by round; and the peak beside them.
-    Every round begins with another toolkit."""
-    names = group.who(what)
+def _rounds(group: WorkerGroup, what: str, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """The seconds per repetition of each toolkit, and the machine's peak, per round. The order of
+    the toolkits rotates."""
+    names = group.toolkits_for(what)
     times = {name: _times(group, name, what, seconds) for name in names}
-    found: dict[str, list[float]] = {name: [] for name in (*names, PEAK)}
+    timings: dict[str, list[float]] = {name: [] for name in (*names, PEAK)}
     for number in range(rounds):
-        found[PEAK].append(group.ask(OURS, "peak", threads=group.threads))
+        timings[PEAK].append(group.ask(OURS, "peak", threads=group.threads))
         first = number % len(names)
         for name in names[first:] + names[:first]:
             took = group.ask(name, what, times=times[name], threads=group.threads)
-            found[name].append(took if what == "single" else took / times[name])
-    return found
+            timings[name].append(took if what == "single" else took / times[name])
+    return timings
 
 
-def _times(group: Team, name: str, what: str, seconds: float) -> int:
-    """How many times to do it so that it takes about so many seconds; warmed up on the way."""
+def _times(group: WorkerGroup, name: str, what: str, seconds: float) -> int:
+    """The number of repetitions that take about this many seconds; this also warms up."""
     times = 1
     for _ in range(8):
         took: float = group.ask(name, what, times=times, threads=group.threads)
@@ -152,34 +157,36 @@ def _times(group: Team, name: str, what: str, seconds: float) -> int:
     return max(1, ceil(times * seconds / took))
 
 
-def figure(net: Net, what: str, found: dict[str, list[float]]) -> dict[str, Any]:
-    """What there is to say about the rounds of one thing: figures, shares of the peak, ratios."""
+def summarize_rounds(net: Net, what: str, timings: dict[str, list[float]]) -> dict[str, Any]:
+    """Summarize the rounds of one kind: values, fractions of the peak, and ratios."""
     answering, learning = operations(net.network())
-    pictures = {"train": net.pictures, "answer": ANSWERED, "single": 1}[what]
+    pictures = {"train": net.pictures, "infer": BATCH_IMAGES, "single": 1}[what]
     work = pictures * (learning if what == "train" else answering)
-    names = [name for name in found if name != PEAK]
+    names = [name for name in timings if name != PEAK]
     lines = {}
     for name in names:
-        pace = [pictures / took for took in found[name]]
-        latency = [1e6 * took for took in found[name]]
-        shares = [work / took / most for took, most in zip(found[name], found[PEAK], strict=True)]
+        pace = [pictures / took for took in timings[name]]
+        latency = [1e6 * took for took in timings[name]]
+        shares = [
+            work / took / most for took, most in zip(timings[name], timings[PEAK], strict=True)
+        ]
         lines[name] = {
-            "figure": spread(latency if what == "single" else pace),
-            "share of peak": spread(shares),
+            "value": spread(latency if what == "single" else pace),
+            "fraction of peak": spread(shares),
         }
     others = [name for name in names if name != OURS]
-    ratios = {name: _ratio(found[OURS], found[name]) for name in others}
-    best = [min(each) for each in zip(*(found[name] for name in others), strict=True)]
+    ratios = {name: _ratio(timings[OURS], timings[name]) for name in others}
+    best = [min(each) for each in zip(*(timings[name] for name in others), strict=True)]
     return {
         "what": what,
-        "unit": "microseconds a picture" if what == "single" else "pictures a second",
+        "unit": "microseconds per image" if what == "single" else "images per second",
         "rounds": len(best),
         "toolkits": lines,
-        "times as fast as": ratios | {"the fastest other": _ratio(found[OURS], best)},
-        "peak": spread(found[PEAK]),
+        "times as fast as": ratios | {"the fastest other": _ratio(timings[OURS], best)},
+        "peak": spread(timings[PEAK]),
     }
 
 
 def _ratio(mine: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """How many times as fast the first is, round by round."""
+    """How many times as fast the first is, in each round."""
     return spread([their / my for my, their in zip(mine, theirs, strict=True)])

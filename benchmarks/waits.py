@@ -118,12 +118,12 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.waits", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(WAITS), default=list(WAITS))
     parser.add_argument("--rounds", type=int, default=3)
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     print("| what | seconds, the best of rounds |\n| --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        for name in chosen.only:
+        for name in options.only:
             title, wait = WAITS[name]
-            best = min(wait(Path(folder)) for _ in range(chosen.rounds))
+            best = min(wait(Path(folder)) for _ in range(options.rounds))
             print(f"| {title} | {best:.4f} |", flush=True)
 
 

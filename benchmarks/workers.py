@@ -1,4 +1,4 @@
-"""Child processes that stay alive and obey: a line of JSON asks, a line of JSON answers."""
+"""Worker processes: each request and each answer is a line of JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import numpy as np
 
 from piecewise.core.array_types import Array
 
-from .nets import ANSWERED, Given
+from .networks import BATCH_IMAGES, BenchmarkInputs
 
 ROOT = Path(__file__).parents[1]
 
 
 class Worker:
-    """A child that runs one of the modules here; close it, or use it in a ``with``."""
+    """A child process that runs one of the modules of this package; close it when done."""
 
     def __init__(
         self, module: str, *arguments: str, environment: Mapping[str, str] | None = None
@@ -38,7 +38,7 @@ class Worker:
         self._name = " ".join((module, *arguments))
 
     def ask(self, what: str, **values: Any) -> Any:
-        """What the child's function of that name returns."""
+        """The result of the child's command of that name."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         self._child.stdin.write(json.dumps([what, values]) + "\n")
@@ -52,7 +52,7 @@ class Worker:
         return value
 
     def close(self) -> None:
-        """End the child: it stops where its input does."""
+        """End the child: it stops at the end of its input."""
         assert self._child.stdin is not None
         self._child.stdin.close()
         self._child.wait()
@@ -60,46 +60,46 @@ class Worker:
         self._child.stdout.close()
 
 
-def serve(doors: Mapping[str, Callable[..., Any]]) -> None:
-    """In a child: answer until nothing more is asked. What libraries print goes to stderr."""
+def serve(commands: Mapping[str, Callable[..., Any]]) -> None:
+    """In a child: answer requests until the input ends. Output of libraries goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         what, values = json.loads(line)
         try:
-            answer = ["value", doors[what](**values)]
-        except Exception:  # told to the parent, which stops
+            answer = ["value", commands[what](**values)]
+        except Exception:  # reported to the parent, which stops
             answer = ["error", traceback.format_exc()]
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
-class Answering:
-    """What a worker does with every toolkit alike: it times answers."""
+class InferenceWorker:
+    """Timing of inference, the same for every toolkit."""
 
-    given: Given
+    inputs: BenchmarkInputs
 
-    def whole(self, threads: int) -> None:
-        """Answer a batch."""
+    def infer_batch(self, threads: int) -> None:
+        """Run inference on a batch."""
         raise NotImplementedError
 
-    def one(self, picture: Array, threads: int) -> None:
-        """Answer one picture (1, C, H, W): from an array to an array."""
+    def infer_one(self, picture: Array, threads: int) -> None:
+        """Run inference on one image (1, C, H, W), from an array to an array."""
         raise NotImplementedError
 
-    def answer(self, times: int, threads: int) -> float:
-        """Seconds for answering a batch so many times."""
+    def infer(self, times: int, threads: int) -> float:
+        """Seconds for this many repetitions of a batch."""
         began = time.perf_counter()
         for _ in range(times):
-            self.whole(threads)
+            self.infer_batch(threads)
         return time.perf_counter() - began
 
     def single(self, times: int, threads: int) -> float:
-        """The median of the seconds for one picture."""
+        """The median of the seconds for one image."""
         seconds = []
         for number in range(times):
-            picture = self.given.pictures[number % ANSWERED][None]
+            picture = self.inputs.pictures[number % BATCH_IMAGES][None]
             began = time.perf_counter()
-            self.one(picture, threads)
+            self.infer_one(picture, threads)
             seconds.append(time.perf_counter() - began)
         return float(np.median(seconds))

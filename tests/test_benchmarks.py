@@ -1,4 +1,4 @@
-"""What the benchmarks say follows from what they measured."""
+"""The benchmarks: inputs, agreement, timing and reports."""
 
 from __future__ import annotations
 
@@ -8,100 +8,104 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import report, waits
-from benchmarks.agreement import SLOPES, distance, write_steps
-from benchmarks.compiling import compiling
-from benchmarks.machine import Others
-from benchmarks.nets import NETS, Net, operations, read_given, write_given
+from benchmarks.agreement import GRADIENTS, distance, write_steps
+from benchmarks.compile_time import measure_compile_time
+from benchmarks.machine import OtherPrograms
+from benchmarks.networks import NETS, Net, operations, read_inputs, write_inputs
 from benchmarks.peak import peak
-from benchmarks.rounds import figure, spread
+from benchmarks.rounds import spread, summarize_rounds
 from benchmarks.workers import Worker
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_operations_are_those_counted_by_hand() -> None:
-    """A 2x2 kernel at 4 places, then 4 values to 3 votes; the first layer needs no input's
+def test_operations_small_network_match_hand_count() -> None:
+    """A 2x2 kernel at 4 positions, then 4 values to 3 logits; the first layer needs no input
     gradient."""
     net = Net("conv 1 2, full", (1, 3, 3), 3).network()
     assert operations(net) == (2 * (16 + 12), 2 * (2 * 16 + 3 * 12))
 
 
-def test_figures_follow_from_seconds() -> None:
-    found = {
+def test_summarize_rounds_seconds_give_rates_and_ratios() -> None:
+    timings = {
         "piecewise": [1.0, 2.0, 4.0],
         "PyTorch as installed": [2.0, 6.0, 4.0],
         "PyTorch tuned": [4.0, 3.0, 16.0],
         "peak": [1e9, 1e9, 1e9],
     }
     net = NETS["xo"]
-    made = figure(net, "train", found)
-    assert made["toolkits"]["piecewise"]["figure"] == {
+    made = summarize_rounds(net, "train", timings)
+    assert made["toolkits"]["piecewise"]["value"] == {
         "median": net.pictures / 2, "low": net.pictures / 4, "high": net.pictures,
     }  # fmt: skip
     ratios = made["times as fast as"]
     assert ratios["PyTorch as installed"] == {"median": 2, "low": 1, "high": 3}
     assert ratios["the fastest other"] == {"median": 1.5, "low": 1, "high": 2}
     work = net.pictures * operations(net.network())[1]
-    share = made["toolkits"]["piecewise"]["share of peak"]["high"]
+    share = made["toolkits"]["piecewise"]["fraction of peak"]["high"]
     assert share == pytest.approx(work / 1e9, rel=1e-3)
-    single = figure(net, "single", {"piecewise": [2e-5], "other": [1e-5], "peak": [1e9]})
-    assert single["toolkits"]["piecewise"]["figure"]["median"] == 20
+    single = summarize_rounds(net, "single", {"piecewise": [2e-5], "other": [1e-5], "peak": [1e9]})
+    assert single["toolkits"]["piecewise"]["value"]["median"] == 20
     assert single["times as fast as"]["the fastest other"]["median"] == 0.5
 
 
-def test_spread_is_the_median_between_the_ends() -> None:
+def test_spread_returns_median_low_and_high() -> None:
     assert spread([3, 1, 2.00004]) == {"median": 2, "low": 1, "high": 3}
 
 
-def test_what_is_given_comes_back(tmp_path: Path) -> None:
-    write_given(NETS["xo"], tmp_path / "xo.npz")
-    given = read_given(str(tmp_path / "xo.npz"))
-    assert (given.net.layers, given.net.input) == (NETS["xo"].layers, (1, 9, 9))
-    assert given.pictures.shape == (8192, 1, 9, 9)
-    assert list(given.weights) == list(NETS["xo"].network().parameters)
+def test_read_inputs_returns_what_was_written(tmp_path: Path) -> None:
+    write_inputs(NETS["xo"], tmp_path / "xo.npz")
+    inputs = read_inputs(str(tmp_path / "xo.npz"))
+    assert (inputs.net.layers, inputs.net.input) == (NETS["xo"].layers, (1, 9, 9))
+    assert inputs.pictures.shape == (8192, 1, 9, 9)
+    assert list(inputs.weights) == list(NETS["xo"].network().parameters)
 
 
-def test_toolkits_that_disagree_are_not_timed(tmp_path: Path) -> None:
+def test_distance_too_large_raises(tmp_path: Path) -> None:
     mine, theirs = tmp_path / "mine.npz", tmp_path / "theirs.npz"
-    ones, slope, near = np.ones((3, 2)), {"full1.weight": np.ones(5)}, np.ones(5) * 1.01
-    slopes, tie = [slope] * SLOPES, [{"full1.weight": near}] * (SLOPES - 1)
-    write_steps(str(mine), ones, slopes, [1.0])
-    write_steps(str(theirs), ones * (1 + 1e-5), [*tie, slope], [1.0])
+    ones, gradient, near = np.ones((3, 2)), {"full1.weight": np.ones(5)}, np.ones(5) * 1.01
+    gradients, tie = [gradient] * GRADIENTS, [{"full1.weight": near}] * (GRADIENTS - 1)
+    write_steps(str(mine), ones, gradients, [1.0])
+    write_steps(str(theirs), ones * (1 + 1e-5), [*tie, gradient], [1.0])
     assert distance(mine, theirs, "near").logits == pytest.approx(1e-5, rel=1e-3)
     write_steps(str(theirs), ones, [*tie, tie[0]], [1.0])
-    with pytest.raises(AssertionError, match=r"far: slope are 9\.9e-03 apart, wanted 1e-03"):
+    with pytest.raises(
+        AssertionError, match=r"far: gradient differ by 9\.9e-03, wanted at most 1e-03"
+    ):
         distance(mine, theirs, "far")
     write_steps(str(theirs), ones * np.nan, [], [])
-    with pytest.raises(AssertionError, match="none: logits are nan apart"):
+    with pytest.raises(AssertionError, match="none: logits differ by nan"):
         distance(mine, theirs, "none")
 
 
-def test_a_worker_tells_what_went_wrong(tmp_path: Path) -> None:
-    worker = Worker("ours")
+def test_worker_error_is_raised_in_parent(tmp_path: Path) -> None:
+    worker = Worker("piecewise_worker")
     try:
-        with pytest.raises(RuntimeError, match=r"ours: prepare:(.|\n)*FileNotFoundError"):
+        with pytest.raises(
+            RuntimeError, match=r"piecewise_worker: prepare:(.|\n)*FileNotFoundError"
+        ):
             worker.ask("prepare", path=str(tmp_path / "none"), batch=64)
         assert worker.ask("peak", threads=1, turns=1000) > 0
     finally:
         worker.close()
 
 
-def test_the_peak_is_of_all_threads() -> None:
+def test_peak_any_threads_is_positive() -> None:
     assert peak(1, turns=100_000) > 0
     assert peak(2, turns=100_000) > 0
 
 
-def test_others_take_a_share_of_the_processors() -> None:
-    assert Others().share().endswith("%") or not Path("/proc/stat").exists()
+def test_other_programs_load_is_a_percentage() -> None:
+    assert OtherPrograms().load().endswith("%") or not Path("/proc/stat").exists()
 
 
-def test_compiling_is_measured_cold_and_cached() -> None:
-    found = compiling("xo", 1)
+def test_compile_time_is_measured_cold_and_cached() -> None:
+    timings = measure_compile_time("xo", 1)
     for kind in ("cold", "cached"):
-        assert all(found[kind][what]["median"] > 0 for what in ("answer", "train"))
+        assert all(timings[kind][what]["median"] > 0 for what in ("infer", "train"))
 
 
-def test_the_page_holds_the_tables_of_its_file(tmp_path: Path) -> None:
+def test_speed_page_matches_results_file(tmp_path: Path) -> None:
     results, page = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "speed.md"
     if not results.exists():
         pytest.skip("no results yet")
@@ -111,7 +115,7 @@ def test_the_page_holds_the_tables_of_its_file(tmp_path: Path) -> None:
     assert (tmp_path / "speed.md").read_text(encoding="utf-8") == text
 
 
-def test_waits_are_measured_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_waits_chosen_names_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     waits.main(["--only", "import", "cache", "--rounds", "1"])
     rows = capsys.readouterr().out.splitlines()[2:]
     assert [row.split("|")[1].strip() for row in rows] == [

@@ -1,4 +1,4 @@
-"""The benchmarks run: all toolkits agree, are timed, and end up in the tables."""
+"""The benchmarks with all toolkits: agreement, timing and tables."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import main
-from benchmarks.nets import NETS
-from benchmarks.rounds import Team, measured, team
+from benchmarks.networks import NETS
+from benchmarks.rounds import WorkerGroup, measure_network, start_workers
 
 for toolkit in ("torch", "onnx", "onnxruntime"):
     pytest.importorskip(toolkit)
@@ -17,33 +17,33 @@ for toolkit in ("torch", "onnx", "onnxruntime"):
 OTHERS = {"PyTorch as installed", "PyTorch tuned", "ONNX Runtime"}
 
 
-def test_the_command_measures_all_toolkits_and_writes_what_it_found(
+def test_command_measures_all_toolkits_and_writes_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "made" / "speed.json"
     main(["--quick", "--only", "xo", "--threads", "2", "--rounds", "1", "--json", str(file)])
-    found = json.loads(file.read_text())
-    assert {"claim", "n", "machine", "versions", "command"} <= set(found["header"])
-    kinds = [(figure["what"], figure["batch"]) for figure in found["figures"]]
-    assert kinds == [("train", 64), ("answer", 64), ("single", 64), ("train", 512)]
-    for figure in found["figures"]:
-        others = OTHERS - ({"ONNX Runtime"} if figure["what"] == "train" else set())
-        assert set(figure["toolkits"]) == others | {"piecewise"}
-        assert set(figure["times as fast as"]) == others | {"the fastest other"}
-        for line in figure["toolkits"].values():
-            assert 0 < line["figure"]["low"] <= line["figure"]["median"]
-            assert line["share of peak"]["median"] >= 0
-    assert [check["batch"] for check in found["agreement"]] == [64, 512]
+    results = json.loads(file.read_text())
+    assert {"summary", "measurement", "machine", "versions", "command"} <= set(results["header"])
+    kinds = [(measurement["what"], measurement["batch"]) for measurement in results["measurements"]]
+    assert kinds == [("train", 64), ("infer", 64), ("single", 64), ("train", 512)]
+    for measurement in results["measurements"]:
+        others = OTHERS - ({"ONNX Runtime"} if measurement["what"] == "train" else set())
+        assert set(measurement["toolkits"]) == others | {"piecewise"}
+        assert set(measurement["times as fast as"]) == others | {"the fastest other"}
+        for line in measurement["toolkits"].values():
+            assert 0 < line["value"]["low"] <= line["value"]["median"]
+            assert line["fraction of peak"]["median"] >= 0
+    assert [check["batch"] for check in results["agreement"]] == [64, 512]
     assert "| xo | 512 | 2 |" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
-def group() -> Iterator[Team]:
-    with team(1, rest=0) as made:
+def group() -> Iterator[WorkerGroup]:
+    with start_workers(1, rest=0) as made:
         yield made
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name != "xo"])
-def test_the_toolkits_agree_on_every_network(name: str, group: Team, tmp_path: Path) -> None:
-    found = measured(group, name, 64, 0, 0.0, tmp_path, kinds=())
-    assert set(found["agreement"]["apart"]) == OTHERS
+def test_toolkits_every_network_agree(name: str, group: WorkerGroup, tmp_path: Path) -> None:
+    results = measure_network(group, name, 64, 0, 0.0, tmp_path, kinds=())
+    assert set(results["agreement"]["differences"]) == OTHERS

@@ -1,26 +1,23 @@
-"""The networks that are measured, and what each is given."""
+"""The networks that are measured, and their inputs."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from piecewise import Network
+from piecewise.core.array_types import Array
 
-ANSWERED = 512
-"""Pictures answered at once."""
-
-Array = npt.NDArray[Any]
+BATCH_IMAGES = 512
+"""Images of one inference batch."""
 
 
 @dataclass(frozen=True)
 class Net:
-    """A network, how many pictures it learns from, and its batches."""
+    """A network, the number of its training images, and its batch sizes."""
 
     layers: str
     input: tuple[int, int, int]
@@ -28,7 +25,7 @@ class Net:
     pictures: int = 512
     batches: tuple[int, ...] = (64,)
     probe: bool = False
-    """Whether it is there for the shape of its layers alone."""
+    """Whether it only probes certain layer shapes; it has no single-image measurement."""
 
     def network(self) -> Network:
         return Network(self.layers, self.input, self.classes)
@@ -63,18 +60,18 @@ NETS = {
 
 
 def operations(net: Network) -> tuple[int, int]:
-    """Multiplications and additions for one picture: to answer, and to learn.
+    """Multiplications and additions for one image: for inference and for training.
 
-    Learning needs each product three times: for the output, for the weights' gradient and for the
-    input's, which the first layer with weights is spared.
+    Training computes each product three times: for the output, for the gradient of the weights and
+    for the gradient of the input, which the first layer with weights does not need.
     """
     counts = [stage.multiplications for stage in net.architecture.stages if stage.multiplications]
     return 2 * sum(counts), 2 * (3 * sum(counts) - counts[0])
 
 
 @dataclass(frozen=True)
-class Given:
-    """What every toolkit gets: the network, its weights, pictures and labels."""
+class BenchmarkInputs:
+    """The inputs of every toolkit: the network, its weights, images and labels."""
 
     net: Net
     weights: dict[str, Array]
@@ -82,18 +79,18 @@ class Given:
     labels: Array
 
 
-def write_given(net: Net, path: Path) -> None:
-    """Weights as the network draws them and random pictures, into a file."""
+def write_inputs(net: Net, path: Path) -> None:
+    """Write the network's initial weights and random images to a file."""
     random = np.random.default_rng(0)
     pictures = random.normal(size=(net.pictures, *net.input)).astype(np.float32)
     labels = random.integers(0, net.classes, net.pictures)
-    described = json.dumps([net.layers, net.input, net.classes])
+    describe_machine = json.dumps([net.layers, net.input, net.classes])
     weights = {f"weights.{name}": array for name, array in net.network().parameters.items()}
-    np.savez(path, net=described, pictures=pictures, labels=labels, **weights)  # type: ignore[arg-type]
+    np.savez(path, net=describe_machine, pictures=pictures, labels=labels, **weights)  # type: ignore[arg-type]
 
 
-def read_given(path: str) -> Given:
-    """What `write_given` wrote."""
+def read_inputs(path: str) -> BenchmarkInputs:
+    """Read the file of `write_inputs`."""
     with np.load(path) as file:
         layers, sides, classes = json.loads(str(file["net"]))
         weights = {
@@ -102,4 +99,4 @@ def read_given(path: str) -> Given:
             if name.startswith("weights.")
         }
         net = Net(layers, tuple(sides), classes, len(file["pictures"]))
-        return Given(net, weights, file["pictures"], file["labels"])
+        return BenchmarkInputs(net, weights, file["pictures"], file["labels"])

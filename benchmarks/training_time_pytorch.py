@@ -1,4 +1,7 @@
-"""The process of PyTorch: `python -m benchmarks.whole_pytorch DATA SEED '[LAYERS, RECIPE]'`."""
+"""A complete training in PyTorch: the process that `benchmarks.training_time` compares with.
+
+python -m benchmarks.training_time_pytorch DATA SEED '[LAYERS, RECIPE]'
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from piecewise.spec.augmentation import Augmentation
 from piecewise.spec.layers import Dropout, Full, Norm
 
 from .pytorch import module
-from .whole import rates, same_lesson
+from .training_time import learning_rates, same_plan
 
 Tensor = Any
 
 
 def model(architecture: Architecture) -> Any:
-    """The network as PyTorch's users write it."""
+    """The network as PyTorch modules."""
     modules: list[Any] = []
     for stage in architecture.stages:
         layer = stage.layer
@@ -37,15 +40,15 @@ def model(architecture: Architecture) -> Any:
     return torch.nn.Sequential(*modules)
 
 
-def tricked(x: Tensor, tricks: Augmentation) -> Tensor:
-    """Shifted, scaled and turned, each picture in its own way."""
+def augment(x: Tensor, augmentation: Augmentation) -> Tensor:
+    """Shift, scale and rotate each image at random."""
     n = len(x)
     even = 2 * torch.rand(4, n) - 1
-    low, high = torch.tensor(tricks.scale).log()
+    low, high = torch.tensor(augmentation.scale).log()
     factor = (low + (even[0] + 1) / 2 * (high - low)).exp()
-    angle = torch.deg2rad(even[1] * tricks.rotation)
+    angle = torch.deg2rad(even[1] * augmentation.rotation)
     cosine, sine = angle.cos() / factor, angle.sin() / factor
-    down, right = tricks.shift
+    down, right = augmentation.shift
     x_shift, y_shift = 2 * right * even[2], 2 * down * even[3]
     rows = [cosine, -sine, x_shift, sine, cosine, y_shift]
     theta = torch.stack(rows, dim=1).reshape(n, 2, 3)
@@ -53,37 +56,37 @@ def tricked(x: Tensor, tricks: Augmentation) -> Tensor:
     return functional.grid_sample(x + 1, grid, align_corners=False) - 1
 
 
-def main(data: str, seed: str, plan: str) -> None:
+def main(data: str, seed: str, options: str) -> None:
     torch.manual_seed(int(seed))
-    given = same_lesson(data, seed, *json.loads(plan))
-    recipe, prepared = given.plan.recipe, given.preprocessor
-    net = model(given.network().architecture).to(memory_format=torch.channels_last)
+    plan = same_plan(data, seed, *json.loads(options))
+    recipe, preprocessor = plan.config.recipe, plan.preprocessor
+    net = model(plan.network().architecture).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         net.parameters(), lr=0.1, momentum=recipe.momentum, nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
     )  # fmt: skip
-    pictures = torch.from_numpy(given.parts["train"].pictures)
-    labels = torch.from_numpy(given.parts["train"].labels)
-    levels = torch.from_numpy(prepared.levels)
-    every = iter(rates(given))
+    train_images = torch.from_numpy(plan.splits["train"].inputs)
+    labels = torch.from_numpy(plan.splits["train"].labels)
+    levels = torch.from_numpy(preprocessor.levels)
+    rates = iter(learning_rates(plan))
     for _ in range(recipe.epochs):
         for batch in torch.randperm(len(labels)).split(recipe.batch_size):
-            optimizer.param_groups[0]["lr"] = float(next(every))
-            x = levels[pictures[batch].long()]
-            if recipe.tricks.changes:
-                x = tricked(x, recipe.tricks)
+            optimizer.param_groups[0]["lr"] = float(next(rates))
+            x = levels[train_images[batch].long()]
+            if recipe.augmentation.changes:
+                x = augment(x, recipe.augmentation)
             x = x.contiguous(memory_format=torch.channels_last)
             optimizer.zero_grad(set_to_none=True)
             functional.cross_entropy(net(x), labels[batch]).backward()
             optimizer.step()
     net.eval()
-    tested, right = given.parts["test"]
+    images, test_labels = plan.splits["test"]
     with torch.inference_mode():
-        parts = torch.from_numpy(tested).split(512)
-        answers = torch.cat([net(levels[part.long()]).argmax(1) for part in parts])
+        batches = torch.from_numpy(images).split(512)
+        predicted = torch.cat([net(levels[batch.long()]).argmax(1) for batch in batches])
     with tempfile.TemporaryDirectory() as folder:
         torch.save(net.state_dict(), Path(folder, "net.pt"))
-    print(float((answers.numpy() == right).mean()))
+    print(float((predicted.numpy() == test_labels).mean()))
 
 
 if __name__ == "__main__":

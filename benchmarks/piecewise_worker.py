@@ -1,4 +1,4 @@
-"""The worker of this package."""
+"""The worker of piecewise."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from piecewise import CompiledNetwork, Network, Recipe
 from piecewise.core.array_types import Array
 from piecewise.engine.runtime import network_programs, single_image
 
-from .agreement import RATE, SLOPES, STEPS, write_steps
-from .nets import ANSWERED, read_given
+from .agreement import GRADIENTS, RATE, STEPS, write_steps
+from .networks import BATCH_IMAGES, read_inputs
 from .peak import peak
-from .workers import Answering, serve
+from .workers import InferenceWorker, serve
 
 SLOW = 1e-4
-"""The learning rate of what is timed: the numbers stay what they are."""
+"""The learning rate while timing: so small that all numbers stay finite."""
 
 
 @contextmanager
 def using(threads: int) -> Iterator[None]:
-    """A network answers on all processors it finds: it finds so many."""
+    """Inference uses all processors; this sets their number."""
     with (
         patch.object(network_programs, "processors", lambda: threads),
         patch.object(single_image, "processors", lambda: threads),
@@ -32,60 +32,60 @@ def using(threads: int) -> Iterator[None]:
         yield
 
 
-class Ours(Answering):
-    """A network and what is asked of it."""
+class PiecewiseWorker(InferenceWorker):
+    """A network and its commands."""
 
     net: Network
     compiled: CompiledNetwork
     batch: int
 
     def prepare(self, path: str, batch: int) -> str:
-        self.given, self.batch = read_given(path), batch
-        self.net = self.given.net.network()
-        self._from_the_start()
+        self.inputs, self.batch = read_inputs(path), batch
+        self.net = self.inputs.net.network()
+        self._reset()
         return "train, logits"
 
     def check(self, path: str, threads: int) -> None:
-        """What `write_steps` writes; a slope is what a step of rate 1 takes off the weights."""
-        pictures, labels = self.given.pictures, self.given.labels
+        """Write the results for `distance`; with rate 1, a step subtracts the gradient."""
+        pictures, labels = self.inputs.pictures, self.inputs.labels
         parts = [slice(start, start + self.batch) for start in range(0, len(labels), self.batch)]
         first = parts[0]
-        self._from_the_start()
+        self._reset()
         with using(threads):
             logits = self.net.logits(pictures[first])
         losses = self._train(pictures[first], labels[first], STEPS, RATE, threads)
-        slopes = []
-        for part in parts[:SLOPES]:
-            self._from_the_start()
+        gradients = []
+        for part in parts[:GRADIENTS]:
+            self._reset()
             self._train(pictures[part], labels[part], 1, 1.0, threads)
-            before, now = self.given.weights, self.net.parameters
-            slopes.append({name: before[name] - now[name] for name in now})
-        write_steps(path, logits, slopes, losses)
+            before, now = self.inputs.weights, self.net.parameters
+            gradients.append({name: before[name] - now[name] for name in now})
+        write_steps(path, logits, gradients, losses)
 
     def train(self, times: int, threads: int) -> float:
-        """Seconds for so many times through the pictures."""
-        self._from_the_start()
+        """Seconds for this many epochs."""
+        self._reset()
         began = time.perf_counter()
-        self._train(self.given.pictures, self.given.labels, times, SLOW, threads)
+        self._train(self.inputs.pictures, self.inputs.labels, times, SLOW, threads)
         return time.perf_counter() - began
 
-    def whole(self, threads: int) -> None:
-        self.net.logits(self.given.pictures[:ANSWERED])
+    def infer_batch(self, threads: int) -> None:
+        self.net.logits(self.inputs.pictures[:BATCH_IMAGES])
 
-    def one(self, picture: Array, threads: int) -> None:
+    def infer_one(self, picture: Array, threads: int) -> None:
         self.compiled.logits(picture[0])
 
-    def answer(self, times: int, threads: int) -> float:
+    def infer(self, times: int, threads: int) -> float:
         with using(threads):
-            return super().answer(times, threads)
+            return super().infer(times, threads)
 
     def single(self, times: int, threads: int) -> float:
         with using(threads):
             self.compiled = self.net.compile()
             return super().single(times, threads)
 
-    def _from_the_start(self) -> None:
-        for name, array in self.given.weights.items():
+    def _reset(self) -> None:
+        for name, array in self.inputs.weights.items():
             self.net.parameters[name] = array
         self.compiled = self.net.compile()
 
@@ -102,11 +102,11 @@ class Ours(Answering):
         return piecewise.train(self.net, pictures, labels, recipe, threads=threads).losses
 
 
-def doors() -> dict[str, Any]:
-    worker = Ours()
-    names = ("prepare", "check", "train", "answer", "single")
+def commands() -> dict[str, Any]:
+    worker = PiecewiseWorker()
+    names = ("prepare", "check", "train", "infer", "single")
     return {name: getattr(worker, name) for name in names} | {"peak": peak}
 
 
 if __name__ == "__main__":
-    serve(doors())
+    serve(commands())
