@@ -219,7 +219,7 @@ BAD = [
     (["train", "{broken}", "-o", "{here}/a"], "broken.npz: not a whole .npz file"),
     (["train", "{data}", "-o", "{here}/no/a"], "there is no folder"),
     (["train", "{data}", "-o", "{here}"], "a folder, wanted the name of a file"),
-    (["train", "{data}", "-o", "/dev/null"], "/dev/null: there is something that is no model file"),
+    (["train", "{data}", "-o", "/dev/null"], "/dev/null: the file exists and is not a model file"),
     (["train", "{data}", "-o", "{here}/a", "--layers", "conv 8 99, full"], "is larger than its"),
     (["show", "{empty}"], "not a complete safetensors file"),
 ]
@@ -307,7 +307,7 @@ def test_ctrl_c_in_the_first_epoch_saves_nothing_and_leaves_an_older_net(
     with interrupted(arguments, "piecewise.training.step", "Native.take", 2) as run:
         _, rest = run.communicate(timeout=HANG)
     assert run.returncode == 130
-    assert "stopped before the first epoch was through; nothing is saved" in rest
+    assert "stopped in the first epoch; nothing is saved" in rest
     assert path.read_bytes() == net.read_bytes()
     assert [file.name for file in tmp_path.iterdir()] == ["net.safetensors"]
 
@@ -317,7 +317,7 @@ def test_a_net_never_replaces_what_is_no_net(data: Path, tmp_path: Path, capsys:
     copy.write_bytes(data.read_bytes())
     assert status(["train", str(copy), "-o", str(copy)]) == 1
     assert status(["demo", "-o", str(copy)]) == 1
-    assert "there is something that is no model file" in capsys.readouterr().err
+    assert "the file exists and is not a model file" in capsys.readouterr().err
     assert copy.read_bytes() == data.read_bytes()
 
 

@@ -63,7 +63,7 @@ def test_the_answer_and_its_votes_are_told(run: Run, place: Path) -> None:
     walk = net.walk(layer_inputs(net, net.read_inputs(place / "drawing.png"))[0])
     label = net.classes[int(walk.logits.argmax())]
     assert out.startswith(f"drawing.png: {label}   (")
-    assert "what the maps of pool1 say for" in out
+    assert " by the maps of pool1:" in out
     assert out.rstrip().endswith("their sum: the logit")
     assert f"{walk.logits.max():.9g}" in out
     assert "piecewise why net.safetensors drawing.png full2," in err
@@ -116,7 +116,7 @@ def test_a_report_is_written_whole(run: Run, place: Path) -> None:
     assert (code, (place / "report.html").read_text() != html) == (0, True)  # without the features
     code, _, err = run("explain", "drawing.png", "-o", "nowhere/report.html")
     assert code == 1
-    assert "nowhere/report.html: wanted the name of a file in a folder that is there" in err
+    assert "nowhere/report.html: wanted the name of a file in an existing folder" in err
 
 
 def test_influential_examples_of_an_answer(run: Run) -> None:
@@ -158,14 +158,22 @@ def test_a_text_stands_in_the_place_of_a_file(place: Path, capsys: Printed) -> N
         (["explain", "drawing.png", "-o", "x.pdf"], 2, "'x.pdf', wanted a name ending in .html"),
         (["explain", "drawing.png", "-o", "x.xlsx"], 2, "'x.xlsx', wanted a name ending in .html"),
         (["explain", "drawing.png", "--data", "data.npz"], 2, "--data goes with --output"),
-        (["explain", "drawing.png", "-o", "other.html"], 1, "other.html: there is something else"),
+        (
+            ["explain", "drawing.png", "-o", "other.html"],
+            1,
+            "other.html: the file exists and piecewise",
+        ),
         (["explain", "drawing.png", "--label", "Z"], 1, "--label: 'Z' is no class; known are O, X"),
         (["explain", "nothing.png"], 1, "nothing.png"),
         (["why"], 2, "why wants one INPUT, or --text"),
         (["why", "drawing.png", "conv1,0", "--text", "x"], 2, "why wants one INPUT, or --text"),
         (["why", "conv1,0", "--text", "x"], 1, "--text: got a text, wanted a file"),
         (["why", "drawing.png", "conv1,0", "-o", "x.html"], 2, "a name ending in .xlsx"),
-        (["why", "drawing.png", "-o", "other.xlsx"], 1, "other.xlsx: there is something else"),
+        (
+            ["why", "drawing.png", "-o", "other.xlsx"],
+            1,
+            "other.xlsx: the file exists and piecewise",
+        ),
         (["why", "drawing.png", "conv1,a"], 1, "wanted a name and whole numbers"),
         (["why", "drawing.png", "conv1,0,99,0"], 1, "row: got 99, wanted a whole number from 0"),
         (["why", "drawing.png", "conv1,0,1,1,1"], 1, "PLACE: got 4 numbers, wanted map, row"),

@@ -49,8 +49,8 @@ def test_the_help_is_grouped_and_leaves_half_of_the_line_for_the_text(
 def test_every_option_with_a_limit_names_its_range_and_its_default(name: str) -> None:
     for one in options_of(name):
         assert one.help
-        if isinstance(one.type, options.LimitType) and one.name != "augmentation":
-            assert f"({one.type.limit.description})" in one.help
+        if isinstance(one.type, options.ConstraintType) and one.name != "augmentation":
+            assert f"({one.type.constraint.description})" in one.help
             assert "Default: " in one.help or one.required
 
 

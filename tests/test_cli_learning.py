@@ -80,11 +80,11 @@ def test_a_stopped_run_goes_on_to_the_same_net(tmp_path: Path, capsys: Printed) 
         assert process.wait(HANG) == 130
     assert status(kept) == 0
     told = capsys.readouterr().err
-    assert "going on from step" in told
+    assert "resuming from step" in told
     assert status(straight) == 0
     digests = {Network.load(tmp_path / name).parameters_sha256 for name in ("one", "other")}
     assert len(digests) == 1
-    assert "going on" not in capsys.readouterr().err
+    assert "resuming" not in capsys.readouterr().err
     assert status([*kept, "--seed", "1"]) == 1
     assert "its run has recipe seed 0, got 1" in capsys.readouterr().err
 
@@ -102,7 +102,7 @@ def test_a_net_may_say_that_it_does_not_know(tmp_path: Path, capsys: Printed) ->
         assert status(["predict", net, *files, "--coverage", coverage]) == 0
         assert capsys.readouterr().out.count("don't know") == labels.count(None)
     assert status(["show", net]) == 0
-    assert "held-out answers" in capsys.readouterr().out
+    assert "validation answers" in capsys.readouterr().out
 
 
 def test_coverage_wants_a_net_that_was_measured(tmp_path: Path, capsys: Printed) -> None:
@@ -121,7 +121,7 @@ def test_tensorboard_wants_a_run(tmp_path: Path, capsys: Printed) -> None:
 
 def test_the_doctor_finds_the_numbers_of_every_machine(capsys: Printed) -> None:
     assert status(["doctor"]) == 0
-    assert "with the same bits as on every machine" in capsys.readouterr().out
+    assert "the same bits as every other machine" in capsys.readouterr().out
     assert status(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["works"]
@@ -137,7 +137,7 @@ def test_the_doctor_tells_what_is_wrong(capsys: Printed, monkeypatch: pytest.Mon
     def refuse() -> None:
         raise LimitError("no such vectors")
 
-    monkeypatch.setattr(doctor, "_taught", refuse)
+    monkeypatch.setattr(doctor, "_train_small_net", refuse)
     assert status(["doctor", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert not told["works"]
@@ -208,7 +208,7 @@ def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:
     data, net = saved(tmp_path / "xo.npz", 60), str(tmp_path / "net")
     none = ["--folds", "0", "--validation-fraction", "0"]
     assert status(["train", data, "-o", net, *LITTLE, *none]) == 0
-    assert "no examples were left for validation, so there is no score" in capsys.readouterr().err
+    assert "there is no validation split, so there is no score" in capsys.readouterr().err
 
 
 def test_the_table_of_scores_is_no_wider_than_there_is_room() -> None:

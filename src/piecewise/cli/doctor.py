@@ -18,11 +18,11 @@ from ..training.checkpoint import environment
 from ..training.recipe import Recipe
 from ..training.train import train
 from .options import json_option
-from .output import data, print_json, printable
+from .output import print_json, printable, results
 
 EXTRAS = ("sklearn", "tensorboard")
 PINNED = "00f1e963ab2dea891b4465c85122511209617a2ee4624b3cafe7370e1f4db081"
-"""Of the parameters that the network of `_taught` has on every machine."""
+"""The digest of the parameters that the net of `_train_small_net` has on every machine."""
 
 
 @click.command(name="doctor")
@@ -34,52 +34,55 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Trains a small net, whose parameters must be the same bits as on every machine. The exit status
     is 1 if they differ, or if the training fails.
     """
-    found = _found()
+    report = _report()
     if as_json:
-        print_json(found)
+        print_json(report)
     else:
-        for line in _lines(found):
-            data().print(printable(line), soft_wrap=True)
-    if not found["works"]:
+        for line in _lines(report):
+            results().print(printable(line), soft_wrap=True)
+    if not report["works"]:
         ctx.exit(1)
 
 
-def _found() -> dict[str, Any]:
-    found: dict[str, Any] = {"schema": 1, **environment()}
+def _report() -> dict[str, Any]:
+    report: dict[str, Any] = {"schema": 1, **environment()}
     place = code_cache.cache_path()
-    found["machine"] = platform.machine()
-    found["cache"] = str(place) if place else "off"
-    found["extras"] = {name: find_spec(name) is not None for name in EXTRAS}
+    report["machine"] = platform.machine()
+    report["cache"] = str(place) if place else "off"
+    report["extras"] = {name: find_spec(name) is not None for name in EXTRAS}
     try:
-        digest, speed = _taught()
+        digest, speed = _train_small_net()
     except PiecewiseError as error:
-        return {**found, "works": False, "error": str(error)}
-    found["speed"] = round(speed)
-    found["works"] = digest == PINNED
+        return {**report, "works": False, "error": str(error)}
+    report["speed"] = round(speed)
+    report["works"] = digest == PINNED
     if digest != PINNED:
-        found["error"] = f"got the parameters {digest}, wanted {PINNED}; please report this"
-    return found
+        report["error"] = f"got the parameters {digest}, wanted {PINNED}; please report this"
+    return report
 
 
-def _taught() -> tuple[str, float]:
-    """The digest of a small net's parameters, and the training speed in 28x28 images a second."""
-    lessons = make_xo(512, 28, seed=0)
+def _train_small_net() -> tuple[str, float]:
+    """The digest of a small net's parameters, and the training speed in 28x28 images per second."""
+    examples = make_xo(512, 28, seed=0)
     layers = "conv 8 5, norm, relu, pool 2, conv 16 5, relu, pool 2, dropout 0.3, full 16, full"
-    net = Network(layers, (1, 28, 28), CLASSES, 0, lessons.preprocessor)
-    train(net, lessons.inputs, lessons.labels, Recipe(epochs=1, batch_size=64))
+    net = Network(layers, (1, 28, 28), CLASSES, 0, examples.preprocessor)
+    train(net, examples.inputs, examples.labels, Recipe(epochs=1, batch_size=64))
     digest, began = net.parameters_sha256, time.perf_counter()
-    train(net, lessons.inputs, lessons.labels, Recipe(epochs=8, batch_size=64))
-    return digest, 8 * len(lessons) / (time.perf_counter() - began)
+    train(net, examples.inputs, examples.labels, Recipe(epochs=8, batch_size=64))
+    return digest, 8 * len(examples) / (time.perf_counter() - began)
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
+def _lines(report: dict[str, Any]) -> Iterator[str]:
     extras = ", ".join(
-        f"{name} {'yes' if there else 'no'}" for name, there in found["extras"].items()
+        f"{name} {'yes' if is_installed else 'no'}"
+        for name, is_installed in report["extras"].items()
     )
-    told = {name: str(value) for name, value in found.items() if name != "schema"}
-    told["extras"] = extras
-    if "speed" in found:
-        told["speed"] = f"{found['speed']:,} training images of 28x28 a second"
-    told["works"] = "yes, with the same bits as on every machine" if found["works"] else "no"
-    for name, words in told.items():
+    values = {name: str(value) for name, value in report.items() if name != "schema"}
+    values["extras"] = extras
+    if "speed" in report:
+        values["speed"] = f"{report['speed']:,} training images of 28x28 per second"
+    values["works"] = (
+        "yes, it computes the same bits as every other machine" if report["works"] else "no"
+    )
+    for name, words in values.items():
         yield f"{name:<14}{words}"

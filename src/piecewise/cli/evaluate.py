@@ -18,7 +18,16 @@ from ..inputs import check_labels
 from ..network import Network
 from ..training.metrics import scores_from_logits
 from .options import OUTPUT, json_option
-from .output import Meter, check_free, data, print_json, say, tell_skipped, words, write_page
+from .output import (
+    Meter,
+    check_replaceable,
+    messages,
+    print_json,
+    print_message,
+    print_skipped,
+    results,
+    write_page,
+)
 from .score_text import score_lines
 
 _BEGINNING = b'{"input": '  # of a file with predictions
@@ -65,11 +74,11 @@ def command(**values: Any) -> None:
     if report is not None:
         from ..page.assemble import is_ours  # noqa: PLC0415 - most scores want no page
 
-        check_free(report, is_ours)
+        check_replaceable(report, is_ours)
     net = Network.load(options.net_file)
     if predictions is not None:
         _check_predictions(Path(predictions))
-    console = words()
+    console = messages()
     with Meter(console) as meter:
         dataset = read_data(
             options.source, net.preprocessor, classes=net.classes, on_progress=meter
@@ -79,7 +88,7 @@ def command(**values: Any) -> None:
     labels = check_labels(net, dataset.labels[chosen])
     logits = net.logits(dataset.inputs[chosen])
     scores = scores_from_logits(net.classes, logits, labels)
-    tell_skipped(dataset.skipped, console)
+    print_skipped(dataset.skipped, console)
     if predictions is not None:
         _write_predictions(Path(predictions), net, dataset, chosen, logits)
     if report is not None:
@@ -89,10 +98,10 @@ def command(**values: Any) -> None:
     if options.as_json:
         print_json({"schema": 1, **scores.to_json(), "split": split, "skipped": dataset.skipped})
         return
-    say(console, f"on {'the test split' if split == 'test' else 'all examples'}:")
-    page = data()
-    for line in score_lines(scores, page.width):
-        page.print(line, markup=False)
+    print_message(console, f"on {'the test split' if split == 'test' else 'all examples'}:")
+    output = results()
+    for line in score_lines(scores, output.width):
+        output.print(line, markup=False)
 
 
 def _check_predictions(path: Path) -> None:

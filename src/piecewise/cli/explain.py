@@ -25,7 +25,7 @@ from .one_input import (
     read_explanation,
 )
 from .options import DATA, OUTPUT, json_option, option, text_option
-from .output import Meter, data, print_json, say, words, write_page
+from .output import Meter, messages, print_json, print_message, results, write_page
 
 MAPS_SHOWN, CLASSES_SHOWN = 6, 6
 
@@ -79,11 +79,11 @@ def command(**values: Any) -> None:
     if options.as_json:
         print_json(explanation.to_json())
     elif options.output is None:
-        data().print(printable_lines(_lines(explanation)), soft_wrap=True)
+        results().print(printable_lines(_lines(explanation)), soft_wrap=True)
         print_warning(explanation)
-        place = f"{list(explanation.walk)[-1]},{explanation.label}"
-        why = shlex.join(["piecewise", "why", *options.command_line, place])
-        say(words(), f"how the logit is computed: {why}; every number: -o report.html")
+        position = f"{list(explanation.walk)[-1]},{explanation.label}"
+        why = shlex.join(["piecewise", "why", *options.command_line, position])
+        print_message(messages(), f"how the logit is computed: {why}; all numbers: -o report.html")
     if options.output is not None:
         _write(explanation, options, options.output)
         print_warning(explanation)
@@ -111,7 +111,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield f"{short}: {net.classes[explanation.answer]}   ({probabilities})"
     yield ""
     label, carried = net.classes[explanation.label], explanation.carried_back
-    yield f"what the maps of {explanation.voting_layer} say for {label}, map by map:"
+    yield f"votes for {label} by the maps of {explanation.voting_layer}:"
     yield from _map_lines(carried.by_map(), carried.bias, carried.logit)
     if abs(net.calibration.temperature - 1) > 1e-9:
         yield f"(probabilities: softmax of the logits / {net.calibration.temperature:.6g})"
@@ -153,6 +153,6 @@ def _patches(explanation: Explanation, source: str | None) -> list[dict[str, Any
     from ..page.top_patches import top_patches_data  # noqa: PLC0415
 
     net = explanation.net
-    with Meter(words()) as meter:
+    with Meter(messages()) as meter:
         dataset = read_data(source, net.preprocessor, classes=net.classes, on_progress=meter)
     return top_patches_data(net, explanation.feature_patches(dataset), dataset, Path(source))

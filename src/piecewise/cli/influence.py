@@ -15,16 +15,16 @@ from ..data.dataset import Dataset, read_data
 from ..insight.data_quality.influence import Influence, influential_examples
 from ..insight.retraining.cost import Cost, cost
 from ..network import Network
-from .interrupts import Stopping
+from .interrupts import DeferredInterrupt
 from .one_input import InputOptions, class_number, read_explanation
 from .options import DATA, groups_option, json_option, text_option
-from .output import Meter, data, print_json, printable, say, words
+from .output import Meter, messages, print_json, print_message, printable, results
 
 SCHEMA = 1
 """Of what --json prints."""
 SHOWN = 10
-FAR, SURE = 0.5, 0.95
-"""Differences of probability that count as another answer; probabilities that count as sure."""
+LARGE_DIFFERENCE, CONFIDENT = 0.5, 0.95
+"""A difference of probabilities that counts as another answer, and a confident probability."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +86,21 @@ def command(**values: Any) -> None:
     """
     options = InfluenceOptions(**values)
     options.check("influence")
-    net, console = Network.load(options.net_file), words()
+    net, console = Network.load(options.net_file), messages()
     expected = class_number(net, "--expected", options.expected)
     assert expected is not None, "it is required"
     example = read_explanation(net, options).example
-    result = _measured(net, example, expected, options, console)
+    result = _measure(net, example, expected, options, console)
     if options.as_json:
         print_json(result.to_json())
         return
-    page = data()
+    output = results()
     for line in _lines(result):
-        page.print(printable(line), soft_wrap=True)
-    _say_doubts(result, console)
+        output.print(printable(line), soft_wrap=True)
+    _print_doubts(result, console)
 
 
-def _measured(
+def _measure(
     net: Network,
     example: npt.NDArray[Any],
     expected: int,
@@ -108,7 +108,7 @@ def _measured(
     console: Console,
 ) -> _Result:
     """Retrain nets without each example, or group, of the training split in turn."""
-    with Stopping() as stopping, Meter(console, stopping.look) as meter:
+    with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
         dataset = read_data(
             options.source,
             net.preprocessor,
@@ -119,9 +119,11 @@ def _measured(
         chosen = np.flatnonzero(dataset.splits == "train")
         grouped = None if dataset.groups is None else dataset.groups[chosen]
         left_out = len(chosen) if grouped is None else len(np.unique(grouped))
-        price = cost(net, len(chosen), left_out)
-        instead = "" if price.layers == net.notation else f" with smaller layers: {price.layers}"
-        say(console, f"{price.nets:,} nets of {price.recipe.epochs} epochs are trained{instead}")
+        budget = cost(net, len(chosen), left_out)
+        instead = "" if budget.layers == net.notation else f" with smaller layers: {budget.layers}"
+        print_message(
+            console, f"{budget.nets:,} nets of {budget.recipe.epochs} epochs are trained{instead}"
+        )
         examples = influential_examples(
             net,
             *dataset.subset("train"),
@@ -132,15 +134,15 @@ def _measured(
             on_progress=meter,
         )
     own = float(net.probabilities(example[None])[0, expected])
-    return _Result(net, dataset, chosen, price, expected, own, examples)
+    return _Result(net, dataset, chosen, budget, expected, own, examples)
 
 
 def _lines(result: _Result) -> Iterator[str]:
     """The probability of the expected class, and how it changes without the first examples."""
-    again = result.examples[0].probability or 0.0
+    retrained = result.examples[0].probability or 0.0
     yield (
         f"{result.net.classes[result.expected]}: {_percent(result.own)} by the net, "
-        f"{_percent(again)} by nets retrained on all examples. Without one:"
+        f"{_percent(retrained)} by nets retrained on all examples. Without one:"
     )
     for one in result.examples[:SHOWN]:
         labels = result.dataset.labels[result.trained_on[list(one.indices)]]
@@ -161,14 +163,20 @@ def _line(net: Network, labels: npt.NDArray[np.int64], one: Influence) -> str:
     )
 
 
-def _say_doubts(result: _Result, console: Console) -> None:
-    """Say when the retrained nets tell little about the net itself."""
-    again = result.examples[0].probability or 0.0
-    if abs(result.own - again) > FAR:
-        say(console, "retrained nets answer differently from this net, so this says little of it")
-    elif again > SURE:
+def _print_doubts(result: _Result, console: Console) -> None:
+    """Print a message if the result may not apply to the net itself."""
+    retrained = result.examples[0].probability or 0.0
+    if abs(result.own - retrained) > LARGE_DIFFERENCE:
+        print_message(
+            console,
+            "the retrained nets answer differently from this net, so influences may differ for it",
+        )
+    elif retrained > CONFIDENT:
         expected = result.net.classes[result.expected]
-        say(console, f"retrained nets already answer {expected}, so no example caused the answer")
+        print_message(
+            console,
+            f"the retrained nets already answer {expected}, so no example caused the answer",
+        )
 
 
 def _percent(fraction: float) -> str:

@@ -13,7 +13,7 @@ from ..data.inspection.report import DataReport, inspect_data
 from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
 from .options import TRAINING, groups_option, image_size_option, json_option
-from .output import Meter, data, print_json, words
+from .output import Meter, messages, print_json, results
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -51,7 +51,7 @@ def command(**values: Any) -> None:
     across splits or classes), classes with too few examples, and groups that file names suggest.
     The exit status is 0 whatever the report says, if DATA can be read at all.
     """
-    options, console = InspectOptions(**values), words()
+    options, console = InspectOptions(**values), messages()
     with Meter(console) as meter:
         dataset = read_data(
             options.source,
@@ -60,28 +60,28 @@ def command(**values: Any) -> None:
             on_progress=meter,
             every_class=True,
         )
-    found = inspect_data(dataset)
+    report = inspect_data(dataset)
     shuffled: ShuffleTestResult | None = None
-    unshuffled: DataError | None = None  # raised at the end, after the report
+    error_after_report: DataError | None = None  # raised at the end, after the report
     if options.run_shuffle_test:
         try:
             with Meter(console) as meter:
                 shuffled = shuffle_test(dataset, on_progress=meter)
         except DataError as error:
-            unshuffled = error
-    _print(found, shuffled, as_json=options.as_json)
-    if unshuffled:
-        raise unshuffled
+            error_after_report = error
+    _print(report, shuffled, as_json=options.as_json)
+    if error_after_report:
+        raise error_after_report
 
 
-def _print(found: DataReport, shuffled: ShuffleTestResult | None, *, as_json: bool) -> None:
+def _print(report: DataReport, shuffled: ShuffleTestResult | None, *, as_json: bool) -> None:
     if as_json:
-        told: dict[str, Any] = {"schema": SCHEMA, **found.to_json()}
-        print_json({**told, **({"shuffle_test": shuffled.to_json()} if shuffled else {})})
+        plain: dict[str, Any] = {"schema": SCHEMA, **report.to_json()}
+        print_json({**plain, **({"shuffle_test": shuffled.to_json()} if shuffled else {})})
         return
-    page = data()
-    lines = list(report_lines(found, page.width))
+    output = results()
+    lines = list(report_lines(report, output.width))
     if shuffled:
-        lines += ["", *shuffled_lines(shuffled, page.width)]
+        lines += ["", *shuffled_lines(shuffled, output.width)]
     for line in lines:
-        page.print(line, markup=False, soft_wrap=True)
+        output.print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Signals: stop a training between two steps, and never while a net is saved."""
+"""Signal handling: stop training between two steps, and never while a net is saved."""
 
 from __future__ import annotations
 
@@ -8,49 +8,50 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 
-class Stopping:
-    """While this is entered, the first Ctrl-C, polite kill (SIGTERM) or closed terminal (SIGHUP) is
-    kept until `look` is called at a place where nothing is half done; a second one does not
-    wait."""
+class DeferredInterrupt:
+    """A context manager that defers SIGINT (Ctrl-C), SIGTERM and SIGHUP until `check` is called.
+
+    `check` is called between two steps. A second signal raises KeyboardInterrupt at once.
+    """
 
     SIGNALS = tuple(
         getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
     )
 
     def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[signal.Signals, Any] = {}
+        self.is_requested = False
+        self._previous_handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         for number in self.SIGNALS:
-            self._before[number] = signal.signal(number, self._hear)
+            self._previous_handlers[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
 
-    def _hear(self, *_: object) -> None:
-        if self.asked:
+    def _on_signal(self, *_: object) -> None:
+        if self.is_requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.is_requested = True
 
-    def look(self) -> None:
-        """Raise KeyboardInterrupt if it was asked for."""
-        if self.asked:
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal has arrived."""
+        if self.is_requested:
             raise KeyboardInterrupt
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hear no Ctrl-C for a short while that must not be cut."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def ignore_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C while a file is saved."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
-def stop_listening() -> None:
-    """Hear no further Ctrl-C: what comes now is short, and ends the program."""
+def ignore_further_interrupts() -> None:
+    """Ignore Ctrl-C until the program ends; only short work follows."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,19 +11,19 @@ import rich_click as click
 from ..core.constraints import SEED, Integer
 from ..data.dataset import Dataset, read_data
 from ..insight.data_quality.label_issues import LabelIssue, find_label_issues
-from .interrupts import Stopping
+from .interrupts import DeferredInterrupt
 from .options import (
     NETWORK,
     OUTPUT,
     TRAINING,
+    constrained_option,
     groups_option,
     image_size_option,
     json_option,
-    limited_option,
     option,
     threads_option,
 )
-from .output import Meter, data, print_json, printable, say, tell_skipped, words
+from .output import Meter, messages, print_json, print_message, print_skipped, printable, results
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -56,18 +56,18 @@ class LabelIssuesOptions:
     unset="small layers, chosen from the data",
     help="The layers of the nets, such as 'conv 8 5, relu, pool 2, full'.",
 )
-@limited_option(
+@constrained_option(
     "--seed",
-    limit=SEED,
+    constraint=SEED,
     metavar="N",
     panel=TRAINING,
     default=0,
     help="Seeds the folds and the training ({range}).",
 )
 @threads_option
-@limited_option(
+@constrained_option(
     "--limit",
-    limit=Integer(1, 1_000_000_000),
+    constraint=Integer(1, 1_000_000_000),
     metavar="N",
     panel=OUTPUT,
     unset=f"the issues only, at most {LIMIT}; with --json all of them",
@@ -82,12 +82,12 @@ def command(**values: Any) -> None:
     are confident of another label. Check these examples by eye: the nets may be wrong, and an
     unusual example with a correct label is listed, too.
     """
-    options, console = LabelIssuesOptions(**values), words()
-    with Stopping() as stopping, Meter(console, stopping.look) as meter:
+    options, console = LabelIssuesOptions(**values), messages()
+    with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
         dataset = read_data(
             options.source, size=options.image_size, groups=options.groups, on_progress=meter
         )
-        found = find_label_issues(
+        issues = find_label_issues(
             dataset,
             options.limit,
             layers=options.layers,
@@ -95,21 +95,23 @@ def command(**values: Any) -> None:
             on_progress=meter,
             threads=options.threads,
         )
-    tell_skipped(dataset.skipped, console)
-    looked_at = int((dataset.splits != "test").sum())
+    print_skipped(dataset.skipped, console)
+    n_judged = int((dataset.splits != "test").sum())
     if options.as_json:
-        listed = [one.to_json() for one in found]
+        listed = [one.to_json() for one in issues]
         print_json(
-            {"schema": SCHEMA, "n": looked_at, "label_issues": listed, "skipped": dataset.skipped}
+            {"schema": SCHEMA, "n": n_judged, "label_issues": listed, "skipped": dataset.skipped}
         )
         return
-    page = data()
-    for line in _lines(dataset, found, found if options.limit else found[:LIMIT]):
-        page.print(line, markup=False, soft_wrap=True)
-    say(console, f"{len(found):,} label issues in {looked_at:,} examples outside the test split")
+    output = results()
+    for line in _lines(dataset, issues, issues if options.limit else issues[:LIMIT]):
+        output.print(line, markup=False, soft_wrap=True)
+    print_message(
+        console, f"{len(issues):,} label issues in {n_judged:,} examples outside the test split"
+    )
 
 
-def _lines(dataset: Dataset, found: list[LabelIssue], shown: list[LabelIssue]) -> Iterator[str]:
+def _lines(dataset: Dataset, issues: list[LabelIssue], shown: list[LabelIssue]) -> Iterator[str]:
     """A line for each: how likely the label is wrong, the given and the likely label, the name."""
     if not shown:
         yield "no label issues"
@@ -118,8 +120,8 @@ def _lines(dataset: Dataset, found: list[LabelIssue], shown: list[LabelIssue]) -
     wide = max(len("given"), *(len(name) for name in names))
     yield f"  doubt  {'given':<{wide}}  {'likely':<{wide}}  example"
     for one in shown:
-        given, likely = printable(one.label), printable(one.predicted)
+        label, predicted = printable(one.label), printable(one.predicted)
         wrong = f"{100 * one.error_probability:5.1f} %"
-        yield f"{wrong}  {given:<{wide}}  {likely:<{wide}}  {printable(one.name)}"
-    if len(shown) < len(found):
-        yield f"and {len(found) - len(shown):,} more; --limit N shows them"
+        yield f"{wrong}  {label:<{wide}}  {predicted:<{wide}}  {printable(one.name)}"
+    if len(shown) < len(issues):
+        yield f"and {len(issues) - len(shown):,} more; --limit N shows them"

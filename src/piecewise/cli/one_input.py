@@ -1,4 +1,4 @@
-"""One net and one input, as `explain`, `why` and `influence` take them."""
+"""The net and the input of the commands `explain`, `why` and `influence`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import rich_click as click
 from ..core.errors import DataError, did_you_mean, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
-from .output import check_free, printable, say, words
+from .output import check_replaceable, messages, print_message, printable
 
 NAME_SHOWN = 200
-"""Characters of a text that stands for its own name."""
+"""Characters of a text that is shown as the name of the input."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class InputOptions:
 
     @property
     def name(self) -> str:
-        """What the input is called: its file, or the text itself."""
+        """The name of the input: its file, or the text itself."""
         return self.text if self.text is not None else self.file or ""
 
     @property
     def command_line(self) -> list[str]:
-        """The net and the input as a person types them; TEXT for a long text."""
+        """The net and the input as arguments; TEXT for a long text."""
         text = self.text if len(self.text or "") <= NAME_SHOWN else "TEXT"
         words = ["--text", text] if text is not None else [self.file or ""]
         return [self.net_file, *words]
@@ -66,22 +66,22 @@ def class_number(net: Network, option: str, name: str | None) -> int | None:
 
 
 def check_output(output: str | None, ending: str, is_ours: Callable[[Path], bool]) -> None:
-    """Refuse, before the work, a name with another ending (UsageError), and to overwrite a file
-    that piecewise did not write (DataError)."""
+    """Refuse a name with another ending (UsageError), and to overwrite a file that piecewise did
+    not write (DataError)."""
     if output is None:
         return
     if not output.lower().endswith(ending):
         got = f"got {shown(output)}, wanted a name ending in {ending}"
         raise click.UsageError(f"--output: {got}")
-    check_free(output, is_ours)
+    check_replaceable(output, is_ours)
 
 
 def print_warning(explanation: Explanation) -> None:
-    """Print what makes the answer doubtful, if anything does."""
+    """Print a warning if the answer is doubtful."""
     if explanation.warning:
-        say(words(), f"a doubtful answer: {explanation.warning}")
+        print_message(messages(), f"a doubtful answer: {explanation.warning}")
 
 
 def printable_lines(lines: Iterable[str]) -> str:
-    """Lines as one text that a terminal may see."""
+    """Lines as one text without control characters."""
     return "\n".join(map(printable, lines))

@@ -1,6 +1,6 @@
-"""Options that several commands share, and options made from the fields of a recipe.
+"""Options shared by several commands, and options made from the fields of a recipe.
 
-The help is grouped into panels. Each option names its range and its default where it has one.
+The help is grouped into panels. Each option states its range and its default, if it has them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import rich_click as click
 
-from ..core.constraints import THREADS, Constraint, Size2D
+from ..core.constraints import THREADS, Boolean, Choice, Constraint, Integer, Real, Size2D
 from ..core.errors import LimitError
 from ..training.recipe import knobs
 
@@ -22,24 +22,24 @@ FROM_DATA = "chosen from the data"
 Decorator = Callable[[Any], Any]
 
 
-class LimitType(click.ParamType[Any]):
-    """A value of the command line, read and checked by a limit."""
+class ConstraintType(click.ParamType[Any]):
+    """Reads and checks a value of the command line by a constraint."""
 
-    def __init__(self, limit: Constraint) -> None:
-        self.limit = limit
+    def __init__(self, constraint: Constraint) -> None:
+        self.constraint = constraint
         self.name = "value"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
-            return self.limit.read(value)
+            return self.constraint.read(value)
         except LimitError as error:
             self.fail(str(error), param, ctx)
 
 
 def option(*names: str, help: str, unset: str = "", **more: Any) -> Decorator:
-    """An option. ``unset``: in the help, its default, or what happens if it is left out."""
+    """An option whose help ends with its default; ``unset``: the default in words."""
     if "default" in more:
         unset = f"{more['default']}"
     help_ = f"{help} Default: {unset}." if unset else help
@@ -47,10 +47,13 @@ def option(*names: str, help: str, unset: str = "", **more: Any) -> Decorator:
     return decorator
 
 
-def limited_option(*names: str, limit: Constraint, help: str, **more: Any) -> Decorator:
-    """An option whose value a limit checks. ``{range}`` in ``help`` becomes the limit in words."""
+def constrained_option(*names: str, constraint: Constraint, help: str, **more: Any) -> Decorator:
+    """An option with a constraint; ``{range}`` in ``help`` becomes its description."""
     return option(
-        *names, type=LimitType(limit), help=help.replace("{range}", limit.description), **more
+        *names,
+        type=ConstraintType(constraint),
+        help=help.replace("{range}", constraint.description),
+        **more,
     )
 
 
@@ -60,17 +63,17 @@ json_option: Decorator = option(
 text_option: Decorator = option(
     "--text", panel=DATA, help="A text to use in place of INPUT, for a net that reads texts."
 )
-threads_option: Decorator = limited_option(
+threads_option: Decorator = constrained_option(
     "--threads",
-    limit=THREADS,
+    constraint=THREADS,
     metavar="N",
     panel=TRAINING,
     unset="all processors",
     help="Number of threads ({range}). The results are the same for any number.",
 )
-image_size_option: Decorator = limited_option(
+image_size_option: Decorator = constrained_option(
     "--image-size",
-    limit=Size2D(1, 1_024),
+    constraint=Size2D(1, 1_024),
     metavar="SIZE",
     panel=DATA,
     unset=FROM_DATA,
@@ -79,7 +82,7 @@ image_size_option: Decorator = limited_option(
 
 
 def groups_option(effect: str) -> Decorator:
-    """The option that names who made which example; ``effect``: what the command does with it."""
+    """The option --groups; ``effect``: a sentence on how the command uses the groups."""
     help_ = (
         "The field or column that names who made each example, or a pattern over file names, such "
         f"as '*_{{group}}_*'. {effect}"
@@ -90,31 +93,31 @@ def groups_option(effect: str) -> Decorator:
 _NAMES = {
     "learning_rate": ("--learning-rate", "--lr"),
     "augmentation": ("--augment",),
-    "validation_fraction": ("--validation-fraction",),
 }
-"""Names of options that are not those of the recipe's fields."""
-_METAVARS = {"Whole": "N", "Number": "X", "YesNo": "yes|no", "Choice": "NAME"}
+"""Options whose names are not those of the fields with dashes."""
+_METAVARS: dict[type, str] = {Integer: "N", Real: "X", Boolean: "yes|no", Choice: "NAME"}
 _DEFAULTS = {
     **dict.fromkeys(
         ("epochs", "batch_size", "learning_rate", "optimizer", "augmentation"), FROM_DATA
     ),
     "nesterov": "yes",
 }
-"""Defaults of `piecewise train` that are not those of the recipe's fields."""
+"""Defaults of `piecewise train` that differ from those of the fields."""
 _AUGMENTATIONS = "such as 'rotation 15, translation 0.1, flip', or none; see docs/recipe.md"
 
 
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each field of a recipe; its value is None if the option is left out."""
     for field in reversed(knobs()):
-        limit, meaning = field.metadata["constraint"], field.metadata["meaning"]
-        range_ = _AUGMENTATIONS if field.name == "augmentation" else limit.description
-        default = _DEFAULTS.get(field.name) or limit.write(field.default)
+        constraint, meaning = field.metadata["constraint"], field.metadata["meaning"]
+        is_augmentation = field.name == "augmentation"
+        range_ = _AUGMENTATIONS if is_augmentation else constraint.description
+        default = _DEFAULTS.get(field.name) or constraint.write(field.default)
         function = option(
             *_NAMES.get(field.name, (f"--{field.name.replace('_', '-')}",)),
             field.name,
-            type=LimitType(limit),
-            metavar=_METAVARS.get(type(limit).__name__, "TEXT"),
+            type=ConstraintType(constraint),
+            metavar=_METAVARS.get(type(constraint), "TEXT"),
             panel=DATA if field.name == "validation_fraction" else TRAINING,
             unset=default,
             help=f"{meaning[0].upper()}{meaning[1:]} ({range_}).",

@@ -1,4 +1,4 @@
-"""Where output goes: results to standard output, messages and progress to standard error."""
+"""Output streams: results on standard output, messages and progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ WIDTH = 80
 SKIPPED_SHOWN = 8
 
 
-def words() -> Console:
+def messages() -> Console:
     """The console for messages: standard error."""
     return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def say(console: Console, sentence: str) -> None:
-    """Print a message without control characters. A closed stream does not stop the work."""
+def print_message(console: Console, sentence: str) -> None:
+    """Print a message without control characters. Errors of the stream are ignored."""
     with suppress(OSError):
         console.print(printable(sentence))
 
 
-def tell_skipped(skipped: Sequence[str], console: Console) -> None:
-    """Print what was skipped; of a long list only the beginning."""
+def print_skipped(skipped: Sequence[str], console: Console) -> None:
+    """Print the messages about skipped files; only the first ones of many."""
     for sentence in skipped[:SKIPPED_SHOWN]:
-        say(console, f"skipped: {sentence}")
+        print_message(console, f"skipped: {sentence}")
     if len(skipped) > SKIPPED_SHOWN:
-        say(console, f"skipped {len(skipped) - SKIPPED_SHOWN:,} more; --json lists them all")
+        print_message(
+            console, f"skipped {len(skipped) - SKIPPED_SHOWN:,} more; --json lists them all"
+        )
 
 
-def data(plain: bool = False) -> Console:
+def results(plain: bool = False) -> Console:
     """The console for results: standard output, at most 80 columns wide."""
     if plain:
         return Console(color_system=None, highlight=False, markup=False, width=WIDTH, emoji=False)
@@ -59,7 +61,7 @@ def show(console: Console, block: RenderableType) -> None:
 
 def printable(text: str) -> str:
     """A text that is safe for a terminal: unprintable characters become question marks."""
-    return "".join(mark if mark.isprintable() else "?" for mark in text)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def print_json(value: Any) -> None:
@@ -67,59 +69,61 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def check_free(path: str, is_ours: Callable[[Path], bool]) -> None:
-    """Refuse, before the work, to overwrite a file of another kind; DataError."""
-    place = Path(path)
-    if place.is_dir() or not place.parent.is_dir():
-        raise DataError(f"{path}: wanted the name of a file in a folder that is there")
-    if place.exists() and not is_ours(place):
-        raise DataError(f"{path}: there is something else; take another name, or remove it")
+def check_replaceable(path: str, is_ours: Callable[[Path], bool]) -> None:
+    """Refuse to overwrite a file that piecewise did not write; DataError."""
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        raise DataError(f"{path}: wanted the name of a file in an existing folder")
+    if target.exists() and not is_ours(target):
+        raise DataError(
+            f"{path}: the file exists and piecewise did not write it; use another name or remove it"
+        )
 
 
 def write_page(path: str, html: str) -> None:
-    """Write a page atomically and print its name; DataError if that fails."""
+    """Write a report atomically and print its name; DataError if that fails."""
     try:
         write_atomically(Path(path), html.encode())
     except OSError as error:
         raise DataError(f"{path}: not written: {error.strerror}") from None
-    say(words(), f"wrote {path}")
+    print_message(messages(), f"wrote {path}")
 
 
-def check_place(output: str) -> None:
-    """Check before the work that a net can be saved to this path; ModelFileError."""
-    place = Path(output)
+def check_net_path(output: str) -> None:
+    """Check that a net can be saved to this path; ModelFileError."""
+    path = Path(output)
     if not output:
-        raise ModelFileError("the output has no name, wanted that of a file")
-    if place.is_dir():
+        raise ModelFileError("--output: got an empty name, wanted the name of a file")
+    if path.is_dir():
         raise ModelFileError(f"'{output}': a folder, wanted the name of a file")
-    if not place.parent.is_dir():
-        raise ModelFileError(f"{place}: there is no folder {place.parent}")
-    if place.exists():
-        _refuse_other_files(place)
+    if not path.parent.is_dir():
+        raise ModelFileError(f"{path}: there is no folder {path.parent}")
+    if path.exists():
+        _refuse_other_files(path)
     try:
-        with tempfile.TemporaryFile(dir=place.parent):
+        with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ModelFileError(f"{place}: cannot be written: {error.strerror}") from None
+        raise ModelFileError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _refuse_other_files(place: Path) -> None:
-    """A net may overwrite a net, but no other file."""
+def _refuse_other_files(path: Path) -> None:
+    """A net may overwrite only another net."""
     from ..storage.model_file import read  # noqa: PLC0415 - most commands save nothing
 
     try:
-        read(place)
+        read(path)
     except ModelFileError:
         raise ModelFileError(
-            f"{place}: there is something that is no model file; take another name, or remove it"
+            f"{path}: the file exists and is not a model file; use another name or remove it"
         ) from None
 
 
 class Meter:
-    """Shows progress on a terminal, in a line that renews itself; elsewhere it shows nothing.
+    """A progress bar in one line of a terminal; it prints nothing if there is no terminal.
 
-    It is an ``on_progress``. ``then`` is called after each report and may raise. As a context
-    manager, it clears its line at the end.
+    It is an ``on_progress`` callback. ``then`` is called after each report and may raise. As a
+    context manager, it clears its line at the end.
     """
 
     def __init__(self, console: Console, then: Callable[[], None] | None = None) -> None:
@@ -153,14 +157,14 @@ class Meter:
         """The stage, a bar, the percentage, the time left, and the loss or the count."""
         done, total, loss = progress.done, progress.total, progress.loss
         fraction, width = done / max(1, total), self.console.width - 1
-        known = seconds > 0.5 and fraction > 0.02  # before that, time left would be a guess
-        left = f", {_span(seconds * (1 - fraction) / fraction)} left" if known else ""
+        is_known = seconds > 0.5 and fraction > 0.02  # before that, time left would be a guess
+        remaining = f", {_span(seconds * (1 - fraction) / fraction)} left" if is_known else ""
         note = f", {done:,} of {total:,}" if loss is None else f", loss {loss:.4f}"
-        words = f"{int(100 * fraction)} %{left}{note}"
-        space = max(0, min(24, width - len(progress.stage) - len(words) - 4))
+        numbers = f"{int(100 * fraction)} %{remaining}{note}"
+        space = max(0, min(24, width - len(progress.stage) - len(numbers) - 4))
         filled = round(space * fraction)
         bar = f"[{'#' * filled}{'-' * (space - filled)}] " if space > 3 else ""
-        return f"{progress.stage} {bar}{words}"[:width].ljust(width)
+        return f"{progress.stage} {bar}{numbers}"[:width].ljust(width)
 
     def _write(self, text: str) -> None:
         with suppress(OSError):

@@ -13,8 +13,8 @@ import rich_click as click
 from ..core.constraints import Real
 from ..core.errors import DataError
 from ..network import Network
-from .options import DATA, OUTPUT, json_option, limited_option
-from .output import data, print_json, printable, say, words
+from .options import DATA, OUTPUT, constrained_option, json_option
+from .output import messages, print_json, print_message, printable, results
 
 CLASSES_SHOWN = 5
 NAME_SHOWN = 200
@@ -42,9 +42,9 @@ class PredictOptions:
     panel=DATA,
     help="A text to use in place of FILE, for a net that reads texts. May be repeated.",
 )
-@limited_option(
+@constrained_option(
     "--coverage",
-    limit=Real(0, 1),
+    constraint=Real(0, 1),
     metavar="FRACTION",
     panel=OUTPUT,
     default=1.0,
@@ -70,7 +70,7 @@ def command(**values: Any) -> None:
         logits = net.logits(np.stack([entry.example for entry in inputs]))
         _print_predictions(net, inputs, logits, threshold, options.as_json)
     for sentence in errors[:-1]:
-        say(words(), sentence)
+        print_message(messages(), sentence)
     if errors:
         raise DataError(errors[-1])
 
@@ -113,7 +113,7 @@ def _print_predictions(
     if as_json:
         print_json([_prediction(net, *row, threshold) for row in rows])
         return
-    console = data()
+    console = results()
     for entry, input_logits, input_probabilities in rows:
         order = np.argsort(-input_logits, kind="stable")[:CLASSES_SHOWN]
         listed = ", ".join(
@@ -124,7 +124,7 @@ def _print_predictions(
         name = entry.name if len(entry.name) <= NAME_SHOWN else f"{entry.name[:NAME_SHOWN]}..."
         console.print(printable(f"{name}: {label}   ({listed})"), soft_wrap=True)
         if entry.warning:
-            say(words(), f"{name}: a doubtful answer: {entry.warning}")
+            print_message(messages(), f"{name}: a doubtful answer: {entry.warning}")
 
 
 def _prediction(

@@ -27,9 +27,17 @@ from ..insight.robustness.curves import (
 )
 from ..insight.robustness.literal_matching import worth
 from ..network import Network
-from .interrupts import Stopping, undisturbed
+from .interrupts import DeferredInterrupt, ignore_interrupts
 from .options import OUTPUT, TRAINING, json_option, threads_option
-from .output import Meter, check_place, data, print_json, say, tell_skipped, words
+from .output import (
+    Meter,
+    check_net_path,
+    messages,
+    print_json,
+    print_message,
+    print_skipped,
+    results,
+)
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -86,12 +94,12 @@ def command(**values: Any) -> None:
     if output is not None and not options.train_with:
         raise click.UsageError("-o NEWNET wants --train-with TRICK: there is no new net without it")
     if output is not None:
-        check_place(output)
+        check_net_path(output)
     net = Network.load(options.net_file)
     perturbations(net.preprocessor)  # refuses nets that read texts before the data are read
     asked = checked_kinds(net, options.train_with) if options.train_with else ()
-    console, taught, after = words(), None, None
-    with Stopping() as stopping, Meter(console, stopping.look) as meter:
+    console, taught, after = messages(), None, None
+    with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
         dataset = read_data(
             options.source, net.preprocessor, classes=net.classes, on_progress=meter
         )
@@ -102,20 +110,22 @@ def command(**values: Any) -> None:
                 net, dataset, asked, on_progress=meter, threads=threads
             )
             after = measured.curves(taught.net)
-    tell_skipped(dataset.skipped, console)
+    print_skipped(dataset.skipped, console)
     if taught and output is not None:
-        with undisturbed():
+        with ignore_interrupts():
             taught.net.save(output)
     if options.as_json:
         report = {"schema": SCHEMA, "split": measured.split, **before.to_json()}
         print_json({**report, **_taught(before, taught, after), "skipped": dataset.skipped})
         return
-    say(console, f"on {'the test split' if measured.split == 'test' else 'all examples'}:")
-    page = data()
+    print_message(
+        console, f"on {'the test split' if measured.split == 'test' else 'all examples'}:"
+    )
+    out = results()
     for line in _lines(before, taught, after):
-        page.print(line, markup=False)
+        out.print(line, markup=False)
     if output is not None:
-        say(console, f"saved {output}")
+        print_message(console, f"saved {output}")
 
 
 class _Measured:

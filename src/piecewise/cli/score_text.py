@@ -1,4 +1,4 @@
-"""Scores in words."""
+"""Scores as text: accuracy, confusion matrix, recall and precision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .output import WIDTH, printable
 SHOWN_OF_NAME = 12
 GROUPS_SHOWN = 12
 FEW = 30
-"""With fewer answers, a percentage would suggest more than is known."""
+"""With fewer examples than this, no percentage is printed."""
 _ENDS = "  recall   prec."
 
 
@@ -19,10 +19,10 @@ def headline(scores: Scores) -> Iterator[str]:
     """The accuracy, its confidence interval, and the accuracy of always answering one class."""
     right, (low, high) = int(scores.confusion.trace()), scores.interval
     answers = int(scores.confusion.sum())
-    times = f", each picture {scores.repeats} times" if scores.repeats > 1 else ""
-    share = "" if scores.n < FEW else f"{100 * scores.accuracy:.2f} % right: "
+    times = f", each example {scores.repeats} times" if scores.repeats > 1 else ""
+    percentage = "" if scores.n < FEW else f"{100 * scores.accuracy:.2f} % right: "
     yield (
-        f"{share}{right:,} of {answers:,}{'' if share else ' right'}{times} "
+        f"{percentage}{right:,} of {answers:,}{'' if percentage else ' right'}{times} "
         f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
     )
     most = printable(scores.classes[int(scores.confusion.sum(axis=1).argmax())][:SHOWN_OF_NAME])
@@ -50,7 +50,8 @@ def score_lines(scores: Scores, width: int = WIDTH) -> Iterator[str]:
         counts = "".join(
             f"{count or '.':>{width}}" for count, width in zip(row, widths, strict=False)
         )
-        yield f"{name:<{first}}{counts}{_share(recall, sum(row) > 0)}{_share(precision, met)}"
+        percentages = f"{_percentage(recall, sum(row) > 0)}{_percentage(precision, met)}"
+        yield f"{name:<{first}}{counts}{percentages}"
     yield ""
     yield f"recall and precision in %; macro-F1 {scores.macro_f1:.4f}"
 
@@ -71,5 +72,5 @@ def group_lines(groups: Mapping[str, float]) -> Iterator[str]:
     yield ""
 
 
-def _share(share: float, known: bool) -> str:
-    return f"{100 * share:8.1f}" if known else "       -"
+def _percentage(fraction: float, known: bool) -> str:
+    return f"{100 * fraction:8.1f}" if known else "       -"

@@ -10,7 +10,7 @@ from ..core.errors import LimitError
 from ..network import Network
 from ..training.recipe import Recipe
 from .options import json_option
-from .output import data, print_json, printable
+from .output import print_json, printable, results
 
 
 @click.command(name="show")
@@ -36,14 +36,14 @@ def command(net_file: str, as_json: bool) -> None:
             }
         )
         return
-    console = data()
+    console = results()
     for line in (
         net.notation,
         "",
         net.summary(),
         "",
         f"classes      {', '.join(net.classes)}",
-        f"preparation  {net.preprocessor.description}",
+        f"preprocessor {net.preprocessor.description}",
         f"recipe       {_recipe(net.recipe)}",
         f"calibration  {_calibration(net)}",
         f"sha256       {net.parameters_sha256}",
@@ -67,11 +67,12 @@ def _recipe(values: dict[str, Any]) -> str:
 
 
 def _calibration(net: Network) -> str:
-    found = net.calibration
-    if not found.n:
+    calibration = net.calibration
+    if not calibration.n:
         return "not measured"
     steps = ", ".join(
         f"{100 * step.coverage:.0f} % answered: {100 * step.accuracy:.1f} % right"
-        for step in found.thresholds[::3]
+        for step in calibration.thresholds[::3]
     )
-    return f"temperature {found.temperature:.2f}, fitted on {found.n:,} held-out answers; {steps}"
+    temperature = f"temperature {calibration.temperature:.2f}"
+    return f"{temperature}, fitted on {calibration.n:,} validation answers; {steps}"

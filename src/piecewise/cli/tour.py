@@ -9,7 +9,7 @@ import rich_click as click
 from ..tour.chapters import CHAPTERS, Chapter
 from ..tour.facts import Facts
 from .options import OUTPUT, json_option, option
-from .output import data, print_json, show
+from .output import print_json, results, show
 
 NAMES = [chapter.name for chapter in CHAPTERS]
 
@@ -39,7 +39,7 @@ def command(chapter: str | None, plain: bool, as_json: bool) -> None:
     if as_json:
         print_json(facts.to_json())
         return
-    console = data(plain)
+    console = results(plain)
     chosen = [_chapter(chapter)] if chapter else list(CHAPTERS)
     waits = len(chosen) > 1 and not plain and sys.stdin.isatty() and console.is_terminal
     for index, each in enumerate(chosen):

@@ -24,14 +24,14 @@ from ..training.experiment import TrainingPlan, TrainingResult, plan_training, r
 from ..training.metrics import Scores
 from ..training.recipe import Recipe, knobs
 from ..training.train import TRAINING as TRAINING_STAGE
-from .interrupts import Stopping, stop_listening, undisturbed
+from .interrupts import DeferredInterrupt, ignore_further_interrupts, ignore_interrupts
 from .options import (
     DATA,
     FROM_DATA,
     NETWORK,
     OUTPUT,
     TRAINING,
-    LimitType,
+    ConstraintType,
     groups_option,
     image_size_option,
     json_option,
@@ -39,7 +39,15 @@ from .options import (
     recipe_options,
     threads_option,
 )
-from .output import Meter, check_place, data, print_json, say, tell_skipped, words
+from .output import (
+    Meter,
+    check_net_path,
+    messages,
+    print_json,
+    print_message,
+    print_skipped,
+    results,
+)
 from .score_text import group_lines, score_lines
 
 CLASSES_SHOWN = 20
@@ -49,12 +57,12 @@ SCHEMA = 1
 
 
 class _Folds(click.ParamType[Any]):
-    """A number of folds, or the word for one fold a group."""
+    """A number of folds, or "groups" for one fold per group."""
 
     name = "value"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        return value if value == "groups" else LimitType(FOLDS).convert(value, param, ctx)
+        return value if value == "groups" else ConstraintType(FOLDS).convert(value, param, ctx)
 
 
 @dataclass(frozen=True)
@@ -175,10 +183,10 @@ def command(**values: Any) -> None:
     class becomes one; small data sets are scored by cross-validation instead. Ctrl-C stops the
     training and, from the second epoch on, saves the net as it is.
     """
-    started, console = time.perf_counter(), words()
+    started, console = time.perf_counter(), messages()
     options = TrainOptions.of(values)
     options.check()
-    check_place(options.output)
+    check_net_path(options.output)
     dataset = _read(options, console)
     plan = plan_training(
         dataset,
@@ -191,27 +199,27 @@ def command(**values: Any) -> None:
     net = plan.network()
     _print_plan(net, plan, console)
     try:
-        taught = _taught(plan, net, console, options)
-    except CheckpointError as error:  # the run folder failed; the net itself can still be saved
+        result = _run(plan, net, console, options)
+    except CheckpointError as error:  # the run directory failed, but the net can be saved
         if not net.history:
             raise
         _save(net, options.output)
         raise CheckpointError(f"{error}; the net is saved as it is: {options.output}") from None
-    if taught is None:
+    if result is None:
         _stop(net, options.output, console)
-    with undisturbed():
+    with ignore_interrupts():
         _save(net, options.output)
     seconds = time.perf_counter() - started
     if options.as_json:
-        print_json({**_report(taught, seconds), "skipped": dataset.skipped})
+        print_json({**_report(result, seconds), "skipped": dataset.skipped})
         return
-    for name, score in taught.scores.items():
+    for name, score in result.scores.items():
         _print_scores(name, score)
-    for line in group_lines(taught.groups):
-        data().print(line, markup=False)
-    if not taught.scores:
-        say(console, "no examples were left for validation, so there is no score")
-    say(console, f"saved {options.output}, {seconds:.1f} s in all")
+    for line in group_lines(result.groups):
+        results().print(line, markup=False)
+    if not result.scores:
+        print_message(console, "there is no validation split, so there is no score")
+    print_message(console, f"saved {options.output}, {seconds:.1f} s in total")
 
 
 def _read(options: TrainOptions, console: Console) -> Dataset:
@@ -225,18 +233,18 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
             on_progress=meter,
             cache=options.cache,
         )
-    tell_skipped(dataset.skipped, console)
+    print_skipped(dataset.skipped, console)
     if dataset.cache_error:
-        say(console, dataset.cache_error)
+        print_message(console, dataset.cache_error)
     for sentence in warnings(dataset):
-        say(console, f"warning: {sentence}")
+        print_message(console, f"warning: {sentence}")
     return dataset
 
 
 def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
-    counts = ", ".join(f"{len(part.labels):,} for {name}" for name, part in plan.splits.items())
+    counts = ", ".join(f"{len(split.labels):,} for {name}" for name, split in plan.splits.items())
     recipe = plan.config.recipe
-    scored = f", scored in {plan.folds} folds" if plan.folds else ""
+    scored = f", cross-validation with {plan.folds} folds" if plan.folds else ""
     if plan.groups is not None:
         scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
     augmentation = Recipe.knob("augmentation").write(recipe.augmentation)
@@ -249,7 +257,7 @@ def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
         f"{recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
         f"augment    {augmentation}",
     ):
-        say(console, line)
+        print_message(console, line)
 
 
 def _more(classes: int) -> str:
@@ -257,38 +265,40 @@ def _more(classes: int) -> str:
 
 
 class _TrainingLog:
-    """Prints a line per epoch, and between them shows a meter; it is an ``on_progress``."""
+    """An ``on_progress`` callback: prints a line per epoch and shows a progress bar in between."""
 
-    def __init__(self, console: Console, epochs: int, stopping: Stopping) -> None:
-        self.console, self.epochs, self.stopping = console, epochs, stopping
+    def __init__(self, console: Console, epochs: int, interrupt: DeferredInterrupt) -> None:
+        self.console, self.epochs, self.interrupt = console, epochs, interrupt
         self.meter = Meter(console)
 
     def __call__(self, progress: Progress) -> None:
         is_fold = progress.stage != TRAINING_STAGE
         if is_fold and progress.stage != self.meter.stage and not self.console.is_terminal:
-            say(self.console, progress.stage)
+            print_message(self.console, progress.stage)
         if progress.resumed:
-            say(self.console, f"going on from step {progress.done:,} of {progress.total:,}")
+            print_message(
+                self.console, f"resuming from step {progress.done:,} of {progress.total:,}"
+            )
         self.meter(progress)
         if progress.epoch and not is_fold:
             epoch = progress.epoch
             self.meter.clear()
-            share = epoch.validation_accuracy
-            scored = "" if share is None else f"   validation {100 * share:.2f} %"
-            say(
+            accuracy = epoch.validation_accuracy
+            scored = "" if accuracy is None else f"   validation {100 * accuracy:.2f} %"
+            print_message(
                 self.console,
                 f"epoch {epoch.epoch:>3} of {self.epochs}   loss {epoch.loss:.4f}{scored}   "
                 f"{epoch.seconds:.1f} s",
             )
-        self.stopping.look()
+        self.interrupt.check()
 
 
-def _taught(
+def _run(
     plan: TrainingPlan, net: Network, console: Console, options: TrainOptions
 ) -> TrainingResult | None:
-    """Train with a meter; None if it was stopped."""
-    with Stopping() as stopping:
-        log = _TrainingLog(console, plan.config.recipe.epochs, stopping)
+    """Run the training; None if it was interrupted."""
+    with DeferredInterrupt() as interrupt:
+        log = _TrainingLog(console, plan.config.recipe.epochs, interrupt)
         try:
             return run_training(
                 plan,
@@ -299,14 +309,14 @@ def _taught(
                 tensorboard=options.tensorboard,
             )
         except KeyboardInterrupt:
-            stop_listening()
+            ignore_further_interrupts()
             return None
         finally:
             log.meter.clear()
 
 
 def _save(net: Network, output: str) -> None:
-    """Save the net; if that fails, save it where temporary files go, and say so."""
+    """Save the net; if that fails, save it in the folder for temporary files."""
     try:
         net.save(output)
     except ModelFileError as error:
@@ -321,31 +331,31 @@ def _save(net: Network, output: str) -> None:
 
 
 def _stop(net: Network, output: str, console: Console) -> NoReturn:
-    """Save what there is, if it is something, and end as Ctrl-C does."""
+    """Save the net if an epoch is complete, and raise KeyboardInterrupt."""
     if net.history:
         _save(net, output)
-        say(console, f"stopped; the net is saved as it is: {output}")
+        print_message(console, f"stopped; the net is saved as it is: {output}")
     else:
-        say(console, "stopped before the first epoch was through; nothing is saved")
+        print_message(console, "stopped in the first epoch; nothing is saved")
     raise KeyboardInterrupt
 
 
 def _print_scores(name: str, scores: Scores) -> None:
-    console = data()
+    console = results()
     console.print(f"{name}: {next(lines := score_lines(scores, console.width))}")
     for line in lines:
         console.print(line, markup=False)
     console.print()
 
 
-def _report(taught: TrainingResult, seconds: float) -> dict[str, Any]:
-    net = taught.net
+def _report(result: TrainingResult, seconds: float) -> dict[str, Any]:
+    net = result.net
     return {
         "schema": SCHEMA,
-        **{name: score.to_json() for name, score in taught.scores.items()},
-        **({"groups": taught.groups} if taught.groups else {}),
+        **{name: score.to_json() for name, score in result.scores.items()},
+        **({"groups": result.groups} if result.groups else {}),
         "seconds": seconds,
-        "seconds_of": taught.seconds,
+        "seconds_by_stage": result.seconds,
         "recipe": net.recipe,
         "layers": net.notation,
         "input": list(net.input),

@@ -21,7 +21,7 @@ from .one_input import (
     read_explanation,
 )
 from .options import NETWORK, OUTPUT, json_option, option, text_option
-from .output import data, print_json, say, words
+from .output import messages, print_json, print_message, results
 
 
 @dataclass(frozen=True)
@@ -144,14 +144,14 @@ def _print_gradient(
     if as_json:
         print_json({**why.to_json(), "nudge_curve": curve.to_json()})
     else:
-        data().print(printable_lines([*why.lines(), "", *curve.lines()]), soft_wrap=True)
+        results().print(printable_lines([*why.lines(), "", *curve.lines()]), soft_wrap=True)
 
 
 def _print(why: Why, as_json: bool) -> None:
     if as_json:
         print_json(why.to_json())
     else:
-        data().print(printable_lines(why.lines()), soft_wrap=True)
+        results().print(printable_lines(why.lines()), soft_wrap=True)
 
 
 def _write(explanation: Explanation, output: str, name: str, at: list[int]) -> None:
@@ -159,5 +159,5 @@ def _write(explanation: Explanation, output: str, name: str, at: list[int]) -> N
     from ..insight.spreadsheet import export_spreadsheet  # noqa: PLC0415 - only spreadsheets need it
 
     export_spreadsheet(explanation.walk, output, name, *_position(at))
-    say(words(), f"wrote {output}")
+    print_message(messages(), f"wrote {output}")
     print_warning(explanation)
