@@ -93,7 +93,7 @@ def test_gradients_and_errors_open(run: Run) -> None:
     assert "cross-entropy loss of 1 picture over conv1.weight[2, 0, 1, 1]" in out
     code, out, _ = run("why", "drawing.png", "full2,1", "--gradient", "--expected", "O", "--json")
     names = [term["name"] for term in json.loads(out)["terms"]]
-    assert names == ["its probability, by softmax", "the right answer"]
+    assert names == ["its probability, by softmax", "the target"]
 
 
 def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
