@@ -162,7 +162,7 @@ def test_training_warns_of_what_is_cheap_to_find(tmp_path: Path, capsys: Printed
     assert status(["train", str(file), *little]) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(said) == 2  # repeats, groups on both sides
-    assert said[0].startswith("warning: 3 examples for testing or validation repeat")
+    assert said[0].startswith("warning: 3 examples for testing or validation duplicate")
     assert "--groups 'writer'" in said[-1]
     np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, class_names=["X", "O"])
     assert status(["train", str(file), *little]) == 0

@@ -18,7 +18,7 @@ from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.inspection.duplicates import classify_pairs, equal_groups, pairs_of_groups
 from piecewise.data.inspection.findings import Finding
-from piecewise.data.inspection.near_duplicate_images import _apart, near_pairs
+from piecewise.data.inspection.near_duplicate_images import _difference, near_pairs
 from piecewise.data.inspection.near_duplicate_texts import near_texts
 from piecewise.data.inspection.report import _near, inspect_data, warnings
 from piecewise.data.loading import subset
@@ -251,7 +251,7 @@ def test_parts_are_added_from_the_first_to_the_last() -> None:
         factor = max(both, 0) / average([a * a for a in first])
         contrast = math.sqrt(average([b * b for b in second]))
         wanted = [abs(b - factor * a) / contrast for a, b in zip(first, second, strict=True)]
-        assert _apart(one, other)[0].tolist() == wanted
+        assert _difference(one, other)[0].tolist() == wanted
 
 
 @pytest.mark.parametrize("way", ["nothing repeats", "in a file"])
@@ -339,7 +339,7 @@ def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:
     blank = np.concatenate([drawn.inputs, np.full((1, 1, 12, 12), 7, np.uint8)])
     labels, parts = np.append(drawn.labels, 0), np.full(7, "train")
     told = found(Dataset(blank, labels, drawn.classes, parts, drawn.preprocessor))
-    assert told["empty"].message == "1 example is the same all over, so blank"
+    assert told["empty"].message == "1 example is constant, so blank"
     assert told["empty"].examples == (("example 6",),)
     rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4
     (tmp_path / "set.csv").write_text("\n".join([*rows, "zzz,a", "qqq,b"]))

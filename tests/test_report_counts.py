@@ -70,7 +70,7 @@ def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
 def test_one_class_and_nothing_to_learn_from_are_told() -> None:
     drawn = make_xo(12, size=12, seed=4)
     for labels, part, words in (
-        (np.zeros(12, int), "train", "all examples to learn from are of one class"),
+        (np.zeros(12, int), "train", "all training examples are of one class"),
         (drawn.labels, "test", "every example is for testing, so there is nothing to learn from"),
     ):
         parts = np.full(12, part)

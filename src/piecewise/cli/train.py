@@ -124,7 +124,7 @@ class TrainOptions:
     default="pad",
     panel=DATA,
     help="How photos of other proportions are resized: pad adds a border, crop cuts off the edges, "
-    "fit stretches.",
+    "stretch changes their proportions.",
 )
 @groups_option("All examples of a group stay in the same split or fold.")
 @option(

@@ -1,1 +1,1 @@
-"""What is in a data set, and what may be wrong with it, before anything is learned."""
+"""Data inspection: class counts, duplicates, label conflicts, leaks between splits, and groups."""

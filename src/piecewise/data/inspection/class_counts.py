@@ -1,5 +1,4 @@
-"""How many examples there are of each class, in each part and of each group, and what is wrong with
-that."""
+"""Class counts per split, class imbalance, and groups that are in several splits."""
 
 from __future__ import annotations
 
@@ -13,14 +12,14 @@ from ..dataset import Dataset
 from .findings import SHOWN, SPLIT_RANKS, Finding
 
 FEW = 10
-"""Under so many examples to learn from, little is learned of a class."""
+"""A class with fewer training examples gets a finding."""
 SKEWED = 5.0
-"""The largest class over the smallest, from which accuracy says little."""
+"""The ratio of the largest to the smallest class from which accuracy is misleading."""
 
 
 class ClassCounts(NamedTuple):
-    """How many examples each class has in each part there is; the largest class to learn from; and
-    what always naming that would reach, where it is tested, or else on what is learned from."""
+    """The number of examples of each class in each split, the largest class of the training split,
+    and the accuracy of always predicting it, on the test split if there is one."""
 
     counts: dict[str, dict[str, int]]
     largest_class: str
@@ -28,97 +27,97 @@ class ClassCounts(NamedTuple):
 
 
 def count_classes(data: Dataset) -> ClassCounts:
-    """The examples of a data set, counted."""
-    parts = [name for name in SPLIT_RANKS if (data.splits == name).any()]
+    """Count the examples of each class in each split."""
+    splits = [name for name in SPLIT_RANKS if (data.splits == name).any()]
     table = {
         name: np.bincount(data.labels[data.splits == name], minlength=len(data.classes))
-        for name in parts
+        for name in splits
     }
-    learned = table[parts[0]]
+    learned = table[splits[0]]
     tested = table.get("test", learned)
     baseline = float(tested[np.argmax(learned)] / max(1, tested.sum()))
     counts = {
-        one: {name: int(table[name][index]) for name in parts}
+        one: {name: int(table[name][index]) for name in splits}
         for index, one in enumerate(data.classes)
     }
     return ClassCounts(counts, data.classes[int(np.argmax(learned))], baseline)
 
 
 def class_findings(data: Dataset) -> list[Finding]:
-    """What is wrong with the classes: too few examples, in one part only, too unlike in number,
-    names that a slip of the hand may have made two."""
+    """Findings about classes: too few examples, in one split only, imbalanced, or with names that
+    may be two spellings of one."""
     counts, _, baseline = count_classes(data)
     learned = {name: next(iter(of.values())) for name, of in counts.items()}
     return [
-        *_nothing_to_tell_apart(data, learned),
-        *_only_tested(learned),
+        *_single_class(data, learned),
+        *_no_training_examples(learned),
         *_too_few(learned),
-        *_untested(counts, learned),
-        *_skewed(learned, baseline),
-        *_alike(data.classes),
+        *_no_test_examples(counts, learned),
+        *_imbalanced(learned, baseline),
+        *_similar_names(data.classes),
     ]
 
 
-def _nothing_to_tell_apart(data: Dataset, learned: dict[str, int]) -> list[Finding]:
+def _single_class(data: Dataset, learned: dict[str, int]) -> list[Finding]:
     if not (data.splits != "test").any():
-        told = "every example is for testing, so there is nothing to learn from"
+        message = "every example is in the test split, so there is nothing to learn from"
     elif sum(count > 0 for count in learned.values()) < 2:
-        told = "all examples to learn from are of one class"
+        message = "all training examples are of one class"
     else:
         return []
     return [Finding(
-        "one-class", True, len(learned), told,
-        "a net learns to tell classes apart: give it examples of two or more",
+        "one-class", True, len(learned), message,
+        "a classifier needs examples of at least two classes",
     )]  # fmt: skip
 
 
-def _only_tested(learned: dict[str, int]) -> list[Finding]:
+def _no_training_examples(learned: dict[str, int]) -> list[Finding]:
     names = [name for name, count in learned.items() if not count]
     if not names:
         return []
     return [Finding(
         "no-training-examples", True, len(names),
-        f"{_classes(names)} no example to learn from: {_listed(names)}",
-        "a net cannot be taught, or tested on, what it never saw: give it examples, or leave the "
-        "class out",
+        f"{_classes(names)} no training example: {_listed(names)}",
+        "a net cannot learn a class without training examples: add "
+        "some, or remove the class",
         tuple((name,) for name in names[:SHOWN]),
     )]  # fmt: skip
 
 
 def _too_few(learned: dict[str, int]) -> list[Finding]:
-    made = []
+    findings = []
     one = [name for name, count in learned.items() if count == 1]
     few = [name for name, count in learned.items() if 1 < count < FEW]
     if one:
-        made.append(Finding(
+        findings.append(Finding(
             "single-example", True, len(one),
-            f"{_classes(one)} a single example to learn from: {_listed(one)}",
-            "nothing can be held out of it, so no score speaks of it: collect more",
+            f"{_classes(one)} a single training example: {_listed(one)}",
+            "it cannot be validated, so no score covers it: collect more",
             tuple((name,) for name in one[:SHOWN]),
         ))  # fmt: skip
     if few:
-        made.append(Finding(
+        findings.append(Finding(
             "few-examples", False, len(few),
-            f"{_classes(few)} fewer than {FEW} examples to learn from: {_listed(few)}",
-            "expect little of these until there are more; some dozens of each are a start",
+            f"{_classes(few)} fewer than {FEW} training examples: {_listed(few)}",
+            "expect low accuracy on them until there are more; a few dozen of each are a start",
             tuple((name,) for name in few[:SHOWN]),
         ))  # fmt: skip
-    return made
+    return findings
 
 
-def _untested(counts: dict[str, dict[str, int]], learned: dict[str, int]) -> list[Finding]:
+def _no_test_examples(counts: dict[str, dict[str, int]], learned: dict[str, int]) -> list[Finding]:
     names = [name for name, of in counts.items() if learned[name] and of.get("test") == 0]
     if not names:
         return []
     return [Finding(
         "no-test-examples", False, len(names),
-        f"{_classes(names)} no example for testing: {_listed(names)}",
-        "the score on the test part says nothing of it",
+        f"{_classes(names)} no test example: {_listed(names)}",
+        "the test score does not cover it",
         tuple((name,) for name in names[:SHOWN]),
     )]  # fmt: skip
 
 
-def _skewed(learned: dict[str, int], baseline: float) -> list[Finding]:
+def _imbalanced(learned: dict[str, int], baseline: float) -> list[Finding]:
     known = {name: count for name, count in learned.items() if count}
     if len(known) < 2 or max(known.values()) < SKEWED * min(known.values()):
         return []
@@ -133,83 +132,85 @@ def _skewed(learned: dict[str, int], baseline: float) -> list[Finding]:
     )]  # fmt: skip
 
 
-def _alike(classes: tuple[str, ...]) -> list[Finding]:
-    """Strings of classes that differ in nothing but case and space."""
-    met: defaultdict[str, list[str]] = defaultdict(list)
+def _similar_names(classes: tuple[str, ...]) -> list[Finding]:
+    """Class names that differ only in case and spaces."""
+    spellings: defaultdict[str, list[str]] = defaultdict(list)
     for name in classes:
-        met["".join(name.split()).casefold()].append(name)
-    twice = [tuple(names) for names in met.values() if len(names) > 1]
+        spellings["".join(name.split()).casefold()].append(name)
+    twice = [tuple(names) for names in spellings.values() if len(names) > 1]
     if not twice:
         return []
-    told = "; ".join(" and ".join(f"'{name}'" for name in names) for names in twice[:SHOWN])
+    listed = "; ".join(" and ".join(f"'{name}'" for name in names) for names in twice[:SHOWN])
     return [Finding(
         "similar-class-names", False, len(twice),
-        f"names of classes differ in case or space alone: {told}",
+        f"class names differ only in case or spaces: {listed}",
         "if they are one class, give them one name",
         tuple(twice[:SHOWN]),
     )]  # fmt: skip
 
 
 def group_findings(data: Dataset) -> list[Finding]:
-    """Groups that were named, or that names suggest, and whether the given parts divide them."""
+    """Findings about given or suggested groups, and whether a split divides them."""
     if data.groups is not None:
         shared, count = _shared(data.groups, data.splits)
         across = [_divided(shared, count, "the groups", "--folds groups")] if shared else []
         return [*across, *_grouped(data, data.groups)]
-    made = []
-    for offer, groups in data.group_suggestions:
-        option = f"--groups '{offer.pattern}'"
+    findings = []
+    for option, groups in data.group_suggestions:
+        flag = f"--groups '{option.pattern}'"
         shared, count = _shared(groups, data.splits)
         if shared:
-            made.append(
-                _divided(shared, count, f"what {option} would name", f"{option} --folds groups")
+            findings.append(
+                _divided(shared, count, f"as {flag} would give", f"{flag} --folds groups")
             )
-        some = ", ".join(offer.sample_groups)
-        made.append(Finding(
-            "suggested-groups", False, offer.group_count,
-            f"names suggest {offer.group_count:,} groups, as {some}, each perhaps one person's or "
-            "one source's",
-            f"{option} keeps what is of one group on one side of every split",
-            ((offer.pattern,),),
+        some = ", ".join(option.sample_groups)
+        findings.append(Finding(
+            "suggested-groups", False, option.group_count,
+            f"names suggest {option.group_count:,} groups, as {some}, perhaps one per person or "
+            "source",
+            f"{flag} keeps each group within one split",
+            ((option.pattern,),),
         ))  # fmt: skip
-    return made
+    return findings
 
 
 def _grouped(data: Dataset, groups: Strings) -> list[Finding]:
-    """How many groups were named, and what makes them useless."""
+    """The number of groups, and why they may be unusable."""
     names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     pairs = np.unique(np.stack((data.labels, number), axis=1), axis=0)
-    alone = [
+    in_one_group = [
         data.classes[label]
-        for label, met in enumerate(np.bincount(pairs[:, 0], minlength=len(data.classes)))
-        if met == 1 and len(names) > 1
+        for label, group_count in enumerate(np.bincount(pairs[:, 0], minlength=len(data.classes)))
+        if group_count == 1 and len(names) > 1
     ]
-    made = []
+    findings = []
     if len(names) in (1, len(data)):
-        told = "all examples are of one group" if len(names) == 1 else "no two examples share one"
-        made.append(Finding(
-            "uninformative-groups", True, len(names), f"{told}: '{names[0]}'",
-            "name what says who drew, said or wrote each; several of each, of several",
+        message = (
+            "all examples are of one group" if len(names) == 1 else "no two examples share one"
+        )
+        findings.append(Finding(
+            "uninformative-groups", True, len(names), f"{message}: '{names[0]}'",
+            "choose a field that says who made each example: several people, several examples each",
         ))  # fmt: skip
-    elif alone:
-        made.append(Finding(
-            "single-group-class", True, len(alone),
-            f"{_classes(alone)} examples of a single group: {_listed(alone)}",
-            "where that group is left out, nothing of the class is learned, and all answers about "
-            "it are wrong: name other groups, or collect more",
-            tuple((name,) for name in alone[:SHOWN]),
+    elif in_one_group:
+        findings.append(Finding(
+            "single-group-class", True, len(in_one_group),
+            f"{_classes(in_one_group)} examples of a single group: {_listed(in_one_group)}",
+            "when that group is held out, the class has no training examples and is never "
+            "predicted: choose other groups, or collect more",
+            tuple((name,) for name in in_one_group[:SHOWN]),
         ))  # fmt: skip
-    made.append(Finding(
+    findings.append(Finding(
         "groups", False, len(names),
         f"{len(names):,} groups, of {sizes.min():,} to {sizes.max():,} examples",
     ))  # fmt: skip
-    return made
+    return findings
 
 
-def _shared(groups: Strings, parts: Strings) -> tuple[list[str], int]:
-    """The groups that are in several parts, and the number of all groups."""
+def _shared(groups: Strings, splits: Strings) -> tuple[list[str], int]:
+    """The groups that are in several splits, and the number of all groups."""
     every = set(groups.tolist())
-    sides = [set(groups[parts == name].tolist()) for name in SPLIT_RANKS]
+    sides = [set(groups[splits == name].tolist()) for name in SPLIT_RANKS]
     shared = {
         name for at, side in enumerate(sides) for other in sides[:at] for name in side & other
     }
@@ -219,9 +220,9 @@ def _shared(groups: Strings, parts: Strings) -> tuple[list[str], int]:
 def _divided(shared: list[str], count: int, what: str, options: str) -> Finding:
     return Finding(
         "group-leak", True, len(shared),
-        f"{len(shared):,} of {count:,} groups, {what}, are in several parts: {_listed(shared)}",
-        "the score on the test part then says little of people or sources that are new: divide the "
-        f"parts by group, or score with {options}",
+        f"{len(shared):,} of {count:,} groups, {what}, are in several splits: {_listed(shared)}",
+        "the test score is then too high for new people or sources: split the data by group, or "
+        f"validate with {options}",
         tuple((name,) for name in shared[:SHOWN]),
     )  # fmt: skip
 

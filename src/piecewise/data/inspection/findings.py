@@ -1,4 +1,4 @@
-"""What there is to say about a data set: one thing each, with what follows from it."""
+"""Findings of a data inspection, each with its advice, and the names of examples in them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typing import Any
 from ..dataset import Dataset
 
 SHOWN = 5
-"""Pairs, or names, of a finding that are shown."""
+"""The number of pairs or names that a finding lists."""
 SPLIT_RANKS = {"train": 0, "validation": 1, "test": 2}
-"""The parts, in the order in which a net meets them."""
+"""The splits in the order of their use."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about a data set. ``kind``: a word for it that stays; ``serious``: whether scores
-    or answers will be wrong; ``count``: of how many examples, pairs, classes or groups;
-    ``sentence`` and ``advice``: in words; ``examples``: some of them by name, pairs as pairs;
-    ``mark``: what stands between the two of a pair where a page shows pairs, "=" for equal ones and
-    "~" for nearly equal ones; empty where the sentence names them."""
+    """One finding about a data set.
+
+    ``kind`` is a stable identifier; ``serious`` says whether scores or predictions will be wrong;
+    ``count`` is the number of examples, pairs, classes or groups; ``message`` and ``advice`` are
+    text; ``examples`` lists some of them by name, duplicates as pairs. ``symbol`` stands between
+    the names of a pair: "=" for equal, "~" for nearly equal; it is empty if the message has the
+    names.
+    """
 
     kind: str
     serious: bool
@@ -32,19 +35,19 @@ class Finding:
     symbol: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields, without the mark."""
-        told = {name: value for name, value in vars(self).items() if name != "symbol"}
-        return {**told, "examples": [list(names) for names in self.examples]}
+        """Plain values by field name, without the symbol."""
+        values = {name: value for name, value in vars(self).items() if name != "symbol"}
+        return {**values, "examples": [list(names) for names in self.examples]}
 
 
 class ExampleNames:
-    """Names of examples without what all of them begin with: where the data set lies."""
+    """Names of examples without their common prefix, the path of the data set."""
 
     def __init__(self, data: Dataset) -> None:
         self.names, self.classes, self.labels = data.names, data.classes, data.labels
         lowest, highest = min(data.names, default=""), max(data.names, default="")
         same = [one == other for one, other in zip(lowest, highest, strict=False)] + [False]
-        common = lowest[: same.index(False)]  # as of all between them
+        common = lowest[: same.index(False)]  # the names in between share it, too
         self.start = common[: max(common.rfind("/"), common.rfind(os.sep), common.rfind(": ") + 1)]
 
     def __call__(self, index: int) -> str:
@@ -55,9 +58,9 @@ class ExampleNames:
     def pairs(
         self, pairs: Iterable[Sequence[int]], *, labelled: bool = False
     ) -> tuple[tuple[str, ...], ...]:
-        """The first few pairs by name; ``labelled``: with their classes."""
+        """The first few pairs by name; with their class names if ``labelled``."""
         some = [tuple(pair) for _, pair in zip(range(SHOWN), pairs, strict=False)]
-        return tuple(tuple(self._told(int(one), labelled) for one in pair) for pair in some)
+        return tuple(tuple(self._name(int(one), labelled) for one in pair) for pair in some)
 
-    def _told(self, index: int, labelled: bool) -> str:
+    def _name(self, index: int, labelled: bool) -> str:
         return f"{self(index)} ({self.classes[self.labels[index]]})" if labelled else self(index)

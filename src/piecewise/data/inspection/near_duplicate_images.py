@@ -1,9 +1,9 @@
-"""Pictures, and sounds as pictures, that are nearly the same: saved again, resized or lit anew.
+"""Near-duplicate images and spectrograms: saved again, resized, or of other brightness or contrast.
 
-Each is first described by 8x8 averages, without their mean and contrast, so that light says
-nothing. Descriptions that are near fall, along fixed waves over the picture, into the same cells;
-only what shares a cell is compared, first by description, then by the pictures themselves. All in
-whole numbers, or in steps and in an order of adding that are the same everywhere.
+The descriptor of an image is its 8x8 averages, normalized in mean and contrast. Locality-sensitive
+hashing of projections onto cosine waves puts near descriptors into the same cells; only images
+that share a cell are compared, first by descriptor, then by pixels. All sums are of integers or in
+a fixed order, so the result is the same on every machine.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ Pictures = npt.NDArray[np.uint8]
 
 SIDE = 8
 SCALE = 1 << 12
-"""The length of a description."""
+"""The length of an integer descriptor."""
 NEAREST = 0.12
-"""The distance of two descriptions, of length 1, that may be of one picture."""
+"""The largest distance of descriptors (of length 1) of near-duplicates."""
 LEAST_CONTRAST = 6.0
-"""Levels; what has less is as good as empty."""
+"""Grey levels; images with less contrast count as empty."""
 TILE = 4
-"""Pixels of a side of the tiles that are compared before pixels are."""
+"""The side in pixels of the tiles that are compared before the pixels."""
 
 
 class Tolerance(NamedTuple):
-    """How far pictures may be from each other after the best change of light, in contrasts."""
+    """The largest difference of images with matched brightness and contrast, in contrasts."""
 
     tile: float
-    """The average of a tile, where it is farthest."""
+    """The largest difference of the average of a tile."""
     pixel: float
-    """A pixel, on average."""
+    """The average difference of a pixel."""
 
 
 TOLERANCES = {
@@ -46,34 +46,34 @@ TOLERANCES = {
     "photos": Tolerance(0.5, 0.2),
     "sounds": Tolerance(0.2, 0.05),
 }
-"""Above what saving anew changes, and mostly below what different ones of the same class do."""
+"""Above the changes of lossy compression, and mostly below those between images of one class."""
 TABLES, WAVES, CELL = 8, 7, 656  # of SCALE: 0.16
 MOST_COMPARED = 32
-"""Neighbours in a cell that each is compared with."""
+"""The neighbours in a cell that each image is compared with."""
 MOST_PAIRS = 2_000_000
-_BLOCK = 1 << 22  # levels at a time, which are widened to be added
-_AT_ONCE = 1 << 20  # pairs, or pixels of pairs
-_ROUNDED = 1.01  # what is cut off along a wave
+_BLOCK = 1 << 22  # pixels processed at a time
+_BATCH = 1 << 20  # pairs, or pixels of pairs, processed at a time
+_ROUNDING = 1.01  # tolerance for rounded projections
 
 
 def near_pairs(pictures: Pictures, kind: str) -> Pairs:
-    """The pairs (n, 2) of pictures (N, C, H, W) of a kind ("drawings", "photos", "sounds") that
-    are nearly the same, the first number the smaller, in order."""
-    described, contrast = _described(pictures)
+    """Pairs (n, 2) of near-duplicates among images (N, C, H, W) of a kind ("drawings", "photos",
+    "sounds"); the smaller index first, sorted."""
+    descriptors, contrast = _descriptors(pictures)
     chosen = np.flatnonzero(contrast >= LEAST_CONTRAST)
-    described = described[chosen]
-    likely = [pair for pair in _candidates(described) if len(pair)]
+    descriptors = descriptors[chosen]
+    likely = [pair for pair in _candidates(descriptors) if len(pair)]
     if not likely:
         return np.zeros((0, 2), np.int64)
     pairs = chosen[np.unique(np.concatenate(likely), axis=0)]
     return np.concatenate([
-        _alike(pictures, pairs[start : start + _AT_ONCE], TOLERANCES[kind])
-        for start in range(0, len(pairs), _AT_ONCE)
+        _similar(pictures, pairs[start : start + _BATCH], TOLERANCES[kind])
+        for start in range(0, len(pairs), _BATCH)
     ])  # fmt: skip
 
 
 def _means(pictures: Pictures, sides: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """The average grey of (rows, columns) parts of each picture, (N, rows * columns)."""
+    """The average grey of a grid of (rows, columns) tiles of each image, (N, rows * columns)."""
     cuts = [
         np.arange(side) * length // side
         for side, length in zip(sides, pictures.shape[2:], strict=True)
@@ -91,63 +91,63 @@ def _means(pictures: Pictures, sides: tuple[int, int]) -> npt.NDArray[np.float32
     return means
 
 
-def _described(pictures: Pictures) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """The description of each picture (N, n), and its contrast (N,): the deviation of its parts."""
+def _descriptors(pictures: Pictures) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """The descriptor of each image (N, n), and its contrast (N,), a standard deviation."""
     height, width = pictures.shape[2:]
     means = np.rint(256 * _means(pictures, (min(SIDE, height), min(SIDE, width)))).astype(np.int64)
-    parts = means.shape[1]
-    centred = parts * means - means.sum(axis=1, keepdims=True)
+    tiles = means.shape[1]
+    centred = tiles * means - means.sum(axis=1, keepdims=True)
     length = np.sqrt((centred * centred).sum(axis=1).astype(np.float64))
     scaled = np.rint(centred * (SCALE / np.maximum(length, 1)[:, None])).astype(np.int32)
-    return scaled, length / (256 * parts * np.sqrt(parts))
+    return scaled, length / (256 * tiles * np.sqrt(tiles))
 
 
-def _candidates(described: npt.NDArray[np.int32]) -> Iterator[Pairs]:
-    """Pairs whose descriptions are near, from one table of cells after the other."""
-    waves = _waves(described.shape[1])
-    along = (waves @ described.T.astype(np.int64) // SCALE).astype(np.int32)
-    room = MOST_PAIRS
+def _candidates(descriptors: npt.NDArray[np.int32]) -> Iterator[Pairs]:
+    """Pairs with near descriptors, from one hash table after the other."""
+    waves = _waves(descriptors.shape[1])
+    along = (waves @ descriptors.T.astype(np.int64) // SCALE).astype(np.int32)
+    remaining = MOST_PAIRS
     for table in range(TABLES):
         key = derive_key(0, NOISE, 1, table)
         chosen = permutation(key, len(along))[: WAVES + 1]
         starts = np.floor(uniform(key, len(chosen)) * CELL).astype(np.int64)
-        cell = np.zeros(len(described), np.int64)
+        cell = np.zeros(len(descriptors), np.int64)
         for wave, start in zip(chosen[:-1], starts, strict=False):
             cell = 128 * cell + (along[wave] + start) // CELL + 64
         order = np.lexsort((along[chosen[-1]], cell))
-        cell, laid = cell[order], along[:, order]  # neighbours beside each other
+        cell, ordered = cell[order], along[:, order]  # neighbours become adjacent
         for step in range(1, min(MOST_COMPARED, len(cell) - 1) + 1):
             at = np.flatnonzero(cell[step:] == cell[:-step])
             if not len(at):
                 break
-            pairs = order[_near(laid, np.stack((at, at + step)))]
-            away = described[pairs[0]] - described[pairs[1]]
-            pairs = pairs[:, (away * away).sum(axis=1) <= (NEAREST * SCALE) ** 2]
-            room -= pairs.shape[1]
+            pairs = order[_near(ordered, np.stack((at, at + step)))]
+            distance = descriptors[pairs[0]] - descriptors[pairs[1]]
+            pairs = pairs[:, (distance * distance).sum(axis=1) <= (NEAREST * SCALE) ** 2]
+            remaining -= pairs.shape[1]
             yield np.sort(pairs, axis=0).T
-            if room < 0:
+            if remaining < 0:
                 return
 
 
 def _near(along: npt.NDArray[np.int32], pairs: Pairs) -> Pairs:
-    """Those of the pairs (2, n) that are near along all waves together, (waves, N): one wave after
-    the other, as most are not."""
-    limit = int((NEAREST * SCALE) ** 2 * _ROUNDED)
-    apart = np.zeros(pairs.shape[1], np.int32)
+    """The pairs (2, n) whose projections (waves, N) are near; pairs are dropped as soon as their
+    distance is too large."""
+    limit = int((NEAREST * SCALE) ** 2 * _ROUNDING)
+    distance = np.zeros(pairs.shape[1], np.int32)
     for wave in along:
-        away = wave[pairs[1]] - wave[pairs[0]]
-        apart += away * away
-        kept = apart <= limit
-        if 2 * np.count_nonzero(kept) < len(kept):
-            pairs, apart = pairs[:, kept], apart[kept]
-    return pairs[:, apart <= limit]
+        difference = wave[pairs[1]] - wave[pairs[0]]
+        distance += difference * difference
+        near = distance <= limit
+        if 2 * np.count_nonzero(near) < len(near):
+            pairs, distance = pairs[:, near], distance[near]
+    return pairs[:, distance <= limit]
 
 
-def _waves(parts: int) -> npt.NDArray[np.int64]:
-    """Slow waves over descriptions, (waves, parts), of length SCALE, rounded."""
-    rows = SIDE if parts == SIDE * SIDE else 1
-    columns = parts // rows
-    made = []
+def _waves(tiles: int) -> npt.NDArray[np.int64]:
+    """Low-frequency cosine waves over descriptors, (waves, tiles), of length SCALE, rounded."""
+    rows = SIDE if tiles == SIDE * SIDE else 1
+    columns = tiles // rows
+    rounded = []
     for down, across in sorted(
         ((down, across) for down in range(min(rows, 4)) for across in range(min(columns, 8))),
         key=lambda pair: (sum(pair), pair),
@@ -157,29 +157,33 @@ def _waves(parts: int) -> npt.NDArray[np.int64]:
             for side, times in ((rows, down), (columns, across))
         ]
         wave = np.outer(*waves).reshape(-1)
-        made.append(np.rint(SCALE * wave / np.sqrt(fsum(wave * wave))))
-    return np.array(made or [np.ones(parts)], np.int64)
+        rounded.append(np.rint(SCALE * wave / np.sqrt(fsum(wave * wave))))
+    return np.array(rounded or [np.ones(tiles)], np.int64)
 
 
-def _alike(pictures: Pictures, pairs: Pairs, rest: Tolerance) -> Pairs:
-    """Those of the pairs that are the same up to light, brightness and contrast: tile by tile, and
-    then pixel by pixel."""
+def _similar(pictures: Pictures, pairs: Pairs, tolerance: Tolerance) -> Pairs:
+    """The pairs that are the same up to brightness and contrast: compared by tiles, then by
+    pixels."""
     height, width = pictures.shape[2:]
     tiles = -(-height // TILE), -(-width // TILE)
     for sides, farthest in ((tiles, True), ((height, width), False)):
-        step = max(1, _AT_ONCE // prod(sides))
-        kept = []
+        step = max(1, _BATCH // prod(sides))
+        similar = []
         for start in range(0, len(pairs), step):
             one, other = (_means(pictures[side], sides) for side in pairs[start : start + step].T)
-            apart = _apart(one, other)
-            limit = rest.tile if farthest else rest.pixel
-            kept.append((apart.max(axis=1) if farthest else _averages(apart)) <= limit)
-        pairs = pairs[np.concatenate(kept)] if kept else pairs
+            difference = _difference(one, other)
+            limit = tolerance.tile if farthest else tolerance.pixel
+            worst = difference.max(axis=1) if farthest else _averages(difference)
+            similar.append(worst <= limit)
+        pairs = pairs[np.concatenate(similar)] if similar else pairs
     return pairs
 
 
-def _apart(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """How far parts (n, parts) are from each other after the best change of light, in contrasts."""
+def _difference(
+    one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """The difference of images (n, cells) after the best brightness and contrast change, in
+    contrasts."""
     wide = one.astype(np.float64), other.astype(np.float64)
     first, second = (side - _averages(side)[:, None] for side in wide)
     squares = np.maximum(_averages(first * first), 1e-9 / first.shape[1])
@@ -188,6 +192,6 @@ def _apart(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.
     return np.asarray(np.abs(second - factor[:, None] * first) / contrast[:, None])
 
 
-def _averages(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The average of each row (n, parts), added from its first part to its last."""
-    return np.asarray(np.add.accumulate(parts, axis=1)[:, -1] / parts.shape[1])
+def _averages(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The average of each row (n, cells), summed from left to right."""
+    return np.asarray(np.add.accumulate(values, axis=1)[:, -1] / values.shape[1])

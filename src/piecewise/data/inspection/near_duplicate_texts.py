@@ -1,8 +1,8 @@
-"""Texts that are nearly the same: the same set of words but for a few.
+"""Near-duplicate texts: pairs whose word sets have a high Jaccard similarity.
 
-Two sets that share most of their words share one of their rarest, too: of a set of n, one of the
-n - ceil(SHARED * n) + 1 rarest (prefix filtering: Chaudhuri, Ganti, Kaushik 2006). So only texts
-that meet there are compared.
+Prefix filtering (Chaudhuri, Ganti, Kaushik 2006): two sets that share most of their words share one
+of the n - ceil(SHARED * n) + 1 rarest words of a set of n. So only texts that share a rare word
+are compared.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ import numpy.typing as npt
 from ..text.preprocessor import UNKNOWN
 
 SHARED = 0.8
-"""Of all the words of two texts, known or not, those in both."""
+"""The least Jaccard similarity: the fraction of the words of two texts, known or not, in both."""
 FEWEST = 8
-"""Words that a text needs, so that it can be nearly another."""
+"""Shorter texts, in words, are not compared."""
 LETTERS = 5
-"""That make a word where texts are known by letters."""
+"""The length of the n-grams that stand for words where texts are tokenized into letters."""
 MOST_COMPARED = 200
-"""Texts with the same rare word that each is compared with, the last ones."""
+"""Each text is compared with at most so many texts with the same rare word, the last ones."""
 MOST_PAIRS = 5_000_000
-"""Compared in all; the texts after that are not."""
+"""Pairs compared in total; later texts are not compared."""
 
 
 def near_texts(numbers: npt.NDArray[np.int64], units: str) -> npt.NDArray[np.int64]:
-    """The pairs (n, 2) of texts (N, positions), word or letter numbers, that are nearly the same,
-    the first number the smaller, in order."""
+    """Pairs (n, 2) of near-duplicates among texts (N, positions) of vocabulary indices; the smaller
+    index first, sorted."""
     texts = [_words(row[row != 0].tolist(), units) for row in numbers]
     counts = Counter(word for known, _ in texts for word in known)
-    met: defaultdict[object, list[int]] = defaultdict(list)
-    pairs, room = [], MOST_PAIRS
+    texts_with: defaultdict[object, list[int]] = defaultdict(list)
+    pairs, remaining = [], MOST_PAIRS
     for index, (known, unknown) in enumerate(texts):
         size = len(known) + unknown
-        if size < FEWEST or room < 0:
+        if size < FEWEST or remaining < 0:
             continue
         rarest = sorted(known, key=lambda word: (counts[word], word))
         others: set[int] = set()
         for word in rarest[: size - ceil(SHARED * size) + 1]:
-            others.update(met[word][-MOST_COMPARED:])
-            met[word].append(index)
-        room -= len(others)
+            others.update(texts_with[word][-MOST_COMPARED:])
+            texts_with[word].append(index)
+        remaining -= len(others)
         for other in others:
             both = len(known & texts[other][0])
             if both >= SHARED * (size + len(texts[other][0]) + texts[other][1] - both):
@@ -52,7 +52,7 @@ def near_texts(numbers: npt.NDArray[np.int64], units: str) -> npt.NDArray[np.int
 
 
 def _words(numbers: list[int], units: str) -> tuple[frozenset[object], int]:
-    """The known words of a text, each once, and how many are not known."""
+    """The set of known words of a text, and the number of unknown words."""
     if units == "words":
         return frozenset(n for n in numbers if n != UNKNOWN), numbers.count(UNKNOWN)
     runs = (tuple(numbers[at : at + LETTERS]) for at in range(len(numbers) - LETTERS + 1))

@@ -1,5 +1,4 @@
-"""A report on a data set before anything is learned from it: what there is, what is wrong with it,
-and what follows."""
+"""Data report: counts, sizes, duplicates and findings of a data set, before training."""
 
 from __future__ import annotations
 
@@ -19,15 +18,38 @@ from .near_duplicate_texts import near_texts
 
 FIRST_SKIPPED = 8
 FAR = 0.01
-"""The share of a part that may nearly repeat another by chance, as simple drawings do."""
+"""The fraction of a split that may be near-duplicates by chance, as in simple drawings."""
 
 
 @dataclass(frozen=True)
 class DataReport:
-    """What a data set is like. ``counts``: examples by class, and by part; ``sizes``: of the
-    smallest, median and largest example (rows, columns) before it was prepared, in ``unit``, of
-    those ``measured``; ``exact`` and ``near``: examples that repeat others; ``baseline``: what
-    always naming the ``largest`` class would reach; ``findings``: the serious ones first."""
+    """The result of `inspect_data`.
+
+    Parameters
+    ----------
+    modality : str
+        "pictures", "sounds" or "texts".
+    description : str
+        The description of the preprocessing.
+    counts : dict of dict of int
+        The number of examples by class and split.
+    unit : str
+        The unit of ``sizes``.
+    measured : int
+        The number of examples with a known size.
+    sizes : dict of (float, float)
+        Rows and columns of the "smallest", "median" and "largest" example before preprocessing.
+    skipped : tuple of str
+        A message for each file that could not be read.
+    exact, near : DuplicatePairs
+        Exact and near-duplicates.
+    largest_class : str
+        The largest class of the training split.
+    baseline_accuracy : float
+        The accuracy of always predicting it.
+    findings : tuple of Finding
+        The serious ones first.
+    """
 
     modality: str
     description: str
@@ -44,13 +66,13 @@ class DataReport:
 
     @property
     def splits(self) -> dict[str, int]:
-        """The parts there are, and how many examples each has."""
+        """The number of examples of each split."""
         names = next(iter(self.counts.values()), {})
         return {name: sum(of[name] for of in self.counts.values()) for name in names}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: reads, input, examples, parts, classes, sizes, skipped, repeats,
-        largest_class, baseline_accuracy, findings."""
+        """Plain values: modality, preprocessing, examples, splits, classes, sizes, skipped,
+        duplicates, largest_class, baseline_accuracy, findings."""
         return {
             "modality": self.modality,
             "preprocessing": self.description,
@@ -71,18 +93,40 @@ class DataReport:
 
 
 def inspect_data(data: Dataset) -> DataReport:
-    """All there is to say about a data set; some seconds where there are tens of thousands."""
+    """Inspect a data set before training.
+
+    Finds exact and near-duplicates, label conflicts, leaks between splits, small or imbalanced
+    classes, empty inputs and groups. Takes some seconds for tens of thousands of examples.
+
+    Parameters
+    ----------
+    data : Dataset
+        Its inputs, labels, splits, groups and names are inspected.
+
+    Returns
+    -------
+    DataReport
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(40, size=12)
+    >>> data = pw.Dataset(xo.inputs, xo.labels, xo.classes, ["train"] * 40, xo.preprocessor)
+    >>> report = pw.inspect_data(data)
+    >>> report.counts, report.baseline_accuracy, report.findings
+    ({'X': {'train': 20}, 'O': {'train': 20}}, 0.5, ())
+    """
     groups = equal_groups(data.inputs)
     exact = pairs_of_groups(groups, data)
     near = classify_pairs(_near(data, groups), data)
-    namer, measured = ExampleNames(data), _measured(data)
-    found = [
-        *_across(exact, near, data, namer),
-        *_clashing(exact, near, data, namer),
+    names, measured = ExampleNames(data), _measured(data)
+    findings = [
+        *_split_leaks(exact, near, data, names),
+        *_label_conflicts(exact, near, data, names),
         *class_findings(data),
         *group_findings(data),
-        *_empty(data, namer),
-        *_repeats(exact, near, namer),
+        *_empty(data, names),
+        *_duplicates(exact, near, names),
     ]
     counts, largest, baseline = count_classes(data)
     return DataReport(
@@ -97,19 +141,18 @@ def inspect_data(data: Dataset) -> DataReport:
         near,
         largest,
         baseline,
-        tuple(sorted(found, key=lambda finding: not finding.serious)),
+        tuple(sorted(findings, key=lambda finding: not finding.serious)),
     )
 
 
 def warnings(data: Dataset) -> list[str]:
-    """Sentences on what is quickly found and should be known before training: examples that are
-    both learned from and tested on, classes with too few examples, groups that may be on both
-    sides of a split. About 0.2 s for 70,000 pictures of 28x28."""
+    """Warnings before training that are quick to find: leaks between splits, classes with too few
+    examples, groups in several splits. About 0.2 s for 70,000 images of 28x28."""
     exact = pairs_of_groups(equal_groups(data.inputs), data)
     none = classify_pairs(np.zeros((0, 2), np.int64), data)
     groups = group_findings(data)
-    found = [
-        *_across(exact, none, data, ExampleNames(data)),
+    findings = [
+        *_split_leaks(exact, none, data, ExampleNames(data)),
         *(
             one
             for one in class_findings(data)
@@ -117,11 +160,11 @@ def warnings(data: Dataset) -> list[str]:
         ),
         *([one for one in groups if one.serious] or [one for one in groups if one.advice]),
     ]
-    return [f"{one.message}; {one.advice}" if one.advice else one.message for one in found]
+    return [f"{one.message}; {one.advice}" if one.advice else one.message for one in findings]
 
 
 def _near(data: Dataset, groups: list[Indices]) -> Indices:
-    """Pairs that are nearly the same, of groups of equal ones the first only."""
+    """Near-duplicate pairs, with the first of each group of equal examples only."""
     first = np.ones(len(data), np.bool_)
     for group in groups:
         first[group[1:]] = False
@@ -136,48 +179,50 @@ def _measured(data: Dataset) -> int:
 
 
 def _sizes(data: Dataset) -> dict[str, tuple[float, float]]:
-    """The smallest, median and largest example: its rows and columns."""
+    """Rows and columns of the smallest, median and largest example."""
     assert data.sizes is not None
     known = data.sizes[np.isfinite(data.sizes).all(axis=1)].astype(np.float64)
     order = np.argsort(known[:, 0] * known[:, 1], kind="stable")
-    places = {"smallest": 0, "median": len(order) // 2, "largest": -1}
+    positions = {"smallest": 0, "median": len(order) // 2, "largest": -1}
     return {
         name: (round(float(rows), 3), round(float(columns), 3))
-        for name, (rows, columns) in ((name, known[order[at]]) for name, at in places.items())
+        for name, (rows, columns) in ((name, known[order[at]]) for name, at in positions.items())
     }
 
 
-def _across(
-    exact: DuplicatePairs, near: DuplicatePairs, data: Dataset, namer: ExampleNames
+def _split_leaks(
+    exact: DuplicatePairs, near: DuplicatePairs, data: Dataset, names: ExampleNames
 ) -> list[Finding]:
-    """Examples of a part that stand in an earlier one, too."""
-    made = []
+    """Examples that duplicate one of an earlier split."""
+    findings = []
     if count := exact.leak_count:
-        made.append(Finding(
+        findings.append(Finding(
             "split-leak", True, count,
-            f"{_examples(count)} for testing or validation {_repeat(count)} one of an earlier "
-            "part: the same to the net",
-            "scores on them say too much: take them out of one of the parts",
-            namer.pairs(exact.across_splits), "=",
+            f"{_examples(count)} for testing or validation {_duplicate(count)} one of an earlier "
+            "split: the net's inputs are equal",
+            "scores on them are too high: remove them from one of the splits",
+            names.pairs(exact.across_splits), "=",
         ))  # fmt: skip
     if count := near.leak_count:
         tested = int((data.splits != "train").sum())
-        made.append(Finding(
+        findings.append(Finding(
             "near-split-leak", count > FAR * tested, count,
-            f"{_examples(count)} for testing or validation nearly {_repeat(count)} one of an "
-            "earlier part",
-            "look at them; if each pair is one thing twice, take it out of one of the parts",
-            namer.pairs(near.across_splits), "~",
+            f"{_examples(count)} for testing or validation nearly {_duplicate(count)} one of an "
+            "earlier split",
+            "look at them; if a pair is a duplicate, remove it from one of the splits",
+            names.pairs(near.across_splits), "~",
         ))  # fmt: skip
-    return made
+    return findings
 
 
-def _clashing(
-    exact: DuplicatePairs, near: DuplicatePairs, data: Dataset, namer: ExampleNames
+def _label_conflicts(
+    exact: DuplicatePairs, near: DuplicatePairs, data: Dataset, names: ExampleNames
 ) -> list[Finding]:
-    """Examples that repeat one of another class."""
-    made = []
-    may_differ = isinstance(data.preprocessor, TextPreprocessor)  # by the one word that counts
+    """Examples that duplicate one of another class."""
+    findings = []
+    may_differ = isinstance(
+        data.preprocessor, TextPreprocessor
+    )  # in the one word that decides the class
     for kind, symbol, found, description, advice in (
         (
             "label-conflict", "=", exact, "the same to the net as",
@@ -190,58 +235,58 @@ def _clashing(
         ),
     ):  # fmt: skip
         if count := found.conflict_count:
-            made.append(Finding(
+            findings.append(Finding(
                 kind, found is exact or not may_differ, count,
                 f"{_examples(count)} {_are(count)} {description} one of another class",
-                advice, namer.pairs(found.label_conflicts, labelled=True), symbol,
+                advice, names.pairs(found.label_conflicts, labelled=True), symbol,
             ))  # fmt: skip
-    return made
+    return findings
 
 
-def _empty(data: Dataset, namer: ExampleNames) -> list[Finding]:
-    """Examples with nothing in them that a net could see."""
+def _empty(data: Dataset, names: ExampleNames) -> list[Finding]:
+    """Examples without content."""
     examples = data.inputs.reshape(len(data), -1)
     if isinstance(data.preprocessor, TextPreprocessor):
-        empty, told = (examples <= UNKNOWN).all(axis=1), "without a word that the net knows"
+        empty, what = (examples <= UNKNOWN).all(axis=1), "without a known word"
     else:
-        empty, told = examples.max(axis=1) == examples.min(axis=1), "the same all over"
-        told += ", so silent" if data.preprocessor.modality == "sounds" else ", so blank"
+        empty, what = examples.max(axis=1) == examples.min(axis=1), "constant"
+        what += ", so silent" if data.preprocessor.modality == "sounds" else ", so blank"
     if not empty.any():
         return []
-    found = np.flatnonzero(empty).tolist()
+    indices = np.flatnonzero(empty).tolist()
     return [Finding(
-        "empty", False, len(found),
-        f"{_examples(len(found))} {'are' if len(found) > 1 else 'is'} {told}",
-        "nothing can be learned from them: leave them out",
-        tuple((namer(index),) for index in found[:SHOWN]),
+        "empty", False, len(indices),
+        f"{_examples(len(indices))} {_are(len(indices))} {what}",
+        "nothing can be learned from them: remove them",
+        tuple((names(index),) for index in indices[:SHOWN]),
     )]  # fmt: skip
 
 
-def _repeats(exact: DuplicatePairs, near: DuplicatePairs, namer: ExampleNames) -> list[Finding]:
-    """Examples to learn from that repeat one of their own class; worth a note."""
-    made = []
-    for kind, mark, found, told in (
+def _duplicates(exact: DuplicatePairs, near: DuplicatePairs, names: ExampleNames) -> list[Finding]:
+    """Training examples that duplicate one of their own class."""
+    findings = []
+    for kind, symbol, duplicates, what in (
         ("duplicates", "=", exact, "the same as"),
         ("near-duplicates", "~", near, "nearly the same as"),
     ):
-        pairs = found.within_class
+        pairs = duplicates.within_class
         if count := len(np.unique(pairs[:, 1])):
-            made.append(Finding(
+            findings.append(Finding(
                 kind, False, count,
-                f"{_examples(count)} {'are' if count > 1 else 'is'} {told} another to learn "
-                "from, of the same class",
-                "a share held out may hold one of a pair, and then says too much: keep one of each",
-                namer.pairs(pairs), mark,
+                f"{_examples(count)} {_are(count)} {what} another training example of the same "
+                "class",
+                "the validation score is too high if it holds one of a pair: keep one of each",
+                names.pairs(pairs), symbol,
             ))  # fmt: skip
-    return made
+    return findings
 
 
 def _examples(count: int) -> str:
     return f"{count:,} example{'s' if count > 1 else ''}"
 
 
-def _repeat(count: int) -> str:
-    return "repeat" if count > 1 else "repeats"
+def _duplicate(count: int) -> str:
+    return "duplicate" if count > 1 else "duplicates"
 
 
 def _are(count: int) -> str:
