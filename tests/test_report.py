@@ -344,5 +344,5 @@ def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:
     rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4
     (tmp_path / "set.csv").write_text("\n".join([*rows, "zzz,a", "qqq,b"]))
     told = found(read_data(tmp_path / "set.csv"))
-    assert told["empty"].message == "2 examples are without a word that the net knows"
+    assert told["empty"].message == "2 examples are without a known word"
     assert told["empty"].examples == (("line 18",), ("line 19",))

@@ -71,7 +71,11 @@ def test_one_class_and_nothing_to_learn_from_are_told() -> None:
     drawn = make_xo(12, size=12, seed=4)
     for labels, part, words in (
         (np.zeros(12, int), "train", "all training examples are of one class"),
-        (drawn.labels, "test", "every example is for testing, so there is nothing to learn from"),
+        (
+            drawn.labels,
+            "test",
+            "every example is in the test split, so there is nothing to learn from",
+        ),
     ):
         parts = np.full(12, part)
         data = Dataset(drawn.inputs, labels, drawn.classes, parts, drawn.preprocessor)
