@@ -19,12 +19,8 @@ from piecewise.insight.robustness.augmentation_training import (
     train_with_augmentation,
     widened,
 )
-from piecewise.insight.robustness.curves import (
-    DatasetCurve,
-    DatasetRobustness,
-    dataset_robustness,
-    perturbations,
-)
+from piecewise.insight.robustness.curves import DatasetCurve, DatasetRobustness, dataset_robustness
+from piecewise.insight.robustness.perturbations import perturbations
 from piecewise.network import Network
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import Split, plan_training, run_training
@@ -70,8 +66,8 @@ def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) ->
     assert found.ranges["translation"] == 1
     assert found.net.recipe["augmentation"]["translation"] == [0.25, 0.25]
     assert found.net.recipe["epochs"] == KNOBS["epochs"]
-    assert {one.stage for one in reports} >= {"comparing on pictures held out"}
-    assert any(one.stage.startswith("teaching translation") for one in reports)
+    assert {one.stage for one in reports} >= {"measuring on the validation examples"}
+    assert any(one.stage.startswith("training with translation") for one in reports)
 
     # The same on two threads, and whatever the test part holds.
     data.inputs = data.inputs.copy()
@@ -152,8 +148,8 @@ def test_a_small_set_is_divided_to_choose_and_then_learned_whole() -> None:
     reports: list[Progress] = []
     found = train_with_augmentation(small, data, ["rotation"], on_progress=reports.append)
     titles = [one.stage for one in reports]
-    assert "teaching without the pictures held out" in titles
-    assert titles[-1].endswith("all pictures")
+    assert "training without the validation examples" in titles
+    assert titles[-1].endswith("all examples")
     assert found.net.calibration.n == 12  # a fifth of 60
     whole = replace(
         Recipe(**small.recipe),

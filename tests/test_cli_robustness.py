@@ -140,7 +140,7 @@ def test_a_stop_leaves_nothing_half_done(
 ) -> None:
     def stopped(*_: object, on_progress: OnProgress, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        on_progress(Progress("teaching rotation", 1, 2))
+        on_progress(Progress("training with rotation", 1, 2))
         raise AssertionError("it went on")
 
     monkeypatch.setattr(robustness, "train_with_augmentation", stopped)

@@ -21,20 +21,14 @@ from piecewise.data.xo import DECK_TRICKY_X, DECK_X, PLAIN, make_xo
 from piecewise.inputs import layer_inputs
 from piecewise.insight.robustness import curves, literal_matching
 from piecewise.insight.robustness.augmentation_training import widened
-from piecewise.insight.robustness.curves import (
-    Curve,
-    Perturbation,
-    area,
-    dataset_robustness,
-    example_robustness,
-    perturbations,
-)
+from piecewise.insight.robustness.curves import Curve, area, dataset_robustness, example_robustness
 from piecewise.insight.robustness.literal_matching import (
     LiteralMatcher,
     as_bytes,
     unchanged_fraction,
     worth,
 )
+from piecewise.insight.robustness.perturbations import Perturbation, perturbations
 from piecewise.network import Network
 from piecewise.reference.augmentation import (
     GeometricDraws,

@@ -18,14 +18,9 @@ from ..insight.robustness.augmentation_training import (
     checked_kinds,
     train_with_augmentation,
 )
-from ..insight.robustness.curves import (
-    DatasetCurve,
-    DatasetRobustness,
-    Perturbation,
-    dataset_robustness,
-    perturbations,
-)
+from ..insight.robustness.curves import DatasetCurve, DatasetRobustness, dataset_robustness
 from ..insight.robustness.literal_matching import worth
+from ..insight.robustness.perturbations import Perturbation, perturbations
 from ..network import Network
 from .interrupts import DeferredInterrupt, ignore_interrupts
 from .options import OUTPUT, TRAINING, json_option, threads_option

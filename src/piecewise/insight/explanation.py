@@ -1,5 +1,4 @@
-"""One answer of a net and everything that explains it, as data: pages, terminals and JSON render
-it."""
+"""Everything that explains one prediction, as data for pages, terminals and JSON."""
 
 from __future__ import annotations
 
@@ -31,12 +30,23 @@ MATCHES = 6
 
 @dataclass(frozen=True)
 class Explanation:
-    """One answer of a net and what explains it. Values that take time are computed when they are
-    first used, and then kept.
+    """One prediction of a net and what explains it. Expensive values are computed on first use and
+    cached.
 
-    ``name``: how a person refers to the input. ``example``: the prepared input. ``label``: the
-    number of the class that is explained. ``original``: what was read, before it was prepared; None
-    if it is not known.
+    Attributes
+    ----------
+    net : Network
+        The net.
+    name : str
+        Name of the input.
+    example : array
+        The preprocessed input.
+    walk : Walk
+        The activations of all layers.
+    label : int
+        Class number that is explained.
+    original : object or None
+        The input before preprocessing, if it is known.
     """
 
     net: Network
@@ -163,10 +173,39 @@ def explain(
     label: int | None = None,
     original: Any = None,
 ) -> Explanation:
-    """Explain what a net answers about one prepared input.
+    """Explain the prediction of a net for one input.
 
-    ``label``: the number of the class that is explained; the answer's if left out. The other
-    arguments are those of `Explanation`.
+    Parameters
+    ----------
+    net : Network
+        The net.
+    example : array (channels, height, width) or (positions,)
+        A preprocessed input.
+    name : str, optional
+        Name of the input.
+    label : int, optional
+        Class number to explain; the predicted class by default.
+    original : object, optional
+        The input before preprocessing. With it, the explanation has warnings and original units.
+
+    Returns
+    -------
+    Explanation
+        Votes, saliency maps and robustness curves of the prediction.
+
+    Raises
+    ------
+    DataError
+        If the example does not fit the net.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(1, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> explanation = pw.explain(net, xo.inputs[0])
+    >>> explanation.voting_layer
+    'relu1'
     """
     example = np.asarray(example)
     walk = net.walk(layer_inputs(net, example[None])[0])

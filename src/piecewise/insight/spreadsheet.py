@@ -1,9 +1,9 @@
-"""The arithmetic of a number as a spreadsheet with live formulas, down to the pixels.
+"""The arithmetic of one activation as a spreadsheet with live formulas, down to the pixels.
 
-A sheet a layer, the picture's own first. Each number that is opened is a block of rows, one a
-term: weight, value, product, and the sum so far; a value is a formula that points to where it comes
-from, so that a pixel that is changed by hand changes all that it is in. Sums are rounded as the
-engine rounds them, so that what a spreadsheet program works out is the number itself.
+There is one sheet per layer, the input first. Each activation that is expanded is a block of rows,
+one per term: weight, value, product and cumulative sum. Values are references to the cells that
+compute them, so that a changed pixel changes every activation that depends on it. Formulas round as
+the engine rounds, so that the spreadsheet computes the same value.
 """
 
 from __future__ import annotations
@@ -50,9 +50,26 @@ def export_spreadsheet(
     row: int = 0,
     column: int = 0,
 ) -> None:
-    """Write the arithmetic of one number of a walk, opened as far as there is room, as an .xlsx;
-    whole or not at all. LimitError where there is no such number, or it has more terms than there
-    is room for, DataError where the file cannot be written."""
+    """Write the arithmetic of one activation to an .xlsx file.
+
+    Parameters
+    ----------
+    walk : Walk
+        The activations of an input.
+    path : path
+        The file; it is written atomically.
+    layer : str
+        Name of the layer.
+    feature, row, column : int
+        Position of the activation in the layer.
+
+    Raises
+    ------
+    LimitError
+        If there is no such activation, or it has too many terms.
+    DataError
+        If the file cannot be written.
+    """
     first = walk.why(layer, feature, row, column)
     if len(first.terms) + 2 > MOST_ROWS:
         raise LimitError(

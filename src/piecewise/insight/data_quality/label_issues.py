@@ -1,9 +1,9 @@
-"""Likely wrong labels: every example answered by nets that did not learn from it.
+"""Label errors, by confident learning: each example is judged by nets that did not train on it.
 
-A net repeats what it was told, wrong labels too, so that its own answers about what it learned
-from say little. In turn a part of the examples is left out, and nets that learned from the others
-doubt the labels of these (Northcutt, Jiang, Chuang: "Confident learning", 2021, rank by the same
-number). What they doubt much is left out of what the second round learns from.
+A net repeats wrong labels that it was trained on, so its own predictions for its training examples
+say little. The examples are therefore predicted by cross-validation, and those with a low predicted
+probability of their label are likely mislabelled (Northcutt, Jiang and Chuang, 2021). A second
+round trains without the examples whose labels the first round contradicts confidently.
 """
 
 from __future__ import annotations
@@ -39,9 +39,23 @@ CONFIDENT = 0.9
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """An example whose label is doubted: its ``index`` in the data set, its ``name``, the ``part``
-    it is of, the ``given`` label and the one that is likely; ``doubt``: how sure the nets are
-    that the given one is wrong; ``sure``: how sure they are of the likely one."""
+    """An example whose label is likely wrong.
+
+    Attributes
+    ----------
+    index : int
+        Index in the data set.
+    name : str
+        Name of the example.
+    split : str
+        Its split.
+    label, predicted : str
+        The label in the data, and the class that the nets predict.
+    error_probability : float
+        One minus the predicted probability of the label.
+    probability : float
+        Predicted probability of the predicted class.
+    """
 
     index: int
     name: str
@@ -65,14 +79,44 @@ def find_label_issues(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> list[LabelIssue]:
-    """The examples whose labels are most likely wrong, the surest first: the ``most`` first; if
-    left out, all that the nets have another answer for.
+    """Find the examples whose labels are most likely wrong.
 
-    ``data``: a data set, or its path. The part for testing is left out: it neither teaches nor is
-    looked at. Groups stay together, as one person's mistakes, and pictures, are alike. Ten nets
-    with quick layers (or ``layers``) and their recipe are trained: the same data and ``seed`` give
-    the same answer. ``on_progress``, ``threads``: see `side_by_side`. Raises DataError, LimitError,
-    NotationError.
+    Ten small nets are trained in two rounds of cross-validation. The test split is not used.
+    Members of a group are in the same fold, as one person's mistakes are alike.
+
+    Parameters
+    ----------
+    data : Dataset or path
+        The data, or where to read them.
+    most : int, optional
+        The number of examples to return. By default those whose prediction differs from the label.
+    layers : str, optional
+        Layers of the nets; small ones for the kind of data by default.
+    seed : int, default 0
+        Seeds the folds and the training.
+    on_progress : callable, optional
+        Receives `Progress`.
+    threads : int, optional
+        Number of threads; all processors by default. The result is the same for any number.
+
+    Returns
+    -------
+    list of LabelIssue
+        The least probable label first.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read, or have fewer than two classes or groups to train on.
+    LimitError
+        If an argument is out of range.
+    NotationError
+        If ``layers`` is not a valid notation.
+
+    References
+    ----------
+    C. Northcutt, L. Jiang and I. Chuang, "Confident Learning: Estimating Uncertainty in Dataset
+    Labels", Journal of Artificial Intelligence Research 70, 2021.
     """
     for name, limit, value in (
         ("most", Integer(1, 1_000_000_000, optional=True), most),

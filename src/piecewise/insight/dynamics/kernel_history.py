@@ -1,4 +1,4 @@
-"""The film of a layer: its kernels at the start, and after each epoch that training goes on."""
+"""A callback that records the kernels of a layer at the start of training and after every epoch."""
 
 from __future__ import annotations
 
@@ -42,9 +42,21 @@ _SECONDS = Real(0.02, 60)
 
 @dataclass(frozen=True, eq=False)
 class KernelSnapshot:
-    """A layer's ``kernels`` (features, channels, rows, columns) after ``step`` steps. ``epoch``: as
-    many are over; None where a run was taken up again. ``loss``: the mean loss of that epoch;
-    ``error``: the total of the error table then. None where there is none."""
+    """The kernels of a layer at one step of training.
+
+    Attributes
+    ----------
+    step : int
+        Number of training steps.
+    epoch : int or None
+        Number of completed epochs; None at a resumed checkpoint.
+    loss : float or None
+        Mean loss of this epoch.
+    error : float or None
+        Total of the error table of the examples.
+    kernels : float32 array (features, channels, rows, columns)
+        The kernels.
+    """
 
     step: int
     epoch: int | None
@@ -54,7 +66,7 @@ class KernelSnapshot:
 
     @property
     def description(self) -> str:
-        """When it was, and how wrong the net then was."""
+        """Epoch or step, loss and error as text."""
         parts = [f"step {self.step:,}" if self.epoch is None else f"epoch {self.epoch}"]
         parts += [f"loss {self.loss:.4g}"] if self.loss is not None else []
         parts += [f"error {self.error:.4g}"] if self.error is not None else []
@@ -66,15 +78,38 @@ class KernelSnapshot:
 
 
 class KernelHistory:
-    """Give it to training as ``on_progress``, and it keeps the kernels of ``layer`` as they are now
-    and at the end of each epoch: `train(net, pictures, labels, on_progress=KernelHistory(net))`.
+    """Records the kernels of a layer during training; pass it as ``on_progress``.
 
-    ``feature``: only that one's kernel. ``examples``: pictures and class numbers, whose total error
-    (`error_table`) is then noted, too; that asks the net about all of them after every epoch. The
-    film looks and changes nothing: a net learns the same bits with it and without. Frames are of
-    ends of epochs alone, so that the same seed gives the same film. Where training goes back to its
-    best epoch, that epoch is in the film, not at its end. LimitError where the net has no such
-    layer or feature; DataError where the examples do not fit.
+    It does not change training. Of more than 120 epochs, every second, fourth, ... is kept, and the
+    last one. If training returns to its best epoch, that epoch is not repeated at the end.
+
+    Parameters
+    ----------
+    net : Network
+        The net that is trained.
+    layer : str, default "conv1"
+        A layer with kernels.
+    feature : int, optional
+        Records the kernel of this feature only.
+    examples : (inputs, labels), optional
+        Examples whose total error (`error_table`) is recorded, too.
+
+    Raises
+    ------
+    LimitError
+        If the net has no such layer or feature.
+    DataError
+        If the examples do not fit the net.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(8, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), xo.classes, 0, xo.preprocessor)
+    >>> history = pw.KernelHistory(net)
+    >>> _ = pw.train(net, xo.inputs, xo.labels, pw.Recipe(epochs=2), on_progress=history)
+    >>> [snapshot.epoch for snapshot in history.snapshots]
+    [0, 1, 2]
     """
 
     def __init__(
@@ -103,14 +138,14 @@ class KernelHistory:
 
     @property
     def snapshots(self) -> tuple[KernelSnapshot, ...]:
-        """The oldest first."""
+        """The snapshots, oldest first."""
         return (*self._kept, self._last)
 
     def __len__(self) -> int:
         return len(self.snapshots)
 
     def __call__(self, progress: Progress) -> None:
-        """Look at the net, if an epoch has just ended."""
+        """Record the kernels if an epoch has just ended."""
         if self._start is not None:  # what its answers are, only the recipe says, known by now
             self._last = replace(self._last, error=self._error(self._start))
             self._start = None
@@ -150,16 +185,16 @@ class KernelHistory:
         return f"KernelHistory({self.layer}: {len(self)} frames, to {self._last.description})"
 
     def lines(self) -> Iterator[str]:
-        """A line a frame."""
+        """One line of text per snapshot."""
         return (frame.description for frame in self.snapshots)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: layer, feature (None: all), frames."""
+        """Plain values: layer, feature (None: all) and snapshots."""
         frames = [frame.to_json() for frame in self.snapshots]
         return {"layer": self.layer, "feature": self.feature, "snapshots": frames}
 
     def _repr_html_(self) -> str:
-        """Some frames side by side, evenly chosen; and how loss and error fell."""
+        """Evenly chosen snapshots, and charts of loss and error."""
         frames, last = self.snapshots, len(self) - 1
         chosen = sorted({round(at * last / (SHOWN - 1)) for at in range(SHOWN)})
         pictures = "".join(self._figure(frames[at]) for at in chosen)
@@ -175,9 +210,22 @@ class KernelHistory:
         )
 
     def save(self, path: str | os.PathLike[str], seconds: float = 0.25) -> None:
-        """Write the film, ``seconds`` a frame and the last one longer, as an animated PNG or GIF,
-        by the ending of ``path``; whole or not at all. LimitError for another ending; DataError if
-        it cannot be written."""
+        """Save the history as an animated PNG or GIF, by the suffix of ``path``.
+
+        Parameters
+        ----------
+        path : path
+            The file; it is written atomically.
+        seconds : float, default 0.25
+            Seconds per snapshot; the last one is shown longer.
+
+        Raises
+        ------
+        LimitError
+            If the suffix is another one.
+        DataError
+            If the file cannot be written.
+        """
         from PIL import Image  # noqa: PLC0415 - whoever draws nothing needs it not
 
         place = Path(path)

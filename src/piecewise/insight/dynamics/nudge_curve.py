@@ -1,5 +1,5 @@
-"""The deck's picture of learning, for one parameter: turn it up and down, see how the error
-changes."""
+"""The loss as a function of one parameter (a loss curve), with the gradient at its current
+value."""
 
 from __future__ import annotations
 
@@ -37,12 +37,22 @@ _WIDTH = 64
 
 @dataclass(frozen=True)
 class NudgeCurve:
-    """The mean loss of ``n`` pictures over one parameter, and where the net stands today.
+    """The mean loss of ``n`` examples as a function of one parameter.
 
-    ``name`` and ``index``: which parameter. ``of``: which loss. ``values``: what the parameter was
-    set to, evenly apart, today's in the middle; ``losses``: the mean loss then. ``slope``: today's,
-    by backpropagation. ``nudged``: the same the deck's way, adjusted up and down a bit in float64;
-    None where that would take long.
+    Attributes
+    ----------
+    name, index : str, tuple of int
+        The parameter.
+    loss_name : str
+        The loss function.
+    n : int
+        Number of examples.
+    values, losses : tuple of float
+        Evenly spaced values of the parameter, its current value in the middle, and the mean losses.
+    gradient : float
+        The gradient at the current value, by backpropagation.
+    numerical_gradient : float or None
+        The same by central differences in float64; None where that would take long.
     """
 
     name: str
@@ -56,28 +66,28 @@ class NudgeCurve:
 
     @property
     def value(self) -> float:
-        """The parameter today."""
+        """The current value of the parameter."""
         return self.values[len(self.values) // 2]
 
     @property
     def loss(self) -> float:
-        """The mean loss today."""
+        """The mean loss at the current value."""
         return self.losses[len(self.losses) // 2]
 
     @property
     def lowest(self) -> tuple[float, float]:
-        """The value with the lowest of the losses, and that loss; of several today's nearest."""
+        """The value with the lowest loss, and the loss; of several, the nearest to the current."""
         middle = len(self.values) // 2
         best = min(range(len(self.values)), key=lambda at: (self.losses[at], abs(at - middle)))
         return self.values[best], self.losses[best]
 
     @property
     def parameter(self) -> str:
-        """The parameter's name and place."""
+        """The parameter as text, such as "conv1.weight[0, 0, 1, 1]"."""
         return f"{self.name}[{', '.join(map(str, self.index))}]"
 
     def lines(self) -> Iterator[str]:
-        """The curve in block characters, today's value marked, and what it says."""
+        """The curve as text, with the current value and the gradient."""
         step = -(-len(self.values) // _WIDTH)
         middle = len(self.values) // 2
         first = middle % step  # so that today's is among those that are drawn
@@ -98,7 +108,7 @@ class NudgeCurve:
         return "\n".join(self.lines())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields, and today's value and loss."""
+        """The fields, the current value and its loss as plain values."""
         return {
             **vars(self),
             "index": list(self.index),
@@ -109,7 +119,7 @@ class NudgeCurve:
         }
 
     def _repr_html_(self) -> str:
-        """The curve with today's value on it, and the slope as a line that touches it."""
+        """The curve as a chart, with its tangent at the current value."""
         ends = self.values[0], self.values[-1]
         touching = [self.loss + self.gradient * (end - self.value) for end in ends]
         chart = chart_svg(
@@ -146,15 +156,51 @@ def nudge_curve(
     points: int = 41,
     loss: str = "cross-entropy",
 ) -> NudgeCurve:
-    """The mean loss of pictures (N, C, H, W) with class numbers (N,) at ``points`` values of the
-    parameter ``name`` at ``index``, from ``reach`` below today's to as much above it.
+    """Compute the mean loss as a function of one parameter.
 
-    If ``reach`` is left out, it is twice the parameter's own size or that of its array (root mean
-    square), whichever is larger; 1 where all are zero. It is then doubled up to `DOUBLINGS` times,
-    until the loss at one end differs by a tenth from today's. ``points`` is odd, so that today's
-    value is one of them. Of the net as it answers, as `Network.gradients`; a copy is turned, the
-    net itself is not touched. Raises LimitError where there is no such parameter, or where the
-    answers on the way are beyond float32, and what `Network.gradients` does.
+    The net is not changed; a copy is evaluated in inference mode.
+
+    Parameters
+    ----------
+    net : Network
+        The net.
+    pictures : array (N, channels, height, width) or (N, positions)
+        Preprocessed inputs.
+    labels : array of int (N,)
+        Their class numbers.
+    name : str
+        Name of the parameter array, such as "conv1.weight".
+    index : int or sequence of int
+        Index in the array.
+    reach : float, optional
+        Half of the range of values. By default twice the absolute value of the parameter or the
+        root mean square of its array, whichever is larger, doubled up to five times until the loss
+        changes by a tenth.
+    points : int, default 41
+        Number of values; odd, so that the current value is one of them.
+    loss : str, default "cross-entropy"
+        The loss function.
+
+    Returns
+    -------
+    NudgeCurve
+        Values, losses and the gradient.
+
+    Raises
+    ------
+    LimitError
+        If there is no such parameter, or logits overflow float32.
+    DataError
+        If the arrays do not fit the net.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(4, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> curve = pw.nudge_curve(net, xo.inputs, xo.labels, "conv1.weight", (0, 0, 1, 1), points=5)
+    >>> len(curve.losses)
+    5
     """
     given, right = check_examples(net, pictures, labels)
     turned = _Turned(net, given, right, _checked_loss(loss), *_checked_place(net, name, index))

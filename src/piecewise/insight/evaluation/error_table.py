@@ -1,5 +1,4 @@
-"""The deck's error table of any pictures: right answer, actual answer, error = |right - actual|,
-added up."""
+"""The deck's error table: errors |right answer - actual answer| by example and class."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ SORTS = ("index", "name", "label", "predicted", "error")
 
 
 class ErrorRow(NamedTuple):
-    """A line of the table: of a picture and a class."""
+    """A row of the table: the target and the output for one example and one class."""
 
     class_name: str
     target: float
@@ -37,11 +36,24 @@ class ErrorRow(NamedTuple):
 
 @dataclass(frozen=True)
 class ErrorTable:
-    """The answers about N pictures, and how far they are from the right ones.
+    """Absolute errors of the outputs for N examples and K classes.
 
-    ``answers``: what an actual answer is: "logits", of nets that were taught with the absolute or
-    the squared loss, or "probabilities". ``labels``: the right class numbers (N,). ``actual``:
-    (N, K). ``names`` of the pictures, or none. ``order``: the pictures' numbers as they are shown.
+    Attributes
+    ----------
+    classes : tuple of str
+        Names of the classes.
+    outputs : str
+        "logits" for nets trained with the absolute or the squared loss, otherwise "probabilities".
+    labels : array of int (N,)
+        Class numbers.
+    actual : float64 array (N, K)
+        The outputs.
+    names : tuple of str
+        Names of the examples; may be empty.
+    order : tuple of int
+        Indices of the examples in the order of display.
+    errors : float64 array (N, K)
+        Absolute differences from the targets, 1 for the label and 0 elsewhere.
     """
 
     classes: tuple[str, ...]
@@ -62,32 +74,32 @@ class ErrorTable:
 
     @property
     def totals(self) -> list[float]:
-        """Each picture's errors added up, by its number."""
+        """The sum of the errors of each example."""
         return [fsum(row) for row in self.errors.tolist()]
 
     @property
     def total(self) -> float:
-        """All errors added up."""
+        """The sum of all errors."""
         return fsum(self.errors.ravel().tolist())
 
     @property
     def mean(self) -> float:
-        """The total, a picture."""
+        """The mean of the examples' totals."""
         return self.total / len(self)
 
     def name(self, index: int) -> str:
         return self.names[index] if self.names else f"picture {index}"
 
     def label(self, index: int) -> str:
-        """The name of a picture's right class."""
+        """The name of the true class of an example."""
         return self.classes[int(self.labels[index])]
 
     def predicted(self, index: int) -> str:
-        """The name of the class with a picture's largest actual answer."""
+        """The name of the class with the largest output."""
         return self.classes[int(self.actual[index].argmax())]
 
     def rows(self, index: int) -> list[ErrorRow]:
-        """The lines of a picture, a class each."""
+        """The rows of an example, one per class."""
         columns = self.actual[index].tolist(), self.errors[index].tolist()
         return [
             ErrorRow(name, float(number == self.labels[index]), actual, error)
@@ -95,8 +107,7 @@ class ErrorTable:
         ]
 
     def sorted_by(self, what: str) -> ErrorTable:
-        """The same table in another order: by "error", the largest total first; by "name", by the
-        "right" class, by the "answer"; or by "index", as the pictures came."""
+        """The same table in another order: one of `SORTS`, errors largest first."""
         if what not in SORTS:
             raise LimitError(
                 f"sorted_by: got {shown(what)}, wanted one of {', '.join(SORTS)}"
@@ -113,7 +124,7 @@ class ErrorTable:
         return replace(self, order=tuple(sorted(numbers, key=lambda index: keys[index])))
 
     def lines(self, most: int = SHOWN) -> Iterator[str]:
-        """The table of the first pictures, a line a class, and the total of all."""
+        """The first ``most`` examples as text, and the total of all."""
         totals = self.totals
         yield f"actual answers: {self.outputs}"
         for index in self.order[:most]:
@@ -138,7 +149,7 @@ class ErrorTable:
         return "\n".join(self.lines())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: the pictures in their order, each with its rows; and the total."""
+        """Plain values: the examples in their order, each with its rows, and the total."""
         totals = self.totals
         return {
             "outputs": self.outputs,
@@ -160,8 +171,7 @@ class ErrorTable:
         }
 
     def _repr_html_(self) -> str:
-        """The same as a <table>, a <tbody> a picture; what it can be sorted by are its data-
-        attributes."""
+        """An HTML table with a <tbody> per example; its data attributes are the sort keys."""
         bodies = "".join(self._body(index) for index in self.order[:SHOWN_HTML])
         titles = ("picture", "class", "right answer", "actual answer", "error")
         head = "".join(f'<th scope="col">{title}</th>' for title in titles)
@@ -201,8 +211,38 @@ class ErrorTable:
 def error_table(
     net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike, names: Sequence[str] = ()
 ) -> ErrorTable:
-    """The error table of pictures (N, C, H, W), or words (N, positions), with class numbers (N,).
-    DataError where they, or their ``names``, do not fit."""
+    """Compute the error table of a net.
+
+    Parameters
+    ----------
+    net : Network
+        The net.
+    pictures : array (N, channels, height, width) or (N, positions)
+        Preprocessed inputs.
+    labels : array of int (N,)
+        Their class numbers.
+    names : sequence of str, optional
+        Names of the examples.
+
+    Returns
+    -------
+    ErrorTable
+        The errors by example and class.
+
+    Raises
+    ------
+    DataError
+        If the arrays or the names do not fit.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(4, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> table = pw.error_table(net, xo.inputs, xo.labels)
+    >>> len(table), table.outputs
+    (4, 'probabilities')
+    """
     given, right = check_examples(net, pictures, labels)
     if len(names) not in (0, len(right)):
         raise DataError(f"names: got {len(names)}, wanted {len(right)}, one per picture, or none")
@@ -212,8 +252,9 @@ def error_table(
 def table_of(
     net: Network, logits: npt.NDArray[np.float32], right: Labels, names: Sequence[str] = ()
 ) -> ErrorTable:
-    """The same of logits (N, K) that the net has given, by the loss that it was taught with last;
-    of one that was not taught yet, the answers are probabilities."""
+    """The error table of logits (N, K). The outputs are logits if the net was last trained with the
+    absolute or the squared loss, otherwise probabilities.
+    """
     free = net.recipe.get("loss") in ("absolute", "squared")
     actual = logits if free else net.probabilities_of(logits)
     kind = LOGITS if free else PROBABILITIES

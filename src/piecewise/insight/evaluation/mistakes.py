@@ -1,5 +1,8 @@
-"""Mistakes first: the confusion matrix with the examples in its cells, the most confident mistakes,
-and the examples learned from that are nearest to each, by the values that the last layer reads."""
+"""The confusion matrix with its examples, the most confident mistakes.
+
+The nearest training examples of a mistake are measured by the activations that the last layer
+reads.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,8 @@ Examples = tuple[npt.ArrayLike, npt.ArrayLike]
 
 @dataclass(frozen=True)
 class Neighbor:
-    """An example learned from: its ``index`` and ``name`` there, its ``label``, and how far what
-    the last layer reads of it is from what it reads of the mistake (the root of the squares' sum).
+    """A training example near a mistake. ``distance``: the Euclidean distance of the activations
+    that the last layer reads.
     """
 
     index: int
@@ -49,8 +52,21 @@ class Neighbor:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer: the example's ``index`` and ``name``, the ``right`` class, the ``answer`` and
-    its ``probability``, that of the right class (``chance``), and what is ``near``."""
+    """A wrong prediction.
+
+    Attributes
+    ----------
+    index : int
+        Index of the example.
+    name : str
+        Name of the example.
+    label, predicted : str
+        True and predicted class.
+    probability, label_probability : float
+        Probability of the predicted and of the true class.
+    neighbors : tuple of Neighbor
+        The nearest training examples.
+    """
 
     index: int
     name: str
@@ -67,11 +83,22 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """All answers about ``n`` examples in cells, and the most confident ``mistakes``.
+    """All predictions for ``n`` examples, and the most confident mistakes.
 
-    ``cells``: (right class, answer) numbers -> the indices of these examples, the most confident
-    first; no key where there are none. ``stack``: by whose values things are near.
-    ``compared``: how many examples learned from were looked at.
+    Attributes
+    ----------
+    classes : tuple of str
+        Names of the classes.
+    n : int
+        Number of examples.
+    cells : dict of (label, predicted) to indices
+        The cells of the confusion matrix that are not empty, the most confident predictions first.
+    mistakes : tuple of Mistake
+        The most confident mistakes.
+    layer : str
+        The layer whose activations define the neighbors.
+    compared : int
+        Number of training examples that were compared.
     """
 
     classes: tuple[str, ...]
@@ -83,14 +110,14 @@ class Mistakes:
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """How many examples each cell holds: (right classes, answers)."""
+        """The confusion matrix: true classes in rows, predicted classes in columns."""
         counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
         for cell, indices in self.cells.items():
             counts[cell] = len(indices)
         return counts
 
     def cell(self, right: str | int, answer: str | int) -> tuple[int, ...]:
-        """The examples of a class, by name or number, that got this answer."""
+        """The indices of the examples of a class, by name or number, with this prediction."""
         return self.cells.get((self._number(right), self._number(answer)), ())
 
     def _number(self, one: str | int) -> int:
@@ -101,8 +128,7 @@ class Mistakes:
         return int(checked("class", Integer(0, len(self.classes) - 1), one))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: n, classes, confusion, cells (right, answer, indices), mistakes, stack,
-        compared."""
+        """Plain values by the names of the fields, with the confusion matrix."""
         return {
             "n": self.n,
             "classes": list(self.classes),
@@ -132,11 +158,46 @@ def mistakes(
     most: int = MOST,
     nearest: int = NEAREST,
 ) -> Mistakes:
-    """Where ``net`` is wrong about pictures (N, ...) with class numbers (N,), the surest first.
+    """Find the mistakes of a net, the most confident first.
 
-    With ``train``, pictures and labels it learned from, each of the first ``most`` mistakes gets
-    the ``nearest`` of them. ``names`` and ``train_names``: what a person calls each. Raises
-    DataError where arrays do not fit the net, LimitError.
+    Parameters
+    ----------
+    net : Network
+        The net.
+    pictures : array (N, channels, height, width) or (N, positions)
+        Preprocessed inputs.
+    labels : array of int (N,)
+        Their class numbers.
+    names : sequence of str, optional
+        Names of the examples.
+    train : (inputs, labels), optional
+        Training examples, to find the nearest ones of each mistake.
+    train_names : sequence of str, optional
+        Names of the training examples.
+    most : int, default 20
+        Maximum number of mistakes.
+    nearest : int, default 3
+        Number of neighbors of each mistake.
+
+    Returns
+    -------
+    Mistakes
+        The confusion matrix with its examples, and the mistakes.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit the net or each other.
+    LimitError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(8, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> int(pw.mistakes(net, xo.inputs, xo.labels).confusion.sum())
+    8
     """
     given, right = check_examples(net, pictures, labels)
     called = _names(names, len(right), "names")

@@ -1,9 +1,9 @@
-"""Teaching tricks: a net is taught anew, by its own recipe, with tricks as far as their dials go.
+"""Retraining with data augmentation, by a net's own recipe.
 
-Whoever learns to know turned pictures may forget thin strokes, and has more to learn in the same
-time. Both is seen on pictures held out from learning, never on a part for testing: what would be
-forgotten is then taught as well, no further than it takes, and a net that knows less of pictures
-as they are is given more epochs.
+Augmentation of one kind may reduce the robustness against another kind, or the accuracy on
+unchanged inputs. Both are measured on a validation split, never on the test split. Where another
+kind suffers, it is added to the augmentation; where the accuracy falls, the number of epochs is
+raised.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ from ...training.calibrate import calibrate
 from ...training.experiment import Split, TrainingPlan, plan_training, run_training
 from ...training.recipe import Recipe
 from ...training.splits import validation_mask
-from .curves import DatasetRobustness, Perturbation, dataset_robustness, perturbations
+from .curves import DatasetRobustness, dataset_robustness
+from .perturbations import Perturbation, perturbations
 
 ALL = "all"
 AS_IT_IS = "as it is"
 FALLS = 0.02
-"""How much of a trick's area may be lost before something is done about it."""
+"""Largest relative decrease of an area or of the accuracy that is tolerated."""
 STEP = 0.5
-"""How much further, of its dial, a trick that would be forgotten is taught each time."""
+"""Fraction of the range by which the augmentation of another kind is raised each time."""
 LONGEST = 4
-"""Times as many epochs, at most, as the recipe says."""
-MOST_EPOCHS = 100_000  # that a recipe can hold
+"""Maximum number of epochs, relative to the recipe."""
+MAX_EPOCHS = 100_000  # the limit of a recipe
 ROUNDS = 4
-"""Nets that are tried, at most."""
+"""Maximum number of nets that are trained."""
 FRACTION = 0.2
-"""Held out to choose on, where nothing is held out for validation."""
-MOST = 1_000
-"""Pictures held out that are looked at, evenly many of more."""
+"""Fraction of the training split that is held out if there is no validation split."""
+MAX_EXAMPLES = 1_000
+"""Maximum number of validation examples that are measured; of more, every n-th."""
 
 
 @dataclass(frozen=True)
 class AreaChange:
-    """What teaching did to the area of one trick."""
+    """The area under a robustness curve before and after retraining."""
 
     kind: str
     before: float
@@ -52,14 +53,13 @@ class AreaChange:
 
     @property
     def gained(self) -> float | None:
-        """The share of what was missing that was gained; below 0 where something was lost, None
-        where nothing was missing."""
+        """The fraction of the missing area that was gained; negative if the area decreased, None if
+        nothing was missing."""
         return (self.after - self.before) / (1 - self.before) if self.before < 1 else None
 
     @property
     def risen(self) -> float | None:
-        """How much larger the area became, as a share of itself; below 0 where it fell; None if it
-        was nothing."""
+        """The relative change of the area; None if it was zero."""
         return self.after / self.before - 1 if self.before else None
 
     def to_json(self) -> dict[str, Any]:
@@ -76,9 +76,19 @@ def area_changes(before: DatasetRobustness, after: DatasetRobustness) -> list[Ar
 
 @dataclass(frozen=True)
 class AugmentationResult:
-    """The net that was taught; the ``tricks`` that were asked for; how far each was taught, as a
-    share of its dial: 1 if asked for, and as much as it took of those that would have been
-    forgotten; and how many times as many epochs as before it took (``longer``)."""
+    """The result of `train_with_augmentation`.
+
+    Attributes
+    ----------
+    net : Network
+        The new net.
+    kinds : tuple of str
+        The kinds of augmentation that were requested.
+    ranges : dict of str to float
+        For each kind that was trained, the fraction of the measured range; 1 for requested ones.
+    epochs_factor : int
+        Number of epochs, relative to the recipe.
+    """
 
     net: Network
     kinds: tuple[str, ...]
@@ -86,7 +96,7 @@ class AugmentationResult:
     epochs_factor: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: tricks, shares, longer, and the recipe and digest of the net."""
+        """Plain values: tricks, ranges, epochs_factor, and the recipe and digest of the net."""
         return {
             "kinds": list(self.kinds),
             "ranges": self.ranges,
@@ -97,8 +107,8 @@ class AugmentationResult:
 
 
 def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
-    """The names of tricks, each once, in the order of the dials; "all" stands for every one there
-    is. LimitError where a net cannot be taught them."""
+    """The kinds of augmentation without duplicates, in the order of the perturbations; "all" stands
+    for every kind. LimitError if the net cannot be trained with them."""
     known = list(
         dict.fromkeys(perturbation.kind for perturbation in perturbations(net.preprocessor))
     )
@@ -113,27 +123,27 @@ def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
             "tricks: this net holds no recipe to be taught by, as it has learned nothing yet; "
             "wanted one that `piecewise train` wrote"
         )
-    asked = tuple(name for name in known if name in tricks or ALL in tricks)
+    requested = tuple(name for name in known if name in tricks or ALL in tricks)
     recipe = Recipe(**net.recipe)
     if (
-        widened(recipe.augmentation, perturbations(net.preprocessor), dict.fromkeys(asked, 1.0))
+        widened(recipe.augmentation, perturbations(net.preprocessor), dict.fromkeys(requested, 1.0))
         == recipe.augmentation
     ):
-        told = Recipe.knob("augmentation").write(recipe.augmentation)
+        text = Recipe.knob("augmentation").write(recipe.augmentation)
         raise LimitError(
-            f"tricks: this net was taught {' and '.join(asked)} as far as it goes here, or "
-            f"further, already ({told}); wanted another trick"
+            f"tricks: this net was taught {' and '.join(requested)} as far as it goes here, or "
+            f"further, already ({text}); wanted another trick"
         )
-    return asked
+    return requested
 
 
 def widened(
-    tricks: Augmentation, turning: Sequence[Perturbation], shares: Mapping[str, float]
+    tricks: Augmentation, measured: Sequence[Perturbation], ranges: Mapping[str, float]
 ) -> Augmentation:
-    """The tricks of a recipe, each as far as it goes already, or as this share of its dials."""
+    """The augmentation of a recipe, extended to these fractions of the measured ranges."""
     far = {
-        perturbation.name: shares.get(perturbation.kind, 0.0) * perturbation.training_range
-        for perturbation in turning
+        perturbation.name: ranges.get(perturbation.kind, 0.0) * perturbation.training_range
+        for perturbation in measured
     }
     smallest, largest = tricks.scale
     down, right = tricks.shift
@@ -157,63 +167,86 @@ def train_with_augmentation(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> AugmentationResult:
-    """A new net with the layers, the seed and the recipe of ``net``, taught on the part of the data
-    that is for training, and ``tricks`` with it (translation, scale, rotation, stroke_width,
-    or all), as far as the dials go. ``net`` stays as it is.
+    """Train a new net by the recipe of ``net``, with additional data augmentation.
 
-    The net is compared with what it was on the validation part, or else on a fifth that is held out
-    first. Where it knows less of pictures as they are, or of a trick that was asked for, by more
-    than 2 %, it is taught once more with twice as many epochs; where the area of another trick
-    fell, with that trick, too, half as far as its dial goes, then all the way. Of four nets at most
-    that of the smallest fall is taken. A test part is not looked at. The same net, data
-    and tricks give the same bits, for any number of threads. ``on_progress``: see `run_training`.
+    The new net is compared with the old one on the validation split, or on a fifth of the training
+    split. If the accuracy on unchanged inputs or the area of a requested kind falls by more than 2
+    %, the net is trained again with twice as many epochs. If the area of another kind falls, this
+    kind is added over half of its range, then over all of it. Of at most four nets, the one with
+    the smallest loss is returned. The test split is not used.
 
-    LimitError where the net cannot be taught these, DataError where the data are not such as it
-    learned from.
+    Parameters
+    ----------
+    net : Network
+        A trained net; it is not changed.
+    data : Dataset
+        Data with the classes and the preprocessor of the net.
+    tricks : sequence of str
+        Kinds of augmentation: "translation", "scale", "rotation", "stroke_width" or "all".
+    on_progress : callable, optional
+        Receives `Progress`.
+    threads : int, optional
+        Number of threads; all processors by default. The result is the same for any number.
+
+    Returns
+    -------
+    AugmentationResult
+        The new net, and how it was trained.
+
+    Raises
+    ------
+    LimitError
+        If a kind is unknown, the net has no recipe, or it is already trained with this
+        augmentation.
+    DataError
+        If the data have other classes or another preprocessor than the net.
     """
-    asked = checked_kinds(net, tricks)
+    requested = checked_kinds(net, tricks)
     if (data.classes, data.preprocessor) != (net.classes, net.preprocessor):
         raise DataError(
             "data: got other classes, or another preparation, than the net has; wanted what "
             "read_data gives with its preparation and classes"
         )
-    school = _School(net, data, on_progress, threads)
-    tried = school.chosen(asked)
+    retraining = _Retraining(net, data, on_progress, threads)
+    trained = retraining.chosen(requested)
     return AugmentationResult(
-        school.finished(tried), asked, tried.effort.shares, tried.effort.longer
+        retraining.finished(trained),
+        requested,
+        trained.attempt.ranges,
+        trained.attempt.epochs_factor,
     )
 
 
-class _Effort(NamedTuple):
-    """How far tricks are taught, and for how many times as many epochs."""
+class _Attempt(NamedTuple):
+    """The augmentation ranges and the number of epochs of a net."""
 
-    shares: dict[str, float]
-    longer: int = 1
+    ranges: dict[str, float]
+    epochs_factor: int = 1
 
     @property
     def stage(self) -> str:
-        """The stage that is reported meanwhile."""
-        times = "" if self.longer == 1 else f", {self.longer} times as long"
-        return f"teaching {' and '.join(self.shares)}{times}"
+        """The name of this training stage in progress reports."""
+        times = "" if self.epochs_factor == 1 else f", {self.epochs_factor} times as long"
+        return f"training with {' and '.join(self.ranges)}{times}"
 
-    def after(self, fallen: Sequence[str], asked: Sequence[str]) -> _Effort:
-        """What to try when so much has fallen: more epochs, or more tricks."""
-        if {AS_IT_IS, *asked} & set(fallen):
-            return self._replace(longer=min(LONGEST, 2 * self.longer))
-        more = {trick: min(1.0, self.shares.get(trick, 0.0) + STEP) for trick in fallen}
-        return self._replace(shares=self.shares | more)
+    def after(self, fallen: Sequence[str], requested: Sequence[str]) -> _Attempt:
+        """The next attempt: more epochs, or augmentation of the kinds that decreased."""
+        if {AS_IT_IS, *requested} & set(fallen):
+            return self._replace(epochs_factor=min(LONGEST, 2 * self.epochs_factor))
+        more = {trick: min(1.0, self.ranges.get(trick, 0.0) + STEP) for trick in fallen}
+        return self._replace(ranges=self.ranges | more)
 
 
-class _Tried(NamedTuple):
-    """A net, what it was taught with, and the largest share that it lost of anything."""
+class _TrainedNet(NamedTuple):
+    """A net, its attempt, and its largest relative decrease."""
 
     net: Network
-    effort: _Effort
+    attempt: _Attempt
     fall: float
 
 
-class _School:
-    """Where a net is taught anew, with this trick and that."""
+class _Retraining:
+    """Trains new nets by the recipe of a net, with additional augmentation."""
 
     def __init__(
         self, net: Network, data: Dataset, on_progress: OnProgress | None, threads: int | None
@@ -222,57 +255,61 @@ class _School:
         self.perturbations = perturbations(net.preprocessor)
         given = plan_training(data, layers=net.notation, **net.recipe)
         learned = {name: part for name, part in given.splits.items() if name != "test"}
-        self.whole = replace(given, splits=learned, folds=0)
-        self.holds_out = "validation" in learned
-        self.plan_training = self.whole if self.holds_out else _divided(self.whole)
+        self.complete_plan = replace(given, splits=learned, folds=0)
+        self.has_validation = "validation" in learned
+        self.plan = (
+            self.complete_plan if self.has_validation else _with_validation(self.complete_plan)
+        )
 
-    def taught(self, given: TrainingPlan, effort: _Effort, stage: str) -> Network:
-        """A net of a lesson, with these tricks added to its recipe, and epochs."""
+    def train(self, plan: TrainingPlan, attempt: _Attempt, stage: str) -> Network:
+        """A new net of a training plan, with the augmentation and epochs of an attempt."""
         net = self.net
         new = Network(net.layers, net.input, net.classes, net.seed, net.preprocessor)
-        recipe = given.config.recipe
-        tricks = widened(recipe.augmentation, self.perturbations, effort.shares)
-        epochs = min(MOST_EPOCHS, effort.longer * recipe.epochs)
-        plan = replace(given.config, recipe=replace(recipe, augmentation=tricks, epochs=epochs))
+        recipe = plan.config.recipe
+        tricks = widened(recipe.augmentation, self.perturbations, attempt.ranges)
+        epochs = min(MAX_EPOCHS, attempt.epochs_factor * recipe.epochs)
+        config = replace(plan.config, recipe=replace(recipe, augmentation=tricks, epochs=epochs))
         report = in_stage(self.on_progress, stage)
-        run_training(replace(given, config=plan), report, net=new, threads=self.threads)
+        run_training(replace(plan, config=config), report, net=new, threads=self.threads)
         return new
 
-    def chosen(self, asked: tuple[str, ...]) -> _Tried:
-        """Teach what is asked for; and again, as long as something falls, with more effort."""
-        before = self._known(self.net if self.holds_out else self._control())
-        effort, tried = _Effort(dict.fromkeys(asked, 1.0)), list[_Tried]()
-        while len(tried) < ROUNDS:
-            new = self.taught(self.plan_training, effort, effort.stage)
-            after = self._known(new)
+    def chosen(self, requested: tuple[str, ...]) -> _TrainedNet:
+        """Train with the requested augmentation; repeat with more as long as an area decreases."""
+        before = self._robustness(self.net if self.has_validation else self._control())
+        attempt, trained = _Attempt(dict.fromkeys(requested, 1.0)), list[_TrainedNet]()
+        while len(trained) < ROUNDS:
+            new = self.train(self.plan, attempt, attempt.stage)
+            after = self._robustness(new)
             falls = {name: 1 - after[name] / share for name, share in before.items() if share}
-            tried.append(_Tried(new, effort, max(falls.values(), default=0.0)))
-            effort = effort.after([name for name, fall in falls.items() if fall > FALLS], asked)
-            if effort == tried[-1].effort:
+            trained.append(_TrainedNet(new, attempt, max(falls.values(), default=0.0)))
+            attempt = attempt.after(
+                [name for name, fall in falls.items() if fall > FALLS], requested
+            )
+            if attempt == trained[-1].attempt:
                 break
-        return min(tried, key=lambda one: max(one.fall, FALLS))  # of equally good ones the first
+        return min(trained, key=lambda one: max(one.fall, FALLS))  # of equally good ones the first
 
-    def finished(self, tried: _Tried) -> Network:
-        """The net to keep: the one that was tried, or, where that had to leave out pictures which
-        would not have been held out, one taught all of them."""
-        if self.holds_out:
-            return tried.net
-        new = self.taught(self.whole, tried.effort, f"{tried.effort.stage}, all pictures")
-        pictures, labels = self.plan_training.splits["validation"]
-        new.calibration = calibrate(tried.net.logits(pictures), labels)
+    def finished(self, trained: _TrainedNet) -> Network:
+        """The net of the chosen attempt; without a validation split, a net that is trained again on
+        all training examples."""
+        if self.has_validation:
+            return trained.net
+        new = self.train(
+            self.complete_plan, trained.attempt, f"{trained.attempt.stage}, all examples"
+        )
+        pictures, labels = self.plan.splits["validation"]
+        new.calibration = calibrate(trained.net.logits(pictures), labels)
         return new
 
     def _control(self) -> Network:
-        """The net as it would be without the pictures that are held out now."""
-        return self.taught(
-            self.plan_training, _Effort({}), "teaching without the pictures held out"
-        )
+        """The original recipe without the held-out examples, for a fair comparison."""
+        return self.train(self.plan, _Attempt({}), "training without the validation examples")
 
-    def _known(self, net: Network) -> dict[str, float]:
-        """Of the pictures held out: the areas by trick, and the accuracy as they are."""
-        pictures, labels = self.plan_training.splits["validation"]
-        some = slice(None, None, -(-len(labels) // MOST))
-        report = in_stage(self.on_progress, "comparing on pictures held out")
+    def _robustness(self, net: Network) -> dict[str, float]:
+        """Areas by kind, and the accuracy on unchanged inputs, of the validation split."""
+        pictures, labels = self.plan.splits["validation"]
+        some = slice(None, None, -(-len(labels) // MAX_EXAMPLES))
+        report = in_stage(self.on_progress, "measuring on the validation examples")
         found = dataset_robustness(
             net, pictures[some], labels[some], on_progress=report, threads=self.threads
         )
@@ -280,15 +317,15 @@ class _School:
         return {**found.areas, AS_IT_IS: first.accuracies[first.perturbation.unchanged_index]}
 
 
-def _divided(given: TrainingPlan) -> TrainingPlan:
-    """The same, with a fifth held out to choose on."""
-    part = given.splits["train"]
-    out = validation_mask(part.labels, given.config.recipe.seed, FRACTION, given.groups)
+def _with_validation(plan: TrainingPlan) -> TrainingPlan:
+    """The same plan with a fifth of the training split as validation split."""
+    train = plan.splits["train"]
+    out = validation_mask(train.labels, plan.config.recipe.seed, FRACTION, plan.groups)
     if not out.any():
         raise DataError(
-            f"data: got {len(part.labels)} pictures to learn from, wanted two or more of some "
+            f"data: got {len(train.labels)} pictures to learn from, wanted two or more of some "
             "class, so that one can be held out"
         )
-    parts: dict[str, Split] = {"train": part.those(~out), "validation": part.those(out)}
-    groups = given.groups
-    return replace(given, splits=parts, groups=None if groups is None else np.asarray(groups)[~out])
+    splits: dict[str, Split] = {"train": train.those(~out), "validation": train.those(out)}
+    groups = plan.groups
+    return replace(plan, splits=splits, groups=None if groups is None else np.asarray(groups)[~out])

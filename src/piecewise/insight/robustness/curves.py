@@ -1,11 +1,4 @@
-"""The tricks lab: what becomes of votes when a picture is shifted, scaled, turned, or drawn bolder
-or finer; where they break, and the match that was lost there; and the same for a whole set.
-
-A *dial* turns one of the deck's trickier cases from one side to the other, evenly, with "as it is"
-in its middle. How far it goes follows from the shape of the net's pictures alone: as far as a
-person still knows most of them. What a size of a dial does to a picture is what training's tricks
-do (`reference/augmentation.py`), and what the net says of it the engine computes.
-"""
+"""Robustness curves: predictions for inputs that are shifted, scaled, rotated or redrawn."""
 
 from __future__ import annotations
 
@@ -21,114 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.array_types import Float32, Float64, Labels
-from ...core.errors import DataError, LimitError, shown
+from ...core.errors import DataError, shown
 from ...core.progress import OnProgress, Progress
-from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.loading.ordered_map import ordered_map
-from ...data.preprocessing import Preprocessor
 from ...inputs import check_examples, check_labels, layer_inputs
 from ...network import Network
-from ...reference.augmentation import GeometricDraws, apply_geometric
 from ...trace.walk import Walk
 from ..retraining.parallel_training import checked_threads
 from .literal_matching import LiteralMatcher, as_bytes, unchanged_fraction
+from .perturbations import Perturbation, perturbations_of
 
-SHIFT = 0.25
-"""How far a picture is shifted to each side, of that side: in whole pixels."""
-STEPS = 8
-"""Sizes to each side of "as it is", at most, of shifts and of stroke weights."""
-SCALINGS = tuple(number / 10 for number in range(5, 16))
-"""From half the size to half as large again."""
-ROTATIONS = tuple(float(5 * number) for number in range(-9, 10))
-"""Degrees, clockwise: at 45 an X is a plus."""
-WEIGHT = 1 / 28
-"""How much thicker or thinner strokes become on each of their sides, of the picture's shorter side:
-a pixel of 28. More would leave nothing of a pen's stroke."""
-MOST_WEIGHT = 3.0
-_BLOCK = 1 << 19  # numbers of pictures that are changed at a time
-
-
-@dataclass(frozen=True)
-class Perturbation:
-    """One way to change pictures. ``name``: "right", "down", "scale", "rotation" or "stroke_width";
-    ``trick``: which of the knobs of `Augmentation` it belongs to; ``sizes``, evenly apart, in its
-    ``unit``; ``drawn``: the same as `reference.tricks.Draws` counts them; ``reach``: what the knob
-    has to be for training to go as far as the dial."""
-
-    name: str
-    kind: str
-    unit: str
-    sizes: tuple[float, ...]
-    drawn: tuple[float, ...]
-    training_range: float
-
-    @property
-    def unchanged_index(self) -> int:
-        """The number of the size that changes nothing: the middle one."""
-        return len(self.sizes) // 2
-
-    def apply(self, pictures: Float32, number: int, ground: str) -> Float32:
-        """Prepared pictures (N, C, H, W) at one of the sizes, by its number; the same shape."""
-        none, size = np.zeros(1), np.array([self.drawn[number]])
-        still = GeometricDraws(none, none, np.ones(1), none, none, np.array([False]))
-        changed = still._replace(**{self.name: size})
-        return apply_geometric(changed, pictures, ground).astype(np.float32)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values: what a curve stands over."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "unit": self.unit,
-            "sizes": list(self.sizes),
-            "unchanged_index": self.unchanged_index,
-        }
-
-
-def perturbations(preprocessor: Preprocessor) -> tuple[Perturbation, ...]:
-    """The dials there are for what is prepared like this: of pictures a shift to the right and one
-    down, scaling, rotation and stroke weight; of sounds a shift in time; LimitError for texts."""
-    _, height, width = preprocessor.shape
-    if preprocessor.kind == "texts":
-        raise LimitError("tricks: got a net that reads texts, wanted one for pictures or sounds")
-    if isinstance(preprocessor, AudioPreprocessor):
-        seconds = preprocessor.hop / preprocessor.rate
-        found = [_shift("right", width, "seconds", seconds)]
-    else:
-        found = [_shift("right", width, "pixels"), _shift("down", height, "pixels")]
-        if min(height, width) > 1:  # a line cannot be turned, and has no strokes
-            reach = round(min(MOST_WEIGHT, WEIGHT * min(height, width)), 2)
-            weights = tuple(reach * number / STEPS for number in range(-STEPS, STEPS + 1))
-            found += [
-                _dial("scale", "times", SCALINGS),
-                _dial("rotation", "degrees", ROTATIONS),
-                _dial("stroke_width", "pixels", weights),
-            ]
-    found = [perturbation for perturbation in found if len(perturbation.sizes) > 1]
-    if not found:
-        raise LimitError(f"tricks: got inputs of {width} x {height}, wanted two pixels or more")
-    return tuple(found)
-
-
-def _dials_of(net: Network) -> tuple[Perturbation, ...]:
-    """The dials there are for a net; words without their preparation are texts, too."""
-    if net.architecture.reads_texts:
-        raise LimitError("tricks: got a net that reads texts, wanted one for pictures or sounds")
-    return perturbations(net.preprocessor)
-
-
-def _shift(name: str, side: int, unit: str, per_pixel: float = 1.0) -> Perturbation:
-    """Whole pixels, so that nothing is blurred on the way."""
-    reach = max(1, round(SHIFT * side)) if side > 1 else 0
-    step = -(-reach // STEPS) or 1
-    most = reach // step
-    pixels = tuple(float(step * number) for number in range(-most, most + 1))
-    sizes = tuple(round(one * per_pixel, 6) for one in pixels)
-    return Perturbation(name, "translation", unit, sizes, pixels, pixels[-1] / side)
-
-
-def _dial(name: str, unit: str, sizes: tuple[float, ...]) -> Perturbation:
-    return Perturbation(name, name, unit, sizes, sizes, (sizes[-1] - sizes[0]) / 2)
+_BLOCK = 1 << 19  # values of inputs that are changed at a time
 
 
 def area(heights: Sequence[float]) -> float:
@@ -138,8 +34,9 @@ def area(heights: Sequence[float]) -> float:
 
 
 class LostMatch(NamedTuple):
-    """The match that was lost: the map of the ``stack`` that votes, whose votes for the label fell
-    most, from ``before`` to ``after``; and where the map's strongest value stood, before."""
+    """The map of the voting layer whose votes for the label fell most, from ``before`` to
+    ``after``, and the row and column of its largest value before the change.
+    """
 
     layer: str
     feature: int
@@ -150,8 +47,9 @@ class LostMatch(NamedTuple):
 
 
 class Break(NamedTuple):
-    """Where a curve breaks: the first size, from "as it is" outwards, at which another class wins.
-    ``lost`` is None if it is the picture as it is that is taken for another class."""
+    """The size nearest to the unchanged input at which another class is predicted. ``lost_match``
+    is None if the unchanged input itself is predicted as another class.
+    """
 
     size: float
     size_index: int
@@ -166,9 +64,21 @@ class Break(NamedTuple):
 
 @dataclass(frozen=True)
 class Curve:
-    """What a net says of one picture over the sizes of a dial: ``logits`` and ``probabilities``
-    (sizes, classes); ``same``: the share of pixels that are as they were, by literal comparison;
-    and where ``label`` no longer wins, below and above "as it is" (None: nowhere)."""
+    """Predictions for one input over the sizes of a perturbation.
+
+    Attributes
+    ----------
+    perturbation : Perturbation
+        The perturbation.
+    label : int
+        The class whose probability is observed.
+    logits, probabilities : float32 array (sizes, classes)
+        Outputs of the net.
+    equal_pixels : tuple of float
+        Fraction of the pixels that equal those of the unchanged input.
+    below, above : Break or None
+        The nearest sizes at which the label is no longer predicted.
+    """
 
     perturbation: Perturbation
     label: int
@@ -194,13 +104,43 @@ class Curve:
 def example_robustness(
     net: Network, example: npt.ArrayLike, label: int | None = None
 ) -> list[Curve]:
-    """The curves of one example, as `Network.read` or a data set gives it, a curve a dial;
-    ``label``: the number of the class that is watched, the net's answer if it is left out.
+    """Compute the robustness curves of one input.
 
-    Raises DataError where the example does not fit the net or there is no such class, and
-    LimitError for a net that reads texts.
+    Parameters
+    ----------
+    net : Network
+        The net.
+    example : array (channels, height, width)
+        A preprocessed input.
+    label : int, optional
+        Class number whose probability is observed; the predicted class by default.
+
+    Returns
+    -------
+    list of Curve
+        One per perturbation.
+
+    Raises
+    ------
+    DataError
+        If the example does not fit the net, or there is no such class.
+    LimitError
+        If the net reads texts.
+
+    References
+    ----------
+    D. Hendrycks and T. Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions
+    and Perturbations", ICLR 2019.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(1, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> [curve.perturbation.name for curve in pw.example_robustness(net, xo.inputs[0])]
+    ['right', 'down', 'scale', 'rotation', 'stroke_width']
     """
-    turning = _dials_of(net)
+    turning = perturbations_of(net)
     picture = layer_inputs(net, np.asarray(example)[None])
     if label is None:
         label = int(net.logits(picture)[0].argmax())
@@ -255,8 +195,11 @@ class _Votes:
 
 @dataclass(frozen=True)
 class DatasetCurve:
-    """Of a whole set, the share that is answered rightly at each size of a dial; ``literal``: by
-    literal comparison with the pictures learned from (None: there was nothing to compare with)."""
+    """Accuracies on a data set over the sizes of a perturbation.
+
+    ``literal``: the accuracies of the nearest training example, pixel by pixel, as a baseline; None
+    if there were no training examples.
+    """
 
     perturbation: Perturbation
     accuracies: tuple[float, ...]
@@ -284,8 +227,9 @@ class DatasetCurve:
 
 @dataclass(frozen=True)
 class DatasetRobustness:
-    """The curves of a set of ``n`` pictures; and with how many others, ``literal_n``, they were
-    compared pixel by pixel (0: not)."""
+    """Robustness curves of ``n`` examples. ``literal_n``: the number of training examples of the
+    baseline, or 0.
+    """
 
     n: int
     literal_n: int
@@ -328,15 +272,44 @@ def dataset_robustness(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> DatasetRobustness:
-    """The curves of pictures (N, C, H, W) with class numbers (N,), a curve a dial.
+    """Measure the accuracy on a data set under every perturbation.
 
-    ``literal_to``: pictures and class numbers that each is compared with pixel by pixel, too.
-    ``on_progress``: called with the number of pictures classified so far, at all sizes.
-    ``threads``: as many as there are processors, if left out; the result is the same for
-    any number. However many pictures there are, half a million numbers at a time are changed.
-    Raises what `Network.logits` does, and LimitError for a net that reads texts.
+    Parameters
+    ----------
+    net : Network
+        The net.
+    pictures : array (N, channels, height, width)
+        Preprocessed inputs.
+    labels : array of int (N,)
+        Their class numbers.
+    literal_to : (inputs, labels), optional
+        Training examples for the baseline: the label of the nearest one, pixel by pixel.
+    on_progress : callable, optional
+        Receives `Progress` with the number of predictions.
+    threads : int, optional
+        Number of threads; all processors by default. The result is the same for any number.
+
+    Returns
+    -------
+    DatasetRobustness
+        Curves of accuracy, and the areas under them.
+
+    Raises
+    ------
+    DataError
+        If the inputs do not fit the net or the labels.
+    LimitError
+        If the net reads texts.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(8, 9, seed=0)
+    >>> net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    >>> sorted(pw.dataset_robustness(net, xo.inputs, xo.labels).areas)
+    ['rotation', 'scale', 'stroke_width', 'translation']
     """
-    turning = _dials_of(net)
+    turning = perturbations_of(net)
     given, right = check_examples(net, pictures, labels)
     literal = None if literal_to is None else _literal(net, literal_to)
     block = max(1, _BLOCK // given[0].size)
