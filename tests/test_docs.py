@@ -1,4 +1,4 @@
-"""The manual stays true: what is written from the code is, and what it shows runs."""
+"""The documentation is up to date: generated pages, examples, links, versions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ import piecewise
 from piecewise.core.version import __version__
 
 ROOT = Path(__file__).parents[1]
+TERMS = (
+    "activation", "batch normalization", "calibration", "checkpoint", "confidence interval",
+    "confidence threshold", "cross-validation", "data augmentation", "data leak", "dense",
+    "early stopping", "embedding", "fine-tun", "fully connected", "grad-cam", "hyperparameter",
+    "influential", "label error", "learning rate", "one-hot", "overfit", "receptive field",
+    "resume", "saliency", "spectrogram", "test set", "token", "training set", "validation set",
+    "vocabulary",
+)  # fmt: skip
 
 
 def script(name: str) -> ModuleType:
-    """A script as a module."""
+    """Import a script of the folder scripts."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -32,9 +40,9 @@ def script(name: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", ["layers.md", "recipe.md", "command-line.md", "api.md"])
-def test_pages_written_from_the_code_are_up_to_date(name: str) -> None:
-    wanted = script("write_docs").PAGES[name]()
-    assert (ROOT / "docs" / name).read_text() == wanted, "run: python scripts/write_docs.py docs"
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    expected = script("write_docs").PAGES[name]()
+    assert (ROOT / "docs" / name).read_text() == expected, "run: python scripts/write_docs.py docs"
 
 
 def test_api_reference_has_an_entry_for_every_public_name() -> None:
@@ -43,21 +51,34 @@ def test_api_reference_has_an_entry_for_every_public_name() -> None:
     assert len(headings) == len(set(headings))
 
 
-def test_the_picture_is_drawn_from_the_tours_numbers() -> None:
+def test_readme_picture_is_up_to_date() -> None:
     assert (ROOT / "docs" / "pixels-to-votes.svg").read_text() == script("draw_picture").drawing()
 
 
 @pytest.mark.parametrize(
-    ("page", "least"),
-    [("README.md", 11), ("docs/learning.md", 9), ("docs/data.md", 6), ("docs/see-through.md", 9)],
+    ("page", "minimum"),
+    [("README.md", 11), ("docs/learning.md", 30), ("docs/data.md", 7), ("docs/see-through.md", 18)],
 )
-def test_the_examples_of_the_manual_run_and_print_what_they_say(
-    page: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_examples_in_pages_run_and_print_the_shown_output(
+    page: str, minimum: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = doctest.testfile(str(ROOT / page), module_relative=False)
-    assert found.attempted >= least
-    assert found.failed == 0
+    result = doctest.testfile(str(ROOT / page), module_relative=False)
+    assert result.attempted >= minimum
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_guides_use_the_terms_that_people_search_for(term: str) -> None:
+    pages = ("data.md", "learning.md", "layers.md", "see-through.md")
+    text = " ".join((ROOT / "docs" / page).read_text().lower() for page in pages)
+    assert re.search(rf"\b{term}", " ".join(text.split())), term
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in index, page.name
 
 
 def anchors(text: str) -> set[str]:
@@ -92,31 +113,31 @@ def anchors(text: str) -> set[str]:
         "examples/README.md",
     ],
 )
-def test_links_and_paths_lead_somewhere(page: str) -> None:
+def test_links_and_paths_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     for link, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
         target = (ROOT / page).parent / link if link else ROOT / page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target.read_text()), f"{link}#{anchor}"
     for path in re.findall(r"`((?:src|tests|scripts|docs)/[\w/.-]+\.\w+)`", text):
-        made_up = path == "src/piecewise/reference/scale.py"  # the layer one might add
-        assert (ROOT / path).exists() or made_up, path
+        is_example = path == "src/piecewise/reference/scale.py"  # the layer in CONTRIBUTING.md
+        assert (ROOT / path).exists() or is_example, path
 
 
-def test_the_commands_of_the_readme_exist() -> None:
+def test_make_targets_in_pages_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for page in ("README.md", "CONTRIBUTING.md", "docs/releasing.md"):
         for target in re.findall(r"`?make ([a-z-]+)", (ROOT / page).read_text()):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_the_changelog_begins_with_this_version() -> None:
-    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert first is not None
-    assert first[1] == __version__
+def test_changelog_starts_with_this_version() -> None:
+    version = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert version is not None
+    assert version[1] == __version__
 
 
-def test_the_supported_pythons_are_the_same_everywhere() -> None:
+def test_supported_pythons_agree() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     assert 'requires-python = ">=3.11,<3.14"' in project
     assert "FROM, BELOW = (3, 11), (3, 14)" in (ROOT / "scripts" / "check_python.py").read_text()

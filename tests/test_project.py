@@ -1,4 +1,4 @@
-"""The files around the code agree: CI, issue forms, distributions, pinned tools."""
+"""The project files agree: CI, issue forms, distributions, pinned tools."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-def test_the_citation_has_this_version() -> None:
+def test_citation_has_this_version() -> None:
     text = (ROOT / "CITATION.cff").read_text()
     assert re.search(r"^version: (\S+)$", text, re.MULTILINE)[1] == __version__  # type: ignore[index]
 
 
-def test_minimum_versions_are_the_bounds_and_not_above_the_pinned_ones() -> None:
+def test_minimum_versions_are_the_lower_bounds_and_at_most_the_pinned_versions() -> None:
     lines = script("minimum_versions").minimum_versions()
     project = PROJECT["project"]
     extras = [one for extra in project["optional-dependencies"].values() for one in extra]
@@ -41,26 +41,26 @@ def test_minimum_versions_are_the_bounds_and_not_above_the_pinned_ones() -> None
     pinned = (ROOT / "requirements" / "test.txt").read_text()
     pinned += (ROOT / "requirements" / "toolkits.txt").read_text()
     for line in lines:
-        name, least = line.split("==")
+        name, minimum = line.split("==")
         versions = re.findall(rf"^{re.escape(name)}==([\d.]+)", pinned, re.MULTILINE)
         assert versions, f"{name} is not pinned"
-        assert all(numbers(version) >= numbers(least) for version in versions), line
+        assert all(numbers(version) >= numbers(minimum) for version in versions), line
 
 
-def test_a_bound_of_another_form_is_refused(tmp_path: Path) -> None:
+def test_minimum_versions_other_operator_raises(tmp_path: Path) -> None:
     project = tmp_path / "pyproject.toml"
     project.write_text('[project]\ndependencies = ["numpy~=2.1"]\noptional-dependencies = {}\n')
     with pytest.raises(SystemExit, match=r"numpy~=2\.1"):
         script("minimum_versions").minimum_versions(project)
 
 
-def test_ci_runs_what_a_person_runs() -> None:
+def test_ci_runs_the_make_targets() -> None:
     text = WORKFLOW.read_text()
     makefile = (ROOT / "Makefile").read_text()
     assert "\n      - run: .ci/run\n" in text
     assert "make build\n" in (ROOT / ".ci" / "run").read_text()
-    for chosen in re.findall(r'-m ("[^"]+")', text):
-        assert f"-m {chosen}" in makefile, f"make test chooses other tests than {chosen}"
+    for markers in re.findall(r'-m ("[^"]+")', text):
+        assert f"-m {markers}" in makefile, f"make test selects other tests than {markers}"
     for target in re.findall(r"make ([a-z-]+)", text):
         assert target in targets()
     for path in re.findall(r"(?:scripts|requirements)/[\w.]+", text):
@@ -89,7 +89,7 @@ def test_ci_pins_its_actions_and_may_only_read() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
-def test_forms_have_what_a_form_needs(form: Path) -> None:
+def test_issue_forms_have_the_required_keys(form: Path) -> None:
     text = form.read_text()
     assert "\t" not in text
     if form.stem == "config":
@@ -103,7 +103,7 @@ def test_forms_have_what_a_form_needs(form: Path) -> None:
         assert (ROOT / "src" / "piecewise" / "cli" / f"{command}.py").is_file(), command
 
 
-def test_hooks_before_a_commit_call_make() -> None:
+def test_pre_commit_hooks_call_make() -> None:
     text = (ROOT / ".pre-commit-config.yaml").read_text()
     entries = re.findall(r"entry: (.+)", text)
     assert len(entries) == text.count("language: system") == 3
@@ -111,7 +111,7 @@ def test_hooks_before_a_commit_call_make() -> None:
         assert entry.removeprefix("make ") in targets()
 
 
-def test_the_sdist_has_what_its_tests_need() -> None:
+def test_sdist_contains_the_files_that_its_tests_need() -> None:
     included = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     for name in included:
         assert name == "/*.md" or (ROOT / name).exists(), name
@@ -121,7 +121,7 @@ def test_the_sdist_has_what_its_tests_need() -> None:
             assert first in included or ("/*.md" in included and first.endswith(".md")), needed
 
 
-def test_the_page_tools_are_pinned_and_name_no_host() -> None:
+def test_page_tools_are_pinned_and_come_from_the_npm_registry() -> None:
     folder = ROOT / "scripts" / "page"
     tools = json.loads((folder / "package.json").read_text())
     lock = (folder / "package-lock.json").read_text()
@@ -134,6 +134,6 @@ def test_the_page_tools_are_pinned_and_name_no_host() -> None:
     assert all(host.startswith("https://registry.npmjs.org/") for host in hosts)
 
 
-def test_no_file_names_a_mail_address() -> None:
+def test_project_files_contain_no_mail_address() -> None:
     for name in ("SECURITY.md", "CODE_OF_CONDUCT.md", "CITATION.cff", "CONTRIBUTING.md"):
         assert not re.search(r"\w@\w+\.\w", (ROOT / name).read_text()), name
