@@ -1,4 +1,4 @@
-"""The way back of one picture: every gradient and error opens to what it is made of."""
+"""Backpropagation through one input: every gradient and error has its arithmetic."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_gradients_and_errors_are_the_sums_of_their_terms(
             check(back.error(name, *at), float(errors[at]))
 
 
-def test_errors_open_down_to_the_slope_of_the_loss() -> None:
+def test_error_arithmetic_leads_to_the_gradient_of_the_loss() -> None:
     net = drawn_net("conv 2 3, norm, relu, pool 2, full 4, relu, full", (1, 8, 8), 2, 4)
     back = net.backprop(some_input(net, 4), 0)
     why = back.why("conv1.weight", 1, 0, 2, 1)

@@ -83,7 +83,7 @@ def gradient_of(value: Callable[[], float], array: Array) -> Array:
     return found
 
 
-def assert_slope(found: Array, value: Callable[[], float], array: Array, said: object) -> None:
+def assert_gradient(found: Array, value: Callable[[], float], array: Array, said: object) -> None:
     """``found`` is the gradient of ``value`` with respect to ``array``, and not zero."""
     assert np.abs(found).max() > 1e-3, f"{said}: no gradient"
     assert_near(found, gradient_of(value, array), TOLERANCE, said)
@@ -127,9 +127,9 @@ def assert_layer(
         return fsum((upstream * pair.forward(layer, x, own, draw)[0]).ravel())
 
     if x.dtype.kind == "f":
-        assert_slope(dx, value, x, f"{said}: x")
+        assert_gradient(dx, value, x, f"{said}: x")
     for name, gradient in gradients.items():
-        assert_slope(gradient, value, own[name], f"{said}: {name}")
+        assert_gradient(gradient, value, own[name], f"{said}: {name}")
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -138,13 +138,13 @@ def test_a_loss_sends_back_what_nudging_the_logits_finds(loss: str) -> None:
     assert min(np.abs(logits).min(), np.abs(logits - 1).min()) > 10 * NUDGE_SIZE
     upstream = np.random.default_rng(5).normal(0, 1, 4)
     gradient = upstream[:, None] * LOSSES[loss](logits, right)[1]
-    assert_slope(gradient, lambda: fsum(upstream * LOSSES[loss](logits, right)[0]), logits, loss)
+    assert_gradient(gradient, lambda: fsum(upstream * LOSSES[loss](logits, right)[0]), logits, loss)
 
 
 def test_softmax_sends_back_what_nudging_the_logits_finds() -> None:
     logits, upstream = np.random.default_rng(6).normal(0, 2, (2, 4, 5))
     gradient = softmax_backward(upstream, softmax(logits))
-    assert_slope(gradient, lambda: fsum((upstream * softmax(logits)).ravel()), logits, "softmax")
+    assert_gradient(gradient, lambda: fsum((upstream * softmax(logits)).ravel()), logits, "softmax")
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -171,7 +171,7 @@ def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -
     def value() -> float:
         return fsum((upstream * model.forward(stages, made.arrays, made.x)[0][-1]).ravel())
 
-    assert_slope(dx, value, made.x, made)
+    assert_gradient(dx, value, made.x, made)
 
 
 # No bias before norm: while training it changes nothing.
@@ -200,7 +200,7 @@ def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds
     for row in architecture.parameters:
         said = f"{made}, {count} pictures, {loss}: {row.name}"
         array = made.arrays[row.name]
-        assert_slope(
+        assert_gradient(
             model.gradients(*given).arrays[row.name],
             lambda: model.gradients(*given).loss,
             array,
@@ -240,7 +240,7 @@ def test_a_weight_multiplies_what_its_picture_alone_would_give(loss: str) -> Non
         assert array.tobytes() == ones.arrays[name].tobytes()
 
 
-def test_nudging_finds_the_slope_of_a_parabola_and_leaves_the_array_as_it_was() -> None:
+def test_numerical_gradient_of_parabola_is_found_and_array_restored() -> None:
     array = np.random.default_rng(7).normal(0, 1, (4, 5)) ** 5  # large and small
     before = array.copy()
     assert_near(

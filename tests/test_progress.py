@@ -78,7 +78,7 @@ def test_every_function_that_takes_long_reports_the_same_record(tmp_path: Path) 
     net = pw.Network("full", (1, 9, 9), data.classes, preprocessor=data.preprocessor)
     pw.train(net, data.inputs, data.labels, pw.Recipe(epochs=1), on_progress=reports.append)
     pw.dataset_robustness(net, data.inputs[:5], data.labels[:5], on_progress=reports.append)
-    pw.suspects(data, layers="full", on_progress=reports.append)
+    pw.find_label_issues(data, layers="full", on_progress=reports.append)
     pw.influential_examples(
         net, data.inputs[:9], data.labels[:9], epochs=1, on_progress=reports.append
     )

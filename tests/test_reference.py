@@ -281,7 +281,7 @@ def test_softmax_gives_shares_and_does_not_overflow() -> None:
         ("cross-entropy", [0, 900, 0], 2, 900, [0, 1, -1]),
     ],
 )
-def test_a_loss_and_its_slope(
+def test_loss_and_gradient_match_hand_computed_values(
     loss: str, logits: list[float], right: int, wanted: float, gradient: list[float]
 ) -> None:
     other = [1.0, 0, 0]  # a second picture in the group changes nothing for the first

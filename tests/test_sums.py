@@ -61,7 +61,7 @@ def added(products: Array) -> Array:
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
-def test_a_convolutions_slopes_are_added_picture_by_picture(count: int) -> None:
+def test_convolution_gradients_are_summed_example_by_example(count: int) -> None:
     (layer,) = parse("conv 4 3x2 stride=2x1 pad=1")
     assert isinstance(layer, Convolution)
     random = np.random.default_rng(count)
@@ -85,7 +85,7 @@ def test_a_convolutions_slopes_are_added_picture_by_picture(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
-def test_norms_statistics_and_slopes_are_added_picture_by_picture(count: int) -> None:
+def test_norm_statistics_and_gradients_are_summed_example_by_example(count: int) -> None:
     random = np.random.default_rng(count)
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
     own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}

@@ -1,1 +1,1 @@
-"""display."""
+"""Small charts and images for pages, notebooks and terminals."""

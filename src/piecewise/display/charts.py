@@ -1,7 +1,7 @@
-"""Numbers over numbers as small pictures, for pages, notebooks and terminals.
+"""Line charts as SVG, and bar charts as text, for pages, notebooks and terminals.
 
-Drawn by hand as SVG: text and axes take the colour of the text around them, so that a chart reads
-on light paper and on dark.
+Text and axes have the color of the surrounding text, so that a chart is readable in light and dark
+themes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import NamedTuple
 
 ORANGE, BLUE, GREY = "#c85000", "#2a6fd6", "#888888"
 _WIDTH, _HEIGHT = 440, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 40, 40  # of the paper, around the plane with the lines
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 40, 40  # margins around the plot area
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 class Line(NamedTuple):
-    """Points (x, y) joined in their order, under a name. A ``dashed`` line does not widen the
-    chart, and is cut off where it leaves it."""
+    """A polyline with a label. A ``dashed`` line does not extend the axes and is clipped."""
 
     label: str
     xs: Sequence[float]
@@ -29,7 +28,7 @@ class Line(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """One point of a chart, with its name."""
+    """A point of a chart, with its label."""
 
     label: str
     x: float
@@ -39,8 +38,8 @@ class Mark(NamedTuple):
 def chart_svg(
     title: str, x_title: str, y_title: str, lines: Sequence[Line], mark: Mark | None = None
 ) -> str:
-    """Lines as an inline <svg>, y upwards; points that are not finite are left out, and a line is
-    broken there. All text is escaped."""
+    """Lines as an inline <svg>, y upwards. Lines have gaps at points that are not finite. All text
+    is escaped."""
     solid = [line for line in lines if not line.dashed]
     plane = _Plane(
         _span([x for line in solid for x in line.xs]), _span([y for line in solid for y in line.ys])
@@ -64,8 +63,10 @@ def chart_svg(
 
 
 def bars(heights: Sequence[float], rows: int = 8) -> list[str]:
-    """Numbers as columns of block characters, a character wide, the smallest an eighth of a row
-    high; the rows from above. Numbers that are not finite leave their column empty."""
+    """Values as columns of block characters, one character wide; rows from top to bottom.
+
+    The smallest value is an eighth of a row high. A value that is not finite is an empty column.
+    """
     low, high = _span(heights)
     tall = [
         1 + round((one - low) / (high - low) * (8 * rows - 1)) if math.isfinite(one) else 0
@@ -78,7 +79,7 @@ def bars(heights: Sequence[float], rows: int = 8) -> list[str]:
 
 
 class _Plane:
-    """Where numbers stand on the paper."""
+    """The plot area: converts coordinates and draws lines, marks and axes."""
 
     width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
@@ -86,7 +87,7 @@ class _Plane:
         self._x, self._y = x_span, y_span
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """The point, in the plane's own units, from its upper left corner."""
+        """The position of a point in pixels, from the upper left corner of the plot area."""
         (left, right), (low, high) = self._x, self._y
         return (
             (x - left) / (right - left) * self.width,
@@ -100,7 +101,7 @@ class _Plane:
                 pen = "M"
                 continue
             across, down = self.at(x, y)
-            dot = "h0" if pen == "M" else ""  # which shows a point that stands alone
+            dot = "h0" if pen == "M" else ""  # shows a single point between gaps
             pieces.append(f"{pen}{across:.2f} {down:.2f}{dot}")
             pen = "L"
         dashes = ' stroke-dasharray="5 4"' if line.dashed else ""
@@ -127,7 +128,7 @@ class _Plane:
         )
 
     def axes(self, x_title: str, y_title: str) -> list[str]:
-        """The two axes, with round numbers along them."""
+        """The two axes, with ticks at round numbers."""
         end = _TOP + self.height
         parts = [
             f'<path d="M{_LEFT} {_TOP}V{end}H{_WIDTH - _RIGHT}" fill="none" '
@@ -155,7 +156,7 @@ class _Plane:
 
 
 def _legend(lines: Sequence[Line]) -> str:
-    """The lines' names beside their colours, under the title, where there is more than one."""
+    """The labels and colors of the lines, if there is more than one."""
     if len(lines) < 2:
         return ""
     names = "".join(
@@ -167,8 +168,7 @@ def _legend(lines: Sequence[Line]) -> str:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers from ``low`` to ``high``, evenly apart by 1, 2 or 5 of a power of ten; at most
-    ``most`` of them."""
+    """Ticks from ``low`` to ``high``, 1, 2 or 5 times a power of ten apart; at most ``most``."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * one for one in (1, 2, 5, 10, 20) if power * one >= rough * 1.000001)
@@ -177,13 +177,12 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
-    """The smallest and the largest; or a little around them, where no more than a millionth is
-    between them: their labels would all read the same."""
+    """The range of finite values, widened if it is so small that all tick labels would be equal."""
     finite = [one for one in values if math.isfinite(one)]
     if not finite:
         return 0.0, 1.0
     low, high = min(finite), max(finite)
     if high - low > 1e-6 * max(abs(low), abs(high)):
         return low, high
-    around = abs(low) / 10 or 0.5
-    return low - around, high + around
+    margin = abs(low) / 10 or 0.5
+    return low - margin, high + margin
