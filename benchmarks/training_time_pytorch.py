@@ -73,7 +73,7 @@ def main(data: str, seed: str, options: str) -> None:
         for batch in torch.randperm(len(labels)).split(recipe.batch_size):
             optimizer.param_groups[0]["lr"] = float(next(rates))
             x = levels[train_images[batch].long()]
-            if recipe.augmentation.changes:
+            if recipe.augmentation.changes_anything:
                 x = augment(x, recipe.augmentation)
             x = x.contiguous(memory_format=torch.channels_last)
             optimizer.zero_grad(set_to_none=True)

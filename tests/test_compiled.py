@@ -1,4 +1,4 @@
-"""A compiled network: the same bits as the network had, one picture at a time or many."""
+"""A compiled network has the bits of the network, for one input or many."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> No
 
 @pytest.mark.parametrize("form", forms())
 @pytest.mark.parametrize("seed", range(12))
-def test_one_picture_alone_has_the_bits_of_a_group(seed: int, form: str) -> None:
+def test_single_image_has_the_bits_of_a_batch(seed: int, form: str) -> None:
     made = sample(seed, count=5)
     assert_same_bits(network(made), made.to(np.float32).x, form, made)
 
@@ -58,7 +58,9 @@ def test_one_picture_alone_has_the_bits_of_a_group(seed: int, form: str) -> None
 @pytest.mark.parametrize("form", forms())
 @pytest.mark.parametrize("layers", FIRST)
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
-def test_more_features_and_channels_than_lanes(layers: str, kind: type, form: str) -> None:
+def test_single_image_more_channels_than_lanes_has_same_bits(
+    layers: str, kind: type, form: str
+) -> None:
     net = Network(layers, (18, 9, 21), 21, seed=1)
     drawn = np.random.default_rng(0).integers(0, 256, size=(3, 18, 9, 21))
     assert_same_bits(
@@ -66,7 +68,7 @@ def test_more_features_and_channels_than_lanes(layers: str, kind: type, form: st
     )
 
 
-def test_it_is_the_network_as_it_was() -> None:
+def test_compiled_network_keeps_weights_after_training() -> None:
     net = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
     x = np.random.default_rng(0).normal(size=(40, 1, 9, 9)).astype(np.float32)
     wanted, compiled = net.logits(x), net.compile()
@@ -81,14 +83,14 @@ def test_it_is_the_network_as_it_was() -> None:
     assert net.logits(x[3:4]).tobytes() != wanted[3:4].tobytes()  # the network itself has moved on
 
 
-def test_a_copy_answers_the_same() -> None:
+def test_compiled_network_copy_has_same_logits() -> None:
     compiled = Network(WIDE, (1, 9, 9), 2).compile()
     x = np.ones((1, 9, 9), np.float32)
     for other in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
         assert other.logits(x).tobytes() == compiled.logits(x).tobytes()
 
 
-def test_few_pictures_follow_every_change_of_the_weights() -> None:
+def test_logits_few_inputs_follow_weight_changes() -> None:
     net = Network("conv 4 3, norm, full", (1, 9, 9), 2)
     x = np.random.default_rng(0).normal(size=(3, 1, 9, 9)).astype(np.float32)
     for array in (net.parameters.flat, net.running_stats.flat):
@@ -97,7 +99,7 @@ def test_few_pictures_follow_every_change_of_the_weights() -> None:
             assert net.logits(x[:1]).tobytes() == net.logits(x)[:1].tobytes()
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_compiled_network_invalid_input_raises() -> None:
     compiled = Network("full", (1, 3, 3), 2).compile()
     with pytest.raises(DataError, match="inputs"):
         compiled.logits(np.zeros((2, 2), np.float32))
@@ -109,18 +111,18 @@ def test_what_does_not_fit_is_told() -> None:
         words.compile().logits(np.array([0, 1, 2, 5]))
 
 
-def test_a_processor_without_fused_multiply_add_is_told_once() -> None:
+def test_processor_without_fused_multiply_add_warns_once() -> None:
     code = (
         "import warnings; warnings.simplefilter('always'); import numpy as np, piecewise as pw;"
         "net = pw.Network('full', (1, 2, 2), 2); x = np.ones((3, 1, 2, 2), np.float32);"
         "net.logits(x); net.logits(x[:1]); print(net.logits(x).tobytes().hex())"
     )
-    told = {}
+    outputs = {}
     for form in ("plain", forms()[0]):
         environment = {**os.environ, "PIECEWISE_VECTORS": form}
         run = subprocess.run([sys.executable, "-c", code], env=environment, check=True,
                              capture_output=True, text=True)  # fmt: skip
-        told[form] = run.stderr.count("has no fused multiply-add"), run.stdout
-    assert told["plain"][0] == 1
-    assert told[forms()[0]][0] == 0
-    assert told["plain"][1] == told[forms()[0]][1]
+        outputs[form] = run.stderr.count("has no fused multiply-add"), run.stdout
+    assert outputs["plain"][0] == 1
+    assert outputs[forms()[0]][0] == 0
+    assert outputs["plain"][1] == outputs[forms()[0]][1]

@@ -1,4 +1,4 @@
-"""The engine says what the reference says, and writes only where it may."""
+"""The engine matches the reference, and writes only within its buffers."""
 
 from __future__ import annotations
 
@@ -361,18 +361,18 @@ def slopes(
 
 @seeds(12)
 @anything
-def test_random_networks_agree_with_the_reference(seed: int) -> None:
+def test_random_networks_match_reference(seed: int) -> None:
     assert_agrees(case(seed))
 
 
 @pytest.mark.long
 @seeds(2_000)
 @anything
-def test_thousands_of_random_networks_agree_with_the_reference(seed: int) -> None:
+def test_thousands_of_random_networks_match_reference(seed: int) -> None:
     assert_agrees(case(seed))
 
 
-def test_what_the_rounding_of_a_mean_leaves_is_taken_away_too() -> None:
+def test_batch_norm_large_mean_corrects_rounding() -> None:
     made = numbers_for(Architecture("norm, full", (5, 3, 4), 3), "far", 40)
     x = (1000 + 0.1 * made.x).astype(np.float32)  # a rounding of 1000 shows beside 0.1
     made, order = made._replace(x=x.astype(np.float64)), np.arange(40)

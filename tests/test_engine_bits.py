@@ -1,4 +1,4 @@
-"""One learning, one set of weights: the same bits for any number of threads and any vectors."""
+"""A trained network has the same bits for any number of threads and any vector instructions."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ def learned(made: Sample, machine: Target, threads: int) -> str:
 
 
 @pytest.mark.parametrize("vectors", ["avx512", "avx2", "four"])
-def test_three_epochs_give_the_same_bits_on_any_threads_and_vectors(vectors: str) -> None:
+def test_training_any_threads_and_vectors_has_same_bits(vectors: str) -> None:
     made, machine = made_for(EVERYTHING), form(vectors)
     found = {threads: learned(made, machine, threads) for threads in (1, 2, 3, 4)}
     assert found == dict.fromkeys(found, WEIGHTS[EVERYTHING])
 
 
 @pytest.mark.parametrize("vectors", ["avx512", "avx2", "four", "plain"])
-def test_a_processor_that_cannot_fuse_gives_the_same_bits(vectors: str) -> None:
+def test_training_without_fused_multiply_add_has_same_bits(vectors: str) -> None:
     assert learned(made_for(TINY), form(vectors), 2) == WEIGHTS[TINY]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_picture_gets_the_same_bits_alone_and_in_any_batch(seed: int) -> None:
+def test_logits_any_batch_size_have_same_bits(seed: int) -> None:
     this = case(seed)
     architecture, numbers = this.made.architecture, flat(this.made)
     answers = InferenceProgram(architecture, uint8_input=this.uint8_input, target=this.form)

@@ -1,4 +1,4 @@
-"""The cache of compiled code: a hit is what was stored, and whatever is odd is compiled again."""
+"""The code cache: a hit returns the stored code; an invalid entry is compiled again."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ from .steps import at_most
 # Hits and misses
 
 
-def test_code_is_made_once(folder: Path) -> None:
+def test_cached_same_key_calls_make_once(folder: Path) -> None:
     assert [asked() for _ in range(4)] == [True, False, False, False]
     assert cached(TEXT, lambda: b"something else") == CODE
 
 
-def test_every_key_has_its_own_code(folder: Path) -> None:
+def test_cached_different_keys_have_separate_entries(folder: Path) -> None:
     keys: list[str | bytes] = ["a", "b", "ab", "", "ä", b"\xff\0", "\udc80", "a" * 100_000]
     for number, key in enumerate(keys):
         assert asked(key, bytes([number]) * number)  # the first one is empty
@@ -57,7 +57,7 @@ def test_every_key_has_its_own_code(folder: Path) -> None:
     assert len(list(folder.iterdir())) == len(keys) + 1
 
 
-def test_the_folder_and_its_files_are_as_described(folder: Path) -> None:
+def test_cache_files_have_documented_content_and_modes(folder: Path) -> None:
     asked()
     secret = (folder / KEY_FILE).read_bytes()
     assert len(secret) == KEY_SIZE == 32
@@ -68,7 +68,7 @@ def test_the_folder_and_its_files_are_as_described(folder: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_what_making_raises_is_raised_and_nothing_kept(folder: Path) -> None:
+def test_cached_make_raises_stores_nothing(folder: Path) -> None:
     def make() -> bytes:
         raise OSError(errno.EIO, "compiling failed")
 
@@ -78,7 +78,7 @@ def test_what_making_raises_is_raised_and_nothing_kept(folder: Path) -> None:
     assert asked()
 
 
-def test_a_hit_takes_few_steps(folder: Path) -> None:
+def test_cached_hit_takes_few_steps(folder: Path) -> None:
     code = os.urandom(200_000)
     asked(TEXT, code)
     for _ in range(3):
@@ -86,7 +86,7 @@ def test_a_hit_takes_few_steps(folder: Path) -> None:
             assert cached(TEXT, bytes) == code
 
 
-def test_it_is_light_to_import() -> None:
+def test_code_cache_import_loads_no_heavy_module() -> None:
     heavy = "{'numpy', 'llvmlite', 'tempfile', 'random', 'subprocess', 'socket'}"
     script = f"import sys, piecewise.engine.runtime.code_cache; print({heavy} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -113,7 +113,9 @@ ODD_CONTENTS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("odd", odd_files(ODD_CONTENTS))
-def test_odd_files_are_made_again_and_replaced(folder: Path, odd: Callable[[Path], None]) -> None:
+def test_invalid_entry_is_compiled_again_and_replaced(
+    folder: Path, odd: Callable[[Path], None]
+) -> None:
     asked()
     before = (folder / name_of()).read_bytes()
     odd(folder / name_of())
@@ -125,7 +127,7 @@ def test_odd_files_are_made_again_and_replaced(folder: Path, odd: Callable[[Path
     assert not (folder.parent / "nowhere").exists()
 
 
-def test_a_flipped_bit_in_any_byte_is_found(folder: Path) -> None:
+def test_flipped_bit_in_any_byte_is_a_miss(folder: Path) -> None:
     asked()
     path = folder / name_of()
     whole = path.read_bytes()
@@ -139,7 +141,7 @@ def test_a_flipped_bit_in_any_byte_is_found(folder: Path) -> None:
     assert not asked()
 
 
-def test_every_cut_is_found(folder: Path) -> None:
+def test_truncated_entry_is_a_miss(folder: Path) -> None:
     asked()
     path = folder / name_of()
     whole = path.read_bytes()
@@ -150,7 +152,7 @@ def test_every_cut_is_found(folder: Path) -> None:
     assert not asked()
 
 
-def test_code_of_another_key_is_not_taken_for_this_one(folder: Path) -> None:
+def test_swapped_entries_are_misses(folder: Path) -> None:
     asked("one", b"1111")
     asked("two", b"2222")
     one, op = folder / name_of("one"), folder / name_of("two")
@@ -162,7 +164,7 @@ def test_code_of_another_key_is_not_taken_for_this_one(folder: Path) -> None:
     assert (one.read_bytes(), op.read_bytes()) == contents
 
 
-def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:
+def test_header_authenticates_digest_and_code_separately(folder: Path) -> None:
     asked()
     secret = (folder / KEY_FILE).read_bytes()
     assert code_cache._header(secret, b"a" * 32, b"bc") != code_cache._header(
@@ -173,7 +175,7 @@ def test_digest_and_code_cannot_be_divided_otherwise(folder: Path) -> None:
     assert cached(TEXT, bytes) == b"written by one who has the secret"  # so the seal is what counts
 
 
-def test_too_large_a_file_is_not_even_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_entry_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked()
     monkeypatch.setattr(code_cache, "MAX_CODE_SIZE", len(CODE) - 1)
     assert asked()
@@ -182,7 +184,7 @@ def test_too_large_a_file_is_not_even_read(folder: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("what", ["code", "key"])
-def test_a_folder_in_a_files_place_only_costs_time(folder: Path, what: str) -> None:
+def test_directory_named_like_a_file_is_a_miss(folder: Path, what: str) -> None:
     asked()
     path = folder / (KEY_FILE if what == "key" else name_of())
     path.unlink()
@@ -197,7 +199,7 @@ def test_a_folder_in_a_files_place_only_costs_time(folder: Path, what: str) -> N
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to count handles")
-def test_no_handle_stays_open(folder: Path) -> None:
+def test_failed_checks_leave_no_handle_open(folder: Path) -> None:
     asked()
     before = len(list(Path("/proc/self/fd").iterdir()))
     path = folder / name_of()
@@ -213,7 +215,7 @@ def test_no_handle_stays_open(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["open", "fstat"])
-def test_what_cannot_be_read_is_made_again(
+def test_unreadable_entry_is_compiled_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     asked()
@@ -225,7 +227,7 @@ def test_what_cannot_be_read_is_made_again(
     assert not asked()
 
 
-def test_a_hit_needs_no_touch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_hit_without_utime_is_a_hit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked()
     monkeypatch.setattr(os, "utime", failing(errno.EROFS))
     assert not asked()

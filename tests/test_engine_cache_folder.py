@@ -1,4 +1,4 @@
-"""The cache's folder: where it stands, this user's alone, with a key that no one else knows."""
+"""The code cache's directory: its path, its owner and mode, and its secret."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ODD_KEYS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("odd", odd_files(ODD_KEYS))
-def test_an_odd_key_is_made_anew(folder: Path, odd: Callable[[Path], None]) -> None:
+def test_invalid_secret_is_replaced(folder: Path, odd: Callable[[Path], None]) -> None:
     asked()
     before = (folder / KEY_FILE).read_bytes()
     odd(folder / KEY_FILE)
@@ -64,7 +64,7 @@ def test_an_odd_key_is_made_anew(folder: Path, odd: Callable[[Path], None]) -> N
     assert {path.name for path in folder.iterdir()} == {KEY_FILE, name_of()}
 
 
-def test_another_key_opens_nothing(folder: Path) -> None:
+def test_different_secret_invalidates_entries(folder: Path) -> None:
     asked()
     (folder / KEY_FILE).write_bytes(b"k" * KEY_SIZE)
     assert asked()
@@ -73,7 +73,7 @@ def test_another_key_opens_nothing(folder: Path) -> None:
     assert not asked()
 
 
-def test_a_key_can_be_made_where_there_are_no_hard_links(
+def test_secret_without_hard_links_is_created(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", failing(errno.EPERM))
@@ -86,7 +86,7 @@ def test_a_key_can_be_made_where_there_are_no_hard_links(
 
 @needs_modes
 @pytest.mark.parametrize("mode", [0o700 | 1 << bit for bit in range(6)], ids=oct)
-def test_a_folder_open_to_others_is_not_used(folder: Path, mode: int) -> None:
+def test_directory_open_to_others_is_not_used(folder: Path, mode: int) -> None:
     asked()
     before = seen(folder)
     folder.chmod(mode)
@@ -98,7 +98,9 @@ def test_a_folder_open_to_others_is_not_used(folder: Path, mode: int) -> None:
 
 
 @needs_modes
-def test_a_link_to_a_folder_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_symbolic_link_to_directory_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked()
     before = seen(folder)
     folder.rename(folder.parent / "real")
@@ -113,14 +115,14 @@ def test_a_link_to_a_folder_is_not_used(folder: Path, monkeypatch: pytest.Monkey
 
 
 @needs_modes
-def test_a_link_to_nowhere_is_not_followed(folder: Path) -> None:
+def test_dangling_symbolic_link_is_not_followed(folder: Path) -> None:
     folder.symlink_to("nowhere")
     assert asked()
     assert asked()
     assert not (folder.parent / "nowhere").exists()
 
 
-def test_a_file_in_the_folders_place_is_not_used(folder: Path) -> None:
+def test_file_instead_of_directory_is_not_used(folder: Path) -> None:
     folder.write_bytes(b"a file")
     folder.chmod(0o600)
     assert asked()
@@ -128,9 +130,7 @@ def test_a_file_in_the_folders_place_is_not_used(folder: Path) -> None:
     assert folder.read_bytes() == b"a file"
 
 
-def test_missing_folders_above_are_made_for_this_user_alone(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_parents_are_created_private(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = folder / "a" / "b"
     monkeypatch.setenv(code_cache.VARIABLE, str(deep))
     assert asked()
@@ -140,7 +140,7 @@ def test_missing_folders_above_are_made_for_this_user_alone(
 
 
 @needs_modes
-def test_what_is_no_folder_or_no_file_is_not_opened(folder: Path) -> None:
+def test_pipe_or_file_is_not_opened(folder: Path) -> None:
     asked()
     with code_cache._CacheDirectory(folder) as held:
         os.mkfifo(folder / "pipe", 0o600)
@@ -153,7 +153,7 @@ def test_what_is_no_folder_or_no_file_is_not_opened(folder: Path) -> None:
 @needs_modes
 @pytest.mark.parametrize("folder", [False], ids=["by path"], indirect=True)
 @pytest.mark.parametrize("what", ["code", "folder"])
-def test_links_and_junctions_are_known_where_opening_follows_them(
+def test_links_and_junctions_are_detected_by_attributes(
     folder: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """As on Windows, where nothing else tells them."""
@@ -203,20 +203,20 @@ print(cached("old", lambda: b"not this"), sorted(len(path.name) for path in fold
 
 
 @needs_modes
-def test_a_folder_that_cannot_be_written_still_gives() -> None:
+def test_read_only_directory_still_gives_hits() -> None:
     """As nobody, where root runs the tests."""
     with tempfile.TemporaryDirectory() as home:
         if ROOT:
             os.chown(home, NOBODY, NOBODY)
-        told = subprocess.run(
+        run = subprocess.run(
             [sys.executable, "-c", READ_ONLY],
             check=False,
             env=os.environ | {code_cache.VARIABLE: f"{home}/code"},
             capture_output=True,
             text=True,
         )
-    assert told.stderr == ""
-    assert told.stdout.splitlines() == [
+    assert run.stderr == ""
+    assert run.stdout.splitlines() == [
         "b'old'",
         "b'old' b'1' b'2'",
         "b'the key cannot be read'",
@@ -230,7 +230,7 @@ def test_a_folder_that_cannot_be_written_still_gives() -> None:
 
 @needs_modes
 @pytest.mark.parametrize("what", ["code", "key", "folder"])
-def test_what_another_user_owns_is_not_used(
+def test_file_owned_by_another_user_is_not_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """As it looks to this user when someone else made one of them."""
@@ -239,13 +239,13 @@ def test_what_another_user_owns_is_not_used(
     theirs, before = path.stat().st_ino, seen(folder)
 
     def as_theirs(real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
-        def told(*a: Any, **k: Any) -> os.stat_result:
+        def changed_owner(*a: Any, **k: Any) -> os.stat_result:
             info = real(*a, **k)
             if info.st_ino != theirs:
                 return info
             return os.stat_result((*info[:4], info.st_uid + 1, *info[5:10]))
 
-        return told
+        return changed_owner
 
     with monkeypatch.context() as elsewhere:
         for step in ("fstat", "lstat", "stat"):
@@ -261,7 +261,7 @@ def test_what_another_user_owns_is_not_used(
 
 @needs_root
 @pytest.mark.parametrize("what", ["code", "key", "folder"])
-def test_what_was_given_away_is_not_used(folder: Path, what: str) -> None:
+def test_file_given_to_another_user_is_not_used(folder: Path, what: str) -> None:
     asked()
     path = {"code": folder / name_of(), "key": folder / KEY_FILE, "folder": folder}[what]
     before = seen(folder)
@@ -277,7 +277,7 @@ def test_what_was_given_away_is_not_used(folder: Path, what: str) -> None:
 
 
 @needs_root
-def test_nothing_is_made_in_someone_elses_home(folder: Path) -> None:
+def test_parent_of_another_user_gets_no_cache(folder: Path) -> None:
     os.chown(folder.parent, NOBODY, NOBODY)
     assert asked()
     assert asked()
@@ -288,7 +288,7 @@ def test_nothing_is_made_in_someone_elses_home(folder: Path) -> None:
 
 
 @needs_modes
-def test_no_folder_is_made_below_one_of_another_user(
+def test_no_directory_is_created_below_one_of_another_user(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = os.getuid()
@@ -297,11 +297,11 @@ def test_no_folder_is_made_below_one_of_another_user(
     assert not folder.exists()
 
 
-# Where it stands
+# The path
 
 
 @pytest.mark.parametrize("word", ["off", "OFF", ""])
-def test_it_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+def test_cache_off_stores_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     asked()
     before = seen(folder)
     monkeypatch.setenv(code_cache.VARIABLE, word)
@@ -329,7 +329,7 @@ PLACES = [
 
 @needs_modes
 @pytest.mark.parametrize(("system", "words", "place"), PLACES)
-def test_where_it_stands(
+def test_cache_path_follows_platform_and_environment(
     monkeypatch: pytest.MonkeyPatch, system: str, words: dict[str, str], place: str | None
 ) -> None:
     for name in (code_cache.VARIABLE, "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
@@ -341,7 +341,7 @@ def test_where_it_stands(
 
 
 @needs_modes
-def test_it_stands_in_the_users_cache_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_uses_xdg_cache_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(code_cache.VARIABLE)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
@@ -350,7 +350,7 @@ def test_it_stands_in_the_users_cache_folder(folder: Path, monkeypatch: pytest.M
     assert (folder / "piecewise" / "code" / name_of()).is_file()
 
 
-def test_without_a_home_it_only_takes_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_without_home_stores_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (code_cache.VARIABLE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it does where it finds none
@@ -360,7 +360,7 @@ def test_without_a_home_it_only_takes_time(folder: Path, monkeypatch: pytest.Mon
     assert not list(folder.parent.iterdir())
 
 
-def test_a_folder_from_here_is_found_and_no_here_is_no_error(
+def test_relative_path_is_resolved_and_missing_cwd_is_no_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)

@@ -1,4 +1,4 @@
-"""The cache's writing: whole or not at all, many at once, and no more than it may hold."""
+"""The code cache's writes: atomic, concurrent, and within the size limit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from .steps import HANG
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
 @pytest.mark.parametrize("step", ["replace", "mkdir", "fdopen", "urandom", "scandir"])
-def test_what_cannot_be_kept_is_made_every_time(
+def test_failed_write_is_a_miss_every_time(
     folder: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int
 ) -> None:
     with monkeypatch.context() as broken:
@@ -53,7 +53,7 @@ def test_what_cannot_be_kept_is_made_every_time(
     assert not asked()
 
 
-def test_a_temporary_file_that_stands_there_is_not_written(
+def test_existing_temporary_file_is_not_overwritten(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked()
@@ -66,7 +66,7 @@ def test_a_temporary_file_that_stands_there_is_not_written(
     assert standing.read_bytes() == b"someone's"
 
 
-def test_only_a_key_waits_for_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_secret_is_synced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = list[int]()
     monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
     asked("one")
@@ -75,7 +75,7 @@ def test_only_a_key_waits_for_the_disk(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["the key", "the code"])
-def test_ctrl_c_leaves_nothing_half_done(
+def test_keyboard_interrupt_leaves_no_partial_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
     def interrupted(*a: Any, **k: Any) -> None:
@@ -91,7 +91,7 @@ def test_ctrl_c_leaves_nothing_half_done(
 
 
 @needs_modes
-def test_a_disk_that_gets_full_halfway_leaves_no_part(folder: Path) -> None:
+def test_full_disk_leaves_no_partial_file(folder: Path) -> None:
     import resource  # noqa: PLC0415  # only where there is one
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -109,9 +109,7 @@ def test_a_disk_that_gets_full_halfway_leaves_no_part(folder: Path) -> None:
 # Others at the same time
 
 
-def test_a_key_that_someone_was_faster_with_is_used(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secret_of_a_faster_process_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, theirs = os.link, b"t" * KEY_SIZE
 
     def slower(source: str, target: str, **at: Any) -> None:
@@ -127,7 +125,7 @@ def test_a_key_that_someone_was_faster_with_is_used(
 
 
 @pytest.mark.skipif(not code_cache._USE_DIR_FD, reason="folders cannot be held open here")
-def test_another_folder_in_its_place_after_the_check_is_not_looked_into(tmp_path: Path) -> None:
+def test_directory_replaced_after_check_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "code"
     path.mkdir(0o700)
     with code_cache._CacheDirectory(path) as held:
@@ -142,7 +140,7 @@ def test_another_folder_in_its_place_after_the_check_is_not_looked_into(tmp_path
 
 
 @pytest.mark.parametrize("change", [-1, 1], ids=["grows", "shrinks"])
-def test_a_file_that_changes_its_size_while_read_is_none(
+def test_read_file_changing_size_returns_none(
     folder: Path, monkeypatch: pytest.MonkeyPatch, change: int
 ) -> None:
     asked()
@@ -180,9 +178,7 @@ def worker(number: int, together: Any, results: Any) -> None:
     results.put((wrong, misses))
 
 
-def test_many_processes_do_no_harm_to_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_processes_get_correct_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "code"
     monkeypatch.setenv(code_cache.VARIABLE, str(place))
     spawn = multiprocessing.get_context("spawn")
@@ -190,12 +186,12 @@ def test_many_processes_do_no_harm_to_each_other(
     workers = [spawn.Process(target=worker, args=(n, together, results)) for n in range(8)]
     for process in workers:
         process.start()
-    told = [results.get(timeout=HANG) for _ in workers]
+    counts = [results.get(timeout=HANG) for _ in workers]
     for process in workers:
         process.join(60)
         assert process.exitcode == 0
-    assert [wrong for wrong, _ in told] == [0] * 8
-    assert 8 <= sum(misses for _, misses in told) < 8 * 150  # made, and hit
+    assert [wrong for wrong, _ in counts] == [0] * 8
+    assert 8 <= sum(misses for _, misses in counts) < 8 * 150  # made, and hit
     assert all(path.name == KEY_FILE or len(path.name) == 64 for path in place.iterdir())
 
 
@@ -204,7 +200,9 @@ def first(number: int, together: Any, results: Any) -> None:
     results.put(cached(f"code {number}", lambda: bytes([number])) == bytes([number]))
 
 
-def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_starting_at_once_share_one_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(code_cache.VARIABLE, str(tmp_path / "code"))
     spawn = multiprocessing.get_context("spawn")
     together, results = spawn.Barrier(8), spawn.Queue()
@@ -220,7 +218,7 @@ def test_who_start_at_once_share_one_key(tmp_path: Path, monkeypatch: pytest.Mon
 # How much it holds
 
 
-def test_too_large_an_object_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_code_is_not_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (code_cache.MAX_CODE_SIZE, code_cache.MAX_CACHE_SIZE) == (64 * 2**20, 256 * 2**20)
     monkeypatch.setattr(code_cache, "MAX_CODE_SIZE", len(CODE))
     assert asked(TEXT, CODE + b"\0")
@@ -235,7 +233,7 @@ def aged(path: Path, seconds: float) -> None:
     os.utime(path, (then, then))
 
 
-def test_what_was_longest_of_no_use_goes_first(
+def test_evict_removes_least_recently_used_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 4 * (HEADER_SIZE + len(CODE)))
@@ -253,7 +251,7 @@ def test_what_was_longest_of_no_use_goes_first(
     assert not asked("a")
 
 
-def test_the_limit_is_kept_to_the_byte(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evict_keeps_limit_to_the_byte(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 2 * (HEADER_SIZE + len(CODE)))
     assert asked("a")
     assert asked("b")
@@ -267,9 +265,7 @@ def test_the_limit_is_kept_to_the_byte(folder: Path, monkeypatch: pytest.MonkeyP
     assert not (folder / name_of("b")).exists()
 
 
-def test_what_cannot_be_removed_is_passed_over(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_evict_skips_files_it_cannot_remove(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows a file that someone reads."""
     monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 3 * (HEADER_SIZE + len(CODE)))
     for age, key in enumerate("abc"):
@@ -287,7 +283,7 @@ def test_what_cannot_be_removed_is_passed_over(
     assert {key for key in "abcd" if (folder / name_of(key)).exists()} == set("acd")
 
 
-def test_only_its_own_files_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evict_leaves_other_files_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked("a")
     monkeypatch.setattr(code_cache, "MAX_CACHE_SIZE", 0)
     mine = ["thesis.txt", name_of().upper(), name_of()[:-1], name_of() + "0", ".new", "g" * 64]
@@ -301,7 +297,7 @@ def test_only_its_own_files_are_removed(folder: Path, monkeypatch: pytest.Monkey
     assert (folder / KEY_FILE).read_bytes() == secret
 
 
-def test_what_stopped_writers_left_is_removed_after_a_while(folder: Path) -> None:
+def test_evict_removes_old_temporary_files(folder: Path) -> None:
     asked("a")
     for name, age in itertools.product(("one", "two"), (0, 3000, 4000, -4000)):
         path = folder / f"{TEMPORARY_PREFIX}{name}{age}"

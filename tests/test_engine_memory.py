@@ -1,4 +1,4 @@
-"""Memory does not grow with the data set."""
+"""The memory of training does not grow with the dataset."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(peak() >> 20)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
-def test_sixty_thousand_pictures_from_a_memory_mapped_file(tmp_path: Path) -> None:
+def test_training_memory_mapped_file_stays_below_memory_limit(tmp_path: Path) -> None:
     path = tmp_path / "pictures.npy"
     shape = (60_000, 1, 28, 28)
     pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)

@@ -1,4 +1,4 @@
-"""The engine nudges as the definition does, and takes the steps that backpropagation takes."""
+"""The engine's finite differences match the reference and backpropagation."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: s
 
 @pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_the_engine_nudges_as_the_definition_does(seed: int, training: bool) -> None:
+def test_finite_differences_match_reference(seed: int, training: bool) -> None:
     made, loss = of(seed), list(LOSSES)[(seed // 3) % 3]
     moment = moment_for(made) if training else None
     wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
@@ -75,13 +75,13 @@ def test_the_engine_nudges_as_the_definition_does(seed: int, training: bool) -> 
     assert_as_defined(found, wanted, f"{made}, {loss}")
 
 
-def test_these_networks_have_every_kind_of_layer() -> None:
+def test_sample_networks_cover_every_layer_kind() -> None:
     layers = {type(layer) for seed in range(SEEDS) for layer in of(seed).architecture.layers}
     assert layers == set(KINDS)
 
 
 @pytest.mark.parametrize("loss", now_and_long(LOSSES, {"cross-entropy"}))
-def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> None:
+def test_finite_differences_of_training_step_match_reference(loss: str) -> None:
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
     wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
@@ -96,7 +96,9 @@ def test_a_training_step_with_every_layer_is_nudged_as_defined(loss: str) -> Non
     assert again.loss != found.loss  # other values sit out
 
 
-def test_the_bits_are_the_same_on_any_threads_and_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finite_differences_any_threads_and_vectors_have_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(finite_differences, "MULTIPLICATIONS_PER_THREAD", 1)
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "bits", 40)
     bits = set()
@@ -109,7 +111,7 @@ def test_the_bits_are_the_same_on_any_threads_and_vectors(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_program_reads_nothing_unwritten_and_writes_only_into_its_places(seed: int) -> None:
+def test_finite_differences_stay_within_buffers(seed: int) -> None:
     made = of(seed)
     moment = moment_for(made)
     program = FiniteDifferenceProgram(
@@ -141,7 +143,7 @@ def deck_net() -> tuple[Network, Array, Array]:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_steps_by_nudging_and_by_backpropagation_agree_on_the_decks_net(loss: str) -> None:
+def test_deck_net_finite_difference_steps_match_backpropagation(loss: str) -> None:
     net, x, right = deck_net()
     wide = {name: array.astype(np.float64) for name, array in net.state.items()}
     one, other = ({name: array.copy() for name, array in wide.items()} for _ in range(2))
@@ -173,7 +175,7 @@ def away(found: dict[str, Array], wanted: dict[str, Array]) -> float:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_the_engines_own_backpropagation_agrees_with_its_nudges(loss: str) -> None:
+def test_engine_gradients_match_finite_differences(loss: str) -> None:
     net, _, right = deck_net()
     mean, slopes = net.gradients(LESSONS.inputs, right, loss)
     other, found = net.numerical_gradients(LESSONS.inputs, right, loss)
@@ -187,7 +189,7 @@ def test_the_engines_own_backpropagation_agrees_with_its_nudges(loss: str) -> No
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0, 1000.0])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_losses_of_small_and_large_logits(loss: str, scale: float) -> None:
+def test_loss_small_and_large_logits_matches_reference(loss: str, scale: float) -> None:
     made = numbers_for(Architecture("full", (3, 2, 2), 5), f"logits {scale}", 50)
     arrays = {name: scale * array for name, array in made.arrays.items()}
     given = (made.architecture, arrays, made.x, made.right, loss)
@@ -196,7 +198,7 @@ def test_losses_of_small_and_large_logits(loss: str, scale: float) -> None:
     )
 
 
-def test_what_is_no_number_is_told() -> None:
+def test_infinite_parameter_gives_infinite_loss() -> None:
     made = numbers_for(Architecture("conv 2 2, relu, full", (1, 3, 4), 2), "odd", 20)
     made.arrays["full1.bias"][1] = math.inf
     found = network_programs.finite_differences(
@@ -205,7 +207,7 @@ def test_what_is_no_number_is_told() -> None:
     assert not math.isfinite(found.loss)
 
 
-def test_a_network_without_parameters_has_a_loss_and_no_slopes() -> None:
+def test_network_without_parameters_has_loss_and_no_gradients() -> None:
     made = numbers_for(Architecture("pool all", (3, 4, 5), 3), "none", 20)
     given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
     found = network_programs.finite_differences(*given)
@@ -213,7 +215,7 @@ def test_a_network_without_parameters_has_a_loss_and_no_slopes() -> None:
     assert found.loss == pytest.approx(model.mean_loss(*given)[0], rel=1e-14)
 
 
-def test_away_from_kinks_nudges_are_the_gradient() -> None:
+def test_finite_differences_away_from_kinks_match_gradient() -> None:
     made = sample(1, count=5, least=1e-3)
     assert margin(made) > 1e-3
     given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")

@@ -1,5 +1,5 @@
-"""On whole numbers small enough that nothing is rounded, the engine is the reference exactly: every
-tie, every edge, every zero."""
+"""With integers so small that nothing is rounded, the engine equals the reference exactly: with
+ties, edges and zeros."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .networks import Sample, numbers_for, random_input, random_layers
 from .test_engine import Case, answered, anything, fused_forms, learned, seeds, slopes
 
 
-def whole_case(seed: int) -> Case:
+def integer_case(seed: int) -> Case:
     """A network of whole numbers, small enough that no sum of them is ever rounded."""
     random, numbers = Random(seed), np.random.default_rng(seed)
     for _ in range(100):
@@ -71,14 +71,14 @@ def assert_equal(this: Case) -> None:
 
 @seeds(10)
 @anything
-def test_whole_numbers_come_out_exactly(seed: int) -> None:
-    assert_equal(whole_case(seed))
+def test_integer_network_matches_reference_exactly(seed: int) -> None:
+    assert_equal(integer_case(seed))
 
 
 @seeds(5)
 @anything
-def test_whole_weights_leave_nothing_to_round(seed: int) -> None:
-    this = whole_case(seed)
+def test_integer_sample_weights_match_reference_exactly(seed: int) -> None:
+    this = integer_case(seed)
     weights = np.random.default_rng([seed, 1]).integers(0, 3, len(this.pictures))
     assert_equal(this._replace(weights=weights.astype(np.float32)))
 
@@ -86,5 +86,5 @@ def test_whole_weights_leave_nothing_to_round(seed: int) -> None:
 @pytest.mark.long
 @seeds(1_000)
 @anything
-def test_many_whole_numbers_come_out_exactly(seed: int) -> None:
-    assert_equal(whole_case(seed))
+def test_many_integer_networks_match_reference_exactly(seed: int) -> None:
+    assert_equal(integer_case(seed))

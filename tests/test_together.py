@@ -1,4 +1,4 @@
-"""Several threads at one picture: the same bits, whoever comes, late or not at all."""
+"""Helper threads for one input: the same bits, with any number of helpers, late ones or none."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pictures(count: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
 
 
 @contextmanager
-def surely(count: int) -> Iterator[None]:
+def polling_helpers(count: int) -> Iterator[None]:
     """So many helpers look for pieces all the time."""
     leave, help_out = threading.Event(), HELPERS.compile()
 
@@ -99,27 +99,27 @@ def assert_same_bits(net: Network, x: np.ndarray, form: str, said: object) -> No
 
 @pytest.mark.parametrize("form", forms())
 @pytest.mark.parametrize("seed", range(40, 52))
-def test_any_number_of_threads_gives_the_same_bits(seed: int, form: str) -> None:
+def test_single_image_any_thread_count_has_same_bits(seed: int, form: str) -> None:
     made = sample(seed, count=5)
-    with surely(3):
+    with polling_helpers(3):
         assert_same_bits(network(made), made.to(np.float32).x, form, made)
 
 
 @pytest.mark.parametrize("layers", [*FIRST, "conv 70 3x9, relu, full", "conv 40 2, pool 4, full"])
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
-def test_many_blocks_and_uneven_bands(layers: str, kind: type) -> None:
+def test_single_image_uneven_pieces_have_same_bits(layers: str, kind: type) -> None:
     net = Network(layers, (18, 9, 21), 21, seed=1)
     drawn = np.random.default_rng(0).integers(0, 256, size=(5, 18, 9, 21))
     x: np.ndarray = (drawn if kind is np.uint8 else drawn / 99 - 1).astype(kind)
     before, until = taken(), time.monotonic() + HANG
-    with surely(3):
+    with polling_helpers(3):
         assert_same_bits(net, x, forms()[0], layers)
         while taken() == before and time.monotonic() < until:
             assert_same_bits(net, x, forms()[0], layers)
     assert taken() > before  # somebody did help
 
 
-def somebody_comes() -> bool:
+def helper_computes_pieces() -> bool:
     """Whether a helper that is called takes pieces, and they are right."""
     net, x = Network(LARGE, SHAPE, 3), pictures(8)
     wanted = net.logits(x)
@@ -130,11 +130,11 @@ def somebody_comes() -> bool:
     return taken() > before
 
 
-def test_a_called_helper_comes() -> None:
-    assert somebody_comes()
+def test_woken_helper_computes_pieces() -> None:
+    assert helper_computes_pieces()
 
 
-def wait_for_rest() -> None:
+def wait_for_sleep() -> None:
     """Until no helper is called any more: each waits in its queue, and looks nowhere."""
     until = time.monotonic() + HANG
     while any(HELPERS._awake) and time.monotonic() < until:
@@ -142,16 +142,16 @@ def wait_for_rest() -> None:
     assert not any(HELPERS._awake)
 
 
-def test_helpers_rest_when_nobody_asks() -> None:
+def test_helpers_sleep_without_work() -> None:
     compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(1)[0]
     for _ in range(50):
         compiled.logits(x)
-    wait_for_rest()
+    wait_for_sleep()
     assert all(calls.empty() for calls in HELPERS._queues)
     assert HELPERS._threads
 
 
-def test_more_threads_than_processors() -> None:
+def test_more_threads_than_processors_has_same_bits() -> None:
     net, x = Network(LARGE, SHAPE, 3), pictures(20)
     wanted, compiled = net.logits(x), net.compile(threads=256)
     busy = [threading.Event() for _ in range(3)]
@@ -173,7 +173,7 @@ def test_more_threads_than_processors() -> None:
             thread.join(HANG)
 
 
-def test_four_callers_at_once() -> None:
+def test_four_concurrent_callers_get_correct_logits() -> None:
     nets = [Network(LARGE, SHAPE, 3, seed=seed) for seed in (1, 2)]
     x = pictures(30)
     wanted = [net.logits(x) for net in nets]
@@ -193,31 +193,31 @@ def test_four_callers_at_once() -> None:
     assert found == [True] * (4 * 5 * 30)
 
 
-def answers_by_four() -> bytes:
+def logits_with_four_threads() -> bytes:
     compiled, x = Network(LARGE, SHAPE, 3).compile(threads=4), pictures(20)
     return b"".join(compiled.logits(picture).tobytes() for picture in x)
 
 
-def tell(queue: multiprocessing.Queue[tuple[bytes, bool]]) -> None:
-    queue.put((answers_by_four(), somebody_comes()))
+def put_results(queue: multiprocessing.Queue[tuple[bytes, bool]]) -> None:
+    queue.put((logits_with_four_threads(), helper_computes_pieces()))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork there")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("rest", [False, True], ids=["looking", "resting"])
-def test_a_child_has_helpers_of_its_own(rest: bool) -> None:
-    wanted = answers_by_four()
-    assert somebody_comes()
+def test_forked_child_has_its_own_helpers(rest: bool) -> None:
+    wanted = logits_with_four_threads()
+    assert helper_computes_pieces()
     if rest:
-        wait_for_rest()
+        wait_for_sleep()
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    child = context.Process(target=tell, args=(queue,))
+    child = context.Process(target=put_results, args=(queue,))
     child.start()
     assert queue.get(timeout=2 * HANG) == (wanted, True)
     child.join(HANG)
     assert child.exitcode == 0
-    assert answers_by_four() == wanted
+    assert logits_with_four_threads() == wanted
 
 
 ASK = f"""
@@ -245,7 +245,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-def test_a_program_ends(end: str) -> None:
+def test_process_with_helpers_exits(end: str) -> None:
     run = subprocess.run([sys.executable, "-c", ASK + end], timeout=HANG, check=False,
                          capture_output=True, text=True)  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
@@ -258,7 +258,7 @@ forever()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal there")
-def test_ctrl_c_ends_it() -> None:
+def test_keyboard_interrupt_ends_process() -> None:
     child = subprocess.Popen([sys.executable, "-c", ASK + ASKING],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
     with child:
@@ -272,7 +272,7 @@ def test_ctrl_c_ends_it() -> None:
     assert errors.rstrip().endswith("KeyboardInterrupt")
 
 
-def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_small_image_wakes_no_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     made, called = helper_threads.HelperThreads(), list[int]()
     monkeypatch.setattr(made, "_wake_helper", called.append)
     now = iter([10.0, 11.0, 11.0005])
@@ -289,7 +289,7 @@ def test_a_small_picture_alone_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> 
     assert called == [0, 0, 1]
 
 
-def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_start_failure_still_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -313,7 +313,9 @@ def correlation(rows: int, columns: int, blocks: int) -> Correlation:
 @pytest.mark.parametrize("columns", [1, 9])
 @pytest.mark.parametrize("blocks", [1, 3, 16, 19])
 @pytest.mark.parametrize("least", [1, 5_000, 50_000])
-def test_pieces_are_the_whole_once(rows: int, columns: int, blocks: int, least: int) -> None:
+def test_split_layer_covers_each_row_and_block_once(
+    rows: int, columns: int, blocks: int, least: int
+) -> None:
     met = np.zeros((rows, blocks), int)
     found = split_layer(correlation(rows, columns, blocks), rows, SplitThresholds(0, least, 1))
     for row, high, block, wide in found:
@@ -323,7 +325,7 @@ def test_pieces_are_the_whole_once(rows: int, columns: int, blocks: int, least: 
     assert (met == (1 if found else 0)).all()
 
 
-def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_network_uses_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single_image, "processors", lambda: 2)
     for layers, shape, threads in (
         ("conv 3 3, relu, pool 2, full", (1, 9, 9), 1),
@@ -338,21 +340,21 @@ def test_a_small_network_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) ->
     assert made.thread_count(None) == 1
 
 
-def test_a_number_of_threads_is_checked() -> None:
+def test_compile_invalid_thread_count_raises() -> None:
     with pytest.raises(LimitError, match="threads: got 0, wanted"):
         Network("full", (1, 2, 2), 2).compile(threads=0)
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("contents", "wanted"),
     [(["max 100000"], None), (["150000 100000"], 1), (["300000 100000"], 3), (["50000 100000"], 1),
      (["-1", "100000"], None), (["200000", "100000"], 2), (["what"], None), ([], None)],
 )  # fmt: skip
-def test_a_container_has_the_processors_it_may_use(
-    told: list[str], wanted: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_cgroup_quota_limits_processors(
+    contents: list[str], wanted: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = [tmp_path / str(number) for number in range(max(1, len(told)))]
-    for path, text in zip(paths, told, strict=False):
+    paths = [tmp_path / str(number) for number in range(max(1, len(contents)))]
+    for path, text in zip(paths, contents, strict=False):
         path.write_text(text + "\n")
     monkeypatch.setattr(thread_pool, "_QUOTA_FILES", (tuple(map(str, paths)),))
     thread_pool._cgroup_quota.cache_clear()

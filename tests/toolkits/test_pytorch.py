@@ -1,4 +1,4 @@
-"""PyTorch as the judge: the same networks built there give the same numbers and gradients."""
+"""PyTorch as an independent reference: the same networks give the same logits and gradients."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def assert_judged(
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_a_random_network_answers_and_learns_as_in_pytorch(seed: int) -> None:
+def test_random_network_matches_pytorch(seed: int) -> None:
     made = sample(seed, count=4, least=CLEAR)
     single, net = made.to(np.float32), network(made)
     for loss in LOSSES:
@@ -151,7 +151,7 @@ def test_a_random_network_answers_and_learns_as_in_pytorch(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_a_random_network_in_double_precision_is_that_of_pytorch(seed: int) -> None:
+def test_random_network_float64_matches_pytorch(seed: int) -> None:
     made = sample(seed, count=4, least=CLEAR)
     given = (made.architecture, made.arrays, made.x)
     for loss in LOSSES:
@@ -160,7 +160,7 @@ def test_a_random_network_in_double_precision_is_that_of_pytorch(seed: int) -> N
         assert_judged(mine, judged(made, loss), 1e-10, f"{made}, {loss}, float64")
 
 
-def test_the_parameter_table_is_that_of_the_modules_of_pytorch() -> None:
+def test_parameter_table_matches_pytorch_modules() -> None:
     nn = torch.nn
     modules = nn.Sequential(
         nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 5), nn.ReLU(),
@@ -188,7 +188,7 @@ def test_the_parameter_table_is_that_of_the_modules_of_pytorch() -> None:
         "norm, conv 3 2x4 pad=same, pool 2, norm, full",
     ],
 )
-def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
+def test_norm_training_groups_match_pytorch_batch_norm(
     notation: str, count: int, loss: str
 ) -> None:
     made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
@@ -213,7 +213,7 @@ def test_norm_trains_on_groups_of_up_to_16_as_pytorch_does(
         assert_near(found.observed[name], wanted, 1e-12, f"{said}: {name}", least=1)
 
 
-def test_a_network_of_texts_is_an_embedding_and_a_convolution_along_it() -> None:
+def test_text_network_matches_pytorch_embedding_and_convolution() -> None:
     made = numbers_for(Architecture("embed 8, conv 6 1x3, relu, pool all, full", (1, 30, 12), 4),
                        "texts", 9)  # fmt: skip
     table, kernel, bias, weight, last = (torch.tensor(array) for array in made.arrays.values())
@@ -226,7 +226,7 @@ def test_a_network_of_texts_is_an_embedding_and_a_convolution_along_it() -> None
 @pytest.mark.parametrize(("precision", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-13)])
 @pytest.mark.parametrize("decay", [0, 0.01])
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adamw"])
-def test_twenty_steps_are_those_of_pytorch(
+def test_optimizers_twenty_steps_match_pytorch(
     optimizer: str, decay: float, precision: type[np.floating[Any]], tolerance: float
 ) -> None:
     slopes = np.random.default_rng(0).normal(0, 1, (21, 1000)).astype(precision)
@@ -251,7 +251,7 @@ def test_twenty_steps_are_those_of_pytorch(
         assert_near(weights, judge.detach().numpy(), tolerance, f"{optimizer}, step {step}")
 
 
-def test_the_judged_networks_reach_every_kind_of_layer() -> None:
+def test_sample_networks_cover_every_layer_kind() -> None:
     words = {
         layer.word for seed in range(200) for layer in sample(seed, least=CLEAR).architecture.layers
     }
