@@ -18,7 +18,7 @@ from piecewise.trace.backprop import Backprop
 from piecewise.trace.gradient_arithmetic import _ERRORS, _GRADIENTS
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
-from .test_ledger import drawn_net, some_input
+from .test_vote_ledger import drawn_net, some_input
 
 LOSSES = ("cross-entropy", "squared", "absolute", "logit")
 

@@ -24,7 +24,7 @@ from piecewise.spec.architecture import Architecture
 from piecewise.spec.augmentation import Augmentation
 
 from .long import now_and_long
-from .test_tricks import ALL, ALONE, SHADED, step_context
+from .test_augmentation import ALL, ALONE, SHADED, step_context
 
 Array = npt.NDArray[Any]
 FRACTION = np.array([2, -255, 255], np.float32)

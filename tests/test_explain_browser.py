@@ -26,8 +26,8 @@ from .naughty import naughty
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .programs import needs_chromium
 from .steps import HANG
-from .test_ledger import drawn_net, some_input
 from .test_media import folder
+from .test_vote_ledger import drawn_net, some_input
 
 pytestmark = needs_chromium
 

@@ -38,7 +38,7 @@ from piecewise.reference.augmentation import (
 )
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import plan_training, run_training
-from tests.test_tricks import ALL, step_context
+from tests.test_augmentation import ALL, step_context
 
 Array = npt.NDArray[Any]
 SIZE = 12

@@ -18,7 +18,7 @@ from piecewise.insight.spreadsheet import export_spreadsheet
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .programs import OFFICE, needs_office
 from .steps import HANG
-from .test_ledger import drawn_net, some_input
+from .test_vote_ledger import drawn_net, some_input
 
 
 def recalculated(files: list[Path], folder: Path) -> dict[str, openpyxl.Workbook]:
