@@ -165,7 +165,7 @@ def a_huge_line(root: Path) -> None:
 
 REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
     (nothing, "", "no file in it to learn from; wanted one folder per class"),
-    (one_class, "", "examples of one class to learn from, wanted 2 or more"),
+    (one_class, "", "training examples of only one class, wanted 2 or more"),
     (one_class_but_tested, "", "the class 'spam' occurs in the test split only"),
     (all_broken, "", "none of its 2 pictures can be read"),
     (a_table_in_latin, ".csv", "which is not UTF-8"),

@@ -185,7 +185,7 @@ def test_patience_wants_something_to_watch(
 ) -> None:
     data, net = saved(tmp_path / "xo.npz", 300), str(tmp_path / "net")
     assert status(["train", data, "-o", net, *LITTLE, "--patience", "2", *more]) == 1
-    assert "patience: got 2, but nothing to watch" in capsys.readouterr().err
+    assert "patience: got 2, but there is no validation split" in capsys.readouterr().err
 
 
 def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_one_class_is_nothing_to_train_on(
     assert len(read_data(root)) == 2  # it can be evaluated on
     assert status(["train", str(root), "-o", str(tmp_path / "net.safetensors")]) == 1
     assert (
-        f"{root}: examples of one class to learn from, wanted 2 or more" in capsys.readouterr().err
+        f"{root}: training examples of only one class, wanted 2 or more" in capsys.readouterr().err
     )
 
 

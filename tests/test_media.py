@@ -252,7 +252,7 @@ def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
         pw.read_data(root, groups=wrong)
     data = pw.read_data(root, groups="*{group}*")
     data.groups = np.full(len(data), "one")
-    with pytest.raises(pw.DataError, match="all there is to learn from is of one"):
+    with pytest.raises(pw.DataError, match="all training examples are of one group"):
         pw.plan_training(data)
 
 

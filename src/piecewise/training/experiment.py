@@ -1,4 +1,4 @@
-"""The main job: a data set in, a trained network and the truth about it out."""
+"""A training experiment: split the data, train, calibrate and evaluate a network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Labels
+from ..core.array_types import Array, Bool, Float32, Labels
 from ..core.constraints import Integer, checked
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress, in_stage
@@ -26,56 +25,56 @@ from .recipe import Recipe
 from .splits import Groups, assign_folds, validation_mask
 from .train import train
 
-SMALL = 200
-"""With fewer pictures of some class, one part held out would say too little: folds say more."""
+SMALL_CLASS = 200
+"""With fewer examples of some class, cross-validation replaces the validation split."""
 FOLDS, REPEATS = 5, 2
 
 
 class Split(NamedTuple):
-    """Pictures (N, C, H, W) and their class numbers (N,)."""
+    """Inputs (N, C, H, W) and class numbers (N,)."""
 
-    inputs: npt.NDArray[Any]
+    inputs: Array
     labels: Labels
 
-    def those(self, chosen: npt.NDArray[np.bool_]) -> Split:
-        """Those that are chosen (N,)."""
-        return Split(select_rows(self.inputs, chosen), self.labels[chosen])
+    def where(self, mask: Bool) -> Split:
+        """The examples where ``mask`` (N,) is True."""
+        return Split(select_rows(self.inputs, mask), self.labels[mask])
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What is going to be taught: the parts of the data, the plan, and the folds (0: none)."""
+    """The splits of the data, the layers and recipe, and the number of folds (0: none)."""
 
     classes: tuple[str, ...]
     preprocessor: Preprocessor
     splits: dict[str, Split]
-    """"train", and "validation" and "test" where there are such parts."""
+    """"train", and "validation" and "test" if the data have them."""
     config: TrainingConfig
     folds: int
     groups: Groups = None
-    """Of the training part, where examples are grouped."""
+    """The group of each training example, if the data have groups."""
 
     @property
     def repeats(self) -> int:
-        """How often all take turns: once where each group is a fold, as it would be the same."""
-        alone = self.groups is not None and self.folds == len(np.unique(self.groups))
-        return 1 if alone else REPEATS
+        """The repeats of cross-validation: 1 if each group is a fold, as repeats would be equal."""
+        group_per_fold = self.groups is not None and self.folds == len(np.unique(self.groups))
+        return 1 if group_per_fold else REPEATS
 
     def network(self) -> Network:
-        """The network before it has learned anything."""
+        """The untrained network."""
         seed, shape = self.config.recipe.seed, self.preprocessor.shape
         return Network(self.config.layers, shape, self.classes, seed, self.preprocessor)
 
 
 @dataclass
 class TrainingResult:
-    """What came of a lesson: the network; its scores by what they were measured on ("folds",
-    "validation", "test"); and how many seconds each part took."""
+    """The trained network, its scores by split ("folds", "validation", "test"), and the seconds of
+    each stage."""
 
     net: Network
     scores: dict[str, Scores] = field(default_factory=dict)
     groups: dict[str, float] = field(default_factory=dict)
-    """The accuracy of each group, by nets that learned from none of its examples."""
+    """The accuracy of each group, by networks that were not trained on it."""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -88,47 +87,78 @@ def plan_training(
     folds: int | str | None = None,
     **knobs: Any,
 ) -> TrainingPlan:
-    """Choose what to train on the data and what to measure it on.
+    """Split the data and choose layers and recipe; nothing is trained yet.
 
-    ``data``: a data set, or its path, which is read with the defaults of `read_data`. ``name``: its
-    name in error messages. The test split is used only for the last score. Without a validation
-    split, the recipe's share of each class is held out; or, where there is no test split either and
-    some class has fewer than 200 examples, the data are cross-validated in ``folds`` (5 if left
-    out, 0: none). Groups stay together; with "groups", each group is a fold. ``layers``, and
-    ``knobs`` of the recipe: those that you leave out get defaults computed from the data
-    (`training/defaults.py`). Raises DataError, LimitError, NotationError.
+    The test split is used only for the final scores. Without a validation split, a fraction of each
+    class is held out. If there is no test split either and some class has fewer than 200 examples,
+    the data are cross-validated instead. Groups stay together.
+
+    Parameters
+    ----------
+    data : Dataset or path
+        A path is read with the defaults of `read_data`.
+    name : str, optional
+        The name of the data in error messages.
+    layers : str, optional
+        The layers; computed from the data (`training/defaults.py`) if left out.
+    quick : bool
+        Whether to choose layers and a recipe that take about an eighth of the time.
+    folds : int or "groups", optional
+        The number of cross-validation folds, 0 for none; "groups" makes each group a fold.
+    **knobs
+        Hyperparameters of `Recipe`; those that you leave out are computed from the data.
+
+    Returns
+    -------
+    TrainingPlan
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read, or have fewer than two classes to train on.
+    LimitError, NotationError
+        If an option is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np, piecewise as pw
+    >>> xo = pw.make_xo(60, size=9, seed=0)
+    >>> data = pw.Dataset(xo.inputs, xo.labels, ("X", "O"), np.full(60, "train"), xo.preprocessor)
+    >>> pw.plan_training(data, layers="full", epochs=3).folds
+    5
     """
     if name is None:
         name = "data" if isinstance(data, Dataset) else str(data)
     data = as_dataset(data)
-    parts, groups = _checked_parts(data, name)
+    parts, groups = _checked_splits(data, name)
     count = _fold_count(folds, parts, groups, len(data.classes))
-    plan = _planned(data, parts["train"], layers=layers, quick=quick, **knobs)
+    plan = _choose_config(data, parts["train"], layers=layers, quick=quick, **knobs)
     if not count:
-        parts = _with_validation(parts, plan.recipe, groups)
+        parts = _with_validation_split(parts, plan.recipe, groups)
     if plan.recipe.patience and "validation" not in parts:
-        wanted = "a validation part, or a share held out (folds 0, validation_share above 0)"
+        wanted = "a validation split, or folds 0 and validation_fraction above 0"
         raise LimitError(
-            f"patience: got {plan.recipe.patience}, but nothing to watch; wanted {wanted}"
+            f"patience: got {plan.recipe.patience}, but there is no validation split; "
+            f"wanted {wanted}"
         )
     return TrainingPlan(data.classes, data.preprocessor, parts, plan, count, groups)
 
 
-def _checked_parts(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]:
+def _checked_splits(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]:
     """The splits that are not empty, and the groups of the training split; DataError if a network
     cannot learn from it."""
     parts = {kind: Split(*data.subset(kind)) for kind in ("train", "validation", "test")}
     labels = parts["train"].labels
     if not len(labels):
-        raise DataError(f"{name}: every example is for testing, wanted some to learn from")
+        raise DataError(f"{name}: every example is in the test split, wanted training examples")
     if len(np.unique(labels)) < 2:
         raise DataError(
-            f"{name}: examples of one class to learn from, wanted 2 or more; give each class a "
+            f"{name}: training examples of only one class, wanted 2 or more; give each class a "
             "folder, or a label, of its own"
         )
     groups = None if data.groups is None else data.groups[data.splits == "train"]
     if groups is not None and len(np.unique(groups)) < 2:
-        raise DataError(f"{name}: groups: all there is to learn from is of one, wanted 2 or more")
+        raise DataError(f"{name}: groups: all training examples are of one group, wanted 2 or more")
     return {kind: part for kind, part in parts.items() if len(part.labels)}, groups
 
 
@@ -137,7 +167,7 @@ def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes:
     counts = np.bincount(parts["train"].labels, minlength=classes)
     most = int(counts.max()) if groups is None else len(np.unique(groups))
     if folds is None:
-        folds = FOLDS if int(counts.min()) < SMALL and len(parts) == 1 else 0
+        folds = FOLDS if int(counts.min()) < SMALL_CLASS and len(parts) == 1 else 0
     if folds == "groups":
         if groups is None:
             raise LimitError("folds: got 'groups', but the data have none; wanted a number")
@@ -146,31 +176,33 @@ def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes:
     return count if count > 1 else 0
 
 
-def _planned(data: Dataset, train_part: Split, **chosen: Any) -> TrainingConfig:
+def _choose_config(data: Dataset, train_split: Split, **chosen: Any) -> TrainingConfig:
     """Layers and recipe: those chosen by the caller, and defaults computed from the data."""
     preprocessor = data.preprocessor
-    chosen = {"augmentation": augmentation_for(train_part.inputs, preprocessor), **chosen}
-    count = len(train_part.labels)
+    chosen = {"augmentation": augmentation_for(train_split.inputs, preprocessor), **chosen}
+    count = len(train_split.labels)
     plan = default_config(preprocessor.kind, preprocessor.shape, len(data.classes), count, **chosen)
     architecture = Architecture(plan.layers, preprocessor.shape, data.classes)
     if architecture.reads_texts and preprocessor.modality != "texts":
-        raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
+        raise LimitError("layers: got embed, which reads texts; wanted layers for images")
     return plan
 
 
-def _with_validation(parts: dict[str, Split], recipe: Recipe, groups: Groups) -> dict[str, Split]:
+def _with_validation_split(
+    parts: dict[str, Split], recipe: Recipe, groups: Groups
+) -> dict[str, Split]:
     """The splits with a validation split: if there is none, it is held out from training."""
     if "validation" in parts:
         return parts
-    train_part = parts["train"]
-    out = validation_mask(train_part.labels, recipe.seed, recipe.validation_fraction, groups)
+    train_split = parts["train"]
+    out = validation_mask(train_split.labels, recipe.seed, recipe.validation_fraction, groups)
     if not out.any():
         return parts
-    return {**parts, "train": train_part.those(~out), "validation": train_part.those(out)}
+    return {**parts, "train": train_split.where(~out), "validation": train_split.where(out)}
 
 
 def run_training(
-    given: TrainingPlan | Dataset | str | os.PathLike[str],
+    plan: TrainingPlan | Dataset | str | os.PathLike[str],
     on_progress: OnProgress | None = None,
     *,
     net: Network | None = None,
@@ -178,78 +210,103 @@ def run_training(
     run_dir: str | os.PathLike[str] | None = None,
     tensorboard: bool = False,
 ) -> TrainingResult:
-    """Train the network of a lesson (or ``net``, made by it), calibrate it on what was held out,
-    and measure it.
+    """Train the network of a plan, calibrate it on held-out examples, and evaluate it.
 
-    A data set, or its path, gets the plan of `plan_training` with its defaults. ``threads``,
-    ``run`` and ``events``: see `train`; folds are not saved in the run's folder, and a
-    resumed run repeats them. ``on_progress`` gets the stages "fold 1 of 10" and so on,
-    then "training". Ctrl-C raises KeyboardInterrupt; ``net`` then has the
-    parameters of its last whole step.
+    Ctrl-C raises KeyboardInterrupt; ``net`` then has the parameters of its last complete step.
+
+    Parameters
+    ----------
+    plan : TrainingPlan, Dataset or path
+        Data without a plan get that of `plan_training` with its defaults.
+    on_progress : callable, optional
+        Called with a `Progress`; the stages are "fold 1 of 10" and so on, then "training".
+    net : Network, optional
+        The network to train, as `TrainingPlan.network` returns it.
+    threads, run_dir, tensorboard
+        See `train`. Folds are not saved in ``run_dir``; a resumed run repeats them.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    DataError, LimitError, NotationError
+        As `plan_training`.
+    CheckpointError, TrainingError
+        As `train`.
+
+    Examples
+    --------
+    >>> import numpy as np, piecewise as pw
+    >>> xo = pw.make_xo(60, size=9, seed=0)
+    >>> data = pw.Dataset(xo.inputs, xo.labels, ("X", "O"), np.full(60, "train"), xo.preprocessor)
+    >>> result = pw.run_training(pw.plan_training(data, layers="full", epochs=3, folds=0))
+    >>> list(result.scores)
+    ['validation']
     """
-    if not isinstance(given, TrainingPlan):
-        name = "data" if isinstance(given, Dataset) else str(given)
-        given = plan_training(as_dataset(given, on_progress), name)
-    taught, clock = TrainingResult(net or given.network()), time.perf_counter()
-    if (taught.net.input, taught.net.classes) != (given.preprocessor.shape, given.classes):
-        raise LimitError(f"net: got {shown(taught.net, 120)}, wanted one for the lesson's pictures")
-    logits, right = None, None
-    if given.folds:
-        logits, right = _over_folds(given, on_progress, threads)
-        taught.scores["folds"] = scores_from_logits(
-            taught.net.classes, logits, right, given.repeats
+    if not isinstance(plan, TrainingPlan):
+        name = "data" if isinstance(plan, Dataset) else str(plan)
+        plan = plan_training(as_dataset(plan, on_progress), name)
+    result, clock = TrainingResult(net or plan.network()), time.perf_counter()
+    if (result.net.input, result.net.classes) != (plan.preprocessor.shape, plan.classes):
+        raise LimitError(f"net: got {shown(result.net, 120)}, wanted one for the plan's inputs")
+    logits, labels = None, None
+    if plan.folds:
+        logits, labels = _cross_validate(plan, on_progress, threads)
+        result.scores["folds"] = scores_from_logits(
+            result.net.classes, logits, labels, plan.repeats
         )
-        taught.groups = _by_group(given, logits.argmax(axis=1) == right)
-        clock = _mark(taught, "folds", clock)
-    validation = given.splits.get("validation")
-    recipe, part = given.config.recipe, given.splits["train"]
+        result.groups = _group_accuracies(plan, logits.argmax(axis=1) == labels)
+        clock = _record_seconds(result, "folds", clock)
+    validation = plan.splits.get("validation")
+    recipe, part = plan.config.recipe, plan.splits["train"]
     train(
-        taught.net, *part, recipe, validation, on_progress, threads,
+        result.net, *part, recipe, validation, on_progress, threads,
         run_dir=run_dir, tensorboard=tensorboard,
     )  # fmt: skip
-    clock = _mark(taught, "training", clock)
+    clock = _record_seconds(result, "training", clock)
     if validation:
-        logits, right = taught.net.logits(validation.inputs), validation.labels
-        taught.scores["validation"] = scores_from_logits(taught.net.classes, logits, right)
-    if logits is not None and right is not None:
-        taught.net.calibration = calibrate(logits, right, given.repeats if given.folds else 1)
-    if "test" in given.splits:
-        taught.scores["test"] = evaluate(taught.net, *given.splits["test"])
-    _mark(taught, "measuring", clock)
-    return taught
+        logits, labels = result.net.logits(validation.inputs), validation.labels
+        result.scores["validation"] = scores_from_logits(result.net.classes, logits, labels)
+    if logits is not None and labels is not None:
+        result.net.calibration = calibrate(logits, labels, plan.repeats if plan.folds else 1)
+    if "test" in plan.splits:
+        result.scores["test"] = evaluate(result.net, *plan.splits["test"])
+    _record_seconds(result, "measuring", clock)
+    return result
 
 
-def _mark(taught: TrainingResult, name: str, began: float) -> float:
+def _record_seconds(result: TrainingResult, name: str, began: float) -> float:
     now = time.perf_counter()
-    taught.seconds[name] = now - began
+    result.seconds[name] = now - began
     return now
 
 
-def _over_folds(
-    given: TrainingPlan, on_progress: OnProgress | None, threads: int | None
-) -> tuple[npt.NDArray[np.float32], Labels]:
-    """The logits of every picture by networks that did not learn from it, once for each repeat,
-    and the right classes."""
-    part = given.splits["train"]
+def _cross_validate(
+    plan: TrainingPlan, on_progress: OnProgress | None, threads: int | None
+) -> tuple[Float32, Labels]:
+    """The out-of-fold logits of every example, once for each repeat, and the labels."""
+    part = plan.splits["train"]
     labels = part.labels
-    logits = np.empty((given.repeats, len(labels), len(given.classes)), np.float32)
-    recipe = given.config.recipe
-    for repeat in range(given.repeats):
-        fold = assign_folds(labels, recipe.seed, repeat, given.folds, given.groups)
-        for number in range(given.folds):
+    logits = np.empty((plan.repeats, len(labels), len(plan.classes)), np.float32)
+    recipe = plan.config.recipe
+    for repeat in range(plan.repeats):
+        fold = assign_folds(labels, recipe.seed, repeat, plan.folds, plan.groups)
+        for number in range(plan.folds):
             out = fold == number
-            title = f"fold {repeat * given.folds + number + 1} of {given.repeats * given.folds}"
-            net = given.network()
-            train(net, *part.those(~out), recipe, None, in_stage(on_progress, title), threads)
-            logits[repeat, out] = net.logits(part.those(out).inputs)
-    return logits.reshape(-1, logits.shape[2]), np.tile(labels, given.repeats)
+            title = f"fold {repeat * plan.folds + number + 1} of {plan.repeats * plan.folds}"
+            net = plan.network()
+            train(net, *part.where(~out), recipe, None, in_stage(on_progress, title), threads)
+            logits[repeat, out] = net.logits(part.where(out).inputs)
+    return logits.reshape(-1, logits.shape[2]), np.tile(labels, plan.repeats)
 
 
-def _by_group(given: TrainingPlan, is_right: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """The share that is right of each group, over all repeats."""
-    if given.groups is None:
+def _group_accuracies(plan: TrainingPlan, correct: Bool) -> dict[str, float]:
+    """The accuracy of each group over all repeats."""
+    if plan.groups is None:
         return {}
-    names, number = np.unique(given.groups, return_inverse=True)
-    right = np.bincount(np.tile(number, given.repeats), is_right)
-    counts = given.repeats * np.bincount(number)
-    return dict(zip(names.tolist(), (right / counts).tolist(), strict=True))
+    names, number = np.unique(plan.groups, return_inverse=True)
+    hits = np.bincount(np.tile(number, plan.repeats), correct)
+    counts = plan.repeats * np.bincount(number)
+    return dict(zip(names.tolist(), (hits / counts).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""The record of a training run: its epochs, as a table and as charts."""
+"""The training history: the loss and the validation scores of every epoch."""
 
 from __future__ import annotations
 
@@ -9,52 +9,64 @@ from ..core.progress import Epoch
 from ..display.charts import BLUE, Line, chart_svg
 
 SHOWN = 12
-"""Epochs in a notebook's table: the first and the last ones."""
+"""The number of epochs in the table of a notebook."""
 
 
 @dataclass
 class History:
-    """The epochs of a training run, oldest first."""
+    """The epochs of a training run; shown as charts and a table in a notebook.
+
+    Parameters
+    ----------
+    epochs : list of Epoch
+        The epochs, oldest first.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
 
     @property
     def losses(self) -> list[float]:
+        """The mean training loss of every epoch."""
         return [epoch.loss for epoch in self.epochs]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Plain values for a file."""
+        """The epochs as JSON values.
+
+        Returns
+        -------
+        list of dict
+        """
         return [asdict(epoch) for epoch in self.epochs]
 
     def _repr_html_(self) -> str:
-        """Loss and accuracy by epoch, as charts and as a short table, for a notebook."""
+        """Charts of loss and accuracy, and a short table."""
         if not self.epochs:
             return "<p>no epoch is over yet</p>"
         return f"<div>{''.join(self._charts())}{_table(self.epochs)}</div>"
 
     def _charts(self) -> list[str]:
-        """The loss, beside it that on the validation pictures; and the accuracy on these."""
+        """The training and validation loss, and the validation accuracy."""
         epochs = [epoch.epoch for epoch in self.epochs]
         losses = [Line("training", epochs, self.losses)]
         validated = [epoch for epoch in self.epochs if epoch.validation_loss is not None]
         numbers = [epoch.epoch for epoch in validated]
         if validated:
-            seen = [epoch.validation_loss or 0.0 for epoch in validated]
-            losses.append(Line("validation", numbers, seen, BLUE))
+            validation_losses = [epoch.validation_loss or 0.0 for epoch in validated]
+            losses.append(Line("validation", numbers, validation_losses, BLUE))
         charts = [chart_svg("loss by epoch", "epoch", "mean loss", losses)]
         if validated:
-            shares = [100 * (epoch.validation_accuracy or 0.0) for epoch in validated]
-            line = Line("validation", numbers, shares, BLUE)
+            percentages = [100 * (epoch.validation_accuracy or 0.0) for epoch in validated]
+            line = Line("validation", numbers, percentages, BLUE)
             charts.append(chart_svg("validation accuracy by epoch", "epoch", "% right", [line]))
         return charts
 
 
 def _table(epochs: list[Epoch]) -> str:
-    """The epochs as an HTML table; the middle ones of many are left out, and said to be."""
+    """An HTML table of the epochs; of many, only the first and the last ones."""
     if len(epochs) > SHOWN:
         first, last = epochs[: SHOWN // 2], epochs[-SHOWN // 2 :]
-        left = len(epochs) - len(first) - len(last)
-        gap = f'<tr><td colspan="5">{left:,} epochs between</td></tr>'
+        omitted = len(epochs) - len(first) - len(last)
+        gap = f'<tr><td colspan="5">{omitted:,} epochs between</td></tr>'
         rows = [*map(_row, first), gap, *map(_row, last)]
     else:
         rows = [_row(epoch) for epoch in epochs]

@@ -1,4 +1,4 @@
-"""How good a network is on pictures it has not learned from."""
+"""Evaluation metrics: confusion matrix, accuracy, precision, recall and F1."""
 
 from __future__ import annotations
 
@@ -8,65 +8,86 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float32, Float64, Int64, Labels
 from ..inputs import check_examples
 from ..network import Network
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Counts of right class (row) against the net's answer (column), and what follows from them."""
+    """The confusion matrix of a network, and the metrics computed from it.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        The names of the classes.
+    confusion : array of int64 (classes, classes)
+        The number of examples by true label (row) and predicted class (column).
+    repeats : int
+        How many predictions were counted for each example, in repeated cross-validation.
+
+    Examples
+    --------
+    >>> import numpy as np, piecewise as pw
+    >>> pw.Scores(("a", "b"), np.array([[3, 1], [0, 4]])).accuracy
+    0.875
+    """
 
     classes: tuple[str, ...]
-    confusion: npt.NDArray[np.int64]
+    confusion: Int64
     repeats: int = 1
-    """How many answers were counted for each picture, by networks of different folds."""
 
     @property
     def n(self) -> int:
-        """Pictures."""
+        """The number of examples."""
         return int(self.confusion.sum()) // self.repeats
 
     @property
     def accuracy(self) -> float:
-        """The share that is right."""
+        """The fraction of examples whose predicted class is the true label."""
         return float(self.confusion.trace() / self.confusion.sum())
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the share of right answers lies for all pictures of this kind, 95 times of 100
-        (Wilson 1927): what is known from ``n`` of them."""
+        """The 95 % confidence interval of the accuracy (Wilson 1927)."""
         return wilson_interval(self.accuracy, self.n)
 
     @property
     def baseline(self) -> float:
-        """The accuracy of always naming the most frequent class."""
+        """The accuracy of always predicting the most frequent class."""
         return float(self.confusion.sum(axis=1).max() / self.confusion.sum())
 
     @property
-    def precision(self) -> npt.NDArray[np.float64]:
-        """By class: of the answers that name it, the share that is right; 0 if there are none."""
+    def precision(self) -> Float64:
+        """By class: the fraction of its predictions that are correct; 0 without predictions."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(axis=0))
 
     @property
-    def recall(self) -> npt.NDArray[np.float64]:
-        """By class: of its pictures, the share that is found; 0 if there are none."""
+    def recall(self) -> Float64:
+        """By class: the fraction of its examples that are predicted; 0 without examples."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(axis=1))
 
     @property
-    def f1(self) -> npt.NDArray[np.float64]:
+    def f1(self) -> Float64:
         """By class: the harmonic mean of precision and recall."""
-        pictures, answers = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
-        return _ratio(2 * self.confusion.diagonal(), pictures + answers)
+        examples, predictions = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        return _ratio(2 * self.confusion.diagonal(), examples + predictions)
 
     @property
     def macro_f1(self) -> float:
-        """The mean F1 of the classes that have pictures or answers."""
-        met = (self.confusion.sum(axis=0) + self.confusion.sum(axis=1)) > 0
-        return float(self.f1[met].mean())
+        """The mean F1 of the classes that have examples or predictions."""
+        present = (self.confusion.sum(axis=0) + self.confusion.sum(axis=1)) > 0
+        return float(self.f1[present].mean())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: n, classes, accuracy, accuracy_interval, baseline_accuracy, macro_f1,
-        confusion, per_class."""
+        """The metrics as JSON values.
+
+        Returns
+        -------
+        dict
+            n, classes, accuracy, accuracy_interval, baseline_accuracy, macro_f1, confusion and
+            per_class.
+        """
         counts = self.confusion.sum(axis=1)
         columns = zip(self.classes, counts, self.precision, self.recall, self.f1, strict=True)
         return {
@@ -89,36 +110,61 @@ class Scores:
         }
 
 
-def evaluate(net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike) -> Scores:
-    """The scores of ``net`` on pictures (N, C, H, W) with class numbers (N,)."""
-    given, right = check_examples(net, pictures, labels)
-    return scores_from_logits(net.classes, net.logits(given), right)
+def evaluate(net: Network, inputs: npt.ArrayLike, labels: npt.ArrayLike) -> Scores:
+    """Measure a network on labelled inputs.
+
+    Parameters
+    ----------
+    net : Network
+        The network to measure.
+    inputs : array (N, C, H, W) or (N, positions)
+        As for `Network.logits`.
+    labels : array of int (N,)
+        The class number of each input.
+
+    Returns
+    -------
+    Scores
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit the network.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(20, size=9, seed=0)
+    >>> pw.evaluate(pw.Network("full", (1, 9, 9), ("X", "O")), xo.inputs, xo.labels).n
+    20
+    """
+    checked_inputs, checked_labels = check_examples(net, inputs, labels)
+    return scores_from_logits(net.classes, net.logits(checked_inputs), checked_labels)
 
 
 def scores_from_logits(
     classes: tuple[str, ...],
-    logits: npt.NDArray[np.float32],
-    right: npt.NDArray[np.int64],
+    logits: Float32,
+    labels: Labels,
     repeats: int = 1,
 ) -> Scores:
-    """The scores of answers (N, classes) to pictures of these right classes (N,); the pictures in
-    all, ``repeats`` times."""
+    """The scores of logits (N, classes) for labels (N,); each example occurs ``repeats`` times."""
     confusion = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(confusion, (right, logits.argmax(axis=1)), 1)
+    np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
     return Scores(classes, confusion, repeats)
 
 
-_NORMAL = 1.959963984540054
-"""Deviations to each side that hold 95 of 100."""
+_NORMAL_QUANTILE = 1.959963984540054
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
-def wilson_interval(share: float, n: float) -> tuple[float, float]:
-    """The 95 % interval of a share found in ``n`` trials."""
-    square = _NORMAL * _NORMAL / n
-    middle = (share + square / 2) / (1 + square)
-    reach = (share * (1 - share) * square + square * square / 4) ** 0.5 / (1 + square)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+def wilson_interval(fraction: float, n: float) -> tuple[float, float]:
+    """The 95 % confidence interval of a fraction of ``n`` trials."""
+    square = _NORMAL_QUANTILE * _NORMAL_QUANTILE / n
+    middle = (fraction + square / 2) / (1 + square)
+    margin = (fraction * (1 - fraction) * square + square * square / 4) ** 0.5 / (1 + square)
+    return max(0.0, middle - margin), min(1.0, middle + margin)
 
 
-def _ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.where(whole > 0, part / np.maximum(whole, 1), 0.0)
+def _ratio(count: Int64, total: Int64) -> Float64:
+    return np.where(total > 0, count / np.maximum(total, 1), 0.0)

@@ -1,4 +1,4 @@
-"""A recipe: everything about a training run but the network and the pictures."""
+"""The recipe: the hyperparameters of training, with their constraints and defaults."""
 
 from __future__ import annotations
 
@@ -27,7 +27,20 @@ def _knob(limit: Constraint, meaning: str, default: Any) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The hyperparameters of learning; LimitError where one is outside its limit."""
+    """The hyperparameters of training. docs/recipe.md describes each of them.
+
+    Raises
+    ------
+    LimitError
+        If a value is not allowed.
+
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> recipe = pw.Recipe(epochs=20, optimizer="adamw", learning_rate=4e-3)
+    >>> recipe.batch_size
+    32
+    """
 
     epochs: int = _knob(Integer(1, 100_000), "passes over the training inputs", 5)
     batch_size: int = _knob(Integer(1, 65_536), "inputs per step; multiples of 16 are fastest", 32)
@@ -79,26 +92,67 @@ class Recipe:
             object.__setattr__(self, name, value)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a file; ``Recipe(**values)`` gives the recipe back."""
+        """The recipe as JSON values; ``Recipe(**values)`` restores it.
+
+        Returns
+        -------
+        dict
+        """
         return {**asdict(self), "augmentation": self.augmentation.to_json()}
 
     @staticmethod
     def knob(name: str) -> Constraint:
-        """The limit of a knob, which also reads and writes it."""
+        """The constraint of a hyperparameter, which also parses and formats it.
+
+        Parameters
+        ----------
+        name : str
+            The name of the hyperparameter.
+
+        Returns
+        -------
+        Constraint
+        """
         limit: Constraint = next(
             knob.metadata["constraint"] for knob in knobs() if knob.name == name
         )
         return limit
 
     def learning_rate_at(self, step: int, steps: int) -> float:
-        """The learning rate of one of ``steps`` steps, counted from 0."""
+        """The learning rate of one step; see `learning_rates`.
+
+        Parameters
+        ----------
+        step : int
+            The step, counted from 0.
+        steps : int
+            The number of steps of the training.
+
+        Returns
+        -------
+        float
+        """
         return float(self.learning_rates(step, 1, steps)[0])
 
     def learning_rates(self, first: int, count: int, steps: int) -> Float64:
-        """The learning rates of ``count`` of ``steps`` steps, from ``first`` on."""
+        """The learning-rate schedule (`training/schedule.py`).
+
+        Parameters
+        ----------
+        first : int
+            The first step, counted from 0.
+        count : int
+            The number of steps to return learning rates for.
+        steps : int
+            The number of steps of the training.
+
+        Returns
+        -------
+        array of float64 (count,)
+        """
         return learning_rates(self.schedule, self.learning_rate, first, count, steps)
 
 
 def knobs() -> tuple[Field[Any], ...]:
-    """The knobs of a recipe, each with its limit and meaning."""
+    """The hyperparameters of a recipe, each with its constraint and meaning."""
     return fields(Recipe)

@@ -99,6 +99,7 @@ class TextPreprocessor(Preprocessor):
 
     @property
     def background(self) -> str:
+        """Always "any": texts have no background."""
         return "any"
 
     @property

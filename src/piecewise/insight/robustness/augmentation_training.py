@@ -326,6 +326,6 @@ def _with_validation(plan: TrainingPlan) -> TrainingPlan:
             f"data: got {len(train.labels)} pictures to learn from, wanted two or more of some "
             "class, so that one can be held out"
         )
-    splits: dict[str, Split] = {"train": train.those(~out), "validation": train.those(out)}
+    splits: dict[str, Split] = {"train": train.where(~out), "validation": train.where(out)}
     groups = plan.groups
     return replace(plan, splits=splits, groups=None if groups is None else np.asarray(groups)[~out])
