@@ -1,5 +1,5 @@
-"""What the engine gives is what the order of its sums gives, bit by bit: logits, gradients, and
-weights after two steps, whatever the vectors and however many threads."""
+"""The engine equals a plain Python oracle with the same order of sums, bit by bit: logits,
+gradients and weights after two steps, for all vector forms and numbers of threads."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from .test_engine import LEVELS, flat, form, write_key
 PICTURES, BATCH, SEED, EPOCH = 70, 40, 11, 2  # steps of 40 (three groups) and of 30 (two)
 RATE, MOMENTUM, DECAY = F(0.05), F(0.9), F(0.001)
 RATES = np.array([[RATE, 0.3, 1 - 0.9**n, 1 - 0.999**n] for n in (1, 2)], F)
-"""For each step: the rate; for AdamW the share that decay takes, large enough for its rounding to
-show, and the two corrections."""
+"""For each step: the learning rate and, for AdamW, the decay, large enough for its rounding to
+show, and the two bias corrections."""
 
 
 class Net(NamedTuple):
-    """What learns, and how."""
+    """A network and how it is trained."""
 
     text: str
     shape: tuple[int, int, int]
     loss: str
     optimizer: str = "sgd"
     classes: int = 3
-    far: float = 1
-    """How many times as large as usual its pictures are."""
+    input_scale: float = 1
+    """A factor that multiplies the usual inputs."""
 
 
 NETS = {
@@ -70,8 +70,8 @@ NETS = {
 }
 
 
-class Wanted(NamedTuple):
-    """What the order of the sums gives."""
+class Expected(NamedTuple):
+    """The results of the oracle."""
 
     logits: Array
     losses: Array
@@ -83,11 +83,11 @@ class Wanted(NamedTuple):
 def made_for(name: str) -> Sample:
     net = NETS[name]
     made = numbers_for(Architecture(net.text, net.shape, net.classes), f"order {name}", PICTURES)
-    return made if made.architecture.reads_texts else made._replace(x=made.x * net.far)
+    return made if made.architecture.reads_texts else made._replace(x=made.x * net.input_scale)
 
 
 def weights_for(name: str) -> Array | None:
-    """How much each picture counts, in the one net that has weights; some count nothing."""
+    """The sample weights of the one net that has any; some are zero."""
     if name != "weights":
         return None
     drawn = np.random.default_rng(9).uniform(-1, 3, PICTURES).astype(F)
@@ -95,7 +95,7 @@ def weights_for(name: str) -> Array | None:
 
 
 class Oracle:
-    """A net learning by the book: groups, shards, steps."""
+    """Training in plain Python: groups, shards and steps."""
 
     def __init__(self, name: str, max_shards: int) -> None:
         made = self.made = made_for(name)
@@ -111,13 +111,13 @@ class Oracle:
     def logits(self) -> Array:
         found = []
         for start in range(0, PICTURES, 16):
-            part = self.x[start : start + 16]
-            stacks, _ = forward(self.stages, self.arrays, in_lanes(part), None)
-            found.append(stacks[-1].reshape(-1, 16).T[: len(part)])
+            batch = self.x[start : start + 16]
+            activations, _ = forward(self.stages, self.arrays, in_lanes(batch), None)
+            found.append(activations[-1].reshape(-1, 16).T[: len(batch)])
         return np.concatenate(found)
 
-    def slope(self, order: Array) -> tuple[list[Array], Shard]:
-        """The losses of a step's pictures, and the shards added up."""
+    def shard_gradients(self, order: Array) -> tuple[list[Array], Shard]:
+        """The losses of a step's examples, and the sum of the shards."""
         groups = [order[start : start + 16] for start in range(0, len(order), 16)]
         count = min(len(groups), self.max_shards)
         rows = self.made.architecture.parameters + self.made.architecture.running_stats
@@ -141,55 +141,59 @@ class Oracle:
         return losses[: len(pictures)]
 
     def step(self, order: Array, rates: Array, optimizer: str) -> list[Array]:
-        losses, slopes = self.slope(order)
+        losses, gradients = self.shard_gradients(order)
         for name in self.velocity:
             old = self.arrays[name]
             if optimizer == "adamw":
-                self.arrays[name] = self._adamw(name, old, slopes[name], rates)
+                self.arrays[name] = self._adamw(name, old, gradients[name], rates)
             else:
-                slope = fma(DECAY, old, slopes[name])
-                velocity = self.velocity[name] = fma(MOMENTUM, self.velocity[name], slope)
-                update = fma(MOMENTUM, velocity, slope) if optimizer == "nesterov" else velocity
+                shard_gradients = fma(DECAY, old, gradients[name])
+                velocity = self.velocity[name] = fma(MOMENTUM, self.velocity[name], shard_gradients)
+                update = (
+                    fma(MOMENTUM, velocity, shard_gradients)
+                    if optimizer == "nesterov"
+                    else velocity
+                )
                 self.arrays[name] = fma(-rates[0], update, old)
         for row in self.made.architecture.running_stats:
-            seen, average = slopes[row.name] / F(len(order)), self.arrays[row.name]
+            seen, average = gradients[row.name] / F(len(order)), self.arrays[row.name]
             self.arrays[row.name] = fma(seen - average, F(Norm.momentum), average)
         return losses
 
-    def _adamw(self, name: str, old: Array, slope: Array, rates: Array) -> Array:
+    def _adamw(self, name: str, old: Array, shard_gradients: Array, rates: Array) -> Array:
         rate, shrink, first_whole, second_whole = rates
-        first = fma(F(0.9), self.velocity[name], F(1 - 0.9) * slope)
-        second = fma(F(0.999), self.second[name], F(1 - 0.999) * slope * slope)
+        first = fma(F(0.9), self.velocity[name], F(1 - 0.9) * shard_gradients)
+        second = fma(F(0.999), self.second[name], F(1 - 0.999) * shard_gradients * shard_gradients)
         self.velocity[name], self.second[name] = first, second
         update = first / first_whole / (np.sqrt(second / second_whole) + F(1e-8))
         return fma(-rate, update, fma(-shrink, old, old))
 
 
-def order_of() -> Array:
+def fixed_order() -> Array:
     return np.random.default_rng(5).permutation(PICTURES)
 
 
-def joined(made: Sample, arrays: Own) -> tuple[Array, Array]:
+def flat_with(made: Sample, arrays: Own) -> tuple[Array, Array]:
     return flat(made._replace(arrays=arrays))
 
 
 @cache
-def by_the_book(name: str, max_shards: int) -> Wanted:
-    made, order, net = made_for(name), order_of(), NETS[name]
+def expected_by_oracle(name: str, max_shards: int) -> Expected:
+    made, order, net = made_for(name), fixed_order(), NETS[name]
     oracle = Oracle(name, max_shards)
     logits = oracle.logits()
-    gradient, _ = joined(made, {**oracle.arrays, **oracle.slope(order[:BATCH])[1]})
+    gradient, _ = flat_with(made, {**oracle.arrays, **oracle.shard_gradients(order[:BATCH])[1]})
     losses = []
     for step, rates in enumerate(RATES):
         losses += oracle.step(order[step * BATCH : (step + 1) * BATCH], rates, net.optimizer)
-    return Wanted(logits, np.concatenate(losses), gradient, *joined(made, oracle.arrays))
+    return Expected(logits, np.concatenate(losses), gradient, *flat_with(made, oracle.arrays))
 
 
-def assert_bits(found: Array, wanted: Array, said: str) -> None:
-    off = np.flatnonzero(found.ravel().view(np.uint32) != wanted.ravel().view(np.uint32))
+def assert_bits(found: Array, expected: Array, description: str) -> None:
+    off = np.flatnonzero(found.ravel().view(np.uint32) != expected.ravel().view(np.uint32))
     assert not len(off), (
-        f"{said}: {len(off)} of {wanted.size} differ, "
-        f"the first {found.ravel()[off[0]]!r} and not {wanted.ravel()[off[0]]!r}"
+        f"{description}: {len(off)} of {expected.size} differ, "
+        f"the first {found.ravel()[off[0]]!r} and not {expected.ravel()[off[0]]!r}"
     )
 
 
@@ -198,8 +202,8 @@ NOW = {*product(NETS, VECTORS[:2]), *product([*NETS][::3], VECTORS)}
 
 
 @pytest.mark.parametrize(("name", "vectors"), now_and_long(product(NETS, VECTORS), NOW))
-def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> None:
-    machine, made, order = form(vectors), made_for(name), order_of()
+def test_engine_equals_oracle_bit_by_bit(name: str, vectors: str) -> None:
+    machine, made, order = form(vectors), made_for(name), fixed_order()
     text, _, loss, optimizer, *_ = NETS[name]
     parameters, running_stats = flat(made)
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
@@ -210,14 +214,14 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
     )
     nothing = TrainingProgram(made.architecture, replace(purpose, optimizer="none"), target=machine)
     for max_shards in (1, 2, 16):
-        wanted = by_the_book(name, max_shards)
+        expected = expected_by_oracle(name, max_shards)
         learner = TrainingProgram(made.architecture, purpose, target=machine)
         learner.context.write_float("momentum", float(MOMENTUM))
         learner.context.write_float("decay", float(DECAY))
         for threads in (1, 2):
-            said = f"{text}, {vectors}, {threads} threads, {max_shards} shards"
+            description = f"{text}, {vectors}, {threads} threads, {max_shards} shards"
             found = answers.logits(pictures, parameters, running_stats, LEVELS, threads)
-            assert_bits(found, wanted.logits, f"{said}: logits")
+            assert_bits(found, expected.logits, f"{description}: logits")
             for one in (nothing, learner):
                 one.max_shards = max_shards
                 one.load_parameters(parameters, running_stats)
@@ -229,17 +233,21 @@ def test_every_bit_is_as_the_order_of_the_sums_says(name: str, vectors: str) -> 
             nothing.run_steps(
                 order[:BATCH], made.right.astype(np.int64), BATCH, 0, RATES[:1], threads
             )
-            assert_bits(nothing.shards[: parameters.size], wanted.gradient, f"{said}: gradient")
+            assert_bits(
+                nothing.shards[: parameters.size], expected.gradient, f"{description}: gradient"
+            )
             losses, good = learner.run_steps(
                 order, made.right.astype(np.int64), BATCH, 0, RATES, threads
             )
-            assert good == 2, said
-            assert_bits(losses, wanted.losses, f"{said}: losses")
+            assert good == 2, description
+            assert_bits(losses, expected.losses, f"{description}: losses")
             assert_bits(
-                learner.current_weights[: parameters.size], wanted.weights, f"{said}: weights"
+                learner.current_weights[: parameters.size],
+                expected.weights,
+                f"{description}: weights",
             )
             assert_bits(
                 learner.running_stats[: running_stats.size],
-                wanted.running_stats,
-                f"{said}: averages",
+                expected.running_stats,
+                f"{description}: averages",
             )

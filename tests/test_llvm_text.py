@@ -1,4 +1,4 @@
-"""The small parts that programs are made of: terms, tiles, and functions written as text."""
+"""The LLVM text builder, and the terms and tiles of convolutions."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def random_windows(random: Random) -> Windows:
     return complete_windows(size, min(window, size + 2 * around), stride, around, around)
 
 
-def pairs(windows: Windows) -> set[tuple[int, int, int]]:
-    """(window, kernel cell, cell) of all that meet, from the words of `Windows`."""
+def all_terms(windows: Windows) -> set[tuple[int, int, int]]:
+    """(window, kernel cell, source cell) of all terms, from the definition of `Windows`."""
     every = [
         (index, k, index * windows.stride - windows.before + k)
         for index in range(windows.count)
@@ -59,12 +59,14 @@ def pairs(windows: Windows) -> set[tuple[int, int, int]]:
 
 @seeds(300)
 @anything
-def test_terms_say_who_meets_whom_in_order(seed: int) -> None:
+def test_window_terms_random_windows_equal_definition(seed: int) -> None:
     windows = random_windows(Random(seed))
     forth, back = forward_terms(windows), backward_terms(windows)
     assert (len(forth), len(back)) == (windows.count, windows.size)
-    assert {(i, k, cell) for i, terms in enumerate(forth) for k, cell in terms} == pairs(windows)
-    assert {(i, k, cell) for cell, terms in enumerate(back) for k, i in terms} == pairs(windows)
+    assert {(i, k, cell) for i, terms in enumerate(forth) for k, cell in terms} == all_terms(
+        windows
+    )
+    assert {(i, k, cell) for cell, terms in enumerate(back) for k, i in terms} == all_terms(windows)
     for terms in (*forth, *back):
         assert list(terms) == sorted(set(terms)), windows
         assert len({k for k, _ in terms}) == len(terms), windows
@@ -72,11 +74,13 @@ def test_terms_say_who_meets_whom_in_order(seed: int) -> None:
 
 @seeds(300)
 @anything
-def test_runs_say_the_same_terms(seed: int) -> None:
+def test_tile_runs_expanded_equal_terms(seed: int) -> None:
     random = Random(seed)
     windows = random_windows(random)
-    odd = [random.randint(0, 9) for _ in range(random.randint(1, 9))]  # no window moves like this
-    irregular: Terms = tuple(((0, place), (2, place + 1)) for place in odd)
+    starts = [
+        random.randint(0, 9) for _ in range(random.randint(1, 9))
+    ]  # no window moves like this
+    irregular: Terms = tuple(((0, source), (2, source + 1)) for source in starts)
     for terms in (forward_terms(windows), backward_terms(windows), irregular):
         found: list[tuple[tuple[int, int], ...]] = []
         for run in (
@@ -84,21 +88,21 @@ def test_runs_say_the_same_terms(seed: int) -> None:
         ):
             assert run.start == len(found)
             assert len(run.pattern) == run.span
-            for turn in range(run.repeat):
-                first = run.source + turn * run.step
+            for iteration in range(run.repeat):
+                first = run.source + iteration * run.step
                 found += [tuple((k, first + s) for k, s in cell) for cell in run.pattern]
         assert tuple(found) == terms, windows
 
 
 @seeds(300)
 @anything
-def test_a_table_and_its_steps_say_the_same_terms(seed: int) -> None:
+def test_term_table_with_steps_equals_terms(seed: int) -> None:
     windows = random_windows(Random(seed))
     for terms in (forward_terms(windows), backward_terms(windows)):
-        assert said(term_table(terms, 4, 64), term_steps(terms)) == terms, windows
+        assert expanded(term_table(terms, 4, 64), term_steps(terms)) == terms, windows
 
 
-def said(numbers: list[int], step: tuple[int, int]) -> Terms:
+def expanded(numbers: list[int], step: tuple[int, int]) -> Terms:
     rows = np.array(numbers, int).reshape(-1, 3).tolist()
     return tuple(
         tuple((k // 4 + n * step[0], s // 64 + n * step[1]) for n in range(count))
@@ -106,7 +110,7 @@ def said(numbers: list[int], step: tuple[int, int]) -> Terms:
     )
 
 
-def test_parts_are_few_and_nearly_equal() -> None:
+def test_split_evenly_any_count_gives_fewest_near_equal_parts() -> None:
     for count in range(1, 60):
         for most in range(1, 20):
             for unit in range(1, most + 1):
@@ -122,13 +126,15 @@ def test_parts_are_few_and_nearly_equal() -> None:
     assert run_lengths([3, 3, 2, 2, 2, 3]) == [(3, 2), (2, 3), (3, 1)]
 
 
-def test_parts_are_larger_first() -> None:
+def test_split_evenly_puts_larger_parts_first() -> None:
     assert split_evenly(10, 4) == [4, 3, 3]
     assert split_evenly(12, 4) == [4, 4, 4]
     assert split_evenly(7, 4, 2) == [4, 3]
 
 
-def ran(arguments: str, write: Callable[[Function], None], *arrays: Array | int) -> MachineCode:
+def compile_and_run(
+    arguments: str, write: Callable[[Function], None], *arrays: Array | int
+) -> MachineCode:
     """Compile a function and call it."""
     machine, module = host_target(), Module()
     lanes, v = 16, "<16 x float>"
@@ -143,32 +149,32 @@ def ran(arguments: str, write: Callable[[Function], None], *arrays: Array | int)
     return native
 
 
-def filled(values: Any) -> Array:
+def aligned_array(values: Any) -> Array:
     array = aligned(np.size(values))
     array[:] = np.ravel(values)
     return array
 
 
 @pytest.mark.parametrize(
-    ("count", "sure"),
+    ("count", "at_least_once"),
     [(0, False), (1, False), (9, False), (1, True), (2, True), (9, True)],
 )
-@pytest.mark.parametrize("written", [False, True])
-def test_a_loop_moves_its_pointers_and_carries_its_sums(
-    count: int, sure: bool, written: bool
+@pytest.mark.parametrize("constant_count", [False, True])
+def test_loop_advances_pointers_and_carries_values(
+    count: int, at_least_once: bool, constant_count: bool
 ) -> None:
     def write(f: Function) -> None:
         moving, first = {"x": ("%x", 64)}, [(f.vector, f.constant(100)), ("i64", "7")]
-        turns = count if written else "%count"
-        with f.loop("turns", turns, moving, first, at_least_once=sure) as turn:
-            total, number = turn.carried
-            more = f.op("add", f.op("mul", number, "3", "i64"), turn.index, "i64")
-            turn.carried = [f.op("fadd", total, f.load(turn["x"])), more]
-        f.store(turn.carried[0], "%y")
-        f.store(turn.carried[1], "%y", 64, "i64")
+        count_value = count if constant_count else "%count"
+        with f.loop("turns", count_value, moving, first, at_least_once=at_least_once) as iteration:
+            total, number = iteration.carried
+            more = f.op("add", f.op("mul", number, "3", "i64"), iteration.index, "i64")
+            iteration.carried = [f.op("fadd", total, f.load(iteration["x"])), more]
+        f.store(iteration.carried[0], "%y")
+        f.store(iteration.carried[1], "%y", 64, "i64")
 
-    x, y = filled(np.arange(160)), filled(np.zeros(32))
-    ran("ptr %x, ptr %y, i64 %count", write, x, y, count)
+    x, y = aligned_array(np.arange(160)), aligned_array(np.zeros(32))
+    compile_and_run("ptr %x, ptr %y, i64 %count", write, x, y, count)
     number = 7
     for index in range(count):
         number = 3 * number + index
@@ -176,7 +182,7 @@ def test_a_loop_moves_its_pointers_and_carries_its_sums(
     assert y[16:18].view(np.int64)[0] == number
 
 
-def test_loops_inside_loops() -> None:
+def test_loop_nested_sums_inner_indices() -> None:
     def write(f: Function) -> None:
         with f.loop("i", "%count", {}, [("i64", "0")]) as outer:
             with f.loop("j", outer.index, {}, [("i64", outer.carried[0])]) as inner:
@@ -184,13 +190,13 @@ def test_loops_inside_loops() -> None:
             outer.carried = inner.carried
         f.store(outer.carried[0], "%y", 0, "i64")
 
-    y = filled(np.zeros(16))
-    ran("ptr %y, i64 %count", write, y, 12)
+    y = aligned_array(np.zeros(16))
+    compile_and_run("ptr %y, i64 %count", write, y, 12)
     assert y.view(np.int64)[0] == sum(j for i in range(12) for j in range(i))
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_what_repeats_goes_on_until_it_leaves_and_when_runs_if_so(count: int) -> None:
+def test_repeat_runs_until_break_and_when_runs_conditionally(count: int) -> None:
     def write(f: Function) -> None:
         with f.repeat() as done:
             before = f.load("%y", 0, "i64")
@@ -199,12 +205,12 @@ def test_what_repeats_goes_on_until_it_leaves_and_when_runs_if_so(count: int) ->
             with f.when(f.op("icmp eq", before, "3", "i64")):
                 f.store("-1", "%y", 8, "i64")
 
-    y = filled(np.zeros(16))
-    ran("ptr %y, i64 %count", write, y, count)
+    y = aligned_array(np.zeros(16))
+    compile_and_run("ptr %y, i64 %count", write, y, count)
     assert y.view(np.int64)[:2].tolist() == [count, -1 if count > 3 else 0]
 
 
-def test_arithmetic_on_vectors() -> None:
+def test_vector_arithmetic_equals_numpy() -> None:
     random = np.random.default_rng(0)
     x = random.normal(0, 1, (3, 16)).astype(np.float32)
     x[0, :4] = [np.nan, -np.inf, -0.0, np.inf]
@@ -219,12 +225,12 @@ def test_arithmetic_on_vectors() -> None:
         f.store(f.sum_lanes(b), "%y", 320, "float")
         f.store(f.shuffle(b, c, list(range(1, 32, 2))), "%y", 384)
 
-    y = filled(np.full(112, 5))
-    ran("ptr %x, ptr %y", write, filled(x), y)
+    y = aligned_array(np.full(112, 5))
+    compile_and_run("ptr %x, ptr %y", write, aligned_array(x), y)
     found, b, c = y.reshape(7, 16), x[1], x[2]
     assert np.array_equal(found[0], np.where(x[0] < 0, 0, x[0]), equal_nan=True)
-    exactly = (b.astype(np.float64) * c + b).astype(np.float32)
-    assert np.abs(found[1] - exactly).max() <= 2.0**-23 * np.abs(exactly).max()
+    exact = (b.astype(np.float64) * c + b).astype(np.float32)
+    assert np.abs(found[1] - exact).max() <= 2.0**-23 * np.abs(exact).max()
     assert (found[2] == b[5]).all()
     assert (found[3] == np.float32(0.1)).all()
     assert np.array_equal(found[4], np.minimum(b, c))
@@ -234,14 +240,14 @@ def test_arithmetic_on_vectors() -> None:
     assert np.array_equal(found[6], x[1:].ravel()[1::2])
 
 
-def test_sixteen_rows_turn_into_columns() -> None:
+def test_transpose_sixteen_rows_gives_columns() -> None:
     def write(f: Function) -> None:
         rows = [f.load("%x", 64 * row) for row in range(16)]
         for row, column in enumerate(f.transpose(rows)):
             f.store(column, "%y", 64 * row)
 
-    x, y = filled(np.arange(256)), filled(np.zeros(256))
-    ran("ptr %x, ptr %y", write, x, y)
+    x, y = aligned_array(np.arange(256)), aligned_array(np.zeros(256))
+    compile_and_run("ptr %x, ptr %y", write, x, y)
     assert np.array_equal(y.reshape(16, 16), x.reshape(16, 16).T)
 
 
@@ -252,7 +258,7 @@ def test_constants_are_rounded_to_float32_once() -> None:
     assert splat(3, 7, "i32") == "<i32 7, i32 7, i32 7>"
 
 
-def test_equal_tables_are_written_once() -> None:
+def test_table_equal_values_share_one_constant() -> None:
     module = Module()
     names = [module.table(numbers) for numbers in ([1, 2], [3], [1, 2])]
     assert names[0] == names[2] != names[1]
@@ -268,7 +274,7 @@ def test_equal_tables_are_written_once() -> None:
         ("%v1 = fadd i64 1, 1", "invalid operand type"),
     ],
 )
-def test_an_invalid_program_is_not_compiled(body: str, complaint: str) -> None:
+def test_compile_invalid_program_raises_error(body: str, complaint: str) -> None:
     valid = "define void @tried() {\nentry:\n  ret void\n}"
     assert compile_ir(valid, host_target())
     broken = valid.replace("  ret", f"  {body}\n  ret")

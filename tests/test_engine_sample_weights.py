@@ -1,4 +1,4 @@
-"""How much each picture counts: as the reference has it, and nothing changes where all count 1."""
+"""Sample weights: equal to the reference, and no effect where all weights are 1."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ COUNT, SPARE = 37, 4  # three groups, the last of five
 
 
 def weights_for(count: int, seed: int = 0) -> Array:
-    """Some count nothing, others less than 1 or more."""
+    """Random weights; some are zero, others below or above 1."""
     drawn = np.random.default_rng(seed).uniform(-1, 3, count).astype(np.float32)
     return np.where(drawn < 0, np.float32(0), drawn)
 
 
 def made_for(text: str, loss: str) -> tuple[Sample, Array]:
-    """Pictures to choose from, and the chosen ones in order, clear of kinks."""
+    """Examples to choose from, and the order of the chosen ones, away from kinks."""
     order = np.random.default_rng(3).permutation(COUNT + SPARE)[:COUNT]
     architecture = Architecture(text, (2, 5, 4), 3)
     for attempt in range(100):
@@ -74,16 +74,19 @@ def weighted(text: str, loss: str, machine: Target | None = None, threads: int =
     return Case(made, pictures, order, 4, loss, threads, 2, machine, False, weights)
 
 
-def assert_same_bits(found: Learned, wanted: Learned) -> None:
-    assert found.losses.tobytes() == wanted.losses.tobytes()
-    for some, others in ((found.gradients, wanted.gradients), (found.observed, wanted.observed)):
+def assert_same_bits(found: Learned, expected: Learned) -> None:
+    assert found.losses.tobytes() == expected.losses.tobytes()
+    for some, others in (
+        (found.gradients, expected.gradients),
+        (found.observed, expected.observed),
+    ):
         for name, array in others.items():
             assert some[name].tobytes() == array.tobytes(), name
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @each_with_some
-def test_weights_mean_what_they_mean_in_the_reference(
+def test_sample_weight_small_network_equals_reference(
     loss: str, vectors: str, threads: int
 ) -> None:
     this = weighted(SMALL, loss, form(vectors), threads)
@@ -94,31 +97,31 @@ def test_weights_mean_what_they_mean_in_the_reference(
 
 @seeds(10)
 @anything
-def test_random_networks_with_weights_agree_with_the_reference(seed: int) -> None:
+def test_sample_weight_random_networks_equal_reference(seed: int) -> None:
     this = case(seed)
     this = this._replace(weights=weights_for(len(this.pictures), seed))
     assert_learns_alike(this, this.chosen().to(np.float32), this.moment)
 
 
 @each_with_some
-def test_weights_give_the_same_bits_on_any_threads_and_vectors(loss: str, vectors: str) -> None:
-    wanted = learned(weighted(SMALL, loss, threads=1), training=True)
+def test_sample_weight_any_threads_and_vectors_give_same_bits(loss: str, vectors: str) -> None:
+    expected = learned(weighted(SMALL, loss, threads=1), training=True)
     for threads in (1, 2):
         this = weighted(SMALL, loss, form(vectors), threads)
-        assert_same_bits(learned(this, training=True), wanted)
+        assert_same_bits(learned(this, training=True), expected)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_weight_of_one_changes_no_bit(loss: str, training: bool) -> None:
+def test_sample_weight_one_changes_no_bit(loss: str, training: bool) -> None:
     this = weighted(SMALL, loss)
     ones = this._replace(weights=np.ones(COUNT + SPARE, np.float32))
-    wanted = learned(this._replace(weights=None), training=training)
-    assert_same_bits(learned(ones, training=training), wanted)
+    expected = learned(this._replace(weights=None), training=training)
+    assert_same_bits(learned(ones, training=training), expected)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_picture_that_counts_nothing_gives_no_gradient(loss: str) -> None:
+def test_sample_weight_zero_gives_no_gradient(loss: str) -> None:
     this = weighted(NO_NORM, loss)
     assert this.weights is not None
     others = this.pictures.copy()
@@ -135,17 +138,17 @@ def test_a_picture_that_counts_nothing_gives_no_gradient(loss: str) -> None:
     assert not any(array.any() for array in nothing.gradients.values())
 
 
-def test_the_gradient_asked_for_by_itself_takes_weights() -> None:
+def test_gradients_with_sample_weight_equal_reference() -> None:
     made, _ = made_for(NO_NORM, "squared")
     x, labels, weights = made.x.astype(np.float32), made.right.astype(np.int64), weights_for(41)
     losses, gradient = network_programs.gradients(
         made.architecture, *flat(made), x, labels, "squared", weights
     )
-    wanted = slopes(made, "squared", None, weights)
-    assert float(losses.mean()) == pytest.approx(wanted.loss, rel=1e-5)
+    expected = slopes(made, "squared", None, weights)
+    assert float(losses.mean()) == pytest.approx(expected.loss, rel=1e-5)
     for row in made.architecture.parameters:
         found = gradient[row.offset : row.offset + row.size].reshape(row.shape)
-        assert_near(found, wanted.arrays[row.name], 1e-5, row.name)
+        assert_near(found, expected.arrays[row.name], 1e-5, row.name)
 
 
 def learner_for(made: Sample, loss: str, pictures: Array) -> TrainingProgram:
@@ -162,9 +165,7 @@ RATES = np.full((3, 4), 0.01, np.float32)
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 3e38], ids=str)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_loss_that_is_not_finite_stops_its_step_though_it_counts_nothing(
-    loss: str, wrong: float
-) -> None:
+def test_steps_not_finite_loss_with_zero_weight_stops(loss: str, wrong: float) -> None:
     made, _ = made_for("full", loss)
     x, order, labels = made.x.astype(np.float32), np.arange(36), made.right.astype(np.int64)
     x[15] = wrong  # in the second step of 12
@@ -179,7 +180,7 @@ def test_a_loss_that_is_not_finite_stops_its_step_though_it_counts_nothing(
 
 
 @pytest.mark.parametrize("weight", [np.inf, 3e38, np.nan], ids=str)
-def test_a_weight_that_makes_a_loss_infinite_stops_its_step(weight: float) -> None:
+def test_steps_weight_with_infinite_loss_stops(weight: float) -> None:
     made, _ = made_for("full", "squared")
     made.arrays["full1.bias"][:] = 9  # every loss is larger than 1
     labels, weights = made.right.astype(np.int64), weights_for(COUNT + SPARE)
@@ -189,7 +190,7 @@ def test_a_weight_that_makes_a_loss_infinite_stops_its_step(weight: float) -> No
     assert learner.run_steps(np.arange(36), labels, 12, 0, RATES, 1)[1] == 2
 
 
-def test_weights_are_kept_alive_and_belong_to_weighted_programs() -> None:
+def test_sample_weights_stay_alive_and_need_weighted_program() -> None:
     made, order = made_for(NO_NORM, "squared")
     x, labels = made.x.astype(np.float32), made.right.astype(np.int64)
     learner = learner_for(made, "squared", x)

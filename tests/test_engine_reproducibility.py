@@ -1,4 +1,4 @@
-"""One net, bit for bit, whatever the threads, the vectors, and whether code was kept."""
+"""Training gives the same bits for all numbers of threads, vector forms and cache states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from piecewise.core.errors import LimitError
 from piecewise.engine.runtime.llvm_compiler import host_target
 
-LEARN = """
+TRAIN_SCRIPT = """
 import hashlib
 import piecewise as pw
 dataset = pw.make_xo(200, size=12, seed=3)
@@ -27,26 +27,29 @@ for threads in (1, 2, 3, 4):
 
 
 @pytest.mark.parametrize("form", ["avx512", "avx2", "four"])
-def test_one_hash_over_threads_vectors_and_cache(form: str, tmp_path: Path) -> None:
+def test_training_any_threads_and_vectors_gives_pinned_hash(form: str, tmp_path: Path) -> None:
     try:
         host_target(form)
     except LimitError as error:
         pytest.skip(f"this processor has no such vectors: {error}")
     cache = tmp_path / "code"
     environment = {**os.environ, "PIECEWISE_VECTORS": form}
-    told = set()
-    for folder in (cache, cache, "off"):  # cold, kept, and without any
+    outputs = set()
+    for folder in (cache, cache, "off"):  # cold, filled and disabled
         run = subprocess.run(
-            [sys.executable, "-c", LEARN], env={**environment, "PIECEWISE_CACHE": str(folder)},
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        told |= set(run.stdout.splitlines())
+            [sys.executable, "-c", TRAIN_SCRIPT],
+            env={**environment, "PIECEWISE_CACHE": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        outputs |= set(run.stdout.splitlines())
         assert len(list(cache.iterdir())) > 3
-    assert told == {PINNED}
+    assert outputs == {PINNED}
 
 
 PINNED = (
     "93a8b05cf269acea395e3b2a5bff53cd349a71ff4fffd74fc665eca1baf6be47 "
     "b326a5542f8550bf4a807a956471c37fa7a1fea61fc818cd2fcd8f4566695c55"
 )
-"""Of the weights, and of the answers to many pictures and to one."""
+"""Hashes of the weights, and of the logits of many inputs and of one."""

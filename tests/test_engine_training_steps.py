@@ -1,4 +1,4 @@
-"""Steps as `reference/optimizers.py` takes them, and what happens to numbers that are none."""
+"""Training steps: equal to `reference/optimizers.py`, and stopped by values that are not finite."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rates_of(count: int, rate: float = RATE) -> Array:
 
 
 def learner_for(made: Sample, optimizer: str) -> TrainingProgram:
-    """A new one at the sample's numbers."""
+    """A new training program with the sample's parameters."""
     purpose = ProgramSpec("train", False, "cross-entropy", optimizer, training=True)
     learner = TrainingProgram(made.architecture, purpose)
     learner.load_parameters(*flat(made))
@@ -44,7 +44,7 @@ def learner_for(made: Sample, optimizer: str) -> TrainingProgram:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_ten_steps_are_the_references(optimizer: str) -> None:
+def test_steps_smooth_network_equal_reference(optimizer: str) -> None:
     made = made_for(SMOOTH)
     learner, labels = learner_for(made, optimizer), made.right.astype(np.int64)
     order = np.random.default_rng(1).permutation(np.repeat(np.arange(48), 5))
@@ -56,17 +56,19 @@ def test_ten_steps_are_the_references(optimizer: str) -> None:
             row.name: weights[row.offset : row.offset + row.size].reshape(row.shape)
             for row in made.architecture.parameters
         }
-        slopes = model.gradients(made.architecture, arrays, made.x[chosen], made.right[chosen])
-        slope = np.concatenate(
-            [slopes.arrays[row.name].ravel() for row in made.architecture.parameters]
+        gradients = model.gradients(made.architecture, arrays, made.x[chosen], made.right[chosen])
+        gradient = np.concatenate(
+            [gradients.arrays[row.name].ravel() for row in made.architecture.parameters]
         )
         if optimizer == "adamw":
             weights, first, second = optimizers.adamw(
-                weights, first, second, slope, RATE, DECAY, step + 1
+                weights, first, second, gradient, RATE, DECAY, step + 1
             )
         else:
             nesterov = optimizer == "nesterov"
-            weights, first = optimizers.sgd(weights, first, slope, RATE, MOMENTUM, DECAY, nesterov)
+            weights, first = optimizers.sgd(
+                weights, first, gradient, RATE, MOMENTUM, DECAY, nesterov
+            )
     losses, good = learner.run_steps(order, labels, 24, 0, rates_of(10), 2)
     assert (good, len(losses)) == (10, 240)
     moved = float(np.abs(weights - flat(made)[0]).max())
@@ -75,23 +77,23 @@ def test_ten_steps_are_the_references(optimizer: str) -> None:
     assert_near(learner.optimizer_state[: weights.size], first, 1e-4, f"{optimizer}: remembered")
 
 
-def test_steps_taken_in_parts_are_the_same_as_at_once() -> None:
+def test_steps_split_into_calls_give_same_bits() -> None:
     made = made_for(SMALL)
     order, labels, rates = np.arange(48), made.right.astype(np.int64), rates_of(3)
-    at_once, in_parts = learner_for(made, "adamw"), learner_for(made, "adamw")
+    at_once, in_pieces = learner_for(made, "adamw"), learner_for(made, "adamw")
     losses, _ = at_once.run_steps(order, labels, 20, 0, rates, 2)  # of 20, 20 and 8 pictures
-    parts = [in_parts.run_steps(order, labels, 20, n, rates[n : n + 1], 1)[0] for n in range(3)]
-    assert [len(part) for part in parts] == [20, 20, 8]
-    assert np.concatenate(parts).tobytes() == losses.tobytes()
-    assert in_parts.current_weights.tobytes() == at_once.current_weights.tobytes()
-    assert in_parts.running_stats.tobytes() == at_once.running_stats.tobytes()
+    pieces = [in_pieces.run_steps(order, labels, 20, n, rates[n : n + 1], 1)[0] for n in range(3)]
+    assert [len(piece) for piece in pieces] == [20, 20, 8]
+    assert np.concatenate(pieces).tobytes() == losses.tobytes()
+    assert in_pieces.current_weights.tobytes() == at_once.current_weights.tobytes()
+    assert in_pieces.running_stats.tobytes() == at_once.running_stats.tobytes()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("text", [SMALL, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("rate", [3e38, 1e30], ids=["weights", "loss"])
-def test_learning_stops_before_the_step_that_is_not_finite(
+def test_steps_not_finite_stop_before_that_step(
     text: str, optimizer: str, threads: int, rate: float
 ) -> None:
     made = made_for(text)
@@ -105,19 +107,19 @@ def test_learning_stops_before_the_step_that_is_not_finite(
     _, again = stopped.run_steps(order, labels, 16, 0, rates[:good], 1)
     assert again == good
     parameters, running_stats = flat(made)
-    for found, wanted in (
+    for found, expected in (
         (learner.current_weights, stopped.current_weights),
         (learner.running_stats, stopped.running_stats),
     ):
         assert np.isfinite(found).all()
-        assert found.tobytes() == wanted.tobytes()
+        assert found.tobytes() == expected.tobytes()
     assert not np.array_equal(learner.current_weights[: parameters.size], parameters)
     assert not np.array_equal(learner.running_stats[: running_stats.size], running_stats)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared", "absolute"])
-def test_one_picture_that_is_no_number_stops_its_step(loss: str, threads: int) -> None:
+def test_steps_nan_input_stops_its_step(loss: str, threads: int) -> None:
     made = made_for(SMALL)
     x = made.x.astype(np.float32)
     x[37, 1, 2, 3] = np.nan  # in the third step of 16
@@ -134,7 +136,7 @@ def test_one_picture_that_is_no_number_stops_its_step(loss: str, threads: int) -
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_loss_without_end_stops_its_step_even_if_its_slope_is_finite(threads: int) -> None:
+def test_steps_infinite_loss_with_finite_gradient_stops(threads: int) -> None:
     made = numbers_for(Architecture("full", (1, 3, 3), 3), "endless", 48)
     made.arrays["full1.bias"][:] = 3e38  # two of them are more than float32 holds
     learner = TrainingProgram(made.architecture, ProgramSpec("train", False, "absolute", "sgd"))

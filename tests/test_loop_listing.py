@@ -1,4 +1,4 @@
-"""What `net.loop_listing` prints is what was written: tiles, counts, every kind of layer."""
+"""`net.loop_listing` shows the generated code: tiles, counts and every kind of layer."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ NETS = {
     "by table": Architecture("conv 4 1x16, relu, conv 3 13x20 pad=same, full", (2, 14, 40), 3),
     "large pool": Architecture("conv 3 5, norm, pool 7 stride=2, relu, full", (1, 60, 61), 2),
 }
-LEARN = ProgramSpec("train", training=True, optimizer="sgd")
+TRAINING = ProgramSpec("train", training=True, optimizer="sgd")
 
 
 @pytest.mark.parametrize("form", ["avx512", "avx2", "four"])
 @pytest.mark.parametrize("name", NETS)
-def test_the_multiplications_listed_are_those_written(name: str, form: str) -> None:
+def test_listing_counts_every_multiply_add(name: str, form: str) -> None:
     try:
         machine = host_target(form)
     except LimitError:
         pytest.skip(f"this processor has no {form}")
-    made = generate_network_ir(NETS[name], machine, LEARN)
+    made = generate_network_ir(NETS[name], machine, TRAINING)
     called = {kernel for _, kernel in made.calls}
     listed = 0
     for kernel in (*sorted(called), "loss"):
@@ -56,13 +56,13 @@ def test_the_multiplications_listed_are_those_written(name: str, form: str) -> N
 
 
 @pytest.mark.parametrize("form", ["avx512", "avx2"])
-def test_tiles_are_those_of_the_emitter(form: str) -> None:
+def test_listing_shows_tile_sizes_of_emitter(form: str) -> None:
     try:
         machine = host_target(form)
     except LimitError:
         pytest.skip(f"this processor has no {form}")
     architecture = NETS["pictures"]
-    made = generate_network_ir(architecture, machine, LEARN)
+    made = generate_network_ir(architecture, machine, TRAINING)
     first = made.passes[0]
     assert isinstance(first, ConvolutionPass)
     what = first.correlation(first.convolved, relu=False)
@@ -77,7 +77,7 @@ def test_tiles_are_those_of_the_emitter(form: str) -> None:
     assert f"vectors of {machine.lanes} examples ({form})" in text
 
 
-def test_every_kind_of_layer_has_its_loops() -> None:
+def test_listing_shows_loops_of_every_layer_kind() -> None:
     for architecture in NETS.values():
         whole_text = listing(architecture)
         for stage in architecture.stages:
@@ -91,7 +91,7 @@ def test_every_kind_of_layer_has_its_loops() -> None:
     assert kinds == set(KINDS)
 
 
-def test_what_answering_and_learning_do_differently_is_shown() -> None:
+def test_listing_separates_inference_from_training() -> None:
     text = listing(NETS["pictures"], "norm1")
     answering, learning = text.split("forward, training")
     assert "running statistics" in answering
@@ -99,7 +99,7 @@ def test_what_answering_and_learning_do_differently_is_shown() -> None:
     assert "nothing to do" in listing(NETS["pictures"], "dropout1").split("forward, training")[0]
 
 
-def test_cells_that_meet_are_written_as_formulas() -> None:
+def test_source_formula_describes_terms() -> None:
     windows = complete_windows(11, 3, 2, 1, 1)
     assert source_formula(forward_terms(windows), "x", "kx") == "2 * x + kx - 1"
     assert source_formula(backward_terms(windows), "x", "kx") == "(x - kx + 1) / 2"
@@ -108,20 +108,20 @@ def test_cells_that_meet_are_written_as_formulas() -> None:
 
 
 @pytest.mark.parametrize("name", ["conf1", "", "full9", 7])
-def test_an_unknown_layer_is_told(name: str) -> None:
+def test_loop_listing_unknown_layer_raises_limit_error(name: str) -> None:
     net = Network("conv 2 3, full", input=(1, 6, 6), classes=2)
     with pytest.raises(LimitError, match=r"layer: got .*(did you mean|known are)") as caught:
         net.loop_listing(name)
     assert name != "conf1" or "did you mean 'conv1'?" in str(caught.value)
 
 
-def test_the_door_lists_this_machines_program() -> None:
+def test_loop_listing_of_network_uses_host_target() -> None:
     net = Network("conv 2 3, relu, full", input=(1, 6, 6), classes=2)
     assert net.loop_listing("relu1") == net.loop_listing("conv1")
     assert net.loop_listing() == listing(net.architecture)
 
 
-def test_the_manual_shows_what_is_printed() -> None:
+def test_docs_show_current_listing() -> None:
     page = (Path(__file__).parents[1] / "docs" / "engine.md").read_text()
     shown = re.search(r"```text\n(.*?)```", page, re.DOTALL)
     assert shown is not None
