@@ -34,7 +34,7 @@ from .lessons import PICTURES, TABLE, rng
         ((5, 7, 3), (5, 7, 3), (5, 7, 3), False),
     ],
 )
-def test_which_axis_has_the_channels(sides: Any, said: Any, shape: Any, last: bool) -> None:
+def test_to_nchw_finds_channel_axis(sides: Any, said: Any, shape: Any, last: bool) -> None:
     numbers = np.arange(2.0 * np.prod(sides)).reshape(2, *sides)
     found = to_nchw(numbers, said)
     assert found.shape[1:] == shape
@@ -42,7 +42,7 @@ def test_which_axis_has_the_channels(sides: Any, said: Any, shape: Any, last: bo
     assert (to_nchw(numbers, shape) == found).all()  # as it is at predict
 
 
-def test_means_and_deviations_are_of_the_weighted_rows() -> None:
+def test_standardization_uses_sample_weights() -> None:
     weights = rng().integers(0, 4, 60).astype(float)
     repeated = np.repeat(TABLE, weights.astype(int), axis=0)
     found = fit_to_rows(TABLE[:, None, None], weights)
@@ -56,7 +56,7 @@ def test_means_and_deviations_are_of_the_weighted_rows() -> None:
     assert np.allclose(found.deviation.ravel(), pictures.std(axis=(0, 2, 3)), rtol=1e-12)
 
 
-def test_a_decision_about_many_files_does_not_hang_on_their_order(
+def test_fit_to_files_order_does_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrays, "_SAMPLE", 2)  # of eight: those of even numbers are looked at
@@ -67,14 +67,14 @@ def test_a_decision_about_many_files_does_not_hang_on_their_order(
         assert fit_to_files(order, None).preprocessor.shape == (1, 9, 9)
 
 
-def test_paths_are_told_from_other_texts() -> None:
+def test_paths_are_distinguished_from_texts() -> None:
     assert as_array_or_paths(["a.png", Path("b.png")]) == [Path("a.png"), Path("b.png")]
     assert as_array_or_paths(np.array([["1", "2.5"]])).tolist() == [[1, 2.5]]  # type: ignore[union-attr]
     with pytest.raises(TypeError, match="argument must be"):
         as_array_or_paths(np.array([[{}, 1]], object))
 
 
-def test_equal_pairs_are_put_together() -> None:
+def test_deduplicate_equal_pairs_are_merged() -> None:
     pictures = np.array([[2.0, 0.0], [1.0, 5.0], [2.0, -0.0], [1.0, 5.0], [1.0, 5.0]])
     labels, weights = np.array([0, 1, 0, 1, 0]), np.array([1.0, 0.1, 2.0, 0.2, 4.0])
     for order in (np.arange(5), np.array([4, 3, 2, 1, 0])):

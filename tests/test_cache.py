@@ -35,7 +35,7 @@ def folder_of_pictures(tmp_path: Path) -> Path:
     return pictures_in(tmp_path / "data")
 
 
-def test_what_was_read_once_is_mapped_and_not_decoded(data: Path, tmp_path: Path) -> None:
+def test_cache_second_read_is_mapped_not_decoded(data: Path, tmp_path: Path) -> None:
     cache, plain = tmp_path / "cache", read_data(data)
     first, second = Read(data, cache), Read(data, cache)
     assert first.done == ["checking", "fitting", "reading"]
@@ -75,7 +75,7 @@ def texts(data: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", [packed, arrays, texts])
-def test_single_files_are_kept_too(data: Path, kind: Callable[[Path], Path]) -> None:
+def test_cache_single_files_are_cached(data: Path, kind: Callable[[Path], Path]) -> None:
     place, cache = kind(data), data.parent / "cache"
     plain = read_data(place)
     for anew in (True, False):
@@ -115,7 +115,7 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_any_change_of_the_files_makes_it_anew(data: Path, change: str) -> None:
+def test_cache_changed_files_are_prepared_again(data: Path, change: str) -> None:
     cache = data.parent / "cache"
     read_data(data, cache=cache)
     CHANGES[change](data)
@@ -125,7 +125,7 @@ def test_any_change_of_the_files_makes_it_anew(data: Path, change: str) -> None:
     assert not Read(data, cache).anew
 
 
-def test_any_other_wish_or_version_makes_it_anew(
+def test_cache_other_options_or_version_are_prepared_again(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = data.parent / "cache"
@@ -206,7 +206,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], Any]]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_or_foreign_is_made_anew(data: Path, damage: str) -> None:
+def test_cache_damaged_or_foreign_is_prepared_again(data: Path, damage: str) -> None:
     cache, (name, act) = data.parent / "cache", DAMAGES[damage]
     read_data(data, cache=cache)
     act(cache / name)
@@ -216,9 +216,7 @@ def test_what_is_damaged_or_foreign_is_made_anew(data: Path, damage: str) -> Non
     assert not Read(data, cache).anew
 
 
-def test_a_disk_that_is_full_or_closed_costs_the_cache_only(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_unwritable_folder_is_not_fatal(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, plain = data.parent / "cache", read_data(data)
     (data.parent / "file").write_text("mine")
     for place in (data.parent / "file", data.parent / "missing" / "cache"):
@@ -262,7 +260,7 @@ class Failing:
         self.file.write(content)
 
 
-def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
+def test_cache_data_changed_while_read_is_not_cached(data: Path) -> None:
     cache = data.parent / "cache"
 
     def report(progress: Progress) -> None:
@@ -275,7 +273,7 @@ def test_data_that_change_while_they_are_read_are_not_kept(data: Path) -> None:
     assert Read(data, cache).anew
 
 
-def test_what_a_kill_left_is_removed_next_time(data: Path) -> None:
+def test_cache_leftovers_of_a_kill_are_removed(data: Path) -> None:
     cache = data.parent / "cache"
     read_data(data, cache=cache)
     (cache / f".{prepared_cache.INPUTS}.1.part").write_text("cut")
@@ -283,7 +281,7 @@ def test_what_a_kill_left_is_removed_next_time(data: Path) -> None:
     assert names(cache) == FILES
 
 
-def test_rows_of_a_large_mapped_array_are_mapped(
+def test_select_rows_large_mapped_array_stays_mapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(tmp_path / "all.npy", np.arange(3_000, dtype=np.uint16).reshape(1_000, 3))
@@ -315,7 +313,7 @@ print(found.inputs.nbytes >> 20, (peak() - before) >> 20)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
-def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
+def test_cache_memory_does_not_grow_with_data(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     for name, count in (("small", 4), ("large", 2_000)):
         (place := tmp_path / "data" / name / "a").mkdir(parents=True)
@@ -334,7 +332,7 @@ def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
 LITTLE = ["--layers", "conv 4 3, relu, pool 2, full", "--epochs", "2", "--json"]
 
 
-def test_a_run_keeps_its_inputs_and_nothing_else_does(
+def test_run_caches_inputs_and_nothing_else_does(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home, run = data.parent, data.parent / "run"
@@ -354,7 +352,7 @@ def test_a_run_keeps_its_inputs_and_nothing_else_does(
     capsys.readouterr()
 
 
-def test_a_run_killed_while_its_inputs_are_made_goes_on(data: Path) -> None:
+def test_run_killed_while_preparing_resumes(data: Path) -> None:
     run, net = data.parent / "run", str(data.parent / "net")
     run.mkdir()
     with reading(data, run / "prepared", 30, "die") as process:
@@ -367,7 +365,7 @@ def test_a_run_killed_while_its_inputs_are_made_goes_on(data: Path) -> None:
     assert Network.load(net).parameters_sha256 == Network.load(plain).parameters_sha256
 
 
-def test_a_folder_of_other_things_is_no_place_for_inputs(
+def test_run_folder_with_other_files_is_refused(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     net = str(data.parent / "net")

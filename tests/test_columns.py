@@ -52,7 +52,7 @@ GOOD = '"fine",x\n' * 5  # so that a bad line is not most of them
 # What is read.
 
 
-def test_texts_labels_and_parts_are_read(tmp_path: Path) -> None:
+def test_table_reads_texts_labels_and_splits(tmp_path: Path) -> None:
     found = read(tmp_path, "text,label,split\nhi,a,train\n yo ,b , Test\nhm,a,\nso,b,DEV\n")
     assert found.texts == ["hi", "yo ", "hm", "so"]
     assert found.labels == ["a", "b", "a", "b"]
@@ -62,15 +62,15 @@ def test_texts_labels_and_parts_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["validation", "valid", "val", "dev", "VALID"])
-def test_a_part_has_many_names(tmp_path: Path, word: str) -> None:
+def test_split_column_accepts_synonyms(tmp_path: Path, word: str) -> None:
     assert read(tmp_path, f"text,label,split\nhi,a,{word}\n").splits.tolist() == ["validation"]
 
 
-def test_without_a_split_all_is_for_training(tmp_path: Path) -> None:
+def test_table_without_split_is_for_training(tmp_path: Path) -> None:
     assert read(tmp_path, "text,label\nhi,a\nyo,b").splits.tolist() == ["train", "train"]
 
 
-def test_quotes_hold_commas_quotes_and_line_ends(tmp_path: Path) -> None:
+def test_quoted_cells_hold_delimiters_quotes_and_newlines(tmp_path: Path) -> None:
     content = 'text,label\n"a, ""b""\nc\r\nd",x\ne "f" g,y\n"",z\n""" ",w\n'
     found = read(tmp_path, content)
     assert found.texts == ['a, "b"\nc\r\nd', 'e "f" g', '" ']
@@ -80,24 +80,24 @@ def test_quotes_hold_commas_quotes_and_line_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_lines_end_as_on_any_system(tmp_path: Path, end: str, mark: str) -> None:
+def test_line_ends_of_every_system_are_read(tmp_path: Path, end: str, mark: str) -> None:
     found = read(tmp_path, mark + end.join(("text,label", 'a,"x"', "", "b,y", "")))
     assert (found.texts, found.labels, found.lines) == (["a", "b"], ["x", "y"], [2, 4])
 
 
-def test_semicolons_and_tabs_divide_too(tmp_path: Path) -> None:
+def test_semicolons_and_tabs_are_delimiters(tmp_path: Path) -> None:
     assert read(tmp_path, "text;label\na, b;x\n").texts == ["a, b"]
     assert read(tmp_path, "text\tlabel\na, b; c\tx\n", "tsv").texts == ["a, b; c"]
     assert read(tmp_path, "text;a,b;label\nhi;1,5;x\n").other_columns == {"a,b": ["1,5"]}
     assert read(tmp_path, "text,a;b,label\nhi,1;5,x\n").other_columns == {"a;b": ["1;5"]}
 
 
-def test_what_spreadsheets_leave_is_passed_over(tmp_path: Path) -> None:
+def test_empty_spreadsheet_cells_are_skipped(tmp_path: Path) -> None:
     found = read(tmp_path, '\n\ntext, "label",,\n"hi", "a",,\n')
     assert (found.texts, found.labels, found.other_columns, found.lines) == (["hi"], ["a"], {}, [4])
 
 
-def test_quotes_in_a_file_with_tabs_may_be_meant_as_they_stand(tmp_path: Path) -> None:
+def test_tsv_quotes_may_be_literal(tmp_path: Path) -> None:
     content = 'text\tlabel\n"so\tx\n"he" said\ty\n"a\tb"\tx\n"c\nd"\ty\nlast"\tx\n"\tz'
     found = read(tmp_path, content, "tsv")
     assert found.texts == ['"so', '"he" said', "a\tb", "c\nd", 'last"', '"']
@@ -105,7 +105,7 @@ def test_quotes_in_a_file_with_tabs_may_be_meant_as_they_stand(tmp_path: Path) -
     assert found.lines == [2, 3, 4, 5, 7, 8]
 
 
-def test_column_names_in_any_case_and_some_others(tmp_path: Path) -> None:
+def test_column_names_ignore_case_and_accept_synonyms(tmp_path: Path) -> None:
     for header in ("TEXT,Label", "message,class", "Sentence,category", "content,target"):
         assert read(tmp_path, f"{header}\nhi,a\n").texts == ["hi"]
     found = read(tmp_path, "set,text,message,label,class\ntest,t,m,l,c\n")
@@ -113,18 +113,18 @@ def test_column_names_in_any_case_and_some_others(tmp_path: Path) -> None:
     assert found.other_columns == {"message": ["m"], "class": ["c"]}
 
 
-def test_further_columns_are_kept(tmp_path: Path) -> None:
+def test_further_columns_are_read(tmp_path: Path) -> None:
     found = read(tmp_path, "text,label,Writer , 2\nhi,a,me,x\nyo,b,you,\n,b,none,\n")
     assert found.other_columns == {"Writer": ["me", "you"], "2": ["x", ""]}
 
 
-def test_texts_and_labels_are_composed(tmp_path: Path) -> None:
+def test_texts_and_labels_are_nfc_normalized(tmp_path: Path) -> None:
     found = read(tmp_path, "text,label\ne\u0301,cafe\u0301\nx,caf\u00e9\n")
     assert found.texts == ["\u00e9", "x"]
     assert len(set(found.labels)) == 1
 
 
-def test_objects_are_read(tmp_path: Path) -> None:
+def test_json_lines_are_read(tmp_path: Path) -> None:
     content = objects(
         {"text": "hi\nyou", "label": "a", "split": "test", "who": 7},
         {"Label": True, "message": "yo", "n": None, "split": None},
@@ -157,7 +157,7 @@ def test_objects_are_read(tmp_path: Path) -> None:
         ('"hi,x', "line 2: a quote opens here and is not closed where a column ends"),
     ],
 )
-def test_a_bad_record_is_left_out_and_told(tmp_path: Path, line: str, words: str) -> None:
+def test_bad_record_is_skipped_and_reported(tmp_path: Path, line: str, words: str) -> None:
     found = read(tmp_path, f"text,label\n{line}\n{GOOD}")
     assert found.texts == ["fine"] * 5
     assert found.lines == [3, 4, 5, 6, 7]
@@ -193,7 +193,7 @@ def test_a_bad_record_is_left_out_and_told(tmp_path: Path, line: str, words: str
         ('{"text": "a", "label": 1, "\\udc00": "who"}', "it holds half of a character"),
     ],
 )
-def test_a_bad_object_is_left_out_and_told(tmp_path: Path, line: str, words: str) -> None:
+def test_bad_json_object_is_skipped_and_reported(tmp_path: Path, line: str, words: str) -> None:
     good = '{"text": "fine", "label": 1}\n'
     found = read(tmp_path, good + line + "\n" + good, "jsonl")
     assert (found.texts, found.lines) == (["fine"] * 2, [1, 3])
@@ -201,14 +201,14 @@ def test_a_bad_object_is_left_out_and_told(tmp_path: Path, line: str, words: str
     assert left_out(found)[0].startswith(f"line 2: {words}")
 
 
-def test_an_open_quote_loses_one_line_and_not_the_file(tmp_path: Path) -> None:
+def test_unclosed_quote_costs_one_line(tmp_path: Path) -> None:
     found = read(tmp_path, 'text,label\na,x\n"open,x\nb,y\n"c, d",x\ne,y\n')
     assert found.texts == ["a", "b", "c, d", "e"]
     assert found.lines == [2, 4, 5, 6]
     assert [one[:28] for one in left_out(found)] == ["line 3: a quote opens here a"]
 
 
-def test_a_quote_that_closes_on_another_line_may_be_none(tmp_path: Path) -> None:
+def test_quote_closed_on_another_line_may_be_literal(tmp_path: Path) -> None:
     found = read(tmp_path, 'text,label\n"open,x\nb,y"\nc,x\n')
     assert (found.texts, found.labels, found.lines) == (["b", "c"], ['y"', "x"], [3, 4])
     assert [one[:28] for one in left_out(found)] == ["line 2: a quote opens here a"]
@@ -216,7 +216,7 @@ def test_a_quote_that_closes_on_another_line_may_be_none(tmp_path: Path) -> None
     assert (found.texts, found.labels, found.lines) == (['"open', "b"], ["x", 'y"'], [2, 3])
 
 
-def test_half_may_be_bad_and_not_more(tmp_path: Path) -> None:
+def test_at_most_half_of_records_may_be_bad(tmp_path: Path) -> None:
     assert len(read(tmp_path, "text,label\na,x\n,x\n").texts) == 1
     assert refusal(tmp_path, "text,label\na,x\n,x\nb,\n") == (
         "2 of 3 records cannot be used, wanted at most half of them; line 3: there is no text"
@@ -252,9 +252,7 @@ def test_half_may_be_bad_and_not_more(tmp_path: Path) -> None:
         ("text,label" + ",a" * 99, "101 columns, wanted at most 100; leave some out"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_told(
-    tmp_path: Path, content: str | bytes, words: str
-) -> None:
+def test_unusable_table_is_refused(tmp_path: Path, content: str | bytes, words: str) -> None:
     assert words in refusal(tmp_path, content)
 
 
@@ -270,13 +268,11 @@ def test_a_table_that_cannot_be_used_is_told(
         (b'{"text": "a", "label": 1}\n{"text": "\xff"}', "line 2: after 10 bytes comes 0xff"),
     ],
 )
-def test_objects_that_cannot_be_used_are_told(
-    tmp_path: Path, content: str | bytes, words: str
-) -> None:
+def test_unusable_json_lines_are_refused(tmp_path: Path, content: str | bytes, words: str) -> None:
     assert words in refusal(tmp_path, content, "jsonl")
 
 
-def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     for name, words in (
         ("a.csv", "no such file"),
@@ -292,7 +288,7 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
 # Real messages.
 
 
-def test_real_messages_are_read_as_the_standard_library_reads_them() -> None:
+def test_real_messages_match_standard_library() -> None:
     path = real("sms-spam.csv")
     found = read_text_table(path)
     with path.open(encoding="utf-8", newline="") as file:

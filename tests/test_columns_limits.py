@@ -61,13 +61,13 @@ def peak_of(folder: Path, content: bytes, kind: str, words: str) -> int:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_a_line_without_an_end_takes_little_memory(memory: Path, kind: str) -> None:
+def test_line_without_end_takes_little_memory(memory: Path, kind: str) -> None:
     start = b'{"text": "a", "label": 1}\n' if kind == "jsonl" else b"text,label\n"
     words = f"line 2: more than {LONGEST_LINE:,} bytes, wanted at most as many"
     assert peak_of(memory, start + b"a" * 50_000_000, kind, words) < 3 * LONGEST_LINE
 
 
-def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
+def test_too_large_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with path.open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
@@ -76,9 +76,7 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_a_quote_that_is_never_closed_costs_one_line_of_a_large_file(
-    memory: Path, kind: str
-) -> None:
+def test_unclosed_quote_in_large_file_costs_one_line(memory: Path, kind: str) -> None:
     mark = "\t" if kind == "tsv" else ","
     lines = [f"text number {number}{mark}x\n" for number in range(250_000)]  # 5 MB: more than
     lines[1] = '"' + lines[1]  # what a record may hold
@@ -91,7 +89,7 @@ def test_a_quote_that_is_never_closed_costs_one_line_of_a_large_file(
     assert [sentence[:26] for sentence in left_out(found)] == told
 
 
-def test_what_an_open_quote_takes_in_is_limited() -> None:
+def test_quoted_record_length_is_limited() -> None:
     lines = ('"open,' + "a" * 94 + "\n" if number == 0 else "b" * 99 + "\n" for number in count())
     tracemalloc.start()
     first = next(records(lines, ",", 2, 1))
@@ -102,7 +100,7 @@ def test_what_an_open_quote_takes_in_is_limited() -> None:
     assert next(lines) == "b" * 99 + "\n"
 
 
-def test_a_quote_on_every_line_takes_no_longer(memory: Path) -> None:
+def test_quote_on_every_line_is_not_slower(memory: Path) -> None:
     with handed() as sizes:
         found = read(memory, "text\tlabel\n" + '"open\tx\n' * 50_000, "tsv")
     assert found.texts == ['"open'] * 50_000
@@ -110,7 +108,7 @@ def test_a_quote_on_every_line_takes_no_longer(memory: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_quotes_that_end_where_the_next_begin_are_refused_in_time(memory: Path, kind: str) -> None:
+def test_adjacent_quotes_are_refused_in_time(memory: Path, kind: str) -> None:
     mark = "\t" if kind == "tsv" else ","
     begun = f'x"{mark}"\n'  # inside quotes it closes one and opens the next
     few = read(memory, f"text{mark}label\n" + begun * 1_000 + f"good{mark}x\n" * 1_010, kind)
@@ -125,16 +123,14 @@ def test_quotes_that_end_where_the_next_begin_are_refused_in_time(memory: Path, 
     assert 2 < int(line[1].replace(",", "")) < 12_001
 
 
-def test_lines_that_are_read_twice_are_no_fault() -> None:
+def test_lines_parsed_twice_are_accepted() -> None:
     """As much again as there was so far, however large the file."""
     lines, most = '"open' + "a" * 9_994 + "\tx\n", MAX_REPARSED // 10_000
     found = records((lines for _ in range(3 * most)), "\t", 2, 1)
     assert sum(len(record.cells) for record in found) == 6 * most
 
 
-def test_there_are_at_most_so_many_cells_and_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_and_cells_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = "text,label,a,b\n" + "t,x,1,2\n" * 20  # with the split, five columns
     monkeypatch.setattr(csv_tables, "MOST_CELLS", 100)
     assert len(read(tmp_path, content).texts) == 20
@@ -153,7 +149,7 @@ def test_new_columns_on_every_line_are_refused_in_time(memory: Path) -> None:
     assert "100,003 columns, wanted at most 100" in refusal(memory, wide, "jsonl")
 
 
-def test_long_fields_are_read_whatever_the_limit_was(tmp_path: Path) -> None:
+def test_long_fields_are_read_whatever_the_csv_limit(tmp_path: Path) -> None:
     csv.field_size_limit(100)
     assert len(read(tmp_path, f"text,label\n{'a' * LONGEST_TEXT},x\n").texts[0]) == LONGEST_TEXT
 
@@ -193,7 +189,7 @@ PIECES = (
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
-def test_a_changed_table_is_read_or_told(memory: Path, kind: str) -> None:
+def test_mutated_table_is_read_or_refused(memory: Path, kind: str) -> None:
     rnd, whole = random.Random(kind), examples(kind)
     read_whole = read(memory, whole, kind)
     assert (len(read_whole.texts), read_whole.skipped) == (6, [])

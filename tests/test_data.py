@@ -58,7 +58,7 @@ def refusal(path: Path, **options: Any) -> str:
 
 
 @pytest.mark.parametrize("key", ["class_names", "classes"])
-def test_images_and_labels_are_read_with_names_and_parts(tmp_path: Path, key: str) -> None:
+def test_npz_reads_images_labels_names_and_splits(tmp_path: Path, key: str) -> None:
     is_test = np.array([0, 0, 1, 1, 0, 1], bool)
     path = npz_file(tmp_path, images=LEVELS, labels=NUMBERS, is_test=is_test, **{key: NAMES})
     found = read_data(path)
@@ -73,7 +73,7 @@ def test_images_and_labels_are_read_with_names_and_parts(tmp_path: Path, key: st
     assert (len(found), found.skipped) == (6, [])
 
 
-def test_train_validation_and_test_arrays_are_read(tmp_path: Path) -> None:
+def test_npz_reads_train_validation_and_test_arrays(tmp_path: Path) -> None:
     path = npz_file(
         tmp_path, x_train=GREYS[:3], y_train=NUMBERS[:3].astype(np.uint64)[:, None],
         x_validation=GREYS[3:4], y_validation=NUMBERS[3:4], x_test=GREYS[4:],
@@ -93,35 +93,33 @@ def test_train_validation_and_test_arrays_are_read(tmp_path: Path) -> None:
     [GREYS, GREYS[..., None], GREYS[:, None], np.asfortranarray(GREYS), GREYS.astype(">i8"),
      GREYS.astype(np.float32), GREYS / 255, (GREYS / 255).astype(np.float16), np.abs(GREYS - 0.2)],
 )  # fmt: skip
-def test_every_layout_and_type_of_grey_pictures_gives_the_same_bytes(
-    tmp_path: Path, images: Any
-) -> None:
+def test_npz_every_grey_layout_and_dtype_gives_same_bytes(tmp_path: Path, images: Any) -> None:
     path = npz_file(tmp_path, images=images, labels=NUMBERS)
     assert read_data(path).inputs.shape == (6, 1, 5, 7)
     assert (read_data(path).inputs[:, 0] == GREYS).all()
 
 
 @pytest.mark.parametrize("images", [LEVELS, LEVELS.transpose(0, 3, 1, 2), LEVELS / 255])
-def test_channels_may_come_first_or_last(tmp_path: Path, images: Any) -> None:
+def test_npz_channels_may_be_first_or_last(tmp_path: Path, images: Any) -> None:
     found = read_data(npz_file(tmp_path, images=images, labels=NUMBERS)).inputs
     assert (found == LEVELS.transpose(0, 3, 1, 2)).all()
 
 
 @pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, np.float64, np.float16])
-def test_marks_of_0_and_1_become_0_and_255(tmp_path: Path, kind: type) -> None:
+def test_npz_values_0_and_1_become_0_and_255(tmp_path: Path, kind: type) -> None:
     marks = np.zeros((4, 6, 6))
     marks[:, 2:4, 2:4] = 1
     path = npz_file(tmp_path, images=marks.astype(kind), labels=np.array([0, 1, 0, 1]))
     assert (read_data(path).inputs[:, 0] == 255 * marks).all()
 
 
-def test_a_fraction_a_little_above_1_is_1(tmp_path: Path) -> None:
+def test_npz_values_slightly_above_1_are_1(tmp_path: Path) -> None:
     path = npz_file(tmp_path, images=GREYS / 255 * 1.0001, labels=NUMBERS)
     assert (read_data(path).inputs[:, 0] == GREYS).all()
 
 
 @pytest.mark.parametrize("kind", ["U", "S"])
-def test_labels_may_be_names(tmp_path: Path, kind: str) -> None:
+def test_npz_labels_may_be_names(tmp_path: Path, kind: str) -> None:
     words = np.array(["b e", "-a", "b e", "ünï 🦊", "-a", ""])
     stored = np.char.encode(words, "utf-8") if kind == "S" else words
     path = npz_file(tmp_path, images=GREYS, labels=stored)
@@ -133,7 +131,7 @@ def test_labels_may_be_names(tmp_path: Path, kind: str) -> None:
     assert read_data(path, classes=order).classes == tuple(order)
 
 
-def test_pictures_are_brought_to_the_size_and_by_the_preparation_given(tmp_path: Path) -> None:
+def test_read_data_applies_given_size_and_preprocessor(tmp_path: Path) -> None:
     path = npz_file(tmp_path, **DECK)
     assert read_data(path, size=(3, 4)).inputs.shape == (6, 1, 3, 4)
     assert read_data(path, most=4).preprocessor.shape == (1, 3, 4)
@@ -144,7 +142,7 @@ def test_pictures_are_brought_to_the_size_and_by_the_preparation_given(tmp_path:
     assert found.inputs.std() > 20
 
 
-def test_pictures_for_testing_have_no_say_in_the_preparation(tmp_path: Path) -> None:
+def test_read_data_test_split_does_not_affect_preprocessor(tmp_path: Path) -> None:
     images = np.zeros((6, 8, 8), np.uint8)
     images[:, 2:6, 2:6] = 255
     images[3:] = 255 - images[3:]
@@ -196,7 +194,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("members", "words"), WRONG, ids=[words[:40] for _, words in WRONG])
-def test_arrays_that_are_no_data_set_are_told(
+def test_npz_without_data_set_is_refused(
     tmp_path: Path, members: dict[str, Any], words: str
 ) -> None:
     assert words in refusal(npz_file(tmp_path, **members))
@@ -217,7 +215,7 @@ def test_arrays_that_are_no_data_set_are_told(
         ("-" * 9_000 + "1", "'|u1'", "does not begin as an array does"),
     ],
 )
-def test_a_header_that_lies_is_told_before_anything_is_read(
+def test_npz_wrong_header_is_refused_before_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, kind: str, words: str
 ) -> None:
     text = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}"
@@ -235,9 +233,7 @@ def test_a_header_that_lies_is_told_before_anything_is_read(
     assert 0 <= min(asked) <= max(asked) < 10_000
 
 
-def test_arrays_of_more_bytes_than_allowed_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_npz_too_large_arrays_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = npz_file(tmp_path, **DECK)
     monkeypatch.setattr(npz, "LARGEST_FILE", 600)
     assert refusal(path).endswith(" bytes, wanted at most 600")
@@ -247,7 +243,7 @@ def test_arrays_of_more_bytes_than_allowed_are_told(
     assert refusal(path) == words
 
 
-def test_a_planted_pickle_is_never_opened(tmp_path: Path) -> None:
+def test_npz_pickle_is_never_loaded(tmp_path: Path) -> None:
     class Planted:
         def __reduce__(self) -> Any:
             return Path.touch, (tmp_path / "opened",)
@@ -262,7 +258,7 @@ def test_a_planted_pickle_is_never_opened(tmp_path: Path) -> None:
     assert not (tmp_path / "opened").exists()
 
 
-def test_every_cut_of_a_file_is_told(tmp_path: Path) -> None:
+def test_npz_truncated_anywhere_is_refused(tmp_path: Path) -> None:
     for kind in KINDS:
         with zipfile.ZipFile(tmp_path / "set.npz", "w", kind) as archive:
             for name, held in DECK.items():
@@ -275,7 +271,7 @@ def test_every_cut_of_a_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_changed_byte_of_the_pictures_is_told(tmp_path: Path, kind: int) -> None:
+def test_npz_changed_byte_is_refused(tmp_path: Path, kind: int) -> None:
     images = np.random.default_rng(6).integers(0, 256, (60, 32, 32), dtype=np.uint8)
     path = tmp_path / "set.npz"
     with zipfile.ZipFile(path, "w", kind) as archive:
@@ -298,7 +294,7 @@ def test_a_changed_byte_of_the_pictures_is_told(tmp_path: Path, kind: int) -> No
 @pytest.mark.parametrize("count", now_and_long((400, 1_000), {400}))
 @pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_broken_file_is_read_or_told_and_nothing_else(
+def test_npz_mutated_is_read_or_refused(
     tmp_path: Path, inside: bool, kind: int, count: int
 ) -> None:
     rnd, path, told, read = random.Random(3), tmp_path / "set.npz", 0, 0
@@ -332,13 +328,13 @@ def mutate(content: bytearray, rnd: random.Random, most: int) -> None:
             content.insert(place, rnd.randrange(256))
 
 
-def test_a_class_that_the_net_does_not_know_is_told(tmp_path: Path) -> None:
+def test_read_data_unknown_class_is_refused(tmp_path: Path) -> None:
     path = npz_file(tmp_path, **DECK)
     assert refusal(path, classes=["ape", "bee"]) == "holds the class 'cat', wanted ['ape', 'bee']"
     assert read_data(path, classes=["cat", "bee", "ape"]).labels.tolist() == [2, 1, 1, 2, 0, 0]
 
 
-def test_numbers_without_names_are_places_among_the_classes_of_a_net(tmp_path: Path) -> None:
+def test_npz_numbers_without_names_are_class_indices(tmp_path: Path) -> None:
     path = tmp_path / "unnamed.npz"
     np.savez(path, images=np.zeros((3, 9, 9), np.uint8), labels=[1, 0, 1])
     assert read_data(path, classes=("X", "O")).labels.tolist() == [1, 0, 1]
@@ -347,7 +343,7 @@ def test_numbers_without_names_are_places_among_the_classes_of_a_net(tmp_path: P
         read_data(path, classes=("X",))
 
 
-def test_the_parts_of_an_npz_have_the_names_that_folders_have(tmp_path: Path) -> None:
+def test_npz_split_names_are_those_of_folders(tmp_path: Path) -> None:
     path = tmp_path / "parts.npz"
     pictures = np.zeros((2, 9, 9), np.uint8)
     names = ("train", "val", "test")
@@ -357,7 +353,7 @@ def test_the_parts_of_an_npz_have_the_names_that_folders_have(tmp_path: Path) ->
     assert read_data(path).splits.tolist() == ["train"] * 2 + ["validation"] * 2 + ["test"] * 2
 
 
-def test_how_bright_one_is_follows_from_all_parts_together(tmp_path: Path) -> None:
+def test_npz_value_range_is_shared_by_splits(tmp_path: Path) -> None:
     path = tmp_path / "parts.npz"
     dim = np.random.default_rng(1).integers(0, 2, (2, 9, 9), np.uint8)
     bright = 200 * dim

@@ -30,7 +30,7 @@ def tree(root: Path, *files: str) -> Path:
 
 
 @pytest.mark.parametrize("root", ["plain", "with spaces", "ünï-🦊", "-dash"])
-def test_a_folder_per_class_is_read(tmp_path: Path, root: str) -> None:
+def test_folder_per_class_is_read(tmp_path: Path, root: str) -> None:
     files = ("b e/1.png", "b e/2.PNG", "-a/x.jpeg", "🦊/-.gif", "🦊/ü ü.bmp")
     found = read_data(tree(tmp_path / root, *files))
     assert found.classes == ("-a", "b e", "🦊")
@@ -42,7 +42,7 @@ def test_a_folder_per_class_is_read(tmp_path: Path, root: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["validation", "valid", "val", "dev", "Val"])
-def test_folders_named_after_parts_are_parts(tmp_path: Path, name: str) -> None:
+def test_split_folders_are_splits(tmp_path: Path, name: str) -> None:
     root = tree(tmp_path, "train/a/1.png", "train/b/1.png", f"{name}/a/1.png", "Test/b/1.png")
     (tmp_path / "valid").mkdir(exist_ok=True)  # an empty one changes nothing
     found = read_data(root)
@@ -51,13 +51,13 @@ def test_folders_named_after_parts_are_parts(tmp_path: Path, name: str) -> None:
     assert found.classes == ("a", "b")
 
 
-def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
+def test_class_may_be_named_like_a_split(tmp_path: Path) -> None:
     found = read_data(tree(tmp_path, "train/1.png", "bus/1.png", "test/2.png"))
     assert found.classes == ("bus", "test", "train")
     assert set(found.splits.tolist()) == {"train"}
 
 
-def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None:
+def test_files_beside_splits_are_skipped_and_reported(tmp_path: Path) -> None:
     root = tree(tmp_path, "train/a/1.png", "train/b/1.png", "test/1.png", "more/a/2.png")
     tree(tmp_path, "train/3.png")
     found = read_data(root)
@@ -69,17 +69,17 @@ def test_pictures_beside_the_parts_are_left_out_and_told(tmp_path: Path) -> None
     ]
 
 
-def test_training_and_testing_are_parts_too(tmp_path: Path) -> None:
+def test_training_and_testing_are_splits(tmp_path: Path) -> None:
     root = tree(tmp_path, "Training/a/1.png", "Training/b/1.png", "testing/a/2.png")
     assert sorted(read_data(root).splits.tolist()) == ["test", "train", "train"]
 
 
-def test_files_a_folder_too_deep_are_told(tmp_path: Path) -> None:
+def test_files_a_folder_too_deep_are_refused(tmp_path: Path) -> None:
     tree(tmp_path, "one/a/1.png", "one/b/1.png", "two/a/1.png")
     assert refusal(tmp_path).startswith("its files lie a folder too deep, as in one/a; wanted one")
 
 
-def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Path) -> None:
+def test_other_and_broken_files_are_skipped_and_reported(tmp_path: Path) -> None:
     tree(tmp_path, "a/1.png", "b/1.png", "__MACOSX/a/1.png", ".hidden/1.png", "a/.2.png")
     for name in (".DS_Store", "a/.DS_Store", "a/._1.png", "a/Thumbs.db", "b/notes.txt", "1.png"):
         (tmp_path / name).write_bytes(b"odd")
@@ -103,7 +103,7 @@ def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_told(tmp_path: Pa
     ]
 
 
-def test_pictures_that_do_not_fit_in_memory_are_read_again(
+def test_images_beyond_memory_budget_are_decoded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tree(tmp_path, *(f"{name}/{number}.png" for name in "ab" for number in range(4)))
@@ -129,21 +129,21 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
         (("a/b/c/1.png",), None, "no file in it to learn from; wanted one folder per class"),
     ],
 )
-def test_a_folder_without_files_in_class_folders_is_told(
+def test_folder_without_class_files_is_refused(
     tmp_path: Path, files: tuple[str, ...], folder: str | None, words: str
 ) -> None:
     (tree(tmp_path, *files) / (folder or "")).mkdir(parents=True, exist_ok=True)
     assert refusal(tmp_path).startswith(words)
 
 
-def test_a_folder_of_nothing_but_broken_pictures_is_told(tmp_path: Path) -> None:
+def test_folder_of_broken_images_is_refused(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").write_bytes(b"")
     assert "none of its 2 pictures can be read; " in refusal(tmp_path)
 
 
-def test_names_that_are_not_text_are_told_before_training(tmp_path: Path) -> None:
+def test_names_that_are_not_text_are_refused_before_training(tmp_path: Path) -> None:
     try:
         tree(tmp_path, "a/1.png", "b\udcff/1.png")
     except OSError:
@@ -167,7 +167,7 @@ def test_names_that_are_not_text_are_told_before_training(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_what_is_no_data_at_all_is_told(tmp_path: Path, name: str, words: str) -> None:
+def test_unsupported_path_is_refused(tmp_path: Path, name: str, words: str) -> None:
     for file in ("file.npz", "file.png"):
         (tmp_path / file).touch()
     assert refusal(tmp_path / name) == words
@@ -176,16 +176,14 @@ def test_what_is_no_data_at_all_is_told(tmp_path: Path, name: str, words: str) -
 # With a net's classes, and for training.
 
 
-def test_a_class_that_the_net_does_not_know_is_told(tmp_path: Path) -> None:
+def test_unknown_class_of_folder_is_refused(tmp_path: Path) -> None:
     root = tree(tmp_path, "a/1.png", "c/1.png")
     words = "holds the class 'c', wanted ['a', 'b']"
     assert refusal(root, classes=["a", "b"]) == words
     assert read_data(root, classes=["c", "b", "a"]).labels.tolist() == [2, 0]
 
 
-def test_one_class_is_nothing_to_train_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_single_class_cannot_be_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tree(tmp_path / "set", "a/1.png", "a/2.png")
     assert len(read_data(root)) == 2  # it can be evaluated on
     assert status(["train", str(root), "-o", str(tmp_path / "net.safetensors")]) == 1
@@ -194,7 +192,7 @@ def test_one_class_is_nothing_to_train_on(
     )
 
 
-def test_a_tenth_of_each_class_is_held_out_by_the_seed() -> None:
+def test_validation_mask_holds_out_a_tenth_of_each_class_by_seed() -> None:
     labels = np.random.default_rng(1).permutation([0] * 100 + [1] * 50 + [2] * 4 + [3] * 2 + [4])
     out = validation_mask(labels, 8, 0.1)
     assert np.bincount(labels[out], minlength=5).tolist() == [10, 5, 1, 1, 0]
@@ -210,7 +208,7 @@ def test_a_tenth_of_each_class_is_held_out_by_the_seed() -> None:
     assert (same[labels == 0] == out[labels == 0]).all()
 
 
-def test_a_class_that_is_only_tested_is_no_class_of_the_net(tmp_path: Path) -> None:
+def test_test_only_class_is_not_a_class(tmp_path: Path) -> None:
     tree(tmp_path, "train/X/1.png", "train/O/1.png", "test/X/1.png", "test/x/1.png")
     assert refusal(tmp_path) == (
         "the class 'x' occurs in the test split only, wanted training examples of it, too"

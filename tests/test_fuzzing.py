@@ -37,7 +37,7 @@ IDS = [f"{number}-{detect_format(content)}" for number, content in enumerate(PIC
 
 
 @pytest.mark.parametrize("content", PICTURES, ids=IDS)
-def test_a_picture_cut_anywhere_is_refused_or_read_whole(content: bytes) -> None:
+def test_truncated_image_is_refused_or_complete(content: bytes) -> None:
     whole, told = read_picture(content), 0
     for end in range(len(content)):
         try:
@@ -89,12 +89,12 @@ def many(count: int, check: str) -> int:
     return int(done.stdout)
 
 
-def test_thousands_of_changed_pictures_are_read_or_refused() -> None:
+def test_mutated_images_are_read_or_refused() -> None:
     memory = many(4_000, "fuzz_table.check_picture")
     assert memory < 512 << 20
 
 
-def test_a_reader_that_keeps_what_it_needs_no_more_is_seen() -> None:
+def test_fuzzing_detects_a_memory_leak() -> None:
     hungry = "lambda one, kept=[]: kept.append(b'a' * 2**20) or fuzz_table.check_picture(one)"
     memory = many(1_000, hungry)
     assert memory > 512 << 20
@@ -108,7 +108,7 @@ def fuzzed(*arguments: str, path: Path = SCRIPTS / "fuzz_readers.py") -> tuple[i
     return done.returncode, done.stdout, done.stderr
 
 
-def test_every_reader_reads_or_refuses_a_thousand_changed_files() -> None:
+def test_every_reader_reads_or_refuses_mutated_files() -> None:
     count = 1_000 * len(table.READERS)
     code, out, err = fuzzed(
         "--count", str(count), "--seed", "2", "--processes", "2", "--slowest", str(HANG)
@@ -144,7 +144,7 @@ sys.exit(fuzz_readers.main())
 """
 
 
-def test_all_that_can_go_wrong_is_seen_and_can_be_repeated(tmp_path: Path) -> None:
+def test_fuzzing_reports_and_reproduces_every_failure(tmp_path: Path) -> None:
     path = tmp_path / "bad.py"
     path.write_text(BAD.format(scripts=str(SCRIPTS)))
     code, out, err = fuzzed("--seed", "4", "--count", "170", path=path)
@@ -166,7 +166,7 @@ def test_all_that_can_go_wrong_is_seen_and_can_be_repeated(tmp_path: Path) -> No
     assert "KeyError: 'a'" in out
 
 
-def test_a_reader_that_refuses_whole_files_is_told(tmp_path: Path) -> None:
+def test_fuzzing_reports_a_reader_that_refuses_valid_files(tmp_path: Path) -> None:
     path = tmp_path / "bad.py"
     path.write_text(BAD.format(scripts=str(SCRIPTS)).replace("bytes(202)", "bytes(204)"))
     code, _, err = fuzzed("--count", "10", path=path)
@@ -174,7 +174,7 @@ def test_a_reader_that_refuses_whole_files_is_told(tmp_path: Path) -> None:
     assert "bad 0: cannot begin: " in err
 
 
-def test_files_lie_in_a_folder_of_the_process_that_goes_with_it(tmp_path: Path) -> None:
+def test_fuzzing_folder_is_removed_with_its_process(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
         "import os, stat, fuzz_table\n"
@@ -195,21 +195,21 @@ def test_files_lie_in_a_folder_of_the_process_that_goes_with_it(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_there_are_pictures_of_very_many_tiny_pieces() -> None:
+def test_fuzzing_has_images_of_many_tiny_pieces() -> None:
     for kind, piece in (("PNG", b"\0\0\0\1IDAT"), ("PNG", b"teSt"), ("JPEG", b"\xff\xfe\0\2")):
         assert any(c.count(piece) > 100 for c in PICTURES if detect_format(c) == kind), piece
     whole = table.encoded(table.Image.new("L", (9, 7), 40), "PNG")
     assert np.array_equal(read_picture(table.in_tiny_chunks(whole)), read_picture(whole))
 
 
-def test_cases_are_spread_over_readers() -> None:
+def test_fuzzing_cases_are_spread_over_readers() -> None:
     tasks = fuzzing.shared_out(["a", "b", "c"], 100, chunk=20)
     assert sum(task.last - task.first for task in tasks) == 100
     assert [task.name for task in tasks[:3]] == ["a", "b", "c"]
     assert fuzzing.shared_out(["a", "b"], 1) == [fuzzing.Task("a", 0, 1)]
 
 
-def test_every_way_changes_something_and_no_case_depends_on_another() -> None:
+def test_fuzzing_mutations_change_something_and_are_independent() -> None:
     content = bytes(range(256)) * 4
     for way in set(fuzzing.WAYS):
         made = set()

@@ -39,27 +39,27 @@ def sides(groups: np.ndarray, out: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_about_the_share_is_held_out_in_whole_groups(seed: int) -> None:
+def test_validation_mask_holds_out_whole_groups(seed: int) -> None:
     out = validation_mask(LABELS, seed, 0.2, PEOPLE)
     sides(PEOPLE, out)
     assert 0.12 < out.mean() <= 0.2
     assert set(LABELS[~out].tolist()) == {0, 1, 2}
 
 
-def test_other_seeds_hold_out_other_groups() -> None:
+def test_validation_mask_seed_changes_groups() -> None:
     chosen = {
         tuple(np.unique(PEOPLE[validation_mask(LABELS, seed, 0.2, PEOPLE)])) for seed in range(5)
     }
     assert len(chosen) == 5
 
 
-def test_one_large_group_is_held_out_where_there_is_no_smaller_one() -> None:
+def test_validation_mask_takes_a_large_group_if_needed() -> None:
     groups = np.repeat(["x", "y"], [60, 40])
     out = validation_mask(np.arange(100) % 2, 0, 0.1, groups)
     assert (out == (groups == "y")).all()
 
 
-def test_a_group_that_alone_has_a_class_is_never_held_out() -> None:
+def test_validation_mask_keeps_the_only_group_of_a_class() -> None:
     labels = np.array([0, 1] * 40 + [2] * 20)
     groups = np.array(["w", "x", "y", "z"] * 20 + ["alone"] * 20)
     for seed in range(20):
@@ -69,7 +69,7 @@ def test_a_group_that_alone_has_a_class_is_never_held_out() -> None:
     assert not validation_mask(labels, 0, 0.5, np.full(100, "one")).any()
 
 
-def test_folds_hold_whole_groups_and_about_as_many_each() -> None:
+def test_assign_folds_holds_whole_groups_of_similar_size() -> None:
     fold = assign_folds(LABELS, 0, 0, 5, PEOPLE)
     for number in range(5):
         sides(PEOPLE, fold == number)
@@ -81,7 +81,7 @@ def test_folds_hold_whole_groups_and_about_as_many_each() -> None:
     assert len({(group, number) for group, number in zip(PEOPLE, alone, strict=True)}) == 25
 
 
-def test_a_pattern_finds_the_group_in_a_files_name(tmp_path: Path) -> None:
+def test_pattern_finds_group_in_file_name(tmp_path: Path) -> None:
     root = files(tmp_path / "set", "7_ann_1", "7_bob_1", "7_ann_2", "7_bob_x_2")
     gathered = discover(root)
     found = assign_groups(gathered, "*_{group}_*", root)
@@ -94,14 +94,14 @@ def test_a_pattern_finds_the_group_in_a_files_name(tmp_path: Path) -> None:
         assign_groups(gathered, "8_{group}_*", root)
 
 
-def test_a_pattern_is_no_regular_expression(tmp_path: Path) -> None:
+def test_pattern_is_not_a_regular_expression(tmp_path: Path) -> None:
     root = files(tmp_path / "set", "a.b+(1)_ann")
     assert assign_groups(discover(root), "a.b+(1)_{group}", root) == ["ann", "ann"]
     with pytest.raises(DataError, match="does not fit"):
         assign_groups(discover(root), "a?b+(1)_{group}", root)
 
 
-def test_words_that_come_back_in_several_classes_are_offered(tmp_path: Path) -> None:
+def test_grouping_options_words_in_several_classes_are_suggested(tmp_path: Path) -> None:
     names = [f"{{folder}}_{who}_{take}" for who in ("ann", "bob") for take in range(5)]
     (offer,) = grouping_options(discover(files(tmp_path / "set", *names)))
     assert (offer.pattern, offer.group_count, offer.sample_groups) == (
@@ -112,14 +112,14 @@ def test_words_that_come_back_in_several_classes_are_offered(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["{{folder}}{}", "{{folder}}_{}", "IMG-{}", "{}_{{folder}}_x"])
-def test_numbers_classes_and_what_is_always_the_same_are_not_offered(
+def test_grouping_options_numbers_classes_and_constants_are_not_suggested(
     tmp_path: Path, name: str
 ) -> None:
     root = files(tmp_path / "set", *(name.format(number) for number in range(12)))
     assert grouping_options(discover(root)) == []
 
 
-def test_real_speakers_and_writers_are_offered() -> None:
+def test_grouping_options_real_speakers_and_writers_are_suggested() -> None:
     speakers = discover(real("spoken-digits.zip"))
     assert [(offer.pattern, offer.group_count) for offer in grouping_options(speakers)] == [
         ("*_{group}_*", 6)
@@ -130,7 +130,7 @@ def test_real_speakers_and_writers_are_offered() -> None:
     ]
 
 
-def test_a_field_of_an_array_file_and_a_column_of_a_table(tmp_path: Path) -> None:
+def test_groups_of_npz_field_and_table_column(tmp_path: Path) -> None:
     images, labels = np.zeros((4, 5, 5), np.uint8), np.array(["a", "b"] * 2)
     objects = np.array([{}, [], 1, None], dtype=object)
     np.savez(tmp_path / "set.npz", images=images, labels=labels, writer=[3, 3, 4, 4], odd=objects,
@@ -148,7 +148,7 @@ def test_a_field_of_an_array_file_and_a_column_of_a_table(tmp_path: Path) -> Non
         pw.read_data(tmp_path / "set.csv", groups="label")
 
 
-def test_a_name_too_long_for_a_group_is_told_and_never_suggested(tmp_path: Path) -> None:
+def test_group_with_too_long_name_is_refused_and_not_suggested(tmp_path: Path) -> None:
     rows = [f"tea,{'ab'[number % 2]},{'x' * 1_001}" for number in range(4)]
     rows += [f"tea,{'ab'[number % 2]},ann" for number in range(4)]
     (tmp_path / "set.csv").write_text("\n".join(["text,label,author", *rows]))

@@ -37,7 +37,7 @@ def smooth() -> Image.Image:
 
 
 @pytest.mark.parametrize("name", ["a.heic", "b.heif", "c.HEIC", "really-a-heic.jpg", "d"])
-def test_a_photo_is_read_nearly_as_it_was(tmp_path: Path, name: str) -> None:
+def test_heic_photo_is_decoded_nearly_unchanged(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(heic(smooth(), quality=95))
     found = read_picture(path)
@@ -47,7 +47,7 @@ def test_a_photo_is_read_nearly_as_it_was(tmp_path: Path, name: str) -> None:
     assert (found == read_picture(path)).all()
 
 
-def test_lossless_grey_and_clear_ones_are_read_to_the_level() -> None:
+def test_heic_lossless_grey_and_transparent_are_exact() -> None:
     whole = {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
     assert (read_picture(heic(colours(16, 24), **whole)) == np.asarray(colours(16, 24))).all()
     grey = colours(16, 24).convert("L")
@@ -57,7 +57,7 @@ def test_lossless_grey_and_clear_ones_are_read_to_the_level() -> None:
     assert (read_picture(heic(clear, **whole)) == 255).all()
 
 
-def test_ten_bits_keep_their_contrast() -> None:
+def test_heic_ten_bits_keep_contrast() -> None:
     levels = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
     found = read_picture(heic(Image.fromarray(levels), quality=-1))
     assert found.shape == (64, 64, 1)
@@ -65,7 +65,7 @@ def test_ten_bits_keep_their_contrast() -> None:
 
 
 @pytest.mark.parametrize("way", range(1, 9))
-def test_it_is_turned_once(way: int) -> None:
+def test_heic_orientation_is_applied_once(way: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = way
     tall = np.concatenate([CORNERS[:8], CORNERS[:8], CORNERS[8:]])
@@ -74,7 +74,7 @@ def test_it_is_turned_once(way: int) -> None:
     assert corners(found) == WAYS[way]
 
 
-def test_the_main_picture_of_several_is_read() -> None:
+def test_heic_primary_image_is_read() -> None:
     held = heif.HeifFile()
     for level in (10, 200, 90):
         held.add_from_pillow(Image.new("L", (64, 64), level))
@@ -83,7 +83,7 @@ def test_the_main_picture_of_several_is_read() -> None:
     assert (read_picture(buffer.getvalue()) == 200).all()
 
 
-def test_a_broken_one_is_told() -> None:
+def test_heic_broken_file_is_refused() -> None:
     content = heic(smooth())
     words = r"^x: cannot be read as a picture: this HEIF file is cut short, damaged or of a rare"
     for end in (12, 40, len(content) // 2, len(content) - 1):
@@ -97,7 +97,7 @@ def sized(content: bytes, columns: int, rows: int) -> bytes:
     return content[:at] + columns.to_bytes(4) + rows.to_bytes(4) + content[at + 8 :]
 
 
-def test_its_size_is_checked_before_it_is_decoded(tmp_path: Path) -> None:
+def test_heic_size_is_checked_before_decoding(tmp_path: Path) -> None:
     large = sized(heic(smooth()), 16_000, 16_000)
     words = "16000x16000 pixels, wanted at most 64,000,000; make the picture smaller first"
     memory, told = measured(tmp_path / "large.heic", large)
@@ -118,7 +118,7 @@ NOT_INSTALLED = (
 )
 
 
-def test_without_the_extra_it_is_told_what_to_install(
+def test_heic_without_extra_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -155,7 +155,7 @@ assert ".heic" not in Image.registered_extensions()
 """
 
 
-def test_other_files_are_read_as_if_there_was_no_such_extra(tmp_path: Path) -> None:
+def test_other_formats_do_not_depend_on_heic_extra(tmp_path: Path) -> None:
     paths = [tmp_path / f"a.{kind}" for kind in ("png", "jpeg", "gif", "bmp", "webp", "tiff")]
     for path in paths:
         path.write_bytes(encoded(colours(), path.suffix[1:].upper()))

@@ -69,7 +69,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_has_the_same_probabilities_by_every_road(
+def test_file_has_same_probabilities_by_every_path(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, net_file = folder(tmp_path / "set", kind), tmp_path / "net.safetensors"
@@ -105,7 +105,7 @@ def test_a_file_has_the_same_probabilities_by_every_road(
     assert printed(capsys)["parameters_sha256"] == told["parameters_sha256"]
 
 
-def test_a_table_of_texts_is_the_same_as_a_folder_of_them(tmp_path: Path) -> None:
+def test_table_of_texts_equals_folder_of_texts(tmp_path: Path) -> None:
     root = folder(tmp_path / "set", "texts")
     from_folder = pw.read_data(root)
     rows = [
@@ -126,9 +126,7 @@ def test_a_table_of_texts_is_the_same_as_a_folder_of_them(tmp_path: Path) -> Non
     assert from_table.names[2] == f"{table}: line 3"
 
 
-def test_a_text_on_the_command_line_is_as_in_a_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_text_option_equals_text_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, net = folder(tmp_path / "set", "texts"), str(tmp_path / "net.safetensors")
     assert status(["train", str(root), "-o", net, "--epochs", "4", "--json"]) == 0
     capsys.readouterr()
@@ -144,7 +142,7 @@ def test_a_text_on_the_command_line_is_as_in_a_file(
     assert status(["predict", net]) == 2
 
 
-def test_what_a_net_does_not_read_is_told(
+def test_input_of_other_modality_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sounds, net = folder(tmp_path / "sounds", "sounds", 8), str(tmp_path / "net.safetensors")
@@ -161,7 +159,7 @@ def test_what_a_net_does_not_read_is_told(
     assert "got pictures, wanted sounds for this net" in capsys.readouterr().err
 
 
-def test_answers_are_never_written_over_something_else(
+def test_predictions_never_overwrite_other_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, net = folder(tmp_path / "set", "texts", 8), str(tmp_path / "net.safetensors")
@@ -175,7 +173,7 @@ def test_answers_are_never_written_over_something_else(
         assert status(["evaluate", net, str(root), "--predictions", str(tmp_path / "a.jsonl")]) == 0
 
 
-def test_the_sentence_as_a_picture_is_learned_too(tmp_path: Path) -> None:
+def test_one_hot_text_network_learns(tmp_path: Path) -> None:
     """The deck's rows of the dictionary instead of an embedding: a full-height kernel."""
     data = pw.read_data(folder(tmp_path / "set", "texts"))
     rows = data.preprocessor.shape[1]
@@ -208,7 +206,7 @@ def test_groups_stay_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "folds: got 'groups', but the data have none" in capsys.readouterr().err
 
 
-def test_texts_themselves_are_prepared_in_python(tmp_path: Path) -> None:
+def test_python_texts_are_preprocessed(tmp_path: Path) -> None:
     data = pw.read_data(folder(tmp_path / "set", "texts", 8))
     net = pw.run_training(pw.plan_training(data, epochs=2)).net
     (tmp_path / "one.txt").write_text("WIN now!!!")
@@ -231,9 +229,7 @@ def test_texts_themselves_are_prepared_in_python(tmp_path: Path) -> None:
         ({"groups": np.array(["x"])}, "got 1 groups for 2 inputs, wanted one for each input"),
     ],
 )
-def test_a_data_set_that_does_not_fit_is_told_when_it_is_made(
-    changed: dict[str, Any], words: str
-) -> None:
+def test_dataset_inconsistent_values_are_refused(changed: dict[str, Any], words: str) -> None:
     good: dict[str, Any] = {
         "inputs": np.zeros((2, 1, 5, 5), np.uint8), "labels": [0, 1], "classes": ("a", "b"),
         "splits": ["train", "test"], "preprocessor": pw.ImagePreprocessor((1, 5, 5)),
@@ -243,7 +239,7 @@ def test_a_data_set_that_does_not_fit_is_told_when_it_is_made(
         pw.Dataset(**{**good, **changed})
 
 
-def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
+def test_read_data_invalid_path_or_groups_are_refused(tmp_path: Path) -> None:
     with pytest.raises(pw.DataError, match="got an empty path"):
         pw.read_data("")
     root = folder(tmp_path / "set", "texts", 2)
@@ -256,7 +252,7 @@ def test_what_is_no_name_of_data_or_groups_is_told(tmp_path: Path) -> None:
         pw.plan_training(data)
 
 
-def test_wrong_answers_come_first_the_surest_before_others(
+def test_mistakes_are_sorted_by_confidence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, net = folder(tmp_path / "set", "texts"), str(tmp_path / "net.safetensors")
@@ -273,7 +269,7 @@ def test_wrong_answers_come_first_the_surest_before_others(
         assert sure == sorted(sure, reverse=True)
 
 
-def test_groups_take_their_turn_once(tmp_path: Path) -> None:
+def test_folds_use_each_group_once(tmp_path: Path) -> None:
     data = pw.read_data(folder(tmp_path / "set", "pictures"), groups="{group}_*")
     alone, shared = pw.plan_training(data, folds="groups"), pw.plan_training(data, folds=3)
     assert (alone.folds, alone.repeats) == (4, 1)

@@ -24,13 +24,13 @@ def refusal(file: Path | bytes | IO[bytes]) -> str:
     return str(caught.value)
 
 
-def test_what_is_called_how() -> None:
+def test_display_name_prefers_name_then_path_then_kind() -> None:
     assert display_name(Path("a/b"), "c", "map") == display_name(b"", "c", "map") == "c"
     assert display_name(Path("a/b"), None, "map") == str(Path("a/b"))
     assert display_name(b"", None, "map") == display_name(io.BytesIO(), None, "map") == "map"
 
 
-def test_as_many_bytes_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> None:
+def test_read_content_reads_up_to_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "a"
     for content in (b"", b"a", b"12345"):
         path.write_bytes(content)
@@ -43,7 +43,7 @@ def test_as_many_bytes_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("content", [b"12345", b"123456"])
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
-def test_a_pipe_is_read_as_far_as_is_allowed(tmp_path: Path, content: bytes) -> None:
+def test_read_content_pipe_is_read_up_to_the_limit(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=[content])
@@ -59,7 +59,7 @@ READERS = [(read_picture, "picture file"), (read_sound, "sound file"), (read_tex
 
 
 @pytest.mark.parametrize(("reader", "kind"), READERS, ids=lambda one: str(one).split()[0])
-def test_every_reader_tells_alike_what_cannot_be_opened(
+def test_every_reader_reports_unreadable_files_alike(
     tmp_path: Path, reader: Callable[[Path | IO[bytes], str | None], object], kind: str
 ) -> None:
     closed = io.BytesIO()
@@ -84,5 +84,5 @@ def test_every_reader_tells_alike_what_cannot_be_opened(
 @pytest.mark.parametrize(
     "words", ["embedded null byte", "mkdir: embedded null character in path"]
 )  # of Python 3.11 and 3.13
-def test_a_zero_in_a_name_is_told_in_the_same_words_by_every_python(words: str) -> None:
+def test_zero_byte_in_path_has_same_message_on_every_python(words: str) -> None:
     assert reason(ValueError(words)) == NO_NAME == "no file can have this name"

@@ -65,7 +65,7 @@ def png(rows: int, columns: int, body: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP", "TIFF"])
-def test_a_lossless_colour_file_gives_back_its_bytes(tmp_path: Path, kind: str) -> None:
+def test_lossless_colour_file_is_exact(tmp_path: Path, kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     found = read_back(tmp_path, colours(5, 9), kind, **options)
     assert found.shape == (5, 9, 3)
@@ -74,7 +74,7 @@ def test_a_lossless_colour_file_gives_back_its_bytes(tmp_path: Path, kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
-def test_a_lossless_grey_file_gives_back_its_bytes(tmp_path: Path, kind: str) -> None:
+def test_lossless_grey_file_is_exact(tmp_path: Path, kind: str) -> None:
     grey = colours(6, 4).convert("L")
     found = read_back(tmp_path, grey, kind)
     assert found.shape[:2] == (6, 4)
@@ -82,20 +82,20 @@ def test_a_lossless_grey_file_gives_back_its_bytes(tmp_path: Path, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_a_lossy_file_gives_back_nearly_its_bytes(tmp_path: Path, kind: str) -> None:
+def test_lossy_file_is_nearly_exact(tmp_path: Path, kind: str) -> None:
     smooth = np.tile(np.arange(0, 256, 8).astype(np.uint8)[None, :, None], (32, 1, 3))
     found = read_back(tmp_path, Image.fromarray(smooth), kind, quality=95)
     assert found.shape == (32, 32, 3)
     assert abs(found.astype(int) - smooth).max() <= 8
 
 
-def test_black_and_white_become_0_and_255_in_one_channel(tmp_path: Path) -> None:
+def test_black_and_white_become_0_and_255(tmp_path: Path) -> None:
     marks = np.array([[True, False, True], [False, False, True]])
     found = read_back(tmp_path, Image.fromarray(marks), "PNG")
     assert found.tolist() == [[[255], [0], [255]], [[0], [0], [255]]]
 
 
-def test_transparency_stands_on_white(tmp_path: Path) -> None:
+def test_transparency_is_blended_with_white(tmp_path: Path) -> None:
     colour = Image.new("RGBA", (3, 1), (200, 0, 0, 255))
     colour.putpixel((1, 0), (0, 0, 0, 0))
     colour.putpixel((2, 0), (0, 0, 0, 51))
@@ -108,7 +108,7 @@ def test_transparency_stands_on_white(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
-def test_a_transparent_colour_of_a_palette_is_white(tmp_path: Path, kind: str) -> None:
+def test_transparent_palette_colour_is_white(tmp_path: Path, kind: str) -> None:
     image = Image.new("P", (2, 1), 0)
     image.putpalette([9, 8, 7, 60, 70, 80])
     image.putpixel((1, 0), 1)
@@ -116,7 +116,7 @@ def test_a_transparent_colour_of_a_palette_is_white(tmp_path: Path, kind: str) -
     assert found.tolist() == [[[255, 255, 255], [60, 70, 80]]]
 
 
-def test_the_inks_of_a_cmyk_jpeg_are_not_taken_for_lights(tmp_path: Path) -> None:
+def test_cmyk_jpeg_is_not_inverted(tmp_path: Path) -> None:
     paper = Image.new("CMYK", (8, 8), (0, 0, 0, 0))
     assert read_back(tmp_path, paper, "JPEG").min() >= 250
     cyan = read_back(tmp_path, Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG")
@@ -126,7 +126,7 @@ def test_the_inks_of_a_cmyk_jpeg_are_not_taken_for_lights(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_the_first_frame_of_several_is_taken(tmp_path: Path, kind: str) -> None:
+def test_first_frame_is_read(tmp_path: Path, kind: str) -> None:
     first, later = Image.new("RGB", (4, 3), (250, 0, 0)), Image.new("RGB", (4, 3), (0, 0, 250))
     found = read_back(tmp_path, first, kind, save_all=True, append_images=[later, later])
     assert found.shape == (3, 4, 3)
@@ -135,14 +135,12 @@ def test_the_first_frame_of_several_is_taken(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 20_000), (20_000, 1)])
-def test_the_smallest_and_the_longest_pictures_are_read(
-    tmp_path: Path, rows: int, columns: int
-) -> None:
+def test_smallest_and_longest_images_are_read(tmp_path: Path, rows: int, columns: int) -> None:
     image = colours(rows, columns)
     assert (read_back(tmp_path, image, "PNG") == np.asarray(image)).all()
 
 
-def test_the_kind_is_told_by_the_bytes_and_not_by_the_name(tmp_path: Path) -> None:
+def test_format_is_detected_by_bytes_not_name(tmp_path: Path) -> None:
     path = tmp_path / "really-a-bitmap.png"
     path.write_bytes(encoded(colours(), "BMP"))
     assert (read_picture(path) == np.asarray(colours())).all()
@@ -151,7 +149,7 @@ def test_the_kind_is_told_by_the_bytes_and_not_by_the_name(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "name", ["with spaces.png", "-dash.png", "ünï-🦊.png", "a%20'\".png", "é" * 125 + "x.png"]
 )
-def test_any_name_is_read_and_named(tmp_path: Path, name: str) -> None:
+def test_any_file_name_is_read_and_reported(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     assert refusal(path) == "no such file"
     path.write_bytes(encoded(colours(), "PNG"))
@@ -181,22 +179,20 @@ BROKEN = "this {} file is cut short, damaged or of a rare form; copy it again, o
         (png(0, 5), BROKEN.format("PNG")),
     ],
 )
-def test_what_is_no_whole_picture_is_told_with_its_name(
-    tmp_path: Path, content: bytes, words: str
-) -> None:
+def test_invalid_image_is_refused_with_its_name(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
     sentence = refusal(path)
     assert sentence == f"cannot be read as a picture: {words}"
 
 
-def test_a_folder_and_a_name_that_cannot_be_are_told(tmp_path: Path) -> None:
+def test_folder_and_impossible_path_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "a folder, wanted a picture file"
     assert refusal(tmp_path / ("a" * 300 + ".png")) == "cannot be read: File name too long"
     assert refusal(Path(f"{tmp_path}/a\0b.png")) == "no file can have this name"
 
 
-def test_a_file_of_too_many_bytes_is_refused_before_it_is_read(
+def test_too_large_file_is_refused_before_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.png"
@@ -210,7 +206,7 @@ def test_a_file_of_too_many_bytes_is_refused_before_it_is_read(
         read_picture(io.BytesIO(bytes(99)), "x")
 
 
-def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+def test_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     content = encoded(colours(), "PNG")
@@ -228,7 +224,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
         (1, MOST_PIXELS + 1, f"{MOST_PIXELS + 1}x1 pixels"),
     ],
 )
-def test_a_header_that_promises_too_many_pixels_is_refused_before_they_are_unpacked(
+def test_too_many_pixels_are_refused_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, columns: int, told: str
 ) -> None:
     path = tmp_path / "bomb.png"

@@ -56,7 +56,7 @@ def row(depth: int, *levels: int) -> bytes:
         ([0, 0], [0, 0]),
     ],
 )
-def test_sixteen_bits_keep_their_contrast(
+def test_sixteen_bits_keep_contrast(
     tmp_path: Path, kind: str, levels: list[int], wanted: list[int]
 ) -> None:
     image = Image.fromarray(np.array([levels], np.uint16))
@@ -77,7 +77,7 @@ def test_sixteen_bits_keep_their_contrast(
         ([-3.0, -2.0], [0, 0]),
     ],
 )
-def test_fractions_of_a_tiff_are_brought_to_bytes(
+def test_tiff_fractions_become_bytes(
     tmp_path: Path, levels: list[float], wanted: list[int]
 ) -> None:
     image = Image.fromarray(np.array([levels], np.float32))
@@ -89,12 +89,12 @@ def test_thirty_two_bits_are_not_clipped(tmp_path: Path) -> None:
     assert read_back(tmp_path, image, "TIFF").ravel().tolist() == [0, 64, 255, 0]
 
 
-def test_sixteen_bits_of_a_colour_are_brought_to_eight() -> None:
+def test_sixteen_bit_colour_becomes_eight_bit() -> None:
     content = png((2, 1), row(16, 65535, 257 * 7, 257 * 7 + 128, 0, 257, 65535), 16, 2)
     assert read_picture(content).tolist() == [[[255, 7, 7], [0, 1, 255]]]
 
 
-def test_many_levels_are_converted_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_levels_are_converted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     levels = np.random.default_rng(0).integers(0, 65536, (70, 30), dtype=np.uint16)
     clear = colours(70, 30).convert("RGBA")
     clear.putalpha(Image.fromarray((levels >> 8).astype(np.uint8)))
@@ -122,7 +122,7 @@ def test_many_levels_are_converted_piece_by_piece(monkeypatch: pytest.MonkeyPatc
         (16, [65535, 257 * 7, 501], 500, [255, 7, 2]),
     ],
 )
-def test_the_clear_level_of_a_grey_png_is_white(
+def test_transparent_level_of_grey_png_is_white(
     depth: int, levels: list[int], clear: int, wanted: list[int]
 ) -> None:
     content = png((len(levels), 1), row(depth, *levels), depth, 0,
@@ -131,20 +131,20 @@ def test_the_clear_level_of_a_grey_png_is_white(
 
 
 @pytest.mark.parametrize(("depth", "times"), [(8, 1), (16, 256)])
-def test_the_clear_colour_of_a_png_is_white(depth: int, times: int) -> None:
+def test_transparent_colour_of_png_is_white(depth: int, times: int) -> None:
     levels = [times * level + times // 3 for level in (1, 2, 3, 1, 2, 4)]
     clear = chunk(b"tRNS", struct.pack(">3H", *levels[:3]))
     found = read_picture(png((2, 1), row(depth, *levels), depth, 2, clear))
     assert found.tolist() == [[[255, 255, 255], [1, 2, 4]]]
 
 
-def test_alpha_of_a_palette_is_mixed_with_white() -> None:
+def test_palette_alpha_is_blended_with_white() -> None:
     palette = chunk(b"PLTE", bytes([0, 0, 0, 200, 0, 0, 9, 8, 7]))
     content = png((3, 1), row(8, 0, 1, 2), 8, 3, palette, chunk(b"tRNS", bytes([51, 0])))
     assert read_picture(content).tolist() == [[[204, 204, 204], [255, 255, 255], [9, 8, 7]]]
 
 
-def test_what_hides_in_clear_pixels_is_not_seen(tmp_path: Path) -> None:
+def test_hidden_colour_of_transparent_pixels_is_ignored(tmp_path: Path) -> None:
     hidden = colours().convert("RGBA")
     hidden.putalpha(0)
     for kind, more in (("PNG", {}), ("WEBP", {"lossless": True, "exact": True}), ("TIFF", {})):
@@ -164,7 +164,7 @@ def cmyk(ycck: bool = False, adobe: bool = True) -> bytes:
     return content if adobe else content[: at - 4] + content[at + 12 :]
 
 
-def test_inks_are_read_with_and_without_adobes_mark() -> None:
+def test_cmyk_is_read_with_and_without_adobe_marker() -> None:
     wanted = [round((255 - ink) * (255 - 40) / 255) for ink in (55, 105, 155)]
     for adobe in (True, False):
         found = read_picture(cmyk(adobe=adobe)).astype(int)
@@ -172,7 +172,7 @@ def test_inks_are_read_with_and_without_adobes_mark() -> None:
         assert abs(found - wanted).max() <= 2
 
 
-def test_inks_as_brightness_and_colour_are_read() -> None:
+def test_ycck_is_read() -> None:
     y, cb, cr, k = 200, 150, 100, 215  # what is stored: 255 less each ink
     light = (y + 1.402 * (cr - 128), y - 0.344136 * (cb - 128) - 0.714136 * (cr - 128),
              y + 1.772 * (cb - 128))  # fmt: skip
@@ -198,7 +198,7 @@ def corners(pixels: np.ndarray) -> str:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF tiff_lzw"])
 @pytest.mark.parametrize("way", range(1, 9))
-def test_a_photo_is_turned_as_its_exif_data_says(tmp_path: Path, kind: str, way: int) -> None:
+def test_exif_orientation_is_applied(tmp_path: Path, kind: str, way: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = way
     tall = np.concatenate([CORNERS[:8], CORNERS[:8], CORNERS[8:]])
@@ -212,7 +212,7 @@ def test_a_photo_is_turned_as_its_exif_data_says(tmp_path: Path, kind: str, way:
     assert found.flags["C_CONTIGUOUS"]
 
 
-def test_orientation_is_read_in_both_orders_and_lengths() -> None:
+def test_orientation_is_read_in_both_byte_orders_and_types() -> None:
     for order, first in (("<", b"II*\0"), (">", b"MM\0*")):
         for kind, form in ((3, "H"), (4, "I")):
             value = struct.pack(order + form, 6).ljust(4, b"\0")
@@ -232,7 +232,7 @@ def test_orientation_is_read_in_both_orders_and_lengths() -> None:
         struct.pack("<4sIHHHIH2x", b"II*\0", 8, 1, 274, 2, 1, 6),
     ],
 )
-def test_a_picture_with_broken_exif_data_is_read_as_it_lies(exif: bytes) -> None:
+def test_broken_exif_is_ignored(exif: bytes) -> None:
     assert orientation(exif) == 1
     content = png((2, 1), row(8, 7, 9), 8, 0, chunk(b"eXIf", exif))
     assert read_picture(content).tolist() == [[[7], [9]]]
@@ -244,7 +244,7 @@ def test_a_picture_with_broken_exif_data_is_read_as_it_lies(exif: bytes) -> None
 # Colour profiles, texts and frames, which are passed over.
 
 
-def test_a_broken_colour_profile_changes_nothing() -> None:
+def test_broken_colour_profile_is_ignored() -> None:
     plain = encoded(colours(), "PNG")
     for profile in (b"a\0\0nonsense", b"a\0\1nonsense", b"", b"a" * 300):
         content = plain[:33] + chunk(b"iCCP", profile) + plain[33:]
@@ -255,7 +255,7 @@ def test_a_broken_colour_profile_changes_nothing() -> None:
         assert (read_picture(jpeg[:2] + block + jpeg[2:]) == read_picture(jpeg)).all()
 
 
-def test_checksums_of_what_is_needed_are_compared() -> None:
+def test_checksums_of_needed_chunks_are_verified() -> None:
     content = png((2, 1), row(8, 7, 9), 8, 0, chunk(b"tRNS", b"\0\7"), chunk(b"tEXt", b"a\0b"))
     for kind, read in ((b"IHDR", False), (b"tRNS", False), (b"IDAT", False), (b"tEXt", True)):
         at = content.index(kind)
@@ -268,7 +268,7 @@ def test_checksums_of_what_is_needed_are_compared() -> None:
             read_picture(wrong)
 
 
-def test_a_png_is_left_with_what_its_pixels_need() -> None:
+def test_strip_png_keeps_what_pixels_need() -> None:
     parts = [chunk(b"tEXt", b"a\0b"), chunk(b"eXIf", b"e"), chunk(b"acTL", bytes(8))]
     content = png((2, 1), row(8, 7, 9), 8, 0, *parts)
     found = strip_png(content)
@@ -280,7 +280,7 @@ def test_a_png_is_left_with_what_its_pixels_need() -> None:
         strip_png(unknown)
 
 
-def test_a_png_of_any_bytes_is_plain_or_a_value_error() -> None:
+def test_strip_png_any_bytes_give_png_or_value_error() -> None:
     """Checksums are right, so that what is behind them is reached."""
     start, refused = b"\x89PNG\r\n\x1a\n", 0
     tried = [start, start + chunk(b"IEND", b""), start + chunk(b"tRNS", b"\0") * 2]
@@ -297,7 +297,7 @@ def test_a_png_of_any_bytes_is_plain_or_a_value_error() -> None:
     assert len(tried) // 2 < refused < len(tried)
 
 
-def test_interlaced_rows_are_put_in_their_places() -> None:
+def test_interlaced_png_is_read() -> None:
     """Adam7, of four by two: the passes hold one pixel, one, none, two, two, none and four."""
     header = struct.pack(">IIBBBBB", 4, 2, 8, 0, 0, 0, 1)
     passes = (row(8, 10), row(8, 12), row(8, 11, 13), row(8, 20, 21, 22, 23))
@@ -306,7 +306,7 @@ def test_interlaced_rows_are_put_in_their_places() -> None:
     assert read_picture(content)[..., 0].tolist() == [[10, 11, 12, 13], [20, 21, 22, 23]]
 
 
-def test_a_jpeg_is_left_with_what_its_pixels_need() -> None:
+def test_strip_jpeg_keeps_what_pixels_need() -> None:
     plain = encoded(colours(), "JPEG")
 
     def note(kind: int, content: bytes) -> bytes:
@@ -337,7 +337,7 @@ def by_pillow(content: bytes) -> npt.NDArray[Any]:
         return np.asarray(image)
 
 
-def test_what_decoders_pass_over_hides_no_notes() -> None:
+def test_strip_jpeg_bytes_that_decoders_skip_hide_nothing() -> None:
     """Filling, markers that stand alone, stray bytes, and lengths that cannot be."""
     plain = encoded(colours(), "JPEG")
     wanted, end = by_pillow(plain), 20  # of its first segment
@@ -355,13 +355,13 @@ def test_what_decoders_pass_over_hides_no_notes() -> None:
             by_pillow(content)
 
 
-def test_the_first_of_several_pictures_of_a_camera_is_read() -> None:
+def test_first_image_of_camera_file_is_read() -> None:
     later = Image.new("RGB", (8, 8))
     content = encoded(colours(), "MPO", save_all=True, append_images=[later])
     assert (read_picture(content) == read_picture(encoded(colours(), "JPEG"))).all()
 
 
-def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
+def test_bytes_after_jpeg_end_are_ignored() -> None:
     plain = encoded(colours(), "JPEG")
     film = bytes(4) + b"\xff\xda\0\2" * 5_000  # as some telephones put a film there
     assert count_scans(plain + film) == 1

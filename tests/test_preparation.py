@@ -49,7 +49,7 @@ def box_of(ink: npt.NDArray[Any]) -> tuple[int, int, int, int]:
 # Deciding.
 
 
-def test_white_drawings_on_black_stand_on_dark_ground_and_black_ones_on_light() -> None:
+def test_fit_background_follows_ink_colour() -> None:
     dark, light = (
         fit_image_preprocessor(deck(40), None, 32),
         fit_image_preprocessor(deck(40, light=True), None, 32),
@@ -59,19 +59,19 @@ def test_white_drawings_on_black_stand_on_dark_ground_and_black_ones_on_light() 
     assert 0 < dark.margin == light.margin < 0.25
 
 
-def test_the_more_frequent_ground_of_a_mixed_set_wins() -> None:
+def test_fit_background_majority_wins() -> None:
     assert fit_image_preprocessor(deck(30) + deck(20, light=True), None, 32).background == "dark"
     assert fit_image_preprocessor(deck(20) + deck(30, light=True), None, 32).background == "light"
 
 
-def test_the_margin_is_the_free_share_beside_the_ink() -> None:
+def test_fit_margin_is_empty_fraction_beside_ink() -> None:
     pictures = [np.zeros((20, 40, 1), np.uint8) for _ in range(3)]
     for picture in pictures:
         picture[4:16, 10:30] = 255  # 12 of 20 rows and 20 of 40 columns: the rows are fuller
     assert fit_image_preprocessor(pictures, None, 64) == ImagePreprocessor((1, 20, 40), "dark", 0.2)
 
 
-def test_photos_keep_their_frame_and_their_ground() -> None:
+def test_photos_keep_frame_and_background() -> None:
     assert fit_image_preprocessor([photo() for _ in range(4)], None, 64) == ImagePreprocessor(
         (1, 30, 40), "any"
     )
@@ -80,7 +80,7 @@ def test_photos_keep_their_frame_and_their_ground() -> None:
     )
 
 
-def test_a_set_is_of_drawings_if_nine_tenths_are() -> None:
+def test_fit_nine_tenths_drawings_are_drawings() -> None:
     grey = photo(28, 28)
     assert fit_image_preprocessor([*deck(18), grey, grey], None, 32).background == "dark"
     assert fit_image_preprocessor([*deck(16), grey, grey], None, 32).background == "any"
@@ -94,7 +94,7 @@ def test_fit_background_only_near_black_or_white_is_drawing(paper: int, backgrou
     assert fit_image_preprocessor([drawn], None, 32).background == background
 
 
-def test_colour_is_taken_for_colour_only_if_there_is_enough_of_it() -> None:
+def test_fit_colour_needs_enough_coloured_pixels() -> None:
     tinted = np.repeat(deck(1)[0], 3, axis=2)
     assert fit_image_preprocessor([tinted], None, 32).shape == (1, 28, 28)
     tinted[0, :3] = (0, 0, 60)  # 3 of 784 pixels: a scanner's
@@ -103,7 +103,7 @@ def test_colour_is_taken_for_colour_only_if_there_is_enough_of_it() -> None:
     assert fit_image_preprocessor([tinted], None, 32) == ImagePreprocessor((3, 28, 28), "any")
 
 
-def test_the_size_is_the_given_one_or_the_median_cut_to_the_most() -> None:
+def test_fit_size_is_given_or_limited_median() -> None:
     pictures = [photo(rows, 100) for rows in (10, 50, 51)]
     assert fit_image_preprocessor(pictures, (7, 9), 32).shape == (1, 7, 9)
     assert fit_image_preprocessor(pictures, None, 200).shape == (1, 50, 100)
@@ -111,13 +111,13 @@ def test_the_size_is_the_given_one_or_the_median_cut_to_the_most() -> None:
     assert fit_image_preprocessor([photo(1, 500)], None, 32).shape == (1, 1, 32)
 
 
-def test_blank_pictures_are_drawings_without_a_margin() -> None:
+def test_fit_blank_images_are_drawings_without_margin() -> None:
     assert fit_image_preprocessor([np.zeros((9, 9, 1), np.uint8)], None, 32) == ImagePreprocessor(
         (1, 9, 9), "dark", 0.0
     )
 
 
-def test_pictures_are_looked_at_one_by_one() -> None:
+def test_fit_reads_images_one_by_one() -> None:
     assert fit_image_preprocessor(iter(deck(9)), None, 32) == fit_image_preprocessor(
         deck(9), None, 32
     )
@@ -128,7 +128,7 @@ def test_pictures_are_looked_at_one_by_one() -> None:
 
 @pytest.mark.parametrize("pen", [1, 3, 8])
 @pytest.mark.parametrize("extent", [100, 1_800])
-def test_an_x_in_a_corner_of_a_page_becomes_full_ink_in_the_middle(pen: int, extent: int) -> None:
+def test_transform_corner_drawing_is_centred_at_full_contrast(pen: int, extent: int) -> None:
     drawn = page((3_000, 2_000), 255, 0, (20, 20, 20 + extent, 20 + extent), pen)
     found = DARK.transform(drawn)
     assert found.shape == (1, 28, 28)
@@ -145,7 +145,7 @@ def test_an_x_in_a_corner_of_a_page_becomes_full_ink_in_the_middle(pen: int, ext
 
 
 @pytest.mark.parametrize(("paper", "ink"), [(255, 0), (190, 40), (230, 150), (0, 255), (60, 200)])
-def test_paper_of_any_grey_becomes_even_ground_and_any_ink_full(paper: int, ink: int) -> None:
+def test_transform_grey_paper_becomes_even_background(paper: int, ink: int) -> None:
     found = DARK.transform(page((200, 150), paper, ink, (40, 30, 120, 110), 9))[0]
     assert found.max() == 255
     assert found[13:15, 13:15].min() >= 240  # where the strokes cross
@@ -155,7 +155,7 @@ def test_paper_of_any_grey_becomes_even_ground_and_any_ink_full(paper: int, ink:
     assert not found[13, [4, 5, 22, 23]].any()  # inside the box too, beside the strokes
 
 
-def test_ink_that_fills_its_box_is_not_taken_for_the_ground() -> None:
+def test_transform_ink_that_fills_its_box_is_not_background() -> None:
     image = Image.new("L", (300, 200), 255)
     ImageDraw.Draw(image).rectangle((50, 50, 130, 130), outline=0, width=12)
     found = ImagePreprocessor((1, 20, 20), "dark", 0.0).transform(np.asarray(image)[:, :, None])[0]
@@ -168,21 +168,21 @@ def test_ink_that_fills_its_box_is_not_taken_for_the_ground() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 10, 240, 255])
-def test_an_empty_page_becomes_empty_ground(level: int) -> None:
+def test_transform_empty_page_becomes_background(level: int) -> None:
     blank = np.full((90, 60, 1), level, np.uint8)
     blank[40:50, 20:30] = level + 15 if level < 128 else level - 15  # a shade, not ink
     assert not DARK.transform(blank).any()
     assert LIGHT.transform(blank).min() == 255
 
 
-def test_a_drawing_keeps_its_proportions() -> None:
+def test_transform_drawing_keeps_proportions() -> None:
     tall = np.zeros((100, 100, 1), np.uint8)
     tall[10:90, 40:60] = 255
     found = ImagePreprocessor((1, 40, 40), "dark", 0.1).transform(tall)[0]
     assert box_of(found > 127) == (4, 35, 16, 23)
 
 
-def test_a_photo_is_fitted_whole_into_a_black_frame() -> None:
+def test_transform_photo_is_padded_with_black() -> None:
     bright = np.full((20, 40, 1), 128, np.uint8)
     bright[:, ::2] = 160
     found = ImagePreprocessor((1, 16, 16), "any").transform(bright)[0]
@@ -196,7 +196,7 @@ def test_a_photo_is_fitted_whole_into_a_black_frame() -> None:
     assert colour[:, 4, 4].tolist() == [10, 20, 30]
 
 
-def test_colour_and_grey_are_turned_into_each_other() -> None:
+def test_transform_converts_colour_and_grey() -> None:
     grey = np.array([[[0], [200]], [[100], [90]]], np.uint8)
     as_colour = ImagePreprocessor((3, 2, 2), "any").transform(grey)
     assert (as_colour == grey[:, :, 0]).all()
@@ -206,7 +206,7 @@ def test_colour_and_grey_are_turned_into_each_other() -> None:
 
 
 @pytest.mark.parametrize("light", [False, True])
-def test_a_picture_of_the_size_and_ground_stays_the_same_bytes(light: bool) -> None:
+def test_transform_image_of_same_size_and_background_is_unchanged(light: bool) -> None:
     preprocessor = fit_image_preprocessor(deck(20, light), None, 32)
     for picture in deck(20, light):
         once = preprocessor.transform(picture)
@@ -216,7 +216,7 @@ def test_a_picture_of_the_size_and_ground_stays_the_same_bytes(light: bool) -> N
         assert (preprocessor.transform(picture)[0] == 255 - picture[:, :, 0]).all()
 
 
-def test_align_is_fit_for_many_pictures_at_once() -> None:
+def test_align_equals_transform_for_batches() -> None:
     mixed = [*deck(1_005), *deck(1_005, light=True), photo(28, 28)]
     given = np.stack([picture.transpose(2, 0, 1) for picture in mixed])
     kept = given.copy()
@@ -228,7 +228,7 @@ def test_align_is_fit_for_many_pictures_at_once() -> None:
     assert ImagePreprocessor((1, 28, 28), "any").align(given) is given
 
 
-def test_a_net_of_other_stacks_than_pictures_says_so() -> None:
+def test_transform_other_channel_counts_are_refused() -> None:
     with pytest.raises(DataError, match="pictures: got grey or colour, wanted arrays of 2 channel"):
         ImagePreprocessor((2, 9, 9)).transform(photo())
 
@@ -236,7 +236,7 @@ def test_a_net_of_other_stacks_than_pictures_says_so() -> None:
 # Scaling.
 
 
-def test_ink_is_1_and_ground_is_minus_1() -> None:
+def test_to_float_ink_is_1_and_background_is_minus_1() -> None:
     levels = np.array([[[[0, 51, 255]]]], np.uint8)
     dark, light = (
         ImagePreprocessor((1, 1, 3), ground).to_float(levels) for ground in ("dark", "light")
@@ -250,7 +250,7 @@ def test_ink_is_1_and_ground_is_minus_1() -> None:
 # In a file.
 
 
-def test_json_gives_back_the_same_preparation() -> None:
+def test_json_round_trip() -> None:
     for made in (
         DARK,
         LIGHT,
@@ -284,7 +284,7 @@ GOOD: dict[str, Any] = {"shape": [1, 28, 28], "background": "dark", "margin": 0.
         ({**GOOD, "margin": 10**400}, "wanted a number from 0 to 0.45"),
     ],
 )
-def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
+def test_json_invalid_is_refused(value: object, words: str) -> None:
     assert ImagePreprocessor.from_json(GOOD, (1, 28, 28)).margin == 0.1
     with pytest.raises(DataError) as caught:
         ImagePreprocessor.from_json(value, (1, 28, 28))
@@ -292,14 +292,14 @@ def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_a_wrong_ground_or_margin_is_told_when_it_is_made() -> None:
+def test_invalid_background_or_margin_is_refused() -> None:
     with pytest.raises(LimitError, match="got 'Dark', wanted dark or light or any"):
         ImagePreprocessor((1, 2, 2), "Dark")
     with pytest.raises(LimitError, match=r"got 0\.5, wanted a number from 0 to 0\.45"):
         ImagePreprocessor((1, 2, 2), "dark", 0.5)
 
 
-def test_fitting_gives_the_same_bytes_everywhere() -> None:
+def test_transform_same_bytes_on_every_platform() -> None:
     drawings = make_xo(24, size=40, seed=5)
     preprocessor = ImagePreprocessor((1, 28, 28), "light", 0.1)
     fitted = [preprocessor.transform(picture.transpose(1, 2, 0)) for picture in drawings.inputs]
@@ -307,7 +307,7 @@ def test_fitting_gives_the_same_bytes_everywhere() -> None:
     assert digest == "d2055192260a72bc442c49f73fc0c1781d42d9b85d035e90e3381a80680cd0fb"
 
 
-def test_a_photo_comes_into_a_frame_of_other_proportions_as_it_is_told() -> None:
+def test_resize_modes_fill_other_proportions() -> None:
     thirds = np.repeat(np.array([60, 120, 200], np.uint8), 10)  # from left to right
     wide = np.tile(thirds, (10, 1))[:, :, None]
     padded, cropped, fitted = (
@@ -326,14 +326,14 @@ def test_a_photo_comes_into_a_frame_of_other_proportions_as_it_is_told() -> None
         ImagePreprocessor((1, 10, 10), "any", resize="fit")
 
 
-def test_the_way_to_resize_is_kept_and_older_files_have_the_first() -> None:
+def test_resize_is_saved_and_defaults_in_older_files() -> None:
     made = ImagePreprocessor((1, 9, 9), "any", resize="crop")
     assert ImagePreprocessor.from_json(made.to_json(), (1, 9, 9)) == made
     before = {"shape": [1, 9, 9], "background": "any", "margin": 0.0}
     assert ImagePreprocessor.from_json(before, (1, 9, 9)).resize == "pad"
 
 
-def test_photos_may_be_larger_than_drawings_where_no_size_is_said() -> None:
+def test_fit_default_photos_are_larger_than_drawings() -> None:
     large = np.repeat(np.repeat(photo(channels=3), 5, axis=0), 5, axis=1)
     height, width = large.shape[:2]
     assert fit_image_preprocessor([large]).shape == (3, round(64 * height / width), 64)

@@ -29,7 +29,7 @@ def folder_of_pictures(tmp_path: Path) -> Path:
     return pictures_in(tmp_path / "data")
 
 
-def test_killed_while_it_is_made_it_is_made_anew(data: Path) -> None:
+def test_killed_while_caching_is_prepared_again(data: Path) -> None:
     cache = data.parent / "cache"
     for after in (1, 41):
         with reading(data, cache, after, "die") as process:
@@ -40,7 +40,7 @@ def test_killed_while_it_is_made_it_is_made_anew(data: Path) -> None:
     assert names(cache) == FILES
 
 
-def test_a_stop_is_heard_at_once_and_leaves_no_thread(tmp_path: Path) -> None:
+def test_interrupt_stops_at_once_without_threads_left(tmp_path: Path) -> None:
     blocks = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
     large = Image.fromarray(blocks).resize((1_500, 1_500))
     (tmp_path / "data" / "a").mkdir(parents=True)
@@ -62,7 +62,7 @@ def threads_now() -> int:
     return threading.active_count()
 
 
-def test_closing_begins_nothing_more_and_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_starts_nothing_and_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, closing = list[int](), threading.Event()
 
     class Pool(ThreadPoolExecutor):
@@ -85,9 +85,7 @@ def test_closing_begins_nothing_more_and_leaves_no_thread(monkeypatch: pytest.Mo
     assert len(begun) <= 3  # one, and one by each thread; they were given 240
 
 
-def test_whoever_has_enough_of_reading_leaves_no_thread(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_abandoned_reading_leaves_no_thread(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         MODALITIES, "pictures", MODALITIES["pictures"]._replace(parallel_from_bytes=0)
     )

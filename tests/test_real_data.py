@@ -14,9 +14,7 @@ from piecewise.cli.main import status
 from tests.real_data import real
 
 
-def test_letters_by_writers_it_never_saw(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_letters_by_unseen_writers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, net = real("xo-unipen.npz"), tmp_path / "xo.safetensors"
     told = taught(source, net, capsys, "--quick")
     assert told["test"]["n"] == 656
@@ -74,7 +72,7 @@ def taught(source: Path, net: Path, capsys: pytest.CaptureFixture[str], *more: s
     return json.loads(capsys.readouterr().out)
 
 
-def test_messages_are_told_from_spam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_spam_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = tmp_path / "spam.safetensors"
     told = taught(real("sms-spam.csv"), net, capsys, "--quick")
     assert told["test"]["n"] == 1_052
@@ -84,7 +82,7 @@ def test_messages_are_told_from_spam(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)[0]["predicted"] == "spam"
 
 
-def test_spoken_digits_are_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_spoken_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = tmp_path / "digits.safetensors"
     told = taught(real("spoken-digits.zip"), net, capsys, "--quick")
     assert told["test"]["n"] == 300
@@ -102,7 +100,7 @@ def test_spoken_digits_are_understood(tmp_path: Path, capsys: pytest.CaptureFixt
         ("sms-spam.csv", "macro_f1", 0.965),
     ],
 )
-def test_letters_sounds_photos_and_texts_with_nothing_else_said(
+def test_default_options_learn_every_modality(
     name: str, score: str, least: float, seed: str, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -111,7 +109,7 @@ def test_letters_sounds_photos_and_texts_with_nothing_else_said(
 
 
 @pytest.mark.long
-def test_speakers_it_never_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unseen_speakers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = ("--groups", "*_{group}_*", "--folds", "groups")
     told = taught(real("spoken-digits.zip"), tmp_path / "net.safetensors", capsys, *more)
     assert len(told["groups"]) == 6

@@ -74,7 +74,7 @@ def darker(picture: np.ndarray) -> np.ndarray:
     return (picture * 0.8 + 9).astype(np.uint8)
 
 
-def test_nothing_is_found_in_clean_data() -> None:
+def test_clean_data_has_no_findings() -> None:
     told = inspect_data(drawings())
     assert told.findings == ()
     assert told.to_json()["duplicates"]["near"] == {
@@ -87,7 +87,7 @@ def test_nothing_is_found_in_clean_data() -> None:
 
 @pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize("label", [0, 1])
-def test_equal_examples_are_found_and_named(part: str, label: int) -> None:
+def test_exact_duplicates_are_found_and_named(part: str, label: int) -> None:
     data = drawings()
     told = found(with_more(data, data.inputs[:1], label, part))
     same_class = label == data.labels[0]
@@ -103,7 +103,7 @@ def test_equal_examples_are_found_and_named(part: str, label: int) -> None:
 
 
 @pytest.mark.parametrize("change", [saved_again, darker])
-def test_nearly_equal_pictures_are_found(change: Callable[[np.ndarray], np.ndarray]) -> None:
+def test_near_duplicate_images_are_found(change: Callable[[np.ndarray], np.ndarray]) -> None:
     data = drawings()
     chosen = np.flatnonzero((data.labels == 0) & (data.splits == "train"))[:20]
     planted = np.stack([change(picture) for picture in data.inputs[chosen]])
@@ -116,7 +116,7 @@ def test_nearly_equal_pictures_are_found(change: Callable[[np.ndarray], np.ndarr
     assert told["near-split-leak"].examples[0] == (f"{chosen[0]}.png", "planted0.png")
 
 
-def test_a_part_met_first_is_named_first() -> None:
+def test_pair_names_the_earlier_split_first() -> None:
     data = drawings()
     tested = int(np.flatnonzero(data.splits == "test")[0])
     again = data.inputs[tested : tested + 1]
@@ -126,7 +126,7 @@ def test_a_part_met_first_is_named_first() -> None:
         assert one.examples == (("planted0.png", f"{tested}.png"),)
 
 
-def test_photos_made_smaller_are_found(tmp_path: Path) -> None:
+def test_shrunk_photos_are_found(tmp_path: Path) -> None:
     rows, columns = np.mgrid[:90, :90] / 90
     for number in range(40):
         tilt = RNG.uniform(-9, 9, (3, 2, 2))
@@ -150,7 +150,7 @@ def test_photos_made_smaller_are_found(tmp_path: Path) -> None:
     assert "broken.png" in told.skipped[0]
 
 
-def test_sounds_played_louder_are_found_and_their_lengths_told(tmp_path: Path) -> None:
+def test_louder_sounds_are_found_with_lengths(tmp_path: Path) -> None:
     for number in range(24):
         place = tmp_path / ("high", "low")[number % 2]
         place.mkdir(exist_ok=True)
@@ -174,7 +174,7 @@ def table(path: Path, rows: list[tuple[str, str, str]]) -> Dataset:
     return read_data(path, every_class=True)
 
 
-def test_texts_that_share_their_words_are_found(tmp_path: Path) -> None:
+def test_texts_that_share_words_are_found(tmp_path: Path) -> None:
     rows = [(line, "ab"[n % 2], "train") for n, line in enumerate(LINES)]
     assert not inspect_data(table(tmp_path / "clean.csv", rows)).findings
     words = LINES[0].split()
@@ -186,7 +186,7 @@ def test_texts_that_share_their_words_are_found(tmp_path: Path) -> None:
     assert told["near-label-conflict"].examples[0] == ("line 2 (a)", "line 64 (b)")
 
 
-def test_texts_with_unknown_words_are_not_called_equal() -> None:
+def test_texts_with_unknown_words_are_not_duplicates() -> None:
     numbers = np.array([[2, 3, 1, 0], [2, 3, 1, 0], [2, 3, 4, 0], [2, 3, 4, 0], [0, 0, 0, 0]])
     assert [group.tolist() for group in equal_groups(numbers)] == [[2, 3]]
     numbers = np.array([[*range(2, 12), 1], [*range(2, 12), 1], [*range(20, 31)]])
@@ -197,7 +197,7 @@ def test_texts_with_unknown_words_are_not_called_equal() -> None:
     assert near_texts(letters, "letters").tolist() == [[0, 2]]
 
 
-def test_equal_rows_of_any_length_and_only_these_are_grouped() -> None:
+def test_equal_groups_finds_equal_rows_of_any_length() -> None:
     for side in (1, 3, 4, 7, 64):
         rows = RNG.integers(0, 256, (500, 1, 2, side), dtype=np.uint8)
         rows[[7, 300, 499]], rows[20] = rows[3], rows[21]
@@ -219,7 +219,7 @@ class Counted(np.ndarray):
         return getattr(ufunc, method)(*plain, **named)
 
 
-def test_a_set_with_everything_twice_takes_no_longer() -> None:
+def test_all_duplicates_take_no_longer() -> None:
     count = 70_000
     data = Dataset(
         np.zeros((count, 1, 1, 1), np.uint8), (np.arange(count) % 2).view(Counted), ("X", "O"),
@@ -236,7 +236,7 @@ def test_a_set_with_everything_twice_takes_no_longer() -> None:
     assert (data.splits[told.across_splits] == ("train", "validation")).all()
 
 
-def test_parts_are_added_from_the_first_to_the_last() -> None:
+def test_averages_are_summed_from_left_to_right() -> None:
     for one, other in RNG.uniform(0, 255, (20, 2, 1, 300)).astype(np.float32):
         first, second = (side[0].astype(np.float64).tolist() for side in (one, other))
 
@@ -255,7 +255,7 @@ def test_parts_are_added_from_the_first_to_the_last() -> None:
 
 
 @pytest.mark.parametrize("way", ["nothing repeats", "in a file"])
-def test_pictures_are_not_copied_to_be_compared(
+def test_comparison_does_not_copy_images(
     way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = RNG.integers(0, 256, (1_000, 1, 192, 192), dtype=np.uint8)
@@ -278,7 +278,7 @@ def test_pictures_are_not_copied_to_be_compared(
     assert peak < 0.8 * pictures.nbytes
 
 
-def test_empty_pictures_and_rows_alone_are_no_trouble() -> None:
+def test_empty_images_and_single_rows_are_accepted() -> None:
     blank = np.zeros((50, 1, 28, 28), np.uint8)
     assert len(near_pairs(blank, "drawings")) == 0
     assert len(equal_groups(blank)) == 1
@@ -287,7 +287,7 @@ def test_empty_pictures_and_rows_alone_are_no_trouble() -> None:
         assert len(near_pairs(pictures, "photos")) <= 40 * (shape[2:] == (1, 1))
 
 
-def test_without_names_examples_are_numbered() -> None:
+def test_examples_without_names_are_numbered() -> None:
     data = drawings()
     again = replace(data, names=())
     again = replace(
@@ -299,13 +299,13 @@ def test_without_names_examples_are_numbered() -> None:
     assert found(again)["duplicates"].examples == (("example 0", "example 120"),)
 
 
-def test_the_same_report_twice() -> None:
+def test_report_is_deterministic() -> None:
     data = replace(drawings(), preprocessor=ImagePreprocessor((1, 28, 28)))
     noisy = with_more(data, np.stack([darker(one) for one in data.inputs[:9]]), 0, "test")
     assert inspect_data(noisy).to_json() == inspect_data(noisy).to_json()
 
 
-def test_real_sets_hold_few_false_alarms() -> None:
+def test_real_data_has_few_false_alarms() -> None:
     digits = read_data(real("mnist.npz"))
     pictures, labels = digits.subset("train")
     pairs = near_pairs(pictures, "drawings")
@@ -316,14 +316,14 @@ def test_real_sets_hold_few_false_alarms() -> None:
         assert len(near_pairs(data.subset("train")[0], data.preprocessor.kind)) == 0
 
 
-def test_a_drawing_with_a_dot_more_is_another() -> None:
+def test_drawing_with_an_extra_dot_is_no_duplicate() -> None:
     data = drawings()
     dotted = data.inputs[:9].copy()  # the next one has ink there
     dotted[:, :, 12:15, 2:5] = 255
     assert inspect_data(with_more(data, dotted, 0, "train")).near.pairs.tolist() == []
 
 
-def test_equal_examples_are_counted_by_example_whatever_part_comes_first() -> None:
+def test_duplicates_are_counted_by_example_in_any_split_order() -> None:
     drawn = make_xo(8, size=12, seed=3)
     again = np.concatenate([drawn.inputs, *[drawn.inputs[:1]] * 6])
     labels = np.concatenate([drawn.labels, [drawn.labels[0]] * 3, [1 - drawn.labels[0]] * 3])
@@ -334,7 +334,7 @@ def test_equal_examples_are_counted_by_example_whatever_part_comes_first() -> No
     assert told["duplicates"].count == 4  # of three of one class two, of three of the other two
 
 
-def test_examples_with_nothing_in_them_are_told(tmp_path: Path) -> None:
+def test_empty_examples_are_found(tmp_path: Path) -> None:
     drawn = make_xo(6, size=12, seed=6)
     blank = np.concatenate([drawn.inputs, np.full((1, 1, 12, 12), 7, np.uint8)])
     labels, parts = np.append(drawn.labels, 0), np.full(7, "train")

@@ -15,7 +15,7 @@ from piecewise.data.xo import make_xo
 from .test_report import drawings, found
 
 
-def test_classes_too_small_too_many_or_misspelled_are_told() -> None:
+def test_class_findings_small_imbalanced_or_similar_classes() -> None:
     data = drawings(200)
     labels = np.where(data.labels == 0, 0, 1)
     labels[0], labels[1:6] = 2, 3
@@ -48,7 +48,7 @@ def test_classes_too_small_too_many_or_misspelled_are_told() -> None:
     assert len(warnings(changed)) == 3  # untaught, one, few
 
 
-def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
+def test_group_findings_suggested_groups_show_the_option(tmp_path: Path) -> None:
     drawn = make_xo(120, 12, seed=0)
     who = np.repeat(np.arange(12), 10)
     file = tmp_path / "xo.npz"
@@ -67,7 +67,7 @@ def test_suggested_groups_are_told_with_what_to_write(tmp_path: Path) -> None:
     assert told["group-leak"].count == 12
 
 
-def test_one_class_and_nothing_to_learn_from_are_told() -> None:
+def test_class_findings_single_class_or_no_training_split() -> None:
     drawn = make_xo(12, size=12, seed=4)
     for labels, part, words in (
         (np.zeros(12, int), "train", "all training examples are of one class"),
@@ -94,7 +94,7 @@ def test_one_class_and_nothing_to_learn_from_are_told() -> None:
         (["x", "x", "y", "y"] * 3, None),
     ],
 )
-def test_groups_that_cannot_work_are_told(groups: list[str] | None, kind: str | None) -> None:
+def test_group_findings_unusable_groups(groups: list[str] | None, kind: str | None) -> None:
     drawn = make_xo(12, size=12, seed=5)
     labels = np.arange(12) % 2
     named = np.array(groups) if groups else np.where(labels == 1, "b", "a")

@@ -40,7 +40,7 @@ def row_of(preprocessor: AudioPreprocessor, hertz: float) -> int:
 @pytest.mark.parametrize("preprocessor", [SLOW, FAST], ids=["8 kHz", "16 kHz"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 48_000])
-def test_a_tone_lights_its_band_whatever_rate_and_kind(
+def test_tone_lights_its_band_at_any_rate_and_format(
     preprocessor: AudioPreprocessor, kind: str, rate: int
 ) -> None:
     one = read_sound(encoded(tone(1_000, rate), rate, kind))
@@ -56,7 +56,7 @@ def test_a_tone_lights_its_band_whatever_rate_and_kind(
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
-def test_a_rising_tone_climbs(rate: int) -> None:
+def test_rising_tone_climbs(rate: int) -> None:
     seconds = np.arange(round(0.7 * rate)) / rate
     rising = sound(0.5 * np.sin(2 * np.pi * (200 + 2_000 * seconds) * seconds), rate)
     rows = SLOW.transform(rising)[0].argmax(axis=0)[4:-4]
@@ -64,7 +64,7 @@ def test_a_rising_tone_climbs(rate: int) -> None:
     assert rows[0] - rows[-1] > 15
 
 
-def test_six_channels_at_96_khz_are_seen_as_one_at_8() -> None:
+def test_six_channels_at_96_khz_equal_one_at_8_khz() -> None:
     samples = np.stack([tone(1_000, 96_000)] * 6, axis=1)
     many = SLOW.transform(read_sound(encoded(samples, 96_000, "flac PCM_24")))
     one = SLOW.transform(read_sound(encoded(tone(1_000, 8_000), 8_000, "wav PCM_16")))
@@ -72,7 +72,7 @@ def test_six_channels_at_96_khz_are_seen_as_one_at_8() -> None:
 
 
 @pytest.mark.parametrize("preprocessor", [SLOW, FAST], ids=["8 kHz", "16 kHz"])
-def test_twice_as_loud_gives_the_same_bytes(preprocessor: AudioPreprocessor) -> None:
+def test_twice_as_loud_gives_same_bytes(preprocessor: AudioPreprocessor) -> None:
     samples = steps(tone(700, preprocessor.rate) + 0.1 * noise(preprocessor.rate // 2))
     quiet, loud = (preprocessor.transform(sound(n * samples, preprocessor.rate)) for n in (1, 2))
     assert (quiet == loud).all()
@@ -84,7 +84,7 @@ def noise(count: int, seed: int = 3) -> npt.NDArray[np.float64]:
     return steps(np.random.default_rng(seed).uniform(-0.5, 0.5, count))
 
 
-def test_what_is_quiet_at_both_ends_is_left_out_and_the_rest_stands_in_the_middle() -> None:
+def test_silence_is_trimmed_and_sound_is_centred() -> None:
     burst = noise(20 * 128)
     hush = 2.0**-14 * np.sign(noise(9_000, 4))  # 75 decibels below it
     alone = SLOW.transform(sound(burst))
@@ -96,7 +96,7 @@ def test_what_is_quiet_at_both_ends_is_left_out_and_the_rest_stands_in_the_middl
     assert (lit[0], lit[-1]) == (13, 33)
 
 
-def test_of_what_is_longer_the_strongest_stretch_is_looked_at() -> None:
+def test_long_sound_uses_loudest_window() -> None:
     weak, strong = 0.1 * noise(200 * 128), noise(48 * 128, 5)
     samples = np.concatenate([weak, strong, weak])
     picture = SLOW.transform(sound(samples))
@@ -109,7 +109,7 @@ def test_of_what_is_longer_the_strongest_stretch_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 44_100, 768_000])
-def test_silence_is_dark_and_said(rate: int) -> None:
+def test_silence_is_dark_and_warned(rate: int) -> None:
     for samples in ([0.0], np.zeros(rate)):
         assert not SLOW.transform(sound(samples, rate)).any()
         assert SLOW.warning(sound(samples, rate)) == "there is no sound in it"
@@ -119,13 +119,13 @@ def test_silence_is_dark_and_said(rate: int) -> None:
 
 @pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 44_100, 768_000])
 @pytest.mark.parametrize("count", [1, 2, 3, 50])
-def test_very_short_sounds_are_seen(rate: int, count: int) -> None:
+def test_very_short_sounds_are_visible(rate: int, count: int) -> None:
     picture = SLOW.transform(sound([0.5] * count, rate))
     assert picture.shape == (1, 40, 48)
     assert picture.dtype == np.uint8
 
 
-def test_bytes_are_decibels_below_the_loudest_cell() -> None:
+def test_bytes_are_decibels_below_loudest_cell() -> None:
     loud, soft = tone(500, 8_000, 1), tone(2_500, 8_000, 1, 0.25 / 100)  # 40 decibels below
     picture = SLOW.transform(sound(loud + soft))[0, :, 20:28]
     assert (picture.max(axis=0) == 255).all()
@@ -135,7 +135,7 @@ def test_bytes_are_decibels_below_the_loudest_cell() -> None:
     assert picture.min() == 0
 
 
-def test_numbers_go_from_silence_to_the_loudest() -> None:
+def test_to_float_ranges_from_silence_to_loudest() -> None:
     assert SLOW.levels[[0, 255]].tolist() == [-1, 1]
     a, b, c = SLOW.scaling
     assert (SLOW.levels == (a * np.arange(256, dtype=np.float32) + b) / c).all()
@@ -144,7 +144,7 @@ def test_numbers_go_from_silence_to_the_loudest() -> None:
     assert (SLOW.kind, SLOW.background) == ("sounds", "dark")
 
 
-def test_a_sound_gives_the_same_bytes_today_as_when_this_was_written() -> None:
+def test_transform_bytes_are_pinned() -> None:
     """Same, not right: whatever the machine, the same net must see the same."""
     samples = steps(tone(700, 8_000) + 0.1 * noise(4_000) * (np.arange(4_000) % 900 < 500))
     found = {
@@ -168,7 +168,7 @@ SAME = {
 # Resampling.
 
 
-def test_resampled_samples_are_those_of_16_bits() -> None:
+def test_resample_rounds_to_16_bit() -> None:
     once = resample(sound(tone(1_000, 44_100, 0.5), 44_100), 8_000)
     assert once.dtype == np.float32
     assert len(once) == 4_000
@@ -178,7 +178,7 @@ def test_resampled_samples_are_those_of_16_bits() -> None:
     assert resample(same, 8_000) is same.samples
 
 
-def test_what_a_rate_cannot_carry_is_gone() -> None:
+def test_resample_removes_frequencies_above_nyquist() -> None:
     high = resample(sound(tone(6_000, 44_100), 44_100), 8_000)
     assert np.abs(high)[200:-200].max() <= 2**-14
 
@@ -186,7 +186,7 @@ def test_what_a_rate_cannot_carry_is_gone() -> None:
 # Deciding.
 
 
-def test_the_rate_is_the_higher_one_if_half_of_the_sounds_have_it() -> None:
+def test_fit_rate_is_higher_if_half_of_sounds_have_it() -> None:
     slow, fast = sound(noise(4_000)), sound(noise(8_000), 44_100)
     assert fit_audio_preprocessor([slow, fast]).rate == 16_000
     assert fit_audio_preprocessor([slow, fast, slow]).rate == 8_000
@@ -205,12 +205,12 @@ def test_the_rate_is_the_higher_one_if_half_of_the_sounds_have_it() -> None:
         (3.0, 512, 72),
     ],
 )
-def test_the_steps_follow_from_the_lengths(seconds: float, hop: int, frames: int) -> None:
+def test_fit_steps_follow_lengths(seconds: float, hop: int, frames: int) -> None:
     made = fit_audio_preprocessor([sound(noise(max(1, round(8_000 * seconds))))])
     assert (made.hop, made.frames, made.bands, made.rate) == (hop, frames, 40, 8_000)
 
 
-def test_nineteen_of_twenty_sounds_are_seen_whole() -> None:
+def test_fit_95_percent_of_sounds_fit_completely() -> None:
     short, long = sound(noise(2_700)), sound(noise(9_000))
     assert fit_audio_preprocessor([short] * 19 + [long]).frames == 40
     assert fit_audio_preprocessor([short] * 18 + [long] * 2).frames == 56
@@ -218,18 +218,18 @@ def test_nineteen_of_twenty_sounds_are_seen_whole() -> None:
     assert fit_audio_preprocessor([hush] * 5).frames == 40
 
 
-def test_steps_become_no_longer_than_the_limit() -> None:
+def test_fit_steps_are_limited() -> None:
     made = fit_audio_preprocessor([sound(np.tile(noise(8_000), 400))])
     assert made.frames == 96
     assert made.hop == 4_096
 
 
-def test_a_set_of_silence_or_of_nothing_has_a_preparation_too() -> None:
+def test_fit_silence_or_nothing_gives_a_preprocessor() -> None:
     assert fit_audio_preprocessor([sound([0.0])]) == fit_audio_preprocessor([])
     assert fit_audio_preprocessor([]).shape == (1, 40, 16)
 
 
-def test_it_is_told_in_words() -> None:
+def test_description() -> None:
     assert (
         SLOW.description
         == "sounds at 8,000 Hz, 40 bands of 60 to 3,900 Hz x 48 steps of 16 ms (0.8 s)"
@@ -239,7 +239,7 @@ def test_it_is_told_in_words() -> None:
     )
 
 
-def test_spoken_digits() -> None:
+def test_spoken_digits_are_preprocessed() -> None:
     with zipfile.ZipFile(real("spoken-digits.zip")) as archive:
         names = [name for name in archive.namelist() if name.startswith("train/")]
         every = [read_sound(archive.read(name), name) for name in names[::9] if name[-1] != "/"]
@@ -252,7 +252,7 @@ def test_spoken_digits() -> None:
 # The file.
 
 
-def test_it_goes_through_a_file() -> None:
+def test_json_round_trip() -> None:
     for one in (SLOW, FAST, AudioPreprocessor((1, 1, 1), 8_000, 16)):
         assert AudioPreprocessor.from_json(json.loads(json.dumps(one.to_json())), one.shape) == one
 
@@ -276,13 +276,13 @@ def test_it_goes_through_a_file() -> None:
         {"more": 1},
     ],
 )
-def test_a_file_that_says_something_else_is_refused(change: dict[str, Any]) -> None:
+def test_json_other_values_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"^preprocessing: "):
         AudioPreprocessor.from_json(SLOW.to_json() | change, (1, 40, 48))
 
 
 @pytest.mark.parametrize("value", [None, [], 1, {}, {"shape": [1, 40, 48]}])
-def test_what_is_no_preparation_is_refused(value: object) -> None:
+def test_json_invalid_is_refused(value: object) -> None:
     with pytest.raises(DataError, match=r"^preprocessing: got "):
         AudioPreprocessor.from_json(value, (1, 40, 48))
 
@@ -301,7 +301,7 @@ def test_what_is_no_preparation_is_refused(value: object) -> None:
         (1, 4.0, 48),
     ],
 )
-def test_shapes_outside_the_limits_are_refused(shape: Any) -> None:
+def test_shapes_outside_limits_are_refused(shape: Any) -> None:
     with pytest.raises(LimitError):
         AudioPreprocessor(shape, 8_000, 128)
     if isinstance(shape, tuple):

@@ -50,7 +50,7 @@ def changed(content: bytes, rnd: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("kind", DIFFERENT)
-def test_a_changed_file_is_a_sound_or_told(kind: str) -> None:
+def test_mutated_sound_is_read_or_refused(kind: str) -> None:
     samples = tone(440, 8_000, 0.06)
     whole = encoded(np.stack([samples, samples], axis=1), 8_000, kind)
     rnd = random.Random(len(whole))

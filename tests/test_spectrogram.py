@@ -41,7 +41,7 @@ def close(found: npt.ArrayLike, wanted: npt.ArrayLike, least: float) -> bool:
 
 
 @pytest.mark.parametrize("case", JUDGED["transforms"], ids=lambda case: str(case["window"]))
-def test_the_transform_is_scipys_and_librosas(case: dict[str, Any]) -> None:
+def test_spectra_match_scipy_and_librosa(case: dict[str, Any]) -> None:
     real, imaginary = transform(chirp_in_noise(case["count"]), case["window"], case["hop"])
     assert real.shape == tuple(case["shape"])
     at = np.array(case["at"]).T
@@ -52,14 +52,14 @@ def test_the_transform_is_scipys_and_librosas(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", JUDGED["bands"], ids=lambda case: str(case["rate"]))
-def test_the_bands_are_librosas(case: dict[str, Any]) -> None:
+def test_mel_bands_match_librosa(case: dict[str, Any]) -> None:
     samples = chirp_in_noise(case["count"])
     found = band_powers(samples, case["rate"], case["window"], case["hop"], case["bands"])
     assert close(found[:, :: case["every"]], case["powers"], 1e-11)
 
 
 @pytest.mark.parametrize("window", [2, 4, 8, 64])
-def test_a_frame_is_the_sum_that_defines_it(window: int) -> None:
+def test_frame_equals_its_defining_sum(window: int) -> None:
     samples = chirp_in_noise(5 * window + 3)
     real, imaginary = transform(samples, window, window)
     padded = np.concatenate([np.zeros(window // 2), samples, np.zeros(window)])
@@ -73,13 +73,13 @@ def test_a_frame_is_the_sum_that_defines_it(window: int) -> None:
 
 
 @pytest.mark.parametrize(("count", "frames"), [(0, 1), (1, 1), (127, 1), (128, 2), (4_000, 32)])
-def test_there_is_a_frame_at_every_hop_however_short_the_sound(count: int, frames: int) -> None:
+def test_every_hop_has_a_frame_however_short_the_sound(count: int, frames: int) -> None:
     real, imaginary = transform(np.ones(count), 256, 128)
     assert real.shape == imaginary.shape == (129, frames)
     assert band_powers(np.ones(count), 8_000, 256, 128, 40).shape == (40, frames)
 
 
-def test_a_frame_depends_on_nothing_but_its_own_samples() -> None:
+def test_frame_depends_on_its_own_samples_only() -> None:
     """However many are worked on at once, and whatever the others hold: to the last bit."""
     samples = chirp_in_noise(100_000)
     whole = band_powers(samples, 8_000, 256, 128, 40)
@@ -91,14 +91,14 @@ def test_a_frame_depends_on_nothing_but_its_own_samples() -> None:
     assert (alone[:, 1:9] == real[:, 51:59]).all()
 
 
-def test_twice_as_loud_is_four_times_the_power_to_the_last_bit() -> None:
+def test_twice_as_loud_is_exactly_four_times_the_power() -> None:
     samples = chirp_in_noise(3_000)
     once, twice = (band_powers(n * samples, 8_000, 256, 128, 40) for n in (1, 2))
     assert (twice == 4 * once).all()
 
 
 @pytest.mark.parametrize(("rate", "window"), [(8_000, 256), (16_000, 512), (16_000, 8_192)])
-def test_the_bands_share_every_tone_between_their_ends(rate: int, window: int) -> None:
+def test_bands_share_every_tone(rate: int, window: int) -> None:
     first, shares = mel_bands(rate, window, 40)
     total = np.zeros(window // 2 + 1 + shares.shape[1])
     for band in range(40):
@@ -109,5 +109,5 @@ def test_the_bands_share_every_tone_between_their_ends(rate: int, window: int) -
     assert np.allclose(total[(hertz > tops[0] + 32) & (hertz < second - 32)], 1)
 
 
-def test_decibels() -> None:
+def test_to_decibels() -> None:
     assert np.allclose(to_decibels([1, 0.1, 0.5, 1e-9, 0], -70), [0, -10, -3.0102999566, -70, -70])

@@ -82,14 +82,14 @@ def test_words(text: str, wanted: list[str]) -> None:
     assert words(text) == wanted
 
 
-def test_composed_and_combining_accents_are_the_same() -> None:
+def test_composed_and_combining_accents_are_equal() -> None:
     for one, other in (("Café", "Cafe\u0301"), ("ẬN", "A\u0302\u0323N"), ("ận", "a\u0323\u0302n")):
         assert words(one) == words(other)
         assert letters(one) == letters(other)
     assert words("각") == words("\u1100\u1161\u11a8")  # Hangul, by its parts
 
 
-def test_letters_have_one_space_wherever_there_is_any() -> None:
+def test_letters_have_single_spaces() -> None:
     assert letters("  Ab\t\n c\u30009 ") == ["a", "b", " ", "c", " ", "0"]
     assert letters("今天") == ["今", "天"]
     assert letters(" \0 ") == []
@@ -101,7 +101,7 @@ def test_long_words_and_numbers_are_cut() -> None:
     assert len(words("a" * 99 + "'b" * 40)[0]) == 100
 
 
-def test_every_python_splits_every_character_alike() -> None:
+def test_tokenize_is_the_same_on_every_python() -> None:
     """The same number on Python 3.11, 3.12 and 3.13, whose Unicode tables differ."""
     digest = hashlib.sha256()
     for start in (*range(0, 0x40000, 64), *range(0xE0000, 0xE1000, 64)):  # no others are given
@@ -114,7 +114,7 @@ def test_every_python_splits_every_character_alike() -> None:
 # Deciding.
 
 
-def test_texts_whose_words_come_back_are_read_in_words() -> None:
+def test_choose_units_repeating_words_give_words() -> None:
     made = fit_text_preprocessor(ENGLISH)
     assert made.units == "words"
     assert made.vocabulary == ("are", "you", "call", "home", "now", "when")  # 3, 3, then 2 each
@@ -122,20 +122,20 @@ def test_texts_whose_words_come_back_are_read_in_words() -> None:
 
 
 @pytest.mark.parametrize("texts", [CHINESE, THAI, ["Anna", "Ben", "Chloé"], ["12 34", "12 34"]])
-def test_other_texts_are_read_in_letters(texts: list[str]) -> None:
+def test_choose_units_other_texts_give_letters(texts: list[str]) -> None:
     assert fit_text_preprocessor(texts).units == "letters"
 
 
-def test_words_are_counted_as_known_only_from_the_other_half() -> None:
+def test_choose_units_counts_words_of_the_other_half_only() -> None:
     assert choose_units(["aa aa aa", "bb bb", "aa aa", "bb bb bb"]) == "letters"
     assert choose_units(["aa aa aa", "bb aa"]) == "words"
 
 
-def test_punctuation_does_not_make_words_of_letters() -> None:
+def test_choose_units_punctuation_does_not_make_words() -> None:
     assert choose_units([f"{text}。，！？" * 3 for text in CHINESE]) == "letters"
 
 
-def test_a_dictionary_is_in_order_of_frequency_and_then_of_code_points() -> None:
+def test_vocabulary_is_ordered_by_frequency_then_code_point() -> None:
     texts = ["b a é 🦊 b"] * 2 + ["a z"] * 2 + ["once"]
     assert fit_text_preprocessor(texts).vocabulary == ("a", "b", "z", "é", "🦊")
     assert (
@@ -143,13 +143,13 @@ def test_a_dictionary_is_in_order_of_frequency_and_then_of_code_points() -> None
     )
 
 
-def test_few_letters_are_all_known_and_many_only_if_seen_twice() -> None:
+def test_vocabulary_few_letters_are_all_known() -> None:
     assert fit_text_preprocessor(["abc", "de"]).vocabulary == ("a", "b", "c", "d", "e")
     many = ["".join(chr(0x4E00 + number) for number in range(200)), "一丁"]
     assert fit_text_preprocessor(many).vocabulary == ("一", "丁")
 
 
-def test_a_dictionary_has_at_most_so_many_words() -> None:
+def test_vocabulary_size_is_limited() -> None:
     names = ["".join(chr(97 + number // 26**k % 26) for k in range(4)) for number in range(20_100)]
     made = fit_text_preprocessor([" ".join(names)] * 2 + ["zzzz"])
     assert len(made.vocabulary) == 20_000
@@ -169,19 +169,19 @@ def test_a_dictionary_has_at_most_so_many_words() -> None:
         ([500] * 3, 128),
     ],
 )
-def test_positions_hold_all_of_nineteen_texts_in_twenty(lengths: list[int], positions: int) -> None:
+def test_fit_positions_hold_95_percent_of_texts(lengths: list[int], positions: int) -> None:
     made = fit_text_preprocessor(["word " * length for length in lengths] * 2)
     assert (made.units, made.positions) == ("words", positions)
 
 
-def test_letters_have_more_positions_than_words() -> None:
+def test_fit_letters_have_more_positions_than_words() -> None:
     assert (
         fit_text_preprocessor([chr(0x4E00 + number) * 500 for number in range(9)]).positions == 400
     )
 
 
 @pytest.mark.parametrize("units", UNITS)
-def test_little_more_than_the_texts_is_held(units: str) -> None:
+def test_fit_memory_is_little_more_than_the_texts(units: str) -> None:
     texts = ["many words that come back " * 40] * 1_000
     if units == "letters":
         texts = ["".join(chr(0x4E00 + n + k * k % 999) for k in range(500)) for n in range(1_000)]
@@ -193,7 +193,7 @@ def test_little_more_than_the_texts_is_held(units: str) -> None:
     assert peak < 3 << 20  # with every unit as an object of its own 12 MB, or 40
 
 
-def test_nothing_at_all_is_still_a_preparation() -> None:
+def test_fit_nothing_gives_a_preprocessor() -> None:
     for texts in ([], [""], ["", " "]):
         made = fit_text_preprocessor(texts)
         assert made.shape == (1, 2, 8)
@@ -203,7 +203,7 @@ def test_nothing_at_all_is_still_a_preparation() -> None:
 # Fitting.
 
 
-def test_a_text_becomes_the_numbers_of_its_words() -> None:
+def test_transform_text_gives_word_indices() -> None:
     found = SMALL.transform("HELLO you: free!")
     assert found.dtype == np.int64
     assert found.tolist() == [3, 1, 1, 2, 4, 0]
@@ -212,19 +212,19 @@ def test_a_text_becomes_the_numbers_of_its_words() -> None:
     assert SMALL.transform("1234 9876 123").tolist() == [5, 5, 1, 0, 0, 0]
 
 
-def test_letters_are_numbered_too() -> None:
+def test_transform_letters_give_indices() -> None:
     made = TextPreprocessor("letters", (" ", "é"), 4)
     assert made.transform("E\u0301  xe").tolist() == [3, 2, 1, 1]
     assert made.description == "texts in letters: a vocabulary of 2, the first 4 of each text"
 
 
-def test_what_it_is_called() -> None:
+def test_description() -> None:
     assert (SMALL.kind, SMALL.background, SMALL.shape) == ("texts", "any", (1, 6, 6))
     many = TextPreprocessor("words", tuple(f"a{number}" for number in range(3_412)), 64)
     assert many.description == "texts in words: a vocabulary of 3,412, the first 64 of each text"
 
 
-def test_remarks() -> None:
+def test_warnings() -> None:
     assert SMALL.warning("hello there") is None
     assert SMALL.warning(" \n") == "there is no text in it"
     assert SMALL.warning("bonjour") == "none of its words is one that the net has learned"
@@ -233,7 +233,7 @@ def test_remarks() -> None:
     assert SMALL.warning("hello " * 7) == "only its first 6 words are read"
 
 
-def test_the_picture_of_a_text_has_one_mark_in_each_column() -> None:
+def test_one_hot_has_one_mark_per_column() -> None:
     numbers = np.stack([SMALL.transform("hello free"), SMALL.transform("what!")])
     rows = SMALL.one_hot(numbers)
     assert rows.shape == (2, 1, 6, 6)
@@ -254,7 +254,7 @@ def test_the_picture_of_a_text_has_one_mark_in_each_column() -> None:
         (np.broadcast_to(np.int64(0), (1 << 25, 6)), "1,207,959,552 bytes, wanted at most"),
     ],
 )
-def test_numbers_that_are_no_texts_are_told(numbers: Any, words: str) -> None:
+def test_one_hot_invalid_indices_are_refused(numbers: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         SMALL.one_hot(numbers)
 
@@ -262,7 +262,7 @@ def test_numbers_that_are_no_texts_are_told(numbers: Any, words: str) -> None:
 @given(st.text(st.characters(exclude_categories=[]), max_size=60), st.sampled_from(UNITS))
 @example("\ud800\udfff", "letters")
 @example("ŉ ΐ ﬃ İ \u0345\u0301α", "words")
-def test_any_text_fits_and_any_texts_decide(text: str, units: str) -> None:
+def test_any_text_is_transformed_and_fitted(text: str, units: str) -> None:
     made = fit_text_preprocessor([text, text])
     assert TextPreprocessor.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
     json.dumps(made.to_json(), ensure_ascii=False).encode()
@@ -279,7 +279,7 @@ def test_any_text_fits_and_any_texts_decide(text: str, units: str) -> None:
 GOOD: dict[str, Any] = {"units": "words", "vocabulary": ["free", "é"], "positions": 6}
 
 
-def test_json_gives_back_the_same_preparation() -> None:
+def test_json_round_trip() -> None:
     for made in (SMALL, fit_text_preprocessor(ENGLISH), fit_text_preprocessor(CHINESE)):
         assert (
             TextPreprocessor.from_json(json.loads(json.dumps(made.to_json())), made.shape) == made
@@ -317,7 +317,7 @@ def test_json_gives_back_the_same_preparation() -> None:
         ),
     ],
 )
-def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
+def test_json_invalid_is_refused(value: object, words: str) -> None:
     assert TextPreprocessor.from_json(GOOD, (1, 4, 6)).vocabulary == ("free", "é")
     with pytest.raises(DataError) as caught:
         TextPreprocessor.from_json(value, (1, 4, 6))
@@ -325,7 +325,7 @@ def test_json_that_is_no_preparation_is_told(value: object, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_mutated_json_is_a_preparation_or_told() -> None:
+def test_json_mutated_is_valid_or_refused() -> None:
     rnd = random.Random(9)
     whole = json.dumps(fit_text_preprocessor(ENGLISH).to_json()).encode()
     shape = fit_text_preprocessor(ENGLISH).shape
@@ -359,7 +359,7 @@ def test_mutated_json_is_a_preparation_or_told() -> None:
     assert min(told, made) > 50
 
 
-def test_a_wrong_preparation_is_told_when_it_is_made() -> None:
+def test_invalid_preprocessor_is_refused() -> None:
     with pytest.raises(LimitError, match="got 'Words', wanted words or letters"):
         TextPreprocessor("Words", (), 8)
     with pytest.raises(LimitError, match="got 0, wanted a whole number from 1 to 4,096"):
@@ -369,7 +369,7 @@ def test_a_wrong_preparation_is_told_when_it_is_made() -> None:
 # Real messages.
 
 
-def test_messages_are_read_decided_and_fitted_at_once() -> None:
+def test_real_messages_are_read_fitted_and_transformed() -> None:
     path = real("sms-spam.csv")
     table = read_text_table(path)
     learned = [text for text, part in zip(table.texts, table.splits, strict=True) if part != "test"]

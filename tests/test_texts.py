@@ -31,7 +31,7 @@ def refusal(source: Path | bytes) -> str:
     return sentence
 
 
-def test_a_text_is_read_from_a_path_from_bytes_and_from_an_open_file(tmp_path: Path) -> None:
+def test_text_from_path_bytes_and_open_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("Grüße\n🦊".encode())
     assert read_text(path) == "Grüße\n🦊"
@@ -42,20 +42,20 @@ def test_a_text_is_read_from_a_path_from_bytes_and_from_an_open_file(tmp_path: P
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_byte_order_mark_is_no_part_of_the_text(encoding: str) -> None:
+def test_byte_order_mark_is_removed(encoding: str) -> None:
     assert read_text("é ש 🦊".encode(encoding)) == "é ש 🦊"
 
 
-def test_utf_16_is_read_in_both_orders() -> None:
+def test_utf_16_is_read_in_both_byte_orders() -> None:
     assert read_text(b"\xfe\xff" + "é🦊".encode("utf-16-be")) == "é🦊"
     assert read_text(b"\xff\xfe" + "é🦊".encode("utf-16-le")) == "é🦊"
 
 
-def test_a_text_is_composed() -> None:
+def test_text_is_nfc_normalized() -> None:
     assert read_text("e\u0301 a\u0323\u0302".encode()) == "\u00e9 \u1ead"
 
 
-def test_what_unicode_knows_since_lately_is_not_moved() -> None:
+def test_new_code_points_are_not_reordered() -> None:
     assert normalize_nfc(f"e{LATER_MARK}\u0301") == f"e{LATER_MARK}\u0301"
     assert normalize_nfc(f"e\u0301{LATER_MARK}") == f"\u00e9{LATER_MARK}"
     assert NEW_CODE_POINTS.isprintable() is False  # the characters themselves are no source code
@@ -77,18 +77,18 @@ def test_what_unicode_knows_since_lately_is_not_moved() -> None:
         (b"\x89PNG\r\n\x1a\n", "after 0 bytes comes 0x89, which is not UTF-8"),
     ],
 )
-def test_what_is_no_text_is_told(content: bytes, words: str) -> None:
+def test_invalid_text_is_refused(content: bytes, words: str) -> None:
     assert words in refusal(content)
 
 
-def test_a_text_may_be_as_long_as_is_said_and_no_longer() -> None:
+def test_text_length_limit_is_inclusive() -> None:
     assert len(read_text("ä".encode() * LONGEST_TEXT)) == LONGEST_TEXT
     words = "1,000,001 characters, wanted at most 1,000,000; cut it into several texts"
     assert refusal(b"a" * (LONGEST_TEXT + 1)) == words
     assert refusal("🦊".encode() * (LONGEST_TEXT + 1)) == words
 
 
-def test_no_more_is_read_than_a_text_may_have(tmp_path: Path) -> None:
+def test_file_is_not_read_beyond_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "huge.txt"
     with path.open("wb") as file:
         file.truncate(1 << 40)  # a terabyte of nothing
@@ -98,7 +98,7 @@ def test_no_more_is_read_than_a_text_may_have(tmp_path: Path) -> None:
         read_text(file)
 
 
-def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_unreadable_file_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.txt") == "no such file"
     assert refusal(tmp_path) == "a folder, wanted a file"
     assert refusal(Path("a\0b")) == "no file can have this name"
@@ -106,14 +106,14 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="everything is allowed here")
-def test_what_must_not_be_read_is_told(tmp_path: Path) -> None:
+def test_forbidden_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"a")
     path.chmod(0)
     assert refusal(path) == "not allowed to read it"
 
 
-def test_a_file_that_is_closed_is_told() -> None:
+def test_closed_file_is_refused() -> None:
     file = io.BytesIO(b"a")
     file.close()
     with pytest.raises(DataError) as caught:
@@ -124,7 +124,7 @@ def test_a_file_that_is_closed_is_told() -> None:
 @given(st.binary(max_size=60))
 @example(b"\xff\xfe\0\xd8")
 @example(b"\xfe\xff\xdc\0\0a")
-def test_any_bytes_are_a_text_or_told(content: bytes) -> None:
+def test_any_bytes_are_a_text_or_refused(content: bytes) -> None:
     told, text = "", ""
     try:
         text = read_text(content, "a.txt")
@@ -139,7 +139,7 @@ def test_any_bytes_are_a_text_or_told(content: bytes) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
-def test_any_text_is_read_back(text: str) -> None:
+def test_any_text_round_trips(text: str) -> None:
     if text.strip():
         assert (
             read_text(b"\xef\xbb\xbf" + text.encode())

@@ -22,7 +22,7 @@ from piecewise.data.xo import (
 )
 
 
-def test_the_decks_x_is_both_diagonals_from_1_to_7() -> None:
+def test_deck_x_is_both_diagonals() -> None:
     wanted = np.full((9, 9), -1.0)
     for place in range(1, 8):
         wanted[place, place] = wanted[place, 8 - place] = 1
@@ -30,12 +30,12 @@ def test_the_decks_x_is_both_diagonals_from_1_to_7() -> None:
     assert (DECK_X > 0).sum() == 13
 
 
-def test_the_tricky_x_shares_five_ink_pixels_with_the_x() -> None:
+def test_tricky_x_shares_five_ink_pixels_with_x() -> None:
     assert ((DECK_X > 0) & (DECK_TRICKY_X > 0)).sum() == 5
     assert DECK_TRICKY_X.shape == DECK_O.shape == (9, 9)
 
 
-def test_the_features_are_the_decks() -> None:
+def test_features_are_the_decks() -> None:
     assert FEATURES["\\"].tolist() == [[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]
     assert FEATURES["x"].tolist() == [[1, -1, 1], [-1, 1, -1], [1, -1, 1]]
     assert FEATURES["/"].tolist() == [[-1, -1, 1], [-1, 1, -1], [1, -1, -1]]
@@ -45,7 +45,7 @@ def digest(pictures: np.ndarray[Any, Any]) -> str:
     return hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
-def test_the_same_seed_gives_the_same_bytes_everywhere() -> None:
+def test_make_xo_same_seed_gives_same_bytes() -> None:
     assert (
         digest(make_xo(64, 28, seed=0).inputs)
         == "77e4744d84b554023b13c6e9161fe9333956b7d925987194f3c20ecdf24635c2"
@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_bytes_everywhere() -> None:
     )
 
 
-def test_a_picture_does_not_depend_on_how_many_are_drawn() -> None:
+def test_make_xo_image_does_not_depend_on_count() -> None:
     many = make_xo(600, 28, seed=4)
     later = make_xo(10, 28, seed=4, first=300)
     assert (many.inputs[300:310] == later.inputs).all()
@@ -66,7 +66,7 @@ def test_a_picture_does_not_depend_on_how_many_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("size", [9, 10, 17, 28, 64])
-def test_pictures_have_ink_of_all_greys_on_a_dark_ground(size: int) -> None:
+def test_make_xo_images_are_grey_ink_on_dark_background(size: int) -> None:
     drawings = make_xo(100, size, seed=2, variation=PLAIN)
     assert drawings.inputs.shape == (100, 1, size, size)
     assert drawings.inputs.dtype == np.uint8
@@ -86,7 +86,7 @@ def centre_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
                     axis=1) / whole[:, None]  # fmt: skip
 
 
-def test_translation_moves_the_ink_by_what_it_says() -> None:
+def test_translation_moves_ink_as_stated() -> None:
     still = make_xo(200, 28, seed=1, variation=PLAIN)
     moved = make_xo(200, 28, seed=1, variation=TRICKY.only("translation"))
     shift = centre_of_ink(moved.inputs) - centre_of_ink(still.inputs)
@@ -105,7 +105,7 @@ def spread_of_ink(pictures: np.ndarray[Any, Any]) -> Any:
     return np.sqrt((ink * away).sum(axis=(1, 2)) / ink.sum(axis=(1, 2)))
 
 
-def test_scaling_and_weight_do_what_they_say() -> None:
+def test_scale_and_stroke_width_act_as_stated() -> None:
     still = make_xo(200, 64, seed=1, variation=PLAIN)
     scaled = make_xo(200, 64, seed=1, variation=TRICKY.only("scale"))
     ratio = spread_of_ink(scaled.inputs) / spread_of_ink(still.inputs)
@@ -118,7 +118,7 @@ def test_scaling_and_weight_do_what_they_say() -> None:
     assert said.max() > 1.5
 
 
-def test_rotation_turns_clockwise() -> None:
+def test_rotation_is_clockwise() -> None:
     turned = make_xo(100, 65, seed=1, variation=XOVariation(0, (1, 1), 45, 1, 0))
     still = make_xo(100, 65, seed=1, variation=PLAIN)
     quarter = np.argmax(turned.variations["rotation"] * (turned.labels == 0))
@@ -137,7 +137,7 @@ def test_noise_only_adds_noise() -> None:
     assert abs(change.mean()) < 0.01
 
 
-def test_each_trick_can_be_had_alone() -> None:
+def test_only_keeps_one_variation() -> None:
     assert TRICKY.only("plain") == PLAIN
     for name in VARIATION_NAMES:
         alone = TRICKY.only(name)
@@ -162,7 +162,7 @@ def test_each_trick_can_be_had_alone() -> None:
         (lambda: XOVariation(stroke_width=float("nan")), "variation: stroke width: got nan"),
     ],
 )
-def test_a_knob_outside_its_limit_is_refused(make: Any, words: str) -> None:
+def test_values_outside_limits_are_refused(make: Any, words: str) -> None:
     with pytest.raises(LimitError) as caught:
         make()
     assert words in str(caught.value)

@@ -83,7 +83,7 @@ MESSY = (
 
 @pytest.mark.parametrize("method", [STORED, DEFLATED])
 @pytest.mark.parametrize("files", [PLAIN, DIVIDED, MESSY], ids=["plain", "divided", "messy"])
-def test_an_archive_is_read_as_the_folder_it_was_made_of(
+def test_archive_is_read_like_its_folder(
     tmp_path: Path, files: tuple[Any, ...], method: int
 ) -> None:
     path, folder = packed(tmp_path, *files, method=method), tmp_path / "folder"
@@ -105,16 +105,14 @@ def test_an_archive_is_read_as_the_folder_it_was_made_of(
 
 @pytest.mark.parametrize("top", ["top/", "-top 🦊/", "./", "./top//"])
 @pytest.mark.parametrize("files", [("a/1.png", "b/2.png"), DIVIDED], ids=["plain", "divided"])
-def test_the_classes_may_lie_in_one_folder_more(
-    tmp_path: Path, files: tuple[str, ...], top: str
-) -> None:
+def test_classes_may_lie_in_a_top_folder(tmp_path: Path, files: tuple[str, ...], top: str) -> None:
     wanted = read_data(packed(tmp_path, *files))
     inside = [f"{top}{file}" for file in files]
     extras = ("__MACOSX/x/1.png", ("read me.txt", b"odd"))
     same(read_data(packed(tmp_path, *inside, *extras, name="top.ZIP")), wanted)
 
 
-def test_one_class_or_one_part_alone_is_not_taken_for_a_folder_more(tmp_path: Path) -> None:
+def test_single_class_or_split_is_no_top_folder(tmp_path: Path) -> None:
     assert read_data(packed(tmp_path, "a/1.png", "a/deeper/2.png")).classes == ("a",)
     assert set(read_data(packed(tmp_path, "test/a/1.png", "test/b/1.png")).splits) == {"test"}
     assert "its files lie a folder too deep, as in b/c; wanted one folder per class" in refusal(
@@ -122,7 +120,7 @@ def test_one_class_or_one_part_alone_is_not_taken_for_a_folder_more(tmp_path: Pa
     )
 
 
-def test_archives_in_an_archive_are_told_and_not_read(tmp_path: Path) -> None:
+def test_nested_archives_are_reported_and_not_read(tmp_path: Path) -> None:
     inner = packed(tmp_path, "c/1.png", name="inner.zip").read_bytes()
     path = packed(tmp_path, "a/1.png", ("a/x.zip", inner), ("b.zip", inner), ("d/.e.zip", b""))
     found = read_data(path)
@@ -135,7 +133,7 @@ def test_archives_in_an_archive_are_told_and_not_read(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_pictures_that_do_not_fit_in_memory_are_read_again(
+def test_images_beyond_memory_budget_are_decoded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = packed(tmp_path, *(f"{name}/{number}.png" for name in "ab" for number in range(4)))
@@ -144,7 +142,7 @@ def test_pictures_that_do_not_fit_in_memory_are_read_again(
     same(read_data(path), whole)
 
 
-def test_bytes_and_open_files_are_pictures_too(tmp_path: Path) -> None:
+def test_bytes_and_open_files_are_images(tmp_path: Path) -> None:
     content = picture(77)
     assert (read_picture(content) == 77).all()
     assert (read_picture(io.BytesIO(content)) == 77).all()
@@ -161,7 +159,7 @@ NAMES = ("../a/1.png", "a/../../1.png", "/a/1.png", "C:/a/1.png", "c:1.png", "a\
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
+def test_unsafe_names_are_refused(tmp_path: Path, name: str) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png", "#" * len(name.encode()))
     content = path.read_bytes().replace(b"#" * len(name.encode()), name.encode())
     path.write_bytes(content)
@@ -169,21 +167,21 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> Non
     assert told.startswith(f"the name {name!r} in it, wanted one that stays inside")
 
 
-def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+def test_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     for name in ("a/##.png", "ü/##.png"):  # not said to be UTF-8, and said to be
         path = packed(tmp_path, "a/1.png", name)
         path.write_bytes(path.read_bytes().replace(b"##", b"\xff\xfe"))
         assert refusal(path) == "a name in it is not UTF-8; pack it again with another program"
 
 
-def test_a_name_in_utf_8_need_not_say_so(tmp_path: Path) -> None:
+def test_utf_8_name_without_flag_is_read(tmp_path: Path) -> None:
     path = packed(tmp_path, "a##/1.png", "b/1.png")  # as a Mac's archives do not
     path.write_bytes(path.read_bytes().replace(b"a##", "aé".encode()))
     assert read_data(path).classes == ("aé", "b")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"odd" * 99, b"PK\5\6" + bytes(18)])
-def test_what_is_no_archive_is_told(tmp_path: Path, content: bytes) -> None:
+def test_invalid_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "set.zip"
     path.write_bytes(content)
     empty = content.endswith(bytes(18))
@@ -195,7 +193,7 @@ def test_what_is_no_archive_is_told(tmp_path: Path, content: bytes) -> None:
     assert refusal(path).startswith(words)
 
 
-def test_an_archive_cut_short_anywhere_is_told(tmp_path: Path) -> None:
+def test_truncated_archive_is_refused(tmp_path: Path) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png")
     content = path.read_bytes()
     for end in range(len(content)):
@@ -214,17 +212,17 @@ def test_an_archive_cut_short_anywhere_is_told(tmp_path: Path) -> None:
         (("b/1.png/x", b""), "'b/1.png' is in it twice, as a file and as a folder"),
     ],
 )
-def test_links_and_names_given_twice_are_refused(tmp_path: Path, extra: Any, words: str) -> None:
+def test_links_and_duplicate_names_are_refused(tmp_path: Path, extra: Any, words: str) -> None:
     assert refusal(packed(tmp_path, "a/1.png", "b/1.png", extra)) == words
 
 
-def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
+def test_same_name_twice_is_refused(tmp_path: Path) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png")
     path.write_bytes(path.read_bytes().replace(b"b/1", b"a/1"))
     assert refusal(path) == "'a/1.png' is in it twice"
 
 
-def test_parts_that_lie_over_each_other_are_refused(tmp_path: Path) -> None:
+def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
     words = "'{}' lies over what follows it; the archive is damaged"
     path = changed(packed(tmp_path, "a/1.png", "b/1.png"), 1, PLACE, "<I", 0)
     assert refusal(path) == words.format("b/1.png")
@@ -234,7 +232,7 @@ def test_parts_that_lie_over_each_other_are_refused(tmp_path: Path) -> None:
     assert refusal(path) == words.format("b/1.png")
 
 
-def test_too_many_entries_are_refused_before_they_are_taken_apart(
+def test_too_many_entries_are_refused_before_parsing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = packed(tmp_path, *(f"{number % 2}/{number}.png" for number in range(10)))
@@ -247,7 +245,7 @@ def test_too_many_entries_are_refused_before_they_are_taken_apart(
     assert refusal(path) == "its directory is 530 bytes, wanted at most 500"
 
 
-def test_more_than_can_be_meant_is_refused(tmp_path: Path) -> None:
+def test_too_much_data_is_refused(tmp_path: Path) -> None:
     files = [f"{number % 2}/{number}.png" for number in range(9)]
     path = packed(tmp_path, *files)
     for number in range(9):
@@ -257,7 +255,7 @@ def test_more_than_can_be_meant_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_named_as_an_archive_is_a_folder(tmp_path: Path) -> None:
+def test_folder_named_like_an_archive_is_a_folder(tmp_path: Path) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png")
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path / "folder.zip")
@@ -282,7 +280,7 @@ def test_a_folder_named_as_an_archive_is_a_folder(tmp_path: Path) -> None:
         (METHOD, "<H", 77, "packed by method 77, wanted deflate, or as it is"),
     ],
 )
-def test_a_picture_that_cannot_be_had_is_told_and_the_others_are_read(
+def test_unreadable_entry_is_skipped_and_reported(
     tmp_path: Path, at: int, form: str, value: int, words: str
 ) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png", "a/2.png")
@@ -294,7 +292,7 @@ def test_a_picture_that_cannot_be_had_is_told_and_the_others_are_read(
     assert found.skipped == [f"{path}: a/1.png: {words.format(size)}"]
 
 
-def test_nothing_but_pictures_that_cannot_be_had_is_told(tmp_path: Path) -> None:
+def test_archive_of_unreadable_entries_is_refused(tmp_path: Path) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png", method=zipfile.ZIP_LZMA)
     assert refusal(path) == (
         f"none of its 2 pictures can be read; {path}: b/1.png: packed by lzma, wanted deflate, "
@@ -304,7 +302,7 @@ def test_nothing_but_pictures_that_cannot_be_had_is_told(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("at", [0, 26, 28, 29, 30, 37, 50], ids=str)  # header, name, content
 @pytest.mark.parametrize("method", [STORED, DEFLATED])
-def test_a_picture_damaged_on_its_way_is_told(tmp_path: Path, at: int, method: int) -> None:
+def test_damaged_entry_is_reported(tmp_path: Path, at: int, method: int) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png", method=method)
     content = bytearray(path.read_bytes())
     content[at] ^= 0xFF
@@ -312,7 +310,7 @@ def test_a_picture_damaged_on_its_way_is_told(tmp_path: Path, at: int, method: i
     assert [one.split(": damaged")[0] for one in read_data(path).skipped] == [f"{path}: a/1.png"]
 
 
-def test_a_bomb_is_never_unpacked(tmp_path: Path) -> None:
+def test_zip_bomb_is_never_decompressed(tmp_path: Path) -> None:
     bomb = bytes(300 << 20)
     path = packed(tmp_path, "a/1.png", "b/1.png", ("a/2.png", bomb), ("b/x.bin", bomb))
     size = 1_000
@@ -329,7 +327,7 @@ def test_a_bomb_is_never_unpacked(tmp_path: Path) -> None:
     assert peak < 8 << 20
 
 
-def test_a_name_of_very_many_folders_costs_little(tmp_path: Path) -> None:
+def test_name_of_many_folders_costs_little(tmp_path: Path) -> None:
     deep = [f"{number}/" + "a/" * 30_000 + "1.png" for number in range(20)]
     path = packed(tmp_path, *deep, "x/1.png", "y/1.png")
     tracemalloc.start()
@@ -344,7 +342,7 @@ def test_a_name_of_very_many_folders_costs_little(tmp_path: Path) -> None:
 # The commands, and people's own photos.
 
 
-def test_a_net_is_taught_and_scored_by_an_archive(
+def test_network_is_trained_and_evaluated_on_an_archive(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, net = (
@@ -356,7 +354,7 @@ def test_a_net_is_taught_and_scored_by_an_archive(
     assert "on all examples:" in capsys.readouterr().err
 
 
-def test_photos_of_hands_are_read_and_all_of_them() -> None:
+def test_hand_photos_are_all_read() -> None:
     found = read_data(real("hand-signs.zip"))
     assert found.skipped == []
     assert found.classes == tuple("0123456789")

@@ -51,7 +51,7 @@ def mutated(content: bytes, changes: list[tuple[str, float, int]]) -> bytes:
 )
 @given(changes=CHANGES, tail=st.booleans())
 @example(changes=[("set", 0.0, 0)], tail=False)
-def test_a_changed_archive_is_a_data_set_or_told(
+def test_mutated_archive_is_read_or_refused(
     memory: Path, changes: list[tuple[str, float, int]], tail: bool
 ) -> None:
     whole = packed(memory, "top/train/a/1.png", "top/test/b/1.png", "top/train/b/1.png")

@@ -1,7 +1,7 @@
-"""Arrays of pictures as people have them: which axis is which, and what their numbers mean.
+"""Arrays of images or table rows as users have them: axis order, value range and scaling.
 
-Preparations are for bytes. Numbers of another range, and rows of a table, get a reading of their
-own: decided once from the training pictures, then fixed.
+Preprocessors expect bytes. Numbers of another range, and rows of a table, are scaled first, by a
+scaling that is fitted to the training data once and then fixed.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .images.preprocessor import ImagePreprocessor, Pictures, fit_image_preproce
 Shape = tuple[int, int, int]
 
 LEVELS = 256
-"""Pictures of no more different values than this are bytes, whatever range they were brought to."""
-_SAMPLE = 500  # pictures that a decision looks at where there are more
-_BLOCK = 1_000  # pictures worked on at a time, so that what is worked out on the way stays small
+"""Images with at most so many different values are treated as scaled bytes."""
+_SAMPLE = 500  # images, at least, that a scaling is fitted to, if there are as many
+_BLOCK = 1_000  # images processed at a time, to limit temporary memory
 _COLOURS = (1, 3)
 
 
 @dataclass(frozen=True)
 class ByteScaling:
-    """Numbers from ``low`` to ``high`` become bytes from 0 to 255, those beyond the nearest; and
-    drawings are brought to the preparation's ground."""
+    """Min-max scaling: numbers from ``low`` to ``high`` become bytes from 0 to 255, clipped;
+    drawings get the preprocessor's background."""
 
     preprocessor: ImagePreprocessor
     low: float = 0.0
@@ -51,13 +51,13 @@ class ByteScaling:
         return self.preprocessor.align(made)
 
     def read_files(self, paths: Sequence[Path]) -> Pictures:
-        """Picture files -> bytes (N, C, H, W); DataError if one cannot be read."""
+        """Read image files as bytes (N, C, H, W); DataError if one cannot be read."""
         return np.stack([self.preprocessor.transform(read_picture(path)) for path in paths])
 
 
 @dataclass(frozen=True)
 class Standardization:
-    """Numbers of which ``mean`` is taken off and which ``deviation`` divides; each (C, 1, 1), or
+    """Standardization: subtracts ``mean`` and divides by ``deviation``; each (C, 1, 1), or
     (1, 1, columns) for a table."""
 
     preprocessor: ImagePreprocessor
@@ -67,23 +67,23 @@ class Standardization:
     def transform(self, pictures: Array) -> npt.NDArray[np.float32]:
         made = np.empty(pictures.shape, np.float32)
         for start in range(0, len(pictures), _BLOCK):
-            with np.errstate(over="ignore"):  # told below
+            with np.errstate(over="ignore"):  # checked below
                 block = (pictures[start : start + _BLOCK] - self.mean) / self.deviation
                 made[start : start + _BLOCK] = block
         if not np.isfinite(made).all():
-            raise DataError("X: got a value too large for float32 beside those learned from")
+            raise DataError("X: got a value too large for float32 beside the training values")
         return made
 
 
 InputScaling = ByteScaling | Standardization
-"""How given numbers become a network's inputs."""
+"""How numbers become a network's inputs."""
 
 
 def as_array_or_paths(X: Any) -> Array | list[Path]:
-    """What was given as pictures: finite numbers (N, ...), or paths of picture files.
+    """Validate inputs: finite numbers (N, ...), or paths of image files.
 
-    Bytes and float32 stay as they are, other numbers become float64. Raises DataError, and
-    TypeError for what is no number at all.
+    Bytes and float32 are unchanged, other numbers become float64. Raises DataError, and TypeError
+    for values that are not numbers.
     """
     if hasattr(X, "tocsr"):
         raise DataError("X: got a sparse matrix, wanted a dense array; X.toarray() makes one")
@@ -124,7 +124,7 @@ def _numbers(array: Array) -> Array:
 
 
 def check_image_shape(shape: Any) -> Shape | None:
-    """An image shape that was said: (rows, columns) or (channels, rows, columns); None if none."""
+    """Validate an image shape: (rows, columns), (channels, rows, columns) or None."""
     if shape is None:
         return None
     sides = shape.tolist() if isinstance(shape, np.ndarray) else shape
@@ -144,12 +144,12 @@ def _sides(shape: Sequence[int]) -> Shape:
 
 
 def to_nchw(numbers: Array, shape: Shape | None) -> Array:
-    """Numbers as `given` lets them through -> (N, C, H, W), a view where that is possible.
+    """Numbers as images (N, C, H, W), a view where possible; DataError.
 
-    ``shape``: (C, H, W) if it is known. Rows (N, features) go through it channel by channel, row
-    by row; without one they are a table, pictures of one row. (N, H, W) are grey. Of four axes the
-    channels are the second, or the last if only then the shape fits; while it is not known, if
-    only the last has 1 or 3 cells. Raises DataError.
+    ``shape`` is (C, H, W) if it is known. Rows (N, features) are reshaped to it; without a shape
+    they are a table: images of one row. (N, H, W) are grey images. Of four axes, the channels are
+    the second, or the last if only then the shape fits; without a shape, the last if only that has
+    the size 1 or 3.
     """
     count, sides = len(numbers), numbers.shape[1:]
     if len(sides) == 1:
@@ -167,7 +167,7 @@ def to_nchw(numbers: Array, shape: Shape | None) -> Array:
 
 
 def _misfit(numbers: Array, shape: Shape) -> DataError:
-    """In the words that scikit-learn has for it."""
+    """The error, in scikit-learn's words."""
     features, wanted = numbers[0].size, int(np.prod(shape))
     if features != wanted:
         return DataError(
@@ -178,18 +178,18 @@ def _misfit(numbers: Array, shape: Shape) -> DataError:
 
 
 def fit_to_files(paths: Sequence[Path], shape: Shape | None) -> ByteScaling:
-    """Decided from picture files, in whatever order they come."""
-    some = sorted(set(paths))
-    looked_at = (read_picture(path) for path in some[:: max(1, len(some) // _SAMPLE)])
-    found = fit_image_preprocessor(looked_at, shape and shape[1:])
-    return ByteScaling(found if shape is None else replace(found, shape=shape))
+    """Fit a scaling to image files; their order does not matter."""
+    files = sorted(set(paths))
+    sample = (read_picture(path) for path in files[:: max(1, len(files) // _SAMPLE)])
+    fitted = fit_image_preprocessor(sample, shape and shape[1:])
+    return ByteScaling(fitted if shape is None else replace(fitted, shape=shape))
 
 
 def fit_to_images(pictures: Array, weights: Float64) -> InputScaling:
-    """Decided from pictures (N, C, H, W) and how often each counts (N,).
+    """Fit a scaling to images (N, C, H, W) with sample weights (N,).
 
-    Bytes, and numbers of no more levels than bytes have, are read as bytes; other numbers are
-    brought to mean 0 and deviation 1, channel by channel.
+    Bytes, and numbers with at most 256 different values, are scaled to bytes; other numbers are
+    standardized per channel.
     """
     shape = _sides(pictures.shape[1:])
     some = pictures[:: max(1, len(pictures) // _SAMPLE)]
@@ -200,34 +200,35 @@ def fit_to_images(pictures: Array, weights: Float64) -> InputScaling:
         levels = replace(levels, low=float(pictures.min()), high=float(pictures.max()))
     if shape[0] not in _COLOURS:
         return levels
-    looked_at = np.moveaxis(levels.transform(some), 1, 3)
-    found = fit_image_preprocessor(looked_at, shape[1:])
-    return replace(levels, preprocessor=replace(found, shape=shape))
+    sample = np.moveaxis(levels.transform(some), 1, 3)
+    fitted = fit_image_preprocessor(sample, shape[1:])
+    return replace(levels, preprocessor=replace(fitted, shape=shape))
 
 
 def _has_levels(some: Array) -> bool:
-    """Whether a few values come again and again, as they do where bytes were divided."""
+    """Whether few values repeat often, as in bytes that were divided."""
     different = np.unique(some).size
     return 1 < different <= LEVELS and 4 * different <= some.size
 
 
 def fit_to_rows(rows: Array, weights: Float64) -> InputScaling:
-    """Decided from the rows of a table, as pictures (N, 1, 1, columns): every column is brought to
-    mean 0 and deviation 1."""
+    """Fit a standardization to each column of a table, as images (N, 1, 1, columns)."""
     return _standard(rows, weights, _sides(rows.shape[1:]), cells=())
 
 
 def _standard(
     pictures: Array, weights: Float64, shape: Shape, cells: tuple[int, ...]
 ) -> Standardization:
-    share = weights / tree_sum(weights)
+    normalized = weights / tree_sum(weights)
     many = int(np.prod([shape[axis - 1] for axis in cells], dtype=np.int64))
 
     def mean_of(change: Any) -> Float64:
-        """The weighted mean over pictures and ``cells``; added up in an order that is the same on
-        every machine, as the network depends on it."""
+        """The weighted mean over images and the axes ``cells``, summed in the same order on every
+        machine, because the network depends on it."""
         blocks = [
-            tree_sum(change(pictures[at : at + _BLOCK]) * share[at : at + _BLOCK, None, None, None])
+            tree_sum(
+                change(pictures[at : at + _BLOCK]) * normalized[at : at + _BLOCK, None, None, None]
+            )
             for at in range(0, len(pictures), _BLOCK)
         ]
         summed = tree_sum(np.stack(blocks))
@@ -240,6 +241,6 @@ def _standard(
         deviation = np.sqrt(mean_of(lambda block: (block - mean) ** 2))
     if not np.isfinite(deviation).all():
         raise DataError("X: got values too large to be squared in float64")
-    # What is always the same says nothing; only rounding would be made large.
+    # A constant column has no information, and dividing would magnify rounding errors.
     deviation[deviation <= 1e-12 * np.abs(mean)] = 1.0
     return Standardization(ImagePreprocessor(shape), mean, deviation)
