@@ -1,9 +1,9 @@
-"""Which of the examples caused an answer? Nets are taught anew, each without one example (or one
-group of them), and what was asked is asked again.
+"""Influence of training examples on predictions, by leave-one-out retraining.
 
-All else stays as it was: first weights, the order of pictures, draws of dropout and tricks. The
-place of what is left out is held by another picture that has no weight, so that nothing of it is
-left, not even in norm's statistics, and the difference is its doing.
+Nets are trained, each without one example (or one group of them). Initial weights, shuffling,
+dropout and augmentation stay the same. The slot of a left-out example holds another example with a
+sample weight of zero, so that batch normalization does not see the left-out example either. The
+difference of the predictions is then the influence of the example.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ...training.train import train
 from ..retraining.cost import SEEDS, Cost, cost
 from ..retraining.parallel_training import side_by_side
 
-BEYOND = 2.0
-"""How far a harm must stand out, in units of the scatter that training has anyway, to count."""
-LEAST_CHANCE = 0.01
-"""What chances from 0 to 1 are brought to from, before their logarithm: how wrong a net is beyond
-is an accident of its training, and would drown what is looked for."""
+NOISE_THRESHOLD = 2.0
+"""Number of standard deviations of the noise that a harm must exceed to count."""
+MIN_PROBABILITY = 0.01
+"""Probabilities from 0 to 1 are mapped to the range from this to 1 before the logarithm: the
+confidence of a wrong prediction beyond that depends on chance and would hide the influence."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Influence:
     @property
     def label_probability(self) -> float:
         """Mean probability of its own labels by nets that did not train on it (geometric mean)."""
-        return max(0.0, (math.exp(-self.label_loss) - LEAST_CHANCE) / (1 - LEAST_CHANCE))
+        return max(0.0, (math.exp(-self.label_loss) - MIN_PROBABILITY) / (1 - MIN_PROBABILITY))
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values, and whether a prediction changes."""
@@ -93,16 +93,17 @@ class Influence:
         return {**vars(self), **lists, **without}
 
 
-class _Question(NamedTuple):
-    """Pictures that were asked about and their right classes; none: an empty question."""
+class _Queries(NamedTuple):
+    """The inputs whose predictions are explained, and their true labels; both may be empty."""
 
     pictures: npt.NDArray[Any]
     right: Labels
 
 
-class _Found(NamedTuple):
-    """The logarithms of chances of the right classes: of what was asked, and of all that can be
-    left out, each (n,); and the classes named."""
+class _LeftOutResult(NamedTuple):
+    """Log-probabilities of the labels of the queries and of the left-out examples, and the predictions for
+    the queries.
+    """
 
     asked: Float64
     own: Float64
@@ -190,100 +191,104 @@ def influential_examples(
     12
     """
     given, known = check_examples(net, pictures, labels)
-    question = _question(net, queries, expected)
+    queries = _checked_queries(net, queries, expected)
     left_out = _left_out(len(known), groups, names)
-    price = cost(net, len(known), len(left_out), layers=layers, epochs=epochs, seeds=seeds)
-    teacher = _Teacher(net, given, known, question, price)
+    budget = cost(net, len(known), len(left_out), layers=layers, epochs=epochs, seeds=seeds)
+    trainer = _LeaveOneOut(net, given, known, queries, budget)
     sets: list[tuple[int, ...]] = [(), *left_out.values()]
-    jobs = [teacher.job(out, price.recipe.seed + number) for number in range(seeds) for out in sets]
-    small = "small " if layers is None and price.layers != net.notation else ""
+    jobs = [
+        trainer.job(out, budget.recipe.seed + number) for number in range(seeds) for out in sets
+    ]
+    small = "small " if layers is None and budget.layers != net.notation else ""
     stage = f"teaching {len(jobs):,} {small}nets, each without something"
-    found = side_by_side(jobs, price.recipe.epochs, stage, on_progress, threads)
+    found = side_by_side(jobs, budget.recipe.epochs, stage, on_progress, threads)
     by_set = [found[number :: len(sets)] for number in range(len(sets))]
-    return _ranked(net.classes, left_out, by_set, question)
+    return _ranked(net.classes, left_out, by_set, queries)
 
 
-class _Teacher:
-    """Teaches nets without something, and asks them."""
+class _LeaveOneOut:
+    """Trains nets without some of the examples, and applies them to the queries."""
 
     def __init__(
         self,
         net: Network,
         pictures: npt.NDArray[Any],
         labels: Labels,
-        question: _Question,
-        price: Cost,
+        queries: _Queries,
+        budget: Cost,
     ) -> None:
         self.net, self.pictures, self.labels = net, pictures, labels
-        self.question, self.price = question, price
+        self.queries, self.budget = queries, budget
 
-    def job(self, out: tuple[int, ...], seed: int) -> Callable[[OnProgress], _Found]:
-        """Teaches a net without these examples."""
+    def job(self, out: tuple[int, ...], seed: int) -> Callable[[OnProgress], _LeftOutResult]:
+        """A function that trains a net without these examples."""
 
-        def taught(report: OnProgress) -> _Found:
+        def train_and_predict(report: OnProgress) -> _LeftOutResult:
             net, pictures = self.net, self.pictures
-            pupil = Network(self.price.layers, net.input, net.classes, seed, net.preprocessor)
+            new = Network(self.budget.layers, net.input, net.classes, seed, net.preprocessor)
             weights = np.ones(len(self.labels), np.float32)
             if out:
                 pictures, weights[list(out)] = self._without(out), 0
-            recipe = replace(self.price.recipe, seed=seed)
-            train(pupil, pictures, self.labels, recipe, None, report, 1, sample_weight=weights)
-            return self._answers(pupil, out)
+            recipe = replace(self.budget.recipe, seed=seed)
+            train(new, pictures, self.labels, recipe, None, report, 1, sample_weight=weights)
+            return self._result(new, out)
 
-        return taught
+        return train_and_predict
 
     def _without(self, out: tuple[int, ...]) -> npt.NDArray[Any]:
-        """The pictures, with others in the places of these: the next ones that stay."""
+        """The inputs, with these replaced by the next ones that remain."""
         pictures, gone = self.pictures.copy(), set(out)
         stay = [index for index in range(len(pictures)) if index not in gone]
         for number, index in enumerate(out):
             pictures[index] = self.pictures[stay[(index + number) % len(stay)]]
         return pictures
 
-    def _answers(self, pupil: Network, out: tuple[int, ...]) -> _Found:
-        """What it says of the question, and of what was left out."""
-        asked, right = self.question
+    def _result(self, new: Network, out: tuple[int, ...]) -> _LeftOutResult:
+        """The log-probabilities and predictions of a new net."""
+        asked, right = self.queries
         nothing = np.empty(0)
-        own, named, chances = nothing, np.empty(0, np.int64), nothing
+        own, named, probabilities = nothing, np.empty(0, np.int64), nothing
         if len(right):
-            logits = pupil.logits(asked, 1)
-            chances, named = _log_chances(logits, right), logits.argmax(axis=1)
+            logits = new.logits(asked, 1)
+            probabilities, named = _log_probabilities(logits, right), logits.argmax(axis=1)
         if out:
-            places = list(out)
-            labels = self.labels[places]
-            own = _log_chances(pupil.logits(self.pictures[places], 1), labels)
-            own[~np.isin(labels, np.delete(self.labels, places))] = 0.0  # nobody could know them
-        return _Found(chances, own, named)
+            left_out = list(out)
+            labels = self.labels[left_out]
+            own = _log_probabilities(new.logits(self.pictures[left_out], 1), labels)
+            own[~np.isin(labels, np.delete(self.labels, left_out))] = (
+                0.0  # no other example of their class
+            )
+        return _LeftOutResult(probabilities, own, named)
 
 
-def _log_chances(logits: npt.NDArray[np.float32], right: Labels) -> Float64:
-    """The logarithm of the chance of each right class, (N, classes) -> (N,), softly bounded."""
+def _log_probabilities(logits: npt.NDArray[np.float32], right: Labels) -> Float64:
+    """The bounded log-probability of each label: (N, classes) and (N,) to (N,)."""
     _, exponentials, _ = shifted_exponentials(logits.astype(np.float64))
     sums = np.array([math.fsum(row) for row in exponentials.tolist()])
-    chances = exponentials[np.arange(len(right)), right] / sums
-    return np.asarray(log(LEAST_CHANCE + (1 - LEAST_CHANCE) * chances))
+    probabilities = exponentials[np.arange(len(right)), right] / sums
+    return np.asarray(log(MIN_PROBABILITY + (1 - MIN_PROBABILITY) * probabilities))
 
 
 def _ranked(
     classes: tuple[str, ...],
     left_out: dict[str, tuple[int, ...]],
-    by_set: list[list[_Found]],
-    question: _Question,
+    by_set: list[list[_LeftOutResult]],
+    queries: _Queries,
 ) -> list[Influence]:
-    """Means over seeds, scores, and the order: by score, equal ones by what was left out first."""
+    """Scores from means over the seeds, highest first."""
     with_all, *without = by_set
-    asks = bool(len(question.right))
+    has_queries = bool(len(queries.right))
     doubts = [-_mean([one.own for one in some]) for some in without]
     harms = [0.0] * len(without)
-    if asks:
+    if has_queries:
         before = _mean([one.asked for one in with_all])
         harms = [_mean([one.asked for one in some]) - before for some in without]
-    noise, middle = _scatter(harms), _middle(harms)
+    noise, median = _scatter(harms), _median(harms)
     made = []
     for (name, indices), some, harm, label_loss in zip(
         left_out.items(), without, harms, doubts, strict=True
     ):
-        score = label_loss + (max(0.0, (harm - middle) / noise - BEYOND) if noise else 0.0)
+        score = label_loss + (max(0.0, (harm - median) / noise - NOISE_THRESHOLD) if noise else 0.0)
         made.append(
             Influence(
                 name,
@@ -292,78 +297,80 @@ def _ranked(
                 harm,
                 noise,
                 label_loss,
-                _chance(with_all) if asks else None,
-                _chance(some) if asks else None,
-                _named(classes, with_all),
-                _named(classes, some),
+                _mean_probability(with_all) if has_queries else None,
+                _mean_probability(some) if has_queries else None,
+                _predictions(classes, with_all),
+                _predictions(classes, some),
             )
         )
     return sorted(made, key=lambda one: -one.score)
 
 
 def _mean(columns: list[Float64]) -> float:
-    """The mean of all numbers of all seeds."""
+    """The mean of all values of all seeds."""
     numbers = [number for column in columns for number in column.tolist()]
     return math.fsum(numbers) / len(numbers)
 
 
-def _chance(found: list[_Found]) -> float:
-    shares = [(exp(one.asked) - LEAST_CHANCE) / (1 - LEAST_CHANCE) for one in found]
-    return _mean([np.maximum(share, 0) for share in shares])  # the logarithm left less than nothing
+def _mean_probability(found: list[_LeftOutResult]) -> float:
+    shares = [(exp(one.asked) - MIN_PROBABILITY) / (1 - MIN_PROBABILITY) for one in found]
+    return _mean(
+        [np.maximum(share, 0) for share in shares]
+    )  # rounding of the logarithm may give less than 0
 
 
-def _named(classes: tuple[str, ...], found: list[_Found]) -> tuple[str, ...]:
-    """The class that most seeds name for each thing asked, the first of those equally often."""
+def _predictions(classes: tuple[str, ...], found: list[_LeftOutResult]) -> tuple[str, ...]:
+    """The class that most seeds predict for each query."""
     columns = zip(*(one.named.tolist() for one in found), strict=True)
     return tuple(classes[max(sorted(set(column)), key=column.count)] for column in columns)
 
 
-def _middle(numbers: list[float]) -> float:
+def _median(numbers: list[float]) -> float:
     ordered = sorted(numbers)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 _TO_DEVIATION = 1.4826
-"""What the median distance from the median is multiplied by, to be the deviation of a bell."""
+"""Ratio of the standard deviation of a normal distribution to its median absolute deviation."""
 
 
 def _scatter(numbers: list[float]) -> float:
-    """The deviation that the middle half of the numbers have: the few that stand out do not
-    count."""
-    middle = _middle(numbers)
-    return _TO_DEVIATION * _middle([abs(number - middle) for number in numbers])
+    """The standard deviation, estimated robustly by the median absolute deviation."""
+    median = _median(numbers)
+    return _TO_DEVIATION * _median([abs(number - median) for number in numbers])
 
 
-def _question(net: Network, asked: npt.ArrayLike | None, right: npt.ArrayLike | None) -> _Question:
-    """What was asked, checked; one picture without its first axis is one, too."""
+def _checked_queries(
+    net: Network, asked: npt.ArrayLike | None, right: npt.ArrayLike | None
+) -> _Queries:
+    """The queries, checked; a single input gets a batch axis."""
     if (asked is None) != (right is None):
         raise DataError(
             "influential_examples: got queries or expected only, wanted both or neither"
         )
     if asked is None or right is None:
-        return _Question(np.empty(0), np.empty(0, np.int64))
+        return _Queries(np.empty(0), np.empty(0, np.int64))
     given = np.asarray(asked)
     if given.ndim == (1 if net.architecture.reads_texts else 3) and np.ndim(right) == 0:
         given, right = given[None], np.asarray(right)[None]
-    return _Question(*check_examples(net, given, right))
+    return _Queries(*check_examples(net, given, right))
 
 
 def _left_out(
     count: int, groups: Sequence[str] | npt.NDArray[np.str_] | None, names: Sequence[str]
 ) -> dict[str, tuple[int, ...]]:
-    """What is left out in turn, by its name: each example, or each group, in the order of the
-    first of each."""
+    """The sets of indices to leave out, by name: one per example or group."""
     if len(names) not in (0, count):
         raise DataError(
             f"influential_examples: got {len(names)} names, wanted {count}, one per picture"
         )
     sets: dict[str, tuple[int, ...]]
     if groups is None:
-        told = list(names) or [f"example {index}" for index in range(count)]
-        if len(set(told)) < count:
-            told = [f"{name} (example {index})" for index, name in enumerate(told)]
-        sets = {name: (index,) for index, name in enumerate(told)}
+        unique_names = list(names) or [f"example {index}" for index in range(count)]
+        if len(set(unique_names)) < count:
+            unique_names = [f"{name} (example {index})" for index, name in enumerate(unique_names)]
+        sets = {name: (index,) for index, name in enumerate(unique_names)}
     else:
         if len(groups) != count:
             raise DataError(
