@@ -87,7 +87,7 @@ def test_long_lists_and_empty_ones(
 def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object, on_progress: OnProgress, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        on_progress(Progress("asking nets", 1, 2))
+        on_progress(Progress("cross-validation", 1, 2))
         raise AssertionError("it went on")
 
     monkeypatch.setattr(label_issues, "find_label_issues", stopped)

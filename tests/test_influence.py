@@ -18,7 +18,7 @@ from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.data.xo import PLAIN, XODataset, make_xo
 from piecewise.insight.data_quality.influence import Influence, influential_examples
 from piecewise.insight.retraining import cost as module
-from piecewise.insight.retraining.cost import cost
+from piecewise.insight.retraining.cost import retraining_cost
 from piecewise.network import Network
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.defaults import quick_layers, sound_layers, text_layers
@@ -49,7 +49,7 @@ def planted() -> tuple[Network, XODataset, npt.NDArray[np.int64]]:
     return taught(drawn, labels), drawn, labels
 
 
-def test_a_wrong_label_is_the_first_culprit(
+def test_influence_wrong_label_ranks_first(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
@@ -72,7 +72,7 @@ def test_a_wrong_label_is_the_first_culprit(
     assert plain["changes_prediction"] == (plain["predictions"] != plain["predictions_without"])
 
 
-def test_with_no_question_the_labels_themselves_are_doubted(
+def test_influence_without_queries_ranks_by_label_loss(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
@@ -84,7 +84,7 @@ def test_with_no_question_the_labels_themselves_are_doubted(
     assert found[0].predictions == ()
 
 
-def test_the_net_without_it_knows_nothing_of_it(
+def test_influence_left_out_example_changes_no_bit(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     """Another picture and label in its place: nothing that is asked changes by a bit, though norm
@@ -102,7 +102,7 @@ def test_the_net_without_it_knows_nothing_of_it(
     assert without(changed, others, 21) != without(drawn.inputs, labels, 21)
 
 
-def test_the_net_with_all_is_the_net_taught_by_the_same_recipe(
+def test_influence_net_on_all_examples_equals_recipe(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
@@ -113,7 +113,7 @@ def test_the_net_with_all_is_the_net_taught_by_the_same_recipe(
     assert found[0].predictions == tuple(net.predict(asked))
 
 
-def test_the_same_for_any_threads_and_other_bits_for_other_seeds(
+def test_influence_is_equal_for_any_threads_and_differs_by_seed(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
@@ -125,7 +125,7 @@ def test_the_same_for_any_threads_and_other_bits_for_other_seeds(
     assert {one.indices: one.harm for one in twice} != {one.indices: one.harm for one in alone}
 
 
-def test_groups_are_left_out_together(
+def test_influence_groups_are_left_out_together(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     """All that one hand wrote has the wrong label."""
@@ -140,36 +140,38 @@ def test_groups_are_left_out_together(
                      groups=groups, on_progress=told.append)  # fmt: skip
     assert len(found) == COUNT // 5
     assert (found[0].name, found[0].indices) == ("hand 2", (10, 11, 12, 13, 14))
-    assert told[-1] == Progress("teaching 18 nets, each without something", 18 * 20, 18 * 20)
+    assert told[-1] == Progress("training 18 nets, each without some examples", 18 * 20, 18 * 20)
     assert found[0].probability_without is not None
     assert found[0].probability is not None
     assert found[0].probability_without > found[0].probability
 
 
-def test_a_long_recipe_is_cut_short_and_too_much_is_refused() -> None:
+def test_retraining_cost_long_recipe_is_shortened() -> None:
     drawn = make_xo(COUNT, size=SIZE, seed=4, variation=PLAIN)
     net = taught(drawn, drawn.labels)
-    whole = cost(net, COUNT, COUNT, seeds=1)
-    assert cost(net, COUNT, COUNT).nets == 2 * whole.nets
+    whole = retraining_cost(net, COUNT, COUNT, seeds=1)
+    assert retraining_cost(net, COUNT, COUNT).nets == 2 * whole.nets
     assert (whole.nets, whole.recipe) == (COUNT + 1, Recipe(**net.recipe))
     assert whole.work > 20 * COUNT * (COUNT + 1) * net.architecture.multiplications
     net.recipe = Recipe(epochs=5_000, batch_size=32, learning_rate=0.08, patience=9).to_json()
-    short = cost(net, COUNT, COUNT)
+    short = retraining_cost(net, COUNT, COUNT)
     assert 40 / 3 < short.recipe.epochs < 5_000
     assert (short.recipe.batch_size, short.recipe.patience) == (16, 0)
     assert short.recipe.learning_rate == pytest.approx(0.08 / 2**0.5)
     assert short.work <= 1.2e11
-    assert cost(net, COUNT, COUNT, epochs=5_000).recipe.epochs == 5_000
+    assert retraining_cost(net, COUNT, COUNT, epochs=5_000).recipe.epochs == 5_000
     assert short.to_json()["recipe"]["batch_size"] == 16
     with pytest.raises(LimitError, match="leave out groups of examples, use fewer examples or"):
-        cost(net, 9_900, 9_900, seeds=1)
+        retraining_cost(net, 9_900, 9_900, seeds=1)
     with pytest.raises(LimitError, match=r"nets to train, .* wanted at most 10,000 nets"):
         influential_examples(net, drawn.inputs, drawn.labels, epochs=100_000, seeds=100)
-    wider = cost(net, COUNT, COUNT, layers="conv 200 3, relu, pool 2, full", epochs=1)
-    assert wider.work > 2 * cost(net, COUNT, COUNT, epochs=1).work
+    wider = retraining_cost(net, COUNT, COUNT, layers="conv 200 3, relu, pool 2, full", epochs=1)
+    assert wider.work > 2 * retraining_cost(net, COUNT, COUNT, epochs=1).work
 
 
-def test_what_is_refused(planted: tuple[Network, XODataset, npt.NDArray[np.int64]]) -> None:
+def test_influence_invalid_arguments_raise(
+    planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
+) -> None:
     net, drawn, labels = planted
     given = net, drawn.inputs, labels
     with pytest.raises(DataError, match="got queries or expected only, wanted both"):
@@ -178,7 +180,7 @@ def test_what_is_refused(planted: tuple[Network, XODataset, npt.NDArray[np.int64
         influential_examples(*given, names=["a", "b"])
     with pytest.raises(DataError, match="got 1 groups, wanted 40"):
         influential_examples(*given, groups=["a"])
-    with pytest.raises(DataError, match="wanted two or more, so that something is left"):
+    with pytest.raises(DataError, match="wanted two or more: nets train on the rest"):
         influential_examples(*given, groups=["a"] * COUNT)
     with pytest.raises(
         LimitError, match="influential_examples: seeds: got 0, wanted a whole number from 1"
@@ -187,7 +189,7 @@ def test_what_is_refused(planted: tuple[Network, XODataset, npt.NDArray[np.int64
     with pytest.raises(LimitError, match="influential_examples: epochs: got 0"):
         influential_examples(*given, epochs=0)
     fresh = Network(LITTLE, (1, SIZE, SIZE), 2, 0)
-    with pytest.raises(LimitError, match="holds no recipe"):
+    with pytest.raises(LimitError, match="got a net without a recipe"):
         influential_examples(fresh, drawn.inputs, labels)
 
 
@@ -224,7 +226,7 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
     net = Network(large, (1, 28, 28), ("a", "b"), 3)
     tricks = Augmentation(rotation=20)
     net.recipe = Recipe(epochs=150, loss="squared", augmentation=tricks, seed=3).to_json()
-    found = cost(net, 60, 60)
+    found = retraining_cost(net, 60, 60)
     assert found.layers == quick_layers((1, 28, 28), small=True) != large
     assert (found.recipe.augmentation, found.recipe.loss, found.recipe.seed) == (
         tricks,
@@ -233,18 +235,21 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
     )
     assert found.recipe.epochs * 4 >= 100
     assert found.work <= 1.2e11
-    kept = cost(net, 60, 60, layers=large)
+    kept = retraining_cost(net, 60, 60, layers=large)
     assert (kept.layers, kept.recipe.epochs) == (net.notation, 10)  # forty steps of sixteen
-    assert cost(net, 60, 60, epochs=2).layers == net.notation
+    assert retraining_cost(net, 60, 60, epochs=2).layers == net.notation
     net.recipe = Recipe(epochs=1, batch_size=64).to_json()
-    assert (cost(net, 60, 60).layers, cost(net, 60, 60).recipe.epochs) == (net.notation, 1)
+    assert (retraining_cost(net, 60, 60).layers, retraining_cost(net, 60, 60).recipe.epochs) == (
+        net.notation,
+        1,
+    )
     votes = Network("full", (1, 28, 28), ("a", "b"))
     votes.recipe = Recipe(epochs=50).to_json()
-    many = cost(votes, 4_000, 4_000, seeds=1)
+    many = retraining_cost(votes, 4_000, 4_000, seeds=1)
     assert (many.layers, many.recipe.epochs) == ("full", 1)  # nothing that sees more is smaller
     net.recipe = Recipe(epochs=150).to_json()
     for examples in (1_500, 1_600):  # one epoch of which is a hundred steps, and far too much
-        assert cost(net, examples, 60).layers == quick_layers((1, 28, 28), small=True)
+        assert retraining_cost(net, examples, 60).layers == quick_layers((1, 28, 28), small=True)
 
 
 def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,9 +265,9 @@ def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
                  on_progress=told.append, **said)  # fmt: skip
         return told[-1].stage
 
-    assert doing() == "teaching 3 small nets, each without something"
+    assert doing() == "training 3 small nets, each without some examples"
     assert doing(layers=large.replace(", ", ","), epochs=1) == doing(layers="full", epochs=1)
-    assert told[-1].stage == "teaching 3 nets, each without something"
+    assert told[-1].stage == "training 3 nets, each without some examples"
 
 
 def test_small_layers_read_what_the_net_reads() -> None:
@@ -281,7 +286,7 @@ def test_small_layers_read_what_the_net_reads() -> None:
         shape = (1, 4, 64) if layers == words else (1, 40, 64)
         net = Network(layers, shape, 2, preprocessor=preprocessor)
         net.recipe = Recipe(epochs=500).to_json()
-        found = cost(net, 60, 60)
+        found = retraining_cost(net, 60, 60)
         assert found.layers == small(shape, small=True)
         assert Network(found.layers, shape, 2).architecture.reads_texts == (layers == words)
 

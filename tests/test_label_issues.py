@@ -90,7 +90,7 @@ def test_as_many_as_asked_for_and_progress() -> None:
     seen = list[Progress]()
     told = find_label_issues(data, 60, layers=LITTLE, on_progress=seen.append)
     assert len({one.index for one in told}) == 60
-    assert {one.stage for one in seen} == {f"asking nets, round {n} of 2" for n in (1, 2)}
+    assert {one.stage for one in seen} == {f"cross-validation, round {n} of 2" for n in (1, 2)}
     assert seen[-1].done == seen[-1].total > 0
 
 

@@ -36,7 +36,7 @@ def found(net: Network) -> Mistakes:
     return mistakes(net, UNSEEN.inputs, UNSEEN.labels, names, learned, most=9)
 
 
-def test_cells_hold_every_example_once_the_surest_first(net: Network, found: Mistakes) -> None:
+def test_cells_hold_every_example_most_confident_first(net: Network, found: Mistakes) -> None:
     logits = net.logits(UNSEEN.inputs)
     answers, sure = logits.argmax(axis=1), net.probabilities_of(logits).max(axis=1)
     everything = [index for indices in found.cells.values() for index in indices]
@@ -54,7 +54,7 @@ def test_cells_hold_every_example_once_the_surest_first(net: Network, found: Mis
         found.cell("Y", "O")
 
 
-def test_the_surest_mistakes_come_first(net: Network, found: Mistakes) -> None:
+def test_mistakes_are_sorted_by_confidence(net: Network, found: Mistakes) -> None:
     chances = net.probabilities(UNSEEN.inputs)
     wrong = chances.argmax(axis=1) != UNSEEN.labels
     assert 9 < wrong.sum() < 75, "this net should be wrong now and then"
@@ -68,7 +68,7 @@ def test_the_surest_mistakes_come_first(net: Network, found: Mistakes) -> None:
         assert one.name == f"unseen {one.index}"
 
 
-def test_what_is_near_by_the_values_that_vote(net: Network, found: Mistakes) -> None:
+def test_neighbors_are_nearest_by_last_layer_inputs(net: Network, found: Mistakes) -> None:
     """Measured anew, by walks."""
     assert found.layer == "relu2"
     assert found.compared == 80
@@ -87,7 +87,7 @@ def test_what_is_near_by_the_values_that_vote(net: Network, found: Mistakes) -> 
         assert one.neighbors[0].name == f"example {order[0]}"
 
 
-def test_a_mistake_that_was_learned_from_is_nearest_to_itself(net: Network) -> None:
+def test_neighbors_of_a_training_example_start_with_itself(net: Network) -> None:
     wrong = 1 - LEARNED.labels
     found = mistakes(net, LEARNED.inputs, wrong, train=(LEARNED.inputs, LEARNED.labels))
     assert len(found.mistakes) == 20
@@ -105,7 +105,7 @@ def test_a_mistake_that_was_learned_from_is_nearest_to_itself(net: Network) -> N
     [("conv 4 3, relu, pool 2, dropout 0.2, full", "pool1"), ("full", "input"),
      ("conv 2 3, relu, conv 2 10", "relu1")],
 )  # fmt: skip
-def test_votes_of_maps_are_compared_too(
+def test_neighbors_use_feature_maps(
     layers: str, stack: str, walked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a net of the layers before the votes; one by one, and fewer, where there can be none."""
@@ -129,7 +129,7 @@ def test_votes_of_maps_are_compared_too(
         assert each.neighbors[0].distance == pytest.approx(min(distances))
 
 
-def test_texts_are_compared_by_what_votes() -> None:
+def test_neighbors_of_texts() -> None:
     preprocessor = TextPreprocessor("words", tuple("abcdef"), 4)
     words = np.random.default_rng(0).integers(0, 7, (30, 4))
     one = Network(
@@ -141,7 +141,7 @@ def test_texts_are_compared_by_what_votes() -> None:
     assert all(each.neighbors[0].distance == 0 for each in told.mistakes)
 
 
-def test_no_mistakes_and_plain_values(net: Network, found: Mistakes) -> None:
+def test_mistakes_to_json(net: Network, found: Mistakes) -> None:
     none = mistakes(net, UNSEEN.inputs, net.logits(UNSEEN.inputs).argmax(axis=1))
     assert (none.mistakes, none.compared) == ((), 0)
     plain = found.to_json()
@@ -153,7 +153,7 @@ def test_no_mistakes_and_plain_values(net: Network, found: Mistakes) -> None:
     )
 
 
-def test_what_is_refused(net: Network) -> None:
+def test_mistakes_invalid_arguments_raise(net: Network) -> None:
     given = net, UNSEEN.inputs, UNSEEN.labels
     with pytest.raises(DataError, match="names: got 2, wanted 150, one per picture"):
         mistakes(*given, ["a", "b"])

@@ -47,7 +47,7 @@ def test_a_meter_shows_a_fraction_of_its_bar() -> None:
 def test_a_meter_never_writes_beyond_its_line(width: int) -> None:
     console = terminal(width)
     with Meter(console) as meter:
-        meter(Progress("teaching 18 nets, each without something", 0, 0))
+        meter(Progress("training 18 nets, each without some examples", 0, 0))
         meter(Progress("training", 5_000_000, 9_000_000, 123.456))
     assert {len(line) for line in written(console).split("\r")} <= {0, width - 1}
 
@@ -87,6 +87,6 @@ def test_every_function_that_takes_long_reports_the_same_record(tmp_path: Path) 
     assert all(0 <= report.done <= report.total for report in reports)
     stages = list(dict.fromkeys(re.sub(r"\d+", "n", report.stage) for report in reports))
     assert stages == [
-        "checking", "fitting", "training", "measuring", "asking nets, round n of n",
-        "teaching n nets, each without something", "shuffle test",
+        "checking", "fitting", "training", "measuring", "cross-validation, round n of n",
+        "training n nets, each without some examples", "shuffle test",
     ]  # fmt: skip

@@ -43,7 +43,7 @@ def bytes_of(shape: tuple[int, int, int]) -> np.ndarray:
     return DRAWN.integers(0, 256, shape).astype(np.uint8)
 
 
-def test_gradient_times_input_of_a_linear_net_is_its_votes() -> None:
+def test_gradient_times_input_linear_net_equals_votes() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
     x = layer_inputs(net, example[None])[0]
     for label in range(3):
@@ -54,7 +54,7 @@ def test_gradient_times_input_of_a_linear_net_is_its_votes() -> None:
         assert (found.label, found.unit) == (label, "logit")
 
 
-def test_channels_are_added_up() -> None:
+def test_gradient_times_input_sums_channels() -> None:
     net, example = linear((3, 4, 6), "any"), bytes_of((3, 4, 6))
     found = gradient_times_input(net, example, 2)
     wanted = votes(net, layer_inputs(net, example[None])[0], 2).sum(axis=0)
@@ -62,7 +62,7 @@ def test_channels_are_added_up() -> None:
 
 
 @pytest.mark.parametrize("background", ["dark", "light"])
-def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(background: str) -> None:
+def test_occlusion_linear_net_equals_votes_above_background(background: str) -> None:
     """A covered cell votes as the ground does: what is missing is its vote less the ground's."""
     net, example = linear((1, 5, 7), background), bytes_of((1, 5, 7))
     x = layer_inputs(net, example[None])[0]
@@ -72,7 +72,7 @@ def test_occlusion_of_a_linear_net_is_the_votes_above_the_ground(background: str
     assert found.description == "1x1 cells at a time covered with the ground"
 
 
-def test_a_cell_has_the_mean_of_the_covers_that_it_lay_under() -> None:
+def test_occlusion_cell_is_mean_of_its_covers() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
     x = layer_inputs(net, example[None])[0]
     above = (votes(net, x, 0) - votes(net, np.full_like(x, -1), 0))[0]
@@ -90,7 +90,7 @@ def test_a_cell_has_the_mean_of_the_covers_that_it_lay_under() -> None:
     np.testing.assert_allclose(found.values, wanted, atol=1e-5)
 
 
-def test_a_photo_is_covered_with_its_own_mean_colour() -> None:
+def test_occlusion_photo_uses_mean_colour() -> None:
     net, example = linear((3, 4, 6), "any"), bytes_of((3, 4, 6))
     x = layer_inputs(net, example[None])[0].astype(np.float64)
     colour = np.broadcast_to(x.mean(axis=(1, 2), keepdims=True), x.shape)
@@ -100,7 +100,7 @@ def test_a_photo_is_covered_with_its_own_mean_colour() -> None:
     assert "its mean colour" in found.description
 
 
-def test_a_sound_is_covered_with_silence() -> None:
+def test_occlusion_sound_uses_silence() -> None:
     preprocessor = AudioPreprocessor((1, 10, 16))
     net = pw.Network("full", preprocessor.shape, 2, 3, preprocessor)
     silence = np.zeros((1, 10, 16), np.uint8)
@@ -126,7 +126,7 @@ def quadrant() -> tuple[pw.Network, np.ndarray]:
     return net, np.full((1, 12, 12), 255, np.uint8)
 
 
-def test_only_the_quadrant_that_counts_mattered() -> None:
+def test_attributions_find_the_relevant_quadrant() -> None:
     net, example = quadrant()
     inside = np.zeros((12, 12), bool)
     inside[7:, :5] = True
@@ -140,7 +140,7 @@ def test_only_the_quadrant_that_counts_mattered() -> None:
     assert not occlusion(net, example, 0).values.any()  # the other class has no votes
 
 
-def test_grad_cam_is_worked_by_hand() -> None:
+def test_grad_cam_equals_hand_computed_values() -> None:
     net, example = quadrant()
     found = grad_cam(net, example, 1)
     # All matches are 1; the mean slope of map 0 is 9 votes of 100; map 1 has none.
@@ -154,7 +154,7 @@ def test_grad_cam_is_worked_by_hand() -> None:
     np.testing.assert_allclose(left.values[:, 5], 0.09 / 3, rtol=1e-6)
 
 
-def test_grad_cam_finds_where_a_shape_stands() -> None:
+def test_grad_cam_locates_a_shape() -> None:
     """A net that asks whether there is a small square anywhere, and pictures with one somewhere."""
     net = pw.Network("conv 2 3, relu, pool all, full", (1, 12, 16), 2)
     kernel = np.zeros((2, 1, 3, 3))
@@ -171,14 +171,14 @@ def test_grad_cam_finds_where_a_shape_stands() -> None:
         assert not found[abs(np.arange(12) - top - 1) > 2].any()
 
 
-def test_grad_cam_leaves_out_what_speaks_against() -> None:
+def test_grad_cam_drops_negative_evidence() -> None:
     net, example = quadrant()
     net.parameters["full1.weight"] = -net.parameters["full1.weight"]
     assert not grad_cam(net, example, 1).values.any()
     assert (occlusion(net, example, 1).values < 0).any()
 
 
-def test_grad_cam_takes_the_last_convolution_or_the_layer_asked_for() -> None:
+def test_grad_cam_layer_defaults_to_last_convolution() -> None:
     net = pw.Network(
         "conv 4 3, norm, relu, pool 2, conv 6 3, norm, relu, pool 2, full", (3, 14, 17), 4
     )
@@ -192,7 +192,7 @@ def test_grad_cam_takes_the_last_convolution_or_the_layer_asked_for() -> None:
 
 
 @pytest.mark.parametrize("layers", ["embed 4, conv 5 1x3, relu, full", "conv 5 8x3, relu, full"])
-def test_the_word_that_counts_mattered(layers: str) -> None:
+def test_attributions_find_the_relevant_word(layers: str) -> None:
     """Both roads of a text: words that are looked up, and the deck's picture of them."""
     net = pw.Network(layers, WORDS.shape, ("ham", "spam"), 1, WORDS)
     says = net.parameters["conv1.weight"] * 0
@@ -216,7 +216,7 @@ def test_the_word_that_counts_mattered(layers: str) -> None:
             assert found.values.tolist() == [[0, 0, 0, 2, 0, 0, 0, 0]], found.method
 
 
-def test_where_there_is_no_text_nothing_mattered() -> None:
+def test_occlusion_padding_has_no_attribution() -> None:
     net = pw.Network("embed 4, full", WORDS.shape, 2, 1, WORDS)
     words = WORDS.transform("free prize unheard")
     assert words.tolist()[:3] == [2, 3, UNKNOWN]
@@ -236,14 +236,14 @@ def test_where_there_is_no_text_nothing_mattered() -> None:
     assert not occlusion(net, WORDS.transform(""), 0).values.any()
 
 
-def test_occlusion_is_the_same_for_any_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_occlusion_is_equal_for_any_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     net, example = pw.Network("conv 4 3, relu, full", (1, 9, 11), 2), bytes_of((1, 9, 11))
     found = occlusion(net, example, 0, side=2).values
     monkeypatch.setattr(saliency, "_VALUES", 1)
     np.testing.assert_array_equal(occlusion(net, example, 0, side=2).values, found)
 
 
-def test_the_answer_is_asked_about_if_no_class_is_said() -> None:
+def test_attributions_label_defaults_to_prediction() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
     label = int(net.logits(example[None]).argmax())
     for one in attributions(net, example):
@@ -254,7 +254,7 @@ def test_the_answer_is_asked_about_if_no_class_is_said() -> None:
     assert [one.method for one in attributions(net, example)] == ["occlusion", "gradient x input"]
 
 
-def test_what_cannot_be_asked_is_told() -> None:
+def test_attributions_invalid_arguments_raise() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
     with pytest.raises(LimitError, match="a net whose layers have no rows and columns"):
         grad_cam(net, example)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ..data.dataset import Dataset, read_data
 from ..insight.data_quality.influence import Influence, influential_examples
-from ..insight.retraining.cost import Cost, cost
+from ..insight.retraining.cost import RetrainingCost, retraining_cost
 from ..network import Network
 from .interrupts import DeferredInterrupt
 from .one_input import InputOptions, class_number, read_explanation
@@ -46,7 +46,7 @@ class _Result:
     net: Network
     dataset: Dataset
     trained_on: npt.NDArray[np.int64]
-    cost: Cost
+    cost: RetrainingCost
     expected: int
     own: float
     examples: Sequence[Influence]
@@ -119,7 +119,7 @@ def _measure(
         chosen = np.flatnonzero(dataset.splits == "train")
         grouped = None if dataset.groups is None else dataset.groups[chosen]
         left_out = len(chosen) if grouped is None else len(np.unique(grouped))
-        budget = cost(net, len(chosen), left_out)
+        budget = retraining_cost(net, len(chosen), left_out)
         instead = "" if budget.layers == net.notation else f" with smaller layers: {budget.layers}"
         print_message(
             console, f"{budget.nets:,} nets of {budget.recipe.epochs} epochs are trained{instead}"

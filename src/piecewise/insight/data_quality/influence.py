@@ -24,7 +24,7 @@ from ...inputs import check_examples
 from ...network import Network
 from ...reference.losses import shifted_exponentials
 from ...training.train import train
-from ..retraining.cost import SEEDS, Cost, cost
+from ..retraining.cost import SEEDS, RetrainingCost, retraining_cost
 from ..retraining.parallel_training import side_by_side
 
 NOISE_THRESHOLD = 2.0
@@ -96,18 +96,18 @@ class Influence:
 class _Queries(NamedTuple):
     """The inputs whose predictions are explained, and their true labels; both may be empty."""
 
-    pictures: npt.NDArray[Any]
-    right: Labels
+    inputs: npt.NDArray[Any]
+    labels: Labels
 
 
 class _LeftOutResult(NamedTuple):
-    """Log-probabilities of the labels of the queries and of the left-out examples, and the predictions for
-    the queries.
+    """Log-probabilities of the labels of queries and left-out examples, and the predicted classes
+    of the queries.
     """
 
-    asked: Float64
-    own: Float64
-    named: Labels
+    of_queries: Float64
+    of_left_out: Float64
+    predicted: Labels
 
 
 def influential_examples(
@@ -191,19 +191,21 @@ def influential_examples(
     12
     """
     given, known = check_examples(net, pictures, labels)
-    queries = _checked_queries(net, queries, expected)
+    checked_queries = _checked_queries(net, queries, expected)
     left_out = _left_out(len(known), groups, names)
-    budget = cost(net, len(known), len(left_out), layers=layers, epochs=epochs, seeds=seeds)
-    trainer = _LeaveOneOut(net, given, known, queries, budget)
+    budget = retraining_cost(
+        net, len(known), len(left_out), layers=layers, epochs=epochs, seeds=seeds
+    )
+    trainer = _LeaveOneOut(net, given, known, checked_queries, budget)
     sets: list[tuple[int, ...]] = [(), *left_out.values()]
     jobs = [
         trainer.job(out, budget.recipe.seed + number) for number in range(seeds) for out in sets
     ]
     small = "small " if layers is None and budget.layers != net.notation else ""
-    stage = f"teaching {len(jobs):,} {small}nets, each without something"
+    stage = f"training {len(jobs):,} {small}nets, each without some examples"
     found = side_by_side(jobs, budget.recipe.epochs, stage, on_progress, threads)
     by_set = [found[number :: len(sets)] for number in range(len(sets))]
-    return _ranked(net.classes, left_out, by_set, queries)
+    return _ranked(net.classes, left_out, by_set, checked_queries)
 
 
 class _LeaveOneOut:
@@ -215,7 +217,7 @@ class _LeaveOneOut:
         pictures: npt.NDArray[Any],
         labels: Labels,
         queries: _Queries,
-        budget: Cost,
+        budget: RetrainingCost,
     ) -> None:
         self.net, self.pictures, self.labels = net, pictures, labels
         self.queries, self.budget = queries, budget
@@ -255,9 +257,8 @@ class _LeaveOneOut:
             left_out = list(out)
             labels = self.labels[left_out]
             own = _log_probabilities(new.logits(self.pictures[left_out], 1), labels)
-            own[~np.isin(labels, np.delete(self.labels, left_out))] = (
-                0.0  # no other example of their class
-            )
+            # A class without another training example cannot be learned.
+            own[~np.isin(labels, np.delete(self.labels, left_out))] = 0.0
         return _LeftOutResult(probabilities, own, named)
 
 
@@ -277,12 +278,12 @@ def _ranked(
 ) -> list[Influence]:
     """Scores from means over the seeds, highest first."""
     with_all, *without = by_set
-    has_queries = bool(len(queries.right))
-    doubts = [-_mean([one.own for one in some]) for some in without]
+    has_queries = bool(len(queries.labels))
+    doubts = [-_mean([one.of_left_out for one in some]) for some in without]
     harms = [0.0] * len(without)
     if has_queries:
-        before = _mean([one.asked for one in with_all])
-        harms = [_mean([one.asked for one in some]) - before for some in without]
+        before = _mean([one.of_queries for one in with_all])
+        harms = [_mean([one.of_queries for one in some]) - before for some in without]
     noise, median = _scatter(harms), _median(harms)
     made = []
     for (name, indices), some, harm, label_loss in zip(
@@ -313,7 +314,7 @@ def _mean(columns: list[Float64]) -> float:
 
 
 def _mean_probability(found: list[_LeftOutResult]) -> float:
-    shares = [(exp(one.asked) - MIN_PROBABILITY) / (1 - MIN_PROBABILITY) for one in found]
+    shares = [(exp(one.of_queries) - MIN_PROBABILITY) / (1 - MIN_PROBABILITY) for one in found]
     return _mean(
         [np.maximum(share, 0) for share in shares]
     )  # rounding of the logarithm may give less than 0
@@ -321,7 +322,7 @@ def _mean_probability(found: list[_LeftOutResult]) -> float:
 
 def _predictions(classes: tuple[str, ...], found: list[_LeftOutResult]) -> tuple[str, ...]:
     """The class that most seeds predict for each query."""
-    columns = zip(*(one.named.tolist() for one in found), strict=True)
+    columns = zip(*(one.predicted.tolist() for one in found), strict=True)
     return tuple(classes[max(sorted(set(column)), key=column.count)] for column in columns)
 
 

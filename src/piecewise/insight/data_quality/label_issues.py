@@ -191,7 +191,7 @@ class _Asked:
         """The logits (repeats, N, classes) by nets that did not learn from them."""
         found, kept = [], np.ones(len(self.labels), bool)
         for repeat in range(REPEATS):
-            stage = f"asking nets, round {repeat + 1} of {REPEATS}"
+            stage = f"cross-validation, round {repeat + 1} of {REPEATS}"
             fold = self._fold(repeat)
             jobs = [self._job(fold == number, kept) for number in range(self.folds)]
             logits = np.empty((len(self.labels), len(self.data.classes)))

@@ -33,7 +33,7 @@ SEEDS = 2
 
 
 @dataclass(frozen=True)
-class Cost:
+class RetrainingCost:
     """What asking takes: ``nets`` to be taught, each with this recipe and these layers, and the
     ``work`` of all, in multiplications forward."""
 
@@ -47,7 +47,7 @@ class Cost:
         return {**vars(self), "recipe": self.recipe.to_json()}
 
 
-def cost(
+def retraining_cost(
     net: Network,
     examples: int,
     left_out: int,
@@ -55,7 +55,7 @@ def cost(
     layers: str | None = None,
     epochs: int | None = None,
     seeds: int = SEEDS,
-) -> Cost:
+) -> RetrainingCost:
     """What it takes to leave so many examples, or groups, out in turn; LimitError if that is more
     than some ten minutes' work.
 
@@ -88,7 +88,7 @@ def cost(
 
 def _affordable(
     net: Network, examples: int, nets: int, layers: str | None, epochs: int | None
-) -> Cost:
+) -> RetrainingCost:
     recipe = replace(Recipe(**net.recipe), patience=0, method="backpropagation")
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
@@ -102,7 +102,7 @@ def _affordable(
     return _small(net, recipe, examples, nets) or short
 
 
-def _small(net: Network, own: Recipe, examples: int, nets: int) -> Cost | None:
+def _small(net: Network, own: Recipe, examples: int, nets: int) -> RetrainingCost | None:
     """Small layers and what goes with them; None where the net's own are no larger."""
     reads_texts = net.architecture.reads_texts
     kind = net.preprocessor.kind
@@ -125,7 +125,7 @@ def _small(net: Network, own: Recipe, examples: int, nets: int) -> Cost | None:
     return _cut(net, _cost(net, plan.layers, plan.recipe, examples, nets), examples)
 
 
-def _cut(net: Network, whole: Cost, examples: int) -> Cost:
+def _cut(net: Network, whole: RetrainingCost, examples: int) -> RetrainingCost:
     """Small batches, whose learning rate goes with the square root, and as many epochs as there is
     work for."""
     recipe = whole.recipe
@@ -138,10 +138,10 @@ def _cut(net: Network, whole: Cost, examples: int) -> Cost:
     return _cost(net, whole.layers, short, examples, whole.nets)
 
 
-def _cost(net: Network, layers: str, recipe: Recipe, examples: int, nets: int) -> Cost:
+def _cost(net: Network, layers: str, recipe: Recipe, examples: int, nets: int) -> RetrainingCost:
     """A picture costs its own multiplications, and its share of a step."""
     own = layers == net.notation
     architecture = net.architecture if own else Architecture(layers, net.input, net.classes)
     a_picture = architecture.multiplications + A_STEP / recipe.batch_size
     work = float(nets) * examples * recipe.epochs * a_picture
-    return Cost(nets, architecture.notation, recipe, work)
+    return RetrainingCost(nets, architecture.notation, recipe, work)
