@@ -89,7 +89,7 @@ class WeightGradientEmitter:
         self.by_row, self.by_column = _uses_of(spec.rows), _uses_of(spec.columns)
         self.chunks = self._chunks()
         self.tile = self._widest_tile(31 if machine.registers >= 32 else 15)
-        # Sources that meet one kernel cell stream past, and want half of the room.
+        # 1x1 kernels stream their sources through the cache, which takes half of it.
         free = _CACHE_BYTES // 2 if spec.kernel == (1, 1) else _CACHE_BYTES
         rows_in_cache = free // (self.tile.features * spec.upstream.row_bytes)
         self.blocks = split_evenly(spec.upstream.shape.height, max(1, rows_in_cache))
