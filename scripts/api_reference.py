@@ -7,10 +7,12 @@ Raises, Examples); a docstring without sections is printed as it is.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import inspect
 import itertools
 import re
+import textwrap
 import types
 from collections.abc import Iterable, Iterator
 from importlib import import_module
@@ -117,9 +119,9 @@ def _entry(name: str, value: Any, *, returned: bool = False) -> list[str]:
         if issubclass(value, Exception):
             bases = ", ".join(f"`{base.__name__}`" for base in value.__bases__)
             return [*lines, *_documentation(_docstring(value)), f"Bases: {bases}.", ""]
-        lines += ["*Returned object.*", ""] if returned else _signature(name, value)
-        members = _members(name, value, briefly=returned)
-        return [*lines, *_documentation(_docstring(value)), *members]
+        lines += ["*The class of returned objects.*", ""] if returned else _signature(name, value)
+        documentation = _documentation(_docstring(value), _undocumented_attributes(value))
+        return [*lines, *documentation, *_methods(name, value, briefly=returned)]
     if callable(value) and not _is_alias(value):
         return [f"### {name}", "", *_signature(name, value), *_documentation(_docstring(value))]
     text = _documentation(_assignment_doc(name))
@@ -142,12 +144,16 @@ def _docstring(value: Any) -> str:
 
 
 def _assignment_doc(name: str) -> str:
-    """The string below the assignment of a public name that is no class and no function."""
+    """The string below the assignment of a public name that is no class and no function; without
+    one, the docstring of the module."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        body = ast.parse(path.read_text("utf-8")).body
-        found = dict(_documented_assignments(body))
-        if name in found:
-            return found[name]
+        tree = ast.parse(path.read_text("utf-8"))
+        documented = dict(_documented_assignments(tree.body))
+        if name in documented:
+            return documented[name]
+        if any(name == ast.unparse(one.targets[0]) for one in tree.body
+               if isinstance(one, ast.Assign)):  # fmt: skip
+            return ast.get_docstring(tree) or ""
     return ""
 
 
@@ -188,6 +194,8 @@ def _parameter(parameter: inspect.Parameter) -> str:
     if parameter.default is inspect.Parameter.empty:
         return name
     default = repr(parameter.default)
+    if dataclasses.is_dataclass(parameter.default) and len(default) > WIDTH:
+        default = f"{type(parameter.default).__name__}(...)"
     if isinstance(parameter.default, str):
         default = f'"{parameter.default}"'
     return f"{name}={'...' if default.startswith('<') else default}"
@@ -196,13 +204,16 @@ def _parameter(parameter: inspect.Parameter) -> str:
 # Docstrings
 
 
-def _documentation(text: str) -> list[str]:
-    """A docstring as Markdown: prose, then the sections that a reader needs."""
-    sections = _sections(text)
+def _documentation(text: str, attributes: Iterable[str] = ()) -> list[str]:
+    """A docstring as Markdown: prose, then the sections that a reader needs. ``attributes`` are
+    list items to add to its attributes."""
+    sections, attributes = _sections(text), list(attributes)
     lines = _prose(sections.pop("", ""))
     for title in ("Parameters", "Attributes", "Returns", "Yields", "Raises"):
-        if title in sections:
-            lines += [f"**{title}**", "", *_items(sections[title]), ""]
+        items = _items(sections[title]) if title in sections else []
+        items += attributes if title == "Attributes" else []
+        if items:
+            lines += [f"**{title}**", "", *items, ""]
     if "Notes" in sections:
         lines += _prose(sections["Notes"])
     for title in ("References", "Source"):
@@ -224,9 +235,9 @@ def _prose(text: str) -> list[str]:
     lines: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         if re.match(r"(?:[-*.]|\.\. \[)", paragraph.strip()):
-            lines += [_plain(line) for line in paragraph.splitlines()] + [""]
+            lines += [markdown(line) for line in paragraph.splitlines()] + [""]
         elif paragraph:
-            lines += [_plain(" ".join(paragraph.split())), ""]
+            lines += [markdown(" ".join(paragraph.split())), ""]
     return lines
 
 
@@ -237,40 +248,40 @@ def _items(text: str) -> list[str]:
         head, _, body = block.partition("\n")
         name, colon, kind = (piece.strip() for piece in head.partition(" : "))
         entry = f"- **{name}** ({kind})" if colon else f"- **{name}**"
-        description = _plain(" ".join(body.split()))
+        description = markdown(" ".join(body.split()))
         lines.append(f"{entry}: {description}" if description else entry)
     return lines
 
 
-def _plain(text: str) -> str:
-    """Markdown has single backticks where reStructuredText has two, and no roles."""
-    return re.sub(r":\w+:`", "`", text).replace("``", "`").replace("<", "&lt;").rstrip()
+def markdown(text: str) -> str:
+    """Convert reStructuredText quotes and roles to Markdown, and link pages."""
+    text = re.sub(r":\w+:`", "`", text).replace("``", "`").replace("<", "&lt;").rstrip()
+    return re.sub(r"`?\bdocs/([\w-]+\.md)`?", r"[\1](\1)", text)
 
 
 # Members of classes
 
 
-def _members(name: str, value: type, *, briefly: bool) -> list[str]:
-    """The attributes of a class that its docstring does not list, then its methods."""
-    attributes: list[str] = []
-    methods: list[str] = []
-    listed = set(re.findall(r"^(\w+)(?:, \w+)* :", _docstring(value), re.MULTILINE))
-    for member, attribute in sorted(_public(value).items()):
-        if isinstance(attribute, (property, functools.cached_property)):
-            text = _docstring(getattr(attribute, "fget", None) or getattr(attribute, "func", None))
-            if member not in listed:
-                attributes.append(_attribute(member, text))
-        elif isinstance(attribute, (classmethod, staticmethod)) or inspect.isfunction(attribute):
-            describe = _brief_method if briefly else _method
-            methods += describe(name, member, getattr(value, member))
-    fields = [one for one in _fields(value) if one not in listed and one not in _public(value)]
+def _undocumented_attributes(value: type) -> list[str]:
+    """The fields and properties that the docstring of a class does not list."""
+    listed = set(re.findall(r"^(\w+(?:, \w+)*) :", _docstring(value), re.MULTILINE))
+    listed = {name for names in listed for name in names.split(", ")}
     texts = _field_docs(value)
-    attributes = [*(_attribute(one, texts.get(one, "")) for one in fields), *attributes]
-    if attributes and "Attributes" not in _sections(_docstring(value)):
-        attributes = ["**Attributes**", "", *attributes]
-    if briefly and methods:
-        methods = ["**Methods**", "", *methods, ""]
-    return [*attributes, "", *methods]
+    for name, member in sorted(_public(value).items()):
+        if isinstance(member, (property, functools.cached_property)):
+            texts[name] = _docstring(member.fget if isinstance(member, property) else member.func)
+    names = dict.fromkeys([*_fields(value), *sorted(set(texts) & set(_public(value)))])
+    return [_attribute(name, texts.get(name, "")) for name in names if name not in listed]
+
+
+def _methods(owner: str, value: type, *, briefly: bool) -> list[str]:
+    """The methods of a class, each with its documentation or, ``briefly``, with its summary."""
+    lines: list[str] = []
+    describe = _brief_method if briefly else _method
+    for name, member in sorted(_public(value).items()):
+        if not isinstance(member, (property, functools.cached_property)):
+            lines += describe(owner, name, getattr(value, name))
+    return ["**Methods**", "", *lines, ""] if briefly and lines else lines
 
 
 def _public(value: type) -> dict[str, Any]:
@@ -291,14 +302,19 @@ def _fields(value: type) -> list[str]:
 
 
 def _field_docs(value: type) -> dict[str, str]:
-    """The strings below the fields in the source of a class."""
-    tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(value))).body[0]
+    """What the source of a class says below its fields, or the declarations of hyperparameters."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
     assert isinstance(tree, ast.ClassDef)
-    return dict(_documented_assignments(tree.body))
+    texts = dict(_documented_assignments(tree.body))
+    for name, field in getattr(value, "__dataclass_fields__", {}).items():
+        if "meaning" in field.metadata:
+            values = field.metadata["constraint"].description
+            texts[name] = f"{field.metadata['meaning']} ({values})"
+    return texts
 
 
 def _attribute(name: str, text: str) -> str:
-    summary = _plain(" ".join(text.split("\n\n", maxsplit=1)[0].split()))
+    summary = markdown(" ".join(text.split("\n\n", maxsplit=1)[0].split()))
     label = name if name.startswith("`") else f"**{name}**"
     return f"- {label}: {summary}" if summary else f"- {label}"
 

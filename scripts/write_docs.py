@@ -91,7 +91,14 @@ def layers_page() -> str:
 
 def _layer(kind: type[Layer]) -> str:
     description = re.split(r"\n[A-Z]\w+\n-{3,}\n", inspect.cleandoc(kind.__doc__ or ""))[0]
-    lines = [f"## {kind.word}", "", " ".join(description.split()), "", f"    {usage(kind)}", ""]
+    lines = [
+        f"## {kind.word}",
+        "",
+        api_reference.markdown(" ".join(description.split())),
+        "",
+        f"    {usage(kind)}",
+        "",
+    ]
     if layer_fields(kind):
         lines += _table(layer_fields(kind))
     return "\n".join(lines)
