@@ -1,7 +1,7 @@
-"""A classifier with scikit-learn's manners, for pictures, and for tables too.
+"""A scikit-learn compatible classifier for images and tables.
 
-It inherits nothing from scikit-learn and does not load it: it goes where scikit-learn's own
-classifiers go (pipelines, searches, cross-validation), and works where scikit-learn is not.
+It follows scikit-learn's estimator API without importing scikit-learn, so it works in pipelines,
+searches and cross-validation, and without scikit-learn, too.
 """
 
 from __future__ import annotations
@@ -81,35 +81,61 @@ class _Taken(NamedTuple):
 
 
 class ConvNetClassifier(EstimatorConventions):
-    """A ConvNet that learns classes from pictures, with the manners of a scikit-learn classifier.
+    """A ConvNet classifier for images and tables with scikit-learn's estimator API.
 
-    ``X`` is one of these, the same kind in all calls:
+    ``X`` is one of these, the same kind in all calls: flat rows (N, features), which are images of
+    ``image_shape``, or, without one, rows of a table, whose columns are standardized; images
+    (N, H, W), (N, C, H, W) or (N, H, W, C); or a list of paths of image files, which are resized to
+    ``image_shape`` or to their median size. uint8 images, and images with at most 256 distinct
+    values, are preprocessed as by the command line; other images are standardized by channel. The
+    first `fit` or `partial_fit` decides. Equal rows are merged and their weights added up, and the
+    order of the rows does not matter.
 
-    - flat rows (N, features): pictures of ``image_shape``, channel by channel and row by row;
-      without an ``image_shape`` a table, whose columns are each brought to mean 0, deviation 1;
-    - pictures (N, H, W), or (N, C, H, W). (N, H, W, C) is taken for what it is if its channels are
-      1 or 3 and C would not be, or if ``image_shape`` says so;
-    - a list of paths of picture files, brought to ``image_shape``, or to their median size.
+    Parameters
+    ----------
+    layers : str or iterable of Layer, optional
+        The layers; computed from the data if left out.
+    image_shape : tuple of int, optional
+        (rows, columns) or (channels, rows, columns).
+    epochs, batch_size, learning_rate, schedule, optimizer, momentum, nesterov, weight_decay, loss
+        See `Recipe`; computed from the data if None.
+    augmentation : Augmentation or str, optional
+        How training inputs are augmented; computed from the data if left out.
+    patience, validation_fraction
+        Early stopping; see `Recipe`.
+    quick : bool
+        Whether the computed layers and recipe take about an eighth of the time.
+    class_weight : dict or "balanced", optional
+        Weights by label.
+    warm_start : bool
+        Whether `fit` continues from the current parameters.
+    random_state : int, RandomState or Generator, optional
+        The seed; drawn from NumPy's global state if None.
+    n_jobs : int, optional
+        The number of threads. The result does not depend on it.
 
-    Pictures of bytes, or of no more different values than bytes have (bytes that were divided),
-    are read as the command line reads pictures: drawings are told from photos and brought to one
-    ground. Pictures of other numbers are brought to mean 0 and deviation 1, channel by channel.
-    All this is decided by the first `fit` or `partial_fit`, from what it is given.
+    Attributes
+    ----------
+    classes_ : array
+        The labels, sorted.
+    network_ : Network
+        The trained network; it takes what `inputs` returns.
+    recipe_ : Recipe
+        The recipe of the last training.
+    loss_curve_ : list of float
+        The mean training loss of every epoch.
+    image_shape_ : (int, int, int)
+        The shape of an input.
+    n_features_in_, feature_names_in_
+        The number of features, and the column names of a data frame.
 
-    ``layers``: a text in the notation, or layer records. ``image_shape``: (rows, columns) or
-    (channels, rows, columns). From ``epochs`` to ``validation_fraction``: the knobs of `Recipe`;
-    tricks also as text. What is None is chosen from the data (`training/defaults.py`); ``quick``
-    chooses an eighth of the work. ``class_weight``: weights by label, or "balanced".
-    ``warm_start``: `fit` goes on from the weights there are. ``random_state``: a seed; None takes
-    one from NumPy's global state. ``n_jobs``: threads; the result is the same for any number.
-
-    Rows that are equal, label and all, are put together and their weights added up, and the order
-    of the rows means nothing: a weight of 2 gives the same bits as the row twice, a weight of 0 as
-    the row left out.
-
-    After `fit`: ``classes_`` (labels, sorted), ``network_`` (a `Network`; it takes what `inputs`
-    gives), ``recipe_``, ``loss_curve_`` (the mean loss of every epoch so far), ``image_shape_``
-    (C, H, W), ``n_features_in_``, and ``feature_names_in_`` after a data frame.
+    Examples
+    --------
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(80, size=9, seed=0)
+    >>> classifier = pw.ConvNetClassifier("full", epochs=3, random_state=0)
+    >>> classifier.fit(xo.inputs, xo.labels).predict(xo.inputs).shape
+    (80,)
     """
 
     classes_: Array
@@ -155,7 +181,7 @@ class ConvNetClassifier(EstimatorConventions):
         self.quick, self.class_weight, self.warm_start = quick, class_weight, warm_start
         self.random_state, self.n_jobs = random_state, n_jobs
 
-    # Learning.
+    # Training.
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn the labels y (N,) of X; ``sample_weight`` (N,): how much each counts.
@@ -240,7 +266,7 @@ class ConvNetClassifier(EstimatorConventions):
         if layers is not None:
             architecture = Architecture(layers, preprocessor.shape, classes)
             if architecture.reads_texts:
-                raise LimitError("layers: got embed, which reads texts; wanted layers for pictures")
+                raise LimitError("layers: got embed, which reads texts; wanted layers for images")
             layers = architecture.notation
         return default_config(
             preprocessor.kind,
@@ -301,7 +327,7 @@ class ConvNetClassifier(EstimatorConventions):
         factors = class_factors(self.class_weight, taken.classes, counts)[right]
         return np.asarray(weights * factors)
 
-    # Answering.
+    # Prediction.
 
     def inputs(self, X: Any) -> Array:
         """X as ``network_`` takes it: (N, C, H, W), bytes or float32. Raises DataError, or
@@ -333,7 +359,7 @@ class ConvNetClassifier(EstimatorConventions):
         return np.asarray(self.classes_[places])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of X whose label in y is predicted, each counted by its weight."""
+        """The accuracy on X and y, weighted by ``sample_weight``."""
         predicted = self.predict(X)
         labels = checked_labels(y, len(predicted))
         weights = checked_weights(sample_weight, len(predicted))

@@ -1,11 +1,9 @@
-"""The deck's test whether data are for a ConvNet: if they are as useful after their columns are
-swapped with each other, they are not.
+"""The shuffle test: do small networks learn worse when the columns of the inputs are shuffled?
 
-A net looks at neighbours. Small nets are taught both ways, with the columns as they are and in
-another order, the same for all examples, and both answer about examples they did not learn from.
-The deck speaks of columns: of a sound these are steps in time, of a text positions, of a table its
-fields. A picture's rows are neighbours as its columns are, and while they stay much of the picture
-does (X and O differ in each row), so of pictures the rows are swapped, too.
+Convolutions use neighbouring values. If a network does as well with shuffled columns, the order of
+the columns carries no information, and a ConvNet is not suited to the data (the deck's rule). Two
+networks are trained per round: one on the inputs as they are, and one on inputs with their columns
+(of images, also their rows) in a random order, the same for all examples.
 """
 
 from __future__ import annotations
@@ -32,20 +30,20 @@ from .splits import Groups, assign_folds, validation_mask
 from .train import train
 
 MOST = 3_000
-"""Examples, drawn evenly from each class, that the test looks at."""
+"""The largest number of examples, a random sample stratified by class."""
 ROUNDS = 5
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 200, 3, 30
 TEXT_STEPS = 400
-"""Texts teach a net its words first."""
+"""Networks for texts need more steps: they learn their embedding, too."""
 WORK = 3e10
-"""Multiplications forward of one training."""
+"""Multiplications of the forward passes of one training."""
 FEWEST_COLUMNS = 4
 EASY, FEWER, TRIES = 0.97, 5, 3
 """Where so much is right both ways, nothing is told: then nets learn from a fifth as many, if these
 are `FEWEST` or more; and so on."""
 FEWEST = 20
 TOLERANCE = 0.05
-"""How far the true difference may lie from nothing where no difference is said to be found."""
+"""The largest difference that counts as none."""
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
 """Deviations that hold 95 of 100, by degrees of freedom (Student 1908)."""
 
@@ -57,11 +55,13 @@ METHOD = (
 
 @dataclass(frozen=True)
 class ShuffleTestResult:
-    """What came of it. ``verdict``: "columns matter", "no difference", "too little" (data, to
-    tell), "nothing learned" or "too few columns"; ``axes``: what was swapped, "columns" or "columns
-    and rows"; ``n`` examples, and how many of them each net ``learned`` from; the accuracies of the
-    nets with the columns as they are and swapped; their difference and its 95 % interval; what
-    always naming the largest class would reach."""
+    """The accuracies with and without shuffled columns, and the verdict.
+
+    ``verdict``: "columns matter", "no difference", "too little" (data), "nothing learned" or "too
+    few columns". ``axes``: what was shuffled, "columns" or "columns and rows". ``train_size``: the
+    training examples of each network. ``interval``: the 95 % confidence interval of the difference.
+    ``baseline``: the accuracy of always predicting the most frequent class.
+    """
 
     verdict: str
     n: int
@@ -77,13 +77,13 @@ class ShuffleTestResult:
 
     @property
     def sentence(self) -> str:
-        """What follows, in plain words."""
+        """The verdict as a sentence."""
         return _SENTENCES[self.verdict]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields, with the sentence and the method."""
-        made = {**vars(self), "interval": list(self.interval)}
-        return {**made, "sentence": self.sentence, "method": METHOD}
+        """The fields as JSON values, with the sentence and the method."""
+        values = {**vars(self), "interval": list(self.interval)}
+        return {**values, "sentence": self.sentence, "method": METHOD}
 
 
 _SENTENCES = {
@@ -112,14 +112,30 @@ def shuffle_test(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> ShuffleTestResult:
-    """Whether the data (a data set, or its path) are for a ConvNet, by the deck's rule; never by
-    their test part.
+    """Test whether the order of columns matters. The test split is never used.
 
-    In each of five rounds a fifth of at most 3,000 examples (groups stay together) teaches two
-    nets, one with the columns as they are, one with the columns (of pictures the rows, too) in an
-    order drawn for the round; they answer about the others. The same seed, the same answer.
-    ``on_progress`` is called after each training. DataError where there are not two classes
-    with two examples each.
+    In each of five rounds, two networks are trained on a fifth of at most 3,000 examples, with the
+    columns as they are and shuffled, and measured on the rest. Groups stay together.
+
+    Parameters
+    ----------
+    data : Dataset or path
+        A path is read with the defaults of `read_data`.
+    seed : int
+        Seeds the rounds, the shuffling and the training.
+    on_progress : callable, optional
+        Called with a `Progress` after each training.
+    threads : int, optional
+        See `train`. The result does not depend on it.
+
+    Returns
+    -------
+    ShuffleTestResult
+
+    Raises
+    ------
+    DataError
+        If there are not two classes with two examples each.
     """
     data = as_dataset(data, on_progress)
     pictures, labels, groups = _chosen(data, seed)
@@ -128,20 +144,20 @@ def shuffle_test(
     if columns < FEWEST_COLUMNS:
         return ShuffleTestResult("too few columns", len(labels), axes, columns)
     fold = assign_folds(labels, seed, 0, _rounds(labels, groups), groups)
-    shown = _Shown(data, pictures, labels, fold, seed, threads)
+    test = _Rounds(data, pictures, labels, fold, seed, threads)
     baseline = float(np.bincount(labels).max() / len(labels))
     for trial in range(TRIES):
-        count = len(labels) // shown.rounds // FEWER**trial
-        right = shown.right(count, on_progress)
+        count = len(labels) // test.rounds // FEWER**trial
+        right = test.right(count, on_progress)
         fewer = count // FEWER
         if np.nanmean(right, axis=(0, 2)).min() < EASY or fewer < max(FEWEST, len(data.classes)):
             break
-    return replace(_judged(right, count, baseline), axes=axes, columns=columns)
+    return replace(_result(right, count, baseline), axes=axes, columns=columns)
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """Examples and the rounds (N,) that they are learned from in."""
+class _Rounds:
+    """The examples, and the round (N,) in which each is a training example."""
 
     data: Dataset
     pictures: npt.NDArray[Any]
@@ -160,26 +176,26 @@ class _Shown:
         plan = _plan(self.data, count, self.seed)
         right = np.full((self.rounds, 2, len(self.labels)), np.nan)
         for number in range(self.rounds):
-            for way, pictures in enumerate((self.pictures, self._swapped(number))):
+            for way, pictures in enumerate((self.pictures, self._shuffle(number))):
                 answered = self.fold != number
-                answers = self._taught(plan, pictures, number, count).logits(pictures[answered])
+                answers = self._train(plan, pictures, number, count).logits(pictures[answered])
                 right[number, way, answered] = answers.argmax(axis=1) == self.labels[answered]
                 if on_progress:
                     done = 2 * number + way + 1
                     on_progress(Progress("shuffle test", done, 2 * self.rounds))
         return right
 
-    def _swapped(self, number: int) -> npt.NDArray[Any]:
+    def _shuffle(self, number: int) -> npt.NDArray[Any]:
         """All examples with their columns, and the rows of pictures, in the order of a round."""
         swapped = self.pictures[..., _order(self.seed, number, self.pictures.shape[-1], 0)]
         if _swaps_rows(self.data):
             swapped = swapped[..., _order(self.seed, number, self.pictures.shape[-2], 1), :]
         return swapped
 
-    def _taught(
+    def _train(
         self, plan: TrainingConfig, pictures: npt.NDArray[Any], number: int, count: int
     ) -> Network:
-        """A net that learned from about ``count`` of a round's examples."""
+        """A network trained on about ``count`` of a round's examples."""
         learned, seed = np.flatnonzero(self.fold == number), self.seed + number
         if count < len(learned):
             kept = validation_mask(self.labels[learned], seed, count / len(learned))
@@ -212,7 +228,7 @@ def _rounds(labels: Labels, groups: Groups) -> int:
 
 
 def _plan(data: Dataset, count: int, seed: int) -> TrainingConfig:
-    """Quick layers and a short recipe, without tricks."""
+    """Quick layers and a short recipe, without augmentation."""
     kind, shape = data.preprocessor.kind, data.preprocessor.shape
     said: dict[str, Any] = {"layers": _line_layers(shape)} if _is_line(kind, shape) else {}
     plan = default_config(
@@ -258,7 +274,7 @@ def _order(seed: int, number: int, count: int, axis: int) -> Labels:
     return np.arange(count)[::-1]
 
 
-def _judged(right: npt.NDArray[np.float64], learned: int, baseline: float) -> ShuffleTestResult:
+def _result(right: npt.NDArray[np.float64], learned: int, baseline: float) -> ShuffleTestResult:
     """The verdict on which answers (rounds, 2, N) were right, with the columns as they are and
     swapped; no number where an example was learned from."""
     rounds, _, count = right.shape
