@@ -1,4 +1,4 @@
-"""The command line as a person types it."""
+"""The command line as users call it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def piecewise(*arguments: str, **options: Any) -> subprocess.CompletedProcess[st
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An `.npz` of drawn X's and O's with a part for testing."""
+    """An `.npz` of drawn X's and O's with a test split."""
     path = tmp_path_factory.mktemp("data") / "xo.npz"
     drawings = make_xo(700, size=12, seed=0)
     np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def net(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A net taught by the command line."""
+    """A net trained by the command line."""
     path = tmp_path_factory.mktemp("net") / "xo.safetensors"
     assert status(["train", str(data), "-o", str(path), "--epochs", "4"]) == 0
     return path
@@ -72,71 +72,67 @@ def draw_by_hand(path: Path) -> None:
     paper.save(path)
 
 
-def test_train_prints_the_score_of_the_test_part(
-    data: Path, tmp_path: Path, capsys: Printed
-) -> None:
+def test_train_json_has_test_split_score(data: Path, tmp_path: Path, capsys: Printed) -> None:
     path = tmp_path / "a.safetensors"
     arguments = ["train", str(data), "-o", str(path), "--epochs", "4", "--seed", "3", "--json"]
     assert status(arguments) == 0
     printed = capsys.readouterr()
-    told = json.loads(printed.out)
-    assert told["test"]["n"] == 200
-    assert told["test"]["accuracy"] > 0.9
-    assert told["validation"]["n"] == 50
-    assert np.array(told["test"]["confusion"]).sum() == 200
-    assert {"seconds", "recipe", "layers", "parameters_sha256"} <= told.keys()
-    assert told["recipe"]["epochs"] == 4
-    assert told["recipe"]["seed"] == 3
+    output = json.loads(printed.out)
+    assert output["test"]["n"] == 200
+    assert output["test"]["accuracy"] > 0.9
+    assert output["validation"]["n"] == 50
+    assert np.array(output["test"]["confusion"]).sum() == 200
+    assert {"seconds", "recipe", "layers", "parameters_sha256"} <= output.keys()
+    assert output["recipe"]["epochs"] == 4
+    assert output["recipe"]["seed"] == 3
     assert "epoch   4 of 4" in printed.err
     again = Network.load(path)
-    assert again.parameters_sha256 == told["parameters_sha256"]
+    assert again.parameters_sha256 == output["parameters_sha256"]
     assert again.classes == ("X", "O")
     status([*arguments[:3], str(tmp_path / "b.safetensors"), *arguments[4:]])
     second = json.loads(capsys.readouterr().out)
-    assert second["parameters_sha256"] == told["parameters_sha256"]
+    assert second["parameters_sha256"] == output["parameters_sha256"]
 
 
-def test_evaluate_scores_the_test_part_as_train_did(net: Path, data: Path, capsys: Printed) -> None:
+def test_evaluate_test_split_matches_train(net: Path, data: Path, capsys: Printed) -> None:
     assert status(["evaluate", str(net), str(data), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert {"n", "classes", "accuracy", "macro_f1", "confusion", "per_class"} <= told.keys()
-    assert told["n"] == 200
+    output = json.loads(capsys.readouterr().out)
+    assert {"n", "classes", "accuracy", "macro_f1", "confusion", "per_class"} <= output.keys()
+    assert output["n"] == 200
     arrays = np.load(data)
     pictures, labels = arrays["images"][500:], arrays["labels"][500:]
     answers = Network.load(net).logits(pictures).argmax(axis=1)
-    assert told["accuracy"] == (answers == labels).mean()
+    assert output["accuracy"] == (answers == labels).mean()
     assert status(["evaluate", str(net), str(data)]) == 0
     assert "true label" in capsys.readouterr().out
 
 
-def test_a_picture_a_person_drew_goes_in_and_an_answer_comes_out(
-    net: Path, tmp_path: Path, capsys: Printed
-) -> None:
+def test_predict_hand_drawn_image_returns_label(net: Path, tmp_path: Path, capsys: Printed) -> None:
     drawn = tmp_path / "my drawing.png"
     draw_by_hand(drawn)
     assert status(["predict", str(net), str(drawn), "--json"]) == 0
-    (told,) = json.loads(capsys.readouterr().out)
-    assert told["predicted"] == "X"
-    assert told["input"] == str(drawn)
-    assert told["classes"] == ["X", "O"]
-    assert sum(told["probabilities"]) == pytest.approx(1, abs=1e-6)
-    assert np.argmax(told["logits"]) == 0
+    (output,) = json.loads(capsys.readouterr().out)
+    assert output["predicted"] == "X"
+    assert output["input"] == str(drawn)
+    assert output["classes"] == ["X", "O"]
+    assert sum(output["probabilities"]) == pytest.approx(1, abs=1e-6)
+    assert np.argmax(output["logits"]) == 0
     assert status(["predict", str(net), str(drawn), str(drawn)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(f"{drawn}: X   (X ")
 
 
-def test_folders_of_pictures_train_and_say_what_was_skipped(
+def test_train_image_folder_reports_skipped_files(
     folder: Path, tmp_path: Path, capsys: Printed
 ) -> None:
     path = tmp_path / "net.safetensors"
     arguments = ["train", str(folder), "-o", str(path), "--epochs", "6", "--json"]
     assert status(arguments) == 0
     printed = capsys.readouterr()
-    told = json.loads(printed.out)
-    assert told["test"]["n"] == 50
-    assert told["test"]["accuracy"] > 0.85
+    output = json.loads(printed.out)
+    assert output["test"]["n"] == 50
+    assert output["test"]["accuracy"] > 0.85
     assert "skipped: " in printed.err
     assert "broken.png: cannot be read as a picture" in printed.err
     picture = next((folder / "test" / "O").iterdir())
@@ -144,19 +140,21 @@ def test_folders_of_pictures_train_and_say_what_was_skipped(
     assert json.loads(capsys.readouterr().out)[0]["predicted"] == "O"
 
 
-def test_layers_and_knobs_can_be_said(data: Path, tmp_path: Path, capsys: Printed) -> None:
+def test_train_layers_and_recipe_options_are_used(
+    data: Path, tmp_path: Path, capsys: Printed
+) -> None:
     path = tmp_path / "net.safetensors"
     arguments = ["train", str(data), "-o", str(path), "--json", "--layers", "conv 3 3, relu, full",
                  "--image-size", "9", "--epochs", "1", "--batch-size", "64",
                  "--learning-rate", "0.01", "--loss", "absolute"]  # fmt: skip
     assert status(arguments) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["layers"], told["input"]) == ("conv 3 3, relu, full", [1, 9, 9])
+    output = json.loads(capsys.readouterr().out)
+    assert (output["layers"], output["input"]) == ("conv 3 3, relu, full", [1, 9, 9])
     said = {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "loss": "absolute"}.items()
-    assert said <= told["recipe"].items()
+    assert said <= output["recipe"].items()
 
 
-def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> None:
+def test_control_characters_in_names_are_replaced(tmp_path: Path, capsys: Printed) -> None:
     path, drawn = tmp_path / "net.safetensors", tmp_path / "a\x1b[2Jb.png"
     Network("full", (1, 9, 9), ("X\x1b]0;title\x07", "O\n")).save(path)
     draw_by_hand(drawn)
@@ -167,35 +165,35 @@ def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> 
         assert "\x07" not in page
 
 
-def test_show_describes_a_model_file(net: Path, capsys: Printed) -> None:
+def test_show_describes_model_file(net: Path, capsys: Printed) -> None:
     assert status(["show", str(net), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert {"layers", "input", "classes", "parameters", "parameters_sha256"} <= told.keys()
-    assert told["input"] == [1, 12, 12]
+    output = json.loads(capsys.readouterr().out)
+    assert {"layers", "input", "classes", "parameters", "parameters_sha256"} <= output.keys()
+    assert output["input"] == [1, 12, 12]
     assert status(["show", str(net)]) == 0
     words = capsys.readouterr().out
-    assert told["layers"] in words
-    assert told["parameters_sha256"] in words
+    assert output["layers"] in words
+    assert output["parameters_sha256"] in words
 
 
-def test_demo_learns_and_knows_the_decks_tricky_x(tmp_path: Path, capsys: Printed) -> None:
+def test_demo_recognizes_tricky_x(tmp_path: Path, capsys: Printed) -> None:
     path = tmp_path / "xo.safetensors"
     assert status(["demo", "--json", "-o", str(path)]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["n"] == 10_000
-    assert told["accuracy"] >= 0.995
-    assert told["deck"]["tricky X"]["predicted"] == "X"
-    assert min(told["accuracy_by_trick"].values()) >= 0.995
+    output = json.loads(capsys.readouterr().out)
+    assert output["n"] == 10_000
+    assert output["accuracy"] >= 0.995
+    assert output["deck"]["tricky X"]["predicted"] == "X"
+    assert min(output["accuracy_by_trick"].values()) >= 0.995
     before, during, after = (
-        sum(row["error"] for row in told[f"errors_{when}"])
+        sum(row["error"] for row in output[f"errors_{when}"])
         for when in ("before", "during", "after")
     )
     assert after < during < before
     assert after < 0.1 * before
-    assert Network.load(path).parameters_sha256 == told["parameters_sha256"]
+    assert Network.load(path).parameters_sha256 == output["parameters_sha256"]
 
 
-def test_demo_in_words_fits_into_80_columns(capsys: Printed) -> None:
+def test_demo_text_fits_80_columns(capsys: Printed) -> None:
     assert status(["demo"]) == 0
     page = capsys.readouterr().out
     assert "The deck's tricky X is an X" in page
@@ -226,7 +224,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(line) for line, _ in BAD])
-def test_what_fails_says_so_in_one_sentence_and_exits_with_1(
+def test_failures_print_one_sentence_and_exit_1(
     arguments: list[str], words: str, net: Path, data: Path, tmp_path: Path, capsys: Printed
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -260,12 +258,12 @@ def test_what_fails_says_so_in_one_sentence_and_exits_with_1(
         (["train", "x.npz", "-o", "y", "--epochs", "many"], "got 'many', wanted a whole number"),
     ],
 )
-def test_wrong_usage_exits_with_2(arguments: list[str], words: str, capsys: Printed) -> None:
+def test_wrong_usage_exits_2(arguments: list[str], words: str, capsys: Printed) -> None:
     assert status(arguments) == 2
     assert words in " ".join(capsys.readouterr().err.split())
 
 
-def test_every_command_has_help(capsys: Printed) -> None:
+def test_help_lists_every_command(capsys: Printed) -> None:
     assert status(["--help"]) == 0
     page = capsys.readouterr().out
     for name, home in COMMANDS.items():
@@ -277,7 +275,7 @@ def test_every_command_has_help(capsys: Printed) -> None:
     assert capsys.readouterr().out == f"piecewise {__version__}\n"
 
 
-def test_ctrl_c_saves_the_net_as_it_is_and_exits_with_130(data: Path, tmp_path: Path) -> None:
+def test_train_ctrl_c_saves_net_and_exits_130(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     command = [sys.executable, "-m", "piecewise", "train", str(data), "-o", str(path),
                "--epochs", "1000"]  # fmt: skip
@@ -297,7 +295,7 @@ def test_ctrl_c_saves_the_net_as_it_is_and_exits_with_130(data: Path, tmp_path: 
     assert len(Network.load(path).history) >= 2
 
 
-def test_ctrl_c_in_the_first_epoch_saves_nothing_and_leaves_an_older_net(
+def test_train_ctrl_c_in_first_epoch_keeps_existing_net(
     data: Path, net: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "net.safetensors"
@@ -312,7 +310,7 @@ def test_ctrl_c_in_the_first_epoch_saves_nothing_and_leaves_an_older_net(
     assert [file.name for file in tmp_path.iterdir()] == ["net.safetensors"]
 
 
-def test_a_net_never_replaces_what_is_no_net(data: Path, tmp_path: Path, capsys: Printed) -> None:
+def test_output_other_file_is_not_overwritten(data: Path, tmp_path: Path, capsys: Printed) -> None:
     copy = tmp_path / "xo.npz"
     copy.write_bytes(data.read_bytes())
     assert status(["train", str(copy), "-o", str(copy)]) == 1
@@ -321,7 +319,7 @@ def test_a_net_never_replaces_what_is_no_net(data: Path, tmp_path: Path, capsys:
     assert copy.read_bytes() == data.read_bytes()
 
 
-def test_one_bad_file_does_not_hide_the_other_answers(
+def test_predict_unreadable_file_others_are_answered(
     net: Path, tmp_path: Path, capsys: Printed
 ) -> None:
     draw_by_hand(tmp_path / "x.png")
@@ -329,16 +327,16 @@ def test_one_bad_file_does_not_hide_the_other_answers(
     files = [str(tmp_path / name) for name in ("x.png", "nowhere.png", "blank.png")]
     assert status(["predict", str(net), *files, "--json"]) == 1
     printed = capsys.readouterr()
-    told = json.loads(printed.out)
-    assert [answer["input"] for answer in told] == [files[0], files[2]]
-    assert [answer["warning"] for answer in told] == [None, "there is no ink in it"]
+    output = json.loads(printed.out)
+    assert [answer["input"] for answer in output] == [files[0], files[2]]
+    assert [answer["warning"] for answer in output] == [None, "there is no ink in it"]
     assert "nowhere.png: no such file" in printed.err
 
 
 @pytest.mark.parametrize(
     "arguments", [["show", "{net}"], ["show", "{net}", "--json"], ["tour"], ["--help"]]
 )
-def test_a_full_disk_behind_the_output_is_told(arguments: list[str], net: Path) -> None:
+def test_full_disk_on_stdout_is_reported(arguments: list[str], net: Path) -> None:
     line = [argument.format(net=net) for argument in arguments]
     with Path("/dev/full").open("w") as full:
         run = subprocess.run([sys.executable, "-m", "piecewise", *line], stdout=full,
@@ -347,7 +345,7 @@ def test_a_full_disk_behind_the_output_is_told(arguments: list[str], net: Path) 
     assert run.stderr == ("piecewise: the output could not be written: No space left on device\n")
 
 
-def test_an_output_that_knows_only_ascii_gets_question_marks(net: Path, tmp_path: Path) -> None:
+def test_ascii_stdout_gets_question_marks(net: Path, tmp_path: Path) -> None:
     drawn = tmp_path / "emoji \N{GRINNING FACE}.png"
     draw_by_hand(drawn)
     plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -357,13 +355,13 @@ def test_an_output_that_knows_only_ascii_gets_question_marks(net: Path, tmp_path
     assert json.loads(run.stdout)[0]["input"] == str(drawn)
 
 
-def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+def test_closed_pipe_ends_quietly() -> None:
     command = f"{sys.executable} -m piecewise tour --plain | head -n 1"
     run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert run.stderr == ""
 
 
-def test_words_go_to_stderr_and_data_to_stdout(net: Path, tmp_path: Path) -> None:
+def test_predict_writes_results_to_stdout_only(net: Path, tmp_path: Path) -> None:
     draw_by_hand(tmp_path / "x.png")
     run = piecewise("predict", str(net), str(tmp_path / "x.png"))
     assert run.returncode == 0

@@ -22,7 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a net, a drawing and what the net learned from."""
+    """A folder with a net, an image and the training data."""
     folder = tmp_path_factory.mktemp("explain")
     lessons = pw.make_xo(60, size=9, seed=0)
     net = pw.Network(
@@ -56,7 +56,7 @@ def run(place: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command
 
 
-def test_the_answer_and_its_votes_are_told(run: Run, place: Path) -> None:
+def test_explain_prints_answer_and_votes(run: Run, place: Path) -> None:
     code, out, err = run("explain", "drawing.png")
     assert code == 0
     net = pw.load(place / "net.safetensors")
@@ -69,7 +69,7 @@ def test_the_answer_and_its_votes_are_told(run: Run, place: Path) -> None:
     assert "piecewise why net.safetensors drawing.png full2," in err
 
 
-def test_any_number_opens_as_text_json_and_spreadsheet(run: Run, place: Path) -> None:
+def test_why_text_json_and_spreadsheet(run: Run, place: Path) -> None:
     code, out, _ = run("why", "drawing.png", "conv1,2,3,4")
     assert (code, out.split(" = ")[0]) == (0, "conv1[2, 3, 4]")
     code, out, _ = run("why", "drawing.png", "conv1,2,3,4", "--json")
@@ -83,7 +83,7 @@ def test_any_number_opens_as_text_json_and_spreadsheet(run: Run, place: Path) ->
     assert openpyxl.load_workbook(place / "why.xlsx").active.title == "full2"
 
 
-def test_gradients_and_errors_open(run: Run) -> None:
+def test_why_gradient_of_parameter_and_value(run: Run) -> None:
     code, out, _ = run(
         "why", "drawing.png", "conv1.weight,2,0,1,1", "--gradient", "--expected", "O"
     )
@@ -96,7 +96,7 @@ def test_gradients_and_errors_open(run: Run) -> None:
     assert names == ["its probability, by softmax", "the target"]
 
 
-def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
+def test_explain_json_has_ledger_and_attributions(run: Run) -> None:
     code, out, _ = run("explain", "drawing.png", "--json")
     plain = json.loads(out)
     assert code == 0
@@ -105,7 +105,7 @@ def test_json_holds_the_ledger_and_what_mattered(run: Run) -> None:
     assert {one["method"].lower() for one in plain["attributions"]} >= {"occlusion"}
 
 
-def test_a_report_is_written_whole(run: Run, place: Path) -> None:
+def test_explain_output_writes_report(run: Run, place: Path) -> None:
     code, out, err = run("explain", "drawing.png", "-o", "report.html", "--data", "data.npz")
     assert (code, out) == (0, "")
     assert err.endswith("wrote report.html\n")
@@ -119,7 +119,7 @@ def test_a_report_is_written_whole(run: Run, place: Path) -> None:
     assert "nowhere/report.html: wanted the name of a file in an existing folder" in err
 
 
-def test_influential_examples_of_an_answer(run: Run) -> None:
+def test_influence_json_lists_all_examples(run: Run) -> None:
     arguments = ["influence", "drawing.png", "--data", "data.npz", "--expected", "O"]
     code, out, err = run(*arguments, "--json")
     plain = json.loads(out)
@@ -129,7 +129,7 @@ def test_influential_examples_of_an_answer(run: Run) -> None:
     assert "122 nets of 6 epochs are trained" in err
 
 
-def test_the_influence_of_examples_is_told(run: Run) -> None:
+def test_influence_text_lists_first_examples(run: Run) -> None:
     code, out, _ = run("influence", "drawing.png", "--data", "data.npz", "--expected", "X")
     assert code == 0
     head, *lines = out.splitlines()
@@ -139,7 +139,7 @@ def test_the_influence_of_examples_is_told(run: Run) -> None:
     assert all("(labelled " in line for line in lines)
 
 
-def test_a_text_stands_in_the_place_of_a_file(place: Path, capsys: Printed) -> None:
+def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:
     texts = TextPreprocessor("words", ("good", "bad"), 4)
     net = str(place / "texts")
     pw.Network("embed 3, pool all, full", texts.shape, ("p", "q"), 0, texts).save(net)
@@ -201,7 +201,9 @@ def test_a_text_stands_in_the_place_of_a_file(place: Path, capsys: Printed) -> N
         ),
     ],
 )
-def test_what_cannot_be_is_told(run: Run, arguments: list[str], code: int, words: str) -> None:
+def test_wrong_arguments_are_reported(
+    run: Run, arguments: list[str], code: int, words: str
+) -> None:
     found, out, err = run(*arguments)
     assert (found, out) == (code, "")
     assert words in " ".join(err.replace("\u2502", " ").split())

@@ -29,7 +29,7 @@ def options_of(name: str) -> list[click.RichOption]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_is_grouped_and_leaves_half_of_the_line_for_the_text(
+def test_help_is_grouped_and_fits_80_columns(
     name: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -46,7 +46,7 @@ def test_the_help_is_grouped_and_leaves_half_of_the_line_for_the_text(
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_with_a_limit_names_its_range_and_its_default(name: str) -> None:
+def test_options_with_constraint_state_range_and_default(name: str) -> None:
     for one in options_of(name):
         assert one.help
         if isinstance(one.type, options.ConstraintType) and one.name != "augmentation":
@@ -54,7 +54,7 @@ def test_every_option_with_a_limit_names_its_range_and_its_default(name: str) ->
             assert "Default: " in one.help or one.required
 
 
-def test_the_defaults_of_the_recipe_are_those_of_training() -> None:
+def test_recipe_defaults_in_help_match_training() -> None:
     written = {one.name: one.help or "" for one in options_of("train")}
     assert SHAPES.keys() == KINDS.keys()
     for kind, shape in SHAPES.items():
@@ -67,6 +67,6 @@ def test_the_defaults_of_the_recipe_are_those_of_training() -> None:
 
 
 @pytest.mark.parametrize("name", ["data", "tricks", "suspects", "culprits"])
-def test_other_names_are_not_commands(name: str, capsys: Printed) -> None:
+def test_old_command_names_are_refused(name: str, capsys: Printed) -> None:
     assert status([name]) == 2
     assert f"'{name}' is not a command" in capsys.readouterr().err

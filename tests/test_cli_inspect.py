@@ -1,4 +1,4 @@
-"""`piecewise inspect`, as a person types it."""
+"""`piecewise inspect`, as users call it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RNG = np.random.default_rng(6)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawings in parts with a fault of each kind among them."""
+    """Images in splits, with one fault of each kind."""
     path = tmp_path_factory.mktemp("data set")
     drawn = make_xo(100, size=20, seed=1)
     for number, (picture, label) in enumerate(zip(drawn.inputs, drawn.labels, strict=True)):
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("width", ["80", "50"])
-def test_the_page_fits_and_serious_things_come_first(
+def test_report_fits_width_and_lists_serious_findings_first(
     folder: Path, width: str, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -57,7 +57,7 @@ def test_the_page_fits_and_serious_things_come_first(
     assert marks.count("! ") == 4  # across, clash, untaught, one
     assert lines.index(next(line for line in lines if line.startswith("class "))) > 4
     page = " ".join(printed.out.split())
-    for told in (
+    for expected in (
         "leak.png",
         "clash.png (O)",
         "'untaught'",
@@ -65,16 +65,16 @@ def test_the_page_fits_and_serious_things_come_first(
         "broken0.png",
         "and 2 more",
     ):
-        assert told in page, told
+        assert expected in page, expected
 
 
-def test_pairs_are_shown_as_a_finding_marks_them_whatever_its_name(tmp_path: Path) -> None:
+def test_pairs_use_symbol_of_finding(tmp_path: Path) -> None:
     np.savez(tmp_path / "xo.npz", images=RNG.integers(0, 256, (20, 8, 8)), labels=np.arange(20) % 2)
     found = inspect_data(read_data(tmp_path / "xo.npz"))
     pairs = (("a", "b"), ("long " * 9, "c"))
     near = Finding("of any name", True, 7, "pairs", "do", pairs, "~")
-    told = Finding("nearby", True, 2, "named", "", pairs)
-    lines = list(report_lines(replace(found, findings=(near, told)), 40))
+    other = Finding("nearby", True, 2, "named", "", pairs)
+    lines = list(report_lines(replace(found, findings=(near, other)), 40))
     shown = [
         "! pairs.",
         "    a ~ b",
@@ -87,22 +87,22 @@ def test_pairs_are_shown_as_a_finding_marks_them_whatever_its_name(tmp_path: Pat
     assert set(near.to_json()) == {"kind", "serious", "count", "message", "advice", "examples"}
 
 
-def test_json_has_the_same_keys_for_every_set(folder: Path, capsys: Printed) -> None:
+def test_json_keys_are_fixed(folder: Path, capsys: Printed) -> None:
     assert status(["inspect", str(folder), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert set(told) == {
+    output = json.loads(capsys.readouterr().out)
+    assert set(output) == {
         "schema", "modality", "preprocessing", "examples", "splits", "classes", "sizes", "skipped",
         "duplicates",
         "largest_class", "baseline_accuracy", "findings",
     }  # fmt: skip
-    assert told["schema"] == 1
-    assert told["skipped"]["count"] == 10
-    assert len(told["skipped"]["first"]) == 8
-    assert told["classes"]["untaught"] == {"train": 0, "test": 1}
-    assert told["duplicates"]["exact"] == {
+    assert output["schema"] == 1
+    assert output["skipped"]["count"] == 10
+    assert len(output["skipped"]["first"]) == 8
+    assert output["classes"]["untaught"] == {"train": 0, "test": 1}
+    assert output["duplicates"]["exact"] == {
         "duplicates": 3, "label_conflicts": 2, "split_leaks": 2,
     }  # fmt: skip
-    kinds = [one["kind"] for one in told["findings"]]
+    kinds = [one["kind"] for one in output["findings"]]
     assert kinds == [
         "split-leak",
         "label-conflict",
@@ -111,19 +111,19 @@ def test_json_has_the_same_keys_for_every_set(folder: Path, capsys: Printed) -> 
         "no-test-examples",
         "class-imbalance",
     ]
-    assert set(told["findings"][0]) == {
+    assert set(output["findings"][0]) == {
         "kind", "serious", "count", "message", "advice", "examples",
     }  # fmt: skip
 
 
-def test_the_shuffle_test_is_asked_for(tmp_path: Path, capsys: Printed) -> None:
+def test_shuffle_test_runs_on_request_only(tmp_path: Path, capsys: Printed) -> None:
     drawn, file = make_xo(300, size=12, seed=0), tmp_path / "xo.npz"
     np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, writer=np.arange(300) // 10,
              class_names=["X", "O"])  # fmt: skip
     assert status(["inspect", str(file), "--shuffle-test", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)["shuffle_test"]
-    assert told["n"] == 300
-    assert len(told["interval"]) == 2
+    output = json.loads(capsys.readouterr().out)["shuffle_test"]
+    assert output["n"] == 300
+    assert len(output["interval"]) == 2
     assert status(["inspect", str(file), "--shuffle-test", "--groups", "writer"]) == 0
     page = capsys.readouterr().out
     assert "shuffle test: " in page
@@ -135,7 +135,7 @@ def test_the_shuffle_test_is_asked_for(tmp_path: Path, capsys: Printed) -> None:
     assert "shuffle test" not in page
 
 
-def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> None:
+def test_control_characters_in_names_are_replaced(tmp_path: Path, capsys: Printed) -> None:
     table = tmp_path / "texts.csv"
     table.write_text("text,label\n" + "one two,\x1b[31mred\nthree four,[bold]\n" * 3)
     assert status(["inspect", str(table)]) == 0
@@ -145,14 +145,14 @@ def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: Printed) -> 
     assert "[bold]" in page
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path, capsys: Printed) -> None:
+def test_unreadable_data_is_reported(tmp_path: Path, capsys: Printed) -> None:
     assert status(["inspect", str(tmp_path / "nothing.npz")]) == 1
     assert "nothing.npz" in capsys.readouterr().err
     assert status(["inspect", str(tmp_path), "--image-size", "0"]) == 2
     assert "--image-size" in capsys.readouterr().err
 
 
-def test_training_warns_of_what_is_cheap_to_find(tmp_path: Path, capsys: Printed) -> None:
+def test_train_warns_of_duplicates_and_groups(tmp_path: Path, capsys: Printed) -> None:
     drawn, file = make_xo(60, size=12, seed=0), tmp_path / "xo.npz"
     pictures = np.concatenate((drawn.inputs, drawn.inputs[:3]))[:, 0]
     labels = np.append(drawn.labels, drawn.labels[:3])

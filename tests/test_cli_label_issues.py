@@ -25,7 +25,7 @@ LITTLE = ["--layers", "conv 6 3, relu, pool 2, full"]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Drawn X's and O's, three labels of them wrong; the last ones are for testing."""
+    """Drawn X's and O's, three labels of them wrong; the last ones form the test split."""
     path, drawn = (
         tmp_path_factory.mktemp("label-issues") / "xo.npz",
         make_xo(120, 12, variation=PLAIN),
@@ -41,7 +41,7 @@ def run(*arguments: str) -> None:
     command.main(list(arguments), standalone_mode=False)
 
 
-def test_in_words(source: str, capsys: Printed) -> None:
+def test_text_lists_planted_issues(source: str, capsys: Printed) -> None:
     run(source, "--limit", "3", *LITTLE)
     page, words = capsys.readouterr()
     head, *lines = page.splitlines()
@@ -57,17 +57,17 @@ def test_in_words(source: str, capsys: Printed) -> None:
     assert "\x1b[31m" not in page
 
 
-def test_in_json(source: str, capsys: Printed) -> None:
+def test_json_lists_planted_issues(source: str, capsys: Printed) -> None:
     run(source, "--json", *LITTLE)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["schema"], told["n"], told["skipped"]) == (1, 100, [])
-    assert {one["index"] for one in told["label_issues"][:3]} == set(PLANTED)
-    assert all(one["label"] != one["predicted"] for one in told["label_issues"])
+    output = json.loads(capsys.readouterr().out)
+    assert (output["schema"], output["n"], output["skipped"]) == (1, 100, [])
+    assert {one["index"] for one in output["label_issues"][:3]} == set(PLANTED)
+    assert all(one["label"] != one["predicted"] for one in output["label_issues"])
     run(source, "--json", "--limit", "2", "--threads", "1", *LITTLE)
-    assert json.loads(capsys.readouterr().out)["label_issues"] == told["label_issues"][:2]
+    assert json.loads(capsys.readouterr().out)["label_issues"] == output["label_issues"][:2]
 
 
-def test_long_lists_and_empty_ones(
+def test_long_list_is_cut_and_empty_list_is_stated(
     source: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def some(data: Any, *_: object, **__: object) -> list[Any]:
@@ -84,7 +84,7 @@ def test_long_lists_and_empty_ones(
     assert capsys.readouterr().out == "no label issues\n"
 
 
-def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_stops_search(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object, on_progress: OnProgress, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         on_progress(Progress("cross-validation", 1, 2))
@@ -97,7 +97,7 @@ def test_a_stop_is_heard(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert signal.getsignal(signal.SIGINT) == before
 
 
-def test_wrong_usage(source: str, tmp_path: Path) -> None:
+def test_wrong_usage_is_refused(source: str, tmp_path: Path) -> None:
     with pytest.raises(click.UsageError, match="got 0, wanted a whole number from 1"):
         run(source, "--limit", "0")
     with pytest.raises(Exception, match="nowhere"):

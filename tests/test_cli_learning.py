@@ -31,7 +31,7 @@ LITTLE = ["--layers", "conv 4 3, relu, pool 2, full", "--epochs", "4"]
 
 
 def saved(path: Path, count: int, tested: int = 0) -> str:
-    """An `.npz` of drawn X's and O's; the last ones are for testing."""
+    """An `.npz` of drawn X's and O's; the last ones form the test split."""
     drawings = make_xo(count, size=12, seed=0)
     np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
              class_names=["X", "O"], is_test=np.arange(count) >= count - tested)  # fmt: skip
@@ -49,14 +49,14 @@ def pictures(folder: Path, count: int) -> list[str]:
     return files
 
 
-def test_a_small_set_is_scored_in_folds(tmp_path: Path, capsys: Printed) -> None:
+def test_train_small_data_uses_cross_validation(tmp_path: Path, capsys: Printed) -> None:
     data, net = saved(tmp_path / "xo.npz", 60), str(tmp_path / "net")
     assert status(["train", data, "-o", net, *LITTLE, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == 1
-    assert told["folds"]["n"] == 60
-    assert told["calibration"]["n"] == 60
-    assert "validation" not in told
+    output = json.loads(capsys.readouterr().out)
+    assert output["schema"] == 1
+    assert output["folds"]["n"] == 60
+    assert output["calibration"]["n"] == 60
+    assert "validation" not in output
     assert status(["train", data, "-o", net, *LITTLE, "--folds", "0"]) == 0
     page = capsys.readouterr().out
     assert "validation: " in page
@@ -65,7 +65,7 @@ def test_a_small_set_is_scored_in_folds(tmp_path: Path, capsys: Printed) -> None
     assert "folds: " in capsys.readouterr().out
 
 
-def test_a_stopped_run_goes_on_to_the_same_net(tmp_path: Path, capsys: Printed) -> None:
+def test_train_interrupted_run_resumes_to_same_net(tmp_path: Path, capsys: Printed) -> None:
     data, run = saved(tmp_path / "xo.npz", 400, 100), tmp_path / "run"
     straight = ["train", data, "-o", str(tmp_path / "one"), *LITTLE, "--epochs", "400"]
     kept = [*straight, "-o", str(tmp_path / "other"), "--run-dir", str(run)]
@@ -79,8 +79,8 @@ def test_a_stopped_run_goes_on_to_the_same_net(tmp_path: Path, capsys: Printed) 
         assert "stopped" in process.stderr.read()
         assert process.wait(HANG) == 130
     assert status(kept) == 0
-    told = capsys.readouterr().err
-    assert "resuming from step" in told
+    output = capsys.readouterr().err
+    assert "resuming from step" in output
     assert status(straight) == 0
     digests = {Network.load(tmp_path / name).parameters_sha256 for name in ("one", "other")}
     assert len(digests) == 1
@@ -89,7 +89,7 @@ def test_a_stopped_run_goes_on_to_the_same_net(tmp_path: Path, capsys: Printed) 
     assert "its run has recipe seed 0, got 1" in capsys.readouterr().err
 
 
-def test_a_net_may_say_that_it_does_not_know(tmp_path: Path, capsys: Printed) -> None:
+def test_predict_coverage_below_1_leaves_inputs_unanswered(tmp_path: Path, capsys: Printed) -> None:
     data, net = saved(tmp_path / "xo.npz", 700, 100), str(tmp_path / "net")
     assert status(["train", data, "-o", net, *LITTLE]) == 0
     files = pictures(tmp_path, 20)
@@ -105,7 +105,7 @@ def test_a_net_may_say_that_it_does_not_know(tmp_path: Path, capsys: Printed) ->
     assert "validation answers" in capsys.readouterr().out
 
 
-def test_coverage_wants_a_net_that_was_measured(tmp_path: Path, capsys: Printed) -> None:
+def test_predict_coverage_requires_calibrated_net(tmp_path: Path, capsys: Printed) -> None:
     net = tmp_path / "net"
     Network("full", (1, 12, 12), ("X", "O")).save(net)
     assert status(["predict", str(net), *pictures(tmp_path, 1), "--coverage", "0.9"]) == 1
@@ -114,21 +114,21 @@ def test_coverage_wants_a_net_that_was_measured(tmp_path: Path, capsys: Printed)
     assert "not measured" in capsys.readouterr().out
 
 
-def test_tensorboard_wants_a_run(tmp_path: Path, capsys: Printed) -> None:
+def test_tensorboard_requires_run_dir(tmp_path: Path, capsys: Printed) -> None:
     assert status(["train", "x.npz", "-o", str(tmp_path / "net"), "--tensorboard"]) == 2
     assert "--run-dir FOLDER" in capsys.readouterr().err
 
 
-def test_the_doctor_finds_the_numbers_of_every_machine(capsys: Printed) -> None:
+def test_doctor_finds_pinned_parameters(capsys: Printed) -> None:
     assert status(["doctor"]) == 0
     assert "the same bits as every other machine" in capsys.readouterr().out
     assert status(["doctor", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["works"]
-    assert told["speed"] > 0
+    output = json.loads(capsys.readouterr().out)
+    assert output["works"]
+    assert output["speed"] > 0
 
 
-def test_the_doctor_tells_what_is_wrong(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_failure(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(doctor, "PINNED", "0")
         assert status(["doctor"]) == 1
@@ -139,12 +139,12 @@ def test_the_doctor_tells_what_is_wrong(capsys: Printed, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(doctor, "_train_small_net", refuse)
     assert status(["doctor", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert not told["works"]
-    assert told["error"] == "no such vectors"
+    output = json.loads(capsys.readouterr().out)
+    assert not output["works"]
+    assert output["error"] == "no such vectors"
 
 
-def test_words_that_nobody_hears_do_not_cost_the_net(tmp_path: Path) -> None:
+def test_train_full_stderr_still_saves_net(tmp_path: Path) -> None:
     data, net = saved(tmp_path / "xo.npz", 300, 100), tmp_path / "net"
     command = [sys.executable, "-m", "piecewise", "train", data, "-o", str(net), *LITTLE]
     with Path("/dev/full").open("w") as full:
@@ -154,7 +154,7 @@ def test_words_that_nobody_hears_do_not_cost_the_net(tmp_path: Path) -> None:
     assert len(Network.load(net).history) == 4
 
 
-def test_a_net_that_cannot_be_saved_is_saved_elsewhere(
+def test_train_failed_save_uses_temporary_folder(
     tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, save = saved(tmp_path / "xo.npz", 300, 100), Network.save
@@ -168,10 +168,10 @@ def test_a_net_that_cannot_be_saved_is_saved_elsewhere(
 
     monkeypatch.setattr(Network, "save", full)
     assert status(["train", data, "-o", str(tmp_path / "mine"), *LITTLE]) == 1
-    told = capsys.readouterr().err
-    assert "No space left on device; the net is saved as " in told
+    output = capsys.readouterr().err
+    assert "No space left on device; the net is saved as " in output
     (found,) = (tmp_path / "other").glob("*.safetensors")
-    assert str(found) in told.replace("\n", "")
+    assert str(found) in output.replace("\n", "")
     assert len(Network.load(found).history) == 4
     monkeypatch.setattr(Network, "save", lambda net, path: full(net, "mine"))
     assert status(["train", data, "-o", str(tmp_path / "mine"), *LITTLE]) == 1
@@ -180,7 +180,7 @@ def test_a_net_that_cannot_be_saved_is_saved_elsewhere(
 
 
 @pytest.mark.parametrize("more", [["--folds", "3"], ["--validation-fraction", "0", "--folds", "0"]])
-def test_patience_wants_something_to_watch(
+def test_patience_requires_validation_split(
     more: list[str], tmp_path: Path, capsys: Printed
 ) -> None:
     data, net = saved(tmp_path / "xo.npz", 300), str(tmp_path / "net")
@@ -188,7 +188,7 @@ def test_patience_wants_something_to_watch(
     assert "patience: got 2, but there is no validation split" in capsys.readouterr().err
 
 
-def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
+def test_nudging_interrupt_within_step_stops(tmp_path: Path) -> None:
     data, net = saved(tmp_path / "xo.npz", 300), tmp_path / "net"
     layers = "conv 16 5 pad=same, relu, conv 32 5 pad=same, relu, pool 2, full 200, relu, full"
     arguments = ["train", data, "-o", str(net), "--folds", "0", "--method", "nudging",
@@ -204,14 +204,16 @@ def test_nudging_can_be_interrupted_within_a_step(tmp_path: Path) -> None:
     assert int(calls) < a_step / finite_differences._MULTIPLICATIONS_PER_CALL
 
 
-def test_a_set_without_a_score_says_so(tmp_path: Path, capsys: Printed) -> None:
+def test_train_without_validation_split_states_missing_score(
+    tmp_path: Path, capsys: Printed
+) -> None:
     data, net = saved(tmp_path / "xo.npz", 60), str(tmp_path / "net")
     none = ["--folds", "0", "--validation-fraction", "0"]
     assert status(["train", data, "-o", net, *LITTLE, *none]) == 0
     assert "there is no validation split, so there is no score" in capsys.readouterr().err
 
 
-def test_the_table_of_scores_is_no_wider_than_there_is_room() -> None:
+def test_score_table_fits_width() -> None:
     confusion = np.diag(np.arange(10)) + 1
     scores = Scores(tuple(f"class {number}" for number in range(10)), confusion)
     for width in (120, 80, 50):

@@ -24,7 +24,7 @@ LITTLE = ["--layers", "conv 6 3, relu, pool 2, full", "--epochs", "6", "--batch-
 
 
 def saved(path: Path, count: int = 260, tested: int = 60) -> str:
-    """An `.npz` of drawn X's and O's without tricks; the last ones are for testing."""
+    """An `.npz` of drawn X and O images without tricks; the last ones form the test split."""
     drawings = make_xo(count, size=SIZE, seed=0, variation=PLAIN)
     np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
              class_names=["X", "O"], is_test=np.arange(count) >= count - tested)  # fmt: skip
@@ -33,24 +33,29 @@ def saved(path: Path, count: int = 260, tested: int = 60) -> str:
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A net that was taught without tricks, and its data."""
+    """A net that was trained without augmentation, and its data."""
     folder = tmp_path_factory.mktemp("tricks")
     data, net = saved(folder / "xo.npz"), str(folder / "net")
     assert status(["train", data, "-o", net, "--augment", "none", "--lr", "0.05", *LITTLE]) == 0
     return net, data
 
 
-def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> None:
+def test_json_has_curves_and_areas(taught: tuple[str, str], capsys: Printed) -> None:
     assert status(["robustness", *taught, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["schema"], told["split"], told["n"], told["literal_n"]) == (1, "test", 60, 200)
-    assert told["skipped"] == []
-    assert set(told["areas"]) == {"translation", "scale", "rotation", "stroke_width"}
-    assert set(told["literal_areas"]) == set(told["areas"])
-    assert "trained" not in told
-    perturbations = [curve["name"] for curve in told["curves"]]
+    output = json.loads(capsys.readouterr().out)
+    assert (output["schema"], output["split"], output["n"], output["literal_n"]) == (
+        1,
+        "test",
+        60,
+        200,
+    )
+    assert output["skipped"] == []
+    assert set(output["areas"]) == {"translation", "scale", "rotation", "stroke_width"}
+    assert set(output["literal_areas"]) == set(output["areas"])
+    assert "trained" not in output
+    perturbations = [curve["name"] for curve in output["curves"]]
     assert perturbations == ["right", "down", "scale", "rotation", "stroke_width"]
-    for curve in told["curves"]:
+    for curve in output["curves"]:
         heights = curve["accuracies"]
         assert len(curve["sizes"]) == len(heights) == len(curve["literal_accuracies"])
         wide = curve["sizes"][-1] - curve["sizes"][0]
@@ -58,7 +63,7 @@ def test_curves_and_areas_in_json(taught: tuple[str, str], capsys: Printed) -> N
         assert heights[curve["unchanged_index"]] >= 0.9
 
 
-def test_teaching_a_trick_and_saving_the_net(
+def test_train_with_translation_saves_more_robust_net(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed
 ) -> None:
     new = tmp_path / "new"
@@ -66,28 +71,28 @@ def test_teaching_a_trick_and_saving_the_net(
         status(["robustness", *taught, "--train-with", "translation", "-o", str(new), "--json"])
         == 0
     )
-    told = json.loads(capsys.readouterr().out)
-    assert told["trained"]["kinds"] == ["translation"]
-    assert told["trained"]["literal_n"] == 0  # that is not measured twice
-    change = told["changes"]["translation"]
-    assert change["before"] == told["areas"]["translation"]
-    assert change["after"] == told["trained"]["areas"]["translation"] > change["before"]
+    output = json.loads(capsys.readouterr().out)
+    assert output["trained"]["kinds"] == ["translation"]
+    assert output["trained"]["literal_n"] == 0  # that is not measured twice
+    change = output["changes"]["translation"]
+    assert change["before"] == output["areas"]["translation"]
+    assert change["after"] == output["trained"]["areas"]["translation"] > change["before"]
     assert change["gained"] >= 0.3
     net = Network.load(new)
-    assert net.parameters_sha256 == told["trained"]["parameters_sha256"]
-    assert net.recipe == told["trained"]["recipe"]
+    assert net.parameters_sha256 == output["trained"]["parameters_sha256"]
+    assert net.recipe == output["trained"]["recipe"]
     assert net.calibration.n == 20  # a tenth of what was learned from
     assert status(["robustness", str(new), taught[1], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["curves"] == [
         {**curve, "literal_accuracies": other["literal_accuracies"],
          "literal_area": other["literal_area"]}
-        for curve, other in zip(told["trained"]["curves"], told["curves"], strict=True)
+        for curve, other in zip(output["trained"]["curves"], output["curves"], strict=True)
     ]  # fmt: skip
     assert status(["robustness", str(new), taught[1], "--train-with", "translation"]) == 1
     assert "taught translation as far as it goes here" in capsys.readouterr().err
 
 
-def test_curves_in_words(taught: tuple[str, str], capsys: Printed) -> None:
+def test_text_shows_curves_and_areas(taught: tuple[str, str], capsys: Printed) -> None:
     assert (
         status(["robustness", *taught, "--train-with", "rotation", "--train-with", "stroke_width"])
         == 0
@@ -105,7 +110,7 @@ def test_curves_in_words(taught: tuple[str, str], capsys: Printed) -> None:
     assert sum(mark in robustness.BARS for mark in lines[0]) == 19
 
 
-def test_all_of_it_where_nothing_is_for_testing(
+def test_data_without_test_split_uses_all_examples(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed
 ) -> None:
     data = saved(tmp_path / "few.npz", 40, 0)
@@ -114,11 +119,11 @@ def test_all_of_it_where_nothing_is_for_testing(
     assert "on all examples:" in words
     assert "40 pictures\n" in page
     assert status(["robustness", taught[0], data, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["split"], told["literal_n"], told["literal_areas"]) == ("all", 0, None)
+    output = json.loads(capsys.readouterr().out)
+    assert (output["split"], output["literal_n"], output["literal_areas"]) == ("all", 0, None)
 
 
-def test_what_is_told_before_the_work(
+def test_wrong_arguments_are_refused_before_measuring(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed
 ) -> None:
     assert status(["robustness", *taught, "-o", str(tmp_path / "new")]) == 2
@@ -135,7 +140,7 @@ def test_what_is_told_before_the_work(
     assert "got a net that reads texts" in capsys.readouterr().err
 
 
-def test_a_stop_leaves_nothing_half_done(
+def test_interrupt_saves_no_net(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object, on_progress: OnProgress, **__: Any) -> None:

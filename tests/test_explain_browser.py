@@ -59,21 +59,19 @@ def written(tmp_path: Path, net: pw.Network, example: Any, name: str = "it", **m
 
 def check_terms(page: Page, walk: Walk, asked: list[Position]) -> None:
     """The page's terms, by its views, against the walk's own: the same, to the last bit."""
-    told = page.evaluate(
+    output = page.evaluate(
         "places => places.map(place => [piecewise.walk.value(place), "
         "piecewise.termsOf(piecewise.walk, place)])",
         [list(place) for place in asked],
     )
-    for place, (value, terms) in zip(asked, told, strict=True):
+    for place, (value, terms) in zip(asked, output, strict=True):
         why = walk.why(*place)
         assert value == why.value, place
         assert terms == [term.to_json() for term in why.terms], place
 
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
-def test_views_show_the_terms_that_the_walk_has(
-    browser: Browser, tmp_path: Path, kinds: tuple[str, ...]
-) -> None:
+def test_views_show_terms_of_walk(browser: Browser, tmp_path: Path, kinds: tuple[str, ...]) -> None:
     seen = set()
     for seed in range(5):
         random = Random(f"page {seed} {kinds}")
@@ -91,7 +89,9 @@ def test_views_show_the_terms_that_the_walk_has(
 
 
 @pytest.mark.parametrize("kind", ["pictures", "sounds", "texts"])
-def test_reports_of_trained_nets_of_each_kind(browser: Browser, tmp_path: Path, kind: str) -> None:
+def test_report_of_trained_net_for_each_modality(
+    browser: Browser, tmp_path: Path, kind: str
+) -> None:
     data = pw.read_data(folder(tmp_path / "set", kind, 8))
     net = pw.run_training(pw.plan_training(data, epochs=2)).net
     file = next(path for path in sorted((tmp_path / "set").rglob("*")) if path.is_file())
@@ -118,7 +118,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[pw.Network, Any, P
     return net, lessons.inputs[0], place
 
 
-def test_a_report_of_digits_is_small_and_whole(
+def test_report_of_digits_is_small_and_complete(
     browser: Browser, digits: tuple[pw.Network, Any, Path]
 ) -> None:
     net, example, path = digits
@@ -150,7 +150,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, small: Path, scheme: str) -> None:
+def test_axe_finds_no_violation(browser: Browser, small: Path, scheme: str) -> None:
     opened = Opened(browser, small, scheme=scheme)
     sections = opened.page.eval_on_selector_all("main > section", "all => all.map(e => e.id)")
     assert sections == ["", "walk", "votes", "attribution", "robustness", "features", "net"]
@@ -162,7 +162,7 @@ def test_axe_finds_nothing(browser: Browser, small: Path, scheme: str) -> None:
     opened.close()
 
 
-def test_axe_finds_nothing_in_digits(
+def test_axe_finds_no_violation_in_digits(
     browser: Browser, digits: tuple[pw.Network, Any, Path]
 ) -> None:
     opened = Opened(browser, digits[2])
@@ -170,14 +170,14 @@ def test_axe_finds_nothing_in_digits(
     opened.close()
 
 
-def test_axe_is_awake(browser: Browser, small: Path) -> None:
+def test_axe_finds_planted_violation(browser: Browser, small: Path) -> None:
     opened = Opened(browser, small)
     opened.page.evaluate("document.querySelector('.plane').removeAttribute('aria-label')")
     assert any(one.startswith("button-name") for one in violations(opened.page))
     opened.close()
 
 
-def test_a_journey_by_keyboard_alone(
+def test_keyboard_reaches_pixel_and_returns(
     browser: Browser, digits: tuple[pw.Network, Any, Path]
 ) -> None:
     """From the top of the page to a logit, down to a pixel, and back."""
@@ -222,7 +222,7 @@ def test_a_journey_by_keyboard_alone(
     opened.close()
 
 
-def test_a_click_opens_the_number_under_the_pointer(
+def test_click_opens_number_under_pointer(
     browser: Browser, digits: tuple[pw.Network, Any, Path]
 ) -> None:
     opened = Opened(browser, digits[2])
@@ -237,7 +237,7 @@ def test_a_click_opens_the_number_under_the_pointer(
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1400, "dark")])
-def test_nothing_is_wider_than_the_window(
+def test_page_fits_window(
     browser: Browser, digits: tuple[pw.Network, Any, Path], width: int, scheme: str
 ) -> None:
     opened = Opened(browser, digits[2], width=width, scheme=scheme)
@@ -247,9 +247,7 @@ def test_nothing_is_wider_than_the_window(
     opened.close()
 
 
-def test_no_open_number_is_wider_than_its_panel(
-    browser: Browser, digits: tuple[pw.Network, Any, Path]
-) -> None:
+def test_open_number_fits_panel(browser: Browser, digits: tuple[pw.Network, Any, Path]) -> None:
     opened = Opened(browser, digits[2], width=360)
     over = "(panel => panel.scrollWidth - panel.clientWidth)(document.querySelector('.panel'))"
     for layer in ("conv2", "norm2", "pool1", "full1", "full2"):
@@ -259,7 +257,7 @@ def test_no_open_number_is_wider_than_its_panel(
     opened.close()
 
 
-def test_paper_is_light(browser: Browser, digits: tuple[pw.Network, Any, Path]) -> None:
+def test_print_is_light(browser: Browser, digits: tuple[pw.Network, Any, Path]) -> None:
     opened = Opened(browser, digits[2], scheme="dark")
     opened.page.click(".theme")
     opened.page.click(".theme")  # dark, as a person chose
@@ -269,7 +267,7 @@ def test_paper_is_light(browser: Browser, digits: tuple[pw.Network, Any, Path]) 
     opened.close()
 
 
-def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path) -> None:
+def test_injected_script_does_not_run(browser: Browser, tmp_path: Path) -> None:
     """Were some name to become markup all the same, the page's own rules would stop it."""
     net = pw.Network("full", (1, 2, 2), 2, seed=1)
     html = explain_html(net, np.ones((1, 2, 2), np.float32))
@@ -283,7 +281,7 @@ def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path) -> No
             break
         opened.page.wait_for_timeout(10)
     assert opened.page.evaluate("window.caught") is None
-    assert len(opened.complaints) >= 3  # each was refused, and that was told
+    assert len(opened.complaints) >= 3  # each was refused and reported
     opened.close()
 
 
@@ -317,9 +315,7 @@ def test_naughty_names_are_shown_as_text(browser: Browser, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "name", ["</script><script>window.caught=1</script>", "<img src=x onerror=window.caught=1>"]
 )
-def test_a_page_that_did_not_escape_would_be_noticed(
-    browser: Browser, tmp_path: Path, name: str
-) -> None:
+def test_unescaped_page_is_noticed(browser: Browser, tmp_path: Path, name: str) -> None:
     path = tmp_path / "open.html"
     path.write_text(f"<!doctype html><html data-ready><body>{name}</body></html>")
     opened = Opened(browser, path)
@@ -327,7 +323,7 @@ def test_a_page_that_did_not_escape_would_be_noticed(
     opened.close()
 
 
-def test_the_page_of_a_data_sets_answers(browser: Browser, tmp_path: Path) -> None:
+def test_evaluate_page_shows_predictions(browser: Browser, tmp_path: Path) -> None:
     lessons = pw.make_xo(120, size=9, seed=0)
     data = pw.Dataset(
         lessons.inputs,

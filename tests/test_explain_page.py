@@ -34,12 +34,12 @@ def data_of(html: str) -> dict[str, Any]:
     return plain
 
 
-def unpacked(told: dict[str, Any]) -> dict[str, np.ndarray]:
+def unpacked(output: dict[str, Any]) -> dict[str, np.ndarray]:
     """What `pack_arrays` packed, by another way than the page's."""
-    planes = np.frombuffer(gzip.decompress(b64decode(told["text"])), np.uint8).reshape(4, -1)
+    planes = np.frombuffer(gzip.decompress(b64decode(output["text"])), np.uint8).reshape(4, -1)
     flat = np.ascontiguousarray(planes.T).view("<f4").ravel()
     arrays, start = {}, 0
-    for name, shape in told["shapes"].items():
+    for name, shape in output["shapes"].items():
         size = int(np.prod(shape))
         arrays[name] = flat[start : start + size].reshape(shape)
         start += size
@@ -60,45 +60,45 @@ def drawn() -> tuple[pw.Network, np.ndarray]:
     return net, lessons.inputs[0]
 
 
-def test_a_page_holds_the_walk_to_the_last_bit(drawn: tuple[pw.Network, np.ndarray]) -> None:
+def test_page_has_walk_bit_for_bit(drawn: tuple[pw.Network, np.ndarray]) -> None:
     net, example = drawn
-    told = data_of(explain_html(net, example, name="x.png"))
-    arrays = unpacked(told["arrays"])
+    output = data_of(explain_html(net, example, name="x.png"))
+    arrays = unpacked(output["arrays"])
     walk = net.walk(layer_inputs(net, example[None])[0])
     for name, stack in walk.items():
         assert arrays[f"activation {name}"].tobytes() == stack.tobytes()
     for name, array in net.parameters.items():
         assert arrays[name].tobytes() == array.tobytes()
-    assert told["logits"] == {str(at): one for at, one in enumerate(walk.logits.tolist())}
-    assert told["arrays"]["bits"] == 24
+    assert output["logits"] == {str(at): one for at, one in enumerate(walk.logits.tolist())}
+    assert output["arrays"]["bits"] == 24
     votes = [
         float(one)
         for one in (arrays["votes 0"].ravel().astype(float) * walk["pool1"].ravel().astype(float))
     ]
-    assert abs(sum(votes) + told["votes"]["biases"]["0"] - told["logits"]["0"]) < 1e-5
-    assert [curve["perturbation"] for curve in told["robustness"]] == [
+    assert abs(sum(votes) + output["votes"]["biases"]["0"] - output["logits"]["0"]) < 1e-5
+    assert [curve["perturbation"] for curve in output["robustness"]] == [
         "right", "down", "scale", "rotation", "stroke_width",
     ]  # fmt: skip
     for one in pw.attributions(net, example):
         assert arrays[f"attribution {one.method}"].tobytes() == one.values.tobytes()
-    assert {one["method"].lower() for one in told["attributions"]} >= {"occlusion", "grad-cam"}
+    assert {one["method"].lower() for one in output["attributions"]} >= {"occlusion", "grad-cam"}
 
 
-def test_the_same_answer_gives_the_same_bytes(drawn: tuple[pw.Network, np.ndarray]) -> None:
+def test_page_is_reproducible(drawn: tuple[pw.Network, np.ndarray]) -> None:
     net, example = drawn
     assert explain_html(net, example, name="x") == explain_html(net, example, name="x")
     assert explain_html(net, example, name="x") != explain_html(net, example, name="y")
 
 
-def test_a_default_net_for_digits_fits_whole() -> None:
+def test_page_of_default_digit_net_is_complete() -> None:
     lessons = pw.make_xo(16, size=28, seed=0)
     layers = CHOICES["drawings"].layers((1, 28, 28))
     net = pw.Network(layers, (1, 28, 28), 10, 1, lessons.preprocessor)
     html = explain_html(net, lessons.inputs[0])
     assert len(html.encode()) < MAX_BYTES
-    told = data_of(html)["arrays"]
-    assert told["bits"] == 24
-    assert told["left_out"] == []
+    output = data_of(html)["arrays"]
+    assert output["bits"] == 24
+    assert output["left_out"] == []
 
 
 @pytest.mark.parametrize(
@@ -111,17 +111,19 @@ def test_a_default_net_for_digits_fits_whole() -> None:
     ],
     ids=["photos", "wide", "wider", "many classes"],
 )
-def test_a_page_is_never_too_large(layers: str, shape: tuple[int, ...], classes: int) -> None:
+def test_explain_page_respects_size_limit(
+    layers: str, shape: tuple[int, ...], classes: int
+) -> None:
     net = pw.Network(layers, shape, classes, 1)
     example = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     html = explain_html(net, example, name="<" * 900)
     assert len(html.encode()) <= MAX_BYTES
-    told = data_of(html)["arrays"]
-    assert "activation input" in told["shapes"]
-    check_rounded(told, net.walk(layer_inputs(net, example[None])[0]))
+    output = data_of(html)["arrays"]
+    assert "activation input" in output["shapes"]
+    check_rounded(output, net.walk(layer_inputs(net, example[None])[0]))
 
 
-def test_the_page_of_many_answers_is_never_too_large() -> None:
+def test_evaluate_page_respects_size_limit() -> None:
     drawn = np.random.default_rng(0)
     names = tuple(f"class {number} {'&' * 50}" for number in range(150))
     pictures = drawn.integers(0, 256, (1_500, 3, 48, 48), np.uint8)
@@ -136,27 +138,27 @@ def test_the_page_of_many_answers_is_never_too_large() -> None:
     assert len(html.encode()) <= MAX_BYTES
 
 
-def test_a_very_large_net_leaves_stacks_out() -> None:
+def test_pack_arrays_large_net_leaves_activations_out() -> None:
     shape = (3, 120, 120)
     net = pw.Network("2 * (conv 24 3 pad=same, relu), pool 4, full", shape, 4, 1)
     example = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     walk = net.walk(example)
-    told = pack_arrays(walk_data.arrays_of(net, walk), 1_600_000)
-    assert len(told.text) <= 1_600_000
-    assert told.left_out
-    check_rounded(told.to_json(), walk)
+    output = pack_arrays(walk_data.arrays_of(net, walk), 1_600_000)
+    assert len(output.text) <= 1_600_000
+    assert output.left_out
+    check_rounded(output.to_json(), walk)
 
 
-def check_rounded(told: dict[str, Any], walk: Walk) -> None:
+def check_rounded(output: dict[str, Any], walk: Walk) -> None:
     """What was kept is as near as its bits allow, input and logits among it."""
-    arrays, near = unpacked(told), 2.0 ** -told["bits"]
+    arrays, near = unpacked(output), 2.0 ** -output["bits"]
     last = list(walk)[-1]
     for name in ("input", last):
         assert f"activation {name}" in arrays
         np.testing.assert_allclose(arrays[f"activation {name}"], walk[name], rtol=near)
 
 
-def test_packing_keeps_as_many_bits_as_there_is_room_for() -> None:
+def test_pack_arrays_keeps_most_bits_that_fit() -> None:
     drawn = np.random.default_rng(0).normal(size=(2, 30_000)).astype(np.float32)
     arrays = {"activation input": drawn[0], "weight": drawn[1]}
     before = 25
@@ -174,14 +176,14 @@ def test_packing_keeps_as_many_bits_as_there_is_room_for() -> None:
     assert pack_arrays(many, 10).shapes == {}
 
 
-def test_every_kind_of_layer_has_a_view() -> None:
+def test_every_layer_kind_has_a_view() -> None:
     registry = (ROOM / "views" / "index.js").read_text()
     for kind in KINDS:
         assert (ROOM / "views" / f"{kind.word}.js").is_file(), f"{kind.word} has no view"
         assert f'from "piecewise/views/{kind.word}.js"' in registry, f"{kind.word} is not listed"
 
 
-def test_modules_are_small_and_name_only_each_other() -> None:
+def test_modules_are_small_and_import_only_each_other() -> None:
     texts = modules()
     for name, text in texts.items():
         assert text.count("\n") <= 250, name
@@ -195,7 +197,7 @@ def test_modules_are_small_and_name_only_each_other() -> None:
     assert "@import" not in style()
 
 
-def test_data_cannot_end_their_script() -> None:
+def test_script_json_cannot_end_script() -> None:
     for trap in ("</script>", "<!--", "]]>", "&quot;", "\u2028"):
         text = script_json({trap: trap})
         assert not set("<>&") & set(text)
@@ -205,7 +207,7 @@ def test_data_cannot_end_their_script() -> None:
     assert "<title>&lt;/title&gt;&lt;script&gt;</title>" in html
 
 
-def test_a_page_states_that_it_asks_nobody() -> None:
+def test_page_policy_forbids_network() -> None:
     html = page("x", "explain.js", {})
     rules = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
     assert rules
@@ -214,17 +216,17 @@ def test_a_page_states_that_it_asks_nobody() -> None:
     assert "http" not in rules[1]
 
 
-def test_words_that_are_not_used_stay_out_of_the_page() -> None:
+def test_unused_embedding_rows_are_left_out() -> None:
     net = pw.Network("embed 4, conv 3 1x2, relu, pool all, full", (1, 5_000, 6), 2, seed=1)
-    told = data_of(explain_html(net, np.array([3, 4_000, 3, 0, 0, 0])))
-    arrays = unpacked(told["arrays"])
+    output = data_of(explain_html(net, np.array([3, 4_000, 3, 0, 0, 0])))
+    arrays = unpacked(output["arrays"])
     assert arrays["embed1.weight"].shape == (3, 4)
-    embed = next(layer for layer in told["layers"] if layer["word"] == "embed")
+    embed = next(layer for layer in output["layers"] if layer["word"] == "embed")
     assert embed["words"] == [0, 3, 4_000]
     assert arrays["embed1.weight"][2].tolist() == net.parameters["embed1.weight"][4_000].tolist()
 
 
-def test_an_explanation_is_data_that_is_computed_once(
+def test_explanation_is_computed_once(
     drawn: tuple[pw.Network, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, example = drawn

@@ -24,7 +24,7 @@ def test_help_and_import_load_few_modules(code: str, most: int) -> None:
     assert int(run.stderr) < most
 
 
-def test_a_network_is_described_without_a_compiler() -> None:
+def test_summary_loads_no_compiler() -> None:
     code = (
         "import sys, piecewise as pw; net = pw.Network('conv 2 3, relu, full', (1, 9, 9), 2); "
         "print(net.summary(), {'llvmlite', 'pydantic', 'safetensors'} & set(sys.modules))"
@@ -33,7 +33,7 @@ def test_a_network_is_described_without_a_compiler() -> None:
     assert run.stdout.endswith(" set()\n")
 
 
-def test_nothing_heavy_is_imported_for_help() -> None:
+def test_help_imports_no_heavy_package() -> None:
     code = (
         "import sys; from piecewise.cli.main import status; status(['--help']); "
         "heavy = {'numpy', 'llvmlite', 'PIL', 'pydantic', 'safetensors'}; "

@@ -53,7 +53,7 @@ POOLED_TWICE = {
 
 
 @pytest.fixture(scope="module")
-def told() -> Any:
+def facts() -> Any:
     """What `piecewise tour --json` prints."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         assert status(["tour", "--json"]) == 0
@@ -66,83 +66,83 @@ def exact(text: str) -> list[list[float]]:
     return [[float(ninth[word]) for word in row.split()] for row in text.split("/")]
 
 
-def test_the_literal_comparison_finds_5_of_13(told: Any) -> None:
-    assert told["literal"]["shared_ink"] == 5
-    assert told["literal"]["ink"] == 13
-    assert told["best_match"]["tricky X"] == pytest.approx({"\\": 7 / 9, "x": 1.0, "/": 7 / 9})
+def test_literal_comparison_finds_5_of_13(facts: Any) -> None:
+    assert facts["literal"]["shared_ink"] == 5
+    assert facts["literal"]["ink"] == 13
+    assert facts["best_match"]["tricky X"] == pytest.approx({"\\": 7 / 9, "x": 1.0, "/": 7 / 9})
 
 
-def test_all_147_map_values_are_the_decks(told: Any) -> None:
-    assert list(told["maps"]) == list(FEATURES)
+def test_all_147_map_values_match_deck(facts: Any) -> None:
+    assert list(facts["maps"]) == list(FEATURES)
     for name in FEATURES:
         wanted = [[float(Fraction(value, 9)) for value in row] for row in MAPS[name]]
-        assert np.abs(np.array(told["maps"][name]) - wanted).max() < 1e-12, name
+        assert np.abs(np.array(facts["maps"][name]) - wanted).max() < 1e-12, name
 
 
-def test_all_48_pooled_values_are_the_decks(told: Any) -> None:
+def test_all_48_pooled_values_match_deck(facts: Any) -> None:
     for name in FEATURES:
-        found = np.array(told["pooled"][name])
+        found = np.array(facts["pooled"][name])
         assert found.shape == (4, 4)
         assert np.abs(found - exact(POOLED[name])).max() < 1e-12, name
 
 
-def test_all_12_values_pooled_twice_are_the_decks(told: Any) -> None:
+def test_all_12_values_pooled_twice_match_deck(facts: Any) -> None:
     for name in FEATURES:
-        found = np.array(told["pooled_twice"][name])
+        found = np.array(facts["pooled_twice"][name])
         assert found.shape == (2, 2)
         assert np.abs(found - exact(POOLED_TWICE[name])).max() < 1e-12, name
 
 
-def test_relu_changes_only_what_is_negative(told: Any) -> None:
+def test_relu_changes_only_negative_values(facts: Any) -> None:
     for name in FEATURES:
-        before, after = np.array(told["maps"][name]), np.array(told["relu"][name])
+        before, after = np.array(facts["maps"][name]), np.array(facts["relu"][name])
         assert (before < 0).sum() > 10
         assert (after == np.where(before < 0, 0, before)).all()
 
 
-def test_relu_after_pooling_gives_what_relu_before_it_gives(told: Any) -> None:
+def test_relu_and_pooling_commute(facts: Any) -> None:
     for name in FEATURES:
-        pooled, _ = pooling.forward(Pool((2, 2)), np.array([[told["maps"][name]]]), {}, None)
-        assert (np.maximum(pooled, 0)[0, 0] == told["pooled"][name]).all()
+        pooled, _ = pooling.forward(Pool((2, 2)), np.array([[facts["maps"][name]]]), {}, None)
+        assert (np.maximum(pooled, 0)[0, 0] == facts["pooled"][name]).all()
 
 
-def test_the_errors_are_true_and_the_slips_are_told(told: Any) -> None:
-    assert told["errors"] == pytest.approx({"X": 0.08, "O": 0.51, "total": 0.59}, abs=1e-12)
-    assert told["errors_on_the_slide"] == {"X": 0.08, "O": 0.49, "total": 0.57}
+def test_errors_are_correct_and_slips_are_listed(facts: Any) -> None:
+    assert facts["errors"] == pytest.approx({"X": 0.08, "O": 0.51, "total": 0.59}, abs=1e-12)
+    assert facts["errors_on_the_slide"] == {"X": 0.08, "O": 0.49, "total": 0.57}
 
 
-def test_nudging_and_backpropagation_agree_and_both_learn(told: Any) -> None:
-    assert 0 < told["gradient_check"]["largest_difference"] < 1e-6
-    assert told["gradient_check"]["parameters"] == 53
-    first, *_, last = told["descent"]
+def test_nudging_and_backpropagation_agree(facts: Any) -> None:
+    assert 0 < facts["gradient_check"]["largest_difference"] < 1e-6
+    assert facts["gradient_check"]["parameters"] == 53
+    first, *_, last = facts["descent"]
     assert last["backpropagation"] < first["backpropagation"] - 0.05
-    for row in told["descent"]:
+    for row in facts["descent"]:
         assert row["nudging"] == pytest.approx(row["backpropagation"], rel=1e-6)
 
 
-def test_the_votes_add_up_to_the_answers(told: Any) -> None:
-    assert sum(told["votes"]["X"]) == pytest.approx(1)
-    assert sum(told["votes"]["O"]) == pytest.approx(0, abs=1e-12)
-    assert told["answers"]["O"] == pytest.approx({"X": 0, "O": 1}, abs=1e-12)
-    assert told["answers"]["tricky X"]["X"] > 0.7
-    assert told["answers"]["tricky X"]["O"] < 0.2
+def test_votes_sum_to_answers(facts: Any) -> None:
+    assert sum(facts["votes"]["X"]) == pytest.approx(1)
+    assert sum(facts["votes"]["O"]) == pytest.approx(0, abs=1e-12)
+    assert facts["answers"]["O"] == pytest.approx({"X": 0, "O": 1}, abs=1e-12)
+    assert facts["answers"]["tricky X"]["X"] > 0.7
+    assert facts["answers"]["tricky X"]["O"] < 0.2
 
 
 @pytest.mark.parametrize(
     ("value", "written"),
     [(7 / 9, ".77"), (5 / 9, ".55"), (1, "1.00"), (-1 / 9, "-.11"), (0, ".00"), (-7 / 9, "-.77")],
 )
-def test_numbers_are_cut_as_on_the_slides(value: float, written: str) -> None:
+def test_truncated_cuts_decimals_as_slides(value: float, written: str) -> None:
     assert truncated(value) == written
 
 
-def test_ninths_are_written_as_fractions() -> None:
+def test_ninths_writes_fractions() -> None:
     assert ninths(7 / 9) == "7/9"
     assert ninths(1.0) == "9/9"
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
-def test_each_chapter_fits_into_80_columns_of_plain_text(
+def test_chapter_plain_text_fits_80_columns(
     chapter: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert status(["tour", "--plain", "--chapter", chapter.name]) == 0
@@ -155,19 +155,19 @@ def test_each_chapter_fits_into_80_columns_of_plain_text(
     assert page.isascii()
 
 
-def test_chapters_go_by_number_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_chapter_by_number(capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["tour", "--plain", "--chapter", "8"]) == 0
     page = capsys.readouterr().out
     assert "total                     0.59                 0.57" in page
     assert "The slide has a slip" in page
 
 
-def test_an_unknown_chapter_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_chapter_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["tour", "--chapter", "12"]) == 2
     assert "'12' is not one of 'literal'" in capsys.readouterr().err
 
 
-def test_a_narrow_terminal_gets_blocks_below_each_other_and_nothing_cut(
+def test_narrow_terminal_stacks_blocks(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "42")

@@ -171,8 +171,9 @@ def _print_result(console: Console, result: DemoResult) -> None:
     show(
         console,
         prose(
-            f"The deck's error table of {SHOWN} of them: before training, during training (after "
-            f"{EARLY} images), and after {RECIPE.epochs} epochs of all {TRAINED_ON:,} images:"
+            f"The deck's error table of {SHOWN} of them (probability of X and error) before "
+            f"training, during training (after {EARLY} images), and after "
+            f"{RECIPE.epochs} epochs of all {TRAINED_ON:,} images:"
         ),
     )
     show(console, _error_rows(result))
