@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 import piecewise
+from piecewise import plotting
 from piecewise.core.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -122,6 +123,25 @@ def test_links_and_paths_exist(page: str) -> None:
     for path in re.findall(r"`((?:src|tests|scripts|docs)/[\w/.-]+\.\w+)`", text):
         is_example = path == "src/piecewise/reference/scale.py"  # the layer in CONTRIBUTING.md
         assert (ROOT / path).exists() or is_example, path
+
+
+def test_python_names_in_pages_exist() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for name in re.findall(r"\bpw\.(\w+)", page.read_text()):
+            assert name in piecewise.__all__, f"{page.name}: pw.{name}"
+        for name in re.findall(r"`(plot_\w+)`", page.read_text()):
+            assert hasattr(plotting, name), f"{page.name}: {name}"
+
+
+def test_commands_and_options_in_pages_exist() -> None:
+    reference = (ROOT / "docs" / "command-line.md").read_text()
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = page.read_text()
+        for name in re.findall(r"(?:`|\$ )piecewise ([a-z][a-z-]+)", text):
+            assert f"## {name}\n" in reference, f"{page.name}: piecewise {name}"
+        for line in re.findall(r"^\$ piecewise .+|`piecewise [^`]+`", text, re.MULTILINE):
+            for option in re.findall(r" (--[a-z][a-z-]+)", line):
+                assert option == "--help" or option in reference, f"{page.name}: {option}"
 
 
 def test_make_targets_in_pages_exist() -> None:
