@@ -210,5 +210,5 @@ def test_what_does_not_fit_is_told() -> None:
     net = deck_net()
     with pytest.raises(DataError, match=r"^names: got 2, wanted 3, one per picture, or none$"):
         error_table(net, XO.inputs[:3], XO.labels[:3], ["a", "b"])
-    with pytest.raises(DataError, match=r"^labels: got 2, wanted 3, one per picture$"):
+    with pytest.raises(DataError, match=r"^labels: got 2, wanted 3, one per input$"):
         error_table(net, XO.inputs[:3], XO.labels[:2])

@@ -1,4 +1,4 @@
-"""Mistakes first: cells that hold examples, the surest mistakes, and what is near them."""
+"""Mistakes: confusion matrix cells, confident mistakes, nearest training examples."""
 
 from __future__ import annotations
 

@@ -44,11 +44,13 @@ def plot_history(history: History | Sequence[Mapping[str, Any]], ax: Axes = None
     """The mean loss by epoch; where there were validation pictures, their loss, too, and their
     accuracy by a second axis on the right. ``history``: what `train` gives, or
     `Network.history`."""
-    told = history.to_json() if isinstance(history, History) else list(history)
+    epochs_json = history.to_json() if isinstance(history, History) else list(history)
     ax = _axes(ax)
-    epochs = [epoch["epoch"] for epoch in told]
-    lines = ax.plot(epochs, [epoch["loss"] for epoch in told], color=ORANGE, label="training")
-    seen = [epoch for epoch in told if epoch["validation_loss"] is not None]
+    epochs = [epoch["epoch"] for epoch in epochs_json]
+    lines = ax.plot(
+        epochs, [epoch["loss"] for epoch in epochs_json], color=ORANGE, label="training"
+    )
+    seen = [epoch for epoch in epochs_json if epoch["validation_loss"] is not None]
     if seen:
         epochs = [epoch["epoch"] for epoch in seen]
         losses = [epoch["validation_loss"] for epoch in seen]
@@ -72,8 +74,8 @@ def plot_stacks(walk: Walk, layer: str, ax: Axes = None) -> Axes:
     planes = stack if stack.ndim == 3 else stack.reshape(1, 1, -1)
     if planes.shape[1:] == (1, 1):  # a number a map: side by side they are one row
         planes = planes.reshape(1, 1, -1)
-    told = " x ".join(str(side) for side in stack.shape)
-    return _signed(ax, planes, _square(planes), f"{layer}: {told}")
+    shape = " x ".join(str(side) for side in stack.shape)
+    return _signed(ax, planes, _square(planes), f"{layer}: {shape}")
 
 
 def plot_kernels(net: Network, layer: str, ax: Axes = None) -> Axes:
@@ -133,10 +135,10 @@ def plot_curves(curves: Sequence[Curve], ax: Axes = None) -> Axes:
     if curves:
         ax.legend(fontsize="small")
     ax.set_ylim(-0.02, 1.02)
-    told = "from one end of each dial to the other"
+    axis_title = "from one end of each dial to the other"
     if len(curves) == 1:
-        told = f"{curves[0].perturbation.name}, {curves[0].perturbation.unit}"
-    return _titled(ax, "Tricks", told, "probability")
+        axis_title = f"{curves[0].perturbation.name}, {curves[0].perturbation.unit}"
+    return _titled(ax, "Tricks", axis_title, "probability")
 
 
 def plot_nudge_curve(curve: NudgeCurve, ax: Axes = None) -> Axes:
@@ -182,11 +184,11 @@ def plot_confusion(scores: Scores, ax: Axes = None) -> Axes:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     colours = _colours(only_above=True)
     ax.imshow(shares, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
-    places, told = (range(len(names)), names) if len(names) <= MOST_NAMES else ([], [])
+    ticks, tick_labels = (range(len(names)), names) if len(names) <= MOST_NAMES else ([], [])
     size = "medium" if len(names) <= MOST_COUNTS else "xx-small"
-    turned = 90 if sum(map(len, told)) > 20 else 0
-    ax.set_xticks(places, told, rotation=turned, fontsize=size, **_AS_IT_IS)
-    ax.set_yticks(places, told, fontsize=size, **_AS_IT_IS)
+    turned = 90 if sum(map(len, tick_labels)) > 20 else 0
+    ax.set_xticks(ticks, tick_labels, rotation=turned, fontsize=size, **_AS_IT_IS)
+    ax.set_yticks(ticks, tick_labels, fontsize=size, **_AS_IT_IS)
     for (row, column), count in np.ndenumerate(counts) if len(names) <= MOST_COUNTS else ():
         colour = "white" if shares[row, column] > 0.6 else "black"
         ax.text(column, row, f"{count:,}", ha="center", va="center", color=colour)

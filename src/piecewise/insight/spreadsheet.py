@@ -89,8 +89,8 @@ def export_spreadsheet(
 def is_ours(path: Path) -> bool:
     """Whether a file is a spreadsheet that was written here, which another may replace."""
     try:
-        with zipfile.ZipFile(path) as book, book.open("docProps/core.xml") as told:
-            return _MARK.encode() in told.read(10_000)
+        with zipfile.ZipFile(path) as book, book.open("docProps/core.xml") as properties:
+            return _MARK.encode() in properties.read(10_000)
     except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
         return False
 
@@ -217,8 +217,8 @@ class _Book:
             sheet.write_number(row, _VALUE, term.value)
         product = f"={_at(row, _WEIGHT)}*{_at(row, _VALUE)}"
         sheet.write_formula(row, _PRODUCT, product, None, term.product)
-        told = " x ".join(filter(None, [term.name, term.position and str(term.position)]))
-        sheet.write_string(row, _OF, told)
+        description = " x ".join(filter(None, [term.name, term.position and str(term.position)]))
+        sheet.write_string(row, _OF, description)
 
 
 def _ending(why: Why, start: int, end: int) -> str:

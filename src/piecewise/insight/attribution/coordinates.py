@@ -93,7 +93,7 @@ def input_coordinates(
 
     ``example``: the input itself, which texts need. ``raw``: what it was made of: with a `Sound`,
     seconds are those of the recording, else of the picture that is made of it, from 0 on (below 0
-    is quiet put before it); with a text, words that the net does not know are told, too. Of
+    is quiet put before it); with a text, unknown words are spelled out. Of
     pictures, pixels are those of the input. DataError where a text comes without its numbers.
     """
     if isinstance(preprocessor, AudioPreprocessor):

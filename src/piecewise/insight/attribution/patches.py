@@ -1,7 +1,7 @@
-"""What a feature looks for: the pieces of given examples that match it best and worst.
+"""Top patches: the patches of examples that activate a feature most and least.
 
-How well each example matches at its best and at its worst place is asked of the net's own first
-layers, many examples at a time; only those that are shown are walked through, to see where.
+The extreme activations of all examples are computed in batches, by a net of the first layers. Only
+the selected examples are walked through, to find the position.
 """
 
 from __future__ import annotations

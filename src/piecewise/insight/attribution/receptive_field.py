@@ -1,7 +1,6 @@
-"""Which cells of the input a number depends on: receptive fields.
+"""Receptive fields: the input cells that an activation can depend on.
 
-Backwards through the windows of convolution and pooling, layer by layer; the arithmetic of windows
-is that of `piecewise.core.windows`.
+They are computed backwards through the windows of convolution and pooling (`core.windows`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""What mattered: which cells of an input an answer rests on, asked of the net in three ways.
+"""Saliency maps: occlusion, gradient x input and Grad-CAM.
 
-- *occlusion* (Zeiler, Fergus 2014): a part of the input is covered; how far does the logit fall?
-- *gradient x input* (Shrikumar and others 2016): the logit's slope by each number, times it.
-- *Grad-CAM* (Selvaraju and others 2017): where the maps are large that the logit rises with on the
-  whole. It says where a feature was found, not whether it counts just there.
+- *Occlusion* (Zeiler and Fergus, 2014): the decrease of the logit when a patch of the input is
+  covered.
+- *Gradient x input* (Shrikumar et al., 2016): the gradient of the logit, times the input.
+- *Grad-CAM* (Selvaraju et al., 2017): feature maps, weighted by the mean gradient of the logit. It
+  shows where features occur, not whether this location matters.
 """
 
 from __future__ import annotations
@@ -163,9 +164,11 @@ def _words_occluded(net: Network, words: Array, label: int, side: int | None) ->
 
 
 def gradient_times_input(net: Network, example: Array, label: int | None = None) -> Attribution:
-    """The slope of a class's logit by each number of an input, times that number, the channels
-    added up; of words that are looked up, of the numbers that stand for them. Arguments as of
-    `occlusion`."""
+    """The gradient of a class's logit with respect to the input, times the input.
+
+    Channels are summed. Of texts, the values are those of the embedding. Arguments as of
+    `occlusion`.
+    """
     label = _label(net, example, label)
     walk = net.walk(example)
     name = net.architecture.stages[0].name if net.architecture.reads_texts else "input"

@@ -248,9 +248,9 @@ class KernelHistory:
         """What is drawn, and what is not."""
         features, channels, *sides = self._last.kernels.shape
         of = "" if self.feature is None else f", feature {self.feature}"
-        told = f"{self.layer}{of}: {features} x {channels} x {sides[0]} x {sides[1]}"
+        title = f"{self.layer}{of}: {features} x {channels} x {sides[0]} x {sides[1]}"
         cut = features > FEATURES or channels > CHANNELS or max(sides) > SIDE
-        return f"{told}, to {self._largest():.4g} on each side{', not all drawn' if cut else ''}"
+        return f"{title}, to {self._largest():.4g} on each side{', not all drawn' if cut else ''}"
 
     def _largest(self) -> float:
         """Of all frames, so that one colour is one number throughout."""

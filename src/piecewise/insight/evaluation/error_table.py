@@ -201,11 +201,11 @@ class ErrorTable:
             cells.append(f'<td colspan="3">{len(others):,} others</td><td>{rest:.4f}</td>')
         cells.append(f'<th colspan="3">total</th><td>{total:.4f}</td>')
         cells[0] = f'<th scope="rowgroup" rowspan="{len(cells)}">{name}</th>{cells[0]}'
-        told = (
+        attributes = (
             f'data-index="{index}" data-name="{name}" data-label="{escape(self.label(index))}" '
             f'data-predicted="{escape(self.predicted(index))}" data-error="{total!r}"'
         )
-        return f"<tbody {told}>{''.join(f'<tr>{row}</tr>' for row in cells)}</tbody>"
+        return f"<tbody {attributes}>{''.join(f'<tr>{row}</tr>' for row in cells)}</tbody>"
 
 
 def error_table(
