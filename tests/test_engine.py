@@ -323,9 +323,9 @@ def assert_agrees(this: Case) -> None:
 
 def assert_learns_alike(this: Case, rounded: Sample, moment: StepContext | None) -> None:
     weights = None if this.weights is None else this.weights[this.order]
-    wanted = slopes(this.chosen(), this.loss, moment, weights)
+    wanted = reference_gradients(this.chosen(), this.loss, moment, weights)
     found = learned(this, training=moment is not None)
-    narrow = cache(lambda: slopes(rounded, this.loss, moment, weights))
+    narrow = cache(lambda: reference_gradients(rounded, this.loss, moment, weights))
     said = f"{this}, {'training' if moment else 'answering'}"
     assert_norm(found.losses.mean(), wanted.loss, f"{said}: loss", 1, lambda: narrow().loss)
     assert_all(found.gradients, wanted.arrays, said, largest(wanted), lambda: narrow().arrays)
@@ -351,7 +351,7 @@ def largest(wanted: model.Gradients) -> float:
     return max((float(np.linalg.norm(g)) for g in wanted.arrays.values()), default=0.0)
 
 
-def slopes(
+def reference_gradients(
     made: Sample, loss: str, moment: StepContext | None, weights: Array | None = None
 ) -> model.Gradients:
     return model.gradients(
@@ -377,7 +377,7 @@ def test_batch_norm_large_mean_corrects_rounding() -> None:
     x = (1000 + 0.1 * made.x).astype(np.float32)  # a rounding of 1000 shows beside 0.1
     made, order = made._replace(x=x.astype(np.float64)), np.arange(40)
     this = Case(made, x, order, 0, "cross-entropy", 1, 2, fused_forms()[0], apart=False)
-    wanted, found = slopes(made, this.loss, this.moment), learned(this, training=True)
+    wanted, found = reference_gradients(made, this.loss, this.moment), learned(this, training=True)
     for name, array in wanted.arrays.items():
         off = np.linalg.norm(found.gradients[name] - array)
         assert off < TOLERANCE * largest(wanted), name  # and not that of a reference in float32

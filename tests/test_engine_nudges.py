@@ -59,7 +59,7 @@ def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: s
     assert found.loss == pytest.approx(wanted.loss, rel=1e-13), said
     assert list(found.arrays) == list(wanted.arrays), said
     assert found.observed.keys() == wanted.observed.keys(), said
-    for name, array in wanted.arrays.items():  # no slope at all is rounding, in both
+    for name, array in wanted.arrays.items():  # a zero gradient is rounding, in both
         assert_near(found.arrays[name], array, TOLERANCE, f"{said}: {name}", largest)
     for name, array in wanted.observed.items():
         assert_near(found.observed[name], array, 1e-12, f"{said}: {name}", 1.0)
@@ -149,16 +149,16 @@ def test_deck_net_finite_difference_steps_match_backpropagation(loss: str) -> No
     one, other = ({name: array.copy() for name, array in wide.items()} for _ in range(2))
     for step in range(40):
         some = slice(32 * (step % 6), 32 * (step % 6) + 32)
-        slopes = model.gradients(
+        gradients = model.gradients(
             net.architecture, one, x[some].astype(np.float64), right[some], loss
         ).arrays
         found = network_programs.finite_differences(
             net.architecture, other, x[some], right[some], loss
         ).arrays
         if step == 0:
-            assert away(found, slopes) < 1e-6
+            assert away(found, gradients) < 1e-6
         for name in one:
-            one[name] -= 0.05 * slopes[name]
+            one[name] -= 0.05 * gradients[name]
             other[name] -= 0.05 * found[name]
     moved = {name: array - wide[name] for name, array in one.items()}
     assert away({name: array - wide[name] for name, array in other.items()}, moved) < 1e-6
@@ -177,10 +177,10 @@ def away(found: dict[str, Array], wanted: dict[str, Array]) -> float:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_engine_gradients_match_finite_differences(loss: str) -> None:
     net, _, right = deck_net()
-    mean, slopes = net.gradients(LESSONS.inputs, right, loss)
+    mean, gradients = net.gradients(LESSONS.inputs, right, loss)
     other, found = net.numerical_gradients(LESSONS.inputs, right, loss)
     assert other == pytest.approx(mean, rel=1e-6)
-    wanted = {name: array.astype(np.float64) for name, array in slopes.items()}
+    wanted = {name: array.astype(np.float64) for name, array in gradients.items()}
     assert away(found, wanted) < 1e-6
 
 
@@ -219,9 +219,9 @@ def test_finite_differences_away_from_kinks_match_gradient() -> None:
     made = sample(1, count=5, least=1e-3)
     assert margin(made) > 1e-3
     given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
-    slopes, found = (
+    gradients, found = (
         model.gradients(*given).arrays,
         network_programs.finite_differences(*given).arrays,
     )
-    for name, slope in slopes.items():
-        assert_near(found[name], slope, 1e-7, name)
+    for name, gradient in gradients.items():
+        assert_near(found[name], gradient, 1e-7, name)

@@ -30,8 +30,8 @@ from .test_engine import (
     flat,
     form,
     learned,
+    reference_gradients,
     seeds,
-    slopes,
 )
 
 LOSSES = ("cross-entropy", "squared", "absolute")
@@ -144,7 +144,7 @@ def test_gradients_with_sample_weight_equal_reference() -> None:
     losses, gradient = network_programs.gradients(
         made.architecture, *flat(made), x, labels, "squared", weights
     )
-    expected = slopes(made, "squared", None, weights)
+    expected = reference_gradients(made, "squared", None, weights)
     assert float(losses.mean()) == pytest.approx(expected.loss, rel=1e-5)
     for row in made.architecture.parameters:
         found = gradient[row.offset : row.offset + row.size].reshape(row.shape)

@@ -12,7 +12,7 @@ from piecewise.reference import model
 from piecewise.spec.architecture import Architecture
 
 from .networks import Sample, numbers_for, random_input, random_layers
-from .test_engine import Case, answered, anything, fused_forms, learned, seeds, slopes
+from .test_engine import Case, answered, anything, fused_forms, learned, reference_gradients, seeds
 
 
 def integer_case(seed: int) -> Case:
@@ -59,7 +59,7 @@ def largest_sum(made: Sample, loss: str) -> float:
 def assert_equal(this: Case) -> None:
     made = this.chosen()
     weights = None if this.weights is None else this.weights[this.order]
-    wanted = slopes(made, this.loss, None, weights)
+    wanted = reference_gradients(made, this.loss, None, weights)
     found = learned(this, training=False)
     assert np.array_equal(answered(this), model.logits(made.architecture, made.arrays, made.x)), (
         this

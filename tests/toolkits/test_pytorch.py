@@ -120,7 +120,7 @@ def judged(
     mean = losses(loss, answers, right).mean()
     names = sorted(rows)
     found = torch.autograd.grad(mean, [arrays[name] for name in names]) if names else ()
-    gradients = {name: slope.numpy() for name, slope in zip(names, found, strict=True)}
+    gradients = {name: gradient.numpy() for name, gradient in zip(names, found, strict=True)}
     return answers.detach().numpy(), mean.item(), gradients
 
 
@@ -134,8 +134,8 @@ def assert_judged(
     for what, mine, judge in zip(("logits", "loss"), found, wanted, strict=False):
         assert_near(mine, judge, tolerance, f"{said}: {what}", least=1)
     assert found[2].keys() == wanted[2].keys(), said
-    for name, slope in wanted[2].items():
-        assert_near(found[2][name], slope, tolerance, f"{said}: {name}", least=1)
+    for name, gradient in wanted[2].items():
+        assert_near(found[2][name], gradient, tolerance, f"{said}: {name}", least=1)
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -144,8 +144,8 @@ def test_random_network_matches_pytorch(seed: int) -> None:
     single, net = made.to(np.float32), network(made)
     for loss in LOSSES:
         judge, said = judged(single, loss), f"{made}, {loss}, float32"
-        mean, slopes = net.gradients(single.x, made.right, loss)
-        assert_judged((net.logits(single.x), mean, slopes), judge, 1e-5, said)
+        mean, gradients = net.gradients(single.x, made.right, loss)
+        assert_judged((net.logits(single.x), mean, gradients), judge, 1e-5, said)
         shares = torch.softmax(torch.tensor(judge[0]), 1)
         assert_near(net.probabilities(single.x), shares.numpy(), 1e-5, f"{said}: shares", least=1)
 
@@ -229,8 +229,8 @@ def test_text_network_matches_pytorch_embedding_and_convolution() -> None:
 def test_optimizers_twenty_steps_match_pytorch(
     optimizer: str, decay: float, precision: type[np.floating[Any]], tolerance: float
 ) -> None:
-    slopes = np.random.default_rng(0).normal(0, 1, (21, 1000)).astype(precision)
-    weights = slopes[20]
+    gradients = np.random.default_rng(0).normal(0, 1, (21, 1000)).astype(precision)
+    weights = gradients[20]
     judge = torch.tensor(weights, requires_grad=True)
     velocity = first = second = np.zeros_like(weights)
     if optimizer == "adamw":
@@ -240,13 +240,13 @@ def test_optimizers_twenty_steps_match_pytorch(
         judging = torch.optim.SGD(
             [judge], lr=0.05, momentum=0.9, weight_decay=decay, nesterov=ahead
         )
-    for step, slope in enumerate(slopes[:20], 1):
-        judge.grad = torch.tensor(slope)
+    for step, gradient in enumerate(gradients[:20], 1):
+        judge.grad = torch.tensor(gradient)
         judging.step()
         if optimizer == "adamw":
-            weights, first, second = adamw(weights, first, second, slope, 0.05, decay, step)
+            weights, first, second = adamw(weights, first, second, gradient, 0.05, decay, step)
         else:
-            weights, velocity = sgd(weights, velocity, slope, 0.05, 0.9, decay, ahead)
+            weights, velocity = sgd(weights, velocity, gradient, 0.05, 0.9, decay, ahead)
         assert weights.dtype == precision
         assert_near(weights, judge.detach().numpy(), tolerance, f"{optimizer}, step {step}")
 
