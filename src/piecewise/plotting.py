@@ -63,7 +63,7 @@ def plot_history(history: History | Sequence[Mapping[str, Any]], ax: Axes = None
     return _titled(ax, "Loss by epoch", "epoch", "mean loss")
 
 
-def plot_stacks(walk: Walk, layer: str, ax: Axes = None) -> Axes:
+def plot_activations(walk: Walk, layer: str, ax: Axes = None) -> Axes:
     """The maps of a layer's stack beside each other; of word numbers (positions), the numbers in a
     row. LimitError where the walk has no such layer."""
     if layer not in walk:
@@ -88,7 +88,7 @@ def plot_kernels(net: Network, layer: str, ax: Axes = None) -> Axes:
     return _signed(ax, planes, across, f"{layer}: {features} kernels")
 
 
-def plot_mattered(
+def plot_attribution(
     example: npt.ArrayLike, mattered: Attribution, ax: Axes = None, words: Sequence[str] = ()
 ) -> Axes:
     """What mattered: orange speaks for the class, blue against it. It is laid over the ``example``

@@ -95,7 +95,7 @@ def test_the_axes_that_are_given_are_drawn_on(taught: tuple[pw.Network, History]
 
 def test_the_planes_of_a_stack_are_its_numbers(taught: tuple[pw.Network, History]) -> None:
     walk = taught[0].walk(XO.inputs[0])
-    ax = plotting.plot_stacks(walk, "conv1")
+    ax = plotting.plot_activations(walk, "conv1")
     found, stack = drawn(ax), walk["conv1"]
     assert found.shape == (2 * 8 + 1, 3 * 8 + 1)  # five maps of 7x7, three in a row
     for number in range(5):
@@ -109,7 +109,7 @@ def test_the_planes_of_a_stack_are_its_numbers(taught: tuple[pw.Network, History
 
 def test_logits_are_one_row(taught: tuple[pw.Network, History]) -> None:
     walk = taught[0].walk(XO.inputs[0])
-    found = drawn(plotting.plot_stacks(walk, "full1"))
+    found = drawn(plotting.plot_activations(walk, "full1"))
     np.testing.assert_array_equal(found[1, 1:-1], walk.logits)
 
 
@@ -117,7 +117,7 @@ def test_words_are_a_row(taught: tuple[pw.Network, History]) -> None:
     words = TextPreprocessor("words", ("free", "home"), 4)
     net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preprocessor=words)
     walk = net.walk(np.array([2, 3, 1, 0]))
-    assert drawn(plotting.plot_stacks(walk, "input"))[1, 1:-1].tolist() == [2, 3, 1, 0]
+    assert drawn(plotting.plot_activations(walk, "input"))[1, 1:-1].tolist() == [2, 3, 1, 0]
     kernels = drawn(plotting.plot_kernels(net, "embed1"))
     np.testing.assert_array_equal(kernels[1, 1:4], net.parameters["embed1.weight"][0])
 
@@ -147,7 +147,7 @@ def test_of_very_many_kernels_some_are_drawn() -> None:
 def test_what_mattered_lies_over_the_picture(taught: tuple[pw.Network, History]) -> None:
     net, example = taught[0], XO.inputs[1]
     found = occlusion(net, example)
-    ax = plotting.plot_mattered(example, found)
+    ax = plotting.plot_attribution(example, found)
     np.testing.assert_array_equal(drawn(ax), example[0])
     np.testing.assert_array_equal(drawn(ax, 1), found.values)
     largest = float(np.abs(found.values).max())
@@ -156,7 +156,7 @@ def test_what_mattered_lies_over_the_picture(taught: tuple[pw.Network, History])
     with pytest.raises(
         DataError, match=r"^example: got cells \(5, 5\) and 0 words, wanted \(9, 9\)"
     ):
-        plotting.plot_mattered(np.zeros((1, 5, 5)), grad_cam(net, example))
+        plotting.plot_attribution(np.zeros((1, 5, 5)), grad_cam(net, example))
 
 
 def test_what_mattered_of_a_text_are_bars_over_its_words() -> None:
@@ -164,7 +164,7 @@ def test_what_mattered_of_a_text_are_bars_over_its_words() -> None:
     net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preprocessor=words)
     example = np.array([2, 3, 2, 0])
     found = occlusion(net, example)
-    ax = plotting.plot_mattered(example, found, words=(NO_FORMULA, "b", "_c", ""))
+    ax = plotting.plot_attribution(example, found, words=(NO_FORMULA, "b", "_c", ""))
     heights = [bar.get_height() for bar in ax.patches]
     assert heights == found.values[0].tolist()
     colours = [mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches]
@@ -175,7 +175,7 @@ def test_what_mattered_of_a_text_are_bars_over_its_words() -> None:
     with pytest.raises(
         DataError, match=r"\(1, 4\) and 2 words, wanted \(1, 4\), as what mattered has"
     ):
-        plotting.plot_mattered(example, found, words=("a", "b"))
+        plotting.plot_attribution(example, found, words=("a", "b"))
 
 
 def test_curves_are_probabilities_and_where_they_break(curves: list[Curve]) -> None:
@@ -264,7 +264,7 @@ def test_of_many_classes_less_is_written(count: int, named: bool) -> None:
 def test_what_is_not_there_is_told(taught: tuple[pw.Network, History]) -> None:
     net = taught[0]
     with pytest.raises(LimitError, match=r"^layer: got 'conv9', wanted one of the walk's; did you"):
-        plotting.plot_stacks(net.walk(XO.inputs[0]), "conv9")
+        plotting.plot_activations(net.walk(XO.inputs[0]), "conv9")
     with pytest.raises(LimitError, match=r"^layer: got 'relu1', wanted one with kernels"):
         plotting.plot_kernels(net, "relu1")
     assert not plt.get_fignums()  # nothing was drawn
