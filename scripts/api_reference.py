@@ -98,7 +98,7 @@ def page() -> str:
     classes = _class_index()
     lines, described = [HEAD], set(listed)
     for topic, names in TOPICS.items():
-        lines += [f"## {topic}", ""]
+        lines += [f"## {topic}", "", *_contents(names)]
         returned: list[str] = []
         for name in names:
             value = getattr(piecewise, name)
@@ -109,7 +109,32 @@ def page() -> str:
                 described.add(name)
                 value = getattr(import_module(classes[name]), name)
                 lines += _entry(name, value, returned=True)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip() + "\n")
+    linked = [_with_links(line, described) for line in lines]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(linked).rstrip() + "\n")
+
+
+def _contents(names: tuple[str, ...]) -> list[str]:
+    """A table of public names with their summaries."""
+    rows = ["| name | summary |", "|---|---|"]
+    for name in names:
+        value = getattr(piecewise, name)
+        is_documented = isinstance(value, type) or inspect.isroutine(value)
+        text = _docstring(value) if is_documented else _assignment_doc(name)
+        summary = markdown(" ".join(text.split("\n\n")[0].split())).replace("|", "\\|")
+        rows.append(f"| [{name}](#{name.lower()}) | {summary} |")
+    return [*rows, ""]
+
+
+def _with_links(line: str, names: set[str]) -> str:
+    """Link the classes in the name and the type of a list item to their entries."""
+    match = re.match(r"- \*\*.+?\*\*(?: \(.*?\))?(?=:|$)", line)
+    if not match:
+        return line
+
+    def link(word: re.Match[str]) -> str:
+        return f"[{word[0]}](#{word[0].lower()})" if word[0] in names else word[0]
+
+    return re.sub(r"\b[A-Z]\w+\b", link, match[0]) + line[match.end() :]
 
 
 def _entry(name: str, value: Any, *, returned: bool = False) -> list[str]:
@@ -269,9 +294,15 @@ def _undocumented_attributes(value: type) -> list[str]:
     texts = _field_docs(value)
     for name, member in sorted(_public(value).items()):
         if isinstance(member, (property, functools.cached_property)):
-            texts[name] = _docstring(member.fget if isinstance(member, property) else member.func)
+            texts[name] = _inherited_docstring(value, name)
     names = dict.fromkeys([*_fields(value), *sorted(set(texts) & set(_public(value)))])
     return [_attribute(name, texts.get(name, "")) for name in names if name not in listed]
+
+
+def _inherited_docstring(value: type, name: str) -> str:
+    """The docstring of a property of a class, or of the nearest base that documents it."""
+    properties = (vars(base).get(name) for base in value.__mro__)
+    return next(filter(None, map(_docstring, properties)), "")
 
 
 def _methods(owner: str, value: type, *, briefly: bool) -> list[str]:
