@@ -1,4 +1,4 @@
-"""Signal handling: stop training between two steps, and never while a net is saved."""
+"""Signal handling: stop training between two steps, and never interrupt a save."""
 
 from __future__ import annotations
 

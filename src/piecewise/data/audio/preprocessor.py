@@ -1,4 +1,4 @@
-"""Audio preprocessing: a sound becomes a mel spectrogram in decibels, the deck's picture of it.
+"""Audio preprocessing: a sound becomes a mel spectrogram in decibels.
 
 Rows are frequency bands, the highest on top; columns are steps in time; a cell is lighter the
 stronger its band is at that time. So a sound is an image to a network.

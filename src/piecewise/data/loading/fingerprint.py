@@ -1,4 +1,4 @@
-"""Fingerprint (SHA-256) of the files of a data set, which any change of them changes."""
+"""Fingerprint (SHA-256) of the files of a data set: it changes if any file changes."""
 
 from __future__ import annotations
 
