@@ -20,9 +20,9 @@ from piecewise.core.errors import CheckpointError
 from piecewise.storage import run_directory, safetensors_file
 
 from .runs import FILES, RUNS, every_step, names, result
+from .test_checkpoint import OTHER_RUN, Stopped, stopping, told_by
 from .test_model_file_broken import edited
 from .test_model_file_mutated import bytes_changed
-from .test_runs import OTHER_RUN, Stopped, stopping, told_by
 
 RUN = RUNS["patience, norm, adamw"]
 REMEDY = "; remove it to start the run again"

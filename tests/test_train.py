@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_bits_everywhere() -> None:
 
 def test_the_bits_do_not_depend_on_what_the_processor_can_do() -> None:
     """The same net from NumPy as it is, and from NumPy kept from the wider vectors it found."""
-    code = "from tests.test_learning import taught; print(taught().parameters_sha256)"
+    code = "from tests.test_train import taught; print(taught().parameters_sha256)"
     found = np.show_config("dicts")["SIMD Extensions"].get("found", [])
     for features in ("", " ".join(found)):
         environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": features}
