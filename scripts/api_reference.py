@@ -127,14 +127,10 @@ def _contents(names: tuple[str, ...]) -> list[str]:
 
 def _with_links(line: str, names: set[str]) -> str:
     """Link the classes in the name and the type of a list item to their entries."""
-    match = re.match(r"- \*\*.+?\*\*(?: \(.*?\))?(?=:|$)", line)
-    if not match:
-        return line
-
-    def link(word: re.Match[str]) -> str:
-        return f"[{word[0]}](#{word[0].lower()})" if word[0] in names else word[0]
-
-    return re.sub(r"\b[A-Z]\w+\b", link, match[0]) + line[match.end() :]
+    _, head, description = re.split(r"^(- \*\*.+?\*\*(?: \(.*?\))?(?=:|$)|)", line, maxsplit=1)
+    words = re.split(r"\b([A-Z]\w+)\b", head)
+    words = [f"[{word}](#{word.lower()})" if word in names else word for word in words]
+    return "".join(words) + description
 
 
 def _entry(name: str, value: Any, *, returned: bool = False) -> list[str]:
