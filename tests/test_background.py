@@ -30,7 +30,7 @@ def net() -> Network:
     return Network(layers, (1, 28, 28), ("X", "O"), preprocessor=LESSONS.preprocessor)
 
 
-def test_it_gives_the_bits_that_training_gives() -> None:
+def test_live_trainer_gives_same_bits_as_train() -> None:
     wanted = net()
     train(wanted, LESSONS.inputs, LESSONS.labels, RECIPE)
     live = LiveTrainer(net())
@@ -40,7 +40,7 @@ def test_it_gives_the_bits_that_training_gives() -> None:
     assert evaluate(found, UNSEEN.inputs, UNSEEN.labels).accuracy > 0.98
 
 
-def test_the_next_call_ends_the_one_before_at_once() -> None:
+def test_live_trainer_next_call_cancels_the_previous() -> None:
     live, wanted = LiveTrainer(net()), net()
     train(wanted, LESSONS.inputs, LESSONS.labels, RECIPE)
     running, reports = threading.Event(), [list[Progress]() for _ in range(6)]
@@ -65,7 +65,7 @@ def test_the_next_call_ends_the_one_before_at_once() -> None:
     assert last.result(HANG).parameters_sha256 == wanted.parameters_sha256
 
 
-def test_it_can_be_cancelled_and_goes_on_to_be_of_use() -> None:
+def test_live_trainer_trains_after_cancel() -> None:
     live = LiveTrainer(net())
     live.cancel()
     future = live.train(LESSONS.inputs, LESSONS.labels, ENDLESS)
@@ -75,7 +75,7 @@ def test_it_can_be_cancelled_and_goes_on_to_be_of_use() -> None:
     assert live.train(LESSONS.inputs, LESSONS.labels, RECIPE).result(HANG).history
 
 
-def test_the_future_itself_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
+def test_future_cancel_stops_training(capsys: pytest.CaptureFixture[str]) -> None:
     live = LiveTrainer(net())
     running = threading.Event()
     future = live.train(
@@ -88,7 +88,7 @@ def test_the_future_itself_can_be_cancelled(capsys: pytest.CaptureFixture[str]) 
     assert not capsys.readouterr().err
 
 
-def test_a_progress_that_cancels_leaves_nobody_waiting() -> None:
+def test_future_progress_raising_cancelled_error_is_cancelled() -> None:
     def refuse(_: Any) -> None:
         raise CancelledError
 
@@ -97,7 +97,7 @@ def test_a_progress_that_cancels_leaves_nobody_waiting() -> None:
         future.result(HANG)
 
 
-def test_what_training_raises_comes_out_of_the_future() -> None:
+def test_future_raises_errors_of_training() -> None:
     live = LiveTrainer(net())
     with pytest.raises(DataError, match="labels: got 3"):
         live.train(LESSONS.inputs, [0, 1, 0]).result(HANG)
@@ -109,7 +109,7 @@ def test_what_training_raises_comes_out_of_the_future() -> None:
         live.train(LESSONS.inputs, LESSONS.labels, on_progress=refuse).result(HANG)
 
 
-def test_what_is_given_stays_as_it_is() -> None:
+def test_live_trainer_leaves_input_network_unchanged() -> None:
     given = net()
     before = given.parameters_sha256
     live = LiveTrainer(given)

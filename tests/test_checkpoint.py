@@ -60,7 +60,7 @@ def refusal(folder: Path, run: Run, net: Network | None = None) -> str:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_stopped_after_every_step_comes_to_the_same_bits(memory: Path, name: str) -> None:
+def test_run_stopped_after_every_step_resumes_with_same_bits(memory: Path, name: str) -> None:
     run, stops, reached = RUNS[name], 0, 0
     with every_step():
         wanted = result(run.train())
@@ -80,14 +80,14 @@ def test_a_run_stopped_after_every_step_comes_to_the_same_bits(memory: Path, nam
     assert [json.loads(line) for line in lines] == net.history
 
 
-def test_a_run_in_a_folder_is_the_run_without(memory: Path) -> None:
+def test_run_directory_leaves_training_unchanged(memory: Path) -> None:
     told = list[int]()
     assert result(SHORT.train(memory / "run")) == result(SHORT.train())
     SHORT.train(memory / "run", lambda progress: told.append(progress.done))
     assert told == [4]  # of four: it says where it goes on from, and nothing is left to do
 
 
-def test_what_was_stopped_can_be_looked_at(memory: Path) -> None:
+def test_stopped_run_has_readable_history_recipe_and_net(memory: Path) -> None:
     run = RUNS["sgd"]
     with every_step(), pytest.raises(Stopped):
         run.train(memory, stopping(4))
@@ -100,7 +100,7 @@ def test_what_was_stopped_can_be_looked_at(memory: Path) -> None:
     assert net.parameters_sha256 != run.network().parameters_sha256
 
 
-def test_states_are_kept_now_and_then_and_not_after_every_step(memory: Path) -> None:
+def test_checkpoints_are_written_at_intervals(memory: Path) -> None:
     count = 0
 
     def counted() -> None:
@@ -124,20 +124,20 @@ def in_a_process(how: str, name: str, place: Path, count: int) -> list[Any]:
     return told  # type: ignore[no-any-return]
 
 
-def test_killed_at_any_write_it_goes_on_with_the_same_bits(memory: Path) -> None:
+def test_run_killed_at_some_writes_resumes_with_same_bits(memory: Path) -> None:
     told = in_a_process("writes", "short", memory, 7)
     assert len(told) > 20
     assert [one["killed"] for one in told] == [True] * (len(told) - 1) + [False]
 
 
 @pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
-def test_stopped_at_any_moment_it_goes_on_with_the_same_bits(memory: Path, stop: str) -> None:
+def test_run_stopped_at_random_times_resumes_with_same_bits(memory: Path, stop: str) -> None:
     assert in_a_process(stop, "patience, norm, adamw", memory, 8)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["patience, norm, adamw", "nudging", "dropout, norm, tricks"])
-def test_killed_at_every_write_it_goes_on_with_the_same_bits(memory: Path, name: str) -> None:
+def test_run_killed_at_every_write_resumes_with_same_bits(memory: Path, name: str) -> None:
     told = in_a_process("writes", name, memory, 1)
     assert len(told) > 200
 
@@ -145,9 +145,7 @@ def test_killed_at_every_write_it_goes_on_with_the_same_bits(memory: Path, name:
 @pytest.mark.long
 @pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
 @pytest.mark.parametrize("name", ["patience, norm, adamw", "words"])
-def test_stopped_at_200_moments_it_goes_on_with_the_same_bits(
-    memory: Path, name: str, stop: str
-) -> None:
+def test_run_stopped_200_times_resumes_with_same_bits(memory: Path, name: str, stop: str) -> None:
     assert len(in_a_process(stop, name, memory, 200)) > 60
 
 
@@ -164,7 +162,9 @@ with every_step():
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
-def test_one_process_at_a_time_has_a_folder(memory: Path, stop: signal.Signals) -> None:
+def test_run_directory_in_use_by_another_process_is_refused(
+    memory: Path, stop: signal.Signals
+) -> None:
     command = [sys.executable, "-c", WAITING, str(memory / "run")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as other:
@@ -220,7 +220,7 @@ def with_knobs(**knobs: Any) -> Run:
         (SHORT._replace(validated=False), "its run has other validation data"),
     ],
 )
-def test_another_run_is_told_by_what_differs(stopped: Path, run: Run, words: str) -> None:
+def test_resume_other_run_error_names_the_difference(stopped: Path, run: Run, words: str) -> None:
     assert (
         refusal(stopped, run)
         == f"{words}; use the options and data it began with, or a new directory"
@@ -228,7 +228,7 @@ def test_another_run_is_told_by_what_differs(stopped: Path, run: Run, words: str
     assert result(SHORT.train(stopped)) == result(SHORT.train())
 
 
-def test_another_net_is_told_by_what_differs(stopped: Path) -> None:
+def test_resume_other_network_error_names_the_difference(stopped: Path) -> None:
     layers, after = SHORT.layers, OTHER_RUN
     net = Network(layers, (1, 9, 9), ("X", "O"), seed=1)
     assert refusal(stopped, SHORT, net) == f"its run has other initial parameters{after}"
@@ -238,7 +238,7 @@ def test_another_net_is_told_by_what_differs(stopped: Path) -> None:
     assert refusal(stopped, SHORT, net).startswith("its run has preprocessor ")
 
 
-def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
+def test_resume_changed_data_is_refused(memory: Path) -> None:
     given, right, recipe = LESSONS.inputs[:40], LESSONS.labels[:40], Recipe(epochs=1)
     floats = given.astype(np.float32)
     changed, other = floats.copy(), right.copy()
@@ -261,7 +261,7 @@ def test_pictures_differ_by_a_bit_a_label_or_their_kind(memory: Path) -> None:
                 train(SHORT.network(), *kind, recipe, run_dir=memory / str(other_number))
 
 
-def test_a_folder_with_other_things_is_refused_and_left_alone(memory: Path) -> None:
+def test_directory_with_other_files_is_refused_and_unchanged(memory: Path) -> None:
     words = "holds 'thesis.txt' and no run; use an empty or a new directory"
     for name in ("thesis.txt", "net.safetensors", "history.jsonl", "events.out.tfevents.1"):
         (place := memory / f"in {name}").mkdir()
@@ -277,7 +277,7 @@ def test_a_folder_with_other_things_is_refused_and_left_alone(memory: Path) -> N
     assert names(memory / "empty") == [".hidden", ".other.part", *FILES]
 
 
-def test_a_place_where_no_folder_can_be_is_told(memory: Path) -> None:
+def test_run_directory_that_cannot_be_created_raises(memory: Path) -> None:
     (memory / "file").write_text("mine")
     (memory / "link").symlink_to(memory / "nowhere")
     for name, words in (
@@ -292,7 +292,7 @@ def test_a_place_where_no_folder_can_be_is_told(memory: Path) -> None:
     assert names(memory) == ["file", "link"]
 
 
-def test_a_state_that_was_removed_is_begun_anew(stopped: Path) -> None:
+def test_removed_checkpoint_restarts_training(stopped: Path) -> None:
     (stopped / "checkpoint.safetensors").unlink()
     (stopped / "events.out.tfevents.1").write_text("")
     told = list[int]()
@@ -322,7 +322,7 @@ def told_by(run: Run, folder: Path) -> str:
 
 @pytest.mark.parametrize("always", [False, True], ids=["once", "from then on"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_fails_at_any_write_is_told_and_costs_nothing(
+def test_failing_write_raises_and_keeps_last_checkpoint(
     memory: Path, number: int, always: bool
 ) -> None:
     wanted, told = result(SHORT.train()), 0
@@ -348,7 +348,7 @@ def test_a_disk_that_fails_at_any_write_is_told_and_costs_nothing(
     assert moment > 60
 
 
-def test_a_file_that_may_grow_no_more_is_told(stopped: Path) -> None:
+def test_file_size_limit_raises(stopped: Path) -> None:
     import resource  # noqa: PLC0415  # only where there is one
 
     before = (stopped / "checkpoint.safetensors").read_bytes()
@@ -371,7 +371,7 @@ def refusal_while_running(folder: Path) -> str:
     return str(caught.value).removeprefix(f"{folder}: ")
 
 
-def test_a_loss_that_is_no_number_leaves_the_last_good_state(memory: Path) -> None:
+def test_nonfinite_loss_keeps_last_checkpoint(memory: Path) -> None:
     run = Run(knobs={"epochs": 50, "learning_rate": 1000.0, "loss": "squared"})
     with every_step(), pytest.raises(TrainingError) as caught:
         run.train(memory / "run")
@@ -387,7 +387,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_state(memory: Path) -> No
     assert (memory / "run" / "checkpoint.safetensors").read_bytes() == state
 
 
-def test_where_there_are_no_locks_a_run_goes_on_all_the_same(
+def test_file_system_without_locks_still_trains(
     memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import fcntl  # noqa: PLC0415  # only where there is one
@@ -400,7 +400,7 @@ def test_where_there_are_no_locks_a_run_goes_on_all_the_same(
     assert names(memory / "run") == FILES
 
 
-def test_every_field_of_a_recipe_is_part_of_what_a_run_is(stopped: Path) -> None:
+def test_run_identity_holds_every_recipe_field(stopped: Path) -> None:
     kept = json.loads((stopped / "recipe.json").read_text())
     assert set(kept["recipe"]) == {field.name for field in dataclasses.fields(Recipe)}
     assert run_directory.CHECKPOINT in names(stopped)

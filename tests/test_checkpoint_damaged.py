@@ -84,7 +84,7 @@ def run_folder_in_memory(memory: Path, wanted: list[Any]) -> Folder:
 # Damaged.
 
 
-def test_a_whole_state_is_gone_on_from(folder: Folder, kept: bytes) -> None:
+def test_complete_checkpoint_resumes(folder: Folder, kept: bytes) -> None:
     assert folder.goes_on(kept)
     assert folder.goes_on(folder.state.read_bytes())  # the last one
     assert names(folder.place) == [
@@ -105,25 +105,25 @@ def changes(folder: Folder, kept: bytes, count: int) -> None:
     assert went_on < count / 50
 
 
-def test_a_cut_state_is_told(folder: Folder, kept: bytes) -> None:
+def test_truncated_checkpoint_is_refused(folder: Folder, kept: bytes) -> None:
     cuts(folder, kept, 37)
 
 
-def test_a_state_with_changed_bytes_is_told(folder: Folder, kept: bytes) -> None:
+def test_checkpoint_with_changed_bytes_is_refused(folder: Folder, kept: bytes) -> None:
     changes(folder, kept, 500)
 
 
 @pytest.mark.long
-def test_every_cut_state_is_told(folder: Folder, kept: bytes) -> None:
+def test_checkpoint_truncated_anywhere_is_refused(folder: Folder, kept: bytes) -> None:
     cuts(folder, kept, 1)
 
 
 @pytest.mark.long
-def test_100_000_states_with_changed_bytes_are_told(folder: Folder, kept: bytes) -> None:
+def test_100_000_checkpoints_with_changed_bytes_are_refused(folder: Folder, kept: bytes) -> None:
     changes(folder, kept, 100_000)
 
 
-def test_every_bit_of_a_number_counts(folder: Folder, kept: bytes) -> None:
+def test_checkpoint_flipped_bit_in_arrays_is_refused(folder: Folder, kept: bytes) -> None:
     start = 8 + int.from_bytes(kept[:8], "little")
     for place in range(start, len(kept), 61):
         changed = bytearray(kept)
@@ -132,14 +132,14 @@ def test_every_bit_of_a_number_counts(folder: Folder, kept: bytes) -> None:
         assert words.startswith(("its arrays are damaged", "the tensor "))
 
 
-def test_every_digit_of_a_text_counts(folder: Folder, kept: bytes) -> None:
+def test_checkpoint_changed_digit_in_header_is_refused(folder: Folder, kept: bytes) -> None:
     place = kept.index(b'\\"loss\\":') + len(b'\\"loss\\":')
     digit = kept[place + 2 : place + 3]
     changed = kept[: place + 2] + (b"1" if digit != b"1" else b"2") + kept[place + 3 :]
     assert folder.refusal(changed) == "its header is damaged"
 
 
-def test_what_is_no_state_is_told(folder: Folder, kept: bytes) -> None:
+def test_other_file_as_checkpoint_is_refused(folder: Folder, kept: bytes) -> None:
     cut_short = "not a complete safetensors file; it may be truncated or of another format"
     other = safetensors_bytes({"a": np.ones(2, np.float32)})
     assert folder.refusal(b"") == cut_short
@@ -158,7 +158,7 @@ def told(folder: Folder) -> str:
     return str(caught.value)
 
 
-def test_what_is_no_file_is_told(folder: Folder) -> None:
+def test_checkpoint_that_is_no_regular_file_is_refused(folder: Folder) -> None:
     state = folder.state
     state.mkdir()
     words = f"{state}: cannot be read: a folder, wanted a checkpoint{REMEDY}"
@@ -202,11 +202,11 @@ def put_together(facts: Any, arrays: dict[str, Any]) -> bytes:
     return safetensors_bytes(arrays, metadata={"piecewise.checkpoint": text, "sha256": whole})
 
 
-def test_what_is_put_together_again_is_the_state(folder: Folder, kept: bytes) -> None:
+def test_rebuilt_checkpoint_resumes(folder: Folder, kept: bytes) -> None:
     assert folder.goes_on(put_together(*taken_apart(kept)))
 
 
-def test_a_state_older_than_some_tricks_is_gone_on_from(folder: Folder, kept: bytes) -> None:
+def test_checkpoint_without_newer_augmentations_resumes(folder: Folder, kept: bytes) -> None:
     facts, arrays = taken_apart(kept)
     older = {
         "translation": 0.0,
@@ -246,7 +246,7 @@ FITTING = "its epochs and steps do not fit each other"
         ({"sha256": None}, "its arrays are damaged"),
     ],
 )
-def test_plain_values_that_cannot_be_are_told(
+def test_checkpoint_invalid_value_is_refused(
     folder: Folder, kept: bytes, change: dict[str, Any], words: str
 ) -> None:
     facts, arrays = taken_apart(kept)
@@ -269,7 +269,7 @@ def test_plain_values_that_cannot_be_are_told(
         ({"more": 1}, "its history.0.more: Extra inputs are not permitted, got 1"),
     ],
 )
-def test_an_epoch_that_cannot_be_is_told(
+def test_checkpoint_invalid_epoch_is_refused(
     folder: Folder, kept: bytes, change: dict[str, Any], words: str
 ) -> None:
     facts, arrays = taken_apart(kept)
@@ -312,7 +312,7 @@ ARRAYS: list[tuple[Change, str]] = [
 
 
 @pytest.mark.parametrize(("change", "words"), ARRAYS, ids=range(len(ARRAYS)))
-def test_arrays_that_do_not_fit_are_told(
+def test_checkpoint_arrays_that_do_not_fit_are_refused(
     folder: Folder, kept: bytes, change: Change, words: str
 ) -> None:
     facts, arrays = taken_apart(kept)
@@ -321,7 +321,7 @@ def test_arrays_that_do_not_fit_are_told(
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "7", "[" * 99_999, "9" * 9_999])
-def test_a_text_that_is_no_states_is_told(folder: Folder, kept: bytes, text: str) -> None:
+def test_checkpoint_header_of_other_json_is_refused(folder: Folder, kept: bytes, text: str) -> None:
     assert not folder.goes_on(put_together(text, taken_apart(kept)[1]))
 
 
@@ -332,7 +332,7 @@ def deep(depth: int) -> Any:
     return value
 
 
-def test_values_in_values_are_told_however_deep(folder: Folder, kept: bytes) -> None:
+def test_deeply_nested_header_is_refused(folder: Folder, kept: bytes) -> None:
     facts, arrays = taken_apart(kept)
     for depth in (10, 300, *range(700, 1_000)):
         for name in ("run", "step", "history"):
@@ -366,10 +366,10 @@ def _resealed(facts: Any, arrays: dict[str, Any]) -> bytes:
         return b""
 
 
-def test_rewritten_states_are_gone_on_from_or_told(folder: Folder, kept: bytes) -> None:
+def test_rewritten_checkpoint_resumes_or_is_refused(folder: Folder, kept: bytes) -> None:
     rewrites(folder, kept, 300)
 
 
 @pytest.mark.long
-def test_50_000_rewritten_states_are_gone_on_from_or_told(folder: Folder, kept: bytes) -> None:
+def test_50_000_rewritten_checkpoints_resume_or_are_refused(folder: Folder, kept: bytes) -> None:
     rewrites(folder, kept, 50_000)

@@ -21,7 +21,7 @@ from piecewise.training.splits import validation_mask
 from .lessons import ANSWERS, KINDS, LABELS, PICTURES, SMALL, TABLE, UNSEEN, bits, rng, taught
 
 
-def test_it_learns_pictures_with_what_it_chooses_itself() -> None:
+def test_classifier_learns_images_with_defaults() -> None:
     classifier = ConvNetClassifier(quick=True, random_state=0).fit(PICTURES, LABELS)
     assert classifier.score(UNSEEN.inputs, ANSWERS) > 0.95
     assert classifier.classes_.tolist() == ["O", "X"]
@@ -37,7 +37,7 @@ def test_it_learns_pictures_with_what_it_chooses_itself() -> None:
     assert (classifier.predict(UNSEEN.inputs) == np.where(ahead, "X", "O")).all()
 
 
-def test_it_learns_a_table_without_tricks() -> None:
+def test_classifier_learns_a_table_without_augmentation() -> None:
     classifier = ConvNetClassifier(random_state=0).fit(TABLE, KINDS)
     assert classifier.score(TABLE, KINDS) > 0.95
     assert classifier.network_.input == (1, 1, 4)
@@ -48,7 +48,7 @@ def test_it_learns_a_table_without_tricks() -> None:
     assert classifier.inputs(TABLE[:1]).tobytes() == inputs[:1].tobytes()  # fixed at fit
 
 
-def test_scikit_learn_is_not_loaded() -> None:
+def test_classifier_does_not_import_scikit_learn() -> None:
     code = "import sys, piecewise; piecewise.ConvNetClassifier; print('sklearn' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert told.stdout == "False\n"
@@ -57,14 +57,14 @@ def test_scikit_learn_is_not_loaded() -> None:
 # The same examples, the same bits.
 
 
-def test_the_order_of_the_rows_means_nothing() -> None:
+def test_fit_row_order_does_not_change_bits() -> None:
     order = rng().permutation(len(LABELS))
     assert taught(PICTURES[order], LABELS[order]) == taught()
     assert taught(random_state=1) != taught()
 
 
 @pytest.mark.parametrize("X", [PICTURES, PICTURES / 7.3 + rng().normal(0, 1, PICTURES.shape)])
-def test_a_weight_of_two_is_the_row_twice_and_one_of_zero_none(X: Any) -> None:
+def test_fit_sample_weight_equals_repeated_rows(X: Any) -> None:
     weights = rng().integers(0, 4, len(LABELS))
     repeated = taught(np.repeat(X, weights, axis=0), np.repeat(LABELS, weights))
     assert taught(X, LABELS, weights) == repeated
@@ -74,20 +74,20 @@ def test_a_weight_of_two_is_the_row_twice_and_one_of_zero_none(X: Any) -> None:
     assert taught(np.concatenate([X, X]), np.tile(LABELS, 2), halves) == repeated
 
 
-def test_a_class_whose_rows_weigh_nothing_is_none() -> None:
+def test_fit_class_of_zero_weight_raises() -> None:
     weights = (LABELS == "X").astype(float)
     with pytest.raises(DataError, match="only one class, 'X'"):
         taught(PICTURES, LABELS, weights)
 
 
-def test_threads_change_nothing() -> None:
+def test_fit_n_jobs_does_not_change_bits() -> None:
     layers = "conv 16 3 pad=same, norm, relu, pool 2, dropout 0.3, full 16, relu, full"
     one = taught(layers=layers, augmentation="rotation 10", n_jobs=1)
     assert taught(layers=layers, augmentation="rotation 10", n_jobs=2) == one
     assert taught(layers=layers, augmentation="rotation 10", n_jobs=-1) == one
 
 
-def test_random_states_of_all_kinds() -> None:
+def test_fit_random_state_seeds_the_result() -> None:
     for made in (np.random.RandomState, np.random.default_rng):
         assert taught(random_state=made(3)) == taught(random_state=made(3))
         assert taught(random_state=made(3)) != taught(random_state=made(4))
@@ -101,7 +101,7 @@ def test_random_states_of_all_kinds() -> None:
 # Going on.
 
 
-def test_partial_fit_goes_on_an_epoch_at_a_time() -> None:
+def test_partial_fit_trains_one_epoch_per_call() -> None:
     def gone(rounds: int) -> ConvNetClassifier:
         classifier = ConvNetClassifier(**SMALL)
         for _ in range(rounds):
@@ -124,7 +124,7 @@ def test_partial_fit_goes_on_an_epoch_at_a_time() -> None:
     assert few.classes_.tolist() == ["O", "X"]
 
 
-def test_partial_fit_refuses_what_it_cannot_know() -> None:
+def test_partial_fit_unknown_classes_raise() -> None:
     classifier = ConvNetClassifier(**SMALL)
     with pytest.raises(DataError, match="classes must be passed on the first call"):
         classifier.partial_fit(PICTURES, LABELS)
@@ -137,7 +137,7 @@ def test_partial_fit_refuses_what_it_cannot_know() -> None:
         classifier.set_params(class_weight="balanced").partial_fit(PICTURES, LABELS)
 
 
-def test_a_warm_start_goes_on_and_a_cold_one_begins_anew() -> None:
+def test_warm_start_continues_from_current_parameters() -> None:
     warm = ConvNetClassifier(**SMALL, warm_start=True).fit(PICTURES, LABELS)
     first = bits(warm)
     assert first == taught()
@@ -152,7 +152,7 @@ def test_a_warm_start_goes_on_and_a_cold_one_begins_anew() -> None:
     assert len(warm.loss_curve_) == 3
 
 
-def test_patience_holds_some_out_and_stops() -> None:
+def test_fit_patience_stops_early() -> None:
     said = {**SMALL, "epochs": 200, "patience": 2, "validation_fraction": 0.2}
     classifier = ConvNetClassifier(**said).fit(PICTURES, LABELS)
     assert len(classifier.loss_curve_) < 200
@@ -162,7 +162,7 @@ def test_patience_holds_some_out_and_stops() -> None:
 # Weights of classes.
 
 
-def test_class_weights_are_weights_of_their_rows() -> None:
+def test_class_weight_equals_sample_weight() -> None:
     by_row = np.where(LABELS == "X", 3.0, 1.0)
     assert taught(class_weight={"X": 3}) == taught(weights=by_row)
     assert taught(class_weight={"X": 3}) != taught()
@@ -176,7 +176,7 @@ def test_class_weights_are_weights_of_their_rows() -> None:
 @pytest.mark.parametrize(
     "given", [{"Y": 1}, {"X": -1}, {"X": 0, "O": 0}, {"X": np.nan}, "even", [1, 2]]
 )
-def test_class_weights_that_are_none(given: Any) -> None:
+def test_invalid_class_weight_raises(given: Any) -> None:
     with pytest.raises(LimitError, match="class_weight: "):
         taught(class_weight=given)
 
@@ -184,7 +184,7 @@ def test_class_weights_that_are_none(given: Any) -> None:
 # Manners.
 
 
-def test_parameters_are_listed_set_and_shown() -> None:
+def test_get_params_set_params_and_repr_agree() -> None:
     classifier = ConvNetClassifier("full", epochs=3)
     assert repr(classifier) == "ConvNetClassifier(layers='full', epochs=3)"
     assert repr(ConvNetClassifier()) == "ConvNetClassifier()"
@@ -195,7 +195,7 @@ def test_parameters_are_listed_set_and_shown() -> None:
         classifier.set_params(epoch=3)
 
 
-def test_a_pickled_one_answers_the_same_and_learns_on() -> None:
+def test_pickled_classifier_predicts_and_trains_alike() -> None:
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
     again = pickle.loads(pickle.dumps(classifier))
     assert bits(again) == bits(classifier)
@@ -216,7 +216,7 @@ class Frame:
         return np.array(self.table, dtype)
 
 
-def test_columns_are_known_by_their_names() -> None:
+def test_predict_other_column_names_raise() -> None:
     classifier = ConvNetClassifier(epochs=1, random_state=0).fit(Frame(TABLE, list("abcd")), KINDS)
     assert classifier.feature_names_in_.tolist() == list("abcd")
     assert classifier.predict(Frame(TABLE, list("abcd"))).shape == (60,)
@@ -231,7 +231,7 @@ def test_columns_are_known_by_their_names() -> None:
     assert not hasattr(classifier, "feature_names_in_")
 
 
-def test_scores_count_by_weight() -> None:
+def test_score_uses_sample_weight() -> None:
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
     right = classifier.predict(UNSEEN.inputs) == ANSWERS
     weights = np.where(right, 1.0, 3.0)
@@ -240,7 +240,7 @@ def test_scores_count_by_weight() -> None:
     assert classifier.score(UNSEEN.inputs, np.full(100, "Y")) == 0
 
 
-def test_what_is_held_out_stays_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warm_start_keeps_validation_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Early stopping of a second fit must not look at what the first one learned."""
     seen: list[np.ndarray[Any, Any]] = []
 
@@ -256,7 +256,7 @@ def test_what_is_held_out_stays_held_out(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (seen[0] == seen[1]).all()
 
 
-def test_a_batch_that_counts_nothing_is_told() -> None:
+def test_partial_fit_batch_of_zero_weight_raises() -> None:
     net = ConvNetClassifier("full", epochs=2, class_weight={0: 0, 1: 1})
     drawings = make_xo(20, 9, seed=0)
     of_first = drawings.labels == 0

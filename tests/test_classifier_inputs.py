@@ -27,13 +27,13 @@ from .lessons import KINDS, LABELS, PICTURES, SMALL, TABLE, bits, rng, taught
         (PICTURES, np.array([9, 9])),
     ],
 )
-def test_all_ways_to_write_grey_pictures_are_the_same(X: Any, shape: Any) -> None:
+def test_fit_grayscale_layouts_give_same_bits(X: Any, shape: Any) -> None:
     assert taught(X, image_shape=shape) == taught()
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
     assert (classifier.predict(X) == classifier.predict(PICTURES)).all()
 
 
-def test_what_numbers_are_read_as() -> None:
+def test_fit_chooses_input_scaling() -> None:
     def reading(X: Any) -> Any:
         return ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(X, LABELS)._reading
 
@@ -55,13 +55,13 @@ def test_what_numbers_are_read_as() -> None:
     assert classifier.score(255 - PICTURES, classifier.predict(PICTURES)) > 0.9
 
 
-def test_a_column_that_is_always_the_same_says_nothing() -> None:
+def test_fit_constant_columns_become_zero() -> None:
     table = np.column_stack([TABLE, np.full(60, 0.1), np.full(60, 1e9)])
     inputs = ConvNetClassifier(epochs=1, random_state=0).fit(table, KINDS).inputs(table)
     assert np.abs(inputs[..., 4:]).max() < 1e-6
 
 
-def test_it_reads_files_and_its_network_goes_on_without_it(tmp_path: Path) -> None:
+def test_fit_image_files_network_predicts_alike(tmp_path: Path) -> None:
     paths = []
     for number, picture in enumerate(PICTURES):
         paths.append(tmp_path / f"{number}.png")
@@ -95,7 +95,7 @@ def test_it_reads_files_and_its_network_goes_on_without_it(tmp_path: Path) -> No
     ],
     ids=["ints", "floats", "bools", "texts", "objects", "no name", "one class"],
 )
-def test_labels_are_given_back_as_they_came(labels: Any) -> None:
+def test_predict_labels_have_dtype_of_y(labels: Any) -> None:
     classifier = ConvNetClassifier(random_state=0)
     if len(set(labels.tolist())) < 2:
         with pytest.raises(DataError, match="only one class"):
@@ -130,7 +130,7 @@ class Sparse:
         (TABLE[:50], "got 60 labels, wanted 50"),
     ],
 )
-def test_pictures_that_are_none(X: Any, words: str) -> None:
+def test_fit_invalid_inputs_raise(X: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         ConvNetClassifier().fit(X, KINDS)
 
@@ -148,7 +148,7 @@ def test_pictures_that_are_none(X: Any, words: str) -> None:
         (np.array([1, "a"] * 30, object), "labels of different kinds"),
     ],
 )
-def test_labels_that_are_none(y: Any, words: str | None) -> None:
+def test_fit_invalid_labels_raise(y: Any, words: str | None) -> None:
     if words is None:  # NumPy makes texts of them
         assert ConvNetClassifier(epochs=1).fit(TABLE, y).classes_.tolist() == ["1", "a"]
         return
@@ -159,7 +159,7 @@ def test_labels_that_are_none(y: Any, words: str | None) -> None:
 @pytest.mark.parametrize(
     "weights", [np.ones(59), np.ones((60, 1)), -np.ones(60), np.full(60, np.nan), ["a"] * 60]
 )
-def test_weights_that_are_none(weights: Any) -> None:
+def test_fit_invalid_sample_weight_raises(weights: Any) -> None:
     with pytest.raises(DataError, match="sample_weight: "):
         ConvNetClassifier().fit(TABLE, KINDS, weights)
     with pytest.raises(DataError, match="sample_weight: every weight is zero"):
@@ -181,14 +181,14 @@ def test_weights_that_are_none(weights: Any) -> None:
         ({"loss": "hinge"}, LimitError),
     ],
 )
-def test_parameters_are_checked_by_fit(said: dict[str, Any], error: type[Exception]) -> None:
+def test_fit_invalid_parameter_raises(said: dict[str, Any], error: type[Exception]) -> None:
     classifier = ConvNetClassifier(**{**SMALL, **said})  # made without a word
     with pytest.raises(error):
         classifier.fit(PICTURES, LABELS)
     assert not classifier.__sklearn_is_fitted__()
 
 
-def test_other_pictures_than_those_learned_from() -> None:
+def test_predict_inputs_of_other_shape_raise() -> None:
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
     words = "X has 64 features, but ConvNetClassifier is expecting 81 features as input: 1 x 9 x 9"
     with pytest.raises(DataError, match=words):
@@ -202,6 +202,6 @@ def test_other_pictures_than_those_learned_from() -> None:
         table.predict(TABLE * 1e200)
 
 
-def test_a_column_of_labels_is_taken_with_a_warning() -> None:
+def test_fit_column_vector_of_labels_warns() -> None:
     with pytest.warns(UserWarning, match="A column-vector y was passed"):
         ConvNetClassifier(epochs=1).fit(TABLE, KINDS[:, None])

@@ -44,14 +44,14 @@ SMALL: dict[str, Any] = {"layers": "conv 4 3, relu, pool 2, full", "epochs": 4, 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 6, 9, 12, 20, 28, 32, 64, 100, 200])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_chosen_layers_fit_every_size(side: int, channels: int, quick: bool) -> None:
+def test_default_layers_fit_every_input_size(side: int, channels: int, quick: bool) -> None:
     for shape in ((channels, side, side), (channels, side, 2 * side + 1)):
         for kind in ("drawings", "photos", "sounds"):
             plan = default_config(kind, shape, 10, 1_000, quick=quick)
             assert Network(plan.layers, shape, 10).architecture.parameter_count < 10_000_000
 
 
-def test_the_work_of_a_run_is_bounded_and_follows_from_the_data() -> None:
+def test_default_epochs_decrease_with_the_number_of_inputs() -> None:
     digits = "drawings", (1, 28, 28)
     epochs = {
         n: default_config(*digits, 10, n).recipe.epochs for n in (50, 400, 3_000, 60_000, 1_000_000)
@@ -65,7 +65,7 @@ def test_the_work_of_a_run_is_bounded_and_follows_from_the_data() -> None:
 
 
 @pytest.mark.parametrize("positions", [1, 2, 40])
-def test_texts_are_looked_up_word_by_word(positions: int) -> None:
+def test_default_layers_of_texts_begin_with_embedding(positions: int) -> None:
     plan = default_config("texts", (1, 500, positions), 2, 4_000)
     net = Network(plan.layers, (1, 500, positions), 2)
     assert net.architecture.reads_texts
@@ -75,7 +75,7 @@ def test_texts_are_looked_up_word_by_word(positions: int) -> None:
     assert (net.logits(words).argmax(axis=1) == words[:, 0] % 2).mean() > 0.9
 
 
-def test_what_is_said_stays_and_the_rest_goes_with_it() -> None:
+def test_default_config_keeps_chosen_options() -> None:
     digits = "drawings", (1, 28, 28)
     plan = default_config(*digits, 10, 3_000, layers="full", batch_size=32, momentum=0.5, epochs=3)
     assert plan.layers == "full"
@@ -83,7 +83,7 @@ def test_what_is_said_stays_and_the_rest_goes_with_it() -> None:
     assert plan.recipe.learning_rate == pytest.approx(0.05)
 
 
-def test_tricks_go_further_where_pictures_differ_more() -> None:
+def test_augmentation_grows_with_variation_of_images() -> None:
     tidy, untidy = (make_xo(300, 28, seed=0, variation=tricks) for tricks in (PLAIN, TRICKY))
     small, large = (augmentation_for(one.inputs, one.preprocessor) for one in (tidy, untidy))
     assert small.rotation < large.rotation
@@ -91,7 +91,7 @@ def test_tricks_go_further_where_pictures_differ_more() -> None:
     assert not augmentation_for(tidy.inputs, ImagePreprocessor((1, 28, 28), "any")).horizontal_flip
 
 
-def test_tricks_are_written_and_read_back() -> None:
+def test_augmentation_text_round_trip() -> None:
     for tricks in (
         Augmentation(),
         Augmentation(
@@ -113,7 +113,7 @@ def test_tricks_are_written_and_read_back() -> None:
             AUGMENTATION.read(text)
 
 
-def test_every_fold_has_its_share_of_every_class() -> None:
+def test_folds_are_stratified() -> None:
     labels = np.repeat([0, 1, 2], [50, 23, 4])
     fold = assign_folds(labels, 1, 0, 5)
     counts = np.array([np.bincount(labels[fold == each], minlength=3) for each in range(5)])
@@ -123,7 +123,7 @@ def test_every_fold_has_its_share_of_every_class() -> None:
     assert (fold == assign_folds(labels, 1, 0, 5)).all()
 
 
-def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
+def test_small_dataset_is_cross_validated_and_trained_in_full() -> None:
     data = data_of(make_xo(60, 9, seed=0))
     plan = plan_training(data, **SMALL)
     assert plan.folds == 5
@@ -143,7 +143,7 @@ def test_a_small_set_is_scored_in_folds_and_learned_whole() -> None:
     assert not same.scores
 
 
-def test_the_answers_of_folds_are_of_nets_that_did_not_learn_the_picture() -> None:
+def test_fold_predictions_come_from_networks_not_trained_on_the_example() -> None:
     """Labels by chance: a net that had seen a picture would know its label."""
     drawings = make_xo(60, 9, seed=0)
     drawings.labels[:] = np.random.default_rng(0).integers(0, 2, 60)
@@ -155,7 +155,7 @@ def test_the_answers_of_folds_are_of_nets_that_did_not_learn_the_picture() -> No
     assert taught.scores["folds"].accuracy < 0.7
 
 
-def test_a_larger_set_holds_a_tenth_out_and_never_learns_the_test_part() -> None:
+def test_larger_dataset_validates_on_a_tenth_and_never_trains_on_test() -> None:
     data = data_of(make_xo(1_000, 9, seed=0), ["train"] * 8 + ["test"] * 2)
     plan = plan_training(data, **SMALL)
     assert {name: len(part.labels) for name, part in plan.splits.items()} == {
@@ -172,12 +172,12 @@ def test_a_larger_set_holds_a_tenth_out_and_never_learns_the_test_part() -> None
 
 
 @pytest.mark.parametrize("folds", [-1, 1.5, 2_000])
-def test_folds_outside_their_limits_are_refused(folds: Any) -> None:
+def test_folds_out_of_range_raise(folds: Any) -> None:
     with pytest.raises(LimitError, match="folds: got"):
         plan_training(data_of(make_xo(60, 9, seed=0)), folds=folds, **SMALL)
 
 
-def test_one_fold_is_none_and_one_picture_a_class_is_learned_from() -> None:
+def test_one_fold_disables_cross_validation() -> None:
     plan = plan_training(data_of(make_xo(60, 9, seed=0)), folds=1, **SMALL)
     assert plan.folds == 0
     assert "validation" in plan.splits
@@ -189,12 +189,12 @@ def test_one_fold_is_none_and_one_picture_a_class_is_learned_from() -> None:
     assert len(taught.net.history) == 4
 
 
-def test_no_class_is_held_out_whole() -> None:
+def test_validation_mask_leaves_an_example_of_every_class() -> None:
     labels = np.repeat([0, 1], [2, 3])
     assert np.bincount(labels[validation_mask(labels, 0, 0.9)]).tolist() == [1, 2]
 
 
-def test_another_optimizer_gets_another_learning_rate() -> None:
+def test_default_learning_rate_depends_on_optimizer() -> None:
     of = "drawings", (1, 28, 28), 2, 10_000
     assert default_config(*of).recipe.learning_rate == 0.1
     assert default_config(*of, optimizer="adamw").recipe.learning_rate == 4e-3
@@ -204,7 +204,7 @@ def test_another_optimizer_gets_another_learning_rate() -> None:
 
 
 @pytest.mark.parametrize("parts", [["test"] * 10, ["train"] * 10])
-def test_nothing_to_learn_is_told(parts: list[str]) -> None:
+def test_data_without_training_classes_raise(parts: list[str]) -> None:
     data = data_of(make_xo(20, 9, seed=0), parts)
     data.labels[:] = 0
     with pytest.raises(DataError, match=r"^here: "):
@@ -215,7 +215,7 @@ def test_nothing_to_learn_is_told(parts: list[str]) -> None:
         run_training(data)
 
 
-def test_a_path_is_read_as_read_data_reads_it(tmp_path: Path) -> None:
+def test_plan_training_path_equals_read_data(tmp_path: Path) -> None:
     drawn, path = make_xo(40, 9, seed=0), tmp_path / "drawn.npz"
     np.savez(path, images=drawn.inputs[:, 0], labels=drawn.labels, classes=drawn.classes,
              split=["train", "validation"] * 20)  # fmt: skip
@@ -228,7 +228,9 @@ def test_a_path_is_read_as_read_data_reads_it(tmp_path: Path) -> None:
         assert part.labels.tolist() == by_data.splits[name].labels.tolist()
 
 
-def test_a_path_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_training_path_equals_read_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn, stages = make_xo(40, 9, seed=0), set[str]()
     np.savez(tmp_path / "drawn.npz", images=drawn.inputs[:, 0], labels=drawn.labels)
     quick = partial(default_config, quick=True, epochs=1)
@@ -244,20 +246,20 @@ def test_a_path_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("wrong", [5, None, b"folder", [1, 2]])
-def test_what_is_no_data_set_is_refused_in_a_sentence(wrong: Any) -> None:
+def test_other_object_as_data_raises(wrong: Any) -> None:
     for entry in (plan_training, run_training, shuffle_test):
         with pytest.raises(DataError, match=r"^data: got .*, wanted a data set from read_data"):
             entry(wrong)
 
 
-def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+def test_missing_path_raises_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "nowhere"
     for entry in (plan_training, run_training, shuffle_test, find_label_issues):
         with pytest.raises(DataError, match=re.escape(str(path))):
             entry(path)
 
 
-def test_a_net_that_is_too_sure_is_cooled_and_one_that_is_not_sure_enough_is_warmed() -> None:
+def test_calibrate_recovers_temperature() -> None:
     random = np.random.default_rng(0)
     right = random.integers(0, 3, 4_000)
     logits = random.normal(size=(4_000, 3)).astype(np.float32)
@@ -269,7 +271,7 @@ def test_a_net_that_is_too_sure_is_cooled_and_one_that_is_not_sure_enough_is_war
         assert found.n == 4_000
 
 
-def test_steps_of_sureness_say_how_many_were_answered_and_how_well() -> None:
+def test_calibrate_thresholds_state_coverage_and_accuracy() -> None:
     logits = np.zeros((100, 2), np.float32)
     logits[:, 0] = np.linspace(0.1, 5, 100)
     right = np.zeros(100, int)
@@ -282,7 +284,7 @@ def test_steps_of_sureness_say_how_many_were_answered_and_how_well() -> None:
     assert calibrate(logits[:5], right[:5]) == Calibration()
 
 
-def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
+def test_calibration_is_saved_and_changes_predictions(tmp_path: Any) -> None:
     net = Network("full", (1, 9, 9), ("X", "O"), seed=3)
     pictures = make_xo(40, 9, seed=0).inputs
     before = net.probabilities(pictures)
@@ -325,7 +327,7 @@ def test_a_calibration_travels_with_the_net(tmp_path: Any) -> None:
         {},
     ],
 )
-def test_an_odd_calibration_in_a_file_is_refused(
+def test_load_invalid_calibration_raises(
     plain: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = Network("full", (1, 2, 2), 2)
@@ -337,14 +339,14 @@ def test_an_odd_calibration_in_a_file_is_refused(
         model_file.read(tmp_path / "net")
 
 
-def test_wilsons_interval_is_that_of_the_books() -> None:
+def test_wilson_interval_equals_published_values() -> None:
     # 81 of 263 (Newcombe 1998, Statistics in Medicine 17, table I): 0.2553 to 0.3662
     assert wilson_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson_interval(0, 20)[0] == 0
     assert wilson_interval(1, 20) == pytest.approx((0.8389, 1), abs=5e-5)
 
 
-def test_scores_over_folds_count_pictures_once() -> None:
+def test_scores_over_folds_count_each_example_once() -> None:
     scores = Scores(("a", "b"), np.array([[6, 2], [0, 12]]), repeats=2)
     assert scores.n == 10
     assert scores.accuracy == 0.9
@@ -352,7 +354,7 @@ def test_scores_over_folds_count_pictures_once() -> None:
     assert scores.interval == wilson_interval(0.9, 10)
 
 
-def test_patience_goes_back_to_the_best_epoch() -> None:
+def test_early_stopping_restores_best_epoch() -> None:
     lessons, unseen = make_xo(200, 9, seed=0), make_xo(100, 9, seed=1)
     data = Dataset(
         np.concatenate([lessons.inputs, unseen.inputs]),
@@ -373,7 +375,7 @@ def test_patience_goes_back_to_the_best_epoch() -> None:
 
 
 @pytest.mark.parametrize("steps", [16, 64, 96])
-def test_of_each_band_of_a_sound_the_best_step_votes(steps: int) -> None:
+def test_default_layers_of_sounds_pool_all_time_steps(steps: int) -> None:
     plan = default_config("sounds", (1, 40, steps), 3, 2_000)
     net = Network(plan.layers, (1, 40, steps), 3)
     last = [stage for stage in net.architecture.stages if stage.name.startswith("pool")][-1]

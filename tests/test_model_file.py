@@ -51,7 +51,7 @@ def after_name(path: Path, error: Exception) -> str:
 # Given back.
 
 
-def test_everything_comes_back_to_the_bit(tmp_path: Path) -> None:
+def test_model_file_round_trip_has_same_bits(tmp_path: Path) -> None:
     net, back = small_net(), Network.load(written(tmp_path))
     assert list(back.state) == list(net.state)
     for name, array in net.state.items():
@@ -67,13 +67,13 @@ def test_everything_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert back.parameters.flat.tolist().count(8) == 1
 
 
-def test_the_same_net_gives_the_same_file(tmp_path: Path) -> None:
+def test_save_same_network_gives_same_bytes(tmp_path: Path) -> None:
     once = written(tmp_path).read_bytes()
     Network.load(tmp_path / "net.safetensors").save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == once
 
 
-def test_a_long_history_and_many_classes_can_be_saved_and_read(tmp_path: Path) -> None:
+def test_save_long_history_and_many_classes_round_trip(tmp_path: Path) -> None:
     net = Network("full", (1, 1, 1), [f"class {number}" for number in range(5_000)])
     entry = {"loss": 1 / 3, "validation_accuracy": 2 / 3, "seconds": 1 / 7}
     net.history = [{"epoch": epoch, **entry} for epoch in range(100_000)]  # as many as a recipe may
@@ -81,7 +81,7 @@ def test_a_long_history_and_many_classes_can_be_saved_and_read(tmp_path: Path) -
     assert Network.load(tmp_path / "net.safetensors").history == net.history
 
 
-def test_a_file_may_have_any_name_and_gets_the_usual_permissions(tmp_path: Path) -> None:
+def test_save_any_name_gets_usual_permissions(tmp_path: Path) -> None:
     mask = os.umask(0o027)
     try:
         for name in ("🦊" * 63, "-dash", "with spaces"):  # the first as long as a name may be
@@ -114,7 +114,7 @@ def failing(error: BaseException) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("step", ["fsync", "chmod", "fdopen"])
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+def test_save_full_disk_keeps_existing_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     path = written(tmp_path)
@@ -127,7 +127,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_ctrl_c_while_writing_leaves_the_old_file_and_nothing_else(
+def test_save_interrupted_keeps_existing_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path)
@@ -139,7 +139,7 @@ def test_ctrl_c_while_writing_leaves_the_old_file_and_nothing_else(
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_disk_that_gives_back_other_numbers_is_found_out(
+def test_save_disk_returning_other_values_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path)
@@ -168,28 +168,26 @@ def test_a_disk_that_gives_back_other_numbers_is_found_out(
         ("none", "its history: Input should be a valid list, got 'none'"),
     ],
 )
-def test_a_history_that_could_not_be_read_again_is_not_written(
-    tmp_path: Path, history: Any, words: str
-) -> None:
+def test_save_invalid_history_raises(tmp_path: Path, history: Any, words: str) -> None:
     net = small_net()
     net.history = history
     assert words in refused_to_save(tmp_path, net)
 
 
 @pytest.mark.parametrize("name", ["a" * 1_001, "\udcff"])
-def test_a_class_name_that_could_not_be_read_again_is_refused_at_once(name: str) -> None:
+def test_network_invalid_class_name_raises(name: str) -> None:
     with pytest.raises(LimitError, match="wanted at most 1,000 characters, all of them Unicode"):
         Network("full", (1, 2, 2), ["a", name])
 
 
-def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+def test_save_nonfinite_values_raise(tmp_path: Path) -> None:
     net = small_net()
     net.running_stats.flat[-1] = math.inf
     words = "the tensor norm1.variance holds values that are not finite numbers"
     assert refused_to_save(tmp_path, net) == words
 
 
-def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
+def test_save_impossible_path_raises(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name, words in (
@@ -207,7 +205,7 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_what_a_check_refuses_is_not_renamed(tmp_path: Path) -> None:
+def test_write_atomically_failing_check_leaves_no_file(tmp_path: Path) -> None:
     seen = []
 
     def check(path: Path) -> None:
@@ -220,7 +218,7 @@ def test_what_a_check_refuses_is_not_renamed(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_temporary_file_that_another_process_removes_is_made_anew(
+def test_write_atomically_removed_temporary_file_is_recreated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, make, made = tmp_path / "a", tempfile.mkstemp, list[str]()
@@ -239,7 +237,7 @@ def test_a_temporary_file_that_another_process_removes_is_made_anew(
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
 
 
-def test_only_leftovers_of_the_same_file_that_nobody_holds_are_removed(tmp_path: Path) -> None:
+def test_write_atomically_removes_only_own_unlocked_leftovers(tmp_path: Path) -> None:
     for name in (".a.0.part", ".b.0.part", ".a.part", ".a.0", "a.0.part"):
         (tmp_path / name).write_text("")
 

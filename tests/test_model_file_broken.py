@@ -57,13 +57,13 @@ KINDS: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize(("content", "words"), KINDS, ids=range(len(KINDS)))
-def test_a_file_of_another_kind_is_told(tmp_path: Path, content: bytes, words: str) -> None:
+def test_load_other_file_format_raises(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "net.safetensors"
     path.write_bytes(content)
     assert refusal(path).startswith(words)
 
 
-def test_what_is_no_file_or_far_too_large_is_told(tmp_path: Path) -> None:
+def test_load_missing_or_oversized_file_raises(tmp_path: Path) -> None:
     assert refusal(tmp_path / "missing") == "No such file or directory"
     assert refusal(tmp_path) == "a folder, wanted a model file (.safetensors)"
     assert refusal(tmp_path / ("a" * 300)) == "File name too long"
@@ -103,7 +103,7 @@ TENSORS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "words"), TENSORS, ids=range(len(TENSORS)))
-def test_tensors_that_do_not_fit_the_layers_are_told(
+def test_load_tensors_that_do_not_fit_the_layers_raise(
     tmp_path: Path, changes: dict[str, Any], words: str
 ) -> None:
     path, net = tmp_path / "net.safetensors", Network("full", (1, 2, 2), 3)
@@ -114,7 +114,7 @@ def test_tensors_that_do_not_fit_the_layers_are_told(
     assert words in refusal(path)
 
 
-def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
+def test_load_negative_variance_raises(tmp_path: Path) -> None:
     path = written(tmp_path)
     content, number = bytearray(path.read_bytes()), np.float32(1 / 3).tobytes()
     assert content.count(number) == 1
@@ -151,7 +151,7 @@ def test_a_variance_below_zero_is_told(tmp_path: Path) -> None:
         ({"history": [{"loss": math.nan}]}, "its header is not JSON"),
     ],
 )
-def test_a_header_that_is_no_models_is_told(
+def test_load_invalid_model_header_raises(
     tmp_path: Path, change: dict[str, Any], words: str
 ) -> None:
     path = written(tmp_path)
@@ -165,14 +165,14 @@ def test_a_header_that_is_no_models_is_told(
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"seed": 1e999}', "[" * 99_999, "9" * 9_999, "\ud800"]
 )
-def test_a_header_that_is_no_json_is_told(tmp_path: Path, text: str) -> None:
+def test_load_header_that_is_not_json_raises(tmp_path: Path, text: str) -> None:
     path = written(tmp_path)
     outer, _, body = taken_apart(path.read_bytes())
     path.write_bytes(put_together(outer, text, body))
     assert refusal(path).startswith(("its header is not JSON", "its header", "not a complete"))
 
 
-def test_values_in_values_are_told_however_deep(tmp_path: Path) -> None:
+def test_deeply_nested_header_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path)
     outer, inner, body = taken_apart(path.read_bytes())
     text = json.dumps(inner | {"format": "*"})
@@ -194,14 +194,14 @@ def loaded(path: Path, content: bytes) -> bool:
     return True
 
 
-def test_every_cut_of_a_file_is_told(tmp_path: Path) -> None:
+def test_load_truncated_file_raises(tmp_path: Path) -> None:
     content = written(tmp_path).read_bytes()
     assert loaded(tmp_path / "cut", content)
     assert not any(loaded(tmp_path / "cut", content[:end]) for end in range(len(content)))
     assert not loaded(tmp_path / "cut", content + b"\0")
 
 
-def test_2_500_files_with_changed_bytes_are_loaded_or_told(tmp_path: Path) -> None:
+def test_2_500_files_with_changed_bytes_load_or_raise(tmp_path: Path) -> None:
     rnd, content, count = random.Random(1), written(tmp_path).read_bytes(), 0
     for _ in range(2_500):
         changed = bytearray(content)
@@ -249,7 +249,7 @@ def edited(tree: Any, rnd: random.Random) -> Any:
     return made
 
 
-def test_2_500_files_with_edited_json_are_loaded_or_told(tmp_path: Path) -> None:
+def test_2_500_files_with_edited_json_load_or_raise(tmp_path: Path) -> None:
     rnd, count = random.Random(2), 0
     outer, inner, body = taken_apart(written(tmp_path).read_bytes())
     for _ in range(2_500):
@@ -263,7 +263,7 @@ def test_2_500_files_with_edited_json_are_loaded_or_told(tmp_path: Path) -> None
     assert 100 < count < 1_500
 
 
-def test_a_panic_of_the_reader_is_told_and_ctrl_c_is_not_caught(
+def test_load_reader_panic_raises_and_ctrl_c_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path)

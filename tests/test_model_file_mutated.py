@@ -248,7 +248,7 @@ def tally(place: str, seed: int, count: int) -> Tally:
     return Tally(counts, most, (after - before) * 1024)
 
 
-def test_the_judge_sees_a_bit(tmp_path: Path) -> None:
+def test_compare_flipped_bit_fails(tmp_path: Path) -> None:
     path = tmp_path / "net"
     content = whole_file(path)
     assert outcome(path, content) == "loaded"
@@ -260,13 +260,13 @@ def test_the_judge_sees_a_bit(tmp_path: Path) -> None:
         compare(model, content.replace(b'\\"seed\\":0', b'\\"seed\\":1', 1))
 
 
-def test_every_cut_is_refused(memory: Path) -> None:
+def test_read_truncated_model_file_is_refused(memory: Path) -> None:
     content = whole_file(memory / "net")
     for end in range(len(content)):
         assert outcome(memory / "net", content[:end]) == "refused"
 
 
-def test_3_000_changed_files_are_loaded_as_they_say_or_refused(memory: Path) -> None:
+def test_3_000_changed_files_load_their_content_or_are_refused(memory: Path) -> None:
     found = tally(str(memory), 0, 3_000)
     judge(found)
 
@@ -280,7 +280,7 @@ def judge(found: Tally) -> None:
 
 
 @pytest.mark.long
-def test_a_million_changed_files_are_loaded_as_they_say_or_refused(memory: Path) -> None:
+def test_a_million_changed_files_load_their_content_or_are_refused(memory: Path) -> None:
     parts, processes = 100, os.cpu_count() or 1
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         tasks = [(str(memory), seed, 1_000_000 // parts) for seed in range(1, parts + 1)]
@@ -347,7 +347,7 @@ def takes_little(path: Path, kind: str, room: int) -> str:
 
 
 @pytest.mark.parametrize("kind", [*FILLINGS, "names"])
-def test_a_large_header_takes_no_more_than_is_said(memory: Path, kind: str) -> None:
+def test_large_header_memory_and_steps_stay_bounded(memory: Path, kind: str) -> None:
     told = takes_little(memory / "net", kind, 4_000_000)
     refused = {"dictionaries", "names"}  # a million epochs, and tensors of no layer
     assert (told == "loaded\n") == (kind not in refused)
@@ -355,5 +355,5 @@ def test_a_large_header_takes_no_more_than_is_said(memory: Path, kind: str) -> N
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", [*FILLINGS, "names"])
-def test_the_largest_header_takes_no_more_than_is_said(memory: Path, kind: str) -> None:
+def test_largest_header_memory_and_steps_stay_bounded(memory: Path, kind: str) -> None:
     takes_little(memory / "net", kind, safetensors_file.LARGEST_HEADER - 9_000)

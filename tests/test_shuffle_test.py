@@ -41,7 +41,7 @@ def table(path: Path, count: int, *, waves: bool = False) -> Dataset:
     return read_data(path)
 
 
-def test_a_table_is_not_for_a_convnet(tmp_path: Path) -> None:
+def test_shuffle_test_table_finds_no_difference(tmp_path: Path) -> None:
     found = shuffle_test(table(tmp_path / "table.npz", 2000))
     assert found.verdict == "no difference"
     assert found.axes == "columns"
@@ -50,13 +50,13 @@ def test_a_table_is_not_for_a_convnet(tmp_path: Path) -> None:
     assert "a ConvNet is not for them" in found.sentence
 
 
-def test_signals_in_one_row_are(tmp_path: Path) -> None:
+def test_shuffle_test_signals_in_one_row_need_column_order(tmp_path: Path) -> None:
     found = shuffle_test(table(tmp_path / "waves.npz", 1000, waves=True))
     assert found.verdict == "columns matter"
     assert found.interval[0] > 0
 
 
-def test_drawings_are_for_a_convnet_and_the_answer_is_the_same_twice() -> None:
+def test_shuffle_test_drawings_need_column_order_and_result_is_reproducible() -> None:
     heard: list[Progress] = []
     found = shuffle_test(tricky(600), on_progress=heard.append)
     assert found.verdict == "columns matter"
@@ -68,7 +68,7 @@ def test_drawings_are_for_a_convnet_and_the_answer_is_the_same_twice() -> None:
     assert shuffle_test(tricky(600), seed=1) != found
 
 
-def test_the_test_part_is_never_looked_at() -> None:
+def test_shuffle_test_ignores_test_split() -> None:
     data = tricky(300)
     parts = np.where(np.arange(300) < 200, "train", "test")
     one = replace(data, splits=parts)
@@ -80,7 +80,7 @@ def test_the_test_part_is_never_looked_at() -> None:
     assert shuffle_test(one).n == 200
 
 
-def test_too_little_is_said_to_be_too_little() -> None:
+def test_shuffle_test_few_examples_are_inconclusive() -> None:
     assert shuffle_test(tricky(20)).verdict in ("too little", "nothing learned")
     noise = tricky(200)
     labels = np.random.default_rng(0).integers(0, 2, 200)
@@ -89,7 +89,7 @@ def test_too_little_is_said_to_be_too_little() -> None:
     assert found.interval[0] < 0 < found.interval[1]
 
 
-def test_what_has_no_columns_or_classes_is_told() -> None:
+def test_shuffle_test_too_few_columns_classes_or_groups() -> None:
     data = tricky(40)
     narrow = replace(data, inputs=data.inputs[..., :3], preprocessor=ImagePreprocessor((1, 16, 3)))
     assert shuffle_test(narrow).verdict == "too few columns"
@@ -99,7 +99,7 @@ def test_what_has_no_columns_or_classes_is_told() -> None:
         shuffle_test(replace(data, groups=np.array(["me"] * 40)))
 
 
-def test_groups_stay_together_and_large_sets_are_drawn_from() -> None:
+def test_shuffle_test_large_dataset_is_sampled_with_groups() -> None:
     data = tricky(3500)
     groups = np.array([f"writer {number // 100}" for number in range(3500)])
     found = shuffle_test(replace(data, groups=groups))
@@ -107,7 +107,7 @@ def test_groups_stay_together_and_large_sets_are_drawn_from() -> None:
     assert found.to_json()["method"].startswith("mean of paired differences")
 
 
-def test_the_interval_holds_the_difference_95_times_of_100() -> None:
+def test_interval_covers_the_difference_95_times_of_100() -> None:
     rng = np.random.default_rng(4)
     met = 0
     for _ in range(300):
@@ -120,7 +120,7 @@ def test_the_interval_holds_the_difference_95_times_of_100() -> None:
     assert met >= 280
 
 
-def test_the_interval_of_a_few_that_are_alike_is_wide() -> None:
+def test_interval_of_few_equal_differences_is_wide() -> None:
     low, high = interval(np.zeros((5, 20)))
     assert low == -high
     assert high > 0.1
@@ -128,7 +128,7 @@ def test_the_interval_of_a_few_that_are_alike_is_wide() -> None:
     assert interval(np.ones((5, 50)))[1] == 1
 
 
-def test_no_order_of_adding_shows_in_the_interval() -> None:
+def test_interval_does_not_depend_on_order() -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):
         apart = rng.normal(size=(5, 300)) * 0.2

@@ -39,7 +39,7 @@ def taught(layers: str = SMALL, seed: int = 0, recipe_seed: int = 0) -> Network:
     return net
 
 
-def test_a_small_net_learns_x_from_o() -> None:
+def test_train_small_network_learns_x_from_o() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"), seed=0)
     before = evaluate(net, UNSEEN.inputs, UNSEEN.labels).accuracy
     recipe = Recipe(epochs=8, learning_rate=0.1)
@@ -54,14 +54,14 @@ def test_a_small_net_learns_x_from_o() -> None:
     assert net.recipe == recipe.to_json()
 
 
-def test_the_same_seed_gives_the_same_bits_everywhere() -> None:
+def test_train_same_seed_gives_pinned_bits() -> None:
     layers = "conv 4 3, norm, relu, pool 2, dropout 0.2, full"
     assert taught(layers).parameters_sha256 == (
         "77c4dd07a1193a743095fd8716d418372ec8af93db7df9bb86175400742f093c"
     )
 
 
-def test_the_bits_do_not_depend_on_what_the_processor_can_do() -> None:
+def test_train_without_simd_extensions_gives_same_bits() -> None:
     """The same net from NumPy as it is, and from NumPy kept from the wider vectors it found."""
     code = "from tests.test_train import taught; print(taught().parameters_sha256)"
     found = np.show_config("dicts")["SIMD Extensions"].get("found", [])
@@ -74,19 +74,19 @@ def test_the_bits_do_not_depend_on_what_the_processor_can_do() -> None:
         assert run.stdout.strip() == taught().parameters_sha256, features
 
 
-def test_the_nets_seed_and_the_recipes_seed_both_matter() -> None:
+def test_train_both_seeds_change_the_result() -> None:
     nets = [taught(), taught(seed=1), taught(recipe_seed=1), taught()]
     digests = [net.parameters_sha256 for net in nets]
     assert len(set(digests)) == 3
     assert digests[0] == digests[3]
 
 
-def test_the_losses_are_those_that_can_be_named() -> None:
+def test_loss_words_equal_loss_functions() -> None:
     assert tuple(LOSSES) == LOSS.words
 
 
 @pytest.mark.parametrize("loss", LOSS.words)
-def test_every_loss_falls(loss: str) -> None:
+def test_train_every_loss_decreases(loss: str) -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     recipe = Recipe(epochs=4, learning_rate=0.02, loss=loss)
     losses = train(net, LESSONS.inputs, LESSONS.labels, recipe).losses
@@ -100,7 +100,7 @@ def test_every_loss_falls(loss: str) -> None:
         "conv 2 3, norm, relu, pool 3, dropout 0.3, full",
     ],
 )
-def test_learning_by_nudging_takes_the_same_steps(layers: str) -> None:
+def test_train_nudging_takes_same_steps_as_backpropagation(layers: str) -> None:
     one, other = (Network(layers, (1, 9, 9), ("X", "O"), seed=2) for _ in range(2))
     knobs: dict[str, Any] = {"epochs": 1, "batch_size": 8, "learning_rate": 0.05}
     train(one, LESSONS.inputs[:16], LESSONS.labels[:16], Recipe(**knobs))
@@ -116,7 +116,7 @@ def test_learning_by_nudging_takes_the_same_steps(layers: str) -> None:
     "knobs",
     [{"nesterov": True, "learning_rate": 0.1}, {"optimizer": "adamw", "learning_rate": 0.03}],
 )
-def test_other_steps_learn_x_from_o_too(knobs: dict[str, Any]) -> None:
+def test_train_other_optimizers_learn_x_from_o(knobs: dict[str, Any]) -> None:
     nets = [Network(SMALL, (1, 9, 9), ("X", "O")) for _ in range(3)]
     for net, given in zip(nets, (knobs, knobs, {**knobs, "weight_decay": 0.0}), strict=True):
         train(net, LESSONS.inputs, LESSONS.labels, Recipe(epochs=8, **given))
@@ -125,7 +125,7 @@ def test_other_steps_learn_x_from_o_too(knobs: dict[str, Any]) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_step_of_sgd_by_hand() -> None:
+def test_sgd_step_equals_hand_calculation() -> None:
     given = (0.5, 0.5, 2)  # rate, momentum, decay: slope 2 + 2 * 1 = 4, velocity 1 + 4 = 5
     one, two = np.ones(1, np.float32), np.full(1, 2, np.float32)
     assert [*sgd(one, two, two, *given)] == [1 - 0.5 * 5, 5]
@@ -133,7 +133,7 @@ def test_a_step_of_sgd_by_hand() -> None:
     assert [*one, *two] == [1, 2]  # nothing given is written into
 
 
-def test_two_steps_of_adamw_by_hand() -> None:
+def test_adamw_two_steps_equal_hand_calculation() -> None:
     given: dict[str, Any] = {"rate": 0.5, "decay": 0.5, "beta1": 0.5, "beta2": 0.75, "epsilon": 1.0}
     zero, three, weights = np.zeros(1), np.full(1, 3.0), np.full(1, 2.0)
     # 2 less a quarter is 1.5; means 1.5 and 9/4, scaled up 3 and 9; 1.5 - 0.5 * 3 / (3 + 1)
@@ -145,7 +145,7 @@ def test_two_steps_of_adamw_by_hand() -> None:
     assert [*found] == [pytest.approx(wanted, rel=1e-15), 0.75, 27 / 16]
 
 
-def test_a_loss_that_is_no_number_stops_it_and_keeps_the_last_good_weights() -> None:
+def test_train_nonfinite_loss_raises_and_keeps_last_parameters() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     with pytest.raises(TrainingError) as caught:
         train(net, LESSONS.inputs, LESSONS.labels,
@@ -156,7 +156,7 @@ def test_a_loss_that_is_no_number_stops_it_and_keeps_the_last_good_weights() -> 
     assert np.isfinite(net.parameters.flat).all()
 
 
-def test_a_step_beyond_float32_is_not_taken() -> None:
+def test_train_update_beyond_float32_is_not_applied() -> None:
     net = Network("full", (1, 9, 9), ("X", "O"))
     net.parameters["full1.weight"] = np.full((2, 81), 1e36)
     before = net.parameters_sha256
@@ -167,7 +167,7 @@ def test_a_step_beyond_float32_is_not_taken() -> None:
     assert net.parameters_sha256 == before
 
 
-def test_stopping_it_leaves_the_net_as_after_its_last_step() -> None:
+def test_train_interrupted_keeps_parameters_of_last_step() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     recipe = Recipe(epochs=400, batch_size=64)
 
@@ -182,7 +182,7 @@ def test_stopping_it_leaves_the_net_as_after_its_last_step() -> None:
     assert net.parameters_sha256 != Network(SMALL, (1, 9, 9), ("X", "O")).parameters_sha256
 
 
-def test_progress_is_told_now_and_then_and_at_the_end_of_every_epoch() -> None:
+def test_train_reports_progress_at_every_epoch_end() -> None:
     told: list[Progress] = []
     net = Network("full", (1, 9, 9), ("X", "O"))
     train(net, LESSONS.inputs[:50], LESSONS.labels[:50], Recipe(epochs=2, batch_size=16),
@@ -194,7 +194,7 @@ def test_progress_is_told_now_and_then_and_at_the_end_of_every_epoch() -> None:
     assert [progress.done for progress in told if progress.epoch] == [4, 8]
 
 
-def test_pictures_and_labels_must_fit() -> None:
+def test_train_invalid_inputs_or_labels_raise() -> None:
     net = Network(SMALL, (1, 9, 9), ("X", "O"))
     with pytest.raises(DataError, match="labels: got 3, wanted 320"):
         train(net, LESSONS.inputs, [0, 1, 0])
@@ -213,7 +213,7 @@ def test_pictures_and_labels_must_fit() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_a_copied_net_learns_and_leaves_the_original_alone(copied: Any) -> None:
+def test_train_copied_network_leaves_original_unchanged(copied: Any) -> None:
     net = taught()
     other = copied(net)
     assert other.parameters_sha256 == net.parameters_sha256
@@ -223,7 +223,7 @@ def test_a_copied_net_learns_and_leaves_the_original_alone(copied: Any) -> None:
     assert (other.logits(UNSEEN.inputs) != net.logits(UNSEEN.inputs)).any()
 
 
-def test_the_learning_rate_rises_for_a_quarter_and_falls_to_almost_nothing() -> None:
+def test_one_cycle_schedule_rises_for_a_quarter_then_falls() -> None:
     rates = [Recipe(learning_rate=0.4).learning_rate_at(step, 100) for step in range(100)]
     assert max(rates) == rates[24] == 0.4
     assert all(a < b for a, b in pairwise(rates[:25]))
@@ -234,7 +234,7 @@ def test_the_learning_rate_rises_for_a_quarter_and_falls_to_almost_nothing() -> 
 
 
 @pytest.mark.parametrize("name", [knob.name for knob in knobs()])
-def test_a_recipe_refuses_what_is_outside_its_limits(name: str) -> None:
+def test_recipe_invalid_value_raises(name: str) -> None:
     wrong: tuple[Any, ...] = (None, -1, "none", float("nan"), float("inf"), [], 10**30, True)
     if isinstance(getattr(Recipe(), name), bool):
         wrong = (*wrong[:-1], 1)
@@ -243,7 +243,7 @@ def test_a_recipe_refuses_what_is_outside_its_limits(name: str) -> None:
             Recipe(**{name: value})
 
 
-def test_scores_are_counted_by_hand() -> None:
+def test_scores_equal_hand_calculation() -> None:
     scores = Scores(("a", "b", "c"), np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]]))
     assert scores.n == 10
     assert scores.accuracy == 0.7
@@ -259,7 +259,7 @@ def test_scores_are_counted_by_hand() -> None:
     assert told["per_class"]["b"]["n"] == 6
 
 
-def test_evaluate_counts_right_classes_in_rows() -> None:
+def test_evaluate_confusion_rows_are_true_labels() -> None:
     net = Network("full", (1, 9, 9), ("X", "O"))
     net.parameters["full1.weight"] = np.zeros((2, 81))
     net.parameters["full1.bias"] = [0.0, 1.0]  # always O
@@ -267,13 +267,13 @@ def test_evaluate_counts_right_classes_in_rows() -> None:
     assert scores.confusion.tolist() == [[0, 5], [0, 5]]
 
 
-def test_a_net_without_parameters_has_nothing_to_learn() -> None:
+def test_train_network_without_parameters_has_loss_zero() -> None:
     net = Network("pool 5x9 edge=drop, relu", (1, 9, 9), ("only",))
     history = train(net, LESSONS.inputs[:20], [0] * 20, Recipe(epochs=1))
     assert history.losses == [0.0]
 
 
-def test_tricks_change_what_is_learned_and_stand_in_the_recipe() -> None:
+def test_train_augmentation_changes_result_and_is_in_recipe() -> None:
     tricks = Augmentation(translation=0.1, scale=(0.8, 1.2), rotation=20, stroke_width=0.5)
     nets = []
     for given, threads in ((tricks, 1), (tricks, 2), (Augmentation(), 1), (Augmentation(), 2)):
@@ -298,7 +298,7 @@ def test_tricks_change_what_is_learned_and_stand_in_the_recipe() -> None:
     ],
     ids=str,
 )
-def test_nudging_with_tricks_takes_the_same_steps(tricks: Augmentation) -> None:
+def test_train_nudging_with_augmentation_takes_same_steps(tricks: Augmentation) -> None:
     one, other, plain = (Network("conv 2 3, relu, full", (1, 9, 9), 2, seed=2) for _ in range(3))
     few = LESSONS.inputs[:16], LESSONS.labels[:16]
     for net, method, given in ((one, "nudging", tricks), (other, "backpropagation", tricks),
@@ -310,7 +310,7 @@ def test_nudging_with_tricks_takes_the_same_steps(tricks: Augmentation) -> None:
 
 
 @pytest.mark.parametrize("method", ["backpropagation", "nudging"])
-def test_weights_say_how_much_each_picture_counts(method: str) -> None:
+def test_train_sample_weight_changes_the_result(method: str) -> None:
     count = 24 if method == "nudging" else 320
     few, labels = LESSONS.inputs[:count], LESSONS.labels[:count]
     recipe = Recipe(epochs=1, method=method)
@@ -332,7 +332,7 @@ def test_weights_say_how_much_each_picture_counts(method: str) -> None:
             digest(wrong)
 
 
-def test_words_know_no_tricks() -> None:
+def test_train_augmentation_of_texts_raises() -> None:
     net = Network("embed 2, full", (1, 5, 4), 2)
     recipe = Recipe(augmentation=Augmentation(horizontal_flip=True))
     with pytest.raises(LimitError, match="augmentation: got one for a network that reads texts"):

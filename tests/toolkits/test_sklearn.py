@@ -52,7 +52,7 @@ passes over most of them where a tag says that no flat rows are taken."""
 @pytest.mark.parametrize(
     "said", [{}, {"layers": "conv 8 1x2 pad=same, norm, relu, dropout 0.1, full"}]
 )
-def test_scikit_learns_own_checks_all_run_and_pass(said: dict[str, Any]) -> None:
+def test_check_estimator_passes_all_checks(said: dict[str, Any]) -> None:
     """In a process of its own: SciPy looks at the variable as it is loaded, and without it one
     check, of arrays of other libraries, would be skipped."""
     told = subprocess.run(
@@ -79,7 +79,7 @@ def test_scikit_learns_own_checks_all_run_and_pass(said: dict[str, Any]) -> None
     assert len(found) >= 54
 
 
-def test_the_columns_of_a_data_frame_are_checked_as_its_own_are() -> None:
+def test_data_frame_columns_pass_check_of_scikit_learn() -> None:
     """The battery leaves this one to estimators of scikit-learn itself."""
     check_dataframe_column_names_consistency("ConvNetClassifier", ConvNetClassifier(quick=True))
 
@@ -90,7 +90,7 @@ def digits() -> Any:
     return train_test_split(X, y, test_size=0.25, random_state=0, stratify=y)
 
 
-def test_a_search_over_a_pipeline_finds_a_net_that_reads_digits(digits: Any) -> None:
+def test_grid_search_over_pipeline_learns_digits(digits: Any) -> None:
     X, unseen, y, answers = digits
     pipeline = Pipeline(
         [
@@ -110,13 +110,13 @@ def test_a_search_over_a_pipeline_finds_a_net_that_reads_digits(digits: Any) -> 
     assert not np.isnan(search.cv_results_["mean_test_score"]).any()
 
 
-def test_scaled_columns_are_learned_too(digits: Any) -> None:
+def test_pipeline_with_standard_scaler_learns_digits(digits: Any) -> None:
     X, unseen, y, answers = digits
     net = ConvNetClassifier(image_shape=(8, 8), random_state=0)
     assert make_pipeline(StandardScaler(), net).fit(X, y).score(unseen, answers) > 0.96
 
 
-def test_cross_validation_is_the_same_in_other_processes() -> None:
+def test_cross_validation_in_processes_gives_same_scores() -> None:
     X, y = load_iris(return_X_y=True)
     net = ConvNetClassifier(random_state=0, n_jobs=1)
     scores = cross_val_score(net, X, y, cv=5)
@@ -124,7 +124,7 @@ def test_cross_validation_is_the_same_in_other_processes() -> None:
     assert (cross_val_score(net, X, y, cv=5, n_jobs=2) == scores).all()
 
 
-def test_a_clone_has_the_parameters_and_nothing_learned() -> None:
+def test_clone_keeps_parameters_and_is_not_fitted() -> None:
     X, y = load_iris(return_X_y=True)
     net = ConvNetClassifier(epochs=2, random_state=0, class_weight={0: 2.0}).fit(X, y)
     again = clone(net)
@@ -136,7 +136,7 @@ def test_a_clone_has_the_parameters_and_nothing_learned() -> None:
     assert (pickled.predict(X) == net.predict(StandardScaler().fit_transform(X))).all()
 
 
-def test_it_stands_among_others() -> None:
+def test_voting_and_calibrated_classifiers_accept_classifier() -> None:
     X, y = load_iris(return_X_y=True)
     net = ConvNetClassifier(random_state=0)
     named = [("net", net), ("line", LogisticRegression(max_iter=1_000))]
@@ -146,7 +146,7 @@ def test_it_stands_among_others() -> None:
     assert calibrated.score(X, y) > 0.9
 
 
-def test_scikit_learn_knows_it_for_a_classifier_and_shows_it() -> None:
+def test_tags_and_html_identify_a_classifier() -> None:
     net = ConvNetClassifier(epochs=3)
     assert is_classifier(net)
     tags = get_tags(net)
@@ -157,7 +157,7 @@ def test_scikit_learn_knows_it_for_a_classifier_and_shows_it() -> None:
     assert "ConvNetClassifier" in estimator_html_repr(make_pipeline(StandardScaler(), net))
 
 
-def test_its_warnings_and_errors_are_scikit_learns_where_that_is_loaded() -> None:
+def test_warnings_and_errors_are_scikit_learns_if_loaded() -> None:
     X, y = load_iris(return_X_y=True)
     with pytest.raises(NotFittedError), warnings.catch_warnings():
         ConvNetClassifier().predict(X)
