@@ -17,7 +17,7 @@ from piecewise.spec.summary import summary
 EXAMPLE = "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full"
 
 
-def test_the_example_has_the_names_and_shapes_every_toolkit_gives_it() -> None:
+def test_architecture_example_matches_other_toolkits() -> None:
     made = Architecture(EXAMPLE, (1, 28, 28), 10)
     assert [(row.name, row.shape, row.offset) for row in made.parameters] == [
         ("conv1.weight", (16, 1, 5, 5), 0),
@@ -36,7 +36,7 @@ def test_the_example_has_the_names_and_shapes_every_toolkit_gives_it() -> None:
     ]  # fmt: skip
 
 
-def test_the_table_leaves_no_gap_and_no_overlap() -> None:
+def test_parameter_offsets_are_contiguous() -> None:
     made = Architecture("conv 3 2x3 bias=no, norm, relu, conv 2 2 mean, full 4, norm, full",
                         (2, 7, 8), 3)  # fmt: skip
     place = 0
@@ -49,19 +49,19 @@ def test_the_table_leaves_no_gap_and_no_overlap() -> None:
     ]  # fmt: skip
 
 
-def test_the_last_full_takes_one_neuron_per_class_and_is_written_without() -> None:
+def test_last_full_takes_one_neuron_per_class() -> None:
     made = Architecture("full 7, relu, full, dropout 0.5", (1, 3, 3), ("a", "b"))
     assert made.layers[2] == Full(2)
     assert made.notation == "full 7, relu, full, dropout 0.5"
     assert Architecture("full 2", (1, 3, 3), 2) == Architecture("full", (1, 3, 3), 2)
 
 
-def test_a_net_may_end_with_pooling_if_the_numbers_match_the_classes() -> None:
+def test_architecture_may_end_with_pooling() -> None:
     made = Architecture("conv 10 3, pool all kind=average", (1, 9, 9), 10)
     assert made.output == (10, 1, 1)
 
 
-def test_layers_may_be_records() -> None:
+def test_architecture_accepts_layer_objects() -> None:
     made = Architecture([Full(4), Relu(), Full()], (1, 3, 3), 2)
     assert made.notation == "full 4, relu, full"
     with pytest.raises(ShapeError, match=r"layer 1 \(full\): only the last full") as caught:
@@ -71,7 +71,7 @@ def test_layers_may_be_records() -> None:
         Architecture(["relu"], (1, 3, 3), 2)  # type: ignore[list-item]
 
 
-def test_an_endless_list_of_records_is_refused() -> None:
+def test_architecture_too_many_layers_raises() -> None:
     endless: Any = itertools.repeat(Relu())
     with pytest.raises(LimitError, match="more than 1,000"):
         Architecture(endless, (1, 3, 3), 2)
@@ -98,7 +98,7 @@ ABSURD = [
 
 
 @pytest.mark.parametrize(("layers", "shape", "classes", "words"), ABSURD)
-def test_absurd_sizes_are_refused_before_anything_is_allocated(
+def test_architecture_absurd_size_raises_before_allocation(
     layers: str, shape: tuple[int, int, int], classes: int, words: str
 ) -> None:
     tracemalloc.start()
@@ -121,7 +121,7 @@ def test_absurd_sizes_are_refused_before_anything_is_allocated(
         ((1, True, 28), "input: got True"),
     ],
 )
-def test_an_input_that_is_none_is_refused(given: Any, words: str) -> None:
+def test_architecture_invalid_input_raises(given: Any, words: str) -> None:
     with pytest.raises(LimitError) as caught:
         Architecture("full", given, 2)
     assert words in str(caught.value)
@@ -139,13 +139,13 @@ def test_an_input_that_is_none_is_refused(given: Any, words: str) -> None:
         (2.0, "classes: got 2.0"),
     ],
 )
-def test_classes_that_are_none_are_refused(given: Any, words: str) -> None:
+def test_architecture_invalid_classes_raises(given: Any, words: str) -> None:
     with pytest.raises(LimitError) as caught:
         Architecture("full", (1, 3, 3), given)
     assert words in str(caught.value)
 
 
-def test_the_summary_names_every_stage() -> None:
+def test_summary_lists_every_stage() -> None:
     text = summary(Architecture("conv 3 3, relu, pool 2, full", (1, 9, 9), 2))
     assert text.splitlines() == [
         "name   layer     output  parameters  multiplications",

@@ -48,7 +48,7 @@ def check(net: pw.Network, walk: Walk, place: Position) -> Why:
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
 @pytest.mark.parametrize("seed", range(25))
-def test_random_numbers_are_replayed_from_their_terms(kinds: tuple[str, ...], seed: int) -> None:
+def test_why_random_values_are_recomputed_from_terms(kinds: tuple[str, ...], seed: int) -> None:
     random = Random(f"why {seed} {kinds}")
     shape = random_input(random, kinds)
     net = pw.Network(random_layers(random, shape, 3, kinds), shape, 3, seed)
@@ -69,9 +69,7 @@ def test_random_numbers_are_replayed_from_their_terms(kinds: tuple[str, ...], se
 
 
 @pytest.mark.parametrize("kind", ["pictures", "sounds", "texts"])
-def test_numbers_of_trained_nets_are_replayed_and_open_down_to_the_input(
-    kind: str, tmp_path: Path
-) -> None:
+def test_why_trained_net_values_lead_to_input(kind: str, tmp_path: Path) -> None:
     data = pw.read_data(folder(tmp_path / "set", kind, 8))
     net = pw.run_training(pw.plan_training(data, epochs=2)).net
     walk = net.walk(data.inputs[0])
@@ -86,7 +84,7 @@ def test_numbers_of_trained_nets_are_replayed_and_open_down_to_the_input(
     assert [walk.why(last, number).value for number in range(2)] == walk.logits.tolist()
 
 
-def test_the_decks_match_is_exact() -> None:
+def test_why_deck_match_is_exact() -> None:
     net = pw.Network("conv 1 3 mean, relu, pool 2, full", (1, 9, 9), 2)
     kernel = np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
     net.parameters["conv1.weight"] = kernel[None, None]
@@ -124,7 +122,7 @@ def test_why_prints_lines_and_json() -> None:
     assert plain["terms"][1]["position"] == ["input", 0, 1, 1]
 
 
-def test_it_is_of_the_weights_as_they_were() -> None:
+def test_why_later_weight_change_has_no_effect() -> None:
     net = pw.Network("full", (1, 2, 2), 2)
     walk = net.walk(np.ones((1, 2, 2), np.float32))
     before = str(walk.why("full1", 1))
@@ -148,7 +146,7 @@ def test_why_unknown_position_raises(asked: tuple[str, int], words: str) -> None
     assert words in str(caught.value)
 
 
-def test_a_product_is_added_with_one_rounding() -> None:
+def test_fused_rounds_once() -> None:
     near_a_tie = (2**-12 * (1 + 2**-15), 2**-12 * (1 - 2**-15), 1 + 2**-23)
     assert fused(*near_a_tie) == 1 + 2**-23  # rounded to float64 first, it would be 1 + 2**-22
     random = np.random.default_rng(0)
@@ -167,6 +165,6 @@ def test_a_product_is_added_with_one_rounding() -> None:
         assert abs(Fraction(fused(*one)) - exact) == best
 
 
-def test_no_kind_of_layer_is_forgotten() -> None:
+def test_why_supports_every_layer() -> None:
     net = Architecture("embed 2, conv 2 1x2, norm, relu, pool 1x2, dropout 0.5, full", (1, 5, 6), 2)
     assert {type(stage.layer) for stage in net.stages} == set(KINDS) == set(_BY_KIND)

@@ -60,7 +60,7 @@ def random_picture(height: int, width: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
 
 
-def test_a_shift_by_whole_pixels_moves_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translation_by_integer_moves_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(5, 7)
     moved = apply_geometric(monkeypatch, picture, right=2.0, down=-1.0)
     assert (moved[:-1, 2:] == picture[1:, :-2]).all()
@@ -72,27 +72,27 @@ def test_a_shift_by_whole_pixels_moves_the_numbers(monkeypatch: pytest.MonkeyPat
     assert (photo[-1, 2:] == picture[-1, :-2]).all()
 
 
-def test_half_a_pixel_is_half_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translation_by_half_pixel_averages_neighbors(monkeypatch: pytest.MonkeyPatch) -> None:
     moved = apply_geometric(monkeypatch, np.array([[0, 1, 5], [0, 1, 5]]), right=0.5)
     assert moved[0].tolist() == [-0.5, 0.5, 3.0]
     photo = apply_geometric(monkeypatch, np.array([[0, 1, 5], [0, 1, 5]]), "any", right=0.5)
     assert photo[0].tolist() == [0.0, 0.5, 3.0]
 
 
-def test_a_quarter_turn_is_clockwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotation_by_90_is_clockwise(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(6, 6)
     turned = apply_geometric(monkeypatch, picture, rotation=90.0)
     assert turned == pytest.approx(np.rot90(picture, -1), abs=1e-6)
 
 
-def test_a_flip_mirrors_left_and_right_before_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_horizontal_flip_comes_before_translation(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(4, 7)
     assert (apply_geometric(monkeypatch, picture, flipped=True) == picture[:, ::-1]).all()
     moved = apply_geometric(monkeypatch, picture, flipped=True, right=1.0)
     assert (moved[:, 1:] == picture[:, ::-1][:, :-1]).all()
 
 
-def test_twice_the_size_is_every_pixel_twice_as_far_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scale_by_two_doubles_distances(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = random_picture(9, 9)
     larger = apply_geometric(monkeypatch, picture, scale=2.0)
     assert larger[::2, ::2] == pytest.approx(picture[2:7, 2:7], abs=1e-6)
@@ -101,7 +101,7 @@ def test_twice_the_size_is_every_pixel_twice_as_far_out(monkeypatch: pytest.Monk
     assert (smaller[:1] == -1).all()
 
 
-def test_a_dot_grows_and_a_block_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stroke_width_dilates_and_erodes(monkeypatch: pytest.MonkeyPatch) -> None:
     dot = -np.ones((7, 7))
     dot[3, 3] = 1
     block = -np.ones((7, 7))
@@ -115,14 +115,14 @@ def test_a_dot_grows_and_a_block_shrinks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (between[0] == -1).all()
 
 
-def test_no_tricks_leave_every_number_as_it_is() -> None:
+def test_augment_without_options_changes_nothing() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 3, 9, 12)).astype(np.float32)
     for ground in ("dark", "light", "any"):
         assert (augment(Augmentation(), pictures, ground, step_context(20)) == pictures).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 12), (12, 1)])
-def test_a_line_is_never_left(shape: tuple[int, int]) -> None:
+def test_augment_single_row_keeps_line(shape: tuple[int, int]) -> None:
     line = np.ones((30, 1, *shape), np.float32)
     tricks = Augmentation(0.1, (1, 2), 180, horizontal_flip=True)
     changed = augment(tricks, line, "dark", step_context(30))
@@ -131,7 +131,7 @@ def test_a_line_is_never_left(shape: tuple[int, int]) -> None:
     assert (middle == 1).all()
 
 
-def test_draws_are_spread_over_all_that_is_allowed() -> None:
+def test_geometric_draws_are_uniform_and_independent() -> None:
     drawn = geometric_draws(ALL, 10, 20, step_context(20_000))
     for values, low, high in (
         (drawn.right, -4, 4),
@@ -148,7 +148,7 @@ def test_draws_are_spread_over_all_that_is_allowed() -> None:
     assert np.abs(parts - np.eye(6)).max() < 0.03
 
 
-def test_a_picture_s_tricks_hang_on_seed_epoch_and_its_number() -> None:
+def test_augment_depends_on_seed_epoch_and_index() -> None:
     pictures = np.random.default_rng(0).normal(size=(40, 1, 8, 8)).astype(np.float32)
     whole = augment(ALL, pictures, "dark", step_context(40))
     chosen = np.array([31, 2, 17])
@@ -164,7 +164,7 @@ def test_a_picture_s_tricks_hang_on_seed_epoch_and_its_number() -> None:
         assert changed.any(axis=(1, 2, 3)).all()
 
 
-def test_a_shift_may_go_one_way_alone() -> None:
+def test_translation_pair_limits_each_axis() -> None:
     down, right = (Augmentation(translation=pair) for pair in ((0.3, 0), (0, 0.3)))
     both = geometric_draws(Augmentation(translation=0.3), 10, 20, step_context(100))
     for tricks, wanted in ((down, (0 * both.right, both.down)), (right, (both.right, NONE))):
@@ -181,7 +181,7 @@ def numbers(count: int, shape: tuple[int, int, int], far: float = 1) -> Array:
     return rng.uniform(-far, far, (count, *shape)).astype(np.float32)
 
 
-def test_contrast_and_light_are_one_line_through_a_picture_s_numbers() -> None:
+def test_contrast_and_brightness_are_affine_per_picture() -> None:
     pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, brightness=0.2)
     changed = augment(tricks, pictures, "any", step_context(40))
     drawn = intensity_draws(tricks, 5, 6, step_context(40))
@@ -195,7 +195,7 @@ def test_contrast_and_light_are_one_line_through_a_picture_s_numbers() -> None:
     assert (far.min(), far.max()) == (-1, 1)
 
 
-def test_noise_is_even_and_every_cell_s_own() -> None:
+def test_noise_is_uniform_and_independent_per_pixel() -> None:
     tricks, nothing = Augmentation(noise=0.8), np.zeros((2_000, 2, 2, 3), np.float32)
     noise = augment(tricks, nothing, "any", step_context(2_000))
     loudness = intensity_draws(tricks, 2, 3, step_context(2_000)).noise
@@ -207,7 +207,7 @@ def test_noise_is_even_and_every_cell_s_own() -> None:
     assert np.abs(together - np.eye(13)).max() < 0.1
 
 
-def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
+def test_band_masking_fills_rows_and_columns() -> None:
     pictures, tricks = numbers(4_000, (2, 7, 10), 3), Augmentation(band_masking=0.3)
     changed = augment(tricks, pictures, "any", step_context(4_000))
     masked = changed == -1
@@ -224,7 +224,7 @@ def test_masks_are_a_band_of_rows_and_one_of_columns() -> None:
     assert (masked[:, 0] == (rows[:, :, None] | columns[:, None, :])).all()
 
 
-def test_masks_come_last_and_geometry_stays_as_it_is() -> None:
+def test_band_masking_comes_last_and_keeps_geometry() -> None:
     pictures, all_of_them = numbers(40, (1, 8, 9)), replace(ALL, band_masking=0.4)
     moved = augment(ALL, pictures, "dark", step_context(40))
     changed = augment(all_of_them, pictures, "dark", step_context(40))
@@ -234,7 +234,7 @@ def test_masks_come_last_and_geometry_stays_as_it_is() -> None:
     assert (noisy[(changed == -1) & (moved != -1)] == -1).all()
 
 
-def test_new_draws_hang_together_with_no_others() -> None:
+def test_intensity_draws_are_independent() -> None:
     drawn = intensity_draws(SHADED, 900, 900, step_context(20_000))
     parts = [*geometric_draws(ALL, 9, 9, step_context(20_000)), *drawn[:3]]
     for band in (drawn.rows, drawn.columns):
@@ -269,12 +269,12 @@ def test_new_draws_hang_together_with_no_others() -> None:
         ),
     ],
 )
-def test_what_is_outside_a_limit_is_refused(make: Callable[[], object], words: str) -> None:
+def test_augmentation_option_outside_limit_raises(make: Callable[[], object], words: str) -> None:
     with pytest.raises(LimitError, match=f"augmentation: {words}"):
         make()
 
 
-def test_an_augmentation_says_whether_it_changes_anything() -> None:
+def test_augmentation_changes_anything_matches_options() -> None:
     assert not Augmentation().changes_anything
     assert all(one.changes_anything and one.changes_geometry for one in (ALL, *ALONE))
     assert all(one.changes_anything and not one.changes_geometry for one in (SHADED, *SHADES_ALONE))
@@ -282,7 +282,7 @@ def test_an_augmentation_says_whether_it_changes_anything() -> None:
     assert Augmentation(scale=[0.5, 1]) == Augmentation(scale=(0.5, 1))  # type: ignore[arg-type]
 
 
-def test_recipe_json_gives_its_augmentation_back_and_reads_one_number_translations() -> None:
+def test_recipe_json_round_trips_augmentation() -> None:
     for tricks in (Augmentation(), ALL, SHADED, Augmentation(translation=(0, 0.1))):
         plain = json.loads(json.dumps(Recipe(augmentation=tricks).to_json()))
         assert plain == Recipe(augmentation=tricks).to_json()
@@ -294,7 +294,7 @@ def test_recipe_json_gives_its_augmentation_back_and_reads_one_number_translatio
     assert Recipe(augmentation=one_number).augmentation == ALL  # type: ignore[arg-type]
 
 
-def test_the_widest_band_is_whole_cells() -> None:
+def test_max_band_is_integer() -> None:
     tricks = Augmentation(band_masking=0.29)
     assert [tricks.max_band(side) for side in (1, 3, 4, 40, 100)] == [0, 0, 1, 11, 29]
     assert Augmentation(band_masking=0.9).max_band(1) == 0

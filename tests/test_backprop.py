@@ -37,9 +37,7 @@ def spots(shape: tuple[int, ...], random: Random, count: int) -> list[tuple[int,
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
 @pytest.mark.parametrize("seed", range(12))
-def test_gradients_and_errors_are_the_sums_of_their_terms(
-    kinds: tuple[str, ...], seed: int
-) -> None:
+def test_backprop_values_are_sums_of_terms(kinds: tuple[str, ...], seed: int) -> None:
     random = Random(f"backprop {seed} {kinds}")
     shape = random_input(random, kinds)
     net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
@@ -61,7 +59,7 @@ def test_gradients_and_errors_are_the_sums_of_their_terms(
             check(back.error(name, *at), float(errors[at]))
 
 
-def test_error_arithmetic_leads_to_the_gradient_of_the_loss() -> None:
+def test_backprop_error_terms_lead_to_loss() -> None:
     net = drawn_net("conv 2 3, norm, relu, pool 2, full 4, relu, full", (1, 8, 8), 2, 4)
     back = net.backprop(some_input(net, 4), 0)
     why = back.why("conv1.weight", 1, 0, 2, 1)
@@ -80,7 +78,7 @@ def test_error_arithmetic_leads_to_the_gradient_of_the_loss() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES[:3])
-def test_the_engine_has_the_same_gradients(loss: str) -> None:
+def test_backprop_matches_engine_gradients(loss: str) -> None:
     net = drawn_net("conv 3 3, norm, relu, pool 2, full 5, relu, full", (2, 9, 7), 3, 1)
     given = some_input(net, 1)
     value, gradients = net.gradients(given[None], np.array([2]), loss)
@@ -92,7 +90,7 @@ def test_the_engine_has_the_same_gradients(loss: str) -> None:
         np.testing.assert_allclose(back.gradients[name], gradient, atol=2e-5 * largest)
 
 
-def test_the_errors_of_the_pixels_are_what_nudging_them_finds() -> None:
+def test_backprop_input_gradient_matches_numerical() -> None:
     net = drawn_net("conv 3 3, norm, relu, pool 2, full", (1, 8, 8), 3, 2)
     given = some_input(net, 2)
     wide = {name: array.astype(np.float64) for name, array in net.state.items()}
@@ -102,7 +100,7 @@ def test_the_errors_of_the_pixels_are_what_nudging_them_finds() -> None:
     np.testing.assert_allclose(errors, numerical[0], atol=1e-4 * float(np.abs(numerical).max()))
 
 
-def test_no_kind_of_layer_is_forgotten() -> None:
+def test_backprop_supports_every_layer() -> None:
     assert set(_ERRORS) == set(KINDS)
     net = pw.Network("embed 2, conv 2 1x2, norm, relu, pool 1x2, dropout 0.5, full", (1, 5, 6), 2)
     with_parameters = {type(stage.layer) for stage in net.architecture.stages if stage.parameters}

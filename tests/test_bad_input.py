@@ -103,7 +103,7 @@ LEFT_BEHIND = (".DS_Store", "Thumbs.db", "desktop.ini", "._odd")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_odd_files_are_learned_and_broken_ones_named(
+def test_train_broken_files_are_skipped_and_named(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = folder(tmp_path / "my set", kind, 8)
@@ -176,7 +176,7 @@ REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
 
 
 @pytest.mark.parametrize(("make", "suffix", "words"), REFUSED)
-def test_what_nothing_can_be_learned_from_is_one_sentence(
+def test_train_unusable_data_fails_with_one_sentence(
     make: Callable[[Path], None],
     suffix: str,
     words: str,
@@ -194,7 +194,7 @@ def test_what_nothing_can_be_learned_from_is_one_sentence(
     assert not (tmp_path / "net.safetensors").exists()
 
 
-def test_a_class_of_one_example_is_learned_all_the_same(
+def test_train_class_with_one_example_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = folder(tmp_path / "set", "pictures", 8)
@@ -205,7 +205,7 @@ def test_a_class_of_one_example_is_learned_all_the_same(
     assert json.loads(capsys.readouterr().out)["classes"] == ["ham", "spam", "third"]
 
 
-def test_quoted_newlines_and_doubled_quotes_are_text(
+def test_train_csv_quoted_newlines_and_quotes_are_text(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = ['"two\nlines, and ""quotes""",a', '"",b', "tea,b", "coffee,a", 'more "tea",b']

@@ -26,7 +26,7 @@ def points(svg: str, number: int = 0) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in found]
 
 
-def test_points_stand_evenly_and_upwards() -> None:
+def test_chart_points_are_even_and_upward() -> None:
     svg = chart_svg("t", "x", "y", [Line("", [0, 1, 2], [5, 15, 10])])
     plane = drawn(svg).find(f"{SVG}svg")
     assert plane is not None
@@ -34,7 +34,7 @@ def test_points_stand_evenly_and_upwards() -> None:
     assert points(svg) == [(0, height), (width / 2, 0), (width, height / 2)]
 
 
-def test_all_lines_share_axes_and_dashed_ones_widen_nothing() -> None:
+def test_chart_lines_share_axes_dashed_ignored() -> None:
     lines = [Line("a", [0, 1], [0, 1]), Line("b", [1, 4], [3, 2], BLUE)]
     wide = chart_svg("t", "x", "y", [*lines, Line("c", [0, 4], [-900, 900], dashed=True)])
     assert points(wide, 0) == points(chart_svg("t", "x", "y", lines), 0)
@@ -45,7 +45,7 @@ def test_all_lines_share_axes_and_dashed_ones_widen_nothing() -> None:
 
 
 @pytest.mark.parametrize("gap", [math.nan, math.inf])
-def test_what_is_no_number_breaks_a_line(gap: float) -> None:
+def test_chart_nan_or_infinity_breaks_line(gap: float) -> None:
     svg = chart_svg("t", "x", "y", [Line("", [0, 1, 2, 3, 4], [1, 2, gap, 4, 5])])
     path = drawn(svg).findall(f"{SVG}svg/{SVG}path")[0].attrib["d"]
     assert len(points(svg)) == 4
@@ -55,14 +55,14 @@ def test_what_is_no_number_breaks_a_line(gap: float) -> None:
 
 
 @pytest.mark.parametrize("ys", [[3.0], [0.0, 0.0], [1e9, 1e9 + 1], [math.nan], []])
-def test_nothing_but_one_height_is_drawn_in_the_middle(ys: list[float]) -> None:
+def test_chart_constant_line_is_centered(ys: list[float]) -> None:
     svg = chart_svg("t", "x", "y", [Line("", range(len(ys)), ys)])
     heights = {y for _, y in points(svg)}
     assert len(heights) <= 1 or max(heights) - min(heights) < 1
     assert all(0 < y < 150 for y in heights)
 
 
-def test_a_mark_stands_on_its_line() -> None:
+def test_chart_mark_lies_on_line() -> None:
     line = Line("", [0, 1, 2], [5, 15, 10])
     svg = drawn(chart_svg("t", "x", "y", [line], Mark("today", 1, 15)))
     circle, plane = svg.find(f"{SVG}circle"), svg.find(f"{SVG}svg")
@@ -76,7 +76,7 @@ def test_a_mark_stands_on_its_line() -> None:
     assert drawn(nowhere).find(f"{SVG}circle") is None
 
 
-def test_names_stay_text() -> None:
+def test_chart_markup_in_names_is_escaped() -> None:
     safe = [name for name in naughty() if name.isprintable()][:150]
     for name in safe:
         svg = chart_svg(
@@ -104,7 +104,7 @@ def test_ticks_are_round(low: float, high: float, wanted: list[float]) -> None:
     assert ticks(low, high) == pytest.approx(wanted)
 
 
-def test_ticks_are_few_of_any_size() -> None:
+def test_ticks_any_range_gives_two_to_six() -> None:
     for number in range(200):
         high = 1.37**number * 1e-12
         found = ticks(-0.3 * high, high)
@@ -112,7 +112,7 @@ def test_ticks_are_few_of_any_size() -> None:
         assert all(-0.31 * high <= one <= 1.01 * high for one in found)
 
 
-def test_bars_rise_by_eighths() -> None:
+def test_bars_heights_in_eighths() -> None:
     assert bars([0, 1, 2, 3, 4, 5, 6, 7], rows=1) == ["▁▂▃▄▅▆▇█"]
     assert bars([0, 15, math.nan, 7], rows=2) == [" █", "▁█ █"]
     for flat in (0.0, 2.0, -9e9):

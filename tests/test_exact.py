@@ -52,7 +52,7 @@ def pooled(plane: Plane) -> Plane:
     ]
 
 
-def test_the_decks_net_is_exact_at_every_number(deck: pw.Network) -> None:
+def test_exact_deck_net_matches_fractions(deck: pw.Network) -> None:
     walk = deck.walk(DECK_X[None].astype(np.float32))
     values = []
     for feature, kernel in enumerate(FEATURES.values()):
@@ -72,7 +72,7 @@ def test_the_decks_net_is_exact_at_every_number(deck: pw.Network) -> None:
         assert abs(walk.logits[answer] - float(total)) < 1e-6
 
 
-def test_a_small_net_is_exact_where_float32_rounds() -> None:
+def test_exact_small_net_has_no_rounding() -> None:
     net = pw.Network("conv 1 1, full", (1, 1, 1), 2)
     net.parameters["conv1.weight"] = np.full((1, 1, 1, 1), 0.1)
     net.parameters["conv1.bias"] = np.array([1e-9])
@@ -84,20 +84,20 @@ def test_a_small_net_is_exact_where_float32_rounds() -> None:
     assert Fraction(walk.why("full1", 0).value) != walk.exact("full1", 0)
 
 
-def test_texts_are_exact_too() -> None:
+def test_exact_text_net_matches_fractions() -> None:
     net = pw.Network("embed 2, conv 1 1x2, pool all, full", (1, 5, 4), 2, seed=1)
     walk = net.walk(np.array([3, 1, 0, 2]))
     assert abs(float(walk.exact("full1", 1)) - float(walk.logits[1])) < 1e-6
 
 
-def test_norm_has_no_fraction() -> None:
+def test_exact_norm_raises() -> None:
     walk = pw.Network("norm, full", (1, 2, 2), 2).walk(np.ones((1, 2, 2), np.float32))
     with pytest.raises(LimitError, match="a square root, which is no fraction"):
         walk.exact("full1", 0)
     assert walk.exact("input", 0, 1, 1) == 1
 
 
-def test_too_many_terms_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exact_too_many_terms_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("piecewise.trace.exact.MAX_TERMS", 100)
     walk = pw.Network("conv 4 3, full", (1, 9, 9), 2).walk(np.ones((1, 9, 9), np.float32))
     assert walk.exact("conv1", 0, 0, 0) == walk.exact("conv1", 0, 1, 1)

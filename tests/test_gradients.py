@@ -91,7 +91,7 @@ def assert_gradient(found: Array, value: Callable[[], float], array: Array, said
 
 @pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
 @pytest.mark.parametrize(("notation", "shape"), CONVOLUTIONS + POOLS + OTHERS)
-def test_a_layer_sends_back_what_nudging_its_input_and_arrays_finds(
+def test_layer_gradients_match_numerical(
     notation: str, shape: tuple[int, int, int], training: bool
 ) -> None:
     (layer,) = parse(notation)
@@ -101,7 +101,7 @@ def test_a_layer_sends_back_what_nudging_its_input_and_arrays_finds(
     )
 
 
-def test_an_embedding_sends_back_what_nudging_its_table_finds() -> None:
+def test_embedding_gradients_match_numerical() -> None:
     (layer,) = parse("embed 3")
     words = np.array([[4, 0, 4, 1, 2], [1, 1, 4, 4, 2]])  # some often, 3 never
     assert_layer(layer, words, own_arrays(layer, Shape(1, 5, 5)), None, "embed 3")
@@ -133,7 +133,7 @@ def assert_layer(
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_loss_sends_back_what_nudging_the_logits_finds(loss: str) -> None:
+def test_loss_gradient_matches_numerical(loss: str) -> None:
     logits, right = spaced((4, 5), seed=4) * 3, np.array([1, 4, 0, 1])  # none within 0.01 of 1
     assert min(np.abs(logits).min(), np.abs(logits - 1).min()) > 10 * NUDGE_SIZE
     upstream = np.random.default_rng(5).normal(0, 1, 4)
@@ -141,14 +141,14 @@ def test_a_loss_sends_back_what_nudging_the_logits_finds(loss: str) -> None:
     assert_gradient(gradient, lambda: fsum(upstream * LOSSES[loss](logits, right)[0]), logits, loss)
 
 
-def test_softmax_sends_back_what_nudging_the_logits_finds() -> None:
+def test_softmax_gradient_matches_numerical() -> None:
     logits, upstream = np.random.default_rng(6).normal(0, 2, (2, 4, 5))
     gradient = softmax_backward(upstream, softmax(logits))
     assert_gradient(gradient, lambda: fsum((upstream * softmax(logits)).ravel()), logits, "softmax")
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_whole_network_has_the_gradient_that_nudging_finds(seed: int) -> None:
+def test_network_parameter_gradients_match_numerical(seed: int) -> None:
     loss = list(LOSSES)[seed % 3]
     made = sample(seed, least=LEAST_MARGIN)
     given = (made.architecture, made.arrays, made.x, made.right, loss)
@@ -161,7 +161,7 @@ def test_a_whole_network_has_the_gradient_that_nudging_finds(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -> None:
+def test_network_input_gradient_matches_numerical(seed: int) -> None:
     made = sample(seed, PICTURES, count=2, least=LEAST_MARGIN)
     stages = made.architecture.stages
     outputs, kept = model.forward(stages, made.arrays, made.x)
@@ -184,9 +184,7 @@ def test_a_whole_network_sends_back_to_its_input_what_nudging_finds(seed: int) -
         ("norm, conv 2 2 pad=same mean, norm, pool 3x2 stride=2 kind=average, full", 19),
     ],
 )
-def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds(
-    notation: str, count: int, loss: str
-) -> None:
+def test_training_step_gradients_match_numerical(notation: str, count: int, loss: str) -> None:
     architecture, context = (
         Architecture(notation, (2, 4, 5), 3),
         StepContext(3, 1, np.arange(count)),
@@ -209,7 +207,7 @@ def test_a_training_step_has_the_gradient_that_nudging_with_the_same_draws_finds
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_weights_multiply_the_loss_that_is_nudged(loss: str) -> None:
+def test_sample_weight_gradients_match_numerical(loss: str) -> None:
     made = sample(3, count=19, least=LEAST_MARGIN)
     weights = np.random.default_rng(1).integers(0, 4, 19) / 4
     given = (made.architecture, made.arrays, made.x, made.right, loss, None, weights)
@@ -220,7 +218,7 @@ def test_weights_multiply_the_loss_that_is_nudged(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_weight_multiplies_what_its_picture_alone_would_give(loss: str) -> None:
+def test_sample_weight_scales_each_example(loss: str) -> None:
     made, count = sample(2, count=19), 19
     weights = np.arange(count) % 4 / 2
     given = (made.architecture, made.arrays)
@@ -240,7 +238,7 @@ def test_a_weight_multiplies_what_its_picture_alone_would_give(loss: str) -> Non
         assert array.tobytes() == ones.arrays[name].tobytes()
 
 
-def test_numerical_gradient_of_parabola_is_found_and_array_restored() -> None:
+def test_numerical_gradient_parabola_is_exact_and_array_restored() -> None:
     array = np.random.default_rng(7).normal(0, 1, (4, 5)) ** 5  # large and small
     before = array.copy()
     assert_near(
@@ -249,7 +247,7 @@ def test_numerical_gradient_of_parabola_is_found_and_array_restored() -> None:
     assert array.tobytes() == before.tobytes()
 
 
-def test_random_networks_reach_every_kind_of_layer_and_both_sides_of_every_knob() -> None:
+def test_random_networks_cover_every_layer_and_field() -> None:
     layers: set[Layer] = set()
     inputs: set[Shape] = set()
     for seed in range(200):

@@ -76,7 +76,7 @@ class Bare(Layer):
         return ()
 
 
-def test_everything_that_a_new_kind_lacks_is_named() -> None:
+def test_missing_new_layer_lists_every_entry() -> None:
     found = "\n".join(missing(LpPool))
     for words in (
         *(f"no entry in {name}" for name in TABLES),
@@ -100,7 +100,7 @@ def test_everything_that_a_new_kind_lacks_is_named() -> None:
     assert "does not declare word" not in found
 
 
-def test_missing_entries_of_an_empty_kind_are_all_named() -> None:
+def test_missing_bare_layer_lists_every_attribute() -> None:
     found = "\n".join(missing(Bare))
     for name, wanted in FACTS.items():
         assert f"Bare: spec/layers.py does not declare {name}, a {wanted.__name__}" in found
@@ -109,7 +109,7 @@ def test_missing_entries_of_an_empty_kind_are_all_named() -> None:
     assert "Bare: no entry in OBSERVED in reference/model.py" in found
 
 
-def test_facts_that_contradict_each_other_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_contradictory_attributes_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LpPool, "connectivity", Connectivity.POINTWISE)
     monkeypatch.setattr(LpPool, "fully_connected", True)
     found = "\n".join(missing(LpPool))
@@ -125,7 +125,7 @@ def test_facts_that_contradict_each_other_are_named(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-def test_each_fact_and_each_entry_counts(
+def test_missing_single_absent_entry_is_listed(
     kind: type[Layer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not missing(kind)
@@ -140,7 +140,7 @@ def test_each_fact_and_each_entry_counts(
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-def test_half_a_pair_and_half_a_pass_are_seen(
+def test_missing_forward_without_backward_is_listed(
     kind: type[Layer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair, made = model.LAYER_FUNCTIONS[kind], PASSES[kind]
@@ -160,7 +160,7 @@ def test_half_a_pair_and_half_a_pass_are_seen(
                 assert len(missing(kind)) == 1
 
 
-def test_tables_hold_no_kind_that_is_gone() -> None:
+def test_tables_list_only_existing_layers() -> None:
     for name, table in TABLES.items():
         assert set(table) == set(KINDS), name
 
@@ -179,7 +179,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_new_windowed_kind_has_receptive_fields_like_a_pooling() -> None:
+def test_receptive_field_new_windowed_layer_matches_pool() -> None:
     text, shape = "conv 2 3, relu, {}, conv 3 2, full", (1, 14, 17)
     new = Architecture(text.format("lp"), shape, 2)
     old = Architecture(text.format("pool 2 stride=3 edge=drop"), shape, 2)
@@ -192,7 +192,7 @@ def test_a_new_windowed_kind_has_receptive_fields_like_a_pooling() -> None:
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_new_windowed_kind_is_walked_and_what_it_lacks_is_named() -> None:
+def test_walk_new_windowed_layer_runs_and_names_missing_view() -> None:
     net = pw.Network("conv 2 3, relu, lp, full", (1, 9, 9), 2)
     old = pw.Network("conv 2 3, relu, pool 2 stride=3 edge=drop, full", (1, 9, 9), 2)
     example = np.random.default_rng(0).normal(size=(1, 9, 9)).astype(np.float32)
@@ -211,7 +211,7 @@ def test_a_new_windowed_kind_is_walked_and_what_it_lacks_is_named() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-def test_what_a_kind_declares_is_true(kind: type[Layer]) -> None:
+def test_layer_class_attributes_match_behavior(kind: type[Layer]) -> None:
     (layer,) = parse(kind.example)
     shape, rng = Shape(2, 6, 7), np.random.default_rng(1)
     x: Array

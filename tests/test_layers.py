@@ -38,9 +38,7 @@ def bad_values(limit: Constraint) -> list[Any]:
 
 
 @pytest.mark.parametrize(("kind", "name", "limit"), KNOBS, ids=NAMES)
-def test_a_knob_outside_its_limit_is_refused_with_what_was_wanted(
-    kind: type[Layer], name: str, limit: Constraint
-) -> None:
+def test_layer_field_outside_limit_raises(kind: type[Layer], name: str, limit: Constraint) -> None:
     for value in bad_values(limit):
         with pytest.raises(LimitError) as caught:
             dataclasses.replace(ONE_OF_EACH[kind], **{name: value})  # type: ignore[type-var]
@@ -52,7 +50,9 @@ def test_a_knob_outside_its_limit_is_refused_with_what_was_wanted(
 
 
 @pytest.mark.parametrize(("kind", "name", "limit"), KNOBS, ids=NAMES)
-def test_the_ends_of_a_limit_are_allowed(kind: type[Layer], name: str, limit: Constraint) -> None:
+def test_layer_field_limit_ends_are_allowed(
+    kind: type[Layer], name: str, limit: Constraint
+) -> None:
     ends: list[Any] = [True, False]
     if isinstance(limit, Integer | Size2D):
         ends = [limit.low, limit.high, np.int64(limit.low)]
@@ -67,21 +67,21 @@ def test_the_ends_of_a_limit_are_allowed(kind: type[Layer], name: str, limit: Co
         assert getattr(made, name) in (checked, settled)
 
 
-def test_records_are_frozen_and_compare_by_value() -> None:
+def test_layers_are_frozen_and_compare_by_value() -> None:
     assert Convolution(3, 3) == Convolution(3, (3, 3))  # type: ignore[arg-type]
     assert Convolution(3, (3, 3)) != Convolution(3, (3, 3), mean=True)
     with pytest.raises(dataclasses.FrozenInstanceError):
         Full(3).neurons = 4  # type: ignore[misc]
 
 
-def test_knobs_that_say_the_same_become_the_same_record() -> None:
+def test_layers_equivalent_fields_compare_equal() -> None:
     assert Pool((2, 2), stride=(2, 2)) == Pool((2, 2))
     assert Convolution(3, (3, 3), mean=True, bias=True) == Convolution(
         3, (3, 3), mean=True, bias=False
     )
 
 
-def test_pool_all_takes_no_stride() -> None:
+def test_pool_all_with_stride_raises() -> None:
     with pytest.raises(LimitError, match="pool all has one window, so it takes no stride"):
         Pool("all", stride=(2, 2))
 
@@ -102,5 +102,7 @@ def test_pool_all_takes_no_stride() -> None:
         ("norm", (3, 8, 5), (3, 8, 5)),
     ],
 )
-def test_shapes(text: str, shape: tuple[int, int, int], output: tuple[int, int, int]) -> None:
+def test_layer_output_has_expected_shape(
+    text: str, shape: tuple[int, int, int], output: tuple[int, int, int]
+) -> None:
     assert parse(text)[0].output(Shape(*shape)) == output

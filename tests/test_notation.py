@@ -60,7 +60,7 @@ def random_notation(draw: random.Random, depth: int = 0) -> str:
 
 
 @counts
-def test_thousands_of_notations_are_the_same_after_writing_and_reading(count: int) -> None:
+def test_notation_random_texts_round_trip(count: int) -> None:
     draw = random.Random(0)
     kinds = set()
     for number in range(count):
@@ -93,7 +93,7 @@ def refusal(text: str) -> NotationError | None:
 
 
 @counts
-def test_thousands_of_broken_notations_give_a_notation_error_with_a_position(count: int) -> None:
+def test_notation_broken_texts_raise_with_position(count: int) -> None:
     draw = random.Random(1)
     refused = 0
     for number in range(count):
@@ -156,7 +156,7 @@ def test_notation_error_names_position_and_remedy(text: str, position: int, word
     assert "\n" not in str(caught.value)
 
 
-def test_a_text_that_is_endless_or_no_text_is_refused_at_once() -> None:
+def test_notation_too_long_or_not_text_raises() -> None:
     with pytest.raises(NotationError, match="wanted at most 20,000") as caught:
         parse("relu, " * 10_000_000)
     assert caught.value.position == MAX_NOTATION
@@ -179,7 +179,7 @@ def test_a_text_that_is_endless_or_no_text_is_refused_at_once() -> None:
         ([Relu(), Relu()], "relu, relu"),
     ],
 )
-def test_records_are_written_in_their_shortest_form(layers: list[Layer], text: str) -> None:
+def test_write_layers_gives_shortest_notation(layers: list[Layer], text: str) -> None:
     assert write(layers) == text
     assert list(parse(text)) == layers
 
@@ -213,6 +213,6 @@ def test_shape_error_of_one_row_input_suggests_one_row_kernel() -> None:
         Network("conv 8 5, full", input=(64, 1, 128), classes=2)
 
 
-def test_every_error_of_a_notation_is_one_of_our_own() -> None:
+def test_notation_errors_derive_from_piecewise_error() -> None:
     assert issubclass(ShapeError, NotationError)
     assert issubclass(NotationError, PiecewiseError)

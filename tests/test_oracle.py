@@ -20,7 +20,7 @@ def fma_by_fractions(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     return F(by_distance[0])
 
 
-def test_the_oracles_multiply_add_rounds_once() -> None:
+def test_oracle_fma_rounds_once() -> None:
     random, count = np.random.default_rng(0), 5_000
     a, b = random.integers(1, 2**24, (2, count)).astype(F)
     sign = random.choice([-1, 1], count)
@@ -39,7 +39,7 @@ def test_the_oracles_multiply_add_rounds_once() -> None:
     assert fma(*halves) == F(1 + ldexp(1, -11) + ldexp(1, -23)) == fma_by_fractions(*halves)
 
 
-def test_the_oracles_exp_and_log_are_the_librarys() -> None:
+def test_oracle_exp_and_log_match_numpy() -> None:
     x = np.linspace(-103, 88, 100_000, dtype=F)
     wanted = np.exp(x.astype(np.float64))
     assert (np.abs(exp(x) - wanted) <= 2e-7 * wanted + 1e-45).all()

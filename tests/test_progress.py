@@ -26,7 +26,7 @@ def written(console: Console) -> str:
     return console.file.getvalue()
 
 
-def test_a_meter_shows_the_count_or_the_loss_and_clears_its_line() -> None:
+def test_meter_shows_count_or_loss_and_clears_line() -> None:
     console = terminal()
     with Meter(console) as meter:
         meter(Progress("reading", 10, 10))
@@ -37,14 +37,14 @@ def test_a_meter_shows_the_count_or_the_loss_and_clears_its_line() -> None:
     assert written(console).endswith("\r" + " " * 79 + "\r")
 
 
-def test_a_meter_shows_a_fraction_of_its_bar() -> None:
+def test_meter_partial_progress_fills_part_of_bar() -> None:
     console = terminal()
     Meter(console)(Progress("reading", 1_500, 6_000))
     assert written(console).strip() == f"reading [{'#' * 6}{'-' * 18}] 25 %, 1,500 of 6,000"
 
 
 @pytest.mark.parametrize("width", [1, 5, 20, 40, 200])
-def test_a_meter_never_writes_beyond_its_line(width: int) -> None:
+def test_meter_any_width_stays_within_line(width: int) -> None:
     console = terminal(width)
     with Meter(console) as meter:
         meter(Progress("training 18 nets, each without some examples", 0, 0))
@@ -52,7 +52,7 @@ def test_a_meter_never_writes_beyond_its_line(width: int) -> None:
     assert {len(line) for line in written(console).split("\r")} <= {0, width - 1}
 
 
-def test_a_meter_writes_nothing_where_there_is_no_terminal() -> None:
+def test_meter_without_terminal_writes_nothing() -> None:
     console, calls = Console(file=io.StringIO(), force_terminal=False), list[None]()
     with Meter(console, lambda: calls.append(None)) as meter:
         meter(Progress("reading", 1, 2))
@@ -61,7 +61,7 @@ def test_a_meter_writes_nothing_where_there_is_no_terminal() -> None:
     assert len(calls) == 2
 
 
-def test_a_stage_is_renamed_and_nothing_else() -> None:
+def test_in_stage_changes_only_stage() -> None:
     reports: list[Progress] = []
     renamed = in_stage(reports.append, "fold 1 of 10")
     assert renamed is not None
@@ -71,7 +71,7 @@ def test_a_stage_is_renamed_and_nothing_else() -> None:
     assert in_stage(None, "fold 1 of 10") is None
 
 
-def test_every_function_that_takes_long_reports_the_same_record(tmp_path: Path) -> None:
+def test_long_functions_report_progress(tmp_path: Path) -> None:
     path, reports = tmp_path / "drawn.npz", list[pw.Progress]()
     np.savez(path, images=DRAWN.inputs[:, 0], labels=DRAWN.labels)
     data = pw.read_data(path, cache=tmp_path / "cache", on_progress=reports.append)

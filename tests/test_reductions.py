@@ -16,7 +16,7 @@ from piecewise.spec.layers import Convolution, Norm
 from piecewise.spec.notation import parse
 
 
-def test_total_adds_what_is_beyond_a_power_of_two_to_the_front() -> None:
+def test_tree_sum_folds_rest_onto_front() -> None:
     # a b c d | e  ->  a+e b | c d  ->  (a+e)+c | b+d  ->  ((a+e)+c)+(b+d)
     a = np.float32(2**24)  # the first whole number after which float32 skips one
     assert tree_sum(np.array([a, 1, 1, 1, 1], np.float32)) == 2**24 + 2  # from the left: 2**24
@@ -27,7 +27,7 @@ def test_total_adds_what_is_beyond_a_power_of_two_to_the_front() -> None:
     assert not np.array_equal(tree_sum(values), a + b + c + d + e)
 
 
-def test_total_does_not_see_zeros_after_the_values() -> None:
+def test_tree_sum_trailing_zeros_change_nothing() -> None:
     values = np.random.default_rng(2).normal(0, 1, (16, 1000)).astype(np.float32)
     for count in range(1, 17):
         padded = values.copy()
@@ -36,7 +36,7 @@ def test_total_does_not_see_zeros_after_the_values() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_total_is_the_sum_to_a_rounding_per_halving(dtype: type[np.floating[Any]]) -> None:
+def test_tree_sum_error_is_within_bound(dtype: type[np.floating[Any]]) -> None:
     random = np.random.default_rng(1)
     for count in range(1, 200):
         values = random.normal(0, 1, (count, 3)).astype(dtype)
@@ -61,7 +61,7 @@ def added(products: Array) -> Array:
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
-def test_convolution_gradients_are_summed_example_by_example(count: int) -> None:
+def test_convolution_gradients_follow_summation_order(count: int) -> None:
     (layer,) = parse("conv 4 3x2 stride=2x1 pad=1")
     assert isinstance(layer, Convolution)
     random = np.random.default_rng(count)
@@ -85,7 +85,7 @@ def test_convolution_gradients_are_summed_example_by_example(count: int) -> None
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
-def test_norm_statistics_and_gradients_are_summed_example_by_example(count: int) -> None:
+def test_norm_statistics_and_gradients_follow_summation_order(count: int) -> None:
     random = np.random.default_rng(count)
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
     own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}

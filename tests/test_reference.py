@@ -62,7 +62,7 @@ def check(
         } == {dtype}
 
 
-def test_a_convolution_with_stride_2_skips_every_other_patch() -> None:
+def test_convolution_stride_2_matches_hand_computed() -> None:
     # 1 2|0 1      1 0          1 0      upstream      1 0| 2  0      0 1 = 1 2 + 2 0 1 - 1 3
     # 3 1|1 0     -1 2   + 1 =  0 2        1  2   ->  -1 2|-2  4      3 0   3 1     1 0   2 1
     # ---+---                              0 -1       ----+------
@@ -77,7 +77,7 @@ def test_a_convolution_with_stride_2_skips_every_other_patch() -> None:
     )
 
 
-def test_a_convolution_with_padding_sees_zeros_around_the_picture() -> None:
+def test_convolution_padding_matches_hand_computed() -> None:
     # . . . .             1  2 0     upstream
     # . 1 2 .      1 2    5  9 2      1 0  0       3 4        -2 4
     # . 3 4 .      0 1    6 11 4      0 2  0  ->   0 1         6 9
@@ -91,7 +91,7 @@ def test_a_convolution_with_padding_sees_zeros_around_the_picture() -> None:
     )
 
 
-def test_a_rectangular_convolution_adds_up_over_two_channels() -> None:
+def test_convolution_rectangular_kernel_sums_over_channels() -> None:
     # 1 2 3   2 0 1       1 -1                6 3     upstream    1  1 -2    2  5  2
     # 0 1 0   1 1 2       2  1 (channel 2)    5 8      1  2   ->  0 -1  1    0 -2 -1
     #                     + 3                          0 -1
@@ -104,7 +104,7 @@ def test_a_rectangular_convolution_adds_up_over_two_channels() -> None:
     )
 
 
-def test_pad_same_puts_the_odd_zero_at_the_end_and_every_kernel_makes_its_map() -> None:
+def test_convolution_pad_same_odd_zero_goes_to_end() -> None:
     # 1 2 3 4 .     1 10     21 32 43 4      upstream 1 0 0 1     dx: 1 10 0 1
     #               0  1      2  3  4 0               0 2 0 0       + 0  0 2 0
     check(
@@ -116,7 +116,7 @@ def test_pad_same_puts_the_odd_zero_at_the_end_and_every_kernel_makes_its_map() 
     )
 
 
-def test_the_mean_convolution_is_the_share_of_pixels_that_match() -> None:
+def test_convolution_mean_gives_fraction_of_matching_pixels() -> None:
     #  1 -1 1       1 -1      4/4 -2/4     upstream 4 8, a quarter of it 1 2:
     # -1  1 1      -1  1                    1  1 -2     -1 1
     #                                      -1 -1  2      1 3
@@ -129,7 +129,7 @@ def test_the_mean_convolution_is_the_share_of_pixels_that_match() -> None:
     )
 
 
-def test_max_pooling_keeps_the_first_largest_of_what_is_there() -> None:
+def test_max_pool_partial_windows_and_ties_keep_first_largest() -> None:
     # -9 -5|-8                 upstream      0 1|0
     # -5 -9|-3      -5 -3        1 2    ->   0 0|2     all negative: a zero beyond the edge
     # -----+--      -7 -6        3 4         ---+-     would win
@@ -141,12 +141,12 @@ def test_max_pooling_keeps_the_first_largest_of_what_is_there() -> None:
     )
 
 
-def test_a_cell_that_wins_in_two_windows_gets_the_gradient_of_both() -> None:
+def test_max_pool_overlapping_windows_add_gradients() -> None:
     # 1 3 2   ->   3 3      upstream 1 10   ->   0 11 0
     check("pool 1x2 stride=1 edge=drop", "1 3 2 -> 3 3", "1 10 -> 0 11 0")
 
 
-def test_average_pooling_divides_by_the_cells_that_are_there() -> None:
+def test_average_pool_partial_window_divides_by_its_cells() -> None:
     # 4 8|3                 upstream     1 1|1
     # 0 4|9      4 6          4 2    ->  1 1|1
     # ---+-      3 7          6 5        ---+-
@@ -158,7 +158,7 @@ def test_average_pooling_divides_by_the_cells_that_are_there() -> None:
     )
 
 
-def test_edge_drop_leaves_out_the_windows_over_the_edge() -> None:
+def test_pool_edge_drop_omits_partial_windows() -> None:
     # 4 8|3
     # 0 4|9      max 8, average 4; the right column and the last row get nothing back
     # ---+-
@@ -168,7 +168,7 @@ def test_edge_drop_leaves_out_the_windows_over_the_edge() -> None:
     check("pool 2 kind=average edge=drop", f"{x} -> 4", "8 -> 2 2 0 / 2 2 0 / 0 0 0")
 
 
-def test_pool_all_keeps_one_number_of_each_map() -> None:
+def test_pool_all_gives_one_value_per_map() -> None:
     # 1 5 2      -1 -1 -1     max 5 -1, average 2 -3
     # 4 0 0      -4 -4 -7
     x = "1 5 2 / 4 0 0 | -1 -1 -1 / -4 -4 -7"
@@ -176,17 +176,17 @@ def test_pool_all_keeps_one_number_of_each_map() -> None:
     check("pool all kind=average", f"{x} -> 2 | -3", "6 | 12 -> 1 1 1 / 1 1 1 | 2 2 2 / 2 2 2")
 
 
-def test_a_stride_longer_than_the_window_skips_cells_and_starts_none_past_the_edge() -> None:
+def test_pool_stride_longer_than_window_skips_cells() -> None:
     # 1 2|3|4 5|6|7|      and with a cell less the third window, of one cell, is gone
     check("pool 1x2 stride=1x3", "1 2 3 4 5 6 7 -> 2 5 7", "1 2 3 -> 0 1 0 0 2 0 3")
     check("pool 1x2 stride=1x3", "1 2 3 4 5 6 -> 2 5", "1 2 -> 0 1 0 0 2 0")
 
 
-def test_relu_changes_everything_negative_to_zero_and_stops_the_gradient_at_zero() -> None:
+def test_relu_zeroes_negatives_and_their_gradients() -> None:
     check("relu", "-2 0 3 -> 0 0 3", "5 6 7 -> 0 0 7")
 
 
-def test_full_adds_up_votes_in_the_order_channel_row_column() -> None:
+def test_full_flattens_by_channel_row_column() -> None:
     # 1 2 | 3 4 and 0 1 | 0 0     1 0 -1 2   + 1     7 1     upstream 2 1     dx 2 -1 -3 4
     #                             0 1  1 0   - 1     4 0             -1 1        1  1  0 2
     weight = [[1, 0, -1, 2], [0, 1, 1, 0]]
@@ -207,7 +207,7 @@ def test_full_adds_up_votes_in_the_order_channel_row_column() -> None:
     assert votes(np.arange(4), np.array(weight)).tolist() == [[0, 0, -2, 6], [0, 1, 2, 0]]
 
 
-def test_norm_answers_with_its_running_averages() -> None:
+def test_norm_inference_uses_running_stats() -> None:
     # (1 3 | 5 7 - 1) / 2 = 0 1 | 2 3, then * 2 + 1 (first map); (8 2 | 2 5 - 5) / 3 * -1 (second)
     check(
         "norm",
@@ -219,7 +219,7 @@ def test_norm_answers_with_its_running_averages() -> None:
     )
 
 
-def test_norm_trains_with_the_mean_and_deviation_of_the_group() -> None:
+def test_norm_training_uses_batch_statistics() -> None:
     # 1 1 | 7 7: mean 4, deviation 3: -1 -1 | 1 1, then * 3 + 1.  Upstream * 3 = 12 0 | 0 0 less
     # its mean 3 and less -3 (its mean with the values) times the values: 6 -6 | 0 0, a third of it
     check(
@@ -233,7 +233,7 @@ def test_norm_trains_with_the_mean_and_deviation_of_the_group() -> None:
     )
 
 
-def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
+def test_norm_observed_stats_weight_ghost_batches_by_size() -> None:
     made = numbers_for(Architecture("norm", (2, 1, 1), 2), "norm", 18)
     x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
     x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
@@ -243,7 +243,7 @@ def test_the_statistics_norm_reports_count_each_group_by_its_pictures() -> None:
     assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
 
 
-def test_an_embedding_looks_words_up_and_adds_up_the_gradients_of_a_word() -> None:
+def test_embedding_looks_up_words_and_sums_gradients() -> None:
     # words 2 0 2      0: 1 2      1 in channels of one row:  5 1 5     upstream  1 2 3
     #                  1: 3 4                                 6 2 6               4 5 6
     #                  2: 5 6
@@ -255,7 +255,7 @@ def test_an_embedding_looks_words_up_and_adds_up_the_gradients_of_a_word() -> No
     assert found["weight"].tolist() == [[2, 5], [0, 0], [4, 10]]
 
 
-def test_log_softmax_is_exact_where_probabilities_underflow() -> None:
+def test_log_softmax_large_logits_stays_exact() -> None:
     for dtype in (np.float32, np.float64):
         found = log_softmax(np.array([[0, log(3)], [2000, 0], [-2000, -2000]], dtype))
         assert found.dtype == dtype
@@ -263,7 +263,7 @@ def test_log_softmax_is_exact_where_probabilities_underflow() -> None:
         assert_near(found, wanted, float(np.finfo(dtype).eps), "logarithms of probabilities")
 
 
-def test_softmax_gives_shares_and_does_not_overflow() -> None:
+def test_softmax_large_logits_stays_finite() -> None:
     found = softmax(np.array([[0, log(3)], [1000, 1000]]))
     assert found == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]), rel=1e-15)
     assert softmax(np.array([[0, -5000.0]])).tolist() == [[1, 0]]
@@ -297,7 +297,7 @@ def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0
     return model.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, context)[0][-1]
 
 
-def test_dropout_zeroes_its_share_scales_the_rest_and_sends_gradients_the_same_way() -> None:
+def test_dropout_zeroes_and_scales_values_and_gradients() -> None:
     (layer,) = parse("dropout 0.3")
     pair, x = model.LAYER_FUNCTIONS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
     y, kept = pair.forward(layer, x, {}, TrainingMode(derive_key(3, np.arange(20))))
@@ -311,7 +311,7 @@ def test_dropout_zeroes_its_share_scales_the_rest_and_sends_gradients_the_same_w
     assert np.array_equal(pair.backward(layer, x, {}, kept)[0], x)
 
 
-def test_dropout_draws_by_seed_epoch_picture_and_layer_however_pictures_are_grouped() -> None:
+def test_dropout_mask_depends_on_seed_epoch_example_and_layer() -> None:
     once = dropped(5, 2, [3, 8, 0, 11])
     assert np.array_equal(once, dropped(5, 2, [3, 8, 0, 11]))
     assert np.array_equal(once[[1, 3]], dropped(5, 2, [8, 11]))
@@ -323,7 +323,7 @@ def test_dropout_draws_by_seed_epoch_picture_and_layer_however_pictures_are_grou
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: str) -> None:
+def test_batch_gradients_are_mean_of_single_examples(loss: str) -> None:
     made = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
     context = StepContext(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
     given = (made.architecture, made.arrays)
@@ -340,7 +340,7 @@ def test_a_training_step_is_the_mean_of_those_of_its_pictures_one_by_one(loss: s
 
 @pytest.mark.parametrize("seed", range(60))
 @pytest.mark.parametrize("kind", ["conv", "pool"])
-def test_a_layer_is_what_loops_over_single_cells_give(kind: str, seed: int) -> None:
+def test_layer_random_settings_match_loops(kind: str, seed: int) -> None:
     random, numbers = Random(f"{kind} {seed}"), np.random.default_rng(seed)
     shape = Shape(random.randint(1, 3), random.randint(1, 8), random.randint(1, 8))
     layer = parse(random_layers(random, shape, 2, [kind], most=1))[0]
@@ -358,7 +358,7 @@ def test_a_layer_is_what_loops_over_single_cells_give(kind: str, seed: int) -> N
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_picture_gets_the_same_bits_alone_and_among_others(seed: int) -> None:
+def test_logits_single_image_matches_batch_bitwise(seed: int) -> None:
     made = sample(seed, count=40)
     net, x = network(made), made.to(np.float32).x
     at_once = net.logits(x)
@@ -372,7 +372,7 @@ def test_a_picture_gets_the_same_bits_alone_and_among_others(seed: int) -> None:
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 @pytest.mark.parametrize("seed", range(40))
-def test_stacks_keep_shape_and_precision_and_nothing_given_is_written_into(
+def test_activations_keep_shape_and_dtype_and_inputs_unchanged(
     seed: int, precision: type[np.floating[Any]]
 ) -> None:
     made = sample(seed).to(precision)

@@ -17,7 +17,7 @@ from piecewise.core.rng import Key, derive_key, permutation, random_words, three
         ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
     ],
 )
-def test_the_generator_gives_the_published_words(
+def test_threefry_known_keys_match_published_words(
     key: tuple[int, int], counter: tuple[int, int], output: tuple[int, int]
 ) -> None:
     words_of_key = (np.asarray(word, np.uint32) for word in key)
@@ -25,27 +25,27 @@ def test_the_generator_gives_the_published_words(
     assert (int(low), int(high)) == output
 
 
-def test_keys_of_many_pictures_are_the_keys_of_each() -> None:
+def test_derive_key_batch_matches_single_keys() -> None:
     together = uniform(derive_key(7, 2, np.arange(5), 3), 9)
     for picture in range(5):
         assert (together[picture] == uniform(derive_key(7, 2, picture, 3), 9)).all()
 
 
-def test_a_longer_row_begins_with_the_shorter_one() -> None:
+def test_random_words_longer_sequence_keeps_prefix() -> None:
     assert (random_words(derive_key(1), 7) == random_words(derive_key(1), 100)[:7]).all()
     assert (
         random_words(derive_key(1), 7, start=40) == random_words(derive_key(1), 100)[40:47]
     ).all()
 
 
-def test_every_step_of_the_path_and_both_halves_of_the_seed_matter() -> None:
+def test_derive_key_different_seed_or_path_gives_different_words() -> None:
     seeds = [0, 1, 2**32, 2**63, 2**64 - 1]
     rows = [random_words(derive_key(seed, *path), 4).tobytes() for seed in seeds for path in
             [(), (0,), (1,), (0, 0), (0, 1), (1, 0), (2**40,)]]  # fmt: skip
     assert len(set(rows)) == len(rows)
 
 
-def test_uniform_numbers_are_even_and_fit_into_float32() -> None:
+def test_uniform_is_even_and_exact_in_float32() -> None:
     drawn = uniform(derive_key(3), 200_000)
     assert 0 <= drawn.min() < 1e-4
     assert 1 - 1e-4 < drawn.max() < 1
@@ -55,14 +55,14 @@ def test_uniform_numbers_are_even_and_fit_into_float32() -> None:
     assert (drawn.astype(np.float32) == drawn).all()
 
 
-def test_shuffling_is_a_permutation_and_every_place_is_as_likely() -> None:
+def test_permutation_is_complete_and_unbiased() -> None:
     for count in (0, 1, 2, 17, 1000):
         assert sorted(permutation(derive_key(5), count).tolist()) == list(range(count))
     first = [int(permutation(derive_key(0, 3, epoch), 5)[0]) for epoch in range(2_000)]
     assert np.abs(np.bincount(first, minlength=5) - 400).max() < 80
 
 
-def test_exp_log_sine_and_cosine_are_right_to_the_last_places() -> None:
+def test_portable_math_matches_numpy() -> None:
     x = np.linspace(-700, 700, 50_001)
     assert np.abs(exp(x) / np.exp(x) - 1).max() < 5e-16
     positive = np.exp(np.linspace(-300, 300, 50_001))
@@ -74,7 +74,7 @@ def test_exp_log_sine_and_cosine_are_right_to_the_last_places() -> None:
     assert max(np.abs(sine - np.sin(turns)).max(), np.abs(cosine - np.cos(turns)).max()) < 1e-15
 
 
-def test_exp_of_the_extremes() -> None:
+def test_exp_extreme_inputs_give_limits() -> None:
     assert exp(0.0) == 1.0
     assert exp(-np.inf) == 0.0
     assert np.isnan(exp(np.nan))

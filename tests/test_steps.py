@@ -21,7 +21,7 @@ def work(turns: int) -> int:
     return total
 
 
-def test_steps_are_the_same_each_time_and_follow_the_work() -> None:
+def test_steps_are_deterministic_and_proportional() -> None:
     counts = []
     for turns in (10, 10, 1_000):
         with at_most(10_000) as steps:
@@ -31,7 +31,7 @@ def test_steps_are_the_same_each_time_and_follow_the_work() -> None:
     assert counts[2] - counts[0] == 2 * (1_000 - 10)  # a turn is two lines
 
 
-def test_too_many_steps_end_a_loop_that_would_not_end() -> None:
+def test_at_most_endless_loop_raises() -> None:
     def forever() -> None:
         while True:
             with suppress(Exception):  # as code that is measured may do
@@ -45,7 +45,7 @@ def test_too_many_steps_end_a_loop_that_would_not_end() -> None:
 
 INTERRUPTED = """
 import os, signal, subprocess, sys
-def test_ctrl_c_reaches_this_process_and_its_children():
+def test_interrupt_reaches_process_and_children():
     for code in ("import os; os.kill(os.getpid(), 2)", ""):
         try:
             if code:
@@ -61,7 +61,7 @@ def test_ctrl_c_reaches_this_process_and_its_children():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals there")
 @pytest.mark.parametrize(("workers", "stdin"), [("0", "closed"), ("2", "null")])
-def test_tests_with_ctrl_c_run_in_the_background(tmp_path: Path, workers: str, stdin: str) -> None:
+def test_interrupt_tests_pass_in_background(tmp_path: Path, workers: str, stdin: str) -> None:
     """A shell starts `make test &` with Ctrl-C ignored, and perhaps without standard input."""
     (tmp_path / "test_it.py").write_text(INTERRUPTED)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

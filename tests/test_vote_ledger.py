@@ -37,7 +37,7 @@ def some_input(net: pw.Network, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
 @pytest.mark.parametrize("seed", range(12))
-def test_votes_add_up_to_the_logit_bit_by_bit(kinds: tuple[str, ...], seed: int) -> None:
+def test_ledger_votes_sum_to_logit_bitwise(kinds: tuple[str, ...], seed: int) -> None:
     random = Random(f"ledger {seed} {kinds}")
     shape = random_input(random, kinds)
     net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
@@ -49,7 +49,7 @@ def test_votes_add_up_to_the_logit_bit_by_bit(kinds: tuple[str, ...], seed: int)
         assert np.float32(ledger.total) == logits[label] == walk.logits[label]
 
 
-def test_a_ledger_is_worked_by_hand() -> None:
+def test_ledger_matches_hand_computed() -> None:
     net = pw.Network("full", (1, 1, 2), 2)
     net.parameters["full1.weight"] = np.array([[2.0, -1.0], [0.5, 0.25]])
     net.parameters["full1.bias"] = np.array([1.0, 0.0])
@@ -76,7 +76,7 @@ def by_hand(net: pw.Network, walk: object) -> tuple[np.ndarray, float]:
     return weights, bias
 
 
-def test_votes_are_carried_back_through_stacked_full_layers() -> None:
+def test_ledger_carries_votes_back_through_full_layers() -> None:
     net = drawn_net("pool 2, dropout 0.2, full 7, relu, dropout 0.5, full", (2, 4, 6), 3, 5)
     walk = net.walk(some_input(net, 5))
     assert walk.voting_layer == "pool1"
@@ -93,7 +93,7 @@ def test_votes_are_carried_back_through_stacked_full_layers() -> None:
     assert ledger.by_map().tolist() == maps
 
 
-def test_votes_are_carried_back_to_the_pixels() -> None:
+def test_ledger_carries_votes_back_to_input() -> None:
     """Without biases and norm, what the pixels vote is all there is."""
     net = pw.Network("conv 4 3 bias=no, relu, pool 2, full 8, relu, full", (1, 8, 8), 2, seed=1)
     walk = net.walk(some_input(net, 1))
@@ -102,7 +102,7 @@ def test_votes_are_carried_back_to_the_pixels() -> None:
     assert abs(ledger.bias) < 1e-5 < abs(ledger.logit)  # the votes alone, as there are no biases
 
 
-def test_a_net_without_full_layers_has_a_ledger() -> None:
+def test_ledger_without_full_layers_uses_convolution() -> None:
     net = drawn_net("conv 2 3, pool all", (1, 6, 6), 2, 2)
     walk = net.walk(some_input(net, 2))
     ledger = walk.ledger()
@@ -110,7 +110,7 @@ def test_a_net_without_full_layers_has_a_ledger() -> None:
     assert sum(vote.weight != 0 for vote in ledger.votes) == 1  # the winner's
 
 
-def test_ledger_lines_are_cut_in_the_middle() -> None:
+def test_ledger_lines_long_list_is_cut_in_middle() -> None:
     net = drawn_net("full", (1, 10, 10), 2, 3)
     ledger: Ledger = net.walk(some_input(net, 3)).ledger()
     lines = list(ledger.lines())

@@ -13,7 +13,7 @@ WINDOWS = range(1, 8)
 STRIDES = range(1, 6)
 
 
-def test_whole_windows_are_those_that_fit_into_the_padded_axis() -> None:
+def test_complete_windows_fit_padded_axis() -> None:
     for size, window, stride, before, after in itertools.product(
         SIZES, WINDOWS, STRIDES, range(3), range(3)
     ):
@@ -25,7 +25,7 @@ def test_whole_windows_are_those_that_fit_into_the_padded_axis() -> None:
             assert list(found.cells(index)) == cells
 
 
-def test_partial_windows_begin_on_a_cell_and_go_on_until_every_cell_was_reached() -> None:
+def test_partial_windows_start_on_cells_and_cover_axis() -> None:
     for size, window, stride in itertools.product(SIZES, WINDOWS, STRIDES):
         found = partial_windows(size, window, stride)
         count = 1
@@ -38,7 +38,7 @@ def test_partial_windows_begin_on_a_cell_and_go_on_until_every_cell_was_reached(
         assert all(len(found.cells(index)) > 0 for index in range(count))
 
 
-def test_same_gives_ceil_of_size_over_stride_with_the_odd_zero_at_the_end() -> None:
+def test_same_windows_odd_padding_goes_to_end() -> None:
     for size, window, stride in itertools.product(SIZES, WINDOWS, STRIDES):
         found = same_windows(size, window, stride)
         wanted = -(-size // stride)
@@ -50,7 +50,7 @@ def test_same_gives_ceil_of_size_over_stride_with_the_odd_zero_at_the_end() -> N
         assert found.after == zeros - zeros // 2
 
 
-def test_offsets_name_the_padded_cell_that_each_window_has_there() -> None:
+def test_window_offset_selects_padded_cells() -> None:
     for made in (
         complete_windows(7, 3, 2, 1, 1),
         partial_windows(7, 2, 2),
@@ -76,10 +76,10 @@ def test_offsets_name_the_padded_cell_that_each_window_has_there() -> None:
         (partial_windows(3, 5, 5), 1, [0, 1, 2]),
     ],
 )
-def test_worked_examples(made: Windows, count: int, last: list[int]) -> None:
+def test_windows_worked_examples_match(made: Windows, count: int, last: list[int]) -> None:
     assert made.count == count
     assert list(made.cells(count - 1)) == last
 
 
-def test_no_whole_window_fits_an_axis_that_is_too_short() -> None:
+def test_complete_windows_short_axis_has_none() -> None:
     assert complete_windows(2, 3, 1).count == 0
