@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 import api_reference
+import file_tables
 from piecewise.cli import main as command_line
 from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
 from piecewise.spec.augmentation import augmentation_fields
@@ -164,6 +165,7 @@ PAGES = {
     "recipe.md": recipe_page,
     "command-line.md": commands_page,
     "api.md": api_reference.page,
+    "../ARCHITECTURE.md": file_tables.page,
 }
 
 if __name__ == "__main__":

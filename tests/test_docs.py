@@ -40,7 +40,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["layers.md", "recipe.md", "command-line.md", "api.md"])
+@pytest.mark.parametrize("name", script("write_docs").PAGES)
 def test_generated_pages_are_up_to_date(name: str) -> None:
     expected = script("write_docs").PAGES[name]()
     assert (ROOT / "docs" / name).read_text() == expected, "run: python scripts/write_docs.py docs"

@@ -1,5 +1,5 @@
 /**
- * The types of the pages' data and of what the modules fraction. They are read by the type checker
+ * The types of the pages' data and of what the modules share. They are read by the type checker
  * (`make check-page`) and are not part of a page. `page/explain.py`, `page/evaluate.py` and
  * `page/walk_data.py` write the data.
  */
