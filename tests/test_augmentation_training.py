@@ -34,7 +34,7 @@ def net() -> Network:
     return taught(data_of())
 
 
-def test_tricks_are_widened_never_narrowed() -> None:
+def test_widened_augmentation_is_never_narrower() -> None:
     turning = perturbations(ImagePreprocessor((1, 28, 56), "dark"))
     every = dict.fromkeys(("translation", "scale", "rotation", "stroke_width"), 1.0)
     wide = widened(Augmentation(horizontal_flip=True, noise=0.1), turning, every)
@@ -47,7 +47,7 @@ def test_tricks_are_widened_never_narrowed() -> None:
     assert widened(Augmentation(), (time,), {"translation": 1.0}).shift == (0, 0.25)
 
 
-def test_a_trick_that_is_taught_is_known_and_no_other_forgotten(net: Network) -> None:
+def test_augmentation_training_raises_area_and_forgets_nothing(net: Network) -> None:
     data = data_of()
     tested = data.subset("test")
     digest, before = net.parameters_sha256, dataset_robustness(net, *tested)
@@ -102,7 +102,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, areas: list[dict[str, float]]) -> 
     monkeypatch.setattr(augmentation_training, "dataset_robustness", measured)
 
 
-def test_what_would_be_forgotten_is_taught_a_little(
+def test_augmentation_training_adds_what_would_be_forgotten(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = data_of()
@@ -121,7 +121,7 @@ def test_what_would_be_forgotten_is_taught_a_little(
     }
 
 
-def test_a_net_that_learns_less_well_is_taught_for_longer(
+def test_augmentation_training_lower_accuracy_gets_more_epochs(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = data_of()
@@ -142,7 +142,7 @@ def test_a_net_that_learns_less_well_is_taught_for_longer(
     assert (found.epochs_factor, found.net.recipe["epochs"]) == (1, KNOBS["epochs"])
 
 
-def test_a_small_set_is_divided_to_choose_and_then_learned_whole() -> None:
+def test_augmentation_training_small_set_is_split_then_trained_in_full() -> None:
     data = data_of(60, tested=0)
     small = taught(data)
     reports: list[Progress] = []
@@ -160,7 +160,7 @@ def test_a_small_set_is_divided_to_choose_and_then_learned_whole() -> None:
     assert run_training(given).net.parameters_sha256 == found.net.parameters_sha256
 
 
-def test_what_cannot_be_taught(net: Network) -> None:
+def test_augmentation_training_invalid_arguments_raise(net: Network) -> None:
     for tricks, words in (
         (
             ["turning"],
@@ -184,7 +184,7 @@ def test_what_cannot_be_taught(net: Network) -> None:
         train_with_augmentation(net, replace(data_of(), classes=("O", "X")), ["all"])
 
 
-def test_changes_in_words_of_what_was_missing() -> None:
+def test_augmentation_training_describes_changes() -> None:
     change = AreaChange("rotation", 0.8, 0.9)
     assert change.gained == pytest.approx(0.5)
     assert change.risen == pytest.approx(0.125)
@@ -196,7 +196,7 @@ def test_changes_in_words_of_what_was_missing() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_people_s_letters_taught_each_trick(seed: int) -> None:
+def test_augmentation_training_real_letters_raise_each_area(seed: int) -> None:
     data = read_data(real("xo-unipen.npz"))
     tested = data.subset("test")
     net = run_training(plan_training(data, augmentation=Augmentation(), seed=seed)).net

@@ -39,7 +39,9 @@ WORDS = TextPreprocessor("words", ("free", "prize", "see", "you"), 6)
         ("full1", 0, 0, (0, 9, 0, 12)),
     ],
 )
-def test_fields_are_worked_by_hand(layer: str, row: int, column: int, wanted: Field) -> None:
+def test_receptive_field_equals_hand_computed_values(
+    layer: str, row: int, column: int, wanted: Field
+) -> None:
     assert receptive_field(Architecture(DEEP, (1, 9, 12), 2), layer, row, column) == wanted
 
 
@@ -56,7 +58,7 @@ def reached(net: pw.Network, example: np.ndarray, layer: str, row: int, column: 
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_nothing_outside_a_field_changes_a_number_and_its_edges_do(seed: int) -> None:
+def test_receptive_field_random_nets_equal_cells_with_effect(seed: int) -> None:
     """Networks of layers that let everything through: averages, no ReLU."""
     random = Random(f"fields {seed}")
     kinds = tuple(kind for kind in PICTURES if kind not in ("relu", "dropout", "full"))
@@ -86,13 +88,13 @@ def test_nothing_outside_a_field_changes_a_number_and_its_edges_do(seed: int) ->
             assert edges == field, f"{net}: {stage.name}"
 
 
-def test_a_number_that_sees_only_padding_has_an_empty_field() -> None:
+def test_receptive_field_of_padding_is_empty() -> None:
     architecture = Architecture("conv 2 2 pad=3, pool 1, full", (1, 4, 4), 2)
     assert receptive_field(architecture, "pool1", 0, 0) == (0, 0, 0, 0)
     assert receptive_field(architecture, "conv1", 2, 8) == (0, 1, 4, 4)
 
 
-def test_middles_of_fields() -> None:
+def test_centres_equal_hand_computed_values() -> None:
     architecture = Architecture("conv 2 5 pad=same, pool 2, conv 2 1x3, full", (1, 8, 10), 2)
     assert centres(architecture, "conv1", 0) == list(range(8))
     assert centres(architecture, "pool1", 1) == [0.5, 2.5, 4.5, 6.5, 8.5]
@@ -101,7 +103,7 @@ def test_middles_of_fields() -> None:
     assert centres(architecture, "input", 0) == list(range(8))
 
 
-def test_fields_that_are_not_there_are_told() -> None:
+def test_receptive_field_invalid_arguments_raise() -> None:
     architecture = Architecture(DEEP, (1, 9, 12), 2)
     with pytest.raises(LimitError, match="layer: got 'pool2', wanted one of input, conv1"):
         receptive_field(architecture, "pool2")
@@ -109,7 +111,7 @@ def test_fields_that_are_not_there_are_told() -> None:
         receptive_field(architecture, "conv1", 7, 0)
 
 
-def test_a_field_is_cut_out_of_an_example() -> None:
+def test_receptive_field_cut_returns_patch() -> None:
     field = Field(1, 3, 2, 5)
     example = np.arange(2 * 4 * 6).reshape(2, 4, 6)
     np.testing.assert_array_equal(field.cut(example), example[:, 1:3, 2:5])
@@ -130,7 +132,7 @@ def recorded(seconds: float, click: float, rate: int) -> Sound:
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 @pytest.mark.parametrize("frames", [16, 40, 96], ids=["cut", "whole", "padded"])
 @pytest.mark.parametrize("hop", [128, 200])
-def test_a_click_is_found_where_it_is_in_the_recording(rate: int, frames: int, hop: int) -> None:
+def test_coordinates_of_sound_locate_click(rate: int, frames: int, hop: int) -> None:
     preprocessor = AudioPreprocessor((1, 20, frames), 8_000, hop)
     for seconds, click in ((0.7, 0.5), (0.9, 0.5), (3.0, 0.5), (3.0, 2.25)):
         sound = recorded(seconds, click, rate)
@@ -145,14 +147,14 @@ def test_a_click_is_found_where_it_is_in_the_recording(rate: int, frames: int, h
 
 
 @pytest.mark.parametrize("frames", [16, 96])
-def test_a_click_in_the_middle_of_a_step_is_told_to_the_sample(frames: int) -> None:
+def test_coordinates_of_sound_are_exact_to_the_sample(frames: int) -> None:
     preprocessor, sound = AudioPreprocessor((1, 20, frames)), recorded(0.9, 4_096 / 8_000, 8_000)
     column = int(preprocessor.transform(sound)[0].astype(np.int64).sum(axis=0).argmax())
     low, high = input_coordinates(preprocessor, raw=sound).columns.spans[column]
     assert (low + high) / 2 == pytest.approx(4_096 / 8_000, abs=2 / 8_000)
 
 
-def test_without_its_recording_a_sound_has_the_seconds_of_its_picture() -> None:
+def test_coordinates_without_recording_use_spectrogram_seconds() -> None:
     preprocessor = AudioPreprocessor((1, 20, 40), 8_000, 80)
     found = input_coordinates(preprocessor)
     assert found.columns.spans[0] == (0.0, 0.01)
@@ -161,7 +163,7 @@ def test_without_its_recording_a_sound_has_the_seconds_of_its_picture() -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
-def test_the_hertz_of_a_row_are_those_that_it_listens_to(rate: int) -> None:
+def test_coordinates_hertz_equal_mel_band_edges(rate: int) -> None:
     preprocessor = AudioPreprocessor((1, 40, 16), rate)
     window = preprocessor.window
     first, shares = mel_bands(rate, window, 40)
@@ -179,7 +181,7 @@ def test_the_hertz_of_a_row_are_those_that_it_listens_to(rate: int) -> None:
 
 
 @pytest.mark.parametrize("hertz", [300, 1_000, 3_000])
-def test_a_tone_is_loudest_in_a_row_that_listens_to_it(hertz: int) -> None:
+def test_coordinates_hertz_contain_loudest_tone(hertz: int) -> None:
     preprocessor = AudioPreprocessor((1, 40, 32))
     tone = np.sin(np.arange(4_000) * (hertz * 2 * np.pi / 8_000)).astype(np.float32)
     prepared = preprocessor.transform(Sound(tone, 8_000))[0].astype(np.int64)
@@ -188,7 +190,7 @@ def test_a_tone_is_loudest_in_a_row_that_listens_to_it(hertz: int) -> None:
     assert high - low < 0.4 * hertz
 
 
-def test_words_are_those_that_the_net_reads() -> None:
+def test_coordinates_of_text_name_words() -> None:
     text = "You won a PRIZE"
     numbers = WORDS.transform(text)
     found = input_coordinates(WORDS, numbers, text)
@@ -204,14 +206,14 @@ def test_words_are_those_that_the_net_reads() -> None:
         input_coordinates(WORDS)
 
 
-def test_letters_are_put_together() -> None:
+def test_coordinates_of_letters_are_joined() -> None:
     letters = TextPreprocessor("letters", tuple("abc "), 6)
     found = input_coordinates(letters, letters.transform("ab ca"))
     assert found.describe_field(Field(0, 1, 1, 4)) == "b c"
     assert (found.columns.name, found.columns.unit) == ("letter", "letters")
 
 
-def test_cells_in_words() -> None:
+def test_coordinates_describe_cells_and_fields() -> None:
     found = input_coordinates(ImagePreprocessor((1, 9, 12), "dark"))
     assert found.kind == "drawings"
     assert found.describe(3, 5) == "row 3, column 5"
@@ -224,7 +226,7 @@ def test_cells_in_words() -> None:
     )
 
 
-def test_places_are_plain_values_for_a_page() -> None:
+def test_coordinates_to_json_returns_plain_values() -> None:
     for found in (
         input_coordinates(ImagePreprocessor((3, 4, 6))),
         input_coordinates(AudioPreprocessor((1, 4, 6))),

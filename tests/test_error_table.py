@@ -38,7 +38,7 @@ def taught(loss: str, layers: str = "conv 4 3, relu, pool 2, full") -> pw.Networ
     return net
 
 
-def test_the_decks_table_has_its_true_numbers() -> None:
+def test_error_table_deck_example_equals_its_numbers() -> None:
     """|0 - 0.51| is 0.51 and the total 0.59; the slide says 0.49 and 0.57."""
     for loss in ("absolute", "squared"):
         table = error_table(deck_net(loss), XO.inputs[:1], XO.labels[:1])
@@ -59,7 +59,7 @@ def test_the_decks_table_has_its_true_numbers() -> None:
 
 
 @pytest.mark.parametrize("loss", list(LOSSES))
-def test_answers_are_what_the_loss_is_of(loss: str) -> None:
+def test_error_table_outputs_follow_the_loss(loss: str) -> None:
     net = taught(loss)
     table = error_table(net, XO.inputs, XO.labels)
     logits = net.logits(XO.inputs)
@@ -75,24 +75,24 @@ def test_answers_are_what_the_loss_is_of(loss: str) -> None:
     assert f"Actual answers are {table.outputs}" in table._repr_html_()
 
 
-def test_of_the_absolute_loss_it_is_the_loss_itself() -> None:
+def test_error_table_absolute_loss_equals_loss() -> None:
     net = taught("absolute")
     table = error_table(net, XO.inputs, XO.labels)
     assert table.mean == pytest.approx(net.gradients(XO.inputs, XO.labels, "absolute")[0], 1e-6)
 
 
-def test_a_net_that_was_not_taught_has_probabilities() -> None:
+def test_error_table_untrained_net_uses_probabilities() -> None:
     net = deck_net(None)
     table = error_table(net, XO.inputs[:1], XO.labels[:1])
     assert table.outputs == "probabilities"
     assert sum(row.actual for row in table.rows(0)) == pytest.approx(1)
-    net.calibration = Calibration(temperature=0.1)  # these as they are told to people
+    net.calibration = Calibration(temperature=0.1)  # the calibrated ones
     chance = 1 / (1 + np.exp(-(0.92 - 0.51) / 0.1))
     found = error_table(net, XO.inputs[:1], XO.labels[:1])
     assert found.rows(0)[0].actual == pytest.approx(chance, 1e-5)
 
 
-def test_texts_have_a_table_too() -> None:
+def test_error_table_of_texts_has_rows() -> None:
     words = TextPreprocessor("words", ("free", "prize", "you", "at"), 5)
     net = pw.Network("embed 4, full", words.shape, ("ham", "spam"), preprocessor=words)
     given = net.preprocess("free prize", "you at")
@@ -101,7 +101,7 @@ def test_texts_have_a_table_too() -> None:
     assert table.name(1) == "second"
 
 
-def test_it_can_be_sorted() -> None:
+def test_error_table_sort_orders_examples() -> None:
     actual = np.array([[0.9, 0.2], [0.3, 0.6], [0.1, 0.9], [0.7, 0.4]])
     names = ("d", "b", "c", "a")
     table = ErrorTable(("X", "O"), "logits", np.array([0, 0, 1, 1]), actual, names)
@@ -128,7 +128,7 @@ def test_it_can_be_sorted() -> None:
         table.sorted_by("eror")
 
 
-def test_its_json_is_plain() -> None:
+def test_error_table_to_json_returns_plain_values() -> None:
     table = error_table(taught("squared"), XO.inputs[:3], XO.labels[:3], ["a", "b", "c"])
     plain = json.loads(json.dumps(table.to_json()))
     assert plain["total"] == table.total
@@ -164,7 +164,7 @@ class Page(HTMLParser):
             self.cells[-1] += data
 
 
-def test_its_page_can_be_sorted_and_holds_text_alone() -> None:
+def test_error_table_html_is_sortable_and_escaped() -> None:
     names = [name for name in naughty() if name == unescape(name)]
     actual = np.full((len(names), 2), 0.25)
     classes = ('"><script>x</script>', "O'")
@@ -187,7 +187,7 @@ def test_its_page_can_be_sorted_and_holds_text_alone() -> None:
             assert names[index] in page.cells
 
 
-def test_much_is_cut_and_said_to_be() -> None:
+def test_error_table_many_examples_are_truncated_with_note() -> None:
     actual = np.random.default_rng(0).random((SHOWN_HTML + 50, 30))
     labels = np.full(len(actual), 29)
     classes = tuple(f"class {number}" for number in range(30))
@@ -206,7 +206,7 @@ def test_much_is_cut_and_said_to_be() -> None:
     assert any(line.startswith("  class 29") and " 1 " in line for line in lines[3:13])
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_error_table_invalid_arguments_raise() -> None:
     net = deck_net()
     with pytest.raises(DataError, match=r"^names: got 2, wanted 3, one per picture, or none$"):
         error_table(net, XO.inputs[:3], XO.labels[:3], ["a", "b"])

@@ -108,8 +108,8 @@ def test_influence_net_on_all_examples_equals_recipe(
     net, drawn, labels = planted
     asked, right = drawn.inputs[:5], drawn.labels[:5]
     found = influential_examples(net, drawn.inputs, labels, asked, right, seeds=1)
-    chances = net.probabilities(asked)[np.arange(5), right]
-    assert found[0].probability == pytest.approx(float(chances.mean()), abs=1e-6)
+    probabilities = net.probabilities(asked)[np.arange(5), right]
+    assert found[0].probability == pytest.approx(float(probabilities.mean()), abs=1e-6)
     assert found[0].predictions == tuple(net.predict(asked))
 
 
@@ -134,13 +134,13 @@ def test_influence_groups_are_left_out_together(
     labels = drawn.labels.copy()
     labels[10:15] ^= 1
     net = taught(drawn, labels)
-    told = list[Progress]()
+    reports = list[Progress]()
     found = influential_examples(net, drawn.inputs, labels, drawn.inputs[10:15],
                                  drawn.labels[10:15],
-                     groups=groups, on_progress=told.append)  # fmt: skip
+                     groups=groups, on_progress=reports.append)  # fmt: skip
     assert len(found) == COUNT // 5
     assert (found[0].name, found[0].indices) == ("hand 2", (10, 11, 12, 13, 14))
-    assert told[-1] == Progress("training 18 nets, each without some examples", 18 * 20, 18 * 20)
+    assert reports[-1] == Progress("training 18 nets, each without some examples", 18 * 20, 18 * 20)
     assert found[0].probability_without is not None
     assert found[0].probability is not None
     assert found[0].probability_without > found[0].probability
@@ -193,7 +193,7 @@ def test_influence_invalid_arguments_raise(
         influential_examples(fresh, drawn.inputs, labels)
 
 
-def test_ctrl_c_ends_all_of_it(
+def test_influence_keyboard_interrupt_stops_all_trainings(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, drawn, labels = planted
@@ -208,7 +208,7 @@ def test_ctrl_c_ends_all_of_it(
     assert ended == []  # of more than forty
 
 
-def test_an_error_of_a_net_is_told(
+def test_influence_diverging_training_raises(
     planted: tuple[Network, XODataset, npt.NDArray[np.int64]],
 ) -> None:
     net, drawn, labels = planted
@@ -218,7 +218,7 @@ def test_an_error_of_a_net_is_told(
         influential_examples(wild, drawn.inputs, labels, epochs=200)
 
 
-def test_small_layers_learn_in_the_place_of_large_ones() -> None:
+def test_retraining_cost_large_net_is_replaced_by_small_layers() -> None:
     """Where the net's own would have no more than a few steps each."""
     large = (
         "2 * (conv 32 3 pad=same, norm, relu), pool 2, conv 64 3, norm, relu, full 64, relu, full"
@@ -252,9 +252,9 @@ def test_small_layers_learn_in_the_place_of_large_ones() -> None:
         assert retraining_cost(net, examples, 60).layers == quick_layers((1, 28, 28), small=True)
 
 
-def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_influence_progress_stage_names_small_nets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PLENTY", 1)
-    drawn, told = make_xo(COUNT, size=SIZE, seed=4, variation=PLAIN), list[Progress]()
+    drawn, reports = make_xo(COUNT, size=SIZE, seed=4, variation=PLAIN), list[Progress]()
     large = "conv 64 5, relu, pool 2, full"
     net = Network(large, (1, SIZE, SIZE), drawn.classes, 0, drawn.preprocessor)
     net.recipe = Recipe(epochs=20).to_json()
@@ -262,15 +262,15 @@ def test_small_nets_are_called_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def doing(**said: Any) -> str:
         influential_examples(net, drawn.inputs, drawn.labels, groups=groups, seeds=1,
-                 on_progress=told.append, **said)  # fmt: skip
-        return told[-1].stage
+                 on_progress=reports.append, **said)  # fmt: skip
+        return reports[-1].stage
 
     assert doing() == "training 3 small nets, each without some examples"
     assert doing(layers=large.replace(", ", ","), epochs=1) == doing(layers="full", epochs=1)
-    assert told[-1].stage == "training 3 nets, each without some examples"
+    assert reports[-1].stage == "training 3 nets, each without some examples"
 
 
-def test_small_layers_read_what_the_net_reads() -> None:
+def test_retraining_cost_small_layers_suit_the_input_kind() -> None:
     texts = TextPreprocessor("words", ("free", "win"), 64)
     sounds = AudioPreprocessor((1, 40, 64))
     words, picture = (
@@ -304,16 +304,18 @@ def planted_set(path: Path, name: str, make_xo: int) -> tuple[Dataset, int]:
     sixty, wrong = drawn.permutation(sixty), int(drawn.integers(60))
     others = drawn.choice(np.setdiff1d(np.arange(len(labels)), sixty), 200, replace=False)
     all_of_it = np.concatenate([sixty, others])
-    told = labels[all_of_it]
-    told[wrong] = (told[wrong] + drawn.integers(1, len(classes))) % len(classes)
-    np.savez(path, images=pictures[all_of_it], labels=told, class_names=classes.astype(str),
+    changed = labels[all_of_it]
+    changed[wrong] = (changed[wrong] + drawn.integers(1, len(classes))) % len(classes)
+    np.savez(path, images=pictures[all_of_it], labels=changed, class_names=classes.astype(str),
              is_test=np.arange(260) >= 60)  # fmt: skip
     return read_data(path), wrong
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["mnist.npz", "xo-unipen.npz"])
-def test_a_wrong_label_among_sixty_real_ones_is_found(name: str, tmp_path: Path) -> None:
+def test_influence_real_data_with_wrong_label_ranks_it_in_first_three(
+    name: str, tmp_path: Path
+) -> None:
     """By what is chosen where nothing is said, in nine of ten draws: asked about
     mistakes of the net."""
     places = list[int]()
@@ -331,7 +333,7 @@ def test_a_wrong_label_among_sixty_real_ones_is_found(name: str, tmp_path: Path)
 
 
 @pytest.mark.long
-def test_a_wrong_label_in_sixty_is_among_the_first_three() -> None:
+def test_influence_sixty_examples_rank_wrong_label_in_first_three() -> None:
     """In nine of ten draws, whatever is asked: the mistakes about others, or nothing."""
     hits = {"mistakes": 0, "nothing": 0}
     for seed in range(10):

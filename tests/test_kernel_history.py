@@ -49,7 +49,7 @@ def filmed(
     return net, film
 
 
-def test_frames_are_the_net_as_it_was_after_each_epoch() -> None:
+def test_snapshots_equal_kernels_after_each_epoch() -> None:
     net, film = filmed(4)
     first = fresh().parameters["conv1.weight"]
     np.testing.assert_array_equal(film.snapshots[0].kernels, first)
@@ -70,7 +70,7 @@ def test_frames_are_the_net_as_it_was_after_each_epoch() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_net_learns_the_same_with_a_film(threads: int) -> None:
+def test_kernel_history_does_not_change_training(threads: int) -> None:
     plain = fresh()
     pw.train(plain, *GIVEN, pw.Recipe(epochs=3), threads=threads)
     films = []
@@ -83,7 +83,7 @@ def test_a_net_learns_the_same_with_a_film(threads: int) -> None:
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "absolute"])
-def test_errors_are_those_of_the_error_table_then(loss: str) -> None:
+def test_snapshot_errors_equal_error_table(loss: str) -> None:
     wanted: list[float] = []
     net = fresh()
     film = KernelHistory(net, examples=EXAMPLES)
@@ -102,13 +102,13 @@ def test_errors_are_those_of_the_error_table_then(loss: str) -> None:
     assert wanted[-1] < (film.snapshots[0].error or 0)
 
 
-def test_one_feature_can_be_filmed() -> None:
+def test_kernel_history_feature_records_one_kernel() -> None:
     whole, one = filmed(2)[1], filmed(2, feature=2)[1]
     for frame, other in zip(whole.snapshots, one.snapshots, strict=True):
         np.testing.assert_array_equal(frame.kernels[2:3], other.kernels)
 
 
-def test_votes_are_kernels_over_the_stack_that_votes() -> None:
+def test_kernels_of_full_layer_have_shape_of_its_input() -> None:
     net, film = filmed(1, layer="full1")
     assert film.snapshots[1].kernels.shape == (2, 3, 4, 4)
     picture = XO.inputs[0]
@@ -118,7 +118,7 @@ def test_votes_are_kernels_over_the_stack_that_votes() -> None:
     np.testing.assert_allclose(logits, walk.logits, rtol=1e-5)
 
 
-def test_kernels_of_all_kinds_of_layer() -> None:
+def test_kernels_each_layer_kind_has_four_axes() -> None:
     net = fresh("conv 4 3, relu, conv 5 1x3, relu, pool all, full 6, relu, full")
     assert kernels(net, "conv2").shape == (5, 4, 1, 3)
     assert kernels(net, "full1").shape == (6, 1, 1, 5)
@@ -139,7 +139,7 @@ def tell(film: KernelHistory, epochs: range) -> None:
 
 
 @pytest.mark.parametrize("epochs", [1, 5, MOST_FRAMES - 1, MOST_FRAMES, 300, 1_000])
-def test_many_epochs_are_thinned_evenly(epochs: int) -> None:
+def test_kernel_history_many_epochs_are_thinned_evenly(epochs: int) -> None:
     film = KernelHistory(fresh(), feature=0)
     tell(film, range(1, epochs + 1))
     numbers = [frame.epoch or 0 for frame in film.snapshots]
@@ -153,7 +153,7 @@ def test_many_epochs_are_thinned_evenly(epochs: int) -> None:
         assert frame.step == 10 * (frame.epoch or 0)
 
 
-def test_of_large_kernels_fewer_frames_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernel_history_large_kernels_keep_fewer_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_NUMBERS", 4 * 27)
     film = KernelHistory(fresh())
     tell(film, range(1, 50))
@@ -167,7 +167,7 @@ def test_of_large_kernels_fewer_frames_are_kept(monkeypatch: pytest.MonkeyPatch)
     assert len(KernelHistory(fresh(), feature=1)) == 1
 
 
-def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
+def test_kernel_history_resumed_run_records_from_checkpoint(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
 
@@ -187,7 +187,7 @@ def test_a_run_that_goes_on_is_filmed_from_there(tmp_path: Path) -> None:
         np.testing.assert_array_equal(frame.kernels, wanted.kernels)
 
 
-def test_a_film_that_was_begun_begins_anew_there() -> None:
+def test_kernel_history_resume_discards_earlier_snapshots() -> None:
     film = KernelHistory(fresh(), feature=0)
     tell(film, range(1, 300))
     film(Progress("training", 5_000, 10_000, 0.5, resumed=True))
@@ -197,7 +197,7 @@ def test_a_film_that_was_begun_begins_anew_there() -> None:
 
 
 @pytest.mark.parametrize("ending", [".png", ".gif", ".PNG"])
-def test_a_saved_film_has_its_frames(tmp_path: Path, ending: str) -> None:
+def test_kernel_history_saved_animation_has_all_frames(tmp_path: Path, ending: str) -> None:
     film = filmed(4)[1]
     path = tmp_path / f"film{ending}"
     film.save(path, seconds=0.1)
@@ -220,12 +220,12 @@ def test_a_saved_film_has_its_frames(tmp_path: Path, ending: str) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_film_of_one_frame_can_be_saved(tmp_path: Path) -> None:
+def test_kernel_history_single_snapshot_can_be_saved(tmp_path: Path) -> None:
     KernelHistory(fresh()).save(tmp_path / "one.png")
     assert Image.open(BytesIO((tmp_path / "one.png").read_bytes())).size[0] > 300
 
 
-def test_what_cannot_be_saved_leaves_what_was_there(
+def test_kernel_history_failed_save_keeps_existing_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film, path = KernelHistory(fresh()), tmp_path / "film.png"
@@ -252,7 +252,7 @@ def test_what_cannot_be_saved_leaves_what_was_there(
         film.save(tmp_path / "nowhere" / "film.png")
 
 
-def test_colours_are_signed_and_between_kernels_is_grey() -> None:
+def test_montage_has_signed_colours_and_grey_lines() -> None:
     given = np.zeros((3, 1, 2, 2), np.float32)
     given[0, 0, 0] = 2, -2
     drawn = montage(given, 2.0)
@@ -266,12 +266,12 @@ def test_colours_are_signed_and_between_kernels_is_grey() -> None:
     assert many.shape == (4 * FEATURES + 1, 4 * CHANNELS + 1, 3)
 
 
-def test_its_page_shows_frames_and_how_the_error_fell() -> None:
+def test_kernel_history_html_has_images_and_charts() -> None:
     _, film = filmed(20, examples=EXAMPLES)
     page = film._repr_html_()
-    told = re.findall(r'alt="conv1, (epoch \d+)', page)
-    assert len(told) == module.SHOWN
-    assert (told[0], told[-1]) == ("epoch 0", "epoch 20")
+    epochs = re.findall(r'alt="conv1, (epoch \d+)', page)
+    assert len(epochs) == module.SHOWN
+    assert (epochs[0], epochs[-1]) == ("epoch 0", "epoch 20")
     addresses = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     last = Image.open(BytesIO(b64decode(addresses[-1])))
     largest = max(float(np.abs(frame.kernels).max()) for frame in film.snapshots)
@@ -286,7 +286,7 @@ def test_its_page_shows_frames_and_how_the_error_fell() -> None:
     assert list(film.lines())[-1] == film.snapshots[-1].description
 
 
-def test_its_json_is_plain() -> None:
+def test_kernel_history_to_json_returns_plain_values() -> None:
     _, film = filmed(2, feature=1, examples=EXAMPLES)
     plain = json.loads(json.dumps(film.to_json()))
     assert (plain["layer"], plain["feature"], len(plain["snapshots"])) == ("conv1", 1, 3)
@@ -296,7 +296,7 @@ def test_its_json_is_plain() -> None:
         assert one["error"] == frame.error
 
 
-def test_what_cannot_be_filmed_is_told() -> None:
+def test_kernel_history_invalid_arguments_raise() -> None:
     net = fresh()
     for layer in ("relu1", "conv2", "pool1"):
         with pytest.raises(LimitError, match=rf"^layer: got '{layer}', wanted one with kernels; "):

@@ -42,10 +42,12 @@ def found() -> tuple[Dataset, set[int], list[LabelIssue]]:
     return data, wrong, find_label_issues(data, layers=LITTLE)
 
 
-def test_planted_labels_come_first(found: tuple[Dataset, set[int], list[LabelIssue]]) -> None:
-    data, wrong, told = found
-    assert {one.index for one in told[:10]} == wrong
-    for one in told[:10]:
+def test_label_issues_planted_wrong_labels_rank_first(
+    found: tuple[Dataset, set[int], list[LabelIssue]],
+) -> None:
+    data, wrong, issues = found
+    assert {one.index for one in issues[:10]} == wrong
+    for one in issues[:10]:
         given, other = (
             data.classes[data.labels[one.index]],
             data.classes[1 - data.labels[one.index]],
@@ -57,45 +59,45 @@ def test_planted_labels_come_first(found: tuple[Dataset, set[int], list[LabelIss
             one.probability
         )  # of two classes, what one has not, the other has
         assert one.error_probability > 0.6
-    assert all(one.label != one.predicted for one in told)
-    assert len(told) < 30
+    assert all(one.label != one.predicted for one in issues)
+    assert len(issues) < 30
 
 
-def test_the_same_for_any_threads_and_whatever_is_for_testing(
+def test_label_issues_are_equal_for_any_threads_and_test_split(
     found: tuple[Dataset, set[int], list[LabelIssue]],
 ) -> None:
-    data, _, told = found
+    data, _, issues = found
     changed = replace(data, inputs=data.inputs.copy(), labels=data.labels.copy())
     changed.inputs[data.splits == "test"] = 255
     changed.labels[data.splits == "test"] = 0
     again = find_label_issues(changed, layers=LITTLE, threads=1)
-    assert again == told
-    assert [one.to_json() for one in again] == [one.to_json() for one in told]
-    assert find_label_issues(data, 3, layers=LITTLE, seed=1) != told[:3]
+    assert again == issues
+    assert [one.to_json() for one in again] == [one.to_json() for one in issues]
+    assert find_label_issues(data, 3, layers=LITTLE, seed=1) != issues[:3]
 
 
-def test_a_validation_part_is_looked_at(
+def test_label_issues_validation_split_is_searched(
     found: tuple[Dataset, set[int], list[LabelIssue]],
 ) -> None:
     data, wrong, _ = found
     parts = data.splits.astype("<U10")
     parts[:100] = "validation"
-    told = find_label_issues(replace(data, splits=parts), 10, layers=LITTLE)
-    assert len(wrong & {one.index for one in told}) >= 9
-    assert {one.split for one in told} == {"train", "validation"}
+    issues = find_label_issues(replace(data, splits=parts), 10, layers=LITTLE)
+    assert len(wrong & {one.index for one in issues}) >= 9
+    assert {one.split for one in issues} == {"train", "validation"}
 
 
-def test_as_many_as_asked_for_and_progress() -> None:
+def test_label_issues_most_limits_result_and_progress_is_reported() -> None:
     data, _ = data_of(60, 2)
     seen = list[Progress]()
-    told = find_label_issues(data, 60, layers=LITTLE, on_progress=seen.append)
-    assert len({one.index for one in told}) == 60
+    issues = find_label_issues(data, 60, layers=LITTLE, on_progress=seen.append)
+    assert len({one.index for one in issues}) == 60
     assert {one.stage for one in seen} == {f"cross-validation, round {n} of 2" for n in (1, 2)}
     assert seen[-1].done == seen[-1].total > 0
 
 
-def test_texts() -> None:
-    """Words 2 and 3 tell the classes apart; the others tell nothing."""
+def test_label_issues_texts_rank_planted_labels_first() -> None:
+    """Words 2 and 3 determine the class; the others are noise."""
     random = np.random.default_rng(0)
     labels = np.arange(120) % 2
     words = random.integers(4, 9, (120, 5))
@@ -103,12 +105,12 @@ def test_texts() -> None:
     labels[[7, 30, 77]] ^= 1
     preprocessor = TextPreprocessor("words", tuple("abcdefgh"), 5)
     data = Dataset(words, labels, ("no", "yes"), np.full(120, "train"), preprocessor)
-    told = find_label_issues(data)
-    assert {one.index for one in told[:3]} == {7, 30, 77}
-    assert told[0].name == f"example {told[0].index}"
+    issues = find_label_issues(data)
+    assert {one.index for one in issues[:3]} == {7, 30, 77}
+    assert issues[0].name == f"example {issues[0].index}"
 
 
-def test_groups_stay_together() -> None:
+def test_label_issues_groups_stay_in_one_fold() -> None:
     """Every picture is there five times. Of two of them all five labels are wrong: nets that
     learned from some of the five believe them, others do not."""
     drawn = make_xo(30, size=SIZE, seed=3, variation=PLAIN)
@@ -128,7 +130,7 @@ def test_groups_stay_together() -> None:
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_nothing_is_said_of_a_class_that_the_nets_never_met(grouped: bool) -> None:
+def test_label_issues_class_missing_from_training_is_skipped(grouped: bool) -> None:
     """One example alone, or all of one hand: nets that learned nothing of it cannot doubt it."""
     data, wrong = data_of(120, 4)
     lonely = [3] if not grouped else list(range(24, 30))
@@ -136,12 +138,12 @@ def test_nothing_is_said_of_a_class_that_the_nets_never_met(grouped: bool) -> No
     labels[lonely] = 2
     groups = np.array([f"hand {index // 12}" for index in range(120)]) if grouped else None
     given = replace(data, labels=labels, classes=("X", "O", "?"), groups=groups)
-    told = find_label_issues(given, 120, layers=LITTLE)
-    assert {one.index for one in told} == set(range(120)) - set(lonely)
-    assert len(wrong & {one.index for one in told[:8]}) >= len(wrong - set(lonely)) - 1
+    issues = find_label_issues(given, 120, layers=LITTLE)
+    assert {one.index for one in issues} == set(range(120)) - set(lonely)
+    assert len(wrong & {one.index for one in issues[:8]}) >= len(wrong - set(lonely)) - 1
 
 
-def test_what_is_refused() -> None:
+def test_label_issues_invalid_arguments_raise() -> None:
     data, _ = data_of(20, 0)
     anything: Any = [1]
     with pytest.raises(DataError, match="wanted a data set from read_data, or its path"):
@@ -160,7 +162,9 @@ def test_what_is_refused() -> None:
         find_label_issues(data, layers=LITTLE, threads=0)
 
 
-def test_an_error_of_who_is_told_ends_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_label_issues_exception_of_callback_stops_all_trainings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data, _ = data_of(200, 0)
 
     def stop(*_: object) -> None:
@@ -176,12 +180,12 @@ def test_an_error_of_who_is_told_ends_it_all(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.long
-def test_real_letters_with_one_label_in_twenty_wrong() -> None:
+def test_label_issues_real_letters_with_wrong_labels_are_ranked_first() -> None:
     data = read_data(real("xo-unipen.npz"))
     train = np.flatnonzero(data.splits == "train")
     wrong = train[permutation(derive_key(7, 99), len(train))[: round(0.05 * len(train))]]
     labels = data.labels.copy()
     labels[wrong] ^= 1
-    told = find_label_issues(replace(data, labels=labels), 2 * len(wrong))
-    assert len({one.index for one in told} & set(wrong.tolist())) >= 0.8 * len(wrong)
-    assert all(one.split == "train" for one in told)
+    issues = find_label_issues(replace(data, labels=labels), 2 * len(wrong))
+    assert len({one.index for one in issues} & set(wrong.tolist())) >= 0.8 * len(wrong)
+    assert all(one.split == "train" for one in issues)

@@ -55,12 +55,12 @@ def test_cells_hold_every_example_most_confident_first(net: Network, found: Mist
 
 
 def test_mistakes_are_sorted_by_confidence(net: Network, found: Mistakes) -> None:
-    chances = net.probabilities(UNSEEN.inputs)
-    wrong = chances.argmax(axis=1) != UNSEEN.labels
+    probabilities = net.probabilities(UNSEEN.inputs)
+    wrong = probabilities.argmax(axis=1) != UNSEEN.labels
     assert 9 < wrong.sum() < 75, "this net should be wrong now and then"
     assert len(found.mistakes) == 9
-    told = [one.probability for one in found.mistakes]
-    assert told == sorted(chances[wrong].max(axis=1).tolist())[::-1][:9]
+    confidences = [one.probability for one in found.mistakes]
+    assert confidences == sorted(probabilities[wrong].max(axis=1).tolist())[::-1][:9]
     for one in found.mistakes:
         label = int(UNSEEN.labels[one.index])
         assert (one.label, one.predicted) == (UNSEEN.classes[label], UNSEEN.classes[1 - label])
@@ -116,10 +116,10 @@ def test_neighbors_use_feature_maps(
     one = taught(layers)
     learned = LEARNED.inputs, LEARNED.labels
     wrong = 1 - one.logits(UNSEEN.inputs).argmax(axis=1)
-    told = mistakes(one, UNSEEN.inputs[:9], wrong[:9], train=learned, most=2, nearest=1)
-    assert (told.layer, told.compared) == (stack, compared)
+    result = mistakes(one, UNSEEN.inputs[:9], wrong[:9], train=learned, most=2, nearest=1)
+    assert (result.layer, result.compared) == (stack, compared)
     places = [index * 80 // compared for index in range(compared)]
-    for each in told.mistakes:
+    for each in result.mistakes:
         own = one.walk(UNSEEN.inputs[each.index])[stack].astype(np.float64)
         distances = [
             float((((one.walk(LEARNED.inputs[at])[stack] - own) ** 2).sum()) ** 0.5)
@@ -136,9 +136,9 @@ def test_neighbors_of_texts() -> None:
         "embed 3, conv 5 1x2, relu, pool all, full", preprocessor.shape, 2, 0, preprocessor
     )
     wrong = 1 - one.logits(words).argmax(axis=1)
-    told = mistakes(one, words, wrong, train=(words, wrong), most=5)
-    assert told.layer == "pool1"
-    assert all(each.neighbors[0].distance == 0 for each in told.mistakes)
+    result = mistakes(one, words, wrong, train=(words, wrong), most=5)
+    assert result.layer == "pool1"
+    assert all(each.neighbors[0].distance == 0 for each in result.mistakes)
 
 
 def test_mistakes_to_json(net: Network, found: Mistakes) -> None:

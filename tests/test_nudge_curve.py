@@ -1,4 +1,4 @@
-"""The nudge curve: losses that the net itself would have, slopes that agree, a net left alone."""
+"""The nudge curve: its losses and gradients, and that the net is not changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PIXEL = np.full((1, 1, 1, 1), 2.0, np.float32)
 
 
 @pytest.mark.parametrize("loss", list(LOSSES))
-def test_the_losses_are_those_of_a_net_set_to_these_values(net: pw.Network, loss: str) -> None:
+def test_nudge_curve_losses_equal_losses_of_modified_net(net: pw.Network, loss: str) -> None:
     for name, index in (
         ("conv1.weight", (2, 0, 1, 1)),
         ("norm1.weight", (1,)),
@@ -65,7 +65,7 @@ def test_the_losses_are_those_of_a_net_set_to_these_values(net: pw.Network, loss
         assert found.n == 64
 
 
-def test_a_curve_is_worked_by_hand() -> None:
+def test_nudge_curve_equals_hand_computed_values() -> None:
     found = nudge_curve(linear(), PIXEL, [0], "full1.weight", (0, 0), 1, 5, "squared")
     assert found.values == (-0.5, 0.0, 0.5, 1.0, 1.5)
     assert found.losses == (4.0, 1.0, 0.0, 1.0, 4.0)  # (1 - 2 w) squared
@@ -78,10 +78,10 @@ def test_a_curve_is_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize("loss", list(LOSSES))
-def test_both_ways_to_a_slope_agree(net: pw.Network, loss: str) -> None:
+def test_nudge_curve_gradient_equals_numerical_gradient(net: pw.Network, loss: str) -> None:
     nudged = net.numerical_gradients(*GIVEN, loss)[1]
-    slopes = {name: net.gradients(*GIVEN, loss)[1][name] for name in net.parameters}
-    largest = max(float(np.abs(array).max()) for array in slopes.values())
+    gradients = {name: net.gradients(*GIVEN, loss)[1][name] for name in net.parameters}
+    largest = max(float(np.abs(array).max()) for array in gradients.values())
     seen = 0
     for name, index in (
         ("conv1.weight", (0, 0, 0, 0)),
@@ -91,7 +91,7 @@ def test_both_ways_to_a_slope_agree(net: pw.Network, loss: str) -> None:
         ("full1.weight", (1, 3)),
     ):
         found = nudge_curve(net, *GIVEN, name, index, points=3, loss=loss)
-        assert found.gradient == slopes[name][index]
+        assert found.gradient == gradients[name][index]
         assert found.numerical_gradient == pytest.approx(nudged[name][index], rel=1e-6, abs=1e-9)
         assert found.numerical_gradient == pytest.approx(
             found.gradient, rel=1e-4, abs=1e-4 * largest
@@ -100,7 +100,7 @@ def test_both_ways_to_a_slope_agree(net: pw.Network, loss: str) -> None:
     assert seen >= 3
 
 
-def test_words_have_a_curve_too() -> None:
+def test_nudge_curve_embedding_weight_has_gradient() -> None:
     net = pw.Network("embed 4, conv 3 1x2, relu, full", WORDS.shape, 2, preprocessor=WORDS)
     given = net.preprocess("free prize", "at prize", "at")
     found = nudge_curve(net, given, [1, 1, 0], "embed1.weight", (2, 1))  # "free"
@@ -110,7 +110,7 @@ def test_words_have_a_curve_too() -> None:
     assert (unheard.gradient, unheard.numerical_gradient, len(set(unheard.losses))) == (0, 0, 1)
 
 
-def test_the_slope_touches_the_curve(net: pw.Network) -> None:
+def test_nudge_curve_gradient_equals_finite_difference_of_losses(net: pw.Network) -> None:
     found = nudge_curve(net, *GIVEN, "full1.weight", (0, 2), reach=0.02, points=3)
     below, _, above = found.losses
     assert (above - below) / (found.values[2] - found.values[0]) == pytest.approx(
@@ -118,7 +118,7 @@ def test_the_slope_touches_the_curve(net: pw.Network) -> None:
     )
 
 
-def test_the_net_is_left_as_it_was(net: pw.Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nudge_curve_does_not_change_net(net: pw.Network, monkeypatch: pytest.MonkeyPatch) -> None:
     before, flat = net.parameters_sha256, net.parameters.flat
     seen: list[str] = []
     real = pw.Network.logits
@@ -139,7 +139,7 @@ def test_the_net_is_left_as_it_was(net: pw.Network, monkeypatch: pytest.MonkeyPa
     assert net.parameters.flat is flat
 
 
-def test_the_reach_follows_from_the_size_of_the_parameter() -> None:
+def test_nudge_curve_reach_defaults_to_twice_parameter_size() -> None:
     """Twice the larger of its own size and its array's, and as far again as something is seen."""
     net = linear(weight=3.0)
     size = np.sqrt(4.5)  # of 3 and 0
@@ -158,7 +158,7 @@ def test_the_reach_follows_from_the_size_of_the_parameter() -> None:
     assert found.values[-1] == pytest.approx(1e-4 + 2e-4 * 2**module.DOUBLINGS, 1e-5)
 
 
-def test_it_goes_no_further_than_float32() -> None:
+def test_nudge_curve_reach_stays_within_float32() -> None:
     net = linear(1e37)
     found = nudge_curve(net, PIXEL, [0], "full1.weight", (0, 0))
     assert np.isfinite(found.values).all()
@@ -167,7 +167,9 @@ def test_it_goes_no_further_than_float32() -> None:
         nudge_curve(net, PIXEL, [0], "full1.weight", (0, 0), reach=3e38)
 
 
-def test_many_examples_are_not_nudged(monkeypatch: pytest.MonkeyPatch, net: pw.Network) -> None:
+def test_nudge_curve_many_examples_have_no_numerical_gradient(
+    monkeypatch: pytest.MonkeyPatch, net: pw.Network
+) -> None:
     each = 2 * 64 * net.architecture.multiplications
     monkeypatch.setattr(module, "MOST_NUDGED", each)
     assert nudge_curve(net, *GIVEN, "full1.bias", 0, points=3).numerical_gradient is not None
@@ -177,7 +179,7 @@ def test_many_examples_are_not_nudged(monkeypatch: pytest.MonkeyPatch, net: pw.N
     assert "nudging" not in str(found) + found._repr_html_()
 
 
-def test_the_text_is_the_curve() -> None:
+def test_nudge_curve_text_shows_losses_and_gradients() -> None:
     found = nudge_curve(linear(0.25), PIXEL, [0], "full1.weight", (0, 0), 1, 9, "squared")
     assert str(found).splitlines() == [
         "squared loss of 1 picture over full1.weight[0, 0]",
@@ -199,15 +201,15 @@ def test_the_text_is_the_curve() -> None:
     values = tuple(np.linspace(-1, 1, 1001).tolist())
     losses = tuple(float(one != 0) for one in values)
     wide = NudgeCurve("a", (0,), "squared", 1, values, losses, 0.0, 0.0)
-    *_, lowest, told = str(wide).splitlines()[:11]
+    *_, lowest, marks = str(wide).splitlines()[:11]
     assert max(map(len, str(wide).splitlines())) < 80
     assert lowest.count("▁") == 1
-    assert lowest.index("▁") == told.index("^")  # today's is one of those that are drawn
+    assert lowest.index("▁") == marks.index("^")  # today's is one of those that are drawn
     assert "nudge changes nothing" in str(wide)
     assert "smaller" in str(nudge_curve(linear(), PIXEL, [1], "full1.weight", (0, 0)))
 
 
-def test_the_page_is_the_curve() -> None:
+def test_nudge_curve_html_shows_losses_and_tangent() -> None:
     found = nudge_curve(linear(0.25), PIXEL, [0], "full1.weight", (0, 0), 1, 9, "squared")
     page = found._repr_html_()
     svg = page[page.index("<svg") : page.rindex("</svg>") + 6]
@@ -215,7 +217,7 @@ def test_the_page_is_the_curve() -> None:
     low, high = min(found.losses), max(found.losses)
     wanted = [150 * (high - one) / (high - low) for one in found.losses]
     assert heights == pytest.approx(wanted, abs=0.01)
-    (_, left), (_, right) = points(svg, 1)  # the slope, -2, from a loss of 0.25
+    (_, left), (_, right) = points(svg, 1)  # the tangent: gradient -2, from a loss of 0.25
     assert [left, right] == pytest.approx(
         [150 * (high - 2.25) / high, 150 * (high + 1.75) / high], abs=0.01
     )
@@ -225,7 +227,7 @@ def test_the_page_is_the_curve() -> None:
     )
 
 
-def test_its_json_is_plain(net: pw.Network) -> None:
+def test_nudge_curve_to_json_returns_plain_values(net: pw.Network) -> None:
     found = nudge_curve(net, *GIVEN, "conv1.weight", (0, 0, 0, 0), points=5)
     plain = json.loads(json.dumps(found.to_json()))
     assert plain["index"] == [0, 0, 0, 0]
@@ -239,34 +241,42 @@ def test_its_json_is_plain(net: pw.Network) -> None:
     assert (plain["name"], plain["loss_name"], plain["n"]) == ("conv1.weight", "cross-entropy", 64)
 
 
-def test_what_cannot_be_turned_is_told(net: pw.Network) -> None:
-    def told(*where: Any, **how: Any) -> str:
+def test_nudge_curve_invalid_arguments_raise(net: pw.Network) -> None:
+    def error_message(*where: Any, **how: Any) -> str:
         with pytest.raises(LimitError) as caught:
             nudge_curve(net, *GIVEN, *where, **how)
         return str(caught.value)
 
     bias = "full1.bias", 0
-    assert told("conv9.weight", 0).startswith(
+    assert error_message("conv9.weight", 0).startswith(
         "name: got 'conv9.weight', wanted a parameter of the net; did you mean 'conv"
     )
-    assert told("conv1.weight", 0) == (
+    assert error_message("conv1.weight", 0) == (
         "index: got 0, wanted 4 whole numbers, a place in conv1.weight (4, 1, 3, 3)"
     )
-    assert told("full1.bias", 2) == "index: got 2, wanted a place in full1.bias (2,), from 0 on"
+    assert (
+        error_message("full1.bias", 2)
+        == "index: got 2, wanted a place in full1.bias (2,), from 0 on"
+    )
     for wrong in (-1, True, 0.0, "0", None, [0.0]):
-        assert told("full1.bias", wrong).startswith("index: got ")
-    assert told(*bias, points=4) == "points: got 4, wanted an odd number: today's is in the middle"
-    assert told(*bias, points=1) == "points: got 1, wanted a whole number from 3 to 1,001"
+        assert error_message("full1.bias", wrong).startswith("index: got ")
+    assert (
+        error_message(*bias, points=4)
+        == "points: got 4, wanted an odd number: today's is in the middle"
+    )
+    assert error_message(*bias, points=1) == "points: got 1, wanted a whole number from 3 to 1,001"
     for wrong in (0, -1, float("nan"), float("inf"), "1", True):
-        assert told(*bias, reach=wrong).startswith("reach: got ")
-    assert "float32 holds and tells apart" in told(*bias, reach=1e-12)
-    assert "float32 holds and tells apart" in told(*bias, reach=1e300)
-    assert told(*bias, loss="logit").startswith("loss: got 'logit', wanted cross-entropy or")
+        assert error_message(*bias, reach=wrong).startswith("reach: got ")
+    assert "float32 holds and tells apart" in error_message(*bias, reach=1e-12)
+    assert "float32 holds and tells apart" in error_message(*bias, reach=1e300)
+    assert error_message(*bias, loss="logit").startswith(
+        "loss: got 'logit', wanted cross-entropy or"
+    )
     with pytest.raises(DataError, match=r"^labels: got 1, wanted 64, one per input$"):
         nudge_curve(net, XO.inputs, [0], *bias)
 
 
-def test_the_copy_has_its_own_parameters(net: pw.Network) -> None:
+def test_nudged_copy_has_its_own_parameters(net: pw.Network) -> None:
     turned = module._Turned(net, *check_examples(net, *GIVEN), "squared", "full1.bias", (0,))
     assert isinstance(turned._net.parameters, Parameters)
     turned._array[...] = 7

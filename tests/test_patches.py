@@ -45,7 +45,7 @@ def crosses(count: int) -> tuple[pw.Network, np.ndarray, list[tuple[int, int]]]:
     return net, pictures, at
 
 
-def test_the_best_patches_are_the_planted_ones() -> None:
+def test_top_patches_planted_patterns_are_best() -> None:
     net, pictures, at = crosses(40)
     found = top_patches(net, pictures, "conv1", 1, most=5, names=[f"p{n}" for n in range(40)])
     assert [match.index for match in found.best] == [0, 3, 6, 9, 12]
@@ -60,7 +60,7 @@ def test_the_best_patches_are_the_planted_ones() -> None:
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
 @pytest.mark.parametrize("seed", range(3))
-def test_all_that_is_told_is_what_the_walks_hold(kinds: tuple[str, ...], seed: int) -> None:
+def test_top_patches_random_nets_equal_walks(kinds: tuple[str, ...], seed: int) -> None:
     """Layers of random networks, each number bit by bit, against every walk there is."""
     random = Random(f"features {seed} {kinds}")
     shape = random_input(random, kinds)
@@ -82,7 +82,7 @@ def test_all_that_is_told_is_what_the_walks_hold(kinds: tuple[str, ...], seed: i
         assert len({match.index for match in found.best}) == 4
 
 
-def test_a_later_layer_of_the_same_name_and_shape_has_no_say() -> None:
+def test_top_patches_later_layer_of_equal_shape_has_no_effect() -> None:
     net = pw.Network("conv 4 3, relu, conv 2 1, full", (1, 10, 13), 2, 5)
     _, pictures, _ = crosses(20)
     largest = [float(net.walk(one)["relu1"][2].max()) for one in pictures]
@@ -90,7 +90,7 @@ def test_a_later_layer_of_the_same_name_and_shape_has_no_say() -> None:
     assert [match.value for match in found.best] == sorted(largest, reverse=True)
 
 
-def test_equal_matches_come_in_the_order_of_the_examples() -> None:
+def test_top_patches_ties_keep_order_of_examples() -> None:
     net, pictures, _ = crosses(9)
     pictures[4:] = pictures[0]
     found = top_patches(net, pictures, "conv1", 1, most=4)
@@ -98,7 +98,7 @@ def test_equal_matches_come_in_the_order_of_the_examples() -> None:
     assert {match.position for match in found.best} == {found.best[0].position}
 
 
-def test_of_too_many_examples_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_top_patches_many_examples_are_subsampled(monkeypatch: pytest.MonkeyPatch) -> None:
     net, pictures, _ = crosses(40)
     monkeypatch.setattr(patches, "MOST_EXAMPLES", 10)
     monkeypatch.setattr(patches, "_VALUES", 1)  # and a group at a time
@@ -107,7 +107,7 @@ def test_of_too_many_examples_some_are_looked_at(monkeypatch: pytest.MonkeyPatch
     assert (found.n_searched, found.n_examples) == (10, 40)
 
 
-def test_words_of_the_best_places_are_told() -> None:
+def test_top_patches_of_texts_describe_words() -> None:
     words = TextPreprocessor("words", ("free", "prize", "see", "you"), 6)
     texts = ["see you prize you", "you see", "a free prize now", "prize free"]
     given = np.stack([words.transform(text) for text in texts])
@@ -140,9 +140,7 @@ def plain_sound(seconds: float, beep: float, rate: int = 8_000) -> Sound:
 
 @pytest.mark.parametrize("rate", [8_000, 22_050])
 @pytest.mark.parametrize(("seconds", "beep"), [(1.2, 0.7), (1.2, 0.0), (1.2, 1.1), (6.0, 4.0)])
-def test_the_half_second_to_listen_to_has_the_beep_in_it(
-    rate: int, seconds: float, beep: float
-) -> None:
+def test_excerpt_of_best_patch_contains_the_beep(rate: int, seconds: float, beep: float) -> None:
     preprocessor = AudioPreprocessor((1, 20, 96))
     net = pw.Network("conv 1 20x5, full", preprocessor.shape, 2, 0, preprocessor)
     listens = np.full((1, 1, 20, 5), -1.0)
@@ -170,7 +168,7 @@ def test_the_half_second_to_listen_to_has_the_beep_in_it(
     assert beep + 0.1 <= start / rate + 0.52
 
 
-def test_an_excerpt_of_a_short_sound_is_all_of_it() -> None:
+def test_excerpt_short_sound_returns_all_samples() -> None:
     preprocessor, sound = AudioPreprocessor((1, 20, 48)), plain_sound(0.3, 0.1)
     heard = excerpt(sound, preprocessor, Field(0, 20, 20, 25))
     np.testing.assert_array_equal(heard.samples, sound.samples)
@@ -178,7 +176,7 @@ def test_an_excerpt_of_a_short_sound_is_all_of_it() -> None:
         excerpt(sound, preprocessor, Field(0, 20, 20, 25), 0)
 
 
-def test_a_wav_file_gives_its_samples_back() -> None:
+def test_wav_bytes_round_trip_keeps_samples() -> None:
     loud = Sound(np.array([0, 1, -1, 0.5, 1 / 32_768, -0.25], np.float32), 11_025)
     written = wav_bytes(loud)
     with wave.open(io.BytesIO(written)) as opened:
@@ -188,7 +186,7 @@ def test_a_wav_file_gives_its_samples_back() -> None:
     assert back.samples.tolist() == [0, 32_767 / 32_768, -1, 0.5, 1 / 32_768, -0.25]
 
 
-def test_looks_are_plain_values_for_a_page() -> None:
+def test_top_patches_to_json_returns_plain_values() -> None:
     net, pictures, _ = crosses(6)
     plain = json.loads(json.dumps(top_patches(net, pictures, "relu1", 1, most=2).to_json()))
     assert list(plain) == ["layer", "feature", "best", "worst", "n_searched", "n_examples"]
@@ -196,7 +194,7 @@ def test_looks_are_plain_values_for_a_page() -> None:
     assert np.array(plain["best"][0]["patch"]).shape == (1, 3, 3)
 
 
-def test_what_is_not_there_is_told() -> None:
+def test_top_patches_invalid_arguments_raise() -> None:
     net, pictures, _ = crosses(6)
     with pytest.raises(LimitError, match="layer: got 'conv9', wanted one of conv1, relu1, full1"):
         top_patches(net, pictures, "conv9", 0)
@@ -210,7 +208,7 @@ def test_what_is_not_there_is_told() -> None:
         top_patches(net, pictures[:0], "conv1", 1)
 
 
-def test_originals_are_found_by_their_names(tmp_path: Path) -> None:
+def test_originals_are_read_by_name(tmp_path: Path) -> None:
     for label, beep in (("early", 0.1), ("late", 0.5)):
         (tmp_path / label).mkdir()
         for number in range(3):
@@ -232,7 +230,7 @@ def test_originals_are_found_by_their_names(tmp_path: Path) -> None:
         Originals(nameless, tmp_path)
 
 
-def test_of_real_texts_and_pictures() -> None:
+def test_originals_real_data_equal_data_set() -> None:
     for name in ("sms-spam.csv", "xo-unipen.npz"):
         data = read_data(real(name))
         originals = Originals(data, real(name))

@@ -1,4 +1,4 @@
-"""The tricks lab: dials, curves of a picture and of a set, literal comparison, teaching tricks."""
+"""Robustness: perturbations, curves of an example and of a data set, and literal comparison."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.errors import DataError, LimitError
 from piecewise.core.progress import Progress
 from piecewise.data.audio.preprocessor import AudioPreprocessor
@@ -40,7 +40,6 @@ from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import plan_training, run_training
 from tests.test_augmentation import ALL, step_context
 
-Array = npt.NDArray[Any]
 SIZE = 12
 LAYERS = "conv 6 3, relu, pool 2, full"
 DRAWN = make_xo(300, size=SIZE, seed=0, variation=PLAIN)
@@ -79,7 +78,7 @@ def named(net: Network) -> dict[str, Perturbation]:
 # Dials.
 
 
-def test_dials_are_symmetrical_even_and_within_what_can_be_trained() -> None:
+def test_perturbations_sizes_are_symmetric_and_trainable() -> None:
     for side, other in [(2, 2), (3, 7), (9, 9), (28, 28), (33, 20), (100, 100), (1, 40), (200, 64)]:
         for perturbation in perturbations(ImagePreprocessor((1, side, other), "dark")):
             sizes = np.array(perturbation.sizes)
@@ -92,31 +91,31 @@ def test_dials_are_symmetrical_even_and_within_what_can_be_trained() -> None:
         assert wide == Augmentation()
 
 
-def test_the_dials_of_a_picture_of_28_pixels() -> None:
-    told = {
+def test_perturbations_of_28_pixels_have_expected_sizes() -> None:
+    by_name = {
         perturbation.name: perturbation
         for perturbation in perturbations(ImagePreprocessor((1, 28, 28), "dark"))
     }
-    assert list(told) == ["right", "down", "scale", "rotation", "stroke_width"]
-    assert told["right"].sizes == tuple(range(-7, 8))
-    assert told["right"].training_range == 7 / 28
-    assert told["scale"].sizes == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
-    assert told["rotation"].sizes[::9] == (-45, 0, 45)
-    assert told["stroke_width"].sizes[::8] == (-1, 0, 1)
-    assert [perturbation.kind for perturbation in told.values()][:3] == [
+    assert list(by_name) == ["right", "down", "scale", "rotation", "stroke_width"]
+    assert by_name["right"].sizes == tuple(range(-7, 8))
+    assert by_name["right"].training_range == 7 / 28
+    assert by_name["scale"].sizes == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
+    assert by_name["rotation"].sizes[::9] == (-45, 0, 45)
+    assert by_name["stroke_width"].sizes[::8] == (-1, 0, 1)
+    assert [perturbation.kind for perturbation in by_name.values()][:3] == [
         "translation",
         "translation",
         "scale",
     ]
 
 
-def test_large_pictures_are_shifted_by_whole_pixels_all_the_same() -> None:
+def test_perturbations_large_images_shift_by_integer_pixels() -> None:
     right, down = perturbations(ImagePreprocessor((3, 64, 100)))[:2]
     assert right.sizes == tuple(range(-24, 25, 4))
     assert down.sizes == tuple(range(-16, 17, 2))
 
 
-def test_a_line_is_only_shifted_and_made_no_thicker() -> None:
+def test_perturbations_single_row_is_only_shifted() -> None:
     assert [perturbation.name for perturbation in perturbations(ImagePreprocessor((1, 1, 40)))] == [
         "right"
     ]
@@ -124,7 +123,7 @@ def test_a_line_is_only_shifted_and_made_no_thicker() -> None:
         perturbations(ImagePreprocessor((1, 1, 1)))
 
 
-def test_sounds_are_shifted_in_time_and_texts_not_at_all() -> None:
+def test_perturbations_sounds_shift_in_time_and_texts_raise() -> None:
     (time,) = perturbations(AudioPreprocessor((1, 40, 64), rate=8_000, hop=160))
     assert (time.name, time.kind, time.unit) == ("right", "translation", "seconds")
     assert time.drawn[-1] == 16  # a quarter of 64 steps, of 20 ms each
@@ -134,7 +133,7 @@ def test_sounds_are_shifted_in_time_and_texts_not_at_all() -> None:
         perturbations(texts)
 
 
-def test_a_dial_turns_pictures_as_training_does() -> None:
+def test_perturbation_apply_equals_augmentation_of_training() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 2, 9, 12)).astype(np.float32)
     drawn = geometric_draws(ALL, 9, 12, step_context(20))
     for ground in ("dark", "any"):
@@ -153,7 +152,7 @@ def test_a_dial_turns_pictures_as_training_does() -> None:
 # Literal comparison.
 
 
-def test_the_deck_s_two_x_are_hardly_the_same_literally() -> None:
+def test_unchanged_fraction_deck_images_equal_counted_pixels() -> None:
     first, second = (as_bytes(picture[None]) for picture in (DECK_X, DECK_TRICKY_X))
     differ = int((DECK_X != DECK_TRICKY_X).sum())
     assert unchanged_fraction(first, second) == 1 - differ / 81
@@ -164,7 +163,7 @@ def test_the_deck_s_two_x_are_hardly_the_same_literally() -> None:
     assert unchanged_fraction(half, np.zeros_like(half)) == 0.8
 
 
-def test_bytes_are_found_again_on_either_ground() -> None:
+def test_as_bytes_inverts_to_float_for_any_background() -> None:
     every = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
     for ground, wanted in (("dark", every), ("light", 255 - every), ("any", every)):
         scaled = ImagePreprocessor((1, 16, 16), ground).to_float(every)
@@ -174,7 +173,7 @@ def test_bytes_are_found_again_on_either_ground() -> None:
 
 @pytest.mark.parametrize("kept", [1 << 24, 0])
 @pytest.mark.parametrize("block", [1 << 21, 40])
-def test_the_nearest_picture_pixel_by_pixel(
+def test_literal_matcher_equals_brute_force_nearest_neighbor(
     monkeypatch: pytest.MonkeyPatch, kept: int, block: int
 ) -> None:
     monkeypatch.setattr(literal_matching, "_KEPT", kept)
@@ -193,7 +192,7 @@ def test_the_nearest_picture_pixel_by_pixel(
         LiteralMatcher(lessons[:0], np.arange(0))
 
 
-def test_how_many_are_worth_comparing_with() -> None:
+def test_worth_limits_number_of_compared_images() -> None:
     assert worth(5, 10, 10).tolist() == [0, 1, 2, 3, 4]
     few = worth(60_000, 750_000, 784)
     assert len(few) == int(literal_matching.WORK / 750_000 / 784) < 60_000
@@ -206,7 +205,7 @@ def test_how_many_are_worth_comparing_with() -> None:
 # Curves of one picture.
 
 
-def test_a_dot_that_is_shifted_to_the_other_half() -> None:
+def test_example_robustness_shifted_dot_equals_hand_computed_values() -> None:
     """A net that asks which half the ink is in, all its numbers known."""
     net = Network("conv 2 1, full", (1, 8, 8), ("left", "right"))
     net.parameters["conv1.weight"] = np.array([1, -1], np.float32).reshape(2, 1, 1, 1)
@@ -234,7 +233,7 @@ def test_a_dot_that_is_shifted_to_the_other_half() -> None:
     assert (watched.above.size, watched.above.lost_match) == (0, None)
 
 
-def test_a_picture_s_curves_are_what_the_net_says(net: Network) -> None:
+def test_example_robustness_equals_logits_of_perturbed_images(net: Network) -> None:
     example = DRAWN.inputs[290]
     for given in (example, net.preprocessor.to_float(example)):
         curves = example_robustness(net, given)
@@ -250,7 +249,7 @@ def test_a_picture_s_curves_are_what_the_net_says(net: Network) -> None:
             assert curve.label == int(net.logits(picture)[0].argmax())
 
 
-def test_where_a_curve_breaks_and_what_was_lost(net: Network) -> None:
+def test_example_robustness_breaks_equal_changes_of_walks(net: Network) -> None:
     broken = 0
     for number in range(10):
         picture = net.preprocessor.to_float(DRAWN.inputs[number])
@@ -290,10 +289,10 @@ def check_breaks(net: Network, picture: Array, curve: Curve) -> int:
     return found
 
 
-def test_curves_are_plain_values(net: Network) -> None:
+def test_example_robustness_to_json_returns_plain_values(net: Network) -> None:
     curves = example_robustness(net, DRAWN.inputs[0])
-    told = json.loads(json.dumps([curve.to_json() for curve in curves], allow_nan=False))
-    for curve, values in zip(curves, told, strict=True):
+    plain = json.loads(json.dumps([curve.to_json() for curve in curves], allow_nan=False))
+    for curve, values in zip(curves, plain, strict=True):
         assert values["name"] == curve.perturbation.name
         assert len(values["sizes"]) == len(values["logits"]) == len(values["equal_pixels"])
         assert (values["below"] is None) == (curve.below is None)
@@ -301,7 +300,7 @@ def test_curves_are_plain_values(net: Network) -> None:
             assert values["above"]["lost_match"]["feature"] == curve.above.lost_match.feature
 
 
-def test_examples_and_labels_that_do_not_fit(net: Network) -> None:
+def test_robustness_mismatched_examples_raise(net: Network) -> None:
     with pytest.raises(DataError, match="wanted class numbers"):
         example_robustness(net, DRAWN.inputs[0], True)
     with pytest.raises(DataError, match="wanted 0 to 1"):
@@ -319,7 +318,7 @@ def test_examples_and_labels_that_do_not_fit(net: Network) -> None:
 # Curves of a set.
 
 
-def test_the_area_is_the_mean_height() -> None:
+def test_area_equals_mean_height() -> None:
     assert area([1, 1, 1]) == 1
     assert area([0, 1, 0]) == 0.5
     assert area([0, 1]) == 0.5
@@ -327,7 +326,9 @@ def test_the_area_is_the_mean_height() -> None:
     assert area(heights.tolist()) == pytest.approx(np.trapezoid(heights, np.linspace(0, 1, 9)))
 
 
-def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dataset_robustness_equals_counted_accuracy(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tested, right = DRAWN.inputs[200:], DRAWN.labels[200:]
     lessons = DRAWN.inputs[:40], DRAWN.labels[:40]
     reports: list[Progress] = []
@@ -353,23 +354,23 @@ def test_a_set_s_curves_count_right_answers(net: Network, monkeypatch: pytest.Mo
     assert alone.areas == found.areas
 
 
-def test_areas_by_trick(net: Network) -> None:
+def test_dataset_robustness_areas_are_keyed_by_perturbation(net: Network) -> None:
     found = dataset_robustness(net, DRAWN.inputs[:20], DRAWN.labels[:20])
     of = {curve.perturbation.name: curve.area for curve in found.curves}
     assert list(found.areas) == ["translation", "scale", "rotation", "stroke_width"]
     assert found.areas["translation"] == (of["right"] + of["down"]) / 2
     assert found.areas["translation"] < 1
     assert found.areas["rotation"] == of["rotation"]
-    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert told["areas"] == found.areas
-    assert told["literal_areas"] is None
-    for curve, values in zip(found.curves, told["curves"], strict=True):
+    plain = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert plain["areas"] == found.areas
+    assert plain["literal_areas"] is None
+    for curve, values in zip(found.curves, plain["curves"], strict=True):
         assert values["accuracies"] == list(curve.accuracies)
         assert values["area"] == curve.area
         assert values["sizes"][values["unchanged_index"]] in (0, 1)
 
 
-def test_whoever_has_seen_enough_leaves_no_thread_behind(net: Network) -> None:
+def test_dataset_robustness_exception_of_callback_leaves_no_thread(net: Network) -> None:
     before = threading.active_count()
 
     def enough(*_: object) -> None:

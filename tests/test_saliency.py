@@ -143,7 +143,7 @@ def test_attributions_find_the_relevant_quadrant() -> None:
 def test_grad_cam_equals_hand_computed_values() -> None:
     net, example = quadrant()
     found = grad_cam(net, example, 1)
-    # All matches are 1; the mean slope of map 0 is 9 votes of 100; map 1 has none.
+    # All matches are 1; the mean gradient of map 0 is 9 votes of 100; map 1 has none.
     np.testing.assert_allclose(found.values, np.full((12, 12), 0.09), rtol=1e-6)
     example[:, :, 6:] = 0  # no ink: matches of -1, which ReLU ends
     left = grad_cam(net, example, 1)

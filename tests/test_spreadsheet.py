@@ -48,7 +48,7 @@ def numbers(book: openpyxl.Workbook) -> dict[str, float]:
 
 
 @needs_office
-def test_libreoffice_gets_the_same_numbers(tmp_path: Path) -> None:
+def test_spreadsheet_libreoffice_computes_equal_values(tmp_path: Path) -> None:
     walks, files = {}, []
     for kinds, seed in [(PICTURES, 0), (PICTURES, 1), (PICTURES, 3), (TEXTS, 0), (TEXTS, 2)]:
         random = Random(f"sheet {seed} {kinds}")
@@ -72,7 +72,7 @@ def test_libreoffice_gets_the_same_numbers(tmp_path: Path) -> None:
 
 
 @needs_office
-def test_a_changed_pixel_changes_the_vote(tmp_path: Path) -> None:
+def test_spreadsheet_changed_pixel_changes_vote(tmp_path: Path) -> None:
     """The formulas are live: LibreOffice becomes the net for a moment, at another picture."""
     net = drawn_net("conv 3 3, norm, relu, pool 2, full 5, relu, full", (1, 7, 7), 2, 6)
     picture = some_input(net, 6)
@@ -87,7 +87,7 @@ def test_a_changed_pixel_changes_the_vote(tmp_path: Path) -> None:
     assert abs(value - wanted) < 2e-6 * max(1.0, abs(wanted))
 
 
-def test_formulas_stand_where_numbers_come_from(tmp_path: Path) -> None:
+def test_spreadsheet_cells_are_formulas(tmp_path: Path) -> None:
     net = pw.Network("conv 1 2, relu, full", (1, 3, 3), 2, seed=1)
     walk = net.walk(np.ones((1, 3, 3), np.float32))
     export_spreadsheet(walk, tmp_path / "why.xlsx", "full1", 1)
@@ -103,7 +103,7 @@ def test_formulas_stand_where_numbers_come_from(tmp_path: Path) -> None:
     assert again.read_bytes() == (tmp_path / "why.xlsx").read_bytes()  # no clock in it
 
 
-def test_where_there_is_no_room_numbers_stand_as_they_are(
+def test_spreadsheet_beyond_row_limit_writes_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = pw.Network("conv 2 3, relu, full", (1, 8, 8), 2, seed=1)
@@ -118,7 +118,7 @@ def test_where_there_is_no_room_numbers_stand_as_they_are(
     assert any(isinstance(value, str) for value in values)
 
 
-def test_what_cannot_be_is_told(tmp_path: Path) -> None:
+def test_spreadsheet_invalid_arguments_raise(tmp_path: Path) -> None:
     walk = pw.Network("full", (1, 2, 2), 2).walk(np.ones((1, 2, 2), np.float32))
     with pytest.raises(LimitError, match="feature: got 7"):
         export_spreadsheet(walk, tmp_path / "why.xlsx", "full1", 7)

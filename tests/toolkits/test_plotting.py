@@ -62,7 +62,7 @@ def drawn(ax: Any, number: int = 0) -> np.ndarray:
     return np.ma.filled(ax.images[number].get_array().astype(float), np.nan)
 
 
-def test_a_history_is_its_losses(taught: tuple[pw.Network, History]) -> None:
+def test_plot_history_draws_losses(taught: tuple[pw.Network, History]) -> None:
     net, history = taught
     for given in (history, net.history):
         ax = plotting.plot_history(given)
@@ -75,7 +75,7 @@ def test_a_history_is_its_losses(taught: tuple[pw.Network, History]) -> None:
         assert points(right.lines[0]) == ([1, 2, 3, 4, 5], accuracies)
 
 
-def test_a_history_without_validation_is_one_line(taught: tuple[pw.Network, History]) -> None:
+def test_plot_history_without_validation_draws_one_line(taught: tuple[pw.Network, History]) -> None:
     net = pw.Network("full", (1, 9, 9), 2, preprocessor=XO.preprocessor)
     history = pw.train(net, XO.inputs, XO.labels, pw.Recipe(epochs=2))
     (line,) = plotting.plot_history(history).lines
@@ -84,7 +84,7 @@ def test_a_history_without_validation_is_one_line(taught: tuple[pw.Network, Hist
     assert points(none) == ([], [])
 
 
-def test_the_axes_that_are_given_are_drawn_on(taught: tuple[pw.Network, History]) -> None:
+def test_plots_use_passed_axes(taught: tuple[pw.Network, History]) -> None:
     _, (left, right) = plt.subplots(1, 2)
     assert plotting.plot_history(taught[1], right) is right
     assert plotting.plot_kernels(taught[0], "conv1", ax=left) is left
@@ -93,7 +93,7 @@ def test_the_axes_that_are_given_are_drawn_on(taught: tuple[pw.Network, History]
     assert len(plt.get_fignums()) == 1
 
 
-def test_the_planes_of_a_stack_are_its_numbers(taught: tuple[pw.Network, History]) -> None:
+def test_plot_activations_draws_feature_maps(taught: tuple[pw.Network, History]) -> None:
     walk = taught[0].walk(XO.inputs[0])
     ax = plotting.plot_activations(walk, "conv1")
     found, stack = drawn(ax), walk["conv1"]
@@ -107,13 +107,13 @@ def test_the_planes_of_a_stack_are_its_numbers(taught: tuple[pw.Network, History
     assert ax.get_title() == "conv1: 5 x 7 x 7"
 
 
-def test_logits_are_one_row(taught: tuple[pw.Network, History]) -> None:
+def test_plot_activations_of_logits_draws_one_row(taught: tuple[pw.Network, History]) -> None:
     walk = taught[0].walk(XO.inputs[0])
     found = drawn(plotting.plot_activations(walk, "full1"))
     np.testing.assert_array_equal(found[1, 1:-1], walk.logits)
 
 
-def test_words_are_a_row(taught: tuple[pw.Network, History]) -> None:
+def test_plot_activations_of_words_draws_one_row(taught: tuple[pw.Network, History]) -> None:
     words = TextPreprocessor("words", ("free", "home"), 4)
     net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preprocessor=words)
     walk = net.walk(np.array([2, 3, 1, 0]))
@@ -122,7 +122,7 @@ def test_words_are_a_row(taught: tuple[pw.Network, History]) -> None:
     np.testing.assert_array_equal(kernels[1, 1:4], net.parameters["embed1.weight"][0])
 
 
-def test_kernels_of_several_channels_stand_in_rows(taught: tuple[pw.Network, History]) -> None:
+def test_plot_kernels_draws_one_row_per_feature(taught: tuple[pw.Network, History]) -> None:
     net = taught[0]
     found, weights = drawn(plotting.plot_kernels(net, "conv2")), net.parameters["conv2.weight"]
     assert found.shape == (3 * 3 + 1, 5 * 3 + 1)
@@ -137,14 +137,14 @@ def test_kernels_of_several_channels_stand_in_rows(taught: tuple[pw.Network, His
     np.testing.assert_array_equal(votes[5:8, 1:4], shaped[1, 0])
 
 
-def test_of_very_many_kernels_some_are_drawn() -> None:
+def test_plot_kernels_many_kernels_are_truncated() -> None:
     net = pw.Network("conv 300 3, full", (1, 9, 9), 2)
     ax = plotting.plot_kernels(net, "conv1")
     assert ax.get_title() == "conv1: 300 kernels, 44 planes not drawn"
     assert np.isfinite(drawn(ax)).sum() == 256 * 9
 
 
-def test_what_mattered_lies_over_the_picture(taught: tuple[pw.Network, History]) -> None:
+def test_plot_attribution_overlays_image(taught: tuple[pw.Network, History]) -> None:
     net, example = taught[0], XO.inputs[1]
     found = occlusion(net, example)
     ax = plotting.plot_attribution(example, found)
@@ -159,7 +159,7 @@ def test_what_mattered_lies_over_the_picture(taught: tuple[pw.Network, History])
         plotting.plot_attribution(np.zeros((1, 5, 5)), grad_cam(net, example))
 
 
-def test_what_mattered_of_a_text_are_bars_over_its_words() -> None:
+def test_plot_attribution_of_text_draws_bars() -> None:
     words = TextPreprocessor("words", ("free", "home"), 4)
     net = pw.Network("embed 3, conv 2 1x2, full", words.shape, 2, preprocessor=words)
     example = np.array([2, 3, 2, 0])
@@ -178,7 +178,7 @@ def test_what_mattered_of_a_text_are_bars_over_its_words() -> None:
         plotting.plot_attribution(example, found, words=("a", "b"))
 
 
-def test_curves_are_probabilities_and_where_they_break(curves: list[Curve]) -> None:
+def test_plot_curves_draws_probabilities_and_breaks(curves: list[Curve]) -> None:
     broken = [sorted({one.size_index for one in (c.below, c.above) if one}) for c in curves]
     assert any(broken)
     assert not all(broken)
@@ -193,25 +193,25 @@ def test_curves_are_probabilities_and_where_they_break(curves: list[Curve]) -> N
     assert next(lines, None) is None
 
 
-def test_one_curve_stands_over_its_own_sizes(curves: list[Curve]) -> None:
+def test_plot_curves_single_curve_uses_its_unit(curves: list[Curve]) -> None:
     (turned,) = [one for one in curves[:5] if one.perturbation.name == "rotation"]
     ax = plotting.plot_curves([turned])
     assert points(ax.lines[0])[0] == list(turned.perturbation.sizes)
     assert ax.get_xlabel() == "rotation, degrees"
 
 
-def test_a_nudge_curve_with_its_slope(taught: tuple[pw.Network, History]) -> None:
+def test_plot_nudge_curve_draws_losses_and_tangent(taught: tuple[pw.Network, History]) -> None:
     curve = nudge_curve(taught[0], XO.inputs, XO.labels, "conv1.weight", (0, 0, 1, 1), points=9)
-    loss, slope, today = plotting.plot_nudge_curve(curve).lines
+    loss, tangent, today = plotting.plot_nudge_curve(curve).lines
     assert points(loss) == (list(curve.values), list(curve.losses))
     assert points(today) == ([curve.value], [curve.loss])
-    xs, ys = points(slope)
+    xs, ys = points(tangent)
     assert xs == [curve.values[0], curve.values[-1]]
     assert (ys[1] - ys[0]) / (xs[1] - xs[0]) == pytest.approx(curve.gradient)
     assert (ys[0] + ys[1]) / 2 == pytest.approx(curve.loss)  # it touches in the middle
 
 
-def test_a_steep_slope_does_not_widen_the_plot() -> None:
+def test_plot_nudge_curve_steep_tangent_keeps_limits() -> None:
     curve = NudgeCurve(
         "full1.bias", (0,), "squared", 1, (-1.0, 0.0, 1.0), (2.0, 1.0, 2.0), 900.0, None
     )
@@ -219,7 +219,7 @@ def test_a_steep_slope_does_not_widen_the_plot() -> None:
     assert 0 < low < high < 3
 
 
-def test_an_error_table_is_bars_in_its_order(taught: tuple[pw.Network, History]) -> None:
+def test_plot_error_table_draws_bars_in_order(taught: tuple[pw.Network, History]) -> None:
     table = error_table(taught[0], XO.inputs, XO.labels).sorted_by("error")
     ax = plotting.plot_error_table(table)
     widths = [bar.get_width() for bar in ax.patches]
@@ -230,7 +230,7 @@ def test_an_error_table_is_bars_in_its_order(taught: tuple[pw.Network, History])
     assert ax.get_title().startswith("Total error of 96 pictures (76 of them not drawn): ")
 
 
-def test_bars_of_wrong_answers_are_orange() -> None:
+def test_plot_error_table_wrong_predictions_are_orange() -> None:
     actual = np.array([[0.92, 0.51], [0.9, 0.2]])
     table = ErrorTable(("X", "O"), "logits", np.array([0, 1]), actual, (NO_FORMULA, "b"))
     ax = plotting.plot_error_table(table)
@@ -241,7 +241,7 @@ def test_bars_of_wrong_answers_are_orange() -> None:
     ax.figure.canvas.draw()
 
 
-def test_a_confusion_matrix_has_its_counts(taught: tuple[pw.Network, History]) -> None:
+def test_plot_confusion_writes_counts(taught: tuple[pw.Network, History]) -> None:
     scores = pw.Scores(("X", NO_FORMULA), np.array([[3, 1], [0, 0]]))
     ax = plotting.plot_confusion(scores)
     np.testing.assert_array_equal(drawn(ax), [[0.75, 0.25], [0, 0]])
@@ -253,7 +253,7 @@ def test_a_confusion_matrix_has_its_counts(taught: tuple[pw.Network, History]) -
 
 
 @pytest.mark.parametrize(("count", "named"), [(21, True), (61, False)])
-def test_of_many_classes_less_is_written(count: int, named: bool) -> None:
+def test_plot_confusion_many_classes_omit_text(count: int, named: bool) -> None:
     names = tuple(f"class {number}" for number in range(count))
     ax = plotting.plot_confusion(pw.Scores(names, np.eye(count, dtype=np.int64)))
     assert not ax.texts
@@ -261,7 +261,7 @@ def test_of_many_classes_less_is_written(count: int, named: bool) -> None:
         assert [text.get_text() for text in labels] == (list(names) if named else [])
 
 
-def test_what_is_not_there_is_told(taught: tuple[pw.Network, History]) -> None:
+def test_plots_invalid_arguments_raise(taught: tuple[pw.Network, History]) -> None:
     net = taught[0]
     with pytest.raises(LimitError, match=r"^layer: got 'conv9', wanted one of the walk's; did you"):
         plotting.plot_activations(net.walk(XO.inputs[0]), "conv9")
@@ -270,7 +270,7 @@ def test_what_is_not_there_is_told(taught: tuple[pw.Network, History]) -> None:
     assert not plt.get_fignums()  # nothing was drawn
 
 
-def test_without_matplotlib_it_says_what_to_install(
+def test_plots_without_matplotlib_raise(
     monkeypatch: pytest.MonkeyPatch, taught: tuple[pw.Network, History]
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -283,7 +283,7 @@ def test_without_matplotlib_it_says_what_to_install(
     )
 
 
-def test_loading_the_module_loads_no_matplotlib() -> None:
+def test_import_of_plotting_does_not_import_matplotlib() -> None:
     code = "import sys, piecewise.plotting; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
