@@ -30,7 +30,7 @@ ORDER = (
 ROOT_FILES = {
     "inputs.py": "network",
     "network.py": "network",
-    "network_base.py": "network",
+    "network_state.py": "network",
     "compiled.py": "network",
     "plotting.py": "plotting",
     "__init__.py": "top",
@@ -51,22 +51,10 @@ def folder_of(name: str) -> str:
     return ROOT_FILES[name] if "/" not in name else name.split("/", maxsplit=1)[0]
 
 
-def nodes_that_run(tree: ast.Module) -> Iterator[ast.AST]:
-    """All nodes but those under ``if TYPE_CHECKING``, which no program runs."""
-    skipped = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    return (node for node in ast.walk(tree) if node not in skipped)
-
-
 def imports_of(path: Path) -> Iterator[str]:
-    """The files of the package that a file imports, anywhere in it."""
+    """The files of the package that a file imports, anywhere in it, also for types alone."""
     here = path.relative_to(SOURCE).with_suffix("").parts
-    for node in nodes_that_run(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = (*here[: len(here) - node.level], *(node.module or "").split("."))
             base = tuple(part for part in base if part)

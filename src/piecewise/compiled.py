@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,25 @@ from .core.array_types import Array, Float32
 from .core.constraints import THREADS, checked
 from .core.errors import LimitError
 from .engine.runtime.single_image import SingleImageProgram
+from .inputs import HasInputs
+from .spec.parameters import Parameters
 
-if TYPE_CHECKING:
-    from .network import Network
+
+class PredictingNetwork(HasInputs, Protocol):
+    """The attributes of a `Network` that its compiled copy uses; network.py imports this file."""
+
+    parameters: Parameters
+    running_stats: Parameters
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+
+    def logits(self, inputs: npt.ArrayLike, threads: int | None = None) -> Float32:
+        """The scores before softmax."""
+
+    def probabilities_of(self, logits: Float32) -> Float32:
+        """The probabilities of logits."""
 
 
 class CompiledNetwork:
@@ -38,7 +54,7 @@ class CompiledNetwork:
     (2,)
     """
 
-    def __init__(self, net: Network, threads: int | None = None) -> None:
+    def __init__(self, net: PredictingNetwork, threads: int | None = None) -> None:
         self.net = deepcopy(net)
         self.threads: int | None = checked("threads", THREADS, threads)
         self._program = SingleImageProgram(net.architecture)

@@ -1,19 +1,18 @@
-"""A network: an architecture and its parameters, with predictions, gradients and model files."""
+"""A network: an architecture with its parameters, and its predictions and gradients."""
 
 from __future__ import annotations
 
 import os
 from math import fsum
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL
 
-from .core.array_types import Float32, Float64
+from .core.array_types import Array, Float32, Float64
 from .core.constraints import LOSS, checked
-from .core.errors import LimitError
-from .core.version import __version__
+from .core.errors import DataError, LimitError
 from .inputs import (
     as_array,
     check_examples,
@@ -22,8 +21,9 @@ from .inputs import (
     engine_inputs,
     layer_inputs,
 )
-from .network_base import NetworkBase
-from .spec.parameters import Parameters, all_finite, flattened
+from .network_state import NetworkState
+from .reference.losses import softmax
+from .spec.parameters import Parameters, all_finite
 from .trace.backprop import Backprop
 from .trace.walk import Walk
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .compiled import CompiledNetwork
 
 
-class Network(NetworkBase):
+class Network(NetworkState):
     """A ConvNet: an architecture with its parameters.
 
     Parameters
@@ -71,6 +71,45 @@ class Network(NetworkBase):
     >>> net.parameters["conv1.weight"].shape
     (4, 1, 3, 3)
     """
+
+    # Inputs.
+
+    def read_inputs(self, *files: str | os.PathLike[str]) -> Array:
+        """Read and preprocess files.
+
+        Parameters
+        ----------
+        *files : path
+            Files of the kind that the preprocessor reads.
+
+        Returns
+        -------
+        array (N, ...)
+            Inputs for `logits`, `probabilities` and `predict`.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be read; the message names it.
+        """
+        return self.preprocess(*(self.preprocessor.read(Path(file)) for file in files))
+
+    def preprocess(self, *examples: Any) -> Array:
+        """Preprocess examples that are in memory.
+
+        Parameters
+        ----------
+        *examples : array (H, W, C) of uint8, sound, or str
+            Images, sounds as `read_sound` returns them, or texts.
+
+        Returns
+        -------
+        array (N, ...)
+            Inputs for `logits`, `probabilities` and `predict`.
+        """
+        if not examples:
+            raise DataError("got nothing to preprocess, wanted one example or more")
+        return np.stack([self.preprocessor.transform(example) for example in examples])
 
     # Predictions.
 
@@ -131,6 +170,20 @@ class Network(NetworkBase):
             Each row sums to 1.
         """
         return self.probabilities_of(self.logits(inputs))
+
+    def probabilities_of(self, logits: Float32) -> Float32:
+        """Softmax of logits at the calibrated temperature.
+
+        Parameters
+        ----------
+        logits : array of float32 (N, classes)
+            The result of `logits`.
+
+        Returns
+        -------
+        array of float32 (N, classes)
+        """
+        return softmax(logits / np.float32(self.calibration.temperature))
 
     def predict(self, inputs: npt.ArrayLike, coverage: float = 1.0) -> list[str | None]:
         """The name of the most probable class of each input.
@@ -234,6 +287,27 @@ class Network(NetworkBase):
 
         return CompiledNetwork(self, threads)
 
+    def loop_listing(self, layer: str | None = None) -> str:
+        """The compiled loops of a layer, or of all layers, as text.
+
+        Parameters
+        ----------
+        layer : str, optional
+            The name of the layer.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        LimitError
+            If there is no such layer.
+        """
+        from .engine.runtime import loop_listing  # noqa: PLC0415
+
+        return loop_listing.listing(self.architecture, layer)
+
     # Gradients.
 
     def gradients(
@@ -310,75 +384,6 @@ class Network(NetworkBase):
             checked("loss", LOSS, loss),
         )
         return result.loss, result.arrays
-
-    # Model files.
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file (.safetensors) atomically, and read it back to verify it.
-
-        Parameters
-        ----------
-        path : path
-            The path of the model file.
-
-        Raises
-        ------
-        ModelFileError
-            If it cannot be written; an existing file then stays as it is.
-        """
-        from .storage import model_file  # noqa: PLC0415 - only files need it
-
-        model = model_file.SavedModel(
-            self.architecture,
-            self.seed,
-            self.preprocessor,
-            self.state,
-            self.recipe,
-            self.history,
-            self.calibration,
-        )
-        versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
-        model_file.write(path, model, versions)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Load the network of a model file.
-
-        Parameters
-        ----------
-        path : path
-            The path of the model file.
-
-        Returns
-        -------
-        Network
-
-        Raises
-        ------
-        ModelFileError
-            If the file cannot be read, or is not a model file of this format.
-
-        Examples
-        --------
-        >>> import piecewise as pw, tempfile
-        >>> net = pw.Network("full", (1, 9, 9), ("X", "O"))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     net.save(f"{folder}/net.safetensors")
-        ...     same = pw.load(f"{folder}/net.safetensors")
-        >>> same.parameters_sha256 == net.parameters_sha256
-        True
-        """
-        from .storage import model_file  # noqa: PLC0415
-
-        model = model_file.read(path)
-        net = cls.__new__(cls)  # without drawing initial parameters
-        net._describe(model.architecture, model.seed, model.preprocessor)
-        rows, running_stats = model.architecture.parameters, model.architecture.running_stats
-        net.parameters = Parameters(flattened(rows, model.tensors), rows)
-        net.running_stats = Parameters(flattened(running_stats, model.tensors), running_stats)
-        net.recipe, net.history = model.recipe, model.history
-        net.calibration = model.calibration
-        return net
 
 
 def _check_finite(logits: Float32) -> None:

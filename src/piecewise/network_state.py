@@ -1,30 +1,30 @@
-"""The base of `Network`: its architecture, parameters and metadata, and how it is displayed."""
+"""The state of a network: architecture, parameters and metadata, with display and model files."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import PIL
 
-from .core.array_types import Array, Float32
+from .core.array_types import Float32
 from .core.constraints import SEED, checked
-from .core.errors import DataError, LimitError, shown
+from .core.errors import LimitError, shown
+from .core.version import __version__
 from .data.images.preprocessor import ImagePreprocessor
 from .data.preprocessing import Preprocessor
-from .reference.losses import softmax
 from .spec.architecture import Architecture
 from .spec.calibration import Calibration
 from .spec.layer import Layer
-from .spec.parameters import Parameters, initial_values
+from .spec.parameters import Parameters, flattened, initial_values
 from .spec.summary import summary, summary_html
 
 
-class NetworkBase:
-    """See `Network`."""
+class NetworkState:
+    """The base class of `Network`, which describes the arguments: all but its computations."""
 
     def __init__(
         self,
@@ -109,79 +109,74 @@ class NetworkBase:
         """
         return summary(self.architecture)
 
-    def loop_listing(self, layer: str | None = None) -> str:
-        """The compiled loops of a layer, or of all layers, as text.
-
-        Parameters
-        ----------
-        layer : str, optional
-            The name of the layer.
-
-        Returns
-        -------
-        str
-
-        Raises
-        ------
-        LimitError
-            If there is no such layer.
-        """
-        from .engine.runtime import loop_listing  # noqa: PLC0415
-
-        return loop_listing.listing(self.architecture, layer)
-
     def _repr_html_(self) -> str:
         return summary_html(self.architecture)
 
-    # Inputs from files.
+    # Model files.
 
-    def read_inputs(self, *files: str | os.PathLike[str]) -> Array:
-        """Read and preprocess files.
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file (.safetensors) atomically, and read it back to verify it.
 
         Parameters
         ----------
-        *files : path
-            Files of the kind that the preprocessor reads.
-
-        Returns
-        -------
-        array (N, ...)
-            Inputs for `logits`, `probabilities` and `predict`.
+        path : path
+            The path of the model file.
 
         Raises
         ------
-        DataError
-            If a file cannot be read; the message names it.
+        ModelFileError
+            If it cannot be written; an existing file then stays as it is.
         """
-        return self.preprocess(*(self.preprocessor.read(Path(file)) for file in files))
+        from .storage import model_file  # noqa: PLC0415 - only files need it
 
-    def preprocess(self, *examples: Any) -> Array:
-        """Preprocess examples that are in memory.
+        model = model_file.SavedModel(
+            self.architecture,
+            self.seed,
+            self.preprocessor,
+            self.state,
+            self.recipe,
+            self.history,
+            self.calibration,
+        )
+        versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
+        model_file.write(path, model, versions)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Load the network of a model file.
 
         Parameters
         ----------
-        *examples : array (H, W, C) of uint8, sound, or str
-            Images, sounds as `read_sound` returns them, or texts.
+        path : path
+            The path of the model file.
 
         Returns
         -------
-        array (N, ...)
-            Inputs for `logits`, `probabilities` and `predict`.
+        Network
+
+        Raises
+        ------
+        ModelFileError
+            If the file cannot be read, or is not a model file of this format.
+
+        Examples
+        --------
+        >>> import piecewise as pw, tempfile
+        >>> net = pw.Network("full", (1, 9, 9), ("X", "O"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(f"{folder}/net.safetensors")
+        ...     same = pw.load(f"{folder}/net.safetensors")
+        >>> same.parameters_sha256 == net.parameters_sha256
+        True
         """
-        if not examples:
-            raise DataError("got nothing to preprocess, wanted one example or more")
-        return np.stack([self.preprocessor.transform(example) for example in examples])
+        from .storage import model_file  # noqa: PLC0415
 
-    def probabilities_of(self, logits: Float32) -> Float32:
-        """Softmax of logits at the calibrated temperature.
-
-        Parameters
-        ----------
-        logits : array of float32 (N, classes)
-            The result of `logits`.
-
-        Returns
-        -------
-        array of float32 (N, classes)
-        """
-        return softmax(logits / np.float32(self.calibration.temperature))
+        model = model_file.read(path)
+        net = cls.__new__(cls)  # without drawing initial parameters
+        net._describe(model.architecture, model.seed, model.preprocessor)
+        rows, running_stats = model.architecture.parameters, model.architecture.running_stats
+        net.parameters = Parameters(flattened(rows, model.tensors), rows)
+        net.running_stats = Parameters(flattened(running_stats, model.tensors), running_stats)
+        net.recipe, net.history = model.recipe, model.history
+        net.calibration = model.calibration
+        return net
