@@ -146,8 +146,8 @@ def test_other_file_as_checkpoint_is_refused(folder: Folder, kept: bytes) -> Non
     assert folder.refusal(b"a text, not a state") == cut_short
     assert folder.refusal(other) == "not a checkpoint"
     assert folder.refusal(struct.pack("<Q", 2**40) + bytes(99)) == cut_short
-    head = struct.pack("<Q", safetensors_file.LARGEST_HEADER + 1)
-    assert folder.refusal(head + bytes(safetensors_file.LARGEST_HEADER + 9)).startswith(
+    head = struct.pack("<Q", safetensors_file.MAX_HEADER_BYTES + 1)
+    assert folder.refusal(head + bytes(safetensors_file.MAX_HEADER_BYTES + 9)).startswith(
         "a header of 33,"
     )
 
@@ -172,7 +172,7 @@ def test_checkpoint_that_is_no_regular_file_is_refused(folder: Folder) -> None:
     assert told(folder) == f"{state}: cannot be read: No such file or directory{REMEDY}"
     state.unlink()
     state.write_bytes(b"")
-    os.truncate(state, run_directory.LARGEST_CHECKPOINT + 1)  # holes take no room
+    os.truncate(state, run_directory.MAX_CHECKPOINT_BYTES + 1)  # holes take no room
     assert "8,589,934,593 bytes, wanted at most 8,589,934,592" in told(folder)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from piecewise.core.errors import DataError
 from piecewise.data.sources.csv_tables import TextTable, read_text_table
-from piecewise.data.text.decoding import LONGEST_TEXT
+from piecewise.data.text.decoding import MAX_CHARACTERS
 
 from .real_data import real
 
@@ -152,7 +152,10 @@ def test_json_lines_are_read(tmp_path: Path) -> None:
         ("hi", "line 2: 1 column, wanted 2 as on the first line"),
         ("hi,there,x", "line 2: 3 columns, wanted 2 as on the first line"),
         ("hi," + "x" * 1_001, "line 2: a label of 1,001 characters, wanted at most 1,000"),
-        ("a" * (LONGEST_TEXT + 1) + ",x", "line 2: a text of 1,000,001 characters, wanted at most"),
+        (
+            "a" * (MAX_CHARACTERS + 1) + ",x",
+            "line 2: a text of 1,000,001 characters, wanted at most",
+        ),
         ('"hi"you,x', "line 2: a quote opens here and is not closed where a column ends"),
         ('"hi,x', "line 2: a quote opens here and is not closed where a column ends"),
     ],

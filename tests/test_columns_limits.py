@@ -18,14 +18,14 @@ import pytest
 from piecewise.core.errors import DataError
 from piecewise.data.sources import csv_tables
 from piecewise.data.sources.csv_records import (
-    LONGEST_LINE,
-    LONGEST_RECORD,
+    MAX_LINE_BYTES,
+    MAX_RECORD_BYTES,
     MAX_REPARSED,
     _LineFeed,
     records,
 )
-from piecewise.data.sources.csv_tables import LARGEST_FILE, read_text_table
-from piecewise.data.text.decoding import LONGEST_TEXT
+from piecewise.data.sources.csv_tables import MAX_FILE_BYTES, read_text_table
+from piecewise.data.text.decoding import MAX_CHARACTERS
 
 from .test_columns import left_out, objects, read, refusal, table
 
@@ -63,14 +63,14 @@ def peak_of(folder: Path, content: bytes, kind: str, words: str) -> int:
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_line_without_end_takes_little_memory(memory: Path, kind: str) -> None:
     start = b'{"text": "a", "label": 1}\n' if kind == "jsonl" else b"text,label\n"
-    words = f"line 2: more than {LONGEST_LINE:,} bytes, wanted at most as many"
-    assert peak_of(memory, start + b"a" * 50_000_000, kind, words) < 3 * LONGEST_LINE
+    words = f"line 2: more than {MAX_LINE_BYTES:,} bytes, wanted at most as many"
+    assert peak_of(memory, start + b"a" * 50_000_000, kind, words) < 3 * MAX_LINE_BYTES
 
 
 def test_too_large_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with path.open("wb") as file:
-        file.truncate(LARGEST_FILE + 1)
+        file.truncate(MAX_FILE_BYTES + 1)
     with pytest.raises(DataError, match="1,073,741,825 bytes, wanted at most 1,073,741,824"):
         read_text_table(path)
 
@@ -96,7 +96,7 @@ def test_quoted_record_length_is_limited() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (first.line, first.problem[:18]) == (1, "a quote opens here")
-    assert LONGEST_RECORD < peak < 8 * LONGEST_RECORD
+    assert MAX_RECORD_BYTES < peak < 8 * MAX_RECORD_BYTES
     assert next(lines) == "b" * 99 + "\n"
 
 
@@ -117,7 +117,7 @@ def test_adjacent_quotes_are_refused_in_time(memory: Path, kind: str) -> None:
         told = refusal(
             memory, f"text{mark}label\n" + begun * 12_000 + f"good{mark}x\n" * 12_010, kind
         )
-    assert sum(sizes) < MAX_REPARSED + 2 * LONGEST_RECORD
+    assert sum(sizes) < MAX_REPARSED + 2 * MAX_RECORD_BYTES
     line = re.fullmatch(r"line ([\d,]+): too many quotes up to here are not closed, .*", told)
     assert line
     assert 2 < int(line[1].replace(",", "")) < 12_001
@@ -132,12 +132,12 @@ def test_lines_parsed_twice_are_accepted() -> None:
 
 def test_rows_and_cells_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = "text,label,a,b\n" + "t,x,1,2\n" * 20  # with the split, five columns
-    monkeypatch.setattr(csv_tables, "MOST_CELLS", 100)
+    monkeypatch.setattr(csv_tables, "MAX_CELLS", 100)
     assert len(read(tmp_path, content).texts) == 20
-    monkeypatch.setattr(csv_tables, "MOST_CELLS", 99)
+    monkeypatch.setattr(csv_tables, "MAX_CELLS", 99)
     words = "more than 99 cells, rows times columns, wanted at most as many; leave out columns"
     assert refusal(tmp_path, content) == words
-    monkeypatch.setattr(csv_tables, "MOST_ROWS", 19)
+    monkeypatch.setattr(csv_tables, "MAX_ROWS", 19)
     assert "more than 19 rows, wanted at most as many" in refusal(tmp_path, content)
     assert "more than 19 rows" in refusal(tmp_path, "text,label\n" + ",\n" * 20)
 
@@ -151,7 +151,7 @@ def test_new_columns_on_every_line_are_refused_in_time(memory: Path) -> None:
 
 def test_long_fields_are_read_whatever_the_csv_limit(tmp_path: Path) -> None:
     csv.field_size_limit(100)
-    assert len(read(tmp_path, f"text,label\n{'a' * LONGEST_TEXT},x\n").texts[0]) == LONGEST_TEXT
+    assert len(read(tmp_path, f"text,label\n{'a' * MAX_CHARACTERS},x\n").texts[0]) == MAX_CHARACTERS
 
 
 # Changed at random.

@@ -235,10 +235,10 @@ def test_npz_wrong_header_is_refused_before_reading(
 
 def test_npz_too_large_arrays_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = npz_file(tmp_path, **DECK)
-    monkeypatch.setattr(npz, "LARGEST_FILE", 600)
+    monkeypatch.setattr(npz, "MAX_FILE_BYTES", 600)
     assert refusal(path).endswith(" bytes, wanted at most 600")
     monkeypatch.undo()
-    monkeypatch.setattr(loader, "MOST_BYTES", 209)
+    monkeypatch.setattr(loader, "MAX_BYTES", 209)
     words = "6 pictures of 1x5x7 are 210 bytes, wanted at most 209; choose a smaller size"
     assert refusal(path) == words
 

@@ -15,7 +15,7 @@ from PIL import Image
 from piecewise.cli.main import status
 from piecewise.core.errors import DataError
 from piecewise.data.dataset import read_data
-from piecewise.data.images.decoding import MOST_PIXELS, read_picture
+from piecewise.data.images.decoding import MAX_PIXELS, read_picture
 
 from .test_pictures import colours, encoded
 from .test_pictures_bombs import measured
@@ -103,7 +103,7 @@ def test_heic_size_is_checked_before_decoding(tmp_path: Path) -> None:
     memory, told = measured(tmp_path / "large.heic", large)
     assert told == words
     assert memory < 32 << 20
-    assert MOST_PIXELS < 16_000 * 16_000
+    assert MAX_PIXELS < 16_000 * 16_000
     plain = sized(heic(colours(64, 64)), 16_000, 16_000)  # nothing is cut out of this one
     assert measured(tmp_path / "plain.heic", plain)[1] == words
     # and what promises to be small, and is not

@@ -74,7 +74,7 @@ def test_load_missing_or_oversized_file_raises(tmp_path: Path) -> None:
     path.write_bytes(struct.pack("<Q", 40_000_000))
     os.truncate(path, 50_000_000)  # holes take no room on the disk
     assert refusal(path) == "a header of 40,000,000 bytes, wanted at most 33,554,432"
-    os.truncate(path, model_file.LARGEST_FILE + 1)
+    os.truncate(path, model_file.MAX_FILE_BYTES + 1)
     assert refusal(path) == "833,554,441 bytes, wanted at most 833,554,440"
 
 

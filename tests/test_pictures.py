@@ -16,7 +16,7 @@ from PIL import Image
 
 from piecewise.core.errors import DataError
 from piecewise.data.images import decoding as pictures
-from piecewise.data.images.decoding import MOST_PIXELS, read_picture
+from piecewise.data.images.decoding import MAX_PIXELS, read_picture
 
 SUFFIXES = {"PNG": "png", "GIF": "gif", "BMP": "bmp", "JPEG": "jpg", "WEBP": "webp", "TIFF": "tif"}
 
@@ -197,11 +197,11 @@ def test_too_large_file_is_refused_before_reading(
 ) -> None:
     path = tmp_path / "a.png"
     with path.open("wb") as file:
-        file.truncate(pictures.LARGEST_FILE + 1)  # no byte of it is on the disk
+        file.truncate(pictures.MAX_FILE_BYTES + 1)  # no byte of it is on the disk
     words = "536,870,913 bytes, wanted at most 536,870,912; make the picture smaller first"
     monkeypatch.setattr(pictures, "detect_format", None)
     assert refusal(path) == words
-    monkeypatch.setattr(pictures, "LARGEST_FILE", 9)
+    monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 9)
     with pytest.raises(DataError, match=r"^x: 10 bytes, wanted at most 9; make"):
         read_picture(io.BytesIO(bytes(99)), "x")
 
@@ -221,7 +221,7 @@ def test_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     [
         (60_000, 60_000, "too many pixels"),
         (10_000, 9_000, "9000x10000 pixels"),
-        (1, MOST_PIXELS + 1, f"{MOST_PIXELS + 1}x1 pixels"),
+        (1, MAX_PIXELS + 1, f"{MAX_PIXELS + 1}x1 pixels"),
     ],
 )
 def test_too_many_pixels_are_refused_before_decoding(

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from piecewise.core.errors import DataError
-from piecewise.data.images.containers import MOST_CHUNKS, MOST_SCANS, count_scans
+from piecewise.data.images.containers import MAX_CHUNKS, MAX_SCANS, count_scans
 from piecewise.data.images.decoding import read_picture
 
 from .steps import HANG, at_most
@@ -117,10 +117,10 @@ def test_jpeg_of_many_scans_is_refused_before_decoding() -> None:
         return plain[:-2] + plain[last:-2] * count + plain[-2:]
 
     small = encoded(colours(), "JPEG", progressive=True)
-    assert count_scans(more(MOST_SCANS - 6)) == MOST_SCANS
+    assert count_scans(more(MAX_SCANS - 6)) == MAX_SCANS
     extra = small[small.rindex(b"\xff\xda") : -2] * 20
     assert read_picture(small[:-2] + extra + small[-2:]).shape == (8, 8, 3)
-    words = f"^x: more than {MOST_SCANS} scans; save it again"
+    words = f"^x: more than {MAX_SCANS} scans; save it again"
     with pytest.raises(DataError, match=words), at_most(120_000):
         read_picture(more(20_000), "x")
 
@@ -164,14 +164,14 @@ def scan_of(plain: bytes) -> int:
 def test_many_pieces_are_refused_in_little_memory_and_time(
     tmp_path: Path, made: Callable[[int], bytes], size: int, what: str
 ) -> None:
-    memory, told = measured(tmp_path / "a", made(MOST_CHUNKS))
+    memory, told = measured(tmp_path / "a", made(MAX_CHUNKS))
     assert told.endswith((", 1)", ", 3)"))
     assert memory < 96 << 20
     huge = made((64 << 20) // size)
     memory, told = measured(tmp_path / "a", huge)
     assert told == f"more than 100,000 {what}; open it in another program and save it again"
     assert memory < len(huge) + (64 << 20)
-    for content in (made(MOST_CHUNKS + 1), huge):
+    for content in (made(MAX_CHUNKS + 1), huge):
         with pytest.raises(DataError, match=f"^x: more than 100,000 {what}"), at_most(2_000_000):
             read_picture(content, "x")
 

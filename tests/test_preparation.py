@@ -11,15 +11,16 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
+from piecewise.core.array_types import Uint8
 from piecewise.core.errors import DataError, LimitError
-from piecewise.data.images.preprocessor import ImagePreprocessor, Pictures, fit_image_preprocessor
+from piecewise.data.images.preprocessor import ImagePreprocessor, fit_image_preprocessor
 from piecewise.data.xo import PLAIN, make_xo
 
 DARK = ImagePreprocessor((1, 28, 28), "dark", 0.125)
 LIGHT = ImagePreprocessor((1, 28, 28), "light", 0.125)
 
 
-def page(size: tuple[int, int], paper: int, ink: int, box: tuple[int, ...], pen: int) -> Pictures:
+def page(size: tuple[int, int], paper: int, ink: int, box: tuple[int, ...], pen: int) -> Uint8:
     """An X from corner to corner of a box (left, top, right, bottom) on a page (width, height)."""
     image = Image.new("L", size, paper)
     left, top, right, bottom = box
@@ -28,13 +29,13 @@ def page(size: tuple[int, int], paper: int, ink: int, box: tuple[int, ...], pen:
     return np.asarray(image)[:, :, None]
 
 
-def photo(rows: int = 30, columns: int = 40, channels: int = 1) -> Pictures:
+def photo(rows: int = 30, columns: int = 40, channels: int = 1) -> Uint8:
     """Every level everywhere, as in no drawing."""
     shape = (rows, columns, channels)
     return np.random.default_rng(5).integers(0, 256, shape, dtype=np.uint8)
 
 
-def deck(count: int, light: bool = False) -> list[Pictures]:
+def deck(count: int, light: bool = False) -> list[Uint8]:
     """Drawings of 28x28, white on black or black on white."""
     pictures = make_xo(count, size=28, seed=4, variation=PLAIN).inputs[:, 0, :, :, None]
     return [255 - picture if light else picture for picture in pictures]

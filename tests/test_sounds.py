@@ -12,7 +12,7 @@ import soundfile
 from PIL import Image
 
 from piecewise.data.audio import decoding as sounds
-from piecewise.data.audio.decoding import MOST_CHANNELS, MOST_SECONDS, SUFFIXES, Sound, read_sound
+from piecewise.data.audio.decoding import MAX_CHANNELS, MAX_SECONDS, SUFFIXES, Sound, read_sound
 
 from .sound_files import ENDINGS, EXACT, KINDS, NEARLY, encoded, refusal, steps, tone
 from .steps import at_most
@@ -286,8 +286,8 @@ def test_wrong_headers_are_refused(content: bytes, told: str) -> None:
 
 
 def test_largest_allowed_sound_is_read() -> None:
-    body = bytes(MOST_CHANNELS * 1_000)
-    sound = read_sound(wav((1, MOST_CHANNELS, 8_000, 8_000 * 64, 64, 8), body))
+    body = bytes(MAX_CHANNELS * 1_000)
+    sound = read_sound(wav((1, MAX_CHANNELS, 8_000, 8_000 * 64, 64, 8), body))
     assert sound.samples.tolist() == [-1] * 1_000
     assert len(read_sound(wav((1, 1, 1_000, 1_000, 1, 8), bytes(600_000))).samples) == 600_000
 
@@ -299,12 +299,12 @@ def test_too_many_samples_are_refused_before_decoding(
     content = encoded(noise(9_000, 2), 8_000, kind)
     decoded: list[object] = []
     monkeypatch.setattr(sounds, "_mixed", decoded.append)
-    monkeypatch.setattr(sounds, "MOST_SECONDS", 1)
+    monkeypatch.setattr(sounds, "MAX_SECONDS", 1)
     assert refusal(content) == "1 seconds, wanted at most 1; cut it into pieces first"
-    monkeypatch.setattr(sounds, "MOST_SECONDS", MOST_SECONDS)
-    monkeypatch.setattr(sounds, "MOST_SAMPLES", 10_000)
+    monkeypatch.setattr(sounds, "MAX_SECONDS", MAX_SECONDS)
+    monkeypatch.setattr(sounds, "MAX_SAMPLES", 10_000)
     assert "18,000 samples in all channels, wanted at most 10,000" in refusal(content)
-    monkeypatch.setattr(sounds, "LARGEST_FILE", 1_000)
+    monkeypatch.setattr(sounds, "MAX_FILE_BYTES", 1_000)
     words = f"{len(content):,} bytes, wanted at most 1,000; cut the sound into pieces first"
     assert refusal(content) == words
     assert not decoded

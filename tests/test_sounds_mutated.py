@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from piecewise.core.errors import DataError
-from piecewise.data.audio.decoding import MOST_SECONDS, Sound, read_sound
+from piecewise.data.audio.decoding import MAX_SECONDS, Sound, read_sound
 
 from .sound_files import encoded, tone
 
@@ -64,7 +64,7 @@ def test_mutated_sound_is_read_or_refused(kind: str) -> None:
             read += 1
             assert isinstance(sound, Sound)
             assert sound.samples.dtype == np.float32
-            assert 0 < len(sound.samples) <= MOST_SECONDS * sound.rate
+            assert 0 < len(sound.samples) <= MAX_SECONDS * sound.rate
             assert np.abs(sound.samples).max() <= 1
             assert (sound.samples * 32_768 == np.rint(sound.samples * 32_768)).all()
         except DataError as error:

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from piecewise.core.errors import DataError, LimitError
 from piecewise.data.sources.csv_tables import read_text_table
 from piecewise.data.text.preprocessor import (
-    MOST_POSITIONS,
-    MOST_WORDS,
+    MAX_POSITIONS,
+    MAX_WORDS,
     TextPreprocessor,
     fit_text_preprocessor,
 )
 from piecewise.data.text.vocabulary import (
-    LONGEST_NUMBER,
+    MAX_DIGITS,
     UNITS,
     choose_units,
     letters,
@@ -97,7 +97,7 @@ def test_letters_have_single_spaces() -> None:
 
 def test_long_words_and_numbers_are_cut() -> None:
     assert words("ก" * 250) == ["ก" * 100]
-    assert words("9" * 50) == ["0" * LONGEST_NUMBER]
+    assert words("9" * 50) == ["0" * MAX_DIGITS]
     assert len(words("a" * 99 + "'b" * 40)[0]) == 100
 
 
@@ -296,7 +296,7 @@ def test_json_round_trip() -> None:
         ({**GOOD, "units": "pictures"}, "got 'pictures', wanted words or letters"),
         ({**GOOD, "units": ["words"]}, "got ['words'], wanted words or letters"),
         ({**GOOD, "positions": 0}, "got 0, wanted a whole number from 1 to 4,096"),
-        ({**GOOD, "positions": MOST_POSITIONS + 1}, "got 4097, wanted a whole number"),
+        ({**GOOD, "positions": MAX_POSITIONS + 1}, "got 4097, wanted a whole number"),
         ({**GOOD, "positions": 6.0}, "got 6.0, wanted a whole number"),
         ({**GOOD, "positions": True}, "got True, wanted a whole number"),
         ({**GOOD, "positions": 7}, "got (1, 4, 7), wanted (1, 4, 6)"),
@@ -309,7 +309,7 @@ def test_json_round_trip() -> None:
         ({**GOOD, "vocabulary": ["free", "e\u0301"]}, "in Unicode's composed form"),
         ({**GOOD, "vocabulary": ["free", "\ud83d"]}, r"got '\ud83d' among its words"),
         ({**GOOD, "vocabulary": ["free", "free"]}, "got an entry more than once"),
-        ({**GOOD, "vocabulary": ["a"] * (MOST_WORDS + 1)}, "50,001 entries, wanted at most 50,000"),
+        ({**GOOD, "vocabulary": ["a"] * (MAX_WORDS + 1)}, "50,001 entries, wanted at most 50,000"),
         ({**GOOD, "units": "letters"}, "got 'free' among its letters, wanted single characters"),
         (
             {**GOOD, "positions": 4096, "vocabulary": [f"a{n}" for n in range(20_000)]},

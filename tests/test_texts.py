@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from piecewise.core.errors import DataError
 from piecewise.data.text.decoding import (
-    LONGEST_TEXT,
+    MAX_CHARACTERS,
     NEW_CODE_POINTS,
     has_lone_surrogate,
     normalize_nfc,
@@ -82,10 +82,10 @@ def test_invalid_text_is_refused(content: bytes, words: str) -> None:
 
 
 def test_text_length_limit_is_inclusive() -> None:
-    assert len(read_text("ä".encode() * LONGEST_TEXT)) == LONGEST_TEXT
+    assert len(read_text("ä".encode() * MAX_CHARACTERS)) == MAX_CHARACTERS
     words = "1,000,001 characters, wanted at most 1,000,000; cut it into several texts"
-    assert refusal(b"a" * (LONGEST_TEXT + 1)) == words
-    assert refusal("🦊".encode() * (LONGEST_TEXT + 1)) == words
+    assert refusal(b"a" * (MAX_CHARACTERS + 1)) == words
+    assert refusal("🦊".encode() * (MAX_CHARACTERS + 1)) == words
 
 
 def test_file_is_not_read_beyond_the_limit(tmp_path: Path) -> None:

@@ -236,12 +236,12 @@ def test_too_many_entries_are_refused_before_parsing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = packed(tmp_path, *(f"{number % 2}/{number}.png" for number in range(10)))
-    monkeypatch.setattr(zip_archives, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(zip_archives, "MAX_ENTRIES", 10)
     assert len(read_data(path)) == 10
-    monkeypatch.setattr(zip_archives, "MOST_ENTRIES", 9)
+    monkeypatch.setattr(zip_archives, "MAX_ENTRIES", 9)
     monkeypatch.setattr(zipfile, "ZipInfo", None)
     assert refusal(path) == "10 files and folders in it, wanted at most 9"
-    monkeypatch.setattr(zip_archives, "LARGEST_DIRECTORY", 500)
+    monkeypatch.setattr(zip_archives, "MAX_DIRECTORY_BYTES", 500)
     assert refusal(path) == "its directory is 530 bytes, wanted at most 500"
 
 

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Array, Float64
+from ..core.array_types import Array, Float32, Float64, Uint8
 from ..core.errors import DataError, LimitError, shown
 from ..reference.reductions import tree_sum
 from ..spec.architecture import input_shape
 from .images.decoding import read_picture
-from .images.preprocessor import ImagePreprocessor, Pictures, fit_image_preprocessor
+from .images.preprocessor import ImagePreprocessor, fit_image_preprocessor
 
 Shape = tuple[int, int, int]
 
@@ -40,7 +39,7 @@ class ByteScaling:
     low: float = 0.0
     high: float = 255.0
 
-    def transform(self, pictures: Array) -> Pictures:
+    def transform(self, pictures: Array) -> Uint8:
         if pictures.dtype == np.uint8 and (self.low, self.high) == (0, 255):
             return self.preprocessor.align(np.ascontiguousarray(pictures))
         made = np.empty(pictures.shape, np.uint8)
@@ -50,7 +49,7 @@ class ByteScaling:
             made[start : start + _BLOCK] = np.rint(inside * 255)
         return self.preprocessor.align(made)
 
-    def read_files(self, paths: Sequence[Path]) -> Pictures:
+    def read_files(self, paths: Sequence[Path]) -> Uint8:
         """Read image files as bytes (N, C, H, W); DataError if one cannot be read."""
         return np.stack([self.preprocessor.transform(read_picture(path)) for path in paths])
 
@@ -64,7 +63,7 @@ class Standardization:
     mean: Float64
     deviation: Float64
 
-    def transform(self, pictures: Array) -> npt.NDArray[np.float32]:
+    def transform(self, pictures: Array) -> Float32:
         made = np.empty(pictures.shape, np.float32)
         for start in range(0, len(pictures), _BLOCK):
             with np.errstate(over="ignore"):  # checked below

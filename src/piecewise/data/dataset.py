@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.array_types import Array, Labels, Strings
+from ..core.array_types import Array, Float32, Labels, Strings
 from ..core.constraints import Size2D
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
 from ..spec.architecture import class_names
 from .images.preprocessor import RESIZES
-from .loading.loader import DatasetLoader, Sizes
+from .loading.loader import DatasetLoader
 from .loading.prepared_cache import CachedDataset, load_or_prepare
 from .loading.subset import select_rows
 from .modalities import MODALITIES
@@ -82,7 +82,7 @@ class Dataset:
     groups: Strings | None = None
     names: Sequence[str] = ()
     group_suggestions: Sequence[GroupSuggestion] = ()
-    sizes: Sizes | None = None
+    sizes: Float32 | None = None
     cache_error: str | None = None
 
     def __post_init__(self) -> None:

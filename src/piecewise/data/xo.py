@@ -13,8 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ..core.array_types import Bool, Float32, Float64, Int64, Labels
-from ..core.array_types import Uint8 as Images
+from ..core.array_types import Bool, Float32, Float64, Int64, Labels, Uint8
 from ..core.constraints import SEED, Integer, Real, checked
 from ..core.portable_math import sine_cosine
 from ..core.rng import XO_DRAWS, Key, derive_key, fold_in, uniform
@@ -130,7 +129,7 @@ class XODataset:
         The class names, ("X", "O").
     """
 
-    inputs: Images
+    inputs: Uint8
     labels: Labels
     variations: dict[str, Float64]
     classes: tuple[str, ...] = CLASSES
@@ -213,7 +212,7 @@ _STROKE = 1 / 9  # a stroke's width, as a fraction of the image side: one pixel 
 
 def _draw(
     indices: Int64, size: int, seed: int, variation: XOVariation
-) -> tuple[Images, dict[str, Float64]]:
+) -> tuple[Uint8, dict[str, Float64]]:
     """The images (N, size, size) of these indices, and the variations of each."""
     key = derive_key(seed, XO_DRAWS, indices)
     hand = 2 * uniform(fold_in(key, 0), _HAND) - 1  # (N, 16) from -1 to 1

@@ -26,12 +26,12 @@ from ..data.modalities import preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
 from ..spec.calibration import Calibration
-from .safetensors_file import LARGEST_HEADER, open_safetensors, parse_json, validate
+from .safetensors_file import MAX_HEADER_BYTES, open_safetensors, parse_json, validate
 
 KEY = "piecewise"
 FORMAT = 2
 """The version of the header's fields; a file of another version is refused."""
-LARGEST_FILE = 8 + LARGEST_HEADER + 4 * 2 * MAX_PARAMETERS
+MAX_FILE_BYTES = 8 + MAX_HEADER_BYTES + 4 * 2 * MAX_PARAMETERS
 
 Short = Annotated[str, Field(max_length=1_000)]
 
@@ -129,7 +129,7 @@ def read(path: str | os.PathLike[str]) -> SavedModel:
 
 def _read(path: Path) -> SavedModel:
     """As `read`, with errors that do not name the file."""
-    with open_safetensors(path, "a model file (.safetensors)", LARGEST_FILE) as file:
+    with open_safetensors(path, "a model file (.safetensors)", MAX_FILE_BYTES) as file:
         text = file.metadata.get(KEY)
         if text is None:
             raise ModelFileError("a safetensors file, but not one that piecewise wrote")

@@ -35,7 +35,7 @@ CHECKPOINT, HISTORY, NET = "checkpoint.safetensors", "history.jsonl", "net.safet
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
 PREPARED = "prepared"
 _RUN_FILES = (CHECKPOINT, HISTORY, NET, RECIPE, ENVIRONMENT)
-LARGEST_CHECKPOINT = 8 << 30
+MAX_CHECKPOINT_BYTES = 8 << 30
 _HEADER, _DIGEST = "piecewise.checkpoint", "sha256"
 
 Arrays = Mapping[str, Float32]
@@ -60,7 +60,7 @@ class RunDirectory:
         try:
             if not os.path.lexists(path):
                 return None
-            with open_safetensors(path, "a checkpoint", LARGEST_CHECKPOINT) as file:
+            with open_safetensors(path, "a checkpoint", MAX_CHECKPOINT_BYTES) as file:
                 text = file.metadata.get(_HEADER)
                 if text is None:
                     raise ValueError("not a checkpoint")

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from ..core.array_types import Float32
 from ..core.errors import shown
 
-LARGEST_HEADER = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
+MAX_HEADER_BYTES = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
 
 Shape = tuple[int, ...]
 _Record = TypeVar("_Record", bound=BaseModel)
@@ -90,8 +90,8 @@ def _check_sizes(path: Path, kind: str, max_bytes: int) -> None:
         raise ValueError(
             "not a complete safetensors file; it may be truncated or of another format"
         )
-    if length > LARGEST_HEADER:
-        raise ValueError(f"a header of {length:,} bytes, wanted at most {LARGEST_HEADER:,}")
+    if length > MAX_HEADER_BYTES:
+        raise ValueError(f"a header of {length:,} bytes, wanted at most {MAX_HEADER_BYTES:,}")
 
 
 def parse_json(text: str) -> Any:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
+from ..core.array_types import Uint8
 from ..core.portable_math import log
 from ..data.images.background import ink_box
-from ..data.images.preprocessor import Pictures
 from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
 from ..spec.augmentation import Augmentation
@@ -88,7 +88,7 @@ def default_config(
     return TrainingConfig(layers, Recipe(**{**found, **knobs}))
 
 
-def augmentation_for(pictures: Pictures, preprocessor: Preprocessor) -> Augmentation:
+def augmentation_for(pictures: Uint8, preprocessor: Preprocessor) -> Augmentation:
     """How far training changes pictures (N, C, H, W): a little in any case, more where there are
     few of them, and up to twice as far where drawings themselves differ much in size. Nothing is
     mirrored: left and right may matter."""
@@ -110,7 +110,7 @@ def augmentation_for(pictures: Pictures, preprocessor: Preprocessor) -> Augmenta
     )
 
 
-def _spread(pictures: Pictures, preprocessor: Preprocessor) -> float:
+def _spread(pictures: Uint8, preprocessor: Preprocessor) -> float:
     """How much the ink of drawings differs in size: the deviation of its logarithm."""
     some = pictures[:: max(1, len(pictures) // _SAMPLE), 0]
     boxes = [ink_box(255 - one if preprocessor.background == "light" else one) for one in some]

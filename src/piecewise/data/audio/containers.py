@@ -21,9 +21,9 @@ _AIFF_LAWS = (b"ulaw", b"ULAW", b"alaw", b"ALAW")
 _OGG_CODINGS = (b"\x01vorbis", b"OpusHead")
 _UNKNOWN = 0xFFFFFFFF  # the length that streaming encoders write
 
-_MOST_CHUNKS = 1_000  # before the samples of a WAV or AIFF file, which seldom has more than ten
-_MOST_PIECES = 300_000  # Ogg pages or MP3 frames: ten minutes of the shortest
-_MOST_TAGS, _MOST_ZEROS = 8, 1 << 20  # ID3 tags and zero bytes before the first frame of an MP3
+_MAX_CHUNKS = 1_000  # before the samples of a WAV or AIFF file, which seldom has more than ten
+_MAX_PIECES = 300_000  # Ogg pages or MP3 frames: ten minutes of the shortest
+_MAX_TAGS, _MAX_ZEROS = 8, 1 << 20  # ID3 tags and zero bytes before the first frame of an MP3
 
 _KILOBITS = {  # bit rates of MPEG layer III by version, indexed by the header field
     1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -82,7 +82,7 @@ def _check_aiff(content: bytes) -> None:
 def _chunks(content: bytes, form: str) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and size of each chunk of a WAV or AIFF file; the last may be truncated."""
     at = 12
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if at + 8 > len(content):
             return
         name, size = struct.unpack_from(form, content, at)
@@ -122,8 +122,8 @@ def _check_coding(coding: object, known: tuple[object, ...]) -> None:
 
 
 def _one_more(count: int) -> int:
-    if count == _MOST_PIECES:
-        raise DataError(f"more than {_MOST_PIECES:,} pieces; cut it into shorter files first")
+    if count == _MAX_PIECES:
+        raise DataError(f"more than {_MAX_PIECES:,} pieces; cut it into shorter files first")
     return count + 1
 
 
@@ -195,14 +195,14 @@ def _mp3_frames(content: bytes) -> bytes:
 def _after_tags(content: bytes) -> int:
     """The offset of the first MP3 frame, after ID3v2 tags and padding."""
     at = 0
-    for _ in range(_MOST_TAGS):
+    for _ in range(_MAX_TAGS):
         if not content.startswith(b"ID3", at) or len(content) < at + 10:
             break
         size = 0
         for byte in content[at + 6 : at + 10]:
             size = size << 7 | byte & 127
         at += 10 + size + (10 if content[at + 5] & 16 else 0)
-    padding = content[at : at + _MOST_ZEROS]
+    padding = content[at : at + _MAX_ZEROS]
     return at + len(padding) - len(padding.lstrip(b"\0"))
 
 

@@ -10,19 +10,20 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float32
 from ...core.errors import DataError
 from ..file_bytes import display_name, read_content
 from .containers import check_container
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
-MOST_SECONDS = 600
+MAX_SECONDS = 600
 """Of one sound; its header is checked before any sample is decoded, as for the next two."""
-MOST_SAMPLES = 1 << 26
+MAX_SAMPLES = 1 << 26
 """Of one sound, in all its channels."""
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 SLOWEST, FASTEST = 1_000, 768_000
 """Samples a second."""
-LARGEST_FILE = 1 << 29
+MAX_FILE_BYTES = 1 << 29
 """Bytes of one sound file."""
 
 _FLOATING = ("FLOAT", "DOUBLE")  # encodings, in libsndfile's words
@@ -33,7 +34,7 @@ _STEPS = 32_768  # of 16-bit samples, from 0 to 1
 class Sound(NamedTuple):
     """A mono recording: ``samples`` (n,) from -1 to 1, at ``rate`` samples per second."""
 
-    samples: npt.NDArray[np.float32]
+    samples: Float32
     rate: int
 
 
@@ -48,7 +49,9 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
     path = display_name(file, name, "sound")
     try:
         # The decoder gets bytes, not a name, so that it can open no other file.
-        content = read_content(file, "sound file", LARGEST_FILE, "cut the sound into pieces first")
+        content = read_content(
+            file, "sound file", MAX_FILE_BYTES, "cut the sound into pieces first"
+        )
         return _decoded(content, soundfile.SoundFile)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -78,17 +81,17 @@ def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
 def _check_header(rate: int, channels: int, frames: int) -> None:
     if not SLOWEST <= rate <= FASTEST:
         raise DataError(f"{rate} samples a second, wanted {SLOWEST:,} to {FASTEST:,}")
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise DataError(f"{channels} channels, wanted 1 to {MOST_CHANNELS}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise DataError(f"{channels} channels, wanted 1 to {MAX_CHANNELS}")
     if frames < 1:
         raise DataError("there is no sample in it")
-    if frames > MOST_SECONDS * rate:
+    if frames > MAX_SECONDS * rate:
         raise DataError(
-            f"{frames / rate:,.0f} seconds, wanted at most {MOST_SECONDS}; cut it into pieces first"
+            f"{frames / rate:,.0f} seconds, wanted at most {MAX_SECONDS}; cut it into pieces first"
         )
-    if frames * channels > MOST_SAMPLES:
+    if frames * channels > MAX_SAMPLES:
         raise DataError(
-            f"{frames * channels:,} samples in all channels, wanted at most {MOST_SAMPLES:,}; "
+            f"{frames * channels:,} samples in all channels, wanted at most {MAX_SAMPLES:,}; "
             "cut it into pieces first"
         )
 
@@ -103,7 +106,7 @@ def _peak(sound: Any) -> float:
     return peak
 
 
-def _blocks(sound: Any, peak: float) -> Iterator[npt.NDArray[np.float32]]:
+def _blocks(sound: Any, peak: float) -> Iterator[Float32]:
     """The mono samples of an open file as fractions of its ``peak``, block by block."""
     left = sound.frames
     while left > 0:
@@ -115,7 +118,7 @@ def _blocks(sound: Any, peak: float) -> Iterator[npt.NDArray[np.float32]]:
             return
 
 
-def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _mixed(block: Float32) -> Float32:
     """The mean of the channels (n, channels), rounded to 16-bit samples (n,).
 
     Decoded MP3 and Ogg samples differ in their last bits between processors. Rounding to multiples
@@ -129,12 +132,12 @@ def _mixed(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return round_to_16_bit(total / np.float32(channels.shape[1]))
 
 
-def _finite(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _finite(block: Float32) -> Float32:
     if not np.isfinite(block).all():
         raise DataError("a sample that is no finite number")
     return block
 
 
-def round_to_16_bit(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def round_to_16_bit(samples: npt.NDArray[np.floating]) -> Float32:
     """Round to the nearest 16-bit samples: multiples of 2**-15 from -1 to 1."""
     return np.asarray(np.rint(np.clip(samples, -1, 1) * _STEPS) / _STEPS, np.float32)

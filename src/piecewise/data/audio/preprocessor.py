@@ -12,21 +12,18 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from ...core.array_types import Float64
+from ...core.array_types import Float32, Float64, Uint8
 from ...core.constraints import Integer, is_integer
 from ...core.errors import DataError, LimitError, shown
 from ..preprocessing import Preprocessor
 from .decoding import Sound, read_sound, round_to_16_bit
 from .spectrogram import LOWEST_HERTZ, band_powers, highest_hertz, mel_corners, to_decibels
 
-Pictures = npt.NDArray[np.uint8]
-
 RATES = (8_000, 16_000)
 """Sample rates of a network's input, in Hz; sounds of other rates are resampled."""
 BANDS = 40
-MOST_STEPS = 96
+MAX_STEPS = 96
 
 _HOP = Integer(16, 4_096)
 _BANDS = Integer(1, 256)
@@ -126,7 +123,7 @@ class AudioPreprocessor(Preprocessor):
     def size(sound: Sound) -> tuple[float, float]:
         return 1, len(sound.samples) / sound.rate
 
-    def transform(self, sound: Sound) -> Pictures:
+    def transform(self, sound: Sound) -> Uint8:
         """Preprocess one sound.
 
         Silence at both ends is trimmed. A short sound is centred; of a long sound, the window with
@@ -220,7 +217,7 @@ def fit_audio_preprocessor(sounds: Iterable[Sound]) -> AudioPreprocessor:
 
     The rate is 16,000 Hz if at least half of the sounds have that rate or a higher one, else 8,000
     Hz. A step is 16 ms, doubled until 95 % of the trimmed sounds need at most two thirds of
-    `MOST_STEPS`. The number of steps is what these need and half of that again: the padding lets
+    `MAX_STEPS`. The number of steps is what these need and half of that again: the padding lets
     augmentation shift sounds, which improves accuracy on new speakers.
     """
     stats = [_stats(sound) for sound in sounds]
@@ -229,9 +226,9 @@ def fit_audio_preprocessor(sounds: Iterable[Sound]) -> AudioPreprocessor:
     fit, of = _FITTING
     long = lengths[(fit * len(lengths) + of - 1) // of - 1] if lengths else 1
     hop = 16 * rate // 1_000
-    while 3 * long > 2 * MOST_STEPS and 2 * hop <= _HOP.high:
+    while 3 * long > 2 * MAX_STEPS and 2 * hop <= _HOP.high:
         long, hop = (long + 1) // 2, 2 * hop
-    frames = min(MOST_STEPS, max(16, (3 * long // 2 + 7) // 8 * 8))
+    frames = min(MAX_STEPS, max(16, (3 * long // 2 + 7) // 8 * 8))
     return AudioPreprocessor((1, BANDS, frames), rate, hop)
 
 
@@ -242,7 +239,7 @@ def _stats(sound: Sound) -> tuple[bool, int]:
     return fast, end - start
 
 
-def resample(sound: Sound, rate: int) -> npt.NDArray[np.float32]:
+def resample(sound: Sound, rate: int) -> Float32:
     """The samples (n,) at another rate.
 
     Computed in float64 and rounded to 16-bit samples, as `read_sound` returns them. soxr's order of

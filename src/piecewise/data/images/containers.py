@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from ...core.errors import DataError
 
-MOST_SCANS = 100
+MAX_SCANS = 100
 """Of one JPEG; each scan covers the whole image, and a progressive JPEG has about ten."""
-MOST_CHUNKS = 100_000
+MAX_CHUNKS = 100_000
 """Chunks of one PNG, and segments of one JPEG before its first scan. The largest accepted file in
 the usual chunks of 8 KiB has fewer."""
 
@@ -61,7 +61,7 @@ _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 def strip_png(content: bytes) -> Png:
     """A PNG without texts, profiles and animation; ValueError if a needed chunk is damaged or
-    truncated, DataError if there are more than `MOST_CHUNKS`."""
+    truncated, DataError if there are more than `MAX_CHUNKS`."""
     view, exif, clear = memoryview(content), b"", b""
     kept = [view[:8]]
     for kind, at, after in _chunks(content):
@@ -83,7 +83,7 @@ def strip_png(content: bytes) -> Png:
 def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Type, start and end of each chunk of a PNG; ValueError if one is truncated."""
     at = 8
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         kind, after = content[at + 4 : at + 8], at + 12 + int.from_bytes(content[at : at + 4])
         if after > len(content):
             raise ValueError("cut short")
@@ -96,7 +96,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def _too_many(what: str) -> DataError:
     return DataError(
-        f"more than {MOST_CHUNKS:,} {what}; open it in another program and save it again"
+        f"more than {MAX_CHUNKS:,} {what}; open it in another program and save it again"
     )
 
 
@@ -124,14 +124,14 @@ without a segment, which decoders skip, too."""
 
 def strip_jpeg(content: bytes) -> tuple[bytes, bytes]:
     """A JPEG without profiles, thumbnails and comments before its first scan, and its EXIF data;
-    ValueError if there is no scan, DataError if there are more than `MOST_CHUNKS` segments.
+    ValueError if there is no scan, DataError if there are more than `MAX_CHUNKS` segments.
 
     Segments are parsed as decoders parse them: stopping at an unknown one would keep everything
     after it.
     """
     view, exif, at = memoryview(content), b"", 2
     kept = [view[:2]]
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         found = _MARKER.search(content, at)
         if found is None or found[0][1] in {_START, _END}:
             raise ValueError("no scan")
@@ -156,8 +156,8 @@ def count_scans(content: bytes) -> int:
 
 
 def has_too_many_scans(content: bytes) -> bool:
-    """Whether a JPEG has more than `MOST_SCANS` scans."""
-    return content.count(b"\xff\xda") > MOST_SCANS and count_scans(content) > MOST_SCANS
+    """Whether a JPEG has more than `MAX_SCANS` scans."""
+    return content.count(b"\xff\xda") > MAX_SCANS and count_scans(content) > MAX_SCANS
 
 
 _ORIENTATION, _SHORT, _LONG = 274, 3, 4

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from ...core.array_types import Array, Uint8
 from ...core.errors import DataError
 from ..file_bytes import display_name, read_content
 from .containers import (
-    MOST_SCANS,
+    MAX_SCANS,
     detect_format,
     has_too_many_scans,
     heif_size,
@@ -28,20 +28,18 @@ SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic",
     ".heif",
 )  # fmt: skip
-MOST_PIXELS = 64_000_000
+MAX_PIXELS = 64_000_000
 """Of one image; its header is checked before any pixel is decoded."""
-LARGEST_FILE = 512 << 20
+MAX_FILE_BYTES = 512 << 20
 """Bytes of one image file; checked before it is read."""
 
 _BAND = 1 << 21  # pixels converted at a time, to limit temporary memory
-_MOST_EXTRA = 1 << 22  # pixels that may be decoded though they lie outside the image
+_MAX_EXTRA = 1 << 22  # pixels that may be decoded though they lie outside the image
 _FRACTIONS = 1.01  # resizing and averaging may exceed 1 a little
 _GREY_MODES = ("1", "L", "LA")
 
-Pixels = npt.NDArray[np.uint8]
 
-
-def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Pixels:
+def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Uint8:
     """Decode an image file to uint8 pixels (rows, columns, 1 or 3).
 
     The EXIF orientation is applied, transparency is blended with white, and of an animation the
@@ -50,7 +48,9 @@ def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Pix
     """
     path = display_name(file, name, "picture")
     try:
-        content = read_content(file, "picture file", LARGEST_FILE, "make the picture smaller first")
+        content = read_content(
+            file, "picture file", MAX_FILE_BYTES, "make the picture smaller first"
+        )
         kind = detect_format(content)
         if kind is None:
             raise _unknown(content)
@@ -69,7 +69,7 @@ def _unknown(content: bytes) -> DataError:
     return DataError(f"cannot be read as a picture: {words}")
 
 
-def _picture(content: bytes, kind: str) -> Pixels:
+def _picture(content: bytes, kind: str) -> Uint8:
     """The pixels of a file of a known format; DataError if it cannot be decoded."""
     try:
         if kind == "HEIF":
@@ -86,15 +86,13 @@ def _picture(content: bytes, kind: str) -> Pixels:
         ) from None
 
 
-def _by_pillow(content: bytes, kind: str) -> Pixels:
+def _by_pillow(content: bytes, kind: str) -> Uint8:
     exif, transparent = b"", None
     if kind == "PNG":
         content, exif, transparent = strip_png(content)
     elif kind == "JPEG":
         if has_too_many_scans(content):
-            raise DataError(
-                f"more than {MOST_SCANS} scans; save it again, as a plain JPEG or a PNG"
-            )
+            raise DataError(f"more than {MAX_SCANS} scans; save it again, as a plain JPEG or a PNG")
         content, exif = strip_jpeg(content)
     elif kind == "WEBP":
         _check_frame(content)
@@ -111,20 +109,18 @@ def _by_pillow(content: bytes, kind: str) -> Pixels:
 
 
 def _check_size(size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MOST_PIXELS:
+    if size[0] * size[1] > MAX_PIXELS:
         raise _too_large(f"{size[0]}x{size[1]}")
 
 
 def _too_large(got: str) -> DataError:
-    return DataError(
-        f"{got} pixels, wanted at most {MOST_PIXELS:,}; make the picture smaller first"
-    )
+    return DataError(f"{got} pixels, wanted at most {MAX_PIXELS:,}; make the picture smaller first")
 
 
 def _check_tiles(image: Any) -> None:
     """Refuse a small TIFF with large tiles: a tile is decoded completely."""
     columns, rows = (image.tag_v2.get(tag, 0) for tag in (322, 323))
-    if columns * rows > max(_MOST_EXTRA, 4 * image.width * image.height):
+    if columns * rows > max(_MAX_EXTRA, 4 * image.width * image.height):
         raise DataError(
             f"{image.width}x{image.height} pixels in tiles of {columns}x{rows}; save it again, "
             "without tiles"
@@ -138,7 +134,7 @@ def _check_frame(content: bytes) -> None:
         return
     _check_size(sizes[0])
     (columns, rows), first = sizes
-    if columns * rows > max(_MOST_EXTRA, 4 * first[0] * first[1]):
+    if columns * rows > max(_MAX_EXTRA, 4 * first[0] * first[1]):
         raise DataError(
             f"a first frame of {first[0]}x{first[1]} in {columns}x{rows} pixels; save its first "
             "frame alone, as a PNG"
@@ -162,7 +158,7 @@ def _heif(content: bytes) -> Image.Image:
     return image
 
 
-def _apply_orientation(pixels: Pixels, orientation: int) -> Pixels:
+def _apply_orientation(pixels: Uint8, orientation: int) -> Uint8:
     """Apply one of the eight EXIF orientations."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -173,7 +169,7 @@ def _apply_orientation(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def _pixels(image: Image.Image) -> Pixels:
+def _pixels(image: Image.Image) -> Uint8:
     """The pixels of a loaded image, uint8 (rows, columns, 1 or 3)."""
     if image.mode.startswith("I") or image.mode == "F":
         return _to_bytes(np.asarray(image), image.info.get("transparency"))
@@ -192,7 +188,7 @@ def _channels(image: Image.Image) -> int:
     return 1 if image.mode in _GREY_MODES else 3
 
 
-def _band(image: Image.Image) -> Pixels:
+def _band(image: Image.Image) -> Uint8:
     mode = "L" if _channels(image) == 1 else "RGB"
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -202,7 +198,7 @@ def _band(image: Image.Image) -> Pixels:
     return np.asarray(image).reshape(image.height, image.width, -1)
 
 
-def _to_bytes(levels: npt.NDArray[Any], transparent: object) -> Pixels:
+def _to_bytes(levels: Array, transparent: object) -> Uint8:
     """Scale grey levels of more than 8 bits to bytes; ``transparent`` becomes white."""
     finite = levels[np.isfinite(levels)] if levels.dtype.kind == "f" else levels
     white = _white_level(float(finite.max(initial=0)), levels.dtype.kind == "f")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import IO, Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from ...core.array_types import Uint8
 from ...core.constraints import Choice, Real
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
@@ -18,12 +18,10 @@ from ..preprocessing import Preprocessor
 from .background import background_level, has_light_background, ink_box, is_drawing
 from .decoding import read_picture
 
-Pictures = npt.NDArray[np.uint8]
-
 _BACKGROUNDS = Choice(("dark", "light", "any"))
 _MARGIN = Real(0.0, 0.45)
 RESIZES = Choice(("pad", "crop", "stretch"))
-LONGEST_SIDE = {"drawings": 32, "photos": 64}
+MAX_SIDE = {"drawings": 32, "photos": 64}
 """The default longer side, in pixels."""
 _BLOCK = 1_000  # images processed at a time, to limit temporary memory
 
@@ -90,20 +88,20 @@ class ImagePreprocessor(Preprocessor):
         return f"{channels}x{height}x{width}: {colour} {self.kind} {how}"
 
     @staticmethod
-    def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Pictures:
+    def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Uint8:
         return read_picture(file, name)
 
     @staticmethod
-    def size(given: Pictures) -> tuple[float, float]:
+    def size(given: Uint8) -> tuple[float, float]:
         return given.shape[0], given.shape[1]
 
-    def transform_batch(self, given: Pictures) -> Pictures | None:
+    def transform_batch(self, given: Uint8) -> Uint8 | None:
         stacks = given.transpose(0, 3, 1, 2)
         if stacks.shape[1:] != self.shape:
             return None
         return self.align(np.ascontiguousarray(stacks))
 
-    def transform(self, picture: Pictures) -> Pictures:
+    def transform(self, picture: Uint8) -> Uint8:
         """Preprocess one image.
 
         The ink of a drawing of another size is cropped, resized to leave the margin, and stretched
@@ -137,7 +135,7 @@ class ImagePreprocessor(Preprocessor):
             image = _RESIZED[self.resize](image, (width, height))
         return np.asarray(self.align(_channels_first(np.asarray(image))[None])[0])
 
-    def warning(self, picture: Pictures) -> str | None:
+    def warning(self, picture: Uint8) -> str | None:
         """Why a prediction for a decoded image is doubtful; None if it is not."""
         if self.background == "any":
             return None
@@ -147,7 +145,7 @@ class ImagePreprocessor(Preprocessor):
         light = bool(has_light_background(grey[None])[0])
         return "there is no ink in it" if ink_box(255 - grey if light else grey) is None else None
 
-    def align(self, pictures: Pictures) -> Pictures:
+    def align(self, pictures: Uint8) -> Uint8:
         """Invert the drawings (N, C, H, W) of this size that have the other background."""
         if self.background == "any":
             return pictures
@@ -162,7 +160,7 @@ class ImagePreprocessor(Preprocessor):
                 aligned[start : start + _BLOCK][wrong] = 255 - block[wrong]
         return aligned
 
-    def _redrawn(self, image: Image.Image, grey: Pictures) -> Pictures:
+    def _redrawn(self, image: Image.Image, grey: Uint8) -> Uint8:
         """Resize a drawing and give it this background."""
         _, height, width = self.shape
         light = bool(has_light_background(grey[None])[0])
@@ -199,7 +197,7 @@ class ImagePreprocessor(Preprocessor):
 
 
 def fit_image_preprocessor(
-    pictures: Iterable[Pictures],
+    pictures: Iterable[Uint8],
     size: tuple[int, int] | None = None,
     most: int | None = None,
     resize: str = "pad",
@@ -207,14 +205,14 @@ def fit_image_preprocessor(
     """Fit a preprocessor to images (rows, columns, channels) of any sizes, read one by one.
 
     The size is ``size`` (rows, columns), by default the median size with a longer side of at most
-    ``most`` (by default `LONGEST_SIDE`). The input is grey if no image has colour. The images are
+    ``most`` (by default `MAX_SIDE`). The input is grey if no image has colour. The images are
     treated as drawings if at least 90 % of them are.
     """
     stats = [_stats(picture) for picture in pictures]
     drawings = [one for one in stats if one.is_drawing]
     channels = 3 if any(one.has_colour for one in stats) else 1
     are_photos = channels == 3 or len(drawings) < 0.9 * len(stats)
-    longest = most or LONGEST_SIDE["photos" if are_photos else "drawings"]
+    longest = most or MAX_SIDE["photos" if are_photos else "drawings"]
     height, width = size or _median_size(stats, longest)
     if are_photos:
         return ImagePreprocessor((channels, height, width), "any", resize=resize)
@@ -235,7 +233,7 @@ class _ImageStats(NamedTuple):
     margin: float
 
 
-def _stats(picture: Pictures) -> _ImageStats:
+def _stats(picture: Uint8) -> _ImageStats:
     grey = np.asarray(_image(picture).convert("L"))
     light = bool(has_light_background(grey[None])[0])
     margin = _margin_of(255 - grey if light else grey)
@@ -244,11 +242,11 @@ def _stats(picture: Pictures) -> _ImageStats:
     return _ImageStats(height, width, _has_colour(picture), drawing, light, margin)
 
 
-def _image(picture: Pictures) -> Image.Image:
+def _image(picture: Uint8) -> Image.Image:
     return Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
 
 
-def _has_colour(picture: Pictures) -> bool:
+def _has_colour(picture: Uint8) -> bool:
     if picture.shape[2] == 1:
         return False
     red, green, blue = np.moveaxis(
@@ -265,7 +263,7 @@ def _median_size(stats: list[_ImageStats], most: int) -> tuple[int, int]:
     return max(1, round(height * shrink)), max(1, round(width * shrink))
 
 
-def _margin_of(ink: Pictures) -> float:
+def _margin_of(ink: Uint8) -> float:
     """The empty fraction of a side on each side of the ink, along its longer extent."""
     left, top, right, bottom = ink_box(ink) or (0, 0, ink.shape[1], ink.shape[0])
     extent = max((right - left) / ink.shape[1], (bottom - top) / ink.shape[0])
@@ -307,7 +305,7 @@ def _stretched(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 _RESIZED = {"pad": _padded, "crop": _cropped, "stretch": _stretched}
 
 
-def _stretch_contrast(ink: Pictures, paper: int) -> Pictures:
+def _stretch_contrast(ink: Uint8, paper: int) -> Uint8:
     """Stretch the contrast of light ink on a background of level ``paper``: background and darker
     become 0, the lightest tenth of the ink 255. (The lightest pixel alone is no measure: it lies
     where strokes cross.)"""
@@ -317,6 +315,6 @@ def _stretch_contrast(ink: Pictures, paper: int) -> Pictures:
     return np.asarray(np.minimum(strength * 255 // max(1, full), 255), np.uint8)
 
 
-def _channels_first(pixels: Pictures) -> Pictures:
+def _channels_first(pixels: Uint8) -> Uint8:
     """(rows, columns) or (rows, columns, channels) -> (channels, rows, columns)."""
     return np.moveaxis(np.atleast_3d(pixels), 2, 0)

@@ -5,22 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Array, Int64
 from ...core.rng import NOISE, derive_key, random_words
 from ..dataset import Dataset
 from ..text.preprocessor import UNKNOWN
 from .findings import SPLIT_RANKS
 
-Indices = npt.NDArray[np.int64]
-
 _BLOCK = 1 << 24  # bytes processed at a time
 
 
-def equal_groups(examples: npt.NDArray[Any]) -> list[Indices]:
+def equal_groups(examples: Array) -> list[Int64]:
     """Groups of two or more equal examples (N, ...), as arrays of indices. Texts with unknown words
     are never duplicates: the unknown words may differ."""
     rows = examples.reshape(len(examples), -1)
@@ -38,7 +36,7 @@ def equal_groups(examples: npt.NDArray[Any]) -> list[Indices]:
     return sorted(groups, key=lambda group: int(group[0]))
 
 
-def _hashes(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+def _hashes(rows: Array) -> npt.NDArray[np.uint64]:
     """A 64-bit hash of each row (N, n): the sum of its 32-bit words, each times a fixed random odd
     number."""
     size = rows.shape[1] * rows.itemsize
@@ -63,10 +61,10 @@ class DuplicatePairs:
     labels, those in different splits (the training example first), and those within one class of
     the training split."""
 
-    pairs: Indices
-    label_conflicts: Indices
-    across_splits: Indices
-    within_class: Indices
+    pairs: Int64
+    label_conflicts: Int64
+    across_splits: Int64
+    within_class: Int64
 
     @property
     def duplicate_count(self) -> int:
@@ -92,7 +90,7 @@ class DuplicatePairs:
         }
 
 
-def pairs_of_groups(groups: Sequence[Indices], data: Dataset) -> DuplicatePairs:
+def pairs_of_groups(groups: Sequence[Int64], data: Dataset) -> DuplicatePairs:
     """The pairs in groups of equal examples: each example with the first of its group, and with
     the first of an earlier split and the first training example of its class, if any."""
     rank, every, conflicts, leaks, within = _ranks(data), [], [], [], []
@@ -109,7 +107,7 @@ def pairs_of_groups(groups: Sequence[Indices], data: Dataset) -> DuplicatePairs:
     return DuplicatePairs(_pairs(every), _pairs(conflicts), _pairs(leaks), _pairs(within))
 
 
-def classify_pairs(pairs: Indices, data: Dataset) -> DuplicatePairs:
+def classify_pairs(pairs: Int64, data: Dataset) -> DuplicatePairs:
     """Classify pairs of near-duplicates (n, 2) by label and split."""
     labels, ranks = data.labels[pairs], _ranks(data)[pairs]
     divided = ranks[:, 0] != ranks[:, 1]
@@ -119,10 +117,10 @@ def classify_pairs(pairs: Indices, data: Dataset) -> DuplicatePairs:
     return DuplicatePairs(pairs, pairs[unlike], leaks, pairs[~unlike & (ranks == 0).all(axis=1)])
 
 
-def _ranks(data: Dataset) -> Indices:
+def _ranks(data: Dataset) -> Int64:
     """The rank of each example's split (N,)."""
     return np.select([data.splits == name for name in SPLIT_RANKS], list(SPLIT_RANKS.values()), 0)
 
 
-def _pairs(pairs: list[tuple[int, int]]) -> Indices:
+def _pairs(pairs: list[tuple[int, int]]) -> Int64:
     return np.array(pairs, np.int64).reshape(-1, 2)

@@ -15,11 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...core.array_types import Float32, Float64, Int64, Uint8
 from ...core.portable_math import sine_cosine
 from ...core.rng import NOISE, derive_key, permutation, uniform
-
-Pairs = npt.NDArray[np.int64]
-Pictures = npt.NDArray[np.uint8]
 
 SIDE = 8
 SCALE = 1 << 12
@@ -48,15 +46,15 @@ TOLERANCES = {
 }
 """Above the changes of lossy compression, and mostly below those between images of one class."""
 TABLES, WAVES, CELL = 8, 7, 656  # of SCALE: 0.16
-MOST_COMPARED = 32
+MAX_COMPARED = 32
 """The neighbours in a cell that each image is compared with."""
-MOST_PAIRS = 2_000_000
+MAX_PAIRS = 2_000_000
 _BLOCK = 1 << 22  # pixels processed at a time
 _BATCH = 1 << 20  # pairs, or pixels of pairs, processed at a time
 _ROUNDING = 1.01  # tolerance for rounded projections
 
 
-def near_pairs(pictures: Pictures, kind: str) -> Pairs:
+def near_pairs(pictures: Uint8, kind: str) -> Int64:
     """Pairs (n, 2) of near-duplicates among images (N, C, H, W) of a kind ("drawings", "photos",
     "sounds"); the smaller index first, sorted."""
     descriptors, contrast = _descriptors(pictures)
@@ -72,7 +70,7 @@ def near_pairs(pictures: Pictures, kind: str) -> Pairs:
     ])  # fmt: skip
 
 
-def _means(pictures: Pictures, sides: tuple[int, int]) -> npt.NDArray[np.float32]:
+def _means(pictures: Uint8, sides: tuple[int, int]) -> Float32:
     """The average grey of a grid of (rows, columns) tiles of each image, (N, rows * columns)."""
     cuts = [
         np.arange(side) * length // side
@@ -91,7 +89,7 @@ def _means(pictures: Pictures, sides: tuple[int, int]) -> npt.NDArray[np.float32
     return means
 
 
-def _descriptors(pictures: Pictures) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+def _descriptors(pictures: Uint8) -> tuple[npt.NDArray[np.int32], Float64]:
     """The descriptor of each image (N, n), and its contrast (N,), a standard deviation."""
     height, width = pictures.shape[2:]
     means = np.rint(256 * _means(pictures, (min(SIDE, height), min(SIDE, width)))).astype(np.int64)
@@ -102,11 +100,11 @@ def _descriptors(pictures: Pictures) -> tuple[npt.NDArray[np.int32], npt.NDArray
     return scaled, length / (256 * tiles * np.sqrt(tiles))
 
 
-def _candidates(descriptors: npt.NDArray[np.int32]) -> Iterator[Pairs]:
+def _candidates(descriptors: npt.NDArray[np.int32]) -> Iterator[Int64]:
     """Pairs with near descriptors, from one hash table after the other."""
     waves = _waves(descriptors.shape[1])
     along = (waves @ descriptors.T.astype(np.int64) // SCALE).astype(np.int32)
-    remaining = MOST_PAIRS
+    remaining = MAX_PAIRS
     for table in range(TABLES):
         key = derive_key(0, NOISE, 1, table)
         chosen = permutation(key, len(along))[: WAVES + 1]
@@ -116,7 +114,7 @@ def _candidates(descriptors: npt.NDArray[np.int32]) -> Iterator[Pairs]:
             cell = 128 * cell + (along[wave] + start) // CELL + 64
         order = np.lexsort((along[chosen[-1]], cell))
         cell, ordered = cell[order], along[:, order]  # neighbours become adjacent
-        for step in range(1, min(MOST_COMPARED, len(cell) - 1) + 1):
+        for step in range(1, min(MAX_COMPARED, len(cell) - 1) + 1):
             at = np.flatnonzero(cell[step:] == cell[:-step])
             if not len(at):
                 break
@@ -129,7 +127,7 @@ def _candidates(descriptors: npt.NDArray[np.int32]) -> Iterator[Pairs]:
                 return
 
 
-def _near(along: npt.NDArray[np.int32], pairs: Pairs) -> Pairs:
+def _near(along: npt.NDArray[np.int32], pairs: Int64) -> Int64:
     """The pairs (2, n) whose projections (waves, N) are near; pairs are dropped as soon as their
     distance is too large."""
     limit = int((NEAREST * SCALE) ** 2 * _ROUNDING)
@@ -143,7 +141,7 @@ def _near(along: npt.NDArray[np.int32], pairs: Pairs) -> Pairs:
     return pairs[:, distance <= limit]
 
 
-def _waves(tiles: int) -> npt.NDArray[np.int64]:
+def _waves(tiles: int) -> Int64:
     """Low-frequency cosine waves over descriptors, (waves, tiles), of length SCALE, rounded."""
     rows = SIDE if tiles == SIDE * SIDE else 1
     columns = tiles // rows
@@ -161,7 +159,7 @@ def _waves(tiles: int) -> npt.NDArray[np.int64]:
     return np.array(rounded or [np.ones(tiles)], np.int64)
 
 
-def _similar(pictures: Pictures, pairs: Pairs, tolerance: Tolerance) -> Pairs:
+def _similar(pictures: Uint8, pairs: Int64, tolerance: Tolerance) -> Int64:
     """The pairs that are the same up to brightness and contrast: compared by tiles, then by
     pixels."""
     height, width = pictures.shape[2:]
@@ -179,9 +177,7 @@ def _similar(pictures: Pictures, pairs: Pairs, tolerance: Tolerance) -> Pairs:
     return pairs
 
 
-def _difference(
-    one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float64]:
+def _difference(one: Float32, other: Float32) -> Float64:
     """The difference of images (n, cells) after the best brightness and contrast change, in
     contrasts."""
     wide = one.astype(np.float64), other.astype(np.float64)
@@ -192,6 +188,6 @@ def _difference(
     return np.asarray(np.abs(second - factor[:, None] * first) / contrast[:, None])
 
 
-def _averages(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _averages(values: Float64) -> Float64:
     """The average of each row (n, cells), summed from left to right."""
     return np.asarray(np.add.accumulate(values, axis=1)[:, -1] / values.shape[1])

@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from math import ceil
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Int64
 from ..text.preprocessor import UNKNOWN
 
 SHARED = 0.8
@@ -21,19 +21,19 @@ FEWEST = 8
 """Shorter texts, in words, are not compared."""
 LETTERS = 5
 """The length of the n-grams that stand for words where texts are tokenized into letters."""
-MOST_COMPARED = 200
+MAX_COMPARED = 200
 """Each text is compared with at most so many texts with the same rare word, the last ones."""
-MOST_PAIRS = 5_000_000
+MAX_PAIRS = 5_000_000
 """Pairs compared in total; later texts are not compared."""
 
 
-def near_texts(numbers: npt.NDArray[np.int64], units: str) -> npt.NDArray[np.int64]:
+def near_texts(numbers: Int64, units: str) -> Int64:
     """Pairs (n, 2) of near-duplicates among texts (N, positions) of vocabulary indices; the smaller
     index first, sorted."""
     texts = [_words(row[row != 0].tolist(), units) for row in numbers]
     counts = Counter(word for known, _ in texts for word in known)
     texts_with: defaultdict[object, list[int]] = defaultdict(list)
-    pairs, remaining = [], MOST_PAIRS
+    pairs, remaining = [], MAX_PAIRS
     for index, (known, unknown) in enumerate(texts):
         size = len(known) + unknown
         if size < FEWEST or remaining < 0:
@@ -41,7 +41,7 @@ def near_texts(numbers: npt.NDArray[np.int64], units: str) -> npt.NDArray[np.int
         rarest = sorted(known, key=lambda word: (counts[word], word))
         others: set[int] = set()
         for word in rarest[: size - ceil(SHARED * size) + 1]:
-            others.update(texts_with[word][-MOST_COMPARED:])
+            others.update(texts_with[word][-MAX_COMPARED:])
             texts_with[word].append(index)
         remaining -= len(others)
         for other in others:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ...core.array_types import Int64
 from ..dataset import Dataset
 from ..loading.subset import select_rows
 from ..text.preprocessor import UNKNOWN, TextPreprocessor
 from .class_counts import class_findings, count_classes, group_findings
-from .duplicates import DuplicatePairs, Indices, classify_pairs, equal_groups, pairs_of_groups
+from .duplicates import DuplicatePairs, classify_pairs, equal_groups, pairs_of_groups
 from .findings import SHOWN, ExampleNames, Finding
 from .near_duplicate_images import near_pairs
 from .near_duplicate_texts import near_texts
@@ -163,7 +164,7 @@ def warnings(data: Dataset) -> list[str]:
     return [f"{one.message}; {one.advice}" if one.advice else one.message for one in findings]
 
 
-def _near(data: Dataset, groups: list[Indices]) -> Indices:
+def _near(data: Dataset, groups: list[Int64]) -> Int64:
     """Near-duplicate pairs, with the first of each group of equal examples only."""
     first = np.ones(len(data), np.bool_)
     for group in groups:

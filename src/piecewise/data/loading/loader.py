@@ -22,11 +22,11 @@ from ..preprocessing import Preprocessor
 from ..sources.discovery import LazyFiles, RawDataset
 from .ordered_map import ordered_map
 
-MOST_BYTES = 8 << 30
+MAX_BYTES = 8 << 30
 """Of all prepared examples together."""
 REUSE_BYTES = 256 << 20
 """Bytes of examples decoded to fit the preprocessor that are kept in memory for `prepare`."""
-MOST_THREADS = 8
+MAX_THREADS = 8
 _BATCH = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
 _FITTING, _READING = "fitting", "reading"  # stages that `OnProgress` reports
 
@@ -66,7 +66,6 @@ class InMemoryWriter:
         return self.array[: self.count]
 
 
-Sizes = Float32
 OpenWriter = Callable[[tuple[int, ...], np.dtype[Any]], InputWriter]
 """Makes a writer for inputs of a type and at most this shape."""
 
@@ -78,7 +77,7 @@ class DatasetLoader:
     raw: RawDataset
     path: Path
     on_progress: OnProgress | None = None
-    sizes: Sizes = field(init=False)
+    sizes: Float32 = field(init=False)
     """The size of each example (N, 2), NaN until it is read; see `Preprocessor.size`."""
 
     def __post_init__(self) -> None:
@@ -117,7 +116,7 @@ class DatasetLoader:
         self, preprocessor: Preprocessor, open_writer: OpenWriter = InMemoryWriter
     ) -> PreparedExamples:
         """Prepare all examples with a writer that ``open_writer`` makes; DataError if none can be
-        read, or if they need more than `MOST_BYTES`."""
+        read, or if they need more than `MAX_BYTES`."""
         count = len(self.raw)
         shape = (count, *preprocessor.example_shape)
         self._check_memory(shape, preprocessor)
@@ -149,11 +148,11 @@ class DatasetLoader:
 
     def _check_memory(self, shape: tuple[int, ...], preprocessor: Preprocessor) -> None:
         needed = prod(shape) * preprocessor.dtype.itemsize
-        if needed > MOST_BYTES:
+        if needed > MAX_BYTES:
             size = "x".join(str(side) for side in shape[1:])
             raise DataError(
                 f"{self.path}: {shape[0]:,} {preprocessor.modality} of {size} are {needed:,} "
-                f"bytes, wanted at most {MOST_BYTES:,}; choose a smaller size"
+                f"bytes, wanted at most {MAX_BYTES:,}; choose a smaller size"
             )
 
     def _nothing_readable(self) -> DataError:
@@ -189,7 +188,7 @@ class DatasetLoader:
             batches.append(indices[start:end])
             start = end
         parallel = sizes[-1] >= MODALITIES[self.raw.modality].parallel_from_bytes * len(sizes)
-        return batches, min(processors(), MOST_THREADS) if parallel else 1
+        return batches, min(processors(), MAX_THREADS) if parallel else 1
 
     def _one(self, function: Callable[[Any], Any], index: int) -> Any:
         try:

@@ -36,11 +36,11 @@ from ...engine.runtime.thread_pool import processors
 from ..modalities import preprocessor_from_json
 from ..preprocessing import Preprocessor
 from .fingerprint import CHECKING, Fingerprint, fingerprint_of
-from .loader import MOST_BYTES, DatasetLoader, PreparedExamples
+from .loader import MAX_BYTES, DatasetLoader, PreparedExamples
 from .ordered_map import ordered_map
 
 INPUTS, MANIFEST = "inputs.npy", "manifest.json"
-LARGEST_MANIFEST = 64 << 20
+MAX_MANIFEST_BYTES = 64 << 20
 """Bytes; checked before it is read."""
 _FORMAT = "piecewise inputs 2"
 _BLOCK = 4 << 20  # bytes with a checksum of their own
@@ -131,9 +131,9 @@ def _read_manifest(path: Path) -> Any:
     """The content of the manifest; ValueError if its checksum is wrong."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_MANIFEST:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_MANIFEST_BYTES:
             raise ValueError("not a manifest")
-        text = file.read(LARGEST_MANIFEST)
+        text = file.read(MAX_MANIFEST_BYTES)
     manifest = json.loads(text)
     if text != _manifest_bytes(manifest["content"]):
         raise ValueError("wrong checksum")
@@ -169,7 +169,7 @@ def _map_inputs(
 ) -> Array:
     """The array in a file, memory-mapped after its checksum is verified; ValueError."""
     size = prod(shape) * dtype.itemsize
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise ValueError("too large")
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
@@ -310,8 +310,8 @@ def _write_manifest(folder: Path, content: dict[str, Any], fingerprint: Fingerpr
     why = "the data changed while they were read"
     if fingerprint.is_unchanged():
         text = _manifest_bytes(content)
-        why = f"the manifest has {len(text):,} bytes, wanted at most {LARGEST_MANIFEST:,}"
-        if len(text) <= LARGEST_MANIFEST:
+        why = f"the manifest has {len(text):,} bytes, wanted at most {MAX_MANIFEST_BYTES:,}"
+        if len(text) <= MAX_MANIFEST_BYTES:
             try:
                 write_atomically(folder / MANIFEST, text)
                 return None

@@ -15,11 +15,11 @@ from typing import IO, NamedTuple
 from ...core.errors import DataError
 from ..text.decoding import utf8_error
 
-LONGEST_LINE = 4_000_000
+MAX_LINE_BYTES = 4_000_000
 """Bytes of a line."""
-LONGEST_RECORD = 4_000_000
+MAX_RECORD_BYTES = 4_000_000
 """Characters of a record; a quoted cell may contain many lines."""
-MAX_REPARSED = 16 * LONGEST_RECORD
+MAX_REPARSED = 16 * MAX_RECORD_BYTES
 """Characters that may be parsed again after unclosed quotes, beyond the characters read so far: a
 file in which each line opens a quote that the next one closes is parsed twice."""
 
@@ -40,12 +40,12 @@ def lines(file: IO[bytes]) -> Iterator[str]:
     """The lines of a UTF-8 file with their line ends, without the byte order mark; DataError,
     naming the line, where it is not UTF-8."""
     number = 0
-    while content := file.readline(LONGEST_LINE + 1):
+    while content := file.readline(MAX_LINE_BYTES + 1):
         if not number and content.startswith(_UTF_16):
             raise DataError("is UTF-16, wanted UTF-8; save it as UTF-8, 'CSV UTF-8' perhaps")
-        if len(content) > LONGEST_LINE:
+        if len(content) > MAX_LINE_BYTES:
             raise DataError(
-                f"line {number + 1:,}: more than {LONGEST_LINE:,} bytes, wanted at most as many"
+                f"line {number + 1:,}: more than {MAX_LINE_BYTES:,} bytes, wanted at most as many"
             )
         text = _decoded(content, number)
         if not number:
@@ -115,7 +115,7 @@ def records(source: Iterator[str], delimiter: str, columns: int, line: int) -> I
 
 
 class _OpenQuoteError(Exception):
-    """A quoted record is longer than `LONGEST_RECORD`."""
+    """A quoted record is longer than `MAX_RECORD_BYTES`."""
 
 
 class _LineFeed:
@@ -131,7 +131,7 @@ class _LineFeed:
         return self
 
     def __next__(self) -> str:
-        if self.size > LONGEST_RECORD:
+        if self.size > MAX_RECORD_BYTES:
             raise _OpenQuoteError
         if self.pending:
             line = self.pending.popleft()
@@ -163,6 +163,6 @@ class _LineFeed:
 
 def _allow_long_fields() -> None:
     """Raise the standard library's limit, which is global to the process; never lower it."""
-    most = LONGEST_LINE + LONGEST_RECORD
+    most = MAX_LINE_BYTES + MAX_RECORD_BYTES
     if csv.field_size_limit() < most:
         csv.field_size_limit(most)

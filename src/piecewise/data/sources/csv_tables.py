@@ -14,28 +14,28 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Strings
 from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
 from ..file_bytes import open_error
-from ..text.decoding import LONGEST_TEXT, has_lone_surrogate, normalize_nfc
+from ..text.decoding import MAX_CHARACTERS, has_lone_surrogate, normalize_nfc
 from .csv_records import first_record, lines, records
 from .folders import SPLITS
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
-LARGEST_FILE = 1 << 30
+MAX_FILE_BYTES = 1 << 30
 """Bytes; checked before it is read."""
-MOST_ROWS = 1_000_000
-MOST_COLUMNS = 100
-MOST_CELLS = 20_000_000
+MAX_ROWS = 1_000_000
+MAX_COLUMNS = 100
+MAX_CELLS = 20_000_000
 """Rows times columns."""
 
 _TEXT = ("text", "message", "sentence", "content")
 _LABEL = ("label", "class", "category", "target")
 _SPLIT = ("split", "part", "set")
 _WANTED = "'text' and 'label', with 'split' (train, validation or test) if there is one"
-_LARGEST_INTEGER = 2.0**53  # above it, floats are not exact integers
+_MAX_EXACT_INTEGER = 2.0**53  # above it, floats are not exact integers
 
 
 class TextTable(NamedTuple):
@@ -45,7 +45,7 @@ class TextTable(NamedTuple):
 
     texts: list[str]
     labels: list[str]
-    splits: npt.NDArray[np.str_]
+    splits: Strings
     other_columns: dict[str, list[str]]
     lines: list[int]
     skipped: list[str]
@@ -99,9 +99,9 @@ def _opened(path: Path) -> IO[bytes]:
     except (OSError, ValueError) as error:
         raise open_error(error, "file") from None
     size = os.fstat(file.fileno()).st_size
-    if size > LARGEST_FILE:
+    if size > MAX_FILE_BYTES:
         file.close()
-        raise DataError(f"{size:,} bytes, wanted at most {LARGEST_FILE:,}; divide it")
+        raise DataError(f"{size:,} bytes, wanted at most {MAX_FILE_BYTES:,}; divide it")
     return file
 
 
@@ -148,13 +148,13 @@ class _TableBuilder:
         """Refuse another row, with ``more`` new columns, beyond the limits."""
         rows = len(self.texts) + len(self.skipped) + 1
         columns = 3 + len(self.others) + more
-        if rows > MOST_ROWS:
-            raise DataError(f"more than {MOST_ROWS:,} rows, wanted at most as many; divide it")
-        if columns > MOST_COLUMNS:
+        if rows > MAX_ROWS:
+            raise DataError(f"more than {MAX_ROWS:,} rows, wanted at most as many; divide it")
+        if columns > MAX_COLUMNS:
             raise _too_many_columns(columns)
-        if rows * columns > MOST_CELLS:
+        if rows * columns > MAX_CELLS:
             raise DataError(
-                f"more than {MOST_CELLS:,} cells, rows times columns, wanted at most as many; "
+                f"more than {MAX_CELLS:,} cells, rows times columns, wanted at most as many; "
                 "leave out columns"
             )
 
@@ -177,8 +177,8 @@ def _why_invalid(row: _TableRow) -> str:
     """Why a record is not an example; empty if it is one."""
     if not row.text.strip():
         return "there is no text"
-    if len(row.text) > LONGEST_TEXT:
-        return f"a text of {len(row.text):,} characters, wanted at most {LONGEST_TEXT:,}"
+    if len(row.text) > MAX_CHARACTERS:
+        return f"a text of {len(row.text):,} characters, wanted at most {MAX_CHARACTERS:,}"
     if not row.label.strip():
         return "there is no label"
     if len(row.label) > MAX_CLASS_NAME:
@@ -209,7 +209,7 @@ def _find_columns(names: Sequence[str]) -> _ColumnRoles:
 
 
 def _too_many_columns(count: int) -> DataError:
-    return DataError(f"{count:,} columns, wanted at most {MOST_COLUMNS}; leave some out")
+    return DataError(f"{count:,} columns, wanted at most {MAX_COLUMNS}; leave some out")
 
 
 # CSV and TSV: cells between commas, semicolons or tabs.
@@ -223,7 +223,7 @@ def _table_rows(file: IO[bytes], kind: str) -> Iterator[_TableRow | tuple[int, s
     if not first:
         raise DataError(f"there is nothing in it, wanted a line with the columns {_WANTED}")
     delimiter, names = _header(header, "\t" if kind == ".tsv" else ",;")
-    if len(names) > MOST_COLUMNS:
+    if len(names) > MAX_COLUMNS:
         raise _too_many_columns(len(names))
     roles = _find_columns(names)
     further = {
@@ -334,7 +334,7 @@ def _as_cell(value: object) -> str | None:
             return "true" if value else "false"
         case float() if not math.isfinite(value):
             return None  # the number is too large
-        case float() if value.is_integer() and abs(value) < _LARGEST_INTEGER:
+        case float() if value.is_integer() and abs(value) < _MAX_EXACT_INTEGER:
             return str(int(value))  # 1.0 is the same label as 1
         case int() | float():
             return str(value)

@@ -21,8 +21,8 @@ _PEOPLE = {
     "author", "client", "group", "participant", "patient", "person", "speaker", "student",
     "subject", "user", "writer",
 }  # fmt: skip
-_LONGEST_PATTERN = 200  # characters
-_MOST_STARS = 4  # after the group; with more, matching a name could take exponential time
+_MAX_PATTERN_LENGTH = 200  # characters
+_MAX_STARS = 4  # after the group; with more, matching a name could take exponential time
 
 
 class GroupingOption(NamedTuple):
@@ -98,14 +98,14 @@ def suggest_groups(raw: RawDataset, path: Path) -> list[GroupSuggestion]:
 
 def _compile(pattern: str) -> re.Pattern[str]:
     """The regular expression of a pattern; its first group is the group."""
-    if pattern.count(PLACEHOLDER) != 1 or len(pattern) > _LONGEST_PATTERN:
+    if pattern.count(PLACEHOLDER) != 1 or len(pattern) > _MAX_PATTERN_LENGTH:
         raise DataError(
             f"groups: got {shown(pattern)}, wanted a pattern such as '*_{PLACEHOLDER}_*'"
         )
     before, after = pattern.split(PLACEHOLDER)
-    if after.count("*") > _MOST_STARS:
+    if after.count("*") > _MAX_STARS:
         raise DataError(
-            f"groups: got {shown(pattern)}, wanted at most {_MOST_STARS} * after {PLACEHOLDER}"
+            f"groups: got {shown(pattern)}, wanted at most {_MAX_STARS} * after {PLACEHOLDER}"
         )
     # Atomic groups: the text before the group is never matched again, so that no name takes long.
     skipped = "".join(f"(?>.*?{re.escape(one)})" for one in before.split("*")[1:])

@@ -11,15 +11,14 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.lib.format as npy
-import numpy.typing as npt
 
-from ...core.array_types import Uint8 as Images
+from ...core.array_types import Array, Strings, Uint8
 from ...core.errors import DataError
 from .folders import SPLITS
 
-LARGEST_ARRAY = 4 << 30
+MAX_ARRAY_BYTES = 4 << 30
 """Uncompressed bytes of one array; checked before it is read."""
-LARGEST_FILE = 8 << 30
+MAX_FILE_BYTES = 8 << 30
 """Uncompressed bytes of all arrays together."""
 
 _ONE = 1.01  # resizing and averaging may exceed 1 a little
@@ -34,11 +33,11 @@ class ImageArrays(NamedTuple):
     """The content of an `.npz`: images (N, rows, columns, channels), labels (names or numbers), the
     class names if the file has them, the split of each image, and further fields (N,)."""
 
-    images: Images
-    labels: npt.NDArray[Any]
+    images: Uint8
+    labels: Array
     classes: list[str] | None
-    splits: npt.NDArray[np.str_]
-    fields: dict[str, npt.NDArray[Any]]
+    splits: Strings
+    fields: dict[str, Array]
 
 
 def read_npz(path: Path) -> ImageArrays:
@@ -54,7 +53,7 @@ def read_npz(path: Path) -> ImageArrays:
         raise DataError(f"{path}: {error}") from None
 
 
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 _CLASS_KEYS = ("class_names", "classes")
 _SPLIT_KEYS = {word: (f"x_{word}", f"y_{word}") for word in SPLITS}
 _KNOWN = {"images", "labels", "is_test", *_CLASS_KEYS}.union(*_SPLIT_KEYS.values())
@@ -68,11 +67,11 @@ def _is_known(name: str) -> bool:
 
 
 def _is_other(name: str) -> bool:
-    return name not in _KNOWN and len(name) <= _LONGEST_NAME
+    return name not in _KNOWN and len(name) <= _MAX_NAME_LENGTH
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind in "biuU" and 0 < dtype.itemsize <= 4 * _LONGEST_NAME
+    return dtype.kind in "biuU" and 0 < dtype.itemsize <= 4 * _MAX_NAME_LENGTH
 
 
 def _any(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
@@ -83,7 +82,7 @@ def _arrays(
     path: Path,
     wanted: Callable[[str], bool],
     accepts: _Accepts = _any,
-) -> dict[str, npt.NDArray[Any]]:
+) -> dict[str, Array]:
     """The arrays of a file by name, if the name is ``wanted`` and the header ``accepts`` its shape
     and type."""
     try:
@@ -107,8 +106,8 @@ def _members(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> dict[st
         if member.filename.endswith(".npy") and wanted(member.filename.removesuffix(".npy"))
     }
     size = sum(member.file_size for member in members.values())
-    if size > LARGEST_FILE:
-        raise DataError(f"its arrays are {size:,} bytes, wanted at most {LARGEST_FILE:,}")
+    if size > MAX_FILE_BYTES:
+        raise DataError(f"its arrays are {size:,} bytes, wanted at most {MAX_FILE_BYTES:,}")
     return members
 
 
@@ -116,7 +115,7 @@ def _array(
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
     accepts: _Accepts,
-) -> npt.NDArray[Any] | None:
+) -> Array | None:
     """One array, its header checked against its size before memory is allocated; None if it is not
     accepted."""
     name = member.filename
@@ -131,7 +130,7 @@ def _array(
             )
         if dtype.kind not in "biufUS" or not dtype.itemsize:
             raise DataError(f"{name}: holds {dtype}, wanted numbers or texts")
-        if min(shape, default=0) < 0 or size > min(LARGEST_ARRAY, member.file_size):
+        if min(shape, default=0) < 0 or size > min(MAX_ARRAY_BYTES, member.file_size):
             raise DataError(
                 f"{name}: its header asks for the shape {shape} of {dtype}, {size:,} bytes, more "
                 "than there can be"
@@ -157,7 +156,7 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
         raise DataError(f"{name}: does not begin as an array does") from None
 
 
-def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
+def _texts(array: Array, name: str) -> Strings:
     """Texts that Python can hold: bytes decoded as UTF-8, what is no Unicode refused."""
     try:
         texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
@@ -170,7 +169,7 @@ def _texts(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.str_]:
     return texts
 
 
-def _content(arrays: dict[str, npt.NDArray[Any]]) -> ImageArrays:
+def _content(arrays: dict[str, Array]) -> ImageArrays:
     classes, up_to_one = _classes(arrays), _up_to_one(arrays)
     if "images" in arrays and "labels" in arrays:
         images, labels = _pair(arrays, "images", "labels", up_to_one)
@@ -198,7 +197,7 @@ def _content(arrays: dict[str, npt.NDArray[Any]]) -> ImageArrays:
     raise DataError(f"got {held}, wanted {_WANTED}")
 
 
-def _classes(arrays: dict[str, npt.NDArray[Any]]) -> list[str] | None:
+def _classes(arrays: dict[str, Array]) -> list[str] | None:
     """The class names, if the file has them."""
     key = next((key for key in _CLASS_KEYS if key in arrays), None)
     if key is None:
@@ -211,16 +210,14 @@ def _classes(arrays: dict[str, npt.NDArray[Any]]) -> list[str] | None:
     return [str(name) for name in names.tolist()]
 
 
-def _up_to_one(arrays: dict[str, npt.NDArray[Any]]) -> bool:
+def _up_to_one(arrays: dict[str, Array]) -> bool:
     """Whether the images hold 0..1: the same for all splits, so that they are scaled alike."""
     names = ("images", *(x for x, _ in _SPLIT_KEYS.values()))
     images = [arrays[name] for name in names if name in arrays and arrays[name].size]
     return all(array.dtype.kind in "biuf" and float(array.max()) <= _ONE for array in images)
 
 
-def _pair(
-    arrays: dict[str, npt.NDArray[Any]], x: str, y: str, up_to_one: bool
-) -> tuple[Images, npt.NDArray[Any]]:
+def _pair(arrays: dict[str, Array], x: str, y: str, up_to_one: bool) -> tuple[Uint8, Array]:
     """The images and labels of one split."""
     if y not in arrays:
         raise DataError(f"got '{x}' without '{y}'")
@@ -240,7 +237,7 @@ def _pair(
     return images, labels
 
 
-def _to_bytes(array: npt.NDArray[Any], name: str, up_to_one: bool) -> Images:
+def _to_bytes(array: Array, name: str, up_to_one: bool) -> Uint8:
     """(N, H, W), (N, H, W, C) or (N, C, H, W) of 0..255, or of 0..1 -> bytes (N, H, W, C)."""
     if array.ndim == 3:
         array = array[..., None]
@@ -261,7 +258,7 @@ def _to_bytes(array: npt.NDArray[Any], name: str, up_to_one: bool) -> Images:
             f"'{name}' holds {array.dtype} from {low:g} to {high:g}, wanted 0 to 255, or 0 to 1; "
             "scale it first"
         )
-    scaled: npt.NDArray[Any] = array
+    scaled: Array = array
     if up_to_one:
         scaled = np.minimum(array, 1) * np.float32(255)
     return np.asarray(scaled if scaled.dtype.kind in "iu" else np.rint(scaled), np.uint8)

@@ -21,15 +21,15 @@ from ...core.errors import DataError, shown
 from ..modalities import MODALITY_OF_SUFFIX
 from .folders import FolderListing, is_user_file, is_wrapper_folder, list_files
 
-MOST_ENTRIES = 250_000
+MAX_ENTRIES = 250_000
 """Files and folders of one archive; counted before its directory is parsed."""
-LARGEST_DIRECTORY = 128 << 20
+MAX_DIRECTORY_BYTES = 128 << 20
 """Bytes of its directory; checked before it is read."""
-LARGEST_FILE = 64 << 20
+MAX_FILE_BYTES = 64 << 20
 """Bytes of one file, compressed or uncompressed."""
-LARGEST_TOTAL = 32 << 30
+MAX_TOTAL_BYTES = 32 << 30
 """Uncompressed bytes of all its files together, as its directory says."""
-MOST_TIMES = 500
+MAX_COMPRESSION_RATIO = 500
 """The highest compression ratio of a file larger than `_SMALL`: a defence against zip bombs."""
 _SMALL = 1 << 20
 
@@ -131,18 +131,18 @@ class _LimitedFile(io.FileIO):
     """A file that refuses to read a directory beyond the limits."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > LARGEST_DIRECTORY:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
             raise DataError(
-                f"its directory is {size:,} bytes, wanted at most {LARGEST_DIRECTORY:,}"
+                f"its directory is {size:,} bytes, wanted at most {MAX_DIRECTORY_BYTES:,}"
             )
         content = super().read(size) or b""
-        if (count := content.count(_DIRECTORY_SIGNATURE)) > MOST_ENTRIES:
-            raise DataError(f"{count:,} files and folders in it, wanted at most {MOST_ENTRIES:,}")
+        if (count := content.count(_DIRECTORY_SIGNATURE)) > MAX_ENTRIES:
+            raise DataError(f"{count:,} files and folders in it, wanted at most {MAX_ENTRIES:,}")
         return content
 
 
 def _check_entries(infos: list[zipfile.ZipInfo], end: int) -> None:
-    """Refuse links, overlapping entries and more than `LARGEST_TOTAL` bytes."""
+    """Refuse links, overlapping entries and more than `MAX_TOTAL_BYTES` bytes."""
     total = 0
     for info in infos:
         kind = stat.S_IFMT(info.external_attr >> 16)
@@ -151,8 +151,10 @@ def _check_entries(infos: list[zipfile.ZipInfo], end: int) -> None:
             raise DataError(f"{_quoted(info)} is {word}, wanted files and folders only")
         if info.orig_filename.lower().endswith(tuple(MODALITY_OF_SUFFIX)):
             total += info.file_size
-    if total > LARGEST_TOTAL:
-        raise DataError(f"its files are {total:,} bytes unpacked, wanted at most {LARGEST_TOTAL:,}")
+    if total > MAX_TOTAL_BYTES:
+        raise DataError(
+            f"its files are {total:,} bytes unpacked, wanted at most {MAX_TOTAL_BYTES:,}"
+        )
     for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
         name = len(info.orig_filename.encode())
         if info.header_offset + _HEADER.size + name + info.compress_size > end:
@@ -225,11 +227,12 @@ def _check_file(info: zipfile.ZipInfo) -> None:
     if info.compress_type not in _KNOWN_METHODS:
         kind = _OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
         raise DataError(f"packed by {kind}, wanted deflate, or as it is")
-    if max(size, packed) > LARGEST_FILE:
-        raise DataError(f"{max(size, packed):,} bytes, wanted at most {LARGEST_FILE:,}")
-    if size > max(_SMALL, MOST_TIMES * packed):
+    if max(size, packed) > MAX_FILE_BYTES:
+        raise DataError(f"{max(size, packed):,} bytes, wanted at most {MAX_FILE_BYTES:,}")
+    if size > max(_SMALL, MAX_COMPRESSION_RATIO * packed):
         raise DataError(
-            f"{size:,} bytes packed into {packed:,}, wanted at most {MOST_TIMES} times as many"
+            f"{size:,} bytes packed into {packed:,}, wanted at most {MAX_COMPRESSION_RATIO} "
+            "times as many"
         )
 
 

@@ -12,10 +12,10 @@ from ...core.errors import DataError
 from ..file_bytes import display_name, read_content
 
 SUFFIXES = (".txt",)
-LONGEST_TEXT = 1_000_000
+MAX_CHARACTERS = 1_000_000
 """Characters of one text; a file is not read beyond their bytes."""
 
-_MOST_BYTES = 4 * LONGEST_TEXT + 4  # of UTF-8 or UTF-16, and a byte order mark
+_MAX_BYTES = 4 * MAX_CHARACTERS + 4  # of UTF-8 or UTF-16, and a byte order mark
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REMEDY, _SHORTER = "save it as UTF-8", "cut it into several texts"
 
@@ -41,10 +41,10 @@ def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
     """
     path = display_name(file, name, "text")
     try:
-        text = _decoded(read_content(file, "file", _MOST_BYTES, _SHORTER))
-        if len(text) > LONGEST_TEXT:
+        text = _decoded(read_content(file, "file", _MAX_BYTES, _SHORTER))
+        if len(text) > MAX_CHARACTERS:
             raise DataError(
-                f"{len(text):,} characters, wanted at most {LONGEST_TEXT:,}; {_SHORTER}"
+                f"{len(text):,} characters, wanted at most {MAX_CHARACTERS:,}; {_SHORTER}"
             )
         if "\0" in text:
             raise DataError(

@@ -14,31 +14,29 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from ...core.array_types import Float32, Int64, Uint8
 from ...core.constraints import Choice, Integer
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
 from .decoding import has_lone_surrogate, normalize_nfc, read_text
-from .vocabulary import LONGEST_WORD, UNITS, choose_units, most_frequent, tokenize
+from .vocabulary import MAX_WORD_LENGTH, UNITS, choose_units, most_frequent, tokenize
 
-Numbers = npt.NDArray[np.int64]
-
-MOST_WORDS = 50_000
+MAX_WORDS = 50_000
 """Entries of a vocabulary."""
-MOST_POSITIONS = 4_096
+MAX_POSITIONS = 4_096
 """Words or letters that are read of a text."""
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 """Of the one-hot images of texts made at a time."""
 
 PADDING, UNKNOWN = 0, 1
 _IMPLICIT = 2  # indices before the vocabulary: padding and unknown
-_MOST_FITTED = {"words": 128, "letters": 400}  # positions
+_MAX_FITTED = {"words": 128, "letters": 400}  # positions
 _STEP = 8  # positions are a multiple of it, so that pooling can halve them
 
 _UNITS = Choice(UNITS)
-_POSITIONS = Integer(1, MOST_POSITIONS)
+_POSITIONS = Integer(1, MAX_POSITIONS)
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class TextPreprocessor(Preprocessor):
         return "any"
 
     @property
-    def scaling(self) -> npt.NDArray[np.float32]:
+    def scaling(self) -> Float32:
         return np.array([1, 0, 1], np.float32)
 
     @property
@@ -127,7 +125,7 @@ class TextPreprocessor(Preprocessor):
     def size(text: str) -> tuple[float, float]:
         return 1, len(text.split())
 
-    def transform(self, text: str) -> Numbers:
+    def transform(self, text: str) -> Int64:
         """Preprocess one text.
 
         Parameters
@@ -148,7 +146,7 @@ class TextPreprocessor(Preprocessor):
         numbers[: len(indices)] = indices
         return numbers
 
-    def decode(self, numbers: Numbers, text: str | None = None) -> list[str]:
+    def decode(self, numbers: Int64, text: str | None = None) -> list[str]:
         """The word or letter of each index (positions,): "?" if it is unknown, "" for padding. With
         the original ``text``, unknown words are shown as they stand there."""
         units = [] if text is None else tokenize(text, self.units)[: self.positions]
@@ -169,7 +167,7 @@ class TextPreprocessor(Preprocessor):
             return f"only its first {self.positions} {self.units} are read"
         return None
 
-    def one_hot(self, numbers: Numbers) -> npt.NDArray[np.uint8]:
+    def one_hot(self, numbers: Int64) -> Uint8:
         """Indices (N, positions) as one-hot images (N, 1, words, positions), the deck's picture of
         a text: a row for each word of the vocabulary, a column for each position."""
         _, words, positions = self.shape
@@ -183,10 +181,10 @@ class TextPreprocessor(Preprocessor):
                 f"texts: got the words {numbers.min()} to {numbers.max()}, wanted 0 to {words - 1}"
             )
         needed = len(numbers) * words * positions
-        if needed > MOST_BYTES:
+        if needed > MAX_BYTES:
             raise DataError(
                 f"texts: the pictures of {len(numbers):,} texts are {needed:,} bytes, wanted at "
-                f"most {MOST_BYTES:,}; take fewer at a time"
+                f"most {MAX_BYTES:,}; take fewer at a time"
             )
         is_word = np.equal(numbers[:, None, None], np.arange(words)[:, None])
         return np.asarray(is_word.view(np.uint8))
@@ -229,7 +227,7 @@ def fit_text_preprocessor(texts: Iterable[str]) -> TextPreprocessor:
         lengths.append(len(tokens))
     lengths = sorted(lengths) or [0]
     enough = lengths[(19 * len(lengths) + 19) // 20 - 1]
-    positions = -(-max(1, min(enough, _MOST_FITTED[units])) // _STEP) * _STEP
+    positions = -(-max(1, min(enough, _MAX_FITTED[units])) // _STEP) * _STEP
     return TextPreprocessor(units, most_frequent(counts, units), positions)
 
 
@@ -237,11 +235,11 @@ def _checked(vocabulary: object, units: str) -> tuple[str, ...]:
     """A valid vocabulary of words or letters; LimitError if it is not."""
     if not isinstance(vocabulary, list | tuple):
         raise LimitError(f"vocabulary: got {shown(vocabulary)}, wanted a list of {units}")
-    if len(vocabulary) > MOST_WORDS:
+    if len(vocabulary) > MAX_WORDS:
         raise LimitError(
-            f"vocabulary: got {len(vocabulary):,} entries, wanted at most {MOST_WORDS:,}"
+            f"vocabulary: got {len(vocabulary):,} entries, wanted at most {MAX_WORDS:,}"
         )
-    longest = LONGEST_WORD if units == "words" else 1
+    longest = MAX_WORD_LENGTH if units == "words" else 1
     for entry in vocabulary:
         if not isinstance(entry, str) or not 1 <= len(entry) <= longest or not _is_plain(entry):
             wanted = f"{units} of 1 to {longest} characters" if longest > 1 else "single characters"

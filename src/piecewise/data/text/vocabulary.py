@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from .decoding import NEW_CODE_POINTS, normalize_nfc
 
 UNITS = ("words", "letters")
-LONGEST_WORD = 100
+MAX_WORD_LENGTH = 100
 """Characters of a word; a longer one is cut, as happens in scripts without spaces."""
-LONGEST_NUMBER = 8
+MAX_DIGITS = 8
 """Digits of a number; a longer one is cut."""
 MAX_FITTED = {"words": 20_000, "letters": 2_000}
 """Entries of a vocabulary that is fitted to texts."""
@@ -81,7 +81,7 @@ def words(text: str) -> list[str]:
     tokens = []
     for run in _WORD.finditer(plain.translate(_KINDS)):
         start, end = run.span()
-        most = LONGEST_NUMBER if plain[start] == "0" else LONGEST_WORD
+        most = MAX_DIGITS if plain[start] == "0" else MAX_WORD_LENGTH
         tokens.append(plain[start : min(end, start + most)])
     return tokens
 
