@@ -47,7 +47,7 @@ def test_shuffle_test_table_finds_no_difference(tmp_path: Path) -> None:
     assert found.axes == "columns"
     assert found.accuracy > 0.7  # it is learned, as well
     assert found.interval[0] < 0 < found.interval[1]
-    assert "a ConvNet is not for them" in found.sentence
+    assert "a ConvNet does not suit these data" in found.sentence
 
 
 def test_shuffle_test_signals_in_one_row_need_column_order(tmp_path: Path) -> None:

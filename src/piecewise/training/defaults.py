@@ -1,5 +1,8 @@
-"""What is chosen when nothing is said: layers from the kind and size of the inputs, a recipe from
-their number. It all hangs on the data alone, never on the machine: the same data, the same net."""
+"""Default layers and hyperparameters, computed from the data.
+
+The layers depend on the kind and shape of the inputs, the recipe on their number. Nothing depends
+on the machine: the same data give the same network.
+"""
 
 from __future__ import annotations
 
@@ -20,30 +23,32 @@ from .recipe import Recipe
 Shape = tuple[int, int, int]
 
 WORK = 0.8e12
-"""Multiplications forward, all pictures and epochs together, that a training run may take: some
+"""The largest number of multiplications in the forward passes of a training run, which takes about
 ten seconds on two cores."""
 QUICK_WORK = 1.4e11
+"""The same with ``quick``."""
 QUICK_STEPS = 400
-"""Steps at most, when there is little time."""
-MOST_EPOCHS = 150
-FEWEST_THOROUGH = 15
-"""Epochs that thorough layers need; where there is no time for them, quick ones learn more."""
+"""The largest number of steps with ``quick``."""
+MAX_EPOCHS = 150
+MIN_EPOCHS = 15
+"""The epochs that the full layers need. If they take too long, quick layers learn more."""
 
 RATES = {"sgd": 0.05, "adamw": 4e-3}
-"""The learning rate with another optimizer than the one that suits the kind."""
+"""The learning rate if the optimizer is not the default of the kind."""
 PHOTO_AUGMENTATION = Augmentation(
     translation=0.1, scale=(0.8, 1.25), rotation=12, contrast=0.3, brightness=0.2
 )
 SOUND_AUGMENTATION = Augmentation(translation=(0, 0.1), brightness=0.1, noise=0.3, band_masking=0.2)
 LARGE = 40
-"""Rows and columns from which small layers look at every second place."""
+"""The rows and columns from which small layers use a stride of 2."""
 FEW = 10_000
-_SAMPLE = 500  # pictures, at least, that are looked at where there are more
+"""Fewer images than this are augmented more."""
+_SAMPLE = 500  # images that are measured, at least, if there are more
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What is going to be trained, and how."""
+    """The layers and the recipe of a training."""
 
     layers: str
     recipe: Recipe
@@ -60,60 +65,64 @@ def default_config(
     **knobs: Any,
 ) -> TrainingConfig:
     """Layers and recipe for ``count`` training inputs of a kind (see `KINDS`) and shape (channels,
-    rows, columns). What is said, layers or knobs of the recipe, stays; the rest is chosen to go
-    with it, but for the tricks (see `augmentation_for`). ``quick``: about an eighth of the work."""
-    chosen, said = KINDS[kind], Recipe(**{"optimizer": KINDS[kind].optimizer, **knobs})
-    batch = said.batch_size if "batch_size" in knobs else batch_size_for(count)
-    rate = chosen.learning_rate if said.optimizer == chosen.optimizer else RATES[said.optimizer]
-    work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, chosen.steps)
+    rows, columns). Layers and knobs that the caller passes are kept; the others are computed, but
+    for the augmentation (see `augmentation_for`). ``quick``: about an eighth of the work."""
+    default = KINDS[kind]
+    recipe = Recipe(**{"optimizer": default.optimizer, **knobs})
+    batch = recipe.batch_size if "batch_size" in knobs else batch_size_for(count)
+    is_default = recipe.optimizer == default.optimizer
+    rate = default.learning_rate if is_default else RATES[recipe.optimizer]
+    work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, default.steps)
 
     def epochs_for(text: str) -> int:
-        """As many as there is work for, and no more than the steps that are worth it."""
+        """The epochs that stay below the limits of work and steps."""
         multiplications = Architecture(text, shape, classes).multiplications
         affordable = int(work / max(1, count * multiplications))
-        useful = max(steps * batch // max(1, count), 8 if quick else FEWEST_THOROUGH)
-        return max(1 if quick else 2, min(affordable, useful, MOST_EPOCHS))
+        useful = max(steps * batch // max(1, count), 8 if quick else MIN_EPOCHS)
+        return max(1 if quick else 2, min(affordable, useful, MAX_EPOCHS))
 
     if layers is None:
-        layers = chosen.layers(shape)
-        if quick or epochs_for(layers) < FEWEST_THOROUGH:
-            layers = chosen.quick_layers(shape)
-    found: dict[str, Any] = {
+        layers = default.layers(shape)
+        if quick or epochs_for(layers) < MIN_EPOCHS:
+            layers = default.quick_layers(shape)
+    computed: dict[str, Any] = {
         "epochs": epochs_for(layers),
         "batch_size": batch,
         "learning_rate": rate * math.sqrt(min(batch, 128) / 128),
-        "optimizer": chosen.optimizer,
+        "optimizer": default.optimizer,
         "nesterov": True,
     }
-    return TrainingConfig(layers, Recipe(**{**found, **knobs}))
+    return TrainingConfig(layers, Recipe(**{**computed, **knobs}))
 
 
-def augmentation_for(pictures: Uint8, preprocessor: Preprocessor) -> Augmentation:
-    """How far training changes pictures (N, C, H, W): a little in any case, more where there are
-    few of them, and up to twice as far where drawings themselves differ much in size. Nothing is
-    mirrored: left and right may matter."""
+def augmentation_for(images: Uint8, preprocessor: Preprocessor) -> Augmentation:
+    """The default augmentation of images (N, C, H, W).
+
+    It is stronger for few images, and up to twice as strong for drawings that differ in size.
+    Images are never flipped: left and right may matter.
+    """
     if preprocessor.kind == "texts":
         return Augmentation()
     if preprocessor.kind == "photos":
         return PHOTO_AUGMENTATION
     if preprocessor.kind == "sounds":
         return SOUND_AUGMENTATION
-    far = max(
-        1 / 3 if len(pictures) < FEW else 0.0, min(1.0, _spread(pictures, preprocessor) / 0.25)
-    )
-    factor = round(1.1 + 0.3 * far, 3)
+    least = 1 / 3 if len(images) < FEW else 0.0
+    strength = max(least, min(1.0, _size_deviation(images, preprocessor) / 0.25))
+    factor = round(1.1 + 0.3 * strength, 3)
     return Augmentation(
-        translation=round((2 + 2 * far) / 28, 3),
+        translation=round((2 + 2 * strength) / 28, 3),
         scale=(round(1 / factor, 3), factor),
-        rotation=round(10 + 15 * far, 1),
-        stroke_width=round(0.5 * far, 2),
+        rotation=round(10 + 15 * strength, 1),
+        stroke_width=round(0.5 * strength, 2),
     )
 
 
-def _spread(pictures: Uint8, preprocessor: Preprocessor) -> float:
-    """How much the ink of drawings differs in size: the deviation of its logarithm."""
-    some = pictures[:: max(1, len(pictures) // _SAMPLE), 0]
-    boxes = [ink_box(255 - one if preprocessor.background == "light" else one) for one in some]
+def _size_deviation(images: Uint8, preprocessor: Preprocessor) -> float:
+    """The standard deviation of the logarithm of the size of the strokes' bounding box."""
+    sample = images[:: max(1, len(images) // _SAMPLE), 0]
+    is_light = preprocessor.background == "light"
+    boxes = [ink_box(255 - image if is_light else image) for image in sample]
     sides = [max(box[2] - box[0], box[3] - box[1]) for box in boxes if box]
     if not sides:
         return 0.0
@@ -123,99 +132,100 @@ def _spread(pictures: Uint8, preprocessor: Preprocessor) -> float:
 
 
 def batch_size_for(count: int) -> int:
-    """32 to 128, so that an epoch has at least sixteen steps where it can."""
+    """32 to 128, so that an epoch has at least 16 steps if there are enough inputs."""
     return max(32, min(128, 1 << (max(1, count // 16).bit_length() - 1)))
 
 
 def drawing_layers(shape: Shape) -> str:
-    """Small kernels, two layers of them before each pooling until the map is small, batch
-    normalisation, then votes."""
-    return _stacked(shape, 64, twice=True)
+    """Two 3x3 convolutions with batch norm before each pooling, then fully connected layers."""
+    return _small_kernels(shape, 64, twice=True)
 
 
 def photo_layers(shape: Shape) -> str:
-    """Small kernels and pooling until the map is small, batch normalisation, then votes."""
-    return _stacked(shape, 128, twice=False)
+    """A 3x3 convolution with batch norm before each pooling, then fully connected layers."""
+    return _small_kernels(shape, 128, twice=False)
 
 
 def quick_layers(shape: Shape, *, small: bool = False) -> str:
-    """Few and larger kernels: what learns most in little time. ``small``: fewer features, which
-    vote at once; for nets that are taught by the hundred."""
-    return _ended(_large_kernels(shape, small=small)[0], 0 if small else 128, shape)
+    """Few and larger kernels, which learn most in little time. ``small``: fewer features and a
+    single fully connected layer, for analyses that train hundreds of networks."""
+    return _with_head(_large_kernels(shape, small=small)[0], 0 if small else 128, shape)
 
 
 def sound_layers(shape: Shape, *, small: bool = False) -> str:
-    """The same, but of each band the best match of all steps votes, so that a word may be said
-    sooner or later, slower or faster; voices that are new are known better then."""
+    """As `quick_layers`, but the last pooling covers all time steps of each band. So the time at
+    which a word is spoken does not matter, and new voices are recognized better."""
     items, steps = _large_kernels(shape, small=small)
     if items:
         items[-1] = f"pool 1x{steps}"
-    return _ended(items, 0 if small else 128, shape)
+    return _with_head(items, 0 if small else 128, shape)
 
 
 def text_layers(shape: Shape, *, small: bool = False) -> str:
-    """Words looked up, three at a time matched wherever they stand, the best match of each feature
-    votes. ``small``: half the features."""
-    features, across = 32 if small else 64, min(3, shape[2])
-    found = f"embed {features // 2}, conv {features} 1x{across}, norm, relu, pool all"
-    return f"{found}, dropout 0.5, full"
+    """An embedding, a convolution over three words, max pooling over all positions, and a fully
+    connected layer. ``small``: half the features."""
+    features, words = 32 if small else 64, min(3, shape[2])
+    convolution = f"embed {features // 2}, conv {features} 1x{words}, norm, relu, pool all"
+    return f"{convolution}, dropout 0.5, full"
 
 
 def _large_kernels(shape: Shape, *, small: bool) -> tuple[list[str], int]:
-    """Convolutions, each with its pooling, until the map is small; and how wide that is before the
-    last pooling. ``small``: with half the features, and every second place of a large input."""
+    """Convolutions with pooling until the feature map is small, and its width before the last
+    pooling. ``small``: half the features, and a stride of 2 on large inputs."""
     items: list[str] = []
-    (height, width), across = shape[1:], 0
+    (height, width), last_width = shape[1:], 0
     features = 8 if small else 16
     while min(height, width) >= 6:
         kernel = 5 if min(height, width) >= 10 else 3
         stride = 2 if small and min(height, width) >= LARGE else 1
-        apart = f" stride={stride}" if stride > 1 else ""
-        items += [f"conv {features} {kernel}{apart}, norm, relu", "pool 2"]
+        option = f" stride={stride}" if stride > 1 else ""
+        items += [f"conv {features} {kernel}{option}, norm, relu", "pool 2"]
         height, width = ((side - kernel) // stride + 1 for side in (height, width))
-        across = width
+        last_width = width
         height, width = -(-height // 2), -(-width // 2)
         features = min(64, 2 * features)
-    return items, across
+    return items, last_width
 
 
-def _stacked(shape: Shape, neurons: int, *, twice: bool) -> str:
+def _small_kernels(shape: Shape, neurons: int, *, twice: bool) -> str:
+    """3x3 convolutions, ``twice`` as many on large maps, with pooling until the map is small."""
     items: list[str] = []
     side, features = min(shape[1:]), 16
     while side >= 6:
         block = f"conv {features} 3 pad=same, norm, relu"
         items += [f"2 * ({block})" if twice and side >= 12 else block, "pool 2"]
         side, features = -(-side // 2), min(64, 2 * features)
-    return _ended(items, neurons, shape)
+    return _with_head(items, neurons, shape)
 
 
-def _ended(items: list[str], neurons: int, shape: Shape) -> str:
-    """Votes at the end, by ``neurons`` or without any between; small maps are looked at once, the
-    smallest not at all."""
+def _with_head(items: list[str], neurons: int, shape: Shape) -> str:
+    """The layers with a fully connected head, which has a hidden layer of ``neurons`` unless 0.
+
+    Without layers, inputs of at least 3x3 get one convolution.
+    """
     if not items and min(shape[1:]) < 3:
         return "full"
     items = items or ["conv 16 3 pad=same, norm, relu"]
-    between = ["dropout 0.3", f"full {neurons}", "relu"] if neurons else []
-    return ", ".join([*items, *between, "full"])
+    hidden = ["dropout 0.3", f"full {neurons}", "relu"] if neurons else []
+    return ", ".join([*items, *hidden, "full"])
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What suits a kind of input: layers from its shape, those for little time (and, ``small``, for
-    hundreds of nets), and the recipe."""
+class KindDefaults:
+    """The defaults of a kind of input: layers and quick layers by shape, and hyperparameters."""
 
     layers: Callable[[Shape], str]
     quick_layers: Callable[..., str]
     learning_rate: float
-    """That goes with batches of 128; with smaller ones, by the square root."""
+    """For batches of 128; for smaller ones it is scaled by the square root of their size."""
     optimizer: str = "sgd"
     steps: int = 720
-    """That a set is worth, if there is time for them."""
+    """The largest number of steps, unless the epochs become too few."""
 
 
 KINDS = {
-    "drawings": Kind(drawing_layers, quick_layers, 0.1),
-    "photos": Kind(photo_layers, quick_layers, 0.06),
-    "sounds": Kind(sound_layers, sound_layers, 0.05),
-    "texts": Kind(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
+    "drawings": KindDefaults(drawing_layers, quick_layers, 0.1),
+    "photos": KindDefaults(photo_layers, quick_layers, 0.06),
+    "sounds": KindDefaults(sound_layers, sound_layers, 0.05),
+    "texts": KindDefaults(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
 }

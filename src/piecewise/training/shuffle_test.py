@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Labels
+from ..core.array_types import Array, Float64, Labels
 from ..core.errors import DataError
 from ..core.progress import OnProgress, Progress
 from ..core.rng import COLUMNS, derive_key, permutation
@@ -29,23 +28,23 @@ from .metrics import wilson_interval
 from .splits import Groups, assign_folds, validation_mask
 from .train import train
 
-MOST = 3_000
+MAX_EXAMPLES = 3_000
 """The largest number of examples, a random sample stratified by class."""
 ROUNDS = 5
-STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 200, 3, 30
+STEPS, MIN_EPOCHS, MAX_EPOCHS = 200, 3, 30
 TEXT_STEPS = 400
 """Networks for texts need more steps: they learn their embedding, too."""
 WORK = 3e10
 """Multiplications of the forward passes of one training."""
-FEWEST_COLUMNS = 4
-EASY, FEWER, TRIES = 0.97, 5, 3
-"""Where so much is right both ways, nothing is told: then nets learn from a fifth as many, if these
-are `FEWEST` or more; and so on."""
-FEWEST = 20
+MIN_COLUMNS = 4
+EASY, REDUCTION, TRIES = 0.97, 5, 3
+"""If both accuracies exceed EASY, the data are too easy to show a difference. The test is then
+repeated with a fifth of the training examples, up to three times."""
+MIN_EXAMPLES = 20
 TOLERANCE = 0.05
-"""The largest difference that counts as none."""
+"""The largest difference of accuracies that counts as none."""
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
-"""Deviations that hold 95 of 100, by degrees of freedom (Student 1908)."""
+"""The 97.5 % quantiles of Student's t distribution by degrees of freedom (Student 1908)."""
 
 METHOD = (
     "mean of paired differences, 95 % interval by rounds and by examples (variances clustered two "
@@ -89,19 +88,19 @@ class ShuffleTestResult:
 _SENTENCES = {
     "columns matter": "columns matter: a ConvNet suits these data",
     "no difference": (
-        "no difference found: the data are as useful with their columns swapped, so a ConvNet is "
-        "not for them; a method for tables, or one that counts the words of texts, may do as well"
+        "no difference found: the accuracy is the same with shuffled columns, so a ConvNet does "
+        "not suit these data; a method for tables, or one that counts words, may do as well"
     ),
     "too little": (
-        "too little to tell: the difference may be nothing, and may be large; more examples would "
-        "say which"
+        "too few examples to decide: the interval includes no difference and a large one; more "
+        "examples would narrow it"
     ),
     "nothing learned": (
-        "nothing to tell: neither way did the small nets do better than always naming the largest "
-        "class"
+        "nothing learned: neither network was more accurate than always predicting the most "
+        "frequent class"
     ),
     "too few columns": (
-        f"fewer than {FEWEST_COLUMNS} columns: there are no neighbours that a ConvNet could look at"
+        f"fewer than {MIN_COLUMNS} columns: a ConvNet has no neighbouring values to use"
     ),
 }
 
@@ -136,31 +135,44 @@ def shuffle_test(
     ------
     DataError
         If there are not two classes with two examples each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import piecewise as pw
+    >>> xo = pw.make_xo(40, size=9, seed=0)
+    >>> splits = np.full(40, "train")
+    >>> preprocessor = pw.ImagePreprocessor((1, 9, 3))
+    >>> data = pw.Dataset(xo.inputs[..., :3], xo.labels, xo.classes, splits, preprocessor)
+    >>> pw.shuffle_test(data).verdict
+    'too few columns'
     """
     data = as_dataset(data, on_progress)
-    pictures, labels, groups = _chosen(data, seed)
-    columns = pictures.shape[-1]
-    axes = "columns and rows" if _swaps_rows(data) else "columns"
-    if columns < FEWEST_COLUMNS:
+    inputs, labels, groups = _sample(data, seed)
+    columns = inputs.shape[-1]
+    axes = "columns and rows" if _shuffles_rows(data) else "columns"
+    if columns < MIN_COLUMNS:
         return ShuffleTestResult("too few columns", len(labels), axes, columns)
-    fold = assign_folds(labels, seed, 0, _rounds(labels, groups), groups)
-    test = _Rounds(data, pictures, labels, fold, seed, threads)
+    fold = assign_folds(labels, seed, 0, _round_count(groups), groups)
+    test = _Rounds(data, inputs, labels, fold, seed, threads)
     baseline = float(np.bincount(labels).max() / len(labels))
     for trial in range(TRIES):
-        count = len(labels) // test.rounds // FEWER**trial
-        right = test.right(count, on_progress)
-        fewer = count // FEWER
-        if np.nanmean(right, axis=(0, 2)).min() < EASY or fewer < max(FEWEST, len(data.classes)):
+        count = len(labels) // test.rounds // REDUCTION**trial
+        correct = test.correct(count, on_progress)
+        fewer = count // REDUCTION
+        if np.nanmean(correct, axis=(0, 2)).min() < EASY or fewer < max(
+            MIN_EXAMPLES, len(data.classes)
+        ):
             break
-    return replace(_result(right, count, baseline), axes=axes, columns=columns)
+    return replace(_result(correct, count, baseline), axes=axes, columns=columns)
 
 
 @dataclass(frozen=True)
 class _Rounds:
-    """The examples, and the round (N,) in which each is a training example."""
+    """The examples, and the round in which each is a training example (``fold``, (N,))."""
 
     data: Dataset
-    pictures: npt.NDArray[Any]
+    inputs: Array
     labels: Labels
     fold: Labels
     seed: int
@@ -170,55 +182,56 @@ class _Rounds:
     def rounds(self) -> int:
         return int(self.fold.max()) + 1
 
-    def right(self, count: int, on_progress: OnProgress | None) -> npt.NDArray[np.float64]:
-        """Whether each is answered rightly, (rounds, 2, N), by nets that learned from ``count``
-        others, columns as they are and swapped; no number where it might be learned from."""
+    def correct(self, count: int, on_progress: OnProgress | None) -> Float64:
+        """Whether each prediction is correct, (rounds, 2, N), without and with shuffled columns.
+
+        The networks are trained on ``count`` examples. NaN for the training examples of a round.
+        """
         plan = _plan(self.data, count, self.seed)
-        right = np.full((self.rounds, 2, len(self.labels)), np.nan)
+        correct = np.full((self.rounds, 2, len(self.labels)), np.nan)
         for number in range(self.rounds):
-            for way, pictures in enumerate((self.pictures, self._shuffle(number))):
-                answered = self.fold != number
-                answers = self._train(plan, pictures, number, count).logits(pictures[answered])
-                right[number, way, answered] = answers.argmax(axis=1) == self.labels[answered]
+            for column_order, inputs in enumerate((self.inputs, self._shuffle(number))):
+                tested = self.fold != number
+                logits = self._train(plan, inputs, number, count).logits(inputs[tested])
+                is_correct = logits.argmax(axis=1) == self.labels[tested]
+                correct[number, column_order, tested] = is_correct
                 if on_progress:
-                    done = 2 * number + way + 1
+                    done = 2 * number + column_order + 1
                     on_progress(Progress("shuffle test", done, 2 * self.rounds))
-        return right
+        return correct
 
-    def _shuffle(self, number: int) -> npt.NDArray[Any]:
-        """All examples with their columns, and the rows of pictures, in the order of a round."""
-        swapped = self.pictures[..., _order(self.seed, number, self.pictures.shape[-1], 0)]
-        if _swaps_rows(self.data):
-            swapped = swapped[..., _order(self.seed, number, self.pictures.shape[-2], 1), :]
-        return swapped
+    def _shuffle(self, number: int) -> Array:
+        """All inputs with the columns, and of images the rows, in the random order of a round."""
+        shuffled = self.inputs[..., _order(self.seed, number, self.inputs.shape[-1], 0)]
+        if _shuffles_rows(self.data):
+            shuffled = shuffled[..., _order(self.seed, number, self.inputs.shape[-2], 1), :]
+        return shuffled
 
-    def _train(
-        self, plan: TrainingConfig, pictures: npt.NDArray[Any], number: int, count: int
-    ) -> Network:
+    def _train(self, plan: TrainingConfig, inputs: Array, number: int, count: int) -> Network:
         """A network trained on about ``count`` of a round's examples."""
-        learned, seed = np.flatnonzero(self.fold == number), self.seed + number
-        if count < len(learned):
-            kept = validation_mask(self.labels[learned], seed, count / len(learned))
-            learned = learned[kept]
+        indices, seed = np.flatnonzero(self.fold == number), self.seed + number
+        if count < len(indices):
+            mask = validation_mask(self.labels[indices], seed, count / len(indices))
+            indices = indices[mask]
         preprocessor = self.data.preprocessor
         net = Network(plan.layers, preprocessor.shape, self.data.classes, seed, preprocessor)
         recipe = replace(plan.recipe, seed=seed)
-        train(net, pictures[learned], self.labels[learned], recipe, threads=self.threads)
+        train(net, inputs[indices], self.labels[indices], recipe, threads=self.threads)
         return net
 
 
-def _chosen(data: Dataset, seed: int) -> tuple[npt.NDArray[Any], Labels, Groups]:
-    """At most `MOST` examples that are not for testing, of every class its share."""
+def _sample(data: Dataset, seed: int) -> tuple[Array, Labels, Groups]:
+    """At most `MAX_EXAMPLES` examples outside the test split, stratified by class."""
     usable = np.flatnonzero(data.splits != "test")
-    if len(usable) > MOST:
-        usable = usable[validation_mask(data.labels[usable], seed, MOST / len(usable))]
+    if len(usable) > MAX_EXAMPLES:
+        usable = usable[validation_mask(data.labels[usable], seed, MAX_EXAMPLES / len(usable))]
     labels = data.labels[usable]
     if (np.bincount(labels, minlength=1) > 1).sum() < 2:
         raise DataError("shuffle test: wanted two classes or more with two examples each, at least")
     return data.inputs[usable], labels, None if data.groups is None else data.groups[usable]
 
 
-def _rounds(labels: Labels, groups: Groups) -> int:
+def _round_count(groups: Groups) -> int:
     if groups is None:
         return ROUNDS
     count = len(np.unique(groups))
@@ -230,7 +243,7 @@ def _rounds(labels: Labels, groups: Groups) -> int:
 def _plan(data: Dataset, count: int, seed: int) -> TrainingConfig:
     """Quick layers and a short recipe, without augmentation."""
     kind, shape = data.preprocessor.kind, data.preprocessor.shape
-    said: dict[str, Any] = {"layers": _line_layers(shape)} if _is_line(kind, shape) else {}
+    layers: dict[str, Any] = {"layers": _line_layers(shape)} if _is_line(kind, shape) else {}
     plan = default_config(
         kind,
         shape,
@@ -239,48 +252,47 @@ def _plan(data: Dataset, count: int, seed: int) -> TrainingConfig:
         quick=True,
         augmentation=Augmentation(),
         seed=seed,
-        **said,
+        **layers,
     )
     multiplications = Architecture(plan.layers, shape, data.classes).multiplications
     steps = TEXT_STEPS if kind == "texts" else STEPS
     affordable = int(WORK / max(1, count * multiplications))
-    useful = min(MOST_EPOCHS, steps * plan.recipe.batch_size // max(1, count))
-    epochs = max(FEWEST_EPOCHS, min(useful, affordable))
+    useful = min(MAX_EPOCHS, steps * plan.recipe.batch_size // max(1, count))
+    epochs = max(MIN_EPOCHS, min(useful, affordable))
     return TrainingConfig(plan.layers, replace(plan.recipe, epochs=epochs))
 
 
 def _is_line(kind: str, shape: Shape) -> bool:
-    """Whether there are too few rows for layers of pictures, which would look at no neighbours."""
+    """Whether there are too few rows for the layers of images."""
     return kind != "texts" and min(shape[1:]) < 6
 
 
 def _line_layers(shape: Shape) -> str:
-    """Layers that look at neighbours along one row, or a few."""
+    """Layers whose kernels cover all rows and slide along the columns."""
     height, width = shape[1:]
     kernel = f"{height}x{min(5, width - 1)}"
     return f"conv 16 {kernel}, norm, relu, pool 1x2, full 32, relu, full"
 
 
-def _swaps_rows(data: Dataset) -> bool:
-    return data.preprocessor.modality == "pictures" and data.preprocessor.shape[1] >= FEWEST_COLUMNS
+def _shuffles_rows(data: Dataset) -> bool:
+    return data.preprocessor.modality == "pictures" and data.preprocessor.shape[1] >= MIN_COLUMNS
 
 
 def _order(seed: int, number: int, count: int, axis: int) -> Labels:
-    """Another order of columns (axis 0) or rows (1) than their own, drawn for a round."""
+    """A random order of columns (axis 0) or rows (1) for a round, not their own or its reverse."""
     for trial in range(100):
         order = permutation(derive_key(seed, COLUMNS, number, axis, trial), count)
-        if (np.abs(np.diff(order)) > 1).any():  # neither as they are nor backwards
+        if (np.abs(np.diff(order)) > 1).any():
             return order
     return np.arange(count)[::-1]
 
 
-def _result(right: npt.NDArray[np.float64], learned: int, baseline: float) -> ShuffleTestResult:
-    """The verdict on which answers (rounds, 2, N) were right, with the columns as they are and
-    swapped; no number where an example was learned from."""
-    rounds, _, count = right.shape
-    accuracy, swapped = (float(np.nanmean(right[:, way])) for way in (0, 1))
-    low, high = interval(right[:, 0] - right[:, 1])
-    if wilson_interval(max(accuracy, swapped), count)[0] <= baseline:
+def _result(correct: Float64, train_size: int, baseline: float) -> ShuffleTestResult:
+    """The verdict on the result of `_Rounds.correct`."""
+    rounds, _, count = correct.shape
+    accuracy, shuffled = (float(np.nanmean(correct[:, index])) for index in (0, 1))
+    low, high = interval(correct[:, 0] - correct[:, 1])
+    if wilson_interval(max(accuracy, shuffled), count)[0] <= baseline:
         verdict = "nothing learned"
     elif low > 0:
         verdict = "columns matter"
@@ -289,27 +301,30 @@ def _result(right: npt.NDArray[np.float64], learned: int, baseline: float) -> Sh
     else:
         verdict = "no difference"
     return ShuffleTestResult(
-        verdict, count, "columns", 0, rounds, learned, accuracy, swapped, accuracy - swapped,
-        (low, high), baseline,
+        verdict, count, "columns", 0, rounds, train_size, accuracy, shuffled,
+        accuracy - shuffled, (low, high), baseline,
     )  # fmt: skip
 
 
-def interval(apart: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Where the mean of differences (rounds, N), some of them no numbers, lies 95 times of 100; see
-    `METHOD`. As if there were two examples more, one for each side, so that a few that are all
-    alike do not seem to say everything (Bonett and Price 2012). Sums are exact until they are
-    rounded once, so that no order of adding shows in them."""
-    mean = _mean(apart.reshape(-1))
-    by_round = [_mean(row) - mean for row in apart]
-    by_example = [_mean(column) - mean for column in apart.T]
-    rounds, count = apart.shape
-    variance = math.fsum(one * one for one in by_round) / (rounds - 1) / rounds
-    variance += (math.fsum(one * one for one in by_example) + 2) / (count + 2) ** 2
-    reach = _STUDENT[rounds - 1] * math.sqrt(variance)
-    return max(-1.0, mean - reach), min(1.0, mean + reach)
+def interval(differences: Float64) -> tuple[float, float]:
+    """The 95 % confidence interval of the mean of differences (rounds, N), by `METHOD`.
+
+    NaN is ignored. Two examples are added, one for each side, so that the interval of a few equal
+    differences is not too narrow (Bonett and Price 2012). Sums are exact and rounded once, so the
+    order of the differences does not matter.
+    """
+    mean = _mean(differences.reshape(-1))
+    by_round = [_mean(row) - mean for row in differences]
+    by_example = [_mean(column) - mean for column in differences.T]
+    rounds, count = differences.shape
+    variance = math.fsum(deviation * deviation for deviation in by_round) / (rounds - 1) / rounds
+    example_sum = math.fsum(deviation * deviation for deviation in by_example)
+    variance += (example_sum + 2) / (count + 2) ** 2
+    half_width = _STUDENT[rounds - 1] * math.sqrt(variance)
+    return max(-1.0, mean - half_width), min(1.0, mean + half_width)
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float:
-    """Of those that are numbers."""
+def _mean(values: Float64) -> float:
+    """The mean of the values that are not NaN."""
     known = values[~np.isnan(values)]
     return math.fsum(known) / len(known)
