@@ -18,7 +18,7 @@ from piecewise.trace.arithmetic import _BY_KIND, Position, Why, fused
 from piecewise.trace.walk import Walk
 
 from .networks import PICTURES, TEXTS, random_input, random_layers
-from .test_media import folder
+from .test_modalities import folder
 
 
 def spots(walk: Walk, count: int, seed: int) -> list[Position]:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from piecewise.cli.main import status
 
-from .test_media import KINDS, folder
+from .test_modalities import KINDS, folder
 
 
 def png(pixels: Any, **how: Any) -> bytes:

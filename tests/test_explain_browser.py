@@ -26,7 +26,7 @@ from .naughty import naughty
 from .networks import PICTURES, TEXTS, random_input, random_layers
 from .programs import needs_chromium
 from .steps import HANG
-from .test_media import folder
+from .test_modalities import folder
 from .test_vote_ledger import drawn_net, some_input
 
 pytestmark = needs_chromium

@@ -17,7 +17,7 @@ from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.loading import loader
 from piecewise.training.splits import validation_mask
 
-from .test_data import refusal
+from .test_dataset import refusal
 
 
 def tree(root: Path, *files: str) -> Path:

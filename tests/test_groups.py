@@ -17,7 +17,7 @@ from piecewise.training.splits import assign_folds, validation_mask
 
 from .real_data import real
 from .steps import HANG
-from .test_media import picture
+from .test_modalities import picture
 
 RANDOM = np.random.default_rng(5)
 LABELS = RANDOM.integers(0, 3, 900)

@@ -18,8 +18,8 @@ from piecewise.data.images.containers import MAX_CHUNKS, MAX_SCANS, count_scans
 from piecewise.data.images.decoding import read_picture
 
 from .steps import HANG, at_most
-from .test_pictures import colours, encoded
-from .test_pictures_forms import chunk, png, row
+from .test_image_decoding import colours, encoded
+from .test_image_decoding_formats import chunk, png, row
 
 MEASURE = """
 import re, sys

@@ -12,7 +12,7 @@ from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.inspection.report import inspect_data, warnings
 from piecewise.data.xo import make_xo
 
-from .test_report import drawings, found
+from .test_inspection_report import drawings, found
 
 
 def test_class_findings_small_imbalanced_or_similar_classes() -> None:

@@ -19,7 +19,7 @@ from piecewise.data.loading import ordered_map as ordered
 from piecewise.data.modalities import MODALITIES
 from piecewise.data.sources.discovery import discover
 
-from .kept import FILES, Read, pictures_in, reading, same
+from .cached_datasets import FILES, Read, pictures_in, reading, same
 from .runs import names
 from .steps import HANG
 

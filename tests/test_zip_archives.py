@@ -23,7 +23,7 @@ from piecewise.data.loading import loader
 from piecewise.data.sources import zip_archives
 
 from .real_data import real
-from .test_data import refusal
+from .test_dataset import refusal
 
 DEFLATED, STORED = zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED
 ENTRY = b"PK\1\2"  # before each entry of a directory

@@ -27,7 +27,7 @@ from piecewise.data.sources.csv_records import (
 from piecewise.data.sources.csv_tables import MAX_FILE_BYTES, read_text_table
 from piecewise.data.text.decoding import MAX_CHARACTERS
 
-from .test_columns import left_out, objects, read, refusal, table
+from .test_csv_tables import left_out, objects, read, refusal, table
 
 # Limits.
 

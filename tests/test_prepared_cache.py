@@ -25,7 +25,7 @@ from piecewise.data.dataset import read_data
 from piecewise.data.loading import prepared_cache, subset
 from piecewise.network import Network
 
-from .kept import FILES, Read, pictures_in, reading, same
+from .cached_datasets import FILES, Read, pictures_in, reading, same
 from .memory import PEAK
 from .runs import names
 

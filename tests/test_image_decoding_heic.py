@@ -17,9 +17,9 @@ from piecewise.core.errors import DataError
 from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import MAX_PIXELS, read_picture
 
-from .test_pictures import colours, encoded
-from .test_pictures_bombs import measured
-from .test_pictures_forms import CORNERS, WAYS, corners
+from .test_image_decoding import colours, encoded
+from .test_image_decoding_formats import CORNERS, WAYS, corners
+from .test_image_decoding_limits import measured
 
 heif = pytest.importorskip("pillow_heif", reason="the extra `heic` is not installed")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from piecewise.core.errors import DataError
 from piecewise.data.dataset import read_data
 
-from .test_zips import ENTRY, packed
+from .test_zip_archives import ENTRY, packed
 
 CHANGES = st.lists(
     st.tuples(

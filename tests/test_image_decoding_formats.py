@@ -18,7 +18,7 @@ from piecewise.core.errors import DataError
 from piecewise.data.images.containers import count_scans, orientation, strip_jpeg, strip_png
 from piecewise.data.images.decoding import read_picture
 
-from .test_pictures import colours, encoded, read_back
+from .test_image_decoding import colours, encoded, read_back
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
