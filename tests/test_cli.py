@@ -302,7 +302,7 @@ def test_train_ctrl_c_in_first_epoch_keeps_existing_net(
     path.write_bytes(net.read_bytes())
     arguments = ["train", str(data), "-o", str(path), "--layers",
                  "2 * (conv 32 5 pad=same, relu), full"]  # fmt: skip
-    with interrupted(arguments, "piecewise.training.step", "Native.take", 2) as run:
+    with interrupted(arguments, "piecewise.training.step", "BackpropagationSteps.run", 2) as run:
         _, rest = run.communicate(timeout=HANG)
     assert run.returncode == 130
     assert "stopped in the first epoch; nothing is saved" in rest
