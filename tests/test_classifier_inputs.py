@@ -35,7 +35,7 @@ def test_fit_grayscale_layouts_give_same_bits(X: Any, shape: Any) -> None:
 
 def test_fit_chooses_input_scaling() -> None:
     def reading(X: Any) -> Any:
-        return ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(X, LABELS)._reading
+        return ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(X, LABELS)._scaling
 
     whole = reading(PICTURES)
     assert (whole.low, whole.high, whole.preprocessor.background) == (0, 255, "dark")
@@ -78,7 +78,7 @@ def test_fit_image_files_network_predicts_alike(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.png: no such file"):
         classifier.predict([*texts, "gone.png"])
     table = ConvNetClassifier(epochs=1).fit(TABLE, KINDS)
-    with pytest.raises(DataError, match="got paths of pictures, wanted arrays"):
+    with pytest.raises(DataError, match="got paths of images, wanted arrays"):
         table.predict(texts)
 
 

@@ -1,1 +1,1 @@
-"""sklearn_api."""
+"""The scikit-learn API: a classifier that follows its conventions."""

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Array, Float64
+from ..core.array_types import Array, Float32, Float64
 from ..core.errors import DataError, LimitError
 from ..data.arrays import (
     ByteScaling,
@@ -42,16 +41,16 @@ from .conventions import (
     checked_labels,
     checked_weights,
     class_factors,
+    class_numbers_of,
     classes_of,
     column_names,
-    numbered,
     seed_of,
     threads_of,
 )
 
 TABLE_LAYERS = "full 64, relu, full"
-"""For rows of a table, where neighbours mean nothing to each other."""
-_KNOBS = (
+"""The default layers for tables, whose neighbouring columns are unrelated."""
+_HYPERPARAMETERS = (
     "epochs",
     "batch_size",
     "learning_rate",
@@ -65,19 +64,18 @@ _KNOBS = (
     "patience",
     "validation_fraction",
 )
-"""Knobs of the recipe that are parameters under the same name; their meanings stand there."""
+"""Hyperparameters of `Recipe` that are parameters of the same name."""
 
 
-class _Taken(NamedTuple):
-    """What came in, read and checked."""
+class _TrainingSet(NamedTuple):
+    """The checked and scaled training examples of a call."""
 
     classes: Array
-    reading: InputScaling
-    names: Array | None
-    """Of a data frame's columns."""
-    table: bool
+    scaling: InputScaling
+    column_names: Array | None
+    is_table: bool
     examples: WeightedExamples
-    """With what the network takes for pictures."""
+    """With inputs for the network."""
 
 
 class ConvNetClassifier(EstimatorConventions):
@@ -145,9 +143,9 @@ class ConvNetClassifier(EstimatorConventions):
     image_shape_: Shape
     n_features_in_: int
     feature_names_in_: Array
-    _reading: InputScaling
-    _table: bool
-    _rounds: int
+    _scaling: InputScaling
+    _is_table: bool
+    _training_count: int
 
     def __init__(
         self,
@@ -184,85 +182,100 @@ class ConvNetClassifier(EstimatorConventions):
     # Training.
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn the labels y (N,) of X; ``sample_weight`` (N,): how much each counts.
+        """Train the network. With ``warm_start``, a fitted classifier continues its training.
 
-        With ``warm_start`` and something learned before, goes on from there for as many epochs
-        again. Raises DataError, LimitError, NotationError (all ValueErrors), and TrainingError
-        where the loss stops being a number.
+        Parameters
+        ----------
+        X, y, sample_weight
+            The inputs, their labels (N,), and optionally their weights (N,).
+
+        Raises
+        ------
+        DataError, LimitError, NotationError
+            If an argument is not valid. All of them are ValueErrors.
+        TrainingError
+            If the loss is no longer a finite number.
         """
-        again = self.warm_start and self.__sklearn_is_fitted__()
-        taken = self._taken(X, y, sample_weight, again=again)
-        return self._learned(taken, self._plan(taken, again=again), again=again)
+        resume = self.warm_start and self.__sklearn_is_fitted__()
+        data = self._training_set(X, y, sample_weight, resume=resume)
+        return self._fit_network(data, self._plan(data, resume=resume), resume=resume)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Go once through X and go on from there at the next call; the first one needs all
-        ``classes``.
+        """Train for one epoch on X, continuing from the last call.
 
-        The learning rate is the same for all steps: what is said, or half of what `fit` would rise
-        to. Momentum begins anew with every call, and patience does nothing. How numbers are read,
-        and the layers, are decided by the first call. Raises what `fit` does.
+        The learning rate is constant: ``learning_rate``, or half of the highest rate of `fit` if
+        that is None. Each call resets the momentum, and ``patience`` has no effect. The first call
+        decides the scaling of the inputs and the layers.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array, optional
+            All labels; the first call needs them.
         """
-        again = self.__sklearn_is_fitted__()
+        resume = self.__sklearn_is_fitted__()
         if self.class_weight == "balanced":
             raise LimitError(
                 "class_weight: got 'balanced', which partial_fit cannot know; wanted a dict"
             )
-        if classes is None and not again:
+        if classes is None and not resume:
             raise DataError("classes must be passed on the first call to partial_fit.")
         known = None if classes is None else classes_of(np.asarray(classes))
-        if again and known is not None and known.tolist() != self.classes_.tolist():
+        if resume and known is not None and known.tolist() != self.classes_.tolist():
             raise DataError("classes: got others than on the last call to partial_fit")
-        taken = self._taken(X, y, sample_weight, again=again, classes=known)
-        plan = self._plan(taken, again=again)
+        data = self._training_set(X, y, sample_weight, resume=resume, classes=known)
+        plan = self._plan(data, resume=resume)
         rate = plan.recipe.learning_rate / (1 if self.learning_rate is not None else 2)
         recipe = replace(plan.recipe, epochs=1, schedule="constant", patience=0, learning_rate=rate)
-        return self._learned(taken, TrainingConfig(plan.layers, recipe), again=again)
+        return self._fit_network(data, TrainingConfig(plan.layers, recipe), resume=resume)
 
-    def _taken(
-        self, X: Any, y: Any, sample_weight: Any, *, again: bool, classes: Array | None = None
-    ) -> _Taken:
-        """What is going to be learned. ``again``: read as before, with the classes of before."""
-        if again:
+    def _training_set(
+        self, X: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Array | None = None
+    ) -> _TrainingSet:
+        """Check and scale the examples; ``resume``: with the fitted scaling and classes."""
+        if resume:
             self._check_names(X)
-        found = as_array_or_paths(X)
-        labels = checked_labels(y, len(found))
-        weights = checked_weights(sample_weight, len(found))
-        there = np.flatnonzero(weights)
-        labels, weights = labels[there], weights[there]
-        if again:
+        values = as_array_or_paths(X)
+        labels = checked_labels(y, len(values))
+        weights = checked_weights(sample_weight, len(values))
+        weighted = np.flatnonzero(weights)
+        labels, weights = labels[weighted], weights[weighted]
+        if resume:
             classes = self.classes_
         elif classes is None:
             classes = classes_of(labels)
-        right, names = numbered(labels, classes), column_names(X)
-        shape = self.image_shape_ if again else check_image_shape(self.image_shape)
-        before = self._reading if again else None
-        if isinstance(found, list):
-            paths = [found[index] for index in there.tolist()]
-            reading: InputScaling = before or fit_to_files(paths, shape)
-            examples = deduplicate(_read(reading, paths), right, weights)
-            return _Taken(classes, reading, None, table=False, examples=examples)
-        table = self._table if again else found.ndim == 2 and shape is None
-        pictures = to_nchw(found, shape)
-        if len(there) < len(found):
-            pictures = pictures[there]
-        examples = deduplicate(pictures, right, weights)
-        decide = fit_to_rows if table else fit_to_images
-        reading = before or decide(examples.inputs, examples.sample_weight)
-        examples = examples._replace(inputs=reading.transform(examples.inputs))
-        return _Taken(classes, reading, names, table, examples)
+        class_numbers, names = class_numbers_of(labels, classes), column_names(X)
+        shape = self.image_shape_ if resume else check_image_shape(self.image_shape)
+        previous = self._scaling if resume else None
+        if isinstance(values, list):
+            paths = [values[index] for index in weighted.tolist()]
+            scaling: InputScaling = previous or fit_to_files(paths, shape)
+            examples = deduplicate(_read(scaling, paths), class_numbers, weights)
+            return _TrainingSet(classes, scaling, None, is_table=False, examples=examples)
+        is_table = self._is_table if resume else values.ndim == 2 and shape is None
+        inputs = to_nchw(values, shape)
+        if len(weighted) < len(values):
+            inputs = inputs[weighted]
+        examples = deduplicate(inputs, class_numbers, weights)
+        fit_scaling = fit_to_rows if is_table else fit_to_images
+        scaling = previous or fit_scaling(examples.inputs, examples.sample_weight)
+        examples = examples._replace(inputs=scaling.transform(examples.inputs))
+        return _TrainingSet(classes, scaling, names, is_table, examples)
 
-    def _plan(self, taken: _Taken, *, again: bool) -> TrainingConfig:
-        """Layers and recipe: those that were said, the rest chosen."""
-        said = {name: getattr(self, name) for name in _KNOBS if getattr(self, name) is not None}
-        preprocessor = taken.reading.preprocessor
+    def _plan(self, data: _TrainingSet, *, resume: bool) -> TrainingConfig:
+        """The layers and the recipe: those of the parameters, and defaults for the others."""
+        values = {name: getattr(self, name) for name in _HYPERPARAMETERS}
+        options = {name: value for name, value in values.items() if value is not None}
+        preprocessor = data.scaling.preprocessor
         if isinstance(self.augmentation, str):
-            said["augmentation"] = Recipe.knob("augmentation").read(self.augmentation)
-        elif self.augmentation is None and not taken.table:
-            said["augmentation"] = augmentation_for(taken.examples.inputs, preprocessor)
-        layers = self.network_.notation if again else self.layers
-        if layers is None and taken.table:
+            options["augmentation"] = Recipe.knob("augmentation").read(self.augmentation)
+        elif self.augmentation is None and not data.is_table:
+            options["augmentation"] = augmentation_for(data.examples.inputs, preprocessor)
+        layers = self.network_.notation if resume else self.layers
+        if layers is None and data.is_table:
             layers = TABLE_LAYERS
-        count, classes = len(taken.examples.labels), len(taken.classes)
+        count, classes = len(data.examples.labels), len(data.classes)
         if layers is not None:
             architecture = Architecture(layers, preprocessor.shape, classes)
             if architecture.reads_texts:
@@ -275,88 +288,91 @@ class ConvNetClassifier(EstimatorConventions):
             count,
             layers=layers,
             quick=self.quick,
-            **said,
+            **options,
         )
 
-    def _learned(self, taken: _Taken, plan: TrainingConfig, *, again: bool) -> Self:
-        """Train the network, the present one or a new one, and keep all that came of it."""
-        preprocessor, rounds = taken.reading.preprocessor, self._rounds if again else 0
-        if again:
-            net = deepcopy(self.network_)  # if it fails, the present one stays
+    def _fit_network(self, data: _TrainingSet, plan: TrainingConfig, *, resume: bool) -> Self:
+        """Train a copy of the network, or a new one, and set the attributes."""
+        preprocessor, count = data.scaling.preprocessor, self._training_count if resume else 0
+        if resume:
+            net = deepcopy(self.network_)  # if training fails, the current network stays as it is
         else:
             self._seed = seed_of(self.random_state)
-            shape, names = preprocessor.shape, _names(taken.classes)
+            shape, names = preprocessor.shape, _names(data.classes)
             net = Network(plan.layers, shape, names, self._seed, preprocessor)
-        # A round of its own each time: other orders, other draws. What is held out stays out.
-        recipe = replace(plan.recipe, seed=(self._seed + rounds) % 2**64)
-        losses = self._trained(net, taken, recipe)
-        self.loss_curve_ = (self.loss_curve_ if again else []) + losses
-        self.network_, self.recipe_, self.classes_ = net, recipe, taken.classes
-        self._reading, self._rounds, self._table = taken.reading, rounds + 1, taken.table
+        # Each training shuffles differently; the validation examples stay the same.
+        recipe = replace(plan.recipe, seed=(self._seed + count) % 2**64)
+        losses = self._train(net, data, recipe)
+        self.loss_curve_ = (self.loss_curve_ if resume else []) + losses
+        self.network_, self.recipe_, self.classes_ = net, recipe, data.classes
+        self._scaling, self._training_count, self._is_table = data.scaling, count + 1, data.is_table
         self.image_shape_ = preprocessor.shape
         self.n_features_in_ = int(np.prod(preprocessor.shape))
-        if not again:
+        if not resume:
             self.__dict__.pop("feature_names_in_", None)
-            if taken.names is not None:
-                self.feature_names_in_ = taken.names
+            if data.column_names is not None:
+                self.feature_names_in_ = data.column_names
         return self
 
-    def _trained(self, net: Network, taken: _Taken, recipe: Recipe) -> list[float]:
-        """Train a network; the mean loss of every epoch. With patience, some are held out."""
-        pictures, labels, _ = taken.examples
-        weights = self._weights(taken)
-        learn, validation = weights > 0, None
+    def _train(self, net: Network, data: _TrainingSet, recipe: Recipe) -> list[float]:
+        """Train a network, with patience on a part of the data; the mean loss of every epoch."""
+        inputs, labels, _ = data.examples
+        weights = self._weights(data)
+        is_training, validation = weights > 0, None
         if recipe.patience:
-            out = validation_mask(labels, self._seed, recipe.validation_fraction) & learn
-            if out.any():
-                validation = (pictures[out], labels[out])
-                learn &= ~out
-        if not learn.all():
-            pictures, labels, weights = pictures[learn], labels[learn], weights[learn]
+            mask = validation_mask(labels, self._seed, recipe.validation_fraction)
+            is_validation = mask & is_training
+            if is_validation.any():
+                validation = (inputs[is_validation], labels[is_validation])
+                is_training &= ~is_validation
+        if not is_training.all():
+            inputs, labels, weights = inputs[is_training], labels[is_training], weights[is_training]
         if not len(labels):
-            raise DataError("X: every example has the weight 0, wanted some that count")
-        shares, threads = normalize_weights(weights), threads_of(self.n_jobs)
+            raise DataError("X: every example has the weight 0, wanted one above 0")
+        sample_weight, threads = normalize_weights(weights), threads_of(self.n_jobs)
         return train(
-            net, pictures, labels, recipe, validation, threads=threads, sample_weight=shares
+            net, inputs, labels, recipe, validation, threads=threads, sample_weight=sample_weight
         ).losses
 
-    def _weights(self, taken: _Taken) -> Float64:
-        """How much each example counts, by its own weight and by that of its class."""
-        right, weights = taken.examples.labels, taken.examples.sample_weight
-        counts = np.bincount(right, weights, minlength=len(taken.classes)).astype(np.float64)
-        factors = class_factors(self.class_weight, taken.classes, counts)[right]
+    def _weights(self, data: _TrainingSet) -> Float64:
+        """The sample weights times the class weights."""
+        labels, weights = data.examples.labels, data.examples.sample_weight
+        counts = np.bincount(labels, weights, minlength=len(data.classes)).astype(np.float64)
+        factors = class_factors(self.class_weight, data.classes, counts)[labels]
         return np.asarray(weights * factors)
 
     # Prediction.
 
     def inputs(self, X: Any) -> Array:
-        """X as ``network_`` takes it: (N, C, H, W), bytes or float32. Raises DataError, or
-        NotFittedError before anything was learned."""
+        """The inputs of ``network_`` for X: (N, C, H, W), uint8 or float32.
+
+        Raises DataError if X is not valid, and NotFittedError before `fit`.
+        """
         self._check_fitted()
         self._check_names(X)
-        found = as_array_or_paths(X)
-        if isinstance(found, list):
-            return _read(self._reading, found)
-        return self._reading.transform(to_nchw(found, self.image_shape_))
+        values = as_array_or_paths(X)
+        if isinstance(values, list):
+            return _read(self._scaling, values)
+        return self._scaling.transform(to_nchw(values, self.image_shape_))
 
-    def _logits(self, X: Any) -> npt.NDArray[np.float32]:
+    def _logits(self, X: Any) -> Float32:
         inputs = self.inputs(X)
         return self.network_.logits(inputs, threads_of(self.n_jobs))
 
-    def decision_function(self, X: Any) -> npt.NDArray[np.float32]:
-        """The logits (N, classes); with two classes how far the second is ahead, (N,)."""
+    def decision_function(self, X: Any) -> Float32:
+        """The logits (N, classes); for two classes, the second minus the first, (N,)."""
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
-        """How likely each class is: (N, classes), in the order of ``classes_``."""
-        logits = self._logits(X)  # first: it tells where nothing was learned yet
+    def predict_proba(self, X: Any) -> Float32:
+        """The probabilities (N, classes), in the order of ``classes_``."""
+        logits = self._logits(X)  # first: it checks that the classifier is fitted
         return self.network_.probabilities_of(logits)
 
     def predict(self, X: Any) -> Array:
-        """The likeliest label of each: (N,), of the kind that y had."""
-        places = self._logits(X).argmax(axis=1)
-        return np.asarray(self.classes_[places])
+        """The most probable label of each input, (N,), of the dtype of y."""
+        indices = self._logits(X).argmax(axis=1)
+        return np.asarray(self.classes_[indices])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy on X and y, weighted by ``sample_weight``."""
@@ -366,14 +382,14 @@ class ConvNetClassifier(EstimatorConventions):
         return float(np.average(predicted == labels, weights=weights))
 
 
-def _read(reading: InputScaling, paths: list[Path]) -> Array:
-    if not isinstance(reading, ByteScaling):
-        raise DataError("X: got paths of pictures, wanted arrays as those learned from")
-    return reading.read_files(paths)
+def _read(scaling: InputScaling, paths: list[Path]) -> Array:
+    if not isinstance(scaling, ByteScaling):
+        raise DataError("X: got paths of images, wanted arrays as in training")
+    return scaling.read_files(paths)
 
 
 def _names(classes: Array) -> list[str]:
-    """Names for a network's classes: the labels as text, or numbers where these cannot be names."""
+    """The labels as class names, or numbers if they cannot be names."""
     try:
         return list(class_names([str(label) for label in classes.tolist()]))
     except LimitError:

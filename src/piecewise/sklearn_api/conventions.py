@@ -1,5 +1,7 @@
-"""What scikit-learn expects of every classifier, written without it: parameters that can be listed
-and set, labels and weights checked, errors in its words."""
+"""scikit-learn's conventions for estimators: parameters, checks of labels and weights, and errors.
+
+It does not import scikit-learn.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,15 @@ from math import fsum
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from ..core.array_types import Array, Float64
+from ..core.array_types import Array, Float64, Labels
 from ..core.constraints import SEED, checked, is_integer
 from ..core.errors import DataError, LimitError, NotFittedError, shown
 from ..engine.runtime.thread_pool import processors
 
 
 class EstimatorConventions:
-    """Parameters: the arguments of ``__init__``, kept unchanged under their names."""
+    """Parameters are the arguments of ``__init__``, stored unchanged under their names."""
 
     @classmethod
     def _defaults(cls) -> dict[str, Any]:
@@ -27,12 +28,37 @@ class EstimatorConventions:
         return {argument.name: argument.default for argument in arguments}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name. None of them has parameters of its own, so ``deep`` changes
-        nothing."""
+        """The parameters by name.
+
+        Parameters
+        ----------
+        deep : bool
+            Has no effect, as no parameter has parameters of its own.
+
+        Returns
+        -------
+        dict
+        """
         return {name: getattr(self, name) for name in self._defaults()}
 
     def set_params(self, **parameters: Any) -> Self:
-        """Set parameters by name; LimitError if there is no such parameter."""
+        """Set parameters by name.
+
+        Parameters
+        ----------
+        **parameters
+            The new values.
+
+        Returns
+        -------
+        ConvNetClassifier
+            The classifier itself.
+
+        Raises
+        ------
+        LimitError
+            If there is no such parameter.
+        """
         known = self._defaults()
         for name in parameters:
             if name not in known:
@@ -46,18 +72,18 @@ class EstimatorConventions:
 
     def __repr__(self) -> str:
         defaults = self._defaults()
-        said = [
+        changed = [
             f"{name}={value!r}"
             for name, value in self.get_params().items()
             if repr(value) != repr(defaults[name])
         ]
-        return f"{type(self).__name__}({', '.join(said)})"
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "classes_")
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn asks before it does anything; only it can ask, so it is there."""
+        """The estimator tags; only scikit-learn calls this, so it can be imported here."""
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags  # noqa: PLC0415
 
         return Tags(
@@ -69,37 +95,36 @@ class EstimatorConventions:
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
-            kind = _theirs("NotFittedError", NotFittedError)
+            kind = _sklearn_class("NotFittedError", NotFittedError)
             raise kind(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with "
                 "appropriate arguments before using this estimator."
             )
 
     def _check_names(self, X: Any) -> None:
-        """DataError if columns have other names than those learned from; a warning if only one of
-        both has names."""
-        known, found = getattr(self, "feature_names_in_", None), column_names(X)
-        name = type(self).__name__
-        if known is None and found is not None:
-            message = f"X has feature names, but {name} was fitted without feature names"
+        """DataError if the column names differ from those of `fit`; a warning if one has none."""
+        known, names = getattr(self, "feature_names_in_", None), column_names(X)
+        estimator = type(self).__name__
+        if known is None and names is not None:
+            message = f"X has feature names, but {estimator} was fitted without feature names"
             warnings.warn(message, stacklevel=3)
-        elif known is not None and found is None:
-            message = f"X does not have valid feature names, but {name} was fitted with them"
+        elif known is not None and names is None:
+            message = f"X does not have valid feature names, but {estimator} was fitted with them"
             warnings.warn(message, stacklevel=3)
-        elif known is not None and found is not None and known.tolist() != found.tolist():
-            raise DataError(_other_names(known.tolist(), found.tolist()))
+        elif known is not None and names is not None and known.tolist() != names.tolist():
+            raise DataError(_other_names(known.tolist(), names.tolist()))
 
 
 _NAMES_SHOWN = 5
 
 
-def _other_names(known: list[str], found: list[str]) -> str:
-    def listed(names: set[str]) -> str:
-        lines = [f"- {name}\n" for name in sorted(names)[:_NAMES_SHOWN]]
-        return "".join(lines) + ("- ...\n" if len(names) > _NAMES_SHOWN else "")
+def _other_names(known: list[str], names: list[str]) -> str:
+    def listed(some: set[str]) -> str:
+        lines = [f"- {name}\n" for name in sorted(some)[:_NAMES_SHOWN]]
+        return "".join(lines) + ("- ...\n" if len(some) > _NAMES_SHOWN else "")
 
     message = "The feature names should match those that were passed during fit.\n"
-    unseen, missing = set(found) - set(known), set(known) - set(found)
+    unseen, missing = set(names) - set(known), set(known) - set(names)
     if unseen:
         message += f"Feature names unseen at fit time:\n{listed(unseen)}"
     if missing:
@@ -117,13 +142,13 @@ def column_names(X: Any) -> Array | None:
     return np.array(names, dtype=object)
 
 
-def _theirs(name: str, ours: type[Any]) -> type[Any]:
-    """Scikit-learn's class of this name where it is loaded, so that who knows it can catch it."""
-    return getattr(sys.modules.get("sklearn.exceptions"), name, ours)
+def _sklearn_class(name: str, fallback: type[Any]) -> type[Any]:
+    """scikit-learn's class of this name if it is loaded, so that its users can catch it."""
+    return getattr(sys.modules.get("sklearn.exceptions"), name, fallback)
 
 
 def checked_labels(y: Any, count: int) -> Array:
-    """Labels (N,), one for each of ``count`` pictures; DataError if they are none."""
+    """Labels (N,) as an array; DataError unless there is one for each of ``count`` inputs."""
     if y is None:
         raise DataError("ConvNetClassifier requires y to be passed, but the target y is None")
     labels = np.asarray(y)
@@ -132,7 +157,7 @@ def checked_labels(y: Any, count: int) -> Array:
             "A column-vector y was passed when a 1d array was expected. Please change the shape "
             "of y to (n_samples,), for example using ravel()."
         )
-        warnings.warn(message, _theirs("DataConversionWarning", UserWarning), stacklevel=4)
+        warnings.warn(message, _sklearn_class("DataConversionWarning", UserWarning), stacklevel=4)
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise DataError(f"y should be a 1d array, got an array of shape {labels.shape} instead.")
@@ -149,7 +174,7 @@ def checked_labels(y: Any, count: int) -> Array:
 
 
 def classes_of(labels: Array) -> Array:
-    """The different labels, sorted; DataError if they cannot be, or if there is only one."""
+    """The distinct labels, sorted; DataError if they cannot be sorted, or if there is only one."""
     try:
         classes: Array = np.unique(labels)
     except TypeError:
@@ -163,11 +188,11 @@ def classes_of(labels: Array) -> Array:
     return classes
 
 
-def numbered(labels: Array, classes: Array) -> npt.NDArray[np.int64]:
-    """The places of labels among the classes; DataError if one is not among them."""
-    places = {label: place for place, label in enumerate(classes.tolist())}
+def class_numbers_of(labels: Array, classes: Array) -> Labels:
+    """The class number of each label; DataError if a label is not one of the classes."""
+    numbers = {label: number for number, label in enumerate(classes.tolist())}
     try:
-        return np.array([places[label] for label in labels.tolist()], np.int64)
+        return np.array([numbers[label] for label in labels.tolist()], np.int64)
     except (KeyError, TypeError) as error:
         raise DataError(
             f"y: got the label {shown(error.args[0])}, wanted one of the classes "
@@ -176,7 +201,7 @@ def numbered(labels: Array, classes: Array) -> npt.NDArray[np.int64]:
 
 
 def checked_weights(sample_weight: Any, count: int) -> Float64:
-    """How much each picture counts (N,); 1 without ``sample_weight``. Raises DataError."""
+    """The sample weights (N,) as float64; 1 if there are none. Raises DataError."""
     if sample_weight is None:
         return np.ones(count)
     weights = np.asarray(sample_weight)
@@ -187,20 +212,19 @@ def checked_weights(sample_weight: Any, count: int) -> Float64:
         )
     weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
-        raise DataError("sample_weight: got negative ones or NaN, wanted numbers from 0 on")
+        raise DataError("sample_weight: got negative numbers or NaN, wanted numbers of 0 or more")
     if not weights.any():
         raise DataError("sample_weight: every weight is zero, wanted at least one above it")
     return weights
 
 
 def class_factors(class_weight: Any, classes: Array, counts: Float64) -> Float64:
-    """What the weights of each class are multiplied by. ``counts``: the weights of its pictures,
-    added up. Raises LimitError."""
+    """The weight of each class; ``counts``: the sums of its sample weights. Raises LimitError."""
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, str) and class_weight == "balanced":
-        there = np.where(counts > 0, counts, 1.0)
-        return np.asarray(fsum(counts.tolist()) / ((counts > 0).sum() * there))
+        positive = np.where(counts > 0, counts, 1.0)
+        return np.asarray(fsum(counts.tolist()) / ((counts > 0).sum() * positive))
     if not isinstance(class_weight, dict):
         raise LimitError(
             f"class_weight: got {shown(class_weight)}, wanted a dict of labels and weights, "
@@ -212,12 +236,12 @@ def class_factors(class_weight: Any, classes: Array, counts: Float64) -> Float64
         raise LimitError(f"class_weight: The classes, {unknown}, are not in class_weight's labels")
     factors = np.array([class_weight.get(name, 1) for name in names], np.float64)
     if not np.isfinite(factors).all() or (factors < 0).any() or not factors.any():
-        raise LimitError(f"class_weight: got {shown(class_weight)}, wanted numbers from 0 on")
+        raise LimitError(f"class_weight: got {shown(class_weight)}, wanted numbers of 0 or more")
     return factors
 
 
 def seed_of(random_state: Any) -> int:
-    """A seed: a number itself; else drawn, from NumPy's own state for None. Raises LimitError."""
+    """The seed: the number itself, or a random one (from NumPy's global state if None)."""
     if random_state is None:
         return int(np.random.randint(2**31 - 1))  # noqa: NPY002 - the state that numpy.random.seed sets
     if isinstance(random_state, np.random.RandomState):
@@ -228,9 +252,9 @@ def seed_of(random_state: Any) -> int:
 
 
 def threads_of(n_jobs: Any) -> int | None:
-    """Threads for scikit-learn's number of jobs: -1 is all processors, -2 all but one."""
+    """The number of threads for ``n_jobs``: -1 is all processors, -2 all but one."""
     if n_jobs is None:
         return None
     if not is_integer(n_jobs) or n_jobs == 0:
-        raise LimitError(f"n_jobs: got {shown(n_jobs)}, wanted a whole number but 0, or None")
+        raise LimitError(f"n_jobs: got {shown(n_jobs)}, wanted an integer other than 0, or None")
     return max(1, processors() + 1 + int(n_jobs)) if n_jobs < 0 else int(n_jobs)
