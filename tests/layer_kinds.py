@@ -1,4 +1,4 @@
-"""What a kind of layer lacks: everything the package, its documents and its tests want of one."""
+"""Lists what a kind of layer lacks in the package, its documentation and its tests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from piecewise.trace import arithmetic, gradient_arithmetic
 ROOT = Path(__file__).parents[1]
 MODULES = ROOT / "src" / "piecewise" / "page" / "modules"
 TESTS = ("test_reference", "test_gradients", "networks", "toolkits/test_pytorch")
-FACTS: dict[str, type] = {
+CLASS_ATTRIBUTES: dict[str, type] = {
     name: get_args(hint)[0]
     for name, hint in get_type_hints(Layer).items()
     if get_origin(hint) is ClassVar
 }
-"""What each kind declares, and of which type."""
+"""The class attributes of each kind, and their types."""
 TABLES: dict[str, dict[type[Layer], Any]] = {
     "PAIRS in reference/model.py": model.LAYER_FUNCTIONS,
     "_BY_KIND in trace/arithmetic.py": arithmetic._BY_KIND,
@@ -31,19 +31,19 @@ TABLES: dict[str, dict[type[Layer], Any]] = {
     "PASSES in engine/passes/chain.py": chain.PASSES,
     "PAGE_DATA in page/walk_data.py": walk_data.PAGE_DATA,
 }
-"""Those with an entry for every kind."""
+"""The tables that have an entry for every kind."""
 
 
 def missing(kind: type[Layer]) -> list[str]:
-    """A line for each thing that a kind of layer lacks."""
+    """One line for each entry that a kind of layer lacks."""
     checks = (_record, _tables, _pair, _emitters, _view, _texts)
     return [f"{kind.__name__}: {line}" for check in checks for line in check(kind)]
 
 
 def _record(kind: type[Layer]) -> Iterator[str]:
-    for name, wanted in FACTS.items():
-        if not isinstance(vars(kind).get(name), wanted):
-            yield f"spec/layers.py does not declare {name}, a {wanted.__name__}"
+    for name, expected_type in CLASS_ATTRIBUTES.items():
+        if not isinstance(vars(kind).get(name), expected_type):
+            yield f"spec/layers.py does not declare {name}, a {expected_type.__name__}"
     if not vars(kind).get("__doc__"):
         yield "spec/layers.py does not describe it in a docstring"
     if kind not in KINDS or BY_WORD.get(_word(kind)) is not kind:
@@ -80,15 +80,15 @@ def _pair(kind: type[Layer]) -> Iterator[str]:
 
 
 def _emitters(kind: type[Layer]) -> Iterator[str]:
-    made = chain.PASSES.get(kind)
+    layer_pass = chain.PASSES.get(kind)
     for name in ("forward", "backward"):
-        if made is None or name not in vars(made):
+        if layer_pass is None or name not in vars(layer_pass):
             yield f"its pass does not define {name}"
     if vars(kind).get("identity_at_inference"):
-        return  # nothing of it runs there
-    if made not in single_image.WRITERS:
+        return  # inference skips this layer
+    if layer_pass not in single_image.WRITERS:
         yield "its pass has no entry in WRITERS in engine/codegen/single_image.py"
-    if made not in weight_packing.PACKERS:
+    if layer_pass not in weight_packing.PACKERS:
         yield "its pass has no entry in PACKERS in engine/codegen/weight_packing.py"
 
 
@@ -107,10 +107,10 @@ def _view(kind: type[Layer]) -> Iterator[str]:
 
 
 def _names(table: str, text: str) -> list[str]:
-    """The keys of an object of a module."""
-    found = re.search(rf"\b{table} = \{{(.+?)\}};", text, re.DOTALL)
-    assert found, f"{table} is no longer there"
-    return re.findall(r"(\w+)(?=\s*[,:]|\s*$)", re.sub(r'"[^"]*"', "", found[1]))
+    """The keys of an object literal in a JavaScript module."""
+    match = re.search(rf"\b{table} = \{{(.+?)\}};", text, re.DOTALL)
+    assert match, f"{table} is no longer there"
+    return re.findall(r"(\w+)(?=\s*[,:]|\s*$)", re.sub(r'"[^"]*"', "", match[1]))
 
 
 def _texts(kind: type[Layer]) -> Iterator[str]:

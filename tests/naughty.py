@@ -1,5 +1,7 @@
-"""Names that try to be something else: markup, scripts, escapes, directions, and what else breaks
-pages. Made here, from what each kind of trap is made of."""
+"""Hostile names for tests of escaping: markup, scripts, escapes, text directions and the like.
+
+The names are combined here from the elements of each kind of attack.
+"""
 
 from __future__ import annotations
 
@@ -225,6 +227,6 @@ _PLAIN = (
 
 
 def naughty() -> list[str]:
-    """Five hundred and more different names, none empty, none over 1,000 characters."""
+    """More than 500 different names, none empty, none longer than 1,000 characters."""
     scripts = [around.format(tag.format(SCRIPT)) for tag, around in product(_TAGS, _AROUND)]
     return list(dict.fromkeys([*scripts, *_PLAIN]))

@@ -1,5 +1,7 @@
-"""Steps of Python, counted where a test judges how much work is done: unlike seconds, they are the
-same on a busy machine."""
+"""Counts Python steps, so that tests can limit the work of a function.
+
+Unlike seconds, the count does not depend on the load of the machine.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,16 @@ from types import FrameType
 from typing import Any
 
 HANG = 600
-"""Seconds after which a test gives up waiting for another thread or process. It only guards
-against waiting for ever: no test may depend on how long something takes."""
+"""Seconds after which a test stops waiting for another thread or process. It only prevents endless
+waiting: no test may depend on how long something takes."""
 
 
 class TooManyStepsError(BaseException):
-    """Not an `Exception`: the code that is measured shall not catch it."""
+    """Not an `Exception`, so that the measured code does not catch it."""
 
 
 class Steps:
-    """How many calls, lines and returns this thread has traced."""
+    """The number of calls, lines and returns that this thread has traced."""
 
     def __init__(self, limit: int) -> None:
         self.count, self.limit = 0, limit
@@ -34,21 +36,23 @@ class Steps:
 
 @contextmanager
 def at_most(limit: int) -> Iterator[Steps]:
-    """Fails as soon as functions that are called in the block, in this thread, have taken more
-    steps: calls, lines and returns of Python. What C code does in one call is one step."""
-    steps, before = Steps(limit), sys.gettrace()
+    """Fails as soon as the functions called in the block take more steps than ``limit``.
+
+    A step is a call, line or return of Python in this thread. One call of C code is one step.
+    """
+    steps, previous_trace = Steps(limit), sys.gettrace()
     sys.settrace(steps.trace)
     try:
         yield steps
     finally:
-        sys.settrace(before)
+        sys.settrace(previous_trace)
 
 
-def counted_ends(function: Callable[..., Any], ended: list[Any]) -> Callable[..., Any]:
-    """The same function, but what it returns is noted, unless an error ends it."""
+def recording_results(function: Callable[..., Any], results: list[Any]) -> Callable[..., Any]:
+    """Wraps a function so that it appends each of its return values to ``results``."""
 
-    def counted(*given: Any, **named: Any) -> Any:
-        ended.append(function(*given, **named))
-        return ended[-1]
+    def wrapper(*positional: Any, **keywords: Any) -> Any:
+        results.append(function(*positional, **keywords))
+        return results[-1]
 
-    return counted
+    return wrapper

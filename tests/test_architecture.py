@@ -1,4 +1,4 @@
-"""Shapes, names, the parameter table, and what is refused before anything is allocated."""
+"""Shapes, names, the parameter table, and the checks that run before any allocation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ EXAMPLE = "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, ful
 
 
 def test_architecture_example_matches_other_toolkits() -> None:
-    made = Architecture(EXAMPLE, (1, 28, 28), 10)
-    assert [(row.name, row.shape, row.offset) for row in made.parameters] == [
+    architecture = Architecture(EXAMPLE, (1, 28, 28), 10)
+    assert [(row.name, row.shape, row.offset) for row in architecture.parameters] == [
         ("conv1.weight", (16, 1, 5, 5), 0),
         ("conv1.bias", (16,), 400),
         ("conv2.weight", (32, 16, 5, 5), 416),
@@ -29,41 +29,43 @@ def test_architecture_example_matches_other_toolkits() -> None:
         ("full2.weight", (10, 128), 78_912),
         ("full2.bias", (10,), 80_192),
     ]
-    assert made.parameter_count == 80_202
-    assert made.multiplications == 24 * 24 * 16 * 25 + 8 * 8 * 32 * 16 * 25 + 512 * 128 + 1280
-    assert [stage.name for stage in made.stages] == [
+    assert architecture.parameter_count == 80_202
+    assert (
+        architecture.multiplications == 24 * 24 * 16 * 25 + 8 * 8 * 32 * 16 * 25 + 512 * 128 + 1280
+    )
+    assert [stage.name for stage in architecture.stages] == [
         "conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "full1", "relu3", "full2",
     ]  # fmt: skip
 
 
 def test_parameter_offsets_are_contiguous() -> None:
-    made = Architecture("conv 3 2x3 bias=no, norm, relu, conv 2 2 mean, full 4, norm, full",
+    architecture = Architecture("conv 3 2x3 bias=no, norm, relu, conv 2 2 mean, full 4, norm, full",
                         (2, 7, 8), 3)  # fmt: skip
-    place = 0
-    for row in made.parameters:
-        assert row.offset == place, row.name
-        place += row.size
-    assert place == made.parameter_count
-    assert [row.name for row in made.running_stats] == [
+    offset = 0
+    for row in architecture.parameters:
+        assert row.offset == offset, row.name
+        offset += row.size
+    assert offset == architecture.parameter_count
+    assert [row.name for row in architecture.running_stats] == [
         "norm1.mean", "norm1.variance", "norm2.mean", "norm2.variance",
     ]  # fmt: skip
 
 
 def test_last_full_takes_one_neuron_per_class() -> None:
-    made = Architecture("full 7, relu, full, dropout 0.5", (1, 3, 3), ("a", "b"))
-    assert made.layers[2] == Full(2)
-    assert made.notation == "full 7, relu, full, dropout 0.5"
+    architecture = Architecture("full 7, relu, full, dropout 0.5", (1, 3, 3), ("a", "b"))
+    assert architecture.layers[2] == Full(2)
+    assert architecture.notation == "full 7, relu, full, dropout 0.5"
     assert Architecture("full 2", (1, 3, 3), 2) == Architecture("full", (1, 3, 3), 2)
 
 
 def test_architecture_may_end_with_pooling() -> None:
-    made = Architecture("conv 10 3, pool all kind=average", (1, 9, 9), 10)
-    assert made.output == (10, 1, 1)
+    architecture = Architecture("conv 10 3, pool all kind=average", (1, 9, 9), 10)
+    assert architecture.output == (10, 1, 1)
 
 
 def test_architecture_accepts_layer_objects() -> None:
-    made = Architecture([Full(4), Relu(), Full()], (1, 3, 3), 2)
-    assert made.notation == "full 4, relu, full"
+    architecture = Architecture([Full(4), Relu(), Full()], (1, 3, 3), 2)
+    assert architecture.notation == "full 4, relu, full"
     with pytest.raises(ShapeError, match=r"layer 1 \(full\): only the last full") as caught:
         Architecture([Full(), Full()], (1, 3, 3), 2)
     assert caught.value.text == "full, full"
@@ -77,9 +79,9 @@ def test_architecture_too_many_layers_raises() -> None:
         Architecture(endless, (1, 3, 3), 2)
     with pytest.raises(LimitError, match="more than 1,000"):
         Architecture([Relu()] * 10**6, (1, 3, 3), 2)
-    none: list[Layer] = []
+    no_layers: list[Layer] = []
     with pytest.raises(NotationError, match="there is no layer"):
-        Architecture(none, (1, 3, 3), 2)
+        Architecture(no_layers, (1, 3, 3), 2)
 
 
 ABSURD = [
@@ -112,7 +114,7 @@ def test_architecture_absurd_size_raises_before_allocation(
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("shape", "words"),
     [
         ((1, 28), "input: got (1, 28), wanted (channels, rows, columns) such as (1, 28, 28)"),
         ("28", "input: got '28'"),
@@ -121,14 +123,14 @@ def test_architecture_absurd_size_raises_before_allocation(
         ((1, True, 28), "input: got True"),
     ],
 )
-def test_architecture_invalid_input_raises(given: Any, words: str) -> None:
+def test_architecture_invalid_input_raises(shape: Any, words: str) -> None:
     with pytest.raises(LimitError) as caught:
-        Architecture("full", given, 2)
+        Architecture("full", shape, 2)
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("classes", "words"),
     [
         (0, "classes: got 0, wanted a whole number from 1 to 65,536"),
         ("XO", "classes: got 'XO', wanted a number or a list of names"),
@@ -139,9 +141,9 @@ def test_architecture_invalid_input_raises(given: Any, words: str) -> None:
         (2.0, "classes: got 2.0"),
     ],
 )
-def test_architecture_invalid_classes_raises(given: Any, words: str) -> None:
+def test_architecture_invalid_classes_raises(classes: Any, words: str) -> None:
     with pytest.raises(LimitError) as caught:
-        Architecture("full", (1, 3, 3), given)
+        Architecture("full", (1, 3, 3), classes)
     assert words in str(caught.value)
 
 

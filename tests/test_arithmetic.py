@@ -1,4 +1,4 @@
-"""The arithmetic of single numbers: replayed from its terms, down to the pixels."""
+"""The arithmetic of single values, recomputed from their terms down to the input."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from .networks import PICTURES, TEXTS, random_input, random_layers
 from .test_modalities import folder
 
 
-def spots(walk: Walk, count: int, seed: int) -> list[Position]:
-    """Numbers drawn from all layers alike."""
+def random_positions(walk: Walk, count: int, seed: int) -> list[Position]:
+    """Random positions, each layer with the same probability."""
     random = Random(seed)
     names = [name for name in walk if name != "input"]
-    found = []
+    positions = []
     for _ in range(count):
         name = random.choice(names)
-        place = (random.randrange(side) for side in walk[name].shape)
-        found.append(Position(name, *place))
-    return found
+        indices = (random.randrange(side) for side in walk[name].shape)
+        positions.append(Position(name, *indices))
+    return positions
 
 
-def check(net: pw.Network, walk: Walk, place: Position) -> Why:
-    """One number against what its terms come to."""
-    arithmetic = walk.why(*place)
-    value = walk[place.layer][place[1:]]
+def check(net: pw.Network, walk: Walk, position: Position) -> Why:
+    """Asserts that the terms of a value give it, and returns its arithmetic."""
+    arithmetic = walk.why(*position)
+    value = walk[position.layer][position[1:]]
     assert arithmetic.value == value
-    stage = next(stage for stage in net.architecture.stages if stage.name == place.layer)
+    stage = next(stage for stage in net.architecture.stages if stage.name == position.layer)
     assert np.float32(arithmetic.recomputed) == value, (stage, arithmetic)
-    for term in arithmetic.terms:  # a value is the number that stands there
+    for term in arithmetic.terms:  # a term's value is the activation at its position
         if term.position is not None and arithmetic.operation != "value":
             assert term.value == walk[term.position.layer][term.position[1:]]
     return arithmetic
@@ -52,20 +52,20 @@ def test_why_random_values_are_recomputed_from_terms(kinds: tuple[str, ...], see
     random = Random(f"why {seed} {kinds}")
     shape = random_input(random, kinds)
     net = pw.Network(random_layers(random, shape, 3, kinds), shape, 3, seed)
-    drawn = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for name in net.running_stats:
-        net.running_stats[name] = drawn.uniform(0.5, 1.5, net.running_stats[name].shape)
+        net.running_stats[name] = rng.uniform(0.5, 1.5, net.running_stats[name].shape)
     for name in net.parameters:
         if name.endswith("bias"):
-            net.parameters[name] = drawn.uniform(-1, 1, net.parameters[name].shape)
-    given = (
-        drawn.integers(0, shape[1], shape[2])
+            net.parameters[name] = rng.uniform(-1, 1, net.parameters[name].shape)
+    example = (
+        rng.integers(0, shape[1], shape[2])
         if net.architecture.reads_texts
-        else drawn.uniform(-1, 1, shape).astype(np.float32)
+        else rng.uniform(-1, 1, shape).astype(np.float32)
     )
-    walk = net.walk(given)
-    for place in spots(walk, 20, seed):
-        check(net, walk, place)
+    walk = net.walk(example)
+    for position in random_positions(walk, 20, seed):
+        check(net, walk, position)
 
 
 @pytest.mark.parametrize("kind", ["pictures", "sounds", "texts"])
@@ -74,9 +74,9 @@ def test_why_trained_net_values_lead_to_input(kind: str, tmp_path: Path) -> None
     net = pw.run_training(pw.plan_training(data, epochs=2)).net
     walk = net.walk(data.inputs[0])
     last = list(walk)[-1]
-    for place in [Position(last, 0, 0, 0), *spots(walk, 60, 1)]:
-        arithmetic = check(net, walk, place)
-        while arithmetic.operation != "input":  # the first thing it is made of, and of that, ...
+    for position in [Position(last, 0, 0, 0), *random_positions(walk, 60, 1)]:
+        arithmetic = check(net, walk, position)
+        while arithmetic.operation != "input":  # follows the first term with a position
             arithmetic = walk.why(
                 *next(term.position for term in arithmetic.terms if term.position)
             )
@@ -89,8 +89,8 @@ def test_why_deck_match_is_exact() -> None:
     kernel = np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
     net.parameters["conv1.weight"] = kernel[None, None]
     picture = -np.ones((1, 9, 9), np.float32)
-    for at in range(1, 8):
-        picture[0, at, at] = picture[0, at, 8 - at] = 1
+    for row in range(1, 8):
+        picture[0, row, row] = picture[0, row, 8 - row] = 1
     arithmetic = net.walk(picture).why("conv1", 0, 1, 1)
     assert (arithmetic.operation, arithmetic.divisor, len(arithmetic.terms)) == ("sum", 9, 9)
     assert sum(Fraction(term.product) for term in arithmetic.terms) / 9 == 1
@@ -131,7 +131,7 @@ def test_why_later_weight_change_has_no_effect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("arguments", "words"),
     [
         (("convl", 0), "layer: got 'convl', wanted one of input, conv1, full1; did you mean"),
         (("conv1", 2), "feature: got 2, wanted a whole number from 0 to 1"),
@@ -139,10 +139,10 @@ def test_why_later_weight_change_has_no_effect() -> None:
         (("conv1", 0, 0, 1.0), "column: got 1.0, wanted a whole number from 0 to 2"),
     ],
 )
-def test_why_unknown_position_raises(asked: tuple[str, int], words: str) -> None:
+def test_why_unknown_position_raises(arguments: tuple[str, int], words: str) -> None:
     walk = pw.Network("conv 2 2, full", (1, 3, 4), 2).walk(np.zeros((1, 3, 4), np.float32))
     with pytest.raises(LimitError) as caught:
-        walk.why(*asked)
+        walk.why(*arguments)
     assert words in str(caught.value)
 
 
@@ -151,18 +151,18 @@ def test_fused_rounds_once() -> None:
     assert fused(*near_a_tie) == 1 + 2**-23  # rounded to float64 first, it would be 1 + 2**-22
     random = np.random.default_rng(0)
     a, b, c = random.standard_normal((3, 20_000)).astype(np.float32)
-    c[::2] = -(a * b)[::2]  # what is left are the products' last bits
+    c[::2] = -(a * b)[::2]  # cancels all but the last bits of the products
     c[1::4] = np.ldexp(c[1::4], 20)
-    for one in zip(a.tolist(), b.tolist(), c.tolist(), strict=True):
-        exact = Fraction(one[0]) * Fraction(one[1]) + Fraction(one[2])
-        near = np.float32(float(exact))
-        around = (
-            np.nextafter(near, np.float32(-np.inf)),
-            near,
-            np.nextafter(near, np.float32(np.inf)),
+    for operands in zip(a.tolist(), b.tolist(), c.tolist(), strict=True):
+        exact = Fraction(operands[0]) * Fraction(operands[1]) + Fraction(operands[2])
+        nearest = np.float32(float(exact))
+        candidates = (
+            np.nextafter(nearest, np.float32(-np.inf)),
+            nearest,
+            np.nextafter(nearest, np.float32(np.inf)),
         )
-        best = min(abs(Fraction(float(number)) - exact) for number in around)
-        assert abs(Fraction(fused(*one)) - exact) == best
+        best = min(abs(Fraction(float(number)) - exact) for number in candidates)
+        assert abs(Fraction(fused(*operands)) - exact) == best
 
 
 def test_why_supports_every_layer() -> None:

@@ -1,4 +1,4 @@
-"""Training-time tricks: what they mean, and what they hang on."""
+"""Data augmentation: the effect of each option, and the random draws."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from piecewise.reference.augmentation import (
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 from piecewise.training.recipe import Recipe
 
-ALL = Augmentation(0.2, (0.6, 1.4), 60, 2.3, horizontal_flip=True)
-ALONE = [
+ALL_GEOMETRIC = Augmentation(0.2, (0.6, 1.4), 60, 2.3, horizontal_flip=True)
+SINGLE_GEOMETRIC = [
     Augmentation(translation=0.5),
     Augmentation(scale=(0.2, 2)),
     Augmentation(rotation=180),
     Augmentation(stroke_width=3),
     Augmentation(horizontal_flip=True),
 ]
-SHADED = Augmentation(contrast=0.6, brightness=0.3, noise=0.5, band_masking=0.4)
-SHADES_ALONE = [
+ALL_INTENSITY = Augmentation(contrast=0.6, brightness=0.3, noise=0.5, band_masking=0.4)
+SINGLE_INTENSITY = [
     Augmentation(contrast=0.9),
     Augmentation(brightness=1),
     Augmentation(noise=1),
     Augmentation(band_masking=0.9),
 ]
-NONE = np.zeros(1)
-STILL = GeometricDraws(NONE, NONE, np.ones(1), NONE, NONE, np.array([False]))
+ZERO = np.zeros(1)
+IDENTITY = GeometricDraws(ZERO, ZERO, np.ones(1), ZERO, ZERO, np.array([False]))
 
 
 def step_context(count: int, seed: int = 5, epoch: int = 3) -> StepContext:
@@ -47,13 +47,13 @@ def step_context(count: int, seed: int = 5, epoch: int = 3) -> StepContext:
 
 
 def apply_geometric(
-    monkeypatch: pytest.MonkeyPatch, picture: Array, ground: str = "dark", **drawn: float
+    monkeypatch: pytest.MonkeyPatch, picture: Array, background: str = "dark", **options: float
 ) -> Array:
-    """One picture (H, W) after exactly these tricks."""
-    chosen = STILL._replace(**{name: np.array([value]) for name, value in drawn.items()})
-    monkeypatch.setattr(reference, "geometric_draws", lambda *_: chosen)
-    stack = np.asarray(picture, np.float32)[None, None]
-    return np.asarray(augment(Augmentation(), stack, ground, step_context(1))[0, 0])
+    """One image (H, W) after an augmentation with exactly these draws."""
+    draws = IDENTITY._replace(**{name: np.array([value]) for name, value in options.items()})
+    monkeypatch.setattr(reference, "geometric_draws", lambda *_: draws)
+    batch = np.asarray(picture, np.float32)[None, None]
+    return np.asarray(augment(Augmentation(), batch, background, step_context(1))[0, 0])
 
 
 def random_picture(height: int, width: int, seed: int = 0) -> Array:
@@ -111,137 +111,155 @@ def test_stroke_width_dilates_and_erodes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (apply_geometric(monkeypatch, dot, stroke_width=3.0) == 1).all()
     between = apply_geometric(monkeypatch, dot, stroke_width=1.25)
     assert (between[2:5, 2:5] == 1).all()
-    assert between[1, 1:6].tolist() == [-0.5] * 5  # a quarter of the way from -1 to 1
+    assert between[1, 1:6].tolist() == [-0.5] * 5  # a quarter between -1 and 1
     assert (between[0] == -1).all()
 
 
 def test_augment_without_options_changes_nothing() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 3, 9, 12)).astype(np.float32)
-    for ground in ("dark", "light", "any"):
-        assert (augment(Augmentation(), pictures, ground, step_context(20)) == pictures).all()
+    for background in ("dark", "light", "any"):
+        assert (augment(Augmentation(), pictures, background, step_context(20)) == pictures).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 12), (12, 1)])
 def test_augment_single_row_keeps_line(shape: tuple[int, int]) -> None:
     line = np.ones((30, 1, *shape), np.float32)
-    tricks = Augmentation(0.1, (1, 2), 180, horizontal_flip=True)
-    changed = augment(tricks, line, "dark", step_context(30))
-    assert np.abs(geometric_draws(tricks, *shape, step_context(30)).rotation).max() == 0
+    augmentation = Augmentation(0.1, (1, 2), 180, horizontal_flip=True)
+    changed = augment(augmentation, line, "dark", step_context(30))
+    assert np.abs(geometric_draws(augmentation, *shape, step_context(30)).rotation).max() == 0
     middle = changed.reshape(30, 12)[:, 3:9]
     assert (middle == 1).all()
 
 
 def test_geometric_draws_are_uniform_and_independent() -> None:
-    drawn = geometric_draws(ALL, 10, 20, step_context(20_000))
+    draws = geometric_draws(ALL_GEOMETRIC, 10, 20, step_context(20_000))
     for values, low, high in (
-        (drawn.right, -4, 4),
-        (drawn.down, -2, 2),
-        (drawn.scale, 0.6, 1.4),
-        (drawn.rotation, -60, 60),
-        (drawn.stroke_width, -2.3, 2.3),
+        (draws.right, -4, 4),
+        (draws.down, -2, 2),
+        (draws.scale, 0.6, 1.4),
+        (draws.rotation, -60, 60),
+        (draws.stroke_width, -2.3, 2.3),
     ):
         counts, _ = np.histogram(values, bins=8, range=(low, high))
         assert counts.sum() == 20_000
         assert np.abs(counts - 2_500).max() < 250
-    assert abs(drawn.flipped.sum() - 10_000) < 300
-    parts = np.corrcoef(np.stack(drawn).astype(float))
-    assert np.abs(parts - np.eye(6)).max() < 0.03
+    assert abs(draws.flipped.sum() - 10_000) < 300
+    correlations = np.corrcoef(np.stack(draws).astype(float))
+    assert np.abs(correlations - np.eye(6)).max() < 0.03
 
 
 def test_augment_depends_on_seed_epoch_and_index() -> None:
     pictures = np.random.default_rng(0).normal(size=(40, 1, 8, 8)).astype(np.float32)
-    whole = augment(ALL, pictures, "dark", step_context(40))
+    augmented = augment(ALL_GEOMETRIC, pictures, "dark", step_context(40))
     chosen = np.array([31, 2, 17])
     assert (
-        augment(ALL, pictures[chosen], "dark", StepContext(5, 3, chosen)) == whole[chosen]
+        augment(ALL_GEOMETRIC, pictures[chosen], "dark", StepContext(5, 3, chosen))
+        == augmented[chosen]
     ).all()
     for other in (
         step_context(40, seed=6),
         step_context(40, epoch=4),
         StepContext(5, 3, np.arange(1, 41)),
     ):
-        changed = augment(ALL, pictures, "dark", other) != whole
+        changed = augment(ALL_GEOMETRIC, pictures, "dark", other) != augmented
         assert changed.any(axis=(1, 2, 3)).all()
 
 
 def test_translation_pair_limits_each_axis() -> None:
     down, right = (Augmentation(translation=pair) for pair in ((0.3, 0), (0, 0.3)))
     both = geometric_draws(Augmentation(translation=0.3), 10, 20, step_context(100))
-    for tricks, wanted in ((down, (0 * both.right, both.down)), (right, (both.right, NONE))):
-        drawn = geometric_draws(tricks, 10, 20, step_context(100))
-        assert (drawn.right == wanted[0]).all()
-        assert (drawn.down == wanted[1]).all()
+    for augmentation, expected in (
+        (down, (0 * both.right, both.down)),
+        (right, (both.right, ZERO)),
+    ):
+        draws = geometric_draws(augmentation, 10, 20, step_context(100))
+        assert (draws.right == expected[0]).all()
+        assert (draws.down == expected[1]).all()
     assert np.abs(both.right).max() > 5.5
     assert 2.5 < np.abs(both.down).max() <= 3
 
 
-def numbers(count: int, shape: tuple[int, int, int], far: float = 1) -> Array:
-    """Pictures of even numbers from -far to far."""
+def uniform_pictures(count: int, shape: tuple[int, int, int], limit: float = 1) -> Array:
+    """Images of uniform random values from -limit to limit."""
     rng = np.random.default_rng(0)
-    return rng.uniform(-far, far, (count, *shape)).astype(np.float32)
+    return rng.uniform(-limit, limit, (count, *shape)).astype(np.float32)
 
 
 def test_contrast_and_brightness_are_affine_per_picture() -> None:
-    pictures, tricks = numbers(40, (3, 5, 6), 0.3), Augmentation(contrast=0.5, brightness=0.2)
-    changed = augment(tricks, pictures, "any", step_context(40))
-    drawn = intensity_draws(tricks, 5, 6, step_context(40))
-    for x, y, factor, light in zip(
-        pictures, changed, drawn.contrast, drawn.brightness, strict=True
+    pictures, augmentation = (
+        uniform_pictures(40, (3, 5, 6), 0.3),
+        Augmentation(contrast=0.5, brightness=0.2),
+    )
+    changed = augment(augmentation, pictures, "any", step_context(40))
+    draws = intensity_draws(augmentation, 5, 6, step_context(40))
+    for x, y, factor, brightness in zip(
+        pictures, changed, draws.contrast, draws.brightness, strict=True
     ):
-        assert y == pytest.approx(factor * x + light, abs=1e-6)
+        assert y == pytest.approx(factor * x + brightness, abs=1e-6)
         assert 0.5 <= factor <= 1.5
-        assert abs(light) <= 0.2
-    far = augment(Augmentation(brightness=1), numbers(40, (3, 5, 6)), "any", step_context(40))
-    assert (far.min(), far.max()) == (-1, 1)
+        assert abs(brightness) <= 0.2
+    clipped = augment(
+        Augmentation(brightness=1), uniform_pictures(40, (3, 5, 6)), "any", step_context(40)
+    )
+    assert (clipped.min(), clipped.max()) == (-1, 1)
 
 
 def test_noise_is_uniform_and_independent_per_pixel() -> None:
-    tricks, nothing = Augmentation(noise=0.8), np.zeros((2_000, 2, 2, 3), np.float32)
-    noise = augment(tricks, nothing, "any", step_context(2_000))
-    loudness = intensity_draws(tricks, 2, 3, step_context(2_000)).noise
-    assert np.histogram(loudness, 8, (0, 0.8))[0] == pytest.approx([250] * 8, abs=80)
-    cells = noise.reshape(2_000, 12) / loudness[:, None]
-    assert np.abs(cells).max() <= 1 + 1e-6
-    assert np.histogram(cells, 8, (-1, 1))[0] == pytest.approx([3_000] * 8, abs=250)
-    together = np.corrcoef(np.concatenate([cells.T, loudness[None]]))
-    assert np.abs(together - np.eye(13)).max() < 0.1
+    augmentation, zeros = Augmentation(noise=0.8), np.zeros((2_000, 2, 2, 3), np.float32)
+    noise = augment(augmentation, zeros, "any", step_context(2_000))
+    amplitude = intensity_draws(augmentation, 2, 3, step_context(2_000)).noise
+    assert np.histogram(amplitude, 8, (0, 0.8))[0] == pytest.approx([250] * 8, abs=80)
+    unit_noise = noise.reshape(2_000, 12) / amplitude[:, None]
+    assert np.abs(unit_noise).max() <= 1 + 1e-6
+    assert np.histogram(unit_noise, 8, (-1, 1))[0] == pytest.approx([3_000] * 8, abs=250)
+    correlations = np.corrcoef(np.concatenate([unit_noise.T, amplitude[None]]))
+    assert np.abs(correlations - np.eye(13)).max() < 0.1
 
 
 def test_band_masking_fills_rows_and_columns() -> None:
-    pictures, tricks = numbers(4_000, (2, 7, 10), 3), Augmentation(band_masking=0.3)
-    changed = augment(tricks, pictures, "any", step_context(4_000))
+    pictures, augmentation = uniform_pictures(4_000, (2, 7, 10), 3), Augmentation(band_masking=0.3)
+    changed = augment(augmentation, pictures, "any", step_context(4_000))
     masked = changed == -1
     assert (masked[:, 0] == masked[:, 1]).all()
-    assert (changed == pictures)[~masked].all()  # nothing else is touched, or kept within bounds
-    for sides, widest in ((masked[:, 0].all(axis=2), 2), (masked[:, 0].all(axis=1), 3)):
-        breadth = sides.sum(axis=1)
-        assert np.bincount(breadth) == pytest.approx([4_000 / (widest + 1)] * (widest + 1), rel=0.1)
-        starts = np.diff(np.pad(sides.astype(int), ((0, 0), (1, 1))), axis=1) == 1
-        assert (starts.sum(axis=1) == (breadth > 0)).all()  # in one piece
-        places = starts[breadth == widest].sum(axis=0)[: sides.shape[1] - widest + 1]
-        assert places.min() > 0.7 * places.mean()  # anywhere, up to both edges
+    assert (changed == pictures)[~masked].all()  # other pixels are unchanged and not clipped
+    for masked_lines, max_width in ((masked[:, 0].all(axis=2), 2), (masked[:, 0].all(axis=1), 3)):
+        widths = masked_lines.sum(axis=1)
+        assert np.bincount(widths) == pytest.approx(
+            [4_000 / (max_width + 1)] * (max_width + 1), rel=0.1
+        )
+        starts = np.diff(np.pad(masked_lines.astype(int), ((0, 0), (1, 1))), axis=1) == 1
+        assert (starts.sum(axis=1) == (widths > 0)).all()  # one contiguous band
+        start_counts = starts[widths == max_width].sum(axis=0)[
+            : masked_lines.shape[1] - max_width + 1
+        ]
+        assert (
+            start_counts.min() > 0.7 * start_counts.mean()
+        )  # every position occurs, including both edges
     rows, columns = masked[:, 0].all(axis=2), masked[:, 0].all(axis=1)
     assert (masked[:, 0] == (rows[:, :, None] | columns[:, None, :])).all()
 
 
 def test_band_masking_comes_last_and_keeps_geometry() -> None:
-    pictures, all_of_them = numbers(40, (1, 8, 9)), replace(ALL, band_masking=0.4)
-    moved = augment(ALL, pictures, "dark", step_context(40))
-    changed = augment(all_of_them, pictures, "dark", step_context(40))
+    pictures, augmentation = (
+        uniform_pictures(40, (1, 8, 9)),
+        replace(ALL_GEOMETRIC, band_masking=0.4),
+    )
+    moved = augment(ALL_GEOMETRIC, pictures, "dark", step_context(40))
+    changed = augment(augmentation, pictures, "dark", step_context(40))
     assert ((changed == moved) | (changed == -1)).all()
     assert (changed != moved).any()
-    noisy = augment(replace(all_of_them, noise=1), pictures, "dark", step_context(40))
+    noisy = augment(replace(augmentation, noise=1), pictures, "dark", step_context(40))
     assert (noisy[(changed == -1) & (moved != -1)] == -1).all()
 
 
 def test_intensity_draws_are_independent() -> None:
-    drawn = intensity_draws(SHADED, 900, 900, step_context(20_000))
-    parts = [*geometric_draws(ALL, 9, 9, step_context(20_000)), *drawn[:3]]
-    for band in (drawn.rows, drawn.columns):
-        first, after = band
-        parts += [after - first, first / (900 - after + first)]
-    together = np.corrcoef(np.stack(parts).astype(float))
-    assert np.abs(together - np.eye(13)).max() < 0.03
+    draws = intensity_draws(ALL_INTENSITY, 900, 900, step_context(20_000))
+    variables = [*geometric_draws(ALL_GEOMETRIC, 9, 9, step_context(20_000)), *draws[:3]]
+    for band in (draws.rows, draws.columns):
+        start, stop = band
+        variables += [stop - start, start / (900 - stop + start)]
+    correlations = np.corrcoef(np.stack(variables).astype(float))
+    assert np.abs(correlations - np.eye(13)).max() < 0.03
 
 
 @pytest.mark.parametrize(
@@ -276,27 +294,38 @@ def test_augmentation_option_outside_limit_raises(make: Callable[[], object], wo
 
 def test_augmentation_changes_anything_matches_options() -> None:
     assert not Augmentation().changes_anything
-    assert all(one.changes_anything and one.changes_geometry for one in (ALL, *ALONE))
-    assert all(one.changes_anything and not one.changes_geometry for one in (SHADED, *SHADES_ALONE))
+    assert all(
+        augmentation.changes_anything and augmentation.changes_geometry
+        for augmentation in (ALL_GEOMETRIC, *SINGLE_GEOMETRIC)
+    )
+    assert all(
+        augmentation.changes_anything and not augmentation.changes_geometry
+        for augmentation in (ALL_INTENSITY, *SINGLE_INTENSITY)
+    )
     assert Augmentation(translation=0.5) == Augmentation(translation=(0.5, 0.5))
     assert Augmentation(scale=[0.5, 1]) == Augmentation(scale=(0.5, 1))  # type: ignore[arg-type]
 
 
 def test_recipe_json_round_trips_augmentation() -> None:
-    for tricks in (Augmentation(), ALL, SHADED, Augmentation(translation=(0, 0.1))):
-        plain = json.loads(json.dumps(Recipe(augmentation=tricks).to_json()))
-        assert plain == Recipe(augmentation=tricks).to_json()
-        assert Recipe(**plain).augmentation == tricks
+    for augmentation in (
+        Augmentation(),
+        ALL_GEOMETRIC,
+        ALL_INTENSITY,
+        Augmentation(translation=(0, 0.1)),
+    ):
+        fields = json.loads(json.dumps(Recipe(augmentation=augmentation).to_json()))
+        assert fields == Recipe(augmentation=augmentation).to_json()
+        assert Recipe(**fields).augmentation == augmentation
     one_number = {
         "translation": 0.2, "scale": [0.6, 1.4], "rotation": 60, "stroke_width": 2.3,
         "horizontal_flip": True,
     }  # fmt: skip
-    assert Recipe(augmentation=one_number).augmentation == ALL  # type: ignore[arg-type]
+    assert Recipe(augmentation=one_number).augmentation == ALL_GEOMETRIC  # type: ignore[arg-type]
 
 
 def test_max_band_is_integer() -> None:
-    tricks = Augmentation(band_masking=0.29)
-    assert [tricks.max_band(side) for side in (1, 3, 4, 40, 100)] == [0, 0, 1, 11, 29]
+    augmentation = Augmentation(band_masking=0.29)
+    assert [augmentation.max_band(side) for side in (1, 3, 4, 40, 100)] == [0, 0, 1, 11, 29]
     assert Augmentation(band_masking=0.9).max_band(1) == 0
 
 

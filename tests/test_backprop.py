@@ -1,4 +1,4 @@
-"""Backpropagation through one input: every gradient and error has its arithmetic."""
+"""Backpropagation through one input: the terms of every gradient and error."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LOSSES = ("cross-entropy", "squared", "absolute", "logit")
 
 
 def check(why: Why, value: float) -> None:
-    """What an arithmetic comes to, in float64, against the number; far closer than its terms."""
+    """Asserts that the terms of a value sum to it, within a tolerance relative to their sizes."""
     assert why.value == value
     products = [term.product for term in why.terms]
     scale = fsum(map(abs, products)) / why.divisor
     assert abs(fsum(products) / why.divisor - value) <= 4e-6 * scale + 1e-30, why
 
 
-def spots(shape: tuple[int, ...], random: Random, count: int) -> list[tuple[int, ...]]:
+def random_positions(shape: tuple[int, ...], random: Random, count: int) -> list[tuple[int, ...]]:
     return [tuple(random.randrange(side) for side in shape) for _ in range(count)]
 
 
@@ -41,13 +41,13 @@ def test_backprop_values_are_sums_of_terms(kinds: tuple[str, ...], seed: int) ->
     random = Random(f"backprop {seed} {kinds}")
     shape = random_input(random, kinds)
     net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
-    given, loss = some_input(net, seed), LOSSES[seed % 4]
-    back = net.backprop(given, 1, loss)
-    walk = net.walk(given)
+    example, loss = some_input(net, seed), LOSSES[seed % 4]
+    back = net.backprop(example, 1, loss)
+    walk = net.walk(example)
     for name, gradient in back.gradients.items():
-        for at in spots(gradient.shape, random, 4):
-            why = back.why(name, *at)
-            check(why, float(gradient[at]))
+        for position in random_positions(gradient.shape, random, 4):
+            why = back.why(name, *position)
+            check(why, float(gradient[position]))
             for term in why.terms:
                 assert term.source is not None
                 layer, *cell = term.source
@@ -55,8 +55,8 @@ def test_backprop_values_are_sums_of_terms(kinds: tuple[str, ...], seed: int) ->
                 if term.position and not name.startswith(("norm", "embed")):
                     assert term.value == walk.why(*term.position).value
     for name, errors in back.errors.items():
-        for at in spots(errors.shape, random, 4) if errors.ndim == 3 else ():
-            check(back.error(name, *at), float(errors[at]))
+        for position in random_positions(errors.shape, random, 4) if errors.ndim == 3 else ():
+            check(back.error(name, *position), float(errors[position]))
 
 
 def test_backprop_error_terms_lead_to_loss() -> None:
@@ -80,9 +80,9 @@ def test_backprop_error_terms_lead_to_loss() -> None:
 @pytest.mark.parametrize("loss", LOSSES[:3])
 def test_backprop_matches_engine_gradients(loss: str) -> None:
     net = drawn_net("conv 3 3, norm, relu, pool 2, full 5, relu, full", (2, 9, 7), 3, 1)
-    given = some_input(net, 1)
-    value, gradients = net.gradients(given[None], np.array([2]), loss)
-    back = net.backprop(given, 2, loss)
+    example = some_input(net, 1)
+    value, gradients = net.gradients(example[None], np.array([2]), loss)
+    back = net.backprop(example, 2, loss)
     assert abs(back.loss - value) < 1e-5 * max(1.0, abs(value))
     for name, gradient in gradients.items():
         largest = float(np.abs(gradient).max())
@@ -92,11 +92,13 @@ def test_backprop_matches_engine_gradients(loss: str) -> None:
 
 def test_backprop_input_gradient_matches_numerical() -> None:
     net = drawn_net("conv 3 3, norm, relu, pool 2, full", (1, 8, 8), 3, 2)
-    given = some_input(net, 2)
-    wide = {name: array.astype(np.float64) for name, array in net.state.items()}
-    x = given.astype(np.float64)[None]
-    numerical = numerical_gradient(lambda: float(logits(net.architecture, wide, x)[0, 1]), x, 1e-5)
-    errors = net.backprop(given, 1, "logit").errors["input"]
+    example = some_input(net, 2)
+    float64_arrays = {name: array.astype(np.float64) for name, array in net.state.items()}
+    x = example.astype(np.float64)[None]
+    numerical = numerical_gradient(
+        lambda: float(logits(net.architecture, float64_arrays, x)[0, 1]), x, 1e-5
+    )
+    errors = net.backprop(example, 1, "logit").errors["input"]
     np.testing.assert_allclose(errors, numerical[0], atol=1e-4 * float(np.abs(numerical).max()))
 
 
@@ -113,13 +115,13 @@ def back() -> Backprop:
 
 
 def test_backprop_unknown_position_raises(back: Backprop) -> None:
-    for asked, words in [
+    for arguments, words in [
         (("conv1.wieght", 0), "parameter: got 'conv1.wieght', wanted one of the net's; did you"),
         (("conv1.weight", 0), "index: got 1 numbers, wanted 4, of (2, 1, 2, 2)"),
         (("conv1.bias", 2), "index: got 2, wanted a whole number from 0 to 1"),
     ]:
         with pytest.raises(LimitError) as caught:
-            back.why(*asked)
+            back.why(*arguments)
         assert words in str(caught.value)
     with pytest.raises(
         LimitError,

@@ -1,4 +1,4 @@
-"""What people's folders hold besides good files: each is named, and training continues."""
+"""Unusual and broken input files: broken ones are named, and training continues."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from piecewise.cli.main import status
 from .test_modalities import KINDS, folder
 
 
-def png(pixels: Any, **how: Any) -> bytes:
-    made = io.BytesIO()
+def png(pixels: Any, **options: Any) -> bytes:
+    buffer = io.BytesIO()
     (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(
-        made, how.pop("format", "PNG"), **how
+        buffer, options.pop("format", "PNG"), **options
     )
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def bomb() -> bytes:
-    """A PNG that says it is 50,000 x 50,000."""
+    """A small PNG whose header declares 50,000 x 50,000 pixels."""
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n"
     for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1_000))), (b"IEND", b"")):
@@ -38,10 +38,10 @@ def bomb() -> bytes:
     return content
 
 
-def wav(samples: Any, rate: int = 8_000, **how: Any) -> bytes:
-    made = io.BytesIO()
-    soundfile.write(made, samples, rate, format="WAV", **how)
-    return made.getvalue()
+def wav(samples: Any, rate: int = 8_000, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", **options)
+    return buffer.getvalue()
 
 
 GREY = np.tile(np.arange(12, dtype=np.uint8) * 20, (12, 1))
@@ -99,7 +99,7 @@ BAD: dict[str, dict[str, bytes]] = {
         "too long.txt": b"x" * 5_000_000,
     },
 }
-LEFT_BEHIND = (".DS_Store", "Thumbs.db", "desktop.ini", "._odd")
+SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "._odd")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,7 +109,7 @@ def test_train_broken_files_are_skipped_and_named(
     root = folder(tmp_path / "my set", kind, 8)
     for name, content in {**GOOD[kind], **BAD[kind]}.items():
         (root / "train" / "ham" / name).write_bytes(content)
-    for name in LEFT_BEHIND:
+    for name in SYSTEM_FILES:
         (root / "train" / "spam" / name).write_bytes(b"odd")
     (root / "train" / "__MACOSX").mkdir()
     arguments = ["train", str(root), "-o", str(tmp_path / "net.safetensors"), "--epochs", "1"]
@@ -119,43 +119,43 @@ def test_train_broken_files_are_skipped_and_named(
     assert f"{kind:<10} {16 + len(GOOD[kind])} for train" in captured.err
     assert len(skipped) == len(BAD[kind])
     for name in BAD[kind]:
-        (sentence,) = (one for one in skipped if f"{root / 'train' / 'ham' / name}: " in one)
+        (sentence,) = (line for line in skipped if f"{root / 'train' / 'ham' / name}: " in line)
         assert "\n" not in sentence
         assert "Traceback" not in sentence
 
 
-def nothing(root: Path) -> None:
+def make_empty(root: Path) -> None:
     root.mkdir()
 
 
-def one_class(root: Path) -> None:
+def make_one_class(root: Path) -> None:
     folder(root, "pictures", 4)
-    for part in ("train", "test"):
-        for file in (root / part / "spam").iterdir():
+    for split in ("train", "test"):
+        for file in (root / split / "spam").iterdir():
             file.unlink()
 
 
-def one_class_but_tested(root: Path) -> None:
+def make_class_only_in_test(root: Path) -> None:
     folder(root, "pictures", 4)
     for file in (root / "train" / "spam").iterdir():
         file.unlink()
 
 
-def all_broken(root: Path) -> None:
+def make_unreadable(root: Path) -> None:
     for name in "ab":
         (root / name).mkdir(parents=True)
         (root / name / "1.png").touch()
 
 
-def a_table_in_latin(root: Path) -> None:
+def make_latin1_table(root: Path) -> None:
     root.with_suffix(".csv").write_bytes("text,label\ncaf\xe9,a\ntea,b\n".encode("latin-1"))
 
 
-def a_table_of_zeros(root: Path) -> None:
+def make_zero_bytes_table(root: Path) -> None:
     root.with_suffix(".csv").write_bytes(b"text,label\n" + bytes(100))
 
 
-def a_huge_line(root: Path) -> None:
+def make_huge_line(root: Path) -> None:
     with root.with_suffix(".jsonl").open("wb") as file:
         file.write(b'{"label": "a", "text": "')
         for _ in range(200):
@@ -163,19 +163,19 @@ def a_huge_line(root: Path) -> None:
         file.write(b'"}\n')
 
 
-REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
-    (nothing, "", "no file in it to learn from; wanted one folder per class"),
-    (one_class, "", "training examples of only one class, wanted 2 or more"),
-    (one_class_but_tested, "", "the class 'spam' occurs in the test split only"),
-    (all_broken, "", "none of its 2 pictures can be read"),
-    (a_table_in_latin, ".csv", "which is not UTF-8"),
-    (a_table_of_zeros, ".csv", "zero"),
-    (a_huge_line, ".jsonl", "line 1"),
+UNUSABLE: list[tuple[Callable[[Path], None], str, str]] = [
+    (make_empty, "", "no file in it to learn from; wanted one folder per class"),
+    (make_one_class, "", "training examples of only one class, wanted 2 or more"),
+    (make_class_only_in_test, "", "the class 'spam' occurs in the test split only"),
+    (make_unreadable, "", "none of its 2 pictures can be read"),
+    (make_latin1_table, ".csv", "which is not UTF-8"),
+    (make_zero_bytes_table, ".csv", "zero"),
+    (make_huge_line, ".jsonl", "line 1"),
     (lambda root: None, "", "no such file or folder"),
 ]
 
 
-@pytest.mark.parametrize(("make", "suffix", "words"), REFUSED)
+@pytest.mark.parametrize(("make", "suffix", "words"), UNUSABLE)
 def test_train_unusable_data_fails_with_one_sentence(
     make: Callable[[Path], None],
     suffix: str,

@@ -1,4 +1,4 @@
-"""Charts: points stand where their numbers say, and text stays text."""
+"""Charts: the positions of points, lines and ticks, and the escaping of text."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .naughty import naughty
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(svg: str) -> ElementTree.Element:
+def parsed(svg: str) -> ElementTree.Element:
     return ElementTree.fromstring(svg)
 
 
 def points(svg: str, number: int = 0) -> list[tuple[float, float]]:
-    """The points of a line, in the plane's units."""
-    inner = drawn(svg).findall(f"{SVG}svg/{SVG}path")[number]
-    found = re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", inner.attrib["d"])
-    return [(float(x), float(y)) for x, y in found]
+    """The points of a line, in the coordinates of the plot area."""
+    inner = parsed(svg).findall(f"{SVG}svg/{SVG}path")[number]
+    coordinates = re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", inner.attrib["d"])
+    return [(float(x), float(y)) for x, y in coordinates]
 
 
 def test_chart_points_are_even_and_upward() -> None:
     svg = chart_svg("t", "x", "y", [Line("", [0, 1, 2], [5, 15, 10])])
-    plane = drawn(svg).find(f"{SVG}svg")
+    plane = parsed(svg).find(f"{SVG}svg")
     assert plane is not None
     width, height = float(plane.attrib["width"]), float(plane.attrib["height"])
     assert points(svg) == [(0, height), (width / 2, 0), (width, height / 2)]
@@ -41,13 +41,13 @@ def test_chart_lines_share_axes_dashed_ignored() -> None:
     assert points(wide, 0)[0][0] == 0
     assert points(wide, 1)[1][0] == max(x for x, _ in points(wide, 1))
     assert min(y for _, y in points(wide, 2)) < 0  # outside, where it is cut off
-    assert [text for text in drawn(wide).itertext() if text.strip() in {"a", "b", "c"}]
+    assert [text for text in parsed(wide).itertext() if text.strip() in {"a", "b", "c"}]
 
 
 @pytest.mark.parametrize("gap", [math.nan, math.inf])
 def test_chart_nan_or_infinity_breaks_line(gap: float) -> None:
     svg = chart_svg("t", "x", "y", [Line("", [0, 1, 2, 3, 4], [1, 2, gap, 4, 5])])
-    path = drawn(svg).findall(f"{SVG}svg/{SVG}path")[0].attrib["d"]
+    path = parsed(svg).findall(f"{SVG}svg/{SVG}path")[0].attrib["d"]
     assert len(points(svg)) == 4
     assert path.count("M") == 2
     assert "nan" not in svg
@@ -64,7 +64,7 @@ def test_chart_constant_line_is_centered(ys: list[float]) -> None:
 
 def test_chart_mark_lies_on_line() -> None:
     line = Line("", [0, 1, 2], [5, 15, 10])
-    svg = drawn(chart_svg("t", "x", "y", [line], Mark("today", 1, 15)))
+    svg = parsed(chart_svg("t", "x", "y", [line], Mark("today", 1, 15)))
     circle, plane = svg.find(f"{SVG}circle"), svg.find(f"{SVG}svg")
     assert circle is not None
     assert plane is not None
@@ -73,7 +73,7 @@ def test_chart_mark_lies_on_line() -> None:
     assert float(circle.attrib["cy"]) == top
     assert "today" in svg.itertext()
     nowhere = chart_svg("t", "x", "y", [line], Mark("today", 1, math.nan))
-    assert drawn(nowhere).find(f"{SVG}circle") is None
+    assert parsed(nowhere).find(f"{SVG}circle") is None
 
 
 def test_chart_markup_in_names_is_escaped() -> None:
@@ -82,8 +82,8 @@ def test_chart_markup_in_names_is_escaped() -> None:
         svg = chart_svg(
             name, name, name, [Line(name, [0], [1]), Line("", [0], [1])], Mark(name, 0, 1)
         )
-        root = drawn(svg)
-        assert {one.tag for one in root.iter()} == {
+        root = parsed(svg)
+        assert {element.tag for element in root.iter()} == {
             SVG + tag for tag in ("svg", "title", "text", "path", "circle", "tspan")
         }
         assert name in list(root.itertext())
@@ -91,7 +91,7 @@ def test_chart_markup_in_names_is_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "wanted"),
+    ("low", "high", "expected"),
     [
         (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         (-1.3, 0.84, [-1, -0.5, 0, 0.5]),
@@ -100,16 +100,16 @@ def test_chart_markup_in_names_is_escaped() -> None:
         (1, 30, [5, 10, 15, 20, 25, 30]),
     ],
 )
-def test_ticks_are_round(low: float, high: float, wanted: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(wanted)
+def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(expected)
 
 
 def test_ticks_any_range_gives_two_to_six() -> None:
     for number in range(200):
         high = 1.37**number * 1e-12
-        found = ticks(-0.3 * high, high)
-        assert 2 <= len(found) <= 6
-        assert all(-0.31 * high <= one <= 1.01 * high for one in found)
+        values = ticks(-0.3 * high, high)
+        assert 2 <= len(values) <= 6
+        assert all(-0.31 * high <= value <= 1.01 * high for value in values)
 
 
 def test_bars_heights_in_eighths() -> None:

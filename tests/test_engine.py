@@ -194,7 +194,7 @@ class Case(NamedTuple):
 
     def chosen(self) -> Sample:
         order = self.order
-        return self.made._replace(x=self.made.x[order], right=self.made.right[order])
+        return self.made._replace(x=self.made.x[order], labels=self.made.labels[order])
 
 
 def case(seed: int) -> Case:
@@ -268,7 +268,7 @@ def learned(this: Case, *, training: bool) -> Learned:
     write_key(learner, this.seed, this.moment.epoch)
     if this.weights is not None:
         learner.set_sample_weights(this.weights)
-    labels = this.made.right.astype(np.int64)
+    labels = this.made.labels.astype(np.int64)
     rates = np.zeros((1, 4), np.float32)
     losses, _ = learner.run_steps(this.order, labels, count, 0, rates, this.threads)
     found = fence.array.copy()
@@ -355,7 +355,7 @@ def reference_gradients(
     made: Sample, loss: str, moment: StepContext | None, weights: Array | None = None
 ) -> model.Gradients:
     return model.gradients(
-        made.architecture, made.arrays, made.x, made.right, loss, moment, weights
+        made.architecture, made.arrays, made.x, made.labels, loss, moment, weights
     )
 
 

@@ -47,7 +47,7 @@ def learned(made: Sample, machine: Target, threads: int) -> str:
     for epoch in range(3):
         write_key(learner, 7, epoch)
         order = np.random.default_rng(epoch).permutation(100)
-        losses, good = learner.run_steps(order, made.right.astype(np.int64), 48, 0, rates, threads)
+        losses, good = learner.run_steps(order, made.labels.astype(np.int64), 48, 0, rates, threads)
         assert good == 3
         sums.update(losses.tobytes())
     sums.update(learner.current_weights[: parameters.size].tobytes())

@@ -51,7 +51,7 @@ def nudged(
     program = FiniteDifferenceProgram(
         made.architecture, loss, training=moment is not None, target=machine
     )
-    return program.differences(made.arrays, made.x, made.right, moment, threads)
+    return program.differences(made.arrays, made.x, made.labels, moment, threads)
 
 
 def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: str) -> None:
@@ -70,7 +70,7 @@ def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: s
 def test_finite_differences_match_reference(seed: int, training: bool) -> None:
     made, loss = of(seed), list(LOSSES)[(seed // 3) % 3]
     moment = moment_for(made) if training else None
-    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.labels, loss, moment)
     found = nudged(made, loss, moment, form(FORMS[seed % 3]), threads=1 + seed % 2)
     assert_as_defined(found, wanted, f"{made}, {loss}")
 
@@ -84,14 +84,14 @@ def test_sample_networks_cover_every_layer_kind() -> None:
 def test_finite_differences_of_training_step_match_reference(loss: str) -> None:
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
     moment = moment_for(made)
-    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.labels, loss, moment)
     found = network_programs.finite_differences(
-        made.architecture, made.arrays, made.x, made.right, loss, moment
+        made.architecture, made.arrays, made.x, made.labels, loss, moment
     )
     assert_as_defined(found, wanted, loss)
     other = moment._replace(epoch=3)
     again = network_programs.finite_differences(
-        made.architecture, made.arrays, made.x, made.right, loss, other
+        made.architecture, made.arrays, made.x, made.labels, loss, other
     )
     assert again.loss != found.loss  # other values sit out
 
@@ -120,7 +120,7 @@ def test_finite_differences_stay_within_buffers(seed: int) -> None:
     memory = aligned(program.ir.memory, np.uint8)
     memory[:] = 0xFF  # no numbers
     program.memories = [memory]
-    found = program.differences(made.arrays, made.x, made.right, moment, 1)
+    found = program.differences(made.arrays, made.x, made.labels, moment, 1)
     wanted = nudged(made, "cross-entropy", moment, form("avx2"))
     for name, array in wanted.arrays.items():
         assert array.tobytes() == found.arrays[name].tobytes(), f"{made}: {name}"
@@ -192,7 +192,7 @@ def test_engine_gradients_match_finite_differences(loss: str) -> None:
 def test_loss_small_and_large_logits_matches_reference(loss: str, scale: float) -> None:
     made = numbers_for(Architecture("full", (3, 2, 2), 5), f"logits {scale}", 50)
     arrays = {name: scale * array for name, array in made.arrays.items()}
-    given = (made.architecture, arrays, made.x, made.right, loss)
+    given = (made.architecture, arrays, made.x, made.labels, loss)
     assert network_programs.finite_differences(*given).loss == pytest.approx(
         model.mean_loss(*given)[0], rel=1e-14
     )
@@ -202,23 +202,23 @@ def test_infinite_parameter_gives_infinite_loss() -> None:
     made = numbers_for(Architecture("conv 2 2, relu, full", (1, 3, 4), 2), "odd", 20)
     made.arrays["full1.bias"][1] = math.inf
     found = network_programs.finite_differences(
-        made.architecture, made.arrays, made.x, made.right, "squared"
+        made.architecture, made.arrays, made.x, made.labels, "squared"
     )
     assert not math.isfinite(found.loss)
 
 
 def test_network_without_parameters_has_loss_and_no_gradients() -> None:
     made = numbers_for(Architecture("pool all", (3, 4, 5), 3), "none", 20)
-    given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
+    given = (made.architecture, made.arrays, made.x, made.labels, "cross-entropy")
     found = network_programs.finite_differences(*given)
     assert found.arrays == {}
     assert found.loss == pytest.approx(model.mean_loss(*given)[0], rel=1e-14)
 
 
 def test_finite_differences_away_from_kinks_match_gradient() -> None:
-    made = sample(1, count=5, least=1e-3)
+    made = sample(1, count=5, min_margin=1e-3)
     assert margin(made) > 1e-3
-    given = (made.architecture, made.arrays, made.x, made.right, "cross-entropy")
+    given = (made.architecture, made.arrays, made.x, made.labels, "cross-entropy")
     gradients, found = (
         model.gradients(*given).arrays,
         network_programs.finite_differences(*given).arrays,

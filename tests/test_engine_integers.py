@@ -28,7 +28,7 @@ def integer_case(seed: int) -> Case:
 def tried(seed: int, random: Random, numbers: np.random.Generator) -> Case:
     kinds = ("conv", "pool", "relu", "full")
     shape, classes = random_input(random, kinds), random.randint(2, 4)
-    text = random_layers(random, shape, classes, kinds, most=4)
+    text = random_layers(random, shape, classes, kinds, max_layers=4)
     text = text.replace(" mean", "").replace(" kind=average", "")
     architecture = Architecture(text, shape, classes)
     count = random.choice((1, 2, 4, 8, 16, 32, 64))
@@ -52,7 +52,7 @@ def largest_sum(made: Sample, loss: str) -> float:
     arrays = {name: np.abs(array) for name, array in made.arrays.items()}
     given = (made.architecture, arrays, np.abs(made.x))
     largest = float(np.abs(model.logits(*given)).max(initial=0))
-    slopes = model.gradients(*given, made.right, loss).arrays.values()
+    slopes = model.gradients(*given, made.labels, loss).arrays.values()
     return max([largest, *(len(made.x) * float(np.abs(slope).max()) for slope in slopes)])
 
 

@@ -19,7 +19,7 @@ from piecewise.spec.layers import Norm
 
 from .long import now_and_long
 from .networks import Sample, numbers_for
-from .oracle import F, Group, Own, Shard, backward, by_loss, fma, forward, in_lanes
+from .oracle import Arrays, F, Group, Shard, backward, fma, forward, in_lanes, loss_and_gradient
 from .test_engine import LEVELS, flat, form, write_key
 
 PICTURES, BATCH, SEED, EPOCH = 70, 40, 11, 2  # steps of 40 (three groups) and of 30 (two)
@@ -109,12 +109,12 @@ class Oracle:
         )
 
     def logits(self) -> Array:
-        found = []
+        batches = []
         for start in range(0, PICTURES, 16):
             batch = self.x[start : start + 16]
             activations, _ = forward(self.stages, self.arrays, in_lanes(batch), None)
-            found.append(activations[-1].reshape(-1, 16).T[: len(batch)])
-        return np.concatenate(found)
+            batches.append(activations[-1].reshape(-1, 16).T[: len(batch)])
+        return np.concatenate(batches)
 
     def shard_gradients(self, order: Array) -> tuple[list[Array], Shard]:
         """The losses of a step's examples, and the sum of the shards."""
@@ -131,13 +131,17 @@ class Oracle:
         return losses, total
 
     def _group(self, pictures: Array, batch: int, shard: Shard) -> Array:
-        lanes, right = in_lanes(pictures), in_lanes(self.made.right[pictures])
+        lanes, labels = in_lanes(pictures), in_lanes(self.made.labels[pictures])
         group = Group(len(pictures), SEED, EPOCH, lanes)
-        forth = forward(self.stages, self.arrays, in_lanes(self.x[pictures]), group)
-        last = forth[0][-1]
+        forward_result = forward(self.stages, self.arrays, in_lanes(self.x[pictures]), group)
+        last = forward_result[0][-1]
         weights = None if self.weights is None else in_lanes(self.weights[pictures])
-        losses, up = by_loss(self.loss, last.reshape(-1, 16), right, group, batch, weights)
-        backward(self.stages, self.arrays, forth, up.reshape(last.shape), group, shard)
+        losses, upstream = loss_and_gradient(
+            self.loss, last.reshape(-1, 16), labels, group, batch, weights
+        )
+        backward(
+            self.stages, self.arrays, forward_result, upstream.reshape(last.shape), group, shard
+        )
         return losses[: len(pictures)]
 
     def step(self, order: Array, rates: Array, optimizer: str) -> list[Array]:
@@ -173,7 +177,7 @@ def fixed_order() -> Array:
     return np.random.default_rng(5).permutation(PICTURES)
 
 
-def flat_with(made: Sample, arrays: Own) -> tuple[Array, Array]:
+def flat_with(made: Sample, arrays: Arrays) -> tuple[Array, Array]:
     return flat(made._replace(arrays=arrays))
 
 
@@ -189,11 +193,11 @@ def expected_by_oracle(name: str, max_shards: int) -> Expected:
     return Expected(logits, np.concatenate(losses), gradient, *flat_with(made, oracle.arrays))
 
 
-def assert_bits(found: Array, expected: Array, description: str) -> None:
-    off = np.flatnonzero(found.ravel().view(np.uint32) != expected.ravel().view(np.uint32))
-    assert not len(off), (
-        f"{description}: {len(off)} of {expected.size} differ, "
-        f"the first {found.ravel()[off[0]]!r} and not {expected.ravel()[off[0]]!r}"
+def assert_bits(actual: Array, expected: Array, description: str) -> None:
+    different = np.flatnonzero(actual.ravel().view(np.uint32) != expected.ravel().view(np.uint32))
+    assert not len(different), (
+        f"{description}: {len(different)} of {expected.size} differ, "
+        f"the first {actual.ravel()[different[0]]!r} and not {expected.ravel()[different[0]]!r}"
     )
 
 
@@ -207,12 +211,14 @@ def test_engine_equals_oracle_bit_by_bit(name: str, vectors: str) -> None:
     text, _, loss, optimizer, *_ = NETS[name]
     parameters, running_stats = flat(made)
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
-    answers = InferenceProgram(made.architecture, target=machine)
+    inference = InferenceProgram(made.architecture, target=machine)
     weights = weights_for(name)
     purpose = ProgramSpec(
         "train", False, loss, optimizer, training=True, weighted=weights is not None
     )
-    nothing = TrainingProgram(made.architecture, replace(purpose, optimizer="none"), target=machine)
+    gradient_program = TrainingProgram(
+        made.architecture, replace(purpose, optimizer="none"), target=machine
+    )
     for max_shards in (1, 2, 16):
         expected = expected_by_oracle(name, max_shards)
         learner = TrainingProgram(made.architecture, purpose, target=machine)
@@ -220,26 +226,28 @@ def test_engine_equals_oracle_bit_by_bit(name: str, vectors: str) -> None:
         learner.context.write_float("decay", float(DECAY))
         for threads in (1, 2):
             description = f"{text}, {vectors}, {threads} threads, {max_shards} shards"
-            found = answers.logits(pictures, parameters, running_stats, LEVELS, threads)
-            assert_bits(found, expected.logits, f"{description}: logits")
-            for one in (nothing, learner):
-                one.max_shards = max_shards
-                one.load_parameters(parameters, running_stats)
-                one.optimizer_state[:] = one.second_moments[:] = 0
-                one.set_inputs(pictures, LEVELS)
-                write_key(one, SEED, EPOCH)
+            logits = inference.logits(pictures, parameters, running_stats, LEVELS, threads)
+            assert_bits(logits, expected.logits, f"{description}: logits")
+            for program in (gradient_program, learner):
+                program.max_shards = max_shards
+                program.load_parameters(parameters, running_stats)
+                program.optimizer_state[:] = program.second_moments[:] = 0
+                program.set_inputs(pictures, LEVELS)
+                write_key(program, SEED, EPOCH)
                 if weights is not None:
-                    one.set_sample_weights(weights)
-            nothing.run_steps(
-                order[:BATCH], made.right.astype(np.int64), BATCH, 0, RATES[:1], threads
+                    program.set_sample_weights(weights)
+            gradient_program.run_steps(
+                order[:BATCH], made.labels.astype(np.int64), BATCH, 0, RATES[:1], threads
             )
             assert_bits(
-                nothing.shards[: parameters.size], expected.gradient, f"{description}: gradient"
+                gradient_program.shards[: parameters.size],
+                expected.gradient,
+                f"{description}: gradient",
             )
-            losses, good = learner.run_steps(
-                order, made.right.astype(np.int64), BATCH, 0, RATES, threads
+            losses, completed_steps = learner.run_steps(
+                order, made.labels.astype(np.int64), BATCH, 0, RATES, threads
             )
-            assert good == 2, description
+            assert completed_steps == 2, description
             assert_bits(losses, expected.losses, f"{description}: losses")
             assert_bits(
                 learner.current_weights[: parameters.size],

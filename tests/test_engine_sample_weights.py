@@ -60,7 +60,7 @@ def made_for(text: str, loss: str) -> tuple[Sample, Array]:
     architecture = Architecture(text, (2, 5, 4), 3)
     for attempt in range(100):
         made = numbers_for(architecture, f"weights {loss} {attempt}", COUNT + SPARE)
-        chosen = made._replace(x=made.x[order], right=made.right[order])
+        chosen = made._replace(x=made.x[order], labels=made.labels[order])
         if clear(chosen, StepContext(4, 3, order)):
             return made, order
     raise AssertionError("none stands clear of kinks")
@@ -140,7 +140,7 @@ def test_sample_weight_zero_gives_no_gradient(loss: str) -> None:
 
 def test_gradients_with_sample_weight_equal_reference() -> None:
     made, _ = made_for(NO_NORM, "squared")
-    x, labels, weights = made.x.astype(np.float32), made.right.astype(np.int64), weights_for(41)
+    x, labels, weights = made.x.astype(np.float32), made.labels.astype(np.int64), weights_for(41)
     losses, gradient = network_programs.gradients(
         made.architecture, *flat(made), x, labels, "squared", weights
     )
@@ -167,7 +167,7 @@ RATES = np.full((3, 4), 0.01, np.float32)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_steps_not_finite_loss_with_zero_weight_stops(loss: str, wrong: float) -> None:
     made, _ = made_for("full", loss)
-    x, order, labels = made.x.astype(np.float32), np.arange(36), made.right.astype(np.int64)
+    x, order, labels = made.x.astype(np.float32), np.arange(36), made.labels.astype(np.int64)
     x[15] = wrong  # in the second step of 12
     learner, weights = learner_for(made, loss, x), np.ones(COUNT + SPARE, np.float32)
     weights[15] = 0
@@ -183,7 +183,7 @@ def test_steps_not_finite_loss_with_zero_weight_stops(loss: str, wrong: float) -
 def test_steps_weight_with_infinite_loss_stops(weight: float) -> None:
     made, _ = made_for("full", "squared")
     made.arrays["full1.bias"][:] = 9  # every loss is larger than 1
-    labels, weights = made.right.astype(np.int64), weights_for(COUNT + SPARE)
+    labels, weights = made.labels.astype(np.int64), weights_for(COUNT + SPARE)
     learner = learner_for(made, "squared", made.x.astype(np.float32))
     weights[30] = weight
     learner.set_sample_weights(weights)
@@ -192,7 +192,7 @@ def test_steps_weight_with_infinite_loss_stops(weight: float) -> None:
 
 def test_sample_weights_stay_alive_and_need_weighted_program() -> None:
     made, order = made_for(NO_NORM, "squared")
-    x, labels = made.x.astype(np.float32), made.right.astype(np.int64)
+    x, labels = made.x.astype(np.float32), made.labels.astype(np.int64)
     learner = learner_for(made, "squared", x)
     with pytest.raises(AssertionError, match="not every example has a weight"):
         learner.run_steps(order, labels, 37, 0, RATES[:1], 1)

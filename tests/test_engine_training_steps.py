@@ -46,7 +46,7 @@ def learner_for(made: Sample, optimizer: str) -> TrainingProgram:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_steps_smooth_network_equal_reference(optimizer: str) -> None:
     made = made_for(SMOOTH)
-    learner, labels = learner_for(made, optimizer), made.right.astype(np.int64)
+    learner, labels = learner_for(made, optimizer), made.labels.astype(np.int64)
     order = np.random.default_rng(1).permutation(np.repeat(np.arange(48), 5))
     weights, _ = (array.astype(np.float64) for array in flat(made))
     first, second = np.zeros_like(weights), np.zeros_like(weights)
@@ -56,7 +56,7 @@ def test_steps_smooth_network_equal_reference(optimizer: str) -> None:
             row.name: weights[row.offset : row.offset + row.size].reshape(row.shape)
             for row in made.architecture.parameters
         }
-        gradients = model.gradients(made.architecture, arrays, made.x[chosen], made.right[chosen])
+        gradients = model.gradients(made.architecture, arrays, made.x[chosen], made.labels[chosen])
         gradient = np.concatenate(
             [gradients.arrays[row.name].ravel() for row in made.architecture.parameters]
         )
@@ -79,7 +79,7 @@ def test_steps_smooth_network_equal_reference(optimizer: str) -> None:
 
 def test_steps_split_into_calls_give_same_bits() -> None:
     made = made_for(SMALL)
-    order, labels, rates = np.arange(48), made.right.astype(np.int64), rates_of(3)
+    order, labels, rates = np.arange(48), made.labels.astype(np.int64), rates_of(3)
     at_once, in_pieces = learner_for(made, "adamw"), learner_for(made, "adamw")
     losses, _ = at_once.run_steps(order, labels, 20, 0, rates, 2)  # of 20, 20 and 8 pictures
     pieces = [in_pieces.run_steps(order, labels, 20, n, rates[n : n + 1], 1)[0] for n in range(3)]
@@ -97,7 +97,7 @@ def test_steps_not_finite_stop_before_that_step(
     text: str, optimizer: str, threads: int, rate: float
 ) -> None:
     made = made_for(text)
-    order, labels = np.tile(np.arange(48), 2), made.right.astype(np.int64)
+    order, labels = np.tile(np.arange(48), 2), made.labels.astype(np.int64)
     rates = rates_of(6)
     rates[3:, :2] = rate
     learner, stopped = learner_for(made, optimizer), learner_for(made, optimizer)
@@ -128,7 +128,7 @@ def test_steps_nan_input_stops_its_step(loss: str, threads: int) -> None:
     learner.load_parameters(*flat(made))
     learner.set_inputs(x, LEVELS)
     _, good = learner.run_steps(
-        np.arange(48), made.right.astype(np.int64), 16, 0, rates_of(3), threads
+        np.arange(48), made.labels.astype(np.int64), 16, 0, rates_of(3), threads
     )
     assert good == 2
     assert np.isfinite(learner.current_weights).all()
@@ -143,7 +143,7 @@ def test_steps_infinite_loss_with_finite_gradient_stops(threads: int) -> None:
     parameters, running_stats = flat(made)
     learner.load_parameters(parameters, running_stats)
     learner.set_inputs(made.x.astype(np.float32), LEVELS)
-    order, labels = np.arange(48), made.right.astype(np.int64)
+    order, labels = np.arange(48), made.labels.astype(np.int64)
     losses, good = learner.run_steps(order, labels, 48, 0, rates_of(1), threads)
     assert good == 0
     assert np.isinf(losses).all()

@@ -1,4 +1,4 @@
-"""Numbers as fractions: the deck's net worked out by hand, in whole numbers."""
+"""Exact values as fractions, compared with integer arithmetic on the deck's network."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Plane = list[list[Fraction]]
 
 @pytest.fixture(scope="module")
 def deck() -> pw.Network:
-    """The deck's net; voting weights that float32 holds, as the deck leaves them open."""
+    """The deck's network. The deck gives no voting weights, so they are random float32 values."""
     net = pw.Network(DECK_NET, (1, 9, 9), ["X", "O"])
     net.parameters["conv1.weight"] = np.stack(list(FEATURES.values()))[:, None]
-    drawn = np.random.default_rng(0).integers(-64, 64, (2, 12))
-    net.parameters["full1.weight"] = drawn / 32
+    weights = np.random.default_rng(0).integers(-64, 64, (2, 12))
+    net.parameters["full1.weight"] = weights / 32
     return net
 
 
-def matched(picture: np.ndarray, kernel: np.ndarray) -> Plane:
-    """The deck's four steps, in whole numbers until the division."""
+def match(picture: np.ndarray, kernel: np.ndarray) -> Plane:
+    """The deck's four steps of matching, with integers up to the division."""
     side = len(picture) - 2
     return [
         [
@@ -44,7 +44,7 @@ def matched(picture: np.ndarray, kernel: np.ndarray) -> Plane:
     ]
 
 
-def pooled(plane: Plane) -> Plane:
+def pool(plane: Plane) -> Plane:
     steps = range(0, len(plane), 2)
     return [
         [max(cell for row in plane[y : y + 2] for cell in row[x : x + 2]) for x in steps]
@@ -56,20 +56,20 @@ def test_exact_deck_net_matches_fractions(deck: pw.Network) -> None:
     walk = deck.walk(DECK_X[None].astype(np.float32))
     values = []
     for feature, kernel in enumerate(FEATURES.values()):
-        plane = matched(DECK_X, kernel)
+        plane = match(DECK_X, kernel)
         for name in ("conv1", "relu1", "pool1", "pool2"):
             if name == "relu1":
                 plane = [[max(cell, Fraction(0)) for cell in row] for row in plane]
-            plane = pooled(plane) if name.startswith("pool") else plane
+            plane = pool(plane) if name.startswith("pool") else plane
             for (y, row), x in product(enumerate(plane), range(len(plane))):
                 assert walk.exact(name, feature, y, x) == row[x], (name, feature, y, x)
                 assert walk.why(name, feature, y, x).value == float(np.float32(float(row[x])))
         values += [cell for row in plane for cell in row]
-    for answer in range(2):
-        weights = deck.parameters["full1.weight"][answer].tolist()
+    for label in range(2):
+        weights = deck.parameters["full1.weight"][label].tolist()
         total = sum(Fraction(w) * v for w, v in zip(weights, values, strict=True))
-        assert walk.exact("full1", answer) == total
-        assert abs(walk.logits[answer] - float(total)) < 1e-6
+        assert walk.exact("full1", label) == total
+        assert abs(walk.logits[label] - float(total)) < 1e-6
 
 
 def test_exact_small_net_has_no_rounding() -> None:
@@ -78,7 +78,7 @@ def test_exact_small_net_has_no_rounding() -> None:
     net.parameters["conv1.bias"] = np.array([1e-9])
     net.parameters["full1.weight"] = np.array([[3.0], [0.0]])
     walk = net.walk(np.full((1, 1, 1), 0.3, np.float32))
-    tenth, small, third = (Fraction(float(np.float32(one))) for one in (0.1, 1e-9, 0.3))
+    tenth, small, third = (Fraction(float(np.float32(value))) for value in (0.1, 1e-9, 0.3))
     assert walk.exact("full1", 0) == 3 * (tenth * third + small)
     assert walk.exact("input", 0) == third
     assert Fraction(walk.why("full1", 0).value) != walk.exact("full1", 0)

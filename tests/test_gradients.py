@@ -1,6 +1,6 @@
-"""Backpropagation against nudging: every kind of layer, every parameter and every input.
+"""Backpropagation compared with numerical gradients: every layer, parameter and input.
 
-All in float64. A nudge is 1e-5; inputs are chosen so that none comes near a kink.
+All in float64, with nudges of 1e-5. The inputs are chosen so that no value comes near a kink.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .networks import PICTURES, TEXTS, assert_near, margin, numbers_for, sample
 
 NUDGE_SIZE = 1e-5
 TOLERANCE = 1e-7
-LEAST_MARGIN = 1e-3  # a nudge of a parameter may grow on its way through a network
+LEAST_MARGIN = 1e-3  # a network may amplify the nudge of a parameter
 
-# On stacks of unequal odd and even axes, most with strides that do not divide.
+# Inputs have unequal odd and even sides, which most strides do not divide.
 CONVOLUTIONS = [
     ("conv 2 3x2", (2, 5, 4)),
     ("conv 3 2x3 stride=2x3", (2, 7, 8)),
@@ -71,74 +71,78 @@ def spaced(shape: tuple[int, ...], seed: int) -> Array:
 
 
 def gradient_of(value: Callable[[], float], array: Array) -> Array:
-    """How ``value`` changes with each number of ``array``, by central differences."""
-    found = np.empty_like(array)
+    """The gradient of ``value`` with respect to ``array``, by central differences."""
+    gradient = np.empty_like(array)
     for index in np.ndindex(array.shape):
         before = array[index]
         array[index] = before + NUDGE_SIZE
         up = value()
         array[index] = before - NUDGE_SIZE
-        found[index] = (up - value()) / (2 * NUDGE_SIZE)
+        gradient[index] = (up - value()) / (2 * NUDGE_SIZE)
         array[index] = before
-    return found
+    return gradient
 
 
-def assert_gradient(found: Array, value: Callable[[], float], array: Array, said: object) -> None:
-    """``found`` is the gradient of ``value`` with respect to ``array``, and not zero."""
-    assert np.abs(found).max() > 1e-3, f"{said}: no gradient"
-    assert_near(found, gradient_of(value, array), TOLERANCE, said)
+def assert_gradient(
+    gradient: Array, value: Callable[[], float], array: Array, description: object
+) -> None:
+    """Asserts that ``found`` is the gradient of ``value`` for ``array``, and not zero."""
+    assert np.abs(gradient).max() > 1e-3, f"{description}: no gradient"
+    assert_near(gradient, gradient_of(value, array), TOLERANCE, description)
 
 
-@pytest.mark.parametrize("training", [False, True], ids=["answering", "training"])
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("notation", "shape"), CONVOLUTIONS + POOLS + OTHERS)
 def test_layer_gradients_match_numerical(
     notation: str, shape: tuple[int, int, int], training: bool
 ) -> None:
     (layer,) = parse(notation)
-    x, own = spaced((3, *shape), seed=1), own_arrays(layer, Shape(*shape))
+    x, arrays = spaced((3, *shape), seed=1), random_arrays(layer, Shape(*shape))
     assert_layer(
-        layer, x, own, TrainingMode(derive_key(7, np.arange(3))) if training else None, notation
+        layer, x, arrays, TrainingMode(derive_key(7, np.arange(3))) if training else None, notation
     )
 
 
 def test_embedding_gradients_match_numerical() -> None:
     (layer,) = parse("embed 3")
     words = np.array([[4, 0, 4, 1, 2], [1, 1, 4, 4, 2]])  # some often, 3 never
-    assert_layer(layer, words, own_arrays(layer, Shape(1, 5, 5)), None, "embed 3")
+    assert_layer(layer, words, random_arrays(layer, Shape(1, 5, 5)), None, "embed 3")
 
 
-def own_arrays(layer: Layer, shape: Shape) -> dict[str, Array]:
+def random_arrays(layer: Layer, shape: Shape) -> dict[str, Array]:
     random = np.random.default_rng(2)
     rows = layer.parameters(shape) + layer.running_stats(shape)
     return {row.name: random.uniform(0.5, 2, row.shape) for row in rows}
 
 
 def assert_layer(
-    layer: Layer, x: Array, own: dict[str, Array], draw: TrainingMode | None, said: str
+    layer: Layer, x: Array, arrays: dict[str, Array], mode: TrainingMode | None, description: str
 ) -> None:
-    """For a random upstream, the gradients of a layer are those of upstream times output."""
+    """Asserts that a layer's gradients are those of the sum of a random upstream times output."""
     pair = model.LAYER_FUNCTIONS[type(layer)]
-    y, kept = pair.forward(layer, x, own, draw)
+    y, cache = pair.forward(layer, x, arrays, mode)
     upstream = np.random.default_rng(3).normal(0, 1, y.shape)
-    dx, gradients = pair.backward(layer, upstream, own, kept)
-    assert gradients.keys() == own.keys() - {"mean", "variance"}
+    dx, gradients = pair.backward(layer, upstream, arrays, cache)
+    assert gradients.keys() == arrays.keys() - {"mean", "variance"}
 
     def value() -> float:
-        return fsum((upstream * pair.forward(layer, x, own, draw)[0]).ravel())
+        return fsum((upstream * pair.forward(layer, x, arrays, mode)[0]).ravel())
 
     if x.dtype.kind == "f":
-        assert_gradient(dx, value, x, f"{said}: x")
+        assert_gradient(dx, value, x, f"{description}: x")
     for name, gradient in gradients.items():
-        assert_gradient(gradient, value, own[name], f"{said}: {name}")
+        assert_gradient(gradient, value, arrays[name], f"{description}: {name}")
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_loss_gradient_matches_numerical(loss: str) -> None:
-    logits, right = spaced((4, 5), seed=4) * 3, np.array([1, 4, 0, 1])  # none within 0.01 of 1
+    logits, labels = spaced((4, 5), seed=4) * 3, np.array([1, 4, 0, 1])  # none within 0.01 of 1
     assert min(np.abs(logits).min(), np.abs(logits - 1).min()) > 10 * NUDGE_SIZE
     upstream = np.random.default_rng(5).normal(0, 1, 4)
-    gradient = upstream[:, None] * LOSSES[loss](logits, right)[1]
-    assert_gradient(gradient, lambda: fsum(upstream * LOSSES[loss](logits, right)[0]), logits, loss)
+    gradient = upstream[:, None] * LOSSES[loss](logits, labels)[1]
+    assert_gradient(
+        gradient, lambda: fsum(upstream * LOSSES[loss](logits, labels)[0]), logits, loss
+    )
 
 
 def test_softmax_gradient_matches_numerical() -> None:
@@ -150,31 +154,31 @@ def test_softmax_gradient_matches_numerical() -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_network_parameter_gradients_match_numerical(seed: int) -> None:
     loss = list(LOSSES)[seed % 3]
-    made = sample(seed, least=LEAST_MARGIN)
-    given = (made.architecture, made.arrays, made.x, made.right, loss)
-    found, (mean, numerical, _) = model.gradients(*given), numerical_gradients(*given)
-    assert found.loss == mean, made
-    assert found.arrays.keys() == numerical.keys(), made
-    for name, wanted in numerical.items():
-        assert np.abs(wanted).max() > 1e-4, f"{made}, {loss}: {name} has no gradient"
-        assert_near(found.arrays[name], wanted, TOLERANCE, f"{made}, {loss}: {name}")
+    data = sample(seed, min_margin=LEAST_MARGIN)
+    arguments = (data.architecture, data.arrays, data.x, data.labels, loss)
+    step, (mean, numerical, _) = model.gradients(*arguments), numerical_gradients(*arguments)
+    assert step.loss == mean, data
+    assert step.arrays.keys() == numerical.keys(), data
+    for name, expected in numerical.items():
+        assert np.abs(expected).max() > 1e-4, f"{data}, {loss}: {name} has no gradient"
+        assert_near(step.arrays[name], expected, TOLERANCE, f"{data}, {loss}: {name}")
 
 
 @pytest.mark.parametrize("seed", range(16))
 def test_network_input_gradient_matches_numerical(seed: int) -> None:
-    made = sample(seed, PICTURES, count=2, least=LEAST_MARGIN)
-    stages = made.architecture.stages
-    outputs, kept = model.forward(stages, made.arrays, made.x)
+    data = sample(seed, PICTURES, count=2, min_margin=LEAST_MARGIN)
+    stages = data.architecture.stages
+    outputs, caches = model.forward(stages, data.arrays, data.x)
     upstream = np.random.default_rng(seed).normal(0, 1, outputs[-1].shape)
-    dx, _ = model.backward(stages, made.arrays, upstream, kept)
+    dx, _ = model.backward(stages, data.arrays, upstream, caches)
 
     def value() -> float:
-        return fsum((upstream * model.forward(stages, made.arrays, made.x)[0][-1]).ravel())
+        return fsum((upstream * model.forward(stages, data.arrays, data.x)[0][-1]).ravel())
 
-    assert_gradient(dx, value, made.x, made)
+    assert_gradient(dx, value, data.x, data)
 
 
-# No bias before norm: while training it changes nothing.
+# No bias before norm: in training mode its gradient is zero.
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(
     ("notation", "count"),
@@ -189,53 +193,57 @@ def test_training_step_gradients_match_numerical(notation: str, count: int, loss
         Architecture(notation, (2, 4, 5), 3),
         StepContext(3, 1, np.arange(count)),
     )
-    made = next(
-        made
-        for made in (numbers_for(architecture, f"try {n}", count) for n in range(500))
-        if margin(made, context) > 2e-4
+    data = next(
+        data
+        for data in (numbers_for(architecture, f"try {n}", count) for n in range(500))
+        if margin(data, context) > 2e-4
     )
-    given = (made.architecture, made.arrays, made.x, made.right, loss, context)
+    arguments = (data.architecture, data.arrays, data.x, data.labels, loss, context)
     for row in architecture.parameters:
-        said = f"{made}, {count} pictures, {loss}: {row.name}"
-        array = made.arrays[row.name]
+        description = f"{data}, {count} pictures, {loss}: {row.name}"
+        array = data.arrays[row.name]
         assert_gradient(
-            model.gradients(*given).arrays[row.name],
-            lambda: model.gradients(*given).loss,
+            model.gradients(*arguments).arrays[row.name],
+            lambda: model.gradients(*arguments).loss,
             array,
-            said,
+            description,
         )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_sample_weight_gradients_match_numerical(loss: str) -> None:
-    made = sample(3, count=19, least=LEAST_MARGIN)
+    data = sample(3, count=19, min_margin=LEAST_MARGIN)
     weights = np.random.default_rng(1).integers(0, 4, 19) / 4
-    given = (made.architecture, made.arrays, made.x, made.right, loss, None, weights)
-    found, wanted = model.gradients(*given), numerical_gradients(*given)
-    assert found.loss == wanted.loss
-    for name, array in wanted.arrays.items():
-        assert_near(found.arrays[name], array, TOLERANCE, f"{made}, {loss}: {name}", 1e-3)
+    arguments = (data.architecture, data.arrays, data.x, data.labels, loss, None, weights)
+    step, numerical = model.gradients(*arguments), numerical_gradients(*arguments)
+    assert step.loss == numerical.loss
+    for name, array in numerical.arrays.items():
+        assert_near(step.arrays[name], array, TOLERANCE, f"{data}, {loss}: {name}", 1e-3)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_sample_weight_scales_each_example(loss: str) -> None:
-    made, count = sample(2, count=19), 19
+    data, count = sample(2, count=19), 19
     weights = np.arange(count) % 4 / 2
-    given = (made.architecture, made.arrays)
-    alone = [model.gradients(*given, made.x[[n]], made.right[[n]], loss) for n in range(count)]
-    found = model.gradients(*given, made.x, made.right, loss, sample_weight=weights)
-    pairs = list(zip(weights, alone, strict=True))
-    assert found.loss == pytest.approx(sum(w * one.loss for w, one in pairs) / count, rel=1e-12)
-    for name, array in found.arrays.items():
-        wanted = sum(w * one.arrays[name] for w, one in pairs) / count
-        assert_near(array, wanted, 1e-12, f"{made}, {loss}: {name}", 1e-3)
-    none, ones = (
-        model.gradients(*given, made.x, made.right, loss, sample_weight=some)
-        for some in (None, np.ones(count))
+    net = (data.architecture, data.arrays)
+    single_steps = [
+        model.gradients(*net, data.x[[n]], data.labels[[n]], loss) for n in range(count)
+    ]
+    step = model.gradients(*net, data.x, data.labels, loss, sample_weight=weights)
+    pairs = list(zip(weights, single_steps, strict=True))
+    assert step.loss == pytest.approx(
+        sum(w * single.loss for w, single in pairs) / count, rel=1e-12
     )
-    assert none.loss == ones.loss
-    for name, array in none.arrays.items():
-        assert array.tobytes() == ones.arrays[name].tobytes()
+    for name, array in step.arrays.items():
+        expected = sum(w * single.arrays[name] for w, single in pairs) / count
+        assert_near(array, expected, 1e-12, f"{data}, {loss}: {name}", 1e-3)
+    unweighted, unit_weights = (
+        model.gradients(*net, data.x, data.labels, loss, sample_weight=sample_weight)
+        for sample_weight in (None, np.ones(count))
+    )
+    assert unweighted.loss == unit_weights.loss
+    for name, array in unweighted.arrays.items():
+        assert array.tobytes() == unit_weights.arrays[name].tobytes()
 
 
 def test_numerical_gradient_parabola_is_exact_and_array_restored() -> None:
@@ -254,12 +262,14 @@ def test_random_networks_cover_every_layer_and_field() -> None:
         architecture = sample(seed).architecture
         inputs.add(architecture.input)
         layers.update(architecture.layers)
-    seen: dict[str, set[Any]] = {}
+    values_by_field: dict[str, set[Any]] = {}
     for layer in layers:
-        for knob in layer_fields(type(layer)):
-            seen.setdefault(f"{layer.word}.{knob.name}", set()).add(getattr(layer, knob.name))
+        for field in layer_fields(type(layer)):
+            values_by_field.setdefault(f"{layer.word}.{field.name}", set()).add(
+                getattr(layer, field.name)
+            )
     assert {layer.word for layer in layers} == set(TEXTS)
-    assert all(len(values) > 1 for values in seen.values()), seen
-    assert seen["conv.padding"] >= {"same", (0, 0), (1, 1), (0, 1), (2, 1)}
-    assert seen["pool.window"] >= {"all", (2, 2), (2, 3), (3, 2)}
+    assert all(len(values) > 1 for values in values_by_field.values()), values_by_field
+    assert values_by_field["conv.padding"] >= {"same", (0, 0), (1, 1), (0, 1), (2, 1)}
+    assert values_by_field["pool.window"] >= {"all", (2, 2), (2, 3), (3, 2)}
     assert any(shape.height == 1 < shape.channels for shape in inputs)

@@ -27,7 +27,7 @@ from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
 
 from .real_data import real
-from .steps import counted_ends
+from .steps import recording_results
 
 SIZE, COUNT, PLANTED = 12, 40, 13
 LITTLE = "conv 6 3, norm, relu, pool 2, dropout 0.1, full"
@@ -202,7 +202,7 @@ def test_influence_keyboard_interrupt_stops_all_trainings(
         raise KeyboardInterrupt
 
     ended, module = list[object](), sys.modules[influential_examples.__module__]
-    monkeypatch.setattr(module, "train", counted_ends(train, ended))
+    monkeypatch.setattr(module, "train", recording_results(train, ended))
     with pytest.raises(KeyboardInterrupt):
         influential_examples(net, drawn.inputs, labels, epochs=20_000, on_progress=stop)
     assert ended == []  # of more than forty

@@ -19,7 +19,7 @@ from piecewise.insight.data_quality.label_issues import LabelIssue, find_label_i
 from piecewise.training.train import train
 
 from .real_data import real
-from .steps import counted_ends
+from .steps import recording_results
 
 SIZE, LITTLE = 12, "conv 6 3, relu, pool 2, full"
 
@@ -171,7 +171,7 @@ def test_label_issues_exception_of_callback_stops_all_trainings(
         raise KeyboardInterrupt
 
     ended = list[object]()
-    monkeypatch.setattr(label_issues, "train", counted_ends(train, ended))
+    monkeypatch.setattr(label_issues, "train", recording_results(train, ended))
     with pytest.raises(KeyboardInterrupt):
         find_label_issues(
             data, layers="conv 32 5, relu, conv 32 5, relu, pool 2, full", on_progress=stop

@@ -1,4 +1,4 @@
-"""Kinds of layer: what a new one lacks is named, and what each declares is true."""
+"""Completeness of layer kinds: missing entries are listed, and class attributes match behavior."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from piecewise.spec.layer import Connectivity, Layer, Shape, Tensor
 from piecewise.spec.layers import BY_WORD, KINDS, Pool
 from piecewise.spec.notation import parse
 
-from .layer_kinds import FACTS, TABLES, missing
+from .layer_kinds import CLASS_ATTRIBUTES, TABLES, missing
 
 NAMES = [kind.__name__ for kind in KINDS]
 
 
 @dataclass(frozen=True, slots=True)
 class LpPool(Layer):
-    """Windows of two by two, three apart."""
+    """Pooling with 2x2 windows and stride 3."""
 
     word: ClassVar[str] = "lp"
     example: ClassVar[str] = "lp"
@@ -53,11 +53,11 @@ class LpPool(Layer):
 
 
 SAME_WINDOWS = Pool((2, 2), (3, 3), edge="drop")
-"""A pooling that looks where `LpPool` does."""
+"""A pooling layer with the windows of `LpPool`."""
 
 
 class LpPass(PoolPass):
-    """A pass that runs `SAME_WINDOWS` instead."""
+    """A pass that runs `SAME_WINDOWS` in place of `LpPool`."""
 
     @classmethod
     def fuse(cls, last: Pass, stage: Stage) -> bool:
@@ -68,7 +68,7 @@ class LpPass(PoolPass):
         return PoolWindows(replace(self.stage, layer=SAME_WINDOWS), self.cell_bytes)
 
 
-class Bare(Layer):
+class BareLayer(Layer):
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
         return ()
 
@@ -77,8 +77,8 @@ class Bare(Layer):
 
 
 def test_missing_new_layer_lists_every_entry() -> None:
-    found = "\n".join(missing(LpPool))
-    for words in (
+    report = "\n".join(missing(LpPool))
+    for line in (
         *(f"no entry in {name}" for name in TABLES),
         "KINDS in spec/layers.py does not list it",
         *("its pair does not define forward", "its pair does not define backward"),
@@ -96,17 +96,20 @@ def test_missing_new_layer_lists_every_entry() -> None:
         "tests/networks.py does not mention it",
         "tests/toolkits/test_pytorch.py does not mention it",
     ):
-        assert f"LpPool: {words}" in found
-    assert "does not declare word" not in found
+        assert f"LpPool: {line}" in report
+    assert "does not declare word" not in report
 
 
 def test_missing_bare_layer_lists_every_attribute() -> None:
-    found = "\n".join(missing(Bare))
-    for name, wanted in FACTS.items():
-        assert f"Bare: spec/layers.py does not declare {name}, a {wanted.__name__}" in found
-    assert "Bare: spec/layers.py does not describe it in a docstring" in found
-    assert "Bare: no entry in _GRADIENTS in trace/gradient_arithmetic.py" in found
-    assert "Bare: no entry in OBSERVED in reference/model.py" in found
+    report = "\n".join(missing(BareLayer))
+    for name, expected_type in CLASS_ATTRIBUTES.items():
+        assert (
+            f"BareLayer: spec/layers.py does not declare {name}, a {expected_type.__name__}"
+            in report
+        )
+    assert "BareLayer: spec/layers.py does not describe it in a docstring" in report
+    assert "BareLayer: no entry in _GRADIENTS in trace/gradient_arithmetic.py" in report
+    assert "BareLayer: no entry in OBSERVED in reference/model.py" in report
 
 
 def test_missing_contradictory_attributes_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +121,9 @@ def test_missing_contradictory_attributes_are_listed(monkeypatch: pytest.MonkeyP
         "it is fully connected, and spec/layers.py does not declare its connectivity global"
         in found
     )
-    monkeypatch.setattr(Bare, "connectivity", Connectivity.WINDOWED, raising=False)
+    monkeypatch.setattr(BareLayer, "connectivity", Connectivity.WINDOWED, raising=False)
     assert "it is windowed, and spec/layers.py does not define its windows" in "\n".join(
-        missing(Bare)
+        missing(BareLayer)
     )
 
 
@@ -129,7 +132,7 @@ def test_missing_single_absent_entry_is_listed(
     kind: type[Layer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not missing(kind)
-    for name in FACTS:
+    for name in CLASS_ATTRIBUTES:
         with monkeypatch.context() as patch:
             patch.delattr(kind, name)
             assert any(f"does not declare {name}," in line for line in missing(kind))
@@ -143,20 +146,20 @@ def test_missing_single_absent_entry_is_listed(
 def test_missing_forward_without_backward_is_listed(
     kind: type[Layer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair, made = model.LAYER_FUNCTIONS[kind], PASSES[kind]
+    pair, layer_pass = model.LAYER_FUNCTIONS[kind], PASSES[kind]
     for name in ("forward", "backward", "CACHES_INPUT"):
-        half = {key: value for key, value in vars(pair).items() if key != name}
+        incomplete = {key: value for key, value in vars(pair).items() if key != name}
         with monkeypatch.context() as patch:
-            patch.setitem(model.LAYER_FUNCTIONS, kind, SimpleNamespace(**half))
+            patch.setitem(model.LAYER_FUNCTIONS, kind, SimpleNamespace(**incomplete))
             assert any(name in line for line in missing(kind))
     for name in ("forward", "backward"):
         with monkeypatch.context() as patch:
-            patch.delattr(made, name)
+            patch.delattr(layer_pass, name)
             assert missing(kind) == [f"{kind.__name__}: its pass does not define {name}"]
     if not kind.identity_at_inference:
         for table in (single_image.WRITERS, weight_packing.PACKERS):
             with monkeypatch.context() as patch:
-                patch.delitem(table, made)
+                patch.delitem(table, layer_pass)
                 assert len(missing(kind)) == 1
 
 
@@ -167,7 +170,7 @@ def test_tables_list_only_existing_layers() -> None:
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The made-up kind with its record, its pair and its pass, and nothing else."""
+    """Registers `LpPool` with its layer class, reference functions and engine pass only."""
     pair: Any = SimpleNamespace(
         CACHES_INPUT=pooling.CACHES_INPUT,
         forward=lambda _, *given: pooling.forward(SAME_WINDOWS, *given),
@@ -181,33 +184,38 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("registered")
 def test_receptive_field_new_windowed_layer_matches_pool() -> None:
     text, shape = "conv 2 3, relu, {}, conv 3 2, full", (1, 14, 17)
-    new = Architecture(text.format("lp"), shape, 2)
-    old = Architecture(text.format("pool 2 stride=3 edge=drop"), shape, 2)
-    for mine, known in (("lp1", "pool1"), ("conv2", "conv2")):
-        fields = [receptive_field(*one, 1, 2) for one in ((new, mine), (old, known))]
+    new_architecture = Architecture(text.format("lp"), shape, 2)
+    pool_architecture = Architecture(text.format("pool 2 stride=3 edge=drop"), shape, 2)
+    for name, pool_name in (("lp1", "pool1"), ("conv2", "conv2")):
+        fields = [
+            receptive_field(*pair, 1, 2)
+            for pair in ((new_architecture, name), (pool_architecture, pool_name))
+        ]
         assert fields[0] == fields[1]
-        assert mine != "lp1" or fields[0] == (3, 7, 6, 10)
+        assert name != "lp1" or fields[0] == (3, 7, 6, 10)
         for axis in (0, 1):
-            assert centres(new, mine, axis) == centres(old, known, axis)
+            assert centres(new_architecture, name, axis) == centres(
+                pool_architecture, pool_name, axis
+            )
 
 
 @pytest.mark.usefixtures("registered")
 def test_walk_new_windowed_layer_runs_and_names_missing_view() -> None:
     net = pw.Network("conv 2 3, relu, lp, full", (1, 9, 9), 2)
-    old = pw.Network("conv 2 3, relu, pool 2 stride=3 edge=drop, full", (1, 9, 9), 2)
+    pool_net = pw.Network("conv 2 3, relu, pool 2 stride=3 edge=drop, full", (1, 9, 9), 2)
     example = np.random.default_rng(0).normal(size=(1, 9, 9)).astype(np.float32)
     walk = net.walk(example)
     assert walk.voting_layer == "lp1"
-    for stack in ("lp1", "relu1"):
-        known = stack.replace("lp", "pool")
-        mine, theirs = walk.ledger(0, stack), old.walk(example).ledger(0, known)
-        assert [vote.vote for vote in mine.votes] == [vote.vote for vote in theirs.votes]
-    found = grad_cam(net, example, 0)
-    assert found.description.startswith("the maps of relu1,")
-    np.testing.assert_array_equal(found.values, grad_cam(old, example, 0).values)
-    for unknown in (lambda: walk.why("lp1", 0), lambda: layers_of(net, walk)):
+    for name in ("lp1", "relu1"):
+        pool_name = name.replace("lp", "pool")
+        ledger, pool_ledger = walk.ledger(0, name), pool_net.walk(example).ledger(0, pool_name)
+        assert [vote.vote for vote in ledger.votes] == [vote.vote for vote in pool_ledger.votes]
+    saliency = grad_cam(net, example, 0)
+    assert saliency.description.startswith("the maps of relu1,")
+    np.testing.assert_array_equal(saliency.values, grad_cam(pool_net, example, 0).values)
+    for call in (lambda: walk.why("lp1", 0), lambda: layers_of(net, walk)):
         with pytest.raises(KeyError, match="LpPool"):
-            unknown()
+            call()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
@@ -224,22 +232,22 @@ def test_layer_class_attributes_match_behavior(kind: type[Layer]) -> None:
     tensors = layer.parameters(shape) + layer.running_stats(shape)
     arrays = {tensor.name: rng.uniform(0.5, 1, tensor.shape) for tensor in tensors}
     pair = model.LAYER_FUNCTIONS[kind]
-    y, kept = pair.forward(layer, x, arrays, None)
-    assert (kept is x) == pair.CACHES_INPUT
+    y, cache = pair.forward(layer, x, arrays, None)
+    assert (cache is x) == pair.CACHES_INPUT
     assert (y.shape == x.shape and bool((y == x).all())) == kind.identity_at_inference
     changed = np.argwhere((pair.forward(layer, nudged, arrays, None)[0] != y)[0].any(axis=0))
     assert len(changed)
     if kind.connectivity is Connectivity.POINTWISE:
         assert changed.tolist() == [[0 if kind.reads_tokens else 1, 2]]
     if kind.connectivity is Connectivity.WINDOWED:
-        for at in changed.tolist():
-            for windows, index, cell in zip(layer.windows(shape), at, (1, 2), strict=True):
+        for position in changed.tolist():
+            for windows, index, cell in zip(layer.windows(shape), position, (1, 2), strict=True):
                 assert cell in windows.cells(index)
     if kind.fully_connected:
         sums = arrays["bias"] + arrays["weight"] @ x.ravel()
         np.testing.assert_allclose(y.ravel(), sums)
-    drawn = [
+    outputs = [
         pair.forward(layer, x, arrays, TrainingMode(derive_key(seed, np.arange(1))))[0]
         for seed in (0, 1)
     ]
-    assert (drawn[0] != drawn[1]).any() == kind.draws
+    assert (outputs[0] != outputs[1]).any() == kind.draws

@@ -1,4 +1,4 @@
-"""The records of layers: every knob's limit holds, and its error says what was wanted."""
+"""Layer dataclasses: every field enforces its limit, and the error names the allowed values."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from piecewise.spec.layers import KINDS, Convolution, Full, Pool
 from piecewise.spec.notation import parse
 
 ONE_OF_EACH = {kind: parse(kind.example)[0] for kind in KINDS}
-KNOBS = [
+FIELDS = [
     (kind, knob.name, knob.metadata["constraint"]) for kind in KINDS for knob in layer_fields(kind)
 ]
-NAMES = [f"{kind.word}.{name}" for kind, name, _ in KNOBS]
+NAMES = [f"{kind.word}.{name}" for kind, name, _ in FIELDS]
 
 
 def bad_values(limit: Constraint) -> list[Any]:
-    """Values just outside a limit, and values of the wrong kind."""
-    wrong = [object(), b"3", float("nan"), 2.5, "many", [], {}, np.array([3, 3])]
+    """Values just outside a limit, and values of wrong types."""
+    wrong_types = [object(), b"3", float("nan"), 2.5, "many", [], {}, np.array([3, 3])]
     if isinstance(limit, Integer):
-        return [*wrong, limit.low - 1, limit.high + 1, True, 10**50, (3, 3)]
+        return [*wrong_types, limit.low - 1, limit.high + 1, True, 10**50, (3, 3)]
     if isinstance(limit, Size2D):
         low, high = limit.low - 1, limit.high + 1
-        return [*wrong, low, high, (3, high), (low, 3), (3,), (3, 3, 3), True, 10**5000]
+        return [*wrong_types, low, high, (3, high), (low, 3), (3,), (3, 3, 3), True, 10**5000]
     if isinstance(limit, Real):
-        return [*wrong, 1, 1.0, -0.1, True, float("inf")]
+        return [*wrong_types, 1, 1.0, -0.1, True, float("inf")]
     if isinstance(limit, Choice):
-        return [*wrong, "", limit.words[0].upper(), None]
+        return [*wrong_types, "", limit.words[0].upper(), None]
     assert isinstance(limit, Boolean)
-    return [*wrong, 0, 1, "yes", None]
+    return [*wrong_types, 0, 1, "yes", None]
 
 
-@pytest.mark.parametrize(("kind", "name", "limit"), KNOBS, ids=NAMES)
+@pytest.mark.parametrize(("kind", "name", "limit"), FIELDS, ids=NAMES)
 def test_layer_field_outside_limit_raises(kind: type[Layer], name: str, limit: Constraint) -> None:
     for value in bad_values(limit):
         with pytest.raises(LimitError) as caught:
@@ -49,7 +49,7 @@ def test_layer_field_outside_limit_raises(kind: type[Layer], name: str, limit: C
         assert "\n" not in message
 
 
-@pytest.mark.parametrize(("kind", "name", "limit"), KNOBS, ids=NAMES)
+@pytest.mark.parametrize(("kind", "name", "limit"), FIELDS, ids=NAMES)
 def test_layer_field_limit_ends_are_allowed(
     kind: type[Layer], name: str, limit: Constraint
 ) -> None:
@@ -61,10 +61,10 @@ def test_layer_field_limit_ends_are_allowed(
     elif isinstance(limit, Real):
         ends = [0, 0.999]
     for value in ends:
-        made = dataclasses.replace(ONE_OF_EACH[kind], **{name: value})  # type: ignore[type-var]
+        layer = dataclasses.replace(ONE_OF_EACH[kind], **{name: value})  # type: ignore[type-var]
         checked = limit.check(value)
-        settled = {(name, "stride"): None, (name, "bias"): False}.get((name, name), checked)
-        assert getattr(made, name) in (checked, settled)
+        normalized = {(name, "stride"): None, (name, "bias"): False}.get((name, name), checked)
+        assert getattr(layer, name) in (checked, normalized)
 
 
 def test_layers_are_frozen_and_compare_by_value() -> None:

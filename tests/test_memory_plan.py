@@ -108,7 +108,7 @@ def learned(text: str = TEXT) -> TrainingProgram:
     learner.load_parameters(*flat(made))
     learner.set_inputs(made.x.astype(np.float32), LEVELS)
     order, rates = np.arange(20), np.zeros((1, 4), np.float32)
-    learner.run_steps(order, made.right.astype(np.int64), 20, 0, rates, 1)
+    learner.run_steps(order, made.labels.astype(np.int64), 20, 0, rates, 1)
     return learner
 
 

@@ -1,4 +1,4 @@
-"""The notation both ways, and what it says of mistakes."""
+"""Reading and writing the layer notation, and its error messages."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from piecewise.spec.notation import parse, write
 from .long import now_and_long
 from .steps import at_most
 
-counts = pytest.mark.parametrize("count", now_and_long((2_000, 10_000), {2_000}))
+parametrize_count = pytest.mark.parametrize("count", now_and_long((2_000, 10_000), {2_000}))
 
 
 def random_side(draw: random.Random, low: int, high: int) -> str:
-    one, two = draw.randint(low, high), draw.randint(low, high)
-    return draw.choice([f"{one}", f"{one}x{two}"])
+    first, second = draw.randint(low, high), draw.randint(low, high)
+    return draw.choice([f"{first}", f"{first}x{second}"])
 
 
 def random_layer(draw: random.Random) -> str:
-    """The text of one layer with any of its knobs, well written."""
+    """The valid text of one layer with random options."""
     kind = draw.choice([kind.word for kind in KINDS])
     if kind == "conv":
         words = [kind, str(draw.randint(1, 65_536)), random_side(draw, 1, 1_024)]
@@ -59,7 +59,7 @@ def random_notation(draw: random.Random, depth: int = 0) -> str:
     return draw.choice([", ", ",", " , ", ",\n"]).join(items)
 
 
-@counts
+@parametrize_count
 def test_notation_random_texts_round_trip(count: int) -> None:
     draw = random.Random(0)
     kinds = set()
@@ -73,18 +73,18 @@ def test_notation_random_texts_round_trip(count: int) -> None:
     assert kinds == set(KINDS)
 
 
-def broken(draw: random.Random, text: str) -> str:
-    """A text with a few characters taken out, put in or exchanged."""
-    marks = "(),*=x 0123456789-.abcdefghnopqrstuv\tÄ٣😀\0"
+def corrupted(draw: random.Random, text: str) -> str:
+    """A text with a few characters deleted, inserted or replaced."""
+    replacements = "(),*=x 0123456789-.abcdefghnopqrstuv\tÄ٣😀\0"
     for _ in range(draw.randint(1, 4)):
-        place = draw.randrange(len(text) + 1)
-        cut = place + draw.choice([0, 0, 1, 1, 2, 7])
-        text = text[:place] + draw.choice(["", *marks]) + text[cut:]
+        start = draw.randrange(len(text) + 1)
+        end = start + draw.choice([0, 0, 1, 1, 2, 7])
+        text = text[:start] + draw.choice(["", *replacements]) + text[end:]
     return text
 
 
 def refusal(text: str) -> NotationError | None:
-    """The error of a network's text; any other exception goes through."""
+    """The `NotationError` of a network's text, or None; other exceptions propagate."""
     try:
         Network(text, input=(1, 5, 5), classes=10)
     except NotationError as error:
@@ -92,20 +92,20 @@ def refusal(text: str) -> NotationError | None:
     return None
 
 
-@counts
+@parametrize_count
 def test_notation_broken_texts_raise_with_position(count: int) -> None:
     draw = random.Random(1)
-    refused = 0
+    error_count = 0
     for number in range(count):
-        text = broken(draw, random_notation(draw))
+        text = corrupted(draw, random_notation(draw))
         with at_most(300_000):
             error = refusal(text)
         if error is not None:
-            refused += 1
+            error_count += 1
             assert 0 <= error.position <= len(text), (number, text)
             assert f"position {error.position}" in str(error), (number, text)
             assert error.text == text
-    assert refused > 0.95 * count
+    assert error_count > 0.95 * count
 
 
 @pytest.mark.parametrize(

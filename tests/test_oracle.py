@@ -1,4 +1,4 @@
-"""The oracle's own arithmetic: what the engine is held against must itself be right."""
+"""The arithmetic of the oracle that the engine is compared with."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .oracle import F, exp, fma, log
 
 def fma_by_fractions(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
-    near = F(float(exact))
-    around = [np.nextafter(near, F(-np.inf)), near, np.nextafter(near, F(np.inf))]
+    nearest = F(float(exact))
+    candidates = [np.nextafter(nearest, F(-np.inf)), nearest, np.nextafter(nearest, F(np.inf))]
     by_distance = sorted(
-        around, key=lambda x: (abs(Fraction(float(x)) - exact), x.view(np.uint32) & 1)
+        candidates, key=lambda x: (abs(Fraction(float(x)) - exact), x.view(np.uint32) & 1)
     )
     return F(by_distance[0])
 
@@ -31,19 +31,19 @@ def test_oracle_fma_rounds_once() -> None:
     odd = 2**24 + 2 * random.integers(0, 2**22, count)  # which is half a step of these numbers
     a, b, c = (np.concatenate(z).astype(F) for z in ((a, 1 + near), (b, 1 - near), (c, odd)))
     twice = (a.astype(np.float64) * b + c).astype(F)
-    found = fma(a, b, c)
+    results = fma(a, b, c)
     for index in range(len(a)):
-        assert found[index] == fma_by_fractions(a[index], b[index], c[index])
-    assert (found != twice).sum() > 1_000, "no case that two roundings get wrong"
+        assert results[index] == fma_by_fractions(a[index], b[index], c[index])
+    assert (results != twice).sum() > 1_000, "no case that two roundings get wrong"
     halves = (F(1 + ldexp(1, -12)), F(1 + ldexp(1, -12)), F(ldexp(1, -60)))
     assert fma(*halves) == F(1 + ldexp(1, -11) + ldexp(1, -23)) == fma_by_fractions(*halves)
 
 
 def test_oracle_exp_and_log_match_numpy() -> None:
     x = np.linspace(-103, 88, 100_000, dtype=F)
-    wanted = np.exp(x.astype(np.float64))
-    assert (np.abs(exp(x) - wanted) <= 2e-7 * wanted + 1e-45).all()
+    expected = np.exp(x.astype(np.float64))
+    assert (np.abs(exp(x) - expected) <= 2e-7 * expected + 1e-45).all()
     assert np.array_equal(exp(np.array([-1e9, 0], F)), [0, 1])
     sums = np.exp(np.linspace(0, 80, 100_000)).astype(F)  # of powers: 1 and more
-    wanted = np.log(sums.astype(np.float64))
-    assert (np.abs(log(sums) - wanted) <= 2e-7 * wanted).all()
+    expected = np.log(sums.astype(np.float64))
+    assert (np.abs(log(sums) - expected) <= 2e-7 * expected).all()

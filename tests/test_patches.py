@@ -64,7 +64,7 @@ def test_top_patches_random_nets_equal_walks(kinds: tuple[str, ...], seed: int) 
     """Layers of random networks, each number bit by bit, against every walk there is."""
     random = Random(f"features {seed} {kinds}")
     shape = random_input(random, kinds)
-    net = pw.Network(random_layers(random, shape, 3, kinds, most=3), shape, 3, seed)
+    net = pw.Network(random_layers(random, shape, 3, kinds, max_layers=3), shape, 3, seed)
     drawn = numbers_for(net.architecture, f"features {seed}", 21)
     for name, array in drawn.arrays.items():
         (net.parameters if name in net.parameters else net.running_stats)[name] = array

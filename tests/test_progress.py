@@ -1,4 +1,4 @@
-"""Progress reports: one record, one callback, and the meter that the command line shows."""
+"""Progress reports: the record, the callback, and the meter of the command line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import piecewise as pw
 from piecewise.cli.output import Meter
 from piecewise.core.progress import Epoch, Progress, in_stage
 
-DRAWN = pw.make_xo(60, size=9, seed=0)
+XO = pw.make_xo(60, size=9, seed=0)
 
 
 def terminal(width: int = 80) -> Console:
     return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
 
 
-def written(console: Console) -> str:
+def output(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -31,16 +31,16 @@ def test_meter_shows_count_or_loss_and_clears_line() -> None:
     with Meter(console) as meter:
         meter(Progress("reading", 10, 10))
         meter(Progress("training", 4, 4, 0.25))
-    lines = [line.rstrip() for line in written(console).split("\r") if line.strip()]
+    lines = [line.rstrip() for line in output(console).split("\r") if line.strip()]
     full = "#" * 24
     assert lines == [f"reading [{full}] 100 %, 10 of 10", f"training [{full}] 100 %, loss 0.2500"]
-    assert written(console).endswith("\r" + " " * 79 + "\r")
+    assert output(console).endswith("\r" + " " * 79 + "\r")
 
 
 def test_meter_partial_progress_fills_part_of_bar() -> None:
     console = terminal()
     Meter(console)(Progress("reading", 1_500, 6_000))
-    assert written(console).strip() == f"reading [{'#' * 6}{'-' * 18}] 25 %, 1,500 of 6,000"
+    assert output(console).strip() == f"reading [{'#' * 6}{'-' * 18}] 25 %, 1,500 of 6,000"
 
 
 @pytest.mark.parametrize("width", [1, 5, 20, 40, 200])
@@ -49,7 +49,7 @@ def test_meter_any_width_stays_within_line(width: int) -> None:
     with Meter(console) as meter:
         meter(Progress("training 18 nets, each without some examples", 0, 0))
         meter(Progress("training", 5_000_000, 9_000_000, 123.456))
-    assert {len(line) for line in written(console).split("\r")} <= {0, width - 1}
+    assert {len(line) for line in output(console).split("\r")} <= {0, width - 1}
 
 
 def test_meter_without_terminal_writes_nothing() -> None:
@@ -57,7 +57,7 @@ def test_meter_without_terminal_writes_nothing() -> None:
     with Meter(console, lambda: calls.append(None)) as meter:
         meter(Progress("reading", 1, 2))
         meter(Progress("reading", 2, 2))
-    assert written(console) == ""
+    assert output(console) == ""
     assert len(calls) == 2
 
 
@@ -73,7 +73,7 @@ def test_in_stage_changes_only_stage() -> None:
 
 def test_long_functions_report_progress(tmp_path: Path) -> None:
     path, reports = tmp_path / "drawn.npz", list[pw.Progress]()
-    np.savez(path, images=DRAWN.inputs[:, 0], labels=DRAWN.labels)
+    np.savez(path, images=XO.inputs[:, 0], labels=XO.labels)
     data = pw.read_data(path, cache=tmp_path / "cache", on_progress=reports.append)
     net = pw.Network("full", (1, 9, 9), data.classes, preprocessor=data.preprocessor)
     pw.train(net, data.inputs, data.labels, pw.Recipe(epochs=1), on_progress=reports.append)

@@ -1,4 +1,4 @@
-"""Sums in a fixed order, by what float32 makes of them."""
+"""Reductions in a fixed order, checked by their rounding in float32."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def test_tree_sum_error_is_within_bound(dtype: type[np.floating[Any]]) -> None:
     random = np.random.default_rng(1)
     for count in range(1, 200):
         values = random.normal(0, 1, (count, 3)).astype(dtype)
-        found, rounding = tree_sum(values), np.finfo(dtype).eps * (log2(count) + 1)
-        assert found.dtype == dtype
+        total, rounding = tree_sum(values), np.finfo(dtype).eps * (log2(count) + 1)
+        assert total.dtype == dtype
         for column in range(3):
             exact = fsum(values[:, column])
-            assert abs(found[column] - exact) <= rounding * fsum(abs(values[:, column])), count
+            assert abs(total[column] - exact) <= rounding * fsum(abs(values[:, column])), count
     assert tree_sum(np.zeros((0, 2))).tolist() == [0, 0]
 
 
-def added(products: Array) -> Array:
-    """Products (N, OH, OW, ...), as the engine adds them: a picture's own in a chain, then 16
-    pictures (zeros where there are none) in a tree."""
+def engine_sum(products: Array) -> Array:
+    """The sum of products (N, OH, OW, ...) in the engine's order: first each example's products in
+    sequence, then 16 examples (padded with zeros) in a tree."""
     pictures = np.zeros((16, *products.shape[3:]), products.dtype)
     for n, row, column in np.ndindex(products.shape[:3]):
         pictures[n] += products[n, row, column]
@@ -68,34 +68,36 @@ def test_convolution_gradients_follow_summation_order(count: int) -> None:
     x = random.normal(0, 1, (count, 3, 41, 30)).astype(np.float32)
     weight = random.normal(0, 1, (4, 3, 3, 2)).astype(np.float32)
     upstream = random.normal(0, 1, (count, 4, 21, 31)).astype(np.float32)
-    own = {"weight": weight, "bias": np.zeros(4, np.float32)}
-    _, gradients = convolution.backward(layer, upstream, own, x)
+    arrays = {"weight": weight, "bias": np.zeros(4, np.float32)}
+    _, gradients = convolution.backward(layer, upstream, arrays, x)
     padded, upstream_cells = (
         np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))),
         upstream.transpose(0, 2, 3, 1),
     )
     for c, ky, kx in np.ndindex(3, 3, 2):
-        met = padded[:, c, ky : ky + 41 : 2, kx : kx + 31, None]
-        assert np.array_equal(gradients["weight"][:, c, ky, kx], added(met * upstream_cells)), (
+        values = padded[:, c, ky : ky + 41 : 2, kx : kx + 31, None]
+        assert np.array_equal(
+            gradients["weight"][:, c, ky, kx], engine_sum(values * upstream_cells)
+        ), (
             c,
             ky,
             kx,
         )
-    assert np.array_equal(gradients["bias"], added(upstream_cells))
+    assert np.array_equal(gradients["bias"], engine_sum(upstream_cells))
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
 def test_norm_statistics_and_gradients_follow_summation_order(count: int) -> None:
     random = np.random.default_rng(count)
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
-    own = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
-    _, kept = batch_norm.forward(Norm(), x, own, TrainingMode(derive_key(0)))
-    _, gradients = batch_norm.backward(Norm(), upstream, own, kept)
-    mean = added(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
-    away = x.transpose(0, 2, 3, 1) - mean
-    variance = added(away * away) / np.float32(count * 13 * 9)
-    upstream_cells, normal = upstream.transpose(0, 2, 3, 1), kept.normalized.transpose(0, 2, 3, 1)
-    assert np.array_equal(kept.mean, mean)
-    assert np.array_equal(kept.variance, variance)
-    assert np.array_equal(gradients["weight"], added(upstream_cells * normal))
-    assert np.array_equal(gradients["bias"], added(upstream_cells))
+    arrays = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
+    _, cache = batch_norm.forward(Norm(), x, arrays, TrainingMode(derive_key(0)))
+    _, gradients = batch_norm.backward(Norm(), upstream, arrays, cache)
+    mean = engine_sum(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
+    centered = x.transpose(0, 2, 3, 1) - mean
+    variance = engine_sum(centered * centered) / np.float32(count * 13 * 9)
+    upstream_cells, normal = upstream.transpose(0, 2, 3, 1), cache.normalized.transpose(0, 2, 3, 1)
+    assert np.array_equal(cache.mean, mean)
+    assert np.array_equal(cache.variance, variance)
+    assert np.array_equal(gradients["weight"], engine_sum(upstream_cells * normal))
+    assert np.array_equal(gradients["bias"], engine_sum(upstream_cells))

@@ -1,4 +1,4 @@
-"""What every layer means, on numbers worked out by hand, and against loops over single cells."""
+"""Every layer of the reference, compared with hand-computed values and with plain loops."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from piecewise.trace.walk import walk
 from .networks import LOOPS, assert_near, network, numbers_for, random_layers, sample
 
 
-def stack(text: str) -> Array:
-    """A drawing as an array (pictures, channels, rows, columns): ``;`` between pictures, ``|``
-    between channels, ``/`` between rows."""
+def parse_array(text: str) -> Array:
+    """An array (images, channels, rows, columns) from text: ``;`` separates images, ``|`` channels
+    and ``/`` rows."""
     split = [[[r.split() for r in c.split("/")] for c in p.split("|")] for p in text.split(";")]
     return np.array(split, float)
 
@@ -37,29 +37,30 @@ def check(
     backward: str,
     arrays: dict[str, Any] | None = None,
     gradients: dict[str, Any] | None = None,
-    draw: TrainingMode | None = None,
+    mode: TrainingMode | None = None,
     tolerance: float = 0.0,
 ) -> None:
-    """A layer gives these numbers, "x -> y" and "upstream -> dx", in both precisions."""
+    """Asserts the values "x -> y" and "upstream -> dx" of a layer, in both precisions."""
     (record,) = parse(layer)
-    pair, wanted = model.LAYER_FUNCTIONS[type(record)], gradients or {}
-    (x, y), (upstream, dx) = (map(stack, way.split("->")) for way in (forward, backward))
+    pair, expected = model.LAYER_FUNCTIONS[type(record)], gradients or {}
+    (x, y), (upstream, dx) = (
+        map(parse_array, direction.split("->")) for direction in (forward, backward)
+    )
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         own = {name: np.asarray(value, dtype) for name, value in (arrays or {}).items()}
-        given = x.astype(dtype)
-        found, kept = pair.forward(record, given, own, draw)
-        assert (kept is given) == pair.CACHES_INPUT
-        back, parameter_gradients = pair.backward(record, upstream.astype(dtype), own, kept)
-        assert_near(found, y, tolerance, f"{layer}: y")
-        assert_near(back, dx, tolerance, f"{layer}: dx")
-        assert parameter_gradients.keys() == wanted.keys()
+        inputs = x.astype(dtype)
+        output, cache = pair.forward(record, inputs, own, mode)
+        assert (cache is inputs) == pair.CACHES_INPUT
+        input_gradient, parameter_gradients = pair.backward(
+            record, upstream.astype(dtype), own, cache
+        )
+        assert_near(output, y, tolerance, f"{layer}: y")
+        assert_near(input_gradient, dx, tolerance, f"{layer}: dx")
+        assert parameter_gradients.keys() == expected.keys()
         for name, gradient in parameter_gradients.items():
-            assert_near(gradient, wanted[name], tolerance, f"{layer}: {name}")
-        assert {
-            found.dtype,
-            back.dtype,
-            *(gradient.dtype for gradient in parameter_gradients.values()),
-        } == {dtype}
+            assert_near(gradient, expected[name], tolerance, f"{layer}: {name}")
+        dtypes = (gradient.dtype for gradient in parameter_gradients.values())
+        assert {output.dtype, input_gradient.dtype, *dtypes} == {dtype}
 
 
 def test_convolution_stride_2_matches_hand_computed() -> None:
@@ -72,8 +73,8 @@ def test_convolution_stride_2_matches_hand_computed() -> None:
         "conv 1 2 stride=2",
         "1 2 0 1 / 3 1 1 0 / 0 2 1 3 / 1 0 2 1 -> 1 0 / 0 2",
         "1 2 / 0 -1 -> 1 0 2 0 / -1 2 -2 4 / 0 0 -1 0 / 0 0 1 -2",
-        arrays={"weight": stack("1 0 / -1 2"), "bias": [1]},
-        gradients={"weight": stack("0 1 / 3 0"), "bias": [2]},
+        arrays={"weight": parse_array("1 0 / -1 2"), "bias": [1]},
+        gradients={"weight": parse_array("0 1 / 3 0"), "bias": [2]},
     )
 
 
@@ -86,8 +87,8 @@ def test_convolution_padding_matches_hand_computed() -> None:
         "conv 1 2 pad=1 bias=no",
         "1 2 / 3 4 -> 1 2 0 / 5 9 2 / 6 11 4",
         "1 0 0 / 0 2 0 / 0 0 -1 -> 3 4 / 0 1",
-        arrays={"weight": stack("1 2 / 0 1")},
-        gradients={"weight": stack("-2 4 / 6 9")},
+        arrays={"weight": parse_array("1 2 / 0 1")},
+        gradients={"weight": parse_array("-2 4 / 6 9")},
     )
 
 
@@ -99,8 +100,8 @@ def test_convolution_rectangular_kernel_sums_over_channels() -> None:
         "conv 1 1x2",
         "1 2 3 / 0 1 0 | 2 0 1 / 1 1 2 -> 6 3 / 5 8",
         "1 2 / 0 -1 -> 1 1 -2 / 0 -1 1 | 2 5 2 / 0 -2 -1",
-        arrays={"weight": stack("1 -1 | 2 1"), "bias": [3]},
-        gradients={"weight": stack("4 8 | 1 0"), "bias": [2]},
+        arrays={"weight": parse_array("1 -1 | 2 1"), "bias": [3]},
+        gradients={"weight": parse_array("4 8 | 1 0"), "bias": [2]},
     )
 
 
@@ -111,8 +112,8 @@ def test_convolution_pad_same_odd_zero_goes_to_end() -> None:
         "conv 2 1x2 pad=same bias=no",
         "1 2 3 4 -> 21 32 43 4 | 2 3 4 0",
         "1 0 0 1 | 0 2 0 0 -> 1 10 2 1",
-        arrays={"weight": stack("1 10 ; 0 1")},
-        gradients={"weight": stack("5 2 ; 4 6")},
+        arrays={"weight": parse_array("1 10 ; 0 1")},
+        gradients={"weight": parse_array("5 2 ; 4 6")},
     )
 
 
@@ -124,8 +125,8 @@ def test_convolution_mean_gives_fraction_of_matching_pixels() -> None:
         "conv 1 2 mean",
         "1 -1 1 / -1 1 1 -> 1 -0.5",
         "4 8 -> 1 1 -2 / -1 -1 2",
-        arrays={"weight": stack("1 -1 / -1 1")},
-        gradients={"weight": stack("-1 1 / 1 3")},
+        arrays={"weight": parse_array("1 -1 / -1 1")},
+        gradients={"weight": parse_array("-1 1 / 1 3")},
     )
 
 
@@ -228,19 +229,21 @@ def test_norm_training_uses_batch_statistics() -> None:
         "4 0 ; 0 0 -> 2 -2 ; 0 0",
         arrays={"weight": [3], "bias": [1], "mean": [50], "variance": [60]},
         gradients={"weight": [-4], "bias": [4]},
-        draw=TrainingMode(derive_key(1, np.arange(2))),
+        mode=TrainingMode(derive_key(1, np.arange(2))),
         tolerance=1e-5,
     )
 
 
 def test_norm_observed_stats_weight_ghost_batches_by_size() -> None:
-    made = numbers_for(Architecture("norm", (2, 1, 1), 2), "norm", 18)
+    data = numbers_for(Architecture("norm", (2, 1, 1), 2), "norm", 18)
     x = np.zeros((18, 2, 1, 1))  # a group of 16, 8 twos in it, and one of 2
     x[:8, 0], x[16:, 0, 0, 0], x[:, 1] = 2, (5, 9), 3
     context = StepContext(0, 0, np.arange(18))
-    found = model.gradients(made.architecture, made.arrays, x, made.right, context=context).observed
-    assert found["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
-    assert found["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
+    observed = model.gradients(
+        data.architecture, data.arrays, x, data.labels, context=context
+    ).observed
+    assert observed["norm1.mean"] == pytest.approx([(16 * 1 + 2 * 7) / 18, 3], rel=1e-15)
+    assert observed["norm1.variance"] == pytest.approx([(16 * 1 + 2 * 4) / 18, 0], rel=1e-15)
 
 
 def test_embedding_looks_up_words_and_sums_gradients() -> None:
@@ -249,49 +252,50 @@ def test_embedding_looks_up_words_and_sums_gradients() -> None:
     #                  2: 5 6
     (layer,) = parse("embed 2")
     pair, table = model.LAYER_FUNCTIONS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
-    y, kept = pair.forward(layer, np.array([[2, 0, 2]]), {"weight": table}, None)
+    y, cache = pair.forward(layer, np.array([[2, 0, 2]]), {"weight": table}, None)
     assert y.tolist() == [[[[5, 1, 5]], [[6, 2, 6]]]]
-    _, found = pair.backward(layer, stack("1 2 3 | 4 5 6"), {"weight": table}, kept)
-    assert found["weight"].tolist() == [[2, 5], [0, 0], [4, 10]]
+    _, gradients = pair.backward(layer, parse_array("1 2 3 | 4 5 6"), {"weight": table}, cache)
+    assert gradients["weight"].tolist() == [[2, 5], [0, 0], [4, 10]]
 
 
 def test_log_softmax_large_logits_stays_exact() -> None:
     for dtype in (np.float32, np.float64):
-        found = log_softmax(np.array([[0, log(3)], [2000, 0], [-2000, -2000]], dtype))
-        assert found.dtype == dtype
-        wanted = [[-log(4), log(3 / 4)], [0, -2000], [-log(2), -log(2)]]
-        assert_near(found, wanted, float(np.finfo(dtype).eps), "logarithms of probabilities")
+        result = log_softmax(np.array([[0, log(3)], [2000, 0], [-2000, -2000]], dtype))
+        assert result.dtype == dtype
+        expected = [[-log(4), log(3 / 4)], [0, -2000], [-log(2), -log(2)]]
+        assert_near(result, expected, float(np.finfo(dtype).eps), "logarithms of probabilities")
 
 
 def test_softmax_large_logits_stays_finite() -> None:
-    found = softmax(np.array([[0, log(3)], [1000, 1000]]))
-    assert found == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]), rel=1e-15)
+    probabilities = softmax(np.array([[0, log(3)], [1000, 1000]]))
+    assert probabilities == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]), rel=1e-15)
     assert softmax(np.array([[0, -5000.0]])).tolist() == [[1, 0]]
     gradient = softmax_backward(np.array([[4.0, 0]]), np.array([[0.25, 0.75]]))
     assert gradient.tolist() == [[0.75, -0.75]]
 
 
 @pytest.mark.parametrize(
-    ("loss", "logits", "right", "wanted", "gradient"),
+    ("loss", "logits", "label", "expected", "gradient"),
     [
         ("absolute", [0.5, 2, 0], 0, 2.5, [-1, 1, 0]),  # |1 - 0.5| + |0 - 2| + |0 - 0|
         ("squared", [3, -1, 0], 0, 5, [4, -2, 0]),  # 4 + 1 + 0
-        ("cross-entropy", [0, log(2), 0], 1, log(2), [0.25, -0.5, 0.25]),  # shares 1/4 1/2 1/4
+        # The probabilities are 1/4 1/2 1/4.
+        ("cross-entropy", [0, log(2), 0], 1, log(2), [0.25, -0.5, 0.25]),
         ("cross-entropy", [0, log(2), 0], 0, log(4), [-0.75, 0.5, 0.25]),
         ("cross-entropy", [0, 900, 0], 2, 900, [0, 1, -1]),
     ],
 )
 def test_loss_and_gradient_match_hand_computed_values(
-    loss: str, logits: list[float], right: int, wanted: float, gradient: list[float]
+    loss: str, logits: list[float], label: int, expected: float, gradient: list[float]
 ) -> None:
     other = [1.0, 0, 0]  # a second picture in the group changes nothing for the first
-    found = LOSSES[loss](np.array([logits, other]), np.array([right, 1]))
-    assert found[0][0] == pytest.approx(wanted, rel=1e-15)
-    assert found[1][0] == pytest.approx(gradient, rel=1e-15)
+    result = LOSSES[loss](np.array([logits, other]), np.array([label, 1]))
+    assert result[0][0] == pytest.approx(expected, rel=1e-15)
+    assert result[1][0] == pytest.approx(gradient, rel=1e-15)
 
 
-def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0.5") -> Array:
-    """What dropout makes of a picture of ones, for each of these pictures of a data set."""
+def dropout_of(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0.5") -> Array:
+    """The output of dropout for images of ones that have these numbers in a dataset."""
     context = StepContext(seed, epoch, np.array(pictures))
     x = np.ones((len(pictures), 2, 5, 7), np.float32)
     return model.forward(Architecture(layers, (2, 5, 7), 70).stages, {}, x, context)[0][-1]
@@ -300,42 +304,43 @@ def dropped(seed: int, epoch: int, pictures: list[int], layers: str = "dropout 0
 def test_dropout_zeroes_and_scales_values_and_gradients() -> None:
     (layer,) = parse("dropout 0.3")
     pair, x = model.LAYER_FUNCTIONS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
-    y, kept = pair.forward(layer, x, {}, TrainingMode(derive_key(3, np.arange(20))))
+    y, cache = pair.forward(layer, x, {}, TrainingMode(derive_key(3, np.arange(20))))
     assert set(np.unique(y)) == {np.float32(0), np.float32(7) * np.float32(1 / 0.7)}
     assert abs((y == 0).mean() - 0.3) < 4 * sqrt(0.3 * 0.7 / y.size)
     assert (abs((y == 0).mean(axis=(1, 2, 3)) - 0.3) < 5 * sqrt(0.3 * 0.7 / y[0].size)).all()
-    back, _ = pair.backward(layer, x, {}, kept)
-    assert np.array_equal(back, y)
-    answer, kept = pair.forward(layer, x, {}, None)
-    assert np.array_equal(answer, x)
-    assert np.array_equal(pair.backward(layer, x, {}, kept)[0], x)
+    input_gradient, _ = pair.backward(layer, x, {}, cache)
+    assert np.array_equal(input_gradient, y)
+    inference_output, cache = pair.forward(layer, x, {}, None)
+    assert np.array_equal(inference_output, x)
+    assert np.array_equal(pair.backward(layer, x, {}, cache)[0], x)
 
 
 def test_dropout_mask_depends_on_seed_epoch_example_and_layer() -> None:
-    once = dropped(5, 2, [3, 8, 0, 11])
-    assert np.array_equal(once, dropped(5, 2, [3, 8, 0, 11]))
-    assert np.array_equal(once[[1, 3]], dropped(5, 2, [8, 11]))
-    assert np.array_equal(once[[3, 0]], dropped(5, 2, [11, 3]))
-    twice = dropped(5, 2, [3], "2 * (dropout 0.5)")
-    different = [*once, *dropped(6, 2, [3]), *dropped(5, 3, [3]), *dropped(2, 5, [3]), *twice]
-    assert len({picture.tobytes() for picture in different}) == len(different)
-    assert 5 < (twice == 4).sum() < 32  # a quarter of 70: the second layer draws for itself
+    masked = dropout_of(5, 2, [3, 8, 0, 11])
+    assert np.array_equal(masked, dropout_of(5, 2, [3, 8, 0, 11]))
+    assert np.array_equal(masked[[1, 3]], dropout_of(5, 2, [8, 11]))
+    assert np.array_equal(masked[[3, 0]], dropout_of(5, 2, [11, 3]))
+    two_layers = dropout_of(5, 2, [3], "2 * (dropout 0.5)")
+    others = [dropout_of(*numbers, [3]) for numbers in ((6, 2), (5, 3), (2, 5))]
+    outputs = [*masked, *np.concatenate(others), *two_layers]
+    assert len({output.tobytes() for output in outputs}) == len(outputs)
+    assert 5 < (two_layers == 4).sum() < 32  # a quarter of 70: the second layer draws for itself
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_batch_gradients_are_mean_of_single_examples(loss: str) -> None:
-    made = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
+    data = numbers_for(Architecture("dropout 0.5, full 5, relu, full", (2, 3, 5), 3), "step", 20)
     context = StepContext(7, 3, np.arange(100, 60, -2))  # two groups, from all over a data set
-    given = (made.architecture, made.arrays)
-    found = model.gradients(*given, made.x, made.right, loss, context)
-    one = [slice(n, n + 1) for n in range(20)]
-    alone = [
-        model.gradients(*given, made.x[n], made.right[n], loss, context.subset(n)) for n in one
+    net = (data.architecture, data.arrays)
+    batch_step = model.gradients(*net, data.x, data.labels, loss, context)
+    slices = [slice(n, n + 1) for n in range(20)]
+    singles = [
+        model.gradients(*net, data.x[n], data.labels[n], loss, context.subset(n)) for n in slices
     ]
-    assert found.loss == fsum(step.loss for step in alone) / 20
-    for name, gradient in found.arrays.items():
-        wanted = sum(step.arrays[name] for step in alone) / 20
-        assert_near(gradient, wanted, 1e-13, f"{loss}: {name}")
+    assert batch_step.loss == fsum(step.loss for step in singles) / 20
+    for name, gradient in batch_step.arrays.items():
+        expected = sum(step.arrays[name] for step in singles) / 20
+        assert_near(gradient, expected, 1e-13, f"{loss}: {name}")
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -343,31 +348,31 @@ def test_batch_gradients_are_mean_of_single_examples(loss: str) -> None:
 def test_layer_random_settings_match_loops(kind: str, seed: int) -> None:
     random, numbers = Random(f"{kind} {seed}"), np.random.default_rng(seed)
     shape = Shape(random.randint(1, 3), random.randint(1, 8), random.randint(1, 8))
-    layer = parse(random_layers(random, shape, 2, [kind], most=1))[0]
+    layer = parse(random_layers(random, shape, 2, [kind], max_layers=1))[0]
     x = numbers.integers(-3, 4, (2, *shape)).astype(float)  # with many ties
-    own = {row.name: numbers.normal(0, 1, row.shape) for row in layer.parameters(shape)}
-    pair, said = model.LAYER_FUNCTIONS[type(layer)], f"seed {seed}: {layer} on {shape}"
-    y, kept = pair.forward(layer, x, own, None)
+    arrays = {row.name: numbers.normal(0, 1, row.shape) for row in layer.parameters(shape)}
+    pair, description = model.LAYER_FUNCTIONS[type(layer)], f"seed {seed}: {layer} on {shape}"
+    y, cache = pair.forward(layer, x, arrays, None)
     upstream = numbers.normal(0, 1, y.shape)
-    dx, parameter_gradients = pair.backward(layer, upstream, own, kept)
-    wanted_y, wanted = LOOPS[kind](layer, x, own, upstream)
-    assert_near(y, wanted_y, 1e-12, f"{said}: y", least=1)
-    assert parameter_gradients.keys() | {"x"} == wanted.keys(), said
+    dx, parameter_gradients = pair.backward(layer, upstream, arrays, cache)
+    expected_y, expected = LOOPS[kind](layer, x, arrays, upstream)
+    assert_near(y, expected_y, 1e-12, f"{description}: y", min_scale=1)
+    assert parameter_gradients.keys() | {"x"} == expected.keys(), description
     for name, gradient in {**parameter_gradients, "x": dx}.items():
-        assert_near(gradient, wanted[name], 1e-12, f"{said}: {name}", least=1)
+        assert_near(gradient, expected[name], 1e-12, f"{description}: {name}", min_scale=1)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_logits_single_image_matches_batch_bitwise(seed: int) -> None:
-    made = sample(seed, count=40)
-    net, x = network(made), made.to(np.float32).x
-    at_once = net.logits(x)
-    one_by_one = np.concatenate([net.logits(x[n : n + 1]) for n in range(40)])
-    assert at_once.dtype == np.float32
-    assert at_once.tobytes() == one_by_one.tobytes(), made
-    assert net.walk(x[7]).logits.tobytes() == at_once[7].tobytes(), made
+    data = sample(seed, count=40)
+    net, x = network(data), data.to(np.float32).x
+    batch_logits = net.logits(x)
+    single_logits = np.concatenate([net.logits(x[n : n + 1]) for n in range(40)])
+    assert batch_logits.dtype == np.float32
+    assert batch_logits.tobytes() == single_logits.tobytes(), data
+    assert net.walk(x[7]).logits.tobytes() == batch_logits[7].tobytes(), data
     reference = model.logits(net.architecture, net.state, x)
-    assert walk(net.architecture, net.state, x[7]).logits.tobytes() == reference[7].tobytes(), made
+    assert walk(net.architecture, net.state, x[7]).logits.tobytes() == reference[7].tobytes(), data
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
@@ -375,26 +380,26 @@ def test_logits_single_image_matches_batch_bitwise(seed: int) -> None:
 def test_activations_keep_shape_and_dtype_and_inputs_unchanged(
     seed: int, precision: type[np.floating[Any]]
 ) -> None:
-    made = sample(seed).to(precision)
-    stages, context = made.architecture.stages, StepContext(seed, 1, np.arange(len(made.x)))
-    for given in (made.x, made.right, *made.arrays.values()):
-        given.setflags(write=False)
-    outputs, kept = model.forward(stages, made.arrays, made.x, context)
+    data = sample(seed).to(precision)
+    stages, context = data.architecture.stages, StepContext(seed, 1, np.arange(len(data.x)))
+    for array in (data.x, data.labels, *data.arrays.values()):
+        array.setflags(write=False)
+    outputs, caches = model.forward(stages, data.arrays, data.x, context)
     for stage, output in zip(stages, outputs, strict=True):
-        assert output.shape == (len(made.x), *stage.output), made
+        assert output.shape == (len(data.x), *stage.output), data
         output.setflags(write=False)
-    dx, parameter_gradients = model.backward(stages, made.arrays, outputs[-1], kept)
-    found = model.gradients(made.architecture, made.arrays, made.x, made.right, context=context)
-    assert dx.shape == made.x.shape, made
-    for gradients in (parameter_gradients, found.arrays):
+    dx, parameter_gradients = model.backward(stages, data.arrays, outputs[-1], caches)
+    step = model.gradients(data.architecture, data.arrays, data.x, data.labels, context=context)
+    assert dx.shape == data.x.shape, data
+    for gradients in (parameter_gradients, step.arrays):
         shapes = {name: gradient.shape for name, gradient in gradients.items()}
-        assert shapes == {row.name: row.shape for row in made.architecture.parameters}, made
-    assert found.observed.keys() == {row.name for row in made.architecture.running_stats}, made
-    every = [
+        assert shapes == {row.name: row.shape for row in data.architecture.parameters}, data
+    assert step.observed.keys() == {row.name for row in data.architecture.running_stats}, data
+    results = [
         *outputs,
         dx,
         *parameter_gradients.values(),
-        *found.arrays.values(),
-        *found.observed.values(),
+        *step.arrays.values(),
+        *step.observed.values(),
     ]
-    assert {array.dtype for array in every} == {np.dtype(precision)}, made
+    assert {array.dtype for array in results} == {np.dtype(precision)}, data

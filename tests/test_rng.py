@@ -1,4 +1,4 @@
-"""The random numbers: the published generator, and nothing that depends on order."""
+"""Random numbers: the published generator, independent of the order of the calls."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from piecewise.core.rng import Key, derive_key, permutation, random_words, three
 def test_threefry_known_keys_match_published_words(
     key: tuple[int, int], counter: tuple[int, int], output: tuple[int, int]
 ) -> None:
-    words_of_key = (np.asarray(word, np.uint32) for word in key)
-    low, high = threefry(Key(*words_of_key), *counter)
+    key_words = (np.asarray(word, np.uint32) for word in key)
+    low, high = threefry(Key(*key_words), *counter)
     assert (int(low), int(high)) == output
 
 
 def test_derive_key_batch_matches_single_keys() -> None:
-    together = uniform(derive_key(7, 2, np.arange(5), 3), 9)
-    for picture in range(5):
-        assert (together[picture] == uniform(derive_key(7, 2, picture, 3), 9)).all()
+    batch = uniform(derive_key(7, 2, np.arange(5), 3), 9)
+    for index in range(5):
+        assert (batch[index] == uniform(derive_key(7, 2, index, 3), 9)).all()
 
 
 def test_random_words_longer_sequence_keeps_prefix() -> None:
@@ -40,19 +40,19 @@ def test_random_words_longer_sequence_keeps_prefix() -> None:
 
 def test_derive_key_different_seed_or_path_gives_different_words() -> None:
     seeds = [0, 1, 2**32, 2**63, 2**64 - 1]
-    rows = [random_words(derive_key(seed, *path), 4).tobytes() for seed in seeds for path in
+    outputs = [random_words(derive_key(seed, *path), 4).tobytes() for seed in seeds for path in
             [(), (0,), (1,), (0, 0), (0, 1), (1, 0), (2**40,)]]  # fmt: skip
-    assert len(set(rows)) == len(rows)
+    assert len(set(outputs)) == len(outputs)
 
 
 def test_uniform_is_even_and_exact_in_float32() -> None:
-    drawn = uniform(derive_key(3), 200_000)
-    assert 0 <= drawn.min() < 1e-4
-    assert 1 - 1e-4 < drawn.max() < 1
-    assert abs(drawn.mean() - 0.5) < 0.003
-    counts = np.histogram(drawn, bins=20, range=(0, 1))[0]
+    values = uniform(derive_key(3), 200_000)
+    assert 0 <= values.min() < 1e-4
+    assert 1 - 1e-4 < values.max() < 1
+    assert abs(values.mean() - 0.5) < 0.003
+    counts = np.histogram(values, bins=20, range=(0, 1))[0]
     assert np.abs(counts - 10_000).max() < 500
-    assert (drawn.astype(np.float32) == drawn).all()
+    assert (values.astype(np.float32) == values).all()
 
 
 def test_permutation_is_complete_and_unbiased() -> None:

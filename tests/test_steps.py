@@ -1,4 +1,4 @@
-"""The count of steps that other tests judge work by, and signals of tests in the background."""
+"""Step counting, and Ctrl-C in tests that run in the background."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_at_most_endless_loop_raises() -> None:
     assert sys.gettrace() is tracing
 
 
-INTERRUPTED = """
+INTERRUPT_TEST = """
 import os, signal, subprocess, sys
 def test_interrupt_reaches_process_and_children():
     for code in ("import os; os.kill(os.getpid(), 2)", ""):
@@ -63,7 +63,7 @@ def test_interrupt_reaches_process_and_children():
 @pytest.mark.parametrize(("workers", "stdin"), [("0", "closed"), ("2", "null")])
 def test_interrupt_tests_pass_in_background(tmp_path: Path, workers: str, stdin: str) -> None:
     """A shell starts `make test &` with Ctrl-C ignored, and perhaps without standard input."""
-    (tmp_path / "test_it.py").write_text(INTERRUPTED)
+    (tmp_path / "test_it.py").write_text(INTERRUPT_TEST)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The ledger of a decision: votes that add up to the logit, bit by bit, and carried back."""
+"""The vote ledger: votes sum to the logit bit by bit, and are carried back to earlier layers."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .networks import PICTURES, TEXTS, random_input, random_layers
 
 
 def drawn_net(layers: str, shape: tuple[int, int, int], classes: int, seed: int) -> pw.Network:
-    """A network whose biases and averages are drawn, too."""
-    net, drawn = pw.Network(layers, shape, classes, seed), np.random.default_rng(seed)
+    """A network with random biases and running statistics."""
+    net, rng = pw.Network(layers, shape, classes, seed), np.random.default_rng(seed)
     for name in net.parameters:
         if name.endswith("bias"):
-            net.parameters[name] = drawn.uniform(-1, 1, net.parameters[name].shape)
+            net.parameters[name] = rng.uniform(-1, 1, net.parameters[name].shape)
     for name in net.running_stats:
-        net.running_stats[name] = drawn.uniform(0.5, 1.5, net.running_stats[name].shape)
+        net.running_stats[name] = rng.uniform(0.5, 1.5, net.running_stats[name].shape)
     return net
 
 
 def some_input(net: pw.Network, seed: int) -> np.ndarray:
-    drawn = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     if net.architecture.reads_texts:
-        return drawn.integers(0, net.input[1], net.input[2])
-    return drawn.uniform(-1, 1, net.input).astype(np.float32)
+        return rng.integers(0, net.input[1], net.input[2])
+    return rng.uniform(-1, 1, net.input).astype(np.float32)
 
 
 @pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
@@ -41,8 +41,8 @@ def test_ledger_votes_sum_to_logit_bitwise(kinds: tuple[str, ...], seed: int) ->
     random = Random(f"ledger {seed} {kinds}")
     shape = random_input(random, kinds)
     net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
-    given = some_input(net, seed)
-    walk, logits = net.walk(given), net.logits(given[None])[0]
+    example = some_input(net, seed)
+    walk, logits = net.walk(example), net.logits(example[None])[0]
     for label in range(3):
         ledger = walk.ledger(label)
         assert ledger.carried != isinstance(net.layers[-1], Full)
@@ -65,13 +65,13 @@ def test_ledger_matches_hand_computed() -> None:
     assert str(ledger).endswith("their sum: the logit")
 
 
-def by_hand(net: pw.Network, walk: object) -> tuple[np.ndarray, float]:
-    """Two full layers with a ReLU between as one, by which neurons spoke: (weights, bias)."""
+def merge_full_layers(net: pw.Network, walk: object) -> tuple[np.ndarray, float]:
+    """Two full layers merged into one for the active neurons of the ReLU between them."""
     first, second = net.parameters["full1.weight"], net.parameters["full2.weight"]
-    spoke = (walk["relu1"].ravel() > 0).astype(np.float64)  # type: ignore[index]
-    weights = (second[1] * spoke).astype(np.float64) @ first.astype(np.float64)
+    active = (walk["relu1"].ravel() > 0).astype(np.float64)  # type: ignore[index]
+    weights = (second[1] * active).astype(np.float64) @ first.astype(np.float64)
     bias = float(
-        second[1] @ (spoke * net.parameters["full1.bias"]) + net.parameters["full2.bias"][1]
+        second[1] @ (active * net.parameters["full1.bias"]) + net.parameters["full2.bias"][1]
     )
     return weights, bias
 
@@ -81,7 +81,7 @@ def test_ledger_carries_votes_back_through_full_layers() -> None:
     walk = net.walk(some_input(net, 5))
     assert walk.voting_layer == "pool1"
     ledger = walk.ledger(1, back_to="pool1")
-    weights, bias = by_hand(net, walk)
+    weights, bias = merge_full_layers(net, walk)
     np.testing.assert_allclose(
         [vote.weight for vote in ledger.votes], weights, rtol=1e-5, atol=1e-6
     )
@@ -99,7 +99,9 @@ def test_ledger_carries_votes_back_to_input() -> None:
     walk = net.walk(some_input(net, 1))
     ledger = walk.ledger(0, back_to="input")
     assert len(ledger.votes) == 64
-    assert abs(ledger.bias) < 1e-5 < abs(ledger.logit)  # the votes alone, as there are no biases
+    assert (
+        abs(ledger.bias) < 1e-5 < abs(ledger.logit)
+    )  # there are no biases, so the votes are everything
 
 
 def test_ledger_without_full_layers_uses_convolution() -> None:
@@ -107,7 +109,7 @@ def test_ledger_without_full_layers_uses_convolution() -> None:
     walk = net.walk(some_input(net, 2))
     ledger = walk.ledger()
     assert (walk.voting_layer, ledger.carried) == ("conv1", True)
-    assert sum(vote.weight != 0 for vote in ledger.votes) == 1  # the winner's
+    assert sum(vote.weight != 0 for vote in ledger.votes) == 1  # the maximum of the window
 
 
 def test_ledger_lines_long_list_is_cut_in_middle() -> None:
@@ -121,15 +123,17 @@ def test_ledger_lines_long_list_is_cut_in_middle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("arguments", "words"),
     [
         ((3, None), "label: got 3, wanted a class number from 0 to 1"),
         ((0, "full1"), "back_to: got 'full1', wanted one of input, conv1"),
         ((0, "pool9"), "back_to: got 'pool9', wanted one of input, conv1"),
     ],
 )
-def test_ledger_unknown_class_or_layer_raises(asked: tuple[int, str | None], words: str) -> None:
+def test_ledger_unknown_class_or_layer_raises(
+    arguments: tuple[int, str | None], words: str
+) -> None:
     walk = pw.Network("conv 2 2, full", (1, 3, 4), 2).walk(np.zeros((1, 3, 4), np.float32))
     with pytest.raises(LimitError) as caught:
-        walk.ledger(*asked)
+        walk.ledger(*arguments)
     assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""The window arithmetic against windows laid out one by one."""
+"""Window arithmetic, compared with windows enumerated one by one."""
 
 from __future__ import annotations
 
@@ -17,57 +17,57 @@ def test_complete_windows_fit_padded_axis() -> None:
     for size, window, stride, before, after in itertools.product(
         SIZES, WINDOWS, STRIDES, range(3), range(3)
     ):
-        found = complete_windows(size, window, stride, before, after)
+        windows = complete_windows(size, window, stride, before, after)
         starts = [s for s in range(0, 40, stride) if s + window <= before + size + after]
-        assert found.count == len(starts), (size, window, stride, before, after)
+        assert windows.count == len(starts), (size, window, stride, before, after)
         for index, start in enumerate(starts):
             cells = [c - before for c in range(start, start + window) if 0 <= c - before < size]
-            assert list(found.cells(index)) == cells
+            assert list(windows.cells(index)) == cells
 
 
 def test_partial_windows_start_on_cells_and_cover_axis() -> None:
     for size, window, stride in itertools.product(SIZES, WINDOWS, STRIDES):
-        found = partial_windows(size, window, stride)
+        windows = partial_windows(size, window, stride)
         count = 1
         while (count - 1) * stride + window < size and count * stride < size:
             count += 1
-        assert found.count == count, (size, window, stride)
-        covered = {cell for index in range(count) for cell in found.cells(index)}
+        assert windows.count == count, (size, window, stride)
+        covered = {cell for index in range(count) for cell in windows.cells(index)}
         if stride <= window:
             assert covered == set(range(size))
-        assert all(len(found.cells(index)) > 0 for index in range(count))
+        assert all(len(windows.cells(index)) > 0 for index in range(count))
 
 
 def test_same_windows_odd_padding_goes_to_end() -> None:
     for size, window, stride in itertools.product(SIZES, WINDOWS, STRIDES):
-        found = same_windows(size, window, stride)
-        wanted = -(-size // stride)
+        windows = same_windows(size, window, stride)
+        expected = -(-size // stride)
         zeros = next(
-            z for z in range(99) if complete_windows(size, window, stride, 0, z).count >= wanted
+            z for z in range(99) if complete_windows(size, window, stride, 0, z).count >= expected
         )
-        assert found.count == wanted
-        assert found.before == zeros // 2
-        assert found.after == zeros - zeros // 2
+        assert windows.count == expected
+        assert windows.before == zeros // 2
+        assert windows.after == zeros - zeros // 2
 
 
 def test_window_offset_selects_padded_cells() -> None:
-    for made in (
+    for windows in (
         complete_windows(7, 3, 2, 1, 1),
         partial_windows(7, 2, 2),
         partial_windows(8, 3, 2),
         same_windows(7, 4, 3),
     ):
-        padded = [None] * made.before + list(range(made.size)) + [None] * made.after
-        for cell in range(made.window):
-            met = padded[made.offset(cell)]
-            assert len(met) == made.count
-            for index, value in enumerate(met):
-                place = index * made.stride - made.before + cell
-                assert value == (place if 0 <= place < made.size else None)
+        padded = [None] * windows.before + list(range(windows.size)) + [None] * windows.after
+        for cell in range(windows.window):
+            values = padded[windows.offset(cell)]
+            assert len(values) == windows.count
+            for index, value in enumerate(values):
+                position = index * windows.stride - windows.before + cell
+                assert value == (position if 0 <= position < windows.size else None)
 
 
 @pytest.mark.parametrize(
-    ("made", "count", "last"),
+    ("windows", "count", "last"),
     [
         (partial_windows(7, 2, 2), 4, [6]),  # the deck: 7 -> 4, the last window hangs over
         (complete_windows(7, 2, 2), 3, [4, 5]),
@@ -76,9 +76,9 @@ def test_window_offset_selects_padded_cells() -> None:
         (partial_windows(3, 5, 5), 1, [0, 1, 2]),
     ],
 )
-def test_windows_worked_examples_match(made: Windows, count: int, last: list[int]) -> None:
-    assert made.count == count
-    assert list(made.cells(count - 1)) == last
+def test_windows_worked_examples_match(windows: Windows, count: int, last: list[int]) -> None:
+    assert windows.count == count
+    assert list(windows.cells(count - 1)) == last
 
 
 def test_complete_windows_short_axis_has_none() -> None:

@@ -114,7 +114,7 @@ def judged(
     arrays = {name: torch.tensor(array) for name, array in made.arrays.items()}
     for name in rows:
         arrays[name].requires_grad_()
-    x, right = torch.tensor(made.x), torch.tensor(made.right)
+    x, right = torch.tensor(made.x), torch.tensor(made.labels)
     parts = zip(x.split(GROUP_SIZE), right.split(GROUP_SIZE), strict=True)
     answers = torch.cat([logits(made.architecture, arrays, part, training) for part, _ in parts])
     mean = losses(loss, answers, right).mean()
@@ -132,30 +132,32 @@ def assert_judged(
 ) -> None:
     """Logits, loss and gradients are those of the judge, each array to ``tolerance``."""
     for what, mine, judge in zip(("logits", "loss"), found, wanted, strict=False):
-        assert_near(mine, judge, tolerance, f"{said}: {what}", least=1)
+        assert_near(mine, judge, tolerance, f"{said}: {what}", min_scale=1)
     assert found[2].keys() == wanted[2].keys(), said
     for name, gradient in wanted[2].items():
-        assert_near(found[2][name], gradient, tolerance, f"{said}: {name}", least=1)
+        assert_near(found[2][name], gradient, tolerance, f"{said}: {name}", min_scale=1)
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_random_network_matches_pytorch(seed: int) -> None:
-    made = sample(seed, count=4, least=CLEAR)
+    made = sample(seed, count=4, min_margin=CLEAR)
     single, net = made.to(np.float32), network(made)
     for loss in LOSSES:
         judge, said = judged(single, loss), f"{made}, {loss}, float32"
-        mean, gradients = net.gradients(single.x, made.right, loss)
+        mean, gradients = net.gradients(single.x, made.labels, loss)
         assert_judged((net.logits(single.x), mean, gradients), judge, 1e-5, said)
         shares = torch.softmax(torch.tensor(judge[0]), 1)
-        assert_near(net.probabilities(single.x), shares.numpy(), 1e-5, f"{said}: shares", least=1)
+        assert_near(
+            net.probabilities(single.x), shares.numpy(), 1e-5, f"{said}: shares", min_scale=1
+        )
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_random_network_float64_matches_pytorch(seed: int) -> None:
-    made = sample(seed, count=4, least=CLEAR)
+    made = sample(seed, count=4, min_margin=CLEAR)
     given = (made.architecture, made.arrays, made.x)
     for loss in LOSSES:
-        found = model.gradients(*given, made.right, loss)
+        found = model.gradients(*given, made.labels, loss)
         mine = (model.logits(*given), found.loss, found.arrays)
         assert_judged(mine, judged(made, loss), 1e-10, f"{made}, {loss}, float64")
 
@@ -176,7 +178,7 @@ def test_parameter_table_matches_pytorch_modules() -> None:
         for array, own in zip(theirs, net.parameters.values(), strict=True):
             array.copy_(torch.tensor(own))
         x = np.random.default_rng(0).normal(0, 1, (3, 1, 28, 28)).astype(np.float32)
-        assert_near(net.logits(x), modules(torch.tensor(x)).numpy(), 1e-5, "LeNet", least=1)
+        assert_near(net.logits(x), modules(torch.tensor(x)).numpy(), 1e-5, "LeNet", min_scale=1)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -193,7 +195,7 @@ def test_norm_training_groups_match_pytorch_batch_norm(
 ) -> None:
     made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
     moment, said = StepContext(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
-    found = model.gradients(made.architecture, made.arrays, made.x, made.right, loss, moment)
+    found = model.gradients(made.architecture, made.arrays, made.x, made.labels, loss, moment)
     stages, parts = made.architecture.stages, (made.x[group] for group in ghost_batches(count))
     outputs = [model.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
     mine = (np.concatenate(outputs)[:, :, 0, 0], found.loss, found.arrays)
@@ -210,7 +212,7 @@ def test_norm_training_groups_match_pytorch_batch_norm(
         )
     for index, name in enumerate(("norm1.mean", "norm1.variance")):
         wanted = sum(group[index] for group in seen)
-        assert_near(found.observed[name], wanted, 1e-12, f"{said}: {name}", least=1)
+        assert_near(found.observed[name], wanted, 1e-12, f"{said}: {name}", min_scale=1)
 
 
 def test_text_network_matches_pytorch_embedding_and_convolution() -> None:
@@ -253,6 +255,8 @@ def test_optimizers_twenty_steps_match_pytorch(
 
 def test_sample_networks_cover_every_layer_kind() -> None:
     words = {
-        layer.word for seed in range(200) for layer in sample(seed, least=CLEAR).architecture.layers
+        layer.word
+        for seed in range(200)
+        for layer in sample(seed, min_margin=CLEAR).architecture.layers
     }
     assert words == set(TEXTS)
