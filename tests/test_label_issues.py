@@ -156,7 +156,7 @@ def test_label_issues_invalid_arguments_raise() -> None:
         find_label_issues(data, seed=-1)
     with pytest.raises(DataError, match="wanted 2 classes or more"):
         find_label_issues(replace(data, labels=np.zeros(20, int)))
-    with pytest.raises(DataError, match="all there is to learn from is of one"):
+    with pytest.raises(DataError, match="all training examples are of one group"):
         find_label_issues(replace(data, groups=np.full(20, "me")))
     with pytest.raises(LimitError, match="threads: got 0"):
         find_label_issues(data, layers=LITTLE, threads=0)

@@ -194,9 +194,9 @@ def test_nudge_curve_text_shows_losses_and_gradients() -> None:
         "  ████▄▁▄██",
         "      ^ today 0.25: loss 0.25",
         "  from -0.75 to 1.25, lowest 0",
-        "  slope by backpropagation -2",
-        "  slope by nudging         -2",
-        "  Down the slope lie larger values.",
+        "  gradient by backpropagation -2",
+        "  gradient by nudging         -2",
+        "  The loss decreases towards larger values.",
     ]
     values = tuple(np.linspace(-1, 1, 1001).tolist())
     losses = tuple(float(one != 0) for one in values)
@@ -252,23 +252,23 @@ def test_nudge_curve_invalid_arguments_raise(net: pw.Network) -> None:
         "name: got 'conv9.weight', wanted a parameter of the net; did you mean 'conv"
     )
     assert error_message("conv1.weight", 0) == (
-        "index: got 0, wanted 4 whole numbers, a place in conv1.weight (4, 1, 3, 3)"
+        "index: got 0, wanted 4 whole numbers, a position in conv1.weight (4, 1, 3, 3)"
     )
     assert (
         error_message("full1.bias", 2)
-        == "index: got 2, wanted a place in full1.bias (2,), from 0 on"
+        == "index: got 2, wanted a position in full1.bias (2,), from 0"
     )
     for wrong in (-1, True, 0.0, "0", None, [0.0]):
         assert error_message("full1.bias", wrong).startswith("index: got ")
     assert (
         error_message(*bias, points=4)
-        == "points: got 4, wanted an odd number: today's is in the middle"
+        == "points: got 4, wanted an odd number, so that the current value is one of them"
     )
     assert error_message(*bias, points=1) == "points: got 1, wanted a whole number from 3 to 1,001"
     for wrong in (0, -1, float("nan"), float("inf"), "1", True):
         assert error_message(*bias, reach=wrong).startswith("reach: got ")
-    assert "float32 holds and tells apart" in error_message(*bias, reach=1e-12)
-    assert "float32 holds and tells apart" in error_message(*bias, reach=1e300)
+    assert "are finite and distinct in float32" in error_message(*bias, reach=1e-12)
+    assert "are finite and distinct in float32" in error_message(*bias, reach=1e300)
     assert error_message(*bias, loss="logit").startswith(
         "loss: got 'logit', wanted cross-entropy or"
     )
@@ -277,8 +277,8 @@ def test_nudge_curve_invalid_arguments_raise(net: pw.Network) -> None:
 
 
 def test_nudged_copy_has_its_own_parameters(net: pw.Network) -> None:
-    turned = module._Turned(net, *check_examples(net, *GIVEN), "squared", "full1.bias", (0,))
+    turned = module._NudgedNetwork(net, *check_examples(net, *GIVEN), "squared", "full1.bias", (0,))
     assert isinstance(turned._net.parameters, Parameters)
     turned._array[...] = 7
     assert not (net.parameters["full1.bias"] == 7).any()
-    assert turned.today == net.parameters["full1.bias"][0]
+    assert turned.current == net.parameters["full1.bias"][0]

@@ -171,12 +171,12 @@ def test_as_bytes_inverts_to_float_for_any_background() -> None:
     assert as_bytes(np.array([-9.0, 9.0])).tolist() == [0, 255]
 
 
-@pytest.mark.parametrize("kept", [1 << 24, 0])
+@pytest.mark.parametrize("cached", [1 << 24, 0])
 @pytest.mark.parametrize("block", [1 << 21, 40])
 def test_literal_matcher_equals_brute_force_nearest_neighbor(
-    monkeypatch: pytest.MonkeyPatch, kept: int, block: int
+    monkeypatch: pytest.MonkeyPatch, cached: int, block: int
 ) -> None:
-    monkeypatch.setattr(literal_matching, "_KEPT", kept)
+    monkeypatch.setattr(literal_matching, "_CACHED", cached)
     monkeypatch.setattr(literal_matching, "_BLOCK", block)
     rng = np.random.default_rng(0)
     lessons = rng.integers(0, 4, (50, 1, 3, 3)).astype(np.uint8) * 85

@@ -18,3 +18,6 @@ Strings = npt.NDArray[np.str_]
 
 Labels = Int64
 """Class numbers (N,)."""
+
+Examples = tuple[npt.ArrayLike, npt.ArrayLike]
+"""Inputs (N, ...) and their class numbers (N,)."""

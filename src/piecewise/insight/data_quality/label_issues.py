@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ...core.array_types import Float64, Labels
+from ...core.array_types import Array, Bool, Float32, Float64, Labels, Strings
 from ...core.constraints import SEED, Integer, checked
 from ...core.errors import DataError
 from ...core.portable_math import exp
@@ -33,8 +32,7 @@ from ..retraining.parallel_training import side_by_side
 
 FOLDS, REPEATS = 5, 2
 CONFIDENT = 0.9
-"""How sure the first round must be of another label, for the second not to learn from an example.
-"""
+"""Probability of another label above which the second round leaves an example out."""
 
 
 @dataclass(frozen=True)
@@ -124,29 +122,29 @@ def find_label_issues(
     ):
         checked(f"find_label_issues: {name}", limit, value)
     data = as_dataset(data, on_progress)
-    asked = _Asked.of(data, layers, seed)
-    logits = asked.answers(on_progress, threads)
-    return _ranked(data, asked, logits, most)
+    examples = _CrossValidation.of(data, layers, seed)
+    logits = examples.logits(on_progress, threads)
+    return _ranked(data, examples, logits, most)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What is not for testing, and the plan of the nets that are asked about it."""
+class _CrossValidation:
+    """The examples outside the test split, and the configuration of the nets."""
 
     data: Dataset
-    places: Labels
-    """In the data set."""
-    pictures: npt.NDArray[Any]
+    indices: Labels
+    """Indices in the data set (N,)."""
+    inputs: Array
     labels: Labels
-    groups: npt.NDArray[np.str_] | None
+    groups: Strings | None
     folds: int
-    plan: TrainingConfig
+    config: TrainingConfig
 
     @classmethod
-    def of(cls, data: Dataset, layers: str | None, seed: int) -> _Asked:
-        """DataError where there is too little to learn from."""
+    def of(cls, data: Dataset, layers: str | None, seed: int) -> _CrossValidation:
+        """DataError where there are too few examples to train on."""
         chosen = data.splits != "test"
-        pictures, labels = select_rows(data.inputs, chosen), data.labels[chosen]
+        inputs, labels = select_rows(data.inputs, chosen), data.labels[chosen]
         groups = None if data.groups is None else np.asarray(data.groups)[chosen]
         counts = np.bincount(labels, minlength=len(data.classes))
         least = counts[counts > 0]
@@ -157,116 +155,121 @@ class _Asked:
             )
         folds = min(FOLDS, int(counts.max()) if groups is None else len(np.unique(groups)))
         if folds < 2:
-            raise DataError("data: groups: all there is to learn from is of one, wanted 2 or more")
-        learned = len(labels) - -(-len(labels) // folds)
-        plan = default_config(
+            raise DataError(
+                "data: groups: all training examples are of one group, wanted 2 or more"
+            )
+        n_train = len(labels) - -(-len(labels) // folds)
+        config = default_config(
             data.preprocessor.kind,
             data.preprocessor.shape,
             len(data.classes),
-            learned,
+            n_train,
             layers=layers,
             quick=True,
-            augmentation=augmentation_for(pictures, data.preprocessor),
+            augmentation=augmentation_for(inputs, data.preprocessor),
             seed=seed,
         )
-        return cls(data, np.flatnonzero(chosen), pictures, labels, groups, folds, plan)
+        return cls(data, np.flatnonzero(chosen), inputs, labels, groups, folds, config)
 
     @property
-    def judged(self) -> npt.NDArray[np.bool_]:
-        """Which examples (N,) had others of their class among what was learned from, in all rounds:
-        of a class that it never met, a net has nothing to say."""
-        judged = np.ones(len(self.labels), bool)
+    def rated(self) -> Bool:
+        """Which examples (N,) had others of their class in the training data of all rounds: a net
+        cannot predict a class that it did not train on."""
+        rated = np.ones(len(self.labels), bool)
         for repeat in range(REPEATS):
             fold = self._fold(repeat)
             for number in range(self.folds):
                 out = fold == number
-                judged[out] &= np.isin(self.labels[out], self.labels[~out])
-        return judged
+                rated[out] &= np.isin(self.labels[out], self.labels[~out])
+        return rated
 
     def _fold(self, repeat: int) -> Labels:
         """The fold (N,) of each example in a round."""
-        return assign_folds(self.labels, self.plan.recipe.seed, repeat, self.folds, self.groups)
+        return assign_folds(self.labels, self.config.recipe.seed, repeat, self.folds, self.groups)
 
-    def answers(self, on_progress: OnProgress | None, threads: int | None) -> Float64:
-        """The logits (repeats, N, classes) by nets that did not learn from them."""
-        found, kept = [], np.ones(len(self.labels), bool)
+    def logits(self, on_progress: OnProgress | None, threads: int | None) -> Float64:
+        """The logits (repeats, N, classes) of nets that did not train on these examples."""
+        rounds, selected = [], np.ones(len(self.labels), bool)
         for repeat in range(REPEATS):
             stage = f"cross-validation, round {repeat + 1} of {REPEATS}"
             fold = self._fold(repeat)
-            jobs = [self._job(fold == number, kept) for number in range(self.folds)]
+            jobs = [self._job(fold == number, selected) for number in range(self.folds)]
             logits = np.empty((len(self.labels), len(self.data.classes)))
-            made = side_by_side(jobs, self.plan.recipe.epochs, stage, on_progress, threads)
-            for number, some in enumerate(made):
+            of_folds = side_by_side(jobs, self.config.recipe.epochs, stage, on_progress, threads)
+            for number, some in enumerate(of_folds):
                 logits[fold == number] = some
-            found.append(logits)
-            kept = self._kept(logits)
-        return np.stack(found)
+            rounds.append(logits)
+            selected = self._selected(logits)
+        return np.stack(rounds)
 
-    def _job(
-        self, out: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]
-    ) -> Callable[[OnProgress], npt.NDArray[np.float32]]:
-        """Answers about what is left out."""
+    def _job(self, out: Bool, selected: Bool) -> Callable[[OnProgress], Float32]:
+        """Trains a net without the fold ``out`` and computes the logits of this fold."""
 
-        def asked(report: OnProgress) -> npt.NDArray[np.float32]:
+        def train_and_predict(report: OnProgress) -> Float32:
             preprocessor = self.data.preprocessor
-            recipe = self.plan.recipe
+            recipe = self.config.recipe
             net = Network(
-                self.plan.layers, preprocessor.shape, self.data.classes, recipe.seed, preprocessor
+                self.config.layers, preprocessor.shape, self.data.classes, recipe.seed, preprocessor
             )
-            learned = ~out & kept
+            training = ~out & selected
             train(
                 net,
-                select_rows(self.pictures, learned),
-                self.labels[learned],
+                select_rows(self.inputs, training),
+                self.labels[training],
                 recipe,
                 None,
                 report,
                 1,
             )
-            return net.logits(select_rows(self.pictures, out), 1)
+            return net.logits(select_rows(self.inputs, out), 1)
 
-        return asked
+        return train_and_predict
 
-    def _kept(self, logits: Float64) -> npt.NDArray[np.bool_]:
-        """Which to learn from after these answers: all but those whose label is surely another;
-        of a class of which less than half would be left, all."""
-        chances = exp(log_softmax(logits / _temperature(logits, self.labels)))
-        others = chances.copy()
+    def _selected(self, logits: Float64) -> Bool:
+        """The examples (N,) to train on in the next round: all but those with a confident
+        prediction of another label. A class that would lose more than half of its examples keeps
+        all of them."""
+        probabilities = exp(log_softmax(logits / _temperature(logits, self.labels)))
+        others = probabilities.copy()
         others[np.arange(len(others)), self.labels] = 0
-        kept = others.max(axis=1) <= CONFIDENT
+        selected = others.max(axis=1) <= CONFIDENT
         for label in np.unique(self.labels).tolist():
             of_class = self.labels == label
-            if 2 * kept[of_class].sum() < of_class.sum():
-                kept[of_class] = True
-        return np.asarray(kept)
+            if 2 * selected[of_class].sum() < of_class.sum():
+                selected[of_class] = True
+        return np.asarray(selected)
 
 
 def _temperature(logits: Float64, labels: Labels) -> float:
     return calibrate(logits.astype(np.float32), labels).temperature
 
 
-def _ranked(data: Dataset, asked: _Asked, logits: Float64, most: int | None) -> list[LabelIssue]:
-    """By the mean chance of the given label over the rounds, the least first; of equal ones, in the
-    order of the data."""
-    labels = asked.labels
+def _ranked(
+    data: Dataset, examples: _CrossValidation, logits: Float64, most: int | None
+) -> list[LabelIssue]:
+    """The examples by the mean probability of their labels over the rounds, lowest first; ties in
+    the order of the data."""
+    labels = examples.labels
     rounds = [log_softmax(one / _temperature(one, labels)) for one in logits]
-    chances = np.add.reduce([exp(one) for one in rounds]) / len(rounds)
-    given = chances[np.arange(len(labels)), labels]
-    order = np.argsort(given, kind="stable")
-    order = order[asked.judged[order]]
-    likely = chances.argmax(axis=1)
-    order = order[likely[order] != labels[order]] if most is None else order[:most]
-    return [_issue(data, asked, index, chances[index]) for index in order.tolist()]
+    probabilities = np.add.reduce([exp(one) for one in rounds]) / len(rounds)
+    of_labels = probabilities[np.arange(len(labels)), labels]
+    order = np.argsort(of_labels, kind="stable")
+    order = order[examples.rated[order]]
+    predicted = probabilities.argmax(axis=1)
+    order = order[predicted[order] != labels[order]] if most is None else order[:most]
+    return [_issue(data, examples, index, probabilities[index]) for index in order.tolist()]
 
 
-def _issue(data: Dataset, asked: _Asked, index: int, chances: Float64) -> LabelIssue:
-    place, label = int(asked.places[index]), int(asked.labels[index])
+def _issue(
+    data: Dataset, examples: _CrossValidation, index: int, probabilities: Float64
+) -> LabelIssue:
+    position, label = int(examples.indices[index]), int(examples.labels[index])
     return LabelIssue(
-        place,
-        data.names[place] if len(data.names) else f"example {place}",
-        str(data.splits[place]),
+        position,
+        data.names[position] if len(data.names) else f"example {position}",
+        str(data.splits[position]),
         data.classes[label],
-        data.classes[int(chances.argmax())],
-        float(1 - chances[label]),
-        float(chances.max()),
+        data.classes[int(probabilities.argmax())],
+        float(1 - probabilities[label]),
+        float(probabilities.max()),
     )

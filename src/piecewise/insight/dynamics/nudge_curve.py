@@ -23,15 +23,14 @@ from ...reference.model import mean_loss
 from ...spec.optimizers import NUDGE_SIZE
 from ...spec.parameters import Parameters
 
-Place = tuple[int, ...]
-
 POINTS = Integer(3, 1_001)
 DOUBLINGS = 5
-"""How often a reach that was not asked for is doubled where there would be nothing to see."""
+"""How often the default reach is doubled while the loss hardly changes."""
 SEEN = 0.1
-"""The share of today's loss by which it has to change for something to be seen."""
+"""Relative change of the loss at which the default reach is large enough."""
 MOST_NUDGED = 1 << 28
-"""Multiplications of the two runs in float64, some seconds; more pictures are not nudged there."""
+"""Multiplications of the two float64 forward passes, above which there is no numerical gradient;
+they take some seconds."""
 _WIDTH = 64
 
 
@@ -90,7 +89,7 @@ class NudgeCurve:
         """The curve as text, with the current value and the gradient."""
         step = -(-len(self.values) // _WIDTH)
         middle = len(self.values) // 2
-        first = middle % step  # so that today's is among those that are drawn
+        first = middle % step  # so that the current value is drawn
         losses = self.losses[first::step]
         pictures = f"{self.n:,} picture{'s' * (self.n != 1)}"
         yield f"{self.loss_name} loss of {pictures} over {self.parameter}"
@@ -99,9 +98,9 @@ class NudgeCurve:
         mark = middle // step
         yield f"  {'^':>{mark + 1}} today {self.value:.6g}: loss {self.loss:.6g}"
         yield f"  from {self.values[0]:.6g} to {self.values[-1]:.6g}, lowest {min(self.losses):.6g}"
-        yield f"  slope by backpropagation {self.gradient:.6g}"
+        yield f"  gradient by backpropagation {self.gradient:.6g}"
         if self.numerical_gradient is not None:
-            yield f"  slope by nudging         {self.numerical_gradient:.6g}"
+            yield f"  gradient by nudging         {self.numerical_gradient:.6g}"
         yield f"  {self._advice()}"
 
     def __str__(self) -> str:
@@ -128,7 +127,7 @@ class NudgeCurve:
             "mean loss",
             [
                 Line("loss", self.values, self.losses),
-                Line("slope today", ends, touching, BLUE, dashed=True),
+                Line("tangent", ends, touching, BLUE, dashed=True),
             ],
             Mark(f"today {self.value:.4g}", self.value, self.loss),
         )
@@ -136,14 +135,14 @@ class NudgeCurve:
             "" if self.numerical_gradient is None else f", by nudging {self.numerical_gradient:.6g}"
         )
         return (
-            f"<div>{chart}<p>Slope by backpropagation {self.gradient:.6g}{nudged}. "
+            f"<div>{chart}<p>Gradient by backpropagation {self.gradient:.6g}{nudged}. "
             f"{self._advice()}</p></div>"
         )
 
     def _advice(self) -> str:
         if self.gradient == 0:
             return "A small nudge changes nothing."
-        return f"Down the slope lie {'smaller' if self.gradient > 0 else 'larger'} values."
+        return f"The loss decreases towards {'smaller' if self.gradient > 0 else 'larger'} values."
 
 
 def nudge_curve(
@@ -202,69 +201,76 @@ def nudge_curve(
     >>> len(curve.losses)
     5
     """
-    given, right = check_examples(net, pictures, labels)
-    turned = _Turned(net, given, right, _checked_loss(loss), *_checked_place(net, name, index))
+    inputs, targets = check_examples(net, pictures, labels)
+    parameter = _checked_parameter(net, name, index)
+    nudged = _NudgedNetwork(net, inputs, targets, _checked_loss(loss), *parameter)
     count = _checked_points(points)
-    reach = turned.telling_reach() if reach is None else _checked_reach(reach)
-    values = turned.values(reach, count)
-    _, gradients = net.gradients(given, right, loss)
+    reach = nudged.default_reach() if reach is None else _checked_reach(reach)
+    values = nudged.values(reach, count)
+    _, gradients = net.gradients(inputs, targets, loss)
     return NudgeCurve(
-        turned.name,
-        turned.index,
+        nudged.name,
+        nudged.index,
         loss,
-        len(right),
+        len(targets),
         values,
-        tuple(turned.loss_at(value) for value in values),
-        float(gradients[turned.name][turned.index]),
-        turned.nudged(),
+        tuple(nudged.loss_at(value) for value in values),
+        float(gradients[nudged.name][nudged.index]),
+        nudged.numerical_gradient(),
     )
 
 
-class _Turned:
-    """A copy of a net with one parameter that can be turned."""
+class _NudgedNetwork:
+    """A copy of a net in which one parameter can be changed."""
 
     def __init__(
-        self, net: Network, given: Array, right: Array, loss: str, name: str, index: Place
+        self,
+        net: Network,
+        inputs: Array,
+        labels: Array,
+        loss: str,
+        name: str,
+        index: tuple[int, ...],
     ) -> None:
         self.name, self.index = name, index
-        self._given, self._right, self._loss = given, right, loss
+        self._inputs, self._labels, self._loss = inputs, labels, loss
         self._net = copy.copy(net)
         flat = net.parameters.flat.copy()
         self._net.parameters = Parameters(flat, net.architecture.parameters)
         self._array = self._net.parameters[self.name]
-        self.today = float(self._array[self.index])
+        self.current = float(self._array[self.index])
 
     def loss_at(self, value: float) -> float:
-        """The mean loss with the parameter at ``value``: by the engine's logits, in float64."""
-        with np.errstate(over="ignore"):  # beyond float32, which the logits then tell
+        """The mean loss at ``value`` of the parameter: float64, from the logits of the engine."""
+        with np.errstate(over="ignore"):  # beyond float32, the logits raise
             self._array[self.index] = value
-        logits = self._net.logits(self._given).astype(np.float64)
-        return _mean(LOSSES[self._loss](logits, self._right)[0])
+        logits = self._net.logits(self._inputs).astype(np.float64)
+        return _mean(LOSSES[self._loss](logits, self._labels)[0])
 
     def values(self, reach: float, count: int) -> tuple[float, ...]:
-        """Evenly from today's value less ``reach`` to today's and ``reach``, as float32 holds them;
-        LimitError where it does not tell them apart."""
+        """``count`` evenly spaced float32 values within ``reach`` of the current one; LimitError if
+        they are not finite and distinct."""
         half = count // 2
         with np.errstate(over="ignore"):
-            found = [
-                float(np.float32(self.today + reach * step / half))
+            values = [
+                float(np.float32(self.current + reach * step / half))
                 for step in range(-half, half + 1)
             ]
-        if not all(map(isfinite, found)) or len(set(found)) < count:
+        if not all(map(isfinite, values)) or len(set(values)) < count:
             raise LimitError(
-                f"reach: got {reach:g}, wanted one whose {count} values around {self.today:g} "
-                "float32 holds and tells apart"
+                f"reach: got {reach:g}, wanted one whose {count} values around {self.current:g} "
+                "are finite and distinct in float32"
             )
-        return tuple(found)
+        return tuple(values)
 
-    def telling_reach(self) -> float:
-        """How far to turn so that something is to be seen."""
+    def default_reach(self) -> float:
+        """A reach within which the loss changes visibly."""
         size = sqrt(_mean(self._array.astype(np.float64).ravel() ** 2))
-        reach = 2 * max(abs(self.today), size) or 1.0
-        now = self.loss_at(self.today)
+        reach = 2 * max(abs(self.current), size) or 1.0
+        now = self.loss_at(self.current)
         for _ in range(DOUBLINGS):
             try:
-                ends = self.loss_at(self.today - reach), self.loss_at(self.today + reach)
+                ends = self.loss_at(self.current - reach), self.loss_at(self.current + reach)
             except LimitError:  # beyond float32
                 return reach / 2
             if max(abs(end - now) for end in ends) >= SEEN * now:
@@ -272,44 +278,46 @@ class _Turned:
             reach *= 2
         return reach
 
-    def nudged(self) -> float | None:
-        """The slope by two runs in float64, as `reference.nudge` does; None if that takes long."""
+    def numerical_gradient(self) -> float | None:
+        """By central differences in float64; None where that would take long."""
         architecture = self._net.architecture
-        if 2 * len(self._right) * architecture.multiplications > MOST_NUDGED:
+        if 2 * len(self._labels) * architecture.multiplications > MOST_NUDGED:
             return None
-        wide = {name: array.astype(np.float64) for name, array in self._net.state.items()}
-        x = layer_inputs(self._net, self._given)
+        state = {name: array.astype(np.float64) for name, array in self._net.state.items()}
+        x = layer_inputs(self._net, self._inputs)
         x = x if architecture.reads_texts else x.astype(np.float64)
 
         def at(value: float) -> float:
-            wide[self.name][self.index] = value
-            return mean_loss(architecture, wide, x, self._right, self._loss)[0]
+            state[self.name][self.index] = value
+            return mean_loss(architecture, state, x, self._labels, self._loss)[0]
 
-        return (at(self.today + NUDGE_SIZE) - at(self.today - NUDGE_SIZE)) / (2 * NUDGE_SIZE)
+        return (at(self.current + NUDGE_SIZE) - at(self.current - NUDGE_SIZE)) / (2 * NUDGE_SIZE)
 
 
 def _mean(numbers: Array) -> float:
     return fsum(numbers.tolist()) / len(numbers)
 
 
-def _checked_place(net: Network, name: str, index: int | Sequence[int]) -> tuple[str, Place]:
+def _checked_parameter(
+    net: Network, name: str, index: int | Sequence[int]
+) -> tuple[str, tuple[int, ...]]:
     if not isinstance(name, str) or name not in net.parameters:
         raise LimitError(
             f"name: got {shown(name)}, wanted a parameter of the net"
             f"{did_you_mean(str(name), net.parameters)}"
         )
     shape = net.parameters[name].shape
-    given = (index,) if is_integer(index) else index
-    whole = isinstance(given, tuple | list) and all(is_integer(one) for one in given)
-    if not whole or len(given) != len(shape):  # type: ignore[arg-type]
+    indices = (index,) if is_integer(index) else index
+    valid = isinstance(indices, tuple | list) and all(is_integer(one) for one in indices)
+    if not valid or len(indices) != len(shape):  # type: ignore[arg-type]
         raise LimitError(
-            f"index: got {shown(index)}, wanted {len(shape)} whole numbers, a place in {name} "
+            f"index: got {shown(index)}, wanted {len(shape)} whole numbers, a position in {name} "
             f"{shape}"
         )
-    place = tuple(int(one) for one in given)  # type: ignore[union-attr]
-    if not all(0 <= one < side for one, side in zip(place, shape, strict=True)):
-        raise LimitError(f"index: got {shown(index)}, wanted a place in {name} {shape}, from 0 on")
-    return name, place
+    position = tuple(int(one) for one in indices)  # type: ignore[union-attr]
+    if not all(0 <= one < side for one, side in zip(position, shape, strict=True)):
+        raise LimitError(f"index: got {shown(index)}, wanted a position in {name} {shape}, from 0")
+    return name, position
 
 
 def _checked_loss(loss: object) -> str:
@@ -319,7 +327,9 @@ def _checked_loss(loss: object) -> str:
 def _checked_points(points: object) -> int:
     count = int(checked("points", POINTS, points))
     if count % 2 == 0:
-        raise LimitError(f"points: got {points}, wanted an odd number: today's is in the middle")
+        raise LimitError(
+            f"points: got {points}, wanted an odd number, so that the current value is one of them"
+        )
     return count
 
 

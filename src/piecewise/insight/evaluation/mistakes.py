@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...core.array_types import Float32, Labels
+from ...core.array_types import Array, Examples, Float32, Int64, Labels
 from ...core.constraints import MAX_CLASSES, Integer, checked
 from ...core.errors import DataError, LimitError, shown
 from ...engine.runtime import network_programs
@@ -23,15 +23,13 @@ from ...network import Network
 from ...spec.architecture import Architecture, Stage
 
 MOST = 20
-"""Mistakes that are looked at closely, if nothing else is said."""
+"""Default number of mistakes that are returned."""
 NEAREST = 3
 MAX_VALUES = 1 << 24
-"""Values of all examples learned from that are kept to compare with; of more, evenly many."""
+"""Activations of the training examples that are stored; beyond it, examples are subsampled."""
 MOST_WALKS = 2_000
-"""Examples learned from that are walked one by one, where no net can end with the values that
-vote."""
-
-Examples = tuple[npt.ArrayLike, npt.ArrayLike]
+"""Training examples that are walked through one by one, where the layers before the last are no
+net by themselves."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +107,16 @@ class Mistakes:
     compared: int = 0
 
     @property
-    def confusion(self) -> npt.NDArray[np.int64]:
+    def confusion(self) -> Int64:
         """The confusion matrix: true classes in rows, predicted classes in columns."""
         counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
         for cell, indices in self.cells.items():
             counts[cell] = len(indices)
         return counts
 
-    def cell(self, right: str | int, answer: str | int) -> tuple[int, ...]:
+    def cell(self, label: str | int, answer: str | int) -> tuple[int, ...]:
         """The indices of the examples of a class, by name or number, with this prediction."""
-        return self.cells.get((self._number(right), self._number(answer)), ())
+        return self.cells.get((self._number(label), self._number(answer)), ())
 
     def _number(self, one: str | int) -> int:
         if isinstance(one, str):
@@ -199,40 +197,40 @@ def mistakes(
     >>> int(pw.mistakes(net, xo.inputs, xo.labels).confusion.sum())
     8
     """
-    given, right = check_examples(net, pictures, labels)
-    called = _names(names, len(right), "names")
+    inputs, targets = check_examples(net, pictures, labels)
+    called = _names(names, len(targets), "names")
     for name, value, low in (("most", most, 0), ("nearest", nearest, 1)):
         checked(f"mistakes: {name}", Integer(low, 100_000), value)
-    chances = net.probabilities_of(logits := net.logits(given))
+    probabilities = net.probabilities_of(logits := net.logits(inputs))
     answers = logits.argmax(axis=1)
-    sure = chances[np.arange(len(right)), answers]
-    order = np.argsort(-sure, kind="stable")
+    confidence = probabilities[np.arange(len(targets)), answers]
+    order = np.argsort(-confidence, kind="stable")
     cells: dict[tuple[int, int], list[int]] = {}
     for index in order.tolist():
-        cells.setdefault((int(right[index]), int(answers[index])), []).append(index)
-    chosen = order[answers[order] != right[order]][:most]
-    voting = _Read(net)
+        cells.setdefault((int(targets[index]), int(answers[index])), []).append(index)
+    chosen = order[answers[order] != targets[order]][:most]
+    reader = _LastLayerInputs(net)
     near: list[tuple[Neighbor, ...]] = [()] * len(chosen)
     compared = 0
     if train is not None:
         if not isinstance(train, tuple | list) or len(train) != 2:
             raise DataError(f"train: got {shown(train)}, wanted two: pictures and their labels")
-        learned = _Learned(voting, *check_examples(net, *train), train_names)
-        near, compared = learned.near(given[chosen], nearest), len(learned.places)
-    found = tuple(
+        examples = _TrainingExamples(reader, *check_examples(net, *train), train_names)
+        near, compared = examples.nearest(inputs[chosen], nearest), len(examples.indices)
+    chosen_mistakes = tuple(
         Mistake(
             index,
             called[index],
-            net.classes[right[index]],
+            net.classes[targets[index]],
             net.classes[answers[index]],
-            float(sure[index]),
-            float(chances[index, right[index]]),
+            float(confidence[index]),
+            float(probabilities[index, targets[index]]),
             some,
         )
         for index, some in zip(chosen.tolist(), near, strict=True)
     )
-    whole = {cell: tuple(indices) for cell, indices in cells.items()}
-    return Mistakes(net.classes, len(right), whole, found, voting.stack, compared)
+    by_cell = {cell: tuple(indices) for cell, indices in cells.items()}
+    return Mistakes(net.classes, len(targets), by_cell, chosen_mistakes, reader.layer, compared)
 
 
 def _names(names: Sequence[str], count: int, what: str) -> Sequence[str]:
@@ -241,35 +239,35 @@ def _names(names: Sequence[str], count: int, what: str) -> Sequence[str]:
     return names if len(names) else [f"example {index}" for index in range(count)]
 
 
-class _Read:
-    """What the last layer reads."""
+class _LastLayerInputs:
+    """Computes the activations that the last layer reads."""
 
     def __init__(self, net: Network) -> None:
         self.net = net
         self.before = _before_the_last(net.architecture.stages)
         """The layers before the last."""
-        self.stack = self.before[-1].name if self.before else "input"
+        self.layer = self.before[-1].name if self.before else "input"
         self.shape = self.before[-1].output if self.before else net.architecture.input
         self.is_net = bool(self.before) and prod(self.shape) <= MAX_CLASSES
 
-    def values(self, pictures: npt.NDArray[Any]) -> Float32:
-        """Of pictures (N, ...): (N, values). All at once by the engine where the layers before the
-        last are a net by themselves; else one walk each."""
+    def values(self, pictures: Array) -> Float32:
+        """Inputs (N, ...) -> activations (N, values): in batches by the engine where the layers
+        before the last are a net by themselves, else by one walk each."""
         net = self.net
         if not len(pictures):
             return np.zeros((0, prod(self.shape)), np.float32)
         if not self.is_net:
-            return np.stack([np.ravel(net.walk(one)[self.stack]) for one in pictures])
+            return np.stack([np.ravel(net.walk(one)[self.layer]) for one in pictures])
         first = Architecture([one.layer for one in self.before], net.input, prod(self.shape))
         flat = net.parameters.flat[: sum(row.size for row in first.parameters)]
         running_stats = net.running_stats.flat[: sum(row.size for row in first.running_stats)]
-        given = engine_inputs(net, pictures)
-        return network_programs.logits(first, flat, running_stats, given, net.preprocessor.scaling)
+        inputs = engine_inputs(net, pictures)
+        return network_programs.logits(first, flat, running_stats, inputs, net.preprocessor.scaling)
 
 
 def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The layers before the last full one, dropout left out, which lets all through; if there is
-    no full one, those before the last."""
+    """The layers before the last full one, or before the last one if none is full, without a
+    trailing dropout, which is the identity here."""
     last = len(stages) - 1
     number = next((at for at in range(last, -1, -1) if stages[at].layer.fully_connected), last)
     while number and stages[number - 1].layer.identity_at_inference:
@@ -277,35 +275,34 @@ def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return stages[:number]
 
 
-class _Learned:
-    """Examples learned from, as many as can be compared with, and what the last layer reads of
-    them."""
+class _TrainingExamples:
+    """Subsampled training examples, and the activations that the last layer reads."""
 
     def __init__(
-        self, voting: _Read, pictures: npt.NDArray[Any], labels: Labels, names: Sequence[str]
+        self, reader: _LastLayerInputs, pictures: Array, labels: Labels, names: Sequence[str]
     ) -> None:
-        self.voting, self.labels = voting, labels
+        self.reader, self.labels = reader, labels
         self.names = _names(names, len(labels), "train_names")
-        count = min(len(labels), max(1, MAX_VALUES // prod(voting.shape)))
-        if not voting.is_net:
+        count = min(len(labels), max(1, MAX_VALUES // prod(reader.shape)))
+        if not reader.is_net:
             count = min(count, MOST_WALKS)
-        self.places = np.arange(count) * len(labels) // count
-        self.columns = voting.values(pictures[self.places]).astype(np.float64).T.copy()
+        self.indices = np.arange(count) * len(labels) // count
+        self.columns = reader.values(pictures[self.indices]).astype(np.float64).T.copy()
 
-    def near(self, pictures: npt.NDArray[Any], nearest: int) -> list[tuple[Neighbor, ...]]:
-        """The nearest of each picture, equally near ones in the order of the examples."""
-        return [self._near(row, nearest) for row in self.voting.values(pictures).tolist()]
+    def nearest(self, pictures: Array, count: int) -> list[tuple[Neighbor, ...]]:
+        """The nearest examples of each picture; ties in the order of the examples."""
+        return [self._nearest(row, count) for row in self.reader.values(pictures).tolist()]
 
-    def _near(self, row: list[float], nearest: int) -> tuple[Neighbor, ...]:
-        squares = np.zeros(len(self.places))
+    def _nearest(self, row: list[float], count: int) -> tuple[Neighbor, ...]:
+        squares = np.zeros(len(self.indices))
         for column, value in zip(self.columns, row, strict=True):  # in this order on every machine
             away = column - value
             squares += away * away
-        order = np.argsort(squares, kind="stable")[:nearest]
-        classes = self.voting.net.classes
+        order = np.argsort(squares, kind="stable")[:count]
+        classes = self.reader.net.classes
         return tuple(
             Neighbor(
-                place, self.names[place], classes[self.labels[place]], float(squares[at]) ** 0.5
+                index, self.names[index], classes[self.labels[index]], float(squares[at]) ** 0.5
             )
-            for at, place in zip(order.tolist(), self.places[order].tolist(), strict=True)
+            for at, index in zip(order.tolist(), self.indices[order].tolist(), strict=True)
         )

@@ -1,5 +1,7 @@
-"""What it takes to teach nets, each without something, and what is afforded: the net's own layers
-and recipe, the recipe cut short, or small layers that suit its kind of input."""
+"""The cost of leave-one-out retraining, and the layers and recipe that a budget allows.
+
+These are its own layers and recipe, a shortened recipe, or small layers for the kind of input.
+"""
 
 from __future__ import annotations
 
@@ -15,27 +17,27 @@ from ...training.defaults import KINDS, default_config
 from ...training.recipe import Recipe
 
 PLENTY = 1.2e11
-"""Multiplications forward, of all nets and epochs together, above which less than the net's own
-recipe is taught: some ten seconds on two cores."""
+"""Multiplications of the forward passes of all nets and epochs, above which recipes are shortened:
+some ten seconds on two cores."""
 MOST_WORK = 6e12
-"""The same, above which nothing is begun: some ten minutes."""
+"""The same, above which LimitError is raised: some ten minutes."""
 ENOUGH_STEPS = 100
-"""A net that is taught fewer knows little."""
+"""Training steps below which small layers are used instead."""
 FEWEST_STEPS = 40
-"""That each net is taught where there is work for fewer (and its recipe has as many)."""
+"""Training steps of each net, at least, if its recipe has as many."""
 SMALL_BATCH = 16
-"""Where there is work for less than a recipe: more steps for the same."""
+"""Batch size of a shortened recipe: more steps for the same number of examples."""
 MOST_NETS = 10_000
-A_STEP = 1_000_000
-"""Multiplications that take about as long as what a step costs besides."""
+STEP_OVERHEAD = 1_000_000
+"""The fixed cost of a training step, in multiplications."""
 SEEDS = 2
-"""Over so many, what is left to the chance of training is averaged."""
+"""Number of seeds to average over."""
 
 
 @dataclass(frozen=True)
 class RetrainingCost:
-    """What asking takes: ``nets`` to be taught, each with this recipe and these layers, and the
-    ``work`` of all, in multiplications forward."""
+    """The number of nets to train, their layers and recipe, and the ``work`` of all nets: the
+    multiplications of the forward passes."""
 
     nets: int
     layers: str
@@ -56,15 +58,14 @@ def retraining_cost(
     epochs: int | None = None,
     seeds: int = SEEDS,
 ) -> RetrainingCost:
-    """What it takes to leave so many examples, or groups, out in turn; LimitError if that is more
-    than some ten minutes' work.
+    """The cost of leaving each of ``left_out`` examples, or groups, out in turn.
 
-    A net's own layers and recipe are followed if all nets together are no more than `PLENTY` of
-    work. Else the recipe is cut short: smaller batches, and fewer epochs. Where there is no work
-    for `ENOUGH_STEPS` each, small layers that suit the kind of input learn in the place of larger
-    ones, by the recipe that goes with them and the net's own loss, tricks and seed: as long as
-    there is work for, but `FEWEST_STEPS`. Said ``layers`` and ``epochs`` are kept. It all follows
-    from sizes, so that the answer is the same on every machine.
+    The net's own layers and recipe are used if the work of all nets is at most `PLENTY`. Otherwise
+    the recipe is shortened: smaller batches and fewer epochs. If this allows fewer than
+    `ENOUGH_STEPS` steps, small layers for the kind of input are used with their default recipe and
+    the net's own loss, augmentation and seed; they are trained for at least `FEWEST_STEPS` steps.
+    Passed ``layers`` and ``epochs`` are not changed. The cost is computed from sizes alone, so it
+    is the same on every machine. LimitError if it exceeds some ten minutes.
     """
     for name, limit, value in (
         ("epochs", Integer(1, 100_000, optional=True), epochs),
@@ -76,14 +77,14 @@ def retraining_cost(
             "influential_examples: got a net without a recipe, wanted a trained one; train it first"
         )
     nets = seeds * (left_out + 1)
-    found = _affordable(net, examples, nets, layers, epochs)
-    if found.work > MOST_WORK or nets > MOST_NETS:
+    cost = _affordable(net, examples, nets, layers, epochs)
+    if cost.work > MOST_WORK or nets > MOST_NETS:
         raise LimitError(
-            f"influential_examples: got {nets:,} nets to train, {found.work:.1e} multiplications, "
+            f"influential_examples: got {nets:,} nets to train, {cost.work:.1e} multiplications, "
             f"wanted at most {MOST_NETS:,} nets and {MOST_WORK:.0e}; leave out groups of examples, "
             "use fewer examples or epochs, or smaller layers"
         )
-    return found
+    return cost
 
 
 def _affordable(
@@ -92,10 +93,10 @@ def _affordable(
     recipe = replace(Recipe(**net.recipe), patience=0, method="backpropagation")
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    whole = _cost(net, layers or net.notation, recipe, examples, nets)
-    if epochs is not None or whole.work <= PLENTY:
-        return whole
-    short = _cut(net, whole, examples)
+    complete = _cost(net, layers or net.notation, recipe, examples, nets)
+    if epochs is not None or complete.work <= PLENTY:
+        return complete
+    short = _shortened(net, complete, examples)
     steps = short.recipe.epochs * math.ceil(examples / short.recipe.batch_size)
     if layers is not None or (steps >= ENOUGH_STEPS and short.work <= PLENTY):
         return short
@@ -103,10 +104,10 @@ def _affordable(
 
 
 def _small(net: Network, own: Recipe, examples: int, nets: int) -> RetrainingCost | None:
-    """Small layers and what goes with them; None where the net's own are no larger."""
+    """The cost with small layers; None if the net's own are no larger."""
     reads_texts = net.architecture.reads_texts
     kind = net.preprocessor.kind
-    if reads_texts != (kind == "texts"):  # a text may be read as a picture, too
+    if reads_texts != (kind == "texts"):  # a text can also be read as an image
         kind = "texts" if reads_texts else "drawings"
     plan = default_config(
         kind,
@@ -122,26 +123,26 @@ def _small(net: Network, own: Recipe, examples: int, nets: int) -> RetrainingCos
     small = Architecture(plan.layers, net.input, net.classes)
     if small.multiplications >= net.architecture.multiplications:
         return None
-    return _cut(net, _cost(net, plan.layers, plan.recipe, examples, nets), examples)
+    return _shortened(net, _cost(net, plan.layers, plan.recipe, examples, nets), examples)
 
 
-def _cut(net: Network, whole: RetrainingCost, examples: int) -> RetrainingCost:
-    """Small batches, whose learning rate goes with the square root, and as many epochs as there is
-    work for."""
-    recipe = whole.recipe
+def _shortened(net: Network, complete: RetrainingCost, examples: int) -> RetrainingCost:
+    """The cost with small batches and as many epochs as the budget allows. The learning rate is
+    scaled by the square root of the batch size."""
+    recipe = complete.recipe
     batch = min(recipe.batch_size, SMALL_BATCH)
     rate = recipe.learning_rate * math.sqrt(batch / recipe.batch_size)
     short = replace(recipe, batch_size=batch, learning_rate=rate, epochs=1)
     least = math.ceil(FEWEST_STEPS / math.ceil(examples / batch))
-    affordable = int(PLENTY / _cost(net, whole.layers, short, examples, whole.nets).work)
+    affordable = int(PLENTY / _cost(net, complete.layers, short, examples, complete.nets).work)
     short = replace(short, epochs=min(recipe.epochs, max(least, affordable)))
-    return _cost(net, whole.layers, short, examples, whole.nets)
+    return _cost(net, complete.layers, short, examples, complete.nets)
 
 
 def _cost(net: Network, layers: str, recipe: Recipe, examples: int, nets: int) -> RetrainingCost:
-    """A picture costs its own multiplications, and its share of a step."""
+    """Each example costs its multiplications, and its fraction of the overhead of a step."""
     own = layers == net.notation
     architecture = net.architecture if own else Architecture(layers, net.input, net.classes)
-    a_picture = architecture.multiplications + A_STEP / recipe.batch_size
-    work = float(nets) * examples * recipe.epochs * a_picture
+    per_example = architecture.multiplications + STEP_OVERHEAD / recipe.batch_size
+    work = float(nets) * examples * recipe.epochs * per_example
     return RetrainingCost(nets, architecture.notation, recipe, work)

@@ -1,5 +1,8 @@
-"""Many small nets taught side by side, a thread each: quicker than one after the other with all
-threads, as nobody waits for anybody. Each has the bits that it has alone."""
+"""Trains many small nets in parallel, each on one thread.
+
+This is faster than training one after the other with all threads, because threads need no
+synchronization. Each net has the same bits as if it were trained by itself.
+"""
 
 from __future__ import annotations
 
@@ -12,58 +15,58 @@ from ...core.constraints import THREADS, checked
 from ...core.progress import OnProgress, Progress
 from ...engine.runtime.thread_pool import processors
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 _REPORT_INTERVAL = 0.1
 """Seconds between two progress reports, and between two checks for Ctrl-C."""
 
 
-class _EnoughError(Exception):
-    """Raised where a net is taught that nobody waits for any more."""
+class _StoppedError(Exception):
+    """Raised in a job whose result is no longer needed."""
 
 
 def side_by_side(
-    jobs: Sequence[Callable[[OnProgress], Made]],
+    jobs: Sequence[Callable[[OnProgress], Result]],
     epochs: int,
     stage: str,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
-) -> list[Made]:
-    """What the jobs make, in their order; each trains a net for ``epochs`` epochs and gives
-    `train` one thread and the callback that it gets.
+) -> list[Result]:
+    """Run jobs in parallel and return their results in order. Each job trains a net for ``epochs``
+    epochs, with one thread and the callback that it receives.
 
     ``on_progress`` is called on the caller's thread, with the epochs of all nets. An exception that
     it raises, Ctrl-C, or an error of a job stops all jobs at their next report; no thread is left.
-    ``threads``: as many as there are processors, if left out; the results are the same for any
-    number. LimitError where it is none.
+    ``threads``: the number of processors by default; the results are the same for any number.
+    LimitError if it is out of range.
     """
-    count, enough = checked_threads(threads), threading.Event()
+    count, stopped = checked_threads(threads), threading.Event()
     done, lock = 0, threading.Lock()
 
     def report(progress: Progress) -> None:
         nonlocal done
-        if enough.is_set():
-            raise _EnoughError
+        if stopped.is_set():
+            raise _StoppedError
         if progress.epoch:
             with lock:
                 done += 1
 
     with ThreadPoolExecutor(min(count, max(1, len(jobs)))) as pool:
-        coming: list[Future[Made]] = [pool.submit(job, report) for job in jobs]
+        futures: list[Future[Result]] = [pool.submit(job, report) for job in jobs]
         try:
-            left = set(coming)
-            while left:
-                ended, left = wait(left, _REPORT_INTERVAL, FIRST_EXCEPTION)
-                for one in ended:
+            pending = set(futures)
+            while pending:
+                done_now, pending = wait(pending, _REPORT_INTERVAL, FIRST_EXCEPTION)
+                for one in done_now:
                     one.result()
                 if on_progress:
                     on_progress(Progress(stage, done, len(jobs) * epochs))
         finally:
-            enough.set()
+            stopped.set()
             pool.shutdown(cancel_futures=True)
-    return [one.result() for one in coming]
+    return [one.result() for one in futures]
 
 
 def checked_threads(threads: object) -> int:
-    """As many as asked for, or as there are processors; LimitError."""
+    """The number of threads, by default that of processors; LimitError if it is out of range."""
     return checked("threads", THREADS, threads) or processors()

@@ -1,48 +1,42 @@
-"""Literal comparison, as the deck's computer does it: pixel by pixel, each where it stands.
+"""Literal comparison: nearest-neighbour classification by pixels, without translation.
 
-Pixels are compared as bytes, 0 at -1 and 255 at +1, so that all sums are of whole numbers: exact,
-and the same everywhere.
+Pixels are compared as bytes, 0 at -1 and 255 at +1, so that all sums are sums of integers: exact,
+and the same on every machine.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from ...core.array_types import Labels
+from ...core.array_types import Array, Float64, Int64, Labels, Uint8
 from ...core.errors import DataError
 
-Bytes = npt.NDArray[np.uint8]
-
 WORK = 3e11
-"""Multiplications that are worth an answer about what literal comparison would say."""
-_BLOCK = 1 << 21  # pixels that are made numbers at a time
-_KEPT = 1 << 24  # pixels that are kept as numbers, in 128 MiB
+"""Multiplications that literal comparison may take; more examples are subsampled."""
+_BLOCK = 1 << 21  # pixels that are converted to float64 at a time
+_CACHED = 1 << 24  # pixels that are cached as float64, in 128 MiB
 
 
-def as_bytes(pictures: npt.NDArray[Any]) -> Bytes:
-    """Prepared pictures, numbers from -1 to 1, -> bytes of the same shape; what is beyond is cut
-    off. Of pictures that were bytes these are the same bytes (ink 255, on either ground)."""
+def as_bytes(pictures: Array) -> Uint8:
+    """Convert preprocessed images, from -1 to 1, to bytes of the same shape; other values are
+    clipped. Images that were bytes get the same bytes (ink is 255, on either background)."""
     levels = 127.5 * (np.clip(pictures, -1, 1).astype(np.float64) + 1)
-    rounded: Bytes = np.rint(levels).astype(np.uint8)
+    rounded: Uint8 = np.rint(levels).astype(np.uint8)
     return rounded
 
 
-def unchanged_fraction(first: Bytes, second: Bytes) -> float:
-    """The share of the pixels of two pictures that are the same. In black and white that is what
-    it says; between the two, a pixel counts as far as it is the same (1 less the difference, from
-    0 to 1)."""
-    apart = np.abs(first.astype(np.int64) - second.astype(np.int64)).sum()
-    return 1 - int(apart) / (255 * first.size)
+def unchanged_fraction(first: Uint8, second: Uint8) -> float:
+    """The fraction of pixels that are equal in two images. A grey pixel counts as one minus its
+    difference, from 0 to 1."""
+    difference = np.abs(first.astype(np.int64) - second.astype(np.int64)).sum()
+    return 1 - int(difference) / (255 * first.size)
 
 
 class LiteralMatcher:
-    """Pictures and their class numbers, to which others are compared pixel by pixel."""
+    """Classifies images by the nearest of labelled images, pixel by pixel."""
 
-    def __init__(self, pictures: Bytes, labels: Labels) -> None:
-        """``pictures``: as `as_bytes` gives them, (N, C, H, W); ``labels`` (N,)."""
+    def __init__(self, pictures: Uint8, labels: Labels) -> None:
+        """``pictures``: bytes from `as_bytes` (N, C, H, W); ``labels`` (N,)."""
         if not len(pictures) or len(pictures) != len(labels):
             raise DataError(
                 f"literal comparison: got {len(pictures)} pictures and {len(labels)} labels, "
@@ -52,38 +46,37 @@ class LiteralMatcher:
         rows = pictures.reshape(len(pictures), -1)
         step = max(1, _BLOCK // rows.shape[1])
         self._blocks = [rows[start : start + step] for start in range(0, len(rows), step)]
-        self._numbers = list(map(_numbers, self._blocks)) if rows.size <= _KEPT else None
+        self._numbers = list(map(_numbers, self._blocks)) if rows.size <= _CACHED else None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def answers(self, pictures: npt.NDArray[Any]) -> Labels:
-        """Prepared pictures (N, C, H, W) -> the class of the nearest of its own, (N,), by the sum
-        of squared differences of pixels; of equally near ones the first."""
-        given = as_bytes(pictures).reshape(len(pictures), -1).astype(np.float64)
-        nearest = np.full(len(given), np.inf)
-        found = np.zeros(len(given), np.int64)
+    def answers(self, pictures: Array) -> Labels:
+        """The labels (N,) of the nearest images, by the sum of squared pixel differences; the first
+        of equally near ones. ``pictures``: preprocessed images (N, C, H, W)."""
+        queries = as_bytes(pictures).reshape(len(pictures), -1).astype(np.float64)
+        nearest = np.full(len(queries), np.inf)
+        indices = np.zeros(len(queries), np.int64)
         start = 0
         for rows, squares in self._numbers or map(_numbers, self._blocks):
-            apart = squares - 2 * (given @ rows.T)  # less the given picture's own squares
-            best = apart.argmin(axis=1)
-            least = apart[np.arange(len(given)), best]
+            distances = squares - 2 * (queries @ rows.T)  # up to the queries' own squares
+            best = distances.argmin(axis=1)
+            least = distances[np.arange(len(queries)), best]
             closer = least < nearest
-            nearest[closer], found[closer] = least[closer], start + best[closer]
+            nearest[closer], indices[closer] = least[closer], start + best[closer]
             start += len(rows)
-        return self.labels[found]
+        return self.labels[indices]
 
 
-def _numbers(rows: Bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _numbers(rows: Uint8) -> tuple[Float64, Float64]:
     """Rows of bytes as float64, and the sum of squares of each. Products of bytes and their sums
-    are whole numbers far below 2**53, so that float64 holds each exactly, in whatever order a
-    library adds them up."""
+    are integers far below 2**53, so float64 sums are exact in any order."""
     numbers = rows.astype(np.float64)
     return numbers, (numbers * numbers).sum(axis=1)
 
 
-def worth(count: int, asked: int, pixels: int) -> npt.NDArray[np.int64]:
-    """Which of ``count`` pictures to compare with, when ``asked`` pictures of so many pixels will
-    be: all, or, where that were too much work, as many as are worth it, spread evenly."""
+def worth(count: int, asked: int, pixels: int) -> Int64:
+    """Indices of the images to compare with: all ``count``, or an even subsample if comparing
+    ``asked`` images of ``pixels`` pixels with all were more than `WORK`."""
     most = min(count, max(1, int(WORK / max(1, asked * pixels))))
     return np.arange(most) * count // max(1, most)
