@@ -18,7 +18,7 @@ from piecewise.data.audio.spectrogram import mel_bands
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.insight.attribution.coordinates import input_coordinates
-from piecewise.insight.attribution.receptive_field import Field, centres, receptive_field
+from piecewise.insight.attribution.receptive_field import ReceptiveField, centres, receptive_field
 from piecewise.spec.architecture import Architecture
 
 from .networks import PICTURES, numbers_for, random_input, random_layers
@@ -40,7 +40,7 @@ WORDS = TextPreprocessor("words", ("free", "prize", "see", "you"), 6)
     ],
 )
 def test_receptive_field_equals_hand_computed_values(
-    layer: str, row: int, column: int, wanted: Field
+    layer: str, row: int, column: int, wanted: ReceptiveField
 ) -> None:
     assert receptive_field(Architecture(DEEP, (1, 9, 12), 2), layer, row, column) == wanted
 
@@ -112,7 +112,7 @@ def test_receptive_field_invalid_arguments_raise() -> None:
 
 
 def test_receptive_field_cut_returns_patch() -> None:
-    field = Field(1, 3, 2, 5)
+    field = ReceptiveField(1, 3, 2, 5)
     example = np.arange(2 * 4 * 6).reshape(2, 4, 6)
     np.testing.assert_array_equal(field.cut(example), example[:, 1:3, 2:5])
     assert field.cut(np.arange(6)).tolist() == [2, 3, 4]
@@ -197,7 +197,7 @@ def test_coordinates_of_text_name_words() -> None:
     assert found.columns.labels == ("you", "won (unknown)", "a (unknown)", "prize", "", "")
     assert input_coordinates(WORDS, numbers).columns.labels[1] == "? (unknown)"
     assert found.describe(0, 3) == "prize"
-    assert found.describe_field(Field(0, 6, 0, 4)) == "you won (unknown) a (unknown) prize"
+    assert found.describe_field(ReceptiveField(0, 6, 0, 4)) == "you won (unknown) a (unknown) prize"
     assert found.describe(0, 5) == "no text"
     assert WORDS.decode(numbers, text)[:4] == ["you", "won", "a", "prize"]
     with pytest.raises(
@@ -209,7 +209,7 @@ def test_coordinates_of_text_name_words() -> None:
 def test_coordinates_of_letters_are_joined() -> None:
     letters = TextPreprocessor("letters", tuple("abc "), 6)
     found = input_coordinates(letters, letters.transform("ab ca"))
-    assert found.describe_field(Field(0, 1, 1, 4)) == "b c"
+    assert found.describe_field(ReceptiveField(0, 1, 1, 4)) == "b c"
     assert (found.columns.name, found.columns.unit) == ("letter", "letters")
 
 
@@ -217,9 +217,9 @@ def test_coordinates_describe_cells_and_fields() -> None:
     found = input_coordinates(ImagePreprocessor((1, 9, 12), "dark"))
     assert found.kind == "drawings"
     assert found.describe(3, 5) == "row 3, column 5"
-    assert found.describe_field(Field(3, 6, 5, 9)) == "rows 3 to 5, columns 5 to 8"
+    assert found.describe_field(ReceptiveField(3, 6, 5, 9)) == "rows 3 to 5, columns 5 to 8"
     sounds = input_coordinates(AudioPreprocessor((1, 40, 32), 8_000, 80))
-    assert sounds.describe_field(Field(38, 40, 2, 5)) == "0.020 to 0.050 s, 60 to 167 Hz"
+    assert sounds.describe_field(ReceptiveField(38, 40, 2, 5)) == "0.020 to 0.050 s, 60 to 167 Hz"
     assert (
         input_coordinates(ImagePreprocessor((1, 9, 3)), np.array([4, 2, 0])).describe(0, 1)
         == "word 2"

@@ -20,7 +20,7 @@ from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.insight.attribution import patches
 from piecewise.insight.attribution.patches import Originals, excerpt, top_patches, wav_bytes
-from piecewise.insight.attribution.receptive_field import Field
+from piecewise.insight.attribution.receptive_field import ReceptiveField
 
 from .networks import PICTURES, TEXTS, numbers_for, random_input, random_layers
 from .real_data import real
@@ -170,10 +170,10 @@ def test_excerpt_of_best_patch_contains_the_beep(rate: int, seconds: float, beep
 
 def test_excerpt_short_sound_returns_all_samples() -> None:
     preprocessor, sound = AudioPreprocessor((1, 20, 48)), plain_sound(0.3, 0.1)
-    heard = excerpt(sound, preprocessor, Field(0, 20, 20, 25))
+    heard = excerpt(sound, preprocessor, ReceptiveField(0, 20, 20, 25))
     np.testing.assert_array_equal(heard.samples, sound.samples)
     with pytest.raises(LimitError, match="seconds: got 0, wanted more than 0"):
-        excerpt(sound, preprocessor, Field(0, 20, 20, 25), 0)
+        excerpt(sound, preprocessor, ReceptiveField(0, 20, 20, 25), 0)
 
 
 def test_wav_bytes_round_trip_keeps_samples() -> None:

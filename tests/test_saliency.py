@@ -1,4 +1,4 @@
-"""What mattered: occlusion, gradient x input and Grad-CAM, on nets whose answers are known."""
+"""Occlusion, gradient x input and Grad-CAM on nets with known attributions."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_gradient_times_input_sums_channels() -> None:
 
 @pytest.mark.parametrize("background", ["dark", "light"])
 def test_occlusion_linear_net_equals_votes_above_background(background: str) -> None:
-    """A covered cell votes as the ground does: what is missing is its vote less the ground's."""
+    """A covered cell votes as the background: the decrease is its vote less the background's."""
     net, example = linear((1, 5, 7), background), bytes_of((1, 5, 7))
     x = layer_inputs(net, example[None])[0]
     found = occlusion(net, example, 1, side=1)
     wanted = (votes(net, x, 1) - votes(net, np.full_like(x, -1), 1))[0]
     np.testing.assert_allclose(found.values, wanted, atol=3e-6)
-    assert found.description == "1x1 cells at a time covered with the ground"
+    assert found.description == "1x1 cells at a time covered with the background"
 
 
 def test_occlusion_cell_is_mean_of_its_covers() -> None:
@@ -147,7 +147,9 @@ def test_grad_cam_equals_hand_computed_values() -> None:
     np.testing.assert_allclose(found.values, np.full((12, 12), 0.09), rtol=1e-6)
     example[:, :, 6:] = 0  # no ink: matches of -1, which ReLU ends
     left = grad_cam(net, example, 1)
-    assert left.description == "the maps of relu1, as far as the logit rises with them"
+    assert (
+        left.description == "the feature maps of relu1, weighted by the mean gradient of the logit"
+    )
     np.testing.assert_allclose(left.values[:, :5], 0.09, rtol=1e-6)
     assert not left.values[:, 8:].any()
     # Patch 4 has columns 4 to 6, of which one is empty: (2 - 1) / 3; its middle is pixel 5.

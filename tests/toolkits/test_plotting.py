@@ -96,13 +96,13 @@ def test_plots_use_passed_axes(taught: tuple[pw.Network, History]) -> None:
 def test_plot_activations_draws_feature_maps(taught: tuple[pw.Network, History]) -> None:
     walk = taught[0].walk(XO.inputs[0])
     ax = plotting.plot_activations(walk, "conv1")
-    found, stack = drawn(ax), walk["conv1"]
+    found, activation = drawn(ax), walk["conv1"]
     assert found.shape == (2 * 8 + 1, 3 * 8 + 1)  # five maps of 7x7, three in a row
     for number in range(5):
         top, left = 8 * (number // 3) + 1, 8 * (number % 3) + 1
-        np.testing.assert_array_equal(found[top : top + 7, left : left + 7], stack[number])
-    assert np.isfinite(found).sum() == stack.size
-    largest = float(np.abs(stack).max())
+        np.testing.assert_array_equal(found[top : top + 7, left : left + 7], activation[number])
+    assert np.isfinite(found).sum() == activation.size
+    largest = float(np.abs(activation).max())
     assert ax.images[0].get_clim() == (-largest, largest)
     assert ax.get_title() == "conv1: 5 x 7 x 7"
 
@@ -152,7 +152,7 @@ def test_plot_attribution_overlays_image(taught: tuple[pw.Network, History]) -> 
     np.testing.assert_array_equal(drawn(ax, 1), found.values)
     largest = float(np.abs(found.values).max())
     assert ax.images[1].get_clim() == (-largest, largest)
-    assert ax.get_title() == f"occlusion: what mattered for class {found.label}"
+    assert ax.get_title() == f"occlusion: attribution for class {found.label}"
     with pytest.raises(
         DataError, match=r"^example: got cells \(5, 5\) and 0 words, wanted \(9, 9\)"
     ):
@@ -173,7 +173,7 @@ def test_plot_attribution_of_text_draws_bars() -> None:
     assert [one.get_text() for one in ax.get_xticklabels()] == [NO_FORMULA, "b", "_c", ""]
     ax.figure.canvas.draw()
     with pytest.raises(
-        DataError, match=r"\(1, 4\) and 2 words, wanted \(1, 4\), as what mattered has"
+        DataError, match=r"\(1, 4\) and 2 words, wanted \(1, 4\), the shape of the attribution"
     ):
         plotting.plot_attribution(example, found, words=("a", "b"))
 
@@ -247,8 +247,8 @@ def test_plot_confusion_writes_counts(taught: tuple[pw.Network, History]) -> Non
     np.testing.assert_array_equal(drawn(ax), [[0.75, 0.25], [0, 0]])
     texts = {text.get_position(): text.get_text() for text in ax.texts}
     assert texts == {(0, 0): "3", (1, 0): "1", (0, 1): "0", (1, 1): "0"}
-    assert ax.get_title() == "75.00 % of 4 right"
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("answer", "right class")
+    assert ax.get_title() == "75.00 % of 4 correct"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
     ax.figure.canvas.draw()
 
 

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook, Worksheet
 
 MOST_ROWS = 20_000
-"""Of terms, in all sheets; a value that there is no room to open stands as a number."""
+"""Rows of terms in all sheets; values beyond it are written as numbers, without formulas."""
 MOST_CELLS = 1_000_000
-"""Of the input's sheet; values of a larger input stand as numbers where they are used."""
+"""Cells of the input sheet; values of a larger input are written as numbers where they are used."""
 _MOST_COLUMNS = 16_000
 _SPLIT = 2**29 + 1
 """Multiplying by it and taking the difference off again rounds float64 to the 24 bits of float32
 (Veltkamp 1968; Dekker 1971)."""
-_TITLES = ("number", "weight", "value", "product", "sum so far", "of")
+_TITLES = ("activation", "weight", "value", "product", "cumulative sum", "description")
 _NUMBER, _WEIGHT, _VALUE, _PRODUCT, _SUM, _OF = range(len(_TITLES))
 _INPUT = "input"
 _MARK = "Made by piecewise"
-_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # no clock: the same number, the same file
+_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # fixed, so that equal input gives equal files
 
 
 def export_spreadsheet(
@@ -74,12 +74,12 @@ def export_spreadsheet(
     if len(first.terms) + 2 > MOST_ROWS:
         raise LimitError(
             f"{first.position}: got {len(first.terms):,} terms, wanted at most {MOST_ROWS - 2:,}; "
-            "take a number of an earlier layer"
+            "choose an activation of an earlier layer"
         )
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "why.xlsx"
-        _Book(walk, _opened(walk, first)).write(made, first)
-        content = made.read_bytes()
+        file = Path(folder) / "why.xlsx"
+        _SpreadsheetWriter(walk, _expanded(walk, first)).write(file, first)
+        content = file.read_bytes()
     try:
         write_atomically(Path(path), content)
     except OSError as error:
@@ -87,7 +87,7 @@ def export_spreadsheet(
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a spreadsheet that was written here, which another may replace."""
+    """Whether a file is a spreadsheet written by piecewise, which may be overwritten."""
     try:
         with zipfile.ZipFile(path) as book, book.open("docProps/core.xml") as properties:
             return _MARK.encode() in properties.read(10_000)
@@ -95,64 +95,65 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def _opened(walk: Walk, first: Why) -> dict[Position, Why]:
-    """The numbers that get a block: all there are, or, without room for them, some of each layer,
-    those with the largest share in the first number before others, so that what counts most is
-    opened down to the pixels."""
-    opened, whole = _opened_within(walk, first, MOST_ROWS)
-    return opened if whole else _opened_within(walk, first, MOST_ROWS // len(walk))[0]
+def _expanded(walk: Walk, first: Why) -> dict[Position, Why]:
+    """The activations that are expanded: all, or as many of each layer as fit, those with the
+    largest contribution first, so that these are expanded down to the pixels."""
+    expanded, complete = _expanded_within(walk, first, MOST_ROWS)
+    return expanded if complete else _expanded_within(walk, first, MOST_ROWS // len(walk))[0]
 
 
-def _opened_within(walk: Walk, first: Why, most: int) -> tuple[dict[Position, Why], bool]:
-    """With at most so many rows of a layer, and whether that was room enough."""
-    opened, filled = {first.position: first}, set[str]()
+def _expanded_within(walk: Walk, first: Why, most: int) -> tuple[dict[Position, Why], bool]:
+    """Expanded activations with at most ``most`` rows per layer, and whether these are all."""
+    expanded, filled = {first.position: first}, set[str]()
     rows = Counter({first.position.layer: len(first.terms) + 2})
-    waiting = _parts(first, 1.0)
+    waiting = _contributions(first, 1.0)
     heapify(waiting)
     while waiting:
-        share, place = heappop(waiting)
-        if place in opened or place.layer in filled:
+        fraction, position = heappop(waiting)
+        if position in expanded or position.layer in filled:
             continue
-        found = walk.why(*place)
-        size = len(found.terms) + 2
-        if rows[place.layer] + size > most or rows.total() + size > MOST_ROWS:
-            filled.add(place.layer)
+        why = walk.why(*position)
+        size = len(why.terms) + 2
+        if rows[position.layer] + size > most or rows.total() + size > MOST_ROWS:
+            filled.add(position.layer)
             continue
-        rows[place.layer] += size
-        opened[place] = found
-        for part in _parts(found, -share):
-            heappush(waiting, part)
-    return opened, not filled
+        rows[position.layer] += size
+        expanded[position] = why
+        for contribution in _contributions(why, -fraction):
+            heappush(waiting, contribution)
+    return expanded, not filled
 
 
-def _parts(why: Why, share: float) -> list[tuple[float, Position]]:
-    """What a number is made of, each with its share in the first one, its sign turned: that of its
-    product among all, as far as they go in either direction."""
-    whole = fsum(abs(term.product) for term in why.terms) or 1.0
+def _contributions(why: Why, fraction: float) -> list[tuple[float, Position]]:
+    """The activations in the terms, each with its negative fraction of the first activation.
+
+    The fractions of the terms are those of their absolute products.
+    """
+    total = fsum(abs(term.product) for term in why.terms) or 1.0
     return [
-        (-share * abs(term.product) / whole, term.position)
+        (-fraction * abs(term.product) / total, term.position)
         for term in why.terms
         if term.position and term.position.layer != _INPUT
     ]
 
 
 @dataclass
-class _Book:
-    """Blocks, and where their results stand: a sheet's name and a cell in it."""
+class _SpreadsheetWriter:
+    """Writes the blocks of activations. ``results``: the cell of each activation."""
 
     walk: Walk
-    opened: dict[Position, Why]
+    expanded: dict[Position, Why]
     results: dict[Position, str] = field(default_factory=dict)
 
     def write(self, path: Path, first: Why) -> None:
-        """All sheets; that of the first number is seen when the file is opened."""
+        """Write all sheets; the sheet of ``first`` is active when the file is opened."""
         import xlsxwriter  # noqa: PLC0415 - only spreadsheets need it
 
         with xlsxwriter.Workbook(str(path)) as book:
             book.set_properties({"created": _EPOCH, "comments": _MARK})
             self._input(book)
             for name in self.walk:
-                blocks = [why for place, why in self.opened.items() if place.layer == name]
+                blocks = [why for position, why in self.expanded.items() if position.layer == name]
                 if blocks and name != _INPUT:
                     sheet = book.add_worksheet(name)
                     self._layer(book, sheet, blocks)
@@ -160,14 +161,14 @@ class _Book:
                         sheet.activate()
 
     def _input(self, book: Workbook) -> None:
-        """The input as a grid, channel under channel, if there is room for it."""
-        stack = self.walk[_INPUT]
-        if stack.ndim != 3 or stack.size > MOST_CELLS or stack.shape[2] > _MOST_COLUMNS:
+        """Write the input as a grid, one channel below the other, if it fits."""
+        values = self.walk[_INPUT]
+        if values.ndim != 3 or values.size > MOST_CELLS or values.shape[2] > _MOST_COLUMNS:
             return
         sheet, bold = book.add_worksheet(_INPUT), book.add_format({"bold": True})
-        sheet.set_column(0, stack.shape[2] - 1, 7)
-        for channel, plane in enumerate(stack.tolist()):
-            top = channel * (stack.shape[1] + 2)
+        sheet.set_column(0, values.shape[2] - 1, 7)
+        for channel, plane in enumerate(values.tolist()):
+            top = channel * (values.shape[1] + 2)
             sheet.write_string(top, 0, f"channel {channel}, rows and columns from 0", bold)
             for y, cells in enumerate(plane):
                 for x, value in enumerate(cells):
@@ -187,7 +188,7 @@ class _Book:
             row = self._block(sheet, row, why, bold)
 
     def _block(self, sheet: Worksheet, row: int, why: Why, bold: Any) -> int:
-        """A number: its terms, then what they come to; the row where the next may begin."""
+        """Write the terms of an activation and its value; return the row of the next block."""
         start, total = row, 0.0
         for term in why.terms:
             total = fused(term.weight, term.value, total)
@@ -199,16 +200,16 @@ class _Book:
             row += 1
         sheet.write_string(row, _NUMBER, str(why.position), bold)
         if why.terms:
-            sheet.write_formula(row, _SUM, _ending(why, start, row), bold, why.recomputed)
+            sheet.write_formula(row, _SUM, _result_formula(why, start, row), bold, why.recomputed)
         else:
             sheet.write_number(row, _SUM, why.value, bold)
-        steps = ", in norm's own steps: less the mean, times 1 / deviation, ..."
+        steps = ", in the steps of batch norm: minus the mean, times 1 / standard deviation, ..."
         sheet.write_string(row, _OF, why.summary + (steps if why.normal else ""), bold)
         self.results[why.position] = _cell(why.position.layer, row, _SUM)
         return row + 2
 
     def _term(self, sheet: Worksheet, row: int, term: Term) -> None:
-        """Weight, value and product; the value points to where it comes from, if that is there."""
+        """Write weight, value and product; the value refers to the cell that computes it."""
         sheet.write_number(row, _WEIGHT, term.weight)
         known = self.results.get(term.position) if term.position else None
         if known:
@@ -221,9 +222,9 @@ class _Book:
         sheet.write_string(row, _OF, description)
 
 
-def _ending(why: Why, start: int, end: int) -> str:
-    """The formula of what the terms, in the rows from ``start`` to before ``end``, come to."""
-    if why.normal:  # in its own steps: each is rounded
+def _result_formula(why: Why, start: int, end: int) -> str:
+    """The formula of the activation, from its terms in the rows ``start`` to ``end - 1``."""
+    if why.normal:  # each step of batch norm is rounded
         mean, scale, weight, bias = (repr(one) for one in why.normal)
         away = _rounded(f"({_at(start, _VALUE)}-({mean}))")
         normal = _rounded(f"({away}*{scale})")
@@ -235,7 +236,7 @@ def _ending(why: Why, start: int, end: int) -> str:
 
 
 def _rounded(formula: str) -> str:
-    """A formula's float64 rounded to float32."""
+    """A formula that rounds the float64 value of ``formula`` to float32."""
     return f"({formula}*{_SPLIT}-({formula}*{_SPLIT}-{formula}))"
 
 

@@ -1,18 +1,17 @@
-"""Cells of an input in terms of its preparation: pixels, seconds and hertz, words or letters."""
+"""Input cells in units of the data: pixels, seconds and hertz, words or letters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy.typing as npt
-
+from ...core.array_types import Array
 from ...core.errors import DataError
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.preprocessing import Preprocessor
 from ...data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
-from .receptive_field import Field
+from .receptive_field import ReceptiveField
 
 Span = tuple[float, float]
 
@@ -21,9 +20,9 @@ Span = tuple[float, float]
 class Axis:
     """The cells along an axis of an input.
 
-    ``name``: what one of them is called. ``unit``: what ``spans``, from where to where each goes,
-    are counted in: "pixels", "hertz", "seconds", "words" or "letters". ``labels``: each in a few
-    words.
+    ``name``: the name of a cell, such as "row". ``unit``: the unit of ``spans``, the start and end
+    of each cell: "pixels", "hertz", "seconds", "words" or "letters". ``labels``: a short text for
+    each cell.
     """
 
     name: str
@@ -32,7 +31,7 @@ class Axis:
     labels: tuple[str, ...]
 
     def describe(self, start: int, stop: int) -> str:
-        """The cells from ``start`` to before ``stop``, in words."""
+        """The cells ``start`` to ``stop - 1`` as text."""
         if stop <= start:
             return f"no {self.name}"
         ends = self.spans[start:stop]
@@ -58,19 +57,19 @@ class Axis:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Both axes of an input. ``kind``: that of its preparation, "texts" where its cells are
-    positions, with no rows of their own."""
+    """Both axes of an input. ``kind``: the kind of its preprocessor; "texts" if cells are positions
+    in one row."""
 
     kind: str
     rows: Axis
     columns: Axis
 
     def describe(self, row: int, column: int) -> str:
-        """One cell, in words."""
-        return self.describe_field(Field(row, row + 1, column, column + 1))
+        """One cell as text."""
+        return self.describe_field(ReceptiveField(row, row + 1, column, column + 1))
 
-    def describe_field(self, field: Field) -> str:
-        """The cells of a field, in words."""
+    def describe_field(self, field: ReceptiveField) -> str:
+        """The cells of a receptive field as text."""
         columns = self.columns.describe(field.left, field.right)
         if self.kind == "texts":
             return columns
@@ -87,14 +86,14 @@ class Coordinates:
 
 
 def input_coordinates(
-    preprocessor: Preprocessor, example: npt.NDArray[Any] | None = None, raw: object = None
+    preprocessor: Preprocessor, example: Array | None = None, raw: object = None
 ) -> Coordinates:
-    """Where the cells of inputs stand.
+    """The coordinates of input cells in units of the data.
 
-    ``example``: the input itself, which texts need. ``raw``: what it was made of: with a `Sound`,
-    seconds are those of the recording, else of the picture that is made of it, from 0 on (below 0
-    is quiet put before it); with a text, unknown words are spelled out. Of
-    pictures, pixels are those of the input. DataError where a text comes without its numbers.
+    ``example``: the preprocessed input, required for texts. ``raw``: the original: with a `Sound`,
+    seconds are those of the recording (negative in the silence padded before it), otherwise those
+    of the spectrogram; with a text, unknown words are spelled out. Pixels are those of the
+    preprocessed input. DataError if a text has no ``example``.
     """
     if isinstance(preprocessor, AudioPreprocessor):
         return _of_sounds(preprocessor, raw if isinstance(raw, Sound) else None)
@@ -105,7 +104,7 @@ def input_coordinates(
                 f"input_coordinates: got {got}, wanted the words of a text (positions,)"
             )
         return _of_texts(preprocessor, example, raw if isinstance(raw, str) else None)
-    if example is not None and example.ndim == 1:  # words of a net without their dictionary
+    if example is not None and example.ndim == 1:  # words of a net without a vocabulary
         labels = [f"word {number}" for number in example.tolist()]
         return Coordinates("texts", _one_row("words"), _counted("word", "words", labels))
     _, height, width = preprocessor.shape
@@ -126,7 +125,7 @@ def _one_row(unit: str) -> Axis:
 
 
 def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Coordinates:
-    """Rows are bands; a step goes from half a hop before its middle to half a hop after it."""
+    """Rows are frequency bands; a time step extends half a hop around its centre."""
     first = 0 if sound is None else preprocessor.first_step(sound)
     step = preprocessor.hop / preprocessor.rate
     shift = 0.0 if sound is None else -0.5  # step n of a recording is centred on sample n * hop
@@ -144,9 +143,7 @@ def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Coordina
     )
 
 
-def _of_texts(
-    preprocessor: TextPreprocessor, numbers: npt.NDArray[Any], text: str | None
-) -> Coordinates:
+def _of_texts(preprocessor: TextPreprocessor, numbers: Array, text: str | None) -> Coordinates:
     written = preprocessor.decode(numbers, text)
     labels = [
         f"{word} (unknown)" if number == UNKNOWN else word if number != PADDING else ""

@@ -29,12 +29,12 @@ from ...spec.architecture import Stage
 from ...spec.layers import Convolution, Pool
 from ...trace.arithmetic import Position
 from .coordinates import input_coordinates
-from .receptive_field import Field, receptive_field
+from .receptive_field import ReceptiveField, receptive_field
 
 MOST_EXAMPLES = 20_000
-"""Examples that are looked at; of more, so many, spread evenly."""
+"""Examples that are searched; more are subsampled evenly."""
 _SHOWN = Integer(1, 1_000)
-_VALUES = 1 << 24  # numbers of inputs that go through the layers at a time
+_VALUES = 1 << 24  # input values per batch
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PatchMatch:
         Layer, feature, row and column of the activation.
     value : float
         The activation.
-    field : Field
+    field : ReceptiveField
         Receptive field of the activation, in cells of the input.
     description : str
         The receptive field in words.
@@ -63,7 +63,7 @@ class PatchMatch:
     name: str
     position: Position
     value: float
-    field: Field
+    field: ReceptiveField
     description: str
     patch: Array
 
@@ -157,22 +157,22 @@ def top_patches(
     (3, (1, 3, 3))
     """
     stage = _stage(net, layer, feature)
-    count, given = int(checked("most", _SHOWN, most)), check_inputs(net, pictures[:1])
+    count, inputs = int(checked("most", _SHOWN, most)), check_inputs(net, pictures[:1])
     if len(names) not in (0, len(pictures)):
         got = f"{len(names)} names for {len(pictures)} examples"
         raise DataError(f"top_patches: got {got}, wanted one each")
     chosen = np.arange(min(len(pictures), MOST_EXAMPLES)) * len(pictures)
     chosen //= max(1, len(chosen))
     probe = _probe(net, stage, int(feature))
-    step = max(GROUP_SIZE, _VALUES // given[0].size // GROUP_SIZE * GROUP_SIZE)
+    step = max(GROUP_SIZE, _VALUES // inputs[0].size // GROUP_SIZE * GROUP_SIZE)
     blocks = [
         probe.logits(pictures[chosen[start : start + step]])
         for start in range(0, len(chosen), step)
     ]
-    asked = _Asked(net, pictures, stage.name, int(feature), names, raw)
+    search = _PatchSearch(net, pictures, stage.name, int(feature), names, raw)
     best, worst = (
         tuple(
-            asked.match(index, sign)
+            search.match(index, sign)
             for index in chosen[np.argsort(-extremes, kind="stable")[:count]].tolist()
         )
         for sign, extremes in zip((1, -1), np.concatenate(blocks).T, strict=True)
@@ -194,9 +194,9 @@ def _stage(net: Network, layer: str, feature: int) -> Stage:
 
 
 def _probe(net: Network, stage: Stage, feature: int) -> Network:
-    """The net's layers as far as this one, and then a map times 1 and times -1, of which the
-    largest numbers are its logits: so its largest number, and its smallest with its sign turned.
-    Nothing is rounded on the way: all other maps count 0."""
+    """A net whose logits are the maximum and the negative minimum of a feature map: the layers up
+    to this one, a 1x1 convolution with the weights 1 and -1, and global max pooling. Nothing is
+    rounded, because the weights of all other maps are 0."""
     ends = Convolution(2, (1, 1), bias=False), Pool("all")
     layers = (*net.layers[: stage.number], *ends)
     probe = Network(layers, net.input, 2, 0, net.preprocessor)
@@ -212,14 +212,14 @@ def _probe(net: Network, stage: Stage, feature: int) -> Network:
 
 
 def _before(net: Network, name: str, stage: Stage) -> bool:
-    """Whether an array, by its name, belongs to a stage or to one before it."""
+    """Whether an array, by its name, belongs to ``stage`` or an earlier one."""
     layer = name.rpartition(".")[0]
     return any(one.name == layer for one in net.architecture.stages[: stage.number])
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What `top_patches` was asked."""
+class _PatchSearch:
+    """The arguments of `top_patches`."""
 
     net: Network
     pictures: Array
@@ -229,7 +229,7 @@ class _Asked:
     raw: Callable[[int], Any] | None
 
     def match(self, index: int, sign: int) -> PatchMatch:
-        """Where an example's map is largest (with ``sign`` -1 smallest), walked to."""
+        """The patch where an example's feature map is largest (smallest if ``sign`` is -1)."""
         net, example = self.net, self.pictures[index]
         example = example if example.ndim == 1 else example.reshape(net.input)
         plane = net.walk(example)[self.layer][self.feature]
@@ -249,10 +249,10 @@ class _Asked:
 
 
 def excerpt(
-    sound: Sound, preprocessor: AudioPreprocessor, field: Field, seconds: float = 0.5
+    sound: Sound, preprocessor: AudioPreprocessor, field: ReceptiveField, seconds: float = 0.5
 ) -> Sound:
-    """What there is to hear of a field's steps: so many seconds of the recording around their
-    middle, moved inside where it is near an end; the whole, if that is shorter."""
+    """The seconds of a recording around the centre of a receptive field, moved inside the recording
+    near its ends; all of a shorter recording."""
     if not seconds > 0:
         raise LimitError(f"seconds: got {shown(seconds)}, wanted more than 0")
     # The middle step is centred on its sample of the recording.
@@ -264,7 +264,7 @@ def excerpt(
 
 
 def wav_bytes(sound: Sound) -> bytes:
-    """A sound as a WAV file of 16 bits, one channel: the samples that `read_sound` gives back."""
+    """A sound as a 16-bit mono WAV file; `read_sound` returns the same samples."""
     steps = np.rint(sound.samples.astype(np.float64) * 32_768)
     file = io.BytesIO()
     with wave.open(file, "wb") as written:
@@ -276,27 +276,27 @@ def wav_bytes(sound: Sound) -> bytes:
 
 
 class Originals:
-    """What the examples of a data set were before they were prepared, read again by their names."""
+    """The examples of a data set before preprocessing, read again by their names."""
 
-    def __init__(self, data: Dataset, place: Path) -> None:
-        """``place``: where ``data`` was read from. DataError if ``data`` has no names."""
+    def __init__(self, data: Dataset, path: Path) -> None:
+        """``path``: where ``data`` was read from. DataError if ``data`` has no names."""
         if len(data.names) != len(data):
             raise DataError(
-                f"{place}: got a data set whose examples have no names, wanted one that was read "
+                f"{path}: got a data set whose examples have no names, wanted one that was read "
                 "from there"
             )
         self._names = data.names
-        self._raw: RawDataset = discover(place)
-        self._place = place
+        self._raw: RawDataset = discover(path)
+        self._path = path
         self._index = {name: index for index, name in enumerate(self._raw.names)}
 
     def __getitem__(self, index: int) -> Any:
-        """A picture (rows, columns, channels), a `Sound` or a text, by its number in the data set.
-        DataError where it is no longer there, or cannot be read."""
-        found = self._index.get(self._names[index])
-        if found is None:
+        """An image (rows, columns, channels), a `Sound` or a text, by its index in the data set.
+        DataError if it no longer exists or cannot be read."""
+        original = self._index.get(self._names[index])
+        if original is None:
             raise DataError(
-                f"{self._place}: holds no {self._names[index]}, which the data set was made of; "
+                f"{self._path}: holds no {self._names[index]}, which the data set was made of; "
                 "read the data set again"
             )
-        return self._raw.examples[found]
+        return self._raw.examples[original]

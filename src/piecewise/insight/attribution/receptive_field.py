@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from ...core.array_types import Array
 from ...core.constraints import is_integer
 from ...core.errors import LimitError, did_you_mean, shown
 from ...spec.architecture import Architecture, Stage
 from ...spec.layer import Connectivity
 
 
-class Field(NamedTuple):
-    """Cells of the input: rows from ``top`` to before ``bottom``, columns from ``left`` to before
-    ``right``. Of a text that is looked up, a column is a position, and there is one row."""
+class ReceptiveField(NamedTuple):
+    """Cells of the input: rows ``top`` to ``bottom - 1`` and columns ``left`` to ``right - 1``.
+
+    In a text for an embedding, a column is a position, and there is one row.
+    """
 
     top: int
     bottom: int
@@ -30,18 +30,21 @@ class Field(NamedTuple):
         """Rows and columns."""
         return self.bottom - self.top, self.right - self.left
 
-    def cut(self, example: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """An example's cells in it: of (C, H, W) all channels, of words (positions) some of them.
-        A view."""
+    def cut(self, example: Array) -> Array:
+        """The patch of an example (C, H, W) or (positions) in this field, as a view."""
         if example.ndim == 1:
             return example[self.left : self.right]
         return example[:, self.top : self.bottom, self.left : self.right]
 
 
-def receptive_field(architecture: Architecture, layer: str, row: int = 0, column: int = 0) -> Field:
-    """The cells of the input that a layer's numbers at ``row`` and ``column`` can depend on, cut to
-    the input; the same for all its maps. Where windows leave cells between them out, those are
-    counted, too. LimitError where there is no such number."""
+def receptive_field(
+    architecture: Architecture, layer: str, row: int = 0, column: int = 0
+) -> ReceptiveField:
+    """The input cells that a layer's activations at ``row`` and ``column`` can depend on.
+
+    It is clipped to the input and is the same for all feature maps. Cells that a stride skips
+    within the field are included. LimitError if there is no such activation.
+    """
     stages = _until(architecture, layer)
     shape = stages[-1].output if stages else architecture.input
     for name, index, side in zip(("row", "column"), (row, column), shape[1:], strict=True):
@@ -52,28 +55,30 @@ def receptive_field(architecture: Architecture, layer: str, row: int = 0, column
     for axis, index in enumerate((int(row), int(column))):
         low, high = index, index + 1
         for stage in reversed(stages):
-            low, high = _back(stage, axis, low, high)
+            low, high = _input_range(stage, axis, low, high)
         sides += [low, high]
-    return Field(*sides)
+    return ReceptiveField(*sides)
 
 
 def centres(architecture: Architecture, layer: str, axis: int) -> list[float]:
-    """Where the middles of a layer's receptive fields stand along an axis (0: rows, 1: columns) of
-    the input, padding counted, in cells; the middle of the first cell is 0."""
+    """The centres of a layer's receptive fields along an axis (0: rows, 1: columns) of the input.
+
+    The unit is cells, padding included; the centre of the first cell is 0.
+    """
     stages = _until(architecture, layer)
     count = stages[-1].output[1 + axis] if stages else architecture.input[1 + axis]
-    places = [float(index) for index in range(count)]
+    positions = [float(index) for index in range(count)]
     for stage in reversed(stages):
         match stage.layer.connectivity:
             case Connectivity.WINDOWED:
                 windows = stage.layer.windows(stage.input)[axis]
                 half = (windows.window - 1) / 2 - windows.before
-                places = [place * windows.stride + half for place in places]
+                positions = [position * windows.stride + half for position in positions]
             case Connectivity.GLOBAL:
-                places = [(stage.input[1 + axis] - 1) / 2] * len(places)
+                positions = [(stage.input[1 + axis] - 1) / 2] * len(positions)
             case Connectivity.POINTWISE:
                 pass
-    return places
+    return positions
 
 
 def _until(architecture: Architecture, layer: str) -> tuple[Stage, ...]:
@@ -85,9 +90,9 @@ def _until(architecture: Architecture, layer: str) -> tuple[Stage, ...]:
     return architecture.stages[: names.index(layer)]
 
 
-def _back(stage: Stage, axis: int, low: int, high: int) -> tuple[int, int]:
-    """Cells of what a layer gives, from ``low`` to before ``high`` -> those of what it gets; two
-    equal numbers where there is nothing but padding."""
+def _input_range(stage: Stage, axis: int, low: int, high: int) -> tuple[int, int]:
+    """The range of input cells of a layer for its output cells ``low`` to ``high - 1``; it is
+    half-open, and empty if there is only padding."""
     match stage.layer.connectivity:
         case Connectivity.POINTWISE:
             return low, high

@@ -29,13 +29,13 @@ from .receptive_field import centres
 
 OCCLUSION, GRADIENT, GRAD_CAM = "occlusion", "gradient x input", "Grad-CAM"
 FRACTION = 7
-"""A cover is as high and wide as a square a seventh as long as the input's sides (their geometric
-mean); the next one stands half of it further."""
+"""The side of a cover is a seventh of the geometric mean of the input's sides; covers overlap by
+half."""
 LETTERS = 3
-"""Letters covered at a time; words one by one."""
+"""Letters covered at a time; words are covered one by one."""
 MOST_COVERS = 1 << 16
-"""Of one input; checked before the first is made."""
-_VALUES = 1 << 22  # numbers of covered inputs that are made at a time
+"""Covers of one input, at most."""
+_VALUES = 1 << 22  # values of covered inputs per batch
 
 
 @dataclass(frozen=True)
@@ -110,24 +110,23 @@ def attributions(net: Network, example: Array, label: int | None = None) -> list
     ['occlusion', 'gradient x input', 'Grad-CAM']
     """
     label = _label(net, example, label)
-    found = [occlusion(net, example, label), gradient_times_input(net, example, label)]
+    maps = [occlusion(net, example, label), gradient_times_input(net, example, label)]
     if _maps(net):
-        found.append(grad_cam(net, example, label))
-    return found
+        maps.append(grad_cam(net, example, label))
+    return maps
 
 
 def occlusion(
     net: Network, example: Array, label: int | None = None, side: int | None = None
 ) -> Attribution:
-    """How far the logit of a class falls when parts of an input are covered.
+    """The decrease of a class's logit when patches of an input are covered.
 
-    ``example``: (C, H, W), bytes or float32, or words (positions). ``label``: the answer's, if left
-    out. Squares of ``side`` cells (see `FRACTION`), as far as there is room for them, half a side
-    apart, are covered with the ground of drawings, with silence, or with a photo's own mean
-    colour. Of texts ``side`` words (1), or letters (`LETTERS`), are made unknown: so a word that
-    the net does not know cannot matter, and nothing is put where there is no text. A cell has
-    the mean of the falls of all covers that it lay under. LimitError for a side outside the
-    input, or so small that there are more than `MOST_COVERS`.
+    ``example``: (C, H, W), bytes or float32, or words (positions). ``label``: the predicted class
+    by default. Squares of ``side`` cells (see `FRACTION`), half a side apart, are covered with the
+    background of drawings, with silence, or with a photo's mean colour. In texts, ``side`` words
+    (1) or letters (`LETTERS`) are replaced by the unknown word; unknown words and padding
+    therefore have no effect. The value of a cell is the mean decrease over all covers that contain
+    it. LimitError if ``side`` is outside the input, or needs more than `MOST_COVERS`.
     """
     label = _label(net, example, label)
     if _is_text(net, example):
@@ -140,10 +139,10 @@ def occlusion(
     _check_count(len(tops) * len(lefts), side)
     spans = [(slice(top, top + high), slice(left, left + wide)) for top in tops for left in lefts]
     cover, name = _cover(net, x)
-    falls = _falls(net, x, label, spans, cover)
+    decreases = _decreases(net, x, label, spans, cover)
     description = f"{high}x{wide} cells at a time covered with {name}"
     return Attribution(
-        OCCLUSION, label, _means(falls, spans, (height, width)), "logit", description
+        OCCLUSION, label, _means(decreases, spans, (height, width)), "logit", description
     )
 
 
@@ -156,10 +155,12 @@ def _words_occluded(net: Network, words: Array, label: int, side: int | None) ->
     spans = [slice(start, start + side) for start in starts]
     spans = [span for span in spans if (words[span] != PADDING).any()]
     _check_count(len(spans), side)
-    falls = _falls(net, words, label, spans, np.where(words == PADDING, PADDING, unknown))
-    values = _means(falls, [(slice(0, 1), span) for span in spans], (1, count))
+    decreases = _decreases(net, words, label, spans, np.where(words == PADDING, PADDING, unknown))
+    values = _means(decreases, [(slice(0, 1), span) for span in spans], (1, count))
     values[0, words == PADDING] = 0
-    description = f"{side} {units if side > 1 else units[:-1]} at a time made unknown"
+    description = (
+        f"{side} {units if side > 1 else units[:-1]} at a time replaced by the unknown word"
+    )
     return Attribution(OCCLUSION, label, values, "logit", description)
 
 
@@ -174,23 +175,22 @@ def gradient_times_input(net: Network, example: Array, label: int | None = None)
     name = net.architecture.stages[0].name if net.architecture.reads_texts else "input"
     stack = walk[name].astype(np.float64)
     products = walk.backprop(label, LOGIT).errors[name].astype(np.float64) * stack
-    # In a column of a text's picture all but one are zero: their sum is exact in any order.
+    # In a column of a one-hot text all but one are zero: their sum is exact in any order.
     planes = products.sum(axis=1, keepdims=True) if _is_text(net, example) else products
     values = np.add.accumulate(planes, axis=0)[-1]
-    description = "the logit's slope by each number, times the number"
+    description = "the gradient of the logit with respect to each input value, times the value"
     return Attribution(GRADIENT, label, values.astype(np.float32), "logit", description)
 
 
 def grad_cam(
     net: Network, example: Array, label: int | None = None, layer: str | None = None
 ) -> Attribution:
-    """Grad-CAM: a layer's maps, each times the mean of the logit's slope by its cells, added up,
-    and what is below zero made zero; brought to the input's cells, each of which takes the number
-    whose receptive field has its middle nearest.
+    """Grad-CAM: the sum of a layer's feature maps, weighted by their mean gradient, after a ReLU.
 
-    ``layer``: by its name; if left out, the last convolution with its norm and ReLU, or without
-    one the last layer that has rows and columns. LimitError where there is none. The other
-    arguments as of `occlusion`.
+    It is resized to the input: each input cell has the value whose receptive field has the nearest
+    centre. ``layer``: the name of a layer; by default the last convolution with its norm and ReLU,
+    or the last layer with rows and columns. LimitError if there is none. The other arguments as of
+    `occlusion`.
     """
     label = _label(net, example, label)
     maps = _maps(net)
@@ -204,28 +204,28 @@ def grad_cam(
         raise LimitError(f"layer: got {shown(layer)}, wanted one of {', '.join(maps)}")
     walk = net.walk(example)
     stack = walk[layer].astype(np.float64)
-    slopes = walk.backprop(label, LOGIT).errors[layer]
-    weights = [fsum(plane) / len(plane) for plane in slopes.reshape(len(slopes), -1).tolist()]
+    gradients = walk.backprop(label, LOGIT).errors[layer]
+    weights = [fsum(plane) / len(plane) for plane in gradients.reshape(len(gradients), -1).tolist()]
     strength = np.zeros(stack.shape[1:])
     for weight, plane in zip(weights, stack, strict=True):
         strength += weight * plane
-    values = _spread(net, layer, np.maximum(strength, 0), _is_text(net, example))
-    description = f"the maps of {layer}, as far as the logit rises with them"
+    values = _resized(net, layer, np.maximum(strength, 0), _is_text(net, example))
+    description = f"the feature maps of {layer}, weighted by the mean gradient of the logit"
     return Attribution(GRAD_CAM, label, values, "strength", description)
 
 
-def _spread(net: Network, layer: str, strength: Array, is_text: bool) -> Float32:
-    """A layer's (rows, columns) as the input's; of texts as (1, positions)."""
+def _resized(net: Network, layer: str, strength: Array, is_text: bool) -> Float32:
+    """Resize a map (rows, columns) of a layer to the input; to (1, positions) for texts."""
     picked = [
         np.abs(np.arange(size)[:, None] - np.array(centres(net.architecture, layer, axis))).argmin(
             1
         )
         for axis, size in enumerate(net.input[1:])
     ]
-    if is_text:  # the rows of a text's picture are words, and only one of each column stands there
+    if is_text:  # the rows of a one-hot text are words, one in each column
         strength, picked[0] = strength.max(axis=0)[None], np.zeros(1, np.int64)
-    spread: Float32 = strength[np.ix_(*picked)].astype(np.float32)
-    return spread
+    resized: Float32 = strength[np.ix_(*picked)].astype(np.float32)
+    return resized
 
 
 def _maps(net: Network) -> list[str]:
@@ -248,14 +248,14 @@ def _default(net: Network) -> str | None:
 
 
 def _is_text(net: Network, example: Array) -> bool:
-    """Whether it is word numbers; of a net without embed they become the deck's picture."""
+    """Whether the example consists of word numbers; a net without embed reads them one-hot."""
     return np.ndim(example) == 1 and (
         net.architecture.reads_texts or isinstance(net.preprocessor, TextPreprocessor)
     )
 
 
 def _label(net: Network, example: Array, label: int | None) -> int:
-    """A class's number, checked; the answer's, if it is left out."""
+    """A checked class number; the predicted one by default."""
     if label is None:
         return int(net.logits(np.asarray(example)[None])[0].argmax())
     most = len(net.classes) - 1
@@ -280,27 +280,27 @@ def _check_count(count: int, side: int) -> None:
 
 
 def _starts(size: int, side: int) -> list[int]:
-    """Where covers begin along an axis: half a side apart, the last one at the end."""
+    """Start of each cover along an axis: half a side apart, the last one at the end."""
     last = size - side
     return [*range(0, last, max(1, side // 2)), last]
 
 
 def _cover(net: Network, x: Float32) -> tuple[Float32, str]:
-    """What an input is covered with, in its shape; and its name."""
-    if net.preprocessor.background != "any":  # -1, whichever the ground: see `Preprocessor.scale`
-        name = "silence" if net.preprocessor.kind == "sounds" else "the ground"
+    """The values that cover an input, in its shape, and their name."""
+    if net.preprocessor.background != "any":  # -1 for dark and light: see `Preprocessor.to_float`
+        name = "silence" if net.preprocessor.kind == "sounds" else "the background"
         return np.full_like(x, -1), name
     means = [fsum(plane) / len(plane) for plane in x.reshape(len(x), -1).tolist()]
     colours = np.array(means, np.float32)[:, None, None]
     return np.broadcast_to(colours, x.shape), "its mean colour"
 
 
-def _falls(net: Network, x: Array, label: int, spans: list[Any], cover: Array) -> list[float]:
-    """How far the logit falls under each cover. ``spans``: cells of the last axes."""
+def _decreases(net: Network, x: Array, label: int, spans: list[Any], cover: Array) -> list[float]:
+    """The decrease of the logit under each cover. ``spans``: cells of the last axes."""
     if not spans:
         return []
     before = float(net.logits(x[None])[0, label])
-    found: list[float] = []
+    decreases: list[float] = []
     for some in _blocks(
         spans, max(GROUP_SIZE, _VALUES // max(1, x.size) // GROUP_SIZE * GROUP_SIZE)
     ):
@@ -308,8 +308,8 @@ def _falls(net: Network, x: Array, label: int, spans: list[Any], cover: Array) -
         for one, span in zip(covered, some, strict=True):
             where = (..., *span) if isinstance(span, tuple) else (..., span)
             one[where] = cover[where]
-        found += [before - after for after in net.logits(covered)[:, label].tolist()]
-    return found
+        decreases += [before - after for after in net.logits(covered)[:, label].tolist()]
+    return decreases
 
 
 def _blocks(spans: list[Any], size: int) -> Iterator[list[Any]]:
@@ -317,10 +317,12 @@ def _blocks(spans: list[Any], size: int) -> Iterator[list[Any]]:
         yield spans[start : start + size]
 
 
-def _means(falls: list[float], spans: list[tuple[slice, slice]], shape: tuple[int, int]) -> Float32:
-    """The mean of the falls over each cell, added up in the order of the covers."""
+def _means(
+    decreases: list[float], spans: list[tuple[slice, slice]], shape: tuple[int, int]
+) -> Float32:
+    """The mean decrease of each cell, summed in the order of the covers."""
     sums, counts = np.zeros(shape), np.zeros(shape, np.int64)
-    for fall, span in zip(falls, spans, strict=True):
-        sums[span] += fall
+    for decrease, span in zip(decreases, spans, strict=True):
+        sums[span] += decrease
         counts[span] += 1
     return (sums / np.maximum(counts, 1)).astype(np.float32)
