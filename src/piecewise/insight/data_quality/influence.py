@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...core.array_types import Float64, Labels
+from ...core.array_types import Array, Float32, Float64, Labels, Strings
 from ...core.errors import DataError, shown
 from ...core.portable_math import exp, log
 from ...core.progress import OnProgress
@@ -96,7 +96,7 @@ class Influence:
 class _Queries(NamedTuple):
     """The inputs whose predictions are explained, and their true labels; both may be empty."""
 
-    inputs: npt.NDArray[Any]
+    inputs: Array
     labels: Labels
 
 
@@ -117,7 +117,7 @@ def influential_examples(
     queries: npt.ArrayLike | None = None,
     expected: npt.ArrayLike | None = None,
     *,
-    groups: Sequence[str] | npt.NDArray[np.str_] | None = None,
+    groups: Sequence[str] | Strings | None = None,
     names: Sequence[str] = (),
     layers: str | None = None,
     epochs: int | None = None,
@@ -190,21 +190,21 @@ def influential_examples(
     >>> len(ranking)
     12
     """
-    given, known = check_examples(net, pictures, labels)
+    inputs, targets = check_examples(net, pictures, labels)
     checked_queries = _checked_queries(net, queries, expected)
-    left_out = _left_out(len(known), groups, names)
+    left_out = _left_out(len(targets), groups, names)
     budget = retraining_cost(
-        net, len(known), len(left_out), layers=layers, epochs=epochs, seeds=seeds
+        net, len(targets), len(left_out), layers=layers, epochs=epochs, seeds=seeds
     )
-    trainer = _LeaveOneOut(net, given, known, checked_queries, budget)
+    trainer = _LeaveOneOut(net, inputs, targets, checked_queries, budget)
     sets: list[tuple[int, ...]] = [(), *left_out.values()]
     jobs = [
         trainer.job(out, budget.recipe.seed + number) for number in range(seeds) for out in sets
     ]
     small = "small " if layers is None and budget.layers != net.notation else ""
     stage = f"training {len(jobs):,} {small}nets, each without some examples"
-    found = side_by_side(jobs, budget.recipe.epochs, stage, on_progress, threads)
-    by_set = [found[number :: len(sets)] for number in range(len(sets))]
+    results = side_by_side(jobs, budget.recipe.epochs, stage, on_progress, threads)
+    by_set = [results[number :: len(sets)] for number in range(len(sets))]
     return _ranked(net.classes, left_out, by_set, checked_queries)
 
 
@@ -214,7 +214,7 @@ class _LeaveOneOut:
     def __init__(
         self,
         net: Network,
-        pictures: npt.NDArray[Any],
+        pictures: Array,
         labels: Labels,
         queries: _Queries,
         budget: RetrainingCost,
@@ -237,7 +237,7 @@ class _LeaveOneOut:
 
         return train_and_predict
 
-    def _without(self, out: tuple[int, ...]) -> npt.NDArray[Any]:
+    def _without(self, out: tuple[int, ...]) -> Array:
         """The inputs, with these replaced by the next ones that remain."""
         pictures, gone = self.pictures.copy(), set(out)
         stay = [index for index in range(len(pictures)) if index not in gone]
@@ -247,26 +247,26 @@ class _LeaveOneOut:
 
     def _result(self, new: Network, out: tuple[int, ...]) -> _LeftOutResult:
         """The log-probabilities and predictions of a new net."""
-        asked, right = self.queries
+        queries, targets = self.queries
         nothing = np.empty(0)
-        own, named, probabilities = nothing, np.empty(0, np.int64), nothing
-        if len(right):
-            logits = new.logits(asked, 1)
-            probabilities, named = _log_probabilities(logits, right), logits.argmax(axis=1)
+        own, predicted, probabilities = nothing, np.empty(0, np.int64), nothing
+        if len(targets):
+            logits = new.logits(queries, 1)
+            probabilities, predicted = _log_probabilities(logits, targets), logits.argmax(axis=1)
         if out:
             left_out = list(out)
             labels = self.labels[left_out]
             own = _log_probabilities(new.logits(self.pictures[left_out], 1), labels)
             # A class without another training example cannot be learned.
             own[~np.isin(labels, np.delete(self.labels, left_out))] = 0.0
-        return _LeftOutResult(probabilities, own, named)
+        return _LeftOutResult(probabilities, own, predicted)
 
 
-def _log_probabilities(logits: npt.NDArray[np.float32], right: Labels) -> Float64:
+def _log_probabilities(logits: Float32, labels: Labels) -> Float64:
     """The bounded log-probability of each label: (N, classes) and (N,) to (N,)."""
     _, exponentials, _ = shifted_exponentials(logits.astype(np.float64))
     sums = np.array([math.fsum(row) for row in exponentials.tolist()])
-    probabilities = exponentials[np.arange(len(right)), right] / sums
+    probabilities = exponentials[np.arange(len(labels)), labels] / sums
     return np.asarray(log(MIN_PROBABILITY + (1 - MIN_PROBABILITY) * probabilities))
 
 
@@ -285,12 +285,12 @@ def _ranked(
         before = _mean([one.of_queries for one in with_all])
         harms = [_mean([one.of_queries for one in some]) - before for some in without]
     noise, median = _scatter(harms), _median(harms)
-    made = []
+    influences = []
     for (name, indices), some, harm, label_loss in zip(
         left_out.items(), without, harms, doubts, strict=True
     ):
         score = label_loss + (max(0.0, (harm - median) / noise - NOISE_THRESHOLD) if noise else 0.0)
-        made.append(
+        influences.append(
             Influence(
                 name,
                 indices,
@@ -304,7 +304,7 @@ def _ranked(
                 _predictions(classes, some),
             )
         )
-    return sorted(made, key=lambda one: -one.score)
+    return sorted(influences, key=lambda one: -one.score)
 
 
 def _mean(columns: list[Float64]) -> float:
@@ -313,16 +313,16 @@ def _mean(columns: list[Float64]) -> float:
     return math.fsum(numbers) / len(numbers)
 
 
-def _mean_probability(found: list[_LeftOutResult]) -> float:
-    shares = [(exp(one.of_queries) - MIN_PROBABILITY) / (1 - MIN_PROBABILITY) for one in found]
+def _mean_probability(results: list[_LeftOutResult]) -> float:
+    shares = [(exp(one.of_queries) - MIN_PROBABILITY) / (1 - MIN_PROBABILITY) for one in results]
     return _mean(
         [np.maximum(share, 0) for share in shares]
     )  # rounding of the logarithm may give less than 0
 
 
-def _predictions(classes: tuple[str, ...], found: list[_LeftOutResult]) -> tuple[str, ...]:
+def _predictions(classes: tuple[str, ...], results: list[_LeftOutResult]) -> tuple[str, ...]:
     """The class that most seeds predict for each query."""
-    columns = zip(*(one.predicted.tolist() for one in found), strict=True)
+    columns = zip(*(one.predicted.tolist() for one in results), strict=True)
     return tuple(classes[max(sorted(set(column)), key=column.count)] for column in columns)
 
 
@@ -343,23 +343,23 @@ def _scatter(numbers: list[float]) -> float:
 
 
 def _checked_queries(
-    net: Network, asked: npt.ArrayLike | None, right: npt.ArrayLike | None
+    net: Network, queries: npt.ArrayLike | None, labels: npt.ArrayLike | None
 ) -> _Queries:
     """The queries, checked; a single input gets a batch axis."""
-    if (asked is None) != (right is None):
+    if (queries is None) != (labels is None):
         raise DataError(
             "influential_examples: got queries or expected only, wanted both or neither"
         )
-    if asked is None or right is None:
+    if queries is None or labels is None:
         return _Queries(np.empty(0), np.empty(0, np.int64))
-    given = np.asarray(asked)
-    if given.ndim == (1 if net.architecture.reads_texts else 3) and np.ndim(right) == 0:
-        given, right = given[None], np.asarray(right)[None]
-    return _Queries(*check_examples(net, given, right))
+    inputs = np.asarray(queries)
+    if inputs.ndim == (1 if net.architecture.reads_texts else 3) and np.ndim(labels) == 0:
+        inputs, labels = inputs[None], np.asarray(labels)[None]
+    return _Queries(*check_examples(net, inputs, labels))
 
 
 def _left_out(
-    count: int, groups: Sequence[str] | npt.NDArray[np.str_] | None, names: Sequence[str]
+    count: int, groups: Sequence[str] | Strings | None, names: Sequence[str]
 ) -> dict[str, tuple[int, ...]]:
     """The sets of indices to leave out, by name: one per example or group."""
     if len(names) not in (0, count):
@@ -377,10 +377,10 @@ def _left_out(
             raise DataError(
                 f"influential_examples: got {len(groups)} groups, wanted {count}, one per picture"
             )
-        found: dict[str, list[int]] = {}
+        members: dict[str, list[int]] = {}
         for index, group in enumerate(groups):
-            found.setdefault(str(group), []).append(index)
-        sets = {name: tuple(indices) for name, indices in found.items()}
+            members.setdefault(str(group), []).append(index)
+        sets = {name: tuple(indices) for name, indices in members.items()}
     if len(sets) < 2:
         raise DataError(
             f"influential_examples: got {shown(sorted(sets))} to leave out, wanted two or more: "

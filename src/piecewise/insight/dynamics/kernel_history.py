@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ...core.array_types import Float32
+from ...core.array_types import Examples, Float32, Uint8
 from ...core.atomic_write import atomic_writer
 from ...core.constraints import Integer, Real, checked
 from ...core.errors import DataError, LimitError, did_you_mean, reason, shown
@@ -23,20 +22,17 @@ from ...inputs import check_examples
 from ...network import Network
 from ..evaluation.error_table import table_of
 
-Pixels = npt.NDArray[np.uint8]
-Examples = tuple[npt.ArrayLike, npt.ArrayLike] | None
-
 MOST_FRAMES = 120
-"""Kept at most; of more epochs every second, fourth, ... is, and the last one."""
+"""Snapshots, at most; of more epochs, every second, fourth, ... and the last one is recorded."""
 MOST_NUMBERS = 1 << 24
-"""In all frames: 64 MiB. Of large kernels fewer frames are kept."""
+"""Values in all snapshots (64 MiB); large kernels have fewer snapshots."""
 FEATURES, CHANNELS, SIDE = 32, 16, 64
-"""Kernels of a frame that are drawn, channels of each, and rows and columns of a channel."""
+"""Kernels of a snapshot that are drawn, channels of each, and rows and columns of a channel."""
 SHOWN = 8
-"""Frames in a notebook."""
+"""Snapshots shown in a notebook."""
 ENDINGS = {".png": "PNG", ".gif": "GIF"}
-_WIDE = 480  # pixels of a saved frame, about
-_GREY = (128, 128, 128)  # between kernels: no number has this colour
+_WIDE = 480  # approximate width of a saved frame in pixels
+_GREY = (128, 128, 128)  # between kernels; no value has this colour
 _SECONDS = Real(0.02, 60)
 
 
@@ -80,8 +76,8 @@ class KernelSnapshot:
 class KernelHistory:
     """Records the kernels of a layer during training; pass it as ``on_progress``.
 
-    It does not change training. Of more than 120 epochs, every second, fourth, ... is kept, and the
-    last one. If training returns to its best epoch, that epoch is not repeated at the end.
+    It does not change training. Of more than 120 epochs, every second, fourth, ... is recorded, and
+    the last one. If training returns to its best epoch, that epoch is not repeated at the end.
 
     Parameters
     ----------
@@ -117,69 +113,69 @@ class KernelHistory:
         net: Network,
         layer: str = "conv1",
         feature: int | None = None,
-        examples: Examples = None,
+        examples: Examples | None = None,
     ) -> None:
         self._net, self.layer = net, layer
         features = len(kernels(net, layer))
         wanted = Integer(0, features - 1, optional=True)
         self.feature: int | None = checked("KernelHistory: feature", wanted, feature)
         self._examples = examples and check_examples(net, *examples)
-        size = self._now().size
+        size = self._kernels().size
         if 3 * size > MOST_NUMBERS:
             raise LimitError(
                 f"KernelHistory: got {size:,} numbers of {layer}, wanted at most "
                 f"{MOST_NUMBERS // 3:,}; choose one feature"
             )
         self._most = min(MOST_FRAMES, MOST_NUMBERS // size)
-        self._every, self._count = 1, 0  # frames that were left out, and seen, since the start
-        self._kept: list[KernelSnapshot] = []
+        self._every, self._count = 1, 0  # recording interval, and epochs so far
+        self._recorded: list[KernelSnapshot] = []
         self._start = None if self._examples is None else net.logits(self._examples[0])
-        self._last = KernelSnapshot(0, 0, None, self._error(self._start), self._now().copy())
+        self._last = KernelSnapshot(0, 0, None, self._error(self._start), self._kernels().copy())
 
     @property
     def snapshots(self) -> tuple[KernelSnapshot, ...]:
         """The snapshots, oldest first."""
-        return (*self._kept, self._last)
+        return (*self._recorded, self._last)
 
     def __len__(self) -> int:
         return len(self.snapshots)
 
     def __call__(self, progress: Progress) -> None:
         """Record the kernels if an epoch has just ended."""
-        if self._start is not None:  # what its answers are, only the recipe says, known by now
+        if self._start is not None:  # the recipe, which determines the outputs, is set by now
             self._last = replace(self._last, error=self._error(self._start))
             self._start = None
-        if progress.resumed:  # what was before, another film has
-            self._every, self._count, self._kept = 1, 0, []
-            self._last = self._frame(progress.done, None, None)
+        if progress.resumed:  # earlier epochs belong to another history
+            self._every, self._count, self._recorded = 1, 0, []
+            self._last = self._snapshot(progress.done, None, None)
         if epoch := progress.epoch:
-            self._keep_last()
-            self._last = self._frame(progress.done, epoch.epoch, epoch.loss)
+            self._record_last()
+            self._last = self._snapshot(progress.done, epoch.epoch, epoch.loss)
 
-    def _keep_last(self) -> None:
-        """Put the last frame to the others, if it is its turn; thin these out when they are many.
-        The last one is kept apart, so that the film always ends where training does."""
+    def _record_last(self) -> None:
+        """Record the last snapshot if its epoch is due, and drop every second one if there are too
+        many. The last one is stored separately, so that the history ends with training."""
         if self._count % self._every == 0:
-            self._kept.append(self._last)
+            self._recorded.append(self._last)
         self._count += 1
-        if len(self._kept) >= self._most:
-            self._kept = self._kept[::2]
+        if len(self._recorded) >= self._most:
+            self._recorded = self._recorded[::2]
             self._every *= 2
 
-    def _now(self) -> Float32:
-        of_all = kernels(self._net, self.layer)
-        return of_all if self.feature is None else of_all[self.feature : self.feature + 1]
+    def _kernels(self) -> Float32:
+        all_kernels = kernels(self._net, self.layer)
+        return all_kernels if self.feature is None else all_kernels[self.feature : self.feature + 1]
 
-    def _frame(self, step: int, epoch: int | None, loss: float | None) -> KernelSnapshot:
-        answers = None if self._examples is None else self._net.logits(self._examples[0])
-        return KernelSnapshot(step, epoch, loss, self._error(answers), self._now().copy())
+    def _snapshot(self, step: int, epoch: int | None, loss: float | None) -> KernelSnapshot:
+        outputs = None if self._examples is None else self._net.logits(self._examples[0])
+        return KernelSnapshot(step, epoch, loss, self._error(outputs), self._kernels().copy())
 
     def _error(self, logits: Float32 | None) -> float | None:
         if logits is None or self._examples is None:
             return None
         return table_of(self._net, logits, self._examples[1]).total
 
-    # How it looks.
+    # Display.
 
     def __repr__(self) -> str:
         return f"KernelHistory({self.layer}: {len(self)} frames, to {self._last.description})"
@@ -226,26 +222,26 @@ class KernelHistory:
         DataError
             If the file cannot be written.
         """
-        from PIL import Image  # noqa: PLC0415 - whoever draws nothing needs it not
+        from PIL import Image  # noqa: PLC0415 - only saving needs it
 
-        place = Path(path)
-        kind = ENDINGS.get(place.suffix.lower())
+        file_path = Path(path)
+        kind = ENDINGS.get(file_path.suffix.lower())
         if kind is None:
             raise LimitError(
-                f"KernelHistory: got {shown(place.suffix)}, wanted a file's name that ends in "
+                f"KernelHistory: got {shown(file_path.suffix)}, wanted a file's name that ends in "
                 f"{' or '.join(ENDINGS)}"
             )
         first, *others = [Image.fromarray(self._enlarged(one, _WIDE)) for one in self.snapshots]
         time = round(1_000 * checked("KernelHistory: seconds", _SECONDS, seconds))
         times = [time] * len(others) + [max(time, 1_500)] if others else time
         try:
-            with atomic_writer(place) as file:
+            with atomic_writer(file_path) as file:
                 first.save(file, kind, save_all=True, append_images=others, duration=times, loop=0)
         except OSError as error:
-            raise DataError(f"{place}: not written: {reason(error)}") from None
+            raise DataError(f"{file_path}: not written: {reason(error)}") from None
 
     def _title(self) -> str:
-        """What is drawn, and what is not."""
+        """The shape and scale of what is drawn, and whether it is complete."""
         features, channels, *sides = self._last.kernels.shape
         of = "" if self.feature is None else f", feature {self.feature}"
         title = f"{self.layer}{of}: {features} x {channels} x {sides[0]} x {sides[1]}"
@@ -253,11 +249,11 @@ class KernelHistory:
         return f"{title}, to {self._largest():.4g} on each side{', not all drawn' if cut else ''}"
 
     def _largest(self) -> float:
-        """Of all frames, so that one colour is one number throughout."""
+        """The largest absolute value of all snapshots, so that they share one colour scale."""
         return max(float(np.abs(frame.kernels).max()) for frame in self.snapshots)
 
-    def _enlarged(self, frame: KernelSnapshot, wide: int) -> Pixels:
-        """A frame as pixels, about so many wide or high."""
+    def _enlarged(self, frame: KernelSnapshot, wide: int) -> Uint8:
+        """A snapshot as an image about ``wide`` pixels wide or high."""
         drawn = montage(frame.kernels, self._largest())
         times = max(1, round(wide / max(drawn.shape[:2])))
         return drawn.repeat(times, axis=0).repeat(times, axis=1)
@@ -267,12 +263,12 @@ class KernelHistory:
         losses = [(frame.step, frame.loss) for frame in frames if frame.loss is not None]
         errors = [(frame.step, frame.error) for frame in frames if frame.error is not None]
         charts = []
-        for found, title, colour in (
+        for points, title, colour in (
             (losses, "mean loss of an epoch", None),
             (errors, "total error", BLUE),
         ):
-            if found:
-                steps, heights = zip(*found, strict=True)
+            if points:
+                steps, heights = zip(*points, strict=True)
                 line = Line(title, steps, heights)
                 charts.append(
                     chart_svg(title, "step", "", [line._replace(colour=colour) if colour else line])
@@ -281,10 +277,12 @@ class KernelHistory:
 
 
 def kernels(net: Network, layer: str) -> Float32:
-    """A layer's weights as (features, channels, rows, columns), a view: of a full layer, those of
-    each neuron in the form of the stack that it reads (a row, if that has one number a map); of
-    embed, those of each word in a row.
-    LimitError where there is no such layer with weights of that kind."""
+    """A layer's weights as (features, channels, rows, columns), as a view.
+
+    In a full layer, the weights of a neuron have the shape of its input, or are one row if that
+    has one value per map. In embed, the weights of a word are one row. LimitError if there is no
+    such layer with kernels.
+    """
     known = {
         stage.name: stage
         for stage in net.architecture.stages
@@ -302,16 +300,16 @@ def kernels(net: Network, layer: str) -> Float32:
     return weights[:, None, None]
 
 
-def montage(given: Float32, largest: float) -> Pixels:
-    """Kernels (features, channels, rows, columns) beside each other, as pixels (.., .., 3): of
-    several channels a row of them a feature; of one, as square as may be."""
-    some = given[:FEATURES, :CHANNELS, :SIDE, :SIDE]
-    features, channels, height, width = some.shape
+def montage(weights: Float32, largest: float) -> Uint8:
+    """Kernels (features, channels, rows, columns) beside each other, as an RGB image: one row per
+    feature for several channels, or nearly square for one channel."""
+    drawn_kernels = weights[:FEATURES, :CHANNELS, :SIDE, :SIDE]
+    features, channels, height, width = drawn_kernels.shape
     across = channels if channels > 1 else int(np.ceil(np.sqrt(features)))
     down = -(-features * channels // across)
     drawn = np.empty((down * (height + 1) + 1, across * (width + 1) + 1, 3), np.uint8)
     drawn[:] = _GREY
-    for number, plane in enumerate(some.reshape(-1, height, width)):
+    for number, plane in enumerate(drawn_kernels.reshape(-1, height, width)):
         row, column = divmod(number, across)
         top, left = row * (height + 1) + 1, column * (width + 1) + 1
         drawn[top : top + height, left : left + width] = signed_colours(plane, largest)

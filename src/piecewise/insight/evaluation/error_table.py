@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...core.array_types import Float64, Labels
+from ...core.array_types import Float32, Float64, Labels
 from ...core.errors import DataError, LimitError, did_you_mean, shown
 from ...inputs import check_examples
 from ...network import Network
@@ -21,7 +21,7 @@ LOGITS, PROBABILITIES = "logits", "probabilities"
 SHOWN, SHOWN_HTML = 10, 100
 """Pictures in a terminal, and in a notebook."""
 CLASSES = 10
-"""Classes of a picture that are shown, of more the right one and those with the largest errors."""
+"""Classes of an example that are shown; of more, the true one and those with the largest errors."""
 SORTS = ("index", "name", "label", "predicted", "error")
 
 
@@ -243,14 +243,14 @@ def error_table(
     >>> len(table), table.outputs
     (4, 'probabilities')
     """
-    given, right = check_examples(net, pictures, labels)
-    if len(names) not in (0, len(right)):
-        raise DataError(f"names: got {len(names)}, wanted {len(right)}, one per picture, or none")
-    return table_of(net, net.logits(given), right, names)
+    inputs, targets = check_examples(net, pictures, labels)
+    if len(names) not in (0, len(targets)):
+        raise DataError(f"names: got {len(names)}, wanted {len(targets)}, one per picture, or none")
+    return table_of(net, net.logits(inputs), targets, names)
 
 
 def table_of(
-    net: Network, logits: npt.NDArray[np.float32], right: Labels, names: Sequence[str] = ()
+    net: Network, logits: Float32, labels: Labels, names: Sequence[str] = ()
 ) -> ErrorTable:
     """The error table of logits (N, K). The outputs are logits if the net was last trained with the
     absolute or the squared loss, otherwise probabilities.
@@ -258,7 +258,7 @@ def table_of(
     free = net.recipe.get("loss") in ("absolute", "squared")
     actual = logits if free else net.probabilities_of(logits)
     kind = LOGITS if free else PROBABILITIES
-    return ErrorTable(net.classes, kind, right, actual.astype(np.float64), tuple(names))
+    return ErrorTable(net.classes, kind, labels, actual.astype(np.float64), tuple(names))
 
 
 def _chosen(rows: list[ErrorRow]) -> tuple[list[ErrorRow], list[ErrorRow]]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...core.array_types import Float32, Float64, Labels
+from ...core.array_types import Examples, Float32, Float64, Labels
 from ...core.errors import DataError, shown
 from ...core.progress import OnProgress, Progress
 from ...data.loading.ordered_map import ordered_map
@@ -267,7 +267,7 @@ def dataset_robustness(
     net: Network,
     pictures: npt.ArrayLike,
     labels: npt.ArrayLike,
-    literal_to: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    literal_to: Examples | None = None,
     *,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
@@ -346,14 +346,12 @@ def dataset_robustness(
     return DatasetRobustness(len(given), len(literal) if literal else 0, tuple(curves))
 
 
-def _set_curve(
-    perturbation: Perturbation, found: npt.NDArray[np.float64], is_compared: bool
-) -> DatasetCurve:
+def _set_curve(perturbation: Perturbation, found: Float64, is_compared: bool) -> DatasetCurve:
     accuracies, literal = (tuple(row) for row in found.tolist())
     return DatasetCurve(perturbation, accuracies, literal if is_compared else None)
 
 
-def _literal(net: Network, literal_to: tuple[npt.ArrayLike, npt.ArrayLike]) -> LiteralMatcher:
+def _literal(net: Network, literal_to: Examples) -> LiteralMatcher:
     if not isinstance(literal_to, tuple | list) or len(literal_to) != 2:
         raise DataError(f"literal_to: got {shown(literal_to)}, wanted two: pictures and labels")
     given, right = check_examples(net, *literal_to)
