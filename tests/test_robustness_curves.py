@@ -38,7 +38,7 @@ from piecewise.reference.augmentation import (
 )
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import plan_training, run_training
-from tests.test_augmentation import ALL, step_context
+from tests.test_augmentation import ALL_GEOMETRIC, step_context
 
 SIZE = 12
 LAYERS = "conv 6 3, relu, pool 2, full"
@@ -135,10 +135,10 @@ def test_perturbations_sounds_shift_in_time_and_texts_raise() -> None:
 
 def test_perturbation_apply_equals_augmentation_of_training() -> None:
     pictures = np.random.default_rng(0).normal(size=(20, 2, 9, 12)).astype(np.float32)
-    drawn = geometric_draws(ALL, 9, 12, step_context(20))
+    drawn = geometric_draws(ALL_GEOMETRIC, 9, 12, step_context(20))
     for ground in ("dark", "any"):
         found = apply_geometric(drawn, pictures, ground).astype(np.float32)
-        assert (found == augment(ALL, pictures, ground, step_context(20))).all()
+        assert (found == augment(ALL_GEOMETRIC, pictures, ground, step_context(20))).all()
         for perturbation in perturbations(ImagePreprocessor((2, 9, 12))):
             for number, size in enumerate(perturbation.drawn):
                 turned = perturbation.apply(pictures, number, ground)

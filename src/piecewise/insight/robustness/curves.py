@@ -28,8 +28,8 @@ _BLOCK = 1 << 19  # values of inputs that are changed at a time
 
 
 def area(heights: Sequence[float]) -> float:
-    """The area under a curve over the evenly spaced sizes of a dial, by the trapezoid rule, as the
-    mean height: 1 if it is 1 all along."""
+    """The mean height of a curve over evenly spaced sizes of a perturbation, by trapezoids; it is 1
+    if the curve is 1 everywhere."""
     return fsum([*heights[1:-1], heights[0] / 2, heights[-1] / 2]) / (len(heights) - 1)
 
 
@@ -53,7 +53,7 @@ class Break(NamedTuple):
 
     size: float
     size_index: int
-    """Of the size, among the dial's."""
+    """Index of the size in the perturbation's sizes."""
     predicted: int
     lost_match: LostMatch | None
 
@@ -89,7 +89,7 @@ class Curve:
     above: Break | None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields, those of the dial among them."""
+        """Plain values by the names of the fields, including those of the perturbation."""
         return {
             **self.perturbation.to_json(),
             "label": self.label,
@@ -150,9 +150,9 @@ def example_robustness(
 
 
 def _curve(net: Network, picture: Float32, perturbation: Perturbation, as_it_is: _Votes) -> Curve:
-    ground, middle = net.preprocessor.background, perturbation.unchanged_index
+    background, middle = net.preprocessor.background, perturbation.unchanged_index
     turned = [
-        perturbation.apply(picture, number, ground) for number in range(len(perturbation.sizes))
+        perturbation.apply(picture, number, background) for number in range(len(perturbation.sizes))
     ]
     logits = net.logits(np.concatenate(turned))
     was = as_bytes(picture)
@@ -207,7 +207,7 @@ class DatasetCurve:
 
     @property
     def area(self) -> float:
-        """Under the curve of accuracy over the dial, see `area`."""
+        """The area under the curve of accuracy, see `area`."""
         return area(self.accuracies)
 
     @property
@@ -215,7 +215,7 @@ class DatasetCurve:
         return None if self.literal is None else area(self.literal)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: the dial, accuracies and areas."""
+        """Plain values: the perturbation, accuracies and areas."""
         return {
             **self.perturbation.to_json(),
             "accuracies": list(self.accuracies),

@@ -66,12 +66,12 @@ class Perturbation:
         """Index of the size that changes nothing: the middle one."""
         return len(self.sizes) // 2
 
-    def apply(self, pictures: Float32, number: int, ground: str) -> Float32:
+    def apply(self, pictures: Float32, number: int, background: str) -> Float32:
         """Preprocessed inputs (N, C, H, W), changed by the size with index ``number``."""
         none, size = np.zeros(1), np.array([self.drawn[number]])
         unchanged = GeometricDraws(none, none, np.ones(1), none, none, np.array([False]))
         changed = unchanged._replace(**{self.name: size})
-        return apply_geometric(changed, pictures, ground).astype(np.float32)
+        return apply_geometric(changed, pictures, background).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """The axis of a curve as plain values."""
