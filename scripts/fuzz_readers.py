@@ -1,4 +1,4 @@
-"""Gives every reader of files very many files with their bytes changed, and counts what comes.
+"""Fuzzes every file reader with mutated files, and counts the outcomes.
 
 A reader may read a file or refuse it with one of our own errors. Anything else is a failure:
 another error, a crash, more than SLOWEST seconds, more than MOST_MEMORY bytes. Each case is a
@@ -121,7 +121,7 @@ STATE = struct.Struct("<4q")  # the case that is being read; how many were read,
 
 
 def child(name: str, seed: int, first: int, last: int, state: Path, slowest: float) -> None:
-    """Read the cases ``first`` to ``last``, the last excluded. What fails is told on stdout."""
+    """Read the cases ``first`` to ``last``, the last excluded. Failures are printed to stdout."""
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     reader, make = READERS[name]
@@ -191,8 +191,10 @@ def done(task: Task, seed: int, folder: str, slowest: float) -> Tally:
             env=os.environ | {"TMPDIR": folder},
         )  # fmt: skip
         at, read, refused, _ = STATE.unpack(state.read_bytes())
-        told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
-        tally.add(Tally(read, refused, [(number, words) for number, words in told]))
+        failed_cases = [
+            json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")
+        ]
+        tally.add(Tally(read, refused, [(number, words) for number, words in failed_cases]))
         if at < 0:  # it did not come so far as to read one
             tally.failures.append((first, f"cannot begin: {ran.stderr.strip()}"))
             return tally

@@ -54,7 +54,7 @@ def test_mutated_sound_is_read_or_refused(kind: str) -> None:
     samples = tone(440, 8_000, 0.06)
     whole = encoded(np.stack([samples, samples], axis=1), 8_000, kind)
     rnd = random.Random(len(whole))
-    read, told = 0, list[str]()
+    read, messages = 0, list[str]()
     read_sound(whole)
     tracemalloc.start()
     for _ in range(800):
@@ -68,10 +68,10 @@ def test_mutated_sound_is_read_or_refused(kind: str) -> None:
             assert np.abs(sound.samples).max() <= 1
             assert (sound.samples * 32_768 == np.rint(sound.samples * 32_768)).all()
         except DataError as error:
-            told.append(str(error))
+            messages.append(str(error))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 24 << 20
-    assert len(told) > 100
-    assert all(one.startswith("changed.wav: ") and "\n" not in one for one in told)
+    assert len(messages) > 100
+    assert all(one.startswith("changed.wav: ") and "\n" not in one for one in messages)
     assert read > 0

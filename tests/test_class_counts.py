@@ -12,7 +12,7 @@ from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.inspection.report import inspect_data, warnings
 from piecewise.data.xo import make_xo
 
-from .test_inspection_report import drawings, found
+from .test_inspection_report import drawings, findings_by_kind
 
 
 def test_class_findings_small_imbalanced_or_similar_classes() -> None:
@@ -26,8 +26,8 @@ def test_class_findings_small_imbalanced_or_similar_classes() -> None:
     changed = replace(
         data, labels=labels, splits=parts, classes=("X", "O", "one", "o ", "only tested")
     )
-    told = found(changed)
-    assert set(told) == {
+    findings = findings_by_kind(changed)
+    assert set(findings) == {
         "no-training-examples",
         "single-example",
         "few-examples",
@@ -35,12 +35,12 @@ def test_class_findings_small_imbalanced_or_similar_classes() -> None:
         "class-imbalance",
         "similar-class-names",
     }
-    assert told["no-training-examples"].examples == (("only tested",),)
-    assert told["single-example"].examples == (("one",),)
-    assert told["few-examples"].examples == (("o ",),)
-    assert {name for (name,) in told["no-test-examples"].examples} == {"one", "o "}
-    assert told["similar-class-names"].examples == (("O", "o "),)
-    largest, smallest = told["class-imbalance"].examples[0]
+    assert findings["no-training-examples"].examples == (("only tested",),)
+    assert findings["single-example"].examples == (("one",),)
+    assert findings["few-examples"].examples == (("o ",),)
+    assert {name for (name,) in findings["no-test-examples"].examples} == {"one", "o "}
+    assert findings["similar-class-names"].examples == (("O", "o "),)
+    largest, smallest = findings["class-imbalance"].examples[0]
     assert (largest, smallest) == ("X", "one")
     counts = inspect_data(changed).counts
     tested = sum(of["test"] for of in counts.values())
@@ -55,16 +55,16 @@ def test_group_findings_suggested_groups_show_the_option(tmp_path: Path) -> None
     for is_test, divided in ((who >= 9, False), (np.arange(120) % 3 == 0, True)):
         np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, writer=who,
                  class_names=["X", "O"], is_test=is_test)  # fmt: skip
-        told = found(read_data(file))
-        assert "--groups 'writer'" in told["suggested-groups"].advice
-        assert told["suggested-groups"].count == 12
-        assert ("group-leak" in told) is divided
+        findings = findings_by_kind(read_data(file))
+        assert "--groups 'writer'" in findings["suggested-groups"].advice
+        assert findings["suggested-groups"].count == 12
+        assert ("group-leak" in findings) is divided
         assert any("--groups 'writer'" in line for line in warnings(read_data(file)))
         named = read_data(file, groups="writer")
-        assert set(found(named)) == {"groups", *(["group-leak"] if divided else [])}
-        assert found(named)["groups"].message.startswith("12 groups, of ")
+        assert set(findings_by_kind(named)) == {"groups", *(["group-leak"] if divided else [])}
+        assert findings_by_kind(named)["groups"].message.startswith("12 groups, of ")
         assert len(warnings(named)) == divided
-    assert told["group-leak"].count == 12
+    assert findings["group-leak"].count == 12
 
 
 def test_class_findings_single_class_or_no_training_split() -> None:
@@ -79,10 +79,10 @@ def test_class_findings_single_class_or_no_training_split() -> None:
     ):
         parts = np.full(12, part)
         data = Dataset(drawn.inputs, labels, drawn.classes, parts, drawn.preprocessor)
-        assert found(data)["one-class"].message == words
+        assert findings_by_kind(data)["one-class"].message == words
     parts = np.full(12, "train")
     good = Dataset(drawn.inputs, drawn.labels, drawn.classes, parts, drawn.preprocessor)
-    assert "one-class" not in found(good)
+    assert "one-class" not in findings_by_kind(good)
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,7 @@ def test_group_findings_unusable_groups(groups: list[str] | None, kind: str | No
     named = np.array(groups) if groups else np.where(labels == 1, "b", "a")
     data = Dataset(drawn.inputs, labels, drawn.classes, np.full(12, "train"), drawn.preprocessor,
                    groups=named)  # fmt: skip
-    told = found(data)
-    assert {"uninformative-groups", "single-group-class"} & set(told) == ({kind} if kind else set())
+    findings = findings_by_kind(data)
+    assert {"uninformative-groups", "single-group-class"} & set(findings) == (
+        {kind} if kind else set()
+    )

@@ -85,8 +85,8 @@ def test_unclosed_quote_in_large_file_costs_one_line(memory: Path, kind: str) ->
     assert len(sizes) < 2 * 250_001
     assert len(found.texts) == (250_000 if kind == "tsv" else 249_999)
     assert found.lines[-1] == 250_001
-    told = [] if kind == "tsv" else ["line 3: a quote opens here"]
-    assert [sentence[:26] for sentence in left_out(found)] == told
+    expected = [] if kind == "tsv" else ["line 3: a quote opens here"]
+    assert [sentence[:26] for sentence in left_out(found)] == expected
 
 
 def test_quoted_record_length_is_limited() -> None:
@@ -114,11 +114,11 @@ def test_adjacent_quotes_are_refused_in_time(memory: Path, kind: str) -> None:
     few = read(memory, f"text{mark}label\n" + begun * 1_000 + f"good{mark}x\n" * 1_010, kind)
     assert len(few.texts) == (2_010 if kind == "tsv" else 1_010)
     with handed() as sizes:
-        told = refusal(
+        message = refusal(
             memory, f"text{mark}label\n" + begun * 12_000 + f"good{mark}x\n" * 12_010, kind
         )
     assert sum(sizes) < MAX_REPARSED + 2 * MAX_RECORD_BYTES
-    line = re.fullmatch(r"line ([\d,]+): too many quotes up to here are not closed, .*", told)
+    line = re.fullmatch(r"line ([\d,]+): too many quotes up to here are not closed, .*", message)
     assert line
     assert 2 < int(line[1].replace(",", "")) < 12_001
 
@@ -193,7 +193,7 @@ def test_mutated_table_is_read_or_refused(memory: Path, kind: str) -> None:
     rnd, whole = random.Random(kind), examples(kind)
     read_whole = read(memory, whole, kind)
     assert (len(read_whole.texts), read_whole.skipped) == (6, [])
-    told = found = some = 0
+    refused_count = found = some = 0
     for case in range(2_500):
         content = bytearray(whole)
         for _ in range(rnd.choice((1, 1, 2, 4))):
@@ -207,7 +207,7 @@ def test_mutated_table_is_read_or_refused(memory: Path, kind: str) -> None:
             made = read_text_table(path)
         except DataError as error:
             sentence = str(error)
-            told += 1
+            refused_count += 1
         assert sentence.startswith(f"{path}: ")
         assert "\n" not in sentence
         if made is not None:
@@ -217,4 +217,4 @@ def test_mutated_table_is_read_or_refused(memory: Path, kind: str) -> None:
             assert len(made.texts) == len(made.splits) >= len(made.skipped)
             assert sorted(set(made.lines)) == made.lines
             assert all(len(values) == len(made.texts) for values in made.other_columns.values())
-    assert min(told, found, some) > 100
+    assert min(refused_count, found, some) > 100

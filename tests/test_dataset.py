@@ -222,11 +222,11 @@ def test_npz_wrong_header_is_refused_before_reading(
     path = npz_file(tmp_path, images=header(text, bytes(500)), labels=NUMBERS)
     asked, read = [], zipfile.ZipExtFile.read
 
-    def told(file: zipfile.ZipExtFile, count: int | None = -1) -> bytes:
+    def counting_read(file: zipfile.ZipExtFile, count: int | None = -1) -> bytes:
         asked.append(count or 0)
         return read(file, count)
 
-    monkeypatch.setattr(zipfile.ZipExtFile, "read", told)
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counting_read)
     sentence = refusal(path)
     assert sentence.startswith("images.npy: ")
     assert words in sentence
@@ -297,7 +297,7 @@ def test_npz_changed_byte_is_refused(tmp_path: Path, kind: int) -> None:
 def test_npz_mutated_is_read_or_refused(
     tmp_path: Path, inside: bool, kind: int, count: int
 ) -> None:
-    rnd, path, told, read = random.Random(3), tmp_path / "set.npz", 0, 0
+    rnd, path, refused, read = random.Random(3), tmp_path / "set.npz", 0, 0
     for _ in range(count):
         members = {f"{name}.npy": bytearray(npy(held)) for name, held in DECK.items()}
         if inside:
@@ -312,9 +312,9 @@ def test_npz_mutated_is_read_or_refused(
         try:
             read += len(read_data(path)) > 0
         except DataError as error:
-            told += str(error).startswith(f"{path}: ")
-    assert told + read == count
-    assert min(told, read) > count / 50
+            refused += str(error).startswith(f"{path}: ")
+    assert refused + read == count
+    assert min(refused, read) > count / 50
 
 
 def mutate(content: bytearray, rnd: random.Random, most: int) -> None:

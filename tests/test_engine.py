@@ -176,7 +176,7 @@ class Case(NamedTuple):
         return bool(self.pictures.dtype == np.uint8)
 
     @property
-    def moment(self) -> StepContext:
+    def step_context(self) -> StepContext:
         return StepContext(self.seed, 3, self.order)
 
     def program(self, name: str = "infer", *, training: bool = False) -> CompiledProgram:
@@ -219,13 +219,13 @@ def case(seed: int) -> Case:
             scaled = (LEVELS[0] * pictures.astype(np.float32) + LEVELS[1]) / LEVELS[2]
             made = made._replace(x=scaled.astype(np.float64))
         found = Case(made, pictures, order, seed, *rest)
-        if clear(found.chosen(), found.moment):
+        if clear(found.chosen(), found.step_context):
             return found
     raise AssertionError(f"seed {seed}: no network stands clear of kinks")
 
 
-def clear(made: Sample, moment: StepContext) -> bool:
-    return min(margin(made, when, zeros=False) for when in (None, moment)) > LEAST_MARGIN
+def clear(made: Sample, step_context: StepContext) -> bool:
+    return min(margin(made, when, zeros=False) for when in (None, step_context)) > LEAST_MARGIN
 
 
 class Learned(NamedTuple):
@@ -265,7 +265,7 @@ def learned(this: Case, *, training: bool) -> Learned:
     learner.shards = fence.array
     learner.load_parameters(*flat(this.made))
     learner.set_inputs(this.pictures, LEVELS)
-    write_key(learner, this.seed, this.moment.epoch)
+    write_key(learner, this.seed, this.step_context.epoch)
     if this.weights is not None:
         learner.set_sample_weights(this.weights)
     labels = this.made.labels.astype(np.int64)
@@ -317,19 +317,19 @@ def assert_agrees(this: Case) -> None:
     logits = model.logits(made.architecture, made.arrays, made.x)
     narrow_logits = partial(model.logits, made.architecture, rounded.arrays, rounded.x)
     assert_norm(answered(this), logits, this, 0.0, narrow_logits)
-    for moment in (None, this.moment):
-        assert_learns_alike(this, rounded, moment)
+    for step_context in (None, this.step_context):
+        assert_learns_alike(this, rounded, step_context)
 
 
-def assert_learns_alike(this: Case, rounded: Sample, moment: StepContext | None) -> None:
+def assert_learns_alike(this: Case, rounded: Sample, step_context: StepContext | None) -> None:
     weights = None if this.weights is None else this.weights[this.order]
-    wanted = reference_gradients(this.chosen(), this.loss, moment, weights)
-    found = learned(this, training=moment is not None)
-    narrow = cache(lambda: reference_gradients(rounded, this.loss, moment, weights))
-    said = f"{this}, {'training' if moment else 'answering'}"
+    wanted = reference_gradients(this.chosen(), this.loss, step_context, weights)
+    found = learned(this, training=step_context is not None)
+    narrow = cache(lambda: reference_gradients(rounded, this.loss, step_context, weights))
+    said = f"{this}, {'training' if step_context else 'answering'}"
     assert_norm(found.losses.mean(), wanted.loss, f"{said}: loss", 1, lambda: narrow().loss)
     assert_all(found.gradients, wanted.arrays, said, largest(wanted), lambda: narrow().arrays)
-    if moment:
+    if step_context:
         assert_all(found.observed, wanted.observed, said, 1, lambda: narrow().observed)
 
 
@@ -352,10 +352,10 @@ def largest(wanted: model.Gradients) -> float:
 
 
 def reference_gradients(
-    made: Sample, loss: str, moment: StepContext | None, weights: Array | None = None
+    made: Sample, loss: str, step_context: StepContext | None, weights: Array | None = None
 ) -> model.Gradients:
     return model.gradients(
-        made.architecture, made.arrays, made.x, made.labels, loss, moment, weights
+        made.architecture, made.arrays, made.x, made.labels, loss, step_context, weights
     )
 
 
@@ -377,7 +377,10 @@ def test_batch_norm_large_mean_corrects_rounding() -> None:
     x = (1000 + 0.1 * made.x).astype(np.float32)  # a rounding of 1000 shows beside 0.1
     made, order = made._replace(x=x.astype(np.float64)), np.arange(40)
     this = Case(made, x, order, 0, "cross-entropy", 1, 2, fused_forms()[0], apart=False)
-    wanted, found = reference_gradients(made, this.loss, this.moment), learned(this, training=True)
+    wanted, found = (
+        reference_gradients(made, this.loss, this.step_context),
+        learned(this, training=True),
+    )
     for name, array in wanted.arrays.items():
         off = np.linalg.norm(found.gradients[name] - array)
         assert off < TOLERANCE * largest(wanted), name  # and not that of a reference in float32

@@ -40,18 +40,18 @@ def of(seed: int) -> Sample:
     return sample(seed, count=(3, 16, 19)[seed % 3])
 
 
-def moment_for(made: Sample) -> StepContext:
+def step_context_for(made: Sample) -> StepContext:
     """A step on pictures that are not the first of their data set."""
     return StepContext(2**40 + 5, 2, 7 * np.arange(len(made.x)) + 2**33)
 
 
 def nudged(
-    made: Sample, loss: str, moment: StepContext | None, machine: Target, threads: int = 1
+    made: Sample, loss: str, step_context: StepContext | None, machine: Target, threads: int = 1
 ) -> FiniteDifferences:
     program = FiniteDifferenceProgram(
-        made.architecture, loss, training=moment is not None, target=machine
+        made.architecture, loss, training=step_context is not None, target=machine
     )
-    return program.differences(made.arrays, made.x, made.labels, moment, threads)
+    return program.differences(made.arrays, made.x, made.labels, step_context, threads)
 
 
 def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: str) -> None:
@@ -69,9 +69,11 @@ def assert_as_defined(found: FiniteDifferences, wanted: model.Gradients, said: s
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_finite_differences_match_reference(seed: int, training: bool) -> None:
     made, loss = of(seed), list(LOSSES)[(seed // 3) % 3]
-    moment = moment_for(made) if training else None
-    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.labels, loss, moment)
-    found = nudged(made, loss, moment, form(FORMS[seed % 3]), threads=1 + seed % 2)
+    step_context = step_context_for(made) if training else None
+    wanted = numerical_gradients(
+        made.architecture, made.arrays, made.x, made.labels, loss, step_context
+    )
+    found = nudged(made, loss, step_context, form(FORMS[seed % 3]), threads=1 + seed % 2)
     assert_as_defined(found, wanted, f"{made}, {loss}")
 
 
@@ -83,13 +85,15 @@ def test_sample_networks_cover_every_layer_kind() -> None:
 @pytest.mark.parametrize("loss", now_and_long(LOSSES, {"cross-entropy"}))
 def test_finite_differences_of_training_step_match_reference(loss: str) -> None:
     made = numbers_for(Architecture(EVERYTHING, (2, 9, 8), 4), "steps", 19)
-    moment = moment_for(made)
-    wanted = numerical_gradients(made.architecture, made.arrays, made.x, made.labels, loss, moment)
+    step_context = step_context_for(made)
+    wanted = numerical_gradients(
+        made.architecture, made.arrays, made.x, made.labels, loss, step_context
+    )
     found = network_programs.finite_differences(
-        made.architecture, made.arrays, made.x, made.labels, loss, moment
+        made.architecture, made.arrays, made.x, made.labels, loss, step_context
     )
     assert_as_defined(found, wanted, loss)
-    other = moment._replace(epoch=3)
+    other = step_context._replace(epoch=3)
     again = network_programs.finite_differences(
         made.architecture, made.arrays, made.x, made.labels, loss, other
     )
@@ -104,7 +108,7 @@ def test_finite_differences_any_threads_and_vectors_have_same_bits(
     bits = set()
     for vectors in FORMS:
         for threads in (1, 2, 3, 4):
-            found = nudged(made, "cross-entropy", moment_for(made), form(vectors), threads)
+            found = nudged(made, "cross-entropy", step_context_for(made), form(vectors), threads)
             arrays = (found.arrays | found.observed).values()
             bits.add((found.loss, b"".join(array.tobytes() for array in arrays)))
     assert len(bits) == 1
@@ -113,15 +117,15 @@ def test_finite_differences_any_threads_and_vectors_have_same_bits(
 @pytest.mark.parametrize("seed", range(12))
 def test_finite_differences_stay_within_buffers(seed: int) -> None:
     made = of(seed)
-    moment = moment_for(made)
+    step_context = step_context_for(made)
     program = FiniteDifferenceProgram(
         made.architecture, "cross-entropy", training=True, guard=GUARD
     )
     memory = aligned(program.ir.memory, np.uint8)
     memory[:] = 0xFF  # no numbers
     program.memories = [memory]
-    found = program.differences(made.arrays, made.x, made.labels, moment, 1)
-    wanted = nudged(made, "cross-entropy", moment, form("avx2"))
+    found = program.differences(made.arrays, made.x, made.labels, step_context, 1)
+    wanted = nudged(made, "cross-entropy", step_context, form("avx2"))
     for name, array in wanted.arrays.items():
         assert array.tobytes() == found.arrays[name].tobytes(), f"{made}: {name}"
     free = np.ones(memory.size, bool)

@@ -52,8 +52,8 @@ def largest_sum(made: Sample, loss: str) -> float:
     arrays = {name: np.abs(array) for name, array in made.arrays.items()}
     given = (made.architecture, arrays, np.abs(made.x))
     largest = float(np.abs(model.logits(*given)).max(initial=0))
-    slopes = model.gradients(*given, made.labels, loss).arrays.values()
-    return max([largest, *(len(made.x) * float(np.abs(slope).max()) for slope in slopes)])
+    gradients = model.gradients(*given, made.labels, loss).arrays.values()
+    return max([largest, *(len(made.x) * float(np.abs(gradient).max()) for gradient in gradients)])
 
 
 def assert_equal(this: Case) -> None:

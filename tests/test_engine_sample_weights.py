@@ -91,8 +91,8 @@ def test_sample_weight_small_network_equals_reference(
 ) -> None:
     this = weighted(SMALL, loss, form(vectors), threads)
     rounded = this.chosen().to(np.float32)
-    for moment in (None, this.moment):
-        assert_learns_alike(this, rounded, moment)
+    for step_context in (None, this.step_context):
+        assert_learns_alike(this, rounded, step_context)
 
 
 @seeds(10)
@@ -100,7 +100,7 @@ def test_sample_weight_small_network_equals_reference(
 def test_sample_weight_random_networks_equal_reference(seed: int) -> None:
     this = case(seed)
     this = this._replace(weights=weights_for(len(this.pictures), seed))
-    assert_learns_alike(this, this.chosen().to(np.float32), this.moment)
+    assert_learns_alike(this, this.chosen().to(np.float32), this.step_context)
 
 
 @each_with_some

@@ -46,8 +46,8 @@ def test_split_folders_are_splits(tmp_path: Path, name: str) -> None:
     root = tree(tmp_path, "train/a/1.png", "train/b/1.png", f"{name}/a/1.png", "Test/b/1.png")
     (tmp_path / "valid").mkdir(exist_ok=True)  # an empty one changes nothing
     found = read_data(root)
-    told = sorted(zip(found.splits.tolist(), found.labels.tolist(), strict=True))
-    assert told == [("test", 1), ("train", 0), ("train", 1), ("validation", 0)]
+    examples = sorted(zip(found.splits.tolist(), found.labels.tolist(), strict=True))
+    assert examples == [("test", 1), ("train", 0), ("train", 1), ("validation", 0)]
     assert found.classes == ("a", "b")
 
 

@@ -38,15 +38,15 @@ IDS = [f"{number}-{detect_format(content)}" for number, content in enumerate(PIC
 
 @pytest.mark.parametrize("content", PICTURES, ids=IDS)
 def test_truncated_image_is_refused_or_complete(content: bytes) -> None:
-    whole, told = read_picture(content), 0
+    whole, refused = read_picture(content), 0
     for end in range(len(content)):
         try:
             found = read_picture(content[:end], "x")
         except DataError:
-            told += 1
+            refused += 1
         else:
             assert np.array_equal(found, whole)
-    assert told > len(content) // 3
+    assert refused > len(content) // 3
 
 
 MANY = """

@@ -1,4 +1,4 @@
-"""Picture files: what is read of each kind, and that a broken one is told, never a crash."""
+"""Image files: each format is decoded, and a broken file raises an error and never crashes."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_pipe_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "told"),
+    ("rows", "columns", "message"),
     [
         (60_000, 60_000, "too many pixels"),
         (10_000, 9_000, "9000x10000 pixels"),
@@ -225,11 +225,13 @@ def test_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     ],
 )
 def test_too_many_pixels_are_refused_before_decoding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, columns: int, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, columns: int, message: str
 ) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png(rows, columns, bytes(1_000)))
     unpacked: list[object] = []
     monkeypatch.setattr(pictures, "_pixels", unpacked.append)
-    assert refusal(path) == (f"{told}, wanted at most 64,000,000; make the picture smaller first")
+    assert refusal(path) == (
+        f"{message}, wanted at most 64,000,000; make the picture smaller first"
+    )
     assert not unpacked

@@ -1,4 +1,4 @@
-"""HEIC and HEIF, which telephones write: read where the extra is installed, told where not."""
+"""HEIC and HEIF, which telephones write: read with the extra installed, an error without it."""
 
 from __future__ import annotations
 
@@ -100,16 +100,16 @@ def sized(content: bytes, columns: int, rows: int) -> bytes:
 def test_heic_size_is_checked_before_decoding(tmp_path: Path) -> None:
     large = sized(heic(smooth()), 16_000, 16_000)
     words = "16000x16000 pixels, wanted at most 64,000,000; make the picture smaller first"
-    memory, told = measured(tmp_path / "large.heic", large)
-    assert told == words
+    memory, message = measured(tmp_path / "large.heic", large)
+    assert message == words
     assert memory < 32 << 20
     assert MAX_PIXELS < 16_000 * 16_000
     plain = sized(heic(colours(64, 64)), 16_000, 16_000)  # nothing is cut out of this one
     assert measured(tmp_path / "plain.heic", plain)[1] == words
     # and what promises to be small, and is not
     large = heic(Image.new("L", (2_000, 2_000), 90))
-    memory, told = measured(tmp_path / "lying.heic", sized(large, 64, 64))
-    assert told.startswith("cannot be read as a picture: this HEIF file")
+    memory, message = measured(tmp_path / "lying.heic", sized(large, 64, 64))
+    assert message.startswith("cannot be read as a picture: this HEIF file")
     assert memory < 32 << 20
 
 

@@ -30,10 +30,10 @@ def most():  # its own, while that of `resource` may be that of the process befo
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
 before = most()
 try:
-    told = read_picture(Path(sys.argv[1])).shape
+    message = read_picture(Path(sys.argv[1])).shape
 except DataError as error:
-    told = error
-print(most() - before, told)
+    message = error
+print(most() - before, message)
 """
 
 
@@ -44,8 +44,8 @@ def measured(path: Path, content: bytes) -> tuple[int, str]:
     path.write_bytes(content)
     command = [sys.executable, "-c", MEASURE, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=True)
-    memory, told = done.stdout.strip().split(" ", 1)
-    return int(memory), told.removeprefix(f"{path}: ")
+    memory, message = done.stdout.strip().split(" ", 1)
+    return int(memory), message.removeprefix(f"{path}: ")
 
 
 def one_colour(side: int) -> bytes:
@@ -68,8 +68,8 @@ def bitmap(width: int, height: int, body: bytes, length: int | None = None) -> b
 def test_image_of_400_million_pixels_is_refused_in_little_memory(tmp_path: Path) -> None:
     content = one_colour(20_000)
     assert len(content) < 500_000
-    memory, told = measured(tmp_path / "a.png", content)
-    assert told == "too many pixels, wanted at most 64,000,000; make the picture smaller first"
+    memory, message = measured(tmp_path / "a.png", content)
+    assert message == "too many pixels, wanted at most 64,000,000; make the picture smaller first"
     assert memory < 32 << 20
 
 
@@ -87,14 +87,14 @@ def test_header_of_too_many_pixels_is_refused_in_little_memory(tmp_path: Path, k
         "TIFF": tiff([(256, 4, 1, side), (257, 4, 1, side), (258, 3, 1, 8), (259, 3, 1, 8),
                       (262, 3, 1, 1), (273, 4, 1, 8), (278, 4, 1, side), (279, 4, 1, 9)]),
     }.get(kind, plain[:at] + size + plain[at + 4 :])  # fmt: skip
-    memory, told = measured(tmp_path / "a", content)
-    assert "pixels, wanted at most 64,000,000" in told
+    memory, message = measured(tmp_path / "a", content)
+    assert "pixels, wanted at most 64,000,000" in message
     assert memory < 48 << 20
 
 
 def test_largest_image_needs_no_extra_memory(tmp_path: Path) -> None:
-    memory, told = measured(tmp_path / "a.png", one_colour(8_000))
-    assert told == "(8000, 8000, 1)"
+    memory, message = measured(tmp_path / "a.png", one_colour(8_000))
+    assert message == "(8000, 8000, 1)"
     assert memory < 64_000_000 * 2 + (64 << 20)  # as read, and as it is given
 
 
@@ -103,8 +103,8 @@ def test_compressed_texts_and_profiles_are_skipped(tmp_path: Path) -> None:
     heads = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}
     chunks = [chunk(kind, head + bomb) for kind, head in heads.items()]
     chunks += [chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1_000_000), 9))] * 200
-    memory, told = measured(tmp_path / "a.png", png((1, 1), row(8, 7), 8, 0, *chunks))
-    assert told == "(1, 1, 1)"
+    memory, message = measured(tmp_path / "a.png", png((1, 1), row(8, 7), 8, 0, *chunks))
+    assert message == "(1, 1, 1)"
     assert memory < 32 << 20
 
 
@@ -164,12 +164,12 @@ def scan_of(plain: bytes) -> int:
 def test_many_pieces_are_refused_in_little_memory_and_time(
     tmp_path: Path, made: Callable[[int], bytes], size: int, what: str
 ) -> None:
-    memory, told = measured(tmp_path / "a", made(MAX_CHUNKS))
-    assert told.endswith((", 1)", ", 3)"))
+    memory, message = measured(tmp_path / "a", made(MAX_CHUNKS))
+    assert message.endswith((", 1)", ", 3)"))
     assert memory < 96 << 20
     huge = made((64 << 20) // size)
-    memory, told = measured(tmp_path / "a", huge)
-    assert told == f"more than 100,000 {what}; open it in another program and save it again"
+    memory, message = measured(tmp_path / "a", huge)
+    assert message == f"more than 100,000 {what}; open it in another program and save it again"
     assert memory < len(huge) + (64 << 20)
     for content in (made(MAX_CHUNKS + 1), huge):
         with pytest.raises(DataError, match=f"^x: more than 100,000 {what}"), at_most(2_000_000):
@@ -204,8 +204,8 @@ def test_small_tiff_of_large_tiles_is_refused(tmp_path: Path) -> None:
     tags = [(256, 4, 1, 16), (257, 4, 1, 16), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1),
             (277, 3, 1, 1), (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, start),
             (325, 4, 1, len(body))]  # fmt: skip
-    memory, told = measured(tmp_path / "a.tif", tiff(tags, body))
-    assert told == "16x16 pixels in tiles of 12000x12000; save it again, without tiles"
+    memory, message = measured(tmp_path / "a.tif", tiff(tags, body))
+    assert message == "16x16 pixels in tiles of 12000x12000; save it again, without tiles"
     assert memory < 32 << 20
     fine = zlib.compress(bytes([77]) * 256, 9)
     tags[6:8] = [(322, 4, 1, 16), (323, 4, 1, 16)]
@@ -217,8 +217,8 @@ def test_tiff_tags_that_share_bytes_are_not_copied(tmp_path: Path) -> None:
     levels, start = bytes(range(16)), 14 + 12 * (9 + 2_000)
     more = [(40_000 + number, 7, 1 << 20, start) for number in range(2_000)]
     content = page(*more, body=levels) + bytes(1 << 20)
-    memory, told = measured(tmp_path / "a.tif", content)
-    assert told == "(4, 4, 1)"
+    memory, message = measured(tmp_path / "a.tif", content)
+    assert message == "(4, 4, 1)"
     assert read_picture(content).ravel().tolist() == list(levels)
     assert memory < 48 << 20
 
@@ -272,8 +272,8 @@ def test_small_frame_on_large_canvas_is_refused(tmp_path: Path) -> None:
         assert found.shape == (rows, columns, 3)
         assert (found[:8, :8] == read_picture(plain)).all()
     canvas = (6_000_000).to_bytes(3, "little") + (8).to_bytes(3, "little")
-    memory, told = measured(tmp_path / "a.webp", plain[:24] + canvas + plain[30:])
-    assert told == (
+    memory, message = measured(tmp_path / "a.webp", plain[:24] + canvas + plain[30:])
+    assert message == (
         "a first frame of 8x8 in 6000001x9 pixels; save its first frame alone, as a PNG"
     )
     assert memory < 32 << 20

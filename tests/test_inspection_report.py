@@ -1,4 +1,4 @@
-"""The report on data: planted faults are found, and nothing is in clean data."""
+"""The data report: planted faults are detected, and clean data has no findings."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def with_more(data: Dataset, pictures: np.ndarray, label: int, part: str) -> Dat
     )
 
 
-def found(data: Dataset) -> dict[str, Finding]:
+def findings_by_kind(data: Dataset) -> dict[str, Finding]:
     return {one.kind: one for one in inspect_data(data).findings}
 
 
@@ -75,13 +75,13 @@ def darker(picture: np.ndarray) -> np.ndarray:
 
 
 def test_clean_data_has_no_findings() -> None:
-    told = inspect_data(drawings())
-    assert told.findings == ()
-    assert told.to_json()["duplicates"]["near"] == {
+    report = inspect_data(drawings())
+    assert report.findings == ()
+    assert report.to_json()["duplicates"]["near"] == {
         "duplicates": 0, "label_conflicts": 0, "split_leaks": 0,
     }  # fmt: skip
-    assert told.splits == {"train": 96, "test": 24}
-    assert sum(of["test"] for of in told.counts.values()) == 24
+    assert report.splits == {"train": 96, "test": 24}
+    assert sum(of["test"] for of in report.counts.values()) == 24
     assert warnings(drawings()) == []
 
 
@@ -89,17 +89,20 @@ def test_clean_data_has_no_findings() -> None:
 @pytest.mark.parametrize("label", [0, 1])
 def test_exact_duplicates_are_found_and_named(part: str, label: int) -> None:
     data = drawings()
-    told = found(with_more(data, data.inputs[:1], label, part))
+    findings = findings_by_kind(with_more(data, data.inputs[:1], label, part))
     same_class = label == data.labels[0]
     wanted = {"split-leak"} if part == "test" else set()
     wanted |= {"label-conflict"} if not same_class else set()
-    assert set(told) == (wanted or {"duplicates"})
-    for one in told.values():
+    assert set(findings) == (wanted or {"duplicates"})
+    for one in findings.values():
         assert one.count == 1
         assert one.serious is bool(wanted)
         assert [name.split(" ")[0] for name in one.examples[0]] == ["0.png", "planted0.png"]
     if not same_class:
-        assert {name.split("(")[1] for name in told["label-conflict"].examples[0]} == {"X)", "O)"}
+        assert {name.split("(")[1] for name in findings["label-conflict"].examples[0]} == {
+            "X)",
+            "O)",
+        }
 
 
 @pytest.mark.parametrize("change", [saved_again, darker])
@@ -107,13 +110,13 @@ def test_near_duplicate_images_are_found(change: Callable[[np.ndarray], np.ndarr
     data = drawings()
     chosen = np.flatnonzero((data.labels == 0) & (data.splits == "train"))[:20]
     planted = np.stack([change(picture) for picture in data.inputs[chosen]])
-    told = found(with_more(data, planted, 0, "train"))
-    assert set(told) == {"near-duplicates"}
-    assert told["near-duplicates"].count >= 19
-    told = found(with_more(data, planted, 1, "test"))
-    assert set(told) == {"near-split-leak", "near-label-conflict"}
-    assert told["near-split-leak"].count == told["near-label-conflict"].count >= 19
-    assert told["near-split-leak"].examples[0] == (f"{chosen[0]}.png", "planted0.png")
+    findings = findings_by_kind(with_more(data, planted, 0, "train"))
+    assert set(findings) == {"near-duplicates"}
+    assert findings["near-duplicates"].count >= 19
+    findings = findings_by_kind(with_more(data, planted, 1, "test"))
+    assert set(findings) == {"near-split-leak", "near-label-conflict"}
+    assert findings["near-split-leak"].count == findings["near-label-conflict"].count >= 19
+    assert findings["near-split-leak"].examples[0] == (f"{chosen[0]}.png", "planted0.png")
 
 
 def test_pair_names_the_earlier_split_first() -> None:
@@ -121,8 +124,8 @@ def test_pair_names_the_earlier_split_first() -> None:
     tested = int(np.flatnonzero(data.splits == "test")[0])
     again = data.inputs[tested : tested + 1]
     for pictures in (again, np.stack([saved_again(again[0])])):
-        told = found(with_more(data, pictures, int(data.labels[tested]), "train"))
-        (one,) = told.values()
+        findings = findings_by_kind(with_more(data, pictures, int(data.labels[tested]), "train"))
+        (one,) = findings.values()
         assert one.examples == (("planted0.png", f"{tested}.png"),)
 
 
@@ -142,12 +145,12 @@ def test_shrunk_photos_are_found(tmp_path: Path) -> None:
             half.save(place / "half.jpg", quality=60)
     (tmp_path / "a" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     data = read_data(tmp_path)
-    told = inspect_data(data)
-    assert [one.examples for one in told.findings] == [(("a/6.png", "a/half.jpg"),)]
-    assert told.sizes == {"smallest": (45, 45), "median": (90, 90), "largest": (90, 90)}
-    assert told.measured == len(data) == 41
-    assert told.to_json()["skipped"]["count"] == 1
-    assert "broken.png" in told.skipped[0]
+    report = inspect_data(data)
+    assert [one.examples for one in report.findings] == [(("a/6.png", "a/half.jpg"),)]
+    assert report.sizes == {"smallest": (45, 45), "median": (90, 90), "largest": (90, 90)}
+    assert report.measured == len(data) == 41
+    assert report.to_json()["skipped"]["count"] == 1
+    assert "broken.png" in report.skipped[0]
 
 
 def test_louder_sounds_are_found_with_lengths(tmp_path: Path) -> None:
@@ -159,14 +162,14 @@ def test_louder_sounds_are_found_with_lengths(tmp_path: Path) -> None:
         for volume, name in ((0.6, number), (0.2, f"{number}soft")):
             if number == 4 or volume > 0.5:
                 (place / f"{name}.wav").write_bytes(encoded(samples * volume, 8000, "wav PCM_16"))
-    told = inspect_data(read_data(tmp_path))
-    (one,) = told.findings
+    report = inspect_data(read_data(tmp_path))
+    (one,) = report.findings
     assert one.kind in ("near-duplicates", "duplicates")
     assert one.examples == (("4.wav", "4soft.wav"),) or one.examples == (
         ("high/4.wav", "high/4soft.wav"),
     )
-    assert told.unit == "seconds"
-    assert told.sizes["median"] == (1, 0.5)
+    assert report.unit == "seconds"
+    assert report.sizes["median"] == (1, 0.5)
 
 
 def table(path: Path, rows: list[tuple[str, str, str]]) -> Dataset:
@@ -180,10 +183,12 @@ def test_texts_that_share_words_are_found(tmp_path: Path) -> None:
     words = LINES[0].split()
     planted = [" ".join([*words[1:], words[3]]), " ".join(words[::-1])]
     more = [(planted[0], "a", "test"), (LINES[2], "a", "test"), (planted[1], "b", "train")]
-    told = {one.kind: one for one in inspect_data(table(tmp_path / "x.csv", rows + more)).findings}
-    assert told["split-leak"].examples == (("line 4", "line 63"),)
-    assert ("line 2", "line 62") in told["near-split-leak"].examples
-    assert told["near-label-conflict"].examples[0] == ("line 2 (a)", "line 64 (b)")
+    findings = {
+        one.kind: one for one in inspect_data(table(tmp_path / "x.csv", rows + more)).findings
+    }
+    assert findings["split-leak"].examples == (("line 4", "line 63"),)
+    assert ("line 2", "line 62") in findings["near-split-leak"].examples
+    assert findings["near-label-conflict"].examples[0] == ("line 2 (a)", "line 64 (b)")
 
 
 def test_texts_with_unknown_words_are_not_duplicates() -> None:
@@ -228,12 +233,12 @@ def test_all_duplicates_take_no_longer() -> None:
     pairs = np.arange(count).reshape(-1, 2)
     Counted.count = 0
     with at_most(5_000_000):
-        told = pairs_of_groups(list(pairs), data)
+        duplicates = pairs_of_groups(list(pairs), data)
     assert Counted.count < 10 * count  # looking at all of them for each: some billions
-    assert told.duplicate_count == told.conflict_count == count // 2
-    assert told.leak_count == count // 7
-    assert np.array_equal(told.across_splits, classify_pairs(pairs, data).across_splits)
-    assert (data.splits[told.across_splits] == ("train", "validation")).all()
+    assert duplicates.duplicate_count == duplicates.conflict_count == count // 2
+    assert duplicates.leak_count == count // 7
+    assert np.array_equal(duplicates.across_splits, classify_pairs(pairs, data).across_splits)
+    assert (data.splits[duplicates.across_splits] == ("train", "validation")).all()
 
 
 def test_averages_are_summed_from_left_to_right() -> None:
@@ -296,7 +301,7 @@ def test_examples_without_names_are_numbered() -> None:
         labels=np.append(data.labels, data.labels[0]),
         splits=np.append(data.splits, "train"),
     )
-    assert found(again)["duplicates"].examples == (("example 0", "example 120"),)
+    assert findings_by_kind(again)["duplicates"].examples == (("example 0", "example 120"),)
 
 
 def test_report_is_deterministic() -> None:
@@ -328,21 +333,23 @@ def test_duplicates_are_counted_by_example_in_any_split_order() -> None:
     again = np.concatenate([drawn.inputs, *[drawn.inputs[:1]] * 6])
     labels = np.concatenate([drawn.labels, [drawn.labels[0]] * 3, [1 - drawn.labels[0]] * 3])
     parts = ["test", *["train"] * 7, *["train"] * 6]
-    told = found(Dataset(again, labels, drawn.classes, np.array(parts), drawn.preprocessor))
-    assert told["label-conflict"].count == 3
-    assert told["split-leak"].count == 1
-    assert told["duplicates"].count == 4  # of three of one class two, of three of the other two
+    findings = findings_by_kind(
+        Dataset(again, labels, drawn.classes, np.array(parts), drawn.preprocessor)
+    )
+    assert findings["label-conflict"].count == 3
+    assert findings["split-leak"].count == 1
+    assert findings["duplicates"].count == 4  # of three of one class two, of three of the other two
 
 
 def test_empty_examples_are_found(tmp_path: Path) -> None:
     drawn = make_xo(6, size=12, seed=6)
     blank = np.concatenate([drawn.inputs, np.full((1, 1, 12, 12), 7, np.uint8)])
     labels, parts = np.append(drawn.labels, 0), np.full(7, "train")
-    told = found(Dataset(blank, labels, drawn.classes, parts, drawn.preprocessor))
-    assert told["empty"].message == "1 example is constant, so blank"
-    assert told["empty"].examples == (("example 6",),)
+    findings = findings_by_kind(Dataset(blank, labels, drawn.classes, parts, drawn.preprocessor))
+    assert findings["empty"].message == "1 example is constant, so blank"
+    assert findings["empty"].examples == (("example 6",),)
     rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4
     (tmp_path / "set.csv").write_text("\n".join([*rows, "zzz,a", "qqq,b"]))
-    told = found(read_data(tmp_path / "set.csv"))
-    assert told["empty"].message == "2 examples are without a known word"
-    assert told["empty"].examples == (("line 18",), ("line 19",))
+    findings = findings_by_kind(read_data(tmp_path / "set.csv"))
+    assert findings["empty"].message == "2 examples are without a known word"
+    assert findings["empty"].examples == (("line 18",), ("line 19",))

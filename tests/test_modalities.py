@@ -74,8 +74,8 @@ def test_file_has_same_probabilities_by_every_path(
 ) -> None:
     root, net_file = folder(tmp_path / "set", kind), tmp_path / "net.safetensors"
     assert status(["train", str(root), "-o", str(net_file), "--epochs", "8", "--json"]) == 0
-    told = printed(capsys)
-    assert told["test"]["accuracy"] > 0.9
+    result = printed(capsys)
+    assert result["test"]["accuracy"] > 0.9
     files = sorted(str(file) for file in (root / "test").rglob("*.*"))
 
     net = pw.load(net_file)
@@ -89,7 +89,7 @@ def test_file_has_same_probabilities_by_every_path(
     answers = tmp_path / "answers.jsonl"
     arguments = ["evaluate", str(net_file), str(root), "--predictions", str(answers), "--json"]
     assert status(arguments) == 0
-    assert printed(capsys)["accuracy"] == told["test"]["accuracy"]
+    assert printed(capsys)["accuracy"] == result["test"]["accuracy"]
     lines = [json.loads(line) for line in answers.read_text().splitlines()]
     by_name = {line["input"]: line["probabilities"] for line in lines}
     evaluated = [by_name[file] for file in files]
@@ -102,7 +102,7 @@ def test_file_has_same_probabilities_by_every_path(
             archive.write(file, file.relative_to(root))
     packed = ["train", str(tmp_path / "set.zip"), "-o", str(net_file), "--epochs", "8", "--json"]
     assert status(packed) == 0
-    assert printed(capsys)["parameters_sha256"] == told["parameters_sha256"]
+    assert printed(capsys)["parameters_sha256"] == result["parameters_sha256"]
 
 
 def test_table_of_texts_equals_folder_of_texts(tmp_path: Path) -> None:
@@ -137,8 +137,10 @@ def test_text_option_equals_text_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert one["probabilities"] == other["probabilities"]
     assert other["input"] == "free PRIZE www"
     assert status(["predict", net, "--text", "qqq"]) == 0
-    told = capsys.readouterr()
-    assert "qqq: a doubtful answer: none of its words is one that the net has learned" in told.err
+    captured = capsys.readouterr()
+    assert (
+        "qqq: a doubtful answer: none of its words is one that the net has learned" in captured.err
+    )
     assert status(["predict", net]) == 2
 
 
@@ -197,9 +199,9 @@ def test_groups_stay_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert sorted(set(data.groups.tolist())) == ["0", "1", "2", "3"]
     arguments = ["train", str(root), "-o", net, "--epochs", "3", "--groups", "{group}_*"]
     assert status([*arguments, "--folds", "groups", "--json"]) == 0
-    told = printed(capsys)
-    assert set(told["groups"]) == {"0", "1", "2", "3"}
-    assert told["folds"]["n"] == 48
+    result = printed(capsys)
+    assert set(result["groups"]) == {"0", "1", "2", "3"}
+    assert result["folds"]["n"] == 48
     assert status([*arguments, "--groups", "*_bob {group}"]) == 1
     assert "its name does not fit the groups '*_bob {group}'" in capsys.readouterr().err
     assert status(["train", str(root), "-o", net, "--folds", "groups"]) == 1

@@ -1,4 +1,4 @@
-"""Text files: what is read of them, and how everything else is told."""
+"""Text files: decoding, and the errors for files that cannot be read."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ def test_closed_file_is_refused() -> None:
 @example(b"\xff\xfe\0\xd8")
 @example(b"\xfe\xff\xdc\0\0a")
 def test_any_bytes_are_a_text_or_refused(content: bytes) -> None:
-    told, text = "", ""
+    message, text = "", ""
     try:
         text = read_text(content, "a.txt")
     except DataError as error:
-        told = str(error)
-    if told:
-        assert told.startswith("a.txt: ")
-        assert "\n" not in told
+        message = str(error)
+    if message:
+        assert message.startswith("a.txt: ")
+        assert "\n" not in message
     else:
         assert text.strip()
         assert not has_lone_surrogate(text)

@@ -329,7 +329,7 @@ def test_json_mutated_is_valid_or_refused() -> None:
     rnd = random.Random(9)
     whole = json.dumps(fit_text_preprocessor(ENGLISH).to_json()).encode()
     shape = fit_text_preprocessor(ENGLISH).shape
-    told = made = 0
+    refused = made = 0
     for _ in range(4_000):
         content = bytearray(whole)
         for _ in range(rnd.choice((1, 1, 2, 5))):
@@ -355,8 +355,8 @@ def test_json_mutated_is_valid_or_refused() -> None:
             assert TextPreprocessor.from_json(value, shape).shape == shape
             made += 1
         except DataError:
-            told += 1
-    assert min(told, made) > 50
+            refused += 1
+    assert min(refused, made) > 50
 
 
 def test_invalid_preprocessor_is_refused() -> None:

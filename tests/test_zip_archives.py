@@ -94,8 +94,8 @@ def test_archive_is_read_like_its_folder(
     found, wanted = read_data(path, on_progress=steps.append), read_data(folder)
     same(found, wanted)
     prefix = f"{folder}/"
-    told = [one.replace(prefix, f"{path}: ") for one in wanted.skipped]
-    assert found.skipped == [one.replace(str(folder), str(path)) for one in told]
+    expected = [one.replace(prefix, f"{path}: ") for one in wanted.skipped]
+    assert found.skipped == [one.replace(str(folder), str(path)) for one in expected]
     assert len(found.skipped) == (7 if files is MESSY else 0)
     total = steps[-1].total
     assert steps[-1] == Progress("reading", total, total)
@@ -124,10 +124,10 @@ def test_nested_archives_are_reported_and_not_read(tmp_path: Path) -> None:
     inner = packed(tmp_path, "c/1.png", name="inner.zip").read_bytes()
     path = packed(tmp_path, "a/1.png", ("a/x.zip", inner), ("b.zip", inner), ("d/.e.zip", b""))
     found = read_data(path)
-    told = "an archive in the archive; it is not read"
+    reason = "an archive in the archive; it is not read"
     assert found.classes == ("a",)
     assert found.skipped == [
-        f"{path}: a/x.zip: {told}", f"{path}: b.zip: {told}",
+        f"{path}: a/x.zip: {reason}", f"{path}: b.zip: {reason}",
         f"{path}: a: 1 file of other kinds than pictures",
         f"{path}: d: none of the pictures in it, so it is no class",
     ]  # fmt: skip
@@ -163,8 +163,8 @@ def test_unsafe_names_are_refused(tmp_path: Path, name: str) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png", "#" * len(name.encode()))
     content = path.read_bytes().replace(b"#" * len(name.encode()), name.encode())
     path.write_bytes(content)
-    told = refusal(path)
-    assert told.startswith(f"the name {name!r} in it, wanted one that stays inside")
+    message = refusal(path)
+    assert message.startswith(f"the name {name!r} in it, wanted one that stays inside")
 
 
 def test_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:

@@ -59,17 +59,17 @@ def test_mutated_archive_is_read_or_refused(
     start = content.index(ENTRY) if tail else 0  # its directory only, or all of it
     path = memory / "changed.zip"
     path.write_bytes(content[:start] + mutated(content[start:], changes))
-    told = f"{path}: "
+    message = f"{path}: "
     tracemalloc.start()
     try:
         found = read_data(path)
         assert len(found) == len(found.labels) > 0
         assert found.inputs.dtype == np.uint8
     except DataError as error:
-        told = str(error)
+        message = str(error)
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 16 << 20
-    assert told.startswith(f"{path}: ")
-    assert "\n" not in told
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message

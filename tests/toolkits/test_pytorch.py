@@ -194,10 +194,10 @@ def test_norm_training_groups_match_pytorch_batch_norm(
     notation: str, count: int, loss: str
 ) -> None:
     made = numbers_for(Architecture(notation, (2, 7, 5), 3), notation, count)
-    moment, said = StepContext(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
-    found = model.gradients(made.architecture, made.arrays, made.x, made.labels, loss, moment)
+    step_context, said = StepContext(0, 0, np.arange(count)), f"{made}, {count} pictures, {loss}"
+    found = model.gradients(made.architecture, made.arrays, made.x, made.labels, loss, step_context)
     stages, parts = made.architecture.stages, (made.x[group] for group in ghost_batches(count))
-    outputs = [model.forward(stages, made.arrays, part, moment)[0][-1] for part in parts]
+    outputs = [model.forward(stages, made.arrays, part, step_context)[0][-1] for part in parts]
     mine = (np.concatenate(outputs)[:, :, 0, 0], found.loss, found.arrays)
     assert_judged(mine, judged(made, loss, training=True), 1e-10, said)
 
