@@ -260,34 +260,36 @@ def die() -> None:
 def at_every_write(run: Run, place: Path, pace: int) -> list[dict[str, Any]]:
     """Killed at each thing done to the disk in turn (or each ``pace``-th), then gone on with: what
     came of each. The last one gets through."""
-    told = list[dict[str, Any]]()
-    while not told or told[-1]["killed"]:
-        (here := place / str(len(told))).mkdir()
-        disk = Disk(at(len(told) * pace, die))
+    outcomes = list[dict[str, Any]]()
+    while not outcomes or outcomes[-1]["killed"]:
+        (here := place / str(len(outcomes))).mkdir()
+        disk = Disk(at(len(outcomes) * pace, die))
         with disk.used():
             child = in_a_child(lambda here=here: whole(run, here / "run"))  # type: ignore[misc]
         killed = ended(child) is None
-        told.append({"killed": killed, **_gone_on(run, here)})
-    return told
+        outcomes.append({"killed": killed, **_gone_on(run, here)})
+    return outcomes
 
 
-def at_moments(run: Run, place: Path, count: int, stop: signal.Signals) -> list[dict[str, Any]]:
-    """Stopped up to three times at moments drawn by lot, then gone on with; until it was stopped so
+def at_random_times(
+    run: Run, place: Path, count: int, stop: signal.Signals
+) -> list[dict[str, Any]]:
+    """Stopped up to three times at random times, then gone on with; until it was stopped so
     often altogether."""
-    drawn, told, stopped, lasts = random.Random(count), list[dict[str, Any]](), 0, math.inf
+    drawn, outcomes, stopped, lasts = random.Random(count), list[dict[str, Any]](), 0, math.inf
     for number in range(3):
         began = time.perf_counter()
         ended(in_a_child(lambda number=number: result(run.train(place / f"{number}"))))  # type: ignore[misc]
         lasts = min(lasts, time.perf_counter() - began)
     while stopped < count:
-        (here := place / f"run {len(told)}").mkdir()
+        (here := place / f"run {len(outcomes)}").mkdir()
         for _ in range(drawn.randint(1, 3)):
             child = in_a_child(lambda here=here: whole(run, here / "run"))  # type: ignore[misc]
             time.sleep(drawn.uniform(0, lasts))
             os.kill(child[0], stop)
             stopped += ended(child) is None
-        told.append(_gone_on(run, here))
-    return told
+        outcomes.append(_gone_on(run, here))
+    return outcomes
 
 
 def _gone_on(run: Run, here: Path) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def main(how: str, name: str, place: Path, count: int) -> list[Any]:
     wanted = json.loads(json.dumps(result(run.train())))
     if how == "writes":
         return [wanted, at_every_write(run, place, count)]
-    return [wanted, at_moments(run, place, count, signal.Signals[how])]
+    return [wanted, at_random_times(run, place, count, signal.Signals[how])]
 
 
 if __name__ == "__main__":

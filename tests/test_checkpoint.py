@@ -1,4 +1,4 @@
-"""Run folders: training goes on after any stop with the same bits, and with nothing else's."""
+"""Checkpoints: training resumes after any stop with the same bits, and only with its own data."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def stopping(after: int) -> Any:
 
 
 def refusal(folder: Path, run: Run, net: Network | None = None) -> str:
-    """Why a run is not taken up, after the folder's name; the net is as it was."""
+    """Why a run is not resumed, after the folder's name; the net is as it was."""
     net = net or run.network()
     before = net.parameters_sha256
     with pytest.raises(CheckpointError) as caught:
@@ -56,7 +56,7 @@ def refusal(folder: Path, run: Run, net: Network | None = None) -> str:
     return str(caught.value).removeprefix(f"{folder}: ")
 
 
-# Stopped and gone on with.
+# Resume.
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -81,10 +81,10 @@ def test_run_stopped_after_every_step_resumes_with_same_bits(memory: Path, name:
 
 
 def test_run_directory_leaves_training_unchanged(memory: Path) -> None:
-    told = list[int]()
+    steps = list[int]()
     assert result(SHORT.train(memory / "run")) == result(SHORT.train())
-    SHORT.train(memory / "run", lambda progress: told.append(progress.done))
-    assert told == [4]  # of four: it says where it goes on from, and nothing is left to do
+    SHORT.train(memory / "run", lambda progress: steps.append(progress.done))
+    assert steps == [4]  # of four: it reports the resumed step, and nothing is left to do
 
 
 def test_stopped_run_has_readable_history_recipe_and_net(memory: Path) -> None:
@@ -116,18 +116,18 @@ def in_a_process(how: str, name: str, place: Path, count: int) -> list[Any]:
     command = [sys.executable, "-m", "tests.runs", how, name, str(place), str(count)]
     done = subprocess.run(command, capture_output=True, timeout=2 * HANG, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    wanted, told = json.loads(done.stdout)
-    for number, one in enumerate(told):
+    wanted, outcomes = json.loads(done.stdout)
+    for number, one in enumerate(outcomes):
         assert one["result"] == wanted, (number, done.stderr.decode())
         assert one["files"] == FILES, number
         assert one["beside"] == ["net.safetensors", "run"], number
-    return told  # type: ignore[no-any-return]
+    return outcomes  # type: ignore[no-any-return]
 
 
 def test_run_killed_at_some_writes_resumes_with_same_bits(memory: Path) -> None:
-    told = in_a_process("writes", "short", memory, 7)
-    assert len(told) > 20
-    assert [one["killed"] for one in told] == [True] * (len(told) - 1) + [False]
+    outcomes = in_a_process("writes", "short", memory, 7)
+    assert len(outcomes) > 20
+    assert [one["killed"] for one in outcomes] == [True] * (len(outcomes) - 1) + [False]
 
 
 @pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
@@ -138,8 +138,8 @@ def test_run_stopped_at_random_times_resumes_with_same_bits(memory: Path, stop: 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["patience, norm, adamw", "nudging", "dropout, norm, tricks"])
 def test_run_killed_at_every_write_resumes_with_same_bits(memory: Path, name: str) -> None:
-    told = in_a_process("writes", name, memory, 1)
-    assert len(told) > 200
+    outcomes = in_a_process("writes", name, memory, 1)
+    assert len(outcomes) > 200
 
 
 @pytest.mark.long
@@ -175,13 +175,13 @@ def test_run_directory_in_use_by_another_process_is_refused(
         other.send_signal(stop)
         _, errors = other.communicate(timeout=HANG)
     assert ("KeyboardInterrupt" in errors) == (stop == signal.SIGINT)
-    told = list[int]()
-    net = LONGER.train(memory / "run", lambda progress: told.append(progress.done))
-    assert told[0] >= 1
+    steps = list[int]()
+    net = LONGER.train(memory / "run", lambda progress: steps.append(progress.done))
+    assert steps[0] >= 1
     assert result(net) == result(LONGER.train())
 
 
-# Something else.
+# Other runs.
 
 
 @pytest.fixture(name="stopped")
@@ -295,9 +295,9 @@ def test_run_directory_that_cannot_be_created_raises(memory: Path) -> None:
 def test_removed_checkpoint_restarts_training(stopped: Path) -> None:
     (stopped / "checkpoint.safetensors").unlink()
     (stopped / "events.out.tfevents.1").write_text("")
-    told = list[int]()
-    net = SHORT.train(stopped, lambda progress: told.append(progress.done))
-    assert told[0] == 1
+    steps = list[int]()
+    net = SHORT.train(stopped, lambda progress: steps.append(progress.done))
+    assert steps[0] == 1
     assert result(net) == result(SHORT.train())
 
 
@@ -311,7 +311,7 @@ def failing(number: int) -> Any:
     return fail
 
 
-def told_by(run: Run, folder: Path) -> str:
+def error_message_of(run: Run, folder: Path) -> str:
     """The sentence of the error with which it stops, if it does."""
     try:
         run.train(folder)
@@ -325,10 +325,10 @@ def told_by(run: Run, folder: Path) -> str:
 def test_failing_write_raises_and_keeps_last_checkpoint(
     memory: Path, number: int, always: bool
 ) -> None:
-    wanted, told = result(SHORT.train()), 0
-    for moment in range(0, 2_000, 3):
-        calls, folder = 0, memory / str(moment)
-        failed = at(moment, failing(number), always=always)
+    wanted, failures = result(SHORT.train()), 0
+    for first_failure in range(0, 2_000, 3):
+        calls, folder = 0, memory / str(first_failure)
+        failed = at(first_failure, failing(number), always=always)
 
         def happens(failed: Any = failed) -> None:
             nonlocal calls
@@ -336,16 +336,16 @@ def test_failing_write_raises_and_keeps_last_checkpoint(
             failed()
 
         with every_step(), Disk(happens).used():
-            told += bool(words := told_by(SHORT, folder))
+            failures += bool(words := error_message_of(SHORT, folder))
         if words:
             assert words.startswith(str(folder))
             assert words.count(os.strerror(number)) == 1
         assert result(SHORT.train(folder)) == wanted
         assert names(folder) == FILES
-        if calls <= moment:
+        if calls <= first_failure:
             break
-    assert told > 20
-    assert moment > 60
+    assert failures > 20
+    assert first_failure > 60
 
 
 def test_file_size_limit_raises(stopped: Path) -> None:
@@ -378,11 +378,11 @@ def test_nonfinite_loss_keeps_last_checkpoint(memory: Path) -> None:
     words = "no longer a finite number; try a learning rate below 1000"
     assert words in str(caught.value)
     state = (memory / "run" / "checkpoint.safetensors").read_bytes()
-    net, told = run.network(), list[int]()
+    net, steps = run.network(), list[int]()
     with every_step(), pytest.raises(TrainingError) as again:
-        run.run_training(net, memory / "run", lambda progress: told.append(progress.done))
+        run.run_training(net, memory / "run", lambda progress: steps.append(progress.done))
     assert str(again.value) == str(caught.value)
-    assert told == [int(str(caught.value).split("step ")[1].split()[0]) - 1]  # the one before
+    assert steps == [int(str(caught.value).split("step ")[1].split()[0]) - 1]  # the one before
     assert np.isfinite(net.parameters.flat).all()
     assert (memory / "run" / "checkpoint.safetensors").read_bytes() == state
 

@@ -1,4 +1,4 @@
-"""The state of a run as a bad disk or a stranger leaves it: gone on from, or told in a sentence."""
+"""Damaged or forged checkpoints are resumed with the same bits, or refused with one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from piecewise.core.errors import CheckpointError
 from piecewise.storage import run_directory, safetensors_file
 
 from .runs import FILES, RUNS, every_step, names, result
-from .test_checkpoint import OTHER_RUN, Stopped, stopping, told_by
+from .test_checkpoint import OTHER_RUN, Stopped, error_message_of, stopping
 from .test_model_file_broken import edited
 from .test_model_file_mutated import bytes_changed
 
@@ -58,11 +58,13 @@ class Folder:
         try:
             RUN.run_training(net, self.place)
         except CheckpointError as error:
-            told = str(error)
-            assert told.startswith((f"{self.state}: cannot be read: ", f"{self.place}: its run "))
-            assert told.endswith((REMEDY, OTHER_RUN))
-            assert "\n" not in told
-            assert len(told) < 800
+            message = str(error)
+            assert message.startswith(
+                (f"{self.state}: cannot be read: ", f"{self.place}: its run ")
+            )
+            assert message.endswith((REMEDY, OTHER_RUN))
+            assert "\n" not in message
+            assert len(message) < 800
             assert (net.parameters_sha256, net.history) == (before, [])
             assert self.state.read_bytes() == content
             return False
@@ -152,7 +154,7 @@ def test_other_file_as_checkpoint_is_refused(folder: Folder, kept: bytes) -> Non
     )
 
 
-def told(folder: Folder) -> str:
+def refusal_message(folder: Folder) -> str:
     with pytest.raises(CheckpointError) as caught:
         RUN.train(folder.place)
     return str(caught.value)
@@ -162,18 +164,18 @@ def test_checkpoint_that_is_no_regular_file_is_refused(folder: Folder) -> None:
     state = folder.state
     state.mkdir()
     words = f"{state}: cannot be read: a folder, wanted a checkpoint{REMEDY}"
-    assert told(folder) == words
+    assert refusal_message(folder) == words
     state.rmdir()
     os.mkfifo(state)
     words = f"{state}: cannot be read: not a regular file, wanted a checkpoint{REMEDY}"
-    assert told(folder) == words
+    assert refusal_message(folder) == words
     state.unlink()
     state.symlink_to(folder.place / "nowhere")
-    assert told(folder) == f"{state}: cannot be read: No such file or directory{REMEDY}"
+    assert refusal_message(folder) == f"{state}: cannot be read: No such file or directory{REMEDY}"
     state.unlink()
     state.write_bytes(b"")
     os.truncate(state, run_directory.MAX_CHECKPOINT_BYTES + 1)  # holes take no room
-    assert "8,589,934,593 bytes, wanted at most 8,589,934,592" in told(folder)
+    assert "8,589,934,593 bytes, wanted at most 8,589,934,592" in refusal_message(folder)
 
 
 # Written by someone, with the right digests.
@@ -353,7 +355,7 @@ def rewrites(folder: Folder, kept: bytes, count: int) -> None:
             name = drawn.choice(list(arrays))
             numbers[name] = arrays[name] * np.float32(drawn.choice((-1, 0, 1e9, 1e38, 1e-40)))
         folder.state.write_bytes(_resealed(there, numbers))
-        words = told_by(RUN, folder.place)
+        words = error_message_of(RUN, folder.place)
         assert "\n" not in words
         ends += not words
     assert count / 50 < ends < count

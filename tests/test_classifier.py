@@ -1,5 +1,4 @@
-"""The classifier by itself: what it learns, what that hangs on, how it goes on, its manners.
-Scikit-learn's own checks of it stand in `toolkits/test_sklearn.py`."""
+"""The classifier without scikit-learn, whose own checks are in `toolkits/test_sklearn.py`."""
 
 from __future__ import annotations
 
@@ -30,9 +29,9 @@ def test_classifier_learns_images_with_defaults() -> None:
     assert classifier.network_.preprocessor.background == "dark"
     assert classifier.network_.recipe["augmentation"]["rotation"] > 0
     assert len(classifier.loss_curve_) == classifier.recipe_.epochs
-    chances = classifier.predict_proba(UNSEEN.inputs)
-    assert chances.shape == (100, 2)
-    assert np.allclose(chances.sum(axis=1), 1)
+    probabilities = classifier.predict_proba(UNSEEN.inputs)
+    assert probabilities.shape == (100, 2)
+    assert np.allclose(probabilities.sum(axis=1), 1)
     ahead = classifier.decision_function(UNSEEN.inputs) > 0
     assert (classifier.predict(UNSEEN.inputs) == np.where(ahead, "X", "O")).all()
 
@@ -50,8 +49,10 @@ def test_classifier_learns_a_table_without_augmentation() -> None:
 
 def test_classifier_does_not_import_scikit_learn() -> None:
     code = "import sys, piecewise; piecewise.ConvNetClassifier; print('sklearn' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    assert told.stdout == "False\n"
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    assert output.stdout == "False\n"
 
 
 # The same examples, the same bits.
@@ -199,15 +200,15 @@ def test_pickled_classifier_predicts_and_trains_alike() -> None:
     classifier = ConvNetClassifier(**SMALL).fit(PICTURES, LABELS)
     again = pickle.loads(pickle.dumps(classifier))
     assert bits(again) == bits(classifier)
-    chances = classifier.predict_proba(UNSEEN.inputs)
-    assert again.predict_proba(UNSEEN.inputs).tobytes() == chances.tobytes()
+    probabilities = classifier.predict_proba(UNSEEN.inputs)
+    assert again.predict_proba(UNSEEN.inputs).tobytes() == probabilities.tobytes()
     for each in (classifier, again):
         each.partial_fit(PICTURES, LABELS)
     assert bits(again) == bits(classifier)
 
 
-class Frame:
-    """As much of a data frame as is looked at."""
+class DataFrameLike:
+    """The part of a data frame that the classifier uses."""
 
     def __init__(self, table: Any, columns: Any) -> None:
         self.table, self.columns = table, columns
@@ -217,17 +218,19 @@ class Frame:
 
 
 def test_predict_other_column_names_raise() -> None:
-    classifier = ConvNetClassifier(epochs=1, random_state=0).fit(Frame(TABLE, list("abcd")), KINDS)
+    classifier = ConvNetClassifier(epochs=1, random_state=0).fit(
+        DataFrameLike(TABLE, list("abcd")), KINDS
+    )
     assert classifier.feature_names_in_.tolist() == list("abcd")
-    assert classifier.predict(Frame(TABLE, list("abcd"))).shape == (60,)
+    assert classifier.predict(DataFrameLike(TABLE, list("abcd"))).shape == (60,)
     with pytest.raises(DataError, match="must be in the same order"):
-        classifier.predict(Frame(TABLE, list("abdc")))
+        classifier.predict(DataFrameLike(TABLE, list("abdc")))
     with pytest.raises(DataError, match=r"unseen at fit time:\n- e\nFeature .*\n- d\n"):
-        classifier.predict(Frame(TABLE, list("abce")))
+        classifier.predict(DataFrameLike(TABLE, list("abce")))
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         classifier.predict(TABLE)
     with pytest.warns(UserWarning, match="fitted without feature names"):
-        classifier.fit(TABLE, KINDS).predict(Frame(TABLE, list("abcd")))
+        classifier.fit(TABLE, KINDS).predict(DataFrameLike(TABLE, list("abcd")))
     assert not hasattr(classifier, "feature_names_in_")
 
 

@@ -208,7 +208,7 @@ def test_error_table_many_examples_are_truncated_with_note() -> None:
 
 def test_error_table_invalid_arguments_raise() -> None:
     net = deck_net()
-    with pytest.raises(DataError, match=r"^names: got 2, wanted 3, one per picture, or none$"):
+    with pytest.raises(DataError, match=r"^names: got 2, wanted 3, one per example, or none$"):
         error_table(net, XO.inputs[:3], XO.labels[:3], ["a", "b"])
     with pytest.raises(DataError, match=r"^labels: got 2, wanted 3, one per input$"):
         error_table(net, XO.inputs[:3], XO.labels[:2])

@@ -263,8 +263,8 @@ def test_calibrate_recovers_temperature() -> None:
     random = np.random.default_rng(0)
     right = random.integers(0, 3, 4_000)
     logits = random.normal(size=(4_000, 3)).astype(np.float32)
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    right = np.array([random.choice(3, p=row / row.sum()) for row in chances])
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    right = np.array([random.choice(3, p=row / row.sum()) for row in probabilities])
     for factor in (0.5, 1.0, 3.0):
         found = calibrate(logits * np.float32(factor), right)
         assert found.temperature == pytest.approx(factor, rel=0.1)
@@ -298,8 +298,8 @@ def test_calibration_is_saved_and_changes_predictions(tmp_path: Any) -> None:
     assert (other.probabilities(pictures) == net.probabilities(pictures)).all()
     assert (other.compile().probabilities(pictures) == net.probabilities(pictures)).all()
     sure = net.predict(pictures, coverage=0.5)
-    chances = net.probabilities(pictures).max(axis=1)
-    assert [name is None for name in sure] == (chances < 0.6).tolist()
+    probabilities = net.probabilities(pictures).max(axis=1)
+    assert [name is None for name in sure] == (probabilities < 0.6).tolist()
     assert None not in net.predict(pictures)
     with pytest.raises(LimitError, match="calibration: coverage: got 7"):
         net.predict(pictures, coverage=7)

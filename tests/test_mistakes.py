@@ -155,7 +155,7 @@ def test_mistakes_to_json(net: Network, found: Mistakes) -> None:
 
 def test_mistakes_invalid_arguments_raise(net: Network) -> None:
     given = net, UNSEEN.inputs, UNSEEN.labels
-    with pytest.raises(DataError, match="names: got 2, wanted 150, one per picture"):
+    with pytest.raises(DataError, match="names: got 2, wanted 150, one per example"):
         mistakes(*given, ["a", "b"])
     with pytest.raises(LimitError, match="mistakes: nearest: got 0"):
         mistakes(*given, nearest=0)

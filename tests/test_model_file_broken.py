@@ -1,4 +1,4 @@
-"""The model file as it may come from anywhere: loaded, or told in a sentence, whatever it holds."""
+"""Model files with any content are loaded, or refused with one sentence."""
 
 from __future__ import annotations
 

@@ -183,10 +183,10 @@ def outcome(path: Path, content: bytes) -> str:
     words = refusal(path)
     if words is None:
         return "loaded"
-    told = words.removeprefix(f"{path}: ")
-    assert told != words
-    assert told.isprintable(), told
-    assert len(told) < 500, told
+    output = words.removeprefix(f"{path}: ")
+    assert output != words
+    assert output.isprintable(), output
+    assert len(output) < 500, output
     return "refused"
 
 
@@ -229,7 +229,7 @@ class Tally(NamedTuple):
 
 
 def tally(place: str, seed: int, count: int) -> Tally:
-    """So many files, drawn by lot."""
+    """So many files, drawn at random."""
     path = Path(place) / f"{seed}.safetensors"
     content = whole_file(path)
     for warm in range(50):
@@ -305,10 +305,10 @@ try:
     with at_most(int(sys.argv[2])):
         Network.load(sys.argv[1])
 except errors.ModelFileError as error:
-    told = str(error)[-300:]
+    output = str(error)[-300:]
 else:
-    told = "loaded"
-print(peak() - before, told)
+    output = "loaded"
+print(peak() - before, output)
 """
 
 
@@ -317,8 +317,8 @@ def measured(path: Path, content: bytes, most_steps: int) -> tuple[int, str]:
     path.write_bytes(content)
     command = [sys.executable, "-c", MEASURE, str(path), str(most_steps)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=True)
-    memory, told = done.stdout.split(" ", 1)
-    return int(memory), told
+    memory, output = done.stdout.split(" ", 1)
+    return int(memory), output
 
 
 FILLINGS = {"texts": '"",', "lists": "[],", "numbers": "0.5,", "dictionaries": "{},",
@@ -341,16 +341,16 @@ def filled(path: Path, kind: str, room: int) -> bytes:
 def takes_little(path: Path, kind: str, room: int) -> str:
     content = filled(path, kind, room)
     assert room / 2 < len(content) < room + 9_000
-    used, told = measured(path, content, 2 * room)
+    used, output = measured(path, content, 2 * room)
     assert used < MOST_TIMES * len(content) + MOST_MEMORY
-    return told
+    return output
 
 
 @pytest.mark.parametrize("kind", [*FILLINGS, "names"])
 def test_large_header_memory_and_steps_stay_bounded(memory: Path, kind: str) -> None:
-    told = takes_little(memory / "net", kind, 4_000_000)
+    output = takes_little(memory / "net", kind, 4_000_000)
     refused = {"dictionaries", "names"}  # a million epochs, and tensors of no layer
-    assert (told == "loaded\n") == (kind not in refused)
+    assert (output == "loaded\n") == (kind not in refused)
 
 
 @pytest.mark.long

@@ -112,8 +112,8 @@ def test_interval_covers_the_difference_95_times_of_100() -> None:
     met = 0
     for _ in range(300):
         examples, rounds = rng.normal(size=400) * 0.2, rng.normal(size=5) * 0.02
-        chances = 0.1 + rounds[:, None] + examples  # of a difference, around one of 0.1
-        apart = np.clip(np.rint(chances + rng.uniform(-0.5, 0.5, (5, 400))), -1, 1)
+        probabilities = 0.1 + rounds[:, None] + examples  # of a difference, around one of 0.1
+        apart = np.clip(np.rint(probabilities + rng.uniform(-0.5, 0.5, (5, 400))), -1, 1)
         apart[np.arange(400) % 5 == np.arange(5)[:, None]] = np.nan
         low, high = interval(apart)
         met += low <= 0.1 <= high

@@ -126,7 +126,7 @@ def test_train_other_optimizers_learn_x_from_o(knobs: dict[str, Any]) -> None:
 
 
 def test_sgd_step_equals_hand_calculation() -> None:
-    given = (0.5, 0.5, 2)  # rate, momentum, decay: slope 2 + 2 * 1 = 4, velocity 1 + 4 = 5
+    given = (0.5, 0.5, 2)  # rate, momentum, decay: gradient 2 + 2 * 1 = 4, velocity 1 + 4 = 5
     one, two = np.ones(1, np.float32), np.full(1, 2, np.float32)
     assert [*sgd(one, two, two, *given)] == [1 - 0.5 * 5, 5]
     assert [*sgd(one, two, two, *given, nesterov=True)] == [1 - 0.5 * (4 + 0.5 * 5), 5]
@@ -139,7 +139,7 @@ def test_adamw_two_steps_equal_hand_calculation() -> None:
     # 2 less a quarter is 1.5; means 1.5 and 9/4, scaled up 3 and 9; 1.5 - 0.5 * 3 / (3 + 1)
     found = adamw(weights, zero, zero, three, step=1, **given)
     assert [*found] == [1.125, 1.5, 2.25]
-    # 0.84375; means 0.75 and 27/16 of slope 0, scaled up by 1 - 1/4 and 1 - 9/16: 1 and 27/7
+    # 0.84375; means 0.75 and 27/16 of gradient 0, scaled up by 1 - 1/4 and 1 - 9/16: 1 and 27/7
     found = adamw(*found, zero, step=2, **given)
     wanted = 0.84375 - 0.5 * 1 / (np.sqrt(27 / 7) + 1)
     assert [*found] == [pytest.approx(wanted, rel=1e-15), 0.75, 27 / 16]
@@ -183,15 +183,15 @@ def test_train_interrupted_keeps_parameters_of_last_step() -> None:
 
 
 def test_train_reports_progress_at_every_epoch_end() -> None:
-    told: list[Progress] = []
+    output: list[Progress] = []
     net = Network("full", (1, 9, 9), ("X", "O"))
     train(net, LESSONS.inputs[:50], LESSONS.labels[:50], Recipe(epochs=2, batch_size=16),
-          on_progress=told.append)  # fmt: skip
-    steps = [progress.done for progress in told]
+          on_progress=output.append)  # fmt: skip
+    steps = [progress.done for progress in output]
     assert steps == sorted(set(steps))
     assert {4, 8} <= set(steps)
-    assert {progress.total for progress in told} == {8}
-    assert [progress.done for progress in told if progress.epoch] == [4, 8]
+    assert {progress.total for progress in output} == {8}
+    assert [progress.done for progress in output if progress.epoch] == [4, 8]
 
 
 def test_train_invalid_inputs_or_labels_raise() -> None:
@@ -251,12 +251,12 @@ def test_scores_equal_hand_calculation() -> None:
     assert scores.recall.tolist() == pytest.approx([3 / 4, 4 / 6, 0])
     assert scores.f1.tolist() == pytest.approx([6 / 9, 8 / 11, 0])
     assert scores.macro_f1 == pytest.approx((6 / 9 + 8 / 11) / 2)  # c was never met
-    told = scores.to_json()
-    assert list(told) == [
+    output = scores.to_json()
+    assert list(output) == [
         "n", "classes", "accuracy", "accuracy_interval", "baseline_accuracy", "macro_f1",
         "confusion", "per_class",
     ]  # fmt: skip
-    assert told["per_class"]["b"]["n"] == 6
+    assert output["per_class"]["b"]["n"] == 6
 
 
 def test_evaluate_confusion_rows_are_true_labels() -> None:

@@ -55,14 +55,14 @@ passes over most of them where a tag says that no flat rows are taken."""
 def test_check_estimator_passes_all_checks(said: dict[str, Any]) -> None:
     """In a process of its own: SciPy looks at the variable as it is loaded, and without it one
     check, of arrays of other libraries, would be skipped."""
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", BATTERY, json.dumps(said)],
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | {"SCIPY_ARRAY_API": "1"},
     )
-    found = json.loads(told.stdout)
+    found = json.loads(output.stdout)
     assert [one for one in found if one[1] != "passed"] == []
     assert not any(expected for *_, expected in found)
     names = {name for name, *_ in found}

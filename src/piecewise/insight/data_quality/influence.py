@@ -364,7 +364,7 @@ def _left_out(
     """The sets of indices to leave out, by name: one per example or group."""
     if len(names) not in (0, count):
         raise DataError(
-            f"influential_examples: got {len(names)} names, wanted {count}, one per picture"
+            f"influential_examples: got {len(names)} names, wanted {count}, one per example"
         )
     sets: dict[str, tuple[int, ...]]
     if groups is None:
@@ -375,7 +375,7 @@ def _left_out(
     else:
         if len(groups) != count:
             raise DataError(
-                f"influential_examples: got {len(groups)} groups, wanted {count}, one per picture"
+                f"influential_examples: got {len(groups)} groups, wanted {count}, one per example"
             )
         members: dict[str, list[int]] = {}
         for index, group in enumerate(groups):

@@ -245,7 +245,7 @@ def error_table(
     """
     inputs, targets = check_examples(net, pictures, labels)
     if len(names) not in (0, len(targets)):
-        raise DataError(f"names: got {len(names)}, wanted {len(targets)}, one per picture, or none")
+        raise DataError(f"names: got {len(names)}, wanted {len(targets)}, one per example, or none")
     return table_of(net, net.logits(inputs), targets, names)
 
 

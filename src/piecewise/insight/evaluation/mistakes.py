@@ -235,7 +235,7 @@ def mistakes(
 
 def _names(names: Sequence[str], count: int, what: str) -> Sequence[str]:
     if len(names) not in (0, count):
-        raise DataError(f"{what}: got {len(names)}, wanted {count}, one per picture")
+        raise DataError(f"{what}: got {len(names)}, wanted {count}, one per example")
     return names if len(names) else [f"example {index}" for index in range(count)]
 
 
