@@ -127,7 +127,7 @@ def test_shuffle_test_runs_on_request_only(tmp_path: Path, capsys: Printed) -> N
     assert status(["inspect", str(file), "--shuffle-test", "--groups", "writer"]) == 0
     page = capsys.readouterr().out
     assert "shuffle test: " in page
-    assert "names suggest" not in page  # they are named
+    assert "the data suggest" not in page  # they are named
     assert status(["inspect", str(file), "--image-size", "8"]) == 0
     page = capsys.readouterr().out
     assert "input      1x8x8" in page

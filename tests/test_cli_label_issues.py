@@ -45,7 +45,7 @@ def test_text_lists_planted_issues(source: str, capsys: Printed) -> None:
     run(source, "--limit", "3", *LITTLE)
     page, words = capsys.readouterr()
     head, *lines = page.splitlines()
-    assert head.split() == ["doubt", "given", "likely", "example"]
+    assert head.split() == ["wrong", "label", "predicted", "example"]
     assert len(lines) == 3
     drawn = make_xo(120, 12, variation=PLAIN).labels
     for line in lines:
@@ -53,7 +53,7 @@ def test_text_lists_planted_issues(source: str, capsys: Printed) -> None:
         names = ["X?[31m", "O"]
         index = next(index for index in PLANTED if line.rstrip().endswith(f"{index}"))
         assert line.split()[2:4] == [names[1 - drawn[index]], names[drawn[index]]]
-    assert "3 label issues in 100 examples outside the test split" in words
+    assert "listed 3 of 100 examples outside the test split" in words
     assert "\x1b[31m" not in page
 
 

@@ -89,7 +89,7 @@ def test_train_with_translation_saves_more_robust_net(
         for curve, other in zip(output["trained"]["curves"], output["curves"], strict=True)
     ]  # fmt: skip
     assert status(["robustness", str(new), taught[1], "--train-with", "translation"]) == 1
-    assert "taught translation as far as it goes here" in capsys.readouterr().err
+    assert "already trained with translation over the measured range" in capsys.readouterr().err
 
 
 def test_text_shows_curves_and_areas(taught: tuple[str, str], capsys: Printed) -> None:
@@ -99,7 +99,7 @@ def test_text_shows_curves_and_areas(taught: tuple[str, str], capsys: Printed) -
     )
     page, words = capsys.readouterr()
     assert "on the test split:" in words
-    assert "60 pictures, compared with 200 training examples" in page
+    assert "60 examples, compared with 200 training examples" in page
     assert page.count("  trained  ") == 5
     for start in ("shift right -3 to 3 px", "scaling 0.5 to 1.5 x", "rotation -45 to 45 deg"):
         assert start in page
@@ -117,7 +117,7 @@ def test_data_without_test_split_uses_all_examples(
     assert status(["robustness", taught[0], data]) == 0
     page, words = capsys.readouterr()
     assert "on all examples:" in words
-    assert "40 pictures\n" in page
+    assert "40 examples\n" in page
     assert status(["robustness", taught[0], data, "--json"]) == 0
     output = json.loads(capsys.readouterr().out)
     assert (output["split"], output["literal_n"], output["literal_areas"]) == ("all", 0, None)

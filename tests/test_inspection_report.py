@@ -351,5 +351,5 @@ def test_empty_examples_are_found(tmp_path: Path) -> None:
     rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4
     (tmp_path / "set.csv").write_text("\n".join([*rows, "zzz,a", "qqq,b"]))
     findings = findings_by_kind(read_data(tmp_path / "set.csv"))
-    assert findings["empty"].message == "2 examples are without a known word"
+    assert findings["empty"].message == "2 examples are without any word of the vocabulary"
     assert findings["empty"].examples == (("line 18",), ("line 19",))

@@ -1,4 +1,4 @@
-"""A report on a data set in words."""
+"""The text of a data report, as `piecewise inspect` prints it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ CLASSES_SHOWN = 40
 _MARKS = {True: "! ", False: "- "}
 
 
-def report_lines(found: DataReport, width: int) -> Iterator[str]:
+def report_lines(report: DataReport, width: int) -> Iterator[str]:
     """The report as lines of at most ``width`` columns, serious findings first."""
-    serious = [one for one in found.findings if one.serious]
-    notes = [one for one in found.findings if not one.serious]
+    serious = [one for one in report.findings if one.serious]
+    notes = [one for one in report.findings if not one.serious]
     for finding in serious:
         yield from _finding_lines(finding, width)
     if serious:
         yield ""
-    yield from _table(found, width)
+    yield from _table(report, width)
     yield ""
-    yield from _facts(found, width)
+    yield from _summary(report, width)
     if notes:
         yield ""
     for finding in notes:
@@ -56,21 +56,21 @@ def _pair(names: Sequence[str], width: int, mark: str) -> Iterator[str]:
     yield f"  {mark} {_cut(second, width - 4)}"
 
 
-def _cut(name: str, room: int) -> str:
+def _cut(name: str, length: int) -> str:
     """The end of a name, which differs most between names."""
-    return name if len(name) <= room else f"...{name[3 - room :]}"
+    return name if len(name) <= length else f"...{name[3 - length :]}"
 
 
-def _table(found: DataReport, width: int) -> Iterator[str]:
-    parts = list(found.splits)
-    columns = [max(len(name), 7) + 2 for name in parts]
-    names = [printable(name) for name in found.counts]
-    room = max(5, min(NAMES_SHOWN, width - sum(columns)))
-    first = min(room, max(len("class"), *(len(name) for name in names)))
+def _table(report: DataReport, width: int) -> Iterator[str]:
+    splits = list(report.splits)
+    columns = [max(len(name), 7) + 2 for name in splits]
+    names = [printable(name) for name in report.counts]
+    longest = max(5, min(NAMES_SHOWN, width - sum(columns)))
+    first = min(longest, max(len("class"), *(len(name) for name in names)))
     yield f"{'class':<{first}}" + "".join(
-        f"{name:>{column}}" for name, column in zip(parts, columns, strict=True)
+        f"{name:>{column}}" for name, column in zip(splits, columns, strict=True)
     )
-    rows = list(zip(names, found.counts.values(), strict=True))
+    rows = list(zip(names, report.counts.values(), strict=True))
     for name, counts in rows[:CLASSES_SHOWN]:
         cells = zip(counts.values(), columns, strict=True)
         numbers = (f"{f'{count:,}' if count else '-':>{wide}}" for count, wide in cells)
@@ -78,39 +78,40 @@ def _table(found: DataReport, width: int) -> Iterator[str]:
     if len(rows) > CLASSES_SHOWN:
         yield f"and {len(rows) - CLASSES_SHOWN:,} more classes"
     if len(rows) > 1:
-        cells = zip(found.splits.values(), columns, strict=True)
+        cells = zip(report.splits.values(), columns, strict=True)
         yield f"{'all':<{first}}" + "".join(f"{n:>{wide},}" for n, wide in cells)
 
 
-def _facts(found: DataReport, width: int) -> Iterator[str]:
-    yield from _fact("input", found.description, width)
-    if found.sizes:
-        sizes = {name: _size(size, found.unit) for name, size in found.sizes.items()}
+def _summary(report: DataReport, width: int) -> Iterator[str]:
+    yield from _fact("input", report.description, width)
+    if report.sizes:
+        sizes = {name: _size(size, report.unit) for name, size in report.sizes.items()}
         same = len(set(sizes.values())) == 1
         words = (
-            f"all {sizes['median']} {found.unit}"
+            f"all {sizes['median']} {report.unit}"
             if same
-            else f"{sizes['smallest']} to {sizes['largest']} {found.unit}, median {sizes['median']}"
+            else f"{sizes['smallest']} to {sizes['largest']} {report.unit}, "
+            f"median {sizes['median']}"
         )
         yield from _fact("sizes", words, width)
-    exact, near = _repeats("exact", found.exact), _repeats("near", found.near)
+    exact, near = _duplicate_counts("exact", report.exact), _duplicate_counts("near", report.near)
     yield from _fact("duplicates", f"{exact}, {near}", width)
-    where = " on the test split" if "test" in found.splits else ""
-    accuracy = f"{100 * found.baseline_accuracy:.1f} % right{where}"
-    largest = f"always answering '{found.largest_class}': {accuracy}"
+    where = " on the test split" if "test" in report.splits else ""
+    accuracy = f"{100 * report.baseline_accuracy:.1f} % right{where}"
+    largest = f"always answering '{report.largest_class}': {accuracy}"
     yield from _fact("baseline", largest, width)
-    yield from _fact("skipped", f"{len(found.skipped):,}" if found.skipped else "nothing", width)
-    for sentence in found.skipped[:FIRST_SKIPPED]:
+    yield from _fact("skipped", f"{len(report.skipped):,}" if report.skipped else "nothing", width)
+    for sentence in report.skipped[:FIRST_SKIPPED]:
         yield from wrapped(sentence, width, "    ")
-    if len(found.skipped) > FIRST_SKIPPED:
-        yield f"    and {len(found.skipped) - FIRST_SKIPPED:,} more"
+    if len(report.skipped) > FIRST_SKIPPED:
+        yield f"    and {len(report.skipped) - FIRST_SKIPPED:,} more"
 
 
-def _repeats(name: str, found: DuplicatePairs) -> str:
-    if not found.duplicate_count:
+def _duplicate_counts(name: str, pairs: DuplicatePairs) -> str:
+    if not pairs.duplicate_count:
         return f"no {name} ones"
-    counts = f"{found.leak_count:,} across splits, {found.conflict_count:,} with conflicting labels"
-    return f"{found.duplicate_count:,} {name} ({counts})"
+    counts = f"{pairs.leak_count:,} across splits, {pairs.conflict_count:,} with conflicting labels"
+    return f"{pairs.duplicate_count:,} {name} ({counts})"
 
 
 def _fact(name: str, words: str, width: int) -> Iterator[str]:
@@ -124,20 +125,20 @@ def _size(size: tuple[float, float], unit: str) -> str:
     return f"{columns:,.0f}" if unit == "words" else f"{columns:.3g}"
 
 
-def shuffled_lines(found: ShuffleTestResult, width: int) -> Iterator[str]:
-    """What came of the deck's test."""
-    yield from wrapped(f"shuffle test: {found.sentence}.", width, "", "  ")
-    if found.verdict == "too few columns":
+def shuffled_lines(result: ShuffleTestResult, width: int) -> Iterator[str]:
+    """The result of the shuffle test as lines of at most ``width`` columns."""
+    yield from wrapped(f"shuffle test: {result.sentence}.", width, "", "  ")
+    if result.verdict == "too few columns":
         return
-    low, high = found.interval
+    low, high = result.interval
     yield from wrapped(
-        f"{100 * found.accuracy:.1f} % right as it is, "
-        f"{100 * found.shuffled_accuracy:.1f} % with {found.axes} swapped: "
-        f"{100 * found.difference:+.1f} points (95 % interval "
+        f"{100 * result.accuracy:.1f} % right as it is, "
+        f"{100 * result.shuffled_accuracy:.1f} % with {result.axes} swapped: "
+        f"{100 * result.difference:+.1f} points (95 % interval "
         f"{100 * low:+.1f} to {100 * high:+.1f}); small nets that learned from "
-        f"{found.train_size:,} examples each, {found.n:,} examples answered in "
-        f"{found.rounds} rounds, none of them for testing; the largest class is "
-        f"{100 * found.baseline:.1f} %",
+        f"{result.train_size:,} examples each, {result.n:,} examples answered in "
+        f"{result.rounds} rounds, none of them for testing; the largest class is "
+        f"{100 * result.baseline:.1f} %",
         width, "  ",
     )  # fmt: skip
 

@@ -158,8 +158,8 @@ def _line(net: Network, labels: npt.NDArray[np.int64], one: Influence) -> str:
     changes = f", the answer is {one.predictions_without[0]}" if one.changes_prediction else ""
     without = _percent(one.probability_without or 0.0)
     return (
-        f"  {without:>7}{changes}   {one.name} ({which}, by nets without it "
-        f"{_percent(one.label_probability)} likely)"
+        f"  {without:>7}{changes}   {one.name} ({which}, "
+        f"{_percent(one.label_probability)} by nets without it)"
     )
 
 

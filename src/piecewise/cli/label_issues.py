@@ -106,22 +106,26 @@ def command(**values: Any) -> None:
     output = results()
     for line in _lines(dataset, issues, issues if options.limit else issues[:LIMIT]):
         output.print(line, markup=False, soft_wrap=True)
-    print_message(
-        console, f"{len(issues):,} label issues in {n_judged:,} examples outside the test split"
+    count = (
+        f"{len(issues):,} label issues in"
+        if options.limit is None
+        else f"listed {len(issues):,} of"
     )
+    print_message(console, f"{count} {n_judged:,} examples outside the test split")
 
 
 def _lines(dataset: Dataset, issues: list[LabelIssue], shown: list[LabelIssue]) -> Iterator[str]:
-    """A line for each: how likely the label is wrong, the given and the likely label, the name."""
+    """A line for each: the probability that its label is wrong, the label, the prediction, the
+    name."""
     if not shown:
         yield "no label issues"
         return
     names = [printable(name) for name in dataset.classes]
-    wide = max(len("given"), *(len(name) for name in names))
-    yield f"  doubt  {'given':<{wide}}  {'likely':<{wide}}  example"
+    width = max(len("predicted"), *(len(name) for name in names))
+    yield f"  wrong  {'label':<{width}}  {'predicted':<{width}}  example"
     for one in shown:
         label, predicted = printable(one.label), printable(one.predicted)
-        wrong = f"{100 * one.error_probability:5.1f} %"
-        yield f"{wrong}  {label:<{wide}}  {predicted:<{wide}}  {printable(one.name)}"
+        probability = f"{100 * one.error_probability:5.1f} %"
+        yield f"{probability}  {label:<{width}}  {predicted:<{width}}  {printable(one.name)}"
     if len(shown) < len(issues):
         yield f"and {len(issues) - len(shown):,} more; --limit N shows them"

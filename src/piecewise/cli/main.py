@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and what happens to their errors.
+"""The command line: its commands, its exit status and its error messages.
 
 A command's module is imported when the command is called, so that `--help` is quick.
 """
@@ -32,27 +32,35 @@ HELP = {
 than half of 80 columns."""
 
 
-class Home(NamedTuple):
-    """Where a command lives, and its line in the help."""
+class CommandEntry(NamedTuple):
+    """The module that defines a command, and its line in the help."""
 
     module: str
     summary: str
 
 
 COMMANDS = {
-    "demo": Home("demo", "Train a ConvNet to tell X from O, and test it on unseen images."),
-    "tour": Home("tour", "Walk through the deck: from pixels to votes to learning."),
-    "inspect": Home("inspect", "Report what is in a data set and what may be wrong with it."),
-    "train": Home("train", "Train a net on your own images, sounds or texts, and save it."),
-    "predict": Home("predict", "Predict the classes of images, sounds or texts."),
-    "evaluate": Home("evaluate", "Score a net on a data set."),
-    "explain": Home("explain", "Explain an answer: its votes, or a report of every number."),
-    "why": Home("why", "Print how one number, or one gradient, is computed."),
-    "influence": Home("influence", "Find the training examples that caused an answer."),
-    "robustness": Home("robustness", "Measure accuracy on shifted, scaled and rotated inputs."),
-    "label-issues": Home("label_issues", "Find labels of a data set that are likely wrong."),
-    "show": Home("show", "Describe the net in a model file."),
-    "doctor": Home("doctor", "Check that piecewise works on this machine."),
+    "demo": CommandEntry("demo", "Train a ConvNet to tell X from O, and test it on unseen images."),
+    "tour": CommandEntry("tour", "Walk through the deck: from pixels to votes to learning."),
+    "inspect": CommandEntry(
+        "inspect", "Report what is in a data set and what may be wrong with it."
+    ),
+    "train": CommandEntry("train", "Train a net on your own images, sounds or texts, and save it."),
+    "predict": CommandEntry("predict", "Predict the classes of images, sounds or texts."),
+    "evaluate": CommandEntry("evaluate", "Score a net on a data set."),
+    "explain": CommandEntry(
+        "explain", "Explain an answer: its votes, or a report of every number."
+    ),
+    "why": CommandEntry("why", "Print how one number, or one gradient, is computed."),
+    "influence": CommandEntry("influence", "Find the training examples that caused an answer."),
+    "robustness": CommandEntry(
+        "robustness", "Measure accuracy on shifted, scaled and rotated inputs."
+    ),
+    "label-issues": CommandEntry(
+        "label_issues", "Find labels of a data set that are likely wrong."
+    ),
+    "show": CommandEntry("show", "Describe the net in a model file."),
+    "doctor": CommandEntry("doctor", "Check that piecewise works on this machine."),
 }
 
 
@@ -64,16 +72,16 @@ class Commands(click.RichGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command with its line of the help; `resolve_command` imports the command itself."""
-        home = COMMANDS.get(cmd_name)
-        return home and click.RichCommand(name=cmd_name, short_help=home.summary)
+        entry = COMMANDS.get(cmd_name)
+        return entry and click.RichCommand(name=cmd_name, short_help=entry.summary)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        home = COMMANDS.get(args[0])
-        if home is None:
+        entry = COMMANDS.get(args[0])
+        if entry is None:
             ctx.fail(f"'{args[0]}' is not a command{did_you_mean(args[0], COMMANDS)}")
-        return args[0], import_module(f".{home.module}", __package__).command, args[1:]
+        return args[0], import_module(f".{entry.module}", __package__).command, args[1:]
 
 
 @click.command(cls=Commands)
@@ -89,18 +97,18 @@ def main() -> None:
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit; errors of our own become one sentence."""
+    """Run the command line and exit; an error of piecewise becomes a message of one sentence."""
     _open_streams()
     code = status(arguments)
     try:
         sys.stdout.flush()
     except OSError as error:
-        code = _hang_up(error)
+        code = _discard_output(error)
     sys.exit(code)
 
 
 def status(arguments: list[str] | None = None) -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     try:
         code: Any = main.main(arguments, prog_name="piecewise", standalone_mode=False)
     except Exit as exit_:
@@ -109,21 +117,21 @@ def status(arguments: list[str] | None = None) -> int:
         error.show()
         return WRONG_USAGE
     except PiecewiseError as error:
-        _say(str(error))
+        _print_error(str(error))
         return FAILED
-    except OSError as error:  # files have errors of our own: this is a stream of the terminal
-        return _hang_up(error)
+    except OSError as error:  # an error of a file is a PiecewiseError: this is a standard stream
+        return _discard_output(error)
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted")
+        _print_error("interrupted")
         return INTERRUPTED
     except MemoryError:
-        _say("there is not enough memory for this; take a smaller network, size or data set")
+        _print_error("not enough memory; try a smaller network, image size or data set")
         return FAILED
     return code if isinstance(code, int) else 0
 
 
 def _open_streams() -> None:
-    """Give a closed stream somewhere to lead, and every stream marks for what it cannot write."""
+    """Open closed streams on the null device; replace characters that a stream cannot encode."""
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: PTH123, SIM115
@@ -132,15 +140,18 @@ def _open_streams() -> None:
         setattr(sys, name, stream)
 
 
-def _say(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     from .output import printable  # noqa: PLC0415 - it loads rich, which the help does not need
 
     print(f"piecewise: {printable(sentence)}", file=sys.stderr)  # noqa: T201
 
 
-def _hang_up(error: OSError) -> int:
-    """The reader went away, or there is no room: what is still to be written goes nowhere."""
+def _discard_output(error: OSError) -> int:
+    """Report that standard output cannot be written, and discard the rest of the output.
+
+    A pipe that its reader closed is no reason for a message.
+    """
     if not isinstance(error, BrokenPipeError):
-        _say(f"the output could not be written: {error.strerror or error}")
+        _print_error(f"the output could not be written: {error.strerror or error}")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED

@@ -92,92 +92,93 @@ def command(**values: Any) -> None:
         check_net_path(output)
     net = Network.load(options.net_file)
     perturbations(net.preprocessor)  # refuses nets that read texts before the data are read
-    asked = checked_kinds(net, options.train_with) if options.train_with else ()
-    console, taught, after = messages(), None, None
+    kinds = checked_kinds(net, options.train_with) if options.train_with else ()
+    console, trained, after = messages(), None, None
     with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
         dataset = read_data(
             options.source, net.preprocessor, classes=net.classes, on_progress=meter
         )
-        measured = _Measured(dataset, meter, threads)
-        before = measured.curves(net, compared=True)
-        if asked:
-            taught = train_with_augmentation(
-                net, dataset, asked, on_progress=meter, threads=threads
+        measurement = _Measurement(dataset, meter, threads)
+        before = measurement.curves(net, compared=True)
+        if kinds:
+            trained = train_with_augmentation(
+                net, dataset, kinds, on_progress=meter, threads=threads
             )
-            after = measured.curves(taught.net)
+            after = measurement.curves(trained.net)
     print_skipped(dataset.skipped, console)
-    if taught and output is not None:
+    if trained and output is not None:
         with ignore_interrupts():
-            taught.net.save(output)
+            trained.net.save(output)
     if options.as_json:
-        report = {"schema": SCHEMA, "split": measured.split, **before.to_json()}
-        print_json({**report, **_taught(before, taught, after), "skipped": dataset.skipped})
+        report = {"schema": SCHEMA, "split": measurement.split, **before.to_json()}
+        print_json({**report, **_trained_json(before, trained, after), "skipped": dataset.skipped})
         return
     print_message(
-        console, f"on {'the test split' if measured.split == 'test' else 'all examples'}:"
+        console, f"on {'the test split' if measurement.split == 'test' else 'all examples'}:"
     )
     out = results()
-    for line in _lines(before, taught, after):
-        out.print(line, markup=False)
+    for line in _lines(before, trained, after):
+        out.print(line, markup=False, soft_wrap=True)
     if output is not None:
         print_message(console, f"saved {output}")
 
 
-class _Measured:
+class _Measurement:
     """The split that is measured, and the training examples for the literal comparison."""
 
-    def __init__(self, given: Dataset, on_progress: OnProgress, threads: int | None) -> None:
-        self.split = "test" if (given.splits == "test").any() else "all"
+    def __init__(self, dataset: Dataset, on_progress: OnProgress, threads: int | None) -> None:
+        self.split = "test" if (dataset.splits == "test").any() else "all"
         self.examples = (
-            given.subset("test") if self.split == "test" else (given.inputs, given.labels)
+            dataset.subset("test") if self.split == "test" else (dataset.inputs, dataset.labels)
         )
-        self.learned = given.subset("train") if self.split == "test" else None
+        self.references = dataset.subset("train") if self.split == "test" else None
         self.on_progress, self.threads = on_progress, threads
 
     def curves(self, net: Network, compared: bool = False) -> DatasetRobustness:
         """The curves of a net; ``compared``: with those of the literal comparison."""
-        compare, (pictures, labels) = None, self.examples
-        if compared and self.learned is not None and len(self.learned[1]):
+        compare, (inputs, labels) = None, self.examples
+        if compared and self.references is not None and len(self.references[1]):
             sizes = sum(len(perturbation.sizes) for perturbation in perturbations(net.preprocessor))
             pixels = int(np.prod(net.input))
-            some = worth(len(self.learned[1]), len(labels) * sizes, pixels)
-            compare = self.learned[0][some], self.learned[1][some]
+            some = worth(len(self.references[1]), len(labels) * sizes, pixels)
+            compare = self.references[0][some], self.references[1][some]
         return dataset_robustness(
-            net, pictures, labels, compare, on_progress=self.on_progress, threads=self.threads
+            net, inputs, labels, compare, on_progress=self.on_progress, threads=self.threads
         )
 
 
-def _taught(
-    before: DatasetRobustness, taught: AugmentationResult | None, after: DatasetRobustness | None
+def _trained_json(
+    before: DatasetRobustness, trained: AugmentationResult | None, after: DatasetRobustness | None
 ) -> dict[str, Any]:
-    if taught is None or after is None:
+    if trained is None or after is None:
         return {}
     changed = {change.kind: change.to_json() for change in area_changes(before, after)}
-    return {"trained": {**taught.to_json(), **after.to_json()}, "changes": changed}
+    return {"trained": {**trained.to_json(), **after.to_json()}, "changes": changed}
 
 
 def _lines(
-    before: DatasetRobustness, taught: AugmentationResult | None, after: DatasetRobustness | None
+    before: DatasetRobustness, trained: AugmentationResult | None, after: DatasetRobustness | None
 ) -> Iterator[str]:
-    """A line a dial: how far it goes, the curve, the accuracy where it is lowest, the areas."""
+    """One line for each perturbation: its range, the curve, the lowest accuracy, the areas."""
     compared = f", compared with {before.literal_n:,} training examples" if before.literal_n else ""
-    yield f"{before.n:,} pictures{compared}"
+    yield f"{before.n:,} examples{compared}"
     yield ""
     longest = max(len(curve.perturbation.sizes) for curve in before.curves)
-    yield f"{'':<31}{'accuracy':<{longest}}  lowest    area  literal"
+    width = max(len(_named(curve.perturbation)) for curve in before.curves) + 2
+    yield f"{'':<{width}}{'accuracy':<{longest}}  lowest    area  literal"
     for number, curve in enumerate(before.curves):
         area = curve.literal_area
         literal = f"{area:9.3f}" if area is not None else f"{'-':>9}"
-        yield f"{_named(curve.perturbation):<31}{_line(curve, longest)}{literal}"
+        yield f"{_named(curve.perturbation):<{width}}{_line(curve, longest)}{literal}"
         if after is not None:
-            yield f"{'  trained':<31}{_line(after.curves[number], longest)}"
+            yield f"{'  trained':<{width}}{_line(after.curves[number], longest)}"
     yield ""
-    yield "area: under the curve of accuracy over the sizes, 1 at most"
-    yield "literal: the same for the label of the nearest training example,"
-    yield "compared pixel by pixel"
-    if taught is not None and after is not None:
+    yield "area: the area under the accuracy curve, 1 at most"
+    yield "literal: the same if the answer is the label of the nearest"
+    yield "training example, compared pixel by pixel"
+    if trained is not None and after is not None:
         yield ""
-        yield from _changed(taught, area_changes(before, after))
+        yield from _changed(trained, area_changes(before, after))
 
 
 def _named(perturbation: Perturbation) -> str:
@@ -200,16 +201,23 @@ def _bars(heights: Sequence[float]) -> str:
     return "".join(BARS[max(0, min(last, int(height * len(BARS))))] for height in heights)
 
 
-def _changed(taught: AugmentationResult, changed: Sequence[AreaChange]) -> Iterator[str]:
-    """What became of each trick."""
+def _augmented(trained: AugmentationResult, kind: str) -> str:
+    """Over how much of its range the training inputs were augmented in this way."""
+    fraction = trained.ranges.get(kind, 0.0)
+    if kind in trained.kinds:
+        return "trained"
+    return f"{100 * fraction:.0f} % of the range trained" if fraction else "not trained"
+
+
+def _changed(trained: AugmentationResult, changed: Sequence[AreaChange]) -> Iterator[str]:
+    """The area before and after training with augmentation, one line for each kind."""
     for change in changed:
-        risen = f"{100 * (change.risen or 0):+6.1f} %"
+        increase = f"{100 * (change.risen or 0):+6.1f} %"
         if change.after > change.before and change.gained is not None:
-            risen += f", {100 * change.gained:.0f} % of what was missing"
-        how = "" if change.kind in taught.kinds else "not "
-        far = taught.ranges.get(change.kind, 0.0)
-        if how and far:
-            how = f"{100 * far:.0f} % "
-        yield f"{change.kind:<13}{change.before:.3f} -> {change.after:.3f} {risen} ({how}trained)"
-    if taught.epochs_factor > 1:
-        yield f"(trained for {taught.epochs_factor} times as many epochs as before)"
+            increase += f", {100 * change.gained:.0f} % of the gap to 1"
+        yield (
+            f"{change.kind:<13}{change.before:.3f} -> {change.after:.3f} {increase} "
+            f"({_augmented(trained, change.kind)})"
+        )
+    if trained.epochs_factor > 1:
+        yield f"(trained for {trained.epochs_factor} times as many epochs as before)"

@@ -241,6 +241,10 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
     return dataset
 
 
+def _epochs(count: int) -> str:
+    return f"{count:,} epoch{'s' if count > 1 else ''}"
+
+
 def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
     counts = ", ".join(f"{len(split.labels):,} for {name}" for name, split in plan.splits.items())
     recipe = plan.config.recipe
@@ -253,7 +257,7 @@ def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
         f"input      {net.preprocessor.description}",
         f"layers     {net.notation}",
-        f"recipe     {recipe.epochs} epochs, batches of {recipe.batch_size}, learning rate "
+        f"recipe     {_epochs(recipe.epochs)}, batches of {recipe.batch_size}, learning rate "
         f"{recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
         f"augment    {augmentation}",
     ):

@@ -45,7 +45,7 @@ class WhyOptions(InputOptions):
     panel=NETWORK,
     help="Explain a gradient of the loss. If PLACE names a parameter, such as "
     "conv1.weight,0,0,1,1: its gradient, and the loss as a function of this parameter. If PLACE "
-    "names a value, such as conv1,0,3,4: the gradient by this value.",
+    "names a value, such as conv1,0,3,4: the gradient by this value, its error.",
 )
 @option(
     "--expected",

@@ -225,8 +225,8 @@ def net_facts(net: Network) -> list[list[str]]:
         ["recipe", recipe or "none"],
         [
             "probabilities",
-            f"softmax of the logits / {net.calibration.temperature:.6g}, the temperature chosen on "
-            "what was held out",
+            f"softmax of the logits / {net.calibration.temperature:.6g}, the temperature fitted on "
+            "the validation examples",
         ],
         ["SHA-256 of its numbers", net.parameters_sha256],
         ["made with", f"piecewise {__version__}"],

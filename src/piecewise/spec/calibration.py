@@ -80,8 +80,8 @@ class Calibration:
         )
         if not thresholds:
             raise LimitError(
-                f"coverage: got {coverage:g}, but nothing is known of how sure this net may be; "
-                "too little was held out while it learned, or nothing"
+                f"coverage: got {coverage:g}, but this net has no confidence thresholds, because "
+                "it had too few validation examples; train it again with a larger validation split"
             )
         return thresholds[0].probability
 

@@ -153,21 +153,19 @@ def group_findings(data: Dataset) -> list[Finding]:
     """Findings about given or suggested groups, and whether a split divides them."""
     if data.groups is not None:
         shared, count = _shared(data.groups, data.splits)
-        across = [_divided(shared, count, "the groups", "--folds groups")] if shared else []
+        across = [_divided(shared, count, "", "--folds groups")] if shared else []
         return [*across, *_grouped(data, data.groups)]
     findings = []
     for option, groups in data.group_suggestions:
         flag = f"--groups '{option.pattern}'"
         shared, count = _shared(groups, data.splits)
         if shared:
-            findings.append(
-                _divided(shared, count, f"as {flag} would give", f"{flag} --folds groups")
-            )
+            findings.append(_divided(shared, count, f" by {flag}", f"{flag} --folds groups"))
         some = ", ".join(option.sample_groups)
         findings.append(Finding(
             "suggested-groups", False, option.group_count,
-            f"names suggest {option.group_count:,} groups, as {some}, perhaps one per person or "
-            "source",
+            f"the data suggest {option.group_count:,} groups, such as {some}, perhaps one per "
+            "person or source",
             f"{flag} keeps each group within one split",
             ((option.pattern,),),
         ))  # fmt: skip
@@ -217,10 +215,11 @@ def _shared(groups: Strings, splits: Strings) -> tuple[list[str], int]:
     return sorted(shared), len(every)
 
 
-def _divided(shared: list[str], count: int, what: str, options: str) -> Finding:
+def _divided(shared: list[str], count: int, description: str, options: str) -> Finding:
     return Finding(
         "group-leak", True, len(shared),
-        f"{len(shared):,} of {count:,} groups, {what}, are in several splits: {_listed(shared)}",
+        f"{len(shared):,} of {count:,} groups{description} are in several splits: "
+        f"{_listed(shared)}",
         "the test score is then too high for new people or sources: split the data by group, or "
         f"validate with {options}",
         tuple((name,) for name in shared[:SHOWN]),

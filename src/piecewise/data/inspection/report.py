@@ -248,7 +248,7 @@ def _empty(data: Dataset, names: ExampleNames) -> list[Finding]:
     """Examples without content."""
     examples = data.inputs.reshape(len(data), -1)
     if isinstance(data.preprocessor, TextPreprocessor):
-        empty, what = (examples <= UNKNOWN).all(axis=1), "without a known word"
+        empty, what = (examples <= UNKNOWN).all(axis=1), "without any word of the vocabulary"
     else:
         empty, what = examples.max(axis=1) == examples.min(axis=1), "constant"
         what += ", so silent" if data.preprocessor.modality == "sounds" else ", so blank"
@@ -276,7 +276,8 @@ def _duplicates(exact: DuplicatePairs, near: DuplicatePairs, names: ExampleNames
                 kind, False, count,
                 f"{_examples(count)} {_are(count)} {what} another training example of the same "
                 "class",
-                "the validation score is too high if it holds one of a pair: keep one of each",
+                "the validation score is too high if the validation split gets one of the two: "
+                "keep one of each",
                 names.pairs(pairs), symbol,
             ))  # fmt: skip
     return findings

@@ -115,13 +115,13 @@ def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
     for name in tricks:
         if name not in (*known, ALL):
             wanted = f"one of {', '.join(known)}, or {ALL}"
-            raise LimitError(f"tricks: got {shown(name)}, wanted {wanted}")
+            raise LimitError(f"augmentation: got {shown(name)}, wanted {wanted}")
     if not tricks:
-        raise LimitError("tricks: got none to teach, wanted one or more")
+        raise LimitError("augmentation: got no kind, wanted one or more")
     if not net.recipe:
         raise LimitError(
-            "tricks: this net holds no recipe to be taught by, as it has learned nothing yet; "
-            "wanted one that `piecewise train` wrote"
+            "augmentation: this net was not trained yet and has no recipe; wanted a net that "
+            "`piecewise train` wrote"
         )
     requested = tuple(name for name in known if name in tricks or ALL in tricks)
     recipe = Recipe(**net.recipe)
@@ -131,8 +131,8 @@ def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
     ):
         text = Recipe.knob("augmentation").write(recipe.augmentation)
         raise LimitError(
-            f"tricks: this net was taught {' and '.join(requested)} as far as it goes here, or "
-            f"further, already ({text}); wanted another trick"
+            f"augmentation: this net was already trained with {' and '.join(requested)} over the "
+            f"measured range ({text}); wanted another kind"
         )
     return requested
 

@@ -90,7 +90,9 @@ def perturbations(preprocessor: Preprocessor) -> tuple[Perturbation, ...]:
     """
     _, height, width = preprocessor.shape
     if preprocessor.kind == "texts":
-        raise LimitError("tricks: got a net that reads texts, wanted one for pictures or sounds")
+        raise LimitError(
+            "robustness: got a net that reads texts, wanted one for pictures or sounds"
+        )
     if isinstance(preprocessor, AudioPreprocessor):
         seconds = preprocessor.hop / preprocessor.rate
         found = [_translation("right", width, "seconds", seconds)]
@@ -106,14 +108,16 @@ def perturbations(preprocessor: Preprocessor) -> tuple[Perturbation, ...]:
             ]
     found = [perturbation for perturbation in found if len(perturbation.sizes) > 1]
     if not found:
-        raise LimitError(f"tricks: got inputs of {width} x {height}, wanted two pixels or more")
+        raise LimitError(f"robustness: got inputs of {width} x {height}, wanted two pixels or more")
     return tuple(found)
 
 
 def perturbations_of(net: Network) -> tuple[Perturbation, ...]:
     """The perturbations for the inputs of a net. LimitError if it reads texts."""
     if net.architecture.reads_texts:
-        raise LimitError("tricks: got a net that reads texts, wanted one for pictures or sounds")
+        raise LimitError(
+            "robustness: got a net that reads texts, wanted one for pictures or sounds"
+        )
     return perturbations(net.preprocessor)
 
 
