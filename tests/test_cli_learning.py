@@ -109,7 +109,7 @@ def test_predict_coverage_requires_calibrated_net(tmp_path: Path, capsys: Printe
     net = tmp_path / "net"
     Network("full", (1, 12, 12), ("X", "O")).save(net)
     assert status(["predict", str(net), *pictures(tmp_path, 1), "--coverage", "0.9"]) == 1
-    assert "nothing is known of how sure" in capsys.readouterr().err
+    assert "this net has no confidence thresholds" in capsys.readouterr().err
     assert status(["show", str(net)]) == 0
     assert "not measured" in capsys.readouterr().out
 

@@ -303,7 +303,7 @@ def test_calibration_is_saved_and_changes_predictions(tmp_path: Any) -> None:
     assert None not in net.predict(pictures)
     with pytest.raises(LimitError, match="calibration: coverage: got 7"):
         net.predict(pictures, coverage=7)
-    with pytest.raises(LimitError, match="nothing is known of how sure"):
+    with pytest.raises(LimitError, match="this net has no confidence thresholds"):
         Network("full", (1, 9, 9), 2).predict(pictures, coverage=0.9)
 
 

@@ -81,7 +81,7 @@ class Calibration:
         if not thresholds:
             raise LimitError(
                 f"coverage: got {coverage:g}, but this net has no confidence thresholds, because "
-                "it had too few validation examples; train it again with a larger validation split"
+                "it had no or too few validation examples; train it with a larger validation split"
             )
         return thresholds[0].probability
 
