@@ -11,7 +11,7 @@ from unittest.mock import patch
 import piecewise
 from piecewise import CompiledNetwork, Network, Recipe
 from piecewise.core.array_types import Array
-from piecewise.engine.runtime import network_programs, single_image
+from piecewise.engine.runtime import program_registry, single_image
 
 from .agreement import GRADIENTS, RATE, STEPS, write_steps
 from .networks import BATCH_IMAGES, read_inputs
@@ -26,7 +26,7 @@ SLOW = 1e-4
 def using(threads: int) -> Iterator[None]:
     """Inference uses all processors; this sets their number."""
     with (
-        patch.object(network_programs, "processors", lambda: threads),
+        patch.object(program_registry, "processors", lambda: threads),
         patch.object(single_image, "processors", lambda: threads),
     ):
         yield

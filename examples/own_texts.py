@@ -17,7 +17,7 @@ WORDS = {"good": ("great", "lovely", "warm", "funny"), "bad": ("dull", "awful", 
 
 
 def make_file(file: Path) -> Path:
-    """Six hundred sentences about films, books and rooms."""
+    """Six hundred sentences about films, books and hotels."""
     random = Random(0)  # noqa: S311 - not for secrets
     with file.open("w", newline="", encoding="utf-8") as opened:
         table = csv.writer(opened)

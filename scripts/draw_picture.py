@@ -8,17 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from piecewise.core.array_types import Floating
 from piecewise.data.xo import CLASSES, DECK_X, FEATURES
 from piecewise.tour.facts import Facts
 
 WIDTH, HEIGHT = 716, 330
 ROWS = (60, 150, 240)  # the vertical center of the planes of each feature, below the title
 INK, PAPER, LINE, FOR, AGAINST = "#1b2a41", "#ffffff", "#8a94a6", "#0b6e4f", "#b3261e"
-
-Plane = npt.NDArray[np.floating]
 
 
 def shade(value: float) -> str:
@@ -31,7 +27,7 @@ def shade(value: float) -> str:
     return "#" + "".join(channels)
 
 
-def plane(values: Plane, x: float, middle: float, cell: float) -> list[str]:
+def plane(values: Floating, x: float, middle: float, cell: float) -> list[str]:
     """A plane of cells with its left edge at ``x``, vertically centered at ``middle``."""
     rows, columns = values.shape
     top = middle - rows * cell / 2

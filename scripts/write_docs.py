@@ -22,7 +22,7 @@ import file_tables
 from piecewise.cli import main as command_line
 from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
 from piecewise.spec.augmentation import augmentation_fields
-from piecewise.spec.layer import Layer, layer_fields
+from piecewise.spec.layer_base import Layer, layer_fields
 from piecewise.spec.layers import KINDS
 from piecewise.spec.notation import usage
 from piecewise.training.recipe import knobs as recipe_knobs

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from piecewise.engine.codegen import single_image, weight_packing
+from piecewise.engine.codegen import single_image_program, weight_packing
 from piecewise.engine.passes import chain
 from piecewise.page import walk_data
 from piecewise.reference import model
-from piecewise.spec.layer import Connectivity, Layer
+from piecewise.spec.layer_base import Connectivity, Layer
 from piecewise.spec.layers import BY_WORD, KINDS
 from piecewise.trace import arithmetic, gradient_arithmetic
 
@@ -25,7 +25,7 @@ CLASS_ATTRIBUTES: dict[str, type] = {
 }
 """The class attributes of each kind, and their types."""
 TABLES: dict[str, dict[type[Layer], Any]] = {
-    "PAIRS in reference/model.py": model.LAYER_FUNCTIONS,
+    "LAYER_FUNCTIONS in reference/model.py": model.LAYER_FUNCTIONS,
     "_BY_KIND in trace/arithmetic.py": arithmetic._BY_KIND,
     "_ERRORS in trace/gradient_arithmetic.py": gradient_arithmetic._ERRORS,
     "PASSES in engine/passes/chain.py": chain.PASSES,
@@ -86,8 +86,8 @@ def _emitters(kind: type[Layer]) -> Iterator[str]:
             yield f"its pass does not define {name}"
     if vars(kind).get("identity_at_inference"):
         return  # inference skips this layer
-    if layer_pass not in single_image.WRITERS:
-        yield "its pass has no entry in WRITERS in engine/codegen/single_image.py"
+    if layer_pass not in single_image_program.WRITERS:
+        yield "its pass has no entry in WRITERS in engine/codegen/single_image_program.py"
     if layer_pass not in weight_packing.PACKERS:
         yield "its pass has no entry in PACKERS in engine/codegen/weight_packing.py"
 

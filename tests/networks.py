@@ -17,7 +17,7 @@ from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext, ghost_batches
 from piecewise.reference import model
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layer import Shape
+from piecewise.spec.layer_base import Shape
 from piecewise.spec.layers import Convolution, Pool, Relu
 from piecewise.spec.notation import parse
 

@@ -10,7 +10,7 @@ import pytest
 
 from piecewise.core.errors import LimitError, NotationError, ShapeError
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layer import Layer
+from piecewise.spec.layer_base import Layer
 from piecewise.spec.layers import Full, Relu
 from piecewise.spec.summary import summary
 

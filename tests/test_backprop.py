@@ -10,8 +10,8 @@ import pytest
 
 import piecewise as pw
 from piecewise.core.errors import LimitError
-from piecewise.reference.finite_differences import numerical_gradient
 from piecewise.reference.model import logits
+from piecewise.reference.numerical_gradients import numerical_gradient
 from piecewise.spec.layers import KINDS
 from piecewise.trace.arithmetic import Why
 from piecewise.trace.backprop import Backprop

@@ -24,7 +24,7 @@ from piecewise.spec.architecture import Architecture
 from piecewise.spec.augmentation import Augmentation
 
 from .long import now_and_long
-from .test_augmentation import ALL, ALONE, SHADED, step_context
+from .test_augmentation import ALL_GEOMETRIC, ALL_INTENSITY, SINGLE_GEOMETRIC, step_context
 
 FRACTION = np.array([2, -255, 255], np.float32)
 MOVED = {"geometric": True}
@@ -33,7 +33,7 @@ MOVED = {"geometric": True}
 GRADED, NOISY, MASKED = {"intensity": True}, {"noise": True}, {"band_masking": True}
 EVERYTHING = {"geometric": True} | GRADED | NOISY | MASKED
 ALL_CHANGES = replace(
-    SHADED, translation=(0.1, 0.2), scale=(0.6, 1.4), rotation=60, stroke_width=1.3
+    ALL_INTENSITY, translation=(0.1, 0.2), scale=(0.6, 1.4), rotation=60, stroke_width=1.3
 )
 
 
@@ -101,7 +101,7 @@ def test_geometric_augmentation_equals_reference(
     order = np.random.default_rng(1).permutation(40)[:37].astype(np.int64)
     program = learner(shape, uint8_input=uint8_input)
     for ground in ("dark", "any"):
-        for augmentation in (ALL, *ALONE):
+        for augmentation in (ALL_GEOMETRIC, *SINGLE_GEOMETRIC):
             program.set_augmentation(augmentation, ground, 2**63 + 5, 3)
             found = packed_by_engine(program, pictures, order)
             wanted = augment(augmentation, numbers[order], ground, StepContext(2**63 + 5, 3, order))
@@ -156,7 +156,7 @@ def test_program_contains_only_kernels_it_needs() -> None:
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 17, 12)], ids=str)
 @pytest.mark.parametrize(
     ("wanted", "augmentation"),
-    [(MOVED, ALL), (EVERYTHING, ALL_CHANGES)],
+    [(MOVED, ALL_GEOMETRIC), (EVERYTHING, ALL_CHANGES)],
     ids=["moved", "everything"],
 )
 def test_augmentation_any_vectors_give_same_bits(
@@ -207,7 +207,7 @@ def test_augmentation_writes_only_into_buffers(shape: tuple[int, int, int]) -> N
     memory = aligned(program.ir.memory, np.uint8)
     memory[:] = 0xFF  # no numbers: what is read before it is written shows
     program.memories.append(memory)
-    for augmentation in (*ALONE, ALL_CHANGES):
+    for augmentation in (*SINGLE_GEOMETRIC, ALL_CHANGES):
         program.set_augmentation(augmentation, "dark", 5, 3)
         assert np.isfinite(packed_by_engine(program, pictures, np.arange(40))).all()
     allowed = np.zeros(memory.size, bool)

@@ -11,13 +11,13 @@ from piecewise import Network, make_xo
 from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.engine.ir.target import Target
-from piecewise.engine.runtime import finite_differences, network_programs
+from piecewise.engine.runtime import finite_differences, program_registry
 from piecewise.engine.runtime.finite_differences import FiniteDifferenceProgram, FiniteDifferences
 from piecewise.engine.runtime.thread_pool import aligned
 from piecewise.inputs import layer_inputs
 from piecewise.reference import model
-from piecewise.reference.finite_differences import numerical_gradients
 from piecewise.reference.losses import LOSSES
+from piecewise.reference.numerical_gradients import numerical_gradients
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layers import KINDS
 
@@ -89,12 +89,12 @@ def test_finite_differences_of_training_step_match_reference(loss: str) -> None:
     wanted = numerical_gradients(
         made.architecture, made.arrays, made.x, made.labels, loss, step_context
     )
-    found = network_programs.finite_differences(
+    found = program_registry.finite_differences(
         made.architecture, made.arrays, made.x, made.labels, loss, step_context
     )
     assert_as_defined(found, wanted, loss)
     other = step_context._replace(epoch=3)
-    again = network_programs.finite_differences(
+    again = program_registry.finite_differences(
         made.architecture, made.arrays, made.x, made.labels, loss, other
     )
     assert again.loss != found.loss  # other values sit out
@@ -156,7 +156,7 @@ def test_deck_net_finite_difference_steps_match_backpropagation(loss: str) -> No
         gradients = model.gradients(
             net.architecture, one, x[some].astype(np.float64), right[some], loss
         ).arrays
-        found = network_programs.finite_differences(
+        found = program_registry.finite_differences(
             net.architecture, other, x[some], right[some], loss
         ).arrays
         if step == 0:
@@ -197,7 +197,7 @@ def test_loss_small_and_large_logits_matches_reference(loss: str, scale: float) 
     made = numbers_for(Architecture("full", (3, 2, 2), 5), f"logits {scale}", 50)
     arrays = {name: scale * array for name, array in made.arrays.items()}
     given = (made.architecture, arrays, made.x, made.labels, loss)
-    assert network_programs.finite_differences(*given).loss == pytest.approx(
+    assert program_registry.finite_differences(*given).loss == pytest.approx(
         model.mean_loss(*given)[0], rel=1e-14
     )
 
@@ -205,7 +205,7 @@ def test_loss_small_and_large_logits_matches_reference(loss: str, scale: float) 
 def test_infinite_parameter_gives_infinite_loss() -> None:
     made = numbers_for(Architecture("conv 2 2, relu, full", (1, 3, 4), 2), "odd", 20)
     made.arrays["full1.bias"][1] = math.inf
-    found = network_programs.finite_differences(
+    found = program_registry.finite_differences(
         made.architecture, made.arrays, made.x, made.labels, "squared"
     )
     assert not math.isfinite(found.loss)
@@ -214,7 +214,7 @@ def test_infinite_parameter_gives_infinite_loss() -> None:
 def test_network_without_parameters_has_loss_and_no_gradients() -> None:
     made = numbers_for(Architecture("pool all", (3, 4, 5), 3), "none", 20)
     given = (made.architecture, made.arrays, made.x, made.labels, "cross-entropy")
-    found = network_programs.finite_differences(*given)
+    found = program_registry.finite_differences(*given)
     assert found.arrays == {}
     assert found.loss == pytest.approx(model.mean_loss(*given)[0], rel=1e-14)
 
@@ -225,7 +225,7 @@ def test_finite_differences_away_from_kinks_match_gradient() -> None:
     given = (made.architecture, made.arrays, made.x, made.labels, "cross-entropy")
     gradients, found = (
         model.gradients(*given).arrays,
-        network_programs.finite_differences(*given).arrays,
+        program_registry.finite_differences(*given).arrays,
     )
     for name, gradient in gradients.items():
         assert_near(found[name], gradient, 1e-7, name)

@@ -12,7 +12,7 @@ from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.engine.codegen.network_program import ProgramSpec
 from piecewise.engine.ir.target import Target
-from piecewise.engine.runtime import network_programs
+from piecewise.engine.runtime import program_registry
 from piecewise.engine.runtime.compiled_program import TrainingProgram
 from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.spec.architecture import Architecture
@@ -141,7 +141,7 @@ def test_sample_weight_zero_gives_no_gradient(loss: str) -> None:
 def test_gradients_with_sample_weight_equal_reference() -> None:
     made, _ = made_for(NO_NORM, "squared")
     x, labels, weights = made.x.astype(np.float32), made.labels.astype(np.int64), weights_for(41)
-    losses, gradient = network_programs.gradients(
+    losses, gradient = program_registry.gradients(
         made.architecture, *flat(made), x, labels, "squared", weights
     )
     expected = reference_gradients(made, "squared", None, weights)

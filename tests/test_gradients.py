@@ -16,11 +16,11 @@ from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import derive_key
 from piecewise.reference import model
-from piecewise.reference.finite_differences import numerical_gradient, numerical_gradients
 from piecewise.reference.losses import LOSSES, softmax, softmax_backward
+from piecewise.reference.numerical_gradients import numerical_gradient, numerical_gradients
 from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layer import Layer, Shape, layer_fields
+from piecewise.spec.layer_base import Layer, Shape, layer_fields
 from piecewise.spec.notation import parse
 
 from .networks import PICTURES, TEXTS, assert_near, margin, numbers_for, sample

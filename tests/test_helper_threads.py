@@ -26,7 +26,7 @@ from piecewise.engine.runtime.helper_threads import HELPERS
 from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.engine.runtime.single_image import SingleImageProgram
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layer import Shape
+from piecewise.spec.layer_base import Shape
 
 from .networks import network, sample
 from .steps import HANG

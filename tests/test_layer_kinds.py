@@ -13,7 +13,7 @@ import piecewise as pw
 from piecewise.core.array_types import Array
 from piecewise.core.rng import derive_key
 from piecewise.core.windows import Windows, complete_windows
-from piecewise.engine.codegen import single_image, weight_packing
+from piecewise.engine.codegen import single_image_program, weight_packing
 from piecewise.engine.passes.base import Pass
 from piecewise.engine.passes.chain import PASSES
 from piecewise.engine.passes.pooling import PoolPass, PoolWindows
@@ -23,7 +23,7 @@ from piecewise.page.walk_data import layers_of
 from piecewise.reference import model, pooling
 from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture, Stage
-from piecewise.spec.layer import Connectivity, Layer, Shape, Tensor
+from piecewise.spec.layer_base import Connectivity, Layer, Shape, Tensor
 from piecewise.spec.layers import BY_WORD, KINDS, Pool
 from piecewise.spec.notation import parse
 
@@ -84,7 +84,7 @@ def test_missing_new_layer_lists_every_entry() -> None:
         *("its pair does not define forward", "its pair does not define backward"),
         "its pair does not declare CACHES_INPUT, a bool",
         *("its pass does not define forward", "its pass does not define backward"),
-        "its pass has no entry in WRITERS in engine/codegen/single_image.py",
+        "its pass has no entry in WRITERS in engine/codegen/single_image_program.py",
         "its pass has no entry in PACKERS in engine/codegen/weight_packing.py",
         "page/modules/views/lp.js does not export terms",
         "page/modules/views/lp.js does not export show",
@@ -157,7 +157,7 @@ def test_missing_forward_without_backward_is_listed(
             patch.delattr(layer_pass, name)
             assert missing(kind) == [f"{kind.__name__}: its pass does not define {name}"]
     if not kind.identity_at_inference:
-        for table in (single_image.WRITERS, weight_packing.PACKERS):
+        for table in (single_image_program.WRITERS, weight_packing.PACKERS):
             with monkeypatch.context() as patch:
                 patch.delitem(table, layer_pass)
                 assert len(missing(kind)) == 1
@@ -211,7 +211,7 @@ def test_walk_new_windowed_layer_runs_and_names_missing_view() -> None:
         ledger, pool_ledger = walk.ledger(0, name), pool_net.walk(example).ledger(0, pool_name)
         assert [vote.vote for vote in ledger.votes] == [vote.vote for vote in pool_ledger.votes]
     saliency = grad_cam(net, example, 0)
-    assert saliency.description.startswith("the maps of relu1,")
+    assert saliency.description.startswith("the feature maps of relu1,")
     np.testing.assert_array_equal(saliency.values, grad_cam(pool_net, example, 0).values)
     for call in (lambda: walk.why("lp1", 0), lambda: layers_of(net, walk)):
         with pytest.raises(KeyError, match="LpPool"):

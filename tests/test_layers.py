@@ -10,7 +10,7 @@ import pytest
 
 from piecewise.core.constraints import Boolean, Choice, Constraint, Integer, Real, Size2D
 from piecewise.core.errors import LimitError
-from piecewise.spec.layer import Layer, Shape, layer_fields
+from piecewise.spec.layer_base import Layer, Shape, layer_fields
 from piecewise.spec.layers import KINDS, Convolution, Full, Pool
 from piecewise.spec.notation import parse
 

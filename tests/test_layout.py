@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import piecewise
-from piecewise.spec.layer import Layer
+from piecewise.spec.layer_base import Layer
 from piecewise.spec.layers import KINDS
 
 from .layer_kinds import missing

@@ -116,14 +116,14 @@ def test_grey_pictures_may_leave_out_their_channel() -> None:
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared", "absolute"])
 def test_nudging_finds_the_gradient_that_backpropagation_finds(loss: str) -> None:
     net, pictures, labels = net_and_pictures()
-    one, slopes = net.gradients(pictures, labels, loss=loss)
+    one, gradients = net.gradients(pictures, labels, loss=loss)
     other, nudged = net.numerical_gradients(pictures, labels, loss=loss)
     assert abs(one - other) < 1e-5
-    assert list(slopes) == list(nudged) == list(net.parameters)
-    for name, slope in slopes.items():
-        scale = np.abs(slope).max()
+    assert list(gradients) == list(nudged) == list(net.parameters)
+    for name, gradient in gradients.items():
+        scale = np.abs(gradient).max()
         assert scale > 0 or loss == "absolute", name  # there an even number of pictures can cancel
-        assert np.abs(slope - nudged[name]).max() <= 1e-5 * max(scale, 1e-3), name
+        assert np.abs(gradient - nudged[name]).max() <= 1e-5 * max(scale, 1e-3), name
 
 
 def test_a_walk_keeps_every_stack() -> None:
@@ -175,7 +175,7 @@ def test_labels_that_are_no_classes_are_refused(labels: Any, words: str) -> None
     assert words in str(caught.value)
 
 
-def test_answers_that_float32_cannot_hold_are_told() -> None:
+def test_logits_beyond_float32_are_refused() -> None:
     net = Network("full 3, full", (1, 1, 1), 2)
     for name in ("full1.weight", "full2.weight"):
         net.parameters[name] = np.full(net.parameters[name].shape, 3e38)

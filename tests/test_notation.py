@@ -9,7 +9,7 @@ import pytest
 from piecewise.core.constraints import MAX_LAYERS, MAX_NOTATION
 from piecewise.core.errors import NotationError, PiecewiseError, ShapeError
 from piecewise.network import Network
-from piecewise.spec.layer import Layer
+from piecewise.spec.layer_base import Layer
 from piecewise.spec.layers import KINDS, Convolution, Embed, Full, Norm, Pool, Relu
 from piecewise.spec.notation import parse, write
 

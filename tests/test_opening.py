@@ -1,4 +1,4 @@
-"""Files as bytes, and what is told of those that cannot be had; every reader tells it alike."""
+"""Reading the bytes of a file: every reader refuses an unreadable file with the same message."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_reader_reports_unreadable_files_alike(
 ) -> None:
     closed = io.BytesIO()
     closed.close()
-    told: dict[Path | IO[bytes], str] = {
+    messages: dict[Path | IO[bytes], str] = {
         tmp_path / "gone": "no such file",
         tmp_path: f"a folder, wanted a {kind}",
         tmp_path / ("a" * 300): f"cannot be read: {os.strerror(36)}",
@@ -74,8 +74,8 @@ def test_every_reader_reports_unreadable_files_alike(
     if os.name != "nt" and os.getuid():  # to the first user, everything is allowed
         locked = tmp_path / "locked"
         locked.touch(0)
-        told[locked] = "not allowed to read it"
-    for file, words in told.items():
+        messages[locked] = "not allowed to read it"
+    for file, words in messages.items():
         with pytest.raises(DataError) as caught:
             reader(file, "x")
         assert str(caught.value) == f"x: {words}"

@@ -16,10 +16,10 @@ from tests.real_data import real
 
 def test_letters_by_unseen_writers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, net = real("xo-unipen.npz"), tmp_path / "xo.safetensors"
-    told = taught(source, net, capsys, "--quick")
-    assert told["test"]["n"] == 656
-    assert told["test"]["accuracy"] >= 0.98
-    assert told["classes"] == ["O", "X"]
+    output = taught(source, net, capsys, "--quick")
+    assert output["test"]["n"] == 656
+    assert output["test"]["accuracy"] >= 0.98
+    assert output["classes"] == ["O", "X"]
 
     # The same letters as PNG files get the same answers; so do drawings of another size and ground.
     arrays = np.load(source)
@@ -45,8 +45,8 @@ def right(
 ) -> int:
     """How many files `piecewise predict` names rightly."""
     assert status(["predict", str(net), *map(str, files), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    return sum(answer["predicted"] == name for answer, name in zip(told, names, strict=True))
+    output = json.loads(capsys.readouterr().out)
+    return sum(answer["predicted"] == name for answer, name in zip(output, names, strict=True))
 
 
 def draw_an_o(path: Path) -> None:
@@ -60,10 +60,10 @@ def draw_an_o(path: Path) -> None:
 def test_handwritten_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, net = real("mnist.npz"), tmp_path / "digits.safetensors"
     assert status(["train", str(source), "-o", str(net), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["test"]["n"] == 10_000
-    assert told["test"]["accuracy"] >= 0.98
-    assert min(scores["recall"] for scores in told["test"]["per_class"].values()) >= 0.95
+    output = json.loads(capsys.readouterr().out)
+    assert output["test"]["n"] == 10_000
+    assert output["test"]["accuracy"] >= 0.98
+    assert min(scores["recall"] for scores in output["test"]["per_class"].values()) >= 0.95
 
 
 def taught(source: Path, net: Path, capsys: pytest.CaptureFixture[str], *more: str) -> Any:
@@ -74,9 +74,9 @@ def taught(source: Path, net: Path, capsys: pytest.CaptureFixture[str], *more: s
 
 def test_spam_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = tmp_path / "spam.safetensors"
-    told = taught(real("sms-spam.csv"), net, capsys, "--quick")
-    assert told["test"]["n"] == 1_052
-    assert told["test"]["macro_f1"] >= 0.94
+    output = taught(real("sms-spam.csv"), net, capsys, "--quick")
+    assert output["test"]["n"] == 1_052
+    assert output["test"]["macro_f1"] >= 0.94
     message = "URGENT! You have won a prize. Call 09061701461 now to claim"
     assert status(["predict", str(net), "--text", message, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["predicted"] == "spam"
@@ -84,9 +84,9 @@ def test_spam_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_spoken_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = tmp_path / "digits.safetensors"
-    told = taught(real("spoken-digits.zip"), net, capsys, "--quick")
-    assert told["test"]["n"] == 300
-    assert told["test"]["accuracy"] >= 0.93
+    output = taught(real("spoken-digits.zip"), net, capsys, "--quick")
+    assert output["test"]["n"] == 300
+    assert output["test"]["accuracy"] >= 0.93
 
 
 @pytest.mark.long
@@ -104,13 +104,13 @@ def test_default_options_learn_every_modality(
     name: str, score: str, least: float, seed: str, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    told = taught(real(name), tmp_path / "net.safetensors", capsys, "--seed", seed)
-    assert told["test"][score] >= least
+    output = taught(real(name), tmp_path / "net.safetensors", capsys, "--seed", seed)
+    assert output["test"][score] >= least
 
 
 @pytest.mark.long
 def test_unseen_speakers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = ("--groups", "*_{group}_*", "--folds", "groups")
-    told = taught(real("spoken-digits.zip"), tmp_path / "net.safetensors", capsys, *more)
-    assert len(told["groups"]) == 6
-    assert sum(told["groups"].values()) / 6 >= 0.9
+    output = taught(real("spoken-digits.zip"), tmp_path / "net.safetensors", capsys, *more)
+    assert len(output["groups"]) == 6
+    assert sum(output["groups"].values()) / 6 >= 0.9

@@ -17,7 +17,7 @@ from piecewise.reference.fully_connected import votes
 from piecewise.reference.losses import LOSSES, log_softmax, softmax, softmax_backward
 from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layer import Shape
+from piecewise.spec.layer_base import Shape
 from piecewise.spec.notation import parse
 from piecewise.trace.walk import walk
 

@@ -22,14 +22,7 @@ from piecewise.data.text.preprocessor import (
     TextPreprocessor,
     fit_text_preprocessor,
 )
-from piecewise.data.text.vocabulary import (
-    MAX_DIGITS,
-    UNITS,
-    choose_units,
-    letters,
-    tokenize,
-    words,
-)
+from piecewise.data.text.vocabulary import MAX_DIGITS, UNITS, choose_units, letters, tokenize, words
 
 from .real_data import real
 

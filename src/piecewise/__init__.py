@@ -54,9 +54,9 @@ if TYPE_CHECKING:
     from .page.explain import explain_html as explain_html
     from .sklearn_api.classifier import ConvNetClassifier as ConvNetClassifier
     from .spec.augmentation import Augmentation as Augmentation
-    from .training.background import LiveTrainer as LiveTrainer
     from .training.experiment import plan_training as plan_training
     from .training.experiment import run_training as run_training
+    from .training.live_trainer import LiveTrainer as LiveTrainer
     from .training.metrics import Scores as Scores
     from .training.metrics import evaluate as evaluate
     from .training.recipe import Recipe as Recipe
@@ -72,7 +72,7 @@ _HOMES = {
     "Explanation": "insight.explanation",
     "KernelHistory": "insight.dynamics.kernel_history",
     "LimitError": "core.errors",
-    "LiveTrainer": "training.background",
+    "LiveTrainer": "training.live_trainer",
     "ModelFileError": "core.errors",
     "Network": "network",
     "NotFittedError": "core.errors",

@@ -143,9 +143,9 @@ class Network(NetworkState):
         >>> net.logits(pw.make_xo(20, size=9).inputs).shape
         (20, 2)
         """
-        from .engine.runtime import network_programs  # noqa: PLC0415 - it loads the compiler
+        from .engine.runtime import program_registry  # noqa: PLC0415 - it loads the compiler
 
-        logits = network_programs.logits(
+        logits = program_registry.logits(
             self.architecture,
             self.parameters.flat,
             self.running_stats.flat,
@@ -242,10 +242,10 @@ class Network(NetworkState):
         >>> list(net.walk(pw.make_xo(2, size=9).inputs[0]))
         ['input', 'conv1', 'relu1', 'pool1', 'full1']
         """
-        from .engine.runtime import network_programs  # noqa: PLC0415
+        from .engine.runtime import program_registry  # noqa: PLC0415
 
         x = layer_inputs(self, as_array(input, "input")[None])[0]
-        activations = network_programs.feature_maps(
+        activations = program_registry.feature_maps(
             self.architecture, self.parameters.flat, self.running_stats.flat, x
         )
         _check_finite(activations[self.architecture.stages[-1].name])
@@ -338,10 +338,10 @@ class Network(NetworkState):
         LimitError
             If a loss is not a finite float32 number, or there is no such loss.
         """
-        from .engine.runtime import network_programs  # noqa: PLC0415
+        from .engine.runtime import program_registry  # noqa: PLC0415
 
         x, class_numbers = check_examples(self, inputs, labels)
-        losses, flat = network_programs.gradients(
+        losses, flat = program_registry.gradients(
             self.architecture,
             self.parameters.flat,
             self.running_stats.flat,
@@ -373,10 +373,10 @@ class Network(NetworkState):
         (float, dict of str to array of float64)
             The mean loss, and its gradient by parameter name.
         """
-        from .engine.runtime import network_programs  # noqa: PLC0415
+        from .engine.runtime import program_registry  # noqa: PLC0415
 
         x, class_numbers = check_examples(self, inputs, labels)
-        result = network_programs.finite_differences(
+        result = program_registry.finite_differences(
             self.architecture,
             self.state,
             convert_inputs(self, x),

@@ -18,7 +18,7 @@ from .data.images.preprocessor import ImagePreprocessor
 from .data.preprocessing import Preprocessor
 from .spec.architecture import Architecture
 from .spec.calibration import Calibration
-from .spec.layer import Layer
+from .spec.layer_base import Layer
 from .spec.parameters import Parameters, flattened, initial_values
 from .spec.summary import summary, summary_html
 

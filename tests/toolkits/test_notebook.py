@@ -100,21 +100,21 @@ def test_why_ends_at_a_pixel(cells: dict[str, Any]) -> None:
     assert [layer and layer[1] for layer in layers] == ["pool1", "relu1", "conv1", "input"]
 
 
-def test_the_slope_is_what_nudging_finds(cells: dict[str, Any]) -> None:
-    told = re.search(r"is (-?[\d.e-]+), of 49 terms", printed(cells["backprop"]))
+def test_gradient_matches_finite_difference(cells: dict[str, Any]) -> None:
+    match = re.search(r"is (-?[\d.e-]+), of 49 terms", printed(cells["backprop"]))
     found = re.search(
         r"by backpropagation (-?[\d.e-]+), by nudging (-?[\d.e-]+)\.", shown(cells["nudge"], HTML)
     )
-    assert told is not None
+    assert match is not None
     assert found is not None
-    slope, *others = (float(one) for one in (told[1], *found.groups()))
-    assert abs(slope) > 0.01
-    assert others == pytest.approx([slope, slope], rel=1e-3)
+    gradient, *others = (float(one) for one in (match[1], *found.groups()))
+    assert abs(gradient) > 0.01
+    assert others == pytest.approx([gradient, gradient], rel=1e-3)
 
 
 def test_over_the_lessons_the_net_stands_in_a_valley(cells: dict[str, Any]) -> None:
-    slopes = [
+    gradients = [
         abs(float(re.findall(r"by backpropagation (-?[\d.e-]+)", shown(cells[name], HTML))[0]))
         for name in ("nudge", "nudge-all")
     ]
-    assert slopes[1] < slopes[0] / 20
+    assert gradients[1] < gradients[0] / 20

@@ -16,7 +16,7 @@ from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.optimizers import adamw, sgd
 from piecewise.spec.architecture import Architecture
-from piecewise.spec.layer import Layer
+from piecewise.spec.layer_base import Layer
 from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 
 from ..networks import TEXTS, Sample, assert_near, network, numbers_for, sample

@@ -29,5 +29,5 @@ def test_a_run_folder_holds_its_history_as_events(tmp_path: Path, validated: boo
     for name in names:
         events = found.Scalars(name)
         assert [event.step for event in events] == [1, 2, 3, 4]
-        told = [epoch[name] for epoch in net.history]
-        assert [event.value for event in events] == pytest.approx(told, rel=1e-6)
+        values = [epoch[name] for epoch in net.history]
+        assert [event.value for event in events] == pytest.approx(values, rel=1e-6)

@@ -17,7 +17,7 @@ from ..core.array_types import Float32
 from ..core.windows import Windows
 from ..network import Network
 from ..spec.architecture import Stage
-from ..spec.layer import Connectivity, Layer
+from ..spec.layer_base import Connectivity, Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from ..spec.notation import write_layer
 from ..trace.arithmetic import Position

@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..core.array_types import Array
 from ..core.windows import Windows
-from ..spec.layer import Shape
+from ..spec.layer_base import Shape
 from ..spec.layers import Convolution
 from .reductions import Arrays, TrainingMode, sum_over_cells, tree_sum
 

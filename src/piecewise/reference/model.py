@@ -12,7 +12,7 @@ from ..core.array_types import Array
 from ..core.ghost_batch import StepContext, ghost_batches
 from ..core.rng import DROPOUT, derive_key
 from ..spec.architecture import Architecture, Stage
-from ..spec.layer import Layer
+from ..spec.layer_base import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
 from .losses import LOSSES

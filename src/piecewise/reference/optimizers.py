@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.array_types import Array
-from ..spec.optimizers import BETA1, BETA2, EPSILON, bias_corrections
+from ..spec.optimizer_constants import BETA1, BETA2, EPSILON, bias_corrections
 
 
 def sgd(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..core.windows import Windows
-from ..spec.layer import Shape
+from ..spec.layer_base import Shape
 from ..spec.layers import Pool
 from .convolution import pad
 from .reductions import Arrays, TrainingMode

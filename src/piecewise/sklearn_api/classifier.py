@@ -30,7 +30,7 @@ from ..data.arrays import (
 from ..network import Network
 from ..spec.architecture import Architecture, class_names
 from ..spec.augmentation import Augmentation
-from ..spec.layer import Layer
+from ..spec.layer_base import Layer
 from ..training.deduplicate import WeightedExamples, deduplicate, normalize_weights
 from ..training.defaults import TrainingConfig, augmentation_for, default_config
 from ..training.recipe import Recipe

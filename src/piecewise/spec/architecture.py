@@ -25,7 +25,7 @@ from ..core.constraints import (
     is_integer,
 )
 from ..core.errors import LimitError, ShapeError, shown
-from .layer import (
+from .layer_base import (
     Connectivity,
     InputShapeError,
     Layer,

@@ -13,7 +13,15 @@ from typing import ClassVar
 from ..core.constraints import FRACTION, Boolean, Choice, Flag, Integer, Size2D
 from ..core.errors import LimitError
 from ..core.windows import Windows, complete_windows, partial_windows, same_windows
-from .layer import Connectivity, InputShapeError, Layer, Shape, Tensor, he_bound, hyperparameter
+from .layer_base import (
+    Connectivity,
+    InputShapeError,
+    Layer,
+    Shape,
+    Tensor,
+    he_bound,
+    hyperparameter,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..core.constraints import MAX_LAYERS, MAX_NOTATION, MAX_REPEAT_DEPTH, Flag, Integer
 from ..core.errors import LimitError, NotationError, did_you_mean, shown
-from .layer import Layer, layer_fields
+from .layer_base import Layer, layer_fields
 from .layers import BY_WORD
 
 _TOKEN = re.compile(r"[,()*=]|[^\s,()*=]+")

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from rich.console import RenderableType
 
+from ..core.array_types import Floating
 from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, FEATURES
-from ..spec.layer import layer_fields
+from ..spec.layer_base import layer_fields
 from ..spec.layers import KINDS
 from ..spec.summary import summary
-from .drawing import Plane, beside, lines, ninths, numbers, picture, prose, table, titled, truncated
+from .drawing import beside, lines, ninths, numbers, picture, prose, table, titled, truncated
 from .facts import DECK_ANSWERS, SLIDE_ERRORS, Facts
 
 Blocks = Iterator[RenderableType]
@@ -257,7 +258,7 @@ def beyond(facts: Facts) -> Blocks:
     yield prose("Next, train a net: piecewise demo")
 
 
-def _integers(plane: Plane) -> RenderableType:
+def _integers(plane: Floating) -> RenderableType:
     return "\n".join(" ".join(f"{int(value):+d}" for value in line) for line in plane)
 
 

@@ -1,4 +1,4 @@
-"""Images and maps grid in the terminal: shades of grey if it has colours, and characters."""
+"""Draw images and feature maps in the terminal, in shades of grey if it supports colours."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-Plane = npt.NDArray[np.floating[Any]]
+from ..core.array_types import Floating
 
 _UNLIMITED = 1_000  # columns, to measure the natural width of a block
 
@@ -36,12 +35,12 @@ def ninths(value: float) -> str:
     return f"{round(value * 9)}/9"
 
 
-def picture(plane: Plane) -> Text:
+def picture(plane: Floating) -> Text:
     """Ink and background, two characters per pixel."""
     return _block(plane, lambda value: INK if value > 0 else BACKGROUND)
 
 
-def halves(plane: Plane, *, ascii_only: bool) -> Text:
+def halves(plane: Floating, *, ascii_only: bool) -> Text:
     """Ink and background, one character for two pixels, one above the other: for larger images."""
     characters = " '.:" if ascii_only else " \N{UPPER HALF BLOCK}\N{LOWER HALF BLOCK}\N{FULL BLOCK}"
     ink = np.pad(plane > 0, ((0, len(plane) % 2), (0, 0)))
@@ -49,7 +48,7 @@ def halves(plane: Plane, *, ascii_only: bool) -> Text:
     return Text("\n".join("".join(characters[code] for code in row) for row in codes), no_wrap=True)
 
 
-def numbers(plane: Plane) -> Text:
+def numbers(plane: Floating) -> Text:
     """Values cut to two decimals, five characters per value."""
     return _block(plane, lambda value: truncated(value).rjust(4) + " ")
 
@@ -104,7 +103,7 @@ def lines(text: str) -> Padding:
     return Padding(Text(text, no_wrap=True), (0, 0, 1, 2), expand=False)
 
 
-def _block(plane: Plane, format_value: Any) -> Text:
+def _block(plane: Floating, format_value: Any) -> Text:
     text = Text(no_wrap=True)
     for row, line in enumerate(plane.tolist()):
         for value in line:

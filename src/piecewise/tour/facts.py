@@ -17,10 +17,10 @@ import numpy.typing as npt
 from ..core.array_types import Float64
 from ..core.rng import derive_key, uniform
 from ..data.xo import CLASSES, DECK_O, DECK_TRICKY_X, DECK_X, FEATURES, make_xo
-from ..reference.finite_differences import numerical_gradients
 from ..reference.fully_connected import votes
 from ..reference.losses import absolute
 from ..reference.model import gradients
+from ..reference.numerical_gradients import numerical_gradients
 from ..spec.architecture import Architecture
 from ..trace.walk import Walk, walk
 

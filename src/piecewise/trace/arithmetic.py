@@ -17,7 +17,7 @@ import numpy as np
 from ..core.array_types import Array
 from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
-from ..spec.layer import Layer
+from ..spec.layer_base import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 
 

@@ -17,7 +17,7 @@ from ..core.array_types import Array
 from ..core.windows import Windows
 from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
-from ..spec.layer import Layer
+from ..spec.layer_base import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from .arithmetic import Position, Term, Why, one_over_deviation
 

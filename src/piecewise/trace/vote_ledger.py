@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.array_types import Array, Float64
 from ..spec.architecture import Stage
-from ..spec.layer import Connectivity
+from ..spec.layer_base import Connectivity
 from .arithmetic import Position, Why, fused
 
 

@@ -14,7 +14,7 @@ from ..core.array_types import Array, Float32, Labels
 from ..core.errors import TrainingError
 from ..core.progress import Epoch
 from ..network import Network
-from ..spec.optimizers import OPTIMIZER_STATE_ARRAYS
+from ..spec.optimizer_constants import OPTIMIZER_STATE_ARRAYS
 from .early_stopping import EarlyStopping
 from .history import History
 from .recipe import Recipe

@@ -12,15 +12,15 @@ from ..core.array_types import Array, Float32, Int64
 from ..core.ghost_batch import StepContext
 from ..core.rng import Key, permutation
 from ..engine.codegen.network_program import ProgramSpec
-from ..engine.runtime import network_programs
+from ..engine.runtime import program_registry
 from ..engine.runtime.finite_differences import FiniteDifferences
 from ..inputs import engine_inputs, layer_inputs
 from ..reference.augmentation import augment
-from ..reference.finite_differences import numerical_gradients
 from ..reference.model import Gradients
+from ..reference.numerical_gradients import numerical_gradients
 from ..reference.optimizers import adamw, sgd
-from ..spec.layer import Layer
-from ..spec.optimizers import bias_corrections
+from ..spec.layer_base import Layer
+from ..spec.optimizer_constants import bias_corrections
 from ..spec.parameters import all_finite
 from .state import TrainingState
 
@@ -63,7 +63,7 @@ class BackpropagationSteps:
             noise=bool(augmentation.noise),
             band_masking=bool(augmentation.band_masking),
         )
-        self.program = network_programs.training_program(net.architecture, spec, recipe.seed)
+        self.program = program_registry.training_program(net.architecture, spec, recipe.seed)
         self.program.set_inputs(inputs, net.preprocessor.scaling)
         if state.sample_weight is not None:
             self.program.set_sample_weights(state.sample_weight)
@@ -146,7 +146,7 @@ class FiniteDifferenceSteps:
         arguments = (net.architecture, net.state, x, labels, recipe.loss, context)
         result: FiniteDifferences | Gradients
         if state.sample_weight is None:
-            result = network_programs.finite_differences(
+            result = program_registry.finite_differences(
                 *arguments, threads=self.threads, callback=self.report
             )
         else:

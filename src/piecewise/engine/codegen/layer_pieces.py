@@ -1,4 +1,4 @@
-"""Work sharing: split one layer of a single input into pieces, by the layer's shapes alone."""
+"""Layer pieces: split one layer of a single input into pieces of work, by its shapes alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..ir.window_terms import split_evenly
 from ..kernels.convolution import Correlation
-from ..kernels.single_image import BLOCK
+from ..kernels.single_image_kernels import BLOCK
 
 _MAX_PIECES = 32
 """Pieces of one layer, at most."""

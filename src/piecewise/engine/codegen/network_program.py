@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from ...spec.architecture import Architecture
-from ...spec.layer import Layer
+from ...spec.layer_base import Layer
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Function, Module
 from ..ir.memory_plan import MemoryPlan, NetworkWriter, network_function

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
-from ...spec.layer import Shape
+from ...spec.layer_base import Shape
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import Function, Module
 from ..ir.memory_plan import MemoryPlan, NetworkWriter

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ...spec.optimizers import BETA1, BETA2, EPSILON
+from ...spec.optimizer_constants import BETA1, BETA2, EPSILON
 from ..ir.function_writer import EntryWriter
 from ..ir.llvm_text import Loop, Module, splat
 from ..ir.program_context import (

@@ -9,7 +9,7 @@ import numpy as np
 from ...core.array_types import Array, Float32
 from ...spec.architecture import Architecture
 from ...spec.layers import Norm
-from ..kernels.single_image import BLOCK
+from ..kernels.single_image_kernels import BLOCK
 from ..passes.base import Pass
 from ..passes.batch_norm import NormPass
 from ..passes.chain import passes_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...spec.layer import Shape
+from ...spec.layer_base import Shape
 from .llvm_text import GROUP_BYTES
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ...core.rng import AUGMENTATION_DRAWS, derive_key
 from ...spec.augmentation import BACKGROUND, Augmentation
-from ...spec.layer import Shape
+from ...spec.layer_base import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, splat, vector_of
 from .input_packing import scale_bytes, to_float
 from .threefry import example_keys, threefry

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ...core.rng import AUGMENTATION_DRAWS, NOISE, derive_key
 from ...spec.augmentation import BACKGROUND, Augmentation
-from ...spec.layer import Shape
+from ...spec.layer_base import Shape
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, splat
 from .threefry import example_keys, threefry
 

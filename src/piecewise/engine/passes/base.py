@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ...spec.architecture import ArrayEntry, Stage
-from ...spec.layer import Layer, Shape
+from ...spec.layer_base import Layer, Shape
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES
 from ..ir.memory_plan import NetworkWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...spec.architecture import Architecture, Stage
-from ...spec.layer import Layer
+from ...spec.layer_base import Layer
 from ...spec.layers import Pool
 from ..ir.llvm_text import GROUP_BYTES
 from .base import Pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...spec.layer import Shape
+from ...spec.layer_base import Shape
 from ...spec.layers import Full
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.memory_plan import NetworkWriter

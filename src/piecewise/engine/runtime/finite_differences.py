@@ -14,8 +14,8 @@ from ...core.array_types import Array
 from ...core.ghost_batch import GROUP_SIZE, StepContext, ghost_batches
 from ...core.rng import DROPOUT, derive_key
 from ...spec.architecture import Architecture, ArrayEntry
-from ...spec.optimizers import NUDGE_SIZE
-from ..codegen.finite_differences import generate_finite_difference_ir
+from ...spec.optimizer_constants import NUDGE_SIZE
+from ..codegen.finite_difference_program import generate_finite_difference_ir
 from ..ir.target import Target
 from ..ir.thread_header import HEADER_BYTES
 from .compiled_program import (

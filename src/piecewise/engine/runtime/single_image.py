@@ -12,7 +12,7 @@ import numpy as np
 from ...core.array_types import Array, Float32
 from ...spec.architecture import Architecture
 from ..codegen.layer_pieces import SplitThresholds
-from ..codegen.single_image import generate_single_image_ir
+from ..codegen.single_image_program import generate_single_image_ir
 from ..codegen.weight_packing import pack_weights
 from ..codegen.work_sharing import MAX_HELPERS
 from ..ir.target import Target

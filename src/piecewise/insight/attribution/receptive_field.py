@@ -11,7 +11,7 @@ from ...core.array_types import Array
 from ...core.constraints import is_integer
 from ...core.errors import LimitError, did_you_mean, shown
 from ...spec.architecture import Architecture, Stage
-from ...spec.layer import Connectivity
+from ...spec.layer_base import Connectivity
 
 
 class ReceptiveField(NamedTuple):

@@ -23,7 +23,7 @@ from ...core.ghost_batch import GROUP_SIZE
 from ...data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
 from ...inputs import layer_inputs
 from ...network import Network
-from ...spec.layer import Connectivity
+from ...spec.layer_base import Connectivity
 from ...trace.backprop import LOGIT
 from .receptive_field import centres
 

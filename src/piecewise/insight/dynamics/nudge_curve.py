@@ -20,7 +20,7 @@ from ...inputs import check_examples, layer_inputs
 from ...network import Network
 from ...reference.losses import LOSSES
 from ...reference.model import mean_loss
-from ...spec.optimizers import NUDGE_SIZE
+from ...spec.optimizer_constants import NUDGE_SIZE
 from ...spec.parameters import Parameters
 
 POINTS = Integer(3, 1_001)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ...core.array_types import Array, Examples, Float32, Int64, Labels
 from ...core.constraints import MAX_CLASSES, Integer, checked
 from ...core.errors import DataError, LimitError, shown
-from ...engine.runtime import network_programs
+from ...engine.runtime import program_registry
 from ...inputs import check_examples, engine_inputs
 from ...network import Network
 from ...spec.architecture import Architecture, Stage
@@ -262,7 +262,7 @@ class _LastLayerInputs:
         flat = net.parameters.flat[: sum(row.size for row in first.parameters)]
         running_stats = net.running_stats.flat[: sum(row.size for row in first.running_stats)]
         inputs = engine_inputs(net, pictures)
-        return network_programs.logits(first, flat, running_stats, inputs, net.preprocessor.scaling)
+        return program_registry.logits(first, flat, running_stats, inputs, net.preprocessor.scaling)
 
 
 def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

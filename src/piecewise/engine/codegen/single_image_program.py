@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ...core.windows import complete_windows
 from ...spec.architecture import Architecture, Stage
-from ...spec.layer import Shape
+from ...spec.layer_base import Shape
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import GROUP_BYTES, Function, Module
@@ -23,7 +23,7 @@ from ..ir.window_terms import forward_terms
 from ..kernels.convolution import Correlation, row_table
 from ..kernels.elementwise import relu
 from ..kernels.input_packing import scale_bytes, to_float
-from ..kernels.single_image import (
+from ..kernels.single_image_kernels import (
     BLOCK,
     PlanarImageEmitter,
     SingleImageEmitter,

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.ghost_batch import StepContext
 from ..spec.architecture import Architecture
-from ..spec.optimizers import NUDGE_SIZE
+from ..spec.optimizer_constants import NUDGE_SIZE
 from .model import Gradients, mean_loss
 from .reductions import Arrays
 
