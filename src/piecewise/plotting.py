@@ -215,7 +215,7 @@ def _axes(ax: Axes) -> Axes:
 
 
 def _colours(*, only_above: bool = False) -> Any:
-    """The colormap blue, white, orange; NaN is grey."""
+    """The colour map blue, white, orange; NaN is grey."""
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
 
     chosen = (ZERO, ABOVE) if only_above else (BELOW, ZERO, ABOVE)

@@ -24,7 +24,7 @@ NAMES = [chapter.name for chapter in CHAPTERS]
     help=f"Print one chapter, by name or by number from 1 to {len(NAMES)}: {', '.join(NAMES)}.",
 )
 @click.option(
-    "--plain", is_flag=True, panel=OUTPUT, help="Print without colors and without pauses."
+    "--plain", is_flag=True, panel=OUTPUT, help="Print without colours and without pauses."
 )
 @json_option
 def command(chapter: str | None, plain: bool, as_json: bool) -> None:

@@ -214,11 +214,11 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Flag(Boolean):
-    """True or False; in the notation, the bare word means True and its absence False."""
+    """True or False; in the notation, a word without a value: True if it is present."""
 
     @property
     def description(self) -> str:
-        return "the bare word, or nothing"
+        return "a flag (no value)"
 
 
 FRACTION = Real(0, 1, open=True)

@@ -1,6 +1,6 @@
 """Line charts as SVG, and bar charts as text, for pages, notebooks and terminals.
 
-Text and axes have the color of the surrounding text, so that a chart is readable in light and dark
+Text and axes have the colour of the surrounding text, so that a chart is readable in light and dark
 themes.
 """
 
@@ -156,7 +156,7 @@ class _Plane:
 
 
 def _legend(lines: Sequence[Line]) -> str:
-    """The labels and colors of the lines, if there is more than one."""
+    """The labels and colours of the lines, if there is more than one."""
     if len(lines) < 2:
         return ""
     names = "".join(

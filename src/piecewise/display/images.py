@@ -1,6 +1,6 @@
 """Feature maps as small images, for pages and notebooks.
 
-Colors are signed: blue below zero, white at zero, orange above, with an intensity relative to the
+Colours are signed: blue below zero, white at zero, orange above, with an intensity relative to the
 largest absolute value of the layer.
 """
 
@@ -22,7 +22,7 @@ _WIDEST = 512  # the largest side in cells; of a wider plane, every second, thir
 
 
 def signed_colours(plane: Array, largest: float) -> Uint8:
-    """Numbers (rows, columns) -> (rows, columns, 3): ``largest`` and beyond is the full color."""
+    """Numbers (rows, columns) -> (rows, columns, 3): ``largest`` and beyond is the full colour."""
     fraction = np.clip(plane.astype(np.float64) / (largest or 1.0), -1, 1)[..., None]
     full = np.where(fraction < 0, np.array(BELOW), np.array(ABOVE))
     mixed = np.array(ZERO) + np.abs(fraction) * (full - np.array(ZERO))

@@ -1,4 +1,4 @@
-"""The fully connected layer: every input value has a vote for every neuron."""
+"""The fully connected layer: each output is a weighted sum of all inputs plus a bias."""
 
 from __future__ import annotations
 

@@ -49,9 +49,11 @@ class Convolution(Layer):
         default=(0, 0),
     )
     mean: bool = hyperparameter(
-        Flag(), "the deck's match: divide by the number of products, no bias", key="mean",
+        Flag(),
+        "average the products instead of adding them, without a bias (the deck's match)",
+        key="mean",
         default=False,
-    )  # fmt: skip
+    )
     bias: bool = hyperparameter(Boolean(), "a number added to each map", key="bias", default=True)
 
     def canonicalize(self) -> None:
@@ -179,7 +181,8 @@ class Pool(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Full(Layer):
-    """The fully connected layer: every value has a vote for every neuron."""
+    """Fully connected layer: each output is a weighted sum of all inputs plus a bias; in the deck,
+    every value votes for every output."""
 
     word: ClassVar[str] = "full"
     example: ClassVar[str] = "full 128"
@@ -191,7 +194,7 @@ class Full(Layer):
 
     neurons: int | None = hyperparameter(
         Integer(1, 1_048_576, optional=True),
-        "sums of votes; the last layer may leave it out: one per class",
+        "number of outputs; may be omitted in the last layer, where it is the number of classes",
         per_class=True,
         default=None,
     )

@@ -3,7 +3,7 @@
     conv 16 5x5, relu, pool 2, 2 * (conv 32 3 pad=same, relu), pool 3 stride=2, full 128, relu, full
 
 A list has items between commas; an item is a layer or ``N * ( list )``; a layer is its word, then
-positional hyperparameters, then ``key=value`` or a bare word. The hyperparameters and their
+positional hyperparameters, then ``key=value`` or a flag. The hyperparameters and their
 constraints come from the records in `layers`; this file names no kind of layer.
 """
 
@@ -251,7 +251,7 @@ class _Parser:
     def keyed(
         self, kind: type[Layer], keyed: dict[str, Field[Any]], values: dict[str, Any]
     ) -> None:
-        """One ``key=value`` or bare word, put into ``values``."""
+        """One ``key=value`` or flag, put into ``values``."""
         key = self.peek()
         field = keyed.get(key)
         if field is None:

@@ -18,9 +18,9 @@ from ...training.recipe import Recipe
 
 PLENTY = 1.2e11
 """Multiplications of the forward passes of all nets and epochs, above which recipes are shortened:
-some ten seconds on two cores."""
+about ten seconds on two cores."""
 MOST_WORK = 6e12
-"""The same, above which LimitError is raised: some ten minutes."""
+"""The same, above which LimitError is raised: about ten minutes."""
 ENOUGH_STEPS = 100
 """Training steps below which small layers are used instead."""
 FEWEST_STEPS = 40
@@ -65,7 +65,7 @@ def retraining_cost(
     `ENOUGH_STEPS` steps, small layers for the kind of input are used with their default recipe and
     the net's own loss, augmentation and seed; they are trained for at least `FEWEST_STEPS` steps.
     Passed ``layers`` and ``epochs`` are not changed. The cost is computed from sizes alone, so it
-    is the same on every machine. LimitError if it exceeds some ten minutes.
+    is the same on every machine. LimitError if it exceeds about ten minutes.
     """
     for name, limit, value in (
         ("epochs", Integer(1, 100_000, optional=True), epochs),
