@@ -89,7 +89,7 @@ def test_train_with_translation_saves_more_robust_net(
         for curve, other in zip(output["trained"]["curves"], output["curves"], strict=True)
     ]  # fmt: skip
     assert status(["robustness", str(new), taught[1], "--train-with", "translation"]) == 1
-    assert "already trained with translation over the measured range" in capsys.readouterr().err
+    assert "already trained with translation over this range" in capsys.readouterr().err
 
 
 def test_text_shows_curves_and_areas(taught: tuple[str, str], capsys: Printed) -> None:

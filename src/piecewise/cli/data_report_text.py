@@ -132,13 +132,12 @@ def shuffled_lines(result: ShuffleTestResult, width: int) -> Iterator[str]:
         return
     low, high = result.interval
     yield from wrapped(
-        f"{100 * result.accuracy:.1f} % right as it is, "
-        f"{100 * result.shuffled_accuracy:.1f} % with {result.axes} swapped: "
+        f"{100 * result.accuracy:.1f} % accuracy on the original inputs, "
+        f"{100 * result.shuffled_accuracy:.1f} % with shuffled {result.axes}: "
         f"{100 * result.difference:+.1f} points (95 % interval "
-        f"{100 * low:+.1f} to {100 * high:+.1f}); small nets that learned from "
-        f"{result.train_size:,} examples each, {result.n:,} examples answered in "
-        f"{result.rounds} rounds, none of them for testing; the largest class is "
-        f"{100 * result.baseline:.1f} %",
+        f"{100 * low:+.1f} to {100 * high:+.1f}); small nets, each trained on "
+        f"{result.train_size:,} examples; {result.n:,} predictions in {result.rounds} rounds; "
+        f"the test split is not used; the largest class is {100 * result.baseline:.1f} %",
         width, "  ",
     )  # fmt: skip
 

@@ -150,8 +150,8 @@ class _CrossValidation:
         least = counts[counts > 0]
         if len(least) < 2 or int(least.max()) < 2:
             raise DataError(
-                f"data: got {len(labels)} examples of {len(least)} classes that are not for "
-                "testing, wanted 2 classes or more with some examples each"
+                f"data: the data outside the test split have {len(labels)} examples of "
+                f"{len(least)} classes; at least 2 classes with several examples each are needed"
             )
         folds = min(FOLDS, int(counts.max()) if groups is None else len(np.unique(groups)))
         if folds < 2:
@@ -173,8 +173,8 @@ class _CrossValidation:
 
     @property
     def rated(self) -> Bool:
-        """Which examples (N,) had others of their class in the training data of all rounds: a net
-        cannot predict a class that it did not train on."""
+        """Mask (N,) of the examples whose class occurred in the training data of every round: a net
+        cannot predict a class that it was not trained on."""
         rated = np.ones(len(self.labels), bool)
         for repeat in range(REPEATS):
             fold = self._fold(repeat)

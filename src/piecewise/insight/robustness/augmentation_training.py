@@ -69,9 +69,9 @@ class AreaChange:
 
 
 def area_changes(before: DatasetRobustness, after: DatasetRobustness) -> list[AreaChange]:
-    """By trick, what became of the areas of the same set."""
+    """The change of the area for each kind of augmentation, measured on the same examples."""
     areas = after.areas
-    return [AreaChange(trick, area, areas[trick]) for trick, area in before.areas.items()]
+    return [AreaChange(kind, area, areas[kind]) for kind, area in before.areas.items()]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class AugmentationResult:
     epochs_factor: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: tricks, ranges, epochs_factor, and the recipe and digest of the net."""
+        """Plain values: kinds, ranges, epochs_factor, and the recipe and digest of the net."""
         return {
             "kinds": list(self.kinds),
             "ranges": self.ranges,
@@ -117,11 +117,11 @@ def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
             wanted = f"one of {', '.join(known)}, or {ALL}"
             raise LimitError(f"augmentation: got {shown(name)}, wanted {wanted}")
     if not tricks:
-        raise LimitError("augmentation: got no kind, wanted one or more")
+        raise LimitError("augmentation: the list is empty; pass at least one kind")
     if not net.recipe:
         raise LimitError(
-            "augmentation: this net was not trained yet and has no recipe; wanted a net that "
-            "`piecewise train` wrote"
+            "augmentation: the net has not been trained, so it has no recipe; use a net saved by "
+            "`piecewise train`"
         )
     requested = tuple(name for name in known if name in tricks or ALL in tricks)
     recipe = Recipe(**net.recipe)
@@ -131,8 +131,8 @@ def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
     ):
         text = Recipe.knob("augmentation").write(recipe.augmentation)
         raise LimitError(
-            f"augmentation: this net was already trained with {' and '.join(requested)} over the "
-            f"measured range ({text}); wanted another kind"
+            f"augmentation: the net is already trained with {' and '.join(requested)} over this "
+            f"range or a larger one ({text}); choose another kind"
         )
     return requested
 
@@ -204,8 +204,8 @@ def train_with_augmentation(
     requested = checked_kinds(net, tricks)
     if (data.classes, data.preprocessor) != (net.classes, net.preprocessor):
         raise DataError(
-            "data: got other classes, or another preparation, than the net has; wanted what "
-            "read_data gives with its preparation and classes"
+            "the data have other classes or another preprocessor than the net; use "
+            "read_data(path, net.preprocessor, classes=net.classes)"
         )
     retraining = _Retraining(net, data, on_progress, threads)
     trained = retraining.chosen(requested)
