@@ -154,7 +154,7 @@ def test_label_issues_invalid_arguments_raise() -> None:
         find_label_issues(data, 0)
     with pytest.raises(LimitError, match="find_label_issues: seed: got -1"):
         find_label_issues(data, seed=-1)
-    with pytest.raises(DataError, match="wanted 2 classes or more"):
+    with pytest.raises(DataError, match="at least 2 classes with several examples"):
         find_label_issues(replace(data, labels=np.zeros(20, int)))
     with pytest.raises(DataError, match="all training examples are of one group"):
         find_label_issues(replace(data, groups=np.full(20, "me")))

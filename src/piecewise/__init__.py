@@ -1,8 +1,8 @@
 """piecewise: ConvNets that show every number behind every decision.
 
-Teach a ConvNet your own pictures, sounds and texts on an ordinary computer, walk from pixels to
-votes to learning, and carry the trained net in one file that holds no code. Names load when they
-are first used, so that importing the package costs next to nothing.
+Train a ConvNet on your own images, sounds and texts, inspect every activation and gradient, and
+save the net in one file that contains no code. Names are loaded on first use, so that importing the
+package is fast.
 """
 
 from __future__ import annotations

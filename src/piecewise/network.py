@@ -252,7 +252,7 @@ class Network(NetworkState):
         return Walk(self.architecture, self.state, {"input": x, **activations})
 
     def backprop(self, input: npt.ArrayLike, label: int, loss: str = "cross-entropy") -> Backprop:
-        """Backpropagation for one input: the gradient of the loss by every value.
+        """Backpropagation for one input: the gradient of the loss with respect to every value.
 
         Parameters
         ----------

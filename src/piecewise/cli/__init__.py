@@ -1,4 +1,4 @@
-"""The command line, one file a command."""
+"""The command line, with one file per command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def run() -> None:
-    """Run the command line and exit. Ctrl-C is heard from the first import on."""
+    """Run the command line and exit. Ctrl-C is handled from the first import on."""
     try:
         from .main import run as run_main  # noqa: PLC0415
 

@@ -131,7 +131,8 @@ def status(arguments: list[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """Open closed streams on the null device; replace characters that a stream cannot encode."""
+    """Redirect closed streams to the null device, and replace characters that a stream cannot
+    encode."""
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: PTH123, SIM115
@@ -147,9 +148,9 @@ def _print_error(sentence: str) -> None:
 
 
 def _discard_output(error: OSError) -> int:
-    """Report that standard output cannot be written, and discard the rest of the output.
+    """Handle a broken pipe or a full disk: discard the remaining output.
 
-    A pipe that its reader closed is no reason for a message.
+    A broken pipe causes no message.
     """
     if not isinstance(error, BrokenPipeError):
         _print_error(f"the output could not be written: {error.strerror or error}")

@@ -159,7 +159,7 @@ def _trained_json(
 def _lines(
     before: DatasetRobustness, trained: AugmentationResult | None, after: DatasetRobustness | None
 ) -> Iterator[str]:
-    """One line for each perturbation: its range, the curve, the lowest accuracy, the areas."""
+    """One line per perturbation: its range, the accuracy curve, the lowest accuracy, the areas."""
     compared = f", compared with {before.literal_n:,} training examples" if before.literal_n else ""
     yield f"{before.n:,} examples{compared}"
     yield ""
@@ -210,7 +210,7 @@ def _augmented(trained: AugmentationResult, kind: str) -> str:
 
 
 def _changed(trained: AugmentationResult, changed: Sequence[AreaChange]) -> Iterator[str]:
-    """The area before and after training with augmentation, one line for each kind."""
+    """Lines with the change of the area for each kind of augmentation."""
     for change in changed:
         increase = f"{100 * (change.risen or 0):+6.1f} %"
         if change.after > change.before and change.gained is not None:

@@ -45,7 +45,7 @@ class WhyOptions(InputOptions):
     panel=NETWORK,
     help="Explain a gradient of the loss. If PLACE names a parameter, such as "
     "conv1.weight,0,0,1,1: its gradient, and the loss as a function of this parameter. If PLACE "
-    "names a value, such as conv1,0,3,4: the gradient by this value, its error.",
+    "names a value, such as conv1,0,3,4: the gradient with respect to this value, its error.",
 )
 @option(
     "--expected",
@@ -129,7 +129,7 @@ def _position(at: list[int]) -> list[int]:
 def _print_gradient(
     explanation: Explanation, label: int, name: str, at: list[int], as_json: bool
 ) -> None:
-    """Print the arithmetic of the gradient by a value, or by a parameter with its nudge curve."""
+    """Print the arithmetic of the gradient of a value, or of a parameter with its nudge curve."""
     net = explanation.net
     loss = net.recipe.get("loss", "cross-entropy")  # the one that training minimized
     back = explanation.walk.backprop(label, loss)

@@ -1,1 +1,1 @@
-"""Shared basics: errors, constraints, random numbers, array types, atomic writes."""
+"""Code that all other packages use: errors, argument checks, random numbers, atomic file writes."""

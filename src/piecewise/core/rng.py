@@ -80,7 +80,7 @@ def uniform(key: Key, count: int, start: int = 0) -> Float64:
 def permutation(key: Key, count: int) -> Int64:
     """The integers 0 to ``count - 1`` in random order; ``count`` is at most 2**32.
 
-    They are sorted by a random word each, and by themselves where words are equal.
+    Each integer gets a random word as its sort key; ties are sorted by the integer.
     """
     drawn = random_words(key, count).astype(np.uint64) << np.uint64(32)
     drawn |= np.arange(count, dtype=np.uint64)

@@ -1,2 +1,1 @@
-"""From files to arrays: pictures, data sets, the preparation that travels with a net, X's and
-O's."""
+"""Data sets: reading, preprocessing that is saved with the net, inspection, the X/O data set."""

@@ -1,1 +1,1 @@
-"""Small charts and images for pages, notebooks and terminals."""
+"""Draws charts and images as SVG and PNG for HTML pages and notebooks."""

@@ -27,7 +27,7 @@ or the width of the vectors. A trained network therefore has the same bits on ev
   its logits before that is divided by the batch size.
 - Shards are added in order. The batch size alone decides which groups belong to which shard.
 
-Finite differences (`codegen/finite_differences.py`) run the forward pass in float64, with the same
-kernels, because the difference of two losses needs that precision. The differences of a group's
-examples are added as a tree, and the groups in order.
+Finite differences (`codegen/finite_difference_program.py`) run the forward pass in float64, with
+the same kernels, because the difference of two losses needs that precision. The differences of a
+group's examples are added as a tree, and the groups in order.
 """

@@ -1,1 +1,1 @@
-"""Explanations of nets, predictions and training data."""
+"""Explains nets, single predictions and training data."""

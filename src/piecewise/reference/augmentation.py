@@ -56,7 +56,8 @@ class IntensityDraws(NamedTuple):
 def geometric_draws(
     augmentation: Augmentation, height: int, width: int, context: StepContext
 ) -> GeometricDraws:
-    """Random changes within the limits of the augmentation, of six uniform numbers an image."""
+    """Random changes within the limits of the augmentation, from six uniform numbers of each
+    image."""
     drawn = uniform(derive_key(context.seed, AUGMENTATION_DRAWS, context.epoch, context.indices), 6)
     signed = 2 * drawn - 1
     low, high = augmentation.scale
@@ -75,7 +76,7 @@ def geometric_draws(
 def intensity_draws(
     augmentation: Augmentation, height: int, width: int, context: StepContext
 ) -> IntensityDraws:
-    """Likewise, of the next seven uniform numbers an image."""
+    """Likewise, from the next seven uniform numbers of each image."""
     drawn = uniform(
         derive_key(context.seed, AUGMENTATION_DRAWS, context.epoch, context.indices), 7, 6
     )
@@ -165,7 +166,8 @@ def _interpolate(x: Float64, rows: Float64, columns: Float64, *, is_drawing: boo
 def _dilate(x: Float64, stroke_width: Float64) -> Float64:
     """Dilation by the maximum of each 3x3 neighborhood, erosion by the minimum.
 
-    It is applied once for every pixel of stroke width, and mixed for the fraction of a pixel.
+    It is applied once per whole pixel of stroke width; a fractional pixel interpolates between the
+    images before and after one more application.
     """
     side = np.where(stroke_width < 0, -1.0, 1.0)[:, None, None, None]
     for number in range(int(np.ceil(np.abs(stroke_width).max(initial=0)))):

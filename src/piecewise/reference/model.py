@@ -140,7 +140,7 @@ def mean_loss(
 
 
 class _BatchResult(NamedTuple):
-    """A ghost batch: its losses, their gradient by the output, and the cached values."""
+    """The losses of a ghost batch, their gradient with respect to the output, and the cache."""
 
     losses: list[float]
     gradient: Array

@@ -21,7 +21,7 @@ from .reductions import Arrays
 def numerical_gradient(
     loss: Callable[[], float], array: Array, amount: float = NUDGE_SIZE
 ) -> Array:
-    """The gradient of ``loss`` by each number of ``array``: (up - down) / (2 amount).
+    """The gradient of ``loss`` with respect to each number of ``array``: (up - down) / (2 amount).
 
     ``array`` (float64) is changed in place, one number at a time, and restored.
     """

@@ -1,1 +1,1 @@
-"""The scikit-learn API: a classifier that follows its conventions."""
+"""A classifier that can be used as any other scikit-learn estimator."""

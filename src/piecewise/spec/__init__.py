@@ -1,1 +1,1 @@
-"""The specification of a network: layers, architecture, parameters, notation, augmentation."""
+"""The description of a network: its layers, architecture, parameters, notation and augmentation."""

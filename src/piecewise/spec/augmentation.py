@@ -147,8 +147,11 @@ class Augmentation:
         ).changes_anything
 
     def max_band(self, side: int) -> int:
-        """The largest number of cells of a masked band. Of 100 cells, 0.29 are 29, although the
-        product in float64 is less."""
+        """The largest number of cells of a masked band.
+
+        For a fraction of 0.29 and 100 cells the result is 29, although 0.29 * 100 in float64 is
+        slightly less than 29.
+        """
         return int(self.band_masking * side + 1e-6)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What is written to disk: whole or not at all, and holding no code."""
+"""Files that are written atomically and contain no code."""

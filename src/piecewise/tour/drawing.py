@@ -1,4 +1,7 @@
-"""Draw images and feature maps in the terminal, in shades of grey if it supports colours."""
+"""Draws images and feature maps in the terminal.
+
+It uses shades of grey if the terminal supports colour, otherwise characters.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One input through a network, with the arithmetic of every activation, gradient and vote."""
+"""Shows how every activation, gradient and vote of one input is computed."""

@@ -24,7 +24,8 @@ from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 class Position(NamedTuple):
     """The position of a value: layer name ("input" for the input), feature map, row, column.
 
-    A gradient of a parameter has the feature -1, and a description of the parameter as ``layer``.
+    For the gradient of a parameter, ``feature`` is -1 and ``layer`` holds a description of the
+    parameter.
     """
 
     layer: str

@@ -23,7 +23,8 @@ LOGIT = "logit"
 
 
 class Backprop:
-    """The gradients of a loss by every activation and parameter, for one input and class.
+    """The gradients of a loss with respect to all activations and parameters, for one input and
+    class.
 
     `Network.backprop` and `Walk.backprop` make it.
 
@@ -36,9 +37,9 @@ class Backprop:
     loss : float
         The loss.
     errors : mapping of str to ndarray
-        By layer name, "input" first: the gradients of the loss by the activations.
+        By layer name, "input" first: the gradients of the loss with respect to the activations.
     gradients : mapping of str to ndarray
-        By parameter name: the gradients of the loss by the parameters.
+        By parameter name: the gradients of the loss with respect to the parameters.
 
     Examples
     --------
@@ -73,7 +74,7 @@ class Backprop:
         self.gradients: Mapping[str, Array] = MappingProxyType(self._gradients)
 
     def _loss_gradient(self) -> tuple[Array, Array]:
-        """The loss (1) and its gradient by the logits (1, K)."""
+        """The loss (1) and its gradient with respect to the logits (1, K)."""
         target = np.array([self.label])
         if self.of == LOGIT:
             return self._logits[:, self.label], one_hot(self._logits, target)
@@ -178,7 +179,7 @@ class Backprop:
         return BackwardInputs(before, x, self._own(stage), stage, self._errors[stage.name])
 
     def _loss_terms(self, number: int) -> tuple[Term, ...]:
-        """The terms of the gradient of the loss by a logit."""
+        """The terms of the gradient of the loss with respect to a logit."""
         logit, target = float(self._logits[0, number]), float(number == self.label)
         if self.of == "cross-entropy":
             probability = float(softmax(self._logits)[0, number])

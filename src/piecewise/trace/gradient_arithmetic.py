@@ -1,9 +1,9 @@
 """The arithmetic of the backward pass: the terms of one error or gradient.
 
-The error of an activation is the gradient of the loss by it. The gradient of a parameter is the sum
-of the errors of the activations it contributes to, times the values that it is multiplied by. Terms
-are in the order in which the layers' ``backward`` adds them, which rounds products and sums
-separately.
+The error of an activation is the gradient of the loss with respect to it. The gradient
+of a parameter is the sum of the errors of the activations it contributes to, times the values that
+it is multiplied by. Terms are in the order in which the layers' ``backward`` adds them, which
+rounds products and sums separately.
 """
 
 from __future__ import annotations
@@ -143,7 +143,11 @@ def _dropout_error(layer: Dropout, back: BackwardInputs, at: tuple[int, ...]) ->
 
 
 def _pool_error(layer: Pool, back: BackwardInputs, at: tuple[int, ...]) -> Terms:
-    """The windows that a cell lies in: all of a window's error to its winner, or equal shares."""
+    """The terms from all windows that contain the cell.
+
+    In max pooling the maximum gets the whole error; in average pooling each cell gets an equal
+    share.
+    """
     rows, columns = layer.windows(back.stage.input)
     terms = []
     for row, _ in _windows_over(rows, at[1]):

@@ -173,7 +173,7 @@ class Walk(Mapping[str, Array]):
         )
 
     def backprop(self, label: int, loss: str = "cross-entropy") -> Backprop:
-        """Backpropagation for one class: the gradient by every activation and parameter.
+        """Backpropagation for one class: the gradients of all activations and parameters.
 
         Parameters
         ----------

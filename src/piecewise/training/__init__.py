@@ -1,1 +1,1 @@
-"""Learning: recipes, the trainer, scores, and the choices made when none are given."""
+"""Training: recipe, training loop, evaluation and default hyperparameters."""

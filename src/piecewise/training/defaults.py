@@ -65,8 +65,9 @@ def default_config(
     **knobs: Any,
 ) -> TrainingConfig:
     """Layers and recipe for ``count`` training inputs of a kind (see `KINDS`) and shape (channels,
-    rows, columns). Layers and knobs that the caller passes are kept; the others are computed, but
-    for the augmentation (see `augmentation_for`). ``quick``: about an eighth of the work."""
+    rows, columns). Layers and hyperparameters that the caller passes are kept; the others are
+    computed, except the augmentation (see `augmentation_for`). ``quick``: about an
+    eighth of the work."""
     default = KINDS[kind]
     recipe = Recipe(**{"optimizer": default.optimizer, **knobs})
     batch = recipe.batch_size if "batch_size" in knobs else batch_size_for(count)

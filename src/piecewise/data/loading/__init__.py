@@ -1,1 +1,1 @@
-"""Loading: discovered files to one array of prepared examples, in parallel and cached."""
+"""Reads and preprocesses the files of a data set in parallel, and caches the result."""

@@ -1,1 +1,1 @@
-"""Sources: where a data set can lie, and how its examples, labels and splits are listed."""
+"""Finds the examples, labels and splits of a folder, .zip, .npz or .csv data set."""

@@ -1,1 +1,1 @@
-"""Code generation: the LLVM IR of a network's inference, training and finite differences."""
+"""Generates the LLVM IR of inference, training and finite differences."""

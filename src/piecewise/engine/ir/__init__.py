@@ -1,1 +1,1 @@
-"""LLVM text and what kernels and passes share: memory plan, program context, window terms."""
+"""Writes LLVM IR, and plans the memory that kernels and passes use."""

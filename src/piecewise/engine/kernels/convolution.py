@@ -341,8 +341,8 @@ def tile(spec: Correlation, sums: int) -> tuple[int, int]:
     """Outputs and columns per tile: about four by four, wider for few outputs and taller for few
     columns. Each loaded value is then used about four times."""
     outputs, columns = spec.output.channels, len(spec.columns)
-    # A value that meets one weight of an output has to meet more outputs. Sixteen registers hold
-    # eight sums beside the weights; with twelve something spills, and halves the speed.
+    # With one weight per output, a loaded value must be reused for more outputs. Sixteen registers
+    # hold eight sums beside the weights; with twelve, some spill, and the speed is halved.
     single = {len(cell) for cell in spec.columns} == {1} == {len(row) for row in spec.rows}
     many = sums > 16
     most = (sums if single else min(sums, 20)) if many else 8

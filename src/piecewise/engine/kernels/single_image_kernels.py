@@ -38,7 +38,7 @@ class SingleImageEmitter(Emitter):
 
     @property
     def keeps_values(self) -> bool:
-        return False  # a value comes from memory as the multiplication wants it
+        return False  # the multiplication reads a value as a memory operand
 
     def over_channels(self, pointers: PointerMap, sums: Sums, terms: RowTerms) -> Sums:
         """Loops over blocks of channels and the sixteen channels of each; the last block may be

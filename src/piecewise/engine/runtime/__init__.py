@@ -1,1 +1,1 @@
-"""Runtime: compile LLVM IR, cache the machine code, and run it on threads."""
+"""Compiles LLVM IR, caches the machine code and runs it on several threads."""

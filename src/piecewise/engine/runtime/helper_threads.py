@@ -2,7 +2,7 @@
 
 A helper that was woken polls for pieces (`work_sharing`) in native code. It keeps polling for a
 short time after the last piece, so that it is ready for the next input, and then sleeps. Helpers
-are woken when inputs follow each other closely; for one small input they would come too late. A
+are woken when inputs follow each other closely; for one small input they would start too late. A
 helper that was woken and found no piece, as on a machine whose processors are busy, sleeps for
 longer and longer before it can be woken again.
 """
@@ -103,7 +103,7 @@ class HelperThreads:
 
     def wake(self, count: int, *, large: bool) -> None:
         """Wake this many helpers, without waiting for them. For the first input in a while it
-        wakes none, unless the input is ``large``: they would come too late."""
+        wakes none, unless the input is ``large``: they would start too late."""
         for number in range(count):
             if not self._awake[number]:
                 now = perf_counter()
@@ -121,7 +121,9 @@ class HelperThreads:
                     self._start_thread()
             self._queues[number].put(True)
         except (RuntimeError, IndexError):
-            pass  # the system gives no more threads: the helper counts as awake but never comes
+            # The system gives no more threads: the helper is counted as started although it never
+            # runs.
+            pass
         except BaseException:
             self._awake[number] = False  # an interrupt
             raise

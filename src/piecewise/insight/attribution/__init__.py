@@ -1,1 +1,1 @@
-"""What a prediction depends on: saliency maps, receptive fields, best matching patches."""
+"""Shows which parts of an input a prediction depends on."""

@@ -1,1 +1,1 @@
-"""Problems of the training data: wrong labels and harmful training examples."""
+"""Finds wrong labels and harmful examples in the training data."""

@@ -1,1 +1,1 @@
-"""How a net learns: kernels by epoch, and the loss as a function of one parameter."""
+"""Shows how kernels change by epoch, and how the loss depends on one parameter."""

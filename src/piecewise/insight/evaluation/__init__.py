@@ -1,1 +1,1 @@
-"""What a net gets wrong: error table, confusion matrix and nearest training examples."""
+"""Shows what a net gets wrong: confusion matrix, mistakes and an error table."""

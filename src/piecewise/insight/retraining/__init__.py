@@ -1,1 +1,1 @@
-"""Many small nets trained in parallel, and what that costs."""
+"""Trains many small nets in parallel, and estimates the time this takes."""

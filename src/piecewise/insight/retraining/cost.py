@@ -1,6 +1,7 @@
 """The cost of leave-one-out retraining, and the layers and recipe that a budget allows.
 
-These are its own layers and recipe, a shortened recipe, or small layers for the kind of input.
+These are the net's own layers and recipe, a shortened recipe, or small layers for the kind of
+input.
 """
 
 from __future__ import annotations

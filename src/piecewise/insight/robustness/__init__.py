@@ -1,1 +1,1 @@
-"""How shifts, scaling, rotation and stroke width change predictions, and training against it."""
+"""Measures robustness to shifts, scaling, rotation and stroke width, and trains for it."""

@@ -172,7 +172,7 @@ def _curve(net: Network, picture: Float32, perturbation: Perturbation, as_it_is:
 
 @dataclass(frozen=True)
 class _Votes:
-    """The picture as it is, walked through, and the class whose votes are watched."""
+    """The walk of the unchanged input, and the class whose votes are compared."""
 
     walk: Walk
     label: int
@@ -237,23 +237,23 @@ class DatasetRobustness:
 
     @property
     def areas(self) -> dict[str, float]:
-        """By trick; that of translation is the mean of its two dials."""
-        return self._by_trick([curve.area for curve in self.curves])
+        """The area for each kind of augmentation; for translation, the mean of both directions."""
+        return self._by_kind([curve.area for curve in self.curves])
 
     @property
     def literal_areas(self) -> dict[str, float] | None:
         found = [curve.literal_area for curve in self.curves]
         known = [one for one in found if one is not None]
-        return self._by_trick(known) if len(known) == len(found) else None
+        return self._by_kind(known) if len(known) == len(found) else None
 
-    def _by_trick(self, found: list[float]) -> dict[str, float]:
+    def _by_kind(self, found: list[float]) -> dict[str, float]:
         of: dict[str, list[float]] = {}
         for curve, one in zip(self.curves, found, strict=True):
             of.setdefault(curve.perturbation.kind, []).append(one)
-        return {trick: fsum(areas) / len(areas) for trick, areas in of.items()}
+        return {kind: fsum(areas) / len(areas) for kind, areas in of.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: n, literal_n, areas and literal_areas by trick, curves."""
+        """Plain values: n, literal_n, areas and literal_areas by kind, curves."""
         return {
             "n": self.n,
             "literal_n": self.literal_n,
