@@ -46,7 +46,7 @@ class Ledger:
     votes : tuple of Vote
     carried : bool
         Whether the votes are carried back through several layers: a weight is then the gradient of
-        the logit by the activation, and the bias is the logit minus all votes.
+        the logit with respect to the activation, and the bias is the logit minus all votes.
 
     Examples
     --------
