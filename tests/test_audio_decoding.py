@@ -17,7 +17,9 @@ from piecewise.data.audio.decoding import MAX_CHANNELS, MAX_SECONDS, SUFFIXES, S
 from .sound_files import ENDINGS, EXACT, KINDS, NEARLY, encoded, refusal, steps, tone
 from .steps import at_most
 
-KNOWN = "cannot be read as a sound; it may be empty, cut short or of another kind (known are wav "
+KNOWN = (
+    "cannot be read as a sound; it may be empty, truncated or of another kind (known kinds: wav "
+)
 
 
 def noise(count: int = 800, channels: int = 1, seed: int = 7) -> np.ndarray:
@@ -89,7 +91,7 @@ def test_single_sample_and_silence_are_sounds(kind: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"mp3", "ogg OPUS"}])
 def test_empty_sound_is_refused(kind: str) -> None:
     sentence = refusal(encoded([], 8_000, kind))
-    assert "no sample" in sentence or sentence.startswith((KNOWN, "does not say how many"))
+    assert "no sample" in sentence or sentence.startswith((KNOWN, "its header has no sample count"))
 
 
 def test_wide_samples_are_rounded_to_16_bit() -> None:
@@ -190,7 +192,7 @@ def test_flac_without_sample_count_is_refused() -> None:
     content = bytearray(encoded(noise(9_000), 8_000, "flac PCM_16"))
     content[21] &= 0xF0  # the count of samples: 36 bits of zeros
     content[22:26] = bytes(4)
-    assert refusal(bytes(content)).startswith("does not say how many samples it has")
+    assert refusal(bytes(content)).startswith("its header has no sample count")
 
 
 def test_streamed_wav_is_read_to_its_end() -> None:
@@ -209,7 +211,7 @@ def test_truncated_file_is_refused(tmp_path: Path, kind: str) -> None:
     for end in [*range(0, len(content) - 1, 10), len(content) - 1]:
         path.write_bytes(content[:end])
         sentence = refusal(path)
-        assert "cut short" in sentence or sentence == "there is no sample in it", end
+        assert "truncated" in sentence or sentence == "it contains no samples", end
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_invalid_sound_is_refused_with_its_name(tmp_path: Path, content: bytes) 
     path = tmp_path / "a.wav"
     path.write_bytes(content)
     sentence = refusal(path)
-    assert sentence.startswith((KNOWN, "cut short: "))
+    assert sentence.startswith((KNOWN, "truncated: "))
 
 
 def test_image_is_no_sound(tmp_path: Path) -> None:
@@ -252,7 +254,7 @@ def test_unsupported_codecs_are_refused(coding: str) -> None:
     assert "which is not read here; save it as plain WAV" in refusal(buffer.getvalue())
     buffer = io.BytesIO()
     soundfile.write(buffer, noise(), 8_000, format="AIFF", subtype="IMA_ADPCM")
-    assert "coded as b'ima4', which" in refusal(buffer.getvalue())
+    assert "the codec b'ima4' is not supported" in refusal(buffer.getvalue())
 
 
 def test_folder_and_impossible_path_are_refused(tmp_path: Path) -> None:
@@ -267,8 +269,8 @@ PLAIN = (1, 1, 8_000, 16_000, 2, 16)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (wav(PLAIN, promised=0xFFFFFFF0), "cut short: 60 bytes, wanted 4,294,967,324 bytes"),
-        (wav(PLAIN, promised=18), "cut short: 60 bytes, wanted 62 bytes; get the whole file"),
+        (wav(PLAIN, promised=0xFFFFFFF0), "truncated: 60 bytes, wanted 4,294,967,324 bytes"),
+        (wav(PLAIN, promised=18), "truncated: 60 bytes, wanted 62 bytes; copy the complete file"),
         (wav((1, 1, 0, 0, 2, 16)), KNOWN),
         (wav((1, 1, 2**31, 2**31, 2, 16)), ""),
         (wav((1, 1, 2**32 - 1, 0, 2, 16)), ""),
@@ -276,8 +278,8 @@ PLAIN = (1, 1, 8_000, 16_000, 2, 16)
         (wav((1, 65, 8_000, 8_000 * 130, 130, 16), bytes(130)), "65 channels, wanted 1 to 64"),
         (wav((1, 0, 8_000, 16_000, 2, 16)), ""),
         (wav((1, 1, 8_000, 16_000, 2, 0)), ""),
-        (wav((0, 1, 8_000, 16_000, 2, 16)), "coded as 0, which is not read here"),
-        (wav(PLAIN, bytes(0)), "there is no sample in it"),
+        (wav((0, 1, 8_000, 16_000, 2, 16)), "the codec 0 is not supported"),
+        (wav(PLAIN, bytes(0)), "it contains no samples"),
         (wav((1, 1, 1_000, 1_000, 1, 8), bytes(600_001)), "600 seconds, wanted at most 600; cut"),
     ],
 )
@@ -341,7 +343,7 @@ def test_mp3_truncated_between_frames_is_refused() -> None:
     starts = [at for at in range(len(content)) if content.startswith(content[:2], at)]
     assert len(starts) > 8
     for end in starts[1:]:
-        assert refusal(content[:end]).startswith("cut short: "), end
+        assert refusal(content[:end]).startswith("truncated: "), end
 
 
 @pytest.mark.parametrize("kind", ["ogg VORBIS", "ogg OPUS"])
@@ -350,7 +352,7 @@ def test_ogg_without_a_complete_page_is_refused(kind: str) -> None:
     page = content.rindex(b"OggS")
     assert content.count(b"OggS") > 3
     for end in (page + 2, page + 20, page + 100, len(content) - 1):
-        assert refusal(content[:end]).startswith("cut short: "), end
+        assert refusal(content[:end]).startswith("truncated: "), end
     assert refusal(content + b"something else").startswith("damaged at byte ")
     other = content.replace(b"\x01vorbis", b"\x80theora").replace(b"OpusHead", b"Speex   ")
     assert refusal(other).startswith("neither Vorbis nor Opus in Ogg")

@@ -334,7 +334,8 @@ def test_max_band_is_integer() -> None:
     [
         (
             "bogus",
-            "there is no 'bogus'; known are band_masking, brightness, contrast, horizontal_flip,",
+            "there is no 'bogus'; known names: band_masking, brightness, contrast, "
+            "horizontal_flip,",
         ),
         ("rotatoin 3, horizontal_flip", "there is no 'rotatoin'; did you mean 'rotation'?"),
     ],

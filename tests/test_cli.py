@@ -247,9 +247,9 @@ def test_failures_print_one_sentence_and_exit_1(
     [
         (["tuor"], "'tuor' is not a command; did you mean 'tour'?"),
         (["train", "x.npz"], "Missing option '-o'"),
-        (["predict", "net"], "predict wants a FILE, or --text"),
+        (["predict", "net"], "predict needs a FILE, or --text"),
         (["demo", "--speed"], "No such option"),
-        (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv wants its features and kernel"),
+        (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv needs its features and kernel"),
         (["train", "x.npz", "-o", "y", "--image-size", "x"], "got 'x', wanted one whole number"),
         (["train", "x.npz", "-o", "y", "--epochs", "0"], "got 0, wanted a whole number from 1"),
         (["train", "x.npz", "-o", "y", "--loss", "l2"], "got 'l2', wanted cross-entropy"),

@@ -136,7 +136,7 @@ def test_influence_text_lists_first_examples(run: Run) -> None:
     assert head.startswith("X: ")
     assert head.endswith(" by nets retrained on all examples. Without one:")
     assert len(lines) == 10
-    assert all("(labelled " in line for line in lines)
+    assert all("(label " in line for line in lines)
 
 
 def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:
@@ -152,8 +152,8 @@ def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["explain"], 2, "explain wants one INPUT, or --text"),
-        (["explain", "drawing.png", "--text", "x"], 2, "explain wants one INPUT, or --text"),
+        (["explain"], 2, "explain needs one INPUT, or --text"),
+        (["explain", "drawing.png", "--text", "x"], 2, "explain needs one INPUT, or --text"),
         (["explain", "--text", "x"], 1, "--text: got a text, wanted a file: this net reads"),
         (["explain", "drawing.png", "-o", "x.pdf"], 2, "'x.pdf', wanted a name ending in .html"),
         (["explain", "drawing.png", "-o", "x.xlsx"], 2, "'x.xlsx', wanted a name ending in .html"),
@@ -163,10 +163,14 @@ def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:
             1,
             "other.html: the file exists and piecewise",
         ),
-        (["explain", "drawing.png", "--label", "Z"], 1, "--label: 'Z' is no class; known are O, X"),
+        (
+            ["explain", "drawing.png", "--label", "Z"],
+            1,
+            "--label: 'Z' is not a class; known names: O, X",
+        ),
         (["explain", "nothing.png"], 1, "nothing.png"),
-        (["why"], 2, "why wants one INPUT, or --text"),
-        (["why", "drawing.png", "conv1,0", "--text", "x"], 2, "why wants one INPUT, or --text"),
+        (["why"], 2, "why needs one INPUT, or --text"),
+        (["why", "drawing.png", "conv1,0", "--text", "x"], 2, "why needs one INPUT, or --text"),
         (["why", "conv1,0", "--text", "x"], 1, "--text: got a text, wanted a file"),
         (["why", "drawing.png", "conv1,0", "-o", "x.html"], 2, "a name ending in .xlsx"),
         (
@@ -179,7 +183,7 @@ def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:
         (["why", "drawing.png", "conv1,0,1,1,1"], 1, "PLACE: got 4 numbers, wanted map, row"),
         (["why", "drawing.png", "covn1,0"], 1, "did you mean 'conv1'?"),
         (["why", "drawing.png", "conv1"], 1, "PLACE: got 'conv1', wanted a name and whole"),
-        (["why", "drawing.png", "--gradient"], 2, "--gradient wants a PLACE"),
+        (["why", "drawing.png", "--gradient"], 2, "--gradient needs a PLACE"),
         (["why", "drawing.png", "conv1.wieght,0", "--gradient"], 1, "mean 'conv1.weight'?"),
         (["why", "drawing.png", "full2,0", "--gradient", "-o", "x.xlsx"], 2, "exclude each other"),
         (
@@ -192,12 +196,12 @@ def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:
         (
             ["influence", "--data", "data.npz", "--expected", "O"],
             2,
-            "influence wants one INPUT, or --text",
+            "influence needs one INPUT, or --text",
         ),
         (
             ["influence", "drawing.png", "--data", "data.npz", "--expected", "Z"],
             1,
-            "--expected: 'Z' is no class; known are O, X",
+            "--expected: 'Z' is not a class; known names: O, X",
         ),
     ],
 )

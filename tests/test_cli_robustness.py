@@ -127,7 +127,7 @@ def test_wrong_arguments_are_refused_before_measuring(
     taught: tuple[str, str], tmp_path: Path, capsys: Printed
 ) -> None:
     assert status(["robustness", *taught, "-o", str(tmp_path / "new")]) == 2
-    assert "wants --train-with TRICK" in capsys.readouterr().err
+    assert "-o needs --train-with, which trains the net to save" in capsys.readouterr().err
     assert status(["robustness", *taught, "--train-with", "turning"]) == 1
     assert "got 'turning', wanted one of translation, scale" in capsys.readouterr().err
     nowhere = str(tmp_path / "none" / "new")

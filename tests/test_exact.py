@@ -92,7 +92,7 @@ def test_exact_text_net_matches_fractions() -> None:
 
 def test_exact_norm_raises() -> None:
     walk = pw.Network("norm, full", (1, 2, 2), 2).walk(np.ones((1, 2, 2), np.float32))
-    with pytest.raises(LimitError, match="a square root, which is no fraction"):
+    with pytest.raises(LimitError, match="a square root, which is not a rational number"):
         walk.exact("full1", 0)
     assert walk.exact("input", 0, 1, 1) == 1
 

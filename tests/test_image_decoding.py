@@ -161,7 +161,10 @@ OTHER = (
     "its first bytes are of no kind that is known here; save it as one of png jpg jpeg gif bmp "
     "webp tif tiff ppm pgm heic heif"
 )
-BROKEN = "this {} file is cut short, damaged or of a rare form; copy it again, or save it as a PNG"
+BROKEN = (
+    "this {} file is truncated, damaged or in an unsupported variant; copy it again, or save it "
+    "as a PNG"
+)
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_checksums_of_needed_chunks_are_verified() -> None:
         if read:
             assert read_picture(wrong).tolist() == [[[255], [9]]]
             continue
-        with pytest.raises(DataError, match="this PNG file is cut short, damaged"):
+        with pytest.raises(DataError, match="this PNG file is truncated, damaged"):
             read_picture(wrong)
 
 

@@ -85,7 +85,7 @@ def test_heic_primary_image_is_read() -> None:
 
 def test_heic_broken_file_is_refused() -> None:
     content = heic(smooth())
-    words = r"^x: cannot be read as a picture: this HEIF file is cut short, damaged or of a rare"
+    words = r"^x: cannot be read as a picture: this HEIF file is truncated, damaged or in an"
     for end in (12, 40, len(content) // 2, len(content) - 1):
         with pytest.raises(DataError, match=words):
             read_picture(content[:end], "x")

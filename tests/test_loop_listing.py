@@ -110,7 +110,7 @@ def test_source_formula_describes_terms() -> None:
 @pytest.mark.parametrize("name", ["conf1", "", "full9", 7])
 def test_loop_listing_unknown_layer_raises_limit_error(name: str) -> None:
     net = Network("conv 2 3, full", input=(1, 6, 6), classes=2)
-    with pytest.raises(LimitError, match=r"layer: got .*(did you mean|known are)") as caught:
+    with pytest.raises(LimitError, match=r"layer: got .*(did you mean|known names:)") as caught:
         net.loop_listing(name)
     assert name != "conf1" or "did you mean 'conv1'?" in str(caught.value)
 

@@ -192,8 +192,8 @@ def test_save_impossible_path_raises(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, words in (
         ("nowhere/net.safetensors", "No such file or directory"),
-        ("folder", "there is something that is not a file"),
-        ("pipe", "there is something that is not a file"),
+        ("folder", "the path exists and is not a regular file"),
+        ("pipe", "the path exists and is not a regular file"),
         ("a" * 256, "File name too long"),
         ("zero\0", "no file can have this name"),
     ):

@@ -131,7 +131,7 @@ def test_load_negative_variance_raises(tmp_path: Path) -> None:
         ({"format": "2"}, "its format: Input should be 2, got '2'"),
         ({"layers": "conv 2 3 full"}, "layers, position "),
         ({"layers": "conv 2 3, full 4"}, "the network ends with 4 values"),
-        ({"layers": "full 1048576, full 99, full"}, "wanted at most 100,000,000; pool more"),
+        ({"layers": "full 1048576, full 99, full"}, "the limit is 100,000,000; pool more"),
         ({"layers": "(" * 20_001}, "its layers: String should have at most 20000 characters"),
         ({"input": [1, 9]}, "its input: List should have at least 3 items"),
         ({"input": [1, 9, 9.0]}, "its input.2: Input should be a valid integer, got 9.0"),

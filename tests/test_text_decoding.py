@@ -72,7 +72,10 @@ def test_new_code_points_are_not_reordered() -> None:
         (b"\xef\xbb\xbfab\xff", "after 5 bytes comes 0xff, which is not UTF-8"),
         (b"ab\xf0\x9f", "after 2 bytes comes 0xf0, which is not UTF-8"),
         (b"\xed\xa0\x80", "after 0 bytes comes 0xed, which is not UTF-8"),
-        (b"\xff\xfea\0b", "begins as UTF-16 does, but after 4 bytes comes what is not"),
+        (
+            b"\xff\xfea\0b",
+            "starts with a UTF-16 byte order mark, but is not valid UTF-16 at byte 4",
+        ),
         (b"a\0b", "holds a zero byte, after 1 characters, as no text does"),
         (b"\x89PNG\r\n\x1a\n", "after 0 bytes comes 0x89, which is not UTF-8"),
     ],

@@ -129,7 +129,7 @@ def test_nested_archives_are_reported_and_not_read(tmp_path: Path) -> None:
     assert found.skipped == [
         f"{path}: a/x.zip: {reason}", f"{path}: b.zip: {reason}",
         f"{path}: a: 1 file of other kinds than pictures",
-        f"{path}: d: none of the pictures in it, so it is no class",
+        f"{path}: d: none of the pictures in it, so it is not a class",
     ]  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def test_same_name_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
-    words = "'{}' lies over what follows it; the archive is damaged"
+    words = "'{}' overlaps the next entry; the archive is damaged"
     path = changed(packed(tmp_path, "a/1.png", "b/1.png"), 1, PLACE, "<I", 0)
     assert refusal(path) == words.format("b/1.png")
     path = changed(packed(tmp_path, "a/1.png", "b/1.png"), 0, PACKED, "<I", 500)
@@ -268,16 +268,21 @@ def test_folder_named_like_an_archive_is_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("at", "form", "value", "words"),
     [
-        (CHECKSUM, "<I", 5, "damaged in the archive: its checksum or its size is another"),
-        (SIZE, "<I", 20, "damaged in the archive: its checksum or its size is another"),
-        (SIZE, "<I", 2000, "damaged in the archive: its checksum or its size is another"),
-        (SIZE, "<I", 0, "damaged in the archive: its checksum or its size is another"),
-        (PACKED, "<I", 20, "damaged in the archive: its checksum or its size is another"),
+        (CHECKSUM, "<I", 5, "damaged in the archive: its checksum or size does not match"),
+        (SIZE, "<I", 20, "damaged in the archive: its checksum or size does not match"),
+        (SIZE, "<I", 2000, "damaged in the archive: its checksum or size does not match"),
+        (SIZE, "<I", 0, "damaged in the archive: its checksum or size does not match"),
+        (PACKED, "<I", 20, "damaged in the archive: its checksum or size does not match"),
         (SIZE, "<I", (64 << 20) + 1, "67,108,865 bytes, wanted at most 67,108,864"),
         (SIZE, "<I", 64 << 20, "67,108,864 bytes packed into {}, wanted at most 500 times as many"),
         (FLAGS, "<H", 1, "encrypted, wanted an archive without a password"),
-        (METHOD, "<H", 12, "packed by bzip2, wanted deflate, or as it is"),
-        (METHOD, "<H", 77, "packed by method 77, wanted deflate, or as it is"),
+        (METHOD, "<H", 12, "compressed with bzip2; only deflate and stored entries are supported"),
+        (
+            METHOD,
+            "<H",
+            77,
+            "compressed with method 77; only deflate and stored entries are supported",
+        ),
     ],
 )
 def test_unreadable_entry_is_skipped_and_reported(
@@ -295,8 +300,8 @@ def test_unreadable_entry_is_skipped_and_reported(
 def test_archive_of_unreadable_entries_is_refused(tmp_path: Path) -> None:
     path = packed(tmp_path, "a/1.png", "b/1.png", method=zipfile.ZIP_LZMA)
     assert refusal(path) == (
-        f"none of its 2 pictures can be read; {path}: b/1.png: packed by lzma, wanted deflate, "
-        "or as it is"
+        f"none of its 2 pictures can be read; {path}: b/1.png: compressed with lzma; only deflate "
+        "and stored entries are supported"
     )
 
 

@@ -31,7 +31,9 @@ def as_array(values: npt.ArrayLike, name: str) -> Array:
     try:
         return np.asarray(values)
     except (ValueError, TypeError):
-        raise DataError(f"{name}: got {shown(values)}, wanted one array, no ragged lists") from None
+        raise DataError(
+            f"{name}: got {shown(values)}, wanted one array, not a ragged list"
+        ) from None
 
 
 def check_inputs(net: HasInputs, inputs: npt.ArrayLike) -> Array:

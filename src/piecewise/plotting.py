@@ -208,7 +208,7 @@ def _axes(ax: Axes) -> Axes:
         from matplotlib import pyplot  # noqa: PLC0415 - an extra, and slow to load
     except ImportError:
         raise PiecewiseError(
-            "plots want the package matplotlib, which is not installed; try: pip install "
+            "plots need the package matplotlib, which is not installed; try: pip install "
             "'piecewise-convnet[plot]'"
         ) from None
     return pyplot.subplots(layout="constrained")[1]

@@ -278,7 +278,7 @@ def test_plots_without_matplotlib_raise(
     with pytest.raises(PiecewiseError) as caught:
         plotting.plot_history(taught[1])
     assert str(caught.value) == (
-        "plots want the package matplotlib, which is not installed; try: pip install "
+        "plots need the package matplotlib, which is not installed; try: pip install "
         "'piecewise-convnet[plot]'"
     )
 

@@ -152,14 +152,14 @@ def _lines(result: _Result) -> Iterator[str]:
 def _line(net: Network, labels: npt.NDArray[np.int64], one: Influence) -> str:
     """The probability of the expected class without an example, and the probability of the
     example's own label by nets that were not trained on it."""
-    which = (
-        f"labelled {net.classes[labels[0]]}" if len(labels) == 1 else f"{len(labels):,} examples"
-    )
+    which, own = f"{len(labels):,} examples", "their labels"
+    if len(labels) == 1:
+        which, own = f"label {net.classes[labels[0]]}", "this label"
     changes = f", the answer is {one.predictions_without[0]}" if one.changes_prediction else ""
     without = _percent(one.probability_without or 0.0)
     return (
-        f"  {without:>7}{changes}   {one.name} ({which}, "
-        f"{_percent(one.label_probability)} by nets without it)"
+        f"  {without:>7}{changes}   {one.name} ({which}; nets trained without it give "
+        f"{own} {_percent(one.label_probability)})"
     )
 
 

@@ -71,7 +71,8 @@ class LabelIssuesOptions:
     metavar="N",
     panel=OUTPUT,
     unset=f"the issues only, at most {LIMIT}; with --json all of them",
-    help="Number of examples to list ({range}), with or without a label issue.",
+    help="Number of examples to list ({range}); examples without a label issue are included if N "
+    "exceeds the issues.",
 )
 @json_option
 def command(**values: Any) -> None:

@@ -41,7 +41,7 @@ class InputOptions:
     def check(self, command: str) -> None:
         """UsageError unless there is one input."""
         if (self.file is None) == (self.text is None):
-            raise click.UsageError(f"{command} wants one INPUT, or --text")
+            raise click.UsageError(f"{command} needs one INPUT, or --text")
 
 
 def read_explanation(net: Network, options: InputOptions, label: int | None = None) -> Explanation:
@@ -61,7 +61,7 @@ def class_number(net: Network, option: str, name: str | None) -> int | None:
     if name is None:
         return None
     if name not in net.classes:
-        raise DataError(f"{option}: {shown(name)} is no class{did_you_mean(name, net.classes)}")
+        raise DataError(f"{option}: {shown(name)} is not a class{did_you_mean(name, net.classes)}")
     return net.classes.index(name)
 
 

@@ -60,7 +60,7 @@ def command(**values: Any) -> None:
     """
     options = PredictOptions(**values)
     if not options.files and not options.texts:
-        raise click.UsageError("predict wants a FILE, or --text")
+        raise click.UsageError("predict needs a FILE, or --text")
     net = Network.load(options.net_file)
     threshold = net.calibration.threshold_for(options.coverage)
     inputs, errors = _read(net, options.files, options.texts)

@@ -63,7 +63,7 @@ class RobustnessOptions:
 @click.argument("source", metavar="DATA")
 @click.option(
     "--train-with",
-    metavar="TRICK",
+    metavar="KIND",
     multiple=True,
     panel=TRAINING,
     help="Train the net again by its own recipe with this augmentation, over the whole range that "
@@ -81,13 +81,13 @@ def command(**values: Any) -> None:
     Uses the test split of DATA if it has one, else all examples. Prints, for each kind of change,
     accuracy as a curve, the area under it (1 if all answers are right over the whole range), and
     the area for comparing pixel by pixel with the training examples. With --train-with, also prints
-    both for a net trained with this augmentation. Other kinds that this net would forget are added
-    to its training, and the number of epochs is raised, where a validation split shows the need.
+    both for a net trained with this augmentation. If the validation split shows that robustness to
+    another kind decreases, that kind is added to the training, or the number of epochs is raised.
     """
     options = RobustnessOptions(**values)
     output, threads = options.output, options.threads
     if output is not None and not options.train_with:
-        raise click.UsageError("-o NEWNET wants --train-with TRICK: there is no new net without it")
+        raise click.UsageError("-o needs --train-with, which trains the net to save")
     if output is not None:
         check_net_path(output)
     net = Network.load(options.net_file)

@@ -94,9 +94,9 @@ class TrainOptions:
     def check(self) -> None:
         """Check what can be checked before anything is read; UsageError."""
         if self.run_dir == "":
-            raise click.UsageError("--run-dir wants the name of a folder")
+            raise click.UsageError("--run-dir needs the name of a folder")
         if self.tensorboard and self.run_dir is None:
-            raise click.UsageError("--tensorboard wants --run-dir FOLDER, where its files go")
+            raise click.UsageError("--tensorboard needs --run-dir FOLDER, where its files go")
         try:
             Recipe(**self.recipe)
             if self.layers is not None:

@@ -52,7 +52,7 @@ class WhyOptions(InputOptions):
     metavar="CLASS",
     panel=NETWORK,
     unset="the answer",
-    help="With --gradient: the true label, which the loss compares the answer with.",
+    help="With --gradient: the true label for the loss.",
 )
 @click.option(
     "-o",
@@ -97,7 +97,7 @@ def _check(options: WhyOptions) -> None:
     if options.gradient and options.output is not None:
         raise click.UsageError("--gradient and --output exclude each other")
     if options.gradient and options.place is None:
-        raise click.UsageError("--gradient wants a PLACE, such as conv1.weight,0,0,1,1")
+        raise click.UsageError("--gradient needs a PLACE, such as conv1.weight,0,0,1,1")
     if options.expected is not None and not options.gradient:
         raise click.UsageError("--expected goes with --gradient")
     if options.output is not None:

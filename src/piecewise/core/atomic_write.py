@@ -36,7 +36,7 @@ def atomic_writer(path: Path, check: Callable[[Path], None] | None = None) -> It
     """
     path = path.resolve()  # keep a symbolic link
     if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
-        raise OSError(errno.EINVAL, "there is something that is not a file")
+        raise OSError(errno.EINVAL, "the path exists and is not a regular file")
     remove_leftovers(path)
     handle, temporary = _temporary_file(path)
     try:

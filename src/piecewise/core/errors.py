@@ -78,7 +78,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word[:40].lower(), choices, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"
-    return f"; known are {', '.join(choices)}"
+    return f"; known names: {', '.join(choices)}"
 
 
 def shown(value: object, most: int = 40) -> str:

@@ -70,7 +70,7 @@ class Standardization:
                 block = (pictures[start : start + _BLOCK] - self.mean) / self.deviation
                 made[start : start + _BLOCK] = block
         if not np.isfinite(made).all():
-            raise DataError("X: got a value too large for float32 beside the training values")
+            raise DataError("X: a value exceeds float32 after scaling with the training statistics")
         return made
 
 

@@ -209,7 +209,7 @@ def read_data(
     options = {"size": size, "most": most, "resize": RESIZES.check(resize)}
     if raw.modality != "pictures":
         if size is not None or resize != "pad":
-            raise DataError(f"{path}: got a size, or a way to resize, for {raw.modality}")
+            raise DataError(f"{path}: got {raw.modality}; `size` and `resize` apply to images only")
         options = {}
     prepared = _prepare(loader, preprocessor, options, cache)
     inputs, indices, skipped = prepared.examples

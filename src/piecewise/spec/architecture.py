@@ -167,9 +167,9 @@ class Architecture:
     def _refuse_too_large(self, stage: Stage, used: int, position: int) -> None:
         if used > MAX_PARAMETERS:
             raise self._error(
-                f"with its {sum(row.size for row in stage.parameters):,} parameters, on an input "
-                f"of {stage.input}, there are {used:,}, wanted at most {MAX_PARAMETERS:,}; pool "
-                "more before it, or take fewer features or neurons",
+                f"this layer has {sum(row.size for row in stage.parameters):,} parameters on an "
+                f"input of {stage.input}, which raises the total to {used:,}; the limit is "
+                f"{MAX_PARAMETERS:,}; pool more before it, or take fewer features or neurons",
                 stage.number, stage.layer, position,
             )  # fmt: skip
         if too_many_values(stage.output):

@@ -231,7 +231,10 @@ class _Parser:
         while self.peek() not in ("", ",", ")"):
             word = self.peek()
             if word in ("(", "*", "="):
-                self.fail(f"got '{word}', wanted a comma or a knob of {kind.word}: {usage(kind)}")
+                self.fail(
+                    f"got '{word}', wanted a comma or a hyperparameter of {kind.word}: "
+                    f"{usage(kind)}"
+                )
             if word in keyed or self.peek(1) == "=":
                 self.keyed(kind, keyed, values)
             elif positional and word not in BY_WORD:
@@ -240,11 +243,13 @@ class _Parser:
             elif word in BY_WORD:
                 self.fail(f"there is no comma between two layers; put one before {word}")
             else:
-                self.fail(f"'{word[:40]}' is one too many for {kind.word}: {usage(kind)}")
+                self.fail(
+                    f"{kind.word} takes no further argument; got '{word[:40]}': {usage(kind)}"
+                )
         missing = [field.name for field in positional if field.default is MISSING]
         if missing:
             self.fail(
-                f"{kind.word} wants its {' and '.join(missing)}; write {kind.example}, say", start
+                f"{kind.word} needs its {' and '.join(missing)}; write {kind.example}, say", start
             )
         return values
 
@@ -256,7 +261,7 @@ class _Parser:
         field = keyed.get(key)
         if field is None:
             near = did_you_mean(key, keyed) if keyed else f"; write {kind.example}"
-            self.fail(f"{kind.word} has no knob '{key[:40]}'{near}")
+            self.fail(f"{kind.word} has no hyperparameter '{key[:40]}'{near}")
         if field.name in values:
             self.fail(f"{key} appears twice; take one out")
         if _is_flag(field):
@@ -267,7 +272,7 @@ class _Parser:
             return
         if self.peek(1) != "=":
             self.fail(
-                f"{key} wants a value: {key}=, then {field.metadata['constraint'].description}"
+                f"{key} needs a value: {key}=, then {field.metadata['constraint'].description}"
             )
         self.at += 2
         values[field.name] = self.value(kind, field)
@@ -291,4 +296,4 @@ class _Parser:
         return f"'{self.peek()[:40]}'" if self.at < len(self.tokens) else "the end of the text"
 
     def too_many(self, position: int, why: str = "") -> NoReturn:
-        self.fail(f"{why}layer {MAX_LAYERS + 1:,} is here, wanted at most {MAX_LAYERS:,}", position)
+        self.fail(f"{why}more than {MAX_LAYERS:,} layers; the limit is reached here", position)

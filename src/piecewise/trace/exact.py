@@ -33,8 +33,8 @@ def exact(position: Position, why: Callable[[Position], Why], layers: Sequence[s
             )
         if of_source.normal:
             raise LimitError(
-                f"{source}: norm divides by a square root, which is no fraction; ask for a number "
-                "before it"
+                f"{source}: norm divides by a square root, which is not a rational number; ask for "
+                "a number before it"
             )
         waiting += [term.position for term in of_source.terms if term.position]
     order = {name: index for index, name in enumerate(layers)}

@@ -95,7 +95,7 @@ def _check_flac(content: bytes) -> None:
     the end of such a file."""
     count = int.from_bytes(content[21:26]) & (1 << 36) - 1
     if len(content) >= 26 and not count:
-        raise DataError("does not say how many samples it has, if any; save it once more")
+        raise DataError("its header has no sample count; save the file again")
 
 
 def _check_ogg(content: bytes) -> None:
@@ -109,7 +109,7 @@ def _check_ogg(content: bytes) -> None:
         first = first or content[start:end]
         at = end
     if b"OggS".startswith(content[at:]) and at < len(content):
-        raise _cut(content, "a whole page at its end")
+        raise DataError("truncated: the last page is incomplete; copy the complete file")
     if not first.startswith(_OGG_CODINGS):
         raise DataError("neither Vorbis nor Opus in Ogg; save it as WAV or FLAC")
     if content[at : at + 3] not in (b"", b"TAG"):
@@ -118,7 +118,7 @@ def _check_ogg(content: bytes) -> None:
 
 def _check_coding(coding: object, known: tuple[object, ...]) -> None:
     if coding not in known:
-        raise DataError(f"coded as {shown(coding)}, which is not read here; save it as plain WAV")
+        raise DataError(f"the codec {shown(coding)} is not supported; save it as plain WAV")
 
 
 def _one_more(count: int) -> int:
@@ -133,7 +133,7 @@ def _check_end(end: int, content: bytes) -> None:
 
 
 def _cut(content: bytes, wanted: str) -> DataError:
-    return DataError(f"cut short: {len(content):,} bytes, wanted {wanted}; get the whole file")
+    return DataError(f"truncated: {len(content):,} bytes, wanted {wanted}; copy the complete file")
 
 
 # MP3.
@@ -180,13 +180,13 @@ def _mp3_frames(content: bytes) -> bytes:
         at, count = at + frame.size, _one_more(count)
     if at < len(content) and not content.startswith(_TAILS, at):
         if len(content) - at < 4 and content[at] == 0xFF:
-            raise _cut(content, "a whole frame at its end")
+            raise DataError("truncated: the last frame is incomplete; copy the complete file")
         raise DataError(f"damaged at byte {at:,}: no frame of the same kind begins there")
     stated = _stated_count(content, begin, first)
     if stated is None:
         return _info_frame(first, count) + content[begin:at]
     if stated > count:
-        raise DataError(f"cut short: {count:,} frames, wanted {stated:,}; get the whole file")
+        raise DataError(f"truncated: {count:,} frames, wanted {stated:,}; copy the complete file")
     if stated < count - 1:  # several concatenated files
         return _info_frame(first, count - 1) + content[begin + first.size : at]
     return content[begin:at]

@@ -60,8 +60,8 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
     except Exception:  # libsndfile raises many kinds
         kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
         raise DataError(
-            f"{path}: cannot be read as a sound; it may be empty, cut short or of another kind "
-            f"(known are {kinds})"
+            f"{path}: cannot be read as a sound; it may be empty, truncated or of another kind "
+            f"(known kinds: {kinds})"
         ) from None
 
 
@@ -73,7 +73,7 @@ def _decoded(content: bytes, opened: Callable[[IO[bytes]], Any]) -> Sound:
         samples = np.concatenate([*_blocks(sound, peak)])
         if len(samples) < frames:
             raise DataError(
-                f"cut short: {len(samples):,} of {frames:,} samples; get the whole file"
+                f"truncated: {len(samples):,} of {frames:,} samples; copy the complete file"
             )
         return Sound(samples, int(sound.samplerate))
 
@@ -84,7 +84,7 @@ def _check_header(rate: int, channels: int, frames: int) -> None:
     if not 1 <= channels <= MAX_CHANNELS:
         raise DataError(f"{channels} channels, wanted 1 to {MAX_CHANNELS}")
     if frames < 1:
-        raise DataError("there is no sample in it")
+        raise DataError("it contains no samples")
     if frames > MAX_SECONDS * rate:
         raise DataError(
             f"{frames / rate:,.0f} seconds, wanted at most {MAX_SECONDS}; cut it into pieces first"

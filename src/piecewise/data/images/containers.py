@@ -68,7 +68,7 @@ def strip_png(content: bytes) -> Png:
         body = view[at + 8 : after - 4]
         if kind in _NEEDED:
             if zlib.crc32(body, zlib.crc32(kind)).to_bytes(4) != view[after - 4 : after]:
-                raise ValueError("another checksum")
+                raise ValueError("wrong checksum")
             kept.append(view[at:after])
             clear = bytes(body) if kind == b"tRNS" else clear
         elif kind == b"eXIf":
@@ -105,7 +105,7 @@ def _transparent_level(levels: bytes, depth: int, colour: int) -> int | tuple[in
     if not levels or colour not in {0, 2}:
         return None
     if depth not in {1, 2, 4, 8, 16} or len(levels) < (2 if colour == 0 else 6):
-        raise ValueError("no level that a pixel can have")
+        raise ValueError("the transparent level is outside the pixel range")
     found = struct.unpack_from(">H" if colour == 0 else ">3H", levels)
     if colour == 2:
         return tuple(level >> 8 for level in found) if depth == 16 else found

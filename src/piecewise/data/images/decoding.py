@@ -81,8 +81,8 @@ def _picture(content: bytes, kind: str) -> Uint8:
         raise _too_large("too many") from None
     except Exception:  # broken files make decoders raise many kinds
         raise DataError(
-            f"cannot be read as a picture: this {kind} file is cut short, damaged or of a rare "
-            "form; copy it again, or save it as a PNG"
+            f"cannot be read as a picture: this {kind} file is truncated, damaged or in an "
+            "unsupported variant; copy it again, or save it as a PNG"
         ) from None
 
 

@@ -141,7 +141,7 @@ class ImagePreprocessor(Preprocessor):
             return None
         grey = np.asarray(_image(picture).convert("L"))
         if not is_drawing(grey[None])[0]:
-            return "it is no drawing on a plain background, unlike the training images"
+            return "it is not a drawing on a plain background, unlike the training images"
         light = bool(has_light_background(grey[None])[0])
         return "there is no ink in it" if ink_box(255 - grey if light else grey) is None else None
 

@@ -174,9 +174,9 @@ def _map_inputs(
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size != _HEADER + size:
-            raise ValueError("another size")
+            raise ValueError("the wrong size")
         if file.read(_HEADER) != _header(shape, dtype):
-            raise ValueError("another header")
+            raise ValueError("a different header")
         if _digest_of_blocks(file, size, loader) != digest:
             raise ValueError("wrong checksum")
         return np.memmap(file, dtype, "r", _HEADER, shape)

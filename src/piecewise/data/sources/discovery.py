@@ -88,7 +88,7 @@ def discover(path: Path) -> RawDataset:
     else:
         raise DataError(f"{path}: wanted {WANTED}")
     if not len(raw):
-        raise DataError(f"{path}: there is not one example in it")
+        raise DataError(f"{path}: it contains no examples")
     return raw
 
 

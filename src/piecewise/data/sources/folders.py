@@ -172,7 +172,7 @@ def _skipped_in_class(folder: _FolderContents, modality: str) -> list[str]:
     if others:
         messages.append(f"{folder.path}: {_files(others)} of other kinds than {modality}")
     if not known:
-        messages.append(f"{folder.path}: none of the {modality} in it, so it is no class")
+        messages.append(f"{folder.path}: none of the {modality} in it, so it is not a class")
     return messages
 
 

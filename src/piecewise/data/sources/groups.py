@@ -52,7 +52,7 @@ def assign_groups(raw: RawDataset, pattern: str, path: Path) -> list[str]:
         raise DataError(f"{path}: groups: got {shown(pattern)}, wanted a name or a pattern")
     if not isinstance(raw.examples, LazyFiles):
         if pattern not in raw.fields:
-            known = ", ".join(raw.fields) or "it has none that says who"
+            known = ", ".join(raw.fields) or "the file has no further fields"
             raise DataError(f"{path}: groups: got {shown(pattern)}, wanted a field of it ({known})")
         return [_checked(str(value), f"{path}: {pattern}") for value in raw.fields[pattern]]
     regex = _compile(pattern)

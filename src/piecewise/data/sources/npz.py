@@ -130,10 +130,11 @@ def _array(
             )
         if dtype.kind not in "biufUS" or not dtype.itemsize:
             raise DataError(f"{name}: holds {dtype}, wanted numbers or texts")
-        if min(shape, default=0) < 0 or size > min(MAX_ARRAY_BYTES, member.file_size):
+        most = min(MAX_ARRAY_BYTES, member.file_size)
+        if min(shape, default=0) < 0 or size > most:
             raise DataError(
-                f"{name}: its header asks for the shape {shape} of {dtype}, {size:,} bytes, more "
-                "than there can be"
+                f"{name}: its header claims the shape {shape} of {dtype}, {size:,} bytes; wanted "
+                f"no negative side and at most {most:,} bytes"
             )
         content = file.read(size)
         if len(content) != size:
@@ -157,7 +158,7 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
 
 
 def _texts(array: Array, name: str) -> Strings:
-    """Texts that Python can hold: bytes decoded as UTF-8, what is no Unicode refused."""
+    """Decode bytes as UTF-8 to str; raise an error for invalid Unicode."""
     try:
         texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
     except ValueError:

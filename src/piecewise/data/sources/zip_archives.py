@@ -158,7 +158,7 @@ def _check_entries(infos: list[zipfile.ZipInfo], end: int) -> None:
     for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
         name = len(info.orig_filename.encode())
         if info.header_offset + _HEADER.size + name + info.compress_size > end:
-            raise DataError(f"{_quoted(info)} lies over what follows it; the archive is damaged")
+            raise DataError(f"{_quoted(info)} overlaps the next entry; the archive is damaged")
         end = info.header_offset
 
 
@@ -226,7 +226,7 @@ def _check_file(info: zipfile.ZipInfo) -> None:
         raise DataError("encrypted, wanted an archive without a password")
     if info.compress_type not in _KNOWN_METHODS:
         kind = _OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
-        raise DataError(f"packed by {kind}, wanted deflate, or as it is")
+        raise DataError(f"compressed with {kind}; only deflate and stored entries are supported")
     if max(size, packed) > MAX_FILE_BYTES:
         raise DataError(f"{max(size, packed):,} bytes, wanted at most {MAX_FILE_BYTES:,}")
     if size > max(_SMALL, MAX_COMPRESSION_RATIO * packed):
@@ -248,5 +248,5 @@ def _content(archive: Path, info: zipfile.ZipInfo) -> bytes:
     if info.compress_type == zipfile.ZIP_DEFLATED:
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, info.file_size + 1)
     if len(content) != info.file_size or zlib.crc32(content) != info.CRC:
-        raise DataError("damaged in the archive: its checksum or its size is another")
+        raise DataError("damaged in the archive: its checksum or size does not match")
     return content

@@ -85,7 +85,8 @@ def _decoded(content: bytes) -> str:
             return content.decode("utf-16")
         except UnicodeDecodeError as error:
             raise DataError(
-                f"begins as UTF-16 does, but after {error.start:,} bytes comes what is not; "
+                f"starts with a UTF-16 byte order mark, but is not valid UTF-16 at byte "
+                f"{error.start:,}; "
                 f"{_REMEDY}"
             ) from None
     try:
