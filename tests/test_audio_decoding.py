@@ -251,7 +251,7 @@ def test_unsupported_formats_never_reach_libsndfile() -> None:
 def test_unsupported_codecs_are_refused(coding: str) -> None:
     buffer = io.BytesIO()
     soundfile.write(buffer, noise(), 8_000, format="WAV", subtype=coding)
-    assert "which is not read here; save it as plain WAV" in refusal(buffer.getvalue())
+    assert "is not supported; save it as plain WAV" in refusal(buffer.getvalue())
     buffer = io.BytesIO()
     soundfile.write(buffer, noise(), 8_000, format="AIFF", subtype="IMA_ADPCM")
     assert "the codec b'ima4' is not supported" in refusal(buffer.getvalue())
