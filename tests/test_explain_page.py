@@ -243,3 +243,11 @@ def test_explanation_is_computed_once(
     html = explain.explanation_page(explained)
     monkeypatch.undo()
     assert html == explain_html(net, example, name="x.png", label=1)
+
+
+@pytest.mark.parametrize("label", ["Z", 99, -1])
+def test_explain_label_not_a_class_is_refused(label: Any) -> None:
+    xo = pw.make_xo(1, 9, seed=0)
+    net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
+    with pytest.raises(pw.LimitError, match=r"label: got .*, wanted a whole number from 0 to 1"):
+        pw.explain(net, xo.inputs[0], label=label)

@@ -103,7 +103,7 @@ _DEFAULTS = {
     "nesterov": "yes",
 }
 """Defaults of `piecewise train` that differ from those of the fields."""
-_AUGMENTATIONS = "such as 'rotation 15, translation 0.1, flip', or none; see docs/recipe.md"
+_AUGMENTATIONS = "such as 'rotation 15, horizontal_flip', or none; see docs/recipe.md"
 
 
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.constraints import Integer, checked
 from ..core.version import __version__
 from ..data.dataset import Dataset
 from ..inputs import layer_inputs
@@ -197,6 +198,8 @@ def explain(
     ------
     DataError
         If the example does not fit the net.
+    LimitError
+        If the label is not a class number.
 
     Examples
     --------
@@ -209,7 +212,10 @@ def explain(
     """
     example = np.asarray(example)
     walk = net.walk(layer_inputs(net, example[None])[0])
-    chosen = int(walk.logits.argmax()) if label is None else label
+    last = len(net.classes) - 1
+    chosen = (
+        int(walk.logits.argmax()) if label is None else checked("label", Integer(0, last), label)
+    )
     return Explanation(net, name, example, walk, chosen, original)
 
 

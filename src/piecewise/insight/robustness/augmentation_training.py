@@ -106,24 +106,24 @@ class AugmentationResult:
         }
 
 
-def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
+def checked_kinds(net: Network, kinds: Sequence[str]) -> tuple[str, ...]:
     """The kinds of augmentation without duplicates, in the order of the perturbations; "all" stands
     for every kind. LimitError if the net cannot be trained with them."""
     known = list(
         dict.fromkeys(perturbation.kind for perturbation in perturbations(net.preprocessor))
     )
-    for name in tricks:
+    for name in kinds:
         if name not in (*known, ALL):
             wanted = f"one of {', '.join(known)}, or {ALL}"
             raise LimitError(f"augmentation: got {shown(name)}, wanted {wanted}")
-    if not tricks:
+    if not kinds:
         raise LimitError("augmentation: the list is empty; pass at least one kind")
     if not net.recipe:
         raise LimitError(
             "augmentation: the net has not been trained, so it has no recipe; use a net saved by "
             "`piecewise train`"
         )
-    requested = tuple(name for name in known if name in tricks or ALL in tricks)
+    requested = tuple(name for name in known if name in kinds or ALL in kinds)
     recipe = Recipe(**net.recipe)
     if (
         widened(recipe.augmentation, perturbations(net.preprocessor), dict.fromkeys(requested, 1.0))
@@ -138,31 +138,31 @@ def checked_kinds(net: Network, tricks: Sequence[str]) -> tuple[str, ...]:
 
 
 def widened(
-    tricks: Augmentation, measured: Sequence[Perturbation], ranges: Mapping[str, float]
+    augmentation: Augmentation, measured: Sequence[Perturbation], ranges: Mapping[str, float]
 ) -> Augmentation:
     """The augmentation of a recipe, extended to these fractions of the measured ranges."""
     far = {
         perturbation.name: ranges.get(perturbation.kind, 0.0) * perturbation.training_range
         for perturbation in measured
     }
-    smallest, largest = tricks.scale
-    down, right = tricks.shift
+    smallest, largest = augmentation.scale
+    down, right = augmentation.shift
     return replace(
-        tricks,
+        augmentation,
         translation=(max(down, far.get("down", 0.0)), max(right, far.get("right", 0.0))),
         scale=(
             min(smallest, 1 - far.get("scale", 0.0)),
             max(largest, 1 + far.get("scale", 0.0)),
         ),
-        rotation=max(tricks.rotation, far.get("rotation", 0.0)),
-        stroke_width=max(tricks.stroke_width, far.get("stroke_width", 0.0)),
+        rotation=max(augmentation.rotation, far.get("rotation", 0.0)),
+        stroke_width=max(augmentation.stroke_width, far.get("stroke_width", 0.0)),
     )
 
 
 def train_with_augmentation(
     net: Network,
     data: Dataset,
-    tricks: Sequence[str],
+    kinds: Sequence[str],
     *,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
@@ -181,7 +181,7 @@ def train_with_augmentation(
         A trained net; it is not changed.
     data : Dataset
         Data with the classes and the preprocessor of the net.
-    tricks : sequence of str
+    kinds : sequence of str
         Kinds of augmentation: "translation", "scale", "rotation", "stroke_width" or "all".
     on_progress : callable, optional
         Receives `Progress`.
@@ -201,7 +201,7 @@ def train_with_augmentation(
     DataError
         If the data have other classes or another preprocessor than the net.
     """
-    requested = checked_kinds(net, tricks)
+    requested = checked_kinds(net, kinds)
     if (data.classes, data.preprocessor) != (net.classes, net.preprocessor):
         raise DataError(
             "the data have other classes or another preprocessor than the net; use "
@@ -266,9 +266,11 @@ class _Retraining:
         net = self.net
         new = Network(net.layers, net.input, net.classes, net.seed, net.preprocessor)
         recipe = plan.config.recipe
-        tricks = widened(recipe.augmentation, self.perturbations, attempt.ranges)
+        augmentation = widened(recipe.augmentation, self.perturbations, attempt.ranges)
         epochs = min(MAX_EPOCHS, attempt.epochs_factor * recipe.epochs)
-        config = replace(plan.config, recipe=replace(recipe, augmentation=tricks, epochs=epochs))
+        config = replace(
+            plan.config, recipe=replace(recipe, augmentation=augmentation, epochs=epochs)
+        )
         report = in_stage(self.on_progress, stage)
         run_training(replace(plan, config=config), report, net=new, threads=self.threads)
         return new
