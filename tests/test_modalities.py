@@ -214,7 +214,7 @@ def test_python_texts_are_preprocessed(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("WIN now!!!")
     by_text = net.probabilities(net.preprocess("WIN now!!!", "see you"))
     assert by_text[:1].tolist() == net.probabilities(net.read_inputs(tmp_path / "one.txt")).tolist()
-    with pytest.raises(pw.DataError, match="got nothing to prepare"):
+    with pytest.raises(pw.DataError, match="got nothing to preprocess"):
         net.read_inputs()
 
 
