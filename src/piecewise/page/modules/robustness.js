@@ -50,7 +50,6 @@ function name({ perturbation }) {
       scale: "scaled",
       rotation: "rotated",
       stroke_width: "stroke width changed",
-      stroke_width: "stroke width changed",
     }[perturbation] ?? perturbation
   );
 }
