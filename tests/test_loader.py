@@ -90,7 +90,7 @@ def test_abandoned_reading_leaves_no_thread(data: Path, monkeypatch: pytest.Monk
         MODALITIES, "pictures", MODALITIES["pictures"]._replace(parallel_from_bytes=0)
     )
     monkeypatch.setattr(loader, "processors", lambda: 3)
-    monkeypatch.setattr(loader, "_AT_ONCE", (2, 1 << 20))
+    monkeypatch.setattr(loader, "_BATCH", (2, 1 << 20))
     reader, before = loader.DatasetLoader(discover(data), data), threads_now()
 
     def stop(*_: object) -> Any:
@@ -113,7 +113,7 @@ def test_any_number_of_threads_reads_the_same(data: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(
         MODALITIES, "pictures", MODALITIES["pictures"]._replace(parallel_from_bytes=0)
     )
-    monkeypatch.setattr(loader, "_AT_ONCE", (3, 1 << 20))
+    monkeypatch.setattr(loader, "_BATCH", (3, 1 << 20))
     found = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(loader, "processors", lambda threads=threads: threads)

@@ -297,14 +297,14 @@ def test_a_million_changed_files_load_their_content_or_are_refused(memory: Path)
 MEASURE = f"""
 {PEAK}
 import sys
-from piecewise import Network, errors
+from piecewise import ModelFileError, Network
 from piecewise.storage import model_file
 from tests.steps import at_most
 before = peak()
 try:
     with at_most(int(sys.argv[2])):
         Network.load(sys.argv[1])
-except errors.ModelFileError as error:
+except ModelFileError as error:
     output = str(error)[-300:]
 else:
     output = "loaded"
