@@ -17,6 +17,7 @@ SECONDS = 600  # for a cell; it only guards against one that never ends
 CHANGING = (
     (re.compile(r" at 0x[0-9a-f]+"), ""),
     (re.compile(r"\bseconds=[\d.e-]+"), "seconds=..."),
+    (re.compile(r"<td>\d+\.\d\d</td></tr>"), "<td>...</td></tr>"),
 )
 """What differs from run to run in texts, and what is written in its place."""
 OF_THE_USER = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")

@@ -74,7 +74,7 @@ def test_what_is_drawn(cells: dict[str, Any]) -> None:
     for name, words in (
         ("net", "conv 8 3"),
         ("train", "loss by epoch"),
-        ("film", "epoch 20"),
+        ("recorder", "epoch 20"),
         ("walk", "pool1"),
         ("match", "conv1.weight["),
         ("nudge", "<svg"),
