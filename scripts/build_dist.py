@@ -33,7 +33,7 @@ import piecewise as pw
 here = Path(sys.prefix)
 assert here in Path(pw.__file__).parents, pw.__file__
 drawings = pw.make_xo(40, size=9, seed=0)
-for number, (picture, label) in enumerate(zip(drawings.pictures, drawings.labels)):
+for number, (picture, label) in enumerate(zip(drawings.inputs, drawings.labels)):
     folder = here / "drawings" / "XO"[label]
     folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture[0]).save(folder / f"{number}.png")
