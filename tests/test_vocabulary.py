@@ -110,9 +110,12 @@ EXCEPTIONS: tuple[str, ...] = (
 
 def listed(*endings: str) -> list[Path]:
     """The project's files with one of these endings, this one and third parties' lists left out."""
-    command = ["git", "ls-files", "-co", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    paths = [ROOT / name for name in names.splitlines() if name.endswith(endings)]
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files", "-co", "--exclude-standard"]
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        paths = [ROOT / name for name in names.splitlines() if name.endswith(endings)]
+    else:  # an unpacked sdist
+        paths = sorted(path for path in ROOT.rglob("*") if path.name.endswith(endings))
     return [path for path in paths if path != Path(__file__) and path.is_file()]
 
 
