@@ -12,7 +12,7 @@ from ..data.dataset import read_data
 from ..data.inspection.report import DataReport, inspect_data
 from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
-from .options import TRAINING, groups_option, image_size_option, json_option
+from .options import TRAINING, groups_option, image_size_option, json_option, text_length_option
 from .output import Meter, messages, print_json, results
 
 SCHEMA = 1
@@ -26,6 +26,7 @@ class InspectOptions:
     source: str
     groups: str | None
     image_size: tuple[int, int] | None
+    text_length: int | None
     run_shuffle_test: bool
     as_json: bool
 
@@ -34,6 +35,7 @@ class InspectOptions:
 @click.argument("source", metavar="DATA")
 @groups_option("The report tells whether a split divides a group.")
 @image_size_option
+@text_length_option
 @click.option(
     "--shuffle-test",
     "run_shuffle_test",
@@ -56,6 +58,7 @@ def command(**values: Any) -> None:
         dataset = read_data(
             options.source,
             size=options.image_size,
+            text_length=options.text_length,
             groups=options.groups,
             on_progress=meter,
             every_class=True,

@@ -12,6 +12,7 @@ import rich_click as click
 
 from ..core.constraints import THREADS, Boolean, Choice, Constraint, Integer, Real, Size2D
 from ..core.errors import LimitError
+from ..data.text.preprocessor import POSITIONS
 from ..training.recipe import knobs
 
 DATA, NETWORK, TRAINING, OUTPUT = "Data", "Network", "Training", "Output"
@@ -78,6 +79,16 @@ image_size_option: Decorator = constrained_option(
     panel=DATA,
     unset=FROM_DATA,
     help="Size in pixels that images are resized to, such as 28 or 24x32 ({range}).",
+)
+
+text_length_option: Decorator = constrained_option(
+    "--text-length",
+    constraint=POSITIONS,
+    metavar="N",
+    panel=DATA,
+    unset="the length of most texts, within limits",
+    help="Number of words, or of letters in texts without recurring words, that are read from the "
+    "start of each text ({range}).",
 )
 
 

@@ -37,6 +37,7 @@ from .options import (
     json_option,
     option,
     recipe_options,
+    text_length_option,
     threads_option,
 )
 from .output import (
@@ -71,6 +72,7 @@ class TrainOptions:
 
     source: str
     image_size: tuple[int, int] | None
+    text_length: int | None
     resize: str
     groups: str | None
     folds: int | str | None
@@ -126,6 +128,7 @@ class TrainOptions:
     help="How photos of other proportions are resized: pad adds a border, crop cuts off the edges, "
     "stretch changes their proportions.",
 )
+@text_length_option
 @groups_option("All examples of a group stay in the same split or fold.")
 @option(
     "--folds",
@@ -228,6 +231,7 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
         dataset = read_data(
             options.source,
             size=options.image_size,
+            text_length=options.text_length,
             resize=options.resize,
             groups=options.groups,
             on_progress=meter,

@@ -25,6 +25,7 @@ from .preprocessing import Preprocessor
 from .sources.discovery import RawDataset, discover
 from .sources.folders import SPLITS
 from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
+from .text.preprocessor import PADDING, POSITIONS, TextPreprocessor
 
 
 @dataclass
@@ -56,6 +57,8 @@ class Dataset:
         The size of each example before preprocessing, NaN if unknown; see `Preprocessor.size`.
     cache_error : str, optional
         Why the prepared inputs could not be cached, if they could not.
+    cut_count : int
+        The number of texts that are longer than what the preprocessor reads of them.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Dataset:
     group_suggestions: Sequence[GroupSuggestion] = ()
     sizes: Float32 | None = None
     cache_error: str | None = None
+    cut_count: int = 0
 
     def __post_init__(self) -> None:
         self.labels, self.splits = np.asarray(self.labels), np.asarray(self.splits)
@@ -141,6 +145,7 @@ def read_data(
     size: tuple[int, int] | None = None,
     most: int | None = None,
     resize: str = "pad",
+    text_length: int | None = None,
     groups: str | None = None,
     on_progress: OnProgress | None = None,
     every_class: bool = False,
@@ -164,6 +169,9 @@ def read_data(
         The largest side of the default size, in pixels. By default 32 for drawings, 64 for photos.
     resize : {"pad", "crop", "stretch"}
         How images of other proportions are resized; see `ImagePreprocessor`.
+    text_length : int, optional
+        The number of words or letters that are read of each text. By default, as many as 95 % of
+        the texts have, within limits.
     groups : str, optional
         The column, or the pattern of file names, that says who made each example.
     on_progress : callable, optional
@@ -206,11 +214,15 @@ def read_data(
     if preprocessor is not None and preprocessor.modality != raw.modality:
         raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
     loader = DatasetLoader(raw, path, on_progress)
-    options = {"size": size, "most": most, "resize": RESIZES.check(resize)}
+    options: dict[str, Any] = {"size": size, "most": most, "resize": RESIZES.check(resize)}
     if raw.modality != "pictures":
         if size is not None or resize != "pad":
             raise DataError(f"{path}: got {raw.modality}; `size` and `resize` apply to images only")
         options = {}
+    if text_length is not None:
+        if raw.modality != "texts":
+            raise DataError(f"{path}: got {raw.modality}; `text_length` applies to texts only")
+        options = {"text_length": POSITIONS.check(text_length)}
     prepared = _prepare(loader, preprocessor, options, cache)
     inputs, indices, skipped = prepared.examples
     labels, splits = [raw.labels[index] for index in indices.tolist()], raw.splits[indices]
@@ -229,6 +241,7 @@ def read_data(
         [one._replace(groups=one.groups[indices]) for one in suggest_groups(raw, path)],
         loader.sizes[indices],
         prepared.cache_error,
+        _cut_count(raw, prepared),
     )
 
 
@@ -262,6 +275,16 @@ def _prepare(
     return load_or_prepare(
         Path(cache), loader, get_preprocessor, {"preprocessor": of_net, **options}
     )
+
+
+def _cut_count(raw: RawDataset, prepared: CachedDataset) -> int:
+    """The number of texts that are longer than what is read of them; they fill every position."""
+    preprocessor = prepared.preprocessor
+    if not isinstance(preprocessor, TextPreprocessor):
+        return 0
+    inputs, indices, _ = prepared.examples
+    full = indices[inputs[:, -1] != PADDING]
+    return sum(preprocessor.is_cut(raw.examples[index]) for index in full.tolist())
 
 
 def _checked_names(order: Sequence[str], path: Path) -> tuple[str, ...]:

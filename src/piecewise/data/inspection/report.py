@@ -10,7 +10,7 @@ import numpy as np
 from ...core.array_types import Int64
 from ..dataset import Dataset
 from ..loading.subset import select_rows
-from ..text.preprocessor import UNKNOWN, TextPreprocessor
+from ..text.preprocessor import MAX_POSITIONS, UNKNOWN, TextPreprocessor
 from .class_counts import class_findings, count_classes, group_findings
 from .duplicates import DuplicatePairs, classify_pairs, equal_groups, pairs_of_groups
 from .findings import SHOWN, ExampleNames, Finding
@@ -20,6 +20,9 @@ from .near_duplicate_texts import near_texts
 FIRST_SKIPPED = 8
 FAR = 0.01
 """The fraction of a split that may be near-duplicates by chance, as in simple drawings."""
+
+MANY_CUT = 0.06
+"""The fraction of texts that may be cut; by default, the longest 5 % are."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def inspect_data(data: Dataset) -> DataReport:
         *class_findings(data),
         *group_findings(data),
         *_empty(data, names),
+        *_cut_texts(data),
         *_duplicates(exact, near, names),
     ]
     counts, largest, baseline = count_classes(data)
@@ -159,6 +163,7 @@ def warnings(data: Dataset) -> list[str]:
             for one in class_findings(data)
             if one.kind in ("single-example", "few-examples", "no-training-examples")
         ),
+        *(one for one in _cut_texts(data) if one.serious),
         *([one for one in groups if one.serious] or [one for one in groups if one.advice]),
     ]
     return [f"{one.message}; {one.advice}" if one.advice else one.message for one in findings]
@@ -260,6 +265,20 @@ def _empty(data: Dataset, names: ExampleNames) -> list[Finding]:
         f"{_examples(len(indices))} {_are(len(indices))} {what}",
         "nothing can be learned from them: remove them",
         tuple((names(index),) for index in indices[:SHOWN]),
+    )]  # fmt: skip
+
+
+def _cut_texts(data: Dataset) -> list[Finding]:
+    """Texts of which only the beginning is read."""
+    count, preprocessor = data.cut_count, data.preprocessor
+    if not count or not isinstance(preprocessor, TextPreprocessor):
+        return []
+    return [Finding(
+        "cut-texts", count > MANY_CUT * len(data), count,
+        f"{count:,} of {len(data):,} texts are longer than the {preprocessor.positions:,} "
+        f"{preprocessor.units} that the net reads; the rest of each is ignored",
+        "if what decides stands later in a text, read more: --text-length N, at most "
+        f"{MAX_POSITIONS:,}",
     )]  # fmt: skip
 
 

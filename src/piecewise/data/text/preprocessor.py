@@ -36,7 +36,7 @@ _MAX_FITTED = {"words": 128, "letters": 400}  # positions
 _STEP = 8  # positions are a multiple of it, so that pooling can halve them
 
 _UNITS = Choice(UNITS)
-_POSITIONS = Integer(1, MAX_POSITIONS)
+POSITIONS = Integer(1, MAX_POSITIONS)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class TextPreprocessor(Preprocessor):
 
     def __post_init__(self) -> None:
         _UNITS.check(self.units)
-        object.__setattr__(self, "positions", _POSITIONS.check(self.positions))
+        object.__setattr__(self, "positions", POSITIONS.check(self.positions))
         object.__setattr__(self, "vocabulary", _checked(self.vocabulary, self.units))
         input_shape(self.shape)
 
@@ -146,6 +146,10 @@ class TextPreprocessor(Preprocessor):
         numbers[: len(indices)] = indices
         return numbers
 
+    def is_cut(self, text: str) -> bool:
+        """Whether a text has more words or letters than are read of it."""
+        return len(tokenize(text, self.units)) > self.positions
+
     def decode(self, numbers: Int64, text: str | None = None) -> list[str]:
         """The word or letter of each index (positions,): "?" if it is unknown, "" for padding. With
         the original ``text``, unknown words are shown as they stand there."""
@@ -212,9 +216,10 @@ class TextPreprocessor(Preprocessor):
         return preprocessor
 
 
-def fit_text_preprocessor(texts: Iterable[str]) -> TextPreprocessor:
+def fit_text_preprocessor(texts: Iterable[str], text_length: int | None = None) -> TextPreprocessor:
     """Fit a preprocessor to texts: words if these repeat, else letters; a vocabulary of those that
-    occur at least twice; as many positions as 95 % of the texts need, within limits.
+    occur at least twice; ``text_length`` positions, or as many as 95 % of the texts need, within
+    limits.
 
     Memory holds the units of one text at a time, and the counts.
     """
@@ -227,7 +232,7 @@ def fit_text_preprocessor(texts: Iterable[str]) -> TextPreprocessor:
         lengths.append(len(tokens))
     lengths = sorted(lengths) or [0]
     enough = lengths[(19 * len(lengths) + 19) // 20 - 1]
-    positions = -(-max(1, min(enough, _MAX_FITTED[units])) // _STEP) * _STEP
+    positions = text_length or -(-max(1, min(enough, _MAX_FITTED[units])) // _STEP) * _STEP
     return TextPreprocessor(units, most_frequent(counts, units), positions)
 
 
