@@ -38,13 +38,15 @@ def test_fit_chooses_input_scaling() -> None:
         return ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(X, LABELS)._scaling
 
     whole = reading(PICTURES)
-    assert (whole.low, whole.high, whole.preprocessor.background) == (0, 255, "dark")
+    assert (whole.learned.low, whole.learned.high) == (0, 255)
+    assert whole.preprocessor.background == "dark"
     light = reading(255 - PICTURES)
     assert light.preprocessor.background == "light"
     assert (light.transform(255 - PICTURES[:, None])[:, 0] == 255 - PICTURES).all()
     divided = reading(PICTURES / 255)
     assert isinstance(divided, ByteScaling)
-    assert (divided.low, divided.high) == (PICTURES.min() / 255, PICTURES.max() / 255)
+    assert divided.learned.low == PICTURES.min() / 255
+    assert divided.learned.high == PICTURES.max() / 255
     assert (divided.transform((PICTURES / 255)[:, None])[:, 0] == PICTURES).all()
     noisy = reading(PICTURES + rng().normal(0, 1, PICTURES.shape))
     assert isinstance(noisy, Standardization)
@@ -200,6 +202,47 @@ def test_predict_inputs_of_other_shape_raise() -> None:
     table = ConvNetClassifier(epochs=1).fit(TABLE, KINDS)
     with pytest.raises(DataError, match="exceeds float32 after scaling"):
         table.predict(TABLE * 1e200)
+
+
+@pytest.mark.parametrize(
+    ("learned", "asked", "remedy"),
+    [
+        (PICTURES / 255, PICTURES, "divide by 255"),
+        (PICTURES, PICTURES / 255, "multiply by 255"),
+        (PICTURES.astype(float) + 0.25, PICTURES / 255, "multiply by 255"),
+        (PICTURES // 16, PICTURES / 255, "multiply by 15"),
+        (PICTURES / 127.5 - 1, PICTURES, "scale them as the training data"),
+        ((PICTURES > 99).astype(np.uint8), PICTURES, "divide by 255"),
+    ],
+)
+@pytest.mark.parametrize("is_table", [False, True])
+def test_predict_of_another_scale_raises(
+    learned: Any, asked: Any, remedy: str, is_table: bool
+) -> None:
+    if is_table:
+        learned, asked = learned.reshape(-1, 81), asked.reshape(-1, 81)
+        learned, asked = learned.astype(np.float64), asked.astype(np.float64)
+    classifier = ConvNetClassifier("full", epochs=1).fit(learned, LABELS)
+    assert (classifier.predict(learned[:5]) == classifier.predict(learned)[:5]).all()
+    if is_table and ((learned % 1).any() or learned.max() == 1):
+        return  # some columns of a table may be wide and others narrow
+    with pytest.raises(DataError, match=rf"^X: got numbers from .*; {remedy}$"):
+        classifier.predict(asked)
+
+
+def test_predict_dark_inputs_are_not_rescaled() -> None:
+    for learned in (PICTURES, PICTURES / 255):
+        classifier = ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(learned, LABELS)
+        for dark in (learned * 0, learned // 128, (learned / 128).astype(learned.dtype)):
+            inputs = classifier.inputs(dark)
+            assert int(inputs.max()) == int(np.rint(dark.max() * 255 / learned.max()))
+
+
+def test_fit_bytes_of_few_levels_use_all_levels() -> None:
+    for few in ((PICTURES > 99).astype(np.uint8), PICTURES // 16):
+        classifier = ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(few, LABELS)
+        inputs = classifier.inputs(few)
+        assert (inputs.min(), inputs.max()) == (0, 255)
 
 
 def test_fit_column_vector_of_labels_warns() -> None:

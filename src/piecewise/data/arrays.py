@@ -20,32 +20,38 @@ from ..reference.reductions import tree_sum
 from ..spec.architecture import input_shape
 from .images.decoding import read_picture
 from .images.preprocessor import ImagePreprocessor, fit_image_preprocessor
+from .value_range import ValueRange
 
 Shape = tuple[int, int, int]
+
+BYTES = ValueRange(0.0, 255.0, is_integer=True)
 
 LEVELS = 256
 """Images with at most so many different values are treated as scaled bytes."""
 _SAMPLE = 500  # images, at least, that a scaling is fitted to, if there are as many
 _BLOCK = 1_000  # images processed at a time, to limit temporary memory
 _COLOURS = (1, 3)
+_FAR = 30.0  # deviations; a table of another scale lies further from the mean in most cells
 
 
 @dataclass(frozen=True)
 class ByteScaling:
-    """Min-max scaling: numbers from ``low`` to ``high`` become bytes from 0 to 255, clipped;
+    """Min-max scaling: the range that was learned from becomes bytes from 0 to 255, clipped;
     drawings get the preprocessor's background."""
 
     preprocessor: ImagePreprocessor
-    low: float = 0.0
-    high: float = 255.0
+    learned: ValueRange = BYTES
 
     def transform(self, pictures: Array) -> Uint8:
-        if pictures.dtype == np.uint8 and (self.low, self.high) == (0, 255):
+        """Scale pictures (N, C, H, W); DataError if they are of another scale."""
+        low, high = self.learned.low, self.learned.high
+        if pictures.dtype == np.uint8 and (low, high) == (0, 255):
             return self.preprocessor.align(np.ascontiguousarray(pictures))
+        _check_scale(self.learned, pictures)
         made = np.empty(pictures.shape, np.uint8)
         for start in range(0, len(pictures), _BLOCK):
             block = pictures[start : start + _BLOCK].astype(np.float64)
-            inside = (np.clip(block, self.low, self.high) - self.low) / (self.high - self.low)
+            inside = (np.clip(block, low, high) - low) / (high - low)
             made[start : start + _BLOCK] = np.rint(inside * 255)
         return self.preprocessor.align(made)
 
@@ -62,8 +68,13 @@ class Standardization:
     preprocessor: ImagePreprocessor
     mean: Float64
     deviation: Float64
+    learned: ValueRange
+    is_table: bool = False
 
     def transform(self, pictures: Array) -> Float32:
+        """Standardize pictures (N, C, H, W); DataError if they are of another scale."""
+        if not self.is_table:
+            _check_scale(self.learned, pictures)
         made = np.empty(pictures.shape, np.float32)
         for start in range(0, len(pictures), _BLOCK):
             with np.errstate(over="ignore"):  # checked below
@@ -71,7 +82,22 @@ class Standardization:
                 made[start : start + _BLOCK] = block
         if not np.isfinite(made).all():
             raise DataError("X: a value exceeds float32 after scaling with the training statistics")
+        if self.is_table:
+            self._check_table(pictures, made)
         return made
+
+    def _check_table(self, rows: Array, made: Float32) -> None:
+        """Raise a DataError for a table of another scale. Single columns may go far beyond what was
+        learned, so only the middle of all cells counts."""
+        found = ValueRange.of(rows)
+        is_divided = self.learned.is_integer and self.learned.is_divided(found)
+        if is_divided or np.median(np.abs(made)) > _FAR:
+            raise DataError(f"X: {self.learned.sentence(found)}")
+
+
+def _check_scale(learned: ValueRange, pictures: Array) -> None:
+    if message := learned.mismatch(ValueRange.of(pictures)):
+        raise DataError(f"X: {message}")
 
 
 InputScaling = ByteScaling | Standardization
@@ -194,9 +220,8 @@ def fit_to_images(pictures: Array, weights: Float64) -> InputScaling:
     some = pictures[:: max(1, len(pictures) // _SAMPLE)]
     if pictures.dtype != np.uint8 and not _has_levels(some):
         return _standard(pictures, weights, shape, cells=(2, 3))
-    levels = ByteScaling(ImagePreprocessor(shape))
-    if pictures.dtype != np.uint8:
-        levels = replace(levels, low=float(pictures.min()), high=float(pictures.max()))
+    learned = ValueRange.of(pictures)
+    levels = ByteScaling(ImagePreprocessor(shape), learned if learned.high > learned.low else BYTES)
     if shape[0] not in _COLOURS:
         return levels
     sample = np.moveaxis(levels.transform(some), 1, 3)
@@ -212,7 +237,8 @@ def _has_levels(some: Array) -> bool:
 
 def fit_to_rows(rows: Array, weights: Float64) -> InputScaling:
     """Fit a standardization to each column of a table, as images (N, 1, 1, columns)."""
-    return _standard(rows, weights, _sides(rows.shape[1:]), cells=())
+    fitted = _standard(rows, weights, _sides(rows.shape[1:]), cells=())
+    return replace(fitted, is_table=True)
 
 
 def _standard(
@@ -242,4 +268,4 @@ def _standard(
         raise DataError("X: got values too large to be squared in float64")
     # A constant column has no information, and dividing would magnify rounding errors.
     deviation[deviation <= 1e-12 * np.abs(mean)] = 1.0
-    return Standardization(ImagePreprocessor(shape), mean, deviation)
+    return Standardization(ImagePreprocessor(shape), mean, deviation, ValueRange.of(pictures))
