@@ -86,9 +86,9 @@ class ConvNetClassifier(EstimatorConventions):
     (N, H, W), (N, C, H, W) or (N, H, W, C); or a list of paths of image files, which are resized to
     ``image_shape`` or to their median size. uint8 images, and images with at most 256 distinct
     values, are preprocessed as by the command line; other images are standardized by channel. The
-    first `fit` or `partial_fit` decides, and measures the scale of the numbers: an X of another
-    scale, such as 0 to 255 after 0 to 1, is refused, and a darker one is not rescaled. Equal rows are merged and their weights added up, and the
-    order of the rows does not matter.
+    first `fit` or `partial_fit` decides, and keeps the scale of the numbers: an ``X`` of another
+    scale, such as 0 to 255 after 0 to 1, is refused, and a darker one is not rescaled. Equal rows
+    are merged and their weights added up, and the order of the rows does not matter.
 
     Parameters
     ----------
