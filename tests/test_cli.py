@@ -300,7 +300,7 @@ def test_train_ctrl_c_in_first_epoch_keeps_existing_net(
 ) -> None:
     path = tmp_path / "net.safetensors"
     path.write_bytes(net.read_bytes())
-    arguments = ["train", str(data), "-o", str(path), "--layers",
+    arguments = ["train", str(data), "-o", str(path), "--force", "--layers",
                  "2 * (conv 32 5 pad=same, relu), full"]  # fmt: skip
     with interrupted(arguments, "piecewise.training.step", "BackpropagationSteps.run", 2) as run:
         _, rest = run.communicate(timeout=HANG)

@@ -57,11 +57,11 @@ def test_train_small_data_uses_cross_validation(tmp_path: Path, capsys: Printed)
     assert output["folds"]["n"] == 60
     assert output["calibration"]["n"] == 60
     assert "validation" not in output
-    assert status(["train", data, "-o", net, *LITTLE, "--folds", "0"]) == 0
+    assert status(["train", data, "-o", net, "--force", *LITTLE, "--folds", "0"]) == 0
     page = capsys.readouterr().out
     assert "validation: " in page
     assert "of 6 right (95 % interval" in page  # so few that the share alone is not printed
-    assert status(["train", data, "-o", net, *LITTLE, "--folds", "3"]) == 0
+    assert status(["train", data, "-o", net, "--force", *LITTLE, "--folds", "3"]) == 0
     assert "folds: " in capsys.readouterr().out
 
 

@@ -130,7 +130,10 @@ def test_small_dataset_is_cross_validated_and_trained_in_full() -> None:
     assert len(plan.splits["train"].labels) == 60
     stages: set[str] = set()
     taught = run_training(plan, lambda progress: stages.add(progress.stage))
-    assert stages == {*(f"fold {n} of 10" for n in range(1, 11)), "training"}
+    assert stages == {
+        *(f"fold {n} of 5, repeat {r} of 2" for n in range(1, 6) for r in (1, 2)),
+        "training",
+    }
     scores = taught.scores["folds"]
     assert scores.confusion.sum() == 60 * REPEATS
     assert scores.n == 60
@@ -177,8 +180,8 @@ def test_folds_out_of_range_raise(folds: Any) -> None:
         plan_training(data_of(make_xo(60, 9, seed=0)), folds=folds, **SMALL)
 
 
-def test_one_fold_disables_cross_validation() -> None:
-    plan = plan_training(data_of(make_xo(60, 9, seed=0)), folds=1, **SMALL)
+def test_no_folds_disables_cross_validation() -> None:
+    plan = plan_training(data_of(make_xo(60, 9, seed=0)), folds=0, **SMALL)
     assert plan.folds == 0
     assert "validation" in plan.splits
     pair = make_xo(2, 9, seed=0)
@@ -240,7 +243,7 @@ def test_run_training_path_equals_read_data(
         lambda *of, augmentation, **_: quick(*of, augmentation=augmentation),
     )
     taught = run_training(tmp_path / "drawn.npz", lambda progress: stages.add(progress.stage))
-    assert {"fold 1 of 10", "training"} <= stages
+    assert {"fold 1 of 5, repeat 1 of 2", "training"} <= stages
     same = run_training(read_data(tmp_path / "drawn.npz"))
     assert same.net.parameters_sha256 == taught.net.parameters_sha256
 

@@ -20,7 +20,8 @@ from ..training.metrics import evaluate
 from ..training.recipe import Recipe
 from ..training.train import train
 from .options import OUTPUT, json_option
-from .output import Meter, check_net_path, messages, print_json, print_message, results, show
+from .output import Meter, messages, print_json, print_message, results, show
+from .output_files import check_net_path, force_option
 
 LAYERS = "2 * (conv 8 5, norm, relu, pool 2), full"
 SIZE = 28
@@ -48,8 +49,9 @@ class DemoResult(NamedTuple):
 @click.option(
     "-o", "--output", metavar="NET", panel=OUTPUT, help="Save the net to this model file."
 )
+@force_option
 @json_option
-def command(output: str | None, as_json: bool) -> None:
+def command(output: str | None, force: bool, as_json: bool) -> None:
     """Train a ConvNet to tell X from O on generated images, and test it on unseen ones.
 
     As in the deck, the images are shifted, scaled, rotated, drawn with thick or thin strokes, and
@@ -57,7 +59,7 @@ def command(output: str | None, as_json: bool) -> None:
     """
     console, page = messages(), results()
     if output is not None:
-        check_net_path(output)
+        check_net_path(output, force=force)
     clock = _Clock()
     unseen = make_xo(TESTED_ON, SIZE, UNSEEN_SEED)
     if not as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import rich_click as click
 
 from ..core.atomic_write import write_atomically
-from ..core.errors import DataError, shown
+from ..core.errors import DataError
 from ..data.dataset import Dataset, read_data
 from ..inputs import check_labels
 from ..network import Network
@@ -20,14 +21,13 @@ from ..training.metrics import scores_from_logits
 from .options import OUTPUT, json_option
 from .output import (
     Meter,
-    check_replaceable,
     messages,
     print_json,
     print_message,
     print_skipped,
     results,
-    write_page,
 )
+from .output_files import begins_with, check_output, check_replaceable, write_page
 from .score_text import score_lines
 
 _BEGINNING = b'{"input": '  # of a file with predictions
@@ -69,15 +69,13 @@ def command(**values: Any) -> None:
     """
     options = EvaluateOptions(**values)
     report, predictions = options.report, options.predictions
-    if report is not None and not report.lower().endswith(".html"):
-        raise click.UsageError(f"--report: got {shown(report)}, wanted a name ending in .html")
     if report is not None:
         from ..page.assemble import is_ours  # noqa: PLC0415 - most scores want no page
 
-        check_replaceable(report, is_ours)
+        check_output(report, ".html", is_ours, "--report")
     net = Network.load(options.net_file)
     if predictions is not None:
-        _check_predictions(Path(predictions))
+        check_replaceable(predictions, partial(begins_with, beginnings=(_BEGINNING,)))
     console = messages()
     with Meter(console) as meter:
         dataset = read_data(
@@ -102,19 +100,6 @@ def command(**values: Any) -> None:
     output = results()
     for line in score_lines(scores, output.width):
         output.print(line, markup=False)
-
-
-def _check_predictions(path: Path) -> None:
-    """Refuse, before the work, to overwrite a file of another kind; DataError."""
-    try:
-        with path.open("rb") as file:
-            is_ours = file.read(len(_BEGINNING)) in (_BEGINNING, b"")
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError):
-        is_ours = False
-    if not is_ours:
-        raise DataError(f"{path}: the file exists and holds no predictions; take another name")
 
 
 def _write_predictions(

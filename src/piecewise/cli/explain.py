@@ -18,14 +18,14 @@ from ..network import Network
 from .one_input import (
     NAME_SHOWN,
     InputOptions,
-    check_output,
     class_number,
     print_warning,
     printable_lines,
     read_explanation,
 )
 from .options import DATA, OUTPUT, json_option, option, text_option
-from .output import Meter, messages, print_json, print_message, results, write_page
+from .output import Meter, messages, print_json, print_message, results
+from .output_files import check_output, write_page
 
 MAPS_SHOWN, CLASSES_SHOWN = 6, 6
 

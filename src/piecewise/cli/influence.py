@@ -18,7 +18,15 @@ from ..network import Network
 from .interrupts import DeferredInterrupt
 from .one_input import InputOptions, class_number, read_explanation
 from .options import DATA, groups_option, json_option, text_option
-from .output import Meter, messages, print_json, print_message, printable, results
+from .output import (
+    Meter,
+    counted,
+    messages,
+    print_json,
+    print_message,
+    printable,
+    results,
+)
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -122,7 +130,9 @@ def _measure(
         budget = retraining_cost(net, len(chosen), left_out)
         instead = "" if budget.layers == net.notation else f" with smaller layers: {budget.layers}"
         print_message(
-            console, f"{budget.nets:,} nets of {budget.recipe.epochs} epochs are trained{instead}"
+            console,
+            f"{counted(budget.nets, 'net')} of {counted(budget.recipe.epochs, 'epoch')} "
+            f"to train{instead}",
         )
         examples = influential_examples(
             net,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import rich_click as click
 from ..core.errors import DataError, did_you_mean, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
-from .output import check_replaceable, messages, print_message, printable
+from .output import messages, print_message, printable
 
 NAME_SHOWN = 200
 """Characters of a text that is shown as the name of the input."""
@@ -63,17 +63,6 @@ def class_number(net: Network, option: str, name: str | None) -> int | None:
     if name not in net.classes:
         raise DataError(f"{option}: {shown(name)} is not a class{did_you_mean(name, net.classes)}")
     return net.classes.index(name)
-
-
-def check_output(output: str | None, ending: str, is_ours: Callable[[Path], bool]) -> None:
-    """Refuse a name with another ending (UsageError), and to overwrite a file that piecewise did
-    not write (DataError)."""
-    if output is None:
-        return
-    if not output.lower().endswith(ending):
-        got = f"got {shown(output)}, wanted a name ending in {ending}"
-        raise click.UsageError(f"--output: {got}")
-    check_replaceable(output, is_ours)
 
 
 def print_warning(explanation: Explanation) -> None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console, RenderableType
 
-from ..core.atomic_write import write_atomically
-from ..core.errors import DataError, ModelFileError
 from ..core.progress import Progress
 
 WIDTH = 80
@@ -64,59 +60,14 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and its noun, in the singular for 1: "1 epoch", "1,000 epochs"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output, in ASCII, which every stream can encode."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def check_replaceable(path: str, is_ours: Callable[[Path], bool]) -> None:
-    """Refuse to overwrite a file that piecewise did not write; DataError."""
-    target = Path(path)
-    if target.is_dir() or not target.parent.is_dir():
-        raise DataError(f"{path}: wanted the name of a file in an existing folder")
-    if target.exists() and not is_ours(target):
-        raise DataError(
-            f"{path}: the file exists and piecewise did not write it; use another name or remove it"
-        )
-
-
-def write_page(path: str, html: str) -> None:
-    """Write a report atomically and print its name; DataError if that fails."""
-    try:
-        write_atomically(Path(path), html.encode())
-    except OSError as error:
-        raise DataError(f"{path}: not written: {error.strerror}") from None
-    print_message(messages(), f"wrote {path}")
-
-
-def check_net_path(output: str) -> None:
-    """Check that a net can be saved to this path; ModelFileError."""
-    path = Path(output)
-    if not output:
-        raise ModelFileError("--output: got an empty name, wanted the name of a file")
-    if path.is_dir():
-        raise ModelFileError(f"'{output}': a folder, wanted the name of a file")
-    if not path.parent.is_dir():
-        raise ModelFileError(f"{path}: there is no folder {path.parent}")
-    if path.exists():
-        _refuse_other_files(path)
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def _refuse_other_files(path: Path) -> None:
-    """A net may overwrite only another net."""
-    from ..storage.model_file import read  # noqa: PLC0415 - most commands save nothing
-
-    try:
-        read(path)
-    except ModelFileError:
-        raise ModelFileError(
-            f"{path}: the file exists and is not a model file; use another name or remove it"
-        ) from None
 
 
 class Meter:

@@ -26,13 +26,13 @@ from .interrupts import DeferredInterrupt, ignore_interrupts
 from .options import OUTPUT, TRAINING, json_option, threads_option
 from .output import (
     Meter,
-    check_net_path,
     messages,
     print_json,
     print_message,
     print_skipped,
     results,
 )
+from .output_files import check_net_path, force_option
 
 SCHEMA = 1
 """Of what --json prints."""
@@ -55,6 +55,7 @@ class RobustnessOptions:
     train_with: tuple[str, ...]
     threads: int | None
     output: str | None
+    force: bool
     as_json: bool
 
 
@@ -73,6 +74,7 @@ class RobustnessOptions:
 @click.option(
     "-o", "--output", metavar="NEWNET", panel=OUTPUT, help="Save the net trained by --train-with."
 )
+@force_option
 @json_option
 def command(**values: Any) -> None:
     """Measure how far inputs may be shifted, scaled, rotated, and drawn with thicker or thinner
@@ -89,7 +91,7 @@ def command(**values: Any) -> None:
     if output is not None and not options.train_with:
         raise click.UsageError("-o needs --train-with, which trains the net to save")
     if output is not None:
-        check_net_path(output)
+        check_net_path(output, force=options.force)
     net = Network.load(options.net_file)
     perturbations(net.preprocessor)  # refuses nets that read texts before the data are read
     kinds = checked_kinds(net, options.train_with) if options.train_with else ()

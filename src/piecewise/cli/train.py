@@ -12,7 +12,6 @@ from typing import Any, NoReturn, Self
 import rich_click as click
 from rich.console import Console
 
-from ..core.constraints import Integer
 from ..core.errors import CheckpointError, LimitError, ModelFileError, NotationError
 from ..core.progress import Progress
 from ..data.dataset import Dataset, read_data
@@ -20,7 +19,13 @@ from ..data.images.preprocessor import RESIZES
 from ..data.inspection.report import warnings
 from ..network import Network
 from ..spec.notation import parse
-from ..training.experiment import TrainingPlan, TrainingResult, plan_training, run_training
+from ..training.experiment import (
+    FOLD_COUNTS,
+    TrainingPlan,
+    TrainingResult,
+    plan_training,
+    run_training,
+)
 from ..training.metrics import Scores
 from ..training.recipe import Recipe, knobs
 from ..training.train import TRAINING as TRAINING_STAGE
@@ -42,17 +47,17 @@ from .options import (
 )
 from .output import (
     Meter,
-    check_net_path,
+    counted,
     messages,
     print_json,
     print_message,
     print_skipped,
     results,
 )
+from .output_files import check_net_path, force_option
 from .score_text import group_lines, score_lines
 
 CLASSES_SHOWN = 20
-FOLDS = Integer(0, 1_000)
 SCHEMA = 1
 """Of what --json prints."""
 
@@ -63,7 +68,9 @@ class _Folds(click.ParamType[Any]):
     name = "value"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        return value if value == "groups" else ConstraintType(FOLDS).convert(value, param, ctx)
+        return (
+            value if value == "groups" else ConstraintType(FOLD_COUNTS).convert(value, param, ctx)
+        )
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ class TrainOptions:
     output: str
     run_dir: str | None
     tensorboard: bool
+    force: bool
     as_json: bool
     recipe: dict[str, Any]
 
@@ -136,8 +144,8 @@ class TrainOptions:
     metavar="N|groups",
     panel=DATA,
     unset="5 for small data sets without a validation or test split, else 0",
-    help=f"Number of cross-validation folds ({FOLDS.description}), or groups for one fold a group; "
-    "0: no cross-validation.",
+    help=f"Number of cross-validation folds ({FOLD_COUNTS.description}), or groups for one fold a "
+    "group; 0: no cross-validation.",
 )
 @option(
     "--layers",
@@ -175,6 +183,7 @@ class TrainOptions:
     panel=OUTPUT,
     help="Write event files for TensorBoard into the folder of --run-dir.",
 )
+@force_option
 @json_option
 def command(**values: Any) -> None:
     """Train a net on the images, sounds or texts of DATA and save it.
@@ -189,7 +198,7 @@ def command(**values: Any) -> None:
     started, console = time.perf_counter(), messages()
     options = TrainOptions.of(values)
     options.check()
-    check_net_path(options.output)
+    check_net_path(options.output, force=options.force, run_dir=options.run_dir)
     dataset = _read(options, console)
     plan = plan_training(
         dataset,
@@ -245,14 +254,12 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
     return dataset
 
 
-def _epochs(count: int) -> str:
-    return f"{count:,} epoch{'s' if count > 1 else ''}"
-
-
 def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
     counts = ", ".join(f"{len(split.labels):,} for {name}" for name, split in plan.splits.items())
     recipe = plan.config.recipe
     scored = f", cross-validation with {plan.folds} folds" if plan.folds else ""
+    if plan.folds and plan.repeats > 1:
+        scored += f", {plan.repeats} times"
     if plan.groups is not None:
         scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
     augmentation = Recipe.knob("augmentation").write(recipe.augmentation)
@@ -261,8 +268,8 @@ def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
         f"input      {net.preprocessor.description}",
         f"layers     {net.notation}",
-        f"recipe     {_epochs(recipe.epochs)}, batches of {recipe.batch_size}, learning rate "
-        f"{recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
+        f"recipe     {counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, "
+        f"learning rate {recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
         f"augment    {augmentation}",
     ):
         print_message(console, line)

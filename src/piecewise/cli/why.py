@@ -14,7 +14,6 @@ from ..network import Network
 from ..trace.arithmetic import Why
 from .one_input import (
     InputOptions,
-    check_output,
     class_number,
     print_warning,
     printable_lines,
@@ -22,6 +21,7 @@ from .one_input import (
 )
 from .options import NETWORK, OUTPUT, json_option, option, text_option
 from .output import messages, print_json, print_message, results
+from .output_files import check_output
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Progress:
     """How far a piece of work has come; reported several times a second."""
 
     stage: str
-    """What runs: "reading", "fold 3 of 10", "training"."""
+    """What runs: "reading", "fold 3 of 5, repeat 1 of 2", "training"."""
     done: int
     """Units done so far: files, steps, nets."""
     total: int

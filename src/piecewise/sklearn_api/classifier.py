@@ -195,7 +195,7 @@ class ConvNetClassifier(EstimatorConventions):
         DataError, LimitError, NotationError
             If an argument is not valid. All of them are ValueErrors.
         TrainingError
-            If the loss is no longer a finite number.
+            If the loss is not a finite number.
         """
         resume = self.warm_start and self.__sklearn_is_fitted__()
         data = self._training_set(X, y, sample_weight, resume=resume)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.array_types import Array, Bool, Float32, Labels
-from ..core.constraints import Integer, checked
+from ..core.constraints import Integer, checked, constraint_error
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress, in_stage
 from ..data.dataset import Dataset, as_dataset
@@ -28,6 +28,23 @@ from .train import train
 SMALL_CLASS = 200
 """With fewer examples of some class, cross-validation replaces the validation split."""
 FOLDS, REPEATS = 5, 2
+
+
+class FoldCount(Integer):
+    """The number of cross-validation folds. One fold would leave nothing to train on."""
+
+    @property
+    def description(self) -> str:
+        return f"0, or a whole number from 2 to {self.high:,}"
+
+    def check(self, value: object) -> int | None:
+        checked_value = super().check(value)
+        if checked_value == 1:
+            raise constraint_error(value, self)
+        return checked_value
+
+
+FOLD_COUNTS = FoldCount(0, 1_000)
 
 
 class Split(NamedTuple):
@@ -172,7 +189,7 @@ def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes:
         if groups is None:
             raise LimitError("folds: got 'groups', but the data have none; wanted a number")
         folds = most
-    count: int = min(checked("folds", Integer(0, 1_000), folds), most)
+    count: int = min(checked("folds", FOLD_COUNTS, folds), most)
     return count if count > 1 else 0
 
 
@@ -219,7 +236,8 @@ def run_training(
     plan : TrainingPlan, Dataset or path
         Data without a plan get that of `plan_training` with its defaults.
     on_progress : callable, optional
-        Called with a `Progress`; the stages are "fold 1 of 10" and so on, then "training".
+        Called with a `Progress`; the stages are "fold 1 of 5, repeat 1 of 2" and
+        so on, then "training".
     net : Network, optional
         The network to train, as `TrainingPlan.network` returns it.
     threads, run_dir, tensorboard
@@ -295,7 +313,9 @@ def _cross_validate(
         fold = assign_folds(labels, recipe.seed, repeat, plan.folds, plan.groups)
         for number in range(plan.folds):
             out = fold == number
-            title = f"fold {repeat * plan.folds + number + 1} of {plan.repeats * plan.folds}"
+            title = f"fold {number + 1} of {plan.folds}"
+            if plan.repeats > 1:
+                title += f", repeat {repeat + 1} of {plan.repeats}"
             net = plan.network()
             train(net, *part.where(~out), recipe, None, in_stage(on_progress, title), threads)
             logits[repeat, out] = net.logits(part.where(out).inputs)

@@ -99,10 +99,12 @@ class TrainingState:
         self.loss, self.seconds = RunningMean(), 0.0
         self.early_stopping.update(epoch, self.net)
 
-    def diverged(self) -> TrainingError:
-        """The error for a loss that is not a finite number."""
+    def diverged(self, description: str | None = None) -> TrainingError:
+        """The error for a training that diverged; by default, because the loss is not a finite
+        number."""
+        where = f"step {self.step + 1} of {self.total_steps} (epoch {self.epoch + 1})"
+        what = description or f"training diverged: at {where} the loss is not a finite number"
         return TrainingError(
-            f"training: at step {self.step + 1} of {self.total_steps} (epoch {self.epoch + 1}) the "
-            "loss is no longer a finite number; try a learning rate below "
-            f"{self.recipe.learning_rate:g}"
+            f"{what}; try a learning rate below {self.recipe.learning_rate:g}, such as "
+            f"{self.recipe.learning_rate / 10:g}"
         )

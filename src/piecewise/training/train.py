@@ -23,6 +23,7 @@ from ..inputs import check_examples
 from ..network import Network
 from ..reference.losses import LOSSES
 from ..spec.calibration import Calibration
+from .divergence import check_not_diverged
 from .history import History
 from .recipe import Recipe
 from .state import RunningMean, TrainingState
@@ -95,7 +96,8 @@ def train(
     CheckpointError
         If ``run_dir`` cannot be used, or holds another run.
     TrainingError
-        If the loss stops being a finite number; the network keeps its last finite parameters.
+        If training diverges: the loss stops being a finite number, and the network keeps its last
+        finite parameters; or it is far above that of an untrained network in the end.
 
     Examples
     --------
@@ -127,6 +129,7 @@ def train(
         np.errstate(over="ignore", invalid="ignore"),  # raises TrainingError instead
     ):
         _run_epochs(state, on_progress, threads, writer)
+    check_not_diverged(state)
     return state.history
 
 
