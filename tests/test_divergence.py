@@ -1,4 +1,4 @@
-"""Divergence: a training whose learning rate is too high is told; hard data are not."""
+"""Divergence: a training whose learning rate is too high raises an error; hard data do not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def trained(layers: str, labels: Any, **knobs: Any) -> Network:
         (CONVOLUTIONS, {"learning_rate": 10, "loss": "squared"}, "training diverged"),
     ],
 )
-def test_train_diverged_is_told(layers: str, knobs: dict[str, Any], words: str) -> None:
+def test_train_diverged_raises(layers: str, knobs: dict[str, Any], words: str) -> None:
     with pytest.raises(TrainingError, match=words) as error:
         trained(layers, XO_SET.labels, **knobs)
     rate = knobs["learning_rate"]

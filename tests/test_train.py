@@ -150,9 +150,7 @@ def test_train_nonfinite_loss_raises_and_keeps_last_parameters() -> None:
     with pytest.raises(TrainingError) as caught:
         train(net, LESSONS.inputs, LESSONS.labels,
               Recipe(epochs=50, learning_rate=1000.0, loss="squared"))  # fmt: skip
-    assert "the loss is not a finite number; try a learning rate below 1000" in str(
-        caught.value
-    )
+    assert "the loss is not a finite number; try a learning rate below 1000" in str(caught.value)
     assert np.isfinite(net.parameters.flat).all()
 
 
