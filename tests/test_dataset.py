@@ -16,7 +16,7 @@ from piecewise.core.errors import DataError
 from piecewise.data.dataset import read_data
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.loading import loader
-from piecewise.data.sources import npz
+from piecewise.data.sources import npz_arrays
 
 from .long import now_and_long
 
@@ -25,6 +25,8 @@ GREYS = LEVELS[..., 0]
 NUMBERS = np.array([0, 1, 1, 0, 2, 2])
 NAMES = np.array(["ape", "bee", "cat"])
 KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)
+MARKS = np.zeros(GREYS.shape, bool)
+MARKS[[1, 4, 4], [2, 0, 1], [3, 0, 6]] = True
 DECK = {"images": GREYS, "labels": NUMBERS, "class_names": NAMES}
 
 
@@ -154,14 +156,20 @@ def test_read_data_test_split_does_not_affect_preprocessor(tmp_path: Path) -> No
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({}, "got none of them, wanted 'images' and 'labels'"),
+    ({}, "got no arrays, wanted 'images' and 'labels'"),
+    ({"a": GREYS, "b": NUMBERS}, "got 'a', 'b', wanted 'images' and 'labels' (with 'class_names'"),
     ({"images": GREYS}, "got 'images', wanted 'images' and 'labels'"),
     ({"x_train": GREYS, "y_train": NUMBERS, "x_test": GREYS}, "got 'x_test' without 'y_test'"),
     ({**DECK, "labels": NUMBERS[:5]}, "6 pictures in 'images' but 5 labels in 'labels'"),
     ({**DECK, "labels": NUMBERS + 1}, "labels from 1 to 3, wanted 0 to 2, one for each of its 3"),
     ({**DECK, "labels": NUMBERS - 1}, "labels from -1 to 1, wanted 0 to 2"),
-    ({**DECK, "labels": NUMBERS / 1}, "'labels' is float64 of the shape (6,), wanted class num"),
-    ({**DECK, "labels": np.eye(6, dtype=int)}, "'labels' is int64 of the shape (6, 6), wanted"),
+    ({**DECK, "labels": NUMBERS / 4}, "'labels' holds 0.25 at [1]: numbers that are not whole"),
+    ({**DECK, "labels": NUMBERS * 1j}, "labels.npy: holds complex128, wanted numbers or texts"),
+    ({**DECK, "labels": np.where(NUMBERS, 1, np.nan)}, "holds 2 NaN or infinite numbers, in 2 of"),
+    ({**DECK, "labels": np.ones((6, 2))}, "'labels' has 2 classes in row 0, wanted exactly one"),
+    ({**DECK, "labels": np.zeros((6, 2))}, "'labels' has 0 classes in row 0, wanted exactly one"),
+    ({**DECK, "labels": np.full((6, 2), 0.5)}, "(6, 2), wanted class numbers or names (N,), or"),
+    ({**DECK, "labels": np.zeros((6, 2, 2))}, "'labels' is float64 of the shape (6, 2, 2), want"),
     ({**DECK, "labels": NAMES[NUMBERS][::-1], "class_names": NAMES[:2]}, "holds the class 'cat', "),
     ({**DECK, "class_names": np.array(["a", "b", "a"])}, "classes: got 'a' more than once, wan"),
     ({**DECK, "class_names": NAMES[0]}, "'class_names' is <U3 of the shape (), wanted names"),
@@ -175,11 +183,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**DECK, "is_test": NAMES[NUMBERS]}, "'is_test' is <U3 of the shape (6,), wanted True or F"),
     ({**DECK, "images": LEVELS[..., :2]}, "'images' has the shape (6, 5, 7, 2), wanted (N, rows"),
     ({**DECK, "images": GREYS[0]}, "'images' has the shape (5, 7), wanted (N, rows, columns)"),
-    ({**DECK, "images": GREYS[:, :0]}, "'images' has the shape (6, 0, 7, 1), wanted"),
+    ({**DECK, "images": GREYS[:, :0]}, "'images' has the shape (6, 0, 7), wanted"),
     ({**DECK, "images": GREYS.astype(int) - 4}, "'images' holds int64 from -1 to 251, wanted"),
     ({**DECK, "images": GREYS + 0.5}, "'images' holds float64 from 3.5 to 255.5, wan"),
-    ({**DECK, "images": np.where(GREYS > 9, GREYS, np.nan)}, "holds float64 from nan to nan, wan"),
-    ({**DECK, "images": np.where(GREYS > 9, GREYS, np.inf)}, "holds float64 from 12 to inf, wan"),
+    ({**DECK, "images": np.where(MARKS, np.nan, GREYS)},
+     "'images' holds 3 NaN or infinite numbers, in 2 of 6 examples, the first nan at [1, 2, 3]; "),
+    ({**DECK, "images": np.where(MARKS, -np.inf, GREYS)}, "the first -inf at [1, 2, 3]; replace"),
     ({**DECK, "images": GREYS.astype(str)}, "'images' holds <U3, wanted numbers from 0 to 255"),
     ({**DECK, "images": GREYS * 1j}, "images.npy: holds complex128, wanted numbers or texts"),
     ({**DECK, "images": np.zeros(6, "M8[s]")}, "holds datetime64[s], wanted numbers or texts"),
@@ -235,7 +244,7 @@ def test_npz_wrong_header_is_refused_before_reading(
 
 def test_npz_too_large_arrays_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = npz_file(tmp_path, **DECK)
-    monkeypatch.setattr(npz, "MAX_FILE_BYTES", 600)
+    monkeypatch.setattr(npz_arrays, "MAX_FILE_BYTES", 600)
     assert refusal(path).endswith(" bytes, wanted at most 600")
     monkeypatch.undo()
     monkeypatch.setattr(loader, "MAX_BYTES", 209)

@@ -83,6 +83,8 @@ def _table(report: DataReport, width: int) -> Iterator[str]:
 
 
 def _summary(report: DataReport, width: int) -> Iterator[str]:
+    if report.source:
+        yield from _fact("read as", report.source, width)
     yield from _fact("input", report.description, width)
     if report.sizes:
         sizes = {name: _size(size, report.unit) for name, size in report.sizes.items()}

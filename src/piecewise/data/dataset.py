@@ -59,6 +59,10 @@ class Dataset:
         Why the prepared inputs could not be cached, if they could not.
     cut_count : int
         The number of texts that are longer than what the preprocessor reads of them.
+    source_description : str
+        How the file was understood: its encoding, columns or arrays.
+    source_warnings : list of str
+        What may be wrong with the file.
 
     Raises
     ------
@@ -88,6 +92,8 @@ class Dataset:
     sizes: Float32 | None = None
     cache_error: str | None = None
     cut_count: int = 0
+    source_description: str = ""
+    source_warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.labels, self.splits = np.asarray(self.labels), np.asarray(self.splits)
@@ -177,7 +183,8 @@ def read_data(
     on_progress : callable, optional
         Called with a `Progress` after each example.
     every_class : bool
-        Accept a class that occurs in the test split only.
+        Accept what only an inspection can use: a class that occurs in the test split only, and
+        labels that look like quantities.
     cache : path, optional
         A folder for the prepared inputs. When the same files are read again with the same options,
         the inputs are memory-mapped from this folder, read-only, and no file is decoded.
@@ -210,6 +217,8 @@ def read_data(
     if size is not None:
         size = Size2D(1, 1_024).check(size)  # type: ignore[assignment]
     raw = discover(path)
+    if raw.label_error and classes is None and not every_class:
+        raise DataError(f"{path}: {raw.label_error}")
     group_names = None if groups is None else np.array(assign_groups(raw, groups, path))
     if preprocessor is not None and preprocessor.modality != raw.modality:
         raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
@@ -242,6 +251,8 @@ def read_data(
         loader.sizes[indices],
         prepared.cache_error,
         _cut_count(raw, prepared),
+        raw.description,
+        raw.warnings + [raw.label_error] * bool(raw.label_error),
     )
 
 

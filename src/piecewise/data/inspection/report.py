@@ -35,6 +35,8 @@ class DataReport:
         "pictures", "sounds" or "texts".
     description : str
         The description of the preprocessing.
+    source : str
+        How the file was understood, for example its encoding and columns; empty for folders.
     counts : dict of dict of int
         The number of examples by class and split.
     unit : str
@@ -57,6 +59,7 @@ class DataReport:
 
     modality: str
     description: str
+    source: str
     counts: dict[str, dict[str, int]]
     unit: str
     measured: int
@@ -75,11 +78,12 @@ class DataReport:
         return {name: sum(of[name] for of in self.counts.values()) for name in names}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: modality, preprocessing, examples, splits, classes, sizes, skipped,
+        """Plain values: modality, preprocessing, source, examples, splits, classes, sizes, skipped,
         duplicates, largest_class, baseline_accuracy, findings."""
         return {
             "modality": self.modality,
             "preprocessing": self.description,
+            "source": self.source,
             "examples": sum(self.splits.values()),
             "splits": self.splits,
             "classes": self.counts,
@@ -125,6 +129,7 @@ def inspect_data(data: Dataset) -> DataReport:
     near = classify_pairs(_near(data, groups), data)
     names, measured = ExampleNames(data), _measured(data)
     findings = [
+        *_source_findings(data),
         *_split_leaks(exact, near, data, names),
         *_label_conflicts(exact, near, data, names),
         *class_findings(data),
@@ -137,6 +142,7 @@ def inspect_data(data: Dataset) -> DataReport:
     return DataReport(
         data.preprocessor.modality,
         data.preprocessor.description,
+        data.source_description,
         counts,
         data.preprocessor.unit,
         measured,
@@ -157,6 +163,7 @@ def warnings(data: Dataset) -> list[str]:
     none = classify_pairs(np.zeros((0, 2), np.int64), data)
     groups = group_findings(data)
     findings = [
+        *_source_findings(data),
         *_split_leaks(exact, none, data, ExampleNames(data)),
         *(
             one
@@ -266,6 +273,11 @@ def _empty(data: Dataset, names: ExampleNames) -> list[Finding]:
         "nothing can be learned from them: remove them",
         tuple((names(index),) for index in indices[:SHOWN]),
     )]  # fmt: skip
+
+
+def _source_findings(data: Dataset) -> list[Finding]:
+    """What was noted when the file was read."""
+    return [Finding("source", True, 1, sentence) for sentence in data.source_warnings]
 
 
 def _cut_texts(data: Dataset) -> list[Finding]:

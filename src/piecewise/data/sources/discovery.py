@@ -14,6 +14,7 @@ from ...core.array_types import Array, Strings, Uint8
 from ...core.errors import NO_NAME, DataError
 from ..modalities import MODALITIES
 from . import csv_tables
+from .class_labels import quantity_error
 from .folders import FolderListing, LabeledFile, Traversable, list_files
 from .npz import read_npz
 from .zip_archives import ArchiveEntry, list_zip
@@ -69,6 +70,12 @@ class RawDataset:
     """Further columns or arrays of the file (N,), by name."""
     skipped: list[str] = field(default_factory=list)
     """A message for each file or record that is left out."""
+    description: str = ""
+    """How the file was understood."""
+    warnings: list[str] = field(default_factory=list)
+    """What may be wrong with the file."""
+    label_error: str = ""
+    """Why the labels are no classes; empty if they are."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -132,7 +139,9 @@ def _from_npz(path: Path) -> RawDataset:
         names, order = [classes[label] for label in labels.tolist()], classes
     return RawDataset(
         "pictures", content.images, names, content.splits, _NumberedNames(str(path), len(names)),
-        order, numeric, content.fields,
+        order, numeric, content.fields, description=content.description,
+        warnings=list(content.warnings),
+        label_error=quantity_error(names) if numeric else "",
     )  # fmt: skip
 
 
