@@ -51,7 +51,7 @@ def test_arrays_of_other_names_are_read(tmp_path: Path, x: str, y: str) -> None:
 
 def test_medmnist_names_give_three_splits(tmp_path: Path) -> None:
     parts = {"train": slice(20), "val": slice(20, 30), "test": slice(30, 40)}
-    arrays = {f"{name}_images": LEVELS[part] for name, part in parts.items()}
+    arrays: dict[str, Any] = {f"{name}_images": LEVELS[part] for name, part in parts.items()}
     arrays |= {f"{name}_labels": LABELS[part, None] for name, part in parts.items()}
     found = read(tmp_path, **arrays)
     assert (found.inputs[:, 0] == LEVELS).all()
