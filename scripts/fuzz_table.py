@@ -198,16 +198,44 @@ def sound_seeds() -> list[bytes]:
     import soundfile  # noqa: PLC0415 - who changes other files needs it not
 
     tone = np.sin(np.arange(1_600) * 0.7)[:, None] * (0.3, 0.6)
-    made = []
+    made = {}
     for kind, coding, rate in SOUND_FORMS:
         buffer = io.BytesIO()
-        soundfile.write(buffer, tone, rate, format=kind, subtype=coding)
-        made.append(buffer.getvalue())
-    return made
+        mono = coding == "GSM610"
+        soundfile.write(buffer, tone[:, 0] if mono else tone, rate, format=kind, subtype=coding)
+        made[kind, coding] = buffer.getvalue()
+    wav, mp3 = made["WAV", "PCM_16"], made["MP3", None]
+    tag = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
+    opposite = io.BytesIO()
+    soundfile.write(opposite, tone * (2, -1), 16_000, format="WAV")
+    return [
+        *made.values(),
+        *(streamed(content, size) for content in (wav, made["WAV", "IMA_ADPCM"])
+          for size in (0, 0x7FFFF000, 0xFFFFFFFF)),
+        mp3_in_wav(mp3),
+        tag + made["FLAC", "PCM_16"],
+        tag + b"unknown" * 9 + mp3,
+        opposite.getvalue(),
+    ]  # fmt: skip
+
+
+def streamed(wav: bytes, size: int) -> bytes:
+    """A WAV as a program writes it to a pipe, with a length that it does not know."""
+    length, at = struct.pack("<I", size), wav.index(b"data") + 4
+    return wav[:4] + length + wav[8:at] + length + wav[at + 4 :]
+
+
+def mp3_in_wav(content: bytes) -> bytes:
+    """An MP3 as the samples of a WAV."""
+    form = struct.pack("<HHIIHHHHIHHH", 85, 2, 16_000, 8_000, 1, 0, 12, 1, 2, 576, 1, 1_393)
+    fields = b"WAVEfmt " + struct.pack("<I", len(form)) + form
+    fields += b"data" + struct.pack("<I", len(content)) + content
+    return b"RIFF" + struct.pack("<I", len(fields)) + fields
 
 
 SOUND_FORMS = [
     *(("WAV", coding, 16_000) for coding in ("PCM_U8", "PCM_16", "PCM_24", "FLOAT", "ULAW")),
+    *(("WAV", coding, 16_000) for coding in ("IMA_ADPCM", "MS_ADPCM", "GSM610")),
     ("WAVEX", "PCM_16", 44_100),
     ("FLAC", "PCM_16", 16_000),
     ("OGG", "VORBIS", 16_000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,13 @@ NEARLY = {
 }
 """Files that keep them more or less."""
 KINDS = EXACT | NEARLY
+IN_BLOCKS = {
+    "wav IMA_ADPCM": ("WAV", "IMA_ADPCM"),
+    "wav MS_ADPCM": ("WAV", "MS_ADPCM"),
+    "wav GSM610": ("WAV", "GSM610"),
+    "wav MP3": ("MP3", "MPEG_LAYER_III"),
+}
+"""WAV files of compressed blocks, the last of which is filled with silence."""
 ENDINGS = {
     "WAV": "wav",
     "WAVEX": "wav",
@@ -77,9 +85,17 @@ def chirp_in_noise(count: int) -> npt.NDArray[np.float64]:
 def encoded(samples: npt.ArrayLike, rate: int, kind: str) -> bytes:
     """A file of samples (n,) or (n, channels)."""
     buffer = io.BytesIO()
-    form, coding = KINDS[kind]
+    form, coding = (KINDS | IN_BLOCKS)[kind]
     soundfile.write(buffer, np.asarray(samples), rate, format=form, subtype=coding)
-    return buffer.getvalue()
+    return mp3_in_wav(buffer.getvalue(), rate) if kind == "wav MP3" else buffer.getvalue()
+
+
+def mp3_in_wav(content: bytes, rate: int) -> bytes:
+    """An MP3 as the samples of a WAV file."""
+    form = struct.pack("<HHIIHHHHIHHH", 85, 1, rate, 8_000, 1, 0, 12, 1, 2, 576, 1, 1_393)
+    fields = b"WAVEfmt " + struct.pack("<I", len(form)) + form
+    fields += b"data" + struct.pack("<I", len(content)) + content
+    return b"RIFF" + struct.pack("<I", len(fields)) + fields
 
 
 def refusal(file: Path | bytes) -> str:

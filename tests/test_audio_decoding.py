@@ -14,7 +14,7 @@ from PIL import Image
 from piecewise.data.audio import decoding as sounds
 from piecewise.data.audio.decoding import MAX_CHANNELS, MAX_SECONDS, SUFFIXES, Sound, read_sound
 
-from .sound_files import ENDINGS, EXACT, KINDS, NEARLY, encoded, refusal, steps, tone
+from .sound_files import ENDINGS, EXACT, IN_BLOCKS, KINDS, NEARLY, encoded, refusal, steps, tone
 from .steps import at_most
 
 KNOWN = (
@@ -128,10 +128,13 @@ def test_samples_are_rounded_to_16_bit() -> None:
 
 @pytest.mark.parametrize("kind", ["wav PCM_16", "flac PCM_16", "ogg VORBIS", "ogg OPUS", "mp3"])
 def test_block_size_does_not_matter(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = encoded(noise(48_000, 2), 48_000, kind)
-    at_once = read_sound(content).samples
-    monkeypatch.setattr(sounds, "_BLOCK", 5_000)
-    assert (read_sound(content).samples == at_once).all()
+    for samples, rate in ((noise(48_000, 2), 48_000), (tone(440, 16_000)[:, None], 16_000)):
+        content = encoded(samples, rate, kind)
+        at_once = read_sound(content).samples
+        for size in (3_000, 5_000):
+            with monkeypatch.context() as patch:
+                patch.setattr(sounds, "_BLOCK", size)
+                assert (read_sound(content).samples == at_once).all()
 
 
 def test_path_bytes_and_open_file_are_read_alike(tmp_path: Path) -> None:
@@ -195,10 +198,121 @@ def test_flac_without_sample_count_is_refused() -> None:
     assert refusal(bytes(content)).startswith("its header has no sample count")
 
 
-def test_streamed_wav_is_read_to_its_end() -> None:
-    content = bytearray(encoded(noise(), 8_000, "wav PCM_16"))
-    content[4:8] = content[40:44] = b"\xff" * 4
-    assert (read_sound(bytes(content)).samples == noise()[:, 0]).all()
+@pytest.mark.parametrize(
+    "size",
+    [0, 0x7FFFF000, 0x7FFFFFDB, 0x7FFFFFFF, 0x80000000, 0xFFFFFFDB, 0xFFFFF000, 0xFFFFFFFF],
+)
+@pytest.mark.parametrize("kind", ["wav PCM_16", "wav PCM_24", "wav FLOAT", "wavex PCM_16"])
+@pytest.mark.parametrize("odd", [b"", b"\1"], ids=["whole", "a byte more"])
+def test_streamed_wav_is_read_to_its_end(size: int, kind: str, odd: bytes) -> None:
+    """Programs that write to a pipe write such lengths, of the file and of the samples."""
+    content = bytearray(encoded(noise(channels=2), 8_000, kind))
+    wanted = read_sound(bytes(content)).samples
+    at = content.index(b"data") + 4
+    content[at : at + 4] = struct.pack("<I", size)
+    content[4:8] = struct.pack("<I", min(size + 36, 0xFFFFFFFF))
+    assert (read_sound(bytes(content) + odd).samples == wanted).all()
+
+
+def test_empty_samples_in_a_complete_wav_are_no_stream() -> None:
+    after = b"LIST" + struct.pack("<I", 4) + b"INFO"
+    content = bytearray(wav(PLAIN, bytes(0)) + after)
+    content[4:8] = struct.pack("<I", len(content) - 8)
+    assert refusal(bytes(content)) == "it contains no samples"
+
+
+# Tags and foreign bytes before the sound.
+
+
+@pytest.mark.parametrize("kind", ["flac PCM_16", "wav PCM_16", "aiff PCM_16", "ogg VORBIS"])
+@pytest.mark.parametrize("padding", [0, 9])
+def test_id3_tag_before_any_format_is_ignored(kind: str, padding: int) -> None:
+    content = encoded(noise(), 8_000, kind)
+    tag = b"ID3\4\0\0\0\0\1\x02" + b"\xff\xfb" * 65 + bytes(padding)
+    assert (read_sound(tag + content).samples == read_sound(content).samples).all()
+    assert "truncated" in refusal(tag + content[:-1])
+    assert refusal(tag[:100]).startswith("truncated: 100 bytes, wanted 140 bytes")
+
+
+@pytest.mark.parametrize("count", [1, 184, 4_000, 60_000])
+@pytest.mark.parametrize("tag", [b"", b"ID3\3\0\0\0\0\0\5title"])
+def test_mp3_after_foreign_bytes_is_read(count: int, tag: bytes) -> None:
+    foreign = np.random.default_rng(count).bytes(count) + b"\xff\xfb\x90\xff"
+    content = encoded(tone(440, 16_000), 16_000, "mp3")
+    if tag or count < 4_096:
+        assert (read_sound(tag + foreign + content).samples == read_sound(content).samples).all()
+        assert refusal(tag + foreign + content[:-1]).startswith("truncated: ")
+    else:
+        assert refusal(tag + foreign + content).startswith(KNOWN)
+    assert refusal(tag + foreign + b"\xff\xfb\x90\xff" * 9).startswith(KNOWN)
+
+
+# Channels.
+
+
+@pytest.mark.parametrize("kind", ["wav PCM_16", "wav FLOAT", "flac PCM_16", "ogg VORBIS", "mp3"])
+def test_channels_that_cancel_give_the_loudest_one(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sounds, "_BLOCK", 3_000)
+    left = tone(440, 16_000)
+    content = encoded(np.stack([-left, 1.01 * left], axis=1), 16_000, kind)
+    found = read_sound(content).samples
+    assert np.abs(found - 1.01 * left)[1_500:-1_500].max() < 0.03
+
+
+def test_channels_that_do_not_cancel_are_mixed() -> None:
+    left = noise()[:, 0]
+    for right in (0 * left, 0.1 * left, -0.5 * left, noise(seed=8)[:, 0]):
+        both = steps(np.stack([left, right], axis=1))
+        found = read_sound(encoded(both, 8_000, "wav PCM_16")).samples
+        assert np.abs(found - both.mean(axis=1)).max() <= 2**-16
+    quiet = np.zeros((9, 2))
+    quiet[4] = 2**-15, 0  # half a step, which would be rounded to 0
+    assert read_sound(encoded(quiet, 8_000, "wav PCM_16")).samples[4] == 2**-15
+
+
+# Compressed samples in WAV files.
+
+
+@pytest.mark.parametrize("kind", IN_BLOCKS)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_compressed_wav_is_read(kind: str, channels: int) -> None:
+    if kind == "wav GSM610" and channels == 2:
+        return
+    samples = tone(440, 16_000)
+    content = encoded(np.stack([samples] * channels, axis=1), 16_000, kind)
+    sound = read_sound(content)
+    assert sound.rate == 16_000
+    assert len(samples) <= len(sound.samples) < len(samples) + 1_600
+    assert np.abs(sound.samples[: len(samples)] - samples)[500:-500].max() < 0.05
+    for end in range(0, len(content), max(1, len(content) // 50)):
+        assert refusal(content[:end]).startswith(("truncated: ", KNOWN)), end
+
+
+@pytest.mark.parametrize("coding", ["IMA_ADPCM", "MS_ADPCM", "GSM610"])
+def test_streamed_compressed_wav_is_read_to_its_last_block(coding: str) -> None:
+    content = bytearray(encoded(tone(440, 8_000), 8_000, f"wav {coding}"))
+    wanted = read_sound(bytes(content)).samples
+    at = content.index(b"data") + 4
+    block = struct.unpack_from("<H", content, 32)[0]
+    size = struct.unpack_from("<I", content, at)[0] // block * block
+    del content[at + 4 + size :]
+    content[at : at + 4] = b"\xff" * 4
+    assert (read_sound(bytes(content)).samples == wanted).all()
+    assert (read_sound(bytes(content) + b"\1\2").samples == wanted).all()
+
+
+@pytest.mark.parametrize("coding", ["IMA_ADPCM", "MS_ADPCM", "GSM610"])
+@pytest.mark.parametrize(
+    ("at", "value"), [(22, 0), (22, 3), (32, 0), (32, 8), (32, 65_535), (34, 9), (38, 0), (38, 9)]
+)
+def test_contradicting_headers_never_reach_libsndfile(coding: str, at: int, value: int) -> None:
+    """Channels, bytes in a block, bits in a sample, samples in a block."""
+    content = bytearray(encoded(tone(440, 8_000), 8_000, f"wav {coding}"))
+    content[at : at + 2] = struct.pack("<H", value)
+    if (coding, at) != ("GSM610", 34):  # its bits are not used
+        assert refusal(bytes(content)).startswith("its header contradicts itself")
 
 
 # What is refused.
@@ -247,14 +361,18 @@ def test_unsupported_formats_never_reach_libsndfile() -> None:
         assert refusal(buffer.getvalue()).startswith(KNOWN)
 
 
-@pytest.mark.parametrize("coding", ["IMA_ADPCM", "MS_ADPCM", "GSM610", "G721_32", "NMS_ADPCM_16"])
-def test_unsupported_codecs_are_refused(coding: str) -> None:
+@pytest.mark.parametrize(
+    ("coding", "name"),
+    [("G721_32", "G.721 ADPCM"), ("NMS_ADPCM_16", "NMS ADPCM"), ("NMS_ADPCM_32", "NMS ADPCM")],
+)
+def test_unsupported_codecs_are_refused_by_name(coding: str, name: str) -> None:
+    wanted = f"the codec {name} is not supported; save it as plain WAV"
     buffer = io.BytesIO()
     soundfile.write(buffer, noise(), 8_000, format="WAV", subtype=coding)
-    assert "is not supported; save it as plain WAV" in refusal(buffer.getvalue())
+    assert refusal(buffer.getvalue()) == wanted
     buffer = io.BytesIO()
     soundfile.write(buffer, noise(), 8_000, format="AIFF", subtype="IMA_ADPCM")
-    assert "the codec b'ima4' is not supported" in refusal(buffer.getvalue())
+    assert refusal(buffer.getvalue()).startswith("the codec IMA ADPCM is not supported")
 
 
 def test_folder_and_impossible_path_are_refused(tmp_path: Path) -> None:
@@ -269,7 +387,8 @@ PLAIN = (1, 1, 8_000, 16_000, 2, 16)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (wav(PLAIN, promised=0xFFFFFFF0), "truncated: 60 bytes, wanted 4,294,967,324 bytes"),
+        (wav(PLAIN, promised=0xF0000000), "truncated: 60 bytes, wanted 4,026,531,884 bytes"),
+        (wav(PLAIN, promised=0x7FFE0000), "truncated: 60 bytes, wanted 2,147,352,620 bytes"),
         (wav(PLAIN, promised=18), "truncated: 60 bytes, wanted 62 bytes; copy the complete file"),
         (wav((1, 1, 0, 0, 2, 16)), KNOWN),
         (wav((1, 1, 2**31, 2**31, 2, 16)), ""),
@@ -278,7 +397,8 @@ PLAIN = (1, 1, 8_000, 16_000, 2, 16)
         (wav((1, 65, 8_000, 8_000 * 130, 130, 16), bytes(130)), "65 channels, wanted 1 to 64"),
         (wav((1, 0, 8_000, 16_000, 2, 16)), ""),
         (wav((1, 1, 8_000, 16_000, 2, 0)), ""),
-        (wav((0, 1, 8_000, 16_000, 2, 16)), "the codec 0 is not supported"),
+        (wav((0, 1, 8_000, 16_000, 2, 16)), "the codec number 0 is not supported"),
+        (wav((0x161, 1, 8_000, 16_000, 2, 16)), "the codec Windows Media Audio is not supported"),
         (wav(PLAIN, bytes(0)), "it contains no samples"),
         (wav((1, 1, 1_000, 1_000, 1, 8), bytes(600_001)), "600 seconds, wanted at most 600; cut"),
     ],
@@ -300,7 +420,7 @@ def test_too_many_samples_are_refused_before_decoding(
 ) -> None:
     content = encoded(noise(9_000, 2), 8_000, kind)
     decoded: list[object] = []
-    monkeypatch.setattr(sounds, "_mixed", decoded.append)
+    monkeypatch.setattr(sounds, "_blocks", lambda sound, _: decoded.append(sound))
     monkeypatch.setattr(sounds, "MAX_SECONDS", 1)
     assert refusal(content) == "1 seconds, wanted at most 1; cut it into pieces first"
     monkeypatch.setattr(sounds, "MAX_SECONDS", MAX_SECONDS)

@@ -16,6 +16,7 @@ from .sound_files import encoded, tone
 DIFFERENT = (
     *("wav PCM_16", "wav FLOAT", "wav ULAW", "wavex PCM_16", "aiff PCM_16"),
     *("flac PCM_16", "ogg VORBIS", "ogg OPUS", "mp3"),
+    *("wav IMA_ADPCM", "wav MS_ADPCM", "wav GSM610", "wav MP3"),
 )
 """Kinds of files that are read in ways of their own."""
 
@@ -52,7 +53,8 @@ def changed(content: bytes, rnd: random.Random) -> bytes:
 @pytest.mark.parametrize("kind", DIFFERENT)
 def test_mutated_sound_is_read_or_refused(kind: str) -> None:
     samples = tone(440, 8_000, 0.06)
-    whole = encoded(np.stack([samples, samples], axis=1), 8_000, kind)
+    channels = 1 if "GSM" in kind else 2
+    whole = encoded(np.stack([samples] * channels, axis=1), 8_000, kind)
     rnd = random.Random(len(whole))
     read, messages = 0, list[str]()
     read_sound(whole)
