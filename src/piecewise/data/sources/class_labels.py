@@ -42,10 +42,10 @@ def quantity_error(labels: Sequence[str]) -> str:
     if len(counts) <= FEW_VALUES or not all(map(_NUMBER.fullmatch, counts)):
         return ""
     values = [float(label) for label in counts]
-    is_whole = all(math.isfinite(value) and value.is_integer() for value in values)
+    is_integer = all(math.isfinite(value) and value.is_integer() for value in values)
     each = len(labels) / len(counts)
-    least = 2.0 if is_whole and _fills_range(values) else _FEW_EACH
-    if is_whole and each >= least:
+    least = 2.0 if is_integer and _fills_range(values) else _FEW_EACH
+    if is_integer and each >= least:
         return ""
     return (
         f"its labels are {len(counts):,} different numbers in {len(labels):,} examples, such as "

@@ -35,17 +35,17 @@ class NumberRange(NamedTuple):
 
     low: float
     high: float
-    is_whole: bool
+    is_integer: bool
 
     @classmethod
     def of(cls, array: Array) -> Self | None:
         """The range of an array of finite numbers; None if it is empty."""
         if not array.size:
             return None
-        is_whole = array.dtype.kind in "biu" or all(
+        is_integer = array.dtype.kind in "biu" or all(
             bool((block == np.rint(block)).all()) for block in _blocks(array)
         )
-        return cls(float(array.min()), float(array.max()), is_whole)
+        return cls(float(array.min()), float(array.max()), is_integer)
 
 
 class PixelScale(NamedTuple):
@@ -77,12 +77,12 @@ def fit_pixel_scale(learned: Sequence[NamedImages]) -> PixelScale:
     if not ranges:
         return PixelScale(0, 255)
     low, high = min(one.low for one in ranges), max(one.high for one in ranges)
-    is_whole = all(one.is_whole for one in ranges)
+    is_integer = all(one.is_integer for one in ranges)
     if low >= 0 and high <= _ONE:
         return PixelScale(0, 1)
     if -_ONE <= low < 0 and high <= _ONE:
         return PixelScale(-1, 1)
-    if low >= 0 and high <= _FEW_LEVELS and is_whole:
+    if low >= 0 and high <= _FEW_LEVELS and is_integer:
         levels = (3.0, 7.0, 15.0, _FEW_LEVELS)
         return PixelScale(0, next(level for level in levels if level >= high))
     if low >= 0 and high <= 255:
@@ -100,9 +100,9 @@ def check_scale(scale: PixelScale, learned: Sequence[NamedImages], other: NamedI
     name = learned[0].name
     margin = (_ONE - 1) * (scale.white - scale.black) if scale.white == 1 else 0
     is_outside = found.low < scale.black - margin or found.high > scale.white + margin
-    is_fraction = not found.is_whole and found.high <= _ONE < scale.white
+    is_fraction = not found.is_integer and found.high <= _ONE < scale.white
     if is_fraction:
-        whole = all(one.is_whole for each in learned if (one := _range_of(each)))
+        whole = all(one.is_integer for each in learned if (one := _range_of(each)))
         is_fraction = whole or found.high > _BRIGHT
     if is_outside or is_fraction:
         raise DataError(
