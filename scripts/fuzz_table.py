@@ -111,7 +111,7 @@ def picture_seeds() -> list[bytes]:
         b"P2\n3 2 # levels\n7\n0 1 2\n3 4 7\n",
         b"P5 4 2 100\n" + bytes(range(8)),
     ]
-    return made + heic_seeds(colour)
+    return made + avif_seeds(clear, later) + heic_seeds(colour)
 
 
 def in_tiny_chunks(content: bytes) -> bytes:
@@ -139,6 +139,18 @@ def with_tiny_segments(content: bytes) -> bytes:
 
 MANY = 200
 TIFF_WAYS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+
+
+def avif_seeds(clear: Image.Image, later: Image.Image) -> list[bytes]:
+    """Colour, grey, transparent, turned, in full colour, and an animation."""
+    colour, exif = clear.convert("RGB"), Image.Exif()
+    exif[0x0112] = 6
+    return [
+        encoded(colour, "AVIF", exif=exif),
+        encoded(clear.convert("L"), "AVIF", quality=100),
+        encoded(clear, "AVIF", subsampling="4:4:4"),
+        encoded(colour, "AVIF", later),
+    ]
 
 
 def heic_seeds(colour: Image.Image) -> list[bytes]:

@@ -157,10 +157,8 @@ def test_any_file_name_is_read_and_reported(tmp_path: Path, name: str) -> None:
 
 
 EMPTY = "it is empty; save or copy it again"
-OTHER = (
-    "its first bytes are of no kind that is known here; save it as one of png jpg jpeg gif bmp "
-    "webp tif tiff ppm pgm heic heif"
-)
+OTHER = "its first bytes are of no kind that is known here; save it as a PNG or a JPEG"
+SVG = "it is an SVG drawing; save it as a PNG or a JPEG"
 BROKEN = (
     "this {} file is truncated, damaged or in an unsupported variant; copy it again, or save it "
     "as a PNG"
@@ -173,7 +171,7 @@ BROKEN = (
         (b"", EMPTY),
         (b"\0" * 100, OTHER),
         (b"this is a text\n", OTHER),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", OTHER),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", SVG),
         (encoded(colours(), "PNG")[:7], OTHER),
         (encoded(colours(), "PNG")[:60], BROKEN.format("PNG")),
         (encoded(colours(), "JPEG")[:-20], BROKEN.format("JPEG")),

@@ -1,4 +1,4 @@
-"""Image decoding: PNG, JPEG, GIF, BMP, WebP, TIFF, PPM and HEIC files to pixel arrays."""
+"""Image decoding: PNG, JPEG, GIF, BMP, WebP, AVIF, TIFF, PPM and HEIC files to pixel arrays."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from ...core.array_types import Array, Uint8
 from ...core.errors import DataError
 from ..file_bytes import display_name, read_content
+from .avif import coded_sizes, first_frame
 from .containers import (
     MAX_SCANS,
     detect_format,
     has_too_many_scans,
     heif_size,
     orientation,
+    other_kind,
     strip_jpeg,
     strip_png,
     webp_sizes,
 )
 
 SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic",
-    ".heif",
+    ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".avif", ".tif", ".tiff", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".heic", ".heif", ".jfif", ".jpe", ".pjpeg", ".pjp",
 )  # fmt: skip
 MAX_PIXELS = 64_000_000
 """Of one image; its header is checked before any pixel is decoded."""
@@ -64,8 +66,9 @@ def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Uin
 def _unknown(content: bytes) -> DataError:
     words = "it is empty; save or copy it again"
     if content:
-        kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
-        words = f"its first bytes are of no kind that is known here; save it as one of {kinds}"
+        kind = other_kind(content)
+        words = f"it is {kind}" if kind else "its first bytes are of no kind that is known here"
+        words += "; save it as a PNG or a JPEG"
     return DataError(f"cannot be read as a picture: {words}")
 
 
@@ -96,6 +99,8 @@ def _by_pillow(content: bytes, kind: str) -> Uint8:
         content, exif = strip_jpeg(content)
     elif kind == "WEBP":
         _check_frame(content)
+    elif kind == "AVIF":
+        content = _checked_avif(content)
     with Image.open(io.BytesIO(content), formats=(kind,)) as image:
         _check_size(image.size)
         if kind == "TIFF":
@@ -103,7 +108,7 @@ def _by_pillow(content: bytes, kind: str) -> Uint8:
         image.load()
         if transparent is not None:  # Pillow's own value has another bit depth than the pixels
             image.info["transparency"] = transparent
-        if kind == "WEBP":
+        if kind in {"WEBP", "AVIF"}:
             exif = image.info.get("exif", b"")
         return _apply_orientation(_pixels(image), orientation(exif))
 
@@ -139,6 +144,22 @@ def _check_frame(content: bytes) -> None:
             f"a first frame of {first[0]}x{first[1]} in {columns}x{rows} pixels; save its first "
             "frame alone, as a PNG"
         )
+
+
+def _checked_avif(content: bytes) -> bytes:
+    """An AVIF without animation; DataError if a picture in it is too large, or much larger than the
+    size in its header, because it is decoded completely."""
+    if not features.check("avif"):
+        raise DataError("an AVIF picture, which this Pillow cannot read; save it as a PNG")
+    size = heif_size(content)
+    _check_size(size)
+    coded = [columns * rows for columns, rows in coded_sizes(content)]
+    if sum(coded) > max(_MAX_EXTRA, 4 * size[0] * size[1]):
+        raise DataError(
+            f"{size[0]}x{size[1]} pixels in its header, but pictures of {sum(coded):,} pixels in "
+            "it; save it again, as a PNG"
+        )
+    return first_frame(content)
 
 
 def _heif(content: bytes) -> Image.Image:
