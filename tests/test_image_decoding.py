@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
-import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -205,16 +203,6 @@ def test_too_large_file_is_refused_before_reading(
     monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 9)
     with pytest.raises(DataError, match=r"^x: 10 bytes, wanted at most 9; make"):
         read_picture(io.BytesIO(bytes(99)), "x")
-
-
-def test_pipe_is_read_to_its_end(tmp_path: Path) -> None:
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    content = encoded(colours(), "PNG")
-    writer = threading.Thread(target=lambda: path.write_bytes(content))
-    writer.start()
-    assert (read_picture(path) == np.asarray(colours())).all()
-    writer.join()
 
 
 @pytest.mark.parametrize(

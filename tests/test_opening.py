@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-import threading
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from piecewise.cli.output_files import begins_with
 from piecewise.core.errors import NO_NAME, DataError, reason
 from piecewise.data.audio.decoding import read_sound
+from piecewise.data.dataset import read_data
 from piecewise.data.file_bytes import display_name, read_content
 from piecewise.data.images.decoding import read_picture
 from piecewise.data.text.decoding import read_text
+from piecewise.insight.spreadsheet import is_ours as is_spreadsheet
+from piecewise.page.assemble import is_ours as is_page
 
 
 def refusal(file: Path | bytes | IO[bytes]) -> str:
@@ -41,18 +45,54 @@ def test_read_content_reads_up_to_the_limit(tmp_path: Path) -> None:
         assert refusal(file) == f"{size} bytes, wanted at most 5; fold it"
 
 
-@pytest.mark.parametrize("content", [b"12345", b"123456"])
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
-def test_read_content_pipe_is_read_up_to_the_limit(tmp_path: Path, content: bytes) -> None:
+def listen(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+IRREGULAR = [
+    pytest.param(os.mkfifo, "a pipe", id="pipe"),
+    pytest.param(lambda path: path.symlink_to("/dev/zero"), "a device", id="device"),
+    pytest.param(lambda path: path.symlink_to("/dev/null"), "a device", id="empty device"),
+    pytest.param(listen, "a socket", id="socket"),
+]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+@pytest.mark.parametrize(("make", "found"), IRREGULAR)
+def test_pipe_device_or_socket_is_refused_unopened(
+    tmp_path: Path, make: Callable[[Path], None], found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    make(path)
+    words = f"{found}, wanted a map; save its content as a file first"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", None)
+        assert refusal(path) == words
+    regular = Path(__file__).stat()  # a device that takes the name of a file at the last moment
+    monkeypatch.setattr(os, "stat", lambda path: regular)
+    if found != "a socket":  # which no system opens
+        assert refusal(path) == words
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+@pytest.mark.parametrize("name", ["a.npz", "a.csv", "a.tsv", "a.jsonl", "a.zip"])
+def test_data_set_that_is_a_pipe_or_a_device_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    for make, found in ((os.mkfifo, "a pipe"), (lambda p: p.symlink_to("/dev/zero"), "a device")):
+        make(path)
+        with pytest.raises(DataError, match=rf"^{path}: {found}, wanted a \.?\w+"):
+            read_data(path)
+        path.unlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_reports_and_predictions_do_not_open_a_pipe(tmp_path: Path) -> None:
     path = tmp_path / "a"
     os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=[content])
-    writer.start()
-    if len(content) == 5:
-        assert read_content(path, "map", 5, "fold it") == content
-    else:
-        assert refusal(path) == "6 bytes, wanted at most 5; fold it"
-    writer.join()
+    assert not is_page(path)
+    assert not is_spreadsheet(path)
+    assert not begins_with(path, (b"",))
 
 
 READERS = [(read_picture, "picture file"), (read_sound, "sound file"), (read_text, "file")]

@@ -17,6 +17,7 @@ from click.exceptions import Exit
 
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, ModelFileError, PiecewiseError, shown
+from ..data.file_bytes import open_regular_file
 from .options import OUTPUT, Decorator, option
 from .output import messages, print_message, printable
 
@@ -119,7 +120,7 @@ def write_page(path: str, html: str) -> None:
 def begins_with(path: Path, beginnings: tuple[bytes, ...]) -> bool:
     """Whether a file is empty or begins with one of these bytes."""
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             start = file.read(max(map(len, beginnings)))
     except (OSError, ValueError):
         return False

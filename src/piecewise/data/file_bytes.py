@@ -1,18 +1,61 @@
-"""Read all bytes of a file up to a size limit, with error messages that say what to try."""
+"""Open regular files only, and read all bytes of a file up to a size limit.
+
+Every file of a user is opened here. A pipe could block for ever, and a device may have no end.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from ..core.errors import NO_NAME, DataError, reason
 
+_DO_NOT_BLOCK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_IRREGULAR = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
 
 def display_name(file: Path | bytes | IO[bytes], name: str | None, kind: str) -> str:
     """The name of a file in error messages: ``name``, its path, or its kind."""
     return name or (str(file) if isinstance(file, Path) else kind)
+
+
+def open_regular_file(path: Path, kind: str = "file") -> IO[bytes]:
+    """A file, opened for reading.
+
+    Raises OSError or ValueError as ``Path.open`` does, and DataError, which names the expected
+    ``kind``, for a pipe, a device or a socket. None of these is opened.
+    """
+    opener = partial(regular_file_opener, kind=kind)
+    return open(path, "rb", opener=opener)
+
+
+def regular_file_opener(path: str, flags: int, kind: str = "file") -> int:
+    """The ``opener`` of a built-in file type that opens regular files only."""
+    _check_regular(os.stat(path), kind)  # noqa: PTH116 - an opener gets a name
+    handle = os.open(path, flags | _DO_NOT_BLOCK, 0o666)
+    try:
+        _check_regular(os.fstat(handle), kind)  # another file may have this name by now
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _check_regular(status: os.stat_result, kind: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        found = _IRREGULAR.get(stat.S_IFMT(status.st_mode), "no regular file")
+        raise DataError(f"{found}, wanted a {kind}; save its content as a file first")
 
 
 def read_content(file: Path | bytes | IO[bytes], kind: str, most: int, remedy: str) -> bytes:
@@ -25,12 +68,10 @@ def read_content(file: Path | bytes | IO[bytes], kind: str, most: int, remedy: s
         return _limited(file, most, remedy)
     try:
         if isinstance(file, Path):
-            with file.open("rb") as opened:
-                status = os.fstat(opened.fileno())
-                if not stat.S_ISREG(status.st_mode):  # a pipe, of unknown length
-                    return _limited(opened.read(most + 1), most, remedy)
-                if status.st_size > most:
-                    raise _too_large(status.st_size, most, remedy)
+            with open_regular_file(file, kind) as opened:
+                size = os.fstat(opened.fileno()).st_size
+                if size > most:
+                    raise _too_large(size, most, remedy)
                 return _limited(opened.read(), most, remedy)
         if file.closed:
             raise DataError("cannot be read, it is closed already")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, LimitError
+from ..data.file_bytes import open_regular_file
 from ..trace.arithmetic import Position, Term, Why, fused
 from ..trace.walk import Walk
 
@@ -89,9 +90,13 @@ def export_spreadsheet(
 def is_ours(path: Path) -> bool:
     """Whether a file is a spreadsheet written by piecewise, which may be overwritten."""
     try:
-        with zipfile.ZipFile(path) as book, book.open("docProps/core.xml") as properties:
+        with (
+            open_regular_file(path) as file,
+            zipfile.ZipFile(file) as book,
+            book.open("docProps/core.xml") as properties,
+        ):
             return _MARK.encode() in properties.read(10_000)
-    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (OSError, DataError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
         return False
 
 

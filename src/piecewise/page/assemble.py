@@ -16,6 +16,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import DataError
+from ..data.file_bytes import open_regular_file
+
 MAX_BYTES = 2_000_000
 """The largest size of a page."""
 BEGINNING = """<!doctype html>
@@ -29,9 +32,9 @@ BEGINNING = """<!doctype html>
 def is_ours(path: Path) -> bool:
     """Whether piecewise wrote this page, so that another page may replace it."""
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             return file.read(len(BEGINNING)) == BEGINNING.encode()
-    except OSError:
+    except (OSError, DataError):
         return False
 
 

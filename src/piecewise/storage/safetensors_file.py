@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..core.array_types import Float32
 from ..core.errors import shown
+from ..data.file_bytes import open_regular_file
 
 MAX_HEADER_BYTES = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
 
@@ -83,7 +84,7 @@ def _check_sizes(path: Path, kind: str, max_bytes: int) -> None:
         raise ValueError(f"{'a folder' if path.is_dir() else 'not a regular file'}, wanted {kind}")
     if size > max_bytes:
         raise ValueError(f"{size:,} bytes, wanted at most {max_bytes:,}")
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         start = file.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > size - 8:

@@ -8,8 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from ...core.errors import DataError
 from ...core.progress import OnProgress, Progress
 from ...engine.runtime.thread_pool import processors
+from ..file_bytes import open_regular_file
 from ..sources.discovery import LazyFiles, RawDataset
 from ..sources.folders import LabeledFile
 from .ordered_map import ordered_map
@@ -65,12 +67,14 @@ def _hash(path: Path, on_progress: OnProgress | None = None) -> bytes:
     """The SHA-256 of a file, or of the reason why it cannot be read."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             blocks = -(-path.stat().st_size // _BLOCK)
             for index, block in enumerate(iter(lambda: file.read(_BLOCK), b"")):
                 digest.update(block)
                 if on_progress:
                     on_progress(Progress(CHECKING, index + 1, max(blocks, index + 1)))
+    except DataError:  # a pipe, perhaps
+        return hashlib.sha256(b"not read: no regular file").digest()
     except OSError as error:
         return hashlib.sha256(f"not read: {error.errno}".encode()).digest()
     return digest.digest()

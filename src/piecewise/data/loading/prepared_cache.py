@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -33,6 +32,7 @@ from ...core.errors import reason
 from ...core.progress import Progress
 from ...core.version import __version__
 from ...engine.runtime.thread_pool import processors
+from ..file_bytes import open_regular_file
 from ..modalities import preprocessor_from_json
 from ..preprocessing import Preprocessor
 from .fingerprint import CHECKING, Fingerprint, fingerprint_of
@@ -129,9 +129,9 @@ def _read_cache(
 
 def _read_manifest(path: Path) -> Any:
     """The content of the manifest; ValueError if its checksum is wrong."""
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_MANIFEST_BYTES:
+        if status.st_size > MAX_MANIFEST_BYTES:
             raise ValueError("not a manifest")
         text = file.read(MAX_MANIFEST_BYTES)
     manifest = json.loads(text)
@@ -171,9 +171,9 @@ def _map_inputs(
     size = prod(shape) * dtype.itemsize
     if size > MAX_BYTES:
         raise ValueError("too large")
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size != _HEADER + size:
+        if status.st_size != _HEADER + size:
             raise ValueError("the wrong size")
         if file.read(_HEADER) != _header(shape, dtype):
             raise ValueError("a different header")

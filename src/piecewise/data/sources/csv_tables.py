@@ -18,7 +18,7 @@ import numpy as np
 from ...core.array_types import Strings
 from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
-from ..file_bytes import open_error
+from ..file_bytes import open_error, open_regular_file
 from ..text.decoding import MAX_CHARACTERS, has_lone_surrogate, normalize_nfc
 from .csv_records import first_record, lines, records
 from .folders import SPLITS
@@ -95,7 +95,9 @@ def read_text_table(path: Path) -> TextTable:
 def _opened(path: Path) -> IO[bytes]:
     """The open file, if it is not too large."""
     try:
-        file = path.open("rb")
+        file = open_regular_file(path, "table")
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise open_error(error, "file") from None
     size = os.fstat(file.fileno()).st_size

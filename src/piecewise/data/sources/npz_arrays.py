@@ -16,6 +16,7 @@ import numpy.lib.format as npy
 
 from ...core.array_types import Array, Strings
 from ...core.errors import DataError
+from ..file_bytes import open_regular_file
 from .archive_limits import check_total_ratio
 
 MAX_ARRAY_BYTES = 4 << 30
@@ -54,7 +55,7 @@ def read_arrays(
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular_file(path, ".npz file") as file, zipfile.ZipFile(file) as archive:
             yield archive
     except (DataError, MemoryError):
         raise

@@ -15,9 +15,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ...core.errors import DataError, shown
+from ..file_bytes import open_regular_file, regular_file_opener
 from ..modalities import MODALITY_OF_SUFFIX
 from .folders import FolderListing, is_user_file, is_wrapper_folder, list_files
 
@@ -110,10 +112,8 @@ def open_zip(path: Path) -> ArchiveEntry:
 
 def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
     """The entries of an archive, and the offset where its files end."""
-    if not path.is_file():
-        raise DataError("not a file")
     try:
-        with warnings.catch_warnings(), _LimitedFile(path) as file:
+        with warnings.catch_warnings(), _limited_file(path) as file:
             warnings.simplefilter("ignore")
             with zipfile.ZipFile(file, metadata_encoding="utf-8") as archive:
                 return archive.infolist(), archive.start_dir
@@ -139,6 +139,10 @@ class _LimitedFile(io.FileIO):
         if (count := content.count(_DIRECTORY_SIGNATURE)) > MAX_ENTRIES:
             raise DataError(f"{count:,} files and folders in it, wanted at most {MAX_ENTRIES:,}")
         return content
+
+
+def _limited_file(path: Path) -> _LimitedFile:
+    return _LimitedFile(path, opener=partial(regular_file_opener, kind=".zip file"))
 
 
 def _check_entries(infos: list[zipfile.ZipInfo], end: int) -> None:
@@ -238,7 +242,7 @@ def _check_file(info: zipfile.ZipInfo) -> None:
 
 def _content(archive: Path, info: zipfile.ZipInfo) -> bytes:
     """The bytes of a file in an archive; never decompresses more than its stated size."""
-    with archive.open("rb") as file:
+    with open_regular_file(archive) as file:
         file.seek(info.header_offset)
         signature, name, extras = _HEADER.unpack(file.read(_HEADER.size))
         if signature != _FILE_SIGNATURE or file.read(name) != info.orig_filename.encode():
