@@ -20,7 +20,7 @@ from piecewise.core.progress import Progress
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.images.decoding import read_picture
 from piecewise.data.loading import loader
-from piecewise.data.sources import zip_archives
+from piecewise.data.sources import archive_limits, zip_archives
 
 from .real_data import real
 from .test_dataset import refusal
@@ -252,6 +252,24 @@ def test_too_much_data_is_refused(tmp_path: Path) -> None:
         changed(path, number, SIZE, "<I", 0xFFFFFFF0)
     assert refusal(path) == (
         f"its files are {9 * 0xFFFFFFF0:,} bytes unpacked, wanted at most 34,359,738,368"
+    )
+
+
+def test_many_small_files_packed_tightly_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is below the size from which its own compression ratio is limited."""
+    texts = [(f"{name}/{n}.txt", b"a word " * 10_000) for n in range(20) for name in "ab"]
+    path = packed(tmp_path, *texts)
+    with zipfile.ZipFile(path) as archive:
+        compressed = sum(info.compress_size for info in archive.infolist())
+    assert 200 * compressed < 40 * 70_000
+    assert len(read_data(path)) == 40  # 2.8 MB are always allowed
+    monkeypatch.setattr(archive_limits, "ALWAYS_ALLOWED", 2_000_000)
+    monkeypatch.setattr(zip_archives.ArchiveEntry, "read_bytes", None)  # nothing is unpacked
+    assert refusal(path) == (
+        f"its content is 2,800,000 bytes packed into {compressed:,}, wanted at most 2,000,000 "
+        "(200 times as many); save it without compression, or divide it"
     )
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from ...core.errors import DataError, shown
 from ..file_bytes import open_regular_file, regular_file_opener
 from ..modalities import MODALITY_OF_SUFFIX
+from .archive_limits import check_total_ratio
 from .folders import FolderListing, is_user_file, is_wrapper_folder, list_files
 
 MAX_ENTRIES = 250_000
@@ -146,24 +147,35 @@ def _limited_file(path: Path) -> _LimitedFile:
 
 
 def _check_entries(infos: list[zipfile.ZipInfo], end: int) -> None:
-    """Refuse links, overlapping entries and more than `MAX_TOTAL_BYTES` bytes."""
-    total = 0
+    """Refuse links, overlapping entries, and more bytes than `MAX_TOTAL_BYTES` or than the total
+    compression ratio allows."""
     for info in infos:
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
             word = "a link" if kind == stat.S_IFLNK else "no plain file"
             raise DataError(f"{_quoted(info)} is {word}, wanted files and folders only")
-        if info.orig_filename.lower().endswith(tuple(MODALITY_OF_SUFFIX)):
-            total += info.file_size
-    if total > MAX_TOTAL_BYTES:
-        raise DataError(
-            f"its files are {total:,} bytes unpacked, wanted at most {MAX_TOTAL_BYTES:,}"
-        )
+    _check_total(infos)
     for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
         name = len(info.orig_filename.encode())
         if info.header_offset + _HEADER.size + name + info.compress_size > end:
             raise DataError(f"{_quoted(info)} overlaps the next entry; the archive is damaged")
         end = info.header_offset
+
+
+def _check_total(infos: list[zipfile.ZipInfo]) -> None:
+    """Check the bytes of all files that may be read; others are skipped one by one."""
+    files = [
+        info for info in infos if info.orig_filename.lower().endswith(tuple(MODALITY_OF_SUFFIX))
+    ]
+    total = sum(info.file_size for info in files)
+    if total > MAX_TOTAL_BYTES:
+        raise DataError(
+            f"its files are {total:,} bytes unpacked, wanted at most {MAX_TOTAL_BYTES:,}"
+        )
+    readable = [info for info in files if not _why_too_large(info)]
+    check_total_ratio(
+        sum(info.file_size for info in readable), sum(info.compress_size for info in readable)
+    )
 
 
 def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> ArchiveEntry:
@@ -225,19 +237,26 @@ def _archives(folder: ArchiveEntry) -> Iterator[ArchiveEntry]:
 
 def _check_file(info: zipfile.ZipInfo) -> None:
     """Refuse a file that cannot be decompressed safely, by its directory entry."""
-    size, packed = info.file_size, info.compress_size
     if info.flag_bits & _ENCRYPTED:
         raise DataError("encrypted, wanted an archive without a password")
     if info.compress_type not in _KNOWN_METHODS:
         kind = _OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
         raise DataError(f"compressed with {kind}; only deflate and stored entries are supported")
+    if why := _why_too_large(info):
+        raise DataError(why)
+
+
+def _why_too_large(info: zipfile.ZipInfo) -> str:
+    """Why a file is not unpacked; empty if it may be."""
+    size, packed = info.file_size, info.compress_size
     if max(size, packed) > MAX_FILE_BYTES:
-        raise DataError(f"{max(size, packed):,} bytes, wanted at most {MAX_FILE_BYTES:,}")
+        return f"{max(size, packed):,} bytes, wanted at most {MAX_FILE_BYTES:,}"
     if size > max(_SMALL, MAX_COMPRESSION_RATIO * packed):
-        raise DataError(
+        return (
             f"{size:,} bytes packed into {packed:,}, wanted at most {MAX_COMPRESSION_RATIO} "
             "times as many"
         )
+    return ""
 
 
 def _content(archive: Path, info: zipfile.ZipInfo) -> bytes:
