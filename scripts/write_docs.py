@@ -20,6 +20,7 @@ import click
 import api_reference
 import file_tables
 from piecewise.cli import main as command_line
+from piecewise.cli.json_keys import JSON_KEYS
 from piecewise.cli.options import DATA, NETWORK, OUTPUT, TRAINING
 from piecewise.spec.augmentation import augmentation_fields
 from piecewise.spec.layer_base import Layer, layer_fields
@@ -80,7 +81,8 @@ COMMANDS_HEAD = """\
 <!-- Written by scripts/write_docs.py from the commands in src/piecewise/cli. -->
 
 Results go to standard output, messages and progress to standard error. `--json` prints the results
-as JSON. The exit status is 0 for success, 1 for an error, 2 for wrong usage and 130 after Ctrl-C.
+as one JSON object: `schema`, the version of its keys, and the keys listed below. The exit status
+is 0 for success, 1 for an error, 2 for wrong usage and 130 after Ctrl-C.
 [data.md](data.md) describes DATA, [learning.md](learning.md) training, and
 [see-through.md](see-through.md) the explanations.
 """
@@ -149,6 +151,8 @@ def _command(name: str, command: click.Command) -> str:
         if record and isinstance(parameter, click.Option):
             option, meaning = (" ".join(text.split()).replace("|", "\\|") for text in record)
             lines.append(f"| {PANELS[_panel(parameter)]} | `{option}` | {meaning} |")
+    lines += ["", "Keys of `--json`:", ""]
+    lines += [f"- `{key}`: {meaning}" for key, meaning in JSON_KEYS[name].items()]
     return "\n".join([*lines, ""])
 
 

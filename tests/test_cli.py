@@ -111,7 +111,9 @@ def test_predict_hand_drawn_image_returns_label(net: Path, tmp_path: Path, capsy
     drawn = tmp_path / "my drawing.png"
     draw_by_hand(drawn)
     assert status(["predict", str(net), str(drawn), "--json"]) == 0
-    (output,) = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["schema"], printed["skipped"]) == (1, [])
+    (output,) = printed["predictions"]
     assert output["predicted"] == "X"
     assert output["input"] == str(drawn)
     assert output["classes"] == ["X", "O"]
@@ -137,7 +139,7 @@ def test_train_image_folder_reports_skipped_files(
     assert "broken.png: cannot be read as a picture" in printed.err
     picture = next((folder / "test" / "O").iterdir())
     assert status(["predict", str(path), str(picture), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["predicted"] == "O"
+    assert json.loads(capsys.readouterr().out)["predictions"][0]["predicted"] == "O"
 
 
 def test_train_layers_and_recipe_options_are_used(
@@ -207,7 +209,7 @@ BAD = [
     (["predict", "{empty}", "x.png"], "not a complete safetensors file"),
     (["predict", "{net}", "nowhere.png"], "nowhere.png: no such file"),
     (["predict", "{net}", "{empty}"], "empty.bin: cannot be read as a picture"),
-    (["predict", "{net}", "{here}"], "a folder, wanted a picture file"),
+    (["predict", "{net}", "{here}"], "no pictures in it, wanted files of these kinds: png jpg"),
     (["predict", "{here}", "x.png"], "a folder, wanted a model file"),
     (["evaluate", "{net}", "nowhere"], "nowhere: no such file or folder"),
     (["evaluate", "{net}", "{empty}"], "wanted a folder with one folder per class"),
@@ -247,7 +249,7 @@ def test_failures_print_one_sentence_and_exit_1(
     [
         (["tuor"], "'tuor' is not a command; did you mean 'tour'?"),
         (["train", "x.npz"], "Missing option '-o'"),
-        (["predict", "net"], "predict needs a FILE, or --text"),
+        (["predict", "net"], "predict needs an INPUT, or --text"),
         (["demo", "--speed"], "No such option"),
         (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv needs its features and kernel"),
         (["train", "x.npz", "-o", "y", "--image-size", "x"], "got 'x', wanted one whole number"),
@@ -327,7 +329,7 @@ def test_predict_unreadable_file_others_are_answered(
     files = [str(tmp_path / name) for name in ("x.png", "nowhere.png", "blank.png")]
     assert status(["predict", str(net), *files, "--json"]) == 1
     printed = capsys.readouterr()
-    output = json.loads(printed.out)
+    output = json.loads(printed.out)["predictions"]
     assert [answer["input"] for answer in output] == [files[0], files[2]]
     assert [answer["warning"] for answer in output] == [None, "there is no ink in it"]
     assert "nowhere.png: no such file" in printed.err
@@ -352,7 +354,7 @@ def test_ascii_stdout_gets_question_marks(net: Path, tmp_path: Path) -> None:
     run = piecewise("predict", str(net), str(drawn), env=plain)
     assert "emoji ?.png: X" in run.stdout
     run = piecewise("predict", str(net), str(drawn), "--json", env=plain)
-    assert json.loads(run.stdout)[0]["input"] == str(drawn)
+    assert json.loads(run.stdout)["predictions"][0]["input"] == str(drawn)
 
 
 def test_closed_pipe_ends_quietly() -> None:

@@ -75,7 +75,8 @@ def test_why_text_json_and_spreadsheet(run: Run, place: Path) -> None:
     code, out, _ = run("why", "drawing.png", "conv1,2,3,4", "--json")
     net = pw.load(place / "net.safetensors")
     walk = net.walk(layer_inputs(net, net.read_inputs(place / "drawing.png"))[0])
-    assert json.loads(out) == json.loads(json.dumps(walk.why("conv1", 2, 3, 4).to_json()))
+    plain = {"schema": 1, **walk.why("conv1", 2, 3, 4).to_json()}
+    assert json.loads(out) == json.loads(json.dumps(plain))
     code, out, err = run("why", "drawing.png", "conv1,2,3,4", "-o", "why.xlsx")
     assert (code, err) == (0, "wrote why.xlsx\n")
     assert openpyxl.load_workbook(place / "why.xlsx").active.title == "conv1"
@@ -126,7 +127,7 @@ def test_influence_json_lists_all_examples(run: Run) -> None:
     assert code == 0
     assert len(plain["influences"]) == 60
     assert plain["retraining"]["nets"] == 122
-    assert "122 nets of 6 epochs are trained" in err
+    assert "training 122 nets of 6 epochs" in err
 
 
 def test_influence_text_lists_first_examples(run: Run) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
+from pathlib import Path
 
+import numpy as np
 import pytest
 import rich_click as click
+from PIL import Image
 
 from piecewise.cli import options
+from piecewise.cli.json_keys import JSON_KEYS
 from piecewise.cli.main import COMMANDS, status
+from piecewise.data.xo import make_xo
 from piecewise.training.defaults import KINDS, default_config
 from piecewise.training.recipe import knobs
 
@@ -70,3 +76,28 @@ def test_recipe_defaults_in_help_match_training() -> None:
 def test_old_command_names_are_refused(name: str, capsys: Printed) -> None:
     assert status([name]) == 2
     assert f"'{name}' is not a command" in capsys.readouterr().err
+
+
+def test_json_keys_are_those_documented(tmp_path: Path, capsys: Printed) -> None:
+    xo = make_xo(60, size=9, seed=0)
+    np.savez(tmp_path / "xo.npz", images=xo.inputs[:, 0], labels=xo.labels)
+    Image.fromarray(xo.inputs[0, 0]).save(picture := tmp_path / "x.png")
+    data, net, shown = str(tmp_path / "xo.npz"), str(tmp_path / "net.safetensors"), str(picture)
+    commands = [
+        ["train", data, "-o", net, "--layers", "full", "--epochs", "1", "--folds", "0"],
+        ["inspect", data],
+        ["predict", net, shown],
+        ["evaluate", net, data],
+        ["explain", net, shown],
+        ["why", net, shown],
+        ["robustness", net, data],
+        ["show", net],
+        ["tour"],
+    ]
+    for command in commands:
+        assert status([*command, "--json"]) == 0
+        output = json.loads(capsys.readouterr().out)
+        assert next(iter(output)) == "schema"
+        assert output.pop("schema") == 1
+        assert not set(output) - set(JSON_KEYS[command[0]]), command[0]
+    assert list(JSON_KEYS) == list(COMMANDS)

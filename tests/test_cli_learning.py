@@ -96,7 +96,7 @@ def test_predict_coverage_below_1_leaves_inputs_unanswered(tmp_path: Path, capsy
     capsys.readouterr()
     for coverage, least in (("1", 0), ("0.5", 1)):
         assert status(["predict", net, *files, "--coverage", coverage, "--json"]) == 0
-        labels = [each["predicted"] for each in json.loads(capsys.readouterr().out)]
+        labels = [each["predicted"] for each in json.loads(capsys.readouterr().out)["predictions"]]
         assert labels.count(None) >= least
         assert (labels.count(None) > 0) == (least > 0)
         assert status(["predict", net, *files, "--coverage", coverage]) == 0

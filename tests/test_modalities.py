@@ -84,7 +84,7 @@ def test_file_has_same_probabilities_by_every_path(
     alone = [net.probabilities(net.read_inputs(file)).tolist()[0] for file in files]
 
     assert status(["predict", str(net_file), *files, "--json"]) == 0
-    by_command = [answer["probabilities"] for answer in printed(capsys)]
+    by_command = [answer["probabilities"] for answer in printed(capsys)["predictions"]]
 
     answers = tmp_path / "answers.jsonl"
     arguments = ["evaluate", str(net_file), str(root), "--predictions", str(answers), "--json"]
@@ -100,7 +100,8 @@ def test_file_has_same_probabilities_by_every_path(
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         for file in sorted(root.rglob("*.*")):
             archive.write(file, file.relative_to(root))
-    packed = ["train", str(tmp_path / "set.zip"), "-o", str(net_file), "--epochs", "8", "--json"]
+    packed = ["train", str(tmp_path / "set.zip"), "-o", str(net_file), "--force", "--epochs", "8"]
+    packed += ["--json"]
     assert status(packed) == 0
     assert printed(capsys)["parameters_sha256"] == result["parameters_sha256"]
 
@@ -133,7 +134,7 @@ def test_text_option_equals_text_file(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "one.txt").write_text("Free prize WWW")
     arguments = ["predict", net, str(tmp_path / "one.txt"), "--text", "free PRIZE www", "--json"]
     assert status(arguments) == 0
-    one, other = printed(capsys)
+    one, other = printed(capsys)["predictions"]
     assert one["probabilities"] == other["probabilities"]
     assert other["input"] == "free PRIZE www"
     assert status(["predict", net, "--text", "qqq"]) == 0
@@ -169,7 +170,7 @@ def test_predictions_never_overwrite_other_files(
     before = Path(net).read_bytes()
     capsys.readouterr()
     assert status(["evaluate", net, str(root), "--predictions", net]) == 1
-    assert "the file exists and holds no predictions; take another name" in capsys.readouterr().err
+    assert "the file exists and piecewise did not write it" in capsys.readouterr().err
     assert Path(net).read_bytes() == before
     for _ in range(2):  # the second time over the first
         assert status(["evaluate", net, str(root), "--predictions", str(tmp_path / "a.jsonl")]) == 0

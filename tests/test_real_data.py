@@ -45,7 +45,7 @@ def right(
 ) -> int:
     """How many files `piecewise predict` names rightly."""
     assert status(["predict", str(net), *map(str, files), "--json"]) == 0
-    output = json.loads(capsys.readouterr().out)
+    output = json.loads(capsys.readouterr().out)["predictions"]
     return sum(answer["predicted"] == name for answer, name in zip(output, names, strict=True))
 
 
@@ -79,7 +79,7 @@ def test_spam_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert output["test"]["macro_f1"] >= 0.94
     message = "URGENT! You have won a prize. Call 09061701461 now to claim"
     assert status(["predict", str(net), "--text", message, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["predicted"] == "spam"
+    assert json.loads(capsys.readouterr().out)["predictions"][0]["predicted"] == "spam"
 
 
 def test_spoken_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,8 +29,6 @@ TRAINED_ON, TESTED_ON, TESTED_ON_EACH, SHOWN = 3_000, 10_000, 1_000, 6
 EARLY = 256  # images that a net has seen at "during"
 UNSEEN_SEED = 1  # of the test images; the training images have the seed 0
 RECIPE = Recipe(epochs=8, batch_size=64, learning_rate=0.1, nesterov=True)
-SCHEMA = 1
-"""Of what --json prints."""
 DECKS_OWN = {"X": DECK_X, "tricky X": DECK_TRICKY_X}
 
 
@@ -136,7 +134,6 @@ def _answer(net: Network, plane: np.ndarray[Any, np.dtype[np.float32]]) -> dict[
 
 def _report(result: DemoResult) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
         "accuracy": result.accuracy["all"],
         "n": TESTED_ON,
         "accuracy_by_trick": {k: v for k, v in result.accuracy.items() if k != "all"},

@@ -45,7 +45,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 def _report() -> dict[str, Any]:
-    report: dict[str, Any] = {"schema": 1, **environment()}
+    report: dict[str, Any] = {**environment()}
     place = code_cache.cache_path()
     report["machine"] = platform.machine()
     report["cache"] = str(place) if place else "off"
@@ -77,7 +77,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         f"{name} {'yes' if is_installed else 'no'}"
         for name, is_installed in report["extras"].items()
     )
-    values = {name: str(value) for name, value in report.items() if name != "schema"}
+    values = {name: str(value) for name, value in report.items()}
     values["extras"] = extras
     if "speed" in report:
         values["speed"] = f"{report['speed']:,} training images of 28x28 per second"

@@ -28,9 +28,8 @@ from .output import (
     results,
 )
 from .output_files import begins_with, check_output, check_replaceable, write_page
+from .prediction_output import JSON_BEGINNING
 from .score_text import score_lines
-
-_BEGINNING = b'{"input": '  # of a file with predictions
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def command(**values: Any) -> None:
         check_output(report, ".html", is_ours, "--report")
     net = Network.load(options.net_file)
     if predictions is not None:
-        check_replaceable(predictions, partial(begins_with, beginnings=(_BEGINNING,)))
+        check_replaceable(predictions, partial(begins_with, beginnings=(JSON_BEGINNING,)))
     console = messages()
     with Meter(console) as meter:
         dataset = read_data(
@@ -94,7 +93,7 @@ def command(**values: Any) -> None:
 
         write_page(report, evaluate_page(net, dataset, chosen, logits, scores, name=options.source))
     if options.as_json:
-        print_json({"schema": 1, **scores.to_json(), "split": split, "skipped": dataset.skipped})
+        print_json({**scores.to_json(), "split": split, "skipped": dataset.skipped})
         return
     print_message(console, f"on {'the test split' if split == 'test' else 'all examples'}:")
     output = results()

@@ -28,8 +28,6 @@ from .output import (
     results,
 )
 
-SCHEMA = 1
-"""Of what --json prints."""
 SHOWN = 10
 LARGE_DIFFERENCE, CONFIDENT = 0.5, 0.95
 """A difference of probabilities that counts as another answer, and a confident probability."""
@@ -61,7 +59,6 @@ class _Result:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "schema": SCHEMA,
             "label": self.net.classes[self.expected],
             "retraining": self.cost.to_json(),
             "influences": [one.to_json() for one in self.examples],
@@ -131,8 +128,8 @@ def _measure(
         instead = "" if budget.layers == net.notation else f" with smaller layers: {budget.layers}"
         print_message(
             console,
-            f"{counted(budget.nets, 'net')} of {counted(budget.recipe.epochs, 'epoch')} "
-            f"to train{instead}",
+            f"training {counted(budget.nets, 'net')} of "
+            f"{counted(budget.recipe.epochs, 'epoch')}{instead}",
         )
         examples = influential_examples(
             net,

@@ -15,9 +15,6 @@ from .data_report_text import report_lines, shuffled_lines
 from .options import TRAINING, groups_option, image_size_option, json_option, text_length_option
 from .output import Meter, messages, print_json, results
 
-SCHEMA = 1
-"""Of what --json prints."""
-
 
 @dataclass(frozen=True)
 class InspectOptions:
@@ -79,7 +76,7 @@ def command(**values: Any) -> None:
 
 def _print(report: DataReport, shuffled: ShuffleTestResult | None, *, as_json: bool) -> None:
     if as_json:
-        plain: dict[str, Any] = {"schema": SCHEMA, **report.to_json()}
+        plain: dict[str, Any] = {**report.to_json()}
         print_json({**plain, **({"shuffle_test": shuffled.to_json()} if shuffled else {})})
         return
     output = results()

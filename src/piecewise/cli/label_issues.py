@@ -25,8 +25,6 @@ from .options import (
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, printable, results
 
-SCHEMA = 1
-"""Of what --json prints."""
 LIMIT = 20
 """Lines that are printed without --limit."""
 
@@ -100,9 +98,7 @@ def command(**values: Any) -> None:
     n_judged = int((dataset.splits != "test").sum())
     if options.as_json:
         listed = [one.to_json() for one in issues]
-        print_json(
-            {"schema": SCHEMA, "n": n_judged, "label_issues": listed, "skipped": dataset.skipped}
-        )
+        print_json({"n": n_judged, "label_issues": listed, "skipped": dataset.skipped})
         return
     output = results()
     for line in _lines(dataset, issues, issues if options.limit else issues[:LIMIT]):

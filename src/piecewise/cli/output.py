@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -13,6 +13,8 @@ from rich.console import Console, RenderableType
 
 from ..core.progress import Progress
 
+SCHEMA = 1
+"""The version of what --json prints."""
 WIDTH = 80
 SKIPPED_SHOWN = 8
 
@@ -65,9 +67,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON on standard output, in ASCII, which every stream can encode."""
-    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+def print_json(values: Mapping[str, Any]) -> None:
+    """Print values as JSON on standard output, in ASCII, which every stream can encode. The version
+    of the keys comes first (`json_keys.py` describes them)."""
+    text = json.dumps({"schema": SCHEMA, **values}, indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
 
 
 class Meter:

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import rich_click as click
 
+from ..core.array_types import Array
 from ..core.constraints import Real
 from ..core.errors import DataError
+from ..core.ghost_batch import GROUP_SIZE
+from ..data.loading.loader import DatasetLoader
+from ..data.preprocessing import Preprocessor
+from ..data.sources.discovery import RawDataset
+from ..data.sources.unlabelled import list_unlabelled, listed_inputs
 from ..network import Network
 from .options import DATA, OUTPUT, constrained_option, json_option
-from .output import messages, print_json, print_message, printable, results
+from .output import SKIPPED_SHOWN, Meter, counted, messages, print_message, print_skipped
+from .prediction_output import (
+    JsonOutput,
+    Prediction,
+    PredictionOutput,
+    TextOutput,
+    check_predictions_path,
+    predictions_file,
+)
+from .standard_input import STANDARD_INPUT, input_bytes, text_lines
 
-CLASSES_SHOWN = 5
-NAME_SHOWN = 200
-"""Characters of a text that stands for its own name."""
+BATCH, BATCH_BYTES = 1_024, 64 << 20
+"""Inputs that are predicted at a time, at most, and their bytes."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +43,33 @@ class PredictOptions:
     """The options of the command."""
 
     net_file: str
-    files: tuple[str, ...]
+    inputs: tuple[str, ...]
     texts: tuple[str, ...]
     coverage: float
+    output: str | None
     as_json: bool
+
+    def check(self) -> None:
+        """Check what can be checked before anything is read; UsageError, DataError."""
+        if not self.inputs and not self.texts:
+            raise click.UsageError("predict needs an INPUT, or --text")
+        if self.inputs.count(STANDARD_INPUT) > 1:
+            raise click.UsageError("- is the standard input, which can be read only once")
+        if self.output is not None:
+            if self.as_json:
+                raise click.UsageError("--json prints the predictions; leave out --output")
+            check_predictions_path(self.output)
 
 
 @click.command(name="predict")
 @click.argument("net_file", metavar="NET")
-@click.argument("files", metavar="FILE...", nargs=-1)
+@click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option(
     "--text",
     "texts",
     multiple=True,
     panel=DATA,
-    help="A text to use in place of FILE, for a net that reads texts. May be repeated.",
+    help="A text to use as an input, for a net that reads texts. May be repeated.",
 )
 @constrained_option(
     "--coverage",
@@ -51,91 +80,163 @@ class PredictOptions:
     help="Answer only if the confidence is as high as it was for this fraction of the examples "
     "that the net was calibrated on ({range}); else print don't know.",
 )
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    panel=OUTPUT,
+    help="Write the predictions to this .csv or .jsonl file, completely or not at all, instead of "
+    "printing them.",
+)
 @json_option
 def command(**values: Any) -> None:
-    """Predict the class of each image, sound or text FILE with the net in the model file NET.
+    """Predict the class of each INPUT with the net in the model file NET.
 
-    Prints one line a file: the class with the largest logit, and the probabilities. If a file
-    cannot be read, the others are still answered, and the exit status is 1.
+    INPUT is an image, sound or text file; a folder or a .zip, for all such files in it, at any
+    depth; a .csv, .tsv or .jsonl table of texts, for its rows; or - for the standard input: one
+    file, or for a net that reads texts, one text a line. Prints one line an input: the class with
+    the largest logit, and the probabilities. What cannot be read is named and left out. The exit
+    status is 1 if that is a file named as an INPUT.
     """
     options = PredictOptions(**values)
-    if not options.files and not options.texts:
-        raise click.UsageError("predict needs a FILE, or --text")
+    options.check()
     net = Network.load(options.net_file)
-    threshold = net.calibration.threshold_for(options.coverage)
-    inputs, errors = _read(net, options.files, options.texts)
-    if not inputs and options.as_json:
-        print_json([])
-    if inputs:
-        logits = net.logits(np.stack([entry.example for entry in inputs]))
-        _print_predictions(net, inputs, logits, threshold, options.as_json)
-    for sentence in errors[:-1]:
-        print_message(messages(), sentence)
-    if errors:
-        raise DataError(errors[-1])
+    run = _PredictionRun(net, options)
+    if options.output is not None:
+        with predictions_file(Path(options.output), net) as writer:
+            run.predict_all(writer)
+            if not run.count:
+                run.print_messages()  # raises an error, so that no file is written
+        print_message(run.console, f"wrote {counted(run.count, 'prediction')}: {options.output}")
+    elif options.as_json:
+        run.predict_all(writer := JsonOutput(net))
+        writer.print(run.errors + run.skipped)
+    else:
+        run.predict_all(TextOutput(net, run.meter))
+    run.print_messages()
 
 
-class _PredictInput(NamedTuple):
-    """A preprocessed file or text; ``warning``: what makes an answer about it doubtful."""
+class _PreparedInput(NamedTuple):
+    """An example for the net, what makes an answer about it doubtful, and its text if it is one."""
 
-    name: str
-    example: npt.NDArray[Any]
+    example: Array
     warning: str | None
-
-    @classmethod
-    def of(cls, name: str, original: Any, preprocessor: Any) -> Self:
-        return cls(name, preprocessor.transform(original), preprocessor.warning(original))
+    text: str | None
 
 
-def _read(
-    net: Network, files: tuple[str, ...], texts: tuple[str, ...]
-) -> tuple[list[_PredictInput], list[str]]:
-    """The inputs that can be read, and a message for each file that cannot."""
-    preprocessor = net.preprocessor
-    if texts and preprocessor.modality != "texts":
-        raise DataError(f"--text: got a text, wanted files: this net reads {preprocessor.modality}")
-    inputs, errors = [], []
-    for file in files:
-        try:
-            original = preprocessor.read(Path(file))
-            inputs.append(_PredictInput.of(file, original, preprocessor))
-        except DataError as error:
-            errors.append(str(error))
-    inputs += [_PredictInput.of(text, text, preprocessor) for text in texts]
-    return inputs, errors
+def _prepare(preprocessor: Preprocessor, original: Any) -> _PreparedInput:
+    text = original if isinstance(original, str) else None
+    return _PreparedInput(preprocessor.transform(original), preprocessor.warning(original), text)
 
 
-def _print_predictions(
-    net: Network, inputs: list[_PredictInput], logits: Any, threshold: float, as_json: bool
-) -> None:
-    probabilities = net.probabilities_of(logits)
-    rows = list(zip(inputs, logits, probabilities, strict=True))
-    if as_json:
-        print_json([_prediction(net, *row, threshold) for row in rows])
-        return
-    console = results()
-    for entry, input_logits, input_probabilities in rows:
-        order = np.argsort(-input_logits, kind="stable")[:CLASSES_SHOWN]
-        listed = ", ".join(
-            f"{net.classes[index]} {100 * input_probabilities[index]:.2f} %" for index in order
+class _PredictionRun:
+    """Reads the inputs in batches and predicts them."""
+
+    def __init__(self, net: Network, options: PredictOptions) -> None:
+        self.net, self.options, self.console = net, options, messages()
+        self.threshold = net.calibration.threshold_for(options.coverage)
+        self.meter, self.count = Meter(self.console), 0
+        self.doubtful, self.doubtful_count = list[str](), 0
+        self.errors = list[str]()
+        """A message for each named file that cannot be read."""
+        self.skipped = list[str]()
+        """A message for each file or record of a folder or table that cannot be read."""
+        example_bytes = net.preprocessor.dtype.itemsize * int(
+            np.prod(net.preprocessor.example_shape)
         )
-        is_sure = input_probabilities[order[0]] >= threshold
-        label = net.classes[order[0]] if is_sure else "don't know"
-        name = entry.name if len(entry.name) <= NAME_SHOWN else f"{entry.name[:NAME_SHOWN]}..."
-        console.print(printable(f"{name}: {label}   ({listed})"), soft_wrap=True)
-        if entry.warning:
-            print_message(messages(), f"{name}: a doubtful answer: {entry.warning}")
+        batch = min(BATCH, BATCH_BYTES // example_bytes) // GROUP_SIZE * GROUP_SIZE
+        self.batch = max(GROUP_SIZE, batch)
+        if options.texts and net.preprocessor.modality != "texts":
+            wanted = f"this net reads {net.preprocessor.modality}"
+            raise DataError(f"--text: got a text, wanted files: {wanted}")
 
+    def predict_all(self, output: PredictionOutput) -> None:
+        """Predict all inputs in their order."""
+        with self.meter:
+            for raw, messages_ in self._sources():
+                self.skipped += raw.skipped
+                self._predict(raw, messages_, output)
+        if not self.count and not self.errors and self.skipped:
+            self.errors.append(self.skipped.pop())
 
-def _prediction(
-    net: Network, entry: _PredictInput, logits: Any, probabilities: Any, threshold: float
-) -> dict[str, Any]:
-    is_sure = probabilities.max() >= threshold
-    return {
-        "input": entry.name,
-        "predicted": net.classes[int(logits.argmax())] if is_sure else None,
-        "classes": list(net.classes),
-        "probabilities": probabilities.tolist(),
-        "logits": logits.tolist(),
-        "warning": entry.warning,
-    }
+    def print_messages(self) -> None:
+        """Print what was doubtful or skipped; raise a DataError if a named file was."""
+        for sentence in self.doubtful:
+            print_message(self.console, sentence)
+        if (more := self.doubtful_count - len(self.doubtful)) > 0:
+            sentence = f"{counted(more, 'more doubtful answer')}; --json and -o list them all"
+            print_message(self.console, sentence)
+        print_skipped(self.skipped, self.console)
+        for sentence in self.errors[:-1]:
+            print_message(self.console, sentence)
+        if self.errors:
+            raise DataError(self.errors[-1])
+
+    def _sources(self) -> Iterator[tuple[RawDataset, list[str]]]:
+        """The inputs, in groups that are read together, each with the list for its errors."""
+        modality, files = self.net.preprocessor.modality, list[Path]()
+        for name in self.options.inputs:
+            raw = None
+            if name != STANDARD_INPUT:
+                try:
+                    raw = list_unlabelled(Path(name), modality)
+                except DataError as error:
+                    self.errors.append(str(error))
+                    continue
+                if raw is None:
+                    files.append(Path(name))
+                    continue
+            if files:
+                yield listed_inputs(files, (), modality), self.errors
+                files = []
+            if raw is not None:
+                yield raw, self.skipped
+            else:
+                yield from ((one, self.skipped) for one in self._standard_input())
+        if files:
+            yield listed_inputs(files, (), modality), self.errors
+        if self.options.texts:
+            yield listed_inputs((), self.options.texts, modality), self.errors
+
+    def _standard_input(self) -> Iterator[RawDataset]:
+        preprocessor = self.net.preprocessor
+        return (
+            text_lines(sys.stdin.buffer)
+            if preprocessor.modality == "texts"
+            else input_bytes(sys.stdin.buffer, preprocessor)
+        )
+
+    def _predict(self, raw: RawDataset, errors: list[str], output: PredictionOutput) -> None:
+        loader = DatasetLoader(raw, Path(), self.meter if len(raw) > 1 else None)
+        batch: list[tuple[str, _PreparedInput]] = []
+        with closing(loader.stream(partial(_prepare, self.net.preprocessor))) as results:
+            for index, result in results:
+                if isinstance(result, DataError):
+                    errors.append(str(result))
+                    continue
+                batch.append((raw.names[index], result))
+                if len(batch) == self.batch:
+                    self._predict_batch(batch, output)
+                    batch = []
+        if batch:
+            self._predict_batch(batch, output)
+
+    def _predict_batch(
+        self, batch: list[tuple[str, _PreparedInput]], output: PredictionOutput
+    ) -> None:
+        logits = self.net.logits(np.stack([prepared.example for _, prepared in batch]))
+        probabilities = self.net.probabilities_of(logits)
+        rows = [
+            Prediction(name, one.text, one.warning, *numbers, self.threshold)
+            for (name, one), numbers in zip(
+                batch, zip(logits, probabilities, strict=True), strict=True
+            )
+        ]
+        output.write(rows)
+        self.count += len(rows)
+        doubtful = [row for row in rows if row.warning]
+        self.doubtful_count += len(doubtful)
+        self.doubtful += [
+            f"{row.short_name}: a doubtful answer: {row.warning}"
+            for row in doubtful[: SKIPPED_SHOWN - len(self.doubtful)]
+        ]

@@ -34,8 +34,6 @@ from .output import (
 )
 from .output_files import check_net_path, force_option
 
-SCHEMA = 1
-"""Of what --json prints."""
 BARS = "▁▂▃▄▅▆▇█"
 _UNITS = {"pixels": "px", "seconds": "s", "degrees": "deg", "times": "x"}
 _NAMES = {
@@ -112,7 +110,7 @@ def command(**values: Any) -> None:
         with ignore_interrupts():
             trained.net.save(output)
     if options.as_json:
-        report = {"schema": SCHEMA, "split": measurement.split, **before.to_json()}
+        report = {"split": measurement.split, **before.to_json()}
         print_json({**report, **_trained_json(before, trained, after), "skipped": dataset.skipped})
         return
     print_message(

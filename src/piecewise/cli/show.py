@@ -22,7 +22,6 @@ def command(net_file: str, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "schema": 1,
                 "layers": net.notation,
                 "input": list(net.input),
                 "classes": list(net.classes),

@@ -58,8 +58,6 @@ from .output_files import check_net_path, force_option
 from .score_text import group_lines, score_lines
 
 CLASSES_SHOWN = 20
-SCHEMA = 1
-"""Of what --json prints."""
 
 
 class _Folds(click.ParamType[Any]):
@@ -366,7 +364,6 @@ def _print_scores(name: str, scores: Scores) -> None:
 def _report(result: TrainingResult, seconds: float) -> dict[str, Any]:
     net = result.net
     return {
-        "schema": SCHEMA,
         **{name: score.to_json() for name, score in result.scores.items()},
         **({"groups": result.groups} if result.groups else {}),
         "seconds": seconds,

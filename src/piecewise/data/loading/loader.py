@@ -141,6 +141,11 @@ class DatasetLoader:
             raise self._nothing_readable()
         return PreparedExamples(writer.all(), np.array(indices), skipped)
 
+    def stream(self, function: Callable[[Any], Any]) -> Generator[tuple[int, Any], None, None]:
+        """The index and ``function``'s result of each decoded example, in their order, or the
+        DataError of reading it. Only a few batches of examples are in memory at a time."""
+        return self._each(range(len(self.raw)), function, _READING)
+
     def _transform_batch(self, preprocessor: Preprocessor) -> Array | None:
         """All examples at once, where they lie in one array that allows it."""
         examples = self.raw.examples

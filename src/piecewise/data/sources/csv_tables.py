@@ -66,22 +66,29 @@ class _BadRecordError(Exception):
 
 
 class _ColumnRoles(NamedTuple):
-    """The indices of the text, label and split columns; None if there is no split."""
+    """The indices of the text, label and split columns; None if there is none."""
 
     text: int
-    label: int
+    label: int | None
     split: int | None
 
 
-def read_text_table(path: Path) -> TextTable:
-    """Read a table of texts; DataError, naming the file, if it is not one."""
+def read_text_table(path: Path, *, labelled: bool = True) -> TextTable:
+    """Read a table of texts; DataError, naming the file, if it is not one.
+
+    If it need not be ``labelled``, all labels are empty, and a single column is the text.
+    """
     try:
         kind = path.suffix.lower()
         if kind not in SUFFIXES:
             raise DataError(f"wanted a table of texts ({' '.join(one[1:] for one in SUFFIXES)})")
         with _opened(path) as file:
-            table = _TableBuilder(path)
-            rows = _json_rows(file) if kind == ".jsonl" else _table_rows(file, kind)
+            table = _TableBuilder(path, labelled)
+            rows = (
+                _json_rows(file, labelled)
+                if kind == ".jsonl"
+                else _table_rows(file, kind, labelled)
+            )
             for row in rows:
                 if isinstance(row, _TableRow):
                     table.add(row)
@@ -110,8 +117,8 @@ def _opened(path: Path) -> IO[bytes]:
 class _TableBuilder:
     """Collects examples and skipped records."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, labelled: bool) -> None:
+        self.path, self.labelled = path, labelled
         self.texts: list[str] = []
         self.labels: list[str] = []
         self.splits: list[str] = []
@@ -132,7 +139,7 @@ class _TableBuilder:
                 f"line {row.line:,}: the split is {shown(row.split)}, wanted train, validation or "
                 "test"
             )
-        why = _why_invalid(row)
+        why = _why_invalid(row, self.labelled)
         if why:
             self.skip(row.line, why)
             return
@@ -175,13 +182,13 @@ class _TableBuilder:
         return TextTable(self.texts, self.labels, splits, self.others, self.lines, self.skipped)
 
 
-def _why_invalid(row: _TableRow) -> str:
+def _why_invalid(row: _TableRow, labelled: bool) -> str:
     """Why a record is not an example; empty if it is one."""
     if not row.text.strip():
         return "there is no text"
     if len(row.text) > MAX_CHARACTERS:
         return f"a text of {len(row.text):,} characters, wanted at most {MAX_CHARACTERS:,}"
-    if not row.label.strip():
+    if labelled and not row.label.strip():
         return "there is no label"
     if len(row.label) > MAX_CLASS_NAME:
         return f"a label of {len(row.label):,} characters, wanted at most {MAX_CLASS_NAME:,}"
@@ -190,7 +197,7 @@ def _why_invalid(row: _TableRow) -> str:
     return ""
 
 
-def _find_columns(names: Sequence[str]) -> _ColumnRoles:
+def _find_columns(names: Sequence[str], labelled: bool) -> _ColumnRoles:
     """The text, label and split columns; DataError, listing the columns, if that is ambiguous."""
     lowered = [name.strip().casefold() for name in names]
 
@@ -202,6 +209,12 @@ def _find_columns(names: Sequence[str]) -> _ColumnRoles:
             raise DataError(f"the columns {both} may both be the {known[0]}; rename one")
         return matches[0] if matches else None
 
+    if not labelled:
+        text = 0 if len(names) == 1 else index_of(_TEXT)
+        if text is not None:
+            return _ColumnRoles(text, None, None)
+        got = ", ".join(shown(name) for name in names[:10]) or "none"
+        raise DataError(f"got the columns {got}, wanted 'text'")
     text, label, split = index_of(_TEXT), index_of(_LABEL), index_of(_SPLIT)
     if text is None or label is None:
         got = ", ".join(shown(name) for name in names[:10]) or "none"
@@ -217,7 +230,9 @@ def _too_many_columns(count: int) -> DataError:
 # CSV and TSV: cells between commas, semicolons or tabs.
 
 
-def _table_rows(file: IO[bytes], kind: str) -> Iterator[_TableRow | tuple[int, str]]:
+def _table_rows(
+    file: IO[bytes], kind: str, labelled: bool
+) -> Iterator[_TableRow | tuple[int, str]]:
     """The records of a table whose first line names its columns; the line and a message for one
     that cannot be used."""
     source = lines(file)
@@ -227,7 +242,7 @@ def _table_rows(file: IO[bytes], kind: str) -> Iterator[_TableRow | tuple[int, s
     delimiter, names = _header(header, "\t" if kind == ".tsv" else ",;")
     if len(names) > MAX_COLUMNS:
         raise _too_many_columns(len(names))
-    roles = _find_columns(names)
+    roles = _find_columns(names, labelled)
     further = {
         index: name.strip()
         for index, name in enumerate(names)
@@ -246,7 +261,8 @@ def _table_rows(file: IO[bytes], kind: str) -> Iterator[_TableRow | tuple[int, s
         else:
             split = "" if roles.split is None else cells[roles.split]
             others = {name: cells[index] for index, name in further.items()}
-            yield _TableRow(record.line, cells[roles.text], cells[roles.label], split, others)
+            label = "" if roles.label is None else cells[roles.label]
+            yield _TableRow(record.line, cells[roles.text], label, split, others)
 
 
 def _header(line: str, delimiters: str) -> tuple[str, list[str]]:
@@ -258,7 +274,7 @@ def _header(line: str, delimiters: str) -> tuple[str, list[str]]:
 # JSON Lines: an object on each line.
 
 
-def _json_rows(file: IO[bytes]) -> Iterator[_TableRow | tuple[int, str]]:
+def _json_rows(file: IO[bytes], labelled: bool) -> Iterator[_TableRow | tuple[int, str]]:
     """The rows of a file with an object on each line; the line and a message for an invalid one."""
     column_error: DataError | None = None
     any_valid = False
@@ -268,7 +284,7 @@ def _json_rows(file: IO[bytes]) -> Iterator[_TableRow | tuple[int, str]]:
         try:
             record = _json_object(line)
             try:
-                roles = _find_columns(list(record))
+                roles = _find_columns(list(record), labelled)
             except DataError as error:
                 column_error = column_error or error
                 raise _BadRecordError(str(error)) from None
@@ -296,16 +312,16 @@ def _refuse_constant(word: str) -> object:
 
 def _json_row(line: int, record: dict[str, object], roles: _ColumnRoles) -> _TableRow:
     names, values = list(record), list(record.values())
-    text, label = values[roles.text], _as_cell(values[roles.label])
+    text = values[roles.text]
+    label = "" if roles.label is None else _as_cell(values[roles.label])
     split = "" if roles.split is None else values[roles.split]
     if not isinstance(text, str):
         raise _BadRecordError(
             "there is no text" if text is None else f"the text is {_quoted(text)}, wanted a string"
         )
     if label is None:
-        raise _BadRecordError(
-            f"the label is {_quoted(values[roles.label])}, wanted a string, a number, true or false"
-        )
+        got = _quoted(values[roles.label or 0])
+        raise _BadRecordError(f"the label is {got}, wanted a string, a number, true or false")
     others = {
         name.strip(): _as_cell(value) or ""
         for index, (name, value) in enumerate(zip(names, values, strict=True))

@@ -70,7 +70,7 @@ class LabelIssue:
 
 def find_label_issues(
     data: Dataset | str | os.PathLike[str],
-    most: int | None = None,
+    limit: int | None = None,
     *,
     layers: str | None = None,
     seed: int = 0,
@@ -86,7 +86,7 @@ def find_label_issues(
     ----------
     data : Dataset or path
         The data, or where to read them.
-    most : int, optional
+    limit : int, optional
         The number of examples to return. By default those whose prediction differs from the label.
     layers : str, optional
         Layers of the nets; small ones for the kind of data by default.
@@ -116,15 +116,15 @@ def find_label_issues(
     C. Northcutt, L. Jiang and I. Chuang, "Confident Learning: Estimating Uncertainty in Dataset
     Labels", Journal of Artificial Intelligence Research 70, 2021.
     """
-    for name, limit, value in (
-        ("most", Integer(1, 1_000_000_000, optional=True), most),
+    for name, constraint, value in (
+        ("limit", Integer(1, 1_000_000_000, optional=True), limit),
         ("seed", SEED, seed),
     ):
-        checked(f"find_label_issues: {name}", limit, value)
+        checked(f"find_label_issues: {name}", constraint, value)
     data = as_dataset(data, on_progress)
     examples = _CrossValidation.of(data, layers, seed)
     logits = examples.logits(on_progress, threads)
-    return _ranked(data, examples, logits, most)
+    return _ranked(data, examples, logits, limit)
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def _temperature(logits: Float64, labels: Labels) -> float:
 
 
 def _ranked(
-    data: Dataset, examples: _CrossValidation, logits: Float64, most: int | None
+    data: Dataset, examples: _CrossValidation, logits: Float64, limit: int | None
 ) -> list[LabelIssue]:
     """The examples by the mean probability of their labels over the rounds, lowest first; ties in
     the order of the data."""
@@ -256,7 +256,7 @@ def _ranked(
     order = np.argsort(of_labels, kind="stable")
     order = order[examples.rated[order]]
     predicted = probabilities.argmax(axis=1)
-    order = order[predicted[order] != labels[order]] if most is None else order[:most]
+    order = order[predicted[order] != labels[order]] if limit is None else order[:limit]
     return [_issue(data, examples, index, probabilities[index]) for index in order.tolist()]
 
 

@@ -1,0 +1,162 @@
+"""The keys that --json prints, for docs/command-line.md; a test compares them with the output."""
+
+from __future__ import annotations
+
+_SKIPPED = "a message for each file or record that could not be read"
+_RECIPE = "the hyperparameters of the training"
+_CLASSES = "the names of the classes, in the order of probabilities, logits and confusion"
+_SHA256 = "SHA-256 of the parameters and running statistics"
+_LAYERS = "the layers in the notation"
+_CALIBRATION = "temperature, n (held-out examples) and thresholds (coverage, probability, accuracy)"
+_HISTORY = "for each epoch: epoch, loss, validation_accuracy, validation_loss, seconds"
+_SCORES = {
+    "n": "the number of examples that the scores count",
+    "classes": _CLASSES,
+    "accuracy": "the fraction of correct answers",
+    "accuracy_interval": "its 95 % interval",
+    "baseline_accuracy": "the accuracy of always predicting the most frequent class",
+    "macro_f1": "the mean F1 of the classes",
+    "confusion": "the number of examples by true label (row) and predicted class (column)",
+    "per_class": "n, precision, recall and f1 of each class",
+}
+_EACH_PREDICTION = (
+    "for each input: input (its name), text (of a table or the standard input), predicted (null: "
+    "don't know), classes, probabilities, logits, and warning (what makes the answer doubtful)"
+)
+_WHY = {
+    "position": "the layer, map, row and column of the number",
+    "value": "the number",
+    "operation": "what is done with the terms",
+    "divisor": "what their sum is divided by",
+    "terms": "for each term: weight, value, name, position, and source if there is one",
+    "nudge_curve": "with --gradient, of a parameter: the loss as a function of it",
+}
+
+JSON_KEYS: dict[str, dict[str, str]] = {
+    "demo": {
+        "accuracy": "on unseen images, all tricks at once",
+        "n": "the number of these images",
+        "accuracy_by_trick": "with each trick alone",
+        "deck": "the prediction for each image of the deck",
+        "errors_before": "the deck's error table before training",
+        "errors_during": "the same after 256 images",
+        "errors_after": "the same after training",
+        "layers": _LAYERS,
+        "recipe": _RECIPE,
+        "seconds": "by stage",
+        "parameters_sha256": _SHA256,
+    },
+    "tour": {
+        "literal": "how many pixels two X's share",
+        "best_match": "the best match of each feature, by image",
+        "maps": "the feature maps of the X",
+        "relu": "the maps after ReLU",
+        "pooled": "the maps after pooling",
+        "pooled_twice": "the maps after pooling twice",
+        "votes": "the votes for each class",
+        "answers": "the logits, by image",
+        "errors": "the error table",
+        "errors_on_the_slide": "as the deck prints it",
+        "gradient_check": "the largest difference of the gradients by backpropagation and nudging",
+        "descent": "for some numbers of steps: the error by backpropagation and by nudging",
+    },
+    "inspect": {
+        "modality": "pictures, sounds or texts",
+        "preprocessing": "in words",
+        "examples": "their number",
+        "splits": "the number of examples of each split",
+        "classes": "the number of examples of each class, by split",
+        "sizes": "the unit, and the smallest, median and largest size",
+        "skipped": "their count, and the first messages",
+        "duplicates": "exact and near: duplicates, label conflicts and split leaks",
+        "largest_class": "the most frequent class",
+        "baseline_accuracy": "the accuracy of always predicting it",
+        "findings": "what may be wrong, in order of importance",
+        "shuffle_test": "with --shuffle-test: its result",
+    },
+    "train": {
+        "folds": "scores of cross-validation, with the keys of evaluate; left out without folds",
+        "validation": "the same of the validation split",
+        "test": "the same of the test split",
+        "groups": "with --groups: the accuracy of each group",
+        "seconds": "in total",
+        "seconds_by_stage": "folds, training and measuring",
+        "recipe": _RECIPE,
+        "layers": _LAYERS,
+        "input": "the shape of an input",
+        "classes": _CLASSES,
+        "calibration": _CALIBRATION,
+        "history": _HISTORY,
+        "parameters_sha256": _SHA256,
+        "skipped": _SKIPPED,
+    },
+    "predict": {"predictions": _EACH_PREDICTION, "skipped": _SKIPPED},
+    "evaluate": {
+        **_SCORES,
+        "split": "test, or all if DATA has no test split",
+        "skipped": _SKIPPED,
+    },
+    "explain": {
+        "input": "the name of the input",
+        "predicted": "the answer",
+        "explained": "the class that is explained",
+        "classes": _CLASSES,
+        "probabilities": "of each class",
+        "logits": "of each class",
+        "temperature": "what the logits are divided by before softmax",
+        "ledger": "the votes of the values that the last layer reads",
+        "carried_back": "the votes of feature maps",
+        "attributions": "how much each cell of the input matters, by several methods",
+        "warning": "what makes the answer doubtful; null if nothing does",
+    },
+    "why": _WHY,
+    "influence": {
+        "label": "the expected class",
+        "retraining": "the number of nets, their layers and recipe, and the work",
+        "influences": "for each example or group: its name, indices, score and probabilities",
+    },
+    "robustness": {
+        "split": "test, or all if DATA has no test split",
+        "n": "the number of examples",
+        "literal_n": "the number of training examples compared with, pixel by pixel",
+        "areas": "the area under each accuracy curve",
+        "literal_areas": "the same for comparing pixel by pixel",
+        "curves": "for each kind of change: sizes, accuracies and areas",
+        "trained": "with --train-with: the new net and its curves",
+        "changes": "with --train-with: the areas before and after",
+        "skipped": _SKIPPED,
+    },
+    "label-issues": {
+        "n": "the number of examples judged",
+        "label_issues": "for each: its name, index, label, predicted class and probabilities",
+        "skipped": _SKIPPED,
+    },
+    "show": {
+        "layers": _LAYERS,
+        "input": "the shape of an input",
+        "classes": _CLASSES,
+        "parameters": "their number",
+        "parameters_sha256": _SHA256,
+        "seed": "of the initial parameters",
+        "preprocessor": "how files become inputs",
+        "recipe": _RECIPE,
+        "calibration": _CALIBRATION,
+        "history": _HISTORY,
+    },
+    "doctor": {
+        "piecewise": "the version",
+        "python": "the version",
+        "numpy": "the version",
+        "system": "the operating system",
+        "processor": "its name",
+        "vectors": "the vector instructions in use",
+        "processors": "their number",
+        "machine": "the architecture",
+        "cache": "the folder of the code cache",
+        "extras": "whether optional packages are installed",
+        "speed": "training images per second",
+        "works": "whether all checks passed",
+        "error": "what failed, if something did",
+    },
+}
+"""By command; the key `schema`, the version of the keys, comes first everywhere."""

@@ -1,0 +1,105 @@
+"""Unlabelled sources: every input of a folder, a zip archive or a table, for prediction.
+
+Folders are read at any depth, and neither classes nor splits are looked for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import DataError
+from ..modalities import MODALITIES
+from . import csv_tables
+from .discovery import LazyFiles, RawDataset
+from .folders import LabeledFile, Traversable, is_user_file
+from .zip_archives import ArchiveEntry, open_zip
+
+
+def list_unlabelled(path: Path, modality: str) -> RawDataset | None:
+    """The inputs of a modality in a folder, a `.zip` or a table of texts.
+
+    Returns None for any other path, which is an input itself. Raises DataError, naming the path,
+    if there is no input in it.
+    """
+    suffix = path.suffix.lower()
+    if _is_folder(path):
+        return _from_files(path, _walk(path), modality)
+    if suffix == ".zip":
+        return _from_files(path, _walk_archive(open_zip(path)), modality)
+    if suffix in csv_tables.SUFFIXES:
+        if modality != "texts":
+            raise DataError(f"{path}: got a table of texts, wanted {modality} for this net")
+        return _from_table(path)
+    if suffix == ".npz":
+        raise DataError(
+            f"{path}: an .npz of arrays, wanted files; `piecewise evaluate` reads labelled arrays, "
+            "and net.predict in Python reads any"
+        )
+    return None
+
+
+def listed_inputs(files: Sequence[Path], texts: Sequence[str], modality: str) -> RawDataset:
+    """Files and texts that were named one by one; a file need not exist."""
+    if texts:
+        return _raw(modality, list(texts), list(texts))
+    examples = LazyFiles([LabeledFile(file, "", "test") for file in files], modality)
+    return _raw(modality, examples, [str(file) for file in files])
+
+
+def _raw(
+    modality: str, examples: Sequence[object], names: list[str], skipped: Sequence[str] = ()
+) -> RawDataset:
+    """Examples without labels."""
+    splits = np.full(len(names), "test")
+    return RawDataset(modality, examples, [""] * len(names), splits, names, skipped=list(skipped))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):  # reading it will say what is wrong
+        return False
+
+
+def _from_files(path: Path, files: Iterator[Traversable], modality: str) -> RawDataset:
+    suffixes = MODALITIES[modality].suffixes
+    chosen = [LabeledFile(file, "", "test") for file in files if file.suffix.lower() in suffixes]
+    if not chosen:
+        kinds = " ".join(suffix[1:] for suffix in suffixes)
+        raise DataError(f"{path}: no {modality} in it, wanted files of these kinds: {kinds}")
+    return _raw(modality, LazyFiles(chosen, modality), [str(file.path) for file in chosen])
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The regular files of a folder, at any depth, by name; links to folders are not followed."""
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"{error.filename}: {error.strerror}")
+
+    for parent, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = sorted(name for name in folders if is_user_file(Path(name)))
+        for name in sorted(files):
+            file = Path(parent, name)
+            if is_user_file(file) and file.is_file():
+                yield file
+
+
+def _walk_archive(entry: ArchiveEntry) -> Iterator[ArchiveEntry]:
+    for child in sorted(entry.children, key=lambda child: child.name):
+        if not is_user_file(child):
+            continue
+        if child.is_dir():
+            yield from _walk_archive(child)
+        else:
+            yield child
+
+
+def _from_table(path: Path) -> RawDataset:
+    table = csv_tables.read_text_table(path, labelled=False)
+    names = [f"{path}: line {line}" for line in table.lines]
+    return _raw("texts", table.texts, names, table.skipped)
