@@ -83,6 +83,11 @@ class Preprocessor(ABC):
     def transform(self, example: Any) -> Array:
         """Transform one decoded example into an array of `example_shape`."""
 
+    def windows(self, example: Any) -> Array:
+        """Transform one decoded example into one or more arrays (n, ...) of `example_shape`: a long
+        sound has several windows, the first of which is that of `transform`."""
+        return np.asarray(self.transform(example)[None])
+
     def transform_batch(self, examples: Array) -> Array | None:
         """Transform decoded examples in one array at once; None if they need one by one."""
         return None

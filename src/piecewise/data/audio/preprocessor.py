@@ -24,6 +24,8 @@ RATES = (8_000, 16_000)
 """Sample rates of a network's input, in Hz; sounds of other rates are resampled."""
 BANDS = 40
 MAX_STEPS = 96
+MAX_WINDOWS = 32
+"""Windows of one sound."""
 
 _HOP = Integer(16, 4_096)
 _BANDS = Integer(1, 256)
@@ -32,8 +34,11 @@ _FIELDS = ("modality", "shape", "rate", "hop")
 _QUIET = 10**-3.5  # of the loudest step's power; quieter steps at both ends are trimmed
 _FLOOR = -70.0  # decibels relative to the loudest cell that become byte 0
 _SILENCE = 1e-12  # a power below that of any 16-bit sample: rounding errors
-_FITTING = 19, 20  # of the training sounds fit completely, even when shifted
-_LONG = 1.5  # times the input's length; longer sounds get a warning
+_FITTING = 19, 20  # of the sounds of usual length fit completely, even when shifted
+_USUAL = 2  # times the median; longer sounds need not fit
+_ROOM = 32  # steps that fit even if the median is far below
+_LONG = 1.5  # times the input's length; longer sounds are cut into windows
+_FAINT = 0.1  # of the power of the loudest window; fainter windows are left out
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ class AudioPreprocessor(Preprocessor):
         """Preprocess one sound.
 
         Silence at both ends is trimmed. A short sound is centred; of a long sound, the window with
-        the most power is used.
+        the most power is used, which is the first of `windows`.
 
         Parameters
         ----------
@@ -139,9 +144,54 @@ class AudioPreprocessor(Preprocessor):
         uint8 array (1, bands, frames)
             Decibels, scaled so that the loudest cell is 255.
         """
-        spectrogram = np.zeros(self.shape, np.uint8)
+        powers = self._powers(sound)
+        return self._spectrogram(powers, *self._window_of(powers))
+
+    def windows(self, sound: Sound) -> Uint8:
+        """Cut a sound that is much longer than the input into windows of the input's length.
+
+        They lie side by side, so that one of them is the window with the most power. Windows with
+        less than a tenth of its power are left out: what decides is in the others.
+
+        Parameters
+        ----------
+        sound : Sound
+            Samples of any rate and length.
+
+        Returns
+        -------
+        uint8 array (windows, 1, bands, frames)
+            The loudest first, the others in the order of time; at most `MAX_WINDOWS`. A sound that
+            is not much longer is one window.
+        """
         powers = self._powers(sound)
         start, end, left = self._window_of(powers)
+        starts = self._window_starts(powers, start)
+        if len(starts) < 2:
+            return self._spectrogram(powers, start, end, left)[None]
+        return np.stack([self._spectrogram(powers, at, at + self.frames, 0) for at in starts])
+
+    def _window_starts(self, powers: Float64, loudest: int) -> list[int]:
+        """The first steps of the windows of powers (bands, steps), the loudest first; empty if the
+        sound is no long one."""
+        start, end = _extent(powers)
+        if end - start <= _LONG * self.frames:
+            return []
+        first = loudest - (loudest - start) // self.frames * self.frames
+        starts = np.arange(first, end - self.frames + 1, self.frames)
+        sums = np.concatenate(([0.0], np.add.accumulate(_totals(powers))))
+        loudness = sums[starts + self.frames] - sums[starts]
+        least = _FAINT * (sums[loudest + self.frames] - sums[loudest])
+        others = [at for at in starts[loudness >= least].tolist() if at != loudest]
+        most = MAX_WINDOWS - 1
+        if len(others) > most:
+            others = [others[index * len(others) // most] for index in range(most)]
+        return [loudest, *others]
+
+    def _spectrogram(self, powers: Float64, start: int, end: int, left: int) -> Uint8:
+        """The input with the steps from ``start`` to ``end`` of powers (bands, steps) from column
+        ``left`` on; all 0 for an empty range."""
+        spectrogram = np.zeros(self.shape, np.uint8)
         if start == end:
             return spectrogram
         powers = powers[::-1, start:end]
@@ -216,20 +266,30 @@ def fit_audio_preprocessor(sounds: Iterable[Sound]) -> AudioPreprocessor:
     """Fit a preprocessor to sounds of any rates and lengths, read one by one.
 
     The rate is 16,000 Hz if at least half of the sounds have that rate or a higher one, else 8,000
-    Hz. A step is 16 ms, doubled until 95 % of the trimmed sounds need at most two thirds of
-    `MAX_STEPS`. The number of steps is what these need and half of that again: the padding lets
-    augmentation shift sounds, which improves accuracy on new speakers.
+    Hz. A step is 16 ms, or 32 ms if the median of the trimmed lengths needs more than two thirds of
+    `MAX_STEPS`. So a few long recordings do not make the steps coarser for all.
+
+    The number of steps is what 95 % of the sounds need that are at most twice as long as the
+    median, and half of that again: the padding lets augmentation shift sounds, which improves
+    accuracy on new speakers. Longer sounds are cut into windows, of at least 0.77 s.
     """
     stats = [_stats(sound) for sound in sounds]
     rate = RATES[2 * sum(one[0] for one in stats) >= len(stats)] if stats else RATES[0]
-    lengths = sorted(one[1] for one in stats if one[1])
-    fit, of = _FITTING
-    long = lengths[(fit * len(lengths) + of - 1) // of - 1] if lengths else 1
+    lengths = sorted(one[1] for one in stats if one[1]) or [1]
+    typical = lengths[len(lengths) // 2]
+    usual = [length for length in lengths if length <= _USUAL * typical]
+    long = max(_upper(usual), min(_upper(lengths), _ROOM))
     hop = 16 * rate // 1_000
-    while 3 * long > 2 * MAX_STEPS and 2 * hop <= _HOP.high:
+    if 3 * typical > 2 * MAX_STEPS:
         long, hop = (long + 1) // 2, 2 * hop
     frames = min(MAX_STEPS, max(16, (3 * long // 2 + 7) // 8 * 8))
     return AudioPreprocessor((1, BANDS, frames), rate, hop)
+
+
+def _upper(lengths: list[int]) -> int:
+    """The length that 95 % of the lengths, in order, do not exceed."""
+    fit, of = _FITTING
+    return lengths[(fit * len(lengths) + of - 1) // of - 1]
 
 
 def _stats(sound: Sound) -> tuple[bool, int]:
@@ -256,7 +316,7 @@ def resample(sound: Sound, rate: int) -> Float32:
 def _extent(powers: Float64) -> tuple[int, int]:
     """The first step of powers (bands, frames) that is not silent, and the step after the last; an
     empty range if all are silent."""
-    totals = np.add.accumulate(powers, axis=0)[-1]
+    totals = _totals(powers)
     loudest = totals.max()
     if loudest < _SILENCE:
         return 0, 0
@@ -264,12 +324,17 @@ def _extent(powers: Float64) -> tuple[int, int]:
     return int(loud[0]), int(loud[-1]) + 1
 
 
+def _totals(powers: Float64) -> Float64:
+    """The power of each step of powers (bands, steps), added in a fixed order."""
+    return np.asarray(np.add.accumulate(powers, axis=0)[-1])
+
+
 def _strongest(powers: Float64, start: int, end: int, most: int) -> tuple[int, int]:
     """The range of ``most`` consecutive steps from ``start`` to ``end`` with the most power; the
     first of equals."""
     if end - start <= most:
         return start, end
-    sums = np.add.accumulate(np.add.accumulate(powers[:, start:end], axis=0)[-1])
+    sums = np.add.accumulate(_totals(powers[:, start:end]))
     sums = np.concatenate(([0.0], sums))
     start += int((sums[most:] - sums[:-most]).argmax())
     return start, start + most
