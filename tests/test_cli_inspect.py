@@ -91,7 +91,7 @@ def test_json_keys_are_fixed(folder: Path, capsys: Printed) -> None:
     assert status(["inspect", str(folder), "--json"]) == 0
     output = json.loads(capsys.readouterr().out)
     assert set(output) == {
-        "schema", "modality", "preprocessing", "examples", "splits", "classes", "sizes", "skipped",
+        "schema", "modality", "preprocessing", "source", "examples", "splits", "classes", "sizes", "skipped",
         "duplicates",
         "largest_class", "baseline_accuracy", "findings",
     }  # fmt: skip

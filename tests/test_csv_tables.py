@@ -42,6 +42,9 @@ def left_out(found: TextTable) -> list[str]:
     return [sentence.partition(": ")[2] for sentence in found.skipped]
 
 
+GRUSS = "text,label\nGrüße aus Köln,x\n".encode()  # so much UTF-8 that a wrong byte is damage
+
+
 def objects(*values: Any) -> str:
     return "".join(json.dumps(value) + "\n" for value in values)
 
@@ -246,11 +249,17 @@ def test_at_most_half_of_records_may_be_bad(tmp_path: Path) -> None:
         ("text,label,part,set\na,b,c,d\n", "'part' and 'set' may both be the split; rename one"),
         ("text,label,n,n\na,b,c,d\n", "two columns are called 'n'; rename one"),
         ("text,label,split\na,b,train\nc,d,exam\n", "line 3: the split is 'exam', wanted train"),
-        (b"text,label\na,x\ncaf\xe9,x\n", "line 3: after 3 bytes comes 0xe9, which is not UTF-8; "),
-        (b"text,label\ra,x\rcaf\xe9,x\r", "line 3: after 3 bytes comes 0xe9, which is not UTF-8; "),
-        (b'text,label\n"a\nb\n\xff",x\n', "line 4: after 0 bytes comes 0xff"),
+        (GRUSS + b"caf\xe9,x\n", "line 3: after 3 bytes comes 0xe9, which is not UTF-8; "),
+        (
+            GRUSS.replace(b"\n", b"\r") + b"caf\xe9,x",
+            "line 3: after 3 bytes comes 0xe9, which",
+        ),
+        (GRUSS + b'"a\nb\n\xff",x\n', "line 5: after 0 bytes comes 0xff"),
+        (
+            b"text,label\n" + "привет,да\n".encode("cp1251"),
+            "line 2 is not UTF-8; name its",
+        ),
         (b"text,label\na\0b,x\n", "line 2: a zero byte after 1 bytes, as no text has"),
-        ("text,label\na,x\n".encode("utf-16"), "is UTF-16, wanted UTF-8; save it as UTF-8"),
         ("text,label\na,x\n".encode("utf-16-le"), "line 1: a zero byte after 1 bytes"),
         ("text,label" + ",a" * 99, "101 columns, wanted at most 100; leave some out"),
     ],
@@ -268,7 +277,10 @@ def test_unusable_table_is_refused(tmp_path: Path, content: str | bytes, words: 
         ('{"text": "a", "label": 1, "split": 5}', "line 1: the split is '5', wanted train"),
         ('{"text": "a", "label": 1, "split": []}', "line 1: the split is 'a list', wanted train"),
         (objects({"text": "a", "label": 1, **{f"c{n}": 1 for n in range(98)}}), "101 columns"),
-        (b'{"text": "a", "label": 1}\n{"text": "\xff"}', "line 2: after 10 bytes comes 0xff"),
+        (
+            b'{"text": "a\xc3\xa9\xc3\xa9", "label": 1}\n{"text": "\xff"}',
+            "line 2: after 10 bytes comes 0xff",
+        ),
     ],
 )
 def test_unusable_json_lines_are_refused(tmp_path: Path, content: str | bytes, words: str) -> None:

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from piecewise.core.errors import DataError
-from piecewise.data.sources import csv_tables
+from piecewise.data.sources import text_rows
 from piecewise.data.sources.csv_records import (
     MAX_LINE_BYTES,
     MAX_RECORD_BYTES,
@@ -132,12 +132,12 @@ def test_lines_parsed_twice_are_accepted() -> None:
 
 def test_rows_and_cells_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = "text,label,a,b\n" + "t,x,1,2\n" * 20  # with the split, five columns
-    monkeypatch.setattr(csv_tables, "MAX_CELLS", 100)
+    monkeypatch.setattr(text_rows, "MAX_CELLS", 100)
     assert len(read(tmp_path, content).texts) == 20
-    monkeypatch.setattr(csv_tables, "MAX_CELLS", 99)
+    monkeypatch.setattr(text_rows, "MAX_CELLS", 99)
     words = "more than 99 cells, rows times columns, wanted at most as many; leave out columns"
     assert refusal(tmp_path, content) == words
-    monkeypatch.setattr(csv_tables, "MAX_ROWS", 19)
+    monkeypatch.setattr(text_rows, "MAX_ROWS", 19)
     assert "more than 19 rows, wanted at most as many" in refusal(tmp_path, content)
     assert "more than 19 rows" in refusal(tmp_path, "text,label\n" + ",\n" * 20)
 

@@ -18,7 +18,11 @@ from ..data.dataset import Dataset, read_data
 from ..inputs import check_labels
 from ..network import Network
 from ..training.metrics import scores_from_logits
-from .options import OUTPUT, json_option
+from .options import (
+    OUTPUT,
+    json_option,
+    table_options,
+)
 from .output import (
     Meter,
     messages,
@@ -38,6 +42,7 @@ class EvaluateOptions:
 
     net_file: str
     source: str
+    table: dict[str, str | None]
     predictions: str | None
     report: str | None
     as_json: bool
@@ -46,6 +51,7 @@ class EvaluateOptions:
 @click.command(name="evaluate")
 @click.argument("net_file", metavar="NET")
 @click.argument("source", metavar="DATA")
+@table_options
 @click.option(
     "--predictions",
     metavar="FILE",
@@ -78,7 +84,11 @@ def command(**values: Any) -> None:
     console = messages()
     with Meter(console) as meter:
         dataset = read_data(
-            options.source, net.preprocessor, classes=net.classes, on_progress=meter
+            options.source,
+            net.preprocessor,
+            classes=net.classes,
+            on_progress=meter,
+            **options.table,
         )
     split = "test" if (dataset.splits == "test").any() else "all"
     chosen = np.flatnonzero((dataset.splits == "test") | (split == "all"))

@@ -23,7 +23,14 @@ from .one_input import (
     printable_lines,
     read_explanation,
 )
-from .options import DATA, OUTPUT, json_option, option, text_option
+from .options import (
+    DATA,
+    OUTPUT,
+    json_option,
+    option,
+    table_options,
+    text_option,
+)
 from .output import Meter, messages, print_json, print_message, results
 from .output_files import check_output, write_page
 
@@ -35,6 +42,7 @@ class ExplainOptions(InputOptions):
     """The options of the command."""
 
     source: str | None
+    table: dict[str, str | None]
     label: str | None
     output: str | None
 
@@ -51,6 +59,7 @@ class ExplainOptions(InputOptions):
     help="The data that the net was trained on. The report then shows which patches of the "
     "training split match each feature best.",
 )
+@table_options
 @option(
     "--label",
     metavar="CLASS",
@@ -142,11 +151,12 @@ def _write(explanation: Explanation, options: ExplainOptions, output: str) -> No
     from ..page.explain import explanation_page  # noqa: PLC0415 - only reports need it
 
     named = explanation if options.text is None else replace(explanation, name="a text")
-    write_page(output, explanation_page(named, _patches(explanation, options.source)))
+    write_page(output, explanation_page(named, _patches(explanation, options)))
 
 
-def _patches(explanation: Explanation, source: str | None) -> list[dict[str, Any]]:
+def _patches(explanation: Explanation, options: ExplainOptions) -> list[dict[str, Any]]:
     """The patches that match features, for the page; none without data."""
+    source = options.source
     if source is None:
         return []
     from ..data.dataset import read_data  # noqa: PLC0415 - reports without data need it not
@@ -154,5 +164,7 @@ def _patches(explanation: Explanation, source: str | None) -> list[dict[str, Any
 
     net = explanation.net
     with Meter(messages()) as meter:
-        dataset = read_data(source, net.preprocessor, classes=net.classes, on_progress=meter)
+        dataset = read_data(
+            source, net.preprocessor, classes=net.classes, on_progress=meter, **options.table
+        )
     return top_patches_data(net, explanation.feature_patches(dataset), dataset, Path(source))

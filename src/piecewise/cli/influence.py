@@ -17,7 +17,13 @@ from ..insight.retraining.cost import RetrainingCost, retraining_cost
 from ..network import Network
 from .interrupts import DeferredInterrupt
 from .one_input import InputOptions, class_number, read_explanation
-from .options import DATA, groups_option, json_option, text_option
+from .options import (
+    DATA,
+    groups_option,
+    json_option,
+    table_options,
+    text_option,
+)
 from .output import (
     Meter,
     counted,
@@ -38,6 +44,7 @@ class InfluenceOptions(InputOptions):
     """The options of the command."""
 
     source: str
+    table: dict[str, str | None]
     expected: str
     groups: str | None
 
@@ -80,6 +87,7 @@ class _Result:
 @click.option(
     "--expected", metavar="CLASS", required=True, panel=DATA, help="The true label of INPUT."
 )
+@table_options
 @groups_option("The nets are then retrained without one group at a time.")
 @json_option
 def command(**values: Any) -> None:
@@ -120,6 +128,7 @@ def _measure(
             classes=net.classes,
             groups=options.groups,
             on_progress=meter,
+            **options.table,
         )
         chosen = np.flatnonzero(dataset.splits == "train")
         grouped = None if dataset.groups is None else dataset.groups[chosen]

@@ -12,7 +12,14 @@ from ..data.dataset import read_data
 from ..data.inspection.report import DataReport, inspect_data
 from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
-from .options import TRAINING, groups_option, image_size_option, json_option, text_length_option
+from .options import (
+    TRAINING,
+    groups_option,
+    image_size_option,
+    json_option,
+    table_options,
+    text_length_option,
+)
 from .output import Meter, messages, print_json, results
 
 
@@ -24,6 +31,7 @@ class InspectOptions:
     groups: str | None
     image_size: tuple[int, int] | None
     text_length: int | None
+    table: dict[str, str | None]
     run_shuffle_test: bool
     as_json: bool
 
@@ -33,6 +41,7 @@ class InspectOptions:
 @groups_option("The report tells whether a split divides a group.")
 @image_size_option
 @text_length_option
+@table_options
 @click.option(
     "--shuffle-test",
     "run_shuffle_test",
@@ -59,6 +68,7 @@ def command(**values: Any) -> None:
             groups=options.groups,
             on_progress=meter,
             every_class=True,
+            **options.table,
         )
     report = inspect_data(dataset)
     shuffled: ShuffleTestResult | None = None

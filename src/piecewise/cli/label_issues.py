@@ -21,6 +21,7 @@ from .options import (
     image_size_option,
     json_option,
     option,
+    table_options,
     threads_option,
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, printable, results
@@ -34,6 +35,7 @@ class LabelIssuesOptions:
     """The options of the command."""
 
     source: str
+    table: dict[str, str | None]
     groups: str | None
     image_size: tuple[int, int] | None
     layers: str | None
@@ -47,6 +49,7 @@ class LabelIssuesOptions:
 @click.argument("source", metavar="DATA")
 @groups_option("Nets that were not trained on a group judge its examples.")
 @image_size_option
+@table_options
 @option(
     "--layers",
     metavar="LAYERS",
@@ -84,7 +87,11 @@ def command(**values: Any) -> None:
     options, console = LabelIssuesOptions(**values), messages()
     with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
         dataset = read_data(
-            options.source, size=options.image_size, groups=options.groups, on_progress=meter
+            options.source,
+            size=options.image_size,
+            groups=options.groups,
+            on_progress=meter,
+            **options.table,
         )
         issues = find_label_issues(
             dataset,

@@ -6,6 +6,7 @@ The help is grouped into panels. Each option states its range and its default, i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import rich_click as click
@@ -90,6 +91,41 @@ text_length_option: Decorator = constrained_option(
     help="Number of words, or of letters in texts without recurring words, that are read from the "
     "start of each text ({range}).",
 )
+
+
+_TABLE_OPTIONS = {
+    "text": "texts (a name, or a number from 1)",
+    "label": "labels",
+    "split": "splits: train, validation or test",
+}
+
+
+def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how to read a table. The command gets them as one value,
+    ``table``: arguments of `read_data`."""
+    names = [*(f"{role}_column" for role in _TABLE_OPTIONS), "encoding"]
+
+    @wraps(function)
+    def command(**values: Any) -> Any:
+        table = {name: values.pop(name) for name in names}
+        return function(table=table, **values)
+
+    command = option(
+        "--encoding",
+        metavar="NAME",
+        panel=DATA,
+        unset="UTF-8, UTF-16 with a byte order mark, or cp1252",
+        help="Encoding of a table, such as cp1251 or shift_jis.",
+    )(command)
+    for role, meaning in reversed(_TABLE_OPTIONS.items()):
+        command = option(
+            f"--{role}-column",
+            metavar="NAME",
+            panel=DATA,
+            unset="a column with a common name",
+            help=f"Column of a table that holds the {meaning}.",
+        )(command)
+    return command
 
 
 def groups_option(effect: str) -> Decorator:

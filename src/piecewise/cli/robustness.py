@@ -23,7 +23,13 @@ from ..insight.robustness.literal_matching import worth
 from ..insight.robustness.perturbations import Perturbation, perturbations
 from ..network import Network
 from .interrupts import DeferredInterrupt, ignore_interrupts
-from .options import OUTPUT, TRAINING, json_option, threads_option
+from .options import (
+    OUTPUT,
+    TRAINING,
+    json_option,
+    table_options,
+    threads_option,
+)
 from .output import (
     Meter,
     messages,
@@ -50,6 +56,7 @@ class RobustnessOptions:
 
     net_file: str
     source: str
+    table: dict[str, str | None]
     train_with: tuple[str, ...]
     threads: int | None
     output: str | None
@@ -60,6 +67,7 @@ class RobustnessOptions:
 @click.command(name="robustness")
 @click.argument("net_file", metavar="NET")
 @click.argument("source", metavar="DATA")
+@table_options
 @click.option(
     "--train-with",
     metavar="KIND",
@@ -96,7 +104,11 @@ def command(**values: Any) -> None:
     console, trained, after = messages(), None, None
     with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
         dataset = read_data(
-            options.source, net.preprocessor, classes=net.classes, on_progress=meter
+            options.source,
+            net.preprocessor,
+            classes=net.classes,
+            on_progress=meter,
+            **options.table,
         )
         measurement = _Measurement(dataset, meter, threads)
         before = measurement.curves(net, compared=True)

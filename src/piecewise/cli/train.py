@@ -42,6 +42,7 @@ from .options import (
     json_option,
     option,
     recipe_options,
+    table_options,
     text_length_option,
     threads_option,
 )
@@ -78,6 +79,7 @@ class TrainOptions:
     source: str
     image_size: tuple[int, int] | None
     text_length: int | None
+    table: dict[str, str | None]
     resize: str
     groups: str | None
     folds: int | str | None
@@ -135,6 +137,7 @@ class TrainOptions:
     "stretch changes their proportions.",
 )
 @text_length_option
+@table_options
 @groups_option("All examples of a group stay in the same split or fold.")
 @option(
     "--folds",
@@ -243,8 +246,11 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
             groups=options.groups,
             on_progress=meter,
             cache=options.cache,
+            **options.table,
         )
     print_skipped(dataset.skipped, console)
+    if dataset.source_description:
+        print_message(console, f"read as    {dataset.source_description}")
     if dataset.cache_error:
         print_message(console, dataset.cache_error)
     for sentence in warnings(dataset):

@@ -25,6 +25,7 @@ from .preprocessing import Preprocessor
 from .sources.discovery import RawDataset, discover
 from .sources.folders import SPLITS
 from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
+from .sources.table_columns import TableOptions
 from .text.preprocessor import PADDING, POSITIONS, TextPreprocessor
 
 
@@ -152,6 +153,10 @@ def read_data(
     most: int | None = None,
     resize: str = "pad",
     text_length: int | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    encoding: str | None = None,
     groups: str | None = None,
     on_progress: OnProgress | None = None,
     every_class: bool = False,
@@ -178,6 +183,12 @@ def read_data(
     text_length : int, optional
         The number of words or letters that are read of each text. By default, as many as 95 % of
         the texts have, within limits.
+    text_column, label_column, split_column : str, optional
+        The columns of a table, by their names or their numbers from 1. By default, columns with
+        common names.
+    encoding : str, optional
+        The encoding of a table, such as "cp1251". By default UTF-8, UTF-16 with a byte order mark,
+        or cp1252 for texts in other Western European encodings.
     groups : str, optional
         The column, or the pattern of file names, that says who made each example.
     on_progress : callable, optional
@@ -216,7 +227,8 @@ def read_data(
     path = Path(path)
     if size is not None:
         size = Size2D(1, 1_024).check(size)  # type: ignore[assignment]
-    raw = discover(path)
+    table_options = TableOptions(text_column, label_column, split_column, encoding)
+    raw = discover(path, table_options)
     if raw.label_error and classes is None and not every_class:
         raise DataError(f"{path}: {raw.label_error}")
     group_names = None if groups is None else np.array(assign_groups(raw, groups, path))

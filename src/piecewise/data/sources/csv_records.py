@@ -24,7 +24,6 @@ MAX_REPARSED = 16 * MAX_RECORD_BYTES
 file in which each line opens a quote that the next one closes is parsed twice."""
 
 _ENDS = re.compile(r"[^\r]*\r\n?|[^\r]+")  # splits a chunk with a single \n, at its end
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Record(NamedTuple):
@@ -41,8 +40,6 @@ def lines(file: IO[bytes]) -> Iterator[str]:
     naming the line, where it is not UTF-8."""
     number = 0
     while content := file.readline(MAX_LINE_BYTES + 1):
-        if not number and content.startswith(_UTF_16):
-            raise DataError("is UTF-16, wanted UTF-8; save it as UTF-8, 'CSV UTF-8' perhaps")
         if len(content) > MAX_LINE_BYTES:
             raise DataError(
                 f"line {number + 1:,}: more than {MAX_LINE_BYTES:,} bytes, wanted at most as many"
@@ -69,7 +66,7 @@ def _decoded(content: bytes, before: int) -> str:
         raise DataError(f"line {number:,}: {utf8_error(content[start:], offset - start)}")
     raise DataError(
         f"line {number:,}: a zero byte after {offset - start:,} bytes, as no text has; is it of "
-        "another kind, or UTF-16? Save it as UTF-8"
+        "another kind, or UTF-16? Name its encoding with --encoding, or save it as UTF-8"
     )
 
 

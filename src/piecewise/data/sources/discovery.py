@@ -17,6 +17,8 @@ from . import csv_tables
 from .class_labels import quantity_error
 from .folders import FolderListing, LabeledFile, Traversable, list_files
 from .npz import read_npz
+from .table_columns import TableOptions
+from .text_rows import TextTable
 from .zip_archives import ArchiveEntry, list_zip
 
 WANTED = (
@@ -81,7 +83,7 @@ class RawDataset:
         return len(self.labels)
 
 
-def discover(path: Path) -> RawDataset:
+def discover(path: Path, table_options: TableOptions | None = None) -> RawDataset:
     """List the examples of the data set at a path; DataError if there are none."""
     suffix = path.suffix.lower()
     if _is_folder(path):
@@ -91,7 +93,7 @@ def discover(path: Path) -> RawDataset:
     elif suffix == ".npz":
         raw = _from_npz(path)
     elif suffix in csv_tables.SUFFIXES:
-        raw = _from_table(path)
+        raw = _from_table(path, table_options or TableOptions())
     else:
         raise DataError(f"{path}: wanted {WANTED}")
     if not len(raw):
@@ -145,12 +147,15 @@ def _from_npz(path: Path) -> RawDataset:
     )  # fmt: skip
 
 
-def _from_table(path: Path) -> RawDataset:
-    table = csv_tables.read_text_table(path)
+def _from_table(path: Path, options: TableOptions) -> RawDataset:
+    table = csv_tables.read_table(path, options)
     names = [f"{path}: line {line}" for line in table.lines]
+    is_text = isinstance(table, TextTable)
     return RawDataset(
-        "texts", table.texts, table.labels, table.splits, names,
-        fields=table.other_columns, skipped=table.skipped,
+        "texts" if is_text else "pictures", table.texts if is_text else table.images,
+        table.labels, table.splits, names, fields=table.other_columns if is_text else {},
+        skipped=table.skipped, description=table.description, warnings=list(table.warnings),
+        label_error=quantity_error(table.labels),
     )  # fmt: skip
 
 
