@@ -91,8 +91,8 @@ def test_json_keys_are_fixed(folder: Path, capsys: Printed) -> None:
     assert status(["inspect", str(folder), "--json"]) == 0
     output = json.loads(capsys.readouterr().out)
     assert set(output) == {
-        "schema", "modality", "preprocessing", "source", "examples", "splits", "classes", "sizes", "skipped",
-        "duplicates",
+        "schema", "modality", "preprocessing", "source", "examples", "splits", "classes", "sizes",
+        "skipped", "duplicates",
         "largest_class", "baseline_accuracy", "findings",
     }  # fmt: skip
     assert output["schema"] == 1
@@ -158,7 +158,7 @@ def test_train_warns_of_duplicates_and_groups(tmp_path: Path, capsys: Printed) -
     labels = np.append(drawn.labels, drawn.labels[:3])
     np.savez(file, images=pictures, labels=labels, writer=np.arange(63) // 6,
              class_names=["X", "O"], is_test=np.arange(63) >= 50)  # fmt: skip
-    little = ["-o", str(tmp_path / "net"), "--layers", "full", "--epochs", "1"]
+    little = ["-o", str(tmp_path / "net"), "--layers", "full", "--epochs", "1", "--force"]
     assert status(["train", str(file), *little]) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(said) == 2  # repeats, groups on both sides

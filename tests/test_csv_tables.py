@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from piecewise.core.errors import DataError
-from piecewise.data.sources.csv_tables import TextTable, read_text_table
+from piecewise.data.sources.csv_tables import read_text_table
+from piecewise.data.sources.text_rows import TextTable
 from piecewise.data.text.decoding import MAX_CHARACTERS
 
 from .real_data import real

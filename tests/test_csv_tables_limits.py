@@ -104,7 +104,7 @@ def test_quote_on_every_line_is_not_slower(memory: Path) -> None:
     with handed() as sizes:
         found = read(memory, "text\tlabel\n" + '"open\tx\n' * 50_000, "tsv")
     assert found.texts == ['"open'] * 50_000
-    assert len(sizes) <= 2 * 50_000
+    assert len(sizes) <= 2 * 50_000 + 2 * 1_000  # some are looked at before
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])

@@ -42,7 +42,7 @@ class EvaluateOptions:
 
     net_file: str
     source: str
-    table: dict[str, str | None]
+    table: dict[str, Any]
     predictions: str | None
     report: str | None
     as_json: bool

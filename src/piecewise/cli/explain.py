@@ -42,7 +42,7 @@ class ExplainOptions(InputOptions):
     """The options of the command."""
 
     source: str | None
-    table: dict[str, str | None]
+    table: dict[str, Any]
     label: str | None
     output: str | None
 

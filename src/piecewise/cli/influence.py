@@ -44,7 +44,7 @@ class InfluenceOptions(InputOptions):
     """The options of the command."""
 
     source: str
-    table: dict[str, str | None]
+    table: dict[str, Any]
     expected: str
     groups: str | None
 

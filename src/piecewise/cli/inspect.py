@@ -31,7 +31,7 @@ class InspectOptions:
     groups: str | None
     image_size: tuple[int, int] | None
     text_length: int | None
-    table: dict[str, str | None]
+    table: dict[str, Any]
     run_shuffle_test: bool
     as_json: bool
 

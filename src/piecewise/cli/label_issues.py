@@ -35,7 +35,7 @@ class LabelIssuesOptions:
     """The options of the command."""
 
     source: str
-    table: dict[str, str | None]
+    table: dict[str, Any]
     groups: str | None
     image_size: tuple[int, int] | None
     layers: str | None

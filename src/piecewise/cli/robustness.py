@@ -56,7 +56,7 @@ class RobustnessOptions:
 
     net_file: str
     source: str
-    table: dict[str, str | None]
+    table: dict[str, Any]
     train_with: tuple[str, ...]
     threads: int | None
     output: str | None

@@ -79,7 +79,7 @@ class TrainOptions:
     source: str
     image_size: tuple[int, int] | None
     text_length: int | None
-    table: dict[str, str | None]
+    table: dict[str, Any]
     resize: str
     groups: str | None
     folds: int | str | None

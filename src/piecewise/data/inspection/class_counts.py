@@ -16,6 +16,9 @@ FEW = 10
 SKEWED = 5.0
 """The ratio of the largest to the smallest class from which accuracy is misleading."""
 
+MISSING = frozenset(("", "nan", "none", "null", "na", "n/a", "#n/a", "<na>", "nat", "-", "?"))
+"""Labels, in lower case, that often mark a missing one."""
+
 
 class ClassCounts(NamedTuple):
     """The number of examples of each class in each split, the largest class of the training split,
@@ -55,6 +58,7 @@ def class_findings(data: Dataset) -> list[Finding]:
         *_no_test_examples(counts, learned),
         *_imbalanced(learned, baseline),
         *_similar_names(data.classes),
+        *_missing_names(counts),
     ]
 
 
@@ -146,6 +150,21 @@ def _similar_names(classes: tuple[str, ...]) -> list[Finding]:
         f"class names differ only in case or spaces: {listed}",
         "if they are one class, give them one name",
         tuple(twice[:SHOWN]),
+    )]  # fmt: skip
+
+
+def _missing_names(counts: dict[str, dict[str, int]]) -> list[Finding]:
+    """Class names that programs write where a value is missing."""
+    names = [name for name in counts if name.strip().casefold() in MISSING]
+    if not names:
+        return []
+    count = sum(sum(counts[name].values()) for name in names)
+    return [Finding(
+        "missing-labels", True, len(names),
+        f"{count:,} example{'s have' if count > 1 else ' has'} the label {_listed(names)}, which "
+        "often marks a missing label",
+        "if it does, remove these examples; else give the class another name",
+        tuple((name,) for name in names[:SHOWN]),
     )]  # fmt: skip
 
 

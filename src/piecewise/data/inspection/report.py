@@ -21,6 +21,11 @@ FIRST_SKIPPED = 8
 FAR = 0.01
 """The fraction of a split that may be near-duplicates by chance, as in simple drawings."""
 
+QUICK = (
+    "single-example", "few-examples", "no-training-examples", "similar-class-names",
+    "missing-labels",
+)  # fmt: skip
+"""The findings about classes of which training warns."""
 MANY_CUT = 0.06
 """The fraction of texts that may be cut; by default, the longest 5 % are."""
 
@@ -165,11 +170,7 @@ def warnings(data: Dataset) -> list[str]:
     findings = [
         *_source_findings(data),
         *_split_leaks(exact, none, data, ExampleNames(data)),
-        *(
-            one
-            for one in class_findings(data)
-            if one.kind in ("single-example", "few-examples", "no-training-examples")
-        ),
+        *(one for one in class_findings(data) if one.kind in QUICK),
         *(one for one in _cut_texts(data) if one.serious),
         *([one for one in groups if one.serious] or [one for one in groups if one.advice]),
     ]

@@ -150,13 +150,16 @@ def _from_npz(path: Path) -> RawDataset:
 def _from_table(path: Path, options: TableOptions) -> RawDataset:
     table = csv_tables.read_table(path, options)
     names = [f"{path}: line {line}" for line in table.lines]
-    is_text = isinstance(table, TextTable)
-    return RawDataset(
-        "texts" if is_text else "pictures", table.texts if is_text else table.images,
-        table.labels, table.splits, names, fields=table.other_columns if is_text else {},
+    raw = RawDataset(
+        "texts", [], table.labels, table.splits, names,
         skipped=table.skipped, description=table.description, warnings=list(table.warnings),
         label_error=quantity_error(table.labels),
     )  # fmt: skip
+    if isinstance(table, TextTable):
+        raw.examples, raw.fields = table.texts, table.other_columns
+    else:
+        raw.modality, raw.examples = "pictures", table.images
+    return raw
 
 
 class _NumberedNames(Sequence[str]):

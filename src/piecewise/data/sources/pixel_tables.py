@@ -18,7 +18,7 @@ from ...core.errors import DataError, shown
 from ..text.decoding import normalize_nfc
 from .class_labels import canonical_label
 from .pixel_scale import NamedImages, check_scale, fit_pixel_scale
-from .table_columns import TableOptions, label_column, listed, split_column
+from .table_columns import TableOptions, is_example, label_column, listed, split_column
 from .table_layout import TableLayout
 from .text_rows import MAX_ROWS, check_skipped, split_of
 
@@ -60,9 +60,8 @@ def find_pixels(layout: TableLayout, options: TableOptions) -> PixelColumns | No
     """The columns of a table of pixels; None if it is none. DataError if its label is unclear."""
     names = layout.first
     pixels = [index for index, name in enumerate(names) if _PIXEL.fullmatch(name.strip())]
-    numeric = [index for index, name in enumerate(names) if _NUMBER.fullmatch(name)]
-    if len(numeric) >= len(names) - 1 and len(names) > _SMALLEST_SIDE**2:
-        return _without_header(layout, options)
+    if len(names) > _SMALLEST_SIDE**2 and _is_row(layout):
+        return _without_names(layout, options)
     if len(pixels) < max(_SMALLEST_SIDE**2, len(names) - 10):
         return None
     split = split_column(names, options)
@@ -79,11 +78,18 @@ def find_pixels(layout: TableLayout, options: TableOptions) -> PixelColumns | No
     return PixelColumns(label, split, pixels, _shape(len(pixels)), has_header=True)
 
 
-def _without_header(layout: TableLayout, options: TableOptions) -> PixelColumns:
+def _is_row(layout: TableLayout) -> bool:
+    """Whether the first line holds numbers, and perhaps the name of a class, rather than names."""
+    words = [index for index, cell in enumerate(layout.first) if not _NUMBER.fullmatch(cell)]
+    return not words or (len(words) == 1 and is_example(layout.first, layout.sample, words[0]))
+
+
+def _without_names(layout: TableLayout, options: TableOptions) -> PixelColumns:
     """The columns of a table of numbers: the label is the first column or the last, whichever has
-    several values."""
+    several values. A first line 0, 1, 2 ... numbers the columns."""
     count = len(layout.first)
-    rows = [layout.first, *layout.sample]
+    has_header = any(layout.first == [str(n + start) for n in range(count)] for start in (0, 1))
+    rows = layout.sample if has_header else [layout.first, *layout.sample]
     label = label_column([str(number) for number in range(1, count + 1)], options)
     if label is None:
         varied = [index for index in (0, count - 1) if len({row[index] for row in rows}) > 1]
@@ -94,7 +100,7 @@ def _without_header(layout: TableLayout, options: TableOptions) -> PixelColumns:
             )
         label = varied[0]
     pixels = [index for index in range(count) if index != label]
-    return PixelColumns(label, None, pixels, _shape(len(pixels)), has_header=False)
+    return PixelColumns(label, None, pixels, _shape(len(pixels)), has_header)
 
 
 def _shape(count: int) -> tuple[int, int, int]:
@@ -206,8 +212,9 @@ class _PixelReader:
             except ValueError:
                 why = "a pixel that is no finite number"
                 self.skipped.append(f"{self.path}: line {number:,}: {why}")
-        for values in (self.labels, self.splits, self.lines):
-            values[start:] = [values[index] for index in kept]  # type: ignore[index]
+        self.labels[start:] = [self.labels[index] for index in kept]
+        self.splits[start:] = [self.splits[index] for index in kept]
+        self.lines[start:] = [self.lines[index] for index in kept]
 
     def build(self) -> PixelTable:
         check_skipped(len(self.labels), self.skipped, self.path)

@@ -160,14 +160,14 @@ def _blocks(file: IO[bytes], decode: Callable[[bytes, bool], str], name: str) ->
         block = file.read(_BLOCK)
         try:
             yield decode(block, not block).encode()
-        except UnicodeDecodeError as error:
-            kept = len(error.object) - len(block)
+        except UnicodeError as error:
+            where = offset
+            if isinstance(error, UnicodeDecodeError):  # of this block and bytes kept of the last
+                where = max(0, offset + error.start - len(error.object) + len(block))
             raise DataError(
-                f"after {max(0, offset + error.start - kept):,} bytes it is not {name}; name "
-                "its encoding with --encoding, or save it as UTF-8"
+                f"after {where:,} bytes it is not {name}; name its encoding with --encoding, or "
+                "save it as UTF-8"
             ) from None
-        except UnicodeEncodeError:  # half of a character
-            raise DataError(f"it is not {name}; save it as UTF-8") from None
         if not block:
             return
         offset += len(block)

@@ -106,7 +106,8 @@ def name_columns(layout: TableLayout, options: TableOptions) -> NamedColumns:
     try:
         roles = find_columns(layout.first, options)
     except DataError:
-        if not options.labelled or options.text_column or options.label_column:
+        chosen = (options.text_column, options.label_column, options.split_column)
+        if not options.labelled or any(one is not None for one in chosen):
             raise
         by_content = columns_by_content(layout.sample) if layout.sample else None
         if by_content is None:
