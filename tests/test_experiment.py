@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.core.errors import DataError, LimitError, ModelFileError
+from piecewise.core.errors import DataError, LimitError
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.xo import PLAIN, TRICKY, XODataset, make_xo
 from piecewise.insight.data_quality.label_issues import find_label_issues
-from piecewise.network import Network, load
+from piecewise.network import Network
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
-from piecewise.spec.calibration import Calibration, ConfidenceThreshold
-from piecewise.storage import model_file
 from piecewise.training import experiment
-from piecewise.training.calibrate import COVERAGES, calibrate
 from piecewise.training.defaults import augmentation_for, default_config
 from piecewise.training.experiment import REPEATS, plan_training, run_training
 from piecewise.training.metrics import Scores, wilson_interval
@@ -260,86 +257,6 @@ def test_missing_path_raises_with_its_name(tmp_path: Path) -> None:
     for entry in (plan_training, run_training, shuffle_test, find_label_issues):
         with pytest.raises(DataError, match=re.escape(str(path))):
             entry(path)
-
-
-def test_calibrate_recovers_temperature() -> None:
-    random = np.random.default_rng(0)
-    right = random.integers(0, 3, 4_000)
-    logits = random.normal(size=(4_000, 3)).astype(np.float32)
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    right = np.array([random.choice(3, p=row / row.sum()) for row in probabilities])
-    for factor in (0.5, 1.0, 3.0):
-        found = calibrate(logits * np.float32(factor), right)
-        assert found.temperature == pytest.approx(factor, rel=0.1)
-        assert found.n == 4_000
-
-
-def test_calibrate_thresholds_state_coverage_and_accuracy() -> None:
-    logits = np.zeros((100, 2), np.float32)
-    logits[:, 0] = np.linspace(0.1, 5, 100)
-    right = np.zeros(100, int)
-    right[:10] = 1  # the least sure answers are wrong
-    found = calibrate(logits, right)
-    assert [step.coverage for step in found.thresholds] == list(COVERAGES)
-    by = {step.coverage: step.accuracy for step in found.thresholds}
-    assert by[1.0] == pytest.approx(0.9)
-    assert by[0.9] == by[0.5] == 1.0
-    assert calibrate(logits[:5], right[:5]) == Calibration()
-
-
-def test_calibration_is_saved_and_changes_predictions(tmp_path: Any) -> None:
-    net = Network("full", (1, 9, 9), ("X", "O"), seed=3)
-    pictures = make_xo(40, 9, seed=0).inputs
-    before = net.probabilities(pictures)
-    net.calibration = Calibration(
-        2.0, 40, (ConfidenceThreshold(1.0, 0.5, 0.9), ConfidenceThreshold(0.5, 0.6, 1.0))
-    )
-    assert (net.probabilities(pictures) != before).any()
-    net.save(tmp_path / "net")
-    other = load(tmp_path / "net")
-    assert other.calibration == net.calibration
-    assert (other.probabilities(pictures) == net.probabilities(pictures)).all()
-    assert (other.compile().probabilities(pictures) == net.probabilities(pictures)).all()
-    sure = net.predict(pictures, coverage=0.5)
-    probabilities = net.probabilities(pictures).max(axis=1)
-    assert [name is None for name in sure] == (probabilities < 0.6).tolist()
-    assert None not in net.predict(pictures)
-    with pytest.raises(LimitError, match="calibration: coverage: got 7"):
-        net.predict(pictures, coverage=7)
-    with pytest.raises(LimitError, match="this net has no confidence thresholds"):
-        Network("full", (1, 9, 9), 2).predict(pictures, coverage=0.9)
-
-
-@pytest.mark.parametrize(
-    "plain",
-    [
-        {"temperature": 0, "n": 1, "thresholds": []},
-        {"temperature": 1, "n": -1, "thresholds": []},
-        {
-            "temperature": 1,
-            "n": 1,
-            "thresholds": [{"coverage": 2, "probability": 0, "accuracy": 0}],
-        },
-        {"temperature": 1, "n": 1, "thresholds": [{}]},
-        {
-            "temperature": 1,
-            "n": 1,
-            "thresholds": [{"coverage": 1, "probability": 0, "accuracy": 0}] * 101,
-        },
-        {"temperature": 1, "n": 1, "thresholds": 3},
-        {},
-    ],
-)
-def test_load_invalid_calibration_raises(
-    plain: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    net = Network("full", (1, 2, 2), 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(Calibration, "to_json", lambda _: plain)
-        patch.setattr(Calibration, "from_json", classmethod(lambda cls, _: cls()))
-        net.save(tmp_path / "net")
-    with pytest.raises(ModelFileError, match="calibration"):
-        model_file.read(tmp_path / "net")
 
 
 def test_wilson_interval_equals_published_values() -> None:

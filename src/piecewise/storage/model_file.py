@@ -74,7 +74,7 @@ class _ModelHeader(BaseModel):
     recipe: dict[str, Any]
     history: Annotated[list[Entry], Field(max_length=1_000_000)]
     versions: dict[Short, Short]
-    calibration: dict[str, Any] = Calibration().to_json()
+    calibration: dict[str, Any] = Calibration().file_values()
 
 
 def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str, str]) -> None:
@@ -108,7 +108,7 @@ def _header_text(model: SavedModel, versions: Mapping[str, str]) -> str:
         "recipe": model.recipe,
         "history": model.history,
         "versions": dict(versions),
-        "calibration": model.calibration.to_json(),
+        "calibration": model.calibration.file_values(),
     }
     validate(_ModelHeader, header)
     try:

@@ -9,10 +9,10 @@ import numpy as np
 from ..core.array_types import Float32, Float64, Labels
 from ..core.portable_math import exp, log
 from ..reference.losses import shifted_exponentials, softmax
-from ..spec.calibration import Calibration, ConfidenceThreshold
+from ..spec.calibration import MAX_CONFIDENCES, Calibration, ConfidenceThreshold
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1)
-"""The fractions of examples to find a confidence threshold for."""
+"""The fractions of examples whose accuracy is measured."""
 _MAX_LOGITS = 1_000_000
 """Logits that the temperature is fitted on, at most; of more examples, every k-th is used."""
 MIN_EXAMPLES = 10
@@ -43,7 +43,16 @@ def calibrate(logits: Float32, labels: Labels, repeats: int = 1) -> Calibration:
         thresholds.append(
             ConfidenceThreshold(float(covered.mean()), threshold, float(correct[covered].mean()))
         )
-    return Calibration(temperature, len(labels) // repeats, tuple(thresholds))
+    confidences = _evenly_spaced(confidence[order])
+    return Calibration(temperature, len(labels) // repeats, tuple(thresholds), confidences)
+
+
+def _evenly_spaced(confidences: Float32) -> tuple[float, ...]:
+    """At most `MAX_CONFIDENCES` of the sorted confidences, as the shortest decimals that give the
+    same float32."""
+    count = min(len(confidences), MAX_CONFIDENCES)
+    positions = (np.arange(1, count + 1) * len(confidences)) // count - 1
+    return tuple(float(str(value)) for value in confidences[positions])
 
 
 def _fit_temperature(logits: Float64, labels: Labels) -> float:
