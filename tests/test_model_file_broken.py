@@ -18,6 +18,7 @@ from piecewise.core.errors import ModelFileError
 from piecewise.network import Network
 from piecewise.storage import model_file, safetensors_file
 
+from .model_files import put_together, signed, taken_apart
 from .test_model_file import CLASSES, after_name, failing, written
 
 
@@ -26,21 +27,6 @@ def refusal(path: Path) -> str:
     with pytest.raises(ModelFileError) as caught:
         Network.load(path)
     return after_name(path, caught.value)
-
-
-def taken_apart(content: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    """The header of the tensors, the model's own header inside it, the numbers."""
-    length = int.from_bytes(content[:8], "little")
-    outer = json.loads(content[8 : 8 + length])
-    return outer, json.loads(outer["__metadata__"]["piecewise"]), content[8 + length :]
-
-
-def put_together(outer: Any, inner: Any, body: bytes) -> bytes:
-    if inner is not None and isinstance(outer.get("__metadata__"), dict):
-        text = inner if isinstance(inner, str) else json.dumps(inner)
-        outer = {**outer, "__metadata__": {"piecewise": text}}
-    header = json.dumps(outer).encode()
-    return struct.pack("<Q", len(header)) + header + body
 
 
 OTHER = safetensors_bytes({"a": np.ones(2, np.float32)})
@@ -114,12 +100,35 @@ def test_load_tensors_that_do_not_fit_the_layers_raise(
     assert words in refusal(path)
 
 
+def test_load_file_with_one_changed_bit_raises(tmp_path: Path) -> None:
+    content = written(tmp_path).read_bytes()
+    length, path = int.from_bytes(content[:8], "little"), tmp_path / "changed"
+    spaces = content[8 : 8 + length].rstrip(b" ")  # the padding of the header holds nothing
+    for bit in range(0, 8 * len(content), 7):
+        place = bit // 8
+        if 8 + len(spaces) <= place < 8 + length:
+            continue
+        changed = bytearray(content)
+        changed[place] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with pytest.raises(ModelFileError):
+            Network.load(path)
+
+
+def test_load_damaged_weight_names_the_checksum(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    assert refusal(path).startswith("its checksum does not fit its content, so it is damaged")
+
+
 def test_load_negative_variance_raises(tmp_path: Path) -> None:
     path = written(tmp_path)
     content, number = bytearray(path.read_bytes()), np.float32(1 / 3).tobytes()
     assert content.count(number) == 1
     content[content.index(number) + 3] |= 0x80  # its sign
-    path.write_bytes(content)
+    path.write_bytes(signed(bytes(content)))
     assert refusal(path) == "the tensor norm1.variance holds values below 0"
 
 
@@ -156,7 +165,8 @@ def test_load_invalid_model_header_raises(
 ) -> None:
     path = written(tmp_path)
     outer, inner, body = taken_apart(path.read_bytes())
-    path.write_bytes(put_together(outer, {**inner, "later": "fields are passed over"}, body))
+    later = {**inner, "later": "fields are passed over"}
+    path.write_bytes(signed(put_together(outer, later, body)))
     assert Network.load(path).classes == CLASSES
     path.write_bytes(put_together(outer, {**inner, **change}, body))
     assert words in refusal(path)
@@ -184,7 +194,7 @@ def test_deeply_nested_header_is_refused(tmp_path: Path) -> None:
 
 def loaded(path: Path, content: bytes) -> bool:
     """Whether a file is loaded, with finite numbers; if not, it was refused with its name."""
-    path.write_bytes(content)
+    path.write_bytes(signed(content))
     try:
         net = Network.load(path)
     except ModelFileError as error:

@@ -31,8 +31,9 @@ from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
 
 from .memory import PEAK
+from .model_files import put_together, signed, taken_apart
 from .steps import HANG, at_most
-from .test_model_file_broken import VALUES, edited, put_together, taken_apart
+from .test_model_file_broken import VALUES, edited
 
 LAYERS = "conv 8 3, relu, pool 2, full"
 MOST_STEPS = 4_000_000  # of Python for such a file
@@ -179,7 +180,7 @@ WAYS = (bytes_changed, bytes_changed, pieces_moved, length_changed, numbers_chan
 
 def outcome(path: Path, content: bytes) -> str:
     """Whether a file is "loaded", as its bytes say, or "refused", in one plain sentence."""
-    path.write_bytes(content)
+    path.write_bytes(signed(content))
     words = refusal(path)
     if words is None:
         return "loaded"
@@ -314,7 +315,7 @@ print(peak() - before, output)
 
 def measured(path: Path, content: bytes, most_steps: int) -> tuple[int, str]:
     """The bytes of memory that it takes to load a file, and what came of it."""
-    path.write_bytes(content)
+    path.write_bytes(signed(content))
     command = [sys.executable, "-c", MEASURE, str(path), str(most_steps)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=True)
     memory, output = done.stdout.split(" ", 1)

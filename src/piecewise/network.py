@@ -249,7 +249,8 @@ class Network(NetworkState):
             self.architecture, self.parameters.flat, self.running_stats.flat, x
         )
         _check_finite(activations[self.architecture.stages[-1].name])
-        return Walk(self.architecture, self.state, {"input": x, **activations})
+        temperature = self.calibration.temperature
+        return Walk(self.architecture, self.state, {"input": x, **activations}, temperature)
 
     def backprop(self, input: npt.ArrayLike, label: int, loss: str = "cross-entropy") -> Backprop:
         """Backpropagation for one input: the gradient of the loss with respect to every value.

@@ -6,6 +6,7 @@ checks the names and shapes of the tensors against the layers before it reads on
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -28,7 +29,8 @@ from ..spec.architecture import Architecture
 from ..spec.calibration import Calibration
 from .safetensors_file import MAX_HEADER_BYTES, open_safetensors, parse_json, validate
 
-KEY = "piecewise"
+KEY, CHECKSUM = "piecewise", "sha256"
+"""The metadata of the file: the JSON header, and the checksum of the header and the tensors."""
 FORMAT = 2
 """The version of the header's fields; a file of another version is refused."""
 MAX_FILE_BYTES = 8 + MAX_HEADER_BYTES + 4 * 2 * MAX_PARAMETERS
@@ -81,15 +83,17 @@ def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str
     """Write a model file atomically and read it back; ModelFileError if that fails."""
     path = Path(path)
     try:
-        metadata = {KEY: _header_text(model, versions)}
+        text = _header_text(model, versions)
         arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in model.tensors.items()}
+        metadata = {KEY: text, CHECKSUM: _checksum(text, arrays)}
 
         def check(written: Path) -> None:
-            saved = _read(written).tensors
-            if any(saved[name].tobytes() != array.tobytes() for name, array in arrays.items()):
+            try:
+                _read(written)
+            except ModelFileError:
                 raise ModelFileError(
                     "the disk returned other values than were written; save it elsewhere"
-                )
+                ) from None
 
         write_atomically(path, safetensors_bytes(arrays, metadata=metadata), check)
     except (OSError, PiecewiseError, ValueError) as error:
@@ -142,6 +146,11 @@ def _read(path: Path) -> SavedModel:
         rows = architecture.parameters + architecture.running_stats
         shapes = {row.name: row.shape for row in rows}
         tensors = file.read(shapes, shown(architecture.notation))
+        if file.metadata.get(CHECKSUM) != _checksum(text, tensors):
+            raise ModelFileError(
+                "its checksum does not fit its content, so it is damaged; copy it again, or train "
+                "the network again"
+            )
     for row in rows:
         if tensors[row.name].min() < row.tensor.minimum:
             raise ModelFileError(f"the tensor {row.name} holds values below {row.tensor.minimum:g}")
@@ -154,6 +163,15 @@ def _read(path: Path) -> SavedModel:
         header.history,
         calibration,
     )
+
+
+def _checksum(text: str, tensors: Mapping[str, Float32]) -> str:
+    """SHA-256 of the header and of the tensors, as little-endian float32 in the order of their
+    names."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        digest.update(np.ascontiguousarray(tensors[name], "<f4").data)
+    return digest.hexdigest()
 
 
 def _check_format(header: Any) -> None:

@@ -33,7 +33,7 @@ class Walk(Mapping[str, Array]):
     ----------
     logits : ndarray of shape (K,)
     probabilities : ndarray of shape (K,)
-        The softmax of the logits.
+        The softmax of the logits, divided by the temperature of the network's calibration.
 
     Examples
     --------
@@ -47,13 +47,17 @@ class Walk(Mapping[str, Array]):
     """
 
     def __init__(
-        self, architecture: Architecture, arrays: Arrays, activations: dict[str, Array]
+        self,
+        architecture: Architecture,
+        arrays: Arrays,
+        activations: dict[str, Array],
+        temperature: float = 1.0,
     ) -> None:
         self._architecture, self._activations = architecture, activations
         self._arrays = {name: array.copy() for name, array in arrays.items()}
         *_, last = activations.values()
         self.logits = last.reshape(-1)
-        self.probabilities = softmax(self.logits[None])[0]
+        self.probabilities = softmax(self.logits[None] / np.float32(temperature))[0]
 
     def __getitem__(self, name: str) -> Array:
         return self._activations[name]

@@ -10,6 +10,7 @@ from copy import deepcopy
 
 import numpy.typing as npt
 
+from ..core.forked_child import renew_in_forked_child
 from ..core.progress import OnProgress, Progress
 from ..network import Network
 from .recipe import Recipe
@@ -41,8 +42,13 @@ class LiveTrainer:
 
     def __init__(self, net: Network, threads: int | None = None) -> None:
         self._net, self._threads = deepcopy(net), threads
-        self._lock = threading.Lock()
         self._last: _BackgroundRun | None = None
+        self.renew_after_fork()
+        renew_in_forked_child(self)
+
+    def renew_after_fork(self) -> None:
+        """Start anew in a forked child, where no training runs."""
+        self._lock, self._last = threading.Lock(), None
 
     def train(
         self,

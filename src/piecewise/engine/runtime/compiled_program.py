@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.array_types import Array, Float32
 from ...core.errors import LimitError
+from ...core.forked_child import renew_in_forked_child
 from ...core.ghost_batch import GROUP_SIZE
 from ...core.rng import Key, derive_key, fold_in
 from ...core.version import __version__
@@ -113,6 +114,12 @@ class CompiledProgram:
         self.context = ProgramContext()
         self.memories: list[Array] = []
         self.lock = threading.Lock()
+        renew_in_forked_child(self)
+
+    def renew_after_fork(self) -> None:
+        """Start anew in a forked child: another thread may have been inside the program."""
+        self.lock = threading.Lock()
+        self.context.reset_barrier()
 
     def run(self, threads: int) -> None:
         """Run the program on this many threads, or on fewer if memory is limited."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.array_types import Array
+from ...core.forked_child import renew_in_forked_child
 from ...core.ghost_batch import GROUP_SIZE, StepContext, ghost_batches
 from ...core.rng import DROPOUT, derive_key
 from ...spec.architecture import Architecture, ArrayEntry
@@ -66,6 +67,12 @@ class FiniteDifferenceProgram:
         self._weights = np.zeros(0)
         self.context, self.lock = ProgramContext(), threading.Lock()
         self.memories: list[Array] = []
+        renew_in_forked_child(self)
+
+    def renew_after_fork(self) -> None:
+        """Start anew in a forked child: another thread may have been inside the program."""
+        self.lock = threading.Lock()
+        self.context.reset_barrier()
 
     def differences(
         self,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import os
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -19,6 +18,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ...core.forked_child import renew_in_forked_child
 from ..codegen.work_sharing import EXIT, MAX_HELPERS, PIECES_CLAIMED, SIZE, YIELDS, write_help
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Module
@@ -87,7 +87,7 @@ class HelperThreads:
         self._lock, self._ended = threading.Lock(), False
         self._last_request = 0.0
 
-    def after_fork(self) -> None:
+    def renew_after_fork(self) -> None:
         """Start anew in a forked child, which has none of its parent's threads."""
         self._reset()
         self.block.clear()
@@ -182,5 +182,4 @@ def _measure_polls(run_help: HelperFunction) -> int:
 
 HELPERS = HelperThreads()
 atexit.register(HELPERS.shut_down)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=HELPERS.after_fork)
+renew_in_forked_child(HELPERS)

@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from ...core.array_types import Array, Float32
+from ...core.forked_child import renew_in_forked_child
 from ...spec.architecture import Architecture
 from ..codegen.layer_pieces import SplitThresholds
 from ..codegen.single_image_program import generate_single_image_ir
@@ -58,6 +59,12 @@ class SingleImageProgram:
         self._weights = (np.zeros(0, np.float32), np.zeros(0, np.float32))
         self._packed = aligned(0)
         self._bind()
+        renew_in_forked_child(self)
+
+    def renew_after_fork(self) -> None:
+        """Start anew in a forked child: another thread may have been inside the program."""
+        self.lock = threading.Lock()
+        self._own_block.clear()
 
     def _bind(self) -> None:
         """Bind the addresses of all buffers to the native function."""

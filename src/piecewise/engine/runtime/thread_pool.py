@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array
+from ...core.forked_child import renew_in_forked_child
 from ..ir.memory_plan import LINE
-from ..ir.program_context import CONTEXT_BYTES, FIELD_OFFSETS
+from ..ir.program_context import ARRIVED, CONTEXT_BYTES, FIELD_OFFSETS
 
 
 def aligned(count: int, dtype: Any = np.float32) -> Array:
@@ -32,17 +33,21 @@ def aligned(count: int, dtype: Any = np.float32) -> Array:
 MAX_THREADS = 64
 """Threads of the pool; calling threads come on top."""
 _NO_QUOTA = 1 << 16
-_submitting = threading.Lock()
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    """The threads that run native code."""
-    return ThreadPoolExecutor(max_workers=MAX_THREADS, thread_name_prefix="piecewise")
+class _Pool:
+    """The threads that run native code, and the lock of those that submit to them."""
+
+    def __init__(self) -> None:
+        self.renew_after_fork()
+        renew_in_forked_child(self)
+
+    def renew_after_fork(self) -> None:
+        self.executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="piecewise")
+        self.submitting = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):  # a forked child has none of its parent's threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+_POOL = _Pool()
 
 
 def run_on_threads(function: Callable[[int, int], None], address: int, threads: int) -> None:
@@ -59,9 +64,9 @@ def run_on_threads(function: Callable[[int, int], None], address: int, threads: 
     def submit() -> None:
         # The native threads wait for each other at barriers, so all tasks of one call must be
         # queued together: no other call may put its tasks between them.
-        with _submitting:
+        with _POOL.submitting:
             for _ in range(1, threads):
-                _pool().submit(run_next)
+                _POOL.executor.submit(run_next)
 
     try:
         submit()
@@ -134,6 +139,10 @@ class ProgramContext:
 
     def write_double(self, name: str, value: float) -> None:
         self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 8].view(np.float64)[0] = value
+
+    def reset_barrier(self) -> None:
+        """Forget the threads that wait at the barrier."""
+        self.word(ARRIVED)[0] = 0
 
     def set_pointer(self, offset: int, array: Array) -> None:
         """Write the address of an array, which then stays referenced, at an offset without a
