@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from typing import Any
 
@@ -31,19 +32,22 @@ def signed(content: bytes) -> bytes:
     try:
         header = content[8 : 8 + length].decode()
         outer = json.loads(header)
-        digest = hashlib.sha256(outer["__metadata__"]["piecewise"].encode())
+        text = outer["__metadata__"]["piecewise"]
+        start = re.sub(r'(,\s*"sha256":\s*"\w*"\s*)?}$', "", text)
+        digest = hashlib.sha256(start.encode())
         for name in sorted(set(outer) - {"__metadata__"}):
             first, last = outer[name]["data_offsets"]
             digest.update(body[first:last])
-        old = outer["__metadata__"].get("sha256")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return content
-    if isinstance(old, str) and header.count(old) == 1:  # keep every other byte as it is
-        new = header.replace(old, digest.hexdigest()).encode()
-    else:
-        key = json.dumps(outer["__metadata__"]["piecewise"])
-        field = f'"piecewise": {key}'
-        if header.count(field) != 1:
-            return content
-        new = header.replace(field, f'"sha256": "{digest.hexdigest()}", {field}').encode()
+    field = f',"sha256":"{digest.hexdigest()}"}}'
+    old = next((old for old in _quoted(text) if header.count(old) == 1), None)
+    if old is None or not text.endswith("}"):
+        return content
+    new = header.replace(old, json.dumps(start + field)).encode()  # every other byte stays
     return struct.pack("<Q", len(new)) + new + body
+
+
+def _quoted(text: str) -> tuple[str, str]:
+    """The ways in which the text may stand in a JSON header."""
+    return json.dumps(text), json.dumps(text, ensure_ascii=False)

@@ -29,8 +29,7 @@ from ..spec.architecture import Architecture
 from ..spec.calibration import Calibration
 from .safetensors_file import MAX_HEADER_BYTES, open_safetensors, parse_json, validate
 
-KEY, CHECKSUM = "piecewise", "sha256"
-"""The metadata of the file: the JSON header, and the checksum of the header and the tensors."""
+KEY = "piecewise"
 FORMAT = 2
 """The version of the header's fields; a file of another version is refused."""
 MAX_FILE_BYTES = 8 + MAX_HEADER_BYTES + 4 * 2 * MAX_PARAMETERS
@@ -85,7 +84,7 @@ def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str
     try:
         text = _header_text(model, versions)
         arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in model.tensors.items()}
-        metadata = {KEY: text, CHECKSUM: _checksum(text, arrays)}
+        metadata = {KEY: f"{text[:-1]}{_checksum_field(text[:-1], arrays)}"}
 
         def check(written: Path) -> None:
             try:
@@ -146,7 +145,8 @@ def _read(path: Path) -> SavedModel:
         rows = architecture.parameters + architecture.running_stats
         shapes = {row.name: row.shape for row in rows}
         tensors = file.read(shapes, shown(architecture.notation))
-        if file.metadata.get(CHECKSUM) != _checksum(text, tensors):
+        start, field, checksum = text.rpartition(_CHECKSUM_FIELD)
+        if field + checksum != _checksum_field(start, tensors):
             raise ModelFileError(
                 "its checksum does not fit its content, so it is damaged; copy it again, or train "
                 "the network again"
@@ -165,13 +165,16 @@ def _read(path: Path) -> SavedModel:
     )
 
 
-def _checksum(text: str, tensors: Mapping[str, Float32]) -> str:
-    """SHA-256 of the header and of the tensors, as little-endian float32 in the order of their
-    names."""
+_CHECKSUM_FIELD = ',"sha256":"'
+
+
+def _checksum_field(text: str, tensors: Mapping[str, Float32]) -> str:
+    """The last field of the header: SHA-256 of the header before it, ``text``, and of the tensors,
+    as little-endian float32 in the order of their names."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         digest.update(np.ascontiguousarray(tensors[name], "<f4").data)
-    return digest.hexdigest()
+    return f'{_CHECKSUM_FIELD}{digest.hexdigest()}"}}'
 
 
 def _check_format(header: Any) -> None:
