@@ -10,10 +10,13 @@ from typing import Any
 
 
 def taken_apart(content: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    """The header of the tensors, the model's own header inside it, the numbers."""
+    """The header of the tensors, the model's own header inside it without its checksum, and the
+    numbers."""
     length = int.from_bytes(content[:8], "little")
     outer = json.loads(content[8 : 8 + length])
-    return outer, json.loads(outer["__metadata__"]["piecewise"]), content[8 + length :]
+    inner = json.loads(outer["__metadata__"]["piecewise"])
+    inner.pop("sha256", None)
+    return outer, inner, content[8 + length :]
 
 
 def put_together(outer: Any, inner: Any, body: bytes) -> bytes:

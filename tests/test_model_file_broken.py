@@ -123,6 +123,23 @@ def test_load_damaged_weight_names_the_checksum(tmp_path: Path) -> None:
     assert refusal(path).startswith("its checksum does not fit its content, so it is damaged")
 
 
+def test_load_repeated_key_raises(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    outer, inner, body = taken_apart(path.read_bytes())
+    text = json.dumps(inner)
+    path.write_bytes(signed(put_together(outer, f'{text[:-1]}, "seed": 7}}', body)))
+    assert refusal(path) == "its header has the key 'seed' twice"
+
+
+def test_load_tensor_of_many_dimensions_raises_in_one_line(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    outer, inner, body = taken_apart(path.read_bytes())
+    name = next(name for name in outer if name != "__metadata__")
+    outer[name]["shape"] += [1] * 100_000
+    path.write_bytes(put_together(outer, inner, body))
+    assert len(refusal(path)) < 500
+
+
 def test_load_negative_variance_raises(tmp_path: Path) -> None:
     path = written(tmp_path)
     content, number = bytearray(path.read_bytes()), np.float32(1 / 3).tobytes()

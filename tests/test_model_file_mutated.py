@@ -342,7 +342,7 @@ def filled(path: Path, kind: str, room: int) -> bytes:
 def takes_little(path: Path, kind: str, room: int) -> str:
     content = filled(path, kind, room)
     assert room / 2 < len(content) < room + 9_000
-    used, output = measured(path, content, 2 * room)
+    used, output = measured(path, content, 4 * room)
     assert used < MOST_TIMES * len(content) + MOST_MEMORY
     return output
 

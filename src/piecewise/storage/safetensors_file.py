@@ -50,7 +50,8 @@ class SafetensorsFile:
             tensor = self._file.get_slice(name)
             got = tensor.get_dtype(), tuple(tensor.get_shape())
             if got != ("F32", shape):
-                raise ValueError(f"the tensor {name}: got {got[0]} {got[1]}, wanted F32 {shape}")
+                described = f"{got[0]} {shown(got[1], 100)}"
+                raise ValueError(f"the tensor {name}: got {described}, wanted F32 {shape}")
         arrays = {name: self._file.get_tensor(name) for name in shapes}
         for name, array in arrays.items():
             if not np.isfinite(array).all():
@@ -96,11 +97,30 @@ def _check_sizes(path: Path, kind: str, max_bytes: int) -> None:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text with finite numbers; ValueError if it is not valid."""
+    """The value of a JSON text with finite numbers and different keys; ValueError if it is not
+    valid."""
     try:
-        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+        return json.loads(
+            text, parse_constant=_finite, parse_float=_finite, object_pairs_hook=_different_keys
+        )
+    except _DuplicateKeyError as error:
+        raise ValueError(f"its header has the key {error} twice") from None
     except (ValueError, RecursionError):
         raise ValueError("its header is not JSON") from None
+
+
+class _DuplicateKeyError(Exception):
+    """A JSON object has a key twice."""
+
+
+def _different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs, unless a key occurs twice: readers differ in which one they
+    take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _DuplicateKeyError(shown(next(key for key in keys if keys.count(key) > 1)))
+    return found
 
 
 def validate(schema: type[_Record], value: Any) -> _Record:
