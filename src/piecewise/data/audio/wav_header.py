@@ -57,7 +57,7 @@ _STREAMED = ((0x7FFF0000, 0x80001000), (0xFFFF0000, 0xFFFFFFFF))
 2**32. No file of such a length is ever read, as it would be too large."""
 
 
-class _Format(NamedTuple):
+class _WavFormat(NamedTuple):
     """What a `fmt ` chunk says about the samples."""
 
     coding: int
@@ -93,16 +93,16 @@ def chunks(content: bytes, form: str) -> Iterator[tuple[bytes, int, int]]:
         at += 8 + size + size % 2
 
 
-def _format(content: bytes, start: int, size: int) -> _Format:
+def _format(content: bytes, start: int, size: int) -> _WavFormat:
     coding, channels, _, _, block, bits = struct.unpack_from("<HHIIHH", content, start)
     per_block = struct.unpack_from("<H", content, start + 18)[0] if size >= 20 else 0
     if coding == _EXTENDED and size >= 40:
         (coding,) = struct.unpack_from("<H", content, start + 24)
         per_block = 0
-    return _Format(coding, channels, block, bits, per_block)
+    return _WavFormat(coding, channels, block, bits, per_block)
 
 
-def _check_coding(form: _Format) -> None:
+def _check_coding(form: _WavFormat) -> None:
     """Refuse other codecs, and blocks that libsndfile would have to correct."""
     coding, channels, block, bits, per_block = form
     if coding in (*_PLAIN, _MP3):
@@ -120,7 +120,7 @@ def _check_coding(form: _Format) -> None:
         raise DataError("its header contradicts itself; save it as plain WAV")
 
 
-def _with_samples(content: bytes, form: _Format, start: int, size: int) -> bytes:
+def _with_samples(content: bytes, form: _WavFormat, start: int, size: int) -> bytes:
     """The file whose `data` chunk starts there, with a right length if it is streamed; or the MP3
     in that chunk."""
     left = len(content) - start
