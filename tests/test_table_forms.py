@@ -218,7 +218,7 @@ def test_table_without_header_is_read(tmp_path: Path, mark: str) -> None:
     assert (found.texts, found.labels, found.lines[0]) == (TEXTS, LABELS, 1)
 
 
-def test_unknown_names_are_told_by_content(tmp_path: Path) -> None:
+def test_unknown_names_are_found_by_content(tmp_path: Path) -> None:
     found = read(tmp_path, rows("phrase", "mood"))
     assert (found.texts, found.labels) == (TEXTS, LABELS)
     assert found.description.endswith("text 'phrase', label 'mood'")

@@ -225,25 +225,16 @@ def read_data(
     if not os.fspath(path):
         raise DataError("data: got an empty path, wanted that of a folder or a file")
     path = Path(path)
-    if size is not None:
-        size = Size2D(1, 1_024).check(size)  # type: ignore[assignment]
-    table_options = TableOptions(text_column, label_column, split_column, encoding)
-    raw = discover(path, table_options)
+    raw = discover(path, TableOptions(text_column, label_column, split_column, encoding))
     if raw.label_error and classes is None and not every_class:
         raise DataError(f"{path}: {raw.label_error}")
     group_names = None if groups is None else np.array(assign_groups(raw, groups, path))
     if preprocessor is not None and preprocessor.modality != raw.modality:
         raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
     loader = DatasetLoader(raw, path, on_progress)
-    options: dict[str, Any] = {"size": size, "most": most, "resize": RESIZES.check(resize)}
-    if raw.modality != "pictures":
-        if size is not None or resize != "pad":
-            raise DataError(f"{path}: got {raw.modality}; `size` and `resize` apply to images only")
-        options = {}
-    if text_length is not None:
-        if raw.modality != "texts":
-            raise DataError(f"{path}: got {raw.modality}; `text_length` applies to texts only")
-        options = {"text_length": POSITIONS.check(text_length)}
+    options = _fit_options(f"{path}: got {raw.modality}", raw.modality, size, resize, text_length)
+    if raw.modality == "pictures":
+        options["most"] = most
     prepared = _prepare(loader, preprocessor, options, cache)
     inputs, indices, skipped = prepared.examples
     labels, splits = [raw.labels[index] for index in indices.tolist()], raw.splits[indices]
@@ -277,6 +268,22 @@ def as_dataset(
     if isinstance(data, str | os.PathLike):
         return read_data(data, on_progress=on_progress)
     raise DataError(f"data: got {shown(data)}, wanted a data set from read_data, or its path")
+
+
+def _fit_options(
+    got: str, modality: str, size: Any, resize: str, text_length: int | None
+) -> dict[str, Any]:
+    """The options that fit a preprocessor of a modality; DataError, which begins with ``got``, for
+    one that does not apply to it."""
+    if size is not None:
+        size = Size2D(1, 1_024).check(size)
+    if text_length is not None and modality != "texts":
+        raise DataError(f"{got}; `text_length` applies to texts only")
+    if modality == "pictures":
+        return {"size": size, "resize": RESIZES.check(resize)}
+    if size is not None or resize != "pad":
+        raise DataError(f"{got}; `size` and `resize` apply to images only")
+    return {} if text_length is None else {"text_length": POSITIONS.check(text_length)}
 
 
 def _prepare(
