@@ -16,6 +16,7 @@ from piecewise import Network
 from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext, ghost_batches
 from piecewise.reference import model
+from piecewise.reference.padding import Lengths, before_padding, stage_lengths
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layer_base import Shape
 from piecewise.spec.layers import Convolution, Pool, Relu
@@ -145,6 +146,8 @@ def numbers_for(architecture: Architecture, name: str, count: int) -> Sample:
     channels, height, width = architecture.input
     if architecture.reads_texts:
         x: Array = random.integers(0, height, (count, width))
+        lengths = random.integers(0, width + 1, (count, 1))  # 0 is padding, at the end or inside
+        x[np.arange(width) >= lengths] = 0
     else:
         values = random.normal(0, 1, (count, channels, height, width))
         x = values.astype(np.float32).astype(np.float64)
@@ -190,29 +193,34 @@ def margin(sample: Sample, context: StepContext | None = None, *, zeros: bool = 
     Inputs of a ReLU are compared with 0, the largest value of a pooling window with the next
     smaller one (equal values are copies, or zeros after a ReLU), and logits with 0 and 1, where
     the absolute loss has its kinks. Without ``zeros``, values that are exactly 0 are ignored:
-    they come from dropout or a ReLU, and rounding does not change them.
+    they come from dropout or a ReLU, and rounding does not change them. So are those of texts,
+    which come from padding.
     """
 
     def min_distance(values: Array) -> float:
         values = values if zeros else values[values != 0]
         return float(np.abs(values).min(initial=inf))
 
-    smallest = inf
+    smallest, zeros = inf, zeros and not sample.architecture.reads_texts
     for group in ghost_batches(len(sample.x)):
         x, batch_context = sample.x[group], context and context.subset(group)
         outputs, _ = model.forward(sample.architecture.stages, sample.arrays, x, batch_context)
+        all_lengths = stage_lengths(sample.architecture.stages, x)
         for stage, layer_input in zip(sample.architecture.stages, [x, *outputs[:-1]], strict=True):
             if isinstance(stage.layer, Relu):
                 smallest = min(smallest, min_distance(layer_input))
             elif isinstance(stage.layer, Pool) and stage.layer.kind == "max":
-                smallest = min(smallest, _least_lead(stage.layer, layer_input))
+                lengths = all_lengths[stage.number - 1]
+                smallest = min(smallest, _least_lead(stage.layer, layer_input, lengths))
         logits = outputs[-1]
         smallest = min(smallest, min_distance(logits), float(np.abs(logits - 1).min()))
     return smallest
 
 
-def _least_lead(layer: Pool, x: Array) -> float:
+def _least_lead(layer: Pool, x: Array, lengths: Lengths) -> float:
     """The smallest difference between the largest and the next value of a window."""
+    if lengths is not None:
+        x = np.where(before_padding(x, lengths), x, -inf)
     rows, columns = layer.windows(Shape(*x.shape[1:]))
     smallest = inf
     for i, j in np.ndindex(rows.count, columns.count):
@@ -220,7 +228,8 @@ def _least_lead(layer: Pool, x: Array) -> float:
         values = cells.reshape(*x.shape[:2], -1)
         largest = values.max(axis=2, keepdims=True)
         others = np.where(values < largest, values, -inf).max(axis=2, keepdims=True)
-        smallest = min(smallest, float((largest - others).min()))
+        lead = np.where(np.isinf(largest), inf, largest) - others
+        smallest = min(smallest, float(lead.min()))
     return smallest
 
 

@@ -128,16 +128,40 @@ def chain(upstream: Array) -> Array:
     return total
 
 
-def pooling(layer: Pool, x: Array) -> Array:
+def lengths_of(stages: Any, x: Array) -> list[Array]:
+    """The columns (16) before the padding, of each layer's input and of the last output."""
+    width = x.shape[-2]
+    lengths = np.full(LANES, width)
+    if stages[0].layer.reads_tokens:
+        filled = [np.flatnonzero(text) for text in x.T]
+        lengths = np.array([positions[-1] + 1 if len(positions) else 1 for positions in filled])
+    result = [lengths]
+    for stage in stages:
+        layer = stage.layer
+        if isinstance(layer, Convolution | Pool):
+            sizes = [np.zeros((1, stage.input.height, length)) for length in lengths.tolist()]
+            lengths = np.array([max(1, len(axes(layer, size)[1][0])) for size in sizes])
+        elif isinstance(layer, Full):
+            lengths = np.ones(LANES, int)
+        result.append(lengths)
+    return result
+
+
+def without_padding(x: Array, lengths: Array) -> Array:
+    """(C, H, W, 16) with zeros in the padding."""
+    return np.where(np.arange(x.shape[-2])[:, None] < lengths, x, F(0))
+
+
+def pooling(layer: Pool, x: Array, lengths: Array) -> Array:
     results: dict[tuple[int, int], Array] = {}
-    cells: dict[tuple[int, int], int] = {}
+    cells: dict[tuple[int, int], Array] = {}
     for i, j, _, _, r, s in window_cells(layer, x):
         if (i, j) not in results:
-            results[i, j], cells[i, j] = x[:, r, s], 1
+            results[i, j], cells[i, j] = x[:, r, s], np.ones(LANES, F)
             continue
-        cells[i, j] += 1
+        cells[i, j] = cells[i, j] + (s < lengths)
         previous, value = results[i, j], x[:, r, s]
-        larger = np.where(value > previous, value, previous)
+        larger = np.where((value > previous) & (s < lengths), value, previous)
         results[i, j] = larger if layer.kind == "max" else previous + value
     y = np.zeros((len(x), *(len(positions) for positions, _ in axes(layer, x)), LANES), F)
     for position, value in results.items():
@@ -147,18 +171,18 @@ def pooling(layer: Pool, x: Array) -> Array:
     return y
 
 
-def pooling_backward(layer: Pool, x: Array, y: Array, upstream: Array) -> Array:
+def pooling_backward(layer: Pool, x: Array, y: Array, upstream: Array, lengths: Array) -> Array:
     dx, assigned = np.zeros_like(x), np.zeros(y.shape, bool)
     all_meetings = list(window_cells(layer, x))
     contributions: dict[tuple[int, ...], Array] = {}
     for i, j, ky, kx, r, s in all_meetings:
         if layer.kind == "max":  # the first of several equal values
-            wins = (x[:, r, s] == y[:, i, j]) & ~assigned[:, i, j]
+            wins = (x[:, r, s] == y[:, i, j]) & ~assigned[:, i, j] & (s < lengths)
             assigned[:, i, j] |= wins
             contributions[i, j, ky, kx] = np.where(wins, upstream[:, i, j], F(0))
         else:
-            cells = sum(m[:2] == (i, j) for m in all_meetings)
-            contributions[i, j, ky, kx] = upstream[:, i, j] / F(cells)
+            cells = sum((m[:2] == (i, j)) & (m[5] < lengths) for m in all_meetings)
+            contributions[i, j, ky, kx] = upstream[:, i, j] / np.maximum(cells, 1).astype(F)
     for i, j, ky, kx, r, s in sorted(all_meetings, key=lambda m: m[2:4]):
         dx[:, r, s] = dx[:, r, s] + contributions[i, j, ky, kx]
     return dx
@@ -190,7 +214,8 @@ def full_weight_gradient(x: Array, upstream: Array, group: Group, total: Array) 
 def embed_backward(words: Array, upstream: Array, group: Group, total: Array) -> None:
     """Adds the gradient of each position to its word's row, text by text."""
     for n, position in np.ndindex(group.size, len(words)):
-        total[words[position, n]] += upstream[:, 0, position, n]
+        if words[position, n]:
+            total[words[position, n]] += upstream[:, 0, position, n]
 
 
 class NormCache(NamedTuple):
@@ -201,13 +226,14 @@ class NormCache(NamedTuple):
     values: np.float32
 
 
-def norm(x: Array, arrays: Arrays, group: Group | None) -> tuple[Array, NormCache]:
+def norm(x: Array, arrays: Arrays, group: Group | None, lengths: Array) -> tuple[Array, NormCache]:
     """Normalizes by the statistics of a group, or by the running statistics without one."""
     mean, variance, residual, count = arrays["mean"], arrays["variance"], None, F(1)
     if group:
-        count = F(group.size * x[0].size // LANES)
+        count = F(x.shape[1] * lengths[: group.size].sum())
         mean = tree(np.where(group.mask, chain(x), F(0))) / count
-        centered, total = x - mean[:, None, None, None], np.zeros((len(x), LANES), F)
+        centered = without_padding(x - mean[:, None, None, None], lengths)
+        total = np.zeros((len(x), LANES), F)
         for i, j in np.ndindex(*x.shape[1:3]):
             total = fma(centered[:, i, j], centered[:, i, j], total)
         variance = tree(np.where(group.mask, total, F(0))) / count
@@ -297,25 +323,28 @@ def forward(
 ) -> tuple[list[Array], list[Any]]:
     """The input of each layer followed by the logits, and the cache of each layer."""
     activations, caches = [x], list[Any]()
-    for stage in stages:
+    all_lengths = lengths_of(stages, x)
+    for stage, lengths, after in zip(stages, all_lengths, all_lengths[1:], strict=False):
         layer, layer_arrays, cache = stage.layer, arrays_of(stage, arrays), cast("Any", None)
         x = activations[-1]
         if isinstance(layer, Convolution):
             y = convolution(layer, x, layer_arrays)
         elif isinstance(layer, Pool):
-            y = pooling(layer, x)
+            y = pooling(layer, x, lengths)
         elif isinstance(layer, Full):
             y = full(x, layer_arrays)
         elif isinstance(layer, Norm):
-            y, cache = norm(x, layer_arrays, group)
+            y, cache = norm(x, layer_arrays, group, lengths)
         elif isinstance(layer, Embed):
-            y = layer_arrays["weight"][x].transpose(2, 0, 1)[:, None]  # words (positions, 16)
+            table = layer_arrays["weight"].copy()
+            table[0] = 0
+            y = table[x].transpose(2, 0, 1)[:, None]  # words (positions, 16)
         elif isinstance(layer, Dropout):
             cache = dropout_factors(layer, stage, group) if group else F(1)
             y = x * cache
         else:
             y = np.where(x < 0, F(0), x)
-        activations.append(y)
+        activations.append(without_padding(y, after))
         caches.append(cache)
     return activations, caches
 
@@ -334,14 +363,17 @@ def backward(
 ) -> None:
     """Adds the gradients and statistics of a group to its shard."""
     activations, caches = forward_result
-    for stage, x, y, cache in reversed(
-        list(zip(stages, activations[:-1], activations[1:], caches, strict=True))
-    ):
+    all_lengths = lengths_of(stages, activations[0])
+    for stage, x, y, cache, lengths, after in reversed(
+        list(zip(stages, activations, activations[1:], caches, all_lengths, all_lengths[1:],
+                 strict=False))
+    ):  # fmt: skip
+        upstream = without_padding(upstream, after)
         layer, layer_arrays, gradients = stage.layer, arrays_of(stage, arrays), Arrays()
         if isinstance(layer, Convolution):
             upstream, gradients = convolution_backward(layer, x, layer_arrays, upstream)
         elif isinstance(layer, Pool):
-            upstream = pooling_backward(layer, x, y, upstream)
+            upstream = pooling_backward(layer, x, y, upstream, lengths)
         elif isinstance(layer, Full):
             name = f"{stage.name}.weight"
             shard[name] = full_weight_gradient(x, upstream, group, shard[name])

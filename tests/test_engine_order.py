@@ -56,6 +56,14 @@ NETS = {
     ),
     "full": Net("full 6, norm, relu, dropout 0.4, full 3, norm", (2, 3, 3), "squared", "nesterov"),
     "words": Net("embed 3, relu, conv 3 1x3 pad=0x1, relu, pool all, full", (1, 6, 5), "squared"),
+    "texts": Net(
+        "embed 3, conv 4 1x2, norm, pool 1x3 stride=2, relu, conv 3 1x2 pad=same, norm, "
+        "pool 1x2 kind=average, dropout 0.3, full",
+        (1, 7, 11),
+        "squared",
+    ),
+    "average": Net("embed 4, pool all kind=average, full", (1, 9, 45), "cross-entropy", "adamw"),
+    "long": Net("embed 2, conv 3 1x3, pool all, norm, full", (1, 6, 50), "absolute"),
     "large": Net(
         "conv 17 3x2, relu, pool 2 edge=drop, dropout 0.2, conv 5 2x2, full 33, relu, full",
         (3, 7, 6),

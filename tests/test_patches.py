@@ -73,8 +73,8 @@ def test_top_patches_random_nets_equal_walks(kinds: tuple[str, ...], seed: int) 
     for stage in random.sample(net.architecture.stages, 2):
         feature = random.randrange(stage.output.channels)
         found = top_patches(net, given, stage.name, feature, most=4)
-        largest = [walk[stage.name][feature].max() for walk in walks]
-        smallest = [walk[stage.name][feature].min() for walk in walks]
+        planes = [walk[stage.name][feature, :, : walk.length(stage.name)] for walk in walks]
+        largest, smallest = [one.max() for one in planes], [one.min() for one in planes]
         assert [match.value for match in found.best] == sorted(largest, reverse=True)[:4]
         assert [match.value for match in found.worst] == sorted(smallest)[:4]
         for match in found.best + found.worst:

@@ -44,14 +44,14 @@ KIND_HASHES = {
     "drawings": "7f572f0e1a71eaaf622ce3b9beaf8f71f889f0b7e065acb0a54ccad7fb62c1d8",
     "photos": "aa84a9da3e5d6beaaf75d257cfc45b4fd51ae0c4859733269008645dc8e39164",
     "sounds": "54be2c17473baa243621765e400bf06b5a0d4cd26f8065169b402fa39b1d8bc6",
-    "texts": "ca83f09f5c3359a5fd0e2da706ddd6e85f0eacb30d8822679e557ff94f0beee5",
+    "texts": "d1cb876d7fafd2102c6c472cceb03a315925b8d01f475c0490648fc2e0dd3690",
     "classifier": "3d663565629ab685cf5a94aa78f77906c59b007c0b1f8ff23f69e26a29c9d358",
 }
 REAL_HASHES = {
     "xo-unipen.npz": "06355b79c1e10b2fe8b30f190a8d9441924cd5de30c5e06d8ba88499f72c1236",
     "hand-signs.zip": "dda798b2ba870e199fa42edd29134d261c4e2aa80e720d50a5f750eaf626afa6",
     "spoken-digits.zip": "30fe298353f6351a1c9b0eaeac1173dea0f4d28a9455d81a62e20b9f4b184c85",
-    "sms-spam.csv": "2cc423e61c1a24f629ccbbe14e98b6d835b485e1b1f560b7db8dfff68dd11cd5",
+    "sms-spam.csv": "ed58cee8be75f62261a5be30de1f003ece7377abea1fcece2965c23ec2ffc5b6",
 }
 
 

@@ -247,15 +247,15 @@ def test_norm_observed_stats_weight_ghost_batches_by_size() -> None:
 
 
 def test_embedding_looks_up_words_and_sums_gradients() -> None:
-    # words 2 0 2      0: 1 2      1 in channels of one row:  5 1 5     upstream  1 2 3
-    #                  1: 3 4                                 6 2 6               4 5 6
+    # words 2 1 2 0    0: 1 2      in channels of one row:  5 3 5 0     upstream  1 2 3 7
+    #                  1: 3 4      (0 is padding)           6 4 6 0               4 5 6 8
     #                  2: 5 6
     (layer,) = parse("embed 2")
     pair, table = model.LAYER_FUNCTIONS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
-    y, cache = pair.forward(layer, np.array([[2, 0, 2]]), {"weight": table}, None)
-    assert y.tolist() == [[[[5, 1, 5]], [[6, 2, 6]]]]
-    _, gradients = pair.backward(layer, parse_array("1 2 3 | 4 5 6"), {"weight": table}, cache)
-    assert gradients["weight"].tolist() == [[2, 5], [0, 0], [4, 10]]
+    y, cache = pair.forward(layer, np.array([[2, 1, 2, 0]]), {"weight": table}, None)
+    assert y.tolist() == [[[[5, 3, 5, 0]], [[6, 4, 6, 0]]]]
+    _, gradients = pair.backward(layer, parse_array("1 2 3 7 | 4 5 6 8"), {"weight": table}, cache)
+    assert gradients["weight"].tolist() == [[0, 0], [2, 5], [4, 10]]
 
 
 def test_log_softmax_large_logits_stays_exact() -> None:

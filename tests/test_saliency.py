@@ -11,7 +11,7 @@ import piecewise as pw
 from piecewise.core.errors import LimitError
 from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.images.preprocessor import ImagePreprocessor
-from piecewise.data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
+from piecewise.data.text.preprocessor import UNKNOWN, TextPreprocessor
 from piecewise.inputs import layer_inputs
 from piecewise.insight.attribution import saliency
 from piecewise.insight.attribution.saliency import (
@@ -20,6 +20,7 @@ from piecewise.insight.attribution.saliency import (
     gradient_times_input,
     occlusion,
 )
+from piecewise.spec.layer_base import PADDING
 
 DRAWN = np.random.default_rng(6)
 WORDS = TextPreprocessor("words", ("free", "prize", "see", "you", "at", "home"), 8)

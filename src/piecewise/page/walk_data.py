@@ -116,7 +116,8 @@ def layers_of(net: Network, walk: Walk) -> list[dict[str, Any]]:
                 "input_layer": input_layer,
                 "input_shape": list(stage.input),
                 "shape": list(stage.output),
-                **_windows(stage),
+                **_windows(stage, walk.length(input_layer)),
+                **_length(net, stage, walk),
                 **PAGE_DATA[type(stage.layer)](stage.layer, stage, walk),
             }
         )
@@ -162,19 +163,25 @@ PAGE_DATA: dict[type[Layer], Callable[[Any, Stage, Walk], dict[str, Any]]] = {
 """The data of each kind of layer beyond those that all layers have."""
 
 
-def _windows(stage: Stage) -> dict[str, list[list[int]]]:
+def _length(net: Network, stage: Stage, walk: Walk) -> dict[str, Any]:
+    """Of a text: the positions of the layer before the padding."""
+    return {"length": walk.length(stage.name)} if net.architecture.reads_texts else {}
+
+
+def _windows(stage: Stage, length: int) -> dict[str, Any]:
     """For each window of a windowed layer, along both axes: the first cell that it covers, how
-    many, and the index of the first one within the window."""
+    many, and the index of the first one within the window. ``length``: the columns of the input
+    before the padding of a text."""
     if stage.layer.connectivity is not Connectivity.WINDOWED:
         return {}
     rows, columns = stage.layer.windows(stage.input)
-    return {"rows": _table(rows), "columns": _table(columns)}
+    return {"rows": _table(rows, rows.size), "columns": _table(columns, length)}
 
 
-def _table(windows: Windows) -> list[list[int]]:
+def _table(windows: Windows, length: int) -> list[list[int]]:
     rows = []
     for index in range(windows.count):
         cells = windows.cells(index)
         offset = cells.start - (index * windows.stride - windows.before)
-        rows.append([cells.start, len(cells), offset])
+        rows.append([cells.start, max(0, min(cells.stop, length) - cells.start), offset])
     return rows

@@ -3,7 +3,7 @@ scaled and shifted by two learned numbers.
 
 In training, mean and variance are those of the ghost batch (Hoffer, Hubara, Soudry 2017); at
 inference, they are running statistics. Both use the biased variance, the mean of the squared
-differences.
+differences. The padding of texts is not counted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Norm
+from .padding import Lengths, without_padding
 from .reductions import Arrays, TrainingMode, sum_over_cells
 
 CACHES_INPUT = False
@@ -27,22 +28,28 @@ class BatchNormCache(NamedTuple):
     mean: Array  # (C,)
     variance: Array  # (C,)
     training: bool
+    values: int  # the values of a map in the batch
 
 
 def forward(
-    layer: Norm, x: Array, arrays: Arrays, training: TrainingMode | None
+    layer: Norm,
+    x: Array,
+    arrays: Arrays,
+    training: TrainingMode | None,
+    lengths: Lengths = None,
 ) -> tuple[Array, BatchNormCache]:
     """x (N, C, H, W), weight (C), bias (C), mean (C), variance (C) -> y like x."""
+    values = x.size // x.shape[1] if lengths is None else x.shape[2] * int(lengths.sum())
     if training is None:
         mean, variance = arrays["mean"], arrays["variance"]
     else:
-        mean = _mean(x)
-        centered = x - mean[:, None, None]
-        variance = _mean(centered * centered)
+        mean = _per_value(sum_over_cells(without_padding(x, lengths)), values)
+        centered = without_padding(x - mean[:, None, None], lengths)
+        variance = _per_value(sum_over_cells(centered * centered), values)
     scale = (1 / np.sqrt(variance + x.dtype.type(layer.epsilon)))[:, None, None]
     normalized = (x - mean[:, None, None]) * scale
     y = normalized * arrays["weight"][:, None, None] + arrays["bias"][:, None, None]
-    return y, BatchNormCache(normalized, scale, mean, variance, training is not None)
+    return y, BatchNormCache(normalized, scale, mean, variance, training is not None, values)
 
 
 def backward(
@@ -56,7 +63,7 @@ def backward(
     normalized, scale = cached.normalized, cached.scale
     gradients = {"weight": sum_over_cells(upstream * normalized), "bias": sum_over_cells(upstream)}
     if cached.training:
-        shift, stretch = (_per_value(gradients[name], upstream) for name in ("bias", "weight"))
+        shift, stretch = (_per_value(gradients[name], cached.values) for name in ("bias", "weight"))
         upstream = upstream - shift[:, None, None] - normalized * stretch[:, None, None]
     return upstream * (arrays["weight"][:, None, None] * scale), gradients
 
@@ -66,10 +73,6 @@ def observed(cached: BatchNormCache) -> dict[str, Array]:
     return {"mean": cached.mean, "variance": cached.variance}
 
 
-def _mean(x: Array) -> Array:
-    return _per_value(sum_over_cells(x), x)
-
-
-def _per_value(summed: Array, x: Array) -> Array:
-    """A sum for each map (C), divided by the number of values of x (N, C, H, W) in a map."""
-    return np.asarray(summed / x.dtype.type(x.size // x.shape[1]))
+def _per_value(summed: Array, values: int) -> Array:
+    """A sum for each map (C), divided by the number of values of a map."""
+    return np.asarray(summed / summed.dtype.type(values))

@@ -11,6 +11,7 @@ from ..core.array_types import Array
 from ..core.windows import Windows
 from ..spec.layer_base import Shape
 from ..spec.layers import Convolution
+from .padding import Lengths
 from .reductions import Arrays, TrainingMode, sum_over_cells, tree_sum
 
 CACHES_INPUT = True
@@ -19,7 +20,11 @@ _PRODUCTS = 1 << 16
 
 
 def forward(
-    layer: Convolution, x: Array, arrays: Arrays, training: TrainingMode | None
+    layer: Convolution,
+    x: Array,
+    arrays: Arrays,
+    training: TrainingMode | None,
+    lengths: Lengths = None,
 ) -> tuple[Array, Array]:
     """x (N, C, H, W), weight (O, C, KH, KW), bias (O) -> y (N, O, OH, OW).
 

@@ -7,13 +7,18 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.rng import uniform
 from ..spec.layers import Dropout
+from .padding import Lengths
 from .reductions import Arrays, TrainingMode
 
 CACHES_INPUT = False
 
 
 def forward(
-    layer: Dropout, x: Array, arrays: Arrays, training: TrainingMode | None
+    layer: Dropout,
+    x: Array,
+    arrays: Arrays,
+    training: TrainingMode | None,
+    lengths: Lengths = None,
 ) -> tuple[Array, Array]:
     """x (N, C, H, W) -> y like x; cached: the factor of each value, 0 or 1 / (1 - rate)."""
     if training is None:

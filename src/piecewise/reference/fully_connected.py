@@ -6,13 +6,18 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Full
+from .padding import Lengths
 from .reductions import Arrays, TrainingMode
 
 CACHES_INPUT = True
 
 
 def forward(
-    layer: Full, x: Array, arrays: Arrays, training: TrainingMode | None
+    layer: Full,
+    x: Array,
+    arrays: Arrays,
+    training: TrainingMode | None,
+    lengths: Lengths = None,
 ) -> tuple[Array, Array]:
     """x (N, C, H, W), weight (neurons, inputs), bias (neurons) -> y (N, neurons, 1, 1).
 

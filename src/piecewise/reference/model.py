@@ -16,6 +16,7 @@ from ..spec.layer_base import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
 from .losses import LOSSES
+from .padding import Lengths, stage_lengths, without_padding
 from .reductions import Arrays, TrainingMode
 
 
@@ -26,7 +27,13 @@ class LayerFunctions(Protocol):
     """Whether ``forward`` caches its input, and nothing else, for ``backward``."""
 
     def forward(
-        self, layer: Any, x: Array, arrays: Arrays, training: TrainingMode | None, /
+        self,
+        layer: Any,
+        x: Array,
+        arrays: Arrays,
+        training: TrainingMode | None,
+        lengths: Lengths = None,
+        /,
     ) -> tuple[Array, Any]: ...
 
     def backward(
@@ -61,11 +68,14 @@ def forward(
 ) -> tuple[list[Array], list[Any]]:
     """A ghost batch through every stage: the activations, and the cached values for `backward`."""
     outputs, cached = [], []
-    for stage in stages:
+    lengths = stage_lengths(stages, x)
+    for stage, before, after in zip(stages, lengths, lengths[1:], strict=False):
         functions = LAYER_FUNCTIONS[type(stage.layer)]
+        mode = _training_mode(stage, context)
         x, stage_cached = functions.forward(
-            stage.layer, x, stage_arrays(stage, arrays), _training_mode(stage, context)
+            stage.layer, x, stage_arrays(stage, arrays), mode, before
         )
+        x = without_padding(x, after)
         outputs.append(x)
         cached.append(stage_cached)
     return outputs, cached
@@ -76,11 +86,16 @@ def backward(
 ) -> tuple[Array, dict[str, Array]]:
     """From the gradient of the output to the gradient of the input and of every parameter."""
     gradients: dict[str, Array] = {}
-    for stage, stage_cached in zip(reversed(stages), reversed(cached), strict=True):
+    lengths = stage_lengths(stages, cached[0]) if stages else [None]
+    upstream = without_padding(upstream, lengths[-1])
+    for stage, stage_cached, before in zip(
+        reversed(stages), reversed(cached), reversed(lengths[:-1]), strict=True
+    ):
         functions = LAYER_FUNCTIONS[type(stage.layer)]
         upstream, of_stage = functions.backward(
             stage.layer, upstream, stage_arrays(stage, arrays), stage_cached
         )
+        upstream = without_padding(upstream, before)
         gradients |= {f"{stage.name}.{name}": array for name, array in of_stage.items()}
     return upstream, gradients
 

@@ -1,4 +1,4 @@
-"""Pooling: the maximum or the average of every window of a map."""
+"""Pooling: the maximum or the average of every window of a map, without the padding of texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..core.windows import Windows
 from ..spec.layer_base import Shape
 from ..spec.layers import Pool
 from .convolution import pad
+from .padding import Lengths, before_padding, without_padding
 from .reductions import Arrays, TrainingMode
 
 CACHES_INPUT = False
@@ -23,37 +24,50 @@ class PoolingCache(NamedTuple):
     rows: Windows
     columns: Windows
     argmax: Array
+    cells: Array
+    """The number of cells of each window, (OH, OW) or, of texts, (N, 1, OH, OW)."""
 
 
 def forward(
-    layer: Pool, x: Array, arrays: Arrays, training: TrainingMode | None
+    layer: Pool,
+    x: Array,
+    arrays: Arrays,
+    training: TrainingMode | None,
+    lengths: Lengths = None,
 ) -> tuple[Array, PoolingCache]:
-    """x (N, C, H, W) -> y (N, C, OH, OW). A window past the edge uses the cells that exist."""
+    """x (N, C, H, W) -> y (N, C, OH, OW). A window past the edge, or past the end of a text, uses
+    the cells that exist."""
     rows, columns = layer.windows(Shape(*x.shape[1:]))
-    pool = _max if layer.kind == "max" else _average
-    y, argmax = pool(x, rows, columns)
-    return y, PoolingCache(x.shape, rows, columns, argmax)
+    cells = _cells(rows, columns, lengths)
+    if layer.kind == "max":
+        y, argmax = _max(x, rows, columns, lengths)
+    else:
+        y, argmax = _sum(without_padding(x, lengths), rows, columns), np.empty(0, np.int32)
+        y /= cells.astype(x.dtype)
+    return y, PoolingCache(x.shape, rows, columns, argmax, cells)
 
 
 def backward(
     layer: Pool, upstream: Array, arrays: Arrays, cached: PoolingCache
 ) -> tuple[Array, dict[str, Array]]:
     """upstream (N, C, OH, OW) -> dx: to the maximum, or an equal fraction to each cell."""
-    _, rows, columns, argmax = cached
+    _, rows, columns, argmax, cells = cached
     if layer.kind == "average":
-        upstream = upstream / _cells(rows, columns).astype(upstream.dtype)
+        upstream = upstream / cells.astype(upstream.dtype)
     dpadded = pad(np.zeros(cached.shape, upstream.dtype), rows, columns)
     for cell, (ky, kx) in enumerate(np.ndindex(rows.window, columns.window)):
-        cells = dpadded[:, :, rows.offset(ky), columns.offset(kx)]
+        gradients = dpadded[:, :, rows.offset(ky), columns.offset(kx)]
         if layer.kind == "max":
-            cells += np.where(argmax == cell, upstream, upstream.dtype.type(0))
+            gradients += np.where(argmax == cell, upstream, upstream.dtype.type(0))
         else:
-            cells += upstream
+            gradients += upstream
     return dpadded[:, :, : cached.shape[2], : cached.shape[3]], {}
 
 
-def _max(x: Array, rows: Windows, columns: Windows) -> tuple[Array, Array]:
+def _max(x: Array, rows: Windows, columns: Windows, lengths: Lengths) -> tuple[Array, Array]:
     """The maximum of each window and the number of its cell; of equal cells, the first."""
+    if lengths is not None:
+        x = np.where(before_padding(x, lengths), x, x.dtype.type(-np.inf))
     padded = pad(x, rows, columns, -np.inf)
     y = padded[:, :, rows.offset(0), columns.offset(0)].copy()
     argmax = np.zeros(y.shape, np.int32)
@@ -65,17 +79,24 @@ def _max(x: Array, rows: Windows, columns: Windows) -> tuple[Array, Array]:
     return y, argmax
 
 
-def _average(x: Array, rows: Windows, columns: Windows) -> tuple[Array, Array]:
-    """The mean of the cells of each window, without padding."""
+def _sum(x: Array, rows: Windows, columns: Windows) -> Array:
+    """The sum of the cells of each window, without padding."""
     padded = pad(x, rows, columns)
     y = np.zeros((*x.shape[:2], rows.count, columns.count), x.dtype)
     for ky, kx in np.ndindex(rows.window, columns.window):
         y += padded[:, :, rows.offset(ky), columns.offset(kx)]
-    return y / _cells(rows, columns).astype(x.dtype), np.empty(0, np.int32)
+    return y
 
 
-def _cells(rows: Windows, columns: Windows) -> Array:
-    """The number of input cells that each window covers, (OH, OW)."""
-    down = [len(rows.cells(index)) for index in range(rows.count)]
-    across = [len(columns.cells(index)) for index in range(columns.count)]
-    return np.outer(down, across)
+def _cells(rows: Windows, columns: Windows, lengths: Lengths) -> Array:
+    """The number of input cells that each window covers, (OH, OW) or, of texts, (N, 1, OH, OW); at
+    least 1, also after the end of a text."""
+    down = np.array([len(rows.cells(index)) for index in range(rows.count)])
+    cells = [columns.cells(index) for index in range(columns.count)]
+    starts, stops = (
+        np.array(ends) for ends in zip(*((c.start, c.stop) for c in cells), strict=True)
+    )
+    if lengths is not None:
+        stops = np.minimum(stops, lengths[:, None, None, None])
+    across = np.maximum(stops - starts, 1)
+    return np.asarray(down[:, None] * across)

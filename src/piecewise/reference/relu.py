@@ -6,13 +6,18 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Relu
+from .padding import Lengths
 from .reductions import Arrays, TrainingMode
 
 CACHES_INPUT = True
 
 
 def forward(
-    layer: Relu, x: Array, arrays: Arrays, training: TrainingMode | None
+    layer: Relu,
+    x: Array,
+    arrays: Arrays,
+    training: TrainingMode | None,
+    lengths: Lengths = None,
 ) -> tuple[Array, Array]:
     """x of any shape -> y like x."""
     return np.where(x < 0, x.dtype.type(0), x), x

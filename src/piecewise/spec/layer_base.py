@@ -15,6 +15,9 @@ from typing import Any, ClassVar, Final, NamedTuple
 from ..core.constraints import MAX_VALUES, Constraint, checked
 from ..core.windows import Windows
 
+PADDING = 0
+"""The token of the positions after the end of a text."""
+
 
 class Shape(NamedTuple):
     """The shape of one example's activations: channels (feature maps), rows, columns."""
@@ -35,7 +38,8 @@ class Shape(NamedTuple):
 class Tensor(NamedTuple):
     """The name, shape and initialization of one array of a layer.
 
-    Initial values are uniform in ``init_mean - init_bound`` to ``init_mean + init_bound``.
+    Initial values are uniform in ``init_mean - init_bound`` to ``init_mean + init_bound``; those of
+    the first ``zero_rows`` rows are zero.
     ``minimum`` is the smallest value that the array may ever hold.
     """
 
@@ -44,6 +48,7 @@ class Tensor(NamedTuple):
     init_mean: float = 0.0
     init_bound: float = 0.0
     minimum: float = -inf
+    zero_rows: int = 0
 
 
 def he_bound(fan_in: int) -> float:

@@ -14,6 +14,7 @@ from ..core.constraints import FRACTION, Boolean, Choice, Flag, Integer, Size2D
 from ..core.errors import LimitError
 from ..core.windows import Windows, complete_windows, partial_windows, same_windows
 from .layer_base import (
+    PADDING,
     Connectivity,
     InputShapeError,
     Layer,
@@ -117,7 +118,7 @@ class Relu(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Pool(Layer):
-    """Pooling: the maximum or the average of every window."""
+    """Pooling: the maximum or the average of every window, without the padding of texts."""
 
     word: ClassVar[str] = "pool"
     example: ClassVar[str] = "pool 3 stride=2"
@@ -257,7 +258,8 @@ class Norm(Layer):
 @dataclass(frozen=True, slots=True)
 class Embed(Layer):
     """Embedding: each position's token selects a row of a learned table. The input shape is (1,
-    size of the vocabulary, positions); the output has one row of positions."""
+    size of the vocabulary, positions); the output has one row of positions. Token 0 is padding, a
+    vector of zeros: all layers compute as if the text ended at its last other token."""
 
     word: ClassVar[str] = "embed"
     example: ClassVar[str] = "embed 32"
@@ -278,7 +280,8 @@ class Embed(Layer):
         return Shape(self.channels, 1, shape.width)
 
     def parameters(self, shape: Shape) -> tuple[Tensor, ...]:
-        return (Tensor("weight", (shape.height, self.channels), init_bound=1.0),)
+        shape_of_table = (shape.height, self.channels)
+        return (Tensor("weight", shape_of_table, init_bound=0.1, zero_rows=PADDING + 1),)
 
 
 KINDS: tuple[type[Layer], ...] = (Convolution, Relu, Pool, Full, Dropout, Norm, Embed)

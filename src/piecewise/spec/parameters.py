@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,6 +72,7 @@ def initial_values(rows: Sequence[ArrayEntry], seed: int) -> Float32:
         for start in range(0, row.size if row.tensor.init_bound else 0, _BLOCK):
             drawn = uniform(derive_key(seed, WEIGHTS, number), min(_BLOCK, row.size - start), start)
             values[start : start + _BLOCK] += row.tensor.init_bound * (2 * drawn - 1)
+        values[: row.tensor.zero_rows * prod(row.shape[1:])] = 0
     return flat
 
 

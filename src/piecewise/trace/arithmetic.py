@@ -17,8 +17,9 @@ import numpy as np
 from ..core.array_types import Array
 from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
-from ..spec.layer_base import Layer
+from ..spec.layer_base import PADDING, Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
+from ..spec.text_lengths import length_table
 
 
 class Position(NamedTuple):
@@ -146,6 +147,8 @@ class Why:
         """The operation in words; empty for a single value."""
         if self.operation == "largest":
             return "the largest of them"
+        if self.operation == "sum" and not self.terms:
+            return "padding, after the end of the text or of the input"
         divided = f", divided by {self.divisor:,}" if self.divisor > 1 else ""
         return f"their sum{divided}" if self.operation == "sum" else ""
 
@@ -218,11 +221,17 @@ def _times(term: Term) -> str:
 
 
 class LayerInput(NamedTuple):
-    """The input of a layer: name and activations of the layer before it, and its own arrays."""
+    """The input of a layer: name and activations of the layer before it, and its own arrays.
+    ``length``: the positions of its input before the padding of a text; all columns of an image."""
 
     before: str
     x: Array
     arrays: Arrays
+    length: int
+
+    def filled(self, columns: range) -> range:
+        """Those of some columns that hold no padding."""
+        return range(columns.start, min(columns.stop, self.length))
 
     def term(self, at: tuple[int, ...], weight: float = 1.0, name: str = "") -> Term:
         """A weight times the input value at (channel, row, column)."""
@@ -230,8 +239,15 @@ class LayerInput(NamedTuple):
 
 
 def why(stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
-    """The arithmetic of the activation of a stage at a position."""
+    """The arithmetic of the activation of a stage at a position; without terms in padding."""
+    if position.column >= length_after(stage, source.length):
+        return Why(position, value, "sum")
     return _BY_KIND[type(stage.layer)](stage.layer, stage, position, value, source)
+
+
+def length_after(stage: Stage, length: int) -> int:
+    """The positions of the output of a stage before the padding, for those of its input."""
+    return int(length_table(stage.layer, stage.input)[length])
 
 
 def _convolution(
@@ -241,7 +257,7 @@ def _convolution(
     weight, terms = source.arrays["weight"], []
     for channel in range(stage.input.channels):
         for y in rows.cells(position.row):
-            for x in columns.cells(position.column):
+            for x in source.filled(columns.cells(position.column)):
                 at = (
                     position.feature,
                     channel,
@@ -275,7 +291,7 @@ def _pool(layer: Pool, stage: Stage, position: Position, value: float, source: L
     terms = tuple(
         source.term((position.feature, y, x))
         for y in rows.cells(position.row)
-        for x in columns.cells(position.column)
+        for x in source.filled(columns.cells(position.column))
     )
     if layer.kind == "max":
         return Why(position, value, "largest", terms)
@@ -319,6 +335,8 @@ def one_over_deviation(layer: Norm, arrays: Arrays, feature: int) -> float:
 
 def _embed(layer: Embed, stage: Stage, position: Position, value: float, source: LayerInput) -> Why:
     word = int(source.x[position.column])
+    if word == PADDING:
+        return Why(position, value, "sum")
     at = Position(source.before, 0, word, position.column)
     number = float(source.arrays["weight"][word, position.feature])
     name = f"{stage.name}.weight[{word}, {position.feature}]"

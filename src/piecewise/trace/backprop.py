@@ -12,6 +12,7 @@ from ..core.constraints import is_integer
 from ..core.errors import LimitError, did_you_mean, shown
 from ..reference.losses import LOSSES, one_hot, softmax
 from ..reference.model import LAYER_FUNCTIONS, stage_arrays
+from ..reference.padding import stage_lengths, without_padding
 from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture, Stage
 from . import gradient_arithmetic
@@ -65,6 +66,7 @@ class Backprop:
         self.label, self.of = label, loss
         self._stages, self._arrays, self._activations = architecture.stages, arrays, activations
         self._before = dict(zip([*activations][1:], activations, strict=False))
+        self._lengths = lengths_of(architecture, activations["input"])
         *_, last = activations.values()
         self._logits = last.reshape(1, -1)
         losses, gradient = self._loss_gradient()
@@ -82,6 +84,8 @@ class Backprop:
 
     def _backward(self, upstream: Array, to: str) -> tuple[dict[str, Array], dict[str, Array]]:
         """The errors and gradients, by each layer's ``backward``, from the walk's activations."""
+        lengths = [np.array([length]) for length in self._lengths]
+        upstream = without_padding(upstream[None], lengths[-1])[0]
         errors, gradients = {self._stages[-1].name: upstream}, dict[str, Array]()
         for stage in reversed(self._stages):
             if to in errors:
@@ -91,13 +95,13 @@ class Backprop:
                 self._own(stage),
                 self._before[stage.name],
             )
-            cached = self._activations[before][None]
+            cached, length = self._activations[before][None], lengths[stage.number - 1]
             if not functions.CACHES_INPUT:
-                _, cached = functions.forward(stage.layer, cached, own_arrays, None)
+                _, cached = functions.forward(stage.layer, cached, own_arrays, None, length)
             upstream, parameter_gradients = functions.backward(
                 stage.layer, upstream[None], own_arrays, cached
             )
-            upstream = errors[before] = upstream[0]
+            upstream = errors[before] = without_padding(upstream, length)[0]
             gradients |= {
                 f"{stage.name}.{name}": array for name, array in parameter_gradients.items()
             }
@@ -176,7 +180,8 @@ class Backprop:
     def _back(self, stage: Stage) -> BackwardInputs:
         before = self._before[stage.name]
         x = self._activations[before]
-        return BackwardInputs(before, x, self._own(stage), stage, self._errors[stage.name])
+        length = self._lengths[stage.number - 1]
+        return BackwardInputs(before, x, self._own(stage), stage, self._errors[stage.name], length)
 
     def _loss_terms(self, number: int) -> tuple[Term, ...]:
         """The terms of the gradient of the loss with respect to a logit."""
@@ -204,6 +209,18 @@ class Backprop:
         if errors.ndim != 3:
             raise LimitError(f"layer: got {shown(layer)}: tokens have no gradient")
         return errors
+
+
+def lengths_of(architecture: Architecture, example: Array) -> list[int]:
+    """The columns before the padding of a text, of the input and of each layer's output; all
+    columns if the network reads no texts."""
+    stages = architecture.stages
+    texts = stage_lengths(stages, example[None])
+    shapes = [architecture.input, *(stage.output for stage in stages)]
+    return [
+        shape.width if lengths is None else int(lengths[0])
+        for shape, lengths in zip(shapes, texts, strict=True)
+    ]
 
 
 def _checked(

@@ -9,6 +9,7 @@ rounds products and sums separately.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +18,9 @@ from ..core.array_types import Array
 from ..core.windows import Windows
 from ..reference.reductions import Arrays
 from ..spec.architecture import Stage
-from ..spec.layer_base import Layer
+from ..spec.layer_base import PADDING, Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
-from .arithmetic import Position, Term, Why, one_over_deviation
+from .arithmetic import Position, Term, Why, length_after, one_over_deviation
 
 ERROR = "error of "
 """The prefix of a layer's name for the errors of its activations."""
@@ -27,13 +28,20 @@ ERROR = "error of "
 
 class BackwardInputs(NamedTuple):
     """The inputs of the backward pass of a stage: the name of the layer before it, its activations
-    (C, H, W) or tokens (positions), the stage's arrays, and the errors of its output."""
+    (C, H, W) or tokens (positions), the stage's arrays, the errors of its output, and the positions
+    of its input before the padding of a text (all columns of an image)."""
 
     before: str
     x: Array
     arrays: Arrays
     stage: Stage
     upstream: Array
+    length: int
+
+    @property
+    def output_length(self) -> int:
+        """The positions of the output before the padding."""
+        return length_after(self.stage, self.length)
 
     def value(self, at: tuple[int, ...]) -> tuple[float, Position]:
         """An input value of the stage, and its position."""
@@ -57,7 +65,9 @@ class BackwardInputs(NamedTuple):
 
 
 def error(position: Position, value: float, back: BackwardInputs) -> Why:
-    """The arithmetic of the error of an input value of the stage."""
+    """The arithmetic of the error of an input value of the stage; without terms in padding."""
+    if position.column >= back.length:
+        return Why(position, value, "sum", fused=False)
     terms, count = _ERRORS[type(back.stage.layer)](back.stage.layer, back, tuple(position[1:]))
     return Why(position, value, "sum", tuple(terms), count, fused=False)
 
@@ -93,6 +103,8 @@ def _conv_error(layer: Convolution, back: BackwardInputs, at: tuple[int, ...]) -
     for feature in range(len(weight)):
         for row, ky in _windows_over(rows, y):
             for column, kx in _windows_over(columns, x):
+                if column >= back.output_length:
+                    continue
                 cell = (feature, channel, ky, kx)
                 name = f"{stage.name}.weight{list(cell)}"
                 terms.append(back.error_term((feature, row, column), weight[cell], name))
@@ -105,13 +117,13 @@ def _conv_gradient(
     """Patch by patch: the error times the cell under the weight, without padding."""
     rows, columns = layer.windows(back.stage.input)
     terms = []
-    for row, column in np.ndindex(rows.count, columns.count):
+    for row, column in np.ndindex(rows.count, back.output_length):
         if name == "bias":
             terms.append(back.gradient_term((index[0], row, column)))
             continue
         feature, channel, ky, kx = index
         y, x = _starts(rows)[row] + ky, _starts(columns)[column] + kx
-        if 0 <= y < rows.size and 0 <= x < columns.size:
+        if 0 <= y < rows.size and 0 <= x < back.length:
             terms.append(back.gradient_term((feature, row, column), *back.value((channel, y, x))))
     return terms, layer.divisor(back.stage.input)
 
@@ -152,7 +164,10 @@ def _pool_error(layer: Pool, back: BackwardInputs, at: tuple[int, ...]) -> Terms
     terms = []
     for row, _ in _windows_over(rows, at[1]):
         for column, _ in _windows_over(columns, at[2]):
-            cells = [(y, x) for y in rows.cells(row) for x in columns.cells(column)]
+            if column >= back.output_length:
+                continue
+            across = (x for x in columns.cells(column) if x < back.length)
+            cells = list(product(rows.cells(row), across))
             if layer.kind == "max":
                 winner = max(cells, key=lambda cell: back.x[(at[0], *cell)])  # of equals the first
                 share, name = float(winner == at[1:]), ""
@@ -174,7 +189,7 @@ def _norm_gradient(layer: Norm, back: BackwardInputs, name: str, index: tuple[in
     scale = one_over_deviation(layer, back.arrays, feature)
     mean = float(back.arrays["mean"][feature])
     terms = []
-    for row, column in np.ndindex(*back.stage.output[1:]):
+    for row, column in np.ndindex(back.stage.output.height, back.length):
         at = (feature, row, column)
         value, position = back.value(at)
         normal = ((value - mean) * scale, position) if name == "weight" else (1.0, None)
@@ -187,9 +202,9 @@ def _embed_error(layer: Embed, back: BackwardInputs, at: tuple[int, ...]) -> Ter
 
 
 def _embed_gradient(layer: Embed, back: BackwardInputs, name: str, index: tuple[int, ...]) -> Terms:
-    """The errors of the positions that hold the token."""
+    """The errors of the positions that hold the token; padding has none."""
     word, feature = index
-    positions = np.flatnonzero(back.x == word).tolist()
+    positions = np.flatnonzero((back.x == word) & (word != PADDING)).tolist()
     return [
         back.gradient_term((feature, 0, position), 1.0, Position(back.before, 0, word, position))
         for position in positions

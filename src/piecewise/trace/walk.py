@@ -17,7 +17,7 @@ from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture
 from . import vote_ledger
 from .arithmetic import LayerInput, Position, Why, why
-from .backprop import LOGIT, Backprop
+from .backprop import LOGIT, Backprop, lengths_of
 from .exact import exact
 from .vote_ledger import Ledger
 
@@ -55,6 +55,7 @@ class Walk(Mapping[str, Array]):
     ) -> None:
         self._architecture, self._activations = architecture, activations
         self._arrays = {name: array.copy() for name, array in arrays.items()}
+        self._lengths = lengths_of(architecture, activations["input"])
         *_, last = activations.values()
         self.logits = last.reshape(-1)
         self.probabilities = softmax(self.logits[None] / np.float32(temperature))[0]
@@ -111,7 +112,8 @@ class Walk(Mapping[str, Array]):
         names = list(self._activations)
         stage = next(stage for stage in self._architecture.stages if stage.name == layer)
         before = names[names.index(layer) - 1]
-        source = LayerInput(before, self._activations[before], stage_arrays(stage, self._arrays))
+        own, length = stage_arrays(stage, self._arrays), self._lengths[stage.number - 1]
+        source = LayerInput(before, self._activations[before], own, length)
         return why(stage, position, self._value(position), source)
 
     def exact(self, layer: str, feature: int, row: int = 0, column: int = 0) -> Fraction:
@@ -122,6 +124,11 @@ class Walk(Mapping[str, Array]):
         """
         position = self._checked(Position(layer, feature, row, column))
         return exact(position, lambda source: self.why(*source), list(self._activations))
+
+    def length(self, layer: str) -> int:
+        """The columns of a layer's activations before the padding of a text; all columns if the
+        network reads no texts."""
+        return self._lengths[list(self._activations).index(layer)]
 
     @property
     def voting_layer(self) -> str:

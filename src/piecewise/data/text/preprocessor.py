@@ -19,6 +19,7 @@ from ...core.array_types import Float32, Int64, Uint8
 from ...core.constraints import Choice, Integer
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
+from ...spec.layer_base import PADDING
 from ..preprocessing import Preprocessor
 from .decoding import has_lone_surrogate, normalize_nfc, read_text
 from .vocabulary import MAX_WORD_LENGTH, UNITS, choose_units, most_frequent, tokenize
@@ -30,7 +31,7 @@ MAX_POSITIONS = 4_096
 MAX_BYTES = 1 << 30
 """Of the one-hot images of texts made at a time."""
 
-PADDING, UNKNOWN = 0, 1
+UNKNOWN = 1
 _IMPLICIT = 2  # indices before the vocabulary: padding and unknown
 _MAX_FITTED = {"words": 128, "letters": 400}  # positions
 _STEP = 8  # positions are a multiple of it, so that pooling can halve them

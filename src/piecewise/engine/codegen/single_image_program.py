@@ -40,6 +40,7 @@ from ..passes.embedding import EmbedPass
 from ..passes.fully_connected import FullPass
 from ..passes.pooling import PoolPass, PoolWindows
 from ..passes.relu import ReluPass
+from ..passes.text_lengths import NO_LENGTHS, TextLengths, clear
 from .layer_pieces import SplitThresholds, WorkPiece, split_layer
 from .single_image_writer import SingleImageWriter, blocked_maps
 
@@ -151,6 +152,7 @@ class _CorrelationLayer:
     """The buffer of the correlation's output."""
     output_bytes: int
     relu: bool
+    lengths: TextLengths
     pool: Stage | None = None
     pooled: str = ""
     """The buffer of the pooling's output."""
@@ -182,7 +184,8 @@ class _CorrelationLayer:
         window_rows = piece._replace(first_row=start, rows=stop - start)
         self._correlate(d, layer_pass, window_rows, packed)
         source = self._output_pointer(d)
-        _write_pooling(d, self.pool, source, self.pooled, relu=self.relu, piece=piece)
+        layer = _PoolingLayer(self.pool, source, self.pooled, self.relu, self.lengths)
+        layer.write(d, piece)
 
     def _output_pointer(self, d: NetworkWriter) -> str:
         return d.buffer(self.output, self.output_bytes)
@@ -220,8 +223,11 @@ def _write_convolution(
     output = f"{layer_pass.name}.rows" if pool else target
     correlation = layer_pass.correlation(maps, relu=layer_pass.relu and not pool)
     relu = layer_pass.relu
-    layer = _CorrelationLayer(correlation, source, planar, output, maps.size, relu, pool, target)
+    layer = _CorrelationLayer(
+        correlation, source, planar, output, maps.size, relu, layer_pass.lengths, pool, target
+    )
     layer.write(d, layer_pass)
+    _clear_output(d, layer_pass)
 
 
 def _write_full(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
@@ -241,40 +247,55 @@ def _write_full(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
         relu=layer_pass.relu,
     )
     target, relu = layer_pass.target, layer_pass.relu
-    layer = _CorrelationLayer(correlation, source, planar, target, maps.size, relu)
+    layer = _CorrelationLayer(correlation, source, planar, target, maps.size, relu, NO_LENGTHS)
     layer.write(d, layer_pass)
 
 
-def _write_pooling(
-    d: NetworkWriter,
-    stage: Stage,
-    source: str,
-    target: str,
-    *,
-    relu: bool,
-    piece: WorkPiece | None = None,
-) -> None:
-    """A pooling layer, or one piece of it."""
-    before, after = blocked_maps(stage.input), blocked_maps(stage.output)
-    output = d.buffer(target, after.size)
-    rows = None
-    if piece:
-        output = d.f.at(output, piece.first_block * after.channel_bytes)
-        source = d.f.at(source, piece.first_block * before.channel_bytes)
-        before, after = (
-            FeatureMapLayout(s.shape._replace(channels=piece.blocks)) for s in (before, after)
-        )
-        rows = range(piece.first_row, piece.first_row + piece.rows)
-    pool = PoolWindows(replace(stage, input=before.shape, output=after.shape))
-    step = pool.rows.stride * before.row_bytes
-    pointers = (source, output, output)
-    for row, _, kernel in pool.forward(d, before, pointers, step, relu=relu, rows=rows):
-        d.call(kernel, row["source"], row["out"], row["argmax"])
+@dataclass
+class _PoolingLayer:
+    """A pooling layer, by itself or fused into a convolution."""
+
+    stage: Stage
+    source: str
+    """The pointer to its input."""
+    target: str
+    """The name of its output buffer."""
+    relu: bool
+    lengths: TextLengths
+
+    def write(self, d: NetworkWriter, piece: WorkPiece | None = None) -> None:
+        """Write the layer, or one piece of it."""
+        source = self.source
+        before, after = blocked_maps(self.stage.input), blocked_maps(self.stage.output)
+        output = d.buffer(self.target, after.size)
+        rows = None
+        if piece:
+            output = d.f.at(output, piece.first_block * after.channel_bytes)
+            source = d.f.at(source, piece.first_block * before.channel_bytes)
+            before, after = (
+                FeatureMapLayout(s.shape._replace(channels=piece.blocks)) for s in (before, after)
+            )
+            rows = range(piece.first_row, piece.first_row + piece.rows)
+        lengths = self.lengths.after(d, self.stage.number - 1)
+        stage = replace(self.stage, input=before.shape, output=after.shape)
+        pool = PoolWindows(stage, padded=bool(lengths))
+        step = pool.rows.stride * before.row_bytes
+        pointers = (source, output, output)
+        for row, _, kernel in pool.forward(d, before, pointers, step, relu=self.relu, rows=rows):
+            d.call(kernel, row["source"], row["out"], row["argmax"], *[lengths] * pool.padded)
+
+
+def _clear_output(d: SingleImageWriter, layer_pass: Pass) -> None:
+    """Set the padding of the output to zero, if it is padded."""
+    maps = blocked_maps(layer_pass.output.shape)
+    clear(d, d.buffer(layer_pass.target, maps.size), maps, layer_pass.output_lengths(d))
 
 
 def _write_pool(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
     pointer = _input_of(d, layer_pass, source, planar=planar)
-    _write_pooling(d, layer_pass.stage, pointer, layer_pass.target, relu=layer_pass.relu)
+    target, relu = layer_pass.target, layer_pass.relu
+    _PoolingLayer(layer_pass.stage, pointer, target, relu, layer_pass.lengths).write(d)
+    _clear_output(d, layer_pass)
 
 
 def _write_norm(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
@@ -288,6 +309,7 @@ def _write_norm(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
     numbers = d.f.at("%packed", d.take_packed(4 * BLOCK * maps.channels))
     pointer = _input_of(d, layer_pass, source, planar=planar)
     d.call(kernel, pointer, numbers, d.buffer(layer_pass.target, maps.size))
+    _clear_output(d, layer_pass)
 
 
 def _write_relu(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
@@ -299,6 +321,7 @@ def _write_relu(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
 
 def _write_embed(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
     maps, relu = blocked_maps(layer_pass.stage.output), layer_pass.relu
+    layer_pass.lengths.compute(d, "%input", single=True)
     kernel = d.kernel(
         "embed",
         (maps, relu),

@@ -17,6 +17,7 @@ from ..ir.llvm_text import GROUP_BYTES, Function, Loop, float_constant
 from ..ir.loop_notes import relu_mask_text
 from ..ir.window_terms import run_lengths, split_evenly
 from .reductions import cell_sums
+from .text_lengths import column_of, is_left, load_lengths, value_count
 
 SAVED_BYTES = 16
 """Bytes that the backward pass needs per channel: mean, 1 / standard deviation, variance, and in
@@ -48,17 +49,23 @@ def _mean(f: Function, total: str, mask: str, count: str) -> str:
     return f.op("fdiv", f.sum_lanes(present), count, "float")
 
 
-def _present(f: Function, layout: FeatureMapLayout) -> tuple[str, str]:
+def _present(f: Function, layout: FeatureMapLayout, *, padded: bool) -> tuple[str, str]:
     """The mask of lanes with an example, and the number of values per channel."""
     mask = f.first_lanes("%examples")
+    if padded:
+        return mask, value_count(f, layout, mask)
     values = f.op("mul", "%examples", str(layout.cells), "i64")
     return mask, f.cast("sitofp", values, "i64", "float")
 
 
-def batch_statistics(f: Function, layout: FeatureMapLayout, epsilon: float) -> None:
-    """Write the kernel (source, saved, examples): the group's statistics of each channel."""
+def batch_statistics(
+    f: Function, layout: FeatureMapLayout, epsilon: float, *, padded: bool
+) -> None:
+    """Write the kernel (source, saved, examples): the group's statistics of each channel. If it is
+    ``padded``, ``lengths`` of the texts follows; the source is zero after their ends."""
     f.note("batch statistics of each channel; offset: the rounding error of the mean")
-    mask, count = _present(f, layout)
+    mask, count = _present(f, layout, padded=padded)
+    lengths = load_lengths(f) if padded else ""
     size = layout.channel_bytes
     sizes = {"source": ("%source", size), "saved": ("%saved", SAVED_BYTES)}
     for c, tile in _channels(f, layout, sizes):
@@ -68,9 +75,12 @@ def batch_statistics(f: Function, layout: FeatureMapLayout, epsilon: float) -> N
         zero = [(f.vector, "zeroinitializer")] * (2 * tile)
         with f.loop("cells", layout.cells, {"x": (c["source"], GROUP_BYTES)}, zero) as cell:
             sums = list(cell.carried)
+            filled = is_left(f, lengths, column_of(f, layout, cell.index)) if padded else ""
             with f.note_products("sum += (x - mean) * (x - mean), offset += x - mean"):
                 for o in range(tile):
                     difference = f.op("fsub", f.load(cell["x"], o * size), wide[o])
+                    if padded:
+                        difference = f.select(filled, difference, "zeroinitializer")
                     sums[2 * o] = f.fma(difference, difference, sums[2 * o])
                     sums[2 * o + 1] = f.op("fadd", sums[2 * o + 1], difference)
             cell.carried = sums
@@ -140,6 +150,9 @@ class NormBackward:
     training: bool
     masked: bool
     needs_input_gradient: bool
+    padded: bool = False
+    """Whether the source is padded after the end of each text; the upstream gradient is zero
+    there."""
 
 
 class _Channel(NamedTuple):
@@ -180,10 +193,10 @@ def _normal_form(*, training: bool) -> str:
 
 def normalize_backward(f: Function, spec: NormBackward) -> None:
     """Write the kernel (source, saved, weight, upstream, weight_gradient, bias_gradient, output,
-    examples). The source is also the ReLU mask."""
+    examples). The source is also the ReLU mask. If it is padded, ``lengths`` follows."""
     inputs = " and input" if spec.needs_input_gradient else ""
     f.note(f"gradients of weight, bias{inputs}")
-    mask, count = _present(f, spec.layout)
+    mask, count = _present(f, spec.layout, padded=spec.padded)
     size = spec.layout.channel_bytes
     sizes = {
         "x": ("%source", size),

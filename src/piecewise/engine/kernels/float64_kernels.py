@@ -6,6 +6,7 @@ from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import FLOAT64_GROUP_BYTES, Function, Loop, float64_constant
 from .portable_math import exp, log
 from .reductions import cell_sums
+from .text_lengths import column_of, is_left, load_lengths, value_count
 
 _INTS = "<16 x i64>"
 
@@ -56,11 +57,15 @@ def _by_difference(f: Function, classes: int, labels: str, *, squared: bool) -> 
     return c.carried[0]
 
 
-def batch_statistics(f: Function, layout: FeatureMapLayout) -> None:
-    """Write the kernel (source, mean, variance, examples): the statistics of each channel."""
+def batch_statistics(f: Function, layout: FeatureMapLayout, *, padded: bool) -> None:
+    """Write the kernel (source, mean, variance, examples): the statistics of each channel. If it is
+    ``padded``, ``lengths`` of the texts follows; the source is zero after their ends."""
     present, size = f.first_lanes("%examples"), layout.cell_bytes
     values = f.op("mul", "%examples", str(layout.cells), "i64")
     count = f.cast("sitofp", values, "i64", f.real)
+    lengths = load_lengths(f) if padded else ""
+    if padded:
+        count = value_count(f, layout, present)
     strided = {
         "source": ("%source", layout.channel_bytes),
         "mean": ("%mean", f.bytes),
@@ -79,6 +84,9 @@ def batch_statistics(f: Function, layout: FeatureMapLayout) -> None:
         zero = [(f.vector, "zeroinitializer")]
         with f.loop("cells", layout.cells, {"x": (c["source"], size)}, zero) as cell:
             difference = f.op("fsub", f.load(cell["x"]), mean)
+            if padded:
+                filled = is_left(f, lengths, column_of(f, layout, cell.index))
+                difference = f.select(filled, difference, "zeroinitializer")
             cell.carried = [f.fma(difference, difference, cell.carried[0])]
         store_mean(cell.carried[0], c["variance"])
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import Function, Module, Pointers, splat, vector_of
 from ..ir.window_terms import Terms, TileRun, range_text, term_table, tile_runs
+from .text_lengths import broadcast_index, cells_left, divisor_of, is_left, load_lengths
 
 MOST_WRITTEN = 36
 """The most cells of a window that are unrolled."""
@@ -56,6 +57,8 @@ class PoolingRow:
     relu: bool
     stores_argmax: bool
     argmax: ArgmaxFormat
+    padded: bool = False
+    """Whether the source is padded after the end of each text, where no cell counts."""
 
 
 _State = tuple[str, str]
@@ -64,7 +67,7 @@ _State = tuple[str, str]
 
 def pool_row(f: Function, module: Module, spec: PoolingRow) -> None:
     """Write the kernel (source, output, index), with pointers to the first row of each; ``index``
-    is the argmax."""
+    is the argmax. If the source is padded, ``lengths`` of the texts follows."""
     column_runs = tile_runs(spec.columns, [1] * len(spec.columns))
     bodies = spec.rows * sum(len(run.pattern[0]) for run in column_runs)
     strided = {
@@ -72,16 +75,21 @@ def pool_row(f: Function, module: Module, spec: PoolingRow) -> None:
         "out": ("%output", spec.output.channel_bytes),
         "index": ("%index", spec.output.cells * spec.argmax.size),
     }
-    f.note(f"{spec.kind} of each window in one row of windows")
+    f.note(f"{spec.kind} of each window in one row of windows{_up_to_the_end(spec)}")
+    lengths = load_lengths(f) if spec.padded else ""
     with f.loop("channels", spec.output.channels, strided) as channel:
         if bodies <= MOST_WRITTEN:
             for run in column_runs:
-                _run(f, spec, channel, run)
+                _run(f, spec, channel, run, lengths)
         else:
-            _by_table(f, module, spec, channel)
+            _by_table(f, module, spec, channel, lengths)
 
 
-def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun) -> None:
+def _up_to_the_end(spec: PoolingRow) -> str:
+    return ", up to the end of each text" if spec.padded else ""
+
+
+def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun, lengths: str) -> None:
     """Consecutive windows with the same cells, unrolled."""
     size, best_cell = spec.source.cell_bytes, spec.argmax.size
     strided = {
@@ -91,18 +99,32 @@ def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun) -> None
     }
     with f.loop("windows", run.repeat, strided) as x:
         cells = [
-            (row * spec.window_columns + k, row * spec.source.row_bytes + column * size)
+            (row * spec.window_columns + k, row * spec.source.row_bytes + column * size, column)
             for row in range(spec.rows)
             for k, column in run.pattern[0]
         ]
+        left = _left_in_run(f, lengths, run, x.index) if spec.padded else ""
         f.note(f"{'max' if spec.kind == 'max' else 'sum'} over {len(cells)} cells, unrolled")
         state = ("", "")
-        for cell, offset in cells:
-            state = _update(f, spec, state, cell, f.load(x["source"], offset))
-        _store(f, spec, x, state, f.constant(len(cells)))
+        for cell, offset, column in cells:
+            filled = is_left(f, left, column) if spec.padded and spec.kind == "max" else ""
+            state = _update(f, spec, state, cell, f.load(x["source"], offset), filled)
+        divisor = f.constant(len(cells))
+        if spec.padded and spec.kind == "average":
+            columns, rows = (splat(16, n, "i32") for n in (len(run.pattern[0]), spec.rows))
+            divisor = divisor_of(f, left, columns, rows)
+        _store(f, spec, x, state, divisor)
 
 
-def _by_table(f: Function, module: Module, spec: PoolingRow, channel: Pointers) -> None:
+def _left_in_run(f: Function, lengths: str, run: TileRun, index: str) -> str:
+    """The cells of each text from the first cell of window ``index`` of a run on."""
+    moved = f.op("mul", index, str(run.step), "i64")
+    return cells_left(f, lengths, f.op("add", moved, str(run.source), "i64"))
+
+
+def _by_table(
+    f: Function, module: Module, spec: PoolingRow, channel: Pointers, lengths: str
+) -> None:
     """Large windows: loops over rows and columns."""
     columns = module.table(term_table(spec.columns, 1, spec.source.cell_bytes))
     strided = {
@@ -112,8 +134,12 @@ def _by_table(f: Function, module: Module, spec: PoolingRow, channel: Pointers) 
     }
     kinds = (f.vector, spec.argmax.vector)
     with f.loop("windows", len(spec.columns), strided) as x:
-        count = f.load(x["column"], 0, "i64")
-        first = f.at(channel["source"], f.load(x["column"], 16, "i64"))
+        count, offset = (f.load(x["column"], at, "i64") for at in (0, 16))
+        first = f.at(channel["source"], offset)
+        left = ""
+        if spec.padded:
+            start_column = f.op("udiv", offset, str(spec.source.cell_bytes), "i64")
+            left = cells_left(f, lengths, start_column)
         start = f.load(first) if spec.kind == "max" else "zeroinitializer"
         state = list(zip(kinds, (start, "zeroinitializer"), strict=True))
         with f.loop("ky", spec.rows, {"source": (first, spec.source.row_bytes)}, state) as ky:
@@ -125,18 +151,28 @@ def _by_table(f: Function, module: Module, spec: PoolingRow, channel: Pointers) 
                 row = f.op("mul", ky.index, str(spec.window_columns), "i64")
                 cell = f.op("add", row, kx.index, "i64")
                 value, best_cell = kx.carried
-                kx.carried = list(_update(f, spec, (value, best_cell), cell, f.load(kx["source"])))
+                filled = is_left(f, left, kx.index) if spec.padded and spec.kind == "max" else ""
+                more = f.load(kx["source"])
+                kx.carried = list(_update(f, spec, (value, best_cell), cell, more, filled))
             ky.carried = kx.carried
-        cells = f.op("mul", count, str(spec.rows), "i64")
         value, best_cell = ky.carried
-        divisor = ""
-        if spec.kind == "average":
-            divisor = f.broadcast(f.cast("sitofp", cells, "i64", f.real))
+        divisor = _divisor_by_table(f, spec, count, left) if spec.kind == "average" else ""
         _store(f, spec, x, (value, best_cell), divisor)
 
 
-def _update(f: Function, spec: PoolingRow, state: _State, cell: int | str, value: str) -> _State:
-    """The state after one more cell, number ``cell``. NaN counts as the largest value."""
+def _divisor_by_table(f: Function, spec: PoolingRow, count: str, left: str) -> str:
+    """The cells of a window of ``count`` columns, in all lanes."""
+    if spec.padded:
+        return divisor_of(f, left, broadcast_index(f, count), splat(16, spec.rows, "i32"))
+    cells = f.op("mul", count, str(spec.rows), "i64")
+    return f.broadcast(f.cast("sitofp", cells, "i64", f.real))
+
+
+def _update(
+    f: Function, spec: PoolingRow, state: _State, cell: int | str, value: str, filled: str
+) -> _State:
+    """The state after one more cell, number ``cell``, in the lanes ``filled``, or in all if that is
+    empty. NaN counts as the largest value."""
     best, best_cell = state
     if spec.kind == "average":
         return (f.op("fadd", best, value) if best else value), best_cell
@@ -145,6 +181,7 @@ def _update(f: Function, spec: PoolingRow, state: _State, cell: int | str, value
     more = f.op("fcmp ogt", value, best)
     none = f.op("fcmp uno", value, "zeroinitializer")
     better = f.op("or", more, none, "<16 x i1>")
+    better = f.op("and", better, filled, "<16 x i1>") if filled else better
     if spec.stores_argmax:
         element = spec.argmax.element
         short = cell if isinstance(cell, int) else f.cast("trunc", cell, "i64", element)

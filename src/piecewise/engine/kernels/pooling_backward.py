@@ -18,6 +18,7 @@ from ..ir.window_terms import (
     tile_runs,
 )
 from .pooling import MOST_WRITTEN, ArgmaxFormat
+from .text_lengths import broadcast_index, cells_left, divisor_of, load_lengths
 
 
 @dataclass(frozen=True)
@@ -219,19 +220,27 @@ def divide_by_window_size(
     upstream: FeatureMapLayout,
     rows: tuple[int, ...],
     columns: tuple[int, ...],
+    starts: tuple[int, ...] = (),
 ) -> None:
     """Write the kernel (upstream): divide each window's gradient by its number of cells, in place.
-    ``rows`` and ``columns`` give the size of every window."""
+    ``rows`` and ``columns`` give the size of every window. With ``starts``, the first column of
+    every window, ``lengths`` of the texts follows, and padding does not count."""
     down, across = module.table(rows), module.table(columns)
+    lengths = load_lengths(f) if starts else ""
     channels = {"upstream": ("%upstream", upstream.channel_bytes)}
     f.note("gradient of each window divided by its number of cells")
     with f.loop("channels", upstream.channels, channels) as channel:
         strided = {"row": (down, 8), "upstream": (channel["upstream"], upstream.row_bytes)}
         with f.loop("y", len(rows), strided) as y:
             strided = {"column": (across, 8), "upstream": (y["upstream"], GROUP_BYTES)}
+            strided |= {"start": (module.table(starts), 8)} if starts else {}
             with f.loop("x", len(columns), strided) as x:
                 f.note("store gradient / (rows * columns of the window)")
                 height, width = f.load(y["row"], 0, "i64"), f.load(x["column"], 0, "i64")
-                cells = f.op("mul", height, width, "i64")
-                divisor = f.broadcast(f.cast("sitofp", cells, "i64", "float"))
+                if starts:
+                    left = cells_left(f, lengths, f.load(x["start"], 0, "i64"))
+                    divisor = divisor_of(f, left, *(broadcast_index(f, n) for n in (width, height)))
+                else:
+                    cells = f.op("mul", height, width, "i64")
+                    divisor = f.broadcast(f.cast("sitofp", cells, "i64", "float"))
                 f.store(f.op("fdiv", f.load(x["upstream"]), divisor), x["upstream"])

@@ -7,6 +7,7 @@ the same sum in the same order as in a group, so it has the same bits.
 
 from __future__ import annotations
 
+from ...spec.layer_base import PADDING
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Function
 from ..ir.window_terms import split_evenly
@@ -136,13 +137,17 @@ def embed_single_image(f: Function, layout: FeatureMapLayout, *, relu: bool) -> 
     row = GROUP_BYTES * layout.channels
     strided = {"word": ("%words", 8), "out": ("%output", GROUP_BYTES)}
     with f.loop("positions", layout.cells, strided) as position:
-        row_offset = f.op("mul", f.load(position["word"], 0, "i64"), str(row), "i64")
+        token = f.load(position["word"], 0, "i64")
+        is_padding = f.op("icmp eq", token, str(PADDING), "i64")
+        row_offset = f.op("mul", token, str(row), "i64")
         starts = {
             "weight": (f.at("%weight", row_offset), GROUP_BYTES),
             "out": (position["out"], layout.channel_bytes),
         }
         with f.loop("blocks", layout.channels, starts) as block:
             value = f.load(block["weight"])
+            choices = f"{f.vector} zeroinitializer, {f.vector} {value}"
+            value = f.value(f"select i1 {is_padding}, {choices}")
             f.store(f.relu(value) if relu else value, block["out"])
 
 

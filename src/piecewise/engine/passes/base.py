@@ -12,6 +12,7 @@ from ..ir.llvm_text import GROUP_BYTES
 from ..ir.memory_plan import NetworkWriter
 from ..kernels.convolution import Correlation, Emitter, Float64Emitter, row_table
 from ..kernels.reductions import reduce_lanes
+from .text_lengths import NO_LENGTHS, TextLengths, clear
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Pass:
     """The stages of the architecture that this pass computes."""
     cell_bytes: int = GROUP_BYTES
     """Bytes of a cell's sixteen values."""
+    lengths: TextLengths = NO_LENGTHS
+    """Where the network's texts end."""
 
     kind: ClassVar[type[Layer]]
     """The kind of layer that it computes."""
@@ -80,6 +83,24 @@ class Pass:
         """The values that mask the input gradient: the input, if it is the output of a ReLU.
         Otherwise any pointer is valid, such as ``unused``."""
         return self.input_pointer(writer) if self.masked else unused
+
+    def input_lengths(self, writer: NetworkWriter) -> str:
+        """The pointer to the lengths of the input's texts; empty if the input is not padded."""
+        return self.lengths.after(writer, self.stage.number - 1)
+
+    def output_lengths(self, writer: NetworkWriter) -> str:
+        """The pointer to the lengths of the output's texts; empty if the output is not padded."""
+        return self.lengths.after(writer, self.fused_stages[-1].number)
+
+    def clear_output(self, writer: NetworkWriter) -> None:
+        """Set the padding of the output to zero, if it is padded."""
+        lengths = self.output_lengths(writer)
+        clear(writer, self.output_pointer(writer), self.output, lengths)
+
+    def clear_output_gradient(self, writer: NetworkWriter) -> None:
+        """Set the gradients of the output's padding to zero, unless a ReLU has done that."""
+        lengths = "" if self.relu else self.output_lengths(writer)
+        clear(writer, self.output_gradient(writer), self.output, lengths)
 
     @classmethod
     def fuse(cls, last: Pass, stage: Stage) -> bool:  # noqa: ARG003

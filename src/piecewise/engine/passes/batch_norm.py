@@ -37,14 +37,16 @@ class NormPass(Pass):
             self.input,
             self.relu,
         )
+        lengths = self._lengths(writer)
+        padded = bool(lengths)
         if self.training:
             observer = writer.kernel(
                 "group_statistics",
-                layout,
-                "source saved count:examples",
-                lambda f: batch_statistics(f, layout, Norm.epsilon),
+                (layout, padded),
+                "source saved count:examples" + " lengths" * padded,
+                lambda f: batch_statistics(f, layout, Norm.epsilon, padded=padded),
             )
-            writer.call(observer, source, saved, "i64 %examples")
+            writer.call(observer, source, saved, "i64 %examples", *lengths)
         else:
             self._load_running_stats(writer, saved)
         weight, bias = (writer.weights(row) for row in self.stage.parameters)
@@ -55,20 +57,23 @@ class NormPass(Pass):
             lambda f: normalize(f, layout, training=self.training, relu=relu),
         )
         writer.call(kernel, source, saved, weight, bias, self.output_pointer(writer))
+        self.clear_output(writer)
 
     def _forward_float64(self, writer: NetworkWriter) -> None:
         """In float64. The statistics go to the shard, because there is no backward pass."""
         source, layout, relu = self.input_pointer(writer), self.input, self.relu
         find = writer.shard_statistic if self.training else writer.running_stat
         mean, variance = (find(row) for row in self.stage.running_stats)
+        lengths = self._lengths(writer)
+        padded = bool(lengths)
         if self.training:
             observer = writer.kernel(
                 "group_statistics",
-                layout,
-                "source mean variance count:examples",
-                lambda f: float64_kernels.batch_statistics(f, layout),
+                (layout, padded),
+                "source mean variance count:examples" + " lengths" * padded,
+                lambda f: float64_kernels.batch_statistics(f, layout, padded=padded),
             )
-            writer.call(observer, source, mean, variance, "i64 %examples")
+            writer.call(observer, source, mean, variance, "i64 %examples", *lengths)
         weight, bias = (writer.weights(row) for row in self.stage.parameters)
         kernel = writer.kernel(
             "normalize",
@@ -77,6 +82,12 @@ class NormPass(Pass):
             lambda f: float64_kernels.normalize(f, layout, Norm.epsilon, relu=relu),
         )
         writer.call(kernel, source, mean, variance, weight, bias, self.output_pointer(writer))
+        self.clear_output(writer)
+
+    def _lengths(self, writer: NetworkWriter) -> list[str]:
+        """The pointer to the lengths of the input's texts, if the input is padded."""
+        lengths = self.input_lengths(writer)
+        return [lengths] if lengths else []
 
     def _load_running_stats(self, writer: NetworkWriter, saved: str) -> None:
         """Write the call that loads the running statistics."""
@@ -91,21 +102,24 @@ class NormPass(Pass):
         writer.call(kernel, mean, variance, saved)
 
     def backward(self, writer: NetworkWriter) -> None:
-        saved = self._saved(writer)
-        spec = NormBackward(self.input, self.training, self.masked, self.needs_input_gradient)
+        self.clear_output_gradient(writer)
+        saved, lengths = self._saved(writer), self._lengths(writer)
+        spec = NormBackward(
+            self.input, self.training, self.masked, self.needs_input_gradient, bool(lengths)
+        )
         kernel = writer.kernel(
             "normalize_backward",
             spec,
-            "source saved weight upstream weight_gradient bias_gradient output count:examples",
+            "source saved weight upstream weight_gradient bias_gradient output count:examples"
+            + " lengths" * spec.padded,
             lambda f: normalize_backward(f, spec),
         )
         weight, bias = self.stage.parameters
         upstream = self.output_gradient(writer)
         out = self.input_gradient(writer) if self.needs_input_gradient else upstream
+        gradients = (writer.gradient(weight), writer.gradient(bias))
         arguments = (self.input_pointer(writer), saved, writer.weights(weight), upstream)
-        writer.call(
-            kernel, *arguments, writer.gradient(weight), writer.gradient(bias), out, "i64 %examples"
-        )
+        writer.call(kernel, *arguments, *gradients, out, "i64 %examples", *lengths)
         if self.training:
             self._add_statistics(writer, saved)
 

@@ -16,6 +16,7 @@ from .embedding import EmbedPass
 from .fully_connected import FullPass
 from .pooling import PoolPass
 from .relu import ReluPass
+from .text_lengths import lengths_of
 
 PASSES: dict[type[Layer], type[Pass]] = {
     new_pass.kind: new_pass
@@ -44,7 +45,7 @@ def passes_of(
     ``backward``: a backward pass follows. ``keep_activations``: every layer's output can be read
     afterwards, so nothing is fused. ``cell_bytes``: bytes of a cell's sixteen values."""
     passes: list[Pass] = []
-    source = "input"
+    source, lengths = "input", lengths_of(architecture)
     for stage in architecture.stages:
         layer, last = stage.layer, passes[-1] if passes else None
         if layer.identity_at_inference and not training:
@@ -56,7 +57,7 @@ def passes_of(
             continue
         new_pass = kind(stage, source, backward, training)
         new_pass.fused_stages.append(stage)
-        new_pass.cell_bytes = cell_bytes
+        new_pass.cell_bytes, new_pass.lengths = cell_bytes, lengths
         new_pass.needs_input_gradient = any(p.stage.parameters for p in passes)
         new_pass.masked = bool(last and last.relu)
         source = new_pass.target

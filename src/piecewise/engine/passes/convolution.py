@@ -83,9 +83,10 @@ class ConvolutionPass(Pass):
             spec = self.correlation(self.output, relu=self.relu)
             run_correlation(writer, "convolution", spec, (source, weight, bias, output, output))
         else:
-            self._forward_pooled(
-                writer, PoolWindows(self.pool, self.cell_bytes), (source, weight, bias, output)
-            )
+            padded = self.stage.number in self.lengths.rows
+            pool = PoolWindows(self.pool, self.cell_bytes, padded=padded)
+            self._forward_pooled(writer, pool, (source, weight, bias, output))
+        self.clear_output(writer)
 
     def _forward_pooled(
         self, writer: NetworkWriter, pool: PoolWindows, buffers: tuple[str, str, str, str]
@@ -105,13 +106,15 @@ class ConvolutionPass(Pass):
         if self.needs_backward:
             argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
         pointers = (rows, output, argmax)
+        lengths = [self.lengths.after(writer, self.stage.number)] * pool.padded
         for row, count, kernel in pool.forward(writer, band, pointers, 24 * height, relu=self.relu):
             others = [weight, bias, row["source"], f"i64 {count}"]
             writer.call_per_vector(convolve, [source, band_pointer, band_pointer], others)
-            writer.call(kernel, band_pointer, row["out"], row["argmax"])
+            writer.call(kernel, band_pointer, row["out"], row["argmax"], *lengths)
 
     def backward(self, writer: NetworkWriter) -> None:
         layout = self.convolved
+        self.clear_output_gradient(writer)
         upstream = self.output_gradient(writer)
         if self.pool is not None:
             pooled, upstream = upstream, writer.buffer(f"d.{self.name}.rows", layout.size)

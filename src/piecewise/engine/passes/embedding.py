@@ -10,7 +10,8 @@ from .base import Pass
 
 
 class EmbedPass(Pass):
-    """Looks up the embedding vector of each token. Its input is the token numbers."""
+    """Looks up the embedding vector of each token, and computes the lengths of the texts after
+    each layer. Its input is the token numbers."""
 
     kind = Embed
 
@@ -18,6 +19,8 @@ class EmbedPass(Pass):
         return writer.f.at("%memory", INPUTS_OFFSET)
 
     def forward(self, writer: NetworkWriter) -> None:
+        words = self.input_pointer(writer)
+        self.lengths.compute(writer, words)
         layout, relu = self.output, self.relu
         kernel = writer.kernel(
             "embedding",
@@ -25,12 +28,8 @@ class EmbedPass(Pass):
             "words weight output",
             lambda f: embed(f, layout, relu=relu),
         )
-        writer.call(
-            kernel,
-            self.input_pointer(writer),
-            writer.weights(self.stage.parameters[0]),
-            self.output_pointer(writer),
-        )
+        weights = writer.weights(self.stage.parameters[0])
+        writer.call(kernel, words, weights, self.output_pointer(writer))
 
     def backward(self, writer: NetworkWriter) -> None:
         layout = self.output

@@ -19,11 +19,15 @@ _HIGHEST_BAND = 4
 
 
 class PoolWindows:
-    """The windows of a pooling stage, computed one row of windows at a time."""
+    """The windows of a pooling stage, computed one row of windows at a time. ``padded``: its input
+    is padded after the end of texts, whose lengths are the last argument of the kernels."""
 
-    def __init__(self, stage: Stage, cell_bytes: int = GROUP_BYTES) -> None:
+    def __init__(
+        self, stage: Stage, cell_bytes: int = GROUP_BYTES, *, padded: bool = False
+    ) -> None:
         assert isinstance(stage.layer, Pool)
         self.layer, self.output = stage.layer, FeatureMapLayout(stage.output, cell_bytes)
+        self.padded = padded
         self.rows, self.columns = stage.layer.windows(stage.input)
         self.argmax = argmax_format((self.rows.window, self.columns.window))
 
@@ -104,9 +108,11 @@ class PoolWindows:
             relu,
             stores_argmax and self.layer.kind == "max",
             self.argmax,
+            self.padded,
         )
+        arguments = "source output index" + " lengths" * self.padded
         return writer.kernel(
-            "pool_row", spec, "source output index", lambda f: pool_row(f, writer.module, spec)
+            "pool_row", spec, arguments, lambda f: pool_row(f, writer.module, spec)
         )
 
     def backward(
@@ -116,11 +122,12 @@ class PoolWindows:
         buffers: tuple[str, str, str, str],
         *,
         masked: bool,
+        lengths: str = "",
     ) -> None:
         """Compute the gradient of ``source`` from (upstream, argmax, output, mask)."""
         upstream, argmax, out, mask = buffers
         if self.layer.kind == "average":
-            self._divide_by_window_size(writer, upstream)
+            self._divide_by_window_size(writer, upstream, lengths)
         spec = PoolingBackward(
             self.output,
             source,
@@ -140,20 +147,22 @@ class PoolWindows:
         )
         writer.call(kernel, upstream, argmax, out, mask)
 
-    def _divide_by_window_size(self, writer: NetworkWriter, upstream: str) -> None:
+    def _divide_by_window_size(self, writer: NetworkWriter, upstream: str, lengths: str) -> None:
         """Divide the upstream gradient by the cells of each window."""
-        layout = self.output
+        layout, starts = self.output, tuple[int, ...]()
+        if self.padded:
+            starts = tuple(self.columns.cells(n).start for n in range(self.columns.count))
         rows, columns = (
             tuple(len(windows.cells(index)) for index in range(windows.count))
             for windows in (self.rows, self.columns)
         )
         kernel = writer.kernel(
             "divide_by_window_size",
-            (layout, rows, columns),
-            "upstream",
-            lambda f: divide_by_window_size(f, writer.module, layout, rows, columns),
+            (layout, rows, columns, starts),
+            "upstream" + " lengths" * self.padded,
+            lambda f: divide_by_window_size(f, writer.module, layout, rows, columns, starts),
         )
-        writer.call(kernel, upstream)
+        writer.call(kernel, upstream, *[lengths] * self.padded)
 
 
 class PoolPass(Pass):
@@ -167,7 +176,8 @@ class PoolPass(Pass):
 
     @property
     def windows(self) -> PoolWindows:
-        return PoolWindows(self.stage, self.cell_bytes)
+        padded = self.stage.number - 1 in self.lengths.rows
+        return PoolWindows(self.stage, self.cell_bytes, padded=padded)
 
     @property
     def stores_argmax(self) -> bool:
@@ -184,15 +194,18 @@ class PoolPass(Pass):
             argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
         step = pool.rows.stride * self.input.row_bytes
         buffers = (source, output, argmax)
+        lengths = [self.input_lengths(writer)] * pool.padded
         for row, _, kernel in pool.forward(writer, self.input, buffers, step, relu=self.relu):
-            writer.call(kernel, row["source"], row["out"], row["argmax"])
+            writer.call(kernel, row["source"], row["out"], row["argmax"], *lengths)
+        self.clear_output(writer)
 
     def backward(self, writer: NetworkWriter) -> None:
         if not self.needs_input_gradient:
             return
-        pool = self.windows
+        self.clear_output_gradient(writer)
+        pool, lengths = self.windows, self.input_lengths(writer)
         upstream = argmax = self.output_gradient(writer)
         if self.stores_argmax:
             argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
         buffers = (upstream, argmax, self.input_gradient(writer), self.relu_mask(writer, upstream))
-        pool.backward(writer, self.input, buffers, masked=self.masked)
+        pool.backward(writer, self.input, buffers, masked=self.masked, lengths=lengths)

@@ -10,7 +10,8 @@ from ...core.errors import DataError
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.preprocessing import Preprocessor
-from ...data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
+from ...data.text.preprocessor import UNKNOWN, TextPreprocessor
+from ...spec.layer_base import PADDING
 from .receptive_field import ReceptiveField
 
 Span = tuple[float, float]

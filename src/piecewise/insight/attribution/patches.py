@@ -232,7 +232,8 @@ class _PatchSearch:
         """The patch where an example's feature map is largest (smallest if ``sign`` is -1)."""
         net, example = self.net, self.pictures[index]
         example = example if example.ndim == 1 else example.reshape(net.input)
-        plane = net.walk(example)[self.layer][self.feature]
+        walk = net.walk(example)
+        plane = walk[self.layer][self.feature, :, : walk.length(self.layer)]
         row, column = (int(at) for at in np.unravel_index((sign * plane).argmax(), plane.shape))
         field = receptive_field(net.architecture, self.layer, row, column)
         text = example if example.ndim == 1 else None

@@ -20,10 +20,10 @@ from ...core.array_types import Array, Float32
 from ...core.constraints import is_integer
 from ...core.errors import LimitError, shown
 from ...core.ghost_batch import GROUP_SIZE
-from ...data.text.preprocessor import PADDING, UNKNOWN, TextPreprocessor
+from ...data.text.preprocessor import UNKNOWN, TextPreprocessor
 from ...inputs import layer_inputs
 from ...network import Network
-from ...spec.layer_base import Connectivity
+from ...spec.layer_base import PADDING, Connectivity
 from ...trace.backprop import LOGIT
 from .receptive_field import centres
 
@@ -209,7 +209,10 @@ def grad_cam(
     strength = np.zeros(stack.shape[1:])
     for weight, plane in zip(weights, stack, strict=True):
         strength += weight * plane
-    values = _resized(net, layer, np.maximum(strength, 0), _is_text(net, example))
+    is_text = _is_text(net, example)
+    values = _resized(net, layer, np.maximum(strength, 0), is_text)
+    if is_text:
+        values[0, np.asarray(example) == PADDING] = 0
     description = f"the feature maps of {layer}, weighted by the mean gradient of the logit"
     return Attribution(GRAD_CAM, label, values, "strength", description)
 

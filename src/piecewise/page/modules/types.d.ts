@@ -39,6 +39,8 @@ interface BaseLayer {
   input_layer: string;
   input_shape: Shape;
   shape: Shape;
+  /** Of a text: the positions before its padding. */
+  length?: number;
 }
 
 interface PlainLayer extends BaseLayer {

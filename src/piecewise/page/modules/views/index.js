@@ -8,9 +8,19 @@ import * as input from "piecewise/views/input.js";
 import * as norm from "piecewise/views/norm.js";
 import * as pool from "piecewise/views/pool.js";
 import * as relu from "piecewise/views/relu.js";
+import { resultLine } from "piecewise/views/terms.js";
 
 /** @type {Record<string, View<any>>} */
 export const VIEWS = { conv, dropout, embed, full, input, norm, pool, relu };
+
+/**
+ * Whether a position lies after the end of a text.
+ * @param {Layer} layer
+ * @param {Position} position
+ */
+function isPadding(layer, [, , , column]) {
+  return layer.word !== "input" && layer.length !== undefined && column >= layer.length;
+}
 
 /**
  * The terms of the number at a position, in the order in which the engine adds them.
@@ -19,7 +29,7 @@ export const VIEWS = { conv, dropout, embed, full, input, norm, pool, relu };
  */
 export function termsOf(walk, position) {
   const layer = walk.layer(position[0]);
-  return VIEWS[layer.word].terms(walk, layer, position);
+  return isPadding(layer, position) ? [] : VIEWS[layer.word].terms(walk, layer, position);
 }
 
 /**
@@ -31,5 +41,6 @@ export function termsOf(walk, position) {
  */
 export function showTerms(walk, position, terms, open) {
   const layer = walk.layer(position[0]);
+  if (isPadding(layer, position)) return [resultLine("padding, after the end of the text", 0)];
   return VIEWS[layer.word].show(walk, layer, position, terms, open);
 }
