@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from piecewise.data.dataset import read_data
-from piecewise.training.experiment import plan_training
+from piecewise.training.plan import plan_training
 from piecewise.training.recipe import Recipe
 
 

@@ -27,7 +27,7 @@ def make_folder(folder: Path) -> Path:
 with TemporaryDirectory() as temporary:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else make_folder(Path(temporary))
     data = pw.read_data(folder)
-    result = pw.run_training(pw.plan_training(data, quick=True))
+    result = pw.run_training(pw.plan_training(data, effort="quick"))
     for measured_on, scores in result.scores.items():
         low, high = scores.interval
         print(f"{measured_on}: {scores.accuracy:.1%} of {scores.n} ({low:.1%} to {high:.1%})")

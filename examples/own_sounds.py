@@ -31,7 +31,7 @@ with TemporaryDirectory() as temporary:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else make_folder(Path(temporary))
     data = pw.read_data(folder)
     print(f"each sound becomes {data.preprocessor.description}")
-    result = pw.run_training(pw.plan_training(data, quick=True, epochs=3))
+    result = pw.run_training(pw.plan_training(data, effort="quick", epochs=3))
     for measured_on, scores in result.scores.items():
         print(f"{measured_on}: {scores.accuracy:.1%} of {scores.n}, macro-F1 {scores.macro_f1:.3f}")
     file = sorted(folder.rglob("*.wav"))[0]

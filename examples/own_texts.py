@@ -31,7 +31,7 @@ def make_file(file: Path) -> Path:
 
 with TemporaryDirectory() as temporary:
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else make_file(Path(temporary) / "reviews.csv")
-    result = pw.run_training(pw.plan_training(pw.read_data(file), quick=True))
+    result = pw.run_training(pw.plan_training(pw.read_data(file), effort="quick"))
     net = result.net
     for measured_on, scores in result.scores.items():
         print(f"{measured_on}: {scores.accuracy:.1%} of {scores.n}")

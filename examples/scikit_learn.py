@@ -16,7 +16,7 @@ pixels, digits = load_digits(return_X_y=True)  # rows of 64 numbers
 train_pixels, test_pixels, train_digits, test_digits = train_test_split(
     pixels, digits, test_size=0.5, random_state=0, stratify=digits
 )
-convnet = pw.ConvNetClassifier(image_shape=(8, 8), epochs=20, quick=True, random_state=0)
+convnet = pw.ConvNetClassifier(image_shape=(8, 8), epochs=20, effort="quick", random_state=0)
 baseline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
 for name, classifier in (("ConvNet", convnet), ("logistic regression", baseline)):
     classifier.fit(train_pixels, train_digits)

@@ -23,8 +23,10 @@ from piecewise.insight.robustness.curves import DatasetCurve, DatasetRobustness,
 from piecewise.insight.robustness.perturbations import perturbations
 from piecewise.network import Network
 from piecewise.spec.augmentation import Augmentation
-from piecewise.training.experiment import Split, plan_training, run_training
+from piecewise.training.experiment import run_training
+from piecewise.training.plan import plan_training
 from piecewise.training.recipe import Recipe
+from piecewise.training.splits import Split
 from tests.real_data import real
 from tests.test_robustness_curves import DRAWN, KNOBS, LAYERS, data_of, taught
 

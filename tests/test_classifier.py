@@ -21,7 +21,7 @@ from .lessons import ANSWERS, KINDS, LABELS, PICTURES, SMALL, TABLE, UNSEEN, bit
 
 
 def test_classifier_learns_images_with_defaults() -> None:
-    classifier = ConvNetClassifier(quick=True, random_state=0).fit(PICTURES, LABELS)
+    classifier = ConvNetClassifier(effort="quick", random_state=0).fit(PICTURES, LABELS)
     assert classifier.score(UNSEEN.inputs, ANSWERS) > 0.95
     assert classifier.classes_.tolist() == ["O", "X"]
     assert classifier.image_shape_ == (1, 9, 9)

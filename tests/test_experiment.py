@@ -20,8 +20,10 @@ from piecewise.network import Network
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 from piecewise.training import experiment
 from piecewise.training.defaults import augmentation_for, default_config
-from piecewise.training.experiment import REPEATS, plan_training, run_training
+from piecewise.training.effort import REPEATS
+from piecewise.training.experiment import run_training
 from piecewise.training.metrics import Scores, wilson_interval
+from piecewise.training.plan import plan_training
 from piecewise.training.recipe import Recipe
 from piecewise.training.shuffle_test import shuffle_test
 from piecewise.training.splits import assign_folds, validation_mask
@@ -38,13 +40,13 @@ def data_of(drawings: XODataset, parts: Sequence[str] = ()) -> Dataset:
 SMALL: dict[str, Any] = {"layers": "conv 4 3, relu, pool 2, full", "epochs": 4, "batch_size": 16}
 
 
-@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("effort", ["quick", "normal", "thorough"])
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 6, 9, 12, 20, 28, 32, 64, 100, 200])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_default_layers_fit_every_input_size(side: int, channels: int, quick: bool) -> None:
+def test_default_layers_fit_every_input_size(side: int, channels: int, effort: str) -> None:
     for shape in ((channels, side, side), (channels, side, 2 * side + 1)):
         for kind in ("drawings", "photos", "sounds"):
-            plan = default_config(kind, shape, 10, 1_000, quick=quick)
+            plan = default_config(kind, shape, 10, 1_000, effort=effort)
             assert Network(plan.layers, shape, 10).architecture.parameter_count < 10_000_000
 
 
@@ -56,7 +58,9 @@ def test_default_epochs_decrease_with_the_number_of_inputs() -> None:
     assert list(epochs.values()) == sorted(epochs.values(), reverse=True)
     assert epochs[50] == 150
     assert epochs[1_000_000] == 2
-    quick, thorough = (default_config(*digits, 10, 60_000, quick=quick) for quick in (True, False))
+    quick, thorough = (
+        default_config(*digits, 10, 60_000, effort=effort) for effort in ("quick", "normal")
+    )
     assert quick.recipe.epochs * 5 < thorough.recipe.epochs
     assert default_config(*digits, 2, 2_500).layers != thorough.layers
 
@@ -125,12 +129,12 @@ def test_small_dataset_is_cross_validated_and_trained_in_full() -> None:
     plan = plan_training(data, **SMALL)
     assert plan.folds == 5
     assert len(plan.splits["train"].labels) == 60
-    stages: set[str] = set()
-    taught = run_training(plan, lambda progress: stages.add(progress.stage))
-    assert stages == {
-        *(f"fold {n} of 5, repeat {r} of 2" for n in range(1, 6) for r in (1, 2)),
-        "training",
-    }
+    notes: list[tuple[str, str]] = []
+    taught = run_training(plan, lambda progress: notes.append((progress.stage, progress.note)))
+    pieces = [", ".join([stage, *note.split(", ")[:2]]).strip(", ") for stage, note in notes]
+    folds = [f"folds, fold {n} of 5, repeat {r} of 2" for r in (1, 2) for n in range(1, 6)]
+    assert list(dict.fromkeys(pieces)) == ["training", *folds]
+    assert re.fullmatch(r"fold 5 of 5, repeat 2 of 2, \d+\.\d % right so far", notes[-1][1])
     scores = taught.scores["folds"]
     assert scores.confusion.sum() == 60 * REPEATS
     assert scores.n == 60
@@ -233,14 +237,10 @@ def test_run_training_path_equals_read_data(
 ) -> None:
     drawn, stages = make_xo(40, 9, seed=0), set[str]()
     np.savez(tmp_path / "drawn.npz", images=drawn.inputs[:, 0], labels=drawn.labels)
-    quick = partial(default_config, quick=True, epochs=1)
-    monkeypatch.setattr(
-        experiment,
-        "default_config",
-        lambda *of, augmentation, **_: quick(*of, augmentation=augmentation),
-    )
+    quick = partial(plan_training, effort="quick", epochs=1)
+    monkeypatch.setattr(experiment, "plan_training", quick)
     taught = run_training(tmp_path / "drawn.npz", lambda progress: stages.add(progress.stage))
-    assert {"fold 1 of 5, repeat 1 of 2", "training"} <= stages
+    assert {"folds", "training"} <= stages
     same = run_training(read_data(tmp_path / "drawn.npz"))
     assert same.net.parameters_sha256 == taught.net.parameters_sha256
 

@@ -22,7 +22,7 @@ from piecewise.insight.retraining.cost import retraining_cost
 from piecewise.network import Network
 from piecewise.spec.augmentation import Augmentation
 from piecewise.training.defaults import quick_layers, sound_layers, text_layers
-from piecewise.training.experiment import plan_training
+from piecewise.training.plan import plan_training
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
 

@@ -127,13 +127,13 @@ def test_pinned_net_taught_by_nudging_has_its_hash() -> None:
 @pytest.mark.parametrize("kind", MADE)
 def test_pinned_net_of_a_kind_of_data_has_its_hash(kind: str, tmp_path: Path) -> None:
     data = pw.read_data(MADE[kind](tmp_path))
-    taught = pw.run_training(pw.plan_training(data, folds=2, quick=True, epochs=3, seed=1))
+    taught = pw.run_training(pw.plan_training(data, folds=2, effort="quick", epochs=3, seed=1))
     assert taught.net.parameters_sha256 == KIND_HASHES[kind]
 
 
 def test_pinned_classifier_has_its_hash() -> None:
     made = pw.make_xo(100, size=9, seed=0)
-    classifier = pw.ConvNetClassifier(random_state=3, quick=True, epochs=4)
+    classifier = pw.ConvNetClassifier(random_state=3, effort="quick", epochs=4)
     classifier.fit(made.inputs, made.labels)
     assert classifier.network_.parameters_sha256 == KIND_HASHES["classifier"]
 
@@ -143,5 +143,5 @@ def test_pinned_classifier_has_its_hash() -> None:
 )
 def test_pinned_net_of_real_data_has_its_hash(name: str) -> None:
     data = pw.read_data(real(name))
-    taught = pw.run_training(pw.plan_training(data, quick=True, epochs=2, seed=2))
+    taught = pw.run_training(pw.plan_training(data, effort="quick", epochs=2, seed=2))
     assert taught.net.parameters_sha256 == REAL_HASHES[name]

@@ -37,7 +37,8 @@ from piecewise.reference.augmentation import (
     geometric_draws,
 )
 from piecewise.spec.augmentation import Augmentation
-from piecewise.training.experiment import plan_training, run_training
+from piecewise.training.experiment import run_training
+from piecewise.training.plan import plan_training
 from tests.test_augmentation import ALL_GEOMETRIC, step_context
 
 SIZE = 12

@@ -55,6 +55,7 @@ class NetworkState:
         self.history: list[dict[str, Any]] = []
         self.recipe: dict[str, Any] = {}
         self.calibration = Calibration()
+        self.training_summary: dict[str, Any] = {}
 
     # Description.
 
@@ -137,6 +138,7 @@ class NetworkState:
             self.recipe,
             self.history,
             self.calibration,
+            self.training_summary,
         )
         versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
         model_file.write(path, model, versions)
@@ -178,5 +180,5 @@ class NetworkState:
         net.parameters = Parameters(flattened(rows, model.tensors), rows)
         net.running_stats = Parameters(flattened(running_stats, model.tensors), running_stats)
         net.recipe, net.history = model.recipe, model.history
-        net.calibration = model.calibration
+        net.calibration, net.training_summary = model.calibration, model.training_summary
         return net

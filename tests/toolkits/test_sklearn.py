@@ -81,7 +81,7 @@ def test_check_estimator_passes_all_checks(said: dict[str, Any]) -> None:
 
 def test_data_frame_columns_pass_check_of_scikit_learn() -> None:
     """The battery leaves this one to estimators of scikit-learn itself."""
-    check_dataframe_column_names_consistency("ConvNetClassifier", ConvNetClassifier(quick=True))
+    check_dataframe_column_names_consistency("ConvNetClassifier", ConvNetClassifier(effort="quick"))
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,9 @@ class Meter:
         fraction, width = done / max(1, total), self.console.width - 1
         is_known = seconds > 0.5 and fraction > 0.02  # before that, time left would be a guess
         remaining = f", {_span(seconds * (1 - fraction) / fraction)} left" if is_known else ""
-        note = f", {done:,} of {total:,}" if loss is None else f", loss {loss:.4f}"
+        count = "" if progress.note else f", {done:,} of {total:,}"
+        note = count if loss is None else f", loss {loss:.4f}"
+        note += f", {progress.note}" if progress.note else ""
         numbers = f"{int(100 * fraction)} %{remaining}{note}"
         space = max(0, min(24, width - len(progress.stage) - len(numbers) - 4))
         filled = round(space * fraction)

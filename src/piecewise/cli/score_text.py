@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import fsum
 
+from ..training.linear_baseline import LinearBaseline
 from ..training.metrics import Scores
 from .output import WIDTH, printable
 
@@ -15,8 +16,9 @@ FEW = 30
 _ENDS = "  recall   prec."
 
 
-def headline(scores: Scores) -> Iterator[str]:
-    """The accuracy, its confidence interval, and the accuracy of always answering one class."""
+def headline(scores: Scores, linear: LinearBaseline | None = None) -> Iterator[str]:
+    """The accuracy, its confidence interval, and what always answering one class and a linear model
+    would reach."""
     right, (low, high) = int(scores.confusion.trace()), scores.interval
     answers = int(scores.confusion.sum())
     times = f", each example {scores.repeats} times" if scores.repeats > 1 else ""
@@ -28,12 +30,22 @@ def headline(scores: Scores) -> Iterator[str]:
     most = printable(scores.classes[int(scores.confusion.sum(axis=1).argmax())][:SHOWN_OF_NAME])
     idle = "; this net is no better" if scores.accuracy <= scores.baseline else ""
     yield f"always answering '{most}' would be {100 * scores.baseline:.1f} %{idle}"
+    if linear is not None:
+        yield f"{linear.model} would be {100 * linear.accuracy:.1f} %"
+        if linear.as_good:
+            low, high = (100 * value for value in linear.difference_interval)
+            yield (
+                "the net is not clearly better than that: a ConvNet may not be needed here (95 % "
+                f"interval of the difference {low:+.1f} to {high:+.1f})"
+            )
 
 
-def score_lines(scores: Scores, width: int = WIDTH) -> Iterator[str]:
+def score_lines(
+    scores: Scores, width: int = WIDTH, linear: LinearBaseline | None = None
+) -> Iterator[str]:
     """Scores as lines: the accuracy; then, for each true label, the counts of the answers (if they
     fit into ``width`` columns), the recall and the precision."""
-    yield from headline(scores)
+    yield from headline(scores, linear)
     yield ""
     names = [printable(name[:SHOWN_OF_NAME]) for name in scores.classes]
     first = max(len("true label"), *(len(name) for name in names))

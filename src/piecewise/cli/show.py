@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import rich_click as click
@@ -31,6 +32,7 @@ def command(net_file: str, as_json: bool) -> None:
                 "preprocessor": net.preprocessor.to_json(),
                 "recipe": net.recipe,
                 "calibration": net.calibration.to_json(),
+                "training": net.training_summary,
                 "history": net.history,
             }
         )
@@ -44,6 +46,8 @@ def command(net_file: str, as_json: bool) -> None:
         f"classes      {', '.join(net.classes)}",
         f"preprocessor {net.preprocessor.description}",
         f"recipe       {_recipe(net.recipe)}",
+        *_trials(net),
+        *_scores(net),
         f"calibration  {_calibration(net)}",
         f"sha256       {net.parameters_sha256}",
     ):
@@ -63,6 +67,30 @@ def _recipe(values: dict[str, Any]) -> str:
         for name in values
     )
     return ", ".join(written)
+
+
+def _trials(net: Network) -> Iterator[str]:
+    """What was tried before the training, as the model file describes it."""
+    trials = net.training_summary.get("trials")
+    for trial in trials if isinstance(trials, list) else ():
+        if isinstance(trial, dict):
+            chosen = ", chosen" if trial.get("chosen") else ""
+            measured = f"{_percent(trial.get('accuracy'))} right in a trial"
+            yield f"tried        {trial.get('name')}: {measured}{chosen}"
+
+
+def _scores(net: Network) -> Iterator[str]:
+    """The scores when the net was trained, each beside that of the linear model."""
+    scores, linear = net.training_summary.get("scores"), net.training_summary.get("linear")
+    for name, score in scores.items() if isinstance(scores, dict) else ():
+        if isinstance(score, dict):
+            other = linear.get(name) if isinstance(linear, dict) else None
+            model = f", {other.get('model')} {_percent(other.get('accuracy'))}" if other else ""
+            yield f"{name:<12} {_percent(score.get('accuracy'))} right{model}"
+
+
+def _percent(fraction: object) -> str:
+    return f"{100 * fraction:.1f} %" if isinstance(fraction, float) else "? %"
 
 
 def _calibration(net: Network) -> str:

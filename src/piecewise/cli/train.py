@@ -13,22 +13,17 @@ import rich_click as click
 from rich.console import Console
 
 from ..core.errors import CheckpointError, LimitError, ModelFileError, NotationError
-from ..core.progress import Progress
 from ..data.dataset import Dataset, read_data
 from ..data.images.preprocessor import RESIZES
 from ..data.inspection.report import warnings
 from ..network import Network
 from ..spec.notation import parse
-from ..training.experiment import (
-    FOLD_COUNTS,
-    TrainingPlan,
-    TrainingResult,
-    plan_training,
-    run_training,
-)
+from ..training.effort import EFFORT
+from ..training.experiment import TrainingResult, choose_by_trial, run_training
+from ..training.linear_baseline import LinearBaseline
 from ..training.metrics import Scores
+from ..training.plan import FOLD_COUNTS, TrainingPlan, plan_training
 from ..training.recipe import Recipe, knobs
-from ..training.train import TRAINING as TRAINING_STAGE
 from .interrupts import DeferredInterrupt, ignore_further_interrupts, ignore_interrupts
 from .options import (
     DATA,
@@ -48,7 +43,6 @@ from .options import (
 )
 from .output import (
     Meter,
-    counted,
     messages,
     print_json,
     print_message,
@@ -57,8 +51,7 @@ from .output import (
 )
 from .output_files import check_net_path, force_option
 from .score_text import group_lines, score_lines
-
-CLASSES_SHOWN = 20
+from .training_log import TrainingLog, print_plan, print_trials
 
 
 class _Folds(click.ParamType[Any]):
@@ -84,7 +77,7 @@ class TrainOptions:
     groups: str | None
     folds: int | str | None
     layers: str | None
-    quick: bool
+    effort: str
     threads: int | None
     output: str
     run_dir: str | None
@@ -99,6 +92,11 @@ class TrainOptions:
         fields = [field.name for field in knobs()]
         recipe = {name: values[name] for name in fields if values[name] is not None}
         others = {name: value for name, value in values.items() if name not in fields}
+        if others.pop("quick"):
+            if others["effort"] not in (None, "quick"):
+                raise click.UsageError("--quick means --effort quick; leave one of them out")
+            others["effort"] = "quick"
+        others["effort"] = others["effort"] or "normal"
         return cls(**others, recipe=recipe)
 
     def check(self) -> None:
@@ -155,12 +153,16 @@ class TrainOptions:
     unset=FROM_DATA,
     help="The layers, such as 'conv 8 5, relu, pool 2, full'.",
 )
-@click.option(
-    "--quick",
-    is_flag=True,
+@option(
+    "--effort",
+    type=click.Choice(EFFORT.words),
+    metavar="NAME",
     panel=TRAINING,
-    help="Train with about an eighth of the computation, for a slightly lower accuracy.",
+    unset="normal",
+    help="The work of the whole training, with its trials and folds: quick takes about an eighth "
+    "of normal, thorough ten times as much.",
 )
+@click.option("--quick", is_flag=True, panel=TRAINING, help="The same as --effort quick.")
 @recipe_options
 @threads_option
 @click.option(
@@ -205,12 +207,13 @@ def command(**values: Any) -> None:
         dataset,
         options.source,
         layers=options.layers,
-        quick=options.quick,
+        effort=options.effort,
         folds=options.folds,
         **options.recipe,
     )
+    plan = _choose(plan, console, options)
     net = plan.network()
-    _print_plan(net, plan, console)
+    print_plan(net, plan, console)
     try:
         result = _run(plan, net, console, options)
     except CheckpointError as error:  # the run directory failed, but the net can be saved
@@ -227,7 +230,7 @@ def command(**values: Any) -> None:
         print_json({**_report(result, seconds), "skipped": dataset.skipped})
         return
     for name, score in result.scores.items():
-        _print_scores(name, score)
+        _print_scores(name, score, result.linear.get(name))
     for line in group_lines(result.groups):
         results().print(line, markup=False)
     if not result.scores:
@@ -258,58 +261,20 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
     return dataset
 
 
-def _print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
-    counts = ", ".join(f"{len(split.labels):,} for {name}" for name, split in plan.splits.items())
-    recipe = plan.config.recipe
-    scored = f", cross-validation with {plan.folds} folds" if plan.folds else ""
-    if plan.folds and plan.repeats > 1:
-        scored += f", {plan.repeats} times"
-    if plan.groups is not None:
-        scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
-    augmentation = Recipe.knob("augmentation").write(recipe.augmentation)
-    for line in (
-        f"{net.preprocessor.modality:<10} {counts}{scored}",
-        f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
-        f"input      {net.preprocessor.description}",
-        f"layers     {net.notation}",
-        f"recipe     {counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, "
-        f"learning rate {recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
-        f"augment    {augmentation}",
-    ):
-        print_message(console, line)
-
-
-def _more(classes: int) -> str:
-    return f" and {classes - CLASSES_SHOWN:,} more" if classes > CLASSES_SHOWN else ""
-
-
-class _TrainingLog:
-    """An ``on_progress`` callback: prints a line per epoch and shows a progress bar in between."""
-
-    def __init__(self, console: Console, epochs: int, interrupt: DeferredInterrupt) -> None:
-        self.console, self.epochs, self.interrupt = console, epochs, interrupt
-        self.meter = Meter(console)
-
-    def __call__(self, progress: Progress) -> None:
-        is_fold = progress.stage != TRAINING_STAGE
-        if is_fold and progress.stage != self.meter.stage and not self.console.is_terminal:
-            print_message(self.console, progress.stage)
-        if progress.resumed:
-            print_message(
-                self.console, f"resuming from step {progress.done:,} of {progress.total:,}"
-            )
-        self.meter(progress)
-        if progress.epoch and not is_fold:
-            epoch = progress.epoch
-            self.meter.clear()
-            accuracy = epoch.validation_accuracy
-            scored = "" if accuracy is None else f"   validation {100 * accuracy:.2f} %"
-            print_message(
-                self.console,
-                f"epoch {epoch.epoch:>3} of {self.epochs}   loss {epoch.loss:.4f}{scored}   "
-                f"{epoch.seconds:.1f} s",
-            )
-        self.interrupt.check()
+def _choose(plan: TrainingPlan, console: Console, options: TrainOptions) -> TrainingPlan:
+    """Run the trials, and print what was tried."""
+    with DeferredInterrupt() as interrupt:
+        log = TrainingLog(console, plan.config.recipe.epochs, interrupt)
+        try:
+            plan = choose_by_trial(plan, log, threads=options.threads)
+        except KeyboardInterrupt:
+            log.meter.clear()
+            print_message(console, "stopped in the trials; nothing is saved")
+            raise
+        finally:
+            log.meter.clear()
+    print_trials(plan, console)
+    return plan
 
 
 def _run(
@@ -317,7 +282,7 @@ def _run(
 ) -> TrainingResult | None:
     """Run the training; None if it was interrupted."""
     with DeferredInterrupt() as interrupt:
-        log = _TrainingLog(console, plan.config.recipe.epochs, interrupt)
+        log = TrainingLog(console, plan.config.recipe.epochs, interrupt)
         try:
             return run_training(
                 plan,
@@ -353,15 +318,17 @@ def _stop(net: Network, output: str, console: Console) -> NoReturn:
     """Save the net if an epoch is complete, and raise KeyboardInterrupt."""
     if net.history:
         _save(net, output)
-        print_message(console, f"stopped; the net is saved as it is: {output}")
+        complete = len(net.history) == net.recipe["epochs"]
+        what = "the net is saved, without scores" if complete else "the net is saved as it is"
+        print_message(console, f"stopped; {what}: {output}")
     else:
         print_message(console, "stopped in the first epoch; nothing is saved")
     raise KeyboardInterrupt
 
 
-def _print_scores(name: str, scores: Scores) -> None:
+def _print_scores(name: str, scores: Scores, linear: LinearBaseline | None) -> None:
     console = results()
-    console.print(f"{name}: {next(lines := score_lines(scores, console.width))}")
+    console.print(f"{name}: {next(lines := score_lines(scores, console.width, linear))}")
     for line in lines:
         console.print(line, markup=False)
     console.print()
@@ -372,6 +339,9 @@ def _report(result: TrainingResult, seconds: float) -> dict[str, Any]:
     return {
         **{name: score.to_json() for name, score in result.scores.items()},
         **({"groups": result.groups} if result.groups else {}),
+        "effort": net.training_summary["effort"],
+        "trials": net.training_summary["trials"],
+        "linear": net.training_summary["linear"],
         "seconds": seconds,
         "seconds_by_stage": result.seconds,
         "recipe": net.recipe,

@@ -23,7 +23,7 @@ class Progress:
     """How far a piece of work has come; reported several times a second."""
 
     stage: str
-    """What runs: "reading", "fold 3 of 5, repeat 1 of 2", "training"."""
+    """What runs: "reading", "trials", "training", "folds"."""
     done: int
     """Units done so far: files, steps, nets."""
     total: int
@@ -33,6 +33,8 @@ class Progress:
     """The epoch that has just ended, if one has."""
     resumed: bool = False
     """Whether this is the first report of a resumed run: the step it resumes from."""
+    note: str = ""
+    """Which piece of the stage runs, and its result so far: "fold 3 of 5, 91.2 % right so far"."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -44,3 +46,22 @@ def in_stage(on_progress: OnProgress | None, stage: str) -> OnProgress | None:
     if on_progress is None:
         return None
     return lambda progress: on_progress(replace(progress, stage=stage))
+
+
+_UNITS = 1_000  # of a piece of work that is one of several
+
+
+def in_turn(
+    on_progress: OnProgress | None, stage: str, number: int, count: int, note: str
+) -> OnProgress | None:
+    """A callback for one of ``count`` equal pieces of a stage, ``number`` from 0: it reports the
+    progress of the whole stage."""
+    if on_progress is None:
+        return None
+
+    def report(progress: Progress) -> None:
+        within = _UNITS * progress.done // max(1, progress.total)
+        done, total = _UNITS * number + within, _UNITS * count
+        on_progress(Progress(stage, done, total, progress.loss, None, progress.resumed, note))
+
+    return report

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.array_types import Array, Float32, Labels, Strings
+from ..core.array_types import Array, Float32, Int64, Labels, Strings
 from ..core.constraints import Size2D
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
@@ -19,7 +19,7 @@ from ..spec.architecture import class_names
 from .images.preprocessor import RESIZES
 from .loading.loader import DatasetLoader
 from .loading.prepared_cache import CachedDataset, load_or_prepare
-from .loading.subset import select_rows
+from .loading.subset import RowsOf, select_rows
 from .modalities import MODALITIES
 from .preprocessing import Preprocessor
 from .sources.discovery import RawDataset, discover
@@ -64,6 +64,8 @@ class Dataset:
         How the file was understood: its encoding, columns or arrays.
     source_warnings : list of str
         What may be wrong with the file.
+    texts : sequence of str, optional
+        The texts that the inputs were made of, if these are texts.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class Dataset:
     cut_count: int = 0
     source_description: str = ""
     source_warnings: list[str] = field(default_factory=list)
+    texts: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         self.labels, self.splits = np.asarray(self.labels), np.asarray(self.splits)
@@ -105,6 +108,9 @@ class Dataset:
             raise DataError(f"data set: got {got}, wanted equally many")
         if self.groups is not None and len(self.groups) != len(self):
             got = f"{len(self.groups)} groups for {len(self)} inputs"
+            raise DataError(f"data set: got {got}, wanted one for each input")
+        if self.texts is not None and len(self.texts) != len(self):
+            got = f"{len(self.texts)} texts for {len(self)} inputs"
             raise DataError(f"data set: got {got}, wanted one for each input")
 
     def _check_values(self) -> None:
@@ -256,7 +262,15 @@ def read_data(
         _cut_count(raw, prepared),
         raw.description,
         raw.warnings + [raw.label_error] * bool(raw.label_error),
+        _texts(raw, indices),
     )
+
+
+def _texts(raw: RawDataset, indices: Int64) -> Sequence[str] | None:
+    """The texts of the examples that could be read; None for other kinds of data."""
+    if raw.modality != "texts" or isinstance(raw.examples, np.ndarray):
+        return None
+    return RowsOf(raw.examples, indices)
 
 
 def as_dataset(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..core.array_types import Array, Float32, Float64
+from ..core.constraints import checked
 from ..core.errors import DataError, LimitError
 from ..data.arrays import (
     ByteScaling,
@@ -32,7 +33,8 @@ from ..spec.architecture import Architecture, class_names
 from ..spec.augmentation import Augmentation
 from ..spec.layer_base import Layer
 from ..training.deduplicate import WeightedExamples, deduplicate, normalize_weights
-from ..training.defaults import TrainingConfig, augmentation_for, default_config
+from ..training.defaults import TrainingConfig, config_for
+from ..training.effort import EFFORT
 from ..training.recipe import Recipe
 from ..training.splits import validation_mask
 from ..training.train import train
@@ -102,8 +104,9 @@ class ConvNetClassifier(EstimatorConventions):
         How training inputs are augmented; computed from the data if left out.
     patience, validation_fraction
         Early stopping; see `Recipe`.
-    quick : bool
-        Whether the computed layers and recipe take about an eighth of the time.
+    effort : {"quick", "normal", "thorough"}
+        The work of the computed layers and recipe: about an eighth, the default, or ten times as
+        much.
     class_weight : dict or "balanced", optional
         Weights by label.
     warm_start : bool
@@ -165,7 +168,7 @@ class ConvNetClassifier(EstimatorConventions):
         augmentation: Augmentation | str | None = None,
         patience: int | None = None,
         validation_fraction: float | None = None,
-        quick: bool = False,
+        effort: str = "normal",
         class_weight: dict[Any, float] | str | None = None,
         warm_start: bool = False,
         random_state: Any = None,
@@ -177,7 +180,7 @@ class ConvNetClassifier(EstimatorConventions):
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
         self.loss, self.augmentation = loss, augmentation
         self.patience, self.validation_fraction = patience, validation_fraction
-        self.quick, self.class_weight, self.warm_start = quick, class_weight, warm_start
+        self.effort, self.class_weight, self.warm_start = effort, class_weight, warm_start
         self.random_state, self.n_jobs = random_state, n_jobs
 
     # Training.
@@ -271,25 +274,20 @@ class ConvNetClassifier(EstimatorConventions):
         preprocessor = data.scaling.preprocessor
         if isinstance(self.augmentation, str):
             options["augmentation"] = Recipe.knob("augmentation").read(self.augmentation)
-        elif self.augmentation is None and not data.is_table:
-            options["augmentation"] = augmentation_for(data.examples.inputs, preprocessor)
+        elif data.is_table:
+            options.setdefault("augmentation", Augmentation())
         layers = self.network_.notation if resume else self.layers
         if layers is None and data.is_table:
             layers = TABLE_LAYERS
-        count, classes = len(data.examples.labels), len(data.classes)
+        classes = len(data.classes)
         if layers is not None:
             architecture = Architecture(layers, preprocessor.shape, classes)
             if architecture.reads_texts:
                 raise LimitError("layers: got embed, which reads texts; wanted layers for images")
             layers = architecture.notation
-        return default_config(
-            preprocessor.kind,
-            preprocessor.shape,
-            classes,
-            count,
-            layers=layers,
-            quick=self.quick,
-            **options,
+        effort = checked("effort", EFFORT, self.effort)
+        return config_for(
+            data.examples.inputs, preprocessor, classes, layers=layers, effort=effort, **options
         )
 
     def _fit_network(self, data: _TrainingSet, plan: TrainingConfig, *, resume: bool) -> Self:

@@ -59,6 +59,7 @@ class SavedModel:
     recipe: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     calibration: Calibration = field(default_factory=Calibration)
+    training_summary: dict[str, Any] = field(default_factory=dict)
 
 
 class _ModelHeader(BaseModel):
@@ -76,6 +77,7 @@ class _ModelHeader(BaseModel):
     history: Annotated[list[Entry], Field(max_length=1_000_000)]
     versions: dict[Short, Short]
     calibration: dict[str, Any] = Calibration().file_values()
+    training_summary: dict[str, Any] = {}
 
 
 def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str, str]) -> None:
@@ -112,6 +114,7 @@ def _header_text(model: SavedModel, versions: Mapping[str, str]) -> str:
         "history": model.history,
         "versions": dict(versions),
         "calibration": model.calibration.file_values(),
+        "training_summary": model.training_summary,
     }
     validate(_ModelHeader, header)
     try:
@@ -162,6 +165,7 @@ def _read(path: Path) -> SavedModel:
         header.recipe,
         header.history,
         calibration,
+        header.training_summary,
     )
 
 

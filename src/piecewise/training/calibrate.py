@@ -30,7 +30,7 @@ def calibrate(logits: Float32, labels: Labels, repeats: int = 1) -> Calibration:
     if len(labels) < MIN_EXAMPLES:
         return Calibration()
     sample = slice(None, None, -(-logits.size // _MAX_LOGITS))
-    fitted = _fit_temperature(logits[sample].astype(np.float64), labels[sample])
+    fitted = fit_temperature(logits[sample].astype(np.float64), labels[sample])
     temperature = float(np.float32(fitted))
     confidence = softmax(logits / np.float32(temperature)).max(axis=1)
     correct = logits.argmax(axis=1) == labels
@@ -55,7 +55,7 @@ def _evenly_spaced(confidences: Float32) -> tuple[float, ...]:
     return tuple(float(str(value)) for value in confidences[positions])
 
 
-def _fit_temperature(logits: Float64, labels: Labels) -> float:
+def fit_temperature(logits: Float64, labels: Labels) -> float:
     """The temperature with the least cross-entropy, by golden-section search over its logarithm.
 
     The loss includes one more example whose target is uniform over the classes. It keeps the

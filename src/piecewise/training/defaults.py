@@ -8,39 +8,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 from typing import Any
 
-from ..core.array_types import Uint8
+from ..core.array_types import Array
 from ..core.portable_math import log
 from ..data.images.background import ink_box
 from ..data.preprocessing import Preprocessor
-from ..spec.architecture import Architecture
 from ..spec.augmentation import Augmentation
+from .effort import EFFORTS, cost_per_example
 from .recipe import Recipe
 
 Shape = tuple[int, int, int]
 
-WORK = 0.8e12
-"""The largest number of multiplications in the forward passes of a training run, which takes about
-ten seconds on two cores."""
-QUICK_WORK = 1.4e11
-"""The same with ``quick``."""
-QUICK_STEPS = 400
-"""The largest number of steps with ``quick``."""
-MAX_EPOCHS = 150
 MIN_EPOCHS = 15
-"""The epochs that the full layers need. If they take too long, quick layers learn more."""
+"""The epochs that the full layers of drawings need. If they take too long, quick layers learn
+more."""
+PHOTO_WORK = 3e11
+"""The work after which more epochs of photos change little, if there are `MIN_EPOCHS` already."""
 
 RATES = {"sgd": 0.05, "adamw": 4e-3}
 """The learning rate if the optimizer is not the default of the kind."""
 PHOTO_AUGMENTATION = Augmentation(
     translation=0.1, scale=(0.8, 1.25), rotation=12, contrast=0.3, brightness=0.2
 )
+"""That of photos that are seen in `MANY_EPOCHS`; in fewer epochs, augmentation is weaker."""
+FEW_EPOCHS, MANY_EPOCHS = 5, 40
 SOUND_AUGMENTATION = Augmentation(translation=(0, 0.1), brightness=0.1, noise=0.3, band_masking=0.2)
 LARGE = 40
-"""The rows and columns from which small layers use a stride of 2."""
+"""The rows and columns from which small and quick layers use a stride of 2."""
 FEW = 10_000
 """Fewer images than this are augmented more."""
 _SAMPLE = 500  # images that are measured, at least, if there are more
@@ -61,31 +58,40 @@ def default_config(
     count: int,
     *,
     layers: str | None = None,
-    quick: bool = False,
+    effort: str = "normal",
+    work: float | None = None,
     **knobs: Any,
 ) -> TrainingConfig:
     """Layers and recipe for ``count`` training inputs of a kind (see `KINDS`) and shape (channels,
     rows, columns). Layers and hyperparameters that the caller passes are kept; the others are
-    computed, except the augmentation (see `augmentation_for`). ``quick``: about an
-    eighth of the work."""
+    computed, except the augmentation (see `config_for`). ``work``: the largest work of the
+    training, by default that of the effort."""
     default = KINDS[kind]
     recipe = Recipe(**{"optimizer": default.optimizer, **knobs})
     batch = recipe.batch_size if "batch_size" in knobs else batch_size_for(count)
     is_default = recipe.optimizer == default.optimizer
     rate = default.learning_rate if is_default else RATES[recipe.optimizer]
-    work, steps = (QUICK_WORK, QUICK_STEPS) if quick else (WORK, default.steps)
+    level = EFFORTS[effort]
+    work = level.work if work is None else work
 
     def epochs_for(text: str) -> int:
         """The epochs that stay below the limits of work and steps."""
-        multiplications = Architecture(text, shape, classes).multiplications
-        affordable = int(work / max(1, count * multiplications))
-        useful = max(steps * batch // max(1, count), 8 if quick else MIN_EPOCHS)
-        return max(1 if quick else 2, min(affordable, useful, MAX_EPOCHS))
+        cost = max(1, count * cost_per_example(text, shape, classes))
+        least = 8 if effort == "quick" else MIN_EPOCHS
+        if default.work:
+            useful = max(int(level.steps * default.work / cost), least)
+        else:
+            useful = max(int(level.steps * default.steps * batch / max(1, count)), least)
+        return max(level.min_epochs, min(int(work / cost), useful, level.max_epochs))
 
     if layers is None:
         layers = default.layers(shape)
-        if quick or epochs_for(layers) < MIN_EPOCHS:
+        if effort == "quick" or epochs_for(layers) < default.min_epochs:
             layers = default.quick_layers(shape)
+        elif effort == "thorough" and default.thorough_layers:
+            layers = default.thorough_layers(shape)
+            if epochs_for(layers) < MIN_EPOCHS:
+                layers = default.layers(shape)
     computed: dict[str, Any] = {
         "epochs": epochs_for(layers),
         "batch_size": batch,
@@ -96,16 +102,30 @@ def default_config(
     return TrainingConfig(layers, Recipe(**{**computed, **knobs}))
 
 
-def augmentation_for(images: Uint8, preprocessor: Preprocessor) -> Augmentation:
-    """The default augmentation of images (N, C, H, W).
+def config_for(
+    inputs: Array, preprocessor: Preprocessor, classes: int, **chosen: Any
+) -> TrainingConfig:
+    """The `default_config` of these training inputs, with their default augmentation."""
+    config = default_config(preprocessor.kind, preprocessor.shape, classes, len(inputs), **chosen)
+    if "augmentation" in chosen:
+        return config
+    augmentation = augmentation_for(inputs, preprocessor, config.recipe.epochs)
+    return replace(config, recipe=replace(config.recipe, augmentation=augmentation))
 
-    It is stronger for few images, and up to twice as strong for drawings that differ in size.
-    Images are never flipped: left and right may matter.
+
+def augmentation_for(
+    images: Array, preprocessor: Preprocessor, epochs: int = MANY_EPOCHS
+) -> Augmentation:
+    """The default augmentation of images (N, C, H, W) that are seen in this many epochs.
+
+    Photos: weaker in few epochs. Drawings: stronger for few images, and up to twice as strong if
+    they differ in size. Images are never flipped: left and right may matter.
     """
     if preprocessor.kind == "texts":
         return Augmentation()
     if preprocessor.kind == "photos":
-        return PHOTO_AUGMENTATION
+        strength = (epochs - FEW_EPOCHS) / (MANY_EPOCHS - FEW_EPOCHS)
+        return scaled_augmentation(PHOTO_AUGMENTATION, max(0.0, min(1.0, strength)))
     if preprocessor.kind == "sounds":
         return SOUND_AUGMENTATION
     least = 1 / 3 if len(images) < FEW else 0.0
@@ -119,7 +139,24 @@ def augmentation_for(images: Uint8, preprocessor: Preprocessor) -> Augmentation:
     )
 
 
-def _size_deviation(images: Uint8, preprocessor: Preprocessor) -> float:
+def scaled_augmentation(full: Augmentation, strength: float) -> Augmentation:
+    """An augmentation with all its limits multiplied by ``strength``, 0 to 1."""
+    down, right = full.shift
+    smallest, largest = full.scale
+    return Augmentation(
+        translation=(round(strength * down, 3), round(strength * right, 3)),
+        scale=(round(1 - strength * (1 - smallest), 3), round(1 + strength * (largest - 1), 3)),
+        rotation=round(strength * full.rotation, 1),
+        stroke_width=round(strength * full.stroke_width, 2),
+        horizontal_flip=full.horizontal_flip,
+        contrast=round(strength * full.contrast, 3),
+        brightness=round(strength * full.brightness, 3),
+        noise=round(strength * full.noise, 3),
+        band_masking=round(strength * full.band_masking, 3),
+    )
+
+
+def _size_deviation(images: Array, preprocessor: Preprocessor) -> float:
     """The standard deviation of the logarithm of the size of the strokes' bounding box."""
     sample = images[:: max(1, len(images) // _SAMPLE), 0]
     is_light = preprocessor.background == "light"
@@ -143,8 +180,18 @@ def drawing_layers(shape: Shape) -> str:
 
 
 def photo_layers(shape: Shape) -> str:
-    """A 3x3 convolution with batch norm before each pooling, then fully connected layers."""
-    return _small_kernels(shape, 128, twice=False)
+    """A 3x3 convolution with batch norm before each pooling, then one fully connected layer."""
+    return photo_blocks(shape, 16)
+
+
+def quick_photo_layers(shape: Shape, *, small: bool = False) -> str:
+    """As `photo_layers`, with a stride of 2 in the first convolution of a large photo."""
+    return quick_layers(shape, small=True) if small else photo_blocks(shape, 16, stride=2)
+
+
+def thorough_photo_layers(shape: Shape) -> str:
+    """As `photo_layers`, with twice as many features."""
+    return photo_blocks(shape, 32)
 
 
 def quick_layers(shape: Shape, *, small: bool = False) -> str:
@@ -188,6 +235,23 @@ def _large_kernels(shape: Shape, *, small: bool) -> tuple[list[str], int]:
     return items, last_width
 
 
+def photo_blocks(shape: Shape, features: int, *, repeats: int = 1, stride: int = 1) -> str:
+    """3x3 convolutions with pooling until the map is small: ``features`` at first, up to four times
+    as many later. ``stride``: that of the first convolution if the photo is large."""
+    items: list[str] = []
+    side, most = min(shape[1:]), 4 * features
+    while side >= 6:
+        options = "pad=same"
+        if stride > 1 and not items and side >= LARGE:
+            options, side = f"stride={stride} pad=same", -(-side // stride)
+        block = f"conv {features} 3 {options}, norm, relu"
+        items += [block if repeats == 1 else f"{repeats} * ({block})", "pool 2"]
+        side, features = -(-side // 2), min(most, 2 * features)
+    if not items:
+        return _with_head(items, 0, shape)
+    return ", ".join([*items, "dropout 0.3", "full"])
+
+
 def _small_kernels(shape: Shape, neurons: int, *, twice: bool) -> str:
     """3x3 convolutions, ``twice`` as many on large maps, with pooling until the map is small."""
     items: list[str] = []
@@ -213,7 +277,7 @@ def _with_head(items: list[str], neurons: int, shape: Shape) -> str:
 
 @dataclass(frozen=True)
 class KindDefaults:
-    """The defaults of a kind of input: layers and quick layers by shape, and hyperparameters."""
+    """The defaults of a kind of input: layers by shape, and hyperparameters."""
 
     layers: Callable[[Shape], str]
     quick_layers: Callable[..., str]
@@ -222,11 +286,23 @@ class KindDefaults:
     optimizer: str = "sgd"
     steps: int = 720
     """The largest number of steps, unless the epochs become too few."""
+    work: float | None = None
+    """The largest work, in place of ``steps``."""
+    min_epochs: int = MIN_EPOCHS
+    """If the layers would get fewer epochs, the quick layers replace them."""
+    thorough_layers: Callable[[Shape], str] | None = None
 
 
 KINDS = {
     "drawings": KindDefaults(drawing_layers, quick_layers, 0.1),
-    "photos": KindDefaults(photo_layers, quick_layers, 0.06),
+    "photos": KindDefaults(
+        photo_layers,
+        quick_photo_layers,
+        0.06,
+        work=PHOTO_WORK,
+        min_epochs=3,
+        thorough_layers=thorough_photo_layers,
+    ),
     "sounds": KindDefaults(sound_layers, sound_layers, 0.05),
     "texts": KindDefaults(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
 }

@@ -249,7 +249,7 @@ def _plan(data: Dataset, count: int, seed: int) -> TrainingConfig:
         shape,
         len(data.classes),
         count,
-        quick=True,
+        effort="quick",
         augmentation=Augmentation(),
         seed=seed,
         **layers,

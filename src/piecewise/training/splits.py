@@ -5,12 +5,39 @@ With ``groups`` (N,), all examples of a group (of one person, for example) stay 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
-from ..core.array_types import Bool, Int64, Labels, Strings
+from ..core.array_types import Array, Bool, Int64, Labels, Strings
 from ..core.rng import SPLIT, derive_key, permutation
+from ..data.loading.subset import RowsOf, select_rows
+from ..data.preprocessing import Preprocessor
 
 Groups = Strings | None
+
+
+class Split(NamedTuple):
+    """Inputs (N, C, H, W) or (N, positions), class numbers (N,), and for texts the texts."""
+
+    inputs: Array
+    labels: Labels
+    texts: Sequence[str] | None = None
+
+    def where(self, mask: Bool) -> Split:
+        """The examples where ``mask`` (N,) is True."""
+        texts = None if self.texts is None else RowsOf(self.texts, np.flatnonzero(mask))
+        return Split(select_rows(self.inputs, mask), self.labels[mask], texts)
+
+    def prepared(self, preprocessor: Preprocessor) -> Split:
+        """The texts with the inputs that another preprocessor makes of them."""
+        if self.texts is None:
+            raise TypeError("only texts can be prepared again")
+        inputs = np.empty((len(self.texts), *preprocessor.example_shape), preprocessor.dtype)
+        for row, text in enumerate(self.texts):
+            inputs[row] = preprocessor.transform(text)
+        return self._replace(inputs=inputs)
 
 
 def validation_mask(labels: Labels, seed: int, fraction: float, groups: Groups = None) -> Bool:

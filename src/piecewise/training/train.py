@@ -119,6 +119,7 @@ def train(
     state = TrainingState(net, recipe, checked_inputs, checked_labels, weights, checked_validation)
     threads = _thread_count(threads, recipe.batch_size * net.architecture.multiplications)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
+    net.training_summary = {}
     checkpoints: AbstractContextManager[CheckpointWriter | None] = nullcontext()
     if run_dir is not None:
         from .checkpoint import open_checkpoints  # noqa: PLC0415 - only runs with files need it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,20 @@ from ...core.array_types import Array, Bool, Int64
 IN_MEMORY = 256 << 20
 """A selection of at most this many bytes is copied into memory."""
 _BLOCK = 4 << 20  # bytes copied at a time
+
+
+class RowsOf(Sequence[Any]):
+    """The items of a sequence at some indices; nothing is copied or read before it is used."""
+
+    def __init__(self, items: Sequence[Any], indices: Int64) -> None:
+        self.items: Sequence[Any] = items.items if isinstance(items, RowsOf) else items
+        self.indices: Int64 = items.indices[indices] if isinstance(items, RowsOf) else indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[int(self.indices[index])]
 
 
 def select_rows(array: Array, mask: Bool) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -165,10 +165,11 @@ class _CrossValidation:
             len(data.classes),
             n_train,
             layers=layers,
-            quick=True,
-            augmentation=augmentation_for(inputs, data.preprocessor),
+            effort="quick",
             seed=seed,
         )
+        augmentation = augmentation_for(inputs, data.preprocessor, config.recipe.epochs)
+        config = replace(config, recipe=replace(config.recipe, augmentation=augmentation))
         return cls(data, np.flatnonzero(chosen), inputs, labels, groups, folds, config)
 
     @property

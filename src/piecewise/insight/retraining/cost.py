@@ -116,7 +116,7 @@ def _small(net: Network, own: Recipe, examples: int, nets: int) -> RetrainingCos
         len(net.classes),
         examples,
         layers=KINDS[kind].quick_layers(net.input, small=True),
-        quick=True,
+        effort="quick",
         augmentation=own.augmentation,
         loss=own.loss,
         seed=own.seed,

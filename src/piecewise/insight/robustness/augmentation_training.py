@@ -20,9 +20,10 @@ from ...data.dataset import Dataset
 from ...network import Network
 from ...spec.augmentation import Augmentation
 from ...training.calibrate import calibrate
-from ...training.experiment import Split, TrainingPlan, plan_training, run_training
+from ...training.experiment import run_training
+from ...training.plan import TrainingPlan, plan_training
 from ...training.recipe import Recipe
-from ...training.splits import validation_mask
+from ...training.splits import Split, validation_mask
 from .curves import DatasetRobustness, dataset_robustness
 from .perturbations import Perturbation, perturbations
 
@@ -299,7 +300,7 @@ class _Retraining:
         new = self.train(
             self.complete_plan, trained.attempt, f"{trained.attempt.stage}, all examples"
         )
-        pictures, labels = self.plan.splits["validation"]
+        pictures, labels, _ = self.plan.splits["validation"]
         new.calibration = calibrate(trained.net.logits(pictures), labels)
         return new
 
@@ -309,7 +310,7 @@ class _Retraining:
 
     def _robustness(self, net: Network) -> dict[str, float]:
         """Areas by kind, and the accuracy on unchanged inputs, of the validation split."""
-        pictures, labels = self.plan.splits["validation"]
+        pictures, labels, _ = self.plan.splits["validation"]
         some = slice(None, None, -(-len(labels) // MAX_EXAMPLES))
         report = in_stage(self.on_progress, "measuring on the validation examples")
         found = dataset_robustness(

@@ -1,0 +1,164 @@
+"""Candidates: the layers and recipes that are worth a trial, for each kind of input.
+
+The first candidate of a kind is its default, the others follow in the order of preference. Options
+that the user sets are the same in all of them. `training/trials.py` trains and compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from ..data.preprocessing import Preprocessor
+from ..spec.augmentation import Augmentation
+from .defaults import TrainingConfig, batch_size_for, config_for, scaled_augmentation
+from .recipe import Recipe
+from .splits import Split
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Layers and a recipe to try."""
+
+    name: str
+    layers: str
+    recipe: Recipe
+    preprocessor: Preprocessor | None = None
+    """What makes the inputs; None: the preprocessor of the data. Another one needs texts."""
+
+    @classmethod
+    def of(
+        cls, name: str, config: TrainingConfig, preprocessor: Preprocessor | None = None
+    ) -> Candidate:
+        return cls(name, config.layers, config.recipe, preprocessor)
+
+    @property
+    def config(self) -> TrainingConfig:
+        return TrainingConfig(self.layers, self.recipe)
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What a network is to learn, and within which limits."""
+
+    split: Split
+    """The training examples."""
+    preprocessor: Preprocessor
+    classes: int
+    effort: str
+    work: float
+    """The largest work of the net, in multiplications of forward passes."""
+    chosen: Mapping[str, Any]
+    """The layers and hyperparameters that the user set."""
+
+    @property
+    def kind(self) -> str:
+        return self.preprocessor.kind
+
+    def config(self, preprocessor: Preprocessor | None = None, **other: Any) -> TrainingConfig:
+        """The default layers and recipe, with other values for those that the user did not set."""
+        own = preprocessor or self.preprocessor
+        chosen = {**other, **self.chosen}
+        return config_for(
+            self.split.inputs, own, self.classes, effort=self.effort, work=self.work, **chosen
+        )
+
+    def augmented(self, augmentation: Augmentation) -> TrainingConfig:
+        return self.config(augmentation=augmentation)
+
+
+def candidates_for(task: TrainingTask) -> tuple[Candidate, ...]:
+    """The candidates of a task, the default first; equal ones only once."""
+    different: dict[tuple[Any, ...], Candidate] = {}
+    for candidate in CANDIDATES[task.kind](task):
+        key = candidate.layers, candidate.recipe, candidate.preprocessor
+        different.setdefault(key, candidate)
+    return tuple(different.values())
+
+
+def drawing_candidates(task: TrainingTask) -> list[Candidate]:
+    """Only the default."""
+    return [Candidate.of("default", task.config())]
+
+
+def photo_candidates(task: TrainingTask) -> list[Candidate]:
+    """The default, and the same with mirrored photos. With more than normal effort also twice as
+    many convolutions, and weaker augmentation."""
+    default = task.config()
+    candidates = [Candidate.of("default", default)]
+    if task.effort == "quick":
+        return candidates
+    own = default.recipe.augmentation
+    mirrored = replace(own, horizontal_flip=True)
+    candidates.append(Candidate.of("mirrored", task.augmented(mirrored)))
+    if task.effort == "thorough":
+        weaker = scaled_augmentation(own, 0.5)
+        candidates.append(Candidate.of("half the augmentation", task.augmented(weaker)))
+        weaker_mirrored = replace(weaker, horizontal_flip=True)
+        candidates.append(
+            Candidate.of("mirrored, half the augmentation", task.augmented(weaker_mirrored))
+        )
+    return candidates
+
+
+def sound_candidates(task: TrainingTask) -> list[Candidate]:
+    """Only the default."""
+    return [Candidate.of("default", task.config())]
+
+
+def text_candidates(task: TrainingTask) -> list[Candidate]:
+    """Only the default."""
+    return [Candidate.of("default", task.config())]
+
+
+CANDIDATES: dict[str, Callable[[TrainingTask], list[Candidate]]] = {
+    "drawings": drawing_candidates,
+    "photos": photo_candidates,
+    "sounds": sound_candidates,
+    "texts": text_candidates,
+}
+
+
+LINEAR_STEPS, LINEAR_EPOCHS = 1_000, (3, 100)
+"""The steps of a linear model, and its fewest and most epochs."""
+LINEAR_PER_EXAMPLE, LINEAR_PER_VALUE = 10_000, 30
+"""What an example costs beside its multiplications, without augmentation; see `effort.py`."""
+
+
+def linear_candidate(task: TrainingTask) -> Candidate | None:
+    """A linear model of the same inputs, as a yardstick; None if there is none for this kind."""
+    return LINEAR_MODELS[task.kind](task)
+
+
+def pixel_regression(task: TrainingTask) -> Candidate:
+    """Logistic regression on pixels, or on the cells of spectrograms."""
+    inputs = "spectrogram cells" if task.kind == "sounds" else "pixels"
+    layers, count = "norm, full", len(task.split.labels)
+    values = prod(task.preprocessor.shape)
+    cost = count * (values * task.classes + LINEAR_PER_VALUE * values + LINEAR_PER_EXAMPLE)
+    batch = min(64, batch_size_for(count))
+    fewest, most = LINEAR_EPOCHS
+    useful = min(most, LINEAR_STEPS * batch // max(1, count))
+    recipe = Recipe(
+        epochs=max(fewest, min(useful, int(task.work / max(1, cost)))),
+        batch_size=batch,
+        optimizer="adamw",
+        learning_rate=3e-3,
+        weight_decay=0.3,
+        seed=task.chosen.get("seed", 0),
+    )
+    return Candidate(f"logistic regression on {inputs}", layers, recipe)
+
+
+def no_linear_model(_: TrainingTask) -> None:
+    """There is none yet for this kind of input."""
+
+
+LINEAR_MODELS: dict[str, Callable[[TrainingTask], Candidate | None]] = {
+    "drawings": pixel_regression,
+    "photos": pixel_regression,
+    "sounds": pixel_regression,
+    "texts": no_linear_model,
+}

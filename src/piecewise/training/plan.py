@@ -1,0 +1,271 @@
+"""A training plan: the splits of the data, the candidates to try, and the work of each stage."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from ..core.constraints import Integer, checked, constraint_error
+from ..core.errors import DataError, LimitError
+from ..data.dataset import Dataset, as_dataset
+from ..data.preprocessing import Preprocessor
+from ..network import Network
+from ..spec.architecture import Architecture
+from .candidates import Candidate, TrainingTask, candidates_for
+from .defaults import TrainingConfig
+from .effort import EFFORT, EFFORTS, FOLDS, LINEAR, TRIALS, cost_per_example, fold_runs, net_work
+from .recipe import Recipe
+from .splits import Groups, Split, validation_mask
+from .trials import TrialResult
+
+SMALL_CLASS = 200
+"""With fewer examples of some class, cross-validation replaces the validation split."""
+
+
+class FoldCount(Integer):
+    """The number of cross-validation folds. One fold would leave nothing to train on."""
+
+    @property
+    def description(self) -> str:
+        return f"0, or a whole number from 2 to {self.high:,}"
+
+    def check(self, value: object) -> int | None:
+        checked_value = super().check(value)
+        if checked_value == 1:
+            raise constraint_error(value, self)
+        return checked_value
+
+
+FOLD_COUNTS = FoldCount(0, 1_000)
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The splits of the data, the layers and recipe, and the number of folds (0: none)."""
+
+    classes: tuple[str, ...]
+    preprocessor: Preprocessor
+    splits: dict[str, Split]
+    """"train", and "validation" and "test" if the data have them."""
+    config: TrainingConfig
+    """The layers and the recipe: those of the first candidate until the trials have run."""
+    folds: int
+    groups: Groups = None
+    """The group of each training example, if the data have groups."""
+    effort: str = "normal"
+    candidates: tuple[Candidate, ...] = ()
+    """What is tried if there are two or more."""
+    trials: tuple[TrialResult, ...] = ()
+    """The results of the trials, when they have run."""
+    folds_requested: bool = False
+    """Whether the user set the number of folds."""
+
+    @property
+    def work(self) -> float:
+        """The largest work of all stages together."""
+        level = EFFORTS[self.effort]
+        return level.folds_work if self.folds else level.work
+
+    @property
+    def trial_work(self) -> float:
+        """The largest work of all trials together: never more than that of the net."""
+        if len(self.candidates) < 2:
+            return 0.0
+        return min(TRIALS * self.work, self._cost)
+
+    @property
+    def linear_work(self) -> float:
+        """The largest work of all linear models together."""
+        return LINEAR * self.work
+
+    @property
+    def _cost(self) -> float:
+        """The work of the net."""
+        shape, classes = self.preprocessor.shape, len(self.classes)
+        cost = cost_per_example(self.config.layers, shape, classes)
+        return float(cost * len(self.splits["train"].labels) * self.config.recipe.epochs)
+
+    @property
+    def fold_runs(self) -> int:
+        """How many folds are trained, over all repeats."""
+        if not self.folds:
+            return 0
+        remaining = self.work - self.trial_work - self.linear_work - self._cost
+        per_fold = self._cost * (1 - 1 / self.folds)
+        group_per_fold = self.groups is not None and self.folds == len(np.unique(self.groups))
+        runs = fold_runs(remaining, per_fold, self.folds, requested=self.folds_requested)
+        return min(runs, self.folds) if group_per_fold else runs  # repeats would be equal
+
+    @property
+    def repeats(self) -> int:
+        """How often each example is held out in the folds, at most."""
+        return max(1, ceil(self.fold_runs / max(1, self.folds)))
+
+    def network(self) -> Network:
+        """The untrained network."""
+        seed, shape = self.config.recipe.seed, self.preprocessor.shape
+        return Network(self.config.layers, shape, self.classes, seed, self.preprocessor)
+
+    def after_trials(self, trials: tuple[TrialResult, ...]) -> TrainingPlan:
+        """The plan with the results of the trials and the chosen candidate."""
+        chosen = next((one.candidate for one in trials if one.chosen), None)
+        if chosen is None:
+            return replace(self, trials=trials)
+        plan = replace(self, trials=trials, config=chosen.config)
+        if chosen.preprocessor is None:
+            return plan
+        splits = {name: part.prepared(chosen.preprocessor) for name, part in self.splits.items()}
+        return replace(plan, preprocessor=chosen.preprocessor, splits=splits)
+
+
+def plan_training(
+    data: Dataset | str | os.PathLike[str],
+    name: str | None = None,
+    *,
+    layers: str | None = None,
+    effort: str = "normal",
+    folds: int | str | None = None,
+    **knobs: Any,
+) -> TrainingPlan:
+    """Split the data and choose the candidates for layers and recipe; nothing is trained yet.
+
+    The test split is used only for the final scores. Without a validation split, a fraction of each
+    class is held out. If there is no test split either and some class has fewer than 200 examples,
+    the data are cross-validated instead. Groups stay together.
+
+    Parameters
+    ----------
+    data : Dataset or path
+        A path is read with the defaults of `read_data`.
+    name : str, optional
+        The name of the data in error messages.
+    layers : str, optional
+        The layers; computed from the data (`training/defaults.py`) if left out.
+    effort : {"quick", "normal", "thorough"}
+        The work of the whole training: about an eighth, the default, or ten times as much.
+    folds : int or "groups", optional
+        The number of cross-validation folds, 0 for none; "groups" makes each group a fold.
+    **knobs
+        Hyperparameters of `Recipe`; those that you leave out are computed from the data.
+
+    Returns
+    -------
+    TrainingPlan
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read, or have fewer than two classes to train on.
+    LimitError, NotationError
+        If an option is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np, piecewise as pw
+    >>> xo = pw.make_xo(60, size=9, seed=0)
+    >>> data = pw.Dataset(xo.inputs, xo.labels, ("X", "O"), np.full(60, "train"), xo.preprocessor)
+    >>> pw.plan_training(data, layers="full", epochs=3).folds
+    5
+    """
+    if name is None:
+        name = "data" if isinstance(data, Dataset) else str(data)
+    effort = checked("effort", EFFORT, effort)
+    data = as_dataset(data)
+    parts, groups = _checked_splits(data, name)
+    count, requested = _fold_count(folds, parts, groups, len(data.classes)), folds is not None
+    chosen = knobs if layers is None else {"layers": layers, **knobs}
+    candidates = _candidates(data, parts["train"], effort, count, chosen, requested=requested)
+    config = candidates[0].config
+    if not count:
+        parts = _with_validation_split(parts, config.recipe, groups)
+    if config.recipe.patience and "validation" not in parts:
+        wanted = "a validation split, or folds 0 and validation_fraction above 0"
+        raise LimitError(
+            f"patience: got {config.recipe.patience}, but there is no validation split; "
+            f"wanted {wanted}"
+        )
+    if not count and "validation" not in parts:
+        candidates = candidates[:1]  # nothing could judge a trial
+    return TrainingPlan(
+        data.classes, data.preprocessor, parts, config, count, groups, effort, candidates, (),
+        requested,
+    )  # fmt: skip
+
+
+def _checked_splits(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]:
+    """The splits that are not empty, and the groups of the training split; DataError if a network
+    cannot learn from it."""
+    whole = Split(data.inputs, data.labels, data.texts)
+    parts = {kind: whole.where(data.splits == kind) for kind in ("train", "validation", "test")}
+    labels = parts["train"].labels
+    if not len(labels):
+        raise DataError(f"{name}: every example is in the test split, wanted training examples")
+    if len(np.unique(labels)) < 2:
+        raise DataError(
+            f"{name}: training examples of only one class, wanted 2 or more; give each class a "
+            "folder, or a label, of its own"
+        )
+    groups = None if data.groups is None else data.groups[data.splits == "train"]
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise DataError(f"{name}: groups: all training examples are of one group, wanted 2 or more")
+    return {kind: part for kind, part in parts.items() if len(part.labels)}, groups
+
+
+def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes: int) -> int:
+    """The number of folds: at most the examples of a class, or the groups; 0 for no folds."""
+    counts = np.bincount(parts["train"].labels, minlength=classes)
+    most = int(counts.max()) if groups is None else len(np.unique(groups))
+    if folds is None:
+        folds = FOLDS if int(counts.min()) < SMALL_CLASS and len(parts) == 1 else 0
+    if folds == "groups":
+        if groups is None:
+            raise LimitError("folds: got 'groups', but the data have none; wanted a number")
+        folds = most
+    count: int = min(checked("folds", FOLD_COUNTS, folds), most)
+    return count if count > 1 else 0
+
+
+def _candidates(
+    data: Dataset,
+    training: Split,
+    effort: str,
+    folds: int,
+    chosen: dict[str, Any],
+    *,
+    requested: bool,
+) -> tuple[Candidate, ...]:
+    """The candidates; if there are several, the trials take a part of the work of the net."""
+    level = EFFORTS[effort]
+    work = level.folds_work if folds else level.work
+    work = net_work((1 - LINEAR) * work, folds, requested=requested)
+    candidates: tuple[Candidate, ...] = ()
+    for fraction in (1.0, 1 - TRIALS):
+        task = TrainingTask(
+            training, data.preprocessor, len(data.classes), effort, fraction * work, chosen
+        )
+        candidates = candidates_for(task)
+        if len(candidates) == 1:
+            break
+    for candidate in candidates:
+        own = candidate.preprocessor or data.preprocessor
+        architecture = Architecture(candidate.layers, own.shape, data.classes)
+        if architecture.reads_texts and own.modality != "texts":
+            raise LimitError("layers: got embed, which reads texts; wanted layers for images")
+    return candidates
+
+
+def _with_validation_split(
+    parts: dict[str, Split], recipe: Recipe, groups: Groups
+) -> dict[str, Split]:
+    """The splits with a validation split: if there is none, it is held out from training."""
+    if "validation" in parts:
+        return parts
+    train_split = parts["train"]
+    out = validation_mask(train_split.labels, recipe.seed, recipe.validation_fraction, groups)
+    if not out.any():
+        return parts
+    return {**parts, "train": train_split.where(~out), "validation": train_split.where(out)}
