@@ -48,6 +48,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "Recipe",
         "Augmentation",
         "plan_training",
+        "choose_by_trial",
         "run_training",
         "LiveTrainer",
         "Progress",
