@@ -17,6 +17,7 @@ from piecewise.training.splits import assign_folds, validation_mask
 
 from .real_data import real
 from .steps import HANG
+from .test_folders import tree
 from .test_modalities import picture
 
 RANDOM = np.random.default_rng(5)
@@ -92,6 +93,21 @@ def test_pattern_finds_group_in_file_name(tmp_path: Path) -> None:
             assign_groups(gathered, wrong, root)
     with pytest.raises(DataError, match=r"7_ann_1\.png: its name does not fit the groups '8_"):
         assign_groups(gathered, "8_{group}_*", root)
+
+
+def test_folders_in_the_classes_are_suggested_as_groups(tmp_path: Path) -> None:
+    names = [f"{who}/{take}.png" for who in ("ann", "bob") for take in range(2)]
+    root = tree(tmp_path, *(f"{folder}/{name}" for folder in "ab" for name in names))
+    gathered = discover(root)
+    (offer,) = grouping_options(gathered)
+    assert (offer.pattern, offer.group_count, offer.sample_groups) == (
+        "{group}/*", 2, ["ann", "bob"],
+    )  # fmt: skip
+    assert assign_groups(gathered, "{group}/*", root) == ["ann", "ann", "bob", "bob"] * 2
+    tree(root, "a/loose.png")
+    assert grouping_options(discover(root)) == []
+    with pytest.raises(DataError, match=r"loose\.png: its name does not fit the groups"):
+        assign_groups(discover(root), "{group}/*", root)
 
 
 def test_pattern_is_not_a_regular_expression(tmp_path: Path) -> None:

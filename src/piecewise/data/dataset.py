@@ -22,9 +22,10 @@ from .loading.prepared_cache import CachedDataset, load_or_prepare
 from .loading.subset import RowsOf, select_rows
 from .modalities import MODALITIES
 from .preprocessing import Preprocessor
+from .sources.class_order import ordered_classes
 from .sources.discovery import RawDataset, discover
-from .sources.folders import SPLITS
 from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
+from .sources.split_names import SPLITS
 from .sources.table_columns import TableOptions
 from .text.preprocessor import PADDING, POSITIONS, TextPreprocessor
 
@@ -340,16 +341,17 @@ def _checked_names(order: Sequence[str], path: Path) -> tuple[str, ...]:
 
 
 def _class_order(raw: RawDataset, labels: list[str], splits: Strings, path: Path) -> Sequence[str]:
-    """The order of the file, or alphabetical; DataError for a class in the test split only."""
+    """The order of the file, or else of numbers or letters; DataError for a class in the test split
+    only."""
     if raw.class_order is not None:
         return raw.class_order
     learned = {label for label, split in zip(labels, splits, strict=True) if split != "test"}
-    if learned and (others := sorted(set(labels) - learned)):
+    if learned and (others := ordered_classes(set(labels) - learned)):
         raise DataError(
             f"{path}: the class {shown(others[0])} occurs in the test split only, wanted training "
             "examples of it, too"
         )
-    return sorted(learned or set(labels))
+    return ordered_classes(learned or labels)
 
 
 def _label_numbers(

@@ -15,7 +15,8 @@ from ...core.errors import NO_NAME, DataError
 from ..modalities import MODALITIES
 from . import csv_tables
 from .class_labels import quantity_error
-from .folders import FolderListing, LabeledFile, Traversable, list_files
+from .folder_scan import Traversable
+from .folders import FolderListing, LabeledFile, list_files
 from .npz import read_npz
 from .table_columns import TableOptions
 from .text_rows import TextTable
@@ -122,6 +123,8 @@ def _from_listing(listing: FolderListing) -> RawDataset:
         np.array([file.split for file in files]),
         [str(file.path) for file in files],
         skipped=listing.skipped,
+        description=listing.description,
+        warnings=list(listing.warnings),
     )
 
 

@@ -1,179 +1,223 @@
 """Folders of class folders: one folder per class, optionally under train, validation and test.
 
-The rules are the same for folders on disk and in a zip archive (`zip_archives.py`).
+All of it may lie in further folders, as in `archive/seg_train/seg_train/CLASS`; `folder_layout.py`
+finds where. The files of a class may lie in further folders, too: `CLASS/session1/1.png`. The rules
+are the same for folders on disk and in a zip archive (`zip_archives.py`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from unicodedata import normalize
 
 from ...core.errors import DataError
-from ..modalities import MODALITIES, MODALITY_OF_SUFFIX
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""The split of each folder name, or value of a split column, that names one."""
-
-_SYSTEM_FILES = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # beginnings of their names
-
-
-class Traversable(Protocol):
-    """A file or folder on disk (`pathlib.Path`) or in an archive, as in `importlib.resources.abc`.
-    ``str`` gives the path for messages."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def suffix(self) -> str: ...
-    def iterdir(self) -> Iterator[Traversable]: ...
-    def is_dir(self) -> bool: ...
-    def is_file(self) -> bool: ...
-    def read_bytes(self) -> bytes: ...
-    def __hash__(self) -> int: ...
+from ..modalities import MODALITIES
+from .folder_layout import FolderLayout, find_layout, is_note
+from .folder_scan import MAX_DEPTH, FolderScanner, Traversable, is_link, modality_of
+from .other_files import describe_others
+from .split_names import split_of
 
 
 class LabeledFile(NamedTuple):
-    """A file with its class name and its split."""
+    """A file with its class name and its split. ``inner`` is its path in the folder of its class,
+    which differs from its name if it lies deeper."""
 
     path: Traversable
     label: str
     split: str
+    inner: str = ""
 
 
 class FolderListing(NamedTuple):
     """The files of a folder of class folders: their modality (a key of `MODALITIES`), the files
-    sorted by name, and a message for each group of files that is left out."""
+    sorted by name, a message for each group of files that is left out, how the folder was
+    understood, and what may be wrong with it."""
 
     modality: str
     files: list[LabeledFile]
     skipped: list[str]
+    description: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def list_files(path: Traversable) -> FolderListing:
     """List the files under a folder of class folders; DataError if there are none. Of several
     modalities, the one with the most files is listed."""
-    scan = cache(_scan)  # scanning a folder of many files is slow
-    root = scan(path)
-    split_folders = [one for one in root.folders if _is_split(one) and scan(one).folders]
-    parents = [(one, SPLITS[one.name.lower()]) for one in split_folders] or [(path, "train")]
-    classes = [(folder, split) for parent, split in parents for folder in scan(parent).folders]
-    counts = Counter(_modality(file) for folder, _ in classes for file in scan(folder).files)
+    scanner = FolderScanner()
+    counts = Counter[str]()
+    for folder in scanner.contents(path).folders:
+        counts += scanner.counts(folder, linked=is_link(folder))
     modality = max(MODALITIES, key=lambda name: counts[name])  # the first of equals
     if not counts[modality]:
-        raise DataError(_why_empty(path, root))
-    files = [
-        LabeledFile(file, normalize("NFC", folder.name), split)
-        for folder, split in classes
-        for file in scan(folder).files
-        if _modality(file) == modality
+        raise DataError(_why_empty(path, scanner))
+    layout = find_layout(path, scanner, modality)
+    reader = _ClassReader(scanner, modality)
+    contents = [
+        (split, reader.read(folder)) for parent, split in layout.parents
+        for folder in scanner.contents(parent).folders if folder not in layout.left_out
+    ]  # fmt: skip
+    inner_splits = _inner_splits([found for _, found in contents])
+    files, warnings = list[LabeledFile](), _deeper_classes(contents, inner_splits)
+    for split, found in contents:
+        label = normalize("NFC", found.folder.name)
+        for file, inner in found.files:
+            first, _, rest = inner.partition("/")
+            if inner_splits:
+                files.append(LabeledFile(file, label, inner_splits[first], rest))
+            else:
+                files.append(LabeledFile(file, label, split, inner))
+    skipped = layout.skipped + _loose_files(layout, scanner)
+    skipped += [message for _, found in contents for message in found.messages]
+    description = _description(path, layout, files)
+    return FolderListing(modality, files, skipped, description, tuple(warnings))
+
+
+class _ClassContents(NamedTuple):
+    """The files of a class, each with its path in the folder, and a message for each group of files
+    that is left out."""
+
+    folder: Traversable
+    files: list[tuple[Traversable, str]]
+    messages: list[str]
+
+
+class _ClassReader:
+    """Lists the files of class folders at any depth."""
+
+    def __init__(self, scanner: FolderScanner, modality: str) -> None:
+        self.scanner, self.modality = scanner, modality
+
+    def read(self, folder: Traversable) -> _ClassContents:
+        found, others = _ClassContents(folder, [], []), list[str]()
+        self._add(folder, "", found, others)
+        if others:
+            found.messages.insert(
+                0, f"{folder}: {describe_others(others, f' than {self.modality}')}"
+            )
+        if not found.files:
+            found.messages.append(
+                f"{folder}: none of the {self.modality} in it, so it is not a class"
+            )
+        return found
+
+    def _add(
+        self, folder: Traversable, inside: str, found: _ClassContents, others: list[str]
+    ) -> None:
+        contents = self.scanner.contents(folder)
+        for file in contents.files:
+            if modality_of(file) == self.modality:
+                found.files.append((file, inside + file.name))
+            else:
+                others.append(inside + file.name)
+        others += [inside + file.name for file in contents.others]
+        found.messages.extend(f"{link}: a link to nothing" for link in contents.broken_links)
+        for deeper in contents.folders:
+            if is_link(deeper):
+                found.messages.append(f"{deeper}: not read; it is a link to a folder, in a class")
+            elif inside.count("/") >= MAX_DEPTH:
+                found.messages.append(f"{deeper}: not read; it lies too deep in its class")
+            else:
+                self._add(deeper, f"{inside}{deeper.name}/", found, others)
+
+
+def _inner_splits(classes: list[_ClassContents]) -> dict[str, str]:
+    """The splits by folder name, if every class is divided as in CLASS/train and CLASS/test."""
+    classes = [found for found in classes if found.files]
+    names = {inner.partition("/")[0] for found in classes for _, inner in found.files}
+    splits = {name: split for name in names if (split := split_of(name))}
+    if len(splits) < len(names) or len(set(splits.values())) < 2:
+        return {}
+    for found in classes:
+        if "train" not in {splits[inner.partition("/")[0]] for _, inner in found.files}:
+            return {}
+    return splits
+
+
+def _deeper_classes(
+    contents: list[tuple[str, _ClassContents]], inner_splits: dict[str, str]
+) -> list[str]:
+    """A warning if the folders in the class folders may be the classes instead: no class has a file
+    of its own, and the same names occur in several."""
+    holders = defaultdict[str, set[str]](set)
+    for _, found in contents:
+        for _, inner in found.files:
+            name, deeper, _ = inner.partition("/")
+            if not deeper:
+                return []
+            holders[name].add(found.folder.name)
+    outer = sorted(set[str]().union(*holders.values()))
+    repeated = sorted(name for name, classes in holders.items() if len(classes) > 1)
+    if inner_splits or len(outer) < 2 or not repeated:
+        return []
+    return [
+        f"the folders {_names(outer)} are read as the classes, and {_names(repeated)} in them as "
+        "parts of each class; if the inner folders are the classes, put the files of each into one "
+        "folder"
     ]
-    skipped = _skipped_beside_classes(path, root, split_folders)
-    for one in split_folders:
-        skipped += _skipped_beside_classes(one, scan(one), [])
-    for folder, _ in classes:
-        skipped += _skipped_in_class(scan(folder), modality)
-    return FolderListing(modality, files, skipped)
 
 
-def is_user_file(entry: Traversable) -> bool:
-    """Whether an entry is neither hidden nor made by the operating system."""
-    return not entry.name.startswith(_SYSTEM_FILES)
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def is_wrapper_folder(folder: Traversable) -> bool:
-    """Whether the only folder of an archive is neither a class nor a split, but contains them."""
-    contents = _scan(folder)
-    return bool(contents.folders) and not _is_split(folder) and not contents.files
+def _loose_files(layout: FolderLayout, scanner: FolderScanner) -> list[str]:
+    """A message for each folder above the classes that holds files, too."""
+    messages = []
+    for folder in layout.passed:
+        contents = scanner.contents(folder)
+        loose = [file for file in contents.files if not is_note(file)]
+        if loose:
+            messages.append(f"{folder}: {_files(len(loose))} in no folder of a class")
+        messages += [f"{link}: a link to nothing" for link in contents.broken_links]
+    return messages
 
 
-def _is_split(folder: Traversable) -> bool:
-    return folder.name.lower() in SPLITS
+def _description(path: Traversable, layout: FolderLayout, files: list[LabeledFile]) -> str:
+    """Where the classes lie, in words; empty for class folders in the folder itself."""
+    words = []
+    for parent, split in layout.parents:
+        inner = str(parent).removeprefix(str(path)).strip("/\\: ")
+        if layout.has_splits:
+            words.append(f"{inner or parent.name} ({split})")
+        elif inner:
+            words.append(inner)
+    text = f"folders in {', '.join(words)}, one per class" if words else ""
+    deeper = sorted({file.inner.partition("/")[0] for file in files if "/" in file.inner})
+    if deeper:
+        count = sum("/" in file.inner for file in files)
+        text += "; " if text else "one folder per class; "
+        text += f"{_files(count)} in deeper folders of a class ({_names(deeper)})"
+    return text
 
 
-class _FolderContents(NamedTuple):
-    """The entries of a folder, sorted by name: folders, files of a known modality, and how many
-    others."""
-
-    path: Traversable
-    folders: list[Traversable]
-    files: list[Traversable]
-    other_count: int
-
-
-def _scan(path: Traversable) -> _FolderContents:
-    try:
-        entries = sorted(path.iterdir(), key=lambda entry: entry.name)  # the same on every system
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-    entries = [entry for entry in entries if is_user_file(entry)]
-    files = [entry for entry in entries if _modality(entry) and entry.is_file()]
-    folders = [entry for entry in entries if entry.is_dir()]
-    return _FolderContents(path, folders, files, len(entries) - len(files) - len(folders))
-
-
-def _modality(file: Traversable) -> str:
-    """The modality of a file by its suffix; empty if it has none."""
-    return MODALITY_OF_SUFFIX.get(file.suffix.lower(), "")
-
-
-def _why_empty(path: Traversable, root: _FolderContents) -> str:
+def _why_empty(path: Traversable, scanner: FolderScanner) -> str:
     """The message for a folder without examples."""
     wanted = "wanted one folder per class, with files inside"
-    deeper = next((one for folder in root.folders for one in _scan(folder).folders), None)
-    if deeper is not None and _scan(deeper).files and not root.files:
-        example = f"{root.folders[0].name}/{deeper.name}"
-        return f"{path}: its files lie a folder too deep, as in {example}; {wanted}"
+    root = scanner.contents(path)
     if root.files:
-        return f"{path}: {_files(len(root.files))} in no folder of a class, {wanted}"
+        return (
+            f"{path}: {_files(len(root.files))} in no folder of a class, {wanted}, or a table "
+            "metadata.csv with the columns file_name and label"
+        )
+    others = list(itertools.islice(_other_files(path, scanner), 10_000))
     kinds = (
         f"{name}: {' '.join(suffix[1:] for suffix in modality.suffixes)}"
         for name, modality in MODALITIES.items()
     )
-    return f"{path}: no file in it to learn from; {wanted} ({'; '.join(kinds)})"
+    found = f" ({describe_others(others)})" if others else ""
+    return f"{path}: no file in it to learn from{found}; {wanted} ({'; '.join(kinds)})"
 
 
-def _skipped_beside_classes(
-    path: Traversable, contents: _FolderContents, split_folders: list[Traversable]
-) -> list[str]:
-    """A message for each entry beside the class folders, or the split folders, that is not read."""
-    messages = []
-    for folder in contents.folders if split_folders else ():
-        if not _is_split(folder):
-            messages.append(
-                f"{folder}: not read; it is no split, as {split_folders[0].name} beside it is"
-            )
-        elif folder not in split_folders:
-            messages.append(f"{folder}: not read; there is no folder of a class in it")
-    if contents.files:
-        messages.append(f"{path}: {_files(len(contents.files))} in no folder of a class")
-    return messages
-
-
-def _skipped_in_class(folder: _FolderContents, modality: str) -> list[str]:
-    """A message for each kind of entry in a class folder that is not read."""
-    known, messages = sum(_modality(file) == modality for file in folder.files), []
-    others = len(folder.files) - known + folder.other_count
-    if folder.folders:
-        messages.append(
-            f"{folder.path}: {len(folder.folders):,} more folders in it; a class is one folder"
-        )
-    if others:
-        messages.append(f"{folder.path}: {_files(others)} of other kinds than {modality}")
-    if not known:
-        messages.append(f"{folder.path}: none of the {modality} in it, so it is not a class")
-    return messages
+def _other_files(path: Traversable, scanner: FolderScanner, depth: int = 0) -> Iterator[str]:
+    """The names of files of no known modality in a folder, at any depth."""
+    contents = scanner.contents(path)
+    yield from (file.name for file in contents.others)
+    for folder in contents.folders if depth < MAX_DEPTH else ():
+        if not is_link(folder):
+            yield from _other_files(folder, scanner, depth + 1)
 
 
 def _files(count: int) -> str:

@@ -46,7 +46,8 @@ def assign_groups(raw: RawDataset, pattern: str, path: Path) -> list[str]:
 
     For an `.npz` or a table, ``pattern`` is the name of a field or column. For files, it is a
     pattern of their names without the suffix: {group} stands for the group and * for any text, as
-    in '*_{group}_*'.
+    in '*_{group}_*'. A pattern with a slash, as in '{group}/*', is one of their paths in the
+    folder of the class.
     """
     if not isinstance(pattern, str):
         raise DataError(f"{path}: groups: got {shown(pattern)}, wanted a name or a pattern")
@@ -58,7 +59,7 @@ def assign_groups(raw: RawDataset, pattern: str, path: Path) -> list[str]:
     regex = _compile(pattern)
     groups = []
     for file in raw.examples.files:
-        match = regex.fullmatch(_stem(file.path.name))
+        match = regex.fullmatch(_stem(file.inner if "/" in pattern else file.path.name))
         if match is None:
             raise DataError(f"{file.path}: its name does not fit the groups {shown(pattern)}")
         groups.append(_checked(match[1], str(file.path)))
@@ -76,7 +77,9 @@ def _checked(name: str, where: str) -> str:
 def grouping_options(raw: RawDataset) -> list[GroupingOption]:
     """Ways to group the examples that their names, or columns of the file, suggest."""
     if isinstance(raw.examples, LazyFiles):
-        options = _from_names([_stem(file.path.name) for file in raw.examples.files], raw.labels)
+        files = raw.examples.files
+        options = _from_names([_stem(file.path.name) for file in files], raw.labels)
+        options += _from_folders([file.inner for file in files], raw.labels)
     else:
         options = [
             _option(name, [str(value) for value in values])
@@ -134,6 +137,17 @@ def _from_names(stems: Sequence[str], labels: Sequence[str]) -> list[GroupingOpt
             after = "".join(f"{separator}*" for separator in separators[position : position + 1])
             options.append(_option(f"{before}{PLACEHOLDER}{after}", column))
     return options
+
+
+def _from_folders(inner_paths: Sequence[str], labels: Sequence[str]) -> list[GroupingOption]:
+    """An option if all files lie in further folders of their class, as in CLASS/session1, and such
+    folders occur in several classes."""
+    folders = [path.partition("/")[0] for path in inner_paths if "/" in path]
+    if len(folders) < len(labels):
+        return []
+    pairs = len(set(zip(folders, labels, strict=True)))
+    is_shared = pairs >= 1.5 * len(set(folders))
+    return [_option(f"{PLACEHOLDER}/*", folders)] if is_shared else []
 
 
 def _option(pattern: str, values: Sequence[str]) -> GroupingOption:

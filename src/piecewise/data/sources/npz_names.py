@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...core.errors import DataError, shown
-from .folders import SPLITS
+from .split_names import SPLITS
 
 INPUT_WORDS = ("images", "image", "x", "data", "inputs", "pictures", "imgs", "pixels", "features")
 """Words for images, the preferred first."""

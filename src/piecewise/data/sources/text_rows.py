@@ -11,8 +11,8 @@ from ...core.array_types import Strings
 from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
 from ..text.decoding import MAX_CHARACTERS, has_lone_surrogate, normalize_nfc
+from . import split_names
 from .class_labels import canonical_label
-from .folders import SPLITS
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 100
@@ -47,7 +47,7 @@ class TextRow(NamedTuple):
 
 def split_of(cell: str, line: int) -> str:
     """The split that a cell names, training if it is empty; DataError."""
-    split = SPLITS.get(cell.strip().lower() or "train")
+    split = split_names.split_of(cell) if cell.strip() else "train"
     if split is None:
         raise DataError(
             f"line {line:,}: the split is {shown(cell)}, wanted train, validation or test"

@@ -16,7 +16,8 @@ from ...core.errors import DataError
 from ..modalities import MODALITIES
 from . import csv_tables
 from .discovery import LazyFiles, RawDataset
-from .folders import LabeledFile, Traversable, is_user_file
+from .folder_scan import Traversable, is_user_file
+from .folders import LabeledFile
 from .zip_archives import ArchiveEntry, open_zip
 
 

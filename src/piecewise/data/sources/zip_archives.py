@@ -22,7 +22,8 @@ from ...core.errors import DataError, shown
 from ..file_bytes import open_regular_file, regular_file_opener
 from ..modalities import MODALITY_OF_SUFFIX
 from .archive_limits import check_total_ratio
-from .folders import FolderListing, is_user_file, is_wrapper_folder, list_files
+from .folder_scan import MAX_DEPTH, is_user_file
+from .folders import FolderListing, list_files
 
 MAX_ENTRIES = 250_000
 """Files and folders of one archive; counted before its directory is parsed."""
@@ -36,7 +37,6 @@ MAX_COMPRESSION_RATIO = 500
 """The highest compression ratio of a file larger than `_SMALL`: a defence against zip bombs."""
 _SMALL = 1 << 20
 
-_DEEPEST = 5  # top folder, split, class, a folder in it, and a file that shows that it is one
 _KNOWN_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of nearly all archives
 _OTHER_METHODS = {9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstandard"}
 _ENCRYPTED = 0x2041  # flag bits of the three encryption methods
@@ -91,13 +91,11 @@ class ArchiveEntry:
 
 
 def list_zip(path: Path) -> FolderListing:
-    """List the files of a `.zip` of class folders, which may lie in one top folder; DataError if
-    there are none."""
+    """List the files of a `.zip` of class folders, as `list_files` does; DataError if there are
+    none."""
     root = open_zip(path)
     nested = [f"{one}: an archive in the archive; it is not read" for one in _archives(root)]
-    folders = [entry for entry in root.children if entry.is_dir() and is_user_file(entry)]
-    top = folders[0] if len(folders) == 1 and is_wrapper_folder(folders[0]) else root
-    listing = list_files(top)
+    listing = list_files(root)
     return listing._replace(skipped=nested + listing.skipped)
 
 
@@ -179,7 +177,7 @@ def _check_total(infos: list[zipfile.ZipInfo]) -> None:
 
 
 def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> ArchiveEntry:
-    """The tree of files and folders, as deep as classes can lie."""
+    """The tree of files and folders, down to `MAX_DEPTH`."""
     root = ArchiveEntry(path, "")
     folders, listed, files = {"": root}, set[str](), set[str]()
 
@@ -197,11 +195,11 @@ def _tree(path: Path, infos: list[zipfile.ZipInfo]) -> ArchiveEntry:
             raise DataError(f"{_quoted(info)} is in it twice")
         listed.add(inner)
         if info.orig_filename.endswith("/"):
-            folder(segments[:_DEEPEST])
+            folder(segments[:MAX_DEPTH])
             continue
         files.add(inner)
-        parent = folder(segments[:-1][:_DEEPEST])
-        if len(segments) <= _DEEPEST:
+        parent = folder(segments[:-1][:MAX_DEPTH])
+        if len(segments) <= MAX_DEPTH:
             parent.children.append(ArchiveEntry(path, inner, info))
     both = next((inner for inner in folders if inner in files), None)
     if both is not None:
