@@ -13,16 +13,15 @@ import numpy as np
 
 from ..core.array_types import Array, Float32, Int64, Labels, Strings
 from ..core.constraints import Size2D
-from ..core.errors import DataError, LimitError, shown
+from ..core.errors import DataError, shown
 from ..core.progress import OnProgress
-from ..spec.architecture import class_names
 from .images.preprocessor import RESIZES
 from .loading.loader import DatasetLoader
 from .loading.prepared_cache import CachedDataset, load_or_prepare
 from .loading.subset import RowsOf, select_rows
 from .modalities import MODALITIES
 from .preprocessing import Preprocessor
-from .sources.class_order import ordered_classes
+from .sources.class_order import checked_names, class_order, label_numbers
 from .sources.discovery import RawDataset, discover
 from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
 from .sources.split_names import SPLITS
@@ -246,11 +245,11 @@ def read_data(
     inputs, indices, skipped = prepared.examples
     labels, splits = [raw.labels[index] for index in indices.tolist()], raw.splits[indices]
     learned = np.full(len(splits), "train") if every_class else splits
-    order = _class_order(raw, labels, learned, path) if classes is None else classes
-    names = _checked_names(order, path)
+    order = class_order(raw, labels, learned, path) if classes is None else classes
+    names = checked_names(order, path)
     return Dataset(
         inputs,
-        _label_numbers(raw, labels, names, path),
+        label_numbers(raw, labels, names, path),
         names,
         splits,
         prepared.preprocessor,
@@ -330,41 +329,3 @@ def _cut_count(raw: RawDataset, prepared: CachedDataset) -> int:
     inputs, indices, _ = prepared.examples
     full = indices[inputs[:, -1] != PADDING]
     return sum(preprocessor.is_cut(raw.examples[index]) for index in full.tolist())
-
-
-def _checked_names(order: Sequence[str], path: Path) -> tuple[str, ...]:
-    """Class names that a network can have, checked before the network is made."""
-    try:
-        return class_names(order)
-    except LimitError as error:
-        raise DataError(f"{path}: {error}") from None
-
-
-def _class_order(raw: RawDataset, labels: list[str], splits: Strings, path: Path) -> Sequence[str]:
-    """The order of the file, or else of numbers or letters; DataError for a class in the test split
-    only."""
-    if raw.class_order is not None:
-        return raw.class_order
-    learned = {label for label, split in zip(labels, splits, strict=True) if split != "test"}
-    if learned and (others := ordered_classes(set(labels) - learned)):
-        raise DataError(
-            f"{path}: the class {shown(others[0])} occurs in the test split only, wanted training "
-            "examples of it, too"
-        )
-    return ordered_classes(learned or labels)
-
-
-def _label_numbers(
-    raw: RawDataset, labels: list[str], classes: tuple[str, ...], path: Path
-) -> Labels:
-    """Labels as indices into the classes. Numeric labels without class names are indices already,
-    unless the classes are named by just these numbers."""
-    numbers = {name: index for index, name in enumerate(classes)}
-    if raw.numeric_labels and not numbers.keys() >= set(labels):
-        numbers = {str(index): index for index in range(len(classes))}
-    unknown = next((label for label in labels if label not in numbers), None)
-    if unknown is not None:
-        raise DataError(
-            f"{path}: holds the class {shown(unknown)}, wanted {shown(list(classes), most=200)}"
-        )
-    return np.array([numbers[label] for label in labels], np.int64)
