@@ -135,7 +135,7 @@ def test_network_concurrent_callers_get_same_bits() -> None:
 def test_run_together_interrupted_waits_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[int] = []
     barrier = threading.Barrier(4)
-    submit, calls = thread_pool._pool().submit, iter(range(100))
+    submit, calls = thread_pool._POOL.executor.submit, iter(range(100))
 
     def interrupted(task: Callable[[], None]) -> object:
         future = submit(task)
@@ -147,7 +147,7 @@ def test_run_together_interrupted_waits_for_all_threads(monkeypatch: pytest.Monk
         barrier.wait(20)
         ran.append(number)
 
-    monkeypatch.setattr(thread_pool._pool(), "submit", interrupted)
+    monkeypatch.setattr(thread_pool._POOL.executor, "submit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         thread_pool.run_on_threads(together, 0, 4)
     assert sorted(ran) == [0, 1, 2, 3]
