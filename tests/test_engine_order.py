@@ -62,7 +62,8 @@ NETS = {
         (1, 7, 11),
         "squared",
     ),
-    "average": Net("embed 4, pool all kind=average, full", (1, 9, 45), "cross-entropy", "adamw"),
+    "average": Net("embed 35, pool all kind=average, full", (1, 9, 45), "cross-entropy", "adamw"),
+    "wide": Net("embed 16, relu, pool all, full", (1, 9, 12), "squared", "nesterov"),
     "long": Net("embed 2, conv 3 1x3, pool all, norm, full", (1, 6, 50), "absolute"),
     "large": Net(
         "conv 17 3x2, relu, pool 2 edge=drop, dropout 0.2, conv 5 2x2, full 33, relu, full",

@@ -15,6 +15,7 @@ from ..core.array_types import Array, Float32, Int64, Labels, Strings
 from ..core.constraints import Size2D
 from ..core.errors import DataError, shown
 from ..core.progress import OnProgress
+from ..spec.layer_base import PADDING
 from .images.preprocessor import RESIZES
 from .loading.loader import DatasetLoader
 from .loading.prepared_cache import CachedDataset, load_or_prepare
@@ -26,7 +27,7 @@ from .sources.discovery import RawDataset, discover
 from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
 from .sources.split_names import SPLITS
 from .sources.table_columns import TableOptions
-from .text.preprocessor import PADDING, POSITIONS, TextPreprocessor
+from .text.preprocessor import POSITIONS, TextPreprocessor
 
 
 @dataclass

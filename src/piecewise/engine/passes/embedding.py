@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...spec.layers import Embed
 from ..ir.memory_plan import NetworkWriter
 from ..ir.thread_header import INPUTS_OFFSET
-from ..kernels.embedding import embed, embed_backward
+from ..kernels.embedding import embed, embed_backward, transposed_bytes
 from .base import Pass
 
 
@@ -36,14 +36,14 @@ class EmbedPass(Pass):
         kernel = writer.kernel(
             "embedding_backward",
             layout,
-            "words upstream gradient count:count",
+            "words upstream gradient transposed count:count",
             lambda f: embed_backward(f, layout),
         )
-        gradient = writer.gradient(self.stage.parameters[0])
         writer.call(
             kernel,
             self.input_pointer(writer),
             self.output_gradient(writer),
-            gradient,
+            writer.gradient(self.stage.parameters[0]),
+            writer.buffer(f"{self.name}.transposed", transposed_bytes(layout)),
             "i64 %examples",
         )
