@@ -40,14 +40,15 @@ class Fingerprint(NamedTuple):
 def fingerprint_of(
     raw: RawDataset, path: Path, on_progress: OnProgress | None = None
 ) -> Fingerprint:
-    """Hash the bytes of every file with its name, label and split. A data set in one file is one
-    hash. A file that cannot be read contributes the reason."""
+    """Hash the bytes of every file with its name, label and split. A data set in one
+    file is one hash. A file that cannot be read contributes the reason."""
     files = [file.path for file in _files(raw) if isinstance(file.path, Path)]
-    paths = files or [path]
+    paths = files or raw.source_files or [path]
     stamps = [_stamp(one) for one in paths]
     total = hashlib.sha256(json.dumps([raw.modality, str(path)]).encode())
     if not files:
-        total.update(_hash(path, on_progress))
+        for one in paths:
+            total.update(_hash(one, on_progress))
         return Fingerprint(total.hexdigest(), paths, stamps)
     batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
     with closing(ordered_map(batches, _hash, processors())) as digests:

@@ -17,10 +17,12 @@ from . import csv_tables
 from .class_labels import quantity_error
 from .folder_scan import Traversable
 from .folders import FolderListing, LabeledFile, list_files
+from .idx import IdxFiles, describe_idx, find_idx, read_idx_images
 from .npz import read_npz
+from .other_files import advice_for
 from .table_columns import TableOptions
 from .text_rows import TextTable
-from .zip_archives import ArchiveEntry, list_zip
+from .zip_archives import ArchiveEntry, list_zip, open_zip
 
 WANTED = (
     "a folder with one folder per class, a .zip of one, an .npz of pictures, or a .csv, .tsv or "
@@ -80,6 +82,9 @@ class RawDataset:
     label_error: str = ""
     """Why the labels are no classes; empty if they are."""
 
+    source_files: list[Path] = field(default_factory=list)
+    """The files that hold the examples, if these are several and not files themselves."""
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -88,15 +93,18 @@ def discover(path: Path, table_options: TableOptions | None = None) -> RawDatase
     """List the examples of the data set at a path; DataError if there are none."""
     suffix = path.suffix.lower()
     if _is_folder(path):
-        raw = _from_listing(list_files(path))
+        raw = (
+            _from_idx(path, found) if (found := find_idx(path)) else _from_listing(list_files(path))
+        )
     elif suffix == ".zip":
-        raw = _from_listing(list_zip(path))
+        found = find_idx(open_zip(path))
+        raw = _from_idx(path, found) if found else _from_listing(list_zip(path))
     elif suffix == ".npz":
         raw = _from_npz(path)
     elif suffix in csv_tables.SUFFIXES:
         raw = _from_table(path, table_options or TableOptions())
     else:
-        raise DataError(f"{path}: wanted {WANTED}")
+        raise DataError(f"{path}: {_what_it_is(path)}wanted {WANTED}")
     if not len(raw):
         raise DataError(f"{path}: it contains no examples")
     return raw
@@ -112,6 +120,25 @@ def _is_folder(path: Path) -> bool:
         raise DataError(f"{path}: {error.strerror}") from None
     except ValueError:  # a zero byte in it
         raise DataError(f"{path}: {NO_NAME}") from None
+
+
+def _what_it_is(path: Path) -> str:
+    """What a file that is no data set is, and what to do with it; empty if that is unknown."""
+    if shape := describe_idx(path):
+        return f"an idx file of {shape}; give the folder that holds it and its labels; "
+    if advice := advice_for(path.suffix):
+        return f"{path.suffix} files are not read; {advice.replace('them', 'it')}; "
+    return ""
+
+
+def _from_idx(path: Path, found: IdxFiles) -> RawDataset:
+    content = read_idx_images(found)
+    return RawDataset(
+        "pictures", content.images, content.labels, content.splits,
+        _NumberedNames(str(path), len(content.labels)), content.class_order,
+        numeric_labels=found.mapping is None, description=content.description,
+        source_files=found.paths(),
+    )  # fmt: skip
 
 
 def _from_listing(listing: FolderListing) -> RawDataset:
