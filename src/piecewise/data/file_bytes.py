@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,16 @@ from typing import IO
 from ..core.errors import NO_NAME, DataError, reason
 
 _DO_NOT_BLOCK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+MISSING_ADDRESS = "addresses are not fetched; save the file first"
 _IRREGULAR = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]")  # a Path makes one slash of two
 
 
 def display_name(file: Path | bytes | IO[bytes], name: str | None, kind: str) -> str:
@@ -79,14 +84,19 @@ def read_content(file: Path | bytes | IO[bytes], kind: str, most: int, remedy: s
     except DataError:
         raise
     except (OSError, ValueError) as error:
-        raise open_error(error, kind) from None
+        raise open_error(error, kind, file if isinstance(file, Path) else None) from None
 
 
-def open_error(error: Exception, kind: str) -> DataError:
+def is_address(path: Path | None) -> bool:
+    """Whether a path that does not exist is an address, as in https://example.org/cat.png."""
+    return path is not None and _ADDRESS.match(str(path)) is not None
+
+
+def open_error(error: Exception, kind: str, path: Path | None = None) -> DataError:
     """The DataError for a file that could not be opened or read."""
     match error:
         case FileNotFoundError():
-            return DataError("no such file")
+            return DataError(MISSING_ADDRESS if is_address(path) else "no such file")
         case IsADirectoryError():
             return DataError(f"a folder, wanted a {kind}")
         case PermissionError():

@@ -12,10 +12,13 @@ import numpy as np
 
 from ...core.array_types import Array, Strings, Uint8
 from ...core.errors import NO_NAME, DataError
+from ..file_bytes import MISSING_ADDRESS, is_address
 from ..modalities import MODALITIES
 from . import csv_tables
 from .class_labels import quantity_error
-from .folder_scan import Traversable
+from .file_tables import FileTable, read_file_table, with_split
+from .folder_scan import FolderScanner, Traversable
+from .folder_tables import find_file_tables
 from .folders import FolderListing, LabeledFile, list_files
 from .idx import IdxFiles, describe_idx, find_idx, read_idx_images
 from .npz import read_npz
@@ -91,18 +94,16 @@ class RawDataset:
 
 def discover(path: Path, table_options: TableOptions | None = None) -> RawDataset:
     """List the examples of the data set at a path; DataError if there are none."""
-    suffix = path.suffix.lower()
+    suffix, options = path.suffix.lower(), table_options or TableOptions()
     if _is_folder(path):
-        raw = (
-            _from_idx(path, found) if (found := find_idx(path)) else _from_listing(list_files(path))
-        )
+        raw = _from_folder(path, path, options) or _from_listing(list_files(path))
     elif suffix == ".zip":
-        found = find_idx(open_zip(path))
-        raw = _from_idx(path, found) if found else _from_listing(list_zip(path))
+        raw = _from_folder(path, open_zip(path), options) or _from_listing(list_zip(path))
     elif suffix == ".npz":
         raw = _from_npz(path)
     elif suffix in csv_tables.SUFFIXES:
-        raw = _from_table(path, table_options or TableOptions())
+        table = read_file_table(path, path.parent, FolderScanner(), options)
+        raw = _from_files(table) if table else _from_table(path, options)
     else:
         raise DataError(f"{path}: {_what_it_is(path)}wanted {WANTED}")
     if not len(raw):
@@ -115,7 +116,8 @@ def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file or folder") from None
+        words = MISSING_ADDRESS if is_address(path) else "no such file or folder"
+        raise DataError(f"{path}: {words}") from None
     except OSError as error:  # the name is too long, or access is denied
         raise DataError(f"{path}: {error.strerror}") from None
     except ValueError:  # a zero byte in it
@@ -129,6 +131,30 @@ def _what_it_is(path: Path) -> str:
     if advice := advice_for(path.suffix):
         return f"{path.suffix} files are not read; {advice.replace('them', 'it')}; "
     return ""
+
+
+def _from_folder(path: Path, root: Traversable, options: TableOptions) -> RawDataset | None:
+    """The data set of a folder without class folders: idx files, or files that a table names."""
+    if idx_files := find_idx(root):
+        return _from_idx(path, idx_files)
+    table = find_file_tables(root, options)
+    return _from_files(table) if table else None
+
+
+def _from_files(table: FileTable) -> RawDataset:
+    files = with_split(table, "train").files
+    labels = [file.label for file in files]
+    return RawDataset(
+        table.modality,
+        LazyFiles(files, table.modality),
+        labels,
+        np.array([file.split for file in files]),
+        [str(file.path) for file in files],
+        fields=table.other_columns,
+        skipped=table.skipped,
+        description=table.description,
+        label_error=quantity_error(labels),
+    )
 
 
 def _from_idx(path: Path, found: IdxFiles) -> RawDataset:

@@ -69,6 +69,12 @@ def list_files(path: Traversable) -> FolderListing:
                 files.append(LabeledFile(file, label, inner_splits[first], rest))
             else:
                 files.append(LabeledFile(file, label, split, inner))
+    if files and all(split_of(file.label) for file in files):
+        folders = _names(sorted({file.label for file in files}))
+        raise DataError(
+            f"{path}: the folders {folders} are splits, but there is no folder of a class in them; "
+            "wanted one folder per class in each, or a table metadata.csv with file_name and label"
+        )
     skipped = layout.skipped + _loose_files(layout, scanner)
     skipped += [message for _, found in contents for message in found.messages]
     description = _description(path, layout, files)

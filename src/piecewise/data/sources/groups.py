@@ -51,7 +51,7 @@ def assign_groups(raw: RawDataset, pattern: str, path: Path) -> list[str]:
     """
     if not isinstance(pattern, str):
         raise DataError(f"{path}: groups: got {shown(pattern)}, wanted a name or a pattern")
-    if not isinstance(raw.examples, LazyFiles):
+    if pattern in raw.fields or not isinstance(raw.examples, LazyFiles):
         if pattern not in raw.fields:
             known = ", ".join(raw.fields) or "the file has no further fields"
             raise DataError(f"{path}: groups: got {shown(pattern)}, wanted a field of it ({known})")
@@ -81,11 +81,12 @@ def grouping_options(raw: RawDataset) -> list[GroupingOption]:
         options = _from_names([_stem(file.path.name) for file in files], raw.labels)
         options += _from_folders([file.inner for file in files], raw.labels)
     else:
-        options = [
-            _option(name, [str(value) for value in values])
-            for name, values in raw.fields.items()
-            if name.lower() in _PEOPLE
-        ]
+        options = []
+    options += [
+        _option(name, [str(value) for value in values])
+        for name, values in raw.fields.items()
+        if name.lower() in _PEOPLE
+    ]
     return [option for option in options if 1 < option.group_count <= len(raw) / 2]
 
 

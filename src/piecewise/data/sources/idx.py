@@ -208,7 +208,7 @@ def _array(file: IO[bytes]) -> Array:
         shape, dtype, unpacked = _header(file)
         size = prod(shape) * dtype.itemsize
         content = np.empty(size, np.uint8)
-        view, done = memoryview(content), 0
+        view, done = content.data, 0
         while done < size:
             block = unpacked.read(min(_BLOCK, size - done))
             if not block:

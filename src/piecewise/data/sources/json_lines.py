@@ -12,7 +12,7 @@ from .table_columns import ColumnRoles, TableOptions, find_columns
 from .text_rows import TextRow
 
 
-class _BadRecordError(Exception):
+class BadRecordError(Exception):
     """What is wrong with one record."""
 
 
@@ -24,27 +24,28 @@ def json_rows(source: Iterator[str], options: TableOptions) -> Iterator[TextRow 
         if not line.strip():
             continue
         try:
-            record = _json_object(line)
+            record = json_object(line)
             try:
                 roles = find_columns(list(record), options)
             except DataError as error:
                 column_error = column_error or error
-                raise _BadRecordError(str(error)) from None
+                raise BadRecordError(str(error)) from None
             any_valid = True
             yield _json_row(number, record, roles)
-        except _BadRecordError as error:
+        except BadRecordError as error:
             yield number, str(error)
     if column_error and not any_valid:
         raise column_error
 
 
-def _json_object(line: str) -> dict[str, object]:
+def json_object(line: str) -> dict[str, object]:
+    """The object on a line; BadRecordError if there is none."""
     try:
         record = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
-        raise _BadRecordError('no JSON object; wanted {"text": "...", "label": "..."}')
+        raise BadRecordError('no JSON object; wanted {"text": "...", "label": "..."}')
     return record
 
 
@@ -55,17 +56,17 @@ def _refuse_constant(word: str) -> object:
 def _json_row(line: int, record: dict[str, object], roles: ColumnRoles) -> TextRow:
     names, values = list(record), list(record.values())
     text = values[roles.text]
-    label = "" if roles.label is None else _as_cell(values[roles.label])
+    label = "" if roles.label is None else as_cell(values[roles.label])
     split = "" if roles.split is None else values[roles.split]
     if not isinstance(text, str):
-        raise _BadRecordError(
+        raise BadRecordError(
             "there is no text" if text is None else f"the text is {_quoted(text)}, wanted a string"
         )
     if label is None:
         got = _quoted(values[roles.label or 0])
-        raise _BadRecordError(f"the label is {got}, wanted a string, a number, true or false")
+        raise BadRecordError(f"the label is {got}, wanted a string, a number, true or false")
     others = {
-        name.strip(): _as_cell(value) or ""
+        name.strip(): as_cell(value) or ""
         for index, (name, value) in enumerate(zip(names, values, strict=True))
         if index not in roles and name.strip()
     }
@@ -83,7 +84,7 @@ def _quoted(value: object) -> str:
     return shown(value)
 
 
-def _as_cell(value: object) -> str | None:
+def as_cell(value: object) -> str | None:
     """A value as the cell of a table; None for a list or an object."""
     match value:
         case str():

@@ -23,6 +23,7 @@ _COMPANIONS = {
     "photos", "pictures", "png", "samples", "seg", "set", "sets", "sounds", "split", "wav", "wavs",
 }  # fmt: skip
 """Words that name no class, as in training_set, seg_test and valid-images."""
+_TABLE_WORDS = re.compile(r"labels?|metadata|annotations?|\.(?:csv|tsv|jsonl)$", re.IGNORECASE)
 _ENDINGS = re.compile(rf"({'|'.join(SPLITS)})(?:set|data|images)")  # testset, in one word
 _YEAR = re.compile(r"[12][0-9]{3}")  # train2017
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
@@ -32,6 +33,11 @@ def split_of(name: str) -> str | None:
     """The split that a name stands for, in any spelling: "train", "validation", "test" or None."""
     split, others = _divided(name)
     return split if all(word in _COMPANIONS or _YEAR.fullmatch(word) for word in others) else None
+
+
+def split_of_table(name: str) -> str | None:
+    """The split of a table by its file name, as in train.csv, test_labels.csv; None if unknown."""
+    return split_of(_TABLE_WORDS.sub(" ", name))
 
 
 def splits_of_siblings(names: Sequence[str]) -> dict[str, str]:
