@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -15,7 +16,8 @@ from piecewise.core.ghost_batch import StepContext, ghost_batches
 from piecewise.reference import model
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.optimizers import adamw, sgd
-from piecewise.spec.architecture import Architecture
+from piecewise.reference.padding import stage_lengths
+from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layer_base import Layer
 from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 
@@ -78,7 +80,8 @@ def one_layer(layer: Layer, x: Tensor, own: dict[str, Tensor], training: bool) -
         case Norm():
             return normalization(x, own, training)
         case Embed():
-            return F.embedding(x, own["weight"]).transpose(1, 2)[:, :, None]
+            vectors = F.embedding(x, own["weight"], padding_idx=0)
+            return torch.where(x[..., None] == 0, 0, vectors).transpose(1, 2)[:, :, None]
     assert isinstance(layer, Dropout)
     return x
 
@@ -87,15 +90,33 @@ def logits(
     architecture: Architecture, arrays: Mapping[str, Tensor], x: Tensor, training: bool = False
 ) -> Tensor:
     """The same function in PyTorch, of arrays by the names of the parameter table."""
-    numbers: dict[str, int] = {}
-    for layer in architecture.layers:
-        numbers[layer.word] = numbers.get(layer.word, 0) + 1
-        prefix = f"{layer.word}{numbers[layer.word]}."
-        own = {
-            name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)
-        }
-        x = one_layer(layer, x, own, training)
+    if architecture.reads_texts:
+        return torch.cat([text_logits(architecture, arrays, text) for text in x])
+    for stage in architecture.stages:
+        x = one_layer(stage.layer, x, arrays_of(stage, arrays), training)
     return x.flatten(1)
+
+
+def arrays_of(stage: Stage, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefix = f"{stage.name}."
+    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def text_logits(architecture: Architecture, arrays: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+    """Of one text, at inference: every layer gets the text alone, without padding. What reads
+    beyond its end, a convolution or a fully connected layer, sees zeros there."""
+    stages = architecture.stages
+    ends = stage_lengths(stages, tokens[None].numpy())
+    first, *lengths = (int(one[0]) for one in ends if one is not None)
+    x = tokens[None, :first]
+    for stage, length in zip(stages, lengths, strict=True):
+        layer, width = stage.layer, stage.input.width
+        if isinstance(layer, Convolution | Full):
+            x = F.pad(x, (0, width - x.shape[-1]))
+        elif isinstance(layer, Pool) and length == 1:
+            layer = replace(layer, edge="partial")  # of a text shorter than the window
+        x = one_layer(layer, x, arrays_of(stage, arrays), False)[..., :length]
+    return F.pad(x, (0, stages[-1].output.width - x.shape[-1])).flatten(1)
 
 
 def losses(loss: str, answers: Tensor, right: Tensor) -> Tensor:
@@ -215,12 +236,21 @@ def test_norm_training_groups_match_pytorch_batch_norm(
         assert_near(found.observed[name], wanted, 1e-12, f"{said}: {name}", min_scale=1)
 
 
+def alone(texts: Array) -> list[Array]:
+    """Each text without its padding, except what a kernel of three words needs."""
+    ends = [np.flatnonzero(text).max(initial=-1) + 1 for text in texts]
+    return [text[: max(3, end)] for text, end in zip(texts, ends, strict=True)]
+
+
 def test_text_network_matches_pytorch_embedding_and_convolution() -> None:
     made = numbers_for(Architecture("embed 8, conv 6 1x3, relu, pool all, full", (1, 30, 12), 4),
                        "texts", 9)  # fmt: skip
     table, kernel, bias, weight, last = (torch.tensor(array) for array in made.arrays.values())
-    maps = F.conv1d(F.embedding(torch.tensor(made.x), table).mT, kernel[:, :, 0], bias)
-    wanted = F.linear(F.relu(maps).amax(2), weight, last)
+    table[0] = 0
+    wanted = torch.cat([
+        F.linear(F.relu(F.conv1d(words, kernel[:, :, 0], bias)).amax(2), weight, last)
+        for words in (F.embedding(torch.tensor(text), table).T[None] for text in alone(made.x))
+    ])  # fmt: skip
     found = model.logits(made.architecture, made.arrays, made.x)
     assert_near(found, wanted.numpy(), 1e-12, made)
 

@@ -13,13 +13,19 @@ import { resultLine } from "piecewise/views/terms.js";
 /** @type {Record<string, View<any>>} */
 export const VIEWS = { conv, dropout, embed, full, input, norm, pool, relu };
 
+/** The word number of padding. */
+const PADDING = 0;
+
 /**
- * Whether a position lies after the end of a text.
+ * Whether a position holds no word of a text.
+ * @param {Walk} walk
  * @param {Layer} layer
  * @param {Position} position
  */
-function isPadding(layer, [, , , column]) {
-  return layer.word !== "input" && layer.length !== undefined && column >= layer.length;
+function isPadding(walk, layer, [, , , column]) {
+  if (layer.word === "input" || layer.length === undefined) return false;
+  const empty = layer.word === "embed" && walk.activation("input")?.values[column] === PADDING;
+  return empty || column >= layer.length;
 }
 
 /**
@@ -29,7 +35,7 @@ function isPadding(layer, [, , , column]) {
  */
 export function termsOf(walk, position) {
   const layer = walk.layer(position[0]);
-  return isPadding(layer, position) ? [] : VIEWS[layer.word].terms(walk, layer, position);
+  return isPadding(walk, layer, position) ? [] : VIEWS[layer.word].terms(walk, layer, position);
 }
 
 /**
@@ -41,6 +47,7 @@ export function termsOf(walk, position) {
  */
 export function showTerms(walk, position, terms, open) {
   const layer = walk.layer(position[0]);
-  if (isPadding(layer, position)) return [resultLine("padding, after the end of the text", 0)];
+  if (isPadding(walk, layer, position))
+    return [resultLine("padding, after the end of the text", 0)];
   return VIEWS[layer.word].show(walk, layer, position, terms, open);
 }
