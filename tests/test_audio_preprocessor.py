@@ -103,9 +103,7 @@ def test_long_sound_uses_loudest_window() -> None:
     assert (
         np.abs(picture.astype(int) - SLOW.transform(sound(strong)))[0, :, 2:-2] <= 20
     ).mean() > 0.95
-    remark = SLOW.warning(sound(samples))
-    assert remark == "it lasts 7.2 s, of which the loudest 0.8 s are used"
-    assert SLOW.warning(sound(strong)) is None
+    assert SLOW.warning(sound(samples)) is None
 
 
 @pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 44_100, 768_000])

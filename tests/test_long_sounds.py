@@ -1,17 +1,25 @@
-"""Long recordings among short ones."""
+"""Long recordings among short ones: the time step, the windows, and that these stay together."""
 
 from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import soundfile
 
+import piecewise as pw
+from piecewise.cli.main import status
 from piecewise.data.audio.decoding import Sound
 from piecewise.data.audio.preprocessor import (
     MAX_WINDOWS,
     AudioPreprocessor,
     fit_audio_preprocessor,
 )
+from piecewise.training.splits import assign_folds, validation_mask
 
 RATE, STEP = 8_000, 128
 SLOW = AudioPreprocessor((1, 40, 48), RATE, STEP)
@@ -99,3 +107,106 @@ def test_windows_are_limited() -> None:
     found = SLOW.windows(sound(noise(200 * WIDTH)))
     assert found.shape == (MAX_WINDOWS, 1, 40, 48)
     assert len({one.tobytes() for one in found}) == MAX_WINDOWS
+
+
+# Data sets.
+
+
+def write(path: Path, samples: npt.ArrayLike) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.asarray(samples), RATE, format="WAV")
+    path.write_bytes(buffer.getvalue())
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """Low and high words, and a folder of long noises."""
+    folder = tmp_path / "words"
+    for n in range(12):
+        for name, hertz in (("low", 400), ("high", 1_500)):
+            tone = np.sin(2 * np.pi * (hertz + 10 * n) / RATE * np.arange(3_200)) / 4
+            write(folder / name / f"{n}.wav", tone + noise(3_200, n, 0.01))
+    for n in range(4):
+        write(folder / "_background_noise_" / f"{n}.wav", noise(10 * 48 * STEP, n))
+    return folder
+
+
+def test_windows_become_inputs_of_their_recording(words: Path, tmp_path: Path) -> None:
+    data = pw.read_data(words)
+    assert data.preprocessor.description.endswith("x 48 steps of 16 ms (0.8 s)")
+    assert data.recordings is not None
+    long = data.labels == data.classes.index("_background_noise_")
+    assert np.array_equal(np.bincount(data.recordings), [9] * 4 + [1] * 24)
+    assert (data.recordings[long] == np.repeat(np.arange(4), 9)).all()
+    first_names = [Path(data.names[n]).name for n in np.flatnonzero(long)[[0, 8, 9]]]
+    assert first_names == ["0.wav", "0.wav", "1.wav"]
+    assert data.source_description == "4 long sounds cut into 36 windows"
+    for _ in range(2):  # written, then read
+        cached = pw.read_data(words, cache=tmp_path / "cache")
+        assert np.array_equal(cached.inputs, data.inputs)
+        assert cached.recordings is not None
+        assert np.array_equal(cached.recordings, data.recordings)
+        assert cached.names == data.names
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["no groups", "groups"])
+def test_splits_keep_recordings_together_and_count_them_once(*, several: bool) -> None:
+    counts = np.array([4, 1, 1, 3] * 3)[:10]
+    recordings, labels = np.repeat(np.arange(10), counts), np.arange(10) % 2
+    groups = np.array(list("aabbccddee")) if several else None
+    of_input = None if groups is None else groups[recordings]
+    out = validation_mask(labels, 3, 0.3, groups)
+    assert 0 < out.sum() < 10
+    found = validation_mask(labels[recordings], 3, 0.3, of_input, recordings)
+    assert (found == out[recordings]).all()
+    fold = assign_folds(labels, 3, 0, 3, groups)
+    found_folds = assign_folds(labels[recordings], 3, 0, 3, of_input, recordings)
+    assert (found_folds == fold[recordings]).all()
+
+
+def test_scores_count_each_recording_once(words: Path) -> None:
+    data = pw.read_data(words)
+    assert data.recordings is not None
+    result = pw.run_training(pw.plan_training(data, layers="full", epochs=1, folds=2))
+    assert result.scores["folds"].confusion.sum(axis=1).tolist() == [8, 24, 24]  # two repeats
+    plan = pw.plan_training(data, layers="full", epochs=1, folds=0, validation_fraction=0.25)
+    assert np.bincount(plan.splits["validation"].labels).tolist() == [1, 3, 3]
+    assert np.bincount(plan.splits["train"].labels).tolist() == [27, 9, 9]
+    data.splits = np.where(data.recordings % 2, "train", "test")
+    plan = pw.plan_training(data, layers="full", epochs=1, folds=0, validation_fraction=0)
+    assert np.bincount(plan.splits["test"].labels).tolist() == [2, 6, 6]
+    assert np.bincount(plan.splits["train"].labels).tolist() == [18, 6, 6]
+
+
+def test_predict_and_evaluate_combine_windows(
+    words: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = pw.read_data(words)
+    net = pw.Network("full", data.preprocessor.shape, data.classes, 0, data.preprocessor)
+    net.save(tmp_path / "net.safetensors")
+    long, short = words / "_background_noise_" / "0.wav", words / "low" / "3.wav"
+    assert (
+        status(["predict", str(tmp_path / "net.safetensors"), "--json", str(long), str(short)]) == 0
+    )
+    output = capsys.readouterr()
+    predicted = json.loads(output.out)["predictions"]
+    assert output.err.endswith("0.wav: it lasts 7.7 s; the answer is the mean of 9 windows\n")
+    logits = net.logits(data.inputs)
+    wanted = logits[data.recordings == 0].astype(np.float64).mean(axis=0)
+    assert np.allclose(predicted[0]["logits"], wanted, atol=1e-6)
+    row = [Path(name).parts[-2:] for name in data.names].index(("low", "3.wav"))
+    assert np.array_equal(np.float32(predicted[1]["logits"]), logits[row])
+    lines = tmp_path / "predictions.jsonl"
+    status(["evaluate", str(tmp_path / "net.safetensors"), str(words), "--predictions", str(lines)])
+    answers = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert len(answers) == 28
+    by_name = {answer["input"]: answer["logits"] for answer in answers}
+    assert by_name[str(long)] == predicted[0]["logits"]
+    assert by_name[str(short)] == predicted[1]["logits"]
+
+
+def test_no_recordings_without_long_sounds(words: Path) -> None:
+    for path in (words / "_background_noise_").iterdir():
+        path.unlink()
+    assert pw.read_data(words).recordings is None

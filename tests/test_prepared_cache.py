@@ -136,7 +136,7 @@ def test_cache_other_options_or_version_are_prepared_again(
         again = Read(data, cache, **wishes)
         assert not again.anew
         same(again.found, read_data(data, **wishes))
-    monkeypatch.setattr(prepared_cache, "_FORMAT", "piecewise inputs 3")
+    monkeypatch.setattr(prepared_cache, "_FORMAT", "piecewise inputs 0")
     assert Read(data, cache, preprocessor=chosen).anew
     monkeypatch.setattr(prepared_cache, "__version__", "another")
     assert Read(data, cache, preprocessor=chosen).anew

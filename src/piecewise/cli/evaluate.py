@@ -17,7 +17,7 @@ from ..core.errors import DataError
 from ..data.dataset import Dataset, read_data
 from ..inputs import check_labels
 from ..network import Network
-from ..training.metrics import scores_from_logits
+from ..training.metrics import mean_logits, scores_from_logits
 from .options import (
     OUTPUT,
     json_option,
@@ -92,8 +92,12 @@ def command(**values: Any) -> None:
         )
     split = "test" if (dataset.splits == "test").any() else "all"
     chosen = np.flatnonzero((dataset.splits == "test") | (split == "all"))
-    labels = check_labels(net, dataset.labels[chosen])
     logits = net.logits(dataset.inputs[chosen])
+    if dataset.recordings is not None:
+        recordings = dataset.recordings[chosen]
+        logits = mean_logits(logits, recordings)
+        chosen = chosen[np.unique(recordings, return_index=True)[1]]
+    labels = check_labels(net, dataset.labels[chosen])
     scores = scores_from_logits(net.classes, logits, labels)
     print_skipped(dataset.skipped, console)
     if predictions is not None:

@@ -22,6 +22,7 @@ from ..data.preprocessing import Preprocessor
 from ..data.sources.discovery import RawDataset
 from ..data.sources.unlabelled import list_unlabelled, listed_inputs
 from ..network import Network
+from ..training.metrics import mean_logits
 from .options import DATA, OUTPUT, constrained_option, json_option
 from .output import SKIPPED_SHOWN, Meter, counted, messages, print_message, print_skipped
 from .prediction_output import (
@@ -117,16 +118,23 @@ def command(**values: Any) -> None:
 
 
 class _PreparedInput(NamedTuple):
-    """An example for the net, what makes an answer about it doubtful, and its text if it is one."""
+    """The examples for the net (several for a long sound), what makes an answer about them
+    doubtful, how it is found if that is special, and the text if it is one."""
 
-    example: Array
+    examples: Array
     warning: str | None
+    note: str | None
     text: str | None
 
 
 def _prepare(preprocessor: Preprocessor, original: Any) -> _PreparedInput:
     text = original if isinstance(original, str) else None
-    return _PreparedInput(preprocessor.transform(original), preprocessor.warning(original), text)
+    examples = preprocessor.windows(original)
+    note = None
+    if (count := len(examples)) > 1:
+        seconds = preprocessor.size(original)[1]
+        note = f"it lasts {seconds:.1f} s; the answer is the mean of {count} windows"
+    return _PreparedInput(examples, preprocessor.warning(original), note, text)
 
 
 class _PredictionRun:
@@ -137,6 +145,7 @@ class _PredictionRun:
         self.threshold = net.calibration.threshold_for(options.coverage)
         self.meter, self.count = Meter(self.console), 0
         self.doubtful, self.doubtful_count = list[str](), 0
+        self.notes, self.note_count = list[str](), 0
         self.errors = list[str]()
         """A message for each named file that cannot be read."""
         self.skipped = list[str]()
@@ -166,6 +175,10 @@ class _PredictionRun:
         if (more := self.doubtful_count - len(self.doubtful)) > 0:
             sentence = f"{counted(more, 'more doubtful answer')}; --json and -o list them all"
             print_message(self.console, sentence)
+        for sentence in self.notes:
+            print_message(self.console, sentence)
+        if (more := self.note_count - len(self.notes)) > 0:
+            print_message(self.console, f"{counted(more, 'more long sound')}, answered likewise")
         print_skipped(self.skipped, self.console)
         for sentence in self.errors[:-1]:
             print_message(self.console, sentence)
@@ -224,7 +237,9 @@ class _PredictionRun:
     def _predict_batch(
         self, batch: list[tuple[str, _PreparedInput]], output: PredictionOutput
     ) -> None:
-        logits = self.net.logits(np.stack([prepared.example for _, prepared in batch]))
+        examples = [prepared.examples for _, prepared in batch]
+        inputs = np.repeat(np.arange(len(batch)), [len(one) for one in examples])
+        logits = mean_logits(self.net.logits(np.concatenate(examples)), inputs)
         probabilities = self.net.probabilities_of(logits)
         rows = [
             Prediction(name, one.text, one.warning, *numbers, self.threshold)
@@ -240,3 +255,10 @@ class _PredictionRun:
             f"{row.short_name}: a doubtful answer: {row.warning}"
             for row in doubtful[: SKIPPED_SHOWN - len(self.doubtful)]
         ]
+        notes = [
+            f"{row.short_name}: {one.note}"
+            for row, (_, one) in zip(rows, batch, strict=True)
+            if one.note
+        ]
+        self.note_count += len(notes)
+        self.notes += notes[: SKIPPED_SHOWN - len(self.notes)]

@@ -67,6 +67,9 @@ class Dataset:
         What may be wrong with the file.
     texts : sequence of str, optional
         The texts that the inputs were made of, if these are texts.
+    recordings : int64 array (N,), optional
+        The number of the recording that each input is a part of, if long sounds were cut into
+        several inputs; see `AudioPreprocessor.windows`. A split keeps a recording together.
 
     Raises
     ------
@@ -99,6 +102,7 @@ class Dataset:
     source_description: str = ""
     source_warnings: list[str] = field(default_factory=list)
     texts: Sequence[str] | None = None
+    recordings: Int64 | None = None
 
     def __post_init__(self) -> None:
         self.labels, self.splits = np.asarray(self.labels), np.asarray(self.splits)
@@ -261,9 +265,10 @@ def read_data(
         loader.sizes[indices],
         prepared.cache_error,
         _cut_count(raw, prepared),
-        raw.description,
+        ", ".join(filter(None, (raw.description, _windows_description(indices)))),
         raw.warnings + [raw.label_error] * bool(raw.label_error),
         _texts(raw, indices),
+        indices if len(np.unique(indices)) < len(indices) else None,
     )
 
 
@@ -330,3 +335,11 @@ def _cut_count(raw: RawDataset, prepared: CachedDataset) -> int:
     inputs, indices, _ = prepared.examples
     full = indices[inputs[:, -1] != PADDING]
     return sum(preprocessor.is_cut(raw.examples[index]) for index in full.tolist())
+
+
+def _windows_description(indices: Int64) -> str:
+    """How many long sounds were cut into several inputs, by the index of the sound of each input;
+    empty if none was."""
+    counts = np.unique(indices, return_counts=True)[1]
+    long = counts[counts > 1]
+    return f"{len(long):,} long sounds cut into {long.sum():,} windows" if len(long) else ""

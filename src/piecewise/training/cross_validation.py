@@ -82,14 +82,16 @@ def cross_validate(
     recipe, so_far = plan.config.recipe, ""
     for run in range(runs):
         repeat, number = divmod(run, plan.folds)
-        fold = assign_folds(part.labels, recipe.seed, repeat, plan.folds, plan.groups)
+        fold = assign_folds(
+            part.labels, recipe.seed, repeat, plan.folds, plan.groups, part.recordings
+        )
         out = fold == number
         if not out.any():
             continue
         report = in_turn(on_progress, STAGE, run, runs, f"{_title(plan, run)}{so_far}")
-        net, training, held_out = plan.network(), part.where(~out), part.where(out)
+        net, training, held_out = plan.network(), part.where(~out), part.where(out & part.is_first)
         train(net, training.inputs, training.labels, recipe, None, report, threads)
-        results.rows.append(np.flatnonzero(out))
+        results.rows.append(np.flatnonzero(out & part.is_first))
         results.logits_by_fold.append(net.logits(held_out.inputs))
         if linear and repeat == 0:
             _add_linear(results, linear, training, held_out, threads)

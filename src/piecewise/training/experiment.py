@@ -82,8 +82,9 @@ def choose_by_trial(
     training, held_out = plan.splits["train"], plan.splits.get("validation")
     if held_out is None:
         seed = plan.config.recipe.seed
-        out = assign_folds(training.labels, seed, 0, plan.folds, plan.groups) == 0
-        training, held_out = training.where(~out), training.where(out)
+        recordings = training.recordings
+        out = assign_folds(training.labels, seed, 0, plan.folds, plan.groups, recordings) == 0
+        training, held_out = training.where(~out), training.where(out & training.is_first)
     return plan.after_trials(
         run_trials(
             plan.candidates, training, held_out, plan.classes, plan.preprocessor,

@@ -199,8 +199,11 @@ def plan_training(
 def _checked_splits(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]:
     """The splits that are not empty, and the groups of the training split; DataError if a network
     cannot learn from it."""
-    whole = Split(data.inputs, data.labels, data.texts)
-    parts = {kind: whole.where(data.splits == kind) for kind in ("train", "validation", "test")}
+    whole = Split(data.inputs, data.labels, data.texts, data.recordings)
+    parts = {
+        kind: whole.where((data.splits == kind) & (whole.is_first | (kind == "train")))
+        for kind in ("train", "validation", "test")
+    }
     labels = parts["train"].labels
     if not len(labels):
         raise DataError(f"{name}: every example is in the test split, wanted training examples")
@@ -217,7 +220,8 @@ def _checked_splits(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]
 
 def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes: int) -> int:
     """The number of folds: at most the examples of a class, or the groups; 0 for no folds."""
-    counts = np.bincount(parts["train"].labels, minlength=classes)
+    training = parts["train"]
+    counts = np.bincount(training.labels[training.is_first], minlength=classes)
     most = int(counts.max()) if groups is None else len(np.unique(groups))
     if folds is None:
         folds = FOLDS if int(counts.min()) < SMALL_CLASS and len(parts) == 1 else 0
@@ -265,7 +269,10 @@ def _with_validation_split(
     if "validation" in parts:
         return parts
     train_split = parts["train"]
-    out = validation_mask(train_split.labels, recipe.seed, recipe.validation_fraction, groups)
+    out = validation_mask(
+        train_split.labels, recipe.seed, recipe.validation_fraction, groups, train_split.recordings
+    )
     if not out.any():
         return parts
-    return {**parts, "train": train_split.where(~out), "validation": train_split.where(out)}
+    held_out = train_split.where(out & train_split.is_first)
+    return {**parts, "train": train_split.where(~out), "validation": held_out}

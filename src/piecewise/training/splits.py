@@ -1,6 +1,7 @@
 """Validation splits and cross-validation folds, stratified by class or divided by groups.
 
-With ``groups`` (N,), all examples of a group (of one person, for example) stay together.
+With ``groups`` (N,), all examples of a group (of one person, for example) stay together. With
+``recordings`` (N,), all inputs of a recording stay together, and a recording counts once.
 """
 
 from __future__ import annotations
@@ -19,16 +20,30 @@ Groups = Strings | None
 
 
 class Split(NamedTuple):
-    """Inputs (N, C, H, W) or (N, positions), class numbers (N,), and for texts the texts."""
+    """Inputs (N, C, H, W) or (N, positions), class numbers (N,), and for texts the texts.
+
+    ``recordings`` (N,) are the numbers of the recordings that the inputs are parts of, if long
+    sounds were cut.
+    """
 
     inputs: Array
     labels: Labels
     texts: Sequence[str] | None = None
+    recordings: Int64 | None = None
 
     def where(self, mask: Bool) -> Split:
         """The examples where ``mask`` (N,) is True."""
         texts = None if self.texts is None else RowsOf(self.texts, np.flatnonzero(mask))
-        return Split(select_rows(self.inputs, mask), self.labels[mask], texts)
+        recordings = None if self.recordings is None else self.recordings[mask]
+        return Split(select_rows(self.inputs, mask), self.labels[mask], texts, recordings)
+
+    @property
+    def is_first(self) -> Bool:
+        """Which inputs (N,) are the first of their recording. Scores count only these, so that a
+        recording counts once."""
+        if self.recordings is None:
+            return np.ones(len(self.labels), bool)
+        return np.concatenate(([True], np.diff(self.recordings) != 0))[: len(self.labels)]
 
     def prepared(self, preprocessor: Preprocessor) -> Split:
         """The texts with the inputs that another preprocessor makes of them."""
@@ -40,13 +55,23 @@ class Split(NamedTuple):
         return self._replace(inputs=inputs)
 
 
-def validation_mask(labels: Labels, seed: int, fraction: float, groups: Groups = None) -> Bool:
+def validation_mask(
+    labels: Labels,
+    seed: int,
+    fraction: float,
+    groups: Groups = None,
+    recordings: Int64 | None = None,
+) -> Bool:
     """Which examples (N,) are held out for validation, drawn at random by the seed.
 
     Without groups: ``fraction`` of each class, at least one example and never all of them; a class
     with one example is not split. With groups: groups with about ``fraction`` of all examples, so
     that every class stays in training. A fraction of 0 holds out nothing.
     """
+    if recordings is not None:
+        first, recording = _first_inputs(recordings)
+        of_first = None if groups is None else groups[first]
+        return validation_mask(labels[first], seed, fraction, of_first)[recording]
     mask = np.zeros(len(labels), bool)
     if not fraction:
         return mask
@@ -63,13 +88,22 @@ def validation_mask(labels: Labels, seed: int, fraction: float, groups: Groups =
 
 
 def assign_folds(
-    labels: Labels, seed: int, repeat: int, folds: int, groups: Groups = None
+    labels: Labels,
+    seed: int,
+    repeat: int,
+    folds: int,
+    groups: Groups = None,
+    recordings: Int64 | None = None,
 ) -> Int64:
     """The cross-validation fold (0 to ``folds`` - 1) of each example (N,).
 
     Every class, or the groups, are distributed over the folds as evenly as possible, at random by
     the seed and the repeat.
     """
+    if recordings is not None:
+        first, recording = _first_inputs(recordings)
+        of_first = None if groups is None else groups[first]
+        return assign_folds(labels[first], seed, repeat, folds, of_first)[recording]
     if groups is not None:
         return _group_folds(labels, seed, repeat, folds, groups)
     fold, assigned = np.zeros(len(labels), np.int64), 0
@@ -79,6 +113,12 @@ def assign_folds(
         fold[of_class[order]] = (assigned + np.arange(len(of_class))) % folds
         assigned += len(of_class)  # the next class continues at the next fold: equal sizes
     return fold
+
+
+def _first_inputs(recordings: Int64) -> tuple[Int64, Int64]:
+    """The first input of each recording, and the number of the recording of each input (N,)."""
+    _, first, recording = np.unique(recordings, return_index=True, return_inverse=True)
+    return first, recording
 
 
 def _group_folds(labels: Labels, seed: int, repeat: int, folds: int, groups: Strings) -> Int64:

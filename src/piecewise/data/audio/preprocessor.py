@@ -225,12 +225,7 @@ class AudioPreprocessor(Preprocessor):
     def warning(self, sound: Sound) -> str | None:
         """Why a prediction for a sound is doubtful; None if it is not."""
         start, end = _extent(self._powers(sound))
-        if start == end:
-            return "there is no sound in it"
-        if end - start <= _LONG * self.frames:
-            return None
-        long, most = ((n * self.hop) / self.rate for n in (end - start, self.frames))
-        return f"it lasts {long:.1f} s, of which the loudest {most:.1f} s are used"
+        return None if start < end else "there is no sound in it"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""

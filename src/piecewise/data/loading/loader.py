@@ -34,8 +34,9 @@ FitPreprocessor = Callable[[Iterator[Any]], Preprocessor]
 
 
 class PreparedExamples(NamedTuple):
-    """The network's inputs, the index of each in the raw data set, and the index and message of
-    every example that could not be read."""
+    """The network's inputs, the index of each in the raw data set (several inputs in a row have the
+    same if it is a long sound), and the index and message of every example that could not be
+    read."""
 
     inputs: Array
     indices: Int64
@@ -53,12 +54,17 @@ class InputWriter(Protocol):
 
 
 class InMemoryWriter:
-    """Collects prepared examples in an array with the capacity ``shape``."""
+    """Collects prepared examples in an array with the capacity ``shape``, which grows if needed."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.array, self.count = np.empty(shape, dtype), 0
 
     def add(self, examples: Array) -> None:
+        needed = self.count + len(examples)
+        if needed > len(self.array):
+            larger = np.empty((needed + needed // 2, *self.array.shape[1:]), self.array.dtype)
+            larger[: self.count] = self.array[: self.count]
+            self.array = larger
         self.array[self.count : self.count + len(examples)] = examples
         self.count += len(examples)
 
@@ -67,7 +73,7 @@ class InMemoryWriter:
 
 
 OpenWriter = Callable[[tuple[int, ...], np.dtype[Any]], InputWriter]
-"""Makes a writer for inputs of a type and at most this shape."""
+"""Makes a writer for inputs of a type and of this shape, or more of them."""
 
 
 @dataclass
@@ -129,13 +135,14 @@ class DatasetLoader:
         writer = open_writer(shape, preprocessor.dtype)
         indices: list[int] = []
         skipped: list[tuple[int, str]] = []
-        with closing(self._each(range(count), preprocessor.transform, _READING)) as results:
+        with closing(self._each(range(count), preprocessor.windows, _READING)) as results:
             for index, result in results:
                 if isinstance(result, DataError):
                     skipped.append((index, str(result)))
                 else:
-                    writer.add(result[None])
-                    indices.append(index)
+                    indices += [index] * len(result)
+                    self._check_memory((len(indices), *shape[1:]), preprocessor)
+                    writer.add(result)
         if not indices:
             self._last_error = skipped[-1][1]
             raise self._nothing_readable()

@@ -42,7 +42,7 @@ from .ordered_map import ordered_map
 INPUTS, MANIFEST = "inputs.npy", "manifest.json"
 MAX_MANIFEST_BYTES = 64 << 20
 """Bytes; checked before it is read."""
-_FORMAT = "piecewise inputs 2"
+_FORMAT = "piecewise inputs 3"
 _BLOCK = 4 << 20  # bytes with a checksum of their own
 _HEADER = 256  # bytes before the numbers
 _FREE = 1 << 20  # bytes of the disk that must stay free
@@ -120,6 +120,7 @@ def _read_cache(
             return None
         preprocessor = preprocessor_from_json(manifest["preprocessor"], _shape(manifest["shape"]))
         indices, skipped = _split_skipped(manifest["skipped"], len(loader.raw))
+        indices = _repeated(indices, manifest["windows"])
         shape = (len(indices), *preprocessor.example_shape)
         inputs = _map_inputs(folder / INPUTS, shape, preprocessor.dtype, manifest["sha256"], loader)
         return CachedDataset(preprocessor, PreparedExamples(inputs, indices, skipped))
@@ -162,6 +163,28 @@ def _split_skipped(skipped: Any, count: int) -> tuple[Int64, list[tuple[int, str
     if not prepared.any():
         raise ValueError("every example is skipped")
     return np.flatnonzero(prepared), messages
+
+
+def _windows(indices: Int64) -> list[list[int]]:
+    """The index and the number of inputs of each example that has several."""
+    examples, counts = np.unique(indices, return_counts=True)
+    several = counts > 1
+    return [examples[several].tolist(), counts[several].tolist()]
+
+
+def _repeated(indices: Int64, windows: Any) -> Int64:
+    """The index of the example of each input; the reverse of `_windows`. ValueError if they do not
+    fit."""
+    counts = np.ones(len(indices), np.int64)
+    examples, several = (np.array(values, np.int64) for values in windows)
+    if not np.isin(examples, indices).all() or len(examples) != len(several):
+        raise ValueError("windows of an example that is not there")
+    if not ((several > 1) & (several <= MAX_BYTES)).all():
+        raise ValueError("a number of windows is out of range")
+    counts[np.searchsorted(indices, examples)] = several
+    if int(counts.sum()) > MAX_BYTES:
+        raise ValueError("too many windows")
+    return np.repeat(indices, counts)
 
 
 def _map_inputs(
@@ -238,6 +261,7 @@ def _write_cache(
         "preprocessor": preprocessor.to_json(),
         "shape": list(preprocessor.shape),
         "skipped": examples.skipped,
+        "windows": _windows(examples.indices),
         "sha256": writer.digest,
     }
     error = _write_manifest(folder, content, fingerprint)

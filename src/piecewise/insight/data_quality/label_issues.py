@@ -186,7 +186,11 @@ class _CrossValidation:
 
     def _fold(self, repeat: int) -> Labels:
         """The fold (N,) of each example in a round."""
-        return assign_folds(self.labels, self.config.recipe.seed, repeat, self.folds, self.groups)
+        recordings = self.data.recordings
+        return assign_folds(
+            self.labels, self.config.recipe.seed, repeat, self.folds, self.groups,
+            None if recordings is None else recordings[self.indices],
+        )  # fmt: skip
 
     def logits(self, on_progress: OnProgress | None, threads: int | None) -> Float64:
         """The logits (repeats, N, classes) of nets that did not train on these examples."""

@@ -300,7 +300,7 @@ class _Retraining:
         new = self.train(
             self.complete_plan, trained.attempt, f"{trained.attempt.stage}, all examples"
         )
-        pictures, labels, _ = self.plan.splits["validation"]
+        pictures, labels, *_ = self.plan.splits["validation"]
         new.calibration = calibrate(trained.net.logits(pictures), labels)
         return new
 
@@ -310,7 +310,7 @@ class _Retraining:
 
     def _robustness(self, net: Network) -> dict[str, float]:
         """Areas by kind, and the accuracy on unchanged inputs, of the validation split."""
-        pictures, labels, _ = self.plan.splits["validation"]
+        pictures, labels, *_ = self.plan.splits["validation"]
         some = slice(None, None, -(-len(labels) // MAX_EXAMPLES))
         report = in_stage(self.on_progress, "measuring on the validation examples")
         found = dataset_robustness(
@@ -323,12 +323,16 @@ class _Retraining:
 def _with_validation(plan: TrainingPlan) -> TrainingPlan:
     """The same plan with a fifth of the training split as validation split."""
     train = plan.splits["train"]
-    out = validation_mask(train.labels, plan.config.recipe.seed, FRACTION, plan.groups)
+    seed = plan.config.recipe.seed
+    out = validation_mask(train.labels, seed, FRACTION, plan.groups, train.recordings)
     if not out.any():
         raise DataError(
             f"data: got {len(train.labels)} pictures to learn from, wanted two or more of some "
             "class, so that one can be held out"
         )
-    splits: dict[str, Split] = {"train": train.where(~out), "validation": train.where(out)}
+    splits: dict[str, Split] = {
+        "train": train.where(~out),
+        "validation": train.where(out & train.is_first),
+    }
     groups = plan.groups
     return replace(plan, splits=splits, groups=None if groups is None else np.asarray(groups)[~out])
