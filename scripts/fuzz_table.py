@@ -23,7 +23,7 @@ from piecewise.data.audio.decoding import read_sound
 from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import read_picture
-from piecewise.data.sources.csv_tables import read_text_table
+from piecewise.data.sources.csv_tables import read_table
 from piecewise.data.sources.npz import read_npz
 from piecewise.data.text.decoding import read_text
 from piecewise.data.text.preprocessor import TextPreprocessor
@@ -189,7 +189,14 @@ def npz_seeds() -> list[bytes]:
     labels, names = np.array([0, 1, 0, 1]), np.array(["a", "b"])
     parts = {"x_train": images, "y_train": labels, "x_test": images / 255, "y_test": labels}
     made = []
-    for arrays in ({"images": images, "labels": names[labels]}, {**parts, "classes": names}):
+    flat = np.arange(4 * 64, dtype=np.uint8).reshape(4, 64)
+    for arrays in (
+        {"images": images, "labels": names[labels]},
+        {**parts, "x_train": images / 255, "classes": names},
+        {"train_images": images[..., None] / 18 - 1, "train_labels": np.eye(2)[labels]},
+        {"data": flat // 16, "target": labels / 1, "writer": labels},
+        {"X": flat, "y": labels > 0, "is_test": labels > 0},
+    ):
         for save in (np.savez, np.savez_compressed):
             buffer = io.BytesIO()
             save(buffer, **arrays)
@@ -280,9 +287,32 @@ def table_seeds(mark: str) -> Callable[[], list[bytes]]:
     return seeds
 
 
+def csv_seeds() -> list[bytes]:
+    """Tables with every delimiter and encoding, with and without a header, of texts and pixels."""
+    named = "review,sentiment\nThis is g\u00e9nial,good\nno it is not,bad\n"
+    plain = "".join(f"these are words {n},{'ab'[n % 2]}\n" for n in range(8))
+    pixels = "".join(
+        f"{n % 2},{','.join(str(n * (k % 63) % 256) for k in range(64))}\n" for n in range(4)
+    )
+    parts = ",".join(f"pixel{n}" for n in range(64))
+    marked = pixels.rstrip().replace("\n", "\n,")
+    return [
+        *table_seeds(",")(),
+        *(named.encode(way) for way in ("utf-8-sig", "utf-16", "utf-32", "cp1252")),
+        *(named.replace(",", mark).encode() for mark in ";\t|"),
+        b"sep=;\n" + named.replace(",", ";").encode(),
+        plain.encode(),
+        f"label,{parts}\n{pixels}".encode(),
+        f"split,label,{parts}\ntest,{marked}".encode(),
+        pixels.encode(),
+        pixels.replace(",", ".5,").encode("utf-16"),
+    ]  # fmt: skip
+
+
 def line_seeds() -> list[bytes]:
     rows = ({"text": "a \u00e9", "label": 1}, {"text": "b", "label": "x", "split": "dev"})
-    return ["\n".join(json.dumps(row) for row in rows).encode()]
+    content = "\n".join(json.dumps(row) for row in rows)
+    return [content.encode(way) for way in ("utf-8", "utf-16")]
 
 
 Reader = tuple[Callable[[bytes], None], Callable[[], list[bytes]]]
@@ -293,7 +323,8 @@ READERS: dict[str, Reader] = {
     "npz": (as_file(".npz", read_npz), npz_seeds),
     "sounds": (check_sound, sound_seeds),
     "texts": (check_text, text_seeds),
-    "csv": (as_file(".csv", read_text_table), table_seeds(",")),
-    "tsv": (as_file(".tsv", read_text_table), table_seeds("\t")),
-    "jsonl": (as_file(".jsonl", read_text_table), line_seeds),
+    "csv": (as_file(".csv", read_table), csv_seeds),
+    "tsv": (as_file(".tsv", read_table), table_seeds("\t")),
+    "jsonl": (as_file(".jsonl", read_table), line_seeds),
+    "tables": (as_file(".csv", functools.partial(read_data, every_class=True)), csv_seeds),
 }

@@ -48,6 +48,20 @@ def rows(*names: str, mark: str = ",") -> str:
     return "\n".join(([mark.join(names)] if names else []) + lines) + "\n"
 
 
+# Other formats.
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.xlsx", ".xlsx files are not read; save the table as CSV, in Excel as CSV UTF-8; wanted "),
+     ("a.parquet", "with pandas.read_parquet(...).to_csv('a.csv', index=False); wanted a folder"),
+     ("a.json", "save the table as JSON lines (.jsonl), one object on each line; wanted a folder"),
+     ("a.psv", "if it is a table of texts or pixels, rename it to .csv; wanted a folder")],
+)  # fmt: skip
+def test_other_formats_are_refused_with_remedy(tmp_path: Path, name: str, words: str) -> None:
+    assert words in refusal(tmp_path, b"PK", name.removeprefix("a."))
+
+
 # Encodings.
 
 
