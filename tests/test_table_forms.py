@@ -54,7 +54,7 @@ def rows(*names: str, mark: str = ",") -> str:
 @pytest.mark.parametrize(
     ("name", "words"),
     [("a.xlsx", ".xlsx files are not read; save the table as CSV, in Excel as CSV UTF-8; wanted "),
-     ("a.parquet", "with pandas.read_parquet(...).to_csv('a.csv', index=False); wanted a folder"),
+     ("a.parquet", "with pandas: pandas.read_parquet(...).to_csv('a.csv', index=False); wanted a folder"),
      ("a.json", "save the table as JSON lines (.jsonl), one object on each line; wanted a folder"),
      ("a.psv", "if it is a table of texts or pixels, rename it to .csv; wanted a folder")],
 )  # fmt: skip
@@ -201,6 +201,15 @@ def test_options_choose_columns(tmp_path: Path) -> None:
     assert set(found.other_columns) == {"text", "label", "half"}
     found = read(tmp_path, '{"a": "hi", "b": 1}\n', "jsonl", text_column="a", label_column="b")
     assert (found.texts, found.labels) == (["hi"], ["1"])
+
+
+def test_cache_is_of_the_chosen_columns(tmp_path: Path) -> None:
+    content = "text,other,label\n" + "a b c,d e f,x\nb c a,f e d,y\n" * 4
+    path, cache = table(tmp_path, content), tmp_path / "cache"
+    for column in ("text", "other", "text"):
+        data = read_data(path, text_column=column, cache=cache)
+        assert data.inputs.tolist() == read_data(path, text_column=column).inputs.tolist()
+        assert f"text '{column}'" in data.source_description
 
 
 @pytest.mark.parametrize(

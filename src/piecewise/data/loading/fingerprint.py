@@ -40,12 +40,12 @@ class Fingerprint(NamedTuple):
 def fingerprint_of(
     raw: RawDataset, path: Path, on_progress: OnProgress | None = None
 ) -> Fingerprint:
-    """Hash the bytes of every file with its name, label and split. A data set in one
-    file is one hash. A file that cannot be read contributes the reason."""
+    """Hash the bytes of every file with its name, label and split. A data set in one file is one
+    hash, with the columns that are read. A file that cannot be read contributes the reason."""
     files = [file.path for file in _files(raw) if isinstance(file.path, Path)]
     paths = files or raw.source_files or [path]
     stamps = [_stamp(one) for one in paths]
-    total = hashlib.sha256(json.dumps([raw.modality, str(path)]).encode())
+    total = hashlib.sha256(json.dumps([raw.modality, str(path), raw.description]).encode())
     if not files:
         for one in paths:
             total.update(_hash(one, on_progress))

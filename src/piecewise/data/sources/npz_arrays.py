@@ -18,6 +18,7 @@ from ...core.array_types import Array, Strings
 from ...core.errors import DataError
 from ..file_bytes import open_regular_file
 from .archive_limits import check_total_ratio
+from .zip_archives import limited_file
 
 MAX_ARRAY_BYTES = 4 << 30
 """Uncompressed bytes of one array; checked before it is read."""
@@ -33,7 +34,7 @@ Accepts = Callable[[tuple[int, ...], np.dtype[Any]], bool]
 
 def array_names(path: Path) -> list[str]:
     """The names of the arrays of a file, sorted; DataError."""
-    with _opened(path) as archive:
+    with _opened(path, directory_only=True) as archive:
         return sorted(_members(archive))
 
 
@@ -53,9 +54,10 @@ def read_arrays(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def _opened(path: Path, *, directory_only: bool = False) -> Iterator[zipfile.ZipFile]:
+    open_file = limited_file if directory_only else open_regular_file
     try:
-        with open_regular_file(path, ".npz file") as file, zipfile.ZipFile(file) as archive:
+        with open_file(path, ".npz file") as file, zipfile.ZipFile(file) as archive:
             yield archive
     except (DataError, MemoryError):
         raise

@@ -11,7 +11,7 @@ _KINDS = (
      "videos are not read: save frames as pictures, or the sound as WAV"),
     (".xlsx .xls .xlsm .xlsb .ods .numbers", "save the table as CSV, in Excel as CSV UTF-8"),
     (".parquet .feather .arrow .orc",
-     "save the table as CSV, for example with pandas.read_parquet(...).to_csv('a.csv', index=False)"),
+     "save the table as CSV, with pandas: pandas.read_parquet(...).to_csv('a.csv', index=False)"),
     (".sqlite .sqlite3 .db", "save the table as CSV"),
     (".json .ndjson", "save the table as JSON lines (.jsonl), one object on each line"),
     (".tab .psv .dat .data", "if it is a table of texts or pixels, rename it to .csv"),

@@ -1,8 +1,9 @@
 """The scale of the numbers of image arrays, decided once for all splits of a data set.
 
 Programs keep the same images as 0 to 255, as 0 to 1 or as -1 to 1. The scale is learned from the
-arrays outside the test split. An array that cannot be of this scale is refused, as images would
-become black or white; one that is only darker is kept as it is.
+training split. An array that cannot be of this scale is refused, as images would
+become black or white; one that is only darker is kept as it is. `data/value_range.py` compares the
+arrays that a classifier gets, which may have any range.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def open_zip(path: Path) -> ArchiveEntry:
 def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
     """The entries of an archive, and the offset where its files end."""
     try:
-        with warnings.catch_warnings(), _limited_file(path) as file:
+        with warnings.catch_warnings(), limited_file(path) as file:
             warnings.simplefilter("ignore")
             with zipfile.ZipFile(file, metadata_encoding="utf-8") as archive:
                 return archive.infolist(), archive.start_dir
@@ -140,8 +140,9 @@ class _LimitedFile(io.FileIO):
         return content
 
 
-def _limited_file(path: Path) -> _LimitedFile:
-    return _LimitedFile(path, opener=partial(regular_file_opener, kind=".zip file"))
+def limited_file(path: Path, kind: str = ".zip file") -> io.FileIO:
+    """An archive, opened to read its directory within the limits; DataError beyond them."""
+    return _LimitedFile(path, opener=partial(regular_file_opener, kind=kind))
 
 
 def _check_entries(infos: list[zipfile.ZipInfo], end: int) -> None:
