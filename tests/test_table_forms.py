@@ -54,7 +54,7 @@ def rows(*names: str, mark: str = ",") -> str:
 @pytest.mark.parametrize(
     ("name", "words"),
     [("a.xlsx", ".xlsx files are not read; save the table as CSV, in Excel as CSV UTF-8; wanted "),
-     ("a.parquet", "with pandas: pandas.read_parquet(...).to_csv('a.csv', index=False); wanted a folder"),
+     ("a.parquet", "with pandas: pandas.read_parquet(...).to_csv('a.csv', index=False)"),
      ("a.json", "save the table as JSON lines (.jsonl), one object on each line; wanted a folder"),
      ("a.psv", "if it is a table of texts or pixels, rename it to .csv; wanted a folder")],
 )  # fmt: skip
