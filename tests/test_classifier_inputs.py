@@ -215,6 +215,7 @@ def test_predict_inputs_of_other_shape_raise() -> None:
         ((PICTURES > 99).astype(np.uint8), PICTURES, "divide by 255"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:X. the 81 columns look like the pixels")
 @pytest.mark.parametrize("is_table", [False, True])
 def test_predict_of_another_scale_raises(
     learned: Any, asked: Any, remedy: str, is_table: bool
@@ -248,3 +249,56 @@ def test_fit_bytes_of_few_levels_use_all_levels() -> None:
 def test_fit_column_vector_of_labels_warns() -> None:
     with pytest.warns(UserWarning, match="A column-vector y was passed"):
         ConvNetClassifier(epochs=1).fit(TABLE, KINDS[:, None])
+
+
+class Frame:
+    """A data frame as pandas has them, of columns by name."""
+
+    def __init__(self, **columns: Any) -> None:
+        self.columns = list(columns)
+        self._columns = {name: np.asarray(column) for name, column in columns.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        wide = [column.astype(object) for column in self._columns.values()]
+        return np.column_stack(wide).astype(dtype or object)
+
+
+class NAType:
+    """As pandas writes what is missing."""
+
+
+COLUMNS: dict[str, Any] = {f"c{number}": TABLE[:, number] for number in range(4)}
+
+
+def test_data_frame_of_numbers_and_bools_is_a_table() -> None:
+    columns = {**COLUMNS, "flag": TABLE[:, 0] > 0, "count": np.arange(60)}
+    classifier = ConvNetClassifier(random_state=0).fit(Frame(**columns), KINDS)
+    assert classifier.feature_names_in_.tolist() == list(columns)
+    assert classifier.score(Frame(**columns), KINDS) > 0.95
+    with pytest.raises(DataError, match="must be in the same order"):
+        classifier.predict(Frame(**dict(reversed(columns.items()))))
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (np.full(60, "red"), "do not hold numbers; encode them as numbers"),
+        (np.full(60, "red", object), "do not hold numbers"),
+        (np.full(60, "2024-01-01", "datetime64[D]"), "do not hold numbers"),
+        (np.where(KINDS, np.nan, 1), "contain NaN, infinite or missing values; fill them"),
+        (np.where(KINDS, np.inf, 1), "contain NaN"),
+        (np.array([1, None] * 30, object), "contain NaN"),
+        (np.array([1, NAType()] * 30, object), "contain NaN"),
+    ],
+)
+def test_data_frame_names_the_columns_that_are_wrong(column: Any, words: str) -> None:
+    with pytest.raises(DataError, match=rf"^X: the columns \['other'\] {words}"):
+        ConvNetClassifier().fit(Frame(**COLUMNS, other=column), KINDS)
+
+
+def test_texts_are_refused_with_the_way_to_learn_them() -> None:
+    with pytest.raises(DataError, match=r"^X: got texts such as 'so good', wanted numbers, or pat"):
+        ConvNetClassifier().fit(["so good", "so bad"] * 30, KINDS)

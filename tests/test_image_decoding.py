@@ -219,7 +219,7 @@ def test_too_many_pixels_are_refused_before_decoding(
     path = tmp_path / "bomb.png"
     path.write_bytes(png(rows, columns, bytes(1_000)))
     unpacked: list[object] = []
-    monkeypatch.setattr(pictures, "_pixels", unpacked.append)
+    monkeypatch.setattr(pictures, "_decoded", unpacked.append)
     assert refusal(path) == (
         f"{message}, wanted at most 64,000,000; make the picture smaller first"
     )

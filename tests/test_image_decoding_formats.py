@@ -51,8 +51,10 @@ def row(depth: int, *levels: int) -> bytes:
         ([0, 257, 128 * 257, 65535], [0, 1, 128, 255]),  # sixteen bits
         ([0, 100, 255], [0, 100, 255]),  # eight bits, as some write them
         ([0, 1, 16, 2048, 4095], [0, 0, 1, 128, 255]),  # twelve bits of a camera
-        ([0, 256], [0, 16]),
-        ([0, 4096], [0, 16]),
+        ([0, 260], [0, 255]),  # noise beyond the white of eight bits
+        ([0, 512, 1023], [0, 128, 255]),
+        ([0, 2048, 4096], [0, 128, 255]),
+        ([0, 5000], [0, 78]),  # fourteen bits
         ([0, 0], [0, 0]),
     ],
 )
@@ -72,9 +74,12 @@ def test_sixteen_bits_keep_contrast(
         ([-5.0, float("nan"), 65535.0], [0, 0, 255]),
         ([float("-inf"), float("inf"), 1.0, 0.2], [0, 255, 255, 51]),
         ([0.0, 2.0**20 - 1, 2.0**19], [0, 255, 128]),
-        ([0.0, 3e38], [0, 225]),
+        ([0.0, 1.0, 1.02], [0, 255, 255]),
+        ([0.0, 0.9, 1.8], [0, 128, 255]),
+        ([-1.0, 0.0, 1.0], [0, 128, 255]),
+        ([0.0, 3e38], [0, 255]),
         ([float("nan"), float("nan")], [0, 0]),
-        ([-3.0, -2.0], [0, 0]),
+        ([-3.0, -2.0], [0, 64]),
     ],
 )
 def test_tiff_fractions_become_bytes(
@@ -112,7 +117,7 @@ def test_many_levels_are_converted_in_blocks(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("depth", "levels", "clear", "wanted"),
     [
-        (1, [0, 1], 0, [255, 255]),
+        (1, [0, 1], 0, [0, 255]),  # white on a black backdrop
         (1, [0, 1], 1, [0, 255]),
         (2, [0, 1, 2, 3], 1, [0, 255, 170, 255]),
         (4, [0, 5, 15], 5, [0, 255, 255]),

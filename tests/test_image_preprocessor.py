@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from piecewise.core.array_types import Uint8
 from piecewise.core.errors import DataError, LimitError
-from piecewise.data.images.preprocessor import ImagePreprocessor, fit_image_preprocessor
+from piecewise.data.images.fitting import fit_image_preprocessor
+from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.xo import PLAIN, make_xo
 
 DARK = ImagePreprocessor((1, 28, 28), "dark", 0.125)
@@ -114,7 +115,7 @@ def test_fit_size_is_given_or_limited_median() -> None:
 
 def test_fit_blank_images_are_drawings_without_margin() -> None:
     assert fit_image_preprocessor([np.zeros((9, 9, 1), np.uint8)], None, 32) == ImagePreprocessor(
-        (1, 9, 9), "dark", 0.0
+        (1, 9, 9), "dark", 0.0, least_contrast=0
     )
 
 

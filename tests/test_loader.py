@@ -96,7 +96,7 @@ def test_abandoned_reading_leaves_no_thread(data: Path, monkeypatch: pytest.Monk
     def stop(*_: object) -> Any:
         raise KeyboardInterrupt
 
-    def look(pictures: Any) -> Any:
+    def look(pictures: Any, labels: Any) -> Any:
         next(pictures)
         stop()
 

@@ -14,6 +14,7 @@ from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
 from .options import (
     TRAINING,
+    framing_option,
     groups_option,
     image_size_option,
     json_option,
@@ -30,6 +31,7 @@ class InspectOptions:
     source: str
     groups: str | None
     image_size: tuple[int, int] | None
+    framing: str
     text_length: int | None
     table: dict[str, Any]
     run_shuffle_test: bool
@@ -40,6 +42,7 @@ class InspectOptions:
 @click.argument("source", metavar="DATA")
 @groups_option("The report tells whether a split divides a group.")
 @image_size_option
+@framing_option
 @text_length_option
 @table_options
 @click.option(
@@ -64,6 +67,7 @@ def command(**values: Any) -> None:
         dataset = read_data(
             options.source,
             size=options.image_size,
+            framing=options.framing,
             text_length=options.text_length,
             groups=options.groups,
             on_progress=meter,

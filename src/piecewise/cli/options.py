@@ -13,6 +13,7 @@ import rich_click as click
 
 from ..core.constraints import THREADS, Boolean, Choice, Constraint, Integer, Real, Size2D
 from ..core.errors import LimitError
+from ..data.images.fitting import FRAMING_OPTIONS
 from ..data.text.preprocessor import POSITIONS
 from ..training.recipe import knobs
 
@@ -80,6 +81,15 @@ image_size_option: Decorator = constrained_option(
     panel=DATA,
     unset=FROM_DATA,
     help="Size in pixels that images are resized to, such as 28 or 24x32 ({range}).",
+)
+framing_option: Decorator = option(
+    "--framing",
+    type=click.Choice(FRAMING_OPTIONS.words),
+    metavar="NAME",
+    default="auto",
+    panel=DATA,
+    help="What of a drawing is scaled to the net's size: ink crops and centres it, canvas keeps "
+    "its place and size, auto keeps them if they tell the classes apart.",
 )
 
 text_length_option: Decorator = constrained_option(

@@ -32,6 +32,7 @@ from .options import (
     OUTPUT,
     TRAINING,
     ConstraintType,
+    framing_option,
     groups_option,
     image_size_option,
     json_option,
@@ -74,6 +75,7 @@ class TrainOptions:
     text_length: int | None
     table: dict[str, Any]
     resize: str
+    framing: str
     groups: str | None
     folds: int | str | None
     layers: str | None
@@ -134,6 +136,7 @@ class TrainOptions:
     help="How photos of other proportions are resized: pad adds a border, crop cuts off the edges, "
     "stretch changes their proportions.",
 )
+@framing_option
 @text_length_option
 @table_options
 @groups_option("All examples of a group stay in the same split or fold.")
@@ -246,6 +249,7 @@ def _read(options: TrainOptions, console: Console) -> Dataset:
             size=options.image_size,
             text_length=options.text_length,
             resize=options.resize,
+            framing=options.framing,
             groups=options.groups,
             on_progress=meter,
             cache=options.cache,

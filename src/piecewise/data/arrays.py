@@ -18,8 +18,9 @@ from ..core.array_types import Array, Float32, Float64, Uint8
 from ..core.errors import DataError, LimitError, shown
 from ..reference.reductions import tree_sum
 from ..spec.architecture import input_shape
-from .images.decoding import read_picture
-from .images.preprocessor import ImagePreprocessor, fit_image_preprocessor
+from .images.decoding import SUFFIXES, decode_picture
+from .images.fitting import fit_image_preprocessor
+from .images.preprocessor import ImagePreprocessor
 from .value_range import ValueRange
 
 Shape = tuple[int, int, int]
@@ -57,7 +58,7 @@ class ByteScaling:
 
     def read_files(self, paths: Sequence[Path]) -> Uint8:
         """Read image files as bytes (N, C, H, W); DataError if one cannot be read."""
-        return np.stack([self.preprocessor.transform(read_picture(path)) for path in paths])
+        return np.stack([self.preprocessor.transform(decode_picture(path)) for path in paths])
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,52 @@ def as_array_or_paths(X: Any) -> Array | list[Path]:
     if array.ndim == 1 and array.dtype.kind in "OUT":
         entries = array.tolist()
         if entries and all(isinstance(entry, str | os.PathLike) for entry in entries):
-            return [Path(entry) for entry in entries]
+            return _paths(entries)
+    if hasattr(X, "columns"):
+        _check_columns(X)
     return _numbers(array)
+
+
+def _paths(entries: list[str | os.PathLike[str]]) -> list[Path]:
+    """Paths of image files; DataError for texts that are no paths."""
+    paths = [Path(entry) for entry in entries]
+    if not any(path.suffix.lower() in SUFFIXES or os.path.lexists(path) for path in paths):
+        raise DataError(
+            f"X: got texts such as {shown(str(entries[0]))}, wanted numbers, or paths of pictures; "
+            "a net for texts is trained from a table by piecewise.read_data and run_training"
+        )
+    return paths
+
+
+def _check_columns(frame: Any) -> None:
+    """Raise a DataError that names the columns of a data frame that cannot be learned from."""
+    wrong, lacking = list[Any](), list[Any]()
+    for position, name in enumerate(frame.columns):
+        column = np.asarray(frame.iloc[:, position] if hasattr(frame, "iloc") else frame[name])
+        try:
+            numbers = column.astype(np.float64) if column.dtype.kind in "biufO" else None
+        except (TypeError, ValueError):
+            numbers = None
+        if numbers is None:
+            is_missing = column.dtype.kind == "O" and any(_is_missing(one) for one in column)
+            (lacking if is_missing else wrong).append(name)
+        elif not np.isfinite(numbers).all():
+            lacking.append(name)
+    if wrong:
+        raise DataError(
+            f"X: the columns {shown(wrong, 100)} do not hold numbers; encode them as numbers "
+            "(pandas.get_dummies does it), or leave them out"
+        )
+    if lacking:
+        raise DataError(
+            f"X: the columns {shown(lacking, 100)} contain NaN, infinite or missing values; fill "
+            "them (DataFrame.fillna does it), or leave them out"
+        )
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, or pandas' missing value, which equals nothing."""
+    return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def _numbers(array: Array) -> Array:
@@ -205,7 +250,7 @@ def _misfit(numbers: Array, shape: Shape) -> DataError:
 def fit_to_files(paths: Sequence[Path], shape: Shape | None) -> ByteScaling:
     """Fit a scaling to image files; their order does not matter."""
     files = sorted(set(paths))
-    sample = (read_picture(path) for path in files[:: max(1, len(files) // _SAMPLE)])
+    sample = (decode_picture(path) for path in files[:: max(1, len(files) // _SAMPLE)])
     fitted = fit_image_preprocessor(sample, shape and shape[1:])
     return ByteScaling(fitted if shape is None else replace(fitted, shape=shape))
 

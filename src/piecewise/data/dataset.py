@@ -16,6 +16,7 @@ from ..core.constraints import Size2D
 from ..core.errors import DataError, shown
 from ..core.progress import OnProgress
 from ..spec.layer_base import PADDING
+from .images.fitting import FRAMING_OPTIONS
 from .images.preprocessor import RESIZES
 from .loading.loader import DatasetLoader
 from .loading.prepared_cache import CachedDataset, load_or_prepare
@@ -163,6 +164,7 @@ def read_data(
     size: tuple[int, int] | None = None,
     most: int | None = None,
     resize: str = "pad",
+    framing: str = "auto",
     text_length: int | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
@@ -191,6 +193,10 @@ def read_data(
         The largest side of the default size, in pixels. By default 32 for drawings, 64 for photos.
     resize : {"pad", "crop", "stretch"}
         How images of other proportions are resized; see `ImagePreprocessor`.
+    framing : {"auto", "ink", "canvas"}
+        What of a drawing is scaled to the size of the input: its ink, wherever and however large
+        it is drawn, or the whole canvas, which keeps its place and size. "auto" keeps them if they
+        tell the classes of the training images apart.
     text_length : int, optional
         The number of words or letters that are read of each text. By default, as many as 95 % of
         the texts have, within limits.
@@ -243,7 +249,9 @@ def read_data(
     if preprocessor is not None and preprocessor.modality != raw.modality:
         raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
     loader = DatasetLoader(raw, path, on_progress)
-    options = _fit_options(f"{path}: got {raw.modality}", raw.modality, size, resize, text_length)
+    options = _fit_options(
+        f"{path}: got {raw.modality}", raw.modality, size, resize, framing, text_length
+    )
     if raw.modality == "pictures":
         options["most"] = most
     prepared = _prepare(loader, preprocessor, options, cache)
@@ -291,7 +299,7 @@ def as_dataset(
 
 
 def _fit_options(
-    got: str, modality: str, size: Any, resize: str, text_length: int | None
+    got: str, modality: str, size: Any, resize: str, framing: str, text_length: int | None
 ) -> dict[str, Any]:
     """The options that fit a preprocessor of a modality; DataError, which begins with ``got``, for
     one that does not apply to it."""
@@ -300,9 +308,10 @@ def _fit_options(
     if text_length is not None and modality != "texts":
         raise DataError(f"{got}; `text_length` applies to texts only")
     if modality == "pictures":
-        return {"size": size, "resize": RESIZES.check(resize)}
-    if size is not None or resize != "pad":
-        raise DataError(f"{got}; `size` and `resize` apply to images only")
+        how = FRAMING_OPTIONS.check(framing)
+        return {"size": size, "resize": RESIZES.check(resize), "framing": how}
+    if size is not None or (resize, framing) != ("pad", "auto"):
+        raise DataError(f"{got}; `size`, `resize` and `framing` apply to images only")
     return {} if text_length is None else {"text_length": POSITIONS.check(text_length)}
 
 

@@ -10,7 +10,8 @@ from ..core.errors import DataError, shown
 from .audio import decoding as sounds
 from .audio.preprocessor import AudioPreprocessor, fit_audio_preprocessor
 from .images import decoding as pictures
-from .images.preprocessor import ImagePreprocessor, fit_image_preprocessor
+from .images.fitting import fit_image_preprocessor
+from .images.preprocessor import ImagePreprocessor
 from .preprocessing import Preprocessor
 from .text import decoding as texts
 from .text.preprocessor import TextPreprocessor, fit_text_preprocessor
@@ -28,11 +29,18 @@ class Modality(NamedTuple):
     parallel_from_bytes: float = math.inf
     """The average file size in bytes from which several threads are faster. Small images, sounds
     and texts are mostly Python's work, which holds the global interpreter lock."""
+    fits_to_labels: bool = False
+    """Whether the function takes ``labels``, a list that has the label of each example when the
+    last one is read."""
 
 
 MODALITIES = {
     "pictures": Modality(
-        pictures.SUFFIXES, ImagePreprocessor, fit_image_preprocessor, parallel_from_bytes=2_000
+        pictures.SUFFIXES,
+        ImagePreprocessor,
+        fit_image_preprocessor,
+        parallel_from_bytes=2_000,
+        fits_to_labels=True,
     ),
     "sounds": Modality(sounds.SUFFIXES, AudioPreprocessor, fit_audio_preprocessor),
     "texts": Modality(

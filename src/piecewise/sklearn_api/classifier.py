@@ -48,6 +48,7 @@ from .conventions import (
     column_names,
     seed_of,
     threads_of,
+    warn_of_pixels,
 )
 
 TABLE_LAYERS = "full 64, relu, full"
@@ -258,6 +259,8 @@ class ConvNetClassifier(EstimatorConventions):
             examples = deduplicate(_read(scaling, paths), class_numbers, weights)
             return _TrainingSet(classes, scaling, None, is_table=False, examples=examples)
         is_table = self._is_table if resume else values.ndim == 2 and shape is None
+        if is_table and not resume:
+            warn_of_pixels(values)
         inputs = to_nchw(values, shape)
         if len(weighted) < len(values):
             inputs = inputs[weighted]

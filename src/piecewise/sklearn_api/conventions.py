@@ -16,6 +16,7 @@ import numpy as np
 from ..core.array_types import Array, Float64, Labels
 from ..core.constraints import SEED, checked, is_integer
 from ..core.errors import DataError, LimitError, NotFittedError, shown
+from ..data.pixel_columns import image_layout
 from ..engine.runtime.thread_pool import processors
 
 
@@ -140,6 +141,16 @@ def column_names(X: Any) -> Array | None:
     if not names or not all(isinstance(name, str) for name in names):
         return None
     return np.array(names, dtype=object)
+
+
+def warn_of_pixels(rows: Array) -> None:
+    """Warn if the rows of a table (N, columns) look like images, which need their shape."""
+    if layout := image_layout(rows):
+        warnings.warn(
+            f"X: the {rows.shape[1]:,} columns look like the pixels of square images, but are "
+            f"learned as a table, without convolution; pass {layout}",
+            stacklevel=4,
+        )
 
 
 def _sklearn_class(name: str, fallback: type[Any]) -> type[Any]:

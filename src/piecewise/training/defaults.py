@@ -15,6 +15,7 @@ from typing import Any
 from ..core.array_types import Array
 from ..core.portable_math import log
 from ..data.images.background import ink_box
+from ..data.images.preprocessor import ImagePreprocessor
 from ..data.preprocessing import Preprocessor
 from ..spec.augmentation import Augmentation
 from .effort import EFFORTS, cost_per_example
@@ -35,6 +36,10 @@ PHOTO_AUGMENTATION = Augmentation(
 )
 """That of photos that are seen in `MANY_EPOCHS`; in fewer epochs, augmentation is weaker."""
 FEW_EPOCHS, MANY_EPOCHS = 5, 40
+PLACED_AUGMENTATION = Augmentation(
+    translation=0.03, scale=(0.95, 1.05), rotation=5, stroke_width=0.2
+)
+"""That of drawings whose place and size tell the classes apart."""
 SOUND_AUGMENTATION = Augmentation(translation=(0, 0.1), brightness=0.1, noise=0.3, band_masking=0.2)
 LARGE = 40
 """The rows and columns from which small and quick layers use a stride of 2."""
@@ -128,6 +133,8 @@ def augmentation_for(
         return scaled_augmentation(PHOTO_AUGMENTATION, max(0.0, min(1.0, strength)))
     if preprocessor.kind == "sounds":
         return SOUND_AUGMENTATION
+    if isinstance(preprocessor, ImagePreprocessor) and preprocessor.framing == "canvas":
+        return PLACED_AUGMENTATION
     least = 1 / 3 if len(images) < FEW else 0.0
     strength = max(least, min(1.0, _size_deviation(images, preprocessor) / 0.25))
     factor = round(1.1 + 0.3 * strength, 3)

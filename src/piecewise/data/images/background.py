@@ -1,14 +1,18 @@
 """Heuristics that detect drawings, their background (dark or light) and their ink.
 
-The background is judged by the border, the outermost pixels. `is_drawing` and
-`has_light_background` take grey images of one size, (N, rows, columns); the others take one image.
+The background is judged by the border, the outermost pixels. `is_drawing`,
+`plainness` and `has_light_background` take grey images of one size, (N, rows, columns); the others
+take one image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
-from ...core.array_types import Array, Bool, Uint8
+from ...core.array_types import Array, Bool, Float64, Uint8
 
 FLAT = 48
 """Grey levels by which a drawing's background may vary."""
@@ -16,15 +20,67 @@ NEAR_BLACK, NEAR_WHITE = 80, 175
 """A background is at most as light as the first, or at least as light as the second."""
 LEAST_CONTRAST = 40
 """Grey levels between background and ink; with less contrast, there is no ink."""
+_FLATTEST, _BLANK = 12, 16  # grey levels of noise, in a drawing and on an empty page
+_ALIKE = 24  # grey levels by which the backgrounds of a set differ
 
 
-def is_drawing(greys: Uint8) -> Bool:
-    """Whether each image (N,) is ink on a plain background: three quarters of its border and half
-    of all its pixels have about one level, which is near black or near white."""
+def is_drawing(greys: Uint8, least: float = 1.0) -> Bool:
+    """Whether each image (N,) is ink on a plain background; see `plainness`."""
+    return plainness(greys) >= least
+
+
+def plainness(greys: Uint8) -> Float64:
+    """How plain the background of each image (N,) is, 1 or more for a drawing: three quarters of
+    its border and half of all its pixels have about one level, which is near black or near white.
+    With proportionally less of both it is less, and 0 with another level."""
     level = _border_level(greys)
     near = np.abs(greys.astype(np.int16) - level[:, None, None]) <= FLAT
-    plain = (_border(near).mean(axis=1) >= 0.75) & (near.mean(axis=(1, 2)) >= 0.5)
-    return np.asarray(plain & ((level <= NEAR_BLACK) | (level >= NEAR_WHITE)))
+    plain = np.minimum(_border(near).mean(axis=1) / 0.75, near.mean(axis=(1, 2)) / 0.5)
+    return np.where(is_extreme(level), plain, 0.0)
+
+
+def is_extreme(levels: Array) -> Bool:
+    """Whether each level is near black or near white, as paper, blackboards and screens are."""
+    return np.asarray((levels <= NEAR_BLACK) | (levels >= NEAR_WHITE))
+
+
+class Flatness(NamedTuple):
+    """The level of an image's border, the greatest difference of a pixel from it, and the fraction
+    of the border and of all pixels that differ little, measured by this greatest difference."""
+
+    level: int
+    contrast: int
+    border: float
+    whole: float
+
+    @classmethod
+    def of(cls, grey: Uint8) -> Flatness:
+        """The flatness of one image (rows, columns)."""
+        level = background_level(grey)
+        apart = np.abs(grey.astype(np.int16) - level)
+        contrast = int(apart.max())
+        near = apart <= min(FLAT, max(_FLATTEST, contrast // 5))
+        return cls(level, contrast, float(_border(near[None]).mean()), float(near.mean()))
+
+
+def are_drawings(plain: Float64, flat: Sequence[Flatness]) -> bool:
+    """Whether a set of images is one of drawings, from the `plainness` (N,) and flatness of each.
+
+    Either nearly every image is a drawing by itself, or all have the same plain background, though
+    their ink covers much of it. Dark photos have neither: their backgrounds are not flat compared
+    with the contrast of what is on them.
+    """
+    contrast = np.array([one.contrast for one in flat])
+    if np.median(contrast) < LEAST_CONTRAST:
+        return bool(contrast.max() < _BLANK)
+    levels = np.array([one.level for one in flat])
+    border, whole = (np.mean([one[index] for one in flat]) for index in (2, 3))
+    if (plain >= 1).mean() >= 0.9 and border >= 0.75:
+        return True
+    darkness = np.minimum(levels, 255 - levels)
+    alike = np.abs(darkness - np.median(darkness)) <= _ALIKE
+    is_common = is_extreme(levels).mean() >= 0.95 and alike.mean() >= 0.9
+    return bool(is_common and border >= 0.65 and whole >= 0.38)
 
 
 def has_light_background(greys: Uint8) -> Bool:

@@ -25,6 +25,7 @@ from .containers import (
     strip_png,
     webp_sizes,
 )
+from .levels import to_pixels
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".avif", ".tif", ".tiff", ".ppm", ".pgm",
@@ -37,16 +38,21 @@ MAX_FILE_BYTES = 512 << 20
 
 _BAND = 1 << 21  # pixels converted at a time, to limit temporary memory
 _MAX_EXTRA = 1 << 22  # pixels that may be decoded though they lie outside the image
-_FRACTIONS = 1.01  # resizing and averaging may exceed 1 a little
 _GREY_MODES = ("1", "L", "LA")
 
 
 def read_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Uint8:
-    """Decode an image file to uint8 pixels (rows, columns, 1 or 3).
+    """Decode an image file to uint8 pixels (rows, columns, 1 or 3), by itself: levels of more than
+    8 bits, and what is behind transparent areas, follow from this image alone. See
+    `decode_picture`, which leaves both to the preprocessor of a set."""
+    return to_pixels(decode_picture(file, name))
 
-    The EXIF orientation is applied, transparency is blended with white, and of an animation the
-    first frame is read. ``name`` stands for the file in error messages. Raises DataError, naming
-    the file, if it cannot be read.
+
+def decode_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> Array:
+    """Decode an image file to an array of its depth and transparency (see `levels`).
+
+    The EXIF orientation is applied, and of an animation the first frame is read. ``name`` stands
+    for the file in error messages. Raises DataError, naming the file, if it cannot be read.
     """
     path = display_name(file, name, "picture")
     try:
@@ -72,11 +78,11 @@ def _unknown(content: bytes) -> DataError:
     return DataError(f"cannot be read as a picture: {words}")
 
 
-def _picture(content: bytes, kind: str) -> Uint8:
-    """The pixels of a file of a known format; DataError if it cannot be decoded."""
+def _picture(content: bytes, kind: str) -> Array:
+    """The decoded image of a file of a known format; DataError if it cannot be decoded."""
     try:
         if kind == "HEIF":
-            return _pixels(_heif(content))
+            return _decoded(_heif(content))
         return _by_pillow(content, kind)
     except (DataError, MemoryError):
         raise
@@ -89,7 +95,7 @@ def _picture(content: bytes, kind: str) -> Uint8:
         ) from None
 
 
-def _by_pillow(content: bytes, kind: str) -> Uint8:
+def _by_pillow(content: bytes, kind: str) -> Array:
     exif, transparent = b"", None
     if kind == "PNG":
         content, exif, transparent = strip_png(content)
@@ -110,7 +116,7 @@ def _by_pillow(content: bytes, kind: str) -> Uint8:
             image.info["transparency"] = transparent
         if kind in {"WEBP", "AVIF"}:
             exif = image.info.get("exif", b"")
-        return _apply_orientation(_pixels(image), orientation(exif))
+        return _apply_orientation(_decoded(image), orientation(exif))
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -179,7 +185,7 @@ def _heif(content: bytes) -> Image.Image:
     return image
 
 
-def _apply_orientation(pixels: Uint8, orientation: int) -> Uint8:
+def _apply_orientation(pixels: Array, orientation: int) -> Array:
     """Apply one of the eight EXIF orientations."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -190,58 +196,32 @@ def _apply_orientation(pixels: Uint8, orientation: int) -> Uint8:
     return np.ascontiguousarray(pixels)
 
 
-def _pixels(image: Image.Image) -> Uint8:
-    """The pixels of a loaded image, uint8 (rows, columns, 1 or 3)."""
+def _decoded(image: Image.Image) -> Array:
+    """A loaded image as `levels` describes it."""
     if image.mode.startswith("I") or image.mode == "F":
-        return _to_bytes(np.asarray(image), image.info.get("transparency"))
+        numbers = np.asarray(image)[..., None]
+        transparent = image.info.get("transparency")
+        if transparent is None:
+            return numbers
+        return np.concatenate([numbers, (numbers != transparent).astype(numbers.dtype)], axis=2)
     rows = max(1, _BAND // image.width)
-    if image.height <= rows:
-        return _band(image)
     starts = range(0, image.height, rows)
-    boxes = ((0, top, image.width, min(top + rows, image.height)) for top in starts)
+    boxes = [(0, top, image.width, min(top + rows, image.height)) for top in starts]
     pixels = np.empty((image.height, image.width, _channels(image)), np.uint8)
     for box in boxes:
-        pixels[box[1] : box[3]] = _band(image.crop(box))
-    return pixels
+        pixels[box[1] : box[3]] = _band(image if len(boxes) == 1 else image.crop(box))
+    is_opaque = pixels.shape[2] in {2, 4} and pixels[..., -1].min() == 255
+    return np.ascontiguousarray(pixels[..., :-1]) if is_opaque else pixels
 
 
 def _channels(image: Image.Image) -> int:
-    return 1 if image.mode in _GREY_MODES else 3
+    return (1 if image.mode in _GREY_MODES else 3) + image.has_transparency_data
 
 
 def _band(image: Image.Image) -> Uint8:
-    mode = "L" if _channels(image) == 1 else "RGB"
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    channels = _channels(image)
+    mode = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}[channels]
     if image.mode != mode:
         image = image.convert(mode)
-    return np.asarray(image).reshape(image.height, image.width, -1)
-
-
-def _to_bytes(levels: Array, transparent: object) -> Uint8:
-    """Scale grey levels of more than 8 bits to bytes; ``transparent`` becomes white."""
-    finite = levels[np.isfinite(levels)] if levels.dtype.kind == "f" else levels
-    white = _white_level(float(finite.max(initial=0)), levels.dtype.kind == "f")
-    pixels = np.empty((*levels.shape, 1), np.uint8)
-    rows = max(1, _BAND // levels.shape[1])
-    for top in range(0, len(levels), rows):
-        block = levels[top : top + rows]
-        wide = np.nan_to_num(block.astype(np.float64), posinf=white)
-        scaled = np.rint(np.clip(wide, 0, white) * 255 / white)
-        if transparent is not None:
-            scaled[block == transparent] = 255
-        pixels[top : top + rows, :, 0] = scaled
-    return pixels
-
-
-def _white_level(highest: float, fractions: bool) -> float:
-    """The level of white: 1 for fractions, else the largest number of 8, 12, 16, 20... bits, the
-    fewest that hold the highest level. 12-bit cameras and scanners write 16-bit files without
-    scaling; white at 16 bits would make these nearly black."""
-    if fractions and highest <= _FRACTIONS:
-        return 1.0
-    white = 255.0
-    while white < highest:
-        white = white * 16 + 15
-    return white
+    pixels = np.asarray(image).reshape(image.height, image.width, -1)
+    return pixels[..., [0, 3]] if channels == 2 else pixels

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import IO, Any, ClassVar, NamedTuple
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
-from ...core.array_types import Uint8
-from ...core.constraints import Choice, Real
+from ...core.array_types import Array, Uint8
+from ...core.constraints import Choice, Integer, Real
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
-from .background import background_level, has_light_background, ink_box, is_drawing
-from .decoding import read_picture
+from .background import (
+    LEAST_CONTRAST,
+    Flatness,
+    background_level,
+    has_light_background,
+    ink_box,
+    is_drawing,
+)
+from .decoding import decode_picture
+from .framing import RESIZED, framed, stretch_contrast
+from .levels import BACKDROPS, to_pixels
 
 _BACKGROUNDS = Choice(("dark", "light", "any"))
 _MARGIN = Real(0.0, 0.45)
 RESIZES = Choice(("pad", "crop", "stretch"))
-MAX_SIDE = {"drawings": 32, "photos": 64}
-"""The default longer side, in pixels."""
+FRAMINGS = Choice(("ink", "canvas"))
+_BACKDROPS = Choice(tuple(BACKDROPS))
+_LEVEL = Real(-3.5e38, 3.5e38)
+_PLAINNESS = Real(0.0, 1.0)
+_CONTRAST = Integer(0, 255)
 _BLOCK = 1_000  # images processed at a time, to limit temporary memory
 
 
@@ -40,8 +51,18 @@ class ImagePreprocessor(Preprocessor):
         For drawings: the fraction of the side that stays empty on each side of the ink when a
         drawing of another size is resized.
     resize : {"pad", "crop", "stretch"}
-        How photos of other proportions are resized: "pad" adds a black border, "crop" cuts off
-        the edges, "stretch" changes the proportions.
+        How images of other proportions are resized: "pad" adds a border (black, or of the colour
+        of a drawing's background), "crop" cuts off the edges, "stretch" changes the proportions.
+    framing : {"ink", "canvas"}
+        What of a drawing of another size fills the input: the box around its ink, centred, or the
+        whole canvas, so that place and size of the ink are kept.
+    level_range : (float, float), optional
+        Black and white of images of more than 8 bits; by default, those of each image alone.
+    backdrop : {"white", "black", "grey"}, optional
+        The colour behind transparent images; by default, the first on which the image can be seen.
+    least_plain, least_contrast : float, int
+        The least plain background and the faintest ink of the drawings that were learned from.
+        A drawing with less gets a warning.
 
     Raises
     ------
@@ -64,12 +85,24 @@ class ImagePreprocessor(Preprocessor):
     background: str = "any"
     margin: float = 0.0
     resize: str = "pad"
+    framing: str = "ink"
+    level_range: tuple[float, float] | None = None
+    backdrop: str | None = None
+    least_plain: float = 1.0
+    least_contrast: int = LEAST_CONTRAST
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(input_shape(self.shape)))
         _BACKGROUNDS.check(self.background)
         _MARGIN.check(self.margin)
         RESIZES.check(self.resize)
+        FRAMINGS.check(self.framing)
+        _PLAINNESS.check(self.least_plain)
+        _CONTRAST.check(self.least_contrast)
+        if self.backdrop is not None:
+            _BACKDROPS.check(self.backdrop)
+        if self.level_range is not None:
+            object.__setattr__(self, "level_range", _checked_range(self.level_range))
 
     @property
     def kind(self) -> str:
@@ -85,14 +118,18 @@ class ImagePreprocessor(Preprocessor):
             if self.background != "any"
             else f"resized by {self.resize}"
         )
+        if self.background != "any" and self.framing == "canvas":
+            how += ", place and size of the ink kept"
+        if self.backdrop not in {None, "white"}:
+            how += f", transparent areas {self.backdrop}"
         return f"{channels}x{height}x{width}: {colour} {self.kind} {how}"
 
     @staticmethod
-    def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Uint8:
-        return read_picture(file, name)
+    def read(file: Path | bytes | IO[bytes], name: str | None = None) -> Array:
+        return decode_picture(file, name)
 
     @staticmethod
-    def size(given: Uint8) -> tuple[float, float]:
+    def size(given: Array) -> tuple[float, float]:
         return given.shape[0], given.shape[1]
 
     def transform_batch(self, given: Uint8) -> Uint8 | None:
@@ -101,17 +138,17 @@ class ImagePreprocessor(Preprocessor):
             return None
         return self.align(np.ascontiguousarray(stacks))
 
-    def transform(self, picture: Uint8) -> Uint8:
+    def transform(self, picture: Array) -> Uint8:
         """Preprocess one image.
 
-        The ink of a drawing of another size is cropped, resized to leave the margin, and stretched
-        to full contrast on an even background. A photo is resized as ``resize`` says. Drawings on
-        the other background are inverted.
+        The ink of a drawing of another size is cropped (unless the whole canvas is kept), resized
+        to leave the margin, and stretched to full contrast on an even background. A photo is
+        resized as ``resize`` says. Drawings on the other background are inverted.
 
         Parameters
         ----------
-        picture : uint8 array (rows, columns, channels)
-            A decoded image of any size.
+        picture : array (rows, columns, channels)
+            A decoded image of any size: uint8, with 1 or 3 channels; or as `read` returns it.
 
         Returns
         -------
@@ -125,25 +162,33 @@ class ImagePreprocessor(Preprocessor):
         channels, height, width = self.shape
         if channels not in (1, 3):
             raise DataError(f"pictures: got grey or colour, wanted arrays of {channels} channels")
-        image = _image(picture)
+        image = _image(self.pixels(picture))
         grey = np.asarray(image.convert("L"))
         image = image.convert("L" if channels == 1 else "RGB")
         other_size = (image.height, image.width) != (height, width)
-        if other_size and self.background != "any" and is_drawing(grey[None])[0]:
+        if other_size and self.background != "any" and self._is_drawing(grey):
             return _channels_first(self._redrawn(image, grey))
         if other_size:
-            image = _RESIZED[self.resize](image, (width, height))
+            image = RESIZED[self.resize](image, (width, height), 0)
         return np.asarray(self.align(_channels_first(np.asarray(image))[None])[0])
 
-    def warning(self, picture: Uint8) -> str | None:
+    def pixels(self, picture: Array) -> Uint8:
+        """A decoded image as uint8 (rows, columns, 1 or 3) by this range and backdrop."""
+        return to_pixels(picture, self.level_range, self.backdrop)
+
+    def warning(self, picture: Array) -> str | None:
         """Why a prediction for a decoded image is doubtful; None if it is not."""
         if self.background == "any":
             return None
-        grey = np.asarray(_image(picture).convert("L"))
-        if not is_drawing(grey[None])[0]:
+        grey = np.asarray(_image(self.pixels(picture)).convert("L"))
+        if Flatness.of(grey).contrast < self.least_contrast:
+            return "there is no ink in it"
+        if not self._is_drawing(grey):
             return "it is not a drawing on a plain background, unlike the training images"
-        light = bool(has_light_background(grey[None])[0])
-        return "there is no ink in it" if ink_box(255 - grey if light else grey) is None else None
+        return None
+
+    def _is_drawing(self, grey: Uint8) -> bool:
+        return bool(is_drawing(grey[None], self.least_plain)[0])
 
     def align(self, pictures: Uint8) -> Uint8:
         """Invert the drawings (N, C, H, W) of this size that have the other background."""
@@ -154,7 +199,7 @@ class ImagePreprocessor(Preprocessor):
             block = pictures[start : start + _BLOCK]
             greys = block[:, 0]
             wrong = has_light_background(greys) != (self.background == "light")
-            wrong &= is_drawing(greys)
+            wrong &= is_drawing(greys, self.least_plain)
             if wrong.any():
                 aligned = pictures.copy() if aligned is pictures else aligned
                 aligned[start : start + _BLOCK][wrong] = 255 - block[wrong]
@@ -169,150 +214,55 @@ class ImagePreprocessor(Preprocessor):
         if box is None:
             pixels = np.zeros((height, width, len(image.getbands())), np.uint8)
         else:
-            framed = _framed(image.crop(box), (width, height), self.margin, paper)
-            pixels = np.asarray(framed)
-            pixels = _stretch_contrast(
+            if self.framing == "ink":
+                image = framed(image.crop(box), (width, height), self.margin, paper)
+            else:
+                image = RESIZED[self.resize](image, (width, height), paper)
+            pixels = np.asarray(image)
+            pixels = stretch_contrast(
                 255 - pixels if light else pixels, 255 - paper if light else paper
             )
         return 255 - pixels if self.background == "light" else pixels
 
     def to_json(self) -> dict[str, Any]:
-        return {"modality": self.modality, **asdict(self), "shape": list(self.shape)}
+        level_range = None if self.level_range is None else list(self.level_range)
+        return {
+            "modality": self.modality,
+            **asdict(self),
+            "shape": list(self.shape),
+            "level_range": level_range,
+        }
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> ImagePreprocessor:
         """The preprocessor that `to_json` wrote, for a network of this input shape; DataError.
-        Older files lack ``resize``."""
-        wanted = {"shape", "background", "margin"}
-        if not isinstance(value, dict) or set(value) - {"modality", "resize"} != wanted:
+        What came later than shape, background and margin may be missing."""
+        required = {"shape", "background", "margin"}
+        known = {"modality", *(field.name for field in fields(cls))}
+        if not isinstance(value, dict) or not required <= set(value) <= known:
             raise DataError(
                 f"preprocessing: got {shown(value)}, wanted its shape, background and margin"
             )
         if value["shape"] != list(shape):
             raise DataError(f"preprocessing: got {shown(value['shape'])}, wanted {list(shape)}")
+        chosen = {name: one for name, one in value.items() if name not in {"modality", "shape"}}
         try:
-            return cls(shape, value["background"], value["margin"], value.get("resize", "pad"))
+            return cls(shape, **chosen)
         except LimitError as error:
             raise DataError(f"preprocessing: {error}") from None
 
 
-def fit_image_preprocessor(
-    pictures: Iterable[Uint8],
-    size: tuple[int, int] | None = None,
-    most: int | None = None,
-    resize: str = "pad",
-) -> ImagePreprocessor:
-    """Fit a preprocessor to images (rows, columns, channels) of any sizes, read one by one.
-
-    The size is ``size`` (rows, columns), by default the median size with a longer side of at most
-    ``most`` (by default `MAX_SIDE`). The input is grey if no image has colour. The images are
-    treated as drawings if at least 90 % of them are.
-    """
-    stats = [_stats(picture) for picture in pictures]
-    drawings = [one for one in stats if one.is_drawing]
-    channels = 3 if any(one.has_colour for one in stats) else 1
-    are_photos = channels == 3 or len(drawings) < 0.9 * len(stats)
-    longest = most or MAX_SIDE["photos" if are_photos else "drawings"]
-    height, width = size or _median_size(stats, longest)
-    if are_photos:
-        return ImagePreprocessor((channels, height, width), "any", resize=resize)
-    light = sum(one.is_light for one in drawings)
-    background = "light" if 2 * light > len(drawings) else "dark"
-    margin = min(0.45, round(float(np.median([one.margin for one in drawings])), 3))
-    return ImagePreprocessor((channels, height, width), background, margin, resize)
-
-
-class _ImageStats(NamedTuple):
-    """Properties of one image; ``is_light`` and ``margin`` are meaningful for drawings only."""
-
-    height: int
-    width: int
-    has_colour: bool
-    is_drawing: bool
-    is_light: bool
-    margin: float
-
-
-def _stats(picture: Uint8) -> _ImageStats:
-    grey = np.asarray(_image(picture).convert("L"))
-    light = bool(has_light_background(grey[None])[0])
-    margin = _margin_of(255 - grey if light else grey)
-    drawing = bool(is_drawing(grey[None])[0])
-    height, width = grey.shape
-    return _ImageStats(height, width, _has_colour(picture), drawing, light, margin)
+def _checked_range(levels: object) -> tuple[float, float]:
+    if not isinstance(levels, tuple | list) or len(levels) != 2:
+        raise LimitError(f"level_range: got {shown(levels)}, wanted black and white, or None")
+    black, white = (_LEVEL.check(level) for level in levels)
+    if not black < white:
+        raise LimitError(f"level_range: got {shown(levels)}, wanted black below white")
+    return float(black), float(white)
 
 
 def _image(picture: Uint8) -> Image.Image:
     return Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
-
-
-def _has_colour(picture: Uint8) -> bool:
-    if picture.shape[2] == 1:
-        return False
-    red, green, blue = np.moveaxis(
-        picture, 2, 0
-    )  # elementwise: far quicker than along an axis of 3
-    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
-    return bool((spread > 24).mean() > 0.005)  # a few tinted pixels are a scanner's
-
-
-def _median_size(stats: list[_ImageStats], most: int) -> tuple[int, int]:
-    height = float(np.median([one.height for one in stats]))
-    width = float(np.median([one.width for one in stats]))
-    shrink = min(1.0, most / max(height, width))
-    return max(1, round(height * shrink)), max(1, round(width * shrink))
-
-
-def _margin_of(ink: Uint8) -> float:
-    """The empty fraction of a side on each side of the ink, along its longer extent."""
-    left, top, right, bottom = ink_box(ink) or (0, 0, ink.shape[1], ink.shape[0])
-    extent = max((right - left) / ink.shape[1], (bottom - top) / ink.shape[0])
-    return float(1 - extent) / 2
-
-
-def _framed(
-    image: Image.Image, size: tuple[int, int], margin: float, background: int
-) -> Image.Image:
-    """Resize and centre an image in a frame (width, height) with a margin, keeping proportions."""
-    width, height = (side * (1 - 2 * margin) for side in size)
-    factor = min(width / image.width, height / image.height)
-    inner = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    image = image.resize(inner, Image.Resampling.BILINEAR)
-    frame = Image.new(image.mode, size, background if image.mode == "L" else (background,) * 3)
-    frame.paste(image, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
-    return frame
-
-
-def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return _framed(image, size, 0.0, 0)
-
-
-def _cropped(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Resize the centre of an image to fill the frame (width, height)."""
-    crop = [min(own, other * side / beside) for own, other, side, beside in (
-        (image.width, image.height, size[0], size[1]),
-        (image.height, image.width, size[1], size[0]),
-    )]  # fmt: skip
-    left, top = (image.width - crop[0]) / 2, (image.height - crop[1]) / 2
-    box = (left, top, left + crop[0], top + crop[1])
-    return image.resize(size, Image.Resampling.BILINEAR, box)
-
-
-def _stretched(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image.resize(size, Image.Resampling.BILINEAR)
-
-
-_RESIZED = {"pad": _padded, "crop": _cropped, "stretch": _stretched}
-
-
-def _stretch_contrast(ink: Uint8, paper: int) -> Uint8:
-    """Stretch the contrast of light ink on a background of level ``paper``: background and darker
-    become 0, the lightest tenth of the ink 255. (The lightest pixel alone is no measure: it lies
-    where strokes cross.)"""
-    strength = np.maximum(ink.astype(np.int64) - paper, 0)
-    strong = strength[strength > strength.max() // 3]
-    full = int(np.sort(strong)[9 * (strong.size - 1) // 10]) if strong.size else 1
-    return np.asarray(np.minimum(strength * 255 // max(1, full), 255), np.uint8)
 
 
 def _channels_first(pixels: Uint8) -> Uint8:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +30,9 @@ MAX_THREADS = 8
 _BATCH = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
 _FITTING, _READING = "fitting", "reading"  # stages that `OnProgress` reports
 
-FitPreprocessor = Callable[[Iterator[Any]], Preprocessor]
+FitPreprocessor = Callable[..., Preprocessor]
+"""A function of an iterator over decoded examples, and of their labels if it takes them; see
+`Modality`."""
 
 
 class PreparedExamples(NamedTuple):
@@ -98,15 +100,18 @@ class DatasetLoader:
         chosen = np.flatnonzero(self.raw.splits != "test")
         if not len(chosen):
             chosen = np.arange(len(self.raw))
-        sample_size = MODALITIES[self.raw.modality].sample_size
-        for indices in (chosen[:: max(1, len(chosen) // sample_size)], chosen):
-            with closing(self._readable(indices.tolist())) as examples:
+        modality = MODALITIES[self.raw.modality]
+        for indices in (chosen[:: max(1, len(chosen) // modality.sample_size)], chosen):
+            labels = list[str]()
+            options = {"labels": labels} if modality.fits_to_labels else {}
+            with closing(self._readable(indices.tolist(), labels)) as examples:
                 if (first := next(examples, None)) is not None:
-                    return fit(itertools.chain([first], examples))
+                    return fit(itertools.chain([first], examples), **options)
         raise self._nothing_readable()
 
-    def _readable(self, indices: list[int]) -> Generator[Any, None, None]:
-        """The decoded examples at these indices, without those that cannot be read."""
+    def _readable(self, indices: list[int], labels: list[str]) -> Generator[Any, None, None]:
+        """The decoded examples at these indices, without those that cannot be read; the label of
+        each is added to ``labels``."""
         reusable = REUSE_BYTES
         with closing(self._each(indices, _identity, _FITTING)) as results:
             for index, example in results:
@@ -116,6 +121,7 @@ class DatasetLoader:
                 reusable -= _memory_of(example)
                 if reusable >= 0:
                     self._decoded[index] = example
+                labels.append(self.raw.labels[index])
                 yield example
 
     def prepare(

@@ -1,0 +1,61 @@
+"""Framing: crop, resize and centre an image in a frame, and stretch the contrast of ink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from ...core.array_types import Uint8
+
+Size = tuple[int, int]
+"""Width and height of a frame, as in Pillow."""
+
+
+def framed(image: Image.Image, size: Size, margin: float, background: int) -> Image.Image:
+    """Resize and centre an image in a frame (width, height) with a margin, keeping proportions."""
+    width, height = (side * (1 - 2 * margin) for side in size)
+    factor = min(width / image.width, height / image.height)
+    inner = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    image = image.resize(inner, Image.Resampling.BILINEAR)
+    frame = Image.new(image.mode, size, background if image.mode == "L" else (background,) * 3)
+    frame.paste(image, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    return frame
+
+
+def _padded(image: Image.Image, size: Size, background: int) -> Image.Image:
+    return framed(image, size, 0.0, background)
+
+
+def _cropped(image: Image.Image, size: Size, background: int) -> Image.Image:
+    """Resize the centre of an image to fill the frame (width, height)."""
+    crop = [min(own, other * side / beside) for own, other, side, beside in (
+        (image.width, image.height, size[0], size[1]),
+        (image.height, image.width, size[1], size[0]),
+    )]  # fmt: skip
+    left, top = (image.width - crop[0]) / 2, (image.height - crop[1]) / 2
+    box = (left, top, left + crop[0], top + crop[1])
+    return image.resize(size, Image.Resampling.BILINEAR, box)
+
+
+def _stretched(image: Image.Image, size: Size, background: int) -> Image.Image:
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+RESIZED: dict[str, Callable[[Image.Image, Size, int], Image.Image]] = {
+    "pad": _padded,
+    "crop": _cropped,
+    "stretch": _stretched,
+}
+"""Functions of an image, a frame (width, height) and the level of what is added to the image."""
+
+
+def stretch_contrast(ink: Uint8, paper: int) -> Uint8:
+    """Stretch the contrast of light ink on a background of level ``paper``: background and darker
+    become 0, the lightest tenth of the ink 255. (The lightest pixel alone is no measure: it lies
+    where strokes cross.)"""
+    strength = np.maximum(ink.astype(np.int64) - paper, 0)
+    strong = strength[strength > strength.max() // 3]
+    full = int(np.sort(strong)[9 * (strong.size - 1) // 10]) if strong.size else 1
+    return np.asarray(np.minimum(strength * 255 // max(1, full), 255), np.uint8)
