@@ -251,7 +251,7 @@ def test_fit_column_vector_of_labels_warns() -> None:
         ConvNetClassifier(epochs=1).fit(TABLE, KINDS[:, None])
 
 
-class Frame:
+class DataFrameLike:
     """A data frame as pandas has them, of columns by name."""
 
     def __init__(self, **columns: Any) -> None:
@@ -275,11 +275,11 @@ COLUMNS: dict[str, Any] = {f"c{number}": TABLE[:, number] for number in range(4)
 
 def test_data_frame_of_numbers_and_bools_is_a_table() -> None:
     columns = {**COLUMNS, "flag": TABLE[:, 0] > 0, "count": np.arange(60)}
-    classifier = ConvNetClassifier(random_state=0).fit(Frame(**columns), KINDS)
+    classifier = ConvNetClassifier(random_state=0).fit(DataFrameLike(**columns), KINDS)
     assert classifier.feature_names_in_.tolist() == list(columns)
-    assert classifier.score(Frame(**columns), KINDS) > 0.95
+    assert classifier.score(DataFrameLike(**columns), KINDS) > 0.95
     with pytest.raises(DataError, match="must be in the same order"):
-        classifier.predict(Frame(**dict(reversed(columns.items()))))
+        classifier.predict(DataFrameLike(**dict(reversed(columns.items()))))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_data_frame_of_numbers_and_bools_is_a_table() -> None:
 )
 def test_data_frame_names_the_columns_that_are_wrong(column: Any, words: str) -> None:
     with pytest.raises(DataError, match=rf"^X: the columns \['other'\] {words}"):
-        ConvNetClassifier().fit(Frame(**COLUMNS, other=column), KINDS)
+        ConvNetClassifier().fit(DataFrameLike(**COLUMNS, other=column), KINDS)
 
 
 def test_texts_are_refused_with_the_way_to_learn_them() -> None:

@@ -166,8 +166,8 @@ def scanned(picture: Uint8, noise: float, shade: float) -> Uint8:
     """Ink on paper that is lit from one side."""
     large = np.asarray(Image.fromarray(picture[..., 0]).resize((90, 90)), np.float64) / 255
     rows, columns = np.mgrid[-1:1:90j, -1:1:90j]
-    slope = shade * (rows * rng().normal() + columns)
-    levels = 235 + slope - 170 * large + rng().normal(0, noise, large.shape)
+    tilt = shade * (rows * rng().normal() + columns)
+    levels = 235 + tilt - 170 * large + rng().normal(0, noise, large.shape)
     return np.asarray(np.clip(levels, 0, 255)[..., None], np.uint8)
 
 

@@ -51,8 +51,8 @@ class InkViews(NamedTuple):
 
 
 def place_tells_classes(views: Sequence[InkViews], labels: Sequence[object]) -> bool:
-    """Whether drawings are told apart clearly better with the place and size of their ink, or by
-    these alone."""
+    """Whether the classes of drawings are found clearly more often with the place and size of the
+    ink than without, or by these alone."""
     if len(views) < _FEW or len(set(labels)) < 2:
         return False
     numbers = np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1]
