@@ -6,6 +6,7 @@ A reader more is a line in READERS, at the end: a function of bytes, and one tha
 from __future__ import annotations
 
 import functools
+import gzip
 import io
 import json
 import struct
@@ -24,6 +25,8 @@ from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.dataset import read_data
 from piecewise.data.images.decoding import read_picture
 from piecewise.data.sources.csv_tables import read_table
+from piecewise.data.sources.discovery import discover
+from piecewise.data.sources.idx import read_idx
 from piecewise.data.sources.npz import read_npz
 from piecewise.data.text.decoding import read_text
 from piecewise.data.text.preprocessor import TextPreprocessor
@@ -315,6 +318,58 @@ def line_seeds() -> list[bytes]:
     return [content.encode(way) for way in ("utf-8", "utf-16")]
 
 
+def idx_seeds() -> list[bytes]:
+    """Images, labels, other types, and both packed."""
+    made = []
+    for code, kind in ((8, ">u1"), (9, ">i1"), (11, ">i2"), (12, ">i4"), (13, ">f4"), (14, ">f8")):
+        for shape in ((6,), (3, 4, 5), (2, 2, 2, 2)):
+            header = struct.pack(f">BBBB{len(shape)}I", 0, 0, code, len(shape), *shape)
+            made.append(header + np.arange(np.prod(shape)).astype(kind).tobytes())
+    return made + [gzip.compress(content, mtime=0) for content in made]
+
+
+def check_file_table(suffix: str) -> Callable[[bytes], None]:
+    """A reader of tables that name pictures in their folder, and in a folder there."""
+
+    def read(content: bytes) -> None:
+        place = Path(folder().name) / "pictures"
+        if not place.exists():
+            (place / "train").mkdir(parents=True)
+            for name in ("1.png", "2.jpg", "train/3.png", "train/1.png", "4.wav"):
+                (place / name).touch()
+        path = place / f"fuzzed{suffix}"
+        path.write_bytes(content)
+        try:
+            discover(path)
+        finally:
+            path.unlink()
+
+    return read
+
+
+def file_table_seeds(mark: str) -> Callable[[], list[bytes]]:
+    rows = ("file_name,label,split", "1.png,a,train", "2.jpg,b,test", "3,a,", "./train/3.png,b,val",
+            "../1.png,a,train", "gone.png,b,train", '"4.wav",a,dev')  # fmt: skip
+    text = "\n".join(rows).replace(",", mark)
+    made = [
+        text,
+        text.replace("\n", "\r\n"),
+        text.replace("file_name", "image_id"),
+        "\ufeff" + text,
+    ]
+    return lambda: [one.encode() for one in made]
+
+
+def file_line_seeds() -> list[bytes]:
+    records: list[dict[str, object]] = [
+        {"file_name": "1.png", "label": "a"},
+        {"file_name": "2.jpg", "label": 2, "split": "test", "who": ["x"]},
+        {"file_name": "train/3.png", "label": None},
+        {"file_name": 3, "label": True},
+    ]
+    return ["\n".join(map(json.dumps, records)).encode()]
+
+
 Reader = tuple[Callable[[bytes], None], Callable[[], list[bytes]]]
 
 READERS: dict[str, Reader] = {
@@ -327,4 +382,8 @@ READERS: dict[str, Reader] = {
     "tsv": (as_file(".tsv", read_table), table_seeds("\t")),
     "jsonl": (as_file(".jsonl", read_table), line_seeds),
     "tables": (as_file(".csv", functools.partial(read_data, every_class=True)), csv_seeds),
+    "idx": (as_file("-idx3-ubyte", read_idx), idx_seeds),
+    "files-csv": (check_file_table(".csv"), file_table_seeds(",")),
+    "files-tsv": (check_file_table(".tsv"), file_table_seeds("\t")),
+    "files-jsonl": (check_file_table(".jsonl"), file_line_seeds),
 }

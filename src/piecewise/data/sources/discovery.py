@@ -98,7 +98,8 @@ def discover(path: Path, table_options: TableOptions | None = None) -> RawDatase
     if _is_folder(path):
         raw = _from_folder(path, path, options) or _from_listing(list_files(path))
     elif suffix == ".zip":
-        raw = _from_folder(path, open_zip(path), options) or _from_listing(list_zip(path))
+        root = open_zip(path)
+        raw = _from_folder(path, root, options) or _from_listing(list_zip(root))
     elif suffix == ".npz":
         raw = _from_npz(path)
     elif suffix in csv_tables.SUFFIXES:

@@ -18,7 +18,7 @@ from ..modalities import MODALITIES
 from .folder_layout import FolderLayout, find_layout, is_note
 from .folder_scan import MAX_DEPTH, FolderScanner, Traversable, is_link, modality_of
 from .other_files import describe_others
-from .split_names import split_of
+from .split_names import SPLITS, split_of
 
 
 class LabeledFile(NamedTuple):
@@ -182,14 +182,16 @@ def _loose_files(layout: FolderLayout, scanner: FolderScanner) -> list[str]:
 
 
 def _description(path: Traversable, layout: FolderLayout, files: list[LabeledFile]) -> str:
-    """Where the classes lie, in words; empty for class folders in the folder itself."""
-    words = []
-    for parent, split in layout.parents:
-        inner = str(parent).removeprefix(str(path)).strip("/\\: ")
-        if layout.has_splits:
-            words.append(f"{inner or parent.name} ({split})")
-        elif inner:
-            words.append(inner)
+    """Where the classes lie, in words; empty for the usual places."""
+    places = [
+        (str(parent).removeprefix(str(path)).strip("/\\: "), split)
+        for parent, split in layout.parents
+    ]
+    if layout.has_splits:
+        unusual = any(inner.lower() not in SPLITS for inner, _ in places)
+        words = [f"{inner} ({split})" for inner, split in places if unusual]
+    else:
+        words = [inner for inner, _ in places if inner]
     text = f"folders in {', '.join(words)}, one per class" if words else ""
     deeper = sorted({file.inner.partition("/")[0] for file in files if "/" in file.inner})
     if deeper:

@@ -90,10 +90,9 @@ class ArchiveEntry:
             raise DataError(f"{self}: damaged in the archive") from None
 
 
-def list_zip(path: Path) -> FolderListing:
-    """List the files of a `.zip` of class folders, as `list_files` does; DataError if there are
+def list_zip(root: ArchiveEntry) -> FolderListing:
+    """List the files of an archive of class folders, as `list_files` does; DataError if there are
     none."""
-    root = open_zip(path)
     nested = [f"{one}: an archive in the archive; it is not read" for one in _archives(root)]
     listing = list_files(root)
     return listing._replace(skipped=nested + listing.skipped)
