@@ -186,6 +186,18 @@ def test_links(tmp_path: Path) -> None:
     ]
 
 
+def test_links_that_lead_round_are_followed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree(tmp_path, "a/1.png", "b/1.png")
+    for name in ("a/x", "a/y", "b/x", "b/y"):
+        (root / name).symlink_to(root)
+    monkeypatch.setattr(folder_scan, "MAX_DEPTH", 4)
+    scanner = folder_scan.FolderScanner()
+    assert scanner.counts(root)["pictures"] == 2 + 4 * 2
+    assert len(scanner._contents) == 3 + 4 * 3
+
+
 @pytest.mark.parametrize(
     ("names", "wanted"),
     [
