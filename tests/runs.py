@@ -192,6 +192,13 @@ class _File:
     def flush(self) -> None:
         self._file.flush()
 
+    def fileno(self) -> int:
+        number: int = self._file.fileno()
+        return number
+
+    def close(self) -> None:
+        self._file.close()
+
     def __enter__(self) -> _File:
         return self
 

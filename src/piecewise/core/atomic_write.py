@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from glob import escape
 from pathlib import Path
@@ -38,13 +38,14 @@ def atomic_writer(path: Path, check: Callable[[Path], None] | None = None) -> It
     if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
         raise OSError(errno.EINVAL, "the path exists and is not a regular file")
     remove_leftovers(path)
-    handle, temporary = _temporary_file(path)
+    # The name is chosen before the file is made, and a file object closes itself, so that an
+    # interrupt at any place leaves neither a file nor an open handle behind.
+    temporary = path.parent / f"{_prefix(path)}{secrets.token_hex(8)}{_SUFFIX}"
     try:
-        with os.fdopen(handle, "wb") as file:
-            temporary.chmod(_default_mode())
+        with _locked_file(temporary) as file:
             yield file
             file.flush()
-            os.fsync(handle)
+            os.fsync(file.fileno())
             if check:
                 check(temporary)
             temporary.replace(path)
@@ -63,28 +64,21 @@ def remove_leftovers(path: Path) -> None:
                 leftover.unlink()
 
 
-def _temporary_file(path: Path) -> tuple[int, Path]:
-    """A new file in the same folder, open and locked so that no other process removes it."""
+def _locked_file(temporary: Path) -> IO[bytes]:
+    """A new file, open and locked so that no other process removes it."""
     while True:
-        handle, name = tempfile.mkstemp(_SUFFIX, _prefix(path), path.parent)
+        file = temporary.open("xb")
         try:
-            if lock(handle) and os.fstat(handle).st_nlink:
-                return handle, Path(name)
+            if lock(file.fileno()) and os.fstat(file.fileno()).st_nlink:
+                return file
         except OSError:  # a file system without locks; there, nobody removes leftovers either
-            return handle, Path(name)
-        os.close(handle)  # another process removed it as a leftover before it was locked
+            return file
+        file.close()  # another process removed it as a leftover before it was locked
 
 
 def _prefix(path: Path) -> str:
     """The prefix of the names of a file's temporary files."""
     return f".{path.name[:40]}."
-
-
-def _default_mode() -> int:
-    """The permissions of a new file; `tempfile` makes private ones."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _sync_folder(folder: Path) -> None:
