@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from piecewise.cli import doctor
 from piecewise.cli.main import COMMANDS, status
 from piecewise.core.version import __version__
 from piecewise.data.xo import make_xo
@@ -275,6 +276,21 @@ def test_help_lists_every_command(capsys: Printed) -> None:
         assert "--json" in capsys.readouterr().out
     assert status(["--version"]) == 0
     assert capsys.readouterr().out == f"piecewise {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError("libllvmlite.so"), RuntimeError("can't start new thread")]
+)
+def test_lack_of_memory_gives_one_sentence(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> dict[str, Any]:
+        raise error
+
+    monkeypatch.setattr(doctor, "environment", fail)
+    assert status(["doctor"]) == 1
+    wanted = "piecewise: not enough memory; try a smaller network, image size or data set\n"
+    assert capsys.readouterr().err == wanted
 
 
 def test_train_ctrl_c_saves_net_and_exits_130(data: Path, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 
 import piecewise as pw
+from piecewise.cli import influence
 from piecewise.cli.main import status
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.inputs import layer_inputs
@@ -138,6 +141,23 @@ def test_influence_text_lists_first_examples(run: Run) -> None:
     assert head.endswith(" by nets retrained on all examples. Without one:")
     assert len(lines) == 10
     assert all("(label " in line for line in lines)
+
+
+def test_influence_of_answer_that_is_not_reproduced_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = influence.influential_examples
+
+    def of_other_nets(*a: Any, **k: Any) -> Any:
+        return [replace(one, predictions=("O",)) for one in found(*a, **k)]
+
+    monkeypatch.setattr(influence, "influential_examples", of_other_nets)
+    arguments = ["influence", "drawing.png", "--data", "data.npz", "--expected", "X"]
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "")
+    assert "no finding: nets retrained on all 60 examples answer O, not X" in err
+    assert "fewer examples" in err
+    assert json.loads(run(*arguments, "--json")[1])["reproduced"] is False
 
 
 def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,11 @@ from PIL import Image
 from piecewise.cli import doctor
 from piecewise.cli.main import status
 from piecewise.cli.score_text import score_lines
-from piecewise.core.errors import LimitError, ModelFileError
+from piecewise.core.errors import CheckpointError, LimitError, ModelFileError
 from piecewise.data.xo import make_xo
 from piecewise.engine.runtime import finite_differences
 from piecewise.network import Network
+from piecewise.storage.run_directory import RunDirectory
 from piecewise.training.metrics import Scores
 
 from .children import interrupted
@@ -177,6 +179,30 @@ def test_train_failed_save_uses_temporary_folder(
     assert status(["train", data, "-o", str(tmp_path / "mine"), *LITTLE]) == 1
     assert "saved as" not in capsys.readouterr().err
     assert list((tmp_path / "other").glob("*.safetensors")) == [found]
+
+
+def test_train_full_disk_of_run_keeps_finished_net(
+    tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, net = saved(tmp_path / "xo.npz", 300, 100), tmp_path / "net.safetensors"
+    command = ["train", data, "-o", str(net), "--force", *LITTLE]
+    assert status(command) == 0
+    finished = net.read_bytes()
+    append = RunDirectory.append_history
+
+    def fail_at_third_epoch(directory: RunDirectory, entry: dict[str, Any]) -> None:
+        if entry["epoch"] == 3:
+            raise CheckpointError(f"{directory.path}: cannot be written: No space left on device")
+        append(directory, entry)
+
+    monkeypatch.setattr(RunDirectory, "append_history", fail_at_third_epoch)
+    capsys.readouterr()
+    assert status([*command, "--run-dir", str(tmp_path / "run")]) == 1
+    beside = tmp_path / "net-unfinished.safetensors"
+    output = capsys.readouterr().err.replace("\n", "")
+    assert f"No space left on device; the net is saved as it is: {beside}" in output
+    assert net.read_bytes() == finished
+    assert 0 < len(Network.load(beside).history) < 4
 
 
 @pytest.mark.parametrize("more", [["--folds", "3"], ["--validation-fraction", "0", "--folds", "0"]])

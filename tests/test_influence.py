@@ -257,7 +257,7 @@ def test_influence_progress_stage_names_small_nets(monkeypatch: pytest.MonkeyPat
     drawn, reports = make_xo(COUNT, size=SIZE, seed=4, variation=PLAIN), list[Progress]()
     large = "conv 64 5, relu, pool 2, full"
     net = Network(large, (1, SIZE, SIZE), drawn.classes, 0, drawn.preprocessor)
-    net.recipe = Recipe(epochs=20).to_json()
+    net.recipe = Recipe(epochs=20, learning_rate=0.005).to_json()
     groups = ["one", "other"] * (COUNT // 2)
 
     def doing(**said: Any) -> str:

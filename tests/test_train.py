@@ -335,3 +335,9 @@ def test_train_augmentation_of_texts_raises() -> None:
     recipe = Recipe(augmentation=Augmentation(horizontal_flip=True))
     with pytest.raises(LimitError, match="augmentation: got one for a network that reads texts"):
         train(net, np.zeros((3, 4), int), [0, 1, 0], recipe)
+
+
+def test_train_on_one_class_warns() -> None:
+    net = Network("full", (1, 9, 9), ("X", "O"))
+    with pytest.warns(UserWarning, match="train: all examples are of the class 'O'; wanted two"):
+        train(net, make_xo(8, 9).inputs, np.ones(8, int), Recipe(epochs=1))

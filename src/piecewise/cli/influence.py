@@ -53,7 +53,7 @@ class InfluenceOptions(InputOptions):
 class _Result:
     """The training examples, by influence, and the retrained nets that measured it.
 
-    ``own``: the probability of the expected class by the net itself.
+    ``own``: the probability of the expected class by the net itself; ``answer``: its prediction.
     """
 
     net: Network
@@ -62,11 +62,19 @@ class _Result:
     cost: RetrainingCost
     expected: int
     own: float
+    answer: str
     examples: Sequence[Influence]
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether the retrained nets answer as the net does, or as expected: else they say nothing
+        about its answer."""
+        return self.examples[0].predictions[0] in (self.answer, self.net.classes[self.expected])
 
     def to_json(self) -> dict[str, Any]:
         return {
             "label": self.net.classes[self.expected],
+            "reproduced": self.reproduced,
             "retraining": self.cost.to_json(),
             "influences": [one.to_json() for one in self.examples],
         }
@@ -90,7 +98,8 @@ class _Result:
 @table_options
 @groups_option("The nets are then retrained without one group at a time.")
 @json_option
-def command(**values: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Find the training examples that caused the answer of the net in the model file NET about
     INPUT.
 
@@ -107,6 +116,9 @@ def command(**values: Any) -> None:
     if options.as_json:
         print_json(result.to_json())
         return
+    if not result.reproduced:
+        print_message(console, _not_reproduced(result))
+        ctx.exit(1)
     output = results()
     for line in _lines(result):
         output.print(printable(line), soft_wrap=True)
@@ -149,8 +161,10 @@ def _measure(
             names=[dataset.names[index] for index in chosen.tolist()],
             on_progress=meter,
         )
-    own = float(net.probabilities(example[None])[0, expected])
-    return _Result(net, dataset, chosen, budget, expected, own, examples)
+    probabilities = net.probabilities(example[None])[0]
+    answer = net.classes[int(probabilities.argmax())]
+    own = float(probabilities[expected])
+    return _Result(net, dataset, chosen, budget, expected, own, answer, examples)
 
 
 def _lines(result: _Result) -> Iterator[str]:
@@ -179,13 +193,27 @@ def _line(net: Network, labels: npt.NDArray[np.int64], one: Influence) -> str:
     )
 
 
+def _not_reproduced(result: _Result) -> str:
+    """Why there is no finding, and what would give one."""
+    retrained, cost = result.examples[0], result.cost
+    steps = cost.recipe.epochs * -(-len(result.trained_on) // cost.recipe.batch_size)
+    return (
+        f"no finding: nets retrained on all {len(result.trained_on):,} examples answer "
+        f"{retrained.predictions[0]}, not {result.answer} as this net does, so leaving one out "
+        f"tells nothing about its answer; each of the {cost.nets:,} nets trains for {steps:,} "
+        "steps only, because there are so many: use DATA with fewer examples, such as the classes "
+        "in question, or leave out groups with --groups"
+    )
+
+
 def _print_doubts(result: _Result, console: Console) -> None:
     """Print a message if the result may not apply to the net itself."""
     retrained = result.examples[0].probability or 0.0
     if abs(result.own - retrained) > LARGE_DIFFERENCE:
         print_message(
             console,
-            "the retrained nets answer differently from this net, so influences may differ for it",
+            "the retrained nets are much more or less sure than this net, so influences may differ "
+            "for it",
         )
     elif retrained > CONFIDENT:
         expected = result.net.classes[result.expected]

@@ -5,6 +5,7 @@ A command's module is imported when the command is called, so that `--help` is q
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -18,7 +19,9 @@ from ..core.errors import PiecewiseError, did_you_mean
 from ..core.version import __version__
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
-
+NO_THREAD = "can't start new thread"
+"""What Python says if the system gives no more threads, mostly for want of memory."""
+NO_MEMORY = "not enough memory; try a smaller network, image size or data set"
 
 HELP = {
     "options_table_column_types": ["required", "opt_all_metavar", "help"],
@@ -119,15 +122,26 @@ def status(arguments: list[str] | None = None) -> int:
     except PiecewiseError as error:
         _print_error(str(error))
         return FAILED
-    except OSError as error:  # an error of a file is a PiecewiseError: this is a standard stream
-        return _discard_output(error)
+    except OSError as error:  # an error of a file is a PiecewiseError
+        if _is_about_memory(error):
+            _print_error(NO_MEMORY)
+            return FAILED
+        return _discard_output(error)  # a standard stream
     except (KeyboardInterrupt, click.Abort):
         _print_error("interrupted")
         return INTERRUPTED
-    except MemoryError:
-        _print_error("not enough memory; try a smaller network, image size or data set")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != NO_THREAD:
+            raise
+        _print_error(NO_MEMORY)
         return FAILED
     return code if isinstance(code, int) else 0
+
+
+def _is_about_memory(error: OSError) -> bool:
+    """Whether there is no memory for a file, a thread or a library. Python gives no number when a
+    library cannot be loaded."""
+    return error.errno in (None, errno.ENOMEM)
 
 
 def _open_streams() -> None:

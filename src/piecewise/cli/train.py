@@ -222,8 +222,9 @@ def command(**values: Any) -> None:
     except CheckpointError as error:  # the run directory failed, but the net can be saved
         if not net.history:
             raise
-        _save(net, options.output)
-        raise CheckpointError(f"{error}; the net is saved as it is: {options.output}") from None
+        output = _path_beside(options.output)
+        _save(net, output)
+        raise CheckpointError(f"{error}; the net is saved as it is: {output}") from None
     if result is None:
         _stop(net, options.output, console)
     with ignore_interrupts():
@@ -316,6 +317,12 @@ def _save(net: Network, output: str) -> None:
             Path(other).unlink(missing_ok=True)
             raise error from None
         raise ModelFileError(f"{error}; the net is saved as {other} instead") from None
+
+
+def _path_beside(output: str) -> str:
+    """A path for the net of a run that failed: a finished net at ``output`` stays as it is."""
+    path = Path(output)
+    return str(path.with_name(f"{path.stem}-unfinished{path.suffix}"))
 
 
 def _stop(net: Network, output: str, console: Console) -> NoReturn:

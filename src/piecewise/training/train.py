@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from ..core.array_types import Float32
 from ..core.constraints import THREADS, checked
-from ..core.errors import DataError, LimitError
+from ..core.errors import DataError, LimitError, shown
 from ..core.progress import Epoch, OnProgress, Progress
 from ..core.rng import ORDER, derive_key
 from ..engine.runtime.thread_pool import processors
@@ -114,6 +115,10 @@ def train(
     checked_inputs, checked_labels = check_examples(net, inputs, labels)
     if recipe.augmentation.changes_anything and net.architecture.reads_texts:
         raise LimitError("augmentation: got one for a network that reads texts; wanted none")
+    if len(net.classes) > 1 and len(np.unique(checked_labels)) == 1:
+        name = net.classes[checked_labels[0]]
+        message = f"train: all examples are of the class {shown(name)}; wanted two or more"
+        warnings.warn(message, stacklevel=2)
     weights = _checked_weights(sample_weight, len(checked_labels))
     checked_validation = validation and check_examples(net, *validation)
     state = TrainingState(net, recipe, checked_inputs, checked_labels, weights, checked_validation)
