@@ -333,3 +333,17 @@ def test_read_data_keeps_place_and_reports_no_conflicts(tmp_path: Path) -> None:
     assert message.endswith(", or keep the place and size of their ink (--framing canvas)")
     with pytest.raises(LimitError, match="got 'place', wanted auto or ink or canvas"):
         read_data(folder, framing="place")
+
+
+def test_sets_that_may_be_photos_get_a_trial_of_both() -> None:
+    for pictures, names in (
+        ([full(one) for one in letters()], ["default", "layers and augmentation of photos"]),
+        (letters(), ["default"]),
+        (scenes(), ["default", "mirrored"]),
+    ):
+        preprocessor = fit_image_preprocessor(pictures)
+        inputs = np.stack([preprocessor.transform(one) for one in pictures])
+        labels = np.arange(len(inputs)) % 2
+        splits = ["train"] * len(inputs)
+        plan = pw.plan_training(pw.Dataset(inputs, labels, ("a", "b"), splits, preprocessor))
+        assert [one.name for one in plan.candidates] == names

@@ -11,9 +11,17 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from ..data.images.preprocessor import ImagePreprocessor
 from ..data.preprocessing import Preprocessor
 from ..spec.augmentation import Augmentation
-from .defaults import TrainingConfig, batch_size_for, config_for, scaled_augmentation
+from .defaults import (
+    PHOTO_AUGMENTATION,
+    TrainingConfig,
+    batch_size_for,
+    config_for,
+    photo_layers,
+    scaled_augmentation,
+)
 from .recipe import Recipe
 from .splits import Split
 
@@ -79,8 +87,15 @@ def candidates_for(task: TrainingTask) -> tuple[Candidate, ...]:
 
 
 def drawing_candidates(task: TrainingTask) -> list[Candidate]:
-    """Only the default."""
-    return [Candidate.of("default", task.config())]
+    """The default. With much ink on little background, so that the inputs may be photos as well,
+    also the layers and augmentation of photos."""
+    candidates, preprocessor = [Candidate.of("default", task.config())], task.preprocessor
+    is_sure = isinstance(preprocessor, ImagePreprocessor) and preprocessor.least_plain >= 1
+    if task.effort == "quick" or is_sure:
+        return candidates
+    layers = photo_layers(preprocessor.shape)
+    as_photos = task.config(layers=layers, augmentation=PHOTO_AUGMENTATION)
+    return [*candidates, Candidate.of("layers and augmentation of photos", as_photos)]
 
 
 def photo_candidates(task: TrainingTask) -> list[Candidate]:
