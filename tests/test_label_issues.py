@@ -87,7 +87,7 @@ def test_label_issues_validation_split_is_searched(
     assert {one.split for one in issues} == {"train", "validation"}
 
 
-def test_label_issues_most_limits_result_and_progress_is_reported() -> None:
+def test_label_issues_limit_bounds_result_and_progress_is_reported() -> None:
     data, _ = data_of(60, 2)
     seen = list[Progress]()
     issues = find_label_issues(data, 60, layers=LITTLE, on_progress=seen.append)
@@ -149,7 +149,7 @@ def test_label_issues_invalid_arguments_raise() -> None:
     with pytest.raises(DataError, match="wanted a data set from read_data, or its path"):
         find_label_issues(anything)
     with pytest.raises(
-        LimitError, match="find_label_issues: most: got 0, wanted a whole number from 1"
+        LimitError, match="find_label_issues: limit: got 0, wanted a whole number from 1"
     ):
         find_label_issues(data, 0)
     with pytest.raises(LimitError, match="find_label_issues: seed: got -1"):

@@ -198,14 +198,15 @@ def test_groups_stay_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     data = pw.read_data(root, groups="{group}_*")
     assert data.groups is not None
     assert sorted(set(data.groups.tolist())) == ["0", "1", "2", "3"]
-    arguments = ["train", str(root), "-o", net, "--epochs", "3", "--groups", "{group}_*"]
+    arguments = ["train", str(root), "-o", net, "--force", "--epochs", "3"]
+    arguments += ["--groups", "{group}_*"]
     assert status([*arguments, "--folds", "groups", "--json"]) == 0
     result = printed(capsys)
     assert set(result["groups"]) == {"0", "1", "2", "3"}
     assert result["folds"]["n"] == 48
     assert status([*arguments, "--groups", "*_bob {group}"]) == 1
     assert "its name does not fit the groups '*_bob {group}'" in capsys.readouterr().err
-    assert status(["train", str(root), "-o", net, "--folds", "groups"]) == 1
+    assert status(["train", str(root), "-o", net, "--force", "--folds", "groups"]) == 1
     assert "folds: got 'groups', but the data have none" in capsys.readouterr().err
 
 

@@ -63,6 +63,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     "inspect": {
         "modality": "pictures, sounds or texts",
         "preprocessing": "in words",
+        "source": "how the file was understood, in words",
         "examples": "their number",
         "splits": "the number of examples of each split",
         "classes": "the number of examples of each class, by split",
