@@ -12,8 +12,8 @@ from piecewise.core.errors import DataError
 from piecewise.core.progress import Progress
 from piecewise.data.xo import make_xo
 from piecewise.network import Network
+from piecewise.training.evaluation import evaluate
 from piecewise.training.live_trainer import LiveTrainer
-from piecewise.training.metrics import evaluate
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
 

@@ -23,7 +23,8 @@ from piecewise.network import Network
 from piecewise.reference.losses import LOSSES
 from piecewise.reference.optimizers import adamw, sgd
 from piecewise.spec.augmentation import Augmentation
-from piecewise.training.metrics import Scores, evaluate
+from piecewise.training.evaluation import evaluate
+from piecewise.training.metrics import Scores
 from piecewise.training.recipe import Recipe, knobs
 from piecewise.training.train import train
 

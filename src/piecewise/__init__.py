@@ -54,11 +54,11 @@ if TYPE_CHECKING:
     from .page.explain import explain_html as explain_html
     from .sklearn_api.classifier import ConvNetClassifier as ConvNetClassifier
     from .spec.augmentation import Augmentation as Augmentation
+    from .training.evaluation import evaluate as evaluate
     from .training.experiment import choose_by_trial as choose_by_trial
     from .training.experiment import run_training as run_training
     from .training.live_trainer import LiveTrainer as LiveTrainer
     from .training.metrics import Scores as Scores
-    from .training.metrics import evaluate as evaluate
     from .training.plan import plan_training as plan_training
     from .training.recipe import Recipe as Recipe
     from .training.shuffle_test import shuffle_test as shuffle_test
@@ -94,7 +94,7 @@ _HOMES = {
     "make_xo": "data.xo",
     "choose_by_trial": "training.experiment",
     "error_table": "insight.evaluation.error_table",
-    "evaluate": "training.metrics",
+    "evaluate": "training.evaluation",
     "explain": "insight.explanation",
     "explain_html": "page.explain",
     "plan_training": "training.plan",

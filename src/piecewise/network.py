@@ -56,6 +56,8 @@ class Network(NetworkState):
         The recipe and the epochs of the last training.
     calibration : Calibration
         The temperature and the confidence thresholds, fitted on held-out examples.
+    training_digests : TrainingDigests
+        Short hashes of the inputs that the network was trained on; `evaluate` counts them apart.
 
     Raises
     ------

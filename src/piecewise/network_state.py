@@ -21,6 +21,7 @@ from .spec.calibration import Calibration
 from .spec.layer_base import Layer
 from .spec.parameters import Parameters, flattened, initial_values
 from .spec.summary import summary, summary_html
+from .spec.training_digests import TrainingDigests
 
 
 class NetworkState:
@@ -56,6 +57,7 @@ class NetworkState:
         self.recipe: dict[str, Any] = {}
         self.calibration = Calibration()
         self.training_summary: dict[str, Any] = {}
+        self.training_digests = TrainingDigests()
 
     # Description.
 
@@ -139,6 +141,7 @@ class NetworkState:
             self.history,
             self.calibration,
             self.training_summary,
+            self.training_digests,
         )
         versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
         model_file.write(path, model, versions)
@@ -181,4 +184,5 @@ class NetworkState:
         net.running_stats = Parameters(flattened(running_stats, model.tensors), running_stats)
         net.recipe, net.history = model.recipe, model.history
         net.calibration, net.training_summary = model.calibration, model.training_summary
+        net.training_digests = model.training_digests
         return net

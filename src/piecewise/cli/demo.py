@@ -16,7 +16,7 @@ from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, TRICKY, VARIATION_NAMES, X
 from ..network import Network
 from ..reference.losses import absolute
 from ..tour.drawing import beside, halves, prose, table, titled
-from ..training.metrics import evaluate
+from ..training.evaluation import evaluate
 from ..training.recipe import Recipe
 from ..training.train import train
 from .options import OUTPUT, json_option

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rich_click as click
 
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError
 from ..data.dataset import Dataset, read_data
-from ..inputs import check_labels
 from ..network import Network
-from ..training.metrics import mean_logits, scores_from_logits
+from ..training.evaluation import ALL, TRAINING, UNSEEN, DatasetPredictions, predict_dataset
 from .options import (
     OUTPUT,
     json_option,
@@ -33,7 +31,10 @@ from .output import (
 )
 from .output_files import begins_with, check_output, check_replaceable, write_page
 from .prediction_output import JSON_BEGINNING
-from .score_text import score_lines
+from .score_text import notes, score_lines
+
+_PREFIXES = {ALL: "", UNSEEN: "unseen examples: ", TRAINING: "training score: "}
+"""What the first line of the scores begins with."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class EvaluateOptions:
 def command(**values: Any) -> None:
     """Score the net in the model file NET on DATA, which is what `piecewise train` takes.
 
-    Uses the test split of DATA if it has one, else all examples.
+    Uses the test split of DATA if it has one, else all examples. Examples that the net was trained
+    on are counted apart: a score on them says little about new data. Examples of classes that the
+    net does not have are left out and counted.
     """
     options = EvaluateOptions(**values)
     report, predictions = options.report, options.predictions
@@ -87,45 +90,45 @@ def command(**values: Any) -> None:
             options.source,
             net.preprocessor,
             classes=net.classes,
+            skip_unknown_classes=True,
             on_progress=meter,
             **options.table,
         )
-    split = "test" if (dataset.splits == "test").any() else "all"
-    chosen = np.flatnonzero((dataset.splits == "test") | (split == "all"))
-    logits = net.logits(dataset.inputs[chosen])
-    if dataset.recordings is not None:
-        recordings = dataset.recordings[chosen]
-        logits = mean_logits(logits, recordings)
-        chosen = chosen[np.unique(recordings, return_index=True)[1]]
-    labels = check_labels(net, dataset.labels[chosen])
-    scores = scores_from_logits(net.classes, logits, labels)
+    answers = predict_dataset(net, dataset)
+    sentences = list(notes(net, answers.scores))
     print_skipped(dataset.skipped, console)
     if predictions is not None:
-        _write_predictions(Path(predictions), net, dataset, chosen, logits)
+        _write_predictions(Path(predictions), net, dataset, answers)
     if report is not None:
         from ..page.evaluate import evaluate_page  # noqa: PLC0415 - most scores want no page
 
-        write_page(report, evaluate_page(net, dataset, chosen, logits, scores, name=options.source))
+        page = evaluate_page(
+            net, dataset, answers.indices, answers.logits, answers.scores,
+            name=options.source, notes=sentences if answers.scores.is_partial else (),
+        )  # fmt: skip
+        write_page(report, page)
     if options.as_json:
-        print_json({**scores.to_json(), "split": split, "skipped": dataset.skipped})
+        print_json({**answers.scores.to_json(), "skipped": dataset.skipped})
         return
-    print_message(console, f"on {'the test split' if split == 'test' else 'all examples'}:")
+    for sentence in sentences:
+        print_message(console, sentence)
     output = results()
-    for line in score_lines(scores, output.width):
-        output.print(line, markup=False)
+    for number, line in enumerate(score_lines(answers.scores, output.width)):
+        output.print(_PREFIXES[answers.scores.counted] * (not number) + line, markup=False)
 
 
 def _write_predictions(
-    path: Path, net: Network, dataset: Dataset, chosen: Any, logits: npt.NDArray[np.float32]
+    path: Path, net: Network, dataset: Dataset, answers: DatasetPredictions
 ) -> None:
     """Write the predictions, all or none: wrong ones first, by falling confidence."""
-    probabilities, labels = net.probabilities_of(logits), dataset.labels[chosen]
+    logits, labels, indices = answers.logits, answers.labels, answers.indices
+    probabilities = net.probabilities_of(logits)
     is_correct = logits.argmax(axis=1) == labels
     order = np.lexsort((-probabilities.max(axis=1), is_correct))
     lines = [
         json.dumps(
             {
-                "input": dataset.names[int(chosen[index])],
+                "input": dataset.names[int(indices[index])],
                 "label": net.classes[int(labels[index])],
                 "predicted": net.classes[int(logits[index].argmax())],
                 "probabilities": probabilities[index].tolist(),

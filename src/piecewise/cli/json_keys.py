@@ -95,6 +95,11 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     "evaluate": {
         **_SCORES,
         "split": "test, or all if DATA has no test split",
+        "counted": "which examples of the split the scores count: all; unseen (those that the net "
+        "was not trained on); or training (all, and the net was trained on all)",
+        "seen": "the scores of the examples that the net was trained on; null if there are none",
+        "unseen": "the scores of the others; null if there are none",
+        "unknown_classes": "the number of examples left out, by class that the net does not have",
         "skipped": _SKIPPED,
     },
     "explain": {

@@ -62,9 +62,9 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, nouns: str = "") -> str:
     """A number and its noun, in the singular for 1: "1 epoch", "1,000 epochs"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
 
 
 def print_json(values: Mapping[str, Any]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import fsum
 
+from ..network import Network
+from ..training.evaluation import TRAINING, UNSEEN, DatasetScores
 from ..training.linear_baseline import LinearBaseline
 from ..training.metrics import Scores
-from .output import WIDTH, printable
+from .output import WIDTH, counted, printable
 
 SHOWN_OF_NAME = 12
 GROUPS_SHOWN = 12
+CLASSES_SHOWN = 8
 FEW = 30
 """With fewer examples than this, no percentage is printed."""
 _ENDS = "  recall   prec."
@@ -66,6 +69,44 @@ def score_lines(
         yield f"{name:<{first}}{counts}{percentages}"
     yield ""
     yield f"recall and precision in %; macro-F1 {scores.macro_f1:.4f}"
+
+
+def notes(net: Network, scores: DatasetScores) -> Iterator[str]:
+    """What a score of a data set counts, and what it leaves out."""
+    where = "the test split" if scores.split == "test" else "all examples"
+    seen, unseen = scores.seen, scores.unseen
+    if scores.counted == TRAINING:
+        yield (
+            f"on {where}: the net was trained on all of them, so this is the training score, which "
+            "says little about new data"
+        )
+    elif scores.counted == UNSEEN and seen is not None:
+        yield (
+            f"on those of {where} that the net was not trained on; {_brief(seen)} of the "
+            f"{counted(seen.n, 'example')} that it was trained on"
+        )
+    else:
+        yield f"on {where}:"
+        if seen is not None and unseen is not None:
+            yield (
+                f"{counted(seen.n, 'of them is', 'of them are')} in the training data, too; "
+                f"{_brief(unseen)} of the others"
+            )
+    if not net.training_digests.is_complete:
+        yield "training examples are not told apart: the net was trained on too many"
+    if scores.unknown_classes:
+        names = ", ".join(printable(name) for name in list(scores.unknown_classes)[:CLASSES_SHOWN])
+        more = len(scores.unknown_classes) - CLASSES_SHOWN
+        others = f" and {more:,} more" if more > 0 else ""
+        left_out = sum(scores.unknown_classes.values())
+        yield (
+            f"left out: {counted(left_out, 'example')} of classes that the net does not have: "
+            f"{names}{others}"
+        )
+
+
+def _brief(scores: Scores) -> str:
+    return f"{100 * scores.accuracy:.2f} % right"
 
 
 def group_lines(groups: Mapping[str, float]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from .loading.prepared_cache import CachedDataset, load_or_prepare
 from .loading.subset import RowsOf, select_rows
 from .modalities import MODALITIES
 from .preprocessing import Preprocessor
-from .sources.class_order import checked_names, class_order, label_numbers
+from .sources.class_order import checked_names, class_order, known_classes, label_numbers
 from .sources.discovery import RawDataset, discover
 from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
 from .sources.split_names import SPLITS
@@ -62,6 +62,8 @@ class Dataset:
         Why the prepared inputs could not be cached, if they could not.
     cut_count : int
         The number of texts that are longer than what the preprocessor reads of them.
+    unknown_classes : dict of str to int
+        The classes that were left out by ``skip_unknown_classes``, with their numbers of examples.
     source_description : str
         How the file was understood: its encoding, columns or arrays.
     source_warnings : list of str
@@ -100,6 +102,7 @@ class Dataset:
     sizes: Float32 | None = None
     cache_error: str | None = None
     cut_count: int = 0
+    unknown_classes: dict[str, int] = field(default_factory=dict)
     source_description: str = ""
     source_warnings: list[str] = field(default_factory=list)
     texts: Sequence[str] | None = None
@@ -173,6 +176,7 @@ def read_data(
     groups: str | None = None,
     on_progress: OnProgress | None = None,
     every_class: bool = False,
+    skip_unknown_classes: bool = False,
     cache: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     r"""Read a data set of images, sounds or texts.
@@ -213,6 +217,9 @@ def read_data(
     every_class : bool
         Accept what only an inspection can use: a class that occurs in the test split only, and
         labels that look like quantities.
+    skip_unknown_classes : bool
+        Leave out the examples whose class is not one of ``classes``, and count them; an error
+        otherwise.
     cache : path, optional
         A folder for the prepared inputs. When the same files are read again with the same options,
         the inputs are memory-mapped from this folder, read-only, and no file is decoded.
@@ -256,6 +263,10 @@ def read_data(
         options["most"] = most
     prepared = _prepare(loader, preprocessor, options, cache)
     inputs, indices, skipped = prepared.examples
+    unknown: dict[str, int] = {}
+    if skip_unknown_classes and classes is not None:
+        is_known, unknown = known_classes(raw, indices, classes, path)
+        inputs, indices = select_rows(inputs, is_known), indices[is_known]
     labels, splits = [raw.labels[index] for index in indices.tolist()], raw.splits[indices]
     learned = np.full(len(splits), "train") if every_class else splits
     order = class_order(raw, labels, learned, path) if classes is None else classes
@@ -273,6 +284,7 @@ def read_data(
         loader.sizes[indices],
         prepared.cache_error,
         _cut_count(raw, prepared),
+        unknown,
         ", ".join(filter(None, (raw.description, _windows_description(indices)))),
         raw.warnings + [raw.label_error] * bool(raw.label_error),
         _texts(raw, indices),

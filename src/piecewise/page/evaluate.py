@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,7 +36,14 @@ _START = "evaluate.js"
 
 
 def evaluate_page(
-    net: Network, data: Dataset, chosen: Int64, logits: Float32, scores: Scores, *, name: str
+    net: Network,
+    data: Dataset,
+    chosen: Int64,
+    logits: Float32,
+    scores: Scores,
+    *,
+    name: str,
+    notes: Sequence[str] = (),
 ) -> str:
     """Write the report about the predictions for some examples of a data set.
 
@@ -50,9 +58,11 @@ def evaluate_page(
     logits : array of float32 (N, classes)
         The logits of these examples.
     scores : Scores
-        The scores of these predictions.
+        The scores of these predictions, or of those of them that count.
     name : str
         The name of the data set.
+    notes : sequence of str
+        What the scores count, and what they leave out.
 
     Returns
     -------
@@ -70,6 +80,8 @@ def evaluate_page(
             key: value for key, value in scores.to_json().items()
             if key in ("n", "accuracy", "accuracy_interval", "macro_f1")
         },
+        "notes": list(notes),
+        "wrong": int((logits.argmax(axis=1) != data.labels[chosen]).sum()),
         "history": net.history,
         "error_table": predictions.error_table(),
         "facts": net_facts(net),

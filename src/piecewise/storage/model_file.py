@@ -1,7 +1,8 @@
 """The model file: a .safetensors file with the parameters, and a JSON header for everything else.
 
-It holds no code: the layers as text in the notation, JSON values, and float32 tensors. The reader
-checks the names and shapes of the tensors against the layers before it reads one.
+It holds no code: the layers as text in the notation, JSON values, float32 tensors, and a table of
+bytes with the digests of the training examples. The reader checks the names and shapes of the
+tensors against the layers before it reads one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 from safetensors.numpy import save as safetensors_bytes
 
-from ..core.array_types import Float32
+from ..core.array_types import Array, Float32
 from ..core.atomic_write import write_atomically
 from ..core.constraints import MAX_CLASSES, MAX_NOTATION, MAX_PARAMETERS
 from ..core.errors import ModelFileError, PiecewiseError, reason, shown
@@ -27,12 +28,15 @@ from ..data.modalities import preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
 from ..spec.calibration import Calibration
+from ..spec.training_digests import DIGEST_BYTES, MAX_DIGESTS, TrainingDigests
 from .safetensors_file import MAX_HEADER_BYTES, open_safetensors, parse_json, validate
 
 KEY = "piecewise"
 FORMAT = 2
 """The version of the header's fields; a file of another version is refused."""
-MAX_FILE_BYTES = 8 + MAX_HEADER_BYTES + 4 * 2 * MAX_PARAMETERS
+DIGESTS = "training_digests"
+"""The name of the tensor of digests; it is left out if there are none."""
+MAX_FILE_BYTES = 8 + MAX_HEADER_BYTES + 4 * 2 * MAX_PARAMETERS + DIGEST_BYTES * MAX_DIGESTS
 
 Short = Annotated[str, Field(max_length=1_000)]
 
@@ -60,6 +64,7 @@ class SavedModel:
     history: list[dict[str, Any]] = field(default_factory=list)
     calibration: Calibration = field(default_factory=Calibration)
     training_summary: dict[str, Any] = field(default_factory=dict)
+    training_digests: TrainingDigests = field(default_factory=TrainingDigests)
 
 
 class _ModelHeader(BaseModel):
@@ -78,6 +83,7 @@ class _ModelHeader(BaseModel):
     versions: dict[Short, Short]
     calibration: dict[str, Any] = Calibration().file_values()
     training_summary: dict[str, Any] = {}
+    digests_complete: bool = True
 
 
 def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str, str]) -> None:
@@ -85,7 +91,11 @@ def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str
     path = Path(path)
     try:
         text = _header_text(model, versions)
-        arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in model.tensors.items()}
+        arrays: dict[str, Array] = {
+            name: np.ascontiguousarray(array, "<f4") for name, array in model.tensors.items()
+        }
+        if len(digests := model.training_digests.to_bytes()):
+            arrays[DIGESTS] = digests
         metadata = {KEY: f"{text[:-1]}{_checksum_field(text[:-1], arrays)}"}
 
         def check(written: Path) -> None:
@@ -115,6 +125,7 @@ def _header_text(model: SavedModel, versions: Mapping[str, str]) -> str:
         "versions": dict(versions),
         "calibration": model.calibration.file_values(),
         "training_summary": model.training_summary,
+        "digests_complete": model.training_digests.is_complete,
     }
     validate(_ModelHeader, header)
     try:
@@ -147,9 +158,11 @@ def _read(path: Path) -> SavedModel:
         calibration = Calibration.from_json(header.calibration)
         rows = architecture.parameters + architecture.running_stats
         shapes = {row.name: row.shape for row in rows}
-        tensors = file.read(shapes, shown(architecture.notation))
+        tensors = file.read(shapes, shown(architecture.notation), optional=DIGESTS)
+        digests = file.read_bytes(DIGESTS, DIGEST_BYTES, MAX_DIGESTS)
+        arrays: dict[str, Array] = tensors | ({DIGESTS: digests} if len(digests) else {})
         start, field, checksum = text.rpartition(_CHECKSUM_FIELD)
-        if field + checksum != _checksum_field(start, tensors):
+        if field + checksum != _checksum_field(start, arrays):
             raise ModelFileError(
                 "its checksum does not fit its content, so it is damaged; copy it again, or train "
                 "the network again"
@@ -166,18 +179,19 @@ def _read(path: Path) -> SavedModel:
         header.history,
         calibration,
         header.training_summary,
+        TrainingDigests.from_bytes(digests, is_complete=header.digests_complete),
     )
 
 
 _CHECKSUM_FIELD = ',"sha256":"'
 
 
-def _checksum_field(text: str, tensors: Mapping[str, Float32]) -> str:
+def _checksum_field(text: str, tensors: Mapping[str, Array]) -> str:
     """The last field of the header: SHA-256 of the header before it, ``text``, and of the tensors,
-    as little-endian float32 in the order of their names."""
+    little-endian, in the order of their names."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
-        digest.update(np.ascontiguousarray(tensors[name], "<f4").data)
+        digest.update(np.ascontiguousarray(tensors[name]).data)
     return f'{_CHECKSUM_FIELD}{digest.hexdigest()}"}}'
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from ..core.array_types import Float32
+from ..core.array_types import Float32, Uint8
 from ..core.errors import shown
 from ..data.file_bytes import open_regular_file
 
@@ -35,13 +35,15 @@ class SafetensorsFile:
         self._file = file
         self.metadata: dict[str, str] = file.metadata() or {}
 
-    def read(self, shapes: Mapping[str, Shape], owner: str) -> dict[str, Float32]:
+    def read(
+        self, shapes: Mapping[str, Shape], owner: str, optional: str = ""
+    ) -> dict[str, Float32]:
         """The tensors of these names and shapes.
 
         Raises ValueError, which names the ``owner``, unless the file has exactly these tensors, as
-        finite float32 numbers.
+        finite float32 numbers, and perhaps the ``optional`` one, which is not read.
         """
-        names = set(self._file.keys())
+        names = set(self._file.keys()) - {optional}
         if names != set(shapes):
             name = sorted(names ^ set(shapes))[0]
             problem = "missing" if name in shapes else "one too many"
@@ -57,6 +59,20 @@ class SafetensorsFile:
             if not np.isfinite(array).all():
                 raise ValueError(f"the tensor {name} holds values that are not finite numbers")
         return arrays
+
+    def read_bytes(self, name: str, columns: int, max_rows: int) -> Uint8:
+        """An optional tensor of bytes with at most ``max_rows`` rows; without it, no rows.
+
+        Raises ValueError if it has another type or shape.
+        """
+        if name not in self._file.keys():  # noqa: SIM118 - it is no mapping
+            return np.empty((0, columns), np.uint8)
+        tensor = self._file.get_slice(name)
+        dtype, shape = tensor.get_dtype(), tuple(tensor.get_shape())
+        if dtype != "U8" or len(shape) != 2 or shape[1] != columns or shape[0] > max_rows:
+            wanted = f"U8 of at most {max_rows:,} rows of {columns}"
+            raise ValueError(f"the tensor {name}: got {dtype} {shape}, wanted {wanted}")
+        return np.asarray(self._file.get_tensor(name))
 
 
 @contextmanager

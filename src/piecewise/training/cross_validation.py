@@ -90,7 +90,8 @@ def cross_validate(
             continue
         report = in_turn(on_progress, STAGE, run, runs, f"{_title(plan, run)}{so_far}")
         net, training, held_out = plan.network(), part.where(~out), part.where(out & part.is_first)
-        train(net, training.inputs, training.labels, recipe, None, report, threads)
+        train(net, training.inputs, training.labels, recipe, None, report, threads,
+              keep_digests=False)  # fmt: skip
         results.rows.append(np.flatnonzero(out & part.is_first))
         results.logits_by_fold.append(net.logits(held_out.inputs))
         if linear and repeat == 0:

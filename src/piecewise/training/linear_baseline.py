@@ -103,7 +103,8 @@ def linear_predictions(
         held_out = [split.prepared(own) for split in held_out]
     net = Network(candidate.layers, own.shape, classes, candidate.recipe.seed, own)
     try:
-        train(net, training.inputs, training.labels, candidate.recipe, None, None, threads)
+        train(net, training.inputs, training.labels, candidate.recipe, None, None, threads,
+              keep_digests=False)  # fmt: skip
     except TrainingError:
         return None
     return [net.logits(split.inputs, threads).argmax(axis=1) for split in held_out]

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..core.array_types import Float32, Float64, Int64, Labels
-from ..inputs import check_examples
-from ..network import Network
 
 
 @dataclass(frozen=True)
@@ -108,38 +105,6 @@ class Scores:
                 for name, count, precision, recall, f1 in columns
             },
         }
-
-
-def evaluate(net: Network, inputs: npt.ArrayLike, labels: npt.ArrayLike) -> Scores:
-    """Measure a network on labelled inputs.
-
-    Parameters
-    ----------
-    net : Network
-        The network to measure.
-    inputs : array (N, C, H, W) or (N, positions)
-        As for `Network.logits`.
-    labels : array of int (N,)
-        The class number of each input.
-
-    Returns
-    -------
-    Scores
-
-    Raises
-    ------
-    DataError
-        If the arrays do not fit the network.
-
-    Examples
-    --------
-    >>> import piecewise as pw
-    >>> xo = pw.make_xo(20, size=9, seed=0)
-    >>> pw.evaluate(pw.Network("full", (1, 9, 9), ("X", "O")), xo.inputs, xo.labels).n
-    20
-    """
-    checked_inputs, checked_labels = check_examples(net, inputs, labels)
-    return scores_from_logits(net.classes, net.logits(checked_inputs), checked_labels)
 
 
 def mean_logits(logits: Float32, recordings: Int64) -> Float32:

@@ -216,7 +216,14 @@ class _Rounds:
         preprocessor = self.data.preprocessor
         net = Network(plan.layers, preprocessor.shape, self.data.classes, seed, preprocessor)
         recipe = replace(plan.recipe, seed=seed)
-        train(net, inputs[indices], self.labels[indices], recipe, threads=self.threads)
+        train(
+            net,
+            inputs[indices],
+            self.labels[indices],
+            recipe,
+            threads=self.threads,
+            keep_digests=False,
+        )
         return net
 
 

@@ -51,6 +51,7 @@ def train(
     sample_weight: npt.ArrayLike | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     tensorboard: bool = False,
+    keep_digests: bool = True,
 ) -> History:
     """Train a network in place by minibatch gradient descent.
 
@@ -82,6 +83,9 @@ def train(
         checkpoint and ends with the same bits as an uninterrupted run.
     tensorboard : bool
         Whether to write TensorBoard event files to ``run_dir``, too.
+    keep_digests : bool
+        Whether the network keeps short hashes of the inputs, by which `evaluate` tells them from
+        inputs that it was not trained on.
 
     Returns
     -------
@@ -125,6 +129,8 @@ def train(
     threads = _thread_count(threads, recipe.batch_size * net.architecture.multiplications)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     net.training_summary = {}
+    if keep_digests:
+        net.training_digests = net.training_digests.including(checked_inputs)
     checkpoints: AbstractContextManager[CheckpointWriter | None] = nullcontext()
     if run_dir is not None:
         from .checkpoint import open_checkpoints  # noqa: PLC0415 - only runs with files need it

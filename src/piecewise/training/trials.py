@@ -139,7 +139,8 @@ class _Trial:
         recipe = replace(candidate.recipe, epochs=epochs, patience=0)
         net = Network(candidate.layers, own.shape, self.classes, recipe.seed, own)
         try:
-            train(net, training.inputs, training.labels, recipe, None, on_progress, threads)
+            train(net, training.inputs, training.labels, recipe, None, on_progress, threads,
+                  keep_digests=False)  # fmt: skip
             logits = net.logits(held_out.inputs)
         except TrainingError:
             return None

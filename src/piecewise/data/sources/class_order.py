@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from ...core.array_types import Labels, Strings
+from ...core.array_types import Bool, Int64, Labels, Strings
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import class_names
 from .discovery import RawDataset
@@ -45,6 +46,23 @@ def class_order(raw: RawDataset, labels: list[str], splits: Strings, path: Path)
             "examples of it, too"
         )
     return ordered_classes(learned or labels)
+
+
+def known_classes(
+    raw: RawDataset, indices: Int64, classes: Sequence[str], path: Path
+) -> tuple[Bool, dict[str, int]]:
+    """Whether each example has one of the classes, and the number of examples of each other class;
+    DataError if none has. Numbers are indices into the classes, unless these are numbers, too."""
+    names = set(classes)
+    if raw.numeric_labels and not all(name.isdecimal() for name in classes):
+        names = {str(index) for index in range(len(classes))}
+    labels = [raw.labels[index] for index in indices.tolist()]
+    is_known = np.array([label in names for label in labels])
+    unknown = Counter(label for label in labels if label not in names)
+    if not is_known.any():
+        got, wanted = shown(ordered_classes(unknown), 200), shown(list(classes), 200)
+        raise DataError(f"{path}: none of its classes is known: got {got}, wanted {wanted}")
+    return is_known, {name: unknown[name] for name in ordered_classes(unknown)}
 
 
 def label_numbers(

@@ -232,7 +232,10 @@ class _LeaveOneOut:
             if out:
                 pictures, weights[list(out)] = self._without(out), 0
             recipe = replace(self.budget.recipe, seed=seed)
-            train(new, pictures, self.labels, recipe, None, report, 1, sample_weight=weights)
+            train(
+                new, pictures, self.labels, recipe, None, report, 1,
+                sample_weight=weights, keep_digests=False,
+            )  # fmt: skip
             return self._result(new, out)
 
         return train_and_predict

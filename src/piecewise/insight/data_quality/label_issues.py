@@ -225,6 +225,7 @@ class _CrossValidation:
                 None,
                 report,
                 1,
+                keep_digests=False,
             )
             return net.logits(select_rows(self.inputs, out), 1)
 

@@ -15,7 +15,7 @@ const TITLES = {
 };
 
 /** @param {EvaluateData} data */
-function headline({ name, scores, kind }) {
+function headline({ name, scores, kind, notes }) {
   const [low, high] = scores.accuracy_interval;
   return element(
     "section",
@@ -30,6 +30,7 @@ function headline({ name, scores, kind }) {
         class: "hint",
         text: `95 % interval ${percent(low)} to ${percent(high)}; macro-F1 ${scores.macro_f1.toFixed(4)}`,
       }),
+      ...notes.map((text) => element("p", { class: "hint", text })),
     ),
   );
 }

@@ -5,7 +5,7 @@ import { element, number, percent } from "piecewise/text.js";
 
 /** @param {EvaluateData} data */
 export function mistakesSection(data) {
-  const wrong = data.scores.n - Math.round(data.scores.n * data.scores.accuracy);
+  const wrong = data.wrong;
   const few = data.mistakes.length < wrong ? `: ${data.mistakes.length} of ${wrong}` : "";
   const section = element(
     "section",

@@ -209,6 +209,10 @@ interface ImageSheet {
 interface EvaluateData {
   name: string;
   kind: string;
+  /** What the scores count. */
+  notes: string[];
+  /** The number of wrong predictions. */
+  wrong: number;
   scores: { n: number; accuracy: number; accuracy_interval: [number, number]; macro_f1: number };
   history: { loss: number }[];
   error_table: { outputs: string; total: number; n: number; rows: ErrorRow[] };
