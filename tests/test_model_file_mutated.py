@@ -205,6 +205,11 @@ def compare(model: model_file.SavedModel, content: bytes) -> None:
     outer, inner, body = taken_apart(content)
     architecture = model.architecture
     about = {name: held for name, held in outer.items() if name != "__metadata__"}
+    table = about.pop(model_file.DIGESTS, None)
+    if table is not None:
+        first, last = table["data_offsets"]
+        assert (table["dtype"], table["shape"][1:]) == ("U8", [6])
+        assert model.training_digests.to_bytes().tobytes() == body[first:last]
     assert set(model.tensors) == set(about)
     for name, held in about.items():
         first, last = held["data_offsets"]

@@ -80,6 +80,9 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "validation": "the same of the validation split",
         "test": "the same of the test split",
         "groups": "with --groups: the accuracy of each group",
+        "linear": "by split: what a linear model reaches on the same examples",
+        "effort": "quick, normal or thorough",
+        "trials": "for each candidate that was tried: its name, layers and score",
         "seconds": "in total",
         "seconds_by_stage": "folds, training and measuring",
         "recipe": _RECIPE,
@@ -147,6 +150,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "preprocessor": "how files become inputs",
         "recipe": _RECIPE,
         "calibration": _CALIBRATION,
+        "training": "the effort, the trials and the scores of the last training",
         "history": _HISTORY,
     },
     "doctor": {
