@@ -130,7 +130,7 @@ def test_too_many_examples_keep_no_digests(
     np.savez(tmp_path / "xo.npz", images=XO.inputs[:, 0], labels=XO.labels)
     command = ["evaluate", str(tmp_path / "net.safetensors"), str(tmp_path / "xo.npz")]
     assert status(command) == 0
-    assert "training examples are not told apart" in capsys.readouterr().err
+    assert "training examples cannot be counted apart" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def notes(net: Network, scores: DatasetScores) -> Iterator[str]:
                 f"{_brief(unseen)} of the others"
             )
     if not net.training_digests.is_complete:
-        yield "training examples are not told apart: the net was trained on too many"
+        yield "training examples cannot be counted apart: the net was trained on too many"
     if scores.unknown_classes:
         names = ", ".join(printable(name) for name in list(scores.unknown_classes)[:CLASSES_SHOWN])
         more = len(scores.unknown_classes) - CLASSES_SHOWN
