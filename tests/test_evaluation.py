@@ -221,3 +221,16 @@ def test_evaluate_wrong_arguments_raise() -> None:
     other = pw.Dataset(XO.inputs, XO.labels, ("X", "O"), data.splits, light)
     with pytest.raises(DataError, match="preprocessed differently"):
         pw.evaluate(net, other)
+
+
+def test_evaluate_recording_has_one_answer_for_its_windows() -> None:
+    net, data = trained(40), data_of((OTHERS, "train"))
+    data.inputs[0] = XO.inputs[0]  # a window that the net was trained on
+    data.recordings = np.arange(80) // 2
+    data.labels[:] = data.labels[::2].repeat(2)
+    scores = evaluated(net, data)
+    assert scores.seen is not None
+    assert (scores.seen.n, scores.n, scores.counted) == (1, 39, "unseen")
+    logits = net.logits(data.inputs).reshape(40, 2, 2).mean(axis=1)[1:]
+    right = logits.argmax(axis=1) == data.labels[2::2]
+    assert scores.accuracy == right.mean()
