@@ -18,7 +18,7 @@ from ..core.progress import OnProgress
 from ..spec.layer_base import PADDING
 from .images.fitting import FRAMING_OPTIONS
 from .images.preprocessor import RESIZES
-from .loading.loader import DatasetLoader
+from .loading.loader import DatasetLoader, PreparedExamples
 from .loading.prepared_cache import CachedDataset, load_or_prepare
 from .loading.subset import RowsOf, select_rows
 from .modalities import MODALITIES
@@ -250,11 +250,8 @@ def read_data(
         raise DataError("data: got an empty path, wanted that of a folder or a file")
     path = Path(path)
     raw = discover(path, TableOptions(text_column, label_column, split_column, encoding))
-    if raw.label_error and classes is None and not every_class:
-        raise DataError(f"{path}: {raw.label_error}")
+    _check_raw(raw, path, preprocessor, accepts_quantities=every_class or classes is not None)
     group_names = None if groups is None else np.array(assign_groups(raw, groups, path))
-    if preprocessor is not None and preprocessor.modality != raw.modality:
-        raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
     loader = DatasetLoader(raw, path, on_progress)
     options = _fit_options(
         f"{path}: got {raw.modality}", raw.modality, size, resize, framing, text_length
@@ -262,11 +259,8 @@ def read_data(
     if raw.modality == "pictures":
         options["most"] = most
     prepared = _prepare(loader, preprocessor, options, cache)
-    inputs, indices, skipped = prepared.examples
-    unknown: dict[str, int] = {}
-    if skip_unknown_classes and classes is not None:
-        is_known, unknown = known_classes(raw, indices, classes, path)
-        inputs, indices = select_rows(inputs, is_known), indices[is_known]
+    wanted = classes if skip_unknown_classes else None
+    (inputs, indices, skipped), unknown = _of_classes(raw, prepared.examples, wanted, path)
     labels, splits = [raw.labels[index] for index in indices.tolist()], raw.splits[indices]
     learned = np.full(len(splits), "train") if every_class else splits
     order = class_order(raw, labels, learned, path) if classes is None else classes
@@ -290,6 +284,27 @@ def read_data(
         _texts(raw, indices),
         indices if len(np.unique(indices)) < len(indices) else None,
     )
+
+
+def _check_raw(
+    raw: RawDataset, path: Path, preprocessor: Preprocessor | None, *, accepts_quantities: bool
+) -> None:
+    """Refuse labels that look like quantities, and inputs of another kind than the net reads."""
+    if raw.label_error and not accepts_quantities:
+        raise DataError(f"{path}: {raw.label_error}")
+    if preprocessor is not None and preprocessor.modality != raw.modality:
+        raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
+
+
+def _of_classes(
+    raw: RawDataset, examples: PreparedExamples, classes: Sequence[str] | None, path: Path
+) -> tuple[PreparedExamples, dict[str, int]]:
+    """The examples of these classes, or all, and the number of the others by their class."""
+    if classes is None:
+        return examples, {}
+    inputs, indices, skipped = examples
+    is_known, unknown = known_classes(raw, indices, classes, path)
+    return PreparedExamples(select_rows(inputs, is_known), indices[is_known], skipped), unknown
 
 
 def _texts(raw: RawDataset, indices: Int64) -> Sequence[str] | None:
