@@ -383,7 +383,7 @@ READERS: dict[str, Reader] = {
     "jsonl": (as_file(".jsonl", read_table), line_seeds),
     "tables": (as_file(".csv", functools.partial(read_data, every_class=True)), csv_seeds),
     "idx": (as_file("-idx3-ubyte", read_idx), idx_seeds),
-    "files-csv": (check_file_table(".csv"), file_table_seeds(",")),
-    "files-tsv": (check_file_table(".tsv"), file_table_seeds("\t")),
-    "files-jsonl": (check_file_table(".jsonl"), file_line_seeds),
+    "files_csv": (check_file_table(".csv"), file_table_seeds(",")),
+    "files_tsv": (check_file_table(".tsv"), file_table_seeds("\t")),
+    "files_jsonl": (check_file_table(".jsonl"), file_line_seeds),
 }
