@@ -438,3 +438,35 @@ def test_number_of_pixels_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(pixel_tables, "MAX_NUMBERS", 64 * 19)
     words = refusal(tmp_path, f"label,{header('pixel{}')}\n{pixel_rows()}")
     assert words.startswith("more than 19 rows of 64 pixels, wanted at most as many")
+
+
+@pytest.mark.parametrize("form", ["pixel_{}_{}", "{}x{}", "x.{}.{}"])
+def test_pixels_may_be_named_by_row_and_column(tmp_path: Path, form: str) -> None:
+    names = ",".join(form.format(n // 8, n % 8) for n in range(64))
+    data = pixels_of(tmp_path, f"{names},target\n{pixel_rows(last=True)}")
+    assert (data.inputs[:, 0] == PIXELS).all()
+    assert len(data.source_warnings) == form.startswith("x")
+
+
+def test_numbered_columns_give_warning(tmp_path: Path) -> None:
+    data = pixels_of(tmp_path, f"label,{header('feature_{}')}\n{pixel_rows()}")
+    assert data.source_warnings[0].startswith("its 64 columns of numbers are read as the pixels of")
+
+
+def test_pixels_in_one_cell_are_read(tmp_path: Path) -> None:
+    usage = ["Training", "PublicTest", "PrivateTest", "Training"]
+    lines = [
+        f'{label},"{" ".join(map(str, image.ravel()))}",{usage[n % 4]}'
+        for n, (label, image) in enumerate(zip(DIGITS, PIXELS, strict=True))
+    ]
+    lines[5] = lines[5].replace(" ", " x", 1)
+    content = "emotion,pixels,Usage\n" + "\n".join(lines) + "\n"
+    data = pixels_of(tmp_path, content, every_class=True)
+    assert (data.inputs[:, 0] == np.delete(PIXELS, 5, axis=0)).all()
+    assert data.splits.tolist()[:4] == ["train", "validation", "test", "train"]
+    assert data.skipped[0].endswith("line 7: a pixel that is no finite number")
+
+
+def test_json_lines_describe_their_columns(tmp_path: Path) -> None:
+    found = read(tmp_path, '{"headline": "hi", "category": "a"}\n', "jsonl")
+    assert found.description == "1 row, UTF-8, JSON lines; text 'headline', label 'category'"

@@ -18,8 +18,9 @@ from ...core.errors import DataError, shown
 from ..file_bytes import open_error, open_regular_file
 from .csv_records import lines, records
 from .json_lines import json_rows
+from .pixel_strings import split_pixel_cells
 from .pixel_tables import PixelTable, find_pixels, read_pixels
-from .table_columns import TableOptions
+from .table_columns import TableOptions, describe_roles
 from .table_encoding import Utf8Source, as_utf8
 from .table_layout import DELIMITERS, NamedColumns, TableLayout, name_columns, read_layout
 from .text_rows import MAX_COLUMNS, TextRow, TextRows, TextTable, too_many_columns
@@ -43,8 +44,10 @@ def read_table(path: Path, options: TableOptions = DEFAULT_OPTIONS) -> TextTable
             if kind == ".jsonl":
                 return _json_table(path, source, options)
             layout = read_layout(lines(source.file), kind, options)
+            if options.labelled:
+                layout = split_pixel_cells(layout)
             if options.labelled and (pixels := find_pixels(layout, options)):
-                return _noted(read_pixels(layout, pixels, path), source, layout)
+                return _noted(read_pixels(layout, pixels, path), source, _form(layout))
             return _text_table(path, source, layout, options)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -79,9 +82,9 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _json_table(path: Path, source: Utf8Source, options: TableOptions) -> TextTable:
-    table = _built(path, json_rows(lines(source.file), options), options)
-    warnings = (source.warning,) if source.warning else ()
-    return table._replace(description=f"JSON lines, {source.encoding}", warnings=warnings)
+    columns = list[str]()
+    table = _built(path, json_rows(lines(source.file), options, columns), options)
+    return _noted(table._replace(description=columns[0]), source, "JSON lines")
 
 
 def _text_table(
@@ -91,7 +94,7 @@ def _text_table(
         raise too_many_columns(len(layout.first))
     columns = name_columns(layout, options)
     table = _built(path, _table_rows(layout, columns), options)
-    return _noted(table._replace(description=_roles_text(columns)), source, layout)
+    return _noted(table._replace(description=_roles_text(columns)), source, _form(layout))
 
 
 def _built(
@@ -106,25 +109,26 @@ def _built(
     return table.build()
 
 
-def _noted(table: _Table, source: Utf8Source, layout: TableLayout) -> _Table:
-    """The table with the encoding and delimiter in its description."""
+def _noted(table: _Table, source: Utf8Source, form: str) -> _Table:
+    """The table with its encoding and its form, such as commas, in its description."""
     count = len(table.lines)
-    rows = f"{count:,} row{'s' * (count != 1)}, {source.encoding}, {DELIMITERS[layout.delimiter]}"
+    rows = f"{count:,} row{'s' * (count != 1)}, {source.encoding}, {form}"
     warnings = ((source.warning,) if source.warning else ()) + table.warnings
     return table._replace(description=f"{rows}; {table.description}", warnings=warnings)
 
 
+def _form(layout: TableLayout) -> str:
+    return DELIMITERS[layout.delimiter]
+
+
 def _roles_text(columns: NamedColumns) -> str:
     """Which columns are the text, the label and the split, in words."""
-    roles = columns.roles._asdict()
     if columns.has_header:
-        return ", ".join(
-            f"{role} {shown(columns.names[index].strip())}"
-            for role, index in roles.items()
-            if index is not None
-        )
+        return describe_roles(columns.names, columns.roles)
     places = ", ".join(
-        f"{role} in column {index + 1}" for role, index in roles.items() if index is not None
+        f"{role} in column {index + 1}"
+        for role, index in columns.roles._asdict().items()
+        if index is not None
     )
     return f"no header, {places}"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ...core.errors import DataError, shown
 from .class_labels import canonical_label
-from .table_columns import ColumnRoles, TableOptions, find_columns
+from .table_columns import ColumnRoles, TableOptions, describe_roles, find_columns
 from .text_rows import TextRow
 
 
@@ -16,10 +16,14 @@ class BadRecordError(Exception):
     """What is wrong with one record."""
 
 
-def json_rows(source: Iterator[str], options: TableOptions) -> Iterator[TextRow | tuple[int, str]]:
-    """The rows of a file with an object on each line; the line and a message for an invalid one."""
+def json_rows(
+    source: Iterator[str], options: TableOptions, columns: list[str]
+) -> Iterator[TextRow | tuple[int, str]]:
+    """The rows of a file with an object on each line; the line and a message for an invalid one.
+
+    The columns of the first valid one are described in ``columns``.
+    """
     column_error: DataError | None = None
-    any_valid = False
     for number, line in enumerate(source, 1):
         if not line.strip():
             continue
@@ -30,11 +34,12 @@ def json_rows(source: Iterator[str], options: TableOptions) -> Iterator[TextRow 
             except DataError as error:
                 column_error = column_error or error
                 raise BadRecordError(str(error)) from None
-            any_valid = True
+            if not columns:
+                columns.append(describe_roles(list(record), roles))
             yield _json_row(number, record, roles)
         except BadRecordError as error:
             yield number, str(error)
-    if column_error and not any_valid:
+    if column_error and not columns:
         raise column_error
 
 

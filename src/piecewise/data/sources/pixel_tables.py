@@ -27,20 +27,26 @@ MAX_NUMBERS = 200_000_000
 MAX_PIXELS = 100_000
 """Pixels of an image, times its channels."""
 _SMALLEST_SIDE = 8
-_PIXEL = re.compile(r"(?:pixels?|px|pix|p|x|feature|attr|v|f)?[ _.-]?\d+|\d+x\d+", re.IGNORECASE)
+_PIXEL = re.compile(
+    r"(?:pixels?|px|pix|p|x|feature|attr|v|f)?[ _.-]?\d+(?:[ _.x-]\d+)?", re.IGNORECASE
+)
+_CERTAIN = re.compile(r"pi?x.*|\d+x\d+", re.IGNORECASE)
+"""Names that only pixels have; numbered columns may be a table of other measurements."""
 _NUMBER = re.compile(r"\s*-?\d{1,9}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,2})?\s*")
 _LINES = 2_000  # lines parsed at a time
 
 
 class PixelColumns(NamedTuple):
     """The columns of a table of pixels: the label, the split (or None), the pixels in their order,
-    and the shape (channels, rows, columns) of the images; whether the first line names them."""
+    and the shape (channels, rows, columns) of the images; whether the first line names them, and
+    whether they can be nothing but pixels."""
 
     label: int
     split: int | None
     pixels: list[int]
     shape: tuple[int, int, int]
     has_header: bool
+    is_certain: bool
 
 
 class PixelTable(NamedTuple):
@@ -75,7 +81,8 @@ def find_pixels(layout: TableLayout, options: TableOptions) -> PixelColumns | No
             )
         label = others[0]
     pixels = [index for index in pixels if index not in (label, split)]
-    return PixelColumns(label, split, pixels, _shape(len(pixels)), has_header=True)
+    is_certain = all(_CERTAIN.fullmatch(names[index].strip()) for index in pixels)
+    return PixelColumns(label, split, pixels, _shape(len(pixels)), True, is_certain)
 
 
 def _is_row(layout: TableLayout) -> bool:
@@ -100,7 +107,7 @@ def _without_names(layout: TableLayout, options: TableOptions) -> PixelColumns:
             )
         label = varied[0]
     pixels = [index for index in range(count) if index != label]
-    return PixelColumns(label, None, pixels, _shape(len(pixels)), has_header)
+    return PixelColumns(label, None, pixels, _shape(len(pixels)), has_header, False)
 
 
 def _shape(count: int) -> tuple[int, int, int]:
@@ -230,6 +237,11 @@ class _PixelReader:
             if self.columns.has_header
             else f"no header, label in column {self.columns.label + 1}"
         )
+        if not self.columns.is_certain:
+            warnings.append(
+                f"its {channels * rows * width:,} columns of numbers are read as the pixels of "
+                f"images of {rows}x{width}; a table of other measurements is not for a ConvNet"
+            )
         description = f"a table of pixels of {rows}x{width}, {label}, {scale}"
         return PixelTable(
             images, self.labels, splits, self.lines, self.skipped, description, tuple(warnings)

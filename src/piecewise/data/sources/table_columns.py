@@ -101,6 +101,15 @@ def split_column(names: Sequence[str], options: TableOptions) -> int | None:
     return _by_name(names, _SPLIT, "split") if chosen is None else chosen
 
 
+def describe_roles(names: Sequence[str], roles: ColumnRoles) -> str:
+    """The columns with a role, by their names."""
+    return ", ".join(
+        f"{role} {shown(names[index].strip())}"
+        for role, index in roles._asdict().items()
+        if index is not None
+    )
+
+
 def listed(names: Sequence[str]) -> str:
     """Column names for an error message."""
     got = ", ".join(shown(name) for name in names[:NAMES_SHOWN]) or "none"
