@@ -308,6 +308,7 @@ def csv_seeds() -> list[bytes]:
         f"label,{parts}\n{pixels}".encode(),
         f"split,label,{parts}\ntest,{marked}".encode(),
         pixels.encode(),
+        f"emotion,pixels,Usage\n0,{' '.join(map(str, range(64)))},Training\n".encode(),
         pixels.replace(",", ".5,").encode("utf-16"),
     ]  # fmt: skip
 
