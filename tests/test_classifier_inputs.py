@@ -239,6 +239,15 @@ def test_predict_dark_inputs_are_not_rescaled() -> None:
             assert int(inputs.max()) == int(np.rint(dark.max() * 255 / learned.max()))
 
 
+def test_predict_single_values_far_beyond_the_learned_are_accepted() -> None:
+    learned = rng().normal(size=(60, 1, 9, 9))
+    classifier = ConvNetClassifier("full", epochs=1).fit(learned, KINDS)
+    learned[0, 0, 4, 4] = 50.0
+    assert len(classifier.predict(learned)) == 60
+    with pytest.raises(DataError, match="wanted the scale of the training data"):
+        classifier.predict(learned * 50)
+
+
 def test_fit_bytes_of_few_levels_use_all_levels() -> None:
     for few in ((PICTURES > 99).astype(np.uint8), PICTURES // 16):
         classifier = ConvNetClassifier(**{**SMALL, "epochs": 1}).fit(few, LABELS)

@@ -344,6 +344,6 @@ def test_sets_that_may_be_photos_get_a_trial_of_both() -> None:
         preprocessor = fit_image_preprocessor(pictures)
         inputs = np.stack([preprocessor.transform(one) for one in pictures])
         labels = np.arange(len(inputs)) % 2
-        splits = ["train"] * len(inputs)
+        splits = np.full(len(inputs), "train")
         plan = pw.plan_training(pw.Dataset(inputs, labels, ("a", "b"), splits, preprocessor))
         assert [one.name for one in plan.candidates] == names

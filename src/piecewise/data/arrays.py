@@ -32,6 +32,7 @@ LEVELS = 256
 _SAMPLE = 500  # images, at least, that a scaling is fitted to, if there are as many
 _BLOCK = 1_000  # images processed at a time, to limit temporary memory
 _COLOURS = (1, 3)
+_OUTSIDE = 0.01  # of the values of pictures may lie far beyond the learned range
 _FAR = 30.0  # deviations; a table of another scale lies further from the mean in most cells
 
 
@@ -97,7 +98,15 @@ class Standardization:
 
 
 def _check_scale(learned: ValueRange, pictures: Array) -> None:
-    if message := learned.mismatch(ValueRange.of(pictures)):
+    """Raise a DataError for pictures of another scale; a few values may go far beyond the learned
+    ones, as those of a rarely used pixel do after standardization."""
+    found = ValueRange.of(pictures)
+    message = learned.mismatch(found)
+    if message and not learned.is_divided(found):
+        span = learned.high - learned.low
+        outside = (pictures > learned.high + span) | (pictures < learned.low - span)
+        message = message if outside.mean() > _OUTSIDE else None
+    if message:
         raise DataError(f"X: {message}")
 
 
@@ -121,8 +130,8 @@ def as_array_or_paths(X: Any) -> Array | list[Path]:
         entries = array.tolist()
         if entries and all(isinstance(entry, str | os.PathLike) for entry in entries):
             return _paths(entries)
-    if hasattr(X, "columns"):
-        _check_columns(X)
+    if hasattr(X, "columns") and array.ndim == 2:
+        _check_columns(list(X.columns), array)
     return _numbers(array)
 
 
@@ -137,11 +146,10 @@ def _paths(entries: list[str | os.PathLike[str]]) -> list[Path]:
     return paths
 
 
-def _check_columns(frame: Any) -> None:
+def _check_columns(names: list[Any], values: Array) -> None:
     """Raise a DataError that names the columns of a data frame that cannot be learned from."""
     wrong, lacking = list[Any](), list[Any]()
-    for position, name in enumerate(frame.columns):
-        column = np.asarray(frame.iloc[:, position] if hasattr(frame, "iloc") else frame[name])
+    for name, column in zip(names, values.T, strict=False):
         try:
             numbers = column.astype(np.float64) if column.dtype.kind in "biufO" else None
         except (TypeError, ValueError):
