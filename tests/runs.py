@@ -104,6 +104,7 @@ RUNS = {
         knobs={"method": "nudging", "optimizer": "adamw", "epochs": 2},
         validated=True,
     ),
+    "frozen": Run(DROPPED, knobs={"freeze_until": "norm1"}),
     "words": Run("embed 3, conv 4 1x2, relu, full", "words", {"optimizer": "adamw"}, True),
     "short": Run(knobs={"epochs": 2, "batch_size": 64, "patience": 1}, validated=True),
     "weights, a step an epoch": Run(knobs={"batch_size": 128, "epochs": 5}, weighted=True),

@@ -15,6 +15,7 @@ from ..core.constraints import THREADS, Boolean, Choice, Constraint, Integer, Re
 from ..core.errors import LimitError
 from ..data.images.fitting import FRAMING_OPTIONS
 from ..data.text.preprocessor import POSITIONS
+from ..spec.frozen_layers import LayerName
 from ..training.recipe import knobs
 
 DATA, NETWORK, TRAINING, OUTPUT = "Data", "Network", "Training", "Output"
@@ -152,7 +153,13 @@ _NAMES = {
     "augmentation": ("--augment",),
 }
 """Options whose names are not those of the fields with dashes."""
-_METAVARS: dict[type, str] = {Integer: "N", Real: "X", Boolean: "yes|no", Choice: "NAME"}
+_METAVARS: dict[type, str] = {
+    Integer: "N",
+    Real: "X",
+    Boolean: "yes|no",
+    Choice: "NAME",
+    LayerName: "LAYER",
+}
 _DEFAULTS = {
     **dict.fromkeys(
         ("epochs", "batch_size", "learning_rate", "optimizer", "augmentation"), FROM_DATA

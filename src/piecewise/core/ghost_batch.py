@@ -21,12 +21,15 @@ def ghost_batches(count: int) -> Iterator[slice]:
 
 
 class StepContext(NamedTuple):
-    """The seed, epoch and examples of a training step, which determine its random numbers."""
+    """The seed, epoch and examples of a training step, which determine its random numbers; and
+    which layers are frozen."""
 
     seed: int
     epoch: int
     indices: Array
     """(N,) positions of the examples in the dataset."""
+    frozen: int = 0
+    """The number of frozen layers (`spec/frozen_layers.py`)."""
 
     def subset(self, batch: slice) -> StepContext:
         """The same for some of the examples."""

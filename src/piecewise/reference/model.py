@@ -11,7 +11,7 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.ghost_batch import StepContext, ghost_batches
 from ..core.rng import DROPOUT, derive_key
-from ..spec.architecture import Architecture, Stage
+from ..spec.architecture import Architecture, ArrayEntry, Stage
 from ..spec.layer_base import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
@@ -122,19 +122,27 @@ def gradients(
     """The mean loss of inputs x (N, ...) with labels (N), and its gradients.
 
     Without a context, the network is at inference; with one, in a training step. ``sample_weight``
-    (N) multiplies the loss of each example; the mean is still over the number of examples.
+    (N) multiplies the loss of each example; the mean is still over the number of examples. The
+    gradients of frozen layers are zero.
     """
     dtype = _dtype(arrays, x)
     sums = {row.name: np.zeros(row.shape, dtype) for row in architecture.parameters}
+    trained = trained_parameters(architecture, context)
     losses, statistics = [], []
     for batch in _batches(architecture, arrays, x, labels, loss, context, sample_weight):
         upstream = batch.gradient / dtype.type(len(x))
         _, batch_gradients = backward(architecture.stages, arrays, upstream, batch.cached)
-        for name, array in batch_gradients.items():
-            sums[name] += array
+        for row in trained:
+            sums[row.name] += batch_gradients[row.name]
         losses += batch.losses
-        statistics.append(_batch_statistics(architecture.stages, batch.cached))
+        statistics.append(_batch_statistics(architecture.stages, batch.cached, context))
     return Gradients(fsum(losses) / len(losses), sums, _mean_statistics(statistics, len(x)))
+
+
+def trained_parameters(architecture: Architecture, context: StepContext | None) -> list[ArrayEntry]:
+    """The rows of the parameter table that belong to layers that are not frozen."""
+    stages = [stage for stage in architecture.stages if not _is_frozen(stage, context)]
+    return [row for stage in stages for row in stage.parameters]
 
 
 def mean_loss(
@@ -150,7 +158,7 @@ def mean_loss(
     losses, statistics = [], []
     for batch in _batches(architecture, arrays, x, labels, loss, context, sample_weight):
         losses += batch.losses
-        statistics.append(_batch_statistics(architecture.stages, batch.cached))
+        statistics.append(_batch_statistics(architecture.stages, batch.cached, context))
     return fsum(losses) / len(losses), _mean_statistics(statistics, len(x))
 
 
@@ -193,7 +201,7 @@ def _training_mode(stage: Stage, context: StepContext | None) -> TrainingMode | 
     if context is None:
         return None
     if not stage.layer.draws:
-        return _NO_KEYS
+        return None if _is_frozen(stage, context) else _NO_KEYS
     path = (DROPOUT, context.epoch, context.indices, stage.number)
     return TrainingMode(derive_key(context.seed, *path))
 
@@ -203,16 +211,23 @@ _NO_KEYS = TrainingMode(
 )  # for layers that draw no random numbers; deriving keys takes time
 
 
+def _is_frozen(stage: Stage, context: StepContext | None) -> bool:
+    return context is not None and stage.number <= context.frozen
+
+
 def _dtype(arrays: Arrays, x: Array) -> np.dtype[Any]:
     """The precision: that of the parameters, or of the input if there are none."""
     return next(iter(arrays.values()), x).dtype
 
 
-def _batch_statistics(stages: Sequence[Stage], cached: Sequence[Any]) -> dict[str, Array]:
+def _batch_statistics(
+    stages: Sequence[Stage], cached: Sequence[Any], context: StepContext | None
+) -> dict[str, Array]:
+    """The statistics of all layers that are not frozen."""
     return {
         f"{stage.name}.{name}": array
         for stage, stage_cached in zip(stages, cached, strict=True)
-        if stage.running_stats
+        if stage.running_stats and not _is_frozen(stage, context)
         for name, array in OBSERVED[type(stage.layer)](stage_cached).items()
     }
 

@@ -14,7 +14,7 @@ from ..core.array_types import Array
 from ..core.ghost_batch import StepContext
 from ..spec.architecture import Architecture
 from ..spec.optimizer_constants import NUDGE_SIZE
-from .model import Gradients, mean_loss
+from .model import Gradients, mean_loss, trained_parameters
 from .reductions import Arrays
 
 
@@ -46,16 +46,16 @@ def numerical_gradients(
     context: StepContext | None = None,
     sample_weight: Array | None = None,
 ) -> Gradients:
-    """The same as `model.gradients`, by central differences of every parameter, in float64."""
+    """The same as `model.gradients`, by central differences of every trained parameter, in
+    float64."""
     wide = {name: array.astype(np.float64) for name, array in arrays.items()}
     x = x if architecture.reads_texts else x.astype(np.float64)
 
     def current_loss() -> float:
         return mean_loss(architecture, wide, x, labels, loss, context, sample_weight)[0]
 
-    gradients = {
-        row.name: numerical_gradient(current_loss, wide[row.name])
-        for row in architecture.parameters
-    }
+    gradients = {row.name: np.zeros(row.shape) for row in architecture.parameters}
+    for row in trained_parameters(architecture, context):
+        gradients[row.name] = numerical_gradient(current_loss, wide[row.name])
     mean, observed = mean_loss(architecture, wide, x, labels, loss, context, sample_weight)
     return Gradients(mean, gradients, observed)

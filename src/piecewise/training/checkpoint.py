@@ -130,7 +130,7 @@ class CheckpointWriter:
         Raises CheckpointError for the checkpoint of another run, ValueError for an invalid one.
         """
         saved = header.get("run") if isinstance(header, dict) else None
-        _check_same_run(self.directory, _with_all_augmentations(saved), self.identity)
+        _check_same_run(self.directory, _with_new_options(saved), self.identity)
         checkpoint, state = validate(_Checkpoint, header), self.state
         if not _is_consistent(checkpoint, state):
             raise ValueError("its epochs and steps do not fit each other")
@@ -196,11 +196,13 @@ def _run_identity(state: TrainingState) -> dict[str, Any]:
     }
 
 
-def _with_all_augmentations(identity: Any) -> Any:
-    """A saved identity with defaults for augmentations that were added after it was saved."""
+def _with_new_options(identity: Any) -> Any:
+    """A saved identity with defaults for options of the recipe that were added after it was
+    saved."""
     try:
         augmentation = AUGMENTATION.check(identity["recipe"]["augmentation"]).to_json()
-        return {**identity, "recipe": {**identity["recipe"], "augmentation": augmentation}}
+        recipe = {"freeze_until": None, **identity["recipe"], "augmentation": augmentation}
+        return {**identity, "recipe": recipe}
     except (LimitError, LookupError, TypeError):
         return identity  # invalid: `_check_same_run` reports what differs
 

@@ -18,6 +18,7 @@ from ..core.constraints import (
     checked,
 )
 from ..spec.augmentation import AUGMENTATION, Augmentation
+from ..spec.frozen_layers import LayerName
 from .schedule import SCHEDULES, learning_rates
 
 
@@ -82,6 +83,12 @@ class Recipe:
         "stop after this many epochs without a better validation accuracy, and restore the best "
         "epoch; 0: never",
         0,
+    )
+    freeze_until: str | None = _knob(
+        LayerName(),
+        "the last layer that is not trained; it and all layers before it keep their parameters and "
+        "running statistics",
+        None,
     )
     seed: int = _knob(SEED, "seeds the shuffling, dropout and augmentation", 0)
 

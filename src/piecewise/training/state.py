@@ -14,6 +14,7 @@ from ..core.array_types import Array, Float32, Labels
 from ..core.errors import TrainingError
 from ..core.progress import Epoch
 from ..network import Network
+from ..spec.frozen_layers import FrozenPart, frozen_part
 from ..spec.optimizer_constants import OPTIMIZER_STATE_ARRAYS
 from .early_stopping import EarlyStopping
 from .history import History
@@ -64,11 +65,14 @@ class TrainingState:
     """The optimizer's moments: one array (sgd) or two (adamw), shaped like the parameters."""
     history: History = field(default_factory=History)
     early_stopping: EarlyStopping = field(init=False)
+    frozen: FrozenPart = field(init=False)
+    """The layers that are not trained; LimitError for an unknown one."""
     consistent: bool = True
     """Whether all fields belong to the same step; False in the middle of a step."""
 
     def __post_init__(self) -> None:
         flat = self.net.parameters.flat
+        self.frozen = frozen_part(self.net.architecture, self.recipe.freeze_until)
         self.optimizer_state = [
             np.zeros_like(flat) for _ in range(OPTIMIZER_STATE_ARRAYS[self.recipe.optimizer])
         ]

@@ -62,6 +62,7 @@ class BackpropagationSteps:
             intensity=bool(augmentation.contrast or augmentation.brightness),
             noise=bool(augmentation.noise),
             band_masking=bool(augmentation.band_masking),
+            frozen=state.frozen,
         )
         self.program = program_registry.training_program(net.architecture, spec, recipe.seed)
         self.program.set_inputs(inputs, net.preprocessor.scaling)
@@ -140,7 +141,7 @@ class FiniteDifferenceSteps:
         """Take one step; the loss before it, or None if a value is not finite."""
         state, net, recipe = self.state, self.state.net, self.state.recipe
         x, labels = layer_inputs(net, state.inputs[chosen]), state.labels[chosen]
-        context = StepContext(recipe.seed, state.epoch, chosen)
+        context = StepContext(recipe.seed, state.epoch, chosen, state.frozen.stages)
         if recipe.augmentation.changes_anything:
             x = augment(recipe.augmentation, x, net.preprocessor.background, context)
         arguments = (net.architecture, net.state, x, labels, recipe.loss, context)
@@ -168,12 +169,24 @@ class FiniteDifferenceSteps:
         return result.loss
 
     def _update(self, gradient: Float32) -> tuple[Float32, ...]:
-        """The parameters after an optimizer step, and the new optimizer state."""
-        state, recipe, flat = self.state, self.state.recipe, self.state.net.parameters.flat
+        """The parameters after an optimizer step, and the new optimizer state; the values of frozen
+        layers stay as they are."""
+        state, frozen = self.state, self.state.frozen.parameters
+        before = (state.net.parameters.flat, *state.optimizer_state)
+        flat, *moments = [array[frozen:] for array in before]
+        updated = self._optimizer_step(flat, moments, gradient[frozen:])
+        return tuple(
+            np.concatenate([old[:frozen], new]) for old, new in zip(before, updated, strict=True)
+        )
+
+    def _optimizer_step(
+        self, flat: Float32, moments: list[Float32], gradient: Float32
+    ) -> tuple[Float32, ...]:
+        state, recipe = self.state, self.state.recipe
         rate = recipe.learning_rate_at(state.step, state.total_steps)
         decay = recipe.weight_decay
         if recipe.optimizer == "adamw":
-            first, second = state.optimizer_state
+            first, second = moments
             return adamw(flat, first, second, gradient, rate, decay, state.step + 1)
-        (velocity,) = state.optimizer_state
+        (velocity,) = moments
         return sgd(flat, velocity, gradient, rate, recipe.momentum, decay, recipe.nesterov)

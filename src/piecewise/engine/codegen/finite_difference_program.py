@@ -36,14 +36,21 @@ class FiniteDifferenceIR:
     group_bytes: int
     """Bytes of a group's header and input."""
     parameter_counts: list[tuple[int, int]]
-    """(number, parameter count) of each pass that has parameters."""
+    """(number, parameter count) of each pass that has parameters to train."""
 
 
 def generate_finite_difference_ir(
-    architecture: Architecture, target: Target, loss: str, *, training: bool, guard: int = 0
+    architecture: Architecture,
+    target: Target,
+    loss: str,
+    *,
+    training: bool,
+    frozen: int = 0,
+    guard: int = 0,
 ) -> FiniteDifferenceIR:
     """Write the program. ``training``: dropout is active and batch norm uses the statistics of a
-    group. ``guard``: unused bytes around every buffer (for tests)."""
+    group. ``frozen``: the number of frozen layers, which are not nudged. ``guard``: unused bytes
+    around every buffer (for tests)."""
     module = Module()
     plan = MemoryPlan(
         HEADER_BYTES, guard, separate=True
@@ -57,8 +64,9 @@ def generate_finite_difference_ir(
     ):
         plan.use(name, size, 0)
     passes = passes_of(
-        architecture, training=training, backward=False, cell_bytes=FLOAT64_GROUP_BYTES
-    )
+        architecture, training=training, backward=False, cell_bytes=FLOAT64_GROUP_BYTES,
+        frozen=frozen,
+    )  # fmt: skip
     drivers = _write_forward_functions(passes, module, target.float64, plan)
     memory = plan.assign_offsets()
     for driver in drivers:
@@ -71,7 +79,7 @@ def generate_finite_difference_ir(
     parameter_counts = []
     for number, layer_pass in enumerate(passes):
         rows = layer_pass.stage.parameters
-        if rows:
+        if layer_pass.trained:
             parameter_counts.append((number, sum(row.size for row in rows)))
             _write_differences(module, offsets, number, rows[0].offset)
     declare_float64(module, target.float64)
@@ -83,11 +91,11 @@ def generate_finite_difference_ir(
 def _write_forward_functions(
     passes: Sequence[Pass], module: Module, target: Target, plan: MemoryPlan
 ) -> list[NetworkWriter]:
-    """The forward pass from the first pass on, and from each pass with parameters on."""
+    """The forward pass from the first pass on, and from each pass with parameters to train on."""
     kernels: dict[Hashable, str] = {}
     drivers = []
     for first, start in enumerate(passes):
-        if first and not start.stage.parameters:
+        if first and not start.trained:
             continue
         function = network_function(f"forward_from{first}", "double")
         driver = NetworkWriter(function, module, target, plan, kernels)

@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from ...spec.architecture import Architecture
+from ...spec.frozen_layers import NOTHING, FrozenPart
 from ...spec.layer_base import Layer
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import Function, Module
@@ -48,6 +49,8 @@ class ProgramSpec:
     """Whether noise is added."""
     band_masking: bool = False
     """Whether bands of rows and columns are masked."""
+    frozen: FrozenPart = NOTHING
+    """The layers that training leaves as they are."""
 
     @property
     def intensity_kernels(self) -> tuple[str, ...]:
@@ -85,8 +88,9 @@ def generate_network_ir(
     plan = MemoryPlan(HEADER_BYTES, guard, separate=every_map)
     kernels: dict[Hashable, str] = {}
     passes = passes_of(
-        architecture, training=spec.training, backward=backward, keep_activations=every_map
-    )
+        architecture, training=spec.training, backward=backward, keep_activations=every_map,
+        frozen=spec.frozen.stages,
+    )  # fmt: skip
     parameter_count = architecture.parameter_count
     running_stat_count = sum(row.size for row in architecture.running_stats)
     stats_at = 16 * -(-parameter_count // 16)
@@ -122,6 +126,7 @@ def generate_network_ir(
         plan.buffers["frames"].offset if spec.geometric else None,
         spec.weighted,
         spec.intensity_kernels,
+        spec.frozen,
     )
     _write_input(module, architecture, spec)
     _write_entry(module, architecture, target, spec, layout, masked=last.relu)
@@ -143,7 +148,7 @@ def _write_backward(passes: list[Pass], driver: NetworkWriter) -> NetworkWriter:
     for number, layer_pass in enumerate(reversed(passes)):
         driver.time = len(passes) + 1 + number
         driver.layer = layer_pass.name
-        if layer_pass.stage.parameters or layer_pass.needs_input_gradient:
+        if layer_pass.trained or layer_pass.needs_input_gradient:
             layer_pass.backward(driver)
     return driver
 

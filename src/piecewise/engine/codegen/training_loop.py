@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ...spec.optimizer_constants import BETA1, BETA2, EPSILON
+from ...spec.frozen_layers import NOTHING, FrozenPart
 from ..ir.function_writer import EntryWriter
-from ..ir.llvm_text import Loop, Module, splat
+from ..ir.llvm_text import Module, splat
 from ..ir.program_context import (
     ARRIVED,
     FIELD_OFFSETS,
@@ -32,6 +32,7 @@ from ..ir.thread_header import (
     NUMBERS_OFFSET,
     SAMPLE_WEIGHTS_OFFSET,
 )
+from ..kernels.optimizers import update_rule
 
 _POLLS = 2_000
 """Polls of a thread at the barrier before it lets other threads run."""
@@ -62,6 +63,8 @@ class ProgramLayout:
     """Whether examples have sample weights."""
     intensity_kernels: tuple[str, ...] = ()
     """The kernels that change images after they were packed into lanes."""
+    frozen: FrozenPart = NOTHING
+    """The parameters and running statistics that no step changes, the first of each."""
 
     @property
     def blocks(self) -> int:
@@ -131,6 +134,18 @@ class _LoopWriter(EntryWriter):
             f.call(layout.pack_kernel, *arguments, packed)
         for kernel in layout.intensity_kernels:
             f.call(kernel, packed, f"ptr {self.load_context('intensity', 'ptr')}", indices)
+
+    def frozen_lanes(self, frozen: int, block: str, first: str = "0") -> str:
+        """The lanes of block ``first + block``, sixteen values, that are among the first ``frozen``
+        values; empty if nothing is frozen."""
+        if not frozen:
+            return ""
+        start = self.integer("shl", self.integer("add", first, block), 4)
+        return self.f.first_lanes(self.integer("sub", str(frozen), start))
+
+    def keep_frozen(self, lanes: str, old: str, new: str) -> str:
+        """The old values in the frozen lanes, the new ones in the others."""
+        return self.f.select(lanes, old, new) if lanes else new
 
 
 def write_infer(module: Module, layout: ProgramLayout, pause: str) -> None:
@@ -314,7 +329,9 @@ def _update_running_stats(w: _LoopWriter, examples: str, shards: str) -> None:
         mean = f.op("fdiv", _sum_shards(w, block["slot"], shards), n)
         average = f.load(block["average"], align=4)
         momentum = splat(16, layout.stats_momentum)
-        f.store(f.fma(f.op("fsub", mean, average), momentum, average), block["average"], align=4)
+        new = f.fma(f.op("fsub", mean, average), momentum, average)
+        lanes = w.frozen_lanes(layout.frozen.running_stats, block.index)
+        f.store(w.keep_frozen(lanes, average, new), block["average"], align=4)
 
 
 def _sum_shards(w: _LoopWriter, slot: str, shards: str) -> str:
@@ -355,44 +372,15 @@ def _update(w: _LoopWriter, step: str, shards: str, begin: str, end: str) -> Non
             f.store(gradient, block["slot"])
             new = gradient
         else:
-            new = (_adamw if optimizer == "adamw" else _sgd)(w, block, gradient, scalars)
+            old = f.load(block["old"])
+            lanes = w.frozen_lanes(w.layout.frozen.parameters, block.index, begin)
+            decay = w.keep_frozen(lanes, "zeroinitializer", scalars[-1])
+            values = [*scalars[:-1], decay]
+            new = update_rule(f, optimizer, block, old, gradient, values)
+            new = w.keep_frozen(lanes, old, new)
             f.store(new, block["new"])
         # stays zero as long as all numbers are finite
         block.carried = [f.op("fadd", block.carried[0], f.op("fsub", new, new))]
     not_finite = f.op("fcmp uno", block.carried[0], "zeroinitializer")
     if optimizer != "none":
         _stop(w, f.value(f"call i1 @llvm.vector.reduce.or.v16i1(<16 x i1> {not_finite})"))
-
-
-def _sgd(w: _LoopWriter, block: Loop, gradient: str, scalars: list[str]) -> str:
-    """SGD with momentum or Nesterov momentum: the new weights."""
-    f = w.f
-    rate, _, _, _, momentum, decay = scalars
-    old = f.load(block["old"])
-    gradient = f.fma(decay, old, gradient)
-    velocity = f.fma(momentum, f.load(block["state"]), gradient)
-    f.store(velocity, block["state"])
-    nesterov = w.layout.optimizer == "nesterov"
-    step = f.fma(momentum, velocity, gradient) if nesterov else velocity
-    return f.fma(f.op("fmul", rate, f.constant(-1)), step, old)
-
-
-def _adamw(w: _LoopWriter, block: Loop, gradient: str, scalars: list[str]) -> str:
-    """AdamW: the new weights. ``scalars``: rate, rate x decay, and the two bias corrections."""
-    f = w.f
-    rate, shrink, first_correction, second_correction = scalars[:4]
-    old = f.load(block["old"])
-    old = f.fma(f.op("fmul", shrink, f.constant(-1)), old, old)
-    first = f.fma(
-        f.constant(BETA1), f.load(block["state"]), f.op("fmul", f.constant(1 - BETA1), gradient)
-    )
-    squared = f.op("fmul", f.op("fmul", f.constant(1 - BETA2), gradient), gradient)
-    second = f.fma(f.constant(BETA2), f.load(block["second"]), squared)
-    f.store(first, block["state"])
-    f.store(second, block["second"])
-    corrected = f.op("fdiv", second, second_correction)
-    deviation = f.value(f"call {f.vector} @llvm.sqrt.v16f32({f.vector} {corrected})")
-    step = f.op(
-        "fdiv", f.op("fdiv", first, first_correction), f.op("fadd", deviation, f.constant(EPSILON))
-    )
-    return f.fma(f.op("fmul", rate, f.constant(-1)), step, old)

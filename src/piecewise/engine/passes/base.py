@@ -31,7 +31,9 @@ class Pass:
     masked: bool = False
     """Whether its input is the output of a ReLU."""
     needs_input_gradient: bool = False
-    """Whether an earlier pass has parameters, so that the input gradient is needed."""
+    """Whether an earlier pass has parameters to train, so that the input gradient is needed."""
+    frozen: bool = False
+    """Whether its parameters and running statistics stay as they are."""
     fused_stages: list[Stage] = field(default_factory=list)
     """The stages of the architecture that this pass computes."""
     cell_bytes: int = GROUP_BYTES
@@ -45,6 +47,11 @@ class Pass:
     @property
     def name(self) -> str:
         return self.stage.name
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has parameters to train."""
+        return bool(self.stage.parameters) and not self.frozen
 
     @property
     def target(self) -> str:

@@ -39,11 +39,13 @@ def passes_of(
     training: bool,
     backward: bool,
     keep_activations: bool = False,
+    frozen: int = 0,
     cell_bytes: int = GROUP_BYTES,
 ) -> list[Pass]:
     """The passes of a network. ``training``: dropout and batch norm run in training mode.
     ``backward``: a backward pass follows. ``keep_activations``: every layer's output can be read
-    afterwards, so nothing is fused. ``cell_bytes``: bytes of a cell's sixteen values."""
+    afterwards, so nothing is fused. ``frozen``: the number of frozen layers. ``cell_bytes``:
+    bytes of a cell's sixteen values."""
     passes: list[Pass] = []
     source, lengths = "input", lengths_of(architecture)
     for stage in architecture.stages:
@@ -55,10 +57,12 @@ def passes_of(
         kind = PASSES[type(layer)]
         if not keep_activations and last and kind.fuse(last, stage):
             continue
-        new_pass = kind(stage, source, backward, training)
+        is_frozen = stage.number <= frozen
+        by_batch = training and not (is_frozen and stage.running_stats)
+        new_pass = kind(stage, source, backward, by_batch, frozen=is_frozen)
         new_pass.fused_stages.append(stage)
         new_pass.cell_bytes, new_pass.lengths = cell_bytes, lengths
-        new_pass.needs_input_gradient = any(p.stage.parameters for p in passes)
+        new_pass.needs_input_gradient = any(p.trained for p in passes)
         new_pass.masked = bool(last and last.relu)
         source = new_pass.target
         passes.append(new_pass)

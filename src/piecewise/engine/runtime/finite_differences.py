@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import fsum
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ class FiniteDifferences(NamedTuple):
 
 class FiniteDifferenceProgram:
     """The machine code that computes the finite differences of a network. ``training``: of a
-    training step, or else of inference."""
+    training step, or else of inference. ``frozen``: the number of frozen layers."""
 
     def __init__(
         self,
@@ -54,17 +54,20 @@ class FiniteDifferenceProgram:
         loss: str,
         *,
         training: bool,
+        frozen: int = 0,
         target: Target | None = None,
         guard: int = 0,
     ) -> None:
         target = target or host_target()
         ir = generate_finite_difference_ir(
-            architecture, target, loss, training=training, guard=guard
+            architecture, target, loss, training=training, frozen=frozen, guard=guard
         )
         check_program_size(ir.text, ir.memory)
         self.architecture, self.training, self.ir = architecture, training, ir
         self._machine_code = compile_cached(ir.text, target)
         self._weights = np.zeros(0)
+        stages = architecture.stages[:frozen]
+        self._frozen_stats = sum(row.size for stage in stages for row in stage.running_stats)
         self.context, self.lock = ProgramContext(), threading.Lock()
         self.memories: list[Array] = []
         renew_in_forked_child(self)
@@ -100,10 +103,11 @@ class FiniteDifferenceProgram:
                 "inputs", "groups", "running_stats", "losses", "observed_stats", "gradients"
             )
         observed = _mean_stats(stats, len(inputs)) if self.training else running_stats
+        trained = [row for row in rows if row.offset >= self._frozen_stats]
         return FiniteDifferences(
             fsum(losses.tolist()) / len(inputs),
             _by_name(self.architecture.parameters, gradient),
-            _by_name(rows, observed),
+            _by_name(trained, observed),
         )
 
     def _set_inputs(
@@ -192,6 +196,6 @@ def _flat(rows: tuple[ArrayEntry, ...], arrays: Mapping[str, Array]) -> Array:
     return flat
 
 
-def _by_name(rows: tuple[ArrayEntry, ...], flat: Array) -> dict[str, Array]:
+def _by_name(rows: Sequence[ArrayEntry], flat: Array) -> dict[str, Array]:
     """The inverse of `_flat`."""
     return {row.name: flat[row.offset : row.offset + row.size].reshape(row.shape) for row in rows}

@@ -44,9 +44,9 @@ def _feature_map_program(architecture: Architecture) -> FeatureMapProgram:
 
 @lru_cache(_MAX_PROGRAMS)
 def _finite_difference_program(
-    architecture: Architecture, loss: str, training: bool
+    architecture: Architecture, loss: str, training: bool, frozen: int
 ) -> FiniteDifferenceProgram:
-    return FiniteDifferenceProgram(architecture, loss, training=training)
+    return FiniteDifferenceProgram(architecture, loss, training=training, frozen=frozen)
 
 
 def logits(
@@ -115,7 +115,8 @@ def finite_differences(
     """Nudge each parameter up and down: the mean loss, its numerical gradients and the batch
     statistics, in float64. With a step context: of a training step; without: of inference.
     ``callback`` is called several times per second; it may raise to stop."""
-    program = _finite_difference_program(architecture, loss, step_context is not None)
+    frozen = step_context.frozen if step_context else 0
+    program = _finite_difference_program(architecture, loss, step_context is not None, frozen)
     threads = threads or processors()
     return program.differences(arrays, inputs, labels, step_context, threads, callback)
 
