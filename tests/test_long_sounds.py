@@ -19,6 +19,7 @@ from piecewise.data.audio.preprocessor import (
     AudioPreprocessor,
     fit_audio_preprocessor,
 )
+from piecewise.training import cross_validation
 from piecewise.training.splits import assign_folds, validation_mask
 
 RATE, STEP = 8_000, 128
@@ -142,12 +143,17 @@ def test_windows_become_inputs_of_their_recording(words: Path, tmp_path: Path) -
     first_names = [Path(data.names[n]).name for n in np.flatnonzero(long)[[0, 8, 9]]]
     assert first_names == ["0.wav", "0.wav", "1.wav"]
     assert data.source_description == "4 long sounds cut into 36 windows"
+    stages = list[str]()
     for _ in range(2):  # written, then read
-        cached = pw.read_data(words, cache=tmp_path / "cache")
+        stages.clear()
+        cached = pw.read_data(
+            words, cache=tmp_path / "cache", on_progress=lambda one: stages.append(one.stage)
+        )
         assert np.array_equal(cached.inputs, data.inputs)
         assert cached.recordings is not None
         assert np.array_equal(cached.recordings, data.recordings)
         assert cached.names == data.names
+    assert set(stages) == {"checking"}
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["no groups", "groups"])
@@ -177,6 +183,25 @@ def test_scores_count_each_recording_once(words: Path) -> None:
     plan = pw.plan_training(data, layers="full", epochs=1, folds=0, validation_fraction=0)
     assert np.bincount(plan.splits["test"].labels).tolist() == [2, 6, 6]
     assert np.bincount(plan.splits["train"].labels).tolist() == [18, 6, 6]
+
+
+def test_folds_are_trained_without_any_window_of_their_recordings(
+    words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pw.read_data(words)
+    learned = list[list[bool]]()
+
+    def train(net: pw.Network, inputs: npt.NDArray[np.uint8], *_: object) -> None:
+        rows = {row.tobytes() for row in inputs}
+        learned.append([row.tobytes() in rows for row in data.inputs])
+
+    monkeypatch.setattr(cross_validation, "train", train)
+    plan = pw.plan_training(data, layers="full", epochs=1, folds=2)
+    cross_validation.cross_validate(plan, None, None, 1)
+    assert data.recordings is not None
+    for is_learned in learned:
+        fractions = np.bincount(data.recordings, is_learned) / np.bincount(data.recordings)
+        assert sorted(fractions[:4]) == [0, 0, 1, 1]
 
 
 def test_predict_and_evaluate_combine_windows(
