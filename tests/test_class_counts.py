@@ -45,7 +45,7 @@ def test_class_findings_small_imbalanced_or_similar_classes() -> None:
     counts = inspect_data(changed).counts
     tested = sum(of["test"] for of in counts.values())
     assert inspect_data(changed).baseline_accuracy == pytest.approx(counts["X"]["test"] / tested)
-    assert len(warnings(changed)) == 3  # untaught, one, few
+    assert len(warnings(changed)) == 4  # no training example, one, few, similar names
 
 
 def test_group_findings_suggested_groups_show_the_option(tmp_path: Path) -> None:
