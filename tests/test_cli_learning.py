@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piecewise.cli import doctor
+from piecewise.cli import doctor, output
 from piecewise.cli.main import status
 from piecewise.cli.score_text import score_lines
 from piecewise.core.errors import CheckpointError, LimitError, ModelFileError
@@ -247,3 +247,32 @@ def test_score_table_fits_width() -> None:
         table = lines[lines.index("") + 1 :]
         assert max(map(len, table)) <= width
         assert ("class 3 " in table[0]) is (width == 120)
+
+
+def test_confusion_matrix_that_does_not_fit_is_replaced_by_mistakes() -> None:
+    confusion = np.diag(np.full(10, 20))
+    confusion[3, 5], confusion[0, 9] = 7, 2
+    scores = Scores(tuple("abcdefghij"), confusion)
+    wide, narrow = (list(score_lines(scores, width)) for width in (80, 60))
+    assert not any("answered as" in line for line in wide)
+    assert any("needs 76 columns" in line for line in narrow)
+    found = [line.split() for line in narrow if "answered as" in line]
+    assert found == [["7", "d", "answered", "as", "f"], ["2", "a", "answered", "as", "j"]]
+    assert max(map(len, narrow)) <= 60
+
+
+def test_activation_hint_only_where_it_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (script := tmp_path / ".venv" / "bin" / "activate").parent.mkdir(parents=True)
+    script.write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    hint = "to use the command piecewise in this shell: source .venv/bin/activate"
+    assert output.activation_hint() == hint
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/piecewise")
+    assert output.activation_hint() is None
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    assert output.activation_hint() is None

@@ -29,6 +29,7 @@ ORDER = (
 """Folders from low to high: a file imports its own folder and lower ones only."""
 ROOT_FILES = {
     "inputs.py": "network",
+    "raw_inputs.py": "network",
     "network.py": "network",
     "network_state.py": "network",
     "compiled.py": "network",

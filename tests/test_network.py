@@ -147,7 +147,7 @@ def test_a_walk_keeps_every_stack() -> None:
         (np.zeros((2, 1, 9, 9), np.int64), "got int64, wanted float32, or uint8 from 0 to 255"),
         (np.full((2, 1, 9, 9), np.inf, np.float32), "not finite numbers"),
         (np.full((2, 1, 9, 9), 1e39), "not finite numbers"),
-        ("a picture", "got the shape ()"),
+        ("a picture", "a picture: no such file"),
     ],
 )
 def test_pictures_that_do_not_fit_are_refused(pictures: Any, words: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from .core.errors import DataError, shown
 from .core.ghost_batch import GROUP_SIZE
 from .data.preprocessing import Preprocessor
 from .data.text.preprocessor import TextPreprocessor
+from .raw_inputs import Inputs, prepare_raw, raw_inputs
 from .spec.architecture import Architecture
 from .spec.parameters import all_finite, as_float32
 
@@ -26,7 +27,7 @@ class HasInputs(Protocol):
     preprocessor: Preprocessor
 
 
-def as_array(values: npt.ArrayLike, name: str) -> Array:
+def as_array(values: Any, name: str) -> Array:
     """The values as one array; DataError for ragged lists."""
     try:
         return np.asarray(values)
@@ -36,8 +37,11 @@ def as_array(values: npt.ArrayLike, name: str) -> Array:
         ) from None
 
 
-def check_inputs(net: HasInputs, inputs: npt.ArrayLike) -> Array:
-    """The inputs (N, ...) as an array of their own type; DataError if they do not fit the net."""
+def check_inputs(net: HasInputs, inputs: Inputs) -> Array:
+    """The inputs (N, ...) as an array of their own type; DataError if they do not fit the net.
+    Names of files, texts and Pillow images are preprocessed."""
+    if (raw := raw_inputs(inputs)) is not None:
+        inputs = prepare_raw(net.preprocessor, raw)
     array, shape = as_array(inputs, "inputs"), tuple(net.architecture.input)
     if net.architecture.reads_texts:
         return _check_tokens(array, *shape[1:])

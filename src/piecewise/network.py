@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .core.array_types import Array, Float32, Float64
 from .core.constraints import LOSS, checked
-from .core.errors import DataError, LimitError
+from .core.errors import LimitError
 from .inputs import (
     as_array,
     check_examples,
@@ -22,6 +22,7 @@ from .inputs import (
     layer_inputs,
 )
 from .network_state import NetworkState
+from .raw_inputs import Inputs, preprocess_all
 from .reference.losses import softmax
 from .spec.parameters import Parameters, all_finite
 from .trace.backprop import Backprop
@@ -101,7 +102,7 @@ class Network(NetworkState):
 
         Parameters
         ----------
-        *examples : array (H, W, C) of uint8, sound, or str
+        *examples : array (H, W, C) of uint8, Pillow image, sound, or str
             Images, sounds as `read_sound` returns them, or texts.
 
         Returns
@@ -109,20 +110,19 @@ class Network(NetworkState):
         array (N, ...)
             Inputs for `logits`, `probabilities` and `predict`.
         """
-        if not examples:
-            raise DataError("got nothing to preprocess, wanted one example or more")
-        return np.stack([self.preprocessor.transform(example) for example in examples])
+        return preprocess_all(self.preprocessor, examples)
 
     # Predictions.
 
-    def logits(self, inputs: npt.ArrayLike, threads: int | None = None) -> Float32:
+    def logits(self, inputs: Inputs, threads: int | None = None) -> Float32:
         """The scores before softmax.
 
         Parameters
         ----------
-        inputs : array (N, C, H, W)
+        inputs : array (N, C, H, W), or what is not preprocessed yet
             float32, or uint8, which the preprocessor scales. For a network that begins with embed:
-            token numbers (N, positions).
+            token numbers (N, positions). Or the name of a file, a Pillow image, a text (for a
+            network that reads texts), or a list of them.
         threads : int, optional
             The largest number of threads; that of the processors if left out. The result does not
             depend on it.
@@ -158,7 +158,7 @@ class Network(NetworkState):
         _check_finite(logits)
         return logits
 
-    def probabilities(self, inputs: npt.ArrayLike) -> Float32:
+    def probabilities(self, inputs: Inputs) -> Float32:
         """The probability of each class.
 
         Parameters
@@ -187,12 +187,12 @@ class Network(NetworkState):
         """
         return softmax(logits / np.float32(self.calibration.temperature))
 
-    def predict(self, inputs: npt.ArrayLike, coverage: float = 1.0) -> list[str | None]:
+    def predict(self, inputs: Inputs, coverage: float = 1.0) -> list[str | None]:
         """The name of the most probable class of each input.
 
         Parameters
         ----------
-        inputs : array (N, C, H, W) or (N, positions)
+        inputs : array, name of a file, Pillow image, text, or a list of these
             As for `logits`.
         coverage : float
             Below 1, the prediction is None ("don't know") if its probability is lower than it was

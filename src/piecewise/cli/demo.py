@@ -20,7 +20,7 @@ from ..training.evaluation import evaluate
 from ..training.recipe import Recipe
 from ..training.train import train
 from .options import OUTPUT, json_option
-from .output import Meter, messages, print_json, print_message, results, show
+from .output import Meter, activation_hint, messages, print_json, print_message, results, show
 from .output_files import check_net_path, force_option
 
 LAYERS = "2 * (conv 8 5, norm, relu, pool 2), full"
@@ -71,6 +71,8 @@ def command(output: str | None, force: bool, as_json: bool) -> None:
     _print_result(page, result)
     if output is not None:
         print_message(console, f"saved {output}; try: piecewise predict {output} IMAGE")
+    if hint := activation_hint():
+        print_message(console, hint)
 
 
 def _run(console: Console, unseen: XODataset, clock: _Clock) -> DemoResult:

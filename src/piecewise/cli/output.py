@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console, RenderableType
@@ -65,6 +69,16 @@ def printable(text: str) -> str:
 def counted(count: int, noun: str, nouns: str = "") -> str:
     """A number and its noun, in the singular for 1: "1 epoch", "1,000 epochs"."""
     return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
+
+
+def activation_hint() -> str | None:
+    """How to make the command `piecewise` available, if it is not: this Python runs in a virtual
+    environment that is not active."""
+    script = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("piecewise") or sys.prefix == sys.base_prefix or not script.is_file():
+        return None
+    shown_path = os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)
+    return f"to use the command piecewise in this shell: source {shlex.quote(shown_path)}"
 
 
 def print_json(values: Mapping[str, Any]) -> None:

@@ -32,9 +32,12 @@ def check_net_path(output: str, *, force: bool, run_dir: str | None = None) -> N
     An existing net needs ``force``, the answer yes on a terminal, or to be what the run in
     ``run_dir`` saved. Raises ModelFileError, or exits with 2 if the net may not be overwritten.
     """
+    from ..storage.model_file import check_name  # noqa: PLC0415 - most commands save nothing
+
     path = Path(output)
     if not output:
         raise ModelFileError("--output: got an empty name, wanted the name of a file")
+    check_name(path)
     if path.is_dir():
         raise ModelFileError(f"'{output}': a folder, wanted the name of a file")
     if not path.parent.is_dir():

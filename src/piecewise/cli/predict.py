@@ -20,10 +20,11 @@ from ..core.ghost_batch import GROUP_SIZE
 from ..data.loading.loader import DatasetLoader
 from ..data.preprocessing import Preprocessor
 from ..data.sources.discovery import RawDataset
+from ..data.sources.table_columns import TableOptions
 from ..data.sources.unlabelled import list_unlabelled, listed_inputs
 from ..network import Network
 from ..training.metrics import mean_logits
-from .options import DATA, OUTPUT, constrained_option, json_option
+from .options import DATA, OUTPUT, constrained_option, json_option, option
 from .output import SKIPPED_SHOWN, Meter, counted, messages, print_message, print_skipped
 from .prediction_output import (
     JsonOutput,
@@ -49,6 +50,7 @@ class PredictOptions:
     coverage: float
     output: str | None
     as_json: bool
+    table: TableOptions
 
     def check(self) -> None:
         """Check what can be checked before anything is read; UsageError, DataError."""
@@ -89,6 +91,20 @@ class PredictOptions:
     help="Write the predictions to this .csv or .jsonl file, completely or not at all, instead of "
     "printing them.",
 )
+@option(
+    "--text-column",
+    metavar="NAME",
+    panel=DATA,
+    unset="a column with a common name",
+    help="Column of a table that holds the text.",
+)
+@option(
+    "--encoding",
+    metavar="NAME",
+    panel=DATA,
+    unset="UTF-8, UTF-16 with a byte order mark, or cp1252",
+    help="Encoding of a table, such as cp1251 or shift_jis.",
+)
 @json_option
 def command(**values: Any) -> None:
     """Predict the class of each INPUT with the net in the model file NET.
@@ -99,7 +115,8 @@ def command(**values: Any) -> None:
     the largest logit, and the probabilities. What cannot be read is named and left out. The exit
     status is 1 if that is a file named as an INPUT.
     """
-    options = PredictOptions(**values)
+    table = TableOptions(values.pop("text_column"), encoding=values.pop("encoding"))
+    options = PredictOptions(**values, table=table)
     options.check()
     net = Network.load(options.net_file)
     run = _PredictionRun(net, options)
@@ -192,7 +209,7 @@ class _PredictionRun:
             raw = None
             if name != STANDARD_INPUT:
                 try:
-                    raw = list_unlabelled(Path(name), modality)
+                    raw = list_unlabelled(Path(name), modality, self.options.table)
                 except DataError as error:
                     self.errors.append(str(error))
                     continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import fsum
 
+import numpy as np
+
 from ..network import Network
 from ..training.evaluation import TRAINING, UNSEEN, DatasetScores
 from ..training.linear_baseline import LinearBaseline
@@ -13,6 +15,7 @@ from .output import WIDTH, counted, printable
 
 SHOWN_OF_NAME = 12
 GROUPS_SHOWN = 12
+CONFUSIONS_SHOWN = 8
 CLASSES_SHOWN = 8
 FEW = 30
 """With fewer examples than this, no percentage is printed."""
@@ -46,13 +49,14 @@ def headline(scores: Scores, linear: LinearBaseline | None = None) -> Iterator[s
 def score_lines(
     scores: Scores, width: int = WIDTH, linear: LinearBaseline | None = None
 ) -> Iterator[str]:
-    """Scores as lines: the accuracy; then, for each true label, the counts of the answers (if they
-    fit into ``width`` columns), the recall and the precision."""
+    """Scores as lines: the accuracy; then, for each true label, the counts of the answers, the
+    recall and the precision. Counts that do not fit into ``width`` columns are left out; the most
+    frequent mistakes are listed instead."""
     yield from headline(scores, linear)
     yield ""
     names = [printable(name[:SHOWN_OF_NAME]) for name in scores.classes]
     first = max(len("true label"), *(len(name) for name in names))
-    widths = [max(5, len(name) + 1) for name in names]
+    wanted = widths = [max(5, len(name) + 1) for name in names]
     if first + sum(widths) + len(_ENDS) > width:
         names_shown, widths = [], []
     else:
@@ -68,7 +72,25 @@ def score_lines(
         percentages = f"{_percentage(recall, sum(row) > 0)}{_percentage(precision, met)}"
         yield f"{name:<{first}}{counts}{percentages}"
     yield ""
+    if not names_shown:
+        yield from _confusions(scores, first + sum(wanted) + len(_ENDS))
     yield f"recall and precision in %; macro-F1 {scores.macro_f1:.4f}"
+
+
+def _confusions(scores: Scores, columns: int) -> Iterator[str]:
+    """The most frequent mistakes, where the confusion matrix does not fit."""
+    wrong = scores.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    yield f"the confusion matrix needs {columns:,} columns (--json prints it);"
+    yield "the most frequent mistakes:"
+    order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS_SHOWN]
+    pairs = [divmod(int(at), len(scores.classes)) for at in order if wrong.flat[at]]
+    if not pairs:
+        yield "  none"
+    for label, answer in pairs:
+        names = (printable(scores.classes[one][:SHOWN_OF_NAME]) for one in (label, answer))
+        yield f"  {wrong[label, answer]:>6,}  {' answered as '.join(names)}"
+    yield ""
 
 
 def notes(net: Network, scores: DatasetScores) -> Iterator[str]:

@@ -9,7 +9,7 @@ import rich_click as click
 from ..tour.chapters import CHAPTERS, Chapter
 from ..tour.facts import Facts
 from .options import OUTPUT, json_option, option
-from .output import print_json, results, show
+from .output import activation_hint, messages, print_json, print_message, results, show
 
 NAMES = [chapter.name for chapter in CHAPTERS]
 
@@ -49,7 +49,9 @@ def command(chapter: str | None, plain: bool, as_json: bool) -> None:
         for block in each.show(facts):
             show(console, block)
         if waits and index + 1 < len(chosen) and not _reader_continues():
-            return
+            break
+    if hint := activation_hint():
+        print_message(messages(), hint)
 
 
 def _chapter(name: str) -> Chapter:

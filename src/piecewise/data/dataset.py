@@ -154,7 +154,17 @@ class Dataset:
         inputs : array (n, ...)
         labels : int64 array (n,)
             Both are empty if no example has this split.
+
+        Raises
+        ------
+        DataError
+            If there is no split of this name.
         """
+        if not isinstance(name, str) or name not in SPLITS.values():
+            wanted = "wanted train, validation or test"
+            split = SPLITS.get(name.lower()) if isinstance(name, str) else None
+            near = f"; did you mean '{split}'?" if split else ""
+            raise DataError(f"split: got {shown(name)}, {wanted}{near}")
         selected = self.splits == name
         return select_rows(self.inputs, selected), self.labels[selected]
 

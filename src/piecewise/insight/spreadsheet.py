@@ -69,8 +69,10 @@ def export_spreadsheet(
     LimitError
         If there is no such activation, or it has too many terms.
     DataError
-        If the file cannot be written.
+        If the file cannot be written, or its name does not end in .xlsx.
     """
+    if not str(path).lower().endswith(".xlsx"):
+        raise DataError(f"{path}: a spreadsheet is an .xlsx file; take a name such as why.xlsx")
     first = walk.why(layer, feature, row, column)
     if len(first.terms) + 2 > MOST_ROWS:
         raise LimitError(

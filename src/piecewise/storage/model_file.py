@@ -86,9 +86,25 @@ class _ModelHeader(BaseModel):
     digests_complete: bool = True
 
 
+_OTHER_SUFFIXES = (
+    ".bin", ".ckpt", ".csv", ".h5", ".html", ".json", ".jsonl", ".keras", ".npy", ".npz", ".onnx",
+    ".pickle", ".pkl", ".png", ".pt", ".pth", ".txt", ".xlsx", ".zip",
+)  # fmt: skip
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that says that the file is of another format; ModelFileError."""
+    if path.suffix.lower() in _OTHER_SUFFIXES:
+        right = path.with_suffix(".safetensors").name
+        raise ModelFileError(
+            f"{path}: a model file is a .safetensors file; take a name such as {right}"
+        )
+
+
 def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str, str]) -> None:
     """Write a model file atomically and read it back; ModelFileError if that fails."""
     path = Path(path)
+    check_name(path)
     try:
         text = _header_text(model, versions)
         arrays: dict[str, Array] = {

@@ -18,7 +18,7 @@ from ..spec.architecture import Architecture
 from .candidates import Candidate, TrainingTask, candidates_for
 from .defaults import TrainingConfig
 from .effort import EFFORT, EFFORTS, FOLDS, LINEAR, TRIALS, cost_per_example, fold_runs, net_work
-from .recipe import Recipe
+from .recipe import Recipe, check_knob_names
 from .splits import Groups, Split, validation_mask
 from .trials import TrialResult
 
@@ -177,6 +177,7 @@ def plan_training(
     data = as_dataset(data)
     parts, groups = _checked_splits(data, name)
     count, requested = _fold_count(folds, parts, groups, len(data.classes)), folds is not None
+    check_knob_names(knobs)
     chosen = knobs if layers is None else {"layers": layers, **knobs}
     candidates = _candidates(data, parts["train"], effort, count, chosen, requested=requested)
     config = candidates[0].config

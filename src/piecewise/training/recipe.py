@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..core.constraints import (
     Real,
     checked,
 )
+from ..core.errors import LimitError, did_you_mean, shown
 from ..spec.augmentation import AUGMENTATION, Augmentation
 from ..spec.frozen_layers import LayerName
 from .schedule import SCHEDULES, learning_rates
@@ -119,7 +121,13 @@ class Recipe:
         Returns
         -------
         Constraint
+
+        Raises
+        ------
+        LimitError
+            If there is no such hyperparameter.
         """
+        check_knob_names([name])
         limit: Constraint = next(
             knob.metadata["constraint"] for knob in knobs() if knob.name == name
         )
@@ -163,3 +171,15 @@ class Recipe:
 def knobs() -> tuple[Field[Any], ...]:
     """The hyperparameters of a recipe, each with its constraint and meaning."""
     return fields(Recipe)
+
+
+_ALIASES = {"lr": "learning_rate", "batchsize": "batch_size", "augment": "augmentation"}
+
+
+def check_knob_names(names: Iterable[str]) -> None:
+    """Raise LimitError, with the nearest name, for a name that is no hyperparameter."""
+    known = [knob.name for knob in knobs()]
+    for name in names:
+        if name not in known:
+            near = did_you_mean(_ALIASES.get(name, name), known)
+            raise LimitError(f"recipe: {shown(name)} is not a hyperparameter{near}")

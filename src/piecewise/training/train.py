@@ -115,7 +115,9 @@ def train(
     >>> history.losses[-1] < history.losses[0]
     True
     """
-    recipe = recipe or Recipe()
+    recipe = _checked_recipe(recipe)
+    if tensorboard and run_dir is None:
+        raise LimitError("tensorboard: got True without run_dir, the directory for its event files")
     checked_inputs, checked_labels = check_examples(net, inputs, labels)
     if recipe.augmentation.changes_anything and net.architecture.reads_texts:
         raise LimitError("augmentation: got one for a network that reads texts; wanted none")
@@ -235,6 +237,15 @@ def _thread_count(threads: object, work: int) -> int:
     """The requested number; or as many as there are processors and there is work for."""
     requested: int | None = checked("threads", THREADS, threads)
     return min(processors(), 1 + work // _WORK_PER_THREAD) if requested is None else requested
+
+
+def _checked_recipe(recipe: object) -> Recipe:
+    if recipe is None:
+        return Recipe()
+    if not isinstance(recipe, Recipe):
+        hint = "; write Recipe(**values)" if isinstance(recipe, dict) else ""
+        raise LimitError(f"recipe: got {shown(recipe)}, wanted a Recipe{hint}")
+    return recipe
 
 
 def _checked_weights(weights: npt.ArrayLike | None, count: int) -> Float32 | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...core.array_types import Int64
-from ..dataset import Dataset
+from ..dataset import Dataset, read_data
 from ..images.preprocessor import ImagePreprocessor
 from ..loading.subset import select_rows
 from ..preprocessing import Preprocessor
@@ -107,7 +108,7 @@ class DataReport:
         }
 
 
-def inspect_data(data: Dataset) -> DataReport:
+def inspect_data(data: Dataset | str | os.PathLike[str]) -> DataReport:
     """Inspect a data set before training.
 
     Finds exact and near-duplicates, label conflicts, leaks between splits, small or imbalanced
@@ -115,7 +116,7 @@ def inspect_data(data: Dataset) -> DataReport:
 
     Parameters
     ----------
-    data : Dataset
+    data : Dataset or path
         Its inputs, labels, splits, groups and names are inspected.
 
     Returns
@@ -131,6 +132,8 @@ def inspect_data(data: Dataset) -> DataReport:
     >>> report.counts, report.baseline_accuracy, report.findings
     ({'X': {'train': 20}, 'O': {'train': 20}}, 0.5, ())
     """
+    if not isinstance(data, Dataset):
+        data = read_data(data, every_class=True)
     groups = equal_groups(data.inputs)
     exact = pairs_of_groups(groups, data)
     near = classify_pairs(_near(data, groups), data)

@@ -18,10 +18,13 @@ from . import csv_tables
 from .discovery import LazyFiles, RawDataset
 from .folder_scan import Traversable, is_user_file
 from .folders import LabeledFile
+from .table_columns import TableOptions
 from .zip_archives import ArchiveEntry, open_zip
 
 
-def list_unlabelled(path: Path, modality: str) -> RawDataset | None:
+def list_unlabelled(
+    path: Path, modality: str, options: TableOptions = csv_tables.DEFAULT_OPTIONS
+) -> RawDataset | None:
     """The inputs of a modality in a folder, a `.zip` or a table of texts.
 
     Returns None for any other path, which is an input itself. Raises DataError, naming the path,
@@ -35,7 +38,7 @@ def list_unlabelled(path: Path, modality: str) -> RawDataset | None:
     if suffix in csv_tables.SUFFIXES:
         if modality != "texts":
             raise DataError(f"{path}: got a table of texts, wanted {modality} for this net")
-        return _from_table(path)
+        return _from_table(path, options)
     if suffix == ".npz":
         raise DataError(
             f"{path}: an .npz of arrays, wanted files; `piecewise evaluate` reads labelled arrays, "
@@ -100,7 +103,7 @@ def _walk_archive(entry: ArchiveEntry) -> Iterator[ArchiveEntry]:
             yield child
 
 
-def _from_table(path: Path) -> RawDataset:
-    table = csv_tables.read_text_table(path, labelled=False)
+def _from_table(path: Path, options: TableOptions) -> RawDataset:
+    table = csv_tables.read_text_table(path, options, labelled=False)
     names = [f"{path}: line {line}" for line in table.lines]
     return _raw("texts", table.texts, names, table.skipped)
