@@ -95,13 +95,18 @@ def test_other_file_is_never_replaced(tmp_path: Path, capsys: Printed) -> None:
     saved_net(net := tmp_path / "net.safetensors")
     data = saved_data(tmp_path)
     Image.fromarray(make_xo(1, size=9).inputs[0, 0]).save(picture := tmp_path / "one.png")
-    for command in (
-        ["train", data, *QUICK, "--force", "-o"],
-        ["evaluate", str(net), data, "--report"],
-        ["explain", str(net), str(picture), "-o"],
+    for command, words in (
+        (["train", data, *QUICK, "--force", "-o"], "a model file is a .safetensors file"),
+        (["evaluate", str(net), data, "--report"], "the file exists and piecewise did not write"),
+        (["explain", str(net), str(picture), "-o"], "the file exists and piecewise did not write"),
     ):
         assert status([*command, str(other)]) == 1
-        assert "the file exists and" in capsys.readouterr().err
+        assert words in capsys.readouterr().err
+    data_file = Path(data).read_bytes()
+    (tmp_path / "other.data").write_bytes(data_file)
+    assert status(["train", data, *QUICK, "--force", "-o", str(tmp_path / "other.data")]) == 1
+    assert "the file exists and is not a model file" in capsys.readouterr().err
+    assert (tmp_path / "other.data").read_bytes() == data_file
     assert other.read_text() == "mine"
 
 
@@ -125,7 +130,7 @@ def test_train_names_folds_and_repeats(tmp_path: Path, capsys: Printed) -> None:
     assert status([*command, "--folds", "3", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["folds"]["n"] == 40
-    assert "cross-validation with 3 folds, 2 times" in printed.err
+    assert "cross-validation: 3 folds, 2 times" in printed.err
     assert "fold 1 of 3, repeat 1 of 2\n" in printed.err
-    assert "fold 3 of 3, repeat 2 of 2\n" in printed.err
+    assert "fold 3 of 3, repeat 2 of 2" in printed.err
     assert "1 epoch," in printed.err
