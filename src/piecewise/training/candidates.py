@@ -13,17 +13,26 @@ from typing import Any
 
 from ..data.images.preprocessor import ImagePreprocessor
 from ..data.preprocessing import Preprocessor
-from ..spec.augmentation import Augmentation
 from .defaults import (
+    MIN_EPOCHS,
     PHOTO_AUGMENTATION,
+    PHOTO_WORK,
     TrainingConfig,
     batch_size_for,
     config_for,
+    photo_blocks,
     photo_layers,
     scaled_augmentation,
 )
+from .effort import EFFORTS
 from .recipe import Recipe
 from .splits import Split
+
+TRIAL_EPOCHS = 24
+"""With fewer epochs and normal effort, photos have no trials."""
+AFTER_TRIALS = 0.6
+"""The part of the useful work of photos that is left for the net. The trials take a third of it,
+and compile programs of their own."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +82,6 @@ class TrainingTask:
             self.split.inputs, own, self.classes, effort=self.effort, work=self.work, **chosen
         )
 
-    def augmented(self, augmentation: Augmentation) -> TrainingConfig:
-        return self.config(augmentation=augmentation)
-
 
 def candidates_for(task: TrainingTask) -> tuple[Candidate, ...]:
     """The candidates of a task, the default first; equal ones only once."""
@@ -99,23 +105,36 @@ def drawing_candidates(task: TrainingTask) -> list[Candidate]:
 
 
 def photo_candidates(task: TrainingTask) -> list[Candidate]:
-    """The default, and the same with mirrored photos. With more than normal effort also twice as
-    many convolutions, and weaker augmentation."""
+    """The default; the same with mirrored photos, and with a hidden layer. With thorough effort
+    also two convolutions before each pooling, and weaker augmentation.
+
+    There is no trial if the work only allows few epochs: the net needs them all.
+    """
     default = task.config()
-    candidates = [Candidate.of("default", default)]
-    if task.effort == "quick":
-        return candidates
+    few = TRIAL_EPOCHS if task.effort == "normal" else MIN_EPOCHS
+    if task.effort == "quick" or default.recipe.epochs < few:
+        return [Candidate.of("default", default)]
+    task = replace(task, work=min(task.work, AFTER_TRIALS * useful_photo_work(task.effort)))
+    default, shape = task.config(), task.preprocessor.shape
     own = default.recipe.augmentation
     mirrored = replace(own, horizontal_flip=True)
-    candidates.append(Candidate.of("mirrored", task.augmented(mirrored)))
+    candidates = [
+        Candidate.of("default", default),
+        Candidate.of("mirrored", task.config(augmentation=mirrored)),
+    ]
+    hidden = photo_layers(shape).removesuffix("full") + "full 128, relu, full"
+    candidates.append(Candidate.of("hidden layer", task.config(layers=hidden)))
     if task.effort == "thorough":
+        twice = photo_blocks(shape, 16, repeats=2)
+        candidates.append(Candidate.of("two convolutions", task.config(layers=twice)))
         weaker = scaled_augmentation(own, 0.5)
-        candidates.append(Candidate.of("half the augmentation", task.augmented(weaker)))
-        weaker_mirrored = replace(weaker, horizontal_flip=True)
-        candidates.append(
-            Candidate.of("mirrored, half the augmentation", task.augmented(weaker_mirrored))
-        )
+        candidates.append(Candidate.of("half the augmentation", task.config(augmentation=weaker)))
     return candidates
+
+
+def useful_photo_work(effort: str) -> float:
+    """The work after which more of it changes little."""
+    return EFFORTS[effort].photos * PHOTO_WORK
 
 
 def sound_candidates(task: TrainingTask) -> list[Candidate]:

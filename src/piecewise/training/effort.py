@@ -22,14 +22,16 @@ class Effort:
     """The same if folds are trained, too: they compile more programs and read few examples."""
     steps: float
     """The factor of the number of steps after which more of them change little."""
+    photos: float
+    """The factor of the work after which more of it changes little for photos."""
     max_epochs: int
     min_epochs: int
 
 
 EFFORTS = {
-    "quick": Effort(1.4e11, 1e11, 0.5, 150, 1),
-    "normal": Effort(0.8e12, 0.8e12, 1, 150, 2),
-    "thorough": Effort(8e12, 8e12, 3, 300, 2),
+    "quick": Effort(1.4e11, 1e11, 0.5, 0.2, 150, 1),
+    "normal": Effort(0.8e12, 0.8e12, 1, 1, 150, 2),
+    "thorough": Effort(8e12, 8e12, 3, 10, 300, 2),
 }
 """The levels of effort: about an eighth of the work, the default, and ten times the work, which
 takes about half a minute on two cores."""
