@@ -179,7 +179,13 @@ def plan_training(
     count, requested = _fold_count(folds, parts, groups, len(data.classes)), folds is not None
     check_knob_names(knobs)
     chosen = knobs if layers is None else {"layers": layers, **knobs}
-    candidates = _candidates(data, parts["train"], effort, count, chosen, requested=requested)
+    level = EFFORTS[effort]
+    if count:
+        work = net_work((1 - LINEAR) * level.folds_work, count, requested=requested)
+    else:
+        work = level.work / _training_fraction(parts, chosen)
+    task = TrainingTask(parts["train"], data.preprocessor, len(data.classes), effort, work, chosen)
+    candidates = _candidates(task, data.classes)
     config = candidates[0].config
     if not count:
         parts = _with_validation_split(parts, config.recipe, groups)
@@ -234,30 +240,22 @@ def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes:
     return count if count > 1 else 0
 
 
-def _candidates(
-    data: Dataset,
-    training: Split,
-    effort: str,
-    folds: int,
-    chosen: dict[str, Any],
-    *,
-    requested: bool,
-) -> tuple[Candidate, ...]:
+def _training_fraction(parts: dict[str, Split], chosen: dict[str, Any]) -> float:
+    """The fraction of the training examples that stay there when a validation split is held out."""
+    limit = Recipe.knob("validation_fraction")
+    fraction = chosen.get("validation_fraction", Recipe().validation_fraction)
+    fraction = checked("recipe: validation_fraction", limit, fraction)
+    return 1.0 if "validation" in parts else 1 - float(fraction)
+
+
+def _candidates(task: TrainingTask, classes: tuple[str, ...]) -> tuple[Candidate, ...]:
     """The candidates; if there are several, the trials take a part of the work of the net."""
-    level = EFFORTS[effort]
-    work = level.folds_work if folds else level.work
-    work = net_work((1 - LINEAR) * work, folds, requested=requested)
-    candidates: tuple[Candidate, ...] = ()
-    for fraction in (1.0, 1 - TRIALS):
-        task = TrainingTask(
-            training, data.preprocessor, len(data.classes), effort, fraction * work, chosen
-        )
-        candidates = candidates_for(task)
-        if len(candidates) == 1:
-            break
+    candidates = candidates_for(task)
+    if len(candidates) > 1:
+        candidates = candidates_for(replace(task, work=(1 - TRIALS) * task.work))
     for candidate in candidates:
-        own = candidate.preprocessor or data.preprocessor
-        architecture = Architecture(candidate.layers, own.shape, data.classes)
+        own = candidate.preprocessor or task.preprocessor
+        architecture = Architecture(candidate.layers, own.shape, classes)
         if architecture.reads_texts and own.modality != "texts":
             raise LimitError("layers: got embed, which reads texts; wanted layers for images")
     return candidates
