@@ -14,6 +14,7 @@ import piecewise as pw
 from piecewise.core.array_types import Array, Uint8
 from piecewise.core.errors import DataError, LimitError
 from piecewise.data.dataset import read_data
+from piecewise.data.images.background import plainness
 from piecewise.data.images.decoding import decode_picture, read_picture
 from piecewise.data.images.fitting import fit_image_preprocessor
 from piecewise.data.images.levels import Extent, fit_backdrop, fit_levels, to_pixels
@@ -196,6 +197,15 @@ def test_ink_on_plain_background_is_drawings_without_warnings(pictures: list[Uin
         preprocessor = fit_image_preprocessor(half)
         assert preprocessor.kind == "drawings"
         assert sum(preprocessor.warning(one) is not None for one in half) <= len(half) / 100
+
+
+def test_ink_that_covers_most_of_an_image_is_a_drawing_in_a_set() -> None:
+    discs = [disc(24, 24, radius, (48, 48)) for radius in np.linspace(15, 23, 40).tolist()]
+    assert (plainness(np.stack(discs)[..., 0]) < 1).mean() > 0.2  # by themselves, they are photos
+    for some in (discs, discs[::3], discs[20:]):
+        preprocessor = fit_image_preprocessor(some)
+        assert (preprocessor.kind, preprocessor.background) == ("drawings", "light")
+        assert not [one for one in some if preprocessor.warning(one)]
 
 
 def scenes(count: int = 40) -> list[Uint8]:

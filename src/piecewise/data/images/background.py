@@ -80,7 +80,8 @@ def are_drawings(plain: Float64, flat: Sequence[Flatness]) -> bool:
     darkness = np.minimum(levels, 255 - levels)
     alike = np.abs(darkness - np.median(darkness)) <= _ALIKE
     is_common = is_extreme(levels).mean() >= 0.95 and alike.mean() >= 0.9
-    return bool(is_common and border >= 0.65 and whole >= 0.38)
+    least = 0.25 if border >= 0.9 else 0.38
+    return bool(is_common and border >= 0.65 and whole >= least)
 
 
 def has_light_background(greys: Uint8) -> Bool:
