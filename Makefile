@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test test-long test-toolkits coverage programs fuzz bench check lint types \
+.PHONY: help demo tour test test-long test-toolkits test-arm coverage programs fuzz bench check lint types \
         check-page build format lock notebook picture clean
 
 help:  ## what there is to make
@@ -32,6 +32,9 @@ test-long: $(VENV)/test  ## the tests that take minutes
 
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
 	$(BIN)/python -m pytest tests/toolkits
+
+test-arm: $(VENV)/test  ## the same bits on an emulated ARM processor (Debian; as root)
+	sh scripts/arm.sh
 
 coverage: $(VENV)/toolkits  ## which lines the tests run (dist/coverage/index.html); takes a while
 	@$(PIP) install coverage==7.17.5

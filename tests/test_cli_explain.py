@@ -146,7 +146,7 @@ def test_influence_text_lists_first_examples(run: Run) -> None:
 def test_influence_of_answer_that_is_not_reproduced_is_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = influence.influential_examples
+    found = pw.influential_examples
 
     def of_other_nets(*a: Any, **k: Any) -> Any:
         return [replace(one, predictions=("O",)) for one in found(*a, **k)]

@@ -205,4 +205,5 @@ def test_architecture_page_describes_every_folder_and_file() -> None:
 def test_ci_runs_the_targets_that_people_run() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert "make check test test-toolkits" in script
+    assert {"make build", "make test-arm"} <= set(script.splitlines())
     subprocess.run(["make", "-n", "-B", "help"], cwd=ROOT, capture_output=True, check=True)

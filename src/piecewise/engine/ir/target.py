@@ -53,15 +53,16 @@ class Target(NamedTuple):
 def choose_target(processor: str, features: Mapping[str, bool], name: str | None = None) -> Target:
     """The form ``name``, or the widest form of a processor with these features. Raises LimitError
     if the processor does not have it."""
-    if platform.machine().lower() in {"arm64", "aarch64"}:
-        return Target("four", 4, 32, _feature_text(features), processor, "yield")
-    own = [form for form in FORMS if _has(form, features)]
+    is_arm = platform.machine().lower() in {"arm64", "aarch64"}
+    own = ["four"] if is_arm else [form for form in FORMS if _has(form, features)]
     if name is None:
         name = os.environ.get(CHOICE) or own[0]
     if name not in own:
         raise LimitError(
             f"{CHOICE}: got {shown(name)}, wanted what this processor has: {', '.join(own)}"
         )
+    if is_arm:
+        return Target(name, 4, 32, _feature_text(features), processor, "yield")
     if name == "avx512":
         return Target(
             name, 16, 32, _feature_text(features) + ",-prefer-256-bit", processor, "pause"
