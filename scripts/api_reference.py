@@ -52,6 +52,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "run_training",
         "LiveTrainer",
         "Progress",
+        "ProgressBar",
         "OnProgress",
     ),
     "Evaluation": ("evaluate", "Scores", "mistakes", "error_table"),

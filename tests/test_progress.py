@@ -90,3 +90,19 @@ def test_long_functions_report_progress(tmp_path: Path) -> None:
         "checking", "fitting", "training", "measuring", "cross-validation, round n of n",
         "training n nets, each without some examples", "shuffle test",
     ]  # fmt: skip
+
+
+def test_progress_bar_prints_epochs_without_terminal_and_a_line_in_notebooks() -> None:
+    plain = Console(file=io.StringIO(), force_terminal=False, width=80)
+    net = pw.Network("full", (1, 9, 9), ("X", "O"))
+    with pw.ProgressBar(plain) as bar:
+        pw.train(net, XO.inputs, XO.labels, pw.Recipe(epochs=2), (XO.inputs, XO.labels), bar)
+    lines = output(plain).splitlines()
+    assert [line.split(", ")[0] for line in lines] == ["training: epoch 1", "training: epoch 2"]
+    assert all("validation accuracy" in line for line in lines)
+    with Meter(plain) as meter:
+        pw.train(net, XO.inputs, XO.labels, pw.Recipe(epochs=2), on_progress=meter)
+    assert output(plain).splitlines() == lines  # the command line prints lines of its own
+    notebook = Console(file=io.StringIO(), force_jupyter=True, width=80)
+    pw.ProgressBar(notebook)(Progress("training", 4, 4, 0.25))
+    assert "100 %, loss 0.2500" in output(notebook)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .data.preprocessing import Preprocessor as Preprocessor
     from .data.text.preprocessor import TextPreprocessor as TextPreprocessor
     from .data.xo import make_xo as make_xo
+    from .display.progress_bar import ProgressBar as ProgressBar
     from .insight.attribution.patches import top_patches as top_patches
     from .insight.attribution.saliency import attributions as attributions
     from .insight.data_quality.influence import influential_examples as influential_examples
@@ -83,6 +84,7 @@ _HOMES = {
     "PiecewiseError": "core.errors",
     "Preprocessor": "data.preprocessing",
     "Progress": "core.progress",
+    "ProgressBar": "display.progress_bar",
     "Recipe": "training.recipe",
     "CheckpointError": "core.errors",
     "Scores": "training.metrics",

@@ -7,15 +7,15 @@ import os
 import shlex
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console, RenderableType
 
 from ..core.progress import Progress
+from ..display.progress_bar import ProgressBar
 
 SCHEMA = 1
 """The version of what --json prints."""
@@ -88,61 +88,11 @@ def print_json(values: Mapping[str, Any]) -> None:
     sys.stdout.write(text + "\n")
 
 
-class Meter:
-    """A progress bar in one line of a terminal; it prints nothing if there is no terminal.
-
-    It is an ``on_progress`` callback. ``then`` is called after each report and may raise. As a
-    context manager, it clears its line at the end.
-    """
+class Meter(ProgressBar):
+    """The progress bar of the command line: it prints nothing if there is no terminal."""
 
     def __init__(self, console: Console, then: Callable[[], None] | None = None) -> None:
-        self.console, self.then = console, then
-        self.stage, self.started, self.shown = "", 0.0, 0.0
+        super().__init__(console, then)
 
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if progress.stage != self.stage:
-            self.clear()
-            self.stage, self.started, self.shown = progress.stage, now, 0.0
-        is_due = now - self.shown >= 0.1 or progress.done >= progress.total
-        if self.console.is_terminal and is_due:
-            self.shown = now
-            self._write("\r" + self._line(progress, now - self.started))
-        if self.then:
-            self.then()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Remove the line from the terminal."""
-        if self.console.is_terminal and self.shown:
-            self._write("\r" + " " * (self.console.width - 1) + "\r")
-
-    def _line(self, progress: Progress, seconds: float) -> str:
-        """The stage, a bar, the percentage, the time left, and the loss or the count."""
-        done, total, loss = progress.done, progress.total, progress.loss
-        fraction, width = done / max(1, total), self.console.width - 1
-        is_known = seconds > 0.5 and fraction > 0.02  # before that, time left would be a guess
-        remaining = f", {_span(seconds * (1 - fraction) / fraction)} left" if is_known else ""
-        count = "" if progress.note else f", {done:,} of {total:,}"
-        note = count if loss is None else f", loss {loss:.4f}"
-        note += f", {progress.note}" if progress.note else ""
-        numbers = f"{int(100 * fraction)} %{remaining}{note}"
-        space = max(0, min(24, width - len(progress.stage) - len(numbers) - 4))
-        filled = round(space * fraction)
-        bar = f"[{'#' * filled}{'-' * (space - filled)}] " if space > 3 else ""
-        return f"{progress.stage} {bar}{numbers}"[:width].ljust(width)
-
-    def _write(self, text: str) -> None:
-        with suppress(OSError):
-            self.console.file.write(text)
-            self.console.file.flush()
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    def _print_plain(self, progress: Progress) -> None:
+        """Commands print lines of their own."""
