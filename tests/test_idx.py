@@ -26,6 +26,11 @@ PIXELS = np.random.default_rng(3).integers(0, 256, (9, 5, 4), np.uint8)
 LABELS = np.array([0, 3, 1, 0, 3, 1, 0, 3, 1], np.uint8)
 
 
+def packed(content: bytes) -> bytes:
+    """The same gzip file at any time, so that tests keep their names."""
+    return gzip.compress(content, mtime=0)
+
+
 def idx_bytes(array: np.ndarray, code: int = 8) -> bytes:
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
     return header + array.tobytes()
@@ -33,7 +38,7 @@ def idx_bytes(array: np.ndarray, code: int = 8) -> bytes:
 
 def written(folder: Path, names: tuple[str, ...] = MNIST, suffix: str = "") -> Path:
     """The four files: six examples for training, three for testing."""
-    pack = gzip.compress if suffix.endswith("gz") else bytes
+    pack = packed if suffix.endswith("gz") else bytes
     for name, array in zip(names, (PIXELS[:6], LABELS[:6], PIXELS[6:], LABELS[6:]), strict=True):
         path = folder / (name + suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,9 +140,9 @@ BROKEN = [
     (b"\0\0\x08\3\0\0\0\1", "cut short in its header; copy it again"),
     (idx_bytes(LABELS)[:-1], "16 bytes, but its header says 17; copy it again"),
     (idx_bytes(LABELS) + b"x", "18 bytes, but its header says 17; copy it again"),
-    (gzip.compress(idx_bytes(LABELS)[:-1], mtime=0), "cut short: 8 of 9 bytes; copy it again"),
-    (gzip.compress(idx_bytes(LABELS) + b"x", mtime=0), "longer than its header says; copy it again"),
-    (gzip.compress(idx_bytes(LABELS), mtime=0)[:-6], "damaged, or cut short; copy it again"),
+    (packed(idx_bytes(LABELS)[:-1]), "cut short: 8 of 9 bytes; copy it again"),
+    (packed(idx_bytes(LABELS) + b"x"), "longer than its header says; copy it again"),
+    (packed(idx_bytes(LABELS))[:-6], "damaged, or cut short; copy it again"),
     (b"\x1f\x8b", "damaged, or cut short; copy it again"),
     (b"\0\0\x08\2\xff\xff\xff\xff\0\0\xff\xff",
      "281,470,681,677,825 bytes of values, wanted at most 4,294,967,296"),
@@ -157,7 +162,7 @@ def test_bomb_is_refused_before_it_is_unpacked(
 ) -> None:
     path = tmp_path / "bomb.gz"
     header = struct.pack(">BBBBI", 0, 0, 8, 1, 40 << 20)
-    path.write_bytes(gzip.compress(header + bytes(40 << 20), mtime=0))
+    path.write_bytes(packed(header + bytes(40 << 20)))
     monkeypatch.setattr(archive_limits, "ALWAYS_ALLOWED", 1 << 20)
     tracemalloc.start()
     try:
