@@ -301,3 +301,18 @@ def test_default_layers_of_sounds_pool_all_time_steps(steps: int) -> None:
     last = [stage for stage in net.architecture.stages if stage.name.startswith("pool")][-1]
     assert last.output.width == 1
     assert last.output.height > 1
+
+
+@pytest.mark.parametrize(
+    ("work", "batch", "epochs"),
+    [(0.8e12, 128, 38), (2e11, 64, 14), (1.2e11, 32, 8), (1, 32, 2)],
+)
+def test_sounds_get_smaller_batches_if_the_work_allows_few_steps(
+    work: float, batch: int, epochs: int
+) -> None:
+    recipe = default_config("sounds", (1, 40, 56), 10, 2_400, work=work).recipe
+    assert (recipe.batch_size, recipe.epochs) == (batch, epochs)
+    own = default_config("sounds", (1, 40, 56), 10, 2_400, work=work, batch_size=96).recipe
+    assert own.batch_size == 96
+    photos = default_config("photos", (1, 40, 56), 10, 2_400, work=work).recipe
+    assert photos.batch_size == 128

@@ -43,6 +43,7 @@ PLACED_AUGMENTATION = Augmentation(
 )
 """That of drawings whose place and size tell the classes apart."""
 SOUND_AUGMENTATION = Augmentation(translation=(0, 0.1), brightness=0.1, noise=0.3, band_masking=0.2)
+SMALLEST_BATCH = 32
 LARGE = 40
 """The rows and columns from which small and quick layers use a stride of 2."""
 FEW = 10_000
@@ -99,14 +100,25 @@ def default_config(
             layers = default.thorough_layers(shape)
             if epochs_for(layers) < THOROUGH_EPOCHS:
                 layers = default.layers(shape)
+    epochs = epochs_for(layers)
+    if default.shrinks_batches and "batch_size" not in knobs:
+        batch = _shrunk_batch(batch, epochs * count, level.steps * default.steps)
     computed: dict[str, Any] = {
-        "epochs": epochs_for(layers),
+        "epochs": epochs,
         "batch_size": batch,
         "learning_rate": rate * math.sqrt(min(batch, 128) / 128),
         "optimizer": default.optimizer,
         "nesterov": True,
     }
     return TrainingConfig(layers, Recipe(**{**computed, **knobs}))
+
+
+def _shrunk_batch(batch: int, read: int, steps: float) -> int:
+    """A batch size of at least `SMALLEST_BATCH` with which reading so many examples does not take
+    more than so many steps."""
+    while batch >= 2 * SMALLEST_BATCH and read // (batch // 2) <= steps:
+        batch //= 2
+    return batch
 
 
 def config_for(
@@ -180,7 +192,7 @@ def _size_deviation(images: Array, preprocessor: Preprocessor) -> float:
 
 def batch_size_for(count: int) -> int:
     """32 to 128, so that an epoch has at least 16 steps if there are enough inputs."""
-    return max(32, min(128, 1 << (max(1, count // 16).bit_length() - 1)))
+    return max(SMALLEST_BATCH, min(128, 1 << (max(1, count // 16).bit_length() - 1)))
 
 
 def drawing_layers(shape: Shape) -> str:
@@ -311,6 +323,8 @@ class KindDefaults:
     min_epochs: int = MIN_EPOCHS
     """If the layers would get fewer epochs, the quick layers replace them."""
     thorough_layers: Callable[[Shape], str] | None = None
+    shrinks_batches: bool = False
+    """Whether batches become smaller if the work allows fewer than ``steps``."""
 
 
 KINDS = {
@@ -323,6 +337,6 @@ KINDS = {
         min_epochs=3,
         thorough_layers=thorough_photo_layers,
     ),
-    "sounds": KindDefaults(sound_layers, quick_sound_layers, 0.05),
+    "sounds": KindDefaults(sound_layers, quick_sound_layers, 0.05, shrinks_batches=True),
     "texts": KindDefaults(text_layers, text_layers, 6e-3, "adamw", steps=1_600),
 }
