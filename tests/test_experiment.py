@@ -19,7 +19,7 @@ from piecewise.insight.data_quality.label_issues import find_label_issues
 from piecewise.network import Network
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
 from piecewise.training import experiment
-from piecewise.training.defaults import augmentation_for, default_config
+from piecewise.training.defaults import augmentation_for, default_config, sound_layers
 from piecewise.training.effort import REPEATS
 from piecewise.training.experiment import run_training
 from piecewise.training.metrics import Scores, wilson_interval
@@ -310,9 +310,10 @@ def test_default_layers_of_sounds_pool_all_time_steps(steps: int) -> None:
 def test_sounds_get_smaller_batches_if_the_work_allows_few_steps(
     work: float, batch: int, epochs: int
 ) -> None:
-    recipe = default_config("sounds", (1, 40, 56), 10, 2_400, work=work).recipe
+    options: dict[str, Any] = {"layers": sound_layers((1, 40, 56)), "work": work}
+    recipe = default_config("sounds", (1, 40, 56), 10, 2_400, **options).recipe
     assert (recipe.batch_size, recipe.epochs) == (batch, epochs)
-    own = default_config("sounds", (1, 40, 56), 10, 2_400, work=work, batch_size=96).recipe
+    own = default_config("sounds", (1, 40, 56), 10, 2_400, **options, batch_size=96).recipe
     assert own.batch_size == 96
     photos = default_config("photos", (1, 40, 56), 10, 2_400, work=work).recipe
     assert photos.batch_size == 128
