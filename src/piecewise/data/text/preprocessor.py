@@ -1,7 +1,8 @@
-"""Text preprocessing: a text becomes the vocabulary indices of its first words or letters.
+"""Text preprocessing: a text becomes the vocabulary indices of its first words, letters or n-grams.
 
-Index 0 is padding, after a shorter text; index 1 stands for any word that is not in the vocabulary.
-The vocabulary is fitted to the training texts once and then fixed.
+Index 0 is padding, after a shorter text; index 1 stands for any word or letter that is not in the
+vocabulary. Unknown n-grams are left out. The vocabulary is fitted to the training texts once and
+then fixed.
 """
 
 from __future__ import annotations
@@ -22,18 +23,25 @@ from ...spec.architecture import input_shape
 from ...spec.layer_base import PADDING
 from ..preprocessing import Preprocessor
 from .decoding import has_lone_surrogate, normalize_nfc, read_text
-from .vocabulary import MAX_WORD_LENGTH, UNITS, choose_units, most_frequent, tokenize
+from .ngrams import NgramLookup, count_ngrams, most_common_ngrams, ngrams
+from .vocabulary import MAX_WORD_LENGTH, choose_units, most_frequent, tokenize
+
+NGRAMS = "n-grams"
+UNITS = ("words", "letters", NGRAMS)
 
 MAX_WORDS = 50_000
 """Entries of a vocabulary."""
 MAX_POSITIONS = 4_096
-"""Words or letters that are read of a text."""
+"""Words, letters or n-grams that are read of a text."""
 MAX_BYTES = 1 << 30
 """Of the one-hot images of texts made at a time."""
+
+_MAX_NGRAM_LENGTH = 3 * MAX_WORD_LENGTH + 2  # three words with spaces
 
 UNKNOWN = 1
 _IMPLICIT = 2  # indices before the vocabulary: padding and unknown
 _MAX_FITTED = {"words": 128, "letters": 400}  # positions
+_MAX_FITTED_IN_ALL = 1 << 26  # positions of n-grams of all texts, 512 MB
 _STEP = 8  # positions are a multiple of it, so that pooling can halve them
 
 _UNITS = Choice(UNITS)
@@ -46,12 +54,14 @@ class TextPreprocessor(Preprocessor):
 
     Parameters
     ----------
-    units : {"words", "letters"}
-        How a text is tokenized.
+    units : {"words", "letters", "n-grams"}
+        How a text is tokenized. N-grams are words, sequences of words and parts of words, each once
+        (`data/text/ngrams.py`).
     vocabulary : tuple of str
-        The known words or letters. Entry i has the index i + 2; 0 is padding, 1 is unknown.
+        The known words, letters or n-grams. Entry i has the index i + 2; 0 is padding, 1 is an
+        unknown word or letter.
     positions : int
-        The number of words or letters that are read from the start of a text.
+        The number of words, letters or known n-grams that are read from the start of a text.
 
     Raises
     ------
@@ -117,6 +127,17 @@ class TextPreprocessor(Preprocessor):
     def _indices(self) -> dict[str, int]:
         return {unit: index for index, unit in enumerate(self.vocabulary, _IMPLICIT)}
 
+    @cached_property
+    def _ngrams(self) -> NgramLookup:
+        return NgramLookup(self._indices)
+
+    def _tokens(self, text: str) -> list[int]:
+        """The vocabulary index of every token of a text."""
+        if self.units == NGRAMS:
+            return self._ngrams.indices(text)
+        known = self._indices
+        return [known.get(unit, UNKNOWN) for unit in tokenize(text, self.units)]
+
     @staticmethod
     def read(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
         """The text of a file, as `read_text` reads it."""
@@ -137,24 +158,22 @@ class TextPreprocessor(Preprocessor):
         Returns
         -------
         int64 array (positions,)
-            The vocabulary index of each word or letter.
+            The vocabulary index of each word, letter or known n-gram.
         """
         numbers = np.full(self.positions, PADDING, np.int64)
-        known = self._indices
-        indices = [
-            known.get(unit, UNKNOWN) for unit in tokenize(text, self.units)[: self.positions]
-        ]
+        indices = self._tokens(text)[: self.positions]
         numbers[: len(indices)] = indices
         return numbers
 
     def is_cut(self, text: str) -> bool:
-        """Whether a text has more words or letters than are read of it."""
-        return len(tokenize(text, self.units)) > self.positions
+        """Whether a text has more words, letters or known n-grams than are read of it."""
+        return len(self._tokens(text)) > self.positions
 
     def decode(self, numbers: Int64, text: str | None = None) -> list[str]:
-        """The word or letter of each index (positions,): "?" if it is unknown, "" for padding. With
-        the original ``text``, unknown words are shown as they stand there."""
-        units = [] if text is None else tokenize(text, self.units)[: self.positions]
+        """The word, letter or n-gram of each index (positions,): "?" if it is unknown, "" for
+        padding. With the original ``text``, unknown words are shown as they stand there."""
+        is_read = text is not None and self.units != NGRAMS
+        units = tokenize(text or "", self.units)[: self.positions] if is_read else []
         names = ("", "?", *self.vocabulary)
         return [
             units[position] if number == UNKNOWN and position < len(units) else names[number]
@@ -163,12 +182,12 @@ class TextPreprocessor(Preprocessor):
 
     def warning(self, text: str) -> str | None:
         """Why a prediction for a text is doubtful; None if it is not."""
-        units = tokenize(text, self.units)
-        if not units:
+        indices = self._tokens(text)
+        if not indices and not ngrams(text):
             return "there is no text in it"
-        if not any(unit in self._indices for unit in units[: self.positions]):
+        if not any(index != UNKNOWN for index in indices[: self.positions]):
             return f"none of its {self.units} is one that the net has learned"
-        if len(units) > self.positions:
+        if len(indices) > self.positions:
             return f"only its first {self.positions} {self.units} are read"
         return None
 
@@ -231,10 +250,29 @@ def fit_text_preprocessor(texts: Iterable[str], text_length: int | None = None) 
         tokens = tokenize(text, units)
         counts.update(tokens)
         lengths.append(len(tokens))
-    lengths = sorted(lengths) or [0]
-    enough = lengths[(19 * len(lengths) + 19) // 20 - 1]
-    positions = text_length or -(-max(1, min(enough, _MAX_FITTED[units])) // _STEP) * _STEP
+    positions = text_length or _rounded(min(_enough(lengths), _MAX_FITTED[units]))
     return TextPreprocessor(units, most_frequent(counts, units), positions)
+
+
+def fit_ngram_preprocessor(texts: Iterable[str], most: int) -> TextPreprocessor:
+    """Fit a preprocessor to n-grams of texts: a vocabulary of at most ``most``, and as many
+    positions as 95 % of the texts need, within limits."""
+    texts = list(texts)
+    vocabulary = most_common_ngrams(count_ngrams(texts), most)
+    lookup = NgramLookup({entry: index for index, entry in enumerate(vocabulary)})
+    enough = _enough(len(lookup.indices(text)) for text in texts)
+    limit = min(MAX_POSITIONS, max(_MAX_FITTED["words"], _MAX_FITTED_IN_ALL // max(1, len(texts))))
+    return TextPreprocessor(NGRAMS, vocabulary, _rounded(min(enough, limit)))
+
+
+def _enough(lengths: Iterable[int]) -> int:
+    """The positions that 95 % of the texts need."""
+    ordered = sorted(lengths) or [0]
+    return ordered[(19 * len(ordered) + 19) // 20 - 1]
+
+
+def _rounded(positions: int) -> int:
+    return -(-max(1, positions) // _STEP) * _STEP
 
 
 def _checked(vocabulary: object, units: str) -> tuple[str, ...]:
@@ -245,7 +283,7 @@ def _checked(vocabulary: object, units: str) -> tuple[str, ...]:
         raise LimitError(
             f"vocabulary: got {len(vocabulary):,} entries, wanted at most {MAX_WORDS:,}"
         )
-    longest = MAX_WORD_LENGTH if units == "words" else 1
+    longest = {"words": MAX_WORD_LENGTH, "letters": 1, NGRAMS: _MAX_NGRAM_LENGTH}[units]
     for entry in vocabulary:
         if not isinstance(entry, str) or not 1 <= len(entry) <= longest or not _is_plain(entry):
             wanted = f"{units} of 1 to {longest} characters" if longest > 1 else "single characters"

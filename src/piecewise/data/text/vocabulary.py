@@ -15,7 +15,6 @@ from collections.abc import Iterable
 
 from .decoding import NEW_CODE_POINTS, normalize_nfc
 
-UNITS = ("words", "letters")
 MAX_WORD_LENGTH = 100
 """Characters of a word; a longer one is cut, as happens in scripts without spaces."""
 MAX_DIGITS = 8
@@ -77,13 +76,24 @@ def tokenize(text: str, units: str) -> list[str]:
 
 def words(text: str) -> list[str]:
     """The words of a text."""
+    return [run[:MAX_WORD_LENGTH] for run in word_runs(text)]
+
+
+def word_runs(text: str) -> list[str]:
+    """The words of a text; those longer than `MAX_WORD_LENGTH` are not cut."""
     plain = _plain(text)
     tokens = []
     for run in _WORD.finditer(plain.translate(_KINDS)):
         start, end = run.span()
-        most = MAX_DIGITS if plain[start] == "0" else MAX_WORD_LENGTH
-        tokens.append(plain[start : min(end, start + most)])
+        if plain[start] == "0":
+            end = min(end, start + MAX_DIGITS)
+        tokens.append(plain[start:end])
     return tokens
+
+
+def is_letters(word: str) -> bool:
+    """Whether a word is one of letters, not a number or a symbol."""
+    return _KINDS[ord(word[0])] == "L"
 
 
 def letters(text: str) -> list[str]:
@@ -107,7 +117,7 @@ def choose_units(texts: Iterable[str]) -> str:
     repeated = total = 0
     for half, other in (halves, halves[::-1]):
         for word, count in half.items():
-            if _KINDS[ord(word[0])] == "L":
+            if is_letters(word):
                 total += count * len(word)
                 repeated += count * len(word) * (word in other)
     return "words" if repeated and repeated >= _REPEATED_FRACTION * total else "letters"
