@@ -140,7 +140,8 @@ def test_text_option_equals_text_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert status(["predict", net, "--text", "qqq"]) == 0
     captured = capsys.readouterr()
     assert (
-        "qqq: a doubtful answer: none of its words is one that the net has learned" in captured.err
+        "qqq: a doubtful answer: none of its n-grams is one that the net has learned"
+        in captured.err
     )
     assert status(["predict", net]) == 2
 

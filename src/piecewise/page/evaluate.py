@@ -214,7 +214,8 @@ class _Predictions:
     def _texts(self, bytes_left: int) -> dict[int, str]:
         preprocessor = self.net.preprocessor
         assert isinstance(preprocessor, TextPreprocessor)
-        separator, texts = " " if preprocessor.units == "words" else "", {}
+        separator = {"words": " ", "letters": ""}.get(preprocessor.units, ", ")
+        texts: dict[int, str] = {}
         for index in self.shown:
             words = preprocessor.decode(self.data.inputs[index])
             text = _shortened(separator.join(filter(None, words)), 2 * MAX_NAME)

@@ -7,12 +7,13 @@ that the user sets are the same in all of them. `training/trials.py` trains and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
 from ..data.images.preprocessor import ImagePreprocessor
 from ..data.preprocessing import Preprocessor
+from ..data.text.preprocessor import NGRAMS, TextPreprocessor, fit_ngram_preprocessor
 from .defaults import (
     MIN_EPOCHS,
     PHOTO_AUGMENTATION,
@@ -69,6 +70,17 @@ class TrainingTask:
     """The largest work of the net, in multiplications of forward passes."""
     chosen: Mapping[str, Any]
     """The layers and hyperparameters that the user set."""
+    fitted: dict[str, TextPreprocessor] = field(default_factory=dict)
+    """Preprocessors that are fitted already, for tasks with the same examples."""
+
+    @property
+    def ngram_preprocessor(self) -> TextPreprocessor:
+        """The preprocessor of the training texts in n-grams."""
+        if NGRAMS not in self.fitted:
+            texts = self.split.texts or ()
+            most = MAX_NGRAMS if len(texts) <= FEW_TEXTS else MAX_NGRAMS_OF_MANY
+            self.fitted[NGRAMS] = fit_ngram_preprocessor(texts, most)
+        return self.fitted[NGRAMS]
 
     @property
     def kind(self) -> str:
@@ -143,8 +155,67 @@ def sound_candidates(task: TrainingTask) -> list[Candidate]:
 
 
 def text_candidates(task: TrainingTask) -> list[Candidate]:
-    """Only the default."""
-    return [Candidate.of("default", task.config())]
+    """Bags of n-grams: the average of their embeddings decides. With many texts also one with batch
+    norm, and a convolution over the words in their order.
+
+    Only the default if the user chose the layers, or if the texts themselves are not known.
+    """
+    if "layers" in task.chosen or task.split.texts is None:
+        return [Candidate.of("default", task.config())]
+    candidates = [
+        bag_of_ngrams(task, "n-grams", 0.3),
+        bag_of_ngrams(task, "n-grams, normalized", 0.5, between=", norm, dropout 0.5"),
+    ]
+    if task.classes <= MAX_VOTES:
+        candidates.insert(1, ngram_votes(task))
+    candidates.append(Candidate.of("words in order", task.config()))
+    if len(task.split.labels) < MANY_TEXTS:
+        return [one for one in candidates if one.name in ("n-grams", VOTES)]
+    return candidates
+
+
+VOTES = "votes of n-grams"
+MAX_VOTES = 32
+"""With more classes, a vote of every n-gram for every class is too large a table."""
+MANY_TEXTS = 1_000
+"""With fewer texts, the validation split cannot tell many candidates apart."""
+FEW_TEXTS = 6_000
+MAX_NGRAMS, MAX_NGRAMS_OF_MANY = 50_000, 30_000
+"""N-grams that are known at most; of more than `FEW_TEXTS`, fewer, as each of the many steps
+updates all of them."""
+NGRAM_STEPS, NGRAM_EPOCHS = 600, (4, 40)
+"""The steps of a bag of n-grams, and its fewest and most epochs."""
+
+
+def bag_of_ngrams(
+    task: TrainingTask, name: str, weight_decay: float, between: str = ""
+) -> Candidate:
+    """Embeddings of n-grams, averaged, and a fully connected layer."""
+    many = task.classes > 8
+    layers = f"embed {32 if many else 16}, pool all kind=average{between}, full"
+    rate = 0.04 if many else 0.02
+    return _of_ngrams(task, name, layers, learning_rate=rate, weight_decay=weight_decay)
+
+
+def ngram_votes(task: TrainingTask) -> Candidate:
+    """The average of the votes of n-grams: a linear model, with one weight for each n-gram and
+    class. Plain gradient descent gives frequent n-grams more weight than AdamW does."""
+    layers = f"embed {task.classes}, pool all kind=average"
+    knobs = {"optimizer": "sgd", "learning_rate": 900.0, "weight_decay": 0.0}
+    return _of_ngrams(task, VOTES, layers, **knobs)
+
+
+def _of_ngrams(task: TrainingTask, name: str, layers: str, **knobs: Any) -> Candidate:
+    preprocessor = task.ngram_preprocessor
+    count = len(task.split.labels)
+    batch = 32 if count < 4_000 else 64 if count < 20_000 else 128
+    fewest, most = NGRAM_EPOCHS
+    epochs = max(fewest, min(most, NGRAM_STEPS * batch // max(1, count)))
+    if task.effort == "quick":
+        epochs = (epochs + 1) // 2
+    recipe = {"epochs": epochs, "batch_size": batch, **knobs}
+    config = task.config(preprocessor, layers=layers, **recipe)
+    return Candidate.of(name, config, preprocessor)
 
 
 CANDIDATES: dict[str, Callable[[TrainingTask], list[Candidate]]] = {

@@ -39,6 +39,8 @@ EFFORT = Choice(tuple(EFFORTS))
 
 TRIALS = 0.25
 """The fraction of the work that trials may take, if there is a choice."""
+CHEAP_TRIALS = 0.05
+"""The fraction that the trials of texts may take in any case."""
 LINEAR = 0.05
 """The fraction of the work that the linear models of `training/linear_model.py` may take."""
 FOLDS, REPEATS = 5, 2

@@ -17,7 +17,17 @@ from ..network import Network
 from ..spec.architecture import Architecture
 from .candidates import Candidate, TrainingTask, candidates_for
 from .defaults import TrainingConfig
-from .effort import EFFORT, EFFORTS, FOLDS, LINEAR, TRIALS, cost_per_example, fold_runs, net_work
+from .effort import (
+    CHEAP_TRIALS,
+    EFFORT,
+    EFFORTS,
+    FOLDS,
+    LINEAR,
+    TRIALS,
+    cost_per_example,
+    fold_runs,
+    net_work,
+)
 from .recipe import Recipe, check_knob_names
 from .splits import Groups, Split, validation_mask
 from .trials import TrialResult
@@ -72,10 +82,12 @@ class TrainingPlan:
 
     @property
     def trial_work(self) -> float:
-        """The largest work of all trials together: never more than that of the net."""
+        """The largest work of all trials together: never more than that of the net, except for
+        texts, whose first candidate is much cheaper than the others."""
         if len(self.candidates) < 2:
             return 0.0
-        return min(TRIALS * self.work, self._cost)
+        least = CHEAP_TRIALS * self.work if self.preprocessor.modality == "texts" else 0.0
+        return min(TRIALS * self.work, max(self._cost, least))
 
     @property
     def linear_work(self) -> float:

@@ -53,7 +53,7 @@ def near_texts(numbers: Int64, units: str) -> Int64:
 
 def _words(numbers: list[int], units: str) -> tuple[frozenset[object], int]:
     """The set of known words of a text, and the number of unknown words."""
-    if units == "words":
+    if units != "letters":  # n-grams are a set already, without unknown ones
         return frozenset(n for n in numbers if n != UNKNOWN), numbers.count(UNKNOWN)
     runs = (tuple(numbers[at : at + LETTERS]) for at in range(len(numbers) - LETTERS + 1))
     return frozenset(runs), 0

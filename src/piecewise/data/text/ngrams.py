@@ -12,7 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from .vocabulary import MAX_WORD_LENGTH, is_letters, word_runs
 
@@ -56,7 +56,7 @@ def _sequences(words: Sequence[str]) -> Iterator[str]:
     if not words:
         return
     marked = [START, *words, END]
-    for pair in zip(marked, marked[1:], strict=False):
+    for pair in pairwise(marked):
         yield " ".join(pair)
     for triple in zip(marked, marked[1:], marked[2:], strict=False):
         yield " ".join(triple)
@@ -91,16 +91,18 @@ def _forget_rare(counts: Counter[str]) -> None:
 
 def most_common_ngrams(counts: Counter[str], most: int) -> tuple[str, ...]:
     """All n-grams that occur in a least number of texts, which is as small as ``most`` allows; the
-    most frequent first, ties by code point."""
+    most frequent first, ties by code point. If too many occur in the largest number of texts, the
+    first of them."""
     by_count = Counter(counts.values())
-    least, total = max(by_count, default=0) + 1, 0
+    least, total = max(by_count, default=0), 0
     for count in sorted(by_count, reverse=True):
         total += by_count[count]
         if total > most:
             break
         least = count
     frequent = (entry for entry in counts.items() if entry[1] >= least)
-    return tuple(entry for entry, _ in sorted(frequent, key=lambda one: (-one[1], one[0])))
+    order = sorted(frequent, key=lambda one: (-one[1], one[0]))
+    return tuple(entry for entry, _ in order[:most])
 
 
 class NgramLookup:

@@ -17,7 +17,7 @@ from typing import IO, Any, ClassVar
 import numpy as np
 
 from ...core.array_types import Float32, Int64, Uint8
-from ...core.constraints import Choice, Integer
+from ...core.constraints import MAX_VALUES, Choice, Integer
 from ...core.errors import DataError, LimitError, shown
 from ...spec.architecture import input_shape
 from ...spec.layer_base import PADDING
@@ -256,13 +256,23 @@ def fit_text_preprocessor(texts: Iterable[str], text_length: int | None = None) 
 
 def fit_ngram_preprocessor(texts: Iterable[str], most: int) -> TextPreprocessor:
     """Fit a preprocessor to n-grams of texts: a vocabulary of at most ``most``, and as many
-    positions as 95 % of the texts need, within limits."""
+    positions as 95 % of the texts need, within limits. If the texts are so long that the input
+    would be too large, the vocabulary is smaller."""
     texts = list(texts)
-    vocabulary = most_common_ngrams(count_ngrams(texts), most)
-    lookup = NgramLookup({entry: index for index, entry in enumerate(vocabulary)})
-    enough = _enough(len(lookup.indices(text)) for text in texts)
+    counts = count_ngrams(texts)
     limit = min(MAX_POSITIONS, max(_MAX_FITTED["words"], _MAX_FITTED_IN_ALL // max(1, len(texts))))
-    return TextPreprocessor(NGRAMS, vocabulary, _rounded(min(enough, limit)))
+    vocabulary = most_common_ngrams(counts, most)
+    positions = min(_needed(texts, vocabulary), limit)
+    if (len(vocabulary) + _IMPLICIT) * positions > MAX_VALUES:
+        vocabulary = most_common_ngrams(counts, MAX_VALUES // positions - _IMPLICIT)
+        positions = min(_needed(texts, vocabulary), limit)
+    return TextPreprocessor(NGRAMS, vocabulary, positions)
+
+
+def _needed(texts: list[str], vocabulary: tuple[str, ...]) -> int:
+    """The positions that 95 % of the texts need for their known n-grams."""
+    lookup = NgramLookup({entry: index for index, entry in enumerate(vocabulary)})
+    return _rounded(_enough(len(lookup.indices(text)) for text in texts))
 
 
 def _enough(lengths: Iterable[int]) -> int:

@@ -150,6 +150,5 @@ def _of_texts(preprocessor: TextPreprocessor, numbers: Array, text: str | None) 
         f"{word} (unknown)" if number == UNKNOWN else word if number != PADDING else ""
         for word, number in zip(written, numbers.tolist(), strict=True)
     ]
-    name = "word" if preprocessor.units == "words" else "letter"
-    columns = _counted(name, preprocessor.units, labels)
+    columns = _counted(preprocessor.units[:-1], preprocessor.units, labels)
     return Coordinates("texts", _one_row(preprocessor.units), columns)

@@ -149,7 +149,7 @@ def occlusion(
 def _words_occluded(net: Network, words: Array, label: int, side: int | None) -> Attribution:
     preprocessor, count = net.preprocessor, len(words)
     units = preprocessor.units if isinstance(preprocessor, TextPreprocessor) else "words"
-    side = _checked_side(side, min(count, 1 if units == "words" else LETTERS), count)
+    side = _checked_side(side, min(count, LETTERS if units == "letters" else 1), count)
     unknown = min(UNKNOWN, net.input[1] - 1)
     starts = range(count) if side == 1 else _starts(count, side)
     spans = [slice(start, start + side) for start in starts]

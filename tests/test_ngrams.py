@@ -1,0 +1,183 @@
+"""N-grams: how texts are split into them, which ones are known, and the nets that use them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import piecewise as pw
+from piecewise.core.constraints import MAX_VALUES
+from piecewise.core.errors import LimitError
+from piecewise.data.inspection.near_duplicate_texts import near_texts
+from piecewise.data.text.ngrams import (
+    MAX_COUNTED,
+    NgramLookup,
+    count_ngrams,
+    most_common_ngrams,
+    ngrams,
+    parts_of,
+)
+from piecewise.data.text.preprocessor import (
+    TextPreprocessor,
+    fit_ngram_preprocessor,
+)
+from piecewise.training.candidates import MANY_TEXTS
+from piecewise.training.plan import plan_training
+
+SMALL = TextPreprocessor("n-grams", ("prize", "a prize", "[start] win", "win-", "-in", "-riz-"), 8)
+TEXTS = ["win a prize", "a prize", "home"]
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("win", ["w-", "wi-", "-n", "-in"]),
+        ("a", []),
+        ("ok", ["o-", "-k"]),
+        ("prize", ["p-", "pr-", "pri-", "priz-", "-e", "-ze", "-ize", "-rize", "-riz-"]),
+        ("000", []),
+        ("!", []),
+        ("中文字", ["中-", "中文-", "-字", "-文字"]),
+        ("中文字符", ["中-", "中文-", "中文字-", "-符", "-字符", "-文字符", "-文字-"]),
+    ],
+)
+def test_parts_of_words(word: str, parts: list[str]) -> None:
+    assert list(parts_of(word)) == parts
+
+
+def test_ngrams_are_words_then_sequences_then_parts_each_once() -> None:
+    sequences = ["[start] ok", "ok 00", "00 ok", "ok [end]"]
+    triples = ["[start] ok 00", "ok 00 ok", "00 ok [end]"]
+    assert ngrams("OK 12 ok") == ["ok", "00", *sequences, *triples, "o-", "-k"]
+    assert ngrams(" \n") == []
+
+
+def test_brackets_in_a_text_are_not_its_ends() -> None:
+    assert "[start] win" not in ngrams("go [start] win")
+
+
+def test_long_runs_of_letters_have_all_their_parts() -> None:
+    run = "".join(chr(0x4E00 + number) for number in range(1_000))
+    assert f"-{run[900:902]}-" in ngrams(run)
+    assert max(map(len, ngrams(run + " " + run))) <= 302
+    TextPreprocessor("n-grams", tuple(ngrams(f"{run} {run} {run}"))[:40], 8)
+
+
+def test_counts_are_of_texts() -> None:
+    counts = count_ngrams(["win win", "win a prize", "a wig"])
+    assert (counts["win"], counts["a"], counts["a prize"], counts["wi-"]) == (2, 2, 1, 3)
+
+
+def test_rare_ngrams_are_forgotten_if_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_COUNTED >= 1_000_000
+    monkeypatch.setattr("piecewise.data.text.ngrams.MAX_COUNTED", 50)
+    texts = ["win a prize", "win a prize", *(f"{chr(97 + n)}x{chr(98 + n)}q" for n in range(20))]
+    assert len(counts := count_ngrams(texts)) < 200
+    assert counts["a prize"] == 2
+
+
+def test_vocabulary_has_all_of_a_least_count_or_none() -> None:
+    counts = count_ngrams(["a b", "a c", "a b"])
+    assert most_common_ngrams(counts, 3) == ("[start] a", "a")
+    assert most_common_ngrams(counts, 1) == ("[start] a",)
+    assert set(most_common_ngrams(counts, 1_000)) == set(counts)
+    assert most_common_ngrams(counts, 9)[:3] == ("[start] a", "a", "[start] a b")
+
+
+@given(st.lists(st.text(max_size=30), max_size=5), st.text(max_size=60))
+def test_lookup_equals_looking_up_each(texts: list[str], text: str) -> None:
+    vocabulary = most_common_ngrams(count_ngrams(texts), 1_000)
+    known = {entry: index for index, entry in enumerate(vocabulary)}
+    wanted = [known[one] for one in ngrams(text) if one in known]
+    lookup = NgramLookup(known)
+    assert lookup.indices(text) == wanted == lookup.indices(text)
+
+
+def test_transform_leaves_unknown_ngrams_out() -> None:
+    numbers = SMALL.transform("Win a prize, win!")
+    assert numbers.tolist() == [2, 4, 3, 6, 7, 0, 0, 0]
+    assert SMALL.decode(numbers)[:6] == ["prize", "[start] win", "a prize", "-in", "-riz-", ""]
+    assert SMALL.decode(numbers, "Win a prize, win!") == SMALL.decode(numbers)
+
+
+def test_warnings() -> None:
+    assert SMALL.warning("win a prize") is None
+    assert SMALL.warning(" ") == "there is no text in it"
+    assert SMALL.warning("hello") == "none of its n-grams is one that the net has learned"
+    short = TextPreprocessor("n-grams", SMALL.vocabulary, 2)
+    assert short.warning("win a prize") == "only its first 2 n-grams are read"
+    assert short.is_cut("win a prize")
+    assert not SMALL.is_cut("win a prize")
+
+
+def test_saved_and_loaded() -> None:
+    assert TextPreprocessor.from_json(SMALL.to_json(), SMALL.shape) == SMALL
+    with pytest.raises(LimitError, match="n-grams of 1 to 302 characters"):
+        TextPreprocessor("n-grams", ("x" * 303,), 8)
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_fit_is_the_same_for_any_hash_seed(seed: str) -> None:
+    code = (
+        "from piecewise.data.text.preprocessor import fit_ngram_preprocessor as fit\n"
+        "print(fit(['win a prize', 'a prize', 'home'], 20).vocabulary)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    command = [sys.executable, "-c", code]
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert output.stdout.startswith("('-e', 'a', ")
+    assert output.stdout == f"{fit_ngram_preprocessor(TEXTS, 20).vocabulary}\n"
+
+
+def test_fit_within_limits() -> None:
+    texts = [f"text {chr(97 + n % 26)}{chr(97 + n % 7)} of many" for n in range(60)]
+    made = fit_ngram_preprocessor(texts, 200)
+    assert 0 < len(made.vocabulary) <= 200
+    assert made.positions % 8 == 0
+    long = fit_ngram_preprocessor([" ".join(map(chr, range(0x4E00, 0x8E00)))] * 2, 50_000)
+    assert long.vocabulary
+    assert (len(long.vocabulary) + 2) * long.positions <= MAX_VALUES
+
+
+def test_near_duplicates_in_ngrams() -> None:
+    texts = ["call me when you are home today", "call me when you are home today!", "win a prize"]
+    made = fit_ngram_preprocessor(texts, 1_000)
+    rows = np.array([made.transform(text) for text in texts])
+    assert near_texts(rows, "n-grams").tolist() == [[0, 1]]
+
+
+def _spam(path: Path, count: int) -> Path:
+    names = ["ann", "bob", "cleo", "dan", "eve"]
+    lines = []
+    for number in range(count // 2):
+        name, day = names[number % 5], number % 28
+        lines.append(f"win a prize of {number} pounds; call now,spam")
+        lines.append(f"{name} is at home on day {day} with {names[(number + 2) % 5]},ham")
+    path.write_text("\n".join(["text,label", *lines]))
+    return path
+
+
+def test_few_texts_try_two_nets_many_all(tmp_path: Path) -> None:
+    few = plan_training(_spam(tmp_path / "few.csv", 60))
+    assert [one.name for one in few.candidates] == ["n-grams", "votes of n-grams"]
+    many = plan_training(_spam(tmp_path / "many.csv", 2 * MANY_TEXTS))
+    assert [one.name for one in many.candidates] == [
+        "n-grams", "votes of n-grams", "n-grams, normalized", "words in order",
+    ]  # fmt: skip
+    chosen = plan_training(_spam(tmp_path / "few.csv", 60), layers="embed 4, pool all, full")
+    assert [one.name for one in chosen.candidates] == ["default"]
+
+
+def test_misspelled_words_are_understood_and_empty_texts_are_doubtful(tmp_path: Path) -> None:
+    result = pw.run_training(pw.plan_training(_spam(tmp_path / "texts.csv", 80)))
+    net = result.net
+    inputs = np.array([net.preprocess(text)[0] for text in ("Prizze pound!", "bobb at hom", "")])
+    assert net.predict(inputs[:2]) == ["spam", "ham"]
+    assert net.probabilities(inputs[2:]).max() < 0.7
