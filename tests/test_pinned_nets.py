@@ -27,14 +27,14 @@ KIND_HASHES = {
     "drawings": "7f572f0e1a71eaaf622ce3b9beaf8f71f889f0b7e065acb0a54ccad7fb62c1d8",
     "photos": "b708c9cf13aaa0aaba7568d878d2439ce56ece88f3134734a6d9f2c86a127cd4",
     "sounds": "b9fd39282754fa78861812906b65dd2bded68cf5789e537c7fbb98faa3af13bb",
-    "texts": "d1cb876d7fafd2102c6c472cceb03a315925b8d01f475c0490648fc2e0dd3690",
+    "texts": "061a9d41c970da81385817f328bef4d2358262a341e8a1efc65c8d45b313b346",
     "classifier": "3d663565629ab685cf5a94aa78f77906c59b007c0b1f8ff23f69e26a29c9d358",
 }
 REAL_HASHES = {
     "xo-unipen.npz": "06355b79c1e10b2fe8b30f190a8d9441924cd5de30c5e06d8ba88499f72c1236",
     "hand-signs.zip": "23e386e1d2cab98cb30c77095e49a3494b2f285d12b61bc06cfa39e56128baab",
     "spoken-digits.zip": "256dcdc9537828c6eab11272da73fa7db62dd089c52073ad6c4a6acfa292d3be",
-    "sms-spam.csv": "ed58cee8be75f62261a5be30de1f003ece7377abea1fcece2965c23ec2ffc5b6",
+    "sms-spam.csv": "1b31e43a9195ec403d5b58b19eca5e00b60696eb4c3f3f9e28c32302eb4f3192",
 }
 
 

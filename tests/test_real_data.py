@@ -89,6 +89,18 @@ def test_spoken_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert output["test"]["accuracy"] >= 0.93
 
 
+def test_spam_messages_with_default_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = tmp_path / "spam.safetensors"
+    assert taught(real("sms-spam.csv"), net, capsys)["test"]["macro_f1"] >= 0.97
+    texts = ["--text", "You have won a prize", "--text", ""]
+    assert status(["predict", str(net), *texts, "--json"]) == 0
+    prize, empty = json.loads(capsys.readouterr().out)["predictions"]
+    assert prize["predicted"] == "spam"
+    assert empty["warning"] == "there is no text in it"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", ["0", "1", "2"])
 @pytest.mark.parametrize(
@@ -98,6 +110,8 @@ def test_spoken_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         ("spoken-digits.zip", "accuracy", 0.987),
         ("hand-signs.zip", "accuracy", 0.98),
         ("sms-spam.csv", "macro_f1", 0.965),
+        ("trec.csv", "accuracy", 0.88),
+        ("agnews.csv", "accuracy", 0.87),
     ],
 )
 def test_default_options_learn_every_modality(
