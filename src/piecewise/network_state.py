@@ -16,7 +16,7 @@ from .core.errors import LimitError, shown
 from .core.version import __version__
 from .data.images.preprocessor import ImagePreprocessor
 from .data.preprocessing import Preprocessor
-from .spec.architecture import Architecture
+from .spec.architecture import Architecture, class_names, class_stage
 from .spec.calibration import Calibration
 from .spec.layer_base import Layer
 from .spec.parameters import Parameters, flattened, initial_values
@@ -92,6 +92,60 @@ class NetworkState:
         digest = hashlib.sha256(self.parameters.flat.astype("<f4").tobytes())
         digest.update(self.running_stats.flat.astype("<f4").tobytes())
         return digest.hexdigest()
+
+    # Transfer.
+
+    def with_classes(self, classes: int | Iterable[str], seed: int = 0) -> Self:
+        """A copy for other classes: the same layers, with a new last fully connected layer.
+
+        The copy has all parameters and running statistics of this network before the last fully
+        connected layer. In that layer, and in those after it, a class that this network knows keeps
+        its values; a new class gets initial values. The copy is not calibrated, and keeps the
+        digests of the training examples.
+
+        Parameters
+        ----------
+        classes : int or iterable of str
+            The number of classes, or their names, in the order of the copy's outputs.
+        seed : int
+            Seeds the initial values of new classes.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        LimitError
+            If the classes are not valid, or the network does not end with a fully connected layer
+            that has one output per class.
+
+        Examples
+        --------
+        >>> import piecewise as pw
+        >>> net = pw.Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+        >>> three = net.with_classes(("O", "X", "T"))
+        >>> bool((three.parameters["full1.weight"][1] == net.parameters["full1.weight"][0]).all())
+        True
+        """
+        names = class_names(classes)
+        first = class_stage(self.architecture)
+        other = type(self)(self.notation, self.input, names, seed, self.preprocessor)
+        known = [name for name in names if name in self.classes]
+        new_rows = [names.index(name) for name in known]
+        old_rows = [self.classes.index(name) for name in known]
+        by_class = {row.name for stage in self.architecture.stages[first:] for row in stage.arrays}
+        for old, new in (
+            (self.parameters, other.parameters),
+            (self.running_stats, other.running_stats),
+        ):
+            for name, array in old.items():
+                if name in by_class:
+                    new[name][new_rows] = array[old_rows]
+                else:
+                    new[name][...] = array
+        other.training_digests = self.training_digests
+        return other
 
     # Display.
 

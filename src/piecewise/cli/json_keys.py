@@ -81,6 +81,8 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "test": "the same of the test split",
         "groups": "with --groups: the accuracy of each group",
         "linear": "by split: what a linear model reaches on the same examples",
+        "start": "with --from: parameters_sha256 and classes of that net, and seen: by score, the "
+        "number of its examples that this net was trained on; else null",
         "effort": "quick, normal or thorough",
         "trials": "for each candidate that was tried: its name, layers and score",
         "seconds": "in total",

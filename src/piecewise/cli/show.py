@@ -46,6 +46,7 @@ def command(net_file: str, as_json: bool) -> None:
         f"classes      {', '.join(net.classes)}",
         f"preprocessor {net.preprocessor.description}",
         f"recipe       {_recipe(net.recipe)}",
+        *_start(net),
         *_trials(net),
         *_scores(net),
         f"calibration  {_calibration(net)}",
@@ -67,6 +68,16 @@ def _recipe(values: dict[str, Any]) -> str:
         for name in values
     )
     return ", ".join(written)
+
+
+def _start(net: Network) -> Iterator[str]:
+    """The net that the training started from, if it was not a new one."""
+    start = net.training_summary.get("start")
+    if isinstance(start, dict):
+        classes = start.get("classes")
+        names = ", ".join(map(str, classes)) if isinstance(classes, list) else "?"
+        digest = str(start.get("parameters_sha256"))
+        yield f"from         a net for {names}, sha256 {digest}"
 
 
 def _trials(net: Network) -> Iterator[str]:

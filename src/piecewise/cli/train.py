@@ -16,7 +16,7 @@ from ..core.errors import CheckpointError, LimitError, ModelFileError, NotationE
 from ..data.dataset import Dataset, read_data
 from ..data.images.preprocessor import RESIZES
 from ..data.inspection.report import warnings
-from ..network import Network
+from ..network import Network, load
 from ..spec.notation import parse
 from ..training.effort import EFFORT
 from ..training.experiment import TrainingResult, choose_by_trial, run_training
@@ -52,6 +52,7 @@ from .output import (
 )
 from .output_files import check_net_path, force_option
 from .score_text import group_lines, score_lines
+from .start_net import check_start, start_option
 from .training_log import TrainingLog, print_plan, print_trials
 
 
@@ -79,6 +80,7 @@ class TrainOptions:
     groups: str | None
     folds: int | str | None
     layers: str | None
+    start: str | None
     effort: str
     threads: int | None
     output: str
@@ -107,12 +109,25 @@ class TrainOptions:
             raise click.UsageError("--run-dir needs the name of a folder")
         if self.tensorboard and self.run_dir is None:
             raise click.UsageError("--tensorboard needs --run-dir FOLDER, where its files go")
+        check_start(self.start, self.output, self.run_dir, self._set_options())
         try:
             Recipe(**self.recipe)
             if self.layers is not None:
                 parse(self.layers)
         except (LimitError, NotationError) as error:
             raise click.UsageError(str(error)) from None
+
+    def _set_options(self) -> set[str]:
+        """Those options that depend on --from and are set."""
+        values = {
+            "--layers": self.layers,
+            "--image-size": self.image_size,
+            "--text-length": self.text_length,
+            "--resize": None if self.resize == "pad" else self.resize,
+            "--framing": None if self.framing == "auto" else self.framing,
+            "--freeze-until": self.recipe.get("freeze_until"),
+        }
+        return {name for name, value in values.items() if value is not None}
 
     @property
     def cache(self) -> Path | None:
@@ -156,6 +171,7 @@ class TrainOptions:
     unset=FROM_DATA,
     help="The layers, such as 'conv 8 5, relu, pool 2, full'.",
 )
+@start_option
 @option(
     "--effort",
     type=click.Choice(EFFORT.words),
@@ -205,13 +221,15 @@ def command(**values: Any) -> None:
     options = TrainOptions.of(values)
     options.check()
     check_net_path(options.output, force=options.force, run_dir=options.run_dir)
-    dataset = _read(options, console)
+    start = None if options.start is None else load(options.start)
+    dataset = _read(options, start, console)
     plan = plan_training(
         dataset,
         options.source,
         layers=options.layers,
         effort=options.effort,
         folds=options.folds,
+        start=start,
         **options.recipe,
     )
     plan = _choose(plan, console, options)
@@ -242,11 +260,12 @@ def command(**values: Any) -> None:
     print_message(console, f"saved {options.output}, {seconds:.1f} s in total")
 
 
-def _read(options: TrainOptions, console: Console) -> Dataset:
+def _read(options: TrainOptions, start: Network | None, console: Console) -> Dataset:
     """Read the data and print what was skipped and what may be wrong with them."""
     with Meter(console) as meter:
         dataset = read_data(
             options.source,
+            None if start is None else start.preprocessor,
             size=options.image_size,
             text_length=options.text_length,
             resize=options.resize,
@@ -350,6 +369,7 @@ def _report(result: TrainingResult, seconds: float) -> dict[str, Any]:
     return {
         **{name: score.to_json() for name, score in result.scores.items()},
         **({"groups": result.groups} if result.groups else {}),
+        "start": net.training_summary["start"],
         "effort": net.training_summary["effort"],
         "trials": net.training_summary["trials"],
         "linear": net.training_summary["linear"],

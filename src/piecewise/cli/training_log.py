@@ -11,6 +11,7 @@ from ..training.recipe import Recipe
 from ..training.train import TRAINING as TRAINING_STAGE
 from .interrupts import DeferredInterrupt
 from .output import Meter, counted, print_message
+from .start_net import start_lines
 
 CLASSES_SHOWN = 20
 
@@ -24,6 +25,7 @@ def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
         scored += f", groups kept together: {len(set(plan.groups.tolist())):,}"
     augmentation = Recipe.knob("augmentation").write(recipe.augmentation)
     for line in (
+        *start_lines(plan.start, plan.classes),
         f"{net.preprocessor.modality:<10} {counts}{scored}",
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
         f"input      {net.preprocessor.description}",
@@ -33,6 +35,12 @@ def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
         f"augment    {augmentation}",
     ):
         print_message(console, line)
+    for name, seen in plan.seen_by_start.items():
+        print_message(
+            console,
+            f"warning: the score of {name} will be too high: the net to start from was trained on "
+            f"{seen:,} of its examples",
+        )
 
 
 def _folds(plan: TrainingPlan) -> str:

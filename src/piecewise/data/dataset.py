@@ -325,13 +325,15 @@ def _texts(raw: RawDataset, indices: Int64) -> Sequence[str] | None:
 
 
 def as_dataset(
-    data: Dataset | str | os.PathLike[str], on_progress: OnProgress | None = None
+    data: Dataset | str | os.PathLike[str],
+    on_progress: OnProgress | None = None,
+    preprocessor: Preprocessor | None = None,
 ) -> Dataset:
     """A data set unchanged, or read from its path with the defaults of `read_data`; DataError."""
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | os.PathLike):
-        return read_data(data, on_progress=on_progress)
+        return read_data(data, preprocessor, on_progress=on_progress)
     raise DataError(f"data: got {shown(data)}, wanted a data set from read_data, or its path")
 
 

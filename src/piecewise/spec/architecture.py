@@ -67,6 +67,11 @@ class Stage:
     running_stats: tuple[ArrayEntry, ...]
 
     @property
+    def arrays(self) -> tuple[ArrayEntry, ...]:
+        """Its parameters and running statistics."""
+        return self.parameters + self.running_stats
+
+    @property
     def multiplications(self) -> int:
         """Products of a weight and a value, for one example."""
         return self.layer.multiplications(self.input)
@@ -230,6 +235,21 @@ def _is_text(name: str) -> bool:
 
 def _refuse_name(name: object) -> str:
     raise LimitError(f"classes: got {shown(name)} among the names, wanted texts")
+
+
+def class_stage(architecture: Architecture) -> int:
+    """The index of the last stage with an output per class, after which nothing mixes classes;
+    LimitError if the architecture does not end with such a fully connected layer."""
+    for index in range(len(architecture.stages) - 1, -1, -1):
+        layer = architecture.stages[index].layer
+        if layer.fully_connected:
+            return index
+        if layer.connectivity is not Connectivity.POINTWISE:
+            break
+    raise LimitError(
+        f"layers: got '{architecture.notation}', wanted full as the last layer, which is replaced "
+        "for other classes"
+    )
 
 
 def input_shape(input: Sequence[int]) -> Shape:

@@ -231,8 +231,15 @@ def _add_linear(
 
 
 def _summary(plan: TrainingPlan, result: TrainingResult) -> dict[str, Any]:
-    """What the model file keeps: the trials, and the scores as far as they are known."""
+    """What the model file keeps: the network that it started from, the trials, and the scores as
+    far as they are known."""
+    start = plan.start and {
+        "parameters_sha256": plan.start.parameters_sha256,
+        "classes": list(plan.start.classes),
+        "seen": plan.seen_by_start,
+    }
     return {
+        "start": start,
         "effort": plan.effort,
         "trials": [trial.to_json() for trial in plan.trials],
         "scores": {

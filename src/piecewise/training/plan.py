@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
 import numpy as np
 
 from ..core.constraints import Integer, checked, constraint_error
-from ..core.errors import DataError, LimitError
+from ..core.errors import DataError, LimitError, shown
 from ..data.dataset import Dataset, as_dataset
 from ..data.preprocessing import Preprocessor
 from ..network import Network
 from ..spec.architecture import Architecture
+from ..spec.frozen_layers import frozen_part
 from .candidates import Candidate, TrainingTask, candidates_for
 from .defaults import TrainingConfig
 from .effort import (
@@ -30,6 +31,7 @@ from .effort import (
 )
 from .recipe import Recipe, check_knob_names
 from .splits import Groups, Split, validation_mask
+from .transfer import data_for, next_candidate, seen_held_out, unseen
 from .trials import TrialResult
 
 SMALL_CLASS = 200
@@ -73,6 +75,10 @@ class TrainingPlan:
     """The results of the trials, when they have run."""
     folds_requested: bool = False
     """Whether the user set the number of folds."""
+    start: Network | None = None
+    """The trained network to start from, if any."""
+    seen_by_start: dict[str, int] = field(default_factory=dict)
+    """By score: how many of the held-out examples the network to start from was trained on."""
 
     @property
     def work(self) -> float:
@@ -118,8 +124,10 @@ class TrainingPlan:
         return max(1, ceil(self.fold_runs / max(1, self.folds)))
 
     def network(self) -> Network:
-        """The untrained network."""
+        """The network before its training."""
         seed, shape = self.config.recipe.seed, self.preprocessor.shape
+        if self.start is not None:
+            return self.start.with_classes(self.classes, seed)
         return Network(self.config.layers, shape, self.classes, seed, self.preprocessor)
 
     def after_trials(self, trials: tuple[TrialResult, ...]) -> TrainingPlan:
@@ -141,6 +149,7 @@ def plan_training(
     layers: str | None = None,
     effort: str = "normal",
     folds: int | str | None = None,
+    start: Network | None = None,
     **knobs: Any,
 ) -> TrainingPlan:
     """Split the data and choose the candidates for layers and recipe; nothing is trained yet.
@@ -161,6 +170,9 @@ def plan_training(
         The work of the whole training: about an eighth, the default, or ten times as much.
     folds : int or "groups", optional
         The number of cross-validation folds, 0 for none; "groups" makes each group a fold.
+    start : Network, optional
+        A trained network to start from. It gives the layers, the preprocessor and the initial
+        parameters; see `Network.with_classes` for classes that it does not know. It stays as it is.
     **knobs
         Hyperparameters of `Recipe`; those that you leave out are computed from the data.
 
@@ -186,7 +198,7 @@ def plan_training(
     if name is None:
         name = "data" if isinstance(data, Dataset) else str(data)
     effort = checked("effort", EFFORT, effort)
-    data = as_dataset(data)
+    data = _prepared(data, start, name, layers, knobs)
     parts, groups = _checked_splits(data, name)
     count, requested = _fold_count(folds, parts, groups, len(data.classes)), folds is not None
     check_knob_names(knobs)
@@ -197,10 +209,10 @@ def plan_training(
     else:
         work = level.work / _training_fraction(parts, chosen)
     task = TrainingTask(parts["train"], data.preprocessor, len(data.classes), effort, work, chosen)
-    candidates = _candidates(task, data.classes)
+    candidates = _candidates(task, data.classes, start)
     config = candidates[0].config
     if not count:
-        parts = _with_validation_split(parts, config.recipe, groups)
+        parts = _with_validation_split(parts, config.recipe, groups, start)
     if config.recipe.patience and "validation" not in parts:
         wanted = "a validation split, or folds 0 and validation_fraction above 0"
         raise LimitError(
@@ -211,8 +223,31 @@ def plan_training(
         candidates = candidates[:1]  # nothing could judge a trial
     return TrainingPlan(
         data.classes, data.preprocessor, parts, config, count, groups, effort, candidates, (),
-        requested,
+        requested, start, {} if start is None else seen_held_out(start, parts, count),
     )  # fmt: skip
+
+
+def _prepared(
+    data: Dataset | str | os.PathLike[str],
+    start: Network | None,
+    name: str,
+    layers: str | None,
+    knobs: dict[str, Any],
+) -> Dataset:
+    """The data, prepared for the network to start from, if there is one."""
+    if start is None:
+        if knobs.get("freeze_until") is not None:
+            raise LimitError(
+                f"freeze_until: got {shown(knobs['freeze_until'])} without a network to start "
+                "from, whose layers it could freeze"
+            )
+        return as_dataset(data)
+    if not isinstance(start, Network):
+        raise LimitError(f"start: got {shown(start)}, wanted a network, as load returns it")
+    if layers is not None:
+        raise LimitError("layers: got some and a network to start from, whose layers stay")
+    frozen_part(start.architecture, Recipe(freeze_until=knobs.get("freeze_until")).freeze_until)
+    return data_for(start, as_dataset(data, preprocessor=start.preprocessor), name)
 
 
 def _checked_splits(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]:
@@ -260,8 +295,12 @@ def _training_fraction(parts: dict[str, Split], chosen: dict[str, Any]) -> float
     return 1.0 if "validation" in parts else 1 - float(fraction)
 
 
-def _candidates(task: TrainingTask, classes: tuple[str, ...]) -> tuple[Candidate, ...]:
+def _candidates(
+    task: TrainingTask, classes: tuple[str, ...], start: Network | None
+) -> tuple[Candidate, ...]:
     """The candidates; if there are several, the trials take a part of the work of the net."""
+    if start is not None:
+        return (next_candidate(task, start),)
     candidates = candidates_for(task)
     if len(candidates) > 1:
         candidates = candidates_for(replace(task, work=(1 - TRIALS) * task.work))
@@ -274,14 +313,25 @@ def _candidates(task: TrainingTask, classes: tuple[str, ...]) -> tuple[Candidate
 
 
 def _with_validation_split(
-    parts: dict[str, Split], recipe: Recipe, groups: Groups
+    parts: dict[str, Split], recipe: Recipe, groups: Groups, start: Network | None
 ) -> dict[str, Split]:
-    """The splits with a validation split: if there is none, it is held out from training."""
+    """The splits with a validation split: if there is none, it is held out from training. Nothing
+    is held out that the network to start from was trained on."""
     if "validation" in parts:
         return parts
     train_split = parts["train"]
-    out = validation_mask(
-        train_split.labels, recipe.seed, recipe.validation_fraction, groups, train_split.recordings
+    new = np.ones(len(train_split.labels), bool)
+    if start is not None:
+        new = unseen(start, train_split, groups)
+    if not new.any():
+        return parts
+    out, recordings = np.zeros_like(new), train_split.recordings
+    out[new] = validation_mask(
+        train_split.labels[new],
+        recipe.seed,
+        recipe.validation_fraction,
+        None if groups is None else groups[new],
+        None if recordings is None else recordings[new],
     )
     if not out.any():
         return parts
