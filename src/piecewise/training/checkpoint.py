@@ -228,7 +228,8 @@ def _check_same_run(
     directory: RunDirectory, saved: Any, identity: dict[str, Any], prefix: str = ""
 ) -> None:
     """Raise CheckpointError for the first key whose saved value differs from ``identity``."""
-    for key, value in identity.items():
+    # The seed first: another one may have changed what the trials chose, and so the rest.
+    for key, value in sorted(identity.items(), key=lambda item: item[0] not in ("recipe", "seed")):
         saved_value = saved.get(key) if isinstance(saved, dict) else None
         name = f"{prefix} {key}".strip()
         if isinstance(value, dict):
