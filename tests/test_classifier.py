@@ -12,6 +12,7 @@ import pytest
 
 from piecewise import ConvNetClassifier
 from piecewise.core.errors import DataError, LimitError
+from piecewise.core.progress import Progress
 from piecewise.data.xo import make_xo
 from piecewise.sklearn_api import classifier
 from piecewise.sklearn_api.conventions import class_factors
@@ -265,3 +266,22 @@ def test_partial_fit_batch_of_zero_weight_raises() -> None:
     of_first = drawings.labels == 0
     with pytest.raises(DataError, match="every example has the weight 0"):
         net.partial_fit(drawings.inputs[of_first], drawings.labels[of_first], classes=[0, 1])
+
+
+def test_fit_validation_and_progress_reach_training() -> None:
+    drawn, other = make_xo(60, size=9, seed=0), make_xo(20, size=9, seed=1)
+    names = np.array(["cross", "nought"])
+    reports: list[Progress] = []
+    model = ConvNetClassifier("full", epochs=30, patience=1, random_state=0)
+    model.fit(
+        drawn.inputs,
+        names[drawn.labels],
+        validation=(other.inputs, names[other.labels]),
+        on_progress=reports.append,
+    )
+    epochs = [one.epoch for one in reports if one.epoch]
+    assert len(epochs) == len(model.loss_curve_) < 30  # stopped early
+    best = max(epoch.validation_accuracy or 0 for epoch in epochs)
+    assert best == model.score(other.inputs, names[other.labels])
+    with pytest.raises(DataError, match="circle"):
+        model.fit(drawn.inputs, names[drawn.labels], validation=(other.inputs, ["circle"] * 20))

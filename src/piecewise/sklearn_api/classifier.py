@@ -9,46 +9,48 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
-from ..core.array_types import Array, Float32, Float64
+from ..core.array_types import Array, Float32
 from ..core.constraints import checked
 from ..core.errors import DataError, LimitError
+from ..core.progress import OnProgress
 from ..data.arrays import (
-    ByteScaling,
     InputScaling,
     Shape,
     as_array_or_paths,
     check_image_shape,
-    fit_to_files,
-    fit_to_images,
-    fit_to_rows,
-    to_nchw,
 )
 from ..network import Network
-from ..spec.architecture import Architecture, class_names
+from ..spec.architecture import Architecture
 from ..spec.augmentation import Augmentation
 from ..spec.layer_base import Layer
-from ..training.deduplicate import WeightedExamples, deduplicate, normalize_weights
+from ..training.deduplicate import normalize_weights
 from ..training.defaults import TrainingConfig, config_for
 from ..training.effort import EFFORT
 from ..training.recipe import Recipe
 from ..training.splits import validation_mask
-from ..training.train import train
+from ..training.train import Validation, train
 from .conventions import (
     EstimatorConventions,
     checked_labels,
     checked_weights,
-    class_factors,
     class_numbers_of,
     classes_of,
     column_names,
     seed_of,
     threads_of,
     warn_of_pixels,
+)
+from .training_set import (
+    TrainingSet,
+    names_of_classes,
+    scaled_examples,
+    scaled_inputs,
+    validation_examples,
+    weights_of,
 )
 
 TABLE_LAYERS = "full 64, relu, full"
@@ -68,17 +70,6 @@ _HYPERPARAMETERS = (
     "validation_fraction",
 )
 """Hyperparameters of `Recipe` that are parameters of the same name."""
-
-
-class _TrainingSet(NamedTuple):
-    """The checked and scaled training examples of a call."""
-
-    classes: Array
-    scaling: InputScaling
-    column_names: Array | None
-    is_table: bool
-    examples: WeightedExamples
-    """With inputs for the network."""
 
 
 class ConvNetClassifier(EstimatorConventions):
@@ -186,13 +177,26 @@ class ConvNetClassifier(EstimatorConventions):
 
     # Training.
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Self:
         """Train the network. With ``warm_start``, a fitted classifier continues its training.
 
         Parameters
         ----------
         X, y, sample_weight
             The inputs, their labels (N,), and optionally their weights (N,).
+        validation : (X, y), optional
+            Validation inputs and labels. ``patience`` judges by them, and every epoch reports their
+            accuracy.
+        on_progress : callable, optional
+            Called with a `Progress` several times per second; see `ProgressBar`.
 
         Raises
         ------
@@ -203,7 +207,9 @@ class ConvNetClassifier(EstimatorConventions):
         """
         resume = self.warm_start and self.__sklearn_is_fitted__()
         data = self._training_set(X, y, sample_weight, resume=resume)
-        return self._fit_network(data, self._plan(data, resume=resume), resume=resume)
+        plan = self._plan(data, resume=resume)
+        prepared = validation and validation_examples(data, *validation)
+        return self._fit_network(data, plan, prepared, on_progress, resume=resume)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on X, continuing from the last call.
@@ -233,11 +239,12 @@ class ConvNetClassifier(EstimatorConventions):
         plan = self._plan(data, resume=resume)
         rate = plan.recipe.learning_rate / (1 if self.learning_rate is not None else 2)
         recipe = replace(plan.recipe, epochs=1, schedule="constant", patience=0, learning_rate=rate)
-        return self._fit_network(data, TrainingConfig(plan.layers, recipe), resume=resume)
+        plan = TrainingConfig(plan.layers, recipe)
+        return self._fit_network(data, plan, None, None, resume=resume)
 
     def _training_set(
         self, X: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Array | None = None
-    ) -> _TrainingSet:
+    ) -> TrainingSet:
         """Check and scale the examples; ``resume``: with the fitted scaling and classes."""
         if resume:
             self._check_names(X)
@@ -253,24 +260,17 @@ class ConvNetClassifier(EstimatorConventions):
         class_numbers, names = class_numbers_of(labels, classes), column_names(X)
         shape = self.image_shape_ if resume else check_image_shape(self.image_shape)
         previous = self._scaling if resume else None
-        if isinstance(values, list):
-            paths = [values[index] for index in weighted.tolist()]
-            scaling: InputScaling = previous or fit_to_files(paths, shape)
-            examples = deduplicate(_read(scaling, paths), class_numbers, weights)
-            return _TrainingSet(classes, scaling, None, is_table=False, examples=examples)
-        is_table = self._is_table if resume else values.ndim == 2 and shape is None
-        if is_table and not resume:
-            warn_of_pixels(values)
-        inputs = to_nchw(values, shape)
-        if len(weighted) < len(values):
-            inputs = inputs[weighted]
-        examples = deduplicate(inputs, class_numbers, weights)
-        fit_scaling = fit_to_rows if is_table else fit_to_images
-        scaling = previous or fit_scaling(examples.inputs, examples.sample_weight)
-        examples = examples._replace(inputs=scaling.transform(examples.inputs))
-        return _TrainingSet(classes, scaling, names, is_table, examples)
+        is_table = False
+        if not isinstance(values, list):
+            is_table = self._is_table if resume else values.ndim == 2 and shape is None
+            if is_table and not resume:
+                warn_of_pixels(values)
+        scaling, examples = scaled_examples(
+            values, weighted, class_numbers, weights, shape, previous, is_table=is_table
+        )
+        return TrainingSet(classes, scaling, names, is_table, examples)
 
-    def _plan(self, data: _TrainingSet, *, resume: bool) -> TrainingConfig:
+    def _plan(self, data: TrainingSet, *, resume: bool) -> TrainingConfig:
         """The layers and the recipe: those of the parameters, and defaults for the others."""
         values = {name: getattr(self, name) for name in _HYPERPARAMETERS}
         options = {name: value for name, value in values.items() if value is not None}
@@ -293,18 +293,26 @@ class ConvNetClassifier(EstimatorConventions):
             data.examples.inputs, preprocessor, classes, layers=layers, effort=effort, **options
         )
 
-    def _fit_network(self, data: _TrainingSet, plan: TrainingConfig, *, resume: bool) -> Self:
+    def _fit_network(
+        self,
+        data: TrainingSet,
+        plan: TrainingConfig,
+        validation: Validation,
+        on_progress: OnProgress | None,
+        *,
+        resume: bool,
+    ) -> Self:
         """Train a copy of the network, or a new one, and set the attributes."""
         preprocessor, count = data.scaling.preprocessor, self._training_count if resume else 0
         if resume:
             net = deepcopy(self.network_)  # if training fails, the current network stays as it is
         else:
             self._seed = seed_of(self.random_state)
-            shape, names = preprocessor.shape, _names(data.classes)
+            shape, names = preprocessor.shape, names_of_classes(data.classes)
             net = Network(plan.layers, shape, names, self._seed, preprocessor)
         # Each training shuffles differently; the validation examples stay the same.
         recipe = replace(plan.recipe, seed=(self._seed + count) % 2**64)
-        losses = self._train(net, data, recipe)
+        losses = self._train(net, data, recipe, validation, on_progress)
         self.loss_curve_ = (self.loss_curve_ if resume else []) + losses
         self.network_, self.recipe_, self.classes_ = net, recipe, data.classes
         self._scaling, self._training_count, self._is_table = data.scaling, count + 1, data.is_table
@@ -316,12 +324,20 @@ class ConvNetClassifier(EstimatorConventions):
                 self.feature_names_in_ = data.column_names
         return self
 
-    def _train(self, net: Network, data: _TrainingSet, recipe: Recipe) -> list[float]:
-        """Train a network, with patience on a part of the data; the mean loss of every epoch."""
+    def _train(
+        self,
+        net: Network,
+        data: TrainingSet,
+        recipe: Recipe,
+        validation: Validation,
+        on_progress: OnProgress | None,
+    ) -> list[float]:
+        """Train a network; the mean loss of every epoch. With patience and no validation examples,
+        a part of the data becomes those."""
         inputs, labels, _ = data.examples
-        weights = self._weights(data)
-        is_training, validation = weights > 0, None
-        if recipe.patience:
+        weights = weights_of(self.class_weight, data)
+        is_training = weights > 0
+        if recipe.patience and validation is None:
             mask = validation_mask(labels, self._seed, recipe.validation_fraction)
             is_validation = mask & is_training
             if is_validation.any():
@@ -332,16 +348,17 @@ class ConvNetClassifier(EstimatorConventions):
         if not len(labels):
             raise DataError("X: every example has the weight 0, wanted one above 0")
         sample_weight, threads = normalize_weights(weights), threads_of(self.n_jobs)
-        return train(
-            net, inputs, labels, recipe, validation, threads=threads, sample_weight=sample_weight
-        ).losses
-
-    def _weights(self, data: _TrainingSet) -> Float64:
-        """The sample weights times the class weights."""
-        labels, weights = data.examples.labels, data.examples.sample_weight
-        counts = np.bincount(labels, weights, minlength=len(data.classes)).astype(np.float64)
-        factors = class_factors(self.class_weight, data.classes, counts)[labels]
-        return np.asarray(weights * factors)
+        history = train(
+            net,
+            inputs,
+            labels,
+            recipe,
+            validation,
+            on_progress,
+            threads,
+            sample_weight=sample_weight,
+        )
+        return history.losses
 
     # Prediction.
 
@@ -352,10 +369,7 @@ class ConvNetClassifier(EstimatorConventions):
         """
         self._check_fitted()
         self._check_names(X)
-        values = as_array_or_paths(X)
-        if isinstance(values, list):
-            return _read(self._scaling, values)
-        return self._scaling.transform(to_nchw(values, self.image_shape_))
+        return scaled_inputs(self._scaling, X)
 
     def _logits(self, X: Any) -> Float32:
         inputs = self.inputs(X)
@@ -382,17 +396,3 @@ class ConvNetClassifier(EstimatorConventions):
         labels = checked_labels(y, len(predicted))
         weights = checked_weights(sample_weight, len(predicted))
         return float(np.average(predicted == labels, weights=weights))
-
-
-def _read(scaling: InputScaling, paths: list[Path]) -> Array:
-    if not isinstance(scaling, ByteScaling):
-        raise DataError("X: got paths of images, wanted arrays as in training")
-    return scaling.read_files(paths)
-
-
-def _names(classes: Array) -> list[str]:
-    """The labels as class names, or numbers if they cannot be names."""
-    try:
-        return list(class_names([str(label) for label in classes.tolist()]))
-    except LimitError:
-        return list(class_names(len(classes)))
