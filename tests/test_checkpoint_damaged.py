@@ -20,7 +20,8 @@ from piecewise.core.errors import CheckpointError
 from piecewise.storage import run_directory, safetensors_file
 
 from .runs import FILES, RUNS, every_step, names, result
-from .test_checkpoint import OTHER_RUN, Stopped, error_message_of, stopping
+from .test_checkpoint import OTHER_RUN, Stopped, stopping
+from .test_checkpoint_disk import error_message_of
 from .test_model_file_broken import edited
 from .test_model_file_mutated import bytes_changed
 

@@ -46,7 +46,7 @@ LINEAR = 0.05
 FOLDS, REPEATS = 5, 2
 MIN_FOLDS = 3
 """Of the default five folds, at least as many are trained, even if all of them are too much."""
-_MIN_SHARE = 1 / 8
+_MIN_SHARE = 1 / 2
 """The least fraction of the work for the net and each fold, if the user sets many folds."""
 _PER_EXAMPLE, _PER_VALUE = 100_000, 64
 """What reading and augmenting an example cost, in multiplications: in all, and per value."""
