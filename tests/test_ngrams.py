@@ -164,9 +164,9 @@ def _spam(path: Path, count: int) -> Path:
     return path
 
 
-def test_few_texts_try_two_nets_many_all(tmp_path: Path) -> None:
+def test_few_texts_have_one_candidate_many_three(tmp_path: Path) -> None:
     few = plan_training(_spam(tmp_path / "few.csv", 60))
-    assert [one.name for one in few.candidates] == ["n-grams", "votes of n-grams"]
+    assert [one.name for one in few.candidates] == ["n-grams"]
     many = plan_training(_spam(tmp_path / "many.csv", 2 * MANY_TEXTS))
     names = ["votes of n-grams", "n-grams", "words in order"]
     assert [one.name for one in many.candidates] == names
@@ -180,3 +180,13 @@ def test_misspelled_words_are_understood_and_empty_texts_are_doubtful(tmp_path: 
     inputs = np.array([net.preprocess(text)[0] for text in ("Prizze pound!", "bobb at hom", "")])
     assert net.predict(inputs[:2]) == ["spam", "ham"]
     assert net.probabilities(inputs[2:]).max() < 0.7
+
+
+def test_a_single_candidate_brings_its_preprocessor(tmp_path: Path) -> None:
+    plan = plan_training(_spam(tmp_path / "few.csv", 60))
+    assert plan.preprocessor.description.startswith("texts in n-grams")
+    assert plan.splits["train"].inputs.shape[1:] == plan.preprocessor.example_shape
+    path = _spam(tmp_path / "all.csv", 2 * MANY_TEXTS)
+    alone = plan_training(path, folds=0, validation_fraction=0.0)  # nothing could judge a trial
+    assert len(alone.candidates) == 1
+    alone.network()

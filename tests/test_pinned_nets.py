@@ -27,7 +27,7 @@ KIND_HASHES = {
     "drawings": "7f572f0e1a71eaaf622ce3b9beaf8f71f889f0b7e065acb0a54ccad7fb62c1d8",
     "photos": "b708c9cf13aaa0aaba7568d878d2439ce56ece88f3134734a6d9f2c86a127cd4",
     "sounds": "b9fd39282754fa78861812906b65dd2bded68cf5789e537c7fbb98faa3af13bb",
-    "texts": "061a9d41c970da81385817f328bef4d2358262a341e8a1efc65c8d45b313b346",
+    "texts": "c198bb1146bffb31558d2874c4b83753addcfd1187f8c6068e1fd931b477ee0c",
     "classifier": "3d663565629ab685cf5a94aa78f77906c59b007c0b1f8ff23f69e26a29c9d358",
 }
 REAL_HASHES = {

@@ -135,11 +135,15 @@ class TrainingPlan:
         chosen = next((one.candidate for one in trials if one.chosen), None)
         if chosen is None:
             return replace(self, trials=trials)
-        plan = replace(self, trials=trials, config=chosen.config)
-        if chosen.preprocessor is None:
+        return replace(self, trials=trials).of_candidate(chosen)
+
+    def of_candidate(self, candidate: Candidate) -> TrainingPlan:
+        """The plan with the layers, the recipe and the preprocessor of a candidate."""
+        plan, preprocessor = replace(self, config=candidate.config), candidate.preprocessor
+        if preprocessor is None:
             return plan
-        splits = {name: part.prepared(chosen.preprocessor) for name, part in self.splits.items()}
-        return replace(plan, preprocessor=chosen.preprocessor, splits=splits)
+        splits = {name: part.prepared(preprocessor) for name, part in self.splits.items()}
+        return replace(plan, preprocessor=preprocessor, splits=splits)
 
 
 def plan_training(
@@ -221,10 +225,11 @@ def plan_training(
         )
     if not count and "validation" not in parts:
         candidates = candidates[:1]  # nothing could judge a trial
-    return TrainingPlan(
+    plan = TrainingPlan(
         data.classes, data.preprocessor, parts, config, count, groups, effort, candidates, (),
         requested, start, {} if start is None else seen_held_out(start, parts, count),
     )  # fmt: skip
+    return plan.of_candidate(candidates[0]) if len(candidates) == 1 else plan
 
 
 def _prepared(
