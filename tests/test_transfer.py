@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,12 @@ from piecewise.core.array_types import Array
 from piecewise.core.errors import CheckpointError, DataError, LimitError
 from piecewise.data.dataset import Dataset
 from piecewise.network import Network
+from piecewise.spec.augmentation import Augmentation
 from piecewise.training.experiment import run_training
 from piecewise.training.plan import plan_training
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
+from piecewise.training.transfer import RATE
 
 Printed = pytest.CaptureFixture[str]
 
@@ -118,10 +119,56 @@ def test_plan_goes_on_from_the_net(trained: Network) -> None:
     recipe = plan.config.recipe
     assert recipe.learning_rate < new.learning_rate
     assert recipe.epochs < new.epochs
-    assert replace(recipe, learning_rate=1.0, epochs=1) == replace(new, learning_rate=1.0, epochs=1)
+    assert recipe.augmentation == new.augmentation
     chosen = plan_training(data_of(("O", "T")), start=trained, epochs=7, learning_rate=0.5)
     assert (chosen.config.recipe.epochs, chosen.config.recipe.learning_rate) == (7, 0.5)
     assert arrays(plan.network(), *FEATURES) == arrays(trained, *FEATURES)
+
+
+def recipe_after(net: Network, **knobs: Any) -> Recipe:
+    return plan_training(data_of(("X", "O")), start=net, folds=0, **knobs).config.recipe
+
+
+def test_recipe_of_the_net_goes_on_and_its_rate_falls_only_once(trained: Network) -> None:
+    net, weak = trained.with_classes(trained.classes), {"weight_decay": 0.25, "loss": "squared"}
+    taught = Recipe(learning_rate=0.08, batch_size=32, optimizer="adamw", **weak)  # type: ignore[arg-type]
+    net.recipe = taught.to_json()
+    after = recipe_after(net)
+    assert (after.optimizer, after.weight_decay, after.loss) == ("adamw", 0.25, "squared")
+    assert (after.batch_size, after.learning_rate) == (32, RATE * 0.08)
+    net.training_summary = {"start": {"classes": ["X", "O"]}}
+    assert recipe_after(net).learning_rate == 0.08
+    larger = recipe_after(net, batch_size=128)
+    assert larger.learning_rate == pytest.approx(2 * 0.08)
+    other = recipe_after(net, optimizer="sgd", weight_decay=0.0)
+    assert (other.optimizer, other.weight_decay) == ("sgd", 0.0)
+    assert other.learning_rate < 0.05
+
+
+def test_mirrored_augmentation_goes_on(trained: Network) -> None:
+    net = trained.with_classes(trained.classes)
+    assert not recipe_after(net).augmentation.horizontal_flip
+    net.recipe = Recipe(augmentation=Augmentation(horizontal_flip=True)).to_json()
+    assert recipe_after(net).augmentation.horizontal_flip
+    assert not recipe_after(net, augmentation=Augmentation(rotation=5)).augmentation.horizontal_flip
+
+
+def test_net_with_a_recipe_of_another_version_gets_that_of_a_new_net(trained: Network) -> None:
+    net = trained.with_classes(trained.classes)
+    wanted = recipe_after(net)
+    for recipe in ({"no such": 1}, {"epochs": -1}):
+        net.recipe = recipe
+        assert recipe_after(net) == wanted
+
+
+def test_net_that_ends_with_another_layer_learns_more_of_its_classes() -> None:
+    net = Network("conv 2 3, pool all", (1, 9, 9), ("X", "O"), preprocessor=XO.preprocessor)
+    plan = plan_training(data_of(("X", "O")), start=net)
+    assert plan.network().parameters_sha256 == net.parameters_sha256
+    plan = plan_training(data_of(("O", "X")), start=net)
+    assert plan.classes == ("X", "O")
+    with pytest.raises(LimitError, match="wanted full as the last layer"):
+        plan_training(data_of(("O", "T")), start=net)
 
 
 def test_labels_follow_the_order_of_classes(trained: Network) -> None:
@@ -207,6 +254,7 @@ def test_runs_resume_only_from_the_same_start(trained: Network, tmp_path: Path) 
         run_training(frozen, run_dir=tmp_path / "run")
     moved = trained.with_classes(trained.classes)
     moved.parameters.flat[0] += 1
+    moved.recipe = trained.recipe
     other = plan_training(data_of(("X", "T")), start=moved, epochs=2, folds=0)
     with pytest.raises(CheckpointError, match="has other initial parameters"):
         run_training(other, run_dir=tmp_path / "run")

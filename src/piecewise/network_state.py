@@ -117,8 +117,8 @@ class NetworkState:
         Raises
         ------
         LimitError
-            If the classes are not valid, or the network does not end with a fully connected layer
-            that has one output per class.
+            If the classes are not valid; or if they are other ones and the network does not end
+            with a fully connected layer that has one output per class.
 
         Examples
         --------
@@ -129,7 +129,8 @@ class NetworkState:
         True
         """
         names = class_names(classes)
-        first = class_stage(self.architecture)
+        same = names == self.classes
+        first = len(self.architecture.stages) if same else class_stage(self.architecture)
         other = type(self)(self.notation, self.input, names, seed, self.preprocessor)
         known = [name for name in names if name in self.classes]
         new_rows = [names.index(name) for name in known]

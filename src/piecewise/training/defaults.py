@@ -31,6 +31,8 @@ THOROUGH_EPOCHS = 8
 PHOTO_WORK = 2.8e11
 """The work after which more epochs of photos change little, if there are `MIN_EPOCHS` already."""
 
+LARGE_BATCH = 128
+"""The batch size from which the learning rate does not grow with it."""
 RATES = {"sgd": 0.05, "adamw": 4e-3}
 """The learning rate if the optimizer is not the default of the kind."""
 PHOTO_AUGMENTATION = Augmentation(
@@ -106,7 +108,7 @@ def default_config(
     computed: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch,
-        "learning_rate": rate * math.sqrt(min(batch, 128) / 128),
+        "learning_rate": rate * math.sqrt(min(batch, LARGE_BATCH) / LARGE_BATCH),
         "optimizer": default.optimizer,
         "nesterov": True,
     }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from ..core.array_types import Bool
-from ..core.errors import DataError
+from ..core.errors import DataError, LimitError
 from ..data.dataset import Dataset
 from ..network import Network
+from ..spec.architecture import class_stage
 from .candidates import Candidate, TrainingTask
+from .defaults import LARGE_BATCH
+from .recipe import Recipe
 from .splits import Groups, Split
 
 RATE = 0.5
@@ -18,6 +22,8 @@ RATE = 0.5
 EPOCHS = 0.5
 """The default number of epochs, as a fraction of that of a new network."""
 MIN_EPOCHS = 2
+KEPT = ("optimizer", "momentum", "nesterov", "schedule", "weight_decay", "loss")
+"""What the recipe of the network decides, unless the user does."""
 
 
 def classes_after(start: Network, classes: tuple[str, ...]) -> tuple[str, ...]:
@@ -27,13 +33,16 @@ def classes_after(start: Network, classes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def data_for(start: Network, data: Dataset, name: str) -> Dataset:
-    """The data with the order of `classes_after`; DataError if another preprocessor made them."""
+    """The data with the order of `classes_after`; DataError if another preprocessor made them,
+    LimitError if the network cannot learn other classes."""
     if data.preprocessor.to_json() != start.preprocessor.to_json():
         raise DataError(
             f"{name}: prepared by another preprocessor than that of the network to start from; "
             "read the data with read_data(path, start.preprocessor)"
         )
     classes = classes_after(start, data.classes)
+    if classes != start.classes:
+        class_stage(start.architecture)
     if classes == data.classes:
         return data
     number_of = np.array([classes.index(one) for one in data.classes], np.int64)
@@ -63,11 +72,37 @@ def seen_held_out(start: Network, splits: dict[str, Split], folds: int) -> dict[
 
 
 def next_candidate(task: TrainingTask, start: Network) -> Candidate:
-    """The layers of the network, with a lower learning rate and fewer epochs than for a new one."""
-    config = task.config(layers=start.notation)
+    """The layers of the network and the recipe that taught it, with a lower learning rate, and the
+    epochs, batches and augmentation that these data need."""
+    previous = _recipe_of(start)
+    kept = {} if previous is None else {name: getattr(previous, name) for name in KEPT}
+    config = task.config(layers=start.notation, **kept)
     recipe = config.recipe
+    mirrored = previous is not None and previous.augmentation.horizontal_flip
+    if mirrored and "augmentation" not in task.chosen:
+        augmentation = replace(recipe.augmentation, horizontal_flip=True)
+        recipe = replace(recipe, augmentation=augmentation)
     if "learning_rate" not in task.chosen:
-        recipe = replace(recipe, learning_rate=RATE * recipe.learning_rate)
+        recipe = replace(recipe, learning_rate=_next_rate(start, previous, recipe))
     if "epochs" not in task.chosen:
         recipe = replace(recipe, epochs=max(MIN_EPOCHS, round(EPOCHS * recipe.epochs)))
     return Candidate("the network to start from", config.layers, recipe)
+
+
+def _recipe_of(net: Network) -> Recipe | None:
+    """The recipe that a network was trained with; None if there is none, or one of another
+    version."""
+    try:
+        return Recipe(**net.recipe) if net.recipe else None
+    except (LimitError, TypeError):
+        return None
+
+
+def _next_rate(start: Network, previous: Recipe | None, recipe: Recipe) -> float:
+    """The learning rate after the previous one, which depends on the batch size. Only the first of
+    several trainings lowers it."""
+    if previous is None or previous.optimizer != recipe.optimizer:
+        return RATE * recipe.learning_rate
+    batches = min(recipe.batch_size, LARGE_BATCH) / min(previous.batch_size, LARGE_BATCH)
+    factor = 1.0 if start.training_summary.get("start") else RATE
+    return factor * previous.learning_rate * math.sqrt(batches)
