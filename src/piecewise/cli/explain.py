@@ -118,6 +118,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     )
     short = name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}..."
     yield f"{short}: {net.classes[explanation.answer]}   ({probabilities})"
+    if explanation.reason:
+        yield explanation.reason.sentence
     yield ""
     label, carried = net.classes[explanation.label], explanation.carried_back
     yield f"votes for {label} by the maps of {explanation.voting_layer}:"

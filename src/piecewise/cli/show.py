@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import rich_click as click
 
 from ..core.errors import LimitError
+from ..insight.net_facts import training_facts
 from ..network import Network
 from ..training.recipe import Recipe
 from .options import json_option
@@ -46,9 +46,7 @@ def command(net_file: str, as_json: bool) -> None:
         f"classes      {', '.join(net.classes)}",
         f"preprocessor {net.preprocessor.description}",
         f"recipe       {_recipe(net.recipe)}",
-        *_start(net),
-        *_trials(net),
-        *_scores(net),
+        *(f"{name:<12} {text}" for name, text in training_facts(net)),
         f"calibration  {_calibration(net)}",
         f"sha256       {net.parameters_sha256}",
     ):
@@ -68,40 +66,6 @@ def _recipe(values: dict[str, Any]) -> str:
         for name in values
     )
     return ", ".join(written)
-
-
-def _start(net: Network) -> Iterator[str]:
-    """The net that the training started from, if it was not a new one."""
-    start = net.training_summary.get("start")
-    if isinstance(start, dict):
-        classes = start.get("classes")
-        names = ", ".join(map(str, classes)) if isinstance(classes, list) else "?"
-        digest = str(start.get("parameters_sha256"))
-        yield f"from         a net for {names}, sha256 {digest}"
-
-
-def _trials(net: Network) -> Iterator[str]:
-    """What was tried before the training, as the model file describes it."""
-    trials = net.training_summary.get("trials")
-    for trial in trials if isinstance(trials, list) else ():
-        if isinstance(trial, dict):
-            chosen = ", chosen" if trial.get("chosen") else ""
-            measured = f"{_percent(trial.get('accuracy'))} right in a trial"
-            yield f"tried        {trial.get('name')}: {measured}{chosen}"
-
-
-def _scores(net: Network) -> Iterator[str]:
-    """The scores when the net was trained, each beside that of the linear model."""
-    scores, linear = net.training_summary.get("scores"), net.training_summary.get("linear")
-    for name, score in scores.items() if isinstance(scores, dict) else ():
-        if isinstance(score, dict):
-            other = linear.get(name) if isinstance(linear, dict) else None
-            model = f", {other.get('model')} {_percent(other.get('accuracy'))}" if other else ""
-            yield f"{name:<12} {_percent(score.get('accuracy'))} right{model}"
-
-
-def _percent(fraction: object) -> str:
-    return f"{100 * fraction:.1f} %" if isinstance(fraction, float) else "? %"
 
 
 def _calibration(net: Network) -> str:

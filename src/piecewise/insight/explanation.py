@@ -11,15 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.constraints import Integer, checked
-from ..core.version import __version__
 from ..data.dataset import Dataset
 from ..inputs import layer_inputs
 from ..network import Network
 from ..trace.vote_ledger import Ledger
 from ..trace.walk import Walk
 from .attribution.coordinates import Coordinates, input_coordinates
+from .attribution.passages import Passage, passages_of
 from .attribution.patches import TopPatches, top_patches
 from .attribution.saliency import Attribution, attributions
+from .net_facts import net_facts
+from .reason import Reason, find_reason, map_votes
 from .robustness.curves import Curve, example_robustness
 
 FIRST_FEATURES, LAST_FEATURES = 8, 6
@@ -98,6 +100,22 @@ class Explanation:
         return self.walk.ledger(label, back_to=self.voting_layer)
 
     @cached_property
+    def map_votes(self) -> dict[str, list[float]]:
+        """The votes for the class of each map of each layer, carried back through the layers, minus
+        those for the rival of `reason`."""
+        rival = None if self.reason is None else self.reason.rival
+        return map_votes(self.walk, self.label, rival)
+
+    @cached_property
+    def reason(self) -> Reason | None:
+        """Why the net prefers the class to the next one, in a sentence and as data; None if it has
+        only one class."""
+        return find_reason(
+            self.net, self.example, self.walk, self.label, self.probabilities,
+            self.attributions[0], self.coordinates, self.passages,
+        )  # fmt: skip
+
+    @cached_property
     def attributions(self) -> list[Attribution]:
         """How much each cell of the input matters for the class, by several methods."""
         return attributions(self.net, self.example, self.label)
@@ -116,6 +134,12 @@ class Explanation:
     def coordinates(self) -> Coordinates:
         """Where the cells of the input lie: pixels, hertz and seconds, or words."""
         return input_coordinates(self.net.preprocessor, self.example, self.original)
+
+    @cached_property
+    def passages(self) -> list[Passage] | None:
+        """The words of a text as it was written, and their positions in the input; None for other
+        inputs, and if the original is not known."""
+        return passages_of(self.net.preprocessor, self.example, self.original)
 
     @cached_property
     def warning(self) -> str | None:
@@ -149,7 +173,7 @@ class Explanation:
         return [top_patches(self.net, pictures, *one, most=MATCHES, names=names) for one in chosen]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: the answer, the votes, and how much each cell of the input matters."""
+        """Plain values: the answer, its reason, the votes, and how much each input cell matters."""
         return {
             "schema": 1,
             "input": self.name,
@@ -158,6 +182,7 @@ class Explanation:
             "classes": list(self.net.classes),
             "probabilities": self.probabilities.tolist(),
             "logits": self.logits.tolist(),
+            "reason": self.reason and self.reason.to_json(),
             "temperature": self.net.calibration.temperature,
             "ledger": self.ledger.to_json(),
             "carried_back": self.carried_back.to_json(),
@@ -217,23 +242,3 @@ def explain(
         int(walk.logits.argmax()) if label is None else checked("label", Integer(0, last), label)
     )
     return Explanation(net, name, example, walk, chosen, original)
-
-
-def net_facts(net: Network) -> list[list[str]]:
-    """How a net was made, as names and values."""
-    recipe = ", ".join(
-        f"{name} {value}" for name, value in net.recipe.items() if name != "augmentation"
-    )
-    return [
-        ["layers", net.notation],
-        ["parameters", f"{net.architecture.parameter_count:,}"],
-        ["preprocessor", net.preprocessor.description],
-        ["recipe", recipe or "none"],
-        [
-            "probabilities",
-            f"softmax of the logits / {net.calibration.temperature:.6g}, the temperature fitted on "
-            "the validation examples",
-        ],
-        ["SHA-256 of its numbers", net.parameters_sha256],
-        ["made with", f"piecewise {__version__}"],
-    ]

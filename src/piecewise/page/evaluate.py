@@ -15,7 +15,7 @@ from ..data.text.preprocessor import TextPreprocessor
 from ..display.images import data_address, png
 from ..insight.evaluation.error_table import table_of
 from ..insight.evaluation.mistakes import Mistake, Mistakes, mistakes
-from ..insight.explanation import net_facts
+from ..insight.net_facts import net_facts, scores_of, trials_of
 from ..network import Network
 from ..training.metrics import Scores
 from .assemble import MAX_BYTES, page
@@ -81,6 +81,8 @@ def evaluate_page(
             if key in ("n", "accuracy", "accuracy_interval", "macro_f1")
         },
         "notes": list(notes),
+        "training_scores": [list(one) for one in scores_of(net)],
+        "trials": trials_of(net),
         "wrong": int((logits.argmax(axis=1) != data.labels[chosen]).sum()),
         "history": net.history,
         "error_table": predictions.error_table(),

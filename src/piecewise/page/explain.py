@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..insight.explanation import Explanation, explain
+from ..insight.reason import located_layer
 from ..insight.robustness.curves import Break, Curve
 from ..network import Network
 from .assemble import MAX_BYTES, page, script_json
@@ -19,10 +20,12 @@ START = "explain.js"
 CLASSES_SHOWN = 10
 """Classes whose votes are in the page, the most probable first."""
 MAX_TITLE = 1_000  # characters
+MAX_TEXT = 5_000
 MAX_CLASSES_NAMED = 2_000
 """Classes named, the most probable first; fewer if their names need more than _NAME_BYTES."""
 _NAME_BYTES = 400_000
 _RESERVED_BYTES = 5_000  # for the title, which may be long, and the names of the arrays
+CHANNELS = ("red", "green", "blue")
 _DIGITS = 6  # of numbers that are only drawn
 
 
@@ -78,6 +81,7 @@ def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) 
         shown = [*order[: CLASSES_SHOWN - 1], explanation.label]
     named = _named(net, order)
     gradients, votes = _votes(explanation, shown)
+    is_color = explanation.example.ndim == 3 and len(explanation.example) == len(CHANNELS)
     arrays = {
         **arrays_of(net, explanation.walk),
         **{f"votes {label}": gradient for label, gradient in gradients.items()},
@@ -95,10 +99,15 @@ def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) 
         "logits": {index: explanation.logits[index].item() for index in {*named, *shown}},
         "probabilities": {index: explanation.probabilities[index].item() for index in named},
         "warning": explanation.warning,
+        "reason": explanation.reason and explanation.reason.to_json(),
+        "passages": explanation.passages,
+        "text": _text(explanation),
+        "channels": list(CHANNELS) if is_color else [],
         "image": _image(explanation),
         "sound": sound_url(explanation.original),
         "layers": layers_of(net, explanation.walk),
         "votes": votes,
+        "map_votes": _rounded(explanation.map_votes),
         "axes": explanation.coordinates.to_json(),
         "facts": explanation.facts,
         "attributions": [
@@ -132,7 +141,9 @@ def _votes(
         for label, ledger in ledgers.items()
     }
     biases = {label: ledger.bias for label, ledger in ledgers.items()}
-    return gradients, {"layer": explanation.voting_layer, "labels": shown, "biases": biases}
+    layer = explanation.voting_layer
+    located = located_layer(explanation.net.architecture, layer)
+    return gradients, {"layer": layer, "located": located, "labels": shown, "biases": biases}
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
@@ -177,6 +188,12 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _rounded(one) for name, one in value.items()}
     return [_rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def _text(explanation: Explanation) -> str | None:
+    """The beginning of a text whose passages are not known."""
+    text = explanation.original
+    return text[:MAX_TEXT] if isinstance(text, str) and explanation.passages is None else None
 
 
 def _image(explanation: Explanation) -> str | None:

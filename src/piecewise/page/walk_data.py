@@ -105,7 +105,7 @@ def arrays_of(net: Network, walk: Walk) -> dict[str, Float32]:
 def layers_of(net: Network, walk: Walk) -> list[dict[str, Any]]:
     """The description of each layer, the input first."""
     input_shape = list(net.input if net.architecture.reads_texts else walk["input"].shape)
-    first = {"name": "input", "word": "input", "notation": "", "shape": input_shape}
+    first: dict[str, Any] = {"name": "input", "word": "input", "notation": "", "shape": input_shape}
     layers, input_layer = [first], "input"
     for stage in net.architecture.stages:
         layers.append(
@@ -116,6 +116,7 @@ def layers_of(net: Network, walk: Walk) -> list[dict[str, Any]]:
                 "input_layer": input_layer,
                 "input_shape": list(stage.input),
                 "shape": list(stage.output),
+                "unchanged": _is_unchanged(walk, input_layer, stage.name),
                 **_windows(stage, walk.length(input_layer)),
                 **_length(net, stage, walk),
                 **PAGE_DATA[type(stage.layer)](stage.layer, stage, walk),
@@ -123,6 +124,12 @@ def layers_of(net: Network, walk: Walk) -> list[dict[str, Any]]:
         )
         input_layer = stage.name
     return layers
+
+
+def _is_unchanged(walk: Walk, before: str, name: str) -> bool:
+    """Whether a layer passed this input on as it was."""
+    x, y = walk[before], walk[name]
+    return x.shape == y.shape and x.tobytes() == y.tobytes()
 
 
 def _convolution(layer: Convolution, stage: Stage, walk: Walk) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 /** The prediction: the input, the predicted class and the probabilities. */
 
-import { element, percent } from "piecewise/text.js";
+import { bars } from "piecewise/bars.js";
+import { legend, overlay } from "piecewise/overlay.js";
+import { element, number, percent, separated } from "piecewise/text.js";
 
-const CLASSES_SHOWN = 10;
-
-/** @param {ExplainData} data */
-export function answerSection(data) {
+/**
+ * @param {Walk} walk
+ * @param {Open} open
+ */
+export function answerSection(walk, open) {
+  const { data } = walk;
   const label = data.classes[data.predicted];
   const explained = data.classes[data.explained];
   const head = element(
@@ -22,107 +26,123 @@ export function answerSection(data) {
       : null,
     data.explained === data.predicted
       ? null
-      : element("p", {
-          class: "warning",
-          text: `The sections below explain the class ${explained}.`,
-        }),
+      : element("p", { class: "warning", text: `This page explains the class ${explained}.` }),
+    data.reason ? element("p", { class: "reason", text: unbroken(data.reason.sentence) }) : null,
+    data.reason ? evidence(data, data.reason) : null,
   );
   return element(
     "section",
     { class: "answer", "aria-label": "The answer" },
-    input(data),
+    input(walk, open),
     head,
     bars(data),
   );
 }
 
-/** @param {ExplainData} data */
-function input(data) {
-  if (data.axes.kind === "texts") {
-    const words = data.axes.columns.labels.filter((word) => word !== "");
-    return element(
-      "figure",
-      { class: "input text" },
-      element("blockquote", { text: words.join(data.axes.columns.unit === "letters" ? "" : " ") }),
-      element("figcaption", { text: "the text as the net reads it" }),
-    );
+/**
+ * A sentence whose percentages stay on one line.
+ * @param {string} sentence
+ */
+function unbroken(sentence) {
+  return sentence.replace(/([<>]) (\d)/g, "$1\u00a0$2").replaceAll(" %", "\u00a0%");
+}
+
+/**
+ * The numbers behind the sentence.
+ * @param {ExplainData} data
+ * @param {Reason} reason
+ */
+function evidence({ classes }, { label, rival, supporting, opposing, difference }) {
+  const votes = [...supporting, ...opposing].map(
+    ({ name, vote }) => `${name} ${vote > 0 ? "+" : ""}${number(vote, 3)}`,
+  );
+  return element(
+    "details",
+    { class: "evidence" },
+    element("summary", { text: "the numbers" }),
+    element("p", {
+      class: "hint",
+      text:
+        `Votes for ${classes[label]} minus votes for ${classes[rival]}: ${votes.join(", ")}. All votes and biases ` +
+        `together are the difference of the two logits, ${number(difference, 4)}.`,
+    }),
+  );
+}
+
+/**
+ * The input with what mattered over it; a select chooses the method.
+ * @param {Walk} walk
+ * @param {Open} open
+ */
+function input(walk, open) {
+  const { data } = walk;
+  const figure = element("figure", { class: `input ${data.kind}` });
+  const status = element("p", { class: "status", role: "status" });
+  const maps = data.attributions.filter(({ method }) => walk.array(`attribution ${method}`));
+  const stage = element("div", { class: "stage" });
+  const key = element("div", { class: "key" });
+  const choice = element(
+    "select",
+    { id: "heat-map" },
+    ...maps.map(({ method }) => element("option", { value: method, text: method })),
+    element("option", { value: "", text: "nothing" }),
+  );
+  const show = () => {
+    const one = maps.find(({ method }) => method === choice.value);
+    const over = one && overlay(walk, one, (words) => (status.textContent = words), open);
+    stage.replaceChildren(over ?? plainInput(walk));
+    key.replaceChildren(one ? legend(walk, one) : element("p", { class: "scale", text: "" }));
+    if (one) key.append(element("p", { class: "hint", text: `${meaning(data, one)}.` }));
+  };
+  choice.addEventListener("change", show);
+  show();
+  const label = element("label", { for: "heat-map", text: "Over it: " });
+  figure.append(stage);
+  if (data.sound)
+    figure.append(element("audio", { controls: true, src: data.sound, "aria-label": "The sound" }));
+  const caption = element("p", { class: "quiet", text: description(data) });
+  figure.append(element("figcaption", {}, caption, element("p", {}, label, choice), key, status));
+  return figure;
+}
+
+/**
+ * @param {ExplainData} data
+ * @param {Attribution} attribution
+ */
+function meaning({ classes }, { method, label, description }) {
+  return method === "occlusion"
+    ? `How much the logit of ${classes[label]} falls, with ${description}`
+    : description;
+}
+
+/**
+ * The input without a heat map.
+ * @param {Walk} walk
+ */
+function plainInput({ words, data }) {
+  if (words) {
+    const written = data.passages?.map(([text]) => text).join("") ?? data.text;
+    const between = data.axes.columns.unit === "letters" ? "" : " ";
+    const read = words.filter((word) => word !== "").join(between);
+    return element("blockquote", { class: "coloured", text: written ?? read });
   }
+  return data.image
+    ? element("img", { src: data.image, alt: `The input: ${data.name || "an example"}` })
+    : element("p", { text: "There is no image of this input." });
+}
+
+/** @param {ExplainData} data */
+function description(data) {
   const { rows, columns } = data.axes;
   /** @param {Axis} axis */
   const ends = (axis) => [
     Math.min(...axis.spans.map(([low]) => low)),
     Math.max(...axis.spans.map(([, high]) => high)),
   ];
-  const [from, to] = ends(columns).map((second) => second.toFixed(2));
-  const [low, high] = ends(rows).map(Math.round);
-  /** @type {Record<string, string>} */
-  const caption = {
-    sounds: `the spectrogram: ${from} to ${to} s from left to right, ${low} to ${high} Hz from bottom to top`,
-  };
-  const figure = element("figure", { class: `input ${data.kind}` });
-  if (data.image) {
-    figure.append(
-      element("img", { src: data.image, alt: `The input: ${data.name || "an example"}` }),
-    );
-  }
-  if (data.sound)
-    figure.append(element("audio", { controls: true, src: data.sound, "aria-label": "The sound" }));
-  figure.append(
-    element("figcaption", { text: caption[data.kind] ?? "the image as the net reads it" }),
-  );
-  return figure;
-}
-
-/**
- * A bar for each class, the most probable first.
- * @param {ExplainData} data
- */
-function bars(data) {
-  const { order } = data;
-  const body = element("tbody");
-  /** @param {number[]} indices */
-  const add = (indices) => body.append(...indices.map((index) => bar(data, index)));
-  add(order.slice(0, CLASSES_SHOWN));
-  const more = element("button", {
-    type: "button",
-    class: "more",
-    text: `show all ${order.length} classes`,
-    onclick: () => {
-      add(order.slice(CLASSES_SHOWN));
-      more.remove();
-    },
-  });
-  const table = element(
-    "table",
-    { class: "probabilities" },
-    element("caption", { text: "Probability of each class" }),
-    element(
-      "thead",
-      { class: "quiet" },
-      element(
-        "tr",
-        {},
-        ...["class", "", "probability"].map((text) => element("th", { scope: "col", text })),
-      ),
-    ),
-    body,
-  );
-  table.querySelector("th:nth-child(2)")?.replaceWith(element("td"));
-  return element("div", { class: "bars" }, table, order.length > CLASSES_SHOWN ? more : null);
-}
-
-/**
- * @param {ExplainData} data
- * @param {number} index
- */
-function bar(data, index) {
-  const filled = element("span", { class: "probability-bar" });
-  filled.style.width = `${Math.max(0.5, 100 * data.probabilities[index])}%`;
-  return element(
-    "tr",
-    { class: index === data.predicted ? "first" : null },
-    element("th", { scope: "row", text: data.classes[index] }),
-    element("td", { class: "track", "aria-hidden": "true" }, filled),
-    element("td", { class: "number", text: percent(data.probabilities[index]) }),
-  );
+  if (data.axes.kind === "texts")
+    return data.passages || data.text ? "the text" : "the text as the net reads it";
+  if (data.kind !== "sounds") return "the image as the net reads it";
+  const [from, to] = ends(columns).map((second) => number(Number(second.toFixed(2))));
+  const [low, high] = ends(rows).map((hertz) => separated(Math.round(hertz)));
+  return `the spectrogram: ${from} to ${to} s from left to right, ${low} to ${high} Hz from bottom to top`;
 }

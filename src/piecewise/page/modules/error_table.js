@@ -1,6 +1,6 @@
 /** The deck's error table, sortable; and the training loss by epoch. */
 
-import { svgElement, element, number } from "piecewise/text.js";
+import { aligned, svgElement, element, number, separated } from "piecewise/text.js";
 
 const ROWS_SHOWN = 30;
 
@@ -14,7 +14,7 @@ export function errorTableSection(data) {
   const show = () => {
     body.replaceChildren(...rows.slice(0, shown).map(tableRow));
     more.hidden = shown >= rows.length;
-    more.textContent = `show more (${rows.length - shown} left)`;
+    more.textContent = `show more (${separated(rows.length - shown)} left)`;
   };
   more.addEventListener("click", () => {
     shown += 5 * ROWS_SHOWN;
@@ -69,7 +69,7 @@ export function errorTableSection(data) {
       text:
         `The error of an example is |right answer \u2212 actual answer|, summed over the classes. Right answers are 1 for the ` +
         `true label and 0 for the others; actual answers are the ${table.outputs}, listed for the true label. ` +
-        `The total error of ${table.n} examples is ${number(table.total, 6)}${listed}.`,
+        `The total error of ${separated(table.n)} examples is ${number(table.total, 6)}${listed}.`,
     }),
     lossCurve(data.history),
     element(
@@ -83,7 +83,7 @@ export function errorTableSection(data) {
 
 /** @param {ErrorRow} row */
 function tableRow(row) {
-  const cells = [row.name, row.label, number(row.actual, 4), number(row.error, 4)];
+  const cells = [row.name, row.label, aligned(row.actual, 1), aligned(row.error, 1)];
   return element(
     "tr",
     {},

@@ -5,18 +5,21 @@ import { confusionSection } from "piecewise/confusion.js";
 import { errorTableSection } from "piecewise/error_table.js";
 import { mistakesSection } from "piecewise/mistakes.js";
 import { loadSheet } from "piecewise/examples.js";
-import { element, percent } from "piecewise/text.js";
+import { trialsSection } from "piecewise/trials.js";
+import { element, percent, separated } from "piecewise/text.js";
 
 const TITLES = {
   mistakes: "mistakes",
   confusion: "confusion matrix",
   errors: "errors",
+  trials: "trials",
   net: "the net",
 };
 
 /** @param {EvaluateData} data */
-function headline({ name, scores, kind, notes }) {
+function headline({ name, scores, kind, notes, training_scores: trained }) {
   const [low, high] = scores.accuracy_interval;
+  const then = trained.map(([split, text]) => `${split} ${text}`).join("; ");
   return element(
     "section",
     { class: "answer", "aria-label": "The score" },
@@ -25,12 +28,16 @@ function headline({ name, scores, kind, notes }) {
       { class: "verdict" },
       element("p", { class: "kicker", text: name }),
       element("h1", { text: percent(scores.accuracy) }),
-      element("p", { class: "confidence", text: `of ${scores.n} ${kind} are predicted correctly` }),
+      element("p", {
+        class: "confidence",
+        text: `of ${separated(scores.n)} ${kind} are predicted correctly`,
+      }),
       element("p", {
         class: "hint",
         text: `95 % interval ${percent(low)} to ${percent(high)}; macro-F1 ${scores.macro_f1.toFixed(4)}`,
       }),
       ...notes.map((text) => element("p", { class: "hint", text })),
+      trained.length ? element("p", { class: "hint", text: `When it was trained: ${then}` }) : null,
     ),
   );
 }
@@ -44,6 +51,7 @@ async function start() {
     mistakesSection(data),
     confusionSection(data),
     errorTableSection(data),
+    trialsSection(data.trials),
     factsSection(data.facts),
   ];
   renderPage(TITLES, sections, null);

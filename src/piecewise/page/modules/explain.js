@@ -30,10 +30,10 @@ async function start() {
   const walkPart = walkSection(walk, openNumber);
   mark = walkPart.mark;
   const sections = [
-    answerSection(data),
+    answerSection(walk, openNumber),
     walkPart.section,
     votesSection(walk, openNumber),
-    attributionSection(walk),
+    attributionSection(walk, openNumber),
     robustnessSection(data),
     topPatchesSection(walk),
     factsSection([...data.facts, ...packingFacts(data.arrays)]),

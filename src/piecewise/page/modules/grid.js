@@ -1,6 +1,7 @@
 /** A plane of numbers as a button: point at a number, move with arrow keys, open it. */
 
 import { keepPainted } from "piecewise/paint.js";
+import { hideReadout, showReadout } from "piecewise/readout.js";
 import { element, number } from "piecewise/text.js";
 
 /** @type {Record<string, [number, number]>} */
@@ -17,28 +18,29 @@ const MOVES = {
  *
  * @param {Plane} plane
  * @param {PlaneActions} actions
- * @param {number} side the longer side, in pixels of the page
+ * @param {number | [height: number, width: number]} side in pixels of the page; one number: of the
+ *   longer side
+ * @param {string} [picture] the address of an image on which the plane is painted
  */
-export function planeButton(plane, actions, side) {
+export function planeButton(plane, actions, side, picture) {
   const { rows, columns } = plane;
   const canvas = element("canvas", { "aria-hidden": "true" });
   const cursor = element("span", { class: "cursor", "aria-hidden": "true" });
-  const button = element("button", { class: "plane", type: "button" }, canvas, cursor);
-  const scale = side / Math.max(rows, columns);
-  const [height, width] = [
-    Math.max(rows === 1 ? 20 : 8, rows * scale),
-    Math.max(8, columns * scale),
-  ];
-  canvas.style.height = `${height}px`;
+  const under = picture ? element("img", { src: picture, alt: "" }) : null;
+  const set = { class: picture ? "plane over" : "plane", type: "button" };
+  const button = element("button", set, under, canvas, cursor);
+  const [height, width] = typeof side === "number" ? sizes(rows, columns, side) : side;
+  if (picture) canvas.style.aspectRatio = `${width} / ${height}`;
+  else canvas.style.height = `${height}px`;
   button.style.width = `min(${width + 2}px, 100%)`;
   let [row, column] = [Math.floor(rows / 2), Math.floor(columns / 2)];
 
   const value = () => plane.values[plane.start + row * columns + column];
+  const words = () => `${actions.name(row, column)}: ${number(value(), 6)}`;
   const show = () => {
     placeOver(cursor, plane, { top: row, left: column, height: 1, width: 1 });
-    const words = `${actions.name(row, column)}: ${number(value(), 6)}`;
-    button.setAttribute("aria-label", words);
-    return words;
+    button.setAttribute("aria-label", words());
+    return words();
   };
   /** @type {(newRow: number, newColumn: number) => void} */
   const move = (newRow, newColumn) => {
@@ -55,21 +57,46 @@ export function planeButton(plane, actions, side) {
     ];
     move(Math.floor(fractions[0] * rows), Math.floor(fractions[1] * columns));
   };
-  button.addEventListener("pointermove", moveTo);
-  button.addEventListener("focus", () => actions.onMove(show()));
+  button.addEventListener("pointermove", (event) => {
+    moveTo(event);
+    showReadout(words(), event.clientX, event.clientY);
+  });
+  const readAtCursor = () => {
+    const { right, bottom } = cursor.getBoundingClientRect();
+    showReadout(words(), right, bottom);
+  };
+  button.addEventListener("focus", () => {
+    actions.onMove(show());
+    if (button.matches(":focus-visible")) readAtCursor();
+  });
+  button.addEventListener("pointerleave", hideReadout);
+  button.addEventListener("blur", hideReadout);
   button.addEventListener("keydown", (event) => {
     const step = MOVES[event.key];
     if (!step) return;
     event.preventDefault();
     move(row + step[0], column + step[1]);
+    readAtCursor();
   });
   button.addEventListener("click", (event) => {
     if (event.detail) moveTo(event); // a pointer; keys open the number under the cursor
     actions.open(row, column);
   });
-  keepPainted(canvas, plane);
+  keepPainted(canvas, plane, picture ? "over" : "opaque");
   show();
   return button;
+}
+
+/**
+ * Height and width of a plane on the page.
+ * @param {number} rows
+ * @param {number} columns
+ * @param {number} side
+ * @returns {[height: number, width: number]}
+ */
+function sizes(rows, columns, side) {
+  const scale = side / Math.max(rows, columns);
+  return [Math.max(rows === 1 ? 20 : 8, rows * scale), Math.max(8, columns * scale)];
 }
 
 /**

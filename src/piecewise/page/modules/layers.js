@@ -1,8 +1,8 @@
 /** The walk: the feature maps of every layer, from the input to the votes. */
 
-import { rovingTabIndex, outline, planeButton } from "piecewise/grid.js";
-import { largestOf } from "piecewise/paint.js";
-import { element, number, describePosition } from "piecewise/text.js";
+import { outline } from "piecewise/grid.js";
+import { logitList, mapsOf, wordList } from "piecewise/maps.js";
+import { element, separated } from "piecewise/text.js";
 import { termsOf } from "piecewise/views/index.js";
 
 /** @type {Record<string, string>} */
@@ -16,8 +16,6 @@ const LAYER_SUMMARIES = {
   dropout: "passes all values (it drops some only in training)",
   embed: "turns each word into numbers",
 };
-const SIDE = 84;
-const MAPS_SHOWN = 64;
 
 /**
  * @param {Walk} walk
@@ -32,14 +30,17 @@ export function walkSection(walk, open) {
       class: "hint",
       text:
         "Orange is above zero, blue is below. Point at a number, or go to a map with Tab and move with " +
-        "the arrow keys (Page Down: the next map). Click or press Enter to see how it is computed.",
+        "the arrow keys (Page Down: the next map). Click or press Enter to see how it is computed. " +
+        `Of each layer, the maps that count most are shown first: their votes are for ${preferred(walk)} (+), or against it (\u2212).`,
     }),
   );
   const status = element("p", { class: "status", role: "status" });
   /** @type {Map<string, PlaneButton>} */
   const buttons = new Map();
-  for (const layer of walk.layers.values())
-    section.append(layerBlock(walk, layer, status, open, buttons));
+  const blocks = [...walk.layers.values()].map((layer) =>
+    layerBlock(walk, layer, status, open, buttons),
+  );
+  section.append(element("div", { class: "layers" }, ...blocks));
   section.append(status);
   /** @type {(position: Position | null) => void} */
   const markPosition = (position) => mark(walk, buttons, position);
@@ -62,12 +63,15 @@ function layerBlock(walk, layer, status, open, buttons) {
       {},
       element("span", { class: "name", text: layer.name }),
       element("code", { text: layer.notation }),
-      element("span", { class: "shape", text: layer.shape.join("\u00d7") }),
+      element("span", { class: "shape", text: layer.shape.map(separated).join("\u00d7") }),
       element("span", { class: "summary", text: LAYER_SUMMARIES[layer.word] ?? "" }),
     ),
   );
   const activation = walk.activation(layer.name);
-  if (!activation) {
+  if (layer.word !== "input" && layer.unchanged) {
+    block.classList.add("unchanged");
+    block.append(element("p", { class: "hint", text: "Its values are those before it." }));
+  } else if (!activation) {
     block.append(
       element("p", {
         class: "hint",
@@ -76,95 +80,30 @@ function layerBlock(walk, layer, status, open, buttons) {
     );
   } else if (layer.name === "input" && walk.readsWords) {
     block.append(wordList(walk, activation, open));
+  } else if (isLogits(walk, layer)) {
+    block.append(...logitList(walk, activation, open));
   } else {
-    block.append(...maps(walk, layer, activation, status, open, buttons));
+    block.append(...mapsOf(walk, layer, activation, status, open, buttons));
   }
   return block;
 }
 
 /**
+ * The class that the page explains, and its rival.
  * @param {Walk} walk
- * @param {Matrix} activation
- * @param {Open} open
  */
-function wordList(walk, activation, open) {
-  const items = [...activation.values].map((word, position) =>
-    element(
-      "li",
-      {},
-      element("button", {
-        type: "button",
-        class: "opens",
-        text: walk.words?.[position] || "\u00b7",
-        title: `position ${position}: word number ${word}`,
-        "aria-label": `position ${position}, word number ${word}${walk.wordAt(position)}; open`,
-        onclick: () => open(["input", 0, word, position]),
-      }),
-    ),
-  );
-  return element("ol", { class: "words" }, ...items);
+function preferred({ data: { classes, explained, reason } }) {
+  return reason
+    ? `${classes[reason.label]} rather than ${classes[reason.rival]}`
+    : classes[explained];
 }
 
 /**
- * The maps of an activation. If each map is a single number, all maps are shown as one row.
  * @param {Walk} walk
  * @param {Layer} layer
- * @param {Matrix} activation
- * @param {HTMLElement} status
- * @param {Open} open
- * @param {Map<string, PlaneButton>} buttons
  */
-function maps(walk, layer, activation, status, open, buttons) {
-  const [count, rows, columns] = activation.shape;
-  const largest = largestOf(activation.values);
-  const single = rows === 1 && columns === 1;
-  /** @type {HTMLButtonElement[]} */
-  const planeButtons = [];
-  /** @param {number} map */
-  const make = (map) => {
-    const plane = single
-      ? { values: activation.values, start: 0, rows: 1, columns: count, largest }
-      : { values: activation.values, start: map * rows * columns, rows, columns, largest };
-    /** @type {(row: number, column: number) => Position} */
-    const position = (row, column) =>
-      single ? [layer.name, column, 0, 0] : [layer.name, map, row, column];
-    const side = single ? Math.min(720, Math.max(120, 14 * count)) : SIDE;
-    const button = planeButton(
-      plane,
-      {
-        name: (row, column) => describePosition(position(row, column), layer.shape),
-        onMove: (words) => {
-          status.textContent = words;
-        },
-        open: (row, column) => open(position(row, column)),
-      },
-      single ? side : Math.max(SIDE, Math.min(240, columns * 1.2)),
-    );
-    if (single) button.classList.add("line");
-    planeButtons.push(button);
-    buttons.set(single ? layer.name : `${layer.name} ${map}`, { button, plane, single });
-    return button;
-  };
-  const list = element("div", { class: "maps" });
-  const planes = single ? 1 : count;
-  for (let map = 0; map < Math.min(planes, MAPS_SHOWN); map++) list.append(make(map));
-  rovingTabIndex(planeButtons);
-  const scale = element("p", {
-    class: "scale",
-    text: `\u2212${number(largest)} to ${number(largest)}`,
-  });
-  if (planes <= MAPS_SHOWN) return [list, scale];
-  const more = element("button", {
-    type: "button",
-    class: "more",
-    text: `show all ${planes} maps`,
-  });
-  more.addEventListener("click", () => {
-    for (let map = MAPS_SHOWN; map < planes; map++) list.append(make(map));
-    rovingTabIndex(planeButtons);
-    more.remove();
-  });
-  return [list, scale, more];
+function isLogits(walk, { name, shape }) {
+  return name === walk.last && name !== "input" && shape[1] === 1 && shape[2] === 1;
 }
 
 /**

@@ -1,5 +1,8 @@
 /** Numbers as colours, and planes of numbers as images. The colours are defined in the style sheets. */
 
+/** The opacity of the largest number over a picture, of 255. */
+const OPAQUE = 215;
+
 /**
  * "#rrggbb" or "rgb(...)" -> [r, g, b]
  * @param {string} colour
@@ -35,10 +38,19 @@ export function palette() {
 export function signedColour(value, largest, { above, zero, below }) {
   const fraction = Math.max(-1, Math.min(1, value / (largest || 1)));
   const end = fraction < 0 ? below : above;
-  const strength = Math.abs(fraction);
+  const strength = strengthOf(fraction);
   const mixed = (/** @type {number} */ channel) =>
     Math.round(zero[channel] + strength * (end[channel] - zero[channel]));
   return [mixed(0), mixed(1), mixed(2)];
+}
+
+/**
+ * How strong a colour is; small numbers are raised, so that they can be seen. The legends in the
+ * style sheets have the same scale.
+ * @param {number} fraction of the largest number
+ */
+function strengthOf(fraction) {
+  return Math.abs(fraction) ** 0.6;
 }
 
 /**
@@ -65,13 +77,20 @@ function linear(channel) {
 }
 
 /**
- * 511 colours, from the most negative to the most positive number, as pixels of an image.
+ * 511 colours, from the most negative to the most positive number, as pixels of an image; and the
+ * same over a picture, the more transparent the smaller the number.
  * @param {Palette} colours
+ * @returns {PixelTables}
  */
-function colourTable(colours) {
-  const bytes = new Uint8ClampedArray(4 * 511);
-  for (let i = 0; i < 511; i++) bytes.set([...signedColour(i - 255, 255, colours), 255], 4 * i);
-  return new Uint32Array(bytes.buffer);
+function colourTables(colours) {
+  const [bytes, over] = [new Uint8ClampedArray(4 * 511), new Uint8ClampedArray(4 * 511)];
+  for (let i = 0; i < 511; i++) {
+    const fraction = (i - 255) / 255;
+    bytes.set([...signedColour(fraction, 1, colours), 255], 4 * i);
+    const opacity = Math.round(OPAQUE * strengthOf(fraction));
+    over.set([...(i < 255 ? colours.below : colours.above), opacity], 4 * i);
+  }
+  return { opaque: new Uint32Array(bytes.buffer), over: new Uint32Array(over.buffer) };
 }
 
 /**
@@ -106,23 +125,24 @@ export function largestOf(values) {
 
 /** @type {Set<() => void>} */
 const painters = new Set();
-/** @type {?Uint32Array} */
-let pixels = null; // until the page is assembled
+/** @type {?PixelTables} */
+let tables = null; // until the page is assembled
 
 /**
  * Paint a plane on a canvas once the colours are known, and again when they change.
  * @param {HTMLCanvasElement} canvas
  * @param {Plane} plane
+ * @param {keyof PixelTables} [table]
  */
-export function keepPainted(canvas, plane) {
+export function keepPainted(canvas, plane, table = "opaque") {
   const paint = () => {
-    if (pixels) paintPlane(canvas, plane, pixels);
+    if (tables) paintPlane(canvas, plane, tables[table]);
   };
   painters.add(paint);
   paint();
 }
 
 export function repaint() {
-  pixels = colourTable(palette());
+  tables = colourTables(palette());
   for (const paint of painters) paint();
 }

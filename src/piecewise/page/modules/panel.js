@@ -1,6 +1,6 @@
 /** The panel that shows how a number is computed, and the path of numbers that led to it. */
 
-import { element, describePosition, exactNumber } from "piecewise/text.js";
+import { element, exactNumber } from "piecewise/text.js";
 import { hasNumbers } from "piecewise/views/terms.js";
 import { showTerms, termsOf } from "piecewise/views/index.js";
 
@@ -50,8 +50,7 @@ export function panel(walk, onOpen) {
 
   function render() {
     const position = trail[trail.length - 1];
-    const layer = walk.layer(position[0]);
-    heading.textContent = `${describePosition(position, layer.shape)} = ${exactNumber(walk.value(position))}`;
+    heading.textContent = `${walk.describe(position)} = ${exactNumber(walk.value(position))}`;
     const terms = termsOf(walk, position);
     const complete = terms.every(hasNumbers);
     body.replaceChildren(...(complete ? showTerms(walk, position, terms, open) : [leftOutNote()]));

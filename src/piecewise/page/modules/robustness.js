@@ -35,10 +35,28 @@ function figure(curve, classes) {
     "figure",
     { class: "curve" },
     element("h3", { text: `${name(curve)} (${curve.unit})` }),
+    legend(curve, classes),
     chart(curve, description),
     element("p", { class: "change", text: description }),
     element("details", {}, element("summary", { text: "as a table" }), table(curve, classes)),
   );
+}
+
+/**
+ * What the line, the dots and the dashes of a chart mean.
+ * @param {RobustnessCurve} curve
+ * @param {Record<number, string>} classes
+ */
+function legend(curve, classes) {
+  const entries = [
+    ["line", `probability of ${classes[curve.label]}`],
+    ["dots", "equal pixels"],
+  ];
+  if (curve.below || curve.above) entries.push(["dashes", "prediction changes"]);
+  const items = entries.map(([kind, text]) =>
+    element("li", {}, element("span", { class: `swatch ${kind}` }), text),
+  );
+  return element("ul", { class: "legend" }, ...items);
 }
 
 /** @param {RobustnessCurve} curve */

@@ -58,8 +58,29 @@ export function number(value, digits = 4) {
 function trimmed(value, digits) {
   const formatted = Number(value.toPrecision(digits));
   return Math.abs(formatted) >= 1000
-    ? formatted.toString()
+    ? separated(formatted)
     : formatted.toPrecision(digits).replace(/\.?0+$/, "");
+}
+
+/**
+ * A number with separators between thousands; without more decimals than it has.
+ * @param {number} value
+ */
+export function separated(value) {
+  return value.toLocaleString("en-US", { maximumFractionDigits: 6 });
+}
+
+/**
+ * A number of a column, with as many decimals as give the largest one four digits.
+ * @param {number} value
+ * @param {number} largest
+ */
+export function aligned(value, largest) {
+  if (largest >= 1e6 || largest < 1e-3) return number(value, 4);
+  const decimals = Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(largest))));
+  const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  const formatted = value.toLocaleString("en-US", options);
+  return (/^-[0.]*$/.test(formatted) ? formatted.slice(1) : formatted).replace("-", "\u2212");
 }
 
 /**
@@ -84,18 +105,14 @@ export function exactNumber(value) {
   return value === undefined ? "?" : Number(value.toPrecision(9)).toString().replace("-", "\u2212");
 }
 
-/** @param {number} fraction */
-export function percent(fraction) {
-  return `${(100 * fraction).toFixed(2)} %`;
-}
-
 /**
- * A position as text: conv1, map 3, row 4, column 5.
- * @param {Position} position
- * @param {?Shape} [shape] of the layer
+ * A probability in percent, with the digits that matter, as `percent` of insight/reason.py.
+ * @param {number} fraction
  */
-export function describePosition([layer, map, row, column], shape) {
-  if (layer === "input" && shape && shape[0] === 1) return `input, row ${row}, column ${column}`;
-  if (shape && shape[1] === 1 && shape[2] === 1) return `${layer}, number ${map}`;
-  return `${layer}, map ${map}, row ${row}, column ${column}`;
+export function percent(fraction) {
+  const value = 100 * fraction;
+  if (value === 0 || value === 100) return `${value} %`;
+  if (value < 0.01) return "< 0.01 %";
+  if (value > 99.99) return "> 99.99 %";
+  return `${value.toFixed(value < 1 || value > 99 ? 2 : 1)} %`;
 }

@@ -39,6 +39,8 @@ interface BaseLayer {
   input_layer: string;
   input_shape: Shape;
   shape: Shape;
+  /** Whether it passed its input on as it was. */
+  unchanged: boolean;
   /** Of a text: the positions before its padding. */
   length?: number;
 }
@@ -130,6 +132,33 @@ interface Attribution {
   description: string;
 }
 
+/** What votes for one class more than for another. */
+interface Evidence {
+  name: string;
+  vote: number;
+}
+
+/** Why the net prefers a class to its rival. */
+interface Reason {
+  sentence: string;
+  label: number;
+  rival: number;
+  supporting: Evidence[];
+  opposing: Evidence[];
+  difference: number;
+}
+
+/** What the values of the voting layer vote for. */
+interface Ballot {
+  weights: Float32Array;
+  bias: number;
+  total: number;
+  totalName: string;
+}
+
+/** Words of a text as they were written, and their positions in the input. */
+type Passage = [text: string, start: number, stop: number];
+
 interface PatchMatch {
   value: number;
   description: string;
@@ -148,7 +177,7 @@ interface TopPatches {
 /** The data of the page that explains one answer. */
 interface ExplainData {
   name: string;
-  kind: "pictures" | "sounds" | "texts";
+  kind: "drawings" | "photos" | "sounds" | "texts";
   predicted: number;
   explained: number;
   order: number[];
@@ -156,10 +185,24 @@ interface ExplainData {
   logits: Record<number, number>;
   probabilities: Record<number, number>;
   warning: string | null;
+  reason: Reason | null;
+  passages: Passage[] | null;
+  /** The beginning of a text whose passages are not known. */
+  text: string | null;
+  /** The names of the channels of a colour image. */
+  channels: string[];
   image: string | null;
   sound: string | null;
   layers: [InputLayer, ...Layer[]];
-  votes: { layer: string; labels: number[]; biases: Record<number, number> };
+  /** `located`: the layer with rows and columns whose maps are those of the voting layer. */
+  votes: {
+    layer: string;
+    located: string | null;
+    labels: number[];
+    biases: Record<number, number>;
+  };
+  /** The votes of each map of each layer for the explained class minus those for its rival. */
+  map_votes: Record<string, number[]>;
   axes: Axes;
   facts: [string, string][];
   attributions: Attribution[];
@@ -205,12 +248,26 @@ interface ImageSheet {
   cells: Record<number, [row: number, column: number]>;
 }
 
+/** A candidate that was tried before the training; null: the model file does not say. */
+interface Trial {
+  name: string;
+  layers: string;
+  accuracy: number | null;
+  n: number | null;
+  epochs: number | null;
+  chosen: boolean;
+  note: string;
+}
+
 /** The data of the page about the predictions for a data set. */
 interface EvaluateData {
   name: string;
   kind: string;
   /** What the scores count. */
   notes: string[];
+  /** The scores when the net was trained, by split, as texts. */
+  training_scores: [split: string, text: string][];
+  trials: Trial[];
   /** The number of wrong predictions. */
   wrong: number;
   scores: { n: number; accuracy: number; accuracy_interval: [number, number]; macro_f1: number };
@@ -258,6 +315,8 @@ interface PlaneButton {
 }
 
 type Colour = [red: number, green: number, blue: number];
+/** Colours from the most negative to the most positive number; `over`: transparent ones. */
+type PixelTables = { opaque: Uint32Array; over: Uint32Array };
 type Palette = { above: Colour; zero: Colour; below: Colour };
 /** A cell of a small grid; null: padding. */
 type GridCell = { value: number; position?: Position | null; marked?: boolean } | null;

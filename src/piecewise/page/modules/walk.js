@@ -149,4 +149,33 @@ export class Walk {
     if (this.words) return columns.labels[column];
     return `${rows.labels[row]}, ${columns.labels[column]}`;
   }
+
+  /** The name of the last layer, whose numbers are the logits. */
+  get last() {
+    return this.data.layers[this.data.layers.length - 1].name;
+  }
+
+  /**
+   * The name of a map: a colour of the input, the class of a logit, or its number.
+   * @param {string} layer
+   * @param {number} map
+   */
+  mapName(layer, map) {
+    if (layer === "input" && this.data.channels.length) return this.data.channels[map];
+    if (layer === this.last && layer !== "input")
+      return `logit of ${this.data.classes[map] ?? `class ${map}`}`;
+    return `map ${map}`;
+  }
+
+  /**
+   * A position as text: conv1, map 3, row 4, column 5.
+   * @param {Position} position
+   */
+  describe([name, map, row, column]) {
+    const { shape } = this.layer(name);
+    if (name === "input" && shape[0] === 1) return `input, row ${row}, column ${column}`;
+    if (shape[1] === 1 && shape[2] === 1)
+      return `${name}, ${name === this.last ? this.mapName(name, map) : `number ${map}`}`;
+    return `${name}, ${this.mapName(name, map)}, row ${row}, column ${column}`;
+  }
 }

@@ -108,7 +108,10 @@ function channelGrids(walk, layer, { channel, cells, total }, open) {
       open,
       walk,
     );
-  const head = layer.input_shape[0] > 1 ? `${layer.input_layer}, map ${channel}: ` : "";
+  const head =
+    layer.input_shape[0] > 1
+      ? `${layer.input_layer}, ${walk.mapName(layer.input_layer, channel)}: `
+      : "";
   return element(
     "div",
     { class: "channel" },

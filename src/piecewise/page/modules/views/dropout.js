@@ -17,7 +17,7 @@ export function show(walk, layer, position, terms, open) {
     "p",
     { class: "step" },
     "Unchanged: ",
-    openButton(term, open, layer.input_shape),
+    openButton(term, open, walk),
     ". Dropout sets a fraction of the values to zero, but only in training.",
   );
   return [line, resultLine("the same", walk.value(position))];

@@ -23,7 +23,7 @@ export function show(walk, layer, position, terms, open) {
     "p",
     { class: "step" },
     "The larger of 0 and ",
-    openButton(term, open, layer.input_shape),
+    openButton(term, open, walk),
     term.value > 0
       ? ". It is above zero, so it stays."
       : ". It is not above zero, so the result is zero.",

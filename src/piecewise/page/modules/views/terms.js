@@ -1,7 +1,7 @@
 /** What the views of all layers share: terms, tables and grids. */
 
 import { cellStyle, largestOf, palette } from "piecewise/paint.js";
-import { shortNumber, element, number, describePosition, exactNumber } from "piecewise/text.js";
+import { shortNumber, element, number, exactNumber } from "piecewise/text.js";
 
 const ROWS_SHOWN = 24;
 
@@ -30,11 +30,11 @@ export function biasTerm(walk, layer, map) {
  * A button that shows a number and opens it.
  * @param {{ value: number, position?: Position | null }} term
  * @param {Open} open
- * @param {Shape} shape of its layer
+ * @param {Walk} walk
  */
-export function openButton({ value, position }, open, shape) {
+export function openButton({ value, position }, open, walk) {
   if (!position) return element("span", { text: number(value) });
-  const words = `${describePosition(position, shape)}: ${exactNumber(value)}; open`;
+  const words = `${walk.describe(position)}: ${exactNumber(value)}; open`;
   return element("button", {
     type: "button",
     class: "opens",
@@ -91,14 +91,13 @@ export function termTable(
  */
 function row(walk, term, open, largest) {
   const product = term.weight * term.value;
-  const shape = term.position ? walk.layer(term.position[0]).shape : null;
-  const value = shape ? openButton(term, open, shape) : element("span", { text: "" });
+  const value = term.position ? openButton(term, open, walk) : element("span", { text: "" });
   const bar = element("span", {
     class: product < 0 ? "bar against" : "bar for",
     "aria-hidden": "true",
   });
   bar.style.width = `${largest ? (60 * Math.abs(product)) / largest : 0}px`;
-  const of = [term.name, term.position && describePosition(term.position, shape)]
+  const of = [term.name, term.position && walk.describe(term.position)]
     .filter(Boolean)
     .join(" \u00d7 ");
   return element(
@@ -145,7 +144,7 @@ function gridCell(cell, largest, colours, open, walk) {
   if (!cell)
     return element("td", { class: "padding", title: "padding: outside of the input" }, "\u00a0");
   const inside = cell.position
-    ? openButton(cell, open, walk.layer(cell.position[0]).shape)
+    ? openButton(cell, open, walk)
     : element("span", { text: shortNumber(cell.value, largest), title: exactNumber(cell.value) });
   if (cell.position) inside.textContent = shortNumber(cell.value, largest);
   const td = element("td", { class: cell.marked ? "marked" : null }, inside);

@@ -1,0 +1,268 @@
+"""Why a net prefers one class to another, in one sentence: the strongest evidence for each.
+
+The evidence of a class is what votes for it more than for its rival, by the vote ledger: maps of
+the voting layer, or the words of a text. Only such differences decide which logit is larger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import fsum
+from typing import Any
+
+import numpy as np
+
+from ..core.array_types import Array, Float64
+from ..network import Network
+from ..spec.architecture import Architecture
+from ..trace.backprop import LOGIT
+from ..trace.walk import Walk
+from .attribution.coordinates import Coordinates
+from .attribution.passages import Passage
+from .attribution.saliency import Attribution, gradient_times_input
+
+MOST_NAMED = 3
+"""Maps or words that are named for a class."""
+_NOTABLE = 1 / 3  # of the strongest vote; weaker ones are not named
+_MAX_NAME = 40  # characters of a class or of words
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What votes for one class more than for another.
+
+    Attributes
+    ----------
+    name : str
+        A map of the voting layer, or words of a text.
+    vote : float
+        Its votes for the explained class minus those for the rival.
+    """
+
+    name: str
+    vote: float
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a net prefers a class to another one, or the other one to it.
+
+    Attributes
+    ----------
+    sentence : str
+        The answer, its strongest evidence, and the strongest evidence against it.
+    label, rival : int
+        The explained class; and the class with the next largest logit, or the predicted class if
+        another one is explained.
+    supporting, opposing : tuple of Evidence
+        The strongest evidence for the class, and for its rival; votes of the latter are negative.
+    difference : float
+        The logit of the class minus that of its rival: the sum of all such votes and biases.
+    """
+
+    sentence: str
+    label: int
+    rival: int
+    supporting: tuple[Evidence, ...]
+    opposing: tuple[Evidence, ...]
+    difference: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        lists = {
+            side: [vars(one) for one in getattr(self, side)] for side in ("supporting", "opposing")
+        }
+        return {**vars(self), **lists}
+
+
+def find_reason(
+    net: Network,
+    example: Array,
+    walk: Walk,
+    label: int,
+    probabilities: Array,
+    attribution: Attribution,
+    coordinates: Coordinates,
+    passages: list[Passage] | None,
+) -> Reason | None:
+    """The reason for a class; None if the net has only one. ``attribution``: its occlusion."""
+    order = [int(index) for index in np.argsort(-walk.logits, kind="stable")]
+    if len(order) < 2:
+        return None
+    rival = order[1] if label == order[0] else order[0]
+    if coordinates.kind == "texts":
+        votes = _word_votes(net, example, (label, rival), coordinates, passages)
+        where = ""
+    else:
+        votes = _map_votes(walk, (label, rival))
+        where = _where(attribution, coordinates)
+    supporting, opposing = _strongest(votes.sums), _strongest(-votes.sums)
+    difference = float(walk.logits[label]) - float(walk.logits[rival])
+    biases = difference - fsum(votes.sums.tolist())
+    ours, against = votes.phrase(supporting), votes.phrase(opposing)
+    evidence = [where, ours and f"{ours}{votes.source}"]
+    if biases > fsum(votes.sums[supporting].tolist()):
+        evidence = ["the biases", *evidence]
+    name, other = _short(net.classes[label]), _short(net.classes[rival])
+    sentence = _sentence(
+        f"{name} ({percent(probabilities[label])})",
+        f"{other} ({percent(probabilities[rival])})",
+        " and ".join(filter(None, evidence)) or "its biases",
+        is_predicted=label == order[0],
+    )
+    against = against and against + ("" if ours else votes.source)
+    return Reason(
+        f"{sentence}; {against or 'nothing'} spoke most for {other} instead.",
+        label, rival, votes.evidence(supporting), votes.evidence(opposing), difference,
+    )  # fmt: skip
+
+
+def _sentence(name: str, rival: str, evidence: str, *, is_predicted: bool) -> str:
+    if is_predicted:
+        return f"It says {name} rather than {rival} mostly because of {evidence}"
+    return f"It says {rival}, not {name}, for which it found mostly {evidence}"
+
+
+def map_votes(walk: Walk, label: int, rival: int | None) -> dict[str, list[float]]:
+    """The votes of each map of each layer for a class, carried back through the layers, minus those
+    for its rival; the words of a text have none."""
+    ours = walk.backprop(label, LOGIT).errors
+    theirs = {} if rival is None else walk.backprop(rival, LOGIT).errors
+    votes: dict[str, list[float]] = {}
+    for name, stack in walk.items():
+        if stack.ndim == 3 and name in ours:
+            weights = ours[name].astype(np.float64)
+            if name in theirs:
+                weights = weights - theirs[name]
+            votes[name] = [fsum(plane) for plane in _products(stack, weights).tolist()]
+    return votes
+
+
+def located_layer(architecture: Architecture, voting_layer: str) -> str | None:
+    """The layer with rows and columns whose maps are those of the voting layer: that layer itself,
+    or, if it has one value a map, the layer that was pooled to it; None if there is none."""
+    stages = architecture.stages
+    names = [stage.name for stage in stages]
+    number = names.index(voting_layer) + 1 if voting_layer in names else 0
+    while number:
+        stage = stages[number - 1]
+        if stage.output.height * stage.output.width > 1:
+            return stage.name
+        if stage.convolutional or stage.layer.fully_connected:
+            return None
+        number -= 1
+    return "input" if architecture.input[1] * architecture.input[2] > 1 else None
+
+
+def percent(fraction: float) -> str:
+    """A probability in percent, with the digits that matter."""
+    value = 100 * float(fraction)
+    if value in (0, 100):
+        return f"{value:.0f} %"
+    if value < 0.01:
+        return "< 0.01 %"
+    if value > 99.99:
+        return "> 99.99 %"
+    return f"{value:.2f} %" if value < 1 or value > 99 else f"{value:.1f} %"
+
+
+def joined(names: list[str]) -> str:
+    """Names as a list in a sentence."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+@dataclass(frozen=True)
+class _Votes:
+    """The votes for one class minus those for another, by map or by words."""
+
+    noun: str
+    names: list[str]
+    source: str
+    """The rest of a list of names, such as " of pool2"."""
+    sums: Float64
+
+    def phrase(self, indices: list[int]) -> str:
+        """The maps or words in a sentence; empty without any."""
+        if not indices:
+            return ""
+        noun = f"{self.noun}{'s' * (len(indices) > 1)} " if self.noun else ""
+        return f"{noun}{joined([self.names[one] for one in indices])}"
+
+    def evidence(self, indices: list[int]) -> tuple[Evidence, ...]:
+        noun = f"{self.noun} " if self.noun else ""
+        return tuple(Evidence(f"{noun}{self.names[one]}", float(self.sums[one])) for one in indices)
+
+
+def _map_votes(walk: Walk, labels: tuple[int, int]) -> _Votes:
+    """The votes of the maps of the voting layer."""
+    layer = walk.voting_layer
+    ours, theirs = (walk.ledger(label, back_to=layer).by_map() for label in labels)
+    noun = "channel" if layer == "input" else "map"
+    return _Votes(noun, [str(one) for one in range(len(ours))], f" of {layer}", ours - theirs)
+
+
+def _where(attribution: Attribution, coordinates: Coordinates) -> str:
+    """Where a cover lowers the logit most, and by how much; empty if none lowers it."""
+    values = attribution.values
+    row, column = (int(one) for one in np.unravel_index(values.argmax(), values.shape))
+    decrease = float(values[row, column])
+    if decrease <= 0:
+        return ""
+    where = describe_position(coordinates, row, column)
+    return f"what is {where} (covered, its logit falls by {decrease:.3g})"
+
+
+def describe_position(coordinates: Coordinates, row: int, column: int) -> str:
+    """A point of an input in words: part of a picture, or time and frequency of a sound."""
+    rows, columns = coordinates.rows, coordinates.columns
+    if coordinates.kind == "sounds":
+        return f"at {columns.labels[column]}, {rows.labels[row]}"
+    thirds = [
+        min(2, max(0, int(3 * (cell + 0.5) / len(axis.labels))))
+        for axis, cell in ((rows, row), (columns, column))
+    ]
+    high, wide = ("upper", "", "lower")[thirds[0]], ("left", "", "right")[thirds[1]]
+    if not high and not wide:
+        return "in the centre"
+    if not wide:
+        return f"at the {'top' if high == 'upper' else 'bottom'}"
+    return f"at the {high} {wide}" if high else f"at the {wide}"
+
+
+def _word_votes(
+    net: Network,
+    example: Array,
+    labels: tuple[int, int],
+    coordinates: Coordinates,
+    passages: list[Passage] | None,
+) -> _Votes:
+    """The votes of the words of a text: gradient times input."""
+    ours, theirs = (
+        gradient_times_input(net, example, label).values[0].astype(np.float64) for label in labels
+    )
+    parts = passages or [
+        Passage(word, position, position + 1)
+        for position, word in enumerate(coordinates.columns.labels)
+        if word
+    ]
+    values: dict[str, list[float]] = {}
+    for part in parts:
+        word = f"\u201c{_short(part.text.strip())}\u201d"
+        values.setdefault(word, []).extend((ours - theirs)[part.start : part.stop].tolist())
+    return _Votes("", list(values), "", np.array([fsum(votes) for votes in values.values()]))
+
+
+def _strongest(sums: Float64) -> list[int]:
+    """The indices of the largest sums above zero, the largest first."""
+    order = [int(one) for one in np.argsort(-sums, kind="stable")[:MOST_NAMED] if sums[one] > 0]
+    return [one for one in order if sums[one] >= _NOTABLE * sums[order[0]]]
+
+
+def _products(stack: Array, gradient: Array) -> Float64:
+    """Activations times gradients, a row for each map."""
+    products: Float64 = stack.astype(np.float64) * gradient.astype(np.float64)
+    return products.reshape(len(stack), -1)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 3]}..."

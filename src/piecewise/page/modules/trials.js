@@ -1,0 +1,46 @@
+/** The candidates that were tried before the training, and the one that was chosen. */
+
+import { element, percent, separated } from "piecewise/text.js";
+
+/** @param {Trial[]} trials */
+export function trialsSection(trials) {
+  if (!trials.length) return null;
+  const titles = ["candidate", "right in the trial", "examples", "epochs", "layers", ""];
+  const head = titles.map((text) => (text ? element("th", { scope: "col", text }) : element("td")));
+  return element(
+    "section",
+    { id: "trials" },
+    element("h2", { text: "What was tried" }),
+    element("p", {
+      class: "hint",
+      text: "Each candidate was trained briefly and scored on held-out training data. The best one was then trained in full.",
+    }),
+    element(
+      "div",
+      { class: "scrolls", tabindex: "0", role: "region", "aria-label": "What was tried" },
+      element(
+        "table",
+        { class: "errors" },
+        element("thead", {}, element("tr", {}, ...head)),
+        element("tbody", {}, ...trials.map(row)),
+      ),
+    ),
+  );
+}
+
+/** @param {Trial} trial */
+function row({ name, accuracy, n, epochs, layers, chosen, note }) {
+  const numbers = [
+    accuracy === null ? "?" : percent(accuracy),
+    n === null ? "?" : separated(n),
+    epochs === null ? "?" : separated(epochs),
+  ];
+  return element(
+    "tr",
+    { class: chosen ? "chosen" : null },
+    element("th", { scope: "row", class: "name", text: name }),
+    ...numbers.map((text) => element("td", { class: "number", text })),
+    element("td", { class: "name", text: layers }),
+    element("td", { class: "name", text: chosen ? "chosen" : note }),
+  );
+}
