@@ -172,7 +172,7 @@ def joined(names: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Votes:
+class _VoteDifferences:
     """The votes for one class minus those for another, by map or by words."""
 
     noun: str
@@ -193,12 +193,14 @@ class _Votes:
         return tuple(Evidence(f"{noun}{self.names[one]}", float(self.sums[one])) for one in indices)
 
 
-def _map_votes(walk: Walk, labels: tuple[int, int]) -> _Votes:
+def _map_votes(walk: Walk, labels: tuple[int, int]) -> _VoteDifferences:
     """The votes of the maps of the voting layer."""
     layer = walk.voting_layer
     ours, theirs = (walk.ledger(label, back_to=layer).by_map() for label in labels)
     noun = "channel" if layer == "input" else "map"
-    return _Votes(noun, [str(one) for one in range(len(ours))], f" of {layer}", ours - theirs)
+    return _VoteDifferences(
+        noun, [str(one) for one in range(len(ours))], f" of {layer}", ours - theirs
+    )
 
 
 def _where(attribution: Attribution, coordinates: Coordinates) -> str:
@@ -235,7 +237,7 @@ def _word_votes(
     labels: tuple[int, int],
     coordinates: Coordinates,
     passages: list[Passage] | None,
-) -> _Votes:
+) -> _VoteDifferences:
     """The votes of the words of a text: gradient times input."""
     ours, theirs = (
         gradient_times_input(net, example, label).values[0].astype(np.float64) for label in labels
@@ -249,7 +251,9 @@ def _word_votes(
     for part in parts:
         word = f"\u201c{_short(part.text.strip())}\u201d"
         values.setdefault(word, []).extend((ours - theirs)[part.start : part.stop].tolist())
-    return _Votes("", list(values), "", np.array([fsum(votes) for votes in values.values()]))
+    return _VoteDifferences(
+        "", list(values), "", np.array([fsum(votes) for votes in values.values()])
+    )
 
 
 def _strongest(sums: Float64) -> list[int]:
