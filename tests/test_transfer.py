@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.transfer import few
 from PIL import Image
 
 import piecewise as pw
@@ -327,3 +328,25 @@ def test_command_warns_of_scores_on_seen_examples(folders: Path, capsys: Printed
     assert command(folders / "first", "--from", folders / "net.safetensors", *options) == 0
     wanted = "the score of folds will be too high: the net to start from was trained on 72 of its"
     assert wanted in " ".join(capsys.readouterr().err.split())
+
+
+# The benchmark.
+
+
+@pytest.mark.parametrize("has_test", [True, False])
+def test_benchmark_draws_few_training_examples_and_tests_on_others(has_test: bool) -> None:
+    inputs = np.arange(60, dtype=np.uint8).repeat(81).reshape(60, 1, 9, 9)
+    splits = np.where((np.arange(60) % 5 == 0) & has_test, "test", "train")
+    data = Dataset(inputs, np.arange(60) % 3, ("a", "b", "c"), splits, XO.preprocessor)
+    for seed in range(3):
+        drawn = few(data, np.array([1, 2]), 4, seed)
+        assert drawn.classes == ("b", "c")
+        assert np.bincount(drawn.labels[drawn.splits == "train"]).tolist() == [4, 4]
+        rows = drawn.inputs[:, 0, 0, 0].astype(int)
+        assert len(set(rows.tolist())) == len(rows)
+        assert (rows % 3 == drawn.labels + 1).all()
+        tested = rows[drawn.splits == "test"]
+        wanted = {row for row in range(60) if row % 3 and (row % 5 == 0 or not has_test)}
+        assert set(tested.tolist()) == wanted - (set() if has_test else set(rows[:8].tolist()))
+    other = few(data, np.array([1, 2]), 4, 3).inputs
+    assert not np.array_equal(other, few(data, np.array([1, 2]), 4, 4).inputs)
