@@ -72,7 +72,8 @@ def test_why_random_values_are_recomputed_from_terms(kinds: tuple[str, ...], see
 def test_why_trained_net_values_lead_to_input(kind: str, tmp_path: Path) -> None:
     data = pw.read_data(folder(tmp_path / "set", kind, 8))
     net = pw.run_training(pw.plan_training(data, epochs=2)).net
-    walk = net.walk(data.inputs[0])
+    inputs = data.inputs[0] if data.texts is None else net.preprocess(data.texts[0])[0]
+    walk = net.walk(inputs)
     last = list(walk)[-1]
     for position in [Position(last, 0, 0, 0), *random_positions(walk, 60, 1)]:
         arithmetic = check(net, walk, position)

@@ -147,8 +147,9 @@ def make_unreadable(root: Path) -> None:
         (root / name / "1.png").touch()
 
 
-def make_latin1_table(root: Path) -> None:
-    root.with_suffix(".csv").write_bytes("text,label\ncaf\xe9,a\ntea,b\n".encode("latin-1"))
+def make_cyrillic_table(root: Path) -> None:
+    text = "text,label\n\u0447\u0430\u0439,a\n\u043a\u043e\u0444\u0435,b\n"
+    root.with_suffix(".csv").write_bytes(text.encode("cp1251"))
 
 
 def make_zero_bytes_table(root: Path) -> None:
@@ -168,7 +169,7 @@ UNUSABLE: list[tuple[Callable[[Path], None], str, str]] = [
     (make_one_class, "", "training examples of only one class, wanted 2 or more"),
     (make_class_only_in_test, "", "the class 'spam' occurs in the test split only"),
     (make_unreadable, "", "none of its 2 pictures can be read"),
-    (make_latin1_table, ".csv", "which is not UTF-8"),
+    (make_cyrillic_table, ".csv", "encoding"),
     (make_zero_bytes_table, ".csv", "zero"),
     (make_huge_line, ".jsonl", "line 1"),
     (lambda root: None, "", "no such file or folder"),

@@ -234,3 +234,16 @@ def test_evaluate_recording_has_one_answer_for_its_windows() -> None:
     logits = net.logits(data.inputs).reshape(40, 2, 2).mean(axis=1)[1:]
     right = logits.argmax(axis=1) == data.labels[2::2]
     assert scores.accuracy == right.mean()
+
+
+def test_evaluate_texts_of_other_units_are_prepared_again(tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    lines = [f"{name} thing number {number},{name}" for number in range(30) for name in ("a", "b")]
+    path.write_text("\n".join(["text,label", *lines]))
+    data = pw.read_data(path)
+    letters = pw.TextPreprocessor("letters", tuple("abcdefghijklmnopqrstuvwxyz "), 24)
+    net = pw.Network("embed 4, pool all kind=average, full", letters.shape, ("a", "b"), 0, letters)
+    own = pw.read_data(path, letters, classes=("a", "b"))
+    assert data.inputs.shape != own.inputs.shape
+    expected = pw.evaluate(net, own).confusion.tolist()
+    assert pw.evaluate(net, data).confusion.tolist() == expected

@@ -7,7 +7,7 @@ counted apart. Examples of classes that the network does not have are left out a
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..data.loading.subset import select_rows
 from ..inputs import check_examples
 from ..network import Network
 from .metrics import Scores, mean_logits, scores_from_logits
+from .splits import Split
 
 ALL, UNSEEN, TRAINING = "all", "unseen", "training"
 """Which examples a headline counts: all; those that the network was not trained on; or all, and
@@ -142,7 +143,13 @@ def evaluate(
 
 
 def predict_dataset(net: Network, data: Dataset) -> DatasetPredictions:
-    """Predict and score the test split of a data set, or all examples if it has none; DataError."""
+    """Predict and score the test split of a data set, or all examples if it has none; DataError.
+
+    Texts are prepared again if the network reads other units than those of the data set.
+    """
+    if data.texts is not None and net.preprocessor.modality == "texts":
+        split_of_texts = Split(data.inputs, data.labels, data.texts).prepared(net.preprocessor)
+        data = replace(data, inputs=split_of_texts.inputs, preprocessor=net.preprocessor)
     if data.preprocessor.to_json() != net.preprocessor.to_json():
         raise DataError(
             "data set: got inputs that were preprocessed differently than those of the network; "
