@@ -244,7 +244,8 @@ def test_score_table_fits_width() -> None:
     scores = Scores(tuple(f"class {number}" for number in range(10)), confusion)
     for width in (120, 80, 50):
         lines = list(score_lines(scores, width))
-        table = lines[lines.index("") + 1 :]
+        first = lines.index("") + 1
+        table = lines[first : lines.index("", first)]
         assert max(map(len, table)) <= width
         assert ("class 3 " in table[0]) is (width == 120)
 
