@@ -260,7 +260,7 @@ def test_at_most_half_of_records_may_be_bad(tmp_path: Path) -> None:
             b"text,label\n" + "привет,да\n".encode("cp1251"),
             "line 2 is not UTF-8; name its",
         ),
-        (b"text,label\na\0b,x\n", "line 2: a zero byte after 1 bytes, as no text has"),
+        (b"text,label\na\0b,x\n", "line 2: a zero byte after 1 bytes, which no text contains"),
         ("text,label\na,x\n".encode("utf-16-le"), "line 1: a zero byte after 1 bytes"),
         ("text,label" + ",a" * 99, "101 columns, wanted at most 100; leave some out"),
     ],

@@ -63,7 +63,7 @@ def peak_of(folder: Path, content: bytes, kind: str, words: str) -> int:
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_line_without_end_takes_little_memory(memory: Path, kind: str) -> None:
     start = b'{"text": "a", "label": 1}\n' if kind == "jsonl" else b"text,label\n"
-    words = f"line 2: more than {MAX_LINE_BYTES:,} bytes, wanted at most as many"
+    words = f"line 2: more than {MAX_LINE_BYTES:,} bytes, which is the limit"
     assert peak_of(memory, start + b"a" * 50_000_000, kind, words) < 3 * MAX_LINE_BYTES
 
 
@@ -135,10 +135,10 @@ def test_rows_and_cells_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(text_rows, "MAX_CELLS", 100)
     assert len(read(tmp_path, content).texts) == 20
     monkeypatch.setattr(text_rows, "MAX_CELLS", 99)
-    words = "more than 99 cells, rows times columns, wanted at most as many; leave out columns"
+    words = "more than 99 cells (rows times columns), which is the limit; leave out columns"
     assert refusal(tmp_path, content) == words
     monkeypatch.setattr(text_rows, "MAX_ROWS", 19)
-    assert "more than 19 rows, wanted at most as many" in refusal(tmp_path, content)
+    assert "more than 19 rows, which is the limit" in refusal(tmp_path, content)
     assert "more than 19 rows" in refusal(tmp_path, "text,label\n" + ",\n" * 20)
 
 

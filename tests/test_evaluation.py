@@ -215,7 +215,7 @@ def test_evaluate_wrong_arguments_raise() -> None:
     net, data = trained(), data_of((XO, "train"))
     with pytest.raises(DataError, match="labels: got none, wanted the class number"):
         pw.evaluate(net, XO.inputs)
-    with pytest.raises(DataError, match="beside a data set"):
+    with pytest.raises(DataError, match="a data set has its own labels"):
         pw.evaluate(net, data, XO.labels)
     light = pw.ImagePreprocessor((1, 9, 9), background="light")
     other = pw.Dataset(XO.inputs, XO.labels, ("X", "O"), data.splits, light)

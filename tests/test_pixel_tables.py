@@ -118,7 +118,7 @@ def test_unusable_pixels_are_refused(tmp_path: Path, content: str, words: str) -
 def test_number_of_pixels_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixel_tables, "MAX_NUMBERS", 64 * 19)
     words = refusal(tmp_path, f"label,{header('pixel{}')}\n{pixel_rows()}")
-    assert words.startswith("more than 19 rows of 64 pixels, wanted at most as many")
+    assert words.startswith("more than 19 rows of 64 pixels, which is the limit")
 
 
 @pytest.mark.parametrize("form", ["pixel_{}_{}", "{}x{}", "x.{}.{}"])

@@ -220,7 +220,10 @@ def test_groups_of_seen_examples_are_not_held_out(trained: Network) -> None:
 @pytest.mark.parametrize(
     ("knobs", "said"),
     [
-        ({"layers": "full"}, "layers: got some and a network to start from, whose layers stay"),
+        (
+            {"layers": "full"},
+            "layers: cannot be set together with start, the network whose layers are used",
+        ),
         ({"freeze_until": "pol1"}, "freeze_until: no layer 'pol1'; did you mean 'pool1'?"),
         ({"freeze_until": "full1"}, "freeze_until: got 'full1', which leaves no parameters"),
     ],

@@ -212,8 +212,8 @@ def _print_doubts(result: _Result, console: Console) -> None:
     if abs(result.own - retrained) > LARGE_DIFFERENCE:
         print_message(
             console,
-            "the retrained nets are much more or less sure than this net, so influences may differ "
-            "for it",
+            "the retrained nets are much more or much less confident than this net, so the "
+            "influences on this net may differ",
         )
     elif retrained > CONFIDENT:
         expected = result.net.classes[result.expected]

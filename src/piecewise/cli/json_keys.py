@@ -62,8 +62,8 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     },
     "inspect": {
         "modality": "pictures, sounds or texts",
-        "preprocessing": "in words",
-        "source": "how the file was understood, in words",
+        "preprocessing": "a description of how files become inputs",
+        "source": "a description of how the data were read: encoding, columns or layout",
         "examples": "their number",
         "splits": "the number of examples of each split",
         "classes": "the number of examples of each class, by split",
@@ -77,15 +77,15 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     },
     "train": {
         "folds": "scores of cross-validation, with the keys of evaluate; left out without folds",
-        "validation": "the same of the validation split",
-        "test": "the same of the test split",
+        "validation": "the same for the validation split",
+        "test": "the same for the test split",
         "groups": "with --groups: the accuracy of each group",
-        "linear": "by split: what a linear model reaches on the same examples",
-        "start": "with --from: parameters_sha256 and classes of that net, and seen: by score, the "
-        "number of its examples that this net was trained on; else null",
+        "linear": "by split: the accuracy of a linear model on the same examples",
+        "start": "with --from: parameters_sha256 and classes of that net; seen: for each score, "
+        "how many of its examples that net was trained on; otherwise null",
         "effort": "quick, normal or thorough",
         "trials": "for each candidate that was tried: its name, layers and score",
-        "seconds": "in total",
+        "seconds": "the time of the whole command",
         "seconds_by_stage": "folds, training and measuring",
         "recipe": _RECIPE,
         "layers": _LAYERS,
@@ -124,7 +124,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     "influence": {
         "label": "the expected class",
         "retraining": "the number of nets, their layers and recipe, and the work",
-        "influences": "for each example or group: its name, indices, score and probabilities",
+        "influences": "for each training example or group: its name, indices, score, probabilities",
     },
     "robustness": {
         "split": "test, or all if DATA has no test split",

@@ -89,8 +89,9 @@ framing_option: Decorator = option(
     metavar="NAME",
     default="auto",
     panel=DATA,
-    help="What of a drawing is scaled to the net's size: ink crops and centres it, canvas keeps "
-    "its place and size, auto keeps them if they tell the classes apart.",
+    help="How drawings are scaled to the size of the input: ink crops and centres the ink; canvas "
+    "scales the whole image, so that the place and size of the ink are kept; auto chooses canvas "
+    "if place and size distinguish the classes.",
 )
 
 text_length_option: Decorator = constrained_option(
@@ -99,8 +100,8 @@ text_length_option: Decorator = constrained_option(
     metavar="N",
     panel=DATA,
     unset="the length of most texts, within limits",
-    help="Number of words, or of letters in texts without recurring words, that are read from the "
-    "start of each text ({range}).",
+    help="Number of words (or of letters, in texts without recurring words) that are read from the "
+    "start of each text ({range}). Nets that read n-grams do not use it.",
 )
 
 

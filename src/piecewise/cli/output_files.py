@@ -68,7 +68,7 @@ def _check_existing_net(path: Path, force: bool, run_dir: str | None) -> None:
             "--output, or add --force to overwrite it"
         )
     if not click.confirm(f"{printable(str(path))} exists. Overwrite this net?", err=True):
-        print_message(messages(), "nothing is done; choose another name with --output")
+        print_message(messages(), "nothing was written; choose another name with --output")
         raise Exit(1)
 
 

@@ -109,11 +109,11 @@ class PredictOptions:
 def command(**values: Any) -> None:
     """Predict the class of each INPUT with the net in the model file NET.
 
-    INPUT is an image, sound or text file; a folder or a .zip, for all such files in it, at any
-    depth; a .csv, .tsv or .jsonl table of texts, for its rows; or - for the standard input: one
-    file, or for a net that reads texts, one text a line. Prints one line an input: the class with
-    the largest logit, and the probabilities. What cannot be read is named and left out. The exit
-    status is 1 if that is a file named as an INPUT.
+    INPUT is an image, sound or text file; a folder or a .zip with such files, at any depth; a
+    .csv, .tsv or .jsonl table of texts; or - for the standard input. The standard input is one
+    file or, for a net that reads texts, one text per line. For each input, the command prints the
+    class with the largest logit, and the probabilities. Inputs that cannot be read are skipped,
+    with a message. If a file that is given as INPUT cannot be read, the exit status is 1.
     """
     table = TableOptions(values.pop("text_column"), encoding=values.pop("encoding"))
     options = PredictOptions(**values, table=table)
@@ -195,7 +195,10 @@ class _PredictionRun:
         for sentence in self.notes:
             print_message(self.console, sentence)
         if (more := self.note_count - len(self.notes)) > 0:
-            print_message(self.console, f"{counted(more, 'more long sound')}, answered likewise")
+            sentence = (
+                f"for {counted(more, 'more long sound')}, the answer is a mean of windows, too"
+            )
+            print_message(self.console, sentence)
         print_skipped(self.skipped, self.console)
         for sentence in self.errors[:-1]:
             print_message(self.console, sentence)

@@ -86,11 +86,12 @@ def command(**values: Any) -> None:
     """Measure how far inputs may be shifted, scaled, rotated, and drawn with thicker or thinner
     strokes until the net in the model file NET answers wrongly.
 
-    Uses the test split of DATA if it has one, else all examples. Prints, for each kind of change,
-    accuracy as a curve, the area under it (1 if all answers are right over the whole range), and
-    the area for comparing pixel by pixel with the training examples. With --train-with, also prints
-    both for a net trained with this augmentation. If the validation split shows that robustness to
-    another kind decreases, that kind is added to the training, or the number of epochs is raised.
+    Uses the test split of DATA if it has one, else all examples. For each kind of change, prints
+    the accuracy as a curve, the area under the curve (1 if all answers are right over the whole
+    range), and the area of a baseline: the nearest training example, pixel by pixel. With
+    --train-with, prints the same for a new net, which is trained with this augmentation. If the
+    new net is less robust to another kind of change on the validation split, this kind is added to
+    the augmentation, or the number of epochs is raised.
     """
     options = RobustnessOptions(**values)
     output, threads = options.output, options.threads

@@ -1,4 +1,4 @@
-"""The net that `piecewise train --from` goes on from."""
+"""The net that `piecewise train --from` starts from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ start_option: Decorator = option(
     panel=NETWORK,
     unset="a new net",
     help="Start from this net, with its layers, its preprocessing and its parameters. New classes "
-    "get new outputs; classes that DATA lacks are left out.",
+    "get new outputs; classes of the net without examples in DATA are dropped.",
 )
 
 _OF_NET = {
@@ -43,8 +43,8 @@ def check_start(start: str | None, output: str, run_dir: str | None, chosen: set
             raise click.UsageError(f"{name} and --from: the net keeps its {decided}; leave one out")
     if run_dir is not None and Path(start).resolve() == Path(output).resolve():
         raise click.UsageError(
-            "--run-dir: --output would replace the net of --from, and the run could not resume; "
-            "use another name for --output"
+            "--run-dir: --output would replace the net of --from, which a resumed run needs; use "
+            "another name for --output"
         )
 
 

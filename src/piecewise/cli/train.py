@@ -178,8 +178,8 @@ class TrainOptions:
     metavar="NAME",
     panel=TRAINING,
     unset="normal",
-    help="The work of the whole training, with its trials and folds: quick takes about an eighth "
-    "of normal, thorough ten times as much.",
+    help="The work of the whole training, with its trials and folds: quick takes about a sixth "
+    "of normal (an eighth with folds), thorough ten times as much.",
 )
 @click.option("--quick", is_flag=True, panel=TRAINING, help="The same as --effort quick.")
 @recipe_options
@@ -214,7 +214,7 @@ def command(**values: Any) -> None:
     if it is split), a .zip of such a folder, an .npz with images and labels, or a .csv, .tsv or
     .jsonl with text and label. Layers and recipe options that you leave out are chosen from the
     data. A test split is used only for the final score. Without a validation split, a tenth of each
-    class becomes one; small data sets are scored by cross-validation instead. Ctrl-C stops the
+    class is held out for validation; small data sets are cross-validated instead. Ctrl-C stops the
     training and, from the second epoch on, saves the net as it is.
     """
     started, console = time.perf_counter(), messages()

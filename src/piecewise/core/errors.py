@@ -69,7 +69,7 @@ class NotFittedError(PiecewiseError, ValueError, AttributeError):
 
 
 class TrainingError(PiecewiseError, RuntimeError):
-    """Training that cannot continue, because the loss is not a finite number."""
+    """Training that diverged: the loss is not finite, or far above that of an untrained network."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

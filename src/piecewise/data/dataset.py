@@ -208,7 +208,7 @@ def read_data(
     resize : {"pad", "crop", "stretch"}
         How images of other proportions are resized; see `ImagePreprocessor`.
     framing : {"auto", "ink", "canvas"}
-        What of a drawing is scaled to the size of the input: its ink, wherever and however large
+        How drawings are scaled to the size of the input: only the ink, wherever and however large
         it is drawn, or the whole canvas, which keeps its place and size. "auto" keeps them if they
         tell the classes of the training images apart.
     text_length : int, optional

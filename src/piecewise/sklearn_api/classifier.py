@@ -97,8 +97,8 @@ class ConvNetClassifier(EstimatorConventions):
     patience, validation_fraction
         Early stopping; see `Recipe`.
     effort : {"quick", "normal", "thorough"}
-        The work of the computed layers and recipe: about an eighth, the default, or ten times as
-        much.
+        The largest work of the training, for computed layers and epochs: about a sixth of the
+        default, the default, or ten times as much.
     class_weight : dict or "balanced", optional
         Weights by label.
     warm_start : bool
@@ -203,7 +203,7 @@ class ConvNetClassifier(EstimatorConventions):
         DataError, LimitError, NotationError
             If an argument is not valid. All of them are ValueErrors.
         TrainingError
-            If the loss is not a finite number.
+            If training diverges; see `piecewise.train`.
         """
         resume = self.warm_start and self.__sklearn_is_fitted__()
         data = self._training_set(X, y, sample_weight, resume=resume)

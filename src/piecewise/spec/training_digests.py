@@ -62,7 +62,7 @@ class TrainingDigests:
         return TrainingDigests(merged)
 
     def contain(self, inputs: Array) -> Bool:
-        """Whether each input (N, ...) was was trained on."""
+        """Whether each input (N, ...) was in the training set."""
         if not len(self):
             return np.zeros(len(inputs), bool)
         return np.isin(digests_of(inputs), self.digests)

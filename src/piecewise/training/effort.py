@@ -33,8 +33,8 @@ EFFORTS = {
     "normal": Effort(0.8e12, 0.8e12, 1, 1, 150, 2),
     "thorough": Effort(8e12, 8e12, 3, 10, 300, 2),
 }
-"""The levels of effort: about an eighth of the work, the default, and ten times the work, which
-takes about half a minute on two cores."""
+"""The levels of effort: about a sixth of the default work (an eighth with folds), the default, and
+ten times the default."""
 EFFORT = Choice(tuple(EFFORTS))
 
 TRIALS = 0.25

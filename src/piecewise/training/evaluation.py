@@ -134,7 +134,7 @@ def evaluate(
         )
     if isinstance(inputs, Dataset):
         if labels is not None:
-            raise DataError("labels: got some beside a data set, which has its own; leave them out")
+            raise DataError("labels: a data set has its own labels; leave out this argument")
         return predict_dataset(net, inputs).scores
     if labels is None:
         raise DataError("labels: got none, wanted the class number of each input")

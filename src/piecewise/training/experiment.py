@@ -49,7 +49,7 @@ class TrainingResult:
 def choose_by_trial(
     plan: TrainingPlan, on_progress: OnProgress | None = None, *, threads: int | None = None
 ) -> TrainingPlan:
-    """Try the candidates of a plan, and plan with the best of them.
+    """Try the candidates of a plan, and return a plan with the best one.
 
     Each is trained briefly on the training split and measured on the validation split, or without
     the first fold and on it. A plan with one candidate, or whose trials have run, stays as it is.
@@ -115,7 +115,7 @@ def run_training(
     on_progress : callable, optional
         Called with a `Progress`; the stages are "trials", "training" and "folds".
     net : Network, optional
-        The network to train, as `TrainingPlan.network` returns it. There are no trials then.
+        The network to train, as `TrainingPlan.network` returns it. With it, no trials run.
     threads, run_dir, tensorboard
         See `train`. Trials and folds are not saved in ``run_dir``; a resumed run repeats them, with
         the same results.

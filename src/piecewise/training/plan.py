@@ -70,7 +70,7 @@ class TrainingPlan:
     """The group of each training example, if the data have groups."""
     effort: str = "normal"
     candidates: tuple[Candidate, ...] = ()
-    """What is tried if there are two or more."""
+    """The candidates of the trials; with a single one there are no trials."""
     trials: tuple[TrialResult, ...] = ()
     """The results of the trials, when they have run."""
     folds_requested: bool = False
@@ -78,7 +78,7 @@ class TrainingPlan:
     start: Network | None = None
     """The trained network to start from, if any."""
     seen_by_start: dict[str, int] = field(default_factory=dict)
-    """By score: how many of the held-out examples the network to start from was trained on."""
+    """By score: the number of held-out examples that the network to start from was trained on."""
 
     @property
     def work(self) -> float:
@@ -171,12 +171,13 @@ def plan_training(
     layers : str, optional
         The layers; computed from the data (`training/defaults.py`) if left out.
     effort : {"quick", "normal", "thorough"}
-        The work of the whole training: about an eighth, the default, or ten times as much.
+        The largest work of the whole training: about a sixth of the default (an eighth with folds),
+        the default, or ten times as much.
     folds : int or "groups", optional
         The number of cross-validation folds, 0 for none; "groups" makes each group a fold.
     start : Network, optional
-        A trained network to start from. It gives the layers, the preprocessor and the initial
-        parameters; see `Network.with_classes` for classes that it does not know. It stays as it is.
+        A trained network to start from. Its layers, preprocessor and parameters are used; see
+        `Network.with_classes` for classes that it does not have. It is not changed.
     **knobs
         Hyperparameters of `Recipe`; those that you leave out are computed from the data.
 
@@ -250,7 +251,9 @@ def _prepared(
     if not isinstance(start, Network):
         raise LimitError(f"start: got {shown(start)}, wanted a network, as load returns it")
     if layers is not None:
-        raise LimitError("layers: got some and a network to start from, whose layers stay")
+        raise LimitError(
+            "layers: cannot be set together with start, the network whose layers are used"
+        )
     frozen_part(start.architecture, Recipe(freeze_until=knobs.get("freeze_until")).freeze_until)
     return data_for(start, as_dataset(data, preprocessor=start.preprocessor), name)
 

@@ -64,8 +64,8 @@ class Recipe:
     nesterov: bool = _knob(Boolean(), "with sgd: whether to use Nesterov momentum", default=False)
     weight_decay: float = _knob(
         Real(0, 1),
-        "factor of each parameter; with sgd, the product is added to the gradient; with adamw, it "
-        "is multiplied by the learning rate and subtracted from the parameter at each step",
+        "factor of the weight decay; sgd adds factor x parameter to the gradient; adamw subtracts "
+        "learning rate x factor x parameter from the parameter at each step",
         5e-4,
     )
     loss: str = _knob(LOSS, "loss function to minimize", "cross-entropy")

@@ -150,8 +150,8 @@ class AudioPreprocessor(Preprocessor):
     def windows(self, sound: Sound) -> Uint8:
         """Cut a sound that is much longer than the input into windows of the input's length.
 
-        They lie side by side, so that one of them is the window with the most power. Windows with
-        less than a tenth of its power are left out: what decides is in the others.
+        The windows do not overlap, and one of them is the window with the most power. Windows with
+        less than a tenth of its power are left out, as they hold little of the sound.
 
         Parameters
         ----------

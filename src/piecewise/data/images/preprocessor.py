@@ -54,15 +54,17 @@ class ImagePreprocessor(Preprocessor):
         How images of other proportions are resized: "pad" adds a border (black, or of the colour
         of a drawing's background), "crop" cuts off the edges, "stretch" changes the proportions.
     framing : {"ink", "canvas"}
-        What of a drawing of another size fills the input: the box around its ink, centred, or the
-        whole canvas, so that place and size of the ink are kept.
+        How a drawing of another size is scaled to the input: "ink" crops and centres the ink;
+        "canvas" scales the whole image, so that the place and size of the ink are kept.
     level_range : (float, float), optional
-        Black and white of images of more than 8 bits; by default, those of each image alone.
+        The black and white levels of images of more than 8 bits; by default, each image has its
+        own.
     backdrop : {"white", "black", "grey"}, optional
-        The colour behind transparent images; by default, the first on which the image can be seen.
+        The colour of transparent areas; by default, the first of the three on which the image is
+        visible.
     least_plain, least_contrast : float, int
-        The least plain background and the faintest ink of the drawings that were learned from.
-        A drawing with less gets a warning.
+        The plainness of the least plain background and the contrast of the faintest ink among the
+        training drawings. `warning` warns of drawings with lower values.
 
     Raises
     ------

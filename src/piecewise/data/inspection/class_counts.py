@@ -96,7 +96,7 @@ def _too_few(learned: dict[str, int]) -> list[Finding]:
         findings.append(Finding(
             "single-example", True, len(one),
             f"{_classes(one)} a single training example: {_listed(one)}",
-            "it cannot be validated, so no score covers it: collect more",
+            "no score can include this class, as its example is needed for training: collect more",
             tuple((name,) for name in one[:SHOWN]),
         ))  # fmt: skip
     if few:

@@ -306,8 +306,8 @@ def _cut_texts(data: Dataset) -> list[Finding]:
     return [Finding(
         "cut-texts", count > MANY_CUT * len(data), count,
         f"{count:,} of {len(data):,} texts are longer than the {preprocessor.positions:,} "
-        f"{preprocessor.units} that the net reads; the rest of each is ignored",
-        "if what decides stands later in a text, read more: --text-length N, at most "
+        f"{preprocessor.units} that the net reads; the rest of these texts is ignored",
+        "if the end of a text matters for its class, read more: --text-length N, at most "
         f"{MAX_POSITIONS:,}",
     )]  # fmt: skip
 

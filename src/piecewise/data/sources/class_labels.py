@@ -90,8 +90,8 @@ def _from_one_hot(labels: Array, name: str) -> Array:
     if not ((labels == 0) | (labels == 1)).all():
         raise DataError(
             f"'{name}' has the shape {labels.shape}, wanted class numbers or names (N,), or "
-            "one-hot rows of a 1 and else 0; if they are scores, labels.argmax(axis=1) makes "
-            "numbers"
+            "one-hot rows (a single 1, otherwise 0); if they are scores, use "
+            "labels.argmax(axis=1)"
         )
     if (ones != 1).any():
         at = int(np.argmax(ones != 1))

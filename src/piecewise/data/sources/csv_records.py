@@ -42,7 +42,7 @@ def lines(file: IO[bytes]) -> Iterator[str]:
     while content := file.readline(MAX_LINE_BYTES + 1):
         if len(content) > MAX_LINE_BYTES:
             raise DataError(
-                f"line {number + 1:,}: more than {MAX_LINE_BYTES:,} bytes, wanted at most as many"
+                f"line {number + 1:,}: more than {MAX_LINE_BYTES:,} bytes, which is the limit"
             )
         text = _decoded(content, number)
         if not number:
@@ -65,8 +65,8 @@ def _decoded(content: bytes, before: int) -> str:
     if content[offset]:
         raise DataError(f"line {number:,}: {utf8_error(content[start:], offset - start)}")
     raise DataError(
-        f"line {number:,}: a zero byte after {offset - start:,} bytes, as no text has; is it of "
-        "another kind, or UTF-16? Name its encoding with --encoding, or save it as UTF-8"
+        f"line {number:,}: a zero byte after {offset - start:,} bytes, which no text contains; "
+        "if it is in UTF-16, say so with --encoding, or save it as UTF-8"
     )
 
 

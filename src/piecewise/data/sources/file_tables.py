@@ -178,7 +178,7 @@ class _FileTableReader:
             if count == _TRIED and not self._names_files():
                 break
             if count >= MAX_ROWS or count * len(self.table.names) > MAX_CELLS:
-                raise DataError(f"more than {count:,} records, wanted at most as many; divide it")
+                raise DataError(f"more than {count:,} records, which is the limit; divide it")
             self._add(line, cells)
         if self._names_files():
             return self._built()

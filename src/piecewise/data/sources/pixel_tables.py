@@ -174,7 +174,7 @@ class _PixelReader:
         if rows > MAX_ROWS or rows * count > MAX_NUMBERS:
             most = min(MAX_ROWS, MAX_NUMBERS // count)
             raise DataError(
-                f"more than {most:,} rows of {count:,} pixels, wanted at most as many; divide it, "
+                f"more than {most:,} rows of {count:,} pixels, which is the limit; divide it, "
                 "or save it as an .npz"
             )
 

@@ -94,12 +94,12 @@ class TextRows:
         rows = len(self.texts) + len(self.skipped) + 1
         columns = 3 + len(self.others) + more
         if rows > MAX_ROWS:
-            raise DataError(f"more than {MAX_ROWS:,} rows, wanted at most as many; divide it")
+            raise DataError(f"more than {MAX_ROWS:,} rows, which is the limit; divide it")
         if columns > MAX_COLUMNS:
             raise too_many_columns(columns)
         if rows * columns > MAX_CELLS:
             raise DataError(
-                f"more than {MAX_CELLS:,} cells, rows times columns, wanted at most as many; "
+                f"more than {MAX_CELLS:,} cells (rows times columns), which is the limit; "
                 "leave out columns"
             )
 

@@ -48,8 +48,8 @@ def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
             )
         if "\0" in text:
             raise DataError(
-                f"holds a zero byte, after {text.index(chr(0)):,} characters, as no text does; is "
-                "it a file of another kind?"
+                f"holds a zero byte after {text.index(chr(0)):,} characters, which no text "
+                "contains; is it a file of another kind?"
             )
         if not text.strip():
             raise DataError("no text in it")

@@ -44,12 +44,12 @@ def check_program_size(text: str, memory: int) -> None:
     if lines > MAX_LINES:
         raise LimitError(
             f"layers: the program would have {lines:,} lines, wanted at most {MAX_LINES:,}; "
-            "take fewer layers of different shapes"
+            "use fewer layers, or repeat layers of the same shape"
         )
     if memory > MAX_MEMORY:
         raise LimitError(
             f"layers: a thread would need {memory / 2**30:.1f} GB for the feature maps of sixteen "
-            f"examples, wanted at most {MAX_MEMORY / 2**30:.0f} GB; pool more, or take fewer "
+            f"examples, wanted at most {MAX_MEMORY / 2**30:.0f} GB; use more pooling, or fewer "
             "features or a smaller input"
         )
 
