@@ -20,7 +20,7 @@ from piecewise import Recipe, train
 
 from .networks import NETS
 from .rounds import spread
-from .workers import ROOT
+from .workers import ROOT, process_arguments
 
 CACHE = "PIECEWISE_CACHE"
 FEW = 16
@@ -69,4 +69,4 @@ def _fresh(name: str, cache: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(own(sys.argv[1])))
+    print(json.dumps(own(process_arguments("compile_time", __doc__, net=list(NETS))[0])))

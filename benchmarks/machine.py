@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import time
-from importlib.metadata import version
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from piecewise.engine.runtime.llvm_compiler import compiler_version, host_target
@@ -28,6 +31,32 @@ def versions() -> dict[str, str]:
     return results | {"llvm": compiler_version()} | {name: version(name) for name in PACKAGES}
 
 
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of Python and of those packages that are installed."""
+    results = {"python": platform.python_version()}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            results[name] = version(name)
+    return results
+
+
+def commit() -> str | None:
+    """The date and the short name of the commit; None outside a clone."""
+    command = ["git", "log", "-1", "--format=%cs (%h)"]
+    try:
+        run = subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return run.stdout.strip() or None
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of its ended children, user and system time."""
+    return sum(os.times()[:4])
+
+
 class OtherPrograms:
     """The load of other programs during the measurement; it affects every result."""
 
@@ -35,7 +64,7 @@ class OtherPrograms:
         self._began, self._busy_seconds, self._own_seconds = (
             time.perf_counter(),
             _busy_seconds(),
-            _own_seconds(),
+            cpu_seconds(),
         )
 
     def load(self) -> str:
@@ -43,9 +72,7 @@ class OtherPrograms:
         if self._busy_seconds is None:
             return "unknown"
         whole = (time.perf_counter() - self._began) * (os.cpu_count() or 1)
-        others = (
-            (_busy_seconds() or 0.0) - self._busy_seconds - (_own_seconds() - self._own_seconds)
-        )
+        others = (_busy_seconds() or 0.0) - self._busy_seconds - (cpu_seconds() - self._own_seconds)
         return f"{max(0.0, others / whole):.1%}"
 
 
@@ -57,11 +84,6 @@ def _busy_seconds() -> float | None:
     ticks = [int(part) for part in table.read_text().splitlines()[0].split()[1:9]]
     idle = ticks[3] + ticks[4]
     return float(sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
-
-
-def _own_seconds() -> float:
-    """CPU seconds of this process and of its ended children."""
-    return sum(os.times()[:4])
 
 
 def _processor() -> str:

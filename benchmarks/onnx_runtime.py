@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import onnx
@@ -15,7 +14,7 @@ from piecewise.spec.layers import Convolution, Full, Pool, Relu
 
 from .agreement import write_steps
 from .networks import BATCH_IMAGES, BenchmarkInputs, read_inputs
-from .workers import InferenceWorker, serve
+from .workers import InferenceWorker, process_arguments, serve
 
 
 def nodes(stage: Stage, source: str, last: bool) -> list[Any]:
@@ -102,5 +101,5 @@ class OnnxRuntime(InferenceWorker):
 
 
 if __name__ == "__main__":
-    worker = OnnxRuntime(int(sys.argv[1]))
+    worker = OnnxRuntime(int(process_arguments("onnx_runtime", __doc__, threads=None)[0]))
     serve({name: getattr(worker, name) for name in ("prepare", "check", "infer", "single")})

@@ -16,7 +16,7 @@ from piecewise.engine.runtime import program_registry, single_image
 from .agreement import GRADIENTS, RATE, STEPS, write_steps
 from .networks import BATCH_IMAGES, read_inputs
 from .peak import peak
-from .workers import InferenceWorker, serve
+from .workers import InferenceWorker, process_arguments, serve
 
 SLOW = 1e-4
 """The learning rate while timing: so small that all numbers stay finite."""
@@ -109,4 +109,5 @@ def commands() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    process_arguments("piecewise_worker", __doc__)
     serve(commands())

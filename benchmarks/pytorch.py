@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from itertools import count, cycle, islice
 from typing import Any
@@ -15,7 +14,7 @@ from piecewise.spec.layers import Convolution, Full, Pool, Relu
 
 from .agreement import GRADIENTS, RATE, STEPS, write_steps
 from .networks import BATCH_IMAGES, BenchmarkInputs, read_inputs
-from .workers import InferenceWorker, serve
+from .workers import InferenceWorker, process_arguments, serve
 
 SLOW = 1e-4
 STEPPERS: dict[str, dict[str, bool]] = {
@@ -148,7 +147,10 @@ class PyTorch(InferenceWorker):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(int(sys.argv[2]))
-    worker = PyTorch(tuned=sys.argv[1] == "tuned")
+    configuration, threads = process_arguments(
+        "pytorch", __doc__, configuration=["installed", "tuned"], threads=None
+    )
+    torch.set_num_threads(int(threads))
+    worker = PyTorch(tuned=configuration == "tuned")
     commands = ("prepare", "check", "train", "infer", "single")
     serve({name: getattr(worker, name) for name in commands})

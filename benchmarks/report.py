@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,10 +44,15 @@ def page(results: Results) -> str:
 
 def write(results: Results, path: Path) -> None:
     """Replace the tables of a page."""
+    replace_figures(path, page(results))
+
+
+def replace_figures(path: Path, figures: str) -> None:
+    """Replace what stands between the two marks of a page."""
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    path.write_text(f"{before}{BEGIN}\n\n{page(results)}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{BEGIN}\n\n{figures}\n{END}{after}", encoding="utf-8")
 
 
 def line(measurement: Results) -> str:
@@ -136,7 +141,7 @@ def _throughput_table(figures: list[Results]) -> str:
                 f"{max(shares):.0%}",
             ]
         )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _latency_table(figures: list[Results]) -> str:
@@ -152,7 +157,7 @@ def _latency_table(figures: list[Results]) -> str:
         }
         ratio = min(best[name]["median"] for name in names if name != OURS) / best[OURS]["median"]
         rows.append([net, *(_spread(best[name], 1) for name in names), f"{ratio:.2f}"])
-    return _table(["net", *names, f"times as fast as {BEST}"], rows)
+    return table(["net", *names, f"times as fast as {BEST}"], rows)
 
 
 def _compile_times(results: Results) -> str:
@@ -163,7 +168,7 @@ def _compile_times(results: Results) -> str:
         ]
         for one in results["compile time"]
     ]
-    return _table(
+    return table(
         ["net", *(f"{what}, {kind}" for what in ("infer", "step") for kind in KINDS)], rows
     )
 
@@ -188,10 +193,10 @@ def _spread(one: Results, digits: int = 2) -> str:
     return "{median:.{n}f} ({low:.{n}f}..{high:.{n}f})".format(**one, n=digits)
 
 
-def _table(head: list[Any], rows: Iterable[list[Any]]) -> str:
+def table(head: Sequence[Any], rows: Iterable[list[Any]]) -> str:
     """A table in Markdown; empty if it has no rows."""
     results = list(rows)
-    return "\n".join(_lines([head, ["---"] * len(head), *results])) if results else ""
+    return "\n".join(_lines([list(head), ["---"] * len(head), *results])) if results else ""
 
 
 def _lines(rows: Iterable[list[Any]]) -> Iterator[str]:
@@ -207,4 +212,4 @@ def nets() -> str:
          f"{net.network().architecture.multiplications:,}"]
         for name, net in NETS.items()
     ]  # fmt: skip
-    return _table(["name", "input", "layers", "classes", "parameters", "multiplications"], rows)
+    return table(["name", "input", "layers", "classes", "parameters", "multiplications"], rows)

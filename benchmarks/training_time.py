@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -27,11 +28,15 @@ from piecewise.training.recipe import Recipe
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training_time", description=__doc__)
-    parser.add_argument("data")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--seed", default="0")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training_time",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", help="a data set with a test split")
+    parser.add_argument("--quick", action="store_true", help="train with --quick")
+    parser.add_argument("--seed", default="0", help="seed of both trainings (default: 0)")
+    parser.add_argument("--rounds", type=int, default=3, help="trainings of each (default: 3)")
     options = parser.parse_args()
     results: dict[str, list[tuple[float, float]]] = {"piecewise": [], "PyTorch": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -47,6 +52,8 @@ def main() -> None:
         ]
         for _ in range(options.rounds):
             seconds, report = timed(own)
+            if "test" not in report:
+                sys.exit(f"{options.data}: no test split, wanted data with one")
             results["piecewise"].append((seconds, report["test"]["accuracy"]))
             seconds, accuracy = timed([*other, json.dumps([report["layers"], report["recipe"]])])
             results["PyTorch"].append((seconds, accuracy))
@@ -62,9 +69,12 @@ def main() -> None:
 
 
 def timed(command: list[str]) -> tuple[float, Any]:
-    """The seconds of a process, start and end included, and its output."""
+    """The seconds of a process, start and end included, and its output. If it fails, this process
+    ends with the last line of its messages."""
     began = time.perf_counter()
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        sys.exit((run.stderr.strip().splitlines() or [f"{shlex.join(command)} failed"])[-1])
     return time.perf_counter() - began, json.loads(run.stdout)
 
 

@@ -6,7 +6,6 @@ python -m benchmarks.training_time_pytorch DATA SEED '[LAYERS, RECIPE]'
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from piecewise.spec.layers import Dropout, Full, Norm
 
 from .pytorch import module
 from .training_time import learning_rates, same_plan
+from .workers import process_arguments
 
 Tensor = Any
 
@@ -90,4 +90,4 @@ def main(data: str, seed: str, options: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*process_arguments("training_time_pytorch", __doc__, data=None, seed=None, options=None))

@@ -115,9 +115,15 @@ WAITS: dict[str, tuple[str, Wait]] = {
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.waits", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=list(WAITS), default=list(WAITS))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.waits",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add, names = parser.add_argument, list(WAITS)
+    of = f"what to measure, of {', '.join(names)} (default: all)"
+    add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=of)
+    add("--rounds", type=int, default=3, help="how many times each is measured (default: 3)")
     options = parser.parse_args(arguments)
     print("| what | seconds, the best of rounds |\n| --- | --- |")
     with tempfile.TemporaryDirectory() as folder:

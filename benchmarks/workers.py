@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -19,6 +20,21 @@ from piecewise.core.array_types import Array
 from .networks import BATCH_IMAGES, BenchmarkInputs
 
 ROOT = Path(__file__).parents[1]
+
+
+def process_arguments(module: str, description: str | None, **names: list[str] | None) -> list[str]:
+    """The arguments of a process that another benchmark starts, or its help. ``names``: the
+    allowed values of each, None for any."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{module}",
+        description=description,
+        epilog="Other benchmarks start this process; see python -m benchmarks --help.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, allowed in names.items():
+        parser.add_argument(name, choices=allowed)
+    options = vars(parser.parse_args())
+    return [options[name] for name in names]
 
 
 class Worker:

@@ -98,6 +98,7 @@ def anchors(text: str) -> set[str]:
         "docs/api.md",
         "docs/glossary.md",
         "docs/decisions.md",
+        "docs/accuracy.md",
         "docs/speed.md",
         "docs/layers.md",
         "docs/recipe.md",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from benchmarks.rounds import WorkerGroup, measure_network, start_workers
 for toolkit in ("torch", "onnx", "onnxruntime"):
     pytest.importorskip(toolkit)
 
+ROOT = Path(__file__).parents[2]
 OTHERS = {"PyTorch as installed", "PyTorch tuned", "ONNX Runtime"}
 
 
@@ -47,3 +50,11 @@ def group() -> Iterator[WorkerGroup]:
 def test_toolkits_every_network_agree(name: str, group: WorkerGroup, tmp_path: Path) -> None:
     results = measure_network(group, name, 64, 0, 0.0, tmp_path, kinds=())
     assert set(results["agreement"]["differences"]) == OTHERS
+
+
+@pytest.mark.parametrize("script", ["onnx_runtime", "pytorch", "training_time_pytorch"])
+def test_help_of_the_processes_of_toolkits(script: str) -> None:
+    command = [sys.executable, "-m", f"benchmarks.{script}", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: python -m benchmarks.{script}")

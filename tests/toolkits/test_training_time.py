@@ -29,3 +29,11 @@ def test_training_time_prints_both_accuracies_and_the_ratio(
     assert len(accuracies) == 2
     assert min(accuracies) > 97
     assert re.search(r"piecewise is [0-9.]+ times as fast", page)
+
+
+def test_data_that_cannot_be_used_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training_time", str(tmp_path / "none.npz")])
+    with pytest.raises(SystemExit, match=r"^piecewise: .*none\.npz"):
+        training_time.main()
