@@ -11,8 +11,8 @@ from piecewise.core.errors import DataError
 from .report import BEGIN, END, replace_figures, table
 
 HEAD = (
-    "data", "training examples", "scored", "classes", "piecewise, %", "macro-F1", "linear model, %",
-    "other model, %", "CPU seconds",
+    "data", "training examples", "scored", "classes", "seeds", "piecewise, %", "macro-F1",
+    "linear model, %", "other model, %", "CPU seconds",
 )  # fmt: skip
 MANY = 5_000
 """From so many scored examples on, a hundredth of a percent is an example or more."""
@@ -27,7 +27,7 @@ def page(results: Results) -> str:
     models = [f"- other model for {kind}: {model}" for kind, model in sorted(simple.items())]
     return "\n".join(
         [
-            *_conditions(results["header"], rows),
+            *_conditions(results["header"]),
             *models,
             "",
             table(HEAD, [cells(row) for row in rows]),
@@ -51,6 +51,7 @@ def cells(row: Results) -> list[str]:
         f"{row['training']:,}",
         scored,
         str(row["classes"]),
+        str(len(runs)),
         f"**{_percent([run['accuracy'] for run in runs], digits)}**",
         f"{mean(run['macro_f1'] for run in runs):.3f}",
         _percent(linear, digits) if linear else "-",
@@ -83,14 +84,12 @@ def write(results: Results, path: Path) -> None:
     replace_figures(path, page(results))
 
 
-def _conditions(header: Results, rows: list[Results]) -> list[str]:
-    seeds = sorted({len(row["runs"]) for row in rows})
-    several = f"0 to {seeds[-1] - 1}" if seeds[-1] > 1 else "0"
+def _conditions(header: Results) -> list[str]:
     machine = ", ".join(f"{name}: {value}" for name, value in header["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in header["versions"].items())
     commit = header["commit"]
     return [
-        f"- seeds: {several}; effort: {header['effort']}",
+        f"- effort: {header['effort']}; seeds: 0, 1 and so on, as many as the column says",
         f"- machine: {machine}",
         f"- load of other programs: {header.get('load of other programs', 'unknown')} of the "
         "processors' time",

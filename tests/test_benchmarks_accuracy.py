@@ -20,9 +20,10 @@ SCRIPTS = ("accuracy", "compile_time", "piecewise_worker", "training_time", "wai
 
 def save_drawings(path: Path, count: int, tests: int) -> None:
     drawings = make_xo(count, 12, seed=0)
-    splits = {"is_test": np.arange(count) >= count - tests} if tests else {}
-    np.savez(path, images=drawings.inputs[:, 0], labels=drawings.labels,
-             class_names=["X", "O"], **splits)  # fmt: skip
+    arrays: dict[str, Any] = {"images": drawings.inputs[:, 0], "labels": drawings.labels}
+    if tests:
+        arrays["is_test"] = np.arange(count) >= count - tests
+    np.savez(path, class_names=["X", "O"], **arrays)
 
 
 def run(**values: Any) -> dict[str, Any]:
@@ -71,8 +72,12 @@ def test_many_examples_without_test_split_are_scored_in_folds(
     """`piecewise train` itself would hold out a validation split, which also chooses the net."""
     save_drawings(tmp_path / "many.npz", 500, 0)
     options: list[list[str]] = []
-    monkeypatch.setattr(accuracy, "train", lambda _, given, scored: options.append(
-        [*given, scored]) or run())  # fmt: skip
+
+    def train(_: Path, given: list[str], scored: str) -> dict[str, Any]:
+        options.append([*given, scored])
+        return run()
+
+    monkeypatch.setattr(accuracy, "train", train)
     monkeypatch.setattr(accuracy, "simple_score", lambda *_: None)
     measured = accuracy.measure_data_set(tmp_path / "many.npz", 2, "quick")
     assert options == [
@@ -122,11 +127,12 @@ def test_failed_training_is_left_out_with_its_message(
 def test_cells_show_mean_and_range_of_the_seeds() -> None:
     runs = [run(accuracy=0.9, seconds=2.0), run(accuracy=0.95, seconds=5.0)]
     assert accuracy_report.cells(row(runs=runs)) == [
-        "a.npz", "100", "test, 50", "2", "**92.5 (90.0 to 95.0)**", "0.800", "70.0", "95.0", "4",
+        "a.npz", "100", "test, 50", "2", "2", "**92.5 (90.0 to 95.0)**", "0.800", "70.0", "95.0",
+        "4",
     ]  # fmt: skip
     bare = row(data="a|b", runs=[run(linear=None)], simple=None, test=0, training=6_000, folds=5)
     assert accuracy_report.cells(bare) == [
-        "a\\|b", "6,000", "5 folds", "2", "**90.00**", "0.800", "-", "-", "3",
+        "a\\|b", "6,000", "5 folds", "2", "1", "**90.00**", "0.800", "-", "-", "3",
     ]  # fmt: skip
 
 
