@@ -87,8 +87,7 @@ def test_folds_follow_from_the_remaining_work(remaining: float, requested: bool,
 def test_share_of_the_net() -> None:
     assert net_work(1.0, 0, requested=False) == 1.0
     assert net_work(1.0, 5, requested=False) == pytest.approx(1 / (1 + 3 * 0.8))
-    assert net_work(1.0, 2, requested=True) == 1 / 2
-    assert net_work(1.0, 100, requested=True) == 1 / 2
+    assert net_work(1.0, 5, requested=True) == net_work(1.0, 100, requested=True) == 1.0
 
 
 def test_folds_that_are_not_trained_are_not_scored() -> None:

@@ -46,8 +46,6 @@ LINEAR = 0.05
 FOLDS, REPEATS = 5, 2
 MIN_FOLDS = 3
 """Of the default five folds, at least as many are trained, even if all of them are too much."""
-_MIN_SHARE = 1 / 2
-"""The least fraction of the work for the net and each fold, if the user sets many folds."""
 _PER_EXAMPLE, _PER_VALUE = 100_000, 64
 """What reading and augmenting an example cost, in multiplications: in all, and per value."""
 
@@ -62,12 +60,11 @@ def cost_per_example(layers: str, shape: tuple[int, int, int], classes: int) -> 
 
 def net_work(work: float, folds: int, *, requested: bool) -> float:
     """The share of one net in the work for a net and its folds. A fold costs as much as the net,
-    without the examples it leaves out. ``requested``: whether the user set the number of folds."""
-    if not folds:
+    without the examples it leaves out. Folds that the user asked for are all trained in full, so
+    the net keeps all of the work."""
+    if not folds or requested:
         return work
-    trained = folds if requested else min(folds, MIN_FOLDS)
-    share = 1 / (1 + trained * (1 - 1 / folds))
-    return work * (max(_MIN_SHARE, share) if requested else share)
+    return work / (1 + min(folds, MIN_FOLDS) * (1 - 1 / folds))
 
 
 def fold_runs(remaining: float, per_fold: float, folds: int, *, requested: bool) -> int:
