@@ -288,6 +288,10 @@ def test_text_is_shown_as_written(browser: Browser, text_report: Path) -> None:
     shown = opened.page.evaluate("document.querySelector('.answer blockquote').textContent")
     assert shown == TEXT
     assert opened.page.locator(".answer .word").first.inner_text() == "WINNER!!"
+    titles = opened.page.eval_on_selector_all(".answer .word", "all => all.map(e => e.title)")
+    largest = max(abs(float(title.replace("\u2212", "-"))) for title in titles)
+    legend = opened.page.inner_text(".answer .scale span:last-child")
+    assert legend == f"+{largest:.3g} for {opened.page.inner_text('.verdict h1')}"
     opened.page.select_option("#heat-map", "")
     shown = opened.page.evaluate("document.querySelector('.answer blockquote').textContent")
     assert shown == TEXT

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.inputs import layer_inputs
 from piecewise.insight import explanation
 from piecewise.page import explain, walk_data
@@ -224,6 +225,20 @@ def test_unused_embedding_rows_are_left_out() -> None:
     embed = next(layer for layer in output["layers"] if layer["word"] == "embed")
     assert embed["words"] == [0, 3, 4_000]
     assert arrays["embed1.weight"][2].tolist() == net.parameters["embed1.weight"][4_000].tolist()
+
+
+def test_evaluate_page_shows_texts_as_written() -> None:
+    texts = ("Call 0800 NOW!", "See you")
+    preprocessor = TextPreprocessor("words", ("call", "you"), 4)
+    inputs = np.array([preprocessor.transform(text) for text in texts])
+    net = pw.Network("embed 2, pool all, full", preprocessor.shape, 2, 1, preprocessor)
+    data = pw.Dataset(
+        inputs, np.array([0, 1]), net.classes, np.full(2, "test"), preprocessor,
+        names=["a", "b"], texts=texts,
+    )  # fmt: skip
+    scores, logits = pw.evaluate(net, inputs, data.labels), net.logits(inputs)
+    html = evaluate_page(net, data, np.arange(2), logits, scores, name="x")
+    assert set(data_of(html)["texts"].values()) == set(texts)
 
 
 def test_explanation_is_computed_once(

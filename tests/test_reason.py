@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.data.text.ngrams import ngrams, words_of_ngrams
 from piecewise.data.text.preprocessor import TextPreprocessor
-from piecewise.insight.attribution.passages import MAX_CHARACTERS, Passage, passages_of
+from piecewise.data.text.vocabulary import word_runs
+from piecewise.insight.attribution.passages import (
+    MAX_CHARACTERS,
+    passage_sums,
+    passages_of,
+)
 from piecewise.insight.net_facts import net_facts, trials_of
 from piecewise.insight.reason import describe_position, joined, located_layer, percent
 from piecewise.spec.architecture import Architecture
@@ -136,39 +142,64 @@ def words(*vocabulary: str, units: str = "words", positions: int = 8) -> TextPre
     return TextPreprocessor(units, vocabulary, positions)
 
 
-def passages(preprocessor: TextPreprocessor, text: str) -> list[Passage] | None:
-    return passages_of(preprocessor, preprocessor.transform(text), text)
+def passages(preprocessor: TextPreprocessor, text: str) -> list[tuple[str, tuple[int, ...]]]:
+    found = passages_of(preprocessor, preprocessor.transform(text), text)
+    assert found is not None
+    return [(one.text, one.positions) for one in found]
 
 
 def test_passages_are_words_as_written() -> None:
     assert passages(words("call"), "  WINNER!! Call\n0800 now") == [
-        ("WINNER!! ", 0, 3),
-        ("Call\n", 3, 4),
-        ("0800 ", 4, 5),
-        ("now", 5, 6),
+        ("WINNER!! ", (0, 1, 2)),
+        ("Call\n", (3,)),
+        ("0800 ", (4,)),
+        ("now", (5,)),
     ]
     assert passages(words("a"), "Stra\u00dfe, caf\u0065\u0301 \u2764\ufe0f") == [
-        ("Stra\u00dfe, ", 0, 2),
-        ("cafe\u0301 ", 2, 3),
-        ("\u2764\ufe0f", 3, 4),
+        ("Stra\u00dfe, ", (0, 1)),
+        ("cafe\u0301 ", (2,)),
+        ("\u2764\ufe0f", (3,)),
     ]
 
 
 def test_passages_end_where_the_net_stops_reading() -> None:
     assert passages(words("a", positions=2), "one two, three") == [
-        ("one ", 0, 1),
-        ("two, ", 1, 2),
-        ("three", 2, 2),
+        ("one ", (0,)),
+        ("two, ", (1,)),
+        ("three", ()),
     ]
 
 
 def test_passages_of_letters_are_words_or_letters() -> None:
     assert passages(words("a", units="letters", positions=16), "On  it") == [
-        ("On  ", 0, 3),
-        ("it", 3, 5),
+        ("On  ", (0, 1, 2)),
+        ("it", (3, 4)),
     ]
     long = passages(words("a", units="letters", positions=32), "b" * 24)
-    assert long == [("b", at, at + 1) for at in range(24)]
+    assert long == [("b", (at,)) for at in range(24)]
+
+
+def test_passages_of_ngrams_share_their_values() -> None:
+    known = ("free", "free prize", "[start] a", "-ee", "a")
+    preprocessor = words(*known, units="n-grams")
+    text = "A FREE prize, free!"
+    example = preprocessor.transform(text)
+    assert preprocessor.decode(example)[:5] == ["a", "free", "[start] a", "free prize", "-ee"]
+    found = passages_of(preprocessor, example, text)
+    assert found is not None
+    assert passages(preprocessor, text) == [
+        ("A ", (0, 2)),
+        ("FREE ", (1, 3, 4)),
+        ("prize, ", (3,)),
+        ("free!", (1, 4)),
+    ]
+    values = np.array([1, 2, 4, 8, 16, 0, 0, 0], np.float32)
+    assert passage_sums(found, values) == [5, 1 + 4 + 8, 4, 1 + 8]
+
+
+@pytest.mark.parametrize("text", ["", "one", "To be, or not to be", "a a a a", "x" * 120])
+def test_words_of_ngrams_cover_all_ngrams(text: str) -> None:
+    assert set(words_of_ngrams(word_runs(text))) == set(ngrams(text))
 
 
 def test_passages_need_the_same_words() -> None:

@@ -18,7 +18,7 @@ from ..spec.architecture import Architecture
 from ..trace.backprop import LOGIT
 from ..trace.walk import Walk
 from .attribution.coordinates import Coordinates
-from .attribution.passages import Passage
+from .attribution.passages import Passage, passage_sums
 from .attribution.saliency import Attribution, gradient_times_input
 
 MOST_NAMED = 3
@@ -243,14 +243,13 @@ def _word_votes(
         gradient_times_input(net, example, label).values[0].astype(np.float64) for label in labels
     )
     parts = passages or [
-        Passage(word, position, position + 1)
+        Passage(word, (position,))
         for position, word in enumerate(coordinates.columns.labels)
         if word
     ]
     values: dict[str, list[float]] = {}
-    for part in parts:
-        word = f"\u201c{_short(part.text.strip())}\u201d"
-        values.setdefault(word, []).extend((ours - theirs)[part.start : part.stop].tolist())
+    for part, vote in zip(parts, passage_sums(parts, ours - theirs), strict=True):
+        values.setdefault(f"\u201c{_short(part.text.strip())}\u201d", []).append(vote)
     return _VoteDifferences(
         "", list(values), "", np.array([fsum(votes) for votes in values.values()])
     )

@@ -219,8 +219,12 @@ class _Predictions:
         separator = {"words": " ", "letters": ""}.get(preprocessor.units, ", ")
         texts: dict[int, str] = {}
         for index in self.shown:
-            words = preprocessor.decode(self.data.inputs[index])
-            text = _shortened(separator.join(filter(None, words)), 2 * MAX_NAME)
+            if self.data.texts is None:
+                words = preprocessor.decode(self.data.inputs[index])
+                whole = separator.join(filter(None, words))
+            else:
+                whole = self.data.texts[index]
+            text = _shortened(whole, 2 * MAX_NAME)
             bytes_left -= 6 * len(text.encode()) + 20
             if bytes_left < 0:
                 break

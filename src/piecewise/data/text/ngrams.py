@@ -38,6 +38,23 @@ def ngrams(text: str) -> list[str]:
     return list(dict.fromkeys(chain(words, _sequences(words), parts)))
 
 
+def words_of_ngrams(runs: Sequence[str]) -> dict[str, list[int]]:
+    """For each n-gram of a text of these words, the indices of the words that it is made of, at
+    every place where it occurs."""
+    words = [run[:MAX_WORD_LENGTH] for run in runs]
+    found: dict[str, list[int]] = {}
+    for index, (run, word) in enumerate(zip(runs, words, strict=True)):
+        for entry in (word, *parts_of(run)):
+            found.setdefault(entry, []).append(index)
+    marked = [(-1, START), *enumerate(words), (len(words), END)] if words else []
+    for length in (2, 3):
+        for start in range(len(marked) - length + 1):
+            sequence = marked[start : start + length]
+            inside = [index for index, _ in sequence if 0 <= index < len(words)]
+            found.setdefault(" ".join(word for _, word in sequence), []).extend(inside)
+    return found
+
+
 def parts_of(word: str) -> tuple[str, ...]:
     """The different parts of a word; none of a number or a symbol."""
     if not is_letters(word):

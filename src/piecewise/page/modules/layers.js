@@ -79,7 +79,7 @@ function layerBlock(walk, layer, status, open, buttons) {
       }),
     );
   } else if (layer.name === "input" && walk.readsWords) {
-    block.append(wordList(walk, activation, open));
+    block.append(...wordList(walk, activation, open));
   } else if (isLogits(walk, layer)) {
     block.append(...logitList(walk, activation, open));
   } else {

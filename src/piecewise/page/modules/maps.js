@@ -6,6 +6,7 @@ import { aligned, element, exactNumber, number, separated } from "piecewise/text
 
 const SIDE = 84;
 const MAPS_SHOWN = 8;
+const WORDS_SHOWN = 60;
 const LOGITS_SHOWN = 12;
 
 /**
@@ -34,8 +35,15 @@ export function wordList(walk, activation, open) {
     ),
   );
   const padding = activation.values.length - items.length;
-  const rest = padding ? element("li", { class: "quiet", text: `and ${padding} of padding` }) : "";
-  return element("ol", { class: "words" }, ...items, rest);
+  const rest = padding
+    ? [element("li", { class: "quiet", text: `and ${separated(padding)} of padding` })]
+    : [];
+  if (items.length <= WORDS_SHOWN) return [element("ol", { class: "words" }, ...items, ...rest)];
+  const list = element("ol", { class: "words" }, ...items.slice(0, WORDS_SHOWN));
+  const more = showAll(`show all ${separated(items.length)}`, () =>
+    list.append(...items.slice(WORDS_SHOWN), ...rest),
+  );
+  return [list, more];
 }
 
 /**

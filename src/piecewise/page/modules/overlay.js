@@ -47,7 +47,9 @@ export function overlay(walk, attribution, onMove, open) {
  * @param {Attribution} attribution
  */
 export function legend(walk, attribution) {
-  const values = walk.array(`attribution ${attribution.method}`)?.values ?? [];
+  const { passages } = walk.data;
+  const cells = walk.array(`attribution ${attribution.method}`)?.values ?? new Float32Array();
+  const values = passages ? sumsOf(passages, cells) : cells;
   const name = walk.data.classes[attribution.label];
   const largest = number(largestOf(values), 3);
   return element(
@@ -85,21 +87,34 @@ function colouredText(walk, words, { values }) {
 }
 
 /**
+ * The value of each passage, as `passage_sums` of insight/attribution/passages.py: passages share
+ * a position equally.
+ * @param {Passage[]} passages
+ * @param {Float32Array} values
+ */
+function sumsOf(passages, values) {
+  const counts = new Float64Array(values.length);
+  for (const [, positions] of passages) for (const position of positions) counts[position]++;
+  return passages.map(([, positions]) =>
+    positions.reduce((sum, position) => sum + values[position] / counts[position], 0),
+  );
+}
+
+/**
  * A text as it was written. What the net does not read is quiet.
  * @param {Passage[]} passages
  * @param {Float32Array} values
  */
 function colouredPassages(passages, values) {
-  const sums = passages.map(([, start, stop]) =>
-    values.subarray(start, stop).reduce((sum, one) => sum + one, 0),
-  );
+  const sums = sumsOf(passages, values);
   const largest = largestOf(sums);
-  const parts = passages.map(([text, start, stop], i) => {
+  const parts = passages.map(([text, positions], i) => {
     const word = text.trimEnd();
     const space = text.slice(word.length);
-    const isRead = stop > start;
     return [
-      isRead ? coloured(word, sums[i], largest) : element("span", { class: "quiet", text: word }),
+      positions.length
+        ? coloured(word, sums[i], largest)
+        : element("span", { class: "quiet", text: word }),
       space,
     ];
   });

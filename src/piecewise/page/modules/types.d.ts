@@ -157,7 +157,7 @@ interface Ballot {
 }
 
 /** Words of a text as they were written, and their positions in the input. */
-type Passage = [text: string, start: number, stop: number];
+type Passage = [text: string, positions: number[]];
 
 interface PatchMatch {
   value: number;
