@@ -17,6 +17,7 @@ from ..ir.llvm_text import Function, Module
 from ..ir.memory_plan import MemoryPlan, NetworkWriter, network_function
 from ..ir.target import Target
 from ..ir.thread_header import HEADER_BYTES
+from ..kernels.embedding_marks import large_table, mark_blocks
 from ..kernels.geometric_augmentation import augment_geometry, frames_size, geometry_arguments
 from ..kernels.input_packing import pack_input, unpack_logits
 from ..kernels.intensity_augmentation import augment_intensity, intensity_arguments, mask_bands
@@ -24,7 +25,8 @@ from ..kernels.losses import loss
 from ..kernels.threefry import draw_order
 from ..passes.base import Pass
 from ..passes.chain import passes_of
-from .training_loop import ProgramLayout, write_infer, write_train
+from .training_loop import write_infer, write_train
+from .training_loop_writer import ProgramLayout
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def generate_network_ir(
         spec.weighted,
         spec.intensity_kernels,
         spec.frozen,
+        large_table(architecture) if spec.optimizer != "none" else None,
     )
     _write_input(module, architecture, spec)
     _write_entry(module, architecture, target, spec, layout, masked=last.relu)
@@ -191,6 +194,9 @@ def _write_entry(
         pointers = [f"ptr noalias %{name}" for name in names]
         function = module.add(Function("loss", [*pointers, "i64 %examples", "i64 %batch"]))
         loss(function, spec.loss, classes, masked=masked, weighted=spec.weighted)
+        if layout.table:
+            names = ["ptr %words", "ptr %marks", "i64 %count"]
+            mark_blocks(module.add(Function("mark_blocks", names)), layout.table)
         write_train(module, layout, target.pause)
         pointers = ["ptr noalias %key", "ptr noalias %drawn"]
         draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))

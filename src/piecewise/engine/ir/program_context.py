@@ -38,6 +38,7 @@ FIELDS = (
     "step_size",  # finite differences: a float64, the step up and down
     "chunk",  # finite differences: parameters that a thread claims at once
     "intensity",  # nine words: two keys and the strength of contrast, brightness, noise and bands
+    "marks",  # sixteen bytes per block of a large embedding table: which shards have added to it
 )
 FIELD_OFFSETS = {name: 8 * index for index, name in enumerate(FIELDS)}
 

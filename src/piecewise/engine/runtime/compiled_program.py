@@ -20,14 +20,13 @@ from ...spec.augmentation import Augmentation
 from ..codegen.network_program import NetworkIR, ProgramSpec, generate_network_ir
 from ..ir.program_context import NEXT_ITEM, NEXT_WEIGHTS, STEPS_DONE, STOPPED, WEIGHTS
 from ..ir.target import Target
+from ..kernels.embedding_marks import MAX_SHARDS
 from ..kernels.geometric_augmentation import geometry_parameters
 from ..kernels.intensity_augmentation import intensity_parameters
 from .code_cache import cached
 from .llvm_compiler import MachineCode, compile_ir, compiler_version, host_target, load_object
 from .thread_pool import MAX_THREADS, ProgramContext, aligned, run_on_threads
 
-MAX_SHARDS = 16
-"""Shards of a batch, at most: partial sums of the gradient that threads compute separately."""
 MAX_SHARD_BYTES = 1 << 28
 """Bytes of all shards together; a network with more parameters has fewer shards."""
 MULTIPLICATIONS_PER_THREAD = 16_000_000
@@ -215,11 +214,13 @@ class TrainingProgram(CompiledProgram):
         self.second_moments = aligned(size if spec.optimizer == "adamw" else 0)
         self.max_shards = max(1, min(MAX_SHARDS, MAX_SHARD_BYTES // (4 * layout.shard_floats)))
         self.shards = aligned(0)
+        self.marks = aligned(layout.table.mark_bytes if layout.table else 0, np.uint8)
         self._sample_weight_count = 0
         self.dropout_key = derive_key(0)
         self.context.write("running_stats", self.running_stats)
         self.context.write("optimizer_state", self.optimizer_state)
         self.context.write("second_moments", self.second_moments)
+        self.context.write("marks", self.marks)
         self.context.set_pointer(WEIGHTS, self._weights)
         self.context.set_pointer(NEXT_WEIGHTS, self._next_weights)
         self.set_dropout_epoch(0)
@@ -296,6 +297,8 @@ class TrainingProgram(CompiledProgram):
         c, layout = self.context, self.ir.layout
         if self.spec.weighted:
             assert self._sample_weight_count >= len(labels), "not every example has a weight"
+        if c.word(STOPPED)[0]:  # the last step did not clear what it had added
+            self.shards[:] = self.marks[:] = 0
         shards = min(-(-batch // GROUP_SIZE), self.max_shards)
         if self.shards.size < shards * layout.shard_floats:
             self.shards = aligned(shards * layout.shard_floats)
