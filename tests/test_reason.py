@@ -67,9 +67,12 @@ def test_sentence_says_where_occlusion_is_largest(drawn: tuple[pw.Network, np.nd
     where = describe_position(explained.coordinates, int(row), int(column))
     assert explained.reason is not None
     sentence = explained.reason.sentence
-    assert f"what is {where} (covered, its logit falls by {occlusion.max():.3g})" in sentence
+    assert (
+        f"the part {where} (if it is covered, the logit falls by {occlusion.max():.3g})" in sentence
+    )
     assert sentence.startswith("It says X (")
-    assert sentence.endswith("spoke most for O instead.") or "for Z instead" in sentence
+    rival = "O" if " rather than O " in sentence else "Z"
+    assert f"; the strongest evidence for {rival} is " in sentence
 
 
 def test_sentence_about_another_class_names_both(drawn: tuple[pw.Network, np.ndarray]) -> None:
@@ -77,7 +80,7 @@ def test_sentence_about_another_class_names_both(drawn: tuple[pw.Network, np.nda
     assert reason is not None
     assert reason.sentence.startswith("It says X (")
     assert ", not O (" in reason.sentence
-    assert reason.sentence.endswith("spoke most for X instead.")
+    assert "; the strongest evidence for X is " in reason.sentence
 
 
 def test_net_of_one_class_has_no_reason() -> None:
@@ -221,8 +224,9 @@ def test_reason_of_text_quotes_it_as_written() -> None:
     explained = pw.explain(net, preprocessor.transform(text), original=text)
     reason = explained.reason
     assert reason is not None
-    assert "mostly because of \u201cFREE!!\u201d; \u201cmeet\u201d spoke most for ham instead." in (
-        reason.sentence
+    assert (
+        "mostly because of \u201cFREE!!\u201d; the strongest evidence for ham is \u201cmeet\u201d."
+        in (reason.sentence)
     )
     assert reason.supporting[0].vote == pytest.approx(-reason.opposing[0].vote * 3 / 2)
 

@@ -114,6 +114,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "classes": _CLASSES,
         "probabilities": "of each class",
         "logits": "of each class",
+        "reason": "why this class rather than its rival: a sentence, and the votes for and against",
         "temperature": "what the logits are divided by before softmax",
         "ledger": "the votes of the values that the last layer reads",
         "carried_back": "the votes of feature maps",

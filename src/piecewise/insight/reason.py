@@ -110,9 +110,12 @@ def find_reason(
         " and ".join(filter(None, evidence)) or "its biases",
         is_predicted=label == order[0],
     )
-    against = against and against + ("" if ours else votes.source)
+    contrary = f"there is no evidence for {other}"
+    if against:
+        source = "" if ours else votes.source
+        contrary = f"the strongest evidence for {other} is {against}{source}"
     return Reason(
-        f"{sentence}; {against or 'nothing'} spoke most for {other} instead.",
+        f"{sentence}; {contrary}.",
         label, rival, votes.evidence(supporting), votes.evidence(opposing), difference,
     )  # fmt: skip
 
@@ -211,7 +214,7 @@ def _where(attribution: Attribution, coordinates: Coordinates) -> str:
     if decrease <= 0:
         return ""
     where = describe_position(coordinates, row, column)
-    return f"what is {where} (covered, its logit falls by {decrease:.3g})"
+    return f"the part {where} (if it is covered, the logit falls by {decrease:.3g})"
 
 
 def describe_position(coordinates: Coordinates, row: int, column: int) -> str:
