@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 import piecewise as pw
+from piecewise.data.text.preprocessor import TextPreprocessor
+from piecewise.insight.attribution.passages import passage_sums
 from piecewise.insight.reason import percent
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_html
@@ -227,13 +229,13 @@ def test_votes_are_those_of_the_sentence(
 
 
 def test_words_of_votes_do_not_break(browser: Browser, drawing: Path) -> None:
-    opened = Opened(browser, drawing, width=420)
-    heights = opened.page.eval_on_selector_all(
-        ".ledger .of .quiet", "all => all.map(e => e.getClientRects().length)"
+    opened = Opened(browser, drawing, width=300)
+    opened.page.select_option("#vote-class", label="O")
+    lines = opened.page.eval_on_selector_all(
+        ".ledger .of .quiet", "all => all.map(e => [e.textContent, e.getClientRects().length])"
     )
-    assert heights
-    assert set(heights) == {1}
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 420
+    assert ["against", 1] in lines
+    assert {count for _, count in lines} == {1}
     opened.close()
 
 
@@ -254,11 +256,12 @@ def test_curves_have_legends_and_bars_tracks(browser: Browser, drawing: Path) ->
 
 def test_zero_is_seen_on_dark_paper(browser: Browser, drawing: Path) -> None:
     opened = Opened(browser, drawing, scheme="dark")
-    colours = opened.page.evaluate(
-        "['--zero', '--paper'].map(n => getComputedStyle(document.documentElement)"
-        ".getPropertyValue(n))"
+    zero, paper = opened.page.evaluate(
+        "[getComputedStyle(document.documentElement).getPropertyValue('--zero'), "
+        "getComputedStyle(document.body).backgroundColor]"
     )
-    assert colours[0] != colours[1]
+    assert zero.startswith("rgb(")
+    assert zero != paper
     opened.close()
 
 
@@ -297,6 +300,25 @@ def test_text_is_shown_as_written(browser: Browser, text_report: Path) -> None:
     assert shown == TEXT
     assert violations(opened.page) == []
     assert not opened.complaints
+    opened.close()
+
+
+def test_words_share_the_values_of_ngrams(browser: Browser, tmp_path: Path) -> None:
+    """The colours of words are the sums that `passage_sums` computes."""
+    known = ("free", "free prize", "a", "-ee", "prize")
+    preprocessor = TextPreprocessor("n-grams", known, 8)
+    net = pw.Network("embed 3, pool all kind=average, full", preprocessor.shape, ["ham", "spam"],
+                     7, preprocessor)  # fmt: skip
+    text = "A FREE prize, free!"
+    example = preprocessor.transform(text)
+    explained = pw.explain(net, example, original=text)
+    assert explained.passages
+    expected = passage_sums(explained.passages, explained.attributions[0].values[0])
+    opened = Opened(browser, saved(tmp_path, explain_html(net, example, original=text)))
+    titles = opened.page.eval_on_selector_all(".answer .word", "all => all.map(e => e.title)")
+    shown = [float(title.replace("\u2212", "-")) for title in titles]
+    assert shown == pytest.approx(expected, rel=1e-2)
+    assert len(set(np.abs(shown))) > 1
     opened.close()
 
 
