@@ -10,8 +10,10 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from piecewise import DataError, LimitError, Network
+from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.engine.runtime.compiled_program import InferenceProgram
 from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.engine.runtime.single_image import SingleImageProgram
@@ -126,3 +128,14 @@ def test_processor_without_fused_multiply_add_warns_once() -> None:
     assert outputs["plain"][0] == 1
     assert outputs[forms()[0]][0] == 0
     assert outputs["plain"][1] == outputs[forms()[0]][1]
+
+
+def test_compiled_network_takes_texts_and_images_as_the_network_does() -> None:
+    texts = TextPreprocessor("words", ("good", "bad"), 4)
+    net = Network("embed 3, pool all kind=average, full", texts.shape, ("p", "q"), 1, texts)
+    compiled = net.compile()
+    assert [compiled.predict("good bad")] == net.predict("good bad")
+    assert compiled.predict(["good", "bad"]) == net.predict(["good", "bad"])
+    net = Network("conv 2 3, full", (1, 9, 9), ("X", "O"), 1)
+    image = Image.fromarray(np.arange(81, dtype=np.uint8).reshape(9, 9) * 3)
+    assert [net.compile().predict(image)] == net.predict(image)

@@ -11,15 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from piecewise.core.errors import DataError, LimitError
+from piecewise.core.errors import DataError, LimitError, TrainingError
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.xo import PLAIN, TRICKY, XODataset, make_xo
 from piecewise.insight.data_quality.label_issues import find_label_issues
 from piecewise.network import Network
 from piecewise.spec.augmentation import AUGMENTATION, Augmentation
-from piecewise.training import experiment
-from piecewise.training.defaults import augmentation_for, default_config, sound_layers
+from piecewise.training import cross_validation, experiment
+from piecewise.training.defaults import (
+    SMALLEST_REST,
+    augmentation_for,
+    batch_size_for,
+    default_config,
+    sound_layers,
+    without_small_rest,
+)
 from piecewise.training.effort import REPEATS
 from piecewise.training.experiment import run_training
 from piecewise.training.metrics import Scores, wilson_interval
@@ -317,3 +324,22 @@ def test_sounds_get_smaller_batches_if_the_work_allows_few_steps(
     assert own.batch_size == 96
     photos = default_config("photos", (1, 40, 56), 10, 2_400, work=work).recipe
     assert photos.batch_size == 128
+
+
+@pytest.mark.parametrize("count", [42, 33, 65, 130])
+def test_last_batch_of_net_and_folds_is_not_tiny(count: int) -> None:
+    batch = batch_size_for(count)
+    for examples in (count, count - count // 5, count - -(-count // 5)):
+        rest = examples % without_small_rest(batch, examples)
+        assert rest == 0 or rest >= SMALLEST_REST
+
+
+def test_diverging_fold_keeps_the_net(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(*_: Any, **__: Any) -> None:
+        raise TrainingError("training diverged")
+
+    monkeypatch.setattr(cross_validation, "train", diverge)
+    plan = plan_training(data_of(make_xo(40, 9)), layers="full", epochs=2)
+    result = run_training(plan)
+    assert (result.fold_error, result.scores) == ("training diverged", {})
+    assert len(result.net.history) == 2

@@ -242,7 +242,11 @@ def test_other_files_come_with_advice(tmp_path: Path) -> None:
         ("a.m4a", "convert them to WAV or FLAC"),
         ("a.webm", "videos are not read: save frames as pictures, or the sound as WAV"),
         ("a.pdf", "save the text as .txt"),
-        ("a.parquet", "save the table as CSV"),
+        (
+            "a.parquet",
+            "save the table as CSV, with pandas: pandas.read_parquet(...).to_csv('a.csv', "
+            "index=False)",
+        ),
         ("a.rar", "unpack them first, or pack them as .zip"),
     ],
 )

@@ -69,7 +69,9 @@ def test_child_uses_finite_differences_that_another_thread_was_in() -> None:
         return b"".join(np.asarray(array).tobytes() for array in found.arrays.values())
 
     expected = gradient()
-    program = program_registry._finite_difference_program(net.architecture, "cross-entropy", False)
+    program = program_registry._finite_difference_program(
+        net.architecture, "cross-entropy", False, 0
+    )
     with program.lock:
         assert result_in_child(gradient) == expected
 

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .core.array_types import Array, Float32
+from .core.array_types import Float32
 from .core.constraints import THREADS, checked
 from .core.errors import LimitError
 from .engine.runtime.single_image import SingleImageProgram
 from .inputs import HasInputs
+from .raw_inputs import Inputs, prepare_raw, raw_inputs
 from .spec.parameters import Parameters
 
 
@@ -68,13 +69,14 @@ class CompiledNetwork:
         """Pickle the network; the copy is compiled again."""
         return CompiledNetwork, (self.net, self.threads)
 
-    def logits(self, inputs: npt.ArrayLike) -> Float32:
+    def logits(self, inputs: Inputs) -> Float32:
         """The scores before softmax.
 
         Parameters
         ----------
-        inputs : array (C, H, W) or (N, C, H, W)
-            One input or several; token numbers (positions,) or (N, positions) for texts.
+        inputs : array (C, H, W) or (N, C, H, W), or what is not preprocessed yet
+            One input or several; token numbers (positions,) or (N, positions) for texts. Or the
+            name of a file, a Pillow image, a text, or a list of them, as for `Network.logits`.
 
         Returns
         -------
@@ -89,7 +91,7 @@ class CompiledNetwork:
         """
         array = np.asarray(inputs)
         if array.shape != self._shape or array.dtype != self._dtype or array.dtype.kind == "i":
-            return self._checked_logits(array)
+            return self._checked_logits(inputs)
         with self._program.lock:
             logits = self._program.logits(array, self._thread_count)
         if not np.isfinite(logits).all():
@@ -99,14 +101,18 @@ class CompiledNetwork:
             )
         return logits
 
-    def _checked_logits(self, array: Array) -> Float32:
-        """The logits of an array that needs a check or a conversion first."""
+    def _checked_logits(self, inputs: Inputs) -> Float32:
+        """The logits of inputs that need a check or a conversion first."""
+        if (raw := raw_inputs(inputs)) is not None:
+            prepared = prepare_raw(self.net.preprocessor, raw)
+            inputs = prepared if isinstance(inputs, list | tuple) else prepared[0]
+        array = np.asarray(inputs)
         if array.shape == self._shape:
             logits: Float32 = self.net.logits(array[None], self.threads)[0]
             return logits
         return self.net.logits(array, self.threads)
 
-    def probabilities(self, inputs: npt.ArrayLike) -> Float32:
+    def probabilities(self, inputs: Inputs) -> Float32:
         """The probability of each class.
 
         Parameters
@@ -121,7 +127,7 @@ class CompiledNetwork:
         logits = self.logits(inputs)
         return self.net.probabilities_of(np.atleast_2d(logits)).reshape(logits.shape)
 
-    def predict(self, inputs: npt.ArrayLike) -> str | list[str]:
+    def predict(self, inputs: Inputs) -> str | list[str]:
         """The name of the most probable class.
 
         Parameters

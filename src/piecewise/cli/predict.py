@@ -217,7 +217,10 @@ class _PredictionRun:
                     self.errors.append(str(error))
                     continue
                 if raw is None:
-                    files.append(Path(name))
+                    if self._is_text(name):
+                        self.errors.append(f"{name}: no such file; for a text, use --text TEXT")
+                    else:
+                        files.append(Path(name))
                     continue
             if files:
                 yield listed_inputs(files, (), modality), self.errors
@@ -230,6 +233,10 @@ class _PredictionRun:
             yield listed_inputs(files, (), modality), self.errors
         if self.options.texts:
             yield listed_inputs((), self.options.texts, modality), self.errors
+
+    def _is_text(self, name: str) -> bool:
+        """Whether a text was probably written in place of a file."""
+        return self.net.preprocessor.modality == "texts" and not Path(name).exists()
 
     def _standard_input(self) -> Iterator[RawDataset]:
         preprocessor = self.net.preprocessor

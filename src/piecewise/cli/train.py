@@ -255,7 +255,9 @@ def command(**values: Any) -> None:
         _print_scores(name, score, result.linear.get(name))
     for line in group_lines(result.groups):
         results().print(line, markup=False)
-    if not result.scores:
+    if result.fold_error:
+        print_message(console, f"there is no score, because a fold failed: {result.fold_error}")
+    elif not result.scores:
         print_message(console, "there is no validation split, so there is no score")
     print_message(console, f"saved {options.output}, {seconds:.1f} s in total")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..core.array_types import Bool, Float32, Int64, Labels
 from ..core.progress import OnProgress, in_turn
 from .candidates import Candidate
+from .defaults import without_small_rest
 from .linear_baseline import LinearBaseline, linear_predictions
 from .metrics import Scores, scores_from_logits
 from .plan import TrainingPlan
@@ -90,8 +91,9 @@ def cross_validate(
             continue
         report = in_turn(on_progress, STAGE, run, runs, f"{_title(plan, run)}{so_far}")
         net, training, held_out = plan.network(), part.where(~out), part.where(out & part.is_first)
-        train(net, training.inputs, training.labels, recipe, None, report, threads,
-              keep_digests=False)  # fmt: skip
+        batch = without_small_rest(recipe.batch_size, len(training.labels))
+        train(net, training.inputs, training.labels, replace(recipe, batch_size=batch), None,
+              report, threads, keep_digests=False)  # fmt: skip
         results.rows.append(np.flatnonzero(out & part.is_first))
         results.logits_by_fold.append(net.logits(held_out.inputs))
         if linear and repeat == 0:

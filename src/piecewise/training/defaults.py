@@ -13,6 +13,7 @@ from math import fsum
 from typing import Any
 
 from ..core.array_types import Array
+from ..core.ghost_batch import GROUP_SIZE
 from ..core.portable_math import log
 from ..data.images.background import ink_box
 from ..data.images.preprocessor import ImagePreprocessor
@@ -46,6 +47,8 @@ PLACED_AUGMENTATION = Augmentation(
 """That of drawings whose place and size tell the classes apart."""
 SOUND_AUGMENTATION = Augmentation(translation=(0, 0.1), brightness=0.1, noise=0.3, band_masking=0.2)
 SMALLEST_BATCH = 32
+SMALLEST_REST = 8
+"""The examples of the last batch of an epoch, at least."""
 LARGE = 40
 """The rows and columns from which small and quick layers use a stride of 2."""
 FEW = 10_000
@@ -194,7 +197,16 @@ def _size_deviation(images: Array, preprocessor: Preprocessor) -> float:
 
 def batch_size_for(count: int) -> int:
     """32 to 128, so that an epoch has at least 16 steps if there are enough inputs."""
-    return max(SMALLEST_BATCH, min(128, 1 << (max(1, count // 16).bit_length() - 1)))
+    batch = max(SMALLEST_BATCH, min(128, 1 << (max(1, count // 16).bit_length() - 1)))
+    return without_small_rest(batch, count)
+
+
+def without_small_rest(batch: int, count: int) -> int:
+    """The batch size, or a larger one if the last batch of an epoch would be so small that its
+    batch-norm statistics say little."""
+    while batch < count and 0 < count % batch < SMALLEST_REST:
+        batch += GROUP_SIZE
+    return batch
 
 
 def drawing_layers(shape: Shape) -> str:

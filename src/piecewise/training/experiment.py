@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.array_types import Bool, Float32, Labels
-from ..core.errors import LimitError, shown
+from ..core.errors import LimitError, TrainingError, shown
 from ..core.progress import OnProgress
 from ..data.dataset import Dataset, as_dataset
 from ..network import Network
 from .calibrate import calibrate
 from .candidates import Candidate, TrainingTask, linear_candidate
-from .cross_validation import cross_validate
+from .cross_validation import FoldResults, cross_validate
 from .linear_baseline import LinearBaseline, linear_predictions
 from .metrics import Scores, scores_from_logits
 from .plan import TrainingPlan, plan_training
@@ -35,6 +35,8 @@ class TrainingResult:
     groups: dict[str, float] = field(default_factory=dict)
     """The accuracy of each group, by networks that were not trained on it."""
     seconds: dict[str, float] = field(default_factory=dict)
+    fold_error: str = ""
+    """Why there is no score of folds, if the training of one diverged."""
     linear: dict[str, LinearBaseline] = field(default_factory=dict)
     """By split: what a linear model reaches on the same examples, if there is one."""
 
@@ -175,11 +177,12 @@ def _measure(
     linear = _linear_candidate(plan)
     if plan.folds:
         with result.timed("folds"):
-            folds = cross_validate(plan, linear, on_progress, threads)
-        result.scores["folds"], result.groups = folds.scores, folds.group_accuracies()
-        result.net.calibration = calibrate(folds.logits, folds.labels, plan.repeats)
-        if linear and (baseline := folds.linear(linear.name)):
-            result.linear["folds"] = baseline
+            try:
+                folds = cross_validate(plan, linear, on_progress, threads)
+            except TrainingError as error:  # the net itself is trained
+                result.fold_error = str(error)
+            else:
+                _add_folds(result, folds, plan.repeats, linear)
     with result.timed("measuring"):
         correct: dict[str, Bool] = {}
         for name in ("validation", "test"):
@@ -192,6 +195,16 @@ def _measure(
         if linear and correct:
             splits = {name: plan.splits[name] for name in correct}
             _add_linear(plan, result, linear, splits, correct, threads)
+
+
+def _add_folds(
+    result: TrainingResult, folds: FoldResults, repeats: int, linear: Candidate | None
+) -> None:
+    """Add the scores of the folds, and calibrate the network by their logits."""
+    result.scores["folds"], result.groups = folds.scores, folds.group_accuracies()
+    result.net.calibration = calibrate(folds.logits, folds.labels, repeats)
+    if linear and (baseline := folds.linear(linear.name)):
+        result.linear["folds"] = baseline
 
 
 def _logits(net: Network, split: Split) -> tuple[Float32, Labels]:

@@ -22,6 +22,7 @@ from ..network import Network
 from ..reference.losses import cross_entropy
 from .calibrate import fit_temperature
 from .candidates import Candidate
+from .defaults import without_small_rest
 from .effort import cost_per_example
 from .recipe import Recipe
 from .splits import Split, validation_mask
@@ -136,7 +137,8 @@ class _Trial:
         training, epochs = _shortened(candidate.recipe, training, work / cost)
         if candidate.preprocessor:
             training, held_out = training.prepared(own), held_out.prepared(own)
-        recipe = replace(candidate.recipe, epochs=epochs, patience=0)
+        batch = without_small_rest(candidate.recipe.batch_size, len(training.labels))
+        recipe = replace(candidate.recipe, epochs=epochs, patience=0, batch_size=batch)
         net = Network(candidate.layers, own.shape, self.classes, recipe.seed, own)
         try:
             train(net, training.inputs, training.labels, recipe, None, on_progress, threads,

@@ -305,8 +305,8 @@ def _cut_texts(data: Dataset) -> list[Finding]:
         return []
     return [Finding(
         "cut-texts", count > MANY_CUT * len(data), count,
-        f"{count:,} of {len(data):,} texts are longer than the {preprocessor.positions:,} "
-        f"{preprocessor.units} that the net reads; the rest of these texts is ignored",
+        f"{count:,} of {len(data):,} texts are longer than {preprocessor.positions:,} "
+        f"{preprocessor.units}; a net that reads {preprocessor.units} ignores the rest of them",
         "if the end of a text matters for its class, read more: --text-length N, at most "
         f"{MAX_POSITIONS:,}",
     )]  # fmt: skip
