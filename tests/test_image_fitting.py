@@ -349,7 +349,7 @@ def test_sets_that_may_be_photos_get_a_trial_of_both() -> None:
     for pictures, names in (
         ([full(one) for one in letters()], ["default", "layers and augmentation of photos"]),
         (letters(), ["default"]),
-        (scenes(), ["default", "mirrored"]),
+        (scenes(), ["default", "mirrored", "hidden layer"]),
     ):
         preprocessor = fit_image_preprocessor(pictures)
         inputs = np.stack([preprocessor.transform(one) for one in pictures])

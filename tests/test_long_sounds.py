@@ -191,7 +191,7 @@ def test_folds_are_trained_without_any_window_of_their_recordings(
     data = pw.read_data(words)
     learned = list[list[bool]]()
 
-    def train(net: pw.Network, inputs: npt.NDArray[np.uint8], *_: object) -> None:
+    def train(net: pw.Network, inputs: npt.NDArray[np.uint8], *_: object, **__: object) -> None:
         rows = {row.tobytes() for row in inputs}
         learned.append([row.tobytes() in rows for row in data.inputs])
 

@@ -28,7 +28,7 @@ KIND_HASHES = {
     "photos": "b708c9cf13aaa0aaba7568d878d2439ce56ece88f3134734a6d9f2c86a127cd4",
     "sounds": "b9fd39282754fa78861812906b65dd2bded68cf5789e537c7fbb98faa3af13bb",
     "texts": "c198bb1146bffb31558d2874c4b83753addcfd1187f8c6068e1fd931b477ee0c",
-    "classifier": "3d663565629ab685cf5a94aa78f77906c59b007c0b1f8ff23f69e26a29c9d358",
+    "classifier": "c8d2a74e49df8719b754be4f9786602401dac0122b77a456b4a1e861b4ab873c",
 }
 REAL_HASHES = {
     "xo-unipen.npz": "06355b79c1e10b2fe8b30f190a8d9441924cd5de30c5e06d8ba88499f72c1236",

@@ -20,7 +20,7 @@ FACTOR = 2.0
 Data that cannot be learned, such as random labels, leave the loss at that of an untrained network.
 Dropout, augmentation and few steps raise it by much less than this factor.
 """
-PEAK = 10.0
+PEAK = 100.0
 """The same for the mean loss of some epoch, if the network ends no better than a constant
 prediction."""
 LEARNED = 0.95
