@@ -373,7 +373,7 @@ def test_network_is_trained_and_evaluated_on_an_archive(
     )
     assert status(["train", str(path), "-o", str(net), "--folds", "0", "--quick"]) == 0
     assert status(["evaluate", str(net), str(path)]) == 0
-    assert "on all examples:" in capsys.readouterr().err
+    assert "of all examples" in capsys.readouterr().err
 
 
 def test_hand_photos_are_all_read() -> None:
