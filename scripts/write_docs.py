@@ -55,7 +55,8 @@ A net that begins with `embed` computes as if each text ended at its last token.
 the same logits whatever the number of positions, unless a `full` reads the positions themselves.
 
 - Token 0 is padding. Its vector is zero, and the first row of `embed1.weight` is never used. The
-  length of a text is the index of its last other token, plus 1; an empty text has length 1.
+  length of a text is the index of its last token that is not padding, plus 1; an empty text has
+  length 1.
 - Every layer has a length: the number of positions that it would have for the text alone, at least
   1. Its values after that are zero and get no gradient.
 - `conv` sees zeros after the end of a text. `pool kind=max` takes the largest value before the end.
@@ -63,8 +64,8 @@ the same logits whatever the number of positions, unless a `full` reads the posi
   the window. So `embed 64, pool all kind=average` is the mean vector of the tokens of a text,
   whatever its length; that of an empty text is zero.
 - `norm` counts only positions before the end, in the mean and in the variance.
-- With `pad=same` and a stride above 1, the zeros before the text are those of the whole input, so
-  the number of positions can matter.
+- Exception: with `pad=same` and a stride above 1, the number of zeros before the text is computed
+  from the number of positions of the input, so this number can change the logits.
 """
 
 RECIPE_HEAD = """\

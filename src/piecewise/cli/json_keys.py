@@ -81,8 +81,9 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "test": "the same for the test split",
         "groups": "with --groups: the accuracy of each group",
         "linear": "by split: the accuracy of a linear model on the same examples",
-        "start": "with --from: parameters_sha256 and classes of that net; seen: for each score, "
-        "how many of its examples that net was trained on; otherwise null",
+        "start": "null without --from; else the keys parameters_sha256 and classes of the first "
+        "net, and seen: for each score, the number of its examples that the first net was trained "
+        "on",
         "effort": "quick, normal or thorough",
         "trials": "for each candidate that was tried: its name, layers and score",
         "seconds": "the time of the whole command",
@@ -130,7 +131,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     "robustness": {
         "split": "test, or all if DATA has no test split",
         "n": "the number of examples",
-        "literal_n": "the number of training examples compared with, pixel by pixel",
+        "literal_n": "the number of training examples that inputs are compared with, by pixel",
         "areas": "the area under each accuracy curve",
         "literal_areas": "the same for comparing pixel by pixel",
         "curves": "for each kind of change: sizes, accuracies and areas",

@@ -80,8 +80,8 @@ class PredictOptions:
     metavar="FRACTION",
     panel=OUTPUT,
     default=1.0,
-    help="Answer only if the confidence is as high as it was for this fraction of the examples "
-    "that the net was calibrated on ({range}); else print don't know.",
+    help="Answer only if the probability of the predicted class is at least the value that this "
+    "fraction of the calibration examples reached ({range}); else print don't know.",
 )
 @click.option(
     "-o",

@@ -27,8 +27,8 @@ from .layer_base import (
 
 @dataclass(frozen=True, slots=True)
 class Convolution(Layer):
-    """Convolution: the sum of the products of a kernel and a patch, plus a bias; with ``mean``, the
-    deck's match, divided by the number of products and without a bias."""
+    """Convolution: the sum of the products of a kernel and a patch, plus a bias. With ``mean`` (the
+    deck's match), the sum is divided by the number of products, and there is no bias."""
 
     word: ClassVar[str] = "conv"
     example: ClassVar[str] = "conv 16 5x5 stride=2 pad=same"
@@ -259,7 +259,8 @@ class Norm(Layer):
 class Embed(Layer):
     """Embedding: each position's token selects a row of a learned table. The input shape is (1,
     size of the vocabulary, positions); the output has one row of positions. Token 0 is padding, a
-    vector of zeros: all layers compute as if the text ended at its last other token."""
+    vector of zeros: all layers compute as if the text ended at its last token that is
+    not padding."""
 
     word: ClassVar[str] = "embed"
     example: ClassVar[str] = "embed 32"
