@@ -80,7 +80,7 @@ def main(data: str, seed: str, options: str) -> None:
             functional.cross_entropy(net(x), labels[batch]).backward()
             optimizer.step()
     net.eval()
-    images, test_labels, _ = plan.splits["test"]
+    images, test_labels = plan.splits["test"][:2]
     with torch.inference_mode():
         batches = torch.from_numpy(images).split(512)
         predicted = torch.cat([net(levels[batch.long()]).argmax(1) for batch in batches])

@@ -73,11 +73,15 @@ def test_linear_model_does_not_change_the_net() -> None:
     assert pw.run_training(plan).net.parameters_sha256 == by_hand.parameters_sha256
 
 
-def test_texts_have_no_linear_model_of_pixels(tmp_path: Any) -> None:
+def test_linear_model_of_texts_counts_tokens(tmp_path: Any) -> None:
     rows = [f"{'good' if n % 2 else 'bad'} day {n},{'yn'[n % 2]}" for n in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["text,label", *rows]))
     result = pw.run_training(pw.plan_training(pw.read_data(tmp_path / "t.csv"), epochs=2))
-    assert "pixels" not in str(result.net.training_summary["linear"])
+    assert result.linear["folds"].model == f"logistic regression on {result.net.preprocessor.units}"
+    assert result.linear["folds"].accuracy > 0.9
+    votes = "embed 2, pool all kind=average"
+    plan = pw.plan_training(pw.read_data(tmp_path / "t.csv"), layers=votes, epochs=2)
+    assert not pw.run_training(plan).linear  # the net is this model
 
 
 def test_paired_interval_equals_worked_values() -> None:

@@ -194,23 +194,33 @@ def bag_of_ngrams(task: TrainingTask) -> Candidate:
 
 def ngram_votes(task: TrainingTask) -> Candidate:
     """The average of the votes of n-grams: a linear model, with one weight for each n-gram and
-    class. Plain gradient descent gives frequent n-grams more weight than AdamW does."""
-    layers = f"embed {task.classes}, pool all kind=average"
-    knobs = {"optimizer": "sgd", "learning_rate": 900.0, "weight_decay": 0.0}
-    return _of_ngrams(task, VOTES, layers, **knobs)
+    class."""
+    return _of_ngrams(task, VOTES, _votes_layers(task), **VOTES_KNOBS)
+
+
+VOTES_KNOBS: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 900.0, "weight_decay": 0.0}
+"""Plain gradient descent gives frequent n-grams more weight than AdamW does."""
+
+
+def _votes_layers(task: TrainingTask) -> str:
+    return f"embed {task.classes}, pool all kind=average"
 
 
 def _of_ngrams(task: TrainingTask, name: str, layers: str, **knobs: Any) -> Candidate:
     preprocessor = task.ngram_preprocessor
+    config = task.config(preprocessor, layers=layers, **_length_of_ngrams(task), **knobs)
+    return Candidate.of(name, config, preprocessor)
+
+
+def _length_of_ngrams(task: TrainingTask) -> dict[str, int]:
+    """The epochs and the batch size of nets that average n-grams."""
     count = len(task.split.labels)
     batch = 32 if count < 4_000 else 64 if count < 20_000 else 128
     fewest, most = NGRAM_EPOCHS
     epochs = max(fewest, min(most, NGRAM_STEPS * batch // max(1, count)))
     if task.effort == "quick":
         epochs = (epochs + 1) // 2
-    recipe = {"epochs": epochs, "batch_size": batch, **knobs}
-    config = task.config(preprocessor, layers=layers, **recipe)
-    return Candidate.of(name, config, preprocessor)
+    return {"epochs": epochs, "batch_size": batch}
 
 
 CANDIDATES: dict[str, Callable[[TrainingTask], list[Candidate]]] = {
@@ -252,13 +262,20 @@ def pixel_regression(task: TrainingTask) -> Candidate:
     return Candidate(f"logistic regression on {inputs}", layers, recipe)
 
 
-def no_linear_model(_: TrainingTask) -> None:
-    """There is none yet for this kind of input."""
+def token_regression(task: TrainingTask) -> Candidate | None:
+    """Logistic regression on the tokens of texts: each votes for the classes. None for so many
+    classes that the table of votes would be too large."""
+    if task.classes > MAX_VOTES or not isinstance(task.preprocessor, TextPreprocessor):
+        return None
+    name = f"logistic regression on {task.preprocessor.units}"
+    knobs = {**_length_of_ngrams(task), **VOTES_KNOBS, "nesterov": True}
+    recipe = Recipe(**knobs, seed=task.chosen.get("seed", 0))
+    return Candidate(name, _votes_layers(task), recipe)
 
 
 LINEAR_MODELS: dict[str, Callable[[TrainingTask], Candidate | None]] = {
     "drawings": pixel_regression,
     "photos": pixel_regression,
     "sounds": pixel_regression,
-    "texts": no_linear_model,
+    "texts": token_regression,
 }

@@ -212,7 +212,8 @@ def _logits(net: Network, split: Split) -> tuple[Float32, Labels]:
 
 
 def _linear_candidate(plan: TrainingPlan) -> Candidate | None:
-    """The linear model to compare with, which gets an equal share of the work for each fold."""
+    """The linear model to compare with, which gets an equal share of the work for each fold; None
+    if the network itself is this model."""
     nets = max(1, min(plan.fold_runs, plan.folds))
     task = TrainingTask(
         plan.splits["train"],
@@ -222,7 +223,8 @@ def _linear_candidate(plan: TrainingPlan) -> Candidate | None:
         plan.linear_work / nets,
         {"seed": plan.config.recipe.seed},
     )
-    return linear_candidate(task)
+    linear = linear_candidate(task)
+    return None if linear and linear.layers == plan.config.layers else linear
 
 
 def _add_linear(
