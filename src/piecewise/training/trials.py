@@ -108,10 +108,16 @@ def run_trials(
         fraction = MAX_JUDGED / len(held_out.labels)
         held_out = held_out.where(validation_mask(held_out.labels, seed, fraction))
     trained: list[_Trained | None] = []
+    prepared: dict[int, tuple[Split, Split]] = {}  # candidates may share a preprocessor
     for number, candidate in enumerate(candidates):
+        own, splits = candidate.preprocessor, (training, held_out)
+        if own is not None:
+            if id(own) not in prepared:
+                prepared[id(own)] = training.prepared(own), held_out.prepared(own)
+            splits = prepared[id(own)]
         note = f"{number + 1} of {len(candidates)}: {candidate.name}"
         report = in_turn(on_progress, STAGE, number, len(candidates), note)
-        trial = _Trial(candidate, training, held_out, classes, preprocessor)
+        trial = _Trial(candidate, *splits, classes, preprocessor)
         trained.append(trial.run(work / len(candidates), report, threads))
     results = _without_twins([one for one in trained if one], held_out, classes)
     return _chosen(results)
@@ -119,7 +125,7 @@ def run_trials(
 
 @dataclass(frozen=True)
 class _Trial:
-    """The trial of one candidate."""
+    """The trial of one candidate, on splits that its preprocessor has prepared."""
 
     candidate: Candidate
     training: Split
@@ -135,8 +141,6 @@ class _Trial:
         own = candidate.preprocessor or self.preprocessor
         cost = cost_per_example(candidate.layers, own.shape, len(self.classes))
         training, epochs = _shortened(candidate.recipe, training, work / cost)
-        if candidate.preprocessor:
-            training, held_out = training.prepared(own), held_out.prepared(own)
         batch = without_small_rest(candidate.recipe.batch_size, len(training.labels))
         recipe = replace(candidate.recipe, epochs=epochs, patience=0, batch_size=batch)
         net = Network(candidate.layers, own.shape, self.classes, recipe.seed, own)
