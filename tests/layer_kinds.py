@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
+import numpy as np
+
+from piecewise.core.array_types import Array
+from piecewise.core.rng import derive_key
 from piecewise.engine.codegen import single_image_program, weight_packing
 from piecewise.engine.passes import chain
 from piecewise.page import walk_data
 from piecewise.reference import model
-from piecewise.spec.layer_base import Connectivity, Layer
+from piecewise.reference.reductions import TrainingMode
+from piecewise.spec.layer_base import Connectivity, Layer, Shape
 from piecewise.spec.layers import BY_WORD, KINDS
+from piecewise.spec.notation import parse
 from piecewise.trace import arithmetic, gradient_arithmetic
 
 ROOT = Path(__file__).parents[1]
@@ -21,9 +27,9 @@ TESTS = ("test_reference", "test_gradients", "networks", "toolkits/test_pytorch"
 CLASS_ATTRIBUTES: dict[str, type] = {
     name: get_args(hint)[0]
     for name, hint in get_type_hints(Layer).items()
-    if get_origin(hint) is ClassVar
+    if get_origin(hint) is ClassVar and name not in vars(Layer)
 }
-"""The class attributes of each kind, and their types."""
+"""The class attributes that each kind declares, and their types."""
 TABLES: dict[str, dict[type[Layer], Any]] = {
     "LAYER_FUNCTIONS in reference/model.py": model.LAYER_FUNCTIONS,
     "_BY_KIND in trace/arithmetic.py": arithmetic._BY_KIND,
@@ -36,7 +42,7 @@ TABLES: dict[str, dict[type[Layer], Any]] = {
 
 def missing(kind: type[Layer]) -> list[str]:
     """One line for each entry that a kind of layer lacks."""
-    checks = (_record, _tables, _pair, _emitters, _view, _texts)
+    checks = (_record, _tables, _pair, _facts, _emitters, _view, _texts)
     return [f"{kind.__name__}: {line}" for check in checks for line in check(kind)]
 
 
@@ -77,6 +83,51 @@ def _pair(kind: type[Layer]) -> Iterator[str]:
             yield f"its pair does not describe {name} in a docstring"
     if not isinstance(getattr(pair, "CACHES_INPUT", None), bool):
         yield "its pair does not declare CACHES_INPUT, a bool"
+
+
+def _facts(kind: type[Layer]) -> Iterator[str]:
+    can_parse = BY_WORD.get(_word(kind)) is kind and "example" in vars(kind)
+    if not can_parse or not hasattr(model.LAYER_FUNCTIONS.get(kind), "forward"):
+        return  # it cannot run yet; the other checks name what it lacks
+    for name, observed in observed_facts(kind).items():
+        if getattr(kind, name) != observed:
+            yield f"spec/layers.py does not declare {name} {observed}, as the layer behaves"
+
+
+def observed_facts(kind: type[Layer]) -> dict[str, bool]:
+    """The class attributes that have a default, as the reference implementation shows them."""
+    (layer,) = parse(kind.example)
+    forward, rng = model.LAYER_FUNCTIONS[kind].forward, np.random.default_rng(1)
+    shape = Shape(2, 6, 7)
+    x: Array = rng.normal(size=(1, *shape))
+    arrays = arrays_of(layer, shape)
+    try:
+        forward(layer, x, arrays, None)
+        reads_tokens = False
+    except IndexError:  # fractions are no rows of a table
+        reads_tokens, shape = True, Shape(1, 4, 7)
+        x, arrays = rng.integers(0, 3, (1, 7)), arrays_of(layer, shape)
+    y = forward(layer, x, arrays, None)[0]
+    weight, bias = (arrays.get(name, np.zeros(0)) for name in ("weight", "bias"))
+    in_training = [
+        forward(layer, x, arrays, TrainingMode(derive_key(seed, np.arange(1))))[0]
+        for seed in (0, 1)
+    ]
+    return {
+        "fully_connected": weight.shape == (y.size, x.size)
+        and np.allclose(y.ravel(), bias + weight @ x.ravel()),
+        "reads_tokens": reads_tokens,
+        "draws": bool((in_training[0] != in_training[1]).any()),
+        "identity_at_inference": np.array_equal(y, x)
+        and not any(np.array_equal(one, x) for one in in_training),
+    }
+
+
+def arrays_of(layer: Layer, shape: Shape) -> dict[str, Array]:
+    """Random parameters and running statistics of a layer, the same at every call."""
+    rng = np.random.default_rng(2)
+    tensors = layer.parameters(shape) + layer.running_stats(shape)
+    return {tensor.name: rng.uniform(0.5, 1, tensor.shape) for tensor in tensors}
 
 
 def _emitters(kind: type[Layer]) -> Iterator[str]:

@@ -88,8 +88,9 @@ class Connectivity(Enum):
 class Layer:
     """The base class of all kinds of layer.
 
-    The class variables have no defaults: each kind declares every one of them, and
-    ``tests/test_layout.py`` names those that are missing.
+    Each kind declares the class variables without a default, and those of the others in which it
+    differs. ``tests/test_layer_kinds.py`` names what is missing, and compares every class variable
+    with what the layer computes.
     """
 
     __slots__ = ()
@@ -100,13 +101,13 @@ class Layer:
     """One layer of this kind, as errors and the manual show it."""
     connectivity: ClassVar[Connectivity]
     """Which input values an output value depends on; a windowed kind defines ``windows``."""
-    fully_connected: ClassVar[bool]
+    fully_connected: ClassVar[bool] = False
     """Whether each output value is a bias plus a weighted sum of all input values."""
-    reads_tokens: ClassVar[bool]
+    reads_tokens: ClassVar[bool] = False
     """Whether its input is token numbers, which pick rows of its weight; only a first layer can."""
-    draws: ClassVar[bool]
+    draws: ClassVar[bool] = False
     """Whether it draws random numbers while training."""
-    identity_at_inference: ClassVar[bool]
+    identity_at_inference: ClassVar[bool] = False
     """Whether it returns its input unchanged except in training."""
 
     momentum: Final = 0.1

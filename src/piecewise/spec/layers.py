@@ -33,10 +33,6 @@ class Convolution(Layer):
     word: ClassVar[str] = "conv"
     example: ClassVar[str] = "conv 16 5x5 stride=2 pad=same"
     connectivity: ClassVar[Connectivity] = Connectivity.WINDOWED
-    fully_connected: ClassVar[bool] = False
-    reads_tokens: ClassVar[bool] = False
-    draws: ClassVar[bool] = False
-    identity_at_inference: ClassVar[bool] = False
 
     features: int = hyperparameter(Integer(1, 65_536), "feature maps, one kernel each")
     kernel: tuple[int, int] = hyperparameter(Size2D(1, 1_024), "rows and columns of a kernel")
@@ -110,10 +106,6 @@ class Relu(Layer):
     word: ClassVar[str] = "relu"
     example: ClassVar[str] = "relu"
     connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
-    fully_connected: ClassVar[bool] = False
-    reads_tokens: ClassVar[bool] = False
-    draws: ClassVar[bool] = False
-    identity_at_inference: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +115,6 @@ class Pool(Layer):
     word: ClassVar[str] = "pool"
     example: ClassVar[str] = "pool 3 stride=2"
     connectivity: ClassVar[Connectivity] = Connectivity.WINDOWED
-    fully_connected: ClassVar[bool] = False
-    reads_tokens: ClassVar[bool] = False
-    draws: ClassVar[bool] = False
-    identity_at_inference: ClassVar[bool] = False
 
     window: tuple[int, int] | str = hyperparameter(
         Size2D(1, 1_024, word="all"), "rows and columns of the window; all: the whole map"
@@ -189,9 +177,6 @@ class Full(Layer):
     example: ClassVar[str] = "full 128"
     connectivity: ClassVar[Connectivity] = Connectivity.GLOBAL
     fully_connected: ClassVar[bool] = True
-    reads_tokens: ClassVar[bool] = False
-    draws: ClassVar[bool] = False
-    identity_at_inference: ClassVar[bool] = False
 
     neurons: int | None = hyperparameter(
         Integer(1, 1_048_576, optional=True),
@@ -224,8 +209,6 @@ class Dropout(Layer):
     word: ClassVar[str] = "dropout"
     example: ClassVar[str] = "dropout 0.5"
     connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
-    fully_connected: ClassVar[bool] = False
-    reads_tokens: ClassVar[bool] = False
     draws: ClassVar[bool] = True
     identity_at_inference: ClassVar[bool] = True
 
@@ -240,10 +223,6 @@ class Norm(Layer):
     word: ClassVar[str] = "norm"
     example: ClassVar[str] = "norm"
     connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
-    fully_connected: ClassVar[bool] = False
-    reads_tokens: ClassVar[bool] = False
-    draws: ClassVar[bool] = False
-    identity_at_inference: ClassVar[bool] = False
     epsilon: ClassVar[float] = 1e-5
     """Added to the variance, so that a constant map does not divide by zero."""
 
@@ -265,10 +244,7 @@ class Embed(Layer):
     word: ClassVar[str] = "embed"
     example: ClassVar[str] = "embed 32"
     connectivity: ClassVar[Connectivity] = Connectivity.POINTWISE
-    fully_connected: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = True
-    draws: ClassVar[bool] = False
-    identity_at_inference: ClassVar[bool] = False
 
     channels: int = hyperparameter(Integer(1, 65_536), "numbers in the vector of a token")
 
