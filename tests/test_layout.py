@@ -23,8 +23,8 @@ NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 ORDER = (
-    "core", "spec", "display", "reference", "engine", "trace", "data", "storage", "network",
-    "training", "insight", "page", "plotting", "sklearn_api", "tour", "cli", "top",
+    "core", "spec", "display", "reference", "engine", "trace", "data", "storage", "exchange",
+    "network", "training", "insight", "page", "plotting", "sklearn_api", "tour", "cli", "top",
 )  # fmt: skip
 """Folders from low to high: a file imports its own folder and lower ones only."""
 ROOT_FILES = {

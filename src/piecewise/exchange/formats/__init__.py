@@ -1,0 +1,1 @@
+"""File formats of other toolkits as bytes: protocol buffers and others, without their libraries."""

@@ -1,0 +1,71 @@
+"""Which targets, importers and runners there are, each by the module that is imported for it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from ..core.errors import LimitError, did_you_mean
+from ..storage.model_file import SavedModel
+from .runner import Runner
+from .target import Target
+
+_TARGETS: dict[str, str] = {}
+"""By name, in the order in which they are listed: "module:class", below this package."""
+_RUNNERS: dict[str, str] = {}
+_IMPORTERS: dict[str, str] = {}
+"""By name of the format: the module that has `recognizes` and `read`."""
+
+
+class ImportOptions(NamedTuple):
+    """What a user adds to a file that does not say it."""
+
+    input: tuple[int, int, int] | None = None
+    """Channels, rows and columns, where the file leaves them open."""
+    classes: tuple[str, ...] | None = None
+    layers: str | None = None
+    """The notation of a file of parameters alone."""
+    architecture: Path | None = None
+    """The file of the layers, where the parameters are in another one."""
+
+
+class Importer(Protocol):
+    """The functions in the module of each format that can be imported."""
+
+    TITLE: str
+
+    def recognizes(self, path: Path, start: bytes) -> bool:
+        """Whether a file is of this format, by its first 64 bytes and its suffix."""
+
+    def read(self, path: Path, options: ImportOptions) -> SavedModel:
+        """Read a file; OSError or ValueError, without the file's name, if that fails."""
+
+
+def target_names() -> tuple[str, ...]:
+    """The names of all targets."""
+    return tuple(_TARGETS)
+
+
+def target(name: str) -> Target:
+    """The target of this name; LimitError if there is none."""
+    if name not in _TARGETS:
+        raise LimitError(f"to: there is no target '{name[:40]}'{did_you_mean(name, _TARGETS)}")
+    made: Target = _loaded(_TARGETS[name])()
+    return made
+
+
+def runners() -> list[Runner]:
+    """All runners."""
+    return [_loaded(entry)() for entry in _RUNNERS.values()]
+
+
+def importers() -> list[Importer]:
+    """All importers, in the order in which they are asked to recognize a file."""
+    return [_loaded(entry) for entry in _IMPORTERS.values()]
+
+
+def _loaded(entry: str) -> Any:
+    module, _, name = entry.partition(":")
+    loaded = import_module(f".{module}", __package__)
+    return getattr(loaded, name) if name else loaded

@@ -1,0 +1,44 @@
+"""Runners: what a toolkit that runs an exported network gets and gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from ..core.array_types import Array, Float32
+
+
+class Samples(NamedTuple):
+    """Inputs on which a toolkit is compared with piecewise."""
+
+    inputs: Array
+    """Preprocessed inputs: uint8 or float32 (N, C, H, W), or tokens (N, positions)."""
+    layer_inputs: Array
+    """The same as the layers read it: float32 (N, C, H, W), or int64 tokens (N, positions)."""
+    raw: list[Any] | None = None
+    """The examples before preprocessing: decoded images (H, W, C), sounds, or texts."""
+
+
+class Outputs(NamedTuple):
+    """What a toolkit computed, (N, classes) each; logits are None if it does not give them."""
+
+    logits: Float32 | None
+    probabilities: Float32
+
+
+class Runner(ABC):
+    """A toolkit, or a reader of its format, that runs an exported network."""
+
+    name: ClassVar[str]
+    """Its name in a passport: "onnxruntime"."""
+    target: ClassVar[str]
+    """The name of the target whose files it runs."""
+
+    @abstractmethod
+    def version(self) -> str | None:
+        """The installed version; None if it is not installed. It does not import the toolkit."""
+
+    @abstractmethod
+    def run(self, folder: Path, samples: Samples) -> Outputs:
+        """Run the files in the folder of the target on all samples."""

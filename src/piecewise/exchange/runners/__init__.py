@@ -1,0 +1,1 @@
+"""Runners: other toolkits that run an exported network, to measure how far its answers differ."""
