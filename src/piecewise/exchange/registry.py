@@ -1,4 +1,4 @@
-"""Which targets, importers and runners there are, each by the module that is imported for it."""
+"""Which exporters, importers and runners there are, each by the module that is imported for it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 from ..core.errors import LimitError, did_you_mean
 from ..storage.model_file import SavedModel
+from .exporter import Exporter
 from .runner import Runner
-from .target import Target
 
-_TARGETS: dict[str, str] = {}
+_EXPORTERS: dict[str, str] = {}
 """By name, in the order in which they are listed: "module:class", below this package."""
 _RUNNERS: dict[str, str] = {}
 _IMPORTERS: dict[str, str] = {}
@@ -42,16 +42,16 @@ class Importer(Protocol):
         """Read a file; OSError or ValueError, without the file's name, if that fails."""
 
 
-def target_names() -> tuple[str, ...]:
-    """The names of all targets."""
-    return tuple(_TARGETS)
+def exporter_names() -> tuple[str, ...]:
+    """The names of all exporters."""
+    return tuple(_EXPORTERS)
 
 
-def target(name: str) -> Target:
-    """The target of this name; LimitError if there is none."""
-    if name not in _TARGETS:
-        raise LimitError(f"to: there is no target '{name[:40]}'{did_you_mean(name, _TARGETS)}")
-    made: Target = _loaded(_TARGETS[name])()
+def exporter(name: str) -> Exporter:
+    """The exporter of this name; LimitError if there is none."""
+    if name not in _EXPORTERS:
+        raise LimitError(f"to: there is no format '{name[:40]}'{did_you_mean(name, _EXPORTERS)}")
+    made: Exporter = _loaded(_EXPORTERS[name])()
     return made
 
 

@@ -32,8 +32,8 @@ class Runner(ABC):
 
     name: ClassVar[str]
     """Its name in a passport: "onnxruntime"."""
-    target: ClassVar[str]
-    """The name of the target whose files it runs."""
+    exporter: ClassVar[str]
+    """The name of the exporter whose files it runs."""
 
     @abstractmethod
     def version(self) -> str | None:
@@ -41,4 +41,4 @@ class Runner(ABC):
 
     @abstractmethod
     def run(self, folder: Path, samples: Samples) -> Outputs:
-        """Run the files in the folder of the target on all samples."""
+        """Run the files in the folder of the exporter on all samples."""

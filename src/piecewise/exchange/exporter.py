@@ -1,4 +1,4 @@
-"""Export targets: what an exporter offers, and what all of them ask of a network."""
+"""Exporters: what each one offers, and what all of them ask of a network."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..spec.architecture import Stage
 from ..storage.model_file import SavedModel
 
 Files = dict[str, bytes]
-"""The content of each file that an exporter makes, by its name in the folder of the target."""
+"""The content of each file that an exporter makes, by its name in the folder of the exporter."""
 
 
-class Target(ABC):
-    """The base class of exporters. A target writes into a folder of its own name."""
+class Exporter(ABC):
+    """The base class of exporters. Each writes into a folder of its own name."""
 
     name: ClassVar[str]
     """Its name on the command line, and that of its folder: "onnx"."""
@@ -26,7 +26,7 @@ class Target(ABC):
     with the reason. docs/exchange.md shows it, and `refusal` follows it."""
 
     def refusal(self, model: SavedModel) -> str | None:
-        """Why this target cannot express a network, naming the layer; None if it can.
+        """Why this exporter cannot express a network, naming the layer; None if it can.
 
         Subclasses extend it by what depends on the hyperparameters of a layer.
         """
