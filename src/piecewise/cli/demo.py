@@ -19,7 +19,7 @@ from ..tour.drawing import beside, halves, prose, table, titled
 from ..training.evaluation import evaluate
 from ..training.recipe import Recipe
 from ..training.train import train
-from .options import OUTPUT, json_option
+from .options import json_option, output_option
 from .output import Meter, activation_hint, messages, print_json, print_message, results, show
 from .output_files import check_net_path, force_option
 
@@ -44,9 +44,7 @@ class DemoResult(NamedTuple):
 
 
 @click.command(name="demo")
-@click.option(
-    "-o", "--output", metavar="NET", panel=OUTPUT, help="Save the net to this model file."
-)
+@output_option("Save the net to this model file.", metavar="NET")
 @force_option
 @json_option
 def command(output: str | None, force: bool, as_json: bool) -> None:

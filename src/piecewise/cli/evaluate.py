@@ -13,22 +13,12 @@ import rich_click as click
 
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError
-from ..data.dataset import Dataset, read_data
+from ..data.dataset import Dataset
 from ..network import Network
 from ..training.evaluation import ALL, TRAINING, UNSEEN, DatasetPredictions, predict_dataset
-from .options import (
-    OUTPUT,
-    json_option,
-    table_options,
-)
-from .output import (
-    Meter,
-    messages,
-    print_json,
-    print_message,
-    print_skipped,
-    results,
-)
+from .dataset_options import DataOptions, read_for
+from .options import OUTPUT, data_argument, json_option, net_argument, table_options
+from .output import Meter, messages, print_json, print_message, print_skipped, results
 from .output_files import begins_with, check_output, check_replaceable, write_page
 from .prediction_output import JSON_BEGINNING
 from .score_text import notes, score_lines
@@ -38,20 +28,17 @@ _PREFIXES = {ALL: "", UNSEEN: "unseen examples: ", TRAINING: "training score: "}
 
 
 @dataclass(frozen=True)
-class EvaluateOptions:
+class EvaluateOptions(DataOptions):
     """The options of the command."""
 
     net_file: str
-    source: str
-    table: dict[str, Any]
     predictions: str | None
     report: str | None
-    as_json: bool
 
 
 @click.command(name="evaluate")
-@click.argument("net_file", metavar="NET")
-@click.argument("source", metavar="DATA")
+@net_argument
+@data_argument
 @table_options
 @click.option(
     "--predictions",
@@ -86,14 +73,7 @@ def command(**values: Any) -> None:
         check_replaceable(predictions, partial(begins_with, beginnings=(JSON_BEGINNING,)))
     console = messages()
     with Meter(console) as meter:
-        dataset = read_data(
-            options.source,
-            net.preprocessor,
-            classes=net.classes,
-            skip_unknown_classes=True,
-            on_progress=meter,
-            **options.table,
-        )
+        dataset = read_for(net, options.source, options.table, meter, skip_unknown_classes=True)
     answers = predict_dataset(net, dataset)
     sentences = list(notes(net, answers.scores))
     print_skipped(dataset.skipped, console)

@@ -15,21 +15,23 @@ import rich_click as click
 
 from ..insight.explanation import Explanation
 from ..network import Network
+from .dataset_options import read_for
 from .one_input import (
     NAME_SHOWN,
     InputOptions,
     class_number,
+    input_options,
     print_warning,
     printable_lines,
     read_explanation,
 )
 from .options import (
-    DATA,
     OUTPUT,
     json_option,
     option,
+    output_option,
     table_options,
-    text_option,
+    training_data_option,
 )
 from .output import Meter, messages, print_json, print_message, results
 from .output_files import check_output, write_page
@@ -48,16 +50,9 @@ class ExplainOptions(InputOptions):
 
 
 @click.command(name="explain")
-@click.argument("net_file", metavar="NET")
-@click.argument("file", metavar="INPUT", required=False)
-@text_option
-@click.option(
-    "--data",
-    "source",
-    metavar="DATA",
-    panel=DATA,
-    help="The data that the net was trained on. The report then shows which patches of the "
-    "training split match each feature best.",
+@input_options
+@training_data_option(
+    "The report then shows which patches of the training split match each feature best."
 )
 @table_options
 @option(
@@ -67,13 +62,7 @@ class ExplainOptions(InputOptions):
     unset="the answer",
     help="The class to explain.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    panel=OUTPUT,
-    help="Write a report, one .html file that needs no other file or network.",
-)
+@output_option("Write a report, one .html file that needs no other file or network.")
 @json_option
 def command(**values: Any) -> None:
     """Explain the answer of the net in the model file NET about INPUT, an image, a sound or a text.
@@ -161,12 +150,9 @@ def _patches(explanation: Explanation, options: ExplainOptions) -> list[dict[str
     source = options.source
     if source is None:
         return []
-    from ..data.dataset import read_data  # noqa: PLC0415 - reports without data need it not
-    from ..page.top_patches import top_patches_data  # noqa: PLC0415
+    from ..page.top_patches import top_patches_data  # noqa: PLC0415 - reports without data need it not
 
     net = explanation.net
     with Meter(messages()) as meter:
-        dataset = read_data(
-            source, net.preprocessor, classes=net.classes, on_progress=meter, **options.table
-        )
+        dataset = read_for(net, source, options.table, meter)
     return top_patches_data(net, explanation.feature_patches(dataset), dataset, Path(source))

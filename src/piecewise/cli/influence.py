@@ -11,28 +11,15 @@ import numpy.typing as npt
 import rich_click as click
 from rich.console import Console
 
-from ..data.dataset import Dataset, read_data
+from ..data.dataset import Dataset
 from ..insight.data_quality.influence import Influence, influential_examples
 from ..insight.retraining.cost import RetrainingCost, retraining_cost
 from ..network import Network
+from .dataset_options import read_for
 from .interrupts import DeferredInterrupt
-from .one_input import InputOptions, class_number, read_explanation
-from .options import (
-    DATA,
-    groups_option,
-    json_option,
-    table_options,
-    text_option,
-)
-from .output import (
-    Meter,
-    counted,
-    messages,
-    print_json,
-    print_message,
-    printable,
-    results,
-)
+from .one_input import InputOptions, class_number, input_options, read_explanation
+from .options import DATA, groups_option, json_option, table_options, training_data_option
+from .output import Meter, counted, messages, print_json, print_message, printable, results
 
 SHOWN = 10
 LARGE_DIFFERENCE, CONFIDENT = 0.5, 0.95
@@ -81,17 +68,8 @@ class _Result:
 
 
 @click.command(name="influence")
-@click.argument("net_file", metavar="NET")
-@click.argument("file", metavar="INPUT", required=False)
-@text_option
-@click.option(
-    "--data",
-    "source",
-    metavar="DATA",
-    required=True,
-    panel=DATA,
-    help="The data that the net was trained on.",
-)
+@input_options
+@training_data_option(required=True)
 @click.option(
     "--expected", metavar="CLASS", required=True, panel=DATA, help="The true label of INPUT."
 )
@@ -134,14 +112,7 @@ def _measure(
 ) -> _Result:
     """Retrain nets without each example, or group, of the training split in turn."""
     with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
-        dataset = read_data(
-            options.source,
-            net.preprocessor,
-            classes=net.classes,
-            groups=options.groups,
-            on_progress=meter,
-            **options.table,
-        )
+        dataset = read_for(net, options.source, options.table, meter, groups=options.groups)
         chosen = np.flatnonzero(dataset.splits == "train")
         grouped = None if dataset.groups is None else dataset.groups[chosen]
         left_out = len(chosen) if grouped is None else len(np.unique(grouped))

@@ -12,8 +12,10 @@ from ..data.dataset import read_data
 from ..data.inspection.report import DataReport, inspect_data
 from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
+from .dataset_options import DataOptions
 from .options import (
     TRAINING,
+    data_argument,
     framing_option,
     groups_option,
     image_size_option,
@@ -25,21 +27,18 @@ from .output import Meter, messages, print_json, results
 
 
 @dataclass(frozen=True)
-class InspectOptions:
+class InspectOptions(DataOptions):
     """The options of the command."""
 
-    source: str
     groups: str | None
     image_size: tuple[int, int] | None
     framing: str
     text_length: int | None
-    table: dict[str, Any]
     run_shuffle_test: bool
-    as_json: bool
 
 
 @click.command(name="inspect")
-@click.argument("source", metavar="DATA")
+@data_argument
 @groups_option("The report tells whether a split divides a group.")
 @image_size_option
 @framing_option

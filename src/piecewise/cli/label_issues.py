@@ -11,12 +11,14 @@ import rich_click as click
 from ..core.constraints import SEED, Integer
 from ..data.dataset import Dataset, read_data
 from ..insight.data_quality.label_issues import LabelIssue, find_label_issues
+from .dataset_options import DataOptions
 from .interrupts import DeferredInterrupt
 from .options import (
     NETWORK,
     OUTPUT,
     TRAINING,
     constrained_option,
+    data_argument,
     groups_option,
     image_size_option,
     json_option,
@@ -31,22 +33,19 @@ LIMIT = 20
 
 
 @dataclass(frozen=True)
-class LabelIssuesOptions:
+class LabelIssuesOptions(DataOptions):
     """The options of the command."""
 
-    source: str
-    table: dict[str, Any]
     groups: str | None
     image_size: tuple[int, int] | None
     layers: str | None
     seed: int
     threads: int | None
     limit: int | None
-    as_json: bool
 
 
 @click.command(name="label-issues")
-@click.argument("source", metavar="DATA")
+@data_argument
 @groups_option("Nets that were not trained on a group judge its examples.")
 @image_size_option
 @table_options

@@ -1,16 +1,18 @@
-"""The net and the input of the commands `explain`, `why` and `influence`."""
+"""The net and the input of the commands `explain`, `why` and `influence`: options and reading."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
 from ..core.errors import DataError, did_you_mean, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
+from .options import net_argument, text_option
 from .output import messages, print_message, printable
 
 NAME_SHOWN = 200
@@ -42,6 +44,13 @@ class InputOptions:
         """UsageError unless there is one input."""
         if (self.file is None) == (self.text is None):
             raise click.UsageError(f"{command} needs one INPUT, or --text")
+
+
+def input_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add NET, INPUT and --text: the values of `InputOptions` but --json."""
+    file_argument = click.argument("file", metavar="INPUT", required=False)
+    command: Callable[..., Any] = net_argument(file_argument(text_option(function)))
+    return command
 
 
 def read_explanation(net: Network, options: InputOptions, label: int | None = None) -> Explanation:

@@ -61,6 +61,9 @@ def constrained_option(*names: str, constraint: Constraint, help: str, **more: A
     )
 
 
+net_argument: Decorator = click.argument("net_file", metavar="NET")
+data_argument: Decorator = click.argument("source", metavar="DATA")
+
 json_option: Decorator = option(
     "--json", "as_json", is_flag=True, panel=OUTPUT, help="Print plain values as JSON, not text."
 )
@@ -105,6 +108,14 @@ text_length_option: Decorator = constrained_option(
 )
 
 
+encoding_option: Decorator = option(
+    "--encoding",
+    metavar="NAME",
+    panel=DATA,
+    unset="UTF-8, UTF-16 with a byte order mark, or cp1252",
+    help="Encoding of a table, such as cp1251 or shift_jis.",
+)
+
 _TABLE_OPTIONS = {
     "text": "texts (a name, or a number from 1)",
     "label": "labels",
@@ -122,22 +133,32 @@ def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
         table = {name: values.pop(name) for name in names}
         return function(table=table, **values)
 
-    command = option(
-        "--encoding",
+    command = encoding_option(command)
+    for role, meaning in reversed(_TABLE_OPTIONS.items()):
+        command = column_option(role, meaning)(command)
+    return command
+
+
+def column_option(role: str, meaning: str) -> Decorator:
+    """An option that names a column of a table; ``meaning``: what the column holds."""
+    return option(
+        f"--{role}-column",
         metavar="NAME",
         panel=DATA,
-        unset="UTF-8, UTF-16 with a byte order mark, or cp1252",
-        help="Encoding of a table, such as cp1251 or shift_jis.",
-    )(command)
-    for role, meaning in reversed(_TABLE_OPTIONS.items()):
-        command = option(
-            f"--{role}-column",
-            metavar="NAME",
-            panel=DATA,
-            unset="a column with a common name",
-            help=f"Column of a table that holds the {meaning}.",
-        )(command)
-    return command
+        unset="a column with a common name",
+        help=f"Column of a table that holds the {meaning}.",
+    )
+
+
+def training_data_option(effect: str = "", *, required: bool = False) -> Decorator:
+    """The option --data; ``effect``: a sentence on how the command uses the data."""
+    help_ = f"The data that the net was trained on. {effect}".strip()
+    return option("--data", "source", metavar="DATA", required=required, panel=DATA, help=help_)
+
+
+def output_option(help: str, *, metavar: str = "FILE", required: bool = False) -> Decorator:
+    """The option --output."""
+    return option("-o", "--output", metavar=metavar, required=required, panel=OUTPUT, help=help)
 
 
 def groups_option(effect: str) -> Decorator:

@@ -24,7 +24,16 @@ from ..data.sources.table_columns import TableOptions
 from ..data.sources.unlabelled import list_unlabelled, listed_inputs
 from ..network import Network
 from ..training.metrics import mean_logits
-from .options import DATA, OUTPUT, constrained_option, json_option, option
+from .options import (
+    DATA,
+    OUTPUT,
+    column_option,
+    constrained_option,
+    encoding_option,
+    json_option,
+    net_argument,
+    output_option,
+)
 from .output import SKIPPED_SHOWN, Meter, counted, messages, print_message, print_skipped
 from .prediction_output import (
     JsonOutput,
@@ -65,7 +74,7 @@ class PredictOptions:
 
 
 @click.command(name="predict")
-@click.argument("net_file", metavar="NET")
+@net_argument
 @click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option(
     "--text",
@@ -83,28 +92,12 @@ class PredictOptions:
     help="Answer only if the probability of the predicted class is at least the value that this "
     "fraction of the calibration examples reached ({range}); else print don't know.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    panel=OUTPUT,
-    help="Write the predictions to this .csv or .jsonl file, completely or not at all, instead of "
-    "printing them.",
+@output_option(
+    "Write the predictions to this .csv or .jsonl file, completely or not at all, instead of "
+    "printing them."
 )
-@option(
-    "--text-column",
-    metavar="NAME",
-    panel=DATA,
-    unset="a column with a common name",
-    help="Column of a table that holds the text.",
-)
-@option(
-    "--encoding",
-    metavar="NAME",
-    panel=DATA,
-    unset="UTF-8, UTF-16 with a byte order mark, or cp1252",
-    help="Encoding of a table, such as cp1251 or shift_jis.",
-)
+@column_option("text", "text")
+@encoding_option
 @json_option
 def command(**values: Any) -> None:
     """Predict the class of each INPUT with the net in the model file NET.

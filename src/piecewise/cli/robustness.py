@@ -10,7 +10,7 @@ import numpy as np
 import rich_click as click
 
 from ..core.progress import OnProgress
-from ..data.dataset import Dataset, read_data
+from ..data.dataset import Dataset
 from ..insight.robustness.augmentation_training import (
     AreaChange,
     AugmentationResult,
@@ -22,22 +22,18 @@ from ..insight.robustness.curves import DatasetCurve, DatasetRobustness, dataset
 from ..insight.robustness.literal_matching import worth
 from ..insight.robustness.perturbations import Perturbation, perturbations
 from ..network import Network
+from .dataset_options import DataOptions, read_for
 from .interrupts import DeferredInterrupt, ignore_interrupts
 from .options import (
-    OUTPUT,
     TRAINING,
+    data_argument,
     json_option,
+    net_argument,
+    output_option,
     table_options,
     threads_option,
 )
-from .output import (
-    Meter,
-    messages,
-    print_json,
-    print_message,
-    print_skipped,
-    results,
-)
+from .output import Meter, messages, print_json, print_message, print_skipped, results
 from .output_files import check_net_path, force_option
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -51,22 +47,19 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class RobustnessOptions:
+class RobustnessOptions(DataOptions):
     """The options of the command."""
 
     net_file: str
-    source: str
-    table: dict[str, Any]
     train_with: tuple[str, ...]
     threads: int | None
     output: str | None
     force: bool
-    as_json: bool
 
 
 @click.command(name="robustness")
-@click.argument("net_file", metavar="NET")
-@click.argument("source", metavar="DATA")
+@net_argument
+@data_argument
 @table_options
 @click.option(
     "--train-with",
@@ -77,9 +70,7 @@ class RobustnessOptions:
     "is measured: translation, scale, rotation, stroke_width, or all. May be repeated.",
 )
 @threads_option
-@click.option(
-    "-o", "--output", metavar="NEWNET", panel=OUTPUT, help="Save the net trained by --train-with."
-)
+@output_option("Save the net trained by --train-with.", metavar="NEWNET")
 @force_option
 @json_option
 def command(**values: Any) -> None:
@@ -104,13 +95,7 @@ def command(**values: Any) -> None:
     kinds = checked_kinds(net, options.train_with) if options.train_with else ()
     console, trained, after = messages(), None, None
     with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
-        dataset = read_data(
-            options.source,
-            net.preprocessor,
-            classes=net.classes,
-            on_progress=meter,
-            **options.table,
-        )
+        dataset = read_for(net, options.source, options.table, meter)
         measurement = _Measurement(dataset, meter, threads)
         before = measurement.curves(net, compared=True)
         if kinds:

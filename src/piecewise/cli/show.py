@@ -10,12 +10,12 @@ from ..core.errors import LimitError
 from ..insight.net_facts import training_facts
 from ..network import Network
 from ..training.recipe import Recipe
-from .options import json_option
+from .options import json_option, net_argument
 from .output import print_json, printable, results
 
 
 @click.command(name="show")
-@click.argument("net_file", metavar="NET")
+@net_argument
 @json_option
 def command(net_file: str, as_json: bool) -> None:
     """Describe the net in the model file NET: layers, shapes, parameters, preprocessing, recipe."""

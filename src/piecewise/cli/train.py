@@ -24,6 +24,7 @@ from ..training.linear_baseline import LinearBaseline
 from ..training.metrics import Scores
 from ..training.plan import FOLD_COUNTS, TrainingPlan, plan_training
 from ..training.recipe import Recipe, knobs
+from .dataset_options import DataOptions
 from .interrupts import DeferredInterrupt, ignore_further_interrupts, ignore_interrupts
 from .options import (
     DATA,
@@ -32,24 +33,19 @@ from .options import (
     OUTPUT,
     TRAINING,
     ConstraintType,
+    data_argument,
     framing_option,
     groups_option,
     image_size_option,
     json_option,
     option,
+    output_option,
     recipe_options,
     table_options,
     text_length_option,
     threads_option,
 )
-from .output import (
-    Meter,
-    messages,
-    print_json,
-    print_message,
-    print_skipped,
-    results,
-)
+from .output import Meter, messages, print_json, print_message, print_skipped, results
 from .output_files import check_net_path, force_option
 from .score_text import group_lines, score_lines
 from .start_net import check_start, start_option
@@ -68,13 +64,11 @@ class _Folds(click.ParamType[Any]):
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(DataOptions):
     """The options of the command; ``recipe``: the values of its fields that the user set."""
 
-    source: str
     image_size: tuple[int, int] | None
     text_length: int | None
-    table: dict[str, Any]
     resize: str
     framing: str
     groups: str | None
@@ -87,7 +81,6 @@ class TrainOptions:
     run_dir: str | None
     tensorboard: bool
     force: bool
-    as_json: bool
     recipe: dict[str, Any]
 
     @classmethod
@@ -140,7 +133,7 @@ class TrainOptions:
 
 
 @click.command(name="train")
-@click.argument("source", metavar="DATA")
+@data_argument
 @image_size_option
 @option(
     "--resize",
@@ -184,14 +177,7 @@ class TrainOptions:
 @click.option("--quick", is_flag=True, panel=TRAINING, help="The same as --effort quick.")
 @recipe_options
 @threads_option
-@click.option(
-    "-o",
-    "--output",
-    metavar="NET",
-    required=True,
-    panel=OUTPUT,
-    help="The model file to write.",
-)
+@output_option("The model file to write.", metavar="NET", required=True)
 @click.option(
     "--run-dir",
     metavar="FOLDER",

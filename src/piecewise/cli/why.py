@@ -15,11 +15,12 @@ from ..trace.arithmetic import Why
 from .one_input import (
     InputOptions,
     class_number,
+    input_options,
     print_warning,
     printable_lines,
     read_explanation,
 )
-from .options import NETWORK, OUTPUT, json_option, option, text_option
+from .options import NETWORK, json_option, option, output_option
 from .output import messages, print_json, print_message, results
 from .output_files import check_output
 
@@ -35,10 +36,8 @@ class WhyOptions(InputOptions):
 
 
 @click.command(name="why")
-@click.argument("net_file", metavar="NET")
-@click.argument("file", metavar="INPUT", required=False)
+@input_options
 @click.argument("place", metavar="[PLACE]", required=False)
-@text_option
 @click.option(
     "--gradient",
     is_flag=True,
@@ -54,13 +53,8 @@ class WhyOptions(InputOptions):
     unset="the answer",
     help="With --gradient: the true label for the loss.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    panel=OUTPUT,
-    help="Write an .xlsx spreadsheet that computes the number with live formulas, down to the "
-    "pixels.",
+@output_option(
+    "Write an .xlsx spreadsheet that computes the number with live formulas, down to the pixels."
 )
 @json_option
 def command(**values: Any) -> None:

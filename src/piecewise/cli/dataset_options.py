@@ -1,0 +1,34 @@
+"""The data set of a command: its options, and how it is read for a net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.progress import OnProgress
+from ..data.dataset import Dataset, read_data
+from ..network import Network
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """The data, how to read a table (arguments of `read_data`), and whether to print JSON."""
+
+    source: str
+    table: dict[str, Any]
+    as_json: bool
+
+
+def read_for(
+    net: Network, source: str, table: dict[str, Any], on_progress: OnProgress, **more: Any
+) -> Dataset:
+    """Read data with the preprocessor and the classes of a net; ``more``: other arguments of
+    `read_data`."""
+    return read_data(
+        source,
+        net.preprocessor,
+        classes=net.classes,
+        on_progress=on_progress,
+        **table,
+        **more,
+    )
