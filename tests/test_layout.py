@@ -31,6 +31,7 @@ ROOT_FILES = {
     "inputs.py": "network",
     "raw_inputs.py": "network",
     "network.py": "network",
+    "network_files.py": "network",
     "network_state.py": "network",
     "compiled.py": "network",
     "plotting.py": "plotting",

@@ -21,7 +21,7 @@ from .inputs import (
     engine_inputs,
     layer_inputs,
 )
-from .network_state import NetworkState
+from .network_files import NetworkFiles
 from .raw_inputs import Inputs, preprocess_all
 from .reference.losses import softmax
 from .spec.parameters import Parameters, all_finite
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .compiled import CompiledNetwork
 
 
-class Network(NetworkState):
+class Network(NetworkFiles):
     """A ConvNet: an architecture with its parameters.
 
     Parameters

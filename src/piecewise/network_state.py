@@ -1,25 +1,20 @@
-"""The state of a network: architecture, parameters and metadata, with display and model files."""
+"""The state of a network: architecture, parameters and metadata, and how they are displayed."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
-
-import numpy as np
-import PIL
 
 from .core.array_types import Float32
 from .core.constraints import SEED, checked
 from .core.errors import LimitError, shown
-from .core.version import __version__
 from .data.images.preprocessor import ImagePreprocessor
 from .data.preprocessing import Preprocessor
 from .spec.architecture import Architecture, class_names, class_stage
 from .spec.calibration import Calibration
 from .spec.layer_base import Layer
-from .spec.parameters import Parameters, flattened, initial_values
+from .spec.parameters import Parameters, initial_values
 from .spec.summary import summary, summary_html
 from .spec.training_digests import TrainingDigests
 
@@ -169,75 +164,3 @@ class NetworkState:
 
     def _repr_html_(self) -> str:
         return summary_html(self.architecture)
-
-    # Model files.
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file (.safetensors) atomically, and read it back to verify it.
-
-        Parameters
-        ----------
-        path : path
-            The path of the model file.
-
-        Raises
-        ------
-        ModelFileError
-            If it cannot be written; an existing file then stays as it is.
-        """
-        from .storage import model_file  # noqa: PLC0415 - only files need it
-
-        model = model_file.SavedModel(
-            self.architecture,
-            self.seed,
-            self.preprocessor,
-            self.state,
-            self.recipe,
-            self.history,
-            self.calibration,
-            self.training_summary,
-            self.training_digests,
-        )
-        versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
-        model_file.write(path, model, versions)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Load the network of a model file.
-
-        Parameters
-        ----------
-        path : path
-            The path of the model file.
-
-        Returns
-        -------
-        Network
-
-        Raises
-        ------
-        ModelFileError
-            If the file cannot be read, or is not a model file of this format.
-
-        Examples
-        --------
-        >>> import piecewise as pw, tempfile
-        >>> net = pw.Network("full", (1, 9, 9), ("X", "O"))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     net.save(f"{folder}/net.safetensors")
-        ...     same = pw.load(f"{folder}/net.safetensors")
-        >>> same.parameters_sha256 == net.parameters_sha256
-        True
-        """
-        from .storage import model_file  # noqa: PLC0415
-
-        model = model_file.read(path)
-        net = cls.__new__(cls)  # without drawing initial parameters
-        net._describe(model.architecture, model.seed, model.preprocessor)
-        rows, running_stats = model.architecture.parameters, model.architecture.running_stats
-        net.parameters = Parameters(flattened(rows, model.tensors), rows)
-        net.running_stats = Parameters(flattened(running_stats, model.tensors), running_stats)
-        net.recipe, net.history = model.recipe, model.history
-        net.calibration, net.training_summary = model.calibration, model.training_summary
-        net.training_digests = model.training_digests
-        return net
