@@ -14,7 +14,7 @@ from piecewise.inputs import layer_inputs
 from piecewise.spec.calibration import Calibration
 from piecewise.storage.model_file import SavedModel
 
-from .networks import random_input, random_layers
+from .networks import PICTURES, TEXTS, random_input, random_layers
 
 BLOCK = "conv 6 3 pad=same, norm, relu, pool 2, "
 PICTURE_NETS: dict[str, tuple[str, tuple[int, int, int]]] = {
@@ -65,8 +65,7 @@ def text_net(name: str, seed: int = 0) -> Network:
 def random_net(seed: int, *, texts: bool = False, max_layers: int = 6) -> Network:
     """A network of random layers with 2 to 5 classes."""
     random = Random(seed)
-    kinds = ("conv", "pool", "relu", "norm", "dropout", "full")
-    kinds = ("embed", *kinds) if texts else kinds
+    kinds = TEXTS if texts else PICTURES
     shape, classes = random_input(random, kinds), random.randint(2, 5)
     layers = random_layers(random, shape, classes, kinds, max_layers)
     preprocessor: Preprocessor = ImagePreprocessor(shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import PIL
@@ -11,7 +11,9 @@ import PIL
 from .core.version import __version__
 from .network_state import NetworkState
 from .spec.parameters import Parameters, flattened
-from .storage.model_file import SavedModel
+
+if TYPE_CHECKING:
+    from .storage.model_file import SavedModel
 
 
 class NetworkFiles(NetworkState):
