@@ -76,49 +76,30 @@ def _single_class(data: Dataset, learned: dict[str, int]) -> list[Finding]:
 
 
 def _no_training_examples(learned: dict[str, int]) -> list[Finding]:
-    names = [name for name, count in learned.items() if not count]
-    if not names:
-        return []
-    return [Finding(
-        "no-training-examples", True, len(names),
-        f"{_classes(names)} no training example: {_listed(names)}",
-        "a net cannot learn a class without training examples: add "
-        "some, or remove the class",
-        tuple((name,) for name in names[:SHOWN]),
-    )]  # fmt: skip
+    return _about_classes(
+        "no-training-examples", True, [name for name, count in learned.items() if not count],
+        "no training example",
+        "a net cannot learn a class without training examples: add some, or remove the class",
+    )  # fmt: skip
 
 
 def _too_few(learned: dict[str, int]) -> list[Finding]:
-    findings = []
     one = [name for name, count in learned.items() if count == 1]
     few = [name for name, count in learned.items() if 1 < count < FEW]
-    if one:
-        findings.append(Finding(
-            "single-example", True, len(one),
-            f"{_classes(one)} a single training example: {_listed(one)}",
-            "no score can include this class, as its example is needed for training: collect more",
-            tuple((name,) for name in one[:SHOWN]),
-        ))  # fmt: skip
-    if few:
-        findings.append(Finding(
-            "few-examples", False, len(few),
-            f"{_classes(few)} fewer than {FEW} training examples: {_listed(few)}",
-            "expect low accuracy on them until there are more; a few dozen of each are a start",
-            tuple((name,) for name in few[:SHOWN]),
-        ))  # fmt: skip
-    return findings
+    return _about_classes(
+        "single-example", True, one, "a single training example",
+        "no score can include this class, as its example is needed for training: collect more",
+    ) + _about_classes(
+        "few-examples", False, few, f"fewer than {FEW} training examples",
+        "expect low accuracy on them until there are more; a few dozen of each are a start",
+    )  # fmt: skip
 
 
 def _no_test_examples(counts: dict[str, dict[str, int]], learned: dict[str, int]) -> list[Finding]:
     names = [name for name, of in counts.items() if learned[name] and of.get("test") == 0]
-    if not names:
-        return []
-    return [Finding(
-        "no-test-examples", False, len(names),
-        f"{_classes(names)} no test example: {_listed(names)}",
-        "the test score does not cover it",
-        tuple((name,) for name in names[:SHOWN]),
-    )]  # fmt: skip
+    return _about_classes(
+        "no-test-examples", False, names, "no test example", "the test score does not cover it"
+    )
 
 
 def _imbalanced(learned: dict[str, int], baseline: float) -> list[Finding]:
@@ -164,7 +145,7 @@ def _missing_names(counts: dict[str, dict[str, int]]) -> list[Finding]:
         f"{count:,} example{'s have' if count > 1 else ' has'} the label {_listed(names)}, which "
         "often marks a missing label",
         "if it does, remove these examples; else give the class another name",
-        tuple((name,) for name in names[:SHOWN]),
+        _examples(names),
     )]  # fmt: skip
 
 
@@ -210,13 +191,11 @@ def _grouped(data: Dataset, groups: Strings) -> list[Finding]:
             "choose a field that says who made each example: several people, several examples each",
         ))  # fmt: skip
     elif in_one_group:
-        findings.append(Finding(
-            "single-group-class", True, len(in_one_group),
-            f"{_classes(in_one_group)} examples of a single group: {_listed(in_one_group)}",
+        findings += _about_classes(
+            "single-group-class", True, in_one_group, "examples of a single group",
             "when that group is held out, the class has no training examples and is never "
             "predicted: choose other groups, or collect more",
-            tuple((name,) for name in in_one_group[:SHOWN]),
-        ))  # fmt: skip
+        )  # fmt: skip
     findings.append(Finding(
         "groups", False, len(names),
         f"{len(names):,} groups, of {sizes.min():,} to {sizes.max():,} examples",
@@ -241,12 +220,24 @@ def _divided(shared: list[str], count: int, description: str, options: str) -> F
         f"{_listed(shared)}",
         "the test score is then too high for new people or sources: split the data by group, or "
         f"validate with {options}",
-        tuple((name,) for name in shared[:SHOWN]),
+        _examples(shared),
     )  # fmt: skip
 
 
-def _classes(names: list[str]) -> str:
-    return f"{len(names):,} classes have" if len(names) > 1 else "one class has"
+def _about_classes(
+    kind: str, serious: bool, names: list[str], what: str, advice: str
+) -> list[Finding]:
+    """A finding that classes have something in common, with their names; none without classes."""
+    if not names:
+        return []
+    have = f"{len(names):,} classes have" if len(names) > 1 else "one class has"
+    return [Finding(
+        kind, serious, len(names), f"{have} {what}: {_listed(names)}", advice, _examples(names)
+    )]  # fmt: skip
+
+
+def _examples(names: list[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple((name,) for name in names[:SHOWN])
 
 
 def _listed(names: list[str]) -> str:
