@@ -274,6 +274,7 @@ GOOD: dict[str, Any] = {"shape": [1, 28, 28], "background": "dark", "margin": 0.
         ({}, "got {}, wanted its shape"),
         ({"shape": [1, 28, 28], "background": "dark"}, "wanted its shape, background and margin"),
         ({**GOOD, "more": 1}, "wanted its shape, background and margin"),
+        ({**GOOD, "modality": "sounds"}, "wanted its shape, background and margin"),
         ({**GOOD, "shape": [1, 28, 27]}, "got [1, 28, 27], wanted [1, 28, 28]"),
         ({**GOOD, "shape": None}, "got None, wanted [1, 28, 28]"),
         ({**GOOD, "background": "blue"}, "got 'blue', wanted dark or light or any"),

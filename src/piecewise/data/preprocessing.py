@@ -9,12 +9,14 @@ to numbers from -1 to 1 as the last step before the layers.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from ..core.array_types import Array, Float32, Uint8
+from ..core.errors import DataError, LimitError, shown
 
 
 class Preprocessor(ABC):
@@ -35,11 +37,13 @@ class Preprocessor(ABC):
     """The kind of data: "pictures", "sounds" or "texts"."""
     unit: ClassVar[str]
     """The unit of `size`."""
+    required: ClassVar[tuple[str, ...]]
+    """The values that every file has. Fields that are not among them came later, with defaults."""
 
     @property
-    @abstractmethod
     def kind(self) -> str:
         """The kind of input in more detail: "drawings", "photos", "sounds" or "texts"."""
+        return self.modality
 
     @property
     @abstractmethod
@@ -101,9 +105,30 @@ class Preprocessor(ABC):
         """Plain values for a file, ``modality`` among them."""
 
     @classmethod
-    @abstractmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> Preprocessor:
+    def from_json(cls, value: object, shape: tuple[int, int, int]) -> Self:
         """The preprocessor that `to_json` wrote, for a network of this input shape; DataError."""
+        known = {"modality", *(field.name for field in fields(cls))}  # type: ignore[arg-type]
+        if (
+            not isinstance(value, dict)
+            or not set(cls.required) <= set(value) <= known
+            or value.get("modality", cls.modality) != cls.modality
+        ):
+            *names, last = cls.required
+            wanted = f"its {', '.join(names)} and {last}"
+            raise DataError(f"preprocessing: got {shown(value)}, wanted {wanted}")
+        chosen = {name: one for name, one in value.items() if name != "modality"}
+        if "shape" in chosen:
+            if chosen["shape"] != list(shape):
+                got = shown(chosen["shape"])
+                raise DataError(f"preprocessing: got {got}, wanted {list(shape)}")
+            chosen["shape"] = tuple(shape)
+        try:
+            preprocessor = cls(**chosen)
+        except LimitError as error:
+            raise DataError(f"preprocessing: {error}") from None
+        if preprocessor.shape != tuple(shape):
+            raise DataError(f"preprocessing: got {preprocessor.shape}, wanted {tuple(shape)}")
+        return preprocessor
 
     def to_float(self, examples: Uint8) -> Float32:
         """Map bytes to the numbers that the layers read, of the same shape; ink is +1."""

@@ -7,7 +7,7 @@ stronger its band is at that time. So a sound is an image to a network.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core.array_types import Float32, Float64, Uint8
 from ...core.constraints import Integer, is_integer
-from ...core.errors import DataError, LimitError, shown
+from ...core.errors import LimitError, shown
 from ..preprocessing import Preprocessor
 from .decoding import Sound, read_sound, round_to_16_bit
 from .spectrogram import LOWEST_HERTZ, band_powers, highest_hertz, mel_corners, to_decibels
@@ -30,7 +30,6 @@ MAX_WINDOWS = 32
 _HOP = Integer(16, 4_096)
 _BANDS = Integer(1, 256)
 _STEPS = Integer(1, 4_096)
-_FIELDS = ("modality", "shape", "rate", "hop")
 _QUIET = 10**-3.5  # of the loudest step's power; quieter steps at both ends are trimmed
 _FLOOR = -70.0  # decibels relative to the loudest cell that become byte 0
 _SILENCE = 1e-12  # a power below that of any 16-bit sample: rounding errors
@@ -69,6 +68,9 @@ class AudioPreprocessor(Preprocessor):
 
     modality: ClassVar[str] = "sounds"
     unit: ClassVar[str] = "seconds"
+    background: ClassVar[str] = "dark"
+    """Silence is byte 0."""
+    required: ClassVar[tuple[str, ...]] = ("modality", "shape", "rate", "hop")
 
     shape: tuple[int, int, int]
     rate: int = 8_000
@@ -83,16 +85,6 @@ class AudioPreprocessor(Preprocessor):
             raise LimitError(f"rate: got {shown(self.rate)}, wanted 8000 or 16000")
         object.__setattr__(self, "rate", int(self.rate))
         object.__setattr__(self, "hop", _HOP.check(self.hop))
-
-    @property
-    def kind(self) -> str:
-        """Always "sounds"."""
-        return "sounds"
-
-    @property
-    def background(self) -> str:
-        """Always "dark": silence is byte 0."""
-        return "dark"
 
     @property
     def bands(self) -> int:
@@ -229,28 +221,7 @@ class AudioPreprocessor(Preprocessor):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
-        return {
-            "modality": self.modality,
-            "shape": list(self.shape),
-            "rate": self.rate,
-            "hop": self.hop,
-        }
-
-    @classmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> AudioPreprocessor:
-        """The preprocessor that `to_json` wrote, for a network of this input shape."""
-        if (
-            not isinstance(value, dict)
-            or set(value) != set(_FIELDS)
-            or value["modality"] != "sounds"
-        ):
-            raise DataError(f"preprocessing: got {shown(value)}, wanted {', '.join(_FIELDS)}")
-        if value["shape"] != list(shape):
-            raise DataError(f"preprocessing: got {shown(value['shape'])}, wanted {list(shape)}")
-        try:
-            return cls(shape, value["rate"], value["hop"])
-        except LimitError as error:
-            raise DataError(f"preprocessing: {error}") from None
+        return {"modality": self.modality, **asdict(self), "shape": list(self.shape)}
 
     def _powers(self, sound: Sound) -> Float64:
         samples = resample(sound, self.rate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -82,6 +82,7 @@ class ImagePreprocessor(Preprocessor):
 
     modality: ClassVar[str] = "pictures"
     unit: ClassVar[str] = "pixels"
+    required: ClassVar[tuple[str, ...]] = ("shape", "background", "margin")
 
     shape: tuple[int, int, int]
     background: str = "any"
@@ -234,24 +235,6 @@ class ImagePreprocessor(Preprocessor):
             "shape": list(self.shape),
             "level_range": level_range,
         }
-
-    @classmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> ImagePreprocessor:
-        """The preprocessor that `to_json` wrote, for a network of this input shape; DataError.
-        What came later than shape, background and margin may be missing."""
-        required = {"shape", "background", "margin"}
-        known = {"modality", *(field.name for field in fields(cls))}
-        if not isinstance(value, dict) or not required <= set(value) <= known:
-            raise DataError(
-                f"preprocessing: got {shown(value)}, wanted its shape, background and margin"
-            )
-        if value["shape"] != list(shape):
-            raise DataError(f"preprocessing: got {shown(value['shape'])}, wanted {list(shape)}")
-        chosen = {name: one for name, one in value.items() if name not in {"modality", "shape"}}
-        try:
-            return cls(shape, **chosen)
-        except LimitError as error:
-            raise DataError(f"preprocessing: {error}") from None
 
 
 def _checked_range(levels: object) -> tuple[float, float]:

@@ -82,6 +82,9 @@ class TextPreprocessor(Preprocessor):
 
     modality: ClassVar[str] = "texts"
     unit: ClassVar[str] = "words"
+    background: ClassVar[str] = "any"
+    """Texts have no background."""
+    required: ClassVar[tuple[str, ...]] = ("units", "vocabulary", "positions")
 
     def __post_init__(self) -> None:
         _UNITS.check(self.units)
@@ -101,15 +104,6 @@ class TextPreprocessor(Preprocessor):
     @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.int64)
-
-    @property
-    def kind(self) -> str:
-        return "texts"
-
-    @property
-    def background(self) -> str:
-        """Always "any": texts have no background."""
-        return "any"
 
     @property
     def scaling(self) -> Float32:
@@ -216,24 +210,6 @@ class TextPreprocessor(Preprocessor):
     def to_json(self) -> dict[str, Any]:
         """Plain values for a file."""
         return {"modality": self.modality, **asdict(self), "vocabulary": list(self.vocabulary)}
-
-    @classmethod
-    def from_json(cls, value: object, shape: tuple[int, int, int]) -> TextPreprocessor:
-        """The preprocessor that `to_json` wrote, for a network of this input shape."""
-        wanted = "its units, vocabulary and positions"
-        if not isinstance(value, dict) or set(value) - {"modality"} != {
-            "units",
-            "vocabulary",
-            "positions",
-        }:
-            raise DataError(f"preprocessing: got {shown(value)}, wanted {wanted}")
-        try:
-            preprocessor = cls(value["units"], value["vocabulary"], value["positions"])
-        except LimitError as error:
-            raise DataError(f"preprocessing: {error}") from None
-        if preprocessor.shape != tuple(shape):
-            raise DataError(f"preprocessing: got {preprocessor.shape}, wanted {tuple(shape)}")
-        return preprocessor
 
 
 def fit_text_preprocessor(texts: Iterable[str], text_length: int | None = None) -> TextPreprocessor:
