@@ -69,7 +69,7 @@ class TrainOptions(DataOptions):
 
     image_size: tuple[int, int] | None
     text_length: int | None
-    resize: str
+    resize: str | None
     framing: str
     groups: str | None
     folds: int | str | None
@@ -116,7 +116,7 @@ class TrainOptions(DataOptions):
             "--layers": self.layers,
             "--image-size": self.image_size,
             "--text-length": self.text_length,
-            "--resize": None if self.resize == "pad" else self.resize,
+            "--resize": self.resize,
             "--framing": None if self.framing == "auto" else self.framing,
             "--freeze-until": self.recipe.get("freeze_until"),
         }
@@ -139,8 +139,8 @@ class TrainOptions(DataOptions):
     "--resize",
     type=click.Choice(RESIZES.words),
     metavar="NAME",
-    default="pad",
     panel=DATA,
+    unset="pad",
     help="How photos of other proportions are resized: pad adds a border, crop cuts off the edges, "
     "stretch changes their proportions.",
 )

@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..core.array_types import Array, Float32, Int64, Labels, Strings
-from ..core.constraints import Size2D
-from ..core.errors import DataError, shown
+from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
 from ..spec.layer_base import PADDING
-from .images.fitting import FRAMING_OPTIONS
-from .images.preprocessor import RESIZES
 from .loading.loader import DatasetLoader, PreparedExamples
 from .loading.prepared_cache import CachedDataset, load_or_prepare
+from .loading.read_options import check_fitted, fit_options, fit_warnings
 from .loading.subset import RowsOf, select_rows
 from .modalities import MODALITIES
 from .preprocessing import Preprocessor
@@ -28,7 +26,7 @@ from .sources.discovery import RawDataset, discover
 from .sources.groups import GroupSuggestion, assign_groups, suggest_groups
 from .sources.split_names import SPLITS
 from .sources.table_columns import TableOptions
-from .text.preprocessor import POSITIONS, TextPreprocessor
+from .text.preprocessor import TextPreprocessor
 
 
 @dataclass
@@ -176,7 +174,7 @@ def read_data(
     classes: Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
     most: int | None = None,
-    resize: str = "pad",
+    resize: str | None = None,
     framing: str = "auto",
     text_length: int | None = None,
     text_column: str | None = None,
@@ -205,8 +203,8 @@ def read_data(
         Rows and columns of the images. By default, the median size.
     most : int, optional
         The largest side of the default size, in pixels. By default 32 for drawings, 64 for photos.
-    resize : {"pad", "crop", "stretch"}
-        How images of other proportions are resized; see `ImagePreprocessor`.
+    resize : {"pad", "crop", "stretch"}, optional
+        How images of other proportions are resized; see `ImagePreprocessor`. By default "pad".
     framing : {"auto", "ink", "canvas"}
         How drawings are scaled to the size of the input: only the ink, wherever and however large
         it is drawn, or the whole canvas, which keeps its place and size. "auto" keeps them if they
@@ -241,7 +239,7 @@ def read_data(
     Raises
     ------
     DataError
-        If the data cannot be read.
+        If the data cannot be read, or an option does not apply to them.
     LimitError
         If an option is outside its limits.
 
@@ -263,13 +261,13 @@ def read_data(
     _check_raw(raw, path, preprocessor, accepts_quantities=every_class or classes is not None)
     group_names = None if groups is None else np.array(assign_groups(raw, groups, path))
     loader = DatasetLoader(raw, path, on_progress)
-    options = _fit_options(
-        f"{path}: got {raw.modality}", raw.modality, size, resize, framing, text_length
-    )
-    if raw.modality == "pictures":
-        options["most"] = most
+    values = {
+        "size": size, "most": most, "resize": resize, "framing": framing,
+        "text_length": text_length,
+    }  # fmt: skip
+    options = fit_options(path, raw.modality, values, preprocessor)
     prepared = _prepare(loader, preprocessor, options, cache)
-    wanted = classes if skip_unknown_classes else None
+    wanted = _known_classes(classes, skip_others=skip_unknown_classes)
     (inputs, indices, skipped), unknown = _of_classes(raw, prepared.examples, wanted, path)
     labels, splits = [raw.labels[index] for index in indices.tolist()], raw.splits[indices]
     learned = np.full(len(splits), "train") if every_class else splits
@@ -290,7 +288,7 @@ def read_data(
         _cut_count(raw, prepared),
         unknown,
         ", ".join(filter(None, (raw.description, _windows_description(indices)))),
-        raw.warnings + [raw.label_error] * bool(raw.label_error),
+        _source_warnings(raw, prepared.preprocessor, options),
         _texts(raw, indices),
         indices if len(np.unique(indices)) < len(indices) else None,
     )
@@ -304,6 +302,21 @@ def _check_raw(
         raise DataError(f"{path}: {raw.label_error}")
     if preprocessor is not None and preprocessor.modality != raw.modality:
         raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
+
+
+def _source_warnings(
+    raw: RawDataset, preprocessor: Preprocessor, options: dict[str, Any]
+) -> list[str]:
+    """What may be wrong with the source, and options of little effect."""
+    labels = [raw.label_error] if raw.label_error else []
+    return [*raw.warnings, *labels, *fit_warnings(preprocessor, options)]
+
+
+def _known_classes(classes: Sequence[str] | None, *, skip_others: bool) -> Sequence[str] | None:
+    """The only classes whose examples are kept; None to keep all."""
+    if skip_others and classes is None:
+        raise LimitError("`skip_unknown_classes`: got True without `classes`, the known ones")
+    return classes if skip_others else None
 
 
 def _of_classes(
@@ -337,23 +350,6 @@ def as_dataset(
     raise DataError(f"data: got {shown(data)}, wanted a data set from read_data, or its path")
 
 
-def _fit_options(
-    got: str, modality: str, size: Any, resize: str, framing: str, text_length: int | None
-) -> dict[str, Any]:
-    """The options that fit a preprocessor of a modality; DataError, which begins with ``got``, for
-    one that does not apply to it."""
-    if size is not None:
-        size = Size2D(1, 1_024).check(size)
-    if text_length is not None and modality != "texts":
-        raise DataError(f"{got}; `text_length` applies to texts only")
-    if modality == "pictures":
-        how = FRAMING_OPTIONS.check(framing)
-        return {"size": size, "resize": RESIZES.check(resize), "framing": how}
-    if size is not None or (resize, framing) != ("pad", "auto"):
-        raise DataError(f"{got}; `size`, `resize` and `framing` apply to images only")
-    return {} if text_length is None else {"text_length": POSITIONS.check(text_length)}
-
-
 def _prepare(
     loader: DatasetLoader,
     preprocessor: Preprocessor | None,
@@ -364,7 +360,11 @@ def _prepare(
     fit = partial(MODALITIES[loader.raw.modality].fit_preprocessor, **options)
 
     def get_preprocessor() -> Preprocessor:
-        return preprocessor or loader.fit_preprocessor(fit)
+        if preprocessor is not None:
+            return preprocessor
+        fitted = loader.fit_preprocessor(fit)
+        check_fitted(loader.path, fitted, options)
+        return fitted
 
     if cache is None:
         fitted = get_preprocessor()

@@ -29,6 +29,7 @@ from .effort import (
     fold_runs,
     net_work,
 )
+from .knob_checks import check_knobs_apply
 from .recipe import Recipe, check_knob_names
 from .splits import Groups, Split, validation_mask
 from .transfer import data_for, next_candidate, seen_held_out, unseen
@@ -174,7 +175,8 @@ def plan_training(
         The largest work of the whole training: about a sixth of the default (an eighth with folds),
         the default, or ten times as much.
     folds : int or "groups", optional
-        The number of cross-validation folds, 0 for none; "groups" makes each group a fold.
+        The number of cross-validation folds, 0 for none; "groups" makes each group a fold. At most
+        as many as the examples of the largest class, or the groups.
     start : Network, optional
         A trained network to start from. Its layers, preprocessor and parameters are used; see
         `Network.with_classes` for classes that it does not have. It is not changed.
@@ -190,7 +192,7 @@ def plan_training(
     DataError
         If the data cannot be read, or have fewer than two classes to train on.
     LimitError, NotationError
-        If an option is not allowed.
+        If an option is not allowed, or has no effect on these data.
 
     Examples
     --------
@@ -216,14 +218,11 @@ def plan_training(
     task = TrainingTask(parts["train"], data.preprocessor, len(data.classes), effort, work, chosen)
     candidates = _candidates(task, data.classes, start)
     config = candidates[0].config
+    recipes = [candidate.recipe for candidate in candidates]
+    check_knobs_apply(knobs, recipes, data.preprocessor.modality, parts, folds=count)
     if not count:
         parts = _with_validation_split(parts, config.recipe, groups, start)
-    if config.recipe.patience and "validation" not in parts:
-        wanted = "a validation split, or folds 0 and validation_fraction above 0"
-        raise LimitError(
-            f"patience: got {config.recipe.patience}, but there is no validation split; "
-            f"wanted {wanted}"
-        )
+    _check_patience(config.recipe, parts)
     if not count and "validation" not in parts:
         candidates = candidates[:1]  # nothing could judge a trial
     plan = TrainingPlan(
@@ -286,13 +285,19 @@ def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes:
     counts = np.bincount(training.labels[training.is_first], minlength=classes)
     most = int(counts.max()) if groups is None else len(np.unique(groups))
     if folds is None:
-        folds = FOLDS if int(counts.min()) < SMALL_CLASS and len(parts) == 1 else 0
+        is_small = int(counts.min()) < SMALL_CLASS and len(parts) == 1
+        return min(FOLDS, most) if is_small and most > 1 else 0
     if folds == "groups":
         if groups is None:
             raise LimitError("folds: got 'groups', but the data have none; wanted a number")
         folds = most
-    count: int = min(checked("folds", FOLD_COUNTS, folds), most)
-    return count if count > 1 else 0
+        return most if most > 1 else 0
+    count: int = checked("folds", FOLD_COUNTS, folds)
+    if count > most:
+        what = "examples of the largest class" if groups is None else "groups"
+        wanted = f"at most {most:,}, the number of {what}" if most > 1 else "0"
+        raise LimitError(f"folds: got {count:,} for this little data, wanted {wanted}")
+    return count
 
 
 def _training_fraction(parts: dict[str, Split], chosen: dict[str, Any]) -> float:
@@ -318,6 +323,15 @@ def _candidates(
         if architecture.reads_texts and own.modality != "texts":
             raise LimitError("layers: got embed, which reads texts; wanted layers for images")
     return candidates
+
+
+def _check_patience(recipe: Recipe, parts: dict[str, Split]) -> None:
+    """LimitError if early stopping lacks a validation split."""
+    if recipe.patience and "validation" not in parts:
+        wanted = "a validation split, or folds 0 and validation_fraction above 0"
+        raise LimitError(
+            f"patience: got {recipe.patience}, but there is no validation split; wanted {wanted}"
+        )
 
 
 def _with_validation_split(

@@ -113,6 +113,11 @@ class ImagePreprocessor(Preprocessor):
         return "photos" if self.background == "any" else "drawings"
 
     @property
+    def crops_to_ink(self) -> bool:
+        """Whether drawings of another size are cropped to their ink."""
+        return self.background != "any" and self.framing == "ink"
+
+    @property
     def description(self) -> str:
         channels, height, width = self.shape
         colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")

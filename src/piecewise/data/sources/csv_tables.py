@@ -44,10 +44,10 @@ def read_table(path: Path, options: TableOptions = DEFAULT_OPTIONS) -> TextTable
             if kind == ".jsonl":
                 return _json_table(path, source, options)
             layout = read_layout(lines(source.file), kind, options)
-            if options.labelled:
+            if options.labelled and options.text_column is None:
                 layout = split_pixel_cells(layout)
-            if options.labelled and (pixels := find_pixels(layout, options)):
-                return _noted(read_pixels(layout, pixels, path), source, _form(layout))
+                if pixels := find_pixels(layout, options):
+                    return _noted(read_pixels(layout, pixels, path), source, _form(layout))
             return _text_table(path, source, layout, options)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None

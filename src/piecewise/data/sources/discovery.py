@@ -85,6 +85,8 @@ class RawDataset:
     label_error: str = ""
     """Why the labels are no classes; empty if they are."""
 
+    is_table: bool = False
+    """Whether a table holds the examples, or names their files."""
     source_files: list[Path] = field(default_factory=list)
     """The files that hold the examples, if these are several and not files themselves."""
 
@@ -109,6 +111,8 @@ def discover(path: Path, table_options: TableOptions | None = None) -> RawDatase
         raise DataError(f"{path}: {_what_it_is(path)}wanted {WANTED}")
     if not len(raw):
         raise DataError(f"{path}: it contains no examples")
+    if not raw.is_table:
+        options.check_unused(path, raw.modality)
     return raw
 
 
@@ -155,6 +159,7 @@ def _from_files(table: FileTable) -> RawDataset:
         skipped=table.skipped,
         description=table.description,
         label_error=quantity_error(labels),
+        is_table=True,
     )
 
 
@@ -210,7 +215,7 @@ def _from_table(path: Path, options: TableOptions) -> RawDataset:
     raw = RawDataset(
         "texts", [], table.labels, table.splits, names,
         skipped=table.skipped, description=table.description, warnings=list(table.warnings),
-        label_error=quantity_error(table.labels),
+        label_error=quantity_error(table.labels), is_table=True,
     )  # fmt: skip
     if isinstance(table, TextTable):
         raw.examples, raw.fields = table.texts, table.other_columns

@@ -97,17 +97,19 @@ def _without_names(layout: TableLayout, options: TableOptions) -> PixelColumns:
     count = len(layout.first)
     has_header = any(layout.first == [str(n + start) for n in range(count)] for start in (0, 1))
     rows = layout.sample if has_header else [layout.first, *layout.sample]
-    label = label_column([str(number) for number in range(1, count + 1)], options)
+    numbers = [str(number) for number in range(1, count + 1)]
+    split, label = split_column(numbers, options), label_column(numbers, options)
     if label is None:
-        varied = [index for index in (0, count - 1) if len({row[index] for row in rows}) > 1]
+        ends = [index for index in (0, count - 1) if index != split]
+        varied = [index for index in ends if len({row[index] for row in rows}) > 1]
         if len(varied) != 1:
             raise DataError(
                 f"{count:,} columns of numbers without names; say which is the label with "
                 "--label-column, by its number from 1"
             )
         label = varied[0]
-    pixels = [index for index in range(count) if index != label]
-    return PixelColumns(label, None, pixels, _shape(len(pixels)), has_header, False)
+    pixels = [index for index in range(count) if index not in (label, split)]
+    return PixelColumns(label, split, pixels, _shape(len(pixels)), has_header, False)
 
 
 def _shape(count: int) -> tuple[int, int, int]:

@@ -51,6 +51,15 @@ class TableOptions:
     encoding: str | None = None
     labelled: bool = True
 
+    def check_unused(self, path: object, modality: str) -> None:
+        """DataError, naming the path, if an option is set for data without a table."""
+        for name in ("text_column", "label_column", "split_column", "encoding"):
+            if getattr(self, name) is not None:
+                raise DataError(
+                    f"{path}: got {modality} without a table; `{name}` applies to tables only; "
+                    "leave it out"
+                )
+
 
 class ColumnRoles(NamedTuple):
     """The indices of the text, label and split columns; None if there is none."""

@@ -1,0 +1,44 @@
+"""The check that each hyperparameter that a user sets has an effect on the planned training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from typing import Any
+
+from ..core.errors import LimitError, shown
+from .recipe import Recipe
+
+_OF_SGD = ("momentum", "nesterov")
+
+
+def check_knobs_apply(
+    knobs: Mapping[str, Any],
+    recipes: Collection[Recipe],
+    modality: str,
+    splits: Collection[str],
+    *,
+    folds: int,
+) -> None:
+    """LimitError for a hyperparameter without effect. ``recipes``: those of all candidates;
+    ``splits``: the splits that the data have. All values of a recipe together are accepted, because
+    they may come from another training."""
+    if modality == "texts" and any(one.augmentation.changes_anything for one in recipes):
+        raise LimitError("augmentation: got one for texts, which are not augmented; wanted none")
+    if all(field.name in knobs for field in fields(Recipe)):
+        return
+    for name in _OF_SGD:
+        if name in knobs and all(recipe.optimizer == "adamw" for recipe in recipes):
+            raise LimitError(
+                f"{name}: got {shown(knobs[name])} for the optimizer adamw, which has no momentum; "
+                "leave it out, or set the optimizer to sgd"
+            )
+    if knobs.get("validation_fraction"):
+        got = f"validation_fraction: got {shown(knobs['validation_fraction'])}"
+        if "validation" in splits:
+            raise LimitError(f"{got}, but the data have a validation split; leave it out")
+        if folds:
+            raise LimitError(
+                f"{got}, but the data are cross-validated, so that no fixed fraction is held out; "
+                "leave it out, or set folds to 0"
+            )
