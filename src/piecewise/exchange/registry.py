@@ -11,9 +11,13 @@ from ..storage.model_file import SavedModel
 from .exporter import Exporter
 from .runner import Runner
 
-_EXPORTERS: dict[str, str] = {}
+_EXPORTERS: dict[str, str] = {
+    "onnx": "onnx.exporter:OnnxExporter",
+}
 """By name, in the order in which they are listed: "module:class", below this package."""
-_RUNNERS: dict[str, str] = {}
+_RUNNERS: dict[str, str] = {
+    "onnxruntime": "runners.onnxruntime:OnnxRuntime",
+}
 _IMPORTERS: dict[str, str] = {}
 """By name of the format: the module that has `recognizes` and `read`."""
 

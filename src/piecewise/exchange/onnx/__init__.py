@@ -1,0 +1,1 @@
+"""ONNX: a network as a graph of operators that many runtimes run."""

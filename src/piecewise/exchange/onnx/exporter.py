@@ -1,0 +1,67 @@
+"""The ONNX exporter: a file that takes raw inputs, and one that takes the inputs of the layers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ...data.text.preprocessor import TextPreprocessor
+from ...storage.model_file import SavedModel
+from ..exporter import Exporter, Files
+from .graph import Graph
+from .layers import add_layers, layer_input
+from .metadata import metadata
+from .raw_inputs import add_raw_input
+
+NET, LAYERS = "net.onnx", "layers.onnx"
+
+
+class OnnxExporter(Exporter):
+    """Two files, each with the outputs logits and probabilities (N, classes), and with the class
+    names in its metadata: ``net.onnx`` takes raw inputs, ``layers.onnx`` those of the layers."""
+
+    name = "onnx"
+    title = "ONNX"
+    support: ClassVar = {
+        "conv": "yes",
+        "relu": "yes",
+        "pool": "yes",
+        "full": "yes",
+        "dropout": "as nothing: it does nothing at inference",
+        "norm": "yes",
+        "embed": "as Gather, and zeros after the end of a text",
+    }
+
+    def files(self, model: SavedModel) -> Files:
+        texts = metadata(model)
+        files = {}
+        for name, add_input in ((NET, add_raw_input), (LAYERS, layer_input)):
+            graph = Graph("net" if name == NET else "layers")
+            add_layers(graph, model, add_input(graph, model))
+            files[name] = graph.to_bytes(texts)
+        return files
+
+    def usage(self, model: SavedModel) -> str:
+        name, example, meaning = _example(model)
+        return f"""\
+```python
+import json
+
+import numpy as np
+import onnxruntime
+
+net = onnxruntime.InferenceSession("{NET}")
+classes = json.loads(net.get_modelmeta().custom_metadata_map["classes"])
+{name} = {example}  # {meaning}
+logits, probabilities = net.run(["logits", "probabilities"], {{"{name}": {name}}})
+print(classes[probabilities[0].argmax()], probabilities[0].max())
+```
+"""
+
+
+def _example(model: SavedModel) -> tuple[str, str, str]:
+    """The name of the raw input, an array to start from, and what belongs there."""
+    if isinstance(model.preprocessor, TextPreprocessor):
+        tokens = f"np.zeros((1, {model.preprocessor.positions}), np.int64)"
+        return "tokens", tokens, "the tokens of your texts, 0 after the end"
+    pixels = f"np.zeros({(1, *model.architecture.input)}, np.uint8)"
+    return "pixels", pixels, "your pictures: channels, rows, columns"

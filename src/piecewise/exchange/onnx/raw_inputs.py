@@ -1,0 +1,48 @@
+"""Raw inputs in ONNX: preprocessing as nodes of the graph."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...data.preprocessing import Preprocessor
+from ...data.text.preprocessor import TextPreprocessor
+from ...storage.model_file import SavedModel
+from .graph import BATCH, Graph, Value
+
+
+def add_raw_input(graph: Graph, model: SavedModel) -> Value:
+    """Add the raw input of a network, and the nodes from there to the input of its layers."""
+    if isinstance(model.preprocessor, TextPreprocessor):
+        return _texts(graph, model, model.preprocessor)
+    pixels = graph.input("pixels", np.uint8, (BATCH, *model.architecture.input))
+    return scaled(graph, model.preprocessor, pixels)
+
+
+def scaled(graph: Graph, preprocessor: Preprocessor, cells: Value) -> Value:
+    """Bytes as the numbers that the layers read: (a * byte + b) / c."""
+    x = graph.add("Cast", [cells], "bytes", dtype=np.float32, to=1)
+    for operator, name, number in zip(
+        ("Mul", "Add", "Div"), ("factor", "shift", "divisor"), preprocessor.scaling, strict=True
+    ):
+        neutral = 0 if operator == "Add" else 1
+        if number != neutral:
+            constant = graph.constant(f"scaling.{name}", number)
+            x = graph.add(operator, [x, constant], f"scaled_by_{name}")
+    return x
+
+
+def _texts(graph: Graph, model: SavedModel, preprocessor: TextPreprocessor) -> Value:
+    """Tokens (N, positions); for layers that read images, a row for each token (N, 1, tokens,
+    positions)."""
+    _, words, positions = preprocessor.shape
+    tokens = graph.input("tokens", np.int64, (BATCH, positions))
+    if model.architecture.reads_texts:
+        return tokens
+    depth = graph.constant("tokens_of_vocabulary", np.int64(words))
+    values = graph.constant("off_on", np.array([0, 1], np.uint8))
+    axis = graph.constant("axis_1", np.array([1]))
+    rows = graph.add(
+        "OneHot", [tokens, depth, values], "one_hot", (BATCH, words, positions), np.uint8, axis=1
+    )
+    image = graph.add("Unsqueeze", [rows, axis], "image", (BATCH, 1, words, positions))
+    return scaled(graph, preprocessor, image)
