@@ -55,3 +55,9 @@ def test_range_is_measured_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers[1, 4] += 0.5
     assert ValueRange.of(numbers) == ValueRange(0, 9.5, is_integer=False)
     assert ValueRange.of(np.zeros((0, 3))) == ValueRange(0, 0, is_integer=True)
+
+
+def test_measured_range_of_bytes_is_what_they_reach() -> None:
+    bright = np.array([[3, 200]], np.uint8)
+    assert ValueRange.measured(bright) == ValueRange(3, 200, is_integer=True)
+    assert ValueRange.of(bright) == ValueRange(0, 255, is_integer=True)

@@ -1,4 +1,4 @@
-"""The range of numbers that a network learned with, and whether other numbers fit it.
+"""The range of numbers, and whether numbers fit the range that a network learned with.
 
 The same pictures are kept as 0 to 255 by some programs and as 0 to 1 by others. A network that
 learned from one scale and is asked about the other answers nonsense, so such numbers are refused.
@@ -14,10 +14,10 @@ import numpy as np
 from ..core.array_types import Array
 
 _BLOCK = 1 << 22  # numbers looked at together, to limit temporary memory
-_UNIT = 1.01  # resizing and averaging may exceed 1 a little
+UNIT = 1.01  # resizing and averaging may exceed 1 a little
 _LARGE = 10.0  # a scale up to here or further is not one of 0 to 1
 _DIM = 63  # bytes up to here are those of a scale of their own, such as 0 to 1 or 0 to 16
-_BRIGHT = 0.5  # a picture of 0 to 1 reaches this; a dark one of 0 to 255 hardly ends just there
+BRIGHT = 0.5  # a picture of 0 to 1 reaches this; a dark one of 0 to 255 hardly ends just there
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,19 @@ class ValueRange:
 
     @classmethod
     def of(cls, numbers: Array) -> Self:
-        """Measure an array of any shape, of finite numbers. Bytes are 0 to 255, whatever
+        """The scale of an array of any shape, of finite numbers. Bytes are 0 to 255, whatever
         they reach, if they need more than 6 bits: dark pictures are of the same scale as others."""
-        flat = numbers.reshape(-1)
-        if not flat.size:
+        if not numbers.size:
             return cls(0.0, 0.0, is_integer=True)
-        low, high = float(flat.min()), float(flat.max())
-        if flat.dtype == np.uint8 and high > _DIM:
+        measured = cls.measured(numbers)
+        if numbers.dtype == np.uint8 and measured.high > _DIM:
             return cls(0.0, 255.0, is_integer=True)
-        return cls(low, high, is_integer=_are_integers(flat))
+        return measured
+
+    @classmethod
+    def measured(cls, numbers: Array) -> Self:
+        """The range of the numbers themselves, which are finite, and at least one."""
+        return cls(float(numbers.min()), float(numbers.max()), is_integer=_are_integers(numbers))
 
     def mismatch(self, other: ValueRange) -> str | None:
         """Why numbers of the range ``other`` cannot be of this scale; None if they can.
@@ -67,16 +71,16 @@ class ValueRange:
     def is_divided(self, other: ValueRange) -> bool:
         """Whether numbers of the range ``other`` are fractions between -1 and 1, where this range
         is one of integers, or much wider."""
-        is_unit = max(other.high, -other.low) <= _UNIT and not other.is_integer
-        return is_unit and self.high >= _LARGE and (self.is_integer or other.high > _BRIGHT)
+        is_unit = max(other.high, -other.low) <= UNIT and not other.is_integer
+        return is_unit and self.high >= _LARGE and (self.is_integer or other.high > BRIGHT)
 
     def sentence(self, other: ValueRange) -> str:
         """The message for numbers of the range ``other``, with the remedy."""
         remedy = "scale them as the training data"
         if other.low >= 0 and self.low >= 0:
-            if other.high <= _UNIT < self.high <= 256:
+            if other.high <= UNIT < self.high <= 256:
                 remedy = f"multiply by {255 if self.high > 100 else self.high:g}"
-            elif self.high <= _UNIT < other.high <= 256:
+            elif self.high <= UNIT < other.high <= 256:
                 remedy = f"divide by {255 if other.high > 100 else other.high:g}"
         return (
             f"got numbers from {other.low:g} to {other.high:g}, wanted the scale of the training "
@@ -84,8 +88,10 @@ class ValueRange:
         )
 
 
-def _are_integers(flat: Array) -> bool:
-    if flat.dtype.kind in "biu":
+def _are_integers(numbers: Array) -> bool:
+    if numbers.dtype.kind in "biu":
         return True
-    blocks = (flat[start : start + _BLOCK] for start in range(0, flat.size, _BLOCK))
+    rows = np.atleast_1d(numbers)
+    step = max(1, _BLOCK * len(rows) // rows.size)
+    blocks = (rows[start : start + step] for start in range(0, len(rows), step))
     return all(bool((block == np.rint(block)).all()) for block in blocks)

@@ -8,17 +8,16 @@ arrays that a classifier gets, which may have any range.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ...core.array_types import Array, Uint8
 from ...core.errors import DataError
+from ..value_range import BRIGHT, UNIT, ValueRange
 
-_ONE = 1.01  # resizing and averaging may exceed 1 a little
 _FEW_LEVELS = 16.0  # scikit-learn's digits have the levels 0 to 16
-_BRIGHT = 0.5  # fractions up to here may be very dark images of 0 to 255
 _DARK = 1.0  # whole numbers up to here are nearly black among 0 to 255
 _BLOCK = 1_000  # images converted at a time, to limit temporary memory
 _WANTED = "wanted 0 to 255, or 0 to 1; scale it first"
@@ -29,24 +28,6 @@ class NamedImages(NamedTuple):
 
     name: str
     images: Array
-
-
-class NumberRange(NamedTuple):
-    """The lowest and highest of the numbers of an array, and whether all are whole."""
-
-    low: float
-    high: float
-    is_integer: bool
-
-    @classmethod
-    def of(cls, array: Array) -> Self | None:
-        """The range of an array of finite numbers; None if it is empty."""
-        if not array.size:
-            return None
-        is_integer = array.dtype.kind in "biu" or all(
-            bool((block == np.rint(block)).all()) for block in _blocks(array)
-        )
-        return cls(float(array.min()), float(array.max()), is_integer)
 
 
 class PixelScale(NamedTuple):
@@ -79,9 +60,9 @@ def fit_pixel_scale(learned: Sequence[NamedImages]) -> PixelScale:
         return PixelScale(0, 255)
     low, high = min(one.low for one in ranges), max(one.high for one in ranges)
     is_integer = all(one.is_integer for one in ranges)
-    if low >= 0 and high <= _ONE:
+    if low >= 0 and high <= UNIT:
         return PixelScale(0, 1)
-    if -_ONE <= low < 0 and high <= _ONE:
+    if -UNIT <= low < 0 and high <= UNIT:
         return PixelScale(-1, 1)
     if low >= 0 and high <= _FEW_LEVELS and is_integer:
         levels = (3.0, 7.0, 15.0, _FEW_LEVELS)
@@ -99,12 +80,12 @@ def check_scale(scale: PixelScale, learned: Sequence[NamedImages], other: NamedI
     if found is None or not learned:
         return ""
     name = learned[0].name
-    margin = (_ONE - 1) * (scale.white - scale.black) if scale.white == 1 else 0
+    margin = (UNIT - 1) * (scale.white - scale.black) if scale.white == 1 else 0
     is_outside = found.low < scale.black - margin or found.high > scale.white + margin
-    is_fraction = not found.is_integer and found.high <= _ONE < scale.white
+    is_fraction = not found.is_integer and found.high <= UNIT < scale.white
     if is_fraction:
         whole = all(one.is_integer for each in learned if (one := _range_of(each)))
-        is_fraction = whole or found.high > _BRIGHT
+        is_fraction = whole or found.high > BRIGHT
     if is_outside or is_fraction:
         raise DataError(
             f"'{other.name}' holds {other.images.dtype} from {found.low:g} to {found.high:g}, "
@@ -144,23 +125,19 @@ def check_finite(array: Array, name: str) -> None:
         )
 
 
-def _remedy(scale: PixelScale, found: NumberRange) -> str:
+def _remedy(scale: PixelScale, found: ValueRange) -> str:
     """How to bring numbers to a scale, where that is clear."""
-    if (scale.black, scale.white) == (0, 1) and found.low >= 0 and _ONE < found.high <= 255:
+    if (scale.black, scale.white) == (0, 1) and found.low >= 0 and UNIT < found.high <= 255:
         return "divide them by 255" if found.high > _FEW_LEVELS else "scale both alike"
-    if scale.white == 255 and found.low >= 0 and found.high <= _ONE:
+    if scale.white == 255 and found.low >= 0 and found.high <= UNIT:
         return "multiply them by 255"
     return "scale both alike"
 
 
-def _range_of(one: NamedImages) -> NumberRange | None:
-    return NumberRange.of(one.images)
+def _range_of(one: NamedImages) -> ValueRange | None:
+    return ValueRange.measured(one.images) if one.images.size else None
 
 
 def _outside(images: Array) -> float:
     """How far the numbers are from 0 to 255."""
     return max(-float(images.min()), float(images.max()) - 255) if images.size else -np.inf
-
-
-def _blocks(array: Array) -> Iterator[Array]:
-    return (array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK))
