@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -113,12 +114,10 @@ class Dataset:
         if len(set(counts)) > 1:
             got = "{} inputs, {} labels and {} splits".format(*counts)
             raise DataError(f"data set: got {got}, wanted equally many")
-        if self.groups is not None and len(self.groups) != len(self):
-            got = f"{len(self.groups)} groups for {len(self)} inputs"
-            raise DataError(f"data set: got {got}, wanted one for each input")
-        if self.texts is not None and len(self.texts) != len(self):
-            got = f"{len(self.texts)} texts for {len(self)} inputs"
-            raise DataError(f"data set: got {got}, wanted one for each input")
+        for what, values in (("groups", self.groups), ("texts", self.texts)):
+            if values is not None and len(values) != len(self):
+                got = f"{len(values)} {what} for {len(self)} inputs"
+                raise DataError(f"data set: got {got}, wanted one for each input")
 
     def _check_values(self) -> None:
         if not isinstance(self.preprocessor, Preprocessor):
@@ -138,6 +137,12 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        counts = {name: int((self.splits == name).sum()) for name in SPLITS.values()}
+        splits = {name: count for name, count in counts.items() if count}
+        classes = short(list(self.classes))
+        return f"Dataset(inputs={self.inputs.shape}, classes={classes}, splits={splits})"
 
     def subset(self, name: str) -> tuple[Array, Labels]:
         """The inputs and labels of one split.

@@ -137,6 +137,9 @@ class XODataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        return f"XODataset(inputs={self.inputs.shape}, classes={list(self.classes)})"
+
     @property
     def preprocessor(self) -> ImagePreprocessor:
         """The preprocessor that fits these images: grey drawings on a dark background."""

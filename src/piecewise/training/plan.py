@@ -81,6 +81,14 @@ class TrainingPlan:
     seen_by_start: dict[str, int] = field(default_factory=dict)
     """By score: the number of held-out examples that the network to start from was trained on."""
 
+    def __repr__(self) -> str:
+        splits = {name: len(split.labels) for name, split in self.splits.items()}
+        return (
+            f'TrainingPlan("{self.config.layers}", epochs={self.config.recipe.epochs}, '
+            f"splits={splits}, candidates={len(self.candidates)}, folds={self.folds}, "
+            f"effort={self.effort!r})"
+        )
+
     @property
     def work(self) -> float:
         """The largest work of all stages together."""
