@@ -23,7 +23,11 @@ IN_SDIST = (
     "docs/layers.md", "examples/see-through.ipynb", "requirements/run.txt", "requirements/test.txt",
     "scripts/build_dist.py", "src/piecewise/__init__.py", "tests/conftest.py",
 )  # fmt: skip
-IN_WHEEL = ("__init__.py", "py.typed", "page/modules/explain.js", "page/modules/style/1-base.css")
+IN_WHEEL = (
+    "__init__.py", "py.typed", "exchange/pytorch/net.py.txt",
+    "exchange/runners/scripts/pytorch.py.txt", "page/modules/explain.js",
+    "page/modules/style/1-base.css",
+)  # fmt: skip
 TESTS = ("tests/test_notation.py",)
 USE = """
 import sys

@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-import PIL
-
-from .core.version import __version__
 from .network_state import NetworkState
 from .spec.parameters import Parameters, flattened
 
@@ -63,8 +59,7 @@ class NetworkFiles(NetworkState):
         """
         from .storage import model_file  # noqa: PLC0415 - only files need it
 
-        versions = {"piecewise": __version__, "numpy": np.__version__, "pillow": PIL.__version__}
-        model_file.write(path, self.saved_model(), versions)
+        model_file.write(path, self.saved_model())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -13,10 +13,12 @@ from .runner import Runner
 
 _EXPORTERS: dict[str, str] = {
     "onnx": "onnx.exporter:OnnxExporter",
+    "pytorch": "pytorch.exporter:PyTorchExporter",
 }
 """By name, in the order in which they are listed: "module:class", below this package."""
 _RUNNERS: dict[str, str] = {
     "onnxruntime": "runners.onnxruntime:OnnxRuntime",
+    "PyTorch": "runners.pytorch:PyTorchRunner",
 }
 _IMPORTERS: dict[str, str] = {}
 """By name of the format: the module that has `recognizes` and `read`."""

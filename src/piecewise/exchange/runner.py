@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from ..core.array_types import Array, Float32
+from ..core.errors import PiecewiseError
+
+
+class RunnerError(PiecewiseError, RuntimeError):
+    """A toolkit that failed on an exported network."""
 
 
 class Samples(NamedTuple):

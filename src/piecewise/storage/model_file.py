@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import PIL
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 from safetensors.numpy import save as safetensors_bytes
@@ -24,6 +25,7 @@ from ..core.array_types import Array, Float32
 from ..core.atomic_write import write_atomically
 from ..core.constraints import MAX_CLASSES, MAX_NOTATION, MAX_PARAMETERS
 from ..core.errors import ModelFileError, PiecewiseError, reason, shown
+from ..core.version import __version__
 from ..data.modalities import preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
@@ -101,18 +103,11 @@ def check_name(path: Path) -> None:
         )
 
 
-def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str, str]) -> None:
+def write(path: str | os.PathLike[str], model: SavedModel) -> None:
     """Write a model file atomically and read it back; ModelFileError if that fails."""
     path = Path(path)
     check_name(path)
     try:
-        text = _header_text(model, versions)
-        arrays: dict[str, Array] = {
-            name: np.ascontiguousarray(array, "<f4") for name, array in model.tensors.items()
-        }
-        if len(digests := model.training_digests.to_bytes()):
-            arrays[DIGESTS] = digests
-        metadata = {KEY: f"{text[:-1]}{_checksum_field(text[:-1], arrays)}"}
 
         def check(written: Path) -> None:
             try:
@@ -122,12 +117,24 @@ def write(path: str | os.PathLike[str], model: SavedModel, versions: Mapping[str
                     "the disk returned other values than were written; save it elsewhere"
                 ) from None
 
-        write_atomically(path, safetensors_bytes(arrays, metadata=metadata), check)
+        write_atomically(path, content(model), check)
     except (OSError, PiecewiseError, ValueError) as error:
         raise ModelFileError(f"{path}: not written: {reason(error)}") from None
 
 
-def _header_text(model: SavedModel, versions: Mapping[str, str]) -> str:
+def content(model: SavedModel) -> bytes:
+    """The bytes of a model file; the same model gives the same bytes."""
+    text = _header_text(model)
+    arrays: dict[str, Array] = {
+        name: np.ascontiguousarray(array, "<f4") for name, array in model.tensors.items()
+    }
+    if len(digests := model.training_digests.to_bytes()):
+        arrays[DIGESTS] = digests
+    metadata = {KEY: f"{text[:-1]}{_checksum_field(text[:-1], arrays)}"}
+    return safetensors_bytes(arrays, metadata=metadata)
+
+
+def _header_text(model: SavedModel) -> str:
     """The JSON header of a model; ModelFileError if the reader would refuse it."""
     header = {
         "format": FORMAT,
@@ -138,7 +145,11 @@ def _header_text(model: SavedModel, versions: Mapping[str, str]) -> str:
         "preprocessor": model.preprocessor.to_json(),
         "recipe": model.recipe,
         "history": model.history,
-        "versions": dict(versions),
+        "versions": {
+            "piecewise": __version__,
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+        },
         "calibration": model.calibration.file_values(),
         "training_summary": model.training_summary,
         "digests_complete": model.training_digests.is_complete,

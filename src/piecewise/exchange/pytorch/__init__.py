@@ -1,0 +1,1 @@
+"""PyTorch: a module as source code that reads the model file, and parameters from state dicts."""
