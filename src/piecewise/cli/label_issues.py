@@ -59,7 +59,6 @@ class LabelIssuesOptions(DataOptions):
 @constrained_option(
     "--seed",
     constraint=SEED,
-    metavar="N",
     panel=TRAINING,
     default=0,
     help="Seeds the folds and the training ({range}).",
@@ -68,7 +67,6 @@ class LabelIssuesOptions(DataOptions):
 @constrained_option(
     "--limit",
     constraint=Integer(1, 1_000_000_000),
-    metavar="N",
     panel=OUTPUT,
     unset=f"the issues only, at most {LIMIT}; with --json all of them",
     help="Number of examples to list ({range}); examples without a label issue are included if N "

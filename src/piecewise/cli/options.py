@@ -5,7 +5,7 @@ The help is grouped into panels. Each option states its range and its default, i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -42,6 +42,17 @@ class ConstraintType(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+_METAVARS: dict[type, str] = {
+    Integer: "N",
+    Real: "X",
+    Boolean: "yes|no",
+    Size2D: "SIZE",
+    Choice: "NAME",
+    LayerName: "LAYER",
+}
+"""What the help shows as the value of an option; TEXT for other constraints."""
+
+
 def option(*names: str, help: str, unset: str = "", **more: Any) -> Decorator:
     """An option whose help ends with its default; ``unset``: the default in words."""
     if "default" in more:
@@ -57,8 +68,13 @@ def constrained_option(*names: str, constraint: Constraint, help: str, **more: A
         *names,
         type=ConstraintType(constraint),
         help=help.replace("{range}", constraint.description),
-        **more,
+        **{"metavar": _METAVARS.get(type(constraint), "TEXT"), **more},
     )
+
+
+def choice_option(*names: str, words: Sequence[str], help: str, **more: Any) -> Decorator:
+    """An option with one of these words; its help says what each of them means."""
+    return option(*names, type=click.Choice(words), metavar="NAME", help=help, **more)
 
 
 net_argument: Decorator = click.argument("net_file", metavar="NET")
@@ -73,7 +89,6 @@ text_option: Decorator = option(
 threads_option: Decorator = constrained_option(
     "--threads",
     constraint=THREADS,
-    metavar="N",
     panel=TRAINING,
     unset="all processors",
     help="Number of threads ({range}). The results are the same for any number.",
@@ -81,15 +96,13 @@ threads_option: Decorator = constrained_option(
 image_size_option: Decorator = constrained_option(
     "--image-size",
     constraint=Size2D(1, 1_024),
-    metavar="SIZE",
     panel=DATA,
     unset=FROM_DATA,
     help="Size in pixels that images are resized to, such as 28 or 24x32 ({range}).",
 )
-framing_option: Decorator = option(
+framing_option: Decorator = choice_option(
     "--framing",
-    type=click.Choice(FRAMING_OPTIONS.words),
-    metavar="NAME",
+    words=FRAMING_OPTIONS.words,
     default="auto",
     panel=DATA,
     help="How drawings are scaled to the size of the input: ink crops and centres the ink; canvas "
@@ -100,7 +113,6 @@ framing_option: Decorator = option(
 text_length_option: Decorator = constrained_option(
     "--text-length",
     constraint=POSITIONS,
-    metavar="N",
     panel=DATA,
     unset="the length of most texts, within limits",
     help="Number of words (or of letters, in texts without recurring words) that are read from the "
@@ -175,13 +187,6 @@ _NAMES = {
     "augmentation": ("--augment",),
 }
 """Options whose names are not those of the fields with dashes."""
-_METAVARS: dict[type, str] = {
-    Integer: "N",
-    Real: "X",
-    Boolean: "yes|no",
-    Choice: "NAME",
-    LayerName: "LAYER",
-}
 _DEFAULTS = {
     **dict.fromkeys(
         ("epochs", "batch_size", "learning_rate", "optimizer", "augmentation"), FROM_DATA
@@ -199,11 +204,10 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
         is_augmentation = field.name == "augmentation"
         range_ = _AUGMENTATIONS if is_augmentation else constraint.description
         default = _DEFAULTS.get(field.name) or constraint.write(field.default)
-        function = option(
+        function = constrained_option(
             *_NAMES.get(field.name, (f"--{field.name.replace('_', '-')}",)),
             field.name,
-            type=ConstraintType(constraint),
-            metavar=_METAVARS.get(type(constraint), "TEXT"),
+            constraint=constraint,
             panel=DATA if field.name == "validation_fraction" else TRAINING,
             unset=default,
             help=f"{meaning[0].upper()}{meaning[1:]} ({range_}).",

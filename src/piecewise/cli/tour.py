@@ -8,17 +8,16 @@ import rich_click as click
 
 from ..tour.chapters import CHAPTERS, Chapter
 from ..tour.facts import Facts
-from .options import OUTPUT, json_option, option
+from .options import OUTPUT, choice_option, json_option
 from .output import activation_hint, messages, print_json, print_message, results, show
 
 NAMES = [chapter.name for chapter in CHAPTERS]
 
 
 @click.command(name="tour")
-@option(
+@choice_option(
     "--chapter",
-    type=click.Choice([*NAMES, *(str(number) for number in range(1, len(NAMES) + 1))]),
-    metavar="NAME",
+    words=[*NAMES, *(str(number) for number in range(1, len(NAMES) + 1))],
     panel=OUTPUT,
     unset="all chapters",
     help=f"Print one chapter, by name or by number from 1 to {len(NAMES)}: {', '.join(NAMES)}.",

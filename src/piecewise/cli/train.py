@@ -33,6 +33,7 @@ from .options import (
     OUTPUT,
     TRAINING,
     ConstraintType,
+    choice_option,
     data_argument,
     framing_option,
     groups_option,
@@ -135,10 +136,9 @@ class TrainOptions(DataOptions):
 @click.command(name="train")
 @data_argument
 @image_size_option
-@option(
+@choice_option(
     "--resize",
-    type=click.Choice(RESIZES.words),
-    metavar="NAME",
+    words=RESIZES.words,
     panel=DATA,
     unset="pad",
     help="How photos of other proportions are resized: pad adds a border, crop cuts off the edges, "
@@ -165,10 +165,9 @@ class TrainOptions(DataOptions):
     help="The layers, such as 'conv 8 5, relu, pool 2, full'.",
 )
 @start_option
-@option(
+@choice_option(
     "--effort",
-    type=click.Choice(EFFORT.words),
-    metavar="NAME",
+    words=EFFORT.words,
     panel=TRAINING,
     unset="normal",
     help="The work of the whole training, with its trials and folds: quick takes about a sixth "
