@@ -173,7 +173,7 @@ def make_xo(
     Raises
     ------
     LimitError
-        If a value is outside its limits.
+        If one of the numbers is outside its range.
 
     Examples
     --------

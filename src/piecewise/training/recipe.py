@@ -35,7 +35,7 @@ class Recipe:
     Raises
     ------
     LimitError
-        If a value is not allowed.
+        If a value is outside the range that docs/recipe.md states.
 
     Examples
     --------

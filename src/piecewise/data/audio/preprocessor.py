@@ -47,16 +47,16 @@ class AudioPreprocessor(Preprocessor):
     Parameters
     ----------
     shape : (int, int, int)
-        1, the number of mel bands and the number of time steps.
+        1, the number of mel bands (at most 256) and the number of time steps (at most 4,096).
     rate : {8000, 16000}
         The sample rate in Hz.
     hop : int, default 128
-        Samples from one step to the next.
+        Samples from one step to the next, 16 to 4,096.
 
     Raises
     ------
     LimitError
-        If a value is outside its limits.
+        If the shape, the rate or the hop is another.
 
     Examples
     --------

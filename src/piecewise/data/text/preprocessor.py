@@ -66,7 +66,7 @@ class TextPreprocessor(Preprocessor):
     Raises
     ------
     LimitError
-        If a value is outside its limits.
+        If the vocabulary has an invalid entry or too many, or there are more than 4,096 positions.
 
     Examples
     --------
