@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from PIL import Image
 
 from piecewise.data.audio import decoding as sounds
 from piecewise.data.audio.decoding import MAX_CHANNELS, MAX_SECONDS, read_sound
@@ -34,12 +33,8 @@ def test_truncated_file_is_refused(tmp_path: Path, kind: str) -> None:
     [
         b"",
         b"\0" * 100,
-        b"this is a text\n",
         b"RIFF\4\0\0\0WAVE",
-        b"RIFF....AVI LIST",
         b"ID3\3\0\0\0\0\0\0",
-        b"\xff\xd8\xff\xe0" + bytes(900),
-        "ein Text".encode("utf-16"),
     ],
 )
 def test_invalid_sound_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
@@ -47,12 +42,6 @@ def test_invalid_sound_is_refused_with_its_name(tmp_path: Path, content: bytes) 
     path.write_bytes(content)
     sentence = refusal(path)
     assert sentence.startswith((KNOWN, "truncated: "))
-
-
-def test_image_is_no_sound(tmp_path: Path) -> None:
-    path = tmp_path / "a.wav"
-    Image.new("L", (9, 9)).save(path, "PNG")
-    assert refusal(path).startswith(KNOWN)
 
 
 def test_unsupported_formats_never_reach_libsndfile() -> None:

@@ -168,7 +168,7 @@ BROKEN = (
     [
         (b"", EMPTY),
         (b"\0" * 100, OTHER),
-        (b"this is a text\n", OTHER),
+        (b"this is a text\n", "it is a text"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", SVG),
         (encoded(colours(), "PNG")[:7], OTHER),
         (encoded(colours(), "PNG")[:60], BROKEN.format("PNG")),

@@ -121,7 +121,7 @@ def test_avif_needs_a_pillow_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> N
         (b"%PDF-1.7", "it is a PDF; save it as a PNG"),
         (b"\0\0\1\0\1\0", "it is a Windows icon; save it as a PNG"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "it is a JPEG XL picture; save it as a PNG"),
-        (b"nothing", "its first bytes are of no kind that is known here; save it as a PNG"),
+        (b"nothing\0", "its first bytes are of no kind that is known here; save it as a PNG"),
     ],
 )
 def test_other_kind_is_named(content: bytes, words: str) -> None:

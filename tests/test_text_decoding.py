@@ -77,7 +77,7 @@ def test_new_code_points_are_not_reordered() -> None:
             "starts with a UTF-16 byte order mark, but is not valid UTF-16 at byte 4",
         ),
         (b"a\0b", "holds a zero byte after 1 characters, which no text contains"),
-        (b"\x89PNG\r\n\x1a\n", "after 0 bytes comes 0x89, which is not UTF-8"),
+        (b"\x89PNX\r\n\x1a\n", "after 0 bytes comes 0x89, which is not UTF-8"),
     ],
 )
 def test_invalid_text_is_refused(content: bytes, words: str) -> None:

@@ -87,6 +87,17 @@ def read_content(file: Path | bytes | IO[bytes], kind: str, most: int, remedy: s
         raise open_error(error, kind, file if isinstance(file, Path) else None) from None
 
 
+def first_bytes(file: Path | bytes | IO[bytes], most: int) -> bytes:
+    """The first bytes of a file, at most so many; empty if it is not there, or open already."""
+    if isinstance(file, Path):
+        try:
+            with open_regular_file(file) as opened:
+                return opened.read(most)
+        except (DataError, OSError, ValueError):
+            return b""
+    return file[:most] if isinstance(file, bytes) else b""
+
+
 def is_address(path: Path | None) -> bool:
     """Whether a path that does not exist is an address, as in https://example.org/cat.png."""
     return path is not None and _ADDRESS.match(str(path)) is not None

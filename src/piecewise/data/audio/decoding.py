@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...core.array_types import Float32
 from ...core.errors import DataError
 from ..file_bytes import display_name, read_content
+from ..file_kinds import wrong_kind
 from .containers import check_container
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc")
@@ -53,15 +54,16 @@ def read_sound(file: Path | bytes | IO[bytes], name: str | None = None) -> Sound
         )
         return _decoded(content, _sequential_file())
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{path}: {wrong_kind(file, 'sounds') or error}") from None
     except MemoryError:
         raise
     except Exception:  # libsndfile raises many kinds
         kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
-        raise DataError(
-            f"{path}: cannot be read as a sound; it may be empty, truncated or of another kind "
-            f"(known kinds: {kinds})"
-        ) from None
+        unknown = (
+            "cannot be read as a sound; it may be empty, truncated or of another kind (known "
+            f"kinds: {kinds})"
+        )
+        raise DataError(f"{path}: {wrong_kind(file, 'sounds') or unknown}") from None
 
 
 def _sequential_file() -> Callable[[IO[bytes]], Any]:

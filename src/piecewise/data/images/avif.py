@@ -27,15 +27,6 @@ class _Box(NamedTuple):
     end: int
 
 
-def is_avif(content: bytes) -> bool:
-    """Whether the brands of a file say that it is an AVIF."""
-    size = min(int.from_bytes(content[:4]), 4_096)
-    if content[4:8] != b"ftyp":
-        return False
-    brands = [content[8:12], *(content[at : at + 4] for at in range(16, size - 3, 4))]
-    return brands[0] in {b"avif", b"avis"} or (brands[0] == b"mif1" and b"avif" in brands)
-
-
 def first_frame(content: bytes) -> bytes:
     """An AVIF without its animation: the still picture that every AVIF begins with."""
     made = bytearray(content)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...core.errors import DataError
-from .avif import is_avif
+from ..file_kinds import file_kind
 
 MAX_SCANS = 100
 """Of one JPEG; each scan covers the whole image, and a progressive JPEG has about ten."""
@@ -21,57 +21,11 @@ MAX_CHUNKS = 100_000
 """Chunks of one PNG, and segments of one JPEG before its first scan. The largest accepted file in
 the usual chunks of 8 KiB has fewer."""
 
-_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-_SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",  # BigTIFF
-    b"MM\0+": "TIFF",
-    **{b"P%d" % number: "PPM" for number in range(1, 7)},
-}
-
 
 def detect_format(content: bytes) -> str | None:
     """PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM, AVIF or HEIF, by the signature; None for others."""
-    for first, kind in _SIGNATURES.items():
-        if content.startswith(first):
-            return kind
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "WEBP"
-    if is_avif(content):
-        return "AVIF"
-    if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
-        return "HEIF"
-    return None
-
-
-_OTHER_KINDS = {
-    b"<!doctype": "a web page",
-    b"<html": "a web page",
-    b"<svg": "an SVG drawing",
-    b"<?xml": "an XML or SVG file",
-    b"%pdf": "a PDF",
-    b"8bps": "a Photoshop file",
-    b"\0\0\1\0": "a Windows icon",
-    b"\xff\x0a": "a JPEG XL picture",
-    b"\0\0\0\x0cjxl ": "a JPEG XL picture",
-    b"\0\0\0\x0cjp  ": "a JPEG 2000 picture",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
-}
-
-
-def other_kind(content: bytes) -> str | None:
-    """The kind of a file that is often taken for a picture that can be read; None if unknown."""
-    first = content[:64].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return next(
-        (kind for start, kind in _OTHER_KINDS.items() if content[:64].lower().startswith(start)),
-        next((kind for start, kind in _OTHER_KINDS.items() if first.startswith(start)), None),
-    )
+    kind = file_kind(content)
+    return kind.format if kind and kind.modality == "pictures" else None
 
 
 class Png(NamedTuple):

@@ -13,6 +13,7 @@ from PIL import Image, features
 from ...core.array_types import Array, Uint8
 from ...core.errors import DataError
 from ..file_bytes import display_name, read_content
+from ..file_kinds import wrong_kind
 from .avif import coded_sizes, first_frame
 from .containers import (
     MAX_SCANS,
@@ -20,7 +21,6 @@ from .containers import (
     has_too_many_scans,
     heif_size,
     orientation,
-    other_kind,
     strip_jpeg,
     strip_png,
     webp_sizes,
@@ -72,9 +72,9 @@ def decode_picture(file: Path | bytes | IO[bytes], name: str | None = None) -> A
 def _unknown(content: bytes) -> DataError:
     words = "it is empty; save or copy it again"
     if content:
-        kind = other_kind(content)
-        words = f"it is {kind}" if kind else "its first bytes are of no kind that is known here"
-        words += "; save it as a PNG or a JPEG"
+        if found := wrong_kind(content, "pictures"):
+            return DataError(found)
+        words = "its first bytes are of no kind that is known here; save it as a PNG or a JPEG"
     return DataError(f"cannot be read as a picture: {words}")
 
 

@@ -16,6 +16,7 @@ from typing import IO, TypeVar
 
 from ...core.errors import DataError, shown
 from ..file_bytes import open_error, open_regular_file
+from ..file_kinds import wrong_kind
 from .csv_records import lines, records
 from .json_lines import json_rows
 from .pixel_strings import split_pixel_cells
@@ -50,7 +51,7 @@ def read_table(path: Path, options: TableOptions = DEFAULT_OPTIONS) -> TextTable
                     return _noted(read_pixels(layout, pixels, path), source, _form(layout))
             return _text_table(path, source, layout, options)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{path}: {wrong_kind(path, 'texts') or error}") from None
 
 
 def read_text_table(

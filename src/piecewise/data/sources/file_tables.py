@@ -15,6 +15,7 @@ from unicodedata import normalize
 from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
 from ..file_bytes import open_error, open_regular_file
+from ..file_kinds import wrong_kind
 from ..modalities import MODALITIES
 from .class_labels import canonical_label
 from .csv_records import lines, records
@@ -93,7 +94,8 @@ def read_file_table(
                 return None
             return _FileTableReader(path, folder, scanner, table).read()
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        other = wrong_kind(path, "texts") if isinstance(path, Path) else None
+        raise DataError(f"{path}: {other or error}") from None
 
 
 def _opened(path: Traversable) -> IO[bytes]:

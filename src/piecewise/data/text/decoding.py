@@ -10,6 +10,7 @@ from typing import IO
 
 from ...core.errors import DataError
 from ..file_bytes import display_name, read_content
+from ..file_kinds import wrong_kind
 
 SUFFIXES = (".txt",)
 MAX_CHARACTERS = 1_000_000
@@ -54,7 +55,7 @@ def read_text(file: Path | bytes | IO[bytes], name: str | None = None) -> str:
         if not text.strip():
             raise DataError("no text in it")
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{path}: {wrong_kind(file, 'texts') or error}") from None
     return normalize_nfc(text)
 
 
