@@ -33,7 +33,7 @@ All names on this page except the returned objects are imported from the package
 """
 
 TOPICS: dict[str, tuple[str, ...]] = {
-    "Networks and model files": ("Network", "load", "CompiledNetwork"),
+    "Networks and model files": ("Network", "load", "import_net", "CompiledNetwork"),
     "Data sets and preprocessing": (
         "read_data",
         "Dataset",

@@ -91,6 +91,7 @@ def test_json_keys_are_those_documented(tmp_path: Path, capsys: Printed) -> None
         ["explain", net, shown],
         ["why", net, shown],
         ["robustness", net, data],
+        ["export", net, "-o", str(tmp_path / "export"), "--to", "card"],
         ["show", net],
         ["tour"],
     ]

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .insight.robustness.curves import example_robustness as example_robustness
     from .insight.spreadsheet import export_spreadsheet as export_spreadsheet
     from .network import Network as Network
+    from .network import import_net as import_net
     from .network import load as load
     from .page.explain import explain_html as explain_html
     from .sklearn_api.classifier import ConvNetClassifier as ConvNetClassifier
@@ -92,6 +93,7 @@ _HOMES = {
     "AudioPreprocessor": "data.audio.preprocessor",
     "TextPreprocessor": "data.text.preprocessor",
     "TrainingError": "core.errors",
+    "import_net": "network",
     "influential_examples": "insight.data_quality.influence",
     "make_xo": "data.xo",
     "choose_by_trial": "training.experiment",

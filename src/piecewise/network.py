@@ -397,3 +397,4 @@ def _check_finite(logits: Float32) -> None:
 
 
 load = Network.load
+import_net = Network.import_file

@@ -1,14 +1,22 @@
-"""The files of a network: model files, and exports to the formats of other toolkits."""
+"""The files of a network: model files, and files of other toolkits."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from .core.progress import OnProgress
+from .inputs import check_inputs
 from .network_state import NetworkState
+from .raw_inputs import Inputs, decode_raw, raw_inputs
+from .spec.architecture import class_names, input_shape
 from .spec.parameters import Parameters, flattened
 
 if TYPE_CHECKING:
+    from .exchange.export import ExportResult
+    from .exchange.runner import Samples
     from .storage.model_file import SavedModel
 
 
@@ -16,7 +24,12 @@ class NetworkFiles(NetworkState):
     """The base class of `Network` that reads and writes files."""
 
     def saved_model(self) -> SavedModel:
-        """All that a file holds of the network; its arrays are those of the network."""
+        """All that a file holds of the network; its arrays are those of the network.
+
+        Returns
+        -------
+        SavedModel
+        """
         from .storage import model_file  # noqa: PLC0415 - only files need it
 
         return model_file.SavedModel(
@@ -33,7 +46,17 @@ class NetworkFiles(NetworkState):
 
     @classmethod
     def from_saved_model(cls, model: SavedModel) -> Self:
-        """The network of a `SavedModel`; its arrays are copied."""
+        """The network of what a file holds.
+
+        Parameters
+        ----------
+        model : SavedModel
+            Its arrays are copied.
+
+        Returns
+        -------
+        Network
+        """
         net = cls.__new__(cls)  # without drawing initial parameters
         net._describe(model.architecture, model.seed, model.preprocessor)
         rows, running_stats = model.architecture.parameters, model.architecture.running_stats
@@ -92,3 +115,118 @@ class NetworkFiles(NetworkState):
         from .storage import model_file  # noqa: PLC0415
 
         return cls.from_saved_model(model_file.read(path))
+
+    # Files of other toolkits.
+
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        to: Sequence[str] | str | None = None,
+        samples: Inputs | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> ExportResult:
+        """Export the network to files of other toolkits, each compared with this network.
+
+        Parameters
+        ----------
+        folder : path
+            A new folder, or one of an earlier export. Each format gets a folder in it, with a
+            USAGE.md; passport.html and passport.json say how far the answers of each toolkit are
+            from those of this network.
+        to : list of str, optional
+            The formats: "onnx", "caffe", "cntk", "deeplearning4j", "tensorflow", "theano", "torch",
+            "pytorch", "numpy", "html", "c", "card". By default, all that can express the network.
+        samples : array, or names of files, texts or Pillow images, optional
+            The inputs on which the toolkits are compared, as for `logits`; by default, noise.
+        on_progress : callable, optional
+            Called with a `Progress`.
+
+        Returns
+        -------
+        ExportResult
+            The folder, the files, and the passport.
+
+        Raises
+        ------
+        LimitError
+            If there is no such format.
+        ModelFileError
+            If a format of ``to`` cannot express the network; the message names the layer. Nothing
+            is written then.
+        DataError
+            If the folder holds other files or cannot be written, or the samples do not fit.
+
+        Examples
+        --------
+        >>> import piecewise as pw, tempfile
+        >>> net = pw.Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = net.export(folder, to=["card"])
+        ...     [file.name for file in result.files]
+        ['README.md', 'passport.html', 'passport.json']
+        """
+        from .exchange.export import GENERATED, export_model  # noqa: PLC0415
+
+        chosen = [to] if isinstance(to, str) else to
+        given = None if samples is None else self._samples(samples)
+        source = GENERATED if given is None else "given samples"
+        return export_model(self.saved_model(), Path(folder), chosen, given, source, on_progress)
+
+    def _samples(self, inputs: Inputs) -> Samples:
+        """Inputs as samples; with the decoded examples, if they are not arrays yet."""
+        from .exchange.samples import samples_of, samples_of_inputs  # noqa: PLC0415
+
+        raw = raw_inputs(inputs)
+        if raw is None:
+            return samples_of_inputs(self.preprocessor, check_inputs(self, inputs))
+        return samples_of(self.preprocessor, decode_raw(self.preprocessor, raw))
+
+    @classmethod
+    def import_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        input: Sequence[int] | None = None,
+        classes: Iterable[str] | None = None,
+        layers: str | None = None,
+        architecture: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Import a network from a file of another toolkit: ONNX, Keras (`.keras`, `.h5`), Caffe,
+        Torch 7, or PyTorch parameters in safetensors.
+
+        Nothing in the file is run, and no other file is opened.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        input : (int, int, int), optional
+            Channels, rows and columns of the input, where the file leaves them open.
+        classes : list of str, optional
+            The names of the classes, where the file has none; by default numbers.
+        layers : str, optional
+            The layers in the notation, for a file of parameters alone (PyTorch).
+        architecture : path, optional
+            The file of the layers (Caffe's .prototxt), where the parameters are in another one.
+
+        Returns
+        -------
+        Network
+            ``net.training_summary["imported"]`` says how layers were rewritten.
+
+        Raises
+        ------
+        ModelFileError
+            If the file cannot be read, or has a layer that piecewise cannot express; the message
+            names it.
+        """
+        from .exchange.import_model import import_model  # noqa: PLC0415
+        from .exchange.registry import ImportOptions  # noqa: PLC0415
+
+        options = ImportOptions(
+            None if input is None else input_shape(input),
+            None if classes is None else class_names(classes),
+            layers,
+            None if architecture is None else Path(architecture),
+        )
+        return cls.from_saved_model(import_model(path, options))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from .data.preprocessing import Preprocessor
 from .spec.architecture import Architecture, class_names, class_stage
 from .spec.calibration import Calibration
 from .spec.layer_base import Layer
-from .spec.parameters import Parameters, initial_values
+from .spec.parameters import Parameters, arrays_sha256, initial_values
 from .spec.summary import summary, summary_html
 from .spec.training_digests import TrainingDigests
 
@@ -84,9 +83,8 @@ class NetworkState:
     @property
     def parameters_sha256(self) -> str:
         """SHA-256 of the parameters, then the running statistics, as little-endian float32."""
-        digest = hashlib.sha256(self.parameters.flat.astype("<f4").tobytes())
-        digest.update(self.running_stats.flat.astype("<f4").tobytes())
-        return digest.hexdigest()
+        rows = self.architecture.parameters + self.architecture.running_stats
+        return arrays_sha256(rows, self.state)
 
     # Transfer.
 

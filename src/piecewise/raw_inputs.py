@@ -44,7 +44,12 @@ def _is_raw(value: Any) -> bool:
 def prepare_raw(preprocessor: Preprocessor, inputs: Sequence[Any]) -> Array:
     """Raw inputs as an array (N, ...). A str is a text for a network that reads texts, else the
     name of a file; DataError."""
-    return np.stack([preprocessor.transform(_decoded(preprocessor, one)) for one in inputs])
+    return np.stack([preprocessor.transform(one) for one in decode_raw(preprocessor, inputs)])
+
+
+def decode_raw(preprocessor: Preprocessor, inputs: Sequence[Any]) -> list[Any]:
+    """Raw inputs as decoded examples; DataError."""
+    return [_decoded(preprocessor, one) for one in inputs]
 
 
 def _decoded(preprocessor: Preprocessor, value: Any) -> Any:

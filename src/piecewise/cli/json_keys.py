@@ -144,6 +144,24 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "label_issues": "for each: its name, index, label, predicted class and probabilities",
         "skipped": _SKIPPED,
     },
+    "export": {
+        "piecewise": "the version that wrote the files",
+        "machine": "the system and the processor on which the toolkits ran",
+        "net": "its layers, input, classes and parameters_sha256",
+        "samples": "count and source of the inputs on which the toolkits were compared",
+        "tolerances": "the largest differences that agree: probabilities, and logits relative to "
+        "the largest logit",
+        "exports": "by format: files (the SHA-256 of each), and runs: for each toolkit its "
+        "version, largest_difference, negative_controls and agrees, or its problem",
+        "refused": "by format: why it cannot express the net",
+    },
+    "import": {
+        "layers": _LAYERS,
+        "input": "the shape of an input: channels, rows, columns",
+        "classes": _CLASSES,
+        "parameters_sha256": _SHA256,
+        "imported": "format, and notes: how layers were rewritten",
+    },
     "show": {
         "layers": _LAYERS,
         "input": "the shape of an input",

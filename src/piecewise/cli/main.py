@@ -62,6 +62,8 @@ COMMANDS = {
     "label-issues": CommandEntry(
         "label_issues", "Find labels of a data set that are likely wrong."
     ),
+    "export": CommandEntry("export", "Export a net to other toolkits, each compared with it."),
+    "import": CommandEntry("import_net", "Import a net from a file of another toolkit."),
     "show": CommandEntry("show", "Describe the net in a model file."),
     "doctor": CommandEntry("doctor", "Check that piecewise works on this machine."),
 }

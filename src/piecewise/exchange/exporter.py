@@ -25,6 +25,11 @@ class Exporter(ABC):
     """For each word of the notation: "yes", "as ..." with how the layer is rewritten, or "no: ..."
     with the reason. docs/exchange.md shows it, and `refusal` follows it."""
 
+    @property
+    def folder(self) -> str:
+        """The folder of its files, in that of the export."""
+        return self.name
+
     def refusal(self, model: SavedModel) -> str | None:
         """Why this exporter cannot express a network, naming the layer; None if it can.
 
@@ -42,7 +47,8 @@ class Exporter(ABC):
 
     @abstractmethod
     def usage(self, model: SavedModel) -> str:
-        """How to use the files in the toolkit, as Markdown: some ten lines of code."""
+        """How to use the files in the toolkit, as Markdown: some ten lines of code.
+        Without any, there is no USAGE.md."""
 
 
 def inference_stages(model: SavedModel) -> tuple[Stage, ...]:

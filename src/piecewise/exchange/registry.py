@@ -14,6 +14,7 @@ from .runner import Runner
 _EXPORTERS: dict[str, str] = {
     "onnx": "onnx.exporter:OnnxExporter",
     "pytorch": "pytorch.exporter:PyTorchExporter",
+    "card": "card.exporter:CardExporter",
 }
 """By name, in the order in which they are listed: "module:class", below this package."""
 _RUNNERS: dict[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
@@ -82,6 +83,14 @@ def flattened(rows: Sequence[ArrayEntry], arrays: Mapping[str, Float32]) -> Floa
     for row in rows:
         flat[row.offset : row.offset + row.size] = arrays[row.name].ravel()
     return flat
+
+
+def arrays_sha256(rows: Sequence[ArrayEntry], arrays: Mapping[str, Float32]) -> str:
+    """SHA-256 of arrays by name, one after another, as little-endian float32."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(np.ascontiguousarray(arrays[row.name], "<f4").data)
+    return digest.hexdigest()
 
 
 def as_float32(values: Array) -> Float32:

@@ -30,6 +30,7 @@ from ..data.modalities import preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
 from ..spec.calibration import Calibration
+from ..spec.parameters import arrays_sha256
 from ..spec.training_digests import DIGEST_BYTES, MAX_DIGESTS, TrainingDigests
 from .safetensors_file import MAX_HEADER_BYTES, open_safetensors, parse_json, validate
 
@@ -67,6 +68,12 @@ class SavedModel:
     calibration: Calibration = field(default_factory=Calibration)
     training_summary: dict[str, Any] = field(default_factory=dict)
     training_digests: TrainingDigests = field(default_factory=TrainingDigests)
+
+    @property
+    def parameters_sha256(self) -> str:
+        """SHA-256 of the parameters, then the running statistics, as little-endian float32."""
+        rows = self.architecture.parameters + self.architecture.running_stats
+        return arrays_sha256(rows, self.tensors)
 
 
 class _ModelHeader(BaseModel):

@@ -1,0 +1,136 @@
+"""`piecewise export`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rich_click as click
+from click.exceptions import Exit
+
+from ..core.errors import DataError
+from ..data.modalities import MODALITIES
+from ..data.sources.discovery import RawDataset, discover
+from ..data.sources.unlabelled import list_unlabelled, listed_inputs
+from ..exchange.registry import exporter_names
+from ..exchange.runner import Samples
+from ..network import Network
+from .options import DATA, OUTPUT, json_option, net_argument, option, output_option
+from .output import Meter, messages, print_json, print_message, printable, results
+
+if TYPE_CHECKING:
+    from ..exchange.export import ExportResult
+    from ..exchange.passport import ToolkitRun
+
+_MOST_SAMPLES = 100
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """The options of the command."""
+
+    net_file: str
+    output: str
+    to: str | None
+    samples: str | None
+    as_json: bool
+
+    @property
+    def formats(self) -> list[str] | None:
+        """The formats that were named; None for all."""
+        return None if self.to is None else [name.strip() for name in self.to.split(",")]
+
+
+@click.command(name="export")
+@net_argument
+@output_option(
+    "The folder to write, a new one or that of an earlier export.", metavar="FOLDER", required=True
+)
+@option(
+    "--to",
+    metavar="FORMATS",
+    panel=OUTPUT,
+    unset="all that can express the net",
+    help=f"The formats, with commas between them: {', '.join(exporter_names())}.",
+)
+@option(
+    "--samples",
+    metavar="DATA",
+    panel=DATA,
+    unset="noise",
+    help=f"Inputs on which every toolkit is compared with piecewise, {_MOST_SAMPLES} at most: a "
+    "file, or a data set such as `piecewise train` takes.",
+)
+@json_option
+def command(**values: Any) -> None:
+    """Export the net in the model file NET to files of other toolkits.
+
+    Each format gets a folder in the output folder, with a USAGE.md. Then every toolkit that is
+    installed runs its files, and passport.html and passport.json say how far its answers are from
+    those of piecewise. The exit status is 1 if a toolkit answers otherwise.
+    """
+    from ..exchange.export import GENERATED, export_model  # noqa: PLC0415 - the help needs none
+
+    options = ExportOptions(**values)
+    net = Network.load(options.net_file)
+    samples = None if options.samples is None else _samples(net, options.samples)
+    source = GENERATED if options.samples is None else Path(options.samples).name
+    with Meter(messages()) as meter:
+        result = export_model(
+            net.saved_model(), Path(options.output), options.formats, samples, source, meter
+        )
+    if options.as_json:
+        print_json(result.passport.to_json())
+    else:
+        _print(result)
+    if result.passport.disagreements:
+        raise Exit(1)
+
+
+def _samples(net: Network, source: str) -> Samples:
+    """Evenly spaced examples of a file or data set; DataError."""
+    from ..exchange.samples import samples_of  # noqa: PLC0415
+
+    raw = _examples(Path(source), net.preprocessor.modality)
+    wanted = net.preprocessor.modality
+    if raw.modality != wanted:
+        raise DataError(f"{source}: got {raw.modality}, wanted {wanted} for this net")
+    chosen = np.linspace(0, len(raw) - 1, min(_MOST_SAMPLES, len(raw))).astype(int)
+    return samples_of(net.preprocessor, [raw.examples[int(index)] for index in chosen])
+
+
+def _examples(path: Path, modality: str) -> RawDataset:
+    """The examples of a data set with labels, of a folder without, or of one file."""
+    if path.suffix.lower() == ".npz" or (modality != "texts" and path.suffix.lower() == ".csv"):
+        return discover(path)
+    if path.suffix.lower() in MODALITIES[modality].suffixes and path.is_file():
+        return listed_inputs([path], (), modality)
+    return list_unlabelled(path, modality) or discover(path)
+
+
+def _print(result: ExportResult) -> None:
+    """A line for each format, and the reasons where there is none."""
+    console, passport = results(), result.passport
+    for name in passport.files:
+        runs = passport.runs.get(name, [])
+        said = "; ".join(map(_sentence, runs)) or "no toolkit runs it"
+        console.print(printable(f"{name:<15} {said}"), soft_wrap=True)
+    for name, why in passport.refused.items():
+        console.print(printable(f"{name:<15} left out: {why}"), soft_wrap=True)
+    print_message(
+        messages(), f"wrote {len(result.files)} files; {result.folder / 'passport.html'} shows all"
+    )
+
+
+def _sentence(run: ToolkitRun) -> str:
+    """What a toolkit answered, in a few words."""
+    toolkit = f"{run.toolkit} {run.version or ''}".strip()
+    if run.difference is None:
+        return f"{toolkit}: {run.problem}"
+    missed = [name for name, one in run.controls.items() if one.agrees]
+    verdict = "agrees" if run.agrees else "DIFFERS"
+    if missed:
+        verdict = f"does not notice {missed[0]}"
+    return f"{toolkit} {verdict} (largest difference {run.difference.probabilities:.1e})"

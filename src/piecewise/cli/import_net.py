@@ -1,0 +1,117 @@
+"""`piecewise import`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import rich_click as click
+
+from ..core.constraints import MAX_CLASSES
+from ..core.errors import LimitError, shown
+from ..network import Network
+from .options import DATA, json_option, option, output_option
+from .output import messages, print_json, print_message, printable, results
+from .output_files import check_net_path, force_option
+
+
+@dataclass(frozen=True)
+class ImportFileOptions:
+    """The options of the command."""
+
+    file: str
+    output: str
+    input: str | None
+    classes: str | None
+    layers: str | None
+    architecture: str | None
+    force: bool
+    as_json: bool
+
+
+@click.command(name="import")
+@click.argument("file", metavar="FILE")
+@output_option("The model file to write.", metavar="NET", required=True)
+@force_option
+@option(
+    "--input",
+    metavar="SHAPE",
+    panel=DATA,
+    unset="what the file says",
+    help="The shape of an input, such as 3x64x64: channels, rows, columns.",
+)
+@option(
+    "--classes",
+    metavar="NAMES",
+    panel=DATA,
+    unset="what the file says, or numbers",
+    help="The names of the classes in the order of the outputs, with commas between them.",
+)
+@option(
+    "--layers",
+    metavar="NOTATION",
+    panel=DATA,
+    help="The layers, for a file of PyTorch parameters alone: 'conv 8 3, relu, pool 2, full'.",
+)
+@option(
+    "--architecture",
+    metavar="FILE",
+    panel=DATA,
+    help="The file of the layers, where the parameters are in another one: Caffe's .prototxt.",
+)
+@json_option
+def command(**values: Any) -> None:
+    """Import a net from FILE, a file of another toolkit, and save it as a model file.
+
+    Reads ONNX (.onnx), Keras (.keras, .h5), Caffe (.caffemodel with its .prototxt), Torch 7 (.t7),
+    and PyTorch parameters (.safetensors). Nothing in the file is run. A layer that piecewise does
+    not have is named in the message.
+    """
+    options = ImportFileOptions(**values)
+    check_net_path(options.output, force=options.force)
+    net = Network.import_file(
+        options.file,
+        input=None if options.input is None else _shape(options.input),
+        classes=None if options.classes is None else _names(options.classes),
+        layers=options.layers,
+        architecture=options.architecture,
+    )
+    net.save(options.output)
+    _print(net, options)
+
+
+def _shape(text: str) -> list[int]:
+    """A shape such as 3x64x64; LimitError."""
+    sides = text.lower().split("x")
+    if len(sides) != 3 or not all(side.isascii() and side.isdigit() and len(side) < 10
+                                  for side in sides):  # fmt: skip
+        raise LimitError(f"--input: got {shown(text)}, wanted channels, rows and columns: 3x64x64")
+    return [int(side) for side in sides]
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if len(names) > MAX_CLASSES:
+        raise LimitError(f"--classes: got {len(names):,} names, wanted at most {MAX_CLASSES:,}")
+    return names
+
+
+def _print(net: Network, options: ImportFileOptions) -> None:
+    """What was imported, and how layers were rewritten."""
+    imported = net.training_summary.get("imported", {})
+    if options.as_json:
+        print_json({
+            "layers": net.notation,
+            "input": list(net.input),
+            "classes": list(net.classes),
+            "parameters_sha256": net.parameters_sha256,
+            "imported": imported,
+        })  # fmt: skip
+        return
+    console = results()
+    console.print(printable(net.notation), soft_wrap=True)
+    shape, count = "x".join(map(str, net.input)), net.architecture.parameter_count
+    console.print(f"input {shape}, {len(net.classes):,} classes, {count:,} parameters")
+    for note in imported.get("notes", []):
+        print_message(messages(), str(note))
+    print_message(messages(), f"saved {options.output}")

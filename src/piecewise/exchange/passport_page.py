@@ -1,0 +1,143 @@
+"""The readable page of a passport: one HTML file without scripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from html import escape
+
+from ..core.version import __version__
+from .exporter import Exporter
+from .passport import LOGITS, NOT_RUN, PROBABILITIES, Difference, Passport, ToolkitRun
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --good: #176d35; --bad: #b3261e; --soft: #5b6470 }
+@media (prefers-color-scheme: dark) {
+  :root { --good: #7ddc9a; --bad: #ff9b91; --soft: #a5afbb }
+}
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin-top: 2rem }
+.soft { color: var(--soft) }
+.scroll { overflow-x: auto }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line);
+         vertical-align: top }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
+code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere }
+.good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 }
+"""
+
+
+def passport_page(passport: Passport, exporters: Mapping[str, Exporter]) -> str:
+    """The page of a passport."""
+    titles = {name: exporter.title for name, exporter in exporters.items()}
+    parts = [
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>Passport of an exported net</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
+        "<main>\n<h1>Passport of an exported net</h1>",
+        f'<p class="soft">written by piecewise {escape(__version__)}</p>',
+        f"<p>{_verdict(passport)}</p>",
+        "<h2>Answers</h2>",
+        f"<p>Every toolkit ran its files on {passport.sample_count} samples "
+        f"({escape(passport.sample_source)}). The table has the largest difference from "
+        "piecewise. Differences of probabilities up to "
+        f"{_power(PROBABILITIES)}, and of logits up to {_power(LOGITS)} of the largest logit, come "
+        "from the order of additions. As a check of the comparison itself, every toolkit also ran "
+        "files with one weight changed and with the kernels transposed; these must differ by "
+        "more.</p>",
+        _table(("Format", "Toolkit", "Probabilities", "Logits", "Controls", "Result"),
+               _run_rows(passport, titles)),
+        *_refusals(passport),
+        "<h2>Net</h2>",
+        _table((), _net_rows(passport)),
+        "<h2>Files</h2>",
+        _table(("File", "SHA-256"), _file_rows(passport, exporters)),
+        "</main>\n</body>\n</html>\n",
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def _verdict(passport: Passport) -> str:
+    """One sentence about all runs."""
+    runs = [run for runs in passport.runs.values() for run in runs]
+    ran = [run for run in runs if run.agrees is not None]
+    if not ran:
+        return "No toolkit is installed here, so no answer was compared."
+    if bad := passport.disagreements:
+        names = ", ".join(sorted({run.toolkit for _, run in bad}))
+        return f'<span class="bad">Not all toolkits agree with piecewise: {escape(names)}.</span>'
+    names = ", ".join(dict.fromkeys(run.toolkit for run in ran))
+    return f'<span class="good">All toolkits that ran agree with piecewise:</span> {escape(names)}.'
+
+
+def _run_rows(passport: Passport, titles: Mapping[str, str]) -> Iterator[list[str]]:
+    for name in passport.files:
+        runs: list[ToolkitRun | None] = [*passport.runs.get(name, [])] or [None]
+        for run in runs:
+            yield [escape(titles.get(name, name)), *_run_cells(run)]
+
+
+def _run_cells(run: ToolkitRun | None) -> list[str]:
+    if run is None:
+        return ["", "", "", "", '<span class="soft">no toolkit runs these files</span>']
+    toolkit = escape(f"{run.toolkit} {run.version or ''}".strip())
+    if run.difference is None:
+        kind = "soft" if run.problem == NOT_RUN else "bad"
+        return [toolkit, "", "", "", f'<span class="{kind}">{escape(run.problem)}</span>']
+    controls = "<br>".join(_control(name, one) for name, one in run.controls.items())
+    verdict = (
+        '<span class="good">agrees</span>' if run.agrees else '<span class="bad">differs</span>'
+    )
+    difference = run.difference
+    return [toolkit, _number(difference.probabilities), _number(difference.logits), controls,
+            verdict]  # fmt: skip
+
+
+def _control(name: str, control: Difference) -> str:
+    if control.agrees:
+        return f'<span class="bad">{escape(name)}: not caught</span>'
+    return f"{escape(name)}: caught ({control.probabilities:.1g})"
+
+
+def _refusals(passport: Passport) -> Iterator[str]:
+    if passport.refused:
+        yield "<h2>Formats that cannot express this net</h2>"
+        rows = ([escape(name), escape(why)] for name, why in passport.refused.items())
+        yield _table(("Format", "Reason"), rows)
+
+
+def _net_rows(passport: Passport) -> Iterator[list[str]]:
+    architecture = passport.model.architecture
+    classes = ", ".join(architecture.classes[:20])
+    more = len(architecture.classes) - 20
+    yield ["layers", f"<code>{escape(architecture.notation)}</code>"]
+    yield ["input", "x".join(map(str, architecture.input))]
+    yield ["classes", escape(classes) + (f" and {more} more" if more > 0 else "")]
+    yield ["preprocessing", escape(passport.model.preprocessor.description)]
+    yield ["SHA-256 of its parameters", f"<code>{passport.model.parameters_sha256}</code>"]
+
+
+def _file_rows(passport: Passport, exporters: Mapping[str, Exporter]) -> Iterator[list[str]]:
+    for exporter, files in passport.files.items():
+        folder = exporters[exporter].folder
+        for name, digest in files.items():
+            path = f"{folder}/{name}" if folder else name
+            yield [f"<code>{escape(path)}</code>", f"<code>{digest}</code>"]
+
+
+def _table(headers: tuple[str, ...], rows: Iterator[list[str]]) -> str:
+    head = "".join(f'<th scope="col">{header}</th>' for header in headers)
+    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
+    thead = f"<thead><tr>{head}</tr></thead>\n" if head else ""
+    body = "\n".join(lines)
+    return f'<div class="scroll"><table>\n{thead}<tbody>\n{body}\n</tbody></table></div>'
+
+
+def _number(value: float | None) -> str:
+    return "not given" if value is None else f'<span class="number">{value:.1e}</span>'
+
+
+def _power(value: float) -> str:
+    """A power of ten."""
+    return f"10<sup>{round(math.log10(value))}</sup>".replace("-", "&minus;")

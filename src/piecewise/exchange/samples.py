@@ -1,0 +1,75 @@
+"""Samples for a passport: the inputs on which toolkits are compared with piecewise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.array_types import Array, Float32
+from ..data.audio.decoding import Sound, round_to_16_bit
+from ..data.audio.preprocessor import AudioPreprocessor
+from ..data.preprocessing import Preprocessor
+from ..spec.parameters import flattened
+from ..storage.model_file import SavedModel
+from .runner import Samples
+
+GENERATED = 40
+"""Samples that are generated if the user gives none."""
+
+
+def samples_of(preprocessor: Preprocessor, raw: Sequence[Any]) -> Samples:
+    """Samples from decoded examples: images (H, W, C), sounds or texts."""
+    inputs = np.stack([preprocessor.transform(one) for one in raw])
+    return samples_of_inputs(preprocessor, inputs)._replace(raw=list(raw))
+
+
+def samples_of_inputs(preprocessor: Preprocessor, inputs: Array) -> Samples:
+    """Samples from preprocessed inputs, which a network has checked."""
+    if inputs.dtype == np.uint8:
+        return Samples(inputs, np.ascontiguousarray(preprocessor.to_float(inputs), np.float32))
+    dtype = np.int64 if inputs.dtype.kind in "iu" else np.float32
+    return Samples(inputs, np.ascontiguousarray(inputs, dtype))
+
+
+def generated_samples(model: SavedModel, count: int = GENERATED) -> Samples:
+    """Random inputs of a network's kind: noise pictures, noise sounds of several lengths, or texts
+    of random tokens, the first of which is empty."""
+    generator = np.random.default_rng(0)
+    channels, height, width = model.architecture.input
+    if model.architecture.reads_texts:
+        tokens = generator.integers(1, max(2, height), (count, width)) % height
+        lengths = np.linspace(0, width, count).astype(int)
+        tokens[np.arange(width) >= lengths[:, None]] = 0
+        return samples_of_inputs(model.preprocessor, tokens)
+    if isinstance(model.preprocessor, AudioPreprocessor):
+        seconds = np.linspace(0.1, 2.0, count)
+        return samples_of(model.preprocessor, [_noise(generator, model.preprocessor.rate, one)
+                                               for one in seconds])  # fmt: skip
+    pixels = generator.integers(0, 256, (count, height, width, channels), np.uint8)
+    if channels in (1, 3) and model.preprocessor.modality == "pictures":
+        return samples_of(model.preprocessor, list(pixels))
+    inputs = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    return samples_of_inputs(model.preprocessor, inputs)
+
+
+def _noise(generator: np.random.Generator, rate: int, seconds: float) -> Sound:
+    """Noise that becomes louder and fades."""
+    samples = generator.normal(0, 0.2, int(rate * seconds))
+    return Sound(round_to_16_bit(samples * np.hanning(len(samples))), rate)
+
+
+def logits_of(model: SavedModel, samples: Samples) -> Float32:
+    """The logits (N, classes) that piecewise computes for samples."""
+    from ..engine.runtime import program_registry  # noqa: PLC0415 - it loads the compiler
+
+    architecture = model.architecture
+    return program_registry.logits(
+        architecture,
+        flattened(architecture.parameters, model.tensors),
+        flattened(architecture.running_stats, model.tensors),
+        samples.layer_inputs,
+        model.preprocessor.scaling,
+        None,
+    )
