@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from piecewise import DataError, LimitError, ModelFileError
+from piecewise.cli import export as export_command  # noqa: F401 - before names are replaced
 from piecewise.cli.main import status
 from piecewise.core.array_types import Float32
 from piecewise.exchange import export, registry
