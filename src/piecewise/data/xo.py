@@ -173,7 +173,7 @@ def make_xo(
     Raises
     ------
     LimitError
-        If one of the numbers is outside its range.
+        If ``count``, ``size``, ``seed`` or ``first`` is outside its range.
 
     Examples
     --------

@@ -43,10 +43,8 @@ class PatchMatch:
 
     Attributes
     ----------
-    index : int
-        Index of the example.
-    name : str
-        Name of the example.
+    index, name : int, str
+        The example.
     position : Position
         Layer, feature, row and column of the activation.
     value : float

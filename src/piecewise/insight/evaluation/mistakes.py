@@ -54,10 +54,8 @@ class Mistake:
 
     Attributes
     ----------
-    index : int
-        Index of the example.
-    name : str
-        Name of the example.
+    index, name : int, str
+        The example.
     label, predicted : str
         True and predicted class.
     probability, label_probability : float
