@@ -24,7 +24,7 @@ IN_SDIST = (
     "scripts/build_dist.py", "src/piecewise/__init__.py", "tests/conftest.py",
 )  # fmt: skip
 IN_WHEEL = (
-    "__init__.py", "py.typed", "exchange/pytorch/net.py.txt",
+    "__init__.py", "py.typed", "exchange/pytorch/net.py.txt", "exchange/numpy_script/net.py.txt",
     "exchange/runners/scripts/pytorch.py.txt", "page/modules/explain.js",
     "page/modules/style/1-base.css",
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from piecewise import ImagePreprocessor, Network
 from piecewise.exchange.exporter import Exporter
+from piecewise.exchange.numpy_script.exporter import NumPyExporter
 from piecewise.exchange.pytorch.exporter import PyTorchExporter
 from piecewise.exchange.source_code import call, python_names, python_string
 from piecewise.exchange.text_steps import text_steps
@@ -20,7 +21,7 @@ from .exchange_judging import ALL, assert_formatted, net_of
 from .exchange_nets import random_net, samples_of, saved
 from .networks import random_input, random_layers
 
-PYTHON: list[Exporter] = [PyTorchExporter()]
+PYTHON: list[Exporter] = [PyTorchExporter(), NumPyExporter()]
 EXPORTERS: list[Exporter] = [*PYTHON]
 HOSTILE = (
     '"""', "'''", "\\", "\n", "a\nimport os", "*/", "/*", "??/", "\0", "${x}", "$layers", "{}",

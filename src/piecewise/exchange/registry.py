@@ -15,11 +15,13 @@ _EXPORTERS: dict[str, str] = {
     "onnx": "onnx.exporter:OnnxExporter",
     "pytorch": "pytorch.exporter:PyTorchExporter",
     "card": "card.exporter:CardExporter",
+    "numpy": "numpy_script.exporter:NumPyExporter",
 }
 """By name, in the order in which they are listed: "module:class", below this package."""
 _RUNNERS: dict[str, str] = {
     "onnxruntime": "runners.onnxruntime:OnnxRuntime",
     "PyTorch": "runners.pytorch:PyTorchRunner",
+    "NumPy": "runners.numpy_script:NumPyRunner",
 }
 _IMPORTERS: dict[str, str] = {}
 """By name of the format: the module that has `recognizes` and `read`."""

@@ -15,7 +15,7 @@ from string import Template
 
 from ..core.array_types import Float32
 from ..spec.architecture import Stage
-from ..spec.layer_base import Shape
+from ..spec.layer_base import Connectivity, Shape
 from ..storage.model_file import SavedModel
 
 WIDTH = 88
@@ -102,6 +102,13 @@ def window_arguments(stage: Stage) -> list[str]:
     return arguments
 
 
+def is_flat_after(stage: Stage, flat: bool) -> bool:
+    """Whether the output of a stage is (N, C) in code that flattens before ``full``; ``flat`` says
+    it of the input."""
+    windowed = stage.layer.connectivity is Connectivity.WINDOWED
+    return stage.layer.fully_connected or (flat and not windowed)
+
+
 def title_lines(model: SavedModel, form: str) -> list[str]:
     """The first lines of a file: what it is, and the layers of the network."""
     architecture = model.architecture
@@ -135,9 +142,11 @@ def random_inputs(model: SavedModel, library: str) -> str:
 
 def preparation_sentence(model: SavedModel) -> str:
     """How piecewise prepares inputs, for the texts about the use of an export."""
-    sentence = f"piecewise prepares its inputs so: {model.preprocessor.description}."
+    sentence = f"How piecewise prepares them: {model.preprocessor.description}."
     if model.architecture.reads_texts:
-        sentence += " Token i + 2 is entry i of its vocabulary, 1 is any other, and 0 is padding."
+        sentence += (
+            " Number i + 2 is entry i of its vocabulary, 1 stands for any other, 0 for padding."
+        )
     return sentence
 
 

@@ -35,14 +35,27 @@ def text_steps(stages: Sequence[Stage]) -> list[TextStep]:
     """One step for each stage; lengths that nothing needs any more do not change."""
     steps: list[TextStep] = []
     is_needed = False
-    for stage in reversed(stages):
-        clears = isinstance(stage.layer, Convolution | Norm | Pool) and stage.output.width > 1
+    for stage, clears in zip(reversed(stages), reversed(_clears(stages)), strict=True):
         is_needed |= clears
         is_one = is_needed and _is_one(stage)
         rule = _rule(stage) if is_needed and not is_one else None
         steps.append(TextStep(rule, is_one, clears))
         is_needed = (is_needed and not is_one) or isinstance(stage.layer, Pool)
     return steps[::-1]
+
+
+def _clears(stages: Sequence[Stage]) -> list[bool]:
+    """Whether each stage sets positions to zero: as late as possible after a convolution and a
+    norm, before the next layer that mixes positions."""
+    clears, pending = [], False
+    for stage, following in zip(stages, [*stages[1:], None], strict=True):
+        is_pool = isinstance(stage.layer, Pool)
+        pending |= is_pool or isinstance(stage.layer, Convolution | Norm)
+        pending &= stage.output.width > 1
+        mixes = following is None or following.layer.connectivity is not Connectivity.POINTWISE
+        clears.append(pending and (mixes or is_pool))
+        pending &= not clears[-1]
+    return clears
 
 
 def _is_one(stage: Stage) -> bool:
@@ -68,3 +81,16 @@ def _reach(layer: Layer, columns: Windows) -> int:
     if isinstance(layer, Pool) and layer.edge == "partial":
         return max(1, columns.window - columns.stride + 1)
     return columns.window
+
+
+def text_lines(step: TextStep | None, library: str, indent: int = 4) -> list[str]:
+    """The lines about the ends of texts after a layer, in Python; none for other inputs."""
+    lines = []
+    if step and step.is_one:
+        lines.append(f"lengths = {library}.ones_like(lengths)")
+    if step and step.rule:
+        reach, stride = step.rule
+        lines.append(f"lengths = window_count(lengths, reach={reach}, stride={stride})")
+    if step and step.clears:
+        lines.append("x = without_padding(x, lengths)")
+    return [" " * indent + line for line in lines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ...spec.layers import Convolution, Full, Norm, Pool
+from ...spec.layers import Norm
 from ...storage import model_file
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
@@ -12,6 +12,7 @@ from ..source_code import (
     byte_scaling,
     functions,
     input_sentence,
+    is_flat_after,
     preparation_sentence,
     random_inputs,
     template,
@@ -102,9 +103,7 @@ def _body(model: SavedModel) -> tuple[list[str], list[str]]:
     for stage, step in zip(stages, plan, strict=True):
         modules += module_lines(stage, flat)
         steps += step_lines(stage, step, flat)
-        flat = isinstance(stage.layer, Full) or (
-            flat and not isinstance(stage.layer, Convolution | Pool)
-        )
+        flat = is_flat_after(stage, flat)
     steps = _start(model, uses_lengths="lengths" in "".join(steps)) + steps
     return modules, [*steps, f"{' ' * INDENT}return x" + ("" if flat else ".flatten(1)")]
 

@@ -6,7 +6,7 @@ from ...spec.architecture import Stage
 from ...spec.layer_base import Layer
 from ...spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from ..source_code import Sides, call, number, padding_of, shape_text, window_of, with_comment
-from ..text_steps import TextStep
+from ..text_steps import TextStep, text_lines
 
 INDENT = 8
 
@@ -84,7 +84,7 @@ def step_lines(stage: Stage, step: TextStep | None, flat: bool) -> list[str]:
         lines = with_comment(lines, f"(N, {layer.neurons})")
     elif stage.output != stage.input:
         lines = with_comment(lines, shape_text(stage.output))
-    return lines + [" " * INDENT + line for line in _text_lines(step)]
+    return lines + text_lines(step, "torch", INDENT)
 
 
 def _expression(layer: Layer, stage: Stage, step: TextStep | None) -> str:
@@ -117,19 +117,6 @@ def _pooled(layer: Pool, name: str, step: TextStep | None) -> str:
             )
         name = f"nn.{'Max' if kind == 'max' else 'Avg'}Pool2d(x.shape[2:])"
     return f"{name}(x)" if step is None else f"text_{kind}_pool({name}, x, lengths)"
-
-
-def _text_lines(step: TextStep | None) -> list[str]:
-    """The lines about the ends of texts after a stage."""
-    lines = []
-    if step and step.is_one:
-        lines.append("lengths = torch.ones_like(lengths)")
-    if step and step.rule:
-        reach, stride = step.rule
-        lines.append(f"lengths = window_count(lengths, reach={reach}, stride={stride})")
-    if step and step.clears:
-        lines.append("x = without_padding(x, lengths)")
-    return lines
 
 
 def _sides(sides: Sides) -> str:

@@ -1,0 +1,1 @@
+"""NumPy: a script that needs nothing else, and its arrays."""
