@@ -26,13 +26,16 @@ BANDS = 40
 MAX_STEPS = 96
 MAX_WINDOWS = 32
 """Windows of one sound."""
+QUIET = 10**-3.5
+"""A fraction of the loudest step's power; quieter steps at both ends are trimmed."""
+FLOOR = -70.0
+"""Decibels relative to the loudest cell that become byte 0."""
+SILENCE = 1e-12
+"""A power below that of any 16-bit sample: rounding errors."""
 
 _HOP = Integer(16, 4_096)
 _BANDS = Integer(1, 256)
 _STEPS = Integer(1, 4_096)
-_QUIET = 10**-3.5  # of the loudest step's power; quieter steps at both ends are trimmed
-_FLOOR = -70.0  # decibels relative to the loudest cell that become byte 0
-_SILENCE = 1e-12  # a power below that of any 16-bit sample: rounding errors
 _FITTING = 19, 20  # of the sounds of usual length fit completely, even when shifted
 _USUAL = 2  # times the median; longer sounds need not fit
 _ROOM = 32  # steps that fit even if the median is far below
@@ -188,7 +191,7 @@ class AudioPreprocessor(Preprocessor):
             return spectrogram
         powers = powers[::-1, start:end]
         ratios = powers / powers.max()  # twice as loud gives the same ratios, to the last bit
-        levels = 255 - to_decibels(ratios, _FLOOR) * (255 / _FLOOR)
+        levels = 255 - to_decibels(ratios, FLOOR) * (255 / FLOOR)
         spectrogram[0, :, left : left + end - start] = np.rint(levels).astype(np.uint8)
         return spectrogram
 
@@ -284,9 +287,9 @@ def _extent(powers: Float64) -> tuple[int, int]:
     empty range if all are silent."""
     totals = _totals(powers)
     loudest = totals.max()
-    if loudest < _SILENCE:
+    if loudest < SILENCE:
         return 0, 0
-    loud = np.flatnonzero(totals >= loudest * _QUIET)
+    loud = np.flatnonzero(totals >= loudest * QUIET)
     return int(loud[0]), int(loud[-1]) + 1
 
 

@@ -22,12 +22,14 @@ from ...core.portable_math import exp, log, sine_cosine
 
 LOWEST_HERTZ = 60.0
 """The lower edge of the lowest band in Hz, above mains hum and handling noise."""
+TURN = 6.283185307179586
+"""A full turn in radians."""
+PER_LN = 0.43429448190325176
+"""1 / ln 10."""
 _HIGHEST = (
     39 / 80
 )  # of the rate: the upper edge of the highest band, just below the Nyquist frequency
-_TURN = 6.283185307179586
 _BLOCK = 1 << 16  # samples in frames processed at a time, to limit temporary memory
-_PER_LN = 0.43429448190325176  # 1 / ln 10
 
 
 def highest_hertz(rate: int) -> float:
@@ -67,8 +69,8 @@ def band_powers(samples: npt.ArrayLike, rate: int, window: int, hop: int, bands:
 
 def to_decibels(ratio: npt.ArrayLike, floor: float) -> Float64:
     """Power ratios in decibels, at least ``floor``."""
-    least = float(exp(floor / 10 / _PER_LN))
-    return np.asarray(10 * _PER_LN * log(np.maximum(ratio, least)))
+    least = float(exp(floor / 10 / PER_LN))
+    return np.asarray(10 * PER_LN * log(np.maximum(ratio, least)))
 
 
 def mel_corners(rate: int, bands: int) -> Float64:
@@ -101,16 +103,16 @@ def _frames(samples: Float64, window: int, hop: int) -> Float64:
 
 
 @lru_cache(maxsize=16)
-def _hann(window: int) -> Float64:
+def hann_window(window: int) -> Float64:
     """The periodic Hann window (window, 1)."""
-    cosine = sine_cosine(np.arange(window) * (_TURN / window))[1]
+    cosine = sine_cosine(np.arange(window) * (TURN / window))[1]
     return np.asarray(0.5 - 0.5 * cosine)[:, None]
 
 
 @lru_cache(maxsize=64)
 def _twiddle_factors(size: int) -> tuple[Float64, Float64]:
     """Sines and cosines of half a circle in ``size`` // 2 steps, each (size // 2, 1)."""
-    sine, cosine = sine_cosine(np.arange(size // 2) * (_TURN / size))
+    sine, cosine = sine_cosine(np.arange(size // 2) * (TURN / size))
     return sine[:, None], cosine[:, None]
 
 
@@ -121,7 +123,7 @@ def _real_fft(frames: Float64) -> tuple[Float64, Float64]:
     numbers; symmetry separates the two spectra, which are then combined.
     """
     window = frames.shape[1]
-    cells = frames.T * _hann(window)
+    cells = frames.T * hann_window(window)
     half = _fft(np.stack((cells[0::2], cells[1::2])))
     ends = np.concatenate((half, half[:, :1]), 1)  # bins 0 to window // 2
     (real, imaginary), (back_real, back_imaginary) = ends, ends[:, ::-1]

@@ -27,14 +27,14 @@ _REPEATED_FRACTION = 0.25
 weighted by length, occurs in the other half. Nearly all sets of 40 English messages are above it,
 and words work better for them; scripts without spaces stay below."""
 
-_INVISIBLE = (
-    re.compile(  # joiners, directions and variants change how a word looks, not which word it is
-        "[\u00ad\u034f\u061c\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-        "\U000e0000-\U000e0fff]"
-    )
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e0fff]"
 )
+"""Joiners, directions and variants: they change how a word looks, not which word it is."""
+WORD = re.compile("L+(?:'L+)*|0+|['S]")
+"""A word, as the kinds of its characters."""
 _LATER = re.compile(f"[{NEW_CODE_POINTS}]")
-_WORD = re.compile("L+(?:'L+)*|0+|['S]")
 
 
 class _CharacterKinds(dict[int, str]):
@@ -83,7 +83,7 @@ def word_runs(text: str) -> list[str]:
     """The words of a text; those longer than `MAX_WORD_LENGTH` are not cut."""
     plain = _plain(text)
     tokens = []
-    for run in _WORD.finditer(plain.translate(_KINDS)):
+    for run in WORD.finditer(plain.translate(_KINDS)):
         start, end = run.span()
         if plain[start] == "0":
             end = min(end, start + MAX_DIGITS)
@@ -105,7 +105,7 @@ def _plain(text: str) -> str:
     """The text in lower case, composed, without invisible characters, digits as 0."""
     if text.isascii():
         return text.lower().translate(_PLAIN)
-    text = normalize_nfc(_INVISIBLE.sub("", text))
+    text = normalize_nfc(INVISIBLE.sub("", text))
     return normalize_nfc(text.casefold()).translate(_PLAIN)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
+from ..tokenizer import tokenizer_files
 from .graph import Graph
 from .layers import add_layers, layer_input
 from .metadata import metadata
@@ -38,20 +40,22 @@ class OnnxExporter(Exporter):
             graph = Graph("net" if name == NET else "layers")
             add_layers(graph, model, add_input(graph, model))
             files[name] = graph.to_bytes(texts)
+        if isinstance(model.preprocessor, TextPreprocessor):
+            files |= tokenizer_files(model.preprocessor)
         return files
 
     def usage(self, model: SavedModel) -> str:
-        name, example, meaning = _example(model)
+        name, value, more = _example(model)
         return f"""\
 ```python
 import json
 
 import numpy as np
 import onnxruntime
-
+{more}
 net = onnxruntime.InferenceSession("{NET}")
 classes = json.loads(net.get_modelmeta().custom_metadata_map["classes"])
-{name} = {example}  # {meaning}
+{name} = {value}
 logits, probabilities = net.run(["logits", "probabilities"], {{"{name}": {name}}})
 print(classes[probabilities[0].argmax()], probabilities[0].max())
 ```
@@ -59,9 +63,13 @@ print(classes[probabilities[0].argmax()], probabilities[0].max())
 
 
 def _example(model: SavedModel) -> tuple[str, str, str]:
-    """The name of the raw input, an array to start from, and what belongs there."""
-    if isinstance(model.preprocessor, TextPreprocessor):
-        tokens = f"np.zeros((1, {model.preprocessor.positions}), np.int64)"
-        return "tokens", tokens, "the tokens of your texts, 0 after the end"
+    """The name of the raw input, how to make one, and what to import for it."""
+    preprocessor = model.preprocessor
+    if isinstance(preprocessor, TextPreprocessor):
+        code = 'np.array([tokenize("your text")], np.int64)'
+        return "tokens", code, "from tokenizer import tokenize  # the file beside the net\n"
+    if isinstance(preprocessor, AudioPreprocessor):
+        code = f"np.zeros((1, {preprocessor.rate}), np.float32)"
+        return "samples", f"{code}  # mono, from -1 to 1, {preprocessor.rate} a second", ""
     pixels = f"np.zeros({(1, *model.architecture.input)}, np.uint8)"
-    return "pixels", pixels, "your pictures: channels, rows, columns"
+    return "pixels", f"{pixels}  # your pictures: channels, rows, columns", ""

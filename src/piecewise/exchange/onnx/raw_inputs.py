@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.preprocessing import Preprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
 from .graph import BATCH, Graph, Value
+from .sounds import SAMPLES, add_spectrogram
 
 
 def add_raw_input(graph: Graph, model: SavedModel) -> Value:
     """Add the raw input of a network, and the nodes from there to the input of its layers."""
     if isinstance(model.preprocessor, TextPreprocessor):
         return _texts(graph, model, model.preprocessor)
+    if isinstance(model.preprocessor, AudioPreprocessor):
+        samples = graph.input(SAMPLES, np.float32, (BATCH, SAMPLES))
+        return scaled(
+            graph, model.preprocessor, add_spectrogram(graph, model.preprocessor, samples)
+        )
     pixels = graph.input("pixels", np.uint8, (BATCH, *model.architecture.input))
     return scaled(graph, model.preprocessor, pixels)
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...core.array_types import Array
+from ...data.audio.decoding import Sound
+from ...data.audio.preprocessor import resample
 from ..onnx.exporter import LAYERS, NET
 from ..onnx.layers import LOGITS, PROBABILITIES
+from ..onnx.metadata import KEY
 from ..runner import Outputs, Runner, Samples
 
 if TYPE_CHECKING:
@@ -30,7 +37,18 @@ class OnnxRuntime(Runner):
     def run(self, folder: Path, samples: Samples) -> Outputs:
         if samples.raw is None:
             return run_session(session(folder / LAYERS), samples.layer_inputs)
-        return run_session(session(folder / NET), samples.inputs)
+        net = session(folder / NET)
+        if isinstance(samples.raw[0], Sound):
+            return _run_sounds(net, samples.raw)
+        return run_session(net, samples.inputs)
+
+
+def _run_sounds(net: InferenceSession, sounds: Sequence[Sound]) -> Outputs:
+    """Sounds of any rates and lengths, one by one."""
+    rate = json.loads(net.get_modelmeta().custom_metadata_map[KEY])["preprocessor"]["rate"]
+    outputs = [run_session(net, resample(sound, rate)[None]) for sound in sounds]
+    logits = [one.logits for one in outputs if one.logits is not None]
+    return Outputs(np.concatenate(logits), np.concatenate([one.probabilities for one in outputs]))
 
 
 def session(path: Path) -> InferenceSession:
