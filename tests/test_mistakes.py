@@ -50,7 +50,7 @@ def test_cells_hold_every_example_most_confident_first(net: Network, found: Mist
     assert found.confusion.sum() == found.n == 150
     assert found.confusion[0, 1] == ((UNSEEN.labels == 0) & (answers == 1)).sum()
     assert found.cell("X", "O") == found.cell(0, 1) == found.cells[0, 1]
-    with pytest.raises(LimitError, match="got 'Y', wanted one of X, O"):
+    with pytest.raises(LimitError, match="got 'Y', wanted a class number from 0 to 1"):
         found.cell("Y", "O")
 
 

@@ -228,7 +228,7 @@ def test_python_texts_are_preprocessed(tmp_path: Path) -> None:
         ({"labels": [0, 2]}, "labels need to be class numbers, integers from 0 to 1"),
         ({"labels": [0, -1]}, "labels need to be class numbers, integers from 0 to 1"),
         ({"labels": [0.0, 1.0]}, "labels need to be class numbers, integers from 0 to 1"),
-        ({"labels": ["a", "b"]}, "labels need to be class numbers, integers from 0 to 1"),
+        ({"labels": ["a", "c"]}, "labels: got 'c', wanted the class names"),
         ({"labels": [0, 1, 1]}, "got 2 inputs, 3 labels and 2 splits, wanted equally many"),
         ({"preprocessor": None}, "got None, wanted a Preprocessor"),
         ({"groups": np.array(["x"])}, "got 1 groups for 2 inputs, wanted one for each input"),

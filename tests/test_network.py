@@ -165,7 +165,7 @@ def test_pictures_that_do_not_fit_are_refused(pictures: Any, words: str) -> None
         ([-1] * 20, "got numbers from -1 to -1"),
         ([0.0] * 20, "got float64 of the shape (20,), wanted class numbers (N,)"),
         ([[0]] * 20, "of the shape (20, 1)"),
-        (["X"] * 20, "wanted class numbers"),
+        (["Q"] * 20, "got 'Q', wanted the class names ["),
     ],
 )
 def test_labels_that_are_no_classes_are_refused(labels: Any, words: str) -> None:

@@ -302,9 +302,9 @@ def test_example_robustness_to_json_returns_plain_values(net: Network) -> None:
 
 
 def test_robustness_mismatched_examples_raise(net: Network) -> None:
-    with pytest.raises(DataError, match="wanted class numbers"):
+    with pytest.raises(LimitError, match="label: got True, wanted a class number"):
         example_robustness(net, DRAWN.inputs[0], True)
-    with pytest.raises(DataError, match="wanted 0 to 1"):
+    with pytest.raises(LimitError, match="label: got 2, wanted a class number from 0 to 1"):
         example_robustness(net, DRAWN.inputs[0], 2)
     with pytest.raises(DataError, match="wanted \\(N, 1, 12, 12\\)"):
         example_robustness(net, DRAWN.inputs[0, :, :9])

@@ -261,7 +261,7 @@ def test_attributions_invalid_arguments_raise() -> None:
     net, example = linear((1, 5, 7)), bytes_of((1, 5, 7))
     with pytest.raises(LimitError, match="a net whose layers have no rows and columns"):
         grad_cam(net, example)
-    with pytest.raises(LimitError, match="label: got 3, wanted a class's number from 0 to 2"):
+    with pytest.raises(LimitError, match="label: got 3, wanted a class number from 0 to 2"):
         attributions(net, example, 3)
     with pytest.raises(LimitError, match="side: got 8, wanted a whole number from 1 to 7"):
         occlusion(net, example, 0, side=8)

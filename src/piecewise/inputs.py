@@ -14,6 +14,7 @@ from .data.preprocessing import Preprocessor
 from .data.text.preprocessor import TextPreprocessor
 from .raw_inputs import Inputs, prepare_raw, raw_inputs
 from .spec.architecture import Architecture
+from .spec.class_numbers import class_numbers
 from .spec.parameters import all_finite, as_float32
 
 _BLOCK = 64 * GROUP_SIZE
@@ -74,17 +75,9 @@ def _check_tokens(array: Array, vocabulary: int, positions: int) -> Array:
 
 
 def check_labels(net: HasInputs, labels: npt.ArrayLike) -> Labels:
-    """Class numbers (N,) as int64; DataError if one of them is not a class."""
-    array, classes = as_array(labels, "labels"), len(net.architecture.classes)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise DataError(
-            f"labels: got {array.dtype} of the shape {array.shape}, wanted class numbers (N,)"
-        )
-    if len(array) and not 0 <= int(array.min()) <= int(array.max()) < classes:
-        raise DataError(
-            f"labels: got numbers from {array.min()} to {array.max()}, wanted 0 to {classes - 1}"
-        )
-    return array.astype(np.int64)
+    """Class names or numbers as class numbers (N,), int64; DataError if one of them is not a
+    class."""
+    return class_numbers(net.architecture.classes, as_array(labels, "labels"))
 
 
 def check_examples(

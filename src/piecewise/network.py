@@ -254,15 +254,17 @@ class Network(NetworkFiles):
         temperature = self.calibration.temperature
         return Walk(self.architecture, self.state, {"input": x, **activations}, temperature)
 
-    def backprop(self, input: npt.ArrayLike, label: int, loss: str = "cross-entropy") -> Backprop:
+    def backprop(
+        self, input: npt.ArrayLike, label: int | str, loss: str = "cross-entropy"
+    ) -> Backprop:
         """Backpropagation for one input: the gradient of the loss with respect to every value.
 
         Parameters
         ----------
         input : array (C, H, W) or (positions,)
             One input, without the batch axis.
-        label : int
-            The class number.
+        label : int or str
+            The number or the name of the class.
         loss : str
             A loss function, or "logit" for the gradient of the class's logit.
 
@@ -324,8 +326,8 @@ class Network(NetworkFiles):
         ----------
         inputs : array (N, C, H, W) or (N, positions)
             As for `logits`.
-        labels : array of int (N,)
-            The class number of each input.
+        labels : array of int or str (N,)
+            The number or the name of the class of each input.
         loss : str
             "cross-entropy", "squared" or "absolute".
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..core.array_types import Array, Float32, Int64, Labels, Strings
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import OnProgress
+from ..spec.class_numbers import class_numbers
 from ..spec.layer_base import PADDING
 from .loading.loader import DatasetLoader, PreparedExamples
 from .loading.prepared_cache import CachedDataset, load_or_prepare
@@ -40,7 +41,7 @@ class Dataset:
         Images as uint8 (N, C, H, W); sounds as spectrograms, uint8 (N, 1, bands, steps); texts as
         int64 word numbers (N, positions).
     labels : int64 array (N,)
-        Class numbers: indices into ``classes``.
+        Class numbers: indices into ``classes``. Class names are converted to them.
     classes : tuple of str
         The class names.
     splits : str array (N,)
@@ -122,6 +123,8 @@ class Dataset:
     def _check_values(self) -> None:
         if not isinstance(self.preprocessor, Preprocessor):
             raise DataError(f"data set: got {shown(self.preprocessor)}, wanted a Preprocessor")
+        if self.labels.dtype.kind in "OU" and self.labels.ndim == 1:
+            self.labels = class_numbers(self.classes, self.labels)
         labels, last = self.labels, len(self.classes) - 1
         if labels.ndim != 1 or self.splits.ndim != 1:
             raise DataError("data set: labels and splits need one value for each example")

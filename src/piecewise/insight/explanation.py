@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.constraints import Integer, checked
 from ..data.dataset import Dataset
 from ..inputs import layer_inputs
 from ..network import Network
+from ..spec.class_numbers import class_number
 from ..trace.vote_ledger import Ledger
 from ..trace.walk import Walk
 from .attribution.coordinates import Coordinates, input_coordinates
@@ -95,7 +95,7 @@ class Explanation:
         """The votes for the class, carried back to the maps of ``voting_layer``."""
         return self.votes_for(self.label)
 
-    def votes_for(self, label: int) -> Ledger:
+    def votes_for(self, label: int | str) -> Ledger:
         """The votes for any class, carried back to the maps of ``voting_layer``."""
         return self.walk.ledger(label, back_to=self.voting_layer)
 
@@ -196,7 +196,7 @@ def explain(
     example: npt.NDArray[Any],
     *,
     name: str = "",
-    label: int | None = None,
+    label: int | str | None = None,
     original: Any = None,
 ) -> Explanation:
     """Explain the prediction of a net for one input.
@@ -209,8 +209,8 @@ def explain(
         A preprocessed input.
     name : str, optional
         Name of the input.
-    label : int, optional
-        Class number to explain; the predicted class by default.
+    label : int or str, optional
+        Number or name of the class to explain; the predicted class by default.
     original : object, optional
         The input before preprocessing. With it, the explanation has warnings and original units.
 
@@ -224,7 +224,7 @@ def explain(
     DataError
         If the example does not fit the net.
     LimitError
-        If the label is not a class number.
+        If the label is not a class.
 
     Examples
     --------
@@ -237,8 +237,5 @@ def explain(
     """
     example = np.asarray(example)
     walk = net.walk(layer_inputs(net, example[None])[0])
-    last = len(net.classes) - 1
-    chosen = (
-        int(walk.logits.argmax()) if label is None else checked("label", Integer(0, last), label)
-    )
+    chosen = int(walk.logits.argmax()) if label is None else class_number(net.classes, label)
     return Explanation(net, name, example, walk, chosen, original)

@@ -34,7 +34,7 @@ def explain_html(
     example: npt.NDArray[Any],
     *,
     name: str = "",
-    label: int | None = None,
+    label: int | str | None = None,
     original: Any = None,
     top_patches: Sequence[dict[str, Any]] = (),
 ) -> str:
@@ -48,7 +48,7 @@ def explain_html(
         One preprocessed input: (C, H, W), or (positions,) of word numbers.
     name : str
         The name of the input, such as its file.
-    label : int, optional
+    label : int or str, optional
         The number of the class to explain. Default: the predicted class.
     original : optional
         The input before preprocessing. With it, the page plays a sound and names the words of a

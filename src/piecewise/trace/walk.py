@@ -15,6 +15,7 @@ from ..reference.losses import softmax
 from ..reference.model import forward, stage_arrays
 from ..reference.reductions import Arrays
 from ..spec.architecture import Architecture
+from ..spec.class_numbers import class_number
 from . import vote_ledger
 from .arithmetic import LayerInput, Position, Why, why
 from .backprop import LOGIT, Backprop, lengths_of
@@ -135,12 +136,12 @@ class Walk(Mapping[str, Array]):
         """The layer whose activations vote: the input of the first of the final full layers."""
         return vote_ledger.voting_layer(self._architecture.stages)
 
-    def ledger(self, label: int | None = None, back_to: str | None = None) -> Ledger:
+    def ledger(self, label: int | str | None = None, back_to: str | None = None) -> Ledger:
         """The votes of all values for a class.
 
         Parameters
         ----------
-        label : int, optional
+        label : int or str, optional
             The number of the class; by default, the predicted one.
         back_to : str, optional
             The layer whose activations vote. By default, the input of the last layer, if that is
@@ -165,7 +166,7 @@ class Walk(Mapping[str, Array]):
         >>> ledger.total == ledger.logit
         True
         """
-        label = int(self.logits.argmax()) if label is None else self._checked_label(label)
+        label = int(self.logits.argmax()) if label is None else self._number(label)
         stages, last_input = self._architecture.stages, [*self._activations][-2]
         if stages[-1].layer.fully_connected and back_to in (None, last_input):
             return vote_ledger.direct(label, self._logit(label), stages[-1].input)
@@ -183,12 +184,12 @@ class Walk(Mapping[str, Array]):
             label, stages[-1].name, source, self.logits[label].item(), x, gradient
         )
 
-    def backprop(self, label: int, loss: str = "cross-entropy") -> Backprop:
+    def backprop(self, label: int | str, loss: str = "cross-entropy") -> Backprop:
         """Backpropagation for one class: the gradients of all activations and parameters.
 
         Parameters
         ----------
-        label : int
+        label : int or str
             The number of the class.
         loss : {"cross-entropy", "squared", "absolute", "logit"}
             The loss, or the logit of the class.
@@ -202,7 +203,7 @@ class Walk(Mapping[str, Array]):
         LimitError
             If there is no such class or loss.
         """
-        label = self._checked_label(label)
+        label = self._number(label)
         if loss != LOGIT:
             checked("loss", LOSS, loss)
         return Backprop(self._architecture, self._arrays, self._activations, label, loss)
@@ -211,11 +212,8 @@ class Walk(Mapping[str, Array]):
         *_, (last, activation) = self._activations.items()
         return self.why(last, *(int(at) for at in np.unravel_index(label, activation.shape)))
 
-    def _checked_label(self, label: object) -> int:
-        if not is_integer(label) or not 0 <= label < self.logits.size:
-            wanted = f"a class number from 0 to {self.logits.size - 1}"
-            raise LimitError(f"label: got {shown(label)}, wanted {wanted}")
-        return int(label)
+    def _number(self, label: object) -> int:
+        return class_number(self._architecture.classes, label)
 
     def _value(self, position: Position) -> float:
         if self._is_text(

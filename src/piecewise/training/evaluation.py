@@ -101,8 +101,8 @@ def evaluate(
     inputs : array (N, C, H, W) or (N, positions), Dataset or path
         An array as for `Network.logits`; or a data set, or its path, whose test split is measured,
         or all examples if it has none.
-    labels : array of int (N,), optional
-        The class number of each input of an array.
+    labels : array of int or str (N,), optional
+        The number or the name of the class of each input of an array.
     on_progress : callable, optional
         Called with a `Progress` while a path is read.
 

@@ -64,8 +64,8 @@ class LiveTrainer:
         ----------
         inputs : array (N, C, H, W)
             The training inputs. They must not change while training runs.
-        labels : array of int (N,)
-            The class number of each input.
+        labels : array of int or str (N,)
+            The number or the name of the class of each input.
         recipe : Recipe, optional
             The hyperparameters.
         validation : (inputs, labels), optional

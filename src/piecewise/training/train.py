@@ -66,8 +66,8 @@ def train(
     inputs : array (N, C, H, W)
         uint8, which the network's preprocessor scales, or float32. For a network that reads texts:
         token numbers (N, positions).
-    labels : array of int (N,)
-        The class number of each input.
+    labels : array of int or str (N,)
+        The number or the name of the class of each input.
     recipe : Recipe, optional
         The hyperparameters; the defaults of `Recipe` if left out.
     validation : (inputs, labels), optional

@@ -23,6 +23,7 @@ from ...core.ghost_batch import GROUP_SIZE
 from ...data.text.preprocessor import UNKNOWN, TextPreprocessor
 from ...inputs import layer_inputs
 from ...network import Network
+from ...spec.class_numbers import class_number
 from ...spec.layer_base import PADDING, Connectivity
 from ...trace.backprop import LOGIT
 from .receptive_field import centres
@@ -67,7 +68,7 @@ class Attribution:
         return {**vars(self), "values": self.values.tolist()}
 
 
-def attributions(net: Network, example: Array, label: int | None = None) -> list[Attribution]:
+def attributions(net: Network, example: Array, label: int | str | None = None) -> list[Attribution]:
     """Compute saliency maps of one input by all methods that fit the net.
 
     Occlusion (Zeiler and Fergus, 2014), gradient x input (Shrikumar et al., 2016) and, for nets
@@ -79,7 +80,7 @@ def attributions(net: Network, example: Array, label: int | None = None) -> list
         The net.
     example : array (channels, height, width) or (positions,)
         A preprocessed input.
-    label : int, optional
+    label : int or str, optional
         Class number; the predicted class by default.
 
     Returns
@@ -117,7 +118,7 @@ def attributions(net: Network, example: Array, label: int | None = None) -> list
 
 
 def occlusion(
-    net: Network, example: Array, label: int | None = None, side: int | None = None
+    net: Network, example: Array, label: int | str | None = None, side: int | None = None
 ) -> Attribution:
     """The decrease of a class's logit when patches of an input are covered.
 
@@ -164,7 +165,9 @@ def _words_occluded(net: Network, words: Array, label: int, side: int | None) ->
     return Attribution(OCCLUSION, label, values, "logit", description)
 
 
-def gradient_times_input(net: Network, example: Array, label: int | None = None) -> Attribution:
+def gradient_times_input(
+    net: Network, example: Array, label: int | str | None = None
+) -> Attribution:
     """The gradient of a class's logit with respect to the input, times the input.
 
     Channels are summed. Of texts, the values are those of the embedding. Arguments as of
@@ -183,7 +186,7 @@ def gradient_times_input(net: Network, example: Array, label: int | None = None)
 
 
 def grad_cam(
-    net: Network, example: Array, label: int | None = None, layer: str | None = None
+    net: Network, example: Array, label: int | str | None = None, layer: str | None = None
 ) -> Attribution:
     """Grad-CAM: the sum of a layer's feature maps, weighted by their mean gradient, after a ReLU.
 
@@ -257,14 +260,11 @@ def _is_text(net: Network, example: Array) -> bool:
     )
 
 
-def _label(net: Network, example: Array, label: int | None) -> int:
+def _label(net: Network, example: Array, label: int | str | None) -> int:
     """A checked class number; the predicted one by default."""
     if label is None:
         return int(net.logits(np.asarray(example)[None])[0].argmax())
-    most = len(net.classes) - 1
-    if not is_integer(label) or not 0 <= label <= most:
-        raise LimitError(f"label: got {shown(label)}, wanted a class's number from 0 to {most}")
-    return int(label)
+    return class_number(net.classes, label)
 
 
 def _checked_side(side: int | None, chosen: int, most: int) -> int:

@@ -140,11 +140,11 @@ def influential_examples(
         The net whose layers, recipe and preprocessor are used.
     pictures : array (N, channels, height, width) or (N, positions)
         The training examples.
-    labels : array of int (N,)
-        Their class numbers.
+    labels : array of int or str (N,)
+        The numbers or names of their classes.
     queries : array (M, ...) or one example, optional
         Inputs whose predictions are to be explained, such as mistakes.
-    expected : array of int (M,) or int, optional
+    expected : array of int or str (M,), or one of them, optional
         The true labels of the queries.
     groups : sequence of str (N,), optional
         Leaves out one group at a time instead of one example.

@@ -165,8 +165,8 @@ def nudge_curve(
         The net.
     pictures : array (N, channels, height, width) or (N, positions)
         Preprocessed inputs.
-    labels : array of int (N,)
-        Their class numbers.
+    labels : array of int or str (N,)
+        The numbers or names of their classes.
     name : str
         Name of the parameter array, such as "conv1.weight".
     index : int or sequence of int

@@ -219,8 +219,8 @@ def error_table(
         The net.
     pictures : array (N, channels, height, width) or (N, positions)
         Preprocessed inputs.
-    labels : array of int (N,)
-        Their class numbers.
+    labels : array of int or str (N,)
+        The numbers or names of their classes.
     names : sequence of str, optional
         Names of the examples.
 

@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from ...core.array_types import Array, Examples, Float32, Int64, Labels
 from ...core.constraints import MAX_CLASSES, Integer, checked
-from ...core.errors import DataError, LimitError, shown
+from ...core.errors import DataError, shown
 from ...engine.runtime import program_registry
 from ...inputs import check_examples, engine_inputs
 from ...network import Network
 from ...spec.architecture import Architecture, Stage
+from ...spec.class_numbers import class_number
 
 MOST = 20
 """Default number of mistakes that are returned."""
@@ -117,11 +118,7 @@ class Mistakes:
         return self.cells.get((self._number(label), self._number(answer)), ())
 
     def _number(self, one: str | int) -> int:
-        if isinstance(one, str):
-            if one not in self.classes:
-                raise LimitError(f"class: got {one!r}, wanted one of {', '.join(self.classes)}")
-            return self.classes.index(one)
-        return int(checked("class", Integer(0, len(self.classes) - 1), one))
+        return class_number(self.classes, one, "class")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields, with the confusion matrix."""
@@ -162,8 +159,8 @@ def mistakes(
         The net.
     pictures : array (N, channels, height, width) or (N, positions)
         Preprocessed inputs.
-    labels : array of int (N,)
-        Their class numbers.
+    labels : array of int or str (N,)
+        The numbers or names of their classes.
     names : sequence of str, optional
         Names of the examples.
     train : (inputs, labels), optional

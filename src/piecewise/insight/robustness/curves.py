@@ -17,8 +17,9 @@ from ...core.array_types import Examples, Float32, Float64, Labels
 from ...core.errors import DataError, shown
 from ...core.progress import OnProgress, Progress
 from ...data.loading.ordered_map import ordered_map
-from ...inputs import check_examples, check_labels, layer_inputs
+from ...inputs import check_examples, layer_inputs
 from ...network import Network
+from ...spec.class_numbers import class_number
 from ...trace.walk import Walk
 from ..retraining.parallel_training import checked_threads
 from .literal_matching import LiteralMatcher, as_bytes, unchanged_fraction
@@ -102,7 +103,7 @@ class Curve:
 
 
 def example_robustness(
-    net: Network, example: npt.ArrayLike, label: int | None = None
+    net: Network, example: npt.ArrayLike, label: int | str | None = None
 ) -> list[Curve]:
     """Compute the robustness curves of one input.
 
@@ -112,7 +113,7 @@ def example_robustness(
         The net.
     example : array (channels, height, width)
         A preprocessed input.
-    label : int, optional
+    label : int or str, optional
         Class number whose probability is observed; the predicted class by default.
 
     Returns
@@ -123,9 +124,9 @@ def example_robustness(
     Raises
     ------
     DataError
-        If the example does not fit the net, or there is no such class.
+        If the example does not fit the net.
     LimitError
-        If the net reads texts.
+        If the net reads texts, or there is no such class.
 
     References
     ----------
@@ -144,8 +145,7 @@ def example_robustness(
     picture = layer_inputs(net, np.asarray(example)[None])
     if label is None:
         label = int(net.logits(picture)[0].argmax())
-    check_labels(net, np.array([label]))
-    as_it_is = _Votes(net.walk(picture[0]), int(label))
+    as_it_is = _Votes(net.walk(picture[0]), class_number(net.classes, label))
     return [_curve(net, picture, perturbation, as_it_is) for perturbation in turning]
 
 
@@ -280,8 +280,8 @@ def dataset_robustness(
         The net.
     pictures : array (N, channels, height, width)
         Preprocessed inputs.
-    labels : array of int (N,)
-        Their class numbers.
+    labels : array of int or str (N,)
+        The numbers or names of their classes.
     literal_to : (inputs, labels), optional
         Training examples for the baseline: the label of the nearest one, pixel by pixel.
     on_progress : callable, optional
