@@ -142,7 +142,7 @@ def test_windows_become_inputs_of_their_recording(words: Path, tmp_path: Path) -
     assert (data.recordings[long] == np.repeat(np.arange(4), 9)).all()
     first_names = [Path(data.names[n]).name for n in np.flatnonzero(long)[[0, 8, 9]]]
     assert first_names == ["0.wav", "0.wav", "1.wav"]
-    assert data.source_description == "4 long sounds cut into 36 windows"
+    assert data.source_description == "4 of 28 sounds are long and cut into 36 windows"
     stages = list[str]()
     for _ in range(2):  # written, then read
         stages.clear()

@@ -19,7 +19,8 @@ from ..spec.class_numbers import class_numbers
 from ..spec.layer_base import PADDING
 from .loading.loader import DatasetLoader, PreparedExamples
 from .loading.prepared_cache import CachedDataset, load_or_prepare
-from .loading.read_options import check_fitted, fit_options, fit_warnings
+from .loading.read_options import check_fitted, fit_options
+from .loading.source_notes import source_description, source_warnings
 from .loading.subset import RowsOf, select_rows
 from .modalities import MODALITIES
 from .preprocessing import Preprocessor
@@ -295,8 +296,8 @@ def read_data(
         prepared.cache_error,
         _cut_count(raw, prepared),
         unknown,
-        ", ".join(filter(None, (raw.description, _windows_description(indices)))),
-        _source_warnings(raw, prepared.preprocessor, options),
+        source_description(raw, indices),
+        source_warnings(raw, prepared.preprocessor, options),
         _texts(raw, indices),
         indices if len(np.unique(indices)) < len(indices) else None,
     )
@@ -310,14 +311,6 @@ def _check_raw(
         raise DataError(f"{path}: {raw.label_error}")
     if preprocessor is not None and preprocessor.modality != raw.modality:
         raise DataError(f"{path}: got {raw.modality}, wanted {preprocessor.modality} for this net")
-
-
-def _source_warnings(
-    raw: RawDataset, preprocessor: Preprocessor, options: dict[str, Any]
-) -> list[str]:
-    """What may be wrong with the source, and options of little effect."""
-    labels = [raw.label_error] if raw.label_error else []
-    return [*raw.warnings, *labels, *fit_warnings(preprocessor, options)]
 
 
 def _known_classes(classes: Sequence[str] | None, *, skip_others: bool) -> Sequence[str] | None:
@@ -391,11 +384,3 @@ def _cut_count(raw: RawDataset, prepared: CachedDataset) -> int:
     inputs, indices, _ = prepared.examples
     full = indices[inputs[:, -1] != PADDING]
     return sum(preprocessor.is_cut(raw.examples[index]) for index in full.tolist())
-
-
-def _windows_description(indices: Int64) -> str:
-    """How many long sounds were cut into several inputs, by the index of the sound of each input;
-    empty if none was."""
-    counts = np.unique(indices, return_counts=True)[1]
-    long = counts[counts > 1]
-    return f"{len(long):,} long sounds cut into {long.sum():,} windows" if len(long) else ""
