@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .core.array_types import Array, Labels
-from .core.errors import DataError, shown
+from .core.array_types import Array, Float32, Labels
+from .core.errors import DataError, LimitError, shown
 from .core.ghost_batch import GROUP_SIZE
 from .data.preprocessing import Preprocessor
 from .data.text.preprocessor import TextPreprocessor
@@ -108,3 +108,11 @@ def engine_inputs(net: HasInputs, checked: Array) -> Array:
     """Checked inputs for the engine: contiguous; it scales uint8 itself."""
     is_bytes = checked.dtype == np.uint8 and not net.architecture.reads_texts
     return np.ascontiguousarray(checked) if is_bytes else convert_inputs(net, checked)
+
+
+def check_finite(logits: Float32) -> None:
+    """LimitError if a logit is not a finite number."""
+    if not all_finite(logits):
+        raise LimitError(
+            "the logits are not finite float32 numbers; the parameters are too large or not finite"
+        )

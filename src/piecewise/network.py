@@ -16,6 +16,7 @@ from .core.errors import LimitError
 from .inputs import (
     as_array,
     check_examples,
+    check_finite,
     check_inputs,
     convert_inputs,
     engine_inputs,
@@ -155,7 +156,7 @@ class Network(NetworkFiles):
             self.preprocessor.scaling,
             threads,
         )
-        _check_finite(logits)
+        check_finite(logits)
         return logits
 
     def probabilities(self, inputs: Inputs) -> Float32:
@@ -250,7 +251,7 @@ class Network(NetworkFiles):
         activations = program_registry.feature_maps(
             self.architecture, self.parameters.flat, self.running_stats.flat, x
         )
-        _check_finite(activations[self.architecture.stages[-1].name])
+        check_finite(activations[self.architecture.stages[-1].name])
         temperature = self.calibration.temperature
         return Walk(self.architecture, self.state, {"input": x, **activations}, temperature)
 
@@ -389,13 +390,6 @@ class Network(NetworkFiles):
             checked("loss", LOSS, loss),
         )
         return result.loss, result.arrays
-
-
-def _check_finite(logits: Float32) -> None:
-    if not all_finite(logits):
-        raise LimitError(
-            "the logits are not finite float32 numbers; the parameters are too large or not finite"
-        )
 
 
 load = Network.load
