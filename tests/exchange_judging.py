@@ -86,6 +86,14 @@ def assert_catches_changes(kind: str, exporter: Exporter, judge: Judge, folder: 
         assert probabilities > 10 * PROBABILITIES
 
 
+def assert_same_parameters(net: Network, expected: Network) -> None:
+    """The parameters and running statistics of two nets are equal, bit by bit."""
+    assert net.state.keys() == expected.state.keys()
+    for name, array in expected.state.items():
+        assert net.state[name].shape == array.shape, name
+        assert net.state[name].tobytes() == array.tobytes(), name
+
+
 def changed_nets(kind: str) -> Iterator[Network]:
     """The negative controls of a net: a weight of its first layer + 0.05, its kernels turned."""
     for change in ("one weight", "turned"):

@@ -13,6 +13,7 @@ from .runner import Runner
 
 _EXPORTERS: dict[str, str] = {
     "onnx": "onnx.exporter:OnnxExporter",
+    "caffe": "caffe.exporter:CaffeExporter",
     "pytorch": "pytorch.exporter:PyTorchExporter",
     "card": "card.exporter:CardExporter",
     "numpy": "numpy_script.exporter:NumPyExporter",
@@ -20,10 +21,13 @@ _EXPORTERS: dict[str, str] = {
 """By name, in the order in which they are listed: "module:class", below this package."""
 _RUNNERS: dict[str, str] = {
     "onnxruntime": "runners.onnxruntime:OnnxRuntime",
+    "opencv-caffe": "runners.opencv:OpenCVCaffe",
     "PyTorch": "runners.pytorch:PyTorchRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
 }
-_IMPORTERS: dict[str, str] = {}
+_IMPORTERS: dict[str, str] = {
+    "caffe": "caffe.importer",
+}
 """By name of the format: the module that has `recognizes` and `read`."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.array_types import Array, Float32
-from ..core.windows import complete_windows, partial_windows, same_windows
+from ..core.windows import Windows, complete_windows, partial_windows, same_windows
 from ..spec.layer_base import Shape
 from ..spec.layers import Norm
 
@@ -31,6 +31,38 @@ def convolution_padding(
         (top, left), (bottom, right), strict=True
     ))]  # fmt: skip
     return (max(top, bottom), max(left, right)), np.pad(weight, around)
+
+
+def even_padding(
+    windows: tuple[Windows, Windows], weight: Float32
+) -> tuple[tuple[int, int], Float32]:
+    """The same convolution with equal padding on both sides of each axis, and its kernel.
+
+    Where there is a cell more of padding at the end, the kernel begins with zeros for a cell more
+    in front. `without_zeros_in_front` reverses that.
+    """
+    front = [int(axis.after > axis.before) for axis in windows]
+    if any(front):
+        weight = np.pad(weight, [(0, 0), (0, 0), (front[0], 0), (front[1], 0)])
+    return (windows[0].before + front[0], windows[1].before + front[1]), weight
+
+
+def without_zeros_in_front(
+    shape: Shape, weight: Float32, stride: tuple[int, int], pads: Pads
+) -> tuple[Float32, Pads]:
+    """A kernel (O, C, KH, KW) without the zeros of `even_padding`, and its padding."""
+    sides = list(pads)
+    for axis in (0, 1):
+        before, after = sides[axis], sides[2 + axis]
+        first = weight[:, :, 0] if axis == 0 else weight[:, :, :, 0]
+        window = weight.shape[2 + axis] - 1
+        if before != after or not before or not window or first.any():
+            continue
+        same = same_windows(shape[1 + axis], window, stride[axis])
+        if (same.before, same.after) == (before - 1, after):
+            weight = weight[:, :, 1:] if axis == 0 else weight[:, :, :, 1:]
+            sides[axis] = before - 1
+    return weight, (sides[0], sides[1], sides[2], sides[3])
 
 
 def dense_kernel(weight: Float32, groups: int) -> Float32:

@@ -1,0 +1,141 @@
+"""Import from Caffe: a .caffemodel with the parameters, and a .prototxt with the layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...core.constraints import MAX_PARAMETERS
+from ...core.errors import ModelFileError, shown
+from ...storage.model_file import SavedModel
+from ..chain import ChainBuilder
+from ..formats import prototxt
+from ..formats.mapped import mapped
+from ..formats.prototxt import Message
+from ..registry import ImportOptions
+from .definition import DATA_LAYERS, LayerRecord, defined_input, layer_records, with_blobs
+from .layers import LayerReader, blob_array
+from .schema import Decoder
+
+TITLE = "Caffe"
+MAX_FILE_BYTES = (64 << 20) + 3 * 4 * MAX_PARAMETERS
+"""Of a .caffemodel, which may hold the gradients, too."""
+_SKIPPED = ("Accuracy", "ArgMax", "Silence", "Split")
+"""Types of layer that change nothing on the path to the probabilities."""
+
+
+def recognizes(path: Path, start: bytes) -> bool:
+    """Whether a file is one of Caffe, by its suffix."""
+    return path.suffix.lower() in (".caffemodel", ".prototxt")
+
+
+def read(path: Path, options: ImportOptions) -> SavedModel:
+    """Read a .caffemodel with its .prototxt: that of ``options.architecture``, or the one of the
+    same name, or deploy.prototxt, beside it. Without any, its own layers are used.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or has layers that piecewise does not have.
+    """
+    if path.suffix.lower() == ".prototxt":
+        raise ModelFileError(
+            "a .prototxt has layers without parameters; import the .caffemodel instead, and name "
+            "this file as its architecture"
+        )
+    decoder = Decoder()
+    own = decoder.message(mapped(path, "Caffe model", MAX_FILE_BYTES))
+    parameters = layer_records(own, decoder.blobs, "the .caffemodel")
+    if not parameters:
+        raise ModelFileError("it has no layers, so it is no .caffemodel, or an empty one")
+    net, layers, notes = own, parameters, []
+    definition = _definition(path, options)
+    if definition is not None:
+        net = _text(definition)
+        layers = with_blobs(layer_records(net, None, definition.name), parameters)
+        notes.append(f"the layers were read from {definition.name}")
+    return _model(net, layers, options, notes)
+
+
+def _definition(path: Path, options: ImportOptions) -> Path | None:
+    """The file of the layers: the one that the user names, or one beside the parameters."""
+    if options.architecture is not None:
+        return options.architecture
+    beside = (path.with_suffix(".prototxt"), path.with_name("deploy.prototxt"))
+    return next((one for one in beside if one.is_file()), None)
+
+
+def _text(path: Path) -> Message:
+    try:
+        return prototxt.parse(mapped(path, "Caffe prototxt", prototxt.MAX_TEXT))
+    except ValueError as error:
+        raise ModelFileError(f"{path.name}: {error}") from None
+
+
+def _model(
+    net: Message, layers: list[LayerRecord], options: ImportOptions, notes: list[str]
+) -> SavedModel:
+    """The model of the layers on the path from the input to the end."""
+    blob, dims = defined_input(net, layers)
+    path = _path(layers, blob)
+    chain = ChainBuilder(options.input or _input(dims, path))
+    chain.notes += notes + [_preparation(layer) for layer in layers if _prepares(layer)]
+    reader = LayerReader(chain)
+    for layer in path:
+        reader.add(layer)
+    reader.finish()
+    return chain.finish(options.classes, source=TITLE)
+
+
+def _prepares(layer: LayerRecord) -> bool:
+    """Whether a layer brings inputs at inference and changes them."""
+    changes = layer.fields.message("transform_param")
+    is_used = layer.type in DATA_LAYERS and not layer.is_for_training
+    return is_used and any(name in changes for name in ("scale", "mean_value", "mean_file"))
+
+
+def _preparation(layer: LayerRecord) -> str:
+    """How a layer changes inputs, in a sentence."""
+    changes = layer.fields.message("transform_param")
+    means = "a mean, " if "mean_value" in changes or "mean_file" in changes else ""
+    return (
+        f"{layer.name}: it subtracted {means or 'nothing, '}and multiplied by "
+        f"{changes.real('scale', 1):g}; the network reads numbers after that"
+    )
+
+
+def _path(layers: list[LayerRecord], blob: str) -> list[LayerRecord]:
+    """The layers that read the input blob and each other, in order, without those for training."""
+    path = []
+    for layer in layers:
+        if layer.type in DATA_LAYERS or layer.is_for_training:
+            continue
+        if layer.type in _SKIPPED and len(layer.tops) < 2:
+            if layer.type == "Split" and layer.tops:
+                blob = layer.tops[0]
+            continue
+        is_loss = layer.type.endswith("Loss")
+        others = len(layer.bottoms) > 1 and not is_loss
+        if not layer.bottoms or layer.bottoms[0] != blob or others:
+            read = ", ".join(shown(name) for name in layer.bottoms[:4]) or "nothing"
+            raise ModelFileError(
+                f"layer {shown(layer.name)} ({layer.type}): it reads {read}, wanted {shown(blob)} "
+                "alone; piecewise has chains of layers, without branches"
+            )
+        path.append(layer)
+        blob = layer.tops[0] if layer.tops else blob
+    return path
+
+
+def _input(dims: list[int], path: list[LayerRecord]) -> tuple[int, int, int]:
+    """The input shape that the file states; ModelFileError if it states none."""
+    if len(dims) == 2 and path and path[0].type == "Convolution" and path[0].blobs:
+        weight = blob_array(path[0].blobs[0])  # a crop says nothing of the channels
+        groups = path[0].fields.message("convolution_param").integer("group", 1)
+        dims = [weight.shape[1] * groups, *dims] if weight.ndim == 4 else dims
+    if len(dims) == 1:
+        dims = [*dims, 1, 1]
+    if len(dims) != 3:
+        raise ModelFileError(
+            "it does not state the shape of its input; state it as input: channels, rows, columns"
+        )
+    return dims[0], dims[1], dims[2]
