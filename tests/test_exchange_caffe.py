@@ -1,4 +1,4 @@
-"""Export to Caffe, judged by OpenCV, and the way back."""
+"""Export to Caffe, judged by OpenCV, and import of the same files."""
 
 from __future__ import annotations
 

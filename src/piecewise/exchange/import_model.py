@@ -19,7 +19,7 @@ def import_model(path: str | os.PathLike[str], options: ImportOptions) -> SavedM
 
     Raises ModelFileError, naming the file, if it cannot be read, is of no known format, or has a
     layer that piecewise cannot express. No other file is opened than this one and that of
-    ``options.architecture``.
+    ``options.architecture`` or, beside a .caffemodel, the .prototxt of its name or deploy.prototxt.
     """
     file = Path(path)
     try:

@@ -169,8 +169,8 @@ class LayerReader:
         raise self._refused(layer, f"the Slice before it leaves {tuple(given)} of {sides}")
 
     def _relu(self, layer: LayerRecord) -> None:
-        slope = layer.fields.message("relu_param").real("negative_slope", 0)
-        self._need(layer, slope == 0, f"a factor of {slope:g} for negative values")
+        factor = layer.fields.message("relu_param").real("negative_slope", 0)
+        self._need(layer, factor == 0, f"a factor of {factor:g} for negative values")
         self.chain.relu(layer.name)
 
     def _dropout(self, layer: LayerRecord) -> None:

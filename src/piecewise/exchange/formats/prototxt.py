@@ -35,7 +35,7 @@ class Word(str):
     __slots__ = ()
 
 
-class _Token(NamedTuple):
+class _TextToken(NamedTuple):
     """A token: the name of its pattern, its text, and where it begins."""
 
     kind: str
@@ -64,10 +64,10 @@ def parse(content: bytes | memoryview) -> Message:
         text = str(content, "utf-8-sig")
     except UnicodeDecodeError:
         raise PrototxtError("it is not a text in UTF-8") from None
-    return _Parser(text).message()
+    return _MessageParser(text).message()
 
 
-class _Parser:
+class _MessageParser:
     """Reads the tokens of a text one after another; messages inside others are on a stack."""
 
     def __init__(self, text: str) -> None:
@@ -130,7 +130,7 @@ class _Parser:
             return {"true": True, "false": False}.get(token.text, Word(token.text))
         raise self._wrong(token, "a value")
 
-    def _number(self, token: _Token) -> int | float:
+    def _number(self, token: _TextToken) -> int | float:
         digits = re.sub(r"\s", "", token.text)
         if "x" in digits or "X" in digits:
             return int(digits, 16)
@@ -141,13 +141,11 @@ class _Parser:
             raise self._wrong(token, "a finite number")
         return value
 
-    def _string(self, token: _Token) -> str:
-        def unescaped(escape: re.Match[str]) -> str:
-            if escape[1] not in _ESCAPES:
-                raise self._wrong(token, r"one of the escapes \n \t \r \\ and quotation marks")
-            return _ESCAPES[escape[1]]
-
-        return re.sub(r"\\(.)", unescaped, token.text[1:-1])
+    def _string(self, token: _TextToken) -> str:
+        content = token.text[1:-1]
+        if not _ESCAPES.keys() >= set(re.findall(r"\\(.)", content)):
+            raise self._wrong(token, r"one of the escapes \n \t \r \\ and quotation marks")
+        return re.sub(r"\\(.)", lambda escape: _ESCAPES[escape[1]], content)
 
     def _skip(self, marks: str) -> bool:
         """Take the next token if it is one of these marks."""
@@ -156,24 +154,26 @@ class _Parser:
             self._take()
         return found
 
-    def _take(self) -> _Token:
+    def _take(self) -> _TextToken:
         token = self._next
         if token.kind != "end":
             self._next = next(self._tokens)
         return token
 
-    def _all_tokens(self) -> Iterator[_Token]:
+    def _all_tokens(self) -> Iterator[_TextToken]:
         at = 0
         while at < len(self._text):
             match = _PATTERNS.match(self._text, at)
             if match is None:
-                raise self._wrong(_Token("", self._text[at], at), "a name, a value or a bracket")
+                raise self._wrong(
+                    _TextToken("", self._text[at], at), "a name, a value or a bracket"
+                )
             at = match.end()
             if match.lastgroup != "space":
-                yield _Token(str(match.lastgroup), match[0], match.start())
-        yield _Token("end", "the end of the text", len(self._text))
+                yield _TextToken(str(match.lastgroup), match[0], match.start())
+        yield _TextToken("end", "the end of the text", len(self._text))
 
-    def _wrong(self, token: _Token, wanted: str) -> PrototxtError:
+    def _wrong(self, token: _TextToken, wanted: str) -> PrototxtError:
         line = self._text.count("\n", 0, token.start) + 1
         return PrototxtError(f"line {line}: got {shown(token.text)}, wanted {wanted}")
 
