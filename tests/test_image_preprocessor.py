@@ -70,15 +70,17 @@ def test_fit_margin_is_empty_fraction_beside_ink() -> None:
     pictures = [np.zeros((20, 40, 1), np.uint8) for _ in range(3)]
     for picture in pictures:
         picture[4:16, 10:30] = 255  # 12 of 20 rows and 20 of 40 columns: the rows are fuller
-    assert fit_image_preprocessor(pictures, None, 64) == ImagePreprocessor((1, 20, 40), "dark", 0.2)
+    assert fit_image_preprocessor(pictures, None, 64) == ImagePreprocessor(
+        (1, 20, 40), "dark", 0.2, padding="border"
+    )
 
 
 def test_photos_keep_frame_and_background() -> None:
     assert fit_image_preprocessor([photo() for _ in range(4)], None, 64) == ImagePreprocessor(
-        (1, 30, 40), "any"
+        (1, 30, 40), "any", padding="border"
     )
     assert fit_image_preprocessor([photo(channels=3)], None, 64) == ImagePreprocessor(
-        (3, 30, 40), "any"
+        (3, 30, 40), "any", padding="border"
     )
 
 
@@ -102,7 +104,9 @@ def test_fit_colour_needs_enough_coloured_pixels() -> None:
     tinted[0, :3] = (0, 0, 60)  # 3 of 784 pixels: a scanner's
     assert fit_image_preprocessor([tinted], None, 32).shape == (1, 28, 28)
     tinted[0] = (0, 0, 60)
-    assert fit_image_preprocessor([tinted], None, 32) == ImagePreprocessor((3, 28, 28), "any")
+    assert fit_image_preprocessor([tinted], None, 32) == ImagePreprocessor(
+        (3, 28, 28), "any", padding="border"
+    )
 
 
 def test_fit_size_is_given_or_limited_median() -> None:
@@ -115,7 +119,7 @@ def test_fit_size_is_given_or_limited_median() -> None:
 
 def test_fit_blank_images_are_drawings_without_margin() -> None:
     assert fit_image_preprocessor([np.zeros((9, 9, 1), np.uint8)], None, 32) == ImagePreprocessor(
-        (1, 9, 9), "dark", 0.0, least_contrast=0
+        (1, 9, 9), "dark", 0.0, least_contrast=0, padding="border"
     )
 
 
@@ -334,6 +338,70 @@ def test_resize_is_saved_and_defaults_in_older_files() -> None:
     assert ImagePreprocessor.from_json(made.to_json(), (1, 9, 9)) == made
     before = {"shape": [1, 9, 9], "background": "any", "margin": 0.0}
     assert ImagePreprocessor.from_json(before, (1, 9, 9)).resize == "pad"
+
+
+PAPERS = {"white": (255, 255, 255), "cream": (250, 240, 200), "blue": (20, 40, 180)}
+
+
+def on_paper(paper: tuple[int, int, int], height: int, width: int) -> Uint8:
+    """A red disc that touches no border, on paper whose levels vary a little, as in a JPEG."""
+    drawn = np.full((height, width, 3), paper, np.int16)
+    drawn += np.random.default_rng(0).integers(-3, 4, drawn.shape, np.int16)
+    rows, columns = np.ogrid[:height, :width]
+    inside = (rows - height / 2) ** 2 + (columns - width / 2) ** 2 < (min(height, width) / 3) ** 2
+    drawn[inside] = (220, 30, 30)
+    return np.clip(drawn, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("paper", PAPERS.values(), ids=PAPERS)
+@pytest.mark.parametrize("size", [(20, 60), (60, 20)])
+def test_padding_has_the_colour_of_a_uniform_border(
+    paper: tuple[int, int, int], size: tuple[int, int]
+) -> None:
+    drawn = on_paper(paper, *size)
+    fitted = fit_image_preprocessor([drawn], (30, 30))
+    assert fitted.padding == "border"
+    around = np.moveaxis(fitted.transform(drawn), 0, 2)
+    corners = around[[0, 0, -1, -1], [0, -1, 0, -1]].astype(int)
+    assert np.abs(corners - paper).max() <= 3
+    assert (np.abs(around.astype(int) - paper).max(axis=2) < 200).any()
+    black = ImagePreprocessor((3, 30, 30)).transform(drawn)
+    assert (black[:, [0, 0, -1, -1], [0, -1, 0, -1]] == 0).all()
+
+
+def test_padding_of_a_varied_border_is_black() -> None:
+    wide = np.tile(np.linspace(0, 255, 60).astype(np.uint8)[None, :, None], (20, 1, 3))
+    wide[..., 0] = 90
+    padded = ImagePreprocessor((3, 30, 30), padding="border").transform(wide)
+    assert (padded[:, [0, -1]] == 0).all()
+    assert padded[:, 15].any()
+
+
+def test_padding_changes_no_image_of_the_right_proportions() -> None:
+    for size in ((30, 30), (90, 90)):
+        drawn = on_paper(PAPERS["white"], *size)
+        plain, coloured = (
+            ImagePreprocessor((3, 30, 30), padding=one).transform(drawn)
+            for one in ("black", "border")
+        )
+        assert (plain == coloured).all()
+
+
+def test_grey_photo_is_padded_with_its_grey_border() -> None:
+    page = np.full((20, 60, 1), 128, np.uint8)
+    page[5:15, 5:55] = np.random.default_rng(1).integers(0, 256, (10, 50, 1))
+    assert set(ImagePreprocessor((1, 30, 30), padding="border").transform(page)[0, 0].tolist()) == {
+        128
+    }
+
+
+def test_padding_is_saved_and_defaults_in_older_files() -> None:
+    made = ImagePreprocessor((3, 9, 9), padding="border")
+    assert ImagePreprocessor.from_json(made.to_json(), (3, 9, 9)) == made
+    before = {"shape": [3, 9, 9], "background": "any", "margin": 0.0}
+    assert ImagePreprocessor.from_json(before, (3, 9, 9)).padding == "black"
+    with pytest.raises(LimitError, match="got 'white', wanted black or border"):
+        ImagePreprocessor((3, 9, 9), padding="white")
 
 
 def test_fit_default_photos_are_larger_than_drawings() -> None:

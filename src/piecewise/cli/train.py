@@ -141,8 +141,8 @@ class TrainOptions(DataOptions):
     words=RESIZES.words,
     panel=DATA,
     unset="pad",
-    help="How photos of other proportions are resized: pad adds a border, crop cuts off the edges, "
-    "stretch changes their proportions.",
+    help="How photos of other proportions are resized: pad adds a border of their own colour, or "
+    "black, crop cuts off the edges, stretch changes their proportions.",
 )
 @framing_option
 @text_length_option

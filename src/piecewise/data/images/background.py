@@ -21,7 +21,8 @@ NEAR_BLACK, NEAR_WHITE = 80, 175
 LEAST_CONTRAST = 40
 """Grey levels between background and ink; with less contrast, there is no ink."""
 _FLATTEST, _BLANK = 12, 16  # grey levels of noise, in a drawing and on an empty page
-_ALIKE = 24  # grey levels by which the backgrounds of a set differ
+_ALIKE = 24  # levels by which the backgrounds of a set differ, or the colours of a border
+_UNIFORM = 0.75  # of the border has one colour
 
 
 def is_drawing(greys: Uint8, least: float = 1.0) -> Bool:
@@ -92,6 +93,15 @@ def has_light_background(greys: Uint8) -> Bool:
 def background_level(grey: Uint8) -> int:
     """The grey level of the background of one image (rows, columns)."""
     return int(_border_level(grey[None])[0])
+
+
+def border_colour(pixels: Uint8) -> tuple[int, ...] | None:
+    """The colour of the border of one image (rows, columns, channels), whatever the colour; None
+    if less than three quarters of the border have about this colour."""
+    border = _border(np.moveaxis(pixels, 2, 0))
+    colour = np.asarray(np.median(border, axis=1), np.int16)
+    near = (np.abs(border.astype(np.int16) - colour[:, None]) <= _ALIKE).all(axis=0)
+    return tuple(colour.tolist()) if near.mean() >= _UNIFORM else None
 
 
 def ink_box(ink: Uint8) -> tuple[int, int, int, int] | None:

@@ -24,6 +24,8 @@ from .preprocessor import ImagePreprocessor
 
 MAX_SIDE = {"drawings": 32, "photos": 64}
 """The default longer side, in pixels."""
+PADDING = "border"
+"""What new preprocessors pad photos with."""
 FRAMING_OPTIONS = Choice(("auto", "ink", "canvas"))
 
 _LEAST_PLAIN = 0.35  # with less, an image is no drawing even if some of the set are like it
@@ -61,7 +63,12 @@ def fit_image_preprocessor(
     shape = (channels, *(size or _median_size(of_each, longest)))
     if is_photos:
         return ImagePreprocessor(
-            shape, "any", resize=resize, level_range=level_range, backdrop=backdrop
+            shape,
+            "any",
+            resize=resize,
+            level_range=level_range,
+            backdrop=backdrop,
+            padding=PADDING,
         )
     drawings = [one for one in stats if one.plain >= 1] or stats
     light = sum(one.is_light for one in drawings)
@@ -78,6 +85,7 @@ def fit_image_preprocessor(
         backdrop,
         _least_plain(plain),
         _least_contrast(flat),
+        PADDING,
     )
 
 

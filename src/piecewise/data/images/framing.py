@@ -13,22 +13,27 @@ Size = tuple[int, int]
 """Width and height of a frame, as in Pillow."""
 
 
-def framed(image: Image.Image, size: Size, margin: float, background: int) -> Image.Image:
+Colour = int | tuple[int, ...]
+"""A grey level, or one level for each channel of the image."""
+
+
+def framed(image: Image.Image, size: Size, margin: float, background: Colour) -> Image.Image:
     """Resize and centre an image in a frame (width, height) with a margin, keeping proportions."""
+    colour = background if isinstance(background, tuple) else (background,) * len(image.getbands())
     width, height = (side * (1 - 2 * margin) for side in size)
     factor = min(width / image.width, height / image.height)
     inner = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     image = image.resize(inner, Image.Resampling.BILINEAR)
-    frame = Image.new(image.mode, size, background if image.mode == "L" else (background,) * 3)
+    frame = Image.new(image.mode, size, colour)
     frame.paste(image, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
     return frame
 
 
-def _padded(image: Image.Image, size: Size, background: int) -> Image.Image:
+def _padded(image: Image.Image, size: Size, background: Colour) -> Image.Image:
     return framed(image, size, 0.0, background)
 
 
-def _cropped(image: Image.Image, size: Size, background: int) -> Image.Image:
+def _cropped(image: Image.Image, size: Size, background: Colour) -> Image.Image:
     """Resize the centre of an image to fill the frame (width, height)."""
     crop = [min(own, other * side / beside) for own, other, side, beside in (
         (image.width, image.height, size[0], size[1]),
@@ -39,16 +44,16 @@ def _cropped(image: Image.Image, size: Size, background: int) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR, box)
 
 
-def _stretched(image: Image.Image, size: Size, background: int) -> Image.Image:
+def _stretched(image: Image.Image, size: Size, background: Colour) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR)
 
 
-RESIZED: dict[str, Callable[[Image.Image, Size, int], Image.Image]] = {
+RESIZED: dict[str, Callable[[Image.Image, Size, Colour], Image.Image]] = {
     "pad": _padded,
     "crop": _cropped,
     "stretch": _stretched,
 }
-"""Functions of an image, a frame (width, height) and the level of what is added to the image."""
+"""Functions of an image, a frame (width, height) and the colour of what is added to the image."""
 
 
 def stretch_contrast(ink: Uint8, paper: int) -> Uint8:

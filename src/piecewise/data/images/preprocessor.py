@@ -18,6 +18,7 @@ from .background import (
     LEAST_CONTRAST,
     Flatness,
     background_level,
+    border_colour,
     has_light_background,
     ink_box,
     is_drawing,
@@ -30,6 +31,7 @@ _BACKGROUNDS = Choice(("dark", "light", "any"))
 _MARGIN = Real(0.0, 0.45)
 RESIZES = Choice(("pad", "crop", "stretch"))
 FRAMINGS = Choice(("ink", "canvas"))
+PADDINGS = Choice(("black", "border"))
 _BACKDROPS = Choice(tuple(BACKDROPS))
 _LEVEL = Real(-3.5e38, 3.5e38)
 _PLAINNESS = Real(0.0, 1.0)
@@ -51,8 +53,9 @@ class ImagePreprocessor(Preprocessor):
         For drawings: the fraction of the side that stays empty on each side of the ink when a
         drawing of another size is resized.
     resize : {"pad", "crop", "stretch"}
-        How images of other proportions are resized: "pad" adds a border (black, or of the colour
-        of a drawing's background), "crop" cuts off the edges, "stretch" changes the proportions.
+        How images of other proportions are resized: "pad" adds a border (of the colour of a
+        drawing's background, else see ``padding``), "crop" cuts off the edges, "stretch" changes
+        the proportions.
     framing : {"ink", "canvas"}
         How a drawing of another size is scaled to the input: "ink" crops and centres the ink;
         "canvas" scales the whole image, so that the place and size of the ink are kept.
@@ -62,6 +65,9 @@ class ImagePreprocessor(Preprocessor):
     backdrop : {"white", "black", "grey"}, optional
         The colour of transparent areas; by default, the first of the three on which the image is
         visible.
+    padding : {"black", "border"}
+        The colour that "pad" adds to a photo: black, or that of the image's own border, and black
+        if the border has no uniform colour.
     least_plain, least_contrast : float, int
         The plainness of the least plain background and the contrast of the faintest ink among the
         training drawings. `warning` warns of drawings with lower values.
@@ -93,6 +99,7 @@ class ImagePreprocessor(Preprocessor):
     backdrop: str | None = None
     least_plain: float = 1.0
     least_contrast: int = LEAST_CONTRAST
+    padding: str = "black"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(input_shape(self.shape)))
@@ -100,6 +107,7 @@ class ImagePreprocessor(Preprocessor):
         _MARGIN.check(self.margin)
         RESIZES.check(self.resize)
         FRAMINGS.check(self.framing)
+        PADDINGS.check(self.padding)
         _PLAINNESS.check(self.least_plain)
         _CONTRAST.check(self.least_contrast)
         if self.backdrop is not None:
@@ -177,7 +185,7 @@ class ImagePreprocessor(Preprocessor):
         if other_size and self.background != "any" and self._is_drawing(grey):
             return _channels_first(self._redrawn(image, grey))
         if other_size:
-            image = RESIZED[self.resize](image, (width, height), 0)
+            image = RESIZED[self.resize](image, (width, height), self._padding_of(image))
         return np.asarray(self.align(_channels_first(np.asarray(image))[None])[0])
 
     def pixels(self, picture: Array) -> Uint8:
@@ -212,6 +220,12 @@ class ImagePreprocessor(Preprocessor):
                 aligned = pictures.copy() if aligned is pictures else aligned
                 aligned[start : start + _BLOCK][wrong] = 255 - block[wrong]
         return aligned
+
+    def _padding_of(self, image: Image.Image) -> tuple[int, ...] | int:
+        """The colour that is added to an image of other proportions."""
+        if self.resize != "pad" or self.padding == "black":
+            return 0
+        return border_colour(np.atleast_3d(np.asarray(image))) or 0
 
     def _redrawn(self, image: Image.Image, grey: Uint8) -> Uint8:
         """Resize a drawing and give it this background."""
