@@ -218,7 +218,7 @@ def test_graph_writes_attributes_that_onnx_reads() -> None:
         "nothing": [],
         "table": np.array([[1, 2], [3, 4]], np.int64),
     }
-    graph.output(graph.add("Some", [x], "y", (), np.bool_, **given))
+    graph.output(graph.add("Some", [x], "y", (), np.bool_, **given), "z")
     node = onnx.load_from_string(graph.to_bytes({"key": "välue"})).graph.node[0]
     got = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     assert onnx.numpy_helper.to_array(got.pop("table")).tolist() == [[1, 2], [3, 4]]

@@ -68,7 +68,7 @@ SOUNDS: dict[str, Float32] = {
 def spectrogram_session(preprocessor: AudioPreprocessor) -> onnxruntime.InferenceSession:
     graph = Graph("spectrogram")
     samples = graph.input("samples", np.float32, ("N", "samples"))
-    graph.output(add_spectrogram(graph, preprocessor, samples))
+    graph.output(add_spectrogram(graph, preprocessor, samples), "result")
     return onnxruntime.InferenceSession(graph.to_bytes({}))
 
 

@@ -14,6 +14,7 @@ from .runner import Runner
 _EXPORTERS: dict[str, str] = {
     "onnx": "onnx.exporter:OnnxExporter",
     "caffe": "caffe.exporter:CaffeExporter",
+    "cntk": "cntk.exporter:CntkExporter",
     "pytorch": "pytorch.exporter:PyTorchExporter",
     "card": "card.exporter:CardExporter",
     "numpy": "numpy_script.exporter:NumPyExporter",
@@ -22,6 +23,7 @@ _EXPORTERS: dict[str, str] = {
 _RUNNERS: dict[str, str] = {
     "onnxruntime": "runners.onnxruntime:OnnxRuntime",
     "opencv-caffe": "runners.opencv:OpenCVCaffe",
+    "onnxruntime for CNTK": "runners.onnxruntime:CntkInOnnxRuntime",
     "PyTorch": "runners.pytorch:PyTorchRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
 }

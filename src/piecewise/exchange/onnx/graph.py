@@ -38,6 +38,15 @@ class Value(NamedTuple):
     dims: Dimensions
 
 
+class _Node(NamedTuple):
+    """A node with one output, which has the name of the node."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    name: str
+    attributes: bytes
+
+
 class Graph:
     """An ONNX graph under construction. Nodes are added in the order in which they run.
 
@@ -57,7 +66,7 @@ class Graph:
     >>> y = graph.add("Mul", [x, graph.constant("two", np.float32(2))], "doubled")
     >>> y.name, y.dims
     ('doubled', ('N', 3))
-    >>> graph.output(y)
+    >>> graph.output(y, "twice")
     >>> content = graph.to_bytes({"author": "me"})
     """
 
@@ -70,9 +79,9 @@ class Graph:
     ) -> None:
         self.name, self.opset, self.ir_version = name, opset, ir_version
         self._lists_constants = lists_constants
-        self._nodes: list[bytes] = []
+        self._nodes: list[_Node] = []
         self._inputs: list[Value] = []
-        self._outputs: list[Value] = []
+        self._outputs: dict[str, str] = {}  # names of values: names as outputs
         self._inner: dict[str, Value] = {}
         self._constants: dict[str, Array] = {}
 
@@ -131,23 +140,14 @@ class Graph:
             inputs[0].dims if dims is None else tuple(dims),
         )
         self._inner[name] = self._new(value)
-        self._nodes.append(
-            message(
-                1,
-                [
-                    *(text(1, one.name) for one in inputs),
-                    text(2, name),
-                    text(3, name),
-                    text(4, operator),
-                    *(_attribute(key, attributes[key]) for key in sorted(attributes)),
-                ],
-            )
-        )
+        encoded = b"".join(_attribute(key, attributes[key]) for key in sorted(attributes))
+        self._nodes.append(_Node(operator, tuple(one.name for one in inputs), name, encoded))
         return value
 
-    def output(self, value: Value) -> None:
-        """Make the output of a node an output of the graph."""
-        self._outputs.append(self._inner.pop(value.name))
+    def output(self, value: Value, name: str) -> None:
+        """Make the output of a node an output of the graph, under another name."""
+        self._new(value._replace(name=name))
+        self._outputs[value.name] = name
 
     def to_bytes(self, metadata: Mapping[str, str]) -> bytes:
         """The file, with these names and texts as metadata."""
@@ -167,20 +167,37 @@ class Graph:
     def _graph(self) -> bytes:
         constants = [Value(name, one.dtype, one.shape) for name, one in self._constants.items()]
         inputs = self._inputs + (constants if self._lists_constants else [])
+        inner = [one for one in self._inner.values() if one.name not in self._outputs]
+        outputs = [
+            self._inner[name]._replace(name=output) for name, output in self._outputs.items()
+        ]
         return message(
             7,
             [
-                *self._nodes,
+                *map(self._node, self._nodes),
                 text(2, self.name),
                 *(_tensor(5, name, array) for name, array in self._constants.items()),
                 *(_value_info(11, one) for one in inputs),
-                *(_value_info(12, one) for one in self._outputs),
-                *(_value_info(13, one) for one in self._inner.values()),
+                *(_value_info(12, one) for one in outputs),
+                *(_value_info(13, one) for one in inner),
+            ],
+        )
+
+    def _node(self, node: _Node) -> bytes:
+        names = self._outputs
+        return message(
+            1,
+            [
+                *(text(1, names.get(name, name)) for name in node.inputs),
+                text(2, names.get(node.name, node.name)),
+                text(3, node.name),
+                text(4, node.operator),
+                node.attributes,
             ],
         )
 
     def _new(self, value: Value) -> Value:
-        if self._known(value.name) is not None:
+        if self._known(value.name) is not None or value.name in self._outputs.values():
             raise ValueError(f"{value.name}: another tensor has this name")
         return value
 
@@ -188,9 +205,9 @@ class Graph:
         if name in self._constants:
             array = self._constants[name]
             return Value(name, array.dtype, array.shape)
-        if name in self._inner:
-            return self._inner[name]
-        return next((one for one in self._inputs + self._outputs if one.name == name), None)
+        return self._inner.get(name) or next(
+            (one for one in self._inputs if one.name == name), None
+        )
 
 
 def _attribute(name: str, value: Any) -> bytes:

@@ -57,20 +57,17 @@ def _add_text_layer(graph: Graph, stage: Stage, arrays: Arrays, x: Value, texts:
     return _add_layer(graph, stage, arrays, x)
 
 
-def _add_outputs(graph: Graph, model: SavedModel, x: Value) -> None:
+def _add_outputs(graph: Graph, model: SavedModel, logits: Value) -> None:
     """The logits (N, classes), and their softmax at the calibrated temperature."""
-    dims = (BATCH, len(model.architecture.classes))
-    if len(x.dims) == 2:
-        logits = graph.add("Identity", [x], LOGITS)
-    else:
-        logits = graph.add("Flatten", [x], LOGITS, dims, axis=1)
-    cooled = logits
+    if len(logits.dims) == 4:
+        dims = (BATCH, len(model.architecture.classes))
+        logits = graph.add("Flatten", [logits], "flat_logits", dims, axis=1)
+    graph.output(logits, LOGITS)
     if model.calibration.temperature != 1:
-        temperature = graph.constant("temperature", np.float32(model.calibration.temperature))
-        cooled = graph.add("Div", [logits, temperature], "calibrated_logits")
-    probabilities = graph.add("Softmax", [cooled], PROBABILITIES, axis=1)
-    graph.output(logits)
-    graph.output(probabilities)
+        temperature = np.array([model.calibration.temperature], np.float32)
+        inputs = [logits, graph.constant("temperature", temperature)]
+        logits = graph.add("Div", inputs, "calibrated_logits")
+    graph.output(graph.add("Softmax", [logits], "softmax", axis=1), PROBABILITIES)
 
 
 def _as_maps(graph: Graph, stage: Stage, x: Value) -> Value:
@@ -96,7 +93,7 @@ def _convolution(graph: Graph, stage: Stage, arrays: Arrays, x: Value) -> Value:
         kernel_shape=layer.kernel, strides=layer.stride, pads=_convolution_pads(layer, stage),
     )  # fmt: skip
     if layer.mean:
-        products = np.float32(layer.divisor(stage.input))
+        products = np.array([layer.divisor(stage.input)], np.float32)
         y = graph.add("Div", [y, graph.constant(f"{stage.name}.products", products)], stage.name)
     return y
 

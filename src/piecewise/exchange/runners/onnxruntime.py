@@ -43,6 +43,15 @@ class OnnxRuntime(Runner):
         return run_session(net, samples.inputs)
 
 
+class CntkInOnnxRuntime(OnnxRuntime):
+    """Runs the file of the CNTK exporter, which is an ONNX file, too."""
+
+    exporter = "cntk"
+
+    def run(self, folder: Path, samples: Samples) -> Outputs:
+        return run_session(session(folder / NET), samples.layer_inputs)
+
+
 def _run_sounds(net: InferenceSession, sounds: Sequence[Sound]) -> Outputs:
     """Sounds of any rates and lengths, one by one."""
     rate = json.loads(net.get_modelmeta().custom_metadata_map[KEY])["preprocessor"]["rate"]

@@ -1,0 +1,1 @@
+"""CNTK: the dialect of ONNX that Microsoft's Cognitive Toolkit 2.7 reads."""

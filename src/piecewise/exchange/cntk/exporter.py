@@ -1,0 +1,56 @@
+"""The CNTK exporter: ONNX as CNTK 2.7 reads it, from the inputs of the layers on.
+
+CNTK reads operators of opset 7 in files of IR version 3, which list constants among the inputs. It
+reads no bytes and no integers, so preprocessing stays outside of the file.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ...storage.model_file import SavedModel
+from ..exporter import Exporter, Files
+from ..onnx.graph import Graph
+from ..onnx.layers import add_layers, layer_input
+from ..onnx.metadata import metadata
+from ..source_code import byte_scaling
+
+NET = "net.onnx"
+OPSET, IR_VERSION = 7, 3
+
+
+class CntkExporter(Exporter):
+    """One file, ``net.onnx``, that takes float32 (N, C, H, W), with the outputs logits and
+    probabilities (N, classes)."""
+
+    name = "cntk"
+    title = "CNTK"
+    support: ClassVar = {
+        "conv": "yes",
+        "relu": "yes",
+        "pool": "yes",
+        "full": "yes",
+        "dropout": "as nothing: it does nothing at inference",
+        "norm": "yes",
+        "embed": "no: CNTK reads ONNX without the integer operators that find the ends of texts",
+    }
+
+    def files(self, model: SavedModel) -> Files:
+        graph = Graph("net", OPSET, IR_VERSION, lists_constants=True)
+        add_layers(graph, model, layer_input(graph, model))
+        return {NET: graph.to_bytes(metadata(model))}
+
+    def usage(self, model: SavedModel) -> str:
+        shape = (1, *model.architecture.input)
+        return f"""\\
+```python
+import cntk
+import numpy as np
+
+net = cntk.Function.load("{NET}", format=cntk.ModelFormat.ONNX)
+pixels = np.zeros({shape}, np.float32)  # your inputs as piecewise prepares them, 0 to 255
+x = {byte_scaling(model.preprocessor.scaling, "pixels")}
+for output, values in net.eval({{net.arguments[0]: x}}).items():
+    print(output.name, values)  # the logits, and the probabilities of the classes
+```
+"""
