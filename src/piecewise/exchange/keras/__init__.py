@@ -1,0 +1,1 @@
+"""Keras and TensorFlow: `.keras` files out, and `.keras` and `.h5` files in."""

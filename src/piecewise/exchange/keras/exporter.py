@@ -1,0 +1,77 @@
+"""The TensorFlow exporter: a `.keras` file, which Keras 3 reads on TensorFlow, JAX and PyTorch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ...storage.model_file import SavedModel
+from ..exporter import Exporter, Files
+from ..onnx.metadata import metadata
+from .files import keras_bytes
+from .layer_list import LayerList
+from .layers import LayerWriter
+from .texts import TextWriter
+
+NET = "net.keras"
+MODEL_NAME = "net"
+
+
+class TensorFlowExporter(Exporter):
+    """One file, ``net.keras``: pixels (N, rows, columns, channels) from 0 to 255, or tokens
+    (N, positions), to probabilities (N, classes); the layer ``logits`` gives the logits."""
+
+    name = "tensorflow"
+    title = "TensorFlow (Keras)"
+    support: ClassVar = {
+        "conv": "as Conv2D, with ZeroPadding2D before it for numbers of zeros, and Rescaling after "
+        "it for `mean`",
+        "relu": "yes",
+        "pool": "as complete windows of padded maps, and a factor for averages at the edge",
+        "full": "as Dense, its weights in the order row, column, channel",
+        "dropout": "as nothing: it does nothing at inference",
+        "norm": "yes",
+        "embed": "as Embedding, and layers that make zeros after the end of a text",
+    }
+
+    def files(self, model: SavedModel) -> Files:
+        texts = {**metadata(model), "classes": list(model.architecture.classes)}
+        return {NET: keras_bytes(keras_layers(model), MODEL_NAME, texts)}
+
+    def usage(self, model: SavedModel) -> str:
+        texts = model.architecture.reads_texts
+        channels, height, width = model.architecture.input
+        shape = (1, width) if texts else (1, height, width, channels)
+        kind, meaning = "float32", "pixels from 0 to 255: rows, columns, channels"
+        if texts:
+            kind, meaning = "int32", "the tokens of your texts, 0 after the end"
+        return f"""\
+```python
+import json
+import zipfile
+
+import keras  # or: from tensorflow import keras
+import numpy as np
+
+net = keras.saving.load_model("{NET}")
+classes = json.loads(zipfile.ZipFile("{NET}").read("metadata.json"))["classes"]
+x = np.zeros({shape}, "{kind}")  # {meaning}
+probabilities = net.predict(x)
+print(classes[probabilities[0].argmax()], probabilities[0].max())
+logits = keras.Model(net.inputs, net.get_layer("logits").output).predict(x)
+net.export("saved_model")  # a SavedModel, where Keras runs on TensorFlow
+```
+"""
+
+
+def keras_layers(model: SavedModel) -> LayerList:
+    """The layers of a network in the dialect of Keras 3, from raw inputs to probabilities."""
+    if model.architecture.reads_texts:
+        texts = TextWriter(model)
+        texts.add_texts()
+        texts.add_end()
+        return texts.layers
+    writer = LayerWriter(model)
+    writer.add_input(pixels=True)
+    writer.add_stages()
+    writer.add_end()
+    return writer.layers
