@@ -31,6 +31,7 @@ test-long: $(VENV)/test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --ignore tests/toolkits --durations=0
 
 test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
+	PYTHON=$(PYTHON) sh scripts/toolkits/tensorflow.sh
 	$(BIN)/python -m pytest tests/toolkits
 
 test-arm: $(VENV)/test  ## the same bits on an emulated ARM processor (Debian; as root)

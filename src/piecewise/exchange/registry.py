@@ -16,6 +16,7 @@ _EXPORTERS: dict[str, str] = {
     "caffe": "caffe.exporter:CaffeExporter",
     "cntk": "cntk.exporter:CntkExporter",
     "pytorch": "pytorch.exporter:PyTorchExporter",
+    "tensorflow": "keras.exporter:TensorFlowExporter",
     "card": "card.exporter:CardExporter",
     "numpy": "numpy_script.exporter:NumPyExporter",
 }
@@ -29,6 +30,7 @@ _RUNNERS: dict[str, str] = {
 }
 _IMPORTERS: dict[str, str] = {
     "caffe": "caffe.importer",
+    "Keras": "runners.keras:KerasRunner",
 }
 """By name of the format: the module that has `recognizes` and `read`."""
 

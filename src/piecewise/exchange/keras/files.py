@@ -1,4 +1,4 @@
-"""The parts of a `.keras` file: the settings of its layers as JSON, their arrays, and a zip of both.
+"""The parts of a `.keras` file: the settings of its layers as JSON, their arrays, a zip of both.
 
 The zip has no times and no compression, so the same network gives the same bytes, and a reader can
 map the arrays into memory.
@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def config_text(layers: LayerList, name: str) -> str:
     Functional one."""
     ordered = layers.in_keras_order()
     is_chain = all(len(layer.inputs) == 1 for layer in ordered[1:]) and all(
-        one.name == next_one.inputs[0] for one, next_one in zip(ordered, ordered[1:], strict=False)
+        one.name == next_one.inputs[0] for one, next_one in pairwise(ordered)
     )
     if is_chain:
         made = [_layer(layers, layer) for layer in ordered]
@@ -74,8 +75,8 @@ def _layer(layers: LayerList, layer: KerasLayer) -> dict[str, Any]:
     config = {"name": layer.name, "dtype": "float32", **layer.config}
     if layer.kind == "InputLayer":
         config = {"batch_shape": [None, *layer.dims], **config}
-    made = {"module": "keras.layers", "class_name": layer.kind, "config": config}
-    made["registered_name"] = None
+    made: dict[str, Any] = {"module": "keras.layers", "class_name": layer.kind}
+    made |= {"config": config, "registered_name": None}
     if layer.inputs:
         shapes = [[None, *layers.by_name[name].dims] for name in layer.inputs]
         made["build_config"] = {"input_shape": shapes[0] if len(shapes) == 1 else shapes}

@@ -1,4 +1,4 @@
-"""Layers of Keras, as a list that grows: what `.keras` and `.h5` files of a network have in common."""
+"""Layers of Keras, as a list that grows: what `.keras` and `.h5` files have in common."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -163,7 +163,7 @@ class LayerWriter:
         )  # fmt: skip
 
     def _activation(self, kind: str, name: str, activation: str) -> None:
-        config = {"activation": activation} if kind == "Activation" else {}
+        config: dict[str, Any] = {"activation": activation} if kind == "Activation" else {}
         self.layers.add(kind, name, self.dims, **config)
 
 

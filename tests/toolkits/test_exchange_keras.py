@@ -1,0 +1,115 @@
+"""Export to TensorFlow: Keras gives the same numbers."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from piecewise import Network
+from piecewise.exchange.keras.exporter import TensorFlowExporter
+from piecewise.exchange.runners.environments import python_of, run_script
+from piecewise.exchange.runners.keras import KerasRunner
+
+from ..exchange_judging import (
+    ALL,
+    LOGITS,
+    PROBABILITIES,
+    assert_agrees,
+    changed_nets,
+    net_of,
+    usage_code,
+    write,
+)
+from ..exchange_nets import logit_error, random_net, samples_of, saved
+from ..long import now_and_long
+
+PYTHON = python_of("tensorflow", "keras") or ""
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="Keras is not installed; run scripts/toolkits/tensorflow.sh"
+)
+EXPORTER = TensorFlowExporter()
+
+
+def keras_errors(
+    nets: list[Network], folder: Path, expected: list[Network] | None = None
+) -> list[tuple[float, float]]:
+    """The largest errors of logits and probabilities of many nets in one process of Keras; against
+    those of other nets if ``expected`` is passed."""
+    script = """
+import sys
+from pathlib import Path
+for number in range(COUNT):
+    sys.argv = ["", *(f"{ROOT}/{number}{end}" for end in ("", "/inputs.npz", "/outputs.npz"))]
+    exec(SOURCE)
+    keras.backend.clear_session()
+"""
+    runner = Path(run_script.__code__.co_filename).parent / "scripts" / "keras.py.txt"
+    samples = [samples_of(net) for net in nets]
+    for number, (net, one) in enumerate(zip(nets, samples, strict=True)):
+        place = write(EXPORTER.files(saved(net)), folder / str(number))
+        np.savez(place / "inputs.npz", inputs=one.inputs, layer_inputs=one.layer_inputs)
+    code = f"ROOT, COUNT, SOURCE = {str(folder)!r}, {len(nets)}, {runner.read_text()!r}\n"
+    done = subprocess.run(
+        [PYTHON, "-I", "-c", code + script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = []
+    for number, (net, one) in enumerate(zip(expected or nets, samples, strict=True)):
+        outputs = np.load(folder / str(number) / "outputs.npz")
+        logits = net.logits(one.inputs)
+        difference = outputs["probabilities"] - net.probabilities_of(logits)
+        found.append((logit_error(outputs["logits"], logits), float(np.abs(difference).max())))
+    return found
+
+
+def test_keras_of_every_kind_of_net_agrees(tmp_path: Path) -> None:
+    found = keras_errors([net_of(kind) for kind in ALL], tmp_path)
+    for kind, (logits, probabilities) in zip(ALL, found, strict=True):
+        assert logits <= LOGITS, kind
+        assert probabilities <= PROBABILITIES, kind
+
+
+@pytest.mark.parametrize("first", now_and_long(range(0, 200, 40), [0]))
+def test_keras_of_random_nets_agrees(first: int, tmp_path: Path) -> None:
+    nets = [random_net(seed, texts=seed % 3 == 2) for seed in range(first, first + 40)]
+    for net, (logits, probabilities) in zip(nets, keras_errors(nets, tmp_path), strict=True):
+        assert logits <= LOGITS, net
+        assert probabilities <= PROBABILITIES, net
+
+
+def test_keras_catches_changed_kernels(tmp_path: Path) -> None:
+    kinds = ["picture grey", "picture colour", "sound", "text windows"]
+    changed = [net for kind in kinds for net in changed_nets(kind)]
+    right = [net_of(kind) for kind in kinds for _ in range(2)]
+    for net, (logits, probabilities) in zip(
+        right, keras_errors(changed, tmp_path, right), strict=True
+    ):
+        assert logits > 10 * LOGITS, net
+        assert probabilities > 10 * PROBABILITIES, net
+
+
+@pytest.mark.parametrize("kind", ["picture deck", "text strides"])
+def test_keras_runner_agrees(kind: str, tmp_path: Path) -> None:
+    runner = KerasRunner()
+    assert runner.version()
+    assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["picture colour", "text average"])
+def test_usage_prints_the_class_of_an_empty_input(kind: str, tmp_path: Path) -> None:
+    net = net_of(kind)
+    write(EXPORTER.files(saved(net)), tmp_path)
+    code = "import os\nos.environ['CUDA_VISIBLE_DEVICES'] = '-1'\n" + usage_code(EXPORTER, net)
+    done = subprocess.run(
+        [PYTHON, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    empty = np.zeros_like(samples_of(net).inputs[:1])
+    probabilities = net.probabilities(empty)[0]
+    name = net.classes[int(probabilities.argmax())]
+    line = next(line for line in done.stdout.splitlines() if line.startswith(name))
+    assert float(line.removeprefix(name)) == pytest.approx(probabilities.max(), abs=1e-5)
+    assert (tmp_path / "saved_model").is_dir()
