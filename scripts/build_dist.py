@@ -24,9 +24,9 @@ IN_SDIST = (
     "scripts/build_dist.py", "src/piecewise/__init__.py", "tests/conftest.py",
 )  # fmt: skip
 IN_WHEEL = (
-    "__init__.py", "py.typed", "exchange/pytorch/net.py.txt", "exchange/numpy_script/net.py.txt",
-    "exchange/runners/scripts/pytorch.py.txt", "page/modules/explain.js",
-    "page/modules/style/1-base.css",
+    "__init__.py", "py.typed", "exchange/c_source/net.c.txt", "exchange/numpy_script/net.py.txt",
+    "exchange/pytorch/net.py.txt", "exchange/runners/scripts/judge.c.txt",
+    "page/modules/explain.js", "page/modules/style/1-base.css",
 )  # fmt: skip
 TESTS = ("tests/test_notation.py",)
 USE = """

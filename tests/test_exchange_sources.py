@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from piecewise import ImagePreprocessor, Network
+from piecewise.exchange.c_source.exporter import CExporter
 from piecewise.exchange.exporter import Exporter
 from piecewise.exchange.numpy_script.exporter import NumPyExporter
 from piecewise.exchange.pytorch.exporter import PyTorchExporter
@@ -22,7 +23,7 @@ from .exchange_nets import random_net, samples_of, saved
 from .networks import random_input, random_layers
 
 PYTHON: list[Exporter] = [PyTorchExporter(), NumPyExporter()]
-EXPORTERS: list[Exporter] = [*PYTHON]
+EXPORTERS: list[Exporter] = [*PYTHON, CExporter()]
 HOSTILE = (
     '"""', "'''", "\\", "\n", "a\nimport os", "*/", "/*", "??/", "\0", "${x}", "$layers", "{}",
     "' + open('x') + '", '" + open("x") + "', "\u2028", "\x85", "\u202e", "ünï", "\U0001f600", "",

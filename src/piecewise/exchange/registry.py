@@ -19,6 +19,7 @@ _EXPORTERS: dict[str, str] = {
     "tensorflow": "keras.exporter:TensorFlowExporter",
     "card": "card.exporter:CardExporter",
     "numpy": "numpy_script.exporter:NumPyExporter",
+    "c": "c_source.exporter:CExporter",
 }
 """By name, in the order in which they are listed: "module:class", below this package."""
 _RUNNERS: dict[str, str] = {
@@ -27,6 +28,7 @@ _RUNNERS: dict[str, str] = {
     "onnxruntime for CNTK": "runners.onnxruntime:CntkInOnnxRuntime",
     "PyTorch": "runners.pytorch:PyTorchRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
+    "C compiler": "runners.c_compiler:CCompiler",
 }
 _IMPORTERS: dict[str, str] = {
     "caffe": "caffe.importer",

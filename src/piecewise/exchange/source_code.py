@@ -109,18 +109,28 @@ def is_flat_after(stage: Stage, flat: bool) -> bool:
     return stage.layer.fully_connected or (flat and not windowed)
 
 
-def title_lines(model: SavedModel, form: str) -> list[str]:
-    """The first lines of a file: what it is, and the layers of the network."""
-    architecture = model.architecture
-    channels, height, width = architecture.input
-    shape = f"(N, {width})" if architecture.reads_texts else f"(N, {channels}, {height}, {width})"
-    count = len(architecture.classes)
-    classes = f"{count} class{'es' if count > 1 else ''}"
-    return [
-        f"A net of piecewise {form}: {model.preprocessor.modality} {shape} to {classes}.",
-        "",
-        *textwrap.wrap(f"Layers: {architecture.notation}", WIDTH, break_on_hyphens=False),
-    ]
+def title(model: SavedModel, form: str) -> str:
+    """What a file is, in a sentence; ``form`` is "in C99", say."""
+    channels, height, width = model.architecture.input
+    if model.architecture.reads_texts:
+        size = plural(width, "token")
+    else:
+        size = f"{channels} x {height} x {width} numbers"
+    classes = plural(len(model.architecture.classes), "class")
+    return f"A net of piecewise {form}: {model.preprocessor.modality} of {size}, {classes}."
+
+
+def plural(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "es" if noun.endswith("s") else "s")
+
+
+def layer_lines(model: SavedModel, width: int) -> list[str]:
+    """The layers of a network in lines of at most ``width`` characters, broken between layers."""
+    layers = ["Layers: " + (first := model.architecture.notation.split(", "))[0], *first[1:]]
+    joined = ", ".join(layer.replace(" ", "\0") for layer in layers)
+    lines = textwrap.wrap(joined, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def input_sentence(model: SavedModel) -> str:
@@ -158,30 +168,33 @@ def template(package: str, name: str) -> Template:
 
 @cache
 def functions(package: str, name: str) -> dict[str, str]:
-    """The functions in a file beside a module, by their names; two empty lines separate them."""
+    """The functions, or the types, in a file beside a module, by their names; two empty lines
+    separate them."""
     found = {}
     for source in template(package, name).template.strip("\n").split("\n\n\n"):
-        found[_function_name(source)] = source
+        found[_defined_name(source)] = source
     return found
 
 
-def _function_name(source: str) -> str:
-    """The name that a function definition of Python or C gives."""
-    definition = next(
-        line for line in source.splitlines()
-        if "(" in line and not line.startswith(("/", " ", "#", "@"))
-    )  # fmt: skip
-    return definition.split("(")[0].split()[-1].lstrip("*")
+def _defined_name(source: str) -> str:
+    """The name that a definition of Python or C gives."""
+    if typedef := re.search(r"^} (\w+);$", source, re.MULTILINE):
+        return typedef[1]
+    found = re.search(r"^(?:def|static)\b[\w *]*?(\w+)\(", source, re.MULTILINE)
+    assert found, source
+    return found[1]
 
 
 def used_functions(code: str, available: dict[str, str]) -> list[str]:
-    """The functions that code calls, directly or from each other, in the order of their file."""
+    """The functions or types that code uses, directly or through each other, in the order of their
+    file. Names of types begin with a capital letter."""
     used: set[str] = set()
     pending = [code]
     while pending:
         text = pending.pop()
         for name, source in available.items():
-            if name not in used and re.search(rf"\b{name}\(", text):
+            after = r"\b" if name[0].isupper() else r"\("
+            if name not in used and re.search(rf"\b{name}{after}", text):
                 used.add(name)
                 pending.append(source)
     return [source for name, source in available.items() if name in used]

@@ -11,18 +11,20 @@ from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files, inference_stages
 from ..formats.npz import npz_bytes
 from ..source_code import (
+    WIDTH,
     byte_scaling,
     call,
     functions,
     input_sentence,
     is_flat_after,
+    layer_lines,
     number,
     preparation_sentence,
     python_names,
     random_inputs,
     shape_text,
     template,
-    title_lines,
+    title,
     used_functions,
     window_arguments,
     with_comment,
@@ -79,7 +81,8 @@ def _source(model: SavedModel) -> str:
         available = functions(__package__, "text_functions.py.txt") | available
     helpers = "\n\n\n".join(used_functions(steps, available))
     source = template(__package__, "net.py.txt").substitute(
-        title="\n".join(title_lines(model, "as a NumPy script")),
+        title=title(model, "as a NumPy script"),
+        layers="\n".join(layer_lines(model, WIDTH)),
         inputs=input_sentence(model),
         constants="\n".join(_constants(model)),
         argument="tokens" if texts else "inputs",

@@ -9,14 +9,16 @@ from ...storage import model_file
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
 from ..source_code import (
+    WIDTH,
     byte_scaling,
     functions,
     input_sentence,
     is_flat_after,
+    layer_lines,
     preparation_sentence,
     random_inputs,
     template,
-    title_lines,
+    title,
     used_functions,
 )
 from ..text_steps import TextStep, text_steps
@@ -81,7 +83,8 @@ def _source(model: SavedModel) -> str:
     has_norm = any(isinstance(stage.layer, Norm) for stage in architecture.stages)
     texts = architecture.reads_texts
     source = template(__package__, "net.py.txt").substitute(
-        title="\n".join(title_lines(model, "as a PyTorch module")),
+        title=title(model, "as a PyTorch module"),
+        layers="\n".join(layer_lines(model, WIDTH)),
         classes=len(architecture.classes),
         inputs=input_sentence(model),
         modules="\n".join(modules),

@@ -1,0 +1,1 @@
+"""C: a source file without dependencies, for microcontrollers among others."""
