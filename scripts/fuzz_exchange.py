@@ -9,6 +9,8 @@ import numpy as np
 
 from piecewise import Network
 from piecewise.exchange.import_model import import_model
+from piecewise.exchange.onnx.graph import Graph
+from piecewise.exchange.onnx.layers import add_layers, layer_input
 from piecewise.exchange.registry import ImportOptions, exporter
 from piecewise.storage.model_file import SavedModel
 
@@ -27,6 +29,19 @@ def models() -> list[SavedModel]:
 def exported(format_name: str, file: str) -> Callable[[], list[bytes]]:
     """One of the files that an exporter makes of each model."""
     return lambda: [exporter(format_name).files(model)[file] for model in models()]
+
+
+def onnx_seeds() -> list[bytes]:
+    """ONNX files of pictures and texts, with what piecewise says about them, and without."""
+    texts = Network("embed 3, conv 2 1x2, relu, pool all, full", (1, 9, 6), 2).saved_model()
+    made = []
+    for model in [*models(), texts]:
+        files = exporter("onnx").files(model)
+        made += [content for name, content in files.items() if name.endswith(".onnx")]
+        graph = Graph("net")
+        add_layers(graph, model, layer_input(graph, model))
+        made.append(graph.to_bytes({}))
+    return made
 
 
 def read_import(path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fuzz_exchange import exported, prototxt_seeds, read_import, read_prototxt
+from fuzz_exchange import exported, onnx_seeds, prototxt_seeds, read_import, read_prototxt
 from piecewise.data.audio.decoding import read_sound
 from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.dataset import read_data
@@ -389,5 +389,6 @@ READERS: dict[str, Reader] = {
     "files_tsv": (check_file_table(".tsv"), file_table_seeds("\t")),
     "files_jsonl": (check_file_table(".jsonl"), file_line_seeds),
     "caffemodel": (as_file(".caffemodel", read_import), exported("caffe", "net.caffemodel")),
+    "onnx": (as_file(".onnx", read_import), onnx_seeds),
     "prototxt": (as_file(".prototxt", read_prototxt), prototxt_seeds),
 }

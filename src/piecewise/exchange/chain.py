@@ -7,6 +7,7 @@ rewritten where that is possible (`notes` says so), or refused with its name and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -182,8 +183,9 @@ class ChainBuilder:
     def scale(self, where: str, factor: Array | float, shift: Array | float = 0.0) -> None:
         """y = factor * x + shift, with one number for all channels or one per channel.
 
-        The division of the deck's match belongs to the convolution before it; a factor before the
-        last softmax is a temperature; any other becomes a norm layer.
+        The division of the deck's match belongs to the convolution before it, and a shift is the
+        bias of a layer without one; a factor before the last softmax is a temperature; any other
+        becomes a norm layer.
         """
         factor, shift = np.asarray(factor, np.float32), np.asarray(shift, np.float32)
         if factor.size == 1 and not shift.any():
@@ -191,6 +193,8 @@ class ChainBuilder:
                 return
             self._flush_scale()
             self._scale, self._scale_at = float(factor.reshape(())), where
+            return
+        if (factor == 1).all() and self._is_bias(where, shift):
             return
         self._norm_of(where, factor, shift)
 
@@ -337,6 +341,19 @@ class ChainBuilder:
         self._layers[-1] = Convolution(
             last.features, last.kernel, last.stride, last.padding, True, False
         )
+        return True
+
+    def _is_bias(self, where: str, shift: Array) -> bool:
+        """Whether a shift is the bias of a layer before it that has none; if so, take it."""
+        last = self._layers[-1] if self._layers and self._scale is None and not self._end else None
+        if shift.size not in (1, self.shape.channels) or not all_finite(shift):
+            return False
+        if isinstance(last, Convolution) and not last.bias and not last.mean:
+            self._layers[-1] = replace(last, bias=True)
+            self._allow(where, last.features, is_used=True)
+        elif not isinstance(last, Full) or self._arrays[-1]["bias"].any():
+            return False
+        self._arrays[-1]["bias"] = np.full(self.shape.channels, shift.reshape(-1), np.float32)
         return True
 
     def _flush_scale(self) -> None:

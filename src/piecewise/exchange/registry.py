@@ -31,6 +31,7 @@ _RUNNERS: dict[str, str] = {
     "C compiler": "runners.c_compiler:CCompiler",
 }
 _IMPORTERS: dict[str, str] = {
+    "onnx": "onnx.importer",
     "caffe": "caffe.importer",
     "Keras": "runners.keras:KerasRunner",
 }
